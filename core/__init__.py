@@ -1,0 +1,1 @@
+"""The assistant. It knows no chat platform."""

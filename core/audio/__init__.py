@@ -1,0 +1,1 @@
+"""Sound: what is read, cut, levelled and written. The only home of pydub and av."""

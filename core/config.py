@@ -1,0 +1,82 @@
+"""Settings, read once, in main. Names are fixed; each secret may also come from a `…_FILE`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+#: Settings that also come from a file named by `<NAME>_FILE`.
+SECRETS = ("telegram_bot_token", "mimo_api_key", "openai_api_key", "hearsay_secret_key")
+
+
+def _split(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+IdList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+class Settings(BaseSettings):
+    """What the operator can set, by environment or `.env`. Unknown keys in `.env` are refused."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    #: Token from @BotFather. Telegram is off without it.
+    telegram_bot_token: SecretStr | None = None
+    telegram_bot_token_file: Path | None = None
+    #: Where the Bot API is; the token is appended. A local Bot API server lifts the 20 MB limit.
+    telegram_api_base_url: str = "https://api.telegram.org/bot"
+    #: Where files are downloaded from; the token is appended.
+    telegram_file_base_url: str = "https://api.telegram.org/file/bot"
+
+    #: Key of Xiaomi MiMo. With it MiMo hears, unless an engine is named below.
+    mimo_api_key: SecretStr | None = None
+    mimo_api_key_file: Path | None = None
+    mimo_base_url: str = "https://api.xiaomimimo.com/v1"
+    #: Model that hears: "auto" takes the first living one of the registry.
+    mimo_asr_model: str = "auto"
+    #: Header that carries the key.
+    mimo_auth_header: Literal["api-key", "authorization"] = "api-key"
+
+    #: Any server with the OpenAI audio endpoints.
+    openai_base_url: str | None = None
+    openai_api_key: SecretStr | None = None
+    openai_api_key_file: Path | None = None
+    #: Model that hears at that server.
+    openai_asr_model: str = "whisper-1"
+
+    #: Who hears: auto, mimo, openai or offline.
+    transcriber: str = "auto"
+
+    #: Where the database and the key file live.
+    hearsay_home: Path = Path.home() / ".hearsay"
+    #: Default: SQLite under HEARSAY_HOME.
+    database_url: str | None = None
+    #: Encrypts content at rest; several, comma-separated, to rotate. Default: a 0600 file.
+    hearsay_secret_key: SecretStr | None = None
+    hearsay_secret_key_file: Path | None = None
+
+    web_host: str = "127.0.0.1"
+    web_port: int = 8765
+
+    #: Chats that may use the bot (ids, comma-separated); empty = all.
+    allowed_chats: IdList = ()
+    #: People who get the operator's messages (ids, comma-separated).
+    admin_ids: IdList = ()
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+        for name in SECRETS:
+            path = values.get(f"{name}_file")
+            if path and not values.get(name):
+                values[name] = Path(path).read_text(encoding="utf-8").strip()
+        return values

@@ -1,0 +1,125 @@
+"""The contracts between the parts: what a platform and an engine must be able to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.models import Audio, Delivery, Job, Message, Reply, Transcript
+
+
+class Ledger(Protocol):
+    """What is known of the parts of one job's reply; kept, so that a repeat is safe."""
+
+    async def find(self, part: int) -> Delivery | None:
+        """Return what is known of `part`, None if it was never tried."""
+
+    async def start(self, part: int) -> None:
+        """Note that `part` is about to be sent. Call it before the platform is called."""
+
+    async def finish(self, part: int, platform_id: str) -> None:
+        """Note that `part` was sent and what the platform calls it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Where an answer goes, and what of it has gone already."""
+
+    job_id: str
+    message: Message
+    ledger: Ledger
+
+
+class Door(Protocol):
+    """How a platform hands a message in."""
+
+    async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
+        """Commit `message` and the job it asks for; only then may the platform acknowledge it.
+
+        data: the sound itself where the platform will not keep it for us.
+        Returns None if the message is already known or asks for nothing.
+        """
+
+    async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
+        """Move settings, jobs and history of a chat that got a new id. Safe to repeat."""
+
+
+class Platform(Protocol):
+    """A chat platform. It differs from others in the first and the last step only."""
+
+    name: str
+
+    async def run(self) -> None:
+        """Receive messages until cancelled."""
+
+    async def fetch(self, message: Message) -> bytes:
+        """Return the bytes of the message's sound: its own or that of the one it answers.
+
+        Raises TooLong before the download if it is known to be too large, PlatformError.
+        """
+
+    async def show(self, envelope: Envelope, text: str) -> None:
+        """Show the text so far. Paced by the platform, best effort: it never raises."""
+
+    async def deliver(self, envelope: Envelope, reply: Reply) -> None:
+        """Send what the ledger does not hold as sent.
+
+        Raises PlatformError: PlatformBusy to be called again, ChatMoved, ChatGone.
+        """
+
+    async def is_admin(self, message: Message) -> bool:
+        """Tell whether the sender may change the chat's settings, asked live."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriberLimits:
+    """What one call may hold and how many calls are allowed."""
+
+    #: Formats the engine takes, the best first: "wav", "mp3".
+    formats: tuple[str, ...] = ("wav",)
+    #: Largest sound in bytes, before any base64.
+    max_bytes: int = 25_000_000
+    #: Longest sound of one call.
+    max_piece_s: float = 180.0
+    #: Length that pieces of a long recording should have.
+    target_piece_s: float = 45.0
+    #: Calls under way at once.
+    concurrency: int = 8
+    #: Calls per minute of the account, None = no limit.
+    calls_per_minute: int | None = None
+    #: Tokens per minute of the account, None = no limit.
+    tokens_per_minute: int | None = None
+    #: What a call is expected to cost, in tokens: `tokens_per_call + duration_s * tokens_per_s`.
+    tokens_per_call: float = 0.0
+    tokens_per_s: float = 0.0
+
+
+class Transcriber(Protocol):
+    """An engine that hears."""
+
+    #: The name in ENGINES.
+    name: str
+    #: The model that the next call will use.
+    model: str
+    limits: TranscriberLimits
+
+    async def transcribe(
+        self,
+        audio: Audio,
+        *,
+        language: str | None = None,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Transcript:
+        """Return the words in `audio`; times count from its start.
+
+        language: BCP 47, None = detect.
+        on_text: called with the text so far, where the engine can stream.
+        Raises EngineError.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections and child processes."""

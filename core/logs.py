@@ -1,0 +1,69 @@
+"""Logs of the whole process, and the promise that no secret reaches them.
+
+Redaction sits in the formatter of the root handler, behind every library's own logging and
+behind tracebacks: httpx logs each URL at INFO, and a Telegram URL holds the bot's token.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Iterable
+
+import structlog
+
+#: What Telegram's and the speech services' secrets look like, for those nobody told us of.
+_LOOKS_SECRET = re.compile(r"\b\d{6,12}:[A-Za-z0-9_-]{30,}|\b(?:sk|tp)-[A-Za-z0-9_-]{16,}")
+
+_SHARED: list[structlog.typing.Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+
+
+class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
+    """Formats a line, then takes every secret out of it."""
+
+    secrets: tuple[str, ...] = ()
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line without secrets, the traceback included."""
+        line = super().format(record)
+        for secret in self.secrets:
+            line = line.replace(secret, "[secret]")
+        return _LOOKS_SECRET.sub("[secret]", line)
+
+
+def set_up_logs(level: str, secrets: Iterable[str] = (), *, is_json: bool | None = None) -> None:
+    """Send all logging to stderr: JSON lines, or plain ones where a person looks on."""
+    if is_json is None:
+        is_json = not sys.stderr.isatty()
+    renderer = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if is_json
+        else structlog.dev.ConsoleRenderer()
+    )
+    formatter = RedactingFormatter(
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *([structlog.processors.format_exc_info] if is_json else []),
+            renderer,
+        ],
+        foreign_pre_chain=_SHARED,
+    )
+    formatter.secrets = tuple(sorted((s for s in secrets if s), key=len, reverse=True))
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter)
+    logging.root.handlers = [handler]
+    logging.root.setLevel(level)
+    # These say per call what our own lines say per message.
+    for name in ("httpx", "httpcore", "telegram", "uvicorn.access", "aiosqlite"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.root.level))
+    structlog.configure(
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

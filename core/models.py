@@ -1,0 +1,209 @@
+"""The plain values that cross layers.
+
+Frozen, made of standard types only, so that each can be kept as JSON and read back unchanged.
+Ids are `str` on every platform; moments are aware UTC and end in `_at`; units end the name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """One chat of one bot: the scope of every query, so that chats never mix."""
+
+    platform: str
+    bot_id: str
+    chat_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """Sound that a platform holds for us. Nothing here is trusted: all of it is a claim."""
+
+    #: What the platform needs to hand out the bytes.
+    file_id: str
+    kind: Literal["voice", "audio", "video_note", "video", "document"] = "voice"
+    name: str = ""
+    mime: str = ""
+    size_bytes: int | None = None
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """The message that a message answers."""
+
+    message_id: str
+    text: str = ""
+    attachment: Attachment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a person sent, or a button that a person pressed."""
+
+    chat: Chat
+    #: Unique in its chat; a button press has an id of its own.
+    message_id: str
+    sent_at: datetime
+    sender_id: str = ""
+    sender_name: str = ""
+    #: The forum topic or thread, None where the chat has none.
+    thread_id: str | None = None
+    #: Empty for the original, else what tells this edit from others.
+    edit_id: str = ""
+    is_private: bool = True
+    #: The language of the sender's app (BCP 47), empty when unknown.
+    language: str = ""
+    #: Text or caption, without the command.
+    text: str = ""
+    #: The command's name as typed, without "/", empty if there is none.
+    command: str = ""
+    #: The token of a pressed button; `Assistant.accept` turns it into command and text.
+    button: str = ""
+    attachment: Attachment | None = None
+    reply_to: Quoted | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """An offer under a reply: pressing it is a message with this command and text."""
+
+    label: str
+    command: str
+    text: str = ""
+    #: What the platform carries: opaque, bound to the chat. Given when the reply is saved.
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that goes out with a reply."""
+
+    name: str
+    mime: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the assistant says, free of any platform's form."""
+
+    #: Plain text, shown as it is: no markup is read from it.
+    text: str = ""
+    #: Long matter such as a transcript, folded where the platform can.
+    quote: str = ""
+    files: tuple[File, ...] = ()
+    buttons: tuple[Button, ...] = ()
+
+
+class JobState(StrEnum):
+    """Where a job is. Each ends as done, refused, dead or cancelled."""
+
+    #: To be run at `run_at`, for the first time or again.
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    #: The person was told why it cannot be done.
+    REFUSED = "refused"
+    #: A dead letter: given up, told to the person, waits for the operator.
+    DEAD = "dead"
+    #: Nobody is there to answer: the chat is gone or the message was taken back.
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The work that one message asks for."""
+
+    #: Ten hexadecimal digits: also the reference that people are shown.
+    job_id: str
+    message: Message
+    command: str
+    state: JobState
+    attempts: int
+    created_at: datetime
+    run_at: datetime
+    #: Class of the last error and, for the operator, what it said; never chat content.
+    error: str = ""
+    #: True once the person was told that this takes longer (asked once per job).
+    is_told: bool = False
+    #: Saved before anything is sent.
+    reply: Reply | None = None
+
+
+class DeliveryState(StrEnum):
+    """What is known of one part of a reply."""
+
+    #: The call was or may have been made; its answer is not known.
+    PENDING = "pending"
+    SENT = "sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One part of a reply on its way out."""
+
+    part: int
+    state: DeliveryState
+    #: The platform's id of what was sent, empty while unknown.
+    platform_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """Sound that is ready for an engine."""
+
+    data: bytes
+    mime: str
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Words and when they were said, in seconds from the start of the recording."""
+
+    start_s: float
+    end_s: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one call to an engine cost, as the engine counts it."""
+
+    engine: str
+    model: str
+    audio_s: float = 0.0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said, whole or for one piece."""
+
+    text: str
+    segments: tuple[Segment, ...] = ()
+    #: Length of the sound that was heard.
+    duration_s: float = 0.0
+    #: True when the engine stopped before the end (finish_reason "length").
+    is_cut: bool = False
+    #: True when the machine itself heard it: the gist, not the letter.
+    is_rough: bool = False
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSettings:
+    """What a chat has chosen."""
+
+    #: Language spoken in the chat (BCP 47), None = detect.
+    language: str | None = None
+    #: Every voice note is transcribed without being asked.
+    is_auto: bool = False
