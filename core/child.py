@@ -1,0 +1,264 @@
+"""Warm child processes for work that may hang, crash, eat memory or hold the interpreter's lock.
+
+A child that dies or stalls costs its own job only: it is replaced in the background. Children
+know no secret (empty environment), and end by themselves when their parent is gone (end of stdin).
+
+Both ways a frame is: one byte for its kind, the lengths of header and data, the header in JSON,
+the data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+import sys
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+from core.errors import AssistantError
+
+Frame = tuple[dict[str, Any], bytes]
+
+_HEAD = struct.Struct(">cII")
+#: The kinds of frames. Only the first goes both ways.
+_WORK, _READY, _END, _REFUSED, _FAILED = b"W", b"S", b"E", b"R", b"F"
+#: A child is not trusted: it may have been taken over by the file it reads.
+_MAX_FRAME_BYTES = 512 * 2**20
+_PART_BYTES = 256 * 1024
+_START_S = 60.0
+
+
+class ChildError(AssistantError):
+    """A child process did not do its job."""
+
+
+class ChildDied(ChildError):
+    """It crashed or was killed, by the system or by its own limits."""
+
+
+class ChildStalled(ChildError):
+    """Nothing came from it for too long."""
+
+
+class ChildMissing(ChildError):
+    """It could not be started, or the pool is closed. The job is not to blame."""
+
+    is_retryable = True
+
+
+class ChildRefused(ChildError):
+    """It works and says no: `kind` in one word. "memory" means that memory ran out."""
+
+    def __init__(self, kind: str, detail: str = "") -> None:
+        super().__init__(f"{kind}: {detail}" if detail else kind)
+        self.kind, self.detail = kind, detail
+
+
+def serve(work: Callable[[dict[str, Any], bytes], Iterator[Frame]]) -> None:
+    """Be a child: run the jobs that come on stdin until it ends.
+
+    `work` may raise ChildRefused. Whatever else it raises ends the child; only the name of the
+    error reaches the parent, since its text may hold what a person said.
+    """
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    sys.stdout = sys.stderr  # a stray print must not break the frames
+
+    def send(kind: bytes, header: dict[str, Any], data: bytes = b"") -> None:
+        head = json.dumps(header).encode()
+        sink.write(_HEAD.pack(kind, len(head), len(data)) + head)
+        sink.write(data)
+        sink.flush()
+
+    sys.excepthook = lambda kind, *_: send(_FAILED, {"detail": kind.__name__})
+    send(_READY, {})
+    while len(head := source.read(_HEAD.size)) == _HEAD.size:
+        _, head_bytes, data_bytes = _HEAD.unpack(head)
+        header = json.loads(source.read(head_bytes))
+        try:
+            for frame in work(header, source.read(data_bytes)):
+                send(_WORK, *frame)
+            send(_END, {})
+        except ChildRefused as refused:
+            send(_REFUSED, {"kind": refused.kind, "detail": refused.detail})
+        except MemoryError:
+            return send(_REFUSED, {"kind": "memory"})
+
+
+class ChildPool:
+    """Up to `size` children that run `module`, started on first use or by `warm_up`.
+
+    module: its main calls `serve`. arguments: its argv.
+    recycle_after: jobs after which a child is replaced by a fresh one.
+    """
+
+    def __init__(
+        self, module: str, *, size: int, arguments: Sequence[str] = (), recycle_after: int = 200
+    ) -> None:
+        self._command = (sys.executable, "-I", "-m", module, *arguments)
+        self._recycle_after, self._is_closed = recycle_after, False
+        #: One per child: the task that starts or started it, None before the first use.
+        self._slots: asyncio.Queue[asyncio.Task[_Child] | None] = asyncio.Queue()
+        self._children: set[_Child] = set()
+        self._starting: set[asyncio.Task[_Child]] = set()
+        for _ in range(size):
+            self._slots.put_nowait(None)
+
+    async def warm_up(self) -> None:
+        """Start all children and wait until they are ready. Raises ChildMissing."""
+        slots = [self._slots.get_nowait() for _ in range(self._slots.qsize())]
+        tasks = [slot or self._start() for slot in slots]
+        for task in tasks:
+            self._slots.put_nowait(task)
+        await asyncio.gather(*(asyncio.shield(task) for task in tasks))
+
+    async def run(
+        self, header: dict[str, Any], data: bytes = b"", *, stall_s: float = 20.0
+    ) -> AsyncGenerator[Frame, None]:
+        """Run one job and yield the child's frames as they come.
+
+        Leave it early by closing it (`contextlib.aclosing`): the child is then replaced.
+        stall_s: longest wait for the child; the time that the caller takes does not count.
+        Raises ChildDied, ChildStalled, ChildRefused, ChildMissing.
+        """
+        if self._is_closed:
+            raise ChildMissing("the pool is closed")
+        task = await self._slots.get() or self._start()
+        try:
+            child = await asyncio.shield(task)
+            await child.begin(header, data, stall_s)
+            while frame := await child.next_frame(stall_s):
+                yield frame
+        finally:
+            self._slots.put_nowait(self._renew(task))
+
+    async def close(self) -> None:
+        """End every child, busy or not."""
+        self._is_closed = True
+        await asyncio.gather(*self._starting, return_exceptions=True)
+        await asyncio.gather(*(child.end() for child in self._children))
+
+    def _renew(self, task: asyncio.Task[_Child]) -> asyncio.Task[_Child] | None:
+        if not task.done():
+            return task
+        if task.cancelled() or task.exception() or self._is_closed:
+            return None
+        child = task.result()
+        if child.is_idle and child.jobs < self._recycle_after:
+            return task
+        return self._start(instead_of=child)
+
+    def _start(self, instead_of: _Child | None = None) -> asyncio.Task[_Child]:
+        # A task of its own: the cancellation of one job must not lose the slot.
+        task = asyncio.create_task(self._launch(instead_of))
+        self._starting.add(task)
+        task.add_done_callback(self._starting.discard)
+        return task
+
+    async def _launch(self, instead_of: _Child | None) -> _Child:
+        if instead_of:
+            await instead_of.end()
+            self._children.discard(instead_of)
+        if self._is_closed:
+            raise ChildMissing("the pool is closed")
+        child = await _Child.start(self._command)
+        self._children.add(child)
+        return child
+
+
+class _Child:
+    """One child process, seen from its parent."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin and process.stdout
+        self._process, self._stdin, self._stdout = process, process.stdin, process.stdout
+        self._reading = asyncio.Lock()
+        self.jobs = 0
+        self.is_idle = False
+
+    @classmethod
+    async def start(cls, command: Sequence[str]) -> _Child:
+        """Start it and wait until it is ready. Raises ChildMissing."""
+        pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command, stdin=pipe, stdout=pipe, stderr=nowhere, env={}, cwd="/",
+                start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise ChildMissing(f"cannot start a child: {type(error).__name__}") from error
+        child = cls(process)
+        try:
+            await child._receive(_START_S)
+            child.is_idle = True
+        except ChildError as error:
+            raise ChildMissing(f"a child did not start: {error}") from error
+        finally:
+            if not child.is_idle:
+                await child.end()
+        return child
+
+    async def begin(self, header: dict[str, Any], data: bytes, stall_s: float) -> None:
+        """Hand over a job."""
+        self.jobs, self.is_idle = self.jobs + 1, False
+        head = json.dumps(header).encode()
+        view = memoryview(data)
+        try:
+            self._stdin.write(_HEAD.pack(_WORK, len(head), len(data)) + head)
+            for start in range(0, len(data), _PART_BYTES):
+                self._stdin.write(view[start : start + _PART_BYTES])
+                async with asyncio.timeout(stall_s):
+                    await self._stdin.drain()
+        except TimeoutError:
+            raise ChildStalled(f"took no data for {stall_s:.0f} s") from None
+        except (BrokenPipeError, ConnectionResetError):
+            raise await self._obituary() from None
+
+    async def next_frame(self, stall_s: float) -> Frame | None:
+        """Return what the job gives next, None at its end."""
+        kind, (header, data) = await self._receive(stall_s)
+        self.is_idle = kind == _END or (kind == _REFUSED and header.get("kind") != "memory")
+        if kind == _REFUSED:
+            raise ChildRefused(str(header.get("kind")), str(header.get("detail", "")))
+        if kind == _FAILED:
+            raise ChildDied(f"failed with {header.get('detail')}"[:200])
+        return (header, data) if kind == _WORK else None
+
+    async def end(self) -> None:
+        """Kill it and wait until nothing of it is left."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        self._stdin.close()
+        async with self._reading:
+            await self._stdout.read()  # asyncio sees the end of a process after that of its pipes
+        await self._process.wait()
+
+    async def _receive(self, stall_s: float) -> tuple[bytes, Frame]:
+        try:
+            async with asyncio.timeout(stall_s), self._reading:
+                kind, head, data = _HEAD.unpack(await self._stdout.readexactly(_HEAD.size))
+                if head + data > _MAX_FRAME_BYTES:
+                    raise ChildDied("its frame is too large")
+                header = json.loads(await self._stdout.readexactly(head))
+                if not isinstance(header, dict):
+                    raise ValueError
+                return kind, (header, await self._read(data))
+        except TimeoutError:
+            raise ChildStalled(f"silent for {stall_s:.0f} s") from None
+        except (asyncio.IncompleteReadError, ConnectionResetError):
+            raise await self._obituary() from None
+        except ValueError:
+            raise ChildDied("it spoke nonsense") from None
+
+    async def _read(self, size: int) -> bytes:
+        # In parts: one large read would be copied while the event loop stands still.
+        parts = [
+            await self._stdout.readexactly(min(_PART_BYTES, size - start))
+            for start in range(0, size, _PART_BYTES)
+        ]
+        return b"".join(parts)
+
+    async def _obituary(self) -> ChildDied:
+        await self.end()
+        return ChildDied(f"ended with {self._process.returncode}")
