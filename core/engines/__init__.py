@@ -1,1 +1,67 @@
 """Who hears, thinks and speaks. A new engine is one file here and one line in this table."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import ClassVar, Protocol
+
+from core.config import Settings
+from core.errors import ConfigError
+from core.interfaces import Transcriber
+
+#: Name to "module:Class"; in the order in which "auto" asks who is configured.
+ENGINES: dict[str, str] = {
+    "mimo": "core.engines.mimo:Mimo",
+    "openai": "core.engines.openai_style:OpenAIStyle",
+    "offline": "core.engines.offline:Offline",
+}
+
+
+class _Hearing(Transcriber, Protocol):
+    """What the table's classes are: made from settings, and able to tell if these suffice."""
+
+    requires: ClassVar[str]
+
+    def __init__(self, settings: Settings) -> None: ...
+
+    @classmethod
+    def is_configured(cls, settings: Settings) -> bool: ...
+
+
+class Engines:
+    """The engines of this process, each built when it is first needed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._transcriber: Transcriber | None = None
+
+    def transcriber(self) -> Transcriber:
+        """Return who hears: the engine that settings name, or the first that is configured.
+
+        Raises ConfigError if the name is unknown or the engine lacks a setting.
+        """
+        if self._transcriber is None:
+            self._transcriber = self._pick(self._settings.transcriber)(self._settings)
+        return self._transcriber
+
+    async def close(self) -> None:
+        """Let go of what was built. It is built anew if asked for again."""
+        transcriber, self._transcriber = self._transcriber, None
+        if transcriber is not None:
+            await transcriber.close()
+
+    def _pick(self, name: str) -> type[_Hearing]:
+        if name == "auto":
+            return next(e for e in map(_load, ENGINES) if e.is_configured(self._settings))
+        if name not in ENGINES:
+            raise ConfigError(f"TRANSCRIBER is {name!r}: choose auto, {', '.join(ENGINES)}")
+        engine = _load(name)
+        if not engine.is_configured(self._settings):
+            raise ConfigError(f"TRANSCRIBER is {name!r}, but {engine.requires} is not set")
+        return engine
+
+
+def _load(name: str) -> type[_Hearing]:
+    module, _, attribute = ENGINES[name].partition(":")
+    engine: type[_Hearing] = getattr(import_module(module), attribute)
+    return engine

@@ -1,0 +1,109 @@
+"""Xiaomi MiMo: hears Chinese and English through chat completions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from core.config import Settings
+from core.engines import mimo_wire as wire
+from core.engines.client import Client, is_event_stream, read_body, read_events
+from core.engines.models import ASR, ModelChoice
+from core.engines.wire import clean
+from core.errors import ConfigError, ModelGone
+from core.interfaces import TranscriberLimits
+from core.models import Audio, Transcript
+
+_PATH = "/chat/completions"
+#: The list of models is a help, not worth a longer wait.
+_LIST_S = 10.0
+
+
+class Mimo:
+    """MiMo's cloud, or any server that speaks its dialect."""
+
+    name = wire.NAME
+    requires: ClassVar[str] = "MIMO_API_KEY"
+    #: 100 calls and 10,000 tokens a minute per account. A second of sound is 6.25 tokens heard
+    #: and about 4.2 written; of the latter one answer holds 2,000.
+    limits = TranscriberLimits(
+        formats=("wav", "mp3"),
+        max_bytes=wire.MAX_BYTES,
+        max_piece_s=180.0,
+        target_piece_s=45.0,
+        concurrency=8,
+        calls_per_minute=100,
+        tokens_per_minute=10_000,
+        tokens_per_call=20.0,
+        tokens_per_s=6.25 + 4.2,
+    )
+    #: A call may take this long, and the length of its sound on top.
+    deadline_s: float = 30.0
+
+    def __init__(self, settings: Settings) -> None:
+        self._client = Client(settings.mimo_base_url, _make_headers(settings), wire.read_error)
+        self._asr = ModelChoice(settings.mimo_asr_model, ASR, self._list_models)
+        self.model = self._asr.current
+
+    @classmethod
+    def is_configured(cls, settings: Settings) -> bool:
+        """Tell whether there is a key."""
+        return settings.mimo_api_key is not None
+
+    async def transcribe(
+        self,
+        audio: Audio,
+        *,
+        language: str | None = None,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Transcript:
+        """See Transcriber. A dead model of the registry is left for the next within the call."""
+        while True:
+            model = self.model = await self._asr.pick()
+            body = wire.build_transcription(
+                audio, model=model, language=language, is_streamed=on_text is not None
+            )
+            try:
+                transcript = await self._hear(body, audio.duration_s + self.deadline_s, on_text)
+            except ModelGone as error:
+                self._leave(model, error)
+            else:
+                return replace(transcript, duration_s=audio.duration_s)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.close()
+
+    def _leave(self, model: str, error: ModelGone) -> None:
+        try:
+            self._asr.leave(model, error)
+        finally:
+            self.model = self._asr.current
+
+    async def _hear(
+        self, body: dict[str, Any], deadline_s: float, on_text: Callable[[str], None] | None
+    ) -> Transcript:
+        model = str(body["model"])
+        async with self._client.open("POST", _PATH, deadline_s=deadline_s, json=body) as response:
+            if on_text is None or not is_event_stream(response):
+                return wire.read_transcription(await read_body(response), model=model)
+            hearing = wire.Hearing()
+            async for data in read_events(response):
+                heard = wire.read_transcription_event(data, hearing, model=model)
+                if heard.text != hearing.text:
+                    on_text(clean(heard.text))
+                hearing = heard
+            return wire.read_transcription_end(hearing)
+
+    async def _list_models(self) -> frozenset[str]:
+        return wire.read_models(await self._client.send("GET", "/models", deadline_s=_LIST_S))
+
+
+def _make_headers(settings: Settings) -> dict[str, str]:
+    if settings.mimo_api_key is None:
+        raise ConfigError("MIMO_API_KEY is not set")
+    key = settings.mimo_api_key.get_secret_value().strip()
+    if settings.mimo_auth_header == "authorization":
+        return {"authorization": f"Bearer {key}"}
+    return {"api-key": key}

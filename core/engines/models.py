@@ -1,0 +1,71 @@
+"""The one list of model ids, and how a service's models are chosen and left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+
+import structlog
+
+from core.errors import EngineError, ModelGone
+
+#: Setting that leaves the choice to the registry.
+AUTO = "auto"
+#: Models of MiMo that hear, the best first.
+ASR = ("mimo-v2.5-asr",)
+
+_log = structlog.get_logger()
+
+
+class ModelChoice:
+    """The model of one role at one service.
+
+    A name set by hand is sent as given and never left: where it dies, the operator must know.
+    """
+
+    def __init__(
+        self,
+        wanted: str,
+        preferred: tuple[str, ...],
+        list_models: Callable[[], Awaitable[Collection[str]]],
+    ) -> None:
+        #: The id that the next call uses.
+        self.current = preferred[0] if wanted == AUTO else wanted
+        self._preferred = preferred if wanted == AUTO else (wanted,)
+        self._list_models = list_models
+        self._is_auto = self._is_to_ask = wanted == AUTO
+        self._gone: set[str] = set()
+        self._lock = asyncio.Lock()
+
+    async def pick(self) -> str:
+        """Return the id to use; the first time, ask which ones the service still has."""
+        async with self._lock:
+            if self._is_to_ask:
+                self._is_to_ask = False
+                self.current = await self._find_living()
+        return self.current
+
+    def leave(self, model: str, error: ModelGone) -> None:
+        """Move on from `model`, which the service no longer knows.
+
+        Raises `error` if no other is left. The next call then asks again which ones there are.
+        """
+        if model != self.current:
+            return
+        self._gone.add(model)
+        left = [name for name in self._preferred if name not in self._gone]
+        if not left:
+            self._gone.clear()
+            self.current = self._preferred[0]
+            self._is_to_ask = self._is_auto
+            raise error
+        _log.warning("the service no longer knows a model", model=model, next=left[0])
+        self.current = left[0]
+
+    async def _find_living(self) -> str:
+        try:
+            living = await self._list_models()
+        except EngineError as error:
+            _log.info("the list of models could not be had", error=str(error))
+            return self.current
+        return next((name for name in self._preferred if name in living), self.current)

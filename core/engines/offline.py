@@ -1,0 +1,86 @@
+"""This machine alone: pocketsphinx hears English, roughly, and nothing leaves the house."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import ClassVar, cast
+
+from core.child import ChildError, ChildMissing, ChildPool, ChildRefused, Frame
+from core.config import Settings
+from core.errors import EngineBadReply, EngineBusy, EngineError, EngineRefused
+from core.interfaces import TranscriberLimits
+from core.models import Audio, Segment, Transcript, Usage
+
+
+class Offline:
+    """English only: a word in four is wrong, and other languages come out as English nonsense."""
+
+    name = "offline"
+    requires: ClassVar[str] = ""
+    model = "pocketsphinx-en-us"
+    #: Longest silence of a child, beyond the length of its sound (it needs about a seventh).
+    stall_s: float = 20.0
+
+    def __init__(self, settings: Settings) -> None:
+        size = min(2, os.cpu_count() or 1)
+        self.limits = TranscriberLimits(
+            formats=("wav",), max_piece_s=120.0, target_piece_s=45.0, concurrency=size
+        )
+        self._pool = ChildPool("core.engines.offline_worker", size=size)
+
+    @classmethod
+    def is_configured(cls, settings: Settings) -> bool:
+        """It needs nothing."""
+        return True
+
+    async def transcribe(
+        self,
+        audio: Audio,
+        *,
+        language: str | None = None,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Transcript:
+        """See Transcriber. Takes WAV of 16 kHz, mono, 16 bit; `language` changes nothing."""
+        segments: list[Segment] = []
+        work = self._pool.run({}, audio.data, stall_s=self.stall_s + audio.duration_s)
+        try:
+            async with aclosing(cast(AsyncGenerator[Frame, None], work)) as frames:
+                async for header, _ in frames:
+                    segments.append(Segment(**header))
+                    if on_text is not None:
+                        on_text(_join(segments))
+        except ChildError as error:
+            raise read_error(error) from error
+        return Transcript(
+            text=_join(segments),
+            segments=tuple(segments),
+            duration_s=audio.duration_s,
+            is_rough=True,
+            usage=Usage(engine=self.name, model=self.model, audio_s=audio.duration_s),
+        )
+
+    async def warm_up(self) -> None:
+        """Load the model before the first recording comes. Raises EngineBusy."""
+        try:
+            await self._pool.warm_up()
+        except ChildError as error:
+            raise read_error(error) from error
+
+    async def close(self) -> None:
+        """End the child processes."""
+        await self._pool.close()
+
+
+def read_error(error: ChildError) -> EngineError:
+    """Return what the failure of a child means to us."""
+    if isinstance(error, ChildRefused) and error.kind == "format":
+        return EngineRefused(str(error), reason="the format is not supported")
+    if isinstance(error, ChildMissing | ChildRefused):
+        return EngineBusy(str(error))
+    return EngineBadReply(str(error))
+
+
+def _join(segments: list[Segment]) -> str:
+    return " ".join(segment.text for segment in segments)

@@ -1,0 +1,118 @@
+"""The wire of OpenAI's audio endpoints, as many servers speak it. Pure, no input or output.
+
+Source: OpenAI API reference, "Create transcription" and "Error codes"; servers that others have
+built answer an error also as `{"error": "text"}`, or as no JSON at all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.engines.wire import (
+    ErrorBody,
+    clean,
+    find_code,
+    make_error,
+    make_missing,
+    read_count,
+    read_error_body,
+    read_json,
+    read_retry_after,
+    read_seconds,
+)
+from core.errors import EngineBadReply, EngineError, EngineLocked, EngineRefused, ModelGone
+from core.models import Audio, Segment, Transcript, Usage
+
+NAME = "openai"
+MAX_BYTES = 25_000_000
+_FILES = {
+    "audio/wav": ("sound.wav", "audio/wav"),
+    "audio/x-wav": ("sound.wav", "audio/wav"),
+    "audio/mpeg": ("sound.mp3", "audio/mpeg"),
+    "audio/mp3": ("sound.mp3", "audio/mpeg"),
+}
+#: Codes that decide before the status does.
+_CODES = {"insufficient_quota": 402, "invalid_api_key": 401, "content_policy_violation": 400}
+
+
+def build_transcription(
+    audio: Audio, *, model: str, language: str | None, has_segments: bool
+) -> dict[str, Any]:
+    """Return the form (`data` and `files`) that asks for the words in `audio`.
+
+    language: BCP 47; the service takes its first part. has_segments: ask for times too.
+    Raises EngineRefused unless it is WAV or MP3 of at most MAX_BYTES.
+    """
+    file = _FILES.get(audio.mime)
+    if file is None:
+        raise EngineRefused("neither WAV nor MP3", reason="the format is not supported")
+    if len(audio.data) > MAX_BYTES:
+        raise EngineRefused("over 25 MB", reason="the recording is too large")
+    data = {"model": model, "response_format": "verbose_json" if has_segments else "json"}
+    if language:
+        data["language"] = language.lower().split("-")[0]
+    name, mime = file
+    return {"data": data, "files": {"file": (name, audio.data, mime)}}
+
+
+def read_transcription(body: bytes, *, model: str) -> Transcript:
+    """Return the words in `body`, with their times where it has some.
+
+    Raises EngineError: what `read_error` makes of an error inside, EngineBadReply.
+    """
+    answer = read_json(body)
+    if answer.get("error"):
+        raise read_error(200, body)
+    text = answer.get("text")
+    if not isinstance(text, str):
+        raise EngineBadReply("no text")
+    return Transcript(
+        text=clean(text).strip(),
+        segments=tuple(_read_segments(answer.get("segments"))),
+        duration_s=read_seconds(answer.get("duration")),
+        usage=_read_usage(answer, model),
+    )
+
+
+def read_error(status: int, body: bytes | str, retry_after: str | None = None) -> EngineError:
+    """Return what an error of the service means to us.
+
+    retry_after: the header, as seconds or an HTTP date.
+    """
+    found = read_error_body(body)
+    error = found or ErrorBody()
+    code = _CODES.get(error.code) or _CODES.get(error.type) or find_code(error) or status
+    wait_s = read_retry_after(retry_after)
+    if error.code == "model_not_found":
+        return ModelGone(f"{code} {error.label}: the model is not known")
+    if code == 404:
+        return make_missing(found)
+    if code == 402:
+        return EngineLocked(f"{status} {error.label}: the quota is used up", retry_after_s=wait_s)
+    return make_error(code, error, wait_s)
+
+
+def _read_segments(value: object) -> list[Segment]:
+    entries = value if isinstance(value, list) else []
+    return [_read_segment(e) for e in entries if isinstance(e, dict) and e.get("text")]
+
+
+def _read_segment(entry: dict[str, Any]) -> Segment:
+    start_s = read_seconds(entry.get("start"))
+    return Segment(
+        start_s=start_s,
+        end_s=max(start_s, read_seconds(entry.get("end"))),
+        text=clean(str(entry["text"])).strip(),
+    )
+
+
+def _read_usage(answer: dict[str, Any], model: str) -> Usage:
+    found = answer.get("usage")
+    usage = found if isinstance(found, dict) else {}
+    return Usage(
+        engine=NAME,
+        model=model,
+        audio_s=read_seconds(usage.get("seconds")) or read_seconds(answer.get("duration")),
+        prompt_tokens=read_count(usage.get("input_tokens")),
+        completion_tokens=read_count(usage.get("output_tokens")),
+    )

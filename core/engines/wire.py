@@ -1,0 +1,161 @@
+"""What the wires of all engines share: foreign JSON, foreign errors, foreign text. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from core.errors import (
+    EngineBadReply,
+    EngineBusy,
+    EngineError,
+    EngineLocked,
+    EngineRefused,
+    ModelGone,
+)
+
+#: A wait longer than this is not believed.
+_LONGEST_WAIT_S = 3600.0
+_REASON_CHARS = 200
+#: A short name made for programs: the only part of an error body that reaches the log.
+_TOKEN = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+_LOCKED = {
+    401: "the key is not accepted: is it of this plan and this address?",
+    402: "no balance",
+    403: "region not served, or the key was restricted",
+}
+#: Statuses below 500 that time heals.
+_BUSY = frozenset({408, 409, 425, 429})
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBody:
+    """What an error's body says, every part of it empty where it says nothing."""
+
+    code: str = ""
+    type: str = ""
+    message: str = ""
+    param: str = ""
+
+    @property
+    def text(self) -> str:
+        """All that it says, in lower case, to look words up in."""
+        return f"{self.type} {self.code} {self.message} {self.param}".lower()
+
+    @property
+    def reason(self) -> str:
+        """One line for the person whose recording it was."""
+        return " ".join((self.param or self.message).split())[:_REASON_CHARS].rstrip(".")
+
+    @property
+    def label(self) -> str:
+        """The code or type for the operator's log, free of anything a person said."""
+        return next((t for t in (self.type, self.code) if _TOKEN.fullmatch(t)), "no code")
+
+
+def read_json(body: bytes | str) -> dict[str, Any]:
+    """Return the JSON object in `body`, also where it follows `data:`.
+
+    Raises EngineBadReply if there is none.
+    """
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+    text = text.lstrip("\ufeff \r\n\t").removeprefix("data:")
+    try:
+        value = json.loads(text)
+    # Numbers of thousands of digits and nesting without end are hostile, not ours to crash on.
+    except (ValueError, RecursionError):
+        raise EngineBadReply("the answer is not JSON") from None
+    if not isinstance(value, dict):
+        raise EngineBadReply("the answer is not a JSON object")
+    return value
+
+
+def read_error_body(body: bytes | str) -> ErrorBody | None:
+    """Return the error in `body`, None if it holds none."""
+    try:
+        error = read_json(body).get("error")
+    except EngineBadReply:
+        return None
+    if isinstance(error, str) and error:
+        return ErrorBody(message=clean(error))
+    if not isinstance(error, dict):
+        return None
+    fields = ("code", "type", "message", "param")
+    return ErrorBody(*(_plain(error.get(field)) for field in fields))
+
+
+def read_retry_after(value: str | None, now: datetime | None = None) -> float | None:
+    """Return the wait that a Retry-After header asks for: seconds, or an HTTP date after `now`."""
+    if not value:
+        return None
+    try:
+        wait_s = float(value)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(value)
+        except (ValueError, OverflowError):
+            return None
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC)
+        wait_s = (moment - (now or datetime.now(UTC))).total_seconds()
+    return min(max(wait_s, 0.0), _LONGEST_WAIT_S) if math.isfinite(wait_s) else None
+
+
+def make_error(status: int, error: ErrorBody, wait_s: float | None) -> EngineError:
+    """Return the error that `status` and what the body says of it mean.
+
+    status: the HTTP status, or the code inside the body where that is the truer one.
+    """
+    detail = f"{status} {error.label}"
+    if status in _LOCKED:
+        return EngineLocked(f"{detail}: {_LOCKED[status]}", retry_after_s=wait_s)
+    if status in _BUSY or status >= 500:
+        return EngineBusy(detail, retry_after_s=wait_s)
+    if status >= 400:
+        return EngineRefused(detail, reason=error.reason)
+    if status >= 300:
+        return EngineLocked(f"{detail}: the service moved, its address must be set anew")
+    return EngineBadReply(f"an error inside the answer: {error.label}")
+
+
+def make_missing(error: ErrorBody | None) -> EngineError:
+    """Return what a 404 means: the model if JSON says so, the address if a web page does."""
+    if error is None:
+        return EngineLocked("404: nothing answers at this address, is the base URL right?")
+    return ModelGone(f"404 {error.label}: the model is not known")
+
+
+def find_code(error: ErrorBody) -> int | None:
+    """Return the status that the body itself gives, as a string or a number."""
+    is_status = error.code.isascii() and error.code.isdigit() and 400 <= int(error.code[:9]) <= 599
+    return int(error.code) if is_status else None
+
+
+def clean(text: str) -> str:
+    """Return `text` such that every database and platform can carry it.
+
+    Halves of surrogate pairs that came in two chunks are joined, lone ones replaced.
+    """
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole.replace("\x00", "")
+
+
+def read_count(value: object) -> int:
+    """Return a foreign count, 0 if it is none."""
+    return value if isinstance(value, int) and 0 < value < 2**53 else 0
+
+
+def read_seconds(value: object) -> float:
+    """Return a foreign length or time in seconds, 0 if it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0.0
+    return float(value) if 0 < value < 1e9 else 0.0
+
+
+def _plain(value: object) -> str:
+    is_plain = isinstance(value, str | int) and not isinstance(value, bool)
+    return clean(str(value)) if is_plain else ""
