@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
-from typing import ClassVar, cast
+from typing import ClassVar
 
-from core.child import ChildError, ChildMissing, ChildPool, ChildRefused, Frame
+from core.child import ChildError, ChildMissing, ChildPool, ChildRefused
 from core.config import Settings
 from core.errors import EngineBadReply, EngineBusy, EngineError, EngineRefused
 from core.interfaces import TranscriberLimits
@@ -46,7 +46,7 @@ class Offline:
         segments: list[Segment] = []
         work = self._pool.run({}, audio.data, stall_s=self.stall_s + audio.duration_s)
         try:
-            async with aclosing(cast(AsyncGenerator[Frame, None], work)) as frames:
+            async with aclosing(work) as frames:
                 async for header, _ in frames:
                     segments.append(Segment(**header))
                     if on_text is not None:
