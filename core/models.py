@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import ClassVar, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,12 @@ class Button:
 class File:
     """A file that goes out with a reply."""
 
+    #: How `data` is written where the value is kept as JSON.
+    __pydantic_config__: ClassVar[dict[str, str]] = {
+        "ser_json_bytes": "base64",
+        "val_json_bytes": "base64",
+    }
+
     name: str
     mime: str
     data: bytes
@@ -133,8 +139,13 @@ class Job:
     error: str = ""
     #: True once the person was told that this takes longer (asked once per job).
     is_told: bool = False
-    #: Saved before anything is sent.
+    #: Saved before anything is sent, with the state the job ends in once it was delivered.
     reply: Reply | None = None
+    outcome: JobState = JobState.DONE
+
+
+#: The part of a reply that shows the text so far; the first final part takes its place.
+PLACEHOLDER = -1
 
 
 class DeliveryState(StrEnum):
@@ -147,7 +158,7 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One part of a reply on its way out."""
+    """One part of a reply on its way out: 0, 1, … or PLACEHOLDER."""
 
     part: int
     state: DeliveryState

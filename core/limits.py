@@ -1,0 +1,110 @@
+"""What an account may ask of a service: its rate limits, and a pause when it does not answer.
+
+All calls of the process to one engine pass one gate, first come, first served. The moving
+windows are those of the `limits` package.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+
+from core.errors import EngineError
+from core.interfaces import TranscriberLimits
+
+#: Failures in a row, whoever's they are, after which the engine is left alone for a while.
+FAILURES_BEFORE_PAUSE = 5
+#: Longest pause between two tries of an engine that is down.
+MAX_PAUSE_S = 60.0
+#: A longer wait is the job's: it gives its place to others and comes back.
+MAX_WAIT_S = 20.0
+
+log = structlog.get_logger()
+
+
+class AccountGate:
+    """The gate in front of one engine."""
+
+    def __init__(self, name: str, limits: TranscriberLimits) -> None:
+        self._name = name
+        self._limits = limits
+        self._slots = asyncio.Semaphore(limits.concurrency)
+        self._turn = asyncio.Lock()
+        self._windows = MovingWindowRateLimiter(MemoryStorage())
+        self._failures = 0
+        self._paused_until = 0.0
+        self._last_error: EngineError | None = None
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """One of the calls that may be under way at once; holds a piece in memory, no more."""
+        async with self._slots:
+            yield
+
+    @asynccontextmanager
+    async def call(self, duration_s: float) -> AsyncIterator[None]:
+        """Wait for room in the account's limits, then let one call through.
+
+        duration_s: length of the sound, from which the call's tokens are estimated.
+        Raises again what was wrong before while the engine is paused for long.
+        """
+        async with self._turn:
+            await self._wait_for_pause()
+            await self._wait_for_room(duration_s)
+        try:
+            yield
+        except EngineError as error:
+            self._note_failure(error)
+            raise
+        self._failures, self._paused_until = 0, 0.0
+
+    async def _wait_for_pause(self) -> None:
+        wait_s = self._paused_until - time.monotonic()
+        if wait_s > MAX_WAIT_S and isinstance(self._last_error, EngineError):
+            raise type(self._last_error)("the engine is paused", retry_after_s=wait_s)
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+        if self._failures >= FAILURES_BEFORE_PAUSE:
+            # One call tries whether it is back; the others wait for what it finds.
+            self._paused_until = time.monotonic() + self._pause_s()
+
+    async def _wait_for_room(self, duration_s: float) -> None:
+        limits = self._limits
+        tokens = int(limits.tokens_per_call + duration_s * limits.tokens_per_s)
+        needs = [
+            (RateLimitItemPerMinute(per_minute), min(cost, per_minute), kind)
+            for per_minute, cost, kind in (
+                (limits.calls_per_minute, 1, "calls"),
+                (limits.tokens_per_minute, tokens, "tokens"),
+            )
+            if per_minute and cost
+        ]
+        for item, cost, kind in needs:
+            while not await self._windows.test(item, self._name, kind, cost=cost):
+                window = await self._windows.get_window_stats(item, self._name, kind)
+                await asyncio.sleep(max(0.02, window.reset_time - time.time()))
+        for item, cost, kind in needs:
+            await self._windows.hit(item, self._name, kind, cost=cost)
+
+    def _note_failure(self, error: EngineError) -> None:
+        if not (error.is_retryable or error.is_parking):
+            return
+        self._failures += 1
+        self._last_error = error
+        if error.is_parking:
+            self._failures = max(self._failures, FAILURES_BEFORE_PAUSE)
+        wait_s = error.retry_after_s or 0.0
+        if self._failures >= FAILURES_BEFORE_PAUSE:
+            wait_s = max(wait_s, self._pause_s())
+            log.warning("engine paused", engine=self._name, wait_s=wait_s, error=str(error))
+        self._paused_until = max(self._paused_until, time.monotonic() + wait_s)
+
+    def _pause_s(self) -> float:
+        return float(min(MAX_PAUSE_S, 2.0 ** (self._failures - FAILURES_BEFORE_PAUSE + 1)))

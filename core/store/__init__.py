@@ -1,0 +1,36 @@
+"""Tables and every query: the only place that knows SQL."""
+
+from __future__ import annotations
+
+from cryptography.fernet import MultiFernet
+
+from core.interfaces import Ledger
+from core.store.chats import Chats
+from core.store.database import Database
+from core.store.deliveries import StoreLedger
+from core.store.intake import Intake
+from core.store.jobs import Jobs
+from core.store.migrate import migrate
+from core.store.results import Results
+from core.store.sealed import make_cipher
+
+__all__ = ["Store", "make_cipher", "migrate"]
+
+
+class Store:
+    """All that is kept, by subject."""
+
+    def __init__(self, url: str, cipher: MultiFernet) -> None:
+        self._database = Database(url, cipher)
+        self.intake = Intake(self._database)
+        self.jobs = Jobs(self._database)
+        self.chats = Chats(self._database)
+        self.results = Results(self._database)
+
+    def ledger(self, job_id: str) -> Ledger:
+        """Return the ledger of one job's reply."""
+        return StoreLedger(self._database, job_id)
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        await self._database.close()

@@ -1,0 +1,81 @@
+"""The database: how it is opened, read and written.
+
+SQLite: WAL, `synchronous=FULL`, one writer that begins IMMEDIATE, readers that cannot write. A
+transaction that reads first and writes later would fail at once with "database is locked" in
+spite of the busy timeout, hence IMMEDIATE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from cryptography.fernet import MultiFernet
+from sqlalchemy import URL, event, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from core.store.sealed import set_cipher
+
+#: How long a writer waits for another process that holds SQLite's write lock.
+BUSY_TIMEOUT_MS = 30_000
+
+
+class Database:
+    """One database, whatever its kind."""
+
+    def __init__(self, url: str, cipher: MultiFernet) -> None:
+        self._url = make_url(url)
+        self.is_sqlite = self._url.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            self._writer = _sqlite_engine(self._url, is_writer=True)
+            self._reader = _sqlite_engine(self._url, is_writer=False)
+        else:
+            self._writer = self._reader = create_async_engine(self._url, pool_pre_ping=True)
+        for engine in {self._writer, self._reader}:
+            set_cipher(engine.dialect, cipher)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that is committed at the end, or rolled back by an exception."""
+        async with self._writer.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that sees one moment of the database."""
+        async with self._reader.connect() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self._writer.dispose()
+        await self._reader.dispose()
+
+
+def _sqlite_engine(url: URL, *, is_writer: bool) -> AsyncEngine:
+    engine = create_async_engine(
+        url.set(drivername="sqlite+aiosqlite"),
+        pool_size=1 if is_writer else 4,
+        max_overflow=0,
+        pool_timeout=300,
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we begin ourselves
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        if is_writer:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute("PRAGMA synchronous=FULL")
+            cursor.execute("PRAGMA foreign_keys=ON")
+        else:
+            cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
+
+    return engine

@@ -1,0 +1,42 @@
+"""What is known of each part of a reply on its way out."""
+
+from __future__ import annotations
+
+from sqlalchemy import select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from core.models import Delivery, DeliveryState
+from core.store.database import Database
+from core.store.rows import insert_new
+from core.store.tables import deliveries
+
+
+class StoreLedger:
+    """The ledger of one job: see `core.interfaces.Ledger`."""
+
+    def __init__(self, database: Database, job_id: str) -> None:
+        self._database = database
+        self._job_id = job_id
+
+    async def find(self, part: int) -> Delivery | None:
+        """Return what is known of `part`, None if it was never tried."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(deliveries).where(self._is(part)))).one_or_none()
+        return Delivery(part, DeliveryState(row.state), row.platform_id) if row else None
+
+    async def start(self, part: int) -> None:
+        """Note that `part` is about to be sent."""
+        values = {"job_id": self._job_id, "part": part, "platform_id": ""}
+        async with self._database.write() as connection:
+            statement = insert_new(connection, deliveries)
+            await connection.execute(statement.values(**values, state=DeliveryState.PENDING))
+
+    async def finish(self, part: int, platform_id: str) -> None:
+        """Note that `part` was sent and what the platform calls it."""
+        values = {"state": DeliveryState.SENT, "platform_id": platform_id}
+        async with self._database.write() as connection:
+            change = update(deliveries).where(self._is(part))
+            await connection.execute(change.values(**values))
+
+    def _is(self, part: int) -> ColumnElement[bool]:
+        return (deliveries.c.job_id == self._job_id) & (deliveries.c.part == part)

@@ -1,0 +1,136 @@
+"""Taking messages in: one commit for the message, its job and its sound."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.models import Chat, ChatSettings, Job, JobState, Message
+from core.store.database import Database
+from core.store.rows import chat_row, insert_new, is_chat, now
+from core.store.tables import blobs, buttons, chats, jobs, messages
+
+#: Names the command that answers a message in a chat with these settings, None for no answer.
+Choose = Callable[[Message, ChatSettings], str | None]
+
+
+class Intake:
+    """What happens before a platform is told "received"."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, message: Message, choose: Choose, data: bytes | None = None) -> Job | None:
+        """Keep `message` and the job it asks for, in one commit.
+
+        data: the sound itself where the platform does not keep it.
+        Returns None if the message is known already or asks for nothing.
+        """
+        async with self._database.write() as connection:
+            chat = await chat_row(connection, message.chat)
+            message = await _press_button(connection, chat.chat_pk, message)
+            command = choose(message, ChatSettings(chat.language, chat.is_auto))
+            if command is None or await _is_known_edit(connection, chat.chat_pk, message):
+                return None
+            message_pk = await _add_message(connection, chat.chat_pk, message)
+            if message_pk is None:
+                return None
+            if chat.gone_at is not None:
+                revive = update(chats).where(chats.c.chat_pk == chat.chat_pk)
+                await connection.execute(revive.values(gone_at=None))
+            if data is not None:
+                values = {"message_pk": message_pk, "content": data}
+                await connection.execute(blobs.insert().values(values))
+            return await _add_job(connection, (message_pk, chat.chat_pk), message, command)
+
+    async def blob(self, chat: Chat, message_id: str) -> bytes | None:
+        """Return the sound that came with a message, None if it is no longer kept."""
+        query = (
+            select(blobs.c.content)
+            .join(messages, messages.c.message_pk == blobs.c.message_pk)
+            .join(chats, chats.c.chat_pk == messages.c.chat_pk)
+            .where(is_chat(chat), messages.c.message_id == message_id)
+        )
+        async with self._database.read() as connection:
+            content: bytes | None = (await connection.execute(query)).scalar()
+        return content
+
+    async def drop_blob(self, job_id: str) -> None:
+        """Forget the sound of a job that has ended."""
+        pk = select(jobs.c.message_pk).where(jobs.c.job_id == job_id).scalar_subquery()
+        async with self._database.write() as connection:
+            await connection.execute(delete(blobs).where(blobs.c.message_pk == pk))
+
+
+async def _press_button(connection: AsyncConnection, chat_pk: int, message: Message) -> Message:
+    """Fill in what the pressed button does; a token of another chat does nothing."""
+    if not message.button:
+        return message
+    query = select(buttons.c.command, buttons.c.content).where(
+        buttons.c.token == message.button, buttons.c.chat_pk == chat_pk
+    )
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        return replace(message, button="", command="stale_button")
+    return replace(message, button="", command=row.command, text=row.content)
+
+
+async def _is_known_edit(connection: AsyncConnection, chat_pk: int, message: Message) -> bool:
+    """Tell whether an edit asks for nothing that an earlier form of the message did not."""
+    if not message.edit_id:
+        return False
+    query = select(messages.c.content).where(
+        messages.c.chat_pk == chat_pk, messages.c.message_id == message.message_id
+    )
+    asks = message.command, message.text if message.command else "", message.attachment
+    earlier = (await connection.execute(query)).scalars().all()
+    return any((e.command, e.text if e.command else "", e.attachment) == asks for e in earlier)
+
+
+async def _add_message(connection: AsyncConnection, chat_pk: int, message: Message) -> int | None:
+    values = {
+        "chat_pk": chat_pk,
+        "message_id": message.message_id,
+        "edit_id": message.edit_id,
+        "received_at": now(),
+        "content": message,
+    }
+    statement = insert_new(connection, messages).values(values)
+    result = await connection.execute(statement.returning(messages.c.message_pk))
+    key: int | None = result.scalar()
+    return key
+
+
+async def _add_job(
+    connection: AsyncConnection, keys: tuple[int, int], message: Message, command: str
+) -> Job:
+    moment = now()
+    job = Job(
+        job_id=secrets.token_hex(5),
+        message=message,
+        command=command,
+        state=JobState.WAITING,
+        attempts=0,
+        created_at=moment,
+        run_at=moment,
+    )
+    values: dict[str, Any] = {
+        "job_id": job.job_id,
+        "message_pk": keys[0],
+        "chat_pk": keys[1],
+        "command": command,
+        "state": job.state,
+        "attempts": 0,
+        "crashes": 0,
+        "created_at": moment,
+        "run_at": moment,
+        "error": "",
+        "outcome": JobState.DONE,
+    }
+    await connection.execute(jobs.insert().values(values))
+    return job

@@ -1,0 +1,200 @@
+"""The life of a job. Each ends as done, refused, dead or cancelled."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import ColumnElement
+
+from core.models import PLACEHOLDER, Chat, DeliveryState, Job, JobState, Reply
+from core.store.database import Database
+from core.store.rows import chat_row, is_chat, now, read_job, select_jobs
+from core.store.tables import buttons, chats, deliveries, jobs
+
+OPEN = (JobState.WAITING, JobState.RUNNING)
+
+
+class Jobs:
+    """Every query about jobs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self) -> Job | None:
+        """Take the oldest due job of a chat that is not busy, None if there is none.
+
+        Jobs of a chat run in order of arrival. One that takes longer, and of which the person
+        was told so, lets later ones pass.
+        """
+        earlier = jobs.alias("earlier")
+        is_blocked = exists().where(
+            earlier.c.chat_pk == jobs.c.chat_pk,
+            earlier.c.state.in_(OPEN),
+            earlier.c.seq < jobs.c.seq,
+            (earlier.c.state == JobState.RUNNING) | ~earlier.c.is_told,
+        )
+        query = (
+            select_jobs()
+            .where(jobs.c.state == JobState.WAITING, jobs.c.run_at <= now(), ~is_blocked)
+            .order_by(jobs.c.run_at, jobs.c.seq)
+            .limit(1)
+        )
+        async with self._database.write() as connection:
+            row = (await connection.execute(query)).one_or_none()
+            if row is None:
+                return None
+            change = update(jobs).where(jobs.c.seq == row.seq)
+            await connection.execute(
+                change.values(state=JobState.RUNNING, attempts=jobs.c.attempts + 1)
+            )
+        return replace(read_job(row), state=JobState.RUNNING, attempts=row.attempts + 1)
+
+    async def next_run_at(self) -> datetime | None:
+        """Return when the next waiting job is due, None if none waits."""
+        query = select(func.min(jobs.c.run_at)).where(jobs.c.state == JobState.WAITING)
+        async with self._database.read() as connection:
+            moment: datetime | None = (await connection.execute(query)).scalar()
+        return moment
+
+    async def requeue_lost(self, max_crashes: int) -> int:
+        """Put back what was running when the last process ended. Return how many.
+
+        A job that saw the process end `max_crashes` times is a dead letter: it may be the cause.
+        """
+        running = jobs.c.state == JobState.RUNNING
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(jobs)
+                .where(running, jobs.c.crashes >= max_crashes)
+                .values(state=JobState.DEAD, finished_at=now(), error="the process kept ending")
+            )
+            back = await connection.execute(
+                update(jobs)
+                .where(running)
+                .values(
+                    state=JobState.WAITING,
+                    run_at=jobs.c.created_at,
+                    attempts=jobs.c.attempts - 1,
+                    crashes=jobs.c.crashes + 1,
+                )
+            )
+            # What only the operator could mend may be mended by this start.
+            await connection.execute(
+                update(jobs)
+                .where(jobs.c.state == JobState.WAITING, jobs.c.is_told)
+                .values(run_at=now())
+            )
+        return back.rowcount
+
+    async def save_reply(self, job_id: str, reply: Reply, outcome: JobState) -> Reply:
+        """Keep `reply` before anything is sent, and give its buttons their tokens.
+
+        outcome: the state the job ends in once the reply was delivered.
+        """
+        given = tuple(replace(b, token=secrets.token_urlsafe(16)) for b in reply.buttons)
+        reply = replace(reply, buttons=given)
+        async with self._database.write() as connection:
+            key = select(jobs.c.chat_pk).where(jobs.c.job_id == job_id).scalar_subquery()
+            for button in given:
+                await connection.execute(
+                    buttons.insert().values(
+                        token=button.token,
+                        chat_pk=key,
+                        job_id=job_id,
+                        command=button.command,
+                        content=button.text,
+                    )
+                )
+            change = update(jobs).where(jobs.c.job_id == job_id)
+            await connection.execute(change.values(reply=reply, outcome=outcome))
+        return reply
+
+    async def finish(self, job_id: str, state: JobState, error: str = "") -> None:
+        """Note how the job ended. `error` is for the operator and holds no content."""
+        values = {"state": state, "finished_at": now(), "error": error[:400]}
+        await self._update(job_id, values)
+
+    async def run_later(
+        self, job_id: str, run_at: datetime, error: str = "", *, is_attempt: bool = True
+    ) -> None:
+        """Let the job wait until `run_at`; is_attempt: whether the try counts."""
+        values = {"state": JobState.WAITING, "run_at": run_at, "error": error[:400]}
+        if not is_attempt:
+            values["attempts"] = jobs.c.attempts - 1
+        await self._update(job_id, values)
+
+    async def mark_told(self, job_id: str) -> None:
+        """Note that the person knows that this takes longer."""
+        await self._update(job_id, {"is_told": True})
+
+    async def retry(self, job_id: str) -> bool:
+        """Run a dead letter again. Return False if there is no dead letter of that id.
+
+        The message that told of the failure becomes the placeholder of the new answer.
+        """
+        async with self._database.write() as connection:
+            is_dead = (jobs.c.job_id == job_id) & (jobs.c.state == JobState.DEAD)
+            values = {"state": JobState.WAITING, "attempts": 0, "crashes": 0, "run_at": now()}
+            result = await connection.execute(
+                update(jobs).where(is_dead).values(**values, reply=None, is_told=False)
+            )
+            if not result.rowcount:
+                return False
+            await _turn_into_placeholder(connection, job_id)
+        return True
+
+    async def find(self, job_id: str) -> Job | None:
+        """Return one job."""
+        found = await self._select(jobs.c.job_id == job_id, limit=1)
+        return found[0] if found else None
+
+    async def recent(self, states: Collection[JobState], limit: int = 50) -> list[Job]:
+        """Return jobs in these states, the newest first."""
+        return await self._select(jobs.c.state.in_(states), limit=limit)
+
+    async def history(self, chat: Chat, limit: int = 50) -> list[Job]:
+        """Return the jobs of a chat, the newest first."""
+        return await self._select(is_chat(chat), limit=limit)
+
+    async def counts(self) -> dict[JobState, int]:
+        """Return how many jobs are in each state."""
+        query = select(jobs.c.state, func.count()).group_by(jobs.c.state)
+        async with self._database.read() as connection:
+            return {JobState(state): n for state, n in await connection.execute(query)}
+
+    async def cancel_chat(self, chat: Chat) -> None:
+        """Nobody is there any more: end every open job of the chat."""
+        async with self._database.write() as connection:
+            row = await chat_row(connection, chat)
+            is_here = jobs.c.chat_pk == row.chat_pk
+            await connection.execute(
+                update(jobs)
+                .where(is_here, jobs.c.state.in_(OPEN))
+                .values(state=JobState.CANCELLED, finished_at=now(), error="ChatGone")
+            )
+            gone = update(chats).where(chats.c.chat_pk == row.chat_pk)
+            await connection.execute(gone.values(gone_at=now()))
+
+    async def _select(self, condition: ColumnElement[bool], limit: int) -> list[Job]:
+        query = select_jobs().where(condition).order_by(jobs.c.seq.desc()).limit(limit)
+        async with self._database.read() as connection:
+            return [read_job(row) for row in await connection.execute(query)]
+
+    async def _update(self, job_id: str, values: dict[str, object]) -> None:
+        async with self._database.write() as connection:
+            await connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(**values))
+
+
+async def _turn_into_placeholder(connection: AsyncConnection, job_id: str) -> None:
+    mine = deliveries.c.job_id == job_id
+    first = select(deliveries.c.platform_id).where(mine, deliveries.c.part == 0)
+    platform_id = (await connection.execute(first)).scalar()
+    await connection.execute(delete(deliveries).where(mine))
+    if platform_id:
+        values = {"job_id": job_id, "part": PLACEHOLDER, "state": DeliveryState.SENT}
+        await connection.execute(deliveries.insert().values(**values, platform_id=platform_id))

@@ -1,0 +1,85 @@
+"""Pieces of query that several files of the store share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Insert, Select, Table, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import ColumnElement
+
+from core.models import Chat, Job, JobState, Message
+from core.store.tables import chats, jobs, messages
+
+
+def now() -> datetime:
+    """Return the moment, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+def insert_new(connection: AsyncConnection, table: Table) -> Any:
+    """Return an INSERT that passes over a row whose unique key is there already."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement: Insert = dialect.insert(table).on_conflict_do_nothing()
+    return statement
+
+
+def is_chat(chat: Chat) -> ColumnElement[bool]:
+    """Return the condition that scopes a query to one chat."""
+    return (
+        (chats.c.platform == chat.platform)
+        & (chats.c.bot_id == chat.bot_id)
+        & (chats.c.chat_id == chat.chat_id)
+    )
+
+
+async def chat_row(connection: AsyncConnection, chat: Chat) -> Any:
+    """Return the row of `chat`, made when it is new."""
+    query = select(chats).where(is_chat(chat))
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        values = {"platform": chat.platform, "bot_id": chat.bot_id, "chat_id": chat.chat_id}
+        await connection.execute(insert_new(connection, chats).values(values))
+        row = (await connection.execute(query)).one()
+    return row
+
+
+def select_jobs() -> Select[Any]:
+    """Return a query for all that `read_job` needs."""
+    return (
+        select(
+            jobs,
+            messages.c.content,
+            messages.c.chat_pk.label("origin_pk"),
+            chats.c.platform,
+            chats.c.bot_id,
+            chats.c.chat_id,
+        )
+        .join(messages, messages.c.message_pk == jobs.c.message_pk)
+        .join(chats, chats.c.chat_pk == jobs.c.chat_pk)
+    )
+
+
+def read_job(row: Any) -> Job:
+    """Turn a row of `select_jobs` into a job whose message names the chat as it is now."""
+    message: Message = row.content
+    chat = Chat(row.platform, row.bot_id, row.chat_id)
+    if row.origin_pk != row.chat_pk:
+        # The chat has moved: message ids began anew there, so nothing can be answered by id.
+        message = replace(message, message_id="")
+    return Job(
+        job_id=row.job_id,
+        message=replace(message, chat=chat),
+        command=row.command,
+        state=JobState(row.state),
+        attempts=row.attempts,
+        created_at=row.created_at,
+        run_at=row.run_at,
+        error=row.error,
+        is_told=row.is_told,
+        reply=row.reply,
+        outcome=JobState(row.outcome),
+    )

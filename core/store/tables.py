@@ -1,0 +1,139 @@
+"""The tables. What people wrote or said stands in `Sealed` columns only."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    false,
+)
+
+from core.models import Message, Reply, Transcript
+from core.store.sealed import Sealed, UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: Chats and what each has chosen.
+chats = Table(
+    "chats",
+    metadata,
+    Column("chat_pk", Integer, primary_key=True),
+    Column("platform", String(32), nullable=False),
+    Column("bot_id", String(64), nullable=False),
+    Column("chat_id", String(64), nullable=False),
+    Column("language", String(16)),
+    Column("is_auto", Boolean, nullable=False, server_default=false()),
+    #: Set when nobody is there any more; taken back by the next message.
+    Column("gone_at", UtcDateTime),
+    UniqueConstraint("platform", "bot_id", "chat_id"),
+)
+
+#: Every message that was taken in; the unique key is what makes a repeat harmless.
+messages = Table(
+    "messages",
+    metadata,
+    Column("message_pk", Integer, primary_key=True),
+    Column("chat_pk", ForeignKey("chats.chat_pk"), nullable=False),
+    Column("message_id", String(128), nullable=False),
+    Column("edit_id", String(32), nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("content", Sealed(Message)),
+    UniqueConstraint("chat_pk", "message_id", "edit_id"),
+    Index(None, "received_at"),
+)
+
+#: Sound that only we hold (uploads), until its job has ended.
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("message_pk", ForeignKey("messages.message_pk"), primary_key=True),
+    Column("content", Sealed(bytes), nullable=False),
+)
+
+#: One per message that wants an answer. `seq` is the order of arrival.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("job_id", String(16), nullable=False, unique=True),
+    Column("message_pk", ForeignKey("messages.message_pk"), nullable=False, unique=True),
+    #: Where the answer goes; differs from the message's chat once the chat has moved.
+    Column("chat_pk", ForeignKey("chats.chat_pk"), nullable=False),
+    Column("command", String(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    #: Tries that failed by themselves.
+    Column("attempts", Integer, nullable=False),
+    #: Tries that ended with the process.
+    Column("crashes", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("run_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("error", String(400), nullable=False),
+    #: The person was told that this takes longer: later messages need not wait for it.
+    Column("is_told", Boolean, nullable=False, server_default=false()),
+    Column("reply", Sealed(Reply)),
+    #: The state the job ends in once its reply was delivered.
+    Column("outcome", String(16), nullable=False),
+    Index(None, "state", "run_at"),
+    Index(None, "chat_pk", "state", "seq"),
+)
+
+#: Paid results: sha256 of sound + engine + model + parameters + piece.
+transcripts = Table(
+    "transcripts",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("content", Sealed(Transcript), nullable=False),
+)
+
+#: One row per part of a reply on its way out.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("job_id", ForeignKey("jobs.job_id"), primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("platform_id", String(128), nullable=False),
+)
+
+#: What a button does. The token is all that a platform carries.
+buttons = Table(
+    "buttons",
+    metadata,
+    Column("token", String(32), primary_key=True),
+    Column("chat_pk", ForeignKey("chats.chat_pk"), nullable=False),
+    Column("job_id", ForeignKey("jobs.job_id"), nullable=False),
+    Column("command", String(32), nullable=False),
+    Column("content", Sealed(str), nullable=False),
+    Index(None, "job_id"),
+)
+
+#: What every call to an engine cost.
+usage = Table(
+    "usage",
+    metadata,
+    Column("usage_pk", Integer, primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("engine", String(32), nullable=False),
+    Column("model", String(64), nullable=False),
+    Column("audio_s", Float, nullable=False),
+    Column("prompt_tokens", Integer, nullable=False),
+    Column("completion_tokens", Integer, nullable=False),
+    Index(None, "created_at"),
+)

@@ -1,0 +1,1 @@
+"""How the database grows: one file per change, in order."""
