@@ -1,0 +1,106 @@
+"""The web chat: a page on this machine, for one person who need not have any other platform."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from bots.web_chat.api import Api
+from bots.web_chat.app import build_app
+from bots.web_chat.events import Events
+from bots.web_chat.gate import Gate
+from bots.web_chat.history import History
+from bots.web_chat.server import open_socket, serve
+from bots.web_chat.wire import build_reply
+from core.config import Settings
+from core.errors import ConfigError, UserError
+from core.interfaces import Door, Envelope
+from core.locale import mark
+from core.models import DeliveryState, Message, Reply
+
+__all__ = ["History", "WebChat"]
+
+_LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
+SOUND_GONE = mark("This recording is no longer kept here. Please send it again.")
+
+
+class WebChat:
+    """The platform of the page."""
+
+    name = "web"
+
+    def __init__(
+        self,
+        settings: Settings,
+        door: Door,
+        history: History,
+        is_ready: Callable[[], dict[str, bool]],
+    ) -> None:
+        """is_ready: the parts of the program and whether each can do its work, for /readyz.
+
+        Raises ConfigError if the page would be open to other machines: it has no passwords yet.
+        """
+        if settings.web_host not in _LOCAL_HOSTS:
+            detail = f"WEB_HOST {settings.web_host} is not this machine: passwords come later"
+            raise ConfigError(f"{detail}, until then only 127.0.0.1 is allowed")
+        self._host = settings.web_host
+        self._port = settings.web_port
+        self._history = history
+        self._events = Events()
+        app = build_app(Api(door, history, self._events), is_ready)
+        self._app = Gate(app, _LOCAL_HOSTS)
+        #: Where the page is, once `is_open` is set.
+        self.url = ""
+        self.is_open = asyncio.Event()
+
+    @classmethod
+    def is_configured(cls, settings: Settings) -> bool:
+        """Tell whether it can start: always, it needs no token."""
+        return True
+
+    async def run(self) -> None:
+        """Serve the page until cancelled. Raises ConfigError if the port is taken."""
+        listener = open_socket(self._host, self._port)
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        self.url = f"http://{host}:{listener.getsockname()[1]}"
+        self.is_open.set()
+        structlog.get_logger().info("the web chat is open", url=self.url)
+        await serve(self._app, listener)
+
+    async def fetch(self, message: Message) -> bytes:
+        """Return the uploaded sound of the message or of the one it answers.
+
+        Raises UserError if it is no longer kept.
+        """
+        wanted = [message.message_id] if message.attachment else []
+        if message.reply_to and message.reply_to.attachment:
+            wanted.append(message.reply_to.message_id)
+        for message_id in wanted:
+            data = await self._history.blob(message.chat, message_id)
+            if data is not None:
+                return data
+        raise UserError(SOUND_GONE)
+
+    async def show(self, envelope: Envelope, text: str) -> None:
+        """Show the text so far on the chat's open pages."""
+        self._events.show(envelope.message.chat, envelope.message.message_id, text)
+
+    async def deliver(self, envelope: Envelope, reply: Reply) -> None:
+        """Show the reply. It counts as sent when no page is open: the history shows it later."""
+        known = await envelope.ledger.find(0)
+        if known is not None and known.state is DeliveryState.SENT:
+            return
+        await envelope.ledger.start(0)
+        message = envelope.message
+        built = build_reply(envelope.job_id, reply)
+        self._events.finish(message.chat, message.message_id, built)
+        await envelope.ledger.finish(0, envelope.job_id)
+
+    async def is_admin(self, message: Message) -> bool:
+        """Tell that the sender may change the chat's settings: it is theirs alone."""
+        return True
+
+    async def close(self) -> None:
+        """Hold nothing: the server ends with `run`."""

@@ -1,0 +1,149 @@
+"""What the page may ask for, under /api."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from bots.web_chat.events import Events, Outbox
+from bots.web_chat.history import HISTORY_LIMIT, History, find_entry
+from bots.web_chat.intake import check_id, read_message, read_text, read_upload
+from bots.web_chat.session import read_chat, renew
+from bots.web_chat.upload import BAD_FORM, MAX_FILE_BYTES, read_form, read_small
+from bots.web_chat.wire import build_disposition, build_entry, read_language, safe_mime
+from core.interfaces import Door
+from core.locale import mark
+from core.models import Chat, File, Message
+
+NO_SESSION = mark("This page has no session. Please reload it.")
+NO_FILE = mark("This file is no longer here.")
+#: A body that takes longer than this is not coming.
+_UPLOAD_S = 600
+
+
+class Press(BaseModel):
+    """A button that a person pressed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    #: Made by the page: the press is a message of its own.
+    id: str
+    token: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+@dataclass(frozen=True)
+class Api:
+    """The routes of the page."""
+
+    door: Door
+    history: History
+    events: Events
+
+    def build_router(self) -> APIRouter:
+        """Return the routes, to be included in the app."""
+        router = APIRouter(prefix="/api")
+        router.add_api_route("/session", self.renew_session, methods=["POST"])
+        router.add_api_route("/messages", self.post_message, methods=["POST"])
+        router.add_api_route("/buttons", self.press_button, methods=["POST"])
+        router.add_api_route("/history", self.list_history, methods=["GET"])
+        router.add_api_route("/files/{job_id}/{index}", self.get_file, methods=["GET"])
+        router.add_api_websocket_route("/events", self.follow)
+        return router
+
+    async def renew_session(self, request: Request) -> Response:
+        """Begin the browser's session or keep it."""
+        response = JSONResponse({"max_file_bytes": MAX_FILE_BYTES})
+        renew(request, response)
+        return response
+
+    async def post_message(self, request: Request) -> dict[str, Any]:
+        """Take in a message: committed before it is answered; the same id twice is one message."""
+        chat = _need_chat(request)
+        async with asyncio.timeout(_UPLOAD_S):
+            form = await read_form(request)
+        try:
+            message_id = check_id(read_text(form, "id"))
+            attachment, data = await read_upload(form, message_id)
+            message = await read_message(form, attachment, chat, self.history)
+        finally:
+            await form.close()
+        return await self._accept(request, message, data)
+
+    async def press_button(self, request: Request) -> dict[str, Any]:
+        """Take in a pressed button: a message whose words the token stands for."""
+        chat = _need_chat(request)
+        try:
+            press = Press.model_validate_json(await read_small(request))
+        except ValidationError as error:
+            raise HTTPException(400, BAD_FORM) from error
+        fields = {"id": press.id, "text": press.token}
+        message = await read_message(fields, None, chat, self.history)
+        message = replace(message, text="", command="", button=press.token)
+        return await self._accept(request, message, None)
+
+    async def list_history(self, request: Request) -> dict[str, Any]:
+        """Return the chat's messages and replies, the newest last."""
+        recent = await self.history.recent(_need_chat(request), HISTORY_LIMIT)
+        return {"entries": [build_entry(message, job) for message, job in recent]}
+
+    async def get_file(self, request: Request, job_id: str, index: int) -> Response:
+        """Return one file of a reply as a download."""
+        file = await self._find_file(_need_chat(request), job_id, index)
+        return Response(
+            file.data,
+            media_type=safe_mime(file.mime),
+            headers={"Content-Disposition": build_disposition(file.name)},
+        )
+
+    async def follow(self, socket: WebSocket) -> None:
+        """Tell an open page what happens in its chat, until it is closed."""
+        chat = read_chat(socket)
+        if chat is None:
+            await socket.close(1008)
+            return
+        await socket.accept()
+        outbox = self.events.open(chat)
+        sending = asyncio.create_task(_send_news(socket, outbox))
+        try:
+            while (await socket.receive())["type"] != "websocket.disconnect":
+                pass
+        finally:
+            sending.cancel()
+            self.events.close(chat, outbox)
+
+    async def _accept(
+        self, request: Request, message: Message, data: bytes | None
+    ) -> dict[str, Any]:
+        language = read_language(request.headers.get("accept-language", ""))
+        job = await self.door.accept(replace(message, language=language), data)
+        if job is not None:
+            return {"entry": build_entry(job.message, job)}
+        known = await find_entry(self.history, message.chat, message.message_id)
+        return {"entry": build_entry(*known) if known else None}
+
+    async def _find_file(self, chat: Chat, job_id: str, index: int) -> File:
+        for _, job in await self.history.recent(chat, HISTORY_LIMIT):
+            files = job.reply.files if job.job_id == job_id and job.reply else ()
+            if 0 <= index < len(files):
+                return files[index]
+        raise HTTPException(404, NO_FILE)
+
+
+def _need_chat(request: Request) -> Chat:
+    chat = read_chat(request)
+    if chat is None:
+        raise HTTPException(401, NO_SESSION)
+    return chat
+
+
+async def _send_news(socket: WebSocket, outbox: Outbox) -> None:
+    with suppress(WebSocketDisconnect, RuntimeError):
+        while True:
+            for event in await outbox.take():
+                await socket.send_json(event)

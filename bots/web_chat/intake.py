@@ -1,0 +1,102 @@
+"""From what the page sent to a Message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Literal
+
+from fastapi import HTTPException
+from starlette.datastructures import UploadFile
+
+from bots.web_chat.history import History, find_entry
+from bots.web_chat.wire import MESSAGE_ID, read_command, safe_name
+from core.errors import UserError
+from core.locale import mark
+from core.models import Attachment, Chat, Message, Quoted
+
+BAD_ID = mark("This message has no proper id.")
+NOTHING = mark("Send a recording, a file or some text.")
+EMPTY_FILE = mark("This file is empty.")
+LONG_TEXT = mark("This text is too long: the limit is {limit} characters.")
+TEXT_CHARS = 20_000
+_MIME = re.compile(r"[a-z]{1,20}/[a-z0-9.+-]{1,80}\Z")
+
+Fields = Mapping[str, UploadFile | str]
+
+
+def check_id(message_id: str) -> str:
+    """Return the id that the page gave its message. Raises HTTPException 400."""
+    if not MESSAGE_ID.match(message_id):
+        raise HTTPException(400, BAD_ID)
+    return message_id
+
+
+async def read_upload(fields: Fields, message_id: str) -> tuple[Attachment | None, bytes | None]:
+    """Return the uploaded file and its bytes, or neither. Raises HTTPException 400."""
+    upload = fields.get("file")
+    if not isinstance(upload, UploadFile):
+        return None, None
+    data = await upload.read()
+    if not data:
+        raise HTTPException(400, EMPTY_FILE)
+    bare = (upload.content_type or "").split(";")[0].strip().lower()
+    mime = bare if _MIME.match(bare) else ""
+    attachment = Attachment(
+        file_id=message_id,
+        kind=_read_kind(read_text(fields, "kind"), mime),
+        name=safe_name(upload.filename or ""),
+        mime=mime,
+        size_bytes=len(data),
+        duration_s=_read_duration(read_text(fields, "duration_s")),
+    )
+    return attachment, data
+
+
+async def read_message(
+    fields: Fields, attachment: Attachment | None, chat: Chat, history: History
+) -> Message:
+    """Return what the person sent. Raises HTTPException 400, UserError."""
+    typed = read_text(fields, "text")
+    if len(typed) > TEXT_CHARS:
+        raise UserError(LONG_TEXT, limit=TEXT_CHARS)
+    if not typed.strip() and attachment is None:
+        raise HTTPException(400, NOTHING)
+    command, text = read_command(typed)
+    return Message(
+        chat=chat,
+        message_id=check_id(read_text(fields, "id")),
+        sent_at=datetime.now(UTC),
+        sender_id=chat.chat_id,
+        text=text,
+        command=command,
+        attachment=attachment,
+        reply_to=await _find_quoted(read_text(fields, "reply_to"), chat, history),
+    )
+
+
+def read_text(fields: Fields, name: str) -> str:
+    """Return a text field, empty if it is missing or a file."""
+    value = fields.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+async def _find_quoted(message_id: str, chat: Chat, history: History) -> Quoted | None:
+    found = await find_entry(history, chat, message_id) if message_id else None
+    if found is None:
+        return None
+    return Quoted(message_id, text=found[0].text, attachment=found[0].attachment)
+
+
+def _read_kind(claimed: str, mime: str) -> Literal["voice", "audio", "video", "document"]:
+    if claimed == "voice":
+        return "voice"
+    if mime.startswith("audio/"):
+        return "audio"
+    return "video" if mime.startswith("video/") else "document"
+
+
+def _read_duration(claimed: str) -> float | None:
+    is_number = re.fullmatch(r"\d{1,6}(\.\d{1,6})?", claimed)
+    return float(claimed) if is_number else None

@@ -1,0 +1,57 @@
+"""The web server inside our event loop: bound first, stopped fast, deaf to signals."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from core.errors import ConfigError
+
+#: Pages send nothing but pings over their socket.
+_SOCKET_BYTES = 4096
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: stopping is the program's business."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """Listen on host and port, 0 = any free port. Raises ConfigError if that cannot be."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        detail = f"WEB_PORT {port} on {host} cannot be used: {error}"
+        raise ConfigError(detail) from error
+
+
+async def serve(app: ASGIApp, listener: socket.socket) -> None:
+    """Answer requests until cancelled; requests under way get a second to end."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        proxy_headers=False,
+        # The other one is built on an interface that websockets has deprecated.
+        ws="websockets-sansio",
+        ws_max_size=_SOCKET_BYTES,
+        timeout_graceful_shutdown=1,
+    )
+    server = _Server(config)
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await asyncio.shield(running)
+    finally:
+        server.should_exit = True
+        await running

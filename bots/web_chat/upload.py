@@ -1,0 +1,74 @@
+"""Reading an upload: size checked while it streams, nothing on disk, cut-off bodies refused."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from fastapi import HTTPException, Request
+from starlette.datastructures import FormData
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from core.locale import mark
+
+#: Largest file.
+MAX_FILE_BYTES = 50 * 1024 * 1024
+#: Room for the other fields and the multipart frame.
+_FRAME_BYTES = 256 * 1024
+_FIELD_BYTES = 128 * 1024
+
+TOO_LARGE = mark("This file is too large: the limit is 50 MB.")
+BAD_FORM = mark("This upload cannot be read. Please send it again.")
+
+
+class _WholeForm(MultiPartParser):
+    """Parser that keeps the file in memory and knows whether the end was seen."""
+
+    # Content of chats is not written to disk unencrypted, so the file must never spill over.
+    spool_max_size = MAX_FILE_BYTES + _FRAME_BYTES
+    is_whole = False
+
+    def on_end(self) -> None:
+        self.is_whole = True
+
+
+async def read_form(request: Request) -> FormData:
+    """Return the fields of a multipart body with at most one file. The caller closes it.
+
+    Raises HTTPException 413 as soon as too much is announced or sent, 400 if it is cut off.
+    """
+    announced = request.headers.get("content-length", "0")
+    if not announced.isascii() or not announced.isdigit():
+        raise HTTPException(400, BAD_FORM)
+    if int(announced) > MAX_FILE_BYTES + _FRAME_BYTES:
+        raise HTTPException(413, TOO_LARGE)
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise HTTPException(415, BAD_FORM)
+    parser = _WholeForm(
+        request.headers,
+        _limit(request, MAX_FILE_BYTES + _FRAME_BYTES),
+        max_files=1,
+        max_fields=8,
+        max_part_size=_FIELD_BYTES,
+    )
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise HTTPException(400, BAD_FORM) from error
+    if not parser.is_whole:
+        await form.close()
+        raise HTTPException(400, BAD_FORM)
+    return form
+
+
+async def read_small(request: Request) -> bytes:
+    """Return a body that has no reason to be long. Raises HTTPException 413."""
+    return b"".join([chunk async for chunk in _limit(request, _FIELD_BYTES)])
+
+
+async def _limit(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
+    seen_bytes = 0
+    async for chunk in request.stream():
+        seen_bytes += len(chunk)
+        if seen_bytes > max_bytes:
+            raise HTTPException(413, TOO_LARGE)
+        yield chunk

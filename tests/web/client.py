@@ -1,0 +1,43 @@
+"""What a page does, for tests."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+
+from bots.web_chat import WebChat
+
+SOUND = b"OggS" + bytes(range(256)) * 40
+
+
+def listen(browser: httpx.AsyncClient, web: WebChat) -> connect:
+    cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    address = web.url.replace("http", "ws") + "/api/events"
+    return connect(address, origin=web.url, additional_headers={"Cookie": cookie})  # type: ignore[arg-type]
+
+
+async def next_event(socket: ClientConnection) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads(await asyncio.wait_for(socket.recv(), 5))
+    return event
+
+
+async def send_sound(browser: httpx.AsyncClient, message_id: str = "message-1") -> httpx.Response:
+    return await browser.post(
+        "/api/messages",
+        data={"id": message_id, "kind": "voice", "duration_s": "2.5"},
+        files={"file": ("note.ogg", SOUND, "audio/ogg; codecs=opus")},
+    )
+
+
+async def wait_for_reply(browser: httpx.AsyncClient, message_id: str) -> dict[str, Any]:
+    for _ in range(100):
+        entries = (await browser.get("/api/history")).json()["entries"]
+        found: list[dict[str, Any]] = [e for e in entries if e["id"] == message_id and e["reply"]]
+        if found:
+            return found[0]
+        await asyncio.sleep(0.02)
+    raise AssertionError("no reply came")

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bots.web_chat import WebChat
+from core.config import Settings
+from tests.web.door import MemoryDoor
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(hearsay_home=tmp_path, web_host="127.0.0.1", web_port=0)
+
+
+@pytest.fixture
+def door() -> MemoryDoor:
+    return MemoryDoor()
+
+
+@pytest.fixture
+def parts() -> dict[str, bool]:
+    return {"store": True, "jobs": True}
+
+
+@pytest.fixture
+async def web(
+    settings: Settings, door: MemoryDoor, parts: dict[str, bool]
+) -> AsyncIterator[WebChat]:
+    web = WebChat(settings, door, door, lambda: parts)
+    door.web = web
+    running = asyncio.create_task(web.run())
+    await asyncio.wait_for(web.is_open.wait(), 5)
+    yield web
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    await door.close()
+
+
+@pytest.fixture
+async def browser(web: WebChat) -> AsyncIterator[httpx.AsyncClient]:
+    """A client with a session, as a page has one."""
+    async with httpx.AsyncClient(base_url=web.url, headers={"Origin": web.url}) as client:
+        assert (await client.post("/api/session")).status_code == 200
+        yield client
+
+
+@pytest.fixture
+async def stranger(web: WebChat) -> AsyncIterator[httpx.AsyncClient]:
+    """Another browser with a session of its own."""
+    async with httpx.AsyncClient(base_url=web.url, headers={"Origin": web.url}) as client:
+        assert (await client.post("/api/session")).status_code == 200
+        yield client

@@ -1,0 +1,115 @@
+"""A door that keeps everything in memory and answers after a partial text."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from bots.web_chat import WebChat
+from core.errors import AssistantError
+from core.interfaces import Envelope
+from core.models import (
+    Button,
+    Chat,
+    Delivery,
+    DeliveryState,
+    File,
+    Job,
+    JobState,
+    Message,
+    Reply,
+)
+
+HOSTILE_NAME = '../../etc/pass\r\nwd\u202etxt."a";b.txt'
+
+
+class MemoryLedger:
+    def __init__(self) -> None:
+        self.parts: dict[int, Delivery] = {}
+
+    async def find(self, part: int) -> Delivery | None:
+        return self.parts.get(part)
+
+    async def start(self, part: int) -> None:
+        self.parts[part] = Delivery(part, DeliveryState.PENDING)
+
+    async def finish(self, part: int, platform_id: str) -> None:
+        self.parts[part] = Delivery(part, DeliveryState.SENT, platform_id)
+
+
+class MemoryDoor:
+    """Door and History in one; `answer` says what a message gets."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[tuple[Chat, str], Job] = {}
+        self.blobs: dict[tuple[Chat, str], bytes] = {}
+        self.is_answering = True
+        self.pause_s = 0.05
+        self.error: AssistantError | None = None
+        self.web: WebChat
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
+        if self.error:
+            raise self.error
+        key = message.chat, message.message_id
+        if key in self.jobs:
+            return None
+        if data is not None:
+            self.blobs[key] = data
+        job_id = hashlib.sha256(repr(key).encode()).hexdigest()[:10]
+        now = datetime.now(UTC)
+        job = Job(job_id, message, message.command or "transcribe", JobState.WAITING, 0, now, now)
+        self.jobs[key] = job
+        if self.is_answering:
+            task = asyncio.create_task(self._answer(job))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return job
+
+    async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
+        raise NotImplementedError
+
+    async def recent(self, chat: Chat, limit: int) -> list[tuple[Message, Job]]:
+        return [(j.message, j) for (owner, _), j in self.jobs.items() if owner == chat][-limit:]
+
+    async def blob(self, chat: Chat, message_id: str) -> bytes | None:
+        return self.blobs.get((chat, message_id))
+
+    async def _answer(self, job: Job) -> None:
+        message = job.message
+        envelope = Envelope(job.job_id, message, MemoryLedger())
+        await asyncio.sleep(self.pause_s)
+        state, reply = JobState.DONE, await self._make_reply(message, envelope)
+        if message.command == "fail":
+            state = JobState.DEAD
+        job = replace(job, state=state, reply=reply)
+        self.jobs[message.chat, message.message_id] = job
+        await self.web.deliver(envelope, reply)
+
+    async def _make_reply(self, message: Message, envelope: Envelope) -> Reply:
+        if message.command == "fail":
+            return Reply(text="Something went wrong on my side. Reference: 0123456789.")
+        if message.button:
+            return Reply(text=f"You pressed {message.button}.")
+        if not message.attachment:
+            return Reply(text=f"command={message.command} text={message.text}")
+        sound = await self.web.fetch(message)
+        await self.web.show(envelope, "The stale smell of")
+        await asyncio.sleep(self.pause_s)
+        return Reply(
+            text=f"Heard {len(sound)} bytes",
+            quote="The stale smell of old beer lingers.",
+            files=(
+                File("transcript.txt", "text/plain", "The stale smell – 陈旧".encode()),
+                File(HOSTILE_NAME, "text/html", b"<script>alert(1)</script>"),
+            ),
+            buttons=(Button("Summary", "summary", token="t-summary"),),
+        )
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
