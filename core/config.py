@@ -80,3 +80,17 @@ class Settings(BaseSettings):
             if path and not values.get(name):
                 values[name] = Path(path).read_text(encoding="utf-8").strip()
         return values
+
+    @property
+    def url(self) -> str:
+        """The database's address: DATABASE_URL, or SQLite under HEARSAY_HOME."""
+        return self.database_url or f"sqlite:///{self.hearsay_home / 'hearsay.db'}"
+
+    def secret(self, name: str) -> str | None:
+        """Return the plain value of a secret setting."""
+        value: SecretStr | None = getattr(self, name)
+        return value.get_secret_value() if value else None
+
+    def secrets(self) -> list[str]:
+        """Return every secret there is, for the log to leave out."""
+        return [value for name in SECRETS if (value := self.secret(name))]

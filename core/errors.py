@@ -17,6 +17,7 @@ AssistantError
 │   ├── MessageGone     what was to be edited or answered is no longer there
 │   ├── ChatMoved       the chat has a new id
 │   └── ChatGone        nobody is there any more
+├── StoreError          the database did not take it: time or the operator heals it
 └── ConfigError         the operator must change a setting
 """
 
@@ -145,6 +146,12 @@ class ChatMoved(PlatformError):
 
 class ChatGone(PlatformError):
     """Blocked, removed or deleted: nobody is there any more."""
+
+
+class StoreError(AssistantError):
+    """The database did not take it: locked, full, out of reach."""
+
+    is_retryable = True
 
 
 class ConfigError(AssistantError):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from core.models import Audio, Delivery, Job, Message, Reply, Transcript
+from core.models import Audio, Chat, Delivery, Job, Message, Reply, Transcript
 
 
 class Ledger(Protocol):
@@ -44,11 +44,28 @@ class Door(Protocol):
     async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
         """Move settings, jobs and history of a chat that got a new id. Safe to repeat."""
 
+    async def recent(self, chat: Chat, limit: int) -> list[Job]:
+        """Return the last jobs of a chat with their messages and replies, the newest last."""
+
+    async def blob(self, chat: Chat, message_id: str) -> bytes | None:
+        """Return the sound handed in with a message, None once it is no longer kept."""
+
+    def readiness(self) -> dict[str, bool]:
+        """Return the parts of the program and whether each can do its work."""
+
 
 class Platform(Protocol):
-    """A chat platform. It differs from others in the first and the last step only."""
+    """A chat platform. It differs from others in the first and the last step only.
+
+    The classes of `PLATFORMS` take (settings, door) and tell by the class method
+    `is_configured(settings)` whether they can start.
+    """
 
     name: str
+
+    @property
+    def is_ready(self) -> bool:
+        """True while messages can come in."""
 
     async def run(self) -> None:
         """Receive messages until cancelled."""
@@ -59,8 +76,11 @@ class Platform(Protocol):
         Raises TooLong before the download if it is known to be too large, PlatformError.
         """
 
-    async def show(self, envelope: Envelope, text: str) -> None:
-        """Show the text so far. Paced by the platform, best effort: it never raises."""
+    async def show(self, envelope: Envelope, text: str, *, is_lasting: bool = False) -> None:
+        """Show the text so far. Paced by the platform, best effort: it never raises.
+
+        is_lasting: it must stay to be seen until the answer takes its place.
+        """
 
     async def deliver(self, envelope: Envelope, reply: Reply) -> None:
         """Send what the ledger does not hold as sent.

@@ -42,11 +42,13 @@ class AccountGate:
         self._paused_until = 0.0
         self._last_error: EngineError | None = None
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """One of the calls that may be under way at once; holds a piece in memory, no more."""
-        async with self._slots:
-            yield
+    async def take_slot(self) -> None:
+        """Wait for one of the places of calls under way; pieces in memory are bounded by it."""
+        await self._slots.acquire()
+
+    def give_slot(self) -> None:
+        """Give the place back."""
+        self._slots.release()
 
     @asynccontextmanager
     async def call(self, duration_s: float) -> AsyncIterator[None]:

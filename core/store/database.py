@@ -7,14 +7,17 @@ spite of the busy timeout, hence IMMEDIATE.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from cryptography.fernet import MultiFernet
 from sqlalchemy import URL, event, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from core.errors import StoreError
 from core.store.sealed import set_cipher
 
 #: How long a writer waits for another process that holds SQLite's write lock.
@@ -37,20 +40,35 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that is committed at the end, or rolled back by an exception."""
-        async with self._writer.begin() as connection:
-            yield connection
+        """A transaction that is committed at the end, or rolled back by an exception.
+
+        Raises StoreError if the database does not take it: nothing of it was kept.
+        """
+        with _read_errors():
+            async with self._writer.begin() as connection:
+                yield connection
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection that sees one moment of the database."""
-        async with self._reader.connect() as connection:
-            yield connection
+        with _read_errors():
+            async with self._reader.connect() as connection:
+                yield connection
 
     async def close(self) -> None:
         """Let go of every connection."""
         await self._writer.dispose()
         await self._reader.dispose()
+
+
+@contextmanager
+def _read_errors() -> Iterator[None]:
+    try:
+        yield
+    except (DBAPIError, PoolTimeout) as error:
+        # Not the error's own text: it holds the statement's parameters.
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        raise StoreError(f"{type(cause).__name__}: {cause}") from None
 
 
 def _sqlite_engine(url: URL, *, is_writer: bool) -> AsyncEngine:

@@ -1,0 +1,138 @@
+"""Builds everything and runs everything; the only place that does."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import structlog
+
+from bots import PLATFORMS
+from core.assistant import Assistant
+from core.audio import Media
+from core.config import Settings
+from core.engines import Engines
+from core.errors import ConfigError
+from core.hearing import Hearing
+from core.interfaces import Platform
+from core.jobs import Worker
+from core.logs import set_up_logs
+from core.store import Store, make_cipher, migrate
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The parts that commands of the command line share with the running bot."""
+
+    store: Store
+    hearing: Hearing
+    assistant: Assistant
+
+
+@asynccontextmanager
+async def open_program(settings: Settings) -> AsyncIterator[Program]:
+    """Build the store and the assistant on a migrated database, and take all down again."""
+    home = settings.hearsay_home
+    make_home(home)
+    await migrate(settings.url)
+    async with AsyncExitStack() as stack:
+        store = Store(settings.url, make_cipher(settings.secret("hearsay_secret_key"), home))
+        stack.push_async_callback(store.close)
+        media = Media()
+        stack.push_async_callback(media.close)
+        engines = Engines(settings)
+        stack.push_async_callback(engines.close)
+        hearing = Hearing(media, engines.transcriber(), store.results)
+        yield Program(store, hearing, Assistant(store, hearing))
+
+
+async def run(settings: Settings) -> None:
+    """Run every configured platform until SIGTERM or SIGINT.
+
+    Raises ConfigError, PlatformLocked: what the operator must mend.
+    """
+    set_up_logs(settings.log_level, settings.secrets())
+    with only_one(settings.hearsay_home):
+        async with open_program(settings) as program, AsyncExitStack() as stack:
+            platforms = _build_platforms(settings, program.assistant)
+            for platform in platforms.values():
+                stack.push_async_callback(platform.close)
+            worker = Worker(program.store, program.assistant, platforms)
+            program.assistant.platforms = platforms
+            program.assistant.on_job = worker.wake
+            await _run_until_stopped(worker, platforms)
+
+
+def _build_platforms(settings: Settings, door: Assistant) -> dict[str, Platform]:
+    platforms: dict[str, Platform] = {}
+    for name, place in PLATFORMS.items():
+        module, attribute = place.split(":")
+        kind = getattr(import_module(module), attribute)
+        if kind.is_configured(settings):
+            platforms[name] = kind(settings, door)
+    return platforms
+
+
+async def _run_until_stopped(worker: Worker, platforms: dict[str, Platform]) -> None:
+    """Run all; at a signal stop intake first, then the jobs. The database holds the rest."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    intake = [asyncio.create_task(p.run(), name=name) for name, p in platforms.items()]
+    tasks = [*intake, asyncio.create_task(worker.run(), name="jobs")]
+    stop = asyncio.create_task(_wait(stopped))
+    try:
+        done, _ = await asyncio.wait([*tasks, stop], return_when=asyncio.FIRST_COMPLETED)
+        log.info("stopping")
+        for task in intake:
+            task.cancel()
+        await asyncio.gather(*intake, return_exceptions=True)
+        await worker.stop()
+        for task in done - {stop}:
+            task.result()  # what ended by itself says why
+    finally:
+        for task in (*tasks, stop):
+            task.cancel()
+        await asyncio.gather(*tasks, stop, return_exceptions=True)
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+def make_home(home: Path) -> None:
+    """Make the folder for the database and the key, readable by its owner only."""
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(f"HEARSAY_HOME {home} cannot be used: {error.strerror}") from None
+    if not os.access(home, os.W_OK):
+        raise ConfigError(f"HEARSAY_HOME {home} cannot be written to")
+
+
+@contextmanager
+def only_one(home: Path) -> Iterator[None]:
+    """Hold the lock that refuses a second process on one SQLite database."""
+    make_home(home)
+    with (home / "hearsay.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(f"another hearsay runs already in {home}") from None
+        yield
+
+
+if __name__ == "__main__":
+    from bots.cli import main
+
+    main()

@@ -1,0 +1,94 @@
+"""The door of the assistant: it accepts messages and makes replies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+
+import structlog
+
+from core import metrics
+from core.commands import Context, load_command, pick_command
+from core.hearing import Hearing, OnText
+from core.interfaces import Envelope, Platform
+from core.models import Chat, Job, Message, Reply
+from core.store import Store
+
+log = structlog.get_logger()
+
+
+class Assistant:
+    """Accepts messages (the `Door` of platforms) and makes the replies of jobs."""
+
+    def __init__(self, store: Store, hearing: Hearing) -> None:
+        self._store = store
+        self._hearing = hearing
+        #: Name -> platform; filled by main, since platforms need the door first.
+        self.platforms: Mapping[str, Platform] = {}
+        #: Called when a job was added.
+        self.on_job: Callable[[], None] = lambda: None
+
+    async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
+        """Commit the message and its job: see `core.interfaces.Door`."""
+        job = await self._store.intake.add(message, pick_command, data)
+        result = "job" if job else "passed"
+        metrics.MESSAGES.labels(message.chat.platform, result).inc()
+        if job:
+            log.info("accepted", job=job.job_id, command=job.command)
+            self.on_job()
+        return job
+
+    async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
+        """Carry a chat over to its new id: see `core.interfaces.Door`."""
+        old, new = Chat(platform, bot_id, old_id), Chat(platform, bot_id, new_id)
+        await self._store.chats.move(old, new)
+
+    async def recent(self, chat: Chat, limit: int) -> list[Job]:
+        """Return the last jobs of a chat, the newest last: see `core.interfaces.Door`."""
+        return (await self._store.jobs.history(chat, limit))[::-1]
+
+    async def blob(self, chat: Chat, message_id: str) -> bytes | None:
+        """Return the sound that came with a message: see `core.interfaces.Door`."""
+        return await self._store.intake.blob(chat, message_id)
+
+    def readiness(self) -> dict[str, bool]:
+        """Return the parts of the program and whether each can do its work."""
+        return {name: platform.is_ready for name, platform in self.platforms.items()}
+
+    async def make_reply(self, job: Job) -> Reply:
+        """Run the job's command and return its reply. Safe to repeat. Raises AssistantError."""
+        platform = self.platforms[job.message.chat.platform]
+        settings = await self._store.chats.settings(job.message.chat)
+        async with self._progress(platform, job) as on_text:
+            context = Context(job, settings, platform, self._hearing, self._store, on_text)
+            return await load_command(job.command).function(context)
+
+    def envelope(self, job: Job) -> Envelope:
+        """Return where the job's answer goes, and what of it has gone."""
+        return Envelope(job.job_id, job.message, self._store.ledger(job.job_id))
+
+    @asynccontextmanager
+    async def _progress(self, platform: Platform, job: Job) -> AsyncIterator[OnText]:
+        """Yield what a command calls with the text so far; the newest text wins."""
+        newest = ""
+        is_new = asyncio.Event()
+
+        def on_text(text: str) -> None:
+            nonlocal newest
+            if text and text != newest:
+                newest = text
+                is_new.set()
+
+        async def show() -> None:
+            while True:
+                await is_new.wait()
+                is_new.clear()
+                await platform.show(self.envelope(job), newest)
+
+        task = asyncio.create_task(show())
+        try:
+            yield on_text
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,44 @@
+"""/language: the language that is spoken in the chat."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from babel import Locale, UnknownLocaleError
+
+from core.commands import Command, Context, first_word
+from core.errors import UserError
+from core.locale import mark
+from core.models import Reply
+
+HELP = mark("The language spoken here: en, zh, … or auto")
+
+
+async def language(ctx: Context) -> Reply:
+    """Change the language, or show it when nothing is said."""
+    choice = first_word(ctx.message.text)
+    spoken = ctx.settings.language
+    if choice:
+        name = _name(choice, ctx.message.language) if choice != "auto" else ""
+        if name is None:
+            raise UserError("I do not know this language. Say for example: /language en")
+        await ctx.require_admin()
+        spoken = None if choice == "auto" else choice
+        changed = replace(ctx.settings, language=spoken)
+        await ctx.store.chats.save_settings(ctx.message.chat, changed)
+    if spoken is None:
+        return Reply(ctx.text("I find out by myself which language is spoken."))
+    name = _name(spoken, ctx.message.language)
+    return Reply(ctx.text("I listen for {language}. /language auto: find out.", language=name))
+
+
+def _name(tag: str, reader: str) -> str | None:
+    """Return what the language `tag` is called in the reader's language, None if unknown."""
+    try:
+        locale = Locale.parse(tag, sep="-")
+    except (ValueError, UnknownLocaleError):
+        return None
+    return locale.get_display_name("zh" if reader.lower().startswith("zh") else "en")
+
+
+command = Command(HELP, language, argument="en | zh | auto")

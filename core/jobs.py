@@ -1,0 +1,241 @@
+"""The durable road: the only code that knows how jobs are run.
+
+The engine for SQLite: one process, one loop over the table `jobs`. What was running when the
+process ended is waiting again at the next start. A job may be run again from its start at any
+moment: each step first looks for its saved result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import stamina
+import structlog
+
+from core import metrics
+from core.assistant import Assistant
+from core.errors import (
+    AssistantError,
+    ChatGone,
+    ChatMoved,
+    EngineRefused,
+    PlatformError,
+    StoreError,
+    UserError,
+)
+from core.interfaces import Platform
+from core.locale import mark, translate
+from core.models import Button, Chat, Job, JobState, Reply
+from core.store import Store
+
+MAX_ATTEMPTS = 5
+#: Process ends that a job may live through before it is taken for their cause.
+MAX_CRASHES = 25
+#: A job that only the operator or the platform holds up is given up after this.
+MAX_AGE = timedelta(days=1)
+#: The person is told when an answer has to wait longer than this.
+TELL_AFTER_S = 20.0
+#: How often the table is looked at when nothing wakes the loop (another process may add to it).
+IDLE_S = 5.0
+
+WAITING = mark("This takes longer: the speech service is not available. Your message is kept.")
+RETRY = mark("Retry")
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a job after an error."""
+
+    kind: Literal["retry", "tell", "give_up", "cancel"]
+    delay_s: float = 0.0
+    #: False where the failure is no fault of the job's own.
+    is_attempt: bool = True
+
+
+def decide(error: Exception, attempts: int, age: timedelta) -> Decision:
+    """Return what becomes of a job whose try number `attempts` ended in `error`.
+
+    The other side's wait first, else 2, 4, 8, 16 s with jitter; five attempts. What the other
+    side asked us to wait for, and what only the operator can mend, counts as no attempt.
+    """
+    if isinstance(error, UserError | EngineRefused):
+        return Decision("tell")
+    if isinstance(error, ChatGone):
+        return Decision("cancel")
+    if isinstance(error, ChatMoved):
+        return Decision("retry", is_attempt=False)
+    asked_s = error.retry_after_s if isinstance(error, AssistantError) else None
+    is_outside = isinstance(error, PlatformError) and error.is_retryable
+    is_parking = isinstance(error, AssistantError) and error.is_parking
+    if is_parking or is_outside or asked_s is not None:
+        if age > MAX_AGE:
+            return Decision("give_up")
+        backoff_s = 60.0 if is_parking else min(60.0, 2.0**attempts)
+        return Decision("retry", asked_s or _jitter(backoff_s), is_attempt=is_outside)
+    is_final = isinstance(error, AssistantError) and not error.is_retryable
+    if is_final or attempts >= MAX_ATTEMPTS:
+        return Decision("give_up")
+    return Decision("retry", _jitter(2.0**attempts))
+
+
+def _jitter(delay_s: float) -> float:
+    return delay_s * random.uniform(0.8, 1.2)
+
+
+def _describe(error: Exception) -> str:
+    """Return what the operator reads: a foreign error's own words may hold what people said."""
+    name = type(error).__name__
+    return f"{name}: {error}" if isinstance(error, AssistantError) else name
+
+
+class Worker:
+    """Runs jobs: in order within a chat, side by side over chats."""
+
+    def __init__(
+        self, store: Store, assistant: Assistant, platforms: Mapping[str, Platform], slots: int = 32
+    ) -> None:
+        self._store = store
+        self._assistant = assistant
+        self._platforms = platforms
+        self._slots = slots
+        self._wake = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
+
+    def wake(self) -> None:
+        """Look at the table now: a job was added or has ended."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Run jobs until cancelled."""
+        lost = await self._store.jobs.requeue_lost(MAX_CRASHES)
+        if lost:
+            log.info("running again what the last process left", jobs=lost)
+        while not self._is_stopping:
+            self._wake.clear()
+            while len(self._running) < self._slots and not self._is_stopping:
+                job = await self._claim()
+                if job is None:
+                    break
+                task = asyncio.create_task(self._run_job(job))
+                self._running.add(task)
+                task.add_done_callback(self._forget)
+            await self._sleep()
+
+    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=30.0)
+    async def _claim(self) -> Job | None:
+        return await self._store.jobs.claim()
+
+    async def stop(self, grace_s: float = 5.0) -> None:
+        """Claim nothing more, give running jobs `grace_s`, and leave the rest to the next start."""
+        self._is_stopping = True
+        self.wake()
+        if self._running:
+            await asyncio.wait(self._running, timeout=grace_s)
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self.wake()
+
+    async def _sleep(self) -> None:
+        wait_s = IDLE_S
+        with suppress(StoreError):
+            if due_at := await self._store.jobs.next_run_at():
+                due_s = (due_at - datetime.now(UTC)).total_seconds()
+                # Something due that could not be claimed waits for a running job: that wakes us.
+                wait_s = min(IDLE_S, due_s) if due_s > 0 else IDLE_S
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._wake.wait()
+
+    async def _run_job(self, job: Job) -> None:
+        with structlog.contextvars.bound_contextvars(job=job.job_id, command=job.command):
+            try:
+                await self._make_and_deliver(job)
+            except Exception as error:  # noqa: BLE001  # the one place: no job may be lost
+                await self._settle(job, error)
+
+    async def _make_and_deliver(self, job: Job) -> None:
+        if job.reply is None:
+            reply = await self._assistant.make_reply(job)
+            job = await self._save(job, reply, JobState.DONE)
+        await self._deliver(job)
+
+    async def _save(self, job: Job, reply: Reply, outcome: JobState) -> Job:
+        reply = await self._store.jobs.save_reply(job.job_id, reply, outcome)
+        return replace(job, reply=reply, outcome=outcome)
+
+    async def _deliver(self, job: Job) -> None:
+        platform = self._platforms[job.message.chat.platform]
+        assert job.reply is not None
+        await platform.deliver(self._assistant.envelope(job), job.reply)
+        await self._end(job, job.outcome, job.error)
+
+    async def _end(self, job: Job, state: JobState, error: str) -> None:
+        await self._store.jobs.finish(job.job_id, state, error)
+        if state is not JobState.DEAD:
+            await self._store.intake.drop_blob(job.job_id)
+        metrics.JOBS.labels(job.command, state).inc()
+        age_s = (datetime.now(UTC) - job.created_at).total_seconds()
+        metrics.JOB_SECONDS.observe(age_s)
+        log.info("ended", state=state, seconds=round(age_s, 3))
+
+    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=30.0)
+    async def _settle(self, job: Job, error: Exception) -> None:
+        """Turn a failure into what becomes of the job."""
+        decision = decide(error, job.attempts, datetime.now(UTC) - job.created_at)
+        name = _describe(error)
+        log.warning(
+            "failed",
+            error=name,
+            then=decision.kind,
+            attempt=job.attempts,
+            exc_info=None if isinstance(error, AssistantError) else error,
+        )
+        if isinstance(error, ChatMoved):
+            old = job.message.chat
+            new = Chat(old.platform, old.bot_id, error.new_chat_id)
+            await self._store.chats.move(old, new)
+        if decision.kind == "retry":
+            await self._run_later(job, decision, name)
+        elif decision.kind == "cancel":
+            await self._store.jobs.cancel_chat(job.message.chat)
+        elif job.reply is not None or isinstance(error, PlatformError):
+            await self._end(job, JobState.DEAD, name)  # there is no way to tell
+        else:
+            await self._tell_failure(replace(job, error=name), error, decision)
+
+    async def _run_later(self, job: Job, decision: Decision, error: str) -> None:
+        if decision.delay_s > TELL_AFTER_S and job.reply is None and not job.is_told:
+            text = translate(WAITING, job.message.language)
+            platform = self._platforms[job.message.chat.platform]
+            await platform.show(self._assistant.envelope(job), text, is_lasting=True)
+            await self._store.jobs.mark_told(job.job_id)
+        run_at = datetime.now(UTC) + timedelta(seconds=decision.delay_s)
+        await self._store.jobs.run_later(job.job_id, run_at, error, is_attempt=decision.is_attempt)
+
+    async def _tell_failure(self, job: Job, error: Exception, decision: Decision) -> None:
+        """Answer with what went wrong; a dead letter gets a button to try again."""
+        language = job.message.language
+        told = error if isinstance(error, AssistantError) else AssistantError()
+        text = translate(told.user_text, language, **{"job": job.job_id, **told.values})
+        reply, outcome = Reply(text), JobState.REFUSED
+        if decision.kind == "give_up":
+            again = Button(translate(RETRY, language), "retry", job.job_id)
+            reply, outcome = replace(reply, buttons=(again,)), JobState.DEAD
+        job = await self._save(job, reply, outcome)
+        try:
+            await self._deliver(job)
+        except PlatformError as failure:
+            await self._settle(job, failure)

@@ -1,0 +1,32 @@
+"""A transcript as a file: plain text with times, or SubRip subtitles."""
+
+from __future__ import annotations
+
+from core.models import Transcript
+
+
+def build_txt(transcript: Transcript) -> str:
+    """Return one line per segment, each with its start."""
+    return "".join(f"[{_clock(s.start_s)}] {s.text}\n" for s in transcript.segments)
+
+
+def build_srt(transcript: Transcript) -> str:
+    """Return SubRip: number, times with milliseconds, text, empty line."""
+    blocks = (
+        f"{number}\n{_srt_time(s.start_s)} --> {_srt_time(s.end_s)}\n{s.text}\n"
+        for number, s in enumerate(transcript.segments, 1)
+    )
+    return "\n".join(blocks)
+
+
+def _clock(moment_s: float) -> str:
+    minutes, seconds = divmod(int(moment_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def _srt_time(moment_s: float) -> str:
+    seconds, thousandths = divmod(round(moment_s * 1000), 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02}:{minutes:02}:{seconds:02},{thousandths:03}"
