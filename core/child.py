@@ -1,7 +1,7 @@
 """Warm child processes for work that may hang, crash, eat memory or hold the interpreter's lock.
 
 A child that dies or stalls costs its own job only: it is replaced in the background. Children
-know no secret (empty environment), and end by themselves when their parent is gone (end of stdin).
+know no secret (no environment), and end by themselves when their parent is gone (end of stdin).
 
 Both ways a frame is: one byte for its kind, the lengths of header and data, the header in JSON,
 the data.
@@ -28,6 +28,8 @@ _WORK, _READY, _END, _REFUSED, _FAILED = b"W", b"S", b"E", b"R", b"F"
 _MAX_FRAME_BYTES = 512 * 2**20
 _PART_BYTES = 256 * 1024
 _START_S = 60.0
+#: Nothing but a name that some libraries cannot be imported without.
+_ENVIRONMENT = {"PATH": ""}
 
 
 class ChildError(AssistantError):
@@ -130,6 +132,10 @@ class ChildPool:
             await child.begin(header, data, stall_s)
             while frame := await child.next_frame(stall_s):
                 yield frame
+        except ChildDied:
+            if self._is_closed:
+                raise ChildMissing("the pool was closed") from None
+            raise
         finally:
             self._slots.put_nowait(self._renew(task))
 
@@ -183,7 +189,7 @@ class _Child:
         pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
         try:
             process = await asyncio.create_subprocess_exec(
-                *command, stdin=pipe, stdout=pipe, stderr=nowhere, env={}, cwd="/",
+                *command, stdin=pipe, stdout=pipe, stderr=nowhere, env=_ENVIRONMENT, cwd="/",
                 start_new_session=True,
             )  # fmt: skip
         except OSError as error:

@@ -65,7 +65,7 @@ async def test_child_knows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     await pool.close()
     assert header["cwd"] == "/"
     assert header["argv"] == ["one", "two"]
-    assert not {name for name in header["environment"] if not name.startswith("LC_")}
+    assert not "".join(text for name, text in header["environment"].items() if name != "LC_CTYPE")
 
 
 async def test_stray_print_does_not_break_the_frames(pool: Pool) -> None:
@@ -180,9 +180,9 @@ async def test_close_leaves_no_process() -> None:
     assert len(psutil.Process().children()) == 2
     await asyncio.wait_for(pool.close(), 5)
     assert not psutil.Process().children()
-    with pytest.raises(ChildDied):
+    with pytest.raises(ChildMissing):
         await busy
-    with pytest.raises((ChildDied, ChildMissing)):
+    with pytest.raises(ChildMissing):
         await anext(frames)
     with pytest.raises(ChildMissing):
         await asyncio.wait_for(waiting, 5)

@@ -1,0 +1,185 @@
+"""Decoding of bytes that nobody vouches for, within limits, and encoding of our own sound.
+
+Decoding is bounded by what comes out, not by what the container says of itself. It belongs into
+a child process (`core.audio.worker`): in this one only sound that we made ourselves is decoded.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import av
+from av.audio.stream import AudioStream
+from av.error import FFmpegError
+
+from core.audio.refusals import DAMAGED, NO_SOUND, ODD
+from core.audio.sniff import sniff
+from core.errors import BadAudio, TooLong
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+#: Decoders that may be opened: sound only, so that no video or picture is ever parsed.
+_DECODERS = (
+    "opus,libopus,vorbis,libvorbis,flac,alac,speex,libspeex,gsm,gsm_ms,"
+    "mp3,mp3float,mp2,mp2float,aac,aac_fixed,aac_latm,"
+    "amrnb,amrwb,libopencore_amrnb,libopencore_amrwb,"
+    "pcm_u8,pcm_s8,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,"
+    "pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,pcm_mulaw,adpcm_ms,adpcm_ima_wav,"
+    "adpcm_ima_qt"
+)
+#: Names that a demuxer goes by, where they are not its own.
+_FORMATS = {"mov": "mov,mp4,m4a,3gp,3g2,mj2", "matroska": "matroska,webm"}
+#: A lower rate turns one small packet into gigabytes within a single call.
+_RATES_HZ = range(4000, 192_001)
+_CHANNELS = range(1, 9)
+_MAX_BAD_PACKETS = 64
+#: Sound that must have been read before an error is taken for the end of the file.
+_LEAST_S = 0.1
+
+_ENCODERS = {"ogg": ("libopus", 32_000), "mp3": ("libmp3lame", 64_000), "flac": ("flac", None)}
+_ENCODER_OPTIONS = {
+    "ogg": {"application": "voip"},
+    # The encoder in av's wheel is slow; this costs quality that speech does not need.
+    "mp3": {"compression_level": "7"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    rate_hz: int
+    layout: str
+    format: str
+
+
+class Decoder:
+    """One recording, decoded block by block to 16-bit mono.
+
+    max_s: length that may come out. Raises BadAudio, TooLong.
+    """
+
+    def __init__(self, data: bytes, *, rate_hz: int = 16_000, max_s: float = 7200.0) -> None:
+        self._rate_hz, self._max_s = rate_hz, max_s
+        self._samples = 0
+        self._container = _open(data)
+        self._stream = _pick_stream(self._container)
+        #: What the container says of its length, None if nothing. Not to be trusted.
+        self.claimed_s = (self._container.duration or 0) / av.time_base or None
+        if self.claimed_s and self.claimed_s > max_s:
+            raise TooLong(hours=f"{max_s / 3600:g}")
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the samples, little-endian. What is readable of a damaged file is given."""
+        try:
+            for frame in self._frames():
+                yield from self._convert(frame)
+            yield from self._flush()
+        except (FFmpegError, ValueError, BadAudio) as error:
+            if self._samples < _LEAST_S * self._rate_hz:
+                raise error if isinstance(error, BadAudio) else BadAudio(DAMAGED) from None
+        finally:
+            self._container.close()
+        if not self._samples:
+            raise BadAudio(NO_SOUND)
+
+    _shape: _Shape | None = None
+    _resampler: av.AudioResampler | None = None
+
+    def _frames(self) -> Iterator[av.AudioFrame]:
+        bad_packets = 0
+        for packet in self._container.demux(self._stream):
+            try:
+                yield from packet.decode()
+            except FFmpegError:
+                bad_packets += 1
+                if bad_packets > _MAX_BAD_PACKETS:
+                    raise
+
+    def _convert(self, frame: av.AudioFrame) -> Iterator[bytes]:
+        shape = _Shape(frame.sample_rate, frame.layout.name, frame.format.name)
+        if shape != self._shape:
+            _check(frame.sample_rate, len(frame.layout.channels))
+            yield from self._flush()
+            self._shape = shape
+            self._resampler = av.AudioResampler(format="s16", layout="mono", rate=self._rate_hz)
+        frame.pts = None
+        yield from self._resample(frame)
+
+    def _flush(self) -> Iterator[bytes]:
+        if self._resampler:
+            yield from self._resample(None)
+
+    def _resample(self, frame: av.AudioFrame | None) -> Iterator[bytes]:
+        assert self._resampler
+        for block in self._resampler.resample(frame):
+            self._samples += block.samples
+            if self._samples > self._max_s * self._rate_hz:
+                raise TooLong(hours=f"{self._max_s / 3600:g}")
+            yield bytes(memoryview(block.planes[0])[: block.samples * 2])
+
+
+def _open(data: bytes) -> InputContainer:
+    name, start = sniff(data)
+    options = {
+        "codec_whitelist": _DECODERS,
+        "format_whitelist": _FORMATS.get(name, name),
+        "protocol_whitelist": "",
+        "max_streams": "32",
+        "probesize": "1000000",
+        "analyzeduration": "5000000",
+    }
+    source = io.BytesIO(memoryview(data)[start:] if start else data)
+    try:
+        return av.open(source, "r", format=name, options=options)
+    except (FFmpegError, ValueError, OSError):
+        raise BadAudio(DAMAGED) from None
+
+
+def _pick_stream(container: InputContainer) -> AudioStream:
+    if not container.streams.audio:
+        raise BadAudio(NO_SOUND)
+    stream = container.streams.audio[0]
+    context = stream.codec_context
+    if context is None or context.name not in _DECODERS.split(","):
+        raise BadAudio(ODD)
+    context.thread_count = 1
+    _check(context.sample_rate or 0, context.channels or 0)
+    return stream
+
+
+def _check(rate_hz: int, channels: int) -> None:
+    if rate_hz not in _RATES_HZ or channels not in _CHANNELS:
+        raise BadAudio(ODD)
+
+
+def encode(pcm: bytes, *, rate_hz: int, format: str, bit_rate: int | None = None) -> bytes:
+    """Return 16-bit mono samples as "ogg" (Opus), "mp3" or "flac"."""
+    codec, usual_bit_rate = _ENCODERS[format]
+    out = io.BytesIO()
+    with av.open(out, "w", format=format) as container:
+        stream = container.add_stream(
+            codec, rate=rate_hz, layout="mono", options=_ENCODER_OPTIONS.get(format, {})
+        )
+        assert isinstance(stream, AudioStream)
+        if rate := bit_rate or usual_bit_rate:
+            stream.bit_rate = rate
+        if format == "flac":
+            stream.codec_context.format = "s16"
+        for frame in _build_frames(pcm, rate_hz):
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return out.getvalue()
+
+
+def _build_frames(pcm: bytes, rate_hz: int) -> Iterator[av.AudioFrame]:
+    """Frames of one second: their size stays bounded."""
+    for start in range(0, len(pcm) // 2, rate_hz):
+        part = pcm[start * 2 : (start + rate_hz) * 2]
+        frame = av.AudioFrame(format="s16", layout="mono", samples=len(part) // 2)
+        frame.planes[0].update(part.ljust(frame.planes[0].buffer_size, b"\0"))
+        frame.sample_rate, frame.time_base, frame.pts = rate_hz, Fraction(1, rate_hz), start
+        yield frame

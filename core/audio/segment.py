@@ -1,0 +1,92 @@
+"""pydub's AudioSegment, with PyAV where pydub would start ffmpeg and ffprobe.
+
+Slicing, joining, gain, fades, level and WAV are pydub's own. Not to be used of pydub:
+`set_frame_rate`, which folds high tones into low ones instead of removing them, and
+`pydub.silence`, which is 300 times slower than `core.audio.cutter`.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+from core.audio.codec import Decoder, encode
+
+with warnings.catch_warnings():
+    # pydub looks for ffmpeg, has old regular expressions, and takes audioop from the library.
+    warnings.filterwarnings("ignore", message="Couldn't find ff")
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    warnings.filterwarnings("ignore", category=SyntaxWarning)
+    from pydub import AudioSegment
+    from pydub.audio_segment import audioop as audioop
+
+_WAVEFORM_STEP_MS = 100
+
+
+class VoiceSegment(AudioSegment):  # type: ignore[misc]
+    """Mono speech. Its `from_file` and `export` start no process and write no temporary file."""
+
+    @classmethod
+    def from_pcm(cls, pcm: bytes, rate_hz: int = 16_000) -> Self:
+        """Return 16-bit mono samples as a segment, without copying them."""
+        return cls(data=pcm, sample_width=2, frame_rate=rate_hz, channels=1)
+
+    @classmethod
+    def from_file(
+        cls,
+        file: bytes | str | Path | BinaryIO,
+        format: str | None = None,
+        *,
+        rate_hz: int = 16_000,
+    ) -> Self:
+        """Return what the file holds. Raises BadAudio, TooLong.
+
+        format: not needed, the bytes say what they are. For sound that we made ourselves:
+        what people send goes through `core.audio.Media`.
+        """
+        blocks = Decoder(_read(file), rate_hz=rate_hz).blocks()
+        return cls.from_pcm(b"".join(blocks), rate_hz)
+
+    def export(
+        self, out_f: BinaryIO | str | Path | None = None, format: str = "mp3", **options: Any
+    ) -> BinaryIO:
+        """Write as "wav", "raw", "mp3", "ogg" (Opus) or "flac"; return the open file.
+
+        options: `bitrate` as pydub writes it, such as "64k".
+        """
+        if format in ("wav", "raw"):
+            return super().export(out_f, format=format)  # type: ignore[no-any-return]
+        bit_rate = _read_bit_rate(options.pop("bitrate", None))
+        if options:
+            raise TypeError(f"not known here: {sorted(options)}")
+        mono = self.set_channels(1).set_sample_width(2)
+        data = encode(mono.raw_data, rate_hz=mono.frame_rate, format=format, bit_rate=bit_rate)
+        if isinstance(out_f, str | Path):
+            out_f = Path(out_f).open("w+b")  # noqa: SIM115 as in pydub, it is the caller's
+        out = out_f or io.BytesIO()
+        out.write(data)
+        out.seek(0)
+        return out
+
+    def waveform(self, points: int = 256) -> bytes:
+        """Return the loudness over time, 0 to 255, one point per 100 ms, at most `points`."""
+        pcm = memoryview(self.set_channels(1).set_sample_width(2).raw_data)
+        samples = len(pcm) // 2
+        count = max(1, min(points, len(self) // _WAVEFORM_STEP_MS))
+        edges = [samples * index // count * 2 for index in range(count + 1)]
+        levels = [audioop.rms(pcm[a:b], 2) for a, b in pairwise(edges)]
+        loudest = max(levels) or 1
+        return bytes(255 * level // loudest for level in levels)
+
+
+def _read(file: bytes | str | Path | BinaryIO) -> bytes:
+    if isinstance(file, bytes):
+        return file
+    return Path(file).read_bytes() if isinstance(file, str | Path) else file.read()
+
+
+def _read_bit_rate(text: str | None) -> int | None:
+    return int(text.lower().removesuffix("k")) * 1000 if text else None

@@ -1,0 +1,77 @@
+"""What a file is, from its first bytes. Names, MIME types and libav's own guess are not believed.
+
+libav's probing would open playlists (HLS, DASH, ffconcat, SDP), which read other files and the
+network. Only the demuxers named here are ever opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from core.audio.refusals import EMPTY, UNKNOWN
+from core.errors import BadAudio
+
+_ID3_HEADER_BYTES = 10
+#: MPEG audio may start after padding of this length.
+_PADDING_BYTES = 4096
+
+_MAGIC: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
+    ("ogg", lambda head: head[:4] == b"OggS"),
+    ("wav", lambda head: head[:4] in (b"RIFF", b"RF64", b"RIFX") and head[8:12] == b"WAVE"),
+    ("w64", lambda head: head[:4] == b"riff" and head[24:28] == b"wave"),
+    ("flac", lambda head: head[:4] == b"fLaC"),
+    ("mov", lambda head: head[4:8] in (b"ftyp", b"moov", b"wide", b"mdat")),
+    ("matroska", lambda head: head[:4] == b"\x1aE\xdf\xa3"),
+    ("aiff", lambda head: head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC")),
+    ("amr", lambda head: head[:5] == b"#!AMR"),
+    ("caf", lambda head: head[:4] == b"caff"),
+)
+
+
+def sniff(data: bytes) -> tuple[str, int]:
+    """Return libav's name of the demuxer and where the media starts.
+
+    ID3 tags are skipped: covers of many megabytes, and frames whose number libav handles in
+    quadratic time. Raises BadAudio.
+    """
+    if not data:
+        raise BadAudio(EMPTY)
+    start = _skip_id3(data)
+    head = data[start : start + 28]
+    for name, is_it in _MAGIC:
+        if is_it(head):
+            return name, start
+    return _find_mpeg(data, start)
+
+
+def _skip_id3(data: bytes) -> int:
+    start = 0
+    while data[start : start + 3] == b"ID3" and len(data) >= start + _ID3_HEADER_BYTES:
+        size = 0
+        for byte in data[start + 6 : start + 10]:
+            size = size << 7 | byte & 127
+        has_footer = bool(data[start + 5] & 0x10)
+        start += size + _ID3_HEADER_BYTES * (2 if has_footer else 1)
+    return start
+
+
+def _find_mpeg(data: bytes, start: int) -> tuple[str, int]:
+    """Find MPEG audio or ADTS by the frame's sync word, after zeros or a few bytes."""
+    for index in range(start, min(start + _PADDING_BYTES, len(data) - 3)):
+        if _is_adts(data, index):
+            return "aac", index
+        if _is_mpeg(data, index):
+            return "mp3", index
+        if data[index] and index > start + 16:
+            break
+    raise BadAudio(UNKNOWN)
+
+
+def _is_adts(data: bytes, at: int) -> bool:
+    return data[at] == 0xFF and data[at + 1] & 0xF6 == 0xF0 and data[at + 2] & 0x3C < 0x34
+
+
+def _is_mpeg(data: bytes, at: int) -> bool:
+    is_sync = data[at] == 0xFF and data[at + 1] & 0xE0 == 0xE0
+    has_version_and_layer = data[at + 1] & 0x18 != 0x08 and data[at + 1] & 0x06 != 0
+    return is_sync and has_version_and_layer and data[at + 2] & 0xF0 != 0xF0
