@@ -1,0 +1,31 @@
+"""A local Telegram Bot API server: a virtual Telegram for tests, faithful to the real one.
+
+    async with TelegramServer() as telegram:
+        bot = Bot(telegram.token, base_url=telegram.api_base_url,
+                  base_file_url=telegram.file_base_url)
+        ann = telegram.add_user("Ann")                      # also the id of the private chat
+        note = telegram.send_voice(ann, ann, ogg_bytes, duration=4)
+        telegram.fault("sendMessage", "lose_reply")         # see calls.Fault for all kinds
+        ...                                                 # the bot under test works
+        [answer] = await telegram.wait_for(lambda: telegram.answers_to(ann, note))
+        assert answer.text == "hello" and answer.versions == ["…", "hello"]
+        assert telegram.calls_of("sendMessage")[0].status == 200
+
+The server runs in a thread with its own event loop. As a process of its own it is
+`python -m tests.emulators.telegram --port 0`, which prints its addresses as one line of JSON
+and takes the same methods by POST /control/<method> (see `control`).
+"""
+
+from tests.emulators.telegram.calls import Call, Fault
+from tests.emulators.telegram.server import TOKEN, TelegramServer
+from tests.emulators.telegram.world import ANONYMOUS_ADMIN, Message, StoredFile
+
+__all__ = [
+    "ANONYMOUS_ADMIN",
+    "TOKEN",
+    "Call",
+    "Fault",
+    "Message",
+    "StoredFile",
+    "TelegramServer",
+]

@@ -1,0 +1,140 @@
+"""The ledger of calls, the limits on them, and the faults that tests ask for."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+from tests.emulators.telegram.world import Clock
+
+FaultKind = Literal["status", "html", "hang", "close", "lose_reply", "delay", "cut", "slow"]
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of the bot, as the server saw it."""
+
+    method: str
+    params: dict[str, Any]
+    #: Seconds of the server's monotonic clock.
+    at: float
+    chat_id: int | None = None
+    #: HTTP status of the answer; 0 while there is none, or when it was never sent.
+    status: int = 0
+    #: The error's words.
+    error: str = ""
+    #: What the call made or changed, if it is a message.
+    message_id: int | None = None
+    #: Name of the fault that met it.
+    fault: str = ""
+    #: True when it went over a limit, whether or not the limits are strict.
+    is_over_limit: bool = False
+
+
+@dataclass(slots=True)
+class Fault:
+    """A rule that spoils calls whose method fits `pattern` ("send*"; "download" for files)."""
+
+    pattern: str
+    kind: FaultKind
+    #: How many calls it still spoils; None = all.
+    count: int | None = 1
+    probability: float = 1.0
+    chat_id: int | None = None
+    #: HTTP status of `status` and `html`.
+    status: int = 500
+    description: str = ""
+    retry_after: int | None = None
+    #: Seconds of `delay`; bytes per second of `slow`.
+    delay_s: float = 0.0
+    bytes_per_s: float = 10_000.0
+
+
+class Faults:
+    """The rules in force, tried in the order they were added."""
+
+    def __init__(self) -> None:
+        self.rules: list[Fault] = []
+        self._random = random.Random(11)
+
+    def pick(self, method: str, chat_id: int | None) -> Fault | None:
+        """Return the rule that meets this call, and count it."""
+        for rule in self.rules:
+            if rule.count == 0 or not fnmatchcase(method.lower(), rule.pattern.lower()):
+                continue
+            if rule.chat_id is not None and rule.chat_id != chat_id:
+                continue
+            if rule.probability < 1 and self._random.random() >= rule.probability:
+                continue
+            if rule.count is not None:
+                rule.count -= 1
+            return rule
+        return None
+
+
+@dataclass(slots=True)
+class _Window:
+    """At most `size` events in any `span_s` seconds."""
+
+    size: int
+    span_s: float
+    events: deque[float] = field(default_factory=deque)
+
+    def wait_s(self, now: float) -> float:
+        while self.events and self.events[0] <= now - self.span_s:
+            self.events.popleft()
+        return self.events[0] + self.span_s - now if len(self.events) >= self.size else 0.0
+
+    def add(self, now: float) -> None:
+        self.events.append(now)
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """One event per second on average, `size` at once after a rest."""
+
+    size: float
+    level: float = 0.0
+    at: float = 0.0
+
+    def wait_s(self, now: float) -> float:
+        self.level = max(0.0, self.level - (now - self.at))
+        self.at = now
+        return max(0.0, self.level + 1 - self.size)
+
+    def add(self, now: float) -> None:
+        self.level += 1
+
+
+class Limits:
+    """Telegram's flood limits for sends and edits; off, they are only counted.
+
+    1 per second in a private chat (3 at once), 20 per minute in a group, 30 per second in all.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.is_strict = False
+        self.violations: dict[int, int] = defaultdict(int)
+        self._all = _Window(30, 1.0)
+        self._private: defaultdict[int, _Bucket] = defaultdict(lambda: _Bucket(3))
+        self._groups: defaultdict[int, _Window] = defaultdict(lambda: _Window(20, 60.0))
+
+    def check(self, chat_id: int) -> int:
+        """Count one send or edit; return 0 or the seconds to wait, in which case it is refused.
+
+        While the limits are not strict, what goes over is counted as sent all the same.
+        """
+        now = self._clock.monotonic()
+        chat = self._private[chat_id] if chat_id > 0 else self._groups[chat_id]
+        wait_s = max(self._all.wait_s(now), chat.wait_s(now))
+        if wait_s > 0:
+            self.violations[chat_id] += 1
+        if wait_s <= 0 or not self.is_strict:
+            self._all.add(now)
+            chat.add(now)
+        return math.ceil(wait_s) if wait_s > 0 else 0

@@ -1,0 +1,192 @@
+"""Every method that is answered at once, by its name in lower case: Telegram ignores case."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from tests.emulators.telegram import files, sending
+from tests.emulators.telegram.api import Ask
+from tests.emulators.telegram.errors import QUERY_TOO_OLD, bad_request, too_many_requests
+
+Method = Callable[[Ask], Any]
+
+CLOSE_S = 600
+MAX_MENU = 100
+MAX_CALLBACK_CHARS = 200
+_COMMAND_NAME = re.compile(r"[a-z0-9_]{1,32}")
+_ACTIONS = """
+typing upload_photo record_video upload_video record_voice upload_voice upload_document
+choose_sticker find_location record_video_note upload_video_note
+"""
+_EMOJIS = """
+❤ 👍 👎 🔥 🥰 👏 😁 🤔 🤯 😱 🤬 😢 🎉 🤩 🤮 💩 🙏 👌 🕊 🤡 🥱 🥴 😍 🐳 ❤‍🔥
+🌚 🌭 💯 🤣 ⚡ 🍌 🏆 💔 🤨 😐 🍓 🍾 💋 🖕 😈 😴 😭 🤓 👻 👨‍💻 👀 🎃 🙈 😇 😨
+🤝 ✍ 🤗 🫡 🎅 🎄 ☃ 💅 🤪 🗿 🆒 💘 🙉 🦄 😘 💊 🙊 😎 👾 🤷‍♂ 🤷 🤷‍♀ 😡
+"""
+ACTIONS = frozenset(_ACTIONS.split())
+#: What bots may react with (Bot API, ReactionTypeEmoji).
+REACTIONS = frozenset(_EMOJIS.split())
+
+
+def get_me(ask: Ask) -> Any:
+    """GetMe."""
+    return ask.world.bot.to_json() | {
+        "can_join_groups": True,
+        "can_read_all_group_messages": not ask.world.is_privacy_on,
+        "supports_inline_queries": False,
+        "can_connect_to_business": False,
+        "has_main_web_app": False,
+    }
+
+
+def get_chat(ask: Ask) -> Any:
+    """GetChat: what ChatFullInfo must hold."""
+    chat = ask.chat()
+    return (
+        ask.world.chat_json(chat)
+        | {
+            "accent_color_id": 0,
+            "max_reaction_count": 11,
+            "accepted_gift_types": {
+                "unlimited_gifts": False,
+                "limited_gifts": False,
+                "unique_gifts": False,
+                "premium_subscription": False,
+                "gifts_from_channels": False,
+            },
+        }
+        | ({} if chat.has_reactions else {"available_reactions": []})
+    )
+
+
+def get_chat_member(ask: Ask) -> Any:
+    """GetChatMember."""
+    chat = ask.open_chat()
+    user_id = ask.number("user_id")
+    if user_id not in ask.world.users:
+        raise bad_request("PARTICIPANT_ID_INVALID")
+    return ask.world.member_json(chat, user_id)
+
+
+def get_chat_administrators(ask: Ask) -> Any:
+    """GetChatAdministrators."""
+    chat = ask.open_chat()
+    if chat.is_private:
+        raise bad_request("there are no administrators in the private chat")
+    statuses = ("creator", "administrator")
+    admins = [user for user, member in chat.members.items() if member.status in statuses]
+    return [ask.world.member_json(chat, user) for user in admins]
+
+
+def send_chat_action(ask: Ask) -> Any:
+    """SendChatAction."""
+    chat = ask.open_chat()
+    ask.topic(chat)
+    action = ask.text("action")
+    if action not in ACTIONS:
+        raise bad_request("wrong parameter action in request")
+    if chat.is_write_forbidden:
+        raise bad_request("CHAT_WRITE_FORBIDDEN")
+    chat.actions.append(action)
+    return True
+
+
+def set_message_reaction(ask: Ask) -> Any:
+    """SetMessageReaction: at most one emoji; none takes it back."""
+    chat = ask.open_chat()
+    message = chat.messages.get(ask.number("message_id"))
+    if message is None or message.is_deleted:
+        raise bad_request("message to react not found")
+    emojis = [one.get("emoji", "") for one in ask.json("reaction", [])]
+    if len(emojis) > 1:
+        raise bad_request("REACTIONS_TOO_MANY")
+    if emojis and not (chat.has_reactions and REACTIONS.issuperset(emojis)):
+        raise bad_request("REACTION_INVALID")
+    message.reactions[ask.world.bot.user_id] = emojis
+    ask.call.message_id = message.message_id
+    return True
+
+
+def answer_callback_query(ask: Ask) -> Any:
+    """AnswerCallbackQuery: within 150 s of the press."""
+    text = ask.text("text")
+    query = ask.world.callbacks.get(ask.text("callback_query_id"))
+    if query is None or query.expires_at <= ask.world.clock.now():
+        raise bad_request(QUERY_TOO_OLD)
+    if len(text) > MAX_CALLBACK_CHARS:
+        raise bad_request("MESSAGE_TOO_LONG")
+    query.answer = text
+    return True
+
+
+def set_my_commands(ask: Ask) -> Any:
+    """SetMyCommands: one menu per scope and language."""
+    commands = ask.json("commands", [])
+    if len(commands) > MAX_MENU:
+        raise bad_request("BOT_COMMANDS_TOO_MUCH")
+    for command in commands:
+        if not _COMMAND_NAME.fullmatch(command.get("command", "").removeprefix("/")):
+            raise bad_request("BOT_COMMAND_INVALID")
+        if not 1 <= len(command.get("description", "")) <= 256:
+            raise bad_request("BOT_COMMAND_DESCRIPTION_INVALID")
+    ask.api.menus[_menu_key(ask)] = commands
+    return True
+
+
+def get_my_commands(ask: Ask) -> Any:
+    """GetMyCommands."""
+    return ask.api.menus.get(_menu_key(ask), [])
+
+
+def delete_my_commands(ask: Ask) -> Any:
+    """DeleteMyCommands."""
+    ask.api.menus.pop(_menu_key(ask), None)
+    return True
+
+
+def _menu_key(ask: Ask) -> tuple[str, str]:
+    scope = ask.json("scope") or {"type": "default"}
+    return json.dumps(scope, sort_keys=True), ask.text("language_code")
+
+
+def log_out(ask: Ask) -> Any:
+    """LogOut: the bot may now log in at a local server; here every call fails."""
+    ask.api.is_logged_out = True
+    return True
+
+
+def close(ask: Ask) -> Any:
+    """Close: refused in the first ten minutes."""
+    left_s = ask.api.started_at + CLOSE_S - ask.world.clock.monotonic()
+    if left_s > 0:
+        raise too_many_requests(int(left_s) + 1)
+    return True
+
+
+METHODS: dict[str, Method] = {
+    "getme": get_me,
+    "getchat": get_chat,
+    "getchatmember": get_chat_member,
+    "getchatadministrators": get_chat_administrators,
+    "sendchataction": send_chat_action,
+    "setmessagereaction": set_message_reaction,
+    "answercallbackquery": answer_callback_query,
+    "setmycommands": set_my_commands,
+    "getmycommands": get_my_commands,
+    "deletemycommands": delete_my_commands,
+    "logout": log_out,
+    "close": close,
+    "getfile": files.get_file,
+    "sendmessage": sending.send_message,
+    "sendvoice": sending.send_voice,
+    "sendaudio": sending.send_audio,
+    "senddocument": sending.send_document,
+    "sendmessagedraft": sending.send_message_draft,
+    "editmessagetext": sending.edit_message_text,
+    "editmessagecaption": sending.edit_message_caption,
+    "editmessagereplymarkup": sending.edit_message_reply_markup,
+    "deletemessage": sending.delete_message,
+}

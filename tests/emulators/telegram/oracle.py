@@ -1,0 +1,151 @@
+"""What a test may ask afterwards: what is visible, which calls were made, what went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tests.emulators.telegram.api import Api
+from tests.emulators.telegram.calls import Call, Fault, FaultKind, Faults
+from tests.emulators.telegram.people import People, locked
+from tests.emulators.telegram.world import Message
+
+
+class Oracle(People):
+    """The people's deeds, and the questions and orders of a test."""
+
+    api: Api
+    faults: Faults
+    #: Every call, oldest first, refused and spoiled ones too.
+    calls: list[Call]
+
+    # --- questions
+
+    @locked
+    def answers(self, chat: int, *, has_deleted: bool = False) -> list[Message]:
+        """Return the bot's messages in a chat as they stand now, oldest first."""
+        me = self.world.bot.user_id
+        return [
+            copy.deepcopy(message)
+            for message in self.world.chats[chat].messages.values()
+            if message.sender_id == me and (has_deleted or not message.is_deleted)
+        ]
+
+    def answers_to(self, chat: int, message_id: int) -> list[Message]:
+        """Return the bot's visible messages that reply to this one."""
+        return [answer for answer in self.answers(chat) if answer.reply_to == message_id]
+
+    @locked
+    def message(self, chat: int, message_id: int) -> Message:
+        """Return any message as it stands now."""
+        return copy.deepcopy(self.world.chats[chat].messages[message_id])
+
+    @locked
+    def calls_of(self, method: str, *, chat: int | None = None) -> list[Call]:
+        """Return the calls of one method, in one chat or in all."""
+        name = method.lower()
+        return [
+            call
+            for call in self.calls
+            if call.method.lower() == name and (chat is None or call.chat_id == chat)
+        ]
+
+    @locked
+    def pending(self) -> list[int]:
+        """Return the ids of the updates that the bot has not confirmed."""
+        return [update.update_id for update in self.queue.waiting()]
+
+    @locked
+    def reactions(self, chat: int, message_id: int) -> list[str]:
+        """Return the bot's reactions to a message."""
+        message = self.world.chats[chat].messages[message_id]
+        return list(message.reactions.get(self.world.bot.user_id, []))
+
+    @locked
+    def drafts(self, chat: int) -> dict[int, list[str]]:
+        """Return the texts of each draft shown in a private chat."""
+        return copy.deepcopy(self.world.chats[chat].drafts)
+
+    @locked
+    def actions(self, chat: int) -> list[str]:
+        """Return the chat actions shown ("typing"…), oldest first."""
+        return list(self.world.chats[chat].actions)
+
+    @locked
+    def menus(self) -> dict[str, list[dict[str, str]]]:
+        """Return the command menus by 'scope JSON|language'."""
+        return {"|".join(key): menu for key, menu in self.api.menus.items()}
+
+    @locked
+    def violations(self) -> dict[int, int]:
+        """Return by chat how many sends and edits went over Telegram's limits."""
+        return dict(self.api.limits.violations)
+
+    async def wait_for(self, condition: Callable[[], Any], timeout_s: float = 10.0) -> Any:
+        """Wait until the condition returns something true, and return that.
+
+        Raises TimeoutError.
+        """
+        end = time.monotonic() + timeout_s
+        while not (value := condition()):
+            if time.monotonic() > end:
+                raise TimeoutError("the condition did not come true")
+            await asyncio.sleep(0.01)
+        return value
+
+    # --- orders
+
+    @locked
+    def fault(self, pattern: str, kind: FaultKind, **details: Any) -> None:
+        """Spoil calls: see `Fault` for patterns, kinds and details; by default the next one."""
+        self.faults.rules.append(Fault(pattern, kind, **details))
+
+    @locked
+    def clear_faults(self) -> None:
+        """Let every call through again."""
+        self.faults.rules.clear()
+
+    @locked
+    def set_limits(self, *, is_strict: bool) -> None:
+        """Refuse with 429 what goes over the limits, or only count it."""
+        self.api.limits.is_strict = is_strict
+
+    @locked
+    def advance(self, hours: float = 0.0, *, seconds: float = 0.0) -> None:
+        """Move the server's clock."""
+        self.world.clock.advance(hours * 3600 + seconds)
+
+    @locked
+    def redeliver(self, update_id: int, count: int = 1) -> None:
+        """Hand an update out again with the next polls, confirmed or not."""
+        for _ in range(count):
+            self.queue.redeliver(update_id)
+
+    @locked
+    def shuffle(self, is_shuffled: bool = True) -> None:
+        """Hand out the updates of one poll in a random order."""
+        self.queue.is_shuffled = is_shuffled
+
+    @locked
+    def set_update_id(self, base: int | None = None) -> None:
+        """Let update ids go on elsewhere, at random unless told."""
+        self.queue.set_id_base(base)
+
+    @locked
+    def expire_links(self) -> None:
+        """Let every download link answer 404; getFile hands out new ones."""
+        self.api.links.clear()
+
+    @locked
+    def set_privacy(self, *, is_on: bool) -> None:
+        """Turn the bot's privacy mode in groups on or off (off at first)."""
+        self.world.is_privacy_on = is_on
+
+    @locked
+    def forget_calls(self) -> None:
+        """Empty the ledger of calls and violations."""
+        self.calls.clear()
+        self.api.limits.violations.clear()

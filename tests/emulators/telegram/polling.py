@@ -1,0 +1,89 @@
+"""getUpdates: the long poll, its throttle, and the conflict of two pollers.
+
+Source: tdlib/telegram-bot-api `Client.cpp` (`process_get_updates_query`, `do_get_updates`,
+`abort_long_poll`, `fail_query_conflict`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+from tests.emulators.telegram.api import Ask
+from tests.emulators.telegram.errors import OTHER_POLLER, ApiError
+from tests.emulators.telegram.updates import MAX_UPDATES, UpdateQueue
+
+MAX_TIMEOUT_S = 50
+#: The same offset again this soon is held this long.
+HOLD_S = 3
+#: The same offset again this soon gets one update only.
+ONE_UPDATE_S = 0.5
+#: A second conflict within this time is told only after it.
+CONFLICT_PAUSE_S = 3.0
+
+
+class Poller:
+    """The one long poll that may wait. Lives in the server's event loop."""
+
+    def __init__(self, queue: UpdateQueue) -> None:
+        self._queue = queue
+        self._waiting: asyncio.Future[None] | None = None
+        self._last_offset: int | None = None
+        self._last_at = 0.0
+        self._next_conflict_at = 0.0
+
+    async def get_updates(self, ask: Ask) -> list[dict[str, Any]]:
+        """Answer getUpdates. Raises ApiError with a 409 when another poller takes over."""
+        loop = asyncio.get_running_loop()
+        offset = ask.number("offset")
+        limit = min(max(ask.number("limit", MAX_UPDATES), 1), MAX_UPDATES)
+        timeout_s = min(max(ask.number("timeout"), 0), MAX_TIMEOUT_S)
+        self._queue.allow(ask.params.values.get("allowed_updates"))
+        now = loop.time()
+        if offset == self._last_offset:
+            if timeout_s < HOLD_S and now < self._last_at + HOLD_S:
+                timeout_s = HOLD_S
+            if now < self._last_at + ONE_UPDATE_S:
+                limit = 1
+        self._last_offset, self._last_at = offset, now
+        with ask.world.lock:
+            found = self._queue.take(offset, limit)
+        if not found and timeout_s:
+            await self._wait(timeout_s)
+            with ask.world.lock:
+                found = self._queue.take(max(offset, 0), limit)
+        return [update.to_json() for update in found]
+
+    async def _wait(self, timeout_s: float) -> None:
+        self.abort(OTHER_POLLER)
+        waiting = self._waiting = asyncio.get_running_loop().create_future()
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(waiting, timeout_s)
+        finally:
+            if self._waiting is waiting:
+                self._waiting = None
+
+    def wake(self) -> None:
+        """Let the waiting poll look again."""
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    def abort(self, reason: str) -> None:
+        """End the waiting poll with a 409, the second within 3 s only after 3 s."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is None or waiting.done():
+            return
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if now >= self._next_conflict_at:
+            self._next_conflict_at = now + CONFLICT_PAUSE_S
+            _fail(waiting, reason)
+        else:
+            loop.call_later(CONFLICT_PAUSE_S, _fail, waiting, reason)
+
+
+def _fail(waiting: asyncio.Future[None], reason: str) -> None:
+    if not waiting.done():
+        waiting.set_exception(ApiError(409, reason))

@@ -1,0 +1,250 @@
+"""Methods that make, change and take back messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.emulators.telegram.api import Ask
+from tests.emulators.telegram.entities import Entity, check_entities, parse_text, utf16_length
+from tests.emulators.telegram.errors import NOT_MODIFIED, ApiError, bad_request
+from tests.emulators.telegram.wire import Upload
+from tests.emulators.telegram.world import Button, Chat, Message, StoredFile
+
+MAX_TEXT_UNITS = 4096
+MAX_CAPTION_UNITS = 1024
+MAX_UPLOAD_BYTES = 50_000_000
+#: A voice note larger than this is shown as a file.
+MAX_VOICE_BYTES = 1 << 20
+MAX_CALLBACK_BYTES = 64
+DELETE_S = 48 * 3600
+_INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+_CONTROLS = {code: " " for code in range(32) if chr(code) not in "\n\r"}
+_NAMES = {"voice": "voice notes", "audio": "music", "document": "documents", "video": "videos"}
+
+
+def send_message(ask: Ask) -> Any:
+    """SendMessage: a text of at most 4096 UTF-16 units after parsing."""
+    text, entities = _read_text(ask, "text", "entities", MAX_TEXT_UNITS)
+    return _send(ask, text, entities, None)
+
+
+def send_voice(ask: Ask) -> Any:
+    """SendVoice: a bubble for OGG/Opus, MP3 or M4A up to 1 MB, else a file."""
+    return _send_file(ask, "voice")
+
+
+def send_audio(ask: Ask) -> Any:
+    """SendAudio."""
+    return _send_file(ask, "audio")
+
+
+def send_document(ask: Ask) -> Any:
+    """SendDocument."""
+    return _send_file(ask, "document")
+
+
+def edit_message_text(ask: Ask) -> Any:
+    """EditMessageText: the bot's own text message, buttons replaced or removed."""
+    text, entities = _read_text(ask, "text", "entities", MAX_TEXT_UNITS)
+    message = _own_message(ask)
+    if message.file is not None:
+        raise bad_request("there is no text in the message to edit")
+    return _edit(ask, message, text, entities)
+
+
+def edit_message_caption(ask: Ask) -> Any:
+    """EditMessageCaption: the caption of one of the bot's own files."""
+    text, entities = _read_text(ask, "caption", "caption_entities", MAX_CAPTION_UNITS)
+    message = _own_message(ask)
+    if message.file is None:
+        raise bad_request("there is no caption in the message to edit")
+    return _edit(ask, message, text, entities)
+
+
+def edit_message_reply_markup(ask: Ask) -> Any:
+    """EditMessageReplyMarkup: only the buttons."""
+    message = _own_message(ask)
+    return _edit(ask, message, message.text, message.entities)
+
+
+def delete_message(ask: Ask) -> Any:
+    """DeleteMessage: the bot's own for 48 hours; those of others where it is an admin."""
+    chat = ask.open_chat()
+    message = chat.messages.get(ask.number("message_id"))
+    if message is None or message.is_deleted:
+        raise bad_request("message to delete not found")
+    me = chat.members.get(ask.world.bot.user_id)
+    is_admin = me is not None and me.status in ("administrator", "creator")
+    is_own = message.sender_id == ask.world.bot.user_id
+    is_old = message.date < ask.world.clock.now() - DELETE_S
+    if (is_old and not is_admin) or not (is_own or is_admin or chat.is_private):
+        raise bad_request("message can't be deleted")
+    message.is_deleted = True
+    ask.call.message_id = message.message_id
+    return True
+
+
+def send_message_draft(ask: Ask) -> Any:
+    """SendMessageDraft: a preview that grows, in private chats only."""
+    text, entities = _read_text(ask, "text", "entities", MAX_TEXT_UNITS, is_needed=False)
+    chat = ask.open_chat()
+    ask.topic(chat)
+    if not chat.is_private:
+        raise bad_request("TEXTDRAFT_PEER_INVALID")
+    draft_id = ask.number("draft_id")
+    if not draft_id:
+        raise bad_request("RANDOM_ID_INVALID")
+    check_entities(text, entities)
+    chat.drafts.setdefault(draft_id, []).append(text)
+    return True
+
+
+def _read_text(
+    ask: Ask, name: str, entities_name: str, limit: int, *, is_needed: bool = True
+) -> tuple[str, list[Entity]]:
+    text = ask.text(name).translate(_CONTROLS)
+    if not text and is_needed and name == "text":
+        raise bad_request("message text is empty")
+    entities = ask.json(entities_name, [])
+    text, entities = parse_text(text, ask.text("parse_mode"), entities)
+    entities = check_entities(text, entities)
+    text, entities = _trim(text, entities)
+    if not text and is_needed and name == "text":
+        raise bad_request("text must be non-empty")
+    if utf16_length(text) > limit:
+        is_text = name == "text"
+        raise bad_request("message is too long" if is_text else "message caption is too long")
+    return text, entities
+
+
+def _trim(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
+    """Cut white space at both ends, as Telegram does; at the start only before any entity."""
+    if not text.strip().strip(_INVISIBLE):
+        return "", []
+    text = text.rstrip()
+    first = min((entity["offset"] for entity in entities), default=len(text))
+    cut = min(first, len(text) - len(text.lstrip(" \n")))
+    text = text[cut:]
+    units = utf16_length(text)
+    moved = [entity | {"offset": entity["offset"] - cut} for entity in entities]
+    fitted = [one | {"length": min(one["length"], units - one["offset"])} for one in moved]
+    return text, [entity for entity in fitted if entity["length"] > 0]
+
+
+def _read_buttons(ask: Ask) -> list[list[Button]]:
+    markup = ask.json("reply_markup", {})
+    rows = markup.get("inline_keyboard", []) if isinstance(markup, dict) else []
+    for button in (button for row in rows for button in row):
+        data = button.get("callback_data")
+        if data is not None and len(data.encode()) > MAX_CALLBACK_BYTES:
+            raise bad_request("BUTTON_DATA_INVALID")
+        if not data and len(button.keys() - {"text", "callback_data", "style"}) == 0:
+            raise bad_request("text buttons are unallowed in the inline keyboard")
+    return [row for row in rows if row]
+
+
+def _send_file(ask: Ask, kind: str) -> Any:
+    text, entities = _read_text(ask, "caption", "caption_entities", MAX_CAPTION_UNITS)
+    source = ask.upload(kind)
+    chat = ask.open_chat()
+    is_voice_refused = chat.is_private and ask.world.users[chat.chat_id].is_voice_forbidden
+    if kind == "voice" and is_voice_refused:
+        raise bad_request("VOICE_MESSAGES_FORBIDDEN")
+    file = _keep_upload(ask, kind, source) if isinstance(source, Upload) else None
+    if file is None:
+        file = ask.world.files.get(str(source))
+        if file is None:
+            missing = f"there is no {kind} in the request"
+            raise bad_request("wrong file identifier/HTTP URL specified" if source else missing)
+    return _send(ask, text, entities, file)
+
+
+def _keep_upload(ask: Ask, kind: str, source: Upload) -> StoredFile:
+    data = source.data
+    if not data:
+        raise bad_request("file must be non-empty")
+    if len(data) > MAX_UPLOAD_BYTES:
+        raise ApiError(413, "Request Entity Too Large")
+    if kind == "voice" and (len(data) > MAX_VOICE_BYTES or not _is_voice(data)):
+        kind = "document"
+    duration = ask.number("duration")
+    return ask.world.keep_file(kind, data, name=source.name, mime=source.mime, duration_s=duration)
+
+
+def _is_voice(data: bytes) -> bool:
+    is_opus = data.startswith(b"OggS") and b"OpusHead" in data[:128]
+    is_mp3 = data.startswith(b"ID3") or (data[0] == 0xFF and data[1:2] >= b"\xe0")
+    return is_opus or is_mp3 or data[4:8] == b"ftyp"
+
+
+def _send(ask: Ask, text: str, entities: list[Entity], file: StoredFile | None) -> Any:
+    buttons = _read_buttons(ask)
+    chat = ask.open_chat()
+    thread = ask.topic(chat)
+    reply_to = _read_reply(ask, chat)
+    if thread is None and reply_to is not None:
+        thread = chat.messages[reply_to].thread_id
+    _check_rights(ask, chat, thread, file)
+    ask.count(chat)
+    message = ask.world.add_message(
+        chat,
+        ask.world.bot.user_id,
+        text,
+        entities=entities,
+        buttons=buttons,
+        file=file,
+        reply_to=reply_to,
+        thread_id=thread,
+    )
+    ask.call.message_id = message.message_id
+    return ask.world.message_json(message)
+
+
+def _read_reply(ask: Ask, chat: Chat) -> int | None:
+    reply = ask.json("reply_parameters", {})
+    message_id = int(reply.get("message_id", 0) or ask.number("reply_to_message_id"))
+    if not message_id:
+        return None
+    quoted = chat.messages.get(message_id)
+    if quoted is not None and not quoted.is_deleted:
+        return message_id
+    if reply.get("allow_sending_without_reply") or ask.flag("allow_sending_without_reply"):
+        return None
+    raise bad_request("message to be replied not found")
+
+
+def _check_rights(ask: Ask, chat: Chat, thread: int | None, file: StoredFile | None) -> None:
+    if chat.is_write_forbidden:
+        raise bad_request("CHAT_WRITE_FORBIDDEN")
+    if chat.is_text_restricted:
+        what = _NAMES.get(file.kind, "messages") if file else "text messages"
+        raise bad_request(f"not enough rights to send {what} to the chat")
+    me = chat.members.get(ask.world.bot.user_id)
+    is_admin = me is not None and me.status in ("administrator", "creator")
+    if thread is not None and chat.topics[thread].is_closed and not is_admin:
+        raise bad_request("TOPIC_CLOSED")
+
+
+def _own_message(ask: Ask) -> Message:
+    chat = ask.open_chat()
+    message = chat.messages.get(ask.number("message_id"))
+    if message is None or message.is_deleted:
+        raise bad_request("message to edit not found")
+    if message.sender_id != ask.world.bot.user_id:
+        raise bad_request("message can't be edited")
+    return message
+
+
+def _edit(ask: Ask, message: Message, text: str, entities: list[Entity]) -> Any:
+    buttons = _read_buttons(ask)
+    chat = ask.world.chats[message.chat_id]
+    if chat.is_write_forbidden:
+        raise bad_request("CHAT_WRITE_FORBIDDEN")
+    ask.count(chat)
+    if (message.text, message.entities, message.buttons) == (text, entities, buttons):
+        raise bad_request(NOT_MODIFIED)
+    message.text, message.entities, message.buttons = text, entities, buttons
+    message.versions.append(text)
+    message.edit_date = int(ask.world.clock.now())
+    ask.call.message_id = message.message_id
+    return ask.world.message_json(message)

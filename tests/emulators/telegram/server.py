@@ -1,0 +1,288 @@
+"""The server itself: connections, calls, downloads and faults, in a thread with its own loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from typing import Any, Self
+
+from tests.emulators.telegram.api import Api, Ask
+from tests.emulators.telegram.calls import Call, Fault, Faults, Limits
+from tests.emulators.telegram.control import run_control
+from tests.emulators.telegram.errors import WEBHOOK_IS_SET, ApiError
+from tests.emulators.telegram.methods import METHODS
+from tests.emulators.telegram.oracle import Oracle
+from tests.emulators.telegram.polling import Poller
+from tests.emulators.telegram.updates import UpdateQueue
+from tests.emulators.telegram.webhook import Webhook
+from tests.emulators.telegram.wire import (
+    MAX_HEAD_BYTES,
+    Params,
+    Request,
+    build_json,
+    build_response,
+    read_params,
+    read_request,
+)
+from tests.emulators.telegram.world import World
+
+TOKEN = "123456:AAAabcdefghijklmnopqrstuvwxyz0123456"
+_HTML = b"<html><head><title>Bad Gateway</title></head><body>nginx</body></html>"
+#: Faults that let the call happen; only its answer suffers.
+_AFTERWARDS = ("lose_reply", "delay", "cut", "slow")
+
+
+class TelegramServer(Oracle):
+    """A local Telegram Bot API server for one bot, with the people around it."""
+
+    def __init__(self, token: str = TOKEN, *, is_local: bool = False, port: int = 0) -> None:
+        world = World(token, is_local=is_local)
+        super().__init__(world, UpdateQueue(world))
+        self.token = token
+        self.port = port
+        self.calls = []
+        self.faults = Faults()
+        self.api = Api(world, self.queue, Limits(world.clock), started_at=world.clock.monotonic())
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._ready = threading.Event()
+        self._poller = Poller(self.queue)
+        self._webhook = Webhook(world, self.queue, self._poller, self._run_reply)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def base_url(self) -> str:
+        """The address without a path, for /control."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def api_base_url(self) -> str:
+        """What the token is appended to for calls."""
+        return f"{self.base_url}/bot"
+
+    @property
+    def file_base_url(self) -> str:
+        """What the token is appended to for downloads."""
+        return f"{self.base_url}/file/bot"
+
+    # --- life
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self.start)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self.stop)
+
+    def start(self) -> None:
+        """Bind the port and serve in a thread of its own."""
+        self._thread = threading.Thread(target=asyncio.run, args=(self._serve(),), daemon=True)
+        self._thread.start()
+        if not self._ready.wait(10):
+            raise RuntimeError("the server did not start")
+
+    def stop(self) -> None:
+        """Cut every connection and end the thread."""
+        if self._loop is not None and self._thread is not None:
+            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join(10)
+            self._loop = None
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        listener = await asyncio.start_server(
+            self._connect, "127.0.0.1", self.port, limit=MAX_HEAD_BYTES
+        )
+        self.port = listener.sockets[0].getsockname()[1]
+        self.queue.on_push = self._on_push
+        self._ready.set()
+        await self._stopping.wait()
+        self.queue.on_push = lambda: None
+        listener.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._webhook.close()
+
+    def _on_push(self) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        self._poller.wake()
+        self._webhook.pump()
+
+    # --- connections
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            while request := await read_request(reader):
+                if not await self._answer(request, reader, writer):
+                    break
+                await writer.drain()
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            self._tasks.discard(task)
+            writer.transport.abort() if writer.transport.is_closing() else writer.close()
+
+    async def _answer(
+        self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        """Answer one request; return whether the connection goes on."""
+        _, kind, *rest = request.path.split("/", 2)
+        tail = rest[0] if rest else ""
+        if kind == "control":
+            writer.write(build_json(*run_control(self, tail, request.body)))
+            return True
+        if kind == "file":
+            return await self._answer_download(tail, reader, writer)
+        if not kind.startswith("bot"):
+            writer.write(build_json(404, ApiError(404).to_json()))
+            return True
+        return await self._answer_call(kind[3:], tail, request, reader, writer)
+
+    async def _answer_call(
+        self,
+        token: str,
+        method: str,
+        request: Request,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> bool:
+        try:
+            params = read_params(request)
+        except (ValueError, KeyError):
+            error = ApiError(400, "can't parse request")
+            writer.write(build_json(error.status, error.to_json()))
+            return True
+        ask = self._note(method, params)
+        fault = self.faults.pick(method, ask.call.chat_id)
+        if fault is not None:
+            ask.call.fault = fault.kind
+            if fault.kind == "delay":
+                await asyncio.sleep(fault.delay_s)
+            elif fault.kind not in _AFTERWARDS:
+                return await self._spoil(fault, ask.call, reader, writer)
+        status, body = await self._run(ask, token)
+        if fault is not None and fault.kind == "lose_reply":
+            writer.transport.abort()
+            return False
+        ask.call.status = status
+        writer.write(build_json(status, body))
+        return True
+
+    def _note(self, method: str, params: Params) -> Ask:
+        values = params.values | {name: file.name for name, file in params.files.items()}
+        chat_id = params.values.get("chat_id")
+        with contextlib.suppress(TypeError, ValueError):
+            chat_id = int(chat_id)  # type: ignore[arg-type]
+        call = Call(method, values, self.world.clock.monotonic())
+        call.chat_id = chat_id if isinstance(chat_id, int) else None
+        self.calls.append(call)
+        return Ask(self.api, params, call)
+
+    async def _spoil(
+        self,
+        fault: Fault,
+        call: Call,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> bool:
+        if fault.kind == "hang":
+            await reader.read()
+            return False
+        if fault.kind == "close":
+            writer.transport.abort()
+            return False
+        call.status = fault.status
+        if fault.kind == "html":
+            writer.write(build_response(fault.status, _HTML, "text/html"))
+            return True
+        wait = {} if fault.retry_after is None else {"retry_after": fault.retry_after}
+        text = fault.description or (f"retry after {fault.retry_after}" if wait else "")
+        error = ApiError(fault.status, text, **wait)
+        call.error = str(error)
+        writer.write(build_json(fault.status, error.to_json()))
+        return True
+
+    # --- calls
+
+    async def _run(self, ask: Ask, token: str) -> tuple[int, dict[str, Any]]:
+        try:
+            if token != self.token:
+                raise ApiError(401)
+            if self.api.is_logged_out:
+                raise ApiError(400, "logged out")
+            return 200, {"ok": True, "result": await self._run_method(ask)}
+        except ApiError as error:
+            ask.call.error = str(error)
+            return error.status, error.to_json()
+
+    async def _run_method(self, ask: Ask) -> Any:
+        name = ask.call.method.lower()
+        if name == "getupdates":
+            if self._webhook.is_set:
+                raise ApiError(409, WEBHOOK_IS_SET)
+            return await self._poller.get_updates(ask)
+        with self.world.lock:
+            if name == "setwebhook":
+                return self._webhook.set(ask)
+            if name == "deletewebhook":
+                return self._webhook.delete(ask)
+            if name == "getwebhookinfo":
+                return self._webhook.info()
+            if name not in METHODS:
+                raise ApiError(404, "method not found")
+            return METHODS[name](ask)
+
+    async def _run_reply(self, method: str, body: dict[str, Any]) -> None:
+        """Run the call that a webhook put into its answer; nobody hears its result."""
+        ask = self._note(method, Params(body))
+        ask.call.status, _ = await self._run(ask, self.token)
+
+    # --- downloads
+
+    async def _answer_download(
+        self, tail: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        owner, _, path = tail.partition("/")
+        call = Call("download", {"path": path}, self.world.clock.monotonic())
+        self.calls.append(call)
+        fault = self.faults.pick("download", None)
+        if fault is not None:
+            call.fault = fault.kind
+            if fault.kind not in _AFTERWARDS:
+                return await self._spoil(fault, call, reader, writer)
+        file_id = self.api.links.get(path)
+        if owner != f"bot{self.token}" or file_id is None:
+            call.status = 404
+            writer.write(build_json(404, ApiError(404).to_json()))
+            return True
+        call.status = 200
+        return await _send_bytes(self.world.files[file_id].data, fault, writer)
+
+
+async def _send_bytes(data: bytes, fault: Fault | None, writer: asyncio.StreamWriter) -> bool:
+    kind = fault.kind if fault is not None else ""
+    head = build_response(200, b"", "application/octet-stream", len(data))
+    if kind in ("cut", "lose_reply"):
+        writer.write(head + data[: len(data) // 2])
+        await writer.drain()
+        writer.close()
+        return False
+    if fault is not None and kind == "delay":
+        await asyncio.sleep(fault.delay_s)
+    writer.write(head if kind == "slow" else head + data)
+    if fault is not None and kind == "slow":
+        piece = max(1, int(fault.bytes_per_s / 10))
+        for start in range(0, len(data), piece):
+            writer.write(data[start : start + piece])
+            await writer.drain()
+            await asyncio.sleep(0.1)
+    return True

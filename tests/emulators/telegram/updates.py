@@ -1,0 +1,126 @@
+"""The queue of updates: kept until confirmed, at most 24 hours, in the order of the real server.
+
+Source: tdlib/telegram-bot-api `Client.cpp` (`do_get_updates`, `update_allowed_update_types`)
+and TDLib's `TQueue`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.emulators.telegram.world import World
+
+DAY_S = 86_400.0
+CALLBACK_S = 150.0
+MAX_UPDATES = 100
+#: An offset further than this beyond the queue's end counts as invalid: the head is used.
+MAX_LEAP = 10
+NOT_BY_DEFAULT = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
+
+
+@dataclass(slots=True)
+class Update:
+    """One update and until when it is kept."""
+
+    update_id: int
+    expires_at: float
+    #: Updates of one lane keep their order in webhook mode: a chat, or the presser of a button.
+    lane: str
+    body: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the Bot API's Update."""
+        return {"update_id": self.update_id} | self.body
+
+
+class UpdateQueue:
+    """What the bot has not yet confirmed."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._waiting: deque[Update] = deque()
+        self._known: dict[int, Update] = {}
+        self._again: list[int] = []
+        self.is_shuffled = False
+        #: Called, in any thread, when there is something new to hand out.
+        self.on_push: Callable[[], None] = lambda: None
+        self.allowed: frozenset[str] | None = None
+        self.next_id = 0
+        self.set_id_base()
+
+    def set_id_base(self, base: int | None = None) -> None:
+        """Go on with other ids, as the server does after a week without updates."""
+        self.next_id = base or self._world.random.randrange(10_000_000, 900_000_000)
+
+    def allow(self, kinds: Any) -> None:
+        """Remember `allowed_updates`; None keeps what was set before."""
+        if isinstance(kinds, str):
+            kinds = json.loads(kinds or "null")
+        if kinds is not None:
+            self.allowed = frozenset(kinds) or None
+
+    def push(self, body: dict[str, Any], *, lane: str = "", life_s: float = DAY_S) -> int:
+        """Queue an update and return its id, 0 when the bot does not want this kind."""
+        kind = next((name for name in body if name != "update_id"), "")
+        wanted = kind in self.allowed if self.allowed else kind not in NOT_BY_DEFAULT
+        if not wanted:
+            return 0
+        update_id = int(body.get("update_id", self.next_id))
+        body = {name: value for name, value in body.items() if name != "update_id"}
+        update = Update(update_id, self._world.clock.now() + life_s, lane, body)
+        self.next_id = update_id + 1
+        self._waiting.append(update)
+        self._known[update_id] = update
+        self.on_push()
+        return update_id
+
+    def redeliver(self, update_id: int) -> None:
+        """Hand this update out once more, confirmed or not."""
+        if update_id not in self._known:
+            raise KeyError(update_id)
+        self._again.append(update_id)
+        self.on_push()
+
+    def take(self, offset: int, limit: int) -> list[Update]:
+        """Confirm what is below `offset` and return the earliest of the rest."""
+        self._drop_expired()
+        self._confirm(offset)
+        repeated = [self._known[update_id] for update_id in self._again[:limit]]
+        del self._again[:limit]
+        fresh = list(self._waiting)[: limit - len(repeated)]
+        if self.is_shuffled:
+            self._world.random.shuffle(fresh)
+        return repeated + fresh
+
+    def _confirm(self, offset: int) -> None:
+        if offset < 0:
+            while len(self._waiting) > -offset:
+                self._waiting.popleft()
+        if offset <= 0 or offset > self.next_id + MAX_LEAP:
+            return
+        if self._waiting and all(update.update_id >= offset for update in self._waiting):
+            return
+        self._waiting = deque(one for one in self._waiting if one.update_id >= offset)
+
+    def _drop_expired(self) -> None:
+        now = self._world.clock.now()
+        if any(update.expires_at <= now for update in self._waiting):
+            self._waiting = deque(one for one in self._waiting if one.expires_at > now)
+
+    def forget(self, update: Update) -> None:
+        """Drop one update: the webhook has taken it, or gave up on it."""
+        if update in self._waiting:
+            self._waiting.remove(update)
+
+    def clear(self) -> None:
+        """Drop everything: `drop_pending_updates`."""
+        self._waiting.clear()
+
+    def waiting(self) -> list[Update]:
+        """Return what is not confirmed, oldest first."""
+        self._drop_expired()
+        return list(self._waiting)

@@ -1,0 +1,149 @@
+"""HTTP/1.1 by hand on asyncio streams: small, quick, and able to break a connection on purpose.
+
+A finished web server hides the socket; the faults worth rehearsing (an answer that never comes,
+a body cut in the middle, a call that counts although its reply is lost) all happen there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+#: A request larger than this is refused: the largest upload is 50 MB.
+MAX_BODY_BYTES = 64 << 20
+MAX_HEAD_BYTES = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One file of a multipart form."""
+
+    name: str
+    mime: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """The parameters of a call: form fields as text, JSON fields as they came."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, Upload] = field(default_factory=dict)
+
+
+async def read_request(reader: asyncio.StreamReader) -> Request | None:
+    """Return the next request of a connection, None at its end or when it makes no sense."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        method, target, _ = first.split(" ", 2)
+        pairs = (line.partition(":") for line in lines if line)
+        headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+        body = await _read_body(reader, headers)
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError, OSError):
+        return None
+    path, _, query = target.partition("?")
+    return Request(method, unquote(path), query, headers, body)
+
+
+async def _read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
+    if headers.get("transfer-encoding", "").lower() == "chunked":
+        return await _read_chunks(reader)
+    size = int(headers.get("content-length", 0))
+    if size > MAX_BODY_BYTES:
+        raise ValueError("body too large")
+    return await reader.readexactly(size) if size else b""
+
+
+async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
+    body = bytearray()
+    while size := int((await reader.readline()).split(b";")[0], 16):
+        body += (await reader.readexactly(size + 2))[:-2]
+        if len(body) > MAX_BODY_BYTES:
+            raise ValueError("body too large")
+    while (await reader.readline()).strip():
+        pass
+    return bytes(body)
+
+
+def read_params(request: Request) -> Params:
+    """Return the parameters from query string, JSON, form or multipart body.
+
+    Raises ValueError for a body that is not what its content type says.
+    """
+    values: dict[str, Any] = dict(parse_qsl(request.query, keep_blank_values=True))
+    kind = request.headers.get("content-type", "")
+    if kind.startswith("application/json"):
+        loaded = json.loads(request.body or b"{}")
+        if not isinstance(loaded, dict):
+            raise ValueError("not an object")
+        values |= {name: value for name, value in loaded.items() if value is not None}
+    elif kind.startswith("multipart/form-data"):
+        files: dict[str, Upload] = {}
+        _read_multipart(request.body, kind, values, files)
+        return Params(values, files)
+    elif kind.startswith("application/x-www-form-urlencoded"):
+        values |= dict(parse_qsl(request.body.decode(), keep_blank_values=True))
+    return Params(values)
+
+
+def _read_multipart(
+    body: bytes, kind: str, values: dict[str, Any], files: dict[str, Upload]
+) -> None:
+    boundary = kind.partition("boundary=")[2].strip('"').encode()
+    for part in body.split(b"--" + boundary)[1:-1]:
+        head, _, data = part.partition(b"\r\n\r\n")
+        fields = _read_part_head(head.decode("utf-8", "replace"))
+        data = data[:-2]
+        name = fields.get("name", "")
+        if "filename" in fields:
+            mime = fields.get("content-type", "application/octet-stream")
+            files[name] = Upload(fields["filename"], mime, data)
+        else:
+            values[name] = data.decode()
+
+
+def _read_part_head(head: str) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for line in head.split("\r\n"):
+        name, _, value = line.partition(":")
+        if name.strip().lower() == "content-type":
+            fields["content-type"] = value.strip()
+        elif name.strip().lower() == "content-disposition":
+            for item in value.split(";")[1:]:
+                key, _, text = item.strip().partition("=")
+                fields[key] = text.strip('"')
+    return fields
+
+
+def build_response(
+    status: int,
+    body: bytes,
+    mime: str = "application/json",
+    size_bytes: int | None = None,
+) -> bytes:
+    """Return a whole response; `size_bytes` is the length it claims when that is a lie."""
+    reason = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Error"
+    size = len(body) if size_bytes is None else size_bytes
+    head = f"HTTP/1.1 {status} {reason}\r\nContent-Type: {mime}\r\nContent-Length: {size}\r\n\r\n"
+    return head.encode() + body
+
+
+def build_json(status: int, value: Any) -> bytes:
+    """Return a whole response that holds `value` as JSON."""
+    return build_response(status, json.dumps(value, separators=(",", ":")).encode())
