@@ -1,0 +1,179 @@
+"""The Telegram platform: messages in, replies out, over the Bot API."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from telegram.constants import ChatAction, ReactionEmoji
+from telegram.error import BadRequest, RetryAfter, TelegramError
+
+from bots.telegram_bot.access import Access
+from bots.telegram_bot.client import Client
+from bots.telegram_bot.delivery import Delivery
+from bots.telegram_bot.errors import as_seconds, describe
+from bots.telegram_bot.files import Files
+from bots.telegram_bot.intake import CALLBACK_PREFIX, POISON, ChatMove, Me, read_update
+from bots.telegram_bot.menu import update_menu
+from bots.telegram_bot.pacing import Pacer
+from bots.telegram_bot.polling import Pace, Patience, Polling
+from bots.telegram_bot.progress import Gaps, Progress
+from core.config import Settings
+from core.errors import PlatformBusy
+from core.interfaces import Door, Envelope
+from core.models import Message, Reply
+
+log = structlog.get_logger(__name__)
+
+#: A sign of life later than this is no longer worth a call.
+HEARD_WITHIN_S = 5.0
+
+
+class TelegramBot:
+    """One Telegram bot; a `core.interfaces.Platform`."""
+
+    name = "telegram"
+
+    #: How patient it is; tests set shorter ones before they build a bot.
+    pace = Pace()
+    gaps = Gaps()
+
+    def __init__(
+        self, settings: Settings, door: Door, menu: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """Take a door to hand messages to and a menu of (command, key of its help text)."""
+        self._door = door
+        self._menu = tuple(menu)
+        self._allowed = frozenset(settings.allowed_chats)
+        self._client = Client(settings)
+        self.pacer = Pacer()
+        self._progress = Progress(self._client.bot, self.pacer, self.gaps)
+        self._delivery = Delivery(self._client.bot, self.pacer, self._progress)
+        self.files = Files(self._client.bot, self.pacer, settings)
+        self._access = Access(self._client.bot, self.pacer)
+        self._polling = Polling(self._client, self._take, self.pace)
+        self._me = Me("", "")
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    def is_configured(cls, settings: Settings) -> bool:
+        """Tell whether there is a token."""
+        return settings.telegram_bot_token is not None
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether updates come in."""
+        return self._polling.is_ready
+
+    @property
+    def poll_age_s(self) -> float:
+        """How long ago Telegram last answered a poll, infinite if never."""
+        return self._polling.poll_age_s
+
+    async def run(self) -> None:
+        """Receive messages until cancelled. Raises PlatformLocked if the token stays refused."""
+        self._me = await self._ask_me()
+        log.info("telegram_started", bot_id=self._me.bot_id)
+        if self._menu:
+            self._start(self._update_menu())
+        await self._polling.run()
+
+    async def fetch(self, message: Message) -> bytes:  # noqa: D102
+        return await self.files.fetch(message)
+
+    async def show(self, envelope: Envelope, text: str) -> None:  # noqa: D102
+        self._progress.show(envelope, text)
+
+    async def deliver(self, envelope: Envelope, reply: Reply) -> None:  # noqa: D102
+        await self._delivery.deliver(envelope, reply)
+
+    async def is_admin(self, message: Message) -> bool:  # noqa: D102
+        return await self._access.is_admin(message)
+
+    async def close(self) -> None:
+        """Let go of connections and of what still runs beside."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._progress.close()
+        await self.files.close()
+        await self._client.close()
+
+    async def _ask_me(self) -> Me:
+        patience = Patience(self.pace)
+        while True:
+            try:
+                me = await self._client.bot.get_me()
+            except TelegramError as error:
+                log.warning("telegram_start_failed", detail=describe(error))
+                await patience.wait(error)
+            else:
+                return Me(str(me.id), me.username or "")
+
+    async def _take(self, raw: dict[str, Any]) -> None:
+        """Commit one update. Whatever it raises, the update will be fetched again."""
+        try:
+            found = read_update(raw, self._me, datetime.now(UTC))
+        except POISON as error:
+            update_id = raw.get("update_id")
+            log.error("telegram_update_unread", update_id=update_id, error=type(error).__name__)
+            return
+        if isinstance(found, ChatMove):
+            self._delivery.note_move(found.new_id)
+            await self._door.move_chat(self.name, self._me.bot_id, found.old_id, found.new_id)
+        elif found and self._is_allowed(found):
+            await self._accept(found)
+
+    async def _accept(self, message: Message) -> None:
+        is_press = message.message_id.startswith(CALLBACK_PREFIX)
+        if is_press:
+            self._start(self._answer_press(message))
+        if await self._door.accept(message) and not is_press:
+            self._start(self._hear(message))
+
+    def _is_allowed(self, message: Message) -> bool:
+        if not self._allowed or self._allowed & {message.chat.chat_id, message.sender_id}:
+            return True
+        log.debug("telegram_chat_not_allowed", message_id=message.message_id)
+        return False
+
+    async def _hear(self, message: Message) -> None:
+        """Show that the message was heard: eyes on it, or typing where those are forbidden."""
+        bot, chat_id = self._client.bot, message.chat.chat_id
+        try:
+            await self.pacer.wait_beside(chat_id, at_most_s=HEARD_WITHIN_S)
+            await bot.set_message_reaction(
+                int(chat_id), int(message.message_id), ReactionEmoji.EYES
+            )
+        except BadRequest:
+            await self.pacer.wait_beside(chat_id, at_most_s=HEARD_WITHIN_S)
+            thread_id = int(message.thread_id) if message.thread_id else None
+            await bot.send_chat_action(int(chat_id), ChatAction.TYPING, thread_id)
+        except RetryAfter as error:
+            self.pacer.hold(chat_id, as_seconds(error.retry_after))
+
+    async def _answer_press(self, message: Message) -> None:
+        """Stop the button's hourglass; too late is too late."""
+        query_id = message.message_id.removeprefix(CALLBACK_PREFIX)
+        await self._client.bot.answer_callback_query(query_id)
+
+    async def _update_menu(self) -> None:
+        changed = await update_menu(self._client.bot, self._menu)
+        log.info("telegram_menu", changed=changed)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something beside the loop that may fail without harm."""
+        task = asyncio.create_task(_try(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _try(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except (TelegramError, PlatformBusy) as error:
+        log.debug("telegram_nicety_failed", detail=describe(error))

@@ -1,0 +1,57 @@
+"""Who may do what: asked live from Telegram, by number, never by name."""
+
+from __future__ import annotations
+
+import time
+
+import telegram
+from telegram import ChatMember
+from telegram.error import BadRequest, Forbidden, TelegramError
+
+from bots.telegram_bot.errors import read_error
+from bots.telegram_bot.intake import SHARED_IDS
+from bots.telegram_bot.pacing import Pacer
+from core.models import Message
+
+#: How long an answer is believed.
+CACHE_S = 60.0
+_MAX_CACHED = 5000
+_ADMINS = frozenset({ChatMember.OWNER, ChatMember.ADMINISTRATOR})
+
+
+class Access:
+    """Knows the admins of chats."""
+
+    def __init__(self, bot: telegram.Bot, pacer: Pacer) -> None:
+        self._bot = bot
+        self._pacer = pacer
+        self._cache: dict[tuple[str, str], tuple[float, bool]] = {}
+
+    async def is_admin(self, message: Message) -> bool:
+        """Tell whether the sender may change the chat's settings. Raises PlatformError."""
+        if message.is_private:
+            return True
+        chat_id, sender_id = message.chat.chat_id, message.sender_id
+        # Who writes in the chat's own name is an admin of it: Telegram lets nobody else.
+        if sender_id and sender_id == chat_id:
+            return True
+        if not sender_id.isdecimal() or sender_id in SHARED_IDS:
+            return False
+        until_s, is_admin = self._cache.get((chat_id, sender_id), (0.0, False))
+        if until_s < time.monotonic():
+            is_admin = await self._ask(chat_id, sender_id)
+            if len(self._cache) >= _MAX_CACHED:
+                self._cache.clear()
+            self._cache[chat_id, sender_id] = (time.monotonic() + CACHE_S, is_admin)
+        return is_admin
+
+    async def _ask(self, chat_id: str, sender_id: str) -> bool:
+        await self._pacer.wait()
+        try:
+            member = await self._bot.get_chat_member(int(chat_id), int(sender_id))
+        except (BadRequest, Forbidden):
+            # Not a member, or nobody there who could be asked.
+            return False
+        except TelegramError as error:
+            raise read_error(error) from None
+        return member.status in _ADMINS

@@ -1,0 +1,204 @@
+"""Sends replies: each part at most once where Telegram lets us know, never less than once.
+
+Telegram's sendMessage has no key that makes a repeat safe; an edit is one by nature. So where a
+placeholder stands already, the first part is its edit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import structlog
+import telegram
+from telegram import InputFile, LinkPreviewOptions
+from telegram.error import RetryAfter, TelegramError, TimedOut
+
+from bots.telegram_bot.errors import (
+    Refusal,
+    as_seconds,
+    describe,
+    is_unsent,
+    read_error,
+    read_refusal,
+)
+from bots.telegram_bot.outgoing import (
+    Outgoing,
+    address,
+    build_keyboard,
+    build_reply_parameters,
+    mend,
+)
+from bots.telegram_bot.pacing import Pacer
+from bots.telegram_bot.parts import FilePart, Part, TextPart, build_parts, count_units, split
+from bots.telegram_bot.progress import Progress, find_placeholder
+from core import metrics
+from core.errors import ChatMoved, PlatformBusy
+from core.interfaces import Envelope
+from core.models import DeliveryState, Message, Reply
+
+log = structlog.get_logger(__name__)
+
+#: Ways to mend one call before it counts as failed.
+MAX_TRIES = 6
+#: Total deadline of one call: the connection's own timeouts count per byte.
+CALL_S = 60.0
+#: The same for a call that uploads.
+UPLOAD_S = 300.0
+
+
+class Delivery:
+    """Sends the parts of replies in order and notes each in the ledger."""
+
+    def __init__(self, bot: telegram.Bot, pacer: Pacer, progress: Progress) -> None:
+        self._bot = bot
+        self._pacer = pacer
+        self._progress = progress
+        # Parts noted as started that surely did not go out; forgotten at a crash, which only
+        # makes the count of ambiguous sends higher than it is.
+        self._unsent: set[tuple[str, int]] = set()
+        self._moved_at: dict[str, datetime] = {}
+
+    def note_move(self, new_chat_id: str) -> None:
+        """Remember that older message ids mean nothing in this chat."""
+        self._moved_at[new_chat_id] = datetime.now(UTC)
+
+    async def deliver(self, envelope: Envelope, reply: Reply) -> None:
+        """Send what the ledger does not hold as sent. Raises PlatformError."""
+        await self._progress.end(envelope.job_id)
+        placeholder = await find_placeholder(envelope)
+        parts = build_parts(reply)
+        for number, part in enumerate(parts):
+            out = self._address(envelope.message, part)
+            if number == 0 and isinstance(part, TextPart):
+                out = replace(out, edit_id=placeholder)
+            if number == len(parts) - 1:
+                out = replace(out, keyboard=build_keyboard(reply.buttons))
+            await self._deliver_part(envelope, number, out)
+        if placeholder and isinstance(parts[0], FilePart):
+            await self._remove(envelope.message.chat.chat_id, placeholder)
+
+    def _address(self, message: Message, part: Part) -> Outgoing:
+        out = address(message, part)
+        moved_at = self._moved_at.get(message.chat.chat_id)
+        is_older = moved_at is not None and message.sent_at < moved_at
+        return replace(out, reply_to="") if is_older else out
+
+    async def _deliver_part(self, envelope: Envelope, number: int, out: Outgoing) -> None:
+        key = (envelope.job_id, number)
+        known = await envelope.ledger.find(number)
+        if known and known.state is DeliveryState.SENT:
+            return
+        is_repeat = known is not None and key not in self._unsent
+        # The wait comes first: what is noted as started should really be on its way.
+        await self._pacer.wait(out.chat_id)
+        await envelope.ledger.start(number)
+        self._unsent.discard(key)
+        try:
+            platform_id = await self._send(out, is_repeat=is_repeat)
+        except TelegramError as error:
+            raise self._read(error, key) from None
+        except PlatformBusy:
+            self._unsent.add(key)
+            raise
+        await envelope.ledger.finish(number, platform_id)
+
+    def _read(self, error: TelegramError, key: tuple[str, int]) -> Exception:
+        ours = read_error(error)
+        metrics.SENDS.labels("telegram", type(ours).__name__).inc()
+        if is_unsent(error):
+            self._unsent.add(key)
+        if isinstance(ours, ChatMoved):
+            self.note_move(ours.new_chat_id)
+        return ours
+
+    async def _send(self, out: Outgoing, *, is_repeat: bool) -> str:
+        """Make the call, mended as often as it takes, and return the message's id."""
+        for _ in range(MAX_TRIES):
+            if is_repeat and not out.edit_id:
+                metrics.AMBIGUOUS_SENDS.labels("telegram").inc()
+                is_repeat = False
+            try:
+                return await self._call(out)
+            except RetryAfter as error:
+                self._pacer.hold(out.chat_id, as_seconds(error.retry_after))
+            except telegram.error.BadRequest as error:
+                refusal = read_refusal(error)
+                if refusal is Refusal.NOT_MODIFIED:
+                    return out.edit_id
+                if refusal is Refusal.TOO_LONG and isinstance(out.part, TextPart):
+                    return await self._send_halves(out, out.part)
+                mended = mend(out, refusal)
+                if mended is None:
+                    raise
+                log.info("telegram_mended", refusal=refusal)
+                out = mended
+            await self._pacer.wait(out.chat_id)
+        raise PlatformBusy("Telegram keeps asking to wait")
+
+    async def _send_halves(self, out: Outgoing, part: TextPart) -> str:
+        """Send a text that Telegram finds too long in two: in our count it was not."""
+        units = count_units(part.text)
+        if units < 2:
+            raise telegram.error.BadRequest("Message is too long")
+        halves = split(part.text, max(1, units // 2))
+        platform_id = ""
+        for at, half in enumerate(halves):
+            is_last = at == len(halves) - 1
+            await self._pacer.wait(out.chat_id)
+            platform_id = await self._send(
+                replace(
+                    out,
+                    part=TextPart(half),
+                    edit_id="" if at else out.edit_id,
+                    keyboard=out.keyboard if is_last else None,
+                ),
+                is_repeat=False,
+            )
+        return platform_id
+
+    async def _call(self, out: Outgoing) -> str:
+        deadline_s = UPLOAD_S if isinstance(out.part, FilePart) else CALL_S
+        try:
+            async with asyncio.timeout(deadline_s):
+                platform_id = await perform(self._bot, out)
+        except TimeoutError:
+            raise TimedOut from None
+        metrics.SENDS.labels("telegram", "ok").inc()
+        return platform_id
+
+    async def _remove(self, chat_id: str, message_id: str) -> None:
+        try:
+            await self._pacer.wait(chat_id)
+            await self._bot.delete_message(int(chat_id), int(message_id))
+        except (TelegramError, PlatformBusy) as error:
+            log.debug("telegram_placeholder_stays", detail=describe(error))
+
+
+async def perform(bot: telegram.Bot, out: Outgoing) -> str:
+    """Make one call and return the id of the message it made or changed.
+
+    Raises TelegramError.
+    """
+    chat_id, thread_id = int(out.chat_id), int(out.thread_id) if out.thread_id else None
+    reply, preview = build_reply_parameters(out), LinkPreviewOptions(is_disabled=True)
+    if isinstance(out.part, FilePart):
+        file = out.part.file
+        sent = await bot.send_document(
+            chat_id, InputFile(file.data, file.name.split("/")[-1]), message_thread_id=thread_id,
+            reply_parameters=reply, reply_markup=out.keyboard,
+        )  # fmt: skip
+        return str(sent.message_id)
+    text, entities = out.part.text, out.part.entities
+    if out.edit_id:
+        await bot.edit_message_text(
+            text, chat_id, int(out.edit_id), entities=entities, reply_markup=out.keyboard,
+            link_preview_options=preview,
+        )  # fmt: skip
+        return out.edit_id
+    sent = await bot.send_message(
+        chat_id, text, entities=entities, message_thread_id=thread_id, reply_parameters=reply,
+        reply_markup=out.keyboard, link_preview_options=preview,
+    )  # fmt: skip
+    return str(sent.message_id)

@@ -1,0 +1,182 @@
+"""Reads what the Telegram SDK raises: one pure table, so that callers never match on text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from enum import StrEnum
+
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Conflict,
+    EndPointNotFound,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    PassportDecryptionError,
+    RetryAfter,
+    TelegramError,
+    TimedOut,
+)
+
+from core.errors import (
+    AssistantError,
+    ChatGone,
+    ChatMoved,
+    MessageGone,
+    PlatformBusy,
+    PlatformError,
+    PlatformLocked,
+    TooLong,
+    UserError,
+)
+
+#: Longest piece of Telegram's own words that an error carries.
+MAX_DETAIL_CHARS = 160
+
+# An address may hold the token; the SDK quotes whole answers that are no JSON.
+_UNSAFE = re.compile(r"https?://\S+|\b\d+:[A-Za-z0-9_-]{8,}|\. Parsing the server response.*", re.S)
+
+_REFUSED = (
+    BadRequest,
+    ChatMigrated,
+    Conflict,
+    EndPointNotFound,
+    Forbidden,
+    InvalidToken,
+    RetryAfter,
+)
+
+#: A person reads this when Telegram no longer hands the file out.
+FILE_GONE = "Telegram no longer has this file. Please send it again."
+
+
+class Refusal(StrEnum):
+    """Why Telegram refused a call that it understood (HTTP 400)."""
+
+    NOT_MODIFIED = "not_modified"
+    MESSAGE_GONE = "message_gone"
+    REPLY_GONE = "reply_gone"
+    TOPIC_GONE = "topic_gone"
+    BAD_ENTITIES = "bad_entities"
+    TOO_LONG = "too_long"
+    FILE_TOO_BIG = "file_too_big"
+    FILE_BUSY = "file_busy"
+    BAD_FILE = "bad_file"
+    NO_RIGHTS = "no_rights"
+    OTHER = "other"
+
+
+# The first match wins: "message to be replied not found" also holds "not found".
+_REFUSALS: tuple[tuple[Refusal, tuple[str, ...]], ...] = (
+    (Refusal.NOT_MODIFIED, ("message is not modified",)),
+    (Refusal.REPLY_GONE, ("message to be replied not found", "replied message not found")),
+    (Refusal.REPLY_GONE, ("message to reply not found", "reply_message_id_invalid")),
+    (Refusal.TOPIC_GONE, ("message thread not found", "topic_closed", "topic_deleted")),
+    (Refusal.TOPIC_GONE, ("topic_id_invalid",)),
+    (Refusal.MESSAGE_GONE, ("message to edit not found", "message can't be edited")),
+    (Refusal.MESSAGE_GONE, ("message_id_invalid", "message identifier is not specified")),
+    (Refusal.MESSAGE_GONE, ("there is no text in the message to edit",)),
+    (Refusal.MESSAGE_GONE, ("message to react not found", "message not found")),
+    (Refusal.BAD_ENTITIES, ("can't parse entities", "can't parse messageentity")),
+    (Refusal.BAD_ENTITIES, ("entity_bounds_invalid", "entities_too_long")),
+    (Refusal.TOO_LONG, ("message is too long", "message_too_long", "text is too long")),
+    (Refusal.FILE_TOO_BIG, ("file is too big",)),
+    (Refusal.FILE_BUSY, ("file is temporarily unavailable",)),
+    (Refusal.BAD_FILE, ("wrong file_id", "invalid file_id", "wrong file identifier")),
+    (Refusal.BAD_FILE, ("wrong remote file", "file_reference_expired", "invalid file id")),
+    (Refusal.NO_RIGHTS, ("chat not found", "chat_write_forbidden", "not enough rights")),
+    (Refusal.NO_RIGHTS, ("have no rights", "need administrator rights", "chat_restricted")),
+    (Refusal.NO_RIGHTS, ("chat_admin_required", "peer_id_invalid", "user not found")),
+    (Refusal.NO_RIGHTS, ("group chat was deactivated", "chat_send_plain_forbidden")),
+    (Refusal.NO_RIGHTS, ("input_user_deactivated", "user_is_blocked", "chat_id is empty")),
+    (Refusal.NO_RIGHTS, ("user_deactivated", "channel_private", "group is deactivated")),
+)
+
+
+def read_refusal(error: TelegramError) -> Refusal | None:
+    """Return why a call was refused, None if this is no refusal but trouble."""
+    if not isinstance(error, BadRequest):
+        return None
+    text = error.message.lower()
+    for refusal, marks in _REFUSALS:
+        if any(mark in text for mark in marks):
+            return refusal
+    return Refusal.OTHER
+
+
+def read_error(error: TelegramError) -> AssistantError:
+    """Return our error for the SDK's. It holds no address, no token and no answer's body."""
+    for kind in type(error).__mro__:
+        if kind in TABLE:
+            return TABLE[kind](error)
+    return PlatformError(describe(error))
+
+
+def describe(error: BaseException) -> str:
+    """Return an error's class and what may be logged of its words."""
+    text = _UNSAFE.sub("", str(error))
+    return f"{type(error).__name__}: {text[:MAX_DETAIL_CHARS]}".rstrip(": ")
+
+
+def is_unsent(error: TelegramError) -> bool:
+    """Tell whether the call certainly did nothing: refused, or it never left this machine."""
+    # The SDK keeps httpx's error as the cause.
+    cause = type(error.__cause__).__name__
+    return isinstance(error, _REFUSED) or cause.startswith(("Connect", "PoolTimeout", "Proxy"))
+
+
+def as_seconds(value: float | timedelta) -> float:
+    """Return seconds of what the SDK gives as a number or as a timedelta, by its version."""
+    return value.total_seconds() if isinstance(value, timedelta) else float(value)
+
+
+def _read_retry_after(error: TelegramError) -> AssistantError:
+    assert isinstance(error, RetryAfter)  # by the table
+    return PlatformBusy("Telegram asks to wait", retry_after_s=as_seconds(error.retry_after))
+
+
+def _read_migrated(error: TelegramError) -> AssistantError:
+    assert isinstance(error, ChatMigrated)  # by the table
+    return ChatMoved(str(error.new_chat_id))
+
+
+def _read_network(error: TelegramError) -> AssistantError:
+    # 413: the same call would be refused again.
+    if "(413)" in error.message or "entity too large" in error.message.lower():
+        return PlatformError(describe(error))
+    return PlatformBusy(describe(error))
+
+
+def _read_bad_request(error: TelegramError) -> AssistantError:
+    match read_refusal(error):
+        case Refusal.NO_RIGHTS | Refusal.TOPIC_GONE:
+            return ChatGone(describe(error))
+        case Refusal.MESSAGE_GONE | Refusal.REPLY_GONE:
+            return MessageGone(describe(error))
+        case Refusal.FILE_TOO_BIG:
+            return TooLong("This file is too big for me: the limit is {limit} MB.", limit=20)
+        case Refusal.BAD_FILE:
+            return UserError(FILE_GONE)
+        case Refusal.FILE_BUSY:
+            return PlatformBusy(describe(error))
+        case _:
+            return PlatformError(describe(error))
+
+
+#: Every class of `telegram.error`; a test fails when the SDK grows one that is not here.
+TABLE: dict[type, Callable[[TelegramError], AssistantError]] = {
+    BadRequest: _read_bad_request,
+    ChatMigrated: _read_migrated,
+    Conflict: lambda error: PlatformBusy(describe(error)),
+    EndPointNotFound: lambda error: PlatformLocked(describe(error)),
+    Forbidden: lambda error: ChatGone(describe(error)),
+    InvalidToken: lambda error: PlatformLocked(describe(error)),
+    NetworkError: _read_network,
+    PassportDecryptionError: lambda error: PlatformError(describe(error)),
+    RetryAfter: _read_retry_after,
+    TelegramError: lambda error: PlatformBusy(describe(error)),
+    TimedOut: lambda error: PlatformBusy(describe(error)),
+}

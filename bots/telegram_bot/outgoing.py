@@ -1,0 +1,73 @@
+"""One call that sends, as a value: where it goes, what it holds, how to mend it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
+
+from bots.telegram_bot.errors import Refusal
+from bots.telegram_bot.intake import CALLBACK_PREFIX
+from bots.telegram_bot.parts import Part, TextPart, clean
+from core.models import Button, Message
+
+#: Labels up to this length stand in pairs.
+PAIR_LABEL_CHARS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message on its way: new, or the edit of our own message `edit_id`."""
+
+    chat_id: str
+    part: Part
+    thread_id: str | None = None
+    reply_to: str = ""
+    edit_id: str = ""
+    keyboard: InlineKeyboardMarkup | None = None
+
+
+def address(message: Message, part: Part) -> Outgoing:
+    """Return `part` as the answer to `message`: to its chat, its topic, under it."""
+    reply_to = message.message_id
+    # A pressed button is no message: the answer goes under the one that has the button.
+    if reply_to.startswith(CALLBACK_PREFIX):
+        reply_to = message.reply_to.message_id if message.reply_to else ""
+    if not reply_to.isdecimal():
+        reply_to = ""
+    return Outgoing(message.chat.chat_id, part, message.thread_id, reply_to)
+
+
+def build_keyboard(buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
+    """Return the buttons that have a token, short ones in pairs; None if there are none."""
+    keys = [
+        InlineKeyboardButton(clean(b.label) or "…", callback_data=b.token)
+        for b in buttons
+        if b.token
+    ]
+    is_short = all(len(key.text) <= PAIR_LABEL_CHARS for key in keys)
+    width = 2 if is_short else 1
+    rows = [keys[at : at + width] for at in range(0, len(keys), width)]
+    return InlineKeyboardMarkup(rows) if rows else None
+
+
+def build_reply_parameters(out: Outgoing) -> ReplyParameters | None:
+    """Return the reference to the note; a note that was deleted is no reason to stay silent."""
+    if not out.reply_to:
+        return None
+    return ReplyParameters(int(out.reply_to), allow_sending_without_reply=True)
+
+
+def mend(out: Outgoing, refusal: Refusal | None) -> Outgoing | None:
+    """Return what to try instead of a refused call, None if nothing can be changed."""
+    if refusal is Refusal.MESSAGE_GONE and out.edit_id:
+        return replace(out, edit_id="")
+    if refusal is Refusal.REPLY_GONE and out.reply_to:
+        return replace(out, reply_to="")
+    if refusal is Refusal.TOPIC_GONE and (out.thread_id or out.reply_to):
+        # A reply would end up in the same topic again.
+        return replace(out, thread_id=None, reply_to="")
+    if refusal is Refusal.BAD_ENTITIES and isinstance(out.part, TextPart) and out.part.entities:
+        return replace(out, part=TextPart(out.part.text))
+    return None

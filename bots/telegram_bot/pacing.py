@@ -1,0 +1,155 @@
+"""Keeps calls within Telegram's limits, and makes a chat that was told to wait, wait.
+
+Limits (Telegram's FAQ for bots): one message a second to a person with short bursts, twenty a
+minute to a group with edits counted, thirty a second over all. The package `limits` answers
+"may I now?" only; here callers also wait in line, leave room for others and obey
+`retry_after`, which is most of the work, so the window itself is the few lines below.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+from core.errors import PlatformBusy
+
+#: Above this the job goes back to the queue rather than to sleep here.
+MAX_WAIT_S = 60.0
+
+#: Chats kept in memory before those at rest are dropped.
+_MAX_LANES = 2000
+
+
+class Window:
+    """At most `count` calls within any `period_s` seconds."""
+
+    def __init__(self, count: int, period_s: float) -> None:
+        self.period_s = period_s
+        self._times: deque[float] = deque([float("-inf")] * count, maxlen=count)
+        self.hold_until_s = float("-inf")
+        self.lock = asyncio.Lock()
+        self.waiting = 0
+
+    def delay_s(self, now_s: float) -> float:
+        """Return how long the next call has to wait."""
+        return max(0.0, self._times[0] + self.period_s - now_s, self.hold_until_s - now_s)
+
+    def expected_delay_s(self, now_s: float) -> float:
+        """Return how long a newcomer would wait behind those who wait already."""
+        times = self._times.copy()
+        for _ in range(self.waiting + 1):
+            times.append(max(now_s, times[0] + self.period_s, self.hold_until_s))
+        return times[-1] - now_s
+
+    def take(self, now_s: float) -> None:
+        """Count one call."""
+        self._times.append(now_s)
+
+    def used(self, now_s: float) -> int:
+        """Return how many calls the window holds now."""
+        return sum(1 for at_s in self._times if at_s + self.period_s > now_s)
+
+    def is_idle(self, now_s: float) -> bool:
+        """Tell whether forgetting this window changes nothing."""
+        free = not self.waiting and not self.lock.locked() and self.hold_until_s <= now_s
+        return free and not self.used(now_s)
+
+
+@dataclass
+class Pacer:
+    """The line in front of Telegram. Sizes are (calls, seconds), a little under the limits."""
+
+    #: As strict as one a second with a burst of three, with room for the network's jitter.
+    private: tuple[int, float] = (3, 3.1)
+    group: tuple[int, float] = (20, 61.0)
+    overall: tuple[int, float] = (25, 1.0)
+    max_wait_s: float = MAX_WAIT_S
+    _lanes: dict[str, Window] = field(default_factory=dict)
+    _all: Window = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._all = Window(*self.overall)
+
+    async def wait(self, chat_id: str | None = None) -> None:
+        """Wait for the turn of one call: of its chat first, then over all. In order per chat.
+
+        chat_id: None for calls that concern no chat.
+        Raises PlatformBusy at once if the wait would be longer than `max_wait_s`.
+        """
+        if chat_id is not None:
+            await _queue(self._lane(chat_id), self.max_wait_s)
+        await _queue(self._all, self.max_wait_s)
+
+    async def wait_beside(self, chat_id: str, *, at_most_s: float | None = None) -> None:
+        """Wait for a call that counts over all only: a reaction, typing, a draft.
+
+        A chat that was told to wait gets none of these either.
+        Raises PlatformBusy at once if the wait would be longer than `at_most_s`.
+        """
+        limit_s = self.max_wait_s if at_most_s is None else at_most_s
+        held_s = self._lane(chat_id).hold_until_s - time.monotonic()
+        if held_s > 0:
+            _refuse_long_wait(held_s, limit_s)
+            await asyncio.sleep(held_s)
+        await _queue(self._all, limit_s)
+
+    def try_take(self, chat_id: str) -> float:
+        """Take a turn for progress if one is free; return 0, else the seconds to ask again after.
+
+        Progress may use half of a chat's window, so that the final text always gets through.
+        """
+        now_s = time.monotonic()
+        lane = self._lane(chat_id)
+        if lane.waiting or lane.used(now_s) >= self._progress_share(chat_id):
+            return max(1.0, lane.period_s / 20)
+        delay_s = max(lane.delay_s(now_s), self._all.delay_s(now_s))
+        if delay_s or self._all.waiting:
+            return max(0.2, delay_s)
+        lane.take(now_s)
+        self._all.take(now_s)
+        return 0.0
+
+    def hold(self, chat_id: str | None, wait_s: float) -> None:
+        """Make one chat wait, as Telegram asked; None: everything."""
+        window = self._all if chat_id is None else self._lane(chat_id)
+        window.hold_until_s = max(window.hold_until_s, time.monotonic() + wait_s)
+
+    def _progress_share(self, chat_id: str) -> int:
+        return (self.group if is_group(chat_id) else self.private)[0] // 2
+
+    def _lane(self, chat_id: str) -> Window:
+        if chat_id not in self._lanes:
+            if len(self._lanes) >= _MAX_LANES:
+                self._drop_idle()
+            self._lanes[chat_id] = Window(*(self.group if is_group(chat_id) else self.private))
+        return self._lanes[chat_id]
+
+    def _drop_idle(self) -> None:
+        now_s = time.monotonic()
+        self._lanes = {id_: w for id_, w in self._lanes.items() if not w.is_idle(now_s)}
+
+
+def is_group(chat_id: str) -> bool:
+    """Tell a group from a person: Telegram's group ids are negative, and @names are channels."""
+    return chat_id.startswith(("-", "@"))
+
+
+async def _queue(window: Window, limit_s: float) -> None:
+    _refuse_long_wait(window.expected_delay_s(time.monotonic()), limit_s)
+    window.waiting += 1
+    try:
+        async with window.lock:
+            # Anew after each sleep: Telegram may have asked for more in the meantime.
+            while (delay_s := window.delay_s(time.monotonic())) > 0:
+                _refuse_long_wait(delay_s, limit_s)
+                await asyncio.sleep(delay_s)
+            window.take(time.monotonic())
+    finally:
+        window.waiting -= 1
+
+
+def _refuse_long_wait(delay_s: float, limit_s: float) -> None:
+    if delay_s > limit_s:
+        raise PlatformBusy("the chat's limit is used up", retry_after_s=delay_s)
