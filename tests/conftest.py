@@ -1,0 +1,49 @@
+"""What many tests need: a fresh database, and messages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.models import Attachment, Chat, Message
+from core.store import Store, make_cipher, migrate
+
+NewMessage = Callable[..., Message]
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'hearsay.db'}"
+
+
+@pytest.fixture
+async def store(tmp_path: Path, database_url: str) -> AsyncIterator[Store]:
+    await migrate(database_url)
+    store = Store(database_url, make_cipher(None, tmp_path))
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def new_message() -> NewMessage:
+    """Make a private voice note with the next message id, changed as asked."""
+    ids = count(1)
+
+    def make(chat_id: str = "100", **changes: Any) -> Message:
+        message = Message(
+            chat=Chat("test", "1", chat_id),
+            message_id=str(next(ids)),
+            sent_at=datetime.now(UTC),
+            sender_id="7",
+            sender_name="Ada",
+            attachment=Attachment("file-1", duration_s=3.0),
+        )
+        return replace(message, **changes)
+
+    return make

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from core.errors import ConfigError
+from core.store import migrate
+from core.store.tables import metadata
+
+
+async def test_migrations_lead_to_the_tables_of_the_code(database_url: str) -> None:
+    await migrate(database_url)
+    engine = create_engine(database_url)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+async def test_migrating_twice_and_at_once_is_harmless(database_url: str) -> None:
+    await asyncio.gather(*(migrate(database_url) for _ in range(4)))
+    await migrate(database_url)
+
+
+async def test_a_newer_database_is_refused(database_url: str, tmp_path: Path) -> None:
+    await migrate(database_url)
+    with sqlite3.connect(tmp_path / "hearsay.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(ConfigError, match="newer"):
+        await migrate(database_url)
