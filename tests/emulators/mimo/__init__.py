@@ -1,0 +1,72 @@
+"""A local MiMo: as strict as its documents, and able to fail in every way that is known.
+
+    async with MimoServer() as mimo:
+        mimo.add_fault("429_seconds", times=2)
+        ...  # MIMO_BASE_URL=mimo.base_url, MIMO_API_KEY=mimo.key
+        assert len(mimo.billed) == 1
+
+As a process of its own: `python -m tests.emulators.mimo --port 0`; see `app` for its control.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from tests.emulators.mimo.app import make_app
+from tests.emulators.mimo.faults import Fault
+from tests.emulators.mimo.world import Call, Rules, World
+from tests.emulators.serving import Serving
+
+__all__ = ["Call", "Fault", "MimoServer", "Rules"]
+
+
+class MimoServer(Serving):
+    """The server in a thread of this process."""
+
+    def __init__(self, rules: Rules | None = None, *, port: int = 0, seed: int = 0) -> None:
+        self._world = World(rules=rules or Rules())
+        self._world.plan.seed(seed)
+        super().__init__(make_app(self._world), port=port)
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.origin}/v1"
+
+    @property
+    def key(self) -> str:
+        return self._world.rules.key
+
+    @property
+    def rules(self) -> Rules:
+        return self._world.rules
+
+    @property
+    def calls(self) -> list[Call]:
+        """The ledger: every call to the model, in order; those to /models are left out."""
+        return [call for call in list(self._world.calls) if call.path.endswith("/completions")]
+
+    @property
+    def all_calls(self) -> list[Call]:
+        return list(self._world.calls)
+
+    @property
+    def billed(self) -> list[Call]:
+        return [call for call in self.calls if call.is_billed]
+
+    @property
+    def most_under_way(self) -> int:
+        """The most calls that were under way at once."""
+        return self._world.most_under_way
+
+    def add_fault(
+        self, kind: str, *, times: int | None = 1, share: float = 1.0, value: float = 3.0
+    ) -> None:
+        """Let `kind` befall the next `times` calls (None: all), or a share of them."""
+        self._world.plan.faults.append(Fault(kind, times, share, value))
+
+    def clear_faults(self) -> None:
+        self._world.plan.faults.clear()
+
+    def set_text(self, sound: bytes, text: str) -> None:
+        """Let this very sound say `text`."""
+        self._world.texts[hashlib.sha256(sound).hexdigest()] = text

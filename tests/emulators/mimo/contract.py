@@ -1,0 +1,164 @@
+"""What MiMo takes and what it refuses, with the bodies that it refuses with."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ASR_MODEL = "mimo-v2.5-asr"
+MODELS = (
+    "mimo-v2.6-pro",
+    "mimo-v2.6-flash",
+    ASR_MODEL,
+    "mimo-v2.5-tts",
+    "mimo-v2.5-tts-voicedesign",
+    "mimo-v2.5-tts-voiceclone",
+)
+MAX_BASE64_CHARS = 10_000_000
+_DATA_URL = re.compile(r"data:([^;,]*);base64,", re.ASCII)
+_KINDS = {"audio/wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
+#: Of these the last two are in no document, but known to be let pass.
+_FIELDS = {"model", "messages", "asr_options", "stream", "temperature", "max_completion_tokens"}
+
+
+class Refusal(Exception):
+    """The answer to a call that the service does not take."""
+
+    def __init__(self, status: int, error: dict[str, Any]) -> None:
+        super().__init__(error)
+        self.status = status
+        self.body = json.dumps({"error": error}, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True)
+class Order:
+    """A call that the service takes."""
+
+    model: str
+    sound: bytes
+    kind: str
+    language: str
+    is_streamed: bool
+
+
+def wrong_param(reason: str) -> Refusal:
+    return Refusal(400, {"code": "400", "message": "Param Incorrect", "param": reason, "type": ""})
+
+
+def unsupported_model(model: object) -> Refusal:
+    return Refusal(400, {"code": "400", "message": f"Unsupported model {model}"})
+
+
+def wrong_key() -> Refusal:
+    return Refusal(
+        401,
+        {
+            "message": "Invalid API Key",
+            "param": "Please provide valid API Key",
+            "code": "401",
+            "type": "invalid_key",
+        },
+    )
+
+
+def too_many(message: str = "Too many requests") -> Refusal:
+    return Refusal(429, {"code": "429", "message": message, "type": "limitation"})
+
+
+def check_key(headers: Mapping[str, str], key: str) -> None:
+    """Take the key from either header; where both are sent, both must be right."""
+    given = []
+    if "api-key" in headers:
+        given.append(headers["api-key"])
+    if "authorization" in headers:
+        scheme, _, token = headers["authorization"].partition(" ")
+        given.append(token if scheme == "Bearer" else "")
+    if not given or any(token != key for token in given):
+        raise wrong_key()
+
+
+def read_order(content_type: str, body: bytes, models: tuple[str, ...] = MODELS) -> Order:
+    """Return what is asked for. Raises Refusal."""
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise wrong_param("Content-Type must be application/json")
+    try:
+        order = json.loads(body)
+    except ValueError:
+        raise wrong_param("the body is not valid JSON") from None
+    if not isinstance(order, dict):
+        raise wrong_param("the body must be an object")
+    model = order.get("model")
+    if not isinstance(model, str) or model not in models:
+        raise unsupported_model(model)
+    if "asr" not in model:
+        raise wrong_param("`text` is not set")
+    if unknown := set(order) - _FIELDS:
+        raise wrong_param(f"unknown field {min(unknown)}")
+    if not isinstance(order.get("stream", False), bool):
+        raise wrong_param("stream must be a boolean")
+    kind, sound = _read_sound(_read_part(order.get("messages")))
+    language = _read_language(order.get("asr_options", {}))
+    return Order(model, sound, kind, language, order.get("stream", False))
+
+
+def _read_part(messages: Any) -> dict[str, Any]:
+    if not isinstance(messages, list) or len(messages) != 1:
+        raise wrong_param("messages must hold one message")
+    message = messages[0]
+    if not isinstance(message, dict) or message.get("role") != "user":
+        raise wrong_param("the message must be of role user")
+    parts = message.get("content")
+    if not isinstance(parts, list):
+        raise wrong_param("content must be an array")
+    if len(parts) != 1 or not isinstance(parts[0], dict) or parts[0].get("type") != "input_audio":
+        raise wrong_param("content must hold one input_audio and nothing else")
+    audio = parts[0].get("input_audio")
+    if not isinstance(audio, dict) or set(audio) - {"data", "format"}:
+        raise wrong_param("input_audio is malformed")
+    return audio
+
+
+def _read_sound(audio: dict[str, Any]) -> tuple[str, bytes]:
+    data, form = audio.get("data"), audio.get("format")
+    if not isinstance(data, str) or form not in (None, "wav", "mp3"):
+        raise wrong_param("input_audio.data is malformed")
+    if head := _DATA_URL.match(data):
+        kind = _KINDS.get(head[1], "")
+        data = data[head.end() :]
+        if not kind or form not in (None, kind):
+            raise wrong_param(f"unsupported audio MIME type {head[1]}")
+    elif form is None:
+        raise wrong_param("input_audio.data is malformed")
+    else:
+        kind = form
+    if len(data) > MAX_BASE64_CHARS:
+        raise wrong_param("the audio exceeds the limit of 10 MB")
+    try:
+        sound = base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        raise wrong_param("input_audio.data is not valid base64") from None
+    if not (_is_wav(sound) if kind == "wav" else _is_mp3(sound)):
+        raise wrong_param("the audio cannot be decoded")
+    return kind, sound
+
+
+def _read_language(options: Any) -> str:
+    if not isinstance(options, dict) or set(options) - {"language"}:
+        raise wrong_param("asr_options is malformed")
+    language = options.get("language", "auto")
+    if language not in ("auto", "zh", "en"):
+        raise wrong_param("asr_options.language must be auto, zh or en")
+    return str(language)
+
+
+def _is_wav(sound: bytes) -> bool:
+    return sound[:4] == b"RIFF" and sound[8:12] == b"WAVE"
+
+
+def _is_mp3(sound: bytes) -> bool:
+    return sound[:3] == b"ID3" or (len(sound) > 4 and sound[0] == 0xFF and sound[1] >= 0xE0)

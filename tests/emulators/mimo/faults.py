@@ -1,0 +1,251 @@
+"""What can go wrong between us and the service, each under a name, on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import random
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+from starlette.responses import Response, StreamingResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tests.emulators.mimo.contract import too_many, wrong_key, wrong_param
+from tests.emulators.serving import break_connection, stay_silent
+
+HTML = b"<html><head><title>%d</title></head><body><center>openresty</center></body></html>"
+_MB = 2**20
+
+Answer = dict[str, Any]
+
+
+@dataclass
+class Fault:
+    """One fault: its kind, and which of the next calls it befalls."""
+
+    kind: str
+    #: How many calls it still befalls, None = without end.
+    times: int | None = 1
+    #: Share of calls it befalls, drawn at random.
+    share: float = 1.0
+    #: Seconds: of Retry-After, or between the bytes of a drip.
+    value: float = 3.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"unknown fault {self.kind}")
+
+
+class FaultPlan:
+    """The faults to come. The first that fits a call befalls it."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.faults: list[Fault] = []
+        self.seed(seed)
+
+    def seed(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def draw(self, *, is_streamed: bool) -> Fault | None:
+        for fault in self.faults:
+            if fault.kind in STREAMS and not is_streamed:
+                continue
+            if fault.times == 0 or self._random.random() >= fault.share:
+                continue
+            if fault.times is not None:
+                fault.times -= 1
+            return fault
+        return None
+
+
+def _json(status: int, error: dict[str, Any], prefix: bytes = b"") -> Response:
+    body = prefix + json.dumps({"error": error}).encode()
+    return Response(body, status, media_type="application/json")
+
+
+def _html(status: int) -> Response:
+    return Response(HTML % status, status, media_type="text/html")
+
+
+def _limited(retry_after: str | None) -> Response:
+    headers = {} if retry_after is None else {"retry-after": retry_after}
+    return Response(too_many().body, 429, headers, media_type="application/json")
+
+
+def _date(fault: Fault) -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=fault.value), usegmt=True)
+
+
+def _empty(status: int) -> Callable[[Fault], Response]:
+    return lambda _: Response(b"", status)
+
+
+_MODERATION = {
+    "code": "421",
+    "message": "Moderation Block",
+    "param": "The request was rejected because it was considered high risk",
+    "type": "content_filter",
+}
+
+#: Answers of the gateway: the model is not reached, nothing is billed.
+REFUSALS: dict[str, Callable[[Fault], ASGIApp]] = {
+    "429_seconds": lambda fault: _limited(f"{fault.value:g}"),
+    "429_date": lambda fault: _limited(_date(fault)),
+    "429_none": lambda _: _limited(None),
+    "429_quota": lambda _: Response(too_many("quota exhausted").body, 429),
+    "500": lambda _: _json(500, {"code": 500, "message": "Internal Server Error"}),
+    "502": lambda _: _html(502),
+    "503": lambda _: _json(503, {"code": "503", "message": "Service overloaded", "type": ""}),
+    "504": lambda _: _html(504),
+    "554": _empty(554),
+    "401": lambda _: Response(wrong_key().body, 401),
+    "402": lambda _: _json(
+        402,
+        {
+            "code": "402",
+            "message": "Insufficient account balance",
+            "type": "insufficient_balance",
+        },
+    ),
+    "403": lambda _: _json(403, {"code": "403", "message": "Access denied", "type": ""}),
+    "400_file": lambda _: Response(wrong_param("the audio cannot be decoded").body, 400),
+    "400_data_prefix": lambda _: Response(b"data:" + wrong_param("no such option").body, 400),
+    "421": lambda _: _json(421, _MODERATION),
+    "421_as_400": lambda _: _json(400, _MODERATION),
+    "404_model": lambda _: _json(404, {"code": "404", "message": "Model not found", "type": ""}),
+    "404_html": lambda _: _html(404),
+    "400_model": lambda _: _json(400, {"code": "400", "message": "Unsupported model x-asr"}),
+    "400_model_old": lambda _: _json(
+        400,
+        {"code": "400", "message": "Param Incorrect", "param": "Not supported model x", "type": ""},
+    ),
+    "302": lambda _: Response(b"", 302, {"location": "http://127.0.0.1:1/"}),
+    "200_error": lambda _: _json(200, {"code": "503", "message": "overloaded"}),
+    "200_html": lambda _: _html(200),
+    "200_empty": _empty(200),
+}
+
+
+async def _reset(scope: Scope, receive: Receive, send: Send) -> None:
+    break_connection(scope, is_reset=True)
+
+
+def _cut_after(head: bytes, *, length: int | None, is_reset: bool) -> ASGIApp:
+    """Answer with `head` and break off: short of `length`, or of the last chunk."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", b"application/json")]
+        if length is not None:
+            headers.append((b"content-length", str(length).encode()))
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": head, "more_body": True})
+        await asyncio.sleep(0.02)
+        break_connection(scope, is_reset=is_reset)
+
+    return app
+
+
+async def _drip(every_s: float) -> AsyncIterator[bytes]:
+    while True:
+        yield b" "
+        await asyncio.sleep(every_s)
+
+
+async def _huge() -> AsyncIterator[bytes]:
+    for _ in range(200):
+        yield b" " * _MB
+
+
+def _bomb(_: Fault) -> Response:
+    packed = gzip.compress(b" " * (200 * _MB), 1)
+    return Response(packed, 200, {"content-encoding": "gzip"}, media_type="application/json")
+
+
+def _plain(chunks: AsyncIterator[bytes]) -> Response:
+    return StreamingResponse(chunks, media_type="application/json")
+
+
+#: Lines that break. Whether the model was reached cannot be told from here.
+BREAKS: dict[str, Callable[[Fault], ASGIApp]] = {
+    "hang": lambda _: stay_silent,
+    "reset": lambda _: _reset,
+    "reset_body": lambda _: _cut_after(b'{"choices":[', length=4096, is_reset=True),
+    "short_body": lambda _: _cut_after(b'{"choices":[', length=4096, is_reset=False),
+    "chunked_cut": lambda _: _cut_after(b'{"choices":[', length=None, is_reset=False),
+    "drip": lambda fault: _plain(_drip(fault.value)),
+    "huge": lambda _: _plain(_huge()),
+    "gzip_bomb": _bomb,
+}
+
+
+def _with_message(answer: Answer, **fields: Any) -> Answer:
+    choice = answer["choices"][0]
+    return {**answer, "choices": [{**choice, "message": {**choice["message"], **fields}}]}
+
+
+def _with_finish(answer: Answer, reason: str) -> Answer:
+    return {**answer, "choices": [{**answer["choices"][0], "finish_reason": reason}]}
+
+
+def _half(answer: Answer) -> Answer:
+    text = answer["choices"][0]["message"]["content"]
+    return _with_finish(_with_message(answer, content=text[: len(text) // 2]), "length")
+
+
+#: Answers of the model that are wrong: billed.
+ANSWERS: dict[str, Callable[[Answer], Answer]] = {
+    "empty_choices": lambda answer: {**answer, "choices": []},
+    "null_content": lambda answer: _with_message(answer, content=None),
+    "reasoning_only": lambda answer: _with_message(answer, content="", reasoning_content="Hm."),
+    "empty_text": lambda answer: _with_message(answer, content=""),
+    "finish_length": _half,
+    "content_filter": lambda answer: _with_finish(answer, "content_filter"),
+    "wrong_model": lambda answer: {**answer, "model": "mimo-v2.6-flash"},
+    "no_usage": lambda answer: {**answer, "usage": None},
+}
+
+
+def _cut_event(events: list[bytes]) -> list[bytes]:
+    middle = len(events) // 2
+    return [*events[:middle], events[middle][: len(events[middle]) // 2]]
+
+
+def _duplicate(events: list[bytes]) -> list[bytes]:
+    """Repeat what carries no words: the first chunk, the last one and the usage."""
+    return [events[0], *events[:-3], events[-3], events[-3], events[-2], events[-2], events[-1]]
+
+
+def _comment(events: list[bytes]) -> list[bytes]:
+    return [part for event in events for part in (b": keep-alive\n\n", event)]
+
+
+def _split(events: list[bytes]) -> list[bytes]:
+    """Send byte by byte, so that characters of several bytes arrive in parts."""
+    return [bytes([byte]) for byte in b"".join(events)]
+
+
+def _error_event(events: list[bytes]) -> list[bytes]:
+    error = {"error": {"code": "429", "message": "Too many requests", "type": "limitation"}}
+    return [*events[: len(events) // 2], b"data: " + json.dumps(error).encode() + b"\n\n"]
+
+
+#: Streams that go wrong: billed. They end as a good stream does, on the level of HTTP.
+STREAMS: dict[str, Callable[[list[bytes]], Iterable[bytes]]] = {
+    "sse_cut": _cut_event,
+    "sse_no_done": lambda events: events[:-1],
+    "sse_no_end": lambda events: events[:-3],
+    "sse_no_finish": lambda events: [*events[:-3], *events[-2:]],
+    "sse_duplicate": _duplicate,
+    "sse_comments": _comment,
+    "sse_split": _split,
+    "sse_error": _error_event,
+    "sse_nonsense": lambda events: [events[0], b"data: {nonsense\n\n", *events[1:]],
+    "sse_late_words": lambda events: [*events[:-2], events[1], *events[-2:]],
+}
+
+KINDS = frozenset({*REFUSALS, *BREAKS, *ANSWERS, *STREAMS, "sse_reset"})

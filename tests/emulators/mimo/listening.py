@@ -1,0 +1,161 @@
+"""The model: turns sound into a text that is a function of the sound, and counts tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import wave
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.emulators.mimo.contract import Order, wrong_param
+from tests.emulators.mimo.tones import RATE_HZ, is_silent, read_words
+
+#: 8K context, 2K output; tokens per second of sound.
+MAX_OUTPUT_TOKENS = 2048
+MAX_CONTEXT_TOKENS = 8192
+TOKENS_PER_S = 6.25
+#: What the documents' example has besides sound: 46 prompt tokens for 25 of sound.
+OVERHEAD_TOKENS = 21
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the model makes of one sound."""
+
+    sha256: str
+    duration_s: float
+    text: str
+    finish_reason: str
+
+    @property
+    def prompt_tokens(self) -> int:
+        return OVERHEAD_TOKENS + self.audio_tokens
+
+    @property
+    def audio_tokens(self) -> int:
+        return round(self.duration_s * TOKENS_PER_S)
+
+    @property
+    def completion_tokens(self) -> int:
+        return count_tokens(self.text)
+
+
+def listen(order: Order, texts: Mapping[str, str]) -> Heard:
+    """Return what is heard: what `texts` has for sha256(sound), else what the sound itself says.
+
+    Words of `tones.make_recording` come back as "w0 w1 w2", damaged ones as "cut"; silence is
+    empty; any other sound names itself. Raises Refusal if the sound cannot be read or is too long.
+    """
+    pcm, rate_hz = decode(order.sound, order.kind)
+    sha256 = hashlib.sha256(order.sound).hexdigest()
+    duration_s = len(pcm) / 2 / rate_hz
+    if duration_s * TOKENS_PER_S + OVERHEAD_TOKENS > MAX_CONTEXT_TOKENS:
+        raise wrong_param("the audio exceeds the context of the model")
+    text = texts.get(sha256)
+    if text is None:
+        text = _describe(pcm, rate_hz, sha256)
+    whole = cut_tokens(text)
+    return Heard(sha256, duration_s, whole, "stop" if whole == text else "length")
+
+
+def decode(sound: bytes, kind: str) -> tuple[bytes, int]:
+    """Return mono 16-bit samples and their rate. Raises Refusal."""
+    try:
+        return _decode_wav(sound) if kind == "wav" else _decode_mp3(sound)
+    except (wave.Error, EOFError, OSError, ValueError):
+        raise wrong_param("the audio cannot be decoded") from None
+
+
+def count_tokens(text: str) -> int:
+    """About a token per 4 Latin characters, one per Chinese character."""
+    wide = sum(ord(c) > 0x2E80 for c in text)
+    return wide + math.ceil((len(text) - wide) / 4)
+
+
+def cut_tokens(text: str, limit: int = MAX_OUTPUT_TOKENS) -> str:
+    while count_tokens(text) > limit:
+        text = text[: -max(1, count_tokens(text) - limit)]
+    return text
+
+
+def make_usage(heard: Heard) -> dict[str, Any]:
+    return {
+        "completion_tokens": heard.completion_tokens,
+        "prompt_tokens": heard.prompt_tokens,
+        "total_tokens": heard.prompt_tokens + heard.completion_tokens,
+        "completion_tokens_details": {"reasoning_tokens": 0},
+        "prompt_tokens_details": {"audio_tokens": heard.audio_tokens, "cached_tokens": 0},
+        "seconds": round(heard.duration_s),
+    }
+
+
+def make_answer(heard: Heard, model: str, call_id: str) -> dict[str, Any]:
+    """Return the plain answer, as in the documents."""
+    message: dict[str, Any] = {
+        "content": heard.text,
+        "role": "assistant",
+        "audio": None,
+        "tool_calls": None,
+        "audio_tokens": [],
+    }
+    return {
+        "id": call_id,
+        "choices": [{"finish_reason": heard.finish_reason, "index": 0, "message": message}],
+        "created": 1780398283,
+        "model": model,
+        "object": "chat.completion",
+        "usage": make_usage(heard),
+    }
+
+
+def make_events(answer: dict[str, Any]) -> list[bytes]:
+    """Return the plain answer as the lines of a stream, in the documents' order."""
+    choice = answer["choices"][0]
+    words = choice["message"]["content"].split(" ")
+    texts = [word if n == 0 else f" {word}" for n, word in enumerate(words)]
+    nothing: dict[str, Any] = {"content": None, "role": None, "tool_calls": None}
+    deltas = [{**nothing, "content": "", "role": "assistant"}]
+    deltas += [{**nothing, "content": text} for text in texts if text]
+    choices: list[dict[str, Any]] = [
+        {"delta": delta, "finish_reason": None, "index": 0} for delta in deltas
+    ]
+    choices.append({"delta": nothing, "finish_reason": choice["finish_reason"], "index": 0})
+    head = {**answer, "object": "chat.completion.chunk", "usage": None}
+    chunks = [{**head, "choices": [c]} for c in choices]
+    chunks.append({**head, "choices": [], "usage": answer["usage"]})
+    lines = [json.dumps(chunk, ensure_ascii=False, separators=(",", ":")) for chunk in chunks]
+    return [f"data: {line}\n\n".encode() for line in [*lines, "[DONE]"]]
+
+
+def _describe(pcm: bytes, rate_hz: int, sha256: str) -> str:
+    if is_silent(pcm):
+        return ""
+    if words := read_words(pcm, rate_hz):
+        return " ".join("cut" if w.number is None else f"w{w.number}" for w in words)
+    return f"sound {sha256[:8]} of {len(pcm) / 2 / rate_hz:.1f} seconds"
+
+
+def _decode_wav(sound: bytes) -> tuple[bytes, int]:
+    with wave.open(io.BytesIO(sound)) as file:
+        channels, width, rate_hz = file.getnchannels(), file.getsampwidth(), file.getframerate()
+        pcm: bytes = file.readframes(file.getnframes())
+    if width != 2:
+        raise ValueError("only 16 bit")
+    if channels == 1:
+        return pcm[: len(pcm) // 2 * 2], rate_hz
+    samples = memoryview(pcm[: len(pcm) // (2 * channels) * 2 * channels]).cast("h")
+    return samples[::channels].tobytes(), rate_hz
+
+
+def _decode_mp3(sound: bytes) -> tuple[bytes, int]:
+    import av
+
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
+    with av.open(io.BytesIO(sound), "r", format="mp3") as file:
+        frames = [out for frame in file.decode(audio=0) for out in resampler.resample(frame)]
+    frames += resampler.resample(None)
+    return b"".join(bytes(frame.planes[0])[: frame.samples * 2] for frame in frames), RATE_HZ

@@ -1,0 +1,89 @@
+"""Runs an ASGI app on a port and in a thread of its own, with connections that can break."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import threading
+import time
+from typing import Self
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+
+class BreakableProtocol(H11Protocol):
+    """HTTP whose app finds the connection in its scope, to break it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "transport": transport}
+
+
+def break_connection(scope: Scope, *, is_reset: bool) -> None:
+    """End the connection now: with a reset, or as a clean end in the middle of everything."""
+    transport: asyncio.Transport = scope["state"]["transport"]
+    if is_reset:
+        linger = struct.pack("ii", 1, 0)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        transport.abort()
+    else:
+        transport.close()
+
+
+async def stay_silent(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer nothing until the client goes away."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def make_server(app: ASGIApp) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=BreakableProtocol,
+            loop="asyncio",
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+
+
+class Serving:
+    """A server under way. Use as an async context manager, or start() and stop()."""
+
+    def __init__(self, app: ASGIApp, *, port: int = 0) -> None:
+        self._server = make_server(app)
+        self._socket = socket.create_server(("127.0.0.1", port))
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True
+        )
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def start(self) -> None:
+        self._thread.start()
+        deadline = time.monotonic() + 10
+        while not self._server.started:
+            assert self._thread.is_alive() and time.monotonic() < deadline, "did not start"
+            time.sleep(0.005)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._socket.close()
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self.start)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self.stop)

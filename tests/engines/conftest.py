@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from core.config import Settings
+from core.engines.mimo import Mimo
+from core.models import Audio
+from tests.emulators.mimo import MimoServer
+from tests.emulators.mimo.tones import make_recording
+
+
+def make_settings(**values: Any) -> Settings:
+    """Settings from `values` alone, not from the machine the tests run on."""
+    return Settings(_env_file=None, **values)  # type: ignore[call-arg]
+
+
+def make_audio(*numbers: int) -> Audio:
+    """A recording that says w1 w2 … for the given numbers, one a second."""
+    return Audio(make_recording(numbers), "audio/wav", float(len(numbers)))
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MIMO_API_KEY", "MIMO_BASE_URL", "OPENAI_BASE_URL", "TRANSCRIBER"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[MimoServer]:
+    async with MimoServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def mimo(server: MimoServer) -> AsyncIterator[Mimo]:
+    """The engine, with a deadline of a second, against the local service."""
+    engine = Mimo(make_settings(mimo_base_url=server.base_url, mimo_api_key=server.key))
+    engine.deadline_s = 1.0
+    yield engine
+    await engine.close()

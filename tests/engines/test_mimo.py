@@ -1,0 +1,211 @@
+"""The MiMo engine over real HTTP against the strict local service."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from core.engines.mimo import Mimo
+from core.engines.mimo_wire import MAX_BYTES
+from core.errors import ConfigError, EngineBusy, EngineLocked, EngineRefused, ModelGone
+from core.models import Audio
+from tests.emulators.mimo import MimoServer
+from tests.emulators.mimo.tones import make_wav
+from tests.engines.conftest import make_audio, make_settings
+
+
+async def test_words_and_usage_come_back(server: MimoServer, mimo: Mimo) -> None:
+    transcript = await mimo.transcribe(make_audio(7, 4211, 63_999, 0))
+    assert transcript.text == "w7 w4211 w63999 w0"
+    assert transcript.duration_s == 4.0
+    assert not transcript.is_cut and not transcript.is_rough
+    usage = transcript.usage
+    assert usage is not None and (usage.engine, usage.model) == ("mimo", "mimo-v2.5-asr")
+    assert usage.audio_s == 4.0
+    assert usage.prompt_tokens == 25 + 21 and usage.completion_tokens == 5
+    assert [call.key_header for call in server.all_calls] == ["api-key", "api-key"]
+    assert [call.is_streamed for call in server.calls] == [False]
+
+
+async def test_stream_shows_the_text_as_it_grows(server: MimoServer, mimo: Mimo) -> None:
+    shown: list[str] = []
+    transcript = await mimo.transcribe(make_audio(1, 2, 3), on_text=shown.append)
+    assert shown == ["w1", "w1 w2", "w1 w2 w3"]
+    assert transcript.text == "w1 w2 w3"
+    assert transcript.usage is not None and transcript.usage.audio_s == 3.0
+    assert server.calls[0].is_streamed
+
+
+async def test_chinese_arrives_whole_though_its_bytes_come_one_by_one(
+    server: MimoServer, mimo: Mimo
+) -> None:
+    audio = make_audio(1)
+    server.set_text(audio.data, "你好，世界 😀 good")
+    server.add_fault("sse_split")
+    shown: list[str] = []
+    transcript = await mimo.transcribe(audio, on_text=shown.append)
+    assert transcript.text == "你好，世界 😀 good"
+    assert shown[0] == "你好，世界"
+
+
+async def test_key_in_the_other_header(server: MimoServer) -> None:
+    engine = Mimo(
+        make_settings(
+            mimo_base_url=f"{server.base_url}/",
+            mimo_api_key=f" {server.key}\n",
+            mimo_auth_header="authorization",
+        )
+    )
+    assert (await engine.transcribe(make_audio(5))).text == "w5"
+    assert server.calls[0].key_header == "authorization"
+    await engine.close()
+
+
+async def test_wrong_key_is_for_the_operator_and_not_in_the_error(server: MimoServer) -> None:
+    key = "tp-of-another-plan-altogether"
+    engine = Mimo(make_settings(mimo_base_url=server.base_url, mimo_api_key=key))
+    with pytest.raises(EngineLocked) as caught:
+        await engine.transcribe(make_audio(5))
+    assert key not in str(caught.value) and server.base_url not in str(caught.value)
+    assert not server.billed
+    await engine.close()
+
+
+@pytest.mark.parametrize(
+    ("language", "sent"),
+    [
+        (None, "auto"),
+        ("zh", "zh"),
+        ("zh-Hans-CN", "zh"),
+        ("EN-us", "en"),
+        ("de", "auto"),
+        ("", "auto"),
+        ("enm", "auto"),
+    ],
+)
+async def test_language(server: MimoServer, mimo: Mimo, language: str | None, sent: str) -> None:
+    await mimo.transcribe(make_audio(5), language=language)
+    assert server.calls[0].language == sent
+
+
+async def test_silence_gives_no_words(mimo: Mimo) -> None:
+    silence = Audio(make_wav(bytes(32_000)), "audio/wav", 1.0)
+    assert (await mimo.transcribe(silence)).text == ""
+    assert (await mimo.transcribe(silence, on_text=lambda _: None)).text == ""
+
+
+async def test_largest_sound_is_taken(server: MimoServer, mimo: Mimo) -> None:
+    head = len(make_wav(b""))
+    data = make_wav(bytes((MAX_BYTES - head) // 2 * 2))
+    mimo.deadline_s = 20.0
+    await mimo.transcribe(Audio(data, "audio/wav", 234.0))
+    assert MAX_BYTES - 2 < server.calls[0].sound_bytes <= MAX_BYTES
+
+
+@pytest.mark.parametrize(
+    "audio",
+    [
+        Audio(bytes(MAX_BYTES + 1), "audio/wav", 1.0),
+        Audio(b"OggS", "audio/ogg", 1.0),
+    ],
+)
+async def test_what_the_service_would_refuse_is_not_sent(
+    server: MimoServer, mimo: Mimo, audio: Audio
+) -> None:
+    with pytest.raises(EngineRefused):
+        await mimo.transcribe(audio)
+    assert not server.calls
+
+
+async def test_bytes_that_are_no_sound_are_refused_with_the_reason(mimo: Mimo) -> None:
+    with pytest.raises(EngineRefused) as caught:
+        await mimo.transcribe(Audio(b"SILK_V3 and so on", "audio/wav", 1.0))
+    assert caught.value.values == {"reason": "the audio cannot be decoded"}
+
+
+async def test_eight_calls_run_at_once(server: MimoServer, mimo: Mimo) -> None:
+    server.rules.latency_s = 0.3
+    texts = await asyncio.gather(*(mimo.transcribe(make_audio(n)) for n in range(8)))
+    assert [t.text for t in texts] == [f"w{n}" for n in range(8)]
+    assert server.most_under_way == 8
+    assert len(server.all_calls) == 9, "the list of models is asked once"
+
+
+async def test_account_limits_are_told_as_busy(server: MimoServer, mimo: Mimo) -> None:
+    server.rules.has_limits, server.rules.calls_per_minute = True, 2
+    for _ in range(2):
+        await mimo.transcribe(make_audio(5))
+    with pytest.raises(EngineBusy):
+        await mimo.transcribe(make_audio(5))
+
+
+async def test_text_beyond_the_output_limit_is_marked_as_cut(
+    server: MimoServer, mimo: Mimo
+) -> None:
+    audio = make_audio(5)
+    server.set_text(audio.data, "word " * 3000)
+    transcript = await mimo.transcribe(audio)
+    assert transcript.is_cut and len(transcript.text) > 8000
+    assert (await mimo.transcribe(audio, on_text=lambda _: None)).is_cut
+
+
+async def test_hand_set_model_is_sent_as_given_and_never_left(server: MimoServer) -> None:
+    engine = Mimo(
+        make_settings(
+            mimo_base_url=server.base_url, mimo_api_key=server.key, mimo_asr_model="MiMo-V2.5-ASR"
+        )
+    )
+    assert engine.model == "MiMo-V2.5-ASR"
+    for _ in range(2):
+        with pytest.raises(ModelGone):
+            await engine.transcribe(make_audio(5))
+    assert engine.model == "MiMo-V2.5-ASR"
+    assert [call.status for call in server.all_calls] == [400, 400], "and no list was asked for"
+    server.rules.models = ("MiMo-V2.5-ASR",)
+    assert (await engine.transcribe(make_audio(5))).text == "w5"
+    await engine.close()
+
+
+async def test_dead_model_is_left_for_the_next(
+    server: MimoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.engines.mimo.ASR", ("mimo-v3-asr", "mimo-v2.5-asr"))
+    server.rules.models = ("mimo-v3-asr", "mimo-v2.5-asr")
+    engine = Mimo(make_settings(mimo_base_url=server.base_url, mimo_api_key=server.key))
+    assert (await engine.transcribe(make_audio(1))).text == "w1"
+    assert engine.model == "mimo-v3-asr"
+    server.rules.models = ("mimo-v2.5-asr",)
+    transcript = await engine.transcribe(make_audio(2))
+    assert transcript.text == "w2"
+    assert transcript.usage is not None and transcript.usage.model == "mimo-v2.5-asr"
+    assert engine.model == "mimo-v2.5-asr"
+    server.rules.models = ()
+    with pytest.raises(ModelGone):
+        await engine.transcribe(make_audio(3))
+    server.rules.models = ("mimo-v2.5-asr",)
+    assert (await engine.transcribe(make_audio(4))).text == "w4", "it recovers by itself"
+    await engine.close()
+
+
+async def test_first_living_model_of_the_list_is_taken(
+    server: MimoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.engines.mimo.ASR", ("mimo-v3-asr", "mimo-v2.5-asr"))
+    engine = Mimo(make_settings(mimo_base_url=server.base_url, mimo_api_key=server.key))
+    assert (await engine.transcribe(make_audio(1))).text == "w1"
+    assert [call.model for call in server.calls] == ["mimo-v2.5-asr"]
+    await engine.close()
+
+
+@pytest.mark.parametrize("url", ["ftp://example.org", "example.org/v1", "http://", "http://["])
+def test_bad_address_is_a_matter_of_configuration(url: str) -> None:
+    with pytest.raises(ConfigError):
+        Mimo(make_settings(mimo_base_url=url, mimo_api_key="sk-x"))
+
+
+@pytest.mark.parametrize("key", ["sk-ключ", "sk-a\nb"])
+def test_key_that_no_header_can_carry_is_a_matter_of_configuration(key: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Mimo(make_settings(mimo_api_key=key))
+    assert key not in str(caught.value)

@@ -1,0 +1,219 @@
+"""Every fault the service can have, over real HTTP, for plain and streamed calls."""
+
+from __future__ import annotations
+
+import resource
+import time
+
+import pytest
+
+from core.engines.mimo import Mimo
+from core.errors import (
+    EngineBadReply,
+    EngineBusy,
+    EngineError,
+    EngineLocked,
+    EngineRefused,
+    ModelGone,
+)
+from tests.emulators.mimo import MimoServer
+from tests.emulators.mimo.faults import ANSWERS, BREAKS, KINDS, REFUSALS, STREAMS
+from tests.engines.conftest import make_audio, make_settings
+
+REFUSED: dict[str, type[EngineError]] = {
+    "429_seconds": EngineBusy,
+    "429_date": EngineBusy,
+    "429_none": EngineBusy,
+    "429_quota": EngineLocked,
+    "500": EngineBusy,
+    "502": EngineBusy,
+    "503": EngineBusy,
+    "504": EngineBusy,
+    "554": EngineBusy,
+    "401": EngineLocked,
+    "402": EngineLocked,
+    "403": EngineLocked,
+    "400_file": EngineRefused,
+    "400_data_prefix": EngineRefused,
+    "421": EngineRefused,
+    "421_as_400": EngineRefused,
+    "404_model": ModelGone,
+    "404_html": EngineLocked,
+    "400_model": ModelGone,
+    "400_model_old": ModelGone,
+    "302": EngineLocked,
+    "200_error": EngineBusy,
+    "200_html": EngineBadReply,
+    "200_empty": EngineBadReply,
+}
+BROKEN: dict[str, type[EngineError]] = {
+    "hang": EngineBusy,
+    "reset": EngineBusy,
+    "reset_body": EngineBusy,
+    "short_body": EngineBusy,
+    "chunked_cut": EngineBusy,
+    "drip": EngineBusy,
+    "huge": EngineBadReply,
+    "gzip_bomb": EngineBadReply,
+}
+#: None: the answer is good.
+ANSWERED: dict[str, type[EngineError] | None] = {
+    "empty_choices": EngineBadReply,
+    "null_content": EngineBadReply,
+    "reasoning_only": EngineBadReply,
+    "empty_text": None,
+    "finish_length": None,
+    "content_filter": EngineRefused,
+    "wrong_model": EngineBadReply,
+    "no_usage": None,
+}
+STREAMED: dict[str, type[EngineError] | None] = {
+    "sse_cut": EngineBadReply,
+    "sse_no_done": EngineBadReply,
+    "sse_no_end": EngineBadReply,
+    "sse_no_finish": EngineBadReply,
+    "sse_duplicate": None,
+    "sse_comments": None,
+    "sse_split": None,
+    "sse_error": EngineBusy,
+    "sse_nonsense": EngineBadReply,
+    "sse_late_words": EngineBadReply,
+    "sse_reset": EngineBusy,
+}
+
+
+def test_no_fault_is_forgotten() -> None:
+    assert set(REFUSED) == set(REFUSALS)
+    assert set(BROKEN) == set(BREAKS)
+    assert set(ANSWERED) == set(ANSWERS)
+    assert set(STREAMED) == {*STREAMS, "sse_reset"}
+    assert {*REFUSED, *BROKEN, *ANSWERED, *STREAMED} == KINDS
+
+
+@pytest.mark.parametrize("is_streamed", [False, True], ids=["plain", "stream"])
+@pytest.mark.parametrize(("kind", "expected"), [*REFUSED.items(), *BROKEN.items()])
+async def test_fault_ends_as_its_error(
+    server: MimoServer, mimo: Mimo, kind: str, expected: type[EngineError], is_streamed: bool
+) -> None:
+    mimo.deadline_s = -0.4  # with a second of sound: 0.6 s
+    if kind in ("huge", "gzip_bomb"):
+        mimo.deadline_s = 20.0
+    server.add_fault(kind, value=0.05)
+    shown: list[str] = []
+    started_s = time.monotonic()
+    with pytest.raises(EngineError) as caught:
+        await mimo.transcribe(make_audio(5), on_text=shown.append if is_streamed else None)
+    assert type(caught.value) is expected
+    assert time.monotonic() - started_s < 5
+    assert server.key not in str(caught.value) and "127.0.0.1" not in str(caught.value)
+    assert shown == []
+    assert len(server.calls) == 1
+    assert (await mimo.transcribe(make_audio(6))).text == "w6", "the next call is not harmed"
+
+
+@pytest.mark.parametrize("kind", ["429_seconds", "429_date"])
+async def test_wait_is_as_told(server: MimoServer, mimo: Mimo, kind: str) -> None:
+    server.add_fault(kind, value=30)
+    with pytest.raises(EngineBusy) as caught:
+        await mimo.transcribe(make_audio(5))
+    assert caught.value.retry_after_s == pytest.approx(30, abs=2)
+
+
+async def test_deadline_is_total(server: MimoServer, mimo: Mimo) -> None:
+    """A byte every 50 ms keeps every limit on single reads content for ever."""
+    server.add_fault("drip", value=0.05)
+    started_s = time.monotonic()
+    with pytest.raises(EngineBusy, match="within 2 s"):
+        await mimo.transcribe(make_audio(5))
+    assert 1.9 < time.monotonic() - started_s < 3
+
+
+@pytest.mark.parametrize("kind", ["huge", "gzip_bomb"])
+async def test_memory_stays_within_the_cap(server: MimoServer, mimo: Mimo, kind: str) -> None:
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    server.add_fault(kind)
+    mimo.deadline_s = 20.0
+    with pytest.raises(EngineBadReply):
+        await mimo.transcribe(make_audio(5))
+    # The server, in this process too, holds the 200 MB of which the bomb is made.
+    allowed_mb = 260 if kind == "gzip_bomb" else 150
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < allowed_mb * 1024
+
+
+@pytest.mark.parametrize("is_streamed", [False, True], ids=["plain", "stream"])
+@pytest.mark.parametrize(("kind", "expected"), ANSWERED.items())
+async def test_wrong_answer(
+    server: MimoServer,
+    mimo: Mimo,
+    kind: str,
+    expected: type[EngineError] | None,
+    is_streamed: bool,
+) -> None:
+    if is_streamed and kind in ("null_content", "reasoning_only"):
+        pytest.skip("in a stream, chunks without words are the rule")
+    server.add_fault(kind)
+    on_text = (lambda _: None) if is_streamed else None
+    if expected is not None:
+        with pytest.raises(EngineError) as caught:
+            await mimo.transcribe(make_audio(5, 6), on_text=on_text)
+        assert type(caught.value) is expected
+        return
+    transcript = await mimo.transcribe(make_audio(5, 6), on_text=on_text)
+    texts = {"empty_text": "", "finish_length": "w5", "no_usage": "w5 w6"}
+    assert transcript.text == texts[kind][: len(transcript.text)] or kind == "no_usage"
+    assert transcript.is_cut == (kind == "finish_length")
+
+
+@pytest.mark.parametrize(("kind", "expected"), STREAMED.items())
+async def test_broken_stream(
+    server: MimoServer, mimo: Mimo, kind: str, expected: type[EngineError] | None
+) -> None:
+    server.add_fault(kind)
+    audio = make_audio(1, 2, 3, 4)
+    if expected is None:
+        assert (await mimo.transcribe(audio, on_text=lambda _: None)).text == "w1 w2 w3 w4"
+        return
+    with pytest.raises(EngineError) as caught:
+        await mimo.transcribe(audio, on_text=lambda _: None)
+    assert type(caught.value) is expected
+
+
+async def test_nobody_answers() -> None:
+    async with MimoServer() as gone:
+        address = gone.base_url
+    engine = Mimo(make_settings(mimo_base_url=address, mimo_api_key="sk-x"))
+    with pytest.raises(EngineBusy):
+        await engine.transcribe(make_audio(5))
+    await engine.close()
+
+
+async def test_name_that_does_not_resolve() -> None:
+    engine = Mimo(make_settings(mimo_base_url="http://mimo.invalid/v1", mimo_api_key="sk-x"))
+    with pytest.raises(EngineBusy):
+        await engine.transcribe(make_audio(5))
+    await engine.close()
+
+
+async def test_tls_that_is_none(server: MimoServer) -> None:
+    address = server.base_url.replace("http://", "https://")
+    engine = Mimo(make_settings(mimo_base_url=address, mimo_api_key="sk-x"))
+    with pytest.raises(EngineBusy):
+        await engine.transcribe(make_audio(5))
+    await engine.close()
+
+
+async def test_a_third_of_the_calls_fail_and_nothing_is_lost(
+    server: MimoServer, mimo: Mimo
+) -> None:
+    for kind in ("503", "reset", "429_none", "chunked_cut"):
+        server.add_fault(kind, times=None, share=0.1)
+    texts = []
+    for number in range(60):
+        for _ in range(8):
+            try:
+                texts.append((await mimo.transcribe(make_audio(number))).text)
+                break
+            except EngineError as error:
+                assert error.is_retryable
+    assert texts == [f"w{number}" for number in range(60)]
+    assert 70 <= len(server.calls) <= 120
