@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import structlog
 
@@ -11,18 +10,19 @@ from bots.web_chat.api import Api
 from bots.web_chat.app import build_app
 from bots.web_chat.events import Events
 from bots.web_chat.gate import Gate
-from bots.web_chat.history import History
 from bots.web_chat.server import open_socket, serve
 from bots.web_chat.wire import build_reply
 from core.config import Settings
 from core.errors import ConfigError, UserError
 from core.interfaces import Door, Envelope
 from core.locale import mark
-from core.models import DeliveryState, Message, Reply
+from core.models import Message, Reply
 
-__all__ = ["History", "WebChat"]
+__all__ = ["WebChat"]
 
 _LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
+#: The part that a whole reply is; 0 is kept for placeholders.
+_WHOLE = 1
 SOUND_GONE = mark("This recording is no longer kept here. Please send it again.")
 
 
@@ -31,26 +31,16 @@ class WebChat:
 
     name = "web"
 
-    def __init__(
-        self,
-        settings: Settings,
-        door: Door,
-        history: History,
-        is_ready: Callable[[], dict[str, bool]],
-    ) -> None:
-        """is_ready: the parts of the program and whether each can do its work, for /readyz.
-
-        Raises ConfigError if the page would be open to other machines: it has no passwords yet.
-        """
+    def __init__(self, settings: Settings, door: Door) -> None:
+        """Raises ConfigError if the page would be open to others: it has no passwords yet."""
         if settings.web_host not in _LOCAL_HOSTS:
             detail = f"WEB_HOST {settings.web_host} is not this machine: passwords come later"
             raise ConfigError(f"{detail}, until then only 127.0.0.1 is allowed")
         self._host = settings.web_host
         self._port = settings.web_port
-        self._history = history
+        self._door = door
         self._events = Events()
-        app = build_app(Api(door, history, self._events), is_ready)
-        self._app = Gate(app, _LOCAL_HOSTS)
+        self._app = Gate(build_app(Api(door, self._events)), _LOCAL_HOSTS)
         #: Where the page is, once `is_open` is set.
         self.url = ""
         self.is_open = asyncio.Event()
@@ -60,6 +50,11 @@ class WebChat:
         """Tell whether it can start: always, it needs no token."""
         return True
 
+    @property
+    def is_ready(self) -> bool:
+        """True while messages can come in."""
+        return self.is_open.is_set()
+
     async def run(self) -> None:
         """Serve the page until cancelled. Raises ConfigError if the port is taken."""
         listener = open_socket(self._host, self._port)
@@ -67,7 +62,10 @@ class WebChat:
         self.url = f"http://{host}:{listener.getsockname()[1]}"
         self.is_open.set()
         structlog.get_logger().info("the web chat is open", url=self.url)
-        await serve(self._app, listener)
+        try:
+            await serve(self._app, listener)
+        finally:
+            self.is_open.clear()
 
     async def fetch(self, message: Message) -> bytes:
         """Return the uploaded sound of the message or of the one it answers.
@@ -78,25 +76,25 @@ class WebChat:
         if message.reply_to and message.reply_to.attachment:
             wanted.append(message.reply_to.message_id)
         for message_id in wanted:
-            data = await self._history.blob(message.chat, message_id)
+            data = await self._door.blob(message.chat, message_id)
             if data is not None:
                 return data
         raise UserError(SOUND_GONE)
 
-    async def show(self, envelope: Envelope, text: str) -> None:
-        """Show the text so far on the chat's open pages."""
+    async def show(self, envelope: Envelope, text: str, *, is_lasting: bool = False) -> None:
+        """Show the text so far on the chat's open pages, and on those that open before the end."""
         self._events.show(envelope.message.chat, envelope.message.message_id, text)
 
     async def deliver(self, envelope: Envelope, reply: Reply) -> None:
-        """Show the reply. It counts as sent when no page is open: the history shows it later."""
-        known = await envelope.ledger.find(0)
-        if known is not None and known.state is DeliveryState.SENT:
-            return
-        await envelope.ledger.start(0)
+        """Show the reply. It counts as sent when no page is open: the history shows it later.
+
+        To repeat it is harmless: a page puts it where it was.
+        """
+        await envelope.ledger.start(_WHOLE)
         message = envelope.message
         built = build_reply(envelope.job_id, reply)
         self._events.finish(message.chat, message.message_id, built)
-        await envelope.ledger.finish(0, envelope.job_id)
+        await envelope.ledger.finish(_WHOLE, message.message_id)
 
     async def is_admin(self, message: Message) -> bool:
         """Tell that the sender may change the chat's settings: it is theirs alone."""

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from bots.web_chat.events import Events, Outbox
-from bots.web_chat.history import HISTORY_LIMIT, History, find_entry
+from bots.web_chat.history import HISTORY_LIMIT, find_job
 from bots.web_chat.intake import check_id, read_message, read_text, read_upload
 from bots.web_chat.session import read_chat, renew
 from bots.web_chat.upload import BAD_FORM, MAX_FILE_BYTES, read_form, read_small
@@ -42,7 +42,6 @@ class Api:
     """The routes of the page."""
 
     door: Door
-    history: History
     events: Events
 
     def build_router(self) -> APIRouter:
@@ -70,7 +69,7 @@ class Api:
         try:
             message_id = check_id(read_text(form, "id"))
             attachment, data = await read_upload(form, message_id)
-            message = await read_message(form, attachment, chat, self.history)
+            message = await read_message(form, attachment, chat, self.door)
         finally:
             await form.close()
         return await self._accept(request, message, data)
@@ -83,14 +82,14 @@ class Api:
         except ValidationError as error:
             raise HTTPException(400, BAD_FORM) from error
         fields = {"id": press.id, "text": press.token}
-        message = await read_message(fields, None, chat, self.history)
+        message = await read_message(fields, None, chat, self.door)
         message = replace(message, text="", command="", button=press.token)
         return await self._accept(request, message, None)
 
     async def list_history(self, request: Request) -> dict[str, Any]:
         """Return the chat's messages and replies, the newest last."""
-        recent = await self.history.recent(_need_chat(request), HISTORY_LIMIT)
-        return {"entries": [build_entry(message, job) for message, job in recent]}
+        recent = await self.door.recent(_need_chat(request), HISTORY_LIMIT)
+        return {"entries": [build_entry(job) for job in recent]}
 
     async def get_file(self, request: Request, job_id: str, index: int) -> Response:
         """Return one file of a reply as a download."""
@@ -122,13 +121,12 @@ class Api:
     ) -> dict[str, Any]:
         language = read_language(request.headers.get("accept-language", ""))
         job = await self.door.accept(replace(message, language=language), data)
-        if job is not None:
-            return {"entry": build_entry(job.message, job)}
-        known = await find_entry(self.history, message.chat, message.message_id)
-        return {"entry": build_entry(*known) if known else None}
+        if job is None:
+            job = await find_job(self.door, message.chat, message.message_id)
+        return {"entry": build_entry(job) if job else None}
 
     async def _find_file(self, chat: Chat, job_id: str, index: int) -> File:
-        for _, job in await self.history.recent(chat, HISTORY_LIMIT):
+        for job in await self.door.recent(chat, HISTORY_LIMIT):
             files = job.reply.files if job.job_id == job_id and job.reply else ()
             if 0 <= index < len(files):
                 return files[index]

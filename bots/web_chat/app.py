@@ -24,11 +24,11 @@ BAD_REQUEST = mark("This request cannot be read.")
 OUR_FAULT = mark("Something went wrong on my side. Please try again.")
 
 
-def build_app(api: Api, is_ready: Callable[[], dict[str, bool]]) -> FastAPI:
+def build_app(api: Api) -> FastAPI:
     """Return the application. Every error is JSON with one sentence in the person's language."""
     app = FastAPI(title="Hearsay", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     app.include_router(api.build_router())
-    _add_operator_routes(app, is_ready)
+    _add_operator_routes(app, api.door.readiness)
 
     @app.get("/", include_in_schema=False)
     async def page() -> Response:
@@ -44,7 +44,7 @@ def build_app(api: Api, is_ready: Callable[[], dict[str, bool]]) -> FastAPI:
     return app
 
 
-def _add_operator_routes(app: FastAPI, is_ready: Callable[[], dict[str, bool]]) -> None:
+def _add_operator_routes(app: FastAPI, readiness: Callable[[], dict[str, bool]]) -> None:
     @app.get("/livez")
     async def live() -> dict[str, bool]:
         """Tell that the process answers."""
@@ -53,7 +53,7 @@ def _add_operator_routes(app: FastAPI, is_ready: Callable[[], dict[str, bool]]) 
     @app.get("/readyz")
     async def ready() -> Response:
         """Tell which parts can do their work."""
-        parts = is_ready()
+        parts = readiness()
         is_all = all(parts.values())
         return JSONResponse({"is_ready": is_all, "parts": parts}, 200 if is_all else 503)
 
@@ -70,7 +70,9 @@ def _build_error(request: Request, status: int, text: str, **values: object) -> 
 
 async def _tell_refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _build_error(request, error.status_code, error.detail)
+    response = _build_error(request, error.status_code, error.detail)
+    response.headers.update(error.headers or {})
+    return response
 
 
 async def _tell_bad_request(request: Request, error: Exception) -> Response:

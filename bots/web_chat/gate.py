@@ -93,7 +93,8 @@ class Gate:
 
         if why:
             language = headers.get("accept-language", "")
-            refusal = JSONResponse({"error": translate(why, language)}, status_code=403)
+            body = {"error": translate(why, language)}
+            refusal = JSONResponse(body, status_code=403, headers={"Connection": "close"})
             await refusal(scope, receive, send_guarded)
             return
         await self._app(scope, receive, send_guarded)

@@ -10,9 +10,10 @@ from typing import Literal
 from fastapi import HTTPException
 from starlette.datastructures import UploadFile
 
-from bots.web_chat.history import History, find_entry
+from bots.web_chat.history import find_job
 from bots.web_chat.wire import MESSAGE_ID, read_command, safe_name
 from core.errors import UserError
+from core.interfaces import Door
 from core.locale import mark
 from core.models import Attachment, Chat, Message, Quoted
 
@@ -55,7 +56,7 @@ async def read_upload(fields: Fields, message_id: str) -> tuple[Attachment | Non
 
 
 async def read_message(
-    fields: Fields, attachment: Attachment | None, chat: Chat, history: History
+    fields: Fields, attachment: Attachment | None, chat: Chat, door: Door
 ) -> Message:
     """Return what the person sent. Raises HTTPException 400, UserError."""
     typed = read_text(fields, "text")
@@ -72,7 +73,7 @@ async def read_message(
         text=text,
         command=command,
         attachment=attachment,
-        reply_to=await _find_quoted(read_text(fields, "reply_to"), chat, history),
+        reply_to=await _find_quoted(read_text(fields, "reply_to"), chat, door),
     )
 
 
@@ -82,11 +83,11 @@ def read_text(fields: Fields, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-async def _find_quoted(message_id: str, chat: Chat, history: History) -> Quoted | None:
-    found = await find_entry(history, chat, message_id) if message_id else None
-    if found is None:
+async def _find_quoted(message_id: str, chat: Chat, door: Door) -> Quoted | None:
+    job = await find_job(door, chat, message_id) if message_id else None
+    if job is None:
         return None
-    return Quoted(message_id, text=found[0].text, attachment=found[0].attachment)
+    return Quoted(message_id, text=job.message.text, attachment=job.message.attachment)
 
 
 def _read_kind(claimed: str, mime: str) -> Literal["voice", "audio", "video", "document"]:

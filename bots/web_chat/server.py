@@ -26,10 +26,12 @@ class _Server(uvicorn.Server):
 
 def open_socket(host: str, port: int) -> socket.socket:
     """Listen on host and port, 0 = any free port. Raises ConfigError if that cannot be."""
+    if not 0 <= port <= 65535:
+        raise ConfigError(f"WEB_PORT {port} is no port")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         detail = f"WEB_PORT {port} on {host} cannot be used: {error}"
         raise ConfigError(detail) from error
 

@@ -13,7 +13,7 @@ from core.locale import mark
 #: Largest file.
 MAX_FILE_BYTES = 50 * 1024 * 1024
 #: Room for the other fields and the multipart frame.
-_FRAME_BYTES = 256 * 1024
+_BODY_BYTES = MAX_FILE_BYTES + 256 * 1024
 _FIELD_BYTES = 128 * 1024
 
 TOO_LARGE = mark("This file is too large: the limit is 50 MB.")
@@ -24,7 +24,7 @@ class _WholeForm(MultiPartParser):
     """Parser that keeps the file in memory and knows whether the end was seen."""
 
     # Content of chats is not written to disk unencrypted, so the file must never spill over.
-    spool_max_size = MAX_FILE_BYTES + _FRAME_BYTES
+    spool_max_size = _BODY_BYTES
     is_whole = False
 
     def on_end(self) -> None:
@@ -39,25 +39,24 @@ async def read_form(request: Request) -> FormData:
     announced = request.headers.get("content-length", "0")
     if not announced.isascii() or not announced.isdigit():
         raise HTTPException(400, BAD_FORM)
-    if int(announced) > MAX_FILE_BYTES + _FRAME_BYTES:
-        raise HTTPException(413, TOO_LARGE)
+    if int(announced) > _BODY_BYTES:
+        raise _too_large()
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise HTTPException(415, BAD_FORM)
+
+    async def whole_body() -> AsyncGenerator[bytes, None]:
+        async for chunk in _limit(request, _BODY_BYTES):
+            yield chunk
+        if not parser.is_whole:
+            raise HTTPException(400, BAD_FORM)
+
     parser = _WholeForm(
-        request.headers,
-        _limit(request, MAX_FILE_BYTES + _FRAME_BYTES),
-        max_files=1,
-        max_fields=8,
-        max_part_size=_FIELD_BYTES,
+        request.headers, whole_body(), max_files=1, max_fields=8, max_part_size=_FIELD_BYTES
     )
     try:
-        form = await parser.parse()
+        return await parser.parse()
     except MultiPartException as error:
         raise HTTPException(400, BAD_FORM) from error
-    if not parser.is_whole:
-        await form.close()
-        raise HTTPException(400, BAD_FORM)
-    return form
 
 
 async def read_small(request: Request) -> bytes:
@@ -70,5 +69,10 @@ async def _limit(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None
     async for chunk in request.stream():
         seen_bytes += len(chunk)
         if seen_bytes > max_bytes:
-            raise HTTPException(413, TOO_LARGE)
+            raise _too_large()
         yield chunk
+
+
+def _too_large() -> HTTPException:
+    # The rest of the body is not worth reading.
+    return HTTPException(413, TOO_LARGE, headers={"Connection": "close"})

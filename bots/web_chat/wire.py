@@ -6,7 +6,7 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from core.models import Attachment, Job, Message, Reply
+from core.models import Attachment, Job, Reply
 
 #: Ids that the page makes: they name a message in its chat.
 MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")
@@ -58,14 +58,14 @@ def build_disposition(name: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def build_entry(message: Message, job: Job) -> dict[str, Any]:
+def build_entry(job: Job) -> dict[str, Any]:
     """One message of the page's list: what was sent, where it is, what was answered."""
+    message = job.message
     return {
         "id": message.message_id,
         "sent_at": message.sent_at.isoformat(),
         "text": message.text,
         "command": message.command,
-        "button": message.button,
         "file": _build_file(message.attachment) if message.attachment else None,
         "job_id": job.job_id,
         "state": job.state.value,

@@ -24,15 +24,8 @@ def door() -> MemoryDoor:
 
 
 @pytest.fixture
-def parts() -> dict[str, bool]:
-    return {"store": True, "jobs": True}
-
-
-@pytest.fixture
-async def web(
-    settings: Settings, door: MemoryDoor, parts: dict[str, bool]
-) -> AsyncIterator[WebChat]:
-    web = WebChat(settings, door, door, lambda: parts)
+async def web(settings: Settings, door: MemoryDoor) -> AsyncIterator[WebChat]:
+    web = WebChat(settings, door)
     door.web = web
     running = asyncio.create_task(web.run())
     await asyncio.wait_for(web.is_open.wait(), 5)

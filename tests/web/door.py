@@ -40,7 +40,7 @@ class MemoryLedger:
 
 
 class MemoryDoor:
-    """Door and History in one; `answer` says what a message gets."""
+    """A door that runs its jobs at once, unless told not to."""
 
     def __init__(self) -> None:
         self.jobs: dict[tuple[Chat, str], Job] = {}
@@ -48,6 +48,7 @@ class MemoryDoor:
         self.is_answering = True
         self.pause_s = 0.05
         self.error: AssistantError | None = None
+        self.parts = {"web": True, "jobs": True}
         self.web: WebChat
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -72,11 +73,14 @@ class MemoryDoor:
     async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
         raise NotImplementedError
 
-    async def recent(self, chat: Chat, limit: int) -> list[tuple[Message, Job]]:
-        return [(j.message, j) for (owner, _), j in self.jobs.items() if owner == chat][-limit:]
+    async def recent(self, chat: Chat, limit: int) -> list[Job]:
+        return [job for (owner, _), job in self.jobs.items() if owner == chat][-limit:]
 
     async def blob(self, chat: Chat, message_id: str) -> bytes | None:
         return self.blobs.get((chat, message_id))
+
+    def readiness(self) -> dict[str, bool]:
+        return self.parts
 
     async def _answer(self, job: Job) -> None:
         message = job.message

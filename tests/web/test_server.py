@@ -11,14 +11,14 @@ import pytest
 from bots.web_chat import WebChat
 from core.config import Settings
 from core.errors import ConfigError
+from core.metrics import MESSAGES
 from tests.web.client import listen
 from tests.web.door import MemoryDoor
 
 
 def make_web(tmp_path: Path, host: str = "127.0.0.1", port: int = 0) -> WebChat:
     settings = Settings(hearsay_home=tmp_path, web_host=host, web_port=port)
-    door = MemoryDoor()
-    return WebChat(settings, door, door, dict)
+    return WebChat(settings, MemoryDoor())
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "example.org", ""])
@@ -43,8 +43,10 @@ async def test_it_stops_fast_with_a_page_open(
     tmp_path: Path,
 ) -> None:
     web = make_web(tmp_path)
+    assert not web.is_ready
     running = asyncio.create_task(web.run())
     await web.is_open.wait()
+    assert web.is_ready
     async with httpx.AsyncClient(base_url=web.url, headers={"Origin": web.url}) as browser:
         await browser.post("/api/session")
         async with listen(browser, web):
@@ -53,22 +55,23 @@ async def test_it_stops_fast_with_a_page_open(
             with pytest.raises(asyncio.CancelledError):
                 await running
             assert time.monotonic() - started < 2
+            assert not web.is_ready
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", int(web.url.rpartition(":")[2])), 1).close()
 
 
-async def test_operator_sees_life_readiness_and_numbers(
-    web: WebChat, parts: dict[str, bool]
-) -> None:
+async def test_operator_sees_life_readiness_and_numbers(web: WebChat, door: MemoryDoor) -> None:
     async with httpx.AsyncClient(base_url=web.url) as client:
         assert (await client.get("/livez")).status_code == 200
         ready = await client.get("/readyz")
-        assert (ready.status_code, ready.json()["parts"]) == (200, parts)
-        parts["jobs"] = False
+        assert (ready.status_code, ready.json()["parts"]) == (200, door.parts)
+        door.parts["jobs"] = False
         ready = await client.get("/readyz")
         assert (ready.status_code, ready.json()["is_ready"]) == (503, False)
+        MESSAGES.labels("web", "test").inc()
         metrics = await client.get("/metrics")
         assert "# TYPE hearsay_jobs_open gauge" in metrics.text
+        assert 'hearsay_messages_total{platform="web",result="test"} 1.0' in metrics.text
 
 
 async def test_page_is_light_and_self_contained(web: WebChat) -> None:
