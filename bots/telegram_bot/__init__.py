@@ -21,6 +21,7 @@ from bots.telegram_bot.menu import update_menu
 from bots.telegram_bot.pacing import Pacer
 from bots.telegram_bot.polling import Pace, Patience, Polling
 from bots.telegram_bot.progress import Gaps, Progress
+from core import commands
 from core.config import Settings
 from core.errors import PlatformBusy
 from core.interfaces import Door, Envelope
@@ -42,11 +43,14 @@ class TelegramBot:
     gaps = Gaps()
 
     def __init__(
-        self, settings: Settings, door: Door, menu: Iterable[tuple[str, str]] = ()
+        self, settings: Settings, door: Door, menu: Iterable[tuple[str, str]] | None = None
     ) -> None:
-        """Take a door to hand messages to and a menu of (command, key of its help text)."""
+        """Take a door to hand messages to.
+
+        menu: (command, key of its help text) each; None = all that people can ask for.
+        """
         self._door = door
-        self._menu = tuple(menu)
+        self._menu = menu
         self._allowed = frozenset(settings.allowed_chats)
         self._client = Client(settings)
         self.pacer = Pacer()
@@ -77,15 +81,16 @@ class TelegramBot:
         """Receive messages until cancelled. Raises PlatformLocked if the token stays refused."""
         self._me = await self._ask_me()
         log.info("telegram_started", bot_id=self._me.bot_id)
-        if self._menu:
-            self._start(self._update_menu())
+        self._start(self._update_menu())
         await self._polling.run()
 
     async def fetch(self, message: Message) -> bytes:  # noqa: D102
         return await self.files.fetch(message)
 
-    async def show(self, envelope: Envelope, text: str) -> None:  # noqa: D102
-        self._progress.show(envelope, text)
+    async def show(  # noqa: D102
+        self, envelope: Envelope, text: str, *, is_lasting: bool = False
+    ) -> None:
+        self._progress.show(envelope, text, is_lasting=is_lasting)
 
     async def deliver(self, envelope: Envelope, reply: Reply) -> None:  # noqa: D102
         await self._delivery.deliver(envelope, reply)
@@ -162,7 +167,8 @@ class TelegramBot:
         await self._client.bot.answer_callback_query(query_id)
 
     async def _update_menu(self) -> None:
-        changed = await update_menu(self._client.bot, self._menu)
+        listed = [(name, command.help) for name, command in commands.menu()]
+        changed = await update_menu(self._client.bot, listed if self._menu is None else self._menu)
         log.info("telegram_menu", changed=changed)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:

@@ -47,6 +47,8 @@ class _Line:
     text: str = ""
     shown: str | None = None
     at_s: float = float("-inf")
+    #: It has to stay to be seen, which a draft does not.
+    is_lasting: bool = False
     #: A call is under way: it must end before the reply goes out.
     is_calling: bool = False
     #: Nothing more is to be shown.
@@ -64,10 +66,11 @@ class Progress:
         self._lines: dict[str, _Line] = {}
         self._unsent: set[str] = set()
 
-    def show(self, envelope: Envelope, text: str) -> None:
+    def show(self, envelope: Envelope, text: str, *, is_lasting: bool = False) -> None:
         """Make `text` what is drawn next. Returns at once and never raises."""
         self._drop_old()
         line = self._lines.setdefault(envelope.job_id, _Line(envelope))
+        line.is_lasting |= is_lasting
         line.text = tail(clean(text))
         if line.is_over or (line.task and not line.task.done()):
             return
@@ -99,7 +102,7 @@ class Progress:
         while line.text != line.shown and not line.is_over:
             await asyncio.sleep(max(0.0, line.at_s + gap_s - time.monotonic()))
             try:
-                await self._take_turn(line.envelope)
+                await self._take_turn(line)
                 line.is_calling = True
                 await self._draw_once(line)
             except (TelegramError, PlatformBusy) as error:
@@ -108,20 +111,21 @@ class Progress:
                 line.is_calling = False
                 line.at_s = time.monotonic()
 
-    async def _take_turn(self, envelope: Envelope) -> None:
-        chat_id = envelope.message.chat.chat_id
-        if envelope.message.is_private:
-            await self._pacer.wait_beside(chat_id)
+    async def _take_turn(self, line: _Line) -> None:
+        message = line.envelope.message
+        if message.is_private and not line.is_lasting:
+            await self._pacer.wait_beside(message.chat.chat_id)
             return
-        wait_s = self._pacer.try_take(chat_id)
+        wait_s = self._pacer.try_take(message.chat.chat_id)
         while wait_s:
             await asyncio.sleep(wait_s)
-            wait_s = self._pacer.try_take(chat_id)
+            wait_s = self._pacer.try_take(message.chat.chat_id)
 
     async def _draw_once(self, line: _Line) -> None:
         text, line.shown = line.text, line.text
         out = address(line.envelope.message, TextPart(text))
-        if line.envelope.message.is_private:
+        is_draft = line.envelope.message.is_private and not line.is_lasting
+        if is_draft and not await find_placeholder(line.envelope):
             thread_id = int(out.thread_id) if out.thread_id else None
             draft_id = build_draft_id(line.envelope.job_id)
             await self._bot.send_message_draft(int(out.chat_id), draft_id, text, thread_id)

@@ -1,0 +1,138 @@
+"""A reply becomes parts that Telegram takes, and nothing of it is lost."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from telegram import MessageEntity
+
+from bots.telegram_bot.parts import (
+    MAX_MESSAGES,
+    MAX_UNITS,
+    FilePart,
+    TextPart,
+    build_parts,
+    clean,
+    count_units,
+    head,
+    is_blank,
+    split,
+    tail,
+)
+from core.models import File, Reply
+
+TEXTS = st.text(st.sampled_from("aé字😀👩\u200d🔬 \n.。\t"), max_size=400)
+
+
+@given(TEXTS, st.integers(2, 60))
+def test_pieces_fit_and_join_to_the_source(text: str, limit: int) -> None:
+    pieces = split(text, limit)
+    assert "".join(pieces) == text
+    assert all(0 < len(piece.encode("utf-16-le")) // 2 <= limit for piece in pieces)
+
+
+@given(TEXTS, TEXTS, st.integers(1, 40))
+def test_parts_fit_and_entities_lie_inside(text: str, quote: str, times: int) -> None:
+    parts = build_parts(Reply(text=text * times, quote=quote * times))
+    assert parts
+    for part in parts:
+        if isinstance(part, TextPart):
+            units = count_units(part.text)
+            assert 0 < units <= MAX_UNITS
+            assert not is_blank(part.text) or part.text == "…"
+            for entity in part.entities:
+                assert 0 <= entity.offset < entity.offset + entity.length <= units
+
+
+@given(st.text(st.characters(), max_size=200))
+def test_units_are_those_of_utf16(text: str) -> None:
+    assert count_units(text) == len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def test_words_stay_whole() -> None:
+    words = " ".join(f"word{n}" for n in range(2000))
+    assert all(piece.startswith("word") for piece in split(words, 300))
+
+
+def test_cut_is_at_a_paragraph_where_one_is_near() -> None:
+    assert split("a" * 60 + "\n\n" + "b" * 50, 100) == ["a" * 60 + "\n\n", "b" * 50]
+
+
+@pytest.mark.parametrize("units", [4095, 4096])
+def test_text_up_to_the_limit_is_one_message(units: int) -> None:
+    assert len(build_parts(Reply("x" * units))) == 1
+
+
+def test_emoji_count_twice() -> None:
+    assert [
+        count_units(p.text) for p in build_parts(Reply("😀" * 4096)) if type(p) is TextPart
+    ] == [
+        4096,
+        4096,
+    ]
+
+
+def test_quote_is_marked_from_its_own_start() -> None:
+    [part] = build_parts(Reply("😀 heard:", "hello"))
+    assert isinstance(part, TextPart)
+    assert part.text == "😀 heard:\n\nhello"
+    [entity] = part.entities
+    assert (entity.type, entity.offset, entity.length) == (MessageEntity.BLOCKQUOTE, 11, 5)
+    assert entity.offset == count_units("😀 heard:\n\n")
+
+
+def test_long_quote_is_folded_in_each_message() -> None:
+    parts = build_parts(Reply("Heard:", "so much to say. " * 400))
+    assert len(parts) == 2
+    for part in parts:
+        assert isinstance(part, TextPart)
+        assert [e.type for e in part.entities] == [MessageEntity.EXPANDABLE_BLOCKQUOTE]
+
+
+def test_many_short_lines_are_folded_too() -> None:
+    [part] = build_parts(Reply(quote="a\n" * 8 + "a"))
+    assert isinstance(part, TextPart)
+    assert part.entities[0].type == MessageEntity.EXPANDABLE_BLOCKQUOTE
+
+
+def test_very_long_reply_becomes_a_file_with_its_beginning_shown() -> None:
+    quote = "so much to say. " * 2000
+    extra = File("a.srt", "text/plain", b"1")
+    shown, whole, last = build_parts(Reply("Heard:", quote, files=(extra,)))
+    assert isinstance(shown, TextPart)
+    assert isinstance(whole, FilePart)
+    assert shown.text.startswith("Heard:\n\nso much")
+    assert shown.text.endswith("…")
+    assert count_units(shown.text) < MAX_UNITS
+    assert whole.file.data.decode() == f"Heard:\n\n{quote}"
+    assert whole.file.name == "transcript.txt"
+    assert last == FilePart(extra)
+
+
+def test_as_many_messages_as_allowed_are_messages() -> None:
+    assert len(build_parts(Reply("x" * MAX_UNITS * MAX_MESSAGES))) == MAX_MESSAGES
+    assert len(build_parts(Reply("x" * (MAX_UNITS * MAX_MESSAGES + 1)))) == 2
+
+
+@pytest.mark.parametrize("text", ["", "  \n ", "\u200b\u200d\ufeff", "\x00\x01"])
+def test_reply_that_nobody_would_see_becomes_a_sign(text: str) -> None:
+    assert build_parts(Reply(text)) == [TextPart("…")]
+
+
+def test_files_alone_need_no_text() -> None:
+    file = File("a.txt", "text/plain", b"x")
+    assert build_parts(Reply(files=(file,))) == [FilePart(file)]
+
+
+def test_controls_and_direction_overrides_are_taken_out() -> None:
+    assert clean("a\x00b\u202egpj.ogg\u2066c\r\nd\x07\ud83d") == "abgpj.oggc\nd"
+    assert clean("שלום, 你好 é 😀\tx") == "שלום, 你好 é 😀\tx"
+
+
+@given(TEXTS, st.integers(3, 50))
+def test_head_and_tail_fit(text: str, limit: int) -> None:
+    assert text.startswith(head(text, limit))
+    assert count_units(head(text, limit)) <= limit
+    assert count_units(tail(text, limit)) <= limit
+    assert tail(text, limit) == text or text.endswith(tail(text, limit)[1:])
