@@ -62,6 +62,8 @@ class WebChat:
         self.url = f"http://{host}:{listener.getsockname()[1]}"
         self.is_open.set()
         structlog.get_logger().info("the web chat is open", url=self.url)
+        # For the person who started it: the log goes to stderr, often to a file.
+        print(f"Open {self.url}", flush=True)
         try:
             await serve(self._app, listener)
         finally:

@@ -1,0 +1,44 @@
+"""The command line: hearsay run | migrate."""
+
+from __future__ import annotations
+
+import asyncio
+
+import typer
+
+from bots.__main__ import make_home, run
+from bots.exits import code_of, fail, prepare, read_settings
+from core.errors import AssistantError
+from core.store import migrate
+
+app = typer.Typer(
+    name="hearsay",
+    help="A voice assistant: it hears voice notes and recordings and writes them down.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Theirs show local variables, and these may be secrets.
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command("run")
+def run_bot() -> None:
+    """Run everything that is configured, until SIGTERM or Ctrl-C."""
+    asyncio.run(run(read_settings()))
+
+
+@app.command("migrate")
+def migrate_database() -> None:
+    """Bring the database to the form that this version expects."""
+    settings = prepare()
+    make_home(settings.hearsay_home)
+    asyncio.run(migrate(settings.url))
+    typer.echo("The database is up to date.")
+
+
+def main() -> None:
+    """Run the command; a deliberate error is one line and an exit code, never a traceback."""
+    try:
+        typer.main.get_command(app)()
+    except AssistantError as error:
+        fail(str(error), code_of(error))

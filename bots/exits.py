@@ -1,0 +1,62 @@
+"""How a command ends when something is wrong: one line for the operator, an exit code by kind."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import typer
+from pydantic import ValidationError
+
+from core.config import Settings
+from core.errors import AssistantError, ConfigError, EngineLocked, PlatformLocked, StoreError
+from core.logs import set_up_logs
+
+#: Exit codes by kind, those of sysexits.h.
+UNREACHABLE, OTHER, STORE, LOCKED, CONFIG = 69, 70, 74, 77, 78
+
+_CODES: tuple[tuple[type[AssistantError], int], ...] = (
+    (ConfigError, CONFIG),
+    (PlatformLocked, LOCKED),
+    (EngineLocked, LOCKED),
+    (StoreError, STORE),
+)
+
+
+def code_of(error: AssistantError) -> int:
+    """Return the exit code of an error."""
+    return next((code for kind, code in _CODES if isinstance(error, kind)), OTHER)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Say one line on stderr and end with `code`."""
+    typer.echo(f"hearsay: {' '.join(message.split())}", err=True)
+    raise SystemExit(code)
+
+
+def read_settings() -> Settings:
+    """Return the settings. Raises ConfigError that names the setting, never its value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise ConfigError(describe_settings_error(error)) from None
+    except OSError as error:
+        raise ConfigError(f"{error.filename} cannot be read: {error.strerror}") from None
+
+
+def describe_settings_error(error: ValidationError) -> str:
+    """Return every mistake with the name of its setting; values may be secrets and stay out."""
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    mistakes = []
+    for one in found:
+        name = "_".join(str(part) for part in one["loc"][:1]).upper()
+        what = "is not a known setting" if one["type"] == "extra_forbidden" else one["msg"]
+        mistakes.append(f"{name}: {what}" if name else what.removeprefix("Value error, "))
+    return "; ".join(mistakes)
+
+
+def prepare() -> Settings:
+    """Read the settings for a command that a person waits for; only warnings are logged."""
+    settings = read_settings()
+    level = "WARNING" if settings.log_level == "INFO" else settings.log_level
+    set_up_logs(level, settings.secrets())
+    return settings
