@@ -152,11 +152,11 @@ def read_error(status: int, body: bytes | str, retry_after: str | None = None) -
     code = find_code(error) or _TYPES.get(error.type) or status
     wait_s = read_retry_after(retry_after)
     if _NO_MODEL.search(error.text):
-        return ModelGone(f"{code} {error.label}: the model is not known")
+        return ModelGone(f"{error.label(code)}: the model is not known")
     if code == 404:
         return make_missing(found)
     if code == 429 and "quota" in error.text:
-        return EngineLocked(f"429 {error.label}: the quota is used up", retry_after_s=wait_s)
+        return EngineLocked(f"{error.label(429)}: the quota is used up", retry_after_s=wait_s)
     return make_error(code, error, wait_s)
 
 

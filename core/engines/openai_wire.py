@@ -84,11 +84,11 @@ def read_error(status: int, body: bytes | str, retry_after: str | None = None) -
     code = _CODES.get(error.code) or _CODES.get(error.type) or find_code(error) or status
     wait_s = read_retry_after(retry_after)
     if error.code == "model_not_found":
-        return ModelGone(f"{code} {error.label}: the model is not known")
+        return ModelGone(f"{error.label(code)}: the model is not known")
     if code == 404:
         return make_missing(found)
     if code == 402:
-        return EngineLocked(f"{status} {error.label}: the quota is used up", retry_after_s=wait_s)
+        return EngineLocked(f"{error.label(status)}: the quota is used up", retry_after_s=wait_s)
     return make_error(code, error, wait_s)
 
 

@@ -52,10 +52,10 @@ class ErrorBody:
         """One line for the person whose recording it was."""
         return " ".join((self.param or self.message).split())[:_REASON_CHARS].rstrip(".")
 
-    @property
-    def label(self) -> str:
-        """The code or type for the operator's log, free of anything a person said."""
-        return next((t for t in (self.type, self.code) if _TOKEN.fullmatch(t)), "no code")
+    def label(self, status: int) -> str:
+        """Return status and type or code for the log, free of anything a person said."""
+        names = (t for t in (self.type, self.code) if _TOKEN.fullmatch(t) and t != str(status))
+        return f"{status} {next(names, '')}".rstrip()
 
 
 def read_json(body: bytes | str) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def make_error(status: int, error: ErrorBody, wait_s: float | None) -> EngineErr
 
     status: the HTTP status, or the code inside the body where that is the truer one.
     """
-    detail = f"{status} {error.label}"
+    detail = error.label(status)
     if status in _LOCKED:
         return EngineLocked(f"{detail}: {_LOCKED[status]}", retry_after_s=wait_s)
     if status in _BUSY or status >= 500:
@@ -119,14 +119,14 @@ def make_error(status: int, error: ErrorBody, wait_s: float | None) -> EngineErr
         return EngineRefused(detail, reason=error.reason)
     if status >= 300:
         return EngineLocked(f"{detail}: the service moved, its address must be set anew")
-    return EngineBadReply(f"an error inside the answer: {error.label}")
+    return EngineBadReply(f"an error inside the answer: {error.label(status)}")
 
 
 def make_missing(error: ErrorBody | None) -> EngineError:
     """Return what a 404 means: the model if JSON says so, the address if a web page does."""
     if error is None:
         return EngineLocked("404: nothing answers at this address, is the base URL right?")
-    return ModelGone(f"404 {error.label}: the model is not known")
+    return ModelGone(f"{error.label(404)}: the model is not known")
 
 
 def find_code(error: ErrorBody) -> int | None:

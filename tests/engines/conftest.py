@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -28,10 +28,18 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(scope="session")
+def _running_server() -> Iterator[MimoServer]:
+    server = MimoServer()
+    server.start()
+    yield server
+    server.stop()
+
+
 @pytest.fixture
-async def server() -> AsyncIterator[MimoServer]:
-    async with MimoServer() as server:
-        yield server
+def server(_running_server: MimoServer) -> MimoServer:
+    _running_server.reset()
+    return _running_server
 
 
 @pytest.fixture

@@ -67,6 +67,10 @@ class MimoServer(Serving):
     def clear_faults(self) -> None:
         self._world.plan.faults.clear()
 
+    def reset(self) -> None:
+        """Be as new, on the same port."""
+        self._world.reset()
+
     def set_text(self, sound: bytes, text: str) -> None:
         """Let this very sound say `text`."""
         self._world.texts[hashlib.sha256(sound).hexdigest()] = text

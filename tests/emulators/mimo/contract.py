@@ -95,7 +95,7 @@ def read_order(content_type: str, body: bytes, models: tuple[str, ...] = MODELS)
     model = order.get("model")
     if not isinstance(model, str) or model not in models:
         raise unsupported_model(model)
-    if "asr" not in model:
+    if "asr" not in model.lower():
         raise wrong_param("`text` is not set")
     if unknown := set(order) - _FIELDS:
         raise wrong_param(f"unknown field {min(unknown)}")

@@ -80,6 +80,12 @@ class World:
         self.under_way -= 1
         call.ended_at_s = time.monotonic()
 
+    def reset(self) -> None:
+        self.rules, self.plan = Rules(), FaultPlan()
+        self.most_under_way = self.under_way
+        for kept in (self.texts, self.calls, self._starts, self._tokens):
+            kept.clear()
+
     def check_limits(self) -> None:
         """Count a call in. Raises Refusal if the account's minute is used up."""
         if not self.rules.has_limits:
