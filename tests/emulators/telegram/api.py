@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tests.emulators.telegram.calls import Call, Limits
@@ -29,6 +30,8 @@ class Api:
     links: dict[str, str] = field(default_factory=dict)
     started_at: float = 0.0
     is_logged_out: bool = False
+    #: Where a local server puts its files.
+    folder: Path = Path()
 
 
 @dataclass(slots=True)

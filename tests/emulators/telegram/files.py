@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from tests.emulators.telegram.api import Api, Ask
@@ -27,7 +25,7 @@ def get_file(ask: Ask) -> Any:
         raise bad_request("invalid file_id")
     if not ask.world.is_local and max(len(file.data), file.claimed_bytes or 0) > MAX_DOWNLOAD_BYTES:
         raise bad_request("file is too big")
-    path = _write_local(file) if ask.world.is_local else _make_link(ask.api, file)
+    path = _write_local(ask.api, file) if ask.world.is_local else _make_link(ask.api, file)
     value: dict[str, Any] = {
         "file_id": file.file_id,
         "file_unique_id": file.file_unique_id,
@@ -47,9 +45,7 @@ def _make_link(api: Api, file: StoredFile) -> str:
     return file.path
 
 
-def _write_local(file: StoredFile) -> str:
-    folder = Path(tempfile.gettempdir()) / "telegram-bot-api"
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{file.file_unique_id}{_FOLDERS[file.kind][1]}"
+def _write_local(api: Api, file: StoredFile) -> str:
+    path = api.folder / f"{file.file_unique_id}{_FOLDERS[file.kind][1]}"
     path.write_bytes(file.data)
     return str(path)

@@ -27,7 +27,8 @@ _EMOJIS = """
 🤝 ✍ 🤗 🫡 🎅 🎄 ☃ 💅 🤪 🗿 🆒 💘 🙉 🦄 😘 💊 🙊 😎 👾 🤷‍♂ 🤷 🤷‍♀ 😡
 """
 ACTIONS = frozenset(_ACTIONS.split())
-#: What bots may react with (Bot API, ReactionTypeEmoji).
+#: What bots may react with (Bot API, ReactionTypeEmoji), without variation selectors.
+_VARIATION = "\ufe0f"
 REACTIONS = frozenset(_EMOJIS.split())
 
 
@@ -103,7 +104,8 @@ def set_message_reaction(ask: Ask) -> Any:
     emojis = [one.get("emoji", "") for one in ask.json("reaction", [])]
     if len(emojis) > 1:
         raise bad_request("REACTIONS_TOO_MANY")
-    if emojis and not (chat.has_reactions and REACTIONS.issuperset(emojis)):
+    known = {emoji.replace(_VARIATION, "") for emoji in emojis}
+    if known and not (chat.has_reactions and REACTIONS.issuperset(known)):
         raise bad_request("REACTION_INVALID")
     message.reactions[ask.world.bot.user_id] = emojis
     ask.call.message_id = message.message_id
@@ -187,6 +189,7 @@ METHODS: dict[str, Method] = {
     "sendmessagedraft": sending.send_message_draft,
     "editmessagetext": sending.edit_message_text,
     "editmessagecaption": sending.edit_message_caption,
+    "editmessagemedia": sending.edit_message_media,
     "editmessagereplymarkup": sending.edit_message_reply_markup,
     "deletemessage": sending.delete_message,
 }

@@ -82,7 +82,9 @@ class People:
     def add_topic(self, chat: int, name: str = "Topic", *, is_closed: bool = False) -> int:
         """Open a topic in a forum and return its thread id."""
         place = self.world.chats[chat]
-        place.is_forum = True
+        place.is_forum = not place.is_private
+        # Message 1 is the group's own, which is why General has the id 1.
+        place.last_message_id = max(place.last_message_id, 1)
         service = {"forum_topic_created": {"name": name, "icon_color": 7322096}}
         message = self.world.add_message(place, next(iter(place.members)), extra=service)
         message.thread_id = message.message_id
@@ -219,7 +221,9 @@ class People:
 
     def _tell(self, kind: str, message: Message) -> int:
         chat = self.world.chats[message.chat_id]
-        if chat.is_gone or not self._is_shown(chat, message):
+        me = chat.members.get(self.world.bot.user_id)
+        is_out = me is not None and me.status in ("left", "kicked")
+        if chat.is_gone or is_out or not self._is_shown(chat, message):
             return 0
         body = {kind: self.world.message_json(message)}
         return self.queue.push(body, lane=f"chat {message.chat_id}")

@@ -7,7 +7,7 @@ from typing import Any
 from tests.emulators.telegram.api import Ask
 from tests.emulators.telegram.entities import Entity, check_entities, parse_text, utf16_length
 from tests.emulators.telegram.errors import NOT_MODIFIED, ApiError, bad_request
-from tests.emulators.telegram.wire import Upload
+from tests.emulators.telegram.wire import Params, Upload
 from tests.emulators.telegram.world import Button, Chat, Message, StoredFile
 
 MAX_TEXT_UNITS = 4096
@@ -59,6 +59,20 @@ def edit_message_caption(ask: Ask) -> Any:
     if message.file is None:
         raise bad_request("there is no caption in the message to edit")
     return _edit(ask, message, text, entities)
+
+
+def edit_message_media(ask: Ask) -> Any:
+    """EditMessageMedia: another file, or a file in place of a text, with a caption of its own."""
+    media = ask.json("media", {})
+    if not isinstance(media, dict):
+        raise bad_request("can't parse media JSON object")
+    inner = Ask(ask.api, Params(media, ask.params.files), ask.call)
+    text, entities = _read_text(inner, "caption", "caption_entities", MAX_CAPTION_UNITS)
+    source = inner.upload("media")
+    message = _own_message(ask)
+    kind = {"voice_note": "voice"}.get(inner.text("type"), inner.text("type"))
+    file = _find_file(inner, kind, source)
+    return _edit(ask, message, text, entities, file)
 
 
 def edit_message_reply_markup(ask: Ask) -> Any:
@@ -150,13 +164,18 @@ def _send_file(ask: Ask, kind: str) -> Any:
     is_voice_refused = chat.is_private and ask.world.users[chat.chat_id].is_voice_forbidden
     if kind == "voice" and is_voice_refused:
         raise bad_request("VOICE_MESSAGES_FORBIDDEN")
-    file = _keep_upload(ask, kind, source) if isinstance(source, Upload) else None
+    return _send(ask, text, entities, _find_file(ask, kind, source))
+
+
+def _find_file(ask: Ask, kind: str, source: Upload | str) -> StoredFile:
+    if isinstance(source, Upload):
+        return _keep_upload(ask, kind, source)
+    if not source:
+        raise bad_request(f"there is no {kind} in the request")
+    file = ask.world.files.get(source)
     if file is None:
-        file = ask.world.files.get(str(source))
-        if file is None:
-            missing = f"there is no {kind} in the request"
-            raise bad_request("wrong file identifier/HTTP URL specified" if source else missing)
-    return _send(ask, text, entities, file)
+        raise bad_request("wrong file identifier/HTTP URL specified")
+    return file
 
 
 def _keep_upload(ask: Ask, kind: str, source: Upload) -> StoredFile:
@@ -235,14 +254,22 @@ def _own_message(ask: Ask) -> Message:
     return message
 
 
-def _edit(ask: Ask, message: Message, text: str, entities: list[Entity]) -> Any:
+def _edit(
+    ask: Ask,
+    message: Message,
+    text: str,
+    entities: list[Entity],
+    file: StoredFile | None = None,
+) -> Any:
     buttons = _read_buttons(ask)
     chat = ask.world.chats[message.chat_id]
     if chat.is_write_forbidden:
         raise bad_request("CHAT_WRITE_FORBIDDEN")
     ask.count(chat)
-    if (message.text, message.entities, message.buttons) == (text, entities, buttons):
+    is_same = (message.text, message.entities, message.buttons) == (text, entities, buttons)
+    if is_same and file is None:
         raise bad_request(NOT_MODIFIED)
+    message.file = file or message.file
     message.text, message.entities, message.buttons = text, entities, buttons
     message.versions.append(text)
     message.edit_date = int(ask.world.clock.now())

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import tempfile
 import threading
+from pathlib import Path
 from typing import Any, Self
 
 from tests.emulators.telegram.api import Api, Ask
 from tests.emulators.telegram.calls import Call, Fault, Faults, Limits
 from tests.emulators.telegram.control import run_control
-from tests.emulators.telegram.errors import WEBHOOK_IS_SET, ApiError
+from tests.emulators.telegram.errors import WEBHOOK_IS_SET, ApiError, too_many_requests
 from tests.emulators.telegram.methods import METHODS
 from tests.emulators.telegram.oracle import Oracle
 from tests.emulators.telegram.polling import Poller
@@ -28,6 +30,8 @@ from tests.emulators.telegram.wire import (
 from tests.emulators.telegram.world import World
 
 TOKEN = "123456:AAAabcdefghijklmnopqrstuvwxyz0123456"
+#: A flood at the server itself is held this long before it is refused.
+FLOOD_HOLD_S = 3.0
 _HTML = b"<html><head><title>Bad Gateway</title></head><body>nginx</body></html>"
 #: Faults that let the call happen; only its answer suffers.
 _AFTERWARDS = ("lose_reply", "delay", "cut", "slow")
@@ -90,6 +94,11 @@ class TelegramServer(Oracle):
             self._loop = None
 
     async def _serve(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="telegram-bot-api-") as folder:
+            self.api.folder = Path(folder)
+            await self._listen()
+
+    async def _listen(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         listener = await asyncio.start_server(
@@ -125,11 +134,16 @@ class TelegramServer(Oracle):
                 if not await self._answer(request, reader, writer):
                     break
                 await writer.drain()
+                if request.headers.get("connection", "").lower() == "close":
+                    break
         except (ConnectionError, asyncio.CancelledError):
             pass
         finally:
             self._tasks.discard(task)
-            writer.transport.abort() if writer.transport.is_closing() else writer.close()
+            if self._stopping.is_set():
+                writer.transport.abort()
+            else:
+                writer.close()
 
     async def _answer(
         self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -216,7 +230,7 @@ class TelegramServer(Oracle):
     async def _run(self, ask: Ask, token: str) -> tuple[int, dict[str, Any]]:
         try:
             if token != self.token:
-                raise ApiError(401)
+                raise ApiError(401 if ":" in token else 404)
             if self.api.is_logged_out:
                 raise ApiError(400, "logged out")
             return 200, {"ok": True, "result": await self._run_method(ask)}
@@ -230,6 +244,7 @@ class TelegramServer(Oracle):
             if self._webhook.is_set:
                 raise ApiError(409, WEBHOOK_IS_SET)
             return await self._poller.get_updates(ask)
+        await self._hold_upload(ask)
         with self.world.lock:
             if name == "setwebhook":
                 return self._webhook.set(ask)
@@ -240,6 +255,16 @@ class TelegramServer(Oracle):
             if name not in METHODS:
                 raise ApiError(404, "method not found")
             return METHODS[name](ask)
+
+    async def _hold_upload(self, ask: Ask) -> None:
+        if not ask.params.files:
+            return
+        size = sum(len(file.data) for file in ask.params.files.values())
+        wait_s = self.api.limits.upload_wait_s(size)
+        if wait_s is None:
+            await asyncio.sleep(FLOOD_HOLD_S)
+            raise too_many_requests(60)
+        await asyncio.sleep(wait_s)
 
     async def _run_reply(self, method: str, body: dict[str, Any]) -> None:
         """Run the call that a webhook put into its answer; nobody hears its result."""
