@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from traceback import format_tb
 from typing import Literal
 
 import stamina
@@ -167,19 +168,12 @@ class Worker:
                 await self._settle(job, error)
 
     async def _make_and_deliver(self, job: Job) -> None:
-        if job.reply is None:
-            reply = await self._assistant.make_reply(job)
-            job = await self._save(job, reply, JobState.DONE)
-        await self._deliver(job)
-
-    async def _save(self, job: Job, reply: Reply, outcome: JobState) -> Job:
-        reply = await self._store.jobs.save_reply(job.job_id, reply, outcome)
-        return replace(job, reply=reply, outcome=outcome)
-
-    async def _deliver(self, job: Job) -> None:
+        reply = job.reply
+        if reply is None:
+            made = await self._assistant.make_reply(job)
+            reply = await self._store.jobs.save_reply(job.job_id, made, JobState.DONE)
         platform = self._platforms[job.message.chat.platform]
-        assert job.reply is not None
-        await platform.deliver(self._assistant.envelope(job), job.reply)
+        await platform.deliver(self._assistant.envelope(job), reply)
         await self._end(job, job.outcome, job.error)
 
     async def _end(self, job: Job, state: JobState, error: str) -> None:
@@ -191,7 +185,7 @@ class Worker:
         metrics.JOB_SECONDS.observe(age_s)
         log.info("ended", state=state, seconds=round(age_s, 3))
 
-    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=30.0)
+    @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=30.0)
     async def _settle(self, job: Job, error: Exception) -> None:
         """Turn a failure into what becomes of the job."""
         decision = decide(error, job.attempts, datetime.now(UTC) - job.created_at)
@@ -201,7 +195,7 @@ class Worker:
             error=name,
             then=decision.kind,
             attempt=job.attempts,
-            exc_info=None if isinstance(error, AssistantError) else error,
+            trace=None if isinstance(error, AssistantError) else format_tb(error.__traceback__),
         )
         if isinstance(error, ChatMoved):
             old = job.message.chat
@@ -214,7 +208,8 @@ class Worker:
         elif job.reply is not None or isinstance(error, PlatformError):
             await self._end(job, JobState.DEAD, name)  # there is no way to tell
         else:
-            await self._tell_failure(replace(job, error=name), error, decision)
+            await self._save_failure(job, error, decision)
+            await self._store.jobs.run_later(job.job_id, datetime.now(UTC), name)
 
     async def _run_later(self, job: Job, decision: Decision, error: str) -> None:
         if decision.delay_s > TELL_AFTER_S and job.reply is None and not job.is_told:
@@ -225,8 +220,8 @@ class Worker:
         run_at = datetime.now(UTC) + timedelta(seconds=decision.delay_s)
         await self._store.jobs.run_later(job.job_id, run_at, error, is_attempt=decision.is_attempt)
 
-    async def _tell_failure(self, job: Job, error: Exception, decision: Decision) -> None:
-        """Answer with what went wrong; a dead letter gets a button to try again."""
+    async def _save_failure(self, job: Job, error: Exception, decision: Decision) -> None:
+        """Make what went wrong the reply; a dead letter gets a button to try again."""
         language = job.message.language
         told = error if isinstance(error, AssistantError) else AssistantError()
         text = translate(told.user_text, language, **{"job": job.job_id, **told.values})
@@ -234,8 +229,4 @@ class Worker:
         if decision.kind == "give_up":
             again = Button(translate(RETRY, language), "retry", job.job_id)
             reply, outcome = replace(reply, buttons=(again,)), JobState.DEAD
-        job = await self._save(job, reply, outcome)
-        try:
-            await self._deliver(job)
-        except PlatformError as failure:
-            await self._settle(job, failure)
+        await self._store.jobs.save_reply(job.job_id, reply, outcome)

@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterable
 
+import stamina
 import structlog
 
 #: What Telegram's and the speech services' secrets look like, for those nobody told us of.
@@ -43,7 +44,8 @@ def set_up_logs(level: str, secrets: Iterable[str] = (), *, is_json: bool | None
     renderer = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if is_json
-        else structlog.dev.ConsoleRenderer()
+        # The plain one: others show local variables, which hold what people said.
+        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     )
     formatter = RedactingFormatter(
         processors=[
@@ -59,11 +61,23 @@ def set_up_logs(level: str, secrets: Iterable[str] = (), *, is_json: bool | None
     logging.root.handlers = [handler]
     logging.root.setLevel(level)
     # These say per call what our own lines say per message.
-    for name in ("httpx", "httpcore", "telegram", "uvicorn.access", "aiosqlite"):
+    for name in ("httpx", "httpcore", "telegram", "uvicorn", "aiosqlite", "alembic"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.root.level))
+    stamina.instrumentation.set_on_retry_hooks([_log_retry])
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
+    )
+
+
+def _log_retry(details: stamina.instrumentation.RetryDetails) -> None:
+    """Log a retry; stamina's own line would show the arguments, and with them what people said."""
+    structlog.get_logger().warning(
+        "trying again",
+        what=details.name,
+        attempt=details.retry_num,
+        wait_s=round(details.wait_for, 1),
+        error=type(details.caused_by).__name__,
     )

@@ -45,7 +45,7 @@ class Context:
         """The message that asks."""
         return self.job.message
 
-    def text(self, text: str, **values: object) -> str:
+    def text(self, text: str, /, **values: object) -> str:
         """Return `text` in the sender's language."""
         return translate(text, self.message.language, **values)
 

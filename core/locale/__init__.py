@@ -19,7 +19,7 @@ def mark(text: str) -> str:
     return text
 
 
-def translate(text: str, language: str, **values: object) -> str:
+def translate(text: str, language: str, /, **values: object) -> str:
     """Return `text` in the person's `language` (BCP 47), with its {names} filled in.
 
     A language without a catalogue, or a text it lacks, falls back to English.

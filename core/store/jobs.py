@@ -141,7 +141,9 @@ class Jobs:
             is_dead = (jobs.c.job_id == job_id) & (jobs.c.state == JobState.DEAD)
             values = {"state": JobState.WAITING, "attempts": 0, "crashes": 0, "run_at": now()}
             result = await connection.execute(
-                update(jobs).where(is_dead).values(**values, reply=None, is_told=False)
+                update(jobs)
+                .where(is_dead)
+                .values(**values, reply=None, outcome=JobState.DONE, is_told=False)
             )
             if not result.rowcount:
                 return False

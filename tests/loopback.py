@@ -1,0 +1,137 @@
+"""A platform that keeps what it is given, and an engine that says what it is told to.
+
+For tests of the road between them; the real ones have tests of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from core.assistant import Assistant
+from core.audio import Media
+from core.errors import AssistantError
+from core.hearing import Hearing
+from core.interfaces import Envelope, TranscriberLimits
+from core.jobs import Worker
+from core.models import Audio, DeliveryState, JobState, Message, Reply, Transcript, Usage
+from core.store import Store
+
+SPEECH = Path(__file__).parent / "data" / "speech"
+
+
+class LoopbackPlatform:
+    """Implements `core.interfaces.Platform`."""
+
+    name = "test"
+
+    def __init__(self) -> None:
+        self.sound = (SPEECH / "cards-001.wav").read_bytes()
+        self.is_ready = True
+        self.can_administer = True
+        self.shown: list[tuple[str, str, bool]] = []
+        self.sent: list[tuple[str, Reply]] = []
+        #: Raised by the next deliveries, one each.
+        self.failures: list[AssistantError] = []
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    async def fetch(self, message: Message) -> bytes:
+        return self.sound
+
+    async def show(self, envelope: Envelope, text: str, *, is_lasting: bool = False) -> None:
+        self.shown.append((envelope.message.message_id, text, is_lasting))
+
+    async def deliver(self, envelope: Envelope, reply: Reply) -> None:
+        known = await envelope.ledger.find(0)
+        if known and known.state is DeliveryState.SENT:
+            return
+        await envelope.ledger.start(0)
+        if self.failures:
+            raise self.failures.pop(0)
+        self.sent.append((envelope.message.message_id, reply))
+        await envelope.ledger.finish(0, f"sent-{len(self.sent)}")
+
+    async def is_admin(self, message: Message) -> bool:
+        return self.can_administer
+
+    async def close(self) -> None:
+        pass
+
+
+class ScriptedEngine:
+    """Implements `core.interfaces.Transcriber`."""
+
+    name = "scripted"
+    model = "scripted-1"
+
+    def __init__(self, limits: TranscriberLimits | None = None) -> None:
+        self.limits = limits or TranscriberLimits()
+        #: Raised by the next calls, one each; None lets a call through.
+        self.failures: list[AssistantError | None] = []
+        self.calls: list[float] = []
+        self.latency_s = 0.0
+        self.at_once = self.most_at_once = 0
+
+    async def transcribe(
+        self,
+        audio: Audio,
+        *,
+        language: str | None = None,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Transcript:
+        self.calls.append(audio.duration_s)
+        number = len(self.calls)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            await asyncio.sleep(self.latency_s)
+            if self.failures and (failure := self.failures.pop(0)) is not None:
+                raise failure
+        finally:
+            self.at_once -= 1
+        text = f"call {number}"
+        if on_text:
+            on_text(text)
+        usage = Usage(self.name, self.model, audio.duration_s)
+        return Transcript(text, duration_s=audio.duration_s, usage=usage)
+
+    async def close(self) -> None:
+        pass
+
+
+class Road:
+    """The whole road on one store, between the two ends above."""
+
+    def __init__(self, store: Store, engine: ScriptedEngine, media: Media) -> None:
+        self.store = store
+        self.engine = engine
+        self.platform = LoopbackPlatform()
+        self.hearing = Hearing(media, engine, store.results)
+        self.assistant = Assistant(store, self.hearing)
+        self.assistant.platforms = {"test": self.platform}
+        self.worker = Worker(store, self.assistant, self.assistant.platforms)
+        self.assistant.on_job = self.worker.wake
+
+    async def settle(self, timeout_s: float = 30.0) -> dict[JobState, int]:
+        """Wait until no job is open and return how they ended."""
+        async with asyncio.timeout(timeout_s):
+            while True:
+                counts = await self.store.jobs.counts()
+                if not {JobState.WAITING, JobState.RUNNING} & set(counts):
+                    return counts
+                await asyncio.sleep(0.01)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.worker.run())
+        try:
+            yield
+        finally:
+            await self.worker.stop(grace_s=1.0)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
