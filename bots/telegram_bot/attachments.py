@@ -62,8 +62,8 @@ def _build(
 
 def _read_name(sound: Sound) -> str:
     """Return the last step of the name: it is shown to people, never opened."""
-    name = clean(getattr(sound, "file_name", None) or "").replace("\\", "/").replace("\n", " ")
-    return name.split("/")[-1].strip()[:255]
+    name = clean(getattr(sound, "file_name", None) or "").replace("\\", "/")
+    return " ".join(name.split("/")[-1].split())[:255]
 
 
 def _is_count(value: object) -> bool:

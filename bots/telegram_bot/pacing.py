@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from core.errors import PlatformBusy
@@ -43,9 +45,39 @@ class Window:
             times.append(max(now_s, times[0] + self.period_s, self.hold_until_s))
         return times[-1] - now_s
 
-    def take(self, now_s: float) -> None:
-        """Count one call."""
+    def try_take(self) -> bool:
+        """Count one call if it may go out now."""
+        now_s = time.monotonic()
+        if self.delay_s(now_s) > 0:
+            return False
         self._times.append(now_s)
+        return True
+
+    @asynccontextmanager
+    async def line(self, limit_s: float) -> AsyncIterator[None]:
+        """Stand in line. Raises PlatformBusy at once if that would take longer than `limit_s`."""
+        _refuse_long_wait(self.expected_delay_s(time.monotonic()), limit_s)
+        self.waiting += 1
+        try:
+            async with self.lock:
+                yield
+        finally:
+            self.waiting -= 1
+
+    async def rest(self, limit_s: float) -> None:
+        """Sleep until a call may go out. Only for who is first in line."""
+        # Anew after each sleep: Telegram may have asked for more in the meantime.
+        while (delay_s := self.delay_s(time.monotonic())) > 0:
+            _refuse_long_wait(delay_s, limit_s)
+            await asyncio.sleep(delay_s)
+
+    async def wait(self, limit_s: float) -> None:
+        """Stand in line, rest, and count one call."""
+        async with self.line(limit_s):
+            is_taken = False
+            while not is_taken:
+                await self.rest(limit_s)
+                is_taken = self.try_take()
 
     def used(self, now_s: float) -> int:
         """Return how many calls the window holds now."""
@@ -78,9 +110,17 @@ class Pacer:
         chat_id: None for calls that concern no chat.
         Raises PlatformBusy at once if the wait would be longer than `max_wait_s`.
         """
-        if chat_id is not None:
-            await _queue(self._lane(chat_id), self.max_wait_s)
-        await _queue(self._all, self.max_wait_s)
+        if chat_id is None:
+            await self._all.wait(self.max_wait_s)
+            return
+        lane = self._lane(chat_id)
+        async with lane.line(self.max_wait_s):
+            is_free = False
+            while not is_free:
+                await lane.rest(self.max_wait_s)
+                await self._all.wait(self.max_wait_s)
+                # What counts is when the call goes out, after both waits.
+                is_free = lane.try_take()
 
     async def wait_beside(self, chat_id: str, *, at_most_s: float | None = None) -> None:
         """Wait for a call that counts over all only: a reaction, typing, a draft.
@@ -93,7 +133,7 @@ class Pacer:
         if held_s > 0:
             _refuse_long_wait(held_s, limit_s)
             await asyncio.sleep(held_s)
-        await _queue(self._all, limit_s)
+        await self._all.wait(limit_s)
 
     def try_take(self, chat_id: str) -> float:
         """Take a turn for progress if one is free; return 0, else the seconds to ask again after.
@@ -107,8 +147,8 @@ class Pacer:
         delay_s = max(lane.delay_s(now_s), self._all.delay_s(now_s))
         if delay_s or self._all.waiting:
             return max(0.2, delay_s)
-        lane.take(now_s)
-        self._all.take(now_s)
+        lane.try_take()
+        self._all.try_take()
         return 0.0
 
     def hold(self, chat_id: str | None, wait_s: float) -> None:
@@ -134,20 +174,6 @@ class Pacer:
 def is_group(chat_id: str) -> bool:
     """Tell a group from a person: Telegram's group ids are negative, and @names are channels."""
     return chat_id.startswith(("-", "@"))
-
-
-async def _queue(window: Window, limit_s: float) -> None:
-    _refuse_long_wait(window.expected_delay_s(time.monotonic()), limit_s)
-    window.waiting += 1
-    try:
-        async with window.lock:
-            # Anew after each sleep: Telegram may have asked for more in the meantime.
-            while (delay_s := window.delay_s(time.monotonic())) > 0:
-                _refuse_long_wait(delay_s, limit_s)
-                await asyncio.sleep(delay_s)
-            window.take(time.monotonic())
-    finally:
-        window.waiting -= 1
 
 
 def _refuse_long_wait(delay_s: float, limit_s: float) -> None:

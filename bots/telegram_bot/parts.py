@@ -24,9 +24,7 @@ FOLD_LINES = 5
 BEGINNING_UNITS = 1000
 
 # Control characters, overrides of the writing direction, halves of surrogate pairs.
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+_UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 # Where a text may be cut, the best first; the cut is behind the match.
 _BREAKS = ("\n\n", "\n", re.compile(r"[.!?。！？…]\s*"), re.compile(r"\s"))
 
