@@ -1,17 +1,21 @@
-"""The command line: hearsay run | migrate."""
+"""The command line: hearsay run | migrate | transcribe | jobs."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
+from types import TracebackType
 
+import structlog
 import typer
 
+from bots import cli_jobs, cli_transcribe
 from bots.__main__ import make_home, run
-from bots.exits import code_of, fail, prepare, read_settings
+from bots.exits import STORE, code_of, fail, prepare, read_settings
 from core.errors import AssistantError
 from core.store import migrate
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="hearsay",
     help="A voice assistant: it hears voice notes and recordings and writes them down.",
     no_args_is_help=True,
@@ -19,6 +23,8 @@ app = typer.Typer(
     # Theirs show local variables, and these may be secrets.
     pretty_exceptions_enable=False,
 )
+app.command("transcribe")(cli_transcribe.transcribe)
+app.add_typer(cli_jobs.app)
 
 
 @app.command("run")
@@ -38,7 +44,17 @@ def migrate_database() -> None:
 
 def main() -> None:
     """Run the command; a deliberate error is one line and an exit code, never a traceback."""
+    sys.excepthook = _log_crash
     try:
         typer.main.get_command(app)()
     except AssistantError as error:
         fail(str(error), code_of(error))
+    except OSError as error:
+        fail(f"{error.filename or 'the system'}: {error.strerror}", STORE)
+
+
+def _log_crash(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Log what nobody expected: the log leaves out secrets, a bare traceback would not."""
+    structlog.get_logger().critical("crashed", exc_info=(kind, error, trace))

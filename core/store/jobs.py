@@ -11,7 +11,7 @@ from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.models import PLACEHOLDER, Chat, DeliveryState, Job, JobState, Reply
+from core.models import PLACEHOLDER, Chat, Delivery, DeliveryState, Job, JobState, Reply
 from core.store.database import Database
 from core.store.rows import chat_row, is_chat, now, read_job, select_jobs
 from core.store.tables import buttons, chats, deliveries, jobs
@@ -158,6 +158,13 @@ class Jobs:
     async def recent(self, states: Collection[JobState], limit: int = 50) -> list[Job]:
         """Return jobs in these states, the newest first."""
         return await self._select(jobs.c.state.in_(states), limit=limit)
+
+    async def deliveries(self, job_id: str) -> list[Delivery]:
+        """Return what is known of the parts of a job's reply, in order."""
+        query = select(deliveries).where(deliveries.c.job_id == job_id).order_by(deliveries.c.part)
+        async with self._database.read() as connection:
+            rows = await connection.execute(query)
+            return [Delivery(r.part, DeliveryState(r.state), r.platform_id) for r in rows]
 
     async def history(self, chat: Chat, limit: int = 50) -> list[Job]:
         """Return the jobs of a chat, the newest first."""

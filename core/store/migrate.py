@@ -8,23 +8,24 @@ from importlib.resources import files
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from core.errors import ConfigError
+from core.errors import ConfigError, StoreError
 
 
 async def migrate(url: str, revision: str = "head") -> None:
     """Migrate the database at `url`, under its write lock, all or nothing.
 
-    Raises ConfigError if the database is newer than this code or cannot be opened.
+    Raises ConfigError if the database is newer than this code or DATABASE_URL names none,
+    StoreError if it cannot be opened or written.
     """
     await asyncio.to_thread(_migrate, url, revision)
 
 
 def _migrate(url: str, revision: str) -> None:
-    parsed = make_url(url)
-    is_sqlite = parsed.get_backend_name() == "sqlite"
-    engine = create_engine(parsed.set(drivername="sqlite") if is_sqlite else parsed)
+    engine = _open(url)
+    is_sqlite = engine.dialect.name == "sqlite"
     config = Config()
     config.set_main_option("script_location", str(files("migrations")))
     try:
@@ -39,5 +40,18 @@ def _migrate(url: str, revision: str) -> None:
             connection.exec_driver_sql("COMMIT") if is_sqlite else connection.commit()
     except CommandError as error:
         raise ConfigError(f"this database is newer than the program: {error}") from None
+    except DBAPIError as error:
+        raise StoreError(f"{type(error.orig).__name__}: {error.orig}") from None
     finally:
         engine.dispose()
+
+
+def _open(url: str) -> Engine:
+    """Return an engine for migrations. The address may hold a password and is not told."""
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            parsed = parsed.set(drivername="sqlite")
+        return create_engine(parsed)
+    except (ArgumentError, ImportError):
+        raise ConfigError("DATABASE_URL is not the address of a database I know") from None

@@ -1,0 +1,182 @@
+"""hearsay transcribe: what recordings on this machine say."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import stamina
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from bots.__main__ import open_program
+from bots.exits import prepare
+from core.audio import MediaLimits
+from core.config import Settings
+from core.errors import AssistantError, EngineRefused, UserError
+from core.hearing import Hearing, OnText
+from core.locale import translate
+from core.models import Transcript
+from core.subtitles import build_srt
+
+#: How much of the newest words the progress line shows.
+_TAIL_CHARS = 40
+_ATTEMPTS = 5
+
+
+class Form(StrEnum):
+    """What a transcript can be written as."""
+
+    TXT = "txt"
+    SRT = "srt"
+    JSON = "json"
+
+
+@dataclass
+class Output:
+    """Where results go: to stdout, or to `place`, one file each."""
+
+    form: Form
+    place: Path | None
+    is_many: bool
+    _written: set[Path] = field(default_factory=set)
+
+    def write(self, source: Path, transcript: Transcript) -> None:
+        """Write one result. Raises OSError."""
+        text = build(self.form, source, transcript)
+        if self.place is not None:
+            self._target(self.place, source).write_text(text, encoding="utf-8")
+            return
+        if self.is_many and self.form is Form.TXT:
+            text = f"== {source} ==\n{text}"
+        typer.echo(text, nl=False)
+
+    def _target(self, place: Path, source: Path) -> Path:
+        if not (self.is_many or place.is_dir()):
+            return place
+        place.mkdir(parents=True, exist_ok=True)
+        target = place / f"{source.stem}.{self.form}"
+        if target in self._written:
+            target = place / f"{source.name}.{self.form}"
+        self._written.add(target)
+        return target
+
+
+def transcribe(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings.")],
+    language: Annotated[
+        str, typer.Option(help="What is spoken: en, zh, … or auto to find out.")
+    ] = "auto",
+    form: Annotated[
+        Form, typer.Option("--format", help="txt: the words; srt: subtitles; json: all of it.")
+    ] = Form.TXT,
+    place: Annotated[
+        Path | None, typer.Option("-o", "--output", help="A file, or a folder for several.")
+    ] = None,
+) -> None:
+    """Write down what recordings say. Results are kept: to ask again costs nothing."""
+    if form is Form.SRT and len(files) > 1 and place is None:
+        raise typer.BadParameter("several files as srt need a folder", param_hint="-o")
+    output = Output(form, place, len(files) > 1)
+    spoken = None if language == "auto" else language
+    raise typer.Exit(asyncio.run(_run(prepare(), files, spoken, output)))
+
+
+async def _run(
+    settings: Settings, files: Iterable[Path], language: str | None, output: Output
+) -> int:
+    """Hear the files one by one; return 1 if any could not be, else 0."""
+    code = 0
+    async with open_program(settings) as program:
+        for file in files:
+            try:
+                output.write(file, await _hear(program.hearing, file, language))
+            except OSError as error:
+                code = _complain(file, f"{error.filename}: {error.strerror}")
+            except AssistantError as error:
+                if error.is_parking:
+                    raise  # the next file would fare no better
+                code = _complain(file, _explain(error))
+    return code
+
+
+async def _hear(hearing: Hearing, file: Path, language: str | None) -> Transcript:
+    data = await asyncio.to_thread(_read, file)
+    with _progress(file.name) as on_text:
+        async for attempt in stamina.retry_context(on=_may_heal, attempts=_ATTEMPTS, timeout=None):
+            with attempt:
+                heard = await hearing.hear(data, language=language, on_text=on_text)
+    _comment(file, heard.transcript)
+    return heard.transcript
+
+
+def _read(file: Path) -> bytes:
+    """Return the file; of one that is too large just enough to have it refused."""
+    with file.open("rb") as opened:
+        return opened.read(MediaLimits().max_bytes + 1)
+
+
+def _may_heal(error: Exception) -> bool | float:
+    """Tell whether to try again, or after how long if the service says so."""
+    if not (isinstance(error, AssistantError) and error.is_retryable):
+        return False
+    return error.retry_after_s or True
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[OnText]:
+    """Show on stderr, where a person looks on, that work goes on, and the newest words."""
+    console = Console(stderr=True, markup=False, highlight=False)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[tail]}", markup=False),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(name, total=None, tail="")
+
+        def show(text: str) -> None:
+            bar.update(task, tail=" ".join(text[-_TAIL_CHARS:].split()))
+
+        yield show
+
+
+def _comment(file: Path, transcript: Transcript) -> None:
+    if not transcript.text:
+        _complain(file, "I heard no speech in this recording.")
+    if transcript.is_rough:
+        _complain(file, "Heard offline, English only: the gist, not the letter.")
+    if transcript.is_cut:
+        _complain(file, "A part of it was too long for the service: some words are missing.")
+
+
+def _explain(error: AssistantError) -> str:
+    """Return what the sender would read where that helps, else what the log would say."""
+    if isinstance(error, UserError | EngineRefused):
+        return translate(error.user_text, "en", **error.values)
+    return str(error)
+
+
+def _complain(file: Path, sentence: str) -> int:
+    typer.echo(f"{file}: {sentence}", err=True)
+    return 1
+
+
+def build(form: Form, source: Path, transcript: Transcript) -> str:
+    """Return the transcript as text of this form, with a line break at its end."""
+    if form is Form.SRT:
+        return build_srt(transcript)
+    if form is Form.JSON:
+        value = {"file": str(source), **asdict(transcript)}
+        return json.dumps(value, ensure_ascii=False) + "\n"
+    return f"{transcript.text}\n"
