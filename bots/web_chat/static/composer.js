@@ -1,0 +1,123 @@
+// The box at the bottom: type, choose, drop, paste, record.
+
+import { drawLevels } from "./levels.js";
+import { Recorder } from "./recorder.js";
+import { formatDuration, text } from "./texts.js";
+
+const byId = (id) => document.getElementById(id);
+
+/** Connect the box to `chat`; `complain` and `announce` tell the person something. */
+export function openComposer(chat, { complain, announce }) {
+  const box = byId("box");
+  const send = () => {
+    const typed = box.value.trim();
+    if (!typed) return;
+    complain("");
+    chat.sendText(typed);
+    box.value = "";
+    fit();
+  };
+  const fit = () => {
+    box.style.height = "auto";
+    box.style.height = `${Math.min(box.scrollHeight, 160)}px`;
+    byId("send").hidden = !box.value.trim();
+    byId("record").hidden = Boolean(box.value.trim());
+  };
+  const sendFiles = (files) => {
+    complain("");
+    for (const file of files) chat.sendFile(file);
+  };
+  box.addEventListener("input", fit);
+  box.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    send();
+  });
+  byId("composer").addEventListener("submit", (event) => {
+    event.preventDefault();
+    send();
+    box.focus();
+  });
+  connectFiles(sendFiles);
+  const record = connectRecorder(chat, { complain, announce });
+  byId("hint-record").addEventListener("click", record);
+  byId("hint-file").addEventListener("click", () => byId("file").click());
+  byId("hint-help").addEventListener("click", () => chat.sendText("/help"));
+  fit();
+}
+
+function connectFiles(sendFiles) {
+  const chooser = byId("file");
+  byId("attach").addEventListener("click", () => chooser.click());
+  chooser.addEventListener("change", () => {
+    sendFiles([...chooser.files]);
+    chooser.value = "";
+  });
+  document.addEventListener("paste", (event) => {
+    if (!event.clipboardData.files.length) return;
+    event.preventDefault();
+    sendFiles([...event.clipboardData.files]);
+  });
+  let depth = 0;
+  const show = (change) => {
+    depth = change ? depth + change : 0;
+    byId("drop").hidden = depth <= 0;
+  };
+  const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
+  document.addEventListener("dragenter", (event) => hasFiles(event) && show(1));
+  document.addEventListener("dragleave", (event) => hasFiles(event) && show(-1));
+  document.addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    show(0);
+    sendFiles([...event.dataTransfer.files]);
+  });
+}
+
+function connectRecorder(chat, { complain, announce }) {
+  let recorder = null;
+  let ticking = 0;
+  const show = (isRecording) => {
+    byId("composer").hidden = isRecording;
+    byId("recording").hidden = !isRecording;
+    clearInterval(ticking);
+    byId(isRecording ? "finish" : "record").focus();
+  };
+  const start = async () => {
+    complain("");
+    const fresh = new Recorder();
+    try {
+      byId("record").disabled = true;
+      await fresh.start(drawLevels(byId("levels")));
+    } catch (error) {
+      complain(error.message);
+      return;
+    } finally {
+      byId("record").disabled = false;
+    }
+    recorder = fresh;
+    byId("clock").textContent = formatDuration(0);
+    show(true);
+    announce(text("recording"));
+    ticking = setInterval(() => {
+      byId("clock").textContent = formatDuration(recorder.seconds);
+    }, 250);
+  };
+  const finish = async () => {
+    const { sound, name, seconds } = await recorder.finish();
+    show(false);
+    chat.sendFile(sound, { name, kind: "voice", seconds });
+  };
+  const discard = () => {
+    recorder.discard();
+    show(false);
+  };
+  byId("record").addEventListener("click", start);
+  byId("finish").addEventListener("click", finish);
+  byId("discard").addEventListener("click", discard);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !byId("recording").hidden) discard();
+  });
+  return start;
+}

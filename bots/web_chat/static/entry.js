@@ -1,0 +1,155 @@
+// One entry of the conversation: what was sent on the right, the answer on the left.
+
+import { icon, make } from "./dom.js";
+import { makePlayer } from "./player.js";
+import { formatDuration, formatSize, formatTime, text } from "./texts.js";
+
+const LONG_CHARS = 900;
+const ENDED = ["done", "refused", "dead", "cancelled"];
+
+/** Is nothing more to come for this entry, as far as is known? */
+export const isEnded = (entry) => Boolean(entry.reply) || ENDED.includes(entry.state) || entry.phase === "failed";
+
+/** The list item of an entry; `act` holds press(button, entry) and resend(entry). */
+export class EntryView {
+  constructor(act) {
+    this.act = act;
+    this.answer = make("div", { class: "answer" });
+    this.element = make("li", { class: "entry" });
+  }
+
+  /** Show `entry` as it is now; what did not change is left alone. */
+  update(entry) {
+    this.element.dataset.id = entry.id;
+    const mine = JSON.stringify([entry.phase, entry.error, entry.file, entry.text, entry.command]);
+    const answer = JSON.stringify([entry.phase, entry.state, entry.reply, entry.partial]);
+    if (mine !== this.lastMine) this.#drawMine(entry);
+    if (answer !== this.lastAnswer) this.#drawAnswer(entry);
+    if (entry.phase === "uploading") this.#drawProgress(entry);
+    this.lastMine = mine;
+    this.lastAnswer = answer;
+  }
+
+  #drawMine(entry) {
+    if (entry.id.startsWith("press-")) {
+      this.element.replaceChildren(this.answer);
+      return;
+    }
+    const bubble = make("div", { class: "mine" }, make("span", { class: "quiet" }, text("you")));
+    if (entry.file) bubble.append(this.#drawSound(entry));
+    const typed = entry.command ? `/${entry.command} ${entry.text}`.trim() : entry.text;
+    if (typed) bubble.append(make("p", { class: entry.command ? "typed command" : "typed" }, typed));
+    this.meta = make("p", { class: "meta" }, make("time", { datetime: entry.sent_at }, formatTime(entry.sent_at)));
+    this.element.replaceChildren(bubble, this.meta, this.answer);
+    if (entry.phase === "failed") this.#drawFailure(entry);
+  }
+
+  #drawSound(entry) {
+    const { kind, name, size_bytes, duration_s } = entry.file;
+    if (entry.sound) this.player ??= makePlayer(entry.sound, duration_s);
+    const facts = [duration_s ? formatDuration(duration_s) : "", size_bytes ? formatSize(size_bytes) : ""];
+    const label = kind === "voice" ? text("clip") : name;
+    const title = make(
+      "div",
+      { class: "sound" },
+      icon(kind === "document" ? "file" : "sound"),
+      make("span", { class: "name" }, label),
+      make("span", { class: "facts" }, facts.filter(Boolean).join(" · ")),
+    );
+    if (!this.player) return title;
+    return kind === "voice" ? this.player : make("div", {}, title, this.player);
+  }
+
+  #drawFailure(entry) {
+    const again = make("button", { type: "button", class: "chip", onclick: () => this.act.resend(entry) }, text("retry"));
+    this.meta.replaceChildren(make("span", { class: "error" }, icon("alert"), entry.error), again);
+  }
+
+  #drawProgress(entry) {
+    this.meta?.replaceChildren(text("upload", { percent: Math.round(entry.progress * 100) }));
+  }
+
+  #drawAnswer(entry) {
+    const { reply, state } = entry;
+    const isWrong = state === "refused" || state === "dead";
+    this.answer.className = isWrong ? "answer wrong" : "answer";
+    this.answer.setAttribute("aria-busy", String(!isEnded(entry)));
+    if (reply) this.answer.replaceChildren(...this.#drawReply(entry));
+    else if (isEnded(entry)) this.answer.replaceChildren(...drawNothing(entry));
+    else this.answer.replaceChildren(...(entry.phase === "uploading" ? [] : drawWaiting(entry)));
+  }
+
+  #drawReply(entry) {
+    const { text: words, quote, files, buttons } = entry.reply;
+    const parts = [];
+    if (words) parts.push(make("p", { class: quote ? "words note" : "words" }, words));
+    if (quote) parts.push(drawTranscript(quote));
+    if (files.length) parts.push(make("div", { class: "files" }, ...files.map(drawFile)));
+    if (buttons.length) {
+      const row = make("div", { class: "buttons" });
+      row.append(...buttons.map((button) => this.#drawButton(button, entry)));
+      parts.push(row);
+    }
+    return parts;
+  }
+
+  #drawButton(button, entry) {
+    const element = make("button", { type: "button", class: "chip", "data-token": button.token }, button.label);
+    element.addEventListener("click", async () => {
+      element.disabled = true;
+      await this.act.press(button, entry);
+      element.disabled = false;
+    });
+    return element;
+  }
+}
+
+function drawNothing(entry) {
+  const key = { refused: "refused", dead: "dead" }[entry.state];
+  return key ? [make("p", { class: "words" }, text(key))] : [];
+}
+
+function drawWaiting(entry) {
+  if (entry.partial) return [make("p", { class: "words partial" }, entry.partial)];
+  const bars = make("span", { class: "waves", "aria-hidden": "true" }, make("i"), make("i"), make("i"), make("i"));
+  return [make("p", { class: "waiting" }, bars, text(entry.file ? "heard" : "thinking"))];
+}
+
+function drawTranscript(words) {
+  const body = make("blockquote", {}, words);
+  const head = make("div", { class: "head" }, make("span", {}, text("transcript")), drawCopy(words));
+  const card = make("section", { class: "transcript", "aria-label": text("transcript") }, head, body);
+  if (words.length > LONG_CHARS) {
+    body.classList.add("folded");
+    const more = make("button", { type: "button", class: "more", "aria-expanded": "false" }, text("show_all"));
+    more.addEventListener("click", () => {
+      const isFolded = body.classList.toggle("folded");
+      more.textContent = text(isFolded ? "show_all" : "show_less");
+      more.setAttribute("aria-expanded", String(!isFolded));
+    });
+    card.append(more);
+  }
+  return card;
+}
+
+function drawCopy(words) {
+  const label = make("span", {}, text("copy"));
+  const button = make("button", { type: "button", class: "copy" }, icon("copy"), label);
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(words);
+    button.replaceChildren(icon("done"), make("span", { role: "status" }, text("copied")));
+    setTimeout(() => button.replaceChildren(icon("copy"), label), 1500);
+  });
+  return button;
+}
+
+function drawFile(file) {
+  const size = formatSize(file.size_bytes);
+  return make(
+    "a",
+    { class: "file", href: file.url, download: file.name, "aria-label": `${text("save", { name: file.name })}, ${size}` },
+    icon("save"),
+    make("span", { class: "name" }, file.name),
+    make("span", { class: "facts" }, size),
+  );
+}

@@ -1,0 +1,144 @@
+"""The page in a real browser. `PAGE_URL` names a running program to try instead of our door."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from bots.web_chat import WebChat
+from tests.web.door import MemoryDoor
+from tests.web.pages import choose_file, open_browser, open_page, read_answer, record, type_in
+
+SPEECH = Path(__file__).parents[1] / "data" / "speech" / "sb_example1.wav"
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with open_browser(SPEECH) as browser:
+        yield browser
+
+
+@pytest.fixture
+def url(web: WebChat) -> str:
+    return os.environ.get("PAGE_URL", web.url)
+
+
+@pytest.fixture
+async def page(browser: Browser, url: str) -> AsyncIterator[Page]:
+    async with open_page(browser, url) as page:
+        yield page
+
+
+async def test_recording_becomes_text(page: Page) -> None:
+    await record(page, 2.0)
+    entry = page.locator(".entry").first
+    await expect(entry.locator(".player")).to_be_visible()
+    await read_answer(page)
+    assert len(await entry.locator(".transcript blockquote").inner_text()) > 10
+
+
+async def test_file_is_seen_at_once_then_its_words_as_they_come(
+    page: Page, door: MemoryDoor
+) -> None:
+    door.pause_s = 0.5
+    await choose_file(page, SPEECH)
+    entry = page.locator(".entry").first
+    await expect(entry.locator(".name")).to_have_text("sb_example1.wav")
+    await expect(entry.locator(".waiting")).to_be_visible()
+    await expect(entry.locator(".partial")).to_have_text("The stale smell of")
+    assert f"Heard {SPEECH.stat().st_size} bytes" in await read_answer(page)
+    await expect(entry.locator("blockquote")).to_have_text("The stale smell of old beer lingers.")
+    await expect(page.locator("#announce")).to_contain_text("old beer lingers")
+
+
+async def test_reload_shows_the_same_conversation(page: Page) -> None:
+    await type_in(page, "/language en")
+    answer = await read_answer(page)
+    assert "language" in answer.lower()
+    await page.reload()
+    assert await read_answer(page) == answer
+    await expect(page.locator(".entry .typed")).to_have_text("/language en")
+
+
+async def test_two_browsers_are_two_chats(browser: Browser, page: Page, url: str) -> None:
+    await type_in(page, "/help")
+    await read_answer(page)
+    async with open_page(browser, url) as other:
+        await expect(other.locator("#empty")).to_be_visible()
+
+
+async def test_reply_has_downloads_and_buttons(page: Page) -> None:
+    await choose_file(page, SPEECH)
+    await read_answer(page)
+    async with page.expect_download() as download:
+        await page.locator(".file").first.click()
+    assert (await download.value).suggested_filename == "transcript.txt"
+    assert "陈旧" in Path(await (await download.value).path()).read_text(encoding="utf-8")
+    await page.locator(".file").nth(1).click()
+    await page.get_by_role("button", name="Summary").click()
+    await expect(page.locator(".entry").last).to_contain_text("You pressed t-summary.")
+    await expect(page.locator(".entry").last.locator(".mine")).to_have_count(0)
+
+
+async def test_upload_that_broke_off_can_be_sent_again(
+    browser: Browser, url: str, door: MemoryDoor
+) -> None:
+    with pytest.raises(AssertionError, match="ERR_FAILED"):
+        async with open_page(browser, url) as page:
+            await page.route("**/api/messages", lambda route: route.abort())
+            await choose_file(page, SPEECH)
+            await expect(page.locator(".meta .error")).to_have_text("The connection broke off.")
+            await page.unroute("**/api/messages")
+            await page.get_by_role("button", name="Retry").click()
+            await read_answer(page)
+            await expect(page.locator(".entry")).to_have_count(1)
+    assert len(door.jobs) == 1
+
+
+async def test_failure_looks_like_one(page: Page) -> None:
+    await type_in(page, "/fail")
+    await expect(page.locator(".answer.wrong")).to_contain_text("Something went wrong")
+
+
+async def test_page_speaks_chinese(browser: Browser, url: str) -> None:
+    async with open_page(browser, url, locale="zh-CN") as page:
+        await expect(page.locator("#empty h2")).to_have_text("说出来，读出来。")
+        assert await page.locator("html").get_attribute("lang") == "zh-CN"
+        await expect(page.get_by_role("button", name="录音").first).to_be_visible()
+
+
+async def test_keyboard_alone_is_enough(page: Page) -> None:
+    await page.locator("#box").focus()
+    await page.keyboard.type("/help")
+    await page.keyboard.press("Enter")
+    assert "help" in await read_answer(page)
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#recording")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#composer")).to_be_visible()
+
+
+async def test_every_control_has_a_name(page: Page) -> None:
+    await choose_file(page, SPEECH)
+    await read_answer(page)
+    unnamed = await page.evaluate(
+        """() => [...document.querySelectorAll("button, a, input, textarea")]
+          .filter((e) => !(e.getAttribute("aria-label") || e.textContent.trim()))
+          .map((e) => e.outerHTML)"""
+    )
+    assert unnamed == []
+
+
+async def test_nothing_is_wider_than_a_phone(browser: Browser, url: str) -> None:
+    async with open_page(browser, url, viewport={"width": 320, "height": 560}) as page:
+        await choose_file(page, SPEECH)
+        await type_in(page, "x" * 400)
+        await read_answer(page)
+        width = await page.evaluate("document.documentElement.scrollWidth")
+        assert width == 320
