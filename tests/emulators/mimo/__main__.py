@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import socket
 
 from tests.emulators.mimo.app import make_app
 from tests.emulators.mimo.faults import Fault
 from tests.emulators.mimo.world import Rules, World
-from tests.emulators.serving import make_server
+from tests.emulators.serving import listen, make_server
 
 
 def main() -> None:
@@ -31,7 +30,7 @@ def main() -> None:
     )
     world = World(rules=rules)
     world.plan.faults.extend(Fault(**json.loads(fault)) for fault in args.fault)
-    listener = socket.create_server(("127.0.0.1", args.port))
+    listener = listen(args.port)
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
     print(json.dumps({"base_url": f"{origin}/v1", "control": f"{origin}/_control"}), flush=True)
     make_server(make_app(world)).run(sockets=[listener])
