@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from telegram import (
     Bot,
@@ -31,13 +26,11 @@ from telegram.error import (
     Conflict,
     Forbidden,
     InvalidToken,
-    NetworkError,
     RetryAfter,
-    TimedOut,
 )
-from telegram.request import HTTPXRequest
 
 from tests.emulators.telegram import ANONYMOUS_ADMIN, TelegramServer
+from tests.emulators.telegram.client import build_bot, call, refusal
 from tests.emulators.telegram.methods import REACTIONS
 
 OPUS = b"OggS" + bytes(24) + b"OpusHead" + bytes(900)
@@ -56,36 +49,10 @@ async def telegram() -> AsyncIterator[TelegramServer]:
         yield server
 
 
-def build_bot(server: TelegramServer, token: str = "") -> Bot:
-    request = HTTPXRequest(read_timeout=8, write_timeout=8)
-    return Bot(
-        token or server.token,
-        base_url=server.api_base_url,
-        base_file_url=server.file_base_url,
-        request=request,
-        get_updates_request=HTTPXRequest(read_timeout=8),
-    )
-
-
 @pytest.fixture
 async def bot(telegram: TelegramServer) -> AsyncIterator[Bot]:
     async with build_bot(telegram) as client:
         yield client
-
-
-async def call(server: TelegramServer, method: str, **params: Any) -> dict[str, Any]:
-    """Return the raw body of one call's answer."""
-    async with httpx.AsyncClient(timeout=8) as client:
-        answer = await client.post(f"{server.api_base_url}{server.token}/{method}", json=params)
-    body: dict[str, Any] = answer.json()
-    assert body["ok"] == answer.is_success
-    assert body.get("error_code", 200) == answer.status_code
-    return body
-
-
-async def refusal(server: TelegramServer, method: str, **params: Any) -> str:
-    """Return the words with which a call is refused."""
-    return str((await call(server, method, **params))["description"])
 
 
 # --- receiving

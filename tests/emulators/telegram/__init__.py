@@ -17,8 +17,9 @@ and takes the same methods by POST /control/<method> (see `control`).
 """
 
 from tests.emulators.telegram.calls import Call, Fault
+from tests.emulators.telegram.records import Message, StoredFile
 from tests.emulators.telegram.server import TOKEN, TelegramServer
-from tests.emulators.telegram.world import ANONYMOUS_ADMIN, Message, StoredFile
+from tests.emulators.telegram.world import ANONYMOUS_ADMIN
 
 __all__ = [
     "ANONYMOUS_ADMIN",

@@ -9,9 +9,10 @@ from typing import Any
 
 from tests.emulators.telegram.calls import Call, Limits
 from tests.emulators.telegram.errors import bad_request, forbidden, too_many_requests
+from tests.emulators.telegram.records import Chat
 from tests.emulators.telegram.updates import UpdateQueue
 from tests.emulators.telegram.wire import Params, Upload
-from tests.emulators.telegram.world import Chat, World
+from tests.emulators.telegram.world import World
 
 #: The id by which General is known to people, but not to the Bot API.
 GENERAL_TOPIC = 1

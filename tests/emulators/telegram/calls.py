@@ -50,6 +50,7 @@ class Fault:
     #: HTTP status of `status` and `html`.
     status: int = 500
     description: str = ""
+    #: Seconds, for status 429.
     retry_after: int | None = None
     #: Seconds of `delay`; bytes per second of `slow`.
     delay_s: float = 0.0

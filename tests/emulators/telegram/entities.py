@@ -163,6 +163,11 @@ def _close(entities: list[Entity], entity: Entity, text: str) -> None:
         entities.append(entity | {"length": length})
 
 
+def _reserved(character: str) -> Exception:
+    reason = f"Character '{character}' is reserved and must be escaped with the preceding '\\'"
+    return _cannot_parse(reason)
+
+
 def _parse_markdown(source: str, *, is_strict: bool) -> tuple[str, list[Entity]]:
     """Parse the marks that pair up; links and quotes of MarkdownV2 are not read."""
     text, position = "", 0
@@ -176,10 +181,7 @@ def _parse_markdown(source: str, *, is_strict: bool) -> tuple[str, list[Entity]]
         mark = next((one for one in _MARKS if source.startswith(one, position)), "")
         if not mark:
             if is_strict and source[position] in _RESERVED:
-                raise _cannot_parse(
-                    f"Character '{source[position]}' is reserved and must be escaped with the "
-                    "preceding '\\'"
-                )
+                raise _reserved(source[position])
             text += source[position]
             position += 1
             continue

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.emulators.telegram.api import Api, Ask
 from tests.emulators.telegram.errors import bad_request
-from tests.emulators.telegram.world import StoredFile
+from tests.emulators.telegram.records import StoredFile
 
 MAX_DOWNLOAD_BYTES = 20 << 20
 _FOLDERS = {

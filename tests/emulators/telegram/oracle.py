@@ -10,11 +10,12 @@ from typing import Any
 
 from tests.emulators.telegram.api import Api
 from tests.emulators.telegram.calls import Call, Fault, FaultKind, Faults
-from tests.emulators.telegram.people import People, locked
-from tests.emulators.telegram.world import Message
+from tests.emulators.telegram.people import locked
+from tests.emulators.telegram.records import Message
+from tests.emulators.telegram.writers import Writers
 
 
-class Oracle(People):
+class Oracle(Writers):
     """The people's deeds, and the questions and orders of a test."""
 
     api: Api

@@ -1,30 +1,23 @@
-"""What people do in the virtual Telegram. Each deed becomes the update that the bot would get."""
+"""The people of the virtual Telegram: who they are, where they are, and what the bot sees."""
 
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, TypeVar, cast
 
-from tests.emulators.telegram.entities import Entity, utf16_length
-from tests.emulators.telegram.updates import CALLBACK_S, UpdateQueue
-from tests.emulators.telegram.world import (
-    ANONYMOUS_ADMIN,
-    CallbackQuery,
+from tests.emulators.telegram.records import (
     Chat,
     ChatKind,
     Member,
     Message,
     Topic,
     User,
-    World,
 )
+from tests.emulators.telegram.updates import UpdateQueue
+from tests.emulators.telegram.world import ANONYMOUS_ADMIN, World
 
-_COMMAND = re.compile(r"(?:^|(?<=\s))/[A-Za-z0-9_]{1,32}(?:@[A-Za-z0-9_]{3,})?")
-_MIMES = {"voice": "audio/ogg", "audio": "audio/mpeg", "video": "video/mp4"}
 Method = TypeVar("Method", bound=Callable[..., Any])
-FileKind = Literal["voice", "audio", "video_note", "video", "document"]
 
 
 def locked(method: Method) -> Method:
@@ -39,7 +32,7 @@ def locked(method: Method) -> Method:
 
 
 class People:
-    """Users, their chats, and everything they send, press and delete."""
+    """Users and their chats, members and topics, blocks, kicks and moves."""
 
     def __init__(self, world: World, queue: UpdateQueue) -> None:
         self.world = world
@@ -113,187 +106,6 @@ class People:
                 raise KeyError(name)
             setattr(owner, name, value)
 
-    # --- sending
-
-    @locked
-    def send_text(self, chat: int, user: int, text: str, **where: Any) -> int:
-        """Send a text; return its message id. where: as for `send_file`."""
-        return self._send(chat, user, text, **where)
-
-    @locked
-    def send_command(self, chat: int, user: int, text: str, **where: Any) -> int:
-        """Send a command such as "/help" or "/say@hearsay_test_bot hello"."""
-        return self._send(chat, user, text if text.startswith("/") else f"/{text}", **where)
-
-    @locked
-    def send_file(
-        self,
-        kind: FileKind,
-        chat: int,
-        user: int,
-        data: bytes,
-        *,
-        caption: str = "",
-        claims: dict[str, Any] | None = None,
-        **where: Any,
-    ) -> int:
-        """Send a file; return the message id.
-
-        claims: what Telegram says of it: name, mime, duration_s, claimed_bytes (None = missing).
-        where: reply_to and thread (ids), forwarded (True: from a hidden user), entities, extra
-        (fields added to the Message as they are).
-        """
-        claims = {"mime": _MIMES.get(kind, "application/octet-stream")} | (claims or {})
-        file = self.world.keep_file(kind, data, **claims)
-        return self._send(chat, user, caption, file=file, **where)
-
-    @locked
-    def send_voice(
-        self, chat: int, user: int, data: bytes, *, duration: int = 3, **more: Any
-    ) -> int:
-        """Send a voice note; duration in seconds as claimed. more: as for `send_file`."""
-        return self._send_sound("voice", chat, user, data, duration, more)
-
-    @locked
-    def send_audio(
-        self, chat: int, user: int, data: bytes, *, duration: int = 3, **more: Any
-    ) -> int:
-        """Send a piece of music or another audio file."""
-        return self._send_sound("audio", chat, user, data, duration, more)
-
-    @locked
-    def send_video_note(
-        self, chat: int, user: int, data: bytes, *, duration: int = 3, **more: Any
-    ) -> int:
-        """Send a round video."""
-        return self._send_sound("video_note", chat, user, data, duration, more)
-
-    @locked
-    def send_video(
-        self, chat: int, user: int, data: bytes, *, duration: int = 3, **more: Any
-    ) -> int:
-        """Send a video."""
-        return self._send_sound("video", chat, user, data, duration, more)
-
-    @locked
-    def send_document(self, chat: int, user: int, data: bytes, **more: Any) -> int:
-        """Send a file of any kind."""
-        return self.send_file("document", chat, user, data, **more)
-
-    def _send_sound(
-        self,
-        kind: FileKind,
-        chat: int,
-        user: int,
-        data: bytes,
-        duration: int,
-        more: dict[str, Any],
-    ) -> int:
-        claims = {"duration_s": duration} | more.pop("claims", {})
-        return self.send_file(kind, chat, user, data, claims=claims, **more)
-
-    def _send(
-        self,
-        chat: int,
-        user: int,
-        text: str,
-        *,
-        reply_to: int | None = None,
-        thread: int | None = None,
-        forwarded: bool = False,
-        entities: list[Entity] | None = None,
-        extra: dict[str, Any] | None = None,
-        **content: Any,
-    ) -> int:
-        place = self.world.chats[chat]
-        extra = dict(extra or {})
-        if forwarded:
-            date = int(self.world.clock.now()) - 60
-            origin = {"type": "hidden_user", "sender_user_name": "Hidden", "date": date}
-            extra.setdefault("forward_origin", origin)
-        if user == ANONYMOUS_ADMIN:
-            extra.setdefault("sender_chat", self.world.chat_json(place))
-        found = _find_commands(text) if entities is None else entities
-        content |= {"entities": found, "reply_to": reply_to, "thread_id": thread, "extra": extra}
-        message = self.world.add_message(place, user, text, **content)
-        self._tell("message", message)
-        return message.message_id
-
-    def _tell(self, kind: str, message: Message) -> int:
-        chat = self.world.chats[message.chat_id]
-        me = chat.members.get(self.world.bot.user_id)
-        is_out = me is not None and me.status in ("left", "kicked")
-        if chat.is_gone or is_out or not self._is_shown(chat, message):
-            return 0
-        body = {kind: self.world.message_json(message)}
-        return self.queue.push(body, lane=f"chat {message.chat_id}")
-
-    def _is_shown(self, chat: Chat, message: Message) -> bool:
-        """Privacy mode: commands, mentions, replies to the bot, and service messages."""
-        me = self.world.bot
-        if chat.is_private or not self.world.is_privacy_on or not message.sender_id:
-            return True
-        if chat.members[me.user_id].status in ("administrator", "creator"):
-            return True
-        quoted = chat.messages.get(message.reply_to or 0)
-        is_reply = quoted is not None and quoted.sender_id == me.user_id
-        is_command = any(entity["type"] == "bot_command" for entity in message.entities)
-        is_foreign = "@" in message.text and f"@{me.username}" not in message.text
-        return is_reply or (is_command and not is_foreign) or f"@{me.username}" in message.text
-
-    # --- changing
-
-    @locked
-    def edit_message(self, chat: int, message_id: int, text: str) -> int:
-        """Edit a person's message (text or caption); return the update id."""
-        message = self.world.chats[chat].messages[message_id]
-        message.text, message.entities = text, _find_commands(text)
-        message.versions.append(text)
-        message.edit_date = max(int(self.world.clock.now()), (message.edit_date or 0) + 1)
-        return self._tell("edited_message", message)
-
-    @locked
-    def delete_message(self, chat: int, message_id: int) -> None:
-        """Delete a message, a person's or the bot's. Bots are not told."""
-        self.world.chats[chat].messages[message_id].is_deleted = True
-
-    @locked
-    def press_button(self, chat: int, user: int, message_id: int, button: str) -> str:
-        """Press the button with this text or data (forged data too); return the query's id."""
-        message = self.world.chats[chat].messages[message_id]
-        data = next(
-            (
-                one["callback_data"]
-                for row in message.buttons
-                for one in row
-                if "callback_data" in one and button in (one["text"], one["callback_data"])
-            ),
-            button,
-        )
-        query_id = str(4_000_000_000_000_000 + self.world.number())
-        expires_at = self.world.clock.now() + CALLBACK_S
-        query = CallbackQuery(query_id, user, chat, message_id, expires_at)
-        self.world.callbacks[query_id] = query
-        body = {
-            "id": query_id,
-            "from": self.world.users[user].to_json(),
-            "message": self.world.message_json(message),
-            "chat_instance": str(chat),
-            "data": data,
-        }
-        self.queue.push({"callback_query": body}, lane=f"user {user}", life_s=CALLBACK_S)
-        return query_id
-
-    @locked
-    def callback_answer(self, query_id: str) -> str | None:
-        """Return what the presser of a button was shown, None before any answer."""
-        return self.world.callbacks[query_id].answer
-
-    @locked
-    def raw_update(self, body: dict[str, Any]) -> int:
-        """Queue an update as it is; a given `update_id` is kept."""
-        return self.queue.push(body)
-
     # --- coming and going
 
     @locked
@@ -346,13 +158,26 @@ class People:
         sender = next((user for user in chat.members if user != self.world.bot.user_id), 0)
         self._tell("message", self.world.add_message(chat, sender, extra=service))
 
+    # --- telling the bot
 
-def _find_commands(text: str) -> list[Entity]:
-    return [
-        {
-            "type": "bot_command",
-            "offset": utf16_length(text[: match.start()]),
-            "length": utf16_length(match.group()),
-        }
-        for match in _COMMAND.finditer(text)
-    ]
+    def _tell(self, kind: str, message: Message) -> int:
+        chat = self.world.chats[message.chat_id]
+        me = chat.members.get(self.world.bot.user_id)
+        is_out = me is not None and me.status in ("left", "kicked")
+        if chat.is_gone or is_out or not self._is_shown(chat, message):
+            return 0
+        body = {kind: self.world.message_json(message)}
+        return self.queue.push(body, lane=f"chat {message.chat_id}")
+
+    def _is_shown(self, chat: Chat, message: Message) -> bool:
+        """Privacy mode: commands, mentions, replies to the bot, and service messages."""
+        me = self.world.bot
+        if chat.is_private or not self.world.is_privacy_on or not message.sender_id:
+            return True
+        if chat.members[me.user_id].status in ("administrator", "creator"):
+            return True
+        quoted = chat.messages.get(message.reply_to or 0)
+        is_reply = quoted is not None and quoted.sender_id == me.user_id
+        is_command = any(entity["type"] == "bot_command" for entity in message.entities)
+        is_foreign = "@" in message.text and f"@{me.username}" not in message.text
+        return is_reply or (is_command and not is_foreign) or f"@{me.username}" in message.text

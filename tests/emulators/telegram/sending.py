@@ -7,8 +7,8 @@ from typing import Any
 from tests.emulators.telegram.api import Ask
 from tests.emulators.telegram.entities import Entity, check_entities, parse_text, utf16_length
 from tests.emulators.telegram.errors import NOT_MODIFIED, ApiError, bad_request
+from tests.emulators.telegram.records import Button, Chat, Message, StoredFile
 from tests.emulators.telegram.wire import Params, Upload
-from tests.emulators.telegram.world import Button, Chat, Message, StoredFile
 
 MAX_TEXT_UNITS = 4096
 MAX_CAPTION_UNITS = 1024

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.emulators.telegram.api import Api, Ask
-from tests.emulators.telegram.calls import Call, Fault, Faults, Limits
+from tests.emulators.telegram.breakage import AFTERWARDS, send_bytes, spoil
+from tests.emulators.telegram.calls import Call, Faults, Limits
 from tests.emulators.telegram.control import run_control
 from tests.emulators.telegram.errors import WEBHOOK_IS_SET, ApiError, too_many_requests
 from tests.emulators.telegram.methods import METHODS
@@ -23,7 +24,6 @@ from tests.emulators.telegram.wire import (
     Params,
     Request,
     build_json,
-    build_response,
     read_params,
     read_request,
 )
@@ -32,9 +32,6 @@ from tests.emulators.telegram.world import World
 TOKEN = "123456:AAAabcdefghijklmnopqrstuvwxyz0123456"
 #: A flood at the server itself is held this long before it is refused.
 FLOOD_HOLD_S = 3.0
-_HTML = b"<html><head><title>Bad Gateway</title></head><body>nginx</body></html>"
-#: Faults that let the call happen; only its answer suffers.
-_AFTERWARDS = ("lose_reply", "delay", "cut", "slow")
 
 
 class TelegramServer(Oracle):
@@ -181,8 +178,8 @@ class TelegramServer(Oracle):
             ask.call.fault = fault.kind
             if fault.kind == "delay":
                 await asyncio.sleep(fault.delay_s)
-            elif fault.kind not in _AFTERWARDS:
-                return await self._spoil(fault, ask.call, reader, writer)
+            elif fault.kind not in AFTERWARDS:
+                return await spoil(fault, ask.call, reader, writer)
         status, body = await self._run(ask, token)
         if fault is not None and fault.kind == "lose_reply":
             writer.transport.abort()
@@ -200,30 +197,6 @@ class TelegramServer(Oracle):
         call.chat_id = chat_id if isinstance(chat_id, int) else None
         self.calls.append(call)
         return Ask(self.api, params, call)
-
-    async def _spoil(
-        self,
-        fault: Fault,
-        call: Call,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-    ) -> bool:
-        if fault.kind == "hang":
-            await reader.read()
-            return False
-        if fault.kind == "close":
-            writer.transport.abort()
-            return False
-        call.status = fault.status
-        if fault.kind == "html":
-            writer.write(build_response(fault.status, _HTML, "text/html"))
-            return True
-        wait = {} if fault.retry_after is None else {"retry_after": fault.retry_after}
-        text = fault.description or (f"retry after {fault.retry_after}" if wait else "")
-        error = ApiError(fault.status, text, **wait)
-        call.error = str(error)
-        writer.write(build_json(fault.status, error.to_json()))
-        return True
 
     # --- calls
 
@@ -282,32 +255,12 @@ class TelegramServer(Oracle):
         fault = self.faults.pick("download", None)
         if fault is not None:
             call.fault = fault.kind
-            if fault.kind not in _AFTERWARDS:
-                return await self._spoil(fault, call, reader, writer)
+            if fault.kind not in AFTERWARDS:
+                return await spoil(fault, call, reader, writer)
         file_id = self.api.links.get(path)
         if owner != f"bot{self.token}" or file_id is None:
             call.status = 404
             writer.write(build_json(404, ApiError(404).to_json()))
             return True
         call.status = 200
-        return await _send_bytes(self.world.files[file_id].data, fault, writer)
-
-
-async def _send_bytes(data: bytes, fault: Fault | None, writer: asyncio.StreamWriter) -> bool:
-    kind = fault.kind if fault is not None else ""
-    head = build_response(200, b"", "application/octet-stream", len(data))
-    if kind in ("cut", "lose_reply"):
-        writer.write(head + data[: len(data) // 2])
-        await writer.drain()
-        writer.close()
-        return False
-    if fault is not None and kind == "delay":
-        await asyncio.sleep(fault.delay_s)
-    writer.write(head if kind == "slow" else head + data)
-    if fault is not None and kind == "slow":
-        piece = max(1, int(fault.bytes_per_s / 10))
-        for start in range(0, len(data), piece):
-            writer.write(data[start : start + piece])
-            await writer.drain()
-            await asyncio.sleep(0.1)
-    return True
+        return await send_bytes(self.world.files[file_id].data, fault, writer)

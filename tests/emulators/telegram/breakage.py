@@ -1,0 +1,64 @@
+"""How answers are spoiled: each kind of fault, on the wire."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.emulators.telegram.calls import Call, Fault
+from tests.emulators.telegram.errors import OTHER_POLLER, ApiError, too_many_requests
+from tests.emulators.telegram.wire import build_json, build_response
+
+_HTML = b"<html><head><title>Bad Gateway</title></head><body>nginx</body></html>"
+#: Faults that let the call happen; only its answer suffers.
+AFTERWARDS = ("lose_reply", "delay", "cut", "slow")
+
+
+async def spoil(
+    fault: Fault,
+    call: Call,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+) -> bool:
+    """Answer a call badly or never; return whether the connection goes on."""
+    if fault.kind == "hang":
+        await reader.read()
+        return False
+    if fault.kind == "close":
+        writer.transport.abort()
+        return False
+    call.status = fault.status
+    if fault.kind == "html":
+        writer.write(build_response(fault.status, _HTML, "text/html"))
+        return True
+    error = _build_error(fault)
+    call.error = str(error)
+    writer.write(build_json(fault.status, error.to_json()))
+    return True
+
+
+def _build_error(fault: Fault) -> ApiError:
+    if fault.status == 429:
+        return too_many_requests(fault.retry_after or 1)
+    usual = OTHER_POLLER if fault.status == 409 else ""
+    return ApiError(fault.status, fault.description or usual)
+
+
+async def send_bytes(data: bytes, fault: Fault | None, writer: asyncio.StreamWriter) -> bool:
+    """Send a file, whole or cut or slowly; return whether the connection goes on."""
+    kind = fault.kind if fault is not None else ""
+    head = build_response(200, b"", "application/octet-stream", len(data))
+    if kind in ("cut", "lose_reply"):
+        writer.write(head + data[: len(data) // 2])
+        await writer.drain()
+        writer.close()
+        return False
+    if fault is not None and kind == "delay":
+        await asyncio.sleep(fault.delay_s)
+    writer.write(head if kind == "slow" else head + data)
+    if fault is not None and kind == "slow":
+        piece = max(1, int(fault.bytes_per_s / 10))
+        for start in range(0, len(data), piece):
+            writer.write(data[start : start + piece])
+            await writer.drain()
+            await asyncio.sleep(0.1)
+    return True
