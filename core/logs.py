@@ -15,7 +15,7 @@ import stamina
 import structlog
 
 #: What Telegram's and the speech services' secrets look like, for those nobody told us of.
-_LOOKS_SECRET = re.compile(r"\b\d{6,12}:[A-Za-z0-9_-]{30,}|\b(?:sk|tp)-[A-Za-z0-9_-]{16,}")
+_LOOKS_SECRET = re.compile(r"\d{6,12}:[A-Za-z0-9_-]{30,}|(?:sk|tp)-[A-Za-z0-9_-]{16,}")
 
 _SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -39,25 +39,10 @@ class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
 
 def set_up_logs(level: str, secrets: Iterable[str] = (), *, is_json: bool | None = None) -> None:
     """Send all logging to stderr: JSON lines, or plain ones where a person looks on."""
-    if is_json is None:
-        is_json = not sys.stderr.isatty()
-    renderer = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
-        if is_json
-        # The plain one: others show local variables, which hold what people said.
-        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    )
-    formatter = RedactingFormatter(
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            *([structlog.processors.format_exc_info] if is_json else []),
-            renderer,
-        ],
-        foreign_pre_chain=_SHARED,
-    )
-    formatter.secrets = tuple(sorted((s for s in secrets if s), key=len, reverse=True))
     handler = logging.StreamHandler()
-    handler.setFormatter(formatter)
+    handler.setFormatter(
+        _formatter(secrets, not sys.stderr.isatty() if is_json is None else is_json)
+    )
     logging.root.handlers = [handler]
     logging.root.setLevel(level)
     # These say per call what our own lines say per message.
@@ -70,6 +55,23 @@ def set_up_logs(level: str, secrets: Iterable[str] = (), *, is_json: bool | None
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def _formatter(secrets: Iterable[str], is_json: bool) -> RedactingFormatter:
+    renderers: list[structlog.typing.Processor] = [
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(ensure_ascii=False),
+    ]
+    if not is_json:
+        # The plain one: others show local variables, which hold what people said.
+        plain = structlog.dev.plain_traceback
+        renderers = [structlog.dev.ConsoleRenderer(exception_formatter=plain)]
+    formatter = RedactingFormatter(
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
+        foreign_pre_chain=_SHARED,
+    )
+    formatter.secrets = tuple(sorted((s for s in secrets if s), key=len, reverse=True))
+    return formatter
 
 
 def _log_retry(details: stamina.instrumentation.RetryDetails) -> None:

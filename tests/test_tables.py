@@ -1,0 +1,53 @@
+"""The tables of what can be plugged in, the files they name, and the contracts these fulfil."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from bots import PLATFORMS
+from core.commands import COMMANDS, load_command, menu
+from core.engines import ENGINES
+
+COMMANDS_FOLDER = Path(__file__).parent.parent / "core" / "commands"
+
+
+def load(place: str) -> type:
+    module, attribute = place.split(":")
+    found: type = getattr(import_module(module), attribute)
+    return found
+
+
+def test_every_file_of_commands_is_in_the_table() -> None:
+    files = {path.stem for path in COMMANDS_FOLDER.glob("*.py")} - {"__init__"}
+    assert files == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_loads(name: str) -> None:
+    assert load_command(name).help
+
+
+def test_the_menu_fits_telegram() -> None:
+    # Bot API: 1-32 characters of a-z, 0-9 and _; descriptions of 1-256; at most 100 commands.
+    for name, command in menu():
+        assert name.islower() and len(name) <= 32
+        assert 1 <= len(command.help) <= 256
+    assert 1 <= len(menu()) <= 100
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_every_engine_hears(name: str) -> None:
+    engine = load(ENGINES[name])
+    assert engine.name == name  # type: ignore[attr-defined]
+    assert {"transcribe", "close", "is_configured"} <= set(dir(engine))
+
+
+@pytest.mark.parametrize("name", PLATFORMS)
+def test_every_platform_can_be_run(name: str) -> None:
+    platform = load(PLATFORMS[name])
+    assert platform.name == name  # type: ignore[attr-defined]
+    verbs = {"run", "fetch", "show", "deliver", "is_admin", "close", "is_ready", "is_configured"}
+    assert verbs <= set(dir(platform))
