@@ -236,6 +236,7 @@ class Hook:
         self.seen: list[tuple[float, str, int]] = []
         self.statuses: list[int] = []
         self.body = b""
+        self.headers = b""
         self.open = self.most_open = 0
         self.delay_s = 0.0
 
@@ -251,7 +252,7 @@ class Hook:
         self.open -= 1
         status = self.statuses.pop(0) if self.statuses else 200
         start = f"HTTP/1.1 {status} X\r\nContent-Length: {len(self.body)}\r\n".encode()
-        writer.write(start + b"Connection: close\r\n\r\n" + self.body)
+        writer.write(start + self.headers + b"Connection: close\r\n\r\n" + self.body)
         await writer.drain()
         writer.close()
         await writer.wait_closed()
@@ -285,6 +286,21 @@ async def test_a_webhook_gets_one_update_per_chat_until_it_takes_it(
     assert info.url == url and "500" in (info.last_error_message or "")
     await bot.delete_webhook()
     assert await bot.get_updates(timeout=0) == ()
+
+
+async def test_a_webhook_may_say_when_to_come_back(
+    telegram: TelegramServer, bot: Bot, hook: tuple[Hook, str]
+) -> None:
+    target, url = hook
+    target.statuses, target.headers = [429], b"Retry-After: 1\r\n"
+    ann = telegram.add_user()
+    telegram.send_text(ann, ann, "kept from before")
+    await bot.set_webhook(url, secret_token="x")
+    await telegram.wait_for(lambda: not telegram.pending())
+    assert target.seen[1][0] - target.seen[0][0] == pytest.approx(1, abs=0.3)
+    telegram.send_text(ann, ann, "dropped")
+    await bot.delete_webhook(drop_pending_updates=True)
+    assert telegram.pending() == []
 
 
 async def test_a_webhook_works_on_chats_side_by_side_and_may_answer_with_a_call(
@@ -382,6 +398,8 @@ async def test_texts_are_refused_as_telegram_refuses_them(telegram: TelegramServ
     assert await said("x", reply_markup=long) == "Bad Request: BUTTON_DATA_INVALID"
     bare = {"inline_keyboard": [[{"text": "a"}]]}
     assert "text buttons are unallowed" in await said("x", reply_markup=bare)
+    assert "can't parse parameters" in await said("x", entities=[{"type": "bold"}])
+    assert "can't parse reply markup JSON" in await said("x", reply_markup="{")
     assert telegram.answers(ann) == []
     assert (await call(telegram, "sendMessage", chat_id=ann, text="😀" * 2048))["ok"]
 

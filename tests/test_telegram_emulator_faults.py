@@ -280,6 +280,24 @@ async def test_the_server_answers_while_the_test_is_busy(telegram: TelegramServe
         assert time.perf_counter() - started < 2
 
 
+async def test_telegram_goes_down_and_comes_back_as_it_was() -> None:
+    server = TelegramServer()
+    await asyncio.to_thread(server.start)
+    ann = server.add_user()
+    async with build_bot(server) as bot:
+        poll = asyncio.create_task(bot.get_updates(timeout=5))
+        await asyncio.sleep(0.1)
+        await asyncio.to_thread(server.stop)
+        with pytest.raises(NetworkError):
+            await poll
+        with pytest.raises(NetworkError):
+            await bot.send_message(ann, "nobody there")
+        server.send_text(ann, ann, "said meanwhile")
+        await asyncio.to_thread(server.start)
+        assert len(await bot.get_updates()) == 1
+        await asyncio.to_thread(server.stop)
+
+
 # --- as a process
 
 

@@ -39,7 +39,7 @@ class Poller:
         offset = ask.number("offset")
         limit = min(max(ask.number("limit", MAX_UPDATES), 1), MAX_UPDATES)
         timeout_s = min(max(ask.number("timeout"), 0), MAX_TIMEOUT_S)
-        self._queue.allow(ask.params.values.get("allowed_updates"))
+        self._queue.allow(ask.json("allowed_updates"))
         now = loop.time()
         if offset == self._last_offset:
             if timeout_s < HOLD_S and now < self._last_at + HOLD_S:

@@ -77,14 +77,15 @@ class TelegramServer(Oracle):
         await asyncio.to_thread(self.stop)
 
     def start(self) -> None:
-        """Bind the port and serve in a thread of its own."""
+        """Bind the port and serve in a thread of its own; after `stop`, the same port again."""
+        self._ready.clear()
         self._thread = threading.Thread(target=asyncio.run, args=(self._serve(),), daemon=True)
         self._thread.start()
         if not self._ready.wait(10):
             raise RuntimeError("the server did not start")
 
     def stop(self) -> None:
-        """Cut every connection and end the thread."""
+        """Cut every connection and end the thread; the virtual Telegram stays as it is."""
         if self._loop is not None and self._thread is not None:
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(10)
@@ -104,6 +105,7 @@ class TelegramServer(Oracle):
         self.port = listener.sockets[0].getsockname()[1]
         self.queue.on_push = self._on_push
         self._ready.set()
+        self._wake()
         await self._stopping.wait()
         self.queue.on_push = lambda: None
         listener.close()
@@ -210,6 +212,11 @@ class TelegramServer(Oracle):
         except ApiError as error:
             ask.call.error = str(error)
             return error.status, error.to_json()
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # JSON of another shape than the method takes, such as an entity without an offset.
+            refused = ApiError(400, f"can't parse parameters: {type(error).__name__} {error}")
+            ask.call.error = str(refused)
+            return refused.status, refused.to_json()
 
     async def _run_method(self, ask: Ask) -> Any:
         name = ask.call.method.lower()

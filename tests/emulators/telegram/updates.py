@@ -6,7 +6,6 @@ and TDLib's `TQueue`.
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -56,10 +55,8 @@ class UpdateQueue:
         """Go on with other ids, as the server does after a week without updates."""
         self.next_id = base or self._world.random.randrange(10_000_000, 900_000_000)
 
-    def allow(self, kinds: Any) -> None:
-        """Remember `allowed_updates`; None keeps what was set before."""
-        if isinstance(kinds, str):
-            kinds = json.loads(kinds or "null")
+    def allow(self, kinds: list[str] | None) -> None:
+        """Remember `allowed_updates`: none given keeps what was set, an empty list resets it."""
         if kinds is not None:
             self.allowed = frozenset(kinds) or None
 

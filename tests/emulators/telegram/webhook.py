@@ -67,7 +67,7 @@ class Webhook:
             raise bad_request("bad webhook: An HTTPS URL must be provided for webhook")
         if ask.flag("drop_pending_updates"):
             self._queue.clear()
-        self._queue.allow(ask.params.values.get("allowed_updates"))
+        self._queue.allow(ask.json("allowed_updates"))
         self._stop()
         if url:
             self._next_set_at = now + 1
@@ -99,16 +99,21 @@ class Webhook:
         return value | self._error
 
     def _stop(self) -> None:
+        self._halt()
+        self._target, self._error = None, {}
+
+    def _halt(self) -> None:
         if self._target is not None:
             for task in self._target.tasks:
                 task.cancel()
-        self._target, self._error = None, {}
+            self._target.busy.clear()
 
     async def close(self) -> None:
-        """Stop pushing and let go of connections."""
-        self._stop()
+        """Stop pushing and let go of connections; `pump` goes on with it."""
+        self._halt()
         if self._client is not None:
             await self._client.aclose()
+            self._client = None
 
     def pump(self) -> None:
         """Send the head of every lane that has nothing under way."""

@@ -17,6 +17,8 @@ from urllib.parse import parse_qsl, unquote
 MAX_BODY_BYTES = 64 << 20
 MAX_HEAD_BYTES = 64 << 10
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
 
 @dataclass(frozen=True, slots=True)
 class Upload:
@@ -146,4 +148,4 @@ def build_response(
 
 def build_json(status: int, value: Any) -> bytes:
     """Return a whole response that holds `value` as JSON."""
-    return build_response(status, json.dumps(value, separators=(",", ":")).encode())
+    return build_response(status, _ENCODER.encode(value).encode())
