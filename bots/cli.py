@@ -1,4 +1,4 @@
-"""The command line: hearsay run | migrate | transcribe | jobs."""
+"""The command line: hearsay run | migrate | transcribe | jobs | doctor."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from types import TracebackType
 import structlog
 import typer
 
-from bots import cli_jobs, cli_transcribe
+from bots import cli_jobs, cli_transcribe, doctor
 from bots.__main__ import make_home, run
 from bots.exits import STORE, code_of, fail, prepare, read_settings
 from core.errors import AssistantError
+from core.logs import set_up_logs
 from core.store import migrate
 
 app: typer.Typer = typer.Typer(
@@ -24,6 +25,7 @@ app: typer.Typer = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("transcribe")(cli_transcribe.transcribe)
+app.command("doctor")(doctor.doctor)
 app.add_typer(cli_jobs.app)
 
 
@@ -44,6 +46,7 @@ def migrate_database() -> None:
 
 def main() -> None:
     """Run the command; a deliberate error is one line and an exit code, never a traceback."""
+    set_up_logs("WARNING")
     sys.excepthook = _log_crash
     try:
         typer.main.get_command(app)()

@@ -22,7 +22,7 @@ UNSETTLED = (JobState.DEAD, JobState.WAITING, JobState.RUNNING)
 #: Width of a table that goes to a file or another program.
 _PIPED_WIDTH = 200
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="jobs",
     help="See what people have asked for, and run dead letters again.",
     no_args_is_help=True,

@@ -8,7 +8,17 @@ import typer
 from pydantic import ValidationError
 
 from core.config import Settings
-from core.errors import AssistantError, ConfigError, EngineLocked, PlatformLocked, StoreError
+from core.errors import (
+    AssistantError,
+    ConfigError,
+    EngineBadReply,
+    EngineBusy,
+    EngineLocked,
+    ModelGone,
+    PlatformBusy,
+    PlatformLocked,
+    StoreError,
+)
 from core.logs import set_up_logs
 
 #: Exit codes by kind, those of sysexits.h.
@@ -16,9 +26,13 @@ UNREACHABLE, OTHER, STORE, LOCKED, CONFIG = 69, 70, 74, 77, 78
 
 _CODES: tuple[tuple[type[AssistantError], int], ...] = (
     (ConfigError, CONFIG),
+    (ModelGone, CONFIG),
     (PlatformLocked, LOCKED),
     (EngineLocked, LOCKED),
     (StoreError, STORE),
+    (EngineBusy, UNREACHABLE),
+    (EngineBadReply, UNREACHABLE),
+    (PlatformBusy, UNREACHABLE),
 )
 
 

@@ -42,7 +42,7 @@ class Mimo:
     deadline_s: float = 30.0
 
     def __init__(self, settings: Settings) -> None:
-        self._client = Client(settings.mimo_base_url, _make_headers(settings), wire.read_error)
+        self._client = Client(settings.mimo_base_url, make_headers(settings), wire.read_error)
         self._asr = ModelChoice(settings.mimo_asr_model, ASR, self._list_models)
         self.model = self._asr.current
 
@@ -100,7 +100,8 @@ class Mimo:
         return wire.read_models(await self._client.send("GET", "/models", deadline_s=_LIST_S))
 
 
-def _make_headers(settings: Settings) -> dict[str, str]:
+def make_headers(settings: Settings) -> dict[str, str]:
+    """Return the header that carries the key. Raises ConfigError if there is none."""
     if settings.mimo_api_key is None:
         raise ConfigError("MIMO_API_KEY is not set")
     key = settings.mimo_api_key.get_secret_value().strip()

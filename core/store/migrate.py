@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from importlib.resources import files
+from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
@@ -24,10 +25,9 @@ async def migrate(url: str, revision: str = "head") -> None:
 
 
 def _migrate(url: str, revision: str) -> None:
-    engine = _open(url)
+    engine = open_plain(url)
     is_sqlite = engine.dialect.name == "sqlite"
-    config = Config()
-    config.set_main_option("script_location", str(files("migrations")))
+    config = make_config()
     try:
         with engine.connect() as connection:
             if is_sqlite:
@@ -46,12 +46,26 @@ def _migrate(url: str, revision: str) -> None:
         engine.dispose()
 
 
-def _open(url: str) -> Engine:
-    """Return an engine for migrations. The address may hold a password and is not told."""
+def make_config() -> Config:
+    """Return Alembic's configuration: where the migrations are."""
+    config = Config()
+    config.set_main_option("script_location", str(files("migrations")))
+    return config
+
+
+def open_plain(url: str, *, is_read_only: bool = False) -> Engine:
+    """Return an engine without threads or tasks of its own.
+
+    is_read_only: SQLite is then neither made nor changed.
+    Raises ConfigError; the address may hold a password and is not told.
+    """
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             parsed = parsed.set(drivername="sqlite")
+            if is_read_only and parsed.database:
+                path = Path(parsed.database).absolute().as_uri()
+                parsed = parsed.set(database=path, query={"mode": "ro", "uri": "true"})
         return create_engine(parsed)
     except (ArgumentError, ImportError):
         raise ConfigError("DATABASE_URL is not the address of a database I know") from None

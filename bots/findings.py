@@ -1,0 +1,62 @@
+"""What the checks of `hearsay doctor` say, and what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from core.config import Settings
+
+
+class Status(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found."""
+
+    status: Status
+    text: str
+    #: What to do about it.
+    cure: str = ""
+    #: The exit code it asks for; only failures have one.
+    code: int = 0
+
+
+@dataclass(slots=True)
+class Visit:
+    """What the checks of one call share."""
+
+    settings: Settings
+    #: Their clock minus ours in seconds, by service.
+    skews_s: dict[str, float] = field(default_factory=dict)
+
+    def note_clock(self, service: str, server_at: datetime | None) -> None:
+        """Keep how far a service's clock is from ours."""
+        if server_at is not None:
+            self.skews_s[service] = (server_at - datetime.now(UTC)).total_seconds()
+
+
+Check = Callable[[Visit], Awaitable[Finding]]
+
+
+def ok(text: str) -> Finding:
+    """Return a finding that all is well."""
+    return Finding(Status.OK, text)
+
+
+def warn(text: str, cure: str) -> Finding:
+    """Return a finding that the program can live with."""
+    return Finding(Status.WARN, text, cure)
+
+
+def fail(text: str, cure: str, code: int) -> Finding:
+    """Return a finding that must be mended."""
+    return Finding(Status.FAIL, text, cure, code)

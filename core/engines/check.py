@@ -1,0 +1,94 @@
+"""What can be found out about the engines before anybody speaks: for `hearsay doctor`."""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from core.config import Settings
+from core.engines import openai_wire
+from core.engines.client import Client, read_body
+from core.engines.mimo import make_headers
+from core.engines.mimo_wire import read_error, read_models
+from core.engines.models import ASR, AUTO
+from core.engines.offline import Offline
+from core.errors import EngineError
+from core.models import Audio
+
+_DEADLINE_S = 10.0
+_RATE_HZ = 16_000
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a service says of itself."""
+
+    #: Ids of the models that it lists.
+    models: frozenset[str]
+    #: Its clock at the answer, None if it does not tell.
+    server_at: datetime | None
+
+
+async def ask_mimo(settings: Settings) -> Service:
+    """Return what MiMo says of itself; only a good key is answered. Raises EngineError."""
+    return await _ask(settings.mimo_base_url, make_headers(settings), read_error)
+
+
+async def ask_openai(settings: Settings) -> Service:
+    """Return what the OpenAI-style server says of itself. Raises EngineError."""
+    assert settings.openai_base_url is not None  # the caller has looked
+    key = settings.secret("openai_api_key")
+    headers = {"authorization": f"Bearer {key.strip()}"} if key else {}
+    return await _ask(settings.openai_base_url, headers, openai_wire.read_error)
+
+
+def wanted_models(settings: Settings) -> tuple[str, ...]:
+    """Return the ids of MiMo of which one must live, the best first."""
+    return ASR if settings.mimo_asr_model == AUTO else (settings.mimo_asr_model,)
+
+
+async def hear_silence(settings: Settings) -> str:
+    """Let the offline engine hear a second of silence and return the words. Raises EngineError."""
+    engine = Offline(settings)
+    try:
+        return (await engine.transcribe(make_silence(1.0))).text
+    finally:
+        await engine.close()
+
+
+def make_silence(duration_s: float) -> Audio:
+    """Return silence as WAV, 16 kHz mono."""
+    sound = io.BytesIO()
+    with wave.open(sound, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(_RATE_HZ)
+        file.writeframes(bytes(2 * int(_RATE_HZ * duration_s)))
+    return Audio(sound.getvalue(), "audio/wav", duration_s)
+
+
+async def _ask(
+    base_url: str,
+    headers: Mapping[str, str],
+    read: Callable[[int, bytes, str | None], EngineError],
+) -> Service:
+    client = Client(base_url, headers, read)
+    try:
+        async with client.open("GET", "/models", deadline_s=_DEADLINE_S) as response:
+            server_at = read_date(response.headers.get("date"))
+            return Service(read_models(await read_body(response)), server_at)
+    finally:
+        await client.close()
+
+
+def read_date(value: str | None) -> datetime | None:
+    """Return the moment in a Date header, None if there is none."""
+    try:
+        moment = parsedate_to_datetime(value or "")
+    except (ValueError, OverflowError):
+        return None
+    return moment.replace(tzinfo=moment.tzinfo or UTC)
