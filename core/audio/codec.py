@@ -16,7 +16,7 @@ import av
 from av.audio.stream import AudioStream
 from av.error import FFmpegError
 
-from core.audio.refusals import DAMAGED, NO_SOUND, ODD
+from core.audio.refusals import DAMAGED, NO_SOUND, ODD, PROTECTED
 from core.audio.sniff import sniff
 from core.errors import BadAudio, TooLong
 
@@ -38,6 +38,8 @@ _FORMATS = {"mov": "mov,mp4,m4a,3gp,3g2,mj2", "matroska": "matroska,webm"}
 _RATES_HZ = range(4000, 192_001)
 _CHANNELS = range(1, 9)
 _MAX_BAD_PACKETS = 64
+#: A claim of a length that the file is too small for is not believed.
+_LEAST_BYTES_PER_S = 5
 #: Sound that must have been read before an error is taken for the end of the file.
 _LEAST_S = 0.1
 
@@ -67,8 +69,8 @@ class Decoder:
         self._samples = 0
         self._container = _open(data)
         self._stream = _pick_stream(self._container)
-        #: What the container says of its length, None if nothing. Not to be trusted.
-        self.claimed_s = (self._container.duration or 0) / av.time_base or None
+        #: What the container says of its length, None if that is nothing or nonsense.
+        self.claimed_s = _read_claim(self._container, len(data))
         if self.claimed_s and self.claimed_s > max_s:
             raise TooLong(hours=f"{max_s / 3600:g}")
 
@@ -132,11 +134,18 @@ def _open(data: bytes) -> InputContainer:
         "probesize": "1000000",
         "analyzeduration": "5000000",
     }
+    if name == "mov" and b"sinf" in data and (b"enca" in data or b"drms" in data):
+        raise BadAudio(PROTECTED)
     source = io.BytesIO(memoryview(data)[start:] if start else data)
     try:
         return av.open(source, "r", format=name, options=options)
     except (FFmpegError, ValueError, OSError):
         raise BadAudio(DAMAGED) from None
+
+
+def _read_claim(container: InputContainer, size_bytes: int) -> float | None:
+    claimed_s = (container.duration or 0) / av.time_base
+    return claimed_s if 0 < claimed_s * _LEAST_BYTES_PER_S < size_bytes else None
 
 
 def _pick_stream(container: InputContainer) -> AudioStream:

@@ -37,7 +37,7 @@ class MediaLimits:
     #: Address space of one child.
     memory_bytes: int = 512 * 2**20
     #: Processor time of one file: honest ones need a tenth of it.
-    cpu_s: float = 10.0
+    cpu_s: float = 30.0
     cpu_s_per_megabyte: float = 4.0
 
 

@@ -72,6 +72,9 @@ def _is_adts(data: bytes, at: int) -> bool:
 
 
 def _is_mpeg(data: bytes, at: int) -> bool:
+    """Tell a frame of layer II or III by its sync word and by what may not follow it."""
     is_sync = data[at] == 0xFF and data[at + 1] & 0xE0 == 0xE0
-    has_version_and_layer = data[at + 1] & 0x18 != 0x08 and data[at + 1] & 0x06 != 0
-    return is_sync and has_version_and_layer and data[at + 2] & 0xF0 != 0xF0
+    has_version = data[at + 1] & 0x18 != 0x08
+    has_layer = data[at + 1] & 0x06 in (2, 4)
+    has_rates = data[at + 2] & 0xF0 != 0xF0 and data[at + 2] & 0x0C != 0x0C
+    return is_sync and has_version and has_layer and has_rates

@@ -1,0 +1,78 @@
+"""Cuts: at quiet points, as many as planned, and nothing lost."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from core.audio.cutter import Cut, CutLimits, Cutter, plan
+from core.audio.segment import audioop
+from tests import sounds
+
+USUAL = CutLimits()
+
+
+def cut(pcm: bytes, limits: CutLimits = USUAL, length_s: float | None = None) -> list[Cut]:
+    cutter, found, draw, at = Cutter(limits, length_s=length_s), [], random.Random(3), 0
+    while at < len(pcm):
+        size = draw.randrange(1, 4000) * 2
+        found += list(cutter.feed(pcm[at : at + size]))
+        at += size
+    return found + list(cutter.close())
+
+
+@pytest.mark.parametrize(
+    ("length_s", "limits", "pieces"),
+    [
+        (None, USUAL, 1),
+        (0.0, USUAL, 1),
+        (40.0, USUAL, 1),
+        (45.0, USUAL, 3),
+        (90.0, USUAL, 6),
+        (300.0, USUAL, 8),
+        (600.0, USUAL, 16),
+        (3600.0, USUAL, 80),
+        (600.0, CutLimits(concurrency=1), 14),
+        (600.0, CutLimits(max_s=30, target_s=30), 24),
+        (100.0, CutLimits(max_s=5, target_s=5), 24),
+    ],
+)
+def test_plan(length_s: float | None, limits: CutLimits, pieces: int) -> None:
+    assert plan(length_s, limits) == pieces
+
+
+@pytest.mark.parametrize("factor", [None, 1.0, 3.0, 0.3])
+@pytest.mark.parametrize("length_s", [0.01, 20, 45, 90, 300])
+def test_joined_cuts_are_the_input(length_s: float, factor: float | None) -> None:
+    pcm = sounds.speech(length_s)
+    cuts = cut(pcm, length_s=factor and factor * length_s)
+    assert b"".join(one.pcm for one in cuts) == pcm
+    starts = [sum(len(one.pcm) for one in cuts[:i]) / 32_000 for i in range(len(cuts))]
+    assert [one.start_s for one in cuts] == pytest.approx(starts)
+    if factor == 1.0:
+        assert len(cuts) == plan(length_s, USUAL)
+
+
+def test_cuts_are_quiet() -> None:
+    pcm = sounds.speech(600)
+    cuts = cut(pcm, length_s=600)
+    loud = audioop.rms(pcm, 2)
+    around = [audioop.rms(one.pcm[-3200:], 2) for one in cuts[:-1]]
+    assert max(around) < loud / 4
+    assert not any(one.is_forced for one in cuts)
+
+
+def test_cuts_in_noise_are_forced() -> None:
+    cuts = cut(sounds.noise(200), length_s=200)
+    assert all(one.is_forced for one in cuts[:-1])
+    assert not cuts[-1].is_forced
+
+
+@pytest.mark.parametrize("max_s", [1.0, 2.0, 7.0, 30.0])
+def test_no_piece_is_too_long(max_s: float) -> None:
+    limits = CutLimits(max_s=max_s, target_s=min(45, max_s))
+    for length_s in (None, 60, 600):
+        assert all(
+            len(one.pcm) <= max_s * 32_000 for one in cut(sounds.speech(60), limits, length_s)
+        )

@@ -1,0 +1,223 @@
+"""The public face: every format, the engine's limits, many at once, and children that die."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import signal
+import time
+import wave
+from contextlib import aclosing
+
+import psutil
+import pytest
+
+from core.audio import Media, Piece, refusals
+from core.child import ChildMissing
+from core.errors import BadAudio
+from core.interfaces import TranscriberLimits
+from tests import sounds
+from tests.sounds import KINDS, decode, file, silence, speech, wav
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+#: Engines as they are: MiMo takes 10 MB in base64, the offline one short pieces.
+MIMO = TranscriberLimits(formats=("wav", "mp3"), max_bytes=7_500_000)
+LOCAL = TranscriberLimits(max_piece_s=30, target_piece_s=15, concurrency=2)
+
+
+async def hear(
+    media: Media, data: bytes, limits: TranscriberLimits = MIMO, hint_s: float | None = None
+) -> list[Piece]:
+    return [piece async for piece in media.pieces(data, limits, hint_s=hint_s)]
+
+
+def samples(pieces: list[Piece]) -> bytes:
+    found = b""
+    for piece in pieces:
+        with wave.open(io.BytesIO(piece.audio.data)) as one:
+            assert (one.getnchannels(), one.getsampwidth(), one.getframerate()) == (1, 2, 16_000)
+            assert one.getnframes() / 16_000 == piece.audio.duration_s
+            found += one.readframes(one.getnframes())
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_formats(media: Media, kind: str) -> None:
+    """Every format gives what a bare decoder gives, as one piece."""
+    data = file(kind)
+    pieces = await hear(media, data)
+    assert [piece.index for piece in pieces] == [0]
+    assert pieces[0].audio.mime == "audio/wav"
+    assert pieces[0].has_speech and not pieces[0].is_forced
+    assert samples(pieces) == decode(data)
+
+
+@pytest.mark.parametrize("name", sounds.RECORDINGS)
+async def test_recordings_of_people(media: Media, name: str) -> None:
+    [piece] = await hear(media, sounds.recording(name))
+    assert piece.audio.duration_s == pytest.approx(sounds.RECORDINGS[name], abs=0.01)
+    assert piece.has_speech
+
+
+async def test_stereo_keeps_the_level(media: Media) -> None:
+    pcm = speech(3)
+    both = b"".join(pcm[i : i + 2] * 2 for i in range(0, len(pcm), 2))
+    [piece] = await hear(media, wav(both, channels=2))
+    assert piece.audio.data[44:] == pcm
+
+
+async def test_high_tones_do_not_fold_down(media: Media) -> None:
+    """A tone of 11 kHz is gone at 16 kHz; resampling without a filter makes it 5 kHz."""
+    data = wav(sounds.tone(2, 11_000, rate_hz=48_000), rate=48_000)
+    [piece] = await hear(media, data)
+    middle = sounds.unpack(piece.audio.data[44 + 8000 : -8000])
+    assert max(abs(value) for value in middle) < 30
+    assert not piece.has_speech
+
+
+async def test_long_recording_is_cut_and_nothing_is_lost(media: Media) -> None:
+    data = wav(speech(600))
+    pieces = await hear(media, data)
+    assert samples(pieces) == data[44:]
+    assert len(pieces) == 16
+    assert all(25 < piece.audio.duration_s < 50 for piece in pieces)
+    assert all(piece.has_speech for piece in pieces)
+    at_s = 0.0
+    for index, piece in enumerate(pieces):
+        assert piece.index == index
+        assert piece.start_s == pytest.approx(at_s)
+        at_s += piece.audio.duration_s
+
+
+@pytest.mark.parametrize("hint_s", [None, 600.0, 1800.0, 20.0])
+async def test_hints_may_lie(media: Media, hint_s: float | None) -> None:
+    """A stream has no length of its own; what the platform says of it is only a hint."""
+    data = file("aac", speech(120))
+    pieces = await hear(media, data, LOCAL, hint_s)
+    assert samples(pieces) == decode(data)
+    assert all(piece.audio.duration_s <= 30 for piece in pieces)
+
+
+@pytest.mark.parametrize(
+    ("limits", "length_s"),
+    [
+        (MIMO, 600),
+        (LOCAL, 100),
+        (TranscriberLimits(max_bytes=200_000), 60),
+        (TranscriberLimits(max_bytes=60_000, formats=("mp3",)), 60),
+        (TranscriberLimits(max_bytes=7_500_000, max_piece_s=3600, target_piece_s=3600), 600),
+        (TranscriberLimits(max_piece_s=1, target_piece_s=1), 10),
+    ],
+)
+async def test_limits_of_the_engine(
+    media: Media, limits: TranscriberLimits, length_s: float
+) -> None:
+    pieces = await hear(media, wav(speech(length_s)), limits)
+    assert all(len(piece.audio.data) <= limits.max_bytes for piece in pieces)
+    assert all(piece.audio.duration_s <= limits.max_piece_s for piece in pieces)
+    assert sum(piece.audio.duration_s for piece in pieces) == pytest.approx(length_s)
+
+
+async def test_mp3_for_engines_that_want_it(media: Media) -> None:
+    pieces = await hear(media, wav(speech(60)), TranscriberLimits(formats=("mp3", "wav")))
+    assert all(piece.audio.mime == "audio/mpeg" for piece in pieces)
+    assert all(len(piece.audio.data) < piece.audio.duration_s * 8_100 + 2000 for piece in pieces)
+    for piece in pieces:
+        assert len(decode(piece.audio.data)) == pytest.approx(
+            piece.audio.duration_s * 32_000, abs=8000
+        )
+
+
+async def test_short_speech_in_long_silence_is_found(media: Media) -> None:
+    pcm = silence(100) + speech(1) + silence(100)
+    pieces = await hear(media, wav(pcm))
+    [spoken] = [piece for piece in pieces if piece.has_speech]
+    assert spoken.start_s <= 101 and spoken.start_s + spoken.audio.duration_s >= 100
+
+
+@pytest.mark.parametrize("format", ["wav", "mp3", "ogg"])
+async def test_convert(media: Media, format: str) -> None:
+    audio = await media.convert(file("ogg-opus"), format)  # type: ignore[arg-type]
+    assert audio.duration_s == 3.0
+    assert audio.mime == {"wav": "audio/wav", "mp3": "audio/mpeg", "ogg": "audio/ogg"}[format]
+    assert len(decode(audio.data)) == pytest.approx(96_000, abs=2000)
+
+
+async def test_loop_stays_awake_while_notes_are_read(media: Media) -> None:
+    note = file("ogg-opus", speech(15))
+    worst_s = 0.0
+
+    async def tick() -> None:
+        nonlocal worst_s
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(0.001)
+            worst_s = max(worst_s, time.perf_counter() - before)
+
+    ticking = asyncio.create_task(tick())
+    found = await asyncio.gather(*(hear(media, note) for _ in range(8)))
+    ticking.cancel()
+    assert {len(pieces) for pieces in found} == {1}
+    assert worst_s < 0.1
+
+
+async def test_slow_caller_is_not_a_slow_child(media: Media) -> None:
+    count = 0
+    async with aclosing(media.pieces(wav(speech(60)), LOCAL)) as pieces:
+        async for _ in pieces:
+            await asyncio.sleep(0.2)
+            count += 1
+    assert count >= 3
+
+
+async def test_long_recording_needs_little_memory_in_the_child() -> None:
+    media = Media(workers=1)
+    before = set(psutil.Process().children())
+    await media.warm_up()
+    [child] = set(psutil.Process().children()) - before
+    note = file("ogg-opus", speech(60)) * 20
+    total_s, peak = 0.0, 0
+    async with aclosing(media.pieces(note, MIMO)) as pieces:
+        async for piece in pieces:
+            total_s += piece.audio.duration_s
+            peak = max(peak, child.memory_info().rss)
+    await media.close()
+    assert total_s == pytest.approx(1200, abs=1)
+    assert peak < 100 * 2**20
+
+
+async def test_killed_child_costs_its_own_file_only() -> None:
+    media = Media(workers=2)
+    before = set(psutil.Process().children())
+    await media.warm_up()
+    children = set(psutil.Process().children()) - before
+    data = wav(speech(120))
+
+    async def slowly(found: list[Piece]) -> None:
+        async with aclosing(media.pieces(data, LOCAL)) as pieces:
+            async for piece in pieces:
+                found.append(piece)
+                await asyncio.sleep(0.1)
+
+    runs: list[list[Piece]] = [[], []]
+    tasks = [asyncio.create_task(slowly(found)) for found in runs]
+    await asyncio.sleep(0.3)
+    os.kill(children.pop().pid, signal.SIGKILL)
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    [error] = [result for result in results if result is not None]
+    assert isinstance(error, BadAudio) and error.user_text == refusals.GAVE_UP
+    assert max(len(found) for found in runs) == len(await hear(media, data, LOCAL))
+    await media.close()
+
+
+async def test_closing_is_not_the_fault_of_the_file() -> None:
+    media = Media(workers=1)
+    pieces = media.pieces(wav(speech(600)), MIMO)
+    await anext(pieces)
+    await media.close()
+    with pytest.raises(ChildMissing) as error:
+        async for _ in pieces:
+            pass
+    assert error.value.is_retryable

@@ -1,0 +1,80 @@
+"""pydub's segment on PyAV: no ffmpeg, no process, no temporary file, no noise at import."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.audio.segment import VoiceSegment
+from tests import sounds
+from tests.sounds import decode, file, speech
+
+
+def test_ogg_to_wav_is_what_a_bare_decoder_gives() -> None:
+    note = file("ogg-opus")
+    out = VoiceSegment.from_file(note).export(io.BytesIO(), format="wav")
+    assert out.read()[44:] == decode(note)
+
+
+@pytest.mark.parametrize("format", ["mp3", "ogg", "flac"])
+def test_ogg_to_others(format: str) -> None:
+    segment = VoiceSegment.from_file(io.BytesIO(file("ogg-opus")))
+    data = segment.export(format=format).read()
+    back = VoiceSegment.from_file(data)
+    assert len(back) == pytest.approx(3000, abs=60)
+    assert back.dBFS == pytest.approx(segment.dBFS, abs=1.5)
+
+
+def test_bit_rate() -> None:
+    segment = VoiceSegment.from_pcm(speech(10))
+    small, large = (len(segment.export(format="mp3", bitrate=b).read()) for b in ("32k", "128k"))
+    assert small == pytest.approx(40_000, rel=0.1)
+    assert large == pytest.approx(160_000, rel=0.1)
+
+
+def test_files_by_path(tmp_path: Path) -> None:
+    VoiceSegment.from_pcm(speech(1)).export(tmp_path / "a.mp3", format="mp3").close()
+    assert len(VoiceSegment.from_file(tmp_path / "a.mp3")) == pytest.approx(1000, abs=60)
+
+
+def test_pydub_is_still_pydub() -> None:
+    segment = VoiceSegment.from_pcm(speech(2))
+    joined = (segment[:500] + 3).fade_in(50) + segment[500:]
+    assert isinstance(joined, VoiceSegment)
+    assert len(joined) == 2000
+    assert joined[100:500].dBFS == pytest.approx(segment[100:500].dBFS + 3, abs=0.1)
+
+
+def test_what_ffmpeg_would_take_is_refused() -> None:
+    with pytest.raises(TypeError, match="parameters"):
+        VoiceSegment.from_pcm(speech(1)).export(format="mp3", parameters=["-ac", "2"])
+
+
+def test_waveform() -> None:
+    assert VoiceSegment.from_pcm(b"").waveform() == b"\0"
+    assert len(VoiceSegment.from_pcm(speech(3)).waveform()) == 30
+    wave = VoiceSegment.from_pcm(sounds.silence(30) + speech(30)).waveform()
+    assert len(wave) == 256
+    assert max(wave) == 255
+    assert max(wave[:127]) == 0
+
+
+def test_import_is_silent_without_ffmpeg() -> None:
+    code = "import core.audio.segment, core.audio.worker, core.audio as a; a.Media()"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], env={"PATH": ""}, capture_output=True, cwd="/"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_parent_does_not_load_libav() -> None:
+    code = "import sys, core.audio; print({'av', 'pydub'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ}, capture_output=True, cwd="/"
+    )
+    assert done.stdout == b"set()\n"

@@ -1,0 +1,67 @@
+"""Nobody pays for silence, noise or a tone, and no sentence is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from core.audio.segment import audioop
+from core.audio.speech import has_speech
+from tests import sounds
+from tests.sounds import RECORDINGS, decode, file, recording
+
+NOTHING: dict[str, Callable[[], bytes]] = {
+    "no sample": lambda: b"",
+    "10 ms of speech": lambda: sounds.speech(0.01),
+    "silence": lambda: sounds.silence(60),
+    "white noise": lambda: sounds.noise(60),
+    "loud white noise": lambda: sounds.noise(60, 9000),
+    "faint white noise": lambda: sounds.noise(60, 3),
+    "brown noise": lambda: sounds.brown_noise(20),
+    "tone": lambda: sounds.tone(20),
+    "tone of 1 kHz": lambda: sounds.tone(20, 1000),
+    "hum of 50 Hz": lambda: sounds.hum(20),
+    "hum of 60 Hz": lambda: sounds.hum(20, 60),
+    "hum and hiss": lambda: sounds.mix(sounds.hum(20), sounds.noise(20, 300)),
+    "tone and hiss": lambda: sounds.mix(sounds.tone(20), sounds.noise(20, 300)),
+    "offset": lambda: sounds.pack([12_000] * 80_000),
+}
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_no_speech(name: str) -> None:
+    assert not has_speech(NOTHING[name]())
+
+
+@pytest.mark.parametrize("name", ["silence", "white noise", "tone", "hum of 50 Hz"])
+@pytest.mark.parametrize("kind", ["ogg-opus", "mp3"])
+def test_no_speech_after_a_codec(name: str, kind: str) -> None:
+    assert not has_speech(decode(file(kind, NOTHING[name]()[:640_000])))
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_speech(name: str) -> None:
+    pcm = decode(recording(name))
+    assert has_speech(pcm)
+    assert has_speech(decode(file("ogg-opus", pcm)))
+    assert has_speech(decode(file("amr", pcm)))
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+@pytest.mark.parametrize("gain_db", [-20, -30])
+def test_quiet_speech(name: str, gain_db: float) -> None:
+    assert has_speech(audioop.mul(decode(recording(name)), 2, 10 ** (gain_db / 20)))
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+@pytest.mark.parametrize("over_noise_db", [20, 10, 5])
+def test_speech_in_noise(name: str, over_noise_db: float) -> None:
+    pcm = decode(recording(name))
+    level = audioop.rms(pcm, 2) / 10 ** (over_noise_db / 20)
+    for noise in (sounds.noise(12, 1000), sounds.brown_noise(12)):
+        assert has_speech(sounds.mix(pcm, noise, 1, level / audioop.rms(noise, 2)))
+
+
+def test_one_word_in_a_long_silence() -> None:
+    assert has_speech(sounds.silence(60) + sounds.speech(0.5) + sounds.silence(60))
