@@ -39,6 +39,7 @@ _MIMES = {
 }
 _LANGUAGES = frozenset({"zh", "en"})
 _NO_MODEL = re.compile(r"\b(?:un|not )supported model\b")
+_THOUGHTS = "thoughts instead of words: this model does not transcribe"
 _STOPPED_EARLY = frozenset({"length", "repetition_truncation"})
 #: Codes for error types, where a body has a type and no code.
 _TYPES = {
@@ -96,7 +97,7 @@ def read_transcription(body: bytes, *, model: str) -> Transcript:
     if not isinstance(message, dict) or not isinstance(text := message.get("content"), str):
         raise EngineBadReply("no content")
     if not text and message.get("reasoning_content"):
-        raise EngineBadReply("thoughts instead of words: this model does not transcribe")
+        raise EngineBadReply(_THOUGHTS)
     return _make_transcript(text, _read_finish(choice), _read_usage(answer, model))
 
 
@@ -112,15 +113,13 @@ def read_transcription_event(data: str, hearing: Hearing, *, model: str) -> Hear
     choice = _read_choice(chunk)
     if choice is None:
         return hearing
-    delta = choice.get("delta")
-    text = delta.get("content") if isinstance(delta, dict) else None
-    if isinstance(text, str) and text:
-        if hearing.finish_reason or hearing.is_done:
-            raise EngineBadReply("words after the end")
-        hearing = replace(hearing, text=hearing.text + text)
-        if len(hearing.text) > _MAX_TEXT_CHARS:
-            raise EngineBadReply("more words than anybody can say")
-    return replace(hearing, finish_reason=_read_finish(choice) or hearing.finish_reason)
+    text = hearing.text + _read_delta(choice)
+    if text != hearing.text and (hearing.finish_reason or hearing.is_done):
+        raise EngineBadReply("words after the end")
+    if len(text) > _MAX_TEXT_CHARS:
+        raise EngineBadReply("more words than anybody can say")
+    reason = _read_finish(choice) or hearing.finish_reason
+    return replace(hearing, text=text, finish_reason=reason)
 
 
 def read_transcription_end(hearing: Hearing) -> Transcript:
@@ -180,6 +179,17 @@ def _read_choice(answer: dict[str, Any]) -> dict[str, Any] | None:
 def _read_list(answer: dict[str, Any], name: str) -> list[Any]:
     value = answer.get(name)
     return value if isinstance(value, list) else []
+
+
+def _read_delta(choice: dict[str, Any]) -> str:
+    """Return the words that a chunk adds. Most have none, or nulls."""
+    delta = choice.get("delta")
+    if not isinstance(delta, dict):
+        return ""
+    if delta.get("reasoning_content"):
+        raise EngineBadReply(_THOUGHTS)
+    text = delta.get("content")
+    return text if isinstance(text, str) else ""
 
 
 def _read_finish(choice: dict[str, Any]) -> str | None:

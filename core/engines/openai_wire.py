@@ -6,6 +6,7 @@ built answer an error also as `{"error": "text"}`, or as no JSON at all.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from core.engines.wire import (
@@ -89,7 +90,8 @@ def read_error(status: int, body: bytes | str, retry_after: str | None = None) -
         return make_missing(found)
     if code == 402:
         return EngineLocked(f"{error.label(status)}: the quota is used up", retry_after_s=wait_s)
-    return make_error(code, error, wait_s)
+    # Here `param` is the name of a field; what is wrong with it says the message.
+    return make_error(code, replace(error, param=""), wait_s)
 
 
 def _read_segments(value: object) -> list[Segment]:

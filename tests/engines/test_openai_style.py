@@ -65,7 +65,7 @@ async def test_server_without_times_is_asked_for_words_alone(
 async def test_bad_file_does_not_cost_the_times_of_others(engine: OpenAIStyle) -> None:
     with pytest.raises(EngineRefused) as caught:
         await engine.transcribe(Audio(b"no sound", "audio/wav", 1.0))
-    assert caught.value.values["reason"] == "file"
+    assert caught.value.values["reason"] == "Invalid file format"
     assert (await engine.transcribe(make_audio(1))).segments
 
 

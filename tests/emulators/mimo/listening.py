@@ -115,10 +115,12 @@ def make_answer(heard: Heard, model: str, call_id: str) -> dict[str, Any]:
 def make_events(answer: dict[str, Any]) -> list[bytes]:
     """Return the plain answer as the lines of a stream, in the documents' order."""
     choice = answer["choices"][0]
-    words = choice["message"]["content"].split(" ")
+    words = (choice["message"]["content"] or "").split(" ")
+    thoughts = choice["message"].get("reasoning_content")
     texts = [word if n == 0 else f" {word}" for n, word in enumerate(words)]
     nothing: dict[str, Any] = {"content": None, "role": None, "tool_calls": None}
     deltas = [{**nothing, "content": "", "role": "assistant"}]
+    deltas += [{**nothing, "reasoning_content": thoughts}] if thoughts else []
     deltas += [{**nothing, "content": text} for text in texts if text]
     choices: list[dict[str, Any]] = [
         {"delta": delta, "finish_reason": None, "index": 0} for delta in deltas

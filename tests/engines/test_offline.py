@@ -1,0 +1,168 @@
+"""The offline engine with its real model, on recordings of people."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import random
+import time
+import wave
+from array import array
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import jiwer
+import pytest
+import pytest_asyncio
+
+from core.child import ChildDied, ChildMissing, ChildRefused, ChildStalled
+from core.engines.offline import Offline, read_error
+from core.errors import EngineBadReply, EngineBusy, EngineError, EngineRefused
+from core.models import Audio
+from tests.emulators.mimo.tones import make_wav
+from tests.engines.conftest import make_settings
+
+SPEECH = Path(__file__).parent.parent / "data" / "speech"
+RATE_HZ = 16_000
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def engine() -> AsyncIterator[Offline]:
+    engine = Offline(make_settings())
+    await engine.warm_up()
+    yield engine
+    await engine.close()
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def read_samples(name: str) -> bytes:
+    with wave.open(str(SPEECH / name)) as file:
+        pcm: bytes = file.readframes(file.getnframes())
+    return pcm
+
+
+def make_audio(pcm: bytes) -> Audio:
+    return Audio(make_wav(pcm), "audio/wav", len(pcm) / 2 / RATE_HZ)
+
+
+def silence(seconds: float) -> bytes:
+    return bytes(2 * round(seconds * RATE_HZ))
+
+
+@pytest.mark.parametrize(
+    ("name", "truth", "worst"),
+    [
+        ("cards-001.wav", "ten of clubs", 0.0),
+        ("sb_example1.wav", "the birch canoe slid on the smooth planks", 0.7),
+        (
+            "austen-0870.wav",
+            "and mr john dashwood had then leisure to consider how much there might be prudently "
+            "in his power to do for them",
+            0.5,
+        ),
+    ],
+)
+async def test_people_are_understood_roughly(
+    engine: Offline, name: str, truth: str, worst: float
+) -> None:
+    transcript = await engine.transcribe(make_audio(read_samples(name)), language="zh")
+    assert jiwer.wer(truth, transcript.text) <= worst
+    assert transcript.is_rough and not transcript.is_cut
+    assert transcript.usage is not None and transcript.usage.model == "pocketsphinx-en-us"
+
+
+async def test_times_and_growing_text(engine: Offline) -> None:
+    card = read_samples("cards-001.wav")
+    audio = make_audio(silence(2) + card + silence(3) + card + silence(1))
+    shown: list[str] = []
+    transcript = await engine.transcribe(audio, on_text=shown.append)
+    first, second = transcript.segments
+    assert first.text == second.text == "ten of clubs"
+    assert shown == ["ten of clubs", "ten of clubs ten of clubs"]
+    assert 1.8 < first.start_s < 2.5 < first.end_s < 3.6
+    assert 5.9 < second.start_s < 6.6 < second.end_s < 7.7
+    assert transcript.text == shown[-1]
+
+
+async def test_what_was_heard_before_changes_nothing(engine: Offline) -> None:
+    card = make_audio(read_samples("cards-001.wav"))
+    first = await engine.transcribe(card)
+    await engine.transcribe(make_audio(read_samples("sb_example1.wav")))
+    again = [await engine.transcribe(card) for _ in range(3)]
+    assert {t.text for t in [first, *again]} == {"ten of clubs"}
+
+
+@pytest.mark.parametrize("level", [0, 30, 3000])
+async def test_no_words_are_invented_for_noise(engine: Offline, level: int) -> None:
+    noise = random.Random(1)
+    samples = array("h", (noise.randint(-level, level) for _ in range(4 * RATE_HZ)))
+    assert (await engine.transcribe(make_audio(samples.tobytes()))).text == ""
+
+
+@pytest.mark.parametrize("size", [0, 2, 958, 960, 962, 1920])
+async def test_shortest_sounds(engine: Offline, size: int) -> None:
+    assert (await engine.transcribe(make_audio(bytes(size)))).text == ""
+
+
+@pytest.mark.parametrize("rest", [0, 2, 500])
+async def test_last_word_is_heard_wherever_the_sound_ends(engine: Offline, rest: int) -> None:
+    card = read_samples("cards-001.wav")
+    whole = len(card) // 960 * 960
+    cut = card[: whole - 960 + rest] if rest else card[:whole]
+    assert (await engine.transcribe(make_audio(cut))).text == "ten of clubs"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"no sound",
+        make_wav(bytes(3200))[:30],
+        make_wav(bytes(3200), rate_hz=8000),
+        make_wav(bytes(3200), channels=2),
+    ],
+)
+async def test_other_sound_is_refused(engine: Offline, data: bytes) -> None:
+    with pytest.raises(EngineRefused):
+        await engine.transcribe(Audio(data, "audio/wav", 0.1))
+
+
+async def test_the_loop_keeps_running_while_two_are_heard(engine: Offline) -> None:
+    audio = make_audio(read_samples("austen-0870.wav"))
+    worst_s = 0.0
+
+    async def watch() -> None:
+        nonlocal worst_s
+        while True:
+            before_s = time.monotonic()
+            await asyncio.sleep(0.01)
+            worst_s = max(worst_s, time.monotonic() - before_s - 0.01)
+
+    watcher = asyncio.create_task(watch())
+    await asyncio.gather(engine.transcribe(audio), engine.transcribe(audio))
+    watcher.cancel()
+    assert worst_s < 0.5
+
+
+async def test_size_follows_the_machine(engine: Offline) -> None:
+    assert engine.limits.concurrency == min(2, os.cpu_count() or 1)
+    assert engine.limits.formats == ("wav",)
+    with wave.open(io.BytesIO(make_wav(b""))) as file:
+        assert file.getframerate() == RATE_HZ
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ChildRefused("format"), EngineRefused),
+        (ChildRefused("memory"), EngineBusy),
+        (ChildMissing("x"), EngineBusy),
+        (ChildDied("x"), EngineBadReply),
+        (ChildStalled("x"), EngineBadReply),
+    ],
+)
+async def test_failure_of_a_child_is_read(error: Exception, expected: type[EngineError]) -> None:
+    assert type(read_error(error)) is expected  # type: ignore[arg-type]
