@@ -169,7 +169,8 @@ class TelegramBot:
     async def _update_menu(self) -> None:
         listed = [(name, command.help) for name, command in commands.menu()]
         changed = await update_menu(self._client.bot, listed if self._menu is None else self._menu)
-        log.info("telegram_menu", changed=changed)
+        if changed:
+            log.info("telegram_menu", changed=changed)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something beside the loop that may fail without harm."""

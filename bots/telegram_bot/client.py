@@ -5,14 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import ssl
+from functools import cache
 from typing import Any
 
+import httpx
 import telegram
 from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
 
 from core.config import Settings
 from core.errors import ConfigError
+
+
+@cache
+def tls() -> ssl.SSLContext:
+    """Return the trusted certificates: reading them takes longer than all else at the start."""
+    return httpx.create_ssl_context()
 
 
 class Connection(HTTPXRequest):
@@ -68,9 +77,12 @@ class Client:
         os.environ.setdefault("PTB_TIMEDELTA", "true")
         self._calls = Connection(
             read_timeout=30, write_timeout=30, connect_timeout=10, pool_timeout=20,
-            media_write_timeout=120,
+            media_write_timeout=120, httpx_kwargs={"verify": tls()},
         )  # fmt: skip
-        self._polls = Connection(connection_pool_size=2, connect_timeout=10, pool_timeout=10)
+        self._polls = Connection(
+            connection_pool_size=2, connect_timeout=10, pool_timeout=10,
+            httpx_kwargs={"verify": tls()},
+        )  # fmt: skip
         self.bot = RawBot(
             settings.telegram_bot_token.get_secret_value(),
             base_url=settings.telegram_api_base_url,

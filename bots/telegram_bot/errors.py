@@ -32,6 +32,7 @@ from core.errors import (
     TooLong,
     UserError,
 )
+from core.locale import mark
 
 #: Longest piece of Telegram's own words that an error carries.
 MAX_DETAIL_CHARS = 160
@@ -49,8 +50,8 @@ _REFUSED = (
     RetryAfter,
 )
 
-#: A person reads this when Telegram no longer hands the file out.
-FILE_GONE = "Telegram no longer has this file. Please send it again."
+FILE_GONE = mark("Telegram no longer has this file. Please send it again.")
+TOO_BIG = mark("This file is too big for me: the limit is {limit} MB.")
 
 
 class Refusal(StrEnum):
@@ -157,7 +158,7 @@ def _read_bad_request(error: TelegramError) -> AssistantError:
         case Refusal.MESSAGE_GONE | Refusal.REPLY_GONE:
             return MessageGone(describe(error))
         case Refusal.FILE_TOO_BIG:
-            return TooLong("This file is too big for me: the limit is {limit} MB.", limit=20)
+            return TooLong(TOO_BIG, limit=20)
         case Refusal.BAD_FILE:
             return UserError(FILE_GONE)
         case Refusal.FILE_BUSY:

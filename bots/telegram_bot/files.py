@@ -10,7 +10,8 @@ import structlog
 import telegram
 from telegram.error import RetryAfter, TelegramError
 
-from bots.telegram_bot.errors import FILE_GONE, as_seconds, read_error
+from bots.telegram_bot.client import tls
+from bots.telegram_bot.errors import FILE_GONE, TOO_BIG, as_seconds, read_error
 from bots.telegram_bot.pacing import Pacer
 from core.config import Settings
 from core.errors import BadAudio, PlatformBusy, TooLong, UserError
@@ -44,7 +45,7 @@ class Files:
         self._pacer = pacer
         is_cloud = httpx.URL(settings.telegram_api_base_url).host == _CLOUD_HOST
         self.max_bytes = CLOUD_MAX_BYTES if is_cloud else LOCAL_MAX_BYTES
-        self._client = httpx.AsyncClient(timeout=httpx.Timeout(30), follow_redirects=False)
+        self._client = httpx.AsyncClient(timeout=30, follow_redirects=False, verify=tls())
 
     async def fetch(self, message: Message) -> bytes:
         """Return the sound of a message, or of the one it answers.
@@ -97,8 +98,7 @@ class Files:
         except TelegramError as error:
             if isinstance(error, RetryAfter):
                 self._pacer.hold(None, as_seconds(error.retry_after))
-            ours = read_error(error)
-            raise self._too_big() if isinstance(ours, TooLong) else ours from None
+            raise read_error(error) from None
 
     async def _download(self, url: str) -> bytes:
         try:
@@ -132,9 +132,7 @@ class Files:
             raise PlatformBusy(f"local file: {type(error).__name__}") from None
 
     def _too_big(self) -> TooLong:
-        text = "This file is too big for me: the limit is {limit} MB."
-        # Telegram itself may be stricter than we are told to be.
-        return TooLong(text, limit=min(self.max_bytes, LOCAL_MAX_BYTES) >> 20)
+        return TooLong(TOO_BIG, limit=self.max_bytes >> 20)
 
 
 def _check_status(status: int) -> None:

@@ -23,10 +23,11 @@ def build_commands(menu: Iterable[tuple[str, str]], language: str) -> list[BotCo
 async def update_menu(bot: telegram.Bot, menu: Iterable[tuple[str, str]]) -> int:
     """Bring Telegram's menu up to date and return how many of its forms changed.
 
+    An empty `menu` leaves alone what is there.
     Raises telegram.error.TelegramError.
     """
     entries, changed = list(menu), 0
-    for language, scope in product(("", *LANGUAGES), SCOPES):
+    for language, scope in product(("", *LANGUAGES) if entries else (), SCOPES):
         wanted = build_commands(entries, language)
         if list(await bot.get_my_commands(scope, language)) != wanted:
             await bot.set_my_commands(wanted, scope, language)

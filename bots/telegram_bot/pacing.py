@@ -96,7 +96,8 @@ class Pacer:
     #: As strict as one a second with a burst of three, with room for the network's jitter.
     private: tuple[int, float] = (3, 3.1)
     group: tuple[int, float] = (20, 61.0)
-    overall: tuple[int, float] = (25, 1.0)
+    #: 25 a second, evenly: what leaves in a burst may arrive bunched up with the next one.
+    overall: tuple[int, float] = (3, 0.12)
     max_wait_s: float = MAX_WAIT_S
     _lanes: dict[str, Window] = field(default_factory=dict)
     _all: Window = field(init=False)

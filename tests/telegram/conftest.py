@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
 from bots.telegram_bot import TelegramBot
-from bots.telegram_bot.pacing import Pacer
 from bots.telegram_bot.polling import Pace
 from bots.telegram_bot.progress import Gaps
 from core.config import Settings
@@ -64,13 +63,3 @@ async def running(bot: QuickBot, telegram: TelegramServer) -> AsyncIterator[Quic
     yield bot
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-@pytest.fixture
-def slack() -> Callable[[Pacer], None]:
-    """Widen a pacer's windows where a test is about something else."""
-
-    def widen(pacer: Pacer) -> None:
-        pacer.private = pacer.group = (1000, 1.0)
-
-    return widen
