@@ -123,7 +123,7 @@ async def test_a_long_poll_ends_as_soon_as_somebody_writes(
     started = time.monotonic()
     telegram.send_text(ann, ann, "hi")
     assert len(await poll) == 1
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 2
 
 
 async def test_the_same_offset_again_is_held_and_gets_one_update(telegram: TelegramServer) -> None:
@@ -134,7 +134,7 @@ async def test_the_same_offset_again_is_held_and_gets_one_update(telegram: Teleg
     await asyncio.sleep(1)
     assert not poll.done()
     assert (await poll)["result"] == []
-    assert time.monotonic() - started == pytest.approx(3, abs=0.5)
+    assert 2.5 < time.monotonic() - started < 5
     telegram.send_text(ann, ann, "1")
     telegram.send_text(ann, ann, "2")
     await call(telegram, "getUpdates", offset=-5)
@@ -281,7 +281,7 @@ async def test_a_webhook_gets_one_update_per_chat_until_it_takes_it(
     await telegram.wait_for(lambda: not telegram.pending())
     assert [seen[2] for seen in target.seen] == [first, first, first, second]
     assert {seen[1] for seen in target.seen} == {"s3cret"}
-    assert target.seen[2][0] - target.seen[1][0] == pytest.approx(2, abs=0.5)
+    assert target.seen[1][0] - target.seen[0][0] < 1 < 1.5 < target.seen[2][0] - target.seen[1][0]
     info = await bot.get_webhook_info()
     assert info.url == url and "500" in (info.last_error_message or "")
     await bot.delete_webhook()
@@ -297,7 +297,7 @@ async def test_a_webhook_may_say_when_to_come_back(
     telegram.send_text(ann, ann, "kept from before")
     await bot.set_webhook(url, secret_token="x")
     await telegram.wait_for(lambda: not telegram.pending())
-    assert target.seen[1][0] - target.seen[0][0] == pytest.approx(1, abs=0.3)
+    assert target.seen[1][0] - target.seen[0][0] > 0.9  # else at once
     telegram.send_text(ann, ann, "dropped")
     await bot.delete_webhook(drop_pending_updates=True)
     assert telegram.pending() == []

@@ -27,6 +27,8 @@ class Call:
     chat_id: int | None = None
     #: HTTP status of the answer; 0 while there is none, or when it was never sent.
     status: int = 0
+    #: When the answer was written, on the same clock; 0 while it was not.
+    answered_at: float = 0.0
     #: The error's words.
     error: str = ""
     #: What the call made or changed, if it is a message.

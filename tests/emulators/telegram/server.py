@@ -187,6 +187,7 @@ class TelegramServer(Oracle):
             writer.transport.abort()
             return False
         ask.call.status = status
+        ask.call.answered_at = self.world.clock.monotonic()
         writer.write(build_json(status, body))
         return True
 

@@ -31,6 +31,11 @@ class Clock:
 
     def __init__(self) -> None:
         self._ahead_s = 0.0
+        self._frozen: tuple[float, float] | None = None
+
+    def freeze(self) -> None:
+        """Let the time move by hand only."""
+        self._frozen = time.time(), time.monotonic()
 
     def advance(self, seconds: float) -> None:
         """Move the time."""
@@ -38,11 +43,11 @@ class Clock:
 
     def now(self) -> float:
         """Return Unix time."""
-        return time.time() + self._ahead_s
+        return (self._frozen[0] if self._frozen else time.time()) + self._ahead_s
 
     def monotonic(self) -> float:
         """Return seconds that only grow."""
-        return time.monotonic() + self._ahead_s
+        return (self._frozen[1] if self._frozen else time.monotonic()) + self._ahead_s
 
 
 class World:
