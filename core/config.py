@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 #: Settings that also come from a file named by `<NAME>_FILE`.
@@ -18,7 +18,22 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
+#: A path that may begin with ~: nothing expands that in a file.
+HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
 IdList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+def _read_secret(name: str, path: Path) -> str:
+    """Return what stands in a secret's file. Raises ValueError that does not tell it."""
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ValueError(f"{name}: {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{name}: {path} is not text") from None
+    if not secret:
+        raise ValueError(f"{name}: {path} is empty")
+    return secret
 
 
 class Settings(BaseSettings):
@@ -30,7 +45,7 @@ class Settings(BaseSettings):
 
     #: Token from @BotFather. Telegram is off without it.
     telegram_bot_token: SecretStr | None = None
-    telegram_bot_token_file: Path | None = None
+    telegram_bot_token_file: HomePath | None = None
     #: Where the Bot API is; the token is appended. A local Bot API server lifts the 20 MB limit.
     telegram_api_base_url: str = "https://api.telegram.org/bot"
     #: Where files are downloaded from; the token is appended.
@@ -38,7 +53,7 @@ class Settings(BaseSettings):
 
     #: Key of Xiaomi MiMo. With it MiMo hears, unless an engine is named below.
     mimo_api_key: SecretStr | None = None
-    mimo_api_key_file: Path | None = None
+    mimo_api_key_file: HomePath | None = None
     mimo_base_url: str = "https://api.xiaomimimo.com/v1"
     #: Model that hears: "auto" takes the first living one of the registry.
     mimo_asr_model: str = "auto"
@@ -48,7 +63,7 @@ class Settings(BaseSettings):
     #: Any server with the OpenAI audio endpoints.
     openai_base_url: str | None = None
     openai_api_key: SecretStr | None = None
-    openai_api_key_file: Path | None = None
+    openai_api_key_file: HomePath | None = None
     #: Model that hears at that server.
     openai_asr_model: str = "whisper-1"
 
@@ -56,12 +71,12 @@ class Settings(BaseSettings):
     transcriber: str = "auto"
 
     #: Where the database and the key file live.
-    hearsay_home: Path = Path.home() / ".hearsay"
+    hearsay_home: HomePath = Path.home() / ".hearsay"
     #: Default: SQLite under HEARSAY_HOME.
     database_url: str | None = None
     #: Encrypts content at rest; several, comma-separated, to rotate. Default: a 0600 file.
     hearsay_secret_key: SecretStr | None = None
-    hearsay_secret_key_file: Path | None = None
+    hearsay_secret_key_file: HomePath | None = None
 
     web_host: str = "127.0.0.1"
     web_port: int = 8765
@@ -78,7 +93,7 @@ class Settings(BaseSettings):
         for name in SECRETS:
             path = values.get(f"{name}_file")
             if path and not values.get(name):
-                values[name] = Path(path).read_text(encoding="utf-8").strip()
+                values[name] = _read_secret(f"{name}_file".upper(), Path(path).expanduser())
         return values
 
     @property

@@ -1,0 +1,115 @@
+"""Settings: where they come from, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from bots.exits import describe_settings_error, read_settings
+from core.config import SECRETS, Settings
+from core.errors import ConfigError
+
+CANARY = "sk-canary-0123456789abcdef"
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_nothing_has_to_be_set() -> None:
+    settings = Settings()
+    assert settings.transcriber == "auto"
+    assert settings.url == f"sqlite:///{Path.home() / '.hearsay' / 'hearsay.db'}"
+    assert settings.secrets() == []
+
+
+def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("WEB_PORT=1111\nLOG_LEVEL=DEBUG\n")
+    monkeypatch.setenv("WEB_PORT", "2222")
+    settings = Settings()
+    assert (settings.web_port, settings.log_level) == (2222, "DEBUG")
+
+
+def test_an_empty_value_is_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_PORT", "")
+    monkeypatch.setenv("MIMO_API_KEY", "")
+    assert (Settings().web_port, Settings().mimo_api_key) == (8765, None)
+
+
+def test_ids_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLOWED_CHATS", " -100123, 7 ,,")
+    assert Settings().allowed_chats == ("-100123", "7")
+
+
+def test_home_may_begin_with_a_tilde() -> None:
+    Path(".env").write_text("HEARSAY_HOME=~/elsewhere\n")
+    assert Settings().hearsay_home == Path.home() / "elsewhere"
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_may_stand_in_a_file(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("secret").write_text(f"{CANARY}\n")
+    monkeypatch.setenv(f"{name}_file".upper(), "secret")
+    settings = Settings()
+    assert settings.secret(name) == CANARY
+    assert settings.secrets() == [CANARY]
+    assert CANARY not in repr(settings)
+
+
+def test_the_secret_itself_goes_before_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("secret").write_text("other")
+    monkeypatch.setenv("MIMO_API_KEY", CANARY)
+    monkeypatch.setenv("MIMO_API_KEY_FILE", "secret")
+    assert Settings().secret("mimo_api_key") == CANARY
+
+
+def _missing(path: Path) -> None:
+    pass
+
+
+def _empty(path: Path) -> None:
+    path.write_text(" \n")
+
+
+def _binary(path: Path) -> None:
+    path.write_bytes(b"\xff\xfe\x00")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [(_missing, "No such file"), (_empty, "is empty"), (_binary, "is not text")],
+)
+def test_a_bad_secret_file_is_named(
+    make: Callable[[Path], None], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(Path("secret"))
+    monkeypatch.setenv("MIMO_API_KEY_FILE", "secret")
+    with pytest.raises(ConfigError, match=f"^MIMO_API_KEY_FILE: secret .*{words}"):
+        read_settings()
+
+
+def test_an_unknown_name_in_the_file_is_refused() -> None:
+    Path(".env").write_text(f"MIMO_API_KEI={CANARY}\n")
+    with pytest.raises(ConfigError) as caught:
+        read_settings()
+    assert str(caught.value) == "MIMO_API_KEI: is not a known setting"
+
+
+def test_every_mistake_is_named_and_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WEB_PORT", "LOG_LEVEL", "MIMO_AUTH_HEADER"):
+        monkeypatch.setenv(name, CANARY)
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    text = describe_settings_error(caught.value)
+    assert [part.split(":")[0] for part in text.split("; ")] == [
+        "MIMO_AUTH_HEADER",
+        "WEB_PORT",
+        "LOG_LEVEL",
+    ]
+    assert CANARY not in text

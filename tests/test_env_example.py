@@ -1,0 +1,63 @@
+"""`.env.example` names every setting with its default, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+from pydantic import SecretStr
+
+from core.config import SECRETS, Settings
+
+EXAMPLE = Path(__file__).parents[1] / ".env.example"
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An environment without any of our settings."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_every_setting_is_there_once_and_in_the_order_of_the_class() -> None:
+    assert [*dotenv_values(EXAMPLE)] == [name.upper() for name in Settings.model_fields]
+    names = [line.split("=")[0] for line in EXAMPLE.read_text().splitlines() if "=" in line]
+    assert len([n for n in names if n.isupper()]) == len(Settings.model_fields)
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_copy_of_it_changes_nothing() -> None:
+    Path(".env").write_bytes(EXAMPLE.read_bytes())
+    assert Settings() == Settings(_env_file=None)  # type: ignore[call-arg]
+
+
+def test_defaults_stand_there_as_they_are() -> None:
+    for name, text in dotenv_values(EXAMPLE).items():
+        default = Settings.model_fields[name.lower()].default
+        if isinstance(default, Path):
+            assert text is not None and Path(text).expanduser() == default, name
+        else:
+            assert text == (str(default) if default else ""), name
+
+
+def test_it_holds_no_secret() -> None:
+    values = dotenv_values(EXAMPLE)
+    kinds = {n: f.annotation for n, f in Settings.model_fields.items()}
+    secret = {name for name, kind in kinds.items() if SecretStr in getattr(kind, "__args__", ())}
+    assert secret == set(SECRETS)
+    assert {values[name.upper()] for name in secret} == {""}
+    assert all(f"{name}_file" in kinds for name in secret)
+
+
+def test_every_setting_is_explained() -> None:
+    """Before each group of settings stands a comment; only WEB_* explain themselves."""
+    lines = EXAMPLE.read_text().splitlines()
+    for number, line in enumerate(lines):
+        if "=" not in line or line.startswith(("#", "WEB_")):
+            continue
+        before = lines[number - 1]
+        assert before.startswith("#") or before.split("_FILE")[0].startswith(
+            line.split("=")[0].removesuffix("_FILE").split("_")[0]
+        ), line
