@@ -17,8 +17,9 @@ from bots.web_chat.intake import check_id, read_message, read_text, read_upload
 from bots.web_chat.session import read_chat, renew
 from bots.web_chat.upload import BAD_FORM, MAX_FILE_BYTES, read_form, read_small
 from bots.web_chat.wire import build_disposition, build_entry, read_language, safe_mime
+from core.commands import menu
 from core.interfaces import Door
-from core.locale import mark
+from core.locale import mark, translate
 from core.models import Chat, File, Message
 
 NO_SESSION = mark("This page has no session. Please reload it.")
@@ -50,6 +51,7 @@ class Api:
         router.add_api_route("/session", self.renew_session, methods=["POST"])
         router.add_api_route("/messages", self.post_message, methods=["POST"])
         router.add_api_route("/buttons", self.press_button, methods=["POST"])
+        router.add_api_route("/commands", self.list_commands, methods=["GET"])
         router.add_api_route("/history", self.list_history, methods=["GET"])
         router.add_api_route("/files/{job_id}/{index}", self.get_file, methods=["GET"])
         router.add_api_websocket_route("/events", self.follow)
@@ -86,6 +88,14 @@ class Api:
         message = replace(message, text="", command="", button=press.token)
         return await self._accept(request, message, None)
 
+    async def list_commands(self, request: Request) -> list[dict[str, str]]:
+        """Return what can be asked for by name, in the order of the menu."""
+        language = _read_language(request)
+        return [
+            {"name": name, "argument": command.argument, "help": translate(command.help, language)}
+            for name, command in menu()
+        ]
+
     async def list_history(self, request: Request) -> dict[str, Any]:
         """Return the chat's messages and replies, the newest last."""
         recent = await self.door.recent(_need_chat(request), HISTORY_LIMIT)
@@ -119,8 +129,7 @@ class Api:
     async def _accept(
         self, request: Request, message: Message, data: bytes | None
     ) -> dict[str, Any]:
-        language = read_language(request.headers.get("accept-language", ""))
-        job = await self.door.accept(replace(message, language=language), data)
+        job = await self.door.accept(replace(message, language=_read_language(request)), data)
         if job is None:
             job = await find_job(self.door, message.chat, message.message_id)
         return {"entry": build_entry(job) if job else None}
@@ -138,6 +147,10 @@ def _need_chat(request: Request) -> Chat:
     if chat is None:
         raise HTTPException(401, NO_SESSION)
     return chat
+
+
+def _read_language(request: Request) -> str:
+    return read_language(request.headers.get("accept-language", ""))
 
 
 async def _send_news(socket: WebSocket, outbox: Outbox) -> None:

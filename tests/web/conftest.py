@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,7 +8,7 @@ import pytest
 
 from bots.web_chat import WebChat
 from core.config import Settings
-from tests.web.door import MemoryDoor
+from tests.web.door import MemoryDoor, open_web
 
 
 @pytest.fixture
@@ -25,15 +23,8 @@ def door() -> MemoryDoor:
 
 @pytest.fixture
 async def web(settings: Settings, door: MemoryDoor) -> AsyncIterator[WebChat]:
-    web = WebChat(settings, door)
-    door.web = web
-    running = asyncio.create_task(web.run())
-    await asyncio.wait_for(web.is_open.wait(), 5)
-    yield web
-    running.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
-    await door.close()
+    async with open_web(settings, door) as web:
+        yield web
 
 
 @pytest.fixture

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from bots.web_chat import WebChat
+from core.config import Settings
 from core.errors import AssistantError
 from core.interfaces import Envelope
 from core.models import (
@@ -22,6 +25,8 @@ from core.models import (
     Reply,
 )
 
+#: Longer than the pace of events, so that the partial text is an event of its own.
+PARTIAL_S = 0.2
 HOSTILE_NAME = '../../etc/pass\r\nwd\u202etxt."a";b.txt'
 
 
@@ -46,7 +51,10 @@ class MemoryDoor:
         self.jobs: dict[tuple[Chat, str], Job] = {}
         self.blobs: dict[tuple[Chat, str], bytes] = {}
         self.is_answering = True
-        self.pause_s = 0.05
+        #: Taken away to hold the answer before its first and before its last word.
+        self.may_start, self.may_finish = asyncio.Event(), asyncio.Event()
+        self.may_start.set()
+        self.may_finish.set()
         self.error: AssistantError | None = None
         self.parts = {"web": True, "jobs": True}
         self.web: WebChat
@@ -85,7 +93,7 @@ class MemoryDoor:
     async def _answer(self, job: Job) -> None:
         message = job.message
         envelope = Envelope(job.job_id, message, MemoryLedger())
-        await asyncio.sleep(self.pause_s)
+        await self.may_start.wait()
         state, reply = JobState.DONE, await self._make_reply(message, envelope)
         if message.command == "fail":
             state = JobState.DEAD
@@ -102,7 +110,8 @@ class MemoryDoor:
             return Reply(text=f"command={message.command} text={message.text}")
         sound = await self.web.fetch(message)
         await self.web.show(envelope, "The stale smell of")
-        await asyncio.sleep(self.pause_s)
+        await asyncio.sleep(PARTIAL_S)
+        await self.may_finish.wait()
         return Reply(
             text=f"Heard {len(sound)} bytes",
             quote="The stale smell of old beer lingers.",
@@ -117,3 +126,18 @@ class MemoryDoor:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def open_web(settings: Settings, door: MemoryDoor) -> AsyncIterator[WebChat]:
+    """Run the web chat behind `door`."""
+    web = WebChat(settings, door)
+    door.web = web
+    running = asyncio.create_task(web.run())
+    await asyncio.wait_for(web.is_open.wait(), 5)
+    try:
+        yield web
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await door.close()

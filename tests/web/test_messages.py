@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from bots.web_chat import WebChat
+from core.commands import menu
 from core.errors import EngineBusy, UserError
 from core.interfaces import Envelope
 from core.models import DeliveryState, Reply
@@ -51,7 +52,7 @@ async def test_page_sees_partial_text_then_the_reply(
 async def test_page_that_opens_late_gets_the_text_so_far(
     browser: httpx.AsyncClient, web: WebChat, door: MemoryDoor
 ) -> None:
-    door.pause_s = 0.4
+    door.may_finish.clear()
     async with listen(browser, web) as early:
         await send_sound(browser)
         await next_event(early)
@@ -115,6 +116,12 @@ async def test_typed_command_is_split_from_its_text(
     (job,) = door.jobs.values()
     assert (job.message.command, job.message.text) == ("language", "zh-CN")
     assert job.message.language == "zh-CN"
+
+
+async def test_commands_are_those_of_the_menu(browser: httpx.AsyncClient) -> None:
+    listed = (await browser.get("/api/commands")).json()
+    assert [command["name"] for command in listed] == [name for name, _ in menu()]
+    assert all(command["help"] for command in listed)
 
 
 async def test_text_that_is_no_command_stays_text(

@@ -1,34 +1,44 @@
-"""The page in a real browser. `PAGE_URL` names a running program to try instead of our door."""
+"""The page in a real browser."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from bots.web_chat import WebChat
-from tests.web.door import MemoryDoor
+from core.config import Settings
+from tests.web.door import MemoryDoor, open_web
 from tests.web.pages import choose_file, open_browser, open_page, read_answer, record, type_in
 
 SPEECH = Path(__file__).parents[1] / "data" / "speech" / "sb_example1.wav"
-pytestmark = pytest.mark.browser
+# One browser for all tests here, so they share one loop.
+LOOP: Literal["module"] = "module"
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope=LOOP)]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
 async def browser() -> AsyncIterator[Browser]:
     async with open_browser(SPEECH) as browser:
         yield browser
 
 
+@pytest_asyncio.fixture(loop_scope=LOOP)
+async def web(settings: Settings, door: MemoryDoor) -> AsyncIterator[WebChat]:
+    async with open_web(settings, door) as web:
+        yield web
+
+
 @pytest.fixture
 def url(web: WebChat) -> str:
-    return os.environ.get("PAGE_URL", web.url)
+    return web.url
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope=LOOP)
 async def page(browser: Browser, url: str) -> AsyncIterator[Page]:
     async with open_page(browser, url) as page:
         yield page
@@ -45,12 +55,15 @@ async def test_recording_becomes_text(page: Page) -> None:
 async def test_file_is_seen_at_once_then_its_words_as_they_come(
     page: Page, door: MemoryDoor
 ) -> None:
-    door.pause_s = 0.5
+    door.may_start.clear()
+    door.may_finish.clear()
     await choose_file(page, SPEECH)
     entry = page.locator(".entry").first
     await expect(entry.locator(".name")).to_have_text("sb_example1.wav")
-    await expect(entry.locator(".waiting")).to_be_visible()
+    await expect(entry.locator(".waiting")).to_have_text("Heard. Writing it down …")
+    door.may_start.set()
     await expect(entry.locator(".partial")).to_have_text("The stale smell of")
+    door.may_finish.set()
     assert f"Heard {SPEECH.stat().st_size} bytes" in await read_answer(page)
     await expect(entry.locator("blockquote")).to_have_text("The stale smell of old beer lingers.")
     await expect(page.locator("#announce")).to_contain_text("old beer lingers")
@@ -124,11 +137,22 @@ async def test_keyboard_alone_is_enough(page: Page) -> None:
     await expect(page.locator("#composer")).to_be_visible()
 
 
+async def test_slash_lists_the_commands(page: Page) -> None:
+    await page.locator("#box").press_sequentially("/lan")
+    await expect(page.get_by_role("option")).to_have_count(1)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#box")).to_have_value("/language ")
+    await expect(page.locator("#commands")).to_be_hidden()
+    await page.keyboard.type("en")
+    await page.keyboard.press("Enter")
+    assert "command=language text=en" in await read_answer(page)
+
+
 async def test_every_control_has_a_name(page: Page) -> None:
     await choose_file(page, SPEECH)
     await read_answer(page)
     unnamed = await page.evaluate(
-        """() => [...document.querySelectorAll("button, a, input, textarea")]
+        """() => [...document.querySelectorAll("button, a, input:not([hidden]), textarea")]
           .filter((e) => !(e.getAttribute("aria-label") || e.textContent.trim()))
           .map((e) => e.outerHTML)"""
     )

@@ -26,6 +26,8 @@ export const openSession = () => call("/api/session", { method: "POST" });
 
 export const loadHistory = async () => (await call("/api/history")).entries;
 
+export const loadCommands = () => call("/api/commands");
+
 export async function pressButton(id, token) {
   const body = JSON.stringify({ id, token });
   const headers = { "Content-Type": "application/json" };

@@ -2,6 +2,7 @@
 
 import { drawLevels } from "./levels.js";
 import { Recorder } from "./recorder.js";
+import { openSuggestions } from "./suggest.js";
 import { formatDuration, text } from "./texts.js";
 
 const byId = (id) => document.getElementById(id);
@@ -28,7 +29,9 @@ export function openComposer(chat, { complain, announce }) {
     for (const file of files) chat.sendFile(file);
   };
   box.addEventListener("input", fit);
+  const suggest = openSuggestions(box, byId("commands"), fit);
   box.addEventListener("keydown", (event) => {
+    if (suggest(event)) return;
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
     send();

@@ -1,0 +1,94 @@
+"""The page of the whole program, as `hearsay run` starts it, with the engine of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.async_api import expect
+
+from tests.web.client import send_sound, wait_for_reply
+from tests.web.pages import choose_file, open_browser, open_page, read_answer, record, type_in
+
+#: "The birch canoe slid on the smooth planks."
+SPEECH = Path(__file__).parents[1] / "data" / "speech" / "sb_example1.wav"
+
+
+@asynccontextmanager
+async def run_program(
+    home: Path, port: int = 0
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """Start `hearsay run` and yield the process and the address of its page."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HEARSAY_HOME": str(home),
+        "WEB_PORT": "0",
+        "TRANSCRIBER": "offline",
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bots",
+        "run",
+        cwd=home,  # where no .env is
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield process, await asyncio.wait_for(_read_url(process), 30)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def _read_url(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout is not None
+    async for line in process.stdout:
+        if b"http://" in line:
+            return line.decode().split()[-1]
+    raise AssertionError("the program ended before its page was open")
+
+
+@pytest.mark.browser
+async def test_voice_becomes_text_in_the_real_program(tmp_path: Path) -> None:
+    async with (
+        open_browser(SPEECH) as browser,
+        run_program(tmp_path) as (_, url),
+        open_page(browser, url) as page,
+    ):
+        await type_in(page, "/help")
+        assert "/transcribe" in await read_answer(page)
+        await choose_file(page, SPEECH)
+        await read_answer(page)
+        assert "smooth" in await page.locator(".entry blockquote").last.inner_text()
+        await record(page, 3.5)
+        await read_answer(page)
+        assert await page.locator(".entry blockquote").last.inner_text()
+        await page.reload()
+        await expect(page.locator(".entry blockquote")).to_have_count(2)
+
+
+async def test_what_was_acknowledged_is_answered_after_a_kill(tmp_path: Path) -> None:
+    async with httpx.AsyncClient() as browser:
+        async with run_program(tmp_path) as (process, url):
+            browser.base_url = httpx.URL(url)
+            assert (await browser.post("/api/session")).status_code == 200
+            assert (await send_sound(browser)).status_code == 200
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+        # The same session at another port: a cookie knows no ports.
+        async with run_program(tmp_path) as (_, url):
+            browser.base_url = httpx.URL(url)
+            entry = await wait_for_reply(browser, "message-1")
+            assert entry["reply"]["text"]
+            again = await send_sound(browser)
+            assert again.json()["entry"]["job_id"] == entry["job_id"]
