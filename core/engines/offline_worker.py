@@ -37,7 +37,8 @@ def hear(decoder: Any, wav: bytes) -> Iterator[Frame]:
         decoder.end_utt()
         hypothesis = decoder.hyp()
         if hypothesis is not None and hypothesis.hypstr:
-            yield {"start_s": start_s, "end_s": end_s, "text": hypothesis.hypstr}, b""
+            times = {"start_s": round(start_s, 2), "end_s": round(end_s, 2)}
+            yield {**times, "text": hypothesis.hypstr}, b""
 
 
 def find_speech(pcm: bytes) -> Iterator[tuple[float, float, bytes]]:
