@@ -14,7 +14,7 @@ from bots.telegram_bot.client import tls
 from bots.telegram_bot.errors import FILE_GONE, TOO_BIG, as_seconds, read_error
 from bots.telegram_bot.pacing import Pacer
 from core.config import Settings
-from core.errors import BadAudio, PlatformBusy, TooLong, UserError
+from core.errors import BadAudio, PlatformBusy, PlatformError, TooLong, UserError
 from core.models import Attachment, Message
 
 log = structlog.get_logger(__name__)
@@ -43,8 +43,8 @@ class Files:
     def __init__(self, bot: telegram.Bot, pacer: Pacer, settings: Settings) -> None:
         self._bot = bot
         self._pacer = pacer
-        is_cloud = httpx.URL(settings.telegram_api_base_url).host == _CLOUD_HOST
-        self.max_bytes = CLOUD_MAX_BYTES if is_cloud else LOCAL_MAX_BYTES
+        self._is_cloud = httpx.URL(settings.telegram_api_base_url).host == _CLOUD_HOST
+        self.max_bytes = CLOUD_MAX_BYTES if self._is_cloud else LOCAL_MAX_BYTES
         self._client = httpx.AsyncClient(timeout=30, follow_redirects=False, verify=tls())
 
     async def fetch(self, message: Message) -> bytes:
@@ -123,6 +123,9 @@ class Files:
         return bytes(data)
 
     def _read_local(self, path: Path) -> bytes:
+        # Only a server of the operator's own may name files of this machine.
+        if self._is_cloud or not path.is_absolute():
+            raise PlatformError("Telegram named no file that can be fetched")
         try:
             if path.stat().st_size > self.max_bytes:
                 raise self._too_big()

@@ -93,6 +93,7 @@ class Polling:
         self._take = take
         self._pace = pace
         self._patience = Patience(pace)
+        self._commit_patience = Patience(pace)
         self._offset: int | None = None
         self._good_at_s: float | None = None
         self._good_wall_s = time.time()
@@ -159,11 +160,13 @@ class Polling:
             (error,) = await asyncio.gather(self._take(raw), return_exceptions=True)
             if isinstance(error, BaseException) and not self._is_hopeless(update_id, error):
                 log.error("telegram_not_committed", update_id=update_id, error=type(error).__name__)
-                await self._patience.wait(error)
+                await self._commit_patience.wait(error)
                 return
             offset = max(offset or 0, update_id + 1)
         if batch and offset == self._offset:
-            await self._patience.wait(LookupError("no update has an id"))
+            await self._commit_patience.wait(LookupError("no update has an id"))
+        else:
+            self._commit_patience.reset()
         self._offset = offset
         self._tries.clear()
 

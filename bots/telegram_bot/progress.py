@@ -18,6 +18,7 @@ from bots.telegram_bot.errors import Refusal, as_seconds, describe, is_unsent, r
 from bots.telegram_bot.outgoing import Outgoing, address, build_reply_parameters
 from bots.telegram_bot.pacing import Pacer
 from bots.telegram_bot.parts import TextPart, clean, is_blank, tail
+from core import metrics
 from core.errors import PlatformBusy
 from core.interfaces import Envelope
 from core.models import DeliveryState
@@ -77,16 +78,23 @@ class Progress:
         line.task = asyncio.create_task(self._draw(line))
         line.task.add_done_callback(_report)
 
-    async def end(self, job_id: str) -> None:
+    async def end(self, envelope: Envelope) -> None:
         """Stop drawing and return when no call is under way any more."""
-        line = self._lines.pop(job_id, None)
-        self._unsent.discard(job_id)
-        if line is None or line.task is None:
-            return
-        line.is_over = True
-        if not line.is_calling:
-            line.task.cancel()
-        await asyncio.wait([line.task])
+        line = self._lines.pop(envelope.job_id, None)
+        if line and line.task:
+            line.is_over = True
+            if not line.is_calling:
+                line.task.cancel()
+            await asyncio.wait([line.task])
+        await self._count_lost(envelope)
+
+    async def _count_lost(self, envelope: Envelope) -> None:
+        """Count a placeholder that may stand there for ever, once: before the first part."""
+        known = await envelope.ledger.find(PLACEHOLDER)
+        is_lost = known is not None and known.state is DeliveryState.PENDING
+        if is_lost and envelope.job_id not in self._unsent and not await envelope.ledger.find(0):
+            metrics.AMBIGUOUS_SENDS.labels("telegram").inc()
+        self._unsent.discard(envelope.job_id)
 
     async def close(self) -> None:
         """Stop all drawing."""

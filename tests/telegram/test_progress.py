@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from bots.telegram_bot.progress import PLACEHOLDER, Gaps, build_draft_id
+from core import metrics
 from core.config import Settings
 from core.errors import StoreError
 from core.models import Delivery, DeliveryState, Reply
@@ -47,7 +48,7 @@ async def test_what_has_to_stay_is_a_message_that_becomes_the_answer(
     await bot.show(envelope, "one")
     await bot.show(envelope, "this takes longer", is_lasting=True)
     await telegram.wait_for(lambda: ledger.ids().get(PLACEHOLDER))
-    await bot._progress.end(envelope.job_id)
+    await bot._progress.end(envelope)
     await bot.show(envelope, "more")
     await telegram.wait_for(lambda: only(telegram.answers(ann)).text == "more")
     await bot.deliver(envelope, Reply("all"))
@@ -144,8 +145,10 @@ async def test_lost_placeholder_is_not_sent_twice(telegram: TelegramServer, bot:
         await asyncio.sleep(0.1)
     assert len(telegram.calls_of("sendMessage")) == 1
     assert ledger.rows[PLACEHOLDER] == Delivery(PLACEHOLDER, DeliveryState.PENDING)
+    before = metrics.AMBIGUOUS_SENDS.labels("telegram")._value.get()
     await bot.deliver(envelope, Reply("all"))
     assert [a.text for a in telegram.answers(group)] == ["one", "all"]
+    assert metrics.AMBIGUOUS_SENDS.labels("telegram")._value.get() == before + 1
 
 
 async def test_deleted_placeholder_is_not_put_back(telegram: TelegramServer, bot: QuickBot) -> None:
@@ -185,7 +188,6 @@ async def test_trouble_of_the_ledger_is_never_raised(
     await bot.show(envelope, "x")
     await asyncio.sleep(0.1)
     assert "telegram_progress_failed" in capsys.readouterr().out
-    await bot._progress.end(envelope.job_id)
 
 
 async def test_jobs_without_an_end_are_forgotten(

@@ -49,7 +49,7 @@ async def test_note_is_handed_in_confirmed_and_heard_at_once(
     assert ids(door) == [note]
     assert door.messages[0].attachment is not None
     assert door.messages[0].attachment.duration_s == 4.0
-    assert telegram.pending() == []
+    await telegram.wait_for(lambda: telegram.pending() == [])
     assert running.is_ready
     assert running.poll_age_s < 5
 
@@ -372,7 +372,7 @@ async def test_being_blocked_or_kicked_breaks_nothing(
     telegram.kick(group, ann)
     telegram.send_text(ben, ben, "still here")
     await telegram.wait_for(lambda: door.messages)
-    assert telegram.pending() == []
+    await telegram.wait_for(lambda: telegram.pending() == [])
 
 
 async def test_anonymous_admin_topic_and_edit_arrive_as_they_are(
