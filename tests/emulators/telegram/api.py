@@ -14,9 +14,6 @@ from tests.emulators.telegram.updates import UpdateQueue
 from tests.emulators.telegram.wire import Params, Upload
 from tests.emulators.telegram.world import World
 
-#: The id by which General is known to people, but not to the Bot API.
-GENERAL_TOPIC = 1
-
 
 @dataclass(slots=True)
 class Api:
@@ -123,7 +120,8 @@ class Ask:
         can_have_topics = chat.is_forum or chat.is_private
         if not thread or not can_have_topics:
             return None
-        if thread == GENERAL_TOPIC or thread not in chat.topics:
+        # General, which people's links call 1, is no topic here: it is refused as well.
+        if thread not in chat.topics:
             raise bad_request("message thread not found")
         return thread
 

@@ -124,7 +124,9 @@ class Webhook:
             waiting = self._queue.waiting()
         for update in waiting:
             lane = update.lane or str(update.update_id)
-            if lane in target.busy or len(target.busy) >= target.max_connections:
+            if len(target.busy) >= target.max_connections:
+                break
+            if lane in target.busy:
                 continue
             target.busy.add(lane)
             task = asyncio.create_task(self._deliver(target, lane, update))
