@@ -66,6 +66,10 @@ def serve(work: Callable[[dict[str, Any], bytes], Iterator[Frame]]) -> None:
     """
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # a stray print must not break the frames
+    with suppress(ImportError, AttributeError, OSError):  # a wider pipe, where there is one
+        import fcntl
+
+        fcntl.fcntl(sink, fcntl.F_SETPIPE_SZ, 2**20)
 
     def send(kind: bytes, header: dict[str, Any], data: bytes = b"") -> None:
         head = json.dumps(header).encode()
@@ -191,6 +195,7 @@ class _Child:
             process = await asyncio.create_subprocess_exec(
                 *command, stdin=pipe, stdout=pipe, stderr=nowhere, env=_ENVIRONMENT, cwd="/",
                 start_new_session=True,
+                limit=_PART_BYTES,
             )  # fmt: skip
         except OSError as error:
             raise ChildMissing(f"cannot start a child: {type(error).__name__}") from error

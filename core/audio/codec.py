@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -51,13 +50,6 @@ _ENCODER_OPTIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    rate_hz: int
-    layout: str
-    format: str
-
-
 class Decoder:
     """One recording, decoded block by block to 16-bit mono.
 
@@ -67,6 +59,8 @@ class Decoder:
     def __init__(self, data: bytes, *, rate_hz: int = 16_000, max_s: float = 7200.0) -> None:
         self._rate_hz, self._max_s = rate_hz, max_s
         self._samples = 0
+        self._shape: tuple[int, str, str] | None = None
+        self._resampler: av.AudioResampler | None = None
         self._container = _open(data)
         self._stream = _pick_stream(self._container)
         #: What the container says of its length, None if that is nothing or nonsense.
@@ -78,8 +72,8 @@ class Decoder:
         """Yield the samples, little-endian. What is readable of a damaged file is given."""
         try:
             for frame in self._frames():
-                yield from self._convert(frame)
-            yield from self._flush()
+                yield self._convert(frame)
+            yield self._resample(None)
         except (FFmpegError, ValueError, BadAudio) as error:
             if self._samples < _LEAST_S * self._rate_hz:
                 raise error if isinstance(error, BadAudio) else BadAudio(DAMAGED) from None
@@ -87,9 +81,6 @@ class Decoder:
             self._container.close()
         if not self._samples:
             raise BadAudio(NO_SOUND)
-
-    _shape: _Shape | None = None
-    _resampler: av.AudioResampler | None = None
 
     def _frames(self) -> Iterator[av.AudioFrame]:
         bad_packets = 0
@@ -101,27 +92,23 @@ class Decoder:
                 if bad_packets > _MAX_BAD_PACKETS:
                     raise
 
-    def _convert(self, frame: av.AudioFrame) -> Iterator[bytes]:
-        shape = _Shape(frame.sample_rate, frame.layout.name, frame.format.name)
+    def _convert(self, frame: av.AudioFrame) -> bytes:
+        rest, shape = b"", (frame.sample_rate, frame.layout.name, frame.format.name)
         if shape != self._shape:
             _check(frame.sample_rate, len(frame.layout.channels))
-            yield from self._flush()
+            rest = self._resample(None)
             self._shape = shape
             self._resampler = av.AudioResampler(format="s16", layout="mono", rate=self._rate_hz)
         frame.pts = None
-        yield from self._resample(frame)
+        return rest + self._resample(frame)
 
-    def _flush(self) -> Iterator[bytes]:
-        if self._resampler:
-            yield from self._resample(None)
-
-    def _resample(self, frame: av.AudioFrame | None) -> Iterator[bytes]:
-        assert self._resampler
-        for block in self._resampler.resample(frame):
-            self._samples += block.samples
-            if self._samples > self._max_s * self._rate_hz:
-                raise TooLong(hours=f"{self._max_s / 3600:g}")
-            yield bytes(memoryview(block.planes[0])[: block.samples * 2])
+    def _resample(self, frame: av.AudioFrame | None) -> bytes:
+        """Return what is ready of the frame and those before it; None flushes."""
+        blocks = self._resampler.resample(frame) if self._resampler else []
+        self._samples += sum(block.samples for block in blocks)
+        if self._samples > self._max_s * self._rate_hz:
+            raise TooLong(hours=f"{self._max_s / 3600:g}")
+        return b"".join([bytes(memoryview(b.planes[0])[: b.samples * 2]) for b in blocks])
 
 
 def _open(data: bytes) -> InputContainer:
