@@ -98,7 +98,7 @@ async def test_what_was_heard_before_changes_nothing(engine: Offline) -> None:
 @pytest.mark.parametrize("level", [0, 30, 3000])
 async def test_no_words_are_invented_for_noise(engine: Offline, level: int) -> None:
     noise = random.Random(1)
-    samples = array("h", (noise.randint(-level, level) for _ in range(4 * RATE_HZ)))
+    samples = array("h", (noise.randint(-level, level) for _ in range(2 * RATE_HZ)))
     assert (await engine.transcribe(make_audio(samples.tobytes()))).text == ""
 
 
@@ -144,7 +144,7 @@ async def test_the_loop_keeps_running_while_two_are_heard(engine: Offline) -> No
     watcher = asyncio.create_task(watch())
     await asyncio.gather(engine.transcribe(audio), engine.transcribe(audio))
     watcher.cancel()
-    assert worst_s < 0.5
+    assert worst_s < 1.0
 
 
 async def test_size_follows_the_machine(engine: Offline) -> None:
