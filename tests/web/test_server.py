@@ -60,6 +60,15 @@ async def test_it_stops_fast_with_a_page_open(
         socket.create_connection(("127.0.0.1", int(web.url.rpartition(":")[2])), 1).close()
 
 
+async def test_small_answers_are_not_held_back(browser: httpx.AsyncClient) -> None:
+    started = time.monotonic()
+    for _ in range(20):
+        await browser.get("/livez")
+        await browser.get("/api/history")
+    # Nagle's algorithm against delayed acknowledgements would cost 40 ms each.
+    assert (time.monotonic() - started) / 40 < 0.03
+
+
 async def test_operator_sees_life_readiness_and_numbers(web: WebChat, door: MemoryDoor) -> None:
     async with httpx.AsyncClient(base_url=web.url) as client:
         assert (await client.get("/livez")).status_code == 200
