@@ -185,6 +185,7 @@ async def test_new_update_ids_after_a_week_are_taken(
 async def test_kinds_of_updates_are_asked_for_each_time(
     telegram: TelegramServer, running: QuickBot
 ) -> None:
+    await telegram.wait_for(lambda: len(telegram.calls_of("getUpdates")) >= 2)
     for call in telegram.calls_of("getUpdates"):
         assert "callback_query" in str(call.params["allowed_updates"])
         assert "my_chat_member" in str(call.params["allowed_updates"])

@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 import pytest
-from telegram.error import BadRequest
 
 from bots.telegram_bot.progress import PLACEHOLDER
 from core import metrics
@@ -411,8 +410,3 @@ async def test_limits_hold_under_a_crowd(telegram: TelegramServer, bot: QuickBot
     )
     assert telegram.violations() == {}
     assert [a.text for a in telegram.answers(group)] == [f"g{n}" for n in range(15)]
-
-
-async def test_sdk_error_is_not_hidden_by_ours(bot: QuickBot) -> None:
-    with pytest.raises(BadRequest):
-        await bot._client.bot.send_message(1, "x")
