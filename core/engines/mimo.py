@@ -49,7 +49,7 @@ class Mimo:
     @classmethod
     def is_configured(cls, settings: Settings) -> bool:
         """Tell whether there is a key."""
-        return settings.mimo_api_key is not None
+        return bool(settings.secret("mimo_api_key"))
 
     async def transcribe(
         self,
@@ -102,9 +102,9 @@ class Mimo:
 
 def make_headers(settings: Settings) -> dict[str, str]:
     """Return the header that carries the key. Raises ConfigError if there is none."""
-    if settings.mimo_api_key is None:
+    key = (settings.secret("mimo_api_key") or "").strip()
+    if not key:
         raise ConfigError("MIMO_API_KEY is not set")
-    key = settings.mimo_api_key.get_secret_value().strip()
     if settings.mimo_auth_header == "authorization":
         return {"authorization": f"Bearer {key}"}
     return {"api-key": key}

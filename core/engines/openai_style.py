@@ -36,10 +36,10 @@ class OpenAIStyle:
     deadline_s: float = 60.0
 
     def __init__(self, settings: Settings) -> None:
-        if settings.openai_base_url is None:
+        if not settings.openai_base_url:
             raise ConfigError("OPENAI_BASE_URL is not set")
-        key = settings.openai_api_key
-        headers = {"authorization": f"Bearer {key.get_secret_value().strip()}"} if key else {}
+        key = (settings.secret("openai_api_key") or "").strip()
+        headers = {"authorization": f"Bearer {key}"} if key else {}
         self._client = Client(settings.openai_base_url, headers, wire.read_error)
         self.model = settings.openai_asr_model
         self._has_segments = True
@@ -47,7 +47,7 @@ class OpenAIStyle:
     @classmethod
     def is_configured(cls, settings: Settings) -> bool:
         """Tell whether there is an address. A key is optional."""
-        return settings.openai_base_url is not None
+        return bool(settings.openai_base_url)
 
     async def transcribe(
         self,

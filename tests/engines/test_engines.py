@@ -19,6 +19,7 @@ OPENAI: dict[str, Any] = {"openai_base_url": "http://127.0.0.1:1/v1"}
     ("values", "expected"),
     [
         ({}, "offline"),
+        ({"mimo_api_key": "", "openai_base_url": ""}, "offline"),
         (MIMO, "mimo"),
         (OPENAI, "openai"),
         ({**MIMO, **OPENAI}, "mimo"),

@@ -10,8 +10,9 @@ from core.engines.mimo import Mimo
 from core.engines.mimo_wire import MAX_BYTES
 from core.errors import ConfigError, EngineBusy, EngineLocked, EngineRefused, ModelGone
 from core.models import Audio
+from tests import sounds
 from tests.emulators.mimo import MimoServer
-from tests.emulators.mimo.tones import make_wav
+from tests.emulators.mimo.tones import make_recording, make_wav
 from tests.engines.conftest import make_audio, make_settings
 
 
@@ -87,6 +88,13 @@ async def test_wrong_key_is_for_the_operator_and_not_in_the_error(server: MimoSe
 async def test_language(server: MimoServer, mimo: Mimo, language: str | None, sent: str) -> None:
     await mimo.transcribe(make_audio(5), language=language)
     assert server.calls[0].language == sent
+
+
+async def test_mp3_is_heard(server: MimoServer, mimo: Mimo) -> None:
+    pcm = make_recording([7, 8, 9])[44:]
+    mp3 = sounds.encode(pcm, "mp3", "libmp3lame", options={"b": "32000"})
+    assert (await mimo.transcribe(Audio(mp3, "audio/mpeg", 3.0))).text == "w7 w8 w9"
+    assert server.calls[0].sound_bytes == len(mp3)
 
 
 async def test_silence_gives_no_words(mimo: Mimo) -> None:
