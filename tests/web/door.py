@@ -55,6 +55,7 @@ class MemoryDoor:
         self.may_start, self.may_finish = asyncio.Event(), asyncio.Event()
         self.may_start.set()
         self.may_finish.set()
+        self.is_mended = False
         self.error: AssistantError | None = None
         self.parts = {"web": True, "jobs": True}
         self.web: WebChat
@@ -73,9 +74,7 @@ class MemoryDoor:
         job = Job(job_id, message, message.command or "transcribe", JobState.WAITING, 0, now, now)
         self.jobs[key] = job
         if self.is_answering:
-            task = asyncio.create_task(self._answer(job))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._start(job)
         return job
 
     async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
@@ -90,20 +89,36 @@ class MemoryDoor:
     def readiness(self) -> dict[str, bool]:
         return self.parts
 
+    def _run_dead_again(self) -> None:
+        for key, job in self.jobs.items():
+            if job.state is JobState.DEAD:
+                self.jobs[key] = replace(job, state=JobState.WAITING, reply=None)
+                self._start(self.jobs[key])
+
+    def _start(self, job: Job) -> None:
+        task = asyncio.create_task(self._answer(job))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def _answer(self, job: Job) -> None:
         message = job.message
         envelope = Envelope(job.job_id, message, MemoryLedger())
         await self.may_start.wait()
         state, reply = JobState.DONE, await self._make_reply(message, envelope)
-        if message.command == "fail":
+        if message.command == "fail" and not self.is_mended:
             state = JobState.DEAD
         job = replace(job, state=state, reply=reply)
         self.jobs[message.chat, message.message_id] = job
         await self.web.deliver(envelope, reply)
 
     async def _make_reply(self, message: Message, envelope: Envelope) -> Reply:
-        if message.command == "fail":
-            return Reply(text="Something went wrong on my side. Reference: 0123456789.")
+        if message.command == "fail" and not self.is_mended:
+            again = Button("Retry", "retry", token="t-retry")
+            return Reply("Something went wrong on my side. Reference: 012345.", buttons=(again,))
+        if message.button == "t-retry":
+            self.is_mended = True
+            self._run_dead_again()
+            return Reply()
         if message.button:
             return Reply(text=f"You pressed {message.button}.")
         if not message.attachment:

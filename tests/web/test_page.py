@@ -113,9 +113,13 @@ async def test_upload_that_broke_off_can_be_sent_again(
     assert len(door.jobs) == 1
 
 
-async def test_failure_looks_like_one(page: Page) -> None:
-    await type_in(page, "/fail")
+async def test_failure_looks_like_one_and_can_be_tried_again(page: Page) -> None:
+    await type_in(page, "/fail hard")
     await expect(page.locator(".answer.wrong")).to_contain_text("Something went wrong")
+    await page.locator(".buttons").get_by_role("button", name="Retry").click()
+    await expect(page.locator(".entry").first).to_contain_text("command=fail text=hard")
+    await expect(page.locator(".answer.wrong")).to_have_count(0)
+    await expect(page.locator(".entry:visible")).to_have_count(1)
 
 
 async def test_page_speaks_chinese(browser: Browser, url: str) -> None:
