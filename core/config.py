@@ -83,8 +83,6 @@ class Settings(BaseSettings):
 
     #: Chats that may use the bot (ids, comma-separated); empty = all.
     allowed_chats: IdList = ()
-    #: People who get the operator's messages (ids, comma-separated).
-    admin_ids: IdList = ()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @model_validator(mode="before")

@@ -26,18 +26,16 @@ async def migrate(url: str, revision: str = "head") -> None:
 
 def _migrate(url: str, revision: str) -> None:
     engine = open_plain(url)
-    is_sqlite = engine.dialect.name == "sqlite"
     config = make_config()
     try:
         with engine.connect() as connection:
-            if is_sqlite:
-                connection.connection.driver_connection.isolation_level = None  # type: ignore[union-attr]
-                connection.exec_driver_sql("PRAGMA busy_timeout=30000")
-                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            connection.connection.driver_connection.isolation_level = None  # type: ignore[union-attr]
+            connection.exec_driver_sql("PRAGMA busy_timeout=30000")
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
-            connection.exec_driver_sql("COMMIT") if is_sqlite else connection.commit()
+            connection.exec_driver_sql("COMMIT")
     except CommandError as error:
         raise ConfigError(f"this database is newer than the program: {error}") from None
     except DBAPIError as error:
@@ -61,11 +59,12 @@ def open_plain(url: str, *, is_read_only: bool = False) -> Engine:
     """
     try:
         parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            parsed = parsed.set(drivername="sqlite")
-            if is_read_only and parsed.database:
-                path = Path(parsed.database).absolute().as_uri()
-                parsed = parsed.set(database=path, query={"mode": "ro", "uri": "true"})
-        return create_engine(parsed)
-    except (ArgumentError, ImportError):
-        raise ConfigError("DATABASE_URL is not the address of a database I know") from None
+    except ArgumentError:
+        raise ConfigError("DATABASE_URL is no address of a database") from None
+    if parsed.get_backend_name() != "sqlite":
+        raise ConfigError("DATABASE_URL must begin with sqlite: no other kind is known yet")
+    parsed = parsed.set(drivername="sqlite")
+    if is_read_only and parsed.database:
+        path = Path(parsed.database).absolute().as_uri()
+        parsed = parsed.set(database=path, query={"mode": "ro", "uri": "true"})
+    return create_engine(parsed)
