@@ -109,10 +109,13 @@ class TelegramServer(Oracle):
         await self._stopping.wait()
         self.queue.on_push = lambda: None
         listener.close()
+        # A connection accepted just now must reach `_connect`, which closes it.
+        await asyncio.sleep(0.01)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._webhook.close()
+        await asyncio.sleep(0)
 
     def _on_push(self) -> None:
         if self._loop is not None:
