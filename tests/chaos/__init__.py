@@ -1,0 +1,1 @@
+"""The promise of the road, with the real program killed and started again."""

@@ -1,0 +1,221 @@
+"""The real program as a process: started, killed, started again on the same home."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+from core.models import Chat, ChatSettings
+from core.store import Store, make_cipher, migrate
+from tests.chaos.nursery import Nursery
+from tests.emulators.mimo import MimoServer
+from tests.emulators.telegram import TelegramServer
+
+ROOT = Path(__file__).parents[2]
+START_S = 40.0
+
+
+class Launcher(Protocol):
+    """How processes come to be."""
+
+    def start(self, environment: dict[str, str], orders: dict[str, Any], log: Path) -> int:
+        """Start one; return its process id."""
+
+    def poll(self, pid: int) -> int | None:
+        """Return how it ended, None while it runs."""
+
+
+class Plain:
+    """Starts the program as people do; with orders by its other entry."""
+
+    def __init__(self) -> None:
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
+
+    def start(self, environment: dict[str, str], orders: dict[str, Any], log: Path) -> int:
+        entry = ["tests.chaos.child", json.dumps(orders)] if orders else ["bots", "run"]
+        with log.open("ab") as sink:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *entry],
+                env=environment | {"PYTHONPATH": str(ROOT)},
+                cwd=environment["HEARSAY_HOME"],
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+            )
+        self._processes[process.pid] = process
+        return process.pid
+
+    def poll(self, pid: int) -> int | None:
+        return self._processes[pid].poll()
+
+
+class Bot:
+    """One bot on one home."""
+
+    def __init__(
+        self,
+        home: Path,
+        telegram: TelegramServer,
+        mimo: MimoServer,
+        launcher: Launcher | None = None,
+    ) -> None:
+        home.mkdir(parents=True, exist_ok=True)
+        self.home = home
+        self.telegram = telegram
+        self.mimo = mimo
+        self.launcher: Launcher = launcher or Plain()
+        self.log_path = home / "stderr.log"
+        self.log_path.touch()
+        self.pid = 0
+        self.starts = self.kills = 0
+        self._log_start = 0
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """All that the process knows of the world."""
+        return {
+            "PATH": os.environ["PATH"],
+            "HEARSAY_HOME": str(self.home),
+            "TELEGRAM_BOT_TOKEN": self.telegram.token,
+            "TELEGRAM_API_BASE_URL": self.telegram.api_base_url,
+            "TELEGRAM_FILE_BASE_URL": self.telegram.file_base_url,
+            "MIMO_API_KEY": self.mimo.key,
+            "MIMO_BASE_URL": self.mimo.base_url,
+            "WEB_PORT": "0",
+        }
+
+    # --- life
+
+    async def start(self, *, is_awaited: bool = True, **orders: Any) -> None:
+        """Start the process and wait until it receives. orders: fields of `child.Orders`."""
+        self._log_start = self.log_path.stat().st_size
+        self.starts += 1
+        self.pid = await asyncio.to_thread(
+            self.launcher.start, self.environment, orders, self.log_path
+        )
+        if is_awaited:
+            await wait_for(lambda: "telegram_started" in self.log or self.code is not None, START_S)
+
+    @property
+    def code(self) -> int | None:
+        """How the process ended, None while it runs."""
+        return self.launcher.poll(self.pid)
+
+    async def ended(self, timeout_s: float = 30.0) -> int:
+        """Wait until the process has ended and return how."""
+        return int(await wait_for(lambda: self.code if self.code is not None else None, timeout_s))
+
+    def signal(self, number: int) -> None:
+        """Send a signal, if there is still somebody to get it."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    async def kill(self) -> None:
+        """End it as a power cut would."""
+        self.signal(signal.SIGKILL)
+        await self.ended()
+        self.kills += 1
+
+    async def stop(self) -> int:
+        """End it as an operator would; return its exit code."""
+        if self.code is None:
+            self.signal(signal.SIGTERM)
+        return await self.ended()
+
+    # --- what is known of it
+
+    @property
+    def log(self) -> str:
+        """What the process of the last start has said."""
+        with self.log_path.open("rb") as file:
+            file.seek(self._log_start)
+            return file.read().decode(errors="replace")
+
+    @property
+    def whole_log(self) -> str:
+        """What all its processes have said."""
+        return self.log_path.read_text(errors="replace")
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask the database, as another process."""
+        path = self.home / "hearsay.db"
+        if not path.exists():
+            return []
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
+            try:
+                return connection.execute(query).fetchall()
+            except sqlite3.OperationalError:
+                return []  # killed before the tables were made
+
+    def states(self) -> Counter[str]:
+        """Return how many jobs are in each state."""
+        return Counter(dict(self.rows("select state, count(*) from jobs group by state")))
+
+    def pending(self) -> tuple[int, int]:
+        """Return how many parts of replies, and placeholders, were sent and their answer lost.
+
+        Some of them may not have been sent at all: what is known is only that nobody knows.
+        """
+        query = "select part >= 0 from deliveries where state = 'pending'"
+        found = [is_part for (is_part,) in self.rows(query)]
+        return sum(found), len(found) - sum(found)
+
+    async def settle(self, count: int, timeout_s: float = 60.0) -> Counter[str]:
+        """Wait until `count` jobs are there and none is open; return how they ended."""
+
+        def is_settled() -> bool:
+            states = self.states()
+            return sum(states.values()) >= count and not {"waiting", "running"} & set(states)
+
+        try:
+            await wait_for(is_settled, timeout_s, every_s=0.05)
+        except TimeoutError:
+            raise AssertionError(f"{dict(self.states())}\n{self.log[-6000:]}") from None
+        return self.states()
+
+    async def write_all(self, chat: int) -> None:
+        """Let every voice note of a group be written down: its admins have said /auto on."""
+        url = f"sqlite:///{self.home / 'hearsay.db'}"
+        await migrate(url)
+        store = Store(url, make_cipher(None, self.home))
+        bot_id = self.telegram.token.partition(":")[0]
+        try:
+            await store.chats.save_settings(
+                Chat("telegram", bot_id, str(chat)), ChatSettings(is_auto=True)
+            )
+        finally:
+            await store.close()
+
+    async def command(self, *arguments: str) -> str:
+        """Run `hearsay …` on the same home and return what it prints."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bots", *arguments,
+            env=self.environment | {"PYTHONPATH": str(ROOT)}, cwd=self.home,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        output, _ = await process.communicate()
+        assert process.returncode == 0, output.decode()
+        return output.decode()
+
+
+async def wait_for(condition: Any, timeout_s: float, *, every_s: float = 0.01) -> Any:
+    """Wait until the condition returns something, and return that. Raises TimeoutError."""
+    end_s = time.monotonic() + timeout_s
+    while (value := condition()) is None or value is False:
+        if time.monotonic() > end_s:
+            raise TimeoutError("the condition did not come true")
+        await asyncio.sleep(every_s)
+    return value
+
+
+__all__ = ["Bot", "Launcher", "Nursery", "Plain", "wait_for"]

@@ -1,0 +1,56 @@
+"""The program as tests start it: `python -m tests.chaos.child '<Orders as JSON>'`.
+
+With no orders it is the program as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+
+from bots import cli
+from bots.telegram_bot import TelegramBot
+from bots.telegram_bot.polling import Pace
+from core import jobs, limits
+from tests.chaos.points import arm
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What is to be different from the plain program."""
+
+    #: The step at which the process is killed, and at which pass of it.
+    kill_at: str = ""
+    kill_count: int = 1
+    #: How many times shorter the waits after failures are: a minute becomes seconds.
+    haste: float = 1.0
+
+
+def follow(orders: Orders) -> None:
+    """Change this process as ordered."""
+    if orders.haste != 1.0:
+        _hurry(orders.haste)
+    if orders.kill_at:
+        arm(orders.kill_at, orders.kill_count)
+
+
+def _hurry(haste: float) -> None:
+    """Make the waits after failures shorter; all that decides about them stays."""
+    jitter = jobs._jitter
+    jobs._jitter = lambda delay_s: jitter(delay_s) / haste
+    jobs.TELL_AFTER_S /= haste
+    limits.MAX_PAUSE_S /= haste
+    limits.MAX_WAIT_S /= haste
+    TelegramBot.pace = Pace(first_wait_s=1.0 / haste, max_wait_s=15.0 / haste)
+
+
+def main() -> None:
+    """Follow the orders, then be the program."""
+    follow(Orders(**json.loads(sys.argv[1])))
+    sys.argv = ["hearsay", "run"]
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

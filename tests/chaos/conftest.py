@@ -1,0 +1,54 @@
+"""A virtual Telegram, a local MiMo, and a quick way to start the program."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.bot import Bot
+from tests.chaos.nursery import Nursery
+from tests.chaos.report import TABLES
+from tests.emulators.mimo import MimoServer
+from tests.emulators.telegram import TelegramServer
+
+#: The long form: `make chaos`.
+IS_LONG = "HEARSAY_CHAOS" in os.environ
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[TelegramServer]:
+    async with TelegramServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def mimo() -> AsyncIterator[MimoServer]:
+    async with MimoServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def bot(
+    tmp_path: Path, telegram: TelegramServer, mimo: MimoServer, nursery: Nursery
+) -> AsyncIterator[Bot]:
+    """A bot that is not yet started."""
+    bot = Bot(tmp_path / "home", telegram, mimo, nursery)
+    yield bot
+    if bot.pid and bot.code is None:
+        await bot.kill()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what was counted."""
+    for table in TABLES:
+        terminalreporter.write_line(f"\n{table}")

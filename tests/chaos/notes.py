@@ -1,0 +1,46 @@
+"""Voice notes that each say something of their own: real speech, then a number as tones."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+import wave
+
+from core.audio import Media
+from core.engines.mimo import Mimo
+from tests import sounds
+from tests.emulators.mimo import tones
+
+_PAUSE = bytes(2 * 16_000 * 3 // 10)
+_WORD = re.compile(r"\bw(\d+)\b")
+
+
+def make_note(number: int) -> bytes:
+    """Return a note of about two seconds, OGG/Opus, in which the local MiMo hears `w<number>`."""
+    speech = sounds.decode(sounds.recording("cards-001.wav"))
+    with wave.open(io.BytesIO(tones.make_recording([number], gap_s=0.2))) as file:
+        word = file.readframes(file.getnframes())
+    options = {"application": "voip", "compression_level": "0"}
+    return sounds.encode(speech + _PAUSE + word, "ogg", "libopus", rate=48_000, options=options)
+
+
+async def make_notes(numbers: range) -> dict[int, bytes]:
+    """Return a note for each number."""
+    return {number: await asyncio.to_thread(make_note, number) for number in numbers}
+
+
+def read_number(text: str) -> int | None:
+    """Return the number that a transcript holds."""
+    found = _WORD.search(text)
+    return int(found.group(1)) if found else None
+
+
+async def read_sound(note: bytes) -> bytes:
+    """Return the very bytes that the engine is sent for a note of one piece."""
+    media = Media(workers=1)
+    try:
+        [sound] = [piece.audio.data async for piece in media.pieces(note, Mimo.limits)]
+    finally:
+        await media.close()
+    return sound

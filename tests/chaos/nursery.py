@@ -1,0 +1,150 @@
+"""Starts many programs quickly: one process that has everything imported, and forks.
+
+It reads one order per line of stdin, {"number", "environment", "orders", "log"}, and writes
+{"number", "pid"} at once and {"pid", "code"} when that process has ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any
+
+from tests.chaos import child
+
+#: What the program loads only when it needs it.
+_LATE = (
+    "alembic.command bots.web_chat core.audio core.engines.mimo uvicorn "
+    "sqlalchemy.dialects.sqlite.aiosqlite core.commands.transcribe core.commands.auto"
+)
+
+
+class Nursery:
+    """The process that forks, seen from the test."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "tests.chaos.nursery"]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        self._changed = threading.Condition()
+        self._pids: dict[int, int] = {}
+        self._codes: dict[int, int] = {}
+        self._count = 0
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def start(self, environment: dict[str, str], orders: dict[str, Any], log: Path) -> int:
+        """Start one program; return its process id."""
+        assert self._process.stdin
+        with self._changed:
+            self._count += 1
+            number = self._count
+            order = {
+                "number": number,
+                "environment": environment,
+                "orders": orders,
+                "log": str(log),
+            }
+            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.flush()
+            assert self._changed.wait_for(lambda: number in self._pids, 60)
+            return self._pids[number]
+
+    def poll(self, pid: int) -> int | None:
+        """Return how a program ended, None while it runs; killed is -9."""
+        return self._codes.get(pid)
+
+    def close(self) -> None:
+        """End it; programs are not its concern."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.close()
+        self._process.wait(10)
+        self._thread.join(10)
+        self._process.stdout.close()
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            news = json.loads(line)
+            with self._changed:
+                if "number" in news:
+                    self._codes.pop(news["pid"], None)
+                    self._pids[news["number"]] = news["pid"]
+                else:
+                    self._codes[news["pid"]] = news["code"]
+                self._changed.notify_all()
+
+
+def serve() -> None:
+    """Be the process that forks, until stdin ends."""
+    for name in _LATE.split():
+        import_module(name)
+    source = sys.stdin.buffer
+    os.set_blocking(source.fileno(), False)
+    waiting = b""
+    while True:
+        if select.select([source], [], [], 0.01)[0]:
+            read = os.read(source.fileno(), 65_536)
+            if not read:
+                return
+            waiting += read
+        *lines, waiting = waiting.split(b"\n")
+        for line in lines:
+            _fork(json.loads(line), source)
+        _reap()
+
+
+def _fork(order: dict[str, Any], source: IO[bytes]) -> None:
+    pid = os.fork()
+    if pid == 0:
+        _be_program(order, source)
+    _say({"number": order["number"], "pid": pid})
+
+
+def _be_program(order: dict[str, Any], source: IO[bytes]) -> None:
+    code = 1
+    try:
+        log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for old, new in ((nothing, 0), (log, 1), (log, 2)):
+            os.dup2(old, new)
+        os.environ.clear()
+        os.environ.update(order["environment"])
+        os.chdir(order["environment"]["HEARSAY_HOME"])
+        sys.argv = ["child", json.dumps(order["orders"])]
+        child.main()
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    finally:
+        kind, error, trace = sys.exc_info()
+        if kind and error and not isinstance(error, SystemExit):
+            sys.excepthook(kind, error, trace)
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _reap() -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            return
+        _say({"pid": pid, "code": os.waitstatus_to_exitcode(status)})
+
+
+def _say(news: dict[str, int]) -> None:
+    print(json.dumps(news), flush=True)
+
+
+if __name__ == "__main__":
+    serve()
