@@ -18,6 +18,7 @@ from bots.telegram_bot.errors import as_seconds, describe
 from bots.telegram_bot.files import Files
 from bots.telegram_bot.intake import CALLBACK_PREFIX, POISON, ChatMove, Me, read_update
 from bots.telegram_bot.menu import update_menu
+from bots.telegram_bot.outgoing import as_thread
 from bots.telegram_bot.pacing import Pacer
 from bots.telegram_bot.polling import Pace, Patience, Polling
 from bots.telegram_bot.progress import Gaps, Progress
@@ -84,18 +85,20 @@ class TelegramBot:
         self._start(self._update_menu())
         await self._polling.run()
 
-    async def fetch(self, message: Message) -> bytes:  # noqa: D102
+    async def fetch(self, message: Message) -> bytes:
+        """Return the sound of a message: see `core.interfaces.Platform`."""
         return await self.files.fetch(message)
 
-    async def show(  # noqa: D102
-        self, envelope: Envelope, text: str, *, is_lasting: bool = False
-    ) -> None:
+    async def show(self, envelope: Envelope, text: str, *, is_lasting: bool = False) -> None:
+        """Show the text so far, at the pace the chat allows: see `core.interfaces.Platform`."""
         self._progress.show(envelope, text, is_lasting=is_lasting)
 
-    async def deliver(self, envelope: Envelope, reply: Reply) -> None:  # noqa: D102
+    async def deliver(self, envelope: Envelope, reply: Reply) -> None:
+        """Send a reply: see `core.interfaces.Platform`."""
         await self._delivery.deliver(envelope, reply)
 
-    async def is_admin(self, message: Message) -> bool:  # noqa: D102
+    async def is_admin(self, message: Message) -> bool:
+        """Tell whether the sender may change settings: see `core.interfaces.Platform`."""
         return await self._access.is_admin(message)
 
     async def close(self) -> None:
@@ -156,7 +159,7 @@ class TelegramBot:
             )
         except BadRequest:
             await self.pacer.wait_beside(chat_id, at_most_s=HEARD_WITHIN_S)
-            thread_id = int(message.thread_id) if message.thread_id else None
+            thread_id = as_thread(message.thread_id)
             await bot.send_chat_action(int(chat_id), ChatAction.TYPING, thread_id)
         except RetryAfter as error:
             self.pacer.hold(chat_id, as_seconds(error.retry_after))

@@ -26,6 +26,7 @@ from bots.telegram_bot.errors import (
 from bots.telegram_bot.outgoing import (
     Outgoing,
     address,
+    as_thread,
     build_keyboard,
     build_reply_parameters,
     mend,
@@ -165,6 +166,7 @@ class Delivery:
                 platform_id = await perform(self._bot, out)
         except TimeoutError:
             raise TimedOut from None
+        self._pacer.note_success()
         metrics.SENDS.labels("telegram", "ok").inc()
         return platform_id
 
@@ -181,7 +183,7 @@ async def perform(bot: telegram.Bot, out: Outgoing) -> str:
 
     Raises TelegramError.
     """
-    chat_id, thread_id = int(out.chat_id), int(out.thread_id) if out.thread_id else None
+    chat_id, thread_id = int(out.chat_id), as_thread(out.thread_id)
     reply, preview = build_reply_parameters(out), LinkPreviewOptions(is_disabled=True)
     if isinstance(out.part, FilePart):
         file = out.part.file

@@ -39,6 +39,11 @@ def address(message: Message, part: Part) -> Outgoing:
     return Outgoing(message.chat.chat_id, part, message.thread_id, reply_to)
 
 
+def as_thread(thread_id: str | None) -> int | None:
+    """Return Telegram's number of a topic, None in General and where there are none."""
+    return int(thread_id) if thread_id else None
+
+
 def build_keyboard(buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
     """Return the buttons that have a token, short ones in pairs; None if there are none."""
     keys = [

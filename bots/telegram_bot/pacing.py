@@ -20,6 +20,8 @@ from core.errors import PlatformBusy
 #: Above this the job goes back to the queue rather than to sleep here.
 MAX_WAIT_S = 60.0
 
+#: When so many chats in a row are told to wait, the whole bot is meant.
+_REFUSED_CHATS = 3
 #: Chats kept in memory before those at rest are dropped.
 _MAX_LANES = 2000
 
@@ -101,6 +103,7 @@ class Pacer:
     max_wait_s: float = MAX_WAIT_S
     _lanes: dict[str, Window] = field(default_factory=dict)
     _all: Window = field(init=False)
+    _refused: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._all = Window(*self.overall)
@@ -154,8 +157,18 @@ class Pacer:
 
     def hold(self, chat_id: str | None, wait_s: float) -> None:
         """Make one chat wait, as Telegram asked; None: everything."""
-        window = self._all if chat_id is None else self._lane(chat_id)
-        window.hold_until_s = max(window.hold_until_s, time.monotonic() + wait_s)
+        until_s = time.monotonic() + wait_s
+        if chat_id is not None:
+            lane = self._lane(chat_id)
+            lane.hold_until_s = max(lane.hold_until_s, until_s)
+            self._refused.add(chat_id)
+        # Telegram does not say whether it means the chat or the bot.
+        if chat_id is None or len(self._refused) >= _REFUSED_CHATS:
+            self._all.hold_until_s = max(self._all.hold_until_s, until_s)
+
+    def note_success(self) -> None:
+        """Remember that a call got through: then only single chats have to wait."""
+        self._refused.clear()
 
     def _progress_share(self, chat_id: str) -> int:
         return (self.group if is_group(chat_id) else self.private)[0] // 2

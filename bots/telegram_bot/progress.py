@@ -15,7 +15,7 @@ import telegram
 from telegram.error import RetryAfter, TelegramError
 
 from bots.telegram_bot.errors import Refusal, as_seconds, describe, is_unsent, read_refusal
-from bots.telegram_bot.outgoing import Outgoing, address, build_reply_parameters
+from bots.telegram_bot.outgoing import Outgoing, address, as_thread, build_reply_parameters
 from bots.telegram_bot.pacing import Pacer
 from bots.telegram_bot.parts import TextPart, clean, is_blank, tail
 from core import metrics
@@ -134,8 +134,8 @@ class Progress:
         out = address(line.envelope.message, TextPart(text))
         is_draft = line.envelope.message.is_private and not line.is_lasting
         if is_draft and not await find_placeholder(line.envelope):
-            thread_id = int(out.thread_id) if out.thread_id else None
             draft_id = build_draft_id(line.envelope.job_id)
+            thread_id = as_thread(out.thread_id)
             await self._bot.send_message_draft(int(out.chat_id), draft_id, text, thread_id)
         elif not is_blank(text):
             await self._draw_placeholder(line, out, text)
@@ -157,7 +157,7 @@ class Progress:
         sent = await self._bot.send_message(
             int(out.chat_id),
             line.shown or "…",
-            message_thread_id=int(out.thread_id) if out.thread_id else None,
+            message_thread_id=as_thread(out.thread_id),
             reply_parameters=build_reply_parameters(out),
             disable_notification=True,
         )

@@ -89,6 +89,18 @@ async def test_global_hold_holds_everything() -> None:
     assert await measure(pacer.wait(BOB), pacer.wait_beside(ANN)) > 0.15
 
 
+async def test_three_chats_told_to_wait_in_a_row_hold_everything() -> None:
+    pacer = make_pacer()
+    for chat in (ANN, BOB):
+        pacer.hold(chat, 0.2)
+    pacer.note_success()
+    for chat in (ANN, BOB):
+        pacer.hold(chat, 0.2)
+    assert await measure(pacer.wait("3")) < 0.1
+    pacer.hold(GROUP, 0.2)
+    assert await measure(pacer.wait("4")) > 0.15
+
+
 async def test_reactions_do_not_count_in_the_chat_but_obey_its_hold() -> None:
     pacer = make_pacer()
     assert await measure(*(pacer.wait_beside(ANN) for _ in range(6))) < 0.1

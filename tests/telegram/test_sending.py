@@ -183,6 +183,18 @@ async def test_only_the_chat_that_was_told_to_wait_waits(
     assert second.at - first.at >= 1.0
 
 
+async def test_flood_wait_for_the_whole_bot_stops_the_whole_bot(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    telegram.fault("*", "status", status=429, retry_after=3600, count=None)
+    for number in range(30):
+        envelope, _ = make_envelope(telegram.add_user(f"P{number}"), job_id=str(number))
+        with pytest.raises(PlatformBusy) as caught:
+            await bot.deliver(envelope, Reply("x"))
+        assert caught.value.retry_after_s == pytest.approx(3600, abs=3)
+    assert len(telegram.calls) == 3
+
+
 async def test_no_call_reaches_a_chat_before_its_time(
     telegram: TelegramServer, bot: QuickBot
 ) -> None:
