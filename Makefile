@@ -35,5 +35,8 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	touch $@
 
+texts: $(VENV)/run.stamp  ## collect the texts that people see into every catalogue
+	$(BIN)/python -m core.locale.collect
+
 clean:
 	rm -rf $(VENV)

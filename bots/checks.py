@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
+import tempfile
 from pathlib import Path
 
 from bots.exits import CONFIG, LOCKED, OTHER, STORE, code_of
@@ -39,9 +39,12 @@ async def check_home(visit: Visit) -> Finding:
     if not place.is_dir():
         cure = "Set HEARSAY_HOME to a folder."
         return fail(f"{place} is no folder", cure, CONFIG)
-    if not os.access(place, os.W_OK | os.X_OK) or _is_read_only(place):
+    try:
+        # Only a try tells: root may do all by its rights, but not on every file system.
+        tempfile.TemporaryFile(dir=place).close()
+    except OSError as error:
         cure = "Let this user write there, or set HEARSAY_HOME to another folder."
-        return fail(f"{place} cannot be written to", cure, CONFIG)
+        return fail(f"{place} cannot be written to: {error.strerror}", cure, CONFIG)
     return ok(f"{home}" if home.exists() else f"{home} will be made at the first start")
 
 
@@ -245,8 +248,3 @@ async def run_check(check: Check, visit: Visit) -> Finding:
 def _existing(path: Path) -> Path:
     """Return `path`, or the nearest folder above it that exists."""
     return next(p for p in (path, *path.parents) if p.exists())
-
-
-def _is_read_only(folder: Path) -> bool:
-    """Tell whether the file system is mounted read-only: even root cannot write then."""
-    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)

@@ -99,7 +99,7 @@ async def _run(
             try:
                 output.write(file, await _hear(program.hearing, file, language))
             except OSError as error:
-                code = _complain(file, f"{error.filename}: {error.strerror}")
+                code = _complain(error.filename or file, error.strerror or "")
             except AssistantError as error:
                 if error.is_parking:
                     raise  # the next file would fare no better
@@ -167,7 +167,7 @@ def _explain(error: AssistantError) -> str:
     return str(error)
 
 
-def _complain(file: Path, sentence: str) -> int:
+def _complain(file: Path | str, sentence: str) -> int:
     typer.echo(f"{file}: {sentence}", err=True)
     return 1
 

@@ -1,0 +1,101 @@
+"""Collects the texts that people see and merges them into every catalogue: `make texts`.
+
+Babel's own extractor finds calls only; ours also finds the sentences that errors carry.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages import Catalog
+from babel.messages.pofile import read_po, write_po
+
+from core import errors
+from core.errors import UserError
+from core.locale import LANGUAGES
+
+#: Functions whose first argument is a text.
+_CALLS = {"mark", "translate"}
+#: Methods whose first argument is a text.
+_METHODS = {"text"}
+_ROOT = Path(__file__).parents[2]
+#: No dates and no names in it: a catalogue changes only where a text does.
+_HEAD = """\
+msgid ""
+msgstr ""
+"Language: {language}\\n"
+"Content-Type: text/plain; charset=utf-8\\n"
+"Content-Transfer-Encoding: 8bit\\n"
+
+"""
+
+
+def collect(folder: Path = _ROOT) -> dict[str, list[str]]:
+    """Return every text in `bots` and `core` and the files that hold it."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(p for name in ("bots", "core") for p in (folder / name).rglob("*.py")):
+        place = path.relative_to(folder).as_posix()
+        for text in find_texts(path.read_text(encoding="utf-8")):
+            places = found.setdefault(text, [])
+            if place not in places:
+                places.append(place)
+    return found
+
+
+def find_texts(source: str) -> Iterator[str]:
+    """Yield the texts in one file's source, repeats included."""
+    for node in ast.walk(ast.parse(source)):
+        value = _find_value(node)
+        if isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value:
+            yield value.value
+
+
+def _find_value(node: ast.AST) -> ast.expr | None:
+    """Return where the text stands in what may hold one."""
+    if isinstance(node, ast.Call) and node.args and _takes_text(node.func):
+        return node.args[0]
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        names = {target.id for target in targets if isinstance(target, ast.Name)}
+        return node.value if "user_text" in names else None
+    return None
+
+
+def _takes_text(function: ast.expr) -> bool:
+    if isinstance(function, ast.Attribute):
+        return function.attr in _METHODS
+    return isinstance(function, ast.Name) and function.id in _CALLS | _user_errors()
+
+
+def _user_errors() -> set[str]:
+    kinds = (value for value in vars(errors).values() if isinstance(value, type))
+    return {kind.__name__ for kind in kinds if issubclass(kind, UserError)}
+
+
+def main() -> None:
+    """Add what is new to every catalogue and take out what is no longer said."""
+    found = collect()
+    for language in LANGUAGES:
+        path = Path(__file__).parent / language / "hearsay.po"
+        known = _read(path)
+        catalogue = Catalog(language)
+        for text, places in found.items():
+            catalogue.add(text, known.get(text, ""), locations=[(place, 0) for place in places])
+        with path.open("wb") as file:
+            file.write(_HEAD.format(language=language).encode())
+            write_po(file, catalogue, width=100, omit_header=True, include_lineno=False)
+        missing = sum(not known.get(text) for text in found)
+        print(f"{language}: {len(found)} texts, {missing} to be translated")
+
+
+def _read(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    with path.open("rb") as file:
+        return {str(m.id): str(m.string) for m in read_po(file) if m.id}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Texts that people see: every one has a translation that fills in the same names."""
+
+from __future__ import annotations
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+from core import locale
+from core.locale import LANGUAGES, translate
+from core.locale.collect import collect, find_texts
+
+HAN = re.compile(r"[\u4e00-\u9fff]")
+TEXTS = collect()
+
+
+def catalogue(language: str) -> dict[str, str]:
+    path = Path(locale.__file__).parent / language / "hearsay.po"
+    with path.open("rb") as file:
+        return {str(m.id): str(m.string) for m in read_po(file, abort_invalid=True) if m.id}
+
+
+def names(text: str) -> list[str]:
+    return sorted(name for _, name, _, _ in string.Formatter().parse(text) if name is not None)
+
+
+def commands(text: str) -> set[str]:
+    return set(re.findall(r"(?<![\w/])/[a-z]+", text))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_is_translated(language: str) -> None:
+    known = catalogue(language)
+    missing = {text: places for text, places in TEXTS.items() if not known.get(text)}
+    assert missing == {}, f"translate these in core/locale/{language}/hearsay.po (make texts)"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_translation_is_left_of_what_is_no_longer_said(language: str) -> None:
+    assert catalogue(language).keys() - TEXTS.keys() == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_names_and_commands_are_those_of_the_text(language: str) -> None:
+    for text, translated in catalogue(language).items():
+        assert names(translated) == names(text), text
+        assert commands(translated) == commands(text), text
+
+
+def test_chinese_is_chinese() -> None:
+    for text, translated in catalogue("zh").items():
+        assert HAN.search(translated), text
+        # Sentences end as they should in their own script.
+        assert not translated.endswith("."), text
+        assert text.endswith(".") == translated.endswith("。"), text
+
+
+def test_the_texts_of_each_kind_are_found() -> None:
+    source = """
+from core.locale import mark
+LATER = mark("one")
+class Odd(UserError):
+    user_text = "two"
+    user_text: str = "three"
+def run(ctx):
+    ctx.text("four", name=1)
+    translate("five", "zh")
+    raise UserError("six {limit}", limit=1)
+    raise TooLong("seven")
+    other("eight"); mark(kept); print("nine"); UserError()
+"""
+    found = {"one", "two", "three", "four", "five", "six {limit}", "seven"}
+    assert set(find_texts(source)) == found
+
+
+def test_the_scan_meets_known_texts() -> None:
+    """A scan that finds nothing would pass every other test."""
+    for text in ("Retry", "What I can do", "This file is empty.", "/help shows the rest."):
+        assert text in TEXTS
+    assert TEXTS["Only the admins of this chat can change that."] == ["core/errors.py"]
+
+
+@pytest.mark.parametrize("language", ["zh", "zh-hans", "zh-CN", "ZH-Hant-TW"])
+def test_every_chinese_reads_chinese(language: str) -> None:
+    assert translate("Retry", language) == "重试"
+
+
+def test_a_language_without_a_catalogue_reads_english() -> None:
+    for language in ("en", "de", "", "zhx", "../zh"):
+        assert translate("Retry", language) == "Retry"
+
+
+def test_names_are_filled_in_and_unknown_ones_left() -> None:
+    text = "This recording is too long for me: the limit is {hours} hours."
+    assert translate(text, "zh", hours=2) == "录音太长了，我最多能处理 2 小时。"
+    assert translate("{a} and {b}", "en", a=1) == "1 and {b}"
