@@ -6,16 +6,28 @@ import asyncio
 import json
 import os
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
 
 import httpx
 import telegram
-from telegram.error import TelegramError
+from telegram.error import TelegramError, TimedOut
 from telegram.request import HTTPXRequest
 
 from core.config import Settings
 from core.errors import ConfigError
+
+
+@asynccontextmanager
+async def deadline(limit_s: float) -> AsyncIterator[None]:
+    """Raise TimedOut after `limit_s`: a connection's own timeouts begin anew with each byte."""
+    try:
+        async with asyncio.timeout(limit_s):
+            yield
+    except TimeoutError:
+        raise TimedOut from None
 
 
 @cache

@@ -6,15 +6,15 @@ placeholder stands already, the first part is its edit.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import structlog
 import telegram
 from telegram import InputFile, LinkPreviewOptions
-from telegram.error import RetryAfter, TelegramError, TimedOut
+from telegram.error import RetryAfter, TelegramError
 
+from bots.telegram_bot.client import deadline
 from bots.telegram_bot.errors import (
     Refusal,
     as_seconds,
@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 
 #: Ways to mend one call before it counts as failed.
 MAX_TRIES = 6
-#: Total deadline of one call: the connection's own timeouts count per byte.
+#: Total deadline of one call.
 CALL_S = 60.0
 #: The same for a call that uploads.
 UPLOAD_S = 300.0
@@ -160,12 +160,8 @@ class Delivery:
         return platform_id
 
     async def _call(self, out: Outgoing) -> str:
-        deadline_s = UPLOAD_S if isinstance(out.part, FilePart) else CALL_S
-        try:
-            async with asyncio.timeout(deadline_s):
-                platform_id = await perform(self._bot, out)
-        except TimeoutError:
-            raise TimedOut from None
+        async with deadline(UPLOAD_S if isinstance(out.part, FilePart) else CALL_S):
+            platform_id = await perform(self._bot, out)
         self._pacer.note_success()
         metrics.SENDS.labels("telegram", "ok").inc()
         return platform_id

@@ -12,8 +12,16 @@ from dataclasses import dataclass, replace
 
 import structlog
 import telegram
-from telegram.error import RetryAfter, TelegramError
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Forbidden,
+    InvalidToken,
+    RetryAfter,
+    TelegramError,
+)
 
+from bots.telegram_bot.client import deadline
 from bots.telegram_bot.errors import Refusal, as_seconds, describe, is_unsent, read_refusal
 from bots.telegram_bot.outgoing import Outgoing, address, as_thread, build_reply_parameters
 from bots.telegram_bot.pacing import Pacer
@@ -28,6 +36,8 @@ log = structlog.get_logger(__name__)
 #: The ledger's number of the placeholder. Its id is "chat/message": after a move of the group
 #: the same message id means another message.
 PLACEHOLDER = -1
+#: Total deadline of one drawing: the reply waits for the one that is under way.
+DRAW_S = 10.0
 #: Lines of jobs that ended without a reply are dropped above this.
 MAX_LINES = 500
 
@@ -71,7 +81,9 @@ class Progress:
         """Make `text` what is drawn next. Returns at once and never raises."""
         self._drop_old()
         line = self._lines.setdefault(envelope.job_id, _Line(envelope))
-        line.is_lasting |= is_lasting
+        if is_lasting and not line.is_lasting:
+            # A draft that was refused says nothing about a message.
+            line.is_lasting, line.is_over = True, False
         line.text = tail(clean(text))
         if line.is_over or (line.task and not line.task.done()):
             return
@@ -112,7 +124,8 @@ class Progress:
             try:
                 await self._take_turn(line)
                 line.is_calling = True
-                await self._draw_once(line)
+                async with deadline(DRAW_S):
+                    await self._draw_once(line)
             except (TelegramError, PlatformBusy) as error:
                 self._note(line, error)
             finally:
@@ -153,6 +166,7 @@ class Progress:
             await self._send_placeholder(line, replace(out, part=TextPart(text)))
 
     async def _send_placeholder(self, line: _Line, out: Outgoing) -> None:
+        self._unsent.discard(line.envelope.job_id)
         await line.envelope.ledger.start(PLACEHOLDER)
         sent = await self._bot.send_message(
             int(out.chat_id),
@@ -168,12 +182,14 @@ class Progress:
         if isinstance(error, RetryAfter):
             self._pacer.hold(line.envelope.message.chat.chat_id, as_seconds(error.retry_after))
         if isinstance(error, PlatformBusy):
+            line.shown = line.text  # the next text may try again
             return
         if is_unsent(error):
             self._unsent.add(line.envelope.job_id)
-        # Whatever was refused once is refused again, except when it was only too early.
-        if read_refusal(error) not in (None, Refusal.NOT_MODIFIED):
-            line.is_over = True
+        # What was refused once is refused again, except when it was only too early.
+        is_harmless = read_refusal(error) is Refusal.NOT_MODIFIED
+        is_gone = isinstance(error, BadRequest | Forbidden | InvalidToken | ChatMigrated)
+        line.is_over |= is_gone and not is_harmless
 
     def _drop_old(self) -> None:
         if len(self._lines) > MAX_LINES:

@@ -176,6 +176,54 @@ async def test_trouble_is_never_raised(
     await bot.close()
 
 
+async def test_who_blocked_us_is_called_once(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann = telegram.add_user("Ann")
+    telegram.block(ann)
+    envelope, _ = make_envelope(ann)
+    for text in ("one", "two", "three"):
+        await bot.show(envelope, text)
+        await asyncio.sleep(0.05)
+    assert len(telegram.calls) == 1
+
+
+async def test_message_that_has_to_stay_comes_even_if_drafts_are_refused(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    telegram.fault("sendMessageDraft", "status", status=404, count=None)
+    envelope, _ = make_envelope(ann)
+    await bot.show(envelope, "one")
+    await telegram.wait_for(lambda: telegram.calls)
+    await asyncio.sleep(0.05)
+    await bot.show(envelope, "this takes longer", is_lasting=True)
+    await telegram.wait_for(lambda: telegram.answers(ann))
+
+
+async def test_drawing_that_hangs_does_not_hold_up_the_reply(
+    telegram: TelegramServer, bot: QuickBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.telegram_bot.progress.DRAW_S", 0.2)
+    group = add_group(telegram)
+    telegram.fault("sendMessage", "hang")
+    envelope, _ = make_envelope(group)
+    await bot.show(envelope, "one")
+    await telegram.wait_for(lambda: telegram.calls)
+    await asyncio.wait_for(bot.deliver(envelope, Reply("all")), 2)
+    assert only(telegram.answers(group)).text == "all"
+
+
+async def test_chat_that_was_told_to_wait_gets_no_drafts(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    bot.pacer.hold(str(ann), 3600)
+    envelope, _ = make_envelope(ann)
+    for text in ("one", "two"):
+        await bot.show(envelope, text)
+        await asyncio.sleep(0.05)
+    assert telegram.calls == []
+
+
 async def test_trouble_of_the_ledger_is_never_raised(
     telegram: TelegramServer, bot: QuickBot, capsys: pytest.CaptureFixture[str]
 ) -> None:
