@@ -57,12 +57,19 @@ def recording(name: str) -> bytes:
 
 
 @cache
+def _conversation(rate_hz: int) -> bytes:
+    order = ["jfk.flac", "austen-0870.wav", "sb_example1.wav", "sr_english.wav"]
+    return b"".join(decode(recording(n), rate_hz) + bytes(rate_hz // 5 * 2) for n in order)
+
+
 def speech(seconds: float, rate_hz: int = 16_000) -> bytes:
     """Real speech, with pauses, as long as asked for."""
-    order = ["jfk.flac", "austen-0870.wav", "sb_example1.wav", "sr_english.wav"]
-    one = b"".join(decode(recording(n), rate_hz) + bytes(rate_hz // 5 * 2) for n in order)
+    return _repeat(_conversation(rate_hz), seconds, rate_hz)
+
+
+def _repeat(pcm: bytes, seconds: float, rate_hz: int = 16_000) -> bytes:
     size = int(seconds * rate_hz) * 2
-    return (one * (size // len(one) + 1))[:size]
+    return (pcm * (size // len(pcm) + 1))[:size]
 
 
 def silence(seconds: float, rate_hz: int = 16_000) -> bytes:
@@ -71,12 +78,12 @@ def silence(seconds: float, rate_hz: int = 16_000) -> bytes:
 
 @cache
 def noise(seconds: float, level: float = 3000, rate_hz: int = 16_000, seed: int = 1) -> bytes:
+    """White noise that repeats every 5 s."""
     draw = random.Random(seed)
-    one = pack(draw.gauss(0, level) for _ in range(int(min(seconds, 20) * rate_hz)))
-    size = int(seconds * rate_hz) * 2
-    return (one * (size // max(1, len(one)) + 1))[:size]
+    return _repeat(pack(draw.gauss(0, level) for _ in range(5 * rate_hz)), seconds, rate_hz)
 
 
+@cache
 def brown_noise(seconds: float, level: float = 60) -> bytes:
     draw, at, out = random.Random(2), 0.0, []
     for _ in range(int(seconds * 16_000)):
@@ -85,17 +92,18 @@ def brown_noise(seconds: float, level: float = 60) -> bytes:
     return pack(out)
 
 
-def tone(seconds: float, hz: float = 440, level: float = 8000, rate_hz: int = 16_000) -> bytes:
+def tone(seconds: float, hz: int = 440, level: float = 8000, rate_hz: int = 16_000) -> bytes:
     step = 2 * math.pi * hz / rate_hz
-    return pack(level * math.sin(i * step) for i in range(int(seconds * rate_hz)))
+    second = pack(level * math.sin(i * step) for i in range(rate_hz))
+    return _repeat(second, seconds, rate_hz)
 
 
-def hum(seconds: float, hz: float = 50) -> bytes:
+def hum(seconds: float, hz: int = 50) -> bytes:
+    """The mains with its odd overtones."""
     step = 2 * math.pi * hz / 16_000
-    return pack(
-        4000 * math.sin(i * step) + 1500 * math.sin(3 * i * step) + 700 * math.sin(5 * i * step)
-        for i in range(int(seconds * 16_000))
-    )
+    parts = ((4000, 1), (1500, 3), (700, 5))
+    second = pack(sum(a * math.sin(n * i * step) for a, n in parts) for i in range(16_000))
+    return _repeat(second, seconds)
 
 
 def mix(a: bytes, b: bytes, a_gain: float = 1.0, b_gain: float = 1.0) -> bytes:

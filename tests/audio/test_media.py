@@ -94,7 +94,7 @@ async def test_long_recording_is_cut_and_nothing_is_lost(media: Media) -> None:
 @pytest.mark.parametrize("hint_s", [None, 600.0, 1800.0, 20.0])
 async def test_hints_may_lie(media: Media, hint_s: float | None) -> None:
     """A stream has no length of its own; what the platform says of it is only a hint."""
-    data = file("aac", speech(120))
+    data = file("aac", speech(60)) * 2
     pieces = await hear(media, data, LOCAL, hint_s)
     assert samples(pieces) == decode(data)
     assert all(piece.audio.duration_s <= 30 for piece in pieces)
@@ -177,14 +177,14 @@ async def test_long_recording_needs_little_memory_in_the_child() -> None:
     before = set(psutil.Process().children())
     await media.warm_up()
     [child] = set(psutil.Process().children()) - before
-    note = file("ogg-opus", speech(60)) * 20
+    note = file("ogg-opus", speech(30)) * 30
     total_s, peak = 0.0, 0
     async with aclosing(media.pieces(note, MIMO)) as pieces:
         async for piece in pieces:
             total_s += piece.audio.duration_s
             peak = max(peak, child.memory_info().rss)
     await media.close()
-    assert total_s == pytest.approx(1200, abs=1)
+    assert total_s == pytest.approx(900, abs=1)
     assert peak < 100 * 2**20
 
 
