@@ -67,9 +67,19 @@ async def open_page(browser: Browser, url: str, **options: Any) -> AsyncIterator
     assert not complaints, complaints
 
 
+@asynccontextmanager
+async def _new_entry(page: Page) -> AsyncIterator[None]:
+    """Wait at the end until the page shows one more entry than at the beginning."""
+    entries = page.locator(".entry")
+    before = await entries.count()
+    yield
+    await expect(entries).to_have_count(before + 1)
+
+
 async def choose_file(page: Page, path: Path) -> None:
     """Send a file as a person would."""
-    await page.locator("#file").set_input_files(path)
+    async with _new_entry(page):
+        await page.locator("#file").set_input_files(path)
 
 
 async def record(page: Page, seconds: float) -> None:
@@ -77,13 +87,15 @@ async def record(page: Page, seconds: float) -> None:
     await page.locator("#record").click()
     await expect(page.locator("#recording")).to_be_visible()
     await page.wait_for_timeout(seconds * 1000)
-    await page.locator("#finish").click()
+    async with _new_entry(page):
+        await page.locator("#finish").click()
 
 
 async def type_in(page: Page, text: str) -> None:
     """Type a message and send it."""
     await page.locator("#box").fill(text)
-    await page.locator("#box").press("Enter")
+    async with _new_entry(page):
+        await page.locator("#box").press("Enter")
 
 
 async def read_answer(page: Page, index: int = -1) -> str:

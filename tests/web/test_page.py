@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Literal
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from bots.web_chat import WebChat
 from core.config import Settings
@@ -150,6 +151,22 @@ async def test_slash_lists_the_commands(page: Page) -> None:
     await page.keyboard.type("en")
     await page.keyboard.press("Enter")
     assert "command=language text=en" in await read_answer(page)
+
+
+async def test_list_that_comes_late_does_not_change_what_was_typed(page: Page) -> None:
+    may_load = asyncio.Event()
+
+    async def load_late(route: Route) -> None:
+        await may_load.wait()
+        await route.continue_()
+
+    await page.route("**/api/commands", load_late)
+    await page.locator("#box").press_sequentially("/help")
+    async with page.expect_response("**/api/commands"):
+        may_load.set()
+    await page.wait_for_timeout(200)
+    await page.keyboard.press("Enter")
+    assert "command=help" in await read_answer(page)
 
 
 async def test_every_control_has_a_name(page: Page) -> None:

@@ -24,4 +24,7 @@ const chat = new Chat({
   complain,
 });
 openComposer(chat, { announce, complain });
+window.addEventListener("beforeunload", (event) => {
+  if (chat.hasUnsent || !byId("recording").hidden) event.preventDefault();
+});
 chat.open();

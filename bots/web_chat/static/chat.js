@@ -34,6 +34,11 @@ export class Chat {
     }, POLL_MS);
   }
 
+  /** Is something only here, and lost if the page is closed? */
+  get hasUnsent() {
+    return [...this.entries.values()].some(({ fields }) => fields);
+  }
+
   /** Bring the page to what the server has saved. */
   async reload() {
     const saved = await loadHistory().catch(() => []);

@@ -28,11 +28,12 @@ export function openSuggestions(box, list, onPick) {
     onPick();
   };
   const show = async () => {
-    const typed = /^\/(\w*)$/.exec(box.value)?.[1].toLowerCase();
-    if (typed === undefined) return close();
+    if (!box.value.startsWith("/")) return close();
     commands ??= await loadCommands().catch(() => null);
+    // What is in the box now: more may have been typed meanwhile.
+    const typed = /^\/(\w*)$/.exec(box.value)?.[1].toLowerCase();
     const found = (commands ?? []).filter(({ name }) => name.startsWith(typed) && name !== typed);
-    if (!found.length || !box.value.startsWith("/")) return close();
+    if (typed === undefined || !found.length) return close();
     list.replaceChildren(...found.map((command) => drawOption(command, pick)));
     list.hidden = false;
     box.setAttribute("aria-expanded", "true");
