@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from bots.checks import CHECKS, run_check
 from bots.exits import CONFIG, read_settings
 from bots.findings import Finding, Status, Visit, fail, ok
 from core.config import Settings
@@ -76,6 +75,9 @@ def doctor(
 
 
 async def _run_checks(settings: Settings, report: Report) -> None:
+    # It loads every platform and engine: the other commands need not wait for that.
+    from bots.checks import CHECKS, run_check
+
     visit = Visit(settings)
     for name, check in CHECKS:
         report.add(name, await run_check(check, visit))

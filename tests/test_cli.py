@@ -17,14 +17,35 @@ from pathlib import Path
 import pytest
 
 from bots.cli_jobs import _describe_age
+from bots.exits import code_of
+from core.errors import (
+    ChatGone,
+    ConfigError,
+    EngineBusy,
+    EngineLocked,
+    ModelGone,
+    PlatformBusy,
+    PlatformLocked,
+    StoreError,
+)
 from core.models import Chat, Job, JobState, Message, Reply
 from core.store import Store, make_cipher
-from tests.command import HEARSAY, KEY, PLAIN_KEY, TOKEN, Hearsay
+from tests.command import CANARIES, HEARSAY, KEY, PLAIN_KEY, TOKEN, Hearsay
 from tests.emulators.mimo import MimoServer, Rules
 from tests.emulators.mimo.tones import make_recording
 
 SPEECH = Path(__file__).parent / "data" / "speech"
 ENGLISH = SPEECH / "sr_english.wav"
+ONE_OF_EACH = (
+    ConfigError(),
+    ModelGone(),
+    PlatformLocked(),
+    EngineLocked(),
+    StoreError(),
+    EngineBusy(),
+    PlatformBusy(),
+    ChatGone(),
+)
 
 
 @pytest.fixture
@@ -156,6 +177,46 @@ def test_a_taken_port_is_told(hearsay: Hearsay, mimo: MimoServer) -> None:
     assert f"WEB_PORT {port}" in done.stderr
 
 
+def test_every_kind_of_mistake_has_its_code() -> None:
+    codes = {type(error).__name__: code_of(error) for error in ONE_OF_EACH}
+    assert codes == {
+        "ConfigError": 78,
+        "ModelGone": 78,
+        "PlatformLocked": 77,
+        "EngineLocked": 77,
+        "StoreError": 74,
+        "EngineBusy": 69,
+        "PlatformBusy": 69,
+        "ChatGone": 70,
+    }
+
+
+def test_a_crash_tells_no_secret(hearsay: Hearsay) -> None:
+    program = f"""
+import sys
+from bots import cli
+from core.logs import set_up_logs
+def crash():
+    set_up_logs("WARNING", ["{PLAIN_KEY}"])
+    secret = "{PLAIN_KEY}"
+    raise RuntimeError("no way: {PLAIN_KEY}, https://api.telegram.org/bot{TOKEN}/getMe")
+cli.app.command("crash")(crash)
+sys.argv[1:] = ["crash"]
+cli.main()
+"""
+    done = subprocess.run(
+        [HEARSAY.with_name("python"), "-c", program],
+        env=hearsay.environment({}),
+        cwd=hearsay.folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    line = json.loads(done.stderr)
+    assert "RuntimeError: no way: [secret], https://api.telegram.org/bot[secret]" in str(line)
+    assert not any(canary in done.stderr for canary in CANARIES)
+
+
 # --- transcribe
 
 
@@ -272,7 +333,7 @@ async def test_a_dead_letter_is_run_again_by_the_running_bot(hearsay: Hearsay) -
                 0,
                 f"Job {job.job_id} waits to be run again.\n",
             )
-            async with asyncio.timeout(8):
+            async with asyncio.timeout(20):
                 while (found := await store.jobs.find(job.job_id)) is None or (
                     found.state is not JobState.DONE
                 ):

@@ -37,27 +37,27 @@ async def ask_account(settings: Settings) -> Account:
     async def note_date(response: Any) -> None:
         dates.append(response.headers.get("date", ""))
 
+    hooks = {"event_hooks": {"response": [note_date]}}
     connection = Connection(
-        read_timeout=_DEADLINE_S,
-        connect_timeout=_DEADLINE_S,
-        httpx_kwargs={"event_hooks": {"response": [note_date]}},
+        read_timeout=_DEADLINE_S, connect_timeout=_DEADLINE_S, httpx_kwargs=hooks
     )
+    token = settings.secret("telegram_bot_token") or ""
     try:
-        bot = Bot(
-            settings.secret("telegram_bot_token") or "",
-            base_url=settings.telegram_api_base_url,
-            request=connection,
-        )
-        me = await bot.get_me()
-        webhook = await bot.get_webhook_info()
+        bot = Bot(token, base_url=settings.telegram_api_base_url, request=connection)
+        return await _ask(bot, dates)
     except TelegramError as error:
         raise read_error(error) from None
     finally:
         await connection.shutdown()
+
+
+async def _ask(bot: Bot, dates: list[str]) -> Account:
+    me = await bot.get_me()
+    webhook = await bot.get_webhook_info()
     return Account(
         username=me.username or "",
         has_webhook=bool(webhook.url),
         pending=webhook.pending_update_count,
         can_read_groups=bool(me.can_read_all_group_messages),
-        date=dates[-1] if dates else "",
+        date=dates[-1],
     )
