@@ -1,0 +1,172 @@
+"""What the benchmarks share: the local servers and the bot as processes, figures and tables."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.sounds import file, speech
+
+ROOT = Path(__file__).parent.parent
+START_S = 30.0
+
+
+class Emulator:
+    """A local server in a process of its own, steered over HTTP."""
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", module, "--port", "0", *arguments],
+            cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert self.process.stdout
+        self.addresses: dict[str, Any] = json.loads(self.process.stdout.readline())
+        self.http = httpx.Client(timeout=30.0)
+
+    def close(self) -> None:
+        self.http.close()
+        self.process.terminate()
+        self.process.wait(10)
+
+
+class Telegram(Emulator):
+    """The virtual Telegram."""
+
+    def __init__(self) -> None:
+        super().__init__("tests.emulators.telegram")
+        self.control = f"http://127.0.0.1:{self.addresses['port']}/control"
+
+    def do(self, method: str, /, **arguments: Any) -> Any:
+        """Run one of the server's methods."""
+        answer = self.http.post(f"{self.control}/{method}", json=arguments).json()
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer["result"]
+
+    def send_voice(self, user: int, data: bytes, duration_s: int) -> int:
+        sound = base64.b64encode(data).decode()
+        number: int = self.do("send_voice", chat=user, user=user, data=sound, duration=duration_s)
+        return number
+
+    def wait_for_poll(self) -> None:
+        """Wait until the bot's long poll is open."""
+        wait_for(lambda: any(not poll["answered_at"] for poll in self.polls()))
+
+    def polls(self) -> list[dict[str, Any]]:
+        """Return the calls of getUpdates, oldest first."""
+        calls: list[dict[str, Any]] = self.do("calls_of", method="getUpdates")
+        return calls
+
+
+class Mimo(Emulator):
+    """The local MiMo."""
+
+    def __init__(self, *arguments: str) -> None:
+        super().__init__("tests.emulators.mimo", *arguments)
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Return the ledger of calls to the model."""
+        calls = self.http.get(f"{self.addresses['control']}/calls").json()["calls"]
+        return [call for call in calls if call["path"].endswith("/completions")]
+
+
+@contextmanager
+def bot(
+    command: Sequence[str], telegram: Telegram, mimo: Mimo | None, **more: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a bot between both servers, in an empty folder of its own.
+
+    Its log is shown where it does not answer.
+    command: what follows the interpreter's name. more: further environment.
+    """
+    with tempfile.TemporaryDirectory(prefix="hearsay-benchmark-") as home:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "HEARSAY_HOME": home,
+            "TELEGRAM_BOT_TOKEN": telegram.addresses["token"],
+            "TELEGRAM_API_BASE_URL": telegram.addresses["api_base_url"],
+            "TELEGRAM_FILE_BASE_URL": telegram.addresses["file_base_url"],
+            "WEB_PORT": str(free_port()),
+            **more,
+        }
+        if mimo:
+            environment["MIMO_BASE_URL"] = mimo.addresses["base_url"]
+            environment["MIMO_API_KEY"] = "sk-emulator-key"
+        with (Path(home) / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, *command], cwd=home, env=environment, stdout=log, stderr=log
+            )
+        try:
+            telegram.wait_for_poll()
+            yield process
+        except TimeoutError:
+            print((Path(home) / "log").read_text(errors="replace")[-4000:])
+            raise
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+    return port
+
+
+def wait_for(condition: Callable[[], Any], timeout_s: float = START_S, step_s: float = 0.02) -> Any:
+    """Wait until the condition returns something true, and return that."""
+    end_s = time.monotonic() + timeout_s
+    while not (value := condition()):
+        if time.monotonic() > end_s:
+            raise TimeoutError("nothing came")
+        time.sleep(step_s)
+    return value
+
+
+def voice_notes(count: int, seconds: float) -> list[bytes]:
+    """Return that many different voice notes (OGG/Opus) of real speech."""
+    size = int(seconds * 16_000) * 2
+    whole = speech(seconds + count * 0.4)
+    starts = (int(n * 0.4 * 16_000) * 2 for n in range(count))
+    return [file("ogg-opus", whole[start : start + size]) for start in starts]
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
+
+
+def median(values: Sequence[float]) -> float:
+    return statistics.median(values)
+
+
+def show(title: str, rows: Sequence[Sequence[object]]) -> None:
+    """Print a table; the first row is its head."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(cells[0]))]
+    print(f"\n{title}")
+    for row in cells:
+        first, *rest = (
+            cell.ljust(w) if not n else cell.rjust(w)
+            for n, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        print("  " + "  ".join([first, *rest]))
+
+
+def ms(seconds: float) -> str:
+    return f"{seconds * 1000:.1f}"

@@ -1,0 +1,234 @@
+"""Notes per second through the whole road, beside what decoding alone reaches.
+
+    python -m benchmarks.throughput
+
+An engine that needs no time hears notes of 15 s (OGG/Opus). One row is the road of
+`tests.loopback` in this process: store, jobs, decoding, ledger. The other is `hearsay run` as a
+process with a local Telegram in another; the pace that Telegram asks for is lifted there, since
+it is a limit of accounts. The other side is `Media.pieces` alone over the same notes, in the same
+run: once before and once after, since the machine may be busy with other things.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import cProfile
+import json
+import logging
+import os
+import pstats
+import tempfile
+import time
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from benchmarks.processes import Telegram, bot, median, ms, quantile, show, voice_notes
+from benchmarks.watched_bot import Instant, Ticker
+from core.audio import Media
+from core.logs import set_up_logs
+from core.models import Attachment, Chat, Message
+from core.store import Store, make_cipher, migrate
+from tests.loopback import LoopbackPlatform, Road
+
+SECONDS = 15
+#: Different sounds: the same one again would be found among the saved results.
+SOUNDS, ROUNDS = 60, 3
+#: No further round begins after this.
+MEASURE_S = 40.0
+
+
+class NotesPlatform(LoopbackPlatform):
+    """Hands out a sound of its own for each message."""
+
+    def __init__(self, notes: list[bytes]) -> None:
+        super().__init__()
+        self._notes = notes
+
+    async def fetch(self, message: Message) -> bytes:
+        return self._notes[int(message.message_id)]
+
+
+def make_message(number: int) -> Message:
+    return Message(
+        chat=Chat("test", "1", str(number % 50)),
+        message_id=str(number),
+        sent_at=datetime.now(UTC),
+        sender_id="7",
+        attachment=Attachment("file", duration_s=float(SECONDS)),
+    )
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast notes went through, and what one of them cost this process and its children."""
+
+    notes_per_s: float
+    own_s: float
+    children_s: float
+
+
+class Meter:
+    """Begins to measure when it is made."""
+
+    def __init__(self) -> None:
+        self._started_s, self._own_s, self._children_s = time.monotonic(), *self._cpu_s()
+
+    def read(self, notes: int) -> Pace:
+        took_s, (own_s, children_s) = time.monotonic() - self._started_s, self._cpu_s()
+        return Pace(
+            notes / took_s, (own_s - self._own_s) / notes, (children_s - self._children_s) / notes
+        )
+
+    def _cpu_s(self) -> tuple[float, float]:
+        children = [child.cpu_times() for child in psutil.Process().children()]
+        return time.process_time(), sum(times.user + times.system for times in children)
+
+
+async def decode_alone(media: Media, notes: list[bytes]) -> Pace:
+    """Decode all notes, as many at once as jobs would be."""
+    slots = asyncio.Semaphore(32)
+
+    async def one(note: bytes) -> None:
+        async with slots, aclosing(media.pieces(note, Instant.limits)) as pieces:
+            async for _ in pieces:
+                pass
+
+    meter = Meter()
+    await asyncio.gather(*(one(note) for note in notes))
+    return meter.read(len(notes))
+
+
+async def run_road(media: Media, notes: list[bytes], ticker: Ticker | None = None) -> Pace:
+    """Send all notes through store, jobs, decoding and ledger."""
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/hearsay.db"
+        await migrate(url)
+        store = Store(url, make_cipher(None, Path(folder)))
+        road = Road(store, Instant(), media)  # type: ignore[arg-type]
+        platform = NotesPlatform(notes)
+        road.assistant.platforms["test"] = platform  # type: ignore[index]
+        async with road.running():
+            if ticker:
+                ticker.start()
+            meter = Meter()
+            for number in range(len(notes)):
+                await road.assistant.accept(make_message(number))
+            while len(platform.sent) < len(notes):
+                await asyncio.sleep(0.005)
+            pace = meter.read(len(notes))
+            if ticker:
+                ticker.stop()
+            await road.settle()
+        await store.close()
+    return pace
+
+
+def run_telegram(notes: list[bytes], report: Path) -> float:
+    """Return how many notes a second the whole bot answers; `report` gets what it watched."""
+    telegram = Telegram()
+    try:
+        command = ["-m", "benchmarks.watched_bot", str(report)]
+        options = {"TRANSCRIBER": "instant", "BENCHMARK_UNPACED": "1", "LOG_LEVEL": "INFO"}
+        with bot(command, telegram, None, **options):
+            users = [telegram.do("add_user") for _ in range(50)]
+            telegram.send_voice(users[0], notes[0], SECONDS)
+            wait_for_answers(telegram, 1)
+            started_s = time.monotonic()
+            for number, note in enumerate(notes[1:]):
+                telegram.send_voice(users[number % 50], note, SECONDS)
+            wait_for_answers(telegram, len(notes))
+            sent = telegram.do("calls_of", method="sendMessage")
+            took_s = float(max(call["answered_at"] for call in sent)) - started_s
+    finally:
+        telegram.close()
+    return (len(notes) - 1) / took_s
+
+
+def wait_for_answers(telegram: Telegram, count: int) -> None:
+    end_s = time.monotonic() + 60
+    while len(telegram.do("calls_of", method="sendMessage")) < count:
+        if time.monotonic() > end_s:
+            raise TimeoutError("nothing came")
+        time.sleep(0.2)
+    time.sleep(0.1)
+
+
+async def measure(notes: list[bytes]) -> tuple[list[Pace], list[Pace]]:
+    """Return the paces of decoding alone and of the road, by turns."""
+    media = Media()
+    await media.warm_up()
+    alone = [await decode_alone(media, notes[:10])]
+    road: list[Pace] = []
+    started_s = time.monotonic()
+    while len(road) < ROUNDS and (not road or time.monotonic() < started_s + MEASURE_S):
+        road.append(await run_road(media, notes))
+        alone.append(await decode_alone(media, notes))
+    await media.close()
+    return alone[1:], road
+
+
+async def profile(notes: list[bytes]) -> None:
+    """Print where this process spends its time on the road (children are not seen)."""
+    media = Media()
+    await media.warm_up()
+    profiler = cProfile.Profile()
+    profiler.enable()
+    await run_road(media, notes)
+    profiler.disable()
+    await media.close()
+    pstats.Stats(profiler).sort_stats("tottime").print_stats(25)
+    pstats.Stats(profiler).sort_stats("cumtime").print_stats(60)
+
+
+async def main_async(notes: list[bytes]) -> None:
+    alone, road = await measure(notes)
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        whole = await asyncio.to_thread(run_telegram, notes, report)
+        late_s = json.loads(report.read_text())["late_s"]
+    decoding = median([pace.notes_per_s for pace in alone])
+    share = median([r.notes_per_s / a.notes_per_s for r, a in zip(road, alone, strict=True)])
+    rows: list[tuple[object, ...]] = [("", "notes/s", "of decoding", "own ms", "children ms")]
+    for name, paces in (("decoding alone", alone), ("the road, loopback", road)):
+        rows.append(
+            (
+                name,
+                f"{median([p.notes_per_s for p in paces]):.1f}",
+                "100 %" if paces is alone else f"{share:.0%}",
+                ms(median([p.own_s for p in paces])),
+                ms(median([p.children_s for p in paces])),
+            )
+        )
+    rows.append(("the bot, local Telegram", f"{whole:.1f}", f"{whole / decoding:.0%}", "", ""))
+    show(
+        f"{len(notes)} notes of {SECONDS} s, {os.cpu_count()} processors; time of processors", rows
+    )
+    total_s = [p.own_s + p.children_s for p in road]
+    by_cpu = median([a.own_s + a.children_s for a in alone]) / median(total_s)
+    rows = [("", "figure", "target"), ("road / decoding, notes/s", f"{share:.0%}", "≥ 50 %")]
+    rows.append(("the same by processor time", f"{by_cpu:.0%}", "≥ 50 %"))
+    late_ms = ms(quantile(late_s, 0.99))
+    rows.append(("loop of the bot late, p99", f"{late_ms} ms", "< 50 ms"))
+    show("Targets", rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--profile", action="store_true", help="only print where time goes")
+    options = parser.parse_args()
+    # Lines are made, as in the bot, and thrown away.
+    set_up_logs("INFO", is_json=True)
+    for handler in logging.root.handlers:
+        assert isinstance(handler, logging.StreamHandler)
+        handler.setStream(Path(os.devnull).open("w"))  # noqa: SIM115 for the whole process
+    notes = voice_notes(SOUNDS, SECONDS)
+    asyncio.run(profile(notes) if options.profile else main_async(notes))
+
+
+if __name__ == "__main__":
+    main()

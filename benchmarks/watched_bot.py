@@ -1,0 +1,177 @@
+"""`hearsay run`, watched from outside: when its steps begin and end, and how late its loop is.
+
+    python -m benchmarks.watched_bot REPORT   # writes REPORT as JSON when it is stopped
+
+With TRANSCRIBER=instant an engine hears that needs no time. With BENCHMARK_UNPACED the pace of
+calls to Telegram, and with BENCHMARK_UNLIMITED MiMo's limits per minute, are lifted: these are
+limits of accounts, not of the program.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import os
+import sys
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import bots.telegram_bot
+from bots.__main__ import run
+from bots.exits import read_settings
+from bots.telegram_bot.files import Files
+from bots.telegram_bot.pacing import Pacer
+from core.assistant import Assistant
+from core.audio import Media
+from core.config import Settings
+from core.engines import ENGINES, mimo_wire
+from core.engines.mimo import Mimo
+from core.interfaces import TranscriberLimits
+from core.models import Audio, Transcript, Usage
+from core.store.chats import Chats
+from core.store.deliveries import StoreLedger
+from core.store.intake import Intake
+from core.store.jobs import Jobs
+from core.store.results import Results
+
+TICK_S = 0.01
+
+#: Name of a step -> when it began and ended, on the machine's monotonic clock.
+spans: dict[str, list[tuple[float, float]]] = defaultdict(list)
+
+
+class Instant:
+    """An engine that needs no time."""
+
+    name, model, requires = "instant", "instant-1", ""
+    limits = TranscriberLimits()
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        pass
+
+    @classmethod
+    def is_configured(cls, settings: Settings) -> bool:
+        return True
+
+    async def transcribe(
+        self,
+        audio: Audio,
+        *,
+        language: str | None = None,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Transcript:
+        usage = Usage(self.name, self.model, audio.duration_s)
+        return Transcript("heard", duration_s=audio.duration_s, usage=usage)
+
+    async def close(self) -> None:
+        pass
+
+
+def watch(owner: Any, name: str) -> None:
+    """Note begin and end of every call of an async method."""
+    method: Callable[..., Awaitable[Any]] = getattr(owner, name)
+
+    @functools.wraps(method)
+    async def watched(*args: Any, **options: Any) -> Any:
+        started_s = time.monotonic()
+        try:
+            return await method(*args, **options)
+        finally:
+            spans[f"{owner.__name__}.{name}"].append((started_s, time.monotonic()))
+
+    setattr(owner, name, watched)
+
+
+def watch_pieces() -> None:
+    """Note how long the first piece of each recording takes."""
+    pieces = Media.pieces
+
+    async def watched(self: Media, *args: Any, **options: Any) -> AsyncIterator[Any]:
+        started_s, is_first = time.monotonic(), True
+        async for piece in pieces(self, *args, **options):
+            if is_first:
+                spans["Media.pieces"].append((started_s, time.monotonic()))
+            is_first = False
+            yield piece
+
+    Media.pieces = watched  # type: ignore[assignment,method-assign]
+
+
+def watch_build() -> None:
+    build = mimo_wire.build_transcription
+
+    def watched(*args: Any, **options: Any) -> Any:
+        started_s = time.monotonic()
+        body = build(*args, **options)
+        spans["build_transcription"].append((started_s, time.monotonic()))
+        return body
+
+    mimo_wire.build_transcription = watched
+
+
+def watch_steps() -> None:
+    for owner, names in (
+        (Assistant, ("accept", "make_reply")),
+        (Intake, ("add", "drop_blob")),
+        (Jobs, ("claim", "save_reply", "finish", "next_run_at")),
+        (Chats, ("settings",)),
+        (Files, ("fetch", "_find", "_download")),
+        (Results, ("find", "save")),
+        (StoreLedger, ("find", "start", "finish")),
+        (Mimo, ("transcribe",)),
+    ):
+        for name in names:
+            if hasattr(owner, name):
+                watch(owner, name)
+    watch_pieces()
+    watch_build()
+
+
+class Ticker:
+    """How late the event loop wakes what asked to be woken."""
+
+    def __init__(self) -> None:
+        self.late_s: list[float] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run())
+
+    def stop(self) -> None:
+        if self._task:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due_s = loop.time() + TICK_S
+            await asyncio.sleep(TICK_S)
+            self.late_s.append(loop.time() - due_s)
+
+
+async def watch_run(report: Path) -> None:
+    ticker = Ticker()
+    ticker.start()
+    await run(read_settings())
+    ticker.stop()
+    report.write_text(json.dumps({"spans": spans, "late_s": ticker.late_s}))
+
+
+def main() -> None:
+    ENGINES["instant"] = "benchmarks.watched_bot:Instant"
+    if os.environ.pop("BENCHMARK_UNPACED", ""):
+        fast = functools.partial(Pacer, private=(2000, 1.0), overall=(2000, 1.0))
+        bots.telegram_bot.Pacer = fast  # type: ignore[assignment,attr-defined]
+    if os.environ.pop("BENCHMARK_UNLIMITED", ""):
+        Mimo.limits = replace(Mimo.limits, calls_per_minute=None, tokens_per_minute=None)
+    watch_steps()
+    asyncio.run(watch_run(Path(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()
