@@ -127,7 +127,7 @@ def read_transcription_end(hearing: Hearing) -> Transcript:
 
     Raises EngineBadReply if it ended before its end: part of a text never passes for the whole.
     """
-    if not hearing.is_done or hearing.finish_reason is None:
+    if not hearing.is_done:
         raise EngineBadReply("the stream ended too early")
     return _make_transcript(hearing.text, hearing.finish_reason, hearing.usage)
 

@@ -129,13 +129,16 @@ async def test_deadline_is_total(server: MimoServer, mimo: Mimo) -> None:
     assert 1.9 < time.monotonic() - started_s < 5
 
 
+@pytest.mark.parametrize("is_streamed", [False, True], ids=["plain", "stream"])
 @pytest.mark.parametrize("kind", ["huge", "gzip_bomb"])
-async def test_memory_stays_within_the_cap(server: MimoServer, mimo: Mimo, kind: str) -> None:
+async def test_memory_stays_within_the_cap(
+    server: MimoServer, mimo: Mimo, kind: str, is_streamed: bool
+) -> None:
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     server.add_fault(kind)
     mimo.deadline_s = 20.0
     with pytest.raises(EngineBadReply):
-        await mimo.transcribe(make_audio(5))
+        await mimo.transcribe(make_audio(5), on_text=(lambda _: None) if is_streamed else None)
     # The server is in this process too.
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 150 * 1024
 

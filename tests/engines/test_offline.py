@@ -112,7 +112,9 @@ async def test_last_word_is_heard_wherever_the_sound_ends(engine: Offline, rest:
     card = read_samples("cards-001.wav")
     whole = len(card) // 960 * 960
     cut = card[: whole - 960 + rest] if rest else card[:whole]
-    assert (await engine.transcribe(make_audio(cut))).text == "ten of clubs"
+    transcript = await engine.transcribe(make_audio(cut))
+    assert transcript.text == "ten of clubs"
+    assert transcript.segments[-1].end_s == pytest.approx(len(cut) / 2 / RATE_HZ, abs=0.05)
 
 
 @pytest.mark.parametrize(

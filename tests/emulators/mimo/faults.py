@@ -171,7 +171,7 @@ def _pack_bomb() -> bytes:
 
 def _bomb(_: Fault) -> Response:
     headers = {"content-encoding": "gzip"}
-    return Response(_pack_bomb(), 200, headers, media_type="application/json")
+    return Response(_pack_bomb(), 200, headers, media_type="text/event-stream")
 
 
 def _plain(chunks: AsyncIterator[bytes]) -> Response:
