@@ -96,10 +96,12 @@ class EngineRefused(EngineError):
     """The engine refuses this sound or text."""
 
     user_text = "The speech service refused this recording: {reason}."
+    #: A text as well.
+    no_reason: ClassVar[str] = "it does not say why"
 
     def __init__(self, detail: str = "", *, reason: str = "") -> None:
         super().__init__(detail or reason)
-        self.values = {"reason": reason or "it does not say why"}
+        self.values = {"reason": reason or self.no_reason}
 
 
 class ModelGone(EngineError):

@@ -22,10 +22,12 @@ def mark(text: str) -> str:
 def translate(text: str, language: str, /, **values: object) -> str:
     """Return `text` in the person's `language` (BCP 47), with its {names} filled in.
 
-    A language without a catalogue, or a text it lacks, falls back to English.
+    A language without a catalogue, or a text it lacks, falls back to English. A value that is
+    a text itself is translated too.
     """
-    found = _catalogue(language.lower().split("-")[0]).get(text) or text
-    return found.format_map(_Values(values))
+    known = _catalogue(language.lower().split("-")[0])
+    filled = {n: known.get(v, v) if isinstance(v, str) else v for n, v in values.items()}
+    return known.get(text, text).format_map(_Values(filled))
 
 
 class _Values(dict[str, object]):

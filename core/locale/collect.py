@@ -20,6 +20,9 @@ from core.locale import LANGUAGES
 _CALLS = {"mark", "translate"}
 #: Methods whose first argument is a text.
 _METHODS = {"text"}
+#: Attributes of errors that are texts, and the argument that is one.
+_ATTRIBUTES = {"user_text", "no_reason"}
+_KEYWORD = "reason"
 _ROOT = Path(__file__).parents[2]
 #: No dates and no names in it: a catalogue changes only where a text does.
 _HEAD = """\
@@ -56,10 +59,12 @@ def _find_value(node: ast.AST) -> ast.expr | None:
     """Return where the text stands in what may hold one."""
     if isinstance(node, ast.Call) and node.args and _takes_text(node.func):
         return node.args[0]
+    if isinstance(node, ast.keyword) and node.arg == _KEYWORD:
+        return node.value
     if isinstance(node, ast.Assign | ast.AnnAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         names = {target.id for target in targets if isinstance(target, ast.Name)}
-        return node.value if "user_text" in names else None
+        return node.value if names & _ATTRIBUTES else None
     return None
 
 
