@@ -18,6 +18,7 @@ import pytest_asyncio
 
 from core.child import ChildDied, ChildMissing, ChildRefused, ChildStalled
 from core.engines.offline import Offline, read_error
+from core.engines.offline_worker import find_speech
 from core.errors import EngineBadReply, EngineBusy, EngineError, EngineRefused
 from core.models import Audio
 from tests.emulators.mimo.tones import make_wav
@@ -115,6 +116,14 @@ async def test_last_word_is_heard_wherever_the_sound_ends(engine: Offline, rest:
     transcript = await engine.transcribe(make_audio(cut))
     assert transcript.text == "ten of clubs"
     assert transcript.segments[-1].end_s == pytest.approx(len(cut) / 2 / RATE_HZ, abs=0.05)
+
+
+@pytest.mark.parametrize("samples", [480 * 40, 480 * 40 - 1, 480 * 39 + 1])
+async def test_speech_that_is_cut_off_is_kept_to_its_last_sample(samples: int) -> None:
+    pcm = read_samples("austen-0870.wav")[: 2 * samples]
+    *_, (start_s, end_s, speech) = find_speech(pcm)
+    assert speech.rstrip(b"\0").endswith(pcm[-400:].rstrip(b"\0"))
+    assert start_s < 1 and end_s == pytest.approx(len(pcm) / 2 / RATE_HZ, abs=0.05)
 
 
 @pytest.mark.parametrize(
