@@ -150,7 +150,7 @@ class Polling:
 
     async def _commit(self, batch: list[Any]) -> None:
         """Hand in a batch; if that fails the same batch is fetched again."""
-        offset = self._offset
+        offset: int | None = None
         for raw in batch:
             update_id = _read_id(raw)
             if update_id is None:
@@ -163,11 +163,13 @@ class Polling:
                 await self._commit_patience.wait(error)
                 return
             offset = max(offset or 0, update_id + 1)
-        if batch and offset == self._offset:
-            await self._commit_patience.wait(LookupError("no update has an id"))
+        if batch and offset in (None, self._offset):
+            await self._commit_patience.wait(LookupError("nothing that can be confirmed"))
         else:
             self._commit_patience.reset()
-        self._offset = offset
+        if offset is not None:
+            # The last batch alone decides: after a week of rest ids go on anew, perhaps far below.
+            self._offset = offset
         self._tries.clear()
 
     def _is_hopeless(self, update_id: int, error: BaseException) -> bool:

@@ -1,0 +1,129 @@
+"""Killed again and again at any moment, under load: nothing lost, nothing out of order."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import pytest
+
+from tests.chaos.bot import Bot
+from tests.chaos.conftest import IS_LONG
+from tests.chaos.notes import make_notes, read_number
+from tests.chaos.report import add_table
+from tests.emulators.mimo import MimoServer
+from tests.emulators.telegram import TelegramServer
+
+pytestmark = pytest.mark.chaos
+
+NOTES, CHATS, KILLS = (1000, 40, 200) if IS_LONG else (100, 20, 20)
+#: The longest that one process lives once it receives.
+LIFE_S = 1.8 if IS_LONG else 1.2
+DRAIN_S = 400.0 if IS_LONG else 90.0
+
+
+@dataclass
+class Storm:
+    """What was sent, and what is known of every kill."""
+
+    telegram: TelegramServer
+    #: Chat -> message id -> number of the note, in the order in which they were sent.
+    sent: dict[int, dict[int, int]] = field(default_factory=dict)
+    #: Parts of replies and placeholders of which nobody knew at a kill whether they were sent.
+    pending_parts: int = 0
+    pending_placeholders: int = 0
+
+    async def feed(self, notes: Mapping[int, bytes], over_s: float) -> None:
+        """Let people send all notes, spread over so many seconds and over all chats."""
+        for number, note in notes.items():
+            chat = random.choice(list(self.sent))
+            members = [user for user in self.telegram.world.chats[chat].members if user != 123456]
+            message = self.telegram.send_voice(chat, members[0], note, duration=2)
+            self.sent[chat][message] = number
+            await asyncio.sleep(over_s / len(notes))
+
+    async def kill_often(self, bot: Bot, count: int) -> None:
+        """Start and kill `count` times; some die before they receive anything."""
+        for _ in range(count):
+            is_early = random.random() < 0.2
+            await bot.start(is_awaited=not is_early)
+            await asyncio.sleep(random.uniform(0.0, 0.5 if is_early else LIFE_S))
+            await bot.kill()
+            parts, placeholders = bot.pending()
+            self.pending_parts += parts
+            self.pending_placeholders += placeholders
+
+    def count(self) -> Counts:
+        """Return what people see."""
+        counts = Counts()
+        for chat, numbers in self.sent.items():
+            shown = [(a.reply_to, a.message_id, a.text) for a in self.telegram.answers(chat)]
+            firsts = []
+            for message, number in numbers.items():
+                whole = [at for to, at, text in shown if to == message and is_of(text, number)]
+                others = [
+                    text for to, _, text in shown if to == message and not is_of(text, number)
+                ]
+                counts.lost += not whole
+                counts.doubled += max(0, len(whole) - 1)
+                counts.leftovers += len(others)
+                counts.wrong += sum(read_number(text) is not None for text in others)
+                firsts += whole[:1]
+            counts.disordered += sum(earlier > later for earlier, later in pairwise(firsts))
+        return counts
+
+
+@dataclass
+class Counts:
+    """What people see, in figures."""
+
+    lost: int = 0
+    doubled: int = 0
+    leftovers: int = 0
+    #: Answers that belong to another note.
+    wrong: int = 0
+    disordered: int = 0
+
+
+def is_of(text: str, number: int) -> bool:
+    """Tell whether `text` is the whole transcript of the note of that number."""
+    return read_number(text) == number
+
+
+async def test_kills_at_random(bot: Bot, telegram: TelegramServer, mimo: MimoServer) -> None:
+    random.seed(11)
+    notes = await make_notes(range(1, NOTES + 1))
+    mimo.rules.latency_s = 0.1
+    storm = Storm(telegram)
+    for number in range(CHATS):
+        user = telegram.add_user(f"Person {number}")
+        chat = user if number % 4 else telegram.add_chat("supergroup", members={user: "creator"})
+        storm.sent[chat] = {}
+        if chat != user:
+            await bot.write_all(chat)
+    kills = asyncio.create_task(storm.kill_often(bot, KILLS))
+    await storm.feed(notes, over_s=KILLS * LIFE_S)
+    await kills
+    await bot.start()
+    states = await bot.settle(NOTES, DRAIN_S)
+    seen = storm.count()
+    add_table(
+        f"{NOTES} notes in {CHATS} chats, {KILLS} kills at random",
+        ("lost", "doubled", "wrong", "disordered", "leftovers", "in doubt", "billed calls", "jobs"),
+        [
+            (
+                seen.lost, seen.doubled, seen.wrong, seen.disordered, seen.leftovers,
+                f"{storm.pending_parts} parts, {storm.pending_placeholders} placeholders",
+                len(mimo.billed), dict(states),
+            )
+        ],
+    )  # fmt: skip
+    assert (seen.lost, seen.wrong, seen.disordered) == (0, 0, 0)
+    assert states == {"done": NOTES}
+    assert seen.doubled <= storm.pending_parts
+    assert seen.leftovers <= storm.pending_placeholders
+    assert len(mimo.billed) <= NOTES + KILLS
+    assert "Traceback" not in bot.whole_log

@@ -1,0 +1,59 @@
+"""SIGTERM under load: a quick and clean end, nothing new begun, all answered afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+
+import pytest
+
+from tests.chaos.bot import Bot, wait_for
+from tests.chaos.notes import make_notes, read_number
+from tests.chaos.report import add_table
+from tests.emulators.mimo import MimoServer
+from tests.emulators.telegram import TelegramServer
+
+pytestmark = pytest.mark.chaos
+
+NOTES = 60
+#: Slow enough that many are under way, quick enough that some end after the signal.
+LATENCY_S = 2.0
+CLAIMED = "select job_id from jobs where attempts > 0"
+
+
+async def test_sigterm_under_load(bot: Bot, telegram: TelegramServer, mimo: MimoServer) -> None:
+    mimo.rules.latency_s = LATENCY_S
+    notes = {}
+    for number, sound in (await make_notes(range(1, NOTES + 1))).items():
+        person = telegram.add_user(f"Person {number}")
+        notes[person] = telegram.send_voice(person, person, sound, duration=2), number
+    await bot.start()
+    await wait_for(lambda: len(mimo.calls) >= 8, 30)
+    bot.signal(signal.SIGTERM)
+    signalled_at_s = time.monotonic()
+    await wait_for(lambda: '"stopping"' in bot.log, 5)
+    claimed = bot.rows(CLAIMED)
+    await asyncio.sleep(0.5)
+    bot.signal(signal.SIGTERM)
+    code = await bot.ended()
+    took_s = time.monotonic() - signalled_at_s
+    states = bot.states()
+    add_table(
+        f"SIGTERM with {NOTES} notes taken in",
+        ("exit code", "seconds", "done", "under way at the end", "still waiting"),
+        [(code, f"{took_s:.1f}", states["done"], states["running"], states["waiting"])],
+    )
+    assert code == 0
+    assert took_s <= 8
+    assert bot.rows(CLAIMED) == claimed
+    assert states["waiting"] >= NOTES - 40
+    assert "Traceback" not in bot.log and "Task was destroyed" not in bot.log
+
+    mimo.rules.latency_s = 0.0
+    await bot.start()
+    assert await bot.settle(NOTES) == {"done": NOTES}
+    for person, (message, number) in notes.items():
+        [answer] = telegram.answers_to(person, message)
+        assert read_number(answer.text) == number
+    assert len(mimo.billed) <= NOTES + states["running"]
