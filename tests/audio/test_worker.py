@@ -38,7 +38,7 @@ worker.main()
         ("socket.socket()", "Too many open files"),
         ("socket.create_connection(('127.0.0.1', 9))", "Too many open files"),
         ("bytearray(10 * 2**30)", "MemoryError"),
-        ("subprocess.run(['/bin/true'])", "Too many open files"),
+        ("subprocess.run(['/bin/true'], stdin=-1)", "Too many open files"),
     ],
 )
 async def test_child_is_locked_up(attempt: str, error: str) -> None:
