@@ -83,6 +83,15 @@ async def test_hold_reaches_those_who_wait_already() -> None:
     assert await waiting > 0.5
 
 
+async def test_hold_reaches_those_whose_chat_was_free_already() -> None:
+    pacer = Pacer(overall=(1, 0.2), max_wait_s=1.0)
+    await pacer.wait()
+    waiting = asyncio.create_task(measure(pacer.wait(ANN)))
+    await asyncio.sleep(0.05)
+    pacer.hold(ANN, 0.6)
+    assert await waiting > 0.5
+
+
 async def test_global_hold_holds_everything() -> None:
     pacer = make_pacer()
     pacer.hold(None, 0.2)
