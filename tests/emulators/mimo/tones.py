@@ -13,6 +13,7 @@ import warnings
 import wave
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -64,12 +65,14 @@ def is_silent(pcm: bytes) -> bool:
 
 def _make_word(number: int) -> bytes:
     digits = (number // BASE**2, number // BASE % BASE, number % BASE)
+    return b"".join(_make_tone(digit) for digit in digits)
+
+
+@cache
+def _make_tone(digit: int) -> bytes:
+    step = 2 * math.pi * (_LOWEST_HZ + _STEP_HZ * digit) / RATE_HZ
     count = round(TONE_S * RATE_HZ)
-    samples = array.array("h")
-    for digit in digits:
-        step = 2 * math.pi * (_LOWEST_HZ + _STEP_HZ * digit) / RATE_HZ
-        samples.extend(round(9000 * math.sin(step * n)) for n in range(count))
-    return samples.tobytes()
+    return array.array("h", [round(9000 * math.sin(step * n)) for n in range(count)]).tobytes()
 
 
 def _find_bursts(pcm: bytes, rate_hz: int) -> Iterator[tuple[int, int]]:
