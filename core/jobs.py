@@ -209,7 +209,9 @@ class Worker:
             await self._end(job, JobState.DEAD, name)  # there is no way to tell
         else:
             await self._save_failure(job, error, decision)
-            await self._store.jobs.run_later(job.job_id, datetime.now(UTC), name)
+            # To tell it is no further attempt.
+            now = datetime.now(UTC)
+            await self._store.jobs.run_later(job.job_id, now, name, is_attempt=False)
 
     async def _run_later(self, job: Job, decision: Decision, error: str) -> None:
         if decision.delay_s > TELL_AFTER_S and job.reply is None and not job.is_told:

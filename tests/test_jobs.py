@@ -119,6 +119,8 @@ async def test_after_five_attempts_the_person_is_told_once_and_can_retry(
         assert job
         [(_, reply)] = road.platform.sent
         assert job.job_id in reply.text
+        dead = await road.store.jobs.find(job.job_id)
+        assert dead and dead.attempts == 5
         press = new_message(attachment=None, button=reply.buttons[0].token)
         await road.assistant.accept(press)
         assert await road.settle() == {JobState.DONE: 2}

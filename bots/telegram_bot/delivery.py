@@ -68,6 +68,8 @@ class Delivery:
     async def deliver(self, envelope: Envelope, reply: Reply) -> None:
         """Send what the ledger does not hold as sent. Raises PlatformError."""
         await self._progress.end(envelope)
+        if reply == Reply():
+            return  # all is said elsewhere
         placeholder = await find_placeholder(envelope)
         parts = build_parts(reply)
         for number, part in enumerate(parts):

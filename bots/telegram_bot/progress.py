@@ -206,7 +206,9 @@ async def find_placeholder(envelope: Envelope) -> str:
     if known is None or known.state is not DeliveryState.SENT:
         return ""
     chat_id, _, message_id = known.platform_id.rpartition("/")
-    return message_id if chat_id == envelope.message.chat.chat_id else ""
+    # A failure that is run again leaves its bare id; it holds while the question has one too.
+    is_here = chat_id in (envelope.message.chat.chat_id, "") and envelope.message.message_id
+    return message_id if is_here else ""
 
 
 def build_draft_id(job_id: str) -> int:

@@ -38,7 +38,7 @@ class PoisonedTexts(dict[str, str]):
         found = super().get(key, default)
         if isinstance(found, Poison):
             self.failed += 1
-            raise Refusal(500, "Internal Server Error")
+            raise Refusal(500, {"code": 500, "message": "Internal Server Error"})
         return found
 
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.chaos
 
 NOTES = 60
 #: Slow enough that many are under way, quick enough that some end after the signal.
-LATENCY_S = 2.0
+LATENCY_S = 3.0
 CLAIMED = "select job_id from jobs where attempts > 0"
 
 
@@ -29,7 +29,7 @@ async def test_sigterm_under_load(bot: Bot, telegram: TelegramServer, mimo: Mimo
         person = telegram.add_user(f"Person {number}")
         notes[person] = telegram.send_voice(person, person, sound, duration=2), number
     await bot.start()
-    await wait_for(lambda: len(mimo.calls) >= 8, 30)
+    await wait_for(lambda: bot.states().total() == NOTES, 30, every_s=0.1)
     bot.signal(signal.SIGTERM)
     signalled_at_s = time.monotonic()
     await wait_for(lambda: '"stopping"' in bot.log, 5)
@@ -41,13 +41,19 @@ async def test_sigterm_under_load(bot: Bot, telegram: TelegramServer, mimo: Mimo
     states = bot.states()
     add_table(
         f"SIGTERM with {NOTES} notes taken in",
-        ("exit code", "seconds", "done", "under way at the end", "still waiting"),
-        [(code, f"{took_s:.1f}", states["done"], states["running"], states["waiting"])],
-    )
+        ("exit code", "seconds", "claimed after it", "done", "under way at the end", "waiting"),
+        [
+            (
+                code, f"{took_s:.1f}", len({*bot.rows(CLAIMED)} - {*claimed}),
+                states["done"], states["running"], states["waiting"],
+            )
+        ],
+    )  # fmt: skip
     assert code == 0
     assert took_s <= 8
-    assert bot.rows(CLAIMED) == claimed
-    assert states["waiting"] >= NOTES - 40
+    # One claim may be on its way to the disk when the signal comes.
+    assert len({*bot.rows(CLAIMED)} - {*claimed}) <= 1
+    assert states["waiting"] and states["running"]
     assert "Traceback" not in bot.log and "Task was destroyed" not in bot.log
 
     mimo.rules.latency_s = 0.0

@@ -11,7 +11,7 @@ import pytest
 from bots.telegram_bot.progress import PLACEHOLDER
 from core import metrics
 from core.errors import ChatGone, ChatMoved, PlatformBusy, PlatformError, PlatformLocked
-from core.models import Button, DeliveryState, File, Quoted, Reply
+from core.models import Button, Delivery, DeliveryState, File, Quoted, Reply
 from tests.emulators.telegram import Message, TelegramServer
 from tests.telegram.conftest import QuickBot
 from tests.telegram.doors import make_envelope
@@ -423,3 +423,22 @@ async def test_limits_hold_under_a_crowd(telegram: TelegramServer, bot: QuickBot
     )
     assert telegram.violations() == {}
     assert [a.text for a in telegram.answers(group)] == [f"g{n}" for n in range(15)]
+
+
+async def test_failure_that_is_run_again_becomes_the_answer(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    envelope, ledger = make_envelope(ann)
+    await bot.deliver(envelope, Reply("That failed."))
+    # What the store does with a dead letter that is run again.
+    ledger.rows = {PLACEHOLDER: Delivery(PLACEHOLDER, DeliveryState.SENT, ledger.ids()[0])}
+    await bot.deliver(envelope, Reply("all"))
+    assert [answer.versions for answer in telegram.answers(ann)] == [["That failed.", "all"]]
+
+
+async def test_reply_that_says_nothing_is_not_sent(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann = telegram.add_user("Ann")
+    envelope, _ = make_envelope(ann)
+    await bot.deliver(envelope, Reply())
+    assert telegram.answers(ann) == []
