@@ -69,7 +69,9 @@ async def run(settings: Settings) -> None:
             worker = Worker(program.store, program.assistant, platforms)
             program.assistant.platforms = platforms
             program.assistant.on_job = worker.wake
+            warm_up = asyncio.create_task(program.hearing.warm_up())
             await _run_until_stopped(worker, platforms)
+            warm_up.cancel()
 
 
 def _build_platforms(settings: Settings, door: Assistant) -> dict[str, Platform]:
@@ -96,8 +98,8 @@ async def _run_until_stopped(worker: Worker, platforms: dict[str, Platform]) -> 
         log.info("stopping")
         for task in intake:
             task.cancel()
-        await asyncio.gather(*intake, return_exceptions=True)
-        await worker.stop()
+        # Side by side: no job may begin while intake still ends.
+        await asyncio.gather(worker.stop(), *intake, return_exceptions=True)
         for task in done - {stop}:
             task.result()  # what ended by itself says why
     finally:

@@ -15,7 +15,7 @@ import struct
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, BinaryIO
 
 from core.errors import AssistantError
 
@@ -66,10 +66,7 @@ def serve(work: Callable[[dict[str, Any], bytes], Iterator[Frame]]) -> None:
     """
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # a stray print must not break the frames
-    with suppress(ImportError, AttributeError, OSError):  # a wider pipe, where there is one
-        import fcntl
-
-        fcntl.fcntl(sink, fcntl.F_SETPIPE_SZ, 2**20)
+    _widen(sink)
 
     def send(kind: bytes, header: dict[str, Any], data: bytes = b"") -> None:
         head = json.dumps(header).encode()
@@ -90,6 +87,14 @@ def serve(work: Callable[[dict[str, Any], bytes], Iterator[Frame]]) -> None:
             send(_REFUSED, {"kind": refused.kind, "detail": refused.detail})
         except MemoryError:
             return send(_REFUSED, {"kind": "memory"})
+
+
+def _widen(pipe: BinaryIO) -> None:
+    """Let the pipe hold a whole piece of sound, where the system can."""
+    with suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 2**20)
 
 
 class ChildPool:

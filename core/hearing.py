@@ -40,6 +40,10 @@ class Hearing:
         self._results = results
         self._gate = AccountGate(transcriber.name, transcriber.limits)
 
+    async def warm_up(self) -> None:
+        """Start what reads sound now instead of at the first recording."""
+        await self._media.warm_up()
+
     async def hear(
         self,
         data: bytes,

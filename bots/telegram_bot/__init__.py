@@ -140,7 +140,9 @@ class TelegramBot:
         is_press = message.message_id.startswith(CALLBACK_PREFIX)
         if is_press:
             self._start(self._answer_press(message))
-        if await self._door.accept(message) and not is_press:
+        job = await self._door.accept(message)
+        quoted = message.reply_to and message.reply_to.attachment
+        if job and not is_press and (message.attachment or quoted):
             self._start(self._hear(message))
 
     def _is_allowed(self, message: Message) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,6 +24,8 @@ _SPARE_BYTES = 4096
 #: One piece is held whole: longer ones would not fit the child's memory.
 _LONGEST_PIECE_S = 180.0
 _STALL_S = 30.0
+#: What counts as long: more than this, in time or in bytes.
+_LONG_S, _LONG_BYTES = 120.0, 2**20
 #: A whole recording is converted in memory.
 _LONGEST_CONVERSION_S = 1800.0
 
@@ -57,13 +59,15 @@ class Piece:
 class Media:
     """Reads people's sound in child processes. One for the whole bot.
 
-    workers: files that are read at once, by default one per processor, two at most.
+    workers: files that are read at once; all but one of them may be long.
     """
 
     def __init__(self, *, workers: int | None = None, limits: MediaLimits | None = None) -> None:
         self._limits = limits or MediaLimits()
-        size = workers or min(2, os.cpu_count() or 1)
+        size = workers or 2
         memory = str(self._limits.memory_bytes)
+        # A long recording keeps its child until its last piece was heard: one stays free of them.
+        self._long = asyncio.Semaphore(max(1, size - 1))
         self._pool = ChildPool("core.audio.worker", size=size, arguments=(memory,))
 
     async def warm_up(self) -> None:
@@ -87,8 +91,12 @@ class Media:
             "max_s": self._limits.max_s,
             "cut": _cut_limits(limits, format),
         }
+        is_long = len(data) > _LONG_BYTES or (hint_s or 0.0) > _LONG_S
         index = 0
-        async with aclosing(self._run(header, data)) as frames:
+        async with (
+            self._long if is_long else nullcontext(),
+            aclosing(self._run(header, data)) as frames,
+        ):
             async for found, sound in frames:
                 audio = Audio(sound, _MIMES[format], found["duration_s"])
                 yield Piece(index, found["start_s"], audio, found["has_speech"], found["is_forced"])

@@ -221,3 +221,21 @@ async def test_closing_is_not_the_fault_of_the_file() -> None:
         async for _ in pieces:
             pass
     assert error.value.is_retryable
+
+
+async def test_a_short_note_does_not_wait_for_long_recordings() -> None:
+    media = Media()
+    hour = sounds.silent_opus(0.5)
+    limits = TranscriberLimits(target_piece_s=20.0)
+    slow = [media.pieces(hour, limits, hint_s=1800.0) for _ in range(2)]
+    tasks = [asyncio.create_task(anext(pieces)) for pieces in slow]
+    await tasks[0]  # its engine is busy: nobody asks for the second piece
+    note = sounds.wav(sounds.speech(1.0))
+    async with asyncio.timeout(10):
+        assert [piece.index async for piece in media.pieces(note, limits)] == [0]
+    assert not tasks[1].done()
+    tasks[1].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for pieces in slow:
+        await pieces.aclose()
+    await media.close()
