@@ -190,7 +190,7 @@ async def main_async(notes: list[bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         whole = await asyncio.to_thread(run_telegram, notes, report)
-        late_s = json.loads(report.read_text())["late_s"]
+        late_s = json.loads(report.read_text())["loaded_late_s"]
     decoding = median([pace.notes_per_s for pace in alone])
     share = median([r.notes_per_s / a.notes_per_s for r, a in zip(road, alone, strict=True)])
     rows: list[tuple[object, ...]] = [("", "notes/s", "of decoding", "own ms", "children ms")]
@@ -217,15 +217,19 @@ async def main_async(notes: list[bytes]) -> None:
     show("Targets", rows)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--profile", action="store_true", help="only print where time goes")
-    options = parser.parse_args()
-    # Lines are made, as in the bot, and thrown away.
+def silence_logs() -> None:
+    """Let lines be made, as in the bot, and thrown away."""
     set_up_logs("INFO", is_json=True)
     for handler in logging.root.handlers:
         assert isinstance(handler, logging.StreamHandler)
         handler.setStream(Path(os.devnull).open("w"))  # noqa: SIM115 for the whole process
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--profile", action="store_true", help="only print where time goes")
+    options = parser.parse_args()
+    silence_logs()
     notes = voice_notes(SOUNDS, SECONDS)
     asyncio.run(profile(notes) if options.profile else main_async(notes))
 

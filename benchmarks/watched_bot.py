@@ -137,6 +137,7 @@ class Ticker:
 
     def __init__(self) -> None:
         self.late_s: list[float] = []
+        self.at_s: list[float] = []
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -152,6 +153,12 @@ class Ticker:
             due_s = loop.time() + TICK_S
             await asyncio.sleep(TICK_S)
             self.late_s.append(loop.time() - due_s)
+            self.at_s.append(loop.time())
+
+    def between(self, first_s: float, last_s: float) -> list[float]:
+        """Return what was late between two moments."""
+        ticks = zip(self.at_s, self.late_s, strict=True)
+        return [late_s for at_s, late_s in ticks if first_s <= at_s <= last_s]
 
 
 async def watch_run(report: Path) -> None:
@@ -159,7 +166,11 @@ async def watch_run(report: Path) -> None:
     ticker.start()
     await run(read_settings())
     ticker.stop()
-    report.write_text(json.dumps({"spans": spans, "late_s": ticker.late_s}))
+    # Not the start: from the second note, when all is loaded, to the last step of the last one.
+    taken = sorted(start for start, _ in spans["Intake.add"])
+    last_s = max((end for _, end in spans["Jobs.finish"]), default=0.0)
+    late_s = ticker.between(taken[1], last_s) if len(taken) > 1 else []
+    report.write_text(json.dumps({"spans": spans, "loaded_late_s": late_s}))
 
 
 def main() -> None:
