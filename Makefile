@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check fix lock texts clean
+.PHONY: run test check fix lock texts pictures chaos bench clean
 
 run: $(VENV)/run.stamp  ## start everything that is configured
 	$(BIN)/hearsay run
@@ -37,6 +37,9 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 
 texts: $(VENV)/run.stamp  ## collect the texts that people see into every catalogue
 	$(BIN)/python -m core.locale.collect
+
+pictures: $(VENV)/dev.stamp  ## make the pictures of the README again (needs Chromium)
+	$(BIN)/python -m tests.pictures
 
 clean:
 	rm -rf $(VENV)

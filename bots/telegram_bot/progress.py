@@ -29,13 +29,10 @@ from bots.telegram_bot.parts import TextPart, clean, is_blank, tail
 from core import metrics
 from core.errors import PlatformBusy
 from core.interfaces import Envelope
-from core.models import DeliveryState
+from core.models import PLACEHOLDER, DeliveryState
 
 log = structlog.get_logger(__name__)
 
-#: The ledger's number of the placeholder. Its id is "chat/message": after a move of the group
-#: the same message id means another message.
-PLACEHOLDER = -1
 #: Total deadline of one drawing: the reply waits for the one that is under way.
 DRAW_S = 10.0
 #: Lines of jobs that ended without a reply are dropped above this.
@@ -175,6 +172,7 @@ class Progress:
             reply_parameters=build_reply_parameters(out),
             disable_notification=True,
         )
+        # With the chat: after a move of the group the same message id means another message.
         await line.envelope.ledger.finish(PLACEHOLDER, f"{out.chat_id}/{sent.message_id}")
 
     def _note(self, line: _Line, error: TelegramError | PlatformBusy) -> None:

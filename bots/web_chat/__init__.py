@@ -21,8 +21,8 @@ from core.models import Message, Reply
 __all__ = ["WebChat"]
 
 _LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
-#: The part that a whole reply is; 0 is kept for placeholders.
-_WHOLE = 1
+#: The part that a whole reply is: a page shows it in one piece.
+_WHOLE = 0
 SOUND_GONE = mark("This recording is no longer kept here. Please send it again.")
 
 

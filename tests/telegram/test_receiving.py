@@ -436,7 +436,7 @@ async def test_no_word_of_the_token_reaches_the_log(
         telegram.fault("getUpdates", "html", status=502, count=2)
         telegram.fault("getUpdates", "close", count=2)
         telegram.fault("setMessageReaction", "close", count=1)
-        telegram.send_text(ann, ann, "x")
+        telegram.send_voice(ann, ann, b"OggS", duration=1)
         await telegram.wait_for(lambda: telegram.calls_of("setMessageReaction"))
     seen = (
         f"{logs} {capsys.readouterr()} {[r for r in caplog.records if r.name.startswith('bots')]}"
