@@ -7,11 +7,11 @@ from functools import partial
 
 import pytest
 
-from bots.telegram_bot.progress import PLACEHOLDER, Gaps, build_draft_id
+from bots.telegram_bot.progress import Gaps, build_draft_id
 from core import metrics
 from core.config import Settings
 from core.errors import StoreError
-from core.models import Delivery, DeliveryState, Reply
+from core.models import PLACEHOLDER, Delivery, DeliveryState, Reply
 from tests.emulators.telegram import Message, TelegramServer
 from tests.telegram.conftest import QuickBot
 from tests.telegram.doors import MemoryDoor, make_envelope

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from bots.telegram_bot.progress import PLACEHOLDER
 from core import metrics
 from core.errors import ChatGone, ChatMoved, PlatformBusy, PlatformError, PlatformLocked
-from core.models import Button, Delivery, DeliveryState, File, Quoted, Reply
+from core.models import PLACEHOLDER, Button, Delivery, DeliveryState, File, Quoted, Reply
 from tests.emulators.telegram import Message, TelegramServer
 from tests.telegram.conftest import QuickBot
 from tests.telegram.doors import make_envelope
