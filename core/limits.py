@@ -39,6 +39,9 @@ class AccountGate:
         self._turn = asyncio.Lock()
         self._windows = MovingWindowRateLimiter(MemoryStorage())
         self._failures = 0
+        self._failed_sound: str | None = None
+        #: More than one sound failed in a row: one alone may itself be what is wrong.
+        self._is_down = False
         self._paused_until = 0.0
         self._last_error: EngineError | None = None
 
@@ -51,31 +54,41 @@ class AccountGate:
         self._slots.release()
 
     @asynccontextmanager
-    async def call(self, duration_s: float) -> AsyncIterator[None]:
+    async def call(self, duration_s: float, sound: str = "") -> AsyncIterator[None]:
         """Wait for room in the account's limits, then let one call through.
 
         duration_s: length of the sound, from which the call's tokens are estimated.
+        sound: what tells this sound from others.
         Raises again what was wrong before while the engine is paused for long.
         """
         async with self._turn:
-            await self._wait_for_pause()
+            is_probe = await self._wait_for_pause()
             await self._wait_for_room(duration_s)
         try:
             yield
         except EngineError as error:
             self._note_failure(error)
+            self._is_down |= self._failed_sound not in (None, sound)
+            self._failed_sound = sound
+            if is_probe and error.is_retryable and self._is_down:
+                # Down for everybody, so no fault of this sound: it waits with the others.
+                error.retry_after_s = max(0.0, self._paused_until - time.monotonic())
             raise
         self._failures, self._paused_until = 0, 0.0
+        self._failed_sound, self._is_down = None, False
 
-    async def _wait_for_pause(self) -> None:
+    async def _wait_for_pause(self) -> bool:
+        """Return whether this call is the one that finds out if the engine is back."""
         wait_s = self._paused_until - time.monotonic()
         if wait_s > MAX_WAIT_S and isinstance(self._last_error, EngineError):
             raise type(self._last_error)("the engine is paused", retry_after_s=wait_s)
         if wait_s > 0:
             await asyncio.sleep(wait_s)
-        if self._failures >= FAILURES_BEFORE_PAUSE:
-            # One call tries whether it is back; the others wait for what it finds.
+        is_probe = self._failures >= FAILURES_BEFORE_PAUSE
+        if is_probe:
+            # The others wait for what it finds.
             self._paused_until = time.monotonic() + self._pause_s()
+        return is_probe
 
     async def _wait_for_room(self, duration_s: float) -> None:
         limits = self._limits

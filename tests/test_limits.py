@@ -2,18 +2,20 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import timedelta
 
 import pytest
 
 from core import limits
 from core.errors import EngineBusy, EngineLocked, EngineRefused
 from core.interfaces import TranscriberLimits
+from core.jobs import decide
 from core.limits import AccountGate
 
 
-async def fail(gate: AccountGate, error: Exception) -> None:
+async def fail(gate: AccountGate, error: Exception, sound: str = "") -> None:
     with pytest.raises(type(error)):
-        async with gate.call(1.0):
+        async with gate.call(1.0, sound):
             raise error
 
 
@@ -108,3 +110,19 @@ async def test_a_refused_recording_is_no_failure_of_the_engine() -> None:
         await fail(gate, EngineRefused("no"))
     async with asyncio.timeout(0.2), gate.call(1.0):
         pass
+
+
+@pytest.mark.parametrize("sounds", [1, 2, 5])
+async def test_who_asks_whether_the_engine_is_back_waits_as_long_as_the_others(
+    sounds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_PAUSE_S", 0.2)
+    gate = AccountGate("x", TranscriberLimits())
+    errors = [EngineBusy("503") for _ in range(limits.FAILURES_BEFORE_PAUSE + 2)]
+    for number, error in enumerate(errors):
+        await fail(gate, error, f"sound {number % sounds}")
+    kinds = [decide(error, 5, timedelta(0)).kind for error in errors]
+    first = limits.FAILURES_BEFORE_PAUSE
+    assert kinds[:first] == ["give_up"] * first
+    # One sound that fails again and again may itself be the reason.
+    assert kinds[first:] == ["give_up" if sounds == 1 else "retry"] * 2

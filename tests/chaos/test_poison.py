@@ -17,7 +17,7 @@ from tests.emulators.telegram import Message, TelegramServer
 
 pytestmark = pytest.mark.chaos
 
-NOTES = 100 if IS_LONG else 40
+NOTES = 100 if IS_LONG else 20
 HASTE = 10.0
 
 
