@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
 from cryptography.fernet import MultiFernet
@@ -19,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from core.errors import StoreError
 from core.store.sealed import set_cipher
+from core.store.sqlite import open_sqlite
 
 #: How long a writer waits for another process that holds SQLite's write lock.
 BUSY_TIMEOUT_MS = 30_000
@@ -72,8 +74,10 @@ def _read_errors() -> Iterator[None]:
 
 
 def _sqlite_engine(url: URL, *, is_writer: bool) -> AsyncEngine:
+    url = url.set(drivername="sqlite+aiosqlite")
     engine = create_async_engine(
-        url.set(drivername="sqlite+aiosqlite"),
+        url,
+        async_creator=partial(open_sqlite, url),
         pool_size=1 if is_writer else 4,
         max_overflow=0,
         pool_timeout=300,
