@@ -11,6 +11,9 @@ run: $(VENV)/run.stamp  ## start everything that is configured
 test: $(VENV)/dev.stamp  ## all tests that this machine can run
 	$(BIN)/pytest
 
+chaos: $(VENV)/dev.stamp  ## the program killed 200 times under load, and more: about 20 minutes
+	HEARSAY_CHAOS=1 $(BIN)/pytest tests/chaos
+
 check: $(VENV)/dev.stamp  ## format, lint, types, who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

@@ -22,7 +22,9 @@ pytestmark = pytest.mark.chaos
 NOTES, CHATS, KILLS = (1000, 40, 200) if IS_LONG else (100, 20, 20)
 #: The longest that one process lives once it receives.
 LIFE_S = 1.8 if IS_LONG else 1.2
-DRAIN_S = 400.0 if IS_LONG else 90.0
+DRAIN_S = 300.0 if IS_LONG else 60.0
+#: A bound for the whole, which nothing should come near.
+LIMIT_S = 900.0 if IS_LONG else 180.0
 
 
 @dataclass
@@ -104,9 +106,9 @@ async def test_kills_at_random(bot: Bot, telegram: TelegramServer, mimo: MimoSer
         storm.sent[chat] = {}
         if chat != user:
             await bot.write_all(chat)
-    kills = asyncio.create_task(storm.kill_often(bot, KILLS))
-    await storm.feed(notes, over_s=KILLS * LIFE_S)
-    await kills
+    async with asyncio.timeout(LIMIT_S - DRAIN_S), asyncio.TaskGroup() as tasks:
+        tasks.create_task(storm.kill_often(bot, KILLS))
+        tasks.create_task(storm.feed(notes, over_s=KILLS * LIFE_S))
     await bot.start()
     states = await bot.settle(NOTES, DRAIN_S)
     seen = storm.count()
