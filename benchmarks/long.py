@@ -1,0 +1,147 @@
+"""An hour of speech from end to end: time beside the service's own bound, and memory.
+
+    python -m benchmarks.long
+
+60 min of people's speech with pauses (OGG/Opus) go to `hearsay run` as a voice message of a
+local Telegram. The local MiMo takes a tenth of each piece's length, eight pieces at once; the
+account's limits per minute are lifted on both sides (an hour would wait for them four times as
+long). The service's bound, the other side, is the sum of what its answers took, by eight.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.processes import Mimo, Telegram, bot, show, wait_for
+from tests.sounds import encode, speech
+
+LENGTH_S, FACTOR, CONCURRENCY = 3600, 0.1, 8
+LIMIT_S = 180.0
+TARGET, TARGET_MB = 1.15, 150
+
+
+def recording() -> bytes:
+    """Return the hour; it is made once and kept in the folder for temporary files."""
+    options = {"application": "voip", "compression_level": "0", "b": "32000"}
+    name = hashlib.sha256(f"{LENGTH_S} {options}".encode()).hexdigest()[:12]
+    kept = Path(tempfile.gettempdir()) / f"hearsay-benchmark-{name}.ogg"
+    if not kept.exists():
+        kept.write_bytes(encode(speech(LENGTH_S), "ogg", "libopus", options=options))
+    return kept.read_bytes()
+
+
+class Memory:
+    """Most memory that a process and its children have had, watched in a thread."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = psutil.Process(pid)
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.idle = self.most = self.own = self.children = 0.0
+
+    def start(self) -> None:
+        self.idle = sum(self.read())
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    def read(self) -> tuple[float, float]:
+        """Return MB of the process and of its children; shared pages are shared out."""
+        own = self._process.memory_full_info().pss / 2**20
+        children = 0.0
+        for child in self._process.children(recursive=True):
+            try:
+                children += child.memory_full_info().pss / 2**20
+            except psutil.NoSuchProcess:
+                continue
+        return own, children
+
+    def _run(self) -> None:
+        while not self._is_over.wait(0.1):
+            own, children = self.read()
+            self.own, self.children = max(self.own, own), max(self.children, children)
+            self.most = max(self.most, own + children)
+
+
+def hear(telegram: Telegram, mimo: Mimo, pid: int, data: bytes) -> tuple[Memory, float]:
+    """Send the recording; return memory and the time from the update to the answer."""
+    user = telegram.do("add_user")
+    memory = Memory(pid)
+    before_s = time.monotonic()
+    memory.start()
+    telegram.send_voice(user, data, LENGTH_S)
+    wait_for(lambda: telegram.do("answers", chat=user), LIMIT_S, step_s=0.05)
+    memory.stop()
+    shown_s = min(p["answered_at"] for p in telegram.polls() if p["answered_at"] > before_s)
+    sends = telegram.do("calls_of", method="sendMessage", chat=user)
+    sends += telegram.do("calls_of", method="sendDocument", chat=user)
+    return memory, min(send["at"] for send in sends) - shown_s
+
+
+def warm_up(telegram: Telegram) -> None:
+    """Let a short note start the children, so that idle is idle and not asleep."""
+    options = {"application": "voip"}
+    note = encode(speech(3), "ogg", "libopus", options=options)
+    user = telegram.do("add_user")
+    telegram.send_voice(user, note, 3)
+    wait_for(lambda: telegram.do("answers", chat=user))
+    time.sleep(1.0)
+
+
+def show_time(took_s: float, calls: list[dict[str, Any]]) -> None:
+    sound_s = sum(call["duration_s"] for call in calls)
+    bound_s = sound_s * FACTOR / CONCURRENCY
+    served_s = sum(call["ended_at_s"] - call["started_at_s"] for call in calls) / CONCURRENCY
+    first_s = min(call["started_at_s"] for call in calls)
+    last_s = max(call["ended_at_s"] for call in calls)
+    rows: list[tuple[object, ...]] = [("", "seconds", "of the bound", "target")]
+    rows.append(("bound: answers took, by 8", f"{served_s:.1f}", "1.00", ""))
+    ratio = took_s / served_s
+    rows.append(("from the update to the answer", f"{took_s:.1f}", f"{ratio:.2f}", f"≤ {TARGET}"))
+    by_calls = f"{(last_s - first_s) / served_s:.2f}"
+    rows.append(("first call to last answer", f"{last_s - first_s:.1f}", by_calls, ""))
+    rows.append(("sound × 0.1 / 8, no overhead", f"{bound_s:.1f}", f"{bound_s / served_s:.2f}", ""))
+    longest_s = max(call["duration_s"] for call in calls)
+    show(f"{sound_s / 60:.1f} min of sound, {len(calls)} pieces, longest {longest_s:.0f} s", rows)
+
+
+def show_memory(memory: Memory) -> None:
+    rows: list[tuple[object, ...]] = [("", "MB", "target")]
+    rows.append(("idle, all processes", f"{memory.idle:.0f}", ""))
+    rows.append(("most of the parent", f"{memory.own:.0f}", ""))
+    rows.append(("most of the children", f"{memory.children:.0f}", ""))
+    rows.append(("most of all at once", f"{memory.most:.0f}", ""))
+    rows.append(("above idle", f"{memory.most - memory.idle:.0f}", f"≤ {TARGET_MB}"))
+    show("Memory of the bot's processes (proportional set size)", rows)
+
+
+def main() -> None:
+    data = recording()
+    print(f"{len(data) / 1e6:.1f} MB of OGG/Opus; limits per minute lifted on both sides")
+    telegram, mimo = Telegram(), Mimo("--realtime-factor", str(FACTOR))
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            command = ["-m", "benchmarks.watched_bot", f"{folder}/report.json"]
+            with bot(command, telegram, mimo, BENCHMARK_UNLIMITED="1") as process:
+                warm_up(telegram)
+                known = len(mimo.calls())
+                memory, took_s = hear(telegram, mimo, process.pid, data)
+                calls = mimo.calls()[known:]
+    finally:
+        telegram.close()
+        mimo.close()
+    show_time(took_s, calls)
+    show_memory(memory)
+
+
+if __name__ == "__main__":
+    main()
