@@ -117,7 +117,7 @@ def watch_build() -> None:
 def watch_steps() -> None:
     for owner, names in (
         (Assistant, ("accept", "make_reply")),
-        (Intake, ("add", "drop_blob")),
+        (Intake, ("add",)),
         (Jobs, ("claim", "save_reply", "finish", "next_run_at")),
         (Chats, ("settings",)),
         (Files, ("fetch", "_find", "_download")),

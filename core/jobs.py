@@ -178,8 +178,6 @@ class Worker:
 
     async def _end(self, job: Job, state: JobState, error: str) -> None:
         await self._store.jobs.finish(job.job_id, state, error)
-        if state is not JobState.DEAD:
-            await self._store.intake.drop_blob(job.job_id)
         metrics.JOBS.labels(job.command, state).inc()
         age_s = (datetime.now(UTC) - job.created_at).total_seconds()
         metrics.JOB_SECONDS.observe(age_s)

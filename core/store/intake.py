@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.models import Chat, ChatSettings, Job, JobState, Message
@@ -59,12 +59,6 @@ class Intake:
         async with self._database.read() as connection:
             content: bytes | None = (await connection.execute(query)).scalar()
         return content
-
-    async def drop_blob(self, job_id: str) -> None:
-        """Forget the sound of a job that has ended."""
-        pk = select(jobs.c.message_pk).where(jobs.c.job_id == job_id).scalar_subquery()
-        async with self._database.write() as connection:
-            await connection.execute(delete(blobs).where(blobs.c.message_pk == pk))
 
 
 async def _press_button(connection: AsyncConnection, chat_pk: int, message: Message) -> Message:

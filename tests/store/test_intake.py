@@ -61,7 +61,9 @@ async def test_sound_that_only_we_hold_is_kept_until_dropped(
     assert job
     assert await store.intake.blob(message.chat, message.message_id) == b"\x00sound\xff"
     assert await store.intake.blob(Chat("test", "1", "other"), message.message_id) is None
-    await store.intake.drop_blob(job.job_id)
+    await store.jobs.finish(job.job_id, JobState.DEAD)
+    assert await store.intake.blob(message.chat, message.message_id)
+    await store.jobs.finish(job.job_id, JobState.DONE)
     assert await store.intake.blob(message.chat, message.message_id) is None
 
 
