@@ -44,5 +44,9 @@ texts: $(VENV)/run.stamp  ## collect the texts that people see into every catalo
 pictures: $(VENV)/dev.stamp  ## make the pictures of the README again (needs Chromium)
 	$(BIN)/python -m tests.pictures
 
+bench: $(VENV)/dev.stamp  ## all figures, each beside its other side; about ten minutes
+	for name in decode overhead throughput loop long wer; do \
+		test ! -f benchmarks/$$name.py || $(BIN)/python -m benchmarks.$$name; done
+
 clean:
 	rm -rf $(VENV)
