@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from core.models import Audio, Chat, Delivery, Job, Message, Reply, Transcript
+from core.models import (
+    Audio,
+    Chat,
+    Delivery,
+    Job,
+    Message,
+    Reply,
+    Transcript,
+    Utterance,
+    Voice,
+)
 
 
 class Ledger(Protocol):
@@ -139,6 +149,49 @@ class Transcriber(Protocol):
         language: BCP 47, None = detect.
         on_text: called with the text so far, where the engine can stream.
         Raises EngineError.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections and child processes."""
+
+
+@dataclass(frozen=True, slots=True)
+class SynthesizerLimits:
+    """What one call may hold and how many calls are allowed."""
+
+    #: Longest text of one call; longer ones are split by sentence.
+    max_chars: int = 2000
+    #: Calls under way at once.
+    concurrency: int = 4
+    #: Calls per minute of the account, None = no limit.
+    calls_per_minute: int | None = None
+    #: Largest sample of a voice in bytes, 0 where a voice cannot be given as a sample.
+    max_sample_bytes: int = 0
+    #: True where a voice can be given in words.
+    can_design: bool = False
+    #: True where styles, audio tags and direction are performed.
+    can_style: bool = False
+
+
+class Synthesizer(Protocol):
+    """An engine that speaks."""
+
+    #: The name in ENGINES.
+    name: str
+    #: The model that the next call with a preset voice will use.
+    speech_model: str
+    speech_limits: SynthesizerLimits
+    #: Sample rate of what it gives.
+    speech_rate_hz: int
+
+    def voices(self) -> tuple[Voice, ...]:
+        """Return the preset voices, the default of each language first."""
+
+    def synthesize(self, utterance: Utterance) -> AsyncGenerator[bytes, None]:
+        """Yield the sound as it comes: PCM, signed 16 bits little endian, mono, whole samples.
+
+        Leave it early by closing it (`contextlib.aclosing`). Raises EngineError, also after some
+        sound was given; an utterance that ends without any is an EngineBadReply.
         """
 
     async def close(self) -> None:

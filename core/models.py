@@ -211,6 +211,36 @@ class Transcript:
 
 
 @dataclass(frozen=True, slots=True)
+class Voice:
+    """A preset voice of an engine."""
+
+    #: What the engine calls it; case matters.
+    voice_id: str
+    name: str
+    #: The language it speaks best (BCP 47).
+    language: str
+    gender: Literal["female", "male", ""] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One text to be spoken, and how. Exactly one of voice, description and sample is used."""
+
+    #: Speakable text; may hold audio tags such as "[cough]" where the engine performs them.
+    text: str
+    #: A preset voice, None = the engine's own choice.
+    voice: str | None = None
+    #: Styles of the whole, such as "Happy" or "唱歌", in order.
+    styles: tuple[str, ...] = ()
+    #: Direction in words: "warm, tired, slow".
+    direction: str = ""
+    #: A voice in words, made anew for each call.
+    description: str = ""
+    #: A recording of the voice to speak with, WAV or MP3.
+    sample: Audio | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ChatSettings:
     """What a chat has chosen."""
 
