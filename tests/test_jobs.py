@@ -202,11 +202,13 @@ async def test_a_poison_message_does_not_hold_up_other_chats(
 ) -> None:
     poison = new_message("bad")
     await road.assistant.accept(poison)
-    for number in range(20):
-        await road.assistant.accept(new_message(str(number)))
     road.engine.failures = [ValueError("poison")]  # type: ignore[list-item]
     async with road.running():
         async with asyncio.timeout(10):
+            while road.engine.failures:
+                await asyncio.sleep(0.001)
+            for number in range(20):
+                await road.assistant.accept(new_message(str(number)))
             while len(road.platform.sent) < 20:
                 await asyncio.sleep(0.01)
     assert poison.message_id not in [to for to, _ in road.platform.sent]

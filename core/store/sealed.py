@@ -25,10 +25,12 @@ class Sealed(TypeDecorator[Any]):
     """
 
     impl = LargeBinary
-    cache_ok = False
+    #: Statements are compiled once for each `kind`; the cipher is no part of them.
+    cache_ok = True
 
     def __init__(self, kind: Any) -> None:
         super().__init__()
+        self.kind = kind
         self._adapter: TypeAdapter[Any] | None = None if kind is bytes else TypeAdapter(kind)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> bytes | None:
