@@ -97,7 +97,7 @@ class Hearing:
         name = self._transcriber.name
         try:
             try:
-                async with self._gate.call(piece.audio.duration_s, key):
+                async with self._gate.call(piece.audio.duration_s, recording.key("all")):
                     transcript = await self._transcriber.transcribe(
                         piece.audio,
                         language=recording.language,

@@ -58,7 +58,7 @@ class AccountGate:
         """Wait for room in the account's limits, then let one call through.
 
         duration_s: length of the sound, from which the call's tokens are estimated.
-        sound: what tells this sound from others.
+        sound: what tells this recording from others.
         Raises again what was wrong before while the engine is paused for long.
         """
         async with self._turn:

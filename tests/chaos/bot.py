@@ -161,14 +161,11 @@ class Bot:
         """Return how many jobs are in each state."""
         return Counter(dict(self.rows("select state, count(*) from jobs group by state")))
 
-    def pending(self) -> tuple[int, int]:
-        """Return how many parts of replies, and placeholders, were sent and their answer lost.
-
-        Some of them may not have been sent at all: what is known is only that nobody knows.
-        """
-        query = "select part >= 0 from deliveries where state = 'pending'"
-        found = [is_part for (is_part,) in self.rows(query)]
-        return sum(found), len(found) - sum(found)
+    def in_doubt(self) -> tuple[list[str], list[str]]:
+        """Return the jobs of parts of replies, and of placeholders, that may or may not be sent."""
+        query = "select job_id, part from deliveries where state = 'pending'"
+        found = self.rows(query)
+        return [job for job, part in found if part >= 0], [job for job, part in found if part < 0]
 
     async def settle(self, count: int, timeout_s: float = 60.0) -> Counter[str]:
         """Wait until `count` jobs are there and none is open; return how they ended."""

@@ -67,7 +67,7 @@ async def test_updates_delivered_up_to_five_times(
 async def test_ids_out_of_order_with_gaps_and_begun_anew(
     bot: Bot, telegram: TelegramServer
 ) -> None:
-    sounds = iter((await make_notes(range(1, 25))).items())
+    sounds = iter((await make_notes(range(1, 19))).items())
     people = [telegram.add_user(f"Person {number}") for number in range(3)]
     notes: dict[tuple[int, int], int] = {}
 
@@ -83,11 +83,11 @@ async def test_ids_out_of_order_with_gaps_and_begun_anew(
     await bot.start()
     await drain(telegram)
     # After a week without updates ids go on at random: far above, then far below.
-    for base in (900_500_000, 70_000_000, 70_000_500):
+    for base in (900_500_000, 70_000_000):
         telegram.set_update_id(base)
         send(3)
         await drain(telegram)
         send(3)
         await drain(telegram)
-    await bot.settle(24)
-    assert count_answers(telegram, notes) == [1] * 24
+    await bot.settle(18)
+    assert count_answers(telegram, notes) == [1] * 18
