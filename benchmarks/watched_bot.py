@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import json
 import os
 import sys
@@ -130,6 +131,17 @@ def watch_steps() -> None:
                 watch(owner, name)
     watch_pieces()
     watch_build()
+    gc.callbacks.append(watch_collection)
+
+
+def watch_collection(phase: str, details: dict[str, int]) -> None:
+    """Note how long the garbage collector holds everything up; only its full runs."""
+    if details["generation"] == 2:
+        now_s = time.monotonic()
+        spans["gc"].append((now_s, now_s))
+        if phase == "stop":
+            spans["gc"].pop()
+            spans["gc"][-1] = (spans["gc"][-1][0], now_s)
 
 
 class Ticker:

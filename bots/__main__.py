@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -70,6 +71,8 @@ async def run(settings: Settings) -> None:
             program.assistant.platforms = platforms
             program.assistant.on_job = worker.wake
             warm_up = asyncio.create_task(program.hearing.warm_up())
+            # What is loaded by now stays: to look it through would stop the loop for 0.1 s.
+            gc.freeze()
             await _run_until_stopped(worker, platforms)
             warm_up.cancel()
 
