@@ -106,17 +106,9 @@ class Platform(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class TranscriberLimits:
-    """What one call may hold and how many calls are allowed."""
+class CallLimits:
+    """How many calls of one kind an account allows, and what a call costs of it."""
 
-    #: Formats the engine takes, the best first: "wav", "mp3".
-    formats: tuple[str, ...] = ("wav",)
-    #: Largest sound in bytes, before any base64.
-    max_bytes: int = 25_000_000
-    #: Longest sound of one call.
-    max_piece_s: float = 180.0
-    #: Length that pieces of a long recording should have.
-    target_piece_s: float = 45.0
     #: Calls under way at once.
     concurrency: int = 8
     #: Calls per minute of the account, None = no limit.
@@ -126,6 +118,20 @@ class TranscriberLimits:
     #: What a call is expected to cost, in tokens: `tokens_per_call + duration_s * tokens_per_s`.
     tokens_per_call: float = 0.0
     tokens_per_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriberLimits(CallLimits):
+    """What one call of an engine that hears may hold."""
+
+    #: Formats the engine takes, the best first: "wav", "mp3".
+    formats: tuple[str, ...] = ("wav",)
+    #: Largest sound in bytes, before any base64.
+    max_bytes: int = 25_000_000
+    #: Longest sound of one call.
+    max_piece_s: float = 180.0
+    #: Length that pieces of a long recording should have.
+    target_piece_s: float = 45.0
 
 
 class Transcriber(Protocol):
@@ -156,15 +162,11 @@ class Transcriber(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class SynthesizerLimits:
-    """What one call may hold and how many calls are allowed."""
+class SynthesizerLimits(CallLimits):
+    """What one call of an engine that speaks may hold."""
 
     #: Longest text of one call; longer ones are split by sentence.
     max_chars: int = 2000
-    #: Calls under way at once.
-    concurrency: int = 4
-    #: Calls per minute of the account, None = no limit.
-    calls_per_minute: int | None = None
     #: Largest sample of a voice in bytes, 0 where a voice cannot be given as a sample.
     max_sample_bytes: int = 0
     #: True where a voice can be given in words.

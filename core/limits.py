@@ -17,7 +17,7 @@ from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
 from core.errors import EngineError
-from core.interfaces import TranscriberLimits
+from core.interfaces import CallLimits
 
 #: Failures in a row, whoever's they are, after which the engine is left alone for a while.
 FAILURES_BEFORE_PAUSE = 5
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 class AccountGate:
     """The gate in front of one engine."""
 
-    def __init__(self, name: str, limits: TranscriberLimits) -> None:
+    def __init__(self, name: str, limits: CallLimits) -> None:
         self._name = name
         self._limits = limits
         self._slots = asyncio.Semaphore(limits.concurrency)
