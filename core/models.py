@@ -170,6 +170,11 @@ class Delivery:
 class Audio:
     """Sound that is ready for an engine."""
 
+    __pydantic_config__: ClassVar[dict[str, str]] = {
+        "ser_json_bytes": "base64",
+        "val_json_bytes": "base64",
+    }
+
     data: bytes
     mime: str
     duration_s: float
@@ -241,6 +246,39 @@ class Utterance:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechSettings:
+    """How a chat or a person wants texts to be spoken; empty = not chosen here."""
+
+    #: A preset voice of the engine, or "kept:" and the id of a kept voice.
+    voice: str = ""
+    #: Styles and direction as they were typed.
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptVoice:
+    """A voice that was designed for a chat, or that a person made of their own."""
+
+    voice_id: str
+    name: str
+    #: What the engine speaks with.
+    sample: Audio
+    #: True for a person's own voice: nobody else may use it.
+    is_clone: bool = False
+    #: When the consent was spoken, None for a designed voice.
+    consented_at: datetime | None = None
+
+
+class RepliesMode(StrEnum):
+    """When answers are spoken as well."""
+
+    OFF = "off"
+    #: Voice in, voice out.
+    AUTO = "auto"
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True)
 class ChatSettings:
     """What a chat has chosen."""
 
@@ -248,3 +286,5 @@ class ChatSettings:
     language: str | None = None
     #: Every voice note is transcribed without being asked.
     is_auto: bool = False
+    speech: SpeechSettings = SpeechSettings()
+    replies: RepliesMode = RepliesMode.OFF

@@ -13,6 +13,7 @@ from core.store.jobs import Jobs
 from core.store.migrate import migrate
 from core.store.results import Results
 from core.store.sealed import make_cipher
+from core.store.voices import Voices
 
 __all__ = ["Store", "make_cipher", "migrate"]
 
@@ -26,6 +27,7 @@ class Store:
         self.jobs = Jobs(self._database)
         self.chats = Chats(self._database)
         self.results = Results(self._database)
+        self.voices = Voices(self._database)
 
     def ledger(self, job_id: str) -> Ledger:
         """Return the ledger of one job's reply."""

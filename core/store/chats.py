@@ -6,8 +6,8 @@ from sqlalchemy import select, update
 
 from core.models import Chat, ChatSettings
 from core.store.database import Database
-from core.store.rows import chat_row, is_chat, now
-from core.store.tables import buttons, chats, jobs
+from core.store.rows import build_settings, chat_row, is_chat, now, read_settings
+from core.store.tables import buttons, chats, jobs, voices
 
 
 class Chats:
@@ -18,18 +18,17 @@ class Chats:
 
     async def settings(self, chat: Chat) -> ChatSettings:
         """Return what the chat has chosen, or the defaults."""
-        query = select(chats.c.language, chats.c.is_auto).where(is_chat(chat))
+        query = select(chats).where(is_chat(chat))
         async with self._database.read() as connection:
             row = (await connection.execute(query)).one_or_none()
-        return ChatSettings(row.language, row.is_auto) if row else ChatSettings()
+        return read_settings(row) if row else ChatSettings()
 
     async def save_settings(self, chat: Chat, settings: ChatSettings) -> None:
         """Keep what the chat has chosen."""
         async with self._database.write() as connection:
             row = await chat_row(connection, chat)
             change = update(chats).where(chats.c.chat_pk == row.chat_pk)
-            values = {"language": settings.language, "is_auto": settings.is_auto}
-            await connection.execute(change.values(**values))
+            await connection.execute(change.values(**build_settings(settings)))
 
     async def move(self, old: Chat, new: Chat) -> None:
         """Carry settings, jobs and buttons over to the chat's new id. Safe to repeat.
@@ -43,9 +42,9 @@ class Chats:
             if before.gone_at is not None:
                 return
             at_old, at_new = chats.c.chat_pk == before.chat_pk, chats.c.chat_pk == after.chat_pk
-            values = {"language": before.language, "is_auto": before.is_auto}
+            values = build_settings(read_settings(before))
             await connection.execute(update(chats).where(at_new).values(**values))
             await connection.execute(update(chats).where(at_old).values(gone_at=now()))
-            for table in (jobs, buttons):
+            for table in (jobs, buttons, voices):
                 change = update(table).where(table.c.chat_pk == before.chat_pk)
                 await connection.execute(change.values(chat_pk=after.chat_pk))

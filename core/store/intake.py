@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.models import Chat, ChatSettings, Job, JobState, Message
 from core.store.database import Database
-from core.store.rows import chat_row, insert_new, is_chat, now
+from core.store.rows import chat_row, insert_new, is_chat, now, read_settings
 from core.store.tables import blobs, buttons, chats, jobs, messages
 
 #: Names the command that answers a message in a chat with these settings, None for no answer.
@@ -34,7 +34,7 @@ class Intake:
         async with self._database.write() as connection:
             chat = await chat_row(connection, message.chat)
             message = await _press_button(connection, chat.chat_pk, message)
-            command = choose(message, ChatSettings(chat.language, chat.is_auto))
+            command = choose(message, read_settings(chat))
             if command is None or await _is_known_edit(connection, chat.chat_pk, message):
                 return None
             message_pk = await _add_message(connection, chat.chat_pk, message)

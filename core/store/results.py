@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.models import Transcript
+from core.models import Transcript, Usage
 from core.store.database import Database
 from core.store.rows import insert_new, now
-from core.store.tables import transcripts, usage
+from core.store.tables import sounds, transcripts, usage
 
 
 class Results:
@@ -30,20 +31,38 @@ class Results:
         async with self._database.write() as connection:
             values = {"key": key, "created_at": now(), "content": transcript}
             await connection.execute(insert_new(connection, transcripts).values(values))
-            if (cost := transcript.usage) is not None:
-                await connection.execute(
-                    usage.insert().values(
-                        created_at=now(),
-                        engine=cost.engine,
-                        model=cost.model,
-                        audio_s=cost.audio_s,
-                        prompt_tokens=cost.prompt_tokens,
-                        completion_tokens=cost.completion_tokens,
-                    )
-                )
+            if transcript.usage is not None:
+                await _book(connection, transcript.usage)
+
+    async def find_sound(self, key: str) -> bytes | None:
+        """Return the sound kept under `key`."""
+        query = select(sounds.c.content).where(sounds.c.key == key)
+        async with self._database.read() as connection:
+            found: bytes | None = (await connection.execute(query)).scalar()
+        return found
+
+    async def save_sound(self, key: str, sound: bytes, cost: Usage) -> None:
+        """Keep a paid sound and book what it cost, in one commit."""
+        async with self._database.write() as connection:
+            values = {"key": key, "created_at": now(), "content": sound}
+            await connection.execute(insert_new(connection, sounds).values(values))
+            await _book(connection, cost)
 
     async def audio_s_since(self, moment: datetime) -> float:
         """Return the seconds of sound that engines have heard since `moment`."""
         query = select(func.sum(usage.c.audio_s)).where(usage.c.created_at >= moment)
         async with self._database.read() as connection:
             return float((await connection.execute(query)).scalar() or 0.0)
+
+
+async def _book(connection: AsyncConnection, cost: Usage) -> None:
+    await connection.execute(
+        usage.insert().values(
+            created_at=now(),
+            engine=cost.engine,
+            model=cost.model,
+            audio_s=cost.audio_s,
+            prompt_tokens=cost.prompt_tokens,
+            completion_tokens=cost.completion_tokens,
+        )
+    )

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.models import Chat, Job, JobState, Message
+from core.models import Chat, ChatSettings, Job, JobState, Message, RepliesMode, SpeechSettings
 from core.store.tables import chats, jobs, messages
 
 
@@ -45,6 +45,22 @@ async def chat_row(connection: AsyncConnection, chat: Chat) -> Any:
         await connection.execute(insert_new(connection, chats).values(values))
         row = (await connection.execute(query)).one()
     return row
+
+
+def read_settings(row: Any) -> ChatSettings:
+    """Return what the chat of this row has chosen."""
+    speech = row.speech or SpeechSettings()
+    return ChatSettings(row.language, row.is_auto, speech, RepliesMode(row.replies))
+
+
+def build_settings(settings: ChatSettings) -> dict[str, Any]:
+    """Return the columns that keep what a chat has chosen."""
+    return {
+        "language": settings.language,
+        "is_auto": settings.is_auto,
+        "speech": settings.speech,
+        "replies": settings.replies,
+    }
 
 
 def select_jobs() -> Select[Any]:

@@ -16,7 +16,7 @@ from sqlalchemy import (
     false,
 )
 
-from core.models import Message, Reply, Transcript
+from core.models import KeptVoice, Message, Reply, SpeechSettings, Transcript
 from core.store.sealed import Sealed, UtcDateTime
 
 metadata = MetaData(
@@ -38,9 +38,35 @@ chats = Table(
     Column("chat_id", String(64), nullable=False),
     Column("language", String(16)),
     Column("is_auto", Boolean, nullable=False, server_default=false()),
+    Column("speech", Sealed(SpeechSettings)),
+    Column("replies", String(8), nullable=False, server_default="off"),
     #: Set when nobody is there any more; taken back by the next message.
     Column("gone_at", UtcDateTime),
     UniqueConstraint("platform", "bot_id", "chat_id"),
+)
+
+#: People and what each has chosen for themselves.
+people = Table(
+    "people",
+    metadata,
+    Column("person_pk", Integer, primary_key=True),
+    Column("platform", String(32), nullable=False),
+    Column("person_id", String(64), nullable=False),
+    Column("speech", Sealed(SpeechSettings)),
+    UniqueConstraint("platform", "person_id"),
+)
+
+#: Voices that were kept: designed for a chat, or a person's own.
+voices = Table(
+    "voices",
+    metadata,
+    Column("voice_id", String(16), primary_key=True),
+    Column("chat_pk", ForeignKey("chats.chat_pk")),
+    Column("person_pk", ForeignKey("people.person_pk")),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("content", Sealed(KeptVoice), nullable=False),
+    Index(None, "chat_pk"),
+    Index(None, "person_pk"),
 )
 
 #: Every message that was taken in; the unique key is what makes a repeat harmless.
@@ -100,6 +126,15 @@ transcripts = Table(
     Column("key", String(64), primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("content", Sealed(Transcript), nullable=False),
+)
+
+#: Paid sound: sha256 of text + engine + model + voice + style.
+sounds = Table(
+    "sounds",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("content", Sealed(bytes), nullable=False),
 )
 
 #: One row per part of a reply on its way out.

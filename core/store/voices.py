@@ -1,0 +1,72 @@
+"""What people have chosen for themselves, and the voices that were kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.models import Chat, KeptVoice, SpeechSettings
+from core.store.database import Database
+from core.store.rows import chat_row, insert_new, is_chat, now
+from core.store.tables import chats, people, voices
+
+
+class Voices:
+    """Every query about people's choices and kept voices. A person has one row a platform."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def choice(self, platform: str, person_id: str) -> SpeechSettings:
+        """Return what the person has chosen for themselves."""
+        query = select(people.c.speech).where(_is_person(platform, person_id))
+        async with self._database.read() as connection:
+            found: SpeechSettings | None = (await connection.execute(query)).scalar()
+        return found or SpeechSettings()
+
+    async def save_choice(self, platform: str, person_id: str, choice: SpeechSettings) -> None:
+        """Keep what the person has chosen for themselves."""
+        async with self._database.write() as connection:
+            person_pk = await _person_pk(connection, platform, person_id)
+            change = update(people).where(people.c.person_pk == person_pk)
+            await connection.execute(change.values(speech=choice))
+
+    async def keep(self, chat: Chat, person_id: str, voice: KeptVoice) -> None:
+        """Keep a voice: a clone for the person alone, any other for the chat."""
+        async with self._database.write() as connection:
+            owner: dict[str, Any] = {"chat_pk": (await chat_row(connection, chat)).chat_pk}
+            if voice.is_clone:
+                owner = {"person_pk": await _person_pk(connection, chat.platform, person_id)}
+            values = {"voice_id": voice.voice_id, "created_at": now(), "content": voice}
+            await connection.execute(insert_new(connection, voices).values(**owner, **values))
+
+    async def usable(self, chat: Chat, person_id: str) -> list[KeptVoice]:
+        """Return the voices that this person may use in this chat, the oldest first."""
+        query = (
+            select(voices.c.content)
+            .outerjoin(chats, chats.c.chat_pk == voices.c.chat_pk)
+            .outerjoin(people, people.c.person_pk == voices.c.person_pk)
+            .where(or_(is_chat(chat), _is_person(chat.platform, person_id)))
+            .order_by(voices.c.created_at)
+        )
+        async with self._database.read() as connection:
+            return [row.content for row in await connection.execute(query)]
+
+    async def forget(self, voice_id: str) -> None:
+        """Delete a kept voice with its sample."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(voices).where(voices.c.voice_id == voice_id))
+
+
+def _is_person(platform: str, person_id: str) -> Any:
+    return (people.c.platform == platform) & (people.c.person_id == person_id)
+
+
+async def _person_pk(connection: AsyncConnection, platform: str, person_id: str) -> int:
+    values = {"platform": platform, "person_id": person_id}
+    await connection.execute(insert_new(connection, people).values(values))
+    query = select(people.c.person_pk).where(_is_person(platform, person_id))
+    key: int = (await connection.execute(query)).scalar_one()
+    return key
