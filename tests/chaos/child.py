@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
 
 from bots import cli
-from bots.telegram_bot import TelegramBot
+from bots.telegram_bot import TelegramBot, polling
 from bots.telegram_bot.polling import Pace
 from core import jobs, limits
+from core.engines.mimo import Mimo
 from tests.chaos.points import arm
 
 
@@ -25,12 +29,23 @@ class Orders:
     kill_count: int = 1
     #: How many times shorter the waits after failures are: a minute becomes seconds.
     haste: float = 1.0
+    #: Fields of `Pace` that are different: how long polls and their waits last.
+    pace: dict[str, float] = field(default_factory=dict)
+    #: Seconds that MiMo may take besides the length of the sound; 0 = as it is.
+    engine_deadline_s: float = 0.0
+    #: A file with the seconds by which the polling loop's clock is ahead.
+    clock: str = ""
 
 
 def follow(orders: Orders) -> None:
     """Change this process as ordered."""
     if orders.haste != 1.0:
         _hurry(orders.haste)
+    TelegramBot.pace = replace(TelegramBot.pace, **orders.pace)
+    if orders.engine_deadline_s:
+        Mimo.deadline_s = orders.engine_deadline_s
+    if orders.clock:
+        _set_clock(Path(orders.clock))
     if orders.kill_at:
         arm(orders.kill_at, orders.kill_count)
 
@@ -43,6 +58,14 @@ def _hurry(haste: float) -> None:
     limits.MAX_PAUSE_S /= haste
     limits.MAX_WAIT_S /= haste
     TelegramBot.pace = Pace(first_wait_s=1.0 / haste, max_wait_s=15.0 / haste)
+
+
+def _set_clock(ahead: Path) -> None:
+    """Let the polling loop read another time of day; what counts seconds stays."""
+    clock = SimpleNamespace(
+        time=lambda: time.time() + float(ahead.read_text()), monotonic=time.monotonic
+    )
+    vars(polling)["time"] = clock
 
 
 def main() -> None:
