@@ -23,6 +23,8 @@ from tests.emulators.telegram import TelegramServer
 
 ROOT = Path(__file__).parents[2]
 START_S = 40.0
+#: Alembic's context belongs to the whole process: one migration at a time.
+_MIGRATING = asyncio.Semaphore(1)
 
 
 class Launcher(Protocol):
@@ -105,6 +107,7 @@ class Bot:
         )
         if is_awaited:
             await wait_for(lambda: "telegram_started" in self.log or self.code is not None, START_S)
+            assert self.code is None, self.log
 
     @property
     def code(self) -> int | None:
@@ -183,7 +186,8 @@ class Bot:
     async def write_all(self, chat: int) -> None:
         """Let every voice note of a group be written down: its admins have said /auto on."""
         url = f"sqlite:///{self.home / 'hearsay.db'}"
-        await migrate(url)
+        async with _MIGRATING:
+            await migrate(url)
         store = Store(url, make_cipher(None, self.home))
         bot_id = self.telegram.token.partition(":")[0]
         try:

@@ -18,11 +18,11 @@ from tests.emulators.telegram import TelegramServer
 pytestmark = pytest.mark.chaos
 
 #: Waits are so many times shorter: an outage of seconds is one of minutes.
-HASTE = 10.0
+HASTE = 10.0 if IS_LONG else 20.0
 #: What only the operator can mend is tried again each minute: here every two seconds.
 LOCKED_HASTE = 30.0
-#: 8 s of an outage stand for more than a minute, 60 s for ten.
-OUTAGE_S = 60.0 if IS_LONG else 8.0
+#: 6 s of an outage stand for two minutes, 60 s for ten.
+OUTAGE_S = 60.0 if IS_LONG else 6.0
 KEPT = "Your message is kept"
 
 Notes = dict[int, tuple[int, int]]

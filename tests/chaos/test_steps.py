@@ -87,7 +87,8 @@ def pick_steps(kind: str) -> list[str]:
     """Return the steps to be tried: in the short form, of those in groups what differs there."""
     if kind == KINDS[0]:
         # Only groups have a placeholder; a person sees a draft.
-        return [step for step in POINTS if step != PLACEHOLDER]
+        steps = [step for step in POINTS if step != PLACEHOLDER]
+        return [step for step in steps if IS_LONG or not step.startswith("SX")]
     short = GROUP_STEPS[kind]
     return [step for step in POINTS if IS_LONG or step.partition(" ")[0] in short]
 

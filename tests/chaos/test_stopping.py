@@ -16,7 +16,7 @@ from tests.emulators.telegram import TelegramServer
 
 pytestmark = pytest.mark.chaos
 
-NOTES = 60
+NOTES = 45
 #: Slow enough that many are under way, quick enough that some end after the signal.
 LATENCY_S = 3.0
 CLAIMED = "select job_id from jobs where attempts > 0"
