@@ -51,12 +51,14 @@ class Settings(BaseSettings):
     #: Where files are downloaded from; the token is appended.
     telegram_file_base_url: str = "https://api.telegram.org/file/bot"
 
-    #: Key of Xiaomi MiMo. With it MiMo hears, unless an engine is named below.
+    #: Key of Xiaomi MiMo. With it MiMo hears and speaks, unless an engine is named below.
     mimo_api_key: SecretStr | None = None
     mimo_api_key_file: HomePath | None = None
     mimo_base_url: str = "https://api.xiaomimimo.com/v1"
     #: Model that hears: "auto" takes the first living one of the registry.
     mimo_asr_model: str = "auto"
+    #: Model that speaks with preset voices: "auto" as above.
+    mimo_tts_model: str = "auto"
     #: Header that carries the key.
     mimo_auth_header: Literal["api-key", "authorization"] = "api-key"
 
@@ -66,9 +68,14 @@ class Settings(BaseSettings):
     openai_api_key_file: HomePath | None = None
     #: Model that hears at that server.
     openai_asr_model: str = "whisper-1"
+    #: Model that speaks at that server, and its voice where none is asked for.
+    openai_tts_model: str = "tts-1"
+    openai_tts_voice: str = "alloy"
 
     #: Who hears: auto, mimo, openai or offline.
     transcriber: str = "auto"
+    #: Who speaks: auto, mimo, openai or offline.
+    synthesizer: str = "auto"
 
     #: Where the database and the key file live.
     hearsay_home: HomePath = Path.home() / ".hearsay"

@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol
 
 from core.config import Settings
 from core.errors import ConfigError
-from core.interfaces import Transcriber
+from core.interfaces import Synthesizer, Transcriber
 
 #: Name to "module:Class"; in the order in which "auto" asks who is configured.
 ENGINES: dict[str, str] = {
@@ -17,7 +17,7 @@ ENGINES: dict[str, str] = {
 }
 
 
-class _Hearing(Transcriber, Protocol):
+class _Engine(Transcriber, Synthesizer, Protocol):
     """What the table's classes are: made from settings, and able to tell if these suffice."""
 
     requires: ClassVar[str]
@@ -33,35 +33,44 @@ class Engines:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._transcriber: Transcriber | None = None
+        #: One of each kind: it serves every role that picks it.
+        self._built: dict[type[_Engine], _Engine] = {}
 
     def transcriber(self) -> Transcriber:
         """Return who hears: the engine that settings name, or the first that is configured.
 
         Raises ConfigError if the name is unknown or the engine lacks a setting.
         """
-        if self._transcriber is None:
-            self._transcriber = self._pick(self._settings.transcriber)(self._settings)
-        return self._transcriber
+        return self._build("TRANSCRIBER", self._settings.transcriber)
+
+    def synthesizer(self) -> Synthesizer:
+        """Return who speaks, chosen as `transcriber` is. Raises ConfigError."""
+        return self._build("SYNTHESIZER", self._settings.synthesizer)
 
     async def close(self) -> None:
         """Let go of what was built. It is built anew if asked for again."""
-        transcriber, self._transcriber = self._transcriber, None
-        if transcriber is not None:
-            await transcriber.close()
+        built, self._built = self._built, {}
+        for engine in built.values():
+            await engine.close()
 
-    def _pick(self, name: str) -> type[_Hearing]:
+    def _build(self, setting: str, wanted: str) -> _Engine:
+        kind = self._pick(setting, wanted)
+        if kind not in self._built:
+            self._built[kind] = kind(self._settings)
+        return self._built[kind]
+
+    def _pick(self, setting: str, name: str) -> type[_Engine]:
         if name == "auto":
             return next(e for e in map(_load, ENGINES) if e.is_configured(self._settings))
         if name not in ENGINES:
-            raise ConfigError(f"TRANSCRIBER is {name!r}: choose auto, {', '.join(ENGINES)}")
+            raise ConfigError(f"{setting} is {name!r}: choose auto, {', '.join(ENGINES)}")
         engine = _load(name)
         if not engine.is_configured(self._settings):
-            raise ConfigError(f"TRANSCRIBER is {name!r}, but {engine.requires} is not set")
+            raise ConfigError(f"{setting} is {name!r}, but {engine.requires} is not set")
         return engine
 
 
-def _load(name: str) -> type[_Hearing]:
+def _load(name: str) -> type[_Engine]:
     module, _, attribute = ENGINES[name].partition(":")
-    engine: type[_Hearing] = getattr(import_module(module), attribute)
+    engine: type[_Engine] = getattr(import_module(module), attribute)
     return engine

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import httpx
@@ -96,6 +96,31 @@ async def read_events(response: httpx.Response) -> AsyncIterator[str]:
     async for event in EventSource(response).aiter_sse():
         if event.data:
             yield event.data
+
+
+async def relay(source: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Yield what `source` gives, which runs in a task of its own.
+
+    Its deadline then ends that task and not the caller's, whose own time does not count.
+    """
+    parts: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    async def pump() -> None:
+        try:
+            async with aclosing(source):
+                async for part in source:
+                    parts.put_nowait(part)
+        finally:
+            parts.put_nowait(None)
+
+    task = asyncio.create_task(pump())
+    try:
+        while (part := await parts.get()) is not None:
+            yield part
+        await task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 class _CappedStream(httpx.AsyncByteStream):

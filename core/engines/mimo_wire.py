@@ -38,6 +38,8 @@ _MIMES = {
     "audio/mp3": "audio/mpeg",
 }
 _LANGUAGES = frozenset({"zh", "en"})
+#: In the ids of all models that hear.
+_KIND = "asr"
 _NO_MODEL = re.compile(r"\b(?:un|not )supported model\b")
 _THOUGHTS = "thoughts instead of words: this model does not transcribe"
 _STOPPED_EARLY = frozenset({"length", "repetition_truncation"})
@@ -68,13 +70,7 @@ def build_transcription(
     language: BCP 47; what is neither Chinese nor English is left to the engine to detect.
     Raises EngineRefused if the service would not take it: only WAV and MP3 up to MAX_BYTES.
     """
-    mime = _MIMES.get(audio.mime)
-    if mime is None:
-        raise EngineRefused("neither WAV nor MP3", reason="the format is not supported")
-    if len(audio.data) > MAX_BYTES:
-        raise EngineRefused("over 10 MB in base64", reason="the recording is too large")
-    url = f"data:{mime};base64,{b64encode(audio.data).decode('ascii')}"
-    sound = {"type": "input_audio", "input_audio": {"data": url}}
+    sound = {"type": "input_audio", "input_audio": {"data": make_data_url(audio)}}
     primary = (language or "").lower().split("-")[0]
     return {
         "model": model,
@@ -84,13 +80,23 @@ def build_transcription(
     }
 
 
+def make_data_url(audio: Audio) -> str:
+    """Return `audio` as the service takes it. Raises EngineRefused where it would not take it."""
+    mime = _MIMES.get(audio.mime)
+    if mime is None:
+        raise EngineRefused("neither WAV nor MP3", reason="the format is not supported")
+    if len(audio.data) > MAX_BYTES:
+        raise EngineRefused("over 10 MB in base64", reason="the recording is too large")
+    return f"data:{mime};base64,{b64encode(audio.data).decode('ascii')}"
+
+
 def read_transcription(body: bytes, *, model: str) -> Transcript:
     """Return the words in the plain answer `body`. No words are a legal answer.
 
     Raises EngineError: what `read_error` makes of an error inside, EngineBadReply.
     """
-    answer = _read_answer(body, model)
-    choice = _read_choice(answer)
+    answer = read_answer(body, model, kind=_KIND)
+    choice = read_choice(answer)
     if choice is None:
         raise EngineBadReply("no choices")
     message = choice.get("message")
@@ -98,7 +104,7 @@ def read_transcription(body: bytes, *, model: str) -> Transcript:
         raise EngineBadReply("no content")
     if not text and message.get("reasoning_content"):
         raise EngineBadReply(_THOUGHTS)
-    return _make_transcript(text, _read_finish(choice), _read_usage(answer, model))
+    return _make_transcript(text, read_finish(choice), _read_usage(answer, model))
 
 
 def read_transcription_event(data: str, hearing: Hearing, *, model: str) -> Hearing:
@@ -108,9 +114,9 @@ def read_transcription_event(data: str, hearing: Hearing, *, model: str) -> Hear
     """
     if data.strip() == "[DONE]":
         return replace(hearing, is_done=True)
-    chunk = _read_answer(data, model)
+    chunk = read_answer(data, model, kind=_KIND)
     hearing = replace(hearing, usage=_read_usage(chunk, model) or hearing.usage)
-    choice = _read_choice(chunk)
+    choice = read_choice(chunk)
     if choice is None:
         return hearing
     text = hearing.text + _read_delta(choice)
@@ -118,7 +124,7 @@ def read_transcription_event(data: str, hearing: Hearing, *, model: str) -> Hear
         raise EngineBadReply("words after the end")
     if len(text) > _MAX_TEXT_CHARS:
         raise EngineBadReply("more words than anybody can say")
-    reason = _read_finish(choice) or hearing.finish_reason
+    reason = read_finish(choice) or hearing.finish_reason
     return replace(hearing, text=text, finish_reason=reason)
 
 
@@ -159,19 +165,24 @@ def read_error(status: int, body: bytes | str, retry_after: str | None = None) -
     return make_error(code, error, wait_s)
 
 
-def _read_answer(body: bytes | str, model: str) -> dict[str, Any]:
-    """Return a good answer, not one of a chat model: these answer a recording with prose."""
+def read_answer(body: bytes | str, model: str, *, kind: str) -> dict[str, Any]:
+    """Return a good answer, not one of a chat model: these answer a recording with prose.
+
+    kind: what the ids of the models that could have been meant have in common.
+    Raises EngineError: what `read_error` makes of an error inside, EngineBadReply.
+    """
     answer = read_json(body)
     if answer.get("error"):
         raise read_error(200, body)
     who = answer.get("model")
-    is_asr = isinstance(who, str) and (who == model or "asr" in who.lower())
-    if who is not None and not is_asr:
-        raise EngineBadReply("another model answered, one that does not transcribe")
+    is_meant = isinstance(who, str) and (who == model or kind in who.lower())
+    if who is not None and not is_meant:
+        raise EngineBadReply(f"another model answered, one that is no {kind} model")
     return answer
 
 
-def _read_choice(answer: dict[str, Any]) -> dict[str, Any] | None:
+def read_choice(answer: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the first choice of an answer or chunk, None if it has none."""
     choices = _read_list(answer, "choices")
     return choices[0] if choices and isinstance(choices[0], dict) else None
 
@@ -192,7 +203,8 @@ def _read_delta(choice: dict[str, Any]) -> str:
     return text if isinstance(text, str) else ""
 
 
-def _read_finish(choice: dict[str, Any]) -> str | None:
+def read_finish(choice: dict[str, Any]) -> str | None:
+    """Return why a choice ended, None while it has not."""
     reason = choice.get("finish_reason")
     return reason if isinstance(reason, str) else None
 

@@ -13,6 +13,11 @@ from core.errors import EngineError, ModelGone
 AUTO = "auto"
 #: Models of MiMo that hear, the best first.
 ASR = ("mimo-v2.5-asr",)
+#: Models of MiMo that speak with a preset voice, the best first.
+TTS = ("mimo-v2.5-tts", "mimo-v2-tts")
+#: The model of MiMo that makes a voice from words, and the one that takes it from a recording.
+TTS_DESIGN = "mimo-v2.5-tts-voicedesign"
+TTS_CLONE = "mimo-v2.5-tts-voiceclone"
 
 _log = structlog.get_logger()
 
