@@ -42,7 +42,14 @@ _LEAST_BYTES_PER_S = 5
 #: Sound that must have been read before an error is taken for the end of the file.
 _LEAST_S = 0.1
 
-_ENCODERS = {"ogg": ("libopus", 32_000), "mp3": ("libmp3lame", 64_000), "flac": ("flac", None)}
+_ENCODERS = {
+    "ogg": ("libopus", 32_000),
+    "mp3": ("libmp3lame", 64_000),
+    "flac": ("flac", None),
+    "wav": ("pcm_s16le", None),
+}
+#: What the encoder takes; players always get 48,000.
+_OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
 _ENCODER_OPTIONS = {
     "ogg": {"application": "voip"},
     # The encoder in av's wheel is slow; this costs quality that speech does not need.
@@ -152,30 +159,66 @@ def _check(rate_hz: int, channels: int) -> None:
         raise BadAudio(ODD)
 
 
-def encode(pcm: bytes, *, rate_hz: int, format: str, bit_rate: int | None = None) -> bytes:
-    """Return 16-bit mono samples as "ogg" (Opus), "mp3" or "flac"."""
-    codec, usual_bit_rate = _ENCODERS[format]
-    out = io.BytesIO()
-    with av.open(out, "w", format=format) as container:
-        stream = container.add_stream(
-            codec, rate=rate_hz, layout="mono", options=_ENCODER_OPTIONS.get(format, {})
-        )
+class PcmEncoder:
+    """Turns 16-bit mono samples, as they come, into a file: "ogg" (Opus), "mp3", "flac" or "wav".
+
+    mux: options of the container. tags: what the file says of itself.
+    """
+
+    def __init__(
+        self,
+        rate_hz: int,
+        format: str,
+        *,
+        bit_rate: int | None = None,
+        mux: dict[str, str] | None = None,
+        tags: dict[str, str] | None = None,
+    ) -> None:
+        codec, usual_bit_rate = _ENCODERS[format]
+        self._out, self._rate_hz, self._samples = io.BytesIO(), rate_hz, 0
+        self._container = av.open(self._out, "w", format=format, options=mux or {})
+        self._container.metadata.update(tags or {})
+        # Other rates than Opus has are converted on the way in.
+        is_known = format != "ogg" or rate_hz in _OPUS_RATES_HZ
+        options, rate = _ENCODER_OPTIONS.get(format, {}), rate_hz if is_known else 48_000
+        stream = self._container.add_stream(codec, rate=rate, layout="mono", options=options)
         assert isinstance(stream, AudioStream)
-        if rate := bit_rate or usual_bit_rate:
-            stream.bit_rate = rate
+        self._stream = stream
+        if bits := bit_rate or usual_bit_rate:
+            stream.bit_rate = bits
         if format == "flac":
             stream.codec_context.format = "s16"
-        for frame in _build_frames(pcm, rate_hz):
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return out.getvalue()
+
+    @property
+    def size_bytes(self) -> int:
+        """Length of what is written so far; the encoder holds back about a second."""
+        return self._out.tell()
+
+    def feed(self, pcm: bytes) -> None:
+        """Take whole samples, as many as there are."""
+        for frame in self._build_frames(pcm):
+            self._container.mux(self._stream.encode(frame))
+
+    def close(self) -> bytes:
+        """Return the finished file."""
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
+        return self._out.getvalue()
+
+    def _build_frames(self, pcm: bytes) -> Iterator[av.AudioFrame]:
+        """Frames of at most one second: their size stays bounded."""
+        for start in range(0, len(pcm) // 2, self._rate_hz):
+            part = pcm[start * 2 : (start + self._rate_hz) * 2]
+            frame = av.AudioFrame(format="s16", layout="mono", samples=len(part) // 2)
+            frame.planes[0].update(part.ljust(frame.planes[0].buffer_size, b"\0"))
+            frame.sample_rate, frame.time_base = self._rate_hz, Fraction(1, self._rate_hz)
+            frame.pts = self._samples
+            self._samples += len(part) // 2
+            yield frame
 
 
-def _build_frames(pcm: bytes, rate_hz: int) -> Iterator[av.AudioFrame]:
-    """Frames of one second: their size stays bounded."""
-    for start in range(0, len(pcm) // 2, rate_hz):
-        part = pcm[start * 2 : (start + rate_hz) * 2]
-        frame = av.AudioFrame(format="s16", layout="mono", samples=len(part) // 2)
-        frame.planes[0].update(part.ljust(frame.planes[0].buffer_size, b"\0"))
-        frame.sample_rate, frame.time_base, frame.pts = rate_hz, Fraction(1, rate_hz), start
-        yield frame
+def encode(pcm: bytes, *, rate_hz: int, format: str, bit_rate: int | None = None) -> bytes:
+    """Return 16-bit mono samples as "ogg" (Opus), "mp3", "flac" or "wav"."""
+    encoder = PcmEncoder(rate_hz, format, bit_rate=bit_rate)
+    encoder.feed(pcm)
+    return encoder.close()

@@ -1,0 +1,333 @@
+"""Speech becomes a file while it is still coming, and pieces become one speech."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import random
+import time
+from itertools import pairwise
+
+import av
+import pytest
+
+from core.audio.segment import VoiceSegment
+from core.audio.voice_note import (
+    AI_NOTICE,
+    MAX_NOTE_BYTES,
+    SeamJoiner,
+    VoiceNote,
+    VoiceNoteEncoder,
+)
+from core.errors import EngineBadReply
+from tests.sounds import decode, pack, recording, silence, speech, tone, unpack
+
+RATE_HZ = 24_000
+
+
+def tags(data: bytes) -> dict[str, str]:
+    with av.open(io.BytesIO(data)) as container:
+        return {**container.metadata, **container.streams.audio[0].metadata}
+
+
+async def encode(pcm: bytes, step: int = 4801, rate_hz: int = RATE_HZ, **options: str) -> VoiceNote:
+    """Encode in chunks of an odd length, as a network gives them."""
+    encoder = VoiceNoteEncoder(rate_hz, **options)  # type: ignore[arg-type]
+    for at in range(0, len(pcm), step):
+        await encoder.feed(pcm[at : at + step])
+    return await encoder.finish()
+
+
+# --- the file -----------------------------------------------------------------------------
+
+
+async def test_note_is_opus_as_telegram_wants_it() -> None:
+    note = await encode(speech(7.35, RATE_HZ))
+    with av.open(io.BytesIO(note.data)) as container:
+        stream = container.streams.audio[0]
+        assert container.format.name == "ogg"
+        assert (stream.codec_context.name, stream.rate, stream.channels) == ("opus", 48_000, 1)
+    assert note.mime == "audio/ogg"
+    assert len(note.data) * 8 / note.duration_s == pytest.approx(32_000, rel=0.1)
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000, 22_050, 24_000, 44_100])
+@pytest.mark.parametrize("format", ["ogg", "mp3", "wav"])
+async def test_length_is_that_of_the_samples(format: str, rate_hz: int) -> None:
+    pcm = speech(3.21, rate_hz)
+    note = await encode(pcm, rate_hz=rate_hz, format=format)
+    assert note.duration_s == len(pcm) / 2 / rate_hz
+    back = decode(note.data, 48_000)
+    assert len(back) / 2 / 48_000 == pytest.approx(note.duration_s, abs=0.001)
+
+
+@pytest.mark.parametrize("format", ["ogg", "mp3", "wav"])
+async def test_file_says_who_speaks(format: str) -> None:
+    made = await encode(speech(1, RATE_HZ), format=format, title="早安 é", comment="speaker-2, Mia")
+    found = tags(made.data)
+    assert found["comment"] == AI_NOTICE == "AI-generated speech"
+    assert (found["title"], found["artist"]) == ("早安 é", "speaker-2, Mia")
+
+
+async def test_notice_is_there_without_being_asked_for() -> None:
+    found = tags((await encode(speech(1, RATE_HZ))).data)
+    assert found["comment"] == AI_NOTICE
+    assert not found.keys() & {"title", "artist"}
+
+
+async def test_wav_holds_the_samples_themselves() -> None:
+    pcm = speech(2.5, RATE_HZ)
+    note = await encode(pcm + b"x", step=1, format="wav")
+    assert decode(note.data, RATE_HZ) == pcm
+    assert note.mime == "audio/wav"
+
+
+@pytest.mark.parametrize("step", [1, 7, 480, 4801, 10**9])
+async def test_chunks_do_not_matter(step: int) -> None:
+    pcm = speech(0.73, RATE_HZ)
+    note, whole = await encode(pcm, step), await encode(pcm, len(pcm))
+    assert decode(note.data) == decode(whole.data)
+    assert note.waveform == whole.waveform
+
+
+async def test_level_survives() -> None:
+    pcm = speech(5, RATE_HZ)
+    back = VoiceSegment.from_pcm(decode((await encode(pcm)).data, RATE_HZ), RATE_HZ)
+    assert back.dBFS == pytest.approx(VoiceSegment.from_pcm(pcm, RATE_HZ).dBFS, abs=1.5)
+
+
+async def test_waveform_is_that_of_the_whole() -> None:
+    pcm = silence(0.5, RATE_HZ) + speech(20.5, RATE_HZ)
+    note = await encode(pcm)
+    assert len(note.waveform) == 210
+    assert note.waveform == VoiceSegment.from_pcm(pcm, RATE_HZ).waveform()
+    assert max(note.waveform) == 255
+    assert max(note.waveform[:5]) == 0
+
+
+async def test_waveform_of_a_long_note_has_256_points() -> None:
+    halves = silence(30, 8000) + speech(30, 8000)
+    wave = (await encode(halves, rate_hz=8000, format="wav")).waveform
+    assert len(wave) == 256
+    assert (max(wave[:127]), max(wave)) == (0, 255)
+
+
+@pytest.mark.parametrize("seconds", [0.005, 0.03, 0.1])
+async def test_shortest_notes(seconds: float) -> None:
+    note = await encode(tone(0.1, rate_hz=RATE_HZ)[: int(RATE_HZ * seconds) * 2])
+    assert len(note.waveform) == 1
+    assert len(decode(note.data, RATE_HZ)) == int(RATE_HZ * seconds) * 2
+
+
+@pytest.mark.parametrize("pcm", [b"", b"x"])
+async def test_no_sound_is_no_note(pcm: bytes) -> None:
+    with pytest.raises(EngineBadReply):
+        await encode(pcm)
+
+
+async def test_pause_is_silence_between_whole_samples() -> None:
+    encoder = VoiceNoteEncoder(RATE_HZ, format="wav")
+    word = tone(0.2, rate_hz=RATE_HZ)
+    await encoder.feed(word + b"x")
+    await encoder.pause(0.25)
+    await encoder.feed(word)
+    note = await encoder.finish()
+    assert decode(note.data, RATE_HZ) == word + silence(0.25, RATE_HZ) + word
+    assert note.duration_s == pytest.approx(0.65)
+
+
+async def test_little_is_left_to_do_after_the_last_sample() -> None:
+    """Against all at the end, on the same machine: the best of three each."""
+    pcm = speech(15, RATE_HZ)
+    left_s, whole_s = [], []
+    for _ in range(3):
+        encoder = VoiceNoteEncoder(RATE_HZ)
+        for at in range(0, len(pcm), 4800):
+            await encoder.feed(pcm[at : at + 4800])
+        started_s = time.perf_counter()
+        await encoder.finish()
+        left_s.append(time.perf_counter() - started_s)
+        started_s = time.perf_counter()
+        await encode(pcm, len(pcm))
+        whole_s.append(time.perf_counter() - started_s)
+    assert min(left_s) < min(whole_s) / 20
+
+
+async def test_loop_stays_free_while_it_encodes() -> None:
+    encoder, ticks = VoiceNoteEncoder(RATE_HZ), 0
+    task = asyncio.create_task(encoder.feed(speech(30, RATE_HZ)))
+    while not task.done():
+        await asyncio.sleep(0.001)
+        ticks += 1
+    await encoder.finish()
+    assert ticks >= 10
+
+
+async def test_long_note_gets_fewer_bits_to_stay_a_voice_message() -> None:
+    # Low rate: it is the length that counts here.
+    note = await encode(speech(280, 8000), 160_000, rate_hz=8000)
+    assert MAX_NOTE_BYTES * 0.6 < len(note.data) < MAX_NOTE_BYTES
+    assert len(note.data) * 8 / note.duration_s == pytest.approx(24_000, rel=0.1)
+    assert len(decode(note.data, 8000)) == 280 * 8000 * 2
+    assert tags(note.data)["comment"] == AI_NOTICE
+
+
+# --- the seams ----------------------------------------------------------------------------
+
+
+def levels(pcm: bytes) -> list[bool]:
+    """Which frames of 10 ms are quiet, by a second way of counting."""
+    values, size = unpack(pcm), RATE_HZ // 100
+    quiet = []
+    for at in range(0, len(values) - size, size):
+        frame = values[at : at + size]
+        mean = sum(frame) / size
+        quiet.append(sum((v - mean) ** 2 for v in frame) / size < 80**2)
+    return quiet
+
+
+def longest_silence_s(pcm: bytes) -> float:
+    longest = run = 0
+    for is_quiet in levels(pcm):
+        run = run + 1 if is_quiet else 0
+        longest = max(longest, run)
+    return longest / 100
+
+
+def largest_jump(pcm: bytes) -> int:
+    return max(abs(b - a) for a, b in pairwise(unpack(pcm)))
+
+
+def shift(pcm: bytes, offset: int) -> bytes:
+    return pack(value + offset for value in unpack(pcm))
+
+
+def joined(pieces: list[bytes], draw: random.Random | None = None) -> list[bytes]:
+    """What the joiner gives of each piece, fed in chunks of any length."""
+    joiner, out = SeamJoiner(RATE_HZ), []
+    for piece in pieces:
+        given, at = bytearray(), 0
+        while at < len(piece):
+            step = draw.randint(1, 9000) if draw else len(piece)
+            given += joiner.feed(piece[at : at + step])
+            at += step
+        out.append(bytes(given + joiner.end_piece()))
+    return out
+
+
+def words() -> bytes:
+    """Speech without a pause: a stretch of a recording, from loud to loud."""
+    pcm = decode(recording("sr_english.wav"), RATE_HZ)
+    quiet = levels(pcm)
+    runs = [run for run in _runs(quiet) if run[1] - run[0] > 10]
+    first, end = max(runs, key=lambda run: run[1] - run[0])
+    size = RATE_HZ // 100 * 2
+    return pcm[first * size : end * size]
+
+
+def _runs(quiet: list[bool]) -> list[tuple[int, int]]:
+    edges = [0, *(i + 1 for i, (a, b) in enumerate(pairwise(quiet)) if a != b), len(quiet)]
+    return [(a, b) for a, b in pairwise(edges) if not quiet[a]]
+
+
+@pytest.mark.parametrize("offset", [0, 900])
+@pytest.mark.parametrize("seed", range(3))
+def test_pieces_join_without_gaps_and_clicks(seed: int, offset: int) -> None:
+    draw, word = random.Random(seed), words()
+    pieces = []
+    for _ in range(12):
+        lead, tail = (silence(draw.uniform(0, 1.5), RATE_HZ) for _ in range(2))
+        odd = b"x" * draw.randint(0, 1)
+        pieces.append(shift(lead + word + tail, draw.randint(-offset, offset)) + odd)
+    parts = joined(pieces, draw)
+    whole = b"".join(parts)
+    assert longest_silence_s(whole) <= 0.3
+    assert largest_jump(whole) <= largest_jump(word)
+    # The seams themselves: 10 ms on each side.
+    at = 0
+    for part in parts[:-1]:
+        at += len(part)
+        assert largest_jump(whole[at - 480 : at + 480]) <= 100
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pauses_between_pieces_are_those_of_sentences(seed: int) -> None:
+    draw, word = random.Random(seed), words()
+    edges = [[silence(draw.uniform(0, 1.0), RATE_HZ) for _ in range(2)] for _ in range(12)]
+    whole = b"".join(joined([lead + word + tail for lead, tail in edges], draw))
+    gaps = [(b - a) / 100 for a, b in _runs([not quiet for quiet in levels(whole)]) if b - a > 5]
+    inner = [gap for gap in gaps if gap >= 0.16]
+    assert len(inner) == 11
+    assert max(inner) <= 0.26
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_that_is_said_is_lost(seed: int) -> None:
+    draw, word = random.Random(seed), words()
+    sizes = []
+    for part in joined(
+        [
+            silence(draw.uniform(0.2, 1), RATE_HZ) + word + silence(draw.uniform(0.2, 1), RATE_HZ)
+            for _ in range(12)
+        ],
+        draw,
+    ):
+        # Whole, bit by bit: only silence was touched.
+        assert word in part
+        sizes.append(len(part) / 2 / RATE_HZ)
+    edges_s = len(word) / 2 / RATE_HZ + 0.24
+    assert sizes == pytest.approx([edges_s] * 12, abs=0.02)
+
+
+def test_pieces_that_begin_and_end_in_a_word_lose_only_the_fade() -> None:
+    word = words()
+    first, second = joined([word, word])
+    fade = RATE_HZ // 200 * 2
+    assert len(first) == len(word)
+    assert first[fade:-fade] == word[fade:-fade]
+    pause = silence(0.18, RATE_HZ)
+    assert second[: len(pause)] == pause
+    assert second[len(pause) + fade : -fade] == word[fade:-fade]
+    assert unpack(first)[0] == unpack(first)[-1] == 0
+
+
+def test_pauses_inside_a_piece_stay_as_they_are() -> None:
+    piece = words() + silence(2.0, RATE_HZ) + words()
+    [out] = joined([piece])
+    assert len(out) == len(piece)
+
+
+def test_silent_pieces_leave_nothing() -> None:
+    word, quiet = words(), pack([7, -7] * RATE_HZ)
+    assert joined([quiet, b"", b"x", word, quiet, shift(quiet, 500), word])[:3] == [b""] * 3
+    assert b"".join(joined([quiet, word, quiet, quiet, word])) == b"".join(joined([word, word]))
+
+
+def test_offset_alone_is_no_sound() -> None:
+    assert joined([shift(silence(1, RATE_HZ), 3000)]) == [b""]
+
+
+def test_what_is_held_back_is_bounded() -> None:
+    joiner = SeamJoiner(RATE_HZ)
+    joiner.feed(words())
+    for _ in range(60):
+        joiner.feed(silence(1, RATE_HZ))
+    assert len(joiner._held) + len(joiner._rest) <= 11 * RATE_HZ * 2
+    out = joiner.feed(words()) + joiner.end_piece()
+    assert longest_silence_s(out) == pytest.approx(10, abs=0.1)
+
+
+def test_speech_is_given_out_at_once() -> None:
+    joiner, word = SeamJoiner(RATE_HZ), words()
+    given = joiner.feed(word)
+    assert len(word) - len(given) <= RATE_HZ // 100 * 2 * 3
+
+
+async def test_joined_pieces_become_one_note() -> None:
+    joiner, encoder = SeamJoiner(RATE_HZ), VoiceNoteEncoder(RATE_HZ)
+    for _ in range(3):
+        await encoder.feed(joiner.feed(silence(1, RATE_HZ) + words() + silence(1, RATE_HZ)))
+        await encoder.feed(joiner.end_piece())
+    note = await encoder.finish()
+    assert note.duration_s == pytest.approx(3 * (len(words()) / 2 / RATE_HZ + 0.24), abs=0.03)
+    assert len(decode(note.data, RATE_HZ)) / 2 / RATE_HZ == pytest.approx(note.duration_s)
