@@ -9,6 +9,7 @@ AssistantError
 │   ├── EngineBusy      time heals it: limits, overload, network
 │   ├── EngineBadReply  time may heal it: the answer made no sense
 │   ├── EngineRefused   the sender's sound or text was refused (format, moderation)
+│   │   └── SpeechMissing  nothing on this machine can speak
 │   ├── ModelGone       the service no longer knows the model: the registry moves on
 │   └── EngineLocked    only the operator can fix it: key, balance, region
 ├── PlatformError       a chat platform did not take a call
@@ -102,6 +103,12 @@ class EngineRefused(EngineError):
     def __init__(self, detail: str = "", *, reason: str = "") -> None:
         super().__init__(detail or reason)
         self.values = {"reason": reason or self.no_reason}
+
+
+class SpeechMissing(EngineRefused):
+    """Nothing on this machine can speak. Told at once: waiting would not install it."""
+
+    user_text = "Speech is not installed on this machine."
 
 
 class ModelGone(EngineError):

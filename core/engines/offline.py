@@ -1,25 +1,35 @@
-"""This machine alone: pocketsphinx hears English, roughly, and nothing leaves the house."""
+"""This machine alone: pocketsphinx hears English, espeak-ng speaks; nothing leaves the house."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import ClassVar
 
 from core.child import ChildError, ChildMissing, ChildPool, ChildRefused
 from core.config import Settings
+from core.engines import espeak
+from core.engines.speech_wire import check_preset, strip_tags
 from core.errors import EngineBadReply, EngineBusy, EngineError, EngineRefused
-from core.interfaces import TranscriberLimits
-from core.models import Audio, Segment, Transcript, Usage
+from core.interfaces import SynthesizerLimits, TranscriberLimits
+from core.models import Audio, Segment, Transcript, Usage, Utterance, Voice
+
+_SPEAKABLE = re.compile(r"\w")
 
 
 class Offline:
-    """English only: a word in four is wrong, and other languages come out as English nonsense."""
+    """Hears English only: a word in four is wrong, and other languages come out as nonsense.
+
+    Speaks clearly, in several languages and without any style.
+    """
 
     name = "offline"
     requires: ClassVar[str] = ""
     model = "pocketsphinx-en-us"
+    speech_model = "espeak-ng"
+    speech_rate_hz = espeak.RATE_HZ
     #: Longest silence of a child, beyond the length of its sound (it needs about a seventh).
     stall_s: float = 20.0
 
@@ -28,7 +38,9 @@ class Offline:
         self.limits = TranscriberLimits(
             formats=("wav",), max_piece_s=120.0, target_piece_s=45.0, concurrency=size
         )
+        self.speech_limits = SynthesizerLimits(concurrency=size)
         self._pool = ChildPool("core.engines.offline_worker", size=size)
+        self._espeak = espeak.Espeak(size=size)
 
     @classmethod
     def is_configured(cls, settings: Settings) -> bool:
@@ -61,6 +73,27 @@ class Offline:
             usage=Usage(engine=self.name, model=self.model, audio_s=audio.duration_s),
         )
 
+    def voices(self) -> tuple[Voice, ...]:
+        """Return the preset voices."""
+        return espeak.VOICES
+
+    async def synthesize(self, utterance: Utterance) -> AsyncGenerator[bytes, None]:
+        """See Synthesizer. All sound comes at once. Raises SpeechMissing without espeak-ng."""
+        check_preset(utterance)
+        text = strip_tags(utterance.text)
+        if not _SPEAKABLE.search(text):
+            raise EngineRefused("no words", reason="there is nothing to speak in it")
+        voice_id = utterance.voice or espeak.pick_voice(text)
+        if all(voice.voice_id != voice_id for voice in espeak.VOICES):
+            raise EngineRefused("no such voice", reason="it does not know this voice")
+        try:
+            samples = await self._espeak.speak(text, voice_id)
+        except ChildError as error:
+            raise read_error(error) from error
+        if not samples:
+            raise EngineBadReply("no sound")
+        yield samples
+
     async def warm_up(self) -> None:
         """Load the model before the first recording comes. Raises EngineBusy."""
         try:
@@ -71,6 +104,7 @@ class Offline:
     async def close(self) -> None:
         """End the child processes."""
         await self._pool.close()
+        await self._espeak.close()
 
 
 def read_error(error: ChildError) -> EngineError:

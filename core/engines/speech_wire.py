@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import struct
 
-from core.errors import EngineBadReply
+from core.errors import EngineBadReply, EngineRefused
+from core.models import Utterance
 
 #: Chinese characters.
 CHINESE = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
@@ -14,6 +15,12 @@ _BLANKS = re.compile(r"[ \t]{2,}")
 _PCM, _EXTENSIBLE = 1, 0xFFFE
 #: Sizes from here on stand for "not known yet", and so does 0: the header came before the sound.
 _UNKNOWN_BYTES = 0x7FFF_0000
+
+
+def check_preset(utterance: Utterance) -> None:
+    """Raise EngineRefused if `utterance` is not to be spoken by a preset voice."""
+    if utterance.description or utterance.sample is not None:
+        raise EngineRefused("only preset voices", reason="it has preset voices only")
 
 
 def strip_tags(text: str) -> str:
