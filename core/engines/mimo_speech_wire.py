@@ -91,10 +91,7 @@ def read_speech(body: bytes, *, model: str) -> bytes:
     if choice is None:
         raise EngineBadReply("no choices")
     _check_finish(read_finish(choice))
-    samples = read_wav(_read_sound(choice.get("message")), rate_hz=RATE_HZ)
-    if not samples:
-        raise EngineBadReply("no sound")
-    return samples
+    return read_wav(_read_sound(choice.get("message")), rate_hz=RATE_HZ)
 
 
 def read_speech_event(data: str, speaking: Speaking, *, model: str) -> tuple[Speaking, bytes]:

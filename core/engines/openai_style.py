@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import replace
 from typing import ClassVar
 
+import httpx
 import structlog
 
 from core.config import Settings
+from core.engines import openai_speech_wire as speech
 from core.engines import openai_wire as wire
-from core.engines.client import Client
-from core.errors import ConfigError, EngineRefused
-from core.interfaces import TranscriberLimits
-from core.models import Audio, Transcript
+from core.engines.client import Client, read_body, relay
+from core.engines.speech_wire import read_wav
+from core.errors import ConfigError, EngineBadReply, EngineRefused
+from core.interfaces import SynthesizerLimits, TranscriberLimits
+from core.models import Audio, Transcript, Utterance, Voice
 
 _PATH = "/audio/transcriptions"
+_SPEECH_PATH = "/audio/speech"
+#: Time that a call may take for each character to be spoken.
+_PER_CHAR_S = 0.25
+#: A sixth of a second: what is given on at once.
+_PART_BYTES = 8192
 
 _log = structlog.get_logger()
 
@@ -32,6 +41,7 @@ class OpenAIStyle:
         target_piece_s=60.0,
         concurrency=4,
     )
+    speech_rate_hz = speech.RATE_HZ
     #: A call may take this long, and twice its sound on top: a server at home is slow.
     deadline_s: float = 60.0
 
@@ -43,6 +53,10 @@ class OpenAIStyle:
         self._client = Client(settings.openai_base_url, headers, wire.read_error)
         self.model = settings.openai_asr_model
         self._has_segments = True
+        self.speech_model = settings.openai_tts_model
+        self.speech_limits = SynthesizerLimits(can_style=speech.can_style(self.speech_model))
+        self._voice = settings.openai_tts_voice
+        self._has_pcm = True
 
     @classmethod
     def is_configured(cls, settings: Settings) -> bool:
@@ -67,6 +81,30 @@ class OpenAIStyle:
         self._has_segments = False
         return transcript
 
+    def voices(self) -> tuple[Voice, ...]:
+        """Return OpenAI's voices, the one that is set for this server first."""
+        return speech.list_voices(self._voice)
+
+    async def synthesize(self, utterance: Utterance) -> AsyncGenerator[bytes, None]:
+        """See Synthesizer. As it comes first; a server that refuses this is asked for WAV."""
+        has_begun = False
+        if self._has_pcm:
+            try:
+                async with aclosing(self._speak(utterance, "pcm")) as parts:
+                    async for part in parts:
+                        has_begun = True
+                        yield part
+                return
+            except EngineRefused as error:
+                if has_begun:
+                    raise
+                _log.debug("asking for WAV", error=str(error))
+        async with aclosing(self._speak(utterance, "wav")) as parts:
+            async for part in parts:
+                # Had the text itself been at fault, this would have failed as well.
+                self._has_pcm = False
+                yield part
+
     async def close(self) -> None:
         """Close all connections."""
         await self._client.close()
@@ -79,3 +117,37 @@ class OpenAIStyle:
         body = await self._client.send("POST", _PATH, deadline_s=deadline_s, **form)
         transcript = wire.read_transcription(body, model=self.model)
         return replace(transcript, duration_s=audio.duration_s)
+
+    def _speak(self, utterance: Utterance, form: str) -> AsyncGenerator[bytes, None]:
+        body = speech.build_speech(utterance, model=self.speech_model, voice=self._voice, form=form)
+        deadline_s = self.deadline_s + len(utterance.text) * _PER_CHAR_S
+        return relay(self._ask(body, deadline_s))
+
+    async def _ask(self, body: dict[str, str], deadline_s: float) -> AsyncGenerator[bytes, None]:
+        async with self._client.open(
+            "POST", _SPEECH_PATH, deadline_s=deadline_s, json=body
+        ) as response:
+            content_type = str(response.headers.get("content-type", ""))
+            if speech.is_words(content_type):
+                raise wire.read_error(200, await read_body(response))
+            speech.check_packed(content_type)
+            if body["response_format"] == "wav":
+                yield read_wav(await read_body(response), rate_hz=self.speech_rate_hz)
+            else:
+                async with aclosing(_read_samples(response)) as parts:
+                    async for part in parts:
+                        yield part
+
+
+async def _read_samples(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    """Yield the samples of a stream that is nothing but samples."""
+    has_sound = False
+    async for part in response.aiter_raw(_PART_BYTES):
+        if not has_sound and part.startswith(b"RIFF"):
+            raise EngineRefused("WAV instead of PCM", reason="the format is not supported")
+        if len(part) % 2:
+            raise EngineBadReply("the sound ends within a sample")
+        has_sound = True
+        yield part
+    if not has_sound:
+        raise EngineBadReply("no sound")

@@ -37,7 +37,7 @@ def split_samples(data: bytes) -> tuple[bytes, bytes]:
 def read_wav(data: bytes, *, rate_hz: int) -> bytes:
     """Return the samples of a WAV file that is 16 bit and mono.
 
-    Raises EngineBadReply if it is anything else, cut, or of another rate.
+    Raises EngineBadReply if it is anything else, cut, empty, or of another rate.
     """
     if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
         raise EngineBadReply("the sound is no WAV")
@@ -61,6 +61,8 @@ def _read_samples(rest: bytes, size: int) -> bytes:
     samples, odd = split_samples(rest[:size] if is_known else rest)
     if odd:
         raise EngineBadReply("the WAV ends within a sample")
+    if not samples:
+        raise EngineBadReply("the WAV has no sound")
     return samples
 
 
