@@ -1,0 +1,213 @@
+"""The whole program between a virtual Telegram and a local MiMo, and people who use it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from core.models import Chat, Job, JobState
+from core.store import Store, make_cipher
+from tests.acceptance.watch import MemoryWatch
+from tests.chaos.bot import Bot, Launcher
+from tests.chaos.notes import make_note, read_number
+from tests.emulators.mimo import MimoServer, Rules
+from tests.emulators.telegram import Message, TelegramServer
+
+#: Secrets that must never be seen anywhere. The key looks like no key that a pattern could know.
+TELEGRAM_TOKEN = "700700700:CANARYtelegramTokenABCDEFGHIJKLMNOP"
+MIMO_KEY = "canary mimo key 7f3a91"
+STORE_KEY = "Q0FOQVJZLXNlY3JldC1rZXktb2YtdGhlLXN0b3JlISE="
+SECRETS = (TELEGRAM_TOKEN, TELEGRAM_TOKEN.partition(":")[2], MIMO_KEY, STORE_KEY)
+#: Stands in whatever people say, write and are called.
+CONTENT = "Zebrafink"
+
+_OPEN = (JobState.WAITING, JobState.RUNNING)
+_numbers = count(1)
+
+
+def make_telegram() -> TelegramServer:
+    """Return a virtual Telegram that knows our token."""
+    return TelegramServer(TELEGRAM_TOKEN)
+
+
+def make_mimo() -> MimoServer:
+    """Return a local MiMo that knows our key."""
+    return MimoServer(Rules(key=MIMO_KEY))
+
+
+class WatchedBot(Bot):
+    """The program with secrets to look for, at its most talkative, with a home of its own."""
+
+    changes: dict[str, str]
+
+    def __init__(
+        self, home: Path, servers: tuple[TelegramServer, MimoServer], launcher: Launcher | None,
+        watch: MemoryWatch,
+    ) -> None:  # fmt: skip
+        super().__init__(home / "hearsay", *servers, launcher)
+        # What the process says is no file of the program's.
+        self.log_path = home.parent / f"{home.name}.log"
+        self.log_path.touch()
+        self.changes = {}
+        self.temp = home / "tmp"
+        self.temp.mkdir()
+        self.web_port = _find_port()
+        self._watch = watch
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return super().environment | {
+            "HOME": str(self.home.parent),
+            "TMPDIR": str(self.temp),
+            "HEARSAY_SECRET_KEY": STORE_KEY,
+            "LOG_LEVEL": "DEBUG",
+            "WEB_PORT": str(self.web_port),
+            **self.changes,
+        }
+
+    async def start(self, *, is_awaited: bool = True, **orders: Any) -> None:
+        await super().start(is_awaited=is_awaited, **orders)
+        self._watch.add(self.pid)
+
+
+class Stage:
+    """One running program and everybody around it."""
+
+    def __init__(self, bot: WatchedBot) -> None:
+        self.bot = bot
+        self.telegram = bot.telegram
+        self.mimo = bot.mimo
+        self._store: Store | None = None
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        if self._store:
+            await self._store.close()
+
+    @property
+    def store(self) -> Store:
+        """The program's own database, opened beside it."""
+        if self._store is None:
+            url = f"sqlite:///{self.bot.home / 'hearsay.db'}"
+            self._store = Store(url, make_cipher(STORE_KEY, self.bot.home))
+        return self._store
+
+    # --- people
+
+    def person(self, name: str = "") -> int:
+        """Return somebody new, who is also their private chat."""
+        return self.telegram.add_user(name or f"Ann {CONTENT}")
+
+    def group(self, *, kind: Any = "supergroup", person: int | None = None, **fields: Any) -> int:
+        """Return a new group of one person, its owner."""
+        members = {person or self.person(): "creator"}
+        return self.telegram.add_chat(kind, title=f"Group {CONTENT}", members=members, **fields)
+
+    async def note(self) -> tuple[int, bytes]:
+        """Return a voice note that nobody has ever sent, and the number that it says."""
+        number = next(_numbers)
+        return number, await asyncio.to_thread(make_note, number)
+
+    async def send_note(self, chat: int, user: int | None = None, **more: Any) -> tuple[int, int]:
+        """Send a new note; return its message id and the number that it says."""
+        number, sound = await self.note()
+        return self.telegram.send_voice(chat, user or chat, sound, duration=2, **more), number
+
+    async def ask_note(self, chat: int, user: int, **more: Any) -> tuple[int, int]:
+        """Send a note into a group and ask for it; return that message's id and the number."""
+        note, number = await self.send_note(chat, user, **more)
+        ask = self.telegram.send_command(chat, user, "/transcribe", reply_to=note, **more)
+        return ask, number
+
+    # --- MiMo
+
+    @asynccontextmanager
+    async def slow_engine(self, latency_s: float = 0.7) -> AsyncIterator[Callable[[], Any]]:
+        """Let each call take so long. Yields what waits until one more sound is being heard."""
+        before = len(self.mimo.billed)
+        self.mimo.rules.latency_s = latency_s
+        try:
+            yield lambda: self.telegram.wait_for(lambda: len(self.mimo.billed) > before)
+        finally:
+            self.mimo.rules.latency_s = 0.0
+
+    # --- the bot
+
+    def chat(self, chat: int) -> Chat:
+        """Return the chat as the program names it."""
+        return Chat("telegram", TELEGRAM_TOKEN.partition(":")[0], str(chat))
+
+    async def jobs(self, chat: int) -> list[Job]:
+        """Return the jobs of a chat, the oldest first."""
+        if not (self.bot.home / "hearsay.db").exists():
+            return []
+        return (await self.store.jobs.history(self.chat(chat)))[::-1]
+
+    async def settle(self, chat: int, count: int = 1, timeout_s: float = 20.0) -> list[Job]:
+        """Wait until a chat has `count` jobs, none of them open, and return them."""
+        end_s = time.monotonic() + timeout_s
+        while True:
+            jobs = await self.jobs(chat)
+            if len(jobs) >= count and not any(job.state in _OPEN for job in jobs):
+                return jobs
+            if time.monotonic() > end_s:
+                found = [(job.command, job.state, job.error) for job in jobs]
+                raise AssertionError(f"{found}\n{self.bot.log[-4000:]}")
+            await asyncio.sleep(0.03)
+
+    async def reply(self, chat: int, count: int = 1, timeout_s: float = 20.0) -> Message:
+        """Wait until all is answered; return the one message that the bot has in the chat."""
+        await self.settle(chat, count, timeout_s)
+        [answer] = self.telegram.answers(chat)
+        return answer
+
+    async def check_answer(self, chat: int, number: int, *, timeout_s: float = 20.0) -> Message:
+        """Wait for the one message that says `number`, and return it."""
+        answer = await self.reply(chat, timeout_s=timeout_s)
+        assert read_number(answer.text) == number, answer.text
+        return answer
+
+    async def is_silent(self, chat: int, update_id: int | None = None) -> bool:
+        """Tell whether an update asks for nothing: it is confirmed, and no job was made of it."""
+        await self.telegram.wait_for(lambda: not self.telegram.pending())
+        return not await self.jobs(chat) and not self.telegram.answers(chat)
+
+    async def is_alive(self) -> bool:
+        """Tell whether a person who asks for help now gets it."""
+        ann = self.person()
+        self.telegram.send_command(ann, ann, "/help")
+        return "/transcribe" in (await self.reply(ann)).text
+
+    async def metric(self, name: str) -> float:
+        """Return what /metrics says of one figure, 0 while it says nothing."""
+        for line in (await self.web("/metrics")).splitlines():
+            if line.startswith(name):
+                return float(line.rpartition(" ")[2])
+        return 0.0
+
+    async def web(self, path: str) -> str:
+        """Return what the operator's page answers."""
+        return await asyncio.to_thread(self._fetch, path)
+
+    def _fetch(self, path: str) -> str:
+        url = f"http://127.0.0.1:{self.bot.web_port}{path}"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return str(answer.read().decode())
+        except urllib.error.HTTPError as error:
+            with error:
+                return f"{error.code} {error.read().decode()}"
+
+
+def _find_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+        return port

@@ -1,0 +1,540 @@
+"""G: Telegram refuses, loses, delays and moves. Each fault is bound to its row's own chat."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+
+from core.models import JobState
+from tests.acceptance.conftest import Open
+from tests.acceptance.rows import row
+from tests.acceptance.stage import Stage
+from tests.chaos.bot import wait_for
+from tests.chaos.notes import read_number
+from tests.emulators.telegram import Call, Message
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+_WRITES = ("sendmessage", "editmessagetext", "senddocument", "sendmessagedraft", "deletemessage")
+
+
+def writes(stage: Stage, chat: int) -> list[Call]:
+    """Return every call that shows something in a chat."""
+    telegram = stage.telegram
+    found = [call for method in _WRITES for call in telegram.calls_of(method, chat=chat)]
+    return sorted(found, key=lambda call: call.at)
+
+
+def all_calls(stage: Stage, chat: int) -> list[Call]:
+    with stage.telegram.world.lock:
+        return [call for call in stage.telegram.calls if call.chat_id == chat]
+
+
+# --- G1, G2: too many requests
+
+
+@pytest.mark.parametrize(
+    ("row", "wait_s"),
+    [
+        pytest.param("429 on one chat: it alone waits as told, then one answer", 1, id="G1-1s"),
+        pytest.param("429 on one chat: it alone waits as told, then one answer", 5, id="G1-5s"),
+    ],
+)
+async def test_one_chat_is_told_to_wait(stage: Stage, row: str, wait_s: int) -> None:
+    slow, other = stage.person(), stage.person()
+    stage.telegram.fault("send*", "status", status=429, retry_after=wait_s, chat_id=slow)
+    _, number = await stage.send_note(slow)
+    await stage.telegram.wait_for(lambda: any(c.status == 429 for c in all_calls(stage, slow)))
+    _, others = await stage.send_note(other)
+    await stage.check_answer(other, others, timeout_s=wait_s)
+    assert not stage.telegram.answers(slow)
+    await stage.check_answer(slow, number)
+    calls = all_calls(stage, slow)
+    [told] = [at for at, call in enumerate(calls) if call.status == 429]
+    assert all(call.at >= calls[told].answered_at + wait_s for call in calls[told + 1 :])
+
+
+@pytest.mark.parametrize(
+    ("row", "wait_s"),
+    [
+        pytest.param("429 for a minute: back to the queue, answered later", 60, id="G1-60s"),
+        pytest.param("429 for an hour: back to the queue, answered later", 3600, id="G1-3600s"),
+    ],
+)
+async def test_one_chat_is_told_to_wait_long(open_stage: Open, row: str, wait_s: int) -> None:
+    async with open_stage() as stage:
+        slow, other = stage.person(), stage.person()
+        stage.telegram.fault("send*", "status", status=429, retry_after=wait_s, chat_id=slow)
+        _, number = await stage.send_note(slow)
+        await stage.telegram.wait_for(lambda: any(c.status == 429 for c in all_calls(stage, slow)))
+        told_at = datetime.now(UTC)
+        _, others = await stage.send_note(other)
+        await stage.check_answer(other, others)
+        await asyncio.sleep(2)
+        assert all_calls(stage, slow)[-1].status == 429
+        [job] = await stage.jobs(slow)
+        if wait_s > 60:
+            assert job.state is JobState.WAITING
+            assert (job.run_at - told_at).total_seconds() > wait_s - 2
+        assert await stage.bot.stop() == 0
+        # The time told has passed: nobody waits an hour here.
+        with closing(sqlite3.connect(stage.bot.home / "hearsay.db")) as database, database:
+            database.execute("update jobs set run_at = created_at where state = 'waiting'")
+        await stage.bot.start()
+        await stage.check_answer(slow, number)
+        assert len(stage.mimo.billed) == 2
+
+
+@row("G2-everything", "429 on every call: the whole bot pauses, then all is answered once")
+async def test_everybody_is_told_to_wait(open_stage: Open, row: str) -> None:
+    async with open_stage() as stage:
+        telegram = stage.telegram
+        telegram.fault("*", "status", status=429, retry_after=2, count=None)
+        people = [stage.person() for _ in range(12)]
+        numbers = [(await stage.send_note(person))[1] for person in people]
+        await asyncio.sleep(3)
+        telegram.clear_faults()
+        for person, number in zip(people, numbers, strict=True):
+            await stage.check_answer(person, number, timeout_s=30)
+        refused = [call for call in telegram.calls if call.status == 429]
+        assert refused and len(refused) <= 3 * 12
+        assert len(stage.mimo.billed) == 12
+
+
+# --- G3 to G6, G16: receiving
+
+
+@pytest.mark.parametrize(
+    ("row", "status"),
+    [
+        pytest.param("401 on one poll: polling goes on", 401, id="G3-401-once"),
+        pytest.param("404 on one poll: polling goes on", 404, id="G3-404-once"),
+    ],
+)
+async def test_one_poll_is_refused(stage: Stage, row: str, status: int) -> None:
+    stage.telegram.fault("getUpdates", "status", status=status)
+    assert await stage.is_alive()  # ends the poll under way
+    ann = stage.person()
+    _, number = await stage.send_note(ann)
+    await stage.check_answer(ann, number, timeout_s=30)
+    assert any(call.status == status for call in stage.telegram.calls_of("getUpdates"))
+
+
+@pytest.mark.parametrize(
+    ("row", "status"),
+    [
+        pytest.param("401 on every poll: not ready, then an exit code", 401, id="G3-401-for-ever"),
+        pytest.param("404 on every poll: not ready, then an exit code", 404, id="G3-404-for-ever"),
+    ],
+)
+async def test_every_poll_is_refused(open_stage: Open, row: str, status: int) -> None:
+    # Not ready after poll_s + grace_s, given up after give_up_s: here 2 and 5 s, not 50 and 300.
+    pace = {"poll_s": 1.0, "grace_s": 1.0, "give_up_s": 5.0}
+    async with open_stage(haste=20, pace=pace) as stage:
+        assert await stage.is_alive()
+        assert "503" not in await stage.web("/readyz")
+        stage.telegram.fault("getUpdates", "status", status=status, count=None)
+        end_s = time.monotonic() + 6  # the last good poll may still be held for 3 s
+        while not (await stage.web("/readyz")).startswith("503"):
+            assert time.monotonic() < end_s
+            await asyncio.sleep(0.1)
+        assert await stage.bot.ended(10) not in (0, None)
+        assert "Telegram does not take the bot's token" in stage.bot.log
+
+
+@row("G4-half-open", "a poll that never answers: found out, a new connection, lost 0")
+async def test_a_poll_never_answers(open_stage: Open, row: str) -> None:
+    async with open_stage(haste=20, pace={"poll_s": 2.0, "grace_s": 1.0}) as stage:
+        stage.telegram.fault("getUpdates", "hang")
+        await stage.telegram.wait_for(lambda: _has_met(stage, "hang"))
+        ann = stage.person()
+        _, number = await stage.send_note(ann)
+        begun_s = time.monotonic()
+        await stage.check_answer(ann, number)
+        assert time.monotonic() - begun_s < 2 + 1 + 2
+        assert "telegram_poll_failed" in stage.bot.log
+
+
+def _has_met(stage: Stage, fault: str) -> bool:
+    return any(call.fault == fault for call in stage.telegram.calls_of("getUpdates"))
+
+
+@row("G5-conflict", "409 for a while: says which, backs off, goes on, lost 0")
+async def test_another_poller(open_stage: Open, row: str) -> None:
+    async with open_stage(pace={"first_wait_s": 0.1, "max_wait_s": 1.5}) as stage:
+        pid, telegram = stage.bot.pid, stage.telegram
+        telegram.fault("getUpdates", "status", status=409, count=None)
+        ann = stage.person()
+        _, number = await stage.send_note(ann)
+        await asyncio.sleep(4)
+        polls = [call for call in telegram.calls_of("getUpdates") if call.status == 409]
+        assert 2 <= len(polls) <= 15
+        telegram.clear_faults()
+        await stage.check_answer(ann, number)
+        assert stage.bot.pid == pid and stage.bot.code is None
+        assert "telegram_conflict" in stage.bot.log
+        assert "terminated by other getUpdates request" in stage.bot.log
+
+
+@row("G6-storm", "502 as HTML on most calls: lost 0, one answer each")
+async def test_a_storm(open_stage: Open, row: str) -> None:
+    async with open_stage(haste=20) as stage:
+        telegram = stage.telegram
+        telegram.fault("*", "html", status=502, probability=0.7, count=None)
+        people = [stage.person() for _ in range(10)]
+        numbers = [(await stage.send_note(person))[1] for person in people]
+        await asyncio.sleep(5)
+        telegram.clear_faults()
+        for person, number in zip(people, numbers, strict=True):
+            await stage.check_answer(person, number, timeout_s=30)
+        assert len(stage.mimo.billed) == 10
+
+
+@row("G16-25-hours", "no poll for 25 h: told to the operator, no crash, goes on")
+async def test_a_day_without_telegram(open_stage: Open, row: str) -> None:
+    async with open_stage() as first:
+        clock = first.bot.home.parent / "clock"
+        clock.write_text("0")
+        await first.bot.stop()
+        await first.bot.start(clock=str(clock), pace={"poll_s": 1.0, "first_wait_s": 0.1})
+        assert await first.is_alive()
+        telegram = first.telegram
+        telegram.fault("getUpdates", "close", count=None)
+        lost = first.person()
+        await first.send_note(lost)
+        telegram.advance(hours=25)
+        clock.write_text("90000")
+        telegram.clear_faults()
+        ann = first.person()
+        _, number = await first.send_note(ann)
+        await first.check_answer(ann, number)
+        await wait_for(lambda: "telegram_gap" in first.bot.log, 5)
+        assert not telegram.answers(lost)  # Telegram itself keeps nothing longer than 24 h
+
+
+# --- G7 to G13: sending
+
+
+@row("G7-plain", "a send is taken and its answer lost: at most 2, counted")
+async def test_a_lost_answer(stage: Stage, row: str) -> None:
+    ann = stage.person()
+    before = await stage.metric("hearsay_ambiguous_sends_total")
+    stage.telegram.fault("sendMessage", "lose_reply", chat_id=ann)
+    _, number = await stage.send_note(ann)
+    [job] = await stage.settle(ann)
+    answers = stage.telegram.answers(ann)
+    assert job.state is JobState.DONE
+    assert 1 <= len(answers) <= 2
+    assert {read_number(answer.text) for answer in answers} == {number}
+    assert await stage.metric("hearsay_ambiguous_sends_total") == before + len(answers) - 1
+
+
+@row("G7-edit", "an edit is taken and its answer lost: 1 answer")
+async def test_a_lost_answer_to_an_edit(stage: Stage, row: str) -> None:
+    ann = stage.person()
+    group = stage.group(person=ann)
+    stage.mimo.add_fault("sse_split")
+    ask, number = await _show_placeholder(stage, group, ann)
+    stage.telegram.fault("editMessageText", "lose_reply", chat_id=group)
+    answer = await stage.check_answer(group, number)
+    assert len(answer.versions) >= 2
+    assert answer.reply_to == ask
+    assert any(call.fault for call in stage.telegram.calls_of("editMessageText", chat=group))
+
+
+async def _show_placeholder(stage: Stage, group: int, ann: int) -> tuple[int, int]:
+    """Ask for a note and wait until a placeholder stands under it: the model takes its time."""
+    async with stage.slow_engine(1.5):
+        asked = await stage.ask_note(group, ann)
+        await stage.telegram.wait_for(lambda: stage.telegram.answers(group))
+    return asked
+
+
+@row("G8-before", "migrated before the note: settings moved, answered in the new chat")
+async def test_moved_before(stage: Stage, row: str) -> None:
+    ann = stage.person()
+    old = stage.group(kind="group", person=ann)
+    stage.telegram.send_command(old, ann, "/language zh")
+    await stage.settle(old)
+    new = stage.telegram.migrate(old)
+    ask, number = await stage.ask_note(new, ann)
+    answer = await _find_answer(stage, new, ask, count=2)
+    assert read_number(answer.text) == number
+    assert (await stage.store.chats.settings(stage.chat(new))).language == "zh"
+    [call] = [call for call in stage.mimo.calls if read_number(call.text) == number]
+    assert call.language == "zh"
+
+
+async def _find_answer(stage: Stage, chat: int, message: int, count: int) -> Message:
+    await stage.settle(chat, count)
+    [answer] = stage.telegram.answers_to(chat, message)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("row", "announced"),
+    [
+        pytest.param("migrated on send, announced after: 1 answer, new chat", True, id="G8-after"),
+        pytest.param("migrated on send, never announced: 1 answer, new chat", False, id="G8-never"),
+    ],
+)
+async def test_moved_on_send(stage: Stage, row: str, announced: bool) -> None:
+    ann, telegram = stage.person(), stage.telegram
+    old = stage.group(kind="group", person=ann)
+    telegram.send_command(old, ann, "/auto on")
+    await stage.settle(old)
+    before = len(telegram.answers(old))
+    async with stage.slow_engine() as until_heard:
+        _, number = await stage.send_note(old, ann)
+        await until_heard()
+    new = telegram.migrate(old, is_announced=False)
+    if announced:
+        service = {
+            "message_id": 9000, "date": int(time.time()),
+            "chat": {"id": old, "type": "group", "title": "Group"}, "migrate_to_chat_id": new,
+        }  # fmt: skip
+        telegram.raw_update({"message": service})
+        telegram.redeliver(telegram.raw_update({"message": service}))
+    jobs = await stage.settle(new, 2)
+    [answer] = telegram.answers(new)
+    assert read_number(answer.text) == number
+    assert [job.state for job in jobs] == [JobState.DONE] * 2
+    assert not await stage.jobs(old)
+    assert len(telegram.answers(new)) == 1 and len(telegram.answers(old)) == before
+    # The setting came along: the next note is written down unasked, once.
+    note, number = await stage.send_note(new, ann)
+    answer = await _find_answer(stage, new, note, count=3)
+    assert read_number(answer.text) == number
+
+
+@pytest.mark.parametrize(
+    ("row", "how"),
+    [
+        pytest.param("blocked: jobs cancelled, no call after the answer", "block", id="G9-blocked"),
+        pytest.param("deactivated: jobs cancelled, no call after the answer", "off", id="G9-off"),
+        pytest.param("deleted: jobs cancelled, no call after the answer", "gone", id="G9-deleted"),
+        pytest.param("kicked: jobs cancelled, no call after the answer", "kick", id="G9-kicked"),
+    ],
+)
+async def test_nobody_is_there(stage: Stage, row: str, how: str) -> None:
+    ann, telegram = stage.person(), stage.telegram
+    chat = ann
+    if how == "kick":
+        chat = stage.group(person=ann)
+        telegram.send_command(chat, ann, "/auto on")
+        await stage.settle(chat)
+    else:
+        await stage.send_note(chat)
+        await stage.settle(chat)
+    async with stage.slow_engine() as until_heard:
+        for _ in range(3):
+            await stage.send_note(chat, ann)
+        await until_heard()
+    _leave(stage, chat, ann, how)
+    left_at = telegram.world.clock.monotonic()
+    jobs = await stage.settle(chat, 4)
+    assert [job.state for job in jobs] == [JobState.DONE, *[JobState.CANCELLED] * 3]
+    await asyncio.sleep(0.3)
+    # One for the answer; the text so far may be under way beside it.
+    assert len([call for call in writes(stage, chat) if call.at > left_at]) <= 2
+    assert len(telegram.answers(chat, has_deleted=True)) == 1
+
+
+def _leave(stage: Stage, chat: int, ann: int, how: str) -> None:
+    telegram = stage.telegram
+    if how == "block":
+        telegram.block(ann)
+    elif how == "kick":
+        telegram.kick(chat, ann)
+    elif how == "off":
+        telegram.change(ann, is_deactivated=True)
+    else:
+        telegram.change(chat, is_gone=True)
+
+
+@row("G9-back", "somebody who unblocks the bot is answered again")
+async def test_somebody_comes_back(stage: Stage, row: str) -> None:
+    ann = stage.person()
+    stage.telegram.block(ann)
+    stage.telegram.send_command(ann, ann, "/help")
+    assert [job.state for job in await stage.settle(ann)] == [JobState.CANCELLED]
+    stage.telegram.unblock(ann)
+    _, number = await stage.send_note(ann)
+    await stage.settle(ann, 2)
+    await stage.check_answer(ann, number)
+
+
+@row("G10-placeholder-deleted", "the placeholder is deleted by somebody: one new message")
+async def test_placeholder_deleted(stage: Stage, row: str) -> None:
+    ann = stage.person()
+    group = stage.group(person=ann)
+    ask, number = await _show_placeholder(stage, group, ann)
+    [placeholder] = stage.telegram.answers(group)
+    stage.telegram.delete_message(group, placeholder.message_id)
+    answer = await stage.check_answer(group, number)
+    assert answer.message_id != placeholder.message_id
+    assert answer.reply_to == ask
+
+
+@row("G11-reply-deleted", "the message to be answered is deleted: sent without a reference")
+async def test_reply_deleted(stage: Stage, row: str) -> None:
+    ann = stage.person()
+    async with stage.slow_engine() as until_heard:
+        note, number = await stage.send_note(ann)
+        await until_heard()
+    stage.telegram.delete_message(ann, note)
+    assert (await stage.check_answer(ann, number)).reply_to is None
+
+
+@pytest.mark.parametrize(
+    ("row", "how"),
+    [
+        pytest.param("the topic is closed: sent to General", "close", id="G11-topic-closed"),
+        pytest.param("the topic is deleted: sent to General", "delete", id="G11-topic-deleted"),
+    ],
+)
+async def test_topic_gone(stage: Stage, row: str, how: str) -> None:
+    ann, telegram = stage.person(), stage.telegram
+    group = stage.group(person=ann)
+    topic = telegram.add_topic(group)
+    async with stage.slow_engine() as until_heard:
+        _, number = await stage.ask_note(group, ann, thread=topic)
+        await until_heard()
+    (telegram.close_topic if how == "close" else telegram.delete_topic)(group, topic)
+    await stage.settle(group)
+    [answer] = [one for one in telegram.answers(group) if read_number(one.text) == number]
+    assert answer.thread_id is None and answer.reply_to is None
+
+
+@pytest.mark.parametrize(
+    ("row", "field"),
+    [
+        pytest.param("CHAT_WRITE_FORBIDDEN: cancelled", "is_write_forbidden", id="G11-forbidden"),
+        pytest.param("not enough rights: cancelled", "is_text_restricted", id="G11-no-rights"),
+    ],
+)
+async def test_nothing_may_be_said(stage: Stage, row: str, field: str) -> None:
+    ann, telegram = stage.person(), stage.telegram
+    group = stage.group(person=ann, **{field: True})
+    await stage.ask_note(group, ann)
+    telegram.send_command(group, ann, "/help")
+    jobs = await stage.settle(group, 2)
+    assert [job.state for job in jobs] == [JobState.CANCELLED] * 2
+    assert jobs[0].error == "ChatGone"
+    assert len(writes(stage, group)) <= 2
+    log = stage.bot.log
+    assert "CHAT_WRITE_FORBIDDEN".lower() in log.lower() or "not enough rights" in log.lower()
+
+
+# G12, VOICE_MESSAGES_FORBIDDEN: the program sends no voice messages yet, so there is no row.
+
+
+@row("G13-entities", "can't parse entities: sent again as plain text")
+async def test_entities_refused(stage: Stage, row: str) -> None:
+    ann = stage.person()
+    words = "can't parse entities: unsupported entity"
+    stage.telegram.fault("sendMessage", "status", status=400, description=words, chat_id=ann)
+    _, number = await stage.send_note(ann)
+    answer = await stage.check_answer(ann, number)
+    assert not answer.entities
+
+
+@row("G13-too-long", "message is too long although it is not: sent in pieces, nothing lost")
+async def test_too_long(stage: Stage, row: str) -> None:
+    ann = stage.person()
+    words = "message is too long"
+    stage.telegram.fault("sendMessage", "status", status=400, description=words, chat_id=ann)
+    _, number = await stage.send_note(ann)
+    await stage.settle(ann)
+    answers = stage.telegram.answers(ann)
+    assert len(answers) >= 2
+    assert read_number(" ".join("".join(a.text for a in answers).split())) == number
+
+
+# --- G14: downloads
+
+TOO_BIG = "This file is too big for me: the limit is 20 MB."
+FILE_GONE = "Telegram no longer has this file. Please send it again."
+
+
+@row("G14-too-big", "getFile says the file is too big: refused, nothing is downloaded")
+async def test_file_too_big(stage: Stage, row: str) -> None:
+    ann, calls = stage.person(), len(stage.mimo.calls)
+    downloads = len(stage.telegram.calls_of("download"))
+    await stage.send_note(ann, claims={"claimed_bytes": (20 << 20) + 1})
+    assert (await stage.reply(ann)).text == TOO_BIG
+    assert len(stage.telegram.calls_of("download")) == downloads
+    assert len(stage.mimo.calls) == calls
+
+
+@row("G14-wrong-id", "wrong file_id: a clear message")
+async def test_wrong_file_id(stage: Stage, row: str) -> None:
+    ann = stage.person()
+    stage.telegram.fault("getFile", "status", status=400, description="wrong file_id or expired")
+    await stage.send_note(ann)
+    assert (await stage.reply(ann)).text == FILE_GONE
+
+
+@row("G14-expired-once", "the link has expired: getFile once more, answered")
+async def test_link_expired(stage: Stage, row: str) -> None:
+    ann = stage.person()
+    before = len(stage.telegram.calls_of("getFile"))
+    stage.telegram.fault("download", "status", status=404)
+    _, number = await stage.send_note(ann)
+    await stage.check_answer(ann, number)
+    assert len(stage.telegram.calls_of("getFile")) == before + 2
+
+
+@row("G14-expired-always", "every link has expired: getFile once more, then a clear message")
+async def test_links_expire(stage: Stage, row: str) -> None:
+    ann = stage.person()
+    before = len(stage.telegram.calls_of("getFile"))
+    stage.telegram.fault("download", "status", status=404, count=2)
+    await stage.send_note(ann)
+    assert (await stage.reply(ann)).text == FILE_GONE
+    assert len(stage.telegram.calls_of("getFile")) == before + 2
+
+
+@row("G14-cut", "the download is cut at 50 %: again, the whole note is heard")
+async def test_download_cut(stage: Stage, row: str) -> None:
+    ann = stage.person()
+    stage.telegram.fault("download", "cut")
+    _, number = await stage.send_note(ann)
+    await stage.check_answer(ann, number)
+
+
+@pytest.mark.parametrize(
+    ("row", "claim"),
+    [
+        pytest.param("the size is said to be larger: answered", 10_000_000, id="G14-size-larger"),
+        pytest.param("the size is said to be smaller: answered", 10, id="G14-size-smaller"),
+        pytest.param("the size is not said: answered", None, id="G14-size-missing"),
+    ],
+)
+async def test_size_lies(stage: Stage, row: str, claim: int | None) -> None:
+    ann = stage.person()
+    _, number = await stage.send_note(ann, claims={"claimed_bytes": claim})
+    await stage.check_answer(ann, number)
+
+
+@row("G15-callback", "a press answered after 150 s: ignored, its effect happens once")
+async def test_late_press(stage: Stage, row: str) -> None:
+    ann, telegram = stage.person(), stage.telegram
+    _, number = await stage.send_note(ann)
+    answer = await stage.check_answer(ann, number)
+    telegram.fault("answerCallbackQuery", "delay", delay_s=0.5)
+    query = telegram.press_button(ann, ann, answer.message_id, "a button of old")
+    await telegram.wait_for(lambda: telegram.calls_of("answerCallbackQuery"))
+    telegram.advance(seconds=200)
+    await stage.settle(ann, 2)
+    await telegram.wait_for(lambda: telegram.calls_of("answerCallbackQuery")[-1].status == 400)
+    assert telegram.callback_answer(query) is None
+    assert [a.text for a in telegram.answers(ann)[1:]] == [
+        "This button no longer works. Send the recording again."
+    ]
+    assert await stage.is_alive()

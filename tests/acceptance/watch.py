@@ -1,0 +1,63 @@
+"""What is measured beside the rows: memory of the program, its traces on the disk, its pulse."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import psutil
+
+LIMIT_BYTES = 512 * 2**20
+_EVERY_S = 0.2
+
+
+class MemoryWatch:
+    """Samples the memory of every program that was started, with its children."""
+
+    def __init__(self) -> None:
+        self.peak_bytes = 0
+        self.samples = 0
+        self._pids: set[int] = set()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def add(self, pid: int) -> None:
+        """Watch this program too."""
+        self._pids.add(pid)
+
+    def close(self) -> None:
+        """Stop."""
+        self._stopping.set()
+        self._thread.join(5)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_EVERY_S):
+            for pid in list(self._pids):
+                try:
+                    self.peak_bytes = max(self.peak_bytes, measure_tree(pid))
+                    self.samples += 1
+                except psutil.Error:
+                    self._pids.discard(pid)
+
+
+def measure_tree(pid: int) -> int:
+    """Return the resident bytes of a process and all below it."""
+    process = psutil.Process(pid)
+    total: int = process.memory_info().rss
+    for child in process.children(recursive=True):
+        try:
+            total += child.memory_info().rss
+        except psutil.Error:
+            continue  # it has ended just now
+    return total
+
+
+def list_tree(folder: Path) -> frozenset[str]:
+    """Return every path below a folder."""
+    return frozenset(
+        str(Path(where, name).relative_to(folder))
+        for where, folders, files in os.walk(folder)
+        for name in (*folders, *files)
+    )
