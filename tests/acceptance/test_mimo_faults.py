@@ -1,0 +1,428 @@
+"""F: MiMo refuses, breaks off, answers nonsense and is away.
+
+Each kind of fault meets a third of the calls for a handful of notes, then every call for one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pytest
+import pytest_asyncio
+
+from core.errors import EngineBusy, EngineLocked, EngineRefused, ModelGone
+from core.jobs import MAX_ATTEMPTS, WAITING
+from core.models import JobState
+from tests.acceptance.conftest import Open
+from tests.acceptance.rows import row
+from tests.acceptance.stage import MIMO_KEY, Stage
+from tests.chaos.notes import read_number
+from tests.emulators.mimo import Call, MimoServer, Rules
+from tests.emulators.telegram import Message
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+#: Waits after failures are so many times shorter; what a Retry-After asks for is not.
+HASTE = 200.0
+DEADLINE_S = 0.4
+PEOPLE = 5
+#: The account has 100 calls a minute, and the program keeps to that: then a fresh one.
+CALLS_PER_BOT = 55
+
+TOLD = (
+    EngineBusy.user_text.partition(" Reference")[0],
+    "Something went wrong on my side",
+    EngineLocked.user_text,
+    ModelGone.user_text,
+    WAITING,
+)
+REFUSED = EngineRefused.user_text.partition(":")[0]
+
+
+@dataclass
+class Bench:
+    """A program with short waits, replaced by a fresh one before its minute is used up."""
+
+    open_stage: Open
+    stage: Stage | None = None
+    _context: object = None
+
+    async def get(self) -> Stage:
+        if self.stage and len(self.stage.mimo.calls) > CALLS_PER_BOT:
+            await self.close()
+        if self.stage is None:
+            self._context = self.open_stage(haste=HASTE, engine_deadline_s=DEADLINE_S)
+            self.stage = await self._context.__aenter__()
+        return self.stage
+
+    async def close(self) -> None:
+        if self.stage:
+            self.stage = None
+            await self._context.__aexit__(None, None, None)  # type: ignore[attr-defined]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def bench(open_stage: Open) -> AsyncIterator[Bench]:
+    bench = Bench(open_stage)
+    yield bench
+    await bench.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def hurried(bench: Bench) -> AsyncIterator[Stage]:
+    stage = await bench.get()
+    yield stage
+    stage.mimo.clear_faults()
+
+
+# --- what people see
+
+
+def count_told(answer: Message) -> int:
+    """Return how many times a message told of trouble."""
+    return sum(text.startswith(TOLD) for text in answer.versions)
+
+
+async def send_notes(stage: Stage, count: int) -> dict[int, int]:
+    """Let as many people send one note each; return person -> number."""
+    people = [stage.person() for _ in range(count)]
+    return {person: (await stage.send_note(person))[1] for person in people}
+
+
+async def retry(stage: Stage, person: int) -> None:
+    """Press Retry under the one message that a person has, and wait for the end."""
+    [told] = stage.telegram.answers(person)
+    assert told.labels == ["Retry"] and count_told(told) == 1
+    stage.telegram.press_button(person, person, told.message_id, "Retry")
+    await stage.settle(person, 2)
+
+
+def calls_for(stage: Stage, number: int) -> list[Call]:
+    """Return the calls that heard a note; those that were refused before heard nothing."""
+    return [call for call in stage.mimo.calls if read_number(call.text) == number]
+
+
+async def check_share(stage: Stage, kind: str, value: float) -> None:
+    """30 % of the calls fail, whoever makes them: in the end everybody has the one answer."""
+    mimo, before = stage.mimo, len(stage.mimo.calls)
+    mimo.add_fault(kind, times=None, share=0.3, value=value)
+    notes = await send_notes(stage, PEOPLE)
+    jobs = {person: (await stage.settle(person))[0] for person in notes}
+    calls = len(mimo.calls) - before
+    mimo.clear_faults()
+    for person, number in notes.items():
+        if jobs[person].state is JobState.DEAD:
+            await retry(stage, person)
+        [answer] = stage.telegram.answers(person)
+        assert count_told(answer) <= 1
+        if answer.text.startswith(REFUSED):
+            assert kind in REFUSING and jobs[person].state is JobState.REFUSED
+        elif kind in SILENCING and answer.text == "I heard no speech in this recording.":
+            pass
+        elif kind in CUTTING and "some words are missing" in answer.text:
+            pass
+        else:
+            assert read_number(answer.text) == number, answer.text
+            assert len([c for c in calls_for(stage, number) if c.is_billed]) <= MAX_ATTEMPTS
+    assert calls <= PEOPLE * MAX_ATTEMPTS
+
+
+#: Kinds that are an answer of a sort: nobody tries again.
+REFUSING = ("400_file", "400_data_prefix", "421", "421_as_400", "content_filter")
+SILENCING = ("empty_text",)
+CUTTING = ("finish_length",)
+
+# --- time heals it
+
+_BACKOFF = "5 tries, then 'later' with Retry, which answers"
+HEALING = {
+    "F2-500": ("500", f"500: {_BACKOFF}"),
+    "F2-502": ("502", f"502 as HTML: {_BACKOFF}"),
+    "F2-503": ("503", f"503: {_BACKOFF}"),
+    "F2-504": ("504", f"504 as HTML: {_BACKOFF}"),
+    "F2-554": ("554", f"554 without a body: {_BACKOFF}"),
+    "F2-200-html": ("200_html", f"200 with HTML: {_BACKOFF}"),
+    "F5-reset": ("reset", f"reset before headers: {_BACKOFF}"),
+    "F5-reset-body": ("reset_body", f"reset in the body: {_BACKOFF}"),
+    "F5-short-body": ("short_body", f"body shorter than announced: {_BACKOFF}"),
+    "F5-chunked-cut": ("chunked_cut", f"chunked body cut: {_BACKOFF}"),
+    "F6-cut": ("sse_cut", f"stream cut in an event: no part shown as final; {_BACKOFF}"),
+    "F6-no-done": ("sse_no_done", f"stream without [DONE]: {_BACKOFF}"),
+    "F6-no-end": ("sse_no_end", f"stream without its end: {_BACKOFF}"),
+    "F6-reset": ("sse_reset", f"stream reset: {_BACKOFF}"),
+    "F6-nonsense": ("sse_nonsense", f"an event that is no JSON: {_BACKOFF}"),
+    "F7-error": ("200_error", f"200 with an error inside: {_BACKOFF}"),
+    "F7-empty-choices": ("empty_choices", f"200 without choices: {_BACKOFF}"),
+    "F7-reasoning": ("reasoning_only", f"thoughts and no words: {_BACKOFF}"),
+    "F15-huge": ("huge", f"200 MB: cut off at 64 MB; {_BACKOFF}"),
+    "F15-bomb": ("gzip_bomb", f"gzip that holds 200 MB: not unpacked; {_BACKOFF}"),
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "kind"),
+    [pytest.param(what, kind, id=name) for name, (kind, what) in HEALING.items()],
+)
+async def test_time_heals_it(hurried: Stage, row: str, kind: str) -> None:
+    await check_share(hurried, kind, 3.0)
+    before = len(hurried.mimo.calls)
+    hurried.mimo.add_fault(kind, times=None)
+    [(person, number)] = (await send_notes(hurried, 1)).items()
+    [job] = await hurried.settle(person, timeout_s=60)
+    assert job.state is JobState.DEAD, job
+    assert len(hurried.mimo.calls) - before <= MAX_ATTEMPTS
+    hurried.mimo.clear_faults()
+    await retry(hurried, person)
+    [answer] = hurried.telegram.answers(person)
+    assert read_number(answer.text) == number
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "value"),
+    [
+        pytest.param("no answer at all: ended by the deadline, again", "hang", 0, id="F4-hang"),
+        pytest.param("a byte now and then: ended by the deadline", "drip", 0.1, id="F4-drip"),
+    ],
+)
+async def test_no_whole_answer(hurried: Stage, row: str, kind: str, value: float) -> None:
+    mimo = hurried.mimo
+    mimo.add_fault(kind, times=2, value=value)
+    notes = await send_notes(hurried, 3)
+    for person, number in notes.items():
+        await hurried.check_answer(person, number, timeout_s=30)
+    slow = [call for call in mimo.calls if call.fault == kind]
+    assert len(slow) == 2
+    # About two seconds of sound on top of the deadline, not a limit for each read.
+    assert all((call.ended_at_s or 1e9) - call.started_at_s < DEADLINE_S + 4 for call in slow)
+
+
+# --- F1: told to wait
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "value"),
+    [
+        pytest.param("429, Retry-After: 2: nobody calls before", "429_seconds", 2, id="F1-seconds"),
+        pytest.param("429, Retry-After as a date: nobody calls before", "429_date", 3, id="F1-date"),
+        pytest.param("429 without Retry-After: backoff", "429_none", 0, id="F1-none"),
+    ],
+)
+async def test_told_to_wait(hurried: Stage, row: str, kind: str, value: float) -> None:
+    mimo, before = hurried.mimo, len(hurried.mimo.calls)
+    mimo.add_fault(kind, value=value)
+    notes = await send_notes(hurried, 1)
+    await hurried.telegram.wait_for(lambda: len(mimo.calls) > before)
+    notes |= await send_notes(hurried, PEOPLE)
+    for person, number in notes.items():
+        await hurried.check_answer(person, number, timeout_s=30)
+        assert count_told(hurried.telegram.answers(person)[0]) <= 1
+    first, *later = mimo.calls[before:]
+    assert first.status == 429
+    # A date has whole seconds only.
+    least_s = value - 1 if kind == "429_date" else value
+    assert first.ended_at_s is not None
+    assert min(call.started_at_s for call in later) >= first.ended_at_s + least_s - 0.05
+    assert len(later) == PEOPLE + 1
+
+
+@row("F1-share", "429 on a third of the calls: all are answered, no storm")
+async def test_told_to_wait_now_and_then(hurried: Stage, row: str) -> None:
+    await check_share(hurried, "429_seconds", 0.2)
+
+
+# --- F3: nobody there
+
+NOWHERE = {
+    "F3-dns": ("http://no-such-host.invalid/v1", "the name is not known: told, Retry"),
+    "F3-tls": ("https://127.0.0.1:{port}/v1", "TLS fails: told, Retry"),
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "url"),
+    [pytest.param(what, url, id=name) for name, (url, what) in NOWHERE.items()],
+)
+async def test_nobody_there(open_stage: Open, row: str, url: str) -> None:
+    async with make_server() as other:
+        changes = {"MIMO_BASE_URL": url.format(port=other.origin.rpartition(":")[2])}
+        async with open_stage(haste=HASTE, changes=changes) as stage:
+            notes = await send_notes(stage, 1)
+            [person] = notes
+            [job] = await stage.settle(person, timeout_s=30)
+            assert (job.state, job.error) == (JobState.DEAD, "EngineBusy: ConnectError")
+            [told] = stage.telegram.answers(person)
+            assert told.labels == ["Retry"] and count_told(told) == 1
+            assert await stage.is_alive()
+
+
+def make_server() -> MimoServer:
+    return MimoServer(Rules(key=MIMO_KEY))
+
+
+@row("F3-refused", "connections are refused: told, answered once it is back")
+async def test_refused(open_stage: Open, row: str) -> None:
+    async with open_stage(haste=HASTE) as stage:
+        mimo, port = stage.mimo, int(stage.mimo.origin.rpartition(":")[2])
+        await asyncio.to_thread(mimo.stop)
+        notes = await send_notes(stage, 4)
+        first, *_ = notes
+        await stage.telegram.wait_for(lambda: stage.telegram.answers(first))
+        assert await stage.is_alive()
+        async with MimoServer(Rules(key=MIMO_KEY), port=port) as again:
+            stage.mimo = again
+            for person, number in notes.items():
+                [job] = await stage.settle(person, timeout_s=30)
+                if job.state is JobState.DEAD:
+                    await retry(stage, person)
+                [answer] = stage.telegram.answers(person)
+                assert read_number(answer.text) == number and count_told(answer) <= 1
+            assert len(again.billed) == 4
+
+
+# --- F6, F8, F12: answers of a sort
+
+FINE = {
+    "F6-duplicates": ("sse_duplicate", "an empty chunk comes twice: answered at once"),
+    "F6-comments": ("sse_comments", "comment lines: answered at once"),
+    "F6-split": ("sse_split", "byte by byte, within UTF-8 too: answered at once"),
+    "F6-no-usage": ("no_usage", "no usage: answered at once"),
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "kind"),
+    [pytest.param(what, kind, id=name) for name, (kind, what) in FINE.items()],
+)
+async def test_nothing_is_wrong(hurried: Stage, row: str, kind: str) -> None:
+    before = len(hurried.mimo.calls)
+    hurried.mimo.add_fault(kind, times=None)
+    notes = await send_notes(hurried, 3)
+    for person, number in notes.items():
+        answer = await hurried.check_answer(person, number)
+        assert not count_told(answer)
+    assert len(hurried.mimo.calls) - before == 3
+
+
+@row("F8-length", "finish_reason length: shown, and told that words are missing")
+async def test_cut_answer(hurried: Stage, row: str) -> None:
+    await check_share(hurried, "finish_length", 0)
+    hurried.mimo.add_fault("finish_length")
+    [person] = await send_notes(hurried, 1)
+    answer = await hurried.reply(person)
+    assert "A part of it was too long for the service: some words are missing." in answer.text
+    assert "cut" in answer.text.partition("\n\n")[2]
+
+
+REASONS = {
+    "F12-400": ("400_file", "the audio cannot be decoded", "400 for this file"),
+    "F12-400-prefix": ("400_data_prefix", "no such option", "400 behind 'data:'"),
+    "F12-421": ("421", "high risk", "421 moderation"),
+    "F12-421-as-400": ("421_as_400", "high risk", "421 inside a 400"),
+    "F12-filter": ("content_filter", "moderation", "finish_reason content_filter"),
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "reason"),
+    [
+        pytest.param(f"{what}: one call, the reason is told", kind, reason, id=name)
+        for name, (kind, reason, what) in REASONS.items()
+    ],
+)
+async def test_refused_with_a_reason(hurried: Stage, row: str, kind: str, reason: str) -> None:
+    await check_share(hurried, kind, 0)
+    before = len(hurried.mimo.calls)
+    hurried.mimo.add_fault(kind, times=None)
+    [person] = await send_notes(hurried, 1)
+    [job] = await hurried.settle(person)
+    [answer] = hurried.telegram.answers(person)
+    assert job.state is JobState.REFUSED
+    assert answer.text.startswith(REFUSED) and reason in answer.text
+    assert len(hurried.mimo.calls) - before == 1
+
+
+# --- F9 to F11, F13: only the operator can mend it
+
+PARKING = {
+    "F9-401": ("401", "the key is not accepted"),
+    "F10-402": ("402", "no balance"),
+    "F10-quota": ("429_quota", "the quota is used up"),
+    "F11-403": ("403", "region not served, or the key was restricted"),
+    "F13-404": ("404_model", "the model is not known"),
+    "F13-400": ("400_model", "the model is not known"),
+    "F13-404-html": ("404_html", "is the base URL right"),
+    "F13-302": ("302", "its address must be set anew"),
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "log"),
+    [
+        pytest.param(f"{kind}: parked, the operator is told, healed: answered", kind, log, id=name)
+        for name, (kind, log) in PARKING.items()
+    ],
+)
+async def test_parked(hurried: Stage, row: str, kind: str, log: str) -> None:
+    await check_share(hurried, kind, 0)
+    mimo, before = hurried.mimo, len(hurried.mimo.calls)
+    mimo.add_fault(kind, times=None)
+    notes = await send_notes(hurried, 3)
+    for person in notes:
+        await hurried.telegram.wait_for(lambda one=person: hurried.telegram.answers(one))
+    await asyncio.sleep(0.7)  # stands for more than two minutes
+    for person in notes:
+        [job] = await hurried.jobs(person)
+        assert job.state in (JobState.WAITING, JobState.RUNNING)
+        [told] = hurried.telegram.answers(person)
+        assert told.text.startswith(TOLD) and len(told.versions) == 1
+    # One call at a time asks whether it is mended.
+    assert len(mimo.calls) - before <= 15
+    assert log in hurried.bot.log
+    mimo.clear_faults()
+    for person, number in notes.items():
+        answer = await hurried.check_answer(person, number)
+        assert count_told(answer) == 1
+
+
+@row("F13-start", "the model is gone already at the start: parked, healed: answered")
+async def test_no_model_at_the_start(open_stage: Open, row: str) -> None:
+    async with open_stage(haste=HASTE) as stage:
+        models = stage.mimo.rules.models
+        stage.mimo.rules.models = ("mimo-v9",)
+        [(person, number)] = (await send_notes(stage, 1)).items()
+        await stage.telegram.wait_for(lambda: stage.telegram.answers(person))
+        stage.mimo.rules.models = models
+        answer = await stage.check_answer(person, number)
+        assert count_told(answer) == 1
+
+
+# F14, speech that comes back broken: the program asks for no speech yet, so there is no row.
+
+
+@row("F16-outage", "down, then back: all are answered, by no herd")
+async def test_outage(open_stage: Open, row: str) -> None:
+    async with open_stage(haste=20.0) as stage:
+        mimo = stage.mimo
+        mimo.add_fault("503", times=None)
+        notes = await send_notes(stage, 12)
+        await asyncio.sleep(3)  # stands for a minute
+        down = [call.started_at_s for call in mimo.calls]
+        mimo.clear_faults()
+        healed_at_s = time.monotonic()
+        told = 0
+        for person, number in notes.items():
+            [job] = await stage.settle(person, timeout_s=60)
+            if job.state is JobState.DEAD:
+                await retry(stage, person)
+            [answer] = stage.telegram.answers(person)
+            assert read_number(answer.text) == number and count_told(answer) <= 1
+            told += count_told(answer)
+        assert time.monotonic() - healed_at_s < 30  # ten minutes, twenty times shorter
+        assert len(mimo.billed) == 12
+        assert len(down) <= 30
+        assert all(later - earlier > 0.05 for earlier, later in pairwise(down[10:]))
+        assert mimo.most_under_way <= 8
