@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 import telegram
@@ -32,7 +33,7 @@ from bots.telegram_bot.outgoing import (
     mend,
 )
 from bots.telegram_bot.pacing import Pacer
-from bots.telegram_bot.parts import FilePart, Part, TextPart, build_parts, count_units, split
+from bots.telegram_bot.parts import FilePart, Part, TextPart, build_parts, clean, halve
 from bots.telegram_bot.progress import Progress, find_placeholder
 from core import metrics
 from core.errors import ChatMoved, PlatformBusy
@@ -47,6 +48,8 @@ MAX_TRIES = 6
 CALL_S = 60.0
 #: The same for a call that uploads.
 UPLOAD_S = 300.0
+#: Who speaks, as the music player shows it.
+PERFORMER = "Hearsay (AI)"
 
 
 class Delivery:
@@ -60,6 +63,8 @@ class Delivery:
         # makes the count of ambiguous sends higher than it is.
         self._unsent: set[tuple[str, int]] = set()
         self._moved_at: dict[str, datetime] = {}
+        #: Chats that refuse voice messages: they get the sound as music.
+        self._no_voice: set[str] = set()
 
     def note_move(self, new_chat_id: str) -> None:
         """Remember that older message ids mean nothing in this chat."""
@@ -83,7 +88,10 @@ class Delivery:
             await self._remove(envelope.message.chat.chat_id, placeholder)
 
     def _address(self, message: Message, part: Part) -> Outgoing:
+        is_voice = isinstance(part, FilePart) and part.kind == "voice"
         out = address(message, part)
+        if is_voice and out.chat_id in self._no_voice:
+            out = mend(out, Refusal.SOUND_FORBIDDEN) or out
         moved_at = self._moved_at.get(message.chat.chat_id)
         is_older = moved_at is not None and message.sent_at < moved_at
         return replace(out, reply_to="") if is_older else out
@@ -130,9 +138,9 @@ class Delivery:
                 refusal = read_refusal(error)
                 if refusal is Refusal.NOT_MODIFIED:
                     return out.edit_id
-                if refusal is Refusal.TOO_LONG and isinstance(out.part, TextPart):
-                    return await self._send_halves(out, out.part)
-                mended = mend(out, refusal)
+                if refusal is Refusal.TOO_LONG and (halves := halve(out.part)):
+                    return await self._send_halves(out, halves)
+                mended = self._mend(out, refusal)
                 if mended is None:
                     raise
                 log.info("telegram_mended", refusal=refusal)
@@ -140,12 +148,14 @@ class Delivery:
             await self._pacer.wait(out.chat_id)
         raise PlatformBusy("Telegram keeps asking to wait")
 
-    async def _send_halves(self, out: Outgoing, part: TextPart) -> str:
-        """Send a text that Telegram finds too long in two: in our count it was not."""
-        units = count_units(part.text)
-        if units < 2:
-            raise telegram.error.BadRequest("Message is too long")
-        halves = split(part.text, max(1, units // 2))
+    def _mend(self, out: Outgoing, refusal: Refusal | None) -> Outgoing | None:
+        is_voice = isinstance(out.part, FilePart) and out.part.kind == "voice"
+        if is_voice and refusal is Refusal.SOUND_FORBIDDEN:
+            self._no_voice.add(out.chat_id)
+        return mend(out, refusal)
+
+    async def _send_halves(self, out: Outgoing, halves: list[Part]) -> str:
+        """Send what Telegram finds too long in two: in our count it was not."""
         platform_id = ""
         for at, half in enumerate(halves):
             is_last = at == len(halves) - 1
@@ -153,7 +163,7 @@ class Delivery:
             platform_id = await self._send(
                 replace(
                     out,
-                    part=TextPart(half),
+                    part=half,
                     edit_id="" if at else out.edit_id,
                     keyboard=out.keyboard if is_last else None,
                 ),
@@ -181,14 +191,14 @@ async def perform(bot: telegram.Bot, out: Outgoing) -> str:
 
     Raises TelegramError.
     """
-    chat_id, thread_id = int(out.chat_id), as_thread(out.thread_id)
-    reply, preview = build_reply_parameters(out), LinkPreviewOptions(is_disabled=True)
+    chat_id, preview = int(out.chat_id), LinkPreviewOptions(is_disabled=True)
+    place: dict[str, Any] = {
+        "message_thread_id": as_thread(out.thread_id),
+        "reply_parameters": build_reply_parameters(out),
+        "reply_markup": out.keyboard,
+    }
     if isinstance(out.part, FilePart):
-        file = out.part.file
-        sent = await bot.send_document(
-            chat_id, InputFile(file.data, file.name.split("/")[-1]), message_thread_id=thread_id,
-            reply_parameters=reply, reply_markup=out.keyboard,
-        )  # fmt: skip
+        sent = await _send_file(bot, chat_id, out.part, place)
         return str(sent.message_id)
     text, entities = out.part.text, out.part.entities
     if out.edit_id:
@@ -198,7 +208,22 @@ async def perform(bot: telegram.Bot, out: Outgoing) -> str:
         )  # fmt: skip
         return out.edit_id
     sent = await bot.send_message(
-        chat_id, text, entities=entities, message_thread_id=thread_id, reply_parameters=reply,
-        reply_markup=out.keyboard, link_preview_options=preview,
-    )  # fmt: skip
+        chat_id, text, entities=entities, link_preview_options=preview, **place
+    )
     return str(sent.message_id)
+
+
+async def _send_file(
+    bot: telegram.Bot, chat_id: int, part: FilePart, place: dict[str, Any]
+) -> telegram.Message:
+    file, caption = part.file, part.caption or None
+    upload = InputFile(file.data, file.name.split("/")[-1])
+    if part.kind == "document":
+        return await bot.send_document(chat_id, upload, caption=caption, **place)
+    # Telegram counts whole seconds, and shows nothing for none.
+    duration_s = None if file.duration_s is None else max(1, round(file.duration_s))
+    if part.kind == "voice":
+        return await bot.send_voice(chat_id, upload, duration_s, caption=caption, **place)
+    return await bot.send_audio(
+        chat_id, upload, duration_s, PERFORMER, clean(file.title) or None, caption=caption, **place
+    )

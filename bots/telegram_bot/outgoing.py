@@ -9,7 +9,7 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
 
 from bots.telegram_bot.errors import Refusal
 from bots.telegram_bot.intake import CALLBACK_PREFIX
-from bots.telegram_bot.parts import Part, TextPart, clean
+from bots.telegram_bot.parts import FilePart, Part, TextPart, clean
 from core.models import Button, Message
 
 #: Labels up to this length stand in pairs.
@@ -75,4 +75,13 @@ def mend(out: Outgoing, refusal: Refusal | None) -> Outgoing | None:
         return replace(out, thread_id=None, reply_to="")
     if refusal is Refusal.BAD_ENTITIES and isinstance(out.part, TextPart) and out.part.entities:
         return replace(out, part=TextPart(out.part.text))
+    if refusal is Refusal.SOUND_FORBIDDEN and isinstance(out.part, FilePart):
+        return _disguise(out, out.part)
     return None
+
+
+def _disguise(out: Outgoing, part: FilePart) -> Outgoing | None:
+    """Return the same sound in the form that is less of a sound."""
+    if part.kind == "document":
+        return None
+    return replace(out, part=replace(part, kind="audio" if part.kind == "voice" else "document"))

@@ -8,13 +8,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from telegram import MessageEntity
 
 from core.models import File, Reply
 
 MAX_UNITS = 4096
+MAX_CAPTION_UNITS = 1024
+#: A larger voice message is shown as a file.
+MAX_VOICE_BYTES = 1_000_000
 #: A reply that needs more messages than this becomes a file.
 MAX_MESSAGES = 4
 #: A quote above either is folded.
@@ -39,9 +43,12 @@ class TextPart:
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """One document."""
+    """One file, and how it is shown: to be loaded, in the music player, as a voice message."""
 
     file: File
+    kind: Literal["document", "audio", "voice"] = "document"
+    #: The text of the reply, where it fits under its only sound.
+    caption: str = ""
 
 
 Part = TextPart | FilePart
@@ -53,13 +60,23 @@ def build_parts(reply: Reply) -> list[Part]:
     The same reply always gives the same parts: the ledger counts them.
     """
     text, quote = clean(reply.text).strip("\n"), clean(reply.quote).strip("\n")
-    files = [FilePart(file) for file in reply.files]
+    files = [_build_file(file) for file in reply.files]
     messages = _build_messages(text, quote)
+    if not quote and _is_caption(messages, files):
+        return [replace(files[0], caption=messages[0].text)]
     if len(messages) > MAX_MESSAGES:
         return [_build_beginning(text, quote), _build_text_file(text, quote), *files]
     if not messages and not files:
         return [TextPart("…")]
     return [*messages, *files]
+
+
+def halve(part: Part) -> list[Part]:
+    """Return the same in two messages, an empty list if there is nothing to be parted."""
+    if isinstance(part, FilePart):
+        return [TextPart(part.caption), replace(part, caption="")] if part.caption else []
+    units = count_units(part.text)
+    return [TextPart(half) for half in split(part.text, max(1, units // 2))] if units > 1 else []
 
 
 def clean(text: str) -> str:
@@ -127,6 +144,19 @@ def _last_end(window: str, mark: str | re.Pattern[str]) -> int:
     if isinstance(mark, str):
         return window.rfind(mark) + len(mark) if mark in window else 0
     return max((match.end() for match in mark.finditer(window)), default=0)
+
+
+def _build_file(file: File) -> FilePart:
+    if not file.mime.startswith("audio/"):
+        return FilePart(file)
+    is_voice = file.mime == "audio/ogg" and len(file.data) <= MAX_VOICE_BYTES
+    return FilePart(file, "voice" if is_voice else "audio")
+
+
+def _is_caption(messages: list[TextPart], files: list[FilePart]) -> bool:
+    """Tell whether a text and a sound make one message."""
+    is_sound = len(files) == 1 and files[0].kind != "document"
+    return is_sound and len(messages) == 1 and count_units(messages[0].text) <= MAX_CAPTION_UNITS
 
 
 def _build_messages(text: str, quote: str) -> list[TextPart]:

@@ -83,7 +83,13 @@ def test_read_error(error: telegram.error.TelegramError, kind: type) -> None:
         ("TOPIC_CLOSED", "topic_gone"),
         ("Can't parse entities: unexpected end", "bad_entities"),
         ("Message is too long", "too_long"),
-        ("VOICE_MESSAGES_FORBIDDEN", "other"),
+        ("Message caption is too long", "too_long"),
+        ("Voice_messages_forbidden", "sound_forbidden"),
+        ("User restricted receiving of voice messages", "sound_forbidden"),
+        ("Not enough rights to send voice notes to the chat", "sound_forbidden"),
+        ("Not enough rights to send music to the chat", "sound_forbidden"),
+        ("Not enough rights to send documents to the chat", "no_rights"),
+        ("Something new", "other"),
     ],
 )
 def test_read_refusal(text: str, refusal: str) -> None:
