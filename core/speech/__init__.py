@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.speech.language import guess_language
+from core.speech.speakable import make_speakable
 from core.speech.split import FIRST_CHARS, shorten, split_speech
 from core.speech.styles import SINGING, Styled, drop_tags, read_styles
 
@@ -12,6 +13,7 @@ __all__ = [
     "Styled",
     "drop_tags",
     "guess_language",
+    "make_speakable",
     "read_styles",
     "shorten",
     "split_speech",

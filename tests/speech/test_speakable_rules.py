@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import time
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.speech import make_speakable
+
+MARKS = (
+    "# |> |- |1. |\n|\n\n|* |**|_|`|```\n|~~|[|]|(|)|<|>|/|&amp;|&lt;|b|think|<b>|</b>|<think>|"
+    "</think>|https://a.bc/d|www.x.yz|@|:)|:smile:|<@12>|😂|好|的|，|。|！|...|!!|aaaa|1|2|, |.|;|"
+    ":|（|）|【|】|\\|~|→|❤️|é|\u200b|$|=|-|--|(laughs)|[cough]|[1]|word| "
+).split("|") + ["|", "||", "| a | b |\n|--|--|\n"]
+texts = st.lists(st.sampled_from(MARKS), max_size=25).map("".join) | st.text(max_size=80)
+
+
+@settings(max_examples=600, deadline=None)
+@given(texts, st.booleans())
+def test_speakable_text_comes_back_as_it_is(text: str, keeps_tags: bool) -> None:
+    once = make_speakable(text, keeps_tags=keeps_tags)
+    assert make_speakable(once, keeps_tags=keeps_tags) == once
+
+
+@settings(max_examples=300, deadline=None)
+@given(texts, st.booleans())
+def test_it_is_one_line_of_what_can_be_heard(text: str, keeps_tags: bool) -> None:
+    spoken = make_speakable(text, keeps_tags=keeps_tags)
+    assert spoken == " ".join(spoken.split())
+    assert not any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") for char in spoken)
+    assert "😂" not in spoken and "**" not in spoken and "http" not in spoken
+    assert not spoken or any(char.isalnum() for char in spoken)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(["Ann", "met", "Bob", "at", "3.5", "km", "10:30"]), min_size=1))
+def test_plain_words_stay(words: list[str]) -> None:
+    text = " ".join(words)
+    assert make_speakable(text, keeps_tags=False) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", " \n", "!!!", "😂😂", "---", "\u200b", "<think>hm", "||", "**"]
+)
+def test_nothing_to_say(text: str) -> None:
+    assert make_speakable(text, keeps_tags=False) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 4000,
+        "*a_" * 1500,
+        "> " * 2000,
+        "- " * 2000,
+        "(" * 4000,
+        "(o" * 2000,
+        "<" * 4000,
+        "<think>" * 600,
+        "`" * 4000,
+        "|" * 4000,
+        "||a" * 1300,
+        "&amp;" * 800,
+        "&" + "amp;" * 1000 + "lt;",
+        "a:" * 2000,
+        ":a" * 2000,
+        "!" * 4000,
+        "好~" * 2000,
+        "😂 " * 2000,
+        "https://" * 500,
+        "link " * 800,
+        "_" * 4000,
+        "a_" * 2000,
+        " " * 4000 + "a",
+        "~ " * 2000,
+        "【" * 4000,
+        "# " * 2000,
+        "1. " * 1300,
+    ],
+    ids=lambda text: text[:8],
+)
+def test_strange_texts_take_no_time(text: str) -> None:
+    started = time.process_time()
+    make_speakable(text, keeps_tags=True)
+    assert time.process_time() - started < 2
