@@ -25,6 +25,7 @@ from core.hearing import Hearing
 from core.interfaces import Platform
 from core.jobs import Worker
 from core.logs import set_up_logs
+from core.speaking import Speaking
 from core.store import Store, make_cipher, migrate
 
 log = structlog.get_logger()
@@ -36,6 +37,7 @@ class Program:
 
     store: Store
     hearing: Hearing
+    speaking: Speaking
     assistant: Assistant
 
 
@@ -53,7 +55,8 @@ async def open_program(settings: Settings) -> AsyncIterator[Program]:
         engines = Engines(settings)
         stack.push_async_callback(engines.close)
         hearing = Hearing(media, engines.transcriber(), store.results)
-        yield Program(store, hearing, Assistant(store, hearing))
+        speaking = Speaking(engines.synthesizer(), store.results)
+        yield Program(store, hearing, speaking, Assistant(store, hearing, speaking))
 
 
 async def run(settings: Settings) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 
 import structlog
 
 from core import metrics
-from core.commands import Context, load_command, pick_command
+from core.commands import Context, add_voice, load_command, pick_command
 from core.hearing import Hearing, OnText
 from core.interfaces import Envelope, Platform
 from core.models import Chat, Job, Message, Reply
+from core.speaking import Speaking
 from core.store import Store
 
 log = structlog.get_logger()
@@ -21,9 +23,10 @@ log = structlog.get_logger()
 class Assistant:
     """Accepts messages (the `Door` of platforms) and makes the replies of jobs."""
 
-    def __init__(self, store: Store, hearing: Hearing) -> None:
+    def __init__(self, store: Store, hearing: Hearing, speaking: Speaking) -> None:
         self._store = store
         self._hearing = hearing
+        self._speaking = speaking
         #: Name -> platform; filled by main, since platforms need the door first.
         self.platforms: Mapping[str, Platform] = {}
         #: Called when a job was added.
@@ -59,10 +62,13 @@ class Assistant:
     async def make_reply(self, job: Job) -> Reply:
         """Run the job's command and return its reply. Safe to repeat. Raises AssistantError."""
         platform = self.platforms[job.message.chat.platform]
-        settings = await self._store.chats.settings(job.message.chat)
         async with self._progress(platform, job) as on_text:
-            context = Context(job, settings, platform, self._hearing, self._store, on_text)
-            return await load_command(job.command).function(context)
+            context = Context(
+                job, platform, self._hearing, self._speaking, self._store, on_text,
+                on_sound=partial(platform.play, self.envelope(job)),
+            )  # fmt: skip
+            reply = await load_command(job.command).function(context)
+            return await add_voice(context, reply)
 
     def envelope(self, job: Job) -> Envelope:
         """Return where the job's answer goes, and what of it has gone."""

@@ -17,7 +17,7 @@ from core.audio import Media, Piece
 from core.errors import EngineError
 from core.interfaces import Transcriber
 from core.limits import AccountGate
-from core.models import Segment, Transcript
+from core.models import Audio, Segment, Transcript
 from core.store.results import Results
 
 OnText = Callable[[str], None]
@@ -43,6 +43,10 @@ class Hearing:
     async def warm_up(self) -> None:
         """Start what reads sound now instead of at the first recording."""
         await self._media.warm_up()
+
+    async def convert(self, data: bytes) -> Audio:
+        """Return a recording as WAV, 24 kHz mono. Raises BadAudio, TooLong."""
+        return await self._media.convert(data, "wav", rate_hz=24_000)
 
     async def hear(
         self,

@@ -92,6 +92,9 @@ class Platform(Protocol):
         is_lasting: it must stay to be seen until the answer takes its place.
         """
 
+    def play(self, envelope: Envelope, pcm: bytes, rate_hz: int) -> None:
+        """Let sound be heard as it comes, where the platform can: 16-bit mono. It never raises."""
+
     async def deliver(self, envelope: Envelope, reply: Reply) -> None:
         """Send what the ledger does not hold as sent.
 

@@ -94,6 +94,11 @@ class File:
     name: str
     mime: str
     data: bytes
+    #: Of sound: its length, and its loudness over time (0 to 255, at most 256 points).
+    duration_s: float | None = None
+    waveform: bytes = b""
+    #: What players show.
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,52 @@ class Reply:
     quote: str = ""
     files: tuple[File, ...] = ()
     buttons: tuple[Button, ...] = ()
+    #: What of it can be said aloud, as well or when a person presses Listen.
+    aloud: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechSettings:
+    """How a chat or a person wants texts to be spoken; empty = not chosen here."""
+
+    #: A preset voice of the engine, or "kept:" and the id of a kept voice.
+    voice: str = ""
+    #: Styles and direction as they were typed.
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What the next recording in a private chat is meant for."""
+
+    #: The command that takes it.
+    command: str
+    #: What is to be said, and the words of it that must be heard.
+    text: str
+    code: str
+    until_at: datetime
+
+
+class RepliesMode(StrEnum):
+    """When answers are spoken as well."""
+
+    OFF = "off"
+    #: Voice in, voice out.
+    AUTO = "auto"
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSettings:
+    """What a chat has chosen."""
+
+    #: Language spoken in the chat (BCP 47), None = detect.
+    language: str | None = None
+    #: Every voice note is transcribed without being asked.
+    is_auto: bool = False
+    speech: SpeechSettings = SpeechSettings()
+    replies: RepliesMode = RepliesMode.OFF
+    expects: Expectation | None = None
 
 
 class JobState(StrEnum):
@@ -135,6 +186,8 @@ class Job:
     attempts: int
     created_at: datetime
     run_at: datetime
+    #: What the chat had chosen when the job was taken up.
+    settings: ChatSettings = ChatSettings()
     #: Class of the last error and, for the operator, what it said; never chat content.
     error: str = ""
     #: True once the person was told that this takes longer (asked once per job).
@@ -246,16 +299,6 @@ class Utterance:
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechSettings:
-    """How a chat or a person wants texts to be spoken; empty = not chosen here."""
-
-    #: A preset voice of the engine, or "kept:" and the id of a kept voice.
-    voice: str = ""
-    #: Styles and direction as they were typed.
-    style: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class KeptVoice:
     """A voice that was designed for a chat, or that a person made of their own."""
 
@@ -267,24 +310,3 @@ class KeptVoice:
     is_clone: bool = False
     #: When the consent was spoken, None for a designed voice.
     consented_at: datetime | None = None
-
-
-class RepliesMode(StrEnum):
-    """When answers are spoken as well."""
-
-    OFF = "off"
-    #: Voice in, voice out.
-    AUTO = "auto"
-    ALWAYS = "always"
-
-
-@dataclass(frozen=True, slots=True)
-class ChatSettings:
-    """What a chat has chosen."""
-
-    #: Language spoken in the chat (BCP 47), None = detect.
-    language: str | None = None
-    #: Every voice note is transcribed without being asked.
-    is_auto: bool = False
-    speech: SpeechSettings = SpeechSettings()
-    replies: RepliesMode = RepliesMode.OFF

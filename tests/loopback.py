@@ -6,7 +6,7 @@ For tests of the road between them; the real ones have tests of their own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -14,10 +14,22 @@ from core.assistant import Assistant
 from core.audio import Media
 from core.errors import AssistantError
 from core.hearing import Hearing
-from core.interfaces import Envelope, TranscriberLimits
+from core.interfaces import Envelope, SynthesizerLimits, TranscriberLimits
 from core.jobs import Worker
-from core.models import Audio, DeliveryState, JobState, Message, Reply, Transcript, Usage
+from core.models import (
+    Audio,
+    DeliveryState,
+    JobState,
+    Message,
+    Reply,
+    Transcript,
+    Usage,
+    Utterance,
+    Voice,
+)
+from core.speaking import Speaking
 from core.store import Store
+from tests import sounds
 
 SPEECH = Path(__file__).parent / "data" / "speech"
 
@@ -33,6 +45,7 @@ class LoopbackPlatform:
         self.can_administer = True
         self.shown: list[tuple[str, str, bool]] = []
         self.sent: list[tuple[str, Reply]] = []
+        self.played: list[bytes] = []
         #: Raised by the next deliveries, one each.
         self.failures: list[AssistantError] = []
 
@@ -44,6 +57,9 @@ class LoopbackPlatform:
 
     async def show(self, envelope: Envelope, text: str, *, is_lasting: bool = False) -> None:
         self.shown.append((envelope.message.message_id, text, is_lasting))
+
+    def play(self, envelope: Envelope, pcm: bytes, rate_hz: int) -> None:
+        self.played.append(pcm)
 
     async def deliver(self, envelope: Envelope, reply: Reply) -> None:
         known = await envelope.ledger.find(0)
@@ -103,6 +119,35 @@ class ScriptedEngine:
         pass
 
 
+class ScriptedVoice:
+    """Implements `core.interfaces.Synthesizer`: a tone whose length follows the text."""
+
+    name = "scripted"
+    speech_model = "scripted-tone"
+    speech_rate_hz = 24_000
+
+    def __init__(self) -> None:
+        self.speech_limits = SynthesizerLimits(
+            max_chars=200, can_style=True, can_design=True, max_sample_bytes=10**7
+        )
+        self.said: list[Utterance] = []
+        self.failures: list[AssistantError | None] = []
+
+    def voices(self) -> tuple[Voice, ...]:
+        return (Voice("Mia", "Mia", "en", "female"), Voice("白桦", "白桦", "zh", "male"))
+
+    async def synthesize(self, utterance: Utterance) -> AsyncGenerator[bytes, None]:
+        self.said.append(utterance)
+        sound = sounds.tone(0.05 * len(utterance.text), rate_hz=self.speech_rate_hz)
+        yield sound[: len(sound) // 4 * 2]
+        if self.failures and (failure := self.failures.pop(0)) is not None:
+            raise failure
+        yield sound[len(sound) // 4 * 2 :]
+
+    async def close(self) -> None:
+        pass
+
+
 class Road:
     """The whole road on one store, between the two ends above."""
 
@@ -111,7 +156,9 @@ class Road:
         self.engine = engine
         self.platform = LoopbackPlatform()
         self.hearing = Hearing(media, engine, store.results)
-        self.assistant = Assistant(store, self.hearing)
+        self.synthesizer = ScriptedVoice()
+        self.speaking = Speaking(self.synthesizer, store.results)
+        self.assistant = Assistant(store, self.hearing, self.speaking)
         self.assistant.platforms = {"test": self.platform}
         self.worker = Worker(store, self.assistant, self.assistant.platforms)
         self.assistant.on_job = self.worker.wake

@@ -93,6 +93,9 @@ class TelegramBot:
         """Show the text so far, at the pace the chat allows: see `core.interfaces.Platform`."""
         self._progress.show(envelope, text, is_lasting=is_lasting)
 
+    def play(self, envelope: Envelope, pcm: bytes, rate_hz: int) -> None:
+        """Do nothing: Telegram plays whole voice messages only."""
+
     async def deliver(self, envelope: Envelope, reply: Reply) -> None:
         """Send a reply: see `core.interfaces.Platform`."""
         await self._delivery.deliver(envelope, reply)

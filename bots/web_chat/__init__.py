@@ -87,6 +87,10 @@ class WebChat:
         """Show the text so far on the chat's open pages, and on those that open before the end."""
         self._events.show(envelope.message.chat, envelope.message.message_id, text)
 
+    def play(self, envelope: Envelope, pcm: bytes, rate_hz: int) -> None:
+        """Let the chat's open pages play the sound as it comes."""
+        self._events.play(envelope.message.chat, envelope.message.message_id, pcm, rate_hz)
+
     async def deliver(self, envelope: Envelope, reply: Reply) -> None:
         """Show the reply. It counts as sent when no page is open: the history shows it later.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections import defaultdict
 from typing import Any
 
@@ -12,6 +13,8 @@ from core.models import Chat
 _PACE_S = 0.05
 #: Messages whose text so far is remembered for pages that open later.
 _PARTIALS = 256
+#: Bits of sound that a page may be behind; the reply brings all of it anyway.
+_SOUNDS = 1000
 
 
 class Outbox:
@@ -22,6 +25,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self._news: dict[str, dict[str, Any]] = {}
+        self._sounds: list[dict[str, Any]] = []
         self._has_news = asyncio.Event()
 
     def put(self, event: dict[str, Any]) -> None:
@@ -29,14 +33,22 @@ class Outbox:
         self._news[event["id"]] = event
         self._has_news.set()
 
+    def put_sound(self, event: dict[str, Any]) -> None:
+        """Add sound to be played: every bit of it counts, and none may be late."""
+        if len(self._sounds) < _SOUNDS:
+            self._sounds.append(event)
+        self._has_news.set()
+
     async def take(self) -> list[dict[str, Any]]:
         """Wait for news, then return all of it."""
         await self._has_news.wait()
+        sounds, self._sounds = self._sounds, []
         news = list(self._news.values())
         self._news.clear()
         self._has_news.clear()
-        await asyncio.sleep(_PACE_S)
-        return news
+        if not sounds:
+            await asyncio.sleep(_PACE_S)
+        return [*sounds, *news]
 
 
 class Events:
@@ -68,6 +80,13 @@ class Events:
         if len(self._partials) > _PARTIALS:
             del self._partials[next(iter(self._partials))]
         self._publish(chat, event)
+
+    def play(self, chat: Chat, message_id: str, pcm: bytes, rate_hz: int) -> None:
+        """Let the chat's pages play sound as it comes: 16-bit mono."""
+        sound = base64.b64encode(pcm).decode()
+        event = {"type": "sound", "id": message_id, "pcm": sound, "rate_hz": rate_hz}
+        for outbox in self._outboxes.get(chat, ()):
+            outbox.put_sound(event)
 
     def finish(self, chat: Chat, message_id: str, reply: dict[str, Any]) -> None:
         """Tell the chat's pages the reply."""

@@ -26,7 +26,8 @@ async def transcribe(ctx: Context) -> Reply:
     transcript = heard.transcript
     if not transcript.text:
         raise UserError("I heard no speech in this recording.")
-    return Reply(_note(ctx, transcript), transcript.text, buttons=_offers(transcript, heard.key))
+    note, buttons = _note(ctx, transcript), _offers(transcript, heard.key)
+    return Reply(note, transcript.text, buttons=buttons, aloud=transcript.text)
 
 
 def _note(ctx: Context, transcript: Transcript) -> str:

@@ -34,7 +34,8 @@ class Intake:
         async with self._database.write() as connection:
             chat = await chat_row(connection, message.chat)
             message = await _press_button(connection, chat.chat_pk, message)
-            command = choose(message, read_settings(chat))
+            settings = read_settings(chat)
+            command = choose(message, settings)
             if command is None or await _is_known_edit(connection, chat.chat_pk, message):
                 return None
             message_pk = await _add_message(connection, chat.chat_pk, message)
@@ -46,7 +47,8 @@ class Intake:
             if data is not None:
                 values = {"message_pk": message_pk, "content": data}
                 await connection.execute(blobs.insert().values(values))
-            return await _add_job(connection, (message_pk, chat.chat_pk), message, command)
+            job = await _add_job(connection, (message_pk, chat.chat_pk), message, command)
+            return replace(job, settings=settings)
 
     async def blob(self, chat: Chat, message_id: str) -> bytes | None:
         """Return the sound that came with a message, None if it is no longer kept."""

@@ -50,7 +50,8 @@ async def chat_row(connection: AsyncConnection, chat: Chat) -> Any:
 def read_settings(row: Any) -> ChatSettings:
     """Return what the chat of this row has chosen."""
     speech = row.speech or SpeechSettings()
-    return ChatSettings(row.language, row.is_auto, speech, RepliesMode(row.replies))
+    replies = RepliesMode(row.replies)
+    return ChatSettings(row.language, row.is_auto, speech, replies, row.expects)
 
 
 def build_settings(settings: ChatSettings) -> dict[str, Any]:
@@ -60,6 +61,7 @@ def build_settings(settings: ChatSettings) -> dict[str, Any]:
         "is_auto": settings.is_auto,
         "speech": settings.speech,
         "replies": settings.replies,
+        "expects": settings.expects,
     }
 
 
@@ -73,6 +75,11 @@ def select_jobs() -> Select[Any]:
             chats.c.platform,
             chats.c.bot_id,
             chats.c.chat_id,
+            chats.c.language,
+            chats.c.is_auto,
+            chats.c.speech,
+            chats.c.replies,
+            chats.c.expects,
         )
         .join(messages, messages.c.message_pk == jobs.c.message_pk)
         .join(chats, chats.c.chat_pk == jobs.c.chat_pk)
@@ -94,6 +101,7 @@ def read_job(row: Any) -> Job:
         attempts=row.attempts,
         created_at=row.created_at,
         run_at=row.run_at,
+        settings=read_settings(row),
         error=row.error,
         is_told=row.is_told,
         reply=row.reply,

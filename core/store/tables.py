@@ -16,7 +16,7 @@ from sqlalchemy import (
     false,
 )
 
-from core.models import KeptVoice, Message, Reply, SpeechSettings, Transcript
+from core.models import Expectation, KeptVoice, Message, Reply, SpeechSettings, Transcript
 from core.store.sealed import Sealed, UtcDateTime
 
 metadata = MetaData(
@@ -40,6 +40,7 @@ chats = Table(
     Column("is_auto", Boolean, nullable=False, server_default=false()),
     Column("speech", Sealed(SpeechSettings)),
     Column("replies", String(8), nullable=False, server_default="off"),
+    Column("expects", Sealed(Expectation)),
     #: Set when nobody is there any more; taken back by the next message.
     Column("gone_at", UtcDateTime),
     UniqueConstraint("platform", "bot_id", "chat_id"),

@@ -41,6 +41,7 @@ def upgrade() -> None:
     op.create_index("ix_voices_person_pk", "voices", ["person_pk"])
 
     with op.batch_alter_table("chats") as batch_op:
+        batch_op.add_column(sa.Column("expects", sa.LargeBinary(), nullable=True))
         batch_op.add_column(sa.Column("speech", sa.LargeBinary(), nullable=True))
         batch_op.add_column(
             sa.Column("replies", sa.String(length=8), server_default="off", nullable=False)
@@ -51,6 +52,7 @@ def downgrade() -> None:
     with op.batch_alter_table("chats") as batch_op:
         batch_op.drop_column("replies")
         batch_op.drop_column("speech")
+        batch_op.drop_column("expects")
 
     op.drop_index("ix_voices_person_pk", "voices")
     op.drop_index("ix_voices_chat_pk", "voices")
