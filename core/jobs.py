@@ -122,6 +122,7 @@ class Worker:
             log.info("running again what the last process left", jobs=lost)
         while not self._is_stopping:
             self._wake.clear()
+            looked_at = datetime.now(UTC)
             while len(self._running) < self._slots and not self._is_stopping:
                 job = await self._claim()
                 if job is None:
@@ -129,7 +130,7 @@ class Worker:
                 task = asyncio.create_task(self._run_job(job))
                 self._running.add(task)
                 task.add_done_callback(self._forget)
-            await self._sleep()
+            await self._sleep(looked_at)
 
     @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=30.0)
     async def _claim(self) -> Job | None:
@@ -149,13 +150,13 @@ class Worker:
         self._running.discard(task)
         self.wake()
 
-    async def _sleep(self) -> None:
+    async def _sleep(self, looked_at: datetime) -> None:
         wait_s = IDLE_S
         with suppress(StoreError):
-            if due_at := await self._store.jobs.next_run_at():
+            # What was due by then and not claimed waits for a running job: its end wakes us.
+            if due_at := await self._store.jobs.next_run_at(looked_at):
                 due_s = (due_at - datetime.now(UTC)).total_seconds()
-                # Something due that could not be claimed waits for a running job: that wakes us.
-                wait_s = min(IDLE_S, due_s) if due_s > 0 else IDLE_S
+                wait_s = min(IDLE_S, max(0.0, due_s))
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 await self._wake.wait()

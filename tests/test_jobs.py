@@ -21,7 +21,7 @@ from core.errors import (
     UserError,
 )
 from core.jobs import Decision, decide
-from core.models import Chat, JobState
+from core.models import Chat, Job, JobState
 from core.store import Store
 from tests import sounds
 from tests.conftest import NewMessage
@@ -106,6 +106,33 @@ async def test_a_failed_call_is_tried_again(road: Road, new_message: NewMessage)
         assert await road.settle() == {JobState.DONE: 1}
     assert len(road.engine.calls) == 3
     assert len(road.platform.sent) == 1
+
+
+async def test_a_job_that_becomes_due_while_we_look_is_run_at_once(
+    road: Road, new_message: NewMessage, hasty: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = road.store.jobs.claim
+
+    async def claim_slowly() -> Job | None:
+        job = await claim()
+        await asyncio.sleep(0 if job else 0.05)  # the wait for the next try is over meanwhile
+        return job
+
+    monkeypatch.setattr(road.store.jobs, "claim", claim_slowly)
+    road.engine.failures = [EngineBusy("503")] * 4
+    await road.assistant.accept(new_message())
+    async with road.running():
+        assert await road.settle(timeout_s=3.0) == {JobState.DONE: 1}
+
+
+async def test_a_job_that_waits_for_another_hides_nothing(
+    road: Road, new_message: NewMessage, hasty: None
+) -> None:
+    road.engine.failures = [EngineBusy("503")] * 4
+    for _ in range(3):
+        await road.assistant.accept(new_message())
+    async with road.running():
+        assert await road.settle(timeout_s=3.0) == {JobState.DONE: 3}
 
 
 @pytest.mark.usefixtures("hasty")

@@ -54,9 +54,10 @@ class Jobs:
             )
         return replace(read_job(row), state=JobState.RUNNING, attempts=row.attempts + 1)
 
-    async def next_run_at(self) -> datetime | None:
-        """Return when the next waiting job is due, None if none waits."""
-        query = select(func.min(jobs.c.run_at)).where(jobs.c.state == JobState.WAITING)
+    async def next_run_at(self, after: datetime) -> datetime | None:
+        """Return when the first waiting job is due that was not due at `after`, None if none is."""
+        is_later = (jobs.c.state == JobState.WAITING) & (jobs.c.run_at > after)
+        query = select(func.min(jobs.c.run_at)).where(is_later)
         async with self._database.read() as connection:
             moment: datetime | None = (await connection.execute(query)).scalar()
         return moment
