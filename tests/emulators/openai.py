@@ -1,28 +1,34 @@
-"""A local server with OpenAI's transcription endpoint, strict on what the reference names.
+"""A local server with OpenAI's endpoints for sound, strict on what the reference names.
 
-Words of `mimo.tones` come back, each as a segment with its times.
+Words of `mimo.tones` come back, each as a segment with its times; what is spoken is made of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from tests.emulators.mimo.contract import Refusal
 from tests.emulators.mimo.faults import BREAKS, REFUSALS, Fault
 from tests.emulators.mimo.listening import decode
-from tests.emulators.mimo.tones import read_words
+from tests.emulators.mimo.speaking import RATE_HZ, speak
+from tests.emulators.mimo.tones import make_wav, read_words
 from tests.emulators.serving import Serving
 
+VOICES = frozenset(
+    ("alloy", "ash", "ballad", "coral", "echo", "fable", "nova", "onyx", "sage", "shimmer", "verse")
+)
+_SPEECH_FIELDS = {"model", "input", "voice", "instructions", "response_format", "speed"}
 _FIELDS = {"file", "model", "language", "prompt", "response_format", "temperature"}
 
 
@@ -35,6 +41,15 @@ class Rules:
     models: tuple[str, ...] = ("whisper-1",)
     #: False: as gpt-4o-transcribe, which knows no times.
     has_segments: bool = True
+    speech_models: tuple[str, ...] = ("tts-1", "gpt-4o-mini-tts")
+    voices: frozenset[str] = VOICES
+    #: Formats that it speaks in; one that knows none but its own answers in it, unasked.
+    forms: tuple[str, ...] = ("pcm", "wav")
+    own_form: str = ""
+    chunk_bytes: int = 4801
+    chunk_latency_s: float = 0.0
+    #: What is left out at the end of the sound.
+    missing_bytes: int = 0
 
 
 @dataclass
@@ -43,6 +58,8 @@ class World:
     faults: list[Fault] = field(default_factory=list)
     #: The form of every call, without the file.
     forms: list[dict[str, str]] = field(default_factory=list)
+    #: The body of every call for speech.
+    orders: list[dict[str, Any]] = field(default_factory=list)
 
 
 class OpenAIServer(Serving):
@@ -69,7 +86,22 @@ def make_app(world: World) -> Starlette:
             except Refusal as refusal:
                 return JSONResponse(refusal.args[0], refusal.status)
 
-    return Starlette(routes=[Route("/v1/audio/transcriptions", transcribe, methods=["POST"])])
+    async def synthesize(request: Request) -> ASGIApp:
+        order = await request.json()
+        world.orders.append(order)
+        try:
+            _check_key(request, world.rules)
+            if world.faults and (fault := world.faults.pop(0)):
+                return {**REFUSALS, **BREAKS}[fault.kind](fault)
+            return _speak(order, world.rules)
+        except Refusal as refusal:
+            return JSONResponse(refusal.args[0], refusal.status)
+
+    routes = [
+        Route("/v1/audio/transcriptions", transcribe, methods=["POST"]),
+        Route("/v1/audio/speech", synthesize, methods=["POST"]),
+    ]
+    return Starlette(routes=routes)
 
 
 def refuse(status: int, message: str, param: str | None, code: str | None) -> Refusal:
@@ -123,3 +155,37 @@ async def _hear(upload: UploadFile, *, is_verbose: bool) -> dict[str, Any]:
         for n, (word, name) in enumerate(zip(words, names, strict=True))
     ]
     return {"task": "transcribe", "duration": duration_s, "text": text, "segments": segments}
+
+
+def _speak(order: dict[str, Any], rules: Rules) -> Response:
+    if unknown := set(order) - _SPEECH_FIELDS:
+        raise refuse(400, f"Unknown parameter: {min(unknown)}", min(unknown), "unknown_parameter")
+    if order.get("model") not in rules.speech_models:
+        message = f"The model `{order.get('model')}` does not exist"
+        raise refuse(404, message, None, "model_not_found")
+    text = order.get("input")
+    if not isinstance(text, str) or not 0 < len(text) <= 4096:
+        raise refuse(400, "input must have 1 to 4096 characters", "input", "string_too_long")
+    if order.get("voice") not in rules.voices:
+        raise refuse(400, f"voice must be one of {sorted(rules.voices)}", "voice", None)
+    form = rules.own_form or order.get("response_format", "mp3")
+    if form not in (rules.own_form, *rules.forms):
+        raise refuse(400, f"response_format '{form}' is not supported", "response_format", None)
+    return _send(form, speak(text), rules)
+
+
+def _send(form: str, pcm: bytes, rules: Rules) -> Response:
+    if form == "mp3":
+        return Response(b"ID3" + bytes(400), media_type="audio/mpeg")
+    # A WAV that is made as it is sent does not know its length.
+    wav = make_wav(pcm, rate_hz=RATE_HZ)
+    head = wav[:4] + b"\xff" * 4 + wav[8:40] + b"\xff" * 4 if form == "wav" else b""
+    whole = head + pcm
+    whole = whole[: len(whole) - rules.missing_bytes]
+
+    async def paced() -> AsyncIterator[bytes]:
+        for start in range(0, len(whole), rules.chunk_bytes):
+            yield whole[start : start + rules.chunk_bytes]
+            await asyncio.sleep(rules.chunk_latency_s)
+
+    return StreamingResponse(paced(), media_type=f"audio/{form}")

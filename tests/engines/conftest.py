@@ -7,7 +7,8 @@ import pytest
 
 from core.config import Settings
 from core.engines.mimo import Mimo
-from core.models import Audio
+from core.interfaces import Synthesizer
+from core.models import Audio, Utterance
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording
 
@@ -22,9 +23,16 @@ def make_audio(*numbers: int) -> Audio:
     return Audio(make_recording(numbers), "audio/wav", float(len(numbers)))
 
 
+async def speak(engine: Synthesizer, utterance: Utterance) -> bytes:
+    """The whole sound of an utterance; every part of it holds whole samples."""
+    parts = [part async for part in engine.synthesize(utterance)]
+    assert all(part and len(part) % 2 == 0 for part in parts)
+    return b"".join(parts)
+
+
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MIMO_API_KEY", "MIMO_BASE_URL", "OPENAI_BASE_URL", "TRANSCRIBER"):
+    for name in ("MIMO_API_KEY", "MIMO_BASE_URL", "OPENAI_BASE_URL", "TRANSCRIBER", "SYNTHESIZER"):
         monkeypatch.delenv(name, raising=False)
 
 

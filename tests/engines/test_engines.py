@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -34,6 +34,55 @@ async def test_engine_is_chosen(values: dict[str, Any], expected: str) -> None:
     assert engines.transcriber() is transcriber
     await engines.close()
     await engines.close()
+
+
+@pytest.mark.parametrize(
+    ("values", "hears", "speaks"),
+    [
+        ({}, "offline", "offline"),
+        (MIMO, "mimo", "mimo"),
+        (OPENAI, "openai", "openai"),
+        ({**MIMO, "synthesizer": "offline"}, "mimo", "offline"),
+        ({**MIMO, **OPENAI, "synthesizer": "openai"}, "mimo", "openai"),
+        ({**MIMO, "transcriber": "offline"}, "offline", "mimo"),
+    ],
+)
+async def test_one_engine_serves_both_roles(
+    values: dict[str, Any], hears: str, speaks: str
+) -> None:
+    engines = Engines(make_settings(**values))
+    transcriber, synthesizer = engines.transcriber(), engines.synthesizer()
+    assert (transcriber.name, synthesizer.name) == (hears, speaks)
+    is_one = cast("object", transcriber) is synthesizer
+    assert is_one == (hears == speaks)
+    assert engines.synthesizer() is synthesizer
+    await engines.close()
+
+
+async def test_engine_that_is_closed_is_built_anew() -> None:
+    engines = Engines(make_settings(**MIMO))
+    first = engines.synthesizer()
+    await engines.close()
+    assert engines.synthesizer() is not first
+    await engines.close()
+
+
+@pytest.mark.parametrize("values", [{}, MIMO, OPENAI])
+async def test_voices_are_distinct_and_each_has_a_language(values: dict[str, Any]) -> None:
+    engines = Engines(make_settings(**values))
+    synthesizer = engines.synthesizer()
+    voices = synthesizer.voices()
+    assert len({voice.voice_id for voice in voices}) == len(voices) > 8
+    assert all(voice.name and voice.language for voice in voices)
+    assert synthesizer.speech_model and synthesizer.speech_rate_hz in (22_050, 24_000)
+    await engines.close()
+
+
+def test_speaker_that_cannot_be_is_named_with_its_own_setting() -> None:
+    with pytest.raises(ConfigError, match="SYNTHESIZER is 'mimo', but MIMO_API_KEY"):
+        Engines(make_settings(synthesizer="mimo")).synthesizer()
+    with pytest.raises(ConfigError, match="SYNTHESIZER is 'piper': choose auto, mimo"):
+        Engines(make_settings(synthesizer="piper")).synthesizer()
 
 
 @pytest.mark.parametrize("name", ["mimo", "openai", "whisper"])

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import uuid
 from collections.abc import AsyncIterator, Iterable
@@ -23,9 +24,19 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.emulators.mimo import faults
-from tests.emulators.mimo.contract import Order, Refusal, check_key, read_order
+from tests.emulators.mimo.contract import Order, Refusal, check_key, read_body, read_order
 from tests.emulators.mimo.faults import Fault
 from tests.emulators.mimo.listening import Heard, listen, make_answer, make_events
+from tests.emulators.mimo.speaking import (
+    RATE_HZ,
+    cut_file,
+    make_file,
+    make_speech_answer,
+    make_speech_events,
+    make_speech_usage,
+    speak,
+)
+from tests.emulators.mimo.speech_contract import SpeechOrder, read_speech_order
 from tests.emulators.mimo.world import Call, World
 from tests.emulators.serving import break_connection
 
@@ -120,20 +131,53 @@ class _Exchange:
         call.key_header = _name_key_header(self._request)
         try:
             check_key(self._request.headers, self._world.rules.key)
-            order = read_order(
-                self._request.headers.get("content-type", ""), body, self._world.rules.models
-            )
-            _note(call, order)
-            self._world.check_limits()
-            fault = self._world.plan.draw(is_streamed=order.is_streamed)
-            call.fault = fault.kind if fault else ""
-            early = _find_early(fault)
-            if early is not None:
-                return early
-            heard = await asyncio.to_thread(listen, order, self._world.texts)
+            content_type = self._request.headers.get("content-type", "")
+            fields = read_body(content_type, body, self._world.rules.models)
+            call.model = fields["model"]
+            if "tts" in call.model:
+                call.request = fields
+                return await self._speak(call, read_speech_order(fields))
+            return await self._listen(call, read_order(fields))
         except Refusal as refusal:
             return _refuse(refusal)
+
+    async def _listen(self, call: Call, order: Order) -> ASGIApp:
+        _note(call, order)
+        fault = self._draw(call, is_streamed=order.is_streamed)
+        early = _find_early(fault)
+        if early is not None:
+            return early
+        heard = await asyncio.to_thread(listen, order, self._world.texts)
         return await self._say(call, order, heard, fault)
+
+    async def _speak(self, call: Call, order: SpeechOrder) -> ASGIApp:
+        call.is_streamed, call.text, call.sound_bytes = (
+            order.is_streamed, order.text, len(order.sample),
+        )  # fmt: skip
+        fault = self._draw(call, is_streamed=order.is_streamed, is_speech=True)
+        early = _find_early(fault)
+        if early is not None:
+            return early
+        kind, rules = fault.kind if fault else "", self._world.rules
+        pcm = await asyncio.to_thread(speak, order.text)
+        call.sha256, call.duration_s = hashlib.sha256(pcm).hexdigest(), len(pcm) / 2 / RATE_HZ
+        usage = make_speech_usage(order, call.duration_s)
+        self._world.bill(call, usage["total_tokens"])
+        file = faults.SOUNDS.get(kind, bytes)(make_file(order, pcm))
+        chunks = faults.CHUNKS.get(kind, list)(cut_file(order, file, rules.chunk_bytes))
+        answer = {**make_speech_answer(order, chunks[0], uuid.uuid4().hex), "usage": usage}
+        answer = faults.ANSWERS.get(kind, dict)(answer)
+        await asyncio.sleep(rules.latency_s + call.duration_s * rules.realtime_factor)
+        if not order.is_streamed:
+            return JSONResponse(answer)
+        events = make_speech_events(answer, chunks) if answer["choices"] else None
+        return _stream(answer, rules.chunk_latency_s * len(chunks), fault, events)
+
+    def _draw(self, call: Call, *, is_streamed: bool, is_speech: bool = False) -> Fault | None:
+        self._world.check_limits(call.model)
+        fault = self._world.plan.draw(is_streamed=is_streamed, is_speech=is_speech)
+        call.fault = fault.kind if fault else ""
+        return fault
 
     async def _say(self, call: Call, order: Order, heard: Heard, fault: Fault | None) -> ASGIApp:
         call.sha256, call.duration_s, call.text = heard.sha256, heard.duration_s, heard.text
@@ -145,7 +189,8 @@ class _Exchange:
         if not order.is_streamed:
             await asyncio.sleep(wait_s)
             return JSONResponse(answer)
-        return _stream(answer, wait_s, fault)
+        events = make_events(answer) if answer["choices"] else None
+        return _stream(answer, wait_s, fault, events)
 
 
 def _find_early(fault: Fault | None) -> ASGIApp | None:
@@ -156,14 +201,15 @@ def _find_early(fault: Fault | None) -> ASGIApp | None:
     return make(fault) if make else None
 
 
-def _stream(answer: dict[str, Any], wait_s: float, fault: Fault | None) -> ASGIApp:
-    if not answer["choices"]:
+def _stream(
+    answer: dict[str, Any], wait_s: float, fault: Fault | None, whole: list[bytes] | None
+) -> ASGIApp:
+    if whole is None:
         events: Iterable[bytes] = [
             b"data: " + json.dumps(answer).encode() + b"\n\n",
             b"data: [DONE]\n\n",
         ]
     else:
-        whole = make_events(answer)
         alter = faults.STREAMS.get(fault.kind) if fault else None
         events = alter(whole) if alter else whole
     parts = list(events)

@@ -82,8 +82,8 @@ def check_key(headers: Mapping[str, str], key: str) -> None:
         raise wrong_key()
 
 
-def read_order(content_type: str, body: bytes, models: tuple[str, ...] = MODELS) -> Order:
-    """Return what is asked for. Raises Refusal."""
+def read_body(content_type: str, body: bytes, models: tuple[str, ...] = MODELS) -> dict[str, Any]:
+    """Return the JSON of a call to a model that there is. Raises Refusal."""
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise wrong_param("Content-Type must be application/json")
     try:
@@ -95,15 +95,20 @@ def read_order(content_type: str, body: bytes, models: tuple[str, ...] = MODELS)
     model = order.get("model")
     if not isinstance(model, str) or model not in models:
         raise unsupported_model(model)
-    if "asr" not in model.lower():
+    return order
+
+
+def read_order(order: dict[str, Any]) -> Order:
+    """Return what is to be heard. Raises Refusal."""
+    if "asr" not in order["model"].lower():
         raise wrong_param("`text` is not set")
     if unknown := set(order) - _FIELDS:
         raise wrong_param(f"unknown field {min(unknown)}")
     if not isinstance(order.get("stream", False), bool):
         raise wrong_param("stream must be a boolean")
-    kind, sound = _read_sound(_read_part(order.get("messages")))
+    kind, sound = read_sound(_read_part(order.get("messages")))
     language = _read_language(order.get("asr_options", {}))
-    return Order(model, sound, kind, language, order.get("stream", False))
+    return Order(order["model"], sound, kind, language, order.get("stream", False))
 
 
 def _read_part(messages: Any) -> dict[str, Any]:
@@ -123,7 +128,7 @@ def _read_part(messages: Any) -> dict[str, Any]:
     return audio
 
 
-def _read_sound(audio: dict[str, Any]) -> tuple[str, bytes]:
+def read_sound(audio: dict[str, Any]) -> tuple[str, bytes]:
     data, form = audio.get("data"), audio.get("format")
     if not isinstance(data, str) or form not in (None, "wav", "mp3"):
         raise wrong_param("input_audio.data is malformed")

@@ -39,8 +39,13 @@ class Word:
 
 def make_recording(numbers: Iterable[int], *, gap_s: float = 0.64) -> bytes:
     """Return WAV (16 kHz, mono) of `numbers` up to 63,999; each is followed by silence."""
-    gap = bytes(2 * round(gap_s * RATE_HZ))
-    return make_wav(b"".join(_make_word(number) + gap for number in numbers))
+    return make_wav(make_pcm(numbers, gap_s=gap_s))
+
+
+def make_pcm(numbers: Iterable[int], *, gap_s: float, rate_hz: int = RATE_HZ) -> bytes:
+    """Return what `make_recording` holds, at any rate."""
+    gap = bytes(2 * round(gap_s * rate_hz))
+    return b"".join(_make_word(number, rate_hz) + gap for number in numbers)
 
 
 def make_wav(pcm: bytes, *, rate_hz: int = RATE_HZ, channels: int = 1) -> bytes:
@@ -63,15 +68,15 @@ def is_silent(pcm: bytes) -> bool:
     return not pcm or audioop.max(pcm, 2) < _LOUD
 
 
-def _make_word(number: int) -> bytes:
+def _make_word(number: int, rate_hz: int) -> bytes:
     digits = (number // BASE**2, number // BASE % BASE, number % BASE)
-    return b"".join(_make_tone(digit) for digit in digits)
+    return b"".join(_make_tone(digit, rate_hz) for digit in digits)
 
 
 @cache
-def _make_tone(digit: int) -> bytes:
-    step = 2 * math.pi * (_LOWEST_HZ + _STEP_HZ * digit) / RATE_HZ
-    count = round(TONE_S * RATE_HZ)
+def _make_tone(digit: int, rate_hz: int) -> bytes:
+    step = 2 * math.pi * (_LOWEST_HZ + _STEP_HZ * digit) / rate_hz
+    count = round(TONE_S * rate_hz)
     return array.array("h", [round(9000 * math.sin(step * n)) for n in range(count)]).tobytes()
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.emulators.mimo.contract import MODELS, too_many
 from tests.emulators.mimo.faults import FaultPlan
@@ -22,9 +23,13 @@ class Rules:
     #: An answer takes `latency_s + duration * realtime_factor` seconds.
     latency_s: float = 0.0
     realtime_factor: float = 0.0
-    #: Whether the limits of the account are enforced, per sliding minute.
+    #: Speech is streamed in chunks of so many bytes, also odd ones, each so many seconds apart.
+    chunk_bytes: int = 9600
+    chunk_latency_s: float = 0.0
+    #: Whether the limits of the account are enforced, per model and sliding minute.
     has_limits: bool = False
     calls_per_minute: int = 100
+    #: Of the model that hears; those that speak may use a thousand times as many.
     tokens_per_minute: int = 10_000
 
 
@@ -52,6 +57,8 @@ class Call:
     fault: str = ""
     #: Which header brought the key: api-key, authorization, both or neither.
     key_header: str = ""
+    #: The body of a call for speech, as it came.
+    request: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -66,8 +73,10 @@ class World:
     under_way: int = 0
     most_under_way: int = 0
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
-    _starts: deque[float] = field(default_factory=deque)
-    _tokens: deque[tuple[float, int]] = field(default_factory=deque)
+    _starts: defaultdict[str, deque[float]] = field(default_factory=lambda: defaultdict(deque))
+    _tokens: defaultdict[str, deque[tuple[float, int]]] = field(
+        default_factory=lambda: defaultdict(deque)
+    )
 
     def begin(self, method: str, path: str) -> Call:
         self.under_way += 1
@@ -86,20 +95,22 @@ class World:
         for kept in (self.texts, self.calls, self._starts, self._tokens):
             kept.clear()
 
-    def check_limits(self) -> None:
+    def check_limits(self, model: str) -> None:
         """Count a call in. Raises Refusal if the account's minute is used up."""
         if not self.rules.has_limits:
             return
         now_s = time.monotonic()
-        while self._starts and self._starts[0] < now_s - _WINDOW_S:
-            self._starts.popleft()
-        while self._tokens and self._tokens[0][0] < now_s - _WINDOW_S:
-            self._tokens.popleft()
-        used = sum(count for _, count in self._tokens)
-        if len(self._starts) >= self.rules.calls_per_minute or used >= self.rules.tokens_per_minute:
+        starts, tokens = self._starts[model], self._tokens[model]
+        while starts and starts[0] < now_s - _WINDOW_S:
+            starts.popleft()
+        while tokens and tokens[0][0] < now_s - _WINDOW_S:
+            tokens.popleft()
+        limit = self.rules.tokens_per_minute * (1000 if "tts" in model else 1)
+        used = sum(count for _, count in tokens)
+        if len(starts) >= self.rules.calls_per_minute or used >= limit:
             raise too_many()
-        self._starts.append(now_s)
+        starts.append(now_s)
 
     def bill(self, call: Call, tokens: int) -> None:
         call.is_billed, call.tokens = True, tokens
-        self._tokens.append((time.monotonic(), tokens))
+        self._tokens[call.model].append((time.monotonic(), tokens))

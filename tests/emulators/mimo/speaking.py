@@ -1,0 +1,112 @@
+"""The model: turns text into sound from which every word of it can be read back."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import zlib
+from typing import Any
+
+from tests.emulators.mimo.listening import count_tokens
+from tests.emulators.mimo.speech_contract import CLONE, DESIGN, SpeechOrder
+from tests.emulators.mimo.tones import make_pcm, make_wav, read_words
+
+RATE_HZ = 24_000
+GAP_S = 0.08
+#: Tokens of the model per second of sound.
+TOKENS_PER_S = 6.25
+#: One or two Chinese characters, or one word of letters and digits.
+_WORD = re.compile(r"[\u3400-\u9fff]{1,2}|[^\W_\u3400-\u9fff]+")
+_STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
+_TAG = re.compile(r"\([^()]*\)|（[^（）]*）|\[[^\[\]]*\]")
+
+
+def number_of(word: str) -> int:
+    """Return the number that stands for `word` in the sound: 0 to 63,999."""
+    return zlib.crc32(word.lower().encode()) % 64_000
+
+
+def spoken_words(text: str) -> list[str]:
+    """Return the words of `text` that are spoken; tags are performed instead."""
+    bare = _TAG.sub(" ", _STYLE.sub(" ", text))
+    return _WORD.findall(bare) or _WORD.findall(text) or ["hum"]
+
+
+def expected_numbers(text: str) -> list[int]:
+    """Return what `read_numbers` gives for the sound of `text`."""
+    return [number_of(word) for word in spoken_words(text)]
+
+
+def read_numbers(pcm: bytes, rate_hz: int = RATE_HZ) -> list[int | None]:
+    """Return the words in sound made by `speak`, as numbers; None where one is damaged."""
+    return [word.number for word in read_words(pcm, rate_hz)]
+
+
+def speak(text: str) -> bytes:
+    """Return mono samples of 24 kHz in which each word takes 0.44 s."""
+    return make_pcm(expected_numbers(text), gap_s=GAP_S, rate_hz=RATE_HZ)
+
+
+def make_file(order: SpeechOrder, pcm: bytes) -> bytes:
+    return make_wav(pcm, rate_hz=RATE_HZ) if order.form == "wav" else pcm
+
+
+def cut_file(order: SpeechOrder, file: bytes, chunk_bytes: int) -> list[str | None]:
+    """Return `file` in base64: whole, or in chunks where it is streamed and can be."""
+    is_burst = not order.is_streamed or order.model in (DESIGN, CLONE)
+    size = len(file) if is_burst else chunk_bytes
+    starts = range(0, len(file), max(size, 1)) if file else [0]
+    return [base64.b64encode(file[start : start + size]).decode() for start in starts]
+
+
+def make_speech_answer(order: SpeechOrder, data: str | None, call_id: str) -> dict[str, Any]:
+    """Return the plain answer, as in the documents. data: None for no audio at all."""
+    message = {
+        "role": "assistant",
+        "content": "",
+        "audio": None if data is None else _make_audio(call_id, data),
+        "tool_calls": None,
+    }
+    return {
+        "id": call_id,
+        "choices": [{"finish_reason": "stop", "index": 0, "message": message}],
+        "created": 1780398283,
+        "model": order.model,
+        "object": "chat.completion",
+    }
+
+
+def make_speech_usage(order: SpeechOrder, duration_s: float) -> dict[str, Any]:
+    prompt = count_tokens(order.text) + count_tokens(order.direction)
+    completion = round(duration_s * TOKENS_PER_S)
+    return {
+        "completion_tokens": completion,
+        "prompt_tokens": prompt,
+        "total_tokens": prompt + completion,
+        "completion_tokens_details": {"reasoning_tokens": 0},
+        "prompt_tokens_details": None,
+    }
+
+
+def make_speech_events(answer: dict[str, Any], chunks: list[str | None]) -> list[bytes]:
+    """Return the answer as the lines of a stream, its sound in `chunks` of base64."""
+    nothing: dict[str, Any] = {"content": None, "role": None, "tool_calls": None, "audio": None}
+    deltas = [{**nothing, "content": "", "role": "assistant"}]
+    for data in chunks:
+        audio = None if data is None else _make_audio(answer["id"], data)
+        deltas.append({**nothing, "audio": audio})
+    choices: list[dict[str, Any]] = [
+        {"delta": delta, "finish_reason": None, "index": 0} for delta in deltas
+    ]
+    reason = answer["choices"][0]["finish_reason"]
+    choices.append({"delta": nothing, "finish_reason": reason, "index": 0})
+    head = {**answer, "object": "chat.completion.chunk", "usage": None}
+    parts = [{**head, "choices": [choice]} for choice in choices]
+    parts.append({**head, "choices": [], "usage": answer["usage"]})
+    lines = [json.dumps(part, ensure_ascii=False, separators=(",", ":")) for part in parts]
+    return [f"data: {line}\n\n".encode() for line in [*lines, "[DONE]"]]
+
+
+def _make_audio(call_id: str, data: str) -> dict[str, Any]:
+    return {"id": call_id, "data": data, "expires_at": None, "transcript": None}

@@ -1,0 +1,375 @@
+"""MiMo speaks, over real HTTP against the strict local service.
+
+The texts, styles, voices and bodies are those of the service's own documents, letter by letter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from core.engines.mimo import Mimo
+from core.engines.mimo_wire import MAX_BYTES
+from core.errors import EngineBadReply, EngineBusy, EngineLocked, EngineRefused, ModelGone
+from core.models import Audio, Utterance
+from tests import sounds
+from tests.emulators.mimo import MimoServer
+from tests.emulators.mimo.speaking import expected_numbers, read_numbers
+from tests.emulators.mimo.speaking import speak as make_sound
+from tests.emulators.mimo.tones import make_recording, make_wav
+from tests.engines.conftest import make_audio, make_settings, speak
+
+V2 = "mimo-v2-tts"
+SAMPLE = Audio(make_recording([1, 2, 3]), "audio/wav", 3.0)
+
+
+@pytest.fixture
+async def old(server: MimoServer) -> Any:
+    """The engine with the model of the second generation, set by hand, at a service that has it."""
+    server.rules.models = (V2,)
+    engine = Mimo(
+        make_settings(mimo_base_url=server.base_url, mimo_api_key=server.key, mimo_tts_model=V2)
+    )
+    engine.deadline_s = 10.0
+    yield engine
+    await engine.close()
+
+
+def says(pcm: bytes, text: str) -> bool:
+    """Tell whether the sound is that of the text: complete, in order, sample by sample."""
+    return pcm == make_sound(text) and read_numbers(pcm) == expected_numbers(text)
+
+
+async def test_documented_call_without_stream(server: MimoServer, old: Mimo) -> None:
+    old.can_stream_speech = False
+    pcm = await speak(
+        old,
+        Utterance(
+            "Yes, I had a sandwich.",
+            voice="mimo_default",
+            direction="Hello, MiMo, have you had lunch?",
+        ),
+    )
+    assert server.calls[0].request == {
+        "model": "mimo-v2-tts",
+        "messages": [
+            {"role": "user", "content": "Hello, MiMo, have you had lunch?"},
+            {"role": "assistant", "content": "Yes, I had a sandwich."},
+        ],
+        "audio": {"format": "wav", "voice": "mimo_default"},
+    }
+    assert says(pcm, "Yes, I had a sandwich.")
+
+
+async def test_documented_call_with_stream(server: MimoServer, old: Mimo) -> None:
+    text = "You are UN-BE-LIEVABLE! I am sooooo done with your constant lies. GET. OUT!"
+    pcm = await speak(old, Utterance(text, voice="default_en"))
+    assert server.calls[0].request == {
+        "model": "mimo-v2-tts",
+        "messages": [{"role": "assistant", "content": text}],
+        "audio": {"format": "pcm16", "voice": "default_en"},
+        "stream": True,
+    }
+    assert says(pcm, text)
+
+
+HAPPY = "Tomorrow is Friday, so happy!"
+WHISPER = (
+    "Oh my goodness, it's so cold today! You know that wind, it's howling like a knife,"
+    " cutting into your face!"
+)
+
+
+@pytest.mark.parametrize(
+    ("styles", "text", "v2", "v25"),
+    [
+        (("Happy",), HAPPY, f"<style>Happy</style>{HAPPY}", f"(Happy){HAPPY}"),
+        (("Whisper",), WHISPER, f"<style>Whisper</style>{WHISPER}", f"(Whisper){WHISPER}"),
+        (
+            ("Style 1", "Style 2"),
+            "Content to be synthesized.",
+            "<style>Style 1 Style 2</style>Content to be synthesized.",
+            "(Style 1 Style 2)Content to be synthesized.",
+        ),
+        (("唱歌",), "小星星", "<style>唱歌</style>小星星", "(唱歌)小星星"),
+        (("sing",), "la la", "<style>sing</style>la la", "(sing)la la"),
+        (("singing",), "la la", "<style>singing</style>la la", "(singing)la la"),
+        (("Happy", " Singing "), "la la", "<style>singing</style>la la", "(singing)la la"),
+        (("a) b", "</style>x"), "la", "<style>a b /style x</style>la", "(a b /style x)la"),
+        (("()", " "), "la", "la", "la"),
+    ],
+)
+async def test_style(
+    server: MimoServer, mimo: Mimo, old: Mimo, styles: tuple[str, ...], text: str, v2: str, v25: str
+) -> None:
+    server.rules.models = (V2, "mimo-v2.5-tts")
+    for engine in (old, mimo):
+        assert says(await speak(engine, Utterance(text, styles=styles)), text)
+    contents = [call.request["messages"][-1]["content"] for call in server.calls]
+    assert contents == [v2, v25]
+    assert [call.model for call in server.calls] == [V2, "mimo-v2.5-tts"]
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        "Speed up",
+        "Slow down",
+        "Happy",
+        "Sad",
+        "Angry",
+        "Sun Wukong",
+        "Lin Daiyu",
+        "Whisper",
+        "Clamped voice",
+        "Taiwanese accent",
+        "Northeastern dialect",
+        "Sichuan dialect",
+        "Henan dialect",
+        "Cantonese",
+    ],
+)
+async def test_every_recommended_style_arrives(server: MimoServer, old: Mimo, style: str) -> None:
+    assert says(await speak(old, Utterance("Good.", styles=(style,))), "Good.")
+    content = server.calls[0].request["messages"][0]["content"]
+    assert content == f"<style>{style}</style>Good."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Achoo! Ahem. I—I really [cough] think I am coming down with a terrible [cough]"
+        " terrible cold.",
+        "[heavy breathing] Just... give me... a second. I ran... all the way... from the station.",
+        "I just feel... long sigh... like I'm constantly treading water, you know?",
+        "It's just so stupid! (sobbing) We spent all that money on the cake and the dog just..."
+        " (sudden laugh) he just ate the whole thing in one bite!",
+    ],
+)
+async def test_audio_tags_arrive_as_written(server: MimoServer, old: Mimo, text: str) -> None:
+    assert says(await speak(old, Utterance(text)), text)
+    assert server.calls[0].request["messages"] == [{"role": "assistant", "content": text}]
+
+
+async def test_every_preset_voice_is_taken(server: MimoServer, mimo: Mimo, old: Mimo) -> None:
+    server.rules.models = (V2, "mimo-v2.5-tts")
+    assert [v.voice_id for v in old.voices()] == ["default_zh", "default_en", "mimo_default"]
+    ids = [voice.voice_id for voice in mimo.voices()]
+    assert ids == ["冰糖", "茉莉", "苏打", "白桦", "Mia", "Chloe", "Milo", "Dean", "mimo_default"]
+    for engine in (mimo, old):
+        for voice in engine.voices():
+            assert await speak(engine, Utterance("Hi.", voice=voice.voice_id))
+            assert server.calls[-1].request["audio"]["voice"] == voice.voice_id
+
+
+@pytest.mark.parametrize(("text", "voice"), [("Hello.", "Mia"), ("你好，Bob。", "冰糖")])
+async def test_voice_that_nobody_chose_fits_the_text(
+    server: MimoServer, mimo: Mimo, text: str, voice: str
+) -> None:
+    assert says(await speak(mimo, Utterance(text)), text)
+    assert server.calls[0].request["audio"]["voice"] == voice
+
+
+async def test_unknown_voice_is_refused_by_the_service(mimo: Mimo) -> None:
+    with pytest.raises(EngineRefused) as caught:
+        await speak(mimo, Utterance("Hi.", voice="mia"))
+    assert caught.value.values["reason"] == "unknown voice mia"
+
+
+async def test_voice_in_words(server: MimoServer, mimo: Mimo) -> None:
+    text = "Once upon a time."
+    utterance = Utterance(
+        text, description="An old man, hoarse.", direction="slow", styles=("Sad", "Whisper")
+    )
+    assert says(await speak(mimo, utterance), text)
+    assert server.calls[0].request == {
+        "model": "mimo-v2.5-tts-voicedesign",
+        "messages": [
+            {"role": "user", "content": "An old man, hoarse.\nslow\nSad, Whisper"},
+            {"role": "assistant", "content": text},
+        ],
+        "audio": {"format": "wav"},
+    }
+
+
+@pytest.mark.parametrize("mime", ["audio/wav", "audio/mpeg"])
+async def test_voice_of_a_recording(server: MimoServer, mimo: Mimo, mime: str) -> None:
+    data = SAMPLE.data
+    if mime == "audio/mpeg":
+        data = sounds.encode(data[44:], "mp3", "libmp3lame", options={"b": "32000"})
+    pcm = await speak(
+        mimo, Utterance("Hello.", sample=Audio(data, mime, 3.0), styles=("Happy",), direction="x")
+    )
+    assert says(pcm, "Hello.")
+    assert server.calls[0].request == {
+        "model": "mimo-v2.5-tts-voiceclone",
+        "messages": [
+            {"role": "user", "content": "x"},
+            {"role": "assistant", "content": "(Happy)Hello."},
+        ],
+        "audio": {
+            "format": "wav",
+            "voice": f"data:{mime};base64,{base64.b64encode(data).decode()}",
+        },
+    }
+    assert server.calls[0].sound_bytes == len(data)
+
+
+async def test_largest_sample_is_taken_and_a_larger_one_not_sent(
+    server: MimoServer, mimo: Mimo
+) -> None:
+    head = len(make_wav(b""))
+    data = make_wav(bytes((MAX_BYTES - head) // 2 * 2))
+    assert mimo.speech_limits.max_sample_bytes == MAX_BYTES
+    assert await speak(mimo, Utterance("Hi.", sample=Audio(data, "audio/wav", 200.0)))
+    for sample in (
+        Audio(bytes(MAX_BYTES + 1), "audio/wav", 1.0),
+        Audio(b"OggS", "audio/ogg", 1.0),
+    ):
+        with pytest.raises(EngineRefused):
+            await speak(mimo, Utterance("Hi.", sample=sample))
+    assert len(server.calls) == 1
+
+
+@pytest.mark.parametrize("chunk_bytes", [7, 333, 9600, 9601, 10**6])
+async def test_chunks_of_any_size_join_without_a_click(
+    server: MimoServer, mimo: Mimo, chunk_bytes: int
+) -> None:
+    server.rules.chunk_bytes = chunk_bytes
+    text = "Hi." if chunk_bytes == 7 else "Three words here."
+    assert says(await speak(mimo, Utterance(text)), text)
+
+
+async def test_sound_comes_before_the_stream_has_ended(server: MimoServer, mimo: Mimo) -> None:
+    server.rules.chunk_latency_s = 0.1
+    started_s, text = time.monotonic(), "This takes two seconds or so."
+    async with aclosing(mimo.synthesize(Utterance(text))) as parts:
+        first = await anext(parts)
+        first_s = time.monotonic() - started_s
+        rest = [part async for part in parts]
+    assert says(first + b"".join(rest), text)
+    assert len(rest) > 8 and first_s < (time.monotonic() - started_s) / 2
+
+
+async def test_line_of_many_megabytes_is_read(server: MimoServer, mimo: Mimo) -> None:
+    """A whole minute of speech and more in a single event."""
+    server.rules.chunk_bytes = 10**9
+    text = "word " * 400
+    started_s = time.monotonic()
+    pcm = await speak(mimo, Utterance(text))
+    assert len(pcm) * 4 / 3 > 8 * 2**20
+    assert says(pcm, text)
+    assert time.monotonic() - started_s < 8
+
+
+async def test_leaving_early_ends_the_call(server: MimoServer, mimo: Mimo) -> None:
+    server.rules.chunk_latency_s = 0.2
+    async with aclosing(mimo.synthesize(Utterance("word " * 50))) as parts:
+        await anext(parts)
+    assert [task for task in asyncio.all_tasks() if "pump" in repr(task)] == []
+    for _ in range(100):
+        if server.calls[0].ended_at_s is not None:
+            break
+        await asyncio.sleep(0.05)
+    assert server.calls[0].ended_at_s is not None
+    server.rules.chunk_latency_s = 0.0
+    assert says(await speak(mimo, Utterance("Hi.")), "Hi.")
+
+
+async def test_time_that_the_caller_takes_does_not_count(server: MimoServer, mimo: Mimo) -> None:
+    """The deadline must neither pass for the caller's own, nor cancel what it does meanwhile."""
+    mimo.deadline_s = 0.6
+    pcm, text = b"", "Hi there."
+    async with aclosing(mimo.synthesize(Utterance(text))) as parts:
+        async for part in parts:
+            pcm += part
+            await asyncio.sleep(0.4)
+    assert says(pcm, text)
+
+
+async def test_deadline_counts_the_text(server: MimoServer, mimo: Mimo) -> None:
+    mimo.deadline_s, server.rules.latency_s = 0.1, 1.0
+    with pytest.raises(EngineBusy):
+        await speak(mimo, Utterance("Hi."))
+    assert says(await speak(mimo, Utterance("Twenty letters here.")), "Twenty letters here.")
+
+
+async def test_cancelled_caller_is_cancelled(server: MimoServer, mimo: Mimo) -> None:
+    server.rules.latency_s = 0.6
+    task = asyncio.create_task(speak(mimo, Utterance("Hi.")))
+    await asyncio.sleep(0.2)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(0.6)
+
+
+async def test_four_calls_run_at_once(server: MimoServer, mimo: Mimo) -> None:
+    server.rules.latency_s = 0.3
+    texts = [f"Sentence number {n}." for n in range(mimo.speech_limits.concurrency)]
+    sounds_made = await asyncio.gather(*(speak(mimo, Utterance(text)) for text in texts))
+    assert all(map(says, sounds_made, texts))
+    assert server.most_under_way == 4
+
+
+async def test_hand_set_model_is_sent_as_given_and_never_left(
+    server: MimoServer, old: Mimo
+) -> None:
+    server.rules.models = ("mimo-v2.5-tts",)
+    for _ in range(2):
+        with pytest.raises(ModelGone):
+            await speak(old, Utterance("Hi."))
+    assert old.speech_model == V2
+    assert [call.status for call in server.all_calls] == [400, 400], "and no list was asked for"
+
+
+async def test_dead_model_is_left_for_the_next(server: MimoServer, mimo: Mimo) -> None:
+    utterance = Utterance("Hi.", styles=("Happy",))
+    assert mimo.speech_model == "mimo-v2.5-tts"
+    await speak(mimo, utterance)
+    server.rules.models = (V2,)
+    assert says(await speak(mimo, utterance), "Hi.")
+    assert mimo.speech_model == V2 and len(mimo.voices()) == 3
+    request = server.calls[-1].request
+    assert request["messages"][0]["content"] == "<style>Happy</style>Hi.", "in its own way"
+    assert request["audio"]["voice"] == "default_en"
+    server.rules.models = ()
+    with pytest.raises(ModelGone):
+        await speak(mimo, utterance)
+    server.rules.models = ("mimo-v2.5-tts",)
+    assert says(await speak(mimo, utterance), "Hi."), "it recovers by itself"
+
+
+async def test_model_of_designed_voices_is_not_replaced(server: MimoServer, mimo: Mimo) -> None:
+    server.rules.models = ("mimo-v2.5-tts",)
+    for utterance in (Utterance("Hi.", description="x"), Utterance("Hi.", sample=SAMPLE)):
+        with pytest.raises(ModelGone):
+            await speak(mimo, utterance)
+    assert mimo.speech_model == "mimo-v2.5-tts"
+
+
+async def test_hearing_and_speaking_do_not_share_a_minute(server: MimoServer, mimo: Mimo) -> None:
+    server.rules.has_limits, server.rules.calls_per_minute = True, 1
+    assert await speak(mimo, Utterance("Hi."))
+    assert (await mimo.transcribe(make_audio(5))).text == "w5"
+    with pytest.raises(EngineBusy):
+        await speak(mimo, Utterance("Hi."))
+
+
+async def test_wrong_key_is_not_in_the_error(server: MimoServer) -> None:
+    key = "tp-of-another-plan-altogether"
+    engine = Mimo(make_settings(mimo_base_url=server.base_url, mimo_api_key=key))
+    with pytest.raises(EngineLocked) as caught:
+        await speak(engine, Utterance("Hi."))
+    assert key not in str(caught.value) and server.base_url not in str(caught.value)
+    await engine.close()
+
+
+async def test_empty_text_is_refused(mimo: Mimo) -> None:
+    with pytest.raises((EngineRefused, EngineBadReply)):
+        await speak(mimo, Utterance(" "))
