@@ -36,6 +36,8 @@ STAND_INS: dict[str, dict[str, str]] = {
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*:|//|[/#.?])|\S+\.\w{2,}(?:[/?#]|$)|$", re.IGNORECASE)
 _FOOTNOTE = re.compile(r"\[?\^?[\d*†]+\]?")
 _LINK_LABEL = re.compile(r"(?:[a-z]+://|www\.)\S+", re.IGNORECASE)
+#: "a <b and c> d" has the form of an element; its attributes have no values.
+_COMPARISON = re.compile(r"<[a-zA-Z][\w-]*(?:\s+[\w:-]+)+\s*>")
 _BREAKING_TAG = re.compile(r"</?(?:br|p|div|li|ul|ol|tr|h[1-6]|hr)\b", re.IGNORECASE)
 
 # Indented text is rarely code in a chat, and elements are taken out one by one.
@@ -157,8 +159,14 @@ def _read_child(token: Token, words: dict[str, str]) -> str:
         case "image":
             return _read_children(token.children or (), words).strip() or words["image"]
         case "html_inline":
-            return "\n" if _BREAKING_TAG.match(token.content) else ""
+            return _read_element(token.content)
         case "code_inline":
             return token.content.replace("_", " ")
         case _:
             return token.content
+
+
+def _read_element(tag: str) -> str:
+    if _COMPARISON.fullmatch(tag):
+        return tag
+    return "\n" if _BREAKING_TAG.match(tag) else ""

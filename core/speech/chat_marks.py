@@ -33,24 +33,26 @@ _CUSTOM_EMOJI = re.compile(
     r"<a?:\w{1,40}:\d+>|(?<![\w:]):(?=[\w+-]*[a-z]|[+-]1)[\w+-]{2,32}:(?!\w)"
 )
 
+#: An ampersand that was escaped again and again.
+_AMPERSAND = re.compile(r"&(?:amp;)+")
 _BULLET = re.compile(r"^([ \t]*)[•‣▪●○◦·∙][ \t]*(?=\S)", re.MULTILINE)
 _POWER = re.compile(r"(?<=\d)\*\*(?=\d)")
 _TIMES = re.compile(r"(?<=\d) ?\* ?(?=\d)")
 
 _EDGE_BEFORE = rf"(?:(?<=^)|(?<=[\s{HAN}，。！？、,.!?]))"
 _EDGE_AFTER = rf"(?=$|[\s{HAN}，。！？、,.!?])"
+_FACE = r"(?:\^[_.]*\^;*|[TQ][_.]T|>[_.]+<|-[_.]+-[|!]*|[oO][_.][oO])"
 _EMOTICON = re.compile(
-    _EDGE_BEFORE
-    + r"(?:[:;=][-'^o]?[)(\]\[DPpO3/|*>]+|[xX]D+|<3+|</3|\^[_.]*\^;*|[TQ][_.]T|>[_.]+<|-[_.]+-[|!]*"
-    + r"|[oO][_.][oO]|orz|OTZ|QAQ|[\\(]o[/)])"
-    + _EDGE_AFTER,
+    rf"{_EDGE_BEFORE}(?:[:;=][-'^o]?[)(\]\[DPpO3/|*>]+|[xX]D+|<3+|</3|{_FACE}"
+    rf"|\\?[(（]{_FACE}[)）]/?|orz|OTZ|QAQ|\\o/){_EDGE_AFTER}",
     re.MULTILINE,
 )
-_FACE_CHARS = r"\w(（)）\[\]\n"
+_NO_FACE = rf"[A-NP-SU-Za-np-tx-z\d]|(?![益皿])[{HAN}]|[^\W_ωДдಠツ益皿ノoOTuUvVwWヘシ]{{2}}"
 _KAOMOJI = re.compile(
-    rf"[ヽヾ╰╭\\~～凸ᕕ¯✧o(]*[(（](?=[^()（）\n]*[^\s{_FACE_CHARS},.:;!?'\"$€£%+#&=/-])"
-    r"(?![^()（）\n]*(?:[A-NP-SU-Za-np-tx-z]|\d|[^\W_ωДдツ益皿ノoOTuUvVwWヘシ]{2}))"
-    r"[^()（）\n]{2,16}[)）](?:[ﾉノ╯╮ゞ✧~～\\/／゜┛b☆︵ ]*(?:┻━┻|┬─┬)?)"
+    r"[ヽヾ╰╭\\~～凸ᕕ¯✧o(]{0,3}[(（]"
+    r"(?=[^()（）\n]{0,16}(?:ಠ|[^\s\w()（）\[\],.:;!?'\"$€£%+#&=/-]))"
+    rf"(?![^()（）\n]{{0,16}}(?:{_NO_FACE}))"
+    r"[^()（）\n]{2,16}[)）](?:[ﾉノ╯╮ゞ✧~～\\/／゜┛☆︵彡 ]*(?:┻━┻|┬─┬)?)(?:[ob](?![a-z]))?"
     r"|¯\\?_?[(（]ツ[)）]_?\\?/?¯|[┻┳]━[┻┳]"
 )
 _KAOMOJI_TAIL = re.compile("[┻┬┳][━─][┻┬┳]|[╯╰╭╮ヽヾ︵]")
@@ -89,7 +91,7 @@ def drop_thoughts(text: str) -> str:
 def read_chat_marks(text: str, language: str) -> str:
     """Return `text` with the codes of Discord named, and emoticons and bullets made plain."""
     words = STAND_INS[language]
-    text = _SLASH_COMMAND.sub(r"\1", text)
+    text = _SLASH_COMMAND.sub(r"\1", _AMPERSAND.sub("&", text))
     for code, word in ((_PERSON, "person"), (_CHANNEL, "channel"), (_TIME, "time")):
         text = code.sub(words[word], text)
     text = _CUSTOM_EMOJI.sub(_gap, text)

@@ -7,7 +7,7 @@ import re
 from core.speech.blocks import STAND_INS, Block, read_blocks
 from core.speech.chat_marks import drop_emoji, drop_hidden, drop_thoughts, read_chat_marks
 from core.speech.language import HAN, WIDE, guess_language, has_han
-from core.speech.tags import BRACKETS, TAG_CHARS, is_audio_tag
+from core.speech.tags import BRACKETS, is_audio_tag
 
 #: Taking one mark away may bring another to light; more layers than these are no text.
 _MAX_PASSES = 20
@@ -25,14 +25,19 @@ _TOPIC = re.compile(r"#([^\s#]{1,30})#|(?<![\w&#])#(?=[^\W\d])")
 _SPOILER = re.compile(r"\|\|(?=\S)[^|\n]+\|\|")
 _CHECK_BOX = re.compile(r"\[[ xX]?\]")
 _FOOTNOTE = re.compile(r"\[(?:\^[^\[\]\n]{1,20}|\d[\d,，\s–-]{0,20}|citation needed|sic)\]:?")
+_EMPTY = re.compile(r"(?<!\w)\s*[(（]\s*[)）]")
 _TITLE_MARKS = re.compile(r"【([^【】\n]*)】")
 
 _WORD_WITH_BARS = re.compile(r"[^\s_]*_\S*|_+")
-_STRAY_MARKS = re.compile(r"\*+|`+|~~+|(?<=\w)[~～]+(?!\d)|(?<!\S)[~～]+(?!\d)|\\(?=[*_~`#|>\[\]])")
+_STRAY_MARKS = re.compile(
+    r"\*+|`+|~~+|(?<=\w)[~～]+(?!\d)|(?<!\S)[~～]+(?![\d/])|\\(?=[*_~`#|>\[\]])"
+)
 _HAN_WAVE = re.compile(f"(?<=[{HAN}])[~～]+(?=[{HAN}])")
 _BARS = re.compile(r"\s*\|+\s*")
 _RULE = re.compile(r"(?<!\S)[-=_#>+]{2,}(?!\S)|[-=]{4,}")
-_MARK_BEFORE_SPACE = re.compile(rf" +(?=[,.!?;:](?:\s|$)|[，。！？；：、）])|(?<=[{WIDE}])\n(?=\S)")
+_MARK_BEFORE_SPACE = re.compile(
+    rf" +(?=[,.!?;:](?:\s|$)|[，。！？；：、)）])|(?<=[{WIDE}])\n(?=\S)"
+)
 _LEADING = re.compile(r"^[\s,，:：;；、]+")
 _END = re.compile(r"[.!?…。！？:：;；,，、—][\"'”’」』）)\]]*$")
 
@@ -44,8 +49,8 @@ def make_speakable(text: str, *, keeps_tags: bool) -> str:
     list items and rows of tables end as sentences. Numbers, dates, money and abbreviations stay.
 
     keeps_tags: True for an engine that performs what is in brackets: audio tags stay, and asides
-    stand between commas, else they would be performed too. False: tags and short remarks in
-    square brackets go, asides stay as they are.
+    stand between commas, else they would be performed too. False: tags go, asides in round
+    brackets stay as they are.
     Speakable text comes back as it is. Nothing to say gives "".
     """
     text = drop_thoughts(drop_hidden(text))
@@ -80,6 +85,7 @@ def _clean(text: str, language: str, keeps_tags: bool) -> str:
     text = _TOPIC.sub(lambda m: m[1] or "", _MENTION.sub("", text))
     text = drop_emoji(_FOOTNOTE.sub("", _CHECK_BOX.sub("", text)))
     text = BRACKETS.sub(lambda m: _read_brackets(m, keeps_tags), text)
+    text = _EMPTY.sub("", text)
     text = _TITLE_MARKS.sub(lambda m: _aside(m, m[1]), text)
     text = _WORD_WITH_BARS.sub(lambda m: m[0] if "@" in m[0] else m[0].replace("_", " "), text)
     text = _STRAY_MARKS.sub("", _HAN_WAVE.sub("，", text))
@@ -99,12 +105,9 @@ def _read_url(match: re.Match[str], word: str) -> str:
 def _read_brackets(match: re.Match[str], keeps_tags: bool) -> str:
     if is_audio_tag(match):
         return match[0] if keeps_tags else _removed(match)
-    square, round_ = match["square"], match["round"]
-    if square is not None and not keeps_tags and len(square) <= TAG_CHARS:
-        return _removed(match)
-    if square is not None or keeps_tags:
-        return _aside(match, square if square is not None else round_)
-    return match[0]
+    if match["square"] is not None:
+        return _aside(match, match["square"])
+    return _aside(match, match["round"]) if keeps_tags else match[0]
 
 
 def _removed(match: re.Match[str]) -> str:
@@ -121,7 +124,8 @@ def _aside(match: re.Match[str], inner: str) -> str:
         return match[0]
     comma = _comma(inner)
     start = comma if re.search(r"[^\s,.!?;:，。！？；：、…—(（]\s*$", before) else ""
-    end = comma if re.match(r"\s*[^\s,.!?;:，。！？；：、…—)）]", after) else ""
+    end = " " if _END.search(inner) else comma
+    end = end if re.match(r"\s*[^\s,.!?;:，。！？；：、…—)）]", after) else ""
     return start + inner.strip() + end
 
 
@@ -166,5 +170,4 @@ def _tidy(text: str) -> str:
 def _end_sentence(text: str) -> str:
     if _END.search(text):
         return text
-    is_chinese = re.search(rf"[{HAN}][”’」』）)\]]*$", text)
-    return text + ("。" if is_chinese else ".")
+    return text + ("。" if guess_language(text) == "zh" else ".")

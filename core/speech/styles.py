@@ -10,8 +10,7 @@ import re
 from dataclasses import dataclass
 
 from core.speech.language import HAN, has_han
-from core.speech.tags import BRACKETS, is_audio_tag, is_sound, is_tag_shape, is_tone
-from core.speech.words import LABELS, ORDINARY_ZH
+from core.speech.tags import BRACKETS, is_audio_tag, is_remark, is_sound, is_tag_shape, is_tone
 
 #: The style of singing, whichever of its names was typed. It stands alone.
 SINGING = "唱歌"
@@ -90,14 +89,7 @@ def _is_style(inner: str, after: str) -> bool:
         return True
     if is_sound(inner) or any(is_sound(part) for part in _split_styles(inner)):
         return False
-    if has_han(inner):
-        return ORDINARY_ZH.search(inner) is None
-    return _is_unknown_style(inner, after)
-
-
-def _is_unknown_style(inner: str, after: str) -> bool:
-    """Tell whether words in a Western script may be a style: "(Sun Wukong)Who goes there?"."""
-    words = re.findall(r"[a-z]+", inner.lower())
-    if any(word in LABELS for word in words):
-        return False
+    if has_han(inner) or is_remark(inner):
+        return not is_remark(inner)
+    # "(Sun Wukong)Who goes there?", but neither "(John) will come" nor "(re)start".
     return not after[0].isspace() and not after[0].islower()

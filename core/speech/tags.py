@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from core.speech.language import HAN, has_han
-from core.speech.words import KINDS, MODIFIERS, SOUND, TONE_ZH, TONES
+from core.speech.words import KINDS, LABELS, MODIFIERS, ORDINARY_ZH, SOUND, TONE_ZH, TONES
 
 #: Longest audio tag or style in brackets.
 TAG_CHARS = 40
@@ -53,9 +53,17 @@ def is_tone(inner: str) -> bool:
     return is_known and any(word in TONES for word in words)
 
 
+def is_remark(inner: str) -> bool:
+    """Tell whether `inner` is a label or part of a sentence: "Draft", "the minister", "注"."""
+    if has_han(inner):
+        return ORDINARY_ZH.search(inner) is not None
+    return any(word in LABELS for word in re.findall(r"[a-z]+", inner.lower()))
+
+
 def is_audio_tag(match: re.Match[str]) -> bool:
     """Tell whether a match of `BRACKETS` is an audio tag."""
     square = match["square"]
-    if square is not None:
-        return is_tag_shape(square)
-    return is_sound(match["round"]) or is_tone(match["round"])
+    inner = match["round"] if square is None else square
+    if is_sound(inner) or is_tone(inner):
+        return True
+    return square is not None and is_tag_shape(inner) and not is_remark(inner)
