@@ -33,6 +33,8 @@ class Orders:
     pace: dict[str, float] = field(default_factory=dict)
     #: Seconds that MiMo may take besides the length of the sound; 0 = as it is.
     engine_deadline_s: float = 0.0
+    #: Whether MiMo's limits per minute are lifted: a test may make more calls than an account has.
+    has_limits: bool = True
     #: A file with the seconds by which the polling loop's clock is ahead.
     clock: str = ""
 
@@ -44,6 +46,8 @@ def follow(orders: Orders) -> None:
     TelegramBot.pace = replace(TelegramBot.pace, **orders.pace)
     if orders.engine_deadline_s:
         Mimo.deadline_s = orders.engine_deadline_s
+    if not orders.has_limits:
+        Mimo.limits = replace(Mimo.limits, calls_per_minute=None, tokens_per_minute=None)
     if orders.clock:
         _set_clock(Path(orders.clock))
     if orders.kill_at:
