@@ -7,6 +7,7 @@ a child process (`core.audio.worker`): in this one only sound that we made ourse
 from __future__ import annotations
 
 import io
+import weakref
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -177,6 +178,8 @@ class PcmEncoder:
         codec, usual_bit_rate = _ENCODERS[format]
         self._out, self._rate_hz, self._samples = io.BytesIO(), rate_hz, 0
         self._container = av.open(self._out, "w", format=format, options=mux or {})
+        # One that is given up would keep its threads until the garbage collector comes by.
+        weakref.finalize(self, self._container.close).atexit = False
         self._container.metadata.update(tags or {})
         # Other rates than Opus has are converted on the way in.
         is_known = format != "ogg" or rate_hz in _OPUS_RATES_HZ

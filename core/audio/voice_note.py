@@ -123,6 +123,7 @@ class VoiceNoteEncoder:
         if self._samples > _LONGEST_NOTE_S * self._rate_hz:
             self._kept = None
         elif self._encoder.size_bytes > _SWITCH_BYTES:
+            self._encoder.close()
             self._encoder = self._build_encoder(_LOW_BIT_RATE)
             self._encoder.feed(bytes(self._kept))
             self._kept = None

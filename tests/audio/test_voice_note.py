@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import random
 import time
 from itertools import pairwise
 
 import av
+import psutil
 import pytest
 
 from core.audio.segment import VoiceSegment
@@ -170,6 +172,23 @@ async def test_long_note_gets_fewer_bits_to_stay_a_voice_message() -> None:
     assert len(note.data) * 8 / note.duration_s == pytest.approx(24_000, rel=0.1)
     assert len(decode(note.data, 8000)) == 280 * 8000 * 2
     assert tags(note.data)["comment"] == AI_NOTICE
+
+
+async def test_note_that_is_given_up_leaves_no_threads() -> None:
+    """Encoders have threads of their own; the garbage collector would be too late."""
+    await encode(speech(0.5, RATE_HZ))
+    gc.collect()
+    process = psutil.Process()
+    before = process.num_threads()
+    gc.disable()
+    try:
+        for _ in range(20):
+            await VoiceNoteEncoder(RATE_HZ).feed(speech(0.5, RATE_HZ))
+        await asyncio.sleep(0.05)
+        # One may be that of the pool.
+        assert process.num_threads() <= before + 1
+    finally:
+        gc.enable()
 
 
 # --- the seams ----------------------------------------------------------------------------
