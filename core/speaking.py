@@ -79,7 +79,8 @@ class Speaking:
 
         Raises UserError (nothing to say, TextTooLong), EngineError.
         """
-        utterances = self._plan(text, manner)
+        # A thread: long Markdown takes a while to be made speakable.
+        utterances = await asyncio.to_thread(self._plan, text, manner)
         rate_hz = self.synthesizer.speech_rate_hz
         encoder = VoiceNoteEncoder(rate_hz, format=format, comment=self._credit)
         joiner = SeamJoiner(rate_hz)

@@ -1,0 +1,51 @@
+"""What chats and people have chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechSettings:
+    """How a chat or a person wants texts to be spoken; empty = not chosen here."""
+
+    #: A preset voice of the engine, or "kept:" and the id of a kept voice.
+    voice: str = ""
+    #: Styles and direction as they were typed.
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What the next recording in a private chat is meant for."""
+
+    #: The command that takes it.
+    command: str
+    #: What is to be said, and the words of it that must be heard.
+    text: str
+    code: str
+    until_at: datetime
+
+
+class RepliesMode(StrEnum):
+    """When answers are spoken as well."""
+
+    OFF = "off"
+    #: Voice in, voice out.
+    AUTO = "auto"
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSettings:
+    """What a chat has chosen."""
+
+    #: Language spoken in the chat (BCP 47), None = detect.
+    language: str | None = None
+    #: Every voice note is transcribed without being asked.
+    is_auto: bool = False
+    speech: SpeechSettings = SpeechSettings()
+    replies: RepliesMode = RepliesMode.OFF
+    expects: Expectation | None = None

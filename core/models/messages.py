@@ -1,0 +1,110 @@
+"""What people send, and what they are answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """One chat of one bot: the scope of every query, so that chats never mix."""
+
+    platform: str
+    bot_id: str
+    chat_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """Sound that a platform holds for us. Nothing here is trusted: all of it is a claim."""
+
+    #: What the platform needs to hand out the bytes.
+    file_id: str
+    kind: Literal["voice", "audio", "video_note", "video", "document"] = "voice"
+    name: str = ""
+    mime: str = ""
+    size_bytes: int | None = None
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """The message that a message answers."""
+
+    message_id: str
+    text: str = ""
+    attachment: Attachment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a person sent, or a button that a person pressed."""
+
+    chat: Chat
+    #: Unique in its chat; a button press has an id of its own.
+    message_id: str
+    sent_at: datetime
+    sender_id: str = ""
+    sender_name: str = ""
+    #: The forum topic or thread, None where the chat has none.
+    thread_id: str | None = None
+    #: Empty for the original, else what tells this edit from others.
+    edit_id: str = ""
+    is_private: bool = True
+    #: The language of the sender's app (BCP 47), empty when unknown.
+    language: str = ""
+    #: Text or caption, without the command.
+    text: str = ""
+    #: The command's name as typed, without "/", empty if there is none.
+    command: str = ""
+    #: The token of a pressed button; `Assistant.accept` turns it into command and text.
+    button: str = ""
+    attachment: Attachment | None = None
+    reply_to: Quoted | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """An offer under a reply: pressing it is a message with this command and text."""
+
+    label: str
+    command: str
+    text: str = ""
+    #: What the platform carries: opaque, bound to the chat. Given when the reply is saved.
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that goes out with a reply."""
+
+    #: How `data` is written where the value is kept as JSON.
+    __pydantic_config__: ClassVar[dict[str, str]] = {
+        "ser_json_bytes": "base64",
+        "val_json_bytes": "base64",
+    }
+
+    name: str
+    mime: str
+    data: bytes
+    #: Of sound: its length, and its loudness over time (0 to 255, at most 256 points).
+    duration_s: float | None = None
+    waveform: bytes = b""
+    #: What players show.
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the assistant says, free of any platform's form."""
+
+    #: Plain text, shown as it is: no markup is read from it.
+    text: str = ""
+    #: Long matter such as a transcript, folded where the platform can.
+    quote: str = ""
+    files: tuple[File, ...] = ()
+    buttons: tuple[Button, ...] = ()
+    #: What of it can be said aloud, as well or when a person presses Listen.
+    aloud: str = ""
