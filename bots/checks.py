@@ -135,13 +135,17 @@ async def check_telegram(visit: Visit) -> Finding:
 
 
 async def check_engine(visit: Visit) -> Finding:
-    """See that the engine that is to hear is set up."""
+    """See that the engines that are to hear and to speak are set up."""
     built = Engines(visit.settings)
     try:
-        transcriber = built.transcriber()
-        return ok(f"{transcriber.name} hears ({transcriber.model})")
+        transcriber, synthesizer = built.transcriber(), built.synthesizer()
     finally:
         await built.close()
+    hears = f"{transcriber.name} hears ({transcriber.model})"
+    if not engines.can_speak(synthesizer.name):
+        cure = "Run: apt install espeak-ng, or: pip install 'hearsay-bot[offline-speech]'"
+        return warn(f"{hears}, nothing speaks", cure)
+    return ok(f"{hears}, {synthesizer.name} speaks ({synthesizer.speech_model})")
 
 
 async def check_mimo(visit: Visit) -> Finding:
@@ -159,7 +163,12 @@ async def check_mimo(visit: Visit) -> Finding:
     if living is None:
         cure = "Set MIMO_ASR_MODEL to auto or to a model that hears from MiMo's list."
         return fail(f"MiMo does not list {' or '.join(wanted)}", cure, CONFIG)
-    return ok(f"takes the key and has {living}")
+    speakers = engines.wanted_speakers(settings)
+    speaker = next((name for name in speakers if name in service.models), None)
+    if speaker is None:
+        cure = "Set MIMO_TTS_MODEL to auto or to a model that speaks from MiMo's list."
+        return warn(f"has {living}, but does not list {' or '.join(speakers)}", cure)
+    return ok(f"takes the key and has {living} and {speaker}")
 
 
 async def check_openai(visit: Visit) -> Finding:

@@ -54,7 +54,7 @@ class _Late(BaseHTTPRequestHandler):
         return format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
 
     def do_GET(self) -> None:
-        self._say({"data": [{"id": "mimo-v2.5-asr"}]})
+        self._say({"data": [{"id": "mimo-v2.5-asr"}, {"id": "mimo-v2.5-tts"}]})
 
     def do_POST(self) -> None:
         me = {"id": 1, "is_bot": True, "first_name": "H", "username": "late_bot"}
@@ -124,8 +124,8 @@ async def test_a_good_setup_passes_every_check(
     statuses.pop("disk"), statuses.pop("sqlite")  # these are this machine's own
     assert set(statuses.values()) == {"ok"}
     texts = {name: check["text"] for name, check in found.checks.items()}
-    assert texts["mimo"] == "takes the key and has mimo-v2.5-asr"
-    assert texts["engine"] == "mimo hears (mimo-v2.5-asr)"
+    assert texts["mimo"] == "takes the key and has mimo-v2.5-asr and mimo-v2.5-tts"
+    assert texts["engine"] == "mimo hears (mimo-v2.5-asr), mimo speaks (mimo-v2.5-tts)"
     assert texts["key"] == "opens the database"
     assert texts["clock"] == "agrees with MiMo's"
     assert "hears all of a group" in texts["telegram"]
@@ -218,6 +218,24 @@ async def test_a_model_that_is_gone(mimo: MimoServer) -> None:
     mimo.rules.models = ("mimo-v9-asr",)
     found = await look("mimo", **values)
     assert (found.status, found.text) == (Status.FAIL, "MiMo does not list mimo-v2.5-asr")
+
+
+async def test_a_speaker_that_is_gone(mimo: MimoServer) -> None:
+    values = {"mimo_api_key": KEY, "mimo_base_url": mimo.base_url}
+    found = await look("mimo", **values, mimo_tts_model="mimo-v2-tts")
+    assert (found.status, found.code) == (Status.WARN, 0)
+    assert found.text == "has mimo-v2.5-asr, but does not list mimo-v2-tts"
+    assert "MIMO_TTS_MODEL" in found.cure
+
+
+async def test_a_machine_that_cannot_speak(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.engines.check.find_program", lambda: None)
+    monkeypatch.setattr("core.engines.check.has_library", lambda: False)
+    found = await look("engine")
+    assert found.status is Status.WARN and found.text.endswith("nothing speaks")
+    assert "apt install espeak-ng" in found.cure and "[offline-speech]" in found.cure
+    found = await look("engine", mimo_api_key=KEY)
+    assert found.status is Status.OK
 
 
 async def test_a_key_of_another_kind_and_a_service_out_of_reach(mimo: MimoServer) -> None:

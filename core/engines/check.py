@@ -12,9 +12,10 @@ from email.utils import parsedate_to_datetime
 from core.config import Settings
 from core.engines import openai_wire
 from core.engines.client import Client, read_body
+from core.engines.espeak import find_program, has_library
 from core.engines.mimo import make_headers
 from core.engines.mimo_wire import read_error, read_models
-from core.engines.models import ASR, AUTO
+from core.engines.models import ASR, AUTO, TTS
 from core.engines.offline import Offline
 from core.errors import EngineError
 from core.models import Audio
@@ -49,6 +50,16 @@ async def ask_openai(settings: Settings) -> Service:
 def wanted_models(settings: Settings) -> tuple[str, ...]:
     """Return the ids of MiMo of which one must live, the best first."""
     return ASR if settings.mimo_asr_model == AUTO else (settings.mimo_asr_model,)
+
+
+def wanted_speakers(settings: Settings) -> tuple[str, ...]:
+    """Return the ids of MiMo of which one must live for preset voices, the best first."""
+    return TTS if settings.mimo_tts_model == AUTO else (settings.mimo_tts_model,)
+
+
+def can_speak(engine: str) -> bool:
+    """Tell whether the engine of that name has what it needs on this machine."""
+    return engine != Offline.name or find_program() is not None or has_library()
 
 
 async def hear_silence(settings: Settings) -> str:

@@ -1,0 +1,200 @@
+"""The machine itself speaks: the real espeak-ng, as a program and as a library in a child."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import shutil
+import sys
+from array import array
+from collections.abc import AsyncIterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.engines import espeak
+from core.engines.offline import Offline
+from core.errors import EngineBadReply, EngineBusy, EngineRefused, SpeechMissing
+from core.models import Audio, Utterance
+from tests.engines.conftest import make_settings, speak
+
+WAYS = [
+    pytest.param(
+        "program",
+        marks=pytest.mark.skipif(not shutil.which("espeak-ng"), reason="espeak-ng is missing"),
+    ),
+    pytest.param(
+        "library",
+        marks=pytest.mark.skipif(not find_spec("espeakng_loader"), reason="the extra is missing"),
+    ),
+]
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[Offline]:
+    engine = Offline(make_settings())
+    yield engine
+    await engine.close()
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "library":
+        monkeypatch.setattr(espeak, "find_program", lambda: None)
+    return str(request.param)
+
+
+def measure(pcm: bytes) -> tuple[float, float]:
+    """Length in seconds and loudness."""
+    samples = array("h", pcm)
+    return len(samples) / 22_050, math.sqrt(sum(s * s for s in samples) / len(samples))
+
+
+def is_same(one: bytes, other: bytes) -> bool:
+    """Tell whether two sounds are the same, but for the small chances that the library takes."""
+    (one_s, one_loud), (other_s, other_loud) = measure(one), measure(other)
+    return abs(one_s - other_s) < 0.005 and abs(one_loud / other_loud - 1) < 0.05
+
+
+@pytest.mark.usefixtures("way")
+async def test_every_voice_speaks(engine: Offline) -> None:
+    made = []
+    for voice in engine.voices():
+        pcm = await speak(engine, Utterance("Good morning, 123. 早上好", voice=voice.voice_id))
+        duration_s, loudness = measure(pcm)
+        assert 1.0 < duration_s < 12.0 and 1000 < loudness < 12_000, voice
+        made.append(pcm)
+    assert len(set(made)) == len(made)
+
+
+@pytest.mark.usefixtures("way")
+async def test_longer_text_takes_longer(engine: Offline) -> None:
+    short, _ = measure(await speak(engine, Utterance("One sentence of some words.")))
+    long, _ = measure(await speak(engine, Utterance("One sentence of some words. " * 60)))
+    assert 1.2 < short < 3.0 and 50 < long / short < 70
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize(
+    ("text", "voice"),
+    [
+        ("Good morning", "en-us+f5"),
+        ("Guten Morgen", "en-us+f5"),
+        ("早上好, Bob", "cmn-latn-pinyin"),
+        ("Доброе утро", "ru"),
+        ("안녕하세요", "ko"),
+        ("नमस्ते", "hi"),
+        ("صباح الخير", "ar"),
+    ],
+)
+async def test_voice_follows_the_letters(engine: Offline, text: str, voice: str) -> None:
+    pcm = await speak(engine, Utterance(text))
+    assert is_same(pcm, await speak(engine, Utterance(text, voice=voice)))
+    assert 0.4 < measure(pcm)[0] < 3.0
+
+
+@pytest.mark.usefixtures("way")
+async def test_tags_and_styles_are_not_read_out(engine: Offline) -> None:
+    plain = await speak(engine, Utterance("Good morning to you."))
+    tagged = "<style>Happy</style>Good [cough] morning [heavy breathing]to you."
+    pcm = await speak(engine, Utterance(tagged, styles=("Sad",), direction="slow"))
+    assert is_same(pcm, plain)
+    assert not is_same(await speak(engine, Utterance("Good morning for you.")), plain)
+    assert not engine.speech_limits.can_style and not engine.speech_limits.can_design
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize(
+    "text", ["-v de --help", "a\0b", "half \ud83d a pair", "<b>&amp;", "🙂 ok"]
+)
+async def test_odd_text_is_only_text(engine: Offline, text: str) -> None:
+    assert measure(await speak(engine, Utterance(text)))[0] > 0.3
+
+
+async def test_what_cannot_be_spoken_is_refused(engine: Offline) -> None:
+    for utterance in (
+        Utterance("[cough] ... 🙂"),
+        Utterance("Hi.", voice="de+nonesuch"),
+        Utterance("Hi.", voice="../../etc"),
+        Utterance("Hi.", description="An old man."),
+        Utterance("Hi.", sample=Audio(b"RIFF", "audio/wav", 1.0)),
+    ):
+        with pytest.raises(EngineRefused):
+            await speak(engine, utterance)
+
+
+@pytest.mark.usefixtures("way")
+async def test_several_at_once_do_not_mix(engine: Offline) -> None:
+    texts = [f"Number {n}, " * (n + 1) for n in range(6)]
+    alone = [await speak(engine, Utterance(text)) for text in texts]
+    together = await asyncio.gather(*(speak(engine, Utterance(text)) for text in texts))
+    assert all(map(is_same, together, alone))
+
+
+async def test_machine_that_cannot_speak_says_so(
+    engine: Offline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(espeak, "find_program", lambda: None)
+    monkeypatch.setattr(espeak, "has_library", lambda: False)
+    with pytest.raises(SpeechMissing) as caught:
+        await speak(engine, Utterance("Hi."))
+    assert caught.value.user_text == "Speech is not installed on this machine."
+    assert "apt install espeak-ng" in str(caught.value)
+    assert "hearsay-bot[offline-speech]" in str(caught.value)
+
+
+async def test_library_is_not_loaded_by_this_process(
+    engine: Offline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not espeak.has_library():
+        pytest.skip("the extra is missing")
+    monkeypatch.setattr(espeak, "find_program", lambda: None)
+    await speak(engine, Utterance("Hi."))
+    assert "espeakng_loader" not in sys.modules
+    assert "core.engines.espeak_worker" not in sys.modules
+    assert not any("espeak" in m.path for m in psutil.Process().memory_maps())
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("exit 3", EngineBadReply),
+        ("true", EngineBadReply),
+        ("echo nonsense", EngineBadReply),
+        ("exec /bin/sleep 30", EngineBusy),
+        (None, EngineBusy),
+    ],
+)
+async def test_program_that_fails(
+    engine: Offline,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    script: str | None,
+    expected: type[Exception],
+) -> None:
+    program = tmp_path / "espeak-ng"
+    if script is not None:
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+    monkeypatch.setattr(espeak, "find_program", lambda: str(program))
+    monkeypatch.setattr(espeak, "_DEADLINE_S", 0.5)
+    with pytest.raises(expected):
+        await speak(engine, Utterance("Hi."))
+    left = [p for p in psutil.Process().children(recursive=True) if p.name() == "sleep"]
+    assert left == []
+
+
+async def test_program_knows_no_secret(
+    engine: Offline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "espeak-ng"
+    told = tmp_path / "told"
+    program.write_text(f"#!/bin/sh\nexport -p > {told}\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("MIMO_API_KEY", "sk-very-secret")
+    monkeypatch.setattr(espeak, "find_program", lambda: str(program))
+    with pytest.raises(EngineBadReply):
+        await speak(engine, Utterance("What was said."))
+    assert "PATH" in told.read_text() and "sk-very-secret" not in told.read_text()

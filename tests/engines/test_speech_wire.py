@@ -1,0 +1,96 @@
+"""WAV, samples, tags: read as what they are, whatever they claim."""
+
+from __future__ import annotations
+
+import struct
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.engines.speech_wire import read_wav, split_samples, strip_tags
+from core.errors import EngineBadReply
+from tests.emulators.mimo.tones import make_wav
+
+PCM = bytes(range(200))
+
+
+def make(pcm: bytes = PCM, **fields: int) -> bytes:
+    """WAV with a header as given."""
+    form = {"tag": 1, "channels": 1, "rate_hz": 24_000, "bits": 16, "size": len(pcm), **fields}
+    head = struct.pack(
+        "<HHIIHH", form["tag"], form["channels"], form["rate_hz"], 48_000, 2, form["bits"]
+    )
+    data = b"data" + struct.pack("<I", form["size"]) + pcm
+    return b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + head + data
+
+
+def test_samples_of_a_file_come_back() -> None:
+    assert read_wav(make_wav(PCM, rate_hz=24_000), rate_hz=24_000) == PCM
+    assert read_wav(make(), rate_hz=24_000) == PCM
+    assert read_wav(make() + b"LIST\x04\0\0\0abcd", rate_hz=24_000) == PCM
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFF0000, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_length_that_was_not_known_is_what_there_is(size: int) -> None:
+    assert read_wav(make(size=size), rate_hz=24_000) == PCM
+
+
+@pytest.mark.parametrize(
+    ("wav", "reason"),
+    [
+        (b"", "no WAV"),
+        (PCM, "no WAV"),
+        (b"RIFF\0\0\0\0WAVE", "no sound"),
+        (make()[:40], "no sound"),
+        (make()[:44], "cut"),
+        (make()[:-2], "cut"),
+        (make(b""), "no sound"),
+        (make(PCM[:-1]), "within a sample"),
+        (make(PCM[:-1], size=0), "within a sample"),
+        (make(tag=3, bits=32), "16 bit and mono"),
+        (make(bits=24), "16 bit and mono"),
+        (make(channels=2), "16 bit and mono"),
+        (make(channels=0), "16 bit and mono"),
+        (make(rate_hz=22_050), "22050 Hz instead of 24000"),
+        (b"RIFF\0\0\0\0WAVEdata\x04\0\0\0abcd", "no sound"),
+        (b"RIFF\0\0\0\0WAVEfmt \x02\0\0\0ab", "header is cut"),
+    ],
+)
+def test_what_is_not_such_a_file_is_told(wav: bytes, reason: str) -> None:
+    with pytest.raises(EngineBadReply, match=reason):
+        read_wav(wav, rate_hz=24_000)
+
+
+@given(st.binary(max_size=120), st.integers(0, 60))
+def test_no_bytes_do_worse_than_that(noise: bytes, at: int) -> None:
+    for wav in (noise, make()[:at] + noise):
+        with suppress(EngineBadReply):
+            assert len(read_wav(wav, rate_hz=24_000)) % 2 == 0
+
+
+@given(st.lists(st.binary(max_size=7)))
+def test_samples_are_never_torn(chunks: list[bytes]) -> None:
+    made, odd = b"", b""
+    for chunk in chunks:
+        samples, odd = split_samples(odd + chunk)
+        assert len(samples) % 2 == 0
+        made += samples
+    assert made + odd == b"".join(chunks) and len(odd) < 2
+
+
+@pytest.mark.parametrize(
+    ("text", "stripped"),
+    [
+        ("Hi there.", "Hi there."),
+        ("[cough] Hi [long sigh] there. [laugh]", "Hi there."),
+        (" <style>Happy</style>Hi.", "Hi."),
+        ("Hi <style>x</style>", "Hi <style>x</style>"),
+        ("Call me (if you can).", "Call me (if you can)."),
+        ("a [b\nc]\nd", "a \nd"),
+        ("[", "["),
+    ],
+)
+def test_tags_are_taken_out(text: str, stripped: str) -> None:
+    assert strip_tags(text) == stripped
