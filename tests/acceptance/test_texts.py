@@ -1,0 +1,194 @@
+"""Inputs 49 to 64: odd names and texts, as file names, captions, people, chats, words and speech."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from bots.telegram_bot.parts import count_units
+from core.audio import Media
+from core.engines.mimo import Mimo
+from core.models import JobState
+from tests import sounds
+from tests.acceptance.rows import row
+from tests.acceptance.stage import CONTENT, Stage
+from tests.acceptance.watch import list_tree
+from tests.emulators.telegram import Call, Message
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+#: Control characters and overrides of the writing direction: none of them may be shown.
+UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+NAMES = {
+    "input-49-path": "../../etc/passwd.ogg",
+    "input-49-absolute": "/etc/cron.d/evil.ogg",
+    "input-49-windows": "..\\..\\evil.ogg",
+    "input-50-controls": "a\0b\nc\rd\te.ogg",
+    "input-51-emoji": "😀" * 300 + ".ogg",
+    "input-52-rtl": "gpj\u202e.ogg",
+    "input-53-con": "CON",
+    "input-53-aux": "aux.mp3",
+    "input-53-dot": "name.ogg.",
+    "input-54-option": "-i evil.ogg",
+    "input-54-shell": "$(id) `id`; rm -rf ~ | cat.ogg",
+    "input-55-nfc": "caf\u00e9.ogg",
+    "input-55-nfd": "cafe\u0301.ogg",
+    "input-56-surrogate": "lone \ud83d half.ogg",
+    "input-57-zero-width": "\u200b\u200d\ufeff",
+    "input-61-html": "<b>unbalanced &#0; [a](tg://user?id=1)",
+    "input-62-markdown": "*_`[]()~>#+-=|{}.! each",
+    "input-63-mentions": "@everyone <@&1> <#2> </x:3> <t:0> ```",
+    "input-64-zalgo": "Z" + "\u0335\u0321\u0346" * 30 + "algo",
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def ears() -> AsyncIterator[Media]:
+    """What turns a note into the very bytes that MiMo is sent."""
+    media = Media(workers=1)
+    yield media
+    await media.close()
+
+
+async def let_say(stage: Stage, ears: Media, note: bytes, *texts: str) -> None:
+    """Let the pieces of a recording say these texts."""
+    pieces = [piece.audio.data async for piece in ears.pieces(note, Mimo.limits)]
+    for sound, text in zip(pieces, texts, strict=True):
+        stage.mimo.set_text(sound, text)
+
+
+def sends(stage: Stage, chat: int) -> list[Call]:
+    return [
+        *stage.telegram.calls_of("sendMessage", chat=chat),
+        *stage.telegram.calls_of("editMessageText", chat=chat),
+        *stage.telegram.calls_of("sendDocument", chat=chat),
+    ]
+
+
+def check_shown(stage: Stage, answer: Message) -> None:
+    """Nothing of ours is refused by Telegram, nothing is marked up, nothing disturbs the screen."""
+    assert not UNSAFE.search(answer.text)
+    assert "Traceback" not in answer.text
+    assert {entity["type"] for entity in answer.entities} <= {
+        "blockquote",
+        "expandable_blockquote",
+    }
+    for call in sends(stage, answer.chat_id):
+        assert call.status == 200, call.error
+        assert not call.params.get("parse_mode")
+
+
+def as_shown(text: str) -> str:
+    """Return a text as a screen shows it: white space aside."""
+    return "".join(UNSAFE.sub("", text).split())
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        pytest.param(f"as name, caption, sender, chat, words, speech: {text[:30]!a}", text, id=name)
+        for name, text in NAMES.items()
+    ],
+)
+async def test_odd_text(stage: Stage, ears: Media, row: str, text: str) -> None:
+    telegram, before = stage.telegram, list_tree(stage.bot.home.parent)
+    ann = telegram.add_user(text)
+    _, note = await stage.note()
+    # The local MiMo writes UTF-8, in which half a pair cannot be said.
+    speech = f"{CONTENT} {text}".replace("\ud83d", "\ufffd")
+    await let_say(stage, ears, note, speech)
+    claims = {"name": text, "mime": "audio/ogg"}
+    telegram.send_document(ann, ann, note, caption=text, claims=claims)
+    answer = await stage.reply(ann)
+    check_shown(stage, answer)
+    assert as_shown(answer.text) == as_shown(speech)
+
+    telegram.send_text(ann, ann, text)
+    jobs = await stage.settle(ann, 2)
+    assert [job.command for job in jobs] in (["transcribe"] * 2, ["transcribe", "help"])
+    [_, helped] = telegram.answers(ann)
+    check_shown(stage, helped)
+    assert "/transcribe" in helped.text
+
+    group = telegram.add_chat("supergroup", title=text, members={ann: "creator"})
+    telegram.send_text(group, ann, text)
+    telegram.send_command(group, ann, f"/language {text}")
+    assert [job.state for job in await stage.settle(group)] == [JobState.REFUSED]
+    [answer] = telegram.answers(group)
+    check_shown(stage, answer)
+    assert list_tree(stage.bot.home.parent) - before <= {"hearsay/hearsay.db-journal"}
+
+
+# --- long ones: as words that are typed, and as words that are said
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        pytest.param("4096 × 😀 typed: one reply", "😀" * 4096, id="input-58-typed"),
+        pytest.param("4097 letters typed: one reply", "a" * 4097, id="input-59-typed"),
+        pytest.param("100,000 letters typed: one reply", "a" * 100_000, id="input-60-typed"),
+        pytest.param("only what cannot be seen: one reply", "\u200b" * 9, id="input-57-typed"),
+    ],
+)
+async def test_long_typed(stage: Stage, row: str, text: str) -> None:
+    ann = stage.person()
+    stage.telegram.send_text(ann, ann, text)
+    assert "/transcribe" in (await stage.reply(ann)).text
+
+
+#: A recording of several pieces, and what each of them says.
+WORD = f"{CONTENT} " * 600
+SAID = {
+    "input-58-said": (["😀" * 2000] * 2, 3, "4000 × 😀 said: messages, joined they are the text"),
+    "input-59-said": (["a" * 4097], 2, "4097 letters said: two messages"),
+    "input-60-said": ([WORD] * 17, 0, "100,000 letters said: their beginning and a file"),
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "texts", "messages"),
+    [pytest.param(what, texts, count, id=name) for name, (texts, count, what) in SAID.items()],
+)
+async def test_long_said(
+    stage: Stage, ears: Media, row: str, texts: list[str], messages: int
+) -> None:
+    note = await _make_recording(ears, len(texts))
+    await let_say(stage, ears, note, *texts)
+    ann = stage.person()
+    stage.telegram.send_audio(ann, ann, note)
+    await stage.settle(ann, timeout_s=60)
+    answers = stage.telegram.answers(ann)
+    for answer in answers:
+        check_shown(stage, answer)
+        assert count_units(answer.text) <= 4096
+    whole = "".join("".join(texts).split())
+    if messages:
+        assert len(answers) == messages
+        assert "".join("".join(answer.text for answer in answers).split()) == whole
+        return
+    beginning, file = answers
+    assert file.file is not None and file.file.name == "transcript.txt"
+    assert "".join(file.file.data.decode().split()) == whole
+    assert whole.startswith("".join(beginning.text.rstrip(" …").split()))
+
+
+async def _make_recording(ears: Media, pieces: int) -> bytes:
+    """Return speech that is cut into so many pieces."""
+    if pieces == 1:
+        return sounds.wav(sounds.speech(5.25))
+    for seconds in range(20 * pieces, 60 * pieces, 5):
+        data = sounds.wav(sounds.speech(seconds + 0.25))
+        if len([piece async for piece in ears.pieces(data, Mimo.limits)]) == pieces:
+            return data
+    raise AssertionError("no length gives so many pieces")
+
+
+@row("input-60-caption", "a caption of 100,000 letters: the note is heard")
+async def test_long_caption(stage: Stage, row: str) -> None:
+    ann = stage.person()
+    _, number = await stage.send_note(ann, caption=f"{CONTENT} " * 11_000)
+    await stage.check_answer(ann, number)
