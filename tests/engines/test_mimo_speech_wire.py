@@ -1,0 +1,155 @@
+"""MiMo's answers with sound: read event by event, whatever they hold."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.engines.mimo_speech_wire import (
+    Speaking,
+    build_speech,
+    read_speech,
+    read_speech_end,
+    read_speech_event,
+)
+from core.errors import EngineBadReply, EngineBusy, EngineError, EngineRefused
+from core.models import Utterance
+from tests.emulators.mimo.tones import make_wav
+
+MODEL = "mimo-v2.5-tts"
+STOP = {"choices": [{"delta": {"audio": None}, "finish_reason": "stop"}]}
+
+
+def chunk(audio: Any, **fields: Any) -> dict[str, Any]:
+    return {"choices": [{"delta": {"audio": audio}, "finish_reason": None}], **fields}
+
+
+def sound(data: bytes) -> dict[str, Any]:
+    return chunk({"id": "x", "data": b64encode(data).decode(), "transcript": None})
+
+
+def run(*events: Any, is_done: bool = True) -> bytes:
+    """The sound of a stream of these events. Raises what reading it raises."""
+    speaking, made = Speaking(), b""
+    lines = [json.dumps(event) for event in events] + ["[DONE]"] * is_done
+    for line in lines:
+        speaking, samples = read_speech_event(line, speaking, model=MODEL)
+        made += samples
+    read_speech_end(speaking)
+    return made
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        chunk(None),
+        chunk({}),
+        chunk({"data": None}),
+        chunk({"data": ""}),
+        chunk("no object"),
+        {"choices": []},
+        {"choices": None},
+        {"choices": [None]},
+        {"choices": [{"delta": None}]},
+        {"choices": [{"index": 0}]},
+        {"usage": {"total_tokens": 310}},
+        chunk(None, model="mimo-v2.5-tts-2026"),
+    ],
+)
+def test_what_holds_no_sound_changes_nothing(extra: dict[str, Any]) -> None:
+    assert run(extra, sound(b"ab"), extra, sound(b"cd"), STOP, extra) == b"abcd"
+
+
+@given(st.lists(st.binary(max_size=5)))
+def test_odd_chunks_join(parts: list[bytes]) -> None:
+    whole = b"".join(parts)
+    events = [sound(part) for part in parts]
+    if whole and len(whole) % 2 == 0:
+        assert run(*events, STOP) == whole
+    else:
+        with pytest.raises(EngineBadReply):
+            run(*events, STOP)
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([STOP], EngineBadReply),
+        ([sound(b"ab")], EngineBadReply),
+        ([sound(b"abc"), STOP], EngineBadReply),
+        ([sound(b"ab"), STOP, sound(b"cd")], EngineBadReply),
+        ([chunk({"data": "a"}), STOP], EngineBadReply),
+        ([chunk({"data": "YWI=\n"}), STOP], EngineBadReply),
+        ([chunk({"data": "ü"}), STOP], EngineBadReply),
+        ([chunk({"data": 1}), STOP], EngineBadReply),
+        ([sound(b"ab"), {"error": {"code": "503", "message": "x"}}], EngineBusy),
+        ([{"error": {"code": "421", "message": "x"}}], EngineRefused),
+        ([chunk(None, model="mimo-v2.6-flash")], EngineBadReply),
+        ([sound(b"ab"), {"choices": [{"finish_reason": "length"}]}], EngineBadReply),
+        ([sound(b"ab"), {"choices": [{"finish_reason": "content_filter"}]}], EngineRefused),
+        (["no object"], EngineBadReply),
+    ],
+)
+def test_what_is_wrong_is_told(events: list[Any], expected: type[EngineError]) -> None:
+    with pytest.raises(EngineError) as caught:
+        run(*events)
+    assert type(caught.value) is expected
+
+
+def test_stream_that_was_cut_is_not_whole() -> None:
+    with pytest.raises(EngineBadReply):
+        run(sound(b"ab"), STOP, is_done=False)
+
+
+def test_routed_model_is_taken() -> None:
+    """The second generation is served by the third for a while."""
+    answer = {
+        "model": "mimo-v2.5-tts",
+        "choices": [
+            {
+                "finish_reason": "stop",
+                "message": {
+                    "audio": {"data": b64encode(make_wav(b"abcd", rate_hz=24_000)).decode()}
+                },
+            }
+        ],
+    }
+    assert read_speech(json.dumps(answer).encode(), model="mimo-v2-tts") == b"abcd"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["choices", "delta", "message", "audio", "data", "model", "error"]),
+            inner,
+            max_size=3,
+        )
+    ),
+)
+
+
+@given(JSON)
+def test_no_answer_does_worse_than_an_error(value: Any) -> None:
+    for text in (json.dumps(value), json.dumps({"choices": [value]})):
+        with suppress(EngineError):
+            read_speech_event(text, Speaking(), model=MODEL)
+        with suppress(EngineError):
+            read_speech(text.encode(), model=MODEL)
+
+
+@given(st.text(), st.lists(st.text()))
+def test_text_always_follows_one_tag(text: str, styles: list[str]) -> None:
+    body = build_speech(Utterance(text, styles=tuple(styles)), model=MODEL)
+    content = body["messages"][-1]["content"]
+    assert content.endswith(text)
+    tag = content[: len(content) - len(text)]
+    assert tag == "" or (tag[0], tag[-1]) == ("(", ")")
+    assert not any(mark in tag[1:-1] for mark in "()（）[]<>")
