@@ -89,7 +89,7 @@ class WebChat:
 
     def play(self, envelope: Envelope, pcm: bytes, rate_hz: int) -> None:
         """Let the chat's open pages play the sound as it comes."""
-        self._events.play(envelope.message.chat, envelope.message.message_id, pcm, rate_hz)
+        self._events.play(envelope, pcm, rate_hz)
 
     async def deliver(self, envelope: Envelope, reply: Reply) -> None:
         """Show the reply. It counts as sent when no page is open: the history shows it later.

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
+from core.interfaces import Envelope
 from core.models import Chat
 
 #: Between two sends to one page: faster than the eye reads, slow enough for a phone.
 _PACE_S = 0.05
-#: Messages whose text so far is remembered for pages that open later.
-_PARTIALS = 256
-#: Bits of sound that a page may be behind; the reply brings all of it anyway.
+#: Messages of which it is remembered how far they are.
+_REMEMBERED = 256
+#: Events of sound that a page may be behind; the reply brings all of it anyway.
 _SOUNDS = 1000
+#: Largest sound of one event, a little over a second: whole samples.
+_SOUND_BYTES = 65_536
 
 
 class Outbox:
@@ -26,7 +31,7 @@ class Outbox:
     def __init__(self) -> None:
         self._news: dict[str, dict[str, Any]] = {}
         self._sounds: list[dict[str, Any]] = []
-        self._has_news = asyncio.Event()
+        self._has_news, self._has_sound = asyncio.Event(), asyncio.Event()
 
     def put(self, event: dict[str, Any]) -> None:
         """Add news of one message; never waits."""
@@ -37,18 +42,21 @@ class Outbox:
         """Add sound to be played: every bit of it counts, and none may be late."""
         if len(self._sounds) < _SOUNDS:
             self._sounds.append(event)
+        self._has_sound.set()
         self._has_news.set()
 
     async def take(self) -> list[dict[str, Any]]:
-        """Wait for news, then return all of it."""
+        """Wait for news, then return all of it: sound at once, the rest at its pace."""
         await self._has_news.wait()
-        sounds, self._sounds = self._sounds, []
-        news = list(self._news.values())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PACE_S):
+                await self._has_sound.wait()
+        events = [*self._sounds, *self._news.values()]
+        self._sounds.clear()
         self._news.clear()
         self._has_news.clear()
-        if not sounds:
-            await asyncio.sleep(_PACE_S)
-        return [*sounds, *news]
+        self._has_sound.clear()
+        return events
 
 
 class Events:
@@ -57,6 +65,8 @@ class Events:
     def __init__(self) -> None:
         self._outboxes: defaultdict[Chat, set[Outbox]] = defaultdict(set)
         self._partials: dict[tuple[Chat, str], dict[str, Any]] = {}
+        #: The try that is being heard of each message, and how far it is.
+        self._heard: dict[tuple[Chat, str], tuple[Envelope, float]] = {}
 
     def open(self, chat: Chat) -> Outbox:
         """Add a page; it is told at once how far the messages under way are."""
@@ -77,22 +87,43 @@ class Events:
         """Tell the chat's pages the text so far."""
         event = {"type": "text", "id": message_id, "text": text}
         self._partials[chat, message_id] = event
-        if len(self._partials) > _PARTIALS:
+        if len(self._partials) > _REMEMBERED:
             del self._partials[next(iter(self._partials))]
         self._publish(chat, event)
 
-    def play(self, chat: Chat, message_id: str, pcm: bytes, rate_hz: int) -> None:
-        """Let the chat's pages play sound as it comes: 16-bit mono."""
-        sound = base64.b64encode(pcm).decode()
-        event = {"type": "sound", "id": message_id, "pcm": sound, "rate_hz": rate_hz}
-        for outbox in self._outboxes.get(chat, ()):
-            outbox.put_sound(event)
+    def play(self, envelope: Envelope, pcm: bytes, rate_hz: int) -> None:
+        """Let the chat's pages play sound as it comes: 16-bit mono.
+
+        Each event tells where in the whole it begins: a job that is tried again, which brings an
+        envelope of its own, begins at the start, and pages leave out what they have played.
+        """
+        message = envelope.message
+        key = message.chat, message.message_id
+        known, at_s = self._heard.pop(key, (envelope, 0.0))
+        if known is not envelope:
+            at_s = 0.0
+        for piece in _cut(pcm):
+            sound = base64.b64encode(piece).decode()
+            event: dict[str, Any] = {"type": "sound", "id": message.message_id, "pcm": sound}
+            event |= {"rate_hz": rate_hz, "at_s": at_s}
+            at_s += len(piece) / 2 / rate_hz
+            for outbox in self._outboxes.get(message.chat, ()):
+                outbox.put_sound(event)
+        self._heard[key] = envelope, at_s
+        if len(self._heard) > _REMEMBERED:
+            del self._heard[next(iter(self._heard))]
 
     def finish(self, chat: Chat, message_id: str, reply: dict[str, Any]) -> None:
         """Tell the chat's pages the reply."""
         self._partials.pop((chat, message_id), None)
+        self._heard.pop((chat, message_id), None)
         self._publish(chat, {"type": "reply", "id": message_id, "reply": reply})
 
     def _publish(self, chat: Chat, event: dict[str, Any]) -> None:
         for outbox in self._outboxes.get(chat, ()):
             outbox.put(event)
+
+
+def _cut(pcm: bytes) -> Iterator[bytes]:
+    for start in range(0, len(pcm), _SOUND_BYTES):
+        yield pcm[start : start + _SOUND_BYTES]

@@ -90,6 +90,8 @@ def build_reply(job_id: str, reply: Reply) -> dict[str, Any]:
         "files": [
             {
                 "name": safe_name(file.name),
+                "title": file.title,
+                "duration_s": file.duration_s,
                 "mime": safe_mime(file.mime),
                 "size_bytes": len(file.data),
                 "url": f"/api/files/{quote(job_id, safe='')}/{index}",

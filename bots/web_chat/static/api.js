@@ -34,6 +34,14 @@ export async function pressButton(id, token) {
   return (await call("/api/buttons", { method: "POST", headers, body })).entry;
 }
 
+/** The sound at an address; a sound that is here already stays as it is. */
+export async function loadSound(sound) {
+  if (sound instanceof Blob) return sound;
+  const response = await fetch(sound, { credentials: "same-origin" });
+  if (!response.ok) throw new Refused(text("network"), response.status);
+  return response.blob();
+}
+
 /** Send a message; the same id may be sent again, it stays one message. */
 export function sendMessage(fields, onProgress) {
   const form = new FormData();

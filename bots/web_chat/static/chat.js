@@ -3,6 +3,7 @@
 import { followEvents, loadHistory, openSession, pressButton, sendMessage } from "./api.js";
 import { newId } from "./dom.js";
 import { EntryView, isEnded } from "./entry.js";
+import { Stream, wakeSpeaker } from "./speaker.js";
 import { formatSize, text } from "./texts.js";
 
 const POLL_MS = 4000;
@@ -14,6 +15,8 @@ export class Chat {
     this.parts = parts;
     this.entries = new Map();
     this.views = new Map();
+    // What was sent from this very page: only here may its answer be heard.
+    this.streams = new Map();
     this.maxBytes = Infinity;
   }
 
@@ -62,7 +65,7 @@ export class Chat {
   }
 
   #send(shown, fields) {
-    const id = newId("note");
+    const id = this.#newId("note");
     const sent_at = new Date().toISOString();
     const entry = { ...shown, id, sent_at, state: "", reply: null, fields: { id, ...fields } };
     this.entries.set(id, entry);
@@ -89,9 +92,16 @@ export class Chat {
     }
   }
 
+  #newId(kind) {
+    const id = newId(kind);
+    wakeSpeaker();
+    this.streams.set(id, new Stream(() => this.entries.has(id) && this.#show(this.entries.get(id))));
+    return id;
+  }
+
   async #press(button) {
     try {
-      const saved = await pressButton(newId("press"), button.token);
+      const saved = await pressButton(this.#newId("press"), button.token);
       if (saved) this.#merge(saved);
       this.parts.complain("");
     } catch (error) {
@@ -99,7 +109,11 @@ export class Chat {
     }
   }
 
-  #hear({ type, id, text: partial, reply }) {
+  #hear({ type, id, text: partial, reply, ...sound }) {
+    if (type === "sound") {
+      this.streams.get(id)?.feed(sound);
+      return;
+    }
     const entry = this.entries.get(id);
     if (!entry) {
       this.reload();
@@ -112,7 +126,8 @@ export class Chat {
 
   #settle(entry, reply) {
     Object.assign(entry, { reply, partial: "", phase: "", settledAt: Date.now() });
-    this.parts.announce([reply.text, reply.quote].filter(Boolean).join(" ").slice(0, 600));
+    const words = [reply.text, reply.quote].filter(Boolean).join(" ").slice(0, 600);
+    this.parts.announce(words || (reply.files.length ? text("spoken") : ""));
     // How it ended is saved right after the answer was shown.
     setTimeout(() => this.reload(), SETTLE_MS + 50);
   }
@@ -131,6 +146,8 @@ export class Chat {
   #show(entry, isNew = false) {
     const { scroll, log } = this.parts;
     const isAtEnd = isNew || scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 120;
+    entry.stream = this.streams.get(entry.id);
+    if (entry.reply) entry.stream?.complete();
     let view = this.views.get(entry.id);
     if (!view) {
       view = new EntryView({ press: (button) => this.#press(button), resend: (failed) => this.#upload(failed) });

@@ -2,6 +2,7 @@
 
 import { drawLevels } from "./levels.js";
 import { Recorder } from "./recorder.js";
+import { takeFloor } from "./speaker.js";
 import { openSuggestions } from "./suggest.js";
 import { formatDuration, text } from "./texts.js";
 
@@ -23,6 +24,8 @@ export function openComposer(chat, { complain, announce }) {
     box.style.height = `${Math.min(box.scrollHeight, 160)}px`;
     byId("send").hidden = !box.value.trim();
     byId("record").hidden = Boolean(box.value.trim());
+    byId("tip").hidden = !/^\/say\s/.test(box.value);
+    if (!byId("tip").hidden) byId("tip").textContent = text("tip_say");
   };
   const sendFiles = (files) => {
     complain("");
@@ -45,6 +48,11 @@ export function openComposer(chat, { complain, announce }) {
   const record = connectRecorder(chat, { complain, announce });
   byId("hint-record").addEventListener("click", record);
   byId("hint-file").addEventListener("click", () => byId("file").click());
+  byId("hint-say").addEventListener("click", () => {
+    box.value = "/say ";
+    box.focus();
+    fit();
+  });
   byId("hint-help").addEventListener("click", () => chat.sendText("/help"));
   fit();
 }
@@ -89,6 +97,7 @@ function connectRecorder(chat, { complain, announce }) {
   };
   const start = async () => {
     complain("");
+    takeFloor();
     const fresh = new Recorder();
     try {
       byId("record").disabled = true;

@@ -5,6 +5,8 @@ import { makePlayer } from "./player.js";
 import { formatDuration, formatSize, formatTime, text } from "./texts.js";
 
 const LONG_CHARS = 900;
+/** More buttons than this stand in columns. */
+const MANY = 6;
 const ENDED = ["done", "refused", "dead", "cancelled"];
 
 /** Is nothing more to come for this entry, as far as is known? */
@@ -15,6 +17,7 @@ export class EntryView {
   constructor(act) {
     this.act = act;
     this.answer = make("div", { class: "answer" });
+    this.players = new Map();
     this.element = make("li", { class: "entry" });
   }
 
@@ -22,7 +25,7 @@ export class EntryView {
   update(entry) {
     this.element.dataset.id = entry.id;
     const mine = JSON.stringify([entry.phase, entry.error, entry.file, entry.text, entry.command]);
-    const answer = JSON.stringify([entry.phase, entry.state, entry.reply, entry.partial]);
+    const answer = JSON.stringify([entry.phase, entry.state, entry.reply, entry.partial, entry.stream?.isPlaying]);
     if (mine !== this.lastMine) this.#drawMine(entry);
     if (answer !== this.lastAnswer) this.#drawAnswer(entry);
     if (entry.phase === "uploading") this.#drawProgress(entry);
@@ -46,7 +49,7 @@ export class EntryView {
 
   #drawSound(entry) {
     const { kind, name, size_bytes, duration_s } = entry.file;
-    if (entry.sound) this.player ??= makePlayer(entry.sound, duration_s);
+    if (entry.sound) this.player ??= makePlayer(entry.sound, { seconds: duration_s });
     const facts = [duration_s ? formatDuration(duration_s) : "", size_bytes ? formatSize(size_bytes) : ""];
     const label = kind === "voice" ? text("clip") : name;
     const title = make(
@@ -84,17 +87,36 @@ export class EntryView {
     const parts = [];
     if (words) parts.push(make("p", { class: quote ? "words note" : "words" }, words));
     if (quote) parts.push(drawTranscript(quote));
-    if (files.length) parts.push(make("div", { class: "files" }, ...files.map(drawFile)));
+    const sounds = files.filter(isSound);
+    const others = files.filter((file) => !isSound(file));
+    if (sounds.length) parts.push(this.#drawSpeech(sounds, entry.stream));
+    if (others.length) parts.push(make("div", { class: "files" }, ...others.map(drawFile)));
     if (buttons.length) {
-      const row = make("div", { class: "buttons" });
+      const row = make("div", { class: buttons.length > MANY ? "buttons many" : "buttons" });
       row.append(...buttons.map((button) => this.#drawButton(button, entry)));
       parts.push(row);
     }
     return parts;
   }
 
+  /** The players of what was spoken, each made once: it may be playing. The last one was streamed. */
+  #drawSpeech(sounds, stream) {
+    const rows = sounds.map((file, index) => {
+      const isStreamed = index === sounds.length - 1;
+      if (!this.players.has(file.url)) {
+        const options = { seconds: file.duration_s, stream: isStreamed ? stream : undefined };
+        this.players.set(file.url, makePlayer(file.url, options));
+      }
+      const title = file.title && make("span", { class: "name" }, file.title);
+      return make("div", { class: "spoken" }, title || null, this.players.get(file.url), drawSave(file));
+    });
+    return make("div", { class: "speech" }, ...rows);
+  }
+
   #drawButton(button, entry) {
-    const element = make("button", { type: "button", class: "chip", "data-token": button.token }, button.label);
+    const [name, ...facts] = button.label.split(" · ");
+    const element = make("button", { type: "button", class: "chip", "data-token": button.token }, name);
+    if (facts.length) element.append(" ", make("small", {}, facts.join(" · ")));
     element.addEventListener("click", async () => {
       element.disabled = true;
       await this.act.press(button, entry);
@@ -110,9 +132,20 @@ function drawNothing(entry) {
 }
 
 function drawWaiting(entry) {
-  if (entry.partial) return [make("p", { class: "words partial" }, entry.partial)];
-  const bars = make("span", { class: "waves", "aria-hidden": "true" }, make("i"), make("i"), make("i"), make("i"));
-  return [make("p", { class: "waiting" }, bars, text(entry.file ? "heard" : "thinking"))];
+  const parts = [];
+  if (entry.partial) parts.push(make("p", { class: "words partial" }, entry.partial));
+  if (entry.stream?.isPlaying) {
+    const stop = make("button", { type: "button", class: "round small", "aria-label": text("stop") }, icon("stop"));
+    stop.addEventListener("click", () => entry.stream.stop());
+    parts.push(make("p", { class: "waiting speaking" }, drawWaves(), text("speaking"), stop));
+  } else if (!entry.partial) {
+    parts.push(make("p", { class: "waiting" }, drawWaves(), text(entry.file ? "heard" : "thinking")));
+  }
+  return parts;
+}
+
+function drawWaves() {
+  return make("span", { class: "waves", "aria-hidden": "true" }, make("i"), make("i"), make("i"), make("i"));
 }
 
 function drawTranscript(words) {
@@ -143,13 +176,14 @@ function drawCopy(words) {
   return button;
 }
 
+const isSound = (file) => file.mime.startsWith("audio/");
+
 function drawFile(file) {
-  const size = formatSize(file.size_bytes);
-  return make(
-    "a",
-    { class: "file", href: file.url, download: file.name, "aria-label": `${text("save", { name: file.name })}, ${size}` },
-    icon("save"),
-    make("span", { class: "name" }, file.name),
-    make("span", { class: "facts" }, size),
-  );
+  const name = make("span", { class: "name" }, file.name);
+  return drawSave(file, "file", name, make("span", { class: "facts" }, formatSize(file.size_bytes)));
+}
+
+function drawSave(file, kind = "round small", ...shown) {
+  const label = `${text("save", { name: file.name })}, ${formatSize(file.size_bytes)}`;
+  return make("a", { class: kind, href: file.url, download: file.name, "aria-label": label }, icon("save"), ...shown);
 }

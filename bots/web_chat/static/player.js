@@ -1,36 +1,70 @@
-// A sound that the page still holds, with a button and a line.
+// A sound with a button, a line and a clock.
 
+import { loadSound } from "./api.js";
 import { icon, make } from "./dom.js";
+import { takeFloor } from "./speaker.js";
 import { formatDuration, text } from "./texts.js";
 
-/** seconds: the length, where it is known better than the browser knows it. */
-export function makePlayer(sound, seconds) {
-  const audio = new Audio(URL.createObjectURL(sound));
-  audio.preload = "metadata";
+const TICK_MS = 200;
+
+/**
+ * sound: a Blob, or the address of one, which is loaded when it is first played.
+ * seconds: the length, where it is known better than the browser knows it.
+ * stream: the same sound, if it is being played as it comes; the player goes on where it stops.
+ */
+export function makePlayer(sound, { seconds, stream } = {}) {
+  const audio = new Audio();
   const length = () => (Number.isFinite(audio.duration) ? audio.duration : (seconds ?? 0));
+  const isPlaying = () => Boolean(stream?.isPlaying) || !audio.paused;
+  const position = () => (stream?.isPlaying ? stream.position_s : audio.currentTime);
   const button = make("button", { type: "button", class: "round small", "aria-label": text("play") }, icon("play"));
   const line = make("input", { type: "range", min: 0, max: 1000, value: 0, "aria-label": text("position") });
   const clock = make("span", { class: "clock" }, formatDuration(length()));
+  const player = make("div", { class: "player" }, button, line, clock);
+  const hide = () => {
+    player.hidden = true;
+  };
+  const open = async () => {
+    if (!audio.src) audio.src = URL.createObjectURL(await loadSound(sound));
+  };
+  const pause = () => {
+    stream?.stop();
+    audio.pause();
+  };
+  const play = async () => {
+    takeFloor(pause);
+    stream?.stop();
+    // A browser that knows no such form (AMR, SILK) tells by the event "error".
+    await open()
+      .then(() => audio.play())
+      .catch(() => {});
+  };
   const show = () => {
-    const isPlaying = !audio.paused;
-    button.replaceChildren(icon(isPlaying ? "pause" : "play"));
-    button.setAttribute("aria-label", text(isPlaying ? "pause" : "play"));
-    const share = length() ? Math.min(1, audio.currentTime / length()) : 0;
+    const now = isPlaying() ? "pause" : "play";
+    if (button.getAttribute("aria-label") !== text(now)) {
+      button.replaceChildren(icon(now));
+      button.setAttribute("aria-label", text(now));
+    }
+    const share = length() ? Math.min(1, position() / length()) : 0;
     line.value = share * 1000;
     line.style.setProperty("--share", `${share * 100}%`);
-    clock.textContent = formatDuration(isPlaying || audio.currentTime ? audio.currentTime : length());
+    clock.textContent = formatDuration(isPlaying() || position() ? position() : length());
+    if (stream?.isPlaying) setTimeout(show, TICK_MS);
   };
-  button.addEventListener("click", () => (audio.paused ? audio.play().catch(() => {}) : audio.pause()));
+  button.addEventListener("click", () => (isPlaying() ? pause() : play()));
   line.addEventListener("input", () => {
+    const isOn = isPlaying();
+    stream?.stop();
     audio.currentTime = (line.value / 1000) * length();
+    if (isOn) play();
+    else show();
   });
   for (const event of ["play", "pause", "timeupdate", "loadedmetadata", "ended"]) {
     audio.addEventListener(event, show);
   }
-  const player = make("div", { class: "player" }, button, line, clock);
-  // Some voice notes (AMR, SILK) are unknown to browsers.
-  audio.addEventListener("error", () => {
-    player.hidden = true;
-  });
+  audio.addEventListener("error", hide);
+  if (sound instanceof Blob) open();
+  if (stream) stream.onStop = (reached_s) => (audio.currentTime = reached_s);
+  show();
   return player;
 }

@@ -1,0 +1,186 @@
+"""Speech in a real browser: heard while it comes, and then from its player."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Locator, Page, expect
+
+from bots.web_chat import WebChat
+from core.config import Settings
+from tests.web.door import open_web
+from tests.web.pages import open_browser, open_page, read_answer, type_in
+from tests.web.speech_door import RATE_HZ, SECONDS, SpeechDoor
+
+SPEECH = Path(__file__).parents[1] / "data" / "speech" / "sb_example1.wav"
+LOOP: Literal["module"] = "module"
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope=LOOP)]
+
+#: Notes when each piece of sound begins and how long it is, and every player that plays.
+WATCH = """
+window.pieces = []; window.contexts = new Set(); window.players = [];
+const start = AudioBufferSourceNode.prototype.start;
+AudioBufferSourceNode.prototype.start = function (when) {
+  pieces.push([when, this.buffer.length / this.buffer.sampleRate, this.buffer.sampleRate]);
+  contexts.add(this.context);
+  return start.call(this, when);
+};
+const play = HTMLMediaElement.prototype.play;
+HTMLMediaElement.prototype.play = function () {
+  players.push(this);
+  return play.call(this);
+};
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
+async def browser() -> AsyncIterator[Browser]:
+    async with open_browser(SPEECH) as browser:
+        yield browser
+
+
+@pytest.fixture
+def door() -> SpeechDoor:
+    return SpeechDoor()
+
+
+@pytest_asyncio.fixture(loop_scope=LOOP)
+async def web(settings: Settings, door: SpeechDoor) -> AsyncIterator[WebChat]:
+    async with open_web(settings, door) as web:
+        yield web
+
+
+@pytest_asyncio.fixture(loop_scope=LOOP)
+async def page(browser: Browser, web: WebChat) -> AsyncIterator[Page]:
+    async with open_page(browser, web.url) as page:
+        await page.add_init_script(WATCH)
+        await page.reload()
+        yield page
+
+
+async def read_pieces(page: Page) -> list[tuple[float, float]]:
+    pieces: list[list[float]] = await page.evaluate("window.pieces")
+    assert {rate for _, _, rate in pieces} <= {RATE_HZ}
+    return [(when, length) for when, length, _ in pieces]
+
+
+def speaking(page: Page) -> Locator:
+    return page.locator(".speaking")
+
+
+async def position_of(page: Page) -> float:
+    return float(await page.locator(".spoken .player input").last.input_value())
+
+
+async def test_sound_is_heard_as_it_comes_and_not_again(page: Page, door: SpeechDoor) -> None:
+    door.may_finish.clear()
+    await type_in(page, "/say good morning")
+    await expect(speaking(page)).to_contain_text("Speaking …")
+    await expect(page.locator(".player")).to_have_count(0)
+    door.may_finish.set()
+    await expect(page.locator(".spoken .player")).to_be_visible()
+    await expect(speaking(page)).to_have_count(0)
+    # What is still to be heard goes on, and the player shows how far it is.
+    await expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    before = await position_of(page)
+    await page.wait_for_timeout(500)
+    assert await position_of(page) > before
+    pieces = await read_pieces(page)
+    assert sum(length for _, length in pieces) == pytest.approx(SECONDS)
+    assert all(b == pytest.approx(a + length, abs=1e-6) for (a, length), (b, _) in pairwise(pieces))
+    await expect(page.get_by_role("button", name="Play")).to_be_visible()
+    assert await page.evaluate("[...contexts].every((c) => c.currentTime > 2.9)")
+    assert await page.evaluate("players.length") == 0
+
+
+async def test_pause_seek_and_play_go_on_from_the_file(page: Page) -> None:
+    await type_in(page, "/say good morning")
+    await page.get_by_role("button", name="Pause").click()
+    reached = await position_of(page)
+    assert 0 <= reached < 900
+    await expect(page.locator(".spoken .clock")).not_to_have_text("0:03")
+    await page.get_by_role("button", name="Play").click()
+    await expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    [at_s] = await page.evaluate("players.map((p) => p.currentTime)")
+    assert at_s == pytest.approx(reached * SECONDS / 1000, abs=0.5)
+    await page.locator(".spoken .player input").fill("900")
+    await expect(page.get_by_role("button", name="Play")).to_be_visible()
+    assert await page.evaluate("players[0].ended")
+
+
+async def test_stop_ends_it_and_the_player_still_comes(page: Page, door: SpeechDoor) -> None:
+    door.may_finish.clear()
+    await type_in(page, "/say good morning")
+    await page.get_by_role("button", name="Stop").click()
+    await expect(speaking(page)).to_have_count(0)
+    count = len(await read_pieces(page))
+    await page.wait_for_timeout(300)
+    assert len(await read_pieces(page)) == count, "what comes later is not played"
+    door.may_finish.set()
+    await expect(page.locator(".spoken .player")).to_be_visible()
+    await expect(page.get_by_role("button", name="Play")).to_be_visible()
+
+
+async def test_a_second_try_is_not_heard_from_its_start_again(page: Page, door: SpeechDoor) -> None:
+    door.breaks = 2
+    await type_in(page, "/say good morning")
+    await expect(page.locator(".spoken .player")).to_be_visible()
+    lengths = [length for _, length in await read_pieces(page)]
+    assert sum(lengths) == pytest.approx(SECONDS)
+
+
+async def test_only_the_page_that_asked_speaks(page: Page, web: WebChat) -> None:
+    other = await page.context.new_page()
+    await other.add_init_script(WATCH)
+    await other.goto(web.url)
+    await other.locator("#box").click()
+    await type_in(page, "/say good morning")
+    await expect(other.locator(".spoken .player")).to_be_visible()
+    await expect(page.locator(".spoken .player")).to_be_visible()
+    assert await read_pieces(page)
+    assert not await read_pieces(other)
+
+
+async def test_takes_have_titles_and_play_one_at_a_time(page: Page) -> None:
+    await type_in(page, "/takes")
+    await expect(page.locator(".spoken .name")).to_have_text(["A", "B", "C"])
+    await page.locator(".spoken .player button").nth(0).click()
+    await page.locator(".spoken .player button").nth(1).click()
+    await expect(page.get_by_role("button", name="Pause")).to_have_count(1)
+    async with page.expect_download() as download:
+        await page.locator(".spoken a").nth(2).click()
+    assert (await download.value).suggested_filename == "C.ogg"
+    await page.reload()
+    await expect(page.locator(".spoken .player")).to_have_count(3)
+    assert await page.evaluate("players.length") == 0
+
+
+@pytest.mark.parametrize("width", [320, 390, 900])
+async def test_many_voices_and_players_fit(browser: Browser, web: WebChat, width: int) -> None:
+    options: dict[str, Any] = {"viewport": {"width": width, "height": 700}, "has_touch": True}
+    async with open_page(browser, web.url, **options) as page:
+        await type_in(page, "/voice")
+        await type_in(page, "/takes")
+        await read_answer(page)
+        assert await page.evaluate("document.documentElement.scrollWidth") == width
+        chips = await page.locator(".many .chip").all()
+        boxes = [box for chip in chips if (box := await chip.bounding_box())]
+        assert len(boxes) == 14
+        assert all(box["height"] >= 38 and box["x"] + box["width"] <= width for box in boxes)
+        columns = {round(box["x"]) for box in boxes}
+        assert len(columns) >= (1 if width < 390 else 2)
+
+
+async def test_what_to_say_before_a_text_is_told(page: Page) -> None:
+    await page.locator("#hint-say").click()
+    await expect(page.locator("#box")).to_be_focused()
+    await expect(page.locator("#tip")).to_contain_text("voice:NAME")
+    await page.keyboard.type("hello")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#tip")).to_be_hidden()
+    await read_answer(page)
