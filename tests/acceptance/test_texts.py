@@ -1,4 +1,4 @@
-"""Inputs 49 to 64: odd names and texts, as file names, captions, people, chats, words and speech."""
+"""Inputs 49 to 64: odd names and texts: of files, captions, people, chats, typed and spoken."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from core.audio import Media
 from core.engines.mimo import Mimo
 from core.models import JobState
 from tests import sounds
+from tests.acceptance.conftest import Open
 from tests.acceptance.rows import row
 from tests.acceptance.stage import CONTENT, Stage
 from tests.acceptance.watch import list_tree
@@ -53,11 +54,12 @@ async def ears() -> AsyncIterator[Media]:
     await media.close()
 
 
-async def let_say(stage: Stage, ears: Media, note: bytes, *texts: str) -> None:
-    """Let the pieces of a recording say these texts."""
+async def let_say(stage: Stage, ears: Media, note: bytes, text: str) -> None:
+    """Let a recording say this text, an equal part of it in each of its pieces."""
     pieces = [piece.audio.data async for piece in ears.pieces(note, Mimo.limits)]
-    for sound, text in zip(pieces, texts, strict=True):
-        stage.mimo.set_text(sound, text)
+    size = -(-len(text) // len(pieces))
+    for number, sound in enumerate(pieces):
+        stage.mimo.set_text(sound, text[number * size : (number + 1) * size])
 
 
 def sends(stage: Stage, chat: int) -> list[Call]:
@@ -116,10 +118,12 @@ async def test_odd_text(stage: Stage, ears: Media, row: str, text: str) -> None:
     group = telegram.add_chat("supergroup", title=text, members={ann: "creator"})
     telegram.send_text(group, ann, text)
     telegram.send_command(group, ann, f"/language {text}")
-    assert [job.state for job in await stage.settle(group)] == [JobState.REFUSED]
+    [job] = await stage.settle(group)
+    assert job.state in (JobState.REFUSED, JobState.DONE)
     [answer] = telegram.answers(group)
     check_shown(stage, answer)
-    assert list_tree(stage.bot.home.parent) - before <= {"hearsay/hearsay.db-journal"}
+    made = list_tree(stage.bot.home.parent) - before
+    assert all(path.startswith("hearsay/hearsay.db") for path in made), made
 
 
 # --- long ones: as words that are typed, and as words that are said
@@ -140,24 +144,26 @@ async def test_long_typed(stage: Stage, row: str, text: str) -> None:
     assert "/transcribe" in (await stage.reply(ann)).text
 
 
-#: A recording of several pieces, and what each of them says.
-WORD = f"{CONTENT} " * 600
 SAID = {
-    "input-58-said": (["😀" * 2000] * 2, 3, "4000 × 😀 said: messages, joined they are the text"),
-    "input-59-said": (["a" * 4097], 2, "4097 letters said: two messages"),
-    "input-60-said": ([WORD] * 17, 0, "100,000 letters said: their beginning and a file"),
+    "input-58-said": ("😀" * 4096, 90, "4096 × 😀 said: messages, joined they are the text"),
+    "input-59-said": ("a" * 4097, 5, "4097 letters said: two messages"),
+    "input-60-said": ("word" * 25_000, 780, "100,000 letters said: their beginning and a file"),
 }
 
 
 @pytest.mark.parametrize(
-    ("row", "texts", "messages"),
-    [pytest.param(what, texts, count, id=name) for name, (texts, count, what) in SAID.items()],
+    ("row", "text", "length_s"),
+    [pytest.param(what, text, length, id=name) for name, (text, length, what) in SAID.items()],
 )
-async def test_long_said(
-    stage: Stage, ears: Media, row: str, texts: list[str], messages: int
-) -> None:
-    note = await _make_recording(ears, len(texts))
-    await let_say(stage, ears, note, *texts)
+async def test_long_said(open_stage: Open, ears: Media, row: str, text: str, length_s: int) -> None:
+    # Thirteen minutes of sound are most of what an account may ask for in a minute.
+    async with open_stage(has_limits=False) as stage:
+        await check_long(stage, ears, text, length_s)
+
+
+async def check_long(stage: Stage, ears: Media, text: str, length_s: int) -> None:
+    note = sounds.file("ogg-opus", sounds.speech(length_s))
+    await let_say(stage, ears, note, text)
     ann = stage.person()
     stage.telegram.send_audio(ann, ann, note)
     await stage.settle(ann, timeout_s=60)
@@ -165,26 +171,14 @@ async def test_long_said(
     for answer in answers:
         check_shown(stage, answer)
         assert count_units(answer.text) <= 4096
-    whole = "".join("".join(texts).split())
-    if messages:
-        assert len(answers) == messages
-        assert "".join("".join(answer.text for answer in answers).split()) == whole
+    if length_s < 100:
+        assert len(answers) == -(-count_units(text) // 4096) + (length_s > 60)
+        assert "".join("".join(answer.text for answer in answers).split()) == text
         return
     beginning, file = answers
     assert file.file is not None and file.file.name == "transcript.txt"
-    assert "".join(file.file.data.decode().split()) == whole
-    assert whole.startswith("".join(beginning.text.rstrip(" …").split()))
-
-
-async def _make_recording(ears: Media, pieces: int) -> bytes:
-    """Return speech that is cut into so many pieces."""
-    if pieces == 1:
-        return sounds.wav(sounds.speech(5.25))
-    for seconds in range(20 * pieces, 60 * pieces, 5):
-        data = sounds.wav(sounds.speech(seconds + 0.25))
-        if len([piece async for piece in ears.pieces(data, Mimo.limits)]) == pieces:
-            return data
-    raise AssertionError("no length gives so many pieces")
+    assert "".join(file.file.data.decode().split()) == text
+    assert text.startswith("".join(beginning.text.rstrip(" …").split()))
 
 
 @row("input-60-caption", "a caption of 100,000 letters: the note is heard")
