@@ -61,6 +61,10 @@ class RawBot(telegram.Bot):
 
     __slots__ = ()
 
+    async def _post(self, endpoint: str, *arguments: Any, **named: Any) -> Any:
+        # A message that was sent, and cannot be read, would count as unsent and go out again.
+        return _cut_message(await super()._post(endpoint, *arguments, **named))
+
     async def get_raw_updates(
         self, offset: int | None, timeout_s: float, allowed_updates: list[str]
     ) -> list[Any]:
@@ -77,6 +81,15 @@ class RawBot(telegram.Bot):
         if not isinstance(found, list):
             raise TelegramError("Invalid server response")
         return found
+
+
+def _cut_message(result: Any) -> Any:
+    """Return what a call made, a message cut down to what is of use: its id."""
+    if not isinstance(result, dict) or not {"message_id", "date", "chat"} <= result.keys():
+        return result
+    chat = result["chat"]
+    place = {name: chat[name] for name in ("id", "type") if name in chat}
+    return {"message_id": result["message_id"], "date": result["date"], "chat": place}
 
 
 class Client:

@@ -118,6 +118,17 @@ async def test_delivered_parts_are_not_sent_again(telegram: TelegramServer, bot:
     assert [len(a.text) for a in telegram.answers(ann)] == [5000 - 4096]
 
 
+async def test_a_message_that_the_sdk_cannot_read_back_is_sent_once(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    # Telegram answers with the message and the one it answers; the SDK cannot read this story.
+    note = telegram.send_voice(ann, ann, NOTE, extra={"story": {}})
+    envelope, _ = make_envelope(ann, note)
+    await bot.deliver(envelope, Reply("x", files=(FILE,)))
+    assert len(telegram.answers_to(ann, note)) == 2
+
+
 async def test_lost_answer_of_a_send_is_counted_and_repeated_once(
     telegram: TelegramServer, bot: QuickBot
 ) -> None:
