@@ -1,4 +1,4 @@
-"""The command line: hearsay run | migrate | transcribe | jobs | doctor."""
+"""The command line: hearsay run | migrate | transcribe | say | voices | jobs | doctor."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import TracebackType
 import structlog
 import typer
 
-from bots import cli_jobs, cli_transcribe, doctor
+from bots import cli_jobs, cli_say, cli_transcribe, doctor
 from bots.__main__ import make_home, run
 from bots.exits import STORE, code_of, fail, prepare, read_settings
 from core.errors import AssistantError
@@ -18,13 +18,15 @@ from core.store import migrate
 
 app: typer.Typer = typer.Typer(
     name="hearsay",
-    help="A voice assistant: it hears voice notes and recordings and writes them down.",
+    help="A voice assistant: it writes down voice notes and recordings, and it speaks.",
     no_args_is_help=True,
     add_completion=False,
     # Theirs show local variables, and these may be secrets.
     pretty_exceptions_enable=False,
 )
 app.command("transcribe")(cli_transcribe.transcribe)
+app.command("say")(cli_say.say)
+app.command("voices")(cli_say.voices)
 app.command("doctor")(doctor.doctor)
 app.add_typer(cli_jobs.app)
 

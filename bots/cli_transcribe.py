@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import stamina
 import typer
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bots.__main__ import open_program
+from bots.cli_wait import explain, show_progress, try_again
 from bots.exits import prepare
 from core.audio import MediaLimits
 from core.config import Settings
-from core.errors import AssistantError, EngineRefused, UserError
-from core.hearing import Hearing, OnText
-from core.locale import translate
+from core.errors import AssistantError
+from core.hearing import Hearing
 from core.models import Transcript
 from core.subtitles import build_srt
 
 #: How much of the newest words the progress line shows.
 _TAIL_CHARS = 40
-_ATTEMPTS = 5
 
 
 class Form(StrEnum):
@@ -103,16 +98,20 @@ async def _run(
             except AssistantError as error:
                 if error.is_parking:
                     raise  # the next file would fare no better
-                code = _complain(file, _explain(error))
+                code = _complain(file, explain(error))
     return code
 
 
 async def _hear(hearing: Hearing, file: Path, language: str | None) -> Transcript:
     data = await asyncio.to_thread(_read, file)
-    with _progress(file.name) as on_text:
-        async for attempt in stamina.retry_context(on=_may_heal, attempts=_ATTEMPTS, timeout=None):
+    with show_progress(file.name) as show:
+
+        def show_tail(text: str) -> None:
+            show(" ".join(text[-_TAIL_CHARS:].split()))
+
+        async for attempt in try_again():
             with attempt:
-                heard = await hearing.hear(data, language=language, on_text=on_text)
+                heard = await hearing.hear(data, language=language, on_text=show_tail)
     _comment(file, heard.transcript)
     return heard.transcript
 
@@ -123,34 +122,6 @@ def _read(file: Path) -> bytes:
         return opened.read(MediaLimits().max_bytes + 1)
 
 
-def _may_heal(error: Exception) -> bool | float:
-    """Tell whether to try again, or after how long if the service says so."""
-    if not (isinstance(error, AssistantError) and error.is_retryable):
-        return False
-    return error.retry_after_s or True
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[OnText]:
-    """Show on stderr, where a person looks on, that work goes on, and the newest words."""
-    console = Console(stderr=True, markup=False, highlight=False)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[tail]}", markup=False),
-    )
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task(name, total=None, tail="")
-
-        def show(text: str) -> None:
-            bar.update(task, tail=" ".join(text[-_TAIL_CHARS:].split()))
-
-        yield show
-
-
 def _comment(file: Path, transcript: Transcript) -> None:
     if not transcript.text:
         _complain(file, "I heard no speech in this recording.")
@@ -158,13 +129,6 @@ def _comment(file: Path, transcript: Transcript) -> None:
         _complain(file, "Heard offline, English only: the gist, not the letter.")
     if transcript.is_cut:
         _complain(file, "A part of it was too long for the service: some words are missing.")
-
-
-def _explain(error: AssistantError) -> str:
-    """Return what the sender would read where that helps, else what the log would say."""
-    if isinstance(error, UserError | EngineRefused):
-        return translate(error.user_text, "en", **error.values)
-    return str(error)
 
 
 def _complain(file: Path | str, sentence: str) -> int:

@@ -21,8 +21,8 @@ from core.errors import (
 )
 from core.logs import set_up_logs
 
-#: Exit codes by kind, those of sysexits.h.
-UNREACHABLE, OTHER, STORE, LOCKED, CONFIG = 69, 70, 74, 77, 78
+#: Exit codes by kind: that of click for a wrong call, else those of sysexits.h.
+USAGE, UNREACHABLE, OTHER, STORE, LOCKED, CONFIG = 2, 69, 70, 74, 77, 78
 
 _CODES: tuple[tuple[type[AssistantError], int], ...] = (
     (ConfigError, CONFIG),

@@ -11,7 +11,7 @@ from babel.messages.pofile import read_po
 
 from core import locale
 from core.errors import EngineRefused
-from core.locale import LANGUAGES, translate
+from core.locale import LANGUAGES, name_language, translate
 from core.locale.collect import collect, find_texts
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -92,6 +92,22 @@ def test_every_chinese_reads_chinese(language: str) -> None:
 def test_a_language_without_a_catalogue_reads_english() -> None:
     for language in ("en", "de", "", "zhx", "../zh"):
         assert translate("Retry", language) == "Retry"
+
+
+@pytest.mark.parametrize(
+    ("language", "reader", "name"),
+    [
+        ("en", "en", "English"),
+        ("en-US", "zh-CN", "英语 (美国)"),
+        ("zh", "zh", "中文"),
+        ("mul", "en", "Multiple languages"),
+        ("mul", "zh", "多语种"),
+        ("x?", "de", "x?"),
+        ("", "", ""),
+    ],
+)
+def test_languages_are_called_by_their_names(language: str, reader: str, name: str) -> None:
+    assert name_language(language, reader).replace("（", " (").replace("）", ")") == name
 
 
 def test_names_are_filled_in_and_unknown_ones_left() -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from babel import Locale
-
 from core import casting
 from core.commands import Command, Context
 from core.errors import UserError
-from core.locale import mark
+from core.locale import mark, name_language
 from core.models import Button, KeptVoice, Reply, Voice
 from core.speaking import Manner
 
@@ -50,8 +48,7 @@ async def show(ctx: Context, _: str) -> Reply:
 
 def label(ctx: Context, preset: Voice) -> str:
     """Return what stands on a preset's button: name, language, gender."""
-    reader = "zh" if ctx.message.language.lower().startswith("zh") else "en"
-    language = Locale.parse(preset.language, sep="-").get_display_name(reader)
+    language = name_language(preset.language, ctx.message.language)
     gender = ctx.text(GENDERS[preset.gender]) if preset.gender else ""
     return " · ".join(filter(None, (preset.name, language, gender)))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
+from babel import Locale, UnknownLocaleError
 from babel.messages.pofile import read_po
 
 #: Languages that have a catalogue, besides English.
@@ -28,6 +29,17 @@ def translate(text: str, language: str, /, **values: object) -> str:
     known = _catalogue(language.lower().split("-")[0])
     filled = {n: known.get(v, v) if isinstance(v, str) else v for n, v in values.items()}
     return known.get(text, text).format_map(_Values(filled))
+
+
+def name_language(language: str, reader: str) -> str:
+    """Return what `language` (BCP 47, or "mul" for several) is called in the reader's language."""
+    own = reader.lower().split("-")[0]
+    own = own if own in LANGUAGES else "en"
+    try:
+        return str(Locale.parse(language, sep="-").get_display_name(own))
+    except (UnknownLocaleError, ValueError):
+        # "mul" is a name of no locale.
+        return str(Locale(own).languages.get(language, language))
 
 
 class _Values(dict[str, object]):
