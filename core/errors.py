@@ -96,7 +96,7 @@ class EngineBadReply(EngineError):
 class EngineRefused(EngineError):
     """The engine refuses this sound or text."""
 
-    user_text = "The speech service refused this recording: {reason}."
+    user_text = "The speech service refused this: {reason}."
     #: A text as well.
     no_reason: ClassVar[str] = "it does not say why"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -77,6 +77,12 @@ class Client:
                 break
         retry_after = response.headers.get("retry-after")
         return self._read_error(response.status_code, start, retry_after)
+
+
+async def give(parts: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Yield the parts of a body, as httpx takes them: each is made when the last one is sent."""
+    for part in parts:
+        yield part
 
 
 async def read_body(response: httpx.Response) -> bytes:

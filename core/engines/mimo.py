@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from core.config import Settings
 from core.engines import mimo_speech_wire as speech
 from core.engines import mimo_wire as wire
-from core.engines.client import Client, is_event_stream, read_body, read_events, relay
+from core.engines.client import Client, give, is_event_stream, read_body, read_events, relay
 from core.engines.models import ASR, TTS, TTS_CLONE, TTS_DESIGN, ModelChoice
 from core.engines.wire import clean
 from core.errors import ConfigError, ModelGone
@@ -78,11 +78,12 @@ class Mimo:
         """See Transcriber. A dead model of the registry is left for the next within the call."""
         while True:
             model = self.model = await self._asr.pick()
-            body = wire.build_transcription(
+            body = wire.encode_transcription(
                 audio, model=model, language=language, is_streamed=on_text is not None
             )
+            deadline_s = audio.duration_s + self.deadline_s
             try:
-                transcript = await self._hear(body, audio.duration_s + self.deadline_s, on_text)
+                transcript = await self._hear(body, model, deadline_s, on_text)
             except ModelGone as error:
                 self._leave(model, error)
             else:
@@ -151,10 +152,16 @@ class Mimo:
             speech.read_speech_end(speaking)
 
     async def _hear(
-        self, body: dict[str, Any], deadline_s: float, on_text: Callable[[str], None] | None
+        self,
+        body: wire.Body,
+        model: str,
+        deadline_s: float,
+        on_text: Callable[[str], None] | None,
     ) -> Transcript:
-        model = str(body["model"])
-        async with self._client.open("POST", _PATH, deadline_s=deadline_s, json=body) as response:
+        parts = give(body)
+        async with self._client.open(
+            "POST", _PATH, deadline_s=deadline_s, content=parts, headers=body.headers
+        ) as response:
             if on_text is None or not is_event_stream(response):
                 return wire.read_transcription(await read_body(response), model=model)
             hearing = wire.Hearing()

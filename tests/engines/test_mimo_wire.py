@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from core.engines import mimo_wire as wire
 from core.engines.mimo_wire import (
     Hearing,
     build_transcription,
@@ -378,3 +379,14 @@ def test_models_are_listed() -> None:
 
 def test_json_after_a_mark_of_order() -> None:
     assert read_json(b'\xef\xbb\xbf {"a":1}') == {"a": 1}
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 48 * 1024, 48 * 1024 + 1, 200_001])
+def test_a_body_that_is_sent_in_parts_is_the_same_body(size: int) -> None:
+    audio = Audio(bytes(range(256)) * (size // 256 + 1), "audio/wav", 1.0)
+    audio = Audio(audio.data[:size], "audio/wav", 1.0)
+    sent = wire.encode_transcription(audio, model="m", language="zh", is_streamed=True)
+    whole = b"".join(sent)
+    expected = wire.build_transcription(audio, model="m", language="zh", is_streamed=True)
+    assert json.loads(whole) == expected
+    assert sent.headers["content-length"] == str(len(whole))
