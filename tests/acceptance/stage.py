@@ -54,6 +54,7 @@ class WatchedBot(Bot):
     ) -> None:  # fmt: skip
         super().__init__(home / "hearsay", *servers, launcher)
         # What the process says is no file of the program's.
+        self.log_path.unlink()
         self.log_path = home.parent / f"{home.name}.log"
         self.log_path.touch()
         self.changes = {}

@@ -259,7 +259,7 @@ async def test_the_worst_at_once(open_stage: Open, row: str) -> None:
             sounds.file("wav-192k", sounds.speech(20)),
         ]
         people = []
-        for data in worst * 2:
+        for data in worst:
             people.append(stage.person())
             stage.telegram.send_voice(people[-1], people[-1], data)
         waits = []

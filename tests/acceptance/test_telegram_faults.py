@@ -527,9 +527,10 @@ async def test_late_press(stage: Stage, row: str) -> None:
     ann, telegram = stage.person(), stage.telegram
     _, number = await stage.send_note(ann)
     answer = await stage.check_answer(ann, number)
+    presses = len(telegram.calls_of("answerCallbackQuery"))
     telegram.fault("answerCallbackQuery", "delay", delay_s=0.5)
     query = telegram.press_button(ann, ann, answer.message_id, "a button of old")
-    await telegram.wait_for(lambda: telegram.calls_of("answerCallbackQuery"))
+    await telegram.wait_for(lambda: len(telegram.calls_of("answerCallbackQuery")) > presses)
     telegram.advance(seconds=200)
     await stage.settle(ann, 2)
     await telegram.wait_for(lambda: telegram.calls_of("answerCallbackQuery")[-1].status == 400)
