@@ -6,17 +6,45 @@ import secrets
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import Select, bindparam, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.models import PLACEHOLDER, Chat, Delivery, DeliveryState, Job, JobState, Reply
 from core.store.database import Database
 from core.store.rows import chat_row, is_chat, now, read_job, select_jobs
+from core.store.sealed import UtcDateTime
 from core.store.tables import blobs, buttons, chats, deliveries, jobs
 
 OPEN = (JobState.WAITING, JobState.RUNNING)
+
+
+def _select_next() -> Select[Any]:
+    earlier = jobs.alias("earlier")
+    is_blocked = exists().where(
+        earlier.c.chat_pk == jobs.c.chat_pk,
+        earlier.c.state.in_(OPEN),
+        earlier.c.seq < jobs.c.seq,
+        (earlier.c.state == JobState.RUNNING) | ~earlier.c.is_told,
+    )
+    is_due = jobs.c.run_at <= bindparam("moment", type_=UtcDateTime())
+    return (
+        select_jobs()
+        .where(jobs.c.state == JobState.WAITING, is_due, ~is_blocked)
+        .order_by(jobs.c.run_at, jobs.c.seq)
+        .limit(1)
+    )
+
+
+# Built once: to build them costs more than to run them, and every job waits for them.
+_NEXT = _select_next()
+_BEGIN = (
+    update(jobs)
+    .where(jobs.c.seq == bindparam("next_seq"))
+    .values(state=JobState.RUNNING, attempts=jobs.c.attempts + 1)
+)
 
 
 class Jobs:
@@ -31,27 +59,11 @@ class Jobs:
         Jobs of a chat run in order of arrival. One that takes longer, and of which the person
         was told so, lets later ones pass.
         """
-        earlier = jobs.alias("earlier")
-        is_blocked = exists().where(
-            earlier.c.chat_pk == jobs.c.chat_pk,
-            earlier.c.state.in_(OPEN),
-            earlier.c.seq < jobs.c.seq,
-            (earlier.c.state == JobState.RUNNING) | ~earlier.c.is_told,
-        )
-        query = (
-            select_jobs()
-            .where(jobs.c.state == JobState.WAITING, jobs.c.run_at <= now(), ~is_blocked)
-            .order_by(jobs.c.run_at, jobs.c.seq)
-            .limit(1)
-        )
         async with self._database.write() as connection:
-            row = (await connection.execute(query)).one_or_none()
+            row = (await connection.execute(_NEXT, {"moment": now()})).one_or_none()
             if row is None:
                 return None
-            change = update(jobs).where(jobs.c.seq == row.seq)
-            await connection.execute(
-                change.values(state=JobState.RUNNING, attempts=jobs.c.attempts + 1)
-            )
+            await connection.execute(_BEGIN, {"next_seq": row.seq})
         return replace(read_job(row), state=JobState.RUNNING, attempts=row.attempts + 1)
 
     async def next_run_at(self, after: datetime) -> datetime | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.models import Transcript, Usage
 from core.store.database import Database
 from core.store.rows import insert_new, now
 from core.store.tables import sounds, transcripts, usage
+
+#: Built once: every recording waits for it.
+_RESULT = select(transcripts.c.content).where(transcripts.c.key == bindparam("of"))
 
 
 class Results:
@@ -21,9 +24,8 @@ class Results:
 
     async def find(self, key: str) -> Transcript | None:
         """Return the result kept under `key`."""
-        query = select(transcripts.c.content).where(transcripts.c.key == key)
         async with self._database.read() as connection:
-            found: Transcript | None = (await connection.execute(query)).scalar()
+            found: Transcript | None = (await connection.execute(_RESULT, {"of": key})).scalar()
         return found
 
     async def save(self, key: str, transcript: Transcript) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Insert, Select, Table, select
+from sqlalchemy import Insert, Select, Table, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
@@ -36,14 +36,22 @@ def is_chat(chat: Chat) -> ColumnElement[bool]:
     )
 
 
+#: Built once: every message waits for it.
+_CHAT = select(chats).where(
+    chats.c.platform == bindparam("of_platform"),
+    chats.c.bot_id == bindparam("of_bot"),
+    chats.c.chat_id == bindparam("of_chat"),
+)
+
+
 async def chat_row(connection: AsyncConnection, chat: Chat) -> Any:
     """Return the row of `chat`, made when it is new."""
-    query = select(chats).where(is_chat(chat))
-    row = (await connection.execute(query)).one_or_none()
+    key = {"of_platform": chat.platform, "of_bot": chat.bot_id, "of_chat": chat.chat_id}
+    row = (await connection.execute(_CHAT, key)).one_or_none()
     if row is None:
         values = {"platform": chat.platform, "bot_id": chat.bot_id, "chat_id": chat.chat_id}
         await connection.execute(insert_new(connection, chats).values(values))
-        row = (await connection.execute(query)).one()
+        row = (await connection.execute(_CHAT, key)).one()
     return row
 
 
