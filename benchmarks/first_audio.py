@@ -1,0 +1,188 @@
+"""How soon speech is heard, and how soon the voice message leaves.
+
+    python -m benchmarks.first_audio
+
+`hearsay run` as a process between a local Telegram and the local MiMo, which speaks ten times as
+fast as people do. All that MiMo says passes a tap in this process, which notes when the first
+and the last of its sound go by. Ours is from there to a page (a WebSocket) that holds the first
+samples; the other side, text by text in the same run, is the engine's own stream read directly
+through the same tap. And for 15 s of speech: from the engine's last byte to the call that sends
+the voice message.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import httpx
+from websockets import Origin
+from websockets.sync.client import ClientConnection, connect
+
+from benchmarks.processes import (
+    Mimo,
+    Telegram,
+    bot,
+    free_port,
+    median,
+    ms,
+    quantile,
+    show,
+    wait_for,
+)
+
+TEXTS, WARM_UP, BUBBLES = 20, 2, 8
+#: The local MiMo takes 0.44 s for a word.
+WORDS, LONG_WORDS = 12, 34
+CHUNK_S, KEY = 0.02, "sk-emulator-key"
+TARGET_S, TARGET_BUBBLE_S = 0.030, 0.100
+
+
+class Tap:
+    """Stands between a client and the engine and notes when sound passes."""
+
+    def __init__(self, address: str) -> None:
+        self._engine = urlsplit(address)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        port = self._listener.getsockname()[1]
+        self.address = f"http://127.0.0.1:{port}{self._engine.path}"
+        self.forget()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def forget(self) -> None:
+        self.first_s = self.last_s = 0.0
+
+    def _run(self) -> None:
+        while True:
+            client, _ = self._listener.accept()
+            engine = socket.create_connection((self._engine.hostname, self._engine.port))
+            for one in (client, engine):
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for source, sink, is_answer in ((client, engine, False), (engine, client, True)):
+                ends = (source, sink, is_answer)
+                threading.Thread(target=self._pump, args=ends, daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, is_answer: bool) -> None:
+        while data := source.recv(1 << 18):
+            if is_answer and b'"audio":{' in data and not self.first_s:
+                self.first_s = time.monotonic()
+            if is_answer and b"[DONE]" in data:
+                self.last_s = time.monotonic()
+            sink.sendall(data)
+        sink.close()
+
+
+def read_directly(tap: Tap, text: str) -> float:
+    """Return how long after the tap the first samples are read from the engine's stream."""
+    body = {
+        "model": "mimo-v2.5-tts",
+        "messages": [{"role": "assistant", "content": text}],
+        "audio": {"format": "pcm16", "voice": "Mia"},
+        "stream": True,
+    }
+    tap.forget()
+    first_s = 0.0
+    url, headers = f"{tap.address}/chat/completions", {"api-key": KEY}
+    with (
+        httpx.Client(timeout=30) as client,
+        client.stream("POST", url, json=body, headers=headers) as answer,
+    ):
+        for line in answer.iter_lines():
+            if first_s or '"audio":{' not in line:
+                continue
+            event = json.loads(line.removeprefix("data: "))
+            if base64.b64decode(event["choices"][0]["delta"]["audio"]["data"]):
+                first_s = time.monotonic()
+    return first_s - tap.first_s
+
+
+class Page:
+    """A page of the web chat that listens."""
+
+    def __init__(self, http: httpx.Client, socket: ClientConnection) -> None:
+        self._http, self._socket = http, socket
+
+    def hear(self, tap: Tap, number: int, text: str) -> float:
+        """Have a text said; return how long after the tap its first samples are here."""
+        tap.forget()
+        form = {"id": (None, f"message-{number}"), "text": (None, f"/say {text}")}
+        self._http.post("/api/messages", files=form).raise_for_status()
+        first_s = 0.0
+        while (event := json.loads(self._socket.recv(timeout=30)))["type"] != "reply":
+            if event["type"] == "sound" and not first_s and base64.b64decode(event["pcm"]):
+                first_s = time.monotonic()
+        return first_s - tap.first_s
+
+
+@contextmanager
+def open_page(url: str) -> Iterator[Page]:
+    with httpx.Client(base_url=url, headers={"Origin": url}, timeout=30) as http:
+        http.post("/api/session").raise_for_status()
+        cookie = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
+        headers = {"Cookie": cookie}
+        address = f"{url.replace('http', 'ws')}/api/events"
+        with connect(address, origin=Origin(url), additional_headers=headers) as socket:
+            yield Page(http, socket)
+
+
+def send_bubble(tap: Tap, telegram: Telegram, number: int) -> float:
+    """Have 15 s said on Telegram; return how long after the last byte the call comes in."""
+    tap.forget()
+    user = telegram.do("add_user")
+    known = len(telegram.do("calls_of", method="sendVoice"))
+    text = make_text(f"bubble{number}", LONG_WORDS)
+    telegram.do("send_command", chat=user, user=user, text=f"/say {text}")
+    calls = wait_for(lambda: telegram.do("calls_of", method="sendVoice")[known:])
+    at_s: float = calls[0]["at"]
+    return at_s - tap.last_s
+
+
+def make_text(start: str, words: int) -> str:
+    return f"{start} {' '.join(f'word{n}' for n in range(words - 1))}."
+
+
+def main() -> None:
+    mimo, telegram, port = Mimo(), Telegram(), free_port()
+    rules = {"chunk_latency_s": CHUNK_S}
+    mimo.http.post(f"{mimo.addresses['control']}/rules", json=rules).raise_for_status()
+    tap = Tap(mimo.addresses["base_url"])
+    settings = {"MIMO_BASE_URL": tap.address, "MIMO_API_KEY": KEY, "WEB_PORT": str(port)}
+    page_s, direct_s, bubble_s = [], [], []
+    try:
+        command, url = ["-m", "bots", "run"], f"http://127.0.0.1:{port}"
+        with bot(command, telegram, None, **settings), open_page(url) as page:
+            for number in range(TEXTS + WARM_UP):
+                page_s.append(page.hear(tap, number, make_text(f"ours{number}", WORDS)))
+                direct_s.append(read_directly(tap, make_text(f"direct{number}", WORDS)))
+            bubble_s = [send_bubble(tap, telegram, n) for n in range(BUBBLES + WARM_UP)]
+    finally:
+        mimo.close()
+        telegram.close()
+    show_figures(page_s[WARM_UP:], direct_s[WARM_UP:], bubble_s[WARM_UP:])
+
+
+def show_figures(page_s: list[float], direct_s: list[float], bubble_s: list[float]) -> None:
+    rows: list[tuple[object, ...]] = [("", "p50 ms", "p95 ms")]
+    for name, took_s in (("the page", page_s), ("the stream read directly", direct_s)):
+        rows.append((name, ms(median(took_s)), ms(quantile(took_s, 0.95))))
+    show(f"First samples after the engine's first byte, {len(page_s)} texts", rows)
+    seconds = f"{LONG_WORDS * 0.44:.0f} s of speech"
+    rows = [("", "p50 ms", "p95 ms")]
+    rows.append(("sendVoice", ms(median(bubble_s)), ms(quantile(bubble_s, 0.95))))
+    show(f"Voice message after the engine's last byte, {len(bubble_s)} of {seconds}", rows)
+    targets: list[tuple[object, ...]] = [("", "figure", "target")]
+    targets.append(("page, p50", f"{ms(median(page_s))} ms", f"≤ {TARGET_S * 1000:.0f} ms"))
+    targets.append(("page / direct, p50", f"{median(page_s) / median(direct_s):.1f} ×", ""))
+    bubble_target = f"≤ {TARGET_BUBBLE_S * 1000:.0f} ms"
+    targets.append(("voice message, p50", f"{ms(median(bubble_s))} ms", bubble_target))
+    show("Targets", targets)
+
+
+if __name__ == "__main__":
+    main()
