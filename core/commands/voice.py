@@ -37,7 +37,7 @@ async def show(ctx: Context, _: str) -> Reply:
     found = await find(ctx, name) if name else None
     if found is None:
         source = casting.SOURCES[-1]
-    shown = found.name if isinstance(found, KeptVoice) else found or ctx.text("the engine's own")
+    shown = name_of(ctx, found) if found else ctx.text("the engine's own")
     lines = [ctx.text("Voice: {voice} ({source})", voice=shown, source=ctx.text(source)), ""]
     kept = await ctx.store.voices.usable(ctx.message.chat, ctx.message.sender_id)
     presets = [(v.name, label(ctx, v)) for v in ctx.speaking.synthesizer.voices()]
@@ -65,7 +65,15 @@ async def need(ctx: Context, name: str) -> tuple[str, str]:
         raise UserError("I do not know the voice {voice}. /voice shows all.", voice=name)
     if isinstance(found, KeptVoice):
         return f"{casting.KEPT}{found.voice_id}", found.name
-    return found, found
+    return found, name_of(ctx, found)
+
+
+def name_of(ctx: Context, voice: str | KeptVoice) -> str:
+    """Return what people call a voice; engines have names of their own for their presets."""
+    if isinstance(voice, KeptVoice):
+        return voice.name
+    presets = ctx.speaking.synthesizer.voices()
+    return next((preset.name for preset in presets if preset.voice_id == voice), voice)
 
 
 async def choose(ctx: Context, name: str) -> Reply:

@@ -26,6 +26,21 @@ FLAGS = (
 )
 #: Long enough for a real engine on a slow machine.
 WAIT_MS = 30_000
+#: Notes when each piece of sound begins and how long it is, and every player that plays.
+WATCH = """
+window.pieces = []; window.contexts = new Set(); window.players = [];
+const start = AudioBufferSourceNode.prototype.start;
+AudioBufferSourceNode.prototype.start = function (when) {
+  pieces.push([when, this.buffer.length / this.buffer.sampleRate, this.buffer.sampleRate]);
+  contexts.add(this.context);
+  return start.call(this, when);
+};
+const play = HTMLMediaElement.prototype.play;
+HTMLMediaElement.prototype.play = function () {
+  players.push(this);
+  return play.call(this);
+};
+"""
 
 
 def find_chromium() -> str:

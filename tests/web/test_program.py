@@ -14,8 +14,18 @@ import httpx
 import pytest
 from playwright.async_api import expect
 
+from core.engines.espeak import find_program, has_library
 from tests.web.client import send_sound, wait_for_reply
-from tests.web.pages import choose_file, open_browser, open_page, read_answer, record, type_in
+from tests.web.pages import (
+    WAIT_MS,
+    WATCH,
+    choose_file,
+    open_browser,
+    open_page,
+    read_answer,
+    record,
+    type_in,
+)
 
 #: "The birch canoe slid on the smooth planks."
 SPEECH = Path(__file__).parents[1] / "data" / "speech" / "sb_example1.wav"
@@ -31,6 +41,7 @@ async def run_program(
         "HEARSAY_HOME": str(home),
         "WEB_PORT": "0",
         "TRANSCRIBER": "offline",
+        "SYNTHESIZER": "offline",
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -75,6 +86,38 @@ async def test_voice_becomes_text_in_the_real_program(tmp_path: Path) -> None:
         await expect(page.locator(".entry blockquote")).to_have_count(2)
         await page.reload()
         await expect(page.locator(".entry blockquote")).to_have_count(2)
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(
+    not (find_program() or has_library()), reason="neither espeak-ng nor the extra offline-speech"
+)
+async def test_a_text_is_spoken_in_the_real_program(tmp_path: Path) -> None:
+    async with (
+        open_browser(SPEECH) as browser,
+        run_program(tmp_path) as (_, url),
+        open_page(browser, url) as page,
+    ):
+        await page.add_init_script(WATCH)
+        await page.reload()
+        await type_in(page, "/say Good morning. This is the voice of the machine itself.")
+        await expect(page.locator(".spoken .player")).to_be_visible(timeout=WAIT_MS)
+        pieces = await page.evaluate("pieces.reduce((sum, [, length]) => sum + length, 0)")
+        assert pieces > 2
+        await expect(page.get_by_role("button", name="Play")).to_be_visible()
+        assert await page.evaluate("[...contexts].every((c) => c.currentTime > 2)")
+        assert await page.evaluate("players.length") == 0, "it is not said twice"
+        await page.get_by_role("button", name="Play").click()
+        await expect(page.locator(".spoken .clock")).to_have_text("0:01")
+        assert await page.evaluate("players[0].duration") == pytest.approx(pieces, abs=0.05)
+        await type_in(page, "/voice")
+        await read_answer(page)
+        await page.locator(".many .chip", has_text="British").click()
+        preview = page.locator(".entry").last
+        await expect(preview.locator(".spoken .player")).to_be_visible(timeout=WAIT_MS)
+        await preview.get_by_role("button", name="Pause").click()
+        await preview.get_by_role("button", name="For me").click()
+        await expect(page.locator(".entry").last).to_contain_text("British")
 
 
 async def test_what_was_acknowledged_is_answered_after_a_kill(tmp_path: Path) -> None:

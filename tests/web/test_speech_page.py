@@ -14,28 +14,12 @@ from playwright.async_api import Browser, Locator, Page, expect
 from bots.web_chat import WebChat
 from core.config import Settings
 from tests.web.door import open_web
-from tests.web.pages import open_browser, open_page, read_answer, type_in
+from tests.web.pages import WATCH, open_browser, open_page, read_answer, type_in
 from tests.web.speech_door import RATE_HZ, SECONDS, SpeechDoor
 
 SPEECH = Path(__file__).parents[1] / "data" / "speech" / "sb_example1.wav"
 LOOP: Literal["module"] = "module"
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope=LOOP)]
-
-#: Notes when each piece of sound begins and how long it is, and every player that plays.
-WATCH = """
-window.pieces = []; window.contexts = new Set(); window.players = [];
-const start = AudioBufferSourceNode.prototype.start;
-AudioBufferSourceNode.prototype.start = function (when) {
-  pieces.push([when, this.buffer.length / this.buffer.sampleRate, this.buffer.sampleRate]);
-  contexts.add(this.context);
-  return start.call(this, when);
-};
-const play = HTMLMediaElement.prototype.play;
-HTMLMediaElement.prototype.play = function () {
-  players.push(this);
-  return play.call(this);
-};
-"""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
