@@ -14,7 +14,7 @@ from core.assistant import Assistant
 from core.audio import Media
 from core.errors import AssistantError
 from core.hearing import Hearing
-from core.interfaces import Envelope, SynthesizerLimits, TranscriberLimits
+from core.interfaces import Envelope, Synthesizer, SynthesizerLimits, TranscriberLimits
 from core.jobs import Worker
 from core.models import (
     Audio,
@@ -151,13 +151,19 @@ class ScriptedVoice:
 class Road:
     """The whole road on one store, between the two ends above."""
 
-    def __init__(self, store: Store, engine: ScriptedEngine, media: Media) -> None:
+    def __init__(
+        self,
+        store: Store,
+        engine: ScriptedEngine,
+        media: Media,
+        synthesizer: Synthesizer | None = None,
+    ) -> None:
         self.store = store
         self.engine = engine
         self.platform = LoopbackPlatform()
         self.hearing = Hearing(media, engine, store.results)
         self.synthesizer = ScriptedVoice()
-        self.speaking = Speaking(self.synthesizer, store.results)
+        self.speaking = Speaking(synthesizer or self.synthesizer, store.results)
         self.assistant = Assistant(store, self.hearing, self.speaking)
         self.assistant.platforms = {"test": self.platform}
         self.worker = Worker(store, self.assistant, self.assistant.platforms)

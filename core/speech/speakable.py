@@ -11,6 +11,8 @@ from core.speech.tags import BRACKETS, is_audio_tag
 
 #: Taking one mark away may bring another to light; more layers than these are no text.
 _MAX_PASSES = 20
+#: Letters in a row that are kept: a performing engine stretches "sooooo", others spell it out.
+_LONGEST_PERFORMED, _LONGEST_READ = 6, 3
 #: A longer line was wrapped; a shorter one ends where its writer pauses.
 _WRAP_CHARS = 60
 
@@ -90,7 +92,7 @@ def _clean(text: str, language: str, keeps_tags: bool) -> str:
     text = _WORD_WITH_BARS.sub(lambda m: m[0] if "@" in m[0] else m[0].replace("_", " "), text)
     text = _STRAY_MARKS.sub("", _HAN_WAVE.sub("，", text))
     text = _BARS.sub(", ", text.strip("| \n"))
-    return _LEADING.sub("", _tidy(_join_lines(_calm(text))))
+    return _LEADING.sub("", _tidy(_join_lines(_calm(text, keeps_tags))))
 
 
 def _read_url(match: re.Match[str], word: str) -> str:
@@ -133,9 +135,10 @@ def _comma(text: str) -> str:
     return "，" if has_han(text) else ", "
 
 
-def _calm(text: str) -> str:
-    """Return `text` with at most three of a letter in a row and one of each mark."""
-    text = re.sub(r"([^\W\d_])\1{3,}", r"\1\1\1", text)
+def _calm(text: str, keeps_tags: bool) -> str:
+    """Return `text` with only a few of a letter in a row and one of each mark."""
+    longest = _LONGEST_PERFORMED if keeps_tags else _LONGEST_READ
+    text = re.sub(rf"([^\W\d_])\1{{{longest},}}", lambda m: m[1] * longest, text)
     text = re.sub(r"([^\W\d_]{2})\1{3,}", r"\1\1\1", text)
     text = re.sub(r"([!?！？]{2})[!?！？]+", r"\1", text)
     text = re.sub(r"([!?！？,，;；:：、])\1+", r"\1", text)

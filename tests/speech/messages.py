@@ -147,4 +147,6 @@ WITH_TAGS: list[tuple[str, str]] = [
     ("我真的[咳嗽]感冒了（笑）", "我真的[咳嗽]感冒了（笑）"),
     ("湖很远（大概五公里）很冷", "湖很远，大概五公里，很冷"),
     ("- one [sigh]\n- two", "one [sigh]. two."),
+    ("UN-BE-LIEVABLE! I am sooooo done. GET. OUT!", "UN-BE-LIEVABLE! I am sooooo done. GET. OUT!"),
+    ("Nooooooooooooooooo!", "Noooooo!"),
 ]
