@@ -40,6 +40,9 @@ class SpeechDoor(MemoryDoor):
         if message.command == "say":
             await self._say(message, envelope)
             return Reply(files=(spoken(),))
+        if message.command == "stumble":
+            await self._say(message, envelope)
+            return Reply("Something went wrong on my side.")
         if message.command == "voice":
             labels = [f"Voice {n} · English (United States) · female" for n in range(14)]
             buttons = tuple(Button(label, "voice", token=f"t-{label}") for label in labels)

@@ -118,6 +118,17 @@ async def test_a_second_try_is_not_heard_from_its_start_again(page: Page, door: 
     assert sum(lengths) == pytest.approx(SECONDS)
 
 
+async def test_speech_that_failed_falls_silent(page: Page, door: SpeechDoor) -> None:
+    door.may_finish.clear()
+    await type_in(page, "/stumble here")
+    await expect(speaking(page)).to_be_visible()
+    door.may_finish.set()
+    await expect(page.locator(".answer")).to_contain_text("Something went wrong")
+    await page.wait_for_timeout(300)
+    assert await page.evaluate("[...contexts].map((c) => c.state)") == ["suspended"]
+    assert await page.evaluate("[...contexts][0].currentTime < 2.5")
+
+
 async def test_only_the_page_that_asked_speaks(page: Page, web: WebChat) -> None:
     other = await page.context.new_page()
     await other.add_init_script(WATCH)

@@ -2,7 +2,7 @@
 
 import { followEvents, loadHistory, openSession, pressButton, sendMessage } from "./api.js";
 import { newId } from "./dom.js";
-import { EntryView, isEnded } from "./entry.js";
+import { EntryView, isEnded, isSound } from "./entry.js";
 import { Stream, wakeSpeaker } from "./speaker.js";
 import { formatSize, text } from "./texts.js";
 
@@ -147,7 +147,9 @@ export class Chat {
     const { scroll, log } = this.parts;
     const isAtEnd = isNew || scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 120;
     entry.stream = this.streams.get(entry.id);
-    if (entry.reply) entry.stream?.complete();
+    // Without a sound in it the answer is that it failed.
+    if (entry.reply?.files.some(isSound)) entry.stream?.complete();
+    else if (entry.reply) entry.stream?.stop();
     let view = this.views.get(entry.id);
     if (!view) {
       view = new EntryView({ press: (button) => this.#press(button), resend: (failed) => this.#upload(failed) });

@@ -12,6 +12,8 @@ const ENDED = ["done", "refused", "dead", "cancelled"];
 /** Is nothing more to come for this entry, as far as is known? */
 export const isEnded = (entry) => Boolean(entry.reply) || ENDED.includes(entry.state) || entry.phase === "failed";
 
+const isWrong = ({ state }) => state === "refused" || state === "dead";
+
 /** The list item of an entry; `act` holds press(button, entry) and resend(entry). */
 export class EntryView {
   constructor(act) {
@@ -25,7 +27,9 @@ export class EntryView {
   update(entry) {
     this.element.dataset.id = entry.id;
     const mine = JSON.stringify([entry.phase, entry.error, entry.file, entry.text, entry.command]);
-    const answer = JSON.stringify([entry.phase, entry.state, entry.reply, entry.partial, entry.stream?.isPlaying]);
+    // An answer that stands is drawn once: a button in it may be about to be pressed.
+    const pending = !entry.reply && [entry.phase, entry.state, entry.partial, entry.stream?.isPlaying];
+    const answer = JSON.stringify([entry.reply, isWrong(entry), pending]);
     if (mine !== this.lastMine) this.#drawMine(entry);
     if (answer !== this.lastAnswer) this.#drawAnswer(entry);
     if (entry.phase === "uploading") this.#drawProgress(entry);
@@ -73,9 +77,8 @@ export class EntryView {
   }
 
   #drawAnswer(entry) {
-    const { reply, state } = entry;
-    const isWrong = state === "refused" || state === "dead";
-    this.answer.className = isWrong ? "answer wrong" : "answer";
+    const { reply } = entry;
+    this.answer.className = isWrong(entry) ? "answer wrong" : "answer";
     this.answer.setAttribute("aria-busy", String(!isEnded(entry)));
     if (reply) this.answer.replaceChildren(...this.#drawReply(entry));
     else if (isEnded(entry)) this.answer.replaceChildren(...drawNothing(entry));
@@ -86,7 +89,7 @@ export class EntryView {
     const { text: words, quote, files, buttons } = entry.reply;
     const parts = [];
     if (words) parts.push(make("p", { class: quote ? "words note" : "words" }, words));
-    if (quote) parts.push(drawTranscript(quote));
+    if (quote) parts.push(drawTranscript(quote, entry.command === "voice" ? "sentence" : "transcript"));
     const sounds = files.filter(isSound);
     const others = files.filter((file) => !isSound(file));
     if (sounds.length) parts.push(this.#drawSpeech(sounds, entry.stream));
@@ -148,10 +151,10 @@ function drawWaves() {
   return make("span", { class: "waves", "aria-hidden": "true" }, make("i"), make("i"), make("i"), make("i"));
 }
 
-function drawTranscript(words) {
+function drawTranscript(words, title) {
   const body = make("blockquote", {}, words);
-  const head = make("div", { class: "head" }, make("span", {}, text("transcript")), drawCopy(words));
-  const card = make("section", { class: "transcript", "aria-label": text("transcript") }, head, body);
+  const head = make("div", { class: "head" }, make("span", {}, text(title)), drawCopy(words));
+  const card = make("section", { class: "transcript", "aria-label": text(title) }, head, body);
   if (words.length > LONG_CHARS) {
     body.classList.add("folded");
     const more = make("button", { type: "button", class: "more", "aria-expanded": "false" }, text("show_all"));
@@ -176,7 +179,8 @@ function drawCopy(words) {
   return button;
 }
 
-const isSound = (file) => file.mime.startsWith("audio/");
+/** Can it be played? */
+export const isSound = (file) => file.mime.startsWith("audio/");
 
 function drawFile(file) {
   const name = make("span", { class: "name" }, file.name);
