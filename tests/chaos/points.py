@@ -44,10 +44,17 @@ POINTS = {
     "SX job ended": Point("core.store.jobs:Jobs.finish", "after"),
 }
 
+#: The steps of speech out; the rest of its way is that of every reply.
+SPEECH_POINTS = {
+    "V1 being spoken": Point("core.engines.mimo_speech_wire:read_speech_event", "before"),
+    "V2 spoken": Point("core.store.results:Results.save_sound", "before"),
+    "V3 piece kept": Point("core.store.results:Results.save_sound", "after"),
+}
+
 
 def arm(name: str, count: int = 1) -> None:
     """Let this process be killed at the `count`-th pass of the step called `name`."""
-    point = POINTS[name]
+    point = (POINTS | SPEECH_POINTS)[name]
     module, _, path = point.function.partition(":")
     owner: Any = import_module(module)
     *names, last = path.split(".")
