@@ -89,7 +89,7 @@ CONSENT = mark(
 CODE_WORDS = (
     mark("apple"),
     mark("river"),
-    mark("seven"),
+    mark("garden"),
     mark("window"),
     mark("green"),
     mark("winter"),
