@@ -1,0 +1,197 @@
+"""Speech out and back: what the recogniser hears of what was said, and how pieces are joined.
+
+    python -m benchmarks.round_trip
+
+espeak-ng says 20 sentences; the offline recogniser hears them as the voice note that a person
+gets, and beside it the raw sound that espeak-ng gave. The difference is what cleaning, joining
+and Opus cost. Then a long text is said in pieces, and its seams are measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from array import array
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import jiwer
+
+from benchmarks.wer import plain
+from core.audio import Media
+from core.audio.segment import audioop
+from core.config import Settings
+from core.engines import espeak
+from core.engines.offline import Offline
+from core.hearing import Hearing
+from core.models import Utterance
+from core.speaking import Manner, Speaking
+from core.speech import split_speech
+from core.store import Store, make_cipher, migrate
+from tests.emulators.mimo.tones import make_wav
+
+MAX_ADDED_WER = 0.02
+MAX_SILENCE_S = 0.3
+RATE_HZ = espeak.RATE_HZ
+FRAME_S = 0.01
+#: The level below which a frame counts as silence: -52 dB of full scale.
+QUIET_LEVEL = 80
+SENTENCES = (
+    "The train to the city leaves at half past seven in the morning.",
+    "Please bring the blue folder to the meeting on Thursday.",
+    "My sister has bought a small house near the river.",
+    "There was not a single cloud in the sky all day.",
+    "Can you tell me the way to the nearest hospital?",
+    "He opened the window and listened to the rain.",
+    "We should leave before it gets dark.",
+    "The children played in the garden until dinner.",
+    "I forgot to call my mother on her birthday.",
+    "The new bridge will be finished next summer.",
+    "She reads the newspaper every morning with a cup of coffee.",
+    "The doctor told him to stay in bed for a week.",
+    "Nobody knew where the old man had come from.",
+    "They sat around the fire and told each other stories.",
+    "The shop on the corner sells fresh bread and milk.",
+    "It was the first time that I had seen the ocean.",
+    "Turn left after the church and then go straight on.",
+    "Our neighbours have two dogs and a black cat.",
+    "The letter arrived three days after he had left.",
+    "You can find the answer on the last page of the book.",
+)
+#: Calls of a few sentences each: every one of them is a seam.
+PIECE_CHARS = 150
+
+
+@dataclass(frozen=True)
+class Seam:
+    """What lies between two pieces."""
+
+    silence_s: float
+    #: Largest step from one sample to the next.
+    step: int
+
+
+@asynccontextmanager
+async def open_road() -> AsyncIterator[tuple[Offline, Speaking, Hearing]]:
+    """The offline engine, and both directions on a fresh database."""
+    with tempfile.TemporaryDirectory() as home:
+        url = f"sqlite:///{home}/hearsay.db"
+        await migrate(url)
+        store = Store(url, make_cipher(None, Path(home)))
+        media, engine = Media(workers=1), Offline(Settings(_env_file=None))  # type: ignore[call-arg]
+        await engine.warm_up()
+        try:
+            yield engine, Speaking(engine, store.results), Hearing(media, engine, store.results)
+        finally:
+            await engine.close()
+            await media.close()
+            await store.close()
+
+
+async def synthesize(engine: Offline, text: str) -> bytes:
+    return b"".join([part async for part in engine.synthesize(Utterance(text))])
+
+
+async def measure_words() -> tuple[list[str], list[str]]:
+    """Return what is heard of the voice notes, and of the raw sound."""
+    notes, raw = [], []
+    async with open_road() as (engine, speaking, hearing):
+        for sentence in SENTENCES:
+            spoken = await speaking.say(sentence, Manner())
+            heard = await hearing.hear(spoken.file.data, language="en")
+            notes.append(plain(heard.transcript.text))
+            wav = make_wav(await synthesize(engine, sentence), rate_hz=RATE_HZ)
+            heard = await hearing.hear(wav, language="en")
+            raw.append(plain(heard.transcript.text))
+    return notes, raw
+
+
+async def measure_seams() -> tuple[list[Seam], int]:
+    """Return the seams of a long text, and the largest step of the pieces themselves."""
+    pcm = bytearray()
+    async with open_road() as (engine, speaking, _):
+        engine.speech_limits = replace(engine.speech_limits, max_chars=PIECE_CHARS)
+        text = " ".join(SENTENCES)
+        await speaking.say(text, Manner(), on_sound=lambda sound, _: pcm.extend(sound))
+        pieces = [await synthesize(engine, p) for p in split_speech(text, PIECE_CHARS)]
+    spans = []
+    at = 0
+    for piece in pieces:
+        start, end = find_piece(bytes(pcm), piece, at)
+        spans.append((start, end))
+        at = end
+    seams = [measure_seam(bytes(pcm), end, start) for (_, end), (start, _) in pairwise(spans)]
+    return seams, max(largest_step(array("h", piece)) for piece in pieces)
+
+
+def find_piece(pcm: bytes, piece: bytes, at: int) -> tuple[int, int]:
+    """Return where the words of `piece` begin and end in the joined sound, in bytes.
+
+    Joining leaves the samples as they are, but for a fade at the very edges: so they are found
+    by those of the first and of the last loud frames.
+    """
+    size = int(FRAME_S * RATE_HZ) * 2
+    frames = range(0, len(piece) - size, size)
+    loud = [n for n in frames if audioop.rms(piece[n : n + size], 2) >= QUIET_LEVEL]
+    first, last = loud[0], loud[-1]
+    start = pcm.index(piece[first + size : first + 4 * size], at) - size
+    end = pcm.index(piece[last - 3 * size : last], start) + 4 * size
+    return start, end
+
+
+def measure_seam(pcm: bytes, end: int, start: int) -> Seam:
+    """Return what lies between the end of one piece's words and the start of the next one's."""
+    edge = int(FRAME_S * RATE_HZ)
+    samples = array("h", pcm[end - 2 * edge : start + 2 * edge])
+    step = largest_step(samples[edge // 2 : -edge // 2])
+    return Seam((start - end) / 2 / RATE_HZ, step)
+
+
+def largest_step(samples: array[int]) -> int:
+    return max(abs(b - a) for a, b in pairwise(samples))
+
+
+def show_words() -> None:
+    """Print the word error rates."""
+    notes, raw = asyncio.run(measure_words())
+    truths = [plain(sentence) for sentence in SENTENCES]
+    for truth, note, bare in zip(truths, notes, raw, strict=True):
+        if note != bare:
+            print(f"  said {truth}\n  note {note}\n  raw  {bare}")
+    ours, bare_wer = jiwer.wer(truths, notes), jiwer.wer(truths, raw)
+    added = ours - bare_wer
+    print(f"word error rate, {sum(len(t.split()) for t in truths)} words")
+    print(f"  voice note {ours:6.1%}\n  raw sound  {bare_wer:6.1%}")
+    print(f"  added      {added:+6.1%}, limit {MAX_ADDED_WER:.0%}: {verdict(added, MAX_ADDED_WER)}")
+
+
+def show_seams() -> None:
+    """Print the longest silence and the largest step."""
+    seams, within = asyncio.run(measure_seams())
+    longest = max(seam.silence_s for seam in seams)
+    step = max(seam.step for seam in seams)
+    print(f"{len(seams)} seams")
+    print(
+        f"  longest silence {longest * 1000:.0f} ms, limit {MAX_SILENCE_S * 1000:.0f} ms:"
+        f" {verdict(longest, MAX_SILENCE_S)}"
+    )
+    print(
+        f"  largest step {step / 32_768:.1%} of full scale, within the pieces"
+        f" {within / 32_768:.1%}: {verdict(step, within)}"
+    )
+
+
+def verdict(value: float, limit: float) -> str:
+    return "ok" if value <= limit else "TOO MUCH"
+
+
+def main() -> None:
+    show_words()
+    show_seams()
+
+
+if __name__ == "__main__":
+    main()
