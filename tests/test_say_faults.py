@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import func, select
 
-from core import jobs
+from core import jobs, limits
 from core.audio import Media
 from core.engines.mimo import Mimo
 from core.models import JobState, Reply
@@ -69,6 +69,7 @@ async def talk(
 ) -> AsyncIterator[Talk]:
     # A hundredth of the waits; what decides about them is as it is.
     monkeypatch.setattr(jobs, "_jitter", lambda delay_s: delay_s / 100)
+    monkeypatch.setattr(limits, "MAX_PAUSE_S", 0.05)
     media = Media(workers=1)
     async with MimoServer() as server:
         engine = Mimo(make_settings(mimo_base_url=server.base_url, mimo_api_key=server.key))
