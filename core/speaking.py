@@ -199,7 +199,7 @@ class Speaking:
         metrics.ENGINE_CALLS.labels(engine.name, "ok").inc()
         packed = await asyncio.to_thread(_pack, bytes(whole), rate_hz)
         cost = Usage(engine.name, engine.speech_model, audio_s=len(whole) / 2 / rate_hz)
-        await self._results.save_sound(key, packed, cost)
+        await self._results.save_sound(key, packed, cost, utterance.sample)
 
     def _key(self, utterance: Utterance, take: str) -> str:
         sample = hashlib.sha256(utterance.sample.data).hexdigest() if utterance.sample else ""

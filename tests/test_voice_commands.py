@@ -112,8 +112,13 @@ async def test_a_text_that_is_too_long_offers_its_beginning(talk: Talk) -> None:
     assert spoken.files and (spoken.files[0].duration_s or 0) > 100
 
 
-async def test_a_person_and_a_chat_choose_their_voices(talk: Talk) -> None:
-    group = {"is_private": False}
+@pytest.mark.parametrize(
+    "place",
+    [{}, {"is_private": False}, {"is_private": False, "thread_id": "4"}],
+    ids=["private", "group", "topic"],
+)
+async def test_a_person_and_a_chat_choose_their_voices(talk: Talk, place: dict[str, Any]) -> None:
+    group = place
     await talk.send("/voice chat 白桦", **group)
     await talk.send("/say one", **group)
     await talk.send("/voice mia", **group)

@@ -142,9 +142,8 @@ async def rename(ctx: Context, rest: str) -> Reply:
     if not isinstance(found, KeptVoice) or not new:
         raise UserError("Say for example: /voice rename A calm woman = Grandma")
     await _require_owner(ctx, found)
-    await ctx.store.voices.forget(found.voice_id)
     renamed = replace(found, name=new[: casting.MAX_NAME_CHARS])
-    await ctx.store.voices.keep(ctx.message.chat, ctx.message.sender_id, renamed)
+    await ctx.store.voices.rename(renamed)
     return Reply(ctx.text("It is called {voice} now.", voice=renamed.name))
 
 
@@ -162,7 +161,7 @@ async def delete(ctx: Context, name: str) -> Reply:
     if not isinstance(found, KeptVoice):
         raise UserError("I do not know the voice {voice}. /voice shows all.", voice=name)
     await _require_owner(ctx, found)
-    await ctx.store.voices.forget(found.voice_id)
+    await ctx.store.voices.forget(found)
     return Reply(ctx.text("{voice} is deleted, with its recording.", voice=found.name))
 
 

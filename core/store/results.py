@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.models import Transcript, Usage
+from core.models import Audio, Transcript, Usage
 from core.store.database import Database
-from core.store.rows import insert_new, now
+from core.store.rows import hash_sample, insert_new, now
 from core.store.tables import sounds, transcripts, usage
 
 #: Built once: every recording waits for it.
@@ -43,10 +43,14 @@ class Results:
             found: bytes | None = (await connection.execute(query)).scalar()
         return found
 
-    async def save_sound(self, key: str, sound: bytes, cost: Usage) -> None:
-        """Keep a paid sound and book what it cost, in one commit."""
+    async def save_sound(self, key: str, sound: bytes, cost: Usage, sample: Audio | None) -> None:
+        """Keep a paid sound and book what it cost, in one commit.
+
+        sample: the recording of the voice that spoke; what was said with it goes when it goes.
+        """
         async with self._database.write() as connection:
-            values = {"key": key, "created_at": now(), "content": sound}
+            digest = hash_sample(sample) if sample else None
+            values = {"key": key, "created_at": now(), "content": sound, "sample": digest}
             await connection.execute(insert_new(connection, sounds).values(values))
             await _book(connection, cost)
 

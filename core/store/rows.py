@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,8 +12,22 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.models import Chat, ChatSettings, Job, JobState, Message, RepliesMode, SpeechSettings
+from core.models import (
+    Audio,
+    Chat,
+    ChatSettings,
+    Job,
+    JobState,
+    Message,
+    RepliesMode,
+    SpeechSettings,
+)
 from core.store.tables import chats, jobs, messages
+
+
+def hash_sample(sample: Audio) -> str:
+    """Return what links sounds to the sample of the voice that spoke them."""
+    return hashlib.sha256(sample.data).hexdigest()
 
 
 def now() -> datetime:

@@ -136,6 +136,9 @@ sounds = Table(
     Column("key", String(64), primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("content", Sealed(bytes), nullable=False),
+    #: sha256 of the sample it was spoken with: what goes when the voice goes.
+    Column("sample", String(64)),
+    Index(None, "sample"),
 )
 
 #: One row per part of a reply on its way out.

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.models import Chat, KeptVoice, SpeechSettings
 from core.store.database import Database
-from core.store.rows import chat_row, insert_new, is_chat, now
-from core.store.tables import chats, people, voices
+from core.store.rows import chat_row, hash_sample, insert_new, is_chat, now
+from core.store.tables import chats, people, sounds, voices
 
 
 class Voices:
@@ -54,10 +54,18 @@ class Voices:
         async with self._database.read() as connection:
             return [row.content for row in await connection.execute(query)]
 
-    async def forget(self, voice_id: str) -> None:
-        """Delete a kept voice with its sample."""
+    async def rename(self, voice: KeptVoice) -> None:
+        """Keep a voice under its new name."""
+        change = update(voices).where(voices.c.voice_id == voice.voice_id)
         async with self._database.write() as connection:
-            await connection.execute(delete(voices).where(voices.c.voice_id == voice_id))
+            await connection.execute(change.values(content=voice))
+
+    async def forget(self, voice: KeptVoice) -> None:
+        """Delete a kept voice with its sample and all that was said with it."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(voices).where(voices.c.voice_id == voice.voice_id))
+            spoken = sounds.c.sample == hash_sample(voice.sample)
+            await connection.execute(delete(sounds).where(spoken))
 
 
 def _is_person(platform: str, person_id: str) -> Any:

@@ -24,8 +24,10 @@ def upgrade() -> None:
         sa.Column("key", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("sample", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("key", name="pk_sounds"),
     )
+    op.create_index("ix_sounds_sample", "sounds", ["sample"])
     op.create_table(
         "voices",
         sa.Column("voice_id", sa.String(length=16), nullable=False),
@@ -58,5 +60,6 @@ def downgrade() -> None:
     op.drop_index("ix_voices_chat_pk", "voices")
 
     op.drop_table("voices")
+    op.drop_index("ix_sounds_sample", "sounds")
     op.drop_table("sounds")
     op.drop_table("people")

@@ -31,8 +31,17 @@ async def test_a_designed_voice_is_the_chats_and_a_clone_its_owners_alone(store:
     assert await store.voices.usable(CHAT, "8") == [DESIGNED]
     assert await store.voices.usable(OTHER, "7") == [OWN]
     assert await store.voices.usable(OTHER, "8") == []
-    await store.voices.forget("v2")
+    await store.voices.forget(OWN)
     assert await store.voices.usable(CHAT, "7") == [DESIGNED]
+
+
+async def test_what_was_said_with_a_voice_goes_with_it(store: Store) -> None:
+    await store.voices.keep(CHAT, "7", OWN)
+    for key, sample in (("own", OWN.sample), ("other", None)):
+        await store.results.save_sound(key, b"sound", Usage("test", "m", 1.0), sample)
+    await store.voices.forget(OWN)
+    assert await store.results.find_sound("own") is None
+    assert await store.results.find_sound("other") == b"sound"
 
 
 async def test_voices_and_choices_move_with_the_chat(store: Store) -> None:
@@ -47,6 +56,6 @@ async def test_voices_and_choices_move_with_the_chat(store: Store) -> None:
 
 async def test_a_paid_sound_is_kept_once(store: Store) -> None:
     for sound in (b"first", b"second"):
-        await store.results.save_sound("key", sound, Usage("test", "m", 1.0))
+        await store.results.save_sound("key", sound, Usage("test", "m", 1.0), None)
     assert await store.results.find_sound("key") == b"first"
     assert await store.results.find_sound("other") is None
