@@ -27,6 +27,8 @@ from core.store.results import Results
 
 #: Longest text that is spoken at once: about six minutes.
 MAX_CHARS = 5000
+#: What players show where it is too long for a voice message.
+MAX_TITLE_CHARS = 60
 
 Format = Literal["ogg", "mp3", "wav"]
 #: Called with PCM as it comes, and its sample rate.
@@ -93,7 +95,8 @@ class Speaking:
         note = await encoder.finish()
         is_plain = not self.synthesizer.speech_limits.can_style
         is_styled = bool(manner.style or read_styles(text).styles)
-        file = File(f"speech.{format}", note.mime, note.data, note.duration_s, note.waveform)
+        title = shorten(utterances[0].text, MAX_TITLE_CHARS)
+        file = File(f"speech.{format}", note.mime, note.data, note.duration_s, note.waveform, title)
         return Spoken(file, PLAIN_ONLY if is_plain and is_styled else "")
 
     @property
