@@ -6,6 +6,7 @@ import asyncio
 from importlib.resources import files
 from pathlib import Path
 
+import stamina
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
@@ -24,6 +25,12 @@ async def migrate(url: str, revision: str = "head") -> None:
     await asyncio.to_thread(_migrate, url, revision)
 
 
+def _is_locked(error: Exception) -> bool:
+    """Tell whether another process is in the way; to begin WAL does not wait for it by itself."""
+    return isinstance(error, StoreError) and "locked" in str(error)
+
+
+@stamina.retry(on=_is_locked, attempts=20, timeout=30.0, wait_initial=0.05, wait_max=0.5)
 def _migrate(url: str, revision: str) -> None:
     engine = open_plain(url)
     config = make_config()
