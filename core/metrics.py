@@ -6,7 +6,6 @@ from prometheus_client import Counter, Gauge, Histogram
 
 MESSAGES = Counter("hearsay_messages", "Messages taken in", ["platform", "result"])
 JOBS = Counter("hearsay_jobs", "Jobs that ended", ["command", "state"])
-JOBS_OPEN = Gauge("hearsay_jobs_open", "Jobs waiting or running", ["state"])
 JOB_SECONDS = Histogram("hearsay_job_seconds", "From the message to the end of its job")
 ENGINE_CALLS = Counter("hearsay_engine_calls", "Calls to engines", ["engine", "result"])
 ENGINE_AUDIO_SECONDS = Counter("hearsay_engine_audio_seconds", "Sound sent to engines", ["engine"])

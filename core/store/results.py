@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.models import Audio, Transcript, Usage
@@ -53,12 +51,6 @@ class Results:
             values = {"key": key, "created_at": now(), "content": sound, "sample": digest}
             await connection.execute(insert_new(connection, sounds).values(values))
             await _book(connection, cost)
-
-    async def audio_s_since(self, moment: datetime) -> float:
-        """Return the seconds of sound that engines have heard since `moment`."""
-        query = select(func.sum(usage.c.audio_s)).where(usage.c.created_at >= moment)
-        async with self._database.read() as connection:
-            return float((await connection.execute(query)).scalar() or 0.0)
 
 
 async def _book(connection: AsyncConnection, cost: Usage) -> None:
