@@ -79,7 +79,7 @@ async def test_operator_sees_life_readiness_and_numbers(web: WebChat, door: Memo
         assert (ready.status_code, ready.json()["is_ready"]) == (503, False)
         MESSAGES.labels("web", "test").inc()
         metrics = await client.get("/metrics")
-        assert "# TYPE hearsay_jobs_open gauge" in metrics.text
+        assert "# TYPE hearsay_poll_age_seconds gauge" in metrics.text
         assert 'hearsay_messages_total{platform="web",result="test"} 1.0' in metrics.text
 
 
