@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
+from av.audio.fifo import AudioFifo
 from av.audio.stream import AudioStream
 from av.error import FFmpegError
 
@@ -42,6 +43,8 @@ _MAX_BAD_PACKETS = 64
 _LEAST_BYTES_PER_S = 5
 #: Sound that must have been read before an error is taken for the end of the file.
 _LEAST_S = 0.1
+#: Frames are resampled together: a small one costs the walk more than the work.
+_LOT_S = 0.5
 
 _ENCODERS = {
     "ogg": ("libopus", 32_000),
@@ -67,7 +70,9 @@ class Decoder:
     def __init__(self, data: bytes, *, rate_hz: int = 16_000, max_s: float = 7200.0) -> None:
         self._rate_hz, self._max_s = rate_hz, max_s
         self._samples = 0
-        self._shape: tuple[int, str, str] | None = None
+        self._shape: tuple[int, int, str, str] | None = None
+        self._gathered = AudioFifo()
+        self._failure: BadAudio | None = None
         self._resampler: av.AudioResampler | None = None
         self._container = _open(data)
         self._stream = _pick_stream(self._container)
@@ -80,39 +85,54 @@ class Decoder:
         """Yield the samples, little-endian. What is readable of a damaged file is given."""
         try:
             for frame in self._frames():
-                yield self._convert(frame)
-            yield self._resample(None)
-        except (FFmpegError, ValueError, BadAudio) as error:
-            if self._samples < _LEAST_S * self._rate_hz:
-                raise error if isinstance(error, BadAudio) else BadAudio(DAMAGED) from None
+                yield from self._convert(frame)
+            yield self._flush()
+        except (FFmpegError, ValueError):
+            self._failure = BadAudio(DAMAGED)
+        except BadAudio as error:
+            self._failure = error
         finally:
             self._container.close()
+        if self._failure and self._samples < _LEAST_S * self._rate_hz:
+            raise self._failure
         if not self._samples:
             raise BadAudio(NO_SOUND)
 
     def _frames(self) -> Iterator[av.AudioFrame]:
+        """Yield what can be decoded up to an error that ends it."""
         bad_packets = 0
-        for packet in self._container.demux(self._stream):
-            try:
-                yield from packet.decode()
-            except FFmpegError:
-                bad_packets += 1
-                if bad_packets > _MAX_BAD_PACKETS:
-                    raise
+        try:
+            for packet in self._container.demux(self._stream):
+                try:
+                    yield from packet.decode()
+                except FFmpegError:
+                    bad_packets += 1
+                    if bad_packets > _MAX_BAD_PACKETS:
+                        raise
+        except (FFmpegError, ValueError):
+            self._failure = BadAudio(DAMAGED)
 
-    def _convert(self, frame: av.AudioFrame) -> bytes:
-        rest, shape = b"", (frame.sample_rate, frame.layout.name, frame.format.name)
+    def _convert(self, frame: av.AudioFrame) -> Iterator[bytes]:
+        channels = frame.layout.nb_channels
+        shape = (frame.sample_rate, channels, frame.layout.name, frame.format.name)
         if shape != self._shape:
-            _check(frame.sample_rate, len(frame.layout.channels))
-            rest = self._resample(None)
-            self._shape = shape
+            yield self._flush()
+            _check(frame.sample_rate, channels)
+            self._shape, self._gathered = shape, AudioFifo()
             self._resampler = av.AudioResampler(format="s16", layout="mono", rate=self._rate_hz)
         frame.pts = None
-        return rest + self._resample(frame)
+        self._gathered.write(frame)
+        for lot in self._gathered.read_many(int(_LOT_S * frame.sample_rate)):
+            yield self._resample(lot)
 
-    def _resample(self, frame: av.AudioFrame | None) -> bytes:
-        """Return what is ready of the frame and those before it; None flushes."""
-        blocks = self._resampler.resample(frame) if self._resampler else []
+    def _flush(self) -> bytes:
+        """Return all that was held back."""
+        lot = self._gathered.read()
+        return (self._resample(lot) if lot else b"") + self._resample(None)
+
+    def _resample(self, lot: av.AudioFrame | None) -> bytes:
+        """Return what is ready of this and of what came before it; None flushes."""
+        blocks = self._resampler.resample(lot) if self._resampler else []
         self._samples += sum(block.samples for block in blocks)
         if self._samples > self._max_s * self._rate_hz:
             raise TooLong(hours=f"{self._max_s / 3600:g}")
