@@ -47,6 +47,10 @@ class Assistant:
         old, new = Chat(platform, bot_id, old_id), Chat(platform, bot_id, new_id)
         await self._store.chats.move(old, new)
 
+    async def forget(self, chat: Chat, message_id: str) -> None:
+        """Follow a deletion: see `core.interfaces.Door`."""
+        await self._store.memory.forget(chat, message_id)
+
     async def recent(self, chat: Chat, limit: int) -> list[Job]:
         """Return the last jobs of a chat, the newest last: see `core.interfaces.Door`."""
         return (await self._store.jobs.history(chat, limit))[::-1]

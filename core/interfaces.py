@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.models import (
+    Answer,
     Audio,
     Chat,
     Delivery,
     Job,
     Message,
+    Question,
     Reply,
     Transcript,
     Utterance,
@@ -53,6 +55,9 @@ class Door(Protocol):
 
     async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
         """Move settings, jobs and history of a chat that got a new id. Safe to repeat."""
+
+    async def forget(self, chat: Chat, message_id: str) -> None:
+        """Follow a deletion: drop what is remembered of a message. Safe to repeat."""
 
     async def recent(self, chat: Chat, limit: int) -> list[Job]:
         """Return the last jobs of a chat with their messages and replies, the newest last."""
@@ -197,6 +202,45 @@ class Synthesizer(Protocol):
 
         Leave it early by closing it (`contextlib.aclosing`). Raises EngineError, also after some
         sound was given; an utterance that ends without any is an EngineBadReply.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections and child processes."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswererLimits(CallLimits):
+    """What one call of an engine that understands may hold."""
+
+    #: MIME types of sound that it hears as they are, the one to convert to first; empty = none.
+    formats: tuple[str, ...] = ()
+    #: Largest sound in bytes, before any base64.
+    max_bytes: int = 0
+    #: True where it fetches sound from a public address by itself.
+    can_fetch: bool = False
+    #: True where `Question.is_thinking` changes something.
+    can_think: bool = False
+    #: All that one call may hold, question and answer, in tokens.
+    context_tokens: int = 128_000
+    audio_tokens_per_s: float = 6.25
+
+
+class Answerer(Protocol):
+    """An engine that understands."""
+
+    #: The name in ENGINES.
+    name: str
+    #: The model that the next call will use.
+    chat_model: str
+    chat_limits: AnswererLimits
+
+    async def answer(
+        self, question: Question, *, on_text: Callable[[str], None] | None = None
+    ) -> Answer:
+        """Return the answer; it is never empty, and never a thought that passes for one.
+
+        on_text: called with the text so far, where the engine can stream.
+        Raises EngineError; EngineBadReply also where a recording was sent and not heard.
         """
 
     async def close(self) -> None:

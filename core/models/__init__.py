@@ -4,18 +4,30 @@ Frozen, made of standard types only, so that each can be kept as JSON and read b
 Ids are `str` on every platform; moments are aware UTC and end in `_at`; units end the name.
 """
 
-from core.models.choices import ChatSettings, Expectation, RepliesMode, SpeechSettings
+from core.models.answers import Answer, Passage, Question, Turn
+from core.models.choices import (
+    ChatSettings,
+    Correction,
+    Expectation,
+    NoteMode,
+    RepliesMode,
+    SpeechSettings,
+    TalkSettings,
+)
 from core.models.jobs import PLACEHOLDER, Delivery, DeliveryState, Job, JobState
-from core.models.messages import Attachment, Button, Chat, File, Message, Quoted, Reply
+from core.models.messages import Attachment, Button, Chat, File, Link, Message, Quoted, Reply
 from core.models.sound import Audio, KeptVoice, Segment, Transcript, Usage, Utterance, Voice
+from core.models.talk import Remembered, Schedule, Span
 
 __all__ = [
     "PLACEHOLDER",
+    "Answer",
     "Attachment",
     "Audio",
     "Button",
     "Chat",
     "ChatSettings",
+    "Correction",
     "Delivery",
     "DeliveryState",
     "Expectation",
@@ -23,13 +35,22 @@ __all__ = [
     "Job",
     "JobState",
     "KeptVoice",
+    "Link",
     "Message",
+    "NoteMode",
+    "Passage",
+    "Question",
     "Quoted",
+    "Remembered",
     "RepliesMode",
     "Reply",
+    "Schedule",
     "Segment",
+    "Span",
     "SpeechSettings",
+    "TalkSettings",
     "Transcript",
+    "Turn",
     "Usage",
     "Utterance",
     "Voice",

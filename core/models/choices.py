@@ -38,6 +38,36 @@ class RepliesMode(StrEnum):
     ALWAYS = "always"
 
 
+class NoteMode(StrEnum):
+    """What a voice note in a private chat asks for."""
+
+    TRANSCRIBE = "transcribe"
+    #: The note is a question.
+    ASK = "ask"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A word or phrase that is heard wrongly, and what is meant."""
+
+    heard: str
+    meant: str
+
+
+@dataclass(frozen=True, slots=True)
+class TalkSettings:
+    """What a chat has chosen of what is understood and remembered."""
+
+    notes: NoteMode = NoteMode.TRANSCRIBE
+    #: True where the engine may think before it answers.
+    is_thinking: bool = False
+    #: How long the chat's talk is kept, None = not at all.
+    remember_days: int | None = None
+    #: Applied to transcripts when they are shown, the newest last.
+    glossary: tuple[Correction, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class ChatSettings:
     """What a chat has chosen."""
@@ -49,3 +79,4 @@ class ChatSettings:
     speech: SpeechSettings = SpeechSettings()
     replies: RepliesMode = RepliesMode.OFF
     expects: Expectation | None = None
+    talk: TalkSettings = TalkSettings()

@@ -58,6 +58,8 @@ class DeliveryState(StrEnum):
     #: The call was or may have been made; its answer is not known.
     PENDING = "pending"
     SENT = "sent"
+    #: Sent, but the answer has changed since: to be edited.
+    STALE = "stale"
 
 
 @dataclass(frozen=True, slots=True)

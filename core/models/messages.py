@@ -36,6 +36,10 @@ class Quoted:
     message_id: str
     text: str = ""
     attachment: Attachment | None = None
+    sender_id: str = ""
+    #: The job whose answer this is, and its command: filled in when the message is taken in.
+    job_id: str = ""
+    command: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +63,12 @@ class Message:
     text: str = ""
     #: The command's name as typed, without "/", empty if there is none.
     command: str = ""
-    #: The token of a pressed button; `Assistant.accept` turns it into command and text.
+    #: The token of a pressed button; with it come the button's command and text, never typed ones.
     button: str = ""
     attachment: Attachment | None = None
     reply_to: Quoted | None = None
+    #: Who wrote it first, where it was forwarded; empty if it was not.
+    forwarded_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,8 @@ class Button:
     text: str = ""
     #: What the platform carries: opaque, bound to the chat. Given when the reply is saved.
     token: str = ""
+    #: True where the answer comes in the private chat of the person who asked, and of no other.
+    is_private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,19 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A place in a reply's text that leads to a message."""
+
+    #: Characters of `Reply.text`, the end excluded.
+    start: int
+    end: int
+    #: The chat's own message, or one of the chat `chat_id` on the same platform.
+    message_id: str
+    thread_id: str | None = None
+    chat_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What the assistant says, free of any platform's form."""
 
@@ -108,3 +129,7 @@ class Reply:
     buttons: tuple[Button, ...] = ()
     #: What of it can be said aloud, as well or when a person presses Listen.
     aloud: str = ""
+    #: True where the quote stands above the text.
+    is_quote_first: bool = False
+    #: The only links there are: what a text itself holds is no link.
+    links: tuple[Link, ...] = ()

@@ -19,6 +19,8 @@ class Audio:
     data: bytes
     mime: str
     duration_s: float
+    #: Where a service may fetch it by itself, instead of `data`.
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from core.store.database import Database
 from core.store.deliveries import StoreLedger
 from core.store.intake import Intake
 from core.store.jobs import Jobs
+from core.store.memory import Memory
 from core.store.migrate import migrate
 from core.store.results import Results
 from core.store.sealed import make_cipher
@@ -28,6 +29,7 @@ class Store:
         self.chats = Chats(self._database)
         self.results = Results(self._database)
         self.voices = Voices(self._database)
+        self.memory = Memory(self._database)
 
     def ledger(self, job_id: str) -> Ledger:
         """Return the ledger of one job's reply."""

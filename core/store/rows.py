@@ -21,6 +21,7 @@ from core.models import (
     Message,
     RepliesMode,
     SpeechSettings,
+    TalkSettings,
 )
 from core.store.tables import chats, jobs, messages
 
@@ -74,7 +75,8 @@ def read_settings(row: Any) -> ChatSettings:
     """Return what the chat of this row has chosen."""
     speech = row.speech or SpeechSettings()
     replies = RepliesMode(row.replies)
-    return ChatSettings(row.language, row.is_auto, speech, replies, row.expects)
+    talk = row.talk or TalkSettings()
+    return ChatSettings(row.language, row.is_auto, speech, replies, row.expects, talk)
 
 
 def build_settings(settings: ChatSettings) -> dict[str, Any]:
@@ -85,6 +87,7 @@ def build_settings(settings: ChatSettings) -> dict[str, Any]:
         "speech": settings.speech,
         "replies": settings.replies,
         "expects": settings.expects,
+        "talk": settings.talk,
     }
 
 
@@ -103,6 +106,7 @@ def select_jobs() -> Select[Any]:
             chats.c.speech,
             chats.c.replies,
             chats.c.expects,
+            chats.c.talk,
         )
         .join(messages, messages.c.message_pk == jobs.c.message_pk)
         .join(chats, chats.c.chat_pk == jobs.c.chat_pk)

@@ -16,7 +16,18 @@ from sqlalchemy import (
     false,
 )
 
-from core.models import Expectation, KeptVoice, Message, Reply, SpeechSettings, Transcript
+from core.models import (
+    Answer,
+    Expectation,
+    KeptVoice,
+    Message,
+    Remembered,
+    Reply,
+    Schedule,
+    SpeechSettings,
+    TalkSettings,
+    Transcript,
+)
 from core.store.sealed import Sealed, UtcDateTime
 
 metadata = MetaData(
@@ -41,6 +52,7 @@ chats = Table(
     Column("speech", Sealed(SpeechSettings)),
     Column("replies", String(8), nullable=False, server_default="off"),
     Column("expects", Sealed(Expectation)),
+    Column("talk", Sealed(TalkSettings)),
     #: Set when nobody is there any more; taken back by the next message.
     Column("gone_at", UtcDateTime),
     UniqueConstraint("platform", "bot_id", "chat_id"),
@@ -54,6 +66,8 @@ people = Table(
     Column("platform", String(32), nullable=False),
     Column("person_id", String(64), nullable=False),
     Column("speech", Sealed(SpeechSettings)),
+    #: Nothing of this person is remembered or written down for others.
+    Column("is_opted_out", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("platform", "person_id"),
 )
 
@@ -118,6 +132,7 @@ jobs = Table(
     Column("outcome", String(16), nullable=False),
     Index(None, "state", "run_at"),
     Index(None, "chat_pk", "state", "seq"),
+    Index(None, "finished_at"),
 )
 
 #: Paid results: sha256 of sound + engine + model + parameters + piece.
@@ -127,6 +142,54 @@ transcripts = Table(
     Column("key", String(64), primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("content", Sealed(Transcript), nullable=False),
+)
+
+#: Paid answers: sha256 of the question + engine + model.
+answers = Table(
+    "answers",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("content", Sealed(Answer), nullable=False),
+)
+
+#: The talk of chats that wanted it to be remembered: each message in its newest form.
+remembered = Table(
+    "remembered",
+    metadata,
+    Column("remembered_pk", Integer, primary_key=True),
+    Column("chat_pk", ForeignKey("chats.chat_pk"), nullable=False),
+    Column("message_id", String(128), nullable=False),
+    Column("thread_id", String(64)),
+    Column("sender_id", String(64), nullable=False),
+    Column("sent_at", UtcDateTime, nullable=False),
+    Column("edit_id", String(32), nullable=False),
+    Column("content", Sealed(Remembered), nullable=False),
+    Column("transcript", Sealed(Transcript)),
+    UniqueConstraint("chat_pk", "message_id"),
+    Index(None, "chat_pk", "sent_at"),
+    Index(None, "sender_id"),
+)
+
+#: How far people have read: what "since I last read" means.
+readers = Table(
+    "readers",
+    metadata,
+    Column("chat_pk", ForeignKey("chats.chat_pk"), primary_key=True),
+    Column("person_id", String(64), primary_key=True),
+    Column("read_at", UtcDateTime, nullable=False),
+)
+
+#: Digests that come by themselves.
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("schedule_id", String(16), primary_key=True),
+    Column("chat_pk", ForeignKey("chats.chat_pk"), nullable=False),
+    Column("next_at", UtcDateTime, nullable=False),
+    Column("content", Sealed(Schedule), nullable=False),
+    Index(None, "chat_pk"),
+    Index(None, "next_at"),
 )
 
 #: Paid sound: sha256 of text + engine + model + voice + style.
@@ -149,6 +212,7 @@ deliveries = Table(
     Column("part", Integer, primary_key=True),
     Column("state", String(16), nullable=False),
     Column("platform_id", String(128), nullable=False),
+    Index(None, "platform_id"),
 )
 
 #: What a button does. The token is all that a platform carries.
@@ -160,6 +224,8 @@ buttons = Table(
     Column("job_id", ForeignKey("jobs.job_id"), nullable=False),
     Column("command", String(32), nullable=False),
     Column("content", Sealed(str), nullable=False),
+    #: Set where only this person may press it, in their private chat.
+    Column("person_id", String(64)),
     Index(None, "job_id"),
 )
 

@@ -57,6 +57,9 @@ class MemoryDoor:
         if (old_id, new_id) not in self.moves:
             self.moves.append((old_id, new_id))
 
+    async def forget(self, chat: Chat, message_id: str) -> None:
+        raise AssertionError("Telegram tells bots of no deletion")
+
     async def recent(self, chat: Chat, limit: int) -> list[Job]:
         return []
 

@@ -80,6 +80,9 @@ class MemoryDoor:
     async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
         raise NotImplementedError
 
+    async def forget(self, chat: Chat, message_id: str) -> None:
+        self.jobs.pop((chat, message_id), None)
+
     async def recent(self, chat: Chat, limit: int) -> list[Job]:
         return [job for (owner, _), job in self.jobs.items() if owner == chat][-limit:]
 

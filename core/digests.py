@@ -1,0 +1,1 @@
+"""When a digest is due: local times, weekdays, clocks that change. Pure."""

@@ -1,0 +1,1 @@
+"""What chat models are told: pure text, made from what people asked and said."""

@@ -1,0 +1,1 @@
+"""How a talk becomes a summary: voice notes heard, parts summarised, then all together."""

@@ -1,0 +1,1 @@
+"""Answers questions with one engine; every answer that was paid for is kept."""
