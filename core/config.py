@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     #: Where files are downloaded from; the token is appended.
     telegram_file_base_url: str = "https://api.telegram.org/file/bot"
 
-    #: Key of Xiaomi MiMo. With it MiMo hears and speaks, unless an engine is named below.
+    #: Key of Xiaomi MiMo. With it MiMo hears, understands and speaks, unless an engine is named below.
     mimo_api_key: SecretStr | None = None
     mimo_api_key_file: HomePath | None = None
     mimo_base_url: str = "https://api.xiaomimimo.com/v1"
@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     #: Header that carries the key.
     mimo_auth_header: Literal["api-key", "authorization"] = "api-key"
 
-    #: Any server with the OpenAI audio endpoints.
+    #: Any server with the OpenAI endpoints for sound and chat.
     openai_base_url: str | None = None
     openai_api_key: SecretStr | None = None
     openai_api_key_file: HomePath | None = None
@@ -71,9 +71,13 @@ class Settings(BaseSettings):
     #: Model that speaks at that server, and its voice where none is asked for.
     openai_tts_model: str = "tts-1"
     openai_tts_voice: str = "alloy"
+    #: Model that understands at that server; one that also hears is asked about the sound itself.
+    openai_chat_model: str = "gpt-4o-mini"
 
     #: Who hears: auto, mimo, openai or offline.
     transcriber: str = "auto"
+    #: Who understands: auto, mimo, openai or offline.
+    answerer: str = "auto"
     #: Who speaks: auto, mimo, openai or offline.
     synthesizer: str = "auto"
 

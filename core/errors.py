@@ -9,7 +9,9 @@ AssistantError
 │   ├── EngineBusy      time heals it: limits, overload, network
 │   ├── EngineBadReply  time may heal it: the answer made no sense
 │   ├── EngineRefused   the sender's sound or text was refused (format, moderation)
-│   │   └── SpeechMissing  nothing on this machine can speak
+│   │   ├── SpeechMissing  nothing on this machine can speak
+│   │   ├── UnderstandingMissing  nothing that understands is set up
+│   │   └── CannotHear  the model takes no sound: ask again with the words alone
 │   ├── ModelGone       the service no longer knows the model: the registry moves on
 │   └── EngineLocked    only the operator can fix it: key, balance, region
 ├── PlatformError       a chat platform did not take a call
@@ -109,6 +111,18 @@ class SpeechMissing(EngineRefused):
     """Nothing on this machine can speak. Told at once: waiting would not install it."""
 
     user_text = "Speech is not installed on this machine."
+
+
+class UnderstandingMissing(EngineRefused):
+    """The machine alone cannot do it. Told at once: only another engine can."""
+
+    user_text = "This needs an engine that understands, and none is set up."
+
+
+class CannotHear(EngineRefused):
+    """The model that understands takes no sound. The same question in words may go well."""
+
+    user_text = "The engine that understands cannot hear: ask it about the words."
 
 
 class ModelGone(EngineError):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, cast
 
 from core.config import Settings
 from core.errors import ConfigError
-from core.interfaces import Synthesizer, Transcriber
+from core.interfaces import Answerer, Synthesizer, Transcriber
 
 #: Name to "module:Class"; in the order in which "auto" asks who is configured.
 ENGINES: dict[str, str] = {
@@ -46,6 +46,10 @@ class Engines:
     def synthesizer(self) -> Synthesizer:
         """Return who speaks, chosen as `transcriber` is. Raises ConfigError."""
         return self._build("SYNTHESIZER", self._settings.synthesizer)
+
+    def answerer(self) -> Answerer:
+        """Return who understands, chosen as `transcriber` is. Raises ConfigError."""
+        return cast(Answerer, self._build("ANSWERER", self._settings.answerer))
 
     async def close(self) -> None:
         """Let go of what was built. It is built anew if asked for again."""
