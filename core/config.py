@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     #: Where files are downloaded from; the token is appended.
     telegram_file_base_url: str = "https://api.telegram.org/file/bot"
 
-    #: Key of Xiaomi MiMo. With it MiMo hears, understands and speaks, unless an engine is named below.
+    #: Key of Xiaomi MiMo. With it MiMo hears, understands and speaks, unless others are named below.
     mimo_api_key: SecretStr | None = None
     mimo_api_key_file: HomePath | None = None
     mimo_base_url: str = "https://api.xiaomimimo.com/v1"
