@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     #: Where files are downloaded from; the token is appended.
     telegram_file_base_url: str = "https://api.telegram.org/file/bot"
 
-    #: Key of Xiaomi MiMo. With it MiMo hears, understands and speaks, unless others are named below.
+    #: Key of Xiaomi MiMo: with it MiMo hears, understands and speaks, unless set otherwise below.
     mimo_api_key: SecretStr | None = None
     mimo_api_key_file: HomePath | None = None
     mimo_base_url: str = "https://api.xiaomimimo.com/v1"
@@ -80,6 +80,10 @@ class Settings(BaseSettings):
     answerer: str = "auto"
     #: Who speaks: auto, mimo, openai or offline.
     synthesizer: str = "auto"
+
+    #: Whether an engine may be given the address of a sound that a person named in a question:
+    #: the engine's service fetches it, this program never does.
+    allow_urls: bool = False
 
     #: Where the database and the key file live.
     hearsay_home: HomePath = Path.home() / ".hearsay"
