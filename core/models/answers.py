@@ -56,3 +56,5 @@ class Answer:
     is_cut: bool = False
     reasoning: str = ""
     usage: Usage | None = None
+    #: True when the engine gave only its thoughts: say so where it is shown.
+    is_thought: bool = False
