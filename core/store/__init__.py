@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from cryptography.fernet import MultiFernet
-
 from core.interfaces import Ledger
 from core.store.chats import Chats
 from core.store.database import Database
@@ -13,7 +11,7 @@ from core.store.jobs import Jobs
 from core.store.memory import Memory
 from core.store.migrate import migrate
 from core.store.results import Results
-from core.store.sealed import make_cipher
+from core.store.sealed import Cipher, make_cipher
 from core.store.voices import Voices
 
 __all__ = ["Store", "make_cipher", "migrate"]
@@ -22,7 +20,7 @@ __all__ = ["Store", "make_cipher", "migrate"]
 class Store:
     """All that is kept, by subject."""
 
-    def __init__(self, url: str, cipher: MultiFernet) -> None:
+    def __init__(self, url: str, cipher: Cipher) -> None:
         self._database = Database(url, cipher)
         self.intake = Intake(self._database)
         self.jobs = Jobs(self._database)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from cryptography.fernet import MultiFernet
 from sqlalchemy import make_url, select
 from sqlalchemy.exc import DBAPIError
 
 from core.errors import StoreError
 from core.store.database import Database
 from core.store.migrate import make_config, open_plain
+from core.store.sealed import Cipher
 from core.store.tables import messages, transcripts
 
 
@@ -65,7 +65,7 @@ def _name_schema(revisions: tuple[str, ...]) -> str:
     return "current" if set(revisions) == set(scripts.get_heads()) else "old"
 
 
-async def has_content(url: str, cipher: MultiFernet) -> bool:
+async def has_content(url: str, cipher: Cipher) -> bool:
     """Open the newest content with the key; False if there is none yet.
 
     Raises ConfigError if the key does not fit, StoreError.

@@ -28,7 +28,7 @@ from core.models import (
     TalkSettings,
     Transcript,
 )
-from core.store.sealed import Sealed, UtcDateTime
+from core.store.sealed import Sealed, UtcDateTime, bind_places
 
 metadata = MetaData(
     naming_convention={
@@ -55,6 +55,8 @@ chats = Table(
     Column("talk", Sealed(TalkSettings)),
     #: Set when nobody is there any more; taken back by the next message.
     Column("gone_at", UtcDateTime),
+    #: When the chat last refused a voice message.
+    Column("no_voice_at", UtcDateTime),
     UniqueConstraint("platform", "bot_id", "chat_id"),
 )
 
@@ -242,3 +244,5 @@ usage = Table(
     Column("completion_tokens", Integer, nullable=False),
     Index(None, "created_at"),
 )
+
+bind_places(metadata)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from core.commands import pick_command
 from core.errors import ConfigError
 from core.models import File, JobState, Reply, Transcript
 from core.store import Store, make_cipher, migrate
+from core.store.sealed import Sealed
+from core.store.tables import metadata
 from tests.conftest import NewMessage
 
 CANARY = "canary-5f0c1d"
@@ -46,6 +49,57 @@ def test_keys_rotate(tmp_path: Path) -> None:
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     sealed = make_cipher(old, tmp_path).encrypt(b"x")
     assert make_cipher(f"{new},{old}", tmp_path).decrypt(sealed) == b"x"
+
+
+def test_what_fernet_sealed_is_still_read(tmp_path: Path) -> None:
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    token = Fernet(old).encrypt(b"from before")
+    assert make_cipher(f"{new},{old}", tmp_path).decrypt(token, b"any.column") == b"from before"
+    with pytest.raises(ConfigError, match="HEARSAY_SECRET_KEY"):
+        make_cipher(new, tmp_path).decrypt(token)
+
+
+def test_a_value_is_sealed_anew_each_time_and_opens_at_its_place_only(tmp_path: Path) -> None:
+    cipher = make_cipher(None, tmp_path)
+    sealed = cipher.encrypt(b"x", b"jobs.reply")
+    assert sealed[:1] == b"\x01" and len(sealed) == 1 + 12 + 1 + 16
+    assert cipher.encrypt(b"x", b"jobs.reply") != sealed
+    assert cipher.decrypt(sealed, b"jobs.reply") == b"x"
+    with pytest.raises(ConfigError):
+        cipher.decrypt(sealed, b"messages.content")
+
+
+@pytest.mark.parametrize("at", [0, 1, 13, -1])
+def test_a_changed_byte_is_noticed(tmp_path: Path, at: int) -> None:
+    cipher = make_cipher(None, tmp_path)
+    sealed = bytearray(cipher.encrypt(b"x"))
+    sealed[at] ^= 1
+    with pytest.raises(ConfigError):
+        cipher.decrypt(bytes(sealed))
+    for cut in (b"", b"\x01", bytes(sealed[:12])):
+        with pytest.raises(ConfigError):
+            cipher.decrypt(cut)
+
+
+def test_every_sealed_column_knows_its_place() -> None:
+    columns = [column for table in metadata.tables.values() for column in table.columns]
+    places = [column.type.place for column in columns if isinstance(column.type, Sealed)]
+    assert len(set(places)) == len(places) > 10
+    assert b"messages.content" in places
+
+
+async def test_a_database_of_fernets_time_is_read(
+    store: Store, new_message: NewMessage, tmp_path: Path
+) -> None:
+    await fill(store, new_message)
+    key = (tmp_path / "secret.key").read_text()
+    with sqlite3.connect(tmp_path / "hearsay.db") as connection:
+        sealed = connection.execute("SELECT content FROM transcripts").fetchone()[0]
+        plain = make_cipher(None, tmp_path).decrypt(sealed, b"transcripts.content")
+        connection.execute("UPDATE transcripts SET content = ?", [Fernet(key).encrypt(plain)])
+    connection.close()
+    found = await store.results.find("key")
+    assert found and found.text == CANARY
 
 
 async def test_a_wrong_key_is_the_operators_to_mend(
