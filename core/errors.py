@@ -11,7 +11,8 @@ AssistantError
 │   ├── EngineRefused   the sender's sound or text was refused (format, moderation)
 │   │   ├── SpeechMissing  nothing on this machine can speak
 │   │   ├── UnderstandingMissing  nothing that understands is set up
-│   │   └── CannotHear  the model takes no sound: ask again with the words alone
+│   │   ├── NothingFound   the machine alone finds nothing to point at
+│   │   └── CannotHear     the model takes no sound: ask again with the words alone
 │   ├── ModelGone       the service no longer knows the model: the registry moves on
 │   └── EngineLocked    only the operator can fix it: key, balance, region
 ├── PlatformError       a chat platform did not take a call
@@ -117,6 +118,12 @@ class UnderstandingMissing(EngineRefused):
     """The machine alone cannot do it. Told at once: only another engine can."""
 
     user_text = "This needs an engine that understands, and none is set up."
+
+
+class NothingFound(EngineRefused):
+    """The machine alone can only point at passages, and none has a word of the question."""
+
+    user_text = "None of these words are in it, and no engine that understands is set up."
 
 
 class CannotHear(EngineRefused):

@@ -1,7 +1,11 @@
-"""This machine alone: pocketsphinx hears English, espeak-ng speaks; nothing leaves the house."""
+"""This machine alone: pocketsphinx hears English, espeak-ng speaks, a rule picks what was said.
+
+Nothing leaves the house.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import AsyncGenerator, Callable
@@ -11,11 +15,14 @@ from typing import ClassVar
 from core.child import ChildError, ChildMissing, ChildPool, ChildRefused
 from core.config import Settings
 from core.engines import espeak
+from core.engines.extracts import extract
 from core.engines.speech_wire import check_preset, strip_tags
 from core.errors import EngineBadReply, EngineBusy, EngineError, EngineRefused
-from core.interfaces import SynthesizerLimits, TranscriberLimits
-from core.models import Audio, Segment, Transcript, Usage, Utterance, Voice
+from core.interfaces import AnswererLimits, SynthesizerLimits, TranscriberLimits
+from core.models import Answer, Audio, Question, Segment, Transcript, Usage, Utterance, Voice
 
+#: It reads passages one by one, so that no number of them is too many.
+_NO_LIMIT = 1_000_000_000
 _SPEAKABLE = re.compile(r"\w")
 
 
@@ -29,6 +36,7 @@ class Offline:
     requires: ClassVar[str] = ""
     model = "pocketsphinx-en-us"
     speech_model = "espeak-ng"
+    chat_model = "extracts"
     speech_rate_hz = espeak.RATE_HZ
     #: Longest silence of a child, beyond the length of its sound (it needs about a seventh).
     stall_s: float = 20.0
@@ -39,6 +47,7 @@ class Offline:
             formats=("wav",), max_piece_s=120.0, target_piece_s=45.0, concurrency=size
         )
         self.speech_limits = SynthesizerLimits(concurrency=size)
+        self.chat_limits = AnswererLimits(concurrency=size, context_tokens=_NO_LIMIT)
         self._pool = ChildPool("core.engines.offline_worker", size=size)
         self._espeak = espeak.Espeak(size=size)
 
@@ -93,6 +102,13 @@ class Offline:
         if not samples:
             raise EngineBadReply("no sound")
         yield samples
+
+    async def answer(
+        self, question: Question, *, on_text: Callable[[str], None] | None = None
+    ) -> Answer:
+        """See Answerer. Points at passages; raises UnderstandingMissing, NothingFound."""
+        text = await asyncio.to_thread(extract, question)
+        return Answer(text, is_extract=True, usage=Usage(self.name, self.chat_model))
 
     async def warm_up(self) -> None:
         """Load the model before the first recording comes. Raises EngineBusy."""
