@@ -28,10 +28,16 @@ class Ledger(Protocol):
         """Return what is known of `part`, None if it was never tried."""
 
     async def start(self, part: int) -> None:
-        """Note that `part` is about to be sent. Call it before the platform is called."""
+        """Note that `part` is about to be sent. Call it before the platform is called.
+
+        What is known of a message that is to be edited stays: its id.
+        """
 
     async def finish(self, part: int, platform_id: str) -> None:
         """Note that `part` was sent and what the platform calls it."""
+
+    async def forget(self, part: int) -> None:
+        """Note that `part` stands there no longer. Safe to repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,8 @@ class Envelope:
     job_id: str
     message: Message
     ledger: Ledger
+    #: True where the chat refused voice messages: see `Door.note_no_voice`.
+    has_no_voice: bool = False
 
 
 class Door(Protocol):
@@ -58,6 +66,9 @@ class Door(Protocol):
 
     async def forget(self, chat: Chat, message_id: str) -> None:
         """Follow a deletion: drop what is remembered of a message. Safe to repeat."""
+
+    async def note_no_voice(self, chat: Chat) -> None:
+        """Remember that the chat refuses voice messages: sound goes there as music for a while."""
 
     async def recent(self, chat: Chat, limit: int) -> list[Job]:
         """Return the last jobs of a chat with their messages and replies, the newest last."""

@@ -46,6 +46,8 @@ class Job:
     #: Saved before anything is sent, with the state the job ends in once it was delivered.
     reply: Reply | None = None
     outcome: JobState = JobState.DONE
+    #: True where the chat refused voice messages not long ago.
+    has_no_voice: bool = False
 
 
 #: The part of a reply that shows the text so far; the first final part takes its place.

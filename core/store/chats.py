@@ -30,6 +30,13 @@ class Chats:
             change = update(chats).where(chats.c.chat_pk == row.chat_pk)
             await connection.execute(change.values(**build_settings(settings)))
 
+    async def note_no_voice(self, chat: Chat) -> None:
+        """Remember that the chat refuses voice messages."""
+        async with self._database.write() as connection:
+            row = await chat_row(connection, chat)
+            change = update(chats).where(chats.c.chat_pk == row.chat_pk)
+            await connection.execute(change.values(no_voice_at=now()))
+
     async def move(self, old: Chat, new: Chat) -> None:
         """Carry settings, jobs and buttons over to the chat's new id. Safe to repeat.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.models import Delivery, DeliveryState
@@ -25,11 +25,15 @@ class StoreLedger:
         return Delivery(part, DeliveryState(row.state), row.platform_id) if row else None
 
     async def start(self, part: int) -> None:
-        """Note that `part` is about to be sent."""
+        """Note that `part` is about to be sent; the id of what is to be edited stays."""
         values = {"job_id": self._job_id, "part": part, "platform_id": ""}
         async with self._database.write() as connection:
             statement = insert_new(connection, deliveries)
-            await connection.execute(statement.values(**values, state=DeliveryState.PENDING))
+            made = await connection.execute(statement.values(**values, state=DeliveryState.PENDING))
+            if not made.rowcount:
+                is_stale = self._is(part) & (deliveries.c.state == DeliveryState.STALE)
+                change = update(deliveries).where(is_stale)
+                await connection.execute(change.values(state=DeliveryState.PENDING))
 
     async def finish(self, part: int, platform_id: str) -> None:
         """Note that `part` was sent and what the platform calls it."""
@@ -37,6 +41,11 @@ class StoreLedger:
         async with self._database.write() as connection:
             change = update(deliveries).where(self._is(part))
             await connection.execute(change.values(**values))
+
+    async def forget(self, part: int) -> None:
+        """Note that `part` stands there no longer."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(deliveries).where(self._is(part)))
 
     def _is(self, part: int) -> ColumnElement[bool]:
         return (deliveries.c.job_id == self._job_id) & (deliveries.c.part == part)

@@ -72,6 +72,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("person_id", sa.String(length=64), nullable=True))
     with op.batch_alter_table("chats") as batch_op:
         batch_op.add_column(sa.Column("talk", sa.LargeBinary(), nullable=True))
+        batch_op.add_column(sa.Column("no_voice_at", sa.DateTime(timezone=True), nullable=True))
     with op.batch_alter_table("people") as batch_op:
         batch_op.add_column(
             sa.Column("is_opted_out", sa.Boolean(), server_default=sa.false(), nullable=False)
@@ -82,6 +83,7 @@ def downgrade() -> None:
     with op.batch_alter_table("people") as batch_op:
         batch_op.drop_column("is_opted_out")
     with op.batch_alter_table("chats") as batch_op:
+        batch_op.drop_column("no_voice_at")
         batch_op.drop_column("talk")
     with op.batch_alter_table("buttons") as batch_op:
         batch_op.drop_column("person_id")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,10 +23,20 @@ class MemoryLedger:
         return self.rows.get(part)
 
     async def start(self, part: int) -> None:
-        self.rows[part] = Delivery(part, DeliveryState.PENDING)
+        known = self.rows.get(part)
+        if known is None or known.state is DeliveryState.STALE:
+            platform_id = known.platform_id if known else ""
+            self.rows[part] = Delivery(part, DeliveryState.PENDING, platform_id)
 
     async def finish(self, part: int, platform_id: str) -> None:
         self.rows[part] = Delivery(part, DeliveryState.SENT, platform_id)
+
+    async def forget(self, part: int) -> None:
+        self.rows.pop(part, None)
+
+    def outdate(self) -> None:
+        """Do what the store does when an answer has changed since it was sent."""
+        self.rows = {n: replace(row, state=DeliveryState.STALE) for n, row in self.rows.items()}
 
     def ids(self) -> dict[int, str]:
         return {part: row.platform_id for part, row in self.rows.items()}
@@ -38,6 +48,7 @@ class MemoryDoor:
 
     messages: list[Message] = field(default_factory=list)
     moves: list[tuple[str, str]] = field(default_factory=list)
+    without_voice: list[Chat] = field(default_factory=list)
     #: Raised by the next calls, first one first.
     troubles: list[Exception] = field(default_factory=list)
     tries: int = 0
@@ -59,6 +70,9 @@ class MemoryDoor:
 
     async def forget(self, chat: Chat, message_id: str) -> None:
         raise AssertionError("Telegram tells bots of no deletion")
+
+    async def note_no_voice(self, chat: Chat) -> None:
+        self.without_voice.append(chat)
 
     async def recent(self, chat: Chat, limit: int) -> list[Job]:
         return []

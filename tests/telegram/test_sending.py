@@ -404,7 +404,7 @@ async def test_crash_after_the_last_edit_repeats_it_unseen(
     await bot.show(envelope, "so far")
     await telegram.wait_for(lambda: ledger.ids().get(PLACEHOLDER))
     await bot.deliver(envelope, Reply("all"))
-    await ledger.start(0)
+    ledger.rows[0] = Delivery(0, DeliveryState.PENDING)
     await bot.deliver(envelope, Reply("all"))
     assert only(telegram.answers(group)).versions == ["so far", "all"]
     assert ambiguous() == before

@@ -38,10 +38,16 @@ class MemoryLedger:
         return self.parts.get(part)
 
     async def start(self, part: int) -> None:
-        self.parts[part] = Delivery(part, DeliveryState.PENDING)
+        known = self.parts.get(part)
+        if known is None or known.state is DeliveryState.STALE:
+            platform_id = known.platform_id if known else ""
+            self.parts[part] = Delivery(part, DeliveryState.PENDING, platform_id)
 
     async def finish(self, part: int, platform_id: str) -> None:
         self.parts[part] = Delivery(part, DeliveryState.SENT, platform_id)
+
+    async def forget(self, part: int) -> None:
+        self.parts.pop(part, None)
 
 
 class MemoryDoor:
@@ -82,6 +88,9 @@ class MemoryDoor:
 
     async def forget(self, chat: Chat, message_id: str) -> None:
         self.jobs.pop((chat, message_id), None)
+
+    async def note_no_voice(self, chat: Chat) -> None:
+        raise AssertionError("a page refuses no voice")
 
     async def recent(self, chat: Chat, limit: int) -> list[Job]:
         return [job for (owner, _), job in self.jobs.items() if owner == chat][-limit:]

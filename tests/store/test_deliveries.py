@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from core.commands import pick_command
+from core.models import Delivery, DeliveryState, Job
+from core.store import Store, rows
+from core.store.tables import deliveries
+from tests.conftest import NewMessage
+
+
+async def add(store: Store, new_message: NewMessage) -> Job:
+    job = await store.intake.add(new_message(), pick_command)
+    assert job
+    return job
+
+
+async def outdate(store: Store, job: Job) -> None:
+    async with store.jobs._database.write() as connection:
+        mine = update(deliveries).where(deliveries.c.job_id == job.job_id)
+        await connection.execute(mine.values(state=DeliveryState.STALE))
+
+
+async def test_a_part_that_is_to_be_edited_keeps_its_id_until_it_is(
+    store: Store, new_message: NewMessage
+) -> None:
+    job = await add(store, new_message)
+    ledger = store.ledger(job.job_id)
+    await ledger.start(0)
+    await ledger.finish(0, "5")
+    await outdate(store, job)
+    assert await ledger.find(0) == Delivery(0, DeliveryState.STALE, "5")
+    await ledger.start(0)
+    assert await ledger.find(0) == Delivery(0, DeliveryState.PENDING, "5")
+    await ledger.finish(0, "6")
+    assert await ledger.find(0) == Delivery(0, DeliveryState.SENT, "6")
+    await ledger.start(0)
+    assert await ledger.find(0) == Delivery(0, DeliveryState.SENT, "6")
+
+
+async def test_a_part_that_is_no_longer_there_is_forgotten_alone(
+    store: Store, new_message: NewMessage
+) -> None:
+    job, other = await add(store, new_message), await add(store, new_message)
+    ledger, others = store.ledger(job.job_id), store.ledger(other.job_id)
+    for part in (0, 1):
+        await ledger.start(part)
+    await others.start(1)
+    await ledger.forget(1)
+    await ledger.forget(1)
+    assert await ledger.find(0)
+    assert await ledger.find(1) is None
+    assert await others.find(1)
+
+
+async def test_a_chat_without_voice_is_known_for_a_week(
+    store: Store, new_message: NewMessage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await add(store, new_message)
+    await store.chats.note_no_voice(job.message.chat)
+    elsewhere = await store.intake.add(new_message("200"), pick_command)
+    assert elsewhere
+    known = [await store.jobs.find(one.job_id) for one in (job, elsewhere)]
+    assert [one and one.has_no_voice for one in known] == [True, False]
+    assert known[0] == replace(job, has_no_voice=True)
+    later = datetime.now(UTC) + timedelta(days=8)
+    monkeypatch.setattr(rows, "now", lambda: later)
+    asked_again = await store.jobs.find(job.job_id)
+    assert asked_again and not asked_again.has_no_voice
