@@ -35,8 +35,8 @@ _STOP = _words(
 #: Chinese characters that hold sentences together; runs are cut at them.
 _STOP_HAN = re.compile("[的了吗呢吧啊呀嘛哦嗯在是我你您他她它们这那哪和与及或也都就把被很还又]")
 _STOP_PAIRS = _words(
-    "什么 怎么 么时 时候 为什 多少 几个 谁说 说什 说过 一个 一下 没有 不要 可以 因为 所以 如果 但是 然后"
-    " 现在 知道 觉得 什麼 怎麼 麼時 時候 為什 說什 說過 因為 現在"
+    "什么 怎么 么时 时候 为什 多少 几个 谁说 说什 说过 一个 一下 没有 不要 可以 因为 所以 如果 但是"
+    " 然后 现在 知道 觉得 什麼 怎麼 麼時 時候 為什 說什 說過 因為 現在"
 )
 _ENDINGS = ("ingly", "edly", "ing", "ies", "ied", "ed", "ly", "es", "s")
 _MIN_STEM_CHARS = 3
