@@ -1,1 +1,1 @@
-"""Summaries of a talk: what is meant, what a model is told, how its points are read. Pure."""
+"""Summaries of a group's talk, with evidence: what is asked, read and shown. Pure."""

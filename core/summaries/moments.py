@@ -1,0 +1,34 @@
+"""When within a recording something was said, as finely as can be told."""
+
+from __future__ import annotations
+
+import re
+
+from core.models import Segment, Transcript
+
+#: Longer stretches are parted at the ends of sentences.
+_LONG_S = 8.0
+_SENTENCE = re.compile(r".+?(?:[.!?…]+[\"'”’)]*(?=\s|$)|[。！？]+[”’）]*|$)\s*", re.DOTALL)
+
+
+def find_moments(heard: Transcript) -> list[Segment]:
+    """Return what was said with its times.
+
+    Some engines tell one time for a minute of speech. Such a stretch is parted by sentence, and
+    each gets the share of the time that it has of the letters: people speak evenly enough.
+    """
+    segments = heard.segments or (Segment(0.0, heard.duration_s, heard.text),)
+    return [moment for segment in segments for moment in _part(segment)]
+
+
+def _part(segment: Segment) -> list[Segment]:
+    if segment.end_s - segment.start_s <= _LONG_S:
+        return [segment] if segment.text.strip() else []
+    sentences = [found for found in _SENTENCE.findall(segment.text) if found.strip()]
+    per_char_s = (segment.end_s - segment.start_s) / max(1, sum(map(len, sentences)))
+    moments, start_s = [], segment.start_s
+    for sentence in sentences:
+        end_s = start_s + len(sentence) * per_char_s
+        moments.append(Segment(start_s, end_s, sentence.strip()))
+        start_s = end_s
+    return moments

@@ -1,0 +1,74 @@
+"""What a summary holds: points by section, each with where it was said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Length = Literal["short", "normal", "long"]
+Kind = Literal["topic", "decisions", "actions", "questions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a point was said."""
+
+    #: The number of the message in its talk, from 1.
+    number: int
+    #: The second of its recording, None where it was written.
+    second: int | None = None
+
+    @property
+    def mark(self) -> str:
+        """How a prompt names it."""
+        return f"#{self.number}" + ("" if self.second is None else f" {clock(self.second)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One thing that was said."""
+
+    text: str
+    sources: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Points that belong together."""
+
+    kind: Kind
+    #: Of a topic: what it is called, and who took part.
+    title: str = ""
+    people: tuple[str, ...] = ()
+    points: tuple[Point, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is told of a talk."""
+
+    sections: tuple[Section, ...] = ()
+    #: All of it, where no point could be read.
+    plain: str = ""
+    #: True when it was picked by a rule and not understood.
+    is_extract: bool = False
+
+    @property
+    def points(self) -> list[Point]:
+        """Every point, in order."""
+        return [point for section in self.sections for point in section.points]
+
+
+def clock(seconds: float) -> str:
+    """Return a moment of a recording as people write it: "2:14", "1:02:14"."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def read_clock(text: str) -> int:
+    """Return the seconds of "2:14" or "1:02:14"."""
+    seconds = 0
+    for part in text.split(":"):
+        seconds = seconds * 60 + int(part)
+    return seconds
