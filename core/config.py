@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     mimo_base_url: str = "https://api.xiaomimimo.com/v1"
     #: Model that hears: "auto" takes the first living one of the registry.
     mimo_asr_model: str = "auto"
+    #: Model that understands: "auto" as above.
+    mimo_chat_model: str = "auto"
     #: Model that speaks with preset voices: "auto" as above.
     mimo_tts_model: str = "auto"
     #: Header that carries the key.

@@ -158,9 +158,11 @@ class Transcriber(Protocol):
 
     #: The name in ENGINES.
     name: str
-    #: The model that the next call will use.
-    model: str
     limits: TranscriberLimits
+
+    @property
+    def model(self) -> str:
+        """The model that the next call will use."""
 
     async def transcribe(
         self,
@@ -199,11 +201,13 @@ class Synthesizer(Protocol):
 
     #: The name in ENGINES.
     name: str
-    #: The model that the next call with a preset voice will use.
-    speech_model: str
     speech_limits: SynthesizerLimits
     #: Sample rate of what it gives.
     speech_rate_hz: int
+
+    @property
+    def speech_model(self) -> str:
+        """The model that the next call with a preset voice will use."""
 
     def voices(self) -> tuple[Voice, ...]:
         """Return the preset voices, the default of each language first."""
@@ -241,9 +245,14 @@ class Answerer(Protocol):
 
     #: The name in ENGINES.
     name: str
-    #: The model that the next call will use.
-    chat_model: str
-    chat_limits: AnswererLimits
+
+    @property
+    def chat_model(self) -> str:
+        """The model that the next call will use."""
+
+    @property
+    def chat_limits(self) -> AnswererLimits:
+        """What a call of that model may hold."""
 
     async def answer(
         self, question: Question, *, on_text: Callable[[str], None] | None = None

@@ -121,16 +121,24 @@ def read_event(data: str, telling: Telling, read_json: ReadJson) -> Telling:
 def read_end(telling: Telling) -> bool:
     """See that an answer has ended well; return whether it stopped before its end.
 
-    Raises EngineRefused if moderation ended it, EngineBadReply if it breaks off: part of a text
-    never passes for the whole.
+    Raises as `is_cut_by` does, and EngineBadReply if a stream broke off.
     """
     if not telling.is_done:
         raise EngineBadReply("the stream ended too early")
-    if telling.finish_reason == "content_filter":
+    return is_cut_by(telling.finish_reason)
+
+
+def is_cut_by(finish_reason: str | None) -> bool:
+    """Tell whether an answer that ended for this reason stopped before its end.
+
+    Raises EngineRefused if moderation ended it, EngineBadReply if the reason is none: part of a
+    text never passes for the whole.
+    """
+    if finish_reason == "content_filter":
         raise EngineRefused("content_filter", reason="it did not pass the service's moderation")
-    if telling.finish_reason != "stop" and telling.finish_reason not in _STOPPED_EARLY:
+    if finish_reason != "stop" and finish_reason not in _STOPPED_EARLY:
         raise EngineBadReply("the answer does not say that it is whole")
-    return telling.finish_reason in _STOPPED_EARLY
+    return finish_reason in _STOPPED_EARLY
 
 
 def make_answer(telling: Telling, usage: Usage | None) -> Answer:

@@ -1,27 +1,49 @@
-"""Xiaomi MiMo: hears and speaks Chinese and English through chat completions."""
+"""Xiaomi MiMo: hears, speaks and understands through chat completions."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 from core.config import Settings
+from core.engines import mimo_chat_wire as chat
 from core.engines import mimo_speech_wire as speech
 from core.engines import mimo_wire as wire
+from core.engines.body import Body
+from core.engines.chat import read_telling
+from core.engines.chat_wire import ReadJson, Telling
 from core.engines.client import Client, give, is_event_stream, read_body, read_events, relay
-from core.engines.models import ASR, TTS, TTS_CLONE, TTS_DESIGN, ModelChoice
-from core.engines.wire import clean
+from core.engines.models import ASR, CHAT, TTS, TTS_CLONE, TTS_DESIGN, ModelChoice
 from core.errors import ConfigError, ModelGone
-from core.interfaces import SynthesizerLimits, TranscriberLimits
-from core.models import Audio, Transcript, Utterance, Voice
+from core.interfaces import AnswererLimits, SynthesizerLimits, TranscriberLimits
+from core.models import Answer, Audio, Question, Transcript, Utterance, Voice
+
+OnText = Callable[[str], None]
 
 _PATH = "/chat/completions"
 #: The list of models is a help, not worth a longer wait.
 _LIST_S = 10.0
 #: Time that a call may take for each character to be spoken.
 _PER_CHAR_S = 0.15
+#: Time that a call may take for each token of the longest answer, and for each second of sound
+#: that is asked about: it is sent, and then heard far faster than it was said.
+_PER_TOKEN_S = 0.03
+_PER_SOUND_S = 0.1
+#: 100 calls and 10 million tokens a minute per account.
+_CHAT_LIMITS = AnswererLimits(
+    formats=chat.FORMATS,
+    max_bytes=chat.MAX_BYTES,
+    can_fetch=True,
+    can_think=True,
+    calls_per_minute=100,
+    tokens_per_minute=10_000_000,
+    tokens_per_call=2000.0,
+    tokens_per_s=6.25,
+    audio_tokens_per_s=6.25,
+)
 
 
 class Mimo:
@@ -59,35 +81,49 @@ class Mimo:
     def __init__(self, settings: Settings) -> None:
         self._client = Client(settings.mimo_base_url, make_headers(settings), wire.read_error)
         self._asr = ModelChoice(settings.mimo_asr_model, ASR, self._list_models)
+        self._chat = ModelChoice(settings.mimo_chat_model, CHAT, self._list_models)
         self._tts = ModelChoice(settings.mimo_tts_model, TTS, self._list_models)
-        self.model = self._asr.current
-        self.speech_model = self._tts.current
+        self._designer = ModelChoice(TTS_DESIGN, (), self._list_models)
+        self._cloner = ModelChoice(TTS_CLONE, (), self._list_models)
 
     @classmethod
     def is_configured(cls, settings: Settings) -> bool:
         """Tell whether there is a key."""
         return bool(settings.secret("mimo_api_key"))
 
+    @property
+    def model(self) -> str:
+        """See Transcriber."""
+        return self._asr.current
+
+    @property
+    def speech_model(self) -> str:
+        """See Synthesizer."""
+        return self._tts.current
+
+    @property
+    def chat_model(self) -> str:
+        """See Answerer."""
+        return self._chat.current
+
+    @property
+    def chat_limits(self) -> AnswererLimits:
+        """See Answerer. What a call may hold depends on the model."""
+        return replace(_CHAT_LIMITS, context_tokens=chat.find_context_tokens(self.chat_model))
+
     async def transcribe(
-        self,
-        audio: Audio,
-        *,
-        language: str | None = None,
-        on_text: Callable[[str], None] | None = None,
+        self, audio: Audio, *, language: str | None = None, on_text: OnText | None = None
     ) -> Transcript:
         """See Transcriber. A dead model of the registry is left for the next within the call."""
-        while True:
-            model = self.model = await self._asr.pick()
-            body = wire.encode_transcription(
-                audio, model=model, language=language, is_streamed=on_text is not None
-            )
-            deadline_s = audio.duration_s + self.deadline_s
-            try:
-                transcript = await self._hear(body, model, deadline_s, on_text)
-            except ModelGone as error:
-                self._leave(model, error)
-            else:
-                return replace(transcript, duration_s=audio.duration_s)
+        transcript = await self._asr.use(partial(self._hear, audio, language, on_text))
+        return replace(transcript, duration_s=audio.duration_s)
+
+    async def answer(self, question: Question, *, on_text: OnText | None = None) -> Answer:
+        """See Answerer. A dead model is left as above; thoughts alone are no answer yet.
+
+        Where there is nothing but thoughts, the model is asked once more, not to think.
+        """
+        return await self._chat.use(partial(self._answer, question, on_text))
 
     def voices(self) -> tuple[Voice, ...]:
         """Return the preset voices of the model that speaks."""
@@ -95,8 +131,9 @@ class Mimo:
 
     async def synthesize(self, utterance: Utterance) -> AsyncGenerator[bytes, None]:
         """See Synthesizer. A dead model of the registry is left for the next within the call."""
+        choice = self._choose_speaker(utterance)
         while True:
-            model = await self._pick_speaker(utterance)
+            model = await choice.pick()
             is_streamed = self.can_stream_speech and model not in (TTS_DESIGN, TTS_CLONE)
             has_begun = False
             body = speech.build_speech(utterance, model=model, is_streamed=is_streamed)
@@ -110,33 +147,49 @@ class Mimo:
             except ModelGone as error:
                 if has_begun:
                     raise
-                self._leave_speaker(model, error)
+                choice.leave(model, error)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._client.close()
 
-    def _leave(self, model: str, error: ModelGone) -> None:
-        try:
-            self._asr.leave(model, error)
-        finally:
-            self.model = self._asr.current
-
-    async def _pick_speaker(self, utterance: Utterance) -> str:
+    def _choose_speaker(self, utterance: Utterance) -> ModelChoice:
         if utterance.description:
-            return TTS_DESIGN
-        if utterance.sample is not None:
-            return TTS_CLONE
-        self.speech_model = await self._tts.pick()
-        return self.speech_model
+            return self._designer
+        return self._tts if utterance.sample is None else self._cloner
 
-    def _leave_speaker(self, model: str, error: ModelGone) -> None:
-        if model in (TTS_DESIGN, TTS_CLONE):
-            raise error
-        try:
-            self._tts.leave(model, error)
-        finally:
-            self.speech_model = self._tts.current
+    async def _hear(
+        self, audio: Audio, language: str | None, on_text: OnText | None, model: str
+    ) -> Transcript:
+        body = wire.build_transcription(
+            audio, model=model, language=language, is_streamed=on_text is not None
+        )
+        read_json = partial(wire.read_heard, model=model)
+        telling = await self._ask(body, self.deadline_s + audio.duration_s, read_json, on_text)
+        return wire.make_transcript(telling, model=model)
+
+    async def _answer(self, question: Question, on_text: OnText | None, model: str) -> Answer:
+        answer = await self._say(question, on_text, model)
+        if answer.text:
+            return answer
+        quick = await self._say(replace(question, is_thinking=False), on_text, model)
+        return chat.settle(answer, quick)
+
+    async def _say(self, question: Question, on_text: OnText | None, model: str) -> Answer:
+        body = chat.build_question(question, model=model, is_streamed=on_text is not None)
+        sound_s = sum(audio.duration_s for turn in question.turns for audio in turn.audios)
+        deadline_s = question.max_tokens * _PER_TOKEN_S + sound_s * _PER_SOUND_S + self.deadline_s
+        read_json = partial(wire.read_answer, model=model)
+        telling = await self._ask(body, deadline_s, read_json, on_text)
+        return chat.make_answer(telling, question, model=model)
+
+    async def _ask(
+        self, body: Body, deadline_s: float, read_json: ReadJson, on_text: OnText | None
+    ) -> Telling:
+        async with self._client.open(
+            "POST", _PATH, deadline_s=deadline_s, content=give(body), headers=body.headers
+        ) as response:
+            return await read_telling(response, read_json, on_text)
 
     async def _speak(self, body: dict[str, Any], deadline_s: float) -> AsyncGenerator[bytes, None]:
         model = str(body["model"])
@@ -150,27 +203,6 @@ class Mimo:
                 if samples:
                     yield samples
             speech.read_speech_end(speaking)
-
-    async def _hear(
-        self,
-        body: wire.Body,
-        model: str,
-        deadline_s: float,
-        on_text: Callable[[str], None] | None,
-    ) -> Transcript:
-        parts = give(body)
-        async with self._client.open(
-            "POST", _PATH, deadline_s=deadline_s, content=parts, headers=body.headers
-        ) as response:
-            if on_text is None or not is_event_stream(response):
-                return wire.read_transcription(await read_body(response), model=model)
-            hearing = wire.Hearing()
-            async for data in read_events(response):
-                heard = wire.read_transcription_event(data, hearing, model=model)
-                if heard.text != hearing.text:
-                    on_text(clean(heard.text))
-                hearing = heard
-            return wire.read_transcription_end(hearing)
 
     async def _list_models(self) -> frozenset[str]:
         return wire.read_models(await self._client.send("GET", "/models", deadline_s=_LIST_S))

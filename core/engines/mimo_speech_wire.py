@@ -11,10 +11,11 @@ from base64 import b64decode
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.engines.mimo_wire import make_data_url, read_answer, read_choice, read_finish
+from core.engines.chat_wire import is_cut_by, read_choice, read_finish
+from core.engines.mimo_wire import make_data_url, read_answer
 from core.engines.models import TTS_CLONE, TTS_DESIGN
 from core.engines.speech_wire import CHINESE, read_wav, split_samples
-from core.errors import EngineBadReply, EngineRefused
+from core.errors import EngineBadReply
 from core.models import Utterance, Voice
 
 RATE_HZ = 24_000
@@ -176,7 +177,5 @@ def _read_sound(part: object) -> bytes:
 
 
 def _check_finish(reason: str | None) -> None:
-    if reason == "content_filter":
-        raise EngineRefused("content_filter", reason="it did not pass the service's moderation")
-    if reason != "stop":
-        raise EngineBadReply("the answer does not say that it is whole")
+    if is_cut_by(reason):
+        raise EngineBadReply("the sound stopped before its end")

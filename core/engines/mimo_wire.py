@@ -6,13 +6,13 @@ codes, 2026-05-12; bodies of errors as their receivers have published them.
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import b64encode
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from typing import Any
 
+from core.engines.body import MARK, Body, encode_body
+from core.engines.chat_wire import Telling, read_end
 from core.engines.wire import (
     ErrorBody,
     clean,
@@ -31,8 +31,6 @@ from core.models import Audio, Transcript, Usage
 NAME = "mimo"
 #: The base64 text of one sound may have 10 MB; this leaves room for the data URL's head.
 MAX_BYTES = 7_499_900
-#: A part of a body on its way; a multiple of 3, so that base64 has no seams.
-_PART_BYTES = 48 * 1024
 #: An answer holds 2,000 tokens; far beyond that it is no transcript.
 _MAX_TEXT_CHARS = 50_000
 _MIMES = {
@@ -42,11 +40,7 @@ _MIMES = {
     "audio/mp3": "audio/mpeg",
 }
 _LANGUAGES = frozenset({"zh", "en"})
-#: In the ids of all models that hear.
-_KIND = "asr"
 _NO_MODEL = re.compile(r"\b(?:un|not )supported model\b")
-_THOUGHTS = "thoughts instead of words: this model does not transcribe"
-_STOPPED_EARLY = frozenset({"length", "repetition_truncation"})
 #: Codes for error types, where a body has a type and no code.
 _TYPES = {
     "invalid_key": 401,
@@ -56,133 +50,76 @@ _TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Hearing:
-    """What a stream has told so far."""
-
-    text: str = ""
-    finish_reason: str | None = None
-    usage: Usage | None = None
-    is_done: bool = False
-
-
 def build_transcription(
     audio: Audio, *, model: str, language: str | None = None, is_streamed: bool = False
-) -> dict[str, Any]:
+) -> Body:
     """Return the body that asks for the words in `audio`.
 
     language: BCP 47; what is neither Chinese nor English is left to the engine to detect.
     Raises EngineRefused if the service would not take it: only WAV and MP3 up to MAX_BYTES.
     """
-    sound = {"type": "input_audio", "input_audio": {"data": make_data_url(audio)}}
+    sound = show_sound(audio, _MIMES, MAX_BYTES)
     primary = (language or "").lower().split("-")[0]
-    return {
+    body = {
         "model": model,
         "messages": [{"role": "user", "content": [sound]}],
         "asr_options": {"language": primary if primary in _LANGUAGES else "auto"},
         **({"stream": True} if is_streamed else {}),
     }
+    return encode_body(body, [audio.data])
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
-    """A body whose sound is encoded while it is sent: it is megabytes, eight times at once."""
+def show_sound(audio: Audio, mimes: Mapping[str, str], max_bytes: int) -> dict[str, Any]:
+    """Return the part of a message that is `audio`, with MARK in the place of its base64.
 
-    head: bytes
-    sound: bytes
-    tail: bytes
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """What the service must know of the body beforehand."""
-        size = len(self.head) + (len(self.sound) + 2) // 3 * 4 + len(self.tail)
-        return {"content-type": "application/json", "content-length": str(size)}
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield the body in parts."""
-        yield self.head
-        for start in range(0, len(self.sound), _PART_BYTES):
-            yield b64encode(self.sound[start : start + _PART_BYTES])
-        yield self.tail
-
-
-def encode_transcription(
-    audio: Audio, *, model: str, language: str | None = None, is_streamed: bool = False
-) -> Body:
-    """Return the body of `build_transcription` as it is sent. Raises EngineRefused as it does."""
-    _find_mime(audio)
-    empty = replace(audio, data=b"")
-    body = build_transcription(empty, model=model, language=language, is_streamed=is_streamed)
-    head, mark, tail = json.dumps(body).encode().partition(b";base64,")
-    return Body(head + mark, audio.data, tail)
+    mimes: our names of the types that are taken, to the service's.
+    Raises EngineRefused if it is of another type, or larger than `max_bytes`.
+    """
+    data = f"data:{_find_mime(audio, mimes, max_bytes)};base64,{MARK}"
+    return {"type": "input_audio", "input_audio": {"data": data}}
 
 
 def make_data_url(audio: Audio) -> str:
-    """Return `audio` as the service takes it. Raises EngineRefused where it would not take it."""
-    return f"data:{_find_mime(audio)};base64,{b64encode(audio.data).decode('ascii')}"
+    """Return a sample of a voice as the service takes it. Raises EngineRefused as `show_sound`."""
+    mime = _find_mime(audio, _MIMES, MAX_BYTES)
+    return f"data:{mime};base64,{b64encode(audio.data).decode('ascii')}"
 
 
-def _find_mime(audio: Audio) -> str:
-    """Return the type that the service knows. Raises EngineRefused where it takes no such sound."""
-    mime = _MIMES.get(audio.mime)
+def _find_mime(audio: Audio, mimes: Mapping[str, str], max_bytes: int) -> str:
+    mime = mimes.get(audio.mime)
     if mime is None:
-        raise EngineRefused("neither WAV nor MP3", reason="the format is not supported")
-    if len(audio.data) > MAX_BYTES:
-        raise EngineRefused("over 10 MB in base64", reason="the recording is too large")
+        raise EngineRefused("a type it does not take", reason="the format is not supported")
+    if len(audio.data) > max_bytes:
+        raise EngineRefused("larger than it takes", reason="the recording is too large")
     return mime
 
 
-def read_transcription(body: bytes, *, model: str) -> Transcript:
-    """Return the words in the plain answer `body`. No words are a legal answer.
+def read_heard(body: bytes | str, model: str) -> dict[str, Any]:
+    """Return the JSON of an answer, or of a part of it, by a model that hears.
 
-    Raises EngineError: what `read_error` makes of an error inside, EngineBadReply.
+    Raises EngineError as `read_answer` does.
     """
-    answer = read_answer(body, model, kind=_KIND)
-    choice = read_choice(answer)
-    if choice is None:
-        raise EngineBadReply("no choices")
-    message = choice.get("message")
-    if not isinstance(message, dict) or not isinstance(text := message.get("content"), str):
-        raise EngineBadReply("no content")
-    if not text and message.get("reasoning_content"):
-        raise EngineBadReply(_THOUGHTS)
-    return _make_transcript(text, read_finish(choice), _read_usage(answer, model))
+    return read_answer(body, model, kind="asr")
 
 
-def read_transcription_event(data: str, hearing: Hearing, *, model: str) -> Hearing:
-    """Return `hearing` moved on by the data of one server-sent event.
+def make_transcript(telling: Telling, *, model: str) -> Transcript:
+    """Return the words that an answer told. No words are a legal answer.
 
-    Raises EngineError as `read_transcription` does.
+    Raises EngineBadReply if there were thoughts instead of words, and as `read_end` does.
     """
-    if data.strip() == "[DONE]":
-        return replace(hearing, is_done=True)
-    chunk = read_answer(data, model, kind=_KIND)
-    hearing = replace(hearing, usage=_read_usage(chunk, model) or hearing.usage)
-    choice = read_choice(chunk)
-    if choice is None:
-        return hearing
-    text = hearing.text + _read_delta(choice)
-    if text != hearing.text and (hearing.finish_reason or hearing.is_done):
-        raise EngineBadReply("words after the end")
-    if len(text) > _MAX_TEXT_CHARS:
+    if telling.reasoning_content and not telling.content:
+        raise EngineBadReply("thoughts instead of words: this model does not transcribe")
+    if len(telling.content) > _MAX_TEXT_CHARS:
         raise EngineBadReply("more words than anybody can say")
-    reason = read_finish(choice) or hearing.finish_reason
-    return replace(hearing, text=text, finish_reason=reason)
-
-
-def read_transcription_end(hearing: Hearing) -> Transcript:
-    """Return the words of a stream that has ended.
-
-    Raises EngineBadReply if it ended before its end: part of a text never passes for the whole.
-    """
-    if not hearing.is_done:
-        raise EngineBadReply("the stream ended too early")
-    return _make_transcript(hearing.text, hearing.finish_reason, hearing.usage)
+    is_cut, text = read_end(telling), clean(telling.content).strip()
+    return Transcript(text=text, is_cut=is_cut, usage=read_usage(telling, model))
 
 
 def read_models(body: bytes) -> frozenset[str]:
     """Return the ids that the service lists."""
-    entries = _read_list(read_json(body), "data")
+    entries = read_json(body).get("data")
+    if not isinstance(entries, list):
+        return frozenset()
     return frozenset(
         e["id"] for e in entries if isinstance(e, dict) and isinstance(e.get("id"), str)
     )
@@ -207,10 +144,11 @@ def read_error(status: int, body: bytes | str, retry_after: str | None = None) -
     return make_error(code, error, wait_s)
 
 
-def read_answer(body: bytes | str, model: str, *, kind: str) -> dict[str, Any]:
-    """Return a good answer, not one of a chat model: these answer a recording with prose.
+def read_answer(body: bytes | str, model: str, *, kind: str = "") -> dict[str, Any]:
+    """Return the JSON of an answer, or of a part of it.
 
-    kind: what the ids of the models that could have been meant have in common.
+    kind: what the ids of the models that could have been meant have in common: a chat model that
+    was not meant answers a recording with prose.
     Raises EngineError: what `read_error` makes of an error inside, EngineBadReply.
     """
     answer = read_json(body)
@@ -223,37 +161,10 @@ def read_answer(body: bytes | str, model: str, *, kind: str) -> dict[str, Any]:
     return answer
 
 
-def read_choice(answer: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the first choice of an answer or chunk, None if it has none."""
-    choices = _read_list(answer, "choices")
-    return choices[0] if choices and isinstance(choices[0], dict) else None
-
-
-def _read_list(answer: dict[str, Any], name: str) -> list[Any]:
-    value = answer.get(name)
-    return value if isinstance(value, list) else []
-
-
-def _read_delta(choice: dict[str, Any]) -> str:
-    """Return the words that a chunk adds. Most have none, or nulls."""
-    delta = choice.get("delta")
-    if not isinstance(delta, dict):
-        return ""
-    if delta.get("reasoning_content"):
-        raise EngineBadReply(_THOUGHTS)
-    text = delta.get("content")
-    return text if isinstance(text, str) else ""
-
-
-def read_finish(choice: dict[str, Any]) -> str | None:
-    """Return why a choice ended, None while it has not."""
-    reason = choice.get("finish_reason")
-    return reason if isinstance(reason, str) else None
-
-
-def _read_usage(answer: dict[str, Any], model: str) -> Usage | None:
-    usage = answer.get("usage")
-    if not isinstance(usage, dict):
+def read_usage(telling: Telling, model: str) -> Usage | None:
+    """Return what an answer cost, None if it does not say."""
+    usage = telling.usage
+    if usage is None:
         return None
     return Usage(
         engine=NAME,
@@ -262,12 +173,3 @@ def _read_usage(answer: dict[str, Any], model: str) -> Usage | None:
         prompt_tokens=read_count(usage.get("prompt_tokens")),
         completion_tokens=read_count(usage.get("completion_tokens")),
     )
-
-
-def _make_transcript(text: str, finish_reason: str | None, usage: Usage | None) -> Transcript:
-    if finish_reason == "content_filter":
-        raise EngineRefused("content_filter", reason="it did not pass the service's moderation")
-    if finish_reason != "stop" and finish_reason not in _STOPPED_EARLY:
-        raise EngineBadReply("the answer does not say that it is whole")
-    is_cut = finish_reason in _STOPPED_EARLY
-    return Transcript(text=clean(text).strip(), is_cut=is_cut, usage=usage)

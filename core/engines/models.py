@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from typing import TypeVar
 
 import structlog
 
@@ -13,12 +14,15 @@ from core.errors import EngineError, ModelGone
 AUTO = "auto"
 #: Models of MiMo that hear, the best first.
 ASR = ("mimo-v2.5-asr",)
+#: Models of MiMo that understand, the best first.
+CHAT = ("mimo-v2.6-flash", "mimo-v2.5", "mimo-v2-omni")
 #: Models of MiMo that speak with a preset voice, the best first.
 TTS = ("mimo-v2.5-tts", "mimo-v2-tts")
 #: The model of MiMo that makes a voice from words, and the one that takes it from a recording.
 TTS_DESIGN = "mimo-v2.5-tts-voicedesign"
 TTS_CLONE = "mimo-v2.5-tts-voiceclone"
 
+_Result = TypeVar("_Result")
 _log = structlog.get_logger()
 
 
@@ -49,6 +53,18 @@ class ModelChoice:
                 self._is_to_ask = False
                 self.current = await self._find_living()
         return self.current
+
+    async def use(self, attempt: Callable[[str], Awaitable[_Result]]) -> _Result:
+        """Return what `attempt` gives with the first model that the service still knows.
+
+        Raises ModelGone if there is none.
+        """
+        while True:
+            model = await self.pick()
+            try:
+                return await attempt(model)
+            except ModelGone as error:
+                self.leave(model, error)
 
     def leave(self, model: str, error: ModelGone) -> None:
         """Move on from `model`, which the service no longer knows.
