@@ -27,6 +27,7 @@ from core.jobs import Worker
 from core.logs import set_up_logs
 from core.speaking import Speaking
 from core.store import Store, make_cipher, migrate
+from core.understanding import Understanding
 
 log = structlog.get_logger()
 
@@ -38,6 +39,7 @@ class Program:
     store: Store
     hearing: Hearing
     speaking: Speaking
+    understanding: Understanding
     assistant: Assistant
 
 
@@ -56,7 +58,11 @@ async def open_program(settings: Settings) -> AsyncIterator[Program]:
         stack.push_async_callback(engines.close)
         hearing = Hearing(media, engines.transcriber(), store.results)
         speaking = Speaking(engines.synthesizer(), store.results)
-        yield Program(store, hearing, speaking, Assistant(store, hearing, speaking))
+        understanding = Understanding(
+            media, engines.answerer(), store.results, allows_urls=settings.allow_urls
+        )
+        assistant = Assistant(store, hearing, speaking, understanding)
+        yield Program(store, hearing, speaking, understanding, assistant)
 
 
 async def run(settings: Settings) -> None:

@@ -16,6 +16,7 @@ from core.interfaces import Envelope, Platform
 from core.models import Chat, Job, Message, Reply
 from core.speaking import Speaking
 from core.store import Store
+from core.understanding import Understanding
 
 log = structlog.get_logger()
 
@@ -23,10 +24,13 @@ log = structlog.get_logger()
 class Assistant:
     """Accepts messages (the `Door` of platforms) and makes the replies of jobs."""
 
-    def __init__(self, store: Store, hearing: Hearing, speaking: Speaking) -> None:
+    def __init__(
+        self, store: Store, hearing: Hearing, speaking: Speaking, understanding: Understanding
+    ) -> None:
         self._store = store
         self._hearing = hearing
         self._speaking = speaking
+        self._understanding = understanding
         #: Name -> platform; filled by main, since platforms need the door first.
         self.platforms: Mapping[str, Platform] = {}
         #: Called when a job was added.
@@ -51,6 +55,10 @@ class Assistant:
         """Follow a deletion: see `core.interfaces.Door`."""
         await self._store.memory.forget(chat, message_id)
 
+    async def note_no_voice(self, chat: Chat) -> None:
+        """Remember a refusal: see `core.interfaces.Door`."""
+        await self._store.chats.note_no_voice(chat)
+
     async def recent(self, chat: Chat, limit: int) -> list[Job]:
         """Return the last jobs of a chat, the newest last: see `core.interfaces.Door`."""
         return (await self._store.jobs.history(chat, limit))[::-1]
@@ -68,15 +76,16 @@ class Assistant:
         platform = self.platforms[job.message.chat.platform]
         async with self._progress(platform, job) as on_text:
             context = Context(
-                job, platform, self._hearing, self._speaking, self._store, on_text,
-                on_sound=partial(platform.play, self.envelope(job)),
+                job, platform, self._hearing, self._speaking, self._understanding, self._store,
+                on_text, on_sound=partial(platform.play, self.envelope(job)),
             )  # fmt: skip
             reply = await load_command(job.command).function(context)
             return await add_voice(context, reply)
 
     def envelope(self, job: Job) -> Envelope:
         """Return where the job's answer goes, and what of it has gone."""
-        return Envelope(job.job_id, job.message, self._store.ledger(job.job_id))
+        ledger = self._store.ledger(job.job_id)
+        return Envelope(job.job_id, job.message, ledger, job.has_no_voice)
 
     @asynccontextmanager
     async def _progress(self, platform: Platform, job: Job) -> AsyncIterator[OnText]:

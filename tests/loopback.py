@@ -6,21 +6,32 @@ For tests of the road between them; the real ones have tests of their own.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from core.assistant import Assistant
 from core.audio import Media
 from core.errors import AssistantError
 from core.hearing import Hearing
-from core.interfaces import Envelope, Synthesizer, SynthesizerLimits, TranscriberLimits
+from core.interfaces import (
+    Answerer,
+    AnswererLimits,
+    Envelope,
+    Synthesizer,
+    SynthesizerLimits,
+    TranscriberLimits,
+)
 from core.jobs import Worker
 from core.models import (
+    Answer,
     Audio,
     DeliveryState,
     JobState,
     Message,
+    Question,
     Reply,
     Transcript,
     Usage,
@@ -29,6 +40,7 @@ from core.models import (
 )
 from core.speaking import Speaking
 from core.store import Store
+from core.understanding import Understanding
 from tests import sounds
 
 SPEECH = Path(__file__).parent / "data" / "speech"
@@ -148,6 +160,48 @@ class ScriptedVoice:
         pass
 
 
+class ScriptedAnswerer:
+    """Implements `core.interfaces.Answerer`: the first script whose pattern is found answers."""
+
+    name = "scripted"
+    chat_model = "scripted-chat"
+
+    def __init__(self, limits: AnswererLimits | None = None) -> None:
+        formats = ("audio/mpeg", "audio/wav", "audio/flac", "audio/mp4", "audio/ogg")
+        self.chat_limits = limits or AnswererLimits(formats=formats, max_bytes=37_000_000)
+        #: Pattern (searched in what asks, else in the system prompt) -> what is said.
+        self.scripts: dict[str, str | Answer] = {}
+        self.asked: list[Question] = []
+        #: Raised by the next calls, one each; None lets a call through.
+        self.failures: list[AssistantError | None] = []
+
+    async def answer(
+        self, question: Question, *, on_text: Callable[[str], None] | None = None
+    ) -> Answer:
+        self.asked.append(question)
+        await asyncio.sleep(0)
+        if self.failures and (failure := self.failures.pop(0)) is not None:
+            raise failure
+        said = self._find(question)
+        if on_text:
+            on_text(said.text)
+        return replace(said, usage=Usage(self.name, self.chat_model, 0.0, 10, 10))
+
+    def sounds(self) -> list[int]:
+        """Return how many sounds came with each call."""
+        return [sum(len(turn.audios) for turn in q.turns) for q in self.asked]
+
+    def _find(self, question: Question) -> Answer:
+        for place in (question.turns[-1].text, question.instructions):
+            for pattern, said in self.scripts.items():
+                if re.search(pattern, place):
+                    return said if isinstance(said, Answer) else Answer(said)
+        return Answer(f"answer {len(self.asked)}")
+
+    async def close(self) -> None:
+        pass
+
+
 class Road:
     """The whole road on one store, between the two ends above."""
 
@@ -157,6 +211,7 @@ class Road:
         engine: ScriptedEngine,
         media: Media,
         synthesizer: Synthesizer | None = None,
+        answerer: Answerer | None = None,
     ) -> None:
         self.store = store
         self.engine = engine
@@ -164,7 +219,9 @@ class Road:
         self.hearing = Hearing(media, engine, store.results)
         self.synthesizer = ScriptedVoice()
         self.speaking = Speaking(synthesizer or self.synthesizer, store.results)
-        self.assistant = Assistant(store, self.hearing, self.speaking)
+        self.answerer = ScriptedAnswerer()
+        self.understanding = Understanding(media, answerer or self.answerer, store.results)
+        self.assistant = Assistant(store, self.hearing, self.speaking, self.understanding)
         self.assistant.platforms = {"test": self.platform}
         self.worker = Worker(store, self.assistant, self.assistant.platforms)
         self.assistant.on_job = self.worker.wake

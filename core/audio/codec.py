@@ -73,6 +73,7 @@ class Decoder:
         self._shape: tuple[int, int, str, str] | None = None
         self._gathered = AudioFifo()
         self._failure: BadAudio | None = None
+        self._bad_packets = 0
         self._resampler: av.AudioResampler | None = None
         self._container = _open(data)
         self._stream = _pick_stream(self._container)
@@ -80,6 +81,21 @@ class Decoder:
         self.claimed_s = _read_claim(self._container, len(data))
         if self.claimed_s and self.claimed_s > max_s:
             raise TooLong(hours=f"{max_s / 3600:g}")
+
+    @property
+    def codec(self) -> str:
+        """The name that libav has for how the sound is stored."""
+        return self._stream.codec_context.name
+
+    @property
+    def is_bare(self) -> bool:
+        """True where the file holds this one sound and nothing else."""
+        return len(self._container.streams) == 1
+
+    @property
+    def is_whole(self) -> bool:
+        """True, once all blocks were given, where nothing in the file was damaged."""
+        return self._failure is None and not self._bad_packets
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the samples, little-endian. What is readable of a damaged file is given."""
@@ -100,14 +116,13 @@ class Decoder:
 
     def _frames(self) -> Iterator[av.AudioFrame]:
         """Yield what can be decoded up to an error that ends it."""
-        bad_packets = 0
         try:
             for packet in self._container.demux(self._stream):
                 try:
                     yield from packet.decode()
                 except FFmpegError:
-                    bad_packets += 1
-                    if bad_packets > _MAX_BAD_PACKETS:
+                    self._bad_packets += 1
+                    if self._bad_packets > _MAX_BAD_PACKETS:
                         raise
         except (FFmpegError, ValueError):
             self._failure = BadAudio(DAMAGED)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from core.audio import refusals
 from core.child import ChildDied, ChildPool, ChildRefused, ChildStalled, Frame
 from core.errors import BadAudio, TooLong, UserError
-from core.interfaces import TranscriberLimits
+from core.interfaces import AnswererLimits, TranscriberLimits
 from core.models import Audio
 
 Format = Literal["wav", "mp3", "ogg"]
@@ -91,10 +91,9 @@ class Media:
             "max_s": self._limits.max_s,
             "cut": _cut_limits(limits, format),
         }
-        is_long = len(data) > _LONG_BYTES or (hint_s or 0.0) > _LONG_S
         index = 0
         async with (
-            self._long if is_long else nullcontext(),
+            self._wait_if_long(data, hint_s),
             aclosing(self._run(header, data)) as frames,
         ):
             async for found, sound in frames:
@@ -112,6 +111,36 @@ class Media:
         async with aclosing(self._run(header, data)) as frames:
             found, sound = await anext(frames)
             return Audio(sound, _MIMES[format], found["duration_s"])
+
+    async def prepare(
+        self, data: bytes, limits: AnswererLimits, *, hint_s: float | None = None
+    ) -> Audio:
+        """Return the whole recording as an engine takes it: as it came where that is possible.
+
+        Each is decoded to its end before, so that nothing damaged or hostile goes out, and its
+        length is the true one. hint_s: its claimed length, not trusted.
+        Raises BadAudio (also of silence), TooLong.
+        """
+        header = {
+            "do": "prepare",
+            "formats": list(limits.formats),
+            "max_bytes": limits.max_bytes,
+            "max_s": self._limits.max_s,
+        }
+        async with (
+            self._wait_if_long(data, hint_s),
+            aclosing(self._run(header, data)) as frames,
+        ):
+            async for found, sound in frames:
+                if found:
+                    return Audio(sound or data, found["mime"], found["duration_s"])
+        raise BadAudio(refusals.GAVE_UP)
+
+    def _wait_if_long(
+        self, data: bytes, hint_s: float | None
+    ) -> asyncio.Semaphore | nullcontext[None]:
+        is_long = len(data) > _LONG_BYTES or (hint_s or 0.0) > _LONG_S
+        return self._long if is_long else nullcontext()
 
     async def close(self) -> None:
         """End the children."""

@@ -14,6 +14,7 @@ PROTECTED = mark("This file is protected against copying, so I cannot hear it.")
 DAMAGED = mark("This file is damaged: I could not read any sound in it.")
 GAVE_UP = mark("I had to give up on this file: reading it failed or took too long.")
 TOO_LARGE = mark("This file is too large for me: the limit is {megabytes} MB.")
+SILENT = mark("There is only silence in this recording.")
 
 #: What a child may say; it is not trusted with a text of its own.
-ALL = frozenset({EMPTY, UNKNOWN, NO_SOUND, ODD, PROTECTED, DAMAGED})
+ALL = frozenset({EMPTY, UNKNOWN, NO_SOUND, ODD, PROTECTED, DAMAGED, SILENT})

@@ -1,6 +1,7 @@
 """The child that reads people's sound: no files, no network, bounded memory and time.
 
-Jobs: {"do": "pieces", …} yields one frame per piece, {"do": "convert", …} one for the whole.
+Jobs: {"do": "pieces", …} yields one frame per piece, {"do": "convert", …} one for the whole,
+{"do": "prepare", …} empty frames while it works and then one for the whole.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from core.audio.codec import Decoder
 from core.audio.cutter import Cut, CutLimits, Cutter
 from core.audio.segment import VoiceSegment
 from core.audio.speech import has_speech
+from core.audio.whole import prepare
 from core.child import ChildRefused, Frame, serve
 from core.errors import UserError
 
@@ -29,7 +31,7 @@ except ImportError:  # Windows: there the caps on samples and the parent's clock
 def _work(header: dict[str, Any], data: bytes) -> Iterator[Frame]:
     _limit_cpu(header["cpu_s"])
     try:
-        yield from _convert(header, data) if header["do"] == "convert" else _cut(header, data)
+        yield from _JOBS[header["do"]](header, data)
     except UserError as error:
         raise ChildRefused(type(error).__name__, error.user_text) from None
     finally:
@@ -63,6 +65,9 @@ def _convert(header: dict[str, Any], data: bytes) -> Iterator[Frame]:
     segment = VoiceSegment.from_pcm(b"".join(blocks), header["rate_hz"])
     duration_s = segment.frame_count() / segment.frame_rate
     yield {"duration_s": duration_s}, _export(segment, header["format"])
+
+
+_JOBS = {"pieces": _cut, "convert": _convert, "prepare": prepare}
 
 
 def _export(segment: VoiceSegment, format: str) -> bytes:

@@ -17,6 +17,7 @@ from core.models import Button, ChatSettings, Job, Message, RepliesMode, Reply, 
 from core.speaking import MAX_CHARS, OnSound, Speaking, Spoken
 from core.speech import shorten
 from core.store import Store
+from core.understanding import Understanding
 
 LISTEN = mark("Listen")
 
@@ -47,6 +48,7 @@ class Context:
     platform: Platform
     hearing: Hearing
     speaking: Speaking
+    understanding: Understanding
     store: Store
     #: Call it with the text so far: it is shown as soon as the platform allows.
     on_text: OnText

@@ -5,10 +5,10 @@ from __future__ import annotations
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.models import Audio, Transcript, Usage
+from core.models import Answer, Audio, Transcript, Usage
 from core.store.database import Database
 from core.store.rows import hash_sample, insert_new, now
-from core.store.tables import sounds, transcripts, usage
+from core.store.tables import answers, sounds, transcripts, usage
 
 #: Built once: every recording waits for it.
 _RESULT = select(transcripts.c.content).where(transcripts.c.key == bindparam("of"))
@@ -30,9 +30,24 @@ class Results:
         """Keep a result and book what it cost, in one commit."""
         async with self._database.write() as connection:
             values = {"key": key, "created_at": now(), "content": transcript}
-            await connection.execute(insert_new(connection, transcripts).values(values))
+            await connection.execute(insert_new(connection, transcripts), values)
             if transcript.usage is not None:
                 await _book(connection, transcript.usage)
+
+    async def find_answer(self, key: str) -> Answer | None:
+        """Return the answer kept under `key`."""
+        query = select(answers.c.content).where(answers.c.key == key)
+        async with self._database.read() as connection:
+            found: Answer | None = (await connection.execute(query)).scalar()
+        return found
+
+    async def save_answer(self, key: str, answer: Answer) -> None:
+        """Keep a paid answer and book what it cost, in one commit."""
+        async with self._database.write() as connection:
+            values = {"key": key, "created_at": now(), "content": answer}
+            await connection.execute(insert_new(connection, answers), values)
+            if answer.usage is not None:
+                await _book(connection, answer.usage)
 
     async def find_sound(self, key: str) -> bytes | None:
         """Return the sound kept under `key`."""
@@ -49,7 +64,7 @@ class Results:
         async with self._database.write() as connection:
             digest = hash_sample(sample) if sample else None
             values = {"key": key, "created_at": now(), "content": sound, "sample": digest}
-            await connection.execute(insert_new(connection, sounds).values(values))
+            await connection.execute(insert_new(connection, sounds), values)
             await _book(connection, cost)
 
 
