@@ -1,1 +1,189 @@
-"""How a talk becomes a summary: voice notes heard, parts summarised, then all together."""
+"""How a talk becomes a summary: select, hear what nobody has heard, ask part by part, join, read.
+
+Every transcript and every answer is kept before the next step, and what is asked depends on the
+talk and the day of the job alone, so that a job may run again from its start and pays nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from core import glossary
+from core.errors import EngineError, PlatformError, UserError
+from core.hearing import Hearing
+from core.interfaces import Platform
+from core.locale import name_language
+from core.models import Answer, Chat, Job, Question, Quoted, Remembered, Reply
+from core.store import Store
+from core.summaries import prompt
+from core.summaries.points import Length, Summary
+from core.summaries.ranges import USUAL, Request
+from core.summaries.read import defuse_summary, read_summary, sources_in
+from core.summaries.render import Talk, cut_parts
+from core.summaries.show import Told, show_summary
+from core.understanding import Understanding
+
+#: Voice notes of one summary that are heard at once: the rest of the chat's work goes on.
+_HEARD_AT_ONCE = 4
+#: Tokens of one part: more than this and a model begins to skip.
+_PART_TOKENS = 24_000
+_LEAST_PART_TOKENS = 500
+#: Summaries of parts that are joined by one question.
+_MOST_JOINED = 12
+
+
+class NothingSaid(UserError):
+    """Nothing is kept of this part of the talk."""
+
+    user_text = "Nothing was said in this time, or nothing of it is remembered here."
+
+
+class Summarizing:
+    """Sums up what is remembered of a chat."""
+
+    def __init__(
+        self, store: Store, hearing: Hearing, understanding: Understanding, platform: Platform
+    ) -> None:
+        self._store = store
+        self._hearing = hearing
+        self._understanding = understanding
+        self._platform = platform
+
+    async def summarize(self, job: Job, request: Request, chat: Chat | None = None) -> Reply:
+        """Return the summary that `job` asks for, in the language of its message.
+
+        chat: whose talk, None = that of the job. Raises NothingSaid, EngineError.
+        """
+        told = await self.tell(job, request, chat)
+        origin = chat.chat_id if chat and chat != job.message.chat else ""
+        return show_summary(told, job.message.language, origin)
+
+    async def tell(self, job: Job, request: Request, chat: Chat | None = None) -> Told:
+        """Return the summary and the talk that it is of. Raises NothingSaid, EngineError."""
+        chat = chat or job.message.chat
+        messages = await self._select(job, request, chat)
+        if not messages:
+            raise NothingSaid
+        heard = await self._hear(job, chat, messages)
+        # A thread: thousands of messages are sorted and written.
+        talk = await asyncio.to_thread(Talk, heard)
+        task = make_task(job, request.length)
+        summary, is_cut = await self._sum_up(talk, task)
+        unheard = tuple(
+            number
+            for number, message in enumerate(talk.messages, 1)
+            if message.attachment and message.transcript is None
+        )
+        return Told(summary, talk, unheard, is_cut)
+
+    async def note_read(self, job: Job, request: Request, chat: Chat | None = None) -> None:
+        """Note that who asked knows the talk up to now, if that is what they were told."""
+        asked_at, span = asked_at_of(job), request.span
+        if span.until_at == asked_at and span.thread_id is None and job.message.sender_id:
+            chat = chat or job.message.chat
+            await self._store.memory.note_read(chat, job.message.sender_id, asked_at)
+
+    async def _select(self, job: Job, request: Request, chat: Chat) -> list[Remembered]:
+        span, memory = request.span, self._store.memory
+        if request.is_unread:
+            read_at = await memory.read_at(chat, job.message.sender_id)
+            # Noted by this very job on an earlier try, or never.
+            is_known = read_at is not None and read_at != asked_at_of(job)
+            since_at = read_at + timedelta(microseconds=1) if read_at and is_known else None
+            span = replace(span, since_at=since_at or asked_at_of(job) - USUAL)
+        messages = await memory.select(chat, span)
+        opted_out = await self._opted_out(chat, {message.sender_id for message in messages})
+        return [
+            message
+            for message in messages
+            if message.sender_id not in opted_out and not message.text.startswith("/")
+        ]
+
+    async def _opted_out(self, chat: Chat, people: Iterable[str]) -> set[str]:
+        is_out = self._store.memory.is_opted_out
+        return {person for person in people if await is_out(chat.platform, person)}
+
+    async def _hear(self, job: Job, chat: Chat, messages: Sequence[Remembered]) -> list[Remembered]:
+        """Return the messages with what their recordings say, as far as that can be heard."""
+        slots = asyncio.Semaphore(_HEARD_AT_ONCE)
+
+        async def hear(message: Remembered) -> Remembered:
+            if message.attachment is None or message.transcript is not None:
+                return message
+            async with slots:
+                return await self._hear_one(job, chat, message)
+
+        heard = await asyncio.gather(*map(hear, messages))
+        known = (await self._store.chats.settings(chat)).talk.glossary
+        return [
+            replace(m, transcript=glossary.apply_to(m.transcript, known)) if m.transcript else m
+            for m in heard
+        ]
+
+    async def _hear_one(self, job: Job, chat: Chat, message: Remembered) -> Remembered:
+        """Return the message with its transcript; one that fails must not cost the summary."""
+        quoted = Quoted(message.message_id, attachment=message.attachment)
+        wanted = replace(job.message, chat=chat, attachment=None, reply_to=quoted)
+        try:
+            data = await self._platform.fetch(wanted)
+            found = await self._hearing.hear(data, language=job.settings.language)
+        except (UserError, EngineError, PlatformError):
+            return message
+        await self._store.memory.save_transcript(chat, message.message_id, found.transcript)
+        return replace(message, transcript=found.transcript)
+
+    async def _sum_up(self, talk: Talk, task: prompt.Task) -> tuple[Summary, bool]:
+        """Return the summary of a talk, and whether some of it is missing."""
+        lines = await asyncio.to_thread(lambda: list(talk.lines()))
+        if not lines:
+            raise NothingSaid
+        parts = await asyncio.to_thread(cut_parts, lines, self._part_tokens(task.length))
+        names = {talk.name(message) for message in talk.messages}
+        answers = await self._ask([prompt.ask_part(part, task) for part in parts])
+        is_cut = any(answer.is_cut for answer in answers)
+        while True:
+            summaries = [read_summary(a.text, sources_in(talk), names) for a in answers]
+            if len(summaries) == 1:
+                break
+            questions = [prompt.ask_whole(group, task) for group in self._group(summaries, task)]
+            answers = await self._ask(questions)
+            is_cut = is_cut or any(answer.is_cut for answer in answers)
+        known = "\n".join(part.text for part in parts)
+        summary = replace(summaries[0], is_extract=answers[0].is_extract)
+        return await asyncio.to_thread(defuse_summary, summary, known), is_cut
+
+    async def _ask(self, questions: Sequence[Question]) -> list[Answer]:
+        """Ask side by side. Those under way are let finish when one fails: they are paid for."""
+        asked = (self._understanding.answer(question) for question in questions)
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return [answer for answer in answers if isinstance(answer, Answer)]
+
+    def _part_tokens(self, length: Length) -> int:
+        context = self._understanding.answerer.chat_limits.context_tokens
+        free = context - prompt.INSTRUCTION_TOKENS - prompt.TOKENS[length]
+        return max(_LEAST_PART_TOKENS, min(_PART_TOKENS, free))
+
+    def _group(self, summaries: Sequence[Summary], task: prompt.Task) -> list[list[Summary]]:
+        """Return the summaries of parts in as few groups as fit one question each."""
+        room = self._part_tokens(task.length)
+        size = max(2, min(_MOST_JOINED, room // prompt.TOKENS[task.length]))
+        return [list(summaries[at : at + size]) for at in range(0, len(summaries), size)]
+
+
+def asked_at_of(job: Job) -> datetime:
+    """Return up to when a job's summary tells."""
+    return max(job.created_at, job.message.sent_at)
+
+
+def make_task(job: Job, length: Length) -> prompt.Task:
+    """Return how a summary for the reader of `job` is to be written."""
+    language = job.message.language
+    return prompt.Task(
+        job.created_at.date(), name_language(language, "en") if language else "", length
+    )
