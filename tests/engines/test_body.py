@@ -1,0 +1,39 @@
+"""A body that is sent in parts is the body that was meant."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from core.engines.body import MARK, encode_body
+
+SIZES = [0, 1, 2, 3, 48 * 1024, 48 * 1024 + 1, 200_001]
+
+
+def make_sound(size: int, first: int = 0) -> bytes:
+    return bytes((first + n) % 256 for n in range(size))
+
+
+@pytest.mark.parametrize("sizes", [*[[size] for size in SIZES], SIZES, []], ids=str)
+def test_each_sound_stands_in_its_place(sizes: list[int]) -> None:
+    sounds = [make_sound(size, first) for first, size in enumerate(sizes)]
+    marked = {"parts": [f"data:audio/wav;base64,{MARK}" for _ in sounds], "text": "你好"}
+    body = encode_body(marked, sounds)
+    parts = list(body)
+    whole = b"".join(parts)
+    expected = [f"data:audio/wav;base64,{base64.b64encode(sound).decode()}" for sound in sounds]
+    assert json.loads(whole) == {"parts": expected, "text": "你好"}
+    assert body.headers["content-length"] == str(len(whole))
+    assert max(map(len, parts)) <= 64 * 1024
+
+
+@pytest.mark.parametrize(
+    "text", [r"\udc00", ";base64,", '"\\', "\x00", "\\u0000", "{}", "\u2028", "😀"], ids=ascii
+)
+def test_no_text_passes_for_the_place_of_a_sound(text: str) -> None:
+    value: dict[str, Any] = {"text": text, "data": MARK, "more": text}
+    whole = json.loads(b"".join(encode_body(value, [b"abc"])))
+    assert whole == {"text": text, "data": "YWJj", "more": text}

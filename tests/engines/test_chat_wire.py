@@ -1,0 +1,195 @@
+"""The wire of chat completions, read and written without a network."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from core.engines.body import MARK
+from core.engines.chat_wire import (
+    Telling,
+    build_messages,
+    find_sounds,
+    make_answer,
+    read_event,
+    read_whole,
+)
+from core.engines.wire import read_json
+from core.errors import EngineBadReply, EngineError, EngineRefused
+from core.models import Answer, Audio, Question, Turn
+
+USAGE = {"prompt_tokens": 4, "completion_tokens": 2}
+
+
+def choice(content: Any = "Good.", finish_reason: Any = "stop", **message: Any) -> dict[str, Any]:
+    return {"finish_reason": finish_reason, "message": {"content": content, **message}}
+
+
+def read(*choices: Any, **fields: Any) -> Answer:
+    return make_answer(read_whole({"choices": [*choices], **fields}), None)
+
+
+def test_answer_is_read() -> None:
+    told = read_whole({"choices": [choice(" Good.\n", reasoning_content="Hm.")], "usage": USAGE})
+    assert (told.text, told.reasoning, told.usage) == (" Good.\n", "Hm.", USAGE)
+    assert make_answer(told, None) == Answer("Good.", reasoning="Hm.")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"choices": []},
+        {"choices": None},
+        {"choices": {}},
+        {"choices": ["x"]},
+        {"choices": [{}]},
+        {"choices": [choice(None)]},
+        {"choices": [choice(["x"])]},
+        {"choices": [choice(finish_reason=None)]},
+        {"choices": [choice(finish_reason="tool_calls")]},
+        {"choices": [choice(finish_reason=["stop"])]},
+    ],
+)
+def test_answer_without_sense_is_a_bad_reply(body: dict[str, Any]) -> None:
+    with pytest.raises(EngineBadReply):
+        make_answer(read_whole(body), None)
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_cut"), [("stop", False), ("length", True), ("repetition_truncation", True)]
+)
+def test_cut_answer_is_marked(reason: str, is_cut: bool) -> None:
+    assert read(choice(finish_reason=reason)).is_cut is is_cut
+
+
+def test_filtered_answer_is_refused() -> None:
+    with pytest.raises(EngineRefused):
+        read(choice(finish_reason="content_filter"))
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_thoughts_are_kept_apart(name: str) -> None:
+    assert read(choice("", **{name: "Hm."})) == Answer("", reasoning="Hm.")
+    assert read(choice(None, **{name: "Hm."})) == Answer("", reasoning="Hm.")
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "reasoning"),
+    [
+        ("<think>Hm.</think>\n\nGood.", "Good.", "Hm."),
+        (" <think>\nHm.\n</think>Good.", "Good.", "Hm."),
+        ("<think>Hm.", "", "Hm."),
+        ("<think></think>", "", ""),
+        ("In HTML <think>no</think>", "In HTML <think>no</think>", ""),
+        ("<", "<", ""),
+        ("a\x00b\ud83d\ude00\ud800", "ab😀\ufffd", ""),
+    ],
+)
+def test_thoughts_among_the_words_are_kept_apart(content: str, text: str, reasoning: str) -> None:
+    assert read(choice(content)) == Answer(text, reasoning=reasoning)
+
+
+def chunk(content: Any = None, finish_reason: str | None = None, **delta: Any) -> str:
+    choices = [{"delta": {"content": content, **delta}, "finish_reason": finish_reason}]
+    return json.dumps({"choices": choices, "usage": None})
+
+
+def follow(*events: str) -> list[Telling]:
+    told = [Telling()]
+    for event in events:
+        told.append(read_event(event, told[-1], read_json))
+    return told
+
+
+END = chunk(finish_reason="stop")
+COST = json.dumps({"choices": [], "usage": USAGE})
+
+
+def test_stream_is_read_to_its_end() -> None:
+    events = [chunk(""), chunk(reasoning_content="Hm."), chunk("Good"), chunk(" day."), END, COST]
+    told = follow(*events, "[DONE]")
+    assert [t.text for t in told] == ["", "", "", "Good", "Good day.", *3 * ["Good day."]]
+    assert make_answer(told[-1], None) == Answer("Good day.", reasoning="Hm.")
+    assert told[-1].usage == USAGE
+
+
+def test_thoughts_in_a_stream_are_never_shown() -> None:
+    parts = ["<", "thi", "nk>", "Hm", ".</thi", "nk>", "\n", "Good."]
+    told = follow(*map(chunk, parts), END, "[DONE]")
+    shown = [t.text for t in told]
+    assert set(shown[:6]) == {""} and shown[-1] == "Good."
+    assert make_answer(told[-1], None) == Answer("Good.", reasoning="Hm.")
+
+
+def test_halves_of_a_character_are_joined() -> None:
+    told = follow(chunk("a\ud83d"), chunk("\ude00"), END, "[DONE]")
+    assert told[-1].text == "a😀"
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [],
+        ["[DONE]"],
+        [chunk("Good")],
+        [chunk("Good"), "[DONE]"],
+        [chunk("Good"), END, COST],
+        [chunk("Good"), chunk(finish_reason="odd"), "[DONE]"],
+        [chunk("Good"), END, chunk(" day"), "[DONE]"],
+        [chunk("Good"), END, "[DONE]", chunk(reasoning_content=" day")],
+        [chunk("x" * 700_000), chunk("x" * 700_000), chunk("x"), END, "[DONE]"],
+        ["nonsense"],
+    ],
+    ids=lambda events: str(len(events)),
+)
+def test_stream_that_is_not_whole_is_never_taken_for_whole(events: list[str]) -> None:
+    with pytest.raises(EngineBadReply):
+        make_answer(follow(*events)[-1], None)
+
+
+def test_error_inside_a_stream_is_what_the_engine_makes_of_it() -> None:
+    def read_strictly(data: bytes | str) -> dict[str, Any]:
+        raise EngineRefused(str(data))
+
+    with pytest.raises(EngineError) as caught:
+        read_event('{"error":"no"}', Telling("Good"), read_strictly)
+    assert str(caught.value) == '{"error":"no"}'
+
+
+def show(audio: Audio) -> dict[str, Any]:
+    return {"sound": audio.url or MARK}
+
+
+def test_messages_are_in_the_order_of_the_turns() -> None:
+    first, second = Audio(b"1", "audio/wav", 1.0), Audio(b"2", "audio/wav", 1.0)
+    linked = Audio(b"", "audio/wav", 1.0, url="https://example.org/a.wav")
+    question = Question(
+        turns=(
+            Turn("user", "What\x00 is this?\ud800", (first, linked)),
+            Turn("assistant", "A song."),
+            Turn("user", " ", (second,)),
+            Turn("user", "Well?"),
+        ),
+        instructions="You are\x00 Hearsay.",
+    )
+    messages = build_messages(question, show)
+    assert messages[0] == {"role": "system", "content": "You are Hearsay."}
+    assert messages[1]["content"] == [
+        {"sound": MARK},
+        {"sound": "https://example.org/a.wav"},
+        {"type": "text", "text": "What is this?\ufffd"},
+    ]
+    assert messages[2] == {"role": "assistant", "content": "A song."}
+    assert messages[3]["content"][0] == {"sound": MARK}
+    assert messages[3]["content"][1]["text"].strip(), "a message must have a text"
+    assert messages[4] == {"role": "user", "content": "Well?"}
+    assert find_sounds(question) == (b"1", b"2")
+
+
+def test_without_instructions_there_is_no_system_message() -> None:
+    assert build_messages(Question((Turn("user", "Hi."),)), show) == [
+        {"role": "user", "content": "Hi."}
+    ]
