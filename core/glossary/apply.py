@@ -1,0 +1,116 @@
+"""Corrections of a chat: applied to texts, learned and taken back."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from core.glossary.letters import DENSE, IS_DENSE, LETTER
+from core.models import Correction, Transcript
+
+#: The oldest corrections of a chat give way to new ones.
+MAX_CORRECTIONS = 200
+
+#: "can" is no word of "can't", but "Ada" is one of "Ada's".
+_GOES_ON = re.compile(rf"{LETTER}|['’](?![sS]\b){LETTER}")
+#: Where a phrase may begin.
+_TOKEN = re.compile(rf"{LETTER}+|[{DENSE}]")
+
+
+def apply(text: str, corrections: tuple[Correction, ...]) -> str:
+    """Return `text` with what is meant instead of what was heard.
+
+    Whole words only, the longest phrase first, whatever their case; what was put in is not
+    corrected again. Of two corrections of the same words the newer one holds.
+    """
+    table = _build_table(corrections)
+    parts, done = [], 0
+    for token in _TOKEN.finditer(text) if table else ():
+        if token.start() < done:
+            continue
+        for pattern, correction in table.get(token.group().casefold(), ()):
+            found = pattern.match(text, token.start())
+            if found and _is_whole(text, found.end()):
+                parts += [text[done : found.start()], _recase(found.group(), correction)]
+                done = found.end()
+                break
+    return "".join([*parts, text[done:]])
+
+
+def apply_to(transcript: Transcript, corrections: tuple[Correction, ...]) -> Transcript:
+    """Return a transcript with its text and segments corrected."""
+    if not corrections:
+        return transcript
+    segments = (replace(s, text=apply(s.text, corrections)) for s in transcript.segments)
+    return replace(transcript, text=apply(transcript.text, corrections), segments=tuple(segments))
+
+
+def learn(corrections: tuple[Correction, ...], new: Correction) -> tuple[Correction, ...]:
+    """Return `corrections` with a new one at their end.
+
+    What was shown may have been corrected already: that correction then leads to the new meaning,
+    since nothing is corrected twice.
+    """
+    kept = []
+    for old in corrections:
+        if _fold(old.meant) == _fold(new.heard):
+            old = replace(old, meant=new.meant)
+        if _fold(old.heard) != _fold(new.heard) and old.heard != old.meant:
+            kept.append(old)
+    if new.heard != new.meant:
+        kept.append(new)
+    return tuple(kept[-MAX_CORRECTIONS:])
+
+
+def list_changes(
+    before: tuple[Correction, ...], after: tuple[Correction, ...]
+) -> tuple[Correction, ...]:
+    """Return what `take_back` needs: what was meant before, empty where nothing was."""
+    was, is_now = ({c.heard: c.meant for c in some} for some in (before, after))
+    return tuple(
+        Correction(heard, was.get(heard, ""))
+        for heard in was | is_now
+        if was.get(heard) != is_now.get(heard)
+    )
+
+
+def take_back(
+    corrections: tuple[Correction, ...], changes: tuple[Correction, ...]
+) -> tuple[Correction, ...]:
+    """Return `corrections` as they were before `changes`; later ones stay."""
+    changed = {change.heard for change in changes}
+    kept = [c for c in corrections if c.heard not in changed]
+    return (*kept, *(change for change in changes if change.meant))[-MAX_CORRECTIONS:]
+
+
+def _build_table(
+    corrections: tuple[Correction, ...],
+) -> dict[str, list[tuple[re.Pattern[str], Correction]]]:
+    """Return the corrections by the token they begin with, the longest first."""
+    newest = {_fold(c.heard): c for c in corrections}
+    table: dict[str, list[tuple[re.Pattern[str], Correction]]] = {}
+    for correction in sorted(newest.values(), key=lambda c: -len(c.heard)):
+        if first := _TOKEN.match(correction.heard):
+            words = map(re.escape, correction.heard.split())
+            pattern = re.compile(r"\s+".join(words), re.IGNORECASE)
+            table.setdefault(first.group().casefold(), []).append((pattern, correction))
+    return table
+
+
+def _fold(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def _is_whole(text: str, end: int) -> bool:
+    """Tell whether no word goes on at `end`."""
+    return IS_DENSE.match(text[end - 1]) is not None or not _GOES_ON.match(text, end)
+
+
+def _recase(found: str, correction: Correction) -> str:
+    """Return what is meant in the case of what was found: shouted, or at a sentence's begin."""
+    heard, meant = correction.heard, correction.meant
+    if len(found) > 1 and found.isupper() and not heard.isupper():
+        return meant.upper()
+    if found[0].isupper() and not heard[0].isupper():
+        return meant[0].upper() + meant[1:]
+    return meant

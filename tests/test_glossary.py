@@ -1,0 +1,205 @@
+"""Corrections: where they hold, what is taken for one, and what was meant."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.glossary import (
+    MAX_CORRECTIONS,
+    apply,
+    apply_to,
+    find_heard,
+    learn,
+    list_changes,
+    read_fix,
+    take_back,
+)
+from core.models import Correction, Segment, Transcript
+
+WORDS = st.text(st.sampled_from("abcAB 王小"), min_size=1, max_size=6).filter(str.strip)
+GLOSSARIES = st.lists(st.builds(Correction, WORDS, WORDS), max_size=6).map(tuple)
+
+
+def corrections(*pairs: tuple[str, str]) -> tuple[Correction, ...]:
+    return tuple(Correction(heard, meant) for heard, meant in pairs)
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs", "corrected"),
+    [
+        ("I met Kovalsky.", [("Kovalsky", "Kowalski")], "I met Kowalski."),
+        ("kovalsky, KOVALSKY", [("Kovalsky", "Kowalski")], "Kowalski, KOWALSKI"),
+        ("Kovalsky's and Kovalskys", [("Kovalsky", "Kowalski")], "Kowalski's and Kovalskys"),
+        ("Foo foo", [("foo", "bar")], "Bar bar"),
+        ("can can't", [("can", "could")], "could can't"),
+        ("in new  york now", [("New York", "Leeds"), ("york", "Hull")], "in Leeds now"),
+        ("a b", [("a", "b"), ("b", "c")], "b c"),
+        ("old", [("old", "one"), ("OLD", "two")], "two"),
+        ("昨天王小明来了", [("王小明", "王晓明")], "昨天王晓明来了"),
+        ("我叫Kovalsky了", [("Kovalsky", "Kowalski")], "我叫Kowalski了"),
+        ("1.5 and 15", [("15", "50")], "1.5 and 50"),
+        (r"a \1 .* b", [("a", r"\1"), (".*", "x")], r"\1 \1 .* b"),
+        ("nothing here", [("Kovalsky", "Kowalski")], "nothing here"),
+        ("", [("a", "b")], ""),
+    ],
+)
+def test_whole_words_are_corrected(text: str, pairs: list[tuple[str, str]], corrected: str) -> None:
+    assert apply(text, corrections(*pairs)) == corrected
+
+
+def test_segments_are_corrected_too_and_times_stay() -> None:
+    heard = Transcript("hi Kovalsky", (Segment(1.0, 2.0, "hi Kovalsky"),), 3.0)
+    meant = Transcript("hi Kowalski", (Segment(1.0, 2.0, "hi Kowalski"),), 3.0)
+    assert apply_to(heard, corrections(("kovalsky", "Kowalski"))) == meant
+
+
+@given(text=st.text(st.sampled_from("abcAB 王小.'")), known=GLOSSARIES)
+def test_what_is_not_named_stays(text: str, known: tuple[Correction, ...]) -> None:
+    apply(text, known)
+    unnamed = tuple(c for c in known if c.heard.strip().lower() not in text.lower())
+    if not any(" " in c.heard.strip() for c in unnamed):
+        assert apply(text, unnamed) == text
+
+
+@given(known=GLOSSARIES, new=st.builds(Correction, WORDS, WORDS))
+def test_what_was_learned_can_be_taken_back(known: tuple[Correction, ...], new: Correction) -> None:
+    known = tuple({c.heard: c for c in known}.values())
+    after = learn(known, new)
+    back = take_back(after, list_changes(known, after))
+    assert {(c.heard, c.meant) for c in back} == {(c.heard, c.meant) for c in known}
+
+
+def test_a_correction_of_what_was_corrected_leads_on() -> None:
+    known = learn(corrections(("Kovalsky", "Kowalsky")), Correction("Kowalsky", "Kowalski"))
+    assert apply("Kovalsky Kowalsky", known) == "Kowalski Kowalski"
+
+
+def test_the_oldest_correction_gives_way() -> None:
+    known: tuple[Correction, ...] = ()
+    for number in range(MAX_CORRECTIONS + 5):
+        known = learn(known, Correction(f"h{number}", f"m{number}"))
+    assert len(known) == MAX_CORRECTIONS
+    assert known[0].heard == "h5"
+
+
+@pytest.mark.parametrize(
+    ("text", "heard", "meant"),
+    [
+        ("no, it is Kowalski", "", "Kowalski"),
+        ("No, it's *Kowalski*.", "", "Kowalski"),
+        ("no it's kowalski", "", "kowalski"),
+        ("nein, Kowalski", "", "Kowalski"),
+        ("Nein, es heißt „Kowalski“", "", "Kowalski"),
+        ("No: Kubernetes!", "", "Kubernetes"),
+        ("no, *the who*", "", "the who"),
+        ("non, c'est Kowalski", "", "Kowalski"),
+        ("no, es Kowalski", "", "Kowalski"),
+        ("нет, это Ковальский", "", "Ковальский"),
+        ("Kovalsky = Kowalski", "Kovalsky", "Kowalski"),
+        ("Kuber Netties -> Kubernetes", "Kuber Netties", "Kubernetes"),
+        ("Kovalsky → Kowalski", "Kovalsky", "Kowalski"),
+        ("it's Kowalski, not Kovalsky", "Kovalsky", "Kowalski"),
+        ("No, it is not Kovalsky but Kowalski", "Kovalsky", "Kowalski"),
+        ("nicht Kovalsky, sondern Kowalski", "Kovalsky", "Kowalski"),
+        ("不,是王晓明", "", "王晓明"),
+        ("不对，应该是王晓明。", "", "王晓明"),
+        ("不是王小明，是王晓明", "王小明", "王晓明"),
+        ("王小明 = 王晓明", "王小明", "王晓明"),
+    ],
+)
+def test_corrections_are_read(text: str, heard: str, meant: str) -> None:
+    assert read_fix(text) == Correction(heard, meant)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "no",
+        "no, it is",
+        "x =",
+        "= x",
+        "a = a",
+        "is it x = y?",
+        "no, it is fine",
+        "no, it is my fault",
+        "no, it is not",
+        "no, it's raining today and so on",
+        "No, what is it about?",
+        "no, who said that",
+        "No. I meant the second part",
+        "no, summarize it",
+        "Nein danke",
+        "Nein, danke",
+        "nein, warum",
+        "No, Thanks",
+        "not now",
+        "It is Kowalski",
+        "what did she mean",
+        "Is it Kowalski, not Kovalsky?",
+        "translate to German",
+        "不，是谁说的",
+        "不是吧",
+        "不，是我说的",
+        "不,是的",
+        "应该是什么意思",
+        "他是王晓明吗",
+        "no, it is " + "a" * 61,
+        "x = " + "y" * 1000,
+        "no,\n" * 500,
+    ],
+)
+def test_what_is_no_correction_is_not_taken_for_one(text: str) -> None:
+    assert read_fix(text) is None
+
+
+@given(st.text(st.sampled_from("no, it'is =->*?不是王 Kk\n"), max_size=60))
+def test_any_text_can_be_read(text: str) -> None:
+    fix = read_fix(text)
+    assert fix is None or (fix.meant and "?" not in fix.meant)
+
+
+SAID = (
+    "Yesterday I met mister Kovalsky and his wife at the harbour. We spoke about Kuber Netties, "
+    "and then of Frau Meier. The five of us, and Anna."
+)
+
+
+@pytest.mark.parametrize(
+    ("meant", "heard"),
+    [
+        ("Kowalski", "Kovalsky"),
+        ("Kubernetes", "Kuber Netties"),
+        ("Meyer", "Meier"),
+        ("harbor", "harbour"),
+        ("Mr Kowalski", "mister Kovalsky"),
+        ("Hearsay", None),
+        ("raining", None),
+        ("tomorrow", None),
+        ("Zürich", None),
+        # It is there already, and nothing else is like it.
+        ("Anna", None),
+    ],
+)
+def test_what_was_heard_is_found_by_its_likeness(meant: str, heard: str | None) -> None:
+    assert find_heard(SAID, meant) == heard
+
+
+def test_chinese_is_compared_by_characters() -> None:
+    assert find_heard("昨天我和王小明去了上海", "王晓明") == "王小明"
+    assert find_heard("昨天我和王小明去了上海", "北京") is None
+
+
+def test_an_hour_of_talk_and_a_full_glossary_are_quick() -> None:
+    text = " ".join(f"word{number % 9000} and more" for number in range(30_000))
+    full = tuple(Correction(f"word{n} and", f"meant{n}") for n in range(MAX_CORRECTIONS))
+    began = time.perf_counter()
+    assert "meant7" in apply(text, full)
+    assert time.perf_counter() - began < 2.0
+    began = time.perf_counter()
+    find_heard(text, "Kubernetes")
+    assert time.perf_counter() - began < 5.0
