@@ -13,6 +13,7 @@ from bots.telegram_bot.check import ask_account
 from core.audio import Media
 from core.engines import Engines
 from core.engines import check as engines
+from core.engines.speech_wire import make_silence
 from core.errors import AssistantError, ConfigError, EngineLocked, PlatformLocked
 from core.store import check as database
 from core.store import make_cipher
@@ -211,7 +212,7 @@ async def check_offline(visit: Visit) -> Finding:
 async def check_sound(visit: Visit) -> Finding:
     """See that sound is read and written: silence to OGG and back again."""
     media = Media(workers=1)
-    silence = engines.make_silence(1.0)
+    silence = make_silence(1.0)
     try:
         ogg = await media.convert(silence.data, "ogg")
         back = await media.convert(ogg.data, "wav")

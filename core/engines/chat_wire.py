@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.engines.wire import clean
+from core.engines.wire import clean, read_count, read_seconds
 from core.errors import EngineBadReply, EngineRefused
 from core.models import Answer, Audio, Question, Turn, Usage
 
@@ -150,6 +150,40 @@ def make_answer(telling: Telling, usage: Usage | None) -> Answer:
     return Answer(telling.text.strip(), is_cut=is_cut, reasoning=telling.reasoning, usage=usage)
 
 
+def settle(first: Answer, second: Answer) -> Answer:
+    """Return what remains of a question whose `first` answer was nothing but thoughts.
+
+    second: the answer without thinking. Where it has no words either, the thoughts are all there
+    is, and are marked as such.
+    """
+    usage = _add_up(first.usage, second.usage)
+    if second.text:
+        return replace(second, usage=usage)
+    thoughts = second.reasoning or first.reasoning
+    # Thoughts that were cut are no text to be continued.
+    return replace(second, text=thoughts, is_thought=True, is_cut=False, usage=usage)
+
+
+def read_usage(telling: Telling, engine: str, model: str) -> Usage | None:
+    """Return what an answer cost, None if it does not say."""
+    usage = telling.usage
+    if usage is None:
+        return None
+    return Usage(
+        engine=engine,
+        model=model,
+        audio_s=read_seconds(usage.get("seconds")),
+        prompt_tokens=read_count(usage.get("prompt_tokens")),
+        completion_tokens=read_count(usage.get("completion_tokens")),
+    )
+
+
+def counts_no_sound(telling: Telling) -> bool:
+    """Tell whether the service says that it counted no sound; saying nothing is not saying so."""
+    details = (telling.usage or {}).get("prompt_tokens_details")
+    return isinstance(details, dict) and details.get("audio_tokens") == 0
+
+
 def read_choice(answer: dict[str, Any]) -> dict[str, Any] | None:
     """Return the first choice of an answer or chunk, None if it has none."""
     choices = answer.get("choices")
@@ -185,3 +219,13 @@ def _read_text(part: dict[str, Any], name: str) -> str:
 def _find_usage(answer: dict[str, Any]) -> dict[str, Any] | None:
     usage = answer.get("usage")
     return usage if isinstance(usage, dict) else None
+
+
+def _add_up(first: Usage | None, second: Usage | None) -> Usage | None:
+    if first is None or second is None:
+        return first or second
+    return replace(
+        second,
+        prompt_tokens=first.prompt_tokens + second.prompt_tokens,
+        completion_tokens=first.completion_tokens + second.completion_tokens,
+    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import wave
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,11 +15,10 @@ from core.engines.mimo import make_headers
 from core.engines.mimo_wire import read_error, read_models
 from core.engines.models import ASR, AUTO, TTS
 from core.engines.offline import Offline
+from core.engines.speech_wire import make_silence
 from core.errors import EngineError
-from core.models import Audio
 
 _DEADLINE_S = 10.0
-_RATE_HZ = 16_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +66,6 @@ async def hear_silence(settings: Settings) -> str:
         return (await engine.transcribe(make_silence(1.0))).text
     finally:
         await engine.close()
-
-
-def make_silence(duration_s: float) -> Audio:
-    """Return silence as WAV, 16 kHz mono."""
-    sound = io.BytesIO()
-    with wave.open(sound, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(_RATE_HZ)
-        file.writeframes(bytes(2 * int(_RATE_HZ * duration_s)))
-    return Audio(sound.getvalue(), "audio/wav", duration_s)
 
 
 async def _ask(

@@ -14,7 +14,7 @@ from core.engines import mimo_speech_wire as speech
 from core.engines import mimo_wire as wire
 from core.engines.body import Body
 from core.engines.chat import read_telling
-from core.engines.chat_wire import ReadJson, Telling
+from core.engines.chat_wire import ReadJson, Telling, settle
 from core.engines.client import Client, give, is_event_stream, read_body, read_events, relay
 from core.engines.models import ASR, CHAT, TTS, TTS_CLONE, TTS_DESIGN, ModelChoice
 from core.errors import ConfigError, ModelGone
@@ -173,7 +173,7 @@ class Mimo:
         if answer.text:
             return answer
         quick = await self._say(replace(question, is_thinking=False), on_text, model)
-        return chat.settle(answer, quick)
+        return settle(answer, quick)
 
     async def _say(self, question: Question, on_text: OnText | None, model: str) -> Answer:
         body = chat.build_question(question, model=model, is_streamed=on_text is not None)

@@ -6,16 +6,21 @@ completions, 2026.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from core.engines.body import Body, encode_body
-from core.engines.chat_wire import Telling, build_messages, find_sounds
+from core.engines.chat_wire import (
+    Telling,
+    build_messages,
+    counts_no_sound,
+    find_sounds,
+    read_usage,
+)
 from core.engines.chat_wire import make_answer as make_any_answer
-from core.engines.mimo_wire import read_usage, show_sound
+from core.engines.mimo_wire import NAME, show_sound
 from core.engines.wire import clean
 from core.errors import EngineBadReply, EngineRefused
-from core.models import Answer, Audio, Question, Usage
+from core.models import Answer, Audio, Question
 
 #: The base64 text of one sound may have 50 MB; this leaves room for the data URL's head.
 MAX_BYTES = 37_499_900
@@ -68,26 +73,12 @@ def make_answer(telling: Telling, question: Question, *, model: str) -> Answer:
     recording reached the model, and if there are neither words nor thoughts.
     """
     has_sound = any(turn.audios for turn in question.turns)
-    if has_sound and _is_deaf(telling.usage):
+    if has_sound and counts_no_sound(telling):
         raise EngineBadReply("no token of the recording was counted: it was not heard")
-    answer = make_any_answer(telling, read_usage(telling, model))
+    answer = make_any_answer(telling, read_usage(telling, NAME, model))
     if not answer.text and not answer.reasoning:
         raise EngineBadReply("neither words nor thoughts")
     return answer
-
-
-def settle(first: Answer, second: Answer) -> Answer:
-    """Return what remains of a question whose `first` answer was nothing but thoughts.
-
-    second: the answer without thinking. Where it has no words either, the thoughts are all there
-    is, and are marked as such.
-    """
-    usage = _add_up(first.usage, second.usage)
-    if second.text:
-        return replace(second, usage=usage)
-    thoughts = second.reasoning or first.reasoning
-    # Thoughts that were cut are no text to be continued.
-    return replace(second, text=thoughts, is_thought=True, is_cut=False, usage=usage)
 
 
 def _show_audio(audio: Audio) -> dict[str, Any]:
@@ -106,19 +97,3 @@ def _add_thoughts(messages: list[dict[str, Any]], question: Question) -> list[di
         if turn.reasoning or question.is_thinking:
             message["reasoning_content"] = clean(turn.reasoning)
     return messages
-
-
-def _is_deaf(usage: dict[str, Any] | None) -> bool:
-    """Tell whether the service says that it counted no sound; saying nothing is not saying so."""
-    details = (usage or {}).get("prompt_tokens_details")
-    return isinstance(details, dict) and details.get("audio_tokens") == 0
-
-
-def _add_up(first: Usage | None, second: Usage | None) -> Usage | None:
-    if first is None or second is None:
-        return first or second
-    return replace(
-        second,
-        prompt_tokens=first.prompt_tokens + second.prompt_tokens,
-        completion_tokens=first.completion_tokens + second.completion_tokens,
-    )

@@ -12,21 +12,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.engines.body import MARK, Body, encode_body
-from core.engines.chat_wire import Telling, read_end
+from core.engines.chat_wire import Telling, read_end, read_usage
 from core.engines.wire import (
     ErrorBody,
     clean,
     find_code,
     make_error,
     make_missing,
-    read_count,
     read_error_body,
     read_json,
     read_retry_after,
-    read_seconds,
 )
 from core.errors import EngineBadReply, EngineError, EngineLocked, EngineRefused, ModelGone
-from core.models import Audio, Transcript, Usage
+from core.models import Audio, Transcript
 
 NAME = "mimo"
 #: The base64 text of one sound may have 10 MB; this leaves room for the data URL's head.
@@ -112,7 +110,7 @@ def make_transcript(telling: Telling, *, model: str) -> Transcript:
     if len(telling.content) > _MAX_TEXT_CHARS:
         raise EngineBadReply("more words than anybody can say")
     is_cut, text = read_end(telling), clean(telling.content).strip()
-    return Transcript(text=text, is_cut=is_cut, usage=read_usage(telling, model))
+    return Transcript(text=text, is_cut=is_cut, usage=read_usage(telling, NAME, model))
 
 
 def read_models(body: bytes) -> frozenset[str]:
@@ -159,17 +157,3 @@ def read_answer(body: bytes | str, model: str, *, kind: str = "") -> dict[str, A
     if who is not None and not is_meant:
         raise EngineBadReply(f"another model answered, one that is no {kind} model")
     return answer
-
-
-def read_usage(telling: Telling, model: str) -> Usage | None:
-    """Return what an answer cost, None if it does not say."""
-    usage = telling.usage
-    if usage is None:
-        return None
-    return Usage(
-        engine=NAME,
-        model=model,
-        audio_s=read_seconds(usage.get("seconds")),
-        prompt_tokens=read_count(usage.get("prompt_tokens")),
-        completion_tokens=read_count(usage.get("completion_tokens")),
-    )

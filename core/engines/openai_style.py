@@ -1,4 +1,4 @@
-"""Any server with OpenAI's audio endpoints: OpenAI itself, or one at home."""
+"""Any server with OpenAI's endpoints for sound and chat: OpenAI itself, or one at home."""
 
 from __future__ import annotations
 
@@ -11,18 +11,28 @@ import httpx
 import structlog
 
 from core.config import Settings
+from core.engines import openai_chat_wire as chat
 from core.engines import openai_speech_wire as speech
 from core.engines import openai_wire as wire
-from core.engines.client import Client, read_body, relay
+from core.engines.chat import read_telling
+from core.engines.chat_wire import settle
+from core.engines.client import Client, give, read_body, relay
 from core.engines.speech_wire import read_wav
-from core.errors import ConfigError, EngineBadReply, EngineRefused
-from core.interfaces import SynthesizerLimits, TranscriberLimits
-from core.models import Audio, Transcript, Utterance, Voice
+from core.errors import CannotHear, ConfigError, EngineBadReply, EngineRefused
+from core.interfaces import AnswererLimits, SynthesizerLimits, TranscriberLimits
+from core.models import Answer, Audio, Question, Transcript, Utterance, Voice
+
+OnText = Callable[[str], None]
 
 _PATH = "/audio/transcriptions"
 _SPEECH_PATH = "/audio/speech"
+_CHAT_PATH = "/chat/completions"
 #: Time that a call may take for each character to be spoken.
 _PER_CHAR_S = 0.25
+#: Time that a call may take for each token of the longest answer.
+_PER_TOKEN_S = 0.1
+#: How much longer an answer may be where thoughts took all of its room.
+_MORE_ROOM = 4
 #: A sixth of a second: what is given on at once.
 _PART_BYTES = 8192
 
@@ -51,24 +61,36 @@ class OpenAIStyle:
         key = (settings.secret("openai_api_key") or "").strip()
         headers = {"authorization": f"Bearer {key}"} if key else {}
         self._client = Client(settings.openai_base_url, headers, wire.read_error)
+        self._chat = Client(settings.openai_base_url, headers, chat.read_error)
         self.model = settings.openai_asr_model
         self._has_segments = True
         self.speech_model = settings.openai_tts_model
         self.speech_limits = SynthesizerLimits(can_style=speech.can_style(self.speech_model))
         self._voice = settings.openai_tts_voice
         self._has_pcm = True
+        self.chat_model = settings.openai_chat_model
+        self._can_hear = True
+        #: Parts of a question that the server has refused.
+        self._without: frozenset[str] = frozenset()
 
     @classmethod
     def is_configured(cls, settings: Settings) -> bool:
         """Tell whether there is an address. A key is optional."""
         return bool(settings.openai_base_url)
 
+    @property
+    def chat_limits(self) -> AnswererLimits:
+        """See Answerer. A server that could not hear once is given no more sound."""
+        return AnswererLimits(
+            formats=chat.FORMATS if self._can_hear else (),
+            max_bytes=chat.MAX_BYTES,
+            can_think=chat.can_think(self.chat_model),
+            audio_tokens_per_s=10.0,
+            concurrency=4,
+        )
+
     async def transcribe(
-        self,
-        audio: Audio,
-        *,
-        language: str | None = None,
-        on_text: Callable[[str], None] | None = None,
+        self, audio: Audio, *, language: str | None = None, on_text: OnText | None = None
     ) -> Transcript:
         """See Transcriber. Words with times first; a server that refuses these is asked without."""
         if self._has_segments:
@@ -80,6 +102,18 @@ class OpenAIStyle:
         # Had the file itself been at fault, this would have failed as well.
         self._has_segments = False
         return transcript
+
+    async def answer(self, question: Question, *, on_text: OnText | None = None) -> Answer:
+        """See Answerer. Raises CannotHear if there is sound and the model takes none.
+
+        Where there is nothing but thoughts, it is asked once more, with room for words.
+        """
+        answer = await self._say(question, on_text)
+        if answer.text:
+            return answer
+        room = question.max_tokens * _MORE_ROOM
+        quick = replace(question, is_thinking=False, max_tokens=room)
+        return settle(answer, await self._say(quick, on_text))
 
     def voices(self) -> tuple[Voice, ...]:
         """Return OpenAI's voices, the one that is set for this server first."""
@@ -108,6 +142,7 @@ class OpenAIStyle:
     async def close(self) -> None:
         """Close all connections."""
         await self._client.close()
+        await self._chat.close()
 
     async def _hear(self, audio: Audio, language: str | None, *, has_segments: bool) -> Transcript:
         form = wire.build_transcription(
@@ -117,6 +152,41 @@ class OpenAIStyle:
         body = await self._client.send("POST", _PATH, deadline_s=deadline_s, **form)
         transcript = wire.read_transcription(body, model=self.model)
         return replace(transcript, duration_s=audio.duration_s)
+
+    async def _say(self, question: Question, on_text: OnText | None) -> Answer:
+        """Ask, and learn what the server and the model do not take."""
+        if chat.has_sound(question) and not self._can_hear:
+            raise CannotHear("the model has refused sound before")
+        without = self._without
+        while True:
+            try:
+                answer = await self._tell(question, without, on_text)
+            except chat.Unsupported as error:
+                if error.part in without:
+                    raise
+                without |= {error.part}
+            except CannotHear:
+                self._can_hear = False
+                raise
+            else:
+                # Had something else been at fault, this would have failed as well.
+                self._without = without
+                return answer
+
+    async def _tell(
+        self, question: Question, without: frozenset[str], on_text: OnText | None
+    ) -> Answer:
+        is_streamed = on_text is not None
+        body = chat.build_question(
+            question, model=self.chat_model, is_streamed=is_streamed, without=without
+        )
+        sound_s = sum(audio.duration_s for turn in question.turns for audio in turn.audios)
+        deadline_s = self.deadline_s + 2 * sound_s + question.max_tokens * _PER_TOKEN_S
+        async with self._chat.open(
+            "POST", _CHAT_PATH, deadline_s=deadline_s, content=give(body), headers=body.headers
+        ) as response:
+            telling = await read_telling(response, chat.read_chat, on_text)
+        return chat.read_told(telling, question, model=self.chat_model)
 
     def _speak(self, utterance: Utterance, form: str) -> AsyncGenerator[bytes, None]:
         body = speech.build_speech(utterance, model=self.speech_model, voice=self._voice, form=form)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
 import struct
+import wave
 
 from core.errors import EngineBadReply, EngineRefused
-from core.models import Utterance
+from core.models import Audio, Utterance
 
 #: Chinese characters.
 CHINESE = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _TAGS = re.compile(r"^\s*<style>.*?</style>|\[[^\[\]]*\]", re.DOTALL)
 _BLANKS = re.compile(r"[ \t]{2,}")
+_RATE_HZ = 16_000
 _PCM, _EXTENSIBLE = 1, 0xFFFE
 #: Sizes from here on stand for "not known yet", and so does 0: the header came before the sound.
 _UNKNOWN_BYTES = 0x7FFF_0000
@@ -26,6 +29,17 @@ def check_preset(utterance: Utterance) -> None:
 def strip_tags(text: str) -> str:
     """Return `text` without audio tags and overall style, for engines that would read them out."""
     return _BLANKS.sub(" ", _TAGS.sub("", text)).strip()
+
+
+def make_silence(duration_s: float) -> Audio:
+    """Return silence as WAV, 16 kHz mono."""
+    sound = io.BytesIO()
+    with wave.open(sound, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(_RATE_HZ)
+        file.writeframes(bytes(2 * int(_RATE_HZ * duration_s)))
+    return Audio(sound.getvalue(), "audio/wav", duration_s)
 
 
 def split_samples(data: bytes) -> tuple[bytes, bytes]:

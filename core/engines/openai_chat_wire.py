@@ -1,0 +1,151 @@
+"""OpenAI's wire for understanding, and how servers and models differ in what they take. Pure.
+
+Sources: OpenAI API reference, "Chat Completions" and its guide to audio; what vLLM, llama.cpp,
+OpenRouter and OpenAI answer to a sound that their model cannot take, as published in reports.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from core.engines import openai_wire
+from core.engines.body import MARK, Body, encode_body
+from core.engines.chat_wire import (
+    Telling,
+    build_messages,
+    counts_no_sound,
+    find_sounds,
+    make_answer,
+    read_usage,
+)
+from core.engines.speech_wire import make_silence
+from core.engines.wire import read_json
+from core.errors import CannotHear, EngineError, EngineRefused
+from core.models import Answer, Audio, Question
+
+#: A body of 20 MB in base64.
+MAX_BYTES = 15_000_000
+_KINDS = {
+    "audio/mpeg": "mp3",
+    "audio/wav": "wav",
+    "audio/mp3": "mp3",
+    "audio/x-wav": "wav",
+}
+#: MIME types that it takes, the one to convert to first.
+FORMATS = tuple(_KINDS)
+_SILENCE_S = 0.2
+#: Parameters that not every server knows; an answer is to be had without them.
+_OPTIONAL = ("max_completion_tokens", "stream_options", "thinking")
+#: Not a word of the model's nature: the key, the balance, the pace.
+_OTHER_REASONS = frozenset({401, 402, 403, 408, 409, 425, 429})
+_SOUND_IS_AT_FAULT = re.compile(
+    r"corrupt|too (?:short|long)|(?:audio|file) format|input_audio\.format|duration|decod"
+)
+_TAKES_NO_SOUND = re.compile(
+    r"audio.{0,80}(?:not |un|n't )support|(?:not|n't|only) support.{0,80}audio"
+    r"|support input audio|at most 0 audio"
+    r"|(?:invalid|unknown|unrecognized|unexpected|unsupported).{0,60}input_audio"
+    r"|content blocks are expected to be",
+    re.DOTALL,
+)
+_TAKES_NOTHING_ELSE = "contain audio"
+#: What models of sound do not take, beside the optional parameters.
+_TEXT_ALONE = "text without sound"
+
+
+class Unsupported(EngineRefused):
+    """The server does not take a part of a question that it can be asked without."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__(f"the server does not take {part}", reason=f"it does not take {part}")
+        self.part = part
+
+
+def can_think(model: str) -> bool:
+    """Tell whether `model` is one whose thoughts are switched by the request."""
+    return "mimo" in model.lower()
+
+
+def build_question(
+    question: Question, *, model: str, is_streamed: bool, without: frozenset[str] = frozenset()
+) -> Body:
+    """Return the body that asks `question`.
+
+    without: parts that the server has refused before (`Unsupported`).
+    Raises EngineRefused if the service would not take a recording: its format or size.
+    """
+    if _TEXT_ALONE in without and not has_sound(question):
+        question = _add_silence(question)
+    extras: dict[str, Any] = {"max_completion_tokens": question.max_tokens}
+    if is_streamed:
+        extras["stream_options"] = {"include_usage": True}
+    if can_think(model):
+        extras["thinking"] = {"type": "enabled" if question.is_thinking else "disabled"}
+    if "max_completion_tokens" in without:
+        extras["max_tokens"] = question.max_tokens
+    body = {
+        "model": model,
+        "messages": build_messages(question, _show_audio),
+        **({"stream": True} if is_streamed else {}),
+        **{name: value for name, value in extras.items() if name not in without},
+    }
+    return encode_body(body, find_sounds(question))
+
+
+def has_sound(question: Question) -> bool:
+    """Tell whether a recording goes along with `question`."""
+    return any(turn.audios for turn in question.turns)
+
+
+def read_chat(body: bytes | str) -> dict[str, Any]:
+    """Return the JSON of an answer or chunk. Raises EngineError for an error inside."""
+    answer = read_json(body)
+    if answer.get("error"):
+        raise read_error(200, body if isinstance(body, bytes) else body.encode())
+    return answer
+
+
+def read_told(telling: Telling, question: Question, *, model: str) -> Answer:
+    """Return the answer that was told; its text is empty where there were only thoughts.
+
+    Raises EngineError as `chat_wire.make_answer` does, CannotHear where no sound was counted.
+    """
+    if has_sound(question) and counts_no_sound(telling):
+        raise CannotHear("no token of the recording was counted")
+    return make_answer(telling, read_usage(telling, openai_wire.NAME, model))
+
+
+def read_error(status: int, body: bytes, retry_after: str | None = None) -> EngineError:
+    """Return what an error of the service means to us.
+
+    What is said of sound and of parameters counts whatever the status is: it has been 400, 404,
+    422 and 500.
+    """
+    error = openai_wire.read_error(status, body, retry_after)
+    text = body.decode("utf-8", "replace").lower()
+    if status in _OTHER_REASONS:
+        return error
+    if _TAKES_NOTHING_ELSE in text:
+        return Unsupported(_TEXT_ALONE)
+    if _TAKES_NO_SOUND.search(text) and not _SOUND_IS_AT_FAULT.search(text):
+        return CannotHear(str(error))
+    name = next((name for name in _OPTIONAL if name in text), None)
+    return Unsupported(name) if name and isinstance(error, EngineRefused) else error
+
+
+def _add_silence(question: Question) -> Question:
+    """Return `question` with a moment of silence along with it."""
+    *before, last = question.turns
+    silence = make_silence(_SILENCE_S)
+    return replace(question, turns=(*before, replace(last, audios=(*last.audios, silence))))
+
+
+def _show_audio(audio: Audio) -> dict[str, Any]:
+    kind = _KINDS.get(audio.mime)
+    if kind is None or audio.url:
+        raise EngineRefused("neither WAV nor MP3", reason="the format is not supported")
+    if len(audio.data) > MAX_BYTES:
+        raise EngineRefused("over 20 MB in base64", reason="the recording is too large")
+    return {"type": "input_audio", "input_audio": {"data": MARK, "format": kind}}
