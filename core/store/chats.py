@@ -6,8 +6,9 @@ from sqlalchemy import select, update
 
 from core.models import Chat, ChatSettings
 from core.store.database import Database
+from core.store.memory import move_talk
 from core.store.rows import build_settings, chat_row, is_chat, now, read_settings
-from core.store.tables import buttons, chats, jobs, voices
+from core.store.tables import buttons, chats, jobs, schedules, voices
 
 
 class Chats:
@@ -38,7 +39,7 @@ class Chats:
             await connection.execute(change.values(no_voice_at=now()))
 
     async def move(self, old: Chat, new: Chat) -> None:
-        """Carry settings, jobs and buttons over to the chat's new id. Safe to repeat.
+        """Carry all that hangs on a chat over to its new id. Safe to repeat.
 
         The old row stays for its messages: their ids begin anew in the new chat, and a clash
         would make a new message look known.
@@ -52,6 +53,7 @@ class Chats:
             values = build_settings(read_settings(before))
             await connection.execute(update(chats).where(at_new).values(**values))
             await connection.execute(update(chats).where(at_old).values(gone_at=now()))
-            for table in (jobs, buttons, voices):
+            await move_talk(connection, before.chat_pk, after.chat_pk)
+            for table in (jobs, buttons, voices, schedules):
                 change = update(table).where(table.c.chat_pk == before.chat_pk)
                 await connection.execute(change.values(chat_pk=after.chat_pk))

@@ -12,14 +12,13 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
-from cryptography.fernet import MultiFernet
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from core.errors import StoreError
-from core.store.sealed import set_cipher
+from core.store.sealed import Cipher, set_cipher
 from core.store.sqlite import open_sqlite
 
 #: How long a writer waits for another process that holds SQLite's write lock.
@@ -29,7 +28,8 @@ BUSY_TIMEOUT_MS = 30_000
 class Database:
     """One database, whatever its kind."""
 
-    def __init__(self, url: str, cipher: MultiFernet) -> None:
+    def __init__(self, url: str, cipher: Cipher) -> None:
+        self.cipher = cipher
         self._url = make_url(url)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         if self.is_sqlite:
@@ -52,7 +52,7 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection that sees one moment of the database."""
+        """A connection for one statement: in SQLite each sees a moment of its own."""
         with _read_errors():
             async with self._reader.connect() as connection:
                 yield connection
@@ -98,6 +98,7 @@ def _sqlite_engine(url: URL, *, is_writer: bool) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
+        if is_writer:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine

@@ -11,12 +11,15 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.models import Chat, ChatSettings, Job, JobState, Message
+from core.store.context import find_quoted, keep_talk, press_button
 from core.store.database import Database
 from core.store.rows import chat_row, insert_new, is_chat, now, read_settings
-from core.store.tables import blobs, buttons, chats, jobs, messages
+from core.store.tables import blobs, chats, jobs, messages
 
 #: Names the command that answers a message in a chat with these settings, None for no answer.
 Choose = Callable[[Message, ChatSettings], str | None]
+#: Built once, and given its values when it runs: values built in cost more than the insertion.
+_NEW_JOB = jobs.insert()
 
 
 class Intake:
@@ -33,9 +36,12 @@ class Intake:
         """
         async with self._database.write() as connection:
             chat = await chat_row(connection, message.chat)
-            message = await _press_button(connection, chat.chat_pk, message)
+            if message.button:
+                message = await press_button(connection, chat, message)
+            else:
+                message = await find_quoted(connection, chat.chat_pk, message)
             settings = read_settings(chat)
-            command = choose(message, settings)
+            command = choose(message, await keep_talk(connection, chat, message, settings))
             if command is None or await _is_known_edit(connection, chat.chat_pk, message):
                 return None
             message_pk = await _add_message(connection, chat.chat_pk, message)
@@ -46,7 +52,7 @@ class Intake:
                 await connection.execute(revive.values(gone_at=None))
             if data is not None:
                 values = {"message_pk": message_pk, "content": data}
-                await connection.execute(blobs.insert().values(values))
+                await connection.execute(blobs.insert(), values)
             job = await _add_job(connection, (message_pk, chat.chat_pk), message, command)
             return replace(job, settings=settings)
 
@@ -63,19 +69,6 @@ class Intake:
         return content
 
 
-async def _press_button(connection: AsyncConnection, chat_pk: int, message: Message) -> Message:
-    """Fill in what the pressed button does; a token of another chat does nothing."""
-    if not message.button:
-        return message
-    query = select(buttons.c.command, buttons.c.content).where(
-        buttons.c.token == message.button, buttons.c.chat_pk == chat_pk
-    )
-    row = (await connection.execute(query)).one_or_none()
-    if row is None:
-        return replace(message, button="", command="stale_button")
-    return replace(message, button="", command=row.command, text=row.content)
-
-
 async def _is_known_edit(connection: AsyncConnection, chat_pk: int, message: Message) -> bool:
     """Tell whether an edit asks for nothing that an earlier form of the message did not."""
     if not message.edit_id:
@@ -84,7 +77,8 @@ async def _is_known_edit(connection: AsyncConnection, chat_pk: int, message: Mes
         messages.c.chat_pk == chat_pk, messages.c.message_id == message.message_id
     )
     asks = message.command, message.text if message.command else "", message.attachment
-    earlier = (await connection.execute(query)).scalars().all()
+    found = (await connection.execute(query)).scalars().all()
+    earlier = [content for content in found if content is not None]
     return any((e.command, e.text if e.command else "", e.attachment) == asks for e in earlier)
 
 
@@ -96,8 +90,8 @@ async def _add_message(connection: AsyncConnection, chat_pk: int, message: Messa
         "received_at": now(),
         "content": message,
     }
-    statement = insert_new(connection, messages).values(values)
-    result = await connection.execute(statement.returning(messages.c.message_pk))
+    statement = insert_new(connection, messages).returning(messages.c.message_pk)
+    result = await connection.execute(statement, values)
     key: int | None = result.scalar()
     return key
 
@@ -128,5 +122,5 @@ async def _add_job(
         "error": "",
         "outcome": JobState.DONE,
     }
-    await connection.execute(jobs.insert().values(values))
+    await connection.execute(_NEW_JOB, values)
     return job

@@ -47,6 +47,11 @@ _BEGIN = (
 )
 
 
+_NEXT_RUN = select(func.min(jobs.c.run_at)).where(
+    jobs.c.state == JobState.WAITING, jobs.c.run_at > bindparam("after", type_=UtcDateTime())
+)
+
+
 class Jobs:
     """Every query about jobs."""
 
@@ -68,10 +73,9 @@ class Jobs:
 
     async def next_run_at(self, after: datetime) -> datetime | None:
         """Return when the first waiting job is due that was not due at `after`, None if none is."""
-        is_later = (jobs.c.state == JobState.WAITING) & (jobs.c.run_at > after)
-        query = select(func.min(jobs.c.run_at)).where(is_later)
         async with self._database.read() as connection:
-            moment: datetime | None = (await connection.execute(query)).scalar()
+            found = await connection.execute(_NEXT_RUN, {"after": after})
+            moment: datetime | None = found.scalar()
         return moment
 
     async def requeue_lost(self, max_crashes: int) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Insert, Select, Table, bindparam, select
@@ -25,6 +26,9 @@ from core.models import (
 )
 from core.store.tables import chats, jobs, messages
 
+#: How long a chat's refusal of voice messages is taken for its will: people change their minds.
+NO_VOICE = timedelta(days=7)
+
 
 def hash_sample(sample: Audio) -> str:
     """Return what links sounds to the sample of the voice that spoke them."""
@@ -38,7 +42,12 @@ def now() -> datetime:
 
 def insert_new(connection: AsyncConnection, table: Table) -> Any:
     """Return an INSERT that passes over a row whose unique key is there already."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return _insert_new(connection.dialect.name, table)
+
+
+@cache
+def _insert_new(dialect_name: str, table: Table) -> Insert:
+    dialect = sqlite if dialect_name == "sqlite" else postgresql
     statement: Insert = dialect.insert(table).on_conflict_do_nothing()
     return statement
 
@@ -66,7 +75,7 @@ async def chat_row(connection: AsyncConnection, chat: Chat) -> Any:
     row = (await connection.execute(_CHAT, key)).one_or_none()
     if row is None:
         values = {"platform": chat.platform, "bot_id": chat.bot_id, "chat_id": chat.chat_id}
-        await connection.execute(insert_new(connection, chats).values(values))
+        await connection.execute(insert_new(connection, chats), values)
         row = (await connection.execute(_CHAT, key)).one()
     return row
 
@@ -107,6 +116,7 @@ def select_jobs() -> Select[Any]:
             chats.c.replies,
             chats.c.expects,
             chats.c.talk,
+            chats.c.no_voice_at,
         )
         .join(messages, messages.c.message_pk == jobs.c.message_pk)
         .join(chats, chats.c.chat_pk == jobs.c.chat_pk)
@@ -133,4 +143,5 @@ def read_job(row: Any) -> Job:
         is_told=row.is_told,
         reply=row.reply,
         outcome=JobState(row.outcome),
+        has_no_voice=row.no_voice_at is not None and now() - row.no_voice_at < NO_VOICE,
     )

@@ -155,7 +155,8 @@ answers = Table(
     Column("content", Sealed(Answer), nullable=False),
 )
 
-#: The talk of chats that wanted it to be remembered: each message in its newest form.
+#: The talk of chats that wanted it to be remembered: each message in its newest form. A deleted
+#: one stays behind without its content, so that what is delivered again does not bring it back.
 remembered = Table(
     "remembered",
     metadata,
@@ -166,7 +167,7 @@ remembered = Table(
     Column("sender_id", String(64), nullable=False),
     Column("sent_at", UtcDateTime, nullable=False),
     Column("edit_id", String(32), nullable=False),
-    Column("content", Sealed(Remembered), nullable=False),
+    Column("content", Sealed(Remembered)),
     Column("transcript", Sealed(Transcript)),
     UniqueConstraint("chat_pk", "message_id"),
     Index(None, "chat_pk", "sent_at"),

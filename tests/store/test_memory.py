@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.models import (
+    Attachment,
+    Chat,
+    ChatSettings,
+    Correction,
+    Message,
+    Quoted,
+    Segment,
+    Span,
+    TalkSettings,
+    Transcript,
+)
+from core.store import Store, make_cipher, migrate
+from core.store.scan import Search
+
+CHAT = Chat("test", "1", "-100")
+START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+REMEMBERS = ChatSettings(talk=TalkSettings(remember_days=7))
+VOICE = Attachment("voice-1", duration_s=134.0)
+
+
+def silent(message: Message, settings: ChatSettings) -> None:
+    """Stands for `pick_command` where nothing is asked for."""
+
+
+def say(number: int, text: str = "", **changes: object) -> Message:
+    message = Message(
+        CHAT,
+        str(number),
+        START + timedelta(minutes=number),
+        sender_id="7",
+        sender_name="Ada",
+        is_private=False,
+        text=text,
+    )
+    return replace(message, **changes)  # type: ignore[arg-type]
+
+
+async def talk(store: Store, *messages: Message) -> None:
+    for message in messages:
+        if (await store.chats.settings(message.chat)).talk.remember_days is None:
+            await store.chats.save_settings(message.chat, REMEMBERS)
+        assert await store.intake.add(message, silent) is None
+
+
+async def texts(store: Store, chat: Chat = CHAT, **span: object) -> list[str]:
+    return [m.text for m in await store.memory.select(chat, Span(**span))]  # type: ignore[arg-type]
+
+
+async def test_a_talk_comes_back_in_order_with_what_was_said(store: Store) -> None:
+    quoted = Quoted("1", "never kept twice")
+    await talk(store, say(2, "second", reply_to=quoted, thread_id="5"), say(1, attachment=VOICE))
+    heard = Transcript("hello", (Segment(0.0, 1.0, "hello"),), 1.0)
+    await store.memory.save_transcript(CHAT, "1", heard)
+    await store.memory.save_transcript(CHAT, "99", heard)
+    first, second = await store.memory.select(CHAT, Span())
+    assert (first.message_id, first.transcript, first.attachment) == ("1", heard, VOICE)
+    assert (second.text, second.reply_to, second.thread_id) == ("second", "1", "5")
+    assert (second.sender_id, second.sender_name) == ("7", "Ada")
+    assert second.sent_at == START + timedelta(minutes=2)
+    assert await store.memory.message(CHAT, "1") == first
+    assert await store.memory.message(CHAT, "3") is None
+
+
+async def test_every_limit_of_a_span_holds(store: Store) -> None:
+    at = [START + timedelta(minutes=n) for n in range(13)]
+    await talk(store, *(say(n, f"m{n}", thread_id="5" if n % 2 else None) for n in range(1, 12)))
+    assert await texts(store, count=2) == ["m10", "m11"]
+    assert await texts(store, since_at=at[9]) == ["m9", "m10", "m11"]
+    assert await texts(store, since_at=at[3], until_at=at[4]) == ["m3", "m4"]
+    assert await texts(store, until_at=at[4], count=2) == ["m3", "m4"]
+    assert await texts(store, thread_id="5", count=2) == ["m9", "m11"]
+    assert await texts(store, thread_id="", since_at=at[8]) == ["m8", "m10"]
+    assert await texts(store, from_id="9") == ["m9", "m10", "m11"]
+    assert await texts(store, from_id="9", until_at=at[10]) == ["m9", "m10"]
+    assert await texts(store, from_id="12") == []
+
+
+async def test_a_span_may_begin_at_a_message_that_was_not_kept(store: Store) -> None:
+    await talk(store, say(9, "m9"), say(11, "m11"))
+    assert await texts(store, from_id="10") == ["m11"]
+
+
+async def test_messages_of_one_second_stand_in_the_order_of_their_ids(store: Store) -> None:
+    await talk(store, *(say(n, f"m{n}", sent_at=START) for n in (10, 9, 11, 100)))
+    assert await texts(store) == ["m9", "m10", "m11", "m100"]
+    assert await texts(store, from_id="10") == ["m10", "m11", "m100"]
+    assert await texts(store, count=2) == ["m11", "m100"]
+
+
+async def test_the_last_recording_of_a_topic(store: Store) -> None:
+    await talk(
+        store,
+        say(1, attachment=VOICE, thread_id="5"),
+        say(2, attachment=VOICE),
+        say(3, "words", thread_id="5"),
+    )
+    last = await store.memory.last_recording(CHAT, "5")
+    assert last and last.message_id == "1"
+    last = await store.memory.last_recording(CHAT, None)
+    assert last and last.message_id == "2"
+    assert await store.memory.last_recording(CHAT, "6") is None
+
+
+async def test_how_far_people_have_read(store: Store) -> None:
+    assert await store.memory.read_at(CHAT, "7") is None
+    later = START + timedelta(hours=1)
+    for moment in (START, later, START):
+        await store.memory.note_read(CHAT, "7", moment)
+    assert await store.memory.read_at(CHAT, "7") == later
+    assert await store.memory.read_at(CHAT, "8") is None
+    assert await store.memory.read_at(Chat("test", "1", "-200"), "7") is None
+
+
+async def find(store: Store, words: str, limit: int = 10, *fixes: Correction) -> list[str]:
+    return [m.message_id for m in await store.memory.find(CHAT, words, limit, fixes)]
+
+
+async def test_words_are_found_in_texts_and_in_what_was_said(store: Store) -> None:
+    await talk(
+        store,
+        say(1, "The invoice of Müller is late"),
+        say(2, attachment=VOICE),
+        say(3, "我们明天下午开会"),
+        say(4, "nothing of that kind"),
+        say(5, 'She said "INVOICES"\nand left'),
+    )
+    await store.memory.save_transcript(CHAT, "2", Transcript("I paid the invoice of Cow Alski"))
+    assert await find(store, "invoice") == ["5", "2", "1"]
+    assert await find(store, "INVOICE", 2) == ["5", "2"]
+    assert await find(store, "late inv MÜLL") == ["1"]
+    assert await find(store, "voice") == [], "not within a word"
+    assert await find(store, "明天") == await find(store, "开会 下午") == ["3"]
+    assert await find(store, "attachment") == [], "a word of how it is kept, not of the talk"
+    assert await find(store, "sender_name") == await find(store, "  ?! ") == []
+    fix = Correction("Cow Alski", "Kowalski")
+    assert await find(store, "kowalski paid") == []
+    assert await find(store, "kowalski paid", 10, fix) == ["2"]
+
+
+async def test_a_search_reads_on_until_it_has_enough(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.store.memory._PAGE", 3)
+    same = [say(n, f"tea number {n}", sent_at=START) for n in range(1, 8)]
+    await talk(store, *same, say(8, "tea"), say(9, "coffee"))
+    assert await find(store, "tea", 20) == ["8", "7", "6", "5", "4", "3", "2", "1"]
+    assert await find(store, "tea", 4) == ["8", "7", "6", "5"]
+
+
+words = st.text(alphabet="ab日本 ", min_size=1, max_size=6)
+
+
+@given(text=st.text(alphabet="abAB日本-'\"\n ", max_size=20), query=words)
+def test_what_is_passed_over_unread_does_not_hold_the_words(text: str, query: str) -> None:
+    from pydantic import TypeAdapter
+
+    from core.models import Remembered
+
+    message = Remembered("1", START, "7", "Ada", text)
+    search = Search(query)
+    plain = TypeAdapter(Remembered).dump_json(message)
+    assert search.may_be_in(plain, b"") or not search.is_in(message)
+
+
+async def test_chats_never_mix(store: Store) -> None:
+    places = [Chat("test", str(n % 3), f"-{n}") for n in range(20)]
+    for n, place in enumerate(places):
+        await talk(store, *(say(i, f"canary{n} word{i}", chat=place) for i in (1, 2)))
+    for n, place in enumerate(places):
+        assert await texts(store, place) == [f"canary{n} word1", f"canary{n} word2"]
+        found = await store.memory.find(place, "canary", 50)
+        assert {m.text.split()[0] for m in found} == {f"canary{n}"}
+    await store.memory.forget(places[3], "1")
+    assert await store.memory.forget_chat(places[4]) == 2
+    assert await store.memory.forget_person(places[5], "7", is_everywhere=False) == 2
+    kept = [await store.memory.count(place) for place in places]
+    assert kept == [2, 2, 2, 1, 0, 0, *[2] * 14]
+    assert await store.memory.forget_person(places[5], "7", is_everywhere=True) == 35
+
+
+async def test_a_person_who_opts_out_is_not_taken_in(store: Store) -> None:
+    await talk(store, say(1, "before"), say(2, "of another", sender_id="8"))
+    await store.memory.opt_out("test", "7", True)
+    await store.memory.forget_person(CHAT, "7", is_everywhere=True)
+    await talk(store, say(3, "after"), say(1, "before, edited", edit_id="5"))
+    assert await store.memory.is_opted_out("test", "7")
+    assert not await store.memory.is_opted_out("other", "7")
+    assert await texts(store) == ["of another"]
+    await store.memory.opt_out("test", "7", False)
+    await talk(store, say(4, "back"))
+    assert await texts(store) == ["of another", "back"]
+
+
+async def test_what_was_remembered_moves_with_its_chat(store: Store) -> None:
+    new = Chat("test", "1", "-100200")
+    await talk(store, say(1, "of old"), say(2, "answer", reply_to=Quoted("1")))
+    await store.memory.note_read(CHAT, "7", START)
+    for _ in range(2):
+        await store.chats.move(CHAT, new)
+    await talk(store, say(1, "of now", chat=new))
+    kept = {m.text: m for m in await store.memory.select(new, Span())}
+    assert kept["answer"].reply_to == kept["of old"].message_id != "1"
+    assert await store.memory.message(new, kept["of old"].message_id) == kept["of old"]
+    assert sorted(await texts(store, new)) == ["answer", "of now", "of old"]
+    assert await store.memory.read_at(new, "7") == START
+    assert await texts(store) == []
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that a platform tells: a message, an edit of it, or its deletion."""
+
+    message_id: int
+    edit: int = 0
+    is_deletion: bool = False
+
+
+NUMBERS = st.integers(1, 3)
+STEPS = st.one_of(
+    st.builds(Step, NUMBERS, st.integers(0, 3)), st.builds(Step, NUMBERS, is_deletion=st.just(True))
+)
+
+
+@asynccontextmanager
+async def fresh_store() -> AsyncIterator[Store]:
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/hearsay.db"
+        await migrate(url)
+        store = Store(url, make_cipher(None, Path(folder)))
+        try:
+            yield store
+        finally:
+            await store.close()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(STEPS, max_size=15))
+def test_edits_and_deletions_hold_in_whatever_order_they_come(steps: list[Step]) -> None:
+    expected: dict[int, int] = {}
+    for step in steps:
+        expected[step.message_id] = max(expected.get(step.message_id, 0), step.edit)
+    gone = {step.message_id for step in steps if step.is_deletion}
+    wanted = [f"m{n} e{edit}" for n, edit in sorted(expected.items()) if n not in gone]
+
+    async def run() -> None:
+        async with fresh_store() as store:
+            await store.chats.save_settings(CHAT, REMEMBERS)
+            for step in steps:
+                if step.is_deletion:
+                    await store.memory.forget(CHAT, str(step.message_id))
+                else:
+                    text = f"m{step.message_id} e{step.edit}"
+                    edit_id = str(1_700_000_000 + step.edit) if step.edit else ""
+                    await talk(store, say(step.message_id, text, edit_id=edit_id))
+            assert await texts(store) == wanted
+
+    asyncio.run(run())
