@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import ClassVar, Protocol, cast
+from typing import ClassVar, Protocol
 
 from core.config import Settings
 from core.errors import ConfigError
@@ -17,7 +17,7 @@ ENGINES: dict[str, str] = {
 }
 
 
-class _Engine(Transcriber, Synthesizer, Protocol):
+class _Engine(Transcriber, Answerer, Synthesizer, Protocol):
     """What the table's classes are: made from settings, and able to tell if these suffice."""
 
     requires: ClassVar[str]
@@ -49,7 +49,7 @@ class Engines:
 
     def answerer(self) -> Answerer:
         """Return who understands, chosen as `transcriber` is. Raises ConfigError."""
-        return cast(Answerer, self._build("ANSWERER", self._settings.answerer))
+        return self._build("ANSWERER", self._settings.answerer)
 
     async def close(self) -> None:
         """Let go of what was built. It is built anew if asked for again."""
