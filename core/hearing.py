@@ -17,7 +17,7 @@ from core.audio import Media, Piece
 from core.errors import EngineError
 from core.interfaces import Transcriber
 from core.limits import AccountGate
-from core.models import Audio, Segment, Transcript
+from core.models import Audio, File, Segment, Transcript
 from core.store.results import Results
 
 OnText = Callable[[str], None]
@@ -47,6 +47,12 @@ class Hearing:
     async def convert(self, data: bytes) -> Audio:
         """Return a recording as WAV, 24 kHz mono. Raises BadAudio, TooLong."""
         return await self._media.convert(data, "wav", rate_hz=24_000)
+
+    async def excerpt(self, data: bytes, start_s: float, end_s: float) -> File:
+        """Return some seconds of a recording as a voice message. Raises BadAudio, TooLong."""
+        cut = await self._media.excerpt(data, start_s, end_s)
+        audio = cut.audio
+        return File("excerpt.ogg", audio.mime, audio.data, audio.duration_s, cut.waveform)
 
     async def hear(
         self,

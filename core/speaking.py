@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -66,6 +66,12 @@ class TextTooLong(UserError):
         self.start = start
 
 
+class NothingToSay(UserError):
+    """No word in it can be spoken."""
+
+    user_text = "There is nothing in it that I could say aloud."
+
+
 class Speaking:
     """Says texts with one engine."""
 
@@ -83,6 +89,25 @@ class Speaking:
         """
         # A thread: long Markdown takes a while to be made speakable.
         utterances = await asyncio.to_thread(self._plan, text, manner)
+        file = await self._say_utterances(utterances, on_sound, format)
+        is_plain = not self.synthesizer.speech_limits.can_style
+        is_styled = bool(manner.style or read_styles(text).styles)
+        return Spoken(file, PLAIN_ONLY if is_plain and is_styled else "")
+
+    async def say_dialogue(
+        self, lines: Sequence[tuple[str, Manner]], *, on_sound: OnSound | None = None
+    ) -> File:
+        """Return lines of several speakers as one voice note, one after the other.
+
+        Lines with nothing to say are passed over. Raises UserError (nothing to say in any,
+        TextTooLong), EngineError.
+        """
+        utterances = await asyncio.to_thread(self._plan_dialogue, lines)
+        return await self._say_utterances(utterances, on_sound, "ogg")
+
+    async def _say_utterances(
+        self, utterances: list[Utterance], on_sound: OnSound | None, format: Format
+    ) -> File:
         rate_hz = self.synthesizer.speech_rate_hz
         encoder = VoiceNoteEncoder(rate_hz, format=format, comment=self._credit)
         joiner = SeamJoiner(rate_hz)
@@ -93,11 +118,8 @@ class Speaking:
                     on_sound(sound, rate_hz)
                 await encoder.feed(sound)
         note = await encoder.finish()
-        is_plain = not self.synthesizer.speech_limits.can_style
-        is_styled = bool(manner.style or read_styles(text).styles)
         title = shorten(utterances[0].text, MAX_TITLE_CHARS)
-        file = File(f"speech.{format}", note.mime, note.data, note.duration_s, note.waveform, title)
-        return Spoken(file, PLAIN_ONLY if is_plain and is_styled else "")
+        return File(f"speech.{format}", note.mime, note.data, note.duration_s, note.waveform, title)
 
     @property
     def _credit(self) -> str:
@@ -131,7 +153,7 @@ class Speaking:
         styles = styled.styles or chosen
         spoken = make_speakable(styled.text, keeps_tags=limits.can_style)
         if not spoken:
-            raise UserError("There is nothing in it that I could say aloud.")
+            raise NothingToSay
         if len(spoken) > MAX_CHARS:
             raise TextTooLong(shorten(spoken, MAX_CHARS))
         kept = manner.voice if isinstance(manner.voice, KeptVoice) else None
@@ -144,6 +166,19 @@ class Speaking:
         )
         pieces = split_speech(spoken, limits.max_chars)
         return [replace(first, text=piece) for piece in pieces]
+
+    def _plan_dialogue(self, lines: Sequence[tuple[str, Manner]]) -> list[Utterance]:
+        """Return the calls that say all lines, in order."""
+        utterances: list[Utterance] = []
+        for text, manner in lines:
+            with suppress(NothingToSay):
+                utterances += self._plan(text, manner)
+        spoken = " ".join(utterance.text for utterance in utterances)
+        if len(spoken) > MAX_CHARS:
+            raise TextTooLong(shorten(spoken, MAX_CHARS))
+        if not utterances:
+            raise NothingToSay
+        return utterances
 
     async def _say_all(self, utterances: list[Utterance]) -> AsyncGenerator[bytes | None, None]:
         """Yield the sound of all in order, None after each. The next ones are said meanwhile."""

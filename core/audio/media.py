@@ -28,6 +28,7 @@ _STALL_S = 30.0
 _LONG_S, _LONG_BYTES = 120.0, 2**20
 #: A whole recording is converted in memory.
 _LONGEST_CONVERSION_S = 1800.0
+_LONGEST_EXCERPT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,15 @@ class Piece:
     has_speech: bool
     #: True when it ends where nothing was quiet, perhaps inside a word.
     is_forced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Some seconds of a recording, OGG/Opus."""
+
+    audio: Audio
+    #: Loudness over time, 0 to 255, at most 256 points.
+    waveform: bytes
 
 
 class Media:
@@ -135,6 +145,18 @@ class Media:
                 if found:
                     return Audio(sound or data, found["mime"], found["duration_s"])
         raise BadAudio(refusals.GAVE_UP)
+
+    async def excerpt(self, data: bytes, start_s: float, end_s: float) -> Excerpt:
+        """Return some seconds of a recording as a voice note.
+
+        Raises BadAudio (also where it ends before `start_s`), TooLong.
+        """
+        times = {"start_s": max(0.0, start_s), "end_s": min(end_s, start_s + _LONGEST_EXCERPT_S)}
+        header = {"do": "excerpt", "max_s": self._limits.max_s, **times}
+        async with self._wait_if_long(data, None), aclosing(self._run(header, data)) as frames:
+            found, sound = await anext(frames)
+            audio = Audio(sound, _MIMES["ogg"], found["duration_s"])
+            return Excerpt(audio, bytes.fromhex(found["waveform"]))
 
     def _wait_if_long(
         self, data: bytes, hint_s: float | None

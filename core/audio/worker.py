@@ -1,7 +1,8 @@
 """The child that reads people's sound: no files, no network, bounded memory and time.
 
 Jobs: {"do": "pieces", …} yields one frame per piece, {"do": "convert", …} one for the whole,
-{"do": "prepare", …} empty frames while it works and then one for the whole.
+{"do": "prepare", …} empty frames while it works and then one for the whole, {"do": "excerpt", …}
+one for some seconds of it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import av
 
 from core.audio.codec import Decoder
 from core.audio.cutter import Cut, CutLimits, Cutter
+from core.audio.excerpt import cut_excerpt
 from core.audio.segment import VoiceSegment
 from core.audio.speech import has_speech
 from core.audio.whole import prepare
@@ -67,7 +69,7 @@ def _convert(header: dict[str, Any], data: bytes) -> Iterator[Frame]:
     yield {"duration_s": duration_s}, _export(segment, header["format"])
 
 
-_JOBS = {"pieces": _cut, "convert": _convert, "prepare": prepare}
+_JOBS = {"pieces": _cut, "convert": _convert, "prepare": prepare, "excerpt": cut_excerpt}
 
 
 def _export(segment: VoiceSegment, format: str) -> bytes:
