@@ -15,7 +15,17 @@ from core.models.choices import (
     TalkSettings,
 )
 from core.models.jobs import PLACEHOLDER, Delivery, DeliveryState, Job, JobState
-from core.models.messages import Attachment, Button, Chat, File, Link, Message, Quoted, Reply
+from core.models.messages import (
+    Attachment,
+    Button,
+    Chat,
+    File,
+    Link,
+    Message,
+    Quoted,
+    Reply,
+    Subject,
+)
 from core.models.sound import Audio, KeptVoice, Segment, Transcript, Usage, Utterance, Voice
 from core.models.talk import Remembered, Schedule, Span
 
@@ -48,6 +58,7 @@ __all__ = [
     "Segment",
     "Span",
     "SpeechSettings",
+    "Subject",
     "TalkSettings",
     "Transcript",
     "Turn",

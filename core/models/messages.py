@@ -118,6 +118,17 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """A recording that an answer is about, so that the next question finds it."""
+
+    message_id: str
+    attachment: Attachment
+    sender_id: str = ""
+    #: The key of its transcript, empty where nobody has written it down.
+    heard: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What the assistant says, free of any platform's form."""
 
@@ -133,3 +144,5 @@ class Reply:
     is_quote_first: bool = False
     #: The only links there are: what a text itself holds is no link.
     links: tuple[Link, ...] = ()
+    #: The recordings that it is about.
+    about: tuple[Subject, ...] = ()
