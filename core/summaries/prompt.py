@@ -8,6 +8,7 @@ from datetime import date
 
 from core.models import Passage, Question, Turn
 from core.prompts import safety
+from core.prompts.tokens import count_tokens
 from core.summaries.points import Length, Summary
 from core.summaries.render import Part
 
@@ -85,6 +86,20 @@ def ask_recording(passages: Sequence[Passage], task: Task) -> Question:
     """Return the question that sums up one recording; its passages are marked "2:14"."""
     text = "\n".join(f"[{passage.mark}] {passage.text}" for passage in passages)
     return _ask([_RECORDING], text, tuple(passages), task)
+
+
+def group_passages(passages: Sequence[Passage], max_tokens: int) -> list[list[Passage]]:
+    """Return the passages in as few groups as fit one question each, at least one."""
+    groups: list[list[Passage]] = [[]]
+    used = 0
+    for passage in passages:
+        tokens = count_tokens(passage.text) + 8
+        if groups[-1] and used + tokens > max_tokens:
+            groups.append([])
+            used = 0
+        groups[-1].append(passage)
+        used += tokens
+    return groups
 
 
 def write(summary: Summary) -> str:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 from core.errors import UserError
 from core.models import Span
@@ -34,6 +35,10 @@ class Request:
     is_spoken: bool = False
     is_full: bool = False
     length: Length = "normal"
+    #: True where whoever reads it knows the talk up to `span.until_at`.
+    is_catching_up: bool = False
+    #: IANA name of the zone in which times are shown.
+    zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ class Asked:
     """When and where a summary is asked for."""
 
     at: datetime
-    zone: tzinfo = UTC
+    zone: str = "UTC"
     thread_id: str | None = None
     #: The message that is answered, empty if none.
     reply_to: str = ""
@@ -67,14 +72,17 @@ class _Reading:
 
     def since_day(self, day: date, *, is_alone: bool) -> None:
         """Narrow to what is since a day, or that day alone."""
-        zone = self.asked.zone
-        self.limit(since_at=_midnight(day, zone))
+        self.limit(since_at=_midnight(day, self.zone))
         if is_alone:
-            self.limit(until_at=_midnight(day + timedelta(days=1), zone))
+            self.limit(until_at=_midnight(day + timedelta(days=1), self.zone))
+
+    @property
+    def zone(self) -> tzinfo:
+        return find_zone(self.asked.zone)
 
     @property
     def today(self) -> date:
-        return self.asked.at.astimezone(self.asked.zone).date()
+        return self.asked.at.astimezone(self.zone).date()
 
 
 def read_request(text: str, asked: Asked) -> Request:
@@ -109,7 +117,14 @@ def _complete(reading: _Reading) -> Request:
     until_at = reading.request.span.until_at
     # What comes later is not part of it, so that a rerun reads the same.
     reading.limit(until_at=min(until_at, asked.at) if until_at else asked.at)
-    return reading.request
+    span = reading.request.span
+    is_catching_up = span.until_at == asked.at and span.thread_id is None
+    return replace(reading.request, is_catching_up=is_catching_up, zone=asked.zone)
+
+
+def find_zone(name: str) -> tzinfo:
+    """Return the zone of an IANA name."""
+    return UTC if name == "UTC" else ZoneInfo(name)
 
 
 def _normalise(text: str) -> str:
@@ -167,7 +182,7 @@ def _clock(reading: _Reading, match: re.Match[str]) -> None:
     if hour > 23 or minute > 59:
         raise UserError("There is no such time. Say for example: /summary since 14:30")
     asked = reading.asked
-    moment = datetime.combine(reading.today, time(hour, minute), asked.zone)
+    moment = datetime.combine(reading.today, time(hour, minute), reading.zone)
     if moment > asked.at:
         moment -= timedelta(days=1)
     reading.limit(since_at=moment.astimezone(UTC))

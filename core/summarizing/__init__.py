@@ -16,12 +16,13 @@ from core.errors import EngineError, PlatformError, UserError
 from core.hearing import Hearing
 from core.interfaces import Platform
 from core.locale import name_language
-from core.models import Answer, Chat, Job, Question, Quoted, Remembered, Reply
+from core.models import Answer, Chat, Job, Passage, Question, Quoted, Remembered, Reply, Transcript
 from core.store import Store
 from core.summaries import prompt
-from core.summaries.points import Length, Summary
-from core.summaries.ranges import USUAL, Request
-from core.summaries.read import defuse_summary, read_summary, sources_in
+from core.summaries.moments import find_moments
+from core.summaries.points import Length, Point, Summary, clock
+from core.summaries.ranges import USUAL, Request, find_zone
+from core.summaries.read import defuse_summary, read_summary, sources_at, sources_in
 from core.summaries.render import Talk, cut_parts
 from core.summaries.show import Told, show_summary
 from core.understanding import Understanding
@@ -69,7 +70,7 @@ class Summarizing:
             raise NothingSaid
         heard = await self._hear(job, chat, messages)
         # A thread: thousands of messages are sorted and written.
-        talk = await asyncio.to_thread(Talk, heard)
+        talk = await asyncio.to_thread(Talk, heard, find_zone(request.zone))
         task = make_task(job, request.length)
         summary, is_cut = await self._sum_up(talk, task)
         unheard = tuple(
@@ -81,17 +82,33 @@ class Summarizing:
 
     async def note_read(self, job: Job, request: Request, chat: Chat | None = None) -> None:
         """Note that who asked knows the talk up to now, if that is what they were told."""
-        asked_at, span = asked_at_of(job), request.span
-        if span.until_at == asked_at and span.thread_id is None and job.message.sender_id:
-            chat = chat or job.message.chat
-            await self._store.memory.note_read(chat, job.message.sender_id, asked_at)
+        until_at, person = request.span.until_at, job.message.sender_id
+        if request.is_catching_up and until_at and person:
+            await self._store.memory.note_read(chat or job.message.chat, person, until_at)
+
+    async def brief(self, job: Job, heard: Transcript) -> Summary:
+        """Return the summary of one recording; its sources have seconds and no number."""
+        task = make_task(job, "short")
+        moments = await asyncio.to_thread(find_moments, heard)
+        passages = [Passage(clock(moment.start_s), moment.text) for moment in moments]
+        find = sources_at(heard.duration_s)
+        while True:
+            groups = prompt.group_passages(passages, self._part_tokens(task.length))
+            answers = await self._ask([prompt.ask_recording(group, task) for group in groups])
+            summaries = [read_summary(answer.text, find) for answer in answers]
+            if len(summaries) == 1:
+                break
+            points = [point for summary in summaries for point in summary.points]
+            passages = [Passage(clock(_second(point)), point.text) for point in points]
+        summary = replace(summaries[0], is_extract=answers[0].is_extract)
+        return defuse_summary(summary, heard.text)
 
     async def _select(self, job: Job, request: Request, chat: Chat) -> list[Remembered]:
         span, memory = request.span, self._store.memory
         if request.is_unread:
             read_at = await memory.read_at(chat, job.message.sender_id)
             # Noted by this very job on an earlier try, or never.
-            is_known = read_at is not None and read_at != asked_at_of(job)
+            is_known = read_at is not None and read_at != span.until_at
             since_at = read_at + timedelta(microseconds=1) if read_at and is_known else None
             span = replace(span, since_at=since_at or asked_at_of(job) - USUAL)
         messages = await memory.select(chat, span)
@@ -179,6 +196,10 @@ class Summarizing:
 def asked_at_of(job: Job) -> datetime:
     """Return up to when a job's summary tells."""
     return max(job.created_at, job.message.sent_at)
+
+
+def _second(point: Point) -> int:
+    return next((source.second for source in point.sources if source.second is not None), 0)
 
 
 def make_task(job: Job, length: Length) -> prompt.Task:
