@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 #: A sign of life later than this is no longer worth a call.
 HEARD_WITHIN_S = 5.0
+#: First the job begins: it would wait for the building of this call.
+HEARD_AFTER_S = 0.05
 
 
 class TelegramBot:
@@ -56,7 +58,7 @@ class TelegramBot:
         self._client = Client(settings)
         self.pacer = Pacer()
         self._progress = Progress(self._client.bot, self.pacer, self.gaps)
-        self._delivery = Delivery(self._client.bot, self.pacer, self._progress)
+        self._delivery = Delivery(self._client.bot, self.pacer, self._progress, door)
         self.files = Files(self._client.bot, self.pacer, settings)
         self._access = Access(self._client.bot, self.pacer)
         self._polling = Polling(self._client, self._take, self.pace)
@@ -157,6 +159,7 @@ class TelegramBot:
     async def _hear(self, message: Message) -> None:
         """Show that the message was heard: eyes on it, or typing where those are forbidden."""
         bot, chat_id = self._client.bot, message.chat.chat_id
+        await asyncio.sleep(HEARD_AFTER_S)
         try:
             await self.pacer.wait_beside(chat_id, at_most_s=HEARD_WITHIN_S)
             await bot.set_message_reaction(

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 import telegram
-from telegram import InputFile, LinkPreviewOptions
+from telegram import InlineKeyboardMarkup
 from telegram.error import RetryAfter, TelegramError
 
+from bots.telegram_bot.calls import perform
 from bots.telegram_bot.client import deadline
 from bots.telegram_bot.errors import (
     Refusal,
@@ -24,20 +24,13 @@ from bots.telegram_bot.errors import (
     read_error,
     read_refusal,
 )
-from bots.telegram_bot.outgoing import (
-    Outgoing,
-    address,
-    as_thread,
-    build_keyboard,
-    build_reply_parameters,
-    mend,
-)
+from bots.telegram_bot.outgoing import Outgoing, address, build_keyboard, mend
 from bots.telegram_bot.pacing import Pacer
-from bots.telegram_bot.parts import FilePart, Part, TextPart, build_parts, clean, halve
+from bots.telegram_bot.parts import FilePart, Part, TextPart, build_parts, halve
 from bots.telegram_bot.progress import Progress, find_placeholder
 from core import metrics
 from core.errors import ChatMoved, PlatformBusy
-from core.interfaces import Envelope
+from core.interfaces import Door, Envelope
 from core.models import DeliveryState, Message, Reply
 
 log = structlog.get_logger(__name__)
@@ -48,72 +41,125 @@ MAX_TRIES = 6
 CALL_S = 60.0
 #: The same for a call that uploads.
 UPLOAD_S = 300.0
-#: Who speaks, as the music player shows it.
-PERFORMER = "Hearsay (AI)"
 
 
 class Delivery:
     """Sends the parts of replies in order and notes each in the ledger."""
 
-    def __init__(self, bot: telegram.Bot, pacer: Pacer, progress: Progress) -> None:
+    def __init__(self, bot: telegram.Bot, pacer: Pacer, progress: Progress, door: Door) -> None:
         self._bot = bot
+        self._door = door
+        self._username = ""
         self._pacer = pacer
         self._progress = progress
         # Parts noted as started that surely did not go out; forgotten at a crash, which only
         # makes the count of ambiguous sends higher than it is.
         self._unsent: set[tuple[str, int]] = set()
         self._moved_at: dict[str, datetime] = {}
-        #: Chats that refuse voice messages: they get the sound as music.
+        #: Chats that refuse voice messages: they get the sound as music. Some are not noted yet.
         self._no_voice: set[str] = set()
+        self._new_no_voice: set[str] = set()
 
     def note_move(self, new_chat_id: str) -> None:
         """Remember that older message ids mean nothing in this chat."""
         self._moved_at[new_chat_id] = datetime.now(UTC)
 
     async def deliver(self, envelope: Envelope, reply: Reply) -> None:
-        """Send what the ledger does not hold as sent. Raises PlatformError."""
+        """Send what the ledger does not hold as sent, and edit what it holds as outdated.
+
+        Raises PlatformError.
+        """
         await self._progress.end(envelope)
-        if reply == Reply():
-            return  # all is said elsewhere
+        was_begun = await envelope.ledger.find(0) is not None
+        parts: list[Part] = []
+        if reply != Reply():  # else all is said elsewhere
+            parts = build_parts(reply, envelope.message.chat.chat_id)
+            await self._deliver_parts(envelope, parts, await self._build_keyboard(reply))
+        if was_begun:
+            await self._remove_rest(envelope, len(parts))
+
+    async def _deliver_parts(
+        self, envelope: Envelope, parts: list[Part], keyboard: InlineKeyboardMarkup | None
+    ) -> None:
         placeholder = await find_placeholder(envelope)
-        parts = build_parts(reply)
         for number, part in enumerate(parts):
-            out = self._address(envelope.message, part)
+            out = self._address(envelope, part)
             if number == 0 and isinstance(part, TextPart):
                 out = replace(out, edit_id=placeholder)
             if number == len(parts) - 1:
-                out = replace(out, keyboard=build_keyboard(reply.buttons))
+                out = replace(out, keyboard=keyboard)
             await self._deliver_part(envelope, number, out)
         if placeholder and isinstance(parts[0], FilePart):
             await self._remove(envelope.message.chat.chat_id, placeholder)
 
-    def _address(self, message: Message, part: Part) -> Outgoing:
-        is_voice = isinstance(part, FilePart) and part.kind == "voice"
-        out = address(message, part)
-        if is_voice and out.chat_id in self._no_voice:
+    async def _build_keyboard(self, reply: Reply) -> InlineKeyboardMarkup | None:
+        has_private = any(button.is_private for button in reply.buttons)
+        if has_private and not self._username:
+            try:
+                self._username = (await self._bot.get_me()).username or ""
+            except TelegramError as error:
+                raise read_error(error) from None
+        return build_keyboard(reply.buttons, self._username)
+
+    def _address(self, envelope: Envelope, part: Part) -> Outgoing:
+        out = address(envelope.message, part)
+        is_refused = envelope.has_no_voice or out.chat_id in self._no_voice
+        if is_refused and isinstance(part, FilePart) and part.kind == "voice":
             out = mend(out, Refusal.SOUND_FORBIDDEN) or out
+        return out if self._is_here(envelope.message) else replace(out, reply_to="")
+
+    def _is_here(self, message: Message) -> bool:
+        """Tell whether message ids of the time when it was sent still hold in its chat."""
         moved_at = self._moved_at.get(message.chat.chat_id)
-        is_older = moved_at is not None and message.sent_at < moved_at
-        return replace(out, reply_to="") if is_older else out
+        return bool(message.message_id) and (moved_at is None or message.sent_at >= moved_at)
 
     async def _deliver_part(self, envelope: Envelope, number: int, out: Outgoing) -> None:
         key = (envelope.job_id, number)
         known = await envelope.ledger.find(number)
         if known and known.state is DeliveryState.SENT:
             return
-        is_repeat = known is not None and key not in self._unsent
+        is_pending = known is not None and known.state is DeliveryState.PENDING
+        is_repeat = is_pending and key not in self._unsent
+        # What an older form of the answer stands in.
+        older_id = known.platform_id if known and self._is_here(envelope.message) else ""
+        if older_id and isinstance(out.part, TextPart):
+            out = replace(out, edit_id=older_id)
         # The wait comes first: what is noted as started should really be on its way.
         await self._pacer.wait(out.chat_id)
         await envelope.ledger.start(number)
         self._unsent.discard(key)
+        platform_id = await self._try(out, key, is_repeat=is_repeat)
+        await envelope.ledger.finish(number, platform_id)
+        if older_id not in ("", platform_id):
+            await self._remove(out.chat_id, older_id)
+        await self._note_no_voice(envelope)
+
+    async def _try(self, out: Outgoing, key: tuple[str, int], *, is_repeat: bool) -> str:
         try:
-            platform_id = await self._send(out, is_repeat=is_repeat)
+            return await self._send(out, is_repeat=is_repeat)
         except TelegramError as error:
             raise self._read(error, key) from None
         except PlatformBusy:
             self._unsent.add(key)
             raise
-        await envelope.ledger.finish(number, platform_id)
+
+    async def _note_no_voice(self, envelope: Envelope) -> None:
+        """Let what was found out hold beyond this process."""
+        chat = envelope.message.chat
+        if chat.chat_id in self._new_no_voice:
+            await self._door.note_no_voice(chat)
+            self._new_no_voice.discard(chat.chat_id)
+
+    async def _remove_rest(self, envelope: Envelope, count: int) -> None:
+        """Take back the parts that an older form of the answer had beyond `count`."""
+        rest: list[str] = []
+        while known := await envelope.ledger.find(count + len(rest)):
+            rest.append(known.platform_id)
+        # The last one first: the ledger never has a gap.
+        for part, platform_id in reversed([*enumerate(rest, count)]):
+            if platform_id and self._is_here(envelope.message):
+                await self._remove(envelope.message.chat.chat_id, platform_id)
+            await envelope.ledger.forget(part)
 
     def _read(self, error: TelegramError, key: tuple[str, int]) -> Exception:
         ours = read_error(error)
@@ -152,6 +198,7 @@ class Delivery:
         is_voice = isinstance(out.part, FilePart) and out.part.kind == "voice"
         if is_voice and refusal is Refusal.SOUND_FORBIDDEN:
             self._no_voice.add(out.chat_id)
+            self._new_no_voice.add(out.chat_id)
         return mend(out, refusal)
 
     async def _send_halves(self, out: Outgoing, halves: list[Part]) -> str:
@@ -183,47 +230,4 @@ class Delivery:
             await self._pacer.wait(chat_id)
             await self._bot.delete_message(int(chat_id), int(message_id))
         except (TelegramError, PlatformBusy) as error:
-            log.debug("telegram_placeholder_stays", detail=describe(error))
-
-
-async def perform(bot: telegram.Bot, out: Outgoing) -> str:
-    """Make one call and return the id of the message it made or changed.
-
-    Raises TelegramError.
-    """
-    chat_id, preview = int(out.chat_id), LinkPreviewOptions(is_disabled=True)
-    place: dict[str, Any] = {
-        "message_thread_id": as_thread(out.thread_id),
-        "reply_parameters": build_reply_parameters(out),
-        "reply_markup": out.keyboard,
-    }
-    if isinstance(out.part, FilePart):
-        sent = await _send_file(bot, chat_id, out.part, place)
-        return str(sent.message_id)
-    text, entities = out.part.text, out.part.entities
-    if out.edit_id:
-        await bot.edit_message_text(
-            text, chat_id, int(out.edit_id), entities=entities, reply_markup=out.keyboard,
-            link_preview_options=preview,
-        )  # fmt: skip
-        return out.edit_id
-    sent = await bot.send_message(
-        chat_id, text, entities=entities, link_preview_options=preview, **place
-    )
-    return str(sent.message_id)
-
-
-async def _send_file(
-    bot: telegram.Bot, chat_id: int, part: FilePart, place: dict[str, Any]
-) -> telegram.Message:
-    file, caption = part.file, part.caption or None
-    upload = InputFile(file.data, file.name.split("/")[-1])
-    if part.kind == "document":
-        return await bot.send_document(chat_id, upload, caption=caption, **place)
-    # Telegram counts whole seconds, and shows nothing for none.
-    duration_s = None if file.duration_s is None else max(1, round(file.duration_s))
-    if part.kind == "voice":
-        return await bot.send_voice(chat_id, upload, duration_s, caption=caption, **place)
-    return await bot.send_audio(
-        chat_id, upload, duration_s, PERFORMER, clean(file.title) or None, caption=caption, **place
-    )
+            log.debug("telegram_message_stays", detail=describe(error))

@@ -25,6 +25,9 @@ CLOUD_MAX_BYTES = 20 << 20
 LOCAL_MAX_BYTES = 2000 << 20
 #: Total deadline of one download.
 DOWNLOAD_S = 300.0
+#: An idle connection is kept so long: to open one takes longer than to fetch a voice note.
+#: Only here: a message that breaks off on an old connection may have been sent.
+_KEEP_S = 55.0
 _CLOUD_HOST = "api.telegram.org"
 
 
@@ -45,7 +48,12 @@ class Files:
         self._pacer = pacer
         self._is_cloud = httpx.URL(settings.telegram_api_base_url).host == _CLOUD_HOST
         self.max_bytes = CLOUD_MAX_BYTES if self._is_cloud else LOCAL_MAX_BYTES
-        self._client = httpx.AsyncClient(timeout=30, follow_redirects=False, verify=tls())
+        limits = httpx.Limits(
+            max_connections=100, max_keepalive_connections=20, keepalive_expiry=_KEEP_S
+        )
+        self._client = httpx.AsyncClient(
+            timeout=30, limits=limits, follow_redirects=False, verify=tls()
+        )
 
     async def fetch(self, message: Message) -> bytes:
         """Return the sound of a message, or of the one it answers.

@@ -16,7 +16,7 @@ import telegram
 from telegram.constants import ChatType
 
 from bots.telegram_bot.attachments import read_attachment
-from bots.telegram_bot.parts import clean
+from bots.telegram_bot.text import clean
 from core.models import Chat, Message, Quoted
 
 #: What is asked for at each poll; without it Telegram keeps an older choice.

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
 
 from bots.telegram_bot.errors import Refusal
 from bots.telegram_bot.intake import CALLBACK_PREFIX
-from bots.telegram_bot.parts import FilePart, Part, TextPart, clean
+from bots.telegram_bot.parts import FilePart, Part
+from bots.telegram_bot.text import clean
 from core.models import Button, Message
 
-#: Labels up to this length stand in pairs.
-PAIR_LABEL_CHARS = 16
+#: (widest label in columns, buttons of a row), the most buttons first.
+ROW_WIDTHS = ((10, 3), (16, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +47,37 @@ def as_thread(thread_id: str | None) -> int | None:
     return int(thread_id) if thread_id else None
 
 
-def build_keyboard(buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
-    """Return the buttons that have a token, short ones in pairs; None if there are none."""
-    keys = [
-        InlineKeyboardButton(clean(b.label) or "…", callback_data=b.token)
-        for b in buttons
-        if b.token
-    ]
-    is_short = all(len(key.text) <= PAIR_LABEL_CHARS for key in keys)
-    width = 2 if is_short else 1
-    rows = [keys[at : at + width] for at in range(0, len(keys), width)]
+def build_keyboard(buttons: Sequence[Button], username: str = "") -> InlineKeyboardMarkup | None:
+    """Return the buttons that have a token, short ones side by side; None if there are none.
+
+    username: the bot's own; what is private leads to the talk with it.
+    """
+    keys = [_build_key(button, username) for button in buttons if button.token]
+    rows: list[list[InlineKeyboardButton]] = []
+    for width, run in groupby(keys, lambda key: _row_width(key.text)):
+        rows += _share_out(list(run), width)
     return InlineKeyboardMarkup(rows) if rows else None
+
+
+def _build_key(button: Button, username: str) -> InlineKeyboardButton:
+    label = clean(button.label) or "…"
+    if button.is_private:
+        return InlineKeyboardButton(label, url=f"https://t.me/{username}?start={button.token}")
+    return InlineKeyboardButton(label, callback_data=button.token)
+
+
+def _row_width(label: str) -> int:
+    """Return how many buttons with labels like this one stand in a row of a small screen."""
+    columns = sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in label)
+    return next((count for limit, count in ROW_WIDTHS if columns <= limit), 1)
+
+
+def _share_out(keys: list[InlineKeyboardButton], width: int) -> list[list[InlineKeyboardButton]]:
+    """Return rows of at most `width` buttons, as even as can be: three, two and two of seven."""
+    row_count = -(-len(keys) // width)
+    size, longer = divmod(len(keys), row_count)
+    starts = [row * size + min(row, longer) for row in range(row_count + 1)]
+    return [keys[start:end] for start, end in pairwise(starts)]
 
 
 def build_reply_parameters(out: Outgoing) -> ReplyParameters | None:
@@ -73,8 +96,8 @@ def mend(out: Outgoing, refusal: Refusal | None) -> Outgoing | None:
     if refusal is Refusal.TOPIC_GONE and (out.thread_id or out.reply_to):
         # A reply would end up in the same topic again.
         return replace(out, thread_id=None, reply_to="")
-    if refusal is Refusal.BAD_ENTITIES and isinstance(out.part, TextPart) and out.part.entities:
-        return replace(out, part=TextPart(out.part.text))
+    if refusal is Refusal.BAD_ENTITIES and out.part.entities:
+        return replace(out, part=replace(out.part, entities=()))
     if refusal is Refusal.SOUND_FORBIDDEN and isinstance(out.part, FilePart):
         return _disguise(out, out.part)
     return None

@@ -25,7 +25,8 @@ from bots.telegram_bot.client import deadline
 from bots.telegram_bot.errors import Refusal, as_seconds, describe, is_unsent, read_refusal
 from bots.telegram_bot.outgoing import Outgoing, address, as_thread, build_reply_parameters
 from bots.telegram_bot.pacing import Pacer
-from bots.telegram_bot.parts import TextPart, clean, is_blank, tail
+from bots.telegram_bot.parts import TextPart
+from bots.telegram_bot.text import clean, is_blank, tail
 from core import metrics
 from core.errors import PlatformBusy
 from core.interfaces import Envelope
@@ -143,7 +144,9 @@ class Progress:
         text, line.shown = line.text, line.text
         out = address(line.envelope.message, TextPart(text))
         is_draft = line.envelope.message.is_private and not line.is_lasting
-        if is_draft and not await find_placeholder(line.envelope):
+        if await line.envelope.ledger.find(0):
+            line.is_over = True  # the reply is on its way, or stands there and will be edited
+        elif is_draft and not await find_placeholder(line.envelope):
             draft_id = build_draft_id(line.envelope.job_id)
             thread_id = as_thread(out.thread_id)
             await self._bot.send_message_draft(int(out.chat_id), draft_id, text, thread_id)
@@ -154,9 +157,8 @@ class Progress:
         ledger = line.envelope.ledger
         known = await ledger.find(PLACEHOLDER)
         is_lost = known is not None and known.state is DeliveryState.PENDING
-        if await ledger.find(0) or (is_lost and line.envelope.job_id not in self._unsent):
-            # The reply is on its way, or a placeholder may stand there that nobody can find.
-            line.is_over = True
+        if is_lost and line.envelope.job_id not in self._unsent:
+            line.is_over = True  # a placeholder may stand there that nobody can find
         elif message_id := await find_placeholder(line.envelope):
             await self._bot.edit_message_text(text, int(out.chat_id), int(message_id))
         else:

@@ -1,0 +1,69 @@
+"""A chat that refuses voice messages is asked once, whichever process asks."""
+
+from __future__ import annotations
+
+from core.commands import pick_command
+from core.config import Settings
+from core.interfaces import Envelope
+from core.models import Chat, File, Reply
+from core.store import Store
+from tests.emulators.telegram import TelegramServer
+from tests.telegram.conftest import QuickBot
+from tests.telegram.doors import MemoryDoor, MemoryLedger, make_message
+
+VOICE = Reply("Said.", files=(File("a.ogg", "audio/ogg", b"OggS" + b"OpusHead"),))
+
+
+class StoreDoor(MemoryDoor):
+    """A door that keeps refusals where they are kept in earnest."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.store = store
+
+    async def note_no_voice(self, chat: Chat) -> None:
+        await self.store.chats.note_no_voice(chat)
+
+    async def envelope(self, chat_id: int, message_id: int) -> Envelope:
+        """Take in a message and return what its job is delivered with."""
+        made = await self.store.intake.add(make_message(chat_id, message_id), pick_command)
+        job = made and await self.store.jobs.find(made.job_id)
+        assert job
+        return Envelope(job.job_id, job.message, self.store.ledger(job.job_id), job.has_no_voice)
+
+
+async def say(settings: Settings, door: StoreDoor, chat_id: int, message_id: int) -> None:
+    """Answer a message as a process would that begins and ends with it."""
+    bot = QuickBot(settings, door, menu=())
+    await bot.deliver(await door.envelope(chat_id, message_id), VOICE)
+    await bot.close()
+
+
+async def test_after_a_restart_no_refused_call_is_made(
+    telegram: TelegramServer, settings: Settings, store: Store
+) -> None:
+    door = StoreDoor(store)
+    ann = telegram.add_user("Ann", is_voice_forbidden=True)
+    ben = telegram.add_user("Ben")
+    await say(settings, door, ann, 1)
+    await say(settings, door, ann, 2)
+    await say(settings, door, ben, 1)
+    made = [(call.method, call.chat_id, call.status) for call in telegram.calls]
+    sends = [call for call in made if call[0].lower().startswith("send")]
+    assert [(name.lower(), chat, status) for name, chat, status in sends] == [
+        ("sendvoice", ann, 400),
+        ("sendaudio", ann, 200),
+        ("sendaudio", ann, 200),
+        ("sendvoice", ben, 200),
+    ]
+
+
+async def test_a_refusal_is_noted_once(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann = telegram.add_user("Ann", is_voice_forbidden=True)
+    door = bot._door
+    assert isinstance(door, MemoryDoor)
+    for number in range(2):
+        from_ann = make_message(ann, number + 1)
+        await bot.deliver(Envelope(str(number), from_ann, MemoryLedger()), VOICE)
+    assert [chat.chat_id for chat in door.without_voice] == [str(ann)]
+    assert len(telegram.calls_of("sendVoice")) == 1
