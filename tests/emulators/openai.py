@@ -1,4 +1,4 @@
-"""A local server with OpenAI's endpoints for sound, strict on what the reference names.
+"""A local server with OpenAI's endpoints for sound and chat, strict on what the reference names.
 
 Words of `mimo.tones` come back, each as a segment with its times; what is spoken is made of them.
 """
@@ -6,8 +6,9 @@ Words of `mimo.tones` come back, each as a segment with its times; what is spoke
 from __future__ import annotations
 
 import asyncio
+import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,10 +20,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from tests.emulators.mimo.contract import Refusal
-from tests.emulators.mimo.faults import BREAKS, REFUSALS, Fault
+from tests.emulators.mimo.faults import ANSWERS, BREAKS, REFUSALS, STREAMS, Fault
 from tests.emulators.mimo.listening import decode
 from tests.emulators.mimo.speaking import RATE_HZ, speak
 from tests.emulators.mimo.tones import make_wav, read_words
+from tests.emulators.openai_chat import ChatRules, answer_chat, refuse
 from tests.emulators.serving import Serving
 
 VOICES = frozenset(
@@ -55,11 +57,14 @@ class Rules:
 @dataclass
 class World:
     rules: Rules = field(default_factory=Rules)
+    chat: ChatRules = field(default_factory=ChatRules)
     faults: list[Fault] = field(default_factory=list)
     #: The form of every call, without the file.
     forms: list[dict[str, str]] = field(default_factory=list)
     #: The body of every call for speech.
     orders: list[dict[str, Any]] = field(default_factory=list)
+    #: The body of every call for an answer.
+    questions: list[dict[str, Any]] = field(default_factory=list)
 
 
 class OpenAIServer(Serving):
@@ -75,66 +80,78 @@ class OpenAIServer(Serving):
 
 
 def make_app(world: World) -> Starlette:
-    async def transcribe(request: Request) -> ASGIApp:
-        async with request.form(max_part_size=30_000_000) as form:
-            world.forms.append({k: v for k, v in form.items() if isinstance(v, str)})
-            try:
-                _check_key(request, world.rules)
-                if world.faults and (fault := world.faults.pop(0)):
-                    return {**REFUSALS, **BREAKS}[fault.kind](fault)
-                return JSONResponse(await _answer(form, world.rules))
-            except Refusal as refusal:
-                return JSONResponse(refusal.args[0], refusal.status)
-
-    async def synthesize(request: Request) -> ASGIApp:
-        order = await request.json()
-        world.orders.append(order)
-        try:
-            _check_key(request, world.rules)
-            if world.faults and (fault := world.faults.pop(0)):
-                return {**REFUSALS, **BREAKS}[fault.kind](fault)
-            return _speak(order, world.rules)
-        except Refusal as refusal:
-            return JSONResponse(refusal.args[0], refusal.status)
+    async def list_models(request: Request) -> ASGIApp:
+        names = (*world.rules.models, *world.rules.speech_models, *world.chat.models)
+        entries = [{"id": name, "object": "model"} for name in names]
+        return JSONResponse({"object": "list", "data": entries})
 
     routes = [
-        Route("/v1/audio/transcriptions", transcribe, methods=["POST"]),
-        Route("/v1/audio/speech", synthesize, methods=["POST"]),
+        _make_route("/v1/audio/transcriptions", _transcribe, world),
+        _make_route("/v1/audio/speech", _synthesize, world),
+        _make_route("/v1/chat/completions", _complete, world),
+        Route("/v1/models", list_models),
     ]
     return Starlette(routes=routes)
 
 
-def refuse(status: int, message: str, param: str | None, code: str | None) -> Refusal:
-    error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
-    refusal = Refusal(status, error)
-    refusal.args = ({"error": error},)
-    return refusal
+def _make_route(
+    path: str, answer: Callable[[Request, World, Fault | None], Awaitable[ASGIApp]], world: World
+) -> Route:
+    async def serve(request: Request) -> ASGIApp:
+        try:
+            _check_key(request, world.rules)
+            fault = world.faults.pop(0) if world.faults else None
+            if fault and fault.kind not in (*ANSWERS, *STREAMS):
+                return {**REFUSALS, **BREAKS}[fault.kind](fault)
+            return await answer(request, world, fault)
+        except Refusal as refusal:
+            return JSONResponse(refusal.args[0], refusal.status)
+
+    return Route(path, serve, methods=["POST"])
+
+
+async def _transcribe(request: Request, world: World, fault: Fault | None) -> ASGIApp:
+    async with request.form(max_part_size=30_000_000) as form:
+        world.forms.append({k: v for k, v in form.items() if isinstance(v, str)})
+        return JSONResponse(await _answer(form, world.rules))
+
+
+async def _synthesize(request: Request, world: World, fault: Fault | None) -> ASGIApp:
+    order = await request.json()
+    world.orders.append(order)
+    return _speak(order, world.rules)
+
+
+async def _complete(request: Request, world: World, fault: Fault | None) -> ASGIApp:
+    body = await request.body()
+    world.questions.append(json.loads(body))
+    return await answer_chat(body, world.chat, fault)
 
 
 def _check_key(request: Request, rules: Rules) -> None:
     given = request.headers.get("authorization")
     if rules.key is not None and given != f"Bearer {rules.key}":
         message = f"Incorrect API key provided: {given}."
-        raise refuse(401, message, None, "invalid_api_key")
+        raise refuse(message, None, "invalid_api_key", 401)
 
 
 async def _answer(form: FormData, rules: Rules) -> dict[str, Any]:
     if unknown := set(form) - _FIELDS:
-        raise refuse(400, f"Unknown parameter: {min(unknown)}", min(unknown), "unknown_parameter")
+        raise refuse(f"Unknown parameter: {min(unknown)}", min(unknown), "unknown_parameter")
     upload, model = form.get("file"), form.get("model")
     if not isinstance(upload, UploadFile) or not upload.filename:
-        raise refuse(400, "file is required", "file", "missing_required_parameter")
+        raise refuse("file is required", "file", "missing_required_parameter")
     if model not in rules.models:
-        raise refuse(404, f"The model `{model}` does not exist", None, "model_not_found")
+        raise refuse(f"The model `{model}` does not exist", None, "model_not_found", 404)
     language = form.get("language")
     if language is not None and not re.fullmatch(r"[a-z]{2}", str(language)):
-        raise refuse(400, "Invalid language", "language", "invalid_language_format")
+        raise refuse("Invalid language", "language", "invalid_language_format")
     shape = form.get("response_format", "json")
     if shape not in ("json", "verbose_json") or (
         shape == "verbose_json" and not rules.has_segments
     ):
         message = f"response_format '{shape}' is not compatible with model '{model}'"
-        raise refuse(400, message, "response_format", "unsupported_value")
+        raise refuse(message, "response_format", "unsupported_value")
     return await _hear(upload, is_verbose=shape == "verbose_json")
 
 
@@ -143,7 +160,7 @@ async def _hear(upload: UploadFile, *, is_verbose: bool) -> dict[str, Any]:
     try:
         pcm, rate_hz = await asyncio.to_thread(decode, await upload.read(), kind)
     except Refusal:
-        raise refuse(400, "Invalid file format.", "file", None) from None
+        raise refuse("Invalid file format.", "file", None) from None
     words = read_words(pcm, rate_hz)
     names = [f"w{word.number}" for word in words]
     text = " ".join(names)
@@ -159,18 +176,18 @@ async def _hear(upload: UploadFile, *, is_verbose: bool) -> dict[str, Any]:
 
 def _speak(order: dict[str, Any], rules: Rules) -> Response:
     if unknown := set(order) - _SPEECH_FIELDS:
-        raise refuse(400, f"Unknown parameter: {min(unknown)}", min(unknown), "unknown_parameter")
+        raise refuse(f"Unknown parameter: {min(unknown)}", min(unknown), "unknown_parameter")
     if order.get("model") not in rules.speech_models:
         message = f"The model `{order.get('model')}` does not exist"
-        raise refuse(404, message, None, "model_not_found")
+        raise refuse(message, None, "model_not_found", 404)
     text = order.get("input")
     if not isinstance(text, str) or not 0 < len(text) <= 4096:
-        raise refuse(400, "input must have 1 to 4096 characters", "input", "string_too_long")
+        raise refuse("input must have 1 to 4096 characters", "input", "string_too_long")
     if order.get("voice") not in rules.voices:
-        raise refuse(400, f"voice must be one of {sorted(rules.voices)}", "voice", None)
+        raise refuse(f"voice must be one of {sorted(rules.voices)}", "voice", None)
     form = rules.own_form or order.get("response_format", "mp3")
     if form not in (rules.own_form, *rules.forms):
-        raise refuse(400, f"response_format '{form}' is not supported", "response_format", None)
+        raise refuse(f"response_format '{form}' is not supported", "response_format", None)
     return _send(form, speak(text), rules)
 
 

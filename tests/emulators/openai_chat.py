@@ -1,0 +1,231 @@
+"""OpenAI's chat completions, strict on what the reference names.
+
+What a question holds is what comes back, or what a script says for it; a word is a token. What is
+heard are the words of `mimo.tones`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import re
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from tests.emulators.mimo.contract import Refusal
+from tests.emulators.mimo.faults import ANSWERS, STREAMS, Fault
+from tests.emulators.mimo.listening import decode
+from tests.emulators.mimo.tones import read_words
+
+TOKENS_PER_S = 10
+_FIELDS = {
+    "model": str,
+    "messages": list,
+    "max_completion_tokens": int,
+    "max_tokens": int,
+    "stream": bool,
+    "stream_options": dict,
+    "temperature": float,
+}
+_ROLES = {"system", "developer", "user", "assistant"}
+
+
+@dataclass
+class ChatRules:
+    """What the models take, and what they say; may be changed while the server runs."""
+
+    models: tuple[str, ...] = ("gpt-4o-mini", "gpt-audio")
+    #: Those that hear; they take nothing but questions with sound.
+    hearing: tuple[str, ...] = ("gpt-audio",)
+    #: How the others refuse sound: status and message.
+    deafness: tuple[int, str] = (
+        400,
+        "Invalid 'messages[0]'. Content blocks are expected to be either text or image_url type.",
+    )
+    #: True: as a server that takes sound, and gives it to nobody.
+    is_deaf_in_silence: bool = False
+    #: Parameters that this server, unlike OpenAI's, does not know, or does.
+    unknown: set[str] = field(default_factory=set)
+    more: set[str] = field(default_factory=set)
+    #: Pattern in what was asked and heard, and the answer.
+    script: list[tuple[str, str]] = field(default_factory=list)
+    #: What a model thinks before it speaks: these are tokens as well.
+    thoughts: str = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request asks, after it was found to be right."""
+
+    text: str
+    heard: str
+    sound_s: float
+
+
+def refuse(message: str, param: str | None, code: str | None = None, status: int = 400) -> Refusal:
+    """Return the answer to a wrong request, in OpenAI's form."""
+    error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
+    refusal = Refusal(status, error)
+    refusal.args = ({"error": error},)
+    return refusal
+
+
+async def answer_chat(body: bytes, rules: ChatRules, fault: Fault | None = None) -> Response:
+    """Return the answer to a request's body. Raises Refusal."""
+    try:
+        order = json.loads(body)
+    except ValueError:
+        raise refuse("We could not parse the JSON body of your request.", None) from None
+    _check_fields(order, rules)
+    asked = await asyncio.to_thread(_read_messages, order["messages"])
+    _check_sound(order["model"], asked, rules)
+    answer = _make_answer(order, asked, rules)
+    if fault and fault.kind in ANSWERS:
+        answer = ANSWERS[fault.kind](answer)
+    if not order.get("stream"):
+        return JSONResponse(answer)
+    events = [*_stream(answer, has_usage=bool(order.get("stream_options")))]
+    spoilt = STREAMS[fault.kind](events) if fault and fault.kind in STREAMS else events
+    return StreamingResponse(_send(spoilt), media_type="text/event-stream")
+
+
+def _check_fields(order: dict[str, Any], rules: ChatRules) -> None:
+    for name in order:
+        if name in rules.unknown or name not in {*_FIELDS, *rules.more}:
+            raise refuse(f"Unrecognized request argument supplied: {name}", name)
+    for name, kind in _FIELDS.items():
+        if name in order and type(order[name]) is not kind:
+            raise refuse(f"Invalid type for '{name}'", name, "invalid_type")
+    if order.get("model") not in rules.models:
+        message = f"The model `{order.get('model')}` does not exist or you do not have access"
+        raise refuse(message, None, "model_not_found", 404)
+    if not order.get("messages"):
+        raise refuse("Invalid 'messages': empty array.", "messages", "empty_array")
+    _check_together(order)
+
+
+def _check_together(order: dict[str, Any]) -> None:
+    if "stream_options" in order and order.get("stream") is not True:
+        message = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
+        raise refuse(message, "stream_options")
+    if {"max_tokens", "max_completion_tokens"} <= set(order):
+        raise refuse("Setting 'max_tokens' and 'max_completion_tokens' at the same time", None)
+
+
+def _check_sound(model: str, asked: Asked, rules: ChatRules) -> None:
+    if asked.sound_s and model not in rules.hearing and not rules.is_deaf_in_silence:
+        status, message = rules.deafness
+        raise refuse(message, "messages[0]", "invalid_value", status)
+    if not asked.sound_s and model in rules.hearing:
+        message = "This model requires that either input content or output modality contain audio."
+        raise refuse(message, "model", "invalid_value")
+
+
+def _read_messages(messages: list[Any]) -> Asked:
+    heard: list[str] = []
+    sound_s = 0.0
+    text = ""
+    for number, message in enumerate(messages):
+        where = f"messages[{number}]"
+        if not isinstance(message, dict) or message.get("role") not in _ROLES:
+            raise refuse(f"Invalid value: '{where}.role'.", f"{where}.role", "invalid_value")
+        if unknown := set(message) - {"role", "content", "name"}:
+            raise refuse(f"Unknown parameter: '{where}.{min(unknown)}'.", f"{where}")
+        for part in _read_parts(message, where):
+            if part["type"] == "text":
+                text = part["text"]
+            else:
+                words, length_s = _hear(part["input_audio"], where)
+                heard.append(words)
+                sound_s += length_s
+    if messages[-1]["role"] != "user":
+        raise refuse("the last message must be the user's", "messages")
+    return Asked(text, " ".join(heard).strip(), sound_s)
+
+
+def _read_parts(message: dict[str, Any], where: str) -> list[dict[str, Any]]:
+    content = message.get("content")
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    if not isinstance(content, list) or not content:
+        raise refuse(f"Invalid type for '{where}.content'", f"{where}.content", "invalid_type")
+    for part in content:
+        kind = part.get("type") if isinstance(part, dict) else None
+        is_text = kind == "text" and isinstance(part.get("text"), str) and part["text"]
+        is_sound = kind == "input_audio" and isinstance(part.get("input_audio"), dict)
+        if not (is_text or (is_sound and message["role"] == "user")) or len(part) != 2:
+            raise refuse(f"Invalid value: '{kind}'.", f"{where}.content.type", "invalid_value")
+    return content
+
+
+def _hear(sound: dict[str, Any], where: str) -> tuple[str, float]:
+    place = f"{where}.input_audio"
+    if set(sound) != {"data", "format"} or sound["format"] not in ("wav", "mp3"):
+        raise refuse("Supported values are: 'wav' and 'mp3'.", f"{place}.format", "invalid_value")
+    try:
+        data = base64.b64decode(sound["data"], validate=True)
+        pcm, rate_hz = decode(data, sound["format"])
+    except (binascii.Error, TypeError, ValueError, Refusal):
+        message = f"The data provided for 'input_audio' is not of valid {sound['format']} format."
+        raise refuse(message, place, "invalid_value") from None
+    words = " ".join(f"w{word.number}" for word in read_words(pcm, rate_hz))
+    return words, len(pcm) / 2 / rate_hz
+
+
+def _make_answer(order: dict[str, Any], asked: Asked, rules: ChatRules) -> dict[str, Any]:
+    whole = f"{asked.text} {asked.heard}"
+    plain = f"You asked: {asked.text} I heard: {asked.heard or 'nothing'}."
+    found = (answer for pattern, answer in rules.script if re.search(pattern, whole))
+    room = order.get("max_completion_tokens", order.get("max_tokens", 1000))
+    thoughts, said = rules.thoughts.split(), next(found, plain)
+    words = re.findall(r"\S+\s*", said)
+    left = max(room - len(thoughts), 0)
+    is_cut = len(words) > left
+    message: dict[str, Any] = {"role": "assistant", "content": "".join(words[:left])}
+    if thoughts:
+        message["reasoning_content"] = " ".join(thoughts[:room])
+    tokens = 0 if rules.is_deaf_in_silence else round(asked.sound_s * TOKENS_PER_S)
+    usage = {
+        "prompt_tokens": len(asked.text.split()) + tokens,
+        "completion_tokens": min(room, len(thoughts) + len(words)),
+        "prompt_tokens_details": {"audio_tokens": tokens, "cached_tokens": 0},
+    }
+    finish = "length" if is_cut else "stop"
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "model": order["model"],
+        "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+        "usage": usage,
+    }
+
+
+def _stream(answer: dict[str, Any], *, has_usage: bool) -> Iterator[bytes]:
+    """Yield the answer word by word, as server-sent events."""
+    choice: dict[str, Any] = [*answer["choices"], {"message": {}, "finish_reason": "stop"}][0]
+    head = {"id": answer["id"], "object": "chat.completion.chunk", "model": answer["model"]}
+
+    def event(delta: dict[str, Any], finish: str | None = None) -> bytes:
+        chunk = {"index": 0, "delta": delta, "finish_reason": finish}
+        return b"data: " + json.dumps({**head, "choices": [chunk]}).encode() + b"\n\n"
+
+    yield event({"role": "assistant", "content": ""})
+    for name in ("reasoning_content", "content"):
+        for word in re.findall(r"\S+\s*", choice["message"].get(name) or ""):
+            yield event({name: word})
+    yield event({}, choice["finish_reason"])
+    if has_usage:
+        usage = {**head, "choices": [], "usage": answer["usage"]}
+        yield b"data: " + json.dumps(usage).encode() + b"\n\n"
+    yield b"data: [DONE]\n\n"
+
+
+async def _send(parts: Iterable[bytes]) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+        await asyncio.sleep(0)
