@@ -5,19 +5,22 @@
         ...  # MIMO_BASE_URL=mimo.base_url, MIMO_API_KEY=mimo.key
         assert len(mimo.billed) == 1
 
-As a process of its own: `python -m tests.emulators.mimo --port 0`; see `app` for its control.
+As a process of its own: `python -m tests.emulators.mimo --port 0`; `control` steers it.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 from tests.emulators.mimo.app import make_app
+from tests.emulators.mimo.chat_contract import ChatOrder
 from tests.emulators.mimo.faults import Fault
+from tests.emulators.mimo.understanding import Script
 from tests.emulators.mimo.world import Call, Rules, World
 from tests.emulators.serving import Serving
 
-__all__ = ["Call", "Fault", "MimoServer", "Rules"]
+__all__ = ["Call", "ChatOrder", "Fault", "MimoServer", "Rules"]
 
 
 class MimoServer(Serving):
@@ -74,3 +77,28 @@ class MimoServer(Serving):
     def set_text(self, sound: bytes, text: str) -> None:
         """Let this very sound say `text`."""
         self._world.texts[hashlib.sha256(sound).hexdigest()] = text
+
+    def set_url(self, url: str, sound: bytes) -> None:
+        """Let the service find `sound` at this address."""
+        self._world.urls[url] = sound
+
+    def add_answer(
+        self,
+        answer: str | Callable[[ChatOrder], str],
+        *,
+        pattern: str = "",
+        sound: bytes | None = None,
+        reasoning: str = "Let me see.",
+        times: int | None = None,
+    ) -> None:
+        """Let questions be answered so: those that hold `pattern` and `sound`, the next `times`.
+
+        pattern: a regular expression, looked for in the last text of the user. What was added
+        first is taken first. Questions that fit nothing are answered by rule: a talk or recording
+        in lines with its summary, everything else with what was heard.
+        """
+        sha256 = hashlib.sha256(sound).hexdigest() if sound is not None else ""
+        self._world.scripts.append(Script(answer, pattern, sha256, reasoning, times))
+
+    def clear_answers(self) -> None:
+        self._world.scripts.clear()

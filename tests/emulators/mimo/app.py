@@ -1,10 +1,4 @@
-"""The HTTP side: the two addresses the service has, and one to steer the emulator by.
-
-/_control/faults   POST a list of {kind, times, share, value} to add, DELETE to clear
-/_control/rules    POST fields of Rules to change
-/_control/texts    POST {sha256: text}
-/_control/calls    GET the ledger
-"""
+"""The HTTP side: the two addresses the service has."""
 
 from __future__ import annotations
 
@@ -13,19 +7,19 @@ import hashlib
 import json
 import uuid
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import asdict
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.emulators.mimo import faults
+from tests.emulators.mimo.chat_contract import ChatOrder, read_chat_order
 from tests.emulators.mimo.contract import Order, Refusal, check_key, read_body, read_order
-from tests.emulators.mimo.faults import Fault
+from tests.emulators.mimo.control import make_control
+from tests.emulators.mimo.faults import Fault, Role
 from tests.emulators.mimo.listening import Heard, listen, make_answer, make_events
 from tests.emulators.mimo.speaking import (
     RATE_HZ,
@@ -37,6 +31,7 @@ from tests.emulators.mimo.speaking import (
     speak,
 )
 from tests.emulators.mimo.speech_contract import SpeechOrder, read_speech_order
+from tests.emulators.mimo.understanding import Understood, make_chat_answer, understand
 from tests.emulators.mimo.world import Call, World
 from tests.emulators.serving import break_connection
 
@@ -67,40 +62,9 @@ def make_app(world: World) -> Starlette:
     routes = [
         Route("/v1/chat/completions", complete, methods=["POST"]),
         Route("/v1/models", list_models, methods=["GET"]),
-        *_control(world),
+        *make_control(world),
     ]
     return Starlette(routes=routes, exception_handlers={404: unknown, 405: unknown})
-
-
-def _control(world: World) -> list[Route]:
-    async def set_faults(request: Request) -> Response:
-        if request.method == "DELETE":
-            world.plan.faults.clear()
-        else:
-            world.plan.faults.extend(Fault(**fault) for fault in await request.json())
-        return JSONResponse([asdict(fault) for fault in world.plan.faults])
-
-    async def set_rules(request: Request) -> Response:
-        for name, value in (await request.json()).items():
-            if not hasattr(world.rules, name):
-                raise HTTPException(422, f"no rule {name}")
-            setattr(world.rules, name, tuple(value) if name == "models" else value)
-        return JSONResponse(asdict(world.rules))
-
-    async def set_texts(request: Request) -> Response:
-        world.texts.update(await request.json())
-        return JSONResponse(len(world.texts))
-
-    async def get_calls(_: Request) -> Response:
-        calls = [asdict(call) for call in list(world.calls)]
-        return JSONResponse({"calls": calls, "most_under_way": world.most_under_way})
-
-    return [
-        Route("/_control/faults", set_faults, methods=["POST", "DELETE"]),
-        Route("/_control/rules", set_rules, methods=["POST"]),
-        Route("/_control/texts", set_texts, methods=["POST"]),
-        Route("/_control/calls", get_calls, methods=["GET"]),
-    ]
 
 
 class _Exchange:
@@ -137,13 +101,15 @@ class _Exchange:
             if "tts" in call.model:
                 call.request = fields
                 return await self._speak(call, read_speech_order(fields))
-            return await self._listen(call, read_order(fields))
+            if "asr" in call.model:
+                return await self._listen(call, read_order(fields))
+            return await self._reply(call, read_chat_order(fields, self._world.urls))
         except Refusal as refusal:
             return _refuse(refusal)
 
     async def _listen(self, call: Call, order: Order) -> ASGIApp:
         _note(call, order)
-        fault = self._draw(call, is_streamed=order.is_streamed)
+        fault = self._draw(call, "hear", is_streamed=order.is_streamed)
         early = _find_early(fault)
         if early is not None:
             return early
@@ -154,7 +120,7 @@ class _Exchange:
         call.is_streamed, call.text, call.sound_bytes = (
             order.is_streamed, order.text, len(order.sample),
         )  # fmt: skip
-        fault = self._draw(call, is_streamed=order.is_streamed, is_speech=True)
+        fault = self._draw(call, "speak", is_streamed=order.is_streamed)
         early = _find_early(fault)
         if early is not None:
             return early
@@ -173,20 +139,41 @@ class _Exchange:
         events = make_speech_events(answer, chunks) if answer["choices"] else None
         return _stream(answer, rules.chunk_latency_s * len(chunks), fault, events)
 
-    def _draw(self, call: Call, *, is_streamed: bool, is_speech: bool = False) -> Fault | None:
+    def _draw(self, call: Call, role: Role, *, is_streamed: bool) -> Fault | None:
         self._world.check_limits(call.model)
-        fault = self._world.plan.draw(is_streamed=is_streamed, is_speech=is_speech)
+        fault = self._world.plan.draw(role, is_streamed=is_streamed)
         call.fault = fault.kind if fault else ""
         return fault
 
+    async def _reply(self, call: Call, order: ChatOrder) -> ASGIApp:
+        call.is_streamed, call.question, call.request = (
+            order.is_streamed, order.question, order.shown,
+        )  # fmt: skip
+        fault = self._draw(call, "answer", is_streamed=order.is_streamed)
+        early = _find_early(fault)
+        if early is not None:
+            return early
+        world = self._world
+        told = await asyncio.to_thread(
+            understand, order, world.scripts, world.texts, world.rules.context_tokens
+        )
+        _note_answer(call, order, told)
+        answer = make_chat_answer(told, order.model, uuid.uuid4().hex)
+        return await self._send(call, answer, fault)
+
     async def _say(self, call: Call, order: Order, heard: Heard, fault: Fault | None) -> ASGIApp:
         call.sha256, call.duration_s, call.text = heard.sha256, heard.duration_s, heard.text
-        self._world.bill(call, heard.prompt_tokens + heard.completion_tokens)
-        wait_s = self._world.rules.latency_s + heard.duration_s * self._world.rules.realtime_factor
-        answer = make_answer(heard, order.model, uuid.uuid4().hex)
-        if fault and fault.kind in faults.ANSWERS:
-            answer = faults.ANSWERS[fault.kind](answer)
-        if not order.is_streamed:
+        return await self._send(call, make_answer(heard, order.model, uuid.uuid4().hex), fault)
+
+    async def _send(self, call: Call, answer: dict[str, Any], fault: Fault | None) -> ASGIApp:
+        """Bill an answer in words, spoil it as the fault wants, and send it whole or streamed."""
+        rules = self._world.rules
+        self._world.bill(call, answer["usage"]["total_tokens"])
+        wait_s = rules.latency_s + call.duration_s * rules.realtime_factor
+        spoil = {**faults.ANSWERS, **faults.CHATS}.get(fault.kind) if fault else None
+        if spoil:
+            answer = spoil(answer)
+        if not call.is_streamed:
             await asyncio.sleep(wait_s)
             return JSONResponse(answer)
         events = make_events(answer) if answer["choices"] else None
@@ -239,6 +226,21 @@ def _cut_stream(parts: list[bytes]) -> ASGIApp:
 def _note(call: Call, order: Order) -> None:
     call.model, call.language, call.is_streamed = order.model, order.language, order.is_streamed
     call.sound_bytes = len(order.sound)
+
+
+def _note_answer(call: Call, order: ChatOrder, told: Understood) -> None:
+    call.sounds = [
+        {
+            "sha256": sound.sha256,
+            "kind": sound.kind,
+            "size_bytes": len(sound.data),
+            "duration_s": duration_s,
+            "url": sound.url,
+        }
+        for sound, duration_s in zip(order.sounds, told.durations_s, strict=True)
+    ]
+    call.sound_bytes = sum(len(sound.data) for sound in order.sounds)
+    call.duration_s, call.text = sum(told.durations_s), told.text
 
 
 def _name_key_header(request: Request) -> str:

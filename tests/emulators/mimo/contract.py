@@ -93,15 +93,19 @@ def read_body(content_type: str, body: bytes, models: tuple[str, ...] = MODELS) 
     if not isinstance(order, dict):
         raise wrong_param("the body must be an object")
     model = order.get("model")
-    if not isinstance(model, str) or model not in models:
+    if not isinstance(model, str) or _strip_context(model) not in models:
         raise unsupported_model(model)
     return order
 
 
+def _strip_context(model: str) -> str:
+    """Return the id without the mark by which a chat model is asked for its large context."""
+    can_ask = not re.search("asr|tts", model)
+    return model.removesuffix("[1m]") if can_ask else model
+
+
 def read_order(order: dict[str, Any]) -> Order:
     """Return what is to be heard. Raises Refusal."""
-    if "asr" not in order["model"].lower():
-        raise wrong_param("`text` is not set")
     if unknown := set(order) - _FIELDS:
         raise wrong_param(f"unknown field {min(unknown)}")
     if not isinstance(order.get("stream", False), bool):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,6 +24,8 @@ HTML = b"<html><head><title>%d</title></head><body><center>openresty</center></b
 _MB = 2**20
 
 Answer = dict[str, Any]
+#: What a model is for.
+Role = Literal["hear", "speak", "answer"]
 
 
 @dataclass
@@ -53,11 +55,13 @@ class FaultPlan:
     def seed(self, seed: int) -> None:
         self._random = random.Random(seed)
 
-    def draw(self, *, is_streamed: bool, is_speech: bool = False) -> Fault | None:
+    def draw(self, role: Role, *, is_streamed: bool) -> Fault | None:
         for fault in self.faults:
             if fault.kind in STREAMS and not is_streamed:
                 continue
-            if fault.kind in SPEECH and not is_speech:
+            if fault.kind in SPEECH and role != "speak":
+                continue
+            if fault.kind in CHATS and role != "answer":
                 continue
             if fault.kind in WAVS and is_streamed:
                 continue
@@ -223,6 +227,31 @@ ANSWERS: dict[str, Callable[[Answer], Answer]] = {
 }
 
 
+def _count_sound(answer: Answer, **details: int) -> Answer:
+    return {**answer, "usage": {**answer["usage"], "prompt_tokens_details": details}}
+
+
+def _swap(answer: Answer) -> Answer:
+    """Put the words where the thoughts belong, as in the documents' own example."""
+    words = answer["choices"][0]["message"]["content"]
+    return _with_message(answer, content="", reasoning_content=words)
+
+
+def _tag(answer: Answer) -> Answer:
+    words = answer["choices"][0]["message"]["content"]
+    return _with_message(answer, content=f"<think>Hm, hm.</think>{words}")
+
+
+#: Answers to questions that are wrong, or odd: billed.
+CHATS: dict[str, Callable[[Answer], Answer]] = {
+    "chat_swapped": _swap,
+    "chat_deaf": lambda answer: _count_sound(answer, audio_tokens=0),
+    "chat_no_details": _count_sound,
+    "chat_repetition": lambda answer: _with_finish(answer, "repetition_truncation"),
+    "chat_tags": _tag,
+}
+
+
 def _cut_event(events: list[bytes]) -> list[bytes]:
     middle = len(events) // 2
     return [*events[:middle], events[middle][: len(events[middle]) // 2]]
@@ -316,4 +345,4 @@ CHUNKS: dict[str, Callable[[list[str | None]], list[str | None]]] = {
 }
 SPEECH = frozenset({*SOUNDS, *CHUNKS})
 
-KINDS = frozenset({*REFUSALS, *BREAKS, *ANSWERS, *STREAMS, *SPEECH, "sse_reset"})
+KINDS = frozenset({*REFUSALS, *BREAKS, *ANSWERS, *CHATS, *STREAMS, *SPEECH, "sse_reset"})

@@ -57,7 +57,7 @@ def listen(order: Order, texts: Mapping[str, str]) -> Heard:
         raise wrong_param("the audio exceeds the context of the model")
     text = texts.get(sha256)
     if text is None:
-        text = _describe(pcm, rate_hz, sha256)
+        text = describe(pcm, rate_hz, sha256)
     whole = cut_tokens(text)
     return Heard(sha256, duration_s, whole, "stop" if whole == text else "length")
 
@@ -133,7 +133,8 @@ def make_events(answer: dict[str, Any]) -> list[bytes]:
     return [f"data: {line}\n\n".encode() for line in [*lines, "[DONE]"]]
 
 
-def _describe(pcm: bytes, rate_hz: int, sha256: str) -> str:
+def describe(pcm: bytes, rate_hz: int, sha256: str) -> str:
+    """Return what is heard in mono samples; of what is no words, the name and the length."""
     if is_silent(pcm):
         return ""
     if words := read_words(pcm, rate_hz):

@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.emulators.mimo.contract import MODELS, too_many
 from tests.emulators.mimo.faults import FaultPlan
+from tests.emulators.mimo.understanding import Script
 
 _WINDOW_S = 60.0
 
@@ -29,8 +30,10 @@ class Rules:
     #: Whether the limits of the account are enforced, per model and sliding minute.
     has_limits: bool = False
     calls_per_minute: int = 100
-    #: Of the model that hears; those that speak may use a thousand times as many.
+    #: Of the model that hears; the others may use a thousand times as many.
     tokens_per_minute: int = 10_000
+    #: What a chat model can take in, None = as much as the documents say.
+    context_tokens: int | None = None
 
 
 @dataclass
@@ -57,8 +60,13 @@ class Call:
     fault: str = ""
     #: Which header brought the key: api-key, authorization, both or neither.
     key_header: str = ""
-    #: The body of a call for speech, as it came.
+    #: The body of a call for speech, as it came; that of a question with the sha256 of each
+    #: sound in the place of its base64.
     request: dict[str, Any] = field(default_factory=dict)
+    #: Of a question: the last text of the user, and the sounds in all its messages, each with
+    #: sha256, kind, size_bytes, duration_s and url.
+    question: str = ""
+    sounds: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass
@@ -69,6 +77,10 @@ class World:
     plan: FaultPlan = field(default_factory=FaultPlan)
     #: sha256 of a sound to what is said in it.
     texts: dict[str, str] = field(default_factory=dict)
+    #: What is answered to questions, in order.
+    scripts: list[Script] = field(default_factory=list)
+    #: What the service can fetch from an address.
+    urls: dict[str, bytes] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     under_way: int = 0
     most_under_way: int = 0
@@ -92,7 +104,7 @@ class World:
     def reset(self) -> None:
         self.rules, self.plan = Rules(), FaultPlan()
         self.most_under_way = self.under_way
-        for kept in (self.texts, self.calls, self._starts, self._tokens):
+        for kept in (self.texts, self.scripts, self.urls, self.calls, self._starts, self._tokens):
             kept.clear()
 
     def check_limits(self, model: str) -> None:
@@ -105,7 +117,7 @@ class World:
             starts.popleft()
         while tokens and tokens[0][0] < now_s - _WINDOW_S:
             tokens.popleft()
-        limit = self.rules.tokens_per_minute * (1000 if "tts" in model else 1)
+        limit = self.rules.tokens_per_minute * (1 if "asr" in model else 1000)
         used = sum(count for _, count in tokens)
         if len(starts) >= self.rules.calls_per_minute or used >= limit:
             raise too_many()

@@ -1,0 +1,233 @@
+"""What MiMo's chat models take of questions about sound and text, and what they refuse."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import copy
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.emulators.mimo.contract import wrong_param
+
+MAX_BASE64_CHARS = 50_000_000
+MAX_URL_BYTES = 100_000_000
+MAX_OUTPUT_TOKENS = 131_072
+_FIELDS = frozenset(
+    {
+        *("model", "messages", "max_completion_tokens", "thinking", "stream", "stop"),
+        *("temperature", "top_p", "frequency_penalty", "presence_penalty"),
+        *("response_format", "tools", "tool_choice"),
+    }
+)
+_MESSAGE_FIELDS = {
+    "developer": {"role", "content", "name"},
+    "system": {"role", "content", "name"},
+    "user": {"role", "content", "name"},
+    "assistant": {"role", "content", "name", "reasoning_content", "tool_calls"},
+    "tool": {"role", "content", "tool_call_id"},
+}
+#: Numbers: the least and the largest.
+_RANGES = {
+    "temperature": (0, 1.5),
+    "top_p": (0.01, 1),
+    "frequency_penalty": (-2, 2),
+    "presence_penalty": (-2, 2),
+}
+_DATA_URL = re.compile(r"data:([^;,]*);base64,", re.ASCII)
+_KINDS = {
+    "audio/mpeg": "mp3",
+    "audio/mp3": "mp3",
+    "audio/wav": "wav",
+    "audio/x-wav": "wav",
+    "audio/flac": "flac",
+    "audio/x-flac": "flac",
+    "audio/mp4": "m4a",
+    "audio/m4a": "m4a",
+    "audio/x-m4a": "m4a",
+    "audio/ogg": "ogg",
+}
+_BEGINNINGS: dict[str, Callable[[bytes], bool]] = {
+    "mp3": lambda s: s[:3] == b"ID3" or (len(s) > 4 and s[0] == 0xFF and s[1] >= 0xE0),
+    "wav": lambda s: s[:4] == b"RIFF" and s[8:12] == b"WAVE",
+    "flac": lambda s: s[:4] == b"fLaC",
+    "m4a": lambda s: s[4:8] == b"ftyp",
+    "ogg": lambda s: s[:4] == b"OggS",
+}
+
+
+@dataclass(frozen=True)
+class Sound:
+    """One recording of a question."""
+
+    data: bytes
+    kind: str
+    #: Where it was fetched from, empty if it was sent along.
+    url: str = ""
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True)
+class ChatOrder:
+    """A question that the service takes."""
+
+    model: str
+    #: Every text of every message: what is counted.
+    texts: list[str]
+    #: The text of the last message of the user.
+    question: str
+    sounds: list[Sound]
+    is_thinking: bool
+    is_streamed: bool
+    max_tokens: int
+    #: The call as it came, with the sha256 of a sound in the place of its base64.
+    shown: dict[str, Any] = field(default_factory=dict)
+
+
+def read_chat_order(order: dict[str, Any], urls: Mapping[str, bytes]) -> ChatOrder:
+    """Return what is asked. urls: what can be fetched. Raises Refusal."""
+    _check_fields(order)
+    is_thinking, max_tokens = _read_thinking(order), _read_max_tokens(order)
+    messages = order.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise wrong_param("messages must not be empty")
+    texts: list[str] = []
+    sounds: list[Sound] = []
+    question = None
+    for message in messages:
+        _check_message(message, is_thinking=is_thinking)
+        text, heard = _read_content(message["role"], message.get("content"), urls)
+        texts.append(text + message.get("reasoning_content", ""))
+        sounds += heard
+        question = text if message["role"] == "user" else question
+    if question is None or messages[-1]["role"] not in ("user", "tool"):
+        raise wrong_param("the last message must be of role user")
+    return ChatOrder(
+        model=order["model"],
+        texts=texts,
+        question=question,
+        sounds=sounds,
+        is_thinking=is_thinking,
+        is_streamed=order.get("stream", False),
+        max_tokens=max_tokens,
+        shown=_show(order, sounds),
+    )
+
+
+def _read_thinking(order: dict[str, Any]) -> bool:
+    thinking = order.get("thinking", {"type": "enabled"})
+    if thinking not in ({"type": "enabled"}, {"type": "disabled"}):
+        raise wrong_param("thinking.type must be enabled or disabled")
+    return bool(thinking["type"] == "enabled")
+
+
+def _read_max_tokens(order: dict[str, Any]) -> int:
+    tokens = order.get("max_completion_tokens", MAX_OUTPUT_TOKENS)
+    if type(tokens) is not int or not 1 <= tokens <= MAX_OUTPUT_TOKENS:
+        raise wrong_param("max_completion_tokens must be between 1 and 131072")
+    return tokens
+
+
+def _check_fields(order: dict[str, Any]) -> None:
+    if unknown := set(order) - _FIELDS:
+        raise wrong_param(f"unknown field {min(unknown)}")
+    if not isinstance(order.get("stream", False), bool):
+        raise wrong_param("stream must be a boolean")
+    for name, (least, largest) in _RANGES.items():
+        value = order.get(name, largest)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise wrong_param(f"{name} must be a number")
+        if not least <= value <= largest:
+            raise wrong_param(f"{name} must be between {least} and {largest}")
+    if order.get("response_format", {"type": "text"}).get("type") not in ("text", "json_object"):
+        raise wrong_param("response_format.type must be text or json_object")
+    if order.get("tool_choice", "auto") != "auto":
+        raise wrong_param("tool_choice must be auto")
+
+
+def _check_message(message: Any, *, is_thinking: bool) -> None:
+    if not isinstance(message, dict):
+        raise wrong_param("a message is malformed")
+    fields = _MESSAGE_FIELDS.get(str(message.get("role")))
+    if fields is None:
+        raise wrong_param(f"the role {message.get('role')} is not supported")
+    if unknown := set(message) - fields:
+        raise wrong_param(f"unknown field {min(unknown)} in a message of role {message['role']}")
+    has_thoughts = isinstance(message.get("reasoning_content"), str)
+    if "reasoning_content" in message and not has_thoughts:
+        raise wrong_param("reasoning_content must be a string")
+    if message.get("tool_calls") and is_thinking and not has_thoughts:
+        raise wrong_param(
+            "The reasoning_content in the thinking mode must be passed back to the API."
+        )
+
+
+def _read_content(role: str, content: Any, urls: Mapping[str, bytes]) -> tuple[str, list[Sound]]:
+    """Return the text of a message and its sounds. A message without a text is refused."""
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+        raise wrong_param("`text` is not set")
+    texts, sounds = [], []
+    for part in parts:
+        if part.get("type") == "text" and isinstance(part.get("text"), str):
+            texts.append(part["text"])
+        elif part.get("type") == "input_audio" and role == "user":
+            sounds.append(_read_sound(part.get("input_audio"), urls))
+        else:
+            raise wrong_param(f"unsupported content part in a message of role {role}")
+    if not texts or (role == "user" and not "".join(texts).strip()):
+        raise wrong_param("`text` is not set")
+    return "\n".join(texts), sounds
+
+
+def _read_sound(audio: Any, urls: Mapping[str, bytes]) -> Sound:
+    data = audio.get("data") if isinstance(audio, dict) else None
+    if not isinstance(data, str) or set(audio) != {"data"}:
+        raise wrong_param("input_audio is malformed")
+    if data.startswith(("http://", "https://")):
+        return _fetch(data, urls)
+    head = _DATA_URL.match(data)
+    if head is None:
+        raise wrong_param("input_audio.data: invalid URL")
+    kind = _KINDS.get(head[1])
+    if kind is None:
+        raise wrong_param(f"unsupported audio MIME type {head[1]}")
+    if len(data) - head.end() > MAX_BASE64_CHARS:
+        raise wrong_param("the audio exceeds the limit of 50 MB")
+    try:
+        sound = base64.b64decode(data[head.end() :], validate=True)
+    except (binascii.Error, ValueError):
+        raise wrong_param("input_audio.data is not valid base64") from None
+    if not _BEGINNINGS[kind](sound):
+        raise wrong_param("the audio cannot be decoded")
+    return Sound(sound, kind)
+
+
+def _fetch(url: str, urls: Mapping[str, bytes]) -> Sound:
+    sound = urls.get(url)
+    if sound is None:
+        raise wrong_param("input_audio.data: the URL cannot be downloaded")
+    if len(sound) > MAX_URL_BYTES:
+        raise wrong_param("the audio exceeds the limit of 100 MB")
+    kinds = [kind for kind, begins in _BEGINNINGS.items() if begins(sound)]
+    if not kinds:
+        raise wrong_param("the audio cannot be decoded")
+    return Sound(sound, kinds[0], url)
+
+
+def _show(order: dict[str, Any], sounds: list[Sound]) -> dict[str, Any]:
+    """Return the call with the sha256 of each sound in the place of its base64."""
+    shown, given = copy.deepcopy(order), iter(sounds)
+    for message in shown["messages"]:
+        for part in message["content"] if isinstance(message["content"], list) else []:
+            if part["type"] == "input_audio":
+                audio, sound = part["input_audio"], next(given)
+                if head := _DATA_URL.match(audio["data"]):
+                    audio["data"] = head[0] + sound.sha256
+    return shown

@@ -1,0 +1,80 @@
+"""A summary as a model would write it, made by rule: a function of the lines of a talk."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TypeVar
+
+#: "#12 14:05 Anna (to #7) (voice 0:48): [0:00] words [0:12] words".
+_LINE = re.compile(
+    r"^#(?P<number>\d+) \d\d:\d\d (?P<name>.+?)(?: \(to #\d+\))?(?: \((?P<note>voice|a )[^)]*\))?: "
+    r"(?P<text>.*)$",
+    re.MULTILINE,
+)
+_TOPIC = re.compile(r"^=== (?:topic (\d+)|in no topic) ===$", re.MULTILINE)
+#: A point of a summary that is to be joined with others, and a line of one recording.
+_POINT = re.compile(r"^- .*\[#\d+[^\]]*\]$", re.MULTILINE)
+_MOMENT = re.compile(r"^\[(\d+(?::\d\d){1,2})\] (.+)$", re.MULTILINE)
+_SECOND = re.compile(r"\[(\d+(?::\d\d){1,2})\] ")
+_KINDS = (
+    ("DECISIONS", re.compile(r"\b(?:decided|agreed|we go with|settled)\b", re.IGNORECASE)),
+    ("ACTIONS", re.compile(r"\b(?:I will|I'll|going to)\b", re.IGNORECASE)),
+    ("QUESTIONS", re.compile(r"\?\s*$")),
+)
+T = TypeVar("T")
+_WORDS = 12
+_POINTS = 5
+
+
+def summarize(text: str) -> str:
+    """Return the summary of what `text` holds, empty if it is no talk and no recording.
+
+    A talk: per topic the first of its voice notes and messages, then what was decided and asked.
+    """
+    if _LINE.search(text):
+        return "\n".join([*_sum_up_topics(text), *_sum_up_kinds(text)])
+    if points := _POINT.findall(text):
+        return "\n".join(["## All parts", *_spread(points, 2 * _POINTS)])
+    moments = [f"- {_shorten(words)} [{at}]" for at, words in _MOMENT.findall(text)]
+    return "\n".join(_spread(moments, _POINTS))
+
+
+def _sum_up_topics(text: str) -> Iterable[str]:
+    starts = [(match.end(), match[1] or "0") for match in _TOPIC.finditer(text)] or [(0, "0")]
+    ends = [*(start for start, _ in starts[1:]), len(text)]
+    for (start, number), end in zip(starts, ends, strict=True):
+        lines = list(_LINE.finditer(text, start, end))
+        if not lines:
+            continue
+        # Voice notes count: at least one is told of where there are some.
+        spoken = [line for line in lines if line["note"] == "voice"][:2]
+        told = list(dict.fromkeys([*spoken, *_spread(lines, _POINTS - len(spoken))]))
+        people = dict.fromkeys(line["name"] for line in told)
+        yield f"## Topic {number} ({', '.join(people)})"
+        yield from (_make_point(line) for line in told)
+
+
+def _sum_up_kinds(text: str) -> Iterable[str]:
+    for title, pattern in _KINDS:
+        lines = [line for line in _LINE.finditer(text) if pattern.search(line["text"])]
+        if lines:
+            yield f"## {title}"
+            yield from (_make_point(line) for line in _spread(lines, 3))
+
+
+def _make_point(line: re.Match[str]) -> str:
+    seconds = _SECOND.findall(line["text"])
+    words = _SECOND.split(line["text"])[-1]
+    mark = f"#{line['number']}" + (f" {seconds[-1]}" if seconds else "")
+    return f"- {line['name']} said: {_shorten(words)} [{mark}]"
+
+
+def _shorten(words: str) -> str:
+    return " ".join(words.split()[:_WORDS])
+
+
+def _spread(items: list[T], count: int) -> list[T]:
+    """Return at most `count` items from all over the list."""
+    step = max(1, -(-len(items) // max(count, 1)))
+    return items[::step]
