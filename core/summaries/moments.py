@@ -8,6 +8,8 @@ from core.models import Segment, Transcript
 
 #: Longer stretches are parted at the ends of sentences.
 _LONG_S = 8.0
+#: What is played of a recording, if no sentence takes longer.
+EXCERPT_S = 15.0
 _SENTENCE = re.compile(r".+?(?:[.!?…]+[\"'”’)]*(?=\s|$)|[。！？]+[”’）]*|$)\s*", re.DOTALL)
 
 
@@ -32,3 +34,14 @@ def _part(segment: Segment) -> list[Segment]:
         moments.append(Segment(start_s, end_s, sentence.strip()))
         start_s = end_s
     return moments
+
+
+def find_end(heard: Transcript | None, start_s: float) -> float:
+    """Return up to where what begins at `start_s` is worth being heard: whole sentences."""
+    end_s = start_s + EXCERPT_S
+    if heard is None:
+        return end_s
+    moments = [moment for moment in find_moments(heard) if moment.end_s > start_s + 1]
+    ends = [moment.end_s for moment in moments if moment.end_s <= end_s]
+    first = moments[0].end_s if moments else end_s
+    return min(max([first, *ends]), start_s + 2 * EXCERPT_S)

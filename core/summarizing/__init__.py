@@ -12,11 +12,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from core import glossary
-from core.errors import EngineError, PlatformError, UserError
+from core.errors import EngineError, EngineRefused, PlatformError, UserError
 from core.hearing import Hearing
 from core.interfaces import Platform
-from core.locale import name_language
+from core.locale import name_language, translate
 from core.models import Answer, Chat, Job, Passage, Question, Quoted, Remembered, Reply, Transcript
+from core.speaking import Speaking
 from core.store import Store
 from core.summaries import prompt
 from core.summaries.moments import find_moments
@@ -25,6 +26,7 @@ from core.summaries.ranges import USUAL, Request, find_zone
 from core.summaries.read import defuse_summary, read_summary, sources_at, sources_in
 from core.summaries.render import Talk, cut_parts
 from core.summaries.show import Told, show_summary
+from core.summarizing.spoken import speak_script, write_script
 from core.understanding import Understanding
 
 #: Voice notes of one summary that are heard at once: the rest of the chat's work goes on.
@@ -53,12 +55,42 @@ class Summarizing:
         self._understanding = understanding
         self._platform = platform
 
+    async def answer(
+        self, job: Job, request: Request, speaking: Speaking, chat: Chat | None = None
+    ) -> Reply:
+        """Return the summary as the request wants it, and note that who asked knows the talk now.
+
+        A voice that fails costs the voice only. Raises NothingSaid, EngineError.
+        """
+        told = await self.tell(job, request, chat)
+        reply = self._show(told, job, chat)
+        if request.is_spoken:
+            reply = await self._speak(reply, told, (job, request), speaking)
+        await self.note_read(job, request, chat)
+        return reply
+
+    async def _speak(
+        self, reply: Reply, told: Told, order: tuple[Job, Request], speaking: Speaking
+    ) -> Reply:
+        job, request = order
+        language = job.message.language
+        task = make_task(job, request.length)
+        try:
+            lines = await write_script(self._understanding, told, task, is_full=request.is_full)
+            file = await speak_script(speaking, lines, told, language, is_full=request.is_full)
+        except (UserError, EngineRefused):
+            note = translate("I could not say it aloud this time.", language)
+            return replace(reply, text=f"{reply.text}\n\n{note}")
+        return replace(reply, files=(file,), aloud="")
+
     async def summarize(self, job: Job, request: Request, chat: Chat | None = None) -> Reply:
         """Return the summary that `job` asks for, in the language of its message.
 
         chat: whose talk, None = that of the job. Raises NothingSaid, EngineError.
         """
-        told = await self.tell(job, request, chat)
+        return self._show(await self.tell(job, request, chat), job, chat)
+
+    def _show(self, told: Told, job: Job, chat: Chat | None) -> Reply:
         origin = chat.chat_id if chat and chat != job.message.chat else ""
         return show_summary(told, job.message.language, origin)
 

@@ -1,0 +1,24 @@
+"""The button Summary under a transcript: what matters of one recording."""
+
+from __future__ import annotations
+
+from core import glossary
+from core.commands import Command, Context
+from core.errors import UserError
+from core.locale import mark
+from core.models import Reply
+from core.summaries.show import show_recording
+from core.summarizing import Summarizing
+
+
+async def brief(ctx: Context) -> Reply:
+    """Answer with a few points. The text is what the button carries: the transcript's key."""
+    heard = await ctx.store.results.find(ctx.message.text)
+    if heard is None or not heard.text:
+        raise UserError("I no longer have this transcript. Send the recording again.")
+    shown = glossary.apply_to(heard, ctx.settings.talk.glossary)
+    summarizing = Summarizing(ctx.store, ctx.hearing, ctx.understanding, ctx.platform)
+    return show_recording(await summarizing.brief(ctx.job, shown), ctx.message.language)
+
+
+command = Command(mark("Sum up a recording"), brief, is_listed=False)

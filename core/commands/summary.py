@@ -1,0 +1,52 @@
+"""/summary: what was said in a group, voice notes included, each point with where it was said."""
+
+from __future__ import annotations
+
+from core.commands import Command, Context
+from core.errors import UserError
+from core.locale import mark
+from core.models import Button, Reply
+from core.summaries.copies import Copy, write_copy
+from core.summaries.ranges import Asked, Request, read_request
+from core.summarizing import NothingSaid, Summarizing, asked_at_of
+
+HELP = mark("Sum up this chat: last 2h, 200 messages, unread, this topic, me, voice")
+
+
+async def summary(ctx: Context) -> Reply:
+    """Answer with the summary, or with a button that brings it into the private chat."""
+    message = ctx.message
+    if not message.is_private and ctx.settings.talk.remember_days is None:
+        raise UserError(
+            "I remember nothing of this chat, so there is nothing to sum up. "
+            "An admin turns that on with /remember on."
+        )
+    request = read_request(message.text, await _asked(ctx))
+    if request.is_private and not message.is_private:
+        return _offer(ctx, request)
+    summarizing = Summarizing(ctx.store, ctx.hearing, ctx.understanding, ctx.platform)
+    try:
+        return await summarizing.answer(ctx.job, request, ctx.speaking)
+    except NothingSaid:
+        if message.is_private:
+            raise UserError("Forward messages to me, then say /summary.") from None
+        raise
+
+
+async def _asked(ctx: Context) -> Asked:
+    message = ctx.message
+    plans = await ctx.store.schedules.find(message.chat)
+    # Where a chat lives is known only where it has a digest.
+    zone = plans[0].zone if plans else "UTC"
+    begun = message.reply_to.message_id if message.reply_to else ""
+    return Asked(asked_at_of(ctx.job), zone, message.thread_id, begun)
+
+
+def _offer(ctx: Context, request: Request) -> Reply:
+    copy = write_copy(Copy(ctx.message.chat.chat_id, request))
+    label = ctx.text("Read it in private")
+    text = ctx.text("Your summary comes in our private chat, where nobody else reads it.")
+    return Reply(text, buttons=(Button(label, "private_summary", copy, is_private=True),))
+
+
+command = Command(HELP, summary, argument="last 2h | 200 | unread | topic | me | voice | short")
