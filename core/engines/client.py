@@ -17,6 +17,9 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 #: Largest body of an error: what lies behind it is not of interest.
 _MAX_ERROR_BYTES = 64 * 1024
 _CONNECT_S = 10.0
+#: An idle connection is kept so long, since to open one may take longer than to be answered.
+#: Balancers drop theirs after 60 s.
+_KEEP_S = 55.0
 
 ReadError = Callable[[int, bytes, str | None], EngineError]
 
@@ -31,6 +34,9 @@ class Client:
             headers={**_check_headers(headers), "accept-encoding": "identity"},
             # The total deadline of each call stands in for a limit on every read.
             timeout=httpx.Timeout(None, connect=_CONNECT_S),
+            limits=httpx.Limits(
+                max_connections=100, max_keepalive_connections=20, keepalive_expiry=_KEEP_S
+            ),
             follow_redirects=False,
         )
 
