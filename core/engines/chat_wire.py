@@ -69,6 +69,11 @@ def build_messages(question: Question, show_audio: ShowAudio) -> list[dict[str, 
     return [system, *turns] if question.instructions else turns
 
 
+def has_sound(question: Question) -> bool:
+    """Tell whether a recording goes along with `question`."""
+    return any(turn.audios for turn in question.turns)
+
+
 def find_sounds(question: Question) -> tuple[bytes, ...]:
     """Return the sounds that are sent along, in the order of the messages: those without a URL."""
     return tuple(a.data for turn in question.turns for a in turn.audios if not a.url)
@@ -142,12 +147,14 @@ def is_cut_by(finish_reason: str | None) -> bool:
 
 
 def make_answer(telling: Telling, usage: Usage | None) -> Answer:
-    """Return the answer that was told. Its text may be empty: that is for the engine to judge.
+    """Return the answer that was told; its text is empty where there were only thoughts.
 
-    Raises EngineError as `read_end` does.
+    Raises EngineError as `read_end` does, EngineBadReply if there are not even thoughts.
     """
-    is_cut = read_end(telling)
-    return Answer(telling.text.strip(), is_cut=is_cut, reasoning=telling.reasoning, usage=usage)
+    is_cut, text = read_end(telling), telling.text.strip()
+    if not text and not telling.reasoning:
+        raise EngineBadReply("neither words nor thoughts")
+    return Answer(text, is_cut=is_cut, reasoning=telling.reasoning, usage=usage)
 
 
 def settle(first: Answer, second: Answer) -> Answer:

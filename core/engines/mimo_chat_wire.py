@@ -14,6 +14,7 @@ from core.engines.chat_wire import (
     build_messages,
     counts_no_sound,
     find_sounds,
+    has_sound,
     read_usage,
 )
 from core.engines.chat_wire import make_answer as make_any_answer
@@ -70,15 +71,11 @@ def make_answer(telling: Telling, question: Question, *, model: str) -> Answer:
     """Return the answer that was told; its text is empty where there were only thoughts.
 
     Raises EngineError as `chat_wire.make_answer` does; EngineBadReply also if no token of a
-    recording reached the model, and if there are neither words nor thoughts.
+    recording reached the model.
     """
-    has_sound = any(turn.audios for turn in question.turns)
-    if has_sound and counts_no_sound(telling):
+    if has_sound(question) and counts_no_sound(telling):
         raise EngineBadReply("no token of the recording was counted: it was not heard")
-    answer = make_any_answer(telling, read_usage(telling, NAME, model))
-    if not answer.text and not answer.reasoning:
-        raise EngineBadReply("neither words nor thoughts")
-    return answer
+    return make_any_answer(telling, read_usage(telling, NAME, model))
 
 
 def _show_audio(audio: Audio) -> dict[str, Any]:

@@ -17,11 +17,12 @@ from core.engines.chat_wire import (
     build_messages,
     counts_no_sound,
     find_sounds,
+    has_sound,
     make_answer,
     read_usage,
 )
 from core.engines.speech_wire import make_silence
-from core.engines.wire import read_json
+from core.engines.wire import read_error_body, read_json
 from core.errors import CannotHear, EngineError, EngineRefused
 from core.models import Answer, Audio, Question
 
@@ -41,12 +42,12 @@ _OPTIONAL = ("max_completion_tokens", "stream_options", "thinking")
 #: Not a word of the model's nature: the key, the balance, the pace.
 _OTHER_REASONS = frozenset({401, 402, 403, 408, 409, 425, 429})
 _SOUND_IS_AT_FAULT = re.compile(
-    r"corrupt|too (?:short|long)|(?:audio|file) format|input_audio\.format|duration|decod"
+    r"corrupt|too (?:short|long)|(?:audio|file) format|input_audio\.|duration|decod"
 )
 _TAKES_NO_SOUND = re.compile(
     r"audio.{0,80}(?:not |un|n't )support|(?:not|n't|only) support.{0,80}audio"
     r"|support input audio|at most 0 audio"
-    r"|(?:invalid|unknown|unrecognized|unexpected|unsupported).{0,60}input_audio"
+    r"|(?:invalid|unknown|unrecognized|unexpected|unsupported)[^.]{0,30}input_audio"
     r"|content blocks are expected to be",
     re.DOTALL,
 )
@@ -94,11 +95,6 @@ def build_question(
     return encode_body(body, find_sounds(question))
 
 
-def has_sound(question: Question) -> bool:
-    """Tell whether a recording goes along with `question`."""
-    return any(turn.audios for turn in question.turns)
-
-
 def read_chat(body: bytes | str) -> dict[str, Any]:
     """Return the JSON of an answer or chunk. Raises EngineError for an error inside."""
     answer = read_json(body)
@@ -125,11 +121,13 @@ def read_error(status: int, body: bytes, retry_after: str | None = None) -> Engi
     """
     error = openai_wire.read_error(status, body, retry_after)
     text = body.decode("utf-8", "replace").lower()
+    found = read_error_body(body)
+    message = found.message.lower() if found else text
     if status in _OTHER_REASONS:
         return error
-    if _TAKES_NOTHING_ELSE in text:
+    if _TAKES_NOTHING_ELSE in message:
         return Unsupported(_TEXT_ALONE)
-    if _TAKES_NO_SOUND.search(text) and not _SOUND_IS_AT_FAULT.search(text):
+    if _TAKES_NO_SOUND.search(message) and not _SOUND_IS_AT_FAULT.search(message):
         return CannotHear(str(error))
     name = next((name for name in _OPTIONAL if name in text), None)
     return Unsupported(name) if name and isinstance(error, EngineRefused) else error

@@ -15,7 +15,7 @@ from core.engines import openai_chat_wire as chat
 from core.engines import openai_speech_wire as speech
 from core.engines import openai_wire as wire
 from core.engines.chat import read_telling
-from core.engines.chat_wire import settle
+from core.engines.chat_wire import has_sound, settle
 from core.engines.client import Client, give, read_body, relay
 from core.engines.speech_wire import read_wav
 from core.errors import CannotHear, ConfigError, EngineBadReply, EngineRefused
@@ -155,7 +155,7 @@ class OpenAIStyle:
 
     async def _say(self, question: Question, on_text: OnText | None) -> Answer:
         """Ask, and learn what the server and the model do not take."""
-        if chat.has_sound(question) and not self._can_hear:
+        if has_sound(question) and not self._can_hear:
             raise CannotHear("the model has refused sound before")
         without = self._without
         while True:
