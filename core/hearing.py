@@ -118,7 +118,7 @@ class Hearing:
                 raise
             metrics.ENGINE_CALLS.labels(name, "ok").inc()
             metrics.ENGINE_AUDIO_SECONDS.labels(name).inc(piece.audio.duration_s)
-            await self._results.save(key, transcript)
+            await self._results.save(key, transcript, whole=recording.key("all"))
             recording.put(piece, transcript)
         finally:
             self._gate.give_slot()

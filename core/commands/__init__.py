@@ -9,11 +9,20 @@ from functools import cache
 from importlib import import_module
 
 from core.casting import Choices, pick_manner
-from core.errors import EngineError, NotAllowed
-from core.hearing import Hearing, OnText
+from core.errors import EngineError, NotAllowed, UserError
+from core.glossary import read_fix
+from core.hearing import Heard, Hearing, OnText
 from core.interfaces import Platform
 from core.locale import mark, translate
-from core.models import Button, ChatSettings, Job, Message, RepliesMode, Reply, SpeechSettings
+from core.models import (
+    Button,
+    ChatSettings,
+    Job,
+    Message,
+    RepliesMode,
+    Reply,
+    SpeechSettings,
+)
 from core.speaking import MAX_CHARS, OnSound, Speaking, Spoken
 from core.speech import shorten
 from core.store import Store
@@ -24,10 +33,14 @@ LISTEN = mark("Listen")
 #: Name -> "module:attribute", loaded on first use. The order is that of the menu.
 COMMANDS = {
     "transcribe": "core.commands.transcribe:command",
+    "summary": "core.commands.summary:command",
     "say": "core.commands.say:command",
     "voice": "core.commands.voice:command",
     "style": "core.commands.style:command",
     "replies": "core.commands.replies:command",
+    "remember": "core.commands.remember:command",
+    "forget": "core.commands.forget:command",
+    "find": "core.commands.find:command",
     "language": "core.commands.language:command",
     "auto": "core.commands.auto:command",
     "help": "core.commands.help:command",
@@ -35,9 +48,19 @@ COMMANDS = {
     "export": "core.commands.export:command",
     "listen": "core.commands.listen:command",
     "consent": "core.commands.consent:command",
+    "private_summary": "core.commands.private_summary:command",
+    "brief": "core.commands.brief:command",
+    "replay": "core.commands.replay:command",
     "retry": "core.commands.retry:command",
     "stale_button": "core.commands.stale_button:command",
+    "note": "core.commands.note:command",
+    "collect": "core.commands.collect:command",
 }
+
+#: Commands whose answers a reply asks about.
+FOLLOWED = frozenset({"ask", "transcribe", "translate", "brief", "summary"})
+#: Attachments in which people speak to each other, as against music and films.
+SPOKEN = frozenset({"voice", "video_note"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +107,33 @@ class Context:
         manner = await pick_manner(self.store.voices, self.speaking, choices, self.message)
         return await self.speaking.say(text, manner, on_sound=self.on_sound)
 
+    async def fetch(self, message: Message | None = None) -> bytes:
+        """Return the sound of the message, or of the one it quotes.
+
+        Raises UserError where another person said it in a group and does not want that, TooLong.
+        """
+        message = message or self.message
+        quoted = message.reply_to
+        is_of_another = quoted and quoted.sender_id not in ("", message.sender_id)
+        if quoted and is_of_another and not (message.attachment or message.is_private):
+            platform = message.chat.platform
+            if await self.store.memory.is_opted_out(platform, quoted.sender_id):
+                raise UserError("Whoever said this does not want it to be written down.")
+        return await self.platform.fetch(message)
+
+    async def remember(self, heard: Heard) -> None:
+        """Keep what the message's recording says, or the quoted one's, if that is remembered."""
+        message = self.message
+        if message.attachment:
+            is_kept = message.forwarded_from or not message.is_private
+            message_id = message.message_id if is_kept else ""
+        else:
+            message_id = message.reply_to.message_id if message.reply_to else ""
+        if message_id and (message.is_private or self.settings.talk.remember_days):
+            await self.store.memory.save_transcript(
+                message.chat, message_id, heard.transcript, heard.key
+            )
+
     async def require_admin(self) -> None:
         """Raise NotAllowed unless the sender may change this chat's settings."""
         if not await self.platform.is_admin(self.message):
@@ -99,8 +149,10 @@ class Command:
     function: Callable[[Context], Awaitable[Reply]]
     #: What may follow its name, shown in /help.
     argument: str = ""
-    #: False for what only buttons ask for.
+    #: False for what nobody types: it comes from buttons, or by itself.
     is_listed: bool = True
+    #: True for what nobody asked for: that it failed is not told either.
+    is_silent: bool = False
 
 
 @cache
@@ -120,17 +172,38 @@ def menu() -> list[tuple[str, Command]]:
 def pick_command(message: Message, settings: ChatSettings) -> str | None:
     """Return the command that answers `message`, None where nobody asked for an answer.
 
-    In private every message is answered. In a group only commands are, and voice notes once
-    the admins have turned that on.
+    In private every message is answered. In a group only commands are, replies to our answers,
+    and voice notes once the admins have turned that on.
     """
-    if message.command in COMMANDS:
+    # What is not listed rests on what its button holds: typed, it could hold anything.
+    is_known = message.command in COMMANDS
+    if is_known and (message.button or load_command(message.command).is_listed):
         return message.command
     expects = settings.expects
     if expects and message.attachment and message.sent_at < expects.until_at:
         return expects.command
+    return _follow_up(message) or _pick_unasked(message, settings)
+
+
+def _follow_up(message: Message) -> str | None:
+    """Return the command for a reply to one of our answers that can be asked about."""
+    quoted = message.reply_to
+    if message.command or quoted is None or quoted.command not in FOLLOWED:
+        return None
+    if message.attachment:
+        return "ask" if message.attachment.kind in SPOKEN else None
+    if quoted.command == "transcribe" and read_fix(message.text):
+        return "fix"
+    return "ask" if message.text else None
+
+
+def _pick_unasked(message: Message, settings: ChatSettings) -> str | None:
     if message.attachment and (message.is_private or settings.is_auto):
         return "transcribe"
-    return "help" if message.is_private else None
+    if message.is_private:
+        return "collect" if message.forwarded_from and not message.command else "help"
+    is_spoken = message.attachment is not None and message.attachment.kind in SPOKEN
+    return "note" if is_spoken and settings.talk.remember_days else None
 
 
 async def add_voice(ctx: Context, reply: Reply) -> Reply:

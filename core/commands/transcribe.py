@@ -16,7 +16,7 @@ async def transcribe(ctx: Context) -> Reply:
     attachment = message.attachment or (message.reply_to and message.reply_to.attachment)
     if not attachment:
         raise UserError("Send me a voice note, or answer one with /transcribe.")
-    data = await ctx.platform.fetch(message)
+    data = await ctx.fetch()
     heard = await ctx.hearing.hear(
         data,
         language=ctx.settings.language,
@@ -26,8 +26,9 @@ async def transcribe(ctx: Context) -> Reply:
     transcript = heard.transcript
     if not transcript.text:
         raise UserError("I heard no speech in this recording.")
+    await ctx.remember(heard)
     note, buttons = _note(ctx, transcript), _offers(transcript, heard.key)
-    return Reply(note, transcript.text, buttons=buttons, aloud=transcript.text)
+    return Reply(note, transcript.text, buttons=buttons, aloud=transcript.text, heard_key=heard.key)
 
 
 def _note(ctx: Context, transcript: Transcript) -> str:

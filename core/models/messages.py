@@ -144,5 +144,7 @@ class Reply:
     is_quote_first: bool = False
     #: The only links there are: what a text itself holds is no link.
     links: tuple[Link, ...] = ()
+    #: The key of the transcript that it rests on: what is forgotten with it.
+    heard_key: str = ""
     #: The recordings that it is about.
     about: tuple[Subject, ...] = ()

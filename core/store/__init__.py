@@ -6,15 +6,17 @@ from core.interfaces import Ledger
 from core.store.chats import Chats
 from core.store.database import Database
 from core.store.deliveries import StoreLedger
+from core.store.forgetting import Forgetting, Receipt
 from core.store.intake import Intake
 from core.store.jobs import Jobs
 from core.store.memory import Memory
 from core.store.migrate import migrate
 from core.store.results import Results
+from core.store.schedules import Schedules
 from core.store.sealed import Cipher, make_cipher
 from core.store.voices import Voices
 
-__all__ = ["Store", "make_cipher", "migrate"]
+__all__ = ["Receipt", "Store", "make_cipher", "migrate"]
 
 
 class Store:
@@ -28,6 +30,8 @@ class Store:
         self.results = Results(self._database)
         self.voices = Voices(self._database)
         self.memory = Memory(self._database)
+        self.forgetting = Forgetting(self._database)
+        self.schedules = Schedules(self._database)
 
     def ledger(self, job_id: str) -> Ledger:
         """Return the ledger of one job's reply."""

@@ -44,7 +44,7 @@ class Intake:
             command = choose(message, await keep_talk(connection, chat, message, settings))
             if command is None or await _is_known_edit(connection, chat.chat_pk, message):
                 return None
-            message_pk = await _add_message(connection, chat.chat_pk, message)
+            message_pk = await add_message(connection, chat.chat_pk, message)
             if message_pk is None:
                 return None
             if chat.gone_at is not None:
@@ -53,7 +53,7 @@ class Intake:
             if data is not None:
                 values = {"message_pk": message_pk, "content": data}
                 await connection.execute(blobs.insert(), values)
-            job = await _add_job(connection, (message_pk, chat.chat_pk), message, command)
+            job = await add_job(connection, (message_pk, chat.chat_pk), message, command)
             return replace(job, settings=settings)
 
     async def blob(self, chat: Chat, message_id: str) -> bytes | None:
@@ -82,7 +82,8 @@ async def _is_known_edit(connection: AsyncConnection, chat_pk: int, message: Mes
     return any((e.command, e.text if e.command else "", e.attachment) == asks for e in earlier)
 
 
-async def _add_message(connection: AsyncConnection, chat_pk: int, message: Message) -> int | None:
+async def add_message(connection: AsyncConnection, chat_pk: int, message: Message) -> int | None:
+    """Keep a message and return its key, None if it is known already."""
     values = {
         "chat_pk": chat_pk,
         "message_id": message.message_id,
@@ -96,9 +97,10 @@ async def _add_message(connection: AsyncConnection, chat_pk: int, message: Messa
     return key
 
 
-async def _add_job(
+async def add_job(
     connection: AsyncConnection, keys: tuple[int, int], message: Message, command: str
 ) -> Job:
+    """Keep a job; keys: those of its message and of the chat that it answers."""
     moment = now()
     job = Job(
         job_id=secrets.token_hex(5),

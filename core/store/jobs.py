@@ -12,11 +12,11 @@ from sqlalchemy import Select, bindparam, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.models import PLACEHOLDER, Chat, Delivery, DeliveryState, Job, JobState, Reply
+from core.models import PLACEHOLDER, Chat, Delivery, DeliveryState, Job, JobState, Message, Reply
 from core.store.database import Database
 from core.store.rows import chat_row, is_chat, now, read_job, select_jobs
 from core.store.sealed import UtcDateTime
-from core.store.tables import blobs, buttons, chats, deliveries, jobs
+from core.store.tables import blobs, buttons, chats, deliveries, jobs, messages
 
 OPEN = (JobState.WAITING, JobState.RUNNING)
 
@@ -117,6 +117,9 @@ class Jobs:
         reply = replace(reply, buttons=given)
         async with self._database.write() as connection:
             key = select(jobs.c.chat_pk).where(jobs.c.job_id == job_id).scalar_subquery()
+            person_id = None
+            if any(button.is_private for button in given):
+                person_id = await _find_sender(connection, job_id)
             for button in given:
                 await connection.execute(
                     buttons.insert().values(
@@ -125,6 +128,7 @@ class Jobs:
                         job_id=job_id,
                         command=button.command,
                         content=button.text,
+                        person_id=person_id if button.is_private else None,
                     )
                 )
             change = update(jobs).where(jobs.c.job_id == job_id)
@@ -222,6 +226,12 @@ class Jobs:
     async def _update(self, job_id: str, values: dict[str, object]) -> None:
         async with self._database.write() as connection:
             await connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(**values))
+
+
+async def _find_sender(connection: AsyncConnection, job_id: str) -> str:
+    query = select(messages.c.content).join(jobs, jobs.c.message_pk == messages.c.message_pk)
+    message: Message = (await connection.execute(query.where(jobs.c.job_id == job_id))).scalar_one()
+    return message.sender_id
 
 
 async def _turn_into_placeholder(connection: AsyncConnection, job_id: str) -> None:

@@ -22,11 +22,11 @@ _PAGE = 2000
 #: How far back the last recording of a talk is looked for.
 _RECENT = 200
 
-_IS_KEPT = remembered.c.content.is_not(None)
+IS_KEPT = remembered.c.content.is_not(None)
 #: Ids of one second are told apart as numbers are: the longer one is the greater.
 _PLACE = (remembered.c.sent_at, func.length(remembered.c.message_id), remembered.c.message_id)
 #: What stays of a message that was deleted.
-_NOTHING = {"content": None, "transcript": None, "sender_id": ""}
+EMPTY = {"content": None, "transcript": None, "heard_key": None, "sender_id": ""}
 
 
 class Memory:
@@ -76,15 +76,21 @@ class Memory:
         """Return how many messages of a chat are kept."""
         query = select(func.count()).select_from(remembered).join(chats)
         async with self._database.read() as connection:
-            found = await connection.execute(query.where(is_chat(chat), _IS_KEPT))
+            found = await connection.execute(query.where(is_chat(chat), IS_KEPT))
             return int(found.scalar() or 0)
 
-    async def save_transcript(self, chat: Chat, message_id: str, heard: Transcript) -> None:
-        """Keep what the recording of a remembered message says; others are passed over."""
+    async def save_transcript(
+        self, chat: Chat, message_id: str, heard: Transcript, key: str | None = None
+    ) -> None:
+        """Keep what the recording of a remembered message says; others are passed over.
+
+        key: where the transcript stands among the paid results.
+        """
         async with self._database.write() as connection:
             row = await chat_row(connection, chat)
-            is_it = _is_message(row.chat_pk, message_id) & _IS_KEPT
-            await connection.execute(update(remembered).where(is_it).values(transcript=heard))
+            is_it = _is_message(row.chat_pk, message_id) & IS_KEPT
+            change = update(remembered).where(is_it)
+            await connection.execute(change.values(transcript=heard, heard_key=key))
 
     async def forget(self, chat: Chat, message_id: str) -> bool:
         """Drop one message, and do not take it in again. Safe to repeat.
@@ -102,7 +108,7 @@ class Memory:
         )
         is_theirs = (remembered.c.sender_id == person_id) & remembered.c.chat_pk.in_(here)
         async with self._database.write() as connection:
-            change = update(remembered).where(is_theirs, _IS_KEPT).values(_NOTHING)
+            change = update(remembered).where(is_theirs, IS_KEPT).values(EMPTY)
             return (await connection.execute(change)).rowcount
 
     async def forget_chat(self, chat: Chat, before: datetime | None = None) -> int:
@@ -112,7 +118,7 @@ class Memory:
             is_here = remembered.c.chat_pk == row.chat_pk
             if before is not None:
                 is_here &= remembered.c.sent_at < before
-            kept = select(func.count()).select_from(remembered).where(is_here, _IS_KEPT)
+            kept = select(func.count()).select_from(remembered).where(is_here, IS_KEPT)
             count = int((await connection.execute(kept)).scalar() or 0)
             await connection.execute(delete(remembered).where(is_here))
         return count
@@ -180,7 +186,7 @@ class Memory:
 
 
 def _talk(chat: Chat) -> Select[Any]:
-    return select(*COLUMNS).join(chats).where(is_chat(chat), _IS_KEPT)
+    return select(*COLUMNS).join(chats).where(is_chat(chat), IS_KEPT)
 
 
 def _is_thread(thread_id: str | None) -> ColumnElement[bool]:
@@ -223,7 +229,7 @@ async def remember(connection: AsyncConnection, chat_pk: int, message: Message) 
     key = {"chat_pk": chat_pk, "message_id": message.message_id}
     made = await connection.execute(insert_new(connection, remembered), {**key, **values})
     if not made.rowcount:
-        is_it = _is_message(chat_pk, message.message_id) & _IS_KEPT
+        is_it = _is_message(chat_pk, message.message_id) & IS_KEPT
         is_older = remembered.c.edit_id <= message.edit_id
         await connection.execute(update(remembered).where(is_it, is_older).values(**values))
 
@@ -231,7 +237,7 @@ async def remember(connection: AsyncConnection, chat_pk: int, message: Message) 
 async def drop(connection: AsyncConnection, chat: Any, message_id: str) -> bool:
     """Empty one message of the chat of this row; note it even if it is still on its way."""
     is_it = _is_message(chat.chat_pk, message_id)
-    change = update(remembered).where(is_it, _IS_KEPT).values(_NOTHING)
+    change = update(remembered).where(is_it, IS_KEPT).values(EMPTY)
     if (await connection.execute(change)).rowcount:
         return True
     values = {"chat_pk": chat.chat_pk, "message_id": message_id, "sent_at": now(), "edit_id": ""}

@@ -26,10 +26,13 @@ class Results:
             found: Transcript | None = (await connection.execute(_RESULT, {"of": key})).scalar()
         return found
 
-    async def save(self, key: str, transcript: Transcript) -> None:
-        """Keep a result and book what it cost, in one commit."""
+    async def save(self, key: str, transcript: Transcript, whole: str | None = None) -> None:
+        """Keep a result and book what it cost, in one commit.
+
+        whole: of a piece, the key of the whole recording.
+        """
         async with self._database.write() as connection:
-            values = {"key": key, "created_at": now(), "content": transcript}
+            values = {"key": key, "created_at": now(), "content": transcript, "whole": whole}
             await connection.execute(insert_new(connection, transcripts), values)
             if transcript.usage is not None:
                 await _book(connection, transcript.usage)

@@ -120,6 +120,8 @@ def select_jobs() -> Select[Any]:
         )
         .join(messages, messages.c.message_pk == jobs.c.message_pk)
         .join(chats, chats.c.chat_pk == jobs.c.chat_pk)
+        # What was forgotten has no message any more.
+        .where(messages.c.content.is_not(None))
     )
 
 

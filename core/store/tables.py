@@ -144,6 +144,9 @@ transcripts = Table(
     Column("key", String(64), primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("content", Sealed(Transcript), nullable=False),
+    #: Of a piece: the key of the whole recording, which takes it along when it is forgotten.
+    Column("whole", String(64)),
+    Index(None, "whole"),
 )
 
 #: Paid answers: sha256 of the question + engine + model.
@@ -169,6 +172,8 @@ remembered = Table(
     Column("edit_id", String(32), nullable=False),
     Column("content", Sealed(Remembered)),
     Column("transcript", Sealed(Transcript)),
+    #: The key of that transcript among the paid results.
+    Column("heard_key", String(64)),
     UniqueConstraint("chat_pk", "message_id"),
     Index(None, "chat_pk", "sent_at"),
     Index(None, "sender_id"),

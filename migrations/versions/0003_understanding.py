@@ -23,8 +23,9 @@ def _create_remembered() -> None:
         sa.Column("sender_id", sa.String(length=64), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("edit_id", sa.String(length=32), nullable=False),
-        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=True),
         sa.Column("transcript", sa.LargeBinary(), nullable=True),
+        sa.Column("heard_key", sa.String(length=64), nullable=True),
         _key("remembered"),
         sa.PrimaryKeyConstraint("remembered_pk", name="pk_remembered"),
         sa.UniqueConstraint("chat_pk", "message_id", name="uq_remembered_chat_pk_message_id"),
@@ -67,6 +68,8 @@ def upgrade() -> None:
     _create_schedules()
     op.create_index("ix_deliveries_platform_id", "deliveries", ["platform_id"])
     op.create_index("ix_jobs_finished_at", "jobs", ["finished_at"])
+    op.add_column("transcripts", sa.Column("whole", sa.String(length=64), nullable=True))
+    op.create_index("ix_transcripts_whole", "transcripts", ["whole"])
 
     with op.batch_alter_table("buttons") as batch_op:
         batch_op.add_column(sa.Column("person_id", sa.String(length=64), nullable=True))
@@ -88,6 +91,9 @@ def downgrade() -> None:
     with op.batch_alter_table("buttons") as batch_op:
         batch_op.drop_column("person_id")
 
+    op.drop_index("ix_transcripts_whole", "transcripts")
+    with op.batch_alter_table("transcripts") as batch_op:
+        batch_op.drop_column("whole")
     op.drop_index("ix_jobs_finished_at", "jobs")
     op.drop_index("ix_deliveries_platform_id", "deliveries")
     for table in ("schedules", "readers", "remembered", "answers"):

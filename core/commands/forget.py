@@ -1,0 +1,53 @@
+"""/forget: what was kept of a message, or of a person in this chat, is removed."""
+
+from __future__ import annotations
+
+from core.commands import Command, Context, first_word
+from core.errors import NotAllowed, UserError
+from core.locale import mark
+from core.models import Reply
+from core.store import Receipt
+
+HELP = mark("Forget a message (as a reply), or all of yours here")
+REMOVED = mark(
+    "Removed: messages {messages}, answers to them {answers}, transcripts {transcripts}."
+)
+STAYS = mark(
+    "What stands in the chat itself I do not delete. What others wrote of you, and summaries "
+    "that were made before, stays until it ends: at most 30 days."
+)
+
+
+async def forget(ctx: Context) -> Reply:
+    """Forget what was said, and tell how much it was."""
+    message = ctx.message
+    if first_word(message.text) == "me":
+        receipt = await ctx.store.forgetting.forget_person(message.chat, message.sender_id)
+        return _tell(ctx, receipt)
+    quoted = message.reply_to
+    if quoted is None:
+        raise UserError("Answer a message with /forget, or say /forget me for all of yours here.")
+    message_id, author = quoted.message_id, quoted.sender_id
+    if quoted.job_id:
+        # Our answer goes with the message that asked for it, and that is its author's to say.
+        job = await ctx.store.jobs.find(quoted.job_id)
+        if job is None:
+            return _tell(ctx, Receipt())
+        message_id, author = job.message.message_id, job.message.sender_id
+    is_own = message.is_private or (author and author == message.sender_id)
+    if not is_own and not await ctx.platform.is_admin(message):
+        raise NotAllowed
+    return _tell(ctx, await ctx.store.forgetting.forget_message(message.chat, message_id))
+
+
+def _tell(ctx: Context, receipt: Receipt) -> Reply:
+    counts = ctx.text(
+        REMOVED,
+        messages=receipt.messages,
+        answers=receipt.answers,
+        transcripts=receipt.transcripts,
+    )
+    return Reply(f"{counts}\n{ctx.text(STAYS)}")
+
+
+command = Command(HELP, forget, argument="me")
