@@ -13,11 +13,13 @@ from core.models import Schedule
 
 #: A digest that comes later than this says so.
 LATE_AFTER = timedelta(minutes=5)
-#: No two digests of a schedule are further apart: Friday to Monday, and a changed clock.
-LONGEST_GAP = timedelta(days=4)
+#: No two digests of a schedule are further apart: a weekend, and dates that a zone left out.
+LONGEST_GAP = timedelta(days=8)
 
 _DAY = timedelta(days=1)
 _TIME = re.compile(r"(\d{1,2})(?:[:：.h](\d{2}))?\s*([ap]m)?(?!\S)", re.IGNORECASE)
+#: Names that mean something else on each machine.
+_NO_PLACES = {"localtime", "posixrules", "Factory"}
 _WEEKDAYS = ("weekdays", "工作日", "werktags")
 _TOPIC = ("topic", "话题", "thema")
 
@@ -93,7 +95,7 @@ def _read_time(hours: str, minutes: str | None, half: str | None) -> str | None:
 @cache
 def _zones() -> dict[str, str]:
     """Return every zone by its name, and by its city where only one zone is named after it."""
-    names = sorted(available_timezones())
+    names = sorted(available_timezones() - _NO_PLACES)
     cities: dict[str, list[str]] = {}
     for name in names:
         cities.setdefault(name.rpartition("/")[2].casefold(), []).append(name)

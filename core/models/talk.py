@@ -58,3 +58,5 @@ class Schedule:
     #: Language of who asked for it (BCP 47).
     language: str
     next_at: datetime
+    #: Up to when the last one told, None before the first.
+    last_at: datetime | None = None
