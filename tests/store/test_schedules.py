@@ -1,0 +1,224 @@
+"""Digests come once: across restarts, clocks that jump, and workers that race."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from core.digests import next_at
+from core.models import Chat, Job, JobState, Schedule
+from core.store import Store, make_cipher, migrate
+from core.store.schedules import COMMAND, read_due
+
+CHAT = Chat("test", "1", "-100")
+#: A Monday, in winter: 9:00 in Berlin.
+DUE = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
+
+
+def schedule(schedule_id: str = "a", **changes: object) -> Schedule:
+    made = Schedule(
+        schedule_id=schedule_id,
+        chat=CHAT,
+        at="09:00",
+        zone="Europe/Berlin",
+        is_weekdays=False,
+        thread_id=None,
+        is_topic=False,
+        language="de",
+        next_at=DUE,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+async def digests(store: Store) -> list[Job]:
+    """Return the jobs that were added, the oldest first."""
+    found = await store.jobs.recent(set(JobState))
+    return [job for job in found if job.command == COMMAND][::-1]
+
+
+async def test_a_digest_is_a_job_and_the_next_is_planned(store: Store) -> None:
+    await store.schedules.add(schedule(thread_id="5"))
+    assert await store.schedules.fire_due(DUE - SECOND) == 0
+    assert await store.schedules.next_due_at() == DUE
+    assert await store.schedules.fire_due(DUE + SECOND) == 1
+    assert await store.schedules.fire_due(DUE + SECOND) == 0
+    [job] = await digests(store)
+    assert (job.message.chat, job.message.thread_id) == (CHAT, "5")
+    assert (job.message.language, job.message.sent_at) == ("de", DUE)
+    due = read_due(job.message.text)
+    assert (due.since_at, due.until_at, due.is_late) == (DUE - DAY, DUE + SECOND, False)
+    assert await store.schedules.next_due_at() == DUE + DAY
+
+
+async def test_the_next_digest_begins_where_the_last_one_ended(store: Store) -> None:
+    await store.schedules.add(schedule())
+    await store.schedules.fire_due(DUE + 3 * SECOND)
+    await store.schedules.fire_due(DUE + DAY + SECOND)
+    told = [read_due(job.message.text) for job in await digests(store)]
+    assert [due.since_at for due in told] == [DUE - DAY, DUE + 3 * SECOND]
+    assert told[1].until_at == DUE + DAY + SECOND
+
+
+@pytest.mark.parametrize(
+    ("delay", "is_late"), [(timedelta(minutes=5), False), (timedelta(minutes=5, seconds=1), True)]
+)
+async def test_five_minutes_are_late(store: Store, delay: timedelta, is_late: bool) -> None:
+    await store.schedules.add(schedule())
+    await store.schedules.fire_due(DUE + delay)
+    [job] = await digests(store)
+    assert read_due(job.message.text).is_late is is_late
+
+
+async def test_of_several_missed_days_one_digest_comes(store: Store) -> None:
+    await store.schedules.add(schedule())
+    assert await store.schedules.fire_due(DUE + 3.5 * DAY) == 1
+    [job] = await digests(store)
+    due = read_due(job.message.text)
+    assert due.is_late
+    assert (due.since_at, due.until_at) == (DUE - DAY, DUE + 3.5 * DAY)
+    assert await store.schedules.next_due_at() == DUE + 4 * DAY
+
+
+async def test_a_restart_repeats_nothing(store: Store, tmp_path: Path, database_url: str) -> None:
+    await store.schedules.add(schedule())
+    await store.schedules.fire_due(DUE)
+    again = Store(database_url, make_cipher(None, tmp_path))
+    assert await again.schedules.fire_due(DUE + SECOND) == 0
+    assert [s.next_at for s in await again.schedules.find(CHAT)] == [DUE + DAY]
+    await again.close()
+    assert len(await digests(store)) == 1
+
+
+async def test_workers_that_race_add_one_job(
+    store: Store, tmp_path: Path, database_url: str
+) -> None:
+    others = [Store(database_url, make_cipher(None, tmp_path)) for _ in range(3)]
+    for name in "abcde":
+        chat = Chat("test", "1", name)
+        await store.schedules.add(schedule(name, chat=chat))
+    fired = await asyncio.gather(*(s.schedules.fire_due(DUE) for s in [store, *others] * 2))
+    assert sum(fired) == 5
+    assert len(await digests(store)) == 5
+    for other in others:
+        await other.close()
+
+
+async def test_a_clock_that_goes_back_repeats_nothing(store: Store) -> None:
+    await store.schedules.add(schedule())
+    for moment in (DUE, DUE - timedelta(hours=1), DUE + SECOND, DUE - 2 * DAY, DUE + 2 * SECOND):
+        await store.schedules.fire_due(moment)
+    assert len(await digests(store)) == 1
+    # Nor is a later one lost by it.
+    assert await store.schedules.fire_due(DUE + DAY) == 1
+
+
+async def test_a_clock_that_was_a_year_ahead_does_not_silence_digests(store: Store) -> None:
+    await store.schedules.add(schedule())
+    assert await store.schedules.fire_due(DUE + 365 * DAY) == 1
+    # The right time again: what was due then came already.
+    assert await store.schedules.fire_due(DUE - SECOND) == 0
+    assert await store.schedules.next_due_at() == DUE
+    assert await store.schedules.fire_due(DUE) == 0
+    assert await store.schedules.fire_due(DUE + DAY) == 1
+    due = read_due((await digests(store))[-1].message.text)
+    assert due.since_at == DUE
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "begin", "days"),
+    [
+        # 02:30 is left out, and comes twice.
+        ("Europe/Berlin", "02:30", datetime(2026, 3, 27, tzinfo=UTC), 4),
+        ("Europe/Berlin", "02:30", datetime(2026, 10, 23, tzinfo=UTC), 4),
+        ("America/New_York", "01:30", datetime(2026, 10, 30, 4, tzinfo=UTC), 4),
+    ],
+)
+async def test_each_day_of_a_clock_change_has_one_digest(
+    store: Store, zone: str, at: str, begin: datetime, days: int
+) -> None:
+    plan = schedule(zone=zone, at=at)
+    await store.schedules.add(replace(plan, next_at=next_at(plan, begin)))
+    for quarters in range(days * 96 + 1):
+        await store.schedules.fire_due(begin + quarters * timedelta(minutes=15))
+    assert len(await digests(store)) == days
+
+
+async def test_a_chat_that_is_gone_hears_nothing_until_it_is_back(store: Store) -> None:
+    await store.schedules.add(schedule())
+    await store.jobs.cancel_chat(CHAT)
+    assert await store.schedules.fire_due(DUE) == 0
+    assert await store.schedules.next_due_at() is None
+
+
+async def test_a_chat_that_moved_takes_its_digest_along(store: Store) -> None:
+    await store.schedules.add(schedule())
+    new = Chat("test", "1", "-100500")
+    await store.chats.move(CHAT, new)
+    assert await store.schedules.fire_due(DUE) == 1
+    [job] = await digests(store)
+    assert job.message.chat == new
+
+
+async def test_a_new_plan_takes_the_place_of_the_old_one(store: Store) -> None:
+    await store.schedules.add(schedule("a"))
+    await store.schedules.add(schedule("b", at="10:00", thread_id="9"))
+    await store.schedules.add(schedule("c", is_topic=True, thread_id="5"))
+    await store.schedules.add(schedule("d", is_topic=True, thread_id="6"))
+    await store.schedules.add(schedule("d", is_topic=True, thread_id="6"))
+    found = await store.schedules.find(CHAT)
+    assert {s.schedule_id for s in found} == {"b", "c", "d"}
+    for one in found:
+        await store.schedules.remove(one)
+    assert await store.schedules.find(CHAT) == []
+
+
+KILLED = """
+import asyncio, os, signal, sys
+from datetime import datetime
+from pathlib import Path
+from sqlalchemy import event
+from core.store import Store, make_cipher
+
+async def main(url, folder, moment, last):
+    store = Store(url, make_cipher(None, Path(folder)))
+    left = int(last)
+    def count(*_):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+    engine = store._database._writer.sync_engine
+    for name in ("before_cursor_execute", "after_cursor_execute", "commit"):
+        event.listen(engine, name, count)
+    await store.schedules.fire_due(datetime.fromisoformat(moment))
+    print("whole")
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_killed_at_any_step_one_digest_comes(tmp_path: Path) -> None:
+    for step in range(40):
+        folder = tmp_path / str(step)
+        folder.mkdir()
+        url = f"sqlite:///{folder / 'hearsay.db'}"
+        await migrate(url)
+        store = Store(url, make_cipher(None, folder))
+        await store.schedules.add(schedule())
+        arguments = [url, str(folder), DUE.isoformat(), str(step)]
+        run = [sys.executable, "-c", KILLED, *arguments]
+        killed = await asyncio.to_thread(subprocess.run, run, capture_output=True, text=True)
+        await store.schedules.fire_due(DUE + SECOND)
+        assert len(await digests(store)) == 1, (step, killed.stderr)
+        assert await store.schedules.next_due_at() == DUE + DAY
+        await store.close()
+        if killed.stdout == "whole\n":
+            break
+    assert 8 <= step < 39
