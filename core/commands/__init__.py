@@ -19,6 +19,7 @@ from core.models import (
     ChatSettings,
     Job,
     Message,
+    NoteMode,
     RepliesMode,
     Reply,
     SpeechSettings,
@@ -33,6 +34,7 @@ LISTEN = mark("Listen")
 #: Name -> "module:attribute", loaded on first use. The order is that of the menu.
 COMMANDS = {
     "transcribe": "core.commands.transcribe:command",
+    "ask": "core.commands.ask:command",
     "summary": "core.commands.summary:command",
     "say": "core.commands.say:command",
     "voice": "core.commands.voice:command",
@@ -41,6 +43,8 @@ COMMANDS = {
     "remember": "core.commands.remember:command",
     "forget": "core.commands.forget:command",
     "find": "core.commands.find:command",
+    "mode": "core.commands.mode:command",
+    "think": "core.commands.think:command",
     "language": "core.commands.language:command",
     "auto": "core.commands.auto:command",
     "help": "core.commands.help:command",
@@ -51,6 +55,7 @@ COMMANDS = {
     "private_summary": "core.commands.private_summary:command",
     "brief": "core.commands.brief:command",
     "replay": "core.commands.replay:command",
+    "ask_about": "core.commands.ask_about:command",
     "retry": "core.commands.retry:command",
     "stale_button": "core.commands.stale_button:command",
     "note": "core.commands.note:command",
@@ -58,7 +63,7 @@ COMMANDS = {
 }
 
 #: Commands whose answers a reply asks about.
-FOLLOWED = frozenset({"ask", "transcribe", "translate", "brief", "summary"})
+FOLLOWED = frozenset({"ask", "ask_about", "transcribe", "translate", "brief", "summary"})
 #: Attachments in which people speak to each other, as against music and films.
 SPOKEN = frozenset({"voice", "video_note"})
 
@@ -199,11 +204,18 @@ def _follow_up(message: Message) -> str | None:
 
 def _pick_unasked(message: Message, settings: ChatSettings) -> str | None:
     if message.attachment and (message.is_private or settings.is_auto):
-        return "transcribe"
+        return "ask" if _is_question(message, settings) else "transcribe"
     if message.is_private:
         return "collect" if message.forwarded_from and not message.command else "help"
     is_spoken = message.attachment is not None and message.attachment.kind in SPOKEN
     return "note" if is_spoken and settings.talk.remember_days else None
+
+
+def _is_question(message: Message, settings: ChatSettings) -> bool:
+    """Tell whether a voice note asks something by itself: in private, and in one's own words."""
+    is_spoken = message.attachment is not None and message.attachment.kind in SPOKEN
+    is_own = message.is_private and not (message.command or message.forwarded_from)
+    return is_spoken and is_own and settings.talk.notes is not NoteMode.TRANSCRIBE
 
 
 async def add_voice(ctx: Context, reply: Reply) -> Reply:

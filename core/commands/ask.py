@@ -1,0 +1,206 @@
+"""/ask: a question about a recording or a text, and the questions that follow its answer."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from core.commands import Command, Context
+from core.dialogue import Topic, find_topic, is_spoken, quote
+from core.errors import CannotHear, TooLong, UserError
+from core.glossary import apply_to
+from core.hearing import Heard
+from core.locale import mark
+from core.models import Answer, Audio, Reply, Subject, Transcript
+from core.prompts import ask as prompts
+from core.prompts.safety import defuse
+from core.summaries.show import EXTRACT
+
+HELP = mark("Ask about a recording or a text: answer it with your question")
+
+HOW = mark("Answer a recording with /ask and your question: /ask What did they agree on?")
+TONE = mark("This rests on how it sounds, not on what is said.")
+THOUGHT = mark("The engine gave its thoughts only, no answer.")
+CUT = mark("The answer was too long for the service: its end is missing.")
+GONE = mark("For that I would have to hear the recording again, and I no longer have it.")
+NO_URLS = mark("I open no addresses. Send me the recording itself.")
+
+_SOUND_URL = re.compile(
+    r"https?://(?!\d+\.\d+\.\d+\.\d+\b)(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?/\S+\.(?:mp3|wav|flac|m4a|ogg)"
+    r"(?:\?\S*)?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An answer, what it was given, and the recordings it is about."""
+
+    answer: Answer
+    case: prompts.Case
+    subjects: tuple[Subject, ...] = ()
+
+
+class SoundGone(UserError):
+    """The platform does not give out the sound, now or any more."""
+
+
+async def ask(ctx: Context) -> Reply:
+    """Answer the question; one that was spoken is shown first."""
+    spoken = await _hear_question(ctx) if is_spoken(ctx.job) else None
+    words = spoken.transcript.text if spoken else ctx.message.text.strip()
+    if not words:
+        raise UserError(HOW)
+    urls = () if spoken else _find_urls(ctx, words)
+    topic = await find_topic(ctx.store, ctx.job)
+    if urls and not ctx.message.reply_to:
+        topic = replace(topic, subjects=())
+    await _require_willing(ctx, topic)
+    settings = ctx.settings.talk
+    case = prompts.Case(
+        words,
+        ctx.job.created_at.date(),
+        text=topic.text,
+        exchanges=topic.exchanges,
+        is_thinking=settings.is_thinking,
+    )
+    outcome = await Asking(ctx, topic, urls).answer(case)
+    return _show(ctx, outcome, spoken.transcript.text if spoken else "")
+
+
+async def _hear_question(ctx: Context) -> Heard:
+    data = await ctx.fetch(replace(ctx.message, reply_to=None))
+    heard = await ctx.hearing.hear(data, language=ctx.settings.language)
+    if not heard.transcript.text:
+        raise UserError("I heard no speech in this recording.")
+    return replace(heard, transcript=apply_to(heard.transcript, ctx.settings.talk.glossary))
+
+
+def _find_urls(ctx: Context, words: str) -> tuple[Audio, ...]:
+    """Return the sounds that the question names, for the engine's service to fetch."""
+    urls = _SOUND_URL.findall(words)
+    if urls and not ctx.understanding.can_fetch:
+        raise UserError(NO_URLS)
+    return tuple(Audio(b"", "", 0.0, url) for url in urls)
+
+
+async def _require_willing(ctx: Context, topic: Topic) -> None:
+    """Raise UserError where somebody else in the group does not want to be asked about."""
+    message = ctx.message
+    if message.is_private:
+        return
+    for person in {subject.sender_id for subject in topic.subjects} - {"", message.sender_id}:
+        if await ctx.store.memory.is_opted_out(message.chat.platform, person):
+            raise UserError("Whoever said this does not want it to be written down.")
+
+
+class Asking:
+    """One question on its way to the engine: with the sound, or with its words."""
+
+    def __init__(self, ctx: Context, topic: Topic, urls: tuple[Audio, ...]) -> None:
+        self._ctx, self._urls = ctx, urls
+        self._topic = topic
+
+    async def answer(self, case: prompts.Case) -> Outcome:
+        """Return the answer. Sound goes out once at most, and not where the words will do."""
+        topic = self._topic
+        if not (topic.subjects or self._urls):
+            return await self._ask(case)
+        can_hear = self._ctx.understanding.can_hear
+        if can_hear and not topic.is_followed:
+            try:
+                return await self._ask_with_sound(case)
+            except CannotHear:
+                can_hear = False
+            except SoundGone:
+                if not all(subject.heard for subject in topic.subjects):
+                    raise
+        return await self._ask_with_words(case, can_hear=can_hear)
+
+    async def _ask_with_sound(self, case: prompts.Case) -> Outcome:
+        sounds = [await self._prepare(subject) for subject in self._topic.subjects]
+        return await self._ask(replace(case, audios=(*sounds, *self._urls), may_listen=False))
+
+    async def _ask_with_words(self, case: prompts.Case, *, can_hear: bool) -> Outcome:
+        try:
+            case = replace(case, transcripts=await self._hear_all(), may_listen=can_hear)
+        except SoundGone:
+            if not case.exchanges:
+                raise
+            # What was said of it before is all that is left.
+            return await self._ask(case)
+        if can_hear and not any(transcript.text for transcript in case.transcripts):
+            return await self._ask_with_sound(replace(case, transcripts=()))
+        told = await self._ask(case)
+        if not (can_hear and prompts.wants_sound(told.answer.text)):
+            return told
+        try:
+            return await self._ask_with_sound(replace(case, transcripts=()))
+        except SoundGone:
+            raise UserError(GONE) from None
+        except CannotHear:
+            return await self._ask(replace(case, may_listen=False))
+
+    async def _hear_all(self) -> tuple[Transcript, ...]:
+        """Return what the recordings say; note the keys under which that is kept."""
+        heard = [await self._hear(subject) for subject in self._topic.subjects]
+        self._topic = replace(self._topic, subjects=tuple(subject for subject, _ in heard))
+        return tuple(transcript for _, transcript in heard)
+
+    async def _hear(self, subject: Subject) -> tuple[Subject, Transcript]:
+        ctx = self._ctx
+        found = await ctx.store.results.find(subject.heard) if subject.heard else None
+        if found is None:
+            hint_s = subject.attachment.duration_s
+            data = await self._fetch(subject)
+            heard = await ctx.hearing.hear(data, language=ctx.settings.language, hint_s=hint_s)
+            subject, found = replace(subject, heard=heard.key), heard.transcript
+        return subject, apply_to(found, ctx.settings.talk.glossary)
+
+    async def _prepare(self, subject: Subject) -> Audio:
+        data = await self._fetch(subject)
+        hint_s = subject.attachment.duration_s
+        return await self._ctx.understanding.prepare(data, hint_s=hint_s)
+
+    async def _fetch(self, subject: Subject) -> bytes:
+        try:
+            return await self._ctx.fetch(quote(self._ctx.message, subject))
+        except TooLong:
+            raise
+        except UserError as error:
+            raise SoundGone(error.user_text, **error.values) from None
+
+    async def _ask(self, case: prompts.Case) -> Outcome:
+        given = prompts.known(case)
+
+        def show(text: str) -> None:
+            is_mark = text.lstrip()[:1] in "([（【" and len(text) < 8
+            if not (is_mark or (case.may_listen and prompts.may_want_sound(text))):
+                self._ctx.on_text(defuse(prompts.read_tone(text)[0].strip(), given))
+
+        question = prompts.build_question(case)
+        answer = await self._ctx.understanding.answer(question, on_text=show)
+        return Outcome(answer, case, self._topic.subjects)
+
+
+def _show(ctx: Context, outcome: Outcome, asked: str) -> Reply:
+    answer, case = outcome.answer, outcome.case
+    said, is_tone = prompts.read_tone(answer.text)
+    text = defuse(said.strip(), prompts.known(case))
+    notes = {
+        TONE: is_tone and bool(case.audios),
+        THOUGHT: answer.is_thought,
+        CUT: answer.is_cut,
+        EXTRACT: answer.is_extract,
+    }
+    lines = [text, *(ctx.text(note) for note, applies in notes.items() if applies)]
+    return Reply(
+        "\n\n".join(lines),
+        asked,
+        aloud=text,
+        is_quote_first=bool(asked),
+        about=outcome.subjects,
+    )
+
+
+command = Command(HELP, ask, argument="question")
