@@ -1,0 +1,250 @@
+"""MiMo understands, over real HTTP against the strict local service."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from core.engines.mimo import Mimo
+from core.engines.mimo_chat_wire import build_question
+from core.errors import EngineBusy, EngineLocked, EngineRefused, ModelGone
+from core.models import Audio, Question, Turn
+from tests.emulators.mimo import MimoServer
+from tests.emulators.mimo.tones import make_wav
+from tests.engines.conftest import make_audio, make_settings
+
+FLASH, OLD, OMNI = "mimo-v2.6-flash", "mimo-v2.5", "mimo-v2-omni"
+
+
+def ask(text: str, *audios: Audio, **options: Any) -> Question:
+    return Question((Turn("user", text, audios),), **options)
+
+
+def make_engine(server: MimoServer, model: str = "auto") -> Mimo:
+    return Mimo(
+        make_settings(mimo_base_url=server.base_url, mimo_api_key=server.key, mimo_chat_model=model)
+    )
+
+
+async def test_question_about_a_text(server: MimoServer, mimo: Mimo) -> None:
+    server.add_answer("Four o'clock.", pattern="When")
+    question = ask("When is it?", instructions="You are Hearsay.", max_tokens=300)
+    answer = await mimo.answer(question)
+    assert (answer.text, answer.reasoning, answer.is_cut, answer.is_extract, answer.is_thought) == (
+        *("Four o'clock.", ""),
+        *(False, False, False),
+    )
+    [call] = server.calls
+    assert call.request == {
+        "model": FLASH,
+        "messages": [
+            {"role": "system", "content": "You are Hearsay."},
+            {"role": "user", "content": "When is it?"},
+        ],
+        "max_completion_tokens": 300,
+        "thinking": {"type": "disabled"},
+    }
+    usage = answer.usage
+    assert usage is not None and (usage.engine, usage.model) == ("mimo", FLASH)
+    assert usage.prompt_tokens + usage.completion_tokens == call.tokens
+
+
+async def test_dialogue_about_recordings_keeps_its_order(server: MimoServer, mimo: Mimo) -> None:
+    turns = (
+        Turn("user", "What is this?", (make_audio(1), make_audio(2))),
+        Turn("assistant", "Two songs.", reasoning="One, two."),
+        Turn("assistant", "Or three."),
+        Turn("user", "And this?", (make_audio(3),)),
+    )
+    answer = await mimo.answer(Question(turns))
+    assert answer.text == 'I heard 3 recordings: 1.0 s ("w1"), 1.0 s ("w2"), 1.0 s ("w3").'
+    user, first, second, last = server.calls[0].request["messages"]
+    assert [part["type"] for part in user["content"]] == ["input_audio", "input_audio", "text"]
+    assert first == {"role": "assistant", "content": "Two songs.", "reasoning_content": "One, two."}
+    assert second == {"role": "assistant", "content": "Or three."}
+    assert [part["type"] for part in last["content"]] == ["input_audio", "text"]
+
+
+async def test_while_it_thinks_every_turn_of_its_own_has_its_thoughts(
+    server: MimoServer, mimo: Mimo
+) -> None:
+    turns = (Turn("user", "Hi."), Turn("assistant", "Hello."), Turn("user", "Why?"))
+    answer = await mimo.answer(Question(turns, is_thinking=True))
+    assert answer.reasoning == "Let me see." and answer.text
+    request = server.calls[0].request
+    assert request["thinking"] == {"type": "enabled"}
+    assert request["messages"][1]["reasoning_content"] == ""
+
+
+@pytest.mark.parametrize("text", ["", " \n", "\x00"])
+async def test_recording_alone_is_a_question_too(server: MimoServer, mimo: Mimo, text: str) -> None:
+    answer = await mimo.answer(ask(text, make_audio(5)))
+    assert '"w5"' in answer.text, "no call without a text is taken"
+    assert server.calls[0].question.strip()
+
+
+async def test_odd_characters_do_not_break_the_body(server: MimoServer, mimo: Mimo) -> None:
+    text = 'a\udc00b\x00c;base64,"\\u0000 😀 你好'
+    await mimo.answer(ask(text, make_audio(5)))
+    assert server.calls[0].question == 'a\ufffdbc;base64,"\\u0000 😀 你好'
+    assert [sound["kind"] for sound in server.calls[0].sounds] == ["wav"]
+
+
+async def test_stream_shows_the_words_as_they_come_and_never_the_thoughts(
+    server: MimoServer, mimo: Mimo
+) -> None:
+    server.add_answer("It is four.", reasoning="Hm hm.")
+    shown: list[str] = []
+    answer = await mimo.answer(ask("When?", is_thinking=True), on_text=shown.append)
+    assert shown == ["It", "It is", "It is four."]
+    assert (answer.text, answer.reasoning) == ("It is four.", "Hm hm.")
+    assert server.calls[0].is_streamed and server.calls[0].request["stream"] is True
+
+
+@pytest.mark.parametrize("is_streamed", [False, True], ids=["plain", "stream"])
+async def test_answer_that_needs_more_tokens_is_marked_as_cut(
+    server: MimoServer, mimo: Mimo, is_streamed: bool
+) -> None:
+    server.add_answer("word " * 100)
+    on_text = (lambda _: None) if is_streamed else None
+    answer = await mimo.answer(ask("Go.", max_tokens=10), on_text=on_text)
+    assert answer.is_cut and 30 < len(answer.text) <= 40
+
+
+async def test_thoughts_that_left_no_room_are_left_out_next_time(
+    server: MimoServer, mimo: Mimo
+) -> None:
+    server.add_answer("It is four.", reasoning="hm " * 100)
+    shown: list[str] = []
+    question = ask("When?", is_thinking=True, max_tokens=20)
+    answer = await mimo.answer(question, on_text=shown.append)
+    assert (answer.text, answer.is_cut, answer.is_thought) == ("It is four.", False, False)
+    assert shown == ["It", "It is", "It is four."]
+    assert [call.request["thinking"]["type"] for call in server.calls] == ["enabled", "disabled"]
+
+
+@pytest.mark.parametrize(("asked", "sent"), [(0, 1), (1, 1), (131_072, 131_072), (10**6, 131_072)])
+async def test_longest_answer_is_within_what_is_allowed(
+    server: MimoServer, mimo: Mimo, asked: int, sent: int
+) -> None:
+    mimo.deadline_s = 10.0
+    await mimo.answer(ask("Go.", max_tokens=asked))
+    assert server.calls[0].request["max_completion_tokens"] == sent
+
+
+async def test_sound_that_cannot_be_read_is_refused_with_the_reason(mimo: Mimo) -> None:
+    with pytest.raises(EngineRefused) as caught:
+        await mimo.answer(ask("What?", Audio(b"SILK_V3", "audio/wav", 1.0)))
+    assert caught.value.values == {"reason": "the audio cannot be decoded"}
+
+
+def test_sounds_are_encoded_while_they_are_sent() -> None:
+    sounds = [Audio(bytes(8_000_000 + n), "audio/wav", 250.0) for n in range(3)]
+    tracemalloc.start()
+    try:
+        body = build_question(ask("What?", *sounds), model=FLASH)
+        size = sum(len(part) for part in body)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert size == int(body.headers["content-length"]) > 32_000_000
+    assert peak_bytes < 1_000_000
+
+
+async def test_hand_set_model_is_sent_as_given_and_never_left(server: MimoServer) -> None:
+    engine = make_engine(server, "MiMo-V2.6-Flash")
+    for _ in range(2):
+        with pytest.raises(ModelGone):
+            await engine.answer(ask("Hi."))
+    assert engine.chat_model == "MiMo-V2.6-Flash"
+    assert [call.status for call in server.all_calls] == [400, 400], "and no list was asked for"
+    await engine.close()
+
+
+@pytest.mark.parametrize(
+    ("model", "context"),
+    [
+        ("mimo-v2.5[1m]", 1_000_000),
+        ("mimo-v2.6-pro", 1_000_000),
+        (OMNI, 256_000),
+        (f"{OMNI}[1m]", 1_000_000),
+        ("own", 256_000),
+    ],
+)
+async def test_context_is_that_of_the_model(server: MimoServer, model: str, context: int) -> None:
+    server.rules.models = (model.removesuffix("[1m]"),)
+    engine = make_engine(server, model)
+    assert engine.chat_limits.context_tokens == context
+    assert (await engine.answer(ask("Hi."))).text
+    assert server.calls[0].request["model"] == model
+    await engine.close()
+
+
+async def test_dead_model_is_left_for_the_next(server: MimoServer, mimo: Mimo) -> None:
+    assert mimo.chat_model == FLASH
+    await mimo.answer(ask("Hi."))
+    server.rules.models = (OMNI,)
+    for on_text in (None, lambda _: None):
+        answer = await mimo.answer(ask("Hi.", make_audio(1)), on_text=on_text)
+        assert answer.usage is not None and answer.usage.model == OMNI
+    assert [call.model for call in server.calls] == [FLASH, "", "", OMNI, OMNI]
+    assert mimo.chat_limits.context_tokens == 256_000
+    server.rules.models = ()
+    with pytest.raises(ModelGone):
+        await mimo.answer(ask("Hi."))
+    server.rules.models = (OLD,)
+    assert (await mimo.answer(ask("Hi."))).text, "it recovers by itself"
+    assert mimo.chat_model == OLD
+
+
+async def test_model_that_dies_leaves_those_that_hear_and_speak(
+    server: MimoServer, mimo: Mimo
+) -> None:
+    server.rules.models = ("mimo-v2.5-asr",)
+    with pytest.raises(ModelGone):
+        await mimo.answer(ask("Hi."))
+    assert (await mimo.transcribe(make_audio(5))).text == "w5"
+    assert (mimo.model, mimo.speech_model) == ("mimo-v2.5-asr", "mimo-v2.5-tts")
+
+
+async def test_hearing_and_understanding_do_not_share_a_minute(
+    server: MimoServer, mimo: Mimo
+) -> None:
+    server.rules.has_limits, server.rules.calls_per_minute = True, 1
+    assert (await mimo.answer(ask("Hi."))).text
+    assert (await mimo.transcribe(make_audio(5))).text == "w5"
+    with pytest.raises(EngineBusy):
+        await mimo.answer(ask("Hi."))
+
+
+async def test_deadline_counts_the_sound_and_the_longest_answer(
+    server: MimoServer, mimo: Mimo
+) -> None:
+    mimo.deadline_s, server.rules.latency_s = 0.1, 1.0
+    started_s = time.monotonic()
+    with pytest.raises(EngineBusy):
+        await mimo.answer(ask("Hi.", max_tokens=10))
+    assert time.monotonic() - started_s < 0.9
+    assert (await mimo.answer(ask("Hi.", max_tokens=100))).text
+    longer = Audio(make_wav(bytes(32_000)), "audio/wav", 30.0)
+    assert (await mimo.answer(ask("Hi.", longer, max_tokens=10))).text
+
+
+async def test_wrong_key_is_not_in_the_error(server: MimoServer) -> None:
+    key = "tp-of-another-plan-altogether"
+    engine = Mimo(make_settings(mimo_base_url=server.base_url, mimo_api_key=key))
+    with pytest.raises(EngineLocked) as caught:
+        await engine.answer(ask("Hi."))
+    assert key not in str(caught.value) and server.base_url not in str(caught.value)
+    await engine.close()
+
+
+def test_limits_are_those_of_the_documents(server: MimoServer) -> None:
+    limits = make_engine(server).chat_limits
+    assert limits.formats[0] == "audio/mpeg"
+    assert {"audio/wav", "audio/flac", "audio/mp4", "audio/x-m4a", "audio/ogg"} < {*limits.formats}
+    assert (limits.can_fetch, limits.can_think, limits.audio_tokens_per_s) == (True, True, 6.25)
+    assert (limits.calls_per_minute, limits.tokens_per_minute) == (100, 10_000_000)
