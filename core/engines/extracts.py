@@ -52,7 +52,7 @@ def extract(question: Question) -> str:
         raise UnderstandingMissing(f"the machine alone cannot {question.task} this")
     pieces = _split(question.passages)
     wanted = count_terms(question.words) if question.task == "answer" else Counter()
-    chosen = _find(pieces, wanted) if wanted else _pick_central(pieces)
+    chosen = _find(pieces, wanted) if wanted and pieces else _pick_central(pieces)
     if not chosen:
         raise NothingFound("no passage has a word of the question")
     return "\n".join(f"- {piece.text} [{piece.mark}]" for piece in chosen)

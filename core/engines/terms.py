@@ -38,7 +38,8 @@ _STOP_PAIRS = _words(
     "什么 怎么 么时 时候 为什 多少 几个 谁说 说什 说过 一个 一下 没有 不要 可以 因为 所以 如果 但是"
     " 然后 现在 知道 觉得 什麼 怎麼 麼時 時候 為什 說什 說過 因為 現在"
 )
-_ENDINGS = ("ingly", "edly", "ing", "ies", "ied", "ed", "ly", "es", "s")
+#: The first of each group that fits is cut off: first the plural, then the rest.
+_ENDINGS = (("ies", "es", "s"), ("ied", "ingly", "edly", "ing", "ed", "ly"))
 _MIN_STEM_CHARS = 3
 
 
@@ -62,11 +63,17 @@ def stem(word: str) -> str:
     """Return an English word without its commonest endings; both sides are cut alike."""
     if not word.isascii() or word.isdigit():
         return word
-    for ending in _ENDINGS:
+    for group in _ENDINGS:
+        word = _cut(word, group)
+    return _even(word)
+
+
+def _cut(word: str, endings: tuple[str, ...]) -> str:
+    for ending in endings:
         rest = word.removesuffix(ending)
         if rest != word and len(rest) >= _MIN_STEM_CHARS and not word.endswith("ss"):
-            return _even(rest + "y" if ending in ("ies", "ied") else rest)
-    return _even(word)
+            return rest + "y" if ending in ("ies", "ied") else rest
+    return word
 
 
 def _even(word: str) -> str:

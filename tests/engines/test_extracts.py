@@ -1,0 +1,277 @@
+"""What a rule finds: on what people said in the recordings, among foreign text, and in a talk."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from core.engines.extracts import extract
+from core.engines.offline import Offline
+from core.engines.terms import count_terms, stem
+from core.errors import EngineRefused, NothingFound, UnderstandingMissing
+from core.models import Audio, Passage, Question
+from tests import sounds
+from tests.emulators.mimo.tones import make_wav
+from tests.engines.conftest import make_settings
+
+ROOT = Path(__file__).parents[2]
+#: Text that has nothing to do with the recordings, and does not change.
+PARAGRAPHS = [p for p in re.split(r"\n\s*\n", (ROOT / "LICENSE").read_text()) if p.strip()]
+#: Question, and the recording whose words answer it.
+QUESTIONS = (
+    ("What should the Americans not ask?", "jfk"),
+    ("What was said about my country?", "jfk"),
+    ("Who are the fellows he speaks to?", "jfk"),
+    ("Where did the canoe slide?", "sb_example1"),
+    ("Were the planks rough or smooth?", "sb_example1"),
+    ("Is there anything about birches?", "sb_example1"),
+    ("What did Mr. Dashwood consider?", "austen-0870"),
+    ("Did John have any leisure?", "austen-0870"),
+    ("Which club is it?", "cards-001"),
+    ("他砸了谁的脚？", "sr_chinese"),
+)
+#: The same for what the machine itself hears, which is the gist at best.
+ROUGH_QUESTIONS = (
+    ("What can one do for the country?", "jfk"),
+    ("Who are the fellows he speaks to?", "jfk"),
+    ("Were the planks rough or smooth?", "sb_example1"),
+    ("Did John have any leisure?", "austen-0870"),
+    ("Was it in his power?", "austen-0870"),
+    ("Which club is it?", "cards-001"),
+)
+
+
+def true_passages() -> list[Passage]:
+    """What is said in the recordings, one passage for every sentence or clause."""
+    found = []
+    for line in (sounds.SPEECH / "SOURCES.md").read_text().splitlines():
+        name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        if name in sounds.RECORDINGS:
+            clauses = re.split(r"(?<=[.?!,]) (?=[a-z])", cells[4])
+            found += [Passage(name.partition(".")[0], clause) for clause in clauses]
+    assert {passage.mark for passage in found} == {n.partition(".")[0] for n in sounds.RECORDINGS}
+    return found
+
+
+def make_question(task: str, words: str, passages: list[Passage]) -> Question:
+    return Question((), task=task, words=words, passages=tuple(passages))  # type: ignore[arg-type]
+
+
+def find(words: str, passages: list[Passage]) -> list[str]:
+    """Return the marks of the answer, the best first."""
+    lines = extract(make_question("answer", words, passages)).splitlines()
+    assert all(re.fullmatch(r"- .+ \[[^\[\]]+\]", line) for line in lines)
+    return [line.rpartition("[")[2].rstrip("]") for line in lines]
+
+
+def summarize(passages: list[Passage]) -> list[str]:
+    lines = extract(make_question("summarize", "", passages)).splitlines()
+    return [line.rpartition("[")[2].rstrip("]") for line in lines]
+
+
+# --- questions
+
+
+def test_questions_find_their_recording_among_foreign_text() -> None:
+    passages = [*true_passages(), *(Passage(f"L{n}", p) for n, p in enumerate(PARAGRAPHS))]
+    random.Random(1).shuffle(passages)
+    found = [(find(words, passages), mark) for words, mark in QUESTIONS]
+    first = sum(marks[0] == mark for marks, mark in found)
+    assert first >= 8, found
+    assert all(mark in marks[:3] for marks, mark in found), found
+
+
+async def test_questions_find_what_the_machine_itself_heard() -> None:
+    engine = Offline(make_settings())
+    passages = []
+    for name, length_s in sounds.RECORDINGS.items():
+        pcm = sounds.decode(sounds.recording(name))
+        heard = await engine.transcribe(Audio(make_wav(pcm), "audio/wav", length_s))
+        passages += [Passage(name.partition(".")[0], part.text) for part in heard.segments]
+    for words, mark in ROUGH_QUESTIONS:
+        answer = await engine.answer(make_question("answer", words, passages))
+        assert answer.is_extract and not answer.is_cut
+        assert f"[{mark}]" in answer.text.splitlines()[0], (words, answer.text)
+    await engine.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "mark"),
+    [
+        ("什么时候开会？", "1"),
+        ("会议几点开始？", "1"),
+        ("谁负责预算", "2"),
+        ("在哪里吃饭？", "3"),
+        ("いつ京都に行きますか", "4"),
+        ("когда концерт?", "5"),
+        ("wann ist die prüfung", "6"),
+    ],
+)
+def test_questions_in_other_languages(words: str, mark: str) -> None:
+    passages = [
+        Passage("1", "我们明天下午三点开会，会议在二楼。"),
+        Passage("2", "预算由王老师负责。"),
+        Passage("3", "晚上去火车站旁边吃饭吧"),
+        Passage("4", "来週の土曜日に京都に行きます"),
+        Passage("5", "Концерт в субботу в семь"),
+        Passage("6", "Die Prüfung ist am Montag"),
+        Passage("7", "好的，没有问题"),
+    ]
+    assert find(words, passages)[0] == mark
+
+
+def test_the_same_words_are_pointed_at_once_and_at_most_three_times() -> None:
+    passages = [Passage(f"#{n}", "the boat leaves at noon") for n in range(5)]
+    assert find("When does the boat leave?", passages) == ["#0"]
+    passages = [Passage(f"#{n}", f"the boat number {n} leaves at noon") for n in range(9)]
+    assert len(find("When does the boat leave?", passages)) == 3
+
+
+def test_long_passage_is_pointed_at_by_its_sentence() -> None:
+    filler = "Nothing of this matters to anybody here. " * 20
+    passages = [Passage("0:00", filler), Passage("0:45", f"{filler}The tickets cost nine euros.")]
+    text = extract(make_question("answer", "How much are the tickets?", passages))
+    assert "tickets cost nine euros" in text and text.endswith("[0:45]") and len(text) < 320
+
+
+def test_what_nobody_said_is_not_found() -> None:
+    with pytest.raises(NothingFound) as caught:
+        find("Is she being sarcastic?", true_passages())
+    assert isinstance(caught.value, EngineRefused) and not caught.value.is_retryable
+
+
+def test_question_without_a_word_of_content_is_answered_by_what_is_central() -> None:
+    assert "jfk" in find("What is this about?", true_passages())
+
+
+@pytest.mark.parametrize(("task", "passages"), [("translate", true_passages()), ("answer", [])])
+def test_what_needs_understanding_is_refused(task: str, passages: list[Passage]) -> None:
+    with pytest.raises(UnderstandingMissing) as caught:
+        extract(make_question(task, "Hello", passages))
+    assert caught.value.user_text == "This needs an engine that understands, and none is set up."
+
+
+# --- summaries
+
+TALK = """
+Shall we rent a boat for Saturday?
+ok
+A boat for eight people costs 120 euros for the whole Saturday.
+haha
+Then let us rent the boat on Saturday at ten, eight people, 120 euros.
+nice
+lol
+By the way, who brings the grill for dinner in the evening?
+I have a grill, and charcoal for dinner, I can bring both in the evening.
+see you
+Good, the grill and the charcoal are there, we need bread and salad for dinner.
+ok ok
+I buy the bread and the salad for dinner.
+Shall we rent a boat for Saturday?
+👍
+"""
+
+
+def test_summary_has_both_topics_in_order_without_chatter_or_repeats() -> None:
+    lines = [line for line in TALK.splitlines() if line]
+    marks = summarize([Passage(str(n), line) for n, line in enumerate(lines)])
+    chosen = [lines[int(mark)] for mark in marks]
+    assert len(chosen) == 3 and [*map(int, marks)] == sorted(map(int, marks))
+    assert any("boat" in line for line in chosen) and any("dinner" in line for line in chosen)
+    assert all(len(line.split()) > 5 for line in chosen), chosen
+    assert len(set(chosen)) == 3
+
+
+def test_summary_covers_more_than_chance_would() -> None:
+    passages = [Passage(str(n), " ".join(p.split())[:250]) for n, p in enumerate(PARAGRAPHS)]
+    bags = [count_terms(passage.text) for passage in passages]
+    whole = sum(bags, start=count_terms(""))
+
+    def cover(numbers: list[int]) -> float:
+        """Return the share of all that is said whose terms are among these passages."""
+        terms = {term for n in numbers for term in bags[n]}
+        return sum(whole[term] for term in terms) / whole.total()
+
+    marks = [int(mark) for mark in summarize(passages)]
+    draw = random.Random(5)
+    chance = sorted(cover(draw.sample(range(len(bags)), len(marks))) for _ in range(500))
+    assert cover(marks) > chance[450], (cover(marks), chance[250], chance[450])
+
+
+def test_summary_of_little_is_all_of_it() -> None:
+    passages = [Passage("0:00", "One."), Passage("0:05", "two"), Passage("0:09", "三")]
+    assert extract(make_question("summarize", "", passages)) == (
+        "- One. [0:00]\n- two [0:05]\n- 三 [0:09]"
+    )
+
+
+@pytest.mark.parametrize("texts", [["", " "], ["👍", "!!!", "…", "??", "--"], ["a"] * 9])
+def test_texts_without_terms_break_nothing(texts: list[str]) -> None:
+    passages = [Passage(str(n), text) for n, text in enumerate(texts)]
+    for task, words in (("summarize", ""), ("answer", "what?"), ("answer", "a boat?")):
+        try:
+            assert extract(make_question(task, words, passages))
+        except NothingFound:
+            assert task == "answer" or not any(text.strip() for text in texts)
+
+
+# --- terms
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "decide decides decided deciding",
+        "plan plans planned planning",
+        "carry carries carried carrying",
+        "meeting meetings",
+        "box boxes",
+        "city cities",
+        "happy happily",
+    ],
+)
+def test_relatives_share_a_stem(words: str) -> None:
+    assert len({stem(word) for word in words.split()}) == 1, [stem(w) for w in words.split()]
+
+
+def test_terms_are_what_a_text_is_about() -> None:
+    assert count_terms("What's the boat's price? It isn't 10€!") == {"boat": 1, "pric": 1, "10": 1}
+    assert count_terms("我们的会议") == {"会议": 1}
+    assert count_terms("ＡＢＣ") == count_terms("abc")
+
+
+# --- speed
+
+
+@pytest.mark.parametrize(("count", "limit_s"), [(2000, 1.0), (10_000, 3.0)])
+async def test_many_passages_are_quick_and_the_loop_keeps_running(
+    count: int, limit_s: float
+) -> None:
+    draw = random.Random(2)
+    words = (ROOT / "LICENSE").read_text().split()
+    passages = [Passage(f"#{n}", " ".join(draw.choices(words, k=12))) for n in range(count)]
+    engine = Offline(make_settings())
+    worst_s = 0.0
+
+    async def watch() -> None:
+        nonlocal worst_s
+        while True:
+            before_s = time.monotonic()
+            await asyncio.sleep(0.005)
+            worst_s = max(worst_s, time.monotonic() - before_s - 0.005)
+
+    watcher = asyncio.create_task(watch())
+    for task in ("answer", "summarize"):
+        before_s = time.process_time()
+        await engine.answer(make_question(task, "Who may grant a patent license?", passages))
+        taken_s = time.process_time() - before_s
+        print(f"{task} of {count} passages: {taken_s:.2f} s, loop late by {worst_s:.3f} s")
+        assert taken_s < limit_s
+    watcher.cancel()
+    await engine.close()
+    assert worst_s < 0.25
