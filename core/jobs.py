@@ -21,6 +21,7 @@ import structlog
 
 from core import metrics
 from core.assistant import Assistant
+from core.commands import load_command
 from core.errors import (
     AssistantError,
     ChatGone,
@@ -42,6 +43,8 @@ MAX_CRASHES = 25
 MAX_AGE = timedelta(days=1)
 #: The person is told when an answer has to wait longer than this.
 TELL_AFTER_S = 20.0
+#: How often what has reached its end is deleted.
+PURGE_S = 3600.0
 #: How often the table is looked at when nothing wakes the loop (another process may add to it).
 IDLE_S = 5.0
 
@@ -117,6 +120,13 @@ class Worker:
 
     async def run(self) -> None:
         """Run jobs until cancelled."""
+        purging = asyncio.create_task(self._purge())
+        try:
+            await self._run()
+        finally:
+            purging.cancel()
+
+    async def _run(self) -> None:
         lost = await self._store.jobs.requeue_lost(MAX_CRASHES)
         if lost:
             log.info("running again what the last process left", jobs=lost)
@@ -131,6 +141,13 @@ class Worker:
                 self._running.add(task)
                 task.add_done_callback(self._forget)
             await self._sleep(looked_at)
+
+    async def _purge(self) -> None:
+        while True:
+            with suppress(StoreError):
+                if rows := await self._store.retention.purge(datetime.now(UTC)):
+                    log.info("deleted what has reached its end", rows=rows)
+            await asyncio.sleep(PURGE_S)
 
     @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=30.0)
     async def _claim(self) -> Job | None:
@@ -214,9 +231,10 @@ class Worker:
 
     async def _run_later(self, job: Job, decision: Decision, error: str) -> None:
         if decision.delay_s > TELL_AFTER_S and job.reply is None and not job.is_told:
-            text = translate(WAITING, job.message.language)
-            platform = self._platforms[job.message.chat.platform]
-            await platform.show(self._assistant.envelope(job), text, is_lasting=True)
+            if not load_command(job.command).is_silent:
+                text = translate(WAITING, job.message.language)
+                platform = self._platforms[job.message.chat.platform]
+                await platform.show(self._assistant.envelope(job), text, is_lasting=True)
             await self._store.jobs.mark_told(job.job_id)
         run_at = datetime.now(UTC) + timedelta(seconds=decision.delay_s)
         await self._store.jobs.run_later(job.job_id, run_at, error, is_attempt=decision.is_attempt)
@@ -230,4 +248,6 @@ class Worker:
         if decision.kind == "give_up":
             again = Button(translate(RETRY, language), "retry", job.job_id)
             reply, outcome = replace(reply, buttons=(again,)), JobState.DEAD
+        if load_command(job.command).is_silent:
+            reply = Reply()  # nobody asked
         await self._store.jobs.save_reply(job.job_id, reply, outcome)

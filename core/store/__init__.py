@@ -12,6 +12,7 @@ from core.store.jobs import Jobs
 from core.store.memory import Memory
 from core.store.migrate import migrate
 from core.store.results import Results
+from core.store.retention import Retention
 from core.store.schedules import Schedules
 from core.store.sealed import Cipher, make_cipher
 from core.store.voices import Voices
@@ -31,6 +32,7 @@ class Store:
         self.voices = Voices(self._database)
         self.memory = Memory(self._database)
         self.forgetting = Forgetting(self._database)
+        self.retention = Retention(self._database)
         self.schedules = Schedules(self._database)
 
     def ledger(self, job_id: str) -> Ledger:

@@ -16,7 +16,7 @@ from core.models import PLACEHOLDER, Chat, Delivery, DeliveryState, Job, JobStat
 from core.store.database import Database
 from core.store.rows import chat_row, is_chat, now, read_job, select_jobs
 from core.store.sealed import UtcDateTime
-from core.store.tables import blobs, buttons, chats, deliveries, jobs, messages
+from core.store.tables import buttons, chats, deliveries, jobs, messages
 
 OPEN = (JobState.WAITING, JobState.RUNNING)
 
@@ -136,7 +136,7 @@ class Jobs:
         return reply
 
     async def finish(self, job_id: str, state: JobState, error: str = "") -> None:
-        """Note how the job ended and forget its sound, which only a dead letter still needs.
+        """Note how the job ended.
 
         error: for the operator; it holds no content.
         """
@@ -144,9 +144,6 @@ class Jobs:
         is_it = jobs.c.job_id == job_id
         async with self._database.write() as connection:
             await connection.execute(update(jobs).where(is_it).values(**values))
-            if state is not JobState.DEAD:
-                message = select(jobs.c.message_pk).where(is_it).scalar_subquery()
-                await connection.execute(delete(blobs).where(blobs.c.message_pk == message))
 
     async def run_later(
         self, job_id: str, run_at: datetime, error: str = "", *, is_attempt: bool = True

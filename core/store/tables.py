@@ -100,7 +100,7 @@ messages = Table(
     Index(None, "received_at"),
 )
 
-#: Sound that only we hold (uploads), until its job has ended.
+#: Sound that only we hold (uploads): what is asked about it later is asked of this.
 blobs = Table(
     "blobs",
     metadata,

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.commands import pick_command
+from core.models import (
+    Answer,
+    Button,
+    Chat,
+    ChatSettings,
+    JobState,
+    Reply,
+    Span,
+    TalkSettings,
+    Transcript,
+    Usage,
+)
+from core.store import Store
+from tests.conftest import NewMessage
+from tests.store.test_memory import CHAT, say, talk, texts
+
+NOW = datetime.now(UTC)
+TABLES = ("messages", "jobs", "deliveries", "buttons", "blobs", "transcripts", "answers", "sounds")
+
+
+def count_rows(folder: Path) -> dict[str, int]:
+    with sqlite3.connect(folder / "hearsay.db") as connection:
+        counts = {t: connection.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in TABLES}
+    connection.close()
+    return counts
+
+
+async def answer(store: Store, new_message: NewMessage, state: JobState | None) -> str:
+    """Add a job with all that may hang on one; it ends in `state`, None = it stays open."""
+    job = await store.intake.add(new_message(), pick_command, b"sound")
+    assert job
+    reply = Reply("answer", buttons=(Button(".txt", "export", "txt key"),))
+    await store.jobs.save_reply(job.job_id, reply, state or JobState.DONE)
+    await store.ledger(job.job_id).start(0)
+    await store.ledger(job.job_id).finish(0, "55")
+    if state:
+        await store.jobs.finish(job.job_id, state)
+    return job.job_id
+
+
+async def save_results(store: Store) -> None:
+    cost = Usage("test", "m", 1.0)
+    await store.results.save("key", Transcript("heard", usage=cost))
+    await store.results.save_answer("key", Answer("answered", usage=cost))
+    await store.results.save_sound("key", b"sound", cost, None)
+
+
+async def test_nothing_older_than_its_limit_is_left(
+    store: Store, new_message: NewMessage, tmp_path: Path
+) -> None:
+    for state in (JobState.DONE, JobState.REFUSED, JobState.CANCELLED):
+        await answer(store, new_message, state)
+    await save_results(store)
+    full = count_rows(tmp_path)
+    assert set(full.values()) == {1, 3}
+    assert await store.retention.purge(NOW + timedelta(days=6)) == 0
+    assert count_rows(tmp_path) == full
+    await store.retention.purge(NOW + timedelta(days=8))
+    assert count_rows(tmp_path) == {**full, "blobs": 0}
+    await store.retention.purge(NOW + timedelta(days=29))
+    assert count_rows(tmp_path) == {**full, "blobs": 0}
+    await store.retention.purge(NOW + timedelta(days=31))
+    assert set(count_rows(tmp_path).values()) == {0}
+
+
+async def test_open_jobs_and_dead_letters_keep_all_that_they_need(
+    store: Store, new_message: NewMessage, tmp_path: Path
+) -> None:
+    waiting = await answer(store, new_message, None)
+    dead = await answer(store, new_message, JobState.DEAD)
+    full = count_rows(tmp_path)
+    await store.retention.purge(NOW + timedelta(days=400))
+    assert count_rows(tmp_path) == full
+    for job_id in (waiting, dead):
+        job = await store.jobs.find(job_id)
+        assert job and await store.intake.blob(job.message.chat, job.message.message_id)
+    assert await store.jobs.retry(dead)
+
+
+async def test_talk_ends_after_the_days_of_its_chat(store: Store) -> None:
+    week, month = CHAT, Chat("test", "1", "-200")
+    settings = ChatSettings(talk=TalkSettings(remember_days=30))
+    await store.chats.save_settings(month, settings)
+    for days in (1, 6, 8, 29, 31):
+        moment = NOW - timedelta(days=days)
+        for chat in (week, month):
+            await talk(store, say(days, f"{days} days", chat=chat, sent_at=moment))
+    await store.memory.forget(week, "8")
+    await store.retention.purge(NOW)
+    assert await texts(store, week) == ["6 days", "1 days"]
+    assert await texts(store, month) == ["29 days", "8 days", "6 days", "1 days"]
+
+
+async def test_what_was_forwarded_in_private_ends_after_a_day(
+    store: Store, new_message: NewMessage
+) -> None:
+    for hours in (23, 25):
+        message = new_message(text=f"{hours} hours", forwarded_from="Eve", attachment=None)
+        sent_at = NOW - timedelta(hours=hours)
+        assert await store.intake.add(replace(message, sent_at=sent_at), pick_command)
+    await store.retention.purge(NOW)
+    kept = await store.memory.select(message.chat, Span())
+    assert [(m.text, m.sender_name) for m in kept] == [("23 hours", "Eve")]
+
+
+async def test_purging_a_lot_keeps_nobody_waiting(
+    store: Store, monkeypatch: pytest.MonkeyPatch, new_message: NewMessage
+) -> None:
+    old = NOW - timedelta(days=40)
+    await talk(store, *(say(n, "word " * 40, sent_at=old) for n in range(500)))
+    large = Reply("answer", quote="long " * 4000)
+    for _ in range(30):
+        job = await store.intake.add(new_message(), pick_command, bytes(200_000))
+        assert job
+        await store.jobs.save_reply(job.job_id, large, JobState.DONE)
+        await store.jobs.finish(job.job_id, JobState.DONE)
+    held: list[float] = []
+    write = store._database.write
+
+    @asynccontextmanager
+    async def timed() -> Any:
+        async with write() as connection:
+            begun = time.perf_counter()
+            yield connection
+        held.append(time.perf_counter() - begun)
+
+    monkeypatch.setattr(store._database, "write", timed)
+    assert await store.retention.purge(NOW + timedelta(days=31)) == 500 + 30 + 30
+    # The mean of a batch, since one commit may wait for the disk.
+    assert sum(held) / len(held) < 0.05, held
