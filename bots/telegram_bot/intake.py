@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,13 @@ import telegram
 from telegram.constants import ChatType
 
 from bots.telegram_bot.attachments import read_attachment
+from bots.telegram_bot.origins import (
+    clean_line,
+    read_forwarded,
+    read_quoted,
+    read_sender,
+    read_text,
+)
 from bots.telegram_bot.text import clean
 from core.models import Chat, Message, Quoted
 
@@ -28,11 +35,16 @@ CHANNEL_FORWARDS = 777000
 CHANNEL_BOT = 136817688
 SHARED_IDS = frozenset({str(GROUP_ANONYMOUS_BOT), str(CHANNEL_FORWARDS), str(CHANNEL_BOT)})
 
+#: What a button carries that opens the private chat: the form that tokens have.
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{22}\Z")
+
 #: Begins the message id of a pressed button; Telegram's id of the press follows.
 CALLBACK_PREFIX = "callback:"
 
 _SOUND = frozenset({"voice", "audio", "video_note", "video", "document", "animation"})
-_ORIGIN = frozenset({"message_id", "from", "sender_chat", "chat", "date", "edit_date"})
+_ORIGIN = frozenset(
+    {"message_id", "from", "sender_chat", "chat", "date", "edit_date", "forward_origin"}
+)
 _PLACE = frozenset({"message_thread_id", "is_topic_message", "via_bot", "is_automatic_forward"})
 _WORDS = frozenset({"text", "caption", "entities", "caption_entities"})
 _MOVES = frozenset({"migrate_to_chat_id", "migrate_from_chat_id"})
@@ -100,8 +112,8 @@ def _read_message(message: telegram.Message, me: Me, *, is_edit: bool) -> Messag
     if words is None or not (any(words) or attachment):
         return None
     sender = message.from_user
-    sender_id, sender_name = _read_sender(message)
-    return Message(
+    sender_id, sender_name = read_sender(message)
+    found = Message(
         chat=Chat("telegram", me.bot_id, str(message.chat.id)),
         message_id=str(message.message_id),
         sent_at=message.date,
@@ -114,8 +126,18 @@ def _read_message(message: telegram.Message, me: Me, *, is_edit: bool) -> Messag
         command=words[0],
         text=words[1],
         attachment=attachment,
-        reply_to=_read_quoted(message),
+        reply_to=read_quoted(message),
+        forwarded_from=read_forwarded(message),
     )
+    return _read_deep_link(found)
+
+
+def _read_deep_link(message: Message) -> Message:
+    """Return the press of a private button in place of the /start that it sends."""
+    is_press = message.is_private and message.command == "start" and _TOKEN.match(message.text)
+    if not is_press:
+        return message
+    return replace(message, command="", text="", button=message.text)
 
 
 def _read_press(query: telegram.CallbackQuery, me: Me, now: datetime) -> Message | None:
@@ -126,13 +148,14 @@ def _read_press(query: telegram.CallbackQuery, me: Me, now: datetime) -> Message
     thread_id = None
     if isinstance(under, telegram.Message):
         thread_id = _read_thread(under)
-        quoted = Quoted(quoted.message_id, _read_text(under), read_attachment(under))
+        sound, sender_id = read_attachment(under), read_sender(under)[0]
+        quoted = Quoted(quoted.message_id, read_text(under), sound, sender_id)
     return Message(
         chat=Chat("telegram", me.bot_id, str(under.chat.id)),
         message_id=CALLBACK_PREFIX + query.id,
         sent_at=now,
         sender_id=str(query.from_user.id),
-        sender_name=_clean_line(query.from_user.full_name),
+        sender_name=clean_line(query.from_user.full_name),
         thread_id=thread_id,
         is_private=under.chat.type == ChatType.PRIVATE,
         language=query.from_user.language_code or "",
@@ -153,15 +176,6 @@ def _is_from_person(message: telegram.Message, me: Me) -> bool:
     return True
 
 
-def _read_sender(message: telegram.Message) -> tuple[str, str]:
-    # Who speaks for a chat is shown as one account shared by all: the chat's id tells more.
-    if message.sender_chat:
-        return str(message.sender_chat.id), _clean_line(message.sender_chat.effective_name or "")
-    if message.from_user:
-        return str(message.from_user.id), _clean_line(message.from_user.full_name)
-    return "", ""
-
-
 def _read_thread(message: telegram.Message) -> str | None:
     # Ids on other messages are reply threads; sending to them or to General's 1 is an error.
     if message.is_topic_message and message.message_thread_id:
@@ -175,6 +189,8 @@ def _read_edit(message: telegram.Message) -> str:
 
 def _read_words(message: telegram.Message, me: Me) -> tuple[str, str] | None:
     """Return command and text; None if the command is another bot's."""
+    if message.forward_origin:
+        return "", read_text(message)  # whoever wrote it did not ask us
     text = message.text or message.caption or ""
     entities = message.entities if message.text else message.caption_entities
     for entity in entities:
@@ -191,24 +207,6 @@ def _read_command(text: str, length: int, me: Me) -> tuple[str, str] | None:
     if addressee and addressee.lower() != me.username.lower():
         return None
     return clean(name).lower(), clean(rest).strip()
-
-
-def _read_quoted(message: telegram.Message) -> Quoted | None:
-    if message.reply_to_message:
-        quoted = message.reply_to_message
-        return Quoted(str(quoted.message_id), _read_text(quoted), read_attachment(quoted))
-    if message.external_reply:
-        external = message.external_reply
-        return Quoted(str(external.message_id or ""), "", read_attachment(external))
-    return None
-
-
-def _read_text(message: telegram.Message) -> str:
-    return clean(message.text or message.caption or "")
-
-
-def _clean_line(text: str) -> str:
-    return re.sub(r"\s+", " ", clean(text)).strip()[:255]
 
 
 def _cut_update(raw: Mapping[str, Any]) -> dict[str, Any]:

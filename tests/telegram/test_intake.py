@@ -164,7 +164,7 @@ def test_command_for_another_bot_is_not_ours(chat: dict[str, Any]) -> None:
 def test_quoted_message_brings_its_sound() -> None:
     quoted = make(message_id=3, voice=VOICE, caption="note", chat=GROUP)
     message = read_message(chat=GROUP, reply_to_message=quoted, **command("/transcribe"))
-    assert message.reply_to == Quoted("3", "note", FOUND)
+    assert message.reply_to == Quoted("3", "note", FOUND, "7")
     assert message.attachment is None
     assert not message.is_private
 
@@ -173,7 +173,7 @@ def test_reply_to_a_reply_is_cut_after_one_step() -> None:
     deep: dict[str, Any] = make(voice=VOICE)
     for _ in range(50):
         deep = make(text="x", reply_to_message=deep)
-    assert read_message(text="y", reply_to_message=deep).reply_to == Quoted("5", "x")
+    assert read_message(text="y", reply_to_message=deep).reply_to == Quoted("5", "x", None, "7")
 
 
 def test_reply_to_a_message_of_another_chat_brings_its_sound() -> None:
@@ -269,7 +269,7 @@ def test_pressed_button() -> None:
     assert isinstance(message, Message)
     assert (message.message_id, message.button) == ("callback:900", "token")
     assert (message.chat.chat_id, message.sender_id, message.sent_at) == ("-1001", "7", NOW)
-    assert message.reply_to == Quoted("44", "heard")
+    assert message.reply_to == Quoted("44", "heard", None, "123456")
     assert not message.is_private
 
 

@@ -34,6 +34,7 @@ _TAGS = {
     "tg-spoiler": "spoiler",
     "span": "spoiler",
 }
+_LINK = re.compile(r"(?:(?:https?|ftp|tg|ton|tonsite)://)?[^\s/.]+\.[^\s.]|tg://\S", re.IGNORECASE)
 #: MarkdownV2: what opens and closes, the longer marks first.
 _MARKS = {"```": "pre", "||": "spoiler", "__": "underline"} | {
     "*": "bold",
@@ -75,7 +76,9 @@ def check_entities(text: str, entities: list[Entity]) -> list[Entity]:
             raise bad_request(f"receive an entity with incorrect length {length}")
         if length:
             _check_bounds(bounds, start, start + length)
-            kept.append(entity)
+            # Telegram drops a link without a proper address and keeps the words.
+            if entity["type"] != "text_link" or _LINK.match(entity.get("url", "")):
+                kept.append(entity)
     return kept
 
 

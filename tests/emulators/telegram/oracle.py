@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from tests.emulators.telegram.api import Api
 from tests.emulators.telegram.calls import Call, Fault, FaultKind, Faults
+from tests.emulators.telegram.entities import Entity
+from tests.emulators.telegram.links import find_links
 from tests.emulators.telegram.people import locked
 from tests.emulators.telegram.records import Message
 from tests.emulators.telegram.writers import Writers
+
+_ADDRESS = re.compile(r"https://t\.me/c/(\d+)/(?:(\d+)/)?(\d+)")
+_QUOTES = frozenset({"blockquote", "expandable_blockquote"})
+#: Entities that lead nowhere.
+_HARMLESS = _QUOTES | {"bold", "italic", "underline", "strikethrough", "spoiler", "code", "pre"}
 
 
 class Oracle(Writers):
@@ -85,6 +93,44 @@ class Oracle(Writers):
         """Return by chat how many sends and edits went over Telegram's limits."""
         return dict(self.api.limits.violations)
 
+    @locked
+    def follow_link(self, url: str) -> Message | None:
+        """Return the message that an address in a supergroup leads to, None if there is none."""
+        found = _ADDRESS.fullmatch(url)
+        chat = self.world.chats.get(-1_000_000_000_000 - int(found[1])) if found else None
+        if found is None or chat is None or chat.kind not in ("supergroup", "channel"):
+            return None
+        message = chat.messages.get(int(found[3]))
+        is_there = message is not None and not message.is_deleted
+        # An address without a topic leads there too; one with another topic does not.
+        is_topic = not found[2] or (message and message.thread_id == int(found[2]))
+        return copy.deepcopy(message) if is_there and is_topic else None
+
+    @locked
+    def foreign_links(self, message: Message, allowed: Collection[str] = ()) -> list[str]:
+        """Return all in a message that leads, calls or pings anywhere, as 'kind: words'.
+
+        Neither are links to messages that are there: of the same chat, or, in private, of a
+        group that the person is in; nor what is `allowed`, word for word.
+        """
+        covered = [one for one in message.entities if one["type"] in ("code", "pre")]
+        found = find_links(_blank_out(message.text, covered))
+        for entity in message.entities:
+            url = entity.get("url", "")
+            if entity["type"] not in _HARMLESS and not self._is_near(message, url):
+                found.append((entity["type"], url))
+        urls = (button.get("url") for row in message.buttons for button in row)
+        start = f"https://t.me/{self.world.bot.username}?start="
+        found += [("button", url) for url in urls if url and not url.startswith(start)]
+        return [f"{kind}: {words}" for kind, words in found if words not in allowed]
+
+    def _is_near(self, message: Message, url: str) -> bool:
+        target = self.follow_link(url)
+        if target is None or target.chat_id == message.chat_id:
+            return target is not None
+        member = self.world.chats[target.chat_id].members.get(message.chat_id)
+        return member is not None and member.status not in ("left", "kicked")
+
     async def wait_for(self, condition: Callable[[], Any], timeout_s: float = 10.0) -> Any:
         """Wait until the condition returns something true, and return that.
 
@@ -155,3 +201,12 @@ class Oracle(Writers):
         """Empty the ledger of calls and violations."""
         self.calls.clear()
         self.api.limits.violations.clear()
+
+
+def _blank_out(text: str, covered: list[Entity]) -> str:
+    """Return `text` without what entities cover in which Telegram looks for no links."""
+    units = text.encode("utf-16-le", "surrogatepass")
+    for one in covered:
+        start, end = one["offset"] * 2, (one["offset"] + one["length"]) * 2
+        units = units[:start] + "\n".encode("utf-16-le") * one["length"] + units[end:]
+    return units.decode("utf-16-le", "replace")

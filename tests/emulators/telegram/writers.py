@@ -46,8 +46,9 @@ class Writers(People):
         """Send a file; return the message id.
 
         claims: what Telegram says of it: name, mime, duration_s, claimed_bytes (None = missing).
-        where: reply_to and thread (ids), forwarded (True: from a hidden user), entities, extra
-        (fields added to the Message as they are).
+        where: reply_to and thread (ids), forwarded (who wrote it first: the id of a user, group
+        or channel, True = a hidden user), entities, extra (fields added to the Message as they
+        are).
         """
         claims = {"mime": _MIMES.get(kind, "application/octet-stream")} | (claims or {})
         file = self.world.keep_file(kind, data, **claims)
@@ -106,7 +107,7 @@ class Writers(People):
         *,
         reply_to: int | None = None,
         thread: int | None = None,
-        forwarded: bool = False,
+        forwarded: int | bool = False,
         entities: list[Entity] | None = None,
         extra: dict[str, Any] | None = None,
         **content: Any,
@@ -114,9 +115,7 @@ class Writers(People):
         place = self.world.chats[chat]
         extra = dict(extra or {})
         if forwarded:
-            date = int(self.world.clock.now()) - 60
-            origin = {"type": "hidden_user", "sender_user_name": "Hidden", "date": date}
-            extra.setdefault("forward_origin", origin)
+            extra.setdefault("forward_origin", self._origin(forwarded))
         if user == ANONYMOUS_ADMIN:
             extra.setdefault("sender_chat", self.world.chat_json(place))
         found = _find_commands(text) if entities is None else entities
@@ -124,6 +123,32 @@ class Writers(People):
         message = self.world.add_message(place, user, text, **content)
         self._tell("message", message)
         return message.message_id
+
+    def _origin(self, author: int | bool) -> dict[str, Any]:
+        """Return the Bot API's MessageOrigin."""
+        date = int(self.world.clock.now()) - 60
+        if author is True:
+            return {"type": "hidden_user", "sender_user_name": "Hidden", "date": date}
+        if author in self.world.users:
+            user = self.world.users[author].to_json()
+            return {"type": "user", "sender_user": user, "date": date}
+        place = self.world.chats[author]
+        chat = self.world.chat_json(place)
+        if place.kind == "channel":
+            message_id = place.last_message_id + 1
+            return {"type": "channel", "chat": chat, "message_id": message_id, "date": date}
+        return {"type": "chat", "sender_chat": chat, "date": date}
+
+    @locked
+    def open_link(self, user: int, url: str) -> int:
+        """Follow a link such as https://t.me/<bot>?start=<parameter>; return the message id.
+
+        A client opens the talk with the bot and sends /start with the parameter.
+        """
+        found = re.fullmatch(r"https://t\.me/(\w+)\?start=([A-Za-z0-9_-]{1,64})", url)
+        if found is None or found[1] != self.world.bot.username:
+            raise ValueError(url)
+        return self._send(user, user, f"/start {found[2]}")
 
     # --- changing
 
