@@ -113,27 +113,8 @@ class Jobs:
 
         outcome: the state the job ends in once the reply was delivered.
         """
-        given = tuple(replace(b, token=secrets.token_urlsafe(16)) for b in reply.buttons)
-        reply = replace(reply, buttons=given)
         async with self._database.write() as connection:
-            key = select(jobs.c.chat_pk).where(jobs.c.job_id == job_id).scalar_subquery()
-            person_id = None
-            if any(button.is_private for button in given):
-                person_id = await _find_sender(connection, job_id)
-            for button in given:
-                await connection.execute(
-                    buttons.insert().values(
-                        token=button.token,
-                        chat_pk=key,
-                        job_id=job_id,
-                        command=button.command,
-                        content=button.text,
-                        person_id=person_id if button.is_private else None,
-                    )
-                )
-            change = update(jobs).where(jobs.c.job_id == job_id)
-            await connection.execute(change.values(reply=reply, outcome=outcome))
-        return reply
+            return await _save_reply(connection, job_id, reply, outcome)
 
     async def finish(self, job_id: str, state: JobState, error: str = "") -> None:
         """Note how the job ended.
@@ -174,6 +155,31 @@ class Jobs:
             if not result.rowcount:
                 return False
             await _turn_into_placeholder(connection, job_id)
+        return True
+
+    async def redo(self, job_id: str, reply: Reply) -> bool:
+        """Answer a job that is done with `reply` instead: what was sent is edited in place.
+
+        Return False if there is no such job. Safe to repeat.
+        """
+        is_it = (jobs.c.job_id == job_id) & (jobs.c.outcome == JobState.DONE)
+        is_ended = is_it & (jobs.c.state.in_((JobState.DONE, JobState.WAITING)))
+        moment = now()
+        values = {"state": JobState.WAITING, "attempts": 0, "crashes": 0, "is_told": False}
+        async with self._database.write() as connection:
+            # Its age counts anew: an edit that has to wait is not given up for the job's years.
+            result = await connection.execute(
+                update(jobs)
+                .where(is_ended, jobs.c.reply.is_not(None))
+                .values(**values, created_at=moment, run_at=moment)
+            )
+            if not result.rowcount:
+                return False
+            await _save_reply(connection, job_id, reply, JobState.DONE)
+            is_mine = (deliveries.c.job_id == job_id) & (deliveries.c.part > PLACEHOLDER)
+            is_sent = deliveries.c.state == DeliveryState.SENT
+            change = update(deliveries).where(is_mine, is_sent)
+            await connection.execute(change.values(state=DeliveryState.STALE))
         return True
 
     async def find(self, job_id: str) -> Job | None:
@@ -223,6 +229,31 @@ class Jobs:
     async def _update(self, job_id: str, values: dict[str, object]) -> None:
         async with self._database.write() as connection:
             await connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(**values))
+
+
+async def _save_reply(
+    connection: AsyncConnection, job_id: str, reply: Reply, outcome: JobState
+) -> Reply:
+    given = tuple(replace(b, token=secrets.token_urlsafe(16)) for b in reply.buttons)
+    reply = replace(reply, buttons=given)
+    key = select(jobs.c.chat_pk).where(jobs.c.job_id == job_id).scalar_subquery()
+    person_id = None
+    if any(button.is_private for button in given):
+        person_id = await _find_sender(connection, job_id)
+    for button in given:
+        await connection.execute(
+            buttons.insert().values(
+                token=button.token,
+                chat_pk=key,
+                job_id=job_id,
+                command=button.command,
+                content=button.text,
+                person_id=person_id if button.is_private else None,
+            )
+        )
+    change = update(jobs).where(jobs.c.job_id == job_id)
+    await connection.execute(change.values(reply=reply, outcome=outcome))
+    return reply
 
 
 async def _find_sender(connection: AsyncConnection, job_id: str) -> str:

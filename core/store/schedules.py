@@ -20,7 +20,7 @@ from core.store.tables import chats, schedules
 COMMAND = "digest_due"
 #: What the first digest of a schedule tells of.
 _FIRST = timedelta(days=1)
-_LATE = "late"
+_LATE, _TOPIC = "late", "topic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +29,21 @@ class Due:
 
     since_at: datetime
     until_at: datetime
-    is_late: bool
+    is_late: bool = False
+    #: True where it tells of the topic alone that it comes to.
+    is_topic: bool = False
 
     def write(self) -> str:
         """Return the text of its job."""
-        words = (self.since_at.isoformat(), self.until_at.isoformat())
-        return " ".join((*words, _LATE) if self.is_late else words)
+        words = [self.since_at.isoformat(), self.until_at.isoformat()]
+        return " ".join(words + [_LATE] * self.is_late + [_TOPIC] * self.is_topic)
 
 
 def read_due(text: str) -> Due:
     """Return what the text of a digest's job says."""
     since_at, until_at, *rest = text.split()
     since, until = datetime.fromisoformat(since_at), datetime.fromisoformat(until_at)
-    return Due(since, until, _LATE in rest)
+    return Due(since, until, _LATE in rest, _TOPIC in rest)
 
 
 def _select_due() -> Select[Any]:
@@ -144,6 +146,7 @@ async def _add(
     last_at = schedule.last_at
     # A last one that is yet to come was told of while the clock was ahead.
     since_at = last_at if last_at and last_at < moment else min(due_at, moment) - _FIRST
+    due = Due(since_at, moment, moment - due_at > LATE_AFTER, schedule.is_topic)
     message = Message(
         chat=schedule.chat,
         message_id=f"digest:{schedule.schedule_id}:{due_at.isoformat()}",
@@ -151,7 +154,7 @@ async def _add(
         thread_id=schedule.thread_id,
         is_private=False,
         language=schedule.language,
-        text=Due(since_at, moment, is_late=moment - due_at > LATE_AFTER).write(),
+        text=due.write(),
         command=COMMAND,
     )
     message_pk = await add_message(connection, chat_pk, message)
