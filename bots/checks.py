@@ -136,13 +136,18 @@ async def check_telegram(visit: Visit) -> Finding:
 
 
 async def check_engine(visit: Visit) -> Finding:
-    """See that the engines that are to hear and to speak are set up."""
+    """See that the engines that are to hear, to understand and to speak are set up."""
     built = Engines(visit.settings)
     try:
-        transcriber, synthesizer = built.transcriber(), built.synthesizer()
+        transcriber, answerer = built.transcriber(), built.answerer()
+        synthesizer = built.synthesizer()
     finally:
         await built.close()
     hears = f"{transcriber.name} hears ({transcriber.model})"
+    if engines.can_understand(answerer.name):
+        hears += f", {answerer.name} understands ({answerer.chat_model})"
+    else:
+        hears += ", nothing understands: questions are answered with extracts"
     if not engines.can_speak(synthesizer.name):
         cure = "Run: apt install espeak-ng, or: pip install 'hearsay-bot[offline-speech]'"
         return warn(f"{hears}, nothing speaks", cure)
@@ -150,7 +155,7 @@ async def check_engine(visit: Visit) -> Finding:
 
 
 async def check_mimo(visit: Visit) -> Finding:
-    """See that MiMo takes the key and has the model."""
+    """See that MiMo takes the key and has the models."""
     settings = visit.settings
     if settings.mimo_api_key is None:
         return ok("not set up: MIMO_API_KEY is empty")
@@ -159,17 +164,18 @@ async def check_mimo(visit: Visit) -> Finding:
     except EngineLocked as error:
         return fail(f"MiMo does not let us in: {error}", _KEY_CURE, LOCKED)
     visit.note_clock("MiMo", service.server_at)
-    wanted = engines.wanted_models(settings)
-    living = next((name for name in wanted if name in service.models), None)
-    if living is None:
-        cure = "Set MIMO_ASR_MODEL to auto or to a model that hears from MiMo's list."
-        return fail(f"MiMo does not list {' or '.join(wanted)}", cure, CONFIG)
-    speakers = engines.wanted_speakers(settings)
-    speaker = next((name for name in speakers if name in service.models), None)
-    if speaker is None:
-        cure = "Set MIMO_TTS_MODEL to auto or to a model that speaks from MiMo's list."
-        return warn(f"has {living}, but does not list {' or '.join(speakers)}", cure)
-    return ok(f"takes the key and has {living} and {speaker}")
+    has: list[str] = []
+    for role in engines.list_roles(settings):
+        living = role.find(service.models)
+        if living is not None:
+            has.append(living)
+            continue
+        lacks = f"does not list {' or '.join(role.wanted)}"
+        cure = f"Set {role.setting} to auto or to a model that {role.does} from MiMo's list."
+        if not has:
+            return fail(f"MiMo {lacks}", cure, CONFIG)
+        return warn(f"has {', '.join(has)}, but {lacks}", cure)
+    return ok(f"takes the key and has {', '.join(has)}")
 
 
 async def check_openai(visit: Visit) -> Finding:
@@ -181,10 +187,13 @@ async def check_openai(visit: Visit) -> Finding:
         service = await engines.ask_openai(settings)
     except EngineLocked as error:
         return fail(f"the server does not let us in: {error}", "Check OPENAI_API_KEY.", LOCKED)
-    model = settings.openai_asr_model
-    if model not in service.models:
-        return warn(f"answers, but does not list {model}", "Check OPENAI_ASR_MODEL.")
-    return ok(f"has {model}")
+    names = ("openai_asr_model", "openai_chat_model", "openai_tts_model")
+    wanted = {name.upper(): getattr(settings, name) for name in names}
+    missing = {name: model for name, model in wanted.items() if model not in service.models}
+    if missing:
+        text = f"answers, but does not list {', '.join(missing.values())}"
+        return warn(text, f"Check {', '.join(missing)}.")
+    return ok(f"has {', '.join(wanted.values())}")
 
 
 async def check_clock(visit: Visit) -> Finding:

@@ -23,6 +23,7 @@ from core.models import Transcript
 from core.store import Store, make_cipher, migrate
 from tests.command import KEY, TOKEN, Hearsay
 from tests.emulators.mimo import MimoServer, Rules
+from tests.emulators.openai import OpenAIServer
 from tests.emulators.telegram import TelegramServer
 
 #: A port that nothing listens on.
@@ -54,7 +55,8 @@ class _Late(BaseHTTPRequestHandler):
         return format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
 
     def do_GET(self) -> None:
-        self._say({"data": [{"id": "mimo-v2.5-asr"}, {"id": "mimo-v2.5-tts"}]})
+        names = ("mimo-v2.5-asr", "mimo-v2.5", "mimo-v2.5-tts")
+        self._say({"data": [{"id": name} for name in names]})
 
     def do_POST(self) -> None:
         me = {"id": 1, "is_bot": True, "first_name": "H", "username": "late_bot"}
@@ -124,8 +126,11 @@ async def test_a_good_setup_passes_every_check(
     statuses.pop("disk"), statuses.pop("sqlite")  # these are this machine's own
     assert set(statuses.values()) == {"ok"}
     texts = {name: check["text"] for name, check in found.checks.items()}
-    assert texts["mimo"] == "takes the key and has mimo-v2.5-asr and mimo-v2.5-tts"
-    assert texts["engine"] == "mimo hears (mimo-v2.5-asr), mimo speaks (mimo-v2.5-tts)"
+    assert texts["mimo"] == "takes the key and has mimo-v2.5-asr, mimo-v2.6-flash, mimo-v2.5-tts"
+    assert texts["engine"] == (
+        "mimo hears (mimo-v2.5-asr), mimo understands (mimo-v2.6-flash),"
+        " mimo speaks (mimo-v2.5-tts)"
+    )
     assert texts["key"] == "opens the database"
     assert texts["clock"] == "agrees with MiMo's"
     assert "hears all of a group" in texts["telegram"]
@@ -224,8 +229,37 @@ async def test_a_speaker_that_is_gone(mimo: MimoServer) -> None:
     values = {"mimo_api_key": KEY, "mimo_base_url": mimo.base_url}
     found = await look("mimo", **values, mimo_tts_model="mimo-v2-tts")
     assert (found.status, found.code) == (Status.WARN, 0)
-    assert found.text == "has mimo-v2.5-asr, but does not list mimo-v2-tts"
+    assert found.text == "has mimo-v2.5-asr, mimo-v2.6-flash, but does not list mimo-v2-tts"
     assert "MIMO_TTS_MODEL" in found.cure
+
+
+async def test_a_mind_that_is_gone(mimo: MimoServer) -> None:
+    values = {"mimo_api_key": KEY, "mimo_base_url": mimo.base_url}
+    found = await look("mimo", **values, mimo_chat_model="mimo-v1")
+    assert (found.status, found.code) == (Status.WARN, 0)
+    assert found.text == "has mimo-v2.5-asr, but does not list mimo-v1"
+    assert found.cure.startswith("Set MIMO_CHAT_MODEL to auto or to a model that understands")
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({}, "nothing understands: questions are answered with extracts"),
+        ({"mimo_api_key": KEY}, "mimo understands (mimo-v2.6-flash)"),
+        ({"mimo_api_key": KEY, "mimo_chat_model": "mimo-x[1m]"}, "mimo understands (mimo-x[1m])"),
+        ({"openai_base_url": f"{NOBODY}/v1"}, "openai understands (gpt-4o-mini)"),
+        ({"mimo_api_key": KEY, "answerer": "offline"}, "nothing understands"),
+    ],
+)
+async def test_who_understands(values: dict[str, str], text: str) -> None:
+    assert text in (await look("engine", **values)).text
+
+
+@pytest.mark.parametrize("name", ["transcriber", "answerer", "synthesizer"])
+async def test_a_role_that_is_not_set_up(name: str) -> None:
+    found = await look("engine", **{name: "mimo"})
+    assert (found.status, found.code) == (Status.FAIL, 78)
+    assert found.text == f"{name.upper()} is 'mimo', but MIMO_API_KEY is not set"
 
 
 async def test_a_machine_that_cannot_speak(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,7 +284,14 @@ async def test_a_key_of_another_kind_and_a_service_out_of_reach(mimo: MimoServer
 
 async def test_an_openai_style_server(mimo: MimoServer) -> None:
     found = await look("openai", openai_base_url=mimo.base_url, openai_api_key=KEY)
-    assert (found.status, found.text) == (Status.WARN, "answers, but does not list whisper-1")
+    text = "answers, but does not list whisper-1, gpt-4o-mini, tts-1"
+    assert (found.status, found.text) == (Status.WARN, text)
+    assert found.cure == "Check OPENAI_ASR_MODEL, OPENAI_CHAT_MODEL, OPENAI_TTS_MODEL."
+    async with OpenAIServer() as server:
+        found = await look("openai", openai_base_url=server.base_url)
+        assert (found.status, found.text) == (Status.OK, "has whisper-1, gpt-4o-mini, tts-1")
+        found = await look("openai", openai_base_url=server.base_url, openai_chat_model="gpt-9")
+        assert (found.status, found.cure) == (Status.WARN, "Check OPENAI_CHAT_MODEL.")
     found = await look("openai", openai_base_url=mimo.base_url)
     assert (found.status, found.code) == (Status.FAIL, 77)
     found = await look("engine", transcriber="openai")

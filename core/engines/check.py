@@ -13,7 +13,7 @@ from core.engines.client import Client, read_body
 from core.engines.espeak import find_program, has_library
 from core.engines.mimo import make_headers
 from core.engines.mimo_wire import read_error, read_models
-from core.engines.models import ASR, AUTO, TTS
+from core.engines.models import ASR, AUTO, CHAT, TTS
 from core.engines.offline import Offline
 from core.engines.speech_wire import make_silence
 from core.errors import EngineError
@@ -31,6 +31,20 @@ class Service:
     server_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a model of MiMo is for."""
+
+    setting: str
+    does: str
+    #: Ids of which one must live, the best first.
+    wanted: tuple[str, ...]
+
+    def find(self, models: frozenset[str]) -> str | None:
+        """Return the model of this role among those that the service lists."""
+        return next((name for name in self.wanted if name in models), None)
+
+
 async def ask_mimo(settings: Settings) -> Service:
     """Return what MiMo says of itself; only a good key is answered. Raises EngineError."""
     return await _ask(settings.mimo_base_url, make_headers(settings), read_error)
@@ -44,14 +58,25 @@ async def ask_openai(settings: Settings) -> Service:
     return await _ask(settings.openai_base_url, headers, openai_wire.read_error)
 
 
-def wanted_models(settings: Settings) -> tuple[str, ...]:
-    """Return the ids of MiMo of which one must live, the best first."""
-    return ASR if settings.mimo_asr_model == AUTO else (settings.mimo_asr_model,)
+def list_roles(settings: Settings) -> tuple[Role, ...]:
+    """Return what MiMo's models are for; it must hear, the rest can be lived without."""
+    return tuple(
+        Role(
+            name.upper(),
+            does,
+            preferred if (wanted := getattr(settings, name)) == AUTO else (wanted,),
+        )
+        for name, does, preferred in (
+            ("mimo_asr_model", "hears", ASR),
+            ("mimo_chat_model", "understands", CHAT),
+            ("mimo_tts_model", "speaks", TTS),
+        )
+    )
 
 
-def wanted_speakers(settings: Settings) -> tuple[str, ...]:
-    """Return the ids of MiMo of which one must live for preset voices, the best first."""
-    return TTS if settings.mimo_tts_model == AUTO else (settings.mimo_tts_model,)
+def can_understand(engine: str) -> bool:
+    """Tell whether the engine of that name does more than pick what was said."""
+    return engine != Offline.name
 
 
 def can_speak(engine: str) -> bool:

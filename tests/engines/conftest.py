@@ -32,7 +32,14 @@ async def speak(engine: Synthesizer, utterance: Utterance) -> bytes:
 
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MIMO_API_KEY", "MIMO_BASE_URL", "OPENAI_BASE_URL", "TRANSCRIBER", "SYNTHESIZER"):
+    for name in (
+        "MIMO_API_KEY",
+        "MIMO_BASE_URL",
+        "OPENAI_BASE_URL",
+        "TRANSCRIBER",
+        "ANSWERER",
+        "SYNTHESIZER",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 

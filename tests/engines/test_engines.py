@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any, cast
+from itertools import combinations
+from typing import Any
 
 import pytest
 
@@ -37,25 +38,37 @@ async def test_engine_is_chosen(values: dict[str, Any], expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "hears", "speaks"),
+    ("values", "hears", "understands", "speaks"),
     [
-        ({}, "offline", "offline"),
-        (MIMO, "mimo", "mimo"),
-        (OPENAI, "openai", "openai"),
-        ({**MIMO, "synthesizer": "offline"}, "mimo", "offline"),
-        ({**MIMO, **OPENAI, "synthesizer": "openai"}, "mimo", "openai"),
-        ({**MIMO, "transcriber": "offline"}, "offline", "mimo"),
+        ({}, "offline", "offline", "offline"),
+        (MIMO, "mimo", "mimo", "mimo"),
+        (OPENAI, "openai", "openai", "openai"),
+        ({**MIMO, "synthesizer": "offline"}, "mimo", "mimo", "offline"),
+        ({**MIMO, **OPENAI, "synthesizer": "openai"}, "mimo", "mimo", "openai"),
+        ({**MIMO, "transcriber": "offline"}, "offline", "mimo", "mimo"),
+        ({**MIMO, **OPENAI, "answerer": "openai"}, "mimo", "openai", "mimo"),
+        ({**OPENAI, "answerer": "offline"}, "openai", "offline", "openai"),
     ],
 )
-async def test_one_engine_serves_both_roles(
-    values: dict[str, Any], hears: str, speaks: str
+async def test_one_engine_serves_all_its_roles(
+    values: dict[str, Any], hears: str, understands: str, speaks: str
 ) -> None:
     engines = Engines(make_settings(**values))
-    transcriber, synthesizer = engines.transcriber(), engines.synthesizer()
-    assert (transcriber.name, synthesizer.name) == (hears, speaks)
-    is_one = cast("object", transcriber) is synthesizer
-    assert is_one == (hears == speaks)
-    assert engines.synthesizer() is synthesizer
+    roles: list[Any] = [engines.transcriber(), engines.answerer(), engines.synthesizer()]
+    assert [role.name for role in roles] == [hears, understands, speaks]
+    for one, other in combinations(roles, 2):
+        assert (one is other) == (one.name == other.name)
+    assert engines.answerer() is roles[1] and engines.synthesizer() is roles[2]
+    await engines.close()
+
+
+@pytest.mark.parametrize("values", [{}, MIMO, OPENAI])
+async def test_only_the_machine_alone_cannot_hear_a_question(values: dict[str, Any]) -> None:
+    engines = Engines(make_settings(**values))
+    answerer = engines.answerer()
+    assert answerer.chat_model and answerer.chat_limits.context_tokens >= 128_000
+    assert bool(answerer.chat_limits.formats) == bool(values)
+    assert (answerer.chat_limits.max_bytes > 0) == bool(values)
     await engines.close()
 
 
@@ -78,7 +91,11 @@ async def test_voices_are_distinct_and_each_has_a_language(values: dict[str, Any
     await engines.close()
 
 
-def test_speaker_that_cannot_be_is_named_with_its_own_setting() -> None:
+def test_role_that_cannot_be_is_named_with_its_own_setting() -> None:
+    with pytest.raises(ConfigError, match="ANSWERER is 'openai', but OPENAI_BASE_URL"):
+        Engines(make_settings(answerer="openai")).answerer()
+    with pytest.raises(ConfigError, match="ANSWERER is 'gpt': choose auto, mimo"):
+        Engines(make_settings(answerer="gpt")).answerer()
     with pytest.raises(ConfigError, match="SYNTHESIZER is 'mimo', but MIMO_API_KEY"):
         Engines(make_settings(synthesizer="mimo")).synthesizer()
     with pytest.raises(ConfigError, match="SYNTHESIZER is 'piper': choose auto, mimo"):
