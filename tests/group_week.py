@@ -153,6 +153,7 @@ class _Writer:
         self._end_at = end_at.replace(microsecond=0)
         self._week = Week()
         self._last: dict[str, list[Message]] = {topic: [] for topic in TOPICS}
+        self._orders: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._facts = {topic: list(_FACTS[topic]) for topic in TOPICS}
 
     def write(self, count: int) -> Week:
@@ -214,6 +215,8 @@ class _Writer:
 
     def _speak(self, message: Message) -> Message:
         clips = tuple(self._dice.choices(list(CLIPS), k=self._dice.randint(2, 5)))
+        # No two notes of one length say different things: an engine tells them by it.
+        clips = self._orders.setdefault(tuple(sorted(clips)), clips)
         file_id = f"note-{message.message_id}"
         self._week.notes[file_id] = clips
         heard = tell(clips)
