@@ -9,6 +9,8 @@ from core.prompts.ask import MAX_EXCHANGES, Exchange
 from core.prompts.safety import revive
 from core.store import Store
 
+#: Commands that are about the recording that they come with.
+_HEARING = frozenset({"transcribe", "ask", "ask_about", "brief", "translate"})
 #: Jobs among which the last recording of a chat is looked for.
 _RECENT = 50
 #: Answers that a dialogue may pass through: its exchanges, and what they began with.
@@ -67,7 +69,7 @@ async def _follow(store: Store, own: tuple[Subject, ...], quoted: Quoted) -> Top
         chain.append(job)
         at = job.message.reply_to
         text = at.text if at and not at.job_id else ""
-    earlier = next(filter(None, map(_subjects, chain)), ())
+    earlier = next(filter(None, map(find_subjects, chain)), ())
     if chain and not earlier and chain[-1].command != "ask" and chain[-1].reply:
         text = revive(chain[-1].reply.text or chain[-1].reply.quote)
     exchanges = tuple(filter(None, map(_exchange, reversed(chain))))
@@ -87,10 +89,19 @@ def _quoted(quoted: Quoted | None) -> tuple[Subject, ...]:
     return (Subject(quoted.message_id, quoted.attachment, quoted.sender_id),)
 
 
-def _subjects(job: Job) -> tuple[Subject, ...]:
-    """Return the recordings that a job was about."""
+def find_subjects(job: Job) -> tuple[Subject, ...]:
+    """Return the recordings that an answered job was about."""
     if job.reply and job.reply.about:
         return job.reply.about
+    if job.command not in _HEARING:
+        return ()
+    key = job.reply.heard_key if job.reply else ""
+    # A job hears one recording: its own, or else the quoted one.
+    return tuple(replace(subject, heard=key) for subject in _brought(job)[:1])
+
+
+def _brought(job: Job) -> tuple[Subject, ...]:
+    """Return the recordings that came with a job's message."""
     return (*_own(job), *_quoted(job.message.reply_to))
 
 
@@ -110,12 +121,12 @@ async def _find_last(store: Store, job: Job) -> tuple[Subject, ...]:
         if other.job_id != job.job_id
         and other.created_at <= job.created_at
         and other.message.thread_id == message.thread_id
-        and other.command != "consent"
-        and _subjects(other)
+        and other.command in _HEARING
+        and _brought(other)
     ]
     kept = await store.memory.last_recording(message.chat, message.thread_id)
     if kept and kept.attachment and kept.sent_at <= message.sent_at:
         is_newer = not heard or kept.sent_at > heard[0].message.sent_at
         if is_newer:
             return (Subject(kept.message_id, kept.attachment, kept.sender_id),)
-    return _subjects(heard[0]) if heard else ()
+    return find_subjects(heard[0]) if heard else ()

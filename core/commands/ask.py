@@ -65,7 +65,7 @@ async def ask(ctx: Context) -> Reply:
         is_thinking=settings.is_thinking,
     )
     outcome = await Asking(ctx, topic, urls).answer(case)
-    return _show(ctx, outcome, spoken.transcript.text if spoken else "")
+    return _show(ctx, outcome, spoken)
 
 
 async def _hear_question(ctx: Context) -> Heard:
@@ -183,7 +183,7 @@ class Asking:
         return Outcome(answer, case, self._topic.subjects)
 
 
-def _show(ctx: Context, outcome: Outcome, asked: str) -> Reply:
+def _show(ctx: Context, outcome: Outcome, spoken: Heard | None) -> Reply:
     answer, case = outcome.answer, outcome.case
     said, is_tone = prompts.read_tone(answer.text)
     text = defuse(said.strip(), prompts.known(case))
@@ -196,9 +196,10 @@ def _show(ctx: Context, outcome: Outcome, asked: str) -> Reply:
     lines = [text, *(ctx.text(note) for note, applies in notes.items() if applies)]
     return Reply(
         "\n\n".join(lines),
-        asked,
+        spoken.transcript.text if spoken else "",
         aloud=text,
-        is_quote_first=bool(asked),
+        is_quote_first=spoken is not None,
+        heard_key=spoken.key if spoken else "",
         about=outcome.subjects,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.commands import Command, Context
+from core.dialogue import find_subjects
 from core.locale import mark
 from core.models import Reply, Subject
 
@@ -17,8 +18,8 @@ async def _find_subjects(ctx: Context) -> tuple[Subject, ...]:
     """Return the recording whose transcript has the button: it is quoted, or of a recent job."""
     key, quoted = ctx.message.text.strip(), ctx.message.reply_to
     for job in await ctx.store.jobs.history(ctx.message.chat):
-        about = job.reply.about if job.reply else ()
-        if any(subject.heard == key for subject in about):
+        about = find_subjects(job)
+        if key and any(subject.heard == key for subject in about):
             return about
     if quoted and quoted.attachment:
         return (Subject(quoted.message_id, quoted.attachment, quoted.sender_id, key),)
