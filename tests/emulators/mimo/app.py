@@ -101,7 +101,7 @@ class _Exchange:
             if "tts" in call.model:
                 call.request = fields
                 return await self._speak(call, read_speech_order(fields))
-            if "asr" in call.model:
+            if "asr" in call.model.lower():
                 return await self._listen(call, read_order(fields))
             return await self._reply(call, read_chat_order(fields, self._world.urls))
         except Refusal as refusal:

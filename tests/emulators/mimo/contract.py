@@ -100,7 +100,7 @@ def read_body(content_type: str, body: bytes, models: tuple[str, ...] = MODELS) 
 
 def _strip_context(model: str) -> str:
     """Return the id without the mark by which a chat model is asked for its large context."""
-    can_ask = not re.search("asr|tts", model)
+    can_ask = not re.search("asr|tts", model, re.IGNORECASE)
     return model.removesuffix("[1m]") if can_ask else model
 
 
