@@ -124,12 +124,14 @@ def _add(
     words = _MARKS.sub("", _BULLET.sub("", line)).strip().replace("**", "")[:_MAX_POINT_CHARS]
     if not words or not (is_bullet or sources or last.points):
         return sections
-    points = last.points
-    if not is_bullet and points and not sources:
-        points = (*points[:-1], replace(points[-1], text=f"{points[-1].text} {words}"))
+    *points, before = last.points or (Point(""),)
+    if not is_bullet and before.text and not (before.sources and sources):
+        # It goes on in the next line.
+        found = before.sources or tuple(sources)
+        points.append(Point(f"{before.text} {words}"[:_MAX_POINT_CHARS], found))
     else:
-        points = (*points, Point(words, tuple(sources)))
-    return [*sections[:-1], replace(last, points=points)]
+        points += [point for point in (before, Point(words, tuple(sources))) if point.text]
+    return [*sections[:-1], replace(last, points=tuple(points))]
 
 
 def _first(sections: list[Section], count: int) -> list[Section]:

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from core.errors import UserError
+from core.models import Span
+from core.summaries.copies import Copy, read_copy, write_copy
+from core.summaries.ranges import Asked, Request, read_request
+
+NOW = datetime(2026, 3, 12, 15, 30, tzinfo=UTC)  # a Thursday
+ASKED = Asked(NOW, thread_id="5", reply_to="77")
+
+
+def at(day: int, hour: int = 0, minute: int = 0, month: int = 3) -> datetime:
+    return datetime(2026, month, day, hour, minute, tzinfo=UTC)
+
+
+def ago(**length: float) -> Span:
+    return Span(since_at=NOW - timedelta(**length), until_at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("words", "span"),
+    [
+        ("last 2h", ago(hours=2)),
+        ("2h", ago(hours=2)),
+        ("[last 2h]", ago(hours=2)),
+        ("the last 30 minutes", ago(minutes=30)),
+        ("last day", ago(days=1)),
+        ("past 2 weeks", ago(weeks=2)),
+        ("0h", ago(minutes=1)),
+        ("999999 weeks", ago(days=366)),
+        ("最近3小时", ago(hours=3)),
+        ("过去 2 个小时", ago(hours=2)),
+        ("3天", ago(days=3)),
+        ("200 messages", Span(until_at=NOW, count=200)),
+        ("last 200", Span(until_at=NOW, count=200)),
+        ("200", Span(until_at=NOW, count=200)),
+        ("99999999", Span(until_at=NOW, count=10_000)),
+        ("200条消息", Span(until_at=NOW, count=200)),
+        ("since yesterday", Span(at(11), NOW)),
+        ("Yesterday", Span(at(11), at(12))),
+        ("昨天", Span(at(11), at(12))),
+        ("昨天以来", Span(at(11), NOW)),
+        ("从昨天", Span(at(11), NOW)),
+        ("today", Span(at(12), NOW)),
+        ("今天", Span(at(12), NOW)),
+        ("this week", Span(at(9), NOW)),
+        ("本周", Span(at(9), NOW)),
+        ("2026-03-10", Span(at(10), at(11))),
+        ("since 2026-03-10", Span(at(10), NOW)),
+        ("since 10.3.", Span(at(10), NOW)),
+        ("from 10.03.2026", Span(at(10), NOW)),
+        ("3月10日起", Span(at(10), NOW)),
+        ("2026年3月10日", Span(at(10), at(11))),
+        ("since 14:00", Span(at(12, 14), NOW)),
+        ("since 16:00", Span(at(11, 16), NOW)),
+        ("everything", Span(until_at=NOW)),
+        ("from here", Span(until_at=NOW, from_id="77")),
+        ("从这里开始", Span(until_at=NOW, from_id="77")),
+        ("", Span(until_at=NOW, from_id="77")),
+        ("this topic last 2 days", Span(NOW - timedelta(days=2), NOW, thread_id="5")),
+        ("100 messages this topic", Span(until_at=NOW, count=100, thread_id="5")),
+        ("这个话题 3天", Span(NOW - timedelta(days=3), NOW, thread_id="5")),
+        ("last 3 days 50 messages", Span(NOW - timedelta(days=3), NOW, count=50)),
+    ],
+)
+def test_which_part_of_the_talk_is_meant(words: str, span: Span) -> None:
+    assert read_request(words, ASKED).span == span
+
+
+@pytest.mark.parametrize(
+    "words", ["unread", "since I last read", "SINCE LAST READ", "未读", "上次看过以来"]
+)
+def test_since_the_person_last_read(words: str) -> None:
+    request = read_request(words, ASKED)
+    assert request.is_unread and request.is_catching_up
+    assert request.span == Span(until_at=NOW)
+
+
+def test_the_usual_range_is_a_day_and_a_topic_narrows_it() -> None:
+    plain = Asked(NOW)
+    assert read_request("", plain).span == ago(days=1)
+    topic = read_request("this topic", plain)
+    assert topic.span == Span(NOW - timedelta(days=1), NOW, thread_id="")
+    assert not topic.is_catching_up
+
+
+@pytest.mark.parametrize(
+    ("words", "changes"),
+    [
+        ("me", {"is_private": True}),
+        ("发给我", {"is_private": True}),
+        ("voice", {"is_spoken": True}),
+        ("语音 完整", {"is_spoken": True, "is_full": True}),
+        ("voice full short", {"is_spoken": True, "is_full": True, "length": "short"}),
+        ("2h long", {"length": "long"}),
+        ("详细", {"length": "long"}),
+        ("简短 今天", {"length": "short"}),
+    ],
+)
+def test_how_it_is_told(words: str, changes: dict[str, object]) -> None:
+    request = read_request(words, ASKED)
+    chosen = {
+        name: getattr(request, name)
+        for name in ("is_private", "is_spoken", "is_full", "length")
+        if getattr(request, name) != getattr(Request(), name)
+    }
+    assert chosen == changes
+
+
+def test_days_are_those_of_the_chats_zone() -> None:
+    asked = Asked(datetime(2026, 3, 29, 22, 30, tzinfo=UTC), zone="Europe/Berlin")
+    # Half past midnight there, and the clocks were put forward the day before.
+    assert read_request("today", asked).span.since_at == at(29, 22)
+    assert read_request("since yesterday", asked).span.since_at == at(28, 23)
+    assert read_request("today", asked).zone == "Europe/Berlin"
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["bananas", "last bananas", "2h bananas", "2026-02-30", "25:99", "last 2 parsecs", "@all"],
+)
+def test_other_words_are_refused_with_an_example(words: str) -> None:
+    with pytest.raises(UserError) as refusal:
+        read_request(words, ASKED)
+    assert "/summary" in refusal.value.user_text
+
+
+def test_from_here_needs_a_message() -> None:
+    with pytest.raises(UserError, match="from here"):
+        read_request("from here", Asked(NOW))
+
+
+def test_a_copy_comes_back_from_its_button() -> None:
+    copy = Copy("-100", read_request("last 2 days this topic short me", ASKED))
+    assert read_copy(write_copy(copy)) == copy
+    for text in ("", "{}", '{"chat_id": 1}'):
+        with pytest.raises(ValueError):
+            read_copy(text)
