@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from core.models import Audio, Passage, Question, Transcript, Turn
+from core.models import Audio, Passage, Question, Segment, Transcript, Turn
 from core.prompts.safety import RULE, fence
 
 #: Longest answer in tokens, without and with thoughts.
@@ -159,7 +159,7 @@ def _write(transcript: Transcript) -> str:
 def _passages(case: Case) -> Iterable[Passage]:
     is_one = len(case.transcripts) == 1
     for number, transcript in enumerate(case.transcripts, 1):
-        for segment in transcript.segments:
+        for segment in transcript.segments or (Segment(0.0, 0.0, transcript.text),):
             moment = clock(segment.start_s)
             yield Passage(moment if is_one else f"{number}: {moment}", segment.text)
     paragraphs = filter(None, (line.strip() for line in case.text.splitlines()))
