@@ -1,0 +1,122 @@
+"""Whole recordings for an engine that understands: as they came where that is possible."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.audio import Media, MediaLimits, refusals
+from core.errors import BadAudio, TooLong
+from core.interfaces import AnswererLimits
+from tests import sounds
+from tests.audio.test_bad_inputs import TABLE
+from tests.sounds import KINDS, decode, file, speech
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+#: What MiMo takes.
+MIMO = AnswererLimits(
+    formats=("audio/mpeg", "audio/wav", "audio/flac", "audio/mp4", "audio/ogg"),
+    max_bytes=37_500_000,
+)
+#: What is sent as it came, and what it is called then.
+AS_IT_IS = {
+    "ogg-opus": "audio/ogg",
+    "ogg-vorbis": "audio/ogg",
+    "mp3": "audio/mpeg",
+    "m4a": "audio/mp4",
+    "m4a-fragmented": "audio/mp4",
+    "flac": "audio/flac",
+    "wav": "audio/wav",
+    "wav-8": "audio/wav",
+    "wav-24": "audio/wav",
+    "wav-32": "audio/wav",
+    "wav-192k": "audio/wav",
+}
+#: Rows of the table of bad inputs in which nothing can be heard.
+SILENT = (
+    *("21 AMR-WB", "34 silence", "37 10 ms", "37 one sample"),
+    *("25 flac, 5 minutes of 8 channels", "39 30 s of opus that claim 10 h"),
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_nothing_is_encoded_again_that_the_engine_takes(media: Media, kind: str) -> None:
+    data = file(kind)
+    audio = await media.prepare(data, MIMO)
+    assert audio.duration_s == pytest.approx(3.0, abs=0.06)
+    if kind in AS_IT_IS:
+        assert (audio.mime, audio.data == data) == (AS_IT_IS[kind], True)
+    else:
+        assert audio.mime == "audio/mpeg"
+        assert len(decode(audio.data)) == pytest.approx(len(decode(data)), rel=0.05)
+
+
+@pytest.mark.parametrize("name", sounds.RECORDINGS)
+async def test_recordings_of_people(media: Media, name: str) -> None:
+    data = sounds.recording(name)
+    audio = await media.prepare(data, MIMO)
+    assert audio.data == data
+    assert audio.duration_s == pytest.approx(sounds.RECORDINGS[name], abs=0.01)
+
+
+@pytest.mark.parametrize("name", TABLE)
+async def test_bad_input(media: Media, name: str) -> None:
+    """What is refused for a transcript is refused here; what goes out can be decoded whole."""
+    make, expected = TABLE[name]
+    data = make()
+    if name in SILENT:
+        expected = refusals.SILENT
+    if isinstance(expected, float):
+        audio = await media.prepare(data, MIMO)
+        length = pytest.approx(expected, rel=0.25 if name.startswith("4") else 0.03, abs=0.05)
+        assert audio.duration_s == length
+        if audio.data != data:
+            assert audio.mime == "audio/mpeg"
+            assert len(decode(audio.data)) / 32_000 == pytest.approx(audio.duration_s, abs=0.2)
+        assert audio.mime in MIMO.formats
+    elif isinstance(expected, str):
+        with pytest.raises(BadAudio) as refused:
+            await media.prepare(data, MIMO)
+        assert refused.value.user_text == expected
+    else:
+        with pytest.raises(TooLong):
+            await media.prepare(data, MIMO)
+
+
+async def test_a_round_video_gives_its_sound_alone(media: Media) -> None:
+    make, _ = TABLE["31 round video"]
+    audio = await media.prepare(make(), MIMO)
+    assert audio.mime == "audio/mpeg" and b"ftyp" not in audio.data[:12]
+
+
+async def test_what_is_damaged_is_told_anew(media: Media) -> None:
+    whole = file("mp3", speech(10))
+    hurt = whole[:30_000] + bytes(3000) + whole[33_000:]
+    audio = await media.prepare(hurt, MIMO)
+    assert audio.data != hurt or len(decode(audio.data)) > 8 * 32_000
+
+
+async def test_what_is_too_large_for_the_engine_is_made_smaller(media: Media) -> None:
+    data = file("wav", speech(20))
+    limits = AnswererLimits(formats=("audio/mpeg", "audio/wav"), max_bytes=100_000)
+    audio = await media.prepare(data, limits)
+    assert audio.mime == "audio/mpeg" and 50_000 < len(audio.data) <= 100_000
+    assert audio.duration_s == pytest.approx(20.0, abs=0.01)
+    with pytest.raises(TooLong):
+        await media.prepare(data, AnswererLimits(formats=("audio/mpeg",), max_bytes=20_000))
+
+
+@pytest.mark.parametrize("mime", ["audio/ogg", "audio/wav", "audio/flac"])
+async def test_it_is_converted_to_what_the_engine_takes(media: Media, mime: str) -> None:
+    limits = AnswererLimits(formats=(mime,), max_bytes=10**7)
+    audio = await media.prepare(file("mp3"), limits)
+    assert audio.mime == mime
+    again = await media.prepare(audio.data, limits)
+    assert again.data == audio.data
+
+
+async def test_too_long() -> None:
+    media = Media(workers=1, limits=MediaLimits(max_s=60))
+    with pytest.raises(TooLong):
+        await media.prepare(file("ogg-opus", speech(61)), MIMO)
+    await media.close()
