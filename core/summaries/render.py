@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from typing import NamedTuple
 
 from core.models import Passage, Remembered
 from core.prompts import safety
@@ -20,8 +21,7 @@ _FULL_SHARE = 0.6
 _BYTES_PER_TOKEN = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One message, or a piece of a long one, as a model reads it."""
 
     text: str
@@ -97,7 +97,10 @@ def _note(message: Remembered) -> str:
 
 def _rows(message: Remembered) -> list[list[_Said]]:
     """Return what a message says, in rows that are no longer than a line may be."""
-    said: list[_Said] = [(None, piece) for piece in _split(_clean(message.text))]
+    text = _clean(message.text)
+    if message.attachment is None and len(text) <= _LINE_CHARS:
+        return [[(None, text)]] if text else []
+    said: list[_Said] = [(None, piece) for piece in _split(text)]
     if message.transcript is not None:
         said += [(int(m.start_s), _clean(m.text)) for m in find_moments(message.transcript)]
     return _fill(said) or ([[]] if message.attachment else [])

@@ -160,13 +160,13 @@ class Summarizing:
         slots = asyncio.Semaphore(_HEARD_AT_ONCE)
 
         async def hear(message: Remembered) -> Remembered:
-            if message.attachment is None or message.transcript is not None:
-                return message
             async with slots:
                 return await self._hear_one(job, chat, message)
 
-        heard = await asyncio.gather(*map(hear, messages))
+        new = [m for m in messages if m.attachment is not None and m.transcript is None]
+        found = {m.message_id: m for m in await asyncio.gather(*map(hear, new))}
         known = (await self._store.chats.settings(chat)).talk.glossary
+        heard = (found.get(message.message_id, message) for message in messages)
         return [
             replace(m, transcript=glossary.apply_to(m.transcript, known)) if m.transcript else m
             for m in heard
