@@ -238,6 +238,8 @@ class AnswererLimits(CallLimits):
     #: All that one call may hold, question and answer, in tokens.
     context_tokens: int = 128_000
     audio_tokens_per_s: float = 6.25
+    #: False where it can only point at passages: nothing is translated.
+    can_translate: bool = True
 
 
 class Answerer(Protocol):

@@ -120,11 +120,13 @@ class Worker:
 
     async def run(self) -> None:
         """Run jobs until cancelled."""
-        purging = asyncio.create_task(self._purge())
+        beside = [asyncio.create_task(work) for work in (self._purge(), self._fire_digests())]
         try:
             await self._run()
         finally:
-            purging.cancel()
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
     async def _run(self) -> None:
         lost = await self._store.jobs.requeue_lost(MAX_CRASHES)
@@ -148,6 +150,19 @@ class Worker:
                 if rows := await self._store.retention.purge(datetime.now(UTC)):
                     log.info("deleted what has reached its end", rows=rows)
             await asyncio.sleep(PURGE_S)
+
+    @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=30.0)
+    async def _fire_digests(self) -> None:
+        """Turn digests into jobs when they are due; a new one is seen within `IDLE_S`."""
+        while True:
+            wait_s = IDLE_S
+            with suppress(StoreError):
+                if await self._store.schedules.fire_due(datetime.now(UTC)):
+                    self.wake()
+                if due_at := await self._store.schedules.next_due_at():
+                    due_s = (due_at - datetime.now(UTC)).total_seconds()
+                    wait_s = min(IDLE_S, max(0.0, due_s))
+            await asyncio.sleep(wait_s)
 
     @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=30.0)
     async def _claim(self) -> Job | None:

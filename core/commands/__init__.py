@@ -13,7 +13,10 @@ from core.errors import EngineError, NotAllowed, UserError
 from core.glossary import read_fix
 from core.hearing import Heard, Hearing, OnText
 from core.interfaces import Platform
-from core.locale import mark, translate
+from core.locale import mark
+
+# A command has that name, and its module would take the function's place here.
+from core.locale import translate as translate_text
 from core.models import (
     Button,
     ChatSettings,
@@ -36,6 +39,8 @@ COMMANDS = {
     "transcribe": "core.commands.transcribe:command",
     "ask": "core.commands.ask:command",
     "summary": "core.commands.summary:command",
+    "translate": "core.commands.translate:command",
+    "digest": "core.commands.digest:command",
     "say": "core.commands.say:command",
     "voice": "core.commands.voice:command",
     "style": "core.commands.style:command",
@@ -45,12 +50,15 @@ COMMANDS = {
     "find": "core.commands.find:command",
     "mode": "core.commands.mode:command",
     "think": "core.commands.think:command",
+    "glossary": "core.commands.glossary:command",
     "language": "core.commands.language:command",
     "auto": "core.commands.auto:command",
     "help": "core.commands.help:command",
     "start": "core.commands.start:command",
     "export": "core.commands.export:command",
     "listen": "core.commands.listen:command",
+    "fix": "core.commands.fix:command",
+    "digest_due": "core.commands.digest_due:command",
     "consent": "core.commands.consent:command",
     "private_summary": "core.commands.private_summary:command",
     "brief": "core.commands.brief:command",
@@ -63,7 +71,9 @@ COMMANDS = {
 }
 
 #: Commands whose answers a reply asks about.
-FOLLOWED = frozenset({"ask", "ask_about", "transcribe", "translate", "brief", "summary"})
+FOLLOWED = frozenset(
+    {"ask", "ask_about", "transcribe", "translate", "brief", "summary", "digest_due"}
+)
 #: Attachments in which people speak to each other, as against music and films.
 SPOKEN = frozenset({"voice", "video_note"})
 
@@ -95,7 +105,7 @@ class Context:
 
     def text(self, text: str, /, **values: object) -> str:
         """Return `text` in the sender's language."""
-        return translate(text, self.message.language, **values)
+        return translate_text(text, self.message.language, **values)
 
     async def person(self) -> SpeechSettings:
         """Return what the sender has chosen for themselves."""
@@ -182,7 +192,8 @@ def pick_command(message: Message, settings: ChatSettings) -> str | None:
     """
     # What is not listed rests on what its button holds: typed, it could hold anything.
     is_known = message.command in COMMANDS
-    if is_known and (message.button or load_command(message.command).is_listed):
+    is_open = message.button or message.command == "start"
+    if is_known and (is_open or load_command(message.command).is_listed):
         return message.command
     expects = settings.expects
     if expects and message.attachment and message.sent_at < expects.until_at:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.commands import Command, Context
 from core.errors import UserError
+from core.glossary import apply_to
 from core.locale import mark
 from core.models import File, Reply
 from core.subtitles import build_srt, build_txt
@@ -17,6 +18,7 @@ async def export(ctx: Context) -> Reply:
     transcript = await ctx.store.results.find(key)
     if form not in FORMS or transcript is None:
         raise UserError("I no longer have this transcript. Send the recording again.")
+    transcript = apply_to(transcript, ctx.settings.talk.glossary)
     build, mime = FORMS[form]
     return Reply(files=(File(f"transcript.{form}", mime, build(transcript).encode()),))
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from core.commands import Command, Context
 from core.errors import UserError
+from core.glossary import apply_to
 from core.locale import mark
 from core.models import Button, Reply, Transcript
 
 HELP = mark("Write down what a voice note says")
+#: What is longer than this can be summed up.
+SUMMARY_OVER_S = 60.0
 
 
 async def transcribe(ctx: Context) -> Reply:
@@ -27,8 +32,9 @@ async def transcribe(ctx: Context) -> Reply:
     if not transcript.text:
         raise UserError("I heard no speech in this recording.")
     await ctx.remember(heard)
-    note, buttons = _note(ctx, transcript), _offers(transcript, heard.key)
-    return Reply(note, transcript.text, buttons=buttons, aloud=transcript.text, heard_key=heard.key)
+    text = apply_to(transcript, ctx.settings.talk.glossary).text
+    buttons = tuple(_offers(ctx, transcript, heard.key))
+    return Reply(_note(ctx, transcript), text, buttons=buttons, aloud=text, heard_key=heard.key)
 
 
 def _note(ctx: Context, transcript: Transcript) -> str:
@@ -40,11 +46,16 @@ def _note(ctx: Context, transcript: Transcript) -> str:
     return "\n".join(notes)
 
 
-def _offers(transcript: Transcript, key: str) -> tuple[Button, ...]:
-    """Return what can be had of a transcript that has times."""
-    if len(transcript.segments) < 2:
-        return ()
-    return tuple(Button(f".{form}", "export", f"{form} {key}") for form in ("txt", "srt"))
+def _offers(ctx: Context, transcript: Transcript, key: str) -> Iterator[Button]:
+    """Yield what can be had of a transcript, the most wanted first; Listen comes after these."""
+    if transcript.duration_s > SUMMARY_OVER_S:
+        yield Button(ctx.text("Summary"), "brief", key)
+    if ctx.understanding.answerer.chat_limits.can_translate:
+        yield Button(ctx.text("Translate"), "translate", key)
+    yield Button(ctx.text("Ask"), "ask_about", key)
+    yield Button(ctx.text("Fix"), "fix")
+    if len(transcript.segments) > 1:
+        yield from (Button(f".{form}", "export", f"{form} {key}") for form in ("txt", "srt"))
 
 
 command = Command(HELP, transcribe)

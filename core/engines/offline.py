@@ -47,7 +47,9 @@ class Offline:
             formats=("wav",), max_piece_s=120.0, target_piece_s=45.0, concurrency=size
         )
         self.speech_limits = SynthesizerLimits(concurrency=size)
-        self.chat_limits = AnswererLimits(concurrency=size, context_tokens=_NO_LIMIT)
+        self.chat_limits = AnswererLimits(
+            concurrency=size, context_tokens=_NO_LIMIT, can_translate=False
+        )
         self._pool = ChildPool("core.engines.offline_worker", size=size)
         self._espeak = espeak.Espeak(size=size)
 

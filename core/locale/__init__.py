@@ -13,6 +13,11 @@ from babel.messages.pofile import read_po
 
 #: Languages that have a catalogue, besides English.
 LANGUAGES = ("zh",)
+#: Languages that may be called by their own name; to know those of all costs 100 MB.
+_COMMON = (
+    "ar bg bn ca cs da de el en es et fa fi fr he hi hr hu id it ja ko lt lv ms nb nl pl pt ro ru "
+    "sk sl sr sv sw ta th tr uk ur vi zh"
+)
 
 
 def mark(text: str) -> str:
@@ -40,6 +45,30 @@ def name_language(language: str, reader: str) -> str:
     except (UnknownLocaleError, ValueError):
         # "mul" is a name of no locale.
         return str(Locale(own).languages.get(language, language))
+
+
+def find_language(name: str) -> str | None:
+    """Return the language (BCP 47) that is meant by "de", "pt-BR", "German", "Deutsch", "德语"."""
+    wanted = " ".join(name.split()).casefold()
+    if not wanted:
+        return None
+    try:
+        locale = Locale.parse(wanted.replace("_", "-"), sep="-")
+        return str(locale).replace("_", "-")
+    except (UnknownLocaleError, ValueError):
+        return _languages().get(wanted)
+
+
+@cache
+def _languages() -> dict[str, str]:
+    """Return the languages by their names in the catalogues' languages, and in their own."""
+    found: dict[str, str] = {}
+    for code in _COMMON.split():
+        found[str(Locale(code).get_language_name()).casefold()] = code
+    for reader in (*LANGUAGES, "en"):
+        for code, name in Locale(reader).languages.items():
+            found[name.casefold()] = code.replace("_", "-")
+    return found
 
 
 class _Values(dict[str, object]):

@@ -1,0 +1,88 @@
+"""/digest: summaries that come by themselves, at a time of the chat's choice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from core.commands import Command, Context, first_word
+from core.digests import next_at, read_plan
+from core.errors import UserError
+from core.locale import mark
+from core.models import Reply, Schedule
+
+HELP = mark("Summaries by themselves, at a time: 09:00 Europe/Berlin [weekdays] [topic], or off")
+
+#: By is_weekdays and is_topic.
+SAID = {
+    (False, False): mark("A digest comes every day at {at} ({zone}), next on {date}."),
+    (True, False): mark("A digest comes on weekdays at {at} ({zone}), next on {date}."),
+    (False, True): mark("A digest of this topic comes every day at {at} ({zone}), next on {date}."),
+    (True, True): mark(
+        "A digest of this topic comes on weekdays at {at} ({zone}), next on {date}."
+    ),
+}
+
+
+async def digest(ctx: Context) -> Reply:
+    """Plan a digest, end those that come here, or show what is planned."""
+    choice = first_word(ctx.message.text)
+    if not choice:
+        return Reply(await _show(ctx))
+    await ctx.require_admin()
+    if choice == "off":
+        for schedule in await _here(ctx):
+            await ctx.store.schedules.remove(schedule)
+        return Reply(ctx.text("No digest comes here any more."))
+    if ctx.settings.talk.remember_days is None:
+        raise UserError("A digest needs what was said: /remember on comes first.")
+    schedule = await _plan(ctx)
+    await ctx.store.schedules.add(schedule)
+    return Reply(_describe(ctx, schedule))
+
+
+async def _plan(ctx: Context) -> Schedule:
+    """Return what the message asks for; without a zone, that of the chat's other digests."""
+    message = ctx.message
+    plan = read_plan(message.text)
+    zones = [known.zone for known in await ctx.store.schedules.find(message.chat)]
+    schedule = Schedule(
+        # Of the job: run again, it plans the same one.
+        schedule_id=ctx.job.job_id,
+        chat=message.chat,
+        at=plan.at,
+        zone=plan.zone or next(iter(zones), "UTC"),
+        is_weekdays=plan.is_weekdays,
+        thread_id=message.thread_id,
+        is_topic=plan.is_topic,
+        language=message.language,
+        next_at=datetime.now(UTC),
+    )
+    return replace(schedule, next_at=next_at(schedule, schedule.next_at))
+
+
+async def _here(ctx: Context) -> list[Schedule]:
+    """Return the digests that come to the place of the message; in no topic those of all."""
+    known = await ctx.store.schedules.find(ctx.message.chat)
+    thread_id = ctx.message.thread_id
+    return [s for s in known if thread_id is None or s.thread_id == thread_id]
+
+
+async def _show(ctx: Context) -> str:
+    lines = [_describe(ctx, schedule) for schedule in await _here(ctx)]
+    if not lines:
+        return ctx.text("No digest is planned. Say for example: /digest 09:00 Europe/Berlin")
+    return "\n".join([*lines, ctx.text("/digest off ends it.")])
+
+
+def _describe(ctx: Context, schedule: Schedule) -> str:
+    return ctx.text(
+        SAID[schedule.is_weekdays, schedule.is_topic],
+        at=schedule.at,
+        zone=schedule.zone,
+        date=f"{schedule.next_at.astimezone(ZoneInfo(schedule.zone)):%Y-%m-%d %H:%M}",
+    )
+
+
+command = Command(HELP, digest, argument="time [zone] | off")
