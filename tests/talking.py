@@ -17,6 +17,8 @@ from tests.loopback import Road, ScriptedEngine
 
 ADA, BEN, EVE = "7", "8", "9"
 NAMES = {ADA: "Ada", BEN: "Ben", EVE: "Eve"}
+#: Ids are unique over all chats, so that answers can be told apart.
+_GROUPS = count(1)
 GROUP = Chat("test", "1", "-100")
 
 
@@ -25,7 +27,7 @@ class Group:
 
     def __init__(self, road: Road, chat: Chat = GROUP, *, is_private: bool = False) -> None:
         self.road, self.chat, self.is_private = road, chat, is_private
-        self._ids = count(1)
+        self._ids = count(1000 * next(_GROUPS))
 
     def write(self, sender_id: str = ADA, **changes: Any) -> Message:
         """Return the next message."""
