@@ -1,4 +1,4 @@
-"""The command line: hearsay run | migrate | transcribe | say | voices | jobs | doctor."""
+"""The command line: hearsay run | migrate | transcribe | ask | say | voices | jobs | doctor."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import TracebackType
 import structlog
 import typer
 
-from bots import cli_jobs, cli_say, cli_transcribe, doctor
+from bots import cli_ask, cli_jobs, cli_say, cli_transcribe, doctor
 from bots.__main__ import make_home, run
 from bots.exits import STORE, code_of, fail, prepare, read_settings
 from core.errors import AssistantError
@@ -18,13 +18,14 @@ from core.store import migrate
 
 app: typer.Typer = typer.Typer(
     name="hearsay",
-    help="A voice assistant: it writes down voice notes and recordings, and it speaks.",
+    help="A voice assistant: it writes down recordings, answers questions about them, and speaks.",
     no_args_is_help=True,
     add_completion=False,
     # Theirs show local variables, and these may be secrets.
     pretty_exceptions_enable=False,
 )
 app.command("transcribe")(cli_transcribe.transcribe)
+app.command("ask")(cli_ask.ask)
 app.command("say")(cli_say.say)
 app.command("voices")(cli_say.voices)
 app.command("doctor")(doctor.doctor)

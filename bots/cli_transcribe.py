@@ -13,17 +13,13 @@ from typing import Annotated
 import typer
 
 from bots.__main__ import open_program
-from bots.cli_wait import explain, show_progress, try_again
+from bots.cli_wait import ROUGH, explain, read_recording, show_progress, show_tail, try_again
 from bots.exits import prepare
-from core.audio import MediaLimits
 from core.config import Settings
 from core.errors import AssistantError
 from core.hearing import Hearing
 from core.models import Transcript
 from core.subtitles import build_srt
-
-#: How much of the newest words the progress line shows.
-_TAIL_CHARS = 40
 
 
 class Form(StrEnum):
@@ -103,30 +99,21 @@ async def _run(
 
 
 async def _hear(hearing: Hearing, file: Path, language: str | None) -> Transcript:
-    data = await asyncio.to_thread(_read, file)
+    data = await asyncio.to_thread(read_recording, file)
     with show_progress(file.name) as show:
-
-        def show_tail(text: str) -> None:
-            show(" ".join(text[-_TAIL_CHARS:].split()))
-
+        on_text = show_tail(show)
         async for attempt in try_again():
             with attempt:
-                heard = await hearing.hear(data, language=language, on_text=show_tail)
+                heard = await hearing.hear(data, language=language, on_text=on_text)
     _comment(file, heard.transcript)
     return heard.transcript
-
-
-def _read(file: Path) -> bytes:
-    """Return the file; of one that is too large just enough to have it refused."""
-    with file.open("rb") as opened:
-        return opened.read(MediaLimits().max_bytes + 1)
 
 
 def _comment(file: Path, transcript: Transcript) -> None:
     if not transcript.text:
         _complain(file, "I heard no speech in this recording.")
     if transcript.is_rough:
-        _complain(file, "Heard offline, English only: the gist, not the letter.")
+        _complain(file, ROUGH)
     if transcript.is_cut:
         _complain(file, "A part of it was too long for the service: some words are missing.")
 

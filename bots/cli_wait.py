@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import stamina
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from core.audio import MediaLimits
 from core.errors import AssistantError, EngineRefused, UserError
 from core.locale import translate
 
+ROUGH = "Heard offline, English only: the gist, not the letter."
 _ATTEMPTS = 5
+#: How much of the newest words the progress line shows.
+_TAIL_CHARS = 40
 
 
 def try_again() -> AsyncIterable[stamina.Attempt]:
@@ -46,6 +51,17 @@ def show_progress(name: str) -> Iterator[Callable[[str], None]]:
             bar.update(task, tail=tail)
 
         yield show
+
+
+def show_tail(show: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what takes a text as it grows and shows the end of it."""
+    return lambda text: show(" ".join(text[-_TAIL_CHARS:].split()))
+
+
+def read_recording(file: Path) -> bytes:
+    """Return the file; of one that is too large just enough to have it refused."""
+    with file.open("rb") as opened:
+        return opened.read(MediaLimits().max_bytes + 1)
 
 
 def explain(error: AssistantError) -> str:
