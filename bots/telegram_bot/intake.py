@@ -109,7 +109,7 @@ def _read_message(message: telegram.Message, me: Me, *, is_edit: bool) -> Messag
         return None
     words = _read_words(message, me)
     attachment = read_attachment(message)
-    if words is None or not (any(words) or attachment):
+    if words is None or not (any(words) or attachment or _may_be_empty(message, is_edit)):
         return None
     sender = message.from_user
     sender_id, sender_name = read_sender(message)
@@ -130,6 +130,11 @@ def _read_message(message: telegram.Message, me: Me, *, is_edit: bool) -> Messag
         forwarded_from=read_forwarded(message),
     )
     return _read_deep_link(found)
+
+
+def _may_be_empty(message: telegram.Message, is_edit: bool) -> bool:
+    """Tell whether nothing to read is news: what a group remembers of the message is over."""
+    return is_edit and message.chat.type != ChatType.PRIVATE
 
 
 def _read_deep_link(message: Message) -> Message:

@@ -84,10 +84,13 @@ def read_text(fields: Fields, name: str) -> str:
 
 
 async def _find_quoted(message_id: str, chat: Chat, door: Door) -> Quoted | None:
+    """Return the message that is answered: on the page a message and its answer are one."""
     job = await find_job(door, chat, message_id) if message_id else None
     if job is None:
         return None
-    return Quoted(message_id, text=job.message.text, attachment=job.message.attachment)
+    answer = (job.reply.text or job.reply.quote) if job.reply else ""
+    text = answer or job.message.text
+    return Quoted(message_id, text, job.message.attachment, job.message.sender_id)
 
 
 def _read_kind(claimed: str, mime: str) -> Literal["voice", "audio", "video", "document"]:

@@ -6,7 +6,8 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from core.models import Attachment, Job, Reply
+from core.commands import FOLLOWED
+from core.models import Attachment, Job, Link, Reply
 
 #: Ids that the page makes: they name a message in its chat.
 MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")
@@ -66,6 +67,8 @@ def build_entry(job: Job) -> dict[str, Any]:
         "sent_at": message.sent_at.isoformat(),
         "text": message.text,
         "command": message.command,
+        "reply_to": message.reply_to.message_id if message.reply_to else "",
+        "can_ask": job.command in FOLLOWED,
         "file": _build_file(message.attachment) if message.attachment else None,
         "job_id": job.job_id,
         "state": job.state.value,
@@ -82,11 +85,23 @@ def _build_file(attachment: Attachment) -> dict[str, Any]:
     }
 
 
+def _build_link(text: str, link: Link) -> dict[str, Any]:
+    """A stretch of the text that leads to a message; pages count in UTF-16 units."""
+    start, end = (_count_units(text[: max(0, at)]) for at in (link.start, link.end))
+    return {"start": start, "end": end, "id": link.message_id}
+
+
+def _count_units(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
 def build_reply(job_id: str, reply: Reply) -> dict[str, Any]:
     """A reply for the page: its files as addresses, its buttons as label and token."""
     return {
         "text": reply.text,
+        "links": [_build_link(reply.text, link) for link in reply.links if not link.chat_id],
         "quote": reply.quote,
+        "is_quote_first": reply.is_quote_first,
         "files": [
             {
                 "name": safe_name(file.name),

@@ -155,3 +155,15 @@ async def test_a_private_button_is_pressed_in_the_talk_with_the_bot(
     telegram.open_link(ann, f"https://t.me/hearsay_test_bot?start={TOKEN}")
     [pressed] = await telegram.wait_for(lambda: list(door.messages))
     assert (pressed.button, pressed.chat.chat_id, pressed.is_private) == (TOKEN, str(ann), True)
+
+
+@pytest.mark.parametrize(("chat", "is_news"), [(GROUP, True), (None, False)])
+def test_an_edit_that_leaves_no_words_is_news_in_groups(
+    chat: dict[str, Any] | None, is_news: bool
+) -> None:
+    raw = make(edit_date=1700000009) | ({"chat": chat} if chat else {})
+    message = read_update({"update_id": 1, "edited_message": raw}, ME, NOW)
+    assert isinstance(message, Message) is is_news
+    if isinstance(message, Message):
+        assert (message.text, message.command, message.attachment) == ("", "", None)
+    assert read_update({"update_id": 1, "message": raw}, ME, NOW) is None

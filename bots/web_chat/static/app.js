@@ -14,6 +14,12 @@ function announce(sentence) {
   byId("announce").textContent = sentence;
 }
 
+function showAbout(words) {
+  byId("about").hidden = words === null;
+  byId("about-words").textContent = words ?? "";
+  if (words !== null) byId("box").focus();
+}
+
 fillTexts(document);
 const chat = new Chat({
   log: byId("log"),
@@ -22,7 +28,10 @@ const chat = new Chat({
   link: byId("link"),
   announce,
   complain,
+  showAbout,
 });
+byId("about-off").addEventListener("click", () => chat.askAbout(null));
+byId("box").addEventListener("keydown", (event) => event.key === "Escape" && chat.askAbout(null));
 openComposer(chat, { announce, complain });
 window.addEventListener("beforeunload", (event) => {
   if (chat.hasUnsent || !byId("recording").hidden) event.preventDefault();

@@ -2,7 +2,7 @@
 
 import { followEvents, loadHistory, openSession, pressButton, sendMessage } from "./api.js";
 import { newId } from "./dom.js";
-import { EntryView, isEnded, isSound } from "./entry.js";
+import { EntryView, beginningOf, isEnded, isSound } from "./entry.js";
 import { Stream, wakeSpeaker } from "./speaker.js";
 import { formatSize, text } from "./texts.js";
 
@@ -10,7 +10,7 @@ const POLL_MS = 4000;
 const SETTLE_MS = 600;
 
 export class Chat {
-  /** parts: the elements `log`, `scroll`, `empty`, `link`; the functions `announce`, `complain`. */
+  /** parts: the elements `log`, `scroll`, `empty`, `link`; the functions `announce`, `complain`, `showAbout`. */
   constructor(parts) {
     this.parts = parts;
     this.entries = new Map();
@@ -18,6 +18,8 @@ export class Chat {
     // What was sent from this very page: only here may its answer be heard.
     this.streams = new Map();
     this.maxBytes = Infinity;
+    // The entry that the next message asks about.
+    this.about = null;
   }
 
   async open() {
@@ -64,10 +66,18 @@ export class Chat {
     return this.#send({ text: command && rest === typed ? "" : rest, command }, { text: typed });
   }
 
+  /** Let the next message be about an entry and its answer; null takes that back. */
+  askAbout(entry) {
+    this.about = entry;
+    this.parts.showAbout(entry && beginningOf(entry));
+  }
+
   #send(shown, fields) {
     const id = this.#newId("note");
     const sent_at = new Date().toISOString();
-    const entry = { ...shown, id, sent_at, state: "", reply: null, fields: { id, ...fields } };
+    const reply_to = this.about?.id ?? "";
+    this.askAbout(null);
+    const entry = { ...shown, id, reply_to, sent_at, state: "", reply: null, fields: { id, reply_to, ...fields } };
     this.entries.set(id, entry);
     this.parts.empty.hidden = true;
     return this.#upload(entry);
@@ -152,7 +162,12 @@ export class Chat {
     else if (entry.reply) entry.stream?.stop();
     let view = this.views.get(entry.id);
     if (!view) {
-      view = new EntryView({ press: (button) => this.#press(button), resend: (failed) => this.#upload(failed) });
+      view = new EntryView({
+        press: (button) => this.#press(button),
+        resend: (failed) => this.#upload(failed),
+        ask: (answered) => this.askAbout(answered),
+        find: (id) => this.entries.get(id),
+      });
       this.views.set(entry.id, view);
       log.append(view.element);
     }

@@ -5,8 +5,10 @@ import { makePlayer } from "./player.js";
 import { formatDuration, formatSize, formatTime, text } from "./texts.js";
 
 const LONG_CHARS = 900;
-/** More buttons than this stand in columns. */
+const BEGINNING_CHARS = 60;
+/** More buttons than this stand in columns, unless all labels are short. */
 const MANY = 6;
+const SHORT_CHARS = 12;
 const ENDED = ["done", "refused", "dead", "cancelled"];
 
 /** Is nothing more to come for this entry, as far as is known? */
@@ -14,7 +16,13 @@ export const isEnded = (entry) => Boolean(entry.reply) || ENDED.includes(entry.s
 
 const isWrong = ({ state }) => state === "refused" || state === "dead";
 
-/** The list item of an entry; `act` holds press(button, entry) and resend(entry). */
+/** The first words of an entry, by which people know it again. */
+export function beginningOf({ reply, text: typed, file }) {
+  const words = reply?.quote || reply?.text || typed || file?.name || text("clip");
+  return words.length > BEGINNING_CHARS ? `${words.slice(0, BEGINNING_CHARS).trimEnd()} …` : words;
+}
+
+/** The list item of an entry; `act` holds press(button, entry), resend(entry), ask(entry), find(id). */
 export class EntryView {
   constructor(act) {
     this.act = act;
@@ -26,6 +34,7 @@ export class EntryView {
   /** Show `entry` as it is now; what did not change is left alone. */
   update(entry) {
     this.element.dataset.id = entry.id;
+    this.element.id = `m-${entry.id}`;
     const mine = JSON.stringify([entry.phase, entry.error, entry.file, entry.text, entry.command]);
     // An answer that stands is drawn once: a button in it may be about to be pressed.
     const pending = !entry.reply && [entry.phase, entry.state, entry.partial, entry.stream?.isPlaying];
@@ -43,6 +52,8 @@ export class EntryView {
       return;
     }
     const bubble = make("div", { class: "mine" }, make("span", { class: "quiet" }, text("you")));
+    const asked = entry.reply_to && this.act.find(entry.reply_to);
+    if (asked) bubble.append(make("a", { class: "asked", href: `#m-${asked.id}` }, beginningOf(asked)));
     if (entry.file) bubble.append(this.#drawSound(entry));
     const typed = entry.command ? `/${entry.command} ${entry.text}`.trim() : entry.text;
     if (typed) bubble.append(make("p", { class: entry.command ? "typed command" : "typed" }, typed));
@@ -86,20 +97,45 @@ export class EntryView {
   }
 
   #drawReply(entry) {
-    const { text: words, quote, files, buttons } = entry.reply;
+    const { text: words, quote, files, buttons, is_quote_first } = entry.reply;
     const parts = [];
-    if (words) parts.push(make("p", { class: quote ? "words note" : "words" }, words));
-    if (quote) parts.push(drawTranscript(quote, entry.command === "voice" ? "sentence" : "transcript"));
+    const isNote = quote && !is_quote_first;
+    if (words) parts.push(make("p", { class: isNote ? "words note" : "words" }, ...this.#drawWords(entry.reply)));
+    if (quote) {
+      const transcript = drawTranscript(quote, entry.command === "voice" ? "sentence" : "transcript");
+      if (is_quote_first) parts.unshift(transcript);
+      else parts.push(transcript);
+    }
     const sounds = files.filter(isSound);
     const others = files.filter((file) => !isSound(file));
     if (sounds.length) parts.push(this.#drawSpeech(sounds, entry.stream));
     if (others.length) parts.push(make("div", { class: "files" }, ...others.map(drawFile)));
     if (buttons.length) {
-      const row = make("div", { class: buttons.length > MANY ? "buttons many" : "buttons" });
+      const isMany = buttons.length > MANY && buttons.some(({ label }) => label.length > SHORT_CHARS);
+      const row = make("div", { class: isMany ? "buttons many" : "buttons" });
       row.append(...buttons.map((button) => this.#drawButton(button, entry)));
       parts.push(row);
     }
+    if (entry.can_ask && (words || quote) && !isWrong(entry)) parts.push(this.#drawAsk(entry));
     return parts;
+  }
+
+  /** The text with its links; one that leads to no entry of the page is text. */
+  #drawWords({ text: words, links = [] }) {
+    const nodes = [];
+    let at = 0;
+    for (const { start, end, id } of [...links].sort((a, b) => a.start - b.start)) {
+      if (start < at || end <= start || !this.act.find(id)) continue;
+      nodes.push(words.slice(at, start), make("a", { href: `#m-${id}` }, words.slice(start, end)));
+      at = end;
+    }
+    return [...nodes, words.slice(at)];
+  }
+
+  #drawAsk(entry) {
+    const label = entry.reply.quote ? "ask_transcript" : "ask_answer";
+    const button = { type: "button", class: "ask", "aria-label": text(label), onclick: () => this.act.ask(entry) };
+    return make("button", button, icon("ask"), text("ask"));
   }
 
   /** The players of what was spoken, each made once: it may be playing. The last one was streamed. */

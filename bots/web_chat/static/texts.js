@@ -2,6 +2,11 @@
 
 const TEXTS = {
   en: {
+    about: "About:",
+    about_off: "Not about this",
+    ask: "Ask about this",
+    ask_answer: "Ask about this answer",
+    ask_transcript: "Ask about this recording",
     attach: "Choose a file",
     box: "Message, or / for a command",
     clip: "Recording",
@@ -49,6 +54,11 @@ const TEXTS = {
     you: "You",
   },
   zh: {
+    about: "关于：",
+    about_off: "不针对这一条",
+    ask: "就此提问",
+    ask_answer: "就这个回答提问",
+    ask_transcript: "就这段录音提问",
     attach: "选择文件",
     box: "输入消息，或用 / 输入命令",
     clip: "录音",
