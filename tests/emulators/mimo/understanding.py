@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import av
@@ -140,7 +141,9 @@ def _hear(sound: Sound, texts: Mapping[str, str]) -> tuple[float, str]:
     return len(pcm) / 2 / RATE_HZ, describe(pcm, RATE_HZ, sound.sha256) if text is None else text
 
 
+@lru_cache(maxsize=4)
 def _decode(data: bytes) -> bytes:
+    """Return the samples; those of the last sounds are kept, for they are asked about again."""
     resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
     out = bytearray()
     try:
