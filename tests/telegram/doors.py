@@ -6,9 +6,21 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from bots.telegram_bot import TelegramBot
+from core.commands import pick_command
 from core.config import Settings
 from core.interfaces import Envelope
-from core.models import Attachment, Chat, Delivery, DeliveryState, Job, JobState, Message
+from core.models import (
+    Attachment,
+    Chat,
+    Delivery,
+    DeliveryState,
+    Job,
+    JobState,
+    Message,
+    Reply,
+)
+from core.store import Store
 
 VOICE = Attachment("file-1", duration_s=3.0)
 
@@ -109,3 +121,31 @@ def make_envelope(
 
 def make_settings(**values: Any) -> Settings:
     return Settings(_env_file=None, **values)  # type: ignore[call-arg]
+
+
+class StoreDoor(MemoryDoor):
+    """A door to a real store, whose jobs a test answers itself."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.store = store
+        self.jobs: list[Job] = []
+
+    async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
+        job = await self.store.intake.add(message, pick_command, data)
+        if job:
+            self.jobs.append(job)
+        return job
+
+    async def note_no_voice(self, chat: Chat) -> None:
+        await self.store.chats.note_no_voice(chat)
+
+    async def answer(self, bot: TelegramBot, job_id: str, reply: Reply | None = None) -> None:
+        """Do what the worker does: save the reply, deliver it as it is saved, end the job."""
+        if reply is not None:
+            await self.store.jobs.save_reply(job_id, reply, JobState.DONE)
+        job = await self.store.jobs.find(job_id)
+        assert job and job.reply
+        ledger = self.store.ledger(job_id)
+        await bot.deliver(Envelope(job_id, job.message, ledger, job.has_no_voice), job.reply)
+        await self.store.jobs.finish(job_id, JobState.DONE)

@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-from core.commands import pick_command
 from core.config import Settings
 from core.interfaces import Envelope
-from core.models import Chat, File, Reply
+from core.models import File, Reply
 from core.store import Store
 from tests.emulators.telegram import TelegramServer
 from tests.telegram.conftest import QuickBot
-from tests.telegram.doors import MemoryDoor, MemoryLedger, make_message
+from tests.telegram.doors import MemoryDoor, MemoryLedger, StoreDoor, make_message
 
 VOICE = Reply("Said.", files=(File("a.ogg", "audio/ogg", b"OggS" + b"OpusHead"),))
-
-
-class StoreDoor(MemoryDoor):
-    """A door that keeps refusals where they are kept in earnest."""
-
-    def __init__(self, store: Store) -> None:
-        super().__init__()
-        self.store = store
-
-    async def note_no_voice(self, chat: Chat) -> None:
-        await self.store.chats.note_no_voice(chat)
-
-    async def envelope(self, chat_id: int, message_id: int) -> Envelope:
-        """Take in a message and return what its job is delivered with."""
-        made = await self.store.intake.add(make_message(chat_id, message_id), pick_command)
-        job = made and await self.store.jobs.find(made.job_id)
-        assert job
-        return Envelope(job.job_id, job.message, self.store.ledger(job.job_id), job.has_no_voice)
 
 
 async def say(settings: Settings, door: StoreDoor, chat_id: int, message_id: int) -> None:
     """Answer a message as a process would that begins and ends with it."""
     bot = QuickBot(settings, door, menu=())
-    await bot.deliver(await door.envelope(chat_id, message_id), VOICE)
+    job = await door.accept(make_message(chat_id, message_id))
+    assert job
+    await door.answer(bot, job.job_id, VOICE)
     await bot.close()
 
 
