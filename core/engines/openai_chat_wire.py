@@ -28,14 +28,6 @@ from core.models import Answer, Audio, Question
 
 #: A body of 20 MB in base64.
 MAX_BYTES = 15_000_000
-_KINDS = {
-    "audio/mpeg": "mp3",
-    "audio/wav": "wav",
-    "audio/mp3": "mp3",
-    "audio/x-wav": "wav",
-}
-#: MIME types that it takes, the one to convert to first.
-FORMATS = tuple(_KINDS)
 _SILENCE_S = 0.2
 #: Parameters that not every server knows; an answer is to be had without them.
 _OPTIONAL = ("max_completion_tokens", "stream_options", "thinking")
@@ -59,8 +51,8 @@ _TEXT_ALONE = "text without sound"
 class Unsupported(EngineRefused):
     """The server does not take a part of a question that it can be asked without."""
 
-    def __init__(self, part: str) -> None:
-        super().__init__(f"the server does not take {part}", reason=f"it does not take {part}")
+    def __init__(self, part: str, error: EngineError) -> None:
+        super().__init__(f"{error}: {part}", reason=str(error.values.get("reason", "")))
         self.part = part
 
 
@@ -126,11 +118,11 @@ def read_error(status: int, body: bytes, retry_after: str | None = None) -> Engi
     if status in _OTHER_REASONS:
         return error
     if _TAKES_NOTHING_ELSE in message:
-        return Unsupported(_TEXT_ALONE)
+        return Unsupported(_TEXT_ALONE, error)
     if _TAKES_NO_SOUND.search(message) and not _SOUND_IS_AT_FAULT.search(message):
         return CannotHear(str(error))
     name = next((name for name in _OPTIONAL if name in text), None)
-    return Unsupported(name) if name and isinstance(error, EngineRefused) else error
+    return Unsupported(name, error) if name and isinstance(error, EngineRefused) else error
 
 
 def _add_silence(question: Question) -> Question:
@@ -141,9 +133,5 @@ def _add_silence(question: Question) -> Question:
 
 
 def _show_audio(audio: Audio) -> dict[str, Any]:
-    kind = _KINDS.get(audio.mime)
-    if kind is None or audio.url:
-        raise EngineRefused("neither WAV nor MP3", reason="the format is not supported")
-    if len(audio.data) > MAX_BYTES:
-        raise EngineRefused("over 20 MB in base64", reason="the recording is too large")
+    kind = openai_wire.find_kind(audio, MAX_BYTES)
     return {"type": "input_audio", "input_audio": {"data": MARK, "format": kind}}

@@ -82,7 +82,7 @@ class OpenAIStyle:
     def chat_limits(self) -> AnswererLimits:
         """See Answerer. A server that could not hear once is given no more sound."""
         return AnswererLimits(
-            formats=chat.FORMATS if self._can_hear else (),
+            formats=tuple(wire.KINDS) if self._can_hear else (),
             max_bytes=chat.MAX_BYTES,
             can_think=chat.can_think(self.chat_model),
             audio_tokens_per_s=10.0,

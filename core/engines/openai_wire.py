@@ -26,12 +26,14 @@ from core.models import Audio, Segment, Transcript, Usage
 
 NAME = "openai"
 MAX_BYTES = 25_000_000
-_FILES = {
-    "audio/wav": ("sound.wav", "audio/wav"),
-    "audio/x-wav": ("sound.wav", "audio/wav"),
-    "audio/mpeg": ("sound.mp3", "audio/mpeg"),
-    "audio/mp3": ("sound.mp3", "audio/mpeg"),
+#: MIME types that the service takes, the one to convert to first, and its names of them.
+KINDS = {
+    "audio/mpeg": "mp3",
+    "audio/wav": "wav",
+    "audio/mp3": "mp3",
+    "audio/x-wav": "wav",
 }
+_MIMES = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 #: Codes that decide before the status does.
 _CODES = {"insufficient_quota": 402, "invalid_api_key": 401, "content_policy_violation": 400}
 
@@ -44,16 +46,24 @@ def build_transcription(
     language: BCP 47; the service takes its first part. has_segments: ask for times too.
     Raises EngineRefused unless it is WAV or MP3 of at most MAX_BYTES.
     """
-    file = _FILES.get(audio.mime)
-    if file is None:
-        raise EngineRefused("neither WAV nor MP3", reason="the format is not supported")
-    if len(audio.data) > MAX_BYTES:
-        raise EngineRefused("over 25 MB", reason="the recording is too large")
+    kind = find_kind(audio, MAX_BYTES)
     data = {"model": model, "response_format": "verbose_json" if has_segments else "json"}
     if language:
         data["language"] = language.lower().split("-")[0]
-    name, mime = file
-    return {"data": data, "files": {"file": (name, audio.data, mime)}}
+    return {"data": data, "files": {"file": (f"sound.{kind}", audio.data, _MIMES[kind])}}
+
+
+def find_kind(audio: Audio, max_bytes: int) -> str:
+    """Return what the service calls this sound: "wav" or "mp3".
+
+    Raises EngineRefused if it is neither, or larger than `max_bytes`.
+    """
+    kind = KINDS.get(audio.mime)
+    if kind is None or audio.url:
+        raise EngineRefused("neither WAV nor MP3", reason="the format is not supported")
+    if len(audio.data) > max_bytes:
+        raise EngineRefused("larger than it takes", reason="the recording is too large")
+    return kind
 
 
 def read_transcription(body: bytes, *, model: str) -> Transcript:
