@@ -199,6 +199,7 @@ async def test_both_shows_the_words_and_the_answer(talk: Talk) -> None:
     await talk.choose_mode(NoteMode.BOTH)
     reply = await talk.send(attachment=Attachment("file-1", duration_s=1.1))
     assert (reply.quote, reply.is_quote_first, reply.text) == ("call 1", True, "answer 1")
+    assert [button.command for button in reply.buttons] == ["translate", "ask_about", "listen"]
 
 
 def test_listen_is_known_while_it_comes() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
@@ -26,6 +26,7 @@ from core.models import (
     RepliesMode,
     Reply,
     SpeechSettings,
+    Transcript,
 )
 from core.speaking import MAX_CHARS, OnSound, Speaking, Spoken
 from core.speech import shorten
@@ -33,6 +34,8 @@ from core.store import Store
 from core.understanding import Understanding
 
 LISTEN = mark("Listen")
+#: What is longer than this can be summed up.
+SUMMARY_OVER_S = 60.0
 
 #: Name -> "module:attribute", loaded on first use. The order is that of the menu.
 COMMANDS = {
@@ -248,6 +251,27 @@ async def add_voice(ctx: Context, reply: Reply) -> Reply:
         note = ctx.text("I could not say it aloud this time.")
         return replace(reply, text=f"{reply.text}\n\n{note}".strip())
     return replace(reply, files=(*reply.files, spoken.file))
+
+
+def offer_uses(ctx: Context, heard: Transcript, key: str) -> tuple[Button, ...]:
+    """Return what can be had of a transcript, the most wanted first; Listen comes after these.
+
+    key: the one under which it is kept.
+    """
+    return tuple(_offer_uses(ctx, heard, key))
+
+
+def _offer_uses(ctx: Context, heard: Transcript, key: str) -> Iterator[Button]:
+    if heard.duration_s > SUMMARY_OVER_S:
+        yield Button(ctx.text("Summary"), "brief", key)
+    if ctx.understanding.answerer.chat_limits.can_translate:
+        yield Button(ctx.text("Translate"), "translate", key)
+    yield Button(ctx.text("Ask"), "ask_about", key)
+    if ctx.job.command == "transcribe":
+        # Elsewhere a reply that corrects is a further question.
+        yield Button(ctx.text("Fix"), "fix")
+    if len(heard.segments) > 1:
+        yield from (Button(f".{form}", "export", f"{form} {key}") for form in ("txt", "srt"))
 
 
 def first_word(text: str) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from core.commands import Command, Context
+from core.commands import Command, Context, offer_uses
 from core.dialogue import Topic, find_topic, is_spoken, quote
 from core.errors import CannotHear, TooLong, UserError
 from core.glossary import apply_to
 from core.hearing import Heard
 from core.locale import mark
-from core.models import Answer, Audio, Reply, Subject, Transcript
+from core.models import Answer, Audio, NoteMode, Reply, Subject, Transcript
 from core.prompts import ask as prompts
 from core.prompts.safety import defuse
 from core.summaries.show import EXTRACT
@@ -193,10 +193,12 @@ def _show(ctx: Context, outcome: Outcome, spoken: Heard | None) -> Reply:
         CUT: answer.is_cut,
         EXTRACT: answer.is_extract,
     }
+    is_both = ctx.message.is_private and ctx.settings.talk.notes is NoteMode.BOTH
     lines = [text, *(ctx.text(note) for note, applies in notes.items() if applies)]
     return Reply(
         "\n\n".join(lines),
         spoken.transcript.text if spoken else "",
+        buttons=offer_uses(ctx, spoken.transcript, spoken.key) if spoken and is_both else (),
         aloud=text,
         is_quote_first=spoken is not None,
         heard_key=spoken.key if spoken else "",

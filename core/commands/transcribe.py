@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from core.commands import Command, Context
+from core.commands import Command, Context, offer_uses
 from core.errors import UserError
 from core.glossary import apply_to
 from core.locale import mark
-from core.models import Button, Reply, Transcript
+from core.models import Reply, Transcript
 
 HELP = mark("Write down what a voice note says")
-#: What is longer than this can be summed up.
-SUMMARY_OVER_S = 60.0
 
 
 async def transcribe(ctx: Context) -> Reply:
@@ -33,7 +29,7 @@ async def transcribe(ctx: Context) -> Reply:
         raise UserError("I heard no speech in this recording.")
     await ctx.remember(heard)
     text = apply_to(transcript, ctx.settings.talk.glossary).text
-    buttons = tuple(_offers(ctx, transcript, heard.key))
+    buttons = offer_uses(ctx, transcript, heard.key)
     return Reply(_note(ctx, transcript), text, buttons=buttons, aloud=text, heard_key=heard.key)
 
 
@@ -44,18 +40,6 @@ def _note(ctx: Context, transcript: Transcript) -> str:
     if transcript.is_cut:
         notes.append(ctx.text("A part of it was too long for the service: some words are missing."))
     return "\n".join(notes)
-
-
-def _offers(ctx: Context, transcript: Transcript, key: str) -> Iterator[Button]:
-    """Yield what can be had of a transcript, the most wanted first; Listen comes after these."""
-    if transcript.duration_s > SUMMARY_OVER_S:
-        yield Button(ctx.text("Summary"), "brief", key)
-    if ctx.understanding.answerer.chat_limits.can_translate:
-        yield Button(ctx.text("Translate"), "translate", key)
-    yield Button(ctx.text("Ask"), "ask_about", key)
-    yield Button(ctx.text("Fix"), "fix")
-    if len(transcript.segments) > 1:
-        yield from (Button(f".{form}", "export", f"{form} {key}") for form in ("txt", "srt"))
 
 
 command = Command(HELP, transcribe)
