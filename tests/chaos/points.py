@@ -51,10 +51,18 @@ SPEECH_POINTS = {
     "V3 piece kept": Point("core.store.results:Results.save_sound", "after"),
 }
 
+#: The steps of questions.
+ANSWER_POINTS = {
+    "A1 asking": Point("core.understanding:Understanding._call", "before"),
+    "A2 answered": Point("core.store.results:Results.save_answer", "before"),
+    "A3 answer kept": Point("core.store.results:Results.save_answer", "after"),
+    "A4 reading noted": Point("core.store.memory:Memory.note_read", "after"),
+}
+
 
 def arm(name: str, count: int = 1) -> None:
     """Let this process be killed at the `count`-th pass of the step called `name`."""
-    point = (POINTS | SPEECH_POINTS)[name]
+    point = (POINTS | SPEECH_POINTS | ANSWER_POINTS)[name]
     module, _, path = point.function.partition(":")
     owner: Any = import_module(module)
     *names, last = path.split(".")
