@@ -149,13 +149,14 @@ def defuse_summary(summary: Summary, known: str) -> Summary:
 
     known: the data that the model was given.
     """
+    addresses = safety.find_addresses(known)
     sections = tuple(
         replace(
             section,
-            title=safety.defuse(section.title, known),
-            people=tuple(safety.defuse(name, known) for name in section.people),
-            points=tuple(replace(p, text=safety.defuse(p.text, known)) for p in section.points),
+            title=safety.defuse(section.title, addresses),
+            people=tuple(safety.defuse(name, addresses) for name in section.people),
+            points=tuple(replace(p, text=safety.defuse(p.text, addresses)) for p in section.points),
         )
         for section in summary.sections
     )
-    return replace(summary, sections=sections, plain=safety.defuse(summary.plain, known))
+    return replace(summary, sections=sections, plain=safety.defuse(summary.plain, addresses))

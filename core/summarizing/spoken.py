@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from core.models import File
+from core.prompts.safety import defuse, revive
 from core.speaking import MAX_CHARS, Manner, Speaking
-from core.summaries.prompt import Task
+from core.summaries.prompt import Task, write
 from core.summaries.script import (
     Spoken,
     ask_script,
@@ -33,7 +34,9 @@ async def write_script(
         lines = script_of(told.summary, names)
     else:
         answer = await understanding.answer(ask_script(told.summary, names, task, seconds))
-        lines = read_script(answer.text, names) or script_of(told.summary, names)
+        # Nobody is told by voice either to go where the talk led nobody.
+        said = revive(defuse(answer.text, write(told.summary)))
+        lines = read_script(said, names) or script_of(told.summary, names)
     return await asyncio.to_thread(shorten_script, lines, seconds)
 
 
