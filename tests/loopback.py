@@ -57,6 +57,8 @@ class LoopbackPlatform:
         self.can_administer = True
         self.shown: list[tuple[str, str, bool]] = []
         self.sent: list[tuple[str, Reply]] = []
+        #: Ids of what was edited in place.
+        self.edited: list[str] = []
         self.played: list[bytes] = []
         #: Raised by the next deliveries, one each.
         self.failures: list[AssistantError] = []
@@ -81,7 +83,10 @@ class LoopbackPlatform:
         if self.failures:
             raise self.failures.pop(0)
         self.sent.append((envelope.message.message_id, reply))
-        await envelope.ledger.finish(0, f"sent-{len(self.sent)}")
+        platform_id = known.platform_id if known else ""
+        if platform_id:
+            self.edited.append(platform_id)
+        await envelope.ledger.finish(0, platform_id or f"sent-{len(self.sent)}")
 
     async def is_admin(self, message: Message) -> bool:
         return self.can_administer
@@ -101,6 +106,8 @@ class ScriptedEngine:
         #: Raised by the next calls, one each; None lets a call through.
         self.failures: list[AssistantError | None] = []
         self.calls: list[float] = []
+        #: What is heard; empty = "call 1", "call 2", …
+        self.words = ""
         self.latency_s = 0.0
         self.at_once = self.most_at_once = 0
 
@@ -121,7 +128,7 @@ class ScriptedEngine:
                 raise failure
         finally:
             self.at_once -= 1
-        text = f"call {number}"
+        text = self.words or f"call {number}"
         if on_text:
             on_text(text)
         usage = Usage(self.name, self.model, audio.duration_s)

@@ -54,12 +54,14 @@ class _Likeness:
         """Return how like it `window` is; 0 where it is the same or surely below `least`."""
         letters = _fold(window)
         size = len(self._letters)
-        is_far = abs(len(letters) - size) * 2 > size or len(self._set & set(letters)) * 2 < len(
-            self._set
-        )
-        if is_far or letters == self._letters:
+        shared = len(self._set & set(letters))
+        is_far = abs(len(letters) - size) * 2 > size or shared * 2 < len(self._set)
+        extra = len(window.split()) - self._words
+        # What is meant, with a neighbour or without, was heard rightly.
+        is_there = letters == self._letters or (extra > 0 and self._letters in letters)
+        if is_far or is_there:
             return 0.0
-        lost = _PER_WORD * abs(len(window.split()) - self._words)
+        lost = _PER_WORD * abs(extra)
         self._matcher.set_seq1(letters)
         if (self._matcher.quick_ratio() + 1) / 2 - lost <= least:
             return 0.0
