@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -54,34 +53,6 @@ def asked(server: MimoServer) -> list[Call]:
 def sent(server: MimoServer) -> list[int]:
     """How many sounds came with each of them."""
     return [len(call.sounds) for call in asked(server)]
-
-
-async def test_a_recording_goes_out_once_and_not_at_all_for_its_words(
-    talk: Talk, server: MimoServer
-) -> None:
-    talk.road.platform.sound = ten_minutes = make_recording(range(600))
-    server.add_answer("A machine that counts.", pattern="Who speaks")
-    reply = await talk.send(command="ask", text="Who speaks?", reply_to=NOTE)
-    assert reply.text == "A machine that counts."
-    [call] = server.calls
-    [heard] = call.sounds
-    sha256 = hashlib.sha256(ten_minutes).hexdigest()
-    assert (heard["kind"], heard["sha256"]) == ("wav", sha256), "as it came"
-    assert heard["duration_s"] == pytest.approx(600, abs=0.1)
-    assert call.is_streamed and call.request["thinking"] == {"type": "disabled"}
-
-    server.add_answer("w0.", pattern="first")
-    server.add_answer("LISTEN", pattern="mood", times=1)
-    server.add_answer("(tone) Calm.", pattern="mood")
-    server.add_answer("w599.", pattern="last")
-    assert (await talk.follow("What is said first?")).text == "w0."
-    reply = await talk.follow("In what mood?")
-    assert reply.text.startswith("Calm.\n\nThis rests on how it sounds")
-    assert (await talk.follow("And what is said last?")).text == "w599."
-    assert sent(server) == [1, 0, 0, 1, 0]
-    words = asked(server)[-1].request["messages"][1]["content"]
-    assert "w0 " in words and "w599" in words, "the transcript stands for the sound"
-    assert len(server.calls) - len(sent(server)) < 20, "and was made once, in pieces"
 
 
 async def test_thoughts_are_asked_for_where_that_was_chosen(talk: Talk, server: MimoServer) -> None:

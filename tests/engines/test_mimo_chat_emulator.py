@@ -11,10 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
-from core.models import Remembered, Segment, Transcript
+from core.models import Attachment, Remembered, Segment, Transcript
 from core.summaries.prompt import Task, ask_part, ask_whole
 from core.summaries.read import read_summary, sources_in
 from core.summaries.render import Talk, cut_parts
+from core.summaries.script import ask_script, read_script
 from tests import sounds
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording
@@ -36,7 +37,7 @@ def order(*content: Any, role: str = "user", **fields: Any) -> dict[str, Any]:
     return {"model": "mimo-v2.6-flash", "messages": messages, **fields}
 
 
-def talk(*messages: dict[str, Any], **fields: Any) -> dict[str, Any]:
+def talk_to(*messages: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return {"model": "mimo-v2.6-flash", "messages": list(messages), **fields}
 
 
@@ -54,15 +55,15 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (order(sound()), "`text` is not set"),
     (order(sound(), {"type": "text", "text": " "}), "`text` is not set"),
     (order(), "`text` is not set"),
-    (talk(said("user", None)), "`text` is not set"),
-    (talk(), "messages must not be empty"),
-    (talk(said("system")), "the last message must be of role user"),
-    (talk(said("user"), said("assistant")), "the last message must be of role user"),
-    (talk(said("bot")), "the role bot is not supported"),
-    (talk(said("user", reasoning_content="x")), "unknown field reasoning_content"),
-    (talk(said("system", [sound()]), said("user")), "unsupported content part"),
-    (talk(said("user"), CALLED, RESULT, thinking=THINK), "must be passed back"),
-    (talk(said("user"), CALLED, RESULT), "must be passed back"),
+    (talk_to(said("user", None)), "`text` is not set"),
+    (talk_to(), "messages must not be empty"),
+    (talk_to(said("system")), "the last message must be of role user"),
+    (talk_to(said("user"), said("assistant")), "the last message must be of role user"),
+    (talk_to(said("bot")), "the role bot is not supported"),
+    (talk_to(said("user", reasoning_content="x")), "unknown field reasoning_content"),
+    (talk_to(said("system", [sound()]), said("user")), "unsupported content part"),
+    (talk_to(said("user"), CALLED, RESULT, thinking=THINK), "must be passed back"),
+    (talk_to(said("user"), CALLED, RESULT), "must be passed back"),
     (order(TEXT, {"type": "sound", "data": "x"}), "unsupported content part"),
     (order(TEXT, sound(base64.b64encode(WAV).decode())), "invalid URL"),
     (order(TEXT, sound("file:///a.wav")), "invalid URL"),
@@ -99,7 +100,7 @@ def post(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def ask(client: httpx.Client, text: str, **fields: Any) -> str:
-    reply = post(client, talk(said("user", text), thinking=QUICK, **fields))
+    reply = post(client, talk_to(said("user", text), thinking=QUICK, **fields))
     return str(reply["choices"][0]["message"]["content"])
 
 
@@ -117,9 +118,9 @@ def test_what_the_documents_refuse_is_refused(
 @pytest.mark.parametrize(
     "body",
     [
-        talk(said("user"), {**CALLED, "reasoning_content": ""}, RESULT, thinking=THINK),
-        talk(said("user"), CALLED, RESULT, thinking=QUICK),
-        talk(said("developer"), said("system"), said("user", [TEXT]), stream=False),
+        talk_to(said("user"), {**CALLED, "reasoning_content": ""}, RESULT, thinking=THINK),
+        talk_to(said("user"), CALLED, RESULT, thinking=QUICK),
+        talk_to(said("developer"), said("system"), said("user", [TEXT]), stream=False),
         order(TEXT, temperature=0, top_p=0.95, max_completion_tokens=131_072),
         order(TEXT, model="mimo-v2.6-pro[1m]"),
     ],
@@ -190,7 +191,8 @@ def make_talk(count: int) -> Talk:
                 sender_name=("Anna", "Ben", "Chen: x")[n % 3],
                 sent_at=start + timedelta(minutes=n),
                 text="" if n % 5 == 0 else f"Message {n}, who is going to answer?",
-                transcript=voice if n % 5 == 0 else None,
+                attachment=None if n % 5 else Attachment("1", duration_s=14.0),
+                transcript=None if n % 5 else voice,
                 thread_id=str(n % 2),
             )
             for n in range(count)
@@ -217,6 +219,14 @@ def test_summary_has_the_form_that_is_asked_for(client: httpx.Client) -> None:
         assert ("we decided to sign" if spoken else message.text) in point.text
     whole = read_summary(ask(client, ask_whole(summaries, task).turns[-1].text), sources_in(talk))
     assert 5 <= len(whole.points) <= 12 and all(point.sources for point in whole.points)
+    script = ask_script(whole, ("Anna", "Ben"), task, 60)
+    reply = post(
+        client,
+        talk_to(said("system", script.instructions), said("user", script.turns[-1].text)),
+    )
+    lines = read_script(reply["choices"][0]["message"]["content"], ("Anna", "Ben"))
+    assert {"HOST", "Anna", "Ben"} >= {line.speaker for line in lines} > {"HOST"}
+    assert all("[#" not in line.text for line in lines)
 
 
 def test_summary_of_one_recording(client: httpx.Client) -> None:

@@ -16,6 +16,7 @@ _TOPIC = re.compile(r"^=== (?:topic (\d+)|in no topic) ===$", re.MULTILINE)
 #: A point of a summary that is to be joined with others, and a line of one recording.
 _POINT = re.compile(r"^- .*\[#\d+[^\]]*\]$", re.MULTILINE)
 _MOMENT = re.compile(r"^\[(\d+(?::\d\d){1,2})\] (.+)$", re.MULTILINE)
+_MARKS = re.compile(r"\s*\[#[^\]]*\]")
 _SECOND = re.compile(r"\[(\d+(?::\d\d){1,2})\] ")
 _KINDS = (
     ("DECISIONS", re.compile(r"\b(?:decided|agreed|we go with|settled)\b", re.IGNORECASE)),
@@ -38,6 +39,16 @@ def summarize(text: str) -> str:
         return "\n".join(["## All parts", *_spread(points, 2 * _POINTS)])
     moments = [f"- {_shorten(words)} [{at}]" for at, words in _MOMENT.findall(text)]
     return "\n".join(_spread(moments, _POINTS))
+
+
+def perform(text: str) -> str:
+    """Return a summary as a script: the host, and what each person said of their own."""
+    lines = ["HOST: This is what was said."]
+    for point in _POINT.findall(text):
+        words = _MARKS.sub("", point.removeprefix("- "))
+        name, said, rest = words.partition(" said: ")
+        lines.append(f"{name}: {rest}" if said else f"HOST: {words}")
+    return "\n".join(lines)
 
 
 def _sum_up_topics(text: str) -> Iterable[str]:

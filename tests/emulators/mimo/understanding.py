@@ -20,7 +20,7 @@ from tests.emulators.mimo.listening import (
     cut_tokens,
     describe,
 )
-from tests.emulators.mimo.summarizing import summarize
+from tests.emulators.mimo.summarizing import perform, summarize
 from tests.emulators.mimo.tones import RATE_HZ
 
 #: All that a call may hold: models of the second generation, and the later ones.
@@ -132,7 +132,9 @@ def _answer(
                 script.times -= 1
             answer = script.answer
             return (answer if isinstance(answer, str) else answer(order)), script.reasoning
-    return summarize(order.question) or echo(order, heard), "Let me see."
+    # Only who wants a script speaks of a host.
+    by_rule = perform if any("HOST:" in text for text in order.texts) else summarize
+    return by_rule(order.question) or echo(order, heard), "Let me see."
 
 
 def _hear(sound: Sound, texts: Mapping[str, str]) -> tuple[float, str]:
