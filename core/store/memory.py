@@ -167,9 +167,12 @@ class Memory:
         rows = await self._rows(query)
         while rows:
             yield rows
-            sent_at, key = rows[-1].sent_at, rows[-1].remembered_pk
-            is_next = or_(remembered.c.sent_at < sent_at, remembered.c.remembered_pk < key)
-            rows = await self._rows(query.where(remembered.c.sent_at <= sent_at, is_next))
+            # By its key: to read the moment of each row would take longer than all else.
+            key = rows[-1].remembered_pk
+            last = select(remembered.c.sent_at).where(remembered.c.remembered_pk == key)
+            last_at = last.scalar_subquery()
+            is_next = or_(remembered.c.sent_at < last_at, remembered.c.remembered_pk < key)
+            rows = await self._rows(query.where(remembered.c.sent_at <= last_at, is_next))
 
     async def _begins(self, chat: Chat, message_id: str) -> ColumnElement[bool]:
         """Return the condition for what came from this message on, itself included."""

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from sqlalchemy import LargeBinary, type_coerce
+from sqlalchemy import type_coerce
+from sqlalchemy.types import NullType
 
 from core import glossary
 from core.models import Correction, Remembered
@@ -20,9 +21,8 @@ MOVED = "old:"
 COLUMNS = (
     remembered.c.remembered_pk,
     remembered.c.message_id,
-    remembered.c.sent_at,
-    type_coerce(remembered.c.content, LargeBinary).label("content"),
-    type_coerce(remembered.c.transcript, LargeBinary).label("transcript"),
+    type_coerce(remembered.c.content, NullType()).label("content"),
+    type_coerce(remembered.c.transcript, NullType()).label("transcript"),
 )
 _CONTENT = cast(Sealed, remembered.c.content.type)
 _TRANSCRIPT = cast(Sealed, remembered.c.transcript.type)
@@ -35,18 +35,18 @@ _WORD = re.compile(rf"[{_DENSE}]+|{_LETTER}+")
 
 def read_rows(rows: Sequence[Any], cipher: Cipher) -> list[Remembered]:
     """Return the messages of `rows`, each with what its recording says."""
-    return [_read(row.message_id, *_open(row, cipher)) for row in rows]
+    return [_read(name, *_open(cipher, sealed, heard)) for _, name, sealed, heard in rows]
 
 
 def find_rows(rows: Sequence[Any], search: Search, cipher: Cipher, limit: int) -> list[Remembered]:
     """Return the first `limit` messages of `rows` that hold what is searched."""
     found: list[Remembered] = []
-    for row in rows:
-        content, heard = _open(row, cipher)
+    for _, message_id, sealed, sealed_heard in rows:
+        content, heard = _open(cipher, sealed, sealed_heard)
         # Most messages are passed over as bytes: to read one takes longer than to decrypt it.
         if not search.may_be_in(content, heard):
             continue
-        message = _read(row.message_id, content, heard)
+        message = _read(message_id, content, heard)
         if search.is_in(message):
             found.append(message)
             if len(found) == limit:
@@ -66,17 +66,31 @@ class Search:
         self.words = tuple(dict.fromkeys(_WORD.findall(words.casefold())))
         self._patterns = [build_pattern(word) for word in self.words]
         self._forms = [(word, *_heard_forms(word, corrections)) for word in self.words]
+        self._plain_forms = [[form.encode() for form in forms] for forms in self._forms]
 
-    def may_be_in(self, *texts: bytes) -> bool:
+    def may_be_in(self, content: bytes, heard: bytes) -> bool:
         """Tell whether a message with these bytes, JSON still, may hold the words."""
-        whole = b" ".join(texts).decode().casefold()
-        return all(any(form in whole for form in forms) for forms in self._forms)
+        whole = content + heard if heard else content
+        if whole.isascii():
+            return _holds(whole.lower(), self._plain_forms)
+        return _holds(whole.decode().casefold(), self._forms)
 
     def is_in(self, message: Remembered) -> bool:
         """Tell whether a message holds the words."""
         heard = message.transcript.text if message.transcript else ""
         whole = f"{message.text}\n{glossary.apply(heard, self._corrections)}".casefold()
         return bool(self.words) and all(pattern.search(whole) for pattern in self._patterns)
+
+
+def _holds(whole: Any, words: Sequence[Sequence[Any]]) -> bool:
+    """Tell whether `whole` holds a form of each word. Loops: it is called for each message."""
+    for forms in words:
+        for form in forms:
+            if form in whole:
+                break
+        else:
+            return False
+    return True
 
 
 def build_pattern(word: str) -> re.Pattern[str]:
@@ -89,12 +103,9 @@ def _heard_forms(word: str, corrections: tuple[Correction, ...]) -> list[str]:
     return [c.heard.casefold().split()[0] for c in corrections if word in c.meant.casefold()]
 
 
-def _open(row: Any, cipher: Cipher) -> tuple[bytes, bytes]:
-    heard = row.transcript
-    return (
-        _CONTENT.open(row.content, cipher),
-        b"" if heard is None else _TRANSCRIPT.open(heard, cipher),
-    )
+def _open(cipher: Cipher, content: bytes, heard: bytes | None) -> tuple[bytes, bytes]:
+    plain = cipher.decrypt(content, _CONTENT.place)
+    return plain, b"" if heard is None else cipher.decrypt(heard, _TRANSCRIPT.place)
 
 
 def _read(message_id: str, content: bytes, heard: bytes) -> Remembered:

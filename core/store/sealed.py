@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from base64 import urlsafe_b64decode
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ _VERSION = b"\x01"
 #: How everything that Fernet sealed begins: its own version byte and a clock, in base64.
 _FERNET = b"gAAAA"
 _NONCE_BYTES = 12
+_HEAD_BYTES = len(_VERSION) + _NONCE_BYTES
 
 
 class Cipher:
@@ -50,22 +52,16 @@ class Cipher:
 
     def decrypt(self, sealed: bytes, place: bytes = b"") -> bytes:
         """Return what was sealed. Raises ConfigError if no key opens it."""
-        if sealed.startswith(_FERNET):
-            try:
+        if sealed.startswith(_VERSION):
+            for box in self._boxes:
+                try:
+                    return box.decrypt(sealed[1:_HEAD_BYTES], sealed[_HEAD_BYTES:], place)
+                except (InvalidTag, ValueError):
+                    continue
+        elif sealed.startswith(_FERNET):
+            with suppress(InvalidToken):
                 return self._old.decrypt(sealed)
-            except InvalidToken:
-                raise _misfit() from None
-        nonce, rest = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
-        for box in self._boxes if sealed.startswith(_VERSION) else ():
-            try:
-                return box.decrypt(nonce, rest, place)
-            except (InvalidTag, ValueError):
-                continue
-        raise _misfit()
-
-
-def _misfit() -> ConfigError:
-    return ConfigError("HEARSAY_SECRET_KEY does not open this database")
+        raise ConfigError("HEARSAY_SECRET_KEY does not open this database")
 
 
 def _derive(key: str) -> bytes:
@@ -100,11 +96,7 @@ class Sealed(TypeDecorator[Any]):
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> Any:
         """Decrypt on the way out; a key that does not fit is the operator's to mend."""
-        return None if value is None else self.read(self.open(value, _cipher(dialect)))
-
-    def open(self, sealed: bytes, cipher: Cipher) -> bytes:
-        """Decrypt a value that was read as it lies. Raises ConfigError."""
-        return cipher.decrypt(sealed, self.place)
+        return None if value is None else self.read(_cipher(dialect).decrypt(value, self.place))
 
     def read(self, plain: bytes) -> Any:
         """Return the value of decrypted bytes."""
