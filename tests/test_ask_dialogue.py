@@ -195,6 +195,19 @@ async def test_an_answer_that_never_ends_is_cut_and_says_so(talk: Talk) -> None:
     assert reply.text.count("on and on") == 3 and "its end is missing" in reply.text
 
 
+async def test_who_takes_back_what_they_said_takes_the_dialogue_along(
+    talk: Talk, store: Store
+) -> None:
+    bens = Quoted("voice-1", "", Attachment("file-1"), sender_id="9")
+    await talk.send(command="ask", text="What?", reply_to=bens, is_private=False)
+    await talk.follow("And why?", is_private=False)
+    await talk.send(command="ask", text="How far is the moon?", is_private=False)
+    chat = talk.new().chat
+    receipt = await store.forgetting.forget_person(chat, "9")
+    assert (receipt.answers, receipt.transcripts) == (2, 1)
+    assert [job.message.text for job in await store.jobs.history(chat)] == ["How far is the moon?"]
+
+
 async def test_both_shows_the_words_and_the_answer(talk: Talk) -> None:
     await talk.choose_mode(NoteMode.BOTH)
     reply = await talk.send(attachment=Attachment("file-1", duration_s=1.1))

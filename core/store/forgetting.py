@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.models import Chat, JobState, Message
+from core.models import Chat, JobState, Message, Subject
 from core.store.database import Database
 from core.store.memory import EMPTY, IS_KEPT
 from core.store.rows import is_chat
@@ -48,7 +48,8 @@ class Forgetting:
             message: Message = row.content
             quoted = message.reply_to
             is_heard = quoted and quoted.attachment and quoted.sender_id == person_id
-            return message.sender_id == person_id or bool(is_heard)
+            is_about = person_id in {subject.sender_id for subject in _about(row)}
+            return message.sender_id == person_id or bool(is_heard) or is_about
 
         return await self._forget(chat, remembered.c.sender_id == person_id, is_theirs)
 
@@ -61,7 +62,8 @@ class Forgetting:
             is_quoted = quoted and quoted.attachment and quoted.message_id == message_id
             # Ids of before the chat moved mean other messages now.
             is_here = row.origin_pk == row.chat_pk
-            return is_here and (message.message_id == message_id or bool(is_quoted))
+            is_about = message_id in {subject.message_id for subject in _about(row)}
+            return is_here and (message.message_id == message_id or bool(is_quoted) or is_about)
 
         return await self._forget(chat, remembered.c.message_id == message_id, is_it)
 
@@ -107,6 +109,7 @@ class Forgetting:
         job_ids = [row.job_id for row in rows]
         message_pks = [row.message_pk for row in rows]
         keys = {row.reply.heard_key for row in rows if row.reply and row.reply.heard_key}
+        keys |= {subject.heard for row in rows for subject in _about(row) if subject.heard}
         receipt.message_ids |= {row.content.message_id for row in rows}
         receipt.answers += sum(row.reply is not None for row in rows)
         async with self._database.write() as connection:
@@ -118,6 +121,12 @@ class Forgetting:
             await connection.execute(delete(buttons).where(buttons.c.job_id.in_(job_ids)))
             await connection.execute(delete(blobs).where(blobs.c.message_pk.in_(message_pks)))
             receipt.transcripts += await _forget_heard(connection, keys)
+
+
+def _about(row: Any) -> tuple[Subject, ...]:
+    """Return the recordings that the answer of a job is about."""
+    about: tuple[Subject, ...] = row.reply.about if row.reply else ()
+    return about
 
 
 async def _forget_heard(connection: AsyncConnection, keys: Collection[str]) -> int:
