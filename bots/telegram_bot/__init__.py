@@ -147,7 +147,8 @@ class TelegramBot:
             self._start(self._answer_press(message))
         job = await self._door.accept(message)
         quoted = message.reply_to and message.reply_to.attachment
-        if job and not is_press and (message.attachment or quoted):
+        is_loud = job is not None and not commands.load_command(job.command).is_silent
+        if is_loud and not is_press and (message.attachment or quoted):
             self._start(self._hear(message))
 
     def _is_allowed(self, message: Message) -> bool:

@@ -10,6 +10,7 @@ from telegram import MessageEntity
 from bots.telegram_bot.entities import build_links, build_quote, clip
 from bots.telegram_bot.text import MAX_UNITS, clean, count_units, is_blank, split
 from core.models import File, Reply
+from core.prompts.safety import deaden, revive
 
 MAX_CAPTION_UNITS = 1024
 #: A larger voice message is shown as a file.
@@ -48,7 +49,8 @@ def build_parts(reply: Reply, chat_id: str = "") -> list[Part]:
     The same reply always gives the same parts: the ledger counts them.
     chat_id: where it goes; links to other messages of that chat are made from it.
     """
-    text, quote = clean(reply.text).strip("\n"), clean(reply.quote).strip("\n")
+    # What somebody said calls nobody a second time, with our name above it.
+    text, quote = clean(reply.text).strip("\n"), deaden(clean(reply.quote)).strip("\n")
     marked = TextPart(text, build_links(reply, text, chat_id))
     whole = _join(marked, quote, is_quote_first=reply.is_quote_first)
     messages = _cut(whole, MAX_UNITS)
@@ -58,7 +60,7 @@ def build_parts(reply: Reply, chat_id: str = "") -> list[Part]:
     if len(messages) > MAX_MESSAGES:
         beginning = _build_beginning(marked, quote, is_quote_first=reply.is_quote_first)
         name = "transcript.txt" if quote else "reply.txt"
-        text_file = FilePart(File(name, "text/plain", whole.text.encode()))
+        text_file = FilePart(File(name, "text/plain", revive(whole.text).encode()))
         return [beginning, text_file, *files]
     if not messages and not files:
         return [TextPart("…")]

@@ -31,6 +31,7 @@ from core import metrics
 from core.errors import PlatformBusy
 from core.interfaces import Envelope
 from core.models import PLACEHOLDER, DeliveryState
+from core.prompts.safety import deaden
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +84,9 @@ class Progress:
             # A draft that was refused says nothing about a message.
             line.is_lasting, line.is_over = True, False
         line.text = tail(clean(text))
+        if not is_lasting:
+            # Somebody's words, or a model's: they call nobody.
+            line.text = tail(deaden(line.text))
         if line.is_over or (line.task and not line.task.done()):
             return
         line.task = asyncio.create_task(self._draw(line))

@@ -36,9 +36,11 @@ async def test_answer_stands_under_the_note(telegram: TelegramServer, bot: Quick
     ann = telegram.add_user("Ann")
     note = telegram.send_voice(ann, ann, NOTE)
     envelope, ledger = make_envelope(ann, note)
-    await bot.deliver(envelope, Reply("Heard:", "hello http://example.com <b>*_`"))
+    await bot.deliver(envelope, Reply("Heard:", "hello http://example.com @bob <b>*_`"))
     answer = only(telegram.answers_to(ann, note))
-    assert answer.text == "Heard:\n\nhello http://example.com <b>*_`"
+    # All that was said can be read, and nothing of it leads or calls anywhere.
+    assert revive(answer.text) == "Heard:\n\nhello http://example.com @bob <b>*_`"
+    assert telegram.foreign_links(answer) == []
     assert [(e["type"], e["offset"]) for e in answer.entities] == [("blockquote", 8)]
     assert ledger.ids() == {0: str(answer.message_id)}
     call = telegram.calls_of("sendMessage")[0]

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from core.config import Settings
-from core.models import Button, Job, Reply
+from core.models import Button, Chat, ChatSettings, Job, Reply, Span, TalkSettings
 from core.store import Store
 from tests.emulators.telegram import TelegramServer
 from tests.telegram.conftest import QuickBot
@@ -90,3 +90,33 @@ async def test_a_private_button_works_for_the_one_who_asked(
     telegram.send_command(group, ann, f"/start {key['url'].partition('=')[2]}")
     typed = await next_job(telegram, door)
     assert (typed.command, typed.message.button) == ("start", "")
+
+
+async def test_what_is_only_remembered_shows_nothing(
+    telegram: TelegramServer, running: QuickBot, door: StoreDoor, store: Store
+) -> None:
+    ann = telegram.add_user("Ann")
+    group = telegram.add_chat(members={ann: "member"})
+    settings = ChatSettings(talk=TalkSettings(remember_days=7))
+    await store.chats.save_settings(Chat("telegram", "123456", str(group)), settings)
+    note = telegram.send_voice(group, ann, NOTE)
+    said = telegram.send_text(group, ann, "We meet at nine.")
+    job = await next_job(telegram, door)
+    await door.answer(running, job.job_id, Reply())
+    asked = telegram.send_command(group, ann, "/transcribe", reply_to=note)
+    await telegram.wait_for(lambda: telegram.reactions(group, asked))
+    assert job.command == "note"
+    assert telegram.reactions(group, note) == []
+    assert telegram.answers(group) == []
+    telegram.edit_message(group, said, "We meet at ten.")
+    telegram.edit_message(group, note, "(a caption)")
+    chat = job.message.chat
+
+    async def remembered() -> list[str]:
+        return [kept.text for kept in await store.memory.select(chat, Span())]
+
+    for _ in range(200):
+        if await remembered() == ["(a caption)", "We meet at ten."]:
+            break
+        await asyncio.sleep(0.02)
+    assert await remembered() == ["(a caption)", "We meet at ten."]
