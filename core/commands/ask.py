@@ -73,6 +73,7 @@ async def _hear_question(ctx: Context) -> Heard:
     heard = await ctx.hearing.hear(data, language=ctx.settings.language)
     if not heard.transcript.text:
         raise UserError("I heard no speech in this recording.")
+    await ctx.remember(heard)
     return replace(heard, transcript=apply_to(heard.transcript, ctx.settings.talk.glossary))
 
 
