@@ -118,7 +118,7 @@ def test_a_model_that_hears_gets_the_sound(hearsay: Hearsay, openai: OpenAIServe
 
 
 def test_an_answer_steers_no_terminal_and_links_nowhere(hearsay: Hearsay, mimo: MimoServer) -> None:
-    mimo.add_answer("\x1b[2JSee https://evil.example/x\x07 now\r!", pattern="Where")
+    mimo.add_answer("\x1b[2JSee https://evil.example/x\x07 now!", pattern="Where")
     done = hearsay("ask", CARDS, "Where?", **at(mimo))
     assert done.stdout == "[2JSee […] now!\n"
 

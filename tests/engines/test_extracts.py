@@ -256,22 +256,22 @@ async def test_many_passages_are_quick_and_the_loop_keeps_running(
     words = (ROOT / "LICENSE").read_text().split()
     passages = [Passage(f"#{n}", " ".join(draw.choices(words, k=12))) for n in range(count)]
     engine = Offline(make_settings())
-    worst_s = 0.0
+    beats = 0
 
-    async def watch() -> None:
-        nonlocal worst_s
+    async def beat() -> None:
+        nonlocal beats
         while True:
-            before_s = time.monotonic()
             await asyncio.sleep(0.005)
-            worst_s = max(worst_s, time.monotonic() - before_s - 0.005)
+            beats += 1
 
-    watcher = asyncio.create_task(watch())
+    heart = asyncio.create_task(beat())
     for task in ("answer", "summarize"):
-        before_s = time.process_time()
+        before_s, beats_before = time.process_time(), beats
         await engine.answer(make_question(task, "Who may grant a patent license?", passages))
         taken_s = time.process_time() - before_s
-        print(f"{task} of {count} passages: {taken_s:.2f} s, loop late by {worst_s:.3f} s")
+        print(f"{task} of {count} passages: {taken_s:.2f} s, {beats - beats_before} beats")
         assert taken_s < limit_s
-    watcher.cancel()
+        # Held up, it would have beaten once at most.
+        assert beats - beats_before > 3
+    heart.cancel()
     await engine.close()
-    assert worst_s < 0.25
