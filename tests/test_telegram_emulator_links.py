@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
+from telegram.error import BadRequest
 
 from core.prompts.safety import defuse
 from tests.emulators.telegram import TelegramServer
@@ -143,3 +144,11 @@ async def test_a_deep_link_is_start_with_its_parameter(telegram: TelegramServer)
     assert message.entities == [{"type": "bot_command", "offset": 0, "length": 6}]
     with pytest.raises(ValueError, match="other_bot"):
         telegram.open_link(ann, "https://t.me/other_bot?start=abc")
+
+
+async def test_a_button_without_an_address_is_refused(telegram: TelegramServer) -> None:
+    ann = telegram.add_user("Ann")
+    markup = InlineKeyboardMarkup([[InlineKeyboardButton("a", url="nowhere")]])
+    async with build_bot(telegram) as bot:
+        with pytest.raises(BadRequest, match=r"(?i)button_url_invalid"):
+            await send(bot, ann, "x", reply_markup=markup)

@@ -74,7 +74,7 @@ class Delivery:
         parts: list[Part] = []
         if reply != Reply():  # else all is said elsewhere
             parts = build_parts(reply, envelope.message.chat.chat_id)
-            await self._deliver_parts(envelope, parts, await self._build_keyboard(reply))
+        await self._deliver_parts(envelope, parts, await self._build_keyboard(reply))
         if was_begun:
             await self._remove_rest(envelope, len(parts))
 
@@ -89,7 +89,7 @@ class Delivery:
             if number == len(parts) - 1:
                 out = replace(out, keyboard=keyboard)
             await self._deliver_part(envelope, number, out)
-        if placeholder and isinstance(parts[0], FilePart):
+        if placeholder and not (parts and isinstance(parts[0], TextPart)):
             await self._remove(envelope.message.chat.chat_id, placeholder)
 
     async def _build_keyboard(self, reply: Reply) -> InlineKeyboardMarkup | None:

@@ -11,6 +11,7 @@ import pytest
 from core import metrics
 from core.errors import ChatGone, ChatMoved, PlatformBusy, PlatformError, PlatformLocked
 from core.models import PLACEHOLDER, Button, Delivery, DeliveryState, File, Quoted, Reply
+from core.prompts.safety import revive
 from tests.emulators.telegram import Message, TelegramServer
 from tests.telegram.conftest import QuickBot
 from tests.telegram.doors import make_envelope
@@ -447,6 +448,17 @@ async def test_failure_that_is_run_again_becomes_the_answer(
     ledger.rows = {PLACEHOLDER: Delivery(PLACEHOLDER, DeliveryState.SENT, ledger.ids()[0])}
     await bot.deliver(envelope, Reply("all"))
     assert [answer.versions for answer in telegram.answers(ann)] == [["That failed.", "all"]]
+
+
+async def test_reply_that_says_nothing_takes_the_placeholder_away(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    group = telegram.add_chat(members={telegram.add_user("Ann"): "member"})
+    envelope, ledger = make_envelope(group)
+    await bot.show(envelope, "so far")
+    await telegram.wait_for(lambda: ledger.ids().get(PLACEHOLDER))
+    await bot.deliver(envelope, Reply())
+    assert telegram.answers(group) == []
 
 
 async def test_reply_that_says_nothing_is_not_sent(telegram: TelegramServer, bot: QuickBot) -> None:

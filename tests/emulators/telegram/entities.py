@@ -50,6 +50,11 @@ def utf16_length(text: str) -> int:
     return len(text) + sum(character > "\uffff" for character in text)
 
 
+def is_link(url: str) -> bool:
+    """Tell whether Telegram takes this for an address."""
+    return _LINK.match(url) is not None
+
+
 def parse_text(text: str, parse_mode: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
     """Return the visible text and its entities. Raises ApiError as the real server does."""
     mode = parse_mode.lower()
@@ -77,7 +82,7 @@ def check_entities(text: str, entities: list[Entity]) -> list[Entity]:
         if length:
             _check_bounds(bounds, start, start + length)
             # Telegram drops a link without a proper address and keeps the words.
-            if entity["type"] != "text_link" or _LINK.match(entity.get("url", "")):
+            if entity["type"] != "text_link" or is_link(entity.get("url", "")):
                 kept.append(entity)
     return kept
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from tests.emulators.telegram.api import Ask
-from tests.emulators.telegram.entities import Entity, check_entities, parse_text, utf16_length
+from tests.emulators.telegram.entities import (
+    Entity,
+    check_entities,
+    is_link,
+    parse_text,
+    utf16_length,
+)
 from tests.emulators.telegram.errors import NOT_MODIFIED, ApiError, bad_request
 from tests.emulators.telegram.records import Button, Chat, Message, StoredFile
 from tests.emulators.telegram.wire import Params, Upload
@@ -152,6 +158,8 @@ def _read_buttons(ask: Ask) -> list[list[Button]]:
         data = button.get("callback_data")
         if data is not None and len(data.encode()) > MAX_CALLBACK_BYTES:
             raise bad_request("BUTTON_DATA_INVALID")
+        if "url" in button and not is_link(button["url"]):
+            raise bad_request("BUTTON_URL_INVALID")
         if not data and len(button.keys() - {"text", "callback_data", "style"}) == 0:
             raise bad_request("text buttons are unallowed in the inline keyboard")
     return [row for row in rows if row]
