@@ -201,7 +201,8 @@ async def test_who_takes_back_what_they_said_takes_the_dialogue_along(
     bens = Quoted("voice-1", "", Attachment("file-1"), sender_id="9")
     await talk.send(command="ask", text="What?", reply_to=bens, is_private=False)
     await talk.follow("And why?", is_private=False)
-    await talk.send(command="ask", text="How far is the moon?", is_private=False)
+    moon = Quoted("5", "The moon is far away.")
+    await talk.send(command="ask", text="How far is the moon?", reply_to=moon, is_private=False)
     chat = talk.new().chat
     receipt = await store.forgetting.forget_person(chat, "9")
     assert (receipt.answers, receipt.transcripts) == (2, 1)

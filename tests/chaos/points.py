@@ -57,6 +57,8 @@ ANSWER_POINTS = {
     "A2 answered": Point("core.store.results:Results.save_answer", "before"),
     "A3 answer kept": Point("core.store.results:Results.save_answer", "after"),
     "A4 reading noted": Point("core.store.memory:Memory.note_read", "after"),
+    "A5 sound made ready": Point("core.audio.media:Media.prepare", "after"),
+    "A6 being answered": Point("core.engines.chat:read_event", "before"),
 }
 
 
