@@ -157,6 +157,31 @@ async def test_what_nobody_asked_for_fails_in_silence(
     assert [m.transcript for m in await group.kept()] == [None]
 
 
+async def test_a_spoken_question_about_an_answer_is_remembered_too(group: Group) -> None:
+    await group.ask("remember on")
+    note = await group.speak(BEN)
+    await group.ask("transcribe", reply_to=quote(note))
+    job = (await group.road.store.jobs.history(group.chat))[0]
+    sent = (await group.road.store.jobs.deliveries(job.job_id))[0].platform_id
+    asked = await group.speak(BEN, reply_to=Quoted(sent))
+    assert len(group.answers(asked)) == 1
+    kept = await group.road.store.memory.message(group.chat, asked.message_id)
+    assert kept and kept.transcript
+
+
+@pytest.mark.parametrize("how", ["remember off", "remember me off", "deleted"])
+async def test_what_was_heard_goes_with_what_was_remembered(group: Group, how: str) -> None:
+    await group.ask("remember on", BEN)
+    note = await group.speak(ADA)
+    if how == "deleted":
+        await group.road.assistant.forget(group.chat, note.message_id)
+    else:
+        await group.ask(how, ADA)
+    async with group.road.store._database.read() as connection:
+        rows = await connection.exec_driver_sql("SELECT count(*) FROM transcripts")
+        assert rows.scalar() == 0
+
+
 async def test_a_note_that_was_deleted_before_it_was_heard_costs_nothing(group: Group) -> None:
     await group.ask("remember on")
     message = group.write(attachment=Attachment("file-1", duration_s=3.0))

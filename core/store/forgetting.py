@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.models import Chat, JobState, Message, Subject
 from core.store.database import Database
-from core.store.memory import EMPTY, IS_KEPT
+from core.store.memory import EMPTY, IS_KEPT, drop_heard
 from core.store.rows import is_chat
-from core.store.tables import blobs, buttons, chats, jobs, messages, remembered, transcripts
+from core.store.tables import blobs, buttons, chats, jobs, messages, remembered
 
 #: Jobs that are looked at and emptied at once: the lock is held for no longer.
 _BATCH = 100
@@ -84,7 +83,7 @@ class Forgetting:
             receipt.message_ids |= {row.message_id for row in found}
             await connection.execute(update(remembered).where(is_it).values(EMPTY))
             keys = {row.heard_key for row in found if row.heard_key}
-            receipt.transcripts += await _forget_heard(connection, keys)
+            receipt.transcripts += await drop_heard(connection, keys)
 
     async def _ended_jobs(self, chat: Chat) -> AsyncIterator[Sequence[Any]]:
         query = (
@@ -120,21 +119,10 @@ class Forgetting:
             await connection.execute(update(messages).where(is_message).values(content=None))
             await connection.execute(delete(buttons).where(buttons.c.job_id.in_(job_ids)))
             await connection.execute(delete(blobs).where(blobs.c.message_pk.in_(message_pks)))
-            receipt.transcripts += await _forget_heard(connection, keys)
+            receipt.transcripts += await drop_heard(connection, keys)
 
 
 def _about(row: Any) -> tuple[Subject, ...]:
     """Return the recordings that the answer of a job is about."""
     about: tuple[Subject, ...] = row.reply.about if row.reply else ()
     return about
-
-
-async def _forget_heard(connection: AsyncConnection, keys: Collection[str]) -> int:
-    """Delete transcripts with their pieces. Return how many recordings that were."""
-    if not keys:
-        return 0
-    whole = delete(transcripts).where(transcripts.c.key.in_(keys))
-    count = (await connection.execute(whole)).rowcount
-    pieces = delete(transcripts).where(transcripts.c.whole.in_(keys))
-    await connection.execute(pieces)
-    return count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from core.models import Chat, Correction, Message, Remembered, Span, Transcript
 from core.store.database import Database
 from core.store.rows import chat_row, insert_new, is_chat, now
 from core.store.scan import COLUMNS, MOVED, Search, find_rows, read_rows
-from core.store.tables import chats, people, readers, remembered
+from core.store.tables import chats, people, readers, remembered, transcripts
 
 #: Rows that are in memory at once while a chat is searched.
 _PAGE = 2000
@@ -108,6 +108,7 @@ class Memory:
         )
         is_theirs = (remembered.c.sender_id == person_id) & remembered.c.chat_pk.in_(here)
         async with self._database.write() as connection:
+            await _drop_heard_of(connection, is_theirs)
             change = update(remembered).where(is_theirs, IS_KEPT).values(EMPTY)
             return (await connection.execute(change)).rowcount
 
@@ -120,6 +121,7 @@ class Memory:
                 is_here &= remembered.c.sent_at < before
             kept = select(func.count()).select_from(remembered).where(is_here, IS_KEPT)
             count = int((await connection.execute(kept)).scalar() or 0)
+            await _drop_heard_of(connection, is_here)
             await connection.execute(delete(remembered).where(is_here))
         return count
 
@@ -240,6 +242,7 @@ async def remember(connection: AsyncConnection, chat_pk: int, message: Message) 
 async def drop(connection: AsyncConnection, chat: Any, message_id: str) -> bool:
     """Empty one message of the chat of this row; note it even if it is still on its way."""
     is_it = _is_message(chat.chat_pk, message_id)
+    await _drop_heard_of(connection, is_it)
     change = update(remembered).where(is_it, IS_KEPT).values(EMPTY)
     if (await connection.execute(change)).rowcount:
         return True
@@ -248,6 +251,20 @@ async def drop(connection: AsyncConnection, chat: Any, message_id: str) -> bool:
         row = {**values, "sender_id": "", "content": None}
         await connection.execute(insert_new(connection, remembered), row)
     return False
+
+
+async def drop_heard(connection: AsyncConnection, keys: Collection[str]) -> int:
+    """Delete transcripts among the paid results with their pieces. Return how many recordings."""
+    if not keys:
+        return 0
+    whole = await connection.execute(delete(transcripts).where(transcripts.c.key.in_(keys)))
+    await connection.execute(delete(transcripts).where(transcripts.c.whole.in_(keys)))
+    return whole.rowcount
+
+
+async def _drop_heard_of(connection: AsyncConnection, condition: ColumnElement[bool]) -> None:
+    query = select(remembered.c.heard_key).where(condition, remembered.c.heard_key.is_not(None))
+    await drop_heard(connection, [key for (key,) in await connection.execute(query)])
 
 
 async def move_talk(connection: AsyncConnection, old_pk: int, new_pk: int) -> None:
