@@ -208,6 +208,11 @@ def stitch(heard: list[tuple[Piece, Transcript]]) -> Transcript:
         duration_s=sum(piece.audio.duration_s for piece, _ in heard),
         is_cut=any(part.is_cut for _, part in heard),
         is_rough=any(part.is_rough for _, part in heard),
+        pauses=tuple(
+            (piece.start_s + start_s, piece.start_s + end_s)
+            for piece, _ in heard
+            for start_s, end_s in piece.pauses
+        ),
     )
 
 

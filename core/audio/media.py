@@ -55,6 +55,8 @@ class Piece:
     has_speech: bool
     #: True when it ends where nothing was quiet, perhaps inside a word.
     is_forced: bool
+    #: Start and end of each stretch in which nobody speaks, from the start of the piece.
+    pauses: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,9 @@ class Media:
         ):
             async for found, sound in frames:
                 audio = Audio(sound, _MIMES[format], found["duration_s"])
-                yield Piece(index, found["start_s"], audio, found["has_speech"], found["is_forced"])
+                pauses = tuple((start_s, end_s) for start_s, end_s in found["pauses"])
+                marks = found["has_speech"], found["is_forced"], pauses
+                yield Piece(index, found["start_s"], audio, *marks)
                 index += 1
 
     async def convert(self, data: bytes, format: Format, *, rate_hz: int = 16_000) -> Audio:

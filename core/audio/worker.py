@@ -18,6 +18,7 @@ import av
 from core.audio.codec import Decoder
 from core.audio.cutter import Cut, CutLimits, Cutter
 from core.audio.excerpt import cut_excerpt
+from core.audio.pauses import find_pauses
 from core.audio.segment import VoiceSegment
 from core.audio.speech import has_speech
 from core.audio.whole import prepare
@@ -58,6 +59,7 @@ def _build_frame(cut: Cut, format: str) -> Frame:
         "duration_s": segment.frame_count() / segment.frame_rate,
         "has_speech": has_speech(cut.pcm),
         "is_forced": cut.is_forced,
+        "pauses": find_pauses(cut.pcm),
     }
     return header, _export(segment, format)
 

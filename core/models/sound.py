@@ -56,6 +56,8 @@ class Transcript:
     #: True when the machine itself heard it: the gist, not the letter.
     is_rough: bool = False
     usage: Usage | None = None
+    #: Start and end of each stretch in which nobody speaks.
+    pauses: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,8 +115,8 @@ def test_a_stretch_without_times_is_parted_by_sentence() -> None:
 
 def test_what_has_times_keeps_them() -> None:
     segments = (Segment(0.0, 7.0, TEXT), Segment(7.5, 9.0, "End."))
-    assert find_moments(Transcript("", segments, 9.0)) == list(segments)
-    assert find_moments(Transcript("", (), 30.0)) == []
+    assert find_moments(Transcript("", segments, 9.0)) == segments
+    assert find_moments(Transcript("", (), 30.0)) == ()
 
 
 def test_chinese_is_parted_too() -> None:
