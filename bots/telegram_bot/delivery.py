@@ -230,4 +230,6 @@ class Delivery:
             await self._pacer.wait(chat_id)
             await self._bot.delete_message(int(chat_id), int(message_id))
         except (TelegramError, PlatformBusy) as error:
+            if isinstance(error, RetryAfter):
+                self._pacer.hold(chat_id, as_seconds(error.retry_after))
             log.debug("telegram_message_stays", detail=describe(error))

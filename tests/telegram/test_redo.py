@@ -227,3 +227,15 @@ async def test_links_lead_to_messages_of_the_group(telegram: TelegramServer, bot
     plain, linked = telegram.answers(ann)
     assert plain.entities == []
     assert [entity["url"] for entity in linked.entities] == [url]
+
+
+async def test_a_chat_that_told_to_wait_at_a_deletion_waits(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    _, _, envelope, _ = await answer(telegram, bot, Reply("words", files=(FILE,)))
+    telegram.fault("deleteMessage", "status", status=429, retry_after=3600)
+    await bot.deliver(envelope, Reply("words again"))
+    telegram.forget_calls()
+    with pytest.raises(PlatformBusy):
+        await bot.deliver(replace(envelope, job_id="2", ledger=MemoryLedger()), Reply("next"))
+    assert telegram.calls == []
