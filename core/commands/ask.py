@@ -23,6 +23,7 @@ TONE = mark("This rests on how it sounds, not on what is said.")
 THOUGHT = mark("The engine gave its thoughts only, no answer.")
 CUT = mark("The answer was too long for the service: its end is missing.")
 GONE = mark("For that I would have to hear the recording again, and I no longer have it.")
+NOTHING = mark("In that message there is nothing that I can hear or read.")
 NO_URLS = mark("I open no addresses. Send me the recording itself.")
 
 _SOUND_URL = re.compile(
@@ -55,6 +56,8 @@ async def ask(ctx: Context) -> Reply:
     topic = await find_topic(ctx.store, ctx.job)
     if urls and not ctx.message.reply_to:
         topic = replace(topic, subjects=())
+    if ctx.message.reply_to and not (topic.subjects or topic.text or topic.exchanges or urls):
+        raise UserError(NOTHING)
     await _require_willing(ctx, topic)
     settings = ctx.settings.talk
     case = prompts.Case(
