@@ -34,6 +34,7 @@ from core.errors import (
 from core.interfaces import Platform
 from core.locale import mark, translate
 from core.models import Button, Chat, Job, JobState, Reply
+from core.prompts.safety import deaden_values
 from core.store import Store
 
 MAX_ATTEMPTS = 5
@@ -258,7 +259,8 @@ class Worker:
         """Make what went wrong the reply; a dead letter gets a button to try again."""
         language = job.message.language
         told = error if isinstance(error, AssistantError) else AssistantError()
-        text = translate(told.user_text, language, **{"job": job.job_id, **told.values})
+        values = {"job": job.job_id, **deaden_values(told.values)}
+        text = translate(told.user_text, language, **values)
         reply, outcome = Reply(text), JobState.REFUSED
         if decision.kind == "give_up":
             again = Button(translate(RETRY, language), "retry", job.job_id)

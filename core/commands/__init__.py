@@ -28,6 +28,7 @@ from core.models import (
     SpeechSettings,
     Transcript,
 )
+from core.prompts.safety import deaden_values
 from core.speaking import MAX_CHARS, OnSound, Speaking, Spoken
 from core.speech import shorten
 from core.store import Store
@@ -107,8 +108,8 @@ class Context:
         return self.job.message
 
     def text(self, text: str, /, **values: object) -> str:
-        """Return `text` in the sender's language."""
-        return translate_text(text, self.message.language, **values)
+        """Return `text` in the sender's language; words of people in it link nowhere."""
+        return translate_text(text, self.message.language, **deaden_values(values))
 
     async def person(self) -> SpeechSettings:
         """Return what the sender has chosen for themselves."""

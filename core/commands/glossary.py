@@ -8,6 +8,7 @@ from core.commands import Command, Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import Correction, Reply
+from core.prompts.safety import deaden
 
 HELP = mark("Words that I always hear wrongly, and what is meant")
 
@@ -39,7 +40,7 @@ def _list(ctx: Context, known: tuple[Correction, ...]) -> str:
             "No corrections yet. Answer a transcript with: no, it is Kowalski. "
             "Or with: Kovalsky = Kowalski"
         )
-    lines = (f"{number}. {c.heard} → {c.meant}" for number, c in enumerate(known, 1))
+    lines = (deaden(f"{number}. {c.heard} → {c.meant}") for number, c in enumerate(known, 1))
     return "\n".join([*lines, "", ctx.text("/glossary remove 2 removes the second one.")])
 
 

@@ -13,7 +13,7 @@ from core.hearing import Heard, OnText
 from core.locale import find_language, mark, name_language
 from core.models import Reply, Transcript
 from core.prompts import translate as prompts
-from core.prompts.safety import defuse
+from core.prompts.safety import deaden, defuse, revive
 from core.speech import guess_language, split_speech
 
 HELP = mark("Translate a text or a voice note, into your language or another: /translate German")
@@ -119,9 +119,9 @@ async def _find(ctx: Context, rest: str) -> Material:
         # Our own message whole, however many parts it was sent in.
         job = await ctx.store.jobs.find(quoted.job_id)
         if job and job.reply and (said := job.reply.quote or job.reply.text):
-            return Material(said, job.reply.heard_key)
+            return Material(revive(said), job.reply.heard_key)
     if quoted and quoted.text:
-        return Material(quoted.text)
+        return Material(revive(quoted.text))
     raise UserError(HOW)
 
 
@@ -143,7 +143,7 @@ async def _translate(ctx: Context, text: str, target: str) -> str | None:
         answer = await ctx.understanding.answer(question, on_text=_listener(ctx, done, part))
         is_same = prompts.is_same(answer.text) and not prompts.is_same(part)
         is_changed = is_changed or not is_same
-        done.append(part if is_same else defuse(answer.text.strip(), part))
+        done.append(deaden(part) if is_same else defuse(answer.text.strip(), part))
         notes |= {CUT} if answer.is_cut else set()
     if not is_changed:
         return None

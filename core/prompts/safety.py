@@ -7,7 +7,7 @@ nothing in its text links, calls or pings.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from core.prompts.endings import ENDINGS
 
@@ -65,7 +65,7 @@ _TRAIL = ".,;:!?)]}'*_~|/"
 def find_addresses(text: str) -> frozenset[str]:
     """Return the addresses in a text, and the servers they are on, to be given to `defuse`."""
     found: set[str] = set()
-    for match in _ADDRESS.finditer(_flatten(text)):
+    for match in _ADDRESS.finditer(revive(_flatten(text))):
         if _is_address(match):
             address = _simplify(match.group())
             found |= {address, address[: _end_host(address)]}
@@ -95,7 +95,7 @@ def _is_address(match: re.Match[str]) -> bool:
     ending, path = labels[-1], match["path"]
     if ending.isdecimal():
         return bool(path) and len(labels) == 3
-    if user or (path and ending.islower()) or first.lower() == "www":
+    if user or (path and ending.islower()) or (first.lower() == "www" and len(ending) > 1):
         return True
     # "the end.So we": a space was forgotten.
     return any(_is_ending(label) for label in labels)
@@ -134,10 +134,22 @@ def defuse(text: str, known: str | frozenset[str] = "") -> str:
     known: the data it was given, or its `find_addresses`. An address that is not in it is left
     out; one that is stays readable, and dead. Defused again with the same data, it stays as it is.
     """
-    text = _ADDRESS.sub(_leave_out_unless(known), _flatten(text))
-    text = _JUNCTION.sub(lambda found: found[0] + _JOINER, text)
+    return deaden(_ADDRESS.sub(_leave_out_unless(known), revive(_flatten(text))))
+
+
+def deaden(text: str) -> str:
+    """Return a person's words so that no client makes a link, a command or a ping of them.
+
+    All of them stay readable. Deadened again, the text stays as it is.
+    """
+    text = _JUNCTION.sub(lambda found: found[0] + _JOINER, _flatten(text))
     text = _NUMBERS.sub(lambda found: found.group().replace(".", f".{_JOINER}"), text)
     return _PHONE.sub(lambda found: re.sub(r"\+|\d{3}(?=\d)", rf"\g<0>{_JOINER}", found[0]), text)
+
+
+def deaden_values(values: Mapping[str, object]) -> dict[str, object]:
+    """Return what is put into a text of ours with the words of people deadened."""
+    return {n: deaden(value) if isinstance(value, str) else value for n, value in values.items()}
 
 
 def revive(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Inputs 49 to 64: odd names and texts: of files, captions, people, chats, typed and spoken."""
+"""Inputs 48 to 64: odd names and texts: of files, captions, people, chats, typed and spoken."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 #: Control characters and overrides of the writing direction: none of them may be shown.
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+UNSEEN = re.compile("[\u200b\u2060\ufeff]")
 NAMES = {
+    "input-48-calls": "@everyone and @ann_lee: /delete, #now, https://evil.com/x, +1 900 555 0123",
     "input-49-path": "../../etc/passwd.ogg",
     "input-49-absolute": "/etc/cron.d/evil.ogg",
     "input-49-windows": "..\\..\\evil.ogg",
@@ -84,8 +86,8 @@ def check_shown(stage: Stage, answer: Message) -> None:
 
 
 def as_shown(text: str) -> str:
-    """Return a text as a screen shows it: white space aside."""
-    return "".join(UNSAFE.sub("", text).split())
+    """Return a text as a screen shows it: without space and what cannot be seen."""
+    return "".join(UNSEEN.sub("", UNSAFE.sub("", text)).split())
 
 
 @pytest.mark.parametrize(
@@ -107,6 +109,7 @@ async def test_odd_text(stage: Stage, ears: Media, row: str, text: str) -> None:
     answer = await stage.reply(ann)
     check_shown(stage, answer)
     assert as_shown(answer.text) == as_shown(speech)
+    assert telegram.foreign_links(answer) == []
 
     telegram.send_text(ann, ann, text)
     jobs = await stage.settle(ann, 2)

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bots.telegram_bot.text import clean
-from core.prompts.safety import LEFT_OUT, defuse, fence, find_addresses, revive
+from core.prompts.safety import LEFT_OUT, deaden, defuse, fence, find_addresses, revive
 from tests.emulators.telegram.links import find_links
 
 JOINER = "\u2060"
@@ -218,6 +218,15 @@ def test_nothing_in_a_defused_text_is_linked(text: str, given_text: str) -> None
         assert find_links(shown) == []
         assert find_links(clean(shown)) == []
         assert defuse(shown, known) == shown
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXTS)
+def test_a_persons_words_stay_and_are_dead(text: str) -> None:
+    shown = deaden(text)
+    assert is_dead(shown)
+    assert deaden(shown) == shown
+    assert revive(shown) == revive(deaden(revive(text)))
 
 
 @settings(max_examples=300, deadline=None)
