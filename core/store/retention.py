@@ -31,7 +31,7 @@ BLOBS_KEPT = timedelta(days=7)
 FORWARDS_KEPT = timedelta(days=1)
 #: Rows that are deleted at once. Few where they are large: nobody waits for the lock longer
 #: than 50 ms.
-_MANY, _FEW = 200, 10
+_MANY, _FEW = 100, 4
 
 #: Dead letters stay until the operator has looked at them.
 _IS_OVER = jobs.c.state.in_((JobState.DONE, JobState.REFUSED, JobState.CANCELLED))
