@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -27,6 +28,7 @@ from core.models import (
     Question,
     Quoted,
     Reply,
+    Schedule,
     TalkSettings,
     Transcript,
     Usage,
@@ -424,6 +426,16 @@ async def test_a_summary_is_spoken_in_several_voices_within_a_minute(group: Grou
     assert not any(u.sample for u in said)
     full = await group.ask("/summary 2 days voice full")
     assert (full.files[0].duration_s or 0) >= (file.duration_s or 0)
+
+
+async def test_times_are_those_of_the_chats_zone(group: Group) -> None:
+    tokyo = Schedule("s1", FORUM, "09:00", "Asia/Tokyo", False, None, False, "en", END_AT)
+    await group.road.store.schedules.add(replace(tokyo, next_at=END_AT + timedelta(days=1)))
+    reply = await group.ask("/summary 20 messages")
+    first = sorted(group.week.kept.values(), key=lambda m: m.sent_at)[-20]
+    local = first.sent_at.astimezone(ZoneInfo("Asia/Tokyo"))
+    assert reply.text.startswith(f"{local:%Y-%m-%d %H:%M}")
+    assert f" {local:%H:%M} " in group.reader.asked[0].turns[0].text
 
 
 async def test_a_group_that_is_not_remembered_is_told_how(group: Group) -> None:

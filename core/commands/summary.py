@@ -8,7 +8,7 @@ from core.locale import mark
 from core.models import Button, Reply
 from core.summaries.copies import Copy, write_copy
 from core.summaries.ranges import Asked, Request, read_request
-from core.summarizing import NothingSaid, Summarizing, asked_at_of
+from core.summarizing import NothingSaid, Summarizing, asked_at_of, zone_of
 
 HELP = mark("Sum up this chat: last 2h, 200 messages, unread, this topic, me, voice")
 
@@ -35,9 +35,7 @@ async def summary(ctx: Context) -> Reply:
 
 async def _asked(ctx: Context) -> Asked:
     message = ctx.message
-    plans = await ctx.store.schedules.find(message.chat)
-    # Where a chat lives is known only where it has a digest.
-    zone = plans[0].zone if plans else "UTC"
+    zone = await zone_of(ctx.store, message.chat)
     begun = message.reply_to.message_id if message.reply_to else ""
     return Asked(asked_at_of(ctx.job), zone, message.thread_id, begun)
 

@@ -37,8 +37,8 @@ class Request:
     length: Length = "normal"
     #: True where whoever reads it knows the talk up to `span.until_at`.
     is_catching_up: bool = False
-    #: IANA name of the zone in which times are shown.
-    zone: str = "UTC"
+    #: IANA name of the zone in which times are shown, empty = that of the chat.
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

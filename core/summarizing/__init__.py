@@ -102,7 +102,8 @@ class Summarizing:
             raise NothingSaid
         heard = await self._hear(job, chat, messages)
         # A thread: thousands of messages are sorted and written.
-        talk = await asyncio.to_thread(Talk, heard, find_zone(request.zone))
+        zone = find_zone(request.zone or await zone_of(self._store, chat))
+        talk = await asyncio.to_thread(Talk, heard, zone)
         task = make_task(job, request.length)
         summary, is_cut = await self._sum_up(talk, task)
         unheard = tuple(
@@ -178,11 +179,13 @@ class Summarizing:
         wanted = replace(job.message, chat=chat, attachment=None, reply_to=quoted)
         try:
             data = await self._platform.fetch(wanted)
-            found = await self._hearing.hear(data, language=job.settings.language)
+            hint_s = message.attachment.duration_s if message.attachment else None
+            found = await self._hearing.hear(data, language=job.settings.language, hint_s=hint_s)
         except (UserError, EngineError, PlatformError):
             return message
-        await self._store.memory.save_transcript(chat, message.message_id, found.transcript)
-        return replace(message, transcript=found.transcript)
+        heard = found.transcript
+        await self._store.memory.save_transcript(chat, message.message_id, heard, found.key)
+        return replace(message, transcript=heard)
 
     async def _sum_up(self, talk: Talk, task: prompt.Task) -> tuple[Summary, bool]:
         """Return the summary of a talk, and whether some of it is missing."""
@@ -232,6 +235,12 @@ def asked_at_of(job: Job) -> datetime:
 
 def _second(point: Point) -> int:
     return next((source.second for source in point.sources if source.second is not None), 0)
+
+
+async def zone_of(store: Store, chat: Chat) -> str:
+    """Return the zone in which a chat lives: it is known only where the chat has a digest."""
+    plans = await store.schedules.find(chat)
+    return plans[0].zone if plans else "UTC"
 
 
 def make_task(job: Job, length: Length) -> prompt.Task:
