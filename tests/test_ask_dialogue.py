@@ -131,6 +131,27 @@ async def test_where_the_sound_is_gone_its_words_still_answer(
     assert reply.text == "I no longer have this recording. Send it again."
 
 
+async def test_an_upload_that_is_soon_forgotten_leaves_its_words(
+    talk: Talk, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = talk.road.platform.sound
+
+    async def fetch(message: Message) -> bytes:
+        data = await store.intake.blob(message.chat, message.message_id)
+        if data is None:
+            raise UserError("I no longer have this recording. Send it again.")
+        return data
+
+    monkeypatch.setattr(talk.road.platform, "fetch", fetch)
+    message = talk.new(command="ask", text="Who?")
+    await talk.road.assistant.accept(message, sound)
+    await talk.road.settle()
+    assert (talk.answerer.sounds(), len(talk.road.engine.calls)) == ([1], 1)
+    await talk.follow("What is said?")
+    assert talk.answerer.sounds() == [1, 0]
+    assert "call 1" in talk.turns[0].text and len(talk.road.engine.calls) == 1
+
+
 async def test_of_music_there_are_no_words_so_the_sound_is_sent_again(talk: Talk) -> None:
     talk.road.platform.sound = sounds.file("ogg-opus", sounds.tone(3))
     await talk.send(command="ask", text="What note?", reply_to=NOTE)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from core.commands import Command, Context, offer_uses
 from core.dialogue import Topic, find_topic, is_spoken, quote
-from core.errors import CannotHear, TooLong, UserError
+from core.errors import CannotHear, EngineError, TooLong, UserError
 from core.glossary import apply_to
 from core.hearing import Heard
 from core.locale import mark
@@ -113,7 +114,7 @@ class Asking:
         can_hear = self._ctx.understanding.can_hear
         if can_hear and not topic.is_followed:
             try:
-                return await self._ask_with_sound(case)
+                return await self._keep_words(await self._ask_with_sound(case))
             except CannotHear:
                 can_hear = False
             except SoundGone:
@@ -144,6 +145,18 @@ class Asking:
             raise UserError(GONE) from None
         except CannotHear:
             return await self._ask(replace(case, may_listen=False))
+
+    async def _keep_words(self, outcome: Outcome) -> Outcome:
+        """Write down an upload that is ours until the job ends: further questions need its words.
+
+        One that cannot be written down costs those questions only.
+        """
+        chat, message_id = self._ctx.message.chat, self._ctx.message.message_id
+        if await self._ctx.store.intake.blob(chat, message_id) is None:
+            return outcome
+        with suppress(EngineError, UserError):
+            await self._hear_all()
+        return replace(outcome, subjects=self._topic.subjects)
 
     async def _hear_all(self) -> tuple[Transcript, ...]:
         """Return what the recordings say; note the keys under which that is kept."""
