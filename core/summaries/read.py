@@ -56,7 +56,12 @@ def read_summary(text: str, find: FindSources, names: Collection[str] = ()) -> S
     kept = [section for section in sections if section.points]
     if sum(len(section.points) for section in kept) > _MAX_POINTS:
         kept = _first(kept, _MAX_POINTS)
-    return Summary(tuple(kept)) if kept else Summary(plain=_MARKS.sub("", text).strip())
+    return Summary(tuple(kept)) if kept else Summary(plain=drop_marks(text).strip())
+
+
+def drop_marks(text: str) -> str:
+    """Return `text` without the marks of sources."""
+    return _MARKS.sub("", text)
 
 
 def sources_in(talk: Talk) -> FindSources:
@@ -96,7 +101,7 @@ def _check(talk: Talk, match: re.Match[str]) -> Source | None:
 
 
 def _read_heading(text: str, names: Collection[str]) -> Section:
-    title = _MARKS.sub("", text).strip(" *:：")
+    title = drop_marks(text).strip(" *:：")
     kind = _KINDS.get(title.lower())
     if kind:
         return Section(kind)
@@ -121,7 +126,7 @@ def _add(
     is_bullet = _BULLET.match(line) is not None
     marks = "".join(_MARKS.findall(line))
     sources = list(dict.fromkeys(find(marks)))[:MAX_SOURCES]
-    words = _MARKS.sub("", _BULLET.sub("", line)).strip().replace("**", "")[:_MAX_POINT_CHARS]
+    words = drop_marks(_BULLET.sub("", line)).strip().replace("**", "")[:_MAX_POINT_CHARS]
     if not words or not (is_bullet or sources or last.points):
         return sections
     *points, before = last.points or (Point(""),)

@@ -11,6 +11,7 @@ from core.models import Question, Turn, Voice
 from core.prompts import safety
 from core.summaries.points import Summary
 from core.summaries.prompt import Task, write
+from core.summaries.read import drop_marks
 from core.summaries.render import Talk
 
 #: How the script calls who speaks for nobody else.
@@ -64,7 +65,7 @@ def ask_script(summary: Summary, names: Collection[str], task: Task, seconds: in
 def read_script(text: str, names: Collection[str]) -> list[Spoken]:
     """Return the lines of a script; whoever took no part in the talk is the host."""
     lines = []
-    for row in text.splitlines():
+    for row in drop_marks(text).splitlines():
         match = _LINE.match(row)
         name = match["name"].strip("* ") if match else ""
         is_known = name in names or name.upper() == HOST

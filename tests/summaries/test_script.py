@@ -31,7 +31,7 @@ def make_talk(*people: tuple[str, str]) -> Talk:
 def test_lines_are_read_by_speaker() -> None:
     text = (
         "HOST: It was about the budget.\n"
-        "**Anna:** I asked for two more weeks.\n"
+        "**Anna:** I asked for two more weeks. [#3 0:12]\n"
         "- Ben (worried): I said that the money is running out.\n"
         "小红：我也这么想。\n"
         "Nobody: This person was not there.\n"
