@@ -77,10 +77,20 @@ async def test_an_answer_is_forgotten_with_its_question_by_who_asked(group: Grou
     job = (await group.road.store.jobs.history(group.chat))[0]
     sent = (await group.road.store.jobs.deliveries(job.job_id))[0].platform_id
     ours = Quoted(sent, sender_id="bot")
-    assert "Only the admins" in (await group.ask("forget", ADA, reply_to=ours)).text
+    assert "Only the admins" in (await group.ask("forget", EVE, reply_to=ours)).text
     assert counts((await group.ask("forget", BEN, reply_to=ours)).text) == [1, 1, 1]
     assert await group.road.store.jobs.find(job.job_id) is None
     assert counts((await group.ask("forget", BEN, reply_to=ours)).text) == [0, 0, 0]
+
+
+async def test_whose_voice_it_was_may_forget_the_answer_about_it(group: Group) -> None:
+    group.road.platform.can_administer = False
+    note = await group.speak(ADA)
+    await group.ask("transcribe", BEN, reply_to=quote(note))
+    job = (await group.road.store.jobs.history(group.chat))[0]
+    sent = (await group.road.store.jobs.deliveries(job.job_id))[0].platform_id
+    assert counts((await group.ask("forget", ADA, reply_to=Quoted(sent))).text) == [1, 1, 1]
+    assert await group.road.store.jobs.find(job.job_id) is None
 
 
 async def test_all_of_a_persons_here_and_nothing_elsewhere_or_of_others(

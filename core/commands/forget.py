@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.commands import Command, Context, first_word
 from core.errors import NotAllowed, UserError
 from core.locale import mark
-from core.models import Reply
+from core.models import Message, Reply
 from core.store import Receipt
 
 HELP = mark("Forget a message (as a reply), or all of yours here")
@@ -27,17 +27,24 @@ async def forget(ctx: Context) -> Reply:
     quoted = message.reply_to
     if quoted is None:
         raise UserError("Answer a message with /forget, or say /forget me for all of yours here.")
-    message_id, author = quoted.message_id, quoted.sender_id
+    message_id, authors = quoted.message_id, {quoted.sender_id}
     if quoted.job_id:
-        # Our answer goes with the message that asked for it, and that is its author's to say.
+        # Our answer goes with the message that asked for it.
         job = await ctx.store.jobs.find(quoted.job_id)
         if job is None:
             return _tell(ctx, Receipt())
-        message_id, author = job.message.message_id, job.message.sender_id
-    is_own = message.is_private or (author and author == message.sender_id)
+        message_id, authors = job.message.message_id, _authors(job.message)
+    is_own = message.is_private or message.sender_id in authors - {""}
     if not is_own and not await ctx.platform.is_admin(message):
         raise NotAllowed
     return _tell(ctx, await ctx.store.forgetting.forget_message(message.chat, message_id))
+
+
+def _authors(asked: Message) -> set[str]:
+    """Return whose an answer is: who asked for it, and whose recording it tells of."""
+    quoted = asked.reply_to
+    speakers = {quoted.sender_id} if quoted and quoted.attachment else set()
+    return {asked.sender_id} | speakers
 
 
 def _tell(ctx: Context, receipt: Receipt) -> Reply:
