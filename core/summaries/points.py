@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,6 +58,19 @@ class Summary:
     def points(self) -> list[Point]:
         """Every point, in order."""
         return [point for section in self.sections for point in section.points]
+
+
+def join_extracts(summaries: Sequence[Summary], count: int) -> Summary:
+    """Return what rules picked of the parts of a talk, at most about `count` points in all."""
+    share = max(1, count // max(1, len(summaries)))
+    sections = []
+    for summary in summaries:
+        points = summary.points
+        step = max(1.0, len(points) / share)
+        kept = tuple(points[int(n * step)] for n in range(min(share, len(points))))
+        if kept:
+            sections.append(Section("topic", points=kept))
+    return Summary(tuple(sections), is_extract=True)
 
 
 def clock(seconds: float) -> str:

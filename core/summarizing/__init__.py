@@ -21,7 +21,7 @@ from core.speaking import Speaking
 from core.store import Store
 from core.summaries import prompt
 from core.summaries.moments import find_moments
-from core.summaries.points import Length, Point, Summary, clock
+from core.summaries.points import Length, Point, Summary, clock, join_extracts
 from core.summaries.ranges import USUAL, Request, find_zone
 from core.summaries.read import defuse_summary, read_summary, sources_at, sources_in
 from core.summaries.render import Talk, cut_parts
@@ -42,6 +42,12 @@ class NothingSaid(UserError):
     """Nothing is kept of this part of the talk."""
 
     user_text = "Nothing was said in this time, or nothing of it is remembered here."
+
+
+class NothingHeard(UserError):
+    """There are recordings alone, and none of them could be heard."""
+
+    user_text = "I could not hear any of what was said in this time."
 
 
 class Summarizing:
@@ -190,22 +196,23 @@ class Summarizing:
     async def _sum_up(self, talk: Talk, task: prompt.Task) -> tuple[Summary, bool]:
         """Return the summary of a talk, and whether some of it is missing."""
         lines = await asyncio.to_thread(lambda: list(talk.lines()))
-        if not lines:
-            raise NothingSaid
         parts = await asyncio.to_thread(cut_parts, lines, self._part_tokens(task.length))
+        parts = [part for part in parts if part.passages]
+        if not parts:
+            raise NothingHeard
         names = {talk.name(message) for message in talk.messages}
         answers = await self._ask([prompt.ask_part(part, task) for part in parts])
         is_cut = any(answer.is_cut for answer in answers)
-        while True:
-            summaries = [read_summary(a.text, sources_in(talk), names) for a in answers]
-            if len(summaries) == 1:
-                break
+        summaries = [read_summary(a.text, sources_in(talk), names) for a in answers]
+        if all(answer.is_extract for answer in answers):
+            summaries = [join_extracts(summaries, prompt.POINTS[task.length])]
+        while len(summaries) > 1:
             questions = [prompt.ask_whole(group, task) for group in self._group(summaries, task)]
             answers = await self._ask(questions)
             is_cut = is_cut or any(answer.is_cut for answer in answers)
+            summaries = [read_summary(a.text, sources_in(talk), names) for a in answers]
         known = "\n".join(part.text for part in parts)
-        summary = replace(summaries[0], is_extract=answers[0].is_extract)
-        return await asyncio.to_thread(defuse_summary, summary, known), is_cut
+        return await asyncio.to_thread(defuse_summary, summaries[0], known), is_cut
 
     async def _ask(self, questions: Sequence[Question]) -> list[Answer]:
         """Ask side by side. Those under way are let finish when one fails: they are paid for."""

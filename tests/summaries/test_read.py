@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.models import Attachment, Remembered, Reply, Segment, Transcript
-from core.summaries.points import Point, Section, Source, Summary
+from core.summaries.points import Point, Section, Source, Summary, join_extracts
 from core.summaries.prompt import Task, ask_part, ask_recording, ask_whole, group_passages, write
 from core.summaries.read import defuse_summary, read_summary, sources_at, sources_in
 from core.summaries.render import Talk, cut_parts
@@ -217,6 +217,18 @@ def test_what_could_not_be_heard_and_what_is_missing_is_said() -> None:
     assert "I could not hear these voice notes: Ben 09:13" in reply.text
     assert "its end is missing" in reply.text
     assert reply.text.endswith("no engine that understands is set up.")
+
+
+def test_extracts_of_parts_share_the_room() -> None:
+    def extract(count: int, first: int) -> Summary:
+        points = tuple(Point(f"p{first + n}", (Source(first + n),)) for n in range(count))
+        return Summary((Section("topic", points=points),) if points else (), is_extract=True)
+
+    joined = join_extracts([extract(9, 100), extract(0, 0), extract(2, 300)], 12)
+    assert joined.is_extract
+    numbers = [[s.number for p in part.points for s in p.sources] for part in joined.sections]
+    assert numbers == [[100, 102, 104, 106], [300, 301]]
+    assert len(join_extracts([extract(12, 1)], 5).points) == 5
 
 
 def test_a_recording_is_summed_up_with_its_seconds() -> None:
