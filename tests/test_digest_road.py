@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from core import jobs as jobs_module
 from core.audio import Media
 from core.commands.digest_due import put_before
+from core.errors import StoreError
 from core.models import Button, JobState, Link, Reply, Schedule
 from core.store import Store, make_cipher
 from tests.loopback import Road, ScriptedEngine
@@ -159,6 +161,29 @@ async def wait_for_digests(store: Store) -> None:
             await asyncio.sleep(0.01)
         while {JobState.WAITING, JobState.RUNNING} & set(await store.jobs.counts()):
             await asyncio.sleep(0.01)
+
+
+async def test_digests_go_on_after_a_fault(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    fire_due = store.schedules.fire_due
+    faults = [ValueError("a bug"), StoreError("locked")]
+
+    async def fail_twice(moment: datetime) -> int:
+        if faults:
+            raise faults.pop()
+        return await fire_due(moment)
+
+    monkeypatch.setattr(store.schedules, "fire_due", fail_twice)
+    monkeypatch.setattr(jobs_module, "IDLE_S", 0.05)
+    async with group_on(store) as group:
+        await group.ask("remember on")
+        await group.ask("digest 9:00 UTC")
+        [plan] = await plans(group)
+        await store.schedules.remove(plan)
+        await store.schedules.add(replace(plan, next_at=datetime.now(UTC)))
+        await wait_for_digests(store)
+    assert not faults
+    jobs = await store.jobs.recent(set(JobState))
+    assert [job.command for job in jobs].count("digest_due") == 1
 
 
 async def test_digests_end_with_the_memory(group: Group) -> None:

@@ -189,6 +189,12 @@ def test_what_was_heard_is_found_by_its_likeness(meant: str, heard: str | None) 
     assert find_heard(SAID, meant) == heard
 
 
+def test_words_of_two_lines_are_one_phrase() -> None:
+    assert find_heard("about Kuber\n\tNetties then", "Kubernetes") == "Kuber Netties"
+    known = corrections(("Kuber Netties", "Kubernetes"))
+    assert apply("about Kuber\n\tNetties then", known) == "about Kubernetes then"
+
+
 def test_chinese_is_compared_by_characters() -> None:
     assert find_heard("昨天我和王小明去了上海", "王晓明") == "王小明"
     assert find_heard("昨天我和王小明去了上海", "北京") is None

@@ -39,7 +39,7 @@ def find_heard(text: str, meant: str) -> str | None:
         score = likeness.score(window, best_score)
         if score > best_score:
             best, best_score = window, score
-    return best
+    return best and " ".join(best.split())
 
 
 class _Likeness:
