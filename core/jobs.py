@@ -46,6 +46,8 @@ MAX_AGE = timedelta(days=1)
 TELL_AFTER_S = 20.0
 #: How often what has reached its end is deleted.
 PURGE_S = 3600.0
+#: How long digests wait after a start: what was sent meanwhile is to come in before.
+CATCH_UP_S = 20.0
 #: How often the table is looked at when nothing wakes the loop (another process may add to it).
 IDLE_S = 5.0
 
@@ -155,6 +157,7 @@ class Worker:
     @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=30.0)
     async def _fire_digests(self) -> None:
         """Turn digests into jobs when they are due; a new one is seen within `IDLE_S`."""
+        await asyncio.sleep(CATCH_UP_S)
         while True:
             wait_s = IDLE_S
             with suppress(StoreError):

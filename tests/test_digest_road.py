@@ -22,6 +22,11 @@ from tests.talking import BEN, GROUP, Group, group_on
 TOLD = "## Boats\n- Ada buys a boat [#1]\n"
 
 
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs_module, "CATCH_UP_S", 0.05)
+
+
 @pytest.fixture
 async def group(store: Store) -> AsyncIterator[Group]:
     async with group_on(store) as group:
@@ -133,7 +138,7 @@ async def test_a_digest_that_was_missed_comes_once_and_says_it_is_late(
     async with group_on(store) as group:
         await group.ask("remember on")
         await group.ask("digest 9:00 UTC")
-        await group.say("I buy a boat")
+        await group.say("I buy a boat", sent_at=datetime.now(UTC) - timedelta(minutes=1))
         [plan] = await plans(group)
     # The machine was off for three days; its clock stands for that of the tests.
     await store.schedules.remove(plan)

@@ -20,6 +20,8 @@ from core.store.tables import chats, schedules
 COMMAND = "digest_due"
 #: What the first digest of a schedule tells of.
 _FIRST = timedelta(days=1)
+#: What was sent so shortly before may not have come in yet: the next digest tells of it.
+_ON_ITS_WAY = timedelta(seconds=5)
 _LATE, _TOPIC = "late", "topic"
 
 
@@ -126,7 +128,7 @@ class Schedules:
             schedule: Schedule = replace(row.content, chat=chat, next_at=row.next_at)
             is_due = schedule.next_at <= moment
             is_new = is_due and await _add(connection, row.chat_pk, schedule, moment)
-            last_at = moment if is_new else schedule.last_at
+            last_at = moment - _ON_ITS_WAY if is_new else schedule.last_at
             after = replace(schedule, next_at=next_at(schedule, moment), last_at=last_at)
             is_it = schedules.c.schedule_id == row.schedule_id
             change = update(schedules).where(is_it)
@@ -146,7 +148,8 @@ async def _add(
     last_at = schedule.last_at
     # A last one that is yet to come was told of while the clock was ahead.
     since_at = last_at if last_at and last_at < moment else min(due_at, moment) - _FIRST
-    due = Due(since_at, moment, moment - due_at > LATE_AFTER, schedule.is_topic)
+    until_at, is_late = moment - _ON_ITS_WAY, moment - due_at > LATE_AFTER
+    due = Due(since_at, until_at, is_late, schedule.is_topic)
     message = Message(
         chat=schedule.chat,
         message_id=f"digest:{schedule.schedule_id}:{due_at.isoformat()}",

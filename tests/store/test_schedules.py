@@ -20,6 +20,8 @@ CHAT = Chat("test", "1", "-100")
 #: A Monday, in winter: 9:00 in Berlin.
 DUE = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
+#: What was sent so shortly before is for the next digest.
+ON_ITS_WAY = 5 * SECOND
 
 
 def schedule(schedule_id: str = "a", **changes: object) -> Schedule:
@@ -53,7 +55,11 @@ async def test_a_digest_is_a_job_and_the_next_is_planned(store: Store) -> None:
     assert (job.message.chat, job.message.thread_id) == (CHAT, "5")
     assert (job.message.language, job.message.sent_at) == ("de", DUE)
     due = read_due(job.message.text)
-    assert (due.since_at, due.until_at, due.is_late) == (DUE - DAY, DUE + SECOND, False)
+    assert (due.since_at, due.until_at, due.is_late) == (
+        DUE - DAY,
+        DUE + SECOND - ON_ITS_WAY,
+        False,
+    )
     assert await store.schedules.next_due_at() == DUE + DAY
 
 
@@ -62,8 +68,8 @@ async def test_the_next_digest_begins_where_the_last_one_ended(store: Store) -> 
     await store.schedules.fire_due(DUE + 3 * SECOND)
     await store.schedules.fire_due(DUE + DAY + SECOND)
     told = [read_due(job.message.text) for job in await digests(store)]
-    assert [due.since_at for due in told] == [DUE - DAY, DUE + 3 * SECOND]
-    assert told[1].until_at == DUE + DAY + SECOND
+    assert [due.since_at for due in told] == [DUE - DAY, DUE + 3 * SECOND - ON_ITS_WAY]
+    assert told[1].until_at == DUE + DAY + SECOND - ON_ITS_WAY
 
 
 @pytest.mark.parametrize(
@@ -82,7 +88,7 @@ async def test_of_several_missed_days_one_digest_comes(store: Store) -> None:
     [job] = await digests(store)
     due = read_due(job.message.text)
     assert due.is_late
-    assert (due.since_at, due.until_at) == (DUE - DAY, DUE + 3.5 * DAY)
+    assert (due.since_at, due.until_at) == (DUE - DAY, DUE + 3.5 * DAY - ON_ITS_WAY)
     assert await store.schedules.next_due_at() == DUE + 4 * DAY
 
 
