@@ -94,3 +94,18 @@ async def test_an_answer_that_was_cut_is_continued(talk: Talk, server: MimoServe
     first, second = asked(server)
     assert second.request["messages"][2]["role"] == "assistant"
     assert first.request["max_completion_tokens"] == 2048
+
+
+async def test_an_address_that_a_person_gave_is_fetched_by_the_service(
+    talk: Talk, server: MimoServer
+) -> None:
+    url = "https://a.example/talk.wav"
+    server.set_url(url, sounds.recording("austen-0870.wav"))
+    refused = await talk.send(command="ask", text=f"Who speaks on {url} ?")
+    assert refused.text == "I open no addresses. Send me the recording itself."
+    # As ALLOW_URLS does.
+    talk.road.understanding._allows_urls = True
+    server.add_answer("A reader.")
+    assert (await talk.send(command="ask", text=f"Who speaks on {url} ?")).text == "A reader."
+    [call] = asked(server)
+    assert [sound["url"] for sound in call.sounds] == [url]
