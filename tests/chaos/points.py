@@ -61,10 +61,16 @@ ANSWER_POINTS = {
     "A6 being answered": Point("core.engines.chat:read_event", "before"),
 }
 
+#: The steps of a correction.
+FIX_POINTS = {
+    "F1 correction kept": Point("core.store.chats:Chats.save_settings", "after"),
+    "F2 to be mended": Point("core.store.jobs:Jobs.redo", "after"),
+}
+
 
 def arm(name: str, count: int = 1) -> None:
     """Let this process be killed at the `count`-th pass of the step called `name`."""
-    point = (POINTS | SPEECH_POINTS | ANSWER_POINTS)[name]
+    point = (POINTS | SPEECH_POINTS | ANSWER_POINTS | FIX_POINTS)[name]
     module, _, path = point.function.partition(":")
     owner: Any = import_module(module)
     *names, last = path.split(".")
