@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,7 @@ from core.hearing import Heard
 from core.locale import mark
 from core.models import Answer, Audio, NoteMode, Reply, Subject, Transcript
 from core.prompts import ask as prompts
-from core.prompts.safety import defuse
+from core.prompts.safety import deaden, defuse, find_addresses, revive
 from core.summaries.show import EXTRACT
 
 HELP = mark("Ask about a recording or a text: answer it with your question")
@@ -26,6 +27,9 @@ CUT = mark("The answer was too long for the service: its end is missing.")
 GONE = mark("For that I would have to hear the recording again, and I no longer have it.")
 NOTHING = mark("In that message there is nothing that I can hear or read.")
 NO_URLS = mark("I open no addresses. Send me the recording itself.")
+
+#: How much more must have come of an answer before it is shown again.
+SHOW_EVERY_CHARS = 24
 
 _SOUND_URL = re.compile(
     r"https?://(?!\d+\.\d+\.\d+\.\d+\b)(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?/\S+\.(?:mp3|wav|flac|m4a|ogg)"
@@ -188,22 +192,40 @@ class Asking:
             raise SoundGone(error.user_text, **error.values) from None
 
     async def _ask(self, case: prompts.Case) -> Outcome:
-        given = prompts.known(case)
+        clean = make_clean(case)
+        shown_chars = 0
 
         def show(text: str) -> None:
+            nonlocal shown_chars
+            # To clean a text costs more than to receive a few letters of it.
+            if 0 <= len(text) - shown_chars < SHOW_EVERY_CHARS:
+                return
             is_mark = text.lstrip()[:1] in "([（【" and len(text) < 8
             if not (is_mark or (case.may_listen and prompts.may_want_sound(text))):
-                self._ctx.on_text(defuse(prompts.read_tone(text)[0].strip(), given))
+                shown_chars = len(text)
+                self._ctx.on_text(clean(prompts.read_tone(text)[0].strip()))
 
         question = prompts.build_question(case)
         answer = await self._ctx.understanding.answer(question, on_text=show)
         return Outcome(answer, case, self._topic.subjects)
 
 
+def make_clean(case: prompts.Case) -> Callable[[str], str]:
+    """Return what makes an answer safe to be shown.
+
+    An address that nothing in the text had is left out, but where the engine heard the sound
+    itself: it may have been said there, so it stays, dead.
+    """
+    if case.audios:
+        return lambda text: deaden(revive(text))
+    addresses = find_addresses(prompts.known(case))
+    return lambda text: defuse(text, addresses)
+
+
 def _show(ctx: Context, outcome: Outcome, spoken: Heard | None) -> Reply:
     answer, case = outcome.answer, outcome.case
     said, is_tone = prompts.read_tone(answer.text)
-    text = defuse(said.strip(), prompts.known(case))
+    text = make_clean(case)(said.strip())
     notes = {
         TONE: is_tone and bool(case.audios),
         THOUGHT: answer.is_thought,
