@@ -7,7 +7,7 @@ from typing import Literal
 import telegram
 
 from bots.telegram_bot.errors import as_seconds
-from bots.telegram_bot.text import clean
+from bots.text import clean
 from core.models import Attachment
 
 #: Endings of files that hold sound, for documents whose type does not say so.

@@ -9,7 +9,7 @@ from telegram import InputFile, LinkPreviewOptions
 
 from bots.telegram_bot.outgoing import Outgoing, as_thread, build_reply_parameters
 from bots.telegram_bot.parts import FilePart
-from bots.telegram_bot.text import clean
+from bots.text import clean
 
 #: Who speaks, as the music player shows it.
 PERFORMER = "Hearsay (AI)"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from telegram import MessageEntity
 
-from bots.telegram_bot.text import clean, count_units, is_blank
+from bots.text import clean, count_units, is_blank
 from core.models import Link, Reply
 
 #: A message with more of them is refused.

@@ -23,7 +23,7 @@ from bots.telegram_bot.origins import (
     read_sender,
     read_text,
 )
-from bots.telegram_bot.text import clean
+from bots.text import clean
 from core.models import Chat, Message, Quoted
 
 #: What is asked for at each poll; without it Telegram keeps an older choice.

@@ -7,7 +7,7 @@ import re
 import telegram
 
 from bots.telegram_bot.attachments import read_attachment
-from bots.telegram_bot.text import clean
+from bots.text import clean
 from core.models import Quoted
 
 #: Stands for a name that Telegram does not tell.

@@ -12,7 +12,7 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
 from bots.telegram_bot.errors import Refusal
 from bots.telegram_bot.intake import CALLBACK_PREFIX
 from bots.telegram_bot.parts import FilePart, Part
-from bots.telegram_bot.text import clean
+from bots.text import clean
 from core.models import Button, Message
 
 #: (widest label in columns, buttons of a row), the most buttons first.

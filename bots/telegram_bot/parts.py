@@ -8,7 +8,8 @@ from typing import Literal
 from telegram import MessageEntity
 
 from bots.telegram_bot.entities import build_links, build_quote, clip
-from bots.telegram_bot.text import MAX_UNITS, clean, count_units, is_blank, split
+from bots.telegram_bot.text import MAX_UNITS, split
+from bots.text import clean, count_units, is_blank
 from core.models import File, Reply
 from core.prompts.safety import deaden, revive
 

@@ -26,7 +26,8 @@ from bots.telegram_bot.errors import Refusal, as_seconds, describe, is_unsent, r
 from bots.telegram_bot.outgoing import Outgoing, address, as_thread, build_reply_parameters
 from bots.telegram_bot.pacing import Pacer
 from bots.telegram_bot.parts import TextPart
-from bots.telegram_bot.text import clean, is_blank, tail
+from bots.telegram_bot.text import tail
+from bots.text import clean, is_blank
 from core import metrics
 from core.errors import PlatformBusy
 from core.interfaces import Envelope

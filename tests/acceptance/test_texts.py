@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from bots.telegram_bot.text import count_units
+from bots.text import count_units
 from core.audio import Media
 from core.engines.mimo import Mimo
 from core.models import JobState

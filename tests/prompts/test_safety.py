@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bots.telegram_bot.text import clean
+from bots.text import clean
 from core.prompts.safety import LEFT_OUT, deaden, defuse, fence, find_addresses, revive
 from tests.emulators.telegram.links import find_links
 

@@ -9,7 +9,8 @@ from telegram import MessageEntity
 
 from bots.telegram_bot.entities import MAX_ENTITIES, build_url
 from bots.telegram_bot.parts import FilePart, TextPart, build_parts, halve
-from bots.telegram_bot.text import MAX_UNITS, clean, count_units
+from bots.telegram_bot.text import MAX_UNITS
+from bots.text import clean, count_units
 from core.models import File, Link, Reply
 from core.prompts.safety import defuse
 
