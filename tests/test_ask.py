@@ -11,7 +11,7 @@ from core.audio import Media
 from core.errors import CannotHear
 from core.interfaces import AnswererLimits
 from core.models import Answer, Attachment, Chat, Job, NoteMode, Quoted, Reply, Turn
-from core.prompts.safety import RULE
+from core.prompts.safety import RULE, revive
 from core.store import Store
 from tests import sounds
 from tests.conftest import NewMessage
@@ -83,6 +83,13 @@ async def test_a_question_about_a_voice_note_is_answered_from_the_sound_itself(t
     question = talk.answerer.asked[0]
     assert RULE in question.instructions and "Today is " in question.instructions
     assert not question.is_thinking
+
+
+async def test_an_address_that_may_have_been_said_is_readable_and_dead(talk: Talk) -> None:
+    talk.answerer.scripts["website"] = "She names library.example and @anna."
+    reply = await talk.send(command="ask", text="Which website does she name?", reply_to=NOTE)
+    assert revive(reply.text) == "She names library.example and @anna."
+    assert "library.example" not in reply.text and "@anna" not in reply.text
 
 
 @pytest.mark.parametrize("kind", ["voice", "audio", "video_note", "video", "document"])
