@@ -169,6 +169,8 @@ class Memory:
         rows = await self._rows(query)
         while rows:
             yield rows
+            if len(rows) < _PAGE:
+                return
             # By its key: to read the moment of each row would take longer than all else.
             key = rows[-1].remembered_pk
             last = select(remembered.c.sent_at).where(remembered.c.remembered_pk == key)
