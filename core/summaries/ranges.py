@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from core.errors import UserError
 from core.models import Span
+from core.prompts import safety
 from core.summaries.points import Length
 
 #: What is summed up where nothing else is said.
@@ -101,7 +102,7 @@ def read_request(text: str, asked: Asked) -> Request:
         else:
             raise UserError(
                 "I do not understand “{words}”. Say for example: /summary last 2h short",
-                words=rest[:40],
+                words=safety.defuse(rest[:40]),
             )
     return _complete(reading)
 

@@ -129,6 +129,13 @@ def test_other_words_are_refused_with_an_example(words: str) -> None:
     assert "/summary" in refusal.value.user_text
 
 
+def test_words_that_are_refused_ping_nobody() -> None:
+    with pytest.raises(UserError) as refusal:
+        read_request("@everyone https://evil.example", ASKED)
+    shown = str(refusal.value.values["words"])
+    assert "@everyone" not in shown and "evil.example" not in shown
+
+
 def test_from_here_needs_a_message() -> None:
     with pytest.raises(UserError, match="from here"):
         read_request("from here", Asked(NOW))
