@@ -123,7 +123,8 @@ class Group:
     road: Road
     reader: Reader
     week: Week
-    end_at: datetime
+    #: When the last message was taken in: what a range counts from.
+    asked_at: datetime
     ids = count(900_000)
 
     async def ask(self, text: str, **changes: Any) -> Reply:
@@ -146,6 +147,7 @@ class Group:
         await self.road.settle(60)
         found = await self.road.store.jobs.find(job.job_id)
         assert found and found.reply, found
+        self.asked_at = found.created_at
         return found.reply
 
     def linked(self, reply: Reply) -> list[str]:
@@ -278,7 +280,7 @@ async def test_ranges_of_time(group: Group, words: str, since: timedelta | None)
         assert "I do not understand" in reply.text
         return
     midnight = datetime.combine(day, datetime.min.time(), UTC)
-    expected = in_range(group.week, datetime.now(UTC) - since if since else midnight)
+    expected = in_range(group.week, group.asked_at - since if since else midnight)
     assert f"messages: {len(expected)}" in reply.text
     assert set(group.linked(reply)) <= expected
 
@@ -292,7 +294,7 @@ async def test_a_number_of_messages_is_the_newest(group: Group) -> None:
 
 async def test_this_topic_is_no_other(group: Group) -> None:
     reply = await group.ask("/summary this topic 3d", thread_id="3")
-    expected = in_range(group.week, datetime.now(UTC) - timedelta(days=3), "3")
+    expected = in_range(group.week, group.asked_at - timedelta(days=3), "3")
     assert f"messages: {len(expected)}" in reply.text
     assert set(group.linked(reply)) <= expected
 
