@@ -8,7 +8,7 @@ from core.locale import mark
 from core.models import Button, Reply
 from core.summaries.copies import Copy, write_copy
 from core.summaries.ranges import Asked, Request, read_request
-from core.summarizing import NothingSaid, Summarizing, asked_at_of, zone_of
+from core.summarizing import READING, NothingSaid, Summarizing, asked_at_of, zone_of
 
 HELP = mark("Sum up this chat: last 2h, 200 messages, unread, this topic, me, voice")
 
@@ -25,6 +25,7 @@ async def summary(ctx: Context) -> Reply:
     if request.is_private and not message.is_private:
         return _offer(ctx, request)
     summarizing = Summarizing(ctx.store, ctx.hearing, ctx.understanding, ctx.platform)
+    ctx.on_text(ctx.text(READING))
     try:
         return await summarizing.answer(ctx.job, request, ctx.speaking)
     except NothingSaid:

@@ -15,7 +15,7 @@ from core import glossary
 from core.errors import EngineError, EngineRefused, PlatformError, UserError
 from core.hearing import Hearing
 from core.interfaces import Platform
-from core.locale import name_language, translate
+from core.locale import mark, name_language, translate
 from core.models import Answer, Chat, Job, Passage, Question, Quoted, Remembered, Reply, Transcript
 from core.speaking import Speaking
 from core.store import Store
@@ -29,6 +29,8 @@ from core.summaries.show import Told, show_summary
 from core.summarizing.spoken import speak_script, write_script
 from core.understanding import Understanding
 
+#: Shown meanwhile: hours of talk take a while.
+READING = mark("I am going through what was said …")
 #: Voice notes of one summary that are heard at once: the rest of the chat's work goes on.
 _HEARD_AT_ONCE = 4
 #: Tokens of one part: more than this and a model begins to skip.
