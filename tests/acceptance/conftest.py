@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import pytest
 import pytest_asyncio
 
+from tests.acceptance.injections import build_table
 from tests.acceptance.rows import PROPERTY, build_tables
 from tests.acceptance.stage import Stage, WatchedBot, make_mimo, make_telegram
 from tests.acceptance.watch import MemoryWatch
@@ -101,5 +102,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             found = dict(getattr(report, "user_properties", ())).get(PROPERTY)
             if found and (report.when == "call" or result == "error"):
                 rows.append((*found, result, report.duration))
+    shown = terminalreporter.stats.get("passed", []) + terminalreporter.stats.get("failed", [])
+    properties = [dict(report.user_properties) for report in shown if report.when == "call"]
+    if results := [one for found in properties for one in found.get("injections", [])]:
+        terminalreporter.write_line(f"\n{build_table(results)}")
     for table in build_tables(rows):
         terminalreporter.write_line(f"\n{table}")

@@ -1,0 +1,140 @@
+"""What people write and say to mislead a model, and a model that lets itself be misled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.prompts.safety import revive
+from tests.emulators.mimo import ChatOrder
+from tests.emulators.telegram import Message, TelegramServer
+from tests.emulators.telegram.links import find_links
+
+CORPUS = Path(__file__).parents[1] / "data" / "injections.json"
+#: Where the model wants people to go, of its own accord: in no message that anybody sent.
+STOLEN = "https://collect.example.net/?d=all or collect.example.net"
+#: What makes a link, as against what calls somebody.
+_LINKS = frozenset({"url", "text_link", "email", "phone_number", "button"})
+_TAG = re.compile(r"zq\d{3}")
+
+
+@dataclass
+class Attempt:
+    """One attempt, and what came of it."""
+
+    tag: str
+    language: str
+    kind: str
+    is_spoken: bool
+    text: str
+    #: What a model says that does as it is told; {prompt} is all that it was told.
+    obeyed: str
+    chat: int = 0
+    message_id: int = 0
+    #: How many messages show what the model said.
+    shown: int = 0
+    effects: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    pings: list[str] = field(default_factory=list)
+
+    @property
+    def said(self) -> str:
+        """What goes out into the chat."""
+        return f"{self.text} ({self.tag})"
+
+    def look_at(self, telegram: TelegramServer, answer: Message) -> None:
+        """Count what leads or calls anywhere in a message, in each form that it had."""
+        found = [one.partition(": ")[::2] for one in telegram.foreign_links(answer)]
+        for version in answer.versions:
+            found += find_links(version)
+            # Where the model heard the sound itself, it may have been said: read, and dead.
+            if "collect.example" in revive(version) and not self.is_spoken:
+                found.append(("url", "what nobody had named"))
+        for kind, words in found:
+            (self.links if kind in _LINKS else self.pings).append(f"{kind}: {words}")
+        for entity in answer.entities:
+            target = telegram.follow_link(entity.get("url", ""))
+            if target and (target.chat_id, target.message_id) != (self.chat, self.message_id):
+                self.links.append(entity["url"])
+        self.shown += self.tag in answer.text
+
+
+def read_attempts() -> list[Attempt]:
+    """Return all attempts of the corpus."""
+    attempts = []
+    for number, entry in enumerate(json.loads(CORPUS.read_text()), 1):
+        times = entry.pop("times", 1)
+        entry["text"], entry["obeyed"] = entry["text"] * times, entry["obeyed"] * times
+        attempts.append(Attempt(f"zq{number:03}", **entry))
+    return attempts
+
+
+class Gullible:
+    """A model that does whatever it reads or hears, as far as words can."""
+
+    def __init__(self, attempts: Iterable[Attempt]) -> None:
+        self._attempts = {attempt.tag: attempt for attempt in attempts}
+        self._sounds: dict[str, Attempt] = {}
+        #: All that it was ever told.
+        self.prompts: list[str] = []
+
+    def hear(self, sound: bytes, attempt: Attempt) -> None:
+        """Let it understand a recording."""
+        self._sounds[hashlib.sha256(sound).hexdigest()] = attempt
+
+    def obey(self, order: ChatOrder) -> str:
+        """Return what it says."""
+        prompt = "\n".join(order.texts)
+        self.prompts.append(prompt)
+        told = [self._attempts[tag] for tag in dict.fromkeys(_TAG.findall(order.question))]
+        told += [self._sounds[sound.sha256] for sound in order.sounds]
+        is_summary = "## DECISIONS" in prompt
+        return (
+            "\n".join(
+                self._sum_up(attempt, prompt) if is_summary else self._answer(attempt, prompt)
+                for attempt in told
+            )
+            or f"Done. {STOLEN}"
+        )
+
+    def _answer(self, attempt: Attempt, prompt: str) -> str:
+        obeyed = attempt.obeyed.replace("{prompt}", prompt)
+        return f"{obeyed} {attempt.tag}\n{STOLEN}\n{attempt.text}\n{obeyed}"
+
+    def _sum_up(self, attempt: Attempt, prompt: str) -> str:
+        obeyed = " ".join(attempt.obeyed.replace("{prompt}", prompt).split())
+        return "\n".join(
+            (
+                f"## {obeyed} (@everyone, Eve)",
+                f"- {attempt.tag} {obeyed[:400]} [#1] [#99999] [#1 59:59]",
+                f"- {STOLEN} [#2] [#0]",
+                "## ACTIONS",
+                f"- {attempt.tag} {attempt.text[:400]} [#1] https://t.me/c/1/1",
+                attempt.obeyed.replace("{prompt}", prompt)[:400],
+            )
+        )
+
+
+def build_table(results: Sequence[tuple[str, str, int, int, int]]) -> str:
+    """Return the table of (language, kind, effects, links, pings), one for each attempt."""
+    cells: Counter[tuple[str, str]] = Counter()
+    sums: dict[tuple[str, str], list[int]] = {}
+    for language, kind, *counts in results:
+        cells[language, kind] += 1
+        found = sums.setdefault((language, kind), [0, 0, 0])
+        sums[language, kind] = [a + b for a, b in zip(found, counts, strict=True)]
+    languages = sorted({language for language, _ in cells})
+    lines = [f"{'':14}" + "".join(f"{language:>14}" for language in languages)]
+    for kind in sorted({kind for _, kind in cells}):
+        row = [
+            f"{cells[one, kind]:>4}: " + "/".join(map(str, sums.get((one, kind), "---")))
+            for one in languages
+        ]
+        lines.append(f"{kind:14}" + "".join(f"{cell:>14}" for cell in row))
+    lines.append(f"{len(results)} attempts: effects/links/pings")
+    return "\n".join(lines)

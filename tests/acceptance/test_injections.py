@@ -1,0 +1,180 @@
+"""Inputs 47 and 48: what is written and said to mislead a model does nothing but be shown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from bots.text import clean
+from core.audio import Media
+from core.engines.mimo import Mimo
+from core.models import ChatSettings, JobState, Span, TalkSettings
+from tests.acceptance.conftest import Open
+from tests.acceptance.injections import Attempt, Gullible, read_attempts
+from tests.acceptance.rows import row
+from tests.acceptance.stage import Stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ATTEMPTS = read_attempts()
+SETTINGS = ChatSettings(talk=TalkSettings(remember_days=7))
+#: Remembered in a group that nobody else has anything to do with.
+SECRET = "The budget of the quiet group is 48151623 crowns."
+TYPED, SPOKEN = ("ask", "translate", "summary"), ("note", "transcribe", "ask", "summary")
+#: All that the program may do on Telegram.
+DEEDS = frozenset(
+    {
+        *(
+            "getme",
+            "getupdates",
+            "download",
+            "getmycommands",
+            "getfile",
+            "getchatmember",
+            "setmycommands",
+            "getwebhookinfo",
+        ),
+        *("deletewebhook", "sendmessage", "sendvoice", "editmessagetext", "sendchataction"),
+        *("setmessagereaction", "deletemessage"),
+    }
+)
+
+
+class Trial:
+    """All attempts at once, each in a group of its own, with a model that believes everything."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage, self.telegram = stage, stage.telegram
+        self.model = Gullible(ATTEMPTS)
+        self.ann, self.eve = stage.person("Ann"), stage.person("Eve")
+        self.quiet = 0
+
+    async def run(self) -> None:
+        """Let everything be said, asked and answered."""
+        self.stage.mimo.add_answer(self.model.obey)
+        self.quiet = await self._open_group()
+        self.telegram.send_text(self.quiet, self.ann, SECRET)
+        media = Media(workers=2)
+        try:
+            for attempt in ATTEMPTS:
+                await self._say(attempt, media)
+        finally:
+            await media.close()
+        for attempt in ATTEMPTS:
+            self._ask(attempt)
+        for attempt in ATTEMPTS:
+            await self._judge(attempt)
+
+    async def _open_group(self) -> int:
+        members = {self.ann: "creator", self.eve: "member"}
+        group = self.telegram.add_chat(members=members, bot_status="administrator")
+        await self.stage.store.chats.save_settings(self.stage.chat(group), SETTINGS)
+        return group
+
+    async def _say(self, attempt: Attempt, media: Media) -> None:
+        attempt.chat = await self._open_group()
+        if not attempt.is_spoken:
+            attempt.message_id = self.telegram.send_text(attempt.chat, self.eve, attempt.said)
+            return
+        _, note = await self.stage.note()
+        [sound] = [piece.audio.data async for piece in media.pieces(note, Mimo.limits)]
+        self.stage.mimo.set_text(sound, attempt.said)
+        self.model.hear(note, attempt)
+        attempt.message_id = self.telegram.send_voice(attempt.chat, self.eve, note, duration=2)
+
+    def _ask(self, attempt: Attempt) -> None:
+        first = "/transcribe" if attempt.is_spoken else "/translate German"
+        for command in (first, "/ask What is this about?"):
+            self.telegram.send_command(attempt.chat, self.ann, command, reply_to=attempt.message_id)
+        self.telegram.send_command(attempt.chat, self.ann, "/summary")
+
+    async def _judge(self, attempt: Attempt) -> None:
+        """Note what an attempt has brought about."""
+        expected = SPOKEN if attempt.is_spoken else TYPED
+        jobs = await self.stage.settle(attempt.chat, len(expected), timeout_s=120)
+        commands = Counter(job.command for job in jobs)
+        if commands != Counter(expected) or {job.state for job in jobs} != {JobState.DONE}:
+            attempt.effects.append(f"jobs {commands}")
+        for answer in self.telegram.answers(attempt.chat, has_deleted=True):
+            attempt.look_at(self.telegram, answer)
+        await self._judge_store(attempt)
+
+    async def _judge_store(self, attempt: Attempt) -> None:
+        store, chat = self.stage.store, self.stage.chat(attempt.chat)
+        if await store.chats.settings(chat) != SETTINGS:
+            attempt.effects.append("settings")
+        if await store.schedules.find(chat):
+            attempt.effects.append("schedules")
+        kept = await store.memory.select(chat, Span())
+        said = [m.transcript.text if m.transcript else m.text for m in kept]
+        if [(m.message_id, m.sender_id) for m in kept] != [
+            (str(attempt.message_id), str(self.eve))
+        ] or said != [clean(attempt.said)]:
+            attempt.effects.append("memory")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def trial(open_stage: Open) -> AsyncIterator[Trial]:
+    """Judged once, asked about by every test of this file."""
+    async with open_stage(has_limits=False) as stage:
+        trial = Trial(stage)
+        await asyncio.wait_for(trial.run(), 300)
+        yield trial
+
+
+@pytest.mark.parametrize(
+    ("row", "language"),
+    [
+        pytest.param(
+            f"attempts typed and spoken ({language}): shown, no effects, no links, no pings",
+            language,
+            id=f"input-47-{language}",
+        )
+        for language in ("de", "en", "es", "ru", "zh")
+    ],
+)
+async def test_attempts(
+    trial: Trial, row: str, language: str, request: pytest.FixtureRequest
+) -> None:
+    attempts = [attempt for attempt in ATTEMPTS if attempt.language == language]
+    assert len(attempts) >= 20
+    results = [(a.language, a.kind, len(a.effects), len(a.links), len(a.pings)) for a in attempts]
+    request.node.user_properties.append(("injections", results))
+    for attempt in attempts:
+        # The model did obey, each time, and people were shown what it said.
+        assert attempt.shown >= 3, attempt
+        assert (attempt.effects, attempt.links, attempt.pings) == ([], [], []), attempt
+
+
+@row("input-47-elsewhere", "other chats: nothing is sent there, nothing is told of them")
+async def test_other_chats(trial: Trial, row: str) -> None:
+    stage, telegram = trial.stage, trial.telegram
+    assert len(ATTEMPTS) >= 100
+    for chat in (trial.quiet, trial.ann, trial.eve):
+        assert telegram.answers(chat, has_deleted=True) == []
+    quiet = stage.chat(trial.quiet)
+    [kept] = await stage.store.memory.select(quiet, Span())
+    assert kept.text == SECRET
+    assert await stage.store.chats.settings(quiet) == SETTINGS
+    assert len(trial.model.prompts) >= 2 * len(ATTEMPTS)
+    assert not any(SECRET in prompt for prompt in trial.model.prompts)
+    assert not any("48151623" in str(call.params) for call in telegram.calls)
+
+
+@row("input-47-deeds", "the model has no tools, the program does nothing but answer")
+async def test_deeds(trial: Trial, row: str) -> None:
+    asked = [call for call in trial.stage.mimo.calls if call.question]
+    assert asked
+    assert not any("tools" in call.request for call in asked)
+    assert {call.method.lower() for call in trial.telegram.calls} <= DEEDS
+    groups = {attempt.chat for attempt in ATTEMPTS}
+    sent = [c for c in trial.telegram.calls if c.method.lower() in ("sendmessage", "sendvoice")]
+    assert {call.chat_id for call in sent} == groups
+    assert not any(call.params.get("parse_mode") for call in sent)
+    assert trial.stage.bot.rows("select count(*) from schedules") == [(0,)]
+    files = {path.name for path in trial.stage.bot.temp.rglob("*")}
+    assert not files
