@@ -55,6 +55,14 @@ class Assistant:
         """Follow a deletion: see `core.interfaces.Door`."""
         await self._store.memory.forget(chat, message_id)
 
+    async def note_seen(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
+        """Remember how far chats were read: see `core.interfaces.Door`."""
+        await self._store.watermarks.move(platform, bot_id, seen)
+
+    async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
+        """Return how far chats were read: see `core.interfaces.Door`."""
+        return await self._store.watermarks.all(platform, bot_id)
+
     async def note_no_voice(self, chat: Chat) -> None:
         """Remember a refusal: see `core.interfaces.Door`."""
         await self._store.chats.note_no_voice(chat)

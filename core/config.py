@@ -5,11 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, PositiveInt, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 #: Settings that also come from a file named by `<NAME>_FILE`.
-SECRETS = ("telegram_bot_token", "mimo_api_key", "openai_api_key", "hearsay_secret_key")
+SECRETS = (
+    "telegram_bot_token",
+    "discord_bot_token",
+    "mimo_api_key",
+    "openai_api_key",
+    "hearsay_secret_key",
+)
 
 
 def _split(value: object) -> object:
@@ -50,6 +56,14 @@ class Settings(BaseSettings):
     telegram_api_base_url: str = "https://api.telegram.org/bot"
     #: Where files are downloaded from; the token is appended.
     telegram_file_base_url: str = "https://api.telegram.org/file/bot"
+
+    #: Token of a bot from discord.com/developers/applications. Discord is off without it.
+    discord_bot_token: SecretStr | None = None
+    discord_bot_token_file: HomePath | None = None
+    #: Where Discord's REST API is; the gateway's address is asked from it.
+    discord_api_base_url: str = "https://discord.com/api/v10"
+    #: Connections to the gateway: "auto" takes as many as Discord recommends.
+    discord_shard_count: Literal["auto"] | PositiveInt = "auto"
 
     #: Key of Xiaomi MiMo: with it MiMo hears, understands and speaks, unless set otherwise below.
     mimo_api_key: SecretStr | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -66,6 +66,15 @@ class Door(Protocol):
 
     async def forget(self, chat: Chat, message_id: str) -> None:
         """Follow a deletion: drop what is remembered of a message. Safe to repeat."""
+
+    async def note_seen(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
+        """Remember the newest message handed in, or passed over, of each chat: id -> message id.
+
+        For platforms that show nothing twice: after a break they ask for what came later.
+        """
+
+    async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
+        """Return what `note_seen` was told: chat id -> message id."""
 
     async def note_no_voice(self, chat: Chat) -> None:
         """Remember that the chat refuses voice messages: sound goes there as music for a while."""

@@ -14,8 +14,13 @@ from collections.abc import Iterable
 import stamina
 import structlog
 
-#: What Telegram's and the speech services' secrets look like, for those nobody told us of.
-_LOOKS_SECRET = re.compile(r"\d{6,12}:[A-Za-z0-9_-]{30,}|(?:sk|tp)-[A-Za-z0-9_-]{16,}")
+#: What the secrets of platforms and speech services look like, for those nobody told us of; the
+#: last two are a bot's and an interaction's of Discord.
+_LOOKS_SECRET = re.compile(
+    r"\d{6,12}:[A-Za-z0-9_-]{30,}|(?:sk|tp)-[A-Za-z0-9_-]{16,}"
+    r"|[MNO][A-Za-z0-9_-]{22,28}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{25,}"
+    r"|aW50ZXJhY3Rpb2[A-Za-z0-9_+/=-]{20,}"
+)
 
 _SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -46,7 +51,7 @@ def set_up_logs(level: str, secrets: Iterable[str] = (), *, is_json: bool | None
     logging.root.handlers = [handler]
     logging.root.setLevel(level)
     # These say per call what our own lines say per message.
-    for name in ("httpx", "httpcore", "telegram", "uvicorn", "aiosqlite", "alembic"):
+    for name in ("httpx", "httpcore", "telegram", "discord", "uvicorn", "aiosqlite", "alembic"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.root.level))
     stamina.instrumentation.set_on_retry_hooks([_log_retry])
     structlog.configure(

@@ -69,6 +69,8 @@ class Message:
     reply_to: Quoted | None = None
     #: Who wrote it first, where it was forwarded; empty if it was not.
     forwarded_from: str = ""
+    #: What the platform needs to answer, opaque to all others; empty where ids are enough.
+    ticket: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from core.store.retention import Retention
 from core.store.schedules import Schedules
 from core.store.sealed import Cipher, make_cipher
 from core.store.voices import Voices
+from core.store.watermarks import Watermarks
 
 __all__ = ["Receipt", "Store", "make_cipher", "migrate"]
 
@@ -34,6 +35,7 @@ class Store:
         self.forgetting = Forgetting(self._database)
         self.retention = Retention(self._database)
         self.schedules = Schedules(self._database)
+        self.watermarks = Watermarks(self._database)
 
     def ledger(self, job_id: str) -> Ledger:
         """Return the ledger of one job's reply."""

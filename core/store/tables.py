@@ -188,6 +188,14 @@ readers = Table(
     Column("read_at", UtcDateTime, nullable=False),
 )
 
+#: How far each chat was read, on platforms that show nothing twice.
+watermarks = Table(
+    "watermarks",
+    metadata,
+    Column("chat_pk", ForeignKey("chats.chat_pk"), primary_key=True),
+    Column("message_id", String(128), nullable=False),
+)
+
 #: Digests that come by themselves.
 schedules = Table(
     "schedules",

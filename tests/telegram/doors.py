@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -82,6 +83,12 @@ class MemoryDoor:
 
     async def forget(self, chat: Chat, message_id: str) -> None:
         raise AssertionError("Telegram tells bots of no deletion")
+
+    async def note_seen(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
+        raise AssertionError("this platform shows again what was not acknowledged")
+
+    async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
+        return {}
 
     async def note_no_voice(self, chat: Chat) -> None:
         self.without_voice.append(chat)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -88,6 +88,12 @@ class MemoryDoor:
 
     async def forget(self, chat: Chat, message_id: str) -> None:
         self.jobs.pop((chat, message_id), None)
+
+    async def note_seen(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
+        raise AssertionError("this platform shows again what was not acknowledged")
+
+    async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
+        return {}
 
     async def note_no_voice(self, chat: Chat) -> None:
         raise AssertionError("a page refuses no voice")

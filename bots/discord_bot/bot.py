@@ -1,0 +1,171 @@
+"""The Discord platform's parts put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import discord
+import structlog
+
+from bots.discord_bot.access import Access
+from bots.discord_bot.backfill import Backfill
+from bots.discord_bot.client import TROUBLE, Client
+from bots.discord_bot.delivery import Delivery
+from bots.discord_bot.errors import describe
+from bots.discord_bot.files import Files
+from bots.discord_bot.interactions import Interactions
+from bots.discord_bot.marks import Marks
+from bots.discord_bot.places import Place, Places
+from bots.discord_bot.progress import Progress
+from bots.discord_bot.receiving import Receiving
+from core import commands
+from core.config import Settings
+from core.errors import AssistantError
+from core.interfaces import Door, Envelope
+from core.models import Job, Message, Reply
+
+log = structlog.get_logger(__name__)
+
+
+class DiscordBot:
+    """One Discord bot; a `core.interfaces.Platform`, and what its client tells of events."""
+
+    name = "discord"
+
+    def __init__(self, settings: Settings, door: Door) -> None:
+        """Take a door to hand messages to."""
+        self._door = door
+        self._allowed = frozenset(settings.allowed_chats)
+        self.client = Client(settings, self)
+        self.places = Places(self.client)
+        self._progress = Progress(self.client)
+        self._delivery = Delivery(self.client, self._progress, door)
+        self._interactions = Interactions(self.client, door, self._accept_interaction)
+        self.files = Files()
+        self._access = Access()
+        self._marks = Marks(self.name, door)
+        self._receiving = Receiving(self.client, self.places, self._marks, door, self._accept)
+        self._backfill = Backfill(self.client, self._marks, self._receiving.commit)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    def is_configured(cls, settings: Settings) -> bool:
+        """Tell whether there is a token."""
+        return settings.discord_bot_token is not None
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether messages come in."""
+        return self.client.is_live
+
+    async def run(self) -> None:
+        """Receive messages until cancelled.
+
+        Raises PlatformLocked, ConfigError: what the operator must mend.
+        """
+        await self.client.open()
+        await self._marks.load(self.client.bot_id)
+        log.info("discord_started", bot_id=self.client.bot_id)
+        self._start(self._interactions.start())
+        beside = [
+            asyncio.create_task(self._receiving.run()),
+            asyncio.create_task(self._marks.run()),
+        ]
+        try:
+            await self.client.listen()
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, self._backfill.close(), return_exceptions=True)
+            await self.client.leave()
+            await self._marks.flush()
+
+    async def fetch(self, message: Message) -> bytes:
+        """Return the sound of a message: see `core.interfaces.Platform`."""
+        return await self.files.fetch(message)
+
+    async def show(self, envelope: Envelope, text: str, *, is_lasting: bool = False) -> None:
+        """Show the text so far, at the pace that Discord allows: see `core.interfaces.Platform`."""
+        self._progress.show(envelope, text, is_lasting=is_lasting)
+
+    def play(self, envelope: Envelope, pcm: bytes, rate_hz: int) -> None:
+        """Do nothing: messages of Discord play whole voice messages only."""
+
+    async def deliver(self, envelope: Envelope, reply: Reply) -> None:
+        """Send a reply: see `core.interfaces.Platform`."""
+        await self._delivery.deliver(envelope, reply)
+
+    async def is_admin(self, message: Message) -> bool:
+        """Tell whether the sender may change settings: see `core.interfaces.Platform`."""
+        return await self._access.is_admin(message)
+
+    async def close(self) -> None:
+        """Let go of connections and of what still runs beside."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._progress.close()
+        await self.files.close()
+        await self.client.close()
+
+    def hear(self, kind: str, raw: dict[str, Any]) -> None:
+        """Take a message event: see `bots.discord_bot.client.Listener`."""
+        self._receiving.hear(kind, raw)
+
+    def start_session(self, shard_id: int) -> None:
+        """Take note of a new session: see `bots.discord_bot.client.Listener`."""
+        log.info("discord_session", shard=shard_id)
+        self._backfill.start_session(shard_id)
+
+    def complete_session(self, shard_id: int) -> None:
+        """Ask for what was missed: see `bots.discord_bot.client.Listener`."""
+        self._backfill.complete_session(shard_id)
+
+    def add_guild(self, guild_id: int) -> None:
+        """Ask for what was missed in a server: see `bots.discord_bot.client.Listener`."""
+        self._backfill.add_guild(guild_id)
+
+    def take_interaction(self, interaction: discord.Interaction) -> None:
+        """Take an interaction: see `bots.discord_bot.client.Listener`."""
+        self._start(self._interactions.take(interaction))
+
+    async def _accept(self, message: Message, place: Place) -> None:
+        """Commit what a person wrote. Raises what the door raises."""
+        if not self._is_allowed(message, place.guild_id):
+            return
+        job = await self._door.accept(message)
+        quoted = message.reply_to and message.reply_to.attachment
+        is_loud = job is not None and not commands.load_command(job.command).is_silent
+        if is_loud and (message.attachment or quoted):
+            self._start(self._show_typing(place))
+
+    async def _accept_interaction(self, message: Message, guild_id: str = "") -> Job | None:
+        """Commit what an interaction asks for. Raises what the door raises."""
+        return await self._door.accept(message) if self._is_allowed(message, guild_id) else None
+
+    def _is_allowed(self, message: Message, guild_id: str) -> bool:
+        of_it = {message.chat.chat_id, message.sender_id, guild_id}
+        if not self._allowed or self._allowed & of_it:
+            return True
+        log.debug("discord_chat_not_allowed", message_id=message.message_id)
+        return False
+
+    async def _show_typing(self, place: Place) -> None:
+        """Show that the message was heard."""
+        await self.client.http.send_typing(int(place.channel_id))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something beside the loop that may fail without harm."""
+        task = asyncio.create_task(_try(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _try(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except (*TROUBLE, AssistantError) as error:
+        log.warning("discord_nicety_failed", detail=describe(error))

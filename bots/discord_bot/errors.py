@@ -1,0 +1,154 @@
+"""Reads what discord.py raises: one pure table, so that callers never match on text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import aiohttp
+import discord
+
+from core.errors import (
+    AssistantError,
+    ChatGone,
+    ConfigError,
+    MessageGone,
+    PlatformBusy,
+    PlatformError,
+    PlatformLocked,
+)
+from core.locale import mark
+
+#: Longest piece of Discord's own words that an error carries.
+MAX_DETAIL_CHARS = 160
+
+FILE_GONE = mark("Discord no longer has this file. Please send it again.")
+TOO_BIG = mark("This file is too big for me: the limit is {limit} MB.")
+
+# An address may hold the token of an interaction; pages of the web come whole.
+_UNSAFE = re.compile(r"https?://\S+|<[!a-zA-Z].*", re.S)
+
+#: Discord's codes of what is wrong (JSON error codes).
+UNKNOWN_CHANNEL, UNKNOWN_GUILD, UNKNOWN_MESSAGE, UNKNOWN_USER = 10003, 10004, 10008, 10013
+UNKNOWN_WEBHOOK, UNKNOWN_INTERACTION, BAD_WEBHOOK_TOKEN = 10015, 10062, 50027
+ALREADY_ANSWERED, TOO_MANY_FOLLOW_UPS = 40060, 40094
+NO_ACCESS, NO_DM, NO_PERMISSION = 50001, 50007, 50013
+
+#: The interaction's own address takes nothing any more: only the channel is left.
+INTERACTION_OVER = frozenset({UNKNOWN_WEBHOOK, UNKNOWN_INTERACTION, BAD_WEBHOOK_TOKEN})
+#: A voice message was not taken as one: the same sound may go as a file.
+VOICE_REFUSED = frozenset({NO_PERMISSION, *range(50159, 50163), 50173})
+
+_CHAT_GONE = frozenset({
+    UNKNOWN_CHANNEL, UNKNOWN_GUILD, UNKNOWN_USER, NO_ACCESS, NO_DM, NO_PERMISSION,
+    50009,  # the verification level of the server is too high for us
+    50278,  # no server in common with the person any more
+    160005,  # the thread is locked
+})  # fmt: skip
+_BUSY = frozenset({
+    20016,  # slow mode
+    20022,  # announcements may not be edited so often
+    20028, 20029,  # too many writes in the channel, in the server
+    30046,  # too many edits of an old message
+    40004,  # sending is switched off for a while
+    40062,  # the resource is overloaded
+    110000, 110001, 130000,  # not available, not ready, overloaded
+    500000,
+})  # fmt: skip
+
+#: Close codes of the gateway after which no reconnection helps, and what they tell the operator.
+_TOKEN_REFUSED = 4004
+_FATAL_CLOSES = {
+    4010: "Discord refuses the shard: check DISCORD_SHARD_COUNT",
+    4011: "Discord demands more shards: set DISCORD_SHARD_COUNT to auto",
+    4012: "Discord no longer knows this version of its gateway: a newer hearsay is needed",
+    4013: "Discord does not know the intents that were asked for: a newer hearsay is needed",
+    4014: (
+        "Discord refuses the Message Content intent: switch it on for the bot at"
+        " discord.com/developers/applications, under Bot, Privileged Gateway Intents"
+    ),
+}
+
+
+def code_of(error: BaseException) -> int:
+    """Return Discord's code of what is wrong, 0 if it gave none."""
+    return error.code if isinstance(error, discord.HTTPException) else 0
+
+
+def read_error(error: BaseException) -> AssistantError:
+    """Return our error for the SDK's or the network's. It holds no address and no token."""
+    for kind in type(error).__mro__:
+        if kind in TABLE:
+            return TABLE[kind](error)
+    if isinstance(error, aiohttp.ClientError | OSError | TimeoutError):
+        return PlatformBusy(describe(error))
+    return PlatformError(describe(error))
+
+
+def describe(error: BaseException) -> str:
+    """Return an error's class and what may be logged of its words."""
+    text = " ".join(_UNSAFE.sub("", str(error)).split())
+    return f"{type(error).__name__}: {text[:MAX_DETAIL_CHARS]}".rstrip(": ")
+
+
+def read_retry_after_s(error: BaseException) -> float | None:
+    """Return how long Discord asks us to wait, None if it does not say."""
+    if isinstance(error, discord.RateLimited):
+        return error.retry_after
+    if not isinstance(error, discord.HTTPException):
+        return None
+    value = error.response.headers.get("Retry-After", "")
+    return float(value) if re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?", value) else None
+
+
+def _read_http(error: BaseException) -> AssistantError:
+    assert isinstance(error, discord.HTTPException)  # by the table
+    detail, code, status = describe(error), error.code, error.status
+    if status == 401:
+        return PlatformLocked("Discord does not take the bot's token")
+    if code in _CHAT_GONE:
+        return ChatGone(detail)
+    if code == UNKNOWN_MESSAGE:
+        return MessageGone(detail)
+    # 403 without a code is no answer of the API: what stands before it keeps us out for a while.
+    is_shut_out = status == 403 and not code
+    if status in (408, 429) or status >= 500 or code in _BUSY or is_shut_out:
+        return PlatformBusy(detail, retry_after_s=read_retry_after_s(error))
+    return PlatformError(detail)
+
+
+def _read_rate_limit(error: BaseException) -> AssistantError:
+    return PlatformBusy("Discord asks to wait", retry_after_s=read_retry_after_s(error))
+
+
+def _read_closed(error: BaseException) -> AssistantError:
+    assert isinstance(error, discord.ConnectionClosed)  # by the table
+    if error.code == _TOKEN_REFUSED:
+        return PlatformLocked("Discord does not take the bot's token")
+    if error.code in _FATAL_CLOSES:
+        return ConfigError(_FATAL_CLOSES[error.code])
+    return PlatformBusy(f"the gateway closed with {error.code}")
+
+
+def _plain(kind: type[AssistantError]) -> Callable[[BaseException], AssistantError]:
+    return lambda error: kind(describe(error))
+
+
+#: Every class of `discord.errors`; a test fails when the SDK grows one that is not here.
+TABLE: dict[type, Callable[[BaseException], AssistantError]] = {
+    discord.ClientException: _plain(PlatformError),
+    discord.ConnectionClosed: _read_closed,
+    discord.DiscordException: _plain(PlatformError),
+    discord.DiscordServerError: _read_http,
+    discord.FFmpegProcessError: _plain(PlatformError),
+    discord.Forbidden: _read_http,
+    discord.GatewayNotFound: _plain(PlatformBusy),
+    discord.HTTPException: _read_http,
+    discord.InteractionResponded: _plain(PlatformError),
+    discord.InvalidData: _plain(PlatformError),
+    discord.LoginFailure: lambda error: PlatformLocked("Discord does not take the bot's token"),
+    discord.MissingApplicationID: _plain(PlatformError),
+    discord.NotFound: _read_http,
+    discord.PrivilegedIntentsRequired: lambda error: ConfigError(_FATAL_CLOSES[4014]),
+    discord.RateLimited: _read_rate_limit,
+}
