@@ -49,14 +49,16 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
-def make_server(app: ASGIApp) -> uvicorn.Server:
+def make_server(app: ASGIApp, *, has_websockets: bool = False) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
             http=BreakableProtocol,
             loop="asyncio",
             lifespan="off",
-            ws="none",
+            ws="websockets-sansio" if has_websockets else "none",
+            ws_per_message_deflate=False,
+            ws_ping_interval=None,
             log_config=None,
             log_level="critical",
             access_log=False,
@@ -68,8 +70,8 @@ def make_server(app: ASGIApp) -> uvicorn.Server:
 class Serving:
     """A server under way. Use as an async context manager, or start() and stop()."""
 
-    def __init__(self, app: ASGIApp, *, port: int = 0) -> None:
-        self._server = make_server(app)
+    def __init__(self, app: ASGIApp, *, port: int = 0, has_websockets: bool = False) -> None:
+        self._server = make_server(app, has_websockets=has_websockets)
         self._socket = listen(port)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True

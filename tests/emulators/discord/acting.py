@@ -1,0 +1,270 @@
+"""What people do with the bot's commands, buttons, selects and forms."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from tests.emulators.discord import permissions
+from tests.emulators.discord.events import seen_message
+from tests.emulators.discord.interactions import (
+    ATTACHMENT,
+    GUILD,
+    command_data,
+    context_of,
+    interaction_json,
+)
+from tests.emulators.discord.payloads import JSON, user_json
+from tests.emulators.discord.people import locked
+from tests.emulators.discord.records import (
+    AUTOCOMPLETE,
+    COMMAND,
+    COMPONENT,
+    MODAL_SUBMIT,
+    Channel,
+    Interaction,
+    Message,
+)
+from tests.emulators.discord.writers import Writers
+
+BUTTON, SELECTS, USER_SELECT = 2, (3, 5, 6, 7, 8), 5
+
+
+class Actors(Writers):
+    """Interactions of people. Each method returns the interaction's id.
+
+    What Discord would not show a person, they cannot do: PermissionError. What the message or
+    the command does not have: ValueError or LookupError.
+    """
+
+    @locked
+    def slash(
+        self,
+        channel: str,
+        user: str,
+        name: str,
+        options: dict[str, Any] | None = None,
+        *,
+        attachments: dict[str, tuple[str, bytes]] | None = None,
+        is_forced: bool = False,
+    ) -> str:
+        """Give a slash command: "say" or "voice set". attachments: option -> name and bytes.
+
+        is_forced: as if the server had opened the command to everybody.
+        """
+        command, path = self._find_command(channel, user, name, 1, is_forced)
+        values = dict(options or {})
+        for option, (file_name, content) in (attachments or {}).items():
+            values[option] = self.world.add_file(channel, file_name, content).file_id
+        data = command_data(self.world, command, path, values)
+        return self._act(COMMAND, channel, user, data)
+
+    @locked
+    def autocomplete(
+        self,
+        channel: str,
+        user: str,
+        name: str,
+        option: str,
+        typed: str = "",
+        options: dict[str, Any] | None = None,
+    ) -> str:
+        """Type into an option that offers choices; see `interaction(id).choices`."""
+        command, path = self._find_command(channel, user, name, 1, False)
+        unfilled = {**command, "options": _all_optional(command.get("options") or [])}
+        data = command_data(self.world, unfilled, path, {**(options or {}), option: typed})
+        level = data
+        for _ in path:
+            level = level["options"][0]
+        next(one for one in level["options"] if one["name"] == option)["focused"] = True
+        return self._act(AUTOCOMPLETE, channel, user, data)
+
+    @locked
+    def context_menu(self, message: str, user: str, name: str, *, is_forced: bool = False) -> str:
+        """Choose a command from the menu of a message."""
+        target = self.world.any_message(message)
+        command, _ = self._find_command(target.channel_id, user, name, 3, is_forced)
+        data = {
+            "id": command["id"],
+            "name": command["name"],
+            "type": 3,
+            "target_id": message,
+            "resolved": {"messages": {message: seen_message(self.world, target)}},
+        }
+        return self._act(COMMAND, target.channel_id, user, data)
+
+    def _find_command(
+        self, channel: str, user: str, name: str, kind: int, is_forced: bool
+    ) -> tuple[JSON, list[str]]:
+        place = self.world.channels[channel]
+        root, *path = name.split() if kind == 1 else [name]
+        for command in self.world.commands.values():
+            is_here = command.get("guild_id") in (None, place.guild_id)
+            if command["name"] == root and command["type"] == kind and is_here:
+                if not is_forced and not self._is_shown(command, place, user):
+                    raise PermissionError(f"{user} is not shown {name} in {channel}")
+                return command, path
+        raise LookupError(f"no command {name}: {[*self._command_names()]}")
+
+    def _command_names(self) -> list[str]:
+        return [command["name"] for command in self.world.commands.values()]
+
+    def _is_shown(self, command: JSON, place: Channel, user: str) -> bool:
+        context, granted = context_of(place), self.world.permissions_of(user, place)
+        contexts = command["contexts"]
+        if contexts is not None and context not in contexts:
+            return False
+        if context != GUILD and contexts is None and not command["dm_permission"]:
+            return False
+        installs = {1} if self.world.users[user].has_app else set()
+        if not self._is_foreign(place):
+            installs.add(0)
+        needed = int(command["default_member_permissions"] or 0)
+        if context == GUILD:
+            if not permissions.has(granted, "USE_APPLICATION_COMMANDS"):
+                return False
+            is_nobody = command["default_member_permissions"] == "0"
+            if (is_nobody and granted != permissions.ALL) or granted & needed != needed:
+                return False
+        return bool(granted and installs & set(command["integration_types"]))
+
+    def _is_foreign(self, place: Channel) -> bool:
+        """Whether the bot is not there, except with whoever has it in their account."""
+        if place.guild_id is None:
+            return bool(place.owner_id)
+        return self.world.bot.user_id not in self.world.guilds[place.guild_id].members
+
+    # --- components
+
+    @locked
+    def press(
+        self,
+        message: str,
+        user: str,
+        custom_id: str = "",
+        *,
+        label: str = "",
+        is_forged: bool = False,
+    ) -> str:
+        """Press a button by its custom id or its label.
+
+        is_forged: with a custom id that the message does not have, or of a message that the
+        person does not see, as a client changed by hand might try.
+        """
+        found = self.world.any_message(message)
+        if not is_forged:
+            part = self._find_part(found, user, custom_id, label)
+            if part["type"] != BUTTON or "custom_id" not in part:
+                raise ValueError(f"{part} is no button of the bot")
+            custom_id = part["custom_id"]
+        data = {"custom_id": custom_id, "component_type": BUTTON}
+        return self._act(COMPONENT, found.channel_id, user, data, message)
+
+    @locked
+    def select(
+        self,
+        message: str,
+        user: str,
+        values: list[str],
+        custom_id: str = "",
+        *,
+        is_forged: bool = False,
+    ) -> str:
+        """Choose values in a select; without a custom id, in the only one."""
+        found = self.world.any_message(message)
+        kind = 3
+        if not is_forged:
+            part = self._find_part(found, user, custom_id, "", SELECTS)
+            custom_id, kind = part["custom_id"], part["type"]
+            known = [option["value"] for option in part.get("options", [])]
+            if kind == 3 and not set(values) <= set(known):
+                raise ValueError(f"{values} are none of {known}")
+            if not part.get("min_values", 1) <= len(values) <= part.get("max_values", 1):
+                raise ValueError("too few or too many values")
+        data: JSON = {"custom_id": custom_id, "component_type": kind, "values": values}
+        if kind == USER_SELECT:
+            users = {one: user_json(self.world.users[one]) for one in values}
+            data["resolved"] = {"users": users}
+        return self._act(COMPONENT, found.channel_id, user, data, message)
+
+    def _find_part(
+        self, message: Message, user: str, custom_id: str, label: str, kinds: tuple[int, ...] = ()
+    ) -> JSON:
+        self._check_sees(message, user)
+        for part in message.parts:
+            is_it = part.get("custom_id") == custom_id if custom_id else part.get("label") == label
+            if kinds and not custom_id:
+                is_it = part["type"] in kinds
+            if is_it:
+                if part.get("disabled"):
+                    raise ValueError(f"{custom_id or label} is disabled")
+                return part
+        raise ValueError(f"no {custom_id or label} in {message.parts}")
+
+    def _check_sees(self, message: Message, user: str) -> None:
+        place = self.world.channels[message.channel_id]
+        asker = self.world.interactions.get(message.interaction_id or "")
+        is_secret = message.is_ephemeral and (asker is None or asker.user_id != user)
+        if message.is_deleted or is_secret or not self.world.permissions_of(user, place):
+            raise PermissionError(f"{user} does not see {message.message_id}")
+
+    @locked
+    def submit(self, interaction: str, user: str, values: dict[str, str]) -> str:
+        """Fill in and send the form that an interaction has opened. values: custom id -> text."""
+        opener = self.world.interactions[interaction]
+        if opener.modal is None or opener.user_id != user:
+            raise ValueError("no form is open")
+        rows = [_filled(row, values) for row in opener.modal["components"]]
+        data = {"custom_id": opener.modal["custom_id"], "components": rows}
+        return self._act(MODAL_SUBMIT, opener.channel_id, user, data, opener.message_id)
+
+    def _act(
+        self, kind: int, channel: str, user: str, data: JSON, message: str | None = None
+    ) -> str:
+        place = self.world.channels[channel]
+        interaction = Interaction(
+            self.world.snowflake(),
+            secrets.token_urlsafe(96),
+            kind,
+            user,
+            channel,
+            place.guild_id,
+            self.world.clock.monotonic(),
+            data,
+            message_id=message,
+            is_user_install=self._is_foreign(place),
+        )
+        self.world.interactions[interaction.interaction_id] = interaction
+        payload = interaction_json(self.world, interaction)
+        self.world.emit("INTERACTION_CREATE", payload, guild_id=place.guild_id)
+        return interaction.interaction_id
+
+
+def _all_optional(options: list[JSON]) -> list[JSON]:
+    return [
+        {
+            **one,
+            "required": False,
+            "choices": [],
+            "options": _all_optional(one.get("options") or []),
+        }
+        for one in options
+    ]
+
+
+def _filled(row: JSON, values: dict[str, str]) -> JSON:
+    """Return a row (or a label) of a form with what was written into it."""
+    if "component" in row:
+        return {"type": row["type"], "component": _filled_part(row["component"], values)}
+    parts = [_filled_part(part, values) for part in row["components"]]
+    return {"type": row["type"], "components": parts}
+
+
+def _filled_part(part: JSON, values: dict[str, str]) -> JSON:
+    text = values.get(part["custom_id"], part.get("value") or "")
+    if part.get("required", True) and not text:
+        raise ValueError(f"{part['custom_id']} is required")
+    return {"type": part["type"], "custom_id": part["custom_id"], "value": text}
+
+
+__all__ = ["ATTACHMENT", "Actors"]

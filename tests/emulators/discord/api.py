@@ -1,0 +1,140 @@
+"""What every route of the API needs: the request, and the table of routes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.emulators.discord.calls import Call, InvalidRequests, Limits
+from tests.emulators.discord.errors import bad_field
+from tests.emulators.discord.records import File
+from tests.emulators.discord.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that came with a request."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(slots=True)
+class Slot:
+    """A place for a file that is uploaded before its message."""
+
+    name: str
+    size_bytes: int
+    data: bytes | None = None
+    is_used: bool = False
+
+
+@dataclass(slots=True)
+class Api:
+    """The state that routes work on."""
+
+    world: World
+    limits: Limits
+    invalid: InvalidRequests
+    #: Nonce -> message id and when it was sent.
+    nonces: dict[str, tuple[str, float]] = field(default_factory=dict)
+    #: Where files may be uploaded, by their `uploaded_filename`.
+    slots: dict[str, Slot] = field(default_factory=dict)
+    #: Every change of the command table: the route and the names in it.
+    command_writes: list[tuple[str, list[str]]] = field(default_factory=list)
+    #: Commands created today, and how many may be.
+    commands_made: int = 0
+    max_commands_made: int = 200
+    #: Moments (monotonic) of IDENTIFY.
+    identifies: list[float] = field(default_factory=list)
+    shards: int = 1
+    gateway_url: str = ""
+
+
+@dataclass(slots=True)
+class Ask:
+    """One request being answered."""
+
+    api: Api
+    call: Call
+    params: dict[str, str]
+    query: dict[str, str]
+    body: Any = None
+    uploads: dict[str, Upload] = field(default_factory=dict)
+
+    @property
+    def world(self) -> World:
+        """The virtual Discord."""
+        return self.api.world
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """The body as an object. Raises ApiError 50035."""
+        if self.body is None:
+            return {}
+        if not isinstance(self.body, dict):
+            raise bad_field("_", "MODEL_TYPE_CONVERT", "Only dictionaries may be used.")
+        return self.body
+
+    def number(self, name: str, default: int, most: int) -> int:
+        """Return a query parameter between 1 and `most`. Raises ApiError 50035."""
+        text = self.query.get(name, str(default))
+        if not text.isdigit() or not 1 <= int(text) <= most:
+            raise bad_field(name, "NUMBER_TYPE_MAX", f"int value should be 1 to {most}.")
+        return int(text)
+
+
+Answer = tuple[int, Any]
+RouteFunction = Callable[[Ask], Answer]
+NO_CONTENT: Answer = (204, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A method and a path, and what answers them."""
+
+    method: str
+    template: str
+    pattern: re.Pattern[str]
+    run: RouteFunction
+    #: Whether the bot's token must be shown; answers to interactions carry their own.
+    is_open: bool
+
+    @property
+    def name(self) -> str:
+        """Method and template."""
+        return f"{self.method} {self.template}"
+
+
+ROUTES: list[Route] = []
+
+
+def route(
+    method: str, template: str, *, is_open: bool = False
+) -> Callable[[RouteFunction], RouteFunction]:
+    """Let a function answer a method and a path with {names} in it."""
+    pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template) + r"\Z")
+
+    def add(function: RouteFunction) -> RouteFunction:
+        ROUTES.append(Route(method, template, pattern, function, is_open))
+        return function
+
+    return add
+
+
+def find_route(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+    """Return what answers a request, and the values of the names in its path."""
+    for one in ROUTES:
+        if one.method == method and (found := one.pattern.match(path)):
+            return one, found.groupdict()
+    return None
+
+
+def claims_of(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return what a request says of a file, as fields of File."""
+    return {"duration_s": entry.get("duration_secs"), "waveform": entry.get("waveform")}
+
+
+__all__ = ["NO_CONTENT", "ROUTES", "Answer", "Api", "Ask", "File", "Slot", "Upload", "route"]

@@ -1,0 +1,204 @@
+"""The ledger of requests, the limits on them, and the faults that tests ask for."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+from tests.emulators.telegram.world import Clock
+
+FaultKind = Literal[
+    "status", "rate_limit", "html", "hang", "close", "lose_reply", "delay", "cut", "slow"
+]
+Scope = Literal["user", "shared", "global"]
+
+#: So many refused requests in ten minutes, and the address is banned.
+MAX_INVALID = 10_000
+INVALID_SPAN_S = 600.0
+
+
+@dataclass(slots=True)
+class Call:
+    """One request of the bot, as the server saw it."""
+
+    #: Method and template of the path: "POST /channels/{channel}/messages".
+    route: str
+    #: The path as it was, below the API's base.
+    path: str
+    #: Seconds of the server's monotonic clock.
+    at: float
+    body: Any = None
+    #: Names of the uploaded files.
+    files: list[str] = field(default_factory=list)
+    #: HTTP status of the answer; 0 while there is none, or when it was never sent.
+    status: int = 0
+    #: Discord's error code and words.
+    code: int = 0
+    error: str = ""
+    #: The message that the request made or changed.
+    message_id: str | None = None
+    #: Name of the fault that met it.
+    fault: str = ""
+    #: 401, 403 and 429 count towards a ban, but a 429 of scope "shared" does not.
+    is_invalid: bool = False
+    is_over_limit: bool = False
+
+
+@dataclass(slots=True)
+class Fault:
+    """A rule that spoils requests whose route or path fits `pattern`.
+
+    "POST */messages" fits "POST /channels/{channel}/messages", and "POST /channels/12/messages"
+    one channel of it; downloads are "GET /cdn", uploads to a signed address "PUT /upload".
+    """
+
+    pattern: str
+    kind: FaultKind
+    #: How many requests it still spoils; None = all.
+    count: int | None = 1
+    probability: float = 1.0
+    #: HTTP status of `status` and `html`, and Discord's error code.
+    status: int = 500
+    code: int = 0
+    description: str = ""
+    #: Seconds and scope of `rate_limit`.
+    retry_after: float = 1.0
+    scope: Scope = "user"
+    #: Seconds of `delay`; bytes per second of `slow`.
+    delay_s: float = 0.0
+    bytes_per_s: float = 10_000.0
+
+
+class Faults:
+    """The rules in force, tried in the order they were added."""
+
+    def __init__(self) -> None:
+        self.rules: list[Fault] = []
+        self._random = random.Random(11)
+
+    def pick(self, route: str, path: str) -> Fault | None:
+        """Return the rule that meets this request, and count it."""
+        for rule in self.rules:
+            is_hit = fnmatchcase(route, rule.pattern) or fnmatchcase(path, rule.pattern)
+            if rule.count == 0 or not is_hit:
+                continue
+            if rule.probability < 1 and self._random.random() >= rule.probability:
+                continue
+            if rule.count is not None:
+                rule.count -= 1
+            return rule
+        return None
+
+
+@dataclass(slots=True)
+class Bucket:
+    """At most `limit` requests from the first one until `span_s` later."""
+
+    name: str
+    limit: int
+    span_s: float
+    used: int = 0
+    reset_at: float = 0.0
+
+    def take(self, now: float) -> float:
+        """Count one request; return 0, or the seconds to wait, in which case it is not counted."""
+        if now >= self.reset_at:
+            self.used, self.reset_at = 0, now + self.span_s
+        if self.used >= self.limit:
+            return self.reset_at - now
+        self.used += 1
+        return 0.0
+
+
+#: Route -> requests and seconds. Discord publishes none; these are what its headers said.
+_RULES: dict[str, tuple[int, float]] = {
+    "POST /channels/{channel}/messages": (5, 5.0),
+    "PATCH /channels/{channel}/messages/{message}": (5, 5.0),
+    "DELETE /channels/{channel}/messages/{message}": (5, 1.0),
+    "GET /channels/{channel}/messages": (5, 5.0),
+    "POST /channels/{channel}/typing": (5, 5.0),
+    "PUT /channels/{channel}/messages/{message}/reactions/{emoji}/@me": (1, 0.25),
+    "POST /webhooks/{application}/{token}": (5, 2.0),
+    "PATCH /webhooks/{application}/{token}/messages/{message}": (5, 2.0),
+}
+GLOBAL_LIMIT = 50
+#: Answers to interactions are not held by the global limit.
+_FREE = ("POST /interactions/{interaction}/{token}/callback", "/webhooks/")
+
+
+class Limits:
+    """Discord's buckets: one per route and channel, server or token, and 50 a second in all.
+
+    While they are not strict, what goes over is only counted, and the headers tell of room.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.is_strict = False
+        self.violations: dict[str, int] = defaultdict(int)
+        self._buckets: dict[str, Bucket] = {}
+        self._all = Bucket("global", GLOBAL_LIMIT, 1.0)
+
+    def find(self, route: str, major: str) -> Bucket:
+        """Return the bucket of a route and its major parameter."""
+        key = f"{route} {major}"
+        if key not in self._buckets:
+            name = hashlib.sha256(route.encode()).hexdigest()[:32]
+            self._buckets[key] = Bucket(name, *_RULES.get(route, (50, 1.0)))
+        return self._buckets[key]
+
+    def check(self, route: str, major: str) -> tuple[float, Scope]:
+        """Count a request; return 0 or the seconds to wait, and whose limit was met."""
+        now = self._clock.monotonic()
+        if not any(part in route for part in _FREE):
+            wait_s = self._all.take(now)
+            if wait_s:
+                self.violations["global"] += 1
+                return wait_s, "global"
+        wait_s = self.find(route, major).take(now)
+        if wait_s:
+            self.violations[route] += 1
+        return wait_s, "user"
+
+    def headers(self, route: str, major: str) -> dict[str, str]:
+        """Return what an answer tells of its bucket."""
+        bucket, now = self.find(route, major), self._clock.monotonic()
+        left = bucket.limit - bucket.used if self.is_strict else 999
+        after = max(0.0, bucket.reset_at - now)
+        return {
+            "X-RateLimit-Limit": str(bucket.limit if self.is_strict else 1000),
+            "X-RateLimit-Remaining": str(max(0, left)),
+            "X-RateLimit-Reset": f"{self._clock.now() + after:.3f}",
+            "X-RateLimit-Reset-After": f"{after:.3f}",
+            "X-RateLimit-Bucket": bucket.name,
+        }
+
+
+class InvalidRequests:
+    """Counts what leads to a ban: 10 000 requests refused with 401, 403 or 429 in ten minutes."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._moments: deque[float] = deque()
+        self.most = MAX_INVALID
+
+    def add(self) -> None:
+        """Count one."""
+        self._moments.append(self._clock.monotonic())
+
+    @property
+    def count(self) -> int:
+        """How many there were in the last ten minutes."""
+        old = self._clock.monotonic() - INVALID_SPAN_S
+        while self._moments and self._moments[0] <= old:
+            self._moments.popleft()
+        return len(self._moments)
+
+    @property
+    def is_banned(self) -> bool:
+        """Whether every request is now refused with a page instead of JSON."""
+        return self.count >= self.most

@@ -1,0 +1,281 @@
+"""Routes of channels: messages, reactions, typing, threads, and places for uploads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.emulators.discord import permissions
+from tests.emulators.discord.api import NO_CONTENT, Answer, Ask, Slot, route
+from tests.emulators.discord.checks import file_too_large
+from tests.emulators.discord.errors import bad_field, refused
+from tests.emulators.discord.events import (
+    seen_message,
+    tell_channel,
+    tell_reaction,
+    without_content,
+)
+from tests.emulators.discord.payloads import channel_json
+from tests.emulators.discord.posting import delete_message, edit_message, make_message
+from tests.emulators.discord.records import FORUM, PUBLIC_THREAD, Channel, Message
+from tests.emulators.discord.world import MAX_FILE_BYTES
+
+#: For so long the same nonce gives the same message: "the past few minutes".
+NONCE_S = 300.0
+
+
+@route("GET", "/channels/{channel}")
+def get_channel(ask: Ask) -> Answer:
+    return 200, channel_json(ask.world, _channel(ask))
+
+
+@route("PATCH", "/channels/{channel}")
+def edit_channel(ask: Ask) -> Answer:
+    channel = _channel(ask)
+    if not channel.is_thread or channel.owner_id != ask.world.bot.user_id:
+        ask.world.require(channel, "MANAGE_THREADS" if channel.is_thread else "MANAGE_CHANNELS")
+    channel.name = ask.form.get("name") or channel.name
+    channel.is_archived = ask.form.get("archived", channel.is_archived)
+    channel.is_locked = ask.form.get("locked", channel.is_locked)
+    tell_channel(ask.world, channel, "UPDATE")
+    return 200, channel_json(ask.world, channel)
+
+
+def _channel(ask: Ask, *names: str) -> Channel:
+    """Return the channel of the path if the bot may do this there. Raises ApiError."""
+    channel = ask.world.find_channel(ask.params["channel"])
+    ask.world.require(channel, *names)
+    return channel
+
+
+def _message(ask: Ask, channel: Channel) -> Message:
+    return ask.world.find_message(channel, ask.params["message"])
+
+
+def _tell(ask: Ask, message: Message) -> dict[str, Any]:
+    """Return a message as REST tells it: without content where the intent is not granted."""
+    world = ask.world
+    payload = seen_message(world, message)
+    payload.pop("member", None)
+    me, channel = world.bot.user_id, world.channels[message.channel_id]
+    is_open = channel.guild_id is None or message.author_id == me or me in message.mentions
+    if is_open or "MESSAGE_CONTENT" in world.privileged:
+        return payload
+    return without_content(payload)
+
+
+# --- messages
+
+
+@route("GET", "/channels/{channel}/messages")
+def list_messages(ask: Ask) -> Answer:
+    channel, limit = _channel(ask), ask.number("limit", 50, 100)
+    granted = ask.world.permissions_of(ask.world.bot.user_id, channel)
+    if not permissions.has(granted, "READ_MESSAGE_HISTORY"):
+        return 200, []
+    there = [
+        one for one in channel.messages.values() if not one.is_deleted and not one.is_ephemeral
+    ]
+    there.sort(key=lambda one: int(one.message_id), reverse=True)
+    return 200, [_tell(ask, one) for one in _page(there, ask.query, limit)]
+
+
+def _page(newest_first: list[Message], query: dict[str, str], limit: int) -> list[Message]:
+    if "after" in query:
+        younger = [one for one in newest_first if int(one.message_id) > int(query["after"])]
+        return younger[-limit:]
+    if "around" in query:
+        middle = int(query["around"])
+        older = [one for one in newest_first if int(one.message_id) <= middle]
+        younger = [one for one in newest_first if int(one.message_id) > middle]
+        return (younger[-(limit // 2) :] + older)[:limit]
+    before = int(query.get("before", 1 << 64))
+    return [one for one in newest_first if int(one.message_id) < before][:limit]
+
+
+@route("GET", "/channels/{channel}/messages/{message}")
+def get_message(ask: Ask) -> Answer:
+    channel = _channel(ask, "READ_MESSAGE_HISTORY")
+    return 200, _tell(ask, _message(ask, channel))
+
+
+@route("POST", "/channels/{channel}/messages")
+def send_message(ask: Ask) -> Answer:
+    channel = _channel(ask)
+    _check_can_send(ask, channel)
+    if known := _find_by_nonce(ask):
+        ask.call.message_id = known.message_id
+        return 200, _tell(ask, known)
+    message = make_message(ask, channel, ask.form, "send")
+    if message.nonce is not None:
+        ask.api.nonces[message.nonce] = (message.message_id, ask.world.clock.monotonic())
+    return 200, _tell(ask, message)
+
+
+def _check_can_send(ask: Ask, channel: Channel) -> None:
+    world = ask.world
+    if channel.kind == FORUM:
+        raise refused(50008)
+    if channel.recipient_id and world.users[channel.recipient_id].is_closed:
+        raise refused(50007)
+    world.require(channel, "SEND_MESSAGES_IN_THREADS" if channel.is_thread else "SEND_MESSAGES")
+    if ask.uploads or ask.form.get("attachments"):
+        world.require(channel, "ATTACH_FILES")
+    granted = world.permissions_of(world.bot.user_id, channel)
+    is_free = permissions.has(granted, "MANAGE_THREADS")
+    if channel.is_locked and not is_free:
+        raise refused(50083 if channel.is_archived else 160005)
+    if channel.is_archived:
+        channel.is_archived = False
+        tell_channel(world, channel, "UPDATE")
+
+
+def _find_by_nonce(ask: Ask) -> Message | None:
+    nonce = ask.form.get("nonce")
+    if nonce is None or not ask.form.get("enforce_nonce"):
+        return None
+    message_id, sent_at = ask.api.nonces.get(str(nonce), ("", 0.0))
+    if not message_id or ask.world.clock.monotonic() - sent_at > NONCE_S:
+        return None
+    return ask.world.any_message(message_id)
+
+
+@route("PATCH", "/channels/{channel}/messages/{message}")
+def patch_message(ask: Ask) -> Answer:
+    channel = _channel(ask)
+    message = _message(ask, channel)
+    if message.author_id != ask.world.bot.user_id:
+        raise refused(50005)
+    if channel.is_archived:
+        raise refused(50083)
+    edit_message(ask, message, ask.form, "edit")
+    return 200, _tell(ask, message)
+
+
+@route("DELETE", "/channels/{channel}/messages/{message}")
+def remove_message(ask: Ask) -> Answer:
+    channel = _channel(ask)
+    message = _message(ask, channel)
+    if message.author_id != ask.world.bot.user_id:
+        ask.world.require(channel, "MANAGE_MESSAGES")
+    if channel.is_archived:
+        raise refused(50083)
+    delete_message(ask, message)
+    return NO_CONTENT
+
+
+@route("POST", "/channels/{channel}/typing")
+def show_typing(ask: Ask) -> Answer:
+    channel = _channel(ask, "SEND_MESSAGES")
+    channel.typing.append(ask.world.clock.now())
+    return NO_CONTENT
+
+
+# --- reactions
+
+
+@route("PUT", "/channels/{channel}/messages/{message}/reactions/{emoji}/@me")
+def add_reaction(ask: Ask) -> Answer:
+    channel = _channel(ask, "READ_MESSAGE_HISTORY", "ADD_REACTIONS")
+    message, emoji, me = _message(ask, channel), ask.params["emoji"], ask.world.bot.user_id
+    if emoji.isascii() and ":" not in emoji:
+        raise refused(10014)
+    if channel.is_archived:
+        raise refused(50083)
+    users = message.reactions.setdefault(emoji, [])
+    if me not in users:
+        users.append(me)
+        tell_reaction(ask.world, message, me, emoji, "ADD")
+    return NO_CONTENT
+
+
+@route("DELETE", "/channels/{channel}/messages/{message}/reactions/{emoji}/@me")
+def remove_reaction(ask: Ask) -> Answer:
+    message, emoji, me = _message(ask, _channel(ask)), ask.params["emoji"], ask.world.bot.user_id
+    if me in message.reactions.get(emoji, []):
+        message.reactions[emoji].remove(me)
+        if not message.reactions[emoji]:
+            del message.reactions[emoji]
+        tell_reaction(ask.world, message, me, emoji, "REMOVE")
+    return NO_CONTENT
+
+
+# --- threads
+
+
+@route("POST", "/channels/{channel}/messages/{message}/threads")
+def thread_from_message(ask: Ask) -> Answer:
+    channel = _channel(ask, "CREATE_PUBLIC_THREADS")
+    message = _message(ask, channel)
+    if channel.is_thread or channel.guild_id is None:
+        raise refused(50008)
+    if message.thread_id:
+        raise refused(160004)
+    thread = _open_thread(ask, channel)
+    # A thread has the id of the message that it was made from.
+    del ask.world.channels[thread.channel_id]
+    thread.channel_id = message.thread_id = message.message_id
+    ask.world.channels[thread.channel_id] = thread
+    tell_channel(ask.world, thread, "CREATE")
+    return 201, channel_json(ask.world, thread)
+
+
+@route("POST", "/channels/{channel}/threads")
+def new_thread(ask: Ask) -> Answer:
+    channel = _channel(ask)
+    if channel.is_thread or channel.guild_id is None:
+        raise refused(50008)
+    ask.world.require(
+        channel, "SEND_MESSAGES" if channel.kind == FORUM else "CREATE_PUBLIC_THREADS"
+    )
+    thread = _open_thread(ask, channel)
+    value = channel_json(ask.world, thread)
+    if channel.kind == FORUM:
+        message = make_message(ask, thread, ask.form.get("message") or {}, "send")
+        value["message"] = _tell(ask, message)
+    tell_channel(ask.world, thread, "CREATE")
+    return 201, value
+
+
+def _open_thread(ask: Ask, channel: Channel) -> Channel:
+    name = ask.form.get("name") or ""
+    if not 1 <= len(name) <= 100:
+        raise bad_field("name", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 100 in length.")
+    kind = PUBLIC_THREAD if channel.kind == FORUM else ask.form.get("type", PUBLIC_THREAD)
+    return ask.world.add_channel(
+        kind=kind,
+        guild_id=channel.guild_id,
+        name=name,
+        parent_id=channel.channel_id,
+        owner_id=ask.world.bot.user_id,
+    )
+
+
+@route("PUT", "/channels/{channel}/thread-members/@me")
+def join_thread(ask: Ask) -> Answer:
+    if _channel(ask).is_archived:
+        raise refused(50083)
+    return NO_CONTENT
+
+
+@route("DELETE", "/channels/{channel}/thread-members/@me")
+def leave_thread(ask: Ask) -> Answer:
+    _channel(ask)
+    return NO_CONTENT
+
+
+# --- uploads before a message
+
+
+@route("POST", "/channels/{channel}/attachments")
+def make_slots(ask: Ask) -> Answer:
+    """Answer with a place for each file; the message names them as `uploaded_filename`."""
+    _channel(ask, "ATTACH_FILES")
+    answers = []
+    for entry in ask.form.get("files") or []:
+        if entry["file_size"] > MAX_FILE_BYTES:
+            raise file_too_large()
+        name = f"{ask.world.snowflake()}/{entry['filename']}"
+        ask.api.slots[name] = Slot(entry["filename"], entry["file_size"])
+        url = f"{ask.world.base_url}/upload/{name}"
+        answers.append({"id": entry.get("id", 0), "upload_url": url, "upload_filename": name})
+    return 200, {"attachments": answers}

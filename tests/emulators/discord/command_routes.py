@@ -1,0 +1,195 @@
+"""Routes of the command table: what the bot offers, and when it changed it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+from tests.emulators.discord.api import NO_CONTENT, Answer, Ask, route
+from tests.emulators.discord.errors import ApiError, bad_field, refused, too_long
+
+CHAT_INPUT, USER_MENU, MESSAGE_MENU = 1, 2, 3
+#: At most so many of each kind. Context menus: 15 since March 2026.
+_MOST = {CHAT_INPUT: 100, USER_MENU: 15, MESSAGE_MENU: 15}
+MAX_COMMAND_CHARS = 8000
+_NAME = re.compile(r"[-_'\w]{1,32}\Z")
+_LOCALES = (
+    "id da de en-GB en-US es-ES es-419 fr hr it lt hu nl no pl pt-BR ro fi sv-SE vi tr cs el bg "
+    "ru uk hi th zh-CN ja zh-TW ko"
+)
+LOCALES = frozenset(_LOCALES.split())
+_SUB = (1, 2)
+
+
+@route("GET", "/applications/{application}/commands")
+def list_commands(ask: Ask) -> Answer:
+    return 200, _commands(ask, None)
+
+
+@route("GET", "/applications/{application}/guilds/{guild}/commands")
+def list_guild_commands(ask: Ask) -> Answer:
+    return 200, _commands(ask, ask.params["guild"])
+
+
+def _commands(ask: Ask, guild_id: str | None) -> list[dict[str, Any]]:
+    return [one for one in ask.world.commands.values() if one.get("guild_id") == guild_id]
+
+
+@route("GET", "/applications/{application}/commands/{command}")
+def get_command(ask: Ask) -> Answer:
+    return 200, _find(ask)
+
+
+def _find(ask: Ask) -> dict[str, Any]:
+    if ask.params["command"] not in ask.world.commands:
+        raise refused(10063)
+    return ask.world.commands[ask.params["command"]]
+
+
+@route("PUT", "/applications/{application}/commands")
+def overwrite_commands(ask: Ask) -> Answer:
+    return 200, _overwrite(ask, None)
+
+
+@route("PUT", "/applications/{application}/guilds/{guild}/commands")
+def overwrite_guild_commands(ask: Ask) -> Answer:
+    return 200, _overwrite(ask, ask.params["guild"])
+
+
+def _overwrite(ask: Ask, guild_id: str | None) -> list[dict[str, Any]]:
+    wanted: list[dict[str, Any]] = ask.body or []
+    _check_table(wanted)
+    before = {(one["type"], one["name"]): one for one in _commands(ask, guild_id)}
+    after = [_keep(ask, one, before, guild_id) for one in wanted]
+    kept = {one["id"] for one in after}
+    for one in before.values():
+        if one["id"] not in kept:
+            del ask.world.commands[one["id"]]
+    ask.api.command_writes.append((ask.call.route, [one["name"] for one in wanted]))
+    return after
+
+
+@route("POST", "/applications/{application}/commands")
+def add_command(ask: Ask) -> Answer:
+    before = {(one["type"], one["name"]): one for one in _commands(ask, None)}
+    _check_table([ask.form])
+    ask.api.command_writes.append((ask.call.route, [ask.form["name"]]))
+    return 201, _keep(ask, ask.form, before, None)
+
+
+@route("DELETE", "/applications/{application}/commands/{command}")
+def delete_command(ask: Ask) -> Answer:
+    found = _find(ask)
+    del ask.world.commands[found["id"]]
+    ask.api.command_writes.append((ask.call.route, [found["name"]]))
+    return NO_CONTENT
+
+
+def _keep(
+    ask: Ask,
+    wanted: dict[str, Any],
+    before: dict[tuple[int, str], dict[str, Any]],
+    guild_id: str | None,
+) -> dict[str, Any]:
+    kind = wanted.get("type", CHAT_INPUT)
+    old = before.get((kind, wanted["name"]))
+    if old is None:
+        if ask.api.commands_made >= ask.api.max_commands_made:
+            raise refused(30034)
+        ask.api.commands_made += 1
+    defaults = {
+        "application_id": ask.world.application_id,
+        "description": "",
+        "dm_permission": True,
+        "default_member_permissions": None,
+        "nsfw": False,
+        "integration_types": [0],
+        "contexts": None,
+        "name_localizations": None,
+        "description_localizations": None,
+    }
+    command_id = old["id"] if old else ask.world.snowflake()
+    told = {name: value for name, value in wanted.items() if value is not None}
+    made = {**defaults, **told, "type": kind, "id": command_id, "version": ask.world.snowflake()}
+    if guild_id:
+        made["guild_id"] = guild_id
+    ask.world.commands[command_id] = made
+    return made
+
+
+def _check_table(commands: list[dict[str, Any]]) -> None:
+    counts = Counter(one.get("type", CHAT_INPUT) for one in commands)
+    for kind, count in counts.items():
+        if count > _MOST.get(kind, 0):
+            raise ApiError(400, 30032, f"Maximum number of commands reached ({_MOST[kind]})")
+    names = [(one.get("type", CHAT_INPUT), one.get("name")) for one in commands]
+    for number, one in enumerate(commands):
+        if names.index(names[number]) != number:
+            words = "Application command names must be unique"
+            raise bad_field(f"{number}", "APPLICATION_COMMANDS_DUPLICATE_NAME", words)
+        _check_command(f"{number}", one)
+
+
+def _check_command(path: str, command: dict[str, Any]) -> None:
+    if command.get("type", CHAT_INPUT) == CHAT_INPUT:
+        _check_words(path, command)
+        _check_options(f"{path}.options", command.get("options") or [])
+    elif command.get("description"):
+        words = "Context menu commands cannot have description"
+        raise bad_field(f"{path}.description", "APPLICATION_COMMAND_CONTEXT_MENU", words)
+    elif not 1 <= len(command["name"]) <= 32:
+        raise too_long(f"{path}.name", 32)
+    if _count_chars(command) > MAX_COMMAND_CHARS:
+        raise bad_field(
+            path, "APPLICATION_COMMAND_TOO_LARGE", "Command exceeds maximum size (8000)"
+        )
+
+
+def _check_words(path: str, one: dict[str, Any]) -> None:
+    names = {"name": one.get("name", ""), **_locales(path, one, "name")}
+    for key, name in names.items():
+        if not _NAME.match(name) or name != name.lower():
+            words = "Command name is invalid"
+            raise bad_field(f"{path}.{key}", "APPLICATION_COMMAND_INVALID_NAME", words)
+    texts = {"description": one.get("description", ""), **_locales(path, one, "description")}
+    for key, text in texts.items():
+        if not 1 <= len(text) <= 100:
+            words = "Must be between 1 and 100 in length."
+            raise bad_field(f"{path}.{key}", "BASE_TYPE_BAD_LENGTH", words)
+
+
+def _locales(path: str, one: dict[str, Any], name: str) -> dict[str, str]:
+    found: dict[str, str] = one.get(f"{name}_localizations") or {}
+    if unknown := set(found) - LOCALES:
+        words = f"{unknown.pop()} is no locale"
+        raise bad_field(f"{path}.{name}_localizations", "DICT_TYPE_INVALID_KEY", words)
+    return {f"{name}_localizations.{key}": text for key, text in found.items()}
+
+
+def _check_options(path: str, options: list[dict[str, Any]]) -> None:
+    if len(options) > 25:
+        raise bad_field(path, "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")
+    is_optional = False
+    for number, one in enumerate(options):
+        place = f"{path}.{number}"
+        _check_words(place, one)
+        if one.get("required") and is_optional:
+            words = "Required options must be placed before non-required options"
+            raise bad_field(place, "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID", words)
+        is_optional |= not one.get("required")
+        choices = one.get("choices") or []
+        if len(choices) > 25 or (choices and one.get("autocomplete")):
+            raise bad_field(f"{place}.choices", "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer.")
+        if one["type"] in _SUB:
+            _check_options(f"{place}.options", one.get("options") or [])
+
+
+def _count_chars(one: dict[str, Any]) -> int:
+    """Name, description and values count, of a localised text the longest."""
+    total = 0
+    for name in ("name", "description"):
+        texts = [one.get(name) or "", *(one.get(f"{name}_localizations") or {}).values()]
+        total += max(map(len, texts))
+    total += sum(len(str(choice["value"])) for choice in one.get("choices") or [])
+    return total + sum(_count_chars(option) for option in one.get("options") or [])

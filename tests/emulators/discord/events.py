@@ -1,0 +1,115 @@
+"""What the gateway tells of what happens: names, payloads, and who may hear it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.emulators.discord import permissions
+from tests.emulators.discord.payloads import JSON, channel_json, member_json, message_json
+from tests.emulators.discord.records import Channel, Message
+from tests.emulators.discord.world import World
+
+GUILDS, GUILD_MEMBERS, PRESENCES = 1 << 0, 1 << 1, 1 << 8
+GUILD_MESSAGES, GUILD_REACTIONS = 1 << 9, 1 << 10
+DIRECT_MESSAGES, DIRECT_REACTIONS = 1 << 12, 1 << 13
+MESSAGE_CONTENT = 1 << 15
+PRIVILEGED = {
+    "GUILD_MEMBERS": GUILD_MEMBERS,
+    "PRESENCES": PRESENCES,
+    "MESSAGE_CONTENT": MESSAGE_CONTENT,
+}
+
+
+def tell_message(world: World, message: Message, name: str = "MESSAGE_CREATE") -> None:
+    """Tell of a message that is new or was edited."""
+    channel = world.channels[message.channel_id]
+    if message.is_ephemeral or not is_seen(world, channel):
+        return
+    payload = seen_message(world, message)
+    if channel.guild_id is None:
+        world.emit(name, payload, intent=DIRECT_MESSAGES)
+        return
+    me = world.bot.user_id
+    is_open = message.author_id == me or me in message.mentions
+    world.emit(
+        name, payload, guild_id=channel.guild_id, intent=GUILD_MESSAGES, is_content=not is_open
+    )
+
+
+def seen_message(world: World, message: Message) -> JSON:
+    """Return a message with its server and its author's membership, as events tell it."""
+    channel = world.channels[message.channel_id]
+    payload = message_json(world, message)
+    if channel.guild_id is None:
+        return payload
+    payload["guild_id"] = channel.guild_id
+    member = world.guilds[channel.guild_id].members.get(message.author_id)
+    if member is not None and not message.webhook_id:
+        payload["member"] = member_json(world, member)
+        del payload["member"]["user"]
+    return payload
+
+
+def without_content(payload: JSON) -> JSON:
+    """Return a message as a bot without MESSAGE_CONTENT gets it."""
+    bare = {"content": "", "attachments": [], "embeds": [], "components": []}
+    hidden = payload | bare
+    if "message_snapshots" in payload:
+        snapshots = [one["message"] | bare for one in payload["message_snapshots"]]
+        hidden["message_snapshots"] = [{"message": one} for one in snapshots]
+    if quoted := payload.get("referenced_message"):
+        hidden["referenced_message"] = quoted | bare
+    return hidden
+
+
+def tell_deletion(world: World, message: Message) -> None:
+    """Tell that a message is gone."""
+    channel = world.channels[message.channel_id]
+    payload: JSON = {"id": message.message_id, "channel_id": channel.channel_id}
+    _tell(world, "MESSAGE_DELETE", channel, payload, (GUILD_MESSAGES, DIRECT_MESSAGES))
+
+
+def tell_reaction(world: World, message: Message, user_id: str, emoji: str, deed: str) -> None:
+    """Tell of a reaction; deed: ADD or REMOVE."""
+    channel = world.channels[message.channel_id]
+    payload: JSON = {
+        "user_id": user_id,
+        "channel_id": channel.channel_id,
+        "message_id": message.message_id,
+        "emoji": {"id": None, "name": emoji},
+        "burst": False,
+        "type": 0,
+    }
+    if channel.guild_id and deed == "ADD":
+        member = world.guilds[channel.guild_id].members[user_id]
+        payload["member"] = member_json(world, member)
+    name = f"MESSAGE_REACTION_{deed}"
+    _tell(world, name, channel, payload, (GUILD_REACTIONS, DIRECT_REACTIONS))
+
+
+def tell_channel(world: World, channel: Channel, deed: str) -> None:
+    """Tell of a channel or a thread; deed: CREATE, UPDATE or DELETE."""
+    if channel.guild_id is None or (deed != "DELETE" and not is_seen(world, channel)):
+        return
+    kind = "THREAD" if channel.is_thread else "CHANNEL"
+    payload = channel_json(world, channel)
+    if channel.is_thread and deed == "CREATE":
+        payload["newly_created"] = True
+    world.emit(f"{kind}_{deed}", payload, guild_id=channel.guild_id, intent=GUILDS)
+
+
+def is_seen(world: World, channel: Channel) -> bool:
+    """Tell whether the bot sees a channel."""
+    return permissions.has(world.permissions_of(world.bot.user_id, channel), "VIEW_CHANNEL")
+
+
+def _tell(
+    world: World, name: str, channel: Channel, payload: dict[str, Any], intents: tuple[int, int]
+) -> None:
+    if not is_seen(world, channel):
+        return
+    if channel.guild_id is None:
+        world.emit(name, payload, intent=intents[1])
+    else:
+        payload["guild_id"] = channel.guild_id
+        world.emit(name, payload, guild_id=channel.guild_id, intent=intents[0])

@@ -1,0 +1,206 @@
+"""What a test may ask afterwards: what is visible to whom, who was pinged, which calls came."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import time
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Any
+
+from tests.emulators.discord.acting import Actors
+from tests.emulators.discord.api import Api
+from tests.emulators.discord.calls import Call
+from tests.emulators.discord.gateway import Gateway
+from tests.emulators.discord.people import locked
+from tests.emulators.discord.records import AUTOCOMPLETE, Interaction, Message, Ping
+from tests.emulators.discord.sessions import Beat
+
+
+class Oracle(Actors):
+    """The people's deeds, and the questions of a test."""
+
+    api: Api
+    gateway: Gateway
+    #: Every request, oldest first, refused and spoiled ones too.
+    calls: list[Call]
+
+    # --- what is visible
+
+    @locked
+    def answers(self, channel: str, *, has_deleted: bool = False) -> list[Message]:
+        """Return the bot's messages in a channel that everybody sees, as they stand now.
+
+        Neither ephemeral ones nor those that only say that the bot is thinking.
+        """
+        return [
+            copy.deepcopy(message)
+            for message in self.world.channels[channel].messages.values()
+            if message.author_id == self.world.bot.user_id
+            and not message.is_ephemeral
+            and not message.is_loading
+            and (has_deleted or not message.is_deleted)
+        ]
+
+    @locked
+    def answers_to(self, message: str) -> list[Message]:
+        """Return the bot's visible messages that reply to this one or stand in its thread."""
+        found = self.world.any_message(message)
+        replies = [one for one in self.answers(found.channel_id) if one.reply_to == message]
+        return replies + (self.answers(found.thread_id) if found.thread_id else [])
+
+    @locked
+    def answers_of(self, interaction: str) -> list[Message]:
+        """Return what the bot shows for an interaction, ephemeral or not: the first one first."""
+        asked = self.world.interactions[interaction]
+        messages = self.world.channels[asked.channel_id].messages
+        ids = [asked.original_id or "", *asked.followups]
+        found = [messages[one] for one in ids if one in messages and one != asked.message_id]
+        return [copy.deepcopy(one) for one in found if not one.is_deleted and not one.is_loading]
+
+    @locked
+    def ephemeral(self, channel: str, user: str = "") -> list[Message]:
+        """Return the bot's messages that one person alone sees in a channel."""
+        found = [
+            message
+            for message in self.world.channels[channel].messages.values()
+            if message.is_ephemeral and not message.is_deleted and not message.is_loading
+        ]
+        asked = self.world.interactions
+        return [
+            copy.deepcopy(one)
+            for one in found
+            if not user or asked[one.interaction_id or ""].user_id == user
+        ]
+
+    @locked
+    def thinking(self, channel: str) -> list[Message]:
+        """Return the messages in a channel that still say that the bot is thinking."""
+        messages = self.world.channels[channel].messages.values()
+        return [copy.deepcopy(one) for one in messages if one.is_loading and not one.is_deleted]
+
+    @locked
+    def message(self, message: str) -> Message:
+        """Return any message as it stands now."""
+        return copy.deepcopy(self.world.any_message(message))
+
+    @locked
+    def interaction(self, interaction: str) -> Interaction:
+        """Return an interaction: how it was answered, choices, form."""
+        return copy.deepcopy(self.world.interactions[interaction])
+
+    @locked
+    def visible_counts(self, inputs: list[str]) -> dict[str, int]:
+        """Return for messages and interactions how many visible answers each has: 0, 1 or more."""
+        return {
+            one: len(
+                self.answers_of(one) if one in self.world.interactions else self.answers_to(one)
+            )
+            for one in inputs
+        }
+
+    @locked
+    def reactions(self, message: str) -> list[str]:
+        """Return the bot's reactions to a message."""
+        me, found = self.world.bot.user_id, self.world.any_message(message)
+        return [emoji for emoji, users in found.reactions.items() if me in users]
+
+    @locked
+    def typing(self, channel: str) -> list[float]:
+        """Return when the bot showed that it types."""
+        return list(self.world.channels[channel].typing)
+
+    @locked
+    def threads(self, channel: str) -> list[str]:
+        """Return the threads of a channel or the posts of a forum."""
+        return [one.channel_id for one in self.world.channels.values() if one.parent_id == channel]
+
+    @locked
+    def file(self, url: str) -> bytes:
+        """Return what stands behind an attachment's address, expired or not."""
+        return self.world.files[url.split("/attachments/")[1].split("/")[1]].data
+
+    # --- what must not be
+
+    @locked
+    def pings(self) -> list[Ping]:
+        """Return everybody whose phone has rung because of the bot, by Discord's rules."""
+        return list(self.world.pings)
+
+    @locked
+    def invalid_requests(self) -> int:
+        """Return how many requests of the last ten minutes count towards a ban."""
+        return self.api.invalid.count
+
+    @locked
+    def violations(self) -> dict[str, int]:
+        """Return by route, and for "global", how many requests went over a limit."""
+        return dict(self.api.limits.violations)
+
+    @locked
+    def identifies(self, hours: float = 1.0) -> int:
+        """Return how often the bot has identified itself in the last hours."""
+        since = self.world.clock.monotonic() - hours * 3600
+        return sum(moment > since for moment in self.api.identifies)
+
+    @locked
+    def late_beats(self, tolerance_s: float = 0.5) -> list[Beat]:
+        """Return the heartbeats that came more than so much too late."""
+        return [beat for beat in self.gateway.sessions.beats if beat.late_s > tolerance_s]
+
+    @locked
+    def latencies(self) -> list[float]:
+        """Return how long each answered interaction waited for its first answer, sorted.
+
+        Autocomplete is left out. What never was answered counts as infinitely long.
+        """
+        asked = [one for one in self.world.interactions.values() if one.kind != AUTOCOMPLETE]
+        waits = [one.latency_s for one in asked]
+        return sorted(float("inf") if wait is None else wait for wait in waits)
+
+    # --- requests, commands, sessions
+
+    @locked
+    def calls_of(self, pattern: str) -> list[Call]:
+        """Return the requests whose route or path fits a pattern, as in `Fault`."""
+        return [
+            call
+            for call in self.calls
+            if fnmatchcase(call.route, pattern)
+            or fnmatchcase(f"{call.route.split(' ')[0]} {call.path}", pattern)
+        ]
+
+    @locked
+    def commands(self, guild: str | None = None) -> dict[str, dict[str, Any]]:
+        """Return the command table by names: of everywhere, or what a server has on its own."""
+        found = [one for one in self.world.commands.values() if one.get("guild_id") == guild]
+        return {one["name"]: copy.deepcopy(one) for one in found}
+
+    @locked
+    def command_writes(self) -> list[list[str]]:
+        """Return each change of the command table: the names that were in it."""
+        return [names for _, names in self.api.command_writes]
+
+    @locked
+    def connected(self) -> int:
+        """Return how many shards hear events now."""
+        sessions = self.gateway.sessions.all.values()
+        return sum(one.connection is not None and one.is_valid for one in sessions)
+
+    @locked
+    def resumes(self) -> int:
+        """Return how often a session was taken up again."""
+        return sum(one.resumes for one in self.gateway.sessions.all.values())
+
+    async def wait_for(self, condition: Callable[[], Any], timeout_s: float = 10.0) -> Any:
+        """Wait until the condition returns something true, and return that.
+
+        Raises TimeoutError.
+        """
+        end = time.monotonic() + timeout_s
+        while not (value := condition()):
+            if time.monotonic() > end:
+                raise TimeoutError("the condition did not come true")
+            await asyncio.sleep(0.01)
+        return value

@@ -1,0 +1,153 @@
+"""What a test may order: faults of requests and of the gateway, limits, and the time."""
+
+from __future__ import annotations
+
+from tests.emulators.discord.calls import Fault, FaultKind, Faults
+from tests.emulators.discord.gateway import Connection
+from tests.emulators.discord.oracle import Oracle
+from tests.emulators.discord.people import locked
+
+
+class Orders(Oracle):
+    """The faults and limits of the virtual Discord."""
+
+    faults: Faults
+
+    # --- requests
+
+    @locked
+    def fault(self, pattern: str, kind: FaultKind, **details: object) -> None:
+        """Spoil requests: see `Fault` for patterns, kinds and details; by default the next one."""
+        self.faults.rules.append(Fault(pattern, kind, **details))  # type: ignore[arg-type]
+
+    @locked
+    def clear_faults(self) -> None:
+        """Let every request through again."""
+        self.faults.rules.clear()
+
+    @locked
+    def set_limits(self, *, is_strict: bool) -> None:
+        """Refuse with 429 what goes over the limits, or only count it."""
+        self.api.limits.is_strict = is_strict
+
+    @locked
+    def set_ban(self, most: int) -> None:
+        """Ban the bot's address after so many invalid requests in ten minutes."""
+        self.api.invalid.most = most
+
+    @locked
+    def set_commands_a_day(self, most: int) -> None:
+        """Let so many commands be made a day: 30034 beyond."""
+        self.api.max_commands_made = most
+
+    @locked
+    def expire_links(self) -> None:
+        """Let every link to a file answer 404; a message fetched again carries new ones."""
+        self.world.link_key += 1
+
+    @locked
+    def advance(self, hours: float = 0.0, *, seconds: float = 0.0) -> None:
+        """Move the server's clock: tokens of 15 minutes, deadlines of 3 s, links of a day."""
+        self.world.clock.advance(hours * 3600 + seconds)
+
+    @locked
+    def freeze(self) -> None:
+        """Stop the server's clock: it moves by `advance` only."""
+        self.world.clock.freeze()
+
+    @locked
+    def forget_calls(self) -> None:
+        """Empty the ledgers of requests, pings and violations."""
+        self.calls.clear()
+        self.world.pings.clear()
+        self.api.limits.violations.clear()
+        self.api.command_writes.clear()
+
+    # --- the gateway
+
+    @property
+    def _open(self) -> list[Connection]:
+        return list(self.gateway.connections)
+
+    @locked
+    def ask_reconnect(self) -> None:
+        """Send op 7 to every connection."""
+        for connection in self._open:
+            connection.tell({"op": 7, "d": None})
+
+    @locked
+    def invalidate(self, *, is_resumable: bool = False) -> None:
+        """Send op 9. Without is_resumable the sessions are lost."""
+        if not is_resumable:
+            self.gateway.sessions.invalidate()
+        for connection in self._open:
+            connection.tell({"op": 9, "d": is_resumable})
+
+    @locked
+    def lose_sessions(self) -> None:
+        """Forget the sessions and cut the lines: op 9 `false` meets each resume."""
+        self.gateway.sessions.invalidate()
+        self.drop()
+
+    @locked
+    def close_gateway(self, code: int = 4000) -> None:
+        """Close every connection with a code."""
+        for connection in self._open:
+            connection.close(code)
+
+    @locked
+    def drop(self) -> None:
+        """Cut every connection of the gateway without a word."""
+        for connection in self._open:
+            connection.drop()
+
+    @locked
+    def make_zombies(self) -> None:
+        """Let the present connections stay open and silent: no ACK, no event."""
+        for connection in self._open:
+            connection.is_zombie = True
+
+    @locked
+    def refuse_identify(self, code: int, count: int = 1) -> None:
+        """Close the next connections that identify: 4004, 4013, 4014…"""
+        self.gateway.refusals += [code] * count
+
+    @locked
+    def set_gateway_down(self, *, is_down: bool) -> None:
+        """Take no connection at all, or again; those that are open stay."""
+        self.gateway.is_down = is_down
+
+    @locked
+    def set_heartbeat(self, seconds: float) -> None:
+        """Ask new connections for a heartbeat every so often."""
+        self.gateway.heartbeat_s = seconds
+
+    @locked
+    def set_shards(self, count: int) -> None:
+        """Let GET /gateway/bot ask for so many shards."""
+        self.api.shards = count
+
+    @locked
+    def set_privileged(self, *names: str) -> None:
+        """Grant only these privileged intents: MESSAGE_CONTENT, GUILD_MEMBERS, PRESENCES."""
+        self.world.privileged = set(names)
+
+    @locked
+    def repeat_events(self, copies: int) -> None:
+        """Tell each event so many times; 1 is right."""
+        self.gateway.sessions.copies = copies
+
+    @locked
+    def lose_events(self, count: int = 1) -> None:
+        """Never tell the next events: a gap."""
+        self.gateway.sessions.losses = count
+
+    @locked
+    def hold_events(self) -> None:
+        """Keep events back until `release_events`."""
+        self.gateway.sessions.hold()
+
+    @locked
+    def release_events(self, *, is_shuffled: bool = False) -> None:
+        """Tell what was kept back, in order or not."""
+        self.gateway.sessions.release(is_shuffled=is_shuffled)

@@ -1,0 +1,97 @@
+"""Who may do what where: Discord's permission bits, and how roles and overwrites add up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tests.emulators.discord.records import Channel, Guild, Member
+
+BITS = {
+    "CREATE_INSTANT_INVITE": 0,
+    "KICK_MEMBERS": 1,
+    "BAN_MEMBERS": 2,
+    "ADMINISTRATOR": 3,
+    "MANAGE_CHANNELS": 4,
+    "MANAGE_GUILD": 5,
+    "ADD_REACTIONS": 6,
+    "VIEW_CHANNEL": 10,
+    "SEND_MESSAGES": 11,
+    "SEND_TTS_MESSAGES": 12,
+    "MANAGE_MESSAGES": 13,
+    "EMBED_LINKS": 14,
+    "ATTACH_FILES": 15,
+    "READ_MESSAGE_HISTORY": 16,
+    "MENTION_EVERYONE": 17,
+    "USE_EXTERNAL_EMOJIS": 18,
+    "CONNECT": 20,
+    "SPEAK": 21,
+    "MANAGE_ROLES": 28,
+    "MANAGE_WEBHOOKS": 29,
+    "USE_APPLICATION_COMMANDS": 31,
+    "MANAGE_THREADS": 34,
+    "CREATE_PUBLIC_THREADS": 35,
+    "CREATE_PRIVATE_THREADS": 36,
+    "SEND_MESSAGES_IN_THREADS": 38,
+    "SEND_VOICE_MESSAGES": 46,
+    "USE_EXTERNAL_APPS": 50,
+}
+ALL = sum(1 << bit for bit in BITS.values())
+
+
+def bits(*names: str) -> int:
+    """Return the sum of the named permissions."""
+    return sum(1 << BITS[name] for name in names)
+
+
+#: What @everyone may do in a new server.
+MEMBER = bits(
+    "VIEW_CHANNEL", "SEND_MESSAGES", "EMBED_LINKS", "ATTACH_FILES", "READ_MESSAGE_HISTORY",
+    "ADD_REACTIONS", "USE_EXTERNAL_EMOJIS", "CONNECT", "SPEAK", "USE_APPLICATION_COMMANDS",
+    "CREATE_PUBLIC_THREADS", "CREATE_PRIVATE_THREADS", "SEND_MESSAGES_IN_THREADS",
+    "SEND_VOICE_MESSAGES", "USE_EXTERNAL_APPS", "CREATE_INSTANT_INVITE",
+)  # fmt: skip
+#: What the role "Manager" may do on top.
+MANAGER = bits("MANAGE_GUILD", "MANAGE_CHANNELS", "MANAGE_MESSAGES", "MANAGE_THREADS")
+#: What the bot's own role may do on top: everything that lets a slip of its be seen.
+BOT = bits("MENTION_EVERYONE")
+#: What everybody may do in a private chat.
+PRIVATE = MEMBER & ~bits("CREATE_PUBLIC_THREADS", "CREATE_PRIVATE_THREADS")
+
+
+def has(granted: int, name: str) -> bool:
+    """Tell whether a permission is among the granted ones."""
+    return bool(granted & 1 << BITS[name])
+
+
+def in_guild(guild: Guild, member: Member) -> int:
+    """Return what a member may do where no overwrite says otherwise."""
+    if member.user_id == guild.owner_id:
+        return ALL
+    granted = guild.roles[guild.guild_id].permissions
+    for role_id in member.roles:
+        granted |= guild.roles[role_id].permissions
+    return ALL if has(granted, "ADMINISTRATOR") else granted
+
+
+def in_channel(guild: Guild, member: Member, channel: Channel) -> int:
+    """Return what a member may do in a channel; for a thread, give its parent.
+
+    Source: Discord's "Permissions", Permission Overwrites: @everyone, roles, the member.
+    """
+    granted = in_guild(guild, member)
+    if granted == ALL:
+        return ALL
+    steps = ({guild.guild_id}, set(member.roles), {member.user_id})
+    for targets in steps:
+        granted = _apply(granted, channel, targets)
+    # Who cannot see a channel can do nothing in it.
+    return granted if has(granted, "VIEW_CHANNEL") else 0
+
+
+def _apply(granted: int, channel: Channel, targets: Iterable[str]) -> int:
+    chosen = [channel.overwrites[target] for target in targets if target in channel.overwrites]
+    allow = deny = 0
+    for allowed, denied in chosen:
+        allow |= allowed
+        deny |= denied
+    return granted & ~deny | allow

@@ -1,0 +1,157 @@
+"""Messages of the bot: made, edited and deleted, in channels and as answers to interactions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.emulators.discord import permissions
+from tests.emulators.discord.api import Ask, Slot, Upload, claims_of
+from tests.emulators.discord.checks import (
+    check_body,
+    check_not_empty,
+    check_voice,
+    file_too_large,
+)
+from tests.emulators.discord.errors import bad_field, refused
+from tests.emulators.discord.events import tell_deletion, tell_message
+from tests.emulators.discord.mentions import ping
+from tests.emulators.discord.records import LOADING, VOICE, Channel, File, Interaction, Message
+from tests.emulators.discord.world import MAX_FILE_BYTES
+
+
+def make_message(
+    ask: Ask,
+    channel: Channel,
+    body: dict[str, Any],
+    by: str,
+    interaction: Interaction | None = None,
+) -> Message:
+    """Check and send a message of the bot. by: as in `Ping.by`. Raises ApiError."""
+    check_body(body)
+    files = take_files(ask, channel, body)
+    flags = body.get("flags") or 0
+    if flags & VOICE:
+        check_voice(body, files)
+        _require_voice(ask, channel, interaction)
+    check_not_empty(body, files)
+    message = ask.world.add_message(
+        channel,
+        ask.world.bot.user_id,
+        body.get("content") or "",
+        flags=flags,
+        files=files,
+        embeds=body.get("embeds") or [],
+        components=body.get("components") or [],
+        nonce=None if body.get("nonce") is None else str(body["nonce"]),
+        interaction_id=interaction.interaction_id if interaction else None,
+        reply_to=None if interaction else _find_quoted(ask, channel, body),
+    )
+    if interaction:
+        message.kind = 20 if interaction.data.get("type") == 1 else 23
+    elif message.reply_to:
+        message.kind = 19
+    announce(ask, message, body, by)
+    return message
+
+
+def announce(ask: Ask, message: Message, body: dict[str, Any], by: str) -> None:
+    """Count whom a new message pings, write it into the ledger, and tell the gateway."""
+    ping(ask.world, message, body.get("allowed_mentions"), by)
+    ask.call.message_id = message.message_id
+    tell_message(ask.world, message)
+
+
+def _require_voice(ask: Ask, channel: Channel, interaction: Interaction | None) -> None:
+    speaker = ask.world.bot.user_id
+    if interaction and interaction.is_user_install:
+        speaker = interaction.user_id
+    granted = ask.world.permissions_of(speaker, channel)
+    if not permissions.has(granted, "SEND_VOICE_MESSAGES"):
+        raise refused(50173)
+
+
+def _find_quoted(ask: Ask, channel: Channel, body: dict[str, Any]) -> str | None:
+    reference = body.get("message_reference")
+    if not reference or reference.get("type", 0) != 0:
+        return None
+    granted = ask.world.permissions_of(ask.world.bot.user_id, channel)
+    if not permissions.has(granted, "READ_MESSAGE_HISTORY"):
+        raise refused(160002)
+    quoted = channel.messages.get(str(reference.get("message_id")))
+    if quoted is None or quoted.is_deleted or quoted.is_ephemeral:
+        if reference.get("fail_if_not_exists", True):
+            raise bad_field("message_reference", "REPLIES_UNKNOWN_MESSAGE", "Unknown message")
+        return None
+    return quoted.message_id
+
+
+def take_files(ask: Ask, channel: Channel, body: dict[str, Any]) -> list[File]:
+    """Store the files of a message: those of the request, and those uploaded before it."""
+    entries = {str(one.get("id")): one for one in body.get("attachments") or []}
+    files = [
+        _keep(ask, channel, entries.pop(number, {}), upload)
+        for number, upload in sorted(ask.uploads.items(), key=lambda one: int(one[0]))
+    ]
+    for number, entry in entries.items():
+        if "uploaded_filename" in entry:
+            files.append(_keep(ask, channel, entry, _take_slot(ask, entry)))
+        elif number not in ask.world.files:
+            path = f"attachments.{number}"
+            raise bad_field(path, "ATTACHMENT_NOT_FOUND", f"Attachment data not found: {number}")
+    if len(files) > 10:
+        raise bad_field("attachments", "BASE_TYPE_MAX_LENGTH", "Must be 10 or fewer in length.")
+    return files
+
+
+def _keep(ask: Ask, channel: Channel, entry: dict[str, Any], upload: Upload) -> File:
+    if len(upload.data) > MAX_FILE_BYTES:
+        raise file_too_large()
+    name = entry.get("filename") or upload.name
+    return ask.world.add_file(channel.channel_id, name, upload.data, **claims_of(entry))
+
+
+def _take_slot(ask: Ask, entry: dict[str, Any]) -> Upload:
+    slot: Slot | None = ask.api.slots.get(entry["uploaded_filename"])
+    if slot is None or slot.data is None or slot.is_used:
+        raise bad_field(
+            "attachments.0.uploaded_filename", "UPLOADED_ATTACHMENT_NOT_FOUND",
+            "Uploaded attachment not found",
+        )  # fmt: skip
+    slot.is_used = True
+    return Upload(slot.name, slot.data)
+
+
+def edit_message(ask: Ask, message: Message, body: dict[str, Any], by: str) -> None:
+    """Check and edit a message of the bot. Raises ApiError."""
+    check_body({"flags": message.flags & ~LOADING & ~VOICE} | body)
+    if message.is_voice:
+        raise refused(50162)
+    channel = ask.world.channels[message.channel_id]
+    if "attachments" in body or ask.uploads:
+        kept = {str(one.get("id")) for one in body.get("attachments") or []}
+        new = take_files(ask, channel, body)
+        message.files = [file for file in message.files if file.file_id in kept] + new
+    after = {
+        "content": body.get("content", message.content),
+        "embeds": body.get("embeds", message.embeds),
+        "components": body.get("components", message.components),
+    }
+    check_not_empty(after, message.files)
+    message.content = after["content"] or ""
+    message.embeds = after["embeds"] or []
+    message.components = after["components"] or []
+    message.versions.append(message.content)
+    if not message.is_loading:
+        message.edited_at = ask.world.clock.now()
+    message.flags &= ~LOADING
+    ping(ask.world, message, body.get("allowed_mentions"), by)
+    ask.call.message_id = message.message_id
+    tell_message(ask.world, message, "MESSAGE_UPDATE")
+
+
+def delete_message(ask: Ask, message: Message) -> None:
+    """Take a message away and tell the gateway."""
+    message.is_deleted = True
+    ask.call.message_id = message.message_id
+    if not message.is_ephemeral:
+        tell_deletion(ask.world, message)

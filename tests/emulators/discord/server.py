@@ -1,0 +1,198 @@
+"""The server itself: API, files, gateway and control on one port, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Self
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from tests.emulators.discord import http
+from tests.emulators.discord.api import Api
+from tests.emulators.discord.calls import Call, Fault, Faults, InvalidRequests, Limits
+from tests.emulators.discord.control import run_control
+from tests.emulators.discord.errors import ApiError
+from tests.emulators.discord.gateway import Gateway
+from tests.emulators.discord.orders import Orders
+from tests.emulators.discord.world import World
+from tests.emulators.serving import Serving, break_connection, stay_silent
+
+TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GhIjKl.abcdefghijklmnopqrstuvwxyz0123456789AB"
+#: Faults that let the request happen; only its answer suffers.
+AFTERWARDS = ("lose_reply", "delay", "cut", "slow")
+
+
+class DiscordServer(Orders):
+    """A local Discord for one bot, with the people around it."""
+
+    def __init__(self, token: str = TOKEN, *, port: int = 0, api_path: str = "/api/v10") -> None:
+        super().__init__(World(token))
+        self.token = token
+        self.port = port
+        self.api_path = api_path
+        self.calls = []
+        self.faults = Faults()
+        clock = self.world.clock
+        self.api = Api(self.world, Limits(clock), InvalidRequests(clock))
+        self.gateway = Gateway(self.api)
+        self._serving: Serving | None = None
+
+    @property
+    def base_url(self) -> str:
+        """The address without a path, for /control and files."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def api_base_url(self) -> str:
+        """What DISCORD_API_BASE_URL is set to."""
+        return f"{self.base_url}{self.api_path}"
+
+    @property
+    def gateway_url(self) -> str:
+        """Where the gateway is; GET /gateway/bot tells it."""
+        return f"ws://127.0.0.1:{self.port}/gateway"
+
+    # --- life
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self.start)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self.stop)
+
+    def start(self) -> None:
+        """Bind the port and serve in a thread of its own; after `stop`, the same port again."""
+        self._serving = Serving(self, port=self.port, has_websockets=True)
+        self.port = int(self._serving.origin.rpartition(":")[2])
+        self.world.base_url = self.base_url
+        self.api.gateway_url = self.gateway_url
+        self._serving.start()
+
+    def stop(self) -> None:
+        """Cut every connection and end the thread; the virtual Discord stays as it is."""
+        if self._serving is not None:
+            self._serving.stop()
+            self._serving = None
+
+    # --- connections
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or one socket."""
+        if scope["type"] == "websocket":
+            await self.gateway.serve(WebSocket(scope, receive, send))
+            return
+        request, path = Request(scope, receive), scope["path"]
+        if path.startswith("/control/"):
+            status, body = run_control(self, path[9:], await request.body())
+            await JSONResponse(body, status)(scope, receive, send)
+        elif path.startswith(f"{self.api_path}/"):
+            await self._answer_api(request, send)
+        elif path.startswith(("/attachments/", "/upload/")):
+            await self._answer_files(request, send)
+        else:
+            await Response(status_code=404)(scope, receive, send)
+
+    async def _answer_api(self, request: Request, send: Send) -> None:
+        # The path as it was sent: an emoji in it stays quoted.
+        raw = request.scope["raw_path"].decode().partition("?")[0]
+        path = raw.removeprefix(self.api_path)
+        found = http.find_route(request.method, path)
+        name = found[0].name if found else f"{request.method} ?"
+        call = self._note(name, path)
+        fault = self.faults.pick(name, f"{request.method} {path}")
+        if fault is not None and fault.kind not in AFTERWARDS:
+            await self._spoil(fault, call, request, send)
+            return
+        try:
+            if found is None:
+                raise http.NOT_FOUND
+            ask = await http.read_ask(self.api, call, request, found[1])
+        except ApiError as error:
+            answer = http.refuse(self.api, call, error)
+        else:
+            answer = http.run(self.api, found[0], ask, request.headers.get("authorization", ""))
+        await self._deliver(answer, fault, call, request, send)
+
+    def _note(self, route: str, path: str) -> Call:
+        call = Call(route, path, self.world.clock.monotonic())
+        self.calls.append(call)
+        return call
+
+    async def _spoil(self, fault: Fault, call: Call, request: Request, send: Send) -> None:
+        call.fault = fault.kind
+        if fault.kind == "hang":
+            await stay_silent(request.scope, request.receive, send)
+        elif fault.kind == "close":
+            break_connection(request.scope, is_reset=True)
+        else:
+            await request.body()
+            answer = http.spoil(self.api, call, fault)
+            await answer(request.scope, request.receive, send)
+
+    async def _deliver(
+        self, answer: Response, fault: Fault | None, call: Call, request: Request, send: Send
+    ) -> None:
+        call.fault = fault.kind if fault else ""
+        if fault is not None and fault.kind in ("lose_reply", "cut"):
+            if fault.kind == "cut":
+                await _send_half(answer, send)
+            call.status = 0
+            break_connection(request.scope, is_reset=fault.kind == "lose_reply")
+            return
+        if fault is not None and fault.kind == "delay":
+            await asyncio.sleep(fault.delay_s)
+        if fault is not None and fault.kind == "slow":
+            answer = _slow_down(answer, fault.bytes_per_s)
+        await answer(request.scope, request.receive, send)
+
+    # --- files
+
+    async def _answer_files(self, request: Request, send: Send) -> None:
+        is_upload = request.url.path.startswith("/upload/")
+        name = "PUT /upload" if is_upload else "GET /cdn"
+        call = self._note(name, request.url.path)
+        fault = self.faults.pick(name, f"{request.method} {request.url.path}")
+        if fault is not None and fault.kind not in AFTERWARDS:
+            await self._spoil(fault, call, request, send)
+            return
+        body = await request.body()
+        with self.world.lock:
+            answer = self._upload(request, body) if is_upload else self._download(request)
+        call.status = answer.status_code
+        await self._deliver(answer, fault, call, request, send)
+
+    def _upload(self, request: Request, body: bytes) -> Response:
+        slot = self.api.slots.get(request.url.path.removeprefix("/upload/"))
+        if slot is None or request.method != "PUT" or len(body) != slot.size_bytes:
+            return Response(status_code=400)
+        slot.data = body
+        return Response(status_code=200)
+
+    def _download(self, request: Request) -> Response:
+        try:
+            file = self.world.open_link(request.url.path, dict(request.query_params))
+        except ApiError as error:
+            return Response(str(error), error.status, media_type="text/plain")
+        return Response(file.data, media_type=file.mime or "application/octet-stream")
+
+
+async def _send_half(answer: Response, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": answer.raw_headers})
+    half = bytes(answer.body)[: len(answer.body) // 2]
+    await send({"type": "http.response.body", "body": half, "more_body": True})
+
+
+def _slow_down(answer: Response, bytes_per_s: float) -> Response:
+    data, piece = bytes(answer.body), max(1, int(bytes_per_s / 10))
+
+    async def trickle() -> AsyncIterator[bytes]:
+        for start in range(0, len(data), piece):
+            yield data[start : start + piece]
+            await asyncio.sleep(0.1)
+
+    return StreamingResponse(trickle(), answer.status_code, dict(answer.headers))

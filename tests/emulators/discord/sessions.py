@@ -1,0 +1,175 @@
+"""Sessions of the gateway: who hears what, in which order, and what a resumed one hears again."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tests.emulators.discord.api import Api
+from tests.emulators.discord.events import GUILDS, MESSAGE_CONTENT, PRESENCES, without_content
+from tests.emulators.discord.guild_routes import application_flags
+from tests.emulators.discord.payloads import JSON, guild_create_json, user_json
+
+#: A session without a connection can be resumed for so long: "a few minutes".
+RESUME_S = 180.0
+
+
+class Line(Protocol):
+    """What a session is told through."""
+
+    def tell(self, message: JSON) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A heartbeat: when, how long after the last one, and how much too late."""
+
+    shard_id: int
+    at: float
+    gap_s: float
+    late_s: float
+
+
+@dataclass(slots=True)
+class Session:
+    """What one IDENTIFY has opened."""
+
+    session_id: str
+    shard_id: int
+    shard_count: int
+    intents: int
+    connection: Line | None = None
+    seq: int = 0
+    #: Everything told, for a resume: sequence numbers and whole messages.
+    told: list[tuple[int, JSON]] = field(default_factory=list)
+    is_valid: bool = True
+    #: When its connection ended, on the monotonic clock.
+    parted_at: float = 0.0
+    resumes: int = 0
+
+    def push(self, name: str, payload: JSON) -> None:
+        """Tell of an event, now or when the session is resumed."""
+        self.seq += 1
+        message = {"op": 0, "t": name, "s": self.seq, "d": payload}
+        self.told.append((self.seq, message))
+        if self.connection is not None:
+            self.connection.tell(message)
+
+    def hears(self, guild_id: str | None, intent: int | None) -> bool:
+        """Tell whether an event is meant for it: its shard, and an intent that it has."""
+        shard = (int(guild_id) >> 22) % self.shard_count if guild_id else 0
+        return shard == self.shard_id and (intent is None or bool(self.intents & intent))
+
+
+class Sessions:
+    """All sessions, and the ways in which events go wrong."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self.all: dict[str, Session] = {}
+        self.beats: list[Beat] = []
+        #: How often each event is told; 1 is right.
+        self.copies = 1
+        #: So many events are never told.
+        self.losses = 0
+        #: Events kept back, None while none are.
+        self._held: list[tuple[Session, str, JSON]] | None = None
+        self._random = random.Random(5)
+        api.world.emit = self.emit
+
+    def emit(
+        self,
+        name: str,
+        payload: JSON,
+        *,
+        guild_id: str | None = None,
+        intent: int | None = None,
+        is_content: bool = False,
+    ) -> None:
+        """Tell all sessions that hear it."""
+        if self.losses:
+            self.losses -= 1
+            return
+        for session in self.all.values():
+            if not session.is_valid or not session.hears(guild_id, intent):
+                continue
+            is_hidden = is_content and not session.intents & MESSAGE_CONTENT
+            shown = without_content(payload) if is_hidden else payload
+            for _ in range(self.copies):
+                if self._held is None:
+                    session.push(name, shown)
+                else:
+                    self._held.append((session, name, shown))
+
+    def hold(self) -> None:
+        """Keep events back until `release`."""
+        self._held = self._held or []
+
+    def release(self, *, is_shuffled: bool = False) -> None:
+        """Tell what was kept back, in order or not."""
+        held, self._held = self._held or [], None
+        if is_shuffled:
+            self._random.shuffle(held)
+        for session, name, payload in held:
+            session.push(name, payload)
+
+    def invalidate(self) -> None:
+        """Forget all sessions: each must identify again, and what it missed is lost."""
+        for session in self.all.values():
+            session.is_valid = False
+
+    def open(self, connection: Line, intents: int, shard_id: int, shard_count: int) -> Session:
+        """Make a session and tell it READY and its servers."""
+        world = self._api.world
+        number = world.snowflake()
+        session = Session(f"{int(number):032x}", shard_id, shard_count, intents, connection)
+        self.all[session.session_id] = session
+        mine = [
+            guild
+            for guild in world.guilds.values()
+            if world.bot.user_id in guild.members and session.hears(guild.guild_id, None)
+        ]
+        ready = {
+            "v": 10,
+            "user": user_json(world.bot),
+            "guilds": [{"id": guild.guild_id, "unavailable": True} for guild in mine],
+            "session_id": session.session_id,
+            "session_type": "normal",
+            "resume_gateway_url": self._api.gateway_url,
+            "shard": [shard_id, shard_count],
+            "private_channels": [],
+            "relationships": [],
+            "application": {
+                "id": world.application_id,
+                "flags": application_flags(world.privileged),
+            },
+        }
+        session.push("READY", ready)
+        for guild in mine:
+            if session.intents & GUILDS:
+                has_members = bool(intents & PRESENCES)
+                session.push(
+                    "GUILD_CREATE", guild_create_json(world, guild, has_members=has_members)
+                )
+        return session
+
+    def find(self, session_id: str) -> Session | None:
+        """Return a session that may still be resumed."""
+        session = self.all.get(session_id)
+        if session is None or not session.is_valid:
+            return None
+        away_s = self._api.world.clock.monotonic() - session.parted_at
+        if session.connection is None and away_s > RESUME_S:
+            session.is_valid = False
+            return None
+        return session
+
+    def resume(self, session: Session, connection: Line, seq: int) -> None:
+        """Tell again what came after `seq`, then RESUMED."""
+        session.connection = connection
+        session.resumes += 1
+        for number, message in session.told:
+            if number > seq:
+                connection.tell(message)
+        session.push("RESUMED", {"_trace": []})

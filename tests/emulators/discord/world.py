@@ -1,0 +1,183 @@
+"""The virtual Discord: its people, servers, channels and messages, and a clock to move."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import itertools
+import re
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from tests.emulators.discord import permissions
+from tests.emulators.discord.errors import ApiError, refused
+from tests.emulators.discord.records import (
+    DM,
+    Channel,
+    File,
+    Guild,
+    Interaction,
+    Message,
+    Ping,
+    Role,
+    User,
+)
+from tests.emulators.telegram.world import Clock
+
+EPOCH_MS = 1_420_070_400_000
+#: How long a signed link to a file works.
+LINK_S = 24 * 3600
+#: Files larger than this are refused.
+MAX_FILE_BYTES = 10 << 20
+
+
+class World:
+    """All of it. Hold `lock` while reading or changing: tests and server are two threads."""
+
+    def __init__(self, token: str) -> None:
+        self.lock = threading.RLock()
+        self.clock = Clock()
+        self.token = token
+        self._numbers = itertools.count(1)
+        self.users: dict[str, User] = {}
+        self.guilds: dict[str, Guild] = {}
+        self.channels: dict[str, Channel] = {}
+        self.files: dict[str, File] = {}
+        #: Interactions by id.
+        self.interactions: dict[str, Interaction] = {}
+        self.pings: list[Ping] = []
+        #: Commands by id, as they are told to the bot; `guild_id` where they belong to one.
+        self.commands: dict[str, dict[str, Any]] = {}
+        #: Where the server is reached; known when it listens.
+        self.base_url = "http://127.0.0.1"
+        #: Privileged intents that the developer portal grants: names of gateway.PRIVILEGED.
+        self.privileged = {"MESSAGE_CONTENT", "GUILD_MEMBERS", "PRESENCES"}
+        self.link_key = 0
+        #: Tells the sessions of an event: name, payload, guild, and whether it is about content.
+        self.emit: Callable[..., None] = lambda *args, **more: None
+        self.bot = self.add_user("Hearsay", is_bot=True)
+        self.application_id = self.bot.user_id
+        self.developer = self.add_user("Developer")
+
+    # --- making
+
+    def snowflake(self) -> str:
+        """Return an id never given before, younger than all others."""
+        made_ms = int(self.clock.now() * 1000) - EPOCH_MS
+        return str((made_ms << 22) + (next(self._numbers) & 0x3FFFFF))
+
+    def add_user(self, name: str, **fields: Any) -> User:
+        """Make a user; fields are those of User."""
+        user = User(self.snowflake(), name, **fields)
+        self.users[user.user_id] = user
+        return user
+
+    def add_channel(self, **fields: Any) -> Channel:
+        """Make a channel; fields are those of Channel."""
+        channel = Channel(self.snowflake(), **fields)
+        self.channels[channel.channel_id] = channel
+        return channel
+
+    def add_message(
+        self, channel: Channel, author_id: str, content: str = "", **more: Any
+    ) -> Message:
+        """Put a new message into a channel; `more` are fields of Message."""
+        message = Message(
+            self.snowflake(), channel.channel_id, author_id, self.clock.now(), content, **more
+        )
+        message.versions.append(content)
+        channel.messages[message.message_id] = message
+        if not message.is_ephemeral:
+            channel.last_message_id = message.message_id
+        return message
+
+    def add_file(self, channel_id: str, name: str, data: bytes, **claims: Any) -> File:
+        """Store a file under a name as Discord would clean it; claims are fields of File."""
+        clean = re.sub(r"[^\w.\-]+", "_", name).strip("_") or "unknown"
+        title = name.rpartition(".")[0] if clean != name else ""
+        file = File(self.snowflake(), channel_id, clean, data, title=title, **claims)
+        self.files[file.file_id] = file
+        return file
+
+    # --- finding
+
+    def find_channel(self, channel_id: str) -> Channel:
+        """Return a channel. Raises ApiError 10003."""
+        if channel_id not in self.channels:
+            raise refused(10003)
+        return self.channels[channel_id]
+
+    def find_message(self, channel: Channel, message_id: str) -> Message:
+        """Return a message that is still there and no secret. Raises ApiError 10008."""
+        message = channel.messages.get(message_id)
+        if message is None or message.is_deleted or message.is_ephemeral:
+            raise refused(10008)
+        return message
+
+    def any_message(self, message_id: str) -> Message:
+        """Return a message by its id alone. Raises KeyError."""
+        for channel in self.channels.values():
+            if message_id in channel.messages:
+                return channel.messages[message_id]
+        raise KeyError(message_id)
+
+    def dm_with(self, user_id: str) -> Channel:
+        """Return the bot's private chat with a user."""
+        for channel in self.channels.values():
+            if channel.kind == DM and channel.recipient_id == user_id and not channel.owner_id:
+                return channel
+        return self.add_channel(kind=DM, recipient_id=user_id, name="")
+
+    def permissions_of(self, user_id: str, channel: Channel) -> int:
+        """Return what somebody may do in a channel: 0 when they are not there."""
+        if channel.guild_id is None:
+            is_in = user_id in (channel.recipient_id, channel.owner_id or self.bot.user_id)
+            return permissions.PRIVATE if is_in else 0
+        guild = self.guilds[channel.guild_id]
+        member = guild.members.get(user_id)
+        if member is None:
+            return 0
+        place = (
+            self.channels[channel.parent_id] if channel.is_thread and channel.parent_id else channel
+        )
+        return permissions.in_channel(guild, member, place)
+
+    def require(self, channel: Channel, *names: str) -> None:
+        """Check that the bot may do something. Raises ApiError 50001 or 50013."""
+        granted = self.permissions_of(self.bot.user_id, channel)
+        if not permissions.has(granted, "VIEW_CHANNEL"):
+            raise refused(50001)
+        if not all(permissions.has(granted, name) for name in names):
+            raise refused(50013)
+
+    def role_of(self, guild: Guild, name: str) -> Role:
+        """Return a role by its name. Raises KeyError."""
+        return next(role for role in guild.roles.values() if role.name == name)
+
+    # --- links to files
+
+    def link(self, file: File) -> str:
+        """Return a signed address of a file that works for a day."""
+        now = int(self.clock.now())
+        path = f"/attachments/{file.channel_id}/{file.file_id}/{file.name}"
+        issued, expires = f"{now:x}", f"{now + LINK_S:x}"
+        sign = self.sign_link(path, issued, expires)
+        return f"{self.base_url}{path}?ex={expires}&is={issued}&hm={sign}&"
+
+    def sign_link(self, path: str, issued: str, expires: str) -> str:
+        """Return the signature of a link."""
+        words = f"{path}|{issued}|{expires}".encode()
+        return hmac.new(f"key {self.link_key}".encode(), words, hashlib.sha256).hexdigest()
+
+    def open_link(self, path: str, query: dict[str, str]) -> File:
+        """Return the file that a signed link leads to. Raises ApiError 404."""
+        gone = ApiError(404, 0, "This content is no longer available.")
+        issued, expires = query.get("is", ""), query.get("ex", "")
+        sign = self.sign_link(path, issued, expires)
+        if not hmac.compare_digest(sign, query.get("hm", "")):
+            raise gone
+        file = self.files.get(path.split("/")[3])
+        if file is None or int(expires, 16) <= self.clock.now():
+            raise gone
+        return file
