@@ -73,15 +73,15 @@ def build_parts(reply: Reply, find_url: FindUrl = lambda _: "", language: str = 
     The same reply always gives the same parts: the ledger counts them. Voice messages come last,
     and what stands before them carries the buttons, which they cannot.
     """
-    lines = _read_lines(reply, find_url)
+    lines, notice = _read_lines(reply, find_url), []
     files = [*_fit_files(reply.files)]
-    messages = [*islice(_pack(lines), MAX_MESSAGES + 1)]
+    if any(len(file.data) > MAX_FILE_BYTES for file in files):
+        notice = [_Line(translate(FILE_TOO_BIG, language, limit=MAX_FILE_BYTES >> 20))]
+        files = [file for file in files if len(file.data) <= MAX_FILE_BYTES]
+    messages = [*islice(_pack([*lines, *notice]), MAX_MESSAGES + 1)]
     if len(messages) > MAX_MESSAGES:
         files = [*_fit_files([_build_text_file(reply)]), *files]
-        messages = [*_pack(_begin(lines))]
-    if any(len(file.data) > MAX_FILE_BYTES for file in files):
-        messages.append(escape(translate(FILE_TOO_BIG, language, limit=MAX_FILE_BYTES >> 20)))
-        files = [file for file in files if len(file.data) <= MAX_FILE_BYTES]
+        messages = [*_pack([*_begin(lines), *notice])]
     parts = [*_group([Part(text) for text in messages], [f for f in files if not is_voice(f)])]
     if not parts and any(button.token for button in reply.buttons):
         parts = [Part()]
@@ -183,7 +183,7 @@ def _join(held: list[tuple[_Line, str]]) -> Iterator[str]:
 
 def _cut(line: _Line) -> Iterator[_Line]:
     """Yield a line in pieces that each fit a message, cut between words where that can be."""
-    while count_units(line.render()) > MAX_UNITS:
+    while len(line.text) > MAX_UNITS or count_units(line.render()) > MAX_UNITS:
         size = min(len(line.text), MAX_UNITS)
         while (over := count_units(line.cut(0, size).render()) - MAX_UNITS) > 0:
             size = max(1, size - max(1, over // 2))
