@@ -10,7 +10,7 @@ from core.commands import Command, Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import Button, Link, Remembered, Reply, Segment
-from core.prompts.safety import defuse
+from core.prompts.safety import deaden
 from core.store.scan import Search, build_pattern
 from core.summaries.moments import find_moments
 from core.summaries.points import clock
@@ -61,7 +61,7 @@ class Hits:
             self.buttons.append(Button(f"▶ {second}", "replay", play))
         self.text += "\n" if self.text else ""
         self._link(f"{hit.sent_at:%Y-%m-%d %H:%M}", hit)
-        self.text += f" {defuse(hit.sender_name)}"
+        self.text += f" {deaden(hit.sender_name)}"
         if second:
             self.text += " "
             self._link(second, hit)
@@ -89,7 +89,7 @@ class Hits:
         start = max(0, min(places, default=0) - BEFORE_CHARS)
         part = text[start : start + AROUND_CHARS]
         ends = "…" if start else "", "…" if start + AROUND_CHARS < len(text) else ""
-        return defuse(f"{ends[0]}{part}{ends[1]}", known=text)
+        return deaden(f"{ends[0]}{part}{ends[1]}")
 
 
 command = Command(HELP, find, argument="words")
