@@ -7,6 +7,7 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
+from bots.discord_bot.check import ask_account as ask_discord
 from bots.exits import CONFIG, LOCKED, OTHER, STORE, code_of
 from bots.findings import Check, Finding, Visit, fail, ok, warn
 from bots.telegram_bot.check import ask_account
@@ -26,6 +27,10 @@ _MAX_SKEW_S = 60.0
 #: Permissions of anybody but the owner.
 _OTHERS = 0o077
 _TOKEN_CURE = "Copy the token from @BotFather into TELEGRAM_BOT_TOKEN again."
+_DISCORD_CURE = "Copy the token from discord.com/developers/applications, under Bot."
+_INTENT_CURE = (
+    "Switch on the Message Content intent at discord.com/developers/applications, under Bot."
+)
 _KEY_CURE = (
     "Check MIMO_API_KEY and MIMO_BASE_URL: keys that begin with sk- belong to"
     " https://api.xiaomimimo.com/v1, those with tp- to the token plan's address of their own"
@@ -133,6 +138,23 @@ async def check_telegram(visit: Visit) -> Finding:
         # Not a mistake: as admin of a group it gets everything in spite of it.
         groups = "privacy mode is on: in groups it sees commands and answers to it, unless admin"
     return ok(f"{name}, {account.pending} waiting; {groups}")
+
+
+async def check_discord(visit: Visit) -> Finding:
+    """See that the token is good, and that the gateway will let us in."""
+    if visit.settings.discord_bot_token is None:
+        return ok("not set up: DISCORD_BOT_TOKEN is empty")
+    try:
+        account = await ask_discord(visit.settings)
+    except PlatformLocked:
+        return fail("Discord does not take the token", _DISCORD_CURE, LOCKED)
+    visit.note_clock("Discord", engines.read_date(account.date))
+    if not account.can_read:
+        return fail(f"{account.name} may not read messages", _INTENT_CURE, CONFIG)
+    if account.remaining < account.shards:
+        cure = "It starts too often: stop it until tomorrow and look into its log."
+        return fail(f"{account.name} has no session starts left today", cure, OTHER)
+    return ok(f"{account.name}, {account.shards} connection(s)")
 
 
 async def check_engine(visit: Visit) -> Finding:
@@ -245,6 +267,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("key", check_key),
     ("engine", check_engine),
     ("telegram", check_telegram),
+    ("discord", check_discord),
     ("mimo", check_mimo),
     ("openai", check_openai),
     ("clock", check_clock),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import discord
@@ -11,7 +11,7 @@ import structlog
 
 from bots.discord_bot.access import Access
 from bots.discord_bot.backfill import Backfill
-from bots.discord_bot.client import TROUBLE, Client
+from bots.discord_bot.client import TROUBLE, Client, Pace
 from bots.discord_bot.delivery import Delivery
 from bots.discord_bot.errors import describe
 from bots.discord_bot.files import Files
@@ -33,18 +33,20 @@ class DiscordBot:
     """One Discord bot; a `core.interfaces.Platform`, and what its client tells of events."""
 
     name = "discord"
+    #: How patient it is; tests set shorter ones before they build a bot.
+    pace = Pace()
 
     def __init__(self, settings: Settings, door: Door) -> None:
         """Take a door to hand messages to."""
         self._door = door
         self._allowed = frozenset(settings.allowed_chats)
-        self.client = Client(settings, self)
+        self.client = Client(settings, self, self.pace)
         self.places = Places(self.client)
         self._progress = Progress(self.client)
         self._delivery = Delivery(self.client, self._progress, door)
         self._interactions = Interactions(self.client, door, self._accept_interaction)
-        self.files = Files()
-        self._access = Access()
+        self.files = Files(self.client)
+        self._access = Access(self.client, self.places)
         self._marks = Marks(self.name, door)
         self._receiving = Receiving(self.client, self.places, self._marks, door, self._accept)
         self._backfill = Backfill(self.client, self._marks, self._receiving.commit)
@@ -132,10 +134,11 @@ class DiscordBot:
         """Take an interaction: see `bots.discord_bot.client.Listener`."""
         self._start(self._interactions.take(interaction))
 
-    async def _accept(self, message: Message, place: Place) -> None:
+    async def _accept(self, message: Message, place: Place, raw: Mapping[str, Any]) -> None:
         """Commit what a person wrote. Raises what the door raises."""
         if not self._is_allowed(message, place.guild_id):
             return
+        self.files.note_links(raw)
         job = await self._door.accept(message)
         quoted = message.reply_to and message.reply_to.attachment
         is_loud = job is not None and not commands.load_command(job.command).is_silent

@@ -6,6 +6,7 @@ import asyncio
 import random
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import aiohttp
@@ -36,16 +37,25 @@ POISON = (
     zlib.error,
 )
 
-#: Silence after which the gateway counts as dead: it answers each heartbeat (41.25 s apart).
-SILENCE_S = 46.0
-#: How long after the last server was told of a session counts as complete.
-COMPLETE_S = 1.0
 #: A limit that asks to wait longer is an error: the job waits, and nothing behind it does.
 MAX_LIMIT_WAIT_S = 60.0
 #: How long a call waits for the login.
 OPEN_WAIT_S = 30.0
 _STOP_S = 2.0
-_FIRST_WAIT_S, _MAX_WAIT_S = 1.0, 60.0
+
+
+@dataclass
+class Pace:
+    """How long the connections wait; tests make it shorter."""
+
+    #: Silence after which the gateway counts as dead: it answers each heartbeat (41.25 s apart).
+    silence_s: float = 46.0
+    #: How long after the last server was told of a session counts as complete.
+    complete_s: float = 1.0
+    #: Between two sessions that are begun.
+    identify_s: float = 5.0
+    first_wait_s: float = 1.0
+    max_wait_s: float = 60.0
 
 
 class Listener(Protocol):
@@ -98,12 +108,13 @@ class _State(AutoShardedConnectionState["Client"]):
 class Client(discord.AutoShardedClient):
     """One bot's gateway and REST connections."""
 
-    def __init__(self, settings: Settings, listener: Listener) -> None:
+    def __init__(self, settings: Settings, listener: Listener, pace: Pace) -> None:
         token = settings.secret("discord_bot_token")
         if token is None:
             raise ConfigError("DISCORD_BOT_TOKEN is not set")
         self._token = token
         self._listener = listener
+        self._pace = pace
         self._is_begun = False
         self._is_open = asyncio.Event()
         # The SDK has one address for the whole process.
@@ -117,8 +128,8 @@ class Client(discord.AutoShardedClient):
             max_messages=None,
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
-            heartbeat_timeout=SILENCE_S,
-            guild_ready_timeout=COMPLETE_S,
+            heartbeat_timeout=pace.silence_s,
+            guild_ready_timeout=pace.complete_s,
             max_ratelimit_timeout=MAX_LIMIT_WAIT_S,
         )
 
@@ -144,14 +155,14 @@ class Client(discord.AutoShardedClient):
 
     async def open(self) -> None:
         """Log in, however long that takes. Raises PlatformLocked, ConfigError."""
-        wait_s = _FIRST_WAIT_S
+        wait_s = self._pace.first_wait_s
         while True:
             try:
                 self._is_begun = True
                 await self.login(self._token)
             except TROUBLE as error:
                 await self._recover("discord_login_failed", error, wait_s)
-                wait_s = min(_MAX_WAIT_S, wait_s * 2)
+                wait_s = min(self._pace.max_wait_s, wait_s * 2)
             else:
                 self._is_open.set()
                 return
@@ -166,7 +177,7 @@ class Client(discord.AutoShardedClient):
                 await self.connect()
             except (*TROUBLE, *POISON) as error:
                 self._is_open.clear()
-                await self._recover("discord_gateway_failed", error, _FIRST_WAIT_S * 5)
+                await self._recover("discord_gateway_failed", error, self._pace.identify_s)
             else:
                 self._is_open.clear()
                 await self._renew()
@@ -197,6 +208,11 @@ class Client(discord.AutoShardedClient):
             log.error("discord_session_limit", wait_s=round(wait_s))
             await asyncio.sleep(wait_s)
         await super().launch_shards()
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Leave the time between two sessions that Discord asks for."""
+        if not initial:
+            await asyncio.sleep(self._pace.identify_s)
 
     async def on_shard_ready(self, shard_id: int) -> None:
         """Pass on that a shard's session is complete."""

@@ -7,7 +7,7 @@ is asked for again after the next start, from the mark of its chat on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import structlog
@@ -28,7 +28,8 @@ _FIRST_WAIT_S, _MAX_WAIT_S = 0.1, 15.0
 #: A channel that nobody told us of is asked for at most so long: others wait behind it.
 _ASK_S = 5.0
 
-Accept = Callable[[Message, Place], Awaitable[None]]
+#: Takes a message, where it is, and what Discord wrote.
+Accept = Callable[[Message, Place, Mapping[str, Any]], Awaitable[None]]
 
 
 class Receiving:
@@ -84,7 +85,7 @@ class Receiving:
         is_edit = kind == "MESSAGE_UPDATE"
         message = read_message(raw, place, self._client.bot_id, is_edit=is_edit)
         if message:
-            await self._accept(message, place)
+            await self._accept(message, place, raw)
         if not is_edit:
             await self._marks.note(place.chat_id, str(raw["id"]))
 
