@@ -19,6 +19,7 @@ from discord.state import AutoShardedConnectionState
 from discord.utils import MISSING
 
 from bots.discord_bot.errors import describe, read_error
+from bots.discord_bot.pacing import Pacer, build_trace
 from core.config import Settings
 from core.errors import ConfigError, PlatformBusy
 
@@ -115,6 +116,7 @@ class Client(discord.AutoShardedClient):
         self._token = token
         self._listener = listener
         self._pace = pace
+        self.pacer = Pacer()
         self._is_begun = False
         self._is_open = asyncio.Event()
         # The SDK has one address for the whole process.
@@ -131,6 +133,7 @@ class Client(discord.AutoShardedClient):
             heartbeat_timeout=pace.silence_s,
             guild_ready_timeout=pace.complete_s,
             max_ratelimit_timeout=MAX_LIMIT_WAIT_S,
+            http_trace=build_trace(self.pacer),
         )
 
     @property

@@ -1,0 +1,73 @@
+"""A virtual Discord and a bot that talks to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from bots.discord_bot import DiscordBot
+from bots.discord_bot.client import Pace
+from core.config import Settings
+from tests.discord.doors import MemoryDoor, make_settings
+from tests.emulators.discord import DiscordServer
+
+
+class QuickBot(DiscordBot):
+    """The bot with less patience, so that tests are short."""
+
+    pace = Pace(complete_s=0.1, identify_s=0.1, first_wait_s=0.05, max_wait_s=0.2)
+
+
+@pytest.fixture
+async def discord_server() -> AsyncIterator[DiscordServer]:
+    async with DiscordServer() as server:
+        yield server
+
+
+@pytest.fixture
+def settings(discord_server: DiscordServer) -> Settings:
+    return make_settings(
+        discord_bot_token=discord_server.token, discord_api_base_url=discord_server.api_base_url
+    )
+
+
+@pytest.fixture
+def door() -> MemoryDoor:
+    return MemoryDoor()
+
+
+@pytest.fixture
+async def bot(settings: Settings, door: MemoryDoor) -> AsyncIterator[QuickBot]:
+    """A bot that can make calls but does not receive."""
+    bot = QuickBot(settings, door)
+    await bot.client.open()
+    yield bot
+    await bot.close()
+
+
+@asynccontextmanager
+async def run_bot(settings: Settings, door: MemoryDoor) -> AsyncIterator[QuickBot]:
+    """Run a bot that receives, from its start to its end."""
+    bot = QuickBot(settings, door)
+    task = asyncio.create_task(bot.run())
+    try:
+        async with asyncio.timeout(10):
+            while not (bot.is_ready or task.done()):
+                await asyncio.sleep(0.01)
+        if task.done():
+            task.result()
+        yield bot
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await bot.close()
+
+
+@pytest.fixture
+async def running(settings: Settings, door: MemoryDoor) -> AsyncIterator[QuickBot]:
+    """A bot that receives."""
+    async with run_bot(settings, door) as bot:
+        yield bot
