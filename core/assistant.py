@@ -11,9 +11,10 @@ import structlog
 
 from core import metrics
 from core.commands import Context, add_voice, load_command, pick_command
+from core.fields import Typing
 from core.hearing import Hearing, OnText
 from core.interfaces import Envelope, Platform
-from core.models import Chat, Job, Message, Reply
+from core.models import Chat, Job, Message, Reply, Suggestion
 from core.speaking import Speaking
 from core.store import Store
 from core.understanding import Understanding
@@ -70,6 +71,12 @@ class Assistant:
     async def recent(self, chat: Chat, limit: int) -> list[Job]:
         """Return the last jobs of a chat, the newest last: see `core.interfaces.Door`."""
         return (await self._store.jobs.history(chat, limit))[::-1]
+
+    async def suggest(self, message: Message, field: str) -> list[Suggestion]:
+        """Return what may be put into a field: see `core.interfaces.Door`."""
+        fields = load_command(message.command).asked
+        suggest = next((one.suggest for one in fields if one.name == field), None)
+        return await suggest(Typing(message, self._speaking, self._store)) if suggest else []
 
     async def blob(self, chat: Chat, message_id: str) -> bytes | None:
         """Return the sound that came with a message: see `core.interfaces.Door`."""

@@ -15,6 +15,7 @@ from core.models import (
     Message,
     Question,
     Reply,
+    Suggestion,
     Transcript,
     Utterance,
     Voice,
@@ -81,6 +82,12 @@ class Door(Protocol):
 
     async def recent(self, chat: Chat, limit: int) -> list[Job]:
         """Return the last jobs of a chat with their messages and replies, the newest last."""
+
+    async def suggest(self, message: Message, field: str) -> list[Suggestion]:
+        """Return what may be put into a field of a command that is being typed.
+
+        message: with the command, and as text what stands in the field so far.
+        """
 
     async def blob(self, chat: Chat, message_id: str) -> bytes | None:
         """Return the sound handed in with a message, None once it is no longer kept."""

@@ -10,6 +10,7 @@ from importlib import import_module
 
 from core.casting import Choices, pick_manner
 from core.errors import EngineError, NotAllowed, UserError
+from core.fields import Field, Use, derive_fields
 from core.glossary import read_fix
 from core.hearing import Heard, Hearing, OnText
 from core.interfaces import Platform
@@ -39,25 +40,26 @@ LISTEN = mark("Listen")
 SUMMARY_OVER_S = 60.0
 
 #: Name -> "module:attribute", loaded on first use. The order is that of the menu.
+#: What people type is marked: platforms that can show it in their language.
 COMMANDS = {
-    "transcribe": "core.commands.transcribe:command",
-    "ask": "core.commands.ask:command",
-    "summary": "core.commands.summary:command",
-    "translate": "core.commands.translate:command",
-    "digest": "core.commands.digest:command",
-    "say": "core.commands.say:command",
-    "voice": "core.commands.voice:command",
-    "style": "core.commands.style:command",
-    "replies": "core.commands.replies:command",
-    "remember": "core.commands.remember:command",
-    "forget": "core.commands.forget:command",
-    "find": "core.commands.find:command",
-    "mode": "core.commands.mode:command",
-    "think": "core.commands.think:command",
-    "glossary": "core.commands.glossary:command",
-    "language": "core.commands.language:command",
-    "auto": "core.commands.auto:command",
-    "help": "core.commands.help:command",
+    mark("transcribe"): "core.commands.transcribe:command",
+    mark("ask"): "core.commands.ask:command",
+    mark("summary"): "core.commands.summary:command",
+    mark("translate"): "core.commands.translate:command",
+    mark("digest"): "core.commands.digest:command",
+    mark("say"): "core.commands.say:command",
+    mark("voice"): "core.commands.voice:command",
+    mark("style"): "core.commands.style:command",
+    mark("replies"): "core.commands.replies:command",
+    mark("remember"): "core.commands.remember:command",
+    mark("forget"): "core.commands.forget:command",
+    mark("find"): "core.commands.find:command",
+    mark("mode"): "core.commands.mode:command",
+    mark("think"): "core.commands.think:command",
+    mark("glossary"): "core.commands.glossary:command",
+    mark("language"): "core.commands.language:command",
+    mark("auto"): "core.commands.auto:command",
+    mark("help"): "core.commands.help:command",
     "start": "core.commands.start:command",
     "export": "core.commands.export:command",
     "listen": "core.commands.listen:command",
@@ -172,6 +174,21 @@ class Command:
     is_listed: bool = True
     #: True for what nobody asked for: that it failed is not told either.
     is_silent: bool = False
+    #: What may follow, part by part; without any, platforms with fields make one of `argument`.
+    fields: tuple[Field, ...] = ()
+    #: True where a recording may come with it.
+    takes_sound: bool = False
+    #: True where the answer concerns whoever asked, and nobody else in the chat.
+    is_personal: bool = False
+    #: True where only admins can make use of it in a group: others need not be shown it.
+    is_for_admins: bool = False
+    #: What it does with a message that somebody points at.
+    uses: tuple[Use, ...] = ()
+
+    @property
+    def asked(self) -> tuple[Field, ...]:
+        """What a platform with fields asks for."""
+        return self.fields or derive_fields(self.argument)
 
 
 @cache

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from core.commands import Command, Context, offer_uses
 from core.dialogue import Topic, find_topic, is_spoken, quote
 from core.errors import CannotHear, EngineError, TooLong, UserError
+from core.fields import Field, Use
 from core.glossary import apply_to
 from core.hearing import Heard
 from core.locale import mark
@@ -245,4 +246,11 @@ def _show(ctx: Context, outcome: Outcome, spoken: Heard | None) -> Reply:
     )
 
 
-command = Command(HELP, ask, argument="question")
+command = Command(
+    HELP,
+    ask,
+    argument="question",
+    fields=(Field("question", mark("What you want to know"), is_required=True),),
+    takes_sound=True,
+    uses=(Use(mark("Ask about this"), asks="question"),),
+)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from core.commands import Command, Context, first_word
 from core.digests import next_at, read_plan
 from core.errors import UserError
+from core.fields import Field, offer
 from core.locale import mark
 from core.models import Reply, Schedule
 
@@ -85,4 +86,16 @@ def _describe(ctx: Context, schedule: Schedule) -> str:
     )
 
 
-command = Command(HELP, digest, argument="time [zone] | off")
+command = Command(
+    HELP,
+    digest,
+    argument="time [zone] | off",
+    fields=(
+        Field(
+            "time",
+            mark("When, and in which zone: 09:00 Europe/Berlin"),
+            suggest=offer("off", "09:00", "09:00 weekdays", "18:00 topic"),
+        ),
+    ),
+    is_for_admins=True,
+)

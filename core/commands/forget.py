@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.commands import Command, Context, first_word
 from core.errors import NotAllowed, UserError
+from core.fields import Field, Use
 from core.locale import mark
 from core.models import Message, Reply
 from core.store import Receipt
@@ -57,4 +58,11 @@ def _tell(ctx: Context, receipt: Receipt) -> Reply:
     return Reply(f"{counts}\n{ctx.text(STAYS)}")
 
 
-command = Command(HELP, forget, argument="me")
+command = Command(
+    HELP,
+    forget,
+    argument="me",
+    fields=(Field("whose", mark("me = all that is yours here"), choices=("me",)),),
+    is_personal=True,
+    uses=(Use(mark("Forget this"), is_for_me=True),),
+)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from core.commands import Command, Context
 from core.errors import UserError
+from core.fields import Field
 from core.locale import mark
 from core.models import Correction, Reply
 from core.prompts.safety import deaden
@@ -51,4 +52,10 @@ async def save(ctx: Context, known: tuple[Correction, ...]) -> None:
     await ctx.store.chats.save_settings(ctx.message.chat, changed)
 
 
-command = Command(HELP, glossary, argument="remove N")
+command = Command(
+    HELP,
+    glossary,
+    argument="remove N",
+    fields=(Field("remove", mark("The number of the one to remove"), form="remove {}"),),
+    is_personal=True,
+)

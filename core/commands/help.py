@@ -21,4 +21,4 @@ async def show_help(ctx: Context) -> Reply:
     return Reply("\n".join(lines))
 
 
-command = Command(HELP, show_help)
+command = Command(HELP, show_help, is_personal=True)

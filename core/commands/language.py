@@ -8,8 +8,9 @@ from babel import Locale, UnknownLocaleError
 
 from core.commands import Command, Context, first_word
 from core.errors import UserError
+from core.fields import Field, Typing, suggest_languages
 from core.locale import mark
-from core.models import Reply
+from core.models import Reply, Suggestion
 
 HELP = mark("The language spoken here: en, zh, … or auto")
 
@@ -41,4 +42,16 @@ def _name(tag: str, reader: str) -> str | None:
     return locale.get_display_name("zh" if reader.lower().startswith("zh") else "en")
 
 
-command = Command(HELP, language, argument="en | zh | auto")
+async def suggest(typing: Typing) -> list[Suggestion]:
+    """Offer to find out, and the languages."""
+    return [Suggestion("auto"), *await suggest_languages(typing)]
+
+
+command = Command(
+    HELP,
+    language,
+    argument="en | zh | auto",
+    fields=(Field("language", mark("The language that is spoken"), suggest=suggest),),
+    is_personal=True,
+    is_for_admins=True,
+)

@@ -33,4 +33,4 @@ async def mode(ctx: Context) -> Reply:
     return Reply(ctx.text(SAID[notes]))
 
 
-command = Command(HELP, mode, argument="transcribe | ask | both")
+command = Command(HELP, mode, argument="transcribe | ask | both", is_personal=True)

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from core.commands import Command, Context, first_word
 from core.errors import UserError
+from core.fields import Field, offer
 from core.locale import mark
 from core.models import Reply
 
@@ -109,4 +110,15 @@ async def leave_out(ctx: Context, words: list[str]) -> Reply:
     return Reply(said)
 
 
-command = Command(HELP, remember, argument="on | off | 30d | me off")
+command = Command(
+    HELP,
+    remember,
+    argument="on | off | 30d | me off",
+    fields=(
+        Field(
+            "choice",
+            mark("Whether, for how many days, or not what you say"),
+            suggest=offer("on", "off", "30d", "me off", "me on"),
+        ),
+    ),
+)

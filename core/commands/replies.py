@@ -31,4 +31,6 @@ async def replies(ctx: Context) -> Reply:
     return Reply(ctx.text(SAID[mode]))
 
 
-command = Command(HELP, replies, argument="off | auto | always")
+command = Command(
+    HELP, replies, argument="off | auto | always", is_personal=True, is_for_admins=True
+)

@@ -6,6 +6,7 @@ import re
 
 from core.commands import Command, Context
 from core.errors import UserError
+from core.fields import Field, Use, suggest_styles, suggest_voices
 from core.locale import mark
 from core.models import Button, Reply, SpeechSettings
 from core.speaking import TextTooLong
@@ -41,4 +42,14 @@ async def say(ctx: Context) -> Reply:
     return Reply(ctx.text(spoken.note) if spoken.note else "", files=(spoken.file,))
 
 
-command = Command(HELP, say, argument="text")
+command = Command(
+    HELP,
+    say,
+    argument="text",
+    fields=(
+        Field("voice", mark("Who speaks"), suggest=suggest_voices, form='voice:"{}"'),
+        Field("style", mark("How it is spoken"), suggest=suggest_styles, form='style:"{}"'),
+        Field("text", mark("What is said"), is_required=True),
+    ),
+    uses=(Use(mark("Speak this")),),
+)

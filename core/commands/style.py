@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from core.commands import Command, Context
 from core.errors import UserError
+from core.fields import Field, Typing, suggest_styles
 from core.locale import mark
-from core.models import Reply
+from core.models import Reply, Suggestion
 
 HELP = mark("How I speak: warm, tired, slow … or off")
 MAX_CHARS = 300
@@ -44,4 +45,15 @@ async def _describe(ctx: Context) -> str:
     return ctx.text("No style is chosen. Say for example: /style warm, tired, slow")
 
 
-command = Command(HELP, style, argument="words | off")
+async def suggest(typing: Typing) -> list[Suggestion]:
+    """Offer some styles, and none."""
+    return [Suggestion("off"), *await suggest_styles(typing)]
+
+
+command = Command(
+    HELP,
+    style,
+    argument="words | off",
+    fields=(Field("style", mark("How it is spoken"), suggest=suggest),),
+    is_personal=True,
+)

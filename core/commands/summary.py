@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.commands import Command, Context
 from core.errors import UserError
+from core.fields import Field, offer
 from core.locale import mark
 from core.models import Button, Reply
 from core.summaries.copies import Copy, write_copy
@@ -48,4 +49,17 @@ def _offer(ctx: Context, request: Request) -> Reply:
     return Reply(text, buttons=(Button(label, "private_summary", copy, is_private=True),))
 
 
-command = Command(HELP, summary, argument="last 2h | 200 | unread | topic | me | voice | short")
+command = Command(
+    HELP,
+    summary,
+    argument="last 2h | 200 | unread | topic | me | voice | short",
+    fields=(
+        Field(
+            "range",
+            mark("Which part of the talk, and how it is told"),
+            suggest=offer(
+                "unread", "last 2h", "today", "200 messages", "this topic", "me", "voice"
+            ),
+        ),
+    ),
+)

@@ -30,4 +30,4 @@ async def think(ctx: Context) -> Reply:
     return Reply(ctx.text("I think before I answer. /think off ends it."))
 
 
-command = Command(HELP, think, argument="on | off")
+command = Command(HELP, think, argument="on | off", is_personal=True, is_for_admins=True)

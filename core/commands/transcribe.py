@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.commands import Command, Context, offer_uses
 from core.errors import UserError
+from core.fields import Use
 from core.glossary import apply_to
 from core.locale import mark
 from core.models import Reply, Transcript
@@ -42,4 +43,9 @@ def _note(ctx: Context, transcript: Transcript) -> str:
     return "\n".join(notes)
 
 
-command = Command(HELP, transcribe)
+command = Command(
+    HELP,
+    transcribe,
+    takes_sound=True,
+    uses=(Use(mark("Transcribe")), Use(mark("Transcribe for me"), is_for_me=True)),
+)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from core.commands import Command, Context
 from core.errors import UserError
+from core.fields import Field, Use, suggest_languages
 from core.glossary import apply_to
 from core.hearing import Heard, OnText
 from core.locale import find_language, mark, name_language
@@ -174,4 +175,14 @@ def cut(text: str) -> list[str]:
     return [part for part in parts if part.strip()]
 
 
-command = Command(HELP, translate, argument="[language] [text]")
+command = Command(
+    HELP,
+    translate,
+    argument="[language] [text]",
+    fields=(
+        Field("language", mark("Into which language"), suggest=suggest_languages, form="{}:"),
+        Field("text", mark("The text; without one, a recording")),
+    ),
+    takes_sound=True,
+    uses=(Use(mark("Translate")),),
+)

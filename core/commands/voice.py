@@ -8,8 +8,9 @@ from dataclasses import replace
 from core import casting
 from core.commands import Command, Context
 from core.errors import UserError
+from core.fields import Field, Typing, suggest_voices
 from core.locale import mark, name_language
-from core.models import Button, KeptVoice, Reply, Voice
+from core.models import Button, KeptVoice, Reply, Suggestion, Voice
 from core.speaking import Manner
 
 HELP = mark("Who speaks: choose, design or clone a voice")
@@ -199,4 +200,16 @@ ACTIONS: dict[str, Callable[[Context, str], Awaitable[Reply]]] = {
     "clone": clone,
 }
 
-command = Command(HELP, voice, argument="name | design | clone | list")
+
+async def suggest(typing: Typing) -> list[Suggestion]:
+    """Offer the voices, and what else can be done with them."""
+    return [*await suggest_voices(typing), *map(Suggestion, ("off", "list", "design", "clone"))]
+
+
+command = Command(
+    HELP,
+    voice,
+    argument="name | design | clone | list",
+    fields=(Field("voice", mark("A voice, or what is to be done"), suggest=suggest),),
+    is_personal=True,
+)

@@ -13,11 +13,13 @@ from babel.messages.pofile import read_po
 
 #: Languages that have a catalogue, besides English.
 LANGUAGES = ("zh",)
-#: Languages that may be called by their own name; to know those of all costs 100 MB.
+#: Languages that many speak (BCP 47). They may be called by their own names; to know those of all
+#: languages costs 100 MB.
 _COMMON = (
     "ar bg bn ca cs da de el en es et fa fi fr he hi hr hu id it ja ko lt lv ms nb nl pl pt ro ru "
     "sk sl sr sv sw ta th tr uk ur vi zh"
 )
+COMMON_LANGUAGES = tuple(_COMMON.split())
 
 
 def mark(text: str) -> str:
@@ -63,7 +65,7 @@ def find_language(name: str) -> str | None:
 def _languages() -> dict[str, str]:
     """Return the languages by their names in the catalogues' languages, and in their own."""
     found: dict[str, str] = {}
-    for code in _COMMON.split():
+    for code in COMMON_LANGUAGES:
         found[str(Locale(code).get_language_name()).casefold()] = code
     for reader in (*LANGUAGES, "en"):
         for code, name in Locale(reader).languages.items():

@@ -12,6 +12,7 @@ from core.models.choices import (
     NoteMode,
     RepliesMode,
     SpeechSettings,
+    Suggestion,
     TalkSettings,
 )
 from core.models.jobs import PLACEHOLDER, Delivery, DeliveryState, Job, JobState
@@ -59,6 +60,7 @@ __all__ = [
     "Span",
     "SpeechSettings",
     "Subject",
+    "Suggestion",
     "TalkSettings",
     "Transcript",
     "Turn",

@@ -29,6 +29,15 @@ class Expectation:
     until_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """What may be put into a field that a person is filling in."""
+
+    value: str
+    #: What people read, empty = the value.
+    label: str = ""
+
+
 class RepliesMode(StrEnum):
     """When answers are spoken as well."""
 

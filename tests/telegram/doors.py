@@ -20,6 +20,7 @@ from core.models import (
     JobState,
     Message,
     Reply,
+    Suggestion,
 )
 from core.store import Store
 
@@ -89,6 +90,9 @@ class MemoryDoor:
 
     async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
         return {}
+
+    async def suggest(self, message: Message, field: str) -> list[Suggestion]:
+        return []
 
     async def note_no_voice(self, chat: Chat) -> None:
         self.without_voice.append(chat)

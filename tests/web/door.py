@@ -23,6 +23,7 @@ from core.models import (
     JobState,
     Message,
     Reply,
+    Suggestion,
 )
 
 #: Longer than the pace of events, so that the partial text is an event of its own.
@@ -94,6 +95,9 @@ class MemoryDoor:
 
     async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
         return {}
+
+    async def suggest(self, message: Message, field: str) -> list[Suggestion]:
+        return []
 
     async def note_no_voice(self, chat: Chat) -> None:
         raise AssertionError("a page refuses no voice")
