@@ -17,6 +17,7 @@ from core.models import (
     Job,
     JobState,
     Message,
+    Suggestion,
 )
 
 
@@ -90,6 +91,9 @@ class MemoryDoor:
         self.without_voice.append(chat)
 
     async def recent(self, chat: Chat, limit: int) -> list[Job]:
+        return []
+
+    async def suggest(self, message: Message, field: str) -> list[Suggestion]:
         return []
 
     async def blob(self, chat: Chat, message_id: str) -> bytes | None:
