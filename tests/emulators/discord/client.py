@@ -19,6 +19,7 @@ Files need nothing: attachments carry whole addresses.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import warnings
 from typing import Any, Self
@@ -48,6 +49,8 @@ def point_at(api_base_url: str) -> None:
 class LocalClient(discord.AutoShardedClient):
     """discord.py on the local server: use as `async with`, which returns when it is ready.
 
+    What ends it before, as a final close code, is raised there.
+
     A test makes a subclass of it with `on_message` and the like.
     """
 
@@ -68,8 +71,16 @@ class LocalClient(discord.AutoShardedClient):
         await super().__aenter__()
         await self.login(self._server.token)
         self._task = self.loop.create_task(self.connect())
-        await self.wait_until_ready()
+        ready = self.loop.create_task(self.wait_until_ready())
+        await asyncio.wait([ready, self._task], return_when=asyncio.FIRST_COMPLETED)
+        if self._task.done():
+            ready.cancel()
+            await self.close()
+            self._task.result()
         return self
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Do not wait 5 s before each IDENTIFY after the first, as discord.py does."""
 
     async def __aexit__(self, *error: Any) -> None:
         await super().__aexit__(*error)

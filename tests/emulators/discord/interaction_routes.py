@@ -8,7 +8,7 @@ from tests.emulators.discord.api import NO_CONTENT, Answer, Ask, route
 from tests.emulators.discord.errors import bad_field, refused
 from tests.emulators.discord.events import tell_message
 from tests.emulators.discord.payloads import message_json
-from tests.emulators.discord.posting import delete_message, edit_message, make_message
+from tests.emulators.discord.posting import delete_message, edit_message, kind_of, make_message
 from tests.emulators.discord.records import (
     AUTOCOMPLETE,
     CHOICES,
@@ -92,8 +92,8 @@ def _defer(ask: Ask, interaction: Interaction, data: dict[str, Any]) -> Message:
         ask.world.bot.user_id,
         flags=LOADING | (data.get("flags", 0) & EPHEMERAL),
         interaction_id=interaction.interaction_id,
-        kind=20 if interaction.data.get("type") == 1 else 23,
     )
+    message.kind = kind_of(message, interaction)
     interaction.original_id = ask.call.message_id = message.message_id
     tell_message(ask.world, message)
     return message

@@ -52,12 +52,19 @@ def interaction_json(world: World, interaction: Interaction) -> JSON:
     }
     if interaction.message_id:
         value["message"] = seen_message(world, world.any_message(interaction.message_id))
-    if channel.guild_id is None:
-        return value | {"user": user_json(user)}
-    guild = world.guilds[channel.guild_id]
-    member = member_json(world, guild.members[user.user_id]) | {"permissions": str(granted)}
-    return value | {
-        "member": member,
+    return value | _asker_json(world, interaction)
+
+
+def _asker_json(world: World, interaction: Interaction) -> JSON:
+    """Return who asks: in a server a member, with all that they may do there."""
+    if interaction.guild_id is None:
+        return {"user": user_json(world.users[interaction.user_id])}
+    channel = world.channels[interaction.channel_id]
+    guild = world.guilds[interaction.guild_id]
+    member = member_json(world, guild.members[interaction.user_id])
+    granted = world.permissions_of(interaction.user_id, channel)
+    return {
+        "member": member | {"permissions": str(granted)},
         "guild_id": guild.guild_id,
         "guild_locale": guild.locale,
         "guild": {"id": guild.guild_id, "locale": guild.locale, "features": []},

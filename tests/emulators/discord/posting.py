@@ -15,7 +15,15 @@ from tests.emulators.discord.checks import (
 from tests.emulators.discord.errors import bad_field, refused
 from tests.emulators.discord.events import tell_deletion, tell_message
 from tests.emulators.discord.mentions import ping
-from tests.emulators.discord.records import LOADING, VOICE, Channel, File, Interaction, Message
+from tests.emulators.discord.records import (
+    COMMAND,
+    LOADING,
+    VOICE,
+    Channel,
+    File,
+    Interaction,
+    Message,
+)
 from tests.emulators.discord.world import MAX_FILE_BYTES
 
 
@@ -34,6 +42,7 @@ def make_message(
         check_voice(body, files)
         _require_voice(ask, channel, interaction)
     check_not_empty(body, files)
+    nonce = body.get("nonce")
     message = ask.world.add_message(
         channel,
         ask.world.bot.user_id,
@@ -42,16 +51,20 @@ def make_message(
         files=files,
         embeds=body.get("embeds") or [],
         components=body.get("components") or [],
-        nonce=None if body.get("nonce") is None else str(body["nonce"]),
+        nonce=None if nonce is None else str(nonce),
         interaction_id=interaction.interaction_id if interaction else None,
         reply_to=None if interaction else _find_quoted(ask, channel, body),
     )
-    if interaction:
-        message.kind = 20 if interaction.data.get("type") == 1 else 23
-    elif message.reply_to:
-        message.kind = 19
+    message.kind = kind_of(message, interaction)
     announce(ask, message, body, by)
     return message
+
+
+def kind_of(message: Message, interaction: Interaction | None) -> int:
+    """Return Discord's number for what kind of message it is."""
+    if interaction is None:
+        return 19 if message.reply_to else 0
+    return {COMMAND: 20 if interaction.data.get("type") == 1 else 23}.get(interaction.kind, 0)
 
 
 def announce(ask: Ask, message: Message, body: dict[str, Any], by: str) -> None:

@@ -10,6 +10,7 @@ from tests.emulators.discord.api import Api
 from tests.emulators.discord.events import GUILDS, MESSAGE_CONTENT, PRESENCES, without_content
 from tests.emulators.discord.guild_routes import application_flags
 from tests.emulators.discord.payloads import JSON, guild_create_json, user_json
+from tests.emulators.discord.records import Guild
 
 #: A session without a connection can be resumed for so long: "a few minutes".
 RESUME_S = 180.0
@@ -130,22 +131,7 @@ class Sessions:
             for guild in world.guilds.values()
             if world.bot.user_id in guild.members and session.hears(guild.guild_id, None)
         ]
-        ready = {
-            "v": 10,
-            "user": user_json(world.bot),
-            "guilds": [{"id": guild.guild_id, "unavailable": True} for guild in mine],
-            "session_id": session.session_id,
-            "session_type": "normal",
-            "resume_gateway_url": self._api.gateway_url,
-            "shard": [shard_id, shard_count],
-            "private_channels": [],
-            "relationships": [],
-            "application": {
-                "id": world.application_id,
-                "flags": application_flags(world.privileged),
-            },
-        }
-        session.push("READY", ready)
+        session.push("READY", self._ready_json(session, mine))
         for guild in mine:
             if session.intents & GUILDS:
                 has_members = bool(intents & PRESENCES)
@@ -153,6 +139,22 @@ class Sessions:
                     "GUILD_CREATE", guild_create_json(world, guild, has_members=has_members)
                 )
         return session
+
+    def _ready_json(self, session: Session, guilds: list[Guild]) -> JSON:
+        world = self._api.world
+        flags = application_flags(world.privileged)
+        return {
+            "v": 10,
+            "user": user_json(world.bot),
+            "guilds": [{"id": guild.guild_id, "unavailable": True} for guild in guilds],
+            "session_id": session.session_id,
+            "session_type": "normal",
+            "resume_gateway_url": self._api.gateway_url,
+            "shard": [session.shard_id, session.shard_count],
+            "private_channels": [],
+            "relationships": [],
+            "application": {"id": world.application_id, "flags": flags},
+        }
 
     def find(self, session_id: str) -> Session | None:
         """Return a session that may still be resumed."""

@@ -1,0 +1,316 @@
+"""What the local Discord refuses and how it counts, in the codes of the real one."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.emulators.discord import DiscordServer
+from tests.emulators.discord.client import Rest
+
+OPUS = b"OggS" + bytes(24) + b"OpusHead" + bytes(900)
+WAVE = base64.b64encode(bytes(256)).decode()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[DiscordServer]:
+    async with DiscordServer() as running:
+        yield running
+
+
+@pytest.fixture
+async def rest(server: DiscordServer) -> AsyncIterator[Rest]:
+    async with Rest(server) as client:
+        yield client
+
+
+@pytest.fixture
+def ann(server: DiscordServer) -> str:
+    return server.add_user("Ann")
+
+
+@pytest.fixture
+def room(server: DiscordServer, ann: str) -> str:
+    return server.channel(server.add_guild(members=[ann]))
+
+
+def voice_form(**changes: Any) -> dict[str, Any]:
+    """Return a request that sends a voice message in one step."""
+    entry = {"id": "0", "filename": "voice.ogg", "duration_secs": 1.5, "waveform": WAVE}
+    payload = {"flags": 8192, "attachments": [{**entry, **changes.pop("entry", {})}], **changes}
+    return {
+        "data": {"payload_json": json.dumps(payload)},
+        "files": {"files[0]": ("voice.ogg", OPUS, "audio/ogg")},
+    }
+
+
+async def test_a_voice_message_in_one_step_and_what_is_wrong_with_others(
+    server: DiscordServer, rest: Rest, room: str
+) -> None:
+    path = f"/channels/{room}/messages"
+    sent = (await rest.call("POST", path, **voice_form())).json()
+    [message] = server.answers(room)
+    assert message.is_voice and message.files[0].duration_s == 1.5
+    assert sent["attachments"][0]["waveform"] == WAVE
+    assert (await rest.call("GET", "/users/@me")).status_code == 200
+
+    assert await rest.code("POST", path, **voice_form(content="words")) == (400, 50159)
+    mute = voice_form(entry={"duration_secs": None})
+    assert await rest.code("POST", path, **mute) == (400, 50161)
+    long = voice_form(entry={"waveform": base64.b64encode(bytes(257)).decode()})
+    assert await rest.code("POST", path, **long) == (400, 50161)
+    two = voice_form()
+    two["files"]["files[1]"] = ("b.ogg", OPUS)
+    assert await rest.code("POST", path, **two) == (400, 50160)
+    song = voice_form()
+    song["files"] = {"files[0]": ("voice.ogg", b"ID3")}
+    assert await rest.code("POST", path, **song) == (400, 50160)
+    edit = {"json": {"content": "x"}}
+    assert await rest.code("PATCH", f"{path}/{sent['id']}", **edit) == (400, 50162)
+    server.deny(room, "", "SEND_VOICE_MESSAGES")
+    assert await rest.code("POST", path, **voice_form()) == (403, 50173)
+    assert len(server.answers(room)) == 1
+
+
+async def test_a_voice_message_in_three_steps(server: DiscordServer, rest: Rest, room: str) -> None:
+    ask = {"files": [{"id": "0", "filename": "voice.ogg", "file_size": len(OPUS)}]}
+    answer = (await rest.call("POST", f"/channels/{room}/attachments", json=ask)).json()
+    [slot] = answer["attachments"]
+    async with httpx.AsyncClient(verify=False) as client:
+        assert (await client.put(slot["upload_url"], content=OPUS)).status_code == 200
+    entry = {
+        "id": "0",
+        "filename": "voice.ogg",
+        "uploaded_filename": slot["upload_filename"],
+        "duration_secs": 2.0,
+        "waveform": WAVE,
+    }
+    body = {"flags": 8192, "attachments": [entry]}
+    assert await rest.code("POST", f"/channels/{room}/messages", json=body) == (200, 0)
+    [message] = server.answers(room)
+    assert message.files[0].data == OPUS
+    # A place is used once.
+    assert await rest.code("POST", f"/channels/{room}/messages", json=body) == (400, 50035)
+    large = {"files": [{"id": "0", "filename": "a", "file_size": (10 << 20) + 1}]}
+    assert await rest.code("POST", f"/channels/{room}/attachments", json=large) == (413, 40005)
+
+
+async def test_a_file_of_ten_mebibytes_is_the_largest(
+    server: DiscordServer, rest: Rest, room: str
+) -> None:
+    path = f"/channels/{room}/messages"
+    most = {"files": {"files[0]": ("a.bin", bytes(10 << 20))}}
+    more = {"files": {"files[0]": ("a.bin", bytes((10 << 20) + 1))}}
+    assert await rest.code("POST", path, **most) == (200, 0)
+    assert await rest.code("POST", path, **more) == (413, 40005)
+
+
+async def test_forms_that_are_wrong_say_where(server: DiscordServer, rest: Rest, room: str) -> None:
+    path = f"/channels/{room}/messages"
+    button = {"type": 2, "style": 1, "label": "Go", "custom_id": "go"}
+    row = {"type": 1, "components": [button]}
+    wrong: list[tuple[dict[str, Any], list[str]]] = [
+        ({"content": "x" * 2001}, ["content"]),
+        ({"content": "x", "nonce": "n" * 26}, ["nonce"]),
+        ({"content": "x", "message_reference": {"message_id": "1"}}, ["message_reference"]),
+        ({"content": "x", "components": [row] * 6}, ["components"]),
+        (
+            {"components": [{"type": 1, "components": [button, button]}]},
+            ["components", "0", "components", "1", "custom_id"],
+        ),
+        (
+            {"components": [{"type": 1, "components": [button | {"custom_id": "c" * 101}]}]},
+            ["components", "0", "components", "0", "custom_id"],
+        ),
+        ({"embeds": [{"description": "x" * 4097}]}, ["embeds", "0", "description"]),
+        (
+            {"content": "x", "allowed_mentions": {"parse": ["users"], "users": ["1"]}},
+            ["allowed_mentions"],
+        ),
+    ]
+    for form, names in wrong:
+        answer = await rest.call("POST", path, json=form)
+        body = answer.json()
+        assert (answer.status_code, body["code"]) == (400, 50035), form
+        tree = body["errors"]
+        for name in names:
+            tree = tree[name]
+        assert tree["_errors"][0]["message"]
+    assert await rest.code("POST", path, json={"content": " "}) == (400, 50006)
+    assert await rest.code("POST", path, json={"components": [row]}) == (200, 0)
+    lenient = {
+        "content": "x",
+        "message_reference": {"message_id": "1", "fail_if_not_exists": False},
+    }
+    assert await rest.code("POST", path, json=lenient) == (200, 0)
+
+
+async def test_permissions_decide_and_closed_doors_have_their_codes(
+    server: DiscordServer, rest: Rest, ann: str, room: str
+) -> None:
+    hello = {"json": {"content": "hello"}}
+    note = server.send_text(room, ann, "note")
+    server.deny(room, "", "READ_MESSAGE_HISTORY")
+    reply = {"json": {"content": "x", "message_reference": {"message_id": note}}}
+    assert await rest.code("POST", f"/channels/{room}/messages", **reply) == (403, 160002)
+    server.deny(room, "", "SEND_MESSAGES")
+    assert await rest.code("POST", f"/channels/{room}/messages", **hello) == (403, 50013)
+    server.deny(room, "", "VIEW_CHANNEL")
+    assert await rest.code("POST", f"/channels/{room}/messages", **hello) == (403, 50001)
+    assert await rest.code("GET", f"/channels/{room}") == (403, 50001)
+    assert await rest.code("POST", "/channels/1/messages", **hello) == (404, 10003)
+    foreign = server.channel(server.add_guild(members=[ann], has_bot=False))
+    assert await rest.code("POST", f"/channels/{foreign}/messages", **hello) == (403, 50001)
+    server.change(ann, is_closed=True)
+    assert await rest.code("POST", f"/channels/{server.dm(ann)}/messages", **hello) == (403, 50007)
+    assert await rest.code("POST", "/nowhere") == (404, 0)
+    async with Rest(server, token="wrong") as stranger:
+        assert await stranger.code("GET", "/users/@me") == (401, 0)
+    assert server.invalid_requests() == 7
+
+
+async def test_archived_threads_open_again_and_locked_ones_do_not(
+    server: DiscordServer, rest: Rest, ann: str, room: str
+) -> None:
+    thread = server.add_thread(room, ann)
+    hello = {"json": {"content": "hello"}}
+    sent = (await rest.call("POST", f"/channels/{thread}/messages", **hello)).json()
+    server.archive_thread(thread)
+    path = f"/channels/{thread}/messages"
+    assert await rest.code("PATCH", f"{path}/{sent['id']}", **hello) == (400, 50083)
+    assert await rest.code("POST", path, **hello) == (200, 0)
+    assert not server.world.channels[thread].is_archived
+    server.archive_thread(thread, is_locked=True)
+    assert await rest.code("POST", path, **hello) == (400, 50083)
+    forum = server.add_forum(str(server.world.channels[room].guild_id))
+    assert await rest.code("POST", f"/channels/{forum}/messages", **hello) == (400, 50008)
+    post = {"name": "A post", "message": {"content": "words"}}
+    assert (await rest.call("POST", f"/channels/{forum}/threads", json=post)).status_code == 201
+    [opened] = server.threads(forum)
+    assert [one.content for one in server.answers(opened)] == ["words"]
+    note = server.send_text(room, ann, "note")
+    side = {"json": {"name": "Side"}}
+    assert await rest.code("POST", f"/channels/{room}/messages/{note}/threads", **side) == (201, 0)
+    again = await rest.code("POST", f"/channels/{room}/messages/{note}/threads", **side)
+    assert again == (400, 160004)
+
+
+async def test_the_same_nonce_is_the_same_message(
+    server: DiscordServer, rest: Rest, room: str
+) -> None:
+    path, body = (
+        f"/channels/{room}/messages",
+        {"content": "once", "nonce": "7", "enforce_nonce": True},
+    )
+    server.fault("POST */messages", "lose_reply")
+    with pytest.raises(httpx.TransportError):
+        await rest.call("POST", path, json=body)
+    again = (await rest.call("POST", path, json=body)).json()
+    [message] = server.answers(room)
+    assert again["id"] == message.message_id and again["nonce"] == "7"
+    server.advance(seconds=301)
+    await rest.call("POST", path, json=body)
+    assert len(server.answers(room)) == 2
+
+
+async def test_history_in_pages(server: DiscordServer, rest: Rest, ann: str, room: str) -> None:
+    ids = [server.send_text(room, ann, str(number)) for number in range(7)]
+    server.delete(ids[3])
+
+    async def page(query: str) -> list[int]:
+        answer = await rest.call("GET", f"/channels/{room}/messages?{query}")
+        return [ids.index(one["id"]) for one in answer.json()]
+
+    assert await page("limit=2") == [6, 5]
+    assert await page(f"before={ids[4]}&limit=2") == [2, 1]
+    assert await page(f"after={ids[1]}&limit=2") == [4, 2]
+    assert await page(f"around={ids[4]}&limit=3") == [5, 4, 2]
+    assert await rest.code("GET", f"/channels/{room}/messages?limit=101") == (400, 50035)
+    assert await rest.code("GET", f"/channels/{room}/messages/{ids[3]}") == (404, 10008)
+
+
+async def test_links_to_files_expire_and_a_fetched_message_has_new_ones(
+    server: DiscordServer, rest: Rest, ann: str, room: str
+) -> None:
+    note = server.send_voice(room, ann, OPUS)
+
+    async def link() -> str:
+        message = (await rest.call("GET", f"/channels/{room}/messages/{note}")).json()
+        return str(message["attachments"][0]["url"])
+
+    old = await link()
+    assert (await rest.http.get(old)).content == OPUS and server.file(old) == OPUS
+    server.advance(hours=25)
+    assert (await rest.http.get(old)).status_code == 404
+    new = await link()
+    assert (await rest.http.get(new)).content == OPUS
+    assert (await rest.http.get(new.replace("ex=", "ex=f"))).status_code == 404
+    server.expire_links()
+    assert (await rest.http.get(new)).status_code == 404
+    assert (await rest.http.get(await link())).status_code == 200
+
+
+async def test_pings_are_counted_by_the_rules(
+    server: DiscordServer, rest: Rest, ann: str, room: str
+) -> None:
+    guild = str(server.world.channels[room].guild_id)
+    role = server.add_role(guild, "Crew")
+    text = f"<@{ann}> <@!{ann}> <@&{role}> @everyone @here"
+    path = f"/channels/{room}/messages"
+    note = server.send_text(room, ann, "note")
+
+    async def pinged(method: str = "POST", target: str = path, **body: Any) -> set[str]:
+        server.forget_calls()
+        assert (await rest.call(method, target, json=body)).is_success
+        return {one.target for one in server.pings()}
+
+    everybody = {f"user:{ann}", f"role:{role}", "everyone", "here"}
+    assert await pinged(content=text) == everybody
+    nobody: dict[str, Any] = {"parse": []}
+    assert await pinged(content=text, allowed_mentions=nobody) == set()
+    assert await pinged(content=text, allowed_mentions={"users": [ann]}) == {f"user:{ann}"}
+    assert await pinged(content="x", message_reference={"message_id": note}) == {f"user:{ann}"}
+    reference = {"message_id": note}
+    assert await pinged(content="x", message_reference=reference, allowed_mentions=nobody) == set()
+    assert await pinged(content="x", embeds=[{"description": text}]) == set()
+    display: dict[str, Any] = {"flags": 1 << 15, "components": [{"type": 10, "content": text}]}
+    assert await pinged(**display) == everybody
+    # An edit is read by the defaults again, whatever the first request said.
+    sent = await rest.call("POST", path, json={"content": "x", "allowed_mentions": nobody})
+    target = f"{path}/{sent.json()['id']}"
+    assert await pinged("PATCH", target, content=text, allowed_mentions=nobody) == set()
+    assert await pinged("PATCH", target, content=text) == everybody
+    server.deny(room, "", "MENTION_EVERYONE")
+    assert await pinged(content=text) == {f"user:{ann}"}
+
+
+async def test_the_command_table_is_checked(server: DiscordServer, rest: Rest) -> None:
+    path = f"/applications/{server.world.application_id}/commands"
+    say = {"name": "say", "description": "Say it", "type": 1}
+    menu = {"name": "Ask about this", "type": 3}
+
+    async def put(*commands: dict[str, Any]) -> tuple[int, int]:
+        return await rest.code("PUT", path, json=list(commands))
+
+    assert await put(say, menu) == (200, 0)
+    first = server.commands()["say"]["id"]
+    assert await put(say) == (200, 0) and list(server.commands()) == ["say"]
+    assert server.commands()["say"]["id"] == first
+    assert server.command_writes() == [["say", "Ask about this"], ["say"]]
+    assert await put(say | {"name": "Say"}) == (400, 50035)
+    assert await put(say | {"description": "x" * 101}) == (400, 50035)
+    assert await put(say | {"name_localizations": {"zh": "说"}}) == (400, 50035)
+    assert await put(say | {"name_localizations": {"zh-CN": "说"}}) == (200, 0)
+    assert await put(say, say) == (400, 50035)
+    assert await put(menu | {"description": "no"}) == (400, 50035)
+    late = [{"name": "a", "description": "a", "type": 3},
+            {"name": "b", "description": "b", "type": 3, "required": True}]  # fmt: skip
+    assert await put(say | {"options": late}) == (400, 50035)
+    assert await put(*({**menu, "name": f"m{number}"} for number in range(16))) == (400, 30032)
+    server.set_commands_a_day(2)
+    assert await put(say, menu, say | {"name": "ask"}) == (400, 30034)
