@@ -48,10 +48,11 @@ def read_message(
         return None
     body, forwarded_from = _read_body(raw)
     text, attachment = read_content(body, bot_id), read_attachment(raw)
-    # Nothing to read is news in an edit: what a group remembers of the message is over.
-    if not (text or attachment or (is_edit and not place.is_private)):
-        return None
     author, quoted = raw["author"], read_quoted(raw, bot_id)
+    command = _read_command(raw, text, quoted, bot_id)
+    # Nothing to read is news in an edit: what a group remembers of the message is over.
+    if not (text or attachment or command or (is_edit and not place.is_private)):
+        return None
     return Message(
         chat=Chat(PLATFORM, bot_id, place.chat_id),
         message_id=str(raw["id"]),
@@ -62,7 +63,7 @@ def read_message(
         edit_id=_read_edit(raw) if is_edit else "",
         is_private=place.is_private,
         text=text,
-        command=_read_command(raw, text, quoted, bot_id),
+        command=command,
         attachment=attachment,
         reply_to=quoted,
         forwarded_from=forwarded_from,
