@@ -43,7 +43,7 @@ class DiscordBot:
         self.client = Client(settings, self, self.pace)
         self.places = Places(self.client)
         self._progress = Progress(self.client)
-        self._delivery = Delivery(self.client, self._progress, door)
+        self._delivery = Delivery(self.client, self.places, self._progress, door)
         self._interactions = Interactions(self.client, door, self._accept_interaction)
         self.files = Files(self.client)
         self._access = Access(self.client, self.places)

@@ -1,21 +1,188 @@
-"""Sends replies: part by part, each once."""
+"""Sends replies: each part at most once, and never less than once.
+
+Edits are safe to repeat, and so are new messages while Discord remembers their nonce. Only a
+follow-up, the one way left where the bot itself may not write, has neither.
+"""
 
 from __future__ import annotations
 
-from bots.discord_bot.client import Client
-from bots.discord_bot.progress import Progress
+from dataclasses import replace
+
+import structlog
+
+from bots.discord_bot.buttons import build_components
+from bots.discord_bot.calls import ORIGINAL, Outgoing, delete
+from bots.discord_bot.client import TROUBLE, Client
+from bots.discord_bot.errors import describe, read_error
+from bots.discord_bot.parts import FindUrl, Part, build_parts
+from bots.discord_bot.places import Places
+from bots.discord_bot.progress import Progress, find_placeholder, good_ticket
+from bots.discord_bot.sending import Sender, Sent
+from bots.discord_bot.ticket import read_ticket
+from bots.discord_bot.ways import Stand, build_nonce, find_ways
+from core.errors import ChatGone, MessageGone, PlatformBusy
 from core.interfaces import Door, Envelope
-from core.models import Reply
+from core.models import DeliveryState, Link, Message, Reply
+
+log = structlog.get_logger(__name__)
 
 
 class Delivery:
-    """Sends what the ledger does not hold as sent."""
+    """Sends the parts of replies in order and notes each in the ledger."""
 
-    def __init__(self, client: Client, progress: Progress, door: Door) -> None:
+    def __init__(self, client: Client, places: Places, progress: Progress, door: Door) -> None:
         self._client = client
+        self._places = places
         self._progress = progress
         self._door = door
+        self._sender = Sender(client)
+        #: Chats that refuse voice messages: they get the sound as a file.
+        self._no_voice: set[str] = set()
 
     async def deliver(self, envelope: Envelope, reply: Reply) -> None:
-        """Send a reply: see `core.interfaces.Platform`."""
-        raise NotImplementedError
+        """Send what the ledger does not hold as sent, and edit what it holds as outdated.
+
+        Raises PlatformError.
+        """
+        await self._progress.end(envelope)
+        await self._client.wait_open()
+        was_begun = await envelope.ledger.find(0) is not None
+        parts: list[Part] = []
+        if reply != Reply():  # else all is said elsewhere
+            find_url = await self._ask_urls(envelope.message, reply)
+            parts = build_parts(reply, find_url, envelope.message.language)
+        components = tuple(build_components([one for one in reply.buttons if one.token]))
+        carrier = max((n for n, part in enumerate(parts) if not part.is_voice), default=-1)
+        for number, part in enumerate(parts):
+            draft = Outgoing(part, components=components if number == carrier else ())
+            await self._deliver_part(envelope, number, draft, was_begun=was_begun)
+        if not parts:
+            await self._clear(await self._look(envelope))
+        if was_begun:
+            await self._remove_rest(envelope, len(parts))
+
+    async def _look(self, envelope: Envelope) -> Stand:
+        message = envelope.message
+        ticket = read_ticket(message.ticket)
+        is_secret = ticket is not None and (ticket.is_ephemeral or ticket.is_personal)
+        return Stand(
+            message,
+            envelope.job_id,
+            good_ticket(message.ticket),
+            is_secret or not message.chat.chat_id.isdecimal(),
+            await find_placeholder(envelope),
+            not envelope.has_no_voice and message.chat.chat_id not in self._no_voice,
+        )
+
+    async def _deliver_part(
+        self, envelope: Envelope, number: int, draft: Outgoing, *, was_begun: bool
+    ) -> None:
+        known = await envelope.ledger.find(number)
+        if known and known.state is DeliveryState.SENT:
+            return
+        # Parts that were taken back leave no trace but the first one.
+        is_again = known is not None or was_begun
+        # What an older form of the answer stands in.
+        older_id = known.platform_id if known else ""
+        stand = await self._look(envelope)
+        ways = find_ways(stand, number, draft, older_id)
+        await envelope.ledger.start(number)
+        sent = await self._send(stand, ways, number, is_again=is_again)
+        await self._note_voice(envelope.message, sent)
+        if number == 0 and not older_id and not sent.way.ticket:
+            await self._clear(stand, sent.message_id)
+        await envelope.ledger.finish(number, sent.message_id)
+        if older_id not in ("", sent.message_id):
+            await self._remove(stand, older_id)
+
+    async def _send(
+        self, stand: Stand, ways: list[Outgoing], number: int, *, is_again: bool
+    ) -> Sent:
+        """Send by one of the ways, or privately what nobody else may read."""
+        message = stand.message
+        try:
+            return await self._sender.send(ways, language=message.language, is_again=is_again)
+        except (ChatGone, MessageGone) as error:
+            if stand.is_secret:
+                return await self._send_privately(stand, ways, number, is_again=is_again)
+            # The end of a thread, or of a right to answer, is not that of its chat.
+            if isinstance(error, ChatGone) and (message.thread_id or message.ticket):
+                raise MessageGone(str(error)) from None
+            raise
+
+    async def _send_privately(
+        self, stand: Stand, ways: list[Outgoing], number: int, *, is_again: bool
+    ) -> Sent:
+        """Send to the person alone: the interaction has run out, and its place is not ours."""
+        message = stand.message
+        if not (ways and message.sender_id.isdecimal()):
+            raise MessageGone("there is no way to answer")
+        try:
+            raw = await self._client.http.start_private_message(int(message.sender_id))
+            nonce = build_nonce(stand.job_id, number, "private")
+            way = replace(ways[-1], ticket=None, edit_id="", channel_id=str(raw["id"]), nonce=nonce)
+            return await self._sender.send([way], language=message.language, is_again=is_again)
+        except TROUBLE as error:
+            ours = read_error(error)
+            raise (MessageGone(str(ours)) if isinstance(ours, ChatGone) else ours) from None
+        except ChatGone as error:
+            raise MessageGone(str(error)) from None
+
+    async def _note_voice(self, message: Message, sent: Sent) -> None:
+        """Let a refusal of voice messages hold beyond this message, and this process."""
+        if sent.is_voice_refused and message.chat.chat_id not in self._no_voice:
+            await self._door.note_no_voice(message.chat)
+            self._no_voice.add(message.chat.chat_id)
+
+    async def _clear(self, stand: Stand, answer_id: str = "") -> None:
+        """Take away what showed the text so far, unless it is the answer itself."""
+        if stand.ticket and stand.ticket.has_original:
+            await self._try_delete(Outgoing(Part(), ticket=stand.ticket, edit_id=ORIGINAL))
+        elif stand.placeholder_id not in ("", answer_id):
+            await self._remove(stand, stand.placeholder_id)
+
+    async def _remove_rest(self, envelope: Envelope, count: int) -> None:
+        """Take back the parts that an older form of the answer had beyond `count`."""
+        rest: list[str] = []
+        while known := await envelope.ledger.find(count + len(rest)):
+            rest.append(known.platform_id)
+        stand = await self._look(envelope)
+        # The last one first: the ledger never has a gap.
+        for part, message_id in reversed([*enumerate(rest, count)]):
+            if message_id:
+                await self._remove(stand, message_id)
+            await envelope.ledger.forget(part)
+
+    async def _remove(self, stand: Stand, message_id: str) -> None:
+        """Delete a message of ours where that can be done."""
+        if stand.ticket and await self._try_delete(
+            Outgoing(Part(), ticket=stand.ticket, edit_id=message_id)
+        ):
+            return
+        if stand.channel_id:
+            await self._try_delete(Outgoing(Part(), stand.channel_id, edit_id=message_id))
+
+    async def _try_delete(self, out: Outgoing) -> bool:
+        try:
+            await delete(self._client, out)
+        except (*TROUBLE, PlatformBusy) as error:
+            log.debug("discord_message_stays", detail=describe(error))
+            return False
+        return True
+
+    async def _ask_urls(self, message: Message, reply: Reply) -> FindUrl:
+        """Return the addresses of the messages that a reply leads to. Raises PlatformError."""
+        own = message.chat
+        chats = {replace(own, chat_id=link.chat_id or own.chat_id) for link in reply.links}
+        guilds = {chat.chat_id: await self._places.find_guild(chat) for chat in chats}
+        if message.is_private:
+            guilds[own.chat_id] = "@me"
+
+        def find_url(link: Link) -> str:
+            chat_id = link.chat_id or own.chat_id
+            ids = (link.thread_id or chat_id, link.message_id)
+            if not guilds[chat_id] or not all(one.isdecimal() for one in ids):
+                return ""
+            return f"https://discord.com/channels/{guilds[chat_id]}/{ids[0]}/{ids[1]}"
+
+        return find_url

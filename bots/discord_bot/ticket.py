@@ -23,10 +23,12 @@ class Ticket:
     is_ephemeral: bool = False
     #: The person has brought us along: we are no member of the chat and cannot write there.
     is_personal: bool = False
+    #: False where the first answer is the message whose button was pressed: it stays as it is.
+    has_original: bool = True
 
     def write(self) -> str:
         """Return it as text: id:token:created:flags."""
-        flags = "e" * self.is_ephemeral + "p" * self.is_personal
+        flags = "e" * self.is_ephemeral + "p" * self.is_personal + "u" * (not self.has_original)
         return f"{self.interaction_id}:{self.token}:{self.created_s}:{flags}"
 
     def is_good(self, now: datetime) -> bool:
@@ -40,4 +42,5 @@ def read_ticket(text: str) -> Ticket | None:
     if len(fields) != 4 or not fields[2].isdecimal():
         return None
     interaction_id, token, created_s, flags = fields
-    return Ticket(interaction_id, token, int(created_s), "e" in flags, "p" in flags)
+    marks = ("e" in flags, "p" in flags, "u" not in flags)
+    return Ticket(interaction_id, token, int(created_s), *marks)

@@ -1,0 +1,93 @@
+"""Where a part of a reply may go: the ways to try, the best first. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from bots.discord_bot.calls import ORIGINAL, Outgoing
+from bots.discord_bot.parts import Part
+from bots.discord_bot.ticket import Ticket
+from core.models import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """What is known when a part is about to go out."""
+
+    message: Message
+    job_id: str
+    #: None where there is none, or Discord takes no more answers to it.
+    ticket: Ticket | None = None
+    #: Nobody else may read the answer.
+    is_secret: bool = False
+    #: Our message that shows the text so far.
+    placeholder_id: str = ""
+    #: False where the channel refuses voice messages.
+    has_voice: bool = True
+
+    @property
+    def channel_id(self) -> str:
+        """The channel that the bot itself can write to, "" if there is none."""
+        channel_id = self.message.thread_id or self.message.chat.chat_id
+        return channel_id if channel_id.isdecimal() and not self.is_secret else ""
+
+
+def find_ways(stand: Stand, number: int, draft: Outgoing, older_id: str = "") -> list[Outgoing]:
+    """Return the ways of one part; an empty list means that only a private message is left.
+
+    draft: the part and what stands under it.
+    older_id: our message that an older form of the part stands in.
+    """
+    ways = _find(stand, number, draft.part, older_id)
+    return [replace(way, components=() if way.part.is_voice else draft.components) for way in ways]
+
+
+def build_nonce(job_id: str, number: int, older_id: str = "") -> str:
+    """Return what marks a part of a job's reply: the same for each try, at most 25 characters.
+
+    older_id: the message whose place it takes; what was deleted is not given again.
+    """
+    return hashlib.sha256(f"{job_id}/{number}/{older_id}".encode()).hexdigest()[:25]
+
+
+def find_question(message: Message) -> str:
+    """Return the id of the message that is answered, "" where it is none that can be quoted."""
+    if message.message_id.isdecimal():
+        return message.message_id
+    quoted = message.reply_to.message_id if message.reply_to else ""
+    return quoted if quoted.isdecimal() else ""
+
+
+def _find(stand: Stand, number: int, part: Part, older_id: str) -> Iterator[Outgoing]:
+    as_file = replace(part, is_voice=False)
+    if part.is_voice and stand.has_voice and stand.channel_id:
+        # A voice message is made new or not at all.
+        yield _send(stand, number, part, older_id)
+    yield from _find_edits(stand, number, as_file, older_id)
+    if stand.channel_id:
+        yield _send(stand, number, as_file, older_id)
+    if stand.ticket:
+        yield Outgoing(as_file, ticket=stand.ticket)
+
+
+def _find_edits(stand: Stand, number: int, part: Part, older_id: str) -> Iterator[Outgoing]:
+    ticket = stand.ticket
+    edit_id = older_id or (ORIGINAL if number == 0 and ticket and ticket.has_original else "")
+    if ticket and edit_id:
+        yield Outgoing(part, ticket=ticket, edit_id=edit_id)
+    edit_id = older_id or (stand.placeholder_id if number == 0 else "")
+    # What stood for an interaction that has run out gets no new light when it is edited.
+    is_late = bool(stand.message.ticket) and not ticket and not older_id
+    if stand.channel_id and edit_id and not is_late:
+        yield Outgoing(part, stand.channel_id, edit_id=edit_id)
+
+
+def _send(stand: Stand, number: int, part: Part, older_id: str) -> Outgoing:
+    return Outgoing(
+        part,
+        stand.channel_id,
+        reply_to=find_question(stand.message),
+        nonce=build_nonce(stand.job_id, number, older_id),
+    )
