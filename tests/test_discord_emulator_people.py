@@ -189,6 +189,10 @@ async def test_a_stranger_brings_the_bot_along_and_has_five_follow_ups(
         assert server.visible_counts([asked]) == {asked: 6}
     code = await rest.code("POST", f"/channels/{room}/messages", json={"content": "x"})
     assert code == (403, 50001)
+    server.deny(room, ann, "USE_EXTERNAL_APPS")
+    asked = server.slash(room, ann, "say")
+    await Calls(server, rest, asked).answer(4, content="for you alone")
+    assert server.answers_of(asked)[0].is_ephemeral
 
 
 async def test_who_is_shown_what(server: DiscordServer) -> None:

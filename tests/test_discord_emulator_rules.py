@@ -306,6 +306,9 @@ async def test_the_command_table_is_checked(server: DiscordServer, rest: Rest) -
     assert await put(say | {"description": "x" * 101}) == (400, 50035)
     assert await put(say | {"name_localizations": {"zh": "说"}}) == (400, 50035)
     assert await put(say | {"name_localizations": {"zh-CN": "说"}}) == (200, 0)
+    [bare] = (await rest.call("GET", path)).json()
+    [whole] = (await rest.call("GET", f"{path}?with_localizations=true")).json()
+    assert "name_localizations" not in bare and whole["name_localizations"] == {"zh-CN": "说"}
     assert await put(say, say) == (400, 50035)
     assert await put(menu | {"description": "no"}) == (400, 50035)
     late = [{"name": "a", "description": "a", "type": 3},

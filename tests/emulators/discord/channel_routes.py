@@ -7,16 +7,16 @@ from typing import Any
 from tests.emulators.discord import permissions
 from tests.emulators.discord.api import NO_CONTENT, Answer, Ask, Slot, route
 from tests.emulators.discord.checks import file_too_large
-from tests.emulators.discord.errors import bad_field, refused
+from tests.emulators.discord.errors import refused
 from tests.emulators.discord.events import (
     seen_message,
     tell_channel,
     tell_reaction,
     without_content,
 )
-from tests.emulators.discord.payloads import channel_json
+from tests.emulators.discord.payloads import channel_json, user_json
 from tests.emulators.discord.posting import delete_message, edit_message, make_message
-from tests.emulators.discord.records import FORUM, PUBLIC_THREAD, Channel, Message
+from tests.emulators.discord.records import FORUM, Channel, Message
 from tests.emulators.discord.world import MAX_FILE_BYTES
 
 #: For so long the same nonce gives the same message: "the past few minutes".
@@ -25,12 +25,12 @@ NONCE_S = 300.0
 
 @route("GET", "/channels/{channel}")
 def get_channel(ask: Ask) -> Answer:
-    return 200, channel_json(ask.world, _channel(ask))
+    return 200, channel_json(ask.world, open_channel(ask))
 
 
 @route("PATCH", "/channels/{channel}")
 def edit_channel(ask: Ask) -> Answer:
-    channel = _channel(ask)
+    channel = open_channel(ask)
     if not channel.is_thread or channel.owner_id != ask.world.bot.user_id:
         ask.world.require(channel, "MANAGE_THREADS" if channel.is_thread else "MANAGE_CHANNELS")
     channel.name = ask.form.get("name") or channel.name
@@ -40,7 +40,7 @@ def edit_channel(ask: Ask) -> Answer:
     return 200, channel_json(ask.world, channel)
 
 
-def _channel(ask: Ask, *names: str) -> Channel:
+def open_channel(ask: Ask, *names: str) -> Channel:
     """Return the channel of the path if the bot may do this there. Raises ApiError."""
     channel = ask.world.find_channel(ask.params["channel"])
     ask.world.require(channel, *names)
@@ -51,7 +51,7 @@ def _message(ask: Ask, channel: Channel) -> Message:
     return ask.world.find_message(channel, ask.params["message"])
 
 
-def _tell(ask: Ask, message: Message) -> dict[str, Any]:
+def seen_by_bot(ask: Ask, message: Message) -> dict[str, Any]:
     """Return a message as REST tells it: without content where the intent is not granted."""
     world = ask.world
     payload = seen_message(world, message)
@@ -68,7 +68,7 @@ def _tell(ask: Ask, message: Message) -> dict[str, Any]:
 
 @route("GET", "/channels/{channel}/messages")
 def list_messages(ask: Ask) -> Answer:
-    channel, limit = _channel(ask), ask.number("limit", 50, 100)
+    channel, limit = open_channel(ask), ask.number("limit", 50, 100)
     granted = ask.world.permissions_of(ask.world.bot.user_id, channel)
     if not permissions.has(granted, "READ_MESSAGE_HISTORY"):
         return 200, []
@@ -76,7 +76,7 @@ def list_messages(ask: Ask) -> Answer:
         one for one in channel.messages.values() if not one.is_deleted and not one.is_ephemeral
     ]
     there.sort(key=lambda one: int(one.message_id), reverse=True)
-    return 200, [_tell(ask, one) for one in _page(there, ask.query, limit)]
+    return 200, [seen_by_bot(ask, one) for one in _page(there, ask.query, limit)]
 
 
 def _page(newest_first: list[Message], query: dict[str, str], limit: int) -> list[Message]:
@@ -94,21 +94,21 @@ def _page(newest_first: list[Message], query: dict[str, str], limit: int) -> lis
 
 @route("GET", "/channels/{channel}/messages/{message}")
 def get_message(ask: Ask) -> Answer:
-    channel = _channel(ask, "READ_MESSAGE_HISTORY")
-    return 200, _tell(ask, _message(ask, channel))
+    channel = open_channel(ask, "READ_MESSAGE_HISTORY")
+    return 200, seen_by_bot(ask, _message(ask, channel))
 
 
 @route("POST", "/channels/{channel}/messages")
 def send_message(ask: Ask) -> Answer:
-    channel = _channel(ask)
+    channel = open_channel(ask)
     _check_can_send(ask, channel)
     if known := _find_by_nonce(ask):
         ask.call.message_id = known.message_id
-        return 200, _tell(ask, known)
+        return 200, seen_by_bot(ask, known)
     message = make_message(ask, channel, ask.form, "send")
     if message.nonce is not None:
         ask.api.nonces[message.nonce] = (message.message_id, ask.world.clock.monotonic())
-    return 200, _tell(ask, message)
+    return 200, seen_by_bot(ask, message)
 
 
 def _check_can_send(ask: Ask, channel: Channel) -> None:
@@ -141,19 +141,19 @@ def _find_by_nonce(ask: Ask) -> Message | None:
 
 @route("PATCH", "/channels/{channel}/messages/{message}")
 def patch_message(ask: Ask) -> Answer:
-    channel = _channel(ask)
+    channel = open_channel(ask)
     message = _message(ask, channel)
     if message.author_id != ask.world.bot.user_id:
         raise refused(50005)
     if channel.is_archived:
         raise refused(50083)
     edit_message(ask, message, ask.form, "edit")
-    return 200, _tell(ask, message)
+    return 200, seen_by_bot(ask, message)
 
 
 @route("DELETE", "/channels/{channel}/messages/{message}")
 def remove_message(ask: Ask) -> Answer:
-    channel = _channel(ask)
+    channel = open_channel(ask)
     message = _message(ask, channel)
     if message.author_id != ask.world.bot.user_id:
         ask.world.require(channel, "MANAGE_MESSAGES")
@@ -165,7 +165,7 @@ def remove_message(ask: Ask) -> Answer:
 
 @route("POST", "/channels/{channel}/typing")
 def show_typing(ask: Ask) -> Answer:
-    channel = _channel(ask, "SEND_MESSAGES")
+    channel = open_channel(ask, "SEND_MESSAGES")
     channel.typing.append(ask.world.clock.now())
     return NO_CONTENT
 
@@ -175,7 +175,7 @@ def show_typing(ask: Ask) -> Answer:
 
 @route("PUT", "/channels/{channel}/messages/{message}/reactions/{emoji}/@me")
 def add_reaction(ask: Ask) -> Answer:
-    channel = _channel(ask, "READ_MESSAGE_HISTORY", "ADD_REACTIONS")
+    channel = open_channel(ask, "READ_MESSAGE_HISTORY", "ADD_REACTIONS")
     message, emoji, me = _message(ask, channel), ask.params["emoji"], ask.world.bot.user_id
     if emoji.isascii() and ":" not in emoji:
         raise refused(10014)
@@ -190,7 +190,11 @@ def add_reaction(ask: Ask) -> Answer:
 
 @route("DELETE", "/channels/{channel}/messages/{message}/reactions/{emoji}/@me")
 def remove_reaction(ask: Ask) -> Answer:
-    message, emoji, me = _message(ask, _channel(ask)), ask.params["emoji"], ask.world.bot.user_id
+    message, emoji, me = (
+        _message(ask, open_channel(ask)),
+        ask.params["emoji"],
+        ask.world.bot.user_id,
+    )
     if me in message.reactions.get(emoji, []):
         message.reactions[emoji].remove(me)
         if not message.reactions[emoji]:
@@ -199,68 +203,11 @@ def remove_reaction(ask: Ask) -> Answer:
     return NO_CONTENT
 
 
-# --- threads
-
-
-@route("POST", "/channels/{channel}/messages/{message}/threads")
-def thread_from_message(ask: Ask) -> Answer:
-    channel = _channel(ask, "CREATE_PUBLIC_THREADS")
-    message = _message(ask, channel)
-    if channel.is_thread or channel.guild_id is None:
-        raise refused(50008)
-    if message.thread_id:
-        raise refused(160004)
-    thread = _open_thread(ask, channel)
-    # A thread has the id of the message that it was made from.
-    del ask.world.channels[thread.channel_id]
-    thread.channel_id = message.thread_id = message.message_id
-    ask.world.channels[thread.channel_id] = thread
-    tell_channel(ask.world, thread, "CREATE")
-    return 201, channel_json(ask.world, thread)
-
-
-@route("POST", "/channels/{channel}/threads")
-def new_thread(ask: Ask) -> Answer:
-    channel = _channel(ask)
-    if channel.is_thread or channel.guild_id is None:
-        raise refused(50008)
-    ask.world.require(
-        channel, "SEND_MESSAGES" if channel.kind == FORUM else "CREATE_PUBLIC_THREADS"
-    )
-    thread = _open_thread(ask, channel)
-    value = channel_json(ask.world, thread)
-    if channel.kind == FORUM:
-        message = make_message(ask, thread, ask.form.get("message") or {}, "send")
-        value["message"] = _tell(ask, message)
-    tell_channel(ask.world, thread, "CREATE")
-    return 201, value
-
-
-def _open_thread(ask: Ask, channel: Channel) -> Channel:
-    name = ask.form.get("name") or ""
-    if not 1 <= len(name) <= 100:
-        raise bad_field("name", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 100 in length.")
-    kind = PUBLIC_THREAD if channel.kind == FORUM else ask.form.get("type", PUBLIC_THREAD)
-    return ask.world.add_channel(
-        kind=kind,
-        guild_id=channel.guild_id,
-        name=name,
-        parent_id=channel.channel_id,
-        owner_id=ask.world.bot.user_id,
-    )
-
-
-@route("PUT", "/channels/{channel}/thread-members/@me")
-def join_thread(ask: Ask) -> Answer:
-    if _channel(ask).is_archived:
-        raise refused(50083)
-    return NO_CONTENT
-
-
-@route("DELETE", "/channels/{channel}/thread-members/@me")
-def leave_thread(ask: Ask) -> Answer:
-    _channel(ask)
-    return NO_CONTENT
+@route("GET", "/channels/{channel}/messages/{message}/reactions/{emoji}")
+def list_reactions(ask: Ask) -> Answer:
+    message = _message(ask, open_channel(ask, "READ_MESSAGE_HISTORY"))
+    users = message.reactions.get(ask.params["emoji"], [])
+    return 200, [user_json(ask.world.users[one]) for one in users]
 
 
 # --- uploads before a message
@@ -269,7 +216,7 @@ def leave_thread(ask: Ask) -> Answer:
 @route("POST", "/channels/{channel}/attachments")
 def make_slots(ask: Ask) -> Answer:
     """Answer with a place for each file; the message names them as `uploaded_filename`."""
-    _channel(ask, "ATTACH_FILES")
+    open_channel(ask, "ATTACH_FILES")
     answers = []
     for entry in ask.form.get("files") or []:
         if entry["file_size"] > MAX_FILE_BYTES:

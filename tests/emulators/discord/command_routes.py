@@ -24,16 +24,32 @@ _SUB = (1, 2)
 
 @route("GET", "/applications/{application}/commands")
 def list_commands(ask: Ask) -> Answer:
-    return 200, _commands(ask, None)
+    return 200, _listed(ask, None)
 
 
 @route("GET", "/applications/{application}/guilds/{guild}/commands")
 def list_guild_commands(ask: Ask) -> Answer:
-    return 200, _commands(ask, ask.params["guild"])
+    return 200, _listed(ask, ask.params["guild"])
 
 
 def _commands(ask: Ask, guild_id: str | None) -> list[dict[str, Any]]:
     return [one for one in ask.world.commands.values() if one.get("guild_id") == guild_id]
+
+
+def _listed(ask: Ask, guild_id: str | None) -> list[dict[str, Any]]:
+    """Lists leave translations out unless they are asked for."""
+    found = _commands(ask, guild_id)
+    if ask.query.get("with_localizations") == "true":
+        return found
+    return [_without_translations(one) for one in found]
+
+
+def _without_translations(one: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in one.items() if not name.endswith("_localizations")}
+    for name in ("options", "choices"):
+        if one.get(name):
+            kept[name] = [_without_translations(inner) for inner in one[name]]
+    return kept
 
 
 @route("GET", "/applications/{application}/commands/{command}")

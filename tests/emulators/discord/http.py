@@ -15,13 +15,14 @@ from tests.emulators.discord import (
     command_routes,
     guild_routes,
     interaction_routes,
+    thread_routes,
 )
 from tests.emulators.discord.api import Api, Ask, Route, Upload, find_route
 from tests.emulators.discord.calls import Call, Fault
 from tests.emulators.discord.errors import NOT_FOUND, UNAUTHORIZED, ApiError, bad_field, refused
 
 #: Every module whose routes are in the table.
-ROUTERS = (channel_routes, command_routes, guild_routes, interaction_routes)
+ROUTERS = (channel_routes, command_routes, guild_routes, interaction_routes, thread_routes)
 MAX_REQUEST_BYTES = 25 << 20
 _PAGE = b"<!DOCTYPE html><html><head><title>Access denied</title></head><body>1015</body></html>"
 

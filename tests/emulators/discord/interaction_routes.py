@@ -8,7 +8,13 @@ from tests.emulators.discord.api import NO_CONTENT, Answer, Ask, route
 from tests.emulators.discord.errors import bad_field, refused
 from tests.emulators.discord.events import tell_message
 from tests.emulators.discord.payloads import message_json
-from tests.emulators.discord.posting import delete_message, edit_message, kind_of, make_message
+from tests.emulators.discord.posting import (
+    delete_message,
+    edit_message,
+    forced_flags,
+    kind_of,
+    make_message,
+)
 from tests.emulators.discord.records import (
     AUTOCOMPLETE,
     CHOICES,
@@ -90,7 +96,7 @@ def _defer(ask: Ask, interaction: Interaction, data: dict[str, Any]) -> Message:
     message = ask.world.add_message(
         channel,
         ask.world.bot.user_id,
-        flags=LOADING | (data.get("flags", 0) & EPHEMERAL),
+        flags=LOADING | data.get("flags", 0) & EPHEMERAL | forced_flags(ask, interaction),
         interaction_id=interaction.interaction_id,
     )
     message.kind = kind_of(message, interaction)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from tests.emulators.discord import permissions
-from tests.emulators.discord.events import GUILDS, tell_channel
-from tests.emulators.discord.payloads import guild_create_json
+from tests.emulators.discord.events import GUILD_MEMBERS, GUILDS, tell_channel
+from tests.emulators.discord.payloads import guild_create_json, member_json, user_json
 from tests.emulators.discord.records import DM, FORUM, PUBLIC_THREAD, TEXT, Guild, Member, Role
 from tests.emulators.discord.world import World
 
@@ -96,12 +96,18 @@ class People:
         """Let a person into a server, with roles by their names."""
         place = self.world.guilds[guild]
         given = [self.world.role_of(place, name).role_id for name in roles]
-        place.members[user] = Member(user, given)
+        deed = "UPDATE" if user in place.members else "ADD"
+        member = place.members[user] = Member(user, given)
+        payload = member_json(self.world, member) | {"guild_id": guild}
+        name = f"GUILD_MEMBER_{deed}"
+        self.world.emit(name, payload, guild_id=guild, intent=GUILD_MEMBERS)
 
     @locked
     def remove_member(self, guild: str, user: str) -> None:
         """A person leaves a server."""
         del self.world.guilds[guild].members[user]
+        payload = {"guild_id": guild, "user": user_json(self.world.users[user])}
+        self.world.emit("GUILD_MEMBER_REMOVE", payload, guild_id=guild, intent=GUILD_MEMBERS)
 
     @locked
     def make_manager(self, guild: str, user: str) -> None:

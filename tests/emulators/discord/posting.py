@@ -17,6 +17,7 @@ from tests.emulators.discord.events import tell_deletion, tell_message
 from tests.emulators.discord.mentions import ping
 from tests.emulators.discord.records import (
     COMMAND,
+    EPHEMERAL,
     LOADING,
     VOICE,
     Channel,
@@ -35,19 +36,13 @@ def make_message(
     interaction: Interaction | None = None,
 ) -> Message:
     """Check and send a message of the bot. by: as in `Ping.by`. Raises ApiError."""
-    check_body(body)
-    files = take_files(ask, channel, body)
-    flags = body.get("flags") or 0
-    if flags & VOICE:
-        check_voice(body, files)
-        _require_voice(ask, channel, interaction)
-    check_not_empty(body, files)
+    files = _check(ask, channel, body, interaction)
     nonce = body.get("nonce")
     message = ask.world.add_message(
         channel,
         ask.world.bot.user_id,
         body.get("content") or "",
-        flags=flags,
+        flags=(body.get("flags") or 0) | forced_flags(ask, interaction),
         files=files,
         embeds=body.get("embeds") or [],
         components=body.get("components") or [],
@@ -58,6 +53,28 @@ def make_message(
     message.kind = kind_of(message, interaction)
     announce(ask, message, body, by)
     return message
+
+
+def _check(
+    ask: Ask, channel: Channel, body: dict[str, Any], interaction: Interaction | None
+) -> list[File]:
+    """Check a new message and return its files. Raises ApiError."""
+    check_body(body)
+    files = take_files(ask, channel, body)
+    if (body.get("flags") or 0) & VOICE:
+        check_voice(body, files)
+        _require_voice(ask, channel, interaction)
+    check_not_empty(body, files)
+    return files
+
+
+def forced_flags(ask: Ask, interaction: Interaction | None) -> int:
+    """Make an answer ephemeral where people may not bring apps of their own."""
+    if interaction is None or not interaction.is_user_install or not interaction.guild_id:
+        return 0
+    channel = ask.world.channels[interaction.channel_id]
+    granted = ask.world.permissions_of(interaction.user_id, channel)
+    return 0 if permissions.has(granted, "USE_EXTERNAL_APPS") else EPHEMERAL
 
 
 def kind_of(message: Message, interaction: Interaction | None) -> int:
