@@ -5,7 +5,7 @@ All of it is made from the command table. Bodies are those of Discord's applicat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
 
@@ -119,6 +119,11 @@ def _translations(text: str) -> dict[str, str]:
     return {code: words for language, words in changed for code in _LOCALES[language]}
 
 
+def build_table(known: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the table that is to be, and in it what Discord itself has put into the known one."""
+    return [*build_menu(), *(dict(one) for one in known if one.get("type") == _ENTRY_POINT)]
+
+
 async def update_menu(client: Client) -> int:
     """Bring Discord's table up to date and return how many commands it has now, 0 if it was.
 
@@ -129,15 +134,14 @@ async def update_menu(client: Client) -> int:
     route = Route("GET", "/applications/{application_id}/commands", application_id=application_id)
     # Without this Discord tells its reader's language only.
     known = await client.http.request(route, params={"with_localizations": "true"})
-    kept = [one for one in known if one.get("type") == _ENTRY_POINT]
-    wanted = [*build_menu(), *kept]
+    wanted = build_table(known)
     if is_same(wanted, known):
         return 0
     await client.http.bulk_upsert_global_commands(application_id, wanted)
     return len(wanted)
 
 
-def is_same(wanted: list[dict[str, Any]], known: list[Mapping[str, Any]]) -> bool:
+def is_same(wanted: Iterable[Mapping[str, Any]], known: Iterable[Mapping[str, Any]]) -> bool:
     """Tell whether Discord's table says what ours says, whatever else it notes of commands."""
     ours = {(one["type"], one["name"]): one for one in wanted}
     theirs = {(one.get("type", CHAT_INPUT), one["name"]): one for one in known}

@@ -1,0 +1,83 @@
+"""Buttons as Discord takes them, and what is read of a press."""
+
+from __future__ import annotations
+
+import pytest
+
+from bots.discord_bot.buttons import Press, build_components, read_press
+from core.models import Button
+
+TOKEN = "abcdefghijklmnopqrst-_"
+
+
+def make(count: int) -> list[Button]:
+    return [Button(f"B{n}", "say", token=f"{n:022}") for n in range(count)]
+
+
+def test_there_are_no_rows_without_buttons() -> None:
+    assert build_components([]) == []
+
+
+def test_few_buttons_stand_in_rows_of_five() -> None:
+    rows = build_components(make(7))
+    assert [len(row["components"]) for row in rows] == [5, 2]
+    assert {part["type"] for row in rows for part in row["components"]} == {2}
+
+
+@pytest.mark.parametrize(("count", "options"), [(11, [11]), (25, [25]), (60, [25, 25, 10])])
+def test_many_buttons_are_lists_to_choose_from(count: int, options: list[int]) -> None:
+    rows = build_components(make(count), "Voices")
+    selects = [row["components"][0] for row in rows]
+    assert [len(select["options"]) for select in selects] == options
+    assert len({select["custom_id"] for select in selects}) == len(selects)
+    assert {select["placeholder"] for select in selects} == {"Voices"}
+
+
+def test_a_message_has_at_most_five_rows() -> None:
+    assert len(build_components(make(200))) == 5
+
+
+@pytest.mark.parametrize("count", [1, 10, 11, 125])
+def test_what_is_built_is_read_again(count: int) -> None:
+    buttons = make(count)
+    parts = [part for row in build_components(buttons) for part in row["components"]]
+    if count <= 10:
+        presses = [read_press({"custom_id": part["custom_id"]}) for part in parts]
+    else:
+        presses = [
+            read_press({"custom_id": part["custom_id"], "values": [option["value"]]})
+            for part in parts
+            for option in part["options"]
+        ]
+    assert [press.token for press in presses if press] == [one.token for one in buttons]
+
+
+def test_a_private_button_says_so() -> None:
+    [row] = build_components([Button("Read", "private_summary", token=TOKEN, is_private=True)])
+    assert read_press(row["components"][0]) == Press(TOKEN, is_private=True)
+
+
+def test_labels_are_cut_and_never_empty() -> None:
+    rows = build_components([Button("x" * 300, "say", token=TOKEN), Button(" ", "say")])
+    labels = [part["label"] for part in rows[0]["components"]]
+    assert [len(label) for label in labels] == [80, 1]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"custom_id": ""},
+        {"custom_id": TOKEN},
+        {"custom_id": "h:"},
+        {"custom_id": f"h:{TOKEN}x"},
+        {"custom_id": f"x:{TOKEN}"},
+        {"custom_id": f"h:{TOKEN[:-1]}\n"},
+        {"custom_id": "s:0"},
+        {"custom_id": "s:0", "values": []},
+        {"custom_id": "s:0", "values": ["s:0"]},
+        {"custom_id": "s:0", "values": [TOKEN]},
+    ],
+)
+def test_what_is_none_of_ours_is_nothing(data: dict[str, object]) -> None:
+    assert read_press(data) is None
