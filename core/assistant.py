@@ -14,7 +14,7 @@ from core.commands import Context, add_voice, load_command, pick_command
 from core.fields import Typing
 from core.hearing import Hearing, OnText
 from core.interfaces import Envelope, Platform
-from core.models import Chat, Job, Message, Reply, Suggestion
+from core.models import Chat, ChatSettings, Job, Message, Reply, Suggestion
 from core.speaking import Speaking
 from core.store import Store
 from core.understanding import Understanding
@@ -39,13 +39,23 @@ class Assistant:
 
     async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
         """Commit the message and its job: see `core.interfaces.Door`."""
-        job = await self._store.intake.add(message, pick_command, data)
+        job = await self._store.intake.add(message, self._pick, data)
         result = "job" if job else "passed"
         metrics.MESSAGES.labels(message.chat.platform, result).inc()
         if job:
             log.info("accepted", job=job.job_id, command=job.command)
             self.on_job()
         return job
+
+    def _pick(self, message: Message, settings: ChatSettings) -> str | None:
+        """Return the command that answers a message; plain talk may be read aloud."""
+        command = pick_command(message, settings)
+        platform = self.platforms.get(message.chat.platform)
+        channels = platform.voice if platform else None
+        is_plain = message.text and not (message.command or message.attachment or message.edit_id)
+        if command is None and is_plain and channels and channels.is_read(message):
+            return "read_out"
+        return command
 
     async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
         """Carry a chat over to its new id: see `core.interfaces.Door`."""

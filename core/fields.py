@@ -139,3 +139,8 @@ def _name_languages(message: Message) -> list[Suggestion]:
     if typed := find_language(message.text):
         codes = {typed: None} | codes
     return [Suggestion(code, name_language(code, message.language)) for code in codes]
+
+
+def first_word(text: str) -> str:
+    """Return the first word of what followed a command, in lower case."""
+    return re.split(r"\s", text.strip().lower(), maxsplit=1)[0]

@@ -23,6 +23,7 @@ from core.interfaces import (
     Synthesizer,
     SynthesizerLimits,
     TranscriberLimits,
+    VoiceChannels,
 )
 from core.jobs import Worker
 from core.models import (
@@ -54,6 +55,7 @@ class LoopbackPlatform:
     def __init__(self) -> None:
         self.sound = (SPEECH / "cards-001.wav").read_bytes()
         self.is_ready = True
+        self.voice: VoiceChannels | None = None
         self.can_administer = True
         self.shown: list[tuple[str, str, bool]] = []
         self.sent: list[tuple[str, Reply]] = []

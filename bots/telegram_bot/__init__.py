@@ -40,6 +40,8 @@ class TelegramBot:
     """One Telegram bot; a `core.interfaces.Platform`."""
 
     name = "telegram"
+    #: Bots cannot take part in calls.
+    voice = None
 
     #: How patient it is; tests set shorter ones before they build a bot.
     pace = Pace()

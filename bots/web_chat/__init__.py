@@ -30,6 +30,8 @@ class WebChat:
     """The platform of the page."""
 
     name = "web"
+    #: A page has none.
+    voice = None
 
     def __init__(self, settings: Settings, door: Door) -> None:
         """Raises ConfigError if the page would be open to others: it has no passwords yet."""

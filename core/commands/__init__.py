@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -11,6 +10,7 @@ from importlib import import_module
 from core.casting import Choices, pick_manner
 from core.errors import EngineError, NotAllowed, UserError
 from core.fields import Field, Use, derive_fields
+from core.fields import first_word as first_word
 from core.glossary import read_fix
 from core.hearing import Heard, Hearing, OnText
 from core.interfaces import Platform
@@ -57,8 +57,13 @@ COMMANDS = {
     mark("mode"): "core.commands.mode:command",
     mark("think"): "core.commands.think:command",
     mark("glossary"): "core.commands.glossary:command",
+    mark("link"): "core.commands.link:command",
     mark("language"): "core.commands.language:command",
     mark("auto"): "core.commands.auto:command",
+    mark("join"): "core.commands.join:command",
+    mark("leave"): "core.commands.leave:command",
+    mark("stop"): "core.commands.stop:command",
+    mark("read"): "core.commands.read:command",
     mark("help"): "core.commands.help:command",
     "start": "core.commands.start:command",
     "export": "core.commands.export:command",
@@ -74,6 +79,7 @@ COMMANDS = {
     "stale_button": "core.commands.stale_button:command",
     "note": "core.commands.note:command",
     "collect": "core.commands.collect:command",
+    "read_out": "core.commands.read_out:command",
 }
 
 #: Commands whose answers a reply asks about.
@@ -184,6 +190,8 @@ class Command:
     is_for_admins: bool = False
     #: What it does with a message that somebody points at.
     uses: tuple[Use, ...] = ()
+    #: True where it has no sense on platforms without voice channels: they do not show it.
+    needs_voice: bool = False
 
     @property
     def asked(self) -> tuple[Field, ...]:
@@ -199,10 +207,11 @@ def load_command(name: str) -> Command:
     return command
 
 
-def menu() -> list[tuple[str, Command]]:
-    """Return the commands that people are shown, in order."""
-    listed = ((name, load_command(name)) for name in COMMANDS)
-    return [(name, command) for name, command in listed if command.is_listed]
+def menu(*, has_voice: bool = False) -> list[tuple[str, Command]]:
+    """Return the commands that people are shown, in order. has_voice: there are voice channels."""
+    listed = [(name, load_command(name)) for name in COMMANDS]
+    fitting = [(name, one) for name, one in listed if has_voice or not one.needs_voice]
+    return [(name, command) for name, command in fitting if command.is_listed]
 
 
 def pick_command(message: Message, settings: ChatSettings) -> str | None:
@@ -272,10 +281,7 @@ async def add_voice(ctx: Context, reply: Reply) -> Reply:
 
 
 def offer_uses(ctx: Context, heard: Transcript, key: str) -> tuple[Button, ...]:
-    """Return what can be had of a transcript, the most wanted first; Listen comes after these.
-
-    key: the one under which it is kept.
-    """
+    """Return what can be had of a transcript kept as `key`, the most wanted first."""
     return tuple(_offer_uses(ctx, heard, key))
 
 
@@ -290,8 +296,3 @@ def _offer_uses(ctx: Context, heard: Transcript, key: str) -> Iterator[Button]:
         yield Button(ctx.text("Fix"), "fix")
     if len(heard.segments) > 1:
         yield from (Button(f".{form}", "export", f"{form} {key}") for form in ("txt", "srt"))
-
-
-def first_word(text: str) -> str:
-    """Return the first word of what followed a command, in lower case."""
-    return re.split(r"\s", text.strip().lower(), maxsplit=1)[0]

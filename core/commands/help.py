@@ -15,7 +15,7 @@ async def show_help(ctx: Context) -> Reply:
     if not ctx.message.is_private:
         lines = [ctx.text("Answer a voice note with /transcribe and I write it down.")]
     lines.append("")
-    for name, command in menu():
+    for name, command in menu(has_voice=ctx.platform.voice is not None):
         argument = f" {command.argument}" if command.argument else ""
         lines.append(f"/{name}{argument} – {ctx.text(command.help)}")
     return Reply("\n".join(lines))

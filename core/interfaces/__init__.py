@@ -1,0 +1,27 @@
+"""The contracts between the parts: what a platform and an engine must be able to do."""
+
+from core.interfaces.engines import (
+    Answerer,
+    AnswererLimits,
+    CallLimits,
+    Synthesizer,
+    SynthesizerLimits,
+    Transcriber,
+    TranscriberLimits,
+)
+from core.interfaces.platforms import Door, Envelope, Ledger, Platform, VoiceChannels
+
+__all__ = [
+    "Answerer",
+    "AnswererLimits",
+    "CallLimits",
+    "Door",
+    "Envelope",
+    "Ledger",
+    "Platform",
+    "Synthesizer",
+    "SynthesizerLimits",
+    "Transcriber",
+    "TranscriberLimits",
+    "VoiceChannels",
+]
