@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -142,3 +143,73 @@ async def test_requests_over_the_limit_wait_and_the_ledger_knows(server: Discord
         first = server.calls_of("POST /channels/*/messages")[0]
         assert (first.status, first.is_invalid) == (429, False)
         assert server.invalid_requests() == 0 and not server.violations()
+
+
+async def test_the_real_client_writes_everything_a_bot_writes(server: DiscordServer) -> None:
+    ann = server.add_user()
+    guild = server.add_guild(members=[ann])
+    room, forum = server.channel(guild), server.add_forum(guild)
+    note = server.send_voice(room, ann, OPUS)
+    async with Ears(server, allowed_mentions=discord.AllowedMentions.none()) as bot:
+        channel = bot.get_channel(int(room))
+        posts = bot.get_channel(int(forum))
+        assert isinstance(channel, discord.TextChannel) and isinstance(posts, discord.ForumChannel)
+        target = await channel.fetch_message(int(note))
+        await target.add_reaction("\N{EYES}")
+        assert server.reactions(note) == ["\N{EYES}"]
+        await target.remove_reaction("\N{EYES}", discord.Object(bot.application_id or 0))
+        async with channel.typing():
+            sent = await target.reply("hello", mention_author=False)
+        file = discord.File(io.BytesIO(b"words"), "a b.txt")
+        await sent.edit(content="changed", attachments=[file])
+        [answer] = server.answers_to(note)
+        assert answer.versions == ["hello", "changed"] and answer.files[0].data == b"words"
+        assert server.typing(room) and not server.reactions(note) and not server.pings()
+        thread = await target.create_thread(name="Side")
+        await thread.send("in the thread")
+        assert [one.content for one in server.answers_to(note)] == ["changed", "in the thread"]
+        await posts.create_thread(name="Post", content="first", file=discord.File(io.BytesIO(b"x")))
+        [post] = server.threads(forum)
+        assert [one.content for one in server.answers(post)] == ["first"]
+        texts = [one.content async for one in channel.history(limit=10, oldest_first=True)]
+        assert texts == ["", "changed"]
+        await sent.delete()
+        assert not server.answers(room) and server.answers(room, has_deleted=True)
+        member = await (await bot.fetch_guild(int(guild))).fetch_member(int(ann))
+        assert not member.guild_permissions.manage_guild and channel.permissions_for(
+            channel.guild.me
+        ).send_voice_messages  # fmt: skip
+
+
+async def test_commands_arrive_from_everywhere(server: DiscordServer) -> None:
+    ann, ben = server.add_user(has_app=True), server.add_user()
+    home = server.channel(server.add_guild(members=[ann]))
+    foreign = server.channel(server.add_guild(members=[ann], has_bot=False))
+    async with Ears(server) as bot:
+        tree = discord.app_commands.CommandTree(bot)
+
+        @tree.command(name="where", description="Where it was said")
+        @discord.app_commands.allowed_installs(guilds=True, users=True)
+        @discord.app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+        async def where(asked: discord.Interaction) -> None:
+            await asked.response.send_message(f"{asked.context.to_array()} {asked.guild_id}")
+
+        await tree.sync()
+        places = [home, foreign, server.dm(ann), server.private_chat(ann, ben)]
+        asked = [server.slash(place, ann, "where") for place in places]
+        await server.wait_for(lambda: set(server.visible_counts(asked).values()) == {1})
+        texts = [server.answers_of(one)[0].content.split()[0] for one in asked]
+        assert texts == ["[0]", "[0]", "[1]", "[2]"]
+
+
+async def test_a_token_that_was_taken_away_ends_the_client(server: DiscordServer) -> None:
+    bot = Ears(server)
+    await bot.__aenter__()
+    server.ask_heartbeat()
+    await server.wait_for(lambda: len(server.gateway.sessions.beats) == 2)
+    server.revoke_token()
+    with pytest.raises(discord.ConnectionClosed) as closed:
+        await bot.__aexit__(None, None, None) if bot.is_closed() else await bot._task
+    assert closed.value.code == 4004
+    async with Rest(server, token=server.token) as stranger:
+        assert await stranger.code("GET", "/users/@me") == (401, 0)

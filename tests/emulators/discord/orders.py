@@ -108,6 +108,18 @@ class Orders(Oracle):
             connection.is_zombie = True
 
     @locked
+    def ask_heartbeat(self) -> None:
+        """Send op 1: the bot must beat at once."""
+        for connection in self._open:
+            connection.tell({"op": 1, "d": None})
+
+    @locked
+    def revoke_token(self) -> None:
+        """Take the token away: 401 for requests, and the gateway closes with 4004."""
+        self.world.token = "revoked"
+        self.close_gateway(4004)
+
+    @locked
     def refuse_identify(self, code: int, count: int = 1) -> None:
         """Close the next connections that identify: 4004, 4013, 4014…"""
         self.gateway.refusals += [code] * count
