@@ -9,6 +9,7 @@ from core.store.deliveries import StoreLedger
 from core.store.forgetting import Forgetting, Receipt
 from core.store.intake import Intake
 from core.store.jobs import Jobs
+from core.store.links import Links, Outcome
 from core.store.memory import Memory
 from core.store.migrate import migrate
 from core.store.results import Results
@@ -18,7 +19,7 @@ from core.store.sealed import Cipher, make_cipher
 from core.store.voices import Voices
 from core.store.watermarks import Watermarks
 
-__all__ = ["Receipt", "Store", "make_cipher", "migrate"]
+__all__ = ["Outcome", "Receipt", "Store", "make_cipher", "migrate"]
 
 
 class Store:
@@ -31,6 +32,7 @@ class Store:
         self.chats = Chats(self._database)
         self.results = Results(self._database)
         self.voices = Voices(self._database)
+        self.links = Links(self._database)
         self.memory = Memory(self._database)
         self.forgetting = Forgetting(self._database)
         self.retention = Retention(self._database)

@@ -13,6 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from core.models import Chat, Correction, Message, Remembered, Span, Transcript
 from core.store.database import Database
+from core.store.people import account_row, accounts_of, is_person
 from core.store.rows import chat_row, insert_new, is_chat, now
 from core.store.scan import COLUMNS, MOVED, Search, find_rows, read_rows
 from core.store.tables import chats, people, readers, remembered, transcripts
@@ -102,12 +103,12 @@ class Memory:
             return await drop(connection, row, message_id)
 
     async def forget_person(self, chat: Chat, person_id: str, *, is_everywhere: bool) -> int:
-        """Drop what a person said in a chat, or in all of the platform. Return how many."""
-        here = select(chats.c.chat_pk).where(
-            chats.c.platform == chat.platform if is_everywhere else is_chat(chat)
-        )
-        is_theirs = (remembered.c.sender_id == person_id) & remembered.c.chat_pk.in_(here)
+        """Drop what a person said in a chat, or with all their accounts. Return how many."""
         async with self._database.write() as connection:
+            is_theirs = _is_said(is_chat(chat), person_id)
+            if is_everywhere:
+                accounts = await accounts_of(connection, chat.platform, person_id)
+                is_theirs = or_(*(_is_said(chats.c.platform == on, who) for on, who in accounts))
             await _drop_heard_of(connection, is_theirs)
             change = update(remembered).where(is_theirs, IS_KEPT).values(EMPTY)
             return (await connection.execute(change)).rowcount
@@ -131,13 +132,11 @@ class Memory:
             return await is_opted_out(connection, platform, person_id)
 
     async def opt_out(self, platform: str, person_id: str, is_out: bool) -> None:
-        """Note what the person wants."""
-        key = {"platform": platform, "person_id": person_id}
-        is_person = (people.c.platform == platform) & (people.c.person_id == person_id)
+        """Note what the person wants, for all their accounts."""
         async with self._database.write() as connection:
-            await connection.execute(insert_new(connection, people), key)
-            change = update(people).where(is_person).values(is_opted_out=is_out)
-            await connection.execute(change)
+            await account_row(connection, platform, person_id)
+            change = update(people).where(is_person(platform, person_id))
+            await connection.execute(change.values(is_opted_out=is_out))
 
     async def read_at(self, chat: Chat, person_id: str) -> datetime | None:
         """Return how far the person has read, None if that is not known."""
@@ -194,6 +193,12 @@ class Memory:
 
 def _talk(chat: Chat) -> Select[Any]:
     return select(*COLUMNS).join(chats).where(is_chat(chat), IS_KEPT)
+
+
+def _is_said(is_place: ColumnElement[bool], person_id: str) -> ColumnElement[bool]:
+    """Return the condition for what an account said in the chats of `is_place`."""
+    here = select(chats.c.chat_pk).where(is_place)
+    return (remembered.c.sender_id == person_id) & remembered.c.chat_pk.in_(here)
 
 
 def _is_thread(thread_id: str | None) -> ColumnElement[bool]:

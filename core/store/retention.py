@@ -10,6 +10,7 @@ from sqlalchemy import Column, Select, Table, delete, select
 
 from core.models import JobState, TalkSettings
 from core.store.database import Database
+from core.store.links import drop_codes
 from core.store.tables import (
     answers,
     blobs,
@@ -51,6 +52,8 @@ class Retention:
         count = await self._purge_talk(now)
         count += await self._purge_blobs(now - BLOBS_KEPT)
         count += await self._purge_jobs(now - KEPT)
+        async with self._database.write() as connection:
+            count += await drop_codes(connection, now)
         for table, batch in ((transcripts, _MANY), (answers, _MANY), (sounds, _FEW)):
             is_old = select(table.c.key).where(table.c.created_at < now - KEPT)
             count += await self._delete(table.c.key, is_old, batch)

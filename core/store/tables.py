@@ -60,7 +60,7 @@ chats = Table(
     UniqueConstraint("platform", "bot_id", "chat_id"),
 )
 
-#: People and what each has chosen for themselves.
+#: People, a row a platform, and what each has chosen for themselves.
 people = Table(
     "people",
     metadata,
@@ -70,7 +70,30 @@ people = Table(
     Column("speech", Sealed(SpeechSettings)),
     #: Nothing of this person is remembered or written down for others.
     Column("is_opted_out", Boolean, nullable=False, server_default=false()),
+    #: What the accounts of one person share, None = linked with no other. Each holds the choices.
+    Column("identity", String(16)),
     UniqueConstraint("platform", "person_id"),
+    Index(None, "identity"),
+)
+
+#: Codes that link an account with the one where they are typed: one a person at a time.
+link_codes = Table(
+    "link_codes",
+    metadata,
+    Column("person_pk", ForeignKey("people.person_pk"), primary_key=True),
+    Column("until_at", UtcDateTime, nullable=False),
+    Column("code", Sealed(str), nullable=False),
+    #: The job that has used it up.
+    Column("job_id", String(16)),
+)
+
+#: When people tried codes: nobody may try many.
+link_tries = Table(
+    "link_tries",
+    metadata,
+    Column("try_pk", Integer, primary_key=True),
+    Column("person_pk", ForeignKey("people.person_pk"), nullable=False),
+    Column("tried_at", UtcDateTime, nullable=False),
 )
 
 #: Voices that were kept: designed for a chat, or a person's own.

@@ -5,32 +5,32 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import delete, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.models import Chat, KeptVoice, SpeechSettings
 from core.store.database import Database
+from core.store.people import account_row, is_account, is_person
 from core.store.rows import chat_row, hash_sample, insert_new, is_chat, now
 from core.store.tables import chats, people, sounds, voices
 
 
 class Voices:
-    """Every query about people's choices and kept voices. A person has one row a platform."""
+    """Every query about people's choices and kept voices."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def choice(self, platform: str, person_id: str) -> SpeechSettings:
         """Return what the person has chosen for themselves."""
-        query = select(people.c.speech).where(_is_person(platform, person_id))
+        query = select(people.c.speech).where(is_account(platform, person_id))
         async with self._database.read() as connection:
             found: SpeechSettings | None = (await connection.execute(query)).scalar()
         return found or SpeechSettings()
 
     async def save_choice(self, platform: str, person_id: str, choice: SpeechSettings) -> None:
-        """Keep what the person has chosen for themselves."""
+        """Keep what the person has chosen for themselves, on all their accounts."""
         async with self._database.write() as connection:
-            person_pk = await _person_pk(connection, platform, person_id)
-            change = update(people).where(people.c.person_pk == person_pk)
+            await account_row(connection, platform, person_id)
+            change = update(people).where(is_person(platform, person_id))
             await connection.execute(change.values(speech=choice))
 
     async def keep(self, chat: Chat, person_id: str, voice: KeptVoice) -> None:
@@ -38,7 +38,8 @@ class Voices:
         async with self._database.write() as connection:
             owner: dict[str, Any] = {"chat_pk": (await chat_row(connection, chat)).chat_pk}
             if voice.is_clone:
-                owner = {"person_pk": await _person_pk(connection, chat.platform, person_id)}
+                account = await account_row(connection, chat.platform, person_id)
+                owner = {"person_pk": account.person_pk}
             values = {"voice_id": voice.voice_id, "created_at": now(), "content": voice}
             await connection.execute(insert_new(connection, voices).values(**owner, **values))
 
@@ -48,7 +49,7 @@ class Voices:
             select(voices.c.content)
             .outerjoin(chats, chats.c.chat_pk == voices.c.chat_pk)
             .outerjoin(people, people.c.person_pk == voices.c.person_pk)
-            .where(or_(is_chat(chat), _is_person(chat.platform, person_id)))
+            .where(or_(is_chat(chat), is_person(chat.platform, person_id)))
             .order_by(voices.c.created_at)
         )
         async with self._database.read() as connection:
@@ -66,15 +67,3 @@ class Voices:
             await connection.execute(delete(voices).where(voices.c.voice_id == voice.voice_id))
             spoken = sounds.c.sample == hash_sample(voice.sample)
             await connection.execute(delete(sounds).where(spoken))
-
-
-def _is_person(platform: str, person_id: str) -> Any:
-    return (people.c.platform == platform) & (people.c.person_id == person_id)
-
-
-async def _person_pk(connection: AsyncConnection, platform: str, person_id: str) -> int:
-    values = {"platform": platform, "person_id": person_id}
-    await connection.execute(insert_new(connection, people).values(values))
-    query = select(people.c.person_pk).where(_is_person(platform, person_id))
-    key: int = (await connection.execute(query)).scalar_one()
-    return key

@@ -1,0 +1,257 @@
+"""Links between accounts, as the tables hold them."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from alembic import command
+from sqlalchemy import create_engine
+
+from core.models import Audio, Chat, KeptVoice, SpeechSettings
+from core.store import Outcome, Store, migrate
+from core.store.links import CODE_AGE, MAX_TRIES
+from core.store.migrate import make_config
+from tests.store.test_memory import REMEMBERS, say, talk, texts
+
+ADA = ("telegram", "7")
+ADA_THERE = ("discord", "4242")
+#: Others with the same ids, each on the platform where Ada has the other one.
+STRANGERS = (("telegram", "4242"), ("discord", "7"), ("telegram", "8"), ("discord", "8"))
+HERE, THERE = Chat("telegram", "1", "-100"), Chat("discord", "2", "900")
+
+
+def own_voice(voice_id: str) -> KeptVoice:
+    sample = Audio(voice_id.encode(), "audio/wav", 8.0)
+    return KeptVoice(voice_id, "me", sample, is_clone=True, consented_at=datetime.now(UTC))
+
+
+async def join(store: Store, made: tuple[str, str], used: tuple[str, str], job: str) -> Outcome:
+    return await store.links.join(*used, await store.links.offer(*made), job)
+
+
+async def link(store: Store) -> None:
+    assert await join(store, ADA, ADA_THERE, "job-1") is Outcome.LINKED
+
+
+def wait(monkeypatch: pytest.MonkeyPatch, time: timedelta) -> None:
+    monkeypatch.setattr("core.store.links.now", lambda: datetime.now(UTC) + time)
+
+
+async def voice_of(store: Store, account: tuple[str, str]) -> str:
+    return (await store.voices.choice(*account)).voice
+
+
+async def test_choices_are_shared_both_ways_and_with_nobody_else(store: Store) -> None:
+    for number, account in enumerate(STRANGERS):
+        await store.voices.save_choice(*account, SpeechSettings(f"canary-{number}"))
+    await link(store)
+    for chooser in (ADA, ADA_THERE):
+        await store.voices.save_choice(*chooser, SpeechSettings(f"by {chooser[0]}", "(warm)"))
+        for account in (ADA, ADA_THERE):
+            assert await store.voices.choice(*account) == SpeechSettings(
+                f"by {chooser[0]}", "(warm)"
+            )
+    found = [await voice_of(store, account) for account in STRANGERS]
+    assert found == [f"canary-{number}" for number in range(len(STRANGERS))]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "mine", "shared"),
+    [
+        (SpeechSettings("Mia", "slow"), SpeechSettings(), SpeechSettings("Mia", "slow")),
+        (SpeechSettings(), SpeechSettings("Li", "(sad)"), SpeechSettings("Li", "(sad)")),
+        (SpeechSettings("Mia", "slow"), SpeechSettings("Li"), SpeechSettings("Li", "slow")),
+        (SpeechSettings("Mia", "a"), SpeechSettings("Li", "b"), SpeechSettings("Li", "b")),
+    ],
+)
+async def test_what_was_chosen_where_the_code_is_typed_holds(
+    store: Store, theirs: SpeechSettings, mine: SpeechSettings, shared: SpeechSettings
+) -> None:
+    await store.voices.save_choice(*ADA, theirs)
+    await store.voices.save_choice(*ADA_THERE, mine)
+    await link(store)
+    assert await store.voices.choice(*ADA) == shared
+    assert await store.voices.choice(*ADA_THERE) == shared
+
+
+@pytest.mark.parametrize("out", [ADA, ADA_THERE])
+async def test_an_opt_out_of_one_side_holds_for_both(store: Store, out: tuple[str, str]) -> None:
+    await store.memory.opt_out(*out, True)
+    await link(store)
+    assert [await store.memory.is_opted_out(*who) for who in (ADA, ADA_THERE)] == [True, True]
+    await store.memory.opt_out(*ADA, False)
+    assert [await store.memory.is_opted_out(*who) for who in (ADA, ADA_THERE)] == [False, False]
+    await store.memory.opt_out(*ADA_THERE, True)
+    assert [await store.memory.is_opted_out(*who) for who in (ADA, ADA_THERE)] == [True, True]
+    assert not any([await store.memory.is_opted_out(*who) for who in STRANGERS])
+
+
+async def test_what_was_said_on_both_sides_goes_and_nothing_of_others(store: Store) -> None:
+    for place in (HERE, THERE):
+        await store.chats.save_settings(place, REMEMBERS)
+    speakers = [ADA, ADA_THERE, *STRANGERS]
+    for number, (platform, person_id) in enumerate(speakers, 1):
+        place = HERE if platform == "telegram" else THERE
+        await talk(store, say(number, f"of {number}", chat=place, sender_id=person_id))
+    await link(store)
+    assert await store.memory.forget_person(HERE, "7", is_everywhere=False) == 1
+    assert await texts(store, THERE) == ["of 2", "of 4", "of 6"], "there is another chat"
+    assert await store.memory.forget_person(HERE, "7", is_everywhere=True) == 1
+    assert await texts(store, HERE) == ["of 3", "of 5"]
+    assert await texts(store, THERE) == ["of 4", "of 6"]
+
+
+async def test_voices_of_ones_own_can_be_used_on_both_sides(store: Store) -> None:
+    designed = KeptVoice("d", "calm", Audio(b"d", "audio/wav", 8.0))
+    await store.voices.keep(HERE, "7", own_voice("a"))
+    await store.voices.keep(HERE, "7", designed)
+    await link(store)
+    await store.voices.keep(THERE, "4242", own_voice("b"))
+    usable = [v.voice_id for v in await store.voices.usable(HERE, "7")]
+    assert usable == ["a", "d", "b"]
+    assert [v.voice_id for v in await store.voices.usable(THERE, "4242")] == ["a", "b"]
+    assert [v.voice_id for v in await store.voices.usable(HERE, "8")] == ["d"]
+    for platform, person_id in STRANGERS:
+        assert await store.voices.usable(Chat(platform, "1", "-5"), person_id) == []
+    await store.voices.forget(own_voice("a"))
+    assert [v.voice_id for v in await store.voices.usable(THERE, "4242")] == ["b"]
+
+
+async def test_parted_each_keeps_the_choices_and_the_voices_recorded_there(store: Store) -> None:
+    await store.voices.keep(HERE, "7", own_voice("a"))
+    await link(store)
+    await store.voices.keep(THERE, "4242", own_voice("b"))
+    await store.voices.save_choice(*ADA, SpeechSettings("Mia"))
+    await store.memory.opt_out(*ADA, True)
+    for _ in range(2):
+        await store.links.part(*ADA_THERE)
+    for account in (ADA, ADA_THERE):
+        assert await store.links.others(*account) == []
+        assert await voice_of(store, account) == "Mia"
+        assert await store.memory.is_opted_out(*account)
+    await store.voices.save_choice(*ADA, SpeechSettings("Li"))
+    await store.memory.opt_out(*ADA, False)
+    assert await voice_of(store, ADA_THERE) == "Mia"
+    assert await store.memory.is_opted_out(*ADA_THERE)
+    assert [v.voice_id for v in await store.voices.usable(HERE, "7")] == ["a"]
+    assert [v.voice_id for v in await store.voices.usable(THERE, "4242")] == ["b"]
+
+
+async def test_three_accounts_and_one_that_leaves(store: Store) -> None:
+    page = ("web", "c0ffee")
+    await link(store)
+    assert await join(store, ADA_THERE, page, "job-2") is Outcome.LINKED
+    assert await store.links.others(*ADA) == ["discord", "web"]
+    await store.voices.save_choice(*page, SpeechSettings("Mia"))
+    assert await voice_of(store, ADA) == "Mia"
+    await store.links.part(*ADA)
+    assert await store.links.others(*ADA) == []
+    assert await store.links.others(*page) == ["discord"]
+    await store.voices.save_choice(*page, SpeechSettings("Li"))
+    assert [await voice_of(store, who) for who in (ADA, ADA_THERE, page)] == ["Mia", "Li", "Li"]
+
+
+async def test_nobody_has_two_accounts_on_one_platform(store: Store) -> None:
+    await link(store)
+    assert await join(store, ADA, ("telegram", "8"), "job-2") is Outcome.SAME_PLATFORM
+    assert await join(store, ("telegram", "8"), ADA_THERE, "job-3") is Outcome.SAME_PLATFORM
+    assert await store.links.others("telegram", "8") == []
+    assert await join(store, ADA, ADA_THERE, "job-4") is Outcome.LINKED, "they are already"
+
+
+async def test_a_code_works_once_and_again_for_the_job_that_used_it(store: Store) -> None:
+    code = await store.links.offer(*ADA)
+    typed = f" {code[:4].lower()}-{code[4:]} "
+    assert await store.links.join(*ADA_THERE, typed, "job-1") is Outcome.LINKED
+    assert await store.links.join(*ADA_THERE, typed, "job-1") is Outcome.LINKED
+    assert await store.links.join(*ADA_THERE, typed, "job-2") is Outcome.UNKNOWN
+    assert await store.links.join("web", "c0ffee", code, "job-3") is Outcome.UNKNOWN
+    assert await store.links.others(*ADA) == ["discord"]
+
+
+async def test_the_wrong_the_replaced_the_own_and_the_void_code(store: Store) -> None:
+    first, second = [await store.links.offer(*ADA) for _ in range(2)]
+    for code in ("", "ABCDEFGH", second[:-1], first):
+        assert await store.links.join(*ADA_THERE, code, "job-1") is Outcome.UNKNOWN
+    assert await store.links.join(*ADA, second, "job-2") is Outcome.OWN
+    await store.links.part(*ADA)
+    assert await store.links.join("discord", "8", second, "job-3") is Outcome.UNKNOWN
+    for account in (ADA, ADA_THERE, ("discord", "8")):
+        assert await store.links.others(*account) == []
+
+
+@pytest.mark.parametrize("age", [CODE_AGE - timedelta(seconds=30), CODE_AGE])
+async def test_a_code_has_its_end(
+    store: Store, monkeypatch: pytest.MonkeyPatch, age: timedelta
+) -> None:
+    code = await store.links.offer(*ADA)
+    wait(monkeypatch, age)
+    outcome = await store.links.join(*ADA_THERE, code, "job-1")
+    assert outcome is (Outcome.UNKNOWN if age == CODE_AGE else Outcome.LINKED)
+
+
+async def test_nobody_may_try_many_codes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = await store.links.offer(*ADA)
+    for number in range(MAX_TRIES):
+        tried = await store.links.join(*ADA_THERE, f"WRONG{number}", f"job-{number}")
+        assert tried is Outcome.UNKNOWN
+    for number in range(3):
+        tried = await store.links.join(*ADA_THERE, code, f"late-{number}")
+        assert tried is Outcome.TOO_MANY_TRIES
+    assert await store.links.join(*ADA_THERE, "WRONG", "job-9") is Outcome.TOO_MANY_TRIES
+    wait(monkeypatch, CODE_AGE)
+    assert await join(store, ADA, ADA_THERE, "job-10") is Outcome.LINKED
+
+
+async def test_tries_are_counted_for_each_person(store: Store) -> None:
+    for number in range(MAX_TRIES):
+        await store.links.join("discord", "8", "WRONG", f"job-{number}")
+    await link(store)
+
+
+async def test_of_many_who_use_a_code_at_once_one_is_linked(store: Store) -> None:
+    for turn in range(5):
+        code = await store.links.offer(*ADA)
+        users = [("discord", f"{turn}-{n}") for n in range(8)]
+        outcomes = await asyncio.gather(
+            *(store.links.join(*user, code, f"job-{turn}-{user[1]}") for user in users)
+        )
+        assert Counter(outcomes) == {Outcome.LINKED: 1, Outcome.UNKNOWN: 7}
+        linked = [user for user in users if await store.links.others(*user)]
+        assert [users[outcomes.index(Outcome.LINKED)]] == linked
+        await store.links.part(*ADA)
+
+
+async def test_codes_differ_are_sealed_and_go(store: Store, tmp_path: Path) -> None:
+    codes = [await store.links.offer("telegram", str(number)) for number in range(50)]
+    assert len(set(codes)) == 50 and {len(code) for code in codes} == {8}
+    held = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert not [code for code in codes if code.encode() in held]
+    assert await store.retention.purge(datetime.now(UTC)) == 0
+    assert await store.retention.purge(datetime.now(UTC) + CODE_AGE) == 50
+
+
+async def test_people_of_before_are_kept_by_the_migration(
+    database_url: str, tmp_path: Path
+) -> None:
+    await migrate(database_url, "0004")
+    with sqlite3.connect(tmp_path / "hearsay.db") as connection:
+        connection.execute(
+            "INSERT INTO people (platform, person_id, is_opted_out) VALUES ('telegram', '7', 1)"
+        )
+    connection.close()
+    await migrate(database_url)
+    config, engine = make_config(), create_engine(database_url)
+    with engine.begin() as opened:
+        rows = opened.exec_driver_sql("SELECT person_id, is_opted_out, identity FROM people")
+        assert rows.all() == [("7", 1, None)]
+        config.attributes["connection"] = opened
+        command.downgrade(config, "0004")
+        columns = set(opened.exec_driver_sql("SELECT * FROM people").mappings().one())
+        assert "is_opted_out" in columns and "identity" not in columns
+    engine.dispose()
