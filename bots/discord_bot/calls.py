@@ -40,6 +40,8 @@ class Outgoing:
     part: Part
     #: Where it goes, unless a ticket answers its interaction.
     channel_id: str = ""
+    #: Whose private chat it goes to, while that chat's id is not known.
+    person_id: str = ""
     ticket: Ticket | None = None
     #: Of the ticket's messages, ORIGINAL is the first answer.
     edit_id: str = ""

@@ -13,13 +13,13 @@ import structlog
 from bots.discord_bot.buttons import build_components
 from bots.discord_bot.calls import ORIGINAL, Outgoing, delete
 from bots.discord_bot.client import TROUBLE, Client
-from bots.discord_bot.errors import describe, read_error
+from bots.discord_bot.errors import describe
 from bots.discord_bot.parts import FindUrl, Part, build_parts
 from bots.discord_bot.places import Places
 from bots.discord_bot.progress import Progress, find_placeholder, good_ticket
 from bots.discord_bot.sending import Sender, Sent
 from bots.discord_bot.ticket import read_ticket
-from bots.discord_bot.ways import Stand, build_nonce, find_ways
+from bots.discord_bot.ways import Stand, find_ways
 from core.errors import ChatGone, MessageGone, PlatformBusy
 from core.interfaces import Door, Envelope
 from core.models import DeliveryState, Link, Message, Reply
@@ -87,7 +87,7 @@ class Delivery:
         stand = await self._look(envelope)
         ways = find_ways(stand, number, draft, older_id)
         await envelope.ledger.start(number)
-        sent = await self._send(stand, ways, number, is_again=is_again)
+        sent = await self._send(envelope.message, ways, is_again=is_again)
         await self._note_voice(envelope.message, sent)
         if number == 0 and not older_id and not sent.way.ticket:
             await self._clear(stand, sent.message_id)
@@ -95,38 +95,14 @@ class Delivery:
         if older_id not in ("", sent.message_id):
             await self._remove(stand, older_id)
 
-    async def _send(
-        self, stand: Stand, ways: list[Outgoing], number: int, *, is_again: bool
-    ) -> Sent:
-        """Send by one of the ways, or privately what nobody else may read."""
-        message = stand.message
+    async def _send(self, message: Message, ways: list[Outgoing], *, is_again: bool) -> Sent:
         try:
             return await self._sender.send(ways, language=message.language, is_again=is_again)
-        except (ChatGone, MessageGone) as error:
-            if stand.is_secret:
-                return await self._send_privately(stand, ways, number, is_again=is_again)
+        except ChatGone as error:
             # The end of a thread, or of a right to answer, is not that of its chat.
-            if isinstance(error, ChatGone) and (message.thread_id or message.ticket):
+            if message.thread_id or message.ticket:
                 raise MessageGone(str(error)) from None
             raise
-
-    async def _send_privately(
-        self, stand: Stand, ways: list[Outgoing], number: int, *, is_again: bool
-    ) -> Sent:
-        """Send to the person alone: the interaction has run out, and its place is not ours."""
-        message = stand.message
-        if not (ways and message.sender_id.isdecimal()):
-            raise MessageGone("there is no way to answer")
-        try:
-            raw = await self._client.http.start_private_message(int(message.sender_id))
-            nonce = build_nonce(stand.job_id, number, "private")
-            way = replace(ways[-1], ticket=None, edit_id="", channel_id=str(raw["id"]), nonce=nonce)
-            return await self._sender.send([way], language=message.language, is_again=is_again)
-        except TROUBLE as error:
-            ours = read_error(error)
-            raise (MessageGone(str(ours)) if isinstance(ours, ChatGone) else ours) from None
-        except ChatGone as error:
-            raise MessageGone(str(error)) from None
 
     async def _note_voice(self, message: Message, sent: Sent) -> None:
         """Let a refusal of voice messages hold beyond this message, and this process."""
@@ -137,8 +113,10 @@ class Delivery:
     async def _clear(self, stand: Stand, answer_id: str = "") -> None:
         """Take away what showed the text so far, unless it is the answer itself."""
         if stand.ticket and stand.ticket.has_original:
-            await self._try_delete(Outgoing(Part(), ticket=stand.ticket, edit_id=ORIGINAL))
-        elif stand.placeholder_id not in ("", answer_id):
+            original = Outgoing(Part(), ticket=stand.ticket, edit_id=ORIGINAL)
+            if await self._try_delete(original):
+                return
+        if stand.placeholder_id not in ("", answer_id):
             await self._remove(stand, stand.placeholder_id)
 
     async def _remove_rest(self, envelope: Envelope, count: int) -> None:

@@ -91,7 +91,8 @@ class Progress:
             while wait_s:
                 await asyncio.sleep(wait_s)
                 wait_s = self._client.pacer.take_turn(channel_id)
-            if line.is_over:
+            is_held = not message.ticket and self._client.pacer.is_held(channel_id)
+            if line.is_over or is_held:
                 return
             line.is_calling, line.shown = True, line.text
             try:

@@ -78,6 +78,7 @@ class Sender:
                 refused = ChatGone("the channel has refused too often")
                 continue
             try:
+                way = await self._find_person(way)
                 sent = await self._try(way, language, is_again=is_again)
             except discord.HTTPException as error:
                 refused = self._read(error, way)
@@ -91,6 +92,12 @@ class Sender:
 
     def _is_held(self, way: Outgoing) -> bool:
         return not way.ticket and self._client.pacer.is_held(way.channel_id)
+
+    async def _find_person(self, way: Outgoing) -> Outgoing:
+        if not way.person_id:
+            return way
+        raw = await self._client.http.start_private_message(int(way.person_id))
+        return replace(way, person_id="", channel_id=str(raw["id"]))
 
     def _read(self, error: discord.HTTPException, way: Outgoing) -> PlatformError:
         """Return why a way is closed. Raises what no other way helps against."""

@@ -35,7 +35,7 @@ class Stand:
 
 
 def find_ways(stand: Stand, number: int, draft: Outgoing, older_id: str = "") -> list[Outgoing]:
-    """Return the ways of one part; an empty list means that only a private message is left.
+    """Return the ways of one part.
 
     draft: the part and what stands under it.
     older_id: our message that an older form of the part stands in.
@@ -70,6 +70,10 @@ def _find(stand: Stand, number: int, part: Part, older_id: str) -> Iterator[Outg
         yield _send(stand, number, as_file, older_id)
     if stand.ticket:
         yield Outgoing(as_file, ticket=stand.ticket)
+    if stand.is_secret and stand.message.sender_id.isdecimal():
+        # Late, or where we cannot write: to the person alone.
+        nonce = build_nonce(stand.job_id, number, f"private {older_id}")
+        yield Outgoing(as_file, person_id=stand.message.sender_id, nonce=nonce)
 
 
 def _find_edits(stand: Stand, number: int, part: Part, older_id: str) -> Iterator[Outgoing]:
@@ -79,7 +83,7 @@ def _find_edits(stand: Stand, number: int, part: Part, older_id: str) -> Iterato
         yield Outgoing(part, ticket=ticket, edit_id=edit_id)
     edit_id = older_id or (stand.placeholder_id if number == 0 else "")
     # What stood for an interaction that has run out gets no new light when it is edited.
-    is_late = bool(stand.message.ticket) and not ticket and not older_id
+    is_late = bool(stand.message.ticket) and not older_id
     if stand.channel_id and edit_id and not is_late:
         yield Outgoing(part, stand.channel_id, edit_id=edit_id)
 
