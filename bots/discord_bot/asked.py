@@ -127,7 +127,7 @@ def _is_offered(name: str) -> bool:
 
 def _find_use(label: str) -> tuple[str, Use] | None:
     """Return the command that has an entry of that name in the menu of messages."""
-    uses = ((name, use) for name, command in commands.menu() for use in command.uses)
+    uses = ((name, use) for name, command in commands.menu(has_voice=True) for use in command.uses)
     return next(((name, use) for name, use in uses if use.label == label), None)
 
 

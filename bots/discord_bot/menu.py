@@ -42,7 +42,7 @@ _UNSET: tuple[object, ...] = (None, False, "", [], {})
 
 def build_menu() -> list[dict[str, Any]]:
     """Return all slash commands and all entries of the menu of messages."""
-    menu = commands.menu()
+    menu = commands.menu(has_voice=True)
     slash = (build_slash(name, command) for name, command in menu)
     uses = (build_use(use) for _, command in menu for use in command.uses)
     return [*slash, *uses]
@@ -58,6 +58,8 @@ def build_slash(name: str, command: Command) -> dict[str, Any]:
         "integration_types": [GUILD, PERSON],
         "contexts": [IN_GUILD, WITH_BOT, AMONG_PEOPLE],
     }
+    if command.needs_voice:
+        return body | {"integration_types": [GUILD], "contexts": [IN_GUILD]}
     if command.is_for_admins:
         # Elsewhere there is nothing that only admins may choose.
         rights = discord.Permissions(manage_guild=True).value

@@ -9,7 +9,7 @@ import pytest
 
 from bots.discord_bot.menu import build_menu, build_options, build_table, is_same
 from core import commands
-from core.commands import Command, Context, menu
+from core.commands import Command, Context
 from core.config import Settings
 from core.fields import Field, Use, derive_fields, join_fields
 from core.models import Reply
@@ -22,9 +22,17 @@ async def newcomer(ctx: Context) -> Reply:
     return Reply()
 
 
+#: What is only for voice channels, which only servers have.
+VOICE_CHANNELS = {
+    place for name, place in commands.COMMANDS.items() if commands.load_command(name).needs_voice
+}
 NEWCOMER = Command(
     "Count the words", newcomer, argument="text", takes_sound=True, uses=(Use("Count this"),)
 )
+
+
+def listed() -> list[tuple[str, Command]]:
+    return commands.menu(has_voice=True)
 
 
 def by_name() -> dict[str, dict[str, Any]]:
@@ -42,8 +50,8 @@ def _with_newcomer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_command_of_the_table_is_there_with_its_uses() -> None:
-    uses = [use.label for _, command in menu() for use in command.uses]
-    assert [one["name"] for one in build_menu()] == [*(name for name, _ in menu()), *uses]
+    uses = [use.label for _, command in listed() for use in command.uses]
+    assert [one["name"] for one in build_menu()] == [*(name for name, _ in listed()), *uses]
     assert {"Transcribe", "Transcribe for me", "Ask about this", "Speak this", "Translate"} <= {
         *uses
     }
@@ -65,7 +73,8 @@ def test_only_admins_are_shown_what_only_admins_may_choose() -> None:
     for one in build_menu():
         is_limited = one["name"] in limited
         assert (one.get("default_member_permissions") == "32") == is_limited
-        assert one["integration_types"] == ([0] if is_limited else [0, 1])
+        is_of_servers = is_limited or commands.COMMANDS.get(one["name"]) in VOICE_CHANNELS
+        assert one["integration_types"] == ([0] if is_of_servers else [0, 1])
 
 
 def test_options_come_from_the_table() -> None:
@@ -227,6 +236,6 @@ def test_options_become_what_people_type_elsewhere(
 
 
 def test_required_options_come_first_as_discord_wants() -> None:
-    for _, command in menu():
+    for _, command in listed():
         required = [bool(one.get("required")) for one in build_options(command)]
         assert required == sorted(required, reverse=True)
