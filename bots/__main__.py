@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from bots import PLATFORMS
+from bots import PLATFORMS, SWITCHES
 from core.assistant import Assistant
 from core.audio import Media
 from core.config import Settings
@@ -89,6 +89,8 @@ async def run(settings: Settings) -> None:
 def _build_platforms(settings: Settings, door: Assistant) -> dict[str, Platform]:
     platforms: dict[str, Platform] = {}
     for name, place in PLATFORMS.items():
+        if name in SWITCHES and getattr(settings, SWITCHES[name]) is None:
+            continue
         module, attribute = place.split(":")
         kind = getattr(import_module(module), attribute)
         if kind.is_configured(settings):

@@ -26,8 +26,10 @@ class Marks:
         self._door = door
         self._bot_id = ""
         self._seen: dict[str, int] = {}
-        #: Not kept yet.
+        #: Not kept yet, or newer than what is kept.
         self._fresh: set[str] = set()
+        #: Chats of which any mark is kept. The first one may always be: there is none to hold.
+        self._kept: set[str] = set()
         #: Chats of which something may be missing before what was seen: their marks must stay.
         self._held: dict[str, int] = {}
         self._is_all_held = False
@@ -37,6 +39,7 @@ class Marks:
         self._bot_id = bot_id
         kept = await self._door.watermarks(self._platform, bot_id)
         self._seen |= {chat_id: int(mark) for chat_id, mark in kept.items() if mark.isdecimal()}
+        self._kept = {*self._seen}
 
     def snapshot(self) -> dict[str, int]:
         """Return chat id -> newest message as of now."""
@@ -79,15 +82,15 @@ class Marks:
 
     async def flush(self) -> None:
         """Keep what may be kept. It never raises: what was not kept is tried again."""
-        if self._is_all_held or not self._bot_id:
-            return
-        ready = self._fresh - self._held.keys()
-        if not ready:
+        held = self._kept if self._is_all_held else self._held.keys()
+        ready = self._fresh - held
+        if not (ready and self._bot_id):
             return
         seen = {chat_id: str(self._seen[chat_id]) for chat_id in ready}
         self._fresh -= ready
         try:
             await self._door.note_seen(self._platform, self._bot_id, seen)
+            self._kept |= ready
         except AssistantError as error:
             self._fresh |= ready
             log.warning("discord_marks_not_kept", error=type(error).__name__)

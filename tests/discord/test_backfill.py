@@ -171,6 +171,17 @@ async def test_what_comes_meanwhile_moves_no_mark(
     assert int(door.marks[room]) > int(missed)
 
 
+async def test_the_first_mark_of_a_chat_is_kept_at_once(
+    discord_server: DiscordServer, running: QuickBot, door: MemoryDoor
+) -> None:
+    """Also while others are held: without a mark nothing would be asked for after a crash."""
+    server = discord_server
+    ann, [room] = open_rooms(server, 1)
+    running._marks.hold_all()
+    await see(server, door, [room], ann)
+    await server.wait_for(lambda: room in door.marks, 0.5)
+
+
 async def test_a_failing_store_loses_nothing_of_what_was_missed(
     discord_server: DiscordServer, settings: Settings, door: MemoryDoor
 ) -> None:
