@@ -20,10 +20,11 @@ from bots.discord_bot.marks import Marks
 from bots.discord_bot.places import Place, Places
 from bots.discord_bot.progress import Progress
 from bots.discord_bot.receiving import Receiving
+from bots.discord_bot.voice_channels import Voice
 from core import commands
 from core.config import Settings
 from core.errors import AssistantError
-from core.interfaces import Door, Envelope
+from core.interfaces import Door, Envelope, VoiceChannels
 from core.models import Job, Message, Reply
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,7 @@ class DiscordBot:
         self._delivery = Delivery(self.client, self.places, self._progress, door)
         self._interactions = Interactions(self.client, door, self._accept_interaction)
         self.files = Files(self.client)
+        self._voice = Voice(self.client)
         self._access = Access(self.client, self.places)
         self._marks = Marks(self.name, door)
         self._receiving = Receiving(self.client, self.places, self._marks, door, self._accept)
@@ -61,6 +63,11 @@ class DiscordBot:
     def is_ready(self) -> bool:
         """Tell whether messages come in."""
         return self.client.is_live
+
+    @property
+    def voice(self) -> VoiceChannels:
+        """Return the voice channels of servers."""
+        return self._voice
 
     async def run(self) -> None:
         """Receive messages until cancelled.
@@ -81,6 +88,7 @@ class DiscordBot:
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, self._backfill.close(), return_exceptions=True)
+            await self._voice.close()
             await self.client.leave()
             await self._marks.flush()
 
@@ -93,10 +101,12 @@ class DiscordBot:
         self._progress.show(envelope, text, is_lasting=is_lasting)
 
     def play(self, envelope: Envelope, pcm: bytes, rate_hz: int) -> None:
-        """Do nothing: messages of Discord play whole voice messages only."""
+        """Let sound be heard in the voice channel that we are in: messages play whole ones only."""
+        self._voice.play(envelope, pcm, rate_hz)
 
     async def deliver(self, envelope: Envelope, reply: Reply) -> None:
         """Send a reply: see `core.interfaces.Platform`."""
+        self._voice.end(envelope.job_id)
         await self._delivery.deliver(envelope, reply)
 
     async def is_admin(self, message: Message) -> bool:
@@ -133,6 +143,10 @@ class DiscordBot:
     def take_interaction(self, interaction: discord.Interaction) -> None:
         """Take an interaction: see `bots.discord_bot.client.Listener`."""
         self._start(self._interactions.take(interaction))
+
+    def note_move(self, member: discord.Member) -> None:
+        """Look who is in voice channels: see `bots.discord_bot.client.Listener`."""
+        self._voice.note_move(member)
 
     async def _accept(self, message: Message, place: Place, raw: Mapping[str, Any]) -> None:
         """Commit what a person wrote. Raises what the door raises."""

@@ -35,8 +35,9 @@ class OpusPackets:
 
     def feed(self, pcm: bytes) -> list[bytes]:
         """Take whole samples and return the packets that are full."""
-        frame = self._build_frame(pcm)
-        return [*self._encode(self._resampler.resample(frame))] if pcm else []
+        if not pcm:
+            return []
+        return [*self._encode(self._resampler.resample(self._build_frame(pcm)))]
 
     def finish(self) -> list[bytes]:
         """Return what is left; the last packet is filled up with silence."""

@@ -17,8 +17,9 @@ The server runs in a thread with its own event loop. As a process of its own it 
 and takes the same methods by POST /control/<method> (see `control`, and `client.Remote`).
 How discord.py is pointed at it says `client`.
 
-All ids are text. Voice channels (UDP, DAVE) are not part: the bot may ask to join, and nothing
-answers. Neither are polls, stickers, stages, soundboards and the search of messages.
+All ids are text. Voice channels are in `voice`: a test hears what the bot said there, and only
+their end-to-end encryption (DAVE) is not part. Neither are polls, stickers, stages, soundboards
+and the search of messages.
 """
 
 from tests.emulators.discord.calls import Call, Fault

@@ -16,6 +16,7 @@ from tests.emulators.discord.api import Api
 from tests.emulators.discord.events import GUILD_MEMBERS, PRIVILEGED
 from tests.emulators.discord.payloads import JSON, member_json
 from tests.emulators.discord.sessions import Beat, Session, Sessions
+from tests.emulators.discord.voice import VoiceServer
 from tests.emulators.serving import break_connection
 
 HEARTBEAT_S = 41.25
@@ -86,6 +87,7 @@ class Gateway:
     def __init__(self, api: Api) -> None:
         self.api = api
         self.sessions = Sessions(api)
+        self.voice = VoiceServer(api.world)
         self.connections: list[Connection] = []
         self.heartbeat_s = HEARTBEAT_S
         #: Codes that refuse the next IDENTIFYs, one each.
@@ -151,9 +153,15 @@ class Gateway:
             self._resume(connection, data)
         elif connection.session is None:
             raise Refused(4003)
-        elif op == MEMBERS:
-            self._tell_members(connection.session, data)
-        elif op not in (PRESENCE, VOICE_STATE):
+        else:
+            self._obey(connection.session, op, data)
+
+    def _obey(self, session: Session, op: int, data: dict[str, Any]) -> None:
+        if op == MEMBERS:
+            self._tell_members(session, data)
+        elif op == VOICE_STATE:
+            self.voice.hear(data)
+        elif op != PRESENCE:
             raise Refused(4001)
 
     def _count(self, connection: Connection) -> None:

@@ -168,11 +168,27 @@ def guild_create_json(world: World, guild: Guild, *, has_members: bool) -> JSON:
         "threads": [
             channel_json(world, one) for one in seen if one.is_thread and not one.is_archived
         ],
-        "voice_states": [],
+        "voice_states": [voice_state_json(guild, user) for user in guild.voices],
         "presences": [],
         "stage_instances": [],
         "guild_scheduled_events": [],
         "soundboard_sounds": [],
+    }
+
+
+def voice_state_json(guild: Guild, user_id: str) -> JSON:
+    """Return a VoiceState; its session is that of the user in the server."""
+    return {
+        "channel_id": guild.voices.get(user_id),
+        "user_id": user_id,
+        "session_id": f"{user_id}{guild.guild_id}",
+        "deaf": False,
+        "mute": False,
+        "self_deaf": False,
+        "self_mute": False,
+        "self_video": False,
+        "suppress": False,
+        "request_to_speak_timestamp": None,
     }
 
 

@@ -63,6 +63,8 @@ class Guild:
     roles: dict[str, Role] = field(default_factory=dict)
     members: dict[str, Member] = field(default_factory=dict)
     locale: str = "en-US"
+    #: Who is in a voice channel: user -> channel.
+    voices: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -77,6 +77,7 @@ class DiscordServer(Orders):
         """Cut every connection and end the thread; the virtual Discord stays as it is."""
         if self._serving is not None:
             self._serving.stop()
+            self.gateway.voice.stop()
             self._serving = None
 
     # --- connections
@@ -84,7 +85,9 @@ class DiscordServer(Orders):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one socket."""
         if scope["type"] == "websocket":
-            await self.gateway.serve(WebSocket(scope, receive, send))
+            is_voice = scope["path"] == "/"
+            server = self.gateway.voice if is_voice else self.gateway
+            await server.serve(WebSocket(scope, receive, send))
             return
         request, path = Request(scope, receive), scope["path"]
         if path.startswith("/control/"):

@@ -1,0 +1,218 @@
+"""Voice channels: who is in them, the voice gateway (version 8), and what the bot says over UDP.
+
+Source: Discord's "Voice Connections": hello, identify, ready, select protocol, session
+description, and RTP packets in `aead_xchacha20_poly1305_rtpsize`. The server offers no DAVE.
+`DiscordServer.gateway.voice` is the server:
+
+    voice.move(guild, ann, channel)             # Ann comes in; "" = she goes
+    pcm = voice.heard(guild)                    # 48 kHz, 16-bit, two channels
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import av
+import nacl.secret
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from tests.emulators.discord.payloads import JSON, member_json, voice_state_json
+from tests.emulators.discord.world import World
+
+GUILD_VOICE_STATES = 1 << 7
+MODE = "aead_xchacha20_poly1305_rtpsize"
+IDENTIFY, SELECT, READY, HEARTBEAT, DESCRIPTION, SPEAKING, ACK, RESUME, HELLO, RESUMED = range(10)
+#: What is sent after speech, so that nobody's player makes up sound.
+SILENCE = b"\xf8\xff\xfe"
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """What came in one datagram."""
+
+    at: float
+    sequence: int
+    timestamp: int
+    opus: bytes
+
+
+@dataclass(slots=True)
+class Stay:
+    """One stay of the bot in a voice channel."""
+
+    guild_id: str
+    channel_id: str
+    token: str
+    ssrc: int
+    key: bytes = field(default_factory=lambda: os.urandom(32))
+    packets: list[Packet] = field(default_factory=list)
+    #: What the bot said of its speaking: 1 and 0 in turn.
+    speaking: list[int] = field(default_factory=list)
+    resumes: int = 0
+    socket: WebSocket | None = None
+
+
+class VoiceServer:
+    """All voice channels."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        #: Every stay there was, the last one last.
+        self.stays: list[Stay] = []
+        #: What the bot asked for over the gateway, in order.
+        self.asked: list[JSON] = []
+        #: Answers nothing to who wants to come in.
+        self.is_deaf = False
+        self._udp: socket.socket | None = None
+
+    # --- who is where
+
+    def hear(self, data: dict[str, Any]) -> None:
+        """Take what the bot asks for: op 4 of the gateway."""
+        self.asked.append(data)
+        guild_id, channel_id = str(data["guild_id"]), data["channel_id"]
+        if not self.is_deaf:
+            self.move(guild_id, self._world.bot.user_id, str(channel_id or ""))
+        if channel_id is None or self.is_deaf:
+            return
+        number = len(self.stays) + 1
+        self.stays.append(Stay(guild_id, str(channel_id), f"token-{number}", 1000 + number))
+        endpoint = self._world.base_url.removeprefix("http://")
+        payload = {"token": f"token-{number}", "guild_id": guild_id, "endpoint": endpoint}
+        self._world.emit("VOICE_SERVER_UPDATE", payload, guild_id=guild_id)
+
+    def move(self, guild_id: str, user_id: str, channel_id: str) -> None:
+        """Let somebody come into a channel, change it, or go: ""."""
+        with self._world.lock:
+            guild = self._world.guilds[guild_id]
+            guild.voices.pop(user_id, None)
+            if channel_id:
+                guild.voices[user_id] = channel_id
+            payload = voice_state_json(guild, user_id) | {"guild_id": guild_id}
+            payload["member"] = member_json(self._world, guild.members[user_id])
+            self._world.emit(
+                "VOICE_STATE_UPDATE", payload, guild_id=guild_id, intent=GUILD_VOICE_STATES
+            )
+
+    def channel_of(self, guild_id: str, user_id: str = "") -> str:
+        """Return where somebody is, "" if nowhere; by default the bot."""
+        guild = self._world.guilds[guild_id]
+        return guild.voices.get(user_id or self._world.bot.user_id, "")
+
+    # --- what was said
+
+    def packets(self, guild_id: str) -> list[Packet]:
+        """Return all that the bot sent in a server."""
+        return [one for stay in self.stays if stay.guild_id == guild_id for one in stay.packets]
+
+    def heard(self, guild_id: str) -> bytes:
+        """Return the sound of all that the bot sent: 48 kHz, 16-bit, two channels."""
+        decoder = av.AudioCodecContext.create("libopus", "r")
+        decoder.sample_rate, decoder.layout = 48_000, "stereo"
+        frames = [
+            frame
+            for packet in self.packets(guild_id)
+            for frame in decoder.decode(av.Packet(packet.opus))
+        ]
+        return b"".join(bytes(frame.planes[0])[: frame.samples * 4] for frame in frames)
+
+    # --- the voice gateway
+
+    async def serve(self, client: WebSocket) -> None:
+        """Serve one connection until its end."""
+        await client.accept()
+        await _tell(client, HELLO, {"v": 8, "heartbeat_interval": 13_750})
+        stay: Stay | None = None
+        with suppress(WebSocketDisconnect, RuntimeError):
+            while True:
+                message = json.loads(await client.receive_text())
+                op, data = message["op"], message["d"]
+                if op in (IDENTIFY, RESUME):
+                    stay = self._find(data)
+                    if stay is None:
+                        await client.close(4006)
+                        return
+                    stay.socket = client
+                await self._answer(client, op, data, stay)
+
+    async def _answer(self, client: WebSocket, op: int, data: Any, stay: Stay | None) -> None:
+        if op == HEARTBEAT:
+            await _tell(client, ACK, {"t": data["t"]})
+        elif stay is None:
+            await client.close(4003)
+        elif op == IDENTIFY:
+            ready = {"ssrc": stay.ssrc, "ip": "127.0.0.1", "port": self._listen(), "modes": [MODE]}
+            await _tell(client, READY, ready)
+        elif op == SELECT:
+            assert data["protocol"] == "udp" and data["data"]["mode"] == MODE
+            description = {"mode": MODE, "secret_key": [*stay.key], "dave_protocol_version": 0}
+            await _tell(client, DESCRIPTION, description)
+        elif op == RESUME:
+            stay.resumes += 1
+            await _tell(client, RESUMED, None)
+        elif op == SPEAKING:
+            stay.speaking.append(data["speaking"])
+
+    def _find(self, data: dict[str, Any]) -> Stay | None:
+        """Return the stay that a connection is for; 4006 meets sessions that are none."""
+        user, guild = self._world.bot.user_id, str(data["server_id"])
+        is_session = data["session_id"] == f"{user}{guild}" and self.channel_of(guild)
+        found = [one for one in self.stays if one.guild_id == guild and one.token == data["token"]]
+        return found[0] if found and is_session else None
+
+    # --- sound
+
+    def _listen(self) -> int:
+        if self._udp is None:
+            self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._udp.bind(("127.0.0.1", 0))
+            threading.Thread(target=self._receive, args=(self._udp,), daemon=True).start()
+        port: int = self._udp.getsockname()[1]
+        return port
+
+    def _receive(self, udp: socket.socket) -> None:
+        while True:
+            try:
+                data, sender = udp.recvfrom(4096)
+            except OSError:
+                return
+            if len(data) == 74 and data[:2] == b"\0\1":
+                udp.sendto(_discovery(data, sender), sender)
+            elif data[:2] == b"\x80\x78":
+                self._keep(data)
+            elif data == b"end":
+                return
+
+    def _keep(self, data: bytes) -> None:
+        sequence, timestamp, ssrc = struct.unpack_from(">HII", data, 2)
+        stay = next(one for one in self.stays if one.ssrc == ssrc)
+        box, nonce = nacl.secret.Aead(stay.key), data[-4:].ljust(24, b"\0")
+        opus = box.decrypt(data[12:-4], data[:12], nonce)
+        stay.packets.append(Packet(time.monotonic(), sequence, timestamp, opus))
+
+    def stop(self) -> None:
+        """Hear nothing any more."""
+        if self._udp is not None:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
+                last.sendto(b"end", self._udp.getsockname())
+            time.sleep(0.01)
+            self._udp.close()
+            self._udp = None
+
+
+def _discovery(data: bytes, sender: tuple[str, int]) -> bytes:
+    """Return who has sent an IP discovery, as Discord tells it."""
+    address = sender[0].encode().ljust(64, b"\0")
+    return struct.pack(">HH", 2, 70) + data[4:8] + address + struct.pack(">H", sender[1])
+
+
+async def _tell(client: WebSocket, op: int, data: Any) -> None:
+    await client.send_text(json.dumps({"op": op, "d": data}))
