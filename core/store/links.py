@@ -19,7 +19,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from core.models import SpeechSettings
 from core.store.database import Database
-from core.store.people import account_row, accounts_of, is_account, is_person
+from core.store.people import account_row, is_account, is_person
 from core.store.rows import now
 from core.store.tables import link_codes, link_tries, people
 
@@ -92,12 +92,8 @@ class Links:
         async with self._database.write() as connection:
             own = await account_row(connection, platform, person_id)
             await drop_codes(connection, now(), own.person_pk)
-            if own.identity is None:
-                return
-            left = await accounts_of(connection, platform, person_id)
-            # Two are parted both: nobody is linked with themselves alone.
-            is_it = is_account(platform, person_id) if len(left) > 2 else _is_same(own)
-            await connection.execute(update(people).where(is_it).values(identity=None))
+            change = update(people).where(people.c.person_pk == own.person_pk)
+            await connection.execute(change.values(identity=None))
 
     async def others(self, platform: str, person_id: str) -> list[str]:
         """Return the platforms of the accounts that this one is linked with."""
