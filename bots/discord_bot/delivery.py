@@ -16,13 +16,14 @@ from bots.discord_bot.client import TROUBLE, Client
 from bots.discord_bot.errors import describe
 from bots.discord_bot.parts import FindUrl, Part, build_parts
 from bots.discord_bot.places import Places
-from bots.discord_bot.progress import Progress, find_placeholder, good_ticket
+from bots.discord_bot.progress import Progress, good_ticket
 from bots.discord_bot.sending import Sender, Sent
 from bots.discord_bot.ticket import read_ticket
-from bots.discord_bot.ways import Stand, find_ways
+from bots.discord_bot.ways import Stand, find_placeholder, find_ways
+from core import metrics
 from core.errors import ChatGone, MessageGone, PlatformBusy
 from core.interfaces import Door, Envelope
-from core.models import DeliveryState, Link, Message, Reply
+from core.models import PLACEHOLDER, DeliveryState, Link, Message, Reply
 
 log = structlog.get_logger(__name__)
 
@@ -64,13 +65,15 @@ class Delivery:
     async def _look(self, envelope: Envelope) -> Stand:
         message = envelope.message
         ticket = read_ticket(message.ticket)
+        placeholder = await envelope.ledger.find(PLACEHOLDER)
         is_secret = ticket is not None and (ticket.is_ephemeral or ticket.is_personal)
         return Stand(
             message,
             envelope.job_id,
             good_ticket(message.ticket),
             is_secret or not message.chat.chat_id.isdecimal(),
-            await find_placeholder(envelope),
+            placeholder.platform_id if placeholder else "",
+            placeholder is not None and not placeholder.platform_id,
             not envelope.has_no_voice and message.chat.chat_id not in self._no_voice,
         )
 
@@ -80,17 +83,20 @@ class Delivery:
         known = await envelope.ledger.find(number)
         if known and known.state is DeliveryState.SENT:
             return
-        # Parts that were taken back leave no trace but the first one.
-        is_again = known is not None or was_begun
+        is_pending = known is not None and known.state is DeliveryState.PENDING
         # What an older form of the answer stands in.
         older_id = known.platform_id if known else ""
         stand = await self._look(envelope)
+        # Parts that were taken back leave no trace but the first one.
+        is_again = known is not None or was_begun or (number == 0 and stand.has_shown)
         ways = find_ways(stand, number, draft, older_id)
         await envelope.ledger.start(number)
         sent = await self._send(envelope.message, ways, is_again=is_again)
+        if is_pending and not sent.way.is_repeatable:
+            metrics.AMBIGUOUS_SENDS.labels("discord").inc()
         await self._note_voice(envelope.message, sent)
         if number == 0 and not older_id and not sent.way.ticket:
-            await self._clear(stand, sent.message_id)
+            await self._clear(stand, sent)
         await envelope.ledger.finish(number, sent.message_id)
         if older_id not in ("", sent.message_id):
             await self._remove(stand, older_id)
@@ -110,14 +116,19 @@ class Delivery:
             await self._door.note_no_voice(message.chat)
             self._no_voice.add(message.chat.chat_id)
 
-    async def _clear(self, stand: Stand, answer_id: str = "") -> None:
-        """Take away what showed the text so far, unless it is the answer itself."""
+    async def _clear(self, stand: Stand, sent: Sent | None = None) -> None:
+        """Take away what showed the text so far, unless it has become the answer."""
         if stand.ticket and stand.ticket.has_original:
             original = Outgoing(Part(), ticket=stand.ticket, edit_id=ORIGINAL)
             if await self._try_delete(original):
                 return
-        if stand.placeholder_id not in ("", answer_id):
-            await self._remove(stand, stand.placeholder_id)
+        shown_id = stand.placeholder_id
+        if stand.is_placeholder_lost and stand.channel_id and not stand.message.ticket:
+            is_found = sent is not None and not sent.way.part.is_voice
+            lost = None if is_found else await self._sender.send([find_placeholder(stand)])
+            shown_id = lost.message_id if lost else ""
+        if shown_id and not (sent and sent.message_id == shown_id):
+            await self._remove(stand, shown_id)
 
     async def _remove_rest(self, envelope: Envelope, count: int) -> None:
         """Take back the parts that an older form of the answer had beyond `count`."""

@@ -111,7 +111,8 @@ class Progress:
             return
         if is_blank(part.text):
             return
-        placeholder_id = await find_placeholder(envelope)
+        known = await envelope.ledger.find(PLACEHOLDER)
+        placeholder_id = known.platform_id if known and known.state is DeliveryState.SENT else ""
         out = _address(envelope, part, placeholder_id)
         if out is None:
             line.is_over = True
@@ -140,12 +141,6 @@ class Progress:
             if (task := self._lines[oldest].task) and not task.done():
                 task.cancel()
             del self._lines[oldest]
-
-
-async def find_placeholder(envelope: Envelope) -> str:
-    """Return the id of the message that shows the text so far, or ""."""
-    known = await envelope.ledger.find(PLACEHOLDER)
-    return known.platform_id if known and known.state is DeliveryState.SENT else ""
 
 
 def good_ticket(text: str) -> Ticket | None:

@@ -68,7 +68,7 @@ class Sender:
     ) -> Sent:
         """Send a message by the first of `ways` that is open.
 
-        is_again: the reply may have been sent before, whole or in part.
+        is_again: something of the reply, or the text so far, may have been sent before.
         Raises ChatGone, MessageGone when no way is open, other PlatformErrors.
         """
         refused: PlatformError = MessageGone("there is no way to answer")
@@ -126,8 +126,6 @@ class Sender:
         return await self._perform(out, is_again=is_again)
 
     async def _perform(self, out: Outgoing, *, is_again: bool) -> Sent:
-        if is_again and not out.is_repeatable:
-            metrics.AMBIGUOUS_SENDS.labels("discord").inc()
         begun_at = discord.utils.utcnow()
         raw = await perform(self._client, out)
         if not (is_again and out.nonce and _made_at(raw) < begun_at):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from bots.discord_bot.calls import ORIGINAL, Outgoing
 from bots.discord_bot.parts import Part
 from bots.discord_bot.ticket import Ticket
-from core.models import Message
+from core.models import PLACEHOLDER, Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,15 @@ class Stand:
     is_secret: bool = False
     #: Our message that shows the text so far.
     placeholder_id: str = ""
+    #: True where there may be such a message that nobody knows the id of.
+    is_placeholder_lost: bool = False
     #: False where the channel refuses voice messages.
     has_voice: bool = True
+
+    @property
+    def has_shown(self) -> bool:
+        """Tell whether there is, or may be, a message that shows the text so far."""
+        return bool(self.placeholder_id) or self.is_placeholder_lost
 
     @property
     def channel_id(self) -> str:
@@ -44,12 +51,21 @@ def find_ways(stand: Stand, number: int, draft: Outgoing, older_id: str = "") ->
     return [replace(way, components=() if way.part.is_voice else draft.components) for way in ways]
 
 
-def build_nonce(job_id: str, number: int, older_id: str = "") -> str:
+def build_nonce(job_id: str, number: int, salt: str = "") -> str:
     """Return what marks a part of a job's reply: the same for each try, at most 25 characters.
 
-    older_id: the message whose place it takes; what was deleted is not given again.
+    The text so far has the first part's: so one is found by sending the other.
+    salt: tells apart what must not be taken for it.
     """
-    return hashlib.sha256(f"{job_id}/{number}/{older_id}".encode()).hexdigest()[:25]
+    return hashlib.sha256(f"{job_id}/{max(0, number)}/{salt}".encode()).hexdigest()[:25]
+
+
+def find_placeholder(stand: Stand) -> Outgoing:
+    """Return what would be sent to show the text so far: sent again, it is the same message."""
+    nonce = build_nonce(stand.job_id, PLACEHOLDER)
+    question = find_question(stand.message)
+    part = Part("…")
+    return Outgoing(part, stand.channel_id, reply_to=question, nonce=nonce, is_silent=True)
 
 
 def find_question(message: Message) -> str:
@@ -93,5 +109,5 @@ def _send(stand: Stand, number: int, part: Part, older_id: str) -> Outgoing:
         part,
         stand.channel_id,
         reply_to=find_question(stand.message),
-        nonce=build_nonce(stand.job_id, number, older_id),
+        nonce=build_nonce(stand.job_id, number, f"{older_id}{' voice' * part.is_voice}"),
     )

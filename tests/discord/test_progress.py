@@ -111,6 +111,25 @@ async def test_a_kill_before_the_placeholder_was_kept_makes_no_second_one(
     assert only(room.server.answers(room.channel)).content == "hello"
 
 
+@pytest.mark.parametrize("kind", ["text", "voice", "nothing"])
+async def test_a_placeholder_that_nobody_knows_of_does_not_stay(
+    bot: QuickBot, room: Room, kind: str
+) -> None:
+    envelope, ledger = room.note()
+    await bot.show(envelope, "one")
+    await room.server.wait_for(lambda: PLACEHOLDER in ledger.ids())
+    await bot._progress.end(envelope)
+    await ledger.forget(PLACEHOLDER)
+    await ledger.start(PLACEHOLDER)  # the process died before its id was kept
+    replies = {"text": Reply("hello"), "voice": Reply(files=(await make_voice(),))}
+    await bot.deliver(envelope, replies.get(kind, Reply()))
+    answers = room.server.answers(room.channel)
+    assert [(one.content, one.is_voice) for one in answers] == {
+        "text": [("hello", False)], "voice": [("", True)], "nothing": [],
+    }[kind]  # fmt: skip
+    assert ledger.ids().get(0, "") == (answers[0].message_id if answers else "")
+
+
 async def test_the_answer_waits_for_the_drawing_under_way(bot: QuickBot, room: Room) -> None:
     envelope, _ = room.note()
     room.server.fault(SEND, "delay", delay_s=0.5)
