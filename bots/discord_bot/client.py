@@ -20,6 +20,7 @@ from discord.utils import MISSING
 
 from bots.discord_bot.errors import describe, read_error
 from bots.discord_bot.pacing import Pacer, build_trace
+from bots.discord_bot.sessions import Sessions
 from core.config import Settings
 from core.errors import ConfigError, PlatformBusy
 
@@ -77,6 +78,9 @@ class Listener(Protocol):
     def take_interaction(self, interaction: discord.Interaction) -> None:
         """Take a command, a button or what is being typed."""
 
+    def note_move(self, member: discord.Member) -> None:
+        """Take note that somebody came into a voice channel, went or changed there."""
+
 
 class _State(AutoShardedConnectionState["Client"]):
     """The SDK's memory of servers and channels; messages go to us as Discord wrote them."""
@@ -117,6 +121,7 @@ class Client(discord.AutoShardedClient):
         self._listener = listener
         self._pace = pace
         self.pacer = Pacer()
+        self._sessions = Sessions(pace.identify_s)
         self._is_begun = False
         self._is_open = asyncio.Event()
         # The SDK has one address for the whole process.
@@ -176,14 +181,9 @@ class Client(discord.AutoShardedClient):
         Raises PlatformLocked, ConfigError: what the operator must mend.
         """
         while True:
-            try:
-                await self.connect()
-            except (*TROUBLE, *POISON) as error:
-                self._is_open.clear()
-                await self._recover("discord_gateway_failed", error, self._pace.identify_s)
-            else:
-                self._is_open.clear()
-                await self._renew()
+            error = await self._connect()
+            self._is_open.clear()
+            await self._recover("discord_gateway_failed", error, self._sessions.end_round())
             await self.open()
 
     async def leave(self) -> None:
@@ -213,7 +213,8 @@ class Client(discord.AutoShardedClient):
         await super().launch_shards()
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        """Leave the time between two sessions that Discord asks for."""
+        """Leave the time between two sessions that Discord asks for. Raises PlatformBusy."""
+        self._sessions.note_session(self.shard_count or 1)
         if not initial:
             await asyncio.sleep(self._pace.identify_s)
 
@@ -229,6 +230,10 @@ class Client(discord.AutoShardedClient):
         """Pass on an interaction."""
         self._listener.take_interaction(interaction)
 
+    async def on_voice_state_update(self, member: discord.Member, *_: discord.VoiceState) -> None:
+        """Pass on who is in voice channels."""
+        self._listener.note_move(member)
+
     async def on_error(self, event_method: str, /, *args: Any, **named: Any) -> None:
         """Log what failed while an event was handled."""
         log.exception("discord_event_failed", event_name=event_method)
@@ -243,9 +248,18 @@ class Client(discord.AutoShardedClient):
             **options,
         )
 
+    async def _connect(self) -> BaseException:
+        """Receive until that comes to an end, and return why."""
+        self._sessions.start_round()
+        try:
+            await self.connect()
+        except (*TROUBLE, *POISON, PlatformBusy) as error:
+            return error
+        return PlatformBusy("the gateway was left")
+
     async def _recover(self, event: str, error: BaseException, wait_s: float) -> None:
         """Wait before the next login. Raises what no waiting helps against."""
-        ours = read_error(error)
+        ours = error if isinstance(error, PlatformBusy) else read_error(error)
         await self._renew()
         if not ours.is_retryable and not isinstance(error, (*POISON, RuntimeError)):
             raise ours
