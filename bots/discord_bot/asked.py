@@ -14,8 +14,9 @@ from bots.discord_bot.files import FileId
 from bots.discord_bot.intake import INTERACTION_PREFIX, PLATFORM, read_as_quoted, read_moment
 from bots.discord_bot.menu import ATTACHMENT, CHAT_INPUT, MESSAGE
 from bots.discord_bot.places import Place
-from bots.discord_bot.text import clean, clean_line
+from bots.discord_bot.text import clean_line
 from bots.discord_bot.ticket import Ticket
+from bots.text import clean
 from core import commands
 from core.fields import Use, join_fields
 from core.models import Attachment, Chat, Message, Quoted

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from bots.discord_bot.text import clean, clean_line
+from bots.discord_bot.text import clean_line
+from bots.text import clean
 from core.models import Attachment
 
 #: Endings of files that hold sound, for those whose type does not say so.

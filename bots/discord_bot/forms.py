@@ -11,7 +11,7 @@ from typing import Any
 import discord
 
 from bots.discord_bot.asked import Asked
-from bots.discord_bot.text import clean
+from bots.text import clean
 from core import commands
 from core.fields import join_fields
 from core.locale import translate

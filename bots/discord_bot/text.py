@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-# Control characters, overrides of the writing direction, halves of surrogate pairs.
-_UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+from bots.text import clean
+
 _MENTION = re.compile(r"<@!?([0-9]{1,20})>")
 _EMOJI = re.compile(r"<a?(:\w{1,64}:)[0-9]{1,20}>")
-
-
-def clean(text: str) -> str:
-    """Return `text` without characters that disturb the screen or that Discord refuses."""
-    return _UNSAFE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def clean_line(text: str) -> str:
     """Return a name in one line of bearable length."""
     return re.sub(r"\s+", " ", clean(text)).strip()[:255]
-
-
-def is_blank(text: str) -> bool:
-    """Tell whether nobody would see anything."""
-    return all(c.isspace() or unicodedata.category(c) in ("Cf", "Cc", "Mn") for c in text)
 
 
 def mentions(content: str, user_id: str) -> bool:
