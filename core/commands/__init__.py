@@ -137,12 +137,12 @@ class Context:
     async def fetch(self, message: Message | None = None) -> bytes:
         """Return the sound of the message, or of the one it quotes.
 
-        Raises UserError where another person said it in a group and does not want that, TooLong.
+        Raises UserError where another person said it and does not want that, TooLong.
         """
         message = message or self.message
         quoted = message.reply_to
         is_of_another = quoted and quoted.sender_id not in ("", message.sender_id)
-        if quoted and is_of_another and not (message.attachment or message.is_private):
+        if quoted and is_of_another and not message.attachment:
             platform = message.chat.platform
             if await self.store.memory.is_opted_out(platform, quoted.sender_id):
                 raise UserError("Whoever said this does not want it to be written down.")

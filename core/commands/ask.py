@@ -95,10 +95,8 @@ def _find_urls(ctx: Context, words: str) -> tuple[Audio, ...]:
 
 
 async def _require_willing(ctx: Context, topic: Topic) -> None:
-    """Raise UserError where somebody else in the group does not want to be asked about."""
+    """Raise UserError where somebody else does not want to be asked about."""
     message = ctx.message
-    if message.is_private:
-        return
     for person in {subject.sender_id for subject in topic.subjects} - {"", message.sender_id}:
         if await ctx.store.memory.is_opted_out(message.chat.platform, person):
             raise UserError("Whoever said this does not want it to be written down.")

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from core.commands import menu
 from core.models import Chat, ChatSettings, Correction, NoteMode, SpeechSettings, TalkSettings
 from core.store import Store, make_cipher
+from tests.chaos.notes import make_note
 from tests.discord.program import DiscordProgram
 from tests.emulators.discord import DiscordServer
 from tests.emulators.discord.records import Message
 from tests.emulators.mimo import MimoServer
+
+#: One program for all: each test has people and servers of its own.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 #: Begins with what each command can take away, so that every change shows.
 BASE = ChatSettings(
@@ -88,39 +92,32 @@ class Town:
         return await self.answer(asked)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[DiscordServer]:
-    server = DiscordServer()
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture
-async def town(server: DiscordServer, home: Path) -> AsyncIterator[Town]:
-    async with MimoServer() as mimo:
-        program = DiscordProgram(home, server, mimo)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def program(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DiscordProgram]:
+    async with DiscordServer() as server, MimoServer() as mimo:
+        program = DiscordProgram(tmp_path_factory.mktemp("home"), server, mimo)
         await program.start()
-        people = {who: server.add_user(who.title()) for who in PEOPLE}
-        people["stranger"] = server.add_user("Stranger", has_app=True)
-        people["bot"] = server.add_user("Robot", is_bot=True)
-        guild = server.add_guild(
-            owner=people["owner"], members=[people["member"], people["manager"], people["bot"]]
-        )
-        server.make_manager(guild, people["manager"])
-        server.make_manager(guild, people["bot"])
-        elsewhere = server.add_guild(members=[people["stranger"]], has_bot=False)
         await server.wait_for(server.commands, timeout_s=30)
-        store = Store(f"sqlite:///{home / 'hearsay.db'}", make_cipher(None, home))
-        rooms = server.channel(guild), server.channel(elsewhere)
-        yield Town(program, server, store, people, *rooms)
-        await store.close()
-        await program.stop()
+        yield program
+        assert await program.stop() == 0
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def town(program: DiscordProgram) -> AsyncIterator[Town]:
+    server, home = program.server, program.home
+    people = {who: server.add_user(who.title()) for who in PEOPLE}
+    people["stranger"] = server.add_user("Stranger", has_app=True)
+    people["bot"] = server.add_user("Robot", is_bot=True)
+    guild = server.add_guild(
+        owner=people["owner"], members=[people["member"], people["manager"], people["bot"]]
+    )
+    server.make_manager(guild, people["manager"])
+    server.make_manager(guild, people["bot"])
+    elsewhere = server.add_guild(members=[people["stranger"]], has_bot=False)
+    store = Store(f"sqlite:///{home / 'hearsay.db'}", make_cipher(None, home))
+    rooms = server.channel(guild), server.channel(elsewhere)
+    yield Town(program, server, store, people, *rooms)
+    await store.close()
 
 
 async def test_the_table_of_rights(town: Town) -> None:
@@ -250,3 +247,21 @@ async def test_a_private_button_is_for_the_one_who_asked(town: Town) -> None:
     assert {one.is_ephemeral for one in answers.values()} == {True}
     is_refused = {who: "no longer works" in one.content for who, one in answers.items()}
     assert is_refused == {"manager": True, "owner": True, "member": False}
+
+
+async def test_who_does_not_want_to_be_written_down_is_not_in_strangers_hands_either(
+    town: Town,
+) -> None:
+    member, stranger = town.people["member"], town.people["stranger"]
+    chat = town.server.private_chat(stranger, member)
+    note = town.server.send_voice(chat, member, make_note(7), duration=2)
+    asked = town.server.context_menu(note, stranger, "Transcribe for me")
+    assert "w7" in (await town.answer(asked)).content
+    await town.give("member", "remember", {"choice": "me off"})
+    for label in ("Transcribe", "Transcribe for me", "Translate"):
+        asked = town.server.context_menu(note, stranger, label)
+        assert "does not want" in (await town.answer(asked)).content
+    asked = town.server.context_menu(note, stranger, "Ask about this")
+    await town.server.wait_for(lambda: town.server.interaction(asked).modal)
+    sent = town.server.submit(asked, stranger, {"text": "What is said?"})
+    assert "does not want" in (await town.answer(sent)).content
