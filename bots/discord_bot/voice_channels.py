@@ -124,8 +124,9 @@ class Voice:
             stay = await channel.connect(timeout=CONNECT_S, cls=Stay, self_deaf=True)
         except TROUBLE as error:
             log.warning("discord_voice_failed", detail=describe(error))
-            text = "I could not come into {channel}. Please try again later."
-            raise UserError(text, channel=channel.name) from None
+            raise UserError(
+                "I could not come into {channel}. Please try again later.", channel=channel.name
+            ) from None
         stay.begin(message)
         self._look_around(stay)
 
