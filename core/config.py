@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     web_host: str = "127.0.0.1"
     web_port: int = 8765
 
-    #: Chats that may use the bot (ids, comma-separated); empty = all.
+    #: Chats, people or servers of Discord that may use the bot (ids, comma-separated); empty = all.
     allowed_chats: IdList = ()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
