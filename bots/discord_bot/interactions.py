@@ -17,7 +17,13 @@ from discord import InteractionType
 from bots.discord_bot.asked import Asked, build_message, find_focus, read_asked
 from bots.discord_bot.autocomplete import pick_choices
 from bots.discord_bot.client import POISON, TROUBLE, Client
-from bots.discord_bot.errors import ALREADY_ANSWERED, UNKNOWN_INTERACTION, code_of, describe
+from bots.discord_bot.errors import (
+    ALREADY_ANSWERED,
+    UNKNOWN_INTERACTION,
+    code_of,
+    describe,
+    read_error,
+)
 from bots.discord_bot.forms import Forms
 from bots.discord_bot.menu import update_menu
 from bots.discord_bot.ticket import LIFE_S
@@ -47,6 +53,9 @@ Accept = Callable[[Message, str], Awaitable[Job | None]]
 class Interactions:
     """Answers within a second that it was heard, then hands in what was asked."""
 
+    #: Waits after each try to set the commands; tests set shorter ones.
+    menu_waits_s: tuple[float, ...] = (5.0, 30.0, 120.0, 600.0)
+
     def __init__(self, client: Client, door: Door, accept: Accept) -> None:
         """Take where to hand messages in."""
         self._client = client
@@ -55,10 +64,21 @@ class Interactions:
         self._forms = Forms()
 
     async def start(self) -> None:
-        """Bring the commands that Discord shows up to date; called once, after the login."""
-        count = await update_menu(self._client)
-        if count:
-            log.info("discord_menu", commands=count)
+        """Bring the commands that Discord shows up to date; called once, after the login.
+
+        Raises what the client's calls raise where no waiting would help.
+        """
+        for wait_s in self.menu_waits_s:
+            try:
+                count = await update_menu(self._client)
+            except TROUBLE as error:
+                if not read_error(error).is_retryable:
+                    raise
+                log.warning("discord_menu_failed", detail=describe(error))
+                await asyncio.sleep(wait_s)
+            else:
+                log.info("discord_menu", changed=count)
+                return
 
     async def take(self, interaction: discord.Interaction) -> None:
         """Take one interaction in. Raises what the client's calls raise, AssistantError."""

@@ -5,6 +5,7 @@ All of it is made from the command table. Bodies are those of Discord's applicat
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
@@ -29,6 +30,10 @@ MAX_TEXT_CHARS = 6000
 #: The option that takes a file.
 RECORDING = "recording"
 RECORDING_HELP = mark("A voice note or another recording")
+
+#: What Discord takes as a name of a command or an option, and in the menu of a message. One name
+#: that it does not take, and it refuses the whole table.
+_WORD, _LABEL = re.compile(r"[-_'\w]{1,32}"), re.compile(r".{1,32}")
 
 #: Where it can be installed, and where it can then be used.
 GUILD, PERSON = 0, 1
@@ -75,7 +80,7 @@ def build_use(use: Use) -> dict[str, Any]:
     """Return an entry of the menu of messages."""
     return {
         "type": MESSAGE,
-        **_name(use.label),
+        **_name(use.label, _LABEL),
         "integration_types": [GUILD, PERSON],
         "contexts": [IN_GUILD, WITH_BOT, AMONG_PEOPLE],
     }
@@ -99,9 +104,9 @@ def _build_option(field: Field) -> dict[str, Any]:
     return option | {"max_length": MAX_TEXT_CHARS}
 
 
-def _name(name: str) -> dict[str, Any]:
+def _name(name: str, form: re.Pattern[str] = _WORD) -> dict[str, Any]:
     """Return a name, and its translations as far as Discord takes them for names."""
-    localized = {code: text for code, text in _translations(name).items() if len(text) <= 32}
+    localized = {code: text for code, text in _translations(name).items() if form.fullmatch(text)}
     return {"name": name, "name_localizations": localized}
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from bots.discord_bot import menu
+from bots.discord_bot.interactions import Interactions
 from bots.discord_bot.menu import build_menu, build_options, build_table, is_same
 from core import commands
 from core.commands import Command, Context
@@ -112,6 +114,25 @@ async def test_the_table_is_set_once_and_again_only_when_it_changed(
     async with run_bot(settings, MemoryDoor()):
         await discord_server.wait_for(lambda: len(discord_server.command_writes()) == 2)
     assert "think" not in discord_server.commands()
+
+
+async def test_trouble_with_the_table_costs_a_try(
+    discord_server: DiscordServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Interactions, "menu_waits_s", (0.05, 0.05, 0.05))
+    discord_server.fault("GET */commands", "close", count=2)
+    async with run_bot(settings, MemoryDoor()):
+        await discord_server.wait_for(discord_server.commands)
+
+
+def test_a_translation_that_discord_takes_for_no_name_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = {"voice": "a voice", "style": "风格", "Translate": "翻译 这条"}
+    monkeypatch.setattr(menu, "translate", lambda text, language: words.get(text, text))
+    assert by_name()["voice"]["name_localizations"] == {}
+    assert set(by_name()["style"]["name_localizations"].values()) == {"风格"}
+    assert set(by_name()["Translate"]["name_localizations"].values()) == {"翻译 这条"}
 
 
 def as_discord_tells(commands: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -10,7 +10,16 @@ import pytest
 import pytest_asyncio
 
 from core.commands import menu
-from core.models import Chat, ChatSettings, Correction, NoteMode, SpeechSettings, TalkSettings
+from core.models import (
+    Audio,
+    Chat,
+    ChatSettings,
+    Correction,
+    KeptVoice,
+    NoteMode,
+    SpeechSettings,
+    TalkSettings,
+)
 from core.store import Store, make_cipher
 from tests.chaos.notes import make_note
 from tests.discord.program import DiscordProgram
@@ -265,3 +274,37 @@ async def test_who_does_not_want_to_be_written_down_is_not_in_strangers_hands_ei
     await town.server.wait_for(lambda: town.server.interaction(asked).modal)
     sent = town.server.submit(asked, stranger, {"text": "What is said?"})
     assert "does not want" in (await town.answer(sent)).content
+
+
+async def test_what_is_offered_is_what_the_person_may_use(town: Town) -> None:
+    await town.store.voices.keep(
+        town.chat, "", KeptVoice("0123456789", "Grandma", Audio(b"RIFF", "audio/wav", 1.0))
+    )
+    own = KeptVoice("1123456789", "me", Audio(b"RIFF", "audio/wav", 1.0), is_clone=True)
+    await town.store.voices.keep(town.chat, town.people["owner"], own)
+
+    async def offered(
+        who: str, name: str, option: str, *, typed: str = "", place: str = ""
+    ) -> dict[str, str]:
+        person = town.people[who]
+        asked = town.server.autocomplete(place or town.room, person, name, option, typed)
+        known = town.server.interaction
+        await town.server.wait_for(lambda: known(asked).answer_kind == 8, timeout_s=30)
+        return {one["name"]: one["value"] for one in known(asked).choices}
+
+    found = await offered("owner", "say", "voice")
+    assert (found["Grandma"], found["me"]) == ("kept:0123456789", "kept:1123456789")
+    assert "Mia" in found.values() and len(found) > 3
+    found = await offered("member", "say", "voice")
+    assert "Grandma" in found and "me" not in found
+    found = await offered("stranger", "say", "voice", place=town.foreign)
+    assert "Grandma" not in found and "Mia" in found.values()
+    assert await offered("owner", "say", "voice", typed="grand") == {"Grandma": "kept:0123456789"}
+    assert await offered("owner", "translate", "language", typed="germ") == {"German": "de"}
+    found = await offered("owner", "translate", "language", typed="Tok Pisin")
+    assert found == {"Tok Pisin": "tpi"}
+    assert len(await offered("owner", "language", "language")) == 25
+    assert "warm" in await offered("owner", "style", "style")
+    town.server.change(town.people["owner"], locale="zh-CN")
+    assert await offered("owner", "translate", "language", typed="德") == {"德语": "de"}
+    assert (await offered("owner", "voice", "voice"))["off"] == "off"
