@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 
 import pytest
 
 from bots.discord_bot import sending
 from bots.discord_bot.pacing import MAX_FORBIDDEN
-from core import metrics
+from bots.discord_bot.parts import MAX_FILE_BYTES
+from core import logs, metrics
 from core.errors import ChatGone, MessageGone, PlatformBusy, PlatformError, PlatformLocked
 from core.models import PLACEHOLDER, Button, DeliveryState, File, Link, Quoted, Reply
 from core.prompts.safety import revive
@@ -32,6 +34,13 @@ def room(discord_server: DiscordServer) -> Room:
 
 def ambiguous() -> float:
     return float(metrics.AMBIGUOUS_SENDS.labels("discord")._value.get())
+
+
+def redact(text: str) -> str:
+    """Return a line as the program logs it."""
+    return logs._formatter((), True).format(
+        logging.LogRecord("discord.http", 30, "", 0, text, (), None)
+    )
 
 
 def count_sends(room: Room) -> int:
@@ -133,6 +142,50 @@ async def test_what_discord_finds_too_large_is_told(bot: QuickBot, room: Room) -
     room.server.fault(SEND, "status", status=413, code=40005)
     await bot.deliver(envelope, Reply("Here:", files=(FILE,)))
     assert "too big" in only(room.server.answers(room.channel)).content
+
+
+async def test_files_up_to_ten_mebibytes_arrive_whole(bot: QuickBot, room: Room) -> None:
+    data = bytes(range(256)) * (MAX_FILE_BYTES // 256)
+    assert len(data) == MAX_FILE_BYTES == 10 << 20
+    fits = File("fits.bin", "application/octet-stream", data)
+    envelope, _ = room.note()
+    # Two of them are one request of 20 MiB; a third goes in a second one.
+    await bot.deliver(envelope, Reply("Here:", files=(fits, fits, fits)))
+    answers = room.server.answers(room.channel)
+    assert [len(one.files) for one in answers] == [2, 1]
+    assert all(file.data == data for one in answers for file in one.files)
+    envelope, _ = room.note("larger")
+    lines = b"a line of a long transcript\n" * 400_000
+    larger = File("larger.bin", "application/octet-stream", data + b"x")
+    await bot.deliver(envelope, Reply(files=(larger, File("long.txt", "text/plain", lines))))
+    answer = only(room.server.answers_to(envelope.message.message_id))
+    assert answer.content == "A file is too big for Discord: the limit is 10 MB."
+    assert b"".join(file.data for file in answer.files) == lines and len(answer.files) == 2
+
+
+async def test_the_log_holds_no_word_and_no_token(
+    bot: QuickBot,
+    room: Room,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level("INFO")
+    room.server.deny(room.channel, room.guild, "ATTACH_FILES", "READ_MESSAGE_HISTORY")
+    asked, _, _ = await room.ask(bot)
+    token = asked.message.ticket.split(":")[1]
+    room.server.fault("PATCH /webhooks/*", "rate_limit", retry_after=0.01)
+    room.server.fault("PATCH /webhooks/*", "status", status=404, code=10062)
+    await bot.deliver(asked, Reply("zebra " * 500, "zebra", files=(FILE,)))
+    envelope, _ = room.note("other")
+    room.server.fault(SEND, "status", code=50008)
+    with pytest.raises(PlatformError) as caught:
+        await bot.deliver(envelope, Reply("zebra"))
+    seen = caplog.text + capsys.readouterr().out + str(caught.value)
+    assert "discord_mended" in seen and "zebra" not in seen
+    assert room.server.token not in seen
+    # discord.py's own warnings name the address; the program's log leaves such tokens out.
+    assert token in seen and token not in redact(seen)
+    assert "http" not in str(caught.value)
 
 
 # --- once

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from typing import Any
 
@@ -224,7 +225,7 @@ class Actors(Writers):
         place = self.world.channels[channel]
         interaction = Interaction(
             self.world.snowflake(),
-            secrets.token_urlsafe(96),
+            make_token(),
             kind,
             user,
             channel,
@@ -238,6 +239,12 @@ class Actors(Writers):
         payload = interaction_json(self.world, interaction)
         self.world.emit("INTERACTION_CREATE", payload, guild_id=place.guild_id)
         return interaction.interaction_id
+
+
+def make_token() -> str:
+    """Return what an interaction is answered with, in the form that Discord gives it."""
+    raw = f"interaction:{secrets.randbelow(1 << 63)}:{secrets.token_urlsafe(72)}"
+    return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
 
 
 def _all_optional(options: list[JSON]) -> list[JSON]:
