@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from bots.discord_bot.text import clean_line
@@ -21,21 +21,26 @@ VOICE_FLAG = 1 << 13
 
 def read_attachment(raw: Mapping[str, Any]) -> Attachment | None:
     """Return the first sound of a message or of what it forwards, None if there is none."""
-    found = find_sound(raw)
-    if found is None:
-        return None
-    holder, file = found
-    file_id = f"{raw['channel_id']}/{raw['id']}/{file['id']}"
-    return build_attachment(file, file_id, is_voice=_is_voice(holder))
+    return next(read_attachments(raw), None)
+
+
+def read_attachments(raw: Mapping[str, Any]) -> Iterator[Attachment]:
+    """Yield every sound of a message or of what it forwards."""
+    for holder, file in _find_sounds(raw):
+        file_id = f"{raw['channel_id']}/{raw['id']}/{file['id']}"
+        yield build_attachment(file, file_id, is_voice=_is_voice(holder))
 
 
 def find_sound(raw: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
-    """Return the first sound of a message as Discord tells it, and what holds it."""
+    """Return the first sound of a message as Discord tells it, after what holds it."""
+    return next(_find_sounds(raw), None)
+
+
+def _find_sounds(raw: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     for holder in (raw, *(one.get("message") or {} for one in raw.get("message_snapshots") or ())):
         for file in holder.get("attachments") or ():
             if is_sound(file):
-                return holder, file
-    return None
+                yield holder, file
 
 
 def is_sound(file: Mapping[str, Any]) -> bool:

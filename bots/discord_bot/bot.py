@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from typing import Any
 
 import discord
@@ -11,7 +12,7 @@ import structlog
 
 from bots.discord_bot.access import Access
 from bots.discord_bot.backfill import Backfill
-from bots.discord_bot.client import TROUBLE, Client, Pace
+from bots.discord_bot.client import POISON, TROUBLE, Client, Pace
 from bots.discord_bot.delivery import Delivery
 from bots.discord_bot.errors import describe
 from bots.discord_bot.files import Files
@@ -28,6 +29,9 @@ from core.interfaces import Door, Envelope, VoiceChannels
 from core.models import Job, Message, Reply
 
 log = structlog.get_logger(__name__)
+
+#: People whose language is remembered.
+_MAX_LANGUAGES = 5000
 
 
 class DiscordBot:
@@ -52,6 +56,8 @@ class DiscordBot:
         self._marks = Marks(self.name, door)
         self._receiving = Receiving(self.client, self.places, self._marks, door, self._accept)
         self._backfill = Backfill(self.client, self._marks, self._receiving.commit)
+        #: As their app last told with a command.
+        self._languages: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     @classmethod
@@ -153,7 +159,8 @@ class DiscordBot:
         if not self._is_allowed(message, place.guild_id):
             return
         self.files.note_links(raw)
-        job = await self._door.accept(message)
+        language = self._find_language(message.sender_id, place)
+        job = await self._door.accept(replace(message, language=language))
         quoted = message.reply_to and message.reply_to.attachment
         is_loud = job is not None and not commands.load_command(job.command).is_silent
         if is_loud and (message.attachment or quoted):
@@ -161,6 +168,9 @@ class DiscordBot:
 
     async def _accept_interaction(self, message: Message, guild_id: str = "") -> Job | None:
         """Commit what an interaction asks for. Raises what the door raises."""
+        self._languages[message.sender_id] = message.language
+        if len(self._languages) > _MAX_LANGUAGES:
+            del self._languages[next(iter(self._languages))]
         return await self._door.accept(message) if self._is_allowed(message, guild_id) else None
 
     def _is_allowed(self, message: Message, guild_id: str) -> bool:
@@ -170,9 +180,22 @@ class DiscordBot:
         log.debug("discord_chat_not_allowed", message_id=message.message_id)
         return False
 
+    def _find_language(self, person_id: str, place: Place) -> str:
+        """Return the language of a person's app, which plain messages do not tell."""
+        if known := self._languages.get(person_id):
+            return known
+        guild = self.client.get_guild(int(place.guild_id)) if place.guild_id else None
+        return guild.preferred_locale.value if guild else ""
+
     async def _show_typing(self, place: Place) -> None:
-        """Show that the message was heard."""
-        await self.client.http.send_typing(int(place.channel_id))
+        """Show that the message was heard, where that is welcome."""
+        pacer, channel_id = self.client.pacer, place.channel_id
+        if pacer.is_held(channel_id):
+            return
+        try:
+            await self.client.http.send_typing(int(channel_id))
+        except discord.Forbidden:
+            pacer.note_forbidden(channel_id)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something beside the loop that may fail without harm."""
@@ -186,3 +209,5 @@ async def _try(work: Coroutine[Any, Any, None]) -> None:
         await work
     except (*TROUBLE, AssistantError) as error:
         log.warning("discord_nicety_failed", detail=describe(error))
+    except POISON as error:
+        log.exception("discord_task_failed", error=type(error).__name__)

@@ -6,10 +6,11 @@ Raw means as the REST API and the gateway write it: both, and interactions, hold
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bots.discord_bot.attachments import read_attachment
+from bots.discord_bot.attachments import read_attachment, read_attachments
 from bots.discord_bot.places import Place
 from bots.discord_bot.text import clean_line, mentions, read_content, read_name
 from core.models import Chat, Message, Quoted
@@ -35,6 +36,27 @@ def read_moment(snowflake: str) -> datetime:
 def make_snowflake(moment: datetime) -> int:
     """Return the smallest id of what happens at `moment`."""
     return max(0, (moment - _EPOCH) // timedelta(milliseconds=1)) << 22
+
+
+def read_messages(
+    raw: Mapping[str, Any], place: Place, bot_id: str, *, is_edit: bool = False
+) -> list[Message]:
+    """Return what a person wrote: one message for each sound in it, one if there is none.
+
+    Those after the first count as other forms of it. Raises as `read_message`.
+    """
+    first = read_message(raw, place, bot_id, is_edit=is_edit)
+    if first is None:
+        return []
+    # A question is asked once. An edit may add no files.
+    if is_edit or first.command not in ("", "transcribe"):
+        return [first]
+    rest = list(read_attachments(raw))[1:]
+    # Older than every edit.
+    return [
+        first,
+        *(replace(first, attachment=one, edit_id=f"0:{n}") for n, one in enumerate(rest, 1)),
+    ]
 
 
 def read_message(

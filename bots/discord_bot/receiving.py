@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from bots.discord_bot.client import POISON, Client
-from bots.discord_bot.intake import PLATFORM, read_message
+from bots.discord_bot.intake import PLATFORM, read_messages
 from bots.discord_bot.marks import Marks
 from bots.discord_bot.places import Place, Places
 from core.errors import ChatGone, PlatformError
@@ -83,8 +83,7 @@ class Receiving:
                 await self._door.forget(chat, str(message_id))
             return
         is_edit = kind == "MESSAGE_UPDATE"
-        message = read_message(raw, place, self._client.bot_id, is_edit=is_edit)
-        if message:
+        for message in read_messages(raw, place, self._client.bot_id, is_edit=is_edit):
             await self._accept(message, place, raw)
         if not is_edit:
             await self._marks.note(place.chat_id, str(raw["id"]))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.discord_bot.client import POISON
-from bots.discord_bot.intake import make_snowflake, read_message, read_moment
+from bots.discord_bot.intake import make_snowflake, read_message, read_messages, read_moment
 from bots.discord_bot.places import Place
 from core.commands import pick_command
 from core.models import Attachment, Chat, ChatSettings, Message, Quoted
@@ -92,6 +92,31 @@ def test_files_without_sound_are_passed_over() -> None:
     assert read(make_raw("see", attachments=[picture])).attachment is None
     sound = read(make_raw("", attachments=[picture, make_file()])).attachment
     assert sound and sound.file_id.endswith("/500000000000000001")
+
+
+def test_each_sound_of_a_message_is_one_of_its_own() -> None:
+    files = [make_file(f"{n}.ogg", id=str(n)) for n in range(3)]
+    found = read_messages(make_raw("all of it", attachments=files), ALONE, BOT)
+    assert [m.attachment and m.attachment.name for m in found] == ["0.ogg", "1.ogg", "2.ogg"]
+    assert [m.edit_id for m in found] == ["", "0:1", "0:2"]
+    assert {(m.message_id, m.text) for m in found} == {(MESSAGE, "all of it")}
+    # Edits come later than all of these.
+    assert found[-1].edit_id < read_edit_id("2026-11-21T12:00:05+00:00")
+
+
+def read_edit_id(moment: str) -> str:
+    return read(make_raw("x", edited_timestamp=moment), is_edit=True).edit_id
+
+
+def test_a_question_about_several_sounds_is_asked_once() -> None:
+    files = [make_file(f"{n}.ogg", id=str(n)) for n in range(2)]
+    assert len(read_messages(make_raw(f"<@{BOT}> what?", attachments=files), HERE, BOT)) == 1
+    assert len(read_messages(make_raw(f"<@{BOT}>", attachments=files), HERE, BOT)) == 2
+
+
+def test_nothing_and_nobody_are_no_messages() -> None:
+    assert read_messages(make_raw(""), HERE, BOT) == []
+    assert len(read_messages(make_raw("hello"), HERE, BOT)) == 1
 
 
 def test_a_fresh_link_is_no_news() -> None:

@@ -6,10 +6,13 @@ import asyncio
 
 from discord.http import Route
 
+from core.commands import pick_command
 from core.config import Settings
 from core.errors import StoreError
+from core.models import Job, Message
+from core.store import Store
 from tests.discord.conftest import QuickBot, run_bot
-from tests.discord.doors import MemoryDoor
+from tests.discord.doors import MemoryDoor, make_message
 from tests.emulators.discord import DiscordServer
 
 OGG = b"OggS" + bytes(200)
@@ -174,3 +177,58 @@ async def test_it_stops_at_once_and_leaves_the_gateway(
         assert discord_server.connected() == 1
     await asyncio.sleep(0.1)
     assert discord_server.connected() == 0 and discord_server.gateway.closes == [1000]
+
+
+async def test_every_sound_of_a_message_is_answered_once(
+    discord_server: DiscordServer, running: QuickBot, store: Store
+) -> None:
+    """Through the real store, also when the message is told twice and edited."""
+    server = discord_server
+    ann = server.add_user("Ann")
+    chat = server.dm(ann)
+    jobs: list[Job] = []
+
+    async def accept(message: Message, data: bytes | None = None) -> Job | None:
+        job = await store.intake.add(message, pick_command, data)
+        jobs.extend([job] if job else [])
+        return job
+
+    running._door.accept = accept  # type: ignore[method-assign]
+    files = [server.world.add_file(chat, f"{n}.ogg", OGG, mime="audio/ogg") for n in range(3)]
+    server.repeat_events(2)
+    note = server.send_text(chat, ann, "all of it", files=files)
+    server.edit(note, "all of this")
+    server.send_text(chat, ann, "the last one")
+    await server.wait_for(lambda: jobs and jobs[-1].message.text == "the last one")
+    assert [job.command for job in jobs] == ["transcribe"] * 3 + ["help"]
+    assert len({job.message.attachment for job in jobs[:3]}) == 3
+
+
+async def test_people_are_answered_in_the_language_of_their_server_or_app(
+    discord_server: DiscordServer, running: QuickBot, door: MemoryDoor
+) -> None:
+    server = discord_server
+    ann = server.add_user("Ann", locale="zh-CN")
+    room = server.channel(server.add_guild(members=[ann], locale="de"))
+    await server.wait_for(lambda: running.client.guilds)
+    server.send_text(room, ann, "in the server")
+    await server.wait_for(lambda: door.messages)
+    await running._accept_interaction(make_message(room, language="zh-CN", sender_id=ann))
+    server.send_text(room, ann, "after a command")
+    await server.wait_for(lambda: len(door.messages) == 3)
+    assert [m.language for m in door.messages] == ["de", "zh-CN", "zh-CN"]
+
+
+async def test_a_channel_where_nothing_may_be_shown_is_soon_left_alone(
+    discord_server: DiscordServer, running: QuickBot, door: MemoryDoor
+) -> None:
+    """H7."""
+    server = discord_server
+    ann = server.add_user("Ann")
+    room = server.channel(server.add_guild(members=[ann]))
+    server.fault("POST */typing", "status", status=403, code=50013, count=None)
+    for n in range(6):
+        server.send_voice(room, ann, OGG)
+        await server.wait_for(lambda n=n: len(door.messages) == n + 1)  # type: ignore[misc]
+        await asyncio.sleep(0.1)
+    assert len(server.calls_of("POST */typing")) == 3
