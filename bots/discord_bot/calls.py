@@ -81,10 +81,12 @@ async def delete(client: Client, out: Outgoing) -> None:
     """Delete the message that `out` would edit. Raises what discord.py raises, PlatformBusy."""
     client.pacer.check()
     async with asyncio.timeout(CALL_S):
+        await client.wait_open()
         await client.http.request(_build_route(client, out, "DELETE"))
 
 
 async def _call(client: Client, out: Outgoing) -> dict[str, Any]:
+    await client.wait_open()
     client.pacer.check()
     route = _build_route(client, out, "PATCH" if out.edit_id else "POST")
     body = build_body(out)

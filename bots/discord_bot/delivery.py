@@ -46,7 +46,6 @@ class Delivery:
         Raises PlatformError.
         """
         await self._progress.end(envelope)
-        await self._client.wait_open()
         was_begun = await envelope.ledger.find(0) is not None
         parts: list[Part] = []
         if reply != Reply():  # else all is said elsewhere

@@ -96,6 +96,7 @@ class Sender:
     async def _find_person(self, way: Outgoing) -> Outgoing:
         if not way.person_id:
             return way
+        await self._client.wait_open()
         raw = await self._client.http.start_private_message(int(way.person_id))
         return replace(way, person_id="", channel_id=str(raw["id"]))
 

@@ -12,11 +12,12 @@ from bots.discord_bot import sending
 from bots.discord_bot.pacing import MAX_FORBIDDEN
 from bots.discord_bot.parts import MAX_FILE_BYTES
 from core import logs, metrics
+from core.config import Settings
 from core.errors import ChatGone, MessageGone, PlatformBusy, PlatformError, PlatformLocked
 from core.models import PLACEHOLDER, Button, DeliveryState, File, Link, Quoted, Reply
 from core.prompts.safety import revive
 from tests.discord.conftest import QuickBot
-from tests.discord.doors import make_envelope, make_message
+from tests.discord.doors import MemoryDoor, make_envelope, make_message
 from tests.discord.reader import read
 from tests.discord.rooms import Room, make_room, only
 from tests.emulators.discord import DiscordServer
@@ -266,6 +267,21 @@ async def test_a_server_that_is_silent_ends_the_call(
     room.server.fault(SEND, "hang")
     with pytest.raises(PlatformBusy, match="does not answer"):
         await bot.deliver(envelope, Reply("hello"))
+
+
+async def test_nothing_goes_out_before_the_login_and_all_of_it_after(
+    settings: Settings, door: MemoryDoor, room: Room
+) -> None:
+    bot = QuickBot(settings, door)
+    envelope, _ = room.note()
+    await bot.show(envelope, "one moment", is_lasting=True)
+    work = asyncio.create_task(bot.deliver(envelope, Reply("hello")))
+    await asyncio.sleep(0.2)
+    assert not work.done() and room.server.calls == []
+    await bot.client.open()
+    await work
+    assert only(room.server.answers(room.channel)).content == "hello"
+    await bot.close()
 
 
 # --- what has changed since
