@@ -71,6 +71,8 @@ class VoiceServer:
         self.asked: list[JSON] = []
         #: Answers nothing to who wants to come in.
         self.is_deaf = False
+        #: "host:port" that the bot is told, by default the server's own; it adds wss:// to it.
+        self.endpoint = ""
         self._udp: socket.socket | None = None
 
     # --- who is where
@@ -85,7 +87,7 @@ class VoiceServer:
             return
         number = len(self.stays) + 1
         self.stays.append(Stay(guild_id, str(channel_id), f"token-{number}", 1000 + number))
-        endpoint = self._world.base_url.removeprefix("http://")
+        endpoint = self.endpoint or self._world.base_url.removeprefix("http://")
         payload = {"token": f"token-{number}", "guild_id": guild_id, "endpoint": endpoint}
         self._world.emit("VOICE_SERVER_UPDATE", payload, guild_id=guild_id)
 
