@@ -10,11 +10,13 @@ from functools import partial
 import structlog
 
 from core import metrics
-from core.commands import Context, add_voice, load_command, pick_command
+from core.commands import load_command
+from core.context import Context, add_voice
 from core.fields import Typing
 from core.hearing import Hearing, OnText
 from core.interfaces import Envelope, Platform
-from core.models import Chat, ChatSettings, Job, Message, Reply, Suggestion
+from core.models import Chat, ChatSettings, Job, JobState, Message, Reply, Suggestion
+from core.picking import pick_command
 from core.speaking import Speaking
 from core.store import Store
 from core.understanding import Understanding
@@ -110,7 +112,8 @@ class Assistant:
     def envelope(self, job: Job) -> Envelope:
         """Return where the job's answer goes, and what of it has gone."""
         ledger = self._store.ledger(job.job_id)
-        return Envelope(job.job_id, job.message, ledger, job.has_no_voice)
+        is_refusal = job.outcome is JobState.REFUSED
+        return Envelope(job.job_id, job.message, ledger, job.has_no_voice, is_refusal)
 
     @asynccontextmanager
     async def _progress(self, platform: Platform, job: Job) -> AsyncIterator[OnText]:

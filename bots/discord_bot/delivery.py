@@ -46,6 +46,7 @@ class Delivery:
         Raises PlatformError.
         """
         await self._progress.end(envelope)
+        await self._withdraw(envelope)
         was_begun = await envelope.ledger.find(0) is not None
         parts: list[Part] = []
         if reply != Reply():  # else all is said elsewhere
@@ -61,15 +62,25 @@ class Delivery:
         if was_begun:
             await self._remove_rest(envelope, len(parts))
 
+    async def _withdraw(self, envelope: Envelope) -> None:
+        """Take away that we are thinking, which all see, where only one person will be told."""
+        ticket = good_ticket(envelope.message.ticket)
+        if envelope.is_refusal and ticket and ticket.has_original and not ticket.is_ephemeral:
+            await self._try_delete(Outgoing(Part(), ticket=ticket, edit_id=ORIGINAL))
+
     async def _look(self, envelope: Envelope) -> Stand:
         message = envelope.message
-        ticket = read_ticket(message.ticket)
+        ticket, good = read_ticket(message.ticket), good_ticket(message.ticket)
+        if good and envelope.is_refusal:
+            # Nobody else need see it: what is said beside the first answer can be secret.
+            has_original = good.has_original and good.is_ephemeral
+            ticket = good = replace(good, is_ephemeral=True, has_original=has_original)
         placeholder = await envelope.ledger.find(PLACEHOLDER)
         is_secret = ticket is not None and (ticket.is_ephemeral or ticket.is_personal)
         return Stand(
             message,
             envelope.job_id,
-            good_ticket(message.ticket),
+            good,
             is_secret or not message.chat.chat_id.isdecimal(),
             placeholder.platform_id if placeholder else "",
             placeholder is not None and not placeholder.platform_id,

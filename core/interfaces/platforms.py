@@ -37,6 +37,9 @@ class Envelope:
     ledger: Ledger
     #: True where the chat refused voice messages: see `Door.note_no_voice`.
     has_no_voice: bool = False
+    #: True where it is only told why it cannot be done: for whoever asked, where nobody else
+    #: need see it.
+    is_refusal: bool = False
 
 
 class Door(Protocol):

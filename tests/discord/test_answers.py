@@ -216,3 +216,29 @@ async def test_follow_ups_alone_may_come_twice_and_are_counted(bot: QuickBot, ro
     await ledger.start(1)
     await bot.deliver(envelope, Reply("word " * 700))
     assert len(room.server.answers_of(asked)) == 3 and ambiguous() == before + 1
+
+
+async def test_a_refusal_is_told_to_whoever_asked_alone(bot: QuickBot, room: Room) -> None:
+    envelope, ledger, asked = await room.ask(bot)
+    await bot.deliver(replace(envelope, is_refusal=True), Reply("That cannot be."))
+    answers = room.server.answers_of(asked)
+    assert [(one.content, one.is_ephemeral) for one in answers] == [("That cannot be.", True)]
+    assert room.server.answers(room.channel) == room.server.thinking(room.channel) == []
+    assert ledger.ids() == {0: answers[0].message_id}
+
+
+async def test_a_refusal_of_what_is_secret_anyway_takes_the_place_of_thinking(
+    bot: QuickBot, room: Room
+) -> None:
+    envelope, _, asked = await room.ask(bot, "e")
+    await bot.deliver(replace(envelope, is_refusal=True), Reply("That cannot be."))
+    assert only(room.server.answers_of(asked)).is_ephemeral
+    assert len(room.server.calls_of("PATCH /webhooks/*")) == 1
+
+
+async def test_a_refusal_that_comes_too_late_is_told_where_it_was_asked(
+    bot: QuickBot, room: Room
+) -> None:
+    envelope, _, _ = await room.ask(bot, created_s=time.time() - 3600)
+    await bot.deliver(replace(envelope, is_refusal=True), Reply("That cannot be."))
+    assert only(room.server.answers(room.channel)).content == "That cannot be."
