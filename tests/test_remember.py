@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from core import jobs as jobs_module
-from core.commands import pick_command
 from core.errors import EngineBusy, EngineRefused
 from core.models import (
     Attachment,
@@ -23,6 +22,7 @@ from core.models import (
     Reply,
     TalkSettings,
 )
+from core.picking import pick_command
 from core.store import Store
 from tests.conftest import NewMessage
 from tests.talking import ADA, BEN, Group, group_on, quote

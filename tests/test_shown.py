@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from bots.text import clean
-from core.commands import COMMANDS, Context, load_command
+from core.commands import COMMANDS, load_command
+from core.context import Context
 from core.errors import AssistantError
 from core.models import (
     Attachment,

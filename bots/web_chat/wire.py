@@ -6,8 +6,8 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from core.commands import FOLLOWED
 from core.models import Attachment, Job, Link, Reply
+from core.picking import FOLLOWED
 
 #: Ids that the page makes: they name a message in its chat.
 MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from core.commands import Command, Context, offer_uses
+from core.commands import Command
+from core.context import Context, offer_uses
 from core.dialogue import Topic, find_topic, is_spoken, quote
 from core.errors import CannotHear, EngineError, TooLong, UserError
 from core.fields import Field, Use

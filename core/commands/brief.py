@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from core import glossary
-from core.commands import Command, Context
+from core.commands import Command
+from core.context import Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import Reply

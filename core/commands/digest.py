@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from core.commands import Command, Context, first_word
+from core.commands import Command
+from core.context import Context
 from core.digests import next_at, read_plan
 from core.errors import UserError
-from core.fields import Field, offer
+from core.fields import Field, first_word, offer
 from core.locale import mark
 from core.models import Reply, Schedule
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from core.commands import Command, Context
+from core.commands import Command
+from core.context import Context
 from core.locale import mark
 from core.models import Reply, Span
 from core.store.schedules import read_due

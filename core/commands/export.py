@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from core.commands import Command, Context
+from core.commands import Command
+from core.context import Context
 from core.errors import UserError
 from core.glossary import apply_to
 from core.locale import mark

@@ -6,7 +6,8 @@ import re
 from dataclasses import replace
 
 from core import glossary
-from core.commands import Command, Context
+from core.commands import Command
+from core.context import Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import Button, Link, Remembered, Reply, Segment

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from core.commands import Command, Context, first_word
+from core.commands import Command
+from core.context import Context
 from core.errors import NotAllowed, UserError
-from core.fields import Field, Use
+from core.fields import Field, Use, first_word
 from core.locale import mark
 from core.models import Message, Reply
 from core.store import Receipt

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from core.commands import Command, Context, menu
+from core.commands import Command, menu
+from core.context import Context
 from core.locale import mark
 from core.models import Reply
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from core.commands import Command, Context
+from core.commands import Command
+from core.context import Context
 from core.locale import mark
 from core.models import Reply
 from core.voice_channels import need_say

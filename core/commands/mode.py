@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.commands import Command, Context, first_word
+from core.commands import Command
+from core.context import Context
 from core.errors import UserError
+from core.fields import first_word
 from core.locale import mark
 from core.models import NoteMode, Reply
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from core.commands import Command, Context, first_word
+from core.commands import Command
+from core.context import Context
 from core.errors import UserError
+from core.fields import first_word
 from core.locale import mark
 from core.models import Reply
 from core.voice_channels import need_say

@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from core.commands import Command, Context
+from core.commands import Command
+from core.context import Context
 from core.models import Reply, SpeechSettings, Voice
 from core.speech import guess_language, shorten
 

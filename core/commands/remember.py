@@ -6,9 +6,10 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 
-from core.commands import Command, Context, first_word
+from core.commands import Command
+from core.context import Context
 from core.errors import UserError
-from core.fields import Field, offer
+from core.fields import Field, first_word, offer
 from core.locale import mark
 from core.models import Reply
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.commands import Command, Context
+from core.commands import Command
+from core.context import Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import Quoted, Remembered, Reply

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from core.commands import Command, Context
+from core.commands import Command
+from core.context import Context
 from core.errors import UserError
 from core.fields import Field, Use, suggest_styles, suggest_voices
 from core.locale import mark

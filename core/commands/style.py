@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.commands import Command, Context
+from core.commands import Command
+from core.context import Context
 from core.errors import UserError
 from core.fields import Field, Typing, suggest_styles
 from core.locale import mark

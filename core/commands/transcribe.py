@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from core.commands import Command, Context, offer_uses
+from core.commands import Command
+from core.context import Context, offer_uses
 from core.errors import UserError
 from core.fields import Use
 from core.glossary import apply_to

@@ -6,7 +6,8 @@ import asyncio
 import re
 from dataclasses import dataclass, replace
 
-from core.commands import Command, Context
+from core.commands import Command
+from core.context import Context
 from core.errors import UserError
 from core.fields import Field, Use, suggest_languages
 from core.glossary import apply_to

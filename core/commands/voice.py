@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from core import casting
-from core.commands import Command, Context
+from core.commands import Command
+from core.context import Context
 from core.errors import UserError
 from core.fields import Field, Typing, suggest_voices
 from core.locale import mark, name_language

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from bots.discord_bot.client import POISON
 from bots.discord_bot.intake import make_snowflake, read_message, read_messages, read_moment
 from bots.discord_bot.places import Place
-from core.commands import pick_command
 from core.models import Attachment, Chat, ChatSettings, Message, Quoted
+from core.picking import pick_command
 from tests.discord.raws import (
     ALONE,
     ANN,

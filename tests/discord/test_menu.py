@@ -11,8 +11,9 @@ from bots.discord_bot import menu
 from bots.discord_bot.interactions import Interactions
 from bots.discord_bot.menu import build_menu, build_options, build_table, is_same
 from core import commands
-from core.commands import Command, Context
+from core.commands import Command
 from core.config import Settings
+from core.context import Context
 from core.fields import Field, Use, derive_fields, join_fields
 from core.models import Reply
 from tests.discord.conftest import run_bot

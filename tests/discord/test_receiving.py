@@ -6,10 +6,10 @@ import asyncio
 
 from discord.http import Route
 
-from core.commands import pick_command
 from core.config import Settings
 from core.errors import StoreError
 from core.models import Job, Message
+from core.picking import pick_command
 from core.store import Store
 from tests.discord.conftest import QuickBot, run_bot
 from tests.discord.doors import MemoryDoor, make_message

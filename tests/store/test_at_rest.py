@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from core.commands import pick_command
 from core.errors import ConfigError
 from core.models import File, JobState, Reply, Transcript
+from core.picking import pick_command
 from core.store import Store, make_cipher, migrate
 from core.store.sealed import Sealed
 from core.store.tables import metadata

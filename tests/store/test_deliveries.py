@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from core.commands import pick_command
 from core.models import Delivery, DeliveryState, Job
+from core.picking import pick_command
 from core.store import Store, rows
 from core.store.tables import deliveries
 from tests.conftest import NewMessage

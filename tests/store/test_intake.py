@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.commands import pick_command
 from core.models import Attachment, Button, Chat, ChatSettings, JobState, Message, Reply
+from core.picking import pick_command
 from core.store import Store
 from tests.conftest import NewMessage
 

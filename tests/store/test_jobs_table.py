@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from core.commands import pick_command
 from core.models import (
     PLACEHOLDER,
     Button,
@@ -14,6 +13,7 @@ from core.models import (
     JobState,
     Reply,
 )
+from core.picking import pick_command
 from core.store import Store
 from tests.conftest import NewMessage
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from core.commands import pick_command
 from core.models import (
     Answer,
     Button,
@@ -23,6 +22,7 @@ from core.models import (
     Transcript,
     Usage,
 )
+from core.picking import pick_command
 from core.store import Store
 from tests.conftest import NewMessage
 from tests.store.test_memory import CHAT, say, talk, texts

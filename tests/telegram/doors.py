@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bots.telegram_bot import TelegramBot
-from core.commands import pick_command
 from core.config import Settings
 from core.interfaces import Envelope
 from core.models import (
@@ -22,6 +21,7 @@ from core.models import (
     Reply,
     Suggestion,
 )
+from core.picking import pick_command
 from core.store import Store
 
 VOICE = Attachment("file-1", duration_s=3.0)

@@ -11,10 +11,10 @@ import httpx
 from bots.web_chat import WebChat
 from bots.web_chat.wire import build_entry, build_reply
 from core.assistant import Assistant
-from core.commands import pick_command
 from core.config import Settings
 from core.interfaces import Envelope
 from core.models import Attachment, Chat, DeliveryState, Job, JobState, Link, Message, Quoted, Reply
+from core.picking import pick_command
 from core.store import Store
 from tests.conftest import NewMessage
 from tests.web.client import SOUND, listen, next_event, send_sound, wait_for_reply
