@@ -45,6 +45,19 @@ async def test_a_thread_is_managed_by_who_manages_its_server(
     assert not await may(running, room, ann)
 
 
+async def test_where_everybody_may_manage_everybody_is_an_admin(
+    discord_server: DiscordServer, running: QuickBot
+) -> None:
+    server = discord_server
+    ann = server.add_user("Ann")
+    guild = server.add_guild(members=[ann])
+    with server.world.lock:
+        server.world.guilds[guild].roles[guild].permissions |= 1 << 5
+    await server.wait_for(lambda: running.client.guilds)
+    running.client._connection._remove_guild(running.client.guilds[0])
+    assert await may(running, server.channel(guild), ann)
+
+
 async def test_strangers_bots_of_nowhere_and_the_nameless_may_not(
     discord_server: DiscordServer, running: QuickBot
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -166,9 +167,42 @@ async def test_what_comes_meanwhile_moves_no_mark(
         await server.wait_for(lambda: "live" in door.texts())
     assert door.marks[room] == mark
     server.clear_faults()
-    async with run_bot(settings, door):
+    async with run_bot(settings, door) as bot:
         await server.wait_for(lambda: "missed" in door.texts())
+        await settle(bot)
     assert int(door.marks[room]) > int(missed)
+
+
+class SlowBot(QuickBot):
+    """A bot whose session is not complete for a while."""
+
+    pace = replace(QuickBot.pace, complete_s=60.0)
+
+
+async def test_a_session_that_breaks_off_early_hides_nothing(
+    discord_server: DiscordServer, settings: Settings, door: MemoryDoor
+) -> None:
+    """What comes before the second session must not pass for all that was known before it."""
+    server = discord_server
+    ann, [room] = open_rooms(server, 1)
+    async with run_bot(settings, door):
+        await see(server, door, [room], ann)
+    server.send_text(room, ann, "missed")
+    bot = SlowBot(settings, door)
+    task = asyncio.create_task(bot.run())
+    try:
+        await server.wait_for(server.connected)
+        server.send_text(room, ann, "live")
+        await server.wait_for(lambda: "live" in door.texts())
+        assert "missed" not in door.texts()
+        bot.client._connection.guild_ready_timeout = 0.1
+        server.invalidate()
+        await server.wait_for(lambda: "missed" in door.texts())
+        assert server.identifies() == 3
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await bot.close()
 
 
 async def test_the_first_mark_of_a_chat_is_kept_at_once(
