@@ -66,6 +66,8 @@ def test_texts_are_in_english_and_chinese() -> None:
     for one in slash:
         assert set(one["description_localizations"]) == {"zh-CN", "zh-TW"}, one["name"]
         assert 1 <= len(one["description"]) <= 100
+    for one in build_menu():
+        assert set(one["name_localizations"]) == {"zh-CN", "zh-TW"}, one["name"]
 
 
 def test_only_admins_are_shown_what_only_admins_may_choose() -> None:
@@ -261,3 +263,15 @@ def test_required_options_come_first_as_discord_wants() -> None:
     for _, command in listed():
         required = [bool(one.get("required")) for one in build_options(command)]
         assert required == sorted(required, reverse=True)
+
+
+@pytest.mark.parametrize("code", ["zh-CN", "zh-TW"])
+def test_no_two_commands_have_one_name_in_any_language(code: str) -> None:
+    for kind in (1, 3):
+        of_kind = [one for one in build_menu() if one["type"] == kind]
+        names = [one["name_localizations"].get(code, one["name"]) for one in of_kind]
+        assert len(set(names)) == len(names)
+        for one in of_kind:
+            options = one.get("options", [])
+            shown = [option["name_localizations"].get(code, option["name"]) for option in options]
+            assert len(set(shown)) == len(shown)
