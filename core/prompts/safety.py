@@ -134,7 +134,12 @@ def defuse(text: str, known: str | frozenset[str] = "") -> str:
     known: the data it was given, or its `find_addresses`. An address that is not in it is left
     out; one that is stays readable, and dead. Defused again with the same data, it stays as it is.
     """
-    return deaden(_ADDRESS.sub(_leave_out_unless(known), revive(_flatten(text))))
+    leave_out = _leave_out_unless(known)
+    before, text = "", revive(_flatten(text))
+    while text != before:
+        # What stood behind an address may be one when that is gone.
+        before, text = text, _ADDRESS.sub(leave_out, text)
+    return deaden(text)
 
 
 def deaden(text: str) -> str:

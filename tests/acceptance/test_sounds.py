@@ -16,6 +16,7 @@ from core.audio.refusals import DAMAGED, UNKNOWN
 from core.engines.mimo import Mimo
 from core.errors import TooLong
 from core.models import JobState
+from core.prompts.safety import revive
 from tests import sounds
 from tests.acceptance.conftest import Open
 from tests.acceptance.rows import row
@@ -234,7 +235,8 @@ async def test_spoken_orders(stage: Stage, ears: Media, row: str, text: str) -> 
     ann = stage.person()
     stage.telegram.send_voice(ann, ann, note)
     answer = await stage.reply(ann)
-    assert answer.text == text
+    assert revive(answer.text) == text
+    assert stage.telegram.foreign_links(answer) == []
     assert [entity["type"] for entity in answer.entities] == ["blockquote"]
     assert [job.command for job in await stage.jobs(ann)] == ["transcribe"]
     [call] = stage.telegram.calls_of("sendMessage", chat=ann)

@@ -212,6 +212,7 @@ TEXTS = st.lists(PIECES, max_size=12).map("".join)
 @example("evil.\u030acom", "")
 @example("a@-b.com", "")
 @example("x．com 1。2", "")
+@example("1.2.3.4:8080https://evil.com/a?b=c#d", "")
 def test_nothing_in_a_defused_text_is_linked(text: str, given_text: str) -> None:
     for known in ("", given_text, text):
         shown = defuse(text, known)
