@@ -14,7 +14,7 @@ from bots.discord_bot.files import FileId
 from bots.discord_bot.intake import INTERACTION_PREFIX, PLATFORM, read_as_quoted, read_moment
 from bots.discord_bot.menu import ATTACHMENT, CHAT_INPUT, MESSAGE
 from bots.discord_bot.places import Place
-from bots.discord_bot.text import clean_line
+from bots.discord_bot.text import clean_line, read_content
 from bots.discord_bot.ticket import Ticket
 from bots.text import clean
 from core import commands
@@ -52,7 +52,7 @@ def read_asked(interaction: discord.Interaction, bot_id: str) -> Asked | None:
     elif data.get("type") == MESSAGE:
         asked = _read_use(data, bot_id)
     elif data.get("type", CHAT_INPUT) == CHAT_INPUT:
-        asked = _read_slash(data)
+        asked = _read_slash(data, bot_id)
     else:
         asked = None
     # A stranger's server is spared what it did not ask for.
@@ -61,13 +61,16 @@ def read_asked(interaction: discord.Interaction, bot_id: str) -> Asked | None:
     return asked
 
 
-def _read_slash(data: Mapping[str, Any]) -> Asked | None:
+def _read_slash(data: Mapping[str, Any], bot_id: str) -> Asked | None:
     name = str(data.get("name"))
     if not _is_offered(name):
         return None
     command = commands.load_command(name)
-    options = data.get("options") or ()
-    values = {str(one["name"]): clean(str(one.get("value", ""))) for one in options}
+    people = [*((data.get("resolved") or {}).get("users") or {}).values()]
+    values = {
+        str(one["name"]): read_content({"content": str(one["value"]), "mentions": people}, bot_id)
+        for one in data.get("options") or ()
+    }
     text, attachment = join_fields(command.asked, values), _read_recording(data)
     return Asked(name, text, attachment=attachment, is_ephemeral=command.is_personal)
 

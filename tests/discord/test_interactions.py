@@ -103,6 +103,13 @@ async def test_a_slash_command_is_heard_first_and_then_handed_in(place: Place) -
     assert not thinking.is_ephemeral
 
 
+async def test_what_only_discord_can_read_is_made_words(place: Place) -> None:
+    me = place.server.world.bot.user_id
+    typed = f"<@{me}> so \u202e<a:party:123456789012345678> <@42>\r\nnow"
+    place.server.slash(place.room, place.ann, "say", {"text": typed})
+    assert (await place.taken()).text == "so :party: <@42>\nnow"
+
+
 @pytest.mark.parametrize(
     ("name", "options", "is_ephemeral"),
     [
