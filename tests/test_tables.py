@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from bots import PLATFORMS
+from bots import PLATFORMS, SWITCHES
 from core.commands import COMMANDS, load_command, menu
+from core.config import Settings
 from core.engines import ENGINES
 
 COMMANDS_FOLDER = Path(__file__).parent.parent / "core" / "commands"
@@ -51,3 +54,18 @@ def test_every_platform_can_be_run(name: str) -> None:
     assert platform.name == name  # type: ignore[attr-defined]
     verbs = {"run", "fetch", "show", "deliver", "is_admin", "close", "is_ready", "is_configured"}
     assert verbs <= set(dir(platform))
+
+
+def test_what_switches_a_platform_on_is_a_setting() -> None:
+    assert set(SWITCHES) <= set(PLATFORMS)
+    assert set(SWITCHES.values()) <= set(Settings.model_fields)
+
+
+def test_a_platform_that_is_off_is_not_even_loaded() -> None:
+    """Its SDK would take memory and time."""
+    code = (
+        "import sys; from bots.__main__ import _build_platforms; from core.config import Settings;"
+        "assert list(_build_platforms(Settings(_env_file=None, web_port=0), None)) == ['web'];"
+        "assert not {'discord', 'telegram'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={"HOME": "/", "PATH": "/usr/bin"})
