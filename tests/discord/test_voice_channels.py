@@ -80,7 +80,7 @@ class Hall:
         packets = self.server.gateway.voice.packets(self.guild)
         return sum(packet.opus != SILENCE for packet in packets)
 
-    async def until(self, check: Callable[[], Any], seconds: float = 5.0) -> None:
+    async def until(self, check: Callable[[], Any], seconds: float = 15.0) -> None:
         async with asyncio.timeout(seconds):
             while not check():
                 await asyncio.sleep(0.01)
@@ -238,6 +238,28 @@ async def test_a_line_that_is_lost_and_found_says_nothing_old(hall: Hall) -> Non
     hall.bot.play(hall.ask("b"), tone(0.4, 440, 8000, RATE), RATE)
     hall.voice.end("b")
     await hall.until(lambda: hall.spoken() >= count + 20)
+
+
+async def test_each_sign_of_a_lost_line_drops_what_waits(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(*_: Any) -> None: ...
+
+    await hall.voice.join(hall.message())
+    stay, sound = hall.stay, tone(5.0, 440, 8000, RATE)
+    monkeypatch.setattr("discord.VoiceClient.on_voice_server_update", nothing)
+    hall.bot.play(hall.ask("a"), sound, RATE)
+    await stay.on_voice_server_update({})
+    assert stay._sounds.is_empty
+    await hall.quiet()
+    hall.bot.play(hall.ask("b"), sound, RATE)
+    assert not stay.wait_until_connected() and stay._sounds.is_empty
+    await hall.quiet()
+    with monkeypatch.context() as patch:
+        patch.setattr(stay, "is_connected", lambda: False)
+        hall.bot.play(hall.ask("c"), sound, RATE)
+    hall.bot.play(hall.ask("c"), sound, RATE)
+    assert stay._sounds.is_empty
 
 
 async def test_it_leaves_when_nobody_is_left(hall: Hall) -> None:
