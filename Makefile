@@ -9,7 +9,7 @@ run: $(VENV)/run.stamp  ## start everything that is configured
 	$(BIN)/hearsay run
 
 test: $(VENV)/dev.stamp  ## all tests that this machine can run
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadfile
 
 chaos: $(VENV)/dev.stamp  ## the program killed 200 times under load, and more: about 20 minutes
 	HEARSAY_CHAOS=1 $(BIN)/pytest tests/chaos

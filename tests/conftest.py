@@ -18,14 +18,6 @@ from core.store import Store, make_cipher, migrate
 NewMessage = Callable[..., Message]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep each file on one processor; the acceptance tables share one program, so all of them."""
-    for item in items:
-        is_shared = "acceptance" in item.path.parts
-        item.add_marker(pytest.mark.xdist_group("acceptance" if is_shared else str(item.path)))
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Fail what is skipped in CI: it has all that the tests need."""
