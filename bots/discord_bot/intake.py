@@ -69,12 +69,24 @@ def read_message(
     if not is_from_person(raw, bot_id) or (is_edit and not raw.get("edited_timestamp")):
         return None
     body, forwarded_from = _read_body(raw)
-    text, attachment = read_content(body, bot_id), read_attachment(raw)
-    author, quoted = raw["author"], read_quoted(raw, bot_id)
-    command = _read_command(raw, text, quoted, bot_id)
+    text, quoted = read_content(body, bot_id), read_quoted(raw, bot_id)
+    message = replace(
+        _read_origin(raw, place, bot_id),
+        edit_id=_read_edit(raw) if is_edit else "",
+        text=text,
+        command=_read_command(raw, text, quoted, bot_id),
+        attachment=read_attachment(raw),
+        reply_to=quoted,
+        forwarded_from=forwarded_from,
+    )
     # Nothing to read is news in an edit: what a group remembers of the message is over.
-    if not (text or attachment or command or (is_edit and not place.is_private)):
-        return None
+    is_news = is_edit and not place.is_private
+    return message if message.text or message.attachment or message.command or is_news else None
+
+
+def _read_origin(raw: Mapping[str, Any], place: Place, bot_id: str) -> Message:
+    """Return who wrote where and when."""
+    author = raw["author"]
     return Message(
         chat=Chat(PLATFORM, bot_id, place.chat_id),
         message_id=str(raw["id"]),
@@ -82,13 +94,7 @@ def read_message(
         sender_id=str(author["id"]),
         sender_name=read_name(author, raw.get("member")),
         thread_id=place.thread_id,
-        edit_id=_read_edit(raw) if is_edit else "",
         is_private=place.is_private,
-        text=text,
-        command=command,
-        attachment=attachment,
-        reply_to=quoted,
-        forwarded_from=forwarded_from,
     )
 
 
