@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 
 from core import metrics
 from core.audio import Media, Piece
-from core.errors import EngineError
 from core.interfaces import Transcriber
 from core.limits import AccountGate
 from core.models import Audio, File, Segment, Transcript
@@ -104,20 +103,15 @@ class Hearing:
             recording.add(self._hear(recording, piece, key))
 
     async def _hear(self, recording: Recording, piece: Piece, key: str) -> None:
-        name = self._transcriber.name
+        engine, duration_s = self._transcriber, piece.audio.duration_s
         try:
-            try:
-                async with self._gate.call(piece.audio.duration_s, recording.key("all")):
-                    transcript = await self._transcriber.transcribe(
-                        piece.audio,
-                        language=recording.language,
-                        on_text=recording.listener(piece.index),
-                    )
-            except EngineError as error:
-                metrics.ENGINE_CALLS.labels(name, type(error).__name__).inc()
-                raise
-            metrics.ENGINE_CALLS.labels(name, "ok").inc()
-            metrics.ENGINE_AUDIO_SECONDS.labels(name).inc(piece.audio.duration_s)
+            async with self._gate.call(duration_s, recording.key("all")):
+                transcript = await engine.transcribe(
+                    piece.audio,
+                    language=recording.language,
+                    on_text=recording.listener(piece.index),
+                )
+            metrics.ENGINE_AUDIO_SECONDS.labels(engine.name).inc(duration_s)
             await self._results.save(key, transcript, whole=recording.key("all"))
             recording.put(piece, transcript)
         finally:

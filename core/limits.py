@@ -16,6 +16,7 @@ from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
+from core import metrics
 from core.errors import EngineError
 from core.interfaces import CallLimits
 
@@ -30,10 +31,14 @@ log = structlog.get_logger()
 
 
 class AccountGate:
-    """The gate in front of one engine."""
+    """The gate in front of one engine; it counts what passes.
 
-    def __init__(self, name: str, limits: CallLimits) -> None:
-        self._name = name
+    role: what the engine is asked for, where it has several.
+    """
+
+    def __init__(self, engine: str, limits: CallLimits, role: str = "") -> None:
+        self._engine = engine
+        self._name = f"{engine} {role}".rstrip()
         self._limits = limits
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._turn = asyncio.Lock()
@@ -61,6 +66,16 @@ class AccountGate:
         sound: what tells this recording from others.
         Raises again what was wrong before while the engine is paused for long.
         """
+        try:
+            async with self._pass(duration_s, sound):
+                yield
+        except EngineError as error:
+            metrics.ENGINE_CALLS.labels(self._engine, type(error).__name__).inc()
+            raise
+        metrics.ENGINE_CALLS.labels(self._engine, "ok").inc()
+
+    @asynccontextmanager
+    async def _pass(self, duration_s: float, sound: str) -> AsyncIterator[None]:
         async with self._turn:
             is_probe = await self._wait_for_pause()
             await self._wait_for_room(duration_s)

@@ -14,7 +14,6 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from core import metrics
 from core.audio.segment import VoiceSegment
 from core.audio.voice_note import SeamJoiner, VoiceNoteEncoder
 from core.errors import EngineBadReply, EngineError, UserError
@@ -78,7 +77,7 @@ class Speaking:
     def __init__(self, synthesizer: Synthesizer, results: Results) -> None:
         self.synthesizer = synthesizer
         self._results = results
-        self._gate = AccountGate(f"{synthesizer.name} speech", synthesizer.speech_limits)
+        self._gate = AccountGate(synthesizer.name, synthesizer.speech_limits, "speech")
 
     async def say(
         self, text: str, manner: Manner, *, on_sound: OnSound | None = None, format: Format = "ogg"
@@ -224,17 +223,12 @@ class Speaking:
     ) -> None:
         engine, rate_hz = self.synthesizer, self.synthesizer.speech_rate_hz
         whole = bytearray()
-        try:
-            async with self._gate.call(0.0, key), aclosing(engine.synthesize(utterance)) as sound:
-                async for chunk in sound:
-                    whole += chunk
-                    put(chunk)
-                if not whole:
-                    raise EngineBadReply("no sound")
-        except EngineError as error:
-            metrics.ENGINE_CALLS.labels(engine.name, type(error).__name__).inc()
-            raise
-        metrics.ENGINE_CALLS.labels(engine.name, "ok").inc()
+        async with self._gate.call(0.0, key), aclosing(engine.synthesize(utterance)) as sound:
+            async for chunk in sound:
+                whole += chunk
+                put(chunk)
+            if not whole:
+                raise EngineBadReply("no sound")
         packed = await asyncio.to_thread(_pack, bytes(whole), rate_hz)
         cost = Usage(engine.name, engine.speech_model, audio_s=len(whole) / 2 / rate_hz)
         await self._results.save_sound(key, packed, cost, utterance.sample)

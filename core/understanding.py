@@ -15,7 +15,7 @@ from functools import cached_property
 
 from core import metrics
 from core.audio import Media
-from core.errors import EngineError, UserError
+from core.errors import UserError
 from core.interfaces import Answerer, AnswererLimits
 from core.limits import AccountGate
 from core.models import Answer, Audio, Question, Turn
@@ -51,7 +51,7 @@ class Understanding:
 
     @cached_property
     def _gate(self) -> AccountGate:
-        return AccountGate(f"{self.answerer.name} chat", self.answerer.chat_limits)
+        return AccountGate(self.answerer.name, self.answerer.chat_limits, "chat")
 
     @property
     def can_hear(self) -> bool:
@@ -99,28 +99,22 @@ class Understanding:
         found = await self._results.find_answer(key)
         if found is not None:
             return found
-        if (
-            count_all(question, self.answerer.chat_limits)
-            > self.answerer.chat_limits.context_tokens
-        ):
+        limits = self.answerer.chat_limits
+        if count_all(question, limits) > limits.context_tokens:
             raise QuestionTooLong
         answer = await self._call(question, key, on_text)
         await self._results.save_answer(key, answer)
         return answer
 
     async def _call(self, question: Question, key: str, on_text: OnText | None) -> Answer:
-        name, duration_s = self.answerer.name, _sound_s(question)
+        duration_s = _sound_s(question)
         await self._gate.take_slot()
         try:
             async with self._gate.call(duration_s, key):
                 answer = await self.answerer.answer(question, on_text=on_text)
-        except EngineError as error:
-            metrics.ENGINE_CALLS.labels(name, type(error).__name__).inc()
-            raise
         finally:
             self._gate.give_slot()
-        metrics.ENGINE_CALLS.labels(name, "ok").inc()
-        metrics.ENGINE_AUDIO_SECONDS.labels(name).inc(duration_s)
+        metrics.ENGINE_AUDIO_SECONDS.labels(self.answerer.name).inc(duration_s)
         return answer
 
     def _key(self, question: Question) -> str:
