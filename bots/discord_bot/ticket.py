@@ -7,8 +7,6 @@ from datetime import datetime
 
 #: How long Discord takes answers to an interaction, less what a call may need.
 LIFE_S = 15 * 60 - 15
-#: Answers beside the first one that a person's own installation may send.
-MAX_FOLLOW_UPS = 5
 
 
 @dataclass(frozen=True, slots=True)

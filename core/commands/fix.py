@@ -12,7 +12,6 @@ from core.glossary import apply, find_heard, learn, list_changes, read_fix, take
 from core.locale import mark
 from core.models import Button, Correction, Job, Reply
 
-UNDO = "undo"
 HOW = mark(
     "Answer the transcript with the right word: no, it is Kowalski. Or with both: "
     "Kovalsky = Kowalski. I mend it and remember it for this chat."
