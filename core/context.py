@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 
 from core.casting import Choices, pick_manner
@@ -24,6 +24,7 @@ from core.prompts.safety import deaden_values
 from core.speaking import MAX_CHARS, OnSound, Speaking, Spoken
 from core.speech import shorten
 from core.store import Store
+from core.summarizing import Summarizing
 from core.understanding import Understanding
 
 LISTEN = mark("Listen")
@@ -81,12 +82,8 @@ class Context:
         Raises UserError where another person said it and does not want that, TooLong.
         """
         message = message or self.message
-        quoted = message.reply_to
-        is_of_another = quoted and quoted.sender_id not in ("", message.sender_id)
-        if quoted and is_of_another and not message.attachment:
-            platform = message.chat.platform
-            if await self.store.memory.is_opted_out(platform, quoted.sender_id):
-                raise UserError("Whoever said this does not want it to be written down.")
+        if message.reply_to and not message.attachment:
+            await self.require_willing({message.reply_to.sender_id})
         return await self.platform.fetch(message)
 
     async def remember(self, heard: Heard) -> None:
@@ -101,6 +98,21 @@ class Context:
             await self.store.memory.save_transcript(
                 message.chat, message_id, heard.transcript, heard.key
             )
+
+    async def require_willing(self, people: Set[str]) -> None:
+        """Raise UserError where one of them, not the sender, wants nothing to be written down.
+
+        people: ids, "" for nobody who is known.
+        """
+        message = self.message
+        others = people - {"", message.sender_id}
+        if others and await self.store.memory.opted_out(message.chat.platform, others):
+            raise UserError("Whoever said this does not want it to be written down.")
+
+    @property
+    def summarizing(self) -> Summarizing:
+        """What sums up talks and recordings."""
+        return Summarizing(self.store, self.hearing, self.understanding, self.platform)
 
     async def require_admin(self) -> None:
         """Raise NotAllowed unless the sender may change this chat's settings."""

@@ -65,7 +65,7 @@ async def ask(ctx: Context) -> Reply:
         topic = replace(topic, subjects=())
     if ctx.message.reply_to and not (topic.subjects or topic.text or topic.exchanges or urls):
         raise UserError(NOTHING)
-    await _require_willing(ctx, topic)
+    await ctx.require_willing({subject.sender_id for subject in topic.subjects})
     settings = ctx.settings.talk
     case = prompts.Case(
         words,
@@ -93,14 +93,6 @@ def _find_urls(ctx: Context, words: str) -> tuple[Audio, ...]:
     if urls and not ctx.understanding.can_fetch:
         raise UserError(NO_URLS)
     return tuple(Audio(b"", "", 0.0, url) for url in urls)
-
-
-async def _require_willing(ctx: Context, topic: Topic) -> None:
-    """Raise UserError where somebody else does not want to be asked about."""
-    message = ctx.message
-    for person in {subject.sender_id for subject in topic.subjects} - {"", message.sender_id}:
-        if await ctx.store.memory.is_opted_out(message.chat.platform, person):
-            raise UserError("Whoever said this does not want it to be written down.")
 
 
 class Asking:

@@ -9,7 +9,6 @@ from core.errors import UserError
 from core.locale import mark
 from core.models import Reply
 from core.summaries.show import show_recording
-from core.summarizing import Summarizing
 
 
 async def brief(ctx: Context) -> Reply:
@@ -18,8 +17,7 @@ async def brief(ctx: Context) -> Reply:
     if heard is None or not heard.text:
         raise UserError("I no longer have this transcript. Send the recording again.")
     shown = glossary.apply_to(heard, ctx.settings.talk.glossary)
-    summarizing = Summarizing(ctx.store, ctx.hearing, ctx.understanding, ctx.platform)
-    return show_recording(await summarizing.brief(ctx.job, shown), ctx.message.language)
+    return show_recording(await ctx.summarizing.brief(ctx.job, shown), ctx.message.language)
 
 
 command = Command(mark("Sum up a recording"), brief, is_listed=False)

@@ -11,7 +11,7 @@ from core.locale import mark
 from core.models import Reply, Span
 from core.store.schedules import read_due
 from core.summaries.ranges import Request
-from core.summarizing import NothingSaid, Summarizing
+from core.summarizing import NothingSaid
 
 
 async def digest_due(ctx: Context) -> Reply:
@@ -29,9 +29,8 @@ async def digest_due(ctx: Context) -> Reply:
     since_at = due.since_at + timedelta(microseconds=1)
     thread_id = (message.thread_id or "") if due.is_topic else None
     span = Span(since_at, due.until_at, thread_id=thread_id)
-    summarizing = Summarizing(ctx.store, ctx.hearing, ctx.understanding, ctx.platform)
     try:
-        reply = await summarizing.summarize(ctx.job, Request(span))
+        reply = await ctx.summarizing.summarize(ctx.job, Request(span))
     except NothingSaid:
         return Reply()
     if not due.is_late:

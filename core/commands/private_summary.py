@@ -8,7 +8,7 @@ from core.errors import UserError
 from core.locale import mark
 from core.models import Chat, Reply
 from core.summaries.copies import read_copy
-from core.summarizing import READING, Summarizing
+from core.summarizing import READING
 
 
 async def private_summary(ctx: Context) -> Reply:
@@ -19,9 +19,8 @@ async def private_summary(ctx: Context) -> Reply:
     except ValueError:
         raise UserError("I no longer have this summary. Ask for it again.") from None
     chat = Chat(message.chat.platform, message.chat.bot_id, copy.chat_id)
-    summarizing = Summarizing(ctx.store, ctx.hearing, ctx.understanding, ctx.platform)
     ctx.on_text(ctx.text(READING))
-    return await summarizing.answer(ctx.job, copy.request, ctx.speaking, chat)
+    return await ctx.summarizing.answer(ctx.job, copy.request, ctx.speaking, chat)
 
 
 command = Command(mark("Read a group's summary in private"), private_summary, is_listed=False)

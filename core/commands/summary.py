@@ -10,7 +10,7 @@ from core.locale import mark
 from core.models import Button, Reply
 from core.summaries.copies import Copy, write_copy
 from core.summaries.ranges import Asked, Request, read_request
-from core.summarizing import READING, NothingSaid, Summarizing, asked_at_of, zone_of
+from core.summarizing import READING, NothingSaid, asked_at_of, zone_of
 
 HELP = mark("Sum up this chat: last 2h, 200 messages, unread, this topic, me, voice")
 
@@ -26,10 +26,9 @@ async def summary(ctx: Context) -> Reply:
     request = read_request(message.text, await _asked(ctx))
     if request.is_private and not message.is_private:
         return _offer(ctx, request)
-    summarizing = Summarizing(ctx.store, ctx.hearing, ctx.understanding, ctx.platform)
     ctx.on_text(ctx.text(READING))
     try:
-        return await summarizing.answer(ctx.job, request, ctx.speaking)
+        return await ctx.summarizing.answer(ctx.job, request, ctx.speaking)
     except NothingSaid:
         if message.is_private:
             raise UserError("Forward messages to me, then say /summary.") from None

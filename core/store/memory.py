@@ -131,6 +131,13 @@ class Memory:
         async with self._database.read() as connection:
             return await is_opted_out(connection, platform, person_id)
 
+    async def opted_out(self, platform: str, persons: Collection[str]) -> set[str]:
+        """Return who of these opted out: see `is_opted_out`."""
+        is_one = (people.c.platform == platform) & people.c.person_id.in_(persons)
+        query = select(people.c.person_id).where(is_one, people.c.is_opted_out)
+        async with self._database.read() as connection:
+            return set((await connection.execute(query)).scalars())
+
     async def opt_out(self, platform: str, person_id: str, is_out: bool) -> None:
         """Note what the person wants, for all their accounts."""
         async with self._database.write() as connection:

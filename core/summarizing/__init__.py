@@ -7,7 +7,7 @@ talk and the day of the job alone, so that a job may run again from its start an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -153,16 +153,13 @@ class Summarizing:
             since_at = read_at + timedelta(microseconds=1) if read_at and is_known else None
             span = replace(span, since_at=since_at or asked_at_of(job) - USUAL)
         messages = await memory.select(chat, span)
-        opted_out = await self._opted_out(chat, {message.sender_id for message in messages})
+        senders = {message.sender_id for message in messages}
+        opted_out = await memory.opted_out(chat.platform, senders)
         return [
             message
             for message in messages
             if message.sender_id not in opted_out and not message.text.startswith("/")
         ]
-
-    async def _opted_out(self, chat: Chat, people: Iterable[str]) -> set[str]:
-        is_out = self._store.memory.is_opted_out
-        return {person for person in people if await is_out(chat.platform, person)}
 
     async def _hear(self, job: Job, chat: Chat, messages: Sequence[Remembered]) -> list[Remembered]:
         """Return the messages with what their recordings say, as far as that can be heard."""
