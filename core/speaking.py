@@ -14,8 +14,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from core.audio.segment import VoiceSegment
-from core.audio.voice_note import SeamJoiner, VoiceNoteEncoder
+from core import audio
 from core.errors import EngineBadReply, EngineError, UserError
 from core.interfaces import Synthesizer
 from core.limits import AccountGate
@@ -108,8 +107,8 @@ class Speaking:
         self, utterances: list[Utterance], on_sound: OnSound | None, format: Format
     ) -> File:
         rate_hz = self.synthesizer.speech_rate_hz
-        encoder = VoiceNoteEncoder(rate_hz, format=format, comment=self._credit)
-        joiner = SeamJoiner(rate_hz)
+        encoder = audio.VoiceNoteEncoder(rate_hz, format=format, comment=self._credit)
+        joiner = audio.SeamJoiner(rate_hz)
         async with aclosing(self._say_all(utterances)) as pieces:
             async for piece in pieces:
                 sound = joiner.end_piece() if piece is None else joiner.feed(piece)
@@ -127,7 +126,7 @@ class Speaking:
     async def audition(self, text: str, description: str, take: str) -> File:
         """Return a take of a voice that is given in words; the same take is made once."""
         rate_hz = self.synthesizer.speech_rate_hz
-        encoder = VoiceNoteEncoder(rate_hz, comment=self._credit)
+        encoder = audio.VoiceNoteEncoder(rate_hz, comment=self._credit)
         await encoder.feed(await self._take(text, description, take))
         note = await encoder.finish()
         return File(f"{take}.ogg", note.mime, note.data, note.duration_s, note.waveform)
@@ -135,7 +134,7 @@ class Speaking:
     async def audition_sample(self, text: str, description: str, take: str) -> Audio:
         """Return a take as the sample of a voice, WAV."""
         rate_hz = self.synthesizer.speech_rate_hz
-        segment = VoiceSegment.from_pcm(await self._take(text, description, take), rate_hz)
+        segment = audio.VoiceSegment.from_pcm(await self._take(text, description, take), rate_hz)
         return Audio(_write(segment, "wav"), "audio/wav", segment.duration_seconds)
 
     async def _take(self, text: str, description: str, take: str) -> bytes:
@@ -249,17 +248,17 @@ def _read_manner(style: str) -> tuple[tuple[str, ...], str]:
     return (read.styles, "") if read.text == filler else ((), style)
 
 
-def _write(segment: VoiceSegment, format: str) -> bytes:
+def _write(segment: audio.VoiceSegment, format: str) -> bytes:
     out = io.BytesIO()
     segment.export(out, format=format)
     return out.getvalue()
 
 
 def _pack(pcm: bytes, rate_hz: int) -> bytes:
-    segment = VoiceSegment.from_pcm(pcm, rate_hz)
+    segment = audio.VoiceSegment.from_pcm(pcm, rate_hz)
     return _write(segment, "flac")
 
 
 def _unpack(packed: bytes, rate_hz: int) -> bytes:
-    pcm: bytes = VoiceSegment.from_file(io.BytesIO(packed), rate_hz=rate_hz).raw_data
+    pcm: bytes = audio.VoiceSegment.from_file(io.BytesIO(packed), rate_hz=rate_hz).raw_data
     return pcm

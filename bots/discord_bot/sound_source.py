@@ -12,7 +12,7 @@ from collections import OrderedDict, deque
 import discord
 from discord.opus import OPUS_SILENCE
 
-from core.audio.opus import PACKET_S, OpusPackets
+from core import audio
 from core.interfaces import Envelope
 
 #: Sound that must be there before a sound begins, or goes on after it ran dry.
@@ -23,6 +23,8 @@ STALL_S, STALL_ALONE_S = 4.0, 20.0
 MAX_WAITING = 20
 #: Jobs of which it is known that nothing of them is to be heard any more.
 _MAX_SPENT = 500
+#: What one packet holds.
+PACKET_S = 0.02
 #: Encoded at once: little, so that a stop is heard at once.
 _LOT_S = 0.1
 
@@ -34,7 +36,7 @@ class Sound:
         self._envelope = envelope
         self._lot = int(_LOT_S * rate_hz) * 2
         self._cushion = int(CUSHION_S * rate_hz) * 2
-        self._encoder = OpusPackets(rate_hz)
+        self._encoder = audio.OpusPackets(rate_hz)
         self._lock = threading.Lock()
         self._pcm = bytearray()
         self._packets: deque[bytes] = deque()

@@ -7,8 +7,6 @@ from fractions import Fraction
 
 import av
 
-#: What one packet holds.
-PACKET_S = 0.02
 #: Rates that the codec itself takes; whoever listens gets 48,000 from each.
 _RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
 _BIT_RATE = 64_000

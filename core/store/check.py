@@ -6,14 +6,13 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import make_url, select
 from sqlalchemy.exc import DBAPIError
 
 from core.errors import StoreError
 from core.store.database import Database
-from core.store.migrate import make_config, open_plain
+from core.store.migrate import open_plain
+from core.store.revisions import list_revisions, read_revision
 from core.store.sealed import Cipher
 from core.store.tables import messages, transcripts
 
@@ -45,24 +44,23 @@ def _examine(url: str) -> Condition:
             damage = ""
             if is_sqlite:
                 damage = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar())
-            revisions = MigrationContext.configure(connection).get_current_heads()
+            revision = read_revision(connection)
     except DBAPIError as error:
         raise StoreError(f"{type(error.orig).__name__}: {error.orig}") from None
     finally:
         engine.dispose()
-    return Condition(bool(revisions), "" if damage == "ok" else damage, _name_schema(revisions))
+    return Condition(bool(revision), "" if damage == "ok" else damage, _name_schema(revision))
 
 
 def _exists(url: str) -> bool:
     return Path(make_url(url).database or "").is_file()
 
 
-def _name_schema(revisions: tuple[str, ...]) -> str:
-    scripts = ScriptDirectory.from_config(make_config())
-    known = {script.revision for script in scripts.walk_revisions()}
-    if not known.issuperset(revisions):
+def _name_schema(revision: str) -> str:
+    known = list_revisions()
+    if revision and revision not in known:
         return "newer"
-    return "current" if set(revisions) == set(scripts.get_heads()) else "old"
+    return "current" if revision == known[-1] else "old"
 
 
 async def has_content(url: str, cipher: Cipher) -> bool:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import stamina
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
-from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy import Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from core.errors import ConfigError, StoreError
+from core.store.revisions import list_revisions, read_revision
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 
 async def migrate(url: str, revision: str = "head") -> None:
@@ -33,26 +35,38 @@ def _is_locked(error: Exception) -> bool:
 @stamina.retry(on=_is_locked, attempts=20, timeout=30.0, wait_initial=0.05, wait_max=0.5)
 def _migrate(url: str, revision: str) -> None:
     engine = open_plain(url)
-    config = make_config()
     try:
         with engine.connect() as connection:
             connection.connection.driver_connection.isolation_level = None  # type: ignore[union-attr]
             connection.exec_driver_sql("PRAGMA busy_timeout=30000")
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            config.attributes["connection"] = connection
-            command.upgrade(config, revision)
+            _upgrade(connection, revision)
             connection.exec_driver_sql("COMMIT")
-    except CommandError as error:
-        raise ConfigError(f"this database is newer than the program: {error}") from None
     except DBAPIError as error:
         raise StoreError(f"{type(error.orig).__name__}: {error.orig}") from None
     finally:
         engine.dispose()
 
 
+def _upgrade(connection: Connection, revision: str) -> None:
+    present, known = read_revision(connection), list_revisions()
+    if present and present not in known:
+        detail = f"it has migration {present}, the last that is known here is {known[-1]}"
+        raise ConfigError(f"this database is newer than the program: {detail}")
+    if present == known[-1]:
+        return
+    from alembic import command
+
+    config = make_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
 def make_config() -> Config:
     """Return Alembic's configuration: where the migrations are."""
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(files("migrations")))
     return config

@@ -20,7 +20,7 @@ from tests.chaos import child
 
 #: What the program loads only when it needs it.
 _LATE = (
-    "alembic.command bots.web_chat core.audio core.engines.mimo uvicorn "
+    "alembic.command bots.web_chat core.audio.voice_note core.engines.mimo uvicorn "
     "sqlalchemy.dialects.sqlite.aiosqlite core.picking core.commands.transcribe core.commands.auto"
 )
 

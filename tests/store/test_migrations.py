@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from core.errors import ConfigError
 from core.store import migrate
+from core.store.migrate import make_config
+from core.store.revisions import list_revisions
 from core.store.tables import metadata
 
 
@@ -20,6 +23,11 @@ async def test_migrations_lead_to_the_tables_of_the_code(database_url: str) -> N
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
+
+
+def test_alembic_knows_the_same_revisions_in_the_same_order() -> None:
+    walked = ScriptDirectory.from_config(make_config()).walk_revisions()
+    assert [script.revision for script in walked][::-1] == list(list_revisions())
 
 
 async def test_migrating_twice_and_at_once_is_harmless(database_url: str) -> None:
