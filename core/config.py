@@ -15,6 +15,8 @@ SECRETS = (
     "mimo_api_key",
     "openai_api_key",
     "hearsay_secret_key",
+    "web_password",
+    "admin_password",
 )
 
 
@@ -111,6 +113,14 @@ class Settings(BaseSettings):
 
     web_host: str = "127.0.0.1"
     web_port: int = 8765
+    #: Names under which browsers reach the page besides this machine's own (comma-separated).
+    web_hosts: IdList = ()
+    #: Asked for by the page; needed as soon as other machines can reach it.
+    web_password: SecretStr | None = None
+    web_password_file: HomePath | None = None
+    #: Asked for by the operator's view, which is off without it.
+    admin_password: SecretStr | None = None
+    admin_password_file: HomePath | None = None
 
     #: Chats, people or servers of Discord that may use the bot (ids, comma-separated); empty = all.
     allowed_chats: IdList = ()
