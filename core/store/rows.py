@@ -6,10 +6,10 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import Insert, Select, Table, bindparam, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -47,7 +47,7 @@ def insert_new(connection: AsyncConnection, table: Table) -> Any:
 
 @cache
 def _insert_new(dialect_name: str, table: Table) -> Insert:
-    dialect = sqlite if dialect_name == "sqlite" else postgresql
+    dialect = import_module(f"sqlalchemy.dialects.{dialect_name}")
     statement: Insert = dialect.insert(table).on_conflict_do_nothing()
     return statement
 
