@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -13,9 +14,21 @@ from core import metrics
 from core.commands import load_command
 from core.context import Context, add_voice
 from core.fields import Typing
+from core.glossary import apply_to
 from core.hearing import Hearing, OnText
 from core.interfaces import Envelope, Platform
-from core.models import Chat, ChatSettings, Job, JobState, Message, Reply, Suggestion
+from core.models import (
+    Chat,
+    ChatSettings,
+    Conversation,
+    Job,
+    JobState,
+    Message,
+    Reply,
+    SpeechSettings,
+    Suggestion,
+    Transcript,
+)
 from core.picking import pick_command
 from core.speaking import Speaking
 from core.store import Store
@@ -93,6 +106,27 @@ class Assistant:
     async def blob(self, chat: Chat, message_id: str) -> bytes | None:
         """Return the sound that came with a message: see `core.interfaces.Door`."""
         return await self._store.intake.blob(chat, message_id)
+
+    async def conversations(self, person: Chat) -> list[Conversation]:
+        """Return the chats of a person: see `core.interfaces.PageDoor`."""
+        return await self._store.conversations.of(person)
+
+    async def begin(self, chat: Chat, like: Chat) -> None:
+        """Let a new chat begin as another one is: see `core.interfaces.PageDoor`."""
+        await self._store.chats.begin(chat, like)
+
+    async def choices(self, chat: Chat, person_id: str) -> tuple[ChatSettings, SpeechSettings]:
+        """Return what was chosen: see `core.interfaces.PageDoor`."""
+        mine = await self._store.voices.choice(chat.platform, person_id)
+        presets = self._speaking.synthesizer.voices()
+        voice = next((one.name for one in presets if one.voice_id == mine.voice), mine.voice)
+        return await self._store.chats.settings(chat), replace(mine, voice=voice)
+
+    async def transcript(self, job: Job) -> Transcript | None:
+        """Return what an answer rests on: see `core.interfaces.PageDoor`."""
+        key = job.reply.heard_key if job.reply else ""
+        found = await self._store.results.find(key) if key else None
+        return apply_to(found, job.settings.talk.glossary) if found else None
 
     def readiness(self) -> dict[str, bool]:
         """Return the parts of the program and whether each can do its work."""

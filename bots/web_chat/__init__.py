@@ -6,21 +6,22 @@ import asyncio
 
 import structlog
 
+from bots.web_chat.address import read_host_names
 from bots.web_chat.api import Api
 from bots.web_chat.app import build_app
 from bots.web_chat.events import Events
 from bots.web_chat.gate import Gate
+from bots.web_chat.login import build_logins
 from bots.web_chat.server import open_socket, serve
 from bots.web_chat.wire import build_reply
 from core.config import Settings
-from core.errors import ConfigError, UserError
-from core.interfaces import Door, Envelope
+from core.errors import UserError
+from core.interfaces import Envelope, PageDoor
 from core.locale import mark
 from core.models import Message, Reply
 
 __all__ = ["WebChat"]
 
-_LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 #: The part that a whole reply is: a page shows it in one piece.
 _WHOLE = 0
 SOUND_GONE = mark("This recording is no longer kept here. Please send it again.")
@@ -33,16 +34,15 @@ class WebChat:
     #: A page has none.
     voice = None
 
-    def __init__(self, settings: Settings, door: Door) -> None:
-        """Raises ConfigError if the page would be open to others: it has no passwords yet."""
-        if settings.web_host not in _LOCAL_HOSTS:
-            detail = f"WEB_HOST {settings.web_host} is not this machine: passwords come later"
-            raise ConfigError(f"{detail}, until then only 127.0.0.1 is allowed")
+    def __init__(self, settings: Settings, door: PageDoor) -> None:
+        """Raises ConfigError if the page would be open to others without a password."""
+        host_names = read_host_names(settings)
         self._host = settings.web_host
         self._port = settings.web_port
         self._door = door
         self._events = Events()
-        self._app = Gate(build_app(Api(door, self._events)), _LOCAL_HOSTS)
+        logins = build_logins(settings)
+        self._app = Gate(build_app(Api(door, self._events), logins), host_names, logins)
         #: Where the page is, once `is_open` is set.
         self.url = ""
         self.is_open = asyncio.Event()

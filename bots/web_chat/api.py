@@ -12,18 +12,17 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from bots.web_chat.events import Events, Outbox
-from bots.web_chat.history import HISTORY_LIMIT, find_job
+from bots.web_chat.history import find_job
 from bots.web_chat.intake import check_id, read_message, read_text, read_upload
+from bots.web_chat.lookups import Lookups, language_of, need_chat
 from bots.web_chat.session import read_chat, renew
 from bots.web_chat.upload import BAD_FORM, MAX_FILE_BYTES, read_form, read_small
-from bots.web_chat.wire import build_disposition, build_entry, read_language, safe_mime
+from bots.web_chat.wire import build_entry
 from core.commands import menu
-from core.interfaces import Door
-from core.locale import mark, translate
-from core.models import Chat, File, Message
+from core.interfaces import PageDoor
+from core.locale import translate
+from core.models import Message
 
-NO_SESSION = mark("This page has no session. Please reload it.")
-NO_FILE = mark("This file is no longer here.")
 #: A body that takes longer than this is not coming.
 _UPLOAD_S = 600
 
@@ -42,7 +41,7 @@ class Press(BaseModel):
 class Api:
     """The routes of the page."""
 
-    door: Door
+    door: PageDoor
     events: Events
 
     def build_router(self) -> APIRouter:
@@ -52,8 +51,7 @@ class Api:
         router.add_api_route("/messages", self.post_message, methods=["POST"])
         router.add_api_route("/buttons", self.press_button, methods=["POST"])
         router.add_api_route("/commands", self.list_commands, methods=["GET"])
-        router.add_api_route("/history", self.list_history, methods=["GET"])
-        router.add_api_route("/files/{job_id}/{index}", self.get_file, methods=["GET"])
+        router.include_router(Lookups(self.door).build_router())
         router.add_api_websocket_route("/events", self.follow)
         return router
 
@@ -65,7 +63,7 @@ class Api:
 
     async def post_message(self, request: Request) -> dict[str, Any]:
         """Take in a message: committed before it is answered; the same id twice is one message."""
-        chat = _need_chat(request)
+        chat = need_chat(request)
         async with asyncio.timeout(_UPLOAD_S):
             form = await read_form(request)
         try:
@@ -78,7 +76,7 @@ class Api:
 
     async def press_button(self, request: Request) -> dict[str, Any]:
         """Take in a pressed button: a message whose words the token stands for."""
-        chat = _need_chat(request)
+        chat = need_chat(request)
         try:
             press = Press.model_validate_json(await read_small(request))
         except ValidationError as error:
@@ -90,25 +88,11 @@ class Api:
 
     async def list_commands(self, request: Request) -> list[dict[str, str]]:
         """Return what can be asked for by name, in the order of the menu."""
-        language = _read_language(request)
+        language = language_of(request)
         return [
             {"name": name, "argument": command.argument, "help": translate(command.help, language)}
             for name, command in menu()
         ]
-
-    async def list_history(self, request: Request) -> dict[str, Any]:
-        """Return the chat's messages and replies, the newest last."""
-        recent = await self.door.recent(_need_chat(request), HISTORY_LIMIT)
-        return {"entries": [build_entry(job) for job in recent]}
-
-    async def get_file(self, request: Request, job_id: str, index: int) -> Response:
-        """Return one file of a reply as a download."""
-        file = await self._find_file(_need_chat(request), job_id, index)
-        return Response(
-            file.data,
-            media_type=safe_mime(file.mime),
-            headers={"Content-Disposition": build_disposition(file.name)},
-        )
 
     async def follow(self, socket: WebSocket) -> None:
         """Tell an open page what happens in its chat, until it is closed."""
@@ -129,28 +113,12 @@ class Api:
     async def _accept(
         self, request: Request, message: Message, data: bytes | None
     ) -> dict[str, Any]:
-        job = await self.door.accept(replace(message, language=_read_language(request)), data)
+        if like := read_chat(request, "like"):
+            await self.door.begin(message.chat, like)
+        job = await self.door.accept(replace(message, language=language_of(request)), data)
         if job is None:
             job = await find_job(self.door, message.chat, message.message_id)
         return {"entry": build_entry(job) if job else None}
-
-    async def _find_file(self, chat: Chat, job_id: str, index: int) -> File:
-        for job in await self.door.recent(chat, HISTORY_LIMIT):
-            files = job.reply.files if job.job_id == job_id and job.reply else ()
-            if 0 <= index < len(files):
-                return files[index]
-        raise HTTPException(404, NO_FILE)
-
-
-def _need_chat(request: Request) -> Chat:
-    chat = read_chat(request)
-    if chat is None:
-        raise HTTPException(401, NO_SESSION)
-    return chat
-
-
-def _read_language(request: Request) -> str:
-    return read_language(request.headers.get("accept-language", ""))
 
 
 async def _send_news(socket: WebSocket, outbox: Outbox) -> None:

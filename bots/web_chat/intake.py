@@ -11,6 +11,7 @@ from fastapi import HTTPException
 from starlette.datastructures import UploadFile
 
 from bots.web_chat.history import find_job
+from bots.web_chat.session import person_of
 from bots.web_chat.wire import MESSAGE_ID, read_command, safe_name
 from core.errors import UserError
 from core.interfaces import Door
@@ -69,7 +70,7 @@ async def read_message(
         chat=chat,
         message_id=check_id(read_text(fields, "id")),
         sent_at=datetime.now(UTC),
-        sender_id=chat.chat_id,
+        sender_id=person_of(chat).chat_id,
         text=text,
         command=command,
         attachment=attachment,

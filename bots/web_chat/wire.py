@@ -6,7 +6,8 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from core.models import Attachment, Job, Link, Reply
+from core.commands.say import read_call
+from core.models import Attachment, ChatSettings, Job, Link, Reply, SpeechSettings
 from core.picking import FOLLOWED
 
 #: Ids that the page makes: they name a message in its chat.
@@ -17,6 +18,7 @@ _UNSAFE = re.compile(
     r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]'
 )
 _NAME_CHARS = 120
+_TITLE_CHARS = 80
 #: The only types a browser may show; all others are bytes to be saved.
 _SHOWN_TYPES = re.compile(r"audio/[a-z0-9.+-]{1,40}\Z|text/plain\Z")
 
@@ -76,6 +78,30 @@ def build_entry(job: Job) -> dict[str, Any]:
     }
 
 
+def build_title(job: Job) -> str:
+    """Return what a chat is called that began with this job, empty if that says nothing."""
+    message = job.message
+    heard = job.reply.quote if job.reply else ""
+    words = read_call(message.text)[1] if message.command == "say" else message.text
+    if message.attachment and not words:
+        words = heard if message.attachment.kind == "voice" else message.attachment.name
+    if not words and message.reply_to:
+        words = message.reply_to.text
+    return " ".join(words.split())[:_TITLE_CHARS]
+
+
+def build_choices(chat: ChatSettings, person: SpeechSettings) -> dict[str, Any]:
+    """What is chosen, as the commands name it."""
+    return {
+        "voice": person.voice,
+        "style": person.style,
+        "replies": chat.replies.value,
+        "mode": chat.talk.notes.value,
+        "think": "on" if chat.talk.is_thinking else "off",
+        "language": chat.language or "auto",
+    }
+
+
 def _build_file(attachment: Attachment) -> dict[str, Any]:
     return {
         "kind": attachment.kind,
@@ -102,6 +128,7 @@ def build_reply(job_id: str, reply: Reply) -> dict[str, Any]:
         "links": [_build_link(reply.text, link) for link in reply.links if not link.chat_id],
         "quote": reply.quote,
         "is_quote_first": reply.is_quote_first,
+        "has_moments": bool(reply.heard_key),
         "files": [
             {
                 "name": safe_name(file.name),

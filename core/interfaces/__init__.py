@@ -9,7 +9,7 @@ from core.interfaces.engines import (
     Transcriber,
     TranscriberLimits,
 )
-from core.interfaces.platforms import Door, Envelope, Ledger, Platform, VoiceChannels
+from core.interfaces.platforms import Door, Envelope, Ledger, PageDoor, Platform, VoiceChannels
 
 __all__ = [
     "Answerer",
@@ -18,6 +18,7 @@ __all__ = [
     "Door",
     "Envelope",
     "Ledger",
+    "PageDoor",
     "Platform",
     "Synthesizer",
     "SynthesizerLimits",

@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from core.models import Chat, Delivery, Job, Message, Reply, Suggestion
+from core.models import (
+    Chat,
+    ChatSettings,
+    Conversation,
+    Delivery,
+    Job,
+    Message,
+    Reply,
+    SpeechSettings,
+    Suggestion,
+    Transcript,
+)
 
 
 class Ledger(Protocol):
@@ -84,6 +95,25 @@ class Door(Protocol):
 
     def readiness(self) -> dict[str, bool]:
         """Return the parts of the program and whether each can do its work."""
+
+
+class PageDoor(Door, Protocol):
+    """What a page asks besides: it has no app around it that knows chats, choices and sound."""
+
+    async def conversations(self, person: Chat) -> list[Conversation]:
+        """Return the chats whose id is that of `person`, or begins with it and a "-".
+
+        The one that was used last comes first; those that are empty are left out.
+        """
+
+    async def begin(self, chat: Chat, like: Chat) -> None:
+        """Let a chat that is new begin with what another has chosen. Safe to repeat."""
+
+    async def choices(self, chat: Chat, person_id: str) -> tuple[ChatSettings, SpeechSettings]:
+        """Return what a chat and a person have chosen; the voice as `suggest` names it."""
+
+    async def transcript(self, job: Job) -> Transcript | None:
+        """Return what the answer of `job` rests on, with the moments, None if it is not kept."""
 
 
 class VoiceChannels(Protocol):

@@ -15,7 +15,7 @@ from core.models.choices import (
     Suggestion,
     TalkSettings,
 )
-from core.models.jobs import PLACEHOLDER, Delivery, DeliveryState, Job, JobState
+from core.models.jobs import PLACEHOLDER, Conversation, Delivery, DeliveryState, Job, JobState
 from core.models.messages import (
     Attachment,
     Button,
@@ -38,6 +38,7 @@ __all__ = [
     "Button",
     "Chat",
     "ChatSettings",
+    "Conversation",
     "Correction",
     "Delivery",
     "DeliveryState",

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from core.models.choices import ChatSettings
-from core.models.messages import Message, Reply
+from core.models.messages import Chat, Message, Reply
 
 
 class JobState(StrEnum):
@@ -48,6 +48,16 @@ class Job:
     outcome: JobState = JobState.DONE
     #: True where the chat refused voice messages not long ago.
     has_no_voice: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One of the chats that a person has with us."""
+
+    chat: Chat
+    #: What it is known by.
+    first: Job
+    last_at: datetime
 
 
 #: The part of a reply that shows the text so far; the first final part takes its place.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.interfaces import Ledger
 from core.store.chats import Chats
+from core.store.conversations import Conversations
 from core.store.database import Database
 from core.store.deliveries import StoreLedger
 from core.store.forgetting import Forgetting, Receipt
@@ -30,6 +31,7 @@ class Store:
         self.intake = Intake(self._database)
         self.jobs = Jobs(self._database)
         self.chats = Chats(self._database)
+        self.conversations = Conversations(self._database)
         self.results = Results(self._database)
         self.voices = Voices(self._database)
         self.links = Links(self._database)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import select, update
 
 from core.models import Chat, ChatSettings
@@ -30,6 +32,14 @@ class Chats:
             row = await chat_row(connection, chat)
             change = update(chats).where(chats.c.chat_pk == row.chat_pk)
             await connection.execute(change.values(**build_settings(settings)))
+
+    async def begin(self, chat: Chat, like: Chat) -> None:
+        """Let a chat that is new begin with what another has chosen. Safe to repeat."""
+        query = select(chats.c.chat_pk).where(is_chat(chat))
+        async with self._database.read() as connection:
+            is_new = (await connection.execute(query)).one_or_none() is None
+        if is_new:
+            await self.save_settings(chat, replace(await self.settings(like), expects=None))
 
     async def note_no_voice(self, chat: Chat) -> None:
         """Remember that the chat refuses voice messages."""

@@ -26,6 +26,7 @@ from core.summaries.ranges import USUAL, Request, find_zone
 from core.summaries.read import defuse_summary, read_summary, sources_at, sources_in
 from core.summaries.render import Talk, cut_parts
 from core.summaries.show import Told, show_summary
+from core.summarizing.own import select_own
 from core.summarizing.spoken import speak_script, write_script
 from core.understanding import Understanding
 
@@ -153,6 +154,8 @@ class Summarizing:
             since_at = read_at + timedelta(microseconds=1) if read_at and is_known else None
             span = replace(span, since_at=since_at or asked_at_of(job) - USUAL)
         messages = await memory.select(chat, span)
+        if not messages and job.message.is_private and chat == job.message.chat:
+            messages = await select_own(self._store, job, span)
         senders = {message.sender_id for message in messages}
         opted_out = await memory.opted_out(chat.platform, senders)
         return [

@@ -16,6 +16,8 @@ from core.interfaces import Envelope
 from core.models import (
     Button,
     Chat,
+    ChatSettings,
+    Conversation,
     Delivery,
     DeliveryState,
     File,
@@ -23,7 +25,10 @@ from core.models import (
     JobState,
     Message,
     Reply,
+    Segment,
+    SpeechSettings,
     Suggestion,
+    Transcript,
 )
 
 #: Longer than the pace of events, so that the partial text is an event of its own.
@@ -64,6 +69,13 @@ class MemoryDoor:
         self.may_finish.set()
         self.is_mended = False
         self.error: AssistantError | None = None
+        self.settings, self.speech = ChatSettings(), SpeechSettings()
+        self.heard: Transcript | None = Transcript(
+            "The stale smell of old beer lingers.",
+            (Segment(0.0, 1.2, "The stale smell"), Segment(61.5, 63.0, "of old beer lingers.")),
+        )
+        #: New chats, and what each began like.
+        self.begun: dict[Chat, Chat] = {}
         self.parts = {"web": True, "jobs": True}
         self.web: WebChat
         self._tasks: set[asyncio.Task[None]] = set()
@@ -107,6 +119,23 @@ class MemoryDoor:
 
     async def blob(self, chat: Chat, message_id: str) -> bytes | None:
         return self.blobs.get((chat, message_id))
+
+    async def conversations(self, person: Chat) -> list[Conversation]:
+        found: dict[Chat, Conversation] = {}
+        for (chat, _), job in self.jobs.items():
+            if chat.chat_id.partition("-")[0] == person.chat_id:
+                first = found[chat].first if chat in found else job
+                found[chat] = Conversation(chat, first, job.created_at)
+        return sorted(found.values(), key=lambda one: one.last_at, reverse=True)
+
+    async def begin(self, chat: Chat, like: Chat) -> None:
+        self.begun[chat] = like
+
+    async def choices(self, chat: Chat, person_id: str) -> tuple[ChatSettings, SpeechSettings]:
+        return self.settings, self.speech
+
+    async def transcript(self, job: Job) -> Transcript | None:
+        return self.heard if job.message.attachment else None
 
     def readiness(self) -> dict[str, bool]:
         return self.parts
