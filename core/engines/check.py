@@ -13,7 +13,7 @@ from core.engines.client import Client, read_body
 from core.engines.espeak import find_program, has_library
 from core.engines.mimo import make_headers
 from core.engines.mimo_wire import read_error, read_models
-from core.engines.models import ASR, AUTO, CHAT, TTS
+from core.engines.models import ASR, AUTO, CHAT, TTS, is_listed, list_successors
 from core.engines.offline import Offline
 from core.engines.speech_wire import make_silence
 from core.errors import EngineError
@@ -42,7 +42,7 @@ class Role:
 
     def find(self, models: frozenset[str]) -> str | None:
         """Return the model of this role among those that the service lists."""
-        return next((name for name in self.wanted if name in models), None)
+        return next((name for name in self.wanted if is_listed(name, models)), None)
 
 
 async def ask_mimo(settings: Settings) -> Service:
@@ -64,7 +64,9 @@ def list_roles(settings: Settings) -> tuple[Role, ...]:
         Role(
             name.upper(),
             does,
-            preferred if (wanted := getattr(settings, name)) == AUTO else (wanted,),
+            preferred
+            if (wanted := getattr(settings, name)) == AUTO
+            else (wanted, *list_successors(wanted)),
         )
         for name, does, preferred in (
             ("mimo_asr_model", "hears", ASR),

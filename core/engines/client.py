@@ -82,7 +82,9 @@ class Client:
             if len(start) > _MAX_ERROR_BYTES:
                 break
         retry_after = response.headers.get("retry-after")
-        return self._read_error(response.status_code, start, retry_after)
+        error = self._read_error(response.status_code, start, retry_after)
+        error.status = error.status or response.status_code
+        return error
 
 
 async def give(parts: Iterable[bytes]) -> AsyncIterator[bytes]:

@@ -16,9 +16,10 @@ from core.engines.body import Body
 from core.engines.chat import read_telling
 from core.engines.chat_wire import ReadJson, Telling, settle
 from core.engines.client import Client, give, is_event_stream, read_body, read_events, relay
+from core.engines.mimo_limits import ASR_LIMITS, CHAT_LIMITS, TTS_LIMITS
 from core.engines.models import ASR, CHAT, TTS, TTS_CLONE, TTS_DESIGN, ModelChoice
 from core.errors import ConfigError, ModelGone
-from core.interfaces import AnswererLimits, SynthesizerLimits, TranscriberLimits
+from core.interfaces import AnswererLimits
 from core.models import Answer, Audio, Question, Transcript, Utterance, Voice
 
 OnText = Callable[[str], None]
@@ -32,18 +33,6 @@ _PER_CHAR_S = 0.15
 #: that is asked about: it is sent, and then heard far faster than it was said.
 _PER_TOKEN_S = 0.03
 _PER_SOUND_S = 0.1
-#: 100 calls and 10 million tokens a minute per account.
-_CHAT_LIMITS = AnswererLimits(
-    formats=chat.FORMATS,
-    max_bytes=chat.MAX_BYTES,
-    can_fetch=True,
-    can_think=True,
-    calls_per_minute=100,
-    tokens_per_minute=10_000_000,
-    tokens_per_call=2000.0,
-    tokens_per_s=6.25,
-    audio_tokens_per_s=6.25,
-)
 
 
 class Mimo:
@@ -51,27 +40,8 @@ class Mimo:
 
     name = wire.NAME
     requires: ClassVar[str] = "MIMO_API_KEY"
-    #: 100 calls and 10,000 tokens a minute per account. A second of sound is 6.25 tokens heard
-    #: and about 4.2 written; of the latter one answer holds 2,000.
-    limits = TranscriberLimits(
-        formats=("wav", "mp3"),
-        max_bytes=wire.MAX_BYTES,
-        max_piece_s=180.0,
-        target_piece_s=45.0,
-        concurrency=8,
-        calls_per_minute=100,
-        tokens_per_minute=10_000,
-        tokens_per_call=20.0,
-        tokens_per_s=6.25 + 4.2,
-    )
-    speech_limits = SynthesizerLimits(
-        max_chars=2000,
-        concurrency=4,
-        calls_per_minute=100,
-        max_sample_bytes=wire.MAX_BYTES,
-        can_design=True,
-        can_style=True,
-    )
+    limits = ASR_LIMITS
+    speech_limits = TTS_LIMITS
     speech_rate_hz = speech.RATE_HZ
     #: A call may take this long, and the length of its sound on top.
     deadline_s: float = 30.0
@@ -109,13 +79,19 @@ class Mimo:
     @property
     def chat_limits(self) -> AnswererLimits:
         """See Answerer. What a call may hold depends on the model."""
-        return replace(_CHAT_LIMITS, context_tokens=chat.find_context_tokens(self.chat_model))
+        return replace(CHAT_LIMITS, context_tokens=chat.find_context_tokens(self.chat_model))
 
     async def transcribe(
-        self, audio: Audio, *, language: str | None = None, on_text: OnText | None = None
+        self,
+        audio: Audio,
+        *,
+        language: str | None = None,
+        on_text: OnText | None = None,
+        temperature: float | None = None,
     ) -> Transcript:
         """See Transcriber. A dead model of the registry is left for the next within the call."""
-        transcript = await self._asr.use(partial(self._hear, audio, language, on_text))
+        wanted: dict[str, Any] = {"language": language, "temperature": temperature}
+        transcript = await self._asr.use(partial(self._hear, audio, wanted, on_text))
         return replace(transcript, duration_s=audio.duration_s)
 
     async def answer(self, question: Question, *, on_text: OnText | None = None) -> Answer:
@@ -159,11 +135,10 @@ class Mimo:
         return self._tts if utterance.sample is None else self._cloner
 
     async def _hear(
-        self, audio: Audio, language: str | None, on_text: OnText | None, model: str
+        self, audio: Audio, wanted: dict[str, Any], on_text: OnText | None, model: str
     ) -> Transcript:
-        body = wire.build_transcription(
-            audio, model=model, language=language, is_streamed=on_text is not None
-        )
+        is_streamed = on_text is not None
+        body = wire.build_transcription(audio, model=model, is_streamed=is_streamed, **wanted)
         read_json = partial(wire.read_heard, model=model)
         telling = await self._ask(body, self.deadline_s + audio.duration_s, read_json, on_text)
         return wire.make_transcript(telling, model=model)

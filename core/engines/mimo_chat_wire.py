@@ -62,6 +62,7 @@ def build_question(question: Question, *, model: str, is_streamed: bool = False)
         "messages": _add_thoughts(build_messages(question, _show_audio), question),
         "max_completion_tokens": min(max(question.max_tokens, 1), _MAX_TOKENS),
         "thinking": {"type": thinking},
+        **({"temperature": question.temperature} if question.temperature is not None else {}),
         **({"stream": True} if is_streamed else {}),
     }
     return encode_body(body, find_sounds(question))

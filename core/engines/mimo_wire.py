@@ -6,7 +6,6 @@ codes, 2026-05-12; bodies of errors as their receivers have published them.
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
@@ -17,13 +16,14 @@ from core.engines.wire import (
     ErrorBody,
     clean,
     find_code,
+    find_gone,
     make_error,
     make_missing,
     read_error_body,
     read_json,
     read_retry_after,
 )
-from core.errors import EngineBadReply, EngineError, EngineLocked, EngineRefused, ModelGone
+from core.errors import EngineBadReply, EngineError, EngineLocked, EngineRefused
 from core.models import Audio, Transcript
 
 NAME = "mimo"
@@ -38,7 +38,6 @@ _MIMES = {
     "audio/mp3": "audio/mpeg",
 }
 _LANGUAGES = frozenset({"zh", "en"})
-_NO_MODEL = re.compile(r"\b(?:un|not )supported model\b")
 #: Codes for error types, where a body has a type and no code.
 _TYPES = {
     "invalid_key": 401,
@@ -49,7 +48,12 @@ _TYPES = {
 
 
 def build_transcription(
-    audio: Audio, *, model: str, language: str | None = None, is_streamed: bool = False
+    audio: Audio,
+    *,
+    model: str,
+    language: str | None = None,
+    temperature: float | None = None,
+    is_streamed: bool = False,
 ) -> Body:
     """Return the body that asks for the words in `audio`.
 
@@ -62,6 +66,7 @@ def build_transcription(
         "model": model,
         "messages": [{"role": "user", "content": [sound]}],
         "asr_options": {"language": primary if primary in _LANGUAGES else "auto"},
+        **({"temperature": temperature} if temperature is not None else {}),
         **({"stream": True} if is_streamed else {}),
     }
     return encode_body(body, [audio.data])
@@ -133,8 +138,8 @@ def read_error(status: int, body: bytes | str, retry_after: str | None = None) -
     error = found or ErrorBody()
     code = find_code(error) or _TYPES.get(error.type) or status
     wait_s = read_retry_after(retry_after)
-    if _NO_MODEL.search(error.text):
-        return ModelGone(f"{error.label(code)}: the model is not known")
+    if gone := find_gone(code, error):
+        return gone
     if code == 404:
         return make_missing(found)
     if code == 429 and "quota" in error.text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Collection
 from typing import TypeVar
 
@@ -22,14 +23,60 @@ TTS = ("mimo-v2.5-tts", "mimo-v2-tts")
 TTS_DESIGN = "mimo-v2.5-tts-voicedesign"
 TTS_CLONE = "mimo-v2.5-tts-voiceclone"
 
+#: Models of MiMo that have an end, and what its service then answers with in their place.
+#: Source: MiMo docs, "Model Deprecation", October 2026.
+_SUCCESSORS = {
+    "mimo-v2-flash": "mimo-v2.5",
+    "mimo-v2-omni": "mimo-v2.5",
+    "mimo-v2-pro": "mimo-v2.5-pro",
+    "mimo-v2-tts": "mimo-v2.5-tts",
+    "mimo-v2.5": "mimo-v2.6-flash",
+    "mimo-v2.5-pro": "mimo-v2.6-pro",
+}
+#: At the end of an id: the same model with its large context, where a service tells them apart.
+_LARGE = "[1m]"
+_MIMO = re.compile(r"(?P<prefix>(?:[\w.-]+/)*)(?P<id>mimo-v\d[\w.-]*)(?P<suffix>(?:\[1m\])?)")
+
 _Result = TypeVar("_Result")
 _log = structlog.get_logger()
+
+
+def find_mimo(name: str) -> str | None:
+    """Return the id of MiMo's model in a name such as "xiaomi/mimo-v2.6-pro[1m]".
+
+    Gateways put their name of the service before it. None where it is no model of MiMo's.
+    """
+    found = _MIMO.fullmatch(name)
+    return found["id"] if found else None
+
+
+def swap_mimo(name: str, model_id: str) -> str:
+    """Return the name of another model of MiMo's, as the gateway of `name` knows it."""
+    found = _MIMO.fullmatch(name)
+    return f"{found['prefix']}{model_id}" if found else model_id
+
+
+def list_successors(name: str) -> tuple[str, ...]:
+    """Return the names to be tried where the model `name` has met its announced end."""
+    found = _MIMO.fullmatch(name)
+    names: list[str] = []
+    model_id = found["id"] if found else ""
+    while found and model_id in _SUCCESSORS:
+        model_id = _SUCCESSORS[model_id]
+        names.append(f"{found['prefix']}{model_id}{found['suffix']}")
+    return tuple(names)
+
+
+def is_listed(name: str, models: Collection[str]) -> bool:
+    """Tell whether a service that lists `models` has `name`; none lists large contexts apart."""
+    return not {name, name.removesuffix(_LARGE)}.isdisjoint(models)
 
 
 class ModelChoice:
     """The model of one role at one service.
 
-    A name set by hand is sent as given and never left: where it dies, the operator must know.
+    A name set by hand is sent as given and left only for what its service has announced in its
+    place: where it dies otherwise, the operator must know.
     """
 
     def __init__(
@@ -40,7 +87,7 @@ class ModelChoice:
     ) -> None:
         #: The id that the next call uses.
         self.current = preferred[0] if wanted == AUTO else wanted
-        self._preferred = preferred if wanted == AUTO else (wanted,)
+        self._preferred = preferred if wanted == AUTO else (wanted, *list_successors(wanted))
         self._list_models = list_models
         self._is_auto = self._is_to_ask = wanted == AUTO
         self._gone: set[str] = set()

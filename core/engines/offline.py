@@ -64,8 +64,9 @@ class Offline:
         *,
         language: str | None = None,
         on_text: Callable[[str], None] | None = None,
+        temperature: float | None = None,
     ) -> Transcript:
-        """See Transcriber. Takes WAV of 16 kHz, mono, 16 bit; `language` changes nothing."""
+        """See Transcriber. Takes WAV of 16 kHz, mono, 16 bit; nothing else changes anything."""
         segments: list[Segment] = []
         work = self._pool.run({}, audio.data, stall_s=self.stall_s + audio.duration_s)
         try:

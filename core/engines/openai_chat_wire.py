@@ -82,6 +82,7 @@ def build_question(
         "model": model,
         "messages": build_messages(question, _show_audio),
         **({"stream": True} if is_streamed else {}),
+        **({"temperature": question.temperature} if question.temperature is not None else {}),
         **{name: value for name, value in extras.items() if name not in without},
     }
     return encode_body(body, find_sounds(question))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import httpx
 import structlog
@@ -50,6 +50,7 @@ class OpenAIStyle:
         max_piece_s=600.0,
         target_piece_s=60.0,
         concurrency=4,
+        can_vary=True,
     )
     speech_rate_hz = speech.RATE_HZ
     #: A call may take this long, and twice its sound on top: a server at home is slow.
@@ -90,15 +91,21 @@ class OpenAIStyle:
         )
 
     async def transcribe(
-        self, audio: Audio, *, language: str | None = None, on_text: OnText | None = None
+        self,
+        audio: Audio,
+        *,
+        language: str | None = None,
+        on_text: OnText | None = None,
+        temperature: float | None = None,
     ) -> Transcript:
         """See Transcriber. Words with times first; a server that refuses these is asked without."""
+        wanted: dict[str, Any] = {"language": language, "temperature": temperature}
         if self._has_segments:
             try:
-                return await self._hear(audio, language, has_segments=True)
+                return await self._hear(audio, wanted, has_segments=True)
             except EngineRefused as error:
                 _log.debug("asking without times", error=str(error))
-        transcript = await self._hear(audio, language, has_segments=False)
+        transcript = await self._hear(audio, wanted, has_segments=False)
         # Had the file itself been at fault, this would have failed as well.
         self._has_segments = False
         return transcript
@@ -144,9 +151,11 @@ class OpenAIStyle:
         await self._client.close()
         await self._chat.close()
 
-    async def _hear(self, audio: Audio, language: str | None, *, has_segments: bool) -> Transcript:
+    async def _hear(
+        self, audio: Audio, wanted: dict[str, Any], *, has_segments: bool
+    ) -> Transcript:
         form = wire.build_transcription(
-            audio, model=self.model, language=language, has_segments=has_segments
+            audio, model=self.model, has_segments=has_segments, **wanted
         )
         deadline_s = self.deadline_s + 2 * audio.duration_s
         body = await self._client.send("POST", _PATH, deadline_s=deadline_s, **form)

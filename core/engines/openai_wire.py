@@ -13,6 +13,7 @@ from core.engines.wire import (
     ErrorBody,
     clean,
     find_code,
+    find_gone,
     make_error,
     make_missing,
     read_count,
@@ -21,7 +22,7 @@ from core.engines.wire import (
     read_retry_after,
     read_seconds,
 )
-from core.errors import EngineBadReply, EngineError, EngineLocked, EngineRefused, ModelGone
+from core.errors import EngineBadReply, EngineError, EngineLocked, EngineRefused
 from core.models import Audio, Segment, Transcript, Usage
 
 NAME = "openai"
@@ -39,7 +40,12 @@ _CODES = {"insufficient_quota": 402, "invalid_api_key": 401, "content_policy_vio
 
 
 def build_transcription(
-    audio: Audio, *, model: str, language: str | None, has_segments: bool
+    audio: Audio,
+    *,
+    model: str,
+    language: str | None,
+    has_segments: bool,
+    temperature: float | None = None,
 ) -> dict[str, Any]:
     """Return the form (`data` and `files`) that asks for the words in `audio`.
 
@@ -50,6 +56,8 @@ def build_transcription(
     data = {"model": model, "response_format": "verbose_json" if has_segments else "json"}
     if language:
         data["language"] = language.lower().split("-")[0]
+    if temperature is not None:
+        data["temperature"] = f"{temperature:g}"
     return {"data": data, "files": {"file": (f"sound.{kind}", audio.data, _MIMES[kind])}}
 
 
@@ -94,8 +102,8 @@ def read_error(status: int, body: bytes | str, retry_after: str | None = None) -
     error = found or ErrorBody()
     code = _CODES.get(error.code) or _CODES.get(error.type) or find_code(error) or status
     wait_s = read_retry_after(retry_after)
-    if error.code == "model_not_found":
-        return ModelGone(f"{error.label(code)}: the model is not known")
+    if gone := find_gone(code, error):
+        return gone
     if code == 404:
         return make_missing(found)
     if code == 402:

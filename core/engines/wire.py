@@ -29,6 +29,7 @@ _LOCKED = {
     402: "no balance",
     403: "region not served, or the key was restricted",
 }
+_NO_MODEL = re.compile(r"\b(?:un|not )supported model\b")
 #: Statuses below 500 that time heals.
 _BUSY = frozenset({408, 409, 425, 429})
 
@@ -110,6 +111,12 @@ def make_error(status: int, error: ErrorBody, wait_s: float | None) -> EngineErr
 
     status: the HTTP status, or the code inside the body where that is the truer one.
     """
+    made = _make_error(status, error, wait_s)
+    made.status = status if status >= 300 else 0
+    return made
+
+
+def _make_error(status: int, error: ErrorBody, wait_s: float | None) -> EngineError:
     detail = error.label(status)
     if status in _LOCKED:
         return EngineLocked(f"{detail}: {_LOCKED[status]}", retry_after_s=wait_s)
@@ -127,6 +134,13 @@ def make_missing(error: ErrorBody | None) -> EngineError:
     if error is None:
         return EngineLocked("404: nothing answers at this address, is the base URL right?")
     return ModelGone(f"{error.label(404)}: the model is not known")
+
+
+def find_gone(code: int, error: ErrorBody) -> ModelGone | None:
+    """Return what it means where an error says that there is no such model."""
+    if error.code != "model_not_found" and not _NO_MODEL.search(error.text):
+        return None
+    return ModelGone(f"{error.label(code)}: the model is not known")
 
 
 def find_code(error: ErrorBody) -> int | None:
