@@ -28,6 +28,8 @@ _WORK, _READY, _END, _REFUSED, _FAILED = b"W", b"S", b"E", b"R", b"F"
 _MAX_FRAME_BYTES = 512 * 2**20
 _PART_BYTES = 256 * 1024
 _START_S = 60.0
+#: How long a child that was heard the end of may take to end.
+_DYING_S = 1.0
 #: Nothing but a name that some libraries cannot be imported without.
 _ENVIRONMENT = {"PATH": ""}
 
@@ -276,5 +278,11 @@ class _Child:
         return b"".join(parts)
 
     async def _obituary(self) -> ChildDied:
+        # Its own end first: if a signal meets it there, asyncio loses how it ended and says 255.
+        self._stdin.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DYING_S), self._reading:
+                await self._stdout.read()
+                await self._process.wait()
         await self.end()
         return ChildDied(f"ended with {self._process.returncode}")

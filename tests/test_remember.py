@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -245,9 +246,12 @@ async def test_a_busy_group_costs_one_commit_a_message_at_most(
     await group.ask("remember on")
     database = group.road.store._database
     write, begun = database.write, []
+    # Of this test and what it starts: the job before may still be writing that it has ended.
+    is_mine = ContextVar("is_mine", default=False)
+    is_mine.set(True)
 
     def counted() -> object:
-        begun.append(1)
+        begun.extend([1] * is_mine.get())
         return write()
 
     monkeypatch.setattr(database, "write", counted)

@@ -54,7 +54,7 @@ async def run_bot(settings: Settings, door: MemoryDoor) -> AsyncIterator[QuickBo
     bot = QuickBot(settings, door)
     task = asyncio.create_task(bot.run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not (bot.is_ready or task.done()):
                 await asyncio.sleep(0.01)
         if task.done():

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from core.models import Chat, ChatSettings
-from core.store import Store, make_cipher, migrate
 from tests.chaos.bot import START_S, Bot, Launcher, wait_for
 from tests.emulators.discord import DiscordServer
 from tests.emulators.mimo import MimoServer
+from tests.fresh import open_store
 
 
 class DiscordProgram(Bot):
@@ -40,16 +40,29 @@ class DiscordProgram(Bot):
 
     async def start(self, *, is_awaited: bool = True, **orders: Any) -> None:
         """Start the process and wait until the gateway tells it of messages."""
+        known = self.server.identifies(1e6)
         await super().start(is_awaited=False, **orders)
+
+        def is_there() -> bool:
+            # The connection of a process that was killed may count as one for a moment longer.
+            return self.server.identifies(1e6) > known and self.server.connected() > 0
+
         if is_awaited:
-            await wait_for(lambda: self.server.connected() or self.code is not None, START_S)
+            await wait_for(lambda: is_there() or self.code is not None, START_S)
             assert self.code is None, self.log
+
+    def is_open(self, asked: str) -> bool:
+        """Tell whether an interaction waits to be kept, or for its job to end."""
+        query = (
+            "select jobs.state from messages left join jobs using (message_pk) "
+            f"where messages.message_id = 'interaction:{asked}'"
+        )
+        states = {state for (state,) in self.rows(query)}
+        return not states or bool(states & {"waiting", "running"})
 
     async def write_all(self, chat: int | str) -> None:
         """Let every voice message of a channel be written down, as its admins may."""
-        url = f"sqlite:///{self.home / 'hearsay.db'}"
-        await migrate(url)
-        store = Store(url, make_cipher(None, self.home))
+        store = open_store(self.home)
         try:
             place = Chat("discord", self.server.world.bot.user_id, str(chat))
             await store.chats.save_settings(place, ChatSettings(is_auto=True))

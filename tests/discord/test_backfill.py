@@ -26,7 +26,7 @@ def open_rooms(server: DiscordServer, count: int) -> tuple[str, list[str]]:
 async def settle(bot: QuickBot) -> None:
     """Wait until nothing is asked for any more."""
     await asyncio.sleep(0.3)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while bot._backfill._tasks:
             await asyncio.sleep(0.01)
 

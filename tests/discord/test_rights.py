@@ -24,7 +24,7 @@ from core.store import Store, make_cipher
 from tests.chaos.notes import make_note
 from tests.discord.program import DiscordProgram
 from tests.emulators.discord import DiscordServer
-from tests.emulators.discord.records import Message
+from tests.emulators.discord.records import DEFER, Message
 from tests.emulators.mimo import MimoServer
 
 #: One program for all: each test has people and servers of its own.
@@ -86,13 +86,18 @@ class Town:
         return is_planned or bool(kept) or await self.store.chats.settings(self.chat) != BASE
 
     async def answer(self, asked: str) -> Message:
+        """Return the answer as it stands in the end: before, it may be the text so far."""
+
+        def is_over() -> bool:
+            is_deferred = self.server.interaction(asked).answer_kind == DEFER
+            is_done = not (is_deferred and self.program.is_open(asked))
+            return is_done and bool(self.server.answers_of(asked))
+
         try:
-            found: list[Message] = await self.server.wait_for(
-                lambda: self.server.answers_of(asked), timeout_s=30
-            )
+            await self.server.wait_for(is_over)
         except TimeoutError:
             raise AssertionError(self.program.log[-6000:]) from None
-        return found[0]
+        return self.server.answers_of(asked)[0]
 
     async def give(self, who: str, name: str, options: dict[str, str], place: str = "") -> Message:
         asked = self.server.slash(

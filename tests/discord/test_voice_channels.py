@@ -80,7 +80,7 @@ class Hall:
         packets = self.server.gateway.voice.packets(self.guild)
         return sum(packet.opus != SILENCE for packet in packets)
 
-    async def until(self, check: Callable[[], Any], seconds: float = 15.0) -> None:
+    async def until(self, check: Callable[[], Any], seconds: float = 30.0) -> None:
         async with asyncio.timeout(seconds):
             while not check():
                 await asyncio.sleep(0.01)

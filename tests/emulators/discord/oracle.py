@@ -193,7 +193,7 @@ class Oracle(Actors):
         """Return how often a session was taken up again."""
         return sum(one.resumes for one in self.gateway.sessions.all.values())
 
-    async def wait_for(self, condition: Callable[[], Any], timeout_s: float = 10.0) -> Any:
+    async def wait_for(self, condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
         """Wait until the condition returns something true, and return that.
 
         Raises TimeoutError.

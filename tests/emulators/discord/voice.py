@@ -191,7 +191,7 @@ class VoiceServer:
                 return
             if len(data) == 74 and data[:2] == b"\0\1":
                 # As far away as a server is: discord.py asks first and listens a moment later.
-                time.sleep(0.02)
+                time.sleep(0.05)
                 udp.sendto(_discovery(data, sender), sender)
             elif data[:2] == b"\x80\x78":
                 self._keep(data)

@@ -131,7 +131,7 @@ class Oracle(Writers):
         member = self.world.chats[target.chat_id].members.get(message.chat_id)
         return member is not None and member.status not in ("left", "kicked")
 
-    async def wait_for(self, condition: Callable[[], Any], timeout_s: float = 10.0) -> Any:
+    async def wait_for(self, condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
         """Wait until the condition returns something true, and return that.
 
         Raises TimeoutError.
