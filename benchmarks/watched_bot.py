@@ -65,6 +65,7 @@ class Instant:
         *,
         language: str | None = None,
         on_text: Callable[[str], None] | None = None,
+        temperature: float | None = None,
     ) -> Transcript:
         usage = Usage(self.name, self.model, audio.duration_s)
         return Transcript("heard", duration_s=audio.duration_s, usage=usage)

@@ -82,6 +82,9 @@ class NotAllowed(UserError):
 class EngineError(AssistantError):
     """Something went wrong with an engine."""
 
+    #: The HTTP status that says so, in the answer or inside of it; 0 where there is none.
+    status: int = 0
+
 
 class EngineBusy(EngineError):
     """Limits, overload, network: time heals it."""

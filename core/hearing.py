@@ -60,15 +60,18 @@ class Hearing:
         language: str | None = None,
         hint_s: float | None = None,
         on_text: OnText | None = None,
+        temperature: float | None = None,
     ) -> Heard:
         """Return what is said in `data`, in order, with start times.
 
         data: the file as it came; hint_s: its claimed length, not trusted.
-        on_text: called with the text so far. Raises UserError, EngineError.
+        on_text: called with the text so far; temperature: see `Transcriber`.
+        Raises UserError, EngineError.
         """
         sound = (await asyncio.to_thread(hashlib.sha256, data)).hexdigest()
         engine = f"{self._transcriber.name}|{self._transcriber.model}"
-        recording = Recording(f"{sound}|{engine}|{language or 'auto'}", language, on_text)
+        wanted = f"{language or 'auto'}{'' if temperature is None else f'|{temperature:g}'}"
+        recording = Recording(f"{sound}|{engine}|{wanted}", language, on_text, temperature)
         key = recording.key("all")
         found = await self._results.find(key)
         if found is None:
@@ -110,6 +113,7 @@ class Hearing:
                     piece.audio,
                     language=recording.language,
                     on_text=recording.listener(piece.index),
+                    temperature=recording.temperature,
                 )
             metrics.ENGINE_AUDIO_SECONDS.labels(engine.name).inc(duration_s)
             await self._results.save(key, transcript, whole=recording.key("all"))
@@ -121,8 +125,15 @@ class Hearing:
 class Recording:
     """One recording on its way: the pieces that are being heard, and the text so far."""
 
-    def __init__(self, base: str, language: str | None, on_text: OnText | None) -> None:
+    def __init__(
+        self,
+        base: str,
+        language: str | None,
+        on_text: OnText | None,
+        temperature: float | None = None,
+    ) -> None:
         self.language = language
+        self.temperature = temperature
         self._base = base
         self._on_text = on_text
         self._done: dict[int, tuple[Piece, Transcript]] = {}

@@ -28,7 +28,7 @@ MAX_CHARS = 5000
 #: What players show where it is too long for a voice message.
 MAX_TITLE_CHARS = 60
 
-Format = Literal["ogg", "mp3", "wav"]
+Format = Literal["ogg", "mp3", "flac", "wav"]
 #: Called with PCM as it comes, and its sample rate.
 OnSound = Callable[[bytes, int], None]
 
@@ -81,7 +81,7 @@ class Speaking:
     async def say(
         self, text: str, manner: Manner, *, on_sound: OnSound | None = None, format: Format = "ogg"
     ) -> Spoken:
-        """Return `text` as a voice note. format: "ogg", "mp3" or "wav".
+        """Return `text` as a voice note. format: "ogg", "mp3", "flac" or "wav".
 
         Raises UserError (nothing to say, TextTooLong), EngineError.
         """

@@ -70,14 +70,20 @@ class Understanding:
         """
         return await self._media.prepare(data, self.answerer.chat_limits, hint_s=hint_s)
 
-    async def answer(self, question: Question, *, on_text: OnText | None = None) -> Answer:
+    async def answer(
+        self,
+        question: Question,
+        *,
+        on_text: OnText | None = None,
+        continuations: int = MAX_CONTINUATIONS,
+    ) -> Answer:
         """Return the answer, the kept one where the same was asked before.
 
-        on_text: called with the text so far. An answer that the engine cut short is continued;
-        `is_cut` is True if it is cut even then. Raises QuestionTooLong, EngineError.
+        on_text: called with the text so far. An answer that the engine cut short is continued so
+        often; `is_cut` is True if it is cut even then. Raises QuestionTooLong, EngineError.
         """
         whole = await self._ask(question, on_text)
-        for _ in range(MAX_CONTINUATIONS):
+        for _ in range(continuations):
             if not whole.is_cut:
                 break
             whole = await self._continue(question, whole, on_text)

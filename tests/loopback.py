@@ -119,6 +119,7 @@ class ScriptedEngine:
         *,
         language: str | None = None,
         on_text: Callable[[str], None] | None = None,
+        temperature: float | None = None,
     ) -> Transcript:
         self.calls.append(audio.duration_s)
         number = len(self.calls)

@@ -22,7 +22,7 @@ AI_NOTICE = "AI-generated speech"
 #: Larger notes are shown as a file by Telegram (its limit for a voice message).
 MAX_NOTE_BYTES = 1_000_000
 
-_MIMES = {"ogg": "audio/ogg", "mp3": "audio/mpeg", "wav": "audio/wav"}
+_MIMES = {"ogg": "audio/ogg", "mp3": "audio/mpeg", "flac": "audio/flac", "wav": "audio/wav"}
 #: The least that is worth the way to another thread.
 _BLOCK_S = 0.1
 #: Long pages make the file smaller; nobody plays it before it is whole.
@@ -70,7 +70,7 @@ class VoiceNoteEncoder:
         self,
         rate_hz: int,
         *,
-        format: Literal["ogg", "mp3", "wav"] = "ogg",
+        format: Literal["ogg", "mp3", "flac", "wav"] = "ogg",
         title: str = "",
         comment: str = "",
     ) -> None:

@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from core.engines import openai_wire
+from core.engines import mimo_chat_wire, openai_wire
 from core.engines.body import MARK, Body, encode_body
 from core.engines.chat_wire import (
     Telling,
@@ -21,9 +21,12 @@ from core.engines.chat_wire import (
     make_answer,
     read_usage,
 )
+from core.engines.mimo_limits import CHAT_LIMITS
+from core.engines.models import find_mimo
 from core.engines.speech_wire import make_silence
 from core.engines.wire import read_error_body, read_json
 from core.errors import CannotHear, EngineError, EngineRefused
+from core.interfaces import AnswererLimits
 from core.models import Answer, Audio, Question
 
 #: A body of 20 MB in base64.
@@ -46,6 +49,10 @@ _TAKES_NO_SOUND = re.compile(
 _TAKES_NOTHING_ELSE = "contain audio"
 #: What models of sound do not take, beside the optional parameters.
 _TEXT_ALONE = "text without sound"
+#: MiMo's own form of a question, which a gateway passes on: its models hear no other. A server that
+#: reads what passes may want OpenAI's form all the same.
+_OWN_FORM = "the form of the model's own service"
+_WANTS_OTHER_FORM = re.compile(r"\bformat\b|base64|\burl\b|unknown field|unrecognized")
 
 
 class Unsupported(EngineRefused):
@@ -54,6 +61,28 @@ class Unsupported(EngineRefused):
     def __init__(self, part: str, error: EngineError) -> None:
         super().__init__(f"{error}: {part}", reason=str(error.values.get("reason", "")))
         self.part = part
+
+
+def limits_of(model: str, *, can_hear: bool) -> AnswererLimits:
+    """Return what one call of `model` may hold. can_hear: it takes sound, as far as is known."""
+    formats = tuple(openai_wire.KINDS) if can_hear else ()
+    model_id = find_mimo(model)
+    if model_id is None:
+        return AnswererLimits(
+            formats=formats,
+            max_bytes=MAX_BYTES,
+            can_think=can_think(model),
+            audio_tokens_per_s=10.0,
+            concurrency=4,
+        )
+    # Only what both forms can hold.
+    return replace(
+        CHAT_LIMITS,
+        formats=formats,
+        max_bytes=MAX_BYTES,
+        can_fetch=False,
+        context_tokens=mimo_chat_wire.find_context_tokens(model_id),
+    )
 
 
 def can_think(model: str) -> bool:
@@ -69,6 +98,8 @@ def build_question(
     without: parts that the server has refused before (`Unsupported`).
     Raises EngineRefused if the service would not take a recording: its format or size.
     """
+    if _is_own_form(model, without):
+        return mimo_chat_wire.build_question(question, model=model, is_streamed=is_streamed)
     if _TEXT_ALONE in without and not has_sound(question):
         question = _add_silence(question)
     extras: dict[str, Any] = {"max_completion_tokens": question.max_tokens}
@@ -124,6 +155,23 @@ def read_error(status: int, body: bytes, retry_after: str | None = None) -> Engi
         return CannotHear(str(error))
     name = next((name for name in _OPTIONAL if name in text), None)
     return Unsupported(name, error) if name and isinstance(error, EngineRefused) else error
+
+
+def find_refused(error: EngineRefused, *, model: str, without: frozenset[str]) -> str | None:
+    """Return the part that a question can be asked without, None if it is no such refusal.
+
+    without: parts that it was asked without.
+    """
+    part = error.part if isinstance(error, Unsupported) else None
+    if _is_own_form(model, without):
+        reason = str(error.values.get("reason", "")).lower()
+        is_form = isinstance(error, CannotHear) or _WANTS_OTHER_FORM.search(reason)
+        return _OWN_FORM if part or is_form else None
+    return None if part in without else part
+
+
+def _is_own_form(model: str, without: frozenset[str]) -> bool:
+    return find_mimo(model) is not None and _OWN_FORM not in without
 
 
 def _add_silence(question: Question) -> Question:

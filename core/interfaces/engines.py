@@ -36,6 +36,8 @@ class TranscriberLimits(CallLimits):
     max_piece_s: float = 180.0
     #: Length that pieces of a long recording should have.
     target_piece_s: float = 45.0
+    #: True where a temperature changes something.
+    can_vary: bool = False
 
 
 class Transcriber(Protocol):
@@ -55,11 +57,13 @@ class Transcriber(Protocol):
         *,
         language: str | None = None,
         on_text: Callable[[str], None] | None = None,
+        temperature: float | None = None,
     ) -> Transcript:
         """Return the words in `audio`; times count from its start.
 
         language: BCP 47, None = detect.
         on_text: called with the text so far, where the engine can stream.
+        temperature: how freely it hears, None = the engine's own; see `limits.can_vary`.
         Raises EngineError.
         """
 

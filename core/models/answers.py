@@ -43,6 +43,8 @@ class Question:
     is_thinking: bool = False
     #: Longest answer in tokens, thoughts included.
     max_tokens: int = 2048
+    #: How freely it is answered, None = as the engine does by itself.
+    temperature: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,7 @@ class _Exchange:
 
     async def _listen(self, call: Call, order: Order) -> ASGIApp:
         _note(call, order)
+        call.request = order.shown
         fault = self._draw(call, "hear", is_streamed=order.is_streamed)
         early = _find_early(fault)
         if early is not None:

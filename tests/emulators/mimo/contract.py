@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 ASR_MODEL = "mimo-v2.5-asr"
@@ -44,6 +45,8 @@ class Order:
     kind: str
     language: str
     is_streamed: bool
+    #: The call as it came, with the sha256 of the sound in the place of its base64.
+    shown: dict[str, Any] = field(default_factory=dict)
 
 
 def wrong_param(reason: str) -> Refusal:
@@ -112,7 +115,16 @@ def read_order(order: dict[str, Any]) -> Order:
         raise wrong_param("stream must be a boolean")
     kind, sound = read_sound(_read_part(order.get("messages")))
     language = _read_language(order.get("asr_options", {}))
-    return Order(order["model"], sound, kind, language, order.get("stream", False))
+    shown = _show(order, sound)
+    return Order(order["model"], sound, kind, language, order.get("stream", False), shown)
+
+
+def _show(order: dict[str, Any], sound: bytes) -> dict[str, Any]:
+    audio = order["messages"][0]["content"][0]["input_audio"]
+    head = _DATA_URL.match(audio["data"])
+    data = (head[0] if head else "") + hashlib.sha256(sound).hexdigest()
+    part = {"type": "input_audio", "input_audio": {**audio, "data": data}}
+    return {**order, "messages": [{"role": "user", "content": [part]}]}
 
 
 def _read_part(messages: Any) -> dict[str, Any]:

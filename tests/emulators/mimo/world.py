@@ -60,8 +60,8 @@ class Call:
     fault: str = ""
     #: Which header brought the key: api-key, authorization, both or neither.
     key_header: str = ""
-    #: The body of a call for speech, as it came; that of a question with the sha256 of each
-    #: sound in the place of its base64.
+    #: The body of the call: for speech as it came, else with the sha256 of each sound in the
+    #: place of its base64.
     request: dict[str, Any] = field(default_factory=dict)
     #: Of a question: the last text of the user, and the sounds in all its messages, each with
     #: sha256, kind, size_bytes, duration_s and url.
