@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 #: People whose language is remembered.
 _MAX_LANGUAGES = 5000
+#: How long what people have just asked for is waited for at the end.
+_LAST_S = 5.0
 
 
 class DiscordBot:
@@ -59,6 +61,8 @@ class DiscordBot:
         #: As their app last told with a command.
         self._languages: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        #: Of these, the ones that take in what somebody asked for.
+        self._asking: set[asyncio.Task[None]] = set()
 
     @classmethod
     def is_configured(cls, settings: Settings) -> bool:
@@ -121,6 +125,9 @@ class DiscordBot:
 
     async def close(self) -> None:
         """Let go of connections and of what still runs beside."""
+        if self._asking:
+            # Who was told that an answer comes is kept: it comes after the next start.
+            await asyncio.wait(self._asking, timeout=_LAST_S)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -148,7 +155,9 @@ class DiscordBot:
 
     def take_interaction(self, interaction: discord.Interaction) -> None:
         """Take an interaction: see `bots.discord_bot.client.Listener`."""
-        self._start(self._interactions.take(interaction))
+        task = self._start(self._interactions.take(interaction))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
 
     def note_move(self, member: discord.Member) -> None:
         """Look who is in voice channels: see `bots.discord_bot.client.Listener`."""
@@ -197,11 +206,12 @@ class DiscordBot:
         except discord.Forbidden:
             pacer.note_forbidden(channel_id)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something beside the loop that may fail without harm."""
         task = asyncio.create_task(_try(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 async def _try(work: Coroutine[Any, Any, None]) -> None:

@@ -44,6 +44,19 @@ class AskedDoor(MemoryDoor):
         ]
 
 
+class SlowDoor(AskedDoor):
+    """A door that keeps nothing before it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lets = asyncio.Event()
+
+    async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
+        self.tries += 1
+        await self.lets.wait()
+        return await super().accept(message, data)
+
+
 @dataclass
 class Place:
     server: DiscordServer
@@ -352,3 +365,18 @@ async def test_what_we_wrote_to_a_form_or_a_button_pings_nobody(place: Place) ->
     place.server.press(place.post(), place.ann, label="Old")
     await place.server.wait_for(lambda: place.server.calls_of("POST /interactions/*"))
     assert place.server.pings() == []
+
+
+async def test_what_was_just_asked_for_is_kept_before_the_end(
+    discord_server: DiscordServer, settings: Settings
+) -> None:
+    """Who was told that an answer comes would wait for it in vain."""
+    server, door = discord_server, SlowDoor()
+    ann = server.add_user("Ann")
+    room = server.channel(server.add_guild(members=[ann]))
+    async with run_bot(settings, door):
+        await server.wait_for(server.commands)
+        asked = server.slash(room, ann, "help")
+        await server.wait_for(lambda: door.tries)
+        asyncio.get_running_loop().call_later(0.05, door.lets.set)
+    assert [message.message_id for message in door.messages] == [f"interaction:{asked}"]
