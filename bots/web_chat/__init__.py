@@ -6,7 +6,7 @@ import asyncio
 
 import structlog
 
-from bots.web_chat.address import read_host_names
+from bots.web_chat.address import read_host_names, shown_host
 from bots.web_chat.api import Api
 from bots.web_chat.app import build_app
 from bots.web_chat.events import Events
@@ -60,7 +60,7 @@ class WebChat:
     async def run(self) -> None:
         """Serve the page until cancelled. Raises ConfigError if the port is taken."""
         listener = open_socket(self._host, self._port)
-        host = f"[{self._host}]" if ":" in self._host else self._host
+        host = shown_host(self._host)
         self.url = f"http://{host}:{listener.getsockname()[1]}"
         self.is_open.set()
         structlog.get_logger().info("the web chat is open", url=self.url)

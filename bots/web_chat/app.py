@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 
 from bots.web_chat.api import Api
+from bots.web_chat.login import Login
 from bots.web_chat.wire import read_language
 from core.errors import AssistantError, TooLong, UserError
 from core.locale import mark, translate
@@ -24,10 +25,12 @@ BAD_REQUEST = mark("This request cannot be read.")
 OUR_FAULT = mark("Something went wrong on my side. Please try again.")
 
 
-def build_app(api: Api) -> FastAPI:
+def build_app(api: Api, logins: Sequence[Login] = ()) -> FastAPI:
     """Return the application. Every error is JSON with one sentence in the person's language."""
     app = FastAPI(title="Hearsay", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     app.include_router(api.build_router())
+    for login in logins:
+        app.include_router(login.build_router())
     _add_operator_routes(app, api.door.readiness)
 
     @app.get("/", include_in_schema=False)

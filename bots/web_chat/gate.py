@@ -1,22 +1,30 @@
 """Who may talk to the server: checked before a byte of the body is read.
 
 A page on the internet must not reach us by a name that resolves to this machine (the Host header
-tells), nor by a request that a browser sends on its behalf (Origin and Sec-Fetch-Site tell).
+tells), nor by a request that a browser sends on its behalf (Origin and Sec-Fetch-Site tell), and
+where a password is asked for nobody passes without it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from urllib.parse import urlsplit
+import re
+from collections.abc import Collection, Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bots.web_chat.address import read_host_name
+from bots.web_chat.login import Login
 from core.locale import mark, translate
 
 WRONG_HOST = mark("This address is not served here.")
 WRONG_ORIGIN = mark("Requests from other pages are refused.")
+NEED_LOGIN = mark("Please log in.")
+
+#: Where what people said or do is read, which no other page may ask for and no cache may keep.
+_DATA = re.compile(r"(/operator)?/(api|login)/|/metrics")
 
 _POLICY = "; ".join(
     (
@@ -45,62 +53,74 @@ _HEADERS = {
 }
 
 
-def read_host_name(host: str) -> str:
-    """Return the name in a Host header without its port, empty if it is malformed."""
-    try:
-        parts = urlsplit(f"//{host}")
-        _ = parts.port
-    except ValueError:
-        return ""
-    return "" if parts.username is not None or parts.path else (parts.hostname or "")
+def find_refusal(headers: Headers, host_names: Collection[str], is_strict: bool) -> str:
+    """Return why a request is refused, empty if it may pass.
 
-
-def find_refusal(headers: Headers, host_names: Iterable[str], is_api: bool) -> str:
-    """Return why a request is refused, empty if it may pass."""
+    is_strict: it reads or changes something, so only our own pages may send it.
+    """
     hosts = headers.getlist("host")
     if len(hosts) != 1 or read_host_name(hosts[0]) not in host_names:
         return WRONG_HOST
     origins = headers.getlist("origin")
-    if origins and origins != [f"http://{hosts[0]}"]:
+    # What a proxy in front of us serves over https is still this page.
+    if origins and origins not in ([f"http://{hosts[0]}"], [f"https://{hosts[0]}"]):
         return WRONG_ORIGIN
-    if is_api and headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+    if is_strict and headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
         return WRONG_ORIGIN
     return ""
 
 
 class Gate:
-    """ASGI layer that refuses strangers and puts the security headers on every answer."""
+    """ASGI layer that refuses strangers and puts the security headers on every answer.
 
-    def __init__(self, app: ASGIApp, host_names: Iterable[str]) -> None:
+    logins: the areas that need a password.
+    """
+
+    def __init__(
+        self, app: ASGIApp, host_names: Collection[str], logins: Sequence[Login] = ()
+    ) -> None:
         self._app = app
-        self._host_names = frozenset(host_names)
+        self._host_names = host_names
+        self._logins = logins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a stranger, pass on everybody else."""
-        headers = Headers(scope=scope)
-        is_api = scope["path"].startswith("/api/")
-        why = find_refusal(headers, self._host_names, is_api)
+        connection = HTTPConnection(scope)
+        refusal = self._refuse(connection)
         if scope["type"] == "websocket":
-            await self._pass_socket(why, scope, receive, send)
+            if refusal is not None:
+                await send({"type": "websocket.close", "code": 1008})
+                return
+            await self._app(scope, receive, send)
             return
+        is_data = bool(_DATA.match(scope["path"]))
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 out = MutableHeaders(scope=message)
                 out.update(_HEADERS)
-                out.setdefault("Cache-Control", "no-store" if is_api else "no-cache")
+                out.setdefault("Cache-Control", "no-store" if is_data else "no-cache")
             await send(message)
 
-        if why:
-            language = headers.get("accept-language", "")
-            body = {"error": translate(why, language)}
-            refusal = JSONResponse(body, status_code=403, headers={"Connection": "close"})
-            await refusal(scope, receive, send_guarded)
-            return
-        await self._app(scope, receive, send_guarded)
+        await (refusal or self._app)(scope, receive, send_guarded)
 
-    async def _pass_socket(self, why: str, scope: Scope, receive: Receive, send: Send) -> None:
+    def _refuse(self, connection: HTTPConnection) -> Response | None:
+        path, headers = connection.scope["path"], connection.headers
+        is_safe = connection.scope.get("method", "GET") in ("GET", "HEAD")
+        why = find_refusal(headers, self._host_names, not is_safe or bool(_DATA.match(path)))
         if why:
-            await send({"type": "websocket.close", "code": 1008})
-            return
-        await self._app(scope, receive, send)
+            return _build_refusal(headers, 403, {"error": why})
+        for login in self._logins:
+            if login.area.guards(path) and not login.is_in(connection):
+                form = f"{login.area.path}/login"
+                if is_safe and "text/html" in headers.get("accept", ""):
+                    return RedirectResponse(form, 303, {"Cache-Control": "no-store"})
+                return _build_refusal(headers, 401, {"error": NEED_LOGIN, "login": form})
+        return None
+
+
+def _build_refusal(headers: Headers, status: int, body: dict[str, str]) -> Response:
+    language = headers.get("accept-language", "")
+    body = {**body, "error": translate(body["error"], language)}
+    # The body is left unread, so nothing else can follow on this connection.
+    return JSONResponse(body, status, {"Connection": "close", "Cache-Control": "no-store"})

@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from bots.web_chat import WebChat
-from bots.web_chat.gate import read_host_name
+from bots.web_chat.address import read_host_name
 from bots.web_chat.session import COOKIE
 from bots.web_chat.upload import MAX_FILE_BYTES
 from bots.web_chat.wire import build_disposition, read_command, read_language, safe_name

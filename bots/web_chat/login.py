@@ -1,0 +1,193 @@
+"""Passwords: the page has one where others can reach it, the operator's view has its own.
+
+Who has given one holds a random key in a cookie. The server keeps the key's hash, in memory: a
+restart ends every login.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import math
+import re
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.responses import FileResponse, JSONResponse
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from starlette.requests import HTTPConnection
+
+from bots.web_chat.address import is_https
+from bots.web_chat.tries import FREE_TRIES, Tries, read_address
+from bots.web_chat.upload import BAD_FORM, read_small
+from core.config import Settings
+from core.locale import mark
+
+WRONG_PASSWORD = mark("This password is wrong.")
+TOO_MANY_TRIES = mark("Too many wrong tries. Please wait a little.")
+
+#: Logins of one password that are known; the oldest ends first.
+MAX_LOGINS = 1000
+#: A password that takes longer to arrive is not coming.
+_BODY_S = 10
+_FORM = Path(__file__).parent / "static" / "login" / "index.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """What one password opens."""
+
+    name: str
+    #: Where its form, its logout and its cookie are below.
+    path: str
+    cookie: str
+    life_s: int
+    #: The paths that are its own, and those of them that need no password.
+    own: re.Pattern[str]
+    free: re.Pattern[str]
+
+    def guards(self, path: str) -> bool:
+        """Tell whether what is at `path` needs the password."""
+        return bool(self.own.match(path)) and not self.free.fullmatch(path)
+
+
+#: Signs of life and files without content need no password; /v1 and the operator ask for their own.
+PAGE = Area(
+    "page",
+    "",
+    "hearsay_login",
+    30 * 24 * 3600,
+    re.compile(""),
+    re.compile(r"/(livez|readyz|login(/state)?|(static|v1|operator)/.*|operator)"),
+)
+OPERATOR = Area(
+    "operator",
+    "/operator",
+    "hearsay_operator",
+    12 * 3600,
+    re.compile("/operator"),
+    re.compile(r"/operator/login(/state)?"),
+)
+
+
+class _Given(BaseModel):
+    """What the form sends."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    password: Annotated[str, StringConstraints(max_length=1024)]
+
+
+class Login:
+    """The password of one area, and who has given it."""
+
+    def __init__(
+        self, area: Area, password: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.area = area
+        self._digest = _hash(password)
+        self._clock = clock
+        self._tries = Tries(clock)
+        #: When each login ends, by the hash of its key, in the order in which they began.
+        self._ends_at_s: dict[bytes, float] = {}
+
+    def build_router(self) -> APIRouter:
+        """Return the form and what it asks for, to be included in the app."""
+        router = APIRouter(prefix=self.area.path, include_in_schema=False)
+        router.add_api_route("/login", self.show_form, methods=["GET"])
+        router.add_api_route("/login", self.enter, methods=["POST"])
+        router.add_api_route("/login/state", self.tell_state, methods=["GET"])
+        router.add_api_route("/logout", self.leave, methods=["POST"])
+        return router
+
+    def is_in(self, connection: HTTPConnection) -> bool:
+        """Tell whether the caller has given the password, and not too long ago."""
+        return self._ends_at_s.get(self._read_key(connection), 0.0) > self._clock()
+
+    async def show_form(self) -> Response:
+        """Return the page that asks for the password."""
+        return FileResponse(_FORM)
+
+    async def tell_state(self, request: Request) -> dict[str, bool]:
+        """Tell whether the browser is logged in.
+
+        One that followed a link from another site kept its strict cookie back, but sends it here.
+        """
+        return {"is_in": self.is_in(request)}
+
+    async def enter(self, request: Request) -> Response:
+        """Log in. Raises HTTPException 403 if the password is wrong, 429 after many such."""
+        address = read_address(request)
+        self._refuse_hasty(address)
+        try:
+            async with asyncio.timeout(_BODY_S):
+                given = _Given.model_validate_json(await read_small(request))
+        except ValidationError:
+            # Not its cause: that holds what was typed.
+            raise HTTPException(400, BAD_FORM) from None
+        # Others of this address may have tried while the body came.
+        self._refuse_hasty(address)
+        if not hmac.compare_digest(_hash(given.password), self._digest):
+            self._note_wrong(address)
+            raise HTTPException(403, WRONG_PASSWORD)
+        self._tries.forgive(address)
+        return self._begin(request)
+
+    async def leave(self, request: Request) -> Response:
+        """Log out, on the server too: the cookie is worth nothing afterwards."""
+        self._ends_at_s.pop(self._read_key(request), None)
+        response = JSONResponse({"is_in": False})
+        response.delete_cookie(self.area.cookie, path=self.area.path or "/")
+        return response
+
+    def _begin(self, request: Request) -> Response:
+        area, key = self.area, secrets.token_urlsafe(32)
+        self._ends_at_s.pop(self._read_key(request), None)
+        self._ends_at_s[_hash(key)] = self._clock() + area.life_s
+        if len(self._ends_at_s) > MAX_LOGINS:
+            del self._ends_at_s[next(iter(self._ends_at_s))]
+        structlog.get_logger().info("logged in", area=area.name)
+        response = JSONResponse({"is_in": True})
+        response.set_cookie(
+            area.cookie,
+            key,
+            max_age=area.life_s,
+            path=area.path or "/",
+            secure=is_https(request),
+            httponly=True,
+            samesite="strict",
+        )
+        return response
+
+    def _read_key(self, connection: HTTPConnection) -> bytes:
+        return _hash(connection.cookies.get(self.area.cookie, ""))
+
+    def _refuse_hasty(self, address: str) -> None:
+        wait_s = self._tries.wait_s(address)
+        if wait_s > 0:
+            headers = {"Retry-After": str(math.ceil(wait_s)), "Connection": "close"}
+            raise HTTPException(429, TOO_MANY_TRIES, headers=headers)
+
+    def _note_wrong(self, address: str) -> None:
+        count = self._tries.note_wrong(address)
+        # Not each one: strangers must not push all else out of the log.
+        if count == FREE_TRIES + 1:
+            log = structlog.get_logger()
+            log.warning("many wrong passwords", area=self.area.name, address=address)
+
+
+def build_logins(settings: Settings) -> list[Login]:
+    """Return a login for each area that has a password."""
+    found = ((PAGE, settings.secret("web_password")), (OPERATOR, settings.secret("admin_password")))
+    return [Login(area, password) for area, password in found if password]
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,78 @@
+"""Wrong passwords, by the address they came from: who tries many has to wait, longer each time."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection
+
+#: Wrong tries that cost nothing: people mistype.
+FREE_TRIES = 4
+#: The wait doubles from one second up to this.
+MAX_WAIT_S = 900.0
+#: Addresses that are remembered; the one that was silent for the longest is forgotten first.
+REMEMBERED = 1000
+#: Machines of one network share its upper half.
+_IPV6_NETWORK = 64
+
+
+@dataclass(slots=True)
+class _Tried:
+    count: int = 0
+    free_at_s: float = 0.0
+
+
+class Tries:
+    """Counts wrong tries."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._tried: OrderedDict[str, _Tried] = OrderedDict()
+
+    def wait_s(self, address: str) -> float:
+        """Return how long `address` has to wait before its next try, 0 = not at all."""
+        tried = self._tried.get(address)
+        return max(0.0, tried.free_at_s - self._clock()) if tried else 0.0
+
+    def note_wrong(self, address: str) -> int:
+        """Count a wrong try. Return how many there were."""
+        tried = self._tried.setdefault(address, _Tried())
+        self._tried.move_to_end(address)
+        tried.count += 1
+        if tried.count > FREE_TRIES:
+            # The power is bounded too: floats end at 2**1024.
+            wait_s = min(MAX_WAIT_S, 2.0 ** min(tried.count - FREE_TRIES - 1, 20))
+            tried.free_at_s = self._clock() + wait_s
+        if len(self._tried) > REMEMBERED:
+            self._tried.popitem(last=False)
+        return tried.count
+
+    def forgive(self, address: str) -> None:
+        """Forget the wrong tries of who knows the password."""
+        self._tried.pop(address, None)
+
+
+def read_address(connection: HTTPConnection) -> str:
+    """Return what tells the caller's network from others.
+
+    A proxy on this machine tells whom it speaks for, last in X-Forwarded-For; what stands before,
+    and what other machines say there, may be made up.
+    """
+    peer = _read(connection.client.host if connection.client else "")
+    if peer is not None and peer.is_loopback:
+        said = connection.headers.get("x-forwarded-for", "").rpartition(",")[2]
+        peer = _read(said) or peer
+    if isinstance(peer, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((peer, _IPV6_NETWORK), strict=False))
+    return str(peer)
+
+
+def _read(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(address.strip())
+    except ValueError:
+        return None
