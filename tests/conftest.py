@@ -15,7 +15,8 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from core.models import Attachment, Chat, Message
-from core.store import Store, make_cipher, migrate
+from core.store import Store
+from tests.fresh import open_store
 
 NewMessage = Callable[..., Message]
 
@@ -47,9 +48,8 @@ def database_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def store(tmp_path: Path, database_url: str) -> AsyncIterator[Store]:
-    await migrate(database_url)
-    store = Store(database_url, make_cipher(None, tmp_path))
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = open_store(tmp_path)
     yield store
     await store.close()
 

@@ -20,11 +20,11 @@ from bots.checks import CHECKS, run_check
 from bots.findings import Finding, Status, Visit
 from core.config import Settings
 from core.models import Transcript
-from core.store import Store, make_cipher, migrate
 from tests.command import KEY, TOKEN, Hearsay
 from tests.emulators.mimo import MimoServer, Rules
 from tests.emulators.openai import OpenAIServer
 from tests.emulators.telegram import TelegramServer
+from tests.fresh import open_store
 
 #: A port that nothing listens on.
 NOBODY = "http://127.0.0.1:1"
@@ -102,13 +102,11 @@ async def look(name: str, **values: object) -> Finding:
 
 async def fill(home: Path) -> str:
     """Make a database with something in it; return its address."""
-    url = f"sqlite:///{home / 'hearsay.db'}"
     home.mkdir(mode=0o700)
-    await migrate(url)
-    store = Store(url, make_cipher(None, home))
+    store = open_store(home)
     await store.results.save("0" * 64, Transcript("secret words"))
     await store.close()
-    return url
+    return f"sqlite:///{home / 'hearsay.db'}"
 
 
 # --- the whole command

@@ -33,7 +33,8 @@ from core.models import (
     Transcript,
     Usage,
 )
-from core.store import Store, make_cipher, migrate
+from core.store import Store, make_cipher
+from tests.fresh import open_store
 from tests.group_week import OPTED_OUT, Week, make_note, make_week, tell
 from tests.loopback import Road, ScriptedEngine
 
@@ -206,9 +207,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("week")
 
     async def fill() -> None:
-        url = f"sqlite:///{home / 'hearsay.db'}"
-        await migrate(url)
-        store, media = Store(url, make_cipher(None, home)), Media(workers=2)
+        store, media = open_store(home), Media(workers=2)
         road = WeekRoad(store, WEEK, media, Reader(WEEK))
         await live(road, WEEK)
         async with road.running():
@@ -375,9 +374,7 @@ async def test_a_failure_at_each_step_costs_no_second_call(group: Group, step: i
 
 async def test_notes_that_nobody_heard_are_heard_or_named(lived: Path, tmp_path: Path) -> None:
     week = make_week(END_AT, FORUM, count=200, seed=9)
-    url = f"sqlite:///{tmp_path / 'hearsay.db'}"
-    await migrate(url)
-    store, media = Store(url, make_cipher(None, tmp_path)), Media(workers=2)
+    store, media = open_store(tmp_path), Media(workers=2)
     reader = Reader(week)
     road = WeekRoad(store, week, media, reader)
     await live(road, week)

@@ -16,15 +16,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from core.models import Chat, ChatSettings
-from core.store import Store, make_cipher, migrate
 from tests.chaos.nursery import Nursery
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
+from tests.fresh import make_database, open_store
 
 ROOT = Path(__file__).parents[2]
 START_S = 40.0
-#: Alembic's context belongs to the whole process: one migration at a time.
-_MIGRATING = asyncio.Semaphore(1)
 
 
 class Launcher(Protocol):
@@ -100,6 +98,7 @@ class Bot:
 
     async def start(self, *, is_awaited: bool = True, **orders: Any) -> None:
         """Start the process and wait until it receives. orders: fields of `child.Orders`."""
+        make_database(self.home)
         self._log_start = self.log_path.stat().st_size
         self.starts += 1
         self.pid = await asyncio.to_thread(
@@ -185,10 +184,7 @@ class Bot:
 
     async def write_all(self, chat: int) -> None:
         """Let every voice note of a group be written down: its admins have said /auto on."""
-        url = f"sqlite:///{self.home / 'hearsay.db'}"
-        async with _MIGRATING:
-            await migrate(url)
-        store = Store(url, make_cipher(None, self.home))
+        store = open_store(self.home)
         bot_id = self.telegram.token.partition(":")[0]
         try:
             await store.chats.save_settings(

@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 from core.errors import ConfigError
 from core.models import File, JobState, Reply, Transcript
 from core.picking import pick_command
-from core.store import Store, make_cipher, migrate
+from core.store import Store, make_cipher
 from core.store.sealed import Sealed
 from core.store.tables import metadata
 from tests.conftest import NewMessage
@@ -106,7 +106,6 @@ async def test_a_wrong_key_is_the_operators_to_mend(
     store: Store, new_message: NewMessage, tmp_path: Path, database_url: str
 ) -> None:
     await fill(store, new_message)
-    await migrate(database_url)
     other = Store(database_url, make_cipher(Fernet.generate_key().decode(), tmp_path))
     with pytest.raises(ConfigError, match="HEARSAY_SECRET_KEY"):
         await other.results.find("key")

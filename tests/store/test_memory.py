@@ -24,8 +24,9 @@ from core.models import (
     TalkSettings,
     Transcript,
 )
-from core.store import Store, make_cipher, migrate
+from core.store import Store
 from core.store.scan import Search
+from tests.fresh import open_store
 
 CHAT = Chat("test", "1", "-100")
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -239,9 +240,7 @@ STEPS = st.one_of(
 @asynccontextmanager
 async def fresh_store() -> AsyncIterator[Store]:
     with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/hearsay.db"
-        await migrate(url)
-        store = Store(url, make_cipher(None, Path(folder)))
+        store = open_store(Path(folder))
         try:
             yield store
         finally:

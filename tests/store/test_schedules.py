@@ -13,8 +13,9 @@ import pytest
 
 from core.digests import next_at
 from core.models import Chat, Job, JobState, Schedule
-from core.store import Store, make_cipher, migrate
+from core.store import Store, make_cipher
 from core.store.schedules import COMMAND, read_due
+from tests.fresh import open_store
 
 CHAT = Chat("test", "1", "-100")
 #: A Monday, in winter: 9:00 in Berlin.
@@ -215,8 +216,7 @@ async def test_killed_at_any_step_one_digest_comes(tmp_path: Path) -> None:
         folder = tmp_path / str(step)
         folder.mkdir()
         url = f"sqlite:///{folder / 'hearsay.db'}"
-        await migrate(url)
-        store = Store(url, make_cipher(None, folder))
+        store = open_store(folder)
         await store.schedules.add(schedule())
         arguments = [url, str(folder), DUE.isoformat(), str(step)]
         run = [sys.executable, "-c", KILLED, *arguments]

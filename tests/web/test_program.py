@@ -15,6 +15,7 @@ import pytest
 from playwright.async_api import expect
 
 from core.engines.espeak import find_program, has_library
+from tests.fresh import make_database
 from tests.web.client import send_sound, wait_for_reply
 from tests.web.pages import (
     WAIT_MS,
@@ -36,6 +37,7 @@ async def run_program(
     home: Path, port: int = 0
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """Start `hearsay run` and yield the process and the address of its page."""
+    make_database(home)
     environment = {
         "PATH": os.environ["PATH"],
         "HEARSAY_HOME": str(home),
