@@ -82,14 +82,15 @@ class ModelChoice:
     def __init__(
         self,
         wanted: str,
-        preferred: tuple[str, ...],
-        list_models: Callable[[], Awaitable[Collection[str]]],
+        preferred: tuple[str, ...] = (),
+        list_models: Callable[[], Awaitable[Collection[str]]] | None = None,
     ) -> None:
+        is_auto = wanted == AUTO and list_models is not None
         #: The id that the next call uses.
-        self.current = preferred[0] if wanted == AUTO else wanted
-        self._preferred = preferred if wanted == AUTO else (wanted, *list_successors(wanted))
+        self.current = preferred[0] if is_auto else wanted
+        self._preferred = preferred if is_auto else (wanted, *list_successors(wanted))
         self._list_models = list_models
-        self._is_auto = self._is_to_ask = wanted == AUTO
+        self._is_auto = self._is_to_ask = is_auto
         self._gone: set[str] = set()
         self._lock = asyncio.Lock()
 
@@ -131,6 +132,7 @@ class ModelChoice:
         self.current = left[0]
 
     async def _find_living(self) -> str:
+        assert self._list_models is not None  # else there is nothing to choose from
         try:
             living = await self._list_models()
         except EngineError as error:
