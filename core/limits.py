@@ -30,6 +30,21 @@ MAX_WAIT_S = 20.0
 log = structlog.get_logger()
 
 
+class Pace:
+    """How many calls a minute each caller may make, None = as many as they like."""
+
+    def __init__(self, calls_per_minute: int | None) -> None:
+        self._limit = RateLimitItemPerMinute(calls_per_minute) if calls_per_minute else None
+        self._windows = MovingWindowRateLimiter(MemoryStorage())
+
+    async def take(self, caller: str) -> float:
+        """Count a call and return 0, or return how many seconds to wait until one is free."""
+        if self._limit is None or await self._windows.hit(self._limit, caller):
+            return 0.0
+        window = await self._windows.get_window_stats(self._limit, caller)
+        return max(1.0, window.reset_time - time.time())
+
+
 class AccountGate:
     """The gate in front of one engine; it counts what passes.
 

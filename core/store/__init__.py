@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.interfaces import Ledger
+from core.store.allowances import Allowances
 from core.store.chats import Chats
 from core.store.conversations import Conversations
 from core.store.database import Database
@@ -40,6 +41,7 @@ class Store:
         self.retention = Retention(self._database)
         self.schedules = Schedules(self._database)
         self.watermarks = Watermarks(self._database)
+        self.allowances = Allowances(self._database)
 
     def ledger(self, job_id: str) -> Ledger:
         """Return the ledger of one job's reply."""

@@ -282,4 +282,14 @@ usage = Table(
     Index(None, "created_at"),
 )
 
+#: How much sound the keys of programs have used, each on its newest day.
+allowances = Table(
+    "allowances",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    #: ISO 8601, in UTC.
+    Column("day", String(10), nullable=False),
+    Column("audio_s", Float, nullable=False),
+)
+
 bind_places(metadata)
