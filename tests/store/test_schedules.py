@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
+import multiprocessing
+import os
+import signal
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from core.digests import next_at
 from core.models import Chat, Job, JobState, Schedule
@@ -186,29 +188,29 @@ async def test_a_new_plan_takes_the_place_of_the_old_one(store: Store) -> None:
     assert await store.schedules.find(CHAT) == []
 
 
-KILLED = """
-import asyncio, os, signal, sys
-from datetime import datetime
-from pathlib import Path
-from sqlalchemy import event
-from core.store import Store, make_cipher
+#: Starts processes that have loaded the store already.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["core.store"])
 
-async def main(url, folder, moment, last):
-    store = Store(url, make_cipher(None, Path(folder)))
-    left = int(last)
-    def count(*_):
+
+def fire_and_die(url: str, folder: str, moment: datetime, left: int) -> None:
+    """Do what is due in a process that dies after `left` statements and commits."""
+
+    def count(*_: object) -> None:
         nonlocal left
         left -= 1
         if left < 0:
             os.kill(os.getpid(), signal.SIGKILL)
-    engine = store._database._writer.sync_engine
-    for name in ("after_cursor_execute", "commit"):
-        event.listen(engine, name, count)
-    await store.schedules.fire_due(datetime.fromisoformat(moment))
-    print("whole")
 
-asyncio.run(main(*sys.argv[1:]))
-"""
+    async def fire() -> None:
+        store = Store(url, make_cipher(None, Path(folder)))
+        engine = store._database._writer.sync_engine
+        for name in ("after_cursor_execute", "commit"):
+            event.listen(engine, name, count)
+        await store.schedules.fire_due(moment)
+        await store.close()
+
+    asyncio.run(fire())
 
 
 async def test_killed_at_any_step_one_digest_comes(tmp_path: Path) -> None:
@@ -218,13 +220,14 @@ async def test_killed_at_any_step_one_digest_comes(tmp_path: Path) -> None:
         url = f"sqlite:///{folder / 'hearsay.db'}"
         store = open_store(folder)
         await store.schedules.add(schedule())
-        arguments = [url, str(folder), DUE.isoformat(), str(step)]
-        run = [sys.executable, "-c", KILLED, *arguments]
-        killed = await asyncio.to_thread(subprocess.run, run, capture_output=True, text=True)
+        process = FORKS.Process(target=fire_and_die, args=(url, str(folder), DUE, step))
+        process.start()
+        await asyncio.to_thread(process.join)
         await store.schedules.fire_due(DUE + SECOND)
-        assert len(await digests(store)) == 1, (step, killed.stderr)
+        assert len(await digests(store)) == 1, step
         assert await store.schedules.next_due_at() == DUE + DAY
         await store.close()
-        if killed.stdout == "whole\n":
+        if process.exitcode == 0:
             break
+        assert process.exitcode == -signal.SIGKILL
     assert 5 <= step < 39
