@@ -17,7 +17,10 @@ SECRETS = (
     "hearsay_secret_key",
     "web_password",
     "admin_password",
+    "api_keys",
 )
+#: Of these, the ones that hold several secrets.
+_LISTS = ("hearsay_secret_key", "api_keys")
 
 
 def _split(value: object) -> object:
@@ -42,6 +45,12 @@ def _read_secret(name: str, path: Path) -> str:
     if not secret:
         raise ValueError(f"{name}: {path} is empty")
     return secret
+
+
+def _list_secrets(listed: str) -> list[str]:
+    """Return the secrets of a list; before a "=" may stand whose it is."""
+    parts = [part.strip() for part in listed.split(",")]
+    return [secret for part in parts for secret in (part, part.partition("=")[2]) if secret]
 
 
 class Settings(BaseSettings):
@@ -122,6 +131,15 @@ class Settings(BaseSettings):
     admin_password: SecretStr | None = None
     admin_password_file: HomePath | None = None
 
+    #: Keys of the programs that may use the endpoints under /v1: "name=key", comma-separated.
+    #: The endpoints are off without any.
+    api_keys: SecretStr | None = None
+    api_keys_file: HomePath | None = None
+    #: Requests that each key may make in a minute, None = no limit.
+    api_requests_per_minute: PositiveInt | None = None
+    #: Minutes of sound that each key may have heard and spoken in a day (UTC), None = no limit.
+    api_audio_minutes_per_day: PositiveInt | None = None
+
     #: Chats, people or servers of Discord that may use the bot (ids, comma-separated); empty = all.
     allowed_chats: IdList = ()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -147,4 +165,6 @@ class Settings(BaseSettings):
 
     def secrets(self) -> list[str]:
         """Return every secret there is, for the log to leave out."""
-        return [value for name in SECRETS if (value := self.secret(name))]
+        whole = [value for name in SECRETS if (value := self.secret(name))]
+        listed = [part for name in _LISTS for part in _list_secrets(self.secret(name) or "")]
+        return list(dict.fromkeys([*whole, *listed]))

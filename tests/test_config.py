@@ -113,3 +113,9 @@ def test_every_mistake_is_named_and_no_value(monkeypatch: pytest.MonkeyPatch) ->
         "LOG_LEVEL",
     ]
     assert CANARY not in text
+
+
+def test_each_key_of_a_list_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_KEYS", f"alice={CANARY}, bob=sk-other-0123456789")
+    monkeypatch.setenv("HEARSAY_SECRET_KEY", "first=,second=")
+    assert {CANARY, "sk-other-0123456789", "first=", "second="} <= set(Settings().secrets())
