@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 
@@ -8,7 +9,7 @@ import pytest
 import stamina
 import structlog
 
-from core.logs import set_up_logs
+from core.logs import recent_problems, set_up_logs
 
 TOKEN = "123456789:AAE-canary_canary_canary_canary_cana"
 KEY = "plain-canary-key"
@@ -67,3 +68,39 @@ async def test_a_retry_is_logged_without_its_arguments(capsys: pytest.CaptureFix
     await call("canary", [])
     logged = capsys.readouterr().err
     assert "trying again" in logged and "canary" not in logged
+
+
+def test_warnings_and_errors_are_remembered_without_what_they_hold(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    set_up_logs("DEBUG", [KEY], is_json=True)
+    log = structlog.get_logger()
+    log.info("accepted", text="canary")
+    log.warning("failed", error="EngineBusy: canary", job="0123456789", text="canary")
+    logging.getLogger("foreign").error("a person said %s", "canary")
+    try:
+        raise ValueError("canary")
+    except ValueError:
+        log.exception("broke")
+        logging.getLogger("foreign").exception("canary")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    found = recent_problems()[:4]
+    assert [p.problem_id for p in reversed(found)] == [line["id"] for line in lines[1:]]
+    assert "id" not in lines[0]
+    assert [(p.level, p.event, p.error, p.job_id) for p in reversed(found)] == [
+        ("warning", "failed", "EngineBusy", "0123456789"),
+        ("error", "foreign", "", ""),
+        ("error", "broke", "ValueError", ""),
+        ("error", "foreign", "ValueError", ""),
+    ]
+    assert "canary" not in repr(found)
+
+
+def test_only_the_last_problems_are_remembered(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs("ERROR")
+    for number in range(300):
+        structlog.get_logger().warning(f"number {number}")
+    found = recent_problems()
+    assert len(found) == 200
+    assert found[0].event == "number 299"
+    assert found[-1].event == "number 100"
