@@ -1,0 +1,122 @@
+"""What the bot costs while nobody asks for anything, and how soon it is there.
+
+    python -m benchmarks.idle
+
+`hearsay run` with Telegram, Discord and the page on, started twice on one home: the first start
+migrates the database, the second is every later one. The other side is a process that has only
+imported the libraries both platforms and the page are built on, and does nothing.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+
+from benchmarks.processes import ROOT, Emulator, Telegram, free_port, show, wait_for
+
+QUIET_S = 10.0
+RSS_TARGET_MIB, READY_TARGET_S = 130, 3.0
+LIBRARIES = "telegram, discord, fastapi, uvicorn, sqlalchemy.ext.asyncio, httpx, pydantic_settings"
+
+
+class Discord(Emulator):
+    """The virtual Discord."""
+
+    def __init__(self) -> None:
+        super().__init__("tests.emulators.discord")
+
+    def connected(self) -> int:
+        """Return how many shards hear events now."""
+        url = f"{self.addresses['base_url']}/control/connected"
+        found: int = self.http.post(url, json={}).json()["result"]
+        return found
+
+
+@contextmanager
+def run_bot(home: str, port: int, telegram: Telegram, discord: Discord) -> Iterator[int]:
+    environment = {
+        "HEARSAY_HOME": home,
+        "PYTHONPATH": str(ROOT),
+        "WEB_PORT": str(port),
+        "TELEGRAM_BOT_TOKEN": telegram.addresses["token"],
+        "TELEGRAM_API_BASE_URL": telegram.addresses["api_base_url"],
+        "TELEGRAM_FILE_BASE_URL": telegram.addresses["file_base_url"],
+        "DISCORD_BOT_TOKEN": discord.addresses["token"],
+        "DISCORD_API_BASE_URL": discord.addresses["api_base_url"],
+    }
+    with (Path(home) / "log").open("ab") as log:
+        command = [sys.executable, "-m", "bots", "run"]
+        process = subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=log)
+    try:
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def is_ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def rss_mib(pid: int) -> float:
+    size: int = psutil.Process(pid).memory_info().rss
+    return size / 2**20
+
+
+def measure_bot(home: str, telegram: Telegram, discord: Discord) -> tuple[float, float, float]:
+    """Return seconds to READY, seconds from READY until all is ready, MiB when idle."""
+    port, started_s = free_port(), time.monotonic()
+    with run_bot(home, port, telegram, discord) as pid:
+        wait_for(discord.connected, step_s=0.01)
+        connected_s = time.monotonic()
+        wait_for(lambda: is_ready(port), step_s=0.01)
+        ready_s = time.monotonic()
+        time.sleep(QUIET_S)
+        size_mib = rss_mib(pid)
+    wait_for(lambda: not discord.connected())
+    return connected_s - started_s, ready_s - connected_s, size_mib
+
+
+def measure_libraries() -> tuple[float, float]:
+    started_s = time.monotonic()
+    code = f"import {LIBRARIES}; print(1, flush=True); input()"
+    command = [sys.executable, "-c", code]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as process:
+        assert process.stdout and process.stdin
+        process.stdout.readline()
+        took_s, size_mib = time.monotonic() - started_s, rss_mib(process.pid)
+        process.stdin.write(b"\n")
+    return took_s, size_mib
+
+
+def main() -> None:
+    took_s, base_mib = measure_libraries()
+    head = ("", "to READY s", "then ready s", "RSS MiB", "of the libraries")
+    rows: list[tuple[object, ...]] = [head]
+    rows.append(("libraries alone", f"{took_s:.2f}", "", f"{base_mib:.0f}", "1.00"))
+    with ExitStack() as stack:
+        telegram = stack.enter_context(closing(Telegram()))
+        discord = stack.enter_context(closing(Discord()))
+        home = stack.enter_context(tempfile.TemporaryDirectory(prefix="hearsay-benchmark-"))
+        for name in ("first start", "later start"):
+            connected_s, ready_s, size_mib = measure_bot(home, telegram, discord)
+            share = f"{size_mib / base_mib:.2f}"
+            rows.append((name, f"{connected_s:.2f}", f"{ready_s:.2f}", f"{size_mib:.0f}", share))
+    rows.append(("target", "", f"<= {READY_TARGET_S:.0f}", f"<= {RSS_TARGET_MIB}", ""))
+    show("Idle: Telegram, Discord and the page", rows)
+
+
+if __name__ == "__main__":
+    main()
