@@ -15,6 +15,7 @@ from core.models.choices import (
     Suggestion,
     TalkSettings,
 )
+from core.models.figures import Hour, Queue, Spent, Steps, Trace
 from core.models.jobs import PLACEHOLDER, Conversation, Delivery, DeliveryState, Job, JobState
 from core.models.messages import (
     Attachment,
@@ -44,6 +45,7 @@ __all__ = [
     "DeliveryState",
     "Expectation",
     "File",
+    "Hour",
     "Job",
     "JobState",
     "KeptVoice",
@@ -52,6 +54,7 @@ __all__ = [
     "NoteMode",
     "Passage",
     "Question",
+    "Queue",
     "Quoted",
     "Remembered",
     "RepliesMode",
@@ -60,9 +63,12 @@ __all__ = [
     "Segment",
     "Span",
     "SpeechSettings",
+    "Spent",
+    "Steps",
     "Subject",
     "Suggestion",
     "TalkSettings",
+    "Trace",
     "Transcript",
     "Turn",
     "Usage",

@@ -8,6 +8,7 @@ from core.store.chats import Chats
 from core.store.conversations import Conversations
 from core.store.database import Database
 from core.store.deliveries import StoreLedger
+from core.store.figures import Figures
 from core.store.forgetting import Forgetting, Receipt
 from core.store.intake import Intake
 from core.store.jobs import Jobs
@@ -42,6 +43,7 @@ class Store:
         self.schedules = Schedules(self._database)
         self.watermarks = Watermarks(self._database)
         self.allowances = Allowances(self._database)
+        self.figures = Figures(self._database)
 
     def ledger(self, job_id: str) -> Ledger:
         """Return the ledger of one job's reply."""

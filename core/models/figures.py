@@ -1,0 +1,85 @@
+"""What the operator sees of the program's work. None of it holds anything that was said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.models.jobs import Delivery, JobState
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The work that is not done yet."""
+
+    #: Jobs that could run now.
+    due: int = 0
+    #: Jobs that wait for their moment: to be tried again, mostly.
+    later: int = 0
+    running: int = 0
+    dead: int = 0
+    #: When the message of the oldest job that is due or running came, None if there is none.
+    oldest_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One job and how far it has come, without what it is about."""
+
+    job_id: str
+    command: str
+    platform: str
+    chat_id: str
+    state: JobState
+    #: Tries that failed by themselves, the present one included.
+    attempts: int
+    #: Tries that ended with the process.
+    crashes: int
+    received_at: datetime
+    run_at: datetime
+    finished_at: datetime | None
+    #: Class of the last error and, for the operator, what it said.
+    error: str
+    is_told: bool
+    #: True where the sound that came with it is still kept here.
+    has_sound: bool
+    #: True once its reply is saved; it then ends as `outcome`.
+    has_reply: bool
+    outcome: JobState
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The steps of a job whose results are kept, so that no later try pays for them again."""
+
+    trace: Trace
+    #: True where the transcript that the reply rests on is kept, and the pieces it was made of.
+    has_transcript: bool
+    pieces: int
+    deliveries: tuple[Delivery, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """The jobs that ended within one hour."""
+
+    start_at: datetime
+    #: How many ended in each state.
+    ended: Mapping[JobState, int]
+    #: From the message to the end of its job, of those that were answered: the time within which
+    #: half and 95 of 100 ended, None where none was.
+    median_s: float | None = None
+    p95_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the calls to one model of one engine have cost."""
+
+    engine: str
+    model: str
+    calls: int
+    audio_s: float
+    prompt_tokens: int
+    completion_tokens: int
