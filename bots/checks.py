@@ -14,6 +14,7 @@ from bots.telegram_bot.check import ask_account
 from core.audio import Media
 from core.engines import Engines
 from core.engines import check as engines
+from core.engines.models import is_listed
 from core.engines.speech_wire import make_silence
 from core.errors import AssistantError, ConfigError, EngineLocked, PlatformLocked
 from core.store import check as database
@@ -211,7 +212,9 @@ async def check_openai(visit: Visit) -> Finding:
         return fail(f"the server does not let us in: {error}", "Check OPENAI_API_KEY.", LOCKED)
     names = ("openai_asr_model", "openai_chat_model", "openai_tts_model")
     wanted = {name.upper(): getattr(settings, name) for name in names}
-    missing = {name: model for name, model in wanted.items() if model not in service.models}
+    missing = {
+        name: model for name, model in wanted.items() if not is_listed(model, service.models)
+    }
     if missing:
         text = f"answers, but does not list {', '.join(missing.values())}"
         return warn(text, f"Check {', '.join(missing)}.")

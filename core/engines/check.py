@@ -13,7 +13,7 @@ from core.engines.client import Client, read_body
 from core.engines.espeak import find_program, has_library
 from core.engines.mimo import make_headers
 from core.engines.mimo_wire import read_error, read_models
-from core.engines.models import ASR, AUTO, CHAT, TTS, is_listed, list_successors
+from core.engines.models import ASR, AUTO, CHAT, TTS, is_listed
 from core.engines.offline import Offline
 from core.engines.speech_wire import make_silence
 from core.errors import EngineError
@@ -64,9 +64,7 @@ def list_roles(settings: Settings) -> tuple[Role, ...]:
         Role(
             name.upper(),
             does,
-            preferred
-            if (wanted := getattr(settings, name)) == AUTO
-            else (wanted, *list_successors(wanted)),
+            preferred if (wanted := getattr(settings, name)) == AUTO else (wanted,),
         )
         for name, does, preferred in (
             ("mimo_asr_model", "hears", ASR),

@@ -52,7 +52,7 @@ _TEXT_ALONE = "text without sound"
 #: MiMo's own form of a question, which a gateway passes on: its models hear no other. A server that
 #: reads what passes may want OpenAI's form all the same.
 _OWN_FORM = "the form of the model's own service"
-_WANTS_OTHER_FORM = re.compile(r"\bformat\b|base64|\burl\b|unknown field|unrecognized")
+_WANTS_OTHER_FORM = re.compile(r"\bformat\b|base64|\burl\b|supported values|required|unknown")
 
 
 class Unsupported(EngineRefused):

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from core.engines.models import ModelChoice
+from core.engines.models import ModelChoice, find_mimo, is_listed, list_successors, swap_mimo
 from core.errors import EngineBusy, ModelGone
 
 THREE = ("new-asr", "middle-asr", "old-asr")
@@ -74,3 +74,47 @@ async def test_after_the_last_the_operator_is_told_and_the_list_asked_anew() -> 
         choice.leave(await choice.pick(), ModelGone())
     service.living = ("old-asr",)
     assert (await choice.pick(), service.asked) == ("old-asr", 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "model_id", "successors"),
+    [
+        ("mimo-v2.6-flash", "mimo-v2.6-flash", ()),
+        ("mimo-v2-omni", "mimo-v2-omni", ("mimo-v2.5", "mimo-v2.6-flash")),
+        ("xiaomi/mimo-v2-tts", "mimo-v2-tts", ("xiaomi/mimo-v2.5-tts",)),
+        ("a.b/c-d/mimo-v2.5-pro[1m]", "mimo-v2.5-pro", ("a.b/c-d/mimo-v2.6-pro[1m]",)),
+        ("XiaomiMiMo/MiMo-V2.5-ASR", None, ()),
+        ("mimo-audio", None, ()),
+        ("whisper-1", None, ()),
+        ("auto", None, ()),
+    ],
+)
+def test_names_of_mimos_models_are_read(
+    name: str, model_id: str | None, successors: tuple[str, ...]
+) -> None:
+    assert (find_mimo(name), list_successors(name)) == (model_id, successors)
+
+
+def test_another_model_has_the_same_prefix() -> None:
+    assert swap_mimo("xiaomi/mimo-v2.5-tts[1m]", "mimo-v3") == "xiaomi/mimo-v3"
+    assert swap_mimo("tts-1", "mimo-v3") == "mimo-v3"
+
+
+def test_large_contexts_are_not_listed_apart() -> None:
+    assert is_listed("a[1m]", {"a"}) and is_listed("a[1m]", {"a[1m]"}) and is_listed("a", {"a"})
+    assert not is_listed("a", {"a[1m]"}) and not is_listed("b[1m]", {"a"})
+
+
+async def test_retired_name_set_by_hand_is_tried_first_and_left_for_its_successor() -> None:
+    choice = ModelChoice("mimo-v2.5")
+    tried: list[str] = []
+
+    async def attempt(model: str) -> str:
+        tried.append(model)
+        if model == "mimo-v2.5":
+            raise ModelGone
+        return model
+
+    assert await choice.use(attempt) == "mimo-v2.6-flash"
+    assert await choice.use(attempt) == "mimo-v2.6-flash"
+    assert tried == ["mimo-v2.5", "mimo-v2.6-flash", "mimo-v2.6-flash"]

@@ -1,0 +1,233 @@
+"""A gateway before a local MiMo, as strict as GoModel's page on it: OpenAI's endpoints in front,
+MiMo's chat completions behind.
+
+What MiMo cannot do is refused, never dropped; a model has the gateway's prefix, and must be among
+those that MiMo lists or that the operator of the gateway has named.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from starlette.applications import Starlette
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from tests.emulators.mimo import MimoServer
+from tests.emulators.serving import Serving
+
+PREFIX = "xiaomi/"
+_FORMS = {"": "wav", "wav": "wav", "pcm": "pcm16"}
+_TYPES = {
+    ".mp3": "audio/mpeg",
+    ".m4a": "audio/mp4",
+    ".mp4": "audio/mp4",
+    ".flac": "audio/flac",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+}
+_KINDS = {401: "authentication_error", 403: "authentication_error", 404: "not_found_error"}
+
+
+class Refusal(Exception):
+    """An answer that is an error."""
+
+    def __init__(self, message: str, status: int = 400, kind: str = "invalid_request_error"):
+        super().__init__(message)
+        self.status, self.kind, self.param = status, kind, ""
+
+
+@dataclass
+class Gateway:
+    """What the gateway knows, and what it was asked."""
+
+    upstream: MimoServer
+    key: str = "gateway-key"
+    #: Models that MiMo does not list.
+    named: tuple[str, ...] = ()
+    #: Every call: path, and its fields without the sound.
+    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+
+class GoModelServer(Serving):
+    """The gateway in a thread of this process."""
+
+    def __init__(self, upstream: MimoServer, *, named: tuple[str, ...] = ()) -> None:
+        self.world = Gateway(upstream, named=named)
+        super().__init__(make_app(self.world))
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.origin}/v1"
+
+
+def make_app(world: Gateway) -> Starlette:
+    async def list_models(request: Request) -> Response:
+        names = (*world.upstream.rules.models, *world.named)
+        entries = [{"id": f"{PREFIX}{name}", "object": "model"} for name in names]
+        return JSONResponse({"object": "list", "data": entries})
+
+    routes = [
+        _make_route("/v1/audio/transcriptions", _transcribe, world),
+        _make_route("/v1/audio/speech", _speak, world),
+        _make_route("/v1/chat/completions", _complete, world),
+        Route("/v1/models", list_models),
+    ]
+    return Starlette(routes=routes)
+
+
+def _make_route(
+    path: str, answer: Callable[[Request, Gateway], Awaitable[Response]], world: Gateway
+) -> Route:
+    async def serve(request: Request) -> Response:
+        try:
+            if request.headers.get("authorization") != f"Bearer {world.key}":
+                raise Refusal("invalid master key", 401, "authentication_error")
+            return await answer(request, world)
+        except Refusal as refusal:
+            world.refused.append(str(refusal))
+            error = {"type": refusal.kind, "message": str(refusal), "param": None, "code": None}
+            return JSONResponse({"error": error}, refusal.status)
+
+    return Route(path, serve, methods=["POST"])
+
+
+async def _transcribe(request: Request, world: Gateway) -> Response:
+    async with request.form(max_part_size=30_000_000) as form:
+        fields = {name: value for name, value in form.items() if isinstance(value, str)}
+        world.asked.append((request.url.path, fields))
+        shape = fields.get("response_format", "").strip()
+        body = await _read_transcription(form, fields, shape, world)
+    answer = await _ask(world, body)
+    if not answer.get("choices"):
+        raise Refusal("transcription response contains no choices", 502, "provider_error")
+    text = answer["choices"][0]["message"]["content"]
+    return PlainTextResponse(text) if shape == "text" else JSONResponse({"text": text})
+
+
+async def _read_transcription(
+    form: FormData, fields: dict[str, str], shape: str, world: Gateway
+) -> dict[str, Any]:
+    upload = form.get("file")
+    sound = await upload.read() if isinstance(upload, UploadFile) else b""
+    if not isinstance(upload, UploadFile) or not sound:
+        raise Refusal("file is required")
+    if shape not in ("", "json", "text"):
+        raise Refusal("xiaomi transcription supports json or text response formats")
+    if fields.get("prompt", "").strip():
+        raise Refusal("xiaomi transcription does not support prompt")
+    if any(name.startswith("timestamp_granularities") and fields[name].strip() for name in fields):
+        raise Refusal("xiaomi transcription does not support timestamp_granularities")
+    data = f"data:{_find_type(upload)};base64,{base64.b64encode(sound).decode()}"
+    part = {"type": "input_audio", "input_audio": {"data": data}}
+    body: dict[str, Any] = {
+        "model": _route(fields.get("model", ""), world),
+        "messages": [{"role": "user", "content": [part]}],
+    }
+    if language := fields.get("language", "").strip():
+        body["asr_options"] = {"language": language}
+    if "temperature" in fields:
+        try:
+            body["temperature"] = float(fields["temperature"])
+        except ValueError:
+            raise Refusal("temperature must be a number") from None
+    return body
+
+
+def _find_type(upload: UploadFile) -> str:
+    if (upload.content_type or "").startswith("audio/"):
+        return upload.content_type or ""
+    ending = "." + (upload.filename or "").rpartition(".")[2].lower()
+    return _TYPES.get(ending, "audio/wav")
+
+
+async def _speak(request: Request, world: Gateway) -> Response:
+    order = await request.json()
+    world.asked.append((request.url.path, order))
+    if not str(order.get("input", "")).strip():
+        raise Refusal("input is required")
+    form = _FORMS.get(str(order.get("response_format", "")).strip().lower())
+    if form is None:
+        raise Refusal("xiaomi supports wav or pcm response formats")
+    if order.get("speed", 1) not in (0, 1):
+        raise Refusal(
+            "xiaomi does not support speech speed control; use instructions to adjust pace"
+        )
+    direction, voice = (str(order.get(name, "")).strip() for name in ("instructions", "voice"))
+    body = {
+        "model": _route(order.get("model", ""), world),
+        "messages": [
+            *([{"role": "user", "content": direction}] if direction else []),
+            {"role": "assistant", "content": order["input"]},
+        ],
+        "audio": {"format": form, **({"voice": voice} if voice else {})},
+    }
+    media_type = "audio/wav" if form == "wav" else "audio/pcm"
+    return Response(_read_sound(await _ask(world, body)), media_type=media_type)
+
+
+def _read_sound(answer: dict[str, Any]) -> bytes:
+    if not answer.get("choices"):
+        raise Refusal("speech response contains no choices", 502, "provider_error")
+    data = (answer["choices"][0]["message"].get("audio") or {}).get("data")
+    if not data:
+        raise Refusal("speech response contains no audio", 502, "provider_error")
+    try:
+        return base64.b64decode(data, validate=True)
+    except binascii.Error:
+        raise Refusal("speech audio is not valid base64", 502, "provider_error") from None
+
+
+async def _complete(request: Request, world: Gateway) -> Response:
+    """Pass a question on: nothing of it is changed but the model's name."""
+    body = await request.json()
+    messages = [m for m in body.get("messages", []) if isinstance(m, dict)]
+    world.asked.append((request.url.path, {**body, "messages": len(messages)}))
+    body["model"] = _route(body.get("model", ""), world)
+    answer = await _post(world, body)
+    return Response(answer.content, media_type=answer.headers["content-type"])
+
+
+def _route(name: str, world: Gateway) -> str:
+    """Return MiMo's name of a model."""
+    model = name.removeprefix(PREFIX)
+    if model not in (*world.upstream.rules.models, *world.named):
+        raise Refusal(f"unsupported model: {name}")
+    return model
+
+
+async def _ask(world: Gateway, body: dict[str, Any]) -> dict[str, Any]:
+    try:
+        answer: dict[str, Any] = (await _post(world, body)).json()
+    except ValueError:
+        raise Refusal("response is malformed", 502, "provider_error") from None
+    return answer
+
+
+async def _post(world: Gateway, body: dict[str, Any]) -> httpx.Response:
+    headers = {"authorization": f"Bearer {world.upstream.key}"}
+    async with httpx.AsyncClient(base_url=world.upstream.base_url, headers=headers) as http:
+        answer = await http.post("/chat/completions", json=body, timeout=30)
+    if answer.status_code != 200:
+        raise _pass_on(answer)
+    return answer
+
+
+def _pass_on(answer: httpx.Response) -> Refusal:
+    status = answer.status_code
+    try:
+        error = json.loads(answer.content.removeprefix(b"data:"))["error"]
+        message = f"{error['message']} {error.get('param', '')}".strip()
+    except (ValueError, KeyError, TypeError):
+        message = answer.text
+    kind = "provider_error" if status >= 500 else _KINDS.get(status, "invalid_request_error")
+    return Refusal(message, status, "rate_limit_error" if status == 429 else kind)
