@@ -29,6 +29,7 @@ from core.models import (
     Suggestion,
     Transcript,
 )
+from core.operations import Operations
 from core.picking import pick_command
 from core.speaking import Speaking
 from core.store import Store
@@ -47,6 +48,8 @@ class Assistant:
         self._hearing = hearing
         self._speaking = speaking
         self._understanding = understanding
+        #: What the operator sees.
+        self.operations = Operations(store, hearing, speaking, understanding)
         #: Name -> platform; filled by main, since platforms need the door first.
         self.platforms: Mapping[str, Platform] = {}
         #: Called when a job was added.
@@ -131,6 +134,13 @@ class Assistant:
     def readiness(self) -> dict[str, bool]:
         """Return the parts of the program and whether each can do its work."""
         return {name: platform.is_ready for name, platform in self.platforms.items()}
+
+    async def retry(self, job_id: str) -> bool:
+        """Run a dead letter again, at once. Return False if there is none of that id."""
+        is_found = await self._store.jobs.retry(job_id)
+        if is_found:
+            self.on_job()
+        return is_found
 
     async def make_reply(self, job: Job) -> Reply:
         """Run the job's command and return its reply. Safe to repeat. Raises AssistantError."""

@@ -39,6 +39,16 @@ class Hearing:
         self._results = results
         self._gate = AccountGate(transcriber.name, transcriber.limits)
 
+    @property
+    def transcriber(self) -> Transcriber:
+        """The engine."""
+        return self._transcriber
+
+    @property
+    def gate(self) -> AccountGate:
+        """What every call to the engine passes."""
+        return self._gate
+
     async def warm_up(self) -> None:
         """Start what reads sound now instead of at the first recording."""
         await self._media.warm_up()

@@ -10,6 +10,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import structlog
 from limits import RateLimitItemPerMinute
@@ -45,6 +47,30 @@ class Pace:
         return max(1.0, window.reset_time - time.time())
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How much of what is allowed is used."""
+
+    used: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class GateState:
+    """How an account stands, for the operator."""
+
+    #: What passed within the last minute, and what may.
+    calls: Share | None
+    tokens: Share | None
+    #: Failures in a row; none while the service answers.
+    failures: int
+    #: How long it is left alone yet.
+    pause_s: float
+    #: Class of the last failure and when it was, also if all is well again.
+    error: str = ""
+    failed_at: datetime | None = None
+
+
 class AccountGate:
     """The gate in front of one engine; it counts what passes.
 
@@ -64,6 +90,25 @@ class AccountGate:
         self._is_down = False
         self._paused_until = 0.0
         self._last_error: EngineError | None = None
+        self._failed_at: datetime | None = None
+
+    async def state(self) -> GateState:
+        """Return how the account stands."""
+        return GateState(
+            await self._count(self._limits.calls_per_minute, "calls"),
+            await self._count(self._limits.tokens_per_minute, "tokens"),
+            self._failures,
+            max(0.0, self._paused_until - time.monotonic()),
+            type(self._last_error).__name__ if self._last_error else "",
+            self._failed_at,
+        )
+
+    async def _count(self, per_minute: int | None, kind: str) -> Share | None:
+        if per_minute is None:
+            return None
+        item = RateLimitItemPerMinute(per_minute)
+        window = await self._windows.get_window_stats(item, self._name, kind)
+        return Share(per_minute - window.remaining, per_minute)
 
     async def take_slot(self) -> None:
         """Wait for one of the places of calls under way; pieces in memory are bounded by it."""
@@ -142,7 +187,7 @@ class AccountGate:
         if not (error.is_retryable or error.is_parking):
             return
         self._failures += 1
-        self._last_error = error
+        self._last_error, self._failed_at = error, datetime.now(UTC)
         if error.is_parking:
             self._failures = max(self._failures, FAILURES_BEFORE_PAUSE)
         wait_s = error.retry_after_s or 0.0

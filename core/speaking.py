@@ -78,6 +78,11 @@ class Speaking:
         self._results = results
         self._gate = AccountGate(synthesizer.name, synthesizer.speech_limits, "speech")
 
+    @property
+    def gate(self) -> AccountGate:
+        """What every call to the engine passes."""
+        return self._gate
+
     async def say(
         self, text: str, manner: Manner, *, on_sound: OnSound | None = None, format: Format = "ogg"
     ) -> Spoken:

@@ -54,6 +54,11 @@ class Understanding:
         return AccountGate(self.answerer.name, self.answerer.chat_limits, "chat")
 
     @property
+    def gate(self) -> AccountGate:
+        """What every call to the engine passes."""
+        return self._gate
+
+    @property
     def can_hear(self) -> bool:
         """True where the engine takes sound."""
         return bool(self.answerer.chat_limits.formats)

@@ -10,7 +10,7 @@ from core import limits
 from core.errors import EngineBusy, EngineLocked, EngineRefused
 from core.interfaces import TranscriberLimits
 from core.jobs import decide
-from core.limits import AccountGate
+from core.limits import AccountGate, Share
 
 
 async def fail(gate: AccountGate, error: Exception, sound: str = "") -> None:
@@ -126,3 +126,18 @@ async def test_who_asks_whether_the_engine_is_back_waits_as_long_as_the_others(
     assert kinds[:first] == ["give_up"] * first
     # One sound that fails again and again may itself be the reason.
     assert kinds[first:] == ["give_up" if sounds == 1 else "retry"] * 2
+
+
+async def test_how_an_account_stands_is_told() -> None:
+    account = TranscriberLimits(calls_per_minute=3, tokens_per_minute=1000, tokens_per_s=10)
+    gate = AccountGate("x", account)
+    fresh = await gate.state()
+    assert (fresh.calls, fresh.tokens) == (Share(0, 3), Share(0, 1000))
+    assert (fresh.failures, fresh.pause_s, fresh.error, fresh.failed_at) == (0, 0.0, "", None)
+    await fail(gate, EngineLocked("canary"))
+    locked = await gate.state()
+    assert (locked.calls, locked.tokens) == (Share(1, 3), Share(10, 1000))
+    assert locked.failures >= limits.FAILURES_BEFORE_PAUSE and locked.pause_s > 0
+    assert locked.error == "EngineLocked" and locked.failed_at
+    free = await AccountGate("y", TranscriberLimits()).state()
+    assert (free.calls, free.tokens) == (None, None)

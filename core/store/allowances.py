@@ -24,6 +24,14 @@ class Allowances:
         async with self._database.read() as connection:
             return float((await connection.execute(query)).scalar() or 0.0)
 
+    async def of_day(self, day: date) -> dict[str, float]:
+        """Return the seconds of sound that was used on that day, by name."""
+        table = allowances.c
+        query = select(table.name, table.audio_s).where(table.day == day.isoformat())
+        async with self._database.read() as connection:
+            rows = await connection.execute(query.order_by(table.name))
+            return {row.name: row.audio_s for row in rows}
+
     async def spend(self, name: str, day: date, audio_s: float) -> None:
         """Add seconds of sound to what `name` has used on that day."""
         is_same = allowances.c.day == day.isoformat()

@@ -1,0 +1,59 @@
+"""What the operator sees of the running program: its engines, its work and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from core.hearing import Hearing
+from core.limits import GateState
+from core.speaking import Speaking
+from core.store import Store
+from core.understanding import Understanding
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """Who does one thing for us, with which model, and how the account stands."""
+
+    role: Literal["hears", "understands", "speaks"]
+    engine: str
+    model: str
+    gate: GateState
+
+
+class Operations:
+    """What the operator looks at."""
+
+    def __init__(
+        self, store: Store, hearing: Hearing, speaking: Speaking, understanding: Understanding
+    ) -> None:
+        #: The work, from the database.
+        self.figures = store.figures
+        self._store = store
+        self._hearing = hearing
+        self._speaking = speaking
+        self._understanding = understanding
+
+    async def engines(self) -> list[EngineState]:
+        """Return who hears, understands and speaks."""
+        hears, understands = self._hearing.transcriber, self._understanding.answerer
+        speaks = self._speaking.synthesizer
+        return [
+            EngineState("hears", hears.name, hears.model, await self._hearing.gate.state()),
+            EngineState(
+                "understands",
+                understands.name,
+                understands.chat_model,
+                await self._understanding.gate.state(),
+            ),
+            EngineState(
+                "speaks", speaks.name, speaks.speech_model, await self._speaking.gate.state()
+            ),
+        ]
+
+    async def programs(self, day: date) -> Mapping[str, float]:
+        """Return the seconds of sound that keys of other programs have used on a day, by name."""
+        return await self._store.allowances.of_day(day)
