@@ -1,4 +1,7 @@
-"""Runs the real `hearsay` command in an environment that holds nothing but what a test says."""
+"""Runs the `hearsay` command in an environment that holds nothing but what a test says.
+
+It is forked from a process that has the program loaded; HEARSAY is the file that people start.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,12 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.nursery import Nursery
 
 HEARSAY = Path(sys.executable).with_name("hearsay")
 #: Secrets that must never come out again. The first two look as real ones do, one does not.
@@ -23,6 +29,7 @@ class Hearsay:
     """The command in a folder of its own, with its home beside."""
 
     folder: Path
+    nursery: Nursery
 
     @property
     def home(self) -> Path:
@@ -44,14 +51,14 @@ class Hearsay:
 
     def __call__(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run it to its end, and see that it told no secret and showed no traceback."""
-        done = subprocess.run(
-            [HEARSAY, *arguments],
-            env=self.environment(settings),
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        with tempfile.TemporaryDirectory() as kept:
+            out, err = Path(kept) / "out", Path(kept) / "err"
+            environment = self.environment(settings)
+            command = ["hearsay", *arguments]
+            pid = self.nursery.fork(command, environment, folder=self.folder, out=out, err=err)
+            code = self.nursery.wait(pid, 120)
+            texts = out.read_text(), err.read_text()
+        done = subprocess.CompletedProcess(command, code, *texts)
         for canary in CANARIES:
             assert canary not in done.stdout + done.stderr
         assert "Traceback" not in done.stderr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
@@ -16,7 +16,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 from core.models import Attachment, Chat, Message
 from core.store import Store
+from tests.command import Hearsay
 from tests.fresh import open_store
+from tests.nursery import Nursery
 
 NewMessage = Callable[..., Message]
 
@@ -40,6 +42,18 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     if report.skipped and "CI" in os.environ and not hasattr(report, "wasxfail"):
         report.outcome, report.longrepr = "failed", f"skipped in CI: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture
+def hearsay(tmp_path: Path, nursery: Nursery) -> Hearsay:
+    return Hearsay(tmp_path, nursery)
 
 
 @pytest.fixture

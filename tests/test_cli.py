@@ -49,11 +49,6 @@ ONE_OF_EACH = (
 
 
 @pytest.fixture
-def hearsay(tmp_path: Path) -> Hearsay:
-    return Hearsay(tmp_path)
-
-
-@pytest.fixture
 def mimo() -> Iterator[MimoServer]:
     server = MimoServer(Rules(key=KEY))
     server.start()

@@ -20,11 +20,6 @@ ROUGH = "Heard offline, English only: the gist, not the letter."
 
 
 @pytest.fixture
-def hearsay(tmp_path: Path) -> Hearsay:
-    return Hearsay(tmp_path)
-
-
-@pytest.fixture
 def mimo() -> Iterator[MimoServer]:
     server = MimoServer(Rules(key=KEY))
     server.start()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from pathlib import Path
 
 import av
 import pytest
@@ -16,11 +15,6 @@ from tests.emulators.mimo import MimoServer, Rules
 needs_espeak = pytest.mark.skipif(
     not (find_program() or has_library()), reason="neither espeak-ng nor the extra offline-speech"
 )
-
-
-@pytest.fixture
-def hearsay(tmp_path: Path) -> Hearsay:
-    return Hearsay(tmp_path)
 
 
 @pytest.fixture

@@ -32,11 +32,6 @@ NAMES = [name for name, _ in CHECKS]
 
 
 @pytest.fixture
-def hearsay(tmp_path: Path) -> Hearsay:
-    return Hearsay(tmp_path)
-
-
-@pytest.fixture
 async def telegram() -> AsyncIterator[TelegramServer]:
     async with TelegramServer(TOKEN) as server:
         yield server

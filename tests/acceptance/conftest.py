@@ -14,7 +14,7 @@ from tests.acceptance.injections import build_table
 from tests.acceptance.rows import PROPERTY, build_tables
 from tests.acceptance.stage import Stage, WatchedBot, make_mimo, make_telegram
 from tests.acceptance.watch import MemoryWatch
-from tests.chaos.nursery import Nursery
+from tests.nursery import Nursery
 
 HERE = Path(__file__).parent
 
@@ -23,13 +23,6 @@ class Open(Protocol):
     """Starts one more program; fields of `tests.chaos.child.Orders`, changes of its settings."""
 
     def __call__(self, *, changes: dict[str, str] | None = None, **orders: Any) -> Any: ...
-
-
-@pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    nursery = Nursery()
-    yield nursery
-    nursery.close()
 
 
 @pytest.fixture(scope="session")

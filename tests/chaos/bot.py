@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from core.models import Chat, ChatSettings
-from tests.chaos.nursery import Nursery
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 from tests.fresh import make_database, open_store
+from tests.nursery import Nursery
 
 ROOT = Path(__file__).parents[2]
 START_S = 40.0

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.chaos.bot import Bot
-from tests.chaos.nursery import Nursery
 from tests.chaos.report import TABLES
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
+from tests.nursery import Nursery
 
 #: The long form: `make chaos`.
 IS_LONG = "HEARSAY_CHAOS" in os.environ
-
-
-@pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    nursery = Nursery()
-    yield nursery
-    nursery.close()
 
 
 @pytest.fixture

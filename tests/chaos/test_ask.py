@@ -13,11 +13,11 @@ import pytest
 from tests import sounds
 from tests.chaos.bot import Bot
 from tests.chaos.conftest import IS_LONG
-from tests.chaos.nursery import Nursery
 from tests.chaos.report import add_table
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.chat_contract import ChatOrder
 from tests.emulators.telegram import TelegramServer
+from tests.nursery import Nursery
 
 pytestmark = pytest.mark.chaos
 

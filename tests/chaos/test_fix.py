@@ -13,10 +13,10 @@ from core.store import Store, make_cipher
 from tests import sounds
 from tests.chaos.bot import Bot
 from tests.chaos.conftest import IS_LONG
-from tests.chaos.nursery import Nursery
 from tests.chaos.points import FIX_POINTS
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
+from tests.nursery import Nursery
 
 pytestmark = pytest.mark.chaos
 

@@ -13,12 +13,12 @@ import pytest
 from tests import sounds
 from tests.chaos.bot import Bot
 from tests.chaos.conftest import IS_LONG
-from tests.chaos.nursery import Nursery
 from tests.chaos.points import SPEECH_POINTS
 from tests.chaos.report import add_table
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.speaking import RATE_HZ, expected_numbers, read_numbers
 from tests.emulators.telegram import TelegramServer
+from tests.nursery import Nursery
 
 pytestmark = pytest.mark.chaos
 

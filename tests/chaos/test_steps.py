@@ -12,11 +12,11 @@ import pytest
 from tests.chaos.bot import Bot, Launcher, Plain
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.notes import make_note, read_sound
-from tests.chaos.nursery import Nursery
 from tests.chaos.points import POINTS
 from tests.chaos.report import add_table
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import Message, TelegramServer
+from tests.nursery import Nursery
 
 pytestmark = pytest.mark.chaos
 

@@ -12,11 +12,11 @@ import pytest
 
 from tests.chaos.bot import Bot
 from tests.chaos.conftest import IS_LONG
-from tests.chaos.nursery import Nursery
 from tests.chaos.points import ANSWER_POINTS
 from tests.chaos.report import add_table
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
+from tests.nursery import Nursery
 
 pytestmark = pytest.mark.chaos
 

@@ -1,7 +1,7 @@
 """Starts many programs quickly: one process that has everything imported, and forks.
 
-It reads one order per line of stdin, {"number", "environment", "orders", "log"}, and writes
-{"number", "pid"} at once and {"pid", "code"} when that process has ended.
+It reads one order per line of stdin, {"number", "environment", "folder", "command", "out", "err"},
+and writes {"number", "pid"} at once and {"pid", "code"} when that process has ended.
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import threading
+import warnings
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
+from bots import cli
 from tests.chaos import child
 
 #: What the program loads only when it needs it.
@@ -23,13 +26,15 @@ _LATE = (
     "alembic.command bots.web_chat core.audio.voice_note core.engines.mimo uvicorn "
     "sqlalchemy.dialects.sqlite.aiosqlite core.picking core.commands.transcribe core.commands.auto"
 )
+_PROGRAMS = {"child": child.main, "hearsay": cli.main}
 
 
 class Nursery:
     """The process that forks, seen from the test."""
 
-    def __init__(self) -> None:
-        command = [sys.executable, "-m", "tests.chaos.nursery"]
+    def __init__(self, *modules: str) -> None:
+        """modules: what is loaded besides."""
+        command = [sys.executable, "-m", "tests.nursery", *modules]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
@@ -41,7 +46,15 @@ class Nursery:
         self._thread.start()
 
     def start(self, environment: dict[str, str], orders: dict[str, Any], log: Path) -> int:
-        """Start one program; return its process id."""
+        """Start the bot with orders of `tests.chaos.child`; return its process id."""
+        command = ["child", json.dumps(orders)]
+        folder = Path(environment["HEARSAY_HOME"])
+        return self.fork(command, environment, folder=folder, out=log, err=log)
+
+    def fork(
+        self, command: list[str], environment: dict[str, str], *, folder: Path, out: Path, err: Path
+    ) -> int:
+        """Start "child" or "hearsay" with arguments, stdin empty; return its process id."""
         assert self._process.stdin
         with self._changed:
             self._count += 1
@@ -49,8 +62,10 @@ class Nursery:
             order = {
                 "number": number,
                 "environment": environment,
-                "orders": orders,
-                "log": str(log),
+                "folder": str(folder),
+                "command": command,
+                "out": str(out),
+                "err": str(err),
             }
             self._process.stdin.write(json.dumps(order) + "\n")
             self._process.stdin.flush()
@@ -60,6 +75,14 @@ class Nursery:
     def poll(self, pid: int) -> int | None:
         """Return how a program ended, None while it runs; killed is -9."""
         return self._codes.get(pid)
+
+    def wait(self, pid: int, timeout_s: float) -> int:
+        """Return how a program ended; one that does not is killed. Raises TimeoutError."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: pid in self._codes, timeout_s):
+                os.kill(pid, signal.SIGKILL)
+                raise TimeoutError(f"still running after {timeout_s} s")
+            return self._codes[pid]
 
     def close(self) -> None:
         """End it; programs are not its concern."""
@@ -84,7 +107,7 @@ class Nursery:
 
 def serve() -> None:
     """Be the process that forks, until stdin ends."""
-    for name in _LATE.split():
+    for name in (*_LATE.split(), *sys.argv[1:]):
         import_module(name)
     source = sys.stdin.buffer
     os.set_blocking(source.fileno(), False)
@@ -111,15 +134,17 @@ def _fork(order: dict[str, Any], source: IO[bytes]) -> None:
 def _be_program(order: dict[str, Any], source: IO[bytes]) -> None:
     code = 1
     try:
-        log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        for old, new in ((nothing, 0), (log, 1), (log, 2)):
-            os.dup2(old, new)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        for number, name in ((1, "out"), (2, "err")):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+            os.dup2(os.open(order[name], flags, 0o600), number)
         os.environ.clear()
         os.environ.update(order["environment"])
-        os.chdir(order["environment"]["HEARSAY_HOME"])
-        sys.argv = ["child", json.dumps(order["orders"])]
-        child.main()
+        os.chdir(order["folder"])
+        if "PYTHONWARNINGS" in os.environ:
+            warnings.simplefilter(os.environ["PYTHONWARNINGS"])  # type: ignore[arg-type]
+        sys.argv = order["command"]
+        _PROGRAMS[sys.argv[0]]()
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -127,6 +152,7 @@ def _be_program(order: dict[str, Any], source: IO[bytes]) -> None:
         kind, error, trace = sys.exc_info()
         if kind and error and not isinstance(error, SystemExit):
             sys.excepthook(kind, error, trace)
+        sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
 
