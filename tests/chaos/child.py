@@ -18,6 +18,7 @@ from bots.telegram_bot.polling import Pace
 from core import jobs, limits
 from core.engines import mimo
 from core.engines.mimo import Mimo
+from core.engines.mimo_limits import CHAT_LIMITS
 from tests.chaos.points import arm
 
 
@@ -49,7 +50,7 @@ def follow(orders: Orders) -> None:
         Mimo.deadline_s = orders.engine_deadline_s
     if not orders.has_limits:
         Mimo.limits = replace(Mimo.limits, calls_per_minute=None, tokens_per_minute=None)
-        mimo._CHAT_LIMITS = replace(mimo._CHAT_LIMITS, calls_per_minute=None)
+        vars(mimo)["CHAT_LIMITS"] = replace(CHAT_LIMITS, calls_per_minute=None)
     if orders.clock:
         _set_clock(Path(orders.clock))
     if orders.kill_at:
