@@ -12,11 +12,12 @@ from bots.web_chat.app import build_app
 from bots.web_chat.events import Events
 from bots.web_chat.gate import Gate
 from bots.web_chat.login import build_logins
+from bots.web_chat.operator import OperatorApi, OperatorDoor
 from bots.web_chat.server import open_socket, serve
 from bots.web_chat.wire import build_reply
 from core.config import Settings
 from core.errors import UserError
-from core.interfaces import Envelope, PageDoor
+from core.interfaces import Envelope
 from core.locale import mark
 from core.models import Message, Reply
 
@@ -34,7 +35,7 @@ class WebChat:
     #: A page has none.
     voice = None
 
-    def __init__(self, settings: Settings, door: PageDoor) -> None:
+    def __init__(self, settings: Settings, door: OperatorDoor) -> None:
         """Raises ConfigError if the page would be open to others without a password."""
         host_names = read_host_names(settings)
         self._host = settings.web_host
@@ -42,7 +43,11 @@ class WebChat:
         self._door = door
         self._events = Events()
         logins = build_logins(settings)
-        self._app = Gate(build_app(Api(door, self._events), logins), host_names, logins)
+        routers = [login.build_router() for login in logins]
+        self._has_operator = settings.admin_password is not None
+        if self._has_operator:
+            routers.append(OperatorApi(door, settings).build_router())
+        self._app = Gate(build_app(Api(door, self._events), routers), host_names, logins)
         #: Where the page is, once `is_open` is set.
         self.url = ""
         self.is_open = asyncio.Event()
@@ -63,7 +68,12 @@ class WebChat:
         host = shown_host(self._host)
         self.url = f"http://{host}:{listener.getsockname()[1]}"
         self.is_open.set()
-        structlog.get_logger().info("the web chat is open", url=self.url)
+        log = structlog.get_logger()
+        log.info("the web chat is open", url=self.url)
+        if self._has_operator:
+            log.info("the operator's view is open", url=f"{self.url}/operator")
+        else:
+            log.info("the operator's view is off: ADMIN_PASSWORD is not set")
         # For the person who started it: the log goes to stderr, often to a file.
         print(f"Open {self.url}", flush=True)
         try:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -14,7 +14,6 @@ from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 
 from bots.web_chat.api import Api
-from bots.web_chat.login import Login
 from bots.web_chat.wire import read_language
 from core.errors import AssistantError, TooLong, UserError
 from core.locale import mark, translate
@@ -25,12 +24,15 @@ BAD_REQUEST = mark("This request cannot be read.")
 OUR_FAULT = mark("Something went wrong on my side. Please try again.")
 
 
-def build_app(api: Api, logins: Sequence[Login] = ()) -> FastAPI:
-    """Return the application. Every error is JSON with one sentence in the person's language."""
+def build_app(api: Api, routers: Iterable[APIRouter] = ()) -> FastAPI:
+    """Return the application. Every error is JSON with one sentence in the person's language.
+
+    routers: what is served besides the page.
+    """
     app = FastAPI(title="Hearsay", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     app.include_router(api.build_router())
-    for login in logins:
-        app.include_router(login.build_router())
+    for router in routers:
+        app.include_router(router)
     _add_operator_routes(app, api.door.readiness)
 
     @app.get("/", include_in_schema=False)

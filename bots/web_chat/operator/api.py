@@ -1,0 +1,136 @@
+"""What the operator's view asks for, under /operator. Nobody gets here without its password."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol
+
+from fastapi import APIRouter, HTTPException, Query, Response
+from fastapi.responses import FileResponse
+
+from bots import PLATFORMS
+from bots.web_chat.operator.wire import (
+    build_engine,
+    build_hour,
+    build_job,
+    build_problem,
+    build_queue,
+    build_spent,
+    build_steps,
+)
+from core.config import Settings
+from core.interfaces import PageDoor
+from core.locale import mark
+from core.logs import recent_problems, redact, sort_secrets
+from core.models import JobState, Steps
+from core.operations import Operations
+
+NO_JOB = mark("There is no such job.")
+NOT_DEAD = mark("Only dead letters can be run again.")
+
+_PAGE = Path(__file__).parents[1] / "static" / "operator" / "index.html"
+_DAY, _MONTH = timedelta(days=1), timedelta(days=30)
+Shown = Literal["dead", "open", "ended", "all"]
+_STATES: Mapping[Shown, Sequence[JobState]] = {
+    "dead": (JobState.DEAD,),
+    "open": (JobState.WAITING, JobState.RUNNING),
+    "ended": (JobState.DONE, JobState.REFUSED, JobState.CANCELLED, JobState.DEAD),
+    "all": tuple(JobState),
+}
+
+
+class OperatorDoor(PageDoor, Protocol):
+    """What the operator's view asks besides."""
+
+    @property
+    def operations(self) -> Operations:
+        """What there is to be seen."""
+
+    async def retry(self, job_id: str) -> bool:
+        """Run a dead letter again, at once. Return False if there is none of that id."""
+
+
+@dataclass(frozen=True)
+class OperatorApi:
+    """The routes of the view. It reads, but for one thing: it runs dead letters again."""
+
+    door: OperatorDoor
+    settings: Settings
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def build_router(self) -> APIRouter:
+        """Return the routes, to be included in the app."""
+        router = APIRouter(prefix="/operator", include_in_schema=False)
+        router.add_api_route("", self.show_page, methods=["GET"])
+        router.add_api_route("/api/state", self.get_state, methods=["GET"])
+        router.add_api_route("/api/figures", self.get_figures, methods=["GET"])
+        router.add_api_route("/api/problems", self.list_problems, methods=["GET"])
+        router.add_api_route("/api/jobs", self.list_jobs, methods=["GET"])
+        router.add_api_route("/api/jobs/{job_id}", self.get_job, methods=["GET"])
+        router.add_api_route("/api/jobs/{job_id}/retry", self.retry_job, methods=["POST"])
+        return router
+
+    async def show_page(self) -> Response:
+        """Return the page of the view."""
+        return FileResponse(_PAGE)
+
+    async def get_state(self) -> dict[str, Any]:
+        """Return how the program is right now."""
+        now, operations = datetime.now(UTC), self.door.operations
+        return {
+            "now": now.isoformat(),
+            "started_at": self.started_at.isoformat(),
+            "platforms": {name: None for name in PLATFORMS} | self.door.readiness(),
+            "queue": build_queue(await operations.figures.queue(now)),
+            "engines": [build_engine(engine) for engine in await operations.engines()],
+        }
+
+    async def get_figures(self) -> dict[str, Any]:
+        """Return the last 24 hours, and what was spent in a day and in 30 days."""
+        now, operations = datetime.now(UTC), self.door.operations
+        figures = operations.figures
+        used_s = await operations.programs(now.date())
+        minutes = self.settings.api_audio_minutes_per_day
+        return {
+            "hours": [build_hour(hour) for hour in await figures.hours(now)],
+            "day": [build_spent(spent) for spent in await figures.spent(now - _DAY)],
+            "month": [build_spent(spent) for spent in await figures.spent(now - _MONTH)],
+            "programs": [{"name": name, "audio_s": audio_s} for name, audio_s in used_s.items()],
+            "program_limit_s": minutes and minutes * 60,
+        }
+
+    async def list_problems(self) -> dict[str, Any]:
+        """Return the last warnings and errors, the newest first."""
+        return {"problems": [build_problem(one, self._redact) for one in recent_problems()]}
+
+    async def list_jobs(
+        self, show: Shown = "open", limit: Annotated[int, Query(ge=1, le=500)] = 50
+    ) -> dict[str, Any]:
+        """Return jobs, the newest first."""
+        found = await self.door.operations.figures.traces(_STATES[show], limit)
+        return {"jobs": [build_job(trace, self._redact) for trace in found]}
+
+    async def get_job(self, job_id: str) -> dict[str, Any]:
+        """Return one job with its steps."""
+        return build_steps(await self._find(job_id), self._redact)
+
+    async def retry_job(self, job_id: str) -> dict[str, Any]:
+        """Run a dead letter again."""
+        if not await self.door.retry(job_id):
+            await self._find(job_id)
+            raise HTTPException(409, NOT_DEAD)
+        return build_steps(await self._find(job_id), self._redact)
+
+    async def _find(self, job_id: str) -> Steps:
+        steps = await self.door.operations.figures.steps(job_id)
+        if steps is None:
+            raise HTTPException(404, NO_JOB)
+        return steps
+
+    @property
+    def _redact(self) -> partial[str]:
+        return partial(redact, secrets=sort_secrets(self.settings.secrets()))

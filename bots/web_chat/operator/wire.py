@@ -1,0 +1,81 @@
+"""What goes over the wire to the operator's view: pure functions from our values to its JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from core.logs import Problem
+from core.models import PLACEHOLDER, Hour, Queue, Spent, Steps, Trace
+from core.operations import EngineState
+
+#: Takes secrets out of a text.
+Redact = Callable[[str], str]
+
+
+def build_queue(queue: Queue) -> dict[str, Any]:
+    """The work that is not done yet."""
+    return asdict(queue) | {"oldest_at": _moment(queue.oldest_at)}
+
+
+def build_engine(state: EngineState) -> dict[str, Any]:
+    """Who does one thing, and how the account stands."""
+    gate = asdict(state.gate) | {"failed_at": _moment(state.gate.failed_at)}
+    return {"role": state.role, "engine": state.engine, "model": state.model, **gate}
+
+
+def build_hour(hour: Hour) -> dict[str, Any]:
+    """The jobs that ended within one hour."""
+    return {
+        "start_at": hour.start_at.isoformat(),
+        "ended": {state.value: count for state, count in hour.ended.items()},
+        "median_s": hour.median_s,
+        "p95_s": hour.p95_s,
+    }
+
+
+def build_spent(spent: Spent) -> dict[str, Any]:
+    """What the calls to one model have cost."""
+    return asdict(spent)
+
+
+def build_problem(problem: Problem, redact: Redact) -> dict[str, Any]:
+    """A warning or an error of the log."""
+    return {
+        "id": problem.problem_id,
+        "at": problem.at.isoformat(),
+        "level": problem.level,
+        "event": redact(problem.event),
+        "error": redact(problem.error),
+        "job_id": problem.job_id,
+    }
+
+
+def build_job(trace: Trace, redact: Redact) -> dict[str, Any]:
+    """One job, without what it is about."""
+    return asdict(trace) | {
+        "received_at": _moment(trace.received_at),
+        "run_at": _moment(trace.run_at),
+        "finished_at": _moment(trace.finished_at),
+        "error": redact(trace.error),
+    }
+
+
+def build_steps(steps: Steps, redact: Redact) -> dict[str, Any]:
+    """One job with what is kept of its steps."""
+    return {
+        "job": build_job(steps.trace, redact),
+        "has_transcript": steps.has_transcript,
+        "pieces": steps.pieces,
+        "deliveries": [
+            # The placeholder that shows the text so far is no part of the reply.
+            {"part": None if one.part == PLACEHOLDER else one.part, "state": one.state.value}
+            for one in steps.deliveries
+        ],
+    }
+
+
+def _moment(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
