@@ -25,6 +25,7 @@ from core.hearing import Hearing
 from core.interfaces import Platform
 from core.jobs import Worker
 from core.logs import set_up_logs
+from core.probing import Probing
 from core.speaking import Speaking
 from core.store import Store, make_cipher, migrate
 from core.understanding import Understanding
@@ -76,14 +77,21 @@ async def run(settings: Settings) -> None:
             platforms = _build_platforms(settings, program.assistant)
             for platform in platforms.values():
                 stack.push_async_callback(platform.close)
-            worker = Worker(program.store, program.assistant, platforms)
+            probing = _make_probing(program) if settings.model_probe == "daily" else None
+            worker = Worker(program.store, program.assistant, platforms, probing)
             program.assistant.platforms = platforms
+            _open_api(settings, program, platforms)
             program.assistant.on_job = worker.wake
             warm_up = asyncio.create_task(program.hearing.warm_up())
             # What is loaded by now stays: to look it through would stop the loop for 0.1 s.
             gc.freeze()
             await _run_until_stopped(worker, platforms)
             warm_up.cancel()
+
+
+def _make_probing(program: Program) -> Probing:
+    parts = program.hearing, program.speaking, program.understanding
+    return Probing(*parts, program.store.probes)
 
 
 def _build_platforms(settings: Settings, door: Assistant) -> dict[str, Platform]:
@@ -96,6 +104,20 @@ def _build_platforms(settings: Settings, door: Assistant) -> dict[str, Platform]
         if kind.is_configured(settings):
             platforms[name] = kind(settings, door)
     return platforms
+
+
+def _open_api(settings: Settings, program: Program, platforms: dict[str, Platform]) -> None:
+    """Let other programs in at the server of the page, if there are keys for them."""
+    if settings.api_keys is None:
+        return
+    # Not even loaded where it is off.
+    from bots.web_chat import WebChat
+    from bots.web_chat.openai_api import PATH, build_api
+
+    parts = program.hearing, program.speaking, program.understanding
+    for platform in platforms.values():
+        if isinstance(platform, WebChat):
+            platform.mount(PATH, build_api(settings, program.store.allowances, *parts))
 
 
 async def _run_until_stopped(worker: Worker, platforms: dict[str, Platform]) -> None:

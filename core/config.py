@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     discord_api_base_url: str = "https://discord.com/api/v10"
     #: Connections to the gateway: "auto" takes as many as Discord recommends.
     discord_shard_count: Literal["auto"] | PositiveInt = "auto"
+    #: How an answer goes that is longer than a message: as up to four "messages" (then a file), as
+    #: one message with a "thread" for the rest, or its beginning with the whole as a "file".
+    discord_long_answers: Literal["messages", "thread", "file"] = "messages"
 
     #: Key of Xiaomi MiMo: with it MiMo hears, understands and speaks, unless set otherwise below.
     mimo_api_key: SecretStr | None = None
@@ -107,6 +110,9 @@ class Settings(BaseSettings):
     answerer: str = "auto"
     #: Who speaks: auto, mimo, openai or offline.
     synthesizer: str = "auto"
+
+    #: Whether the models of a service are asked once a day if they live, for next to nothing.
+    model_probe: Literal["daily", "off"] = "daily"
 
     #: Whether an engine may be given the address of a sound that a person named in a question:
     #: the engine's service fetches it, this program never does.

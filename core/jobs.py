@@ -34,6 +34,7 @@ from core.errors import (
 from core.interfaces import Platform
 from core.locale import mark, translate
 from core.models import Button, Chat, Job, JobState, Reply
+from core.probing import Probing
 from core.prompts.safety import deaden_values
 from core.store import Store
 
@@ -46,6 +47,8 @@ MAX_AGE = timedelta(days=1)
 TELL_AFTER_S = 20.0
 #: How often what has reached its end is deleted.
 PURGE_S = 3600.0
+#: How often it is looked whether the models are to be probed, first so long after a start.
+PROBE_AFTER_S = 600.0
 #: How long digests wait after a start: what was sent meanwhile is to come in before.
 CATCH_UP_S = 20.0
 #: How often the table is looked at when nothing wakes the loop (another process may add to it).
@@ -107,11 +110,18 @@ class Worker:
     """Runs jobs: in order within a chat, side by side over chats."""
 
     def __init__(
-        self, store: Store, assistant: Assistant, platforms: Mapping[str, Platform], slots: int = 32
+        self,
+        store: Store,
+        assistant: Assistant,
+        platforms: Mapping[str, Platform],
+        probing: Probing | None = None,
+        slots: int = 32,
     ) -> None:
+        """Take what jobs need. probing: None leaves the models alone."""
         self._store = store
         self._assistant = assistant
         self._platforms = platforms
+        self._probing = probing
         self._slots = slots
         self._wake = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
@@ -123,7 +133,8 @@ class Worker:
 
     async def run(self) -> None:
         """Run jobs until cancelled."""
-        beside = [asyncio.create_task(work) for work in (self._purge(), self._fire_digests())]
+        chores = (self._purge(), self._fire_digests(), self._probe_models())
+        beside = [asyncio.create_task(chore) for chore in chores]
         try:
             await self._run()
         finally:
@@ -167,6 +178,14 @@ class Worker:
                     due_s = (due_at - datetime.now(UTC)).total_seconds()
                     wait_s = min(IDLE_S, max(0.0, due_s))
             await asyncio.sleep(wait_s)
+
+    @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=30.0)
+    async def _probe_models(self) -> None:
+        """See once a day that the models live; after a start, what has waited comes first."""
+        while self._probing:
+            await asyncio.sleep(PROBE_AFTER_S)
+            with suppress(StoreError):
+                await self._probing.probe_due(datetime.now(UTC))
 
     @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=30.0)
     async def _claim(self) -> Job | None:

@@ -8,20 +8,25 @@ from datetime import date
 from typing import Literal
 
 from core.hearing import Hearing
-from core.limits import GateState
+from core.limits import AccountGate, GateState
+from core.models import Probe
 from core.speaking import Speaking
 from core.store import Store
 from core.understanding import Understanding
+
+Role = Literal["hears", "understands", "speaks"]
 
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
     """Who does one thing for us, with which model, and how the account stands."""
 
-    role: Literal["hears", "understands", "speaks"]
+    role: Role
     engine: str
     model: str
     gate: GateState
+    #: What came of the last daily probe, None if there was none.
+    probe: Probe | None = None
 
 
 class Operations:
@@ -40,18 +45,16 @@ class Operations:
     async def engines(self) -> list[EngineState]:
         """Return who hears, understands and speaks."""
         hears, understands = self._hearing.transcriber, self._understanding.answerer
-        speaks = self._speaking.synthesizer
+        speaks, gate = self._speaking.synthesizer, self._understanding.gate
+        probes = await self._store.probes.all()
+        rows: tuple[tuple[Role, str, str, AccountGate], ...] = (
+            ("hears", hears.name, hears.model, self._hearing.gate),
+            ("understands", understands.name, understands.chat_model, gate),
+            ("speaks", speaks.name, speaks.speech_model, self._speaking.gate),
+        )
         return [
-            EngineState("hears", hears.name, hears.model, await self._hearing.gate.state()),
-            EngineState(
-                "understands",
-                understands.name,
-                understands.chat_model,
-                await self._understanding.gate.state(),
-            ),
-            EngineState(
-                "speaks", speaks.name, speaks.speech_model, await self._speaking.gate.state()
-            ),
+            EngineState(role, engine, model, await gate.state(), probes.get(role))
+            for role, engine, model, gate in rows
         ]
 
     async def programs(self, day: date) -> Mapping[str, float]:

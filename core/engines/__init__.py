@@ -15,6 +15,8 @@ ENGINES: dict[str, str] = {
     "openai": "core.engines.openai_style:OpenAIStyle",
     "offline": "core.engines.offline:Offline",
 }
+#: The engine that is no service: it has no key, no model that ends, and costs nothing.
+OFFLINE = "offline"
 
 
 class _Engine(Transcriber, Answerer, Synthesizer, Protocol):

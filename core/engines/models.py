@@ -138,4 +138,7 @@ class ModelChoice:
         except EngineError as error:
             _log.info("the list of models could not be had", error=str(error))
             return self.current
-        return next((name for name in self._preferred if name in living), self.current)
+        found = next((name for name in self._preferred if name in living), self.current)
+        if found != self.current:
+            _log.warning("the service no longer knows a model", model=self.current, next=found)
+        return found

@@ -15,7 +15,7 @@ from core.models.choices import (
     Suggestion,
     TalkSettings,
 )
-from core.models.figures import Hour, Queue, Spent, Steps, Trace
+from core.models.figures import Hour, Probe, Queue, Spent, Steps, Trace
 from core.models.jobs import PLACEHOLDER, Conversation, Delivery, DeliveryState, Job, JobState
 from core.models.messages import (
     Attachment,
@@ -53,6 +53,7 @@ __all__ = [
     "Message",
     "NoteMode",
     "Passage",
+    "Probe",
     "Question",
     "Queue",
     "Quoted",

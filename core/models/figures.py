@@ -24,6 +24,20 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """What came of asking a model whether it lives."""
+
+    #: "hears", "understands" or "speaks".
+    role: str
+    engine: str
+    #: The one that was chosen in the end.
+    model: str
+    checked_at: datetime
+    #: Class of what went wrong, empty if the model answered.
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """One job and how far it has come, without what it is about."""
 

@@ -292,4 +292,16 @@ allowances = Table(
     Column("audio_s", Float, nullable=False),
 )
 
+#: When the model of each role was last asked whether it lives.
+probes = Table(
+    "probes",
+    metadata,
+    Column("role", String(16), primary_key=True),
+    Column("checked_at", UtcDateTime, nullable=False),
+    Column("engine", String(32), nullable=False),
+    Column("model", String(128), nullable=False),
+    #: Class of what went wrong, empty if it answered.
+    Column("error", String(64), nullable=False),
+)
+
 bind_places(metadata)
