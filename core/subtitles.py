@@ -1,4 +1,4 @@
-"""A transcript as a file: plain text with times, or SubRip subtitles."""
+"""A transcript as a file: plain text with times, or SubRip or WebVTT subtitles."""
 
 from __future__ import annotations
 
@@ -17,6 +17,21 @@ def build_srt(transcript: Transcript) -> str:
         for number, s in enumerate(transcript.segments, 1)
     )
     return "\n".join(blocks)
+
+
+def build_vtt(transcript: Transcript) -> str:
+    """Return WebVTT: as SubRip, with a head and points in the times."""
+    blocks = (
+        f"{_srt_time(s.start_s)} --> {_srt_time(s.end_s)}".replace(",", ".")
+        + f"\n{_escape(s.text)}\n"
+        for s in transcript.segments
+    )
+    return "\n".join(["WEBVTT\n", *blocks])
+
+
+def _escape(text: str) -> str:
+    """Return `text` as WebVTT shows it: "<" would begin a tag there."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _clock(moment_s: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import structlog
+from starlette.types import ASGIApp
 
 from bots.web_chat.address import read_host_names, shown_host
 from bots.web_chat.api import Api
@@ -47,7 +48,8 @@ class WebChat:
         self._has_operator = settings.admin_password is not None
         if self._has_operator:
             routers.append(OperatorApi(door, settings).build_router())
-        self._app = Gate(build_app(Api(door, self._events), routers), host_names, logins)
+        self._pages = build_app(Api(door, self._events), routers)
+        self._app = Gate(self._pages, host_names, logins)
         #: Where the page is, once `is_open` is set.
         self.url = ""
         self.is_open = asyncio.Event()
@@ -61,6 +63,10 @@ class WebChat:
     def is_ready(self) -> bool:
         """True while messages can come in."""
         return self.is_open.is_set()
+
+    def mount(self, path: str, app: ASGIApp) -> None:
+        """Serve another application below `path`, behind the same gate."""
+        self._pages.mount(path, app)
 
     async def run(self) -> None:
         """Serve the page until cancelled. Raises ConfigError if the port is taken."""

@@ -24,7 +24,7 @@ WRONG_ORIGIN = mark("Requests from other pages are refused.")
 NEED_LOGIN = mark("Please log in.")
 
 #: Where what people said or do is read, which no other page may ask for and no cache may keep.
-_DATA = re.compile(r"(/operator)?/(api|login)/|/metrics")
+_DATA = re.compile(r"(/operator)?/(api|login)/|/metrics|/v1/")
 
 _POLICY = "; ".join(
     (

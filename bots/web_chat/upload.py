@@ -31,7 +31,7 @@ class _WholeForm(MultiPartParser):
         self.is_whole = True
 
 
-async def read_form(request: Request) -> FormData:
+async def read_form(request: Request, *, max_fields: int = 8) -> FormData:
     """Return the fields of a multipart body with at most one file. The caller closes it.
 
     Raises HTTPException 413 as soon as too much is announced or sent, 400 if it is cut off.
@@ -51,7 +51,11 @@ async def read_form(request: Request) -> FormData:
             raise HTTPException(400, BAD_FORM)
 
     parser = _WholeForm(
-        request.headers, whole_body(), max_files=1, max_fields=8, max_part_size=_FIELD_BYTES
+        request.headers,
+        whole_body(),
+        max_files=1,
+        max_fields=max_fields,
+        max_part_size=_FIELD_BYTES,
     )
     try:
         return await parser.parse()
