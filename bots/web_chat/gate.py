@@ -109,6 +109,8 @@ class Gate:
         is_safe = connection.scope.get("method", "GET") in ("GET", "HEAD")
         why = find_refusal(headers, self._host_names, not is_safe or bool(_DATA.match(path)))
         if why:
+            if path.startswith("/v1/"):
+                return _build_api_refusal(why)
             return _build_refusal(headers, 403, {"error": why})
         for login in self._logins:
             if login.area.guards(path) and not login.is_in(connection):
@@ -124,3 +126,9 @@ def _build_refusal(headers: Headers, status: int, body: dict[str, str]) -> Respo
     body = {**body, "error": translate(body["error"], language)}
     # The body is left unread, so nothing else can follow on this connection.
     return JSONResponse(body, status, {"Connection": "close", "Cache-Control": "no-store"})
+
+
+def _build_api_refusal(why: str) -> Response:
+    """The same in the form that programs under /v1 read."""
+    error = {"message": why, "type": "invalid_request_error", "param": None, "code": None}
+    return JSONResponse({"error": error}, 403, {"Connection": "close"})
