@@ -51,6 +51,7 @@ class DiscordBot:
         self.places = Places(self.client)
         self._progress = Progress(self.client)
         self._delivery = Delivery(self.client, self.places, self._progress, door)
+        self._delivery.long_answers = settings.discord_long_answers
         self._interactions = Interactions(self.client, door, self._accept_interaction)
         self.files = Files(self.client)
         self._voice = Voice(self.client)

@@ -18,6 +18,7 @@ from bots.discord_bot.parts import FindUrl, Part, build_parts
 from bots.discord_bot.places import Places
 from bots.discord_bot.progress import Progress, good_ticket
 from bots.discord_bot.sending import Sender, Sent
+from bots.discord_bot.threads import can_have_thread, count_messages, name_thread, open_thread
 from bots.discord_bot.ticket import read_ticket
 from bots.discord_bot.ways import Stand, find_placeholder, find_ways
 from core import metrics
@@ -37,6 +38,8 @@ class Delivery:
         self._progress = progress
         self._door = door
         self._sender = Sender(client)
+        #: How an answer goes that is longer than a message: see `core.config.Settings`.
+        self.long_answers = "messages"
         #: Chats that refuse voice messages: they get the sound as a file.
         self._no_voice: set[str] = set()
 
@@ -51,16 +54,35 @@ class Delivery:
         parts: list[Part] = []
         if reply != Reply():  # else all is said elsewhere
             find_url = await self._ask_urls(envelope.message, reply)
-            parts = build_parts(reply, find_url, envelope.message.language)
+            most = count_messages(envelope.message, self.long_answers)
+            parts = build_parts(reply, find_url, envelope.message.language, most)
         components = tuple(build_components([one for one in reply.buttons if one.token]))
         carrier = max((n for n, part in enumerate(parts) if not part.is_voice), default=-1)
+        thread_id = ""
         for number, part in enumerate(parts):
-            draft = Outgoing(part, components=components if number == carrier else ())
+            if number == 1 and part.text:
+                thread_id = await self._open_thread(envelope, reply)
+            draft = Outgoing(
+                part,
+                "" if part.is_voice else thread_id,
+                components=components if number == carrier else (),
+            )
             await self._deliver_part(envelope, number, draft, was_begun=was_begun)
         if not parts:
             await self._clear(await self._look(envelope))
         if was_begun:
             await self._remove_rest(envelope, len(parts))
+
+    async def _open_thread(self, envelope: Envelope, reply: Reply) -> str:
+        """Return the thread for what follows the first message, "" where it has none."""
+        message = envelope.message
+        if self.long_answers != "thread" or envelope.is_refusal or not can_have_thread(message):
+            return ""
+        begun = await envelope.ledger.find(0)
+        if begun is None:
+            return ""
+        name = name_thread(reply)
+        return await open_thread(self._client, message.chat.chat_id, begun.platform_id, name)
 
     async def _withdraw(self, envelope: Envelope) -> None:
         """Take away that we are thinking, which all see, where only one person will be told."""
@@ -109,7 +131,7 @@ class Delivery:
             await self._clear(stand, sent)
         await envelope.ledger.finish(number, sent.message_id)
         if older_id not in ("", sent.message_id):
-            await self._remove(stand, older_id)
+            await self._remove(stand, older_id, draft.channel_id)
 
     async def _send(self, message: Message, ways: list[Outgoing], *, is_again: bool) -> Sent:
         try:
@@ -146,14 +168,19 @@ class Delivery:
         while known := await envelope.ledger.find(count + len(rest)):
             rest.append(known.platform_id)
         stand = await self._look(envelope)
+        first = await envelope.ledger.find(0)
+        # A thread has the id of the message that it was made from.
+        thread_id = first.platform_id if first and self.long_answers == "thread" else ""
         # The last one first: the ledger never has a gap.
         for part, message_id in reversed([*enumerate(rest, count)]):
             if message_id:
-                await self._remove(stand, message_id)
+                await self._remove(stand, message_id, thread_id if part else "")
             await envelope.ledger.forget(part)
 
-    async def _remove(self, stand: Stand, message_id: str) -> None:
-        """Delete a message of ours where that can be done."""
+    async def _remove(self, stand: Stand, message_id: str, thread_id: str = "") -> None:
+        """Delete a message of ours where that can be done. thread_id: where it may be as well."""
+        if thread_id and await self._try_delete(Outgoing(Part(), thread_id, edit_id=message_id)):
+            return
         if stand.ticket and await self._try_delete(
             Outgoing(Part(), ticket=stand.ticket, edit_id=message_id)
         ):

@@ -18,7 +18,7 @@ MAX_UNITS = 2000
 MAX_FILE_BYTES = 10 << 20
 #: Of one message, whose request may have 25 MiB.
 MAX_FILES, MAX_FILES_BYTES = 10, 24 << 20
-#: A reply that needs more messages than this becomes a file.
+#: A reply that needs more messages than this becomes a file, unless the operator wants it else.
 MAX_MESSAGES = 4
 #: How much of a reply that became a file is shown.
 BEGINNING_CHARS = 1000
@@ -67,9 +67,15 @@ class _Line:
         return replace(self, text=self.text[start:end], links=kept)
 
 
-def build_parts(reply: Reply, find_url: FindUrl = lambda _: "", language: str = "") -> list[Part]:
+def build_parts(
+    reply: Reply,
+    find_url: FindUrl = lambda _: "",
+    language: str = "",
+    most: int = MAX_MESSAGES,
+) -> list[Part]:
     """Return what to send for `reply`, in order; never an empty list.
 
+    most: a reply that needs more messages than this becomes a file.
     The same reply always gives the same parts: the ledger counts them. Voice messages come last,
     and what stands before them carries the buttons, which they cannot.
     """
@@ -78,8 +84,8 @@ def build_parts(reply: Reply, find_url: FindUrl = lambda _: "", language: str = 
     if any(len(file.data) > MAX_FILE_BYTES for file in files):
         notice = [_Line(translate(FILE_TOO_BIG, language, limit=MAX_FILE_BYTES >> 20))]
         files = [file for file in files if len(file.data) <= MAX_FILE_BYTES]
-    messages = [*islice(_pack([*lines, *notice]), MAX_MESSAGES + 1)]
-    if len(messages) > MAX_MESSAGES:
+    messages = [*islice(_pack([*lines, *notice]), most + 1)]
+    if len(messages) > most:
         files = [*_fit_files([_build_text_file(reply)]), *files]
         messages = [*_pack([*_begin(lines), *notice])]
     parts = [*_group([Part(text) for text in messages], [f for f in files if not is_voice(f)])]

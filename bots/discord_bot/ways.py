@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from bots.discord_bot.calls import ORIGINAL, Outgoing
 from bots.discord_bot.parts import Part
@@ -44,10 +45,12 @@ class Stand:
 def find_ways(stand: Stand, number: int, draft: Outgoing, older_id: str = "") -> list[Outgoing]:
     """Return the ways of one part.
 
-    draft: the part and what stands under it.
+    draft: the part, what stands under it, and the thread that it is to go to, if any.
     older_id: our message that an older form of the part stands in.
     """
-    ways = _find(stand, number, draft.part, older_id)
+    ways: Iterator[Outgoing] = _find(stand, number, draft.part, older_id)
+    if draft.channel_id:
+        ways = chain(_find_in_thread(stand, number, draft, older_id), ways)
     return [replace(way, components=() if way.part.is_voice else draft.components) for way in ways]
 
 
@@ -90,6 +93,16 @@ def _find(stand: Stand, number: int, part: Part, older_id: str) -> Iterator[Outg
         # Late, or where we cannot write: to the person alone.
         nonce = build_nonce(stand.job_id, number, f"private {older_id}")
         yield Outgoing(as_file, person_id=stand.message.sender_id, nonce=nonce)
+
+
+def _find_in_thread(
+    stand: Stand, number: int, draft: Outgoing, older_id: str
+) -> Iterator[Outgoing]:
+    if older_id:
+        yield Outgoing(draft.part, draft.channel_id, edit_id=older_id)
+    # The question is not there: it cannot be quoted.
+    sent = _send(stand, number, draft.part, older_id)
+    yield replace(sent, channel_id=draft.channel_id, reply_to="")
 
 
 def _find_edits(stand: Stand, number: int, part: Part, older_id: str) -> Iterator[Outgoing]:
