@@ -19,6 +19,8 @@ _UNSAFE = re.compile(
 )
 _NAME_CHARS = 120
 _TITLE_CHARS = 80
+#: What the page offers by itself, nearer to where it is wanted.
+_PAGE_HAS = frozenset({"export", "ask_about"})
 #: The only types a browser may show; all others are bytes to be saved.
 _SHOWN_TYPES = re.compile(r"audio/[a-z0-9.+-]{1,40}\Z|text/plain\Z")
 
@@ -140,5 +142,9 @@ def build_reply(job_id: str, reply: Reply) -> dict[str, Any]:
             }
             for index, file in enumerate(reply.files)
         ],
-        "buttons": [{"label": button.label, "token": button.token} for button in reply.buttons],
+        "buttons": [
+            {"label": button.label, "token": button.token}
+            for button in reply.buttons
+            if button.command not in _PAGE_HAS
+        ],
     }

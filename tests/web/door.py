@@ -37,6 +37,13 @@ PARTIAL_S = 0.2
 HOSTILE_NAME = '../../etc/pass\r\nwd\u202etxt."a";b.txt'
 
 
+#: The words of every recording, with their moments.
+HEARD = Transcript(
+    "The stale smell of old beer lingers.",
+    (Segment(0.0, 1.2, "The stale smell"), Segment(1.5, 3.0, "of old beer lingers.")),
+)
+
+
 class MemoryLedger:
     def __init__(self) -> None:
         self.parts: dict[int, Delivery] = {}
@@ -74,10 +81,7 @@ class MemoryDoor:
         self.is_mended = False
         self.error: AssistantError | None = None
         self.settings, self.speech = ChatSettings(), SpeechSettings()
-        self.heard: Transcript | None = Transcript(
-            "The stale smell of old beer lingers.",
-            (Segment(0.0, 1.2, "The stale smell"), Segment(61.5, 63.0, "of old beer lingers.")),
-        )
+        self.heard = HEARD
         #: New chats, and what each began like.
         self.begun: dict[Chat, Chat] = {}
         self.parts = {"web": True, "jobs": True}

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 
 from core.interfaces import Envelope
-from core.models import Button, File, Message, Reply
+from core.models import Button, File, Message, Reply, Suggestion
 from tests import sounds
 from tests.web.door import MemoryDoor
 
@@ -52,6 +52,9 @@ class SpeechDoor(MemoryDoor):
             keep = tuple(Button(f"Keep {take}", "voice", token=f"t-{take}") for take in "ABC")
             return Reply("Three takes: A, B and C.", files=takes, buttons=keep)
         return await super()._make_reply(message, envelope)
+
+    async def suggest(self, message: Message, field: str) -> list[Suggestion]:
+        return [Suggestion("Mia"), Suggestion("Milo")] if field == "voice" else []
 
     async def _say(self, message: Message, envelope: Envelope) -> None:
         whole = list(chunks())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from core.models import (
     Attachment,
     Chat,
     ChatSettings,
+    Job,
     JobState,
     RepliesMode,
     Reply,
@@ -75,10 +77,10 @@ async def test_a_recording_and_its_words_come_back(
     assert (sound.content, sound.headers["content-type"]) == (SOUND, "audio/ogg")
     path = f"/api/transcripts/{entry['job_id']}"
     segments = (await browser.get(path)).json()["segments"]
-    assert segments[1] == {"start_s": 61.5, "text": "of old beer lingers."}
-    assert "[1:01] of old beer" in (await browser.get(f"{path}/txt")).text
+    assert segments[1] == {"start_s": 1.5, "text": "of old beer lingers."}
+    assert "[0:01] of old beer" in (await browser.get(f"{path}/txt")).text
     srt = await browser.get(f"{path}/srt")
-    assert "00:01:01,500 --> 00:01:03,000" in srt.text
+    assert "00:00:01,500 --> 00:00:03,000" in srt.text
     assert 'filename="transcript.srt"' in srt.headers["content-disposition"]
     for gone in (f"{path}/exe", "/api/sounds/message-2", "/api/transcripts/x"):
         assert (await browser.get(gone)).status_code == 404

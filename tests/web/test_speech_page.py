@@ -174,11 +174,24 @@ async def test_many_voices_and_players_fit(browser: Browser, web: WebChat, width
         assert len(columns) >= (1 if width < 390 else 2)
 
 
-async def test_what_to_say_before_a_text_is_told(page: Page) -> None:
+async def test_who_speaks_and_how_is_picked(page: Page, door: SpeechDoor) -> None:
     await page.locator("#hint-say").click()
     await expect(page.locator("#box")).to_be_focused()
-    await expect(page.locator("#tip")).to_contain_text("voice:NAME")
-    await page.keyboard.type("hello")
-    await page.keyboard.press("Enter")
-    await expect(page.locator("#tip")).to_be_hidden()
+    await page.locator("#speak-voice").select_option("Mia")
+    await page.locator("#speak-style").fill('warm, "slow"')
+    await type_in(page, "hello")
     await read_answer(page)
+    await expect(page.locator(".mine .facts")).to_have_text("Say · Mia · warm, 'slow'")
+    await expect(page.locator(".mine .typed")).to_have_text("hello")
+    (job,) = door.jobs.values()
+    said = job.message.command, job.message.text
+    assert said == ("say", 'voice:"Mia" style:"warm, \'slow\'" hello')
+    # The choice is there again, and can be left.
+    await page.reload()
+    await page.locator("#speak").click()
+    await expect(page.locator("#speak-voice")).to_have_value("Mia")
+    await page.keyboard.press("Shift+Tab")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#speak-bar")).to_be_visible()
+    await page.locator("#speak-style").press("Escape")
+    await expect(page.locator("#speak-bar")).to_be_hidden()

@@ -1,6 +1,6 @@
 // The server, as the page sees it. Each call either returns what was asked for or throws Refused.
 
-import { text } from "./texts.js";
+import { locale, text } from "./texts.js";
 
 /** What the server said, or that it could not be reached (status 0). */
 export class Refused extends Error {
@@ -10,40 +10,52 @@ export class Refused extends Error {
   }
 }
 
-async function call(path, options) {
+/** The address of `path` in a chat, "" being the first one. */
+export function address(path, chat, more = {}) {
+  const query = String(new URLSearchParams({ ...(chat && { chat }), ...more }));
+  return query ? `${path}?${query}` : path;
+}
+
+async function ask(path, options = {}) {
+  const headers = { "Accept-Language": locale, ...options.headers };
   let response;
   try {
-    response = await fetch(path, { credentials: "same-origin", ...options });
+    response = await fetch(path, { credentials: "same-origin", ...options, headers });
   } catch {
     throw new Refused(text("network"), 0);
   }
+  if (response.ok) return response;
   const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refused(body.error ?? text("network"), response.status);
-  return body;
+  throw new Refused(body.error ?? text("server"), response.status);
 }
 
-export const openSession = () => call("/api/session", { method: "POST" });
+const read = async (path) => (await ask(path)).json();
 
-export const loadHistory = async () => (await call("/api/history")).entries;
+export const openSession = async () => (await ask("/api/session", { method: "POST" })).json();
 
-export const loadCommands = () => call("/api/commands");
+export const loadChats = async () => (await read("/api/chats")).chats;
 
-export async function pressButton(id, token) {
+export const loadHistory = async (chat) => (await read(address("/api/history", chat))).entries;
+
+export const loadCommands = () => read("/api/commands");
+
+export const loadChoices = (chat) => read(address("/api/choices", chat));
+
+export const loadMoments = async (chat, id) => (await read(address(`/api/transcripts/${id}`, chat))).segments;
+
+export async function pressButton(chat, id, token) {
   const body = JSON.stringify({ id, token });
   const headers = { "Content-Type": "application/json" };
-  return (await call("/api/buttons", { method: "POST", headers, body })).entry;
+  return (await (await ask(address("/api/buttons", chat), { method: "POST", headers, body })).json()).entry;
 }
 
 /** The sound at an address; a sound that is here already stays as it is. */
 export async function loadSound(sound) {
-  if (sound instanceof Blob) return sound;
-  const response = await fetch(sound, { credentials: "same-origin" });
-  if (!response.ok) throw new Refused(text("network"), response.status);
-  return response.blob();
+  return sound instanceof Blob ? sound : (await ask(sound)).blob();
 }
 
-/** Send a message; the same id may be sent again, it stays one message. */
-export function sendMessage(fields, onProgress) {
+/** Send a message; the same id may be sent again, it stays one message. like: what a new chat begins like. */
+export function sendMessage(chat, fields, { onProgress = () => {}, like = "" } = {}) {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) {
     if (value instanceof Blob) form.append(name, value, fields.name);
@@ -57,19 +69,23 @@ export function sendMessage(fields, onProgress) {
     request.onload = () => {
       const body = request.response ?? {};
       if (request.status === 200) resolve(body.entry);
-      else reject(new Refused(body.error ?? text("network"), request.status));
+      else reject(new Refused(body.error ?? text("server"), request.status));
     };
-    request.open("POST", "/api/messages");
+    request.open("POST", address("/api/messages", chat, like && { like }));
+    request.setRequestHeader("Accept-Language", locale);
     request.responseType = "json";
     request.send(form);
   });
 }
 
-/** Follow the chat's events for as long as the page lives. */
-export function followEvents(onEvent, onLink) {
+/** Follow a chat's events for as long as the page lives; returns what tries again at once. */
+export function followEvents(chat, onEvent, onLink) {
   let wait_ms = 500;
+  let waiting = 0;
   const open = () => {
-    const socket = new WebSocket(`${location.origin.replace("http", "ws")}/api/events`);
+    clearTimeout(waiting);
+    waiting = 0;
+    const socket = new WebSocket(location.origin.replace("http", "ws") + address("/api/events", chat));
     socket.onopen = () => {
       wait_ms = 500;
       onLink(true);
@@ -77,9 +93,10 @@ export function followEvents(onEvent, onLink) {
     socket.onmessage = (event) => onEvent(JSON.parse(event.data));
     socket.onclose = () => {
       onLink(false);
-      setTimeout(open, wait_ms);
+      waiting = setTimeout(open, wait_ms);
       wait_ms = Math.min(wait_ms * 2, 5000);
     };
   };
   open();
+  return () => waiting && open();
 }

@@ -1,39 +1,114 @@
 // Where the page begins.
 
+import { address } from "./api.js";
 import { Chat } from "./chat.js";
+import { ChatList } from "./chats.js";
 import { openComposer } from "./composer.js";
-import { fillTexts } from "./texts.js";
+import { openDrawer } from "./drawer.js";
+import { keep, recall } from "./memory.js";
+import { openSettings } from "./settings.js";
+import { fillTexts, text } from "./texts.js";
 
 const byId = (id) => document.getElementById(id);
+const NAME = /^[a-z0-9]{1,16}$/;
+/** What the button asks for: of all that is in the chat, however old. */
+const SUM_UP = "/summary 200 messages";
 
-function complain(sentence) {
-  byId("notice").textContent = sentence;
+const opened = new Map();
+let chat = null;
+
+/** Tell what went wrong; `retry` is called by a button. */
+function complain(sentence, retry) {
+  byId("notice-text").textContent = sentence;
+  byId("notice").hidden = !sentence;
+  byId("notice-retry").hidden = !retry;
+  byId("notice-retry").onclick = () => {
+    complain("");
+    retry();
+  };
 }
 
 function announce(sentence) {
   byId("announce").textContent = sentence;
 }
 
-function showAbout(words) {
+function showAbout(words, isGuess) {
   byId("about").hidden = words === null;
   byId("about-words").textContent = words ?? "";
-  if (words !== null) byId("box").focus();
+  if (words !== null && !isGuess) byId("box").focus();
+}
+
+function showLink(isUp, retry) {
+  byId("link").hidden = isUp;
+  byId("link-text").textContent = isUp ? "" : text("offline");
+  byId("link-retry").onclick = retry;
+}
+
+function showState(changed, isNews) {
+  if (isNews) chats.reload();
+  if (changed !== chat) return;
+  byId("empty").hidden = !chat.isEmpty;
+  byId("summary").hidden = ![...chat.entries.values()].some(({ reply }) => reply?.has_moments);
+}
+
+const parts = { scroll: byId("scroll"), announce, complain, showAbout, showLink, onChange: showState };
+
+function show(name, like = "") {
+  if (chat?.name === name) return;
+  chat?.hide();
+  complain("");
+  const isNew = !opened.has(name);
+  if (isNew) opened.set(name, new Chat(name, parts, like));
+  chat = opened.get(name);
+  byId("conversation").replaceChildren(chat.log);
+  keep("chat", name);
+  chats.show(name);
+  showState(chat);
+  showDraft();
+  chat.show();
+  if (isNew) chat.open();
+}
+
+function go(name, like) {
+  closeDrawer();
+  if (name !== chat.name) history.pushState(null, "", address("/", name));
+  show(name, like);
+  byId("box").focus();
+}
+
+function begin() {
+  if (chat.isEmpty) return go(chat.name);
+  const bytes = crypto.getRandomValues(new Uint8Array(5));
+  return go(Array.from(bytes, (byte) => byte.toString(36).padStart(2, "0")).join(""), chat.name);
+}
+
+function leave(name) {
+  const wasOpen = chat.name === name;
+  opened.delete(name);
+  keep(`draft.${name}`, "");
+  if (wasOpen) begin();
+  else chats.show(chat.name);
+}
+
+function nameInAddress() {
+  const name = new URLSearchParams(location.search).get("chat") ?? "";
+  return NAME.test(name) ? name : "";
 }
 
 fillTexts(document);
-const chat = new Chat({
-  log: byId("log"),
-  scroll: byId("scroll"),
-  empty: byId("empty"),
-  link: byId("link"),
-  announce,
-  complain,
-  showAbout,
-});
-byId("about-off").addEventListener("click", () => chat.askAbout(null));
-byId("box").addEventListener("keydown", (event) => event.key === "Escape" && chat.askAbout(null));
-openComposer(chat, { announce, complain });
+const closeDrawer = openDrawer();
+const chats = new ChatList({ open: go, gone: leave, complain });
+const showDraft = openComposer(() => chat, { announce, complain });
+openSettings(() => chat, closeDrawer);
+byId("new-chat").addEventListener("click", begin);
+byId("summary").addEventListener("click", () => chat.sendText(SUM_UP));
+byId("about-off").addEventListener("click", () => chat.leaveAbout());
+byId("box").addEventListener("keydown", (event) => event.key === "Escape" && chat.about && chat.leaveAbout());
+window.addEventListener("popstate", () => show(nameInAddress()));
 window.addEventListener("beforeunload", (event) => {
-  if (chat.hasUnsent || !byId("recording").hidden) event.preventDefault();
+  const hasUnsent = [...opened.values()].some((one) => one.hasUnsent);
+  if (hasUnsent || !byId("recording").hidden) event.preventDefault();
 });
-chat.open();
+const first = nameInAddress() || recall("chat");
+if (first) history.replaceState(null, "", address("/", first) + location.hash);
+show(first);

@@ -1,8 +1,8 @@
-// The conversation: its entries, how they are sent, and what the server says about them.
+// One conversation: its entries, how they are sent, and what the server says about them.
 
 import { followEvents, loadHistory, openSession, pressButton, sendMessage } from "./api.js";
-import { newId } from "./dom.js";
-import { EntryView, beginningOf, isEnded, isSound } from "./entry.js";
+import { make, newId } from "./dom.js";
+import { EntryView, beginningOf, isEnded, isSound, isWrong } from "./entry.js";
 import { Stream, wakeSpeaker } from "./speaker.js";
 import { formatSize, text } from "./texts.js";
 
@@ -10,29 +10,43 @@ const POLL_MS = 4000;
 const SETTLE_MS = 600;
 
 export class Chat {
-  /** parts: the elements `log`, `scroll`, `empty`, `link`; the functions `announce`, `complain`, `showAbout`. */
-  constructor(parts) {
+  /**
+   * name: "" for the first chat. like: the name of the chat that a new one begins like.
+   * parts: `scroll` and the functions announce, complain(sentence, retry), showAbout(words),
+   * showLink(isUp, retry), onChange().
+   */
+  constructor(name, parts, like = "") {
+    this.name = name;
     this.parts = parts;
+    this.like = like;
+    this.log = make("ol", { class: "log", "aria-label": text("log") });
     this.entries = new Map();
     this.views = new Map();
     // What was sent from this very page: only here may its answer be heard.
     this.streams = new Map();
     this.maxBytes = Infinity;
-    // The entry that the next message asks about.
+    this.isShown = false;
+    this.isLoaded = false;
+    this.isUp = true;
+    // The entry that the next message asks about, and whether the page chose it by itself.
     this.about = null;
+    this.isGuess = false;
+    this.isAboutNothing = false;
   }
 
   async open() {
+    clearTimeout(this.opening);
     try {
       this.maxBytes = (await openSession()).max_file_bytes;
     } catch (error) {
-      this.parts.complain(error.message);
-      setTimeout(() => this.open(), POLL_MS);
+      this.parts.complain(error.message, () => this.open());
+      this.opening = setTimeout(() => this.open(), POLL_MS);
       return;
     }
     this.parts.complain("");
-    followEvents((event) => this.#hear(event), (isUp) => this.#showLink(isUp));
+    this.reconnect = followEvents(this.name, (event) => this.#hear(event), (isUp) => this.#noteLink(isUp));
     await this.reload();
+    this.parts.onChange(this, true);
     // Events are the fast way; this is the sure one.
     setInterval(() => {
       if ([...this.entries.values()].some((entry) => !isEnded(entry))) this.reload();
@@ -44,11 +58,24 @@ export class Chat {
     return [...this.entries.values()].some(({ fields }) => fields);
   }
 
+  get isEmpty() {
+    return this.isLoaded && !this.entries.size;
+  }
+
+  /** The last answer that can be asked about. */
+  get latest() {
+    return [...this.entries.values()].findLast((entry) => entry.can_ask && entry.reply && !isWrong(entry)) ?? null;
+  }
+
   /** Bring the page to what the server has saved. */
   async reload() {
-    const saved = await loadHistory().catch(() => []);
-    for (const entry of saved) this.#merge(entry);
-    this.parts.empty.hidden = this.entries.size > 0;
+    try {
+      for (const entry of await loadHistory(this.name)) this.#merge(entry);
+      this.isLoaded = true;
+      this.parts.onChange(this);
+    } catch (error) {
+      if (!this.isLoaded) this.parts.complain(error.message, () => this.reload());
+    }
   }
 
   sendFile(file, { name = file.name, kind = "", seconds } = {}) {
@@ -56,45 +83,79 @@ export class Chat {
     if (file.size > this.maxBytes) {
       return this.parts.complain(text("too_large", { size: formatSize(this.maxBytes) }));
     }
+    if (this.isGuess) this.askAbout(null);
     const shown = { kind: kind || "audio", name, size_bytes: file.size, duration_s: seconds };
     const fields = { kind, duration_s: seconds?.toFixed(2), name, file };
     return this.#send({ text: "", command: "", file: shown, sound: file }, fields);
   }
 
-  sendText(typed) {
+  /** kind: "set" for what is shown as a note only. */
+  sendText(typed, kind = "note") {
     const [, command = "", rest = typed] = /^\/(\w{1,32})(?:\s+([^]*))?$/.exec(typed) ?? [];
-    return this.#send({ text: command && rest === typed ? "" : rest, command }, { text: typed });
+    return this.#send({ text: command && rest === typed ? "" : rest, command }, { text: typed }, kind);
   }
 
   /** Let the next message be about an entry and its answer; null takes that back. */
-  askAbout(entry) {
+  askAbout(entry, isGuess = false) {
     this.about = entry;
-    this.parts.showAbout(entry && beginningOf(entry));
+    this.isGuess = isGuess;
+    if (this.isShown) this.parts.showAbout(entry && beginningOf(entry), isGuess);
   }
 
-  #send(shown, fields) {
-    const id = this.#newId("note");
-    const sent_at = new Date().toISOString();
-    const reply_to = this.about?.id ?? "";
+  /** The person wants the next message to be about nothing. */
+  leaveAbout() {
+    this.isAboutNothing = true;
     this.askAbout(null);
+  }
+
+  /** Plain words are about the last answer, unless the person says otherwise. */
+  guessAbout(typed) {
+    const isPlain = Boolean(typed.trim()) && !typed.startsWith("/");
+    if (isPlain && !this.about && !this.isAboutNothing && this.latest) this.askAbout(this.latest, true);
+    else if (!isPlain && this.isGuess) this.askAbout(null);
+    if (!typed) this.isAboutNothing = false;
+  }
+
+  show() {
+    this.isShown = true;
+    this.parts.showAbout(this.about && beginningOf(this.about), true);
+    this.parts.showLink(this.isUp, this.reconnect);
+    this.parts.scroll.scrollTop = this.parts.scroll.scrollHeight;
+  }
+
+  hide() {
+    this.isShown = false;
+  }
+
+  async #send(shown, fields, kind = "note") {
+    const id = this.#newId(kind);
+    const sent_at = new Date().toISOString();
+    const isAsked = kind === "note" && !(this.isGuess && shown.command);
+    const reply_to = (isAsked && this.about?.id) || "";
+    if (kind === "note") {
+      this.askAbout(null);
+      this.isAboutNothing = false;
+    }
     const entry = { ...shown, id, reply_to, sent_at, state: "", reply: null, fields: { id, reply_to, ...fields } };
     this.entries.set(id, entry);
-    this.parts.empty.hidden = true;
-    return this.#upload(entry);
+    await this.#upload(entry);
+    return entry;
   }
 
   async #upload(entry) {
     Object.assign(entry, { phase: entry.file ? "uploading" : "sent", progress: 0, error: "" });
     this.#show(entry, true);
+    this.parts.onChange(this);
+    const onProgress = (share) => {
+      entry.progress = share;
+      if (entry.phase === "uploading") this.#show(entry);
+    };
     try {
-      const saved = await sendMessage(entry.fields, (share) => {
-        entry.progress = share;
-        if (entry.phase === "uploading") this.#show(entry);
-      });
+      const saved = await sendMessage(this.name, entry.fields, { onProgress, like: this.like });
       entry.phase = "";
       entry.fields = undefined;
-      if (saved) this.#merge(saved);
-      else this.#merge({ ...entry, state: "cancelled" });
+      this.#merge(saved ?? { ...entry, state: "cancelled" });
+      this.parts.onChange(this, true);
     } catch (error) {
       Object.assign(entry, { phase: "failed", error: error.message });
       this.#show(entry);
@@ -109,13 +170,13 @@ export class Chat {
     return id;
   }
 
-  async #press(button) {
+  async #press(button, id = this.#newId("press")) {
     try {
-      const saved = await pressButton(this.#newId("press"), button.token);
+      const saved = await pressButton(this.name, id, button.token);
       if (saved) this.#merge(saved);
       this.parts.complain("");
     } catch (error) {
-      this.parts.complain(error.message);
+      this.parts.complain(error.message, () => this.#press(button, id));
     }
   }
 
@@ -137,9 +198,12 @@ export class Chat {
   #settle(entry, reply) {
     Object.assign(entry, { reply, partial: "", phase: "", settledAt: Date.now() });
     const words = [reply.text, reply.quote].filter(Boolean).join(" ").slice(0, 600);
-    this.parts.announce(words || (reply.files.length ? text("spoken") : ""));
+    if (this.isShown) this.parts.announce(words || (reply.files.length ? text("spoken") : ""));
     // How it ended is saved right after the answer was shown.
-    setTimeout(() => this.reload(), SETTLE_MS + 50);
+    setTimeout(async () => {
+      await this.reload();
+      this.parts.onChange(this, true);
+    }, SETTLE_MS + 50);
   }
 
   #merge(saved) {
@@ -154,7 +218,7 @@ export class Chat {
   }
 
   #show(entry, isNew = false) {
-    const { scroll, log } = this.parts;
+    const { scroll } = this.parts;
     const isAtEnd = isNew || scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 120;
     entry.stream = this.streams.get(entry.id);
     // Without a sound in it the answer is that it failed.
@@ -162,21 +226,22 @@ export class Chat {
     else if (entry.reply) entry.stream?.stop();
     let view = this.views.get(entry.id);
     if (!view) {
-      view = new EntryView({
+      view = new EntryView(this.name, {
         press: (button) => this.#press(button),
         resend: (failed) => this.#upload(failed),
         ask: (answered) => this.askAbout(answered),
         find: (id) => this.entries.get(id),
       });
       this.views.set(entry.id, view);
-      log.append(view.element);
+      this.log.append(view.element);
     }
     view.update(entry);
-    if (isAtEnd) scroll.scrollTop = scroll.scrollHeight;
+    if (isAtEnd && this.isShown) scroll.scrollTop = scroll.scrollHeight;
   }
 
-  #showLink(isUp) {
-    this.parts.link.textContent = isUp ? "" : text("offline");
-    if (isUp) this.reload();
+  #noteLink(isUp) {
+    this.isUp = isUp;
+    if (this.isShown) this.parts.showLink(isUp, this.reconnect);
+    if (isUp && this.isLoaded) this.reload();
   }
 }

@@ -1,38 +1,51 @@
-// The box at the bottom: type, choose, drop, paste, record.
+// The box at the bottom: type, speak, choose, drop, paste, record.
 
 import { drawLevels } from "./levels.js";
+import { keep, recall } from "./memory.js";
 import { Recorder } from "./recorder.js";
+import { openSpeakBar } from "./speak.js";
 import { takeFloor } from "./speaker.js";
 import { openSuggestions } from "./suggest.js";
 import { formatDuration, text } from "./texts.js";
 
 const byId = (id) => document.getElementById(id);
 
-/** Connect the box to `chat`; `complain` and `announce` tell the person something. */
-export function openComposer(chat, { complain, announce }) {
+/**
+ * Connect the box; `currentChat()` is the chat that is open, `complain` and `announce` tell something.
+ * Returns showDraft(): called when another chat was opened.
+ */
+export function openComposer(currentChat, { complain, announce }) {
   const box = byId("box");
+  const speak = openSpeakBar(currentChat, () => fit());
+  const fit = () => {
+    const isTyped = Boolean(box.value.trim());
+    box.placeholder = text(speak.isOn ? "box_speak" : "box");
+    box.style.height = "auto";
+    box.style.height = `${Math.min(box.scrollHeight, 160)}px`;
+    byId("send").hidden = !isTyped && !speak.isOn;
+    byId("record").hidden = isTyped || speak.isOn;
+    byId("tip").hidden = !/^\/say\s/.test(box.value);
+    if (!byId("tip").hidden) byId("tip").textContent = text("tip_say");
+  };
+  const change = () => {
+    keep(`draft.${currentChat().name}`, box.value.slice(0, 2000));
+    currentChat().guessAbout(speak.isOn ? "" : box.value);
+    fit();
+  };
   const send = () => {
     const typed = box.value.trim();
     if (!typed) return;
     complain("");
-    chat.sendText(typed);
+    currentChat().sendText(speak.isOn ? speak.write(typed) : typed);
     box.value = "";
-    fit();
-  };
-  const fit = () => {
-    box.style.height = "auto";
-    box.style.height = `${Math.min(box.scrollHeight, 160)}px`;
-    byId("send").hidden = !box.value.trim();
-    byId("record").hidden = Boolean(box.value.trim());
-    byId("tip").hidden = !/^\/say\s/.test(box.value);
-    if (!byId("tip").hidden) byId("tip").textContent = text("tip_say");
+    change();
   };
   const sendFiles = (files) => {
     complain("");
-    for (const file of files) chat.sendFile(file);
+    for (const file of files) currentChat().sendFile(file);
   };
-  box.addEventListener("input", fit);
-  const suggest = openSuggestions(box, byId("commands"), fit);
+  box.addEventListener("input", change);
+  const suggest = openSuggestions(box, byId("commands"), change);
   box.addEventListener("keydown", (event) => {
     if (suggest(event)) return;
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -45,16 +58,18 @@ export function openComposer(chat, { complain, announce }) {
     box.focus();
   });
   connectFiles(sendFiles);
-  const record = connectRecorder(chat, { complain, announce });
+  const record = connectRecorder(currentChat, { complain, announce });
   byId("hint-record").addEventListener("click", record);
   byId("hint-file").addEventListener("click", () => byId("file").click());
   byId("hint-say").addEventListener("click", () => {
-    box.value = "/say ";
+    speak.toggle(true);
     box.focus();
-    fit();
   });
-  byId("hint-help").addEventListener("click", () => chat.sendText("/help"));
-  fit();
+  byId("hint-help").addEventListener("click", () => currentChat().sendText("/help"));
+  return () => {
+    box.value = recall(`draft.${currentChat().name}`);
+    fit();
+  };
 }
 
 function connectFiles(sendFiles) {
@@ -86,8 +101,9 @@ function connectFiles(sendFiles) {
   });
 }
 
-function connectRecorder(chat, { complain, announce }) {
+function connectRecorder(currentChat, { complain, announce }) {
   let recorder = null;
+  let chat = null;
   let ticking = 0;
   const show = (isRecording) => {
     byId("composer").hidden = isRecording;
@@ -103,12 +119,14 @@ function connectRecorder(chat, { complain, announce }) {
       byId("record").disabled = true;
       await fresh.start(drawLevels(byId("levels")));
     } catch (error) {
-      complain(error.message);
+      complain(error.message, start);
       return;
     } finally {
       byId("record").disabled = false;
     }
     recorder = fresh;
+    // Where it began it is sent, also when another chat is looked at meanwhile.
+    chat = currentChat();
     byId("clock").textContent = formatDuration(0);
     show(true);
     announce(text("recording"));

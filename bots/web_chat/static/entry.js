@@ -1,20 +1,28 @@
 // One entry of the conversation: what was sent on the right, the answer on the left.
 
+import { address } from "./api.js";
+import { drawTyped, makeSound } from "./bubble.js";
 import { icon, make } from "./dom.js";
 import { makePlayer } from "./player.js";
-import { formatDuration, formatSize, formatTime, text } from "./texts.js";
+import { formatSize, formatTime, text } from "./texts.js";
+import { drawTranscript, showMoments } from "./transcript.js";
 
-const LONG_CHARS = 900;
 const BEGINNING_CHARS = 60;
 /** More buttons than this stand in columns, unless all labels are short. */
 const MANY = 6;
 const SHORT_CHARS = 12;
+/** Commands whose quote is what a recording says, word for word. */
+const WRITTEN = ["", "transcribe"];
 const ENDED = ["done", "refused", "dead", "cancelled"];
 
 /** Is nothing more to come for this entry, as far as is known? */
 export const isEnded = (entry) => Boolean(entry.reply) || ENDED.includes(entry.state) || entry.phase === "failed";
 
-const isWrong = ({ state }) => state === "refused" || state === "dead";
+/** Was it told why it cannot be done? */
+export const isWrong = ({ state }) => state === "refused" || state === "dead";
+
+/** Can it be played? */
+export const isSound = (file) => file.mime.startsWith("audio/");
 
 /** The first words of an entry, by which people know it again. */
 export function beginningOf({ reply, text: typed, file }) {
@@ -24,11 +32,13 @@ export function beginningOf({ reply, text: typed, file }) {
 
 /** The list item of an entry; `act` holds press(button, entry), resend(entry), ask(entry), find(id). */
 export class EntryView {
-  constructor(act) {
+  constructor(chat, act) {
+    this.chat = chat;
     this.act = act;
     this.answer = make("div", { class: "answer" });
     this.players = new Map();
     this.element = make("li", { class: "entry" });
+    this.mark = () => {};
   }
 
   /** Show `entry` as it is now; what did not change is left alone. */
@@ -47,35 +57,22 @@ export class EntryView {
   }
 
   #drawMine(entry) {
-    if (entry.id.startsWith("press-")) {
+    this.element.classList.toggle("aside", entry.id.startsWith("set-"));
+    if (/^(press|set)-/.test(entry.id)) {
+      this.meta = make("p", { class: "meta" });
       this.element.replaceChildren(this.answer);
-      return;
+      if (entry.phase === "failed") this.element.append(this.meta);
+    } else {
+      const bubble = make("div", { class: "mine" }, make("span", { class: "quiet" }, text("you")));
+      const asked = entry.reply_to && this.act.find(entry.reply_to);
+      if (asked) bubble.append(make("a", { class: "asked", href: `#m-${asked.id}` }, beginningOf(asked)));
+      if (entry.file) this.sound ??= makeSound(this.chat, entry, (second) => this.mark(second));
+      if (this.sound) bubble.append(this.sound.element);
+      bubble.append(...drawTyped(entry));
+      this.meta = make("p", { class: "meta" }, make("time", { datetime: entry.sent_at }, formatTime(entry.sent_at)));
+      this.element.replaceChildren(bubble, this.meta, this.answer);
     }
-    const bubble = make("div", { class: "mine" }, make("span", { class: "quiet" }, text("you")));
-    const asked = entry.reply_to && this.act.find(entry.reply_to);
-    if (asked) bubble.append(make("a", { class: "asked", href: `#m-${asked.id}` }, beginningOf(asked)));
-    if (entry.file) bubble.append(this.#drawSound(entry));
-    const typed = entry.command ? `/${entry.command} ${entry.text}`.trim() : entry.text;
-    if (typed) bubble.append(make("p", { class: entry.command ? "typed command" : "typed" }, typed));
-    this.meta = make("p", { class: "meta" }, make("time", { datetime: entry.sent_at }, formatTime(entry.sent_at)));
-    this.element.replaceChildren(bubble, this.meta, this.answer);
     if (entry.phase === "failed") this.#drawFailure(entry);
-  }
-
-  #drawSound(entry) {
-    const { kind, name, size_bytes, duration_s } = entry.file;
-    if (entry.sound) this.player ??= makePlayer(entry.sound, { seconds: duration_s });
-    const facts = [duration_s ? formatDuration(duration_s) : "", size_bytes ? formatSize(size_bytes) : ""];
-    const label = kind === "voice" ? text("clip") : name;
-    const title = make(
-      "div",
-      { class: "sound" },
-      icon(kind === "document" ? "file" : "sound"),
-      make("span", { class: "name" }, label),
-      make("span", { class: "facts" }, facts.filter(Boolean).join(" · ")),
-    );
-    if (!this.player) return title;
-    return kind === "voice" ? this.player : make("div", {}, title, this.player);
   }
 
   #drawFailure(entry) {
@@ -97,27 +94,40 @@ export class EntryView {
   }
 
   #drawReply(entry) {
-    const { text: words, quote, files, buttons, is_quote_first } = entry.reply;
+    const { text: words, quote, files, is_quote_first } = entry.reply;
     const parts = [];
     const isNote = quote && !is_quote_first;
     if (words) parts.push(make("p", { class: isNote ? "words note" : "words" }, ...this.#drawWords(entry.reply)));
     if (quote) {
-      const transcript = drawTranscript(quote, entry.command === "voice" ? "sentence" : "transcript");
+      const transcript = this.#drawQuote(entry);
       if (is_quote_first) parts.unshift(transcript);
       else parts.push(transcript);
     }
     const sounds = files.filter(isSound);
     const others = files.filter((file) => !isSound(file));
     if (sounds.length) parts.push(this.#drawSpeech(sounds, entry.stream));
-    if (others.length) parts.push(make("div", { class: "files" }, ...others.map(drawFile)));
-    if (buttons.length) {
-      const isMany = buttons.length > MANY && buttons.some(({ label }) => label.length > SHORT_CHARS);
-      const row = make("div", { class: isMany ? "buttons many" : "buttons" });
-      row.append(...buttons.map((button) => this.#drawButton(button, entry)));
-      parts.push(row);
-    }
-    if (entry.can_ask && (words || quote) && !isWrong(entry)) parts.push(this.#drawAsk(entry));
+    if (others.length) parts.push(make("div", { class: "files" }, ...others.map((file) => this.#drawFile(file))));
+    const row = this.#drawButtons(entry);
+    if (row.childElementCount) parts.push(row);
     return parts;
+  }
+
+  #drawQuote(entry) {
+    const { quote, has_moments } = entry.reply;
+    const isWritten = has_moments && WRITTEN.includes(entry.command);
+    const saved = isWritten ? { chat: this.chat, id: entry.job_id } : null;
+    const card = drawTranscript(quote, entry.command === "voice" ? "sentence" : "transcript", saved);
+    if (saved && this.sound) this.mark = showMoments(card, saved, this.sound.playFrom);
+    return card;
+  }
+
+  #drawButtons(entry) {
+    const { text: words, quote, buttons } = entry.reply;
+    const isMany = buttons.length > MANY && buttons.some(({ label }) => label.length > SHORT_CHARS);
+    const row = make("div", { class: isMany ? "buttons many" : "buttons" });
+    if (entry.can_ask && (words || quote) && !isWrong(entry)) row.append(this.#drawAsk(entry));
+    row.append(...buttons.map((button) => this.#drawButton(button, entry)));
+    return row;
   }
 
   /** The text with its links; one that leads to no entry of the page is text. */
@@ -134,7 +144,7 @@ export class EntryView {
 
   #drawAsk(entry) {
     const label = entry.reply.quote ? "ask_transcript" : "ask_answer";
-    const button = { type: "button", class: "ask", "aria-label": text(label), onclick: () => this.act.ask(entry) };
+    const button = { type: "button", class: "chip ask", "aria-label": text(label), onclick: () => this.act.ask(entry) };
     return make("button", button, icon("ask"), text("ask"));
   }
 
@@ -144,12 +154,23 @@ export class EntryView {
       const isStreamed = index === sounds.length - 1;
       if (!this.players.has(file.url)) {
         const options = { seconds: file.duration_s, stream: isStreamed ? stream : undefined };
-        this.players.set(file.url, makePlayer(file.url, options));
+        this.players.set(file.url, makePlayer(address(file.url, this.chat), options).element);
       }
-      const title = file.title && make("span", { class: "name" }, file.title);
-      return make("div", { class: "spoken" }, title || null, this.players.get(file.url), drawSave(file));
+      const title = file.title && sounds.length > 1 && make("span", { class: "name" }, file.title);
+      return make("div", { class: "spoken" }, title || null, this.players.get(file.url), this.#drawSave(file));
     });
     return make("div", { class: "speech" }, ...rows);
+  }
+
+  #drawFile(file) {
+    const name = make("span", { class: "name" }, file.name);
+    return this.#drawSave(file, "file", name, make("span", { class: "facts" }, formatSize(file.size_bytes)));
+  }
+
+  #drawSave(file, kind = "round small", ...shown) {
+    const label = `${text("save", { name: file.name })}, ${formatSize(file.size_bytes)}`;
+    const href = address(file.url, this.chat);
+    return make("a", { class: kind, href, download: file.name, "aria-label": label }, icon("save"), ...shown);
   }
 
   #drawButton(button, entry) {
@@ -185,45 +206,4 @@ function drawWaiting(entry) {
 
 function drawWaves() {
   return make("span", { class: "waves", "aria-hidden": "true" }, make("i"), make("i"), make("i"), make("i"));
-}
-
-function drawTranscript(words, title) {
-  const body = make("blockquote", {}, words);
-  const head = make("div", { class: "head" }, make("span", {}, text(title)), drawCopy(words));
-  const card = make("section", { class: "transcript", "aria-label": text(title) }, head, body);
-  if (words.length > LONG_CHARS) {
-    body.classList.add("folded");
-    const more = make("button", { type: "button", class: "more", "aria-expanded": "false" }, text("show_all"));
-    more.addEventListener("click", () => {
-      const isFolded = body.classList.toggle("folded");
-      more.textContent = text(isFolded ? "show_all" : "show_less");
-      more.setAttribute("aria-expanded", String(!isFolded));
-    });
-    card.append(more);
-  }
-  return card;
-}
-
-function drawCopy(words) {
-  const label = make("span", {}, text("copy"));
-  const button = make("button", { type: "button", class: "copy" }, icon("copy"), label);
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(words);
-    button.replaceChildren(icon("done"), make("span", { role: "status" }, text("copied")));
-    setTimeout(() => button.replaceChildren(icon("copy"), label), 1500);
-  });
-  return button;
-}
-
-/** Can it be played? */
-export const isSound = (file) => file.mime.startsWith("audio/");
-
-function drawFile(file) {
-  const name = make("span", { class: "name" }, file.name);
-  return drawSave(file, "file", name, make("span", { class: "facts" }, formatSize(file.size_bytes)));
-}
-
-function drawSave(file, kind = "round small", ...shown) {
-  const label = `${text("save", { name: file.name })}, ${formatSize(file.size_bytes)}`;
-  return make("a", { class: kind, href: file.url, download: file.name, "aria-label": label }, icon("save"), ...shown);
 }

@@ -8,21 +8,24 @@ import { formatDuration, text } from "./texts.js";
 const TICK_MS = 200;
 
 /**
+ * Returns the element and playFrom(second).
  * sound: a Blob, or the address of one, which is loaded when it is first played.
  * seconds: the length, where it is known better than the browser knows it.
  * stream: the same sound, if it is being played as it comes; the player goes on where it stops.
+ * onPosition(second): told while it plays. onGone: told that it cannot be played.
  */
-export function makePlayer(sound, { seconds, stream } = {}) {
+export function makePlayer(sound, { seconds, stream, onPosition = () => {}, onGone } = {}) {
   const audio = new Audio();
   const length = () => (Number.isFinite(audio.duration) ? audio.duration : (seconds ?? 0));
   const isPlaying = () => Boolean(stream?.isPlaying) || !audio.paused;
   const position = () => (stream?.isPlaying ? stream.position_s : audio.currentTime);
   const button = make("button", { type: "button", class: "round small", "aria-label": text("play") }, icon("play"));
   const line = make("input", { type: "range", min: 0, max: 1000, value: 0, "aria-label": text("position") });
-  const clock = make("span", { class: "clock" }, formatDuration(length()));
+  const clock = make("span", { class: "clock" });
   const player = make("div", { class: "player" }, button, line, clock);
   const hide = () => {
     player.hidden = true;
+    onGone?.();
   };
   const open = async () => {
     if (!audio.src) audio.src = URL.createObjectURL(await loadSound(sound));
@@ -34,10 +37,14 @@ export function makePlayer(sound, { seconds, stream } = {}) {
   const play = async () => {
     takeFloor(pause);
     stream?.stop();
+    try {
+      await open();
+    } catch {
+      hide();
+      return;
+    }
     // A browser that knows no such form (AMR, SILK) tells by the event "error".
-    await open()
-      .then(() => audio.play())
-      .catch(() => {});
+    await audio.play().catch(() => {});
   };
   const show = () => {
     const now = isPlaying() ? "pause" : "play";
@@ -48,7 +55,10 @@ export function makePlayer(sound, { seconds, stream } = {}) {
     const share = length() ? Math.min(1, position() / length()) : 0;
     line.value = share * 1000;
     line.style.setProperty("--share", `${share * 100}%`);
-    clock.textContent = formatDuration(isPlaying() || position() ? position() : length());
+    line.setAttribute("aria-valuetext", formatDuration(position()));
+    const shown_s = isPlaying() || position() ? position() : length();
+    clock.textContent = shown_s ? formatDuration(shown_s) : "";
+    onPosition(isPlaying() || position() ? position() : -1);
     if (stream?.isPlaying) setTimeout(show, TICK_MS);
   };
   button.addEventListener("click", () => (isPlaying() ? pause() : play()));
@@ -66,5 +76,9 @@ export function makePlayer(sound, { seconds, stream } = {}) {
   if (sound instanceof Blob) open();
   if (stream) stream.onStop = (reached_s) => (audio.currentTime = reached_s);
   show();
-  return player;
+  const playFrom = (second) => {
+    audio.currentTime = second;
+    return play();
+  };
+  return { element: player, playFrom };
 }

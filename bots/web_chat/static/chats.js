@@ -1,0 +1,83 @@
+// The list of chats: which there are, which one is open, and forgetting one.
+
+import { address, loadChats, sendMessage } from "./api.js";
+import { icon, make, newId } from "./dom.js";
+import { text } from "./texts.js";
+
+const byId = (id) => document.getElementById(id);
+
+export class ChatList {
+  /** act: open(name), opened when a chat is chosen; gone(name), told when one is forgotten; complain. */
+  constructor(act) {
+    this.act = act;
+    this.chats = [];
+    this.current = "";
+    this.forgotten = new Set();
+    this.sure = byId("sure");
+    this.sure.addEventListener("close", () => {
+      if (this.sure.returnValue === "yes") this.#forget(this.doomed);
+    });
+    byId("forget").addEventListener("click", () => this.#ask(this.current));
+  }
+
+  /** The title of a chat, as far as it has one. */
+  titleOf(name) {
+    return this.chats.find((chat) => chat.name === name)?.title || text("new_chat");
+  }
+
+  /** Bring the list to what the server knows; it stays as it is while the server is away. */
+  async reload() {
+    const known = await loadChats().catch(() => null);
+    if (known) this.chats = known.filter(({ name }) => !this.forgotten.has(name));
+    this.show(this.current);
+  }
+
+  /** Draw the list; `current` is the name of the chat that is open. */
+  show(current) {
+    this.current = current;
+    const isListed = this.chats.some(({ name }) => name === current);
+    const shown = isListed ? this.chats : [{ name: current, title: "" }, ...this.chats];
+    const focused = document.activeElement?.closest("#chats a")?.dataset.name;
+    byId("chats").replaceChildren(...shown.map((chat) => this.#draw(chat, isListed)));
+    if (focused !== undefined) byId("chats").querySelector(`[data-name="${focused}"]`)?.focus();
+    byId("title").textContent = this.titleOf(current);
+    byId("forget").hidden = !isListed;
+    document.title = isListed ? `${this.titleOf(current)} – Hearsay` : "Hearsay";
+  }
+
+  #draw({ name, title }, isListed) {
+    const shown = title || text("new_chat");
+    const isCurrent = name === this.current;
+    const link = make("a", { href: address("/", name), "data-name": name, title: shown }, shown);
+    if (isCurrent) link.setAttribute("aria-current", "page");
+    link.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      this.act.open(name);
+    });
+    if (isCurrent && !isListed) return make("li", {}, link);
+    const label = text("forget_chat", { title: shown });
+    const forget = make("button", { type: "button", class: "round small", "aria-label": label }, icon("trash"));
+    forget.addEventListener("click", () => this.#ask(name));
+    return make("li", {}, link, forget);
+  }
+
+  #ask(name) {
+    this.doomed = name;
+    this.sure.returnValue = "";
+    byId("sure-title").textContent = text("sure_title", { title: this.titleOf(name) });
+    this.sure.showModal();
+  }
+
+  async #forget(name, id = newId("set")) {
+    try {
+      await sendMessage(name, { id, text: "/forget me" });
+    } catch (error) {
+      this.act.complain(error.message, () => this.#forget(name, id));
+      return;
+    }
+    this.forgotten.add(name);
+    this.chats = this.chats.filter((chat) => chat.name !== name);
+    this.act.gone(name);
+  }
+}

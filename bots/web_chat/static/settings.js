@@ -1,0 +1,65 @@
+// The settings: each is the command that people can type as well, sent into the chat that is open.
+
+import { loadChoices } from "./api.js";
+import { make } from "./dom.js";
+import { isWrong } from "./entry.js";
+import { keep, recall } from "./memory.js";
+import { drawOption } from "./speak.js";
+import { text } from "./texts.js";
+
+const byId = (id) => document.getElementById(id);
+const FIELDS = ["voice", "style", "replies", "mode", "language", "think"];
+const WAIT_MS = 250;
+const TRIES = 80;
+
+/** Connect the dialog; `currentChat()` is the chat that the settings are of. */
+export function openSettings(currentChat, closeDrawer) {
+  const dialog = byId("settings");
+  const field = (name) => byId(`set-${name}`);
+  const say = (sentence) => {
+    byId("settings-said").textContent = sentence;
+  };
+  const load = async () => {
+    const choices = await loadChoices(currentChat().name);
+    field("voice").replaceChildren(drawOption({ value: "", label: text("voice_engine") }), ...choices.voices.map(drawOption));
+    field("language").replaceChildren(...choices.languages.map(nameAuto).map(drawOption));
+    byId("styles").replaceChildren(...choices.styles.map(({ value }) => make("option", { value })));
+    for (const name of FIELDS) field(name).value = choices[name];
+    byId("hear-voice").disabled = !choices.voices.length;
+  };
+  const open = async () => {
+    say("");
+    byId("set-page").value = recall("language");
+    dialog.showModal();
+    await load().catch((error) => say(error.message));
+  };
+  /** Send a command and tell what was answered. */
+  const command = async (typed) => {
+    say(text("thinking"));
+    const chat = currentChat();
+    const entry = await chat.sendText(typed, "set");
+    for (let tries = 0; !entry.reply && !entry.error && tries < TRIES; tries += 1) {
+      await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
+    }
+    say(entry.error || entry.reply?.text || text("thinking"));
+    if (entry.error || isWrong(entry)) await load().catch(() => {});
+  };
+  for (const name of FIELDS) {
+    field(name).addEventListener("change", () => command(`/${name} ${field(name).value.trim() || "off"}`));
+  }
+  byId("hear-voice").addEventListener("click", () => {
+    if (field("voice").value) currentChat().sendText(`/voice try ${field("voice").value}`, "set");
+  });
+  byId("set-page").addEventListener("change", () => {
+    keep("language", byId("set-page").value);
+    location.reload();
+  });
+  byId("open-settings").addEventListener("click", () => {
+    closeDrawer();
+    open();
+  });
+}
+
+function nameAuto({ value, label }) {
+  return { value, label: value === "auto" ? text("auto") : label };
+}

@@ -1,0 +1,72 @@
+// What a recording says: its words, the moments they were said, and what it can be saved as.
+
+import { address, loadMoments } from "./api.js";
+import { icon, make } from "./dom.js";
+import { formatDuration, text } from "./texts.js";
+
+const LONG_CHARS = 900;
+const FORMS = ["txt", "srt"];
+const DONE_MS = 1500;
+
+/** The card of `words`; `saved` is where they can be saved from: { chat, id } or null. */
+export function drawTranscript(words, title, saved = null) {
+  const body = make("blockquote", {}, words);
+  const tools = make("div", { class: "tools" }, drawCopy(words));
+  if (saved) tools.append(...FORMS.map((form) => drawForm(form, saved)));
+  const head = make("div", { class: "head" }, make("span", {}, text(title)), tools);
+  const card = make("section", { class: "transcript", "aria-label": text(title) }, head, body);
+  if (words.length > LONG_CHARS) {
+    body.classList.add("folded");
+    const more = make("button", { type: "button", class: "more", "aria-expanded": "false" }, text("show_all"));
+    more.addEventListener("click", () => {
+      const isFolded = body.classList.toggle("folded");
+      more.textContent = text(isFolded ? "show_all" : "show_less");
+      more.setAttribute("aria-expanded", String(!isFolded));
+    });
+    card.append(more);
+  }
+  return card;
+}
+
+/**
+ * Put the moments into a card as soon as they are known; a recording of one piece has none.
+ * Returns a function that marks what is said at a second.
+ */
+export function showMoments(card, { chat, id }, playFrom) {
+  let lines = [];
+  loadMoments(chat, id)
+    .then((moments) => {
+      if (moments.length < 2) return;
+      lines = moments.map((moment) => drawMoment(moment, playFrom));
+      card.querySelector("blockquote").replaceChildren(...lines.map(({ element }) => element));
+    })
+    // Without them the words are there as before.
+    .catch(() => {});
+  return (second) => {
+    const now = lines.findLast(({ start_s }) => start_s <= second);
+    for (const line of lines) line.element.classList.toggle("now", line === now);
+  };
+}
+
+function drawMoment({ start_s, text: words }, playFrom) {
+  const clock = formatDuration(Math.floor(start_s));
+  const label = text("play_from", { clock });
+  const button = { type: "button", class: "moment", "aria-label": label, onclick: () => playFrom(start_s) };
+  return { start_s, element: make("p", {}, make("button", button, clock), " ", words) };
+}
+
+function drawForm(form, { chat, id }) {
+  const href = address(`/api/transcripts/${id}/${form}`, chat);
+  return make("a", { class: "copy", href, download: `transcript.${form}`, "aria-label": text("save", { name: `.${form}` }) }, `.${form}`);
+}
+
+function drawCopy(words) {
+  const label = make("span", {}, text("copy"));
+  const button = make("button", { type: "button", class: "copy" }, icon("copy"), label);
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(words);
+    button.replaceChildren(icon("done"), make("span", { role: "status" }, text("copied")));
+    setTimeout(() => button.replaceChildren(icon("copy"), label), DONE_MS);
+  });
+  return button;
+}
