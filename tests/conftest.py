@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
@@ -18,7 +18,7 @@ from core.models import Attachment, Chat, Message
 from core.store import Store
 from tests.command import Hearsay
 from tests.fresh import open_store
-from tests.nursery import Nursery
+from tests.nursery import Nursery, share_nursery
 
 NewMessage = Callable[..., Message]
 
@@ -45,10 +45,8 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 @pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    nursery = Nursery()
-    yield nursery
-    nursery.close()
+def nursery() -> Nursery:
+    return share_nursery()
 
 
 @pytest.fixture

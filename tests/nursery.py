@@ -6,6 +6,7 @@ and writes {"number", "pid"} at once and {"pid", "code"} when that process has e
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import select
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
@@ -23,8 +25,9 @@ from tests.chaos import child
 
 #: What the program loads only when it needs it.
 _LATE = (
-    "alembic.command bots.web_chat core.audio.voice_note core.engines.mimo uvicorn "
-    "sqlalchemy.dialects.sqlite.aiosqlite core.picking core.commands.transcribe core.commands.auto"
+    "alembic.command bots.discord_bot bots.web_chat core.audio.voice_note core.engines.mimo "
+    "uvicorn sqlalchemy.dialects.sqlite.aiosqlite core.picking core.commands.transcribe "
+    "core.commands.auto"
 )
 _PROGRAMS = {"child": child.main, "hearsay": cli.main}
 
@@ -32,9 +35,8 @@ _PROGRAMS = {"child": child.main, "hearsay": cli.main}
 class Nursery:
     """The process that forks, seen from the test."""
 
-    def __init__(self, *modules: str) -> None:
-        """modules: what is loaded besides."""
-        command = [sys.executable, "-m", "tests.nursery", *modules]
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "tests.nursery"]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
@@ -105,9 +107,17 @@ class Nursery:
                 self._changed.notify_all()
 
 
+@cache
+def share_nursery() -> Nursery:
+    """Return the one that all tests of this process share; it ends with the process."""
+    nursery = Nursery()
+    atexit.register(nursery.close)
+    return nursery
+
+
 def serve() -> None:
     """Be the process that forks, until stdin ends."""
-    for name in (*_LATE.split(), *sys.argv[1:]):
+    for name in _LATE.split():
         import_module(name)
     source = sys.stdin.buffer
     os.set_blocking(source.fileno(), False)

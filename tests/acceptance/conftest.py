@@ -14,6 +14,7 @@ from tests.acceptance.injections import build_table
 from tests.acceptance.rows import PROPERTY, build_tables
 from tests.acceptance.stage import Stage, WatchedBot, make_mimo, make_telegram
 from tests.acceptance.watch import MemoryWatch
+from tests.chaos.bot import Plain
 from tests.nursery import Nursery
 
 HERE = Path(__file__).parent
@@ -51,7 +52,7 @@ def open_stage(
     ) -> AsyncIterator[Stage]:
         home = tmp_path_factory.mktemp("bot")
         async with make_telegram() as telegram, make_mimo() as mimo:
-            bot = WatchedBot(home, (telegram, mimo), None if is_plain else nursery, watch)
+            bot = WatchedBot(home, (telegram, mimo), Plain() if is_plain else nursery, watch)
             bot.changes = changes or {}
             bots.append(bot)
             stage = Stage(bot)

@@ -19,7 +19,7 @@ from core.models import Chat, ChatSettings
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 from tests.fresh import make_database, open_store
-from tests.nursery import Nursery
+from tests.nursery import Nursery, share_nursery
 
 ROOT = Path(__file__).parents[2]
 START_S = 40.0
@@ -73,7 +73,7 @@ class Bot:
         self.home = home
         self.telegram = telegram
         self.mimo = mimo
-        self.launcher: Launcher = launcher or Plain()
+        self.launcher: Launcher = launcher or share_nursery()
         self.log_path = home / "stderr.log"
         self.log_path.touch()
         self.pid = 0

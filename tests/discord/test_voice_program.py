@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.bot import Plain
 from tests.discord.program import DiscordProgram
 from tests.emulators.discord import DiscordServer
 from tests.emulators.discord.records import VOICE_CHANNEL
@@ -31,7 +32,8 @@ class Trusting(DiscordProgram):
 async def program(tmp_path: Path, discord_server: DiscordServer) -> AsyncIterator[Trusting]:
     async with MimoServer() as mimo, open_tls(discord_server.port, tmp_path) as (place, trusted):
         discord_server.gateway.voice.endpoint = place
-        program = Trusting(tmp_path / "home", discord_server, mimo)
+        # Not forked: what is trusted is read when aiohttp is loaded.
+        program = Trusting(tmp_path / "home", discord_server, mimo, Plain())
         program.trusted = trusted
         yield program
         if program.pid and program.code is None:
