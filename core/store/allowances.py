@@ -8,7 +8,7 @@ from sqlalchemy import case, select
 
 from core.store.database import Database
 from core.store.rows import insert_new
-from core.store.tables import allowances
+from core.store.schema import allowances
 
 
 class Allowances:

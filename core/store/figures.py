@@ -12,7 +12,8 @@ from sqlalchemy import Select, exists, func, select
 
 from core.models import Delivery, DeliveryState, Hour, JobState, Queue, Reply, Spent, Steps, Trace
 from core.store.database import Database
-from core.store.tables import blobs, chats, deliveries, jobs, messages, transcripts, usage
+from core.store.schema import usage
+from core.store.tables import blobs, chats, deliveries, jobs, messages, transcripts
 
 _HOUR = timedelta(hours=1)
 _ENDED = (JobState.DONE, JobState.REFUSED, JobState.DEAD, JobState.CANCELLED)

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from core.models import Probe
 from core.store.database import Database
 from core.store.rows import insert_new
-from core.store.tables import probes
+from core.store.schema import probes
 
 #: No model is asked more often.
 INTERVAL = timedelta(days=1)

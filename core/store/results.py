@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.models import Answer, Audio, Transcript, Usage
 from core.store.database import Database
 from core.store.rows import hash_sample, insert_new, now
-from core.store.tables import answers, sounds, transcripts, usage
+from core.store.schema import usage
+from core.store.tables import answers, sounds, transcripts
 
 #: Built once: every recording waits for it.
 _RESULT = select(transcripts.c.content).where(transcripts.c.key == bindparam("of"))

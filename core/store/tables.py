@@ -1,15 +1,13 @@
-"""The tables. What people wrote or said stands in `Sealed` columns only."""
+"""The tables of what people do. What they wrote or said stands in `Sealed` columns only."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
     Boolean,
     Column,
-    Float,
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     UniqueConstraint,
@@ -28,16 +26,8 @@ from core.models import (
     TalkSettings,
     Transcript,
 )
+from core.store.schema import metadata as metadata
 from core.store.sealed import Sealed, UtcDateTime, bind_places
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
 
 #: Chats and what each has chosen.
 chats = Table(
@@ -266,42 +256,6 @@ buttons = Table(
     #: Set where only this person may press it, in their private chat.
     Column("person_id", String(64)),
     Index(None, "job_id"),
-)
-
-#: What every call to an engine cost.
-usage = Table(
-    "usage",
-    metadata,
-    Column("usage_pk", Integer, primary_key=True),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("engine", String(32), nullable=False),
-    Column("model", String(64), nullable=False),
-    Column("audio_s", Float, nullable=False),
-    Column("prompt_tokens", Integer, nullable=False),
-    Column("completion_tokens", Integer, nullable=False),
-    Index(None, "created_at"),
-)
-
-#: How much sound the keys of programs have used, each on its newest day.
-allowances = Table(
-    "allowances",
-    metadata,
-    Column("name", String(32), primary_key=True),
-    #: ISO 8601, in UTC.
-    Column("day", String(10), nullable=False),
-    Column("audio_s", Float, nullable=False),
-)
-
-#: When the model of each role was last asked whether it lives.
-probes = Table(
-    "probes",
-    metadata,
-    Column("role", String(16), primary_key=True),
-    Column("checked_at", UtcDateTime, nullable=False),
-    Column("engine", String(32), nullable=False),
-    Column("model", String(128), nullable=False),
-    #: Class of what went wrong, empty if it answered.
-    Column("error", String(64), nullable=False),
 )
 
 bind_places(metadata)
