@@ -77,8 +77,7 @@ async def run(settings: Settings) -> None:
             platforms = _build_platforms(settings, program.assistant)
             for platform in platforms.values():
                 stack.push_async_callback(platform.close)
-            probing = _make_probing(program) if settings.model_probe == "daily" else None
-            worker = Worker(program.store, program.assistant, platforms, probing)
+            worker = make_worker(settings, program, platforms)
             program.assistant.platforms = platforms
             _open_api(settings, program, platforms)
             program.assistant.on_job = worker.wake
@@ -89,9 +88,13 @@ async def run(settings: Settings) -> None:
             warm_up.cancel()
 
 
-def _make_probing(program: Program) -> Probing:
-    parts = program.hearing, program.speaking, program.understanding
-    return Probing(*parts, program.store.probes)
+def make_worker(settings: Settings, program: Program, platforms: dict[str, Platform]) -> Worker:
+    """Return what runs the jobs of all platforms, and what comes by itself."""
+    store, probing = program.store, None
+    if settings.model_probe == "daily":
+        parts = program.hearing, program.speaking, program.understanding
+        probing = Probing(*parts, store.probes)
+    return Worker(store, program.assistant, platforms, probing)
 
 
 def _build_platforms(settings: Settings, door: Assistant) -> dict[str, Platform]:

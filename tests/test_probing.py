@@ -12,14 +12,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from bots.__main__ import make_worker, open_program
 from core import jobs as jobs_module
 from core.assistant import Assistant
 from core.audio import Media
-from core.config import Settings
 from core.engines import Engines
 from core.engines import mimo as mimo_module
 from core.hearing import Hearing
-from core.jobs import Worker
 from core.models import Probe, Question, Turn, Utterance
 from core.probing import Probing
 from core.speaking import Speaking
@@ -27,8 +26,8 @@ from core.store import Store
 from core.understanding import Understanding
 from tests.emulators.mimo import MimoServer
 from tests.emulators.openai import OpenAIServer
-from tests.engines.conftest import make_audio, speak
-from tests.fresh import open_store
+from tests.engines.conftest import make_audio, make_settings, speak
+from tests.fresh import make_database, open_store
 
 T0 = datetime(2026, 12, 1, 3, 0, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -59,7 +58,7 @@ class Bot:
     def __init__(self, store: Store, **settings: Any) -> None:
         self.store = store
         self.media = Media()
-        self.engines = Engines(Settings(_env_file=None, **settings))  # type: ignore[call-arg]
+        self.engines = Engines(make_settings(**settings))
         hearing = Hearing(self.media, self.engines.transcriber(), store.results)
         speaking = Speaking(self.engines.synthesizer(), store.results)
         understanding = Understanding(self.media, self.engines.answerer(), store.results)
@@ -200,20 +199,26 @@ async def test_openai_style_servers_are_probed_too(tmp_path: Path) -> None:
         assert [len(calls) for calls in (world.forms, world.questions, world.orders)] == [1, 1, 1]
 
 
-@pytest.mark.parametrize("is_on", [True, False])
-async def test_the_worker_probes_unless_it_is_off(
-    bot: Bot, server: MimoServer, monkeypatch: pytest.MonkeyPatch, is_on: bool
+@pytest.mark.parametrize(("setting", "billed"), [("daily", 3), ("off", 0)])
+async def test_the_program_probes_unless_it_is_off(
+    server: MimoServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    setting: str,
+    billed: int,
 ) -> None:
     monkeypatch.setattr(jobs_module, "PROBE_AFTER_S", 0.01)
-    worker = Worker(bot.store, bot.assistant, {}, bot.probing if is_on else None)
-    task = asyncio.create_task(worker.run())
-    async with asyncio.timeout(30):
-        while len(server.billed) < 3 and is_on:
+    make_database(tmp_path)
+    values: dict[str, Any] = {**on_mimo(server), "hearsay_home": tmp_path, "model_probe": setting}
+    settings = make_settings(**values)
+    async with open_program(settings) as program, asyncio.timeout(30):
+        worker = make_worker(settings, program, {})
+        task = asyncio.create_task(worker.run())
+        while len(server.billed) < billed:
             await asyncio.sleep(0.01)
-        for _ in range(5):
-            await bot.store.probes.all()
-            await asyncio.sleep(0.01)
-    await worker.stop()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    assert len(server.billed) == (3 if is_on else 0)
+        # Long enough for many more.
+        await asyncio.sleep(0.1)
+        await worker.stop()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert len(server.billed) == billed
