@@ -26,18 +26,18 @@ __all__ = ["talk"]
 
 
 @pytest.fixture(scope="session")
-def ten_minutes() -> bytes:
-    return sounds.file("ogg-opus", sounds.speech(600.0))
+def long_note() -> bytes:
+    return sounds.file("ogg-opus", sounds.speech(240.0))
 
 
 async def test_three_questions_follow_and_the_sound_goes_out_when_it_is_needed(
-    talk: Talk, ten_minutes: bytes
+    talk: Talk, long_note: bytes
 ) -> None:
-    talk.road.platform.sound = ten_minutes
+    talk.road.platform.sound = long_note
     await talk.send(command="ask", text="Who speaks?", reply_to=NOTE)
     heard = len(talk.road.engine.calls)
     assert (talk.answerer.sounds(), heard) == ([1], 0)
-    assert talk.turns[0].audios[0].data == ten_minutes
+    assert talk.turns[0].audios[0].data == long_note
 
     await talk.follow("What do they say first?")
     heard = len(talk.road.engine.calls)
