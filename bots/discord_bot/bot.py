@@ -138,30 +138,30 @@ class DiscordBot:
         await self.client.close()
 
     def hear(self, kind: str, raw: dict[str, Any]) -> None:
-        """Take a message event: see `bots.discord_bot.client.Listener`."""
+        """Take a message event: see `bots.discord_bot.listener.Listener`."""
         self._receiving.hear(kind, raw)
 
     def start_session(self, shard_id: int) -> None:
-        """Take note of a new session: see `bots.discord_bot.client.Listener`."""
+        """Take note of a new session: see `bots.discord_bot.listener.Listener`."""
         log.info("discord_session", shard=shard_id)
         self._backfill.start_session(shard_id)
 
     def complete_session(self, shard_id: int) -> None:
-        """Ask for what was missed: see `bots.discord_bot.client.Listener`."""
+        """Ask for what was missed: see `bots.discord_bot.listener.Listener`."""
         self._backfill.complete_session(shard_id)
 
     def add_guild(self, guild_id: int) -> None:
-        """Ask for what was missed in a server: see `bots.discord_bot.client.Listener`."""
+        """Ask for what was missed in a server: see `bots.discord_bot.listener.Listener`."""
         self._backfill.add_guild(guild_id)
 
     def take_interaction(self, interaction: discord.Interaction) -> None:
-        """Take an interaction: see `bots.discord_bot.client.Listener`."""
+        """Take an interaction: see `bots.discord_bot.listener.Listener`."""
         task = self._start(self._interactions.take(interaction))
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
 
     def note_move(self, member: discord.Member) -> None:
-        """Look who is in voice channels: see `bots.discord_bot.client.Listener`."""
+        """Look who is in voice channels: see `bots.discord_bot.listener.Listener`."""
         self._voice.note_move(member)
 
     async def _accept(self, message: Message, place: Place, raw: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ import random
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import aiohttp
 import discord
@@ -19,6 +19,8 @@ from discord.state import AutoShardedConnectionState
 from discord.utils import MISSING
 
 from bots.discord_bot.errors import describe, read_error
+from bots.discord_bot.heartbeats import Heartbeats, end_beats
+from bots.discord_bot.listener import Listener
 from bots.discord_bot.pacing import Pacer, build_trace
 from bots.discord_bot.sessions import Sessions
 from core.config import Settings
@@ -50,36 +52,15 @@ _STOP_S = 2.0
 class Pace:
     """How long the connections wait; tests make it shorter."""
 
-    #: Silence after which the gateway counts as dead: it answers each heartbeat (41.25 s apart).
-    silence_s: float = 46.0
+    #: Silence after which the gateway is asked whether it is there, and then counts as dead.
+    beat_s: float = 10.0
+    silence_s: float = 22.0
     #: How long after the last server was told of a session counts as complete.
     complete_s: float = 1.0
     #: Between two sessions that are begun.
     identify_s: float = 5.0
     first_wait_s: float = 1.0
     max_wait_s: float = 60.0
-
-
-class Listener(Protocol):
-    """Who is told what the gateway says: in its order, at once, and it must not wait."""
-
-    def hear(self, kind: str, raw: dict[str, Any]) -> None:
-        """Take a message event: MESSAGE_CREATE, _UPDATE, _DELETE or _DELETE_BULK."""
-
-    def start_session(self, shard_id: int) -> None:
-        """Take note that what happened before on this shard was missed."""
-
-    def complete_session(self, shard_id: int) -> None:
-        """Take note that the servers of the shard are known, with their channels."""
-
-    def add_guild(self, guild_id: int) -> None:
-        """Take note that a server is there, again or for the first time."""
-
-    def take_interaction(self, interaction: discord.Interaction) -> None:
-        """Take a command, a button or what is being typed."""
-
-    def note_move(self, member: discord.Member) -> None:
-        """Take note that somebody came into a voice channel, went or changed there."""
 
 
 class _State(AutoShardedConnectionState["Client"]):
@@ -135,7 +116,8 @@ class Client(discord.AutoShardedClient):
             max_messages=None,
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
-            heartbeat_timeout=pace.silence_s,
+            # We are to notice it first: see `bots.discord_bot.heartbeats`.
+            heartbeat_timeout=2 * pace.silence_s + 1,
             guild_ready_timeout=pace.complete_s,
             max_ratelimit_timeout=MAX_LIMIT_WAIT_S,
             http_trace=build_trace(self.pacer),
@@ -180,11 +162,18 @@ class Client(discord.AutoShardedClient):
 
         Raises PlatformLocked, ConfigError: what the operator must mend.
         """
-        while True:
-            error = await self._connect()
-            self._is_open.clear()
-            await self._recover("discord_gateway_failed", error, self._sessions.end_round())
-            await self.open()
+        pace = self._pace
+        watching = asyncio.create_task(
+            Heartbeats(self._list_lines, pace.beat_s, pace.silence_s).run()
+        )
+        try:
+            while True:
+                error = await self._connect()
+                self._is_open.clear()
+                await self._recover("discord_gateway_failed", error, self._sessions.end_round())
+                await self.open()
+        finally:
+            watching.cancel()
 
     async def leave(self) -> None:
         """Receive nothing more; calls can still be made."""
@@ -199,6 +188,7 @@ class Client(discord.AutoShardedClient):
         self._is_open.clear()
         if self._is_begun:
             await super().close()
+        end_beats()
 
     async def launch_shards(self) -> None:
         """Connect every shard, at the address and at the pace that Discord names."""
@@ -257,6 +247,9 @@ class Client(discord.AutoShardedClient):
             return error
         return PlatformBusy("the gateway was left")
 
+    def _list_lines(self) -> list[DiscordWebSocket]:
+        return [self._get_websocket(shard_id=number) for number in self.shards]
+
     async def _recover(self, event: str, error: BaseException, wait_s: float) -> None:
         """Wait before the next login. Raises what no waiting helps against."""
         ours = error if isinstance(error, PlatformBusy) else read_error(error)
@@ -269,6 +262,7 @@ class Client(discord.AutoShardedClient):
     async def _renew(self) -> None:
         """Leave every connection, so that a login can follow."""
         await super().close()
+        end_beats()
         self.clear()
         # What is left in the queue of the old connections would end the new ones.
         await self._async_setup_hook()

@@ -49,9 +49,11 @@ async def bot(settings: Settings, door: MemoryDoor) -> AsyncIterator[QuickBot]:
 
 
 @asynccontextmanager
-async def run_bot(settings: Settings, door: MemoryDoor) -> AsyncIterator[QuickBot]:
+async def run_bot(
+    settings: Settings, door: MemoryDoor, kind: type[QuickBot] = QuickBot
+) -> AsyncIterator[QuickBot]:
     """Run a bot that receives, from its start to its end."""
-    bot = QuickBot(settings, door)
+    bot = kind(settings, door)
     task = asyncio.create_task(bot.run())
     try:
         async with asyncio.timeout(30):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from dataclasses import replace
 
 import pytest
+from discord.gateway import KeepAliveHandler
 from pydantic import SecretStr
 
 from bots.discord_bot.client import Pace
+from bots.discord_bot.heartbeats import LOOKS
 from core.config import Settings
 from core.errors import ConfigError, PlatformLocked
 from tests.discord.conftest import QuickBot, run_bot
@@ -18,7 +22,12 @@ from tests.emulators.discord import DiscordServer
 class ImpatientBot(QuickBot):
     """A bot that counts the gateway as dead after a second."""
 
-    pace = Pace(silence_s=1.0, complete_s=0.1, identify_s=0.1, first_wait_s=0.05, max_wait_s=0.2)
+    pace = replace(QuickBot.pace, beat_s=0.3, silence_s=0.9)
+
+
+def list_beats() -> list[threading.Thread]:
+    """Return the SDK's threads that keep connections alive."""
+    return [one for one in threading.enumerate() if isinstance(one, KeepAliveHandler)]
 
 
 async def hears(server: DiscordServer, door: MemoryDoor, user: str) -> None:
@@ -65,23 +74,61 @@ async def test_a_session_that_is_gone_is_begun_anew_at_the_same_address(
     await hears(server, door, ann)
 
 
+async def test_a_gateway_that_is_only_quiet_is_asked_and_stays(
+    discord_server: DiscordServer, settings: Settings, door: MemoryDoor
+) -> None:
+    """It wants a heartbeat every 41.25 s: in between it says nothing by itself."""
+    server = discord_server
+    async with run_bot(settings, door, ImpatientBot) as bot:
+        await server.wait_for(lambda: len(server.gateway.sessions.beats) >= 6)
+        beats = server.gateway.sessions.beats
+        assert beats[5].at - beats[1].at > bot.pace.silence_s
+        assert (server.identifies(), server.resumes()) == (1, 0) and bot.is_ready
+        # Each answer is counted from the beat that it belongs to.
+        assert bot.client.latency < bot.pace.beat_s
+
+
 async def test_a_silent_connection_counts_as_dead(
     discord_server: DiscordServer, settings: Settings, door: MemoryDoor
 ) -> None:
-    server = discord_server
+    """H1: taken up again at once, though the other side does not even agree to an end."""
+    server, clock = discord_server, asyncio.get_running_loop().time
     ann = server.add_user("Ann")
-    server.set_heartbeat(0.5)
+    async with run_bot(settings, door, ImpatientBot) as bot:
+        begun_s = clock()
+        server.make_zombies()
+        await server.wait_for(server.resumes)
+        assert clock() - begun_s >= bot.pace.silence_s * 0.5
+        assert server.identifies() == 1
+        await hears(server, door, ann)
+
+
+def test_a_silent_gateway_is_left_within_30_seconds() -> None:
+    pace = Pace()
+    noticed_s = pace.silence_s + pace.beat_s / LOOKS
+    # Before that it was asked, and had as long to answer as anything takes that still works.
+    answer_s = pace.silence_s - pace.beat_s * (1 + 1 / LOOKS)
+    assert noticed_s <= 25 and answer_s >= 10
+    # The SDK's own, slower way comes later, and we ask less often than the limit of 120 a minute.
+    assert 60 / pace.beat_s < 12
+
+
+async def test_no_beats_are_left_behind(
+    discord_server: DiscordServer,
+    settings: Settings,
+    door: MemoryDoor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A connection that is given up while it is made has its thread already."""
+    server = discord_server
+    monkeypatch.setattr(server.gateway, "_identify", lambda *_: None)
     bot = ImpatientBot(settings, door)
     task = asyncio.create_task(bot.run())
-    try:
-        await server.wait_for(lambda: bot.is_ready)
-        server.make_zombies()
-        await server.wait_for(lambda: server.resumes() or server.identifies() == 2)
-        await hears(server, door, ann)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await bot.close()
+    await server.wait_for(list_beats)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await bot.close()
+    await server.wait_for(lambda: not list_beats())
 
 
 @pytest.mark.parametrize(

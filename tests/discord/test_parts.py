@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bots.discord_bot.parts import (
@@ -40,6 +40,7 @@ def squeeze(text: str) -> str:
     return "".join(revive(text).split())
 
 
+@settings(deadline=None)
 @given(TEXTS, TEXTS, st.integers(1, 30), st.booleans())
 def test_every_message_fits_and_all_is_said(
     text: str, quote: str, times: int, is_first: bool
@@ -128,6 +129,7 @@ def test_a_link_without_an_address_is_text() -> None:
     assert build_parts(Reply("one", links=(Link(0, 3, "1"),))) == [Part("one")]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 900), st.integers(0, 900)), max_size=8), TEXTS)
 def test_links_anywhere_leave_the_text_as_it_is(spans: list[tuple[int, int]], text: str) -> None:
     links = tuple(Link(start, end, "1") for start, end in spans)
@@ -212,6 +214,7 @@ def test_names_of_files(name: str, shown: str) -> None:
     assert name_file(name) == shown
 
 
+@settings(deadline=None)
 @given(TEXTS, st.integers(1, 40), st.booleans())
 def test_the_text_so_far_is_the_end_of_it(text: str, times: int, is_ours: bool) -> None:
     shown = shorten(text * times, is_ours=is_ours)

@@ -40,7 +40,7 @@ class Connection:
     def __init__(self, socket: WebSocket, hello_at: float) -> None:
         self.socket = socket
         self.session: Session | None = None
-        #: Silent from now on, but not closed.
+        #: Silent, but not closed: see `freeze`.
         self.is_zombie = False
         self.last_beat_at = hello_at
         self.sends: deque[float] = deque()
@@ -53,6 +53,13 @@ class Connection:
         """Send a message."""
         if not self.is_zombie:
             self._put(json.dumps(message))
+
+    def freeze(self) -> None:
+        """Stay open, say nothing and read nothing: not even an end is agreed on."""
+        self.is_zombie = True
+        transport = self.socket.scope["state"]["transport"]
+        with contextlib.suppress(RuntimeError):  # the server has stopped
+            self._loop.call_soon_threadsafe(transport.pause_reading)
 
     def close(self, code: int) -> None:
         """Close with a code."""

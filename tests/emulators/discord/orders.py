@@ -103,9 +103,9 @@ class Orders(Oracle):
 
     @locked
     def make_zombies(self) -> None:
-        """Let the present connections stay open and silent: no ACK, no event."""
+        """Let the present connections stay open, silent and deaf: no ACK, no event, no end."""
         for connection in self._open:
-            connection.is_zombie = True
+            connection.freeze()
 
     @locked
     def ask_heartbeat(self) -> None:
