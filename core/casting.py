@@ -11,11 +11,9 @@ from datetime import UTC, datetime, timedelta
 from core.errors import UserError
 from core.locale import mark
 from core.models import Audio, Expectation, File, KeptVoice, Message, SpeechSettings
+from core.models.sound import KEPT
 from core.speaking import Manner, Speaking
 from core.store.voices import Voices
-
-#: Before the id of a kept voice where a voice is chosen.
-KEPT = "kept:"
 
 #: Where a choice may come from, the strongest first.
 SOURCES = (mark("this call"), mark("your choice"), mark("this chat"), mark("the default"))

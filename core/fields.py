@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from core.locale import COMMON_LANGUAGES, find_language, mark, name_language, translate
-from core.models import Message, Suggestion
+from core.models import Message, Suggestion, Voice
 from core.speaking import Speaking
 from core.store import Store
 
-#: Before the id of a kept voice where a voice is chosen.
-_KEPT = "kept:"
+#: What voices are called by.
+GENDERS = {"female": mark("female"), "male": mark("male")}
 #: Ways to speak that are offered; any words will do.
 STYLES = (
     mark("warm"),
@@ -115,12 +115,17 @@ async def suggest_voices(typing: Typing) -> list[Suggestion]:
     """Offer every voice that this person may use, those that were kept first."""
     message, reader = typing.message, typing.message.language
     kept = await typing.store.voices.usable(message.chat, message.sender_id)
-    found = [Suggestion(f"{_KEPT}{voice.voice_id}", voice.name) for voice in kept]
+    found = [Suggestion(voice.choice, voice.name) for voice in kept]
     for voice in typing.speaking.synthesizer.voices():
-        gender = translate(voice.gender, reader) if voice.gender else ""
-        words = (voice.name, name_language(voice.language, reader), gender)
-        found.append(Suggestion(voice.name, " · ".join(filter(None, words))))
+        found.append(Suggestion(voice.name, label_voice(voice, reader)))
     return found
+
+
+def label_voice(preset: Voice, reader: str) -> str:
+    """Return what people read of a preset voice: its name, language and gender."""
+    gender = translate(GENDERS[preset.gender], reader) if preset.gender else ""
+    words = (preset.name, name_language(preset.language, reader), gender)
+    return " · ".join(filter(None, words))
 
 
 async def suggest_styles(typing: Typing) -> list[Suggestion]:

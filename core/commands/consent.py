@@ -30,7 +30,7 @@ async def consent(ctx: Context) -> Reply:
         "Your voice is kept as {voice}, for you alone. /voice delete {voice} withdraws it.",
         voice=own.name,
     )
-    return Reply(text, buttons=(Button(ctx.text("For me"), "voice", f"kept:{own.voice_id}"),))
+    return Reply(text, buttons=(Button(ctx.text("For me"), "voice", own.choice),))
 
 
 command = Command(mark("Take the consent to a voice of one's own"), consent, is_listed=False)

@@ -9,9 +9,9 @@ from core import casting
 from core.commands import Command
 from core.context import Context
 from core.errors import UserError
-from core.fields import Field, Typing, suggest_voices
-from core.locale import mark, name_language
-from core.models import Button, KeptVoice, Reply, Suggestion, Voice
+from core.fields import Field, Typing, label_voice, suggest_voices
+from core.locale import mark
+from core.models import Button, KeptVoice, Reply, Suggestion
 from core.speaking import Manner
 
 HELP = mark("Who speaks: choose, design or clone a voice")
@@ -19,7 +19,6 @@ HINT = mark(
     "Press a voice to hear it. /voice NAME chooses it for you, /voice chat NAME for this chat "
     "(admins), /voice off neither."
 )
-GENDERS = {"female": mark("female"), "male": mark("male")}
 
 
 async def voice(ctx: Context) -> Reply:
@@ -42,17 +41,11 @@ async def show(ctx: Context, _: str) -> Reply:
     shown = name_of(ctx, found) if found else ctx.text("the engine's own")
     lines = [ctx.text("Voice: {voice} ({source})", voice=shown, source=ctx.text(source)), ""]
     kept = await ctx.store.voices.usable(ctx.message.chat, ctx.message.sender_id)
-    presets = [(v.name, label(ctx, v)) for v in ctx.speaking.synthesizer.voices()]
-    offers = presets + [(f"{casting.KEPT}{v.voice_id}", v.name) for v in kept]
+    reader = ctx.message.language
+    presets = [(v.name, label_voice(v, reader)) for v in ctx.speaking.synthesizer.voices()]
+    offers = presets + [(v.choice, v.name) for v in kept]
     buttons = tuple(Button(shown, "voice", f"try {name}") for name, shown in offers)
     return Reply("\n".join([*lines, ctx.text(HINT)]), buttons=buttons)
-
-
-def label(ctx: Context, preset: Voice) -> str:
-    """Return what stands on a preset's button: name, language, gender."""
-    language = name_language(preset.language, ctx.message.language)
-    gender = ctx.text(GENDERS[preset.gender]) if preset.gender else ""
-    return " · ".join(filter(None, (preset.name, language, gender)))
 
 
 async def find(ctx: Context, name: str) -> str | KeptVoice | None:
@@ -66,7 +59,7 @@ async def need(ctx: Context, name: str) -> tuple[str, str]:
     if found is None:
         raise UserError("I do not know the voice {voice}. /voice shows all.", voice=name)
     if isinstance(found, KeptVoice):
-        return f"{casting.KEPT}{found.voice_id}", found.name
+        return found.choice, found.name
     return found, name_of(ctx, found)
 
 
@@ -134,7 +127,7 @@ async def keep(ctx: Context, rest: str) -> Reply:
     kept = await casting.keep_take(ctx.speaking, description, ctx.text(casting.AUDITION), take)
     await ctx.store.voices.keep(ctx.message.chat, ctx.message.sender_id, kept)
     text = ctx.text("Kept as {voice}. /voice rename {voice} = NAME names it.", voice=kept.name)
-    return Reply(text, buttons=(Button(ctx.text("For me"), "voice", f"kept:{kept.voice_id}"),))
+    return Reply(text, buttons=(Button(ctx.text("For me"), "voice", kept.choice),))
 
 
 async def rename(ctx: Context, rest: str) -> Reply:

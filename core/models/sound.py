@@ -90,6 +90,10 @@ class Utterance:
     sample: Audio | None = None
 
 
+#: Before the id of a kept voice where a voice is chosen.
+KEPT = "kept:"
+
+
 @dataclass(frozen=True, slots=True)
 class KeptVoice:
     """A voice that was designed for a chat, or that a person made of their own."""
@@ -102,3 +106,8 @@ class KeptVoice:
     is_clone: bool = False
     #: When the consent was spoken, None for a designed voice.
     consented_at: datetime | None = None
+
+    @property
+    def choice(self) -> str:
+        """What stands where this voice is chosen."""
+        return f"{KEPT}{self.voice_id}"
