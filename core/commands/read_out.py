@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from core.commands import Command
 from core.context import Context
 from core.models import Reply, SpeechSettings, Voice
-from core.speech import guess_language, shorten
+from core.speech import guess_language, presets, shorten
 
 #: What is longer is read to here: others want to be heard too.
 MAX_CHARS = 400
@@ -35,10 +34,8 @@ async def read_out(ctx: Context) -> Reply:
 
 def pick_voice(voices: Sequence[Voice], person_id: str, language: str) -> str:
     """Return the preset voice of a person who has chosen none: the same one each time."""
-    own = [voice for voice in voices if voice.language.split("-")[0] == language]
-    pool = own or list(voices)
-    number = int.from_bytes(hashlib.sha256(person_id.encode()).digest()[:8])
-    return pool[number % len(pool)].voice_id if pool else ""
+    pool = presets.speaking(voices, language) or voices
+    return presets.assign(person_id, pool).voice_id if pool else ""
 
 
 command = Command("Reads a message aloud", read_out, is_listed=False, is_silent=True)

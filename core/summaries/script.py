@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.models import Question, Turn, Voice
 from core.prompts import safety
+from core.speech import presets
 from core.summaries.points import Summary
 from core.summaries.prompt import Task, write
 from core.summaries.read import drop_marks
@@ -99,15 +99,14 @@ def cast_voices(talk: Talk, voices: Sequence[Voice], language: str) -> Mapping[s
 
     A person has the same preset voice each time: it follows from who they are.
     """
-    wanted = (language or "en").lower().split("-")[0]
-    own = [voice for voice in voices if voice.language.lower().split("-")[0] == wanted]
+    own = presets.speaking(voices, language or "en")
     pool = own if len(own) > 1 else list(voices)
     if not pool:
         return {}
     rest = pool[1:] or pool
     cast: dict[str, str | None] = {HOST: pool[0].voice_id}
     for name, person in _people(talk).items():
-        cast[name] = rest[_number(person) % len(rest)].voice_id
+        cast[name] = presets.assign(person, rest).voice_id
     return cast
 
 
@@ -122,7 +121,3 @@ def _people(talk: Talk) -> dict[str, str]:
         for sender_id, found in names.items()
         for name in found
     }
-
-
-def _number(person: str) -> int:
-    return int.from_bytes(hashlib.sha256(person.encode()).digest()[:8], "big")
