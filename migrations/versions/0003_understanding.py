@@ -34,6 +34,17 @@ def _create_remembered() -> None:
     op.create_index("ix_remembered_sender_id", "remembered", ["sender_id"])
 
 
+def _create_readers() -> None:
+    op.create_table(
+        "readers",
+        sa.Column("chat_pk", sa.Integer(), nullable=False),
+        sa.Column("person_id", sa.String(length=64), nullable=False),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=False),
+        _key("readers"),
+        sa.PrimaryKeyConstraint("chat_pk", "person_id", name="pk_readers"),
+    )
+
+
 def _create_schedules() -> None:
     op.create_table(
         "schedules",
@@ -57,14 +68,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name="pk_answers"),
     )
     _create_remembered()
-    op.create_table(
-        "readers",
-        sa.Column("chat_pk", sa.Integer(), nullable=False),
-        sa.Column("person_id", sa.String(length=64), nullable=False),
-        sa.Column("read_at", sa.DateTime(timezone=True), nullable=False),
-        _key("readers"),
-        sa.PrimaryKeyConstraint("chat_pk", "person_id", name="pk_readers"),
-    )
+    _create_readers()
     _create_schedules()
     op.create_index("ix_deliveries_platform_id", "deliveries", ["platform_id"])
     op.create_index("ix_jobs_finished_at", "jobs", ["finished_at"])
