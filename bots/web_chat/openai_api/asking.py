@@ -31,6 +31,7 @@ class Asking:
 
         Raises UserError, EngineError.
         """
+        self.audio_s, self._passages = 0.0, []
         has_sound = any(said.sounds for said in self.order.said)
         if not has_sound or self.services.understanding.can_hear:
             try:

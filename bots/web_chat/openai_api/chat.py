@@ -13,6 +13,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
+from bots.web_chat.openai_api.again import try_again
 from bots.web_chat.openai_api.asking import Asking
 from bots.web_chat.openai_api.body import read_json
 from bots.web_chat.openai_api.chat_answer import (
@@ -68,7 +69,7 @@ class Chat:
         self, order: ChatOrder, name: str, on_text: Callable[[str], None] | None = None
     ) -> Answer:
         asking = Asking(self.services, order)
-        answer = await asking.answer(on_text)
+        answer = await try_again(partial(asking.answer, on_text))
         await self.services.budget.spend(name, asking.audio_s)
         return answer
 

@@ -40,7 +40,9 @@ def read_keys(listed: str) -> tuple[Key, ...]:
 def find_key(keys: tuple[Key, ...], authorization: str) -> Key | None:
     """Return the key of an Authorization header; in the time of all, whichever it is."""
     scheme = _SCHEME.match(authorization)
-    given = _hash(authorization[scheme.end() :].strip()) if scheme else b""
+    if scheme is None:
+        return None
+    given = _hash(authorization[scheme.end() :].strip())
     found = [key for key in keys if hmac.compare_digest(key.digest, given)]
     return found[0] if found else None
 

@@ -12,6 +12,7 @@ from functools import partial
 from fastapi import Request
 from fastapi.responses import Response
 
+from bots.web_chat.openai_api.again import try_again
 from bots.web_chat.openai_api.body import read_json
 from bots.web_chat.openai_api.models import pick_model
 from bots.web_chat.openai_api.services import Services, read_key_name, read_request_id
@@ -81,12 +82,18 @@ class Speech:
         format: FileFormat,
         on_sound: Callable[[bytes], None] | None = None,
     ) -> Spoken:
-        spoken = await self.services.speaking.say(
-            order.text,
-            Manner(order.voice, order.style),
-            on_sound=(lambda pcm, _: on_sound(pcm)) if on_sound else None,
-            format=format,
-        )
+        has_begun = False
+
+        def give(pcm: bytes, rate_hz: int) -> None:
+            nonlocal has_begun
+            has_begun = True
+            if on_sound:
+                on_sound(pcm)
+
+        manner = Manner(order.voice, order.style)
+        say = partial(self.services.speaking.say, order.text, manner, on_sound=give, format=format)
+        # A file is given on when it is whole: until then nothing would be heard twice.
+        spoken = await try_again(say, lambda: has_begun and on_sound is not None)
         await self.services.budget.spend(name, spoken.file.duration_s or 0.0)
         return spoken
 

@@ -11,6 +11,7 @@ from functools import partial
 from fastapi import Request
 from fastapi.responses import Response
 
+from bots.web_chat.openai_api.again import try_again
 from bots.web_chat.openai_api.errors import refuse
 from bots.web_chat.openai_api.models import pick_model
 from bots.web_chat.openai_api.services import Services, read_key_name, read_request_id
@@ -52,9 +53,14 @@ class Transcriptions:
     async def _hear(
         self, form: Form, name: str, on_text: Callable[[str], None] | None = None
     ) -> Transcript:
-        heard = await self.services.hearing.hear(
-            form.data, language=form.language, temperature=form.temperature, on_text=on_text
+        hear = partial(
+            self.services.hearing.hear,
+            form.data,
+            language=form.language,
+            temperature=form.temperature,
+            on_text=on_text,
         )
+        heard = await try_again(hear)
         await self.services.budget.spend(name, heard.transcript.duration_s)
         return heard.transcript
 

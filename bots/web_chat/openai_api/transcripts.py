@@ -16,7 +16,7 @@ from core.subtitles import build_srt, build_vtt
 
 _TEXTS: dict[str, tuple[Callable[[Transcript], str], str]] = {
     "text": (lambda transcript: transcript.text, "text/plain"),
-    "srt": (build_srt, "application/x-subrip"),
+    "srt": (build_srt, "application/x-subrip; charset=utf-8"),
     "vtt": (build_vtt, "text/vtt"),
 }
 
