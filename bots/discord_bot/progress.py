@@ -18,70 +18,36 @@ from bots.discord_bot.errors import INTERACTION_OVER, code_of, describe, read_er
 from bots.discord_bot.parts import Part, shorten
 from bots.discord_bot.ticket import Ticket, read_ticket
 from bots.discord_bot.ways import build_nonce, find_question
+from bots.drawing import DRAW_S, Drawing, Line
 from bots.text import is_blank
-from core.errors import AssistantError, PlatformBusy
+from core.errors import PlatformBusy
 from core.interfaces import Envelope
 from core.models import PLACEHOLDER, DeliveryState
 
 log = structlog.get_logger(__name__)
 
-#: Total deadline of one drawing: the reply waits for the one that is under way.
-DRAW_S = 10.0
-#: Lines of jobs that ended without a reply are dropped above this.
-MAX_LINES = 500
-
 
 @dataclass
-class _Line:
-    """What one job shows."""
-
-    envelope: Envelope
-    text: str = ""
+class _Line(Line):
+    #: The text is the program's own.
     is_ours: bool = False
-    shown: str | None = None
-    #: A call is under way: it must end before the reply goes out.
-    is_calling: bool = False
-    #: Nothing more is to be shown.
-    is_over: bool = False
-    task: asyncio.Task[None] | None = None
 
 
-class Progress:
+class Progress(Drawing[_Line]):
     """Draws the latest text of each job, one of a channel at a time."""
 
     def __init__(self, client: Client) -> None:
+        super().__init__("discord", _Line)
         self._client = client
-        self._lines: dict[str, _Line] = {}
 
     def show(self, envelope: Envelope, text: str, *, is_lasting: bool = False) -> None:
         """Make `text` what is drawn next. Returns at once and never raises.
 
         is_lasting: it is the program's own; else somebody's words, or a model's.
         """
-        self._drop_old()
-        line = self._lines.setdefault(envelope.job_id, _Line(envelope))
+        line = self._find_line(envelope)
         line.text, line.is_ours = text, is_lasting
-        if line.is_over or (line.task and not line.task.done()):
-            return
-        line.task = asyncio.create_task(self._draw(line))
-        line.task.add_done_callback(_report)
-
-    async def end(self, envelope: Envelope) -> None:
-        """Stop drawing and return when no call is under way any more."""
-        line = self._lines.pop(envelope.job_id, None)
-        if line and line.task:
-            line.is_over = True
-            if not line.is_calling:
-                line.task.cancel()
-            await asyncio.wait([line.task])
-
-    async def close(self) -> None:
-        """Stop all drawing."""
-        tasks = [line.task for line in self._lines.values() if line.task]
-        self._lines.clear()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self._start(line)
 
     async def _draw(self, line: _Line) -> None:
         message = line.envelope.message
@@ -135,13 +101,6 @@ class Progress:
         if isinstance(error, discord.Forbidden) and not message.ticket:
             self._client.pacer.note_forbidden(message.thread_id or message.chat.chat_id)
 
-    def _drop_old(self) -> None:
-        if len(self._lines) > MAX_LINES:
-            oldest = next(iter(self._lines))
-            if (task := self._lines[oldest].task) and not task.done():
-                task.cancel()
-            del self._lines[oldest]
-
 
 def good_ticket(text: str) -> Ticket | None:
     """Return the ticket of a message while Discord takes answers to it."""
@@ -163,10 +122,3 @@ def _address(envelope: Envelope, part: Part, placeholder_id: str) -> Outgoing | 
     nonce = build_nonce(envelope.job_id, PLACEHOLDER)
     question = find_question(message)
     return Outgoing(part, channel_id, reply_to=question, nonce=nonce, is_silent=True)
-
-
-def _report(task: asyncio.Task[None]) -> None:
-    # What fails here is the ledger; the reply itself will meet the same trouble and tell.
-    if not task.cancelled() and (error := task.exception()):
-        is_known = isinstance(error, AssistantError)
-        log.warning("discord_progress_failed", error=type(error).__name__, is_known=is_known)

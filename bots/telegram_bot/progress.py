@@ -21,6 +21,7 @@ from telegram.error import (
     TelegramError,
 )
 
+from bots.drawing import DRAW_S, Drawing, Line
 from bots.telegram_bot.client import deadline
 from bots.telegram_bot.errors import Refusal, as_seconds, describe, is_unsent, read_refusal
 from bots.telegram_bot.outgoing import Outgoing, address, as_thread, build_reply_parameters
@@ -36,11 +37,6 @@ from core.prompts.safety import deaden
 
 log = structlog.get_logger(__name__)
 
-#: Total deadline of one drawing: the reply waits for the one that is under way.
-DRAW_S = 10.0
-#: Lines of jobs that ended without a reply are dropped above this.
-MAX_LINES = 500
-
 
 @dataclass
 class Gaps:
@@ -51,36 +47,25 @@ class Gaps:
 
 
 @dataclass
-class _Line:
-    """What one job shows."""
-
-    envelope: Envelope
-    text: str = ""
-    shown: str | None = None
+class _Line(Line):
     at_s: float = float("-inf")
     #: It has to stay to be seen, which a draft does not.
     is_lasting: bool = False
-    #: A call is under way: it must end before the reply goes out.
-    is_calling: bool = False
-    #: Nothing more is to be shown.
-    is_over: bool = False
-    task: asyncio.Task[None] | None = None
 
 
-class Progress:
+class Progress(Drawing[_Line]):
     """Draws the latest text of each job, as fast as the chat's limits allow."""
 
     def __init__(self, bot: telegram.Bot, pacer: Pacer, gaps: Gaps) -> None:
+        super().__init__("telegram", _Line)
         self._bot = bot
         self._pacer = pacer
         self._gaps = gaps
-        self._lines: dict[str, _Line] = {}
         self._unsent: set[str] = set()
 
     def show(self, envelope: Envelope, text: str, *, is_lasting: bool = False) -> None:
         """Make `text` what is drawn next. Returns at once and never raises."""
-        self._drop_old()
-        line = self._lines.setdefault(envelope.job_id, _Line(envelope))
+        line = self._find_line(envelope)
         if is_lasting and not line.is_lasting:
             # A draft that was refused says nothing about a message.
             line.is_lasting, line.is_over = True, False
@@ -88,19 +73,11 @@ class Progress:
         if not is_lasting:
             # Somebody's words, or a model's: they call nobody.
             line.text = tail(deaden(line.text))
-        if line.is_over or (line.task and not line.task.done()):
-            return
-        line.task = asyncio.create_task(self._draw(line))
-        line.task.add_done_callback(_report)
+        self._start(line)
 
     async def end(self, envelope: Envelope) -> None:
-        """Stop drawing and return when no call is under way any more."""
-        line = self._lines.pop(envelope.job_id, None)
-        if line and line.task:
-            line.is_over = True
-            if not line.is_calling:
-                line.task.cancel()
-            await asyncio.wait([line.task])
+        """See Drawing."""
+        await super().end(envelope)
         await self._count_lost(envelope)
 
     async def _count_lost(self, envelope: Envelope) -> None:
@@ -110,14 +87,6 @@ class Progress:
         if is_lost and envelope.job_id not in self._unsent and not await envelope.ledger.find(0):
             metrics.AMBIGUOUS_SENDS.labels("telegram").inc()
         self._unsent.discard(envelope.job_id)
-
-    async def close(self) -> None:
-        """Stop all drawing."""
-        tasks = [line.task for line in self._lines.values() if line.task]
-        self._lines.clear()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _draw(self, line: _Line) -> None:
         is_private = line.envelope.message.is_private
@@ -196,13 +165,9 @@ class Progress:
         is_gone = isinstance(error, BadRequest | Forbidden | InvalidToken | ChatMigrated)
         line.is_over |= is_gone and not is_harmless
 
-    def _drop_old(self) -> None:
-        if len(self._lines) > MAX_LINES:
-            oldest = next(iter(self._lines))
-            if (task := self._lines[oldest].task) and not task.done():
-                task.cancel()
-            del self._lines[oldest]
-            self._unsent.discard(oldest)
+    def _drop(self, job_id: str) -> None:
+        super()._drop(job_id)
+        self._unsent.discard(job_id)
 
 
 async def find_placeholder(envelope: Envelope) -> str:
@@ -219,9 +184,3 @@ async def find_placeholder(envelope: Envelope) -> str:
 def build_draft_id(job_id: str) -> int:
     """Return the number of a job's draft: the same for each drawing, never 0."""
     return zlib.crc32(job_id.encode()) % 0x7FFF_FFFF + 1
-
-
-def _report(task: asyncio.Task[None]) -> None:
-    # What fails here is the ledger; the reply itself will meet the same trouble and tell.
-    if not task.cancelled() and (error := task.exception()):
-        log.warning("telegram_progress_failed", error=type(error).__name__)

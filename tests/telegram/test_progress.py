@@ -241,7 +241,7 @@ async def test_trouble_of_the_ledger_is_never_raised(
 async def test_jobs_without_an_end_are_forgotten(
     telegram: TelegramServer, bot: QuickBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bots.telegram_bot.progress.MAX_LINES", 5)
+    monkeypatch.setattr("bots.drawing.MAX_LINES", 5)
     ann = telegram.add_user("Ann")
     for number in range(30):
         await bot.show(make_envelope(ann, job_id=str(number))[0], "x")
