@@ -15,7 +15,16 @@ from core.models.choices import (
     Suggestion,
     TalkSettings,
 )
-from core.models.figures import Hour, Probe, Queue, Spent, Steps, Trace
+from core.models.figures import (
+    Hour,
+    Probe,
+    Queue,
+    Spent,
+    Steps,
+    Trace,
+    Waits,
+    measure_waits,
+)
 from core.models.jobs import PLACEHOLDER, Conversation, Delivery, DeliveryState, Job, JobState
 from core.models.messages import (
     Attachment,
@@ -75,4 +84,6 @@ __all__ = [
     "Usage",
     "Utterance",
     "Voice",
+    "Waits",
+    "measure_waits",
 ]

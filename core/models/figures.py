@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
+from statistics import median
 
 from core.models.jobs import Delivery, JobState
 
@@ -81,10 +83,27 @@ class Hour:
     start_at: datetime
     #: How many ended in each state.
     ended: Mapping[JobState, int]
-    #: From the message to the end of its job, of those that were answered: the time within which
-    #: half and 95 of 100 ended, None where none was.
+    #: From the message to the end of its job, of those that were answered, the shortest first.
+    waits_s: Sequence[float] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long people waited: the time within which half and 95 of 100 were answered."""
+
+    count: int
     median_s: float | None = None
     p95_s: float | None = None
+
+
+def measure_waits(hours: Iterable[Hour]) -> Waits:
+    """Return how long people waited in all of these hours."""
+    waits_s = sorted(chain.from_iterable(hour.waits_s for hour in hours))
+    if not waits_s:
+        return Waits(0)
+    # The shortest one that 95 of 100 do not exceed.
+    last = -(-len(waits_s) * 95 // 100) - 1
+    return Waits(len(waits_s), median(waits_s), waits_s[last])
 
 
 @dataclass(frozen=True, slots=True)

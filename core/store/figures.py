@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
-from statistics import median
 from typing import Any
 
 from sqlalchemy import Select, exists, func, select
@@ -156,14 +156,10 @@ def _read_trace(row: Any) -> Trace:
 
 def _count_hour(start_at: datetime, rows: Iterable[Any]) -> Hour:
     ended = [row for row in rows if start_at <= row.finished_at < start_at + _HOUR]
-    counts = Counter(JobState(row.state) for row in ended)
     waits_s = sorted(
         (row.finished_at - row.created_at).total_seconds()
         for row in ended
         if row.state in _ANSWERED
     )
-    if not waits_s:
-        return Hour(start_at, counts)
-    # The smallest wait that 95 of 100 do not exceed.
-    p95_s = waits_s[-(-len(waits_s) * 95 // 100) - 1]
-    return Hour(start_at, counts, median(waits_s), p95_s)
+    # An array holds them in a quarter of a list's memory.
+    return Hour(start_at, Counter(JobState(row.state) for row in ended), array("d", waits_s))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import update
 
-from core.models import DeliveryState, JobState, Reply, Transcript, Usage
+from core.models import DeliveryState, JobState, Reply, Transcript, Usage, Waits, measure_waits
 from core.picking import pick_command
 from core.store import Store
 from core.store.tables import jobs
@@ -97,8 +97,9 @@ async def test_hours_count_what_ended_and_how_long_it_took(
         HOUR - timedelta(hours=n) for n in range(23, -1, -1)
     ]
     assert hours[-1].ended == {JobState.DONE: 2, JobState.REFUSED: 1, JobState.DEAD: 1}
-    assert (hours[-1].median_s, hours[-1].p95_s) == (2.0, 3.0), "the dead were not answered"
-    assert (hours[-2].ended, hours[-2].median_s) == ({}, None)
+    assert list(hours[-1].waits_s) == [1.0, 2.0, 3.0], "the dead were not answered"
+    assert measure_waits(hours) == Waits(3, 2.0, 3.0)
+    assert (hours[-2].ended, measure_waits([hours[-2]])) == ({}, Waits(0))
     # The present hour is counted anew, also when it is over.
     late = HOUR + timedelta(minutes=59)
     values = {"state": JobState.DONE, "created_at": late, "finished_at": late}

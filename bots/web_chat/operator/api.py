@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from core.config import Settings
 from core.interfaces import PageDoor
 from core.locale import mark
 from core.logs import recent_problems, redact, sort_secrets
-from core.models import JobState, Steps
+from core.models import JobState, Steps, measure_waits
 from core.operations import Operations
 
 NO_JOB = mark("There is no such job.")
@@ -94,9 +94,11 @@ class OperatorApi:
         now, operations = datetime.now(UTC), self.door.operations
         figures = operations.figures
         used_s = await operations.programs(now.date())
+        hours = await figures.hours(now)
         minutes = self.settings.api_audio_minutes_per_day
         return {
-            "hours": [build_hour(hour) for hour in await figures.hours(now)],
+            "hours": [build_hour(hour) for hour in hours],
+            "answered": asdict(measure_waits(hours)),
             "day": [build_spent(spent) for spent in await figures.spent(now - _DAY)],
             "month": [build_spent(spent) for spent in await figures.spent(now - _MONTH)],
             "programs": [{"name": name, "audio_s": audio_s} for name, audio_s in used_s.items()],

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from core.logs import Problem
-from core.models import PLACEHOLDER, Hour, Queue, Spent, Steps, Trace
+from core.models import PLACEHOLDER, Hour, Queue, Spent, Steps, Trace, measure_waits
 from core.operations import EngineState
 
 #: Takes secrets out of a text.
@@ -23,7 +23,16 @@ def build_queue(queue: Queue) -> dict[str, Any]:
 def build_engine(state: EngineState) -> dict[str, Any]:
     """Who does one thing, and how the account stands."""
     gate = asdict(state.gate) | {"failed_at": _moment(state.gate.failed_at)}
-    return {"role": state.role, "engine": state.engine, "model": state.model, **gate}
+    engine = {"role": state.role, "engine": state.engine, "model": state.model}
+    return engine | gate | {"probe": _build_probe(state)}
+
+
+def _build_probe(state: EngineState) -> dict[str, Any] | None:
+    probe = state.probe
+    # One that has not ended yet names no engine.
+    if probe is None or probe.engine != state.engine:
+        return None
+    return {"checked_at": _moment(probe.checked_at), "model": probe.model, "error": probe.error}
 
 
 def build_hour(hour: Hour) -> dict[str, Any]:
@@ -31,8 +40,7 @@ def build_hour(hour: Hour) -> dict[str, Any]:
     return {
         "start_at": hour.start_at.isoformat(),
         "ended": {state.value: count for state, count in hour.ended.items()},
-        "median_s": hour.median_s,
-        "p95_s": hour.p95_s,
+        **asdict(measure_waits([hour])),
     }
 
 

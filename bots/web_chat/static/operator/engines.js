@@ -1,0 +1,85 @@
+// Who hears, understands and speaks, and what it costs.
+
+import { ago, showList } from "./list.js";
+import { formatMany, formatSeconds, text, textOf } from "./texts.js";
+import { icon, make } from "/static/dom.js";
+
+/** A bar that shows how much of what is allowed is used. */
+function meter(name, used, limit, format) {
+  const words = limit ? text("used_of", { used: format(used), limit: format(limit) }) : text("unlimited", { used: format(used) });
+  const bar = limit ? make("meter", { min: 0, max: limit, high: limit * 0.9, value: Math.min(used, limit), "aria-label": name }) : null;
+  return make("div", { class: "meter" }, make("span", { class: "name" }, name), make("span", { class: "more" }, words), bar);
+}
+
+function describeGate(one) {
+  if (one.pause_s > 0) return ["bad", text("paused", { time: formatSeconds(Math.ceil(one.pause_s)) })];
+  if (one.failures > 0) return ["bad", textOf("fails", one.failures)];
+  if (one.probe?.error) return ["bad", text("not_alive")];
+  if (one.probe) return ["ready", text("alive")];
+  return ["ready", text("no_errors")];
+}
+
+/** What the daily probe found. */
+function describeProbe({ checked_at, error }) {
+  const key = error ? "probe_failed" : "probe_alive";
+  const [before, after] = text(key, { error, time: "|" }).split("|");
+  return [` · ${before}`, ago(checked_at), after];
+}
+
+function buildEngine(one) {
+  const [kind, words] = describeGate(one);
+  const [before, after] = text("last_error", { error: one.error, time: "|" }).split("|");
+  const seen = one.probe && describeProbe(one.probe);
+  const meters = [
+    one.calls ? meter(text("calls_minute"), one.calls.used, one.calls.limit, formatMany) : null,
+    one.tokens ? meter(text("tokens_minute"), one.tokens.used, one.tokens.limit, formatMany) : null,
+  ];
+  return make(
+    "li",
+    {},
+    make("span", { class: "sign" }, icon(one.role)),
+    make(
+      "div",
+      { class: "what" },
+      make("span", { class: "first" }, text(one.role), " ", make("b", {}, one.model || one.engine), " ", make("span", { class: "more" }, one.engine)),
+      make("span", { class: `lamp ${kind}` }, make("span", { class: "dot" }), make("span", {}, words, ...(seen ?? []))),
+      one.error ? make("span", { class: "more" }, before, ago(one.failed_at), after) : null,
+      ...meters,
+    ),
+  );
+}
+
+export function showEngines(parent, engines) {
+  showList(parent, engines.map((one) => ({ key: one.role, ...one })), buildEngine);
+}
+
+function describeSpent({ calls, audio_s, prompt_tokens, completion_tokens }) {
+  const tokens = prompt_tokens + completion_tokens;
+  return [
+    textOf("calls", calls),
+    audio_s ? text("sound", { time: formatSeconds(audio_s) }) : null,
+    tokens ? text("tokens", { n: formatMany(tokens) }) : null,
+  ].filter(Boolean);
+}
+
+export function showSpent(parent, { day, month }) {
+  const today = new Map(day.map((one) => [`${one.engine} ${one.model}`, one]));
+  if (!month.length) return parent.replaceChildren(make("p", { class: "none" }, text("spent_none")));
+  const line = (words) => make("span", { class: "line" }, words);
+  const cell = (spent) => make("td", {}, ...(spent ? describeSpent(spent).map(line) : ["–"]));
+  const rows = month.map((one) => {
+    const same = today.get(`${one.engine} ${one.model}`);
+    const name = make("th", { scope: "row" }, make("b", {}, one.model), make("span", { class: "more" }, one.engine));
+    return make("tr", {}, name, cell(same), cell(one));
+  });
+  const heads = ["model", "hours_24", "days_30"].map((key) => make("th", { scope: "col" }, text(key)));
+  const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows));
+  parent.replaceChildren(make("div", { class: "scroll", tabindex: 0, role: "region", "aria-labelledby": "h-spent" }, table));
+}
+
+export function showPrograms(section, { programs, program_limit_s }) {
+  section.hidden = !programs.length;
+  const items = programs.map((one) => ({ key: one.name, ...one, program_limit_s }));
+  const build = (one) => make("li", {}, meter(one.name, one.audio_s, one.program_limit_s, (seconds) => formatSeconds(Math.round(seconds))));
+  showList(section.querySelector("ul"), items, build);
+}

@@ -1,0 +1,306 @@
+// Every text of the operator's view, in English and Chinese.
+
+const TEXTS = {
+  en: {
+    alive: "Alive",
+    answer_saved: "Answer saved",
+    attempts_1: "1 try",
+    attempts_n: "{n} tries",
+    calls_1: "1 call",
+    calls_n: "{n} calls",
+    calls_minute: "Calls this minute",
+    chart_table: "As a table",
+    chat: "Chat",
+    close: "Close",
+    command: "Command",
+    crashes: "The process ended {n} times in between",
+    day: "Last 24 hours",
+    day_more: "half within {median}, 95 % within {p95}",
+    day_none: "nobody asked for anything",
+    days_30: "30 days",
+    dead: "Dead letters",
+    dead_about: "Given up after every try. The person was told; Retry runs the job again from its start.",
+    dead_none: "None. Everything that was asked for was answered.",
+    delivered: "Delivered",
+    delivery_none: "Not sent yet",
+    ended_as: "Ended as {state}",
+    ended_took: "{time} after it came",
+    engines: "Models",
+    error: "Error",
+    fails_1: "The last call failed",
+    fails_n: "Failed {n} times in a row",
+    given_none: "nothing was given up",
+    given_some: "wait for you",
+    given_up: "Dead letters",
+    heard: "Recording heard",
+    heard_pieces_1: "1 piece kept",
+    heard_pieces_n: "{n} pieces kept",
+    hears: "Hears",
+    hour: "Hour",
+    hours_24: "24 hours",
+    job: "Job {id}",
+    jobs: "Jobs",
+    jobs_chart: "Jobs per hour",
+    jobs_none: "No jobs here.",
+    kept: "Kept, no later try pays for it again",
+    last_error: "Last error: {error}, {time}",
+    leave: "Log out",
+    live: "Up {time}",
+    lost: "Connection lost, trying again …",
+    median: "Half within",
+    model: "Model",
+    more: "Show more",
+    network: "The server cannot be reached.",
+    next_run: "Next try",
+    no_errors: "No failures",
+    not_alive: "Does not answer",
+    now_running: "Running now",
+    off: "off",
+    operator: "Operator",
+    p95: "95 % within",
+    part: "Part {n}: {state}",
+    paused: "Left alone for {time}",
+    pending: "on its way",
+    placeholder: "Text so far: {state}",
+    platform: "Platform",
+    platforms: "Platforms",
+    probe_alive: "answered the daily probe {time}",
+    probe_failed: "{error} at the daily probe {time}",
+    problems: "Recent warnings and errors",
+    problems_about: "The last 200 since the start. The log has each under its id.",
+    problems_none: "None since the start.",
+    programs: "Programs with a key, today",
+    queue: "Waiting now",
+    queue_empty: "nobody waits",
+    queue_later: "{n} for later",
+    queue_oldest: "the first for {time}",
+    queue_running: "{n} running",
+    ready: "ready",
+    received: "Received",
+    retried: "Job {id} waits to be run again.",
+    retry: "Retry",
+    retry_job: "Retry job {id}",
+    sent: "sent",
+    show_all: "All",
+    show_ended: "Ended",
+    show_open: "Open",
+    sound: "{time} of sound",
+    sound_kept: "The sound is kept here",
+    speaks: "Speaks",
+    spent: "Used",
+    spent_none: "No engine was called in 30 days.",
+    stale: "to be edited",
+    state_cancelled: "cancelled",
+    state_dead: "dead letter",
+    state_done: "done",
+    state_refused: "refused",
+    state_running: "running",
+    state_waiting: "waiting",
+    times: "× {n}",
+    told: "Told that it takes longer",
+    took: "took {time}",
+    tokens: "{n} tokens",
+    tokens_minute: "Tokens this minute",
+    tried: "Tried",
+    unready: "not ready",
+    understands: "Understands",
+    unlimited: "{used} used",
+    used_of: "{used} of {limit}",
+    wait_chart: "Time until the answer",
+    waits: "Waits for its first try",
+    web: "Web page",
+    will_end: "Ends as {state} once it is delivered",
+  },
+  zh: {
+    alive: "可用",
+    answer_saved: "回答已保存",
+    attempts_1: "尝试 1 次",
+    attempts_n: "尝试 {n} 次",
+    calls_1: "1 次调用",
+    calls_n: "{n} 次调用",
+    calls_minute: "本分钟调用",
+    chart_table: "以表格查看",
+    chat: "会话",
+    close: "关闭",
+    command: "命令",
+    crashes: "期间进程结束过 {n} 次",
+    day: "最近 24 小时",
+    day_more: "半数在 {median} 内，95% 在 {p95} 内",
+    day_none: "没有任何请求",
+    days_30: "30 天",
+    dead: "死信",
+    dead_about: "所有尝试都失败后放弃，已告知对方；“重试”会从头再运行一次。",
+    dead_none: "没有。所有请求都已答复。",
+    delivered: "已送达",
+    delivery_none: "尚未发送",
+    ended_as: "结束：{state}",
+    ended_took: "收到后 {time}",
+    engines: "模型",
+    error: "错误",
+    fails_1: "上次调用失败",
+    fails_n: "连续失败 {n} 次",
+    given_none: "没有被放弃的任务",
+    given_some: "等待你处理",
+    given_up: "死信",
+    heard: "录音已转写",
+    heard_pieces_1: "已保存 1 段",
+    heard_pieces_n: "已保存 {n} 段",
+    hears: "听写",
+    hour: "时段",
+    hours_24: "24 小时",
+    job: "任务 {id}",
+    jobs: "任务",
+    jobs_chart: "每小时任务数",
+    jobs_none: "这里没有任务。",
+    kept: "已保存，之后的尝试无需再次付费",
+    last_error: "上次错误：{error}，{time}",
+    leave: "退出登录",
+    live: "已运行 {time}",
+    lost: "连接中断，正在重试……",
+    median: "半数在",
+    model: "模型",
+    more: "显示更多",
+    network: "无法连接服务器。",
+    next_run: "下次尝试",
+    no_errors: "没有失败",
+    not_alive: "没有应答",
+    now_running: "正在运行",
+    off: "未启用",
+    operator: "运维",
+    p95: "95% 在",
+    part: "第 {n} 部分：{state}",
+    paused: "暂停调用 {time}",
+    pending: "发送中",
+    placeholder: "进度文字：{state}",
+    platform: "平台",
+    platforms: "平台",
+    probe_alive: "{time}应答了每日探测",
+    probe_failed: "{time}的每日探测：{error}",
+    problems: "最近的警告和错误",
+    problems_about: "启动以来的最后 200 条，日志中可按编号查找。",
+    problems_none: "启动以来没有。",
+    programs: "使用密钥的程序（今天）",
+    queue: "正在等待",
+    queue_empty: "没有人在等待",
+    queue_later: "{n} 个稍后运行",
+    queue_oldest: "最早的已等待 {time}",
+    queue_running: "{n} 个正在运行",
+    ready: "就绪",
+    received: "已收到",
+    retried: "任务 {id} 等待重新运行。",
+    retry: "重试",
+    retry_job: "重试任务 {id}",
+    sent: "已发送",
+    show_all: "全部",
+    show_ended: "已结束",
+    show_open: "未完成",
+    sound: "声音 {time}",
+    sound_kept: "声音保存在这里",
+    speaks: "朗读",
+    spent: "用量",
+    spent_none: "30 天内没有调用过引擎。",
+    stale: "待修改",
+    state_cancelled: "已取消",
+    state_dead: "死信",
+    state_done: "完成",
+    state_refused: "已拒绝",
+    state_running: "运行中",
+    state_waiting: "等待中",
+    times: "× {n}",
+    told: "已告知需要更长时间",
+    took: "用时 {time}",
+    tokens: "{n} 词元",
+    tokens_minute: "本分钟词元",
+    tried: "已尝试",
+    unready: "未就绪",
+    understands: "理解",
+    unlimited: "已用 {used}",
+    used_of: "{used} / {limit}",
+    wait_chart: "答复所需时间",
+    waits: "等待首次尝试",
+    web: "网页",
+    will_end: "送达后结束：{state}",
+  },
+};
+
+const language = navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
+
+/** The text called `key`, with its {names} filled in. */
+export function text(key, values = {}) {
+  return TEXTS[language][key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
+/** The text for one or for several. */
+export const textOf = (key, n) => text(`${key}_${n === 1 ? "1" : "n"}`, { n: formatCount(n) });
+
+/** Put the texts into the elements that ask for them. */
+export function fillTexts(root) {
+  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  document.title = `Hearsay · ${text("operator")}`;
+  for (const element of root.querySelectorAll("[data-text]")) {
+    element.textContent = text(element.dataset.text);
+  }
+  for (const element of root.querySelectorAll("[data-label]")) {
+    element.setAttribute("aria-label", text(element.dataset.label));
+    element.title = text(element.dataset.label);
+  }
+}
+
+const locale = navigator.language;
+const number = new Intl.NumberFormat(locale);
+const compact = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
+const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+// Where the day has twelve hours "6 PM" is enough.
+const is12 = clock.resolvedOptions().hour12;
+const hour = is12 ? new Intl.DateTimeFormat(locale, { hour: "numeric" }) : clock;
+const moment = new Intl.DateTimeFormat(locale, {
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+});
+const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "narrow" });
+
+export const formatCount = (count) => number.format(count);
+export const formatMany = (count) => (count < 10_000 ? number.format(count) : compact.format(count));
+export const formatClock = (iso) => clock.format(new Date(iso));
+export const formatHour = (iso) => hour.format(new Date(iso));
+export const formatMoment = (iso) => moment.format(new Date(iso));
+
+function formatUnit(value, unit, digits = 0) {
+  const style = { style: "unit", unit, unitDisplay: "narrow", maximumFractionDigits: digits };
+  return new Intl.NumberFormat(locale, style).format(value);
+}
+
+/** 83 seconds are "1m 23s". */
+export function formatSeconds(seconds) {
+  if (seconds === 0) return "0";
+  if (seconds < 10) return formatUnit(seconds, "second", 1);
+  const whole = Math.round(seconds);
+  const [days, hours] = [Math.floor(whole / 86_400), Math.floor(whole / 3600) % 24];
+  const minutes = Math.floor(whole / 60) % 60;
+  const parts = [
+    [days, "day"],
+    [hours, "hour"],
+    [minutes, "minute"],
+    [whole % 60, "second"],
+  ];
+  const first = parts.findIndex(([value]) => value > 0);
+  const shown = parts.slice(first, first + 2).filter(([value]) => value > 0);
+  return shown.map(([value, unit]) => formatUnit(value, unit)).join(" ");
+}
+
+/** How long ago, or until when. */
+export function formatAgo(iso, now = Date.now()) {
+  const seconds = (new Date(iso) - now) / 1000;
+  const units = [
+    ["day", 86_400],
+    ["hour", 3600],
+    ["minute", 60],
+  ];
+  for (const [unit, size] of units) {
+    if (Math.abs(seconds) >= size) return relative.format(Math.trunc(seconds / size), unit);
+  }
+  return relative.format(Math.trunc(seconds), "second");
+}
