@@ -364,3 +364,40 @@ async def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
     found = await look("home", hearsay_home=Path("/proc/hearsay"))
     assert (found.status, found.code) == (Status.FAIL, 78)
     assert "/proc cannot be written to" in found.text
+
+
+LONG = "correct horse battery"
+
+
+@pytest.mark.parametrize(
+    ("values", "status", "words"),
+    [
+        ({}, Status.OK, "this machine alone, asks for no password; the operator's view is off"),
+        ({"admin_password": LONG}, Status.OK, "the operator's view is on"),
+        ({"web_password": LONG}, Status.OK, "this machine alone, asks for a password"),
+        (
+            {"web_hosts": ("a.example",), "web_password": LONG},
+            Status.OK,
+            "for other machines too, asks for a password",
+        ),
+        ({"web_host": "0.0.0.0"}, Status.FAIL, "that needs WEB_PASSWORD"),
+        ({"web_hosts": ("a.example",)}, Status.FAIL, "that needs WEB_PASSWORD"),
+        ({"web_hosts": ("x/y",), "web_password": LONG}, Status.FAIL, "no name of a host"),
+        ({"web_host": "0.0.0.0", "web_password": LONG}, Status.WARN, "own names only"),
+        ({"web_host": "10.0.0.5", "web_password": LONG}, Status.WARN, "unencrypted"),
+        ({"web_password": "canary"}, Status.WARN, "WEB_PASSWORD is shorter than 12 characters"),
+        ({"admin_password": "canary"}, Status.WARN, "ADMIN_PASSWORD is shorter than"),
+        ({"admin_password": LONG, "web_password": LONG}, Status.WARN, "operator's view too"),
+    ],
+)
+async def test_who_can_reach_the_page(
+    values: dict[str, object], status: Status, words: str
+) -> None:
+    found = await look("page", **values)
+    assert found.status is status
+    assert words in found.text
+    assert (found.code, bool(found.cure)) == (
+        78 if status is Status.FAIL else 0,
+        status is not Status.OK,
+    )
+    assert LONG not in f"{found}" and "canary" not in f"{found}"
