@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, Page, Route, WebSocketRoute, expect
 
 from bots.web_chat import WebChat
 from core.config import Settings
@@ -112,6 +112,39 @@ async def test_upload_that_broke_off_can_be_sent_again(
             await read_answer(page)
             await expect(page.locator(".entry")).to_have_count(1)
     assert len(door.jobs) == 1
+
+
+async def test_connection_that_broke_off_is_made_again_at_once(page: Page) -> None:
+    is_broken = True
+
+    async def connect(socket: WebSocketRoute) -> None:
+        if is_broken:
+            await socket.close()
+        else:
+            socket.connect_to_server()
+
+    await page.route_web_socket("**/api/events", connect)
+    await page.reload()
+    await expect(page.locator("#link")).to_contain_text("Connecting again …")
+    is_broken = False
+    await page.locator("#link").get_by_role("button", name="Retry").click()
+    await expect(page.locator("#link")).to_be_hidden()
+
+
+async def test_past_that_cannot_be_loaded_is_loaded_when_asked_again(
+    browser: Browser, url: str
+) -> None:
+    with pytest.raises(AssertionError, match="413"):
+        async with open_page(browser, url) as page:
+            await type_in(page, "/help")
+            refusal = {"status": 413, "json": {"error": "Too much of it."}}
+            await page.route("**/api/history", lambda route: route.fulfill(**refusal))
+            await page.reload()
+            await expect(page.locator("#notice")).to_contain_text("Too much of it.")
+            await page.unroute("**/api/history")
+            await page.locator("#notice").get_by_role("button", name="Retry").click()
+            await expect(page.locator("#notice")).to_be_hidden()
+            assert "command=help" in await read_answer(page)
 
 
 async def test_failure_looks_like_one_and_can_be_tried_again(page: Page) -> None:
