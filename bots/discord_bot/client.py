@@ -19,7 +19,7 @@ from discord.state import AutoShardedConnectionState
 from discord.utils import MISSING
 
 from bots.discord_bot.errors import describe, read_error
-from bots.discord_bot.heartbeats import Heartbeats, end_beats
+from bots.discord_bot.heartbeats import Heartbeats, end_lines
 from bots.discord_bot.listener import Listener
 from bots.discord_bot.pacing import Pacer, build_trace
 from bots.discord_bot.sessions import Sessions
@@ -188,7 +188,7 @@ class Client(discord.AutoShardedClient):
         self._is_open.clear()
         if self._is_begun:
             await super().close()
-        end_beats()
+        await end_lines()
 
     async def launch_shards(self) -> None:
         """Connect every shard, at the address and at the pace that Discord names."""
@@ -241,11 +241,20 @@ class Client(discord.AutoShardedClient):
     async def _connect(self) -> BaseException:
         """Receive until that comes to an end, and return why."""
         self._sessions.start_round()
+        connecting = asyncio.create_task(self.connect())
         try:
-            await self.connect()
-        except (*TROUBLE, *POISON, PlatformBusy) as error:
-            return error
-        return PlatformBusy("the gateway was left")
+            await asyncio.wait([connecting])
+        finally:
+            # At the moment at which a connection is made, one cancellation can be lost.
+            while not connecting.done():
+                connecting.cancel()
+                await asyncio.wait([connecting], timeout=_STOP_S)
+        error = None if connecting.cancelled() else connecting.exception()
+        if error is None:
+            return PlatformBusy("the gateway was left")
+        if not isinstance(error, (*TROUBLE, *POISON, PlatformBusy)):
+            raise error
+        return error
 
     def _list_lines(self) -> list[DiscordWebSocket]:
         return [self._get_websocket(shard_id=number) for number in self.shards]
@@ -262,7 +271,7 @@ class Client(discord.AutoShardedClient):
     async def _renew(self) -> None:
         """Leave every connection, so that a login can follow."""
         await super().close()
-        end_beats()
+        await end_lines()
         self.clear()
         # What is left in the queue of the old connections would end the new ones.
         await self._async_setup_hook()

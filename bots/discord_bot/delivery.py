@@ -18,6 +18,7 @@ from bots.discord_bot.parts import FindUrl, Part, build_parts
 from bots.discord_bot.places import Places
 from bots.discord_bot.progress import Progress, good_ticket
 from bots.discord_bot.sending import Sender, Sent
+from bots.discord_bot.sounds import fit_sounds
 from bots.discord_bot.threads import can_have_thread, count_messages, name_thread, open_thread
 from bots.discord_bot.ticket import read_ticket
 from bots.discord_bot.ways import Stand, find_placeholder, find_ways
@@ -55,7 +56,8 @@ class Delivery:
         if reply != Reply():  # else all is said elsewhere
             find_url = await self._ask_urls(envelope.message, reply)
             most = count_messages(envelope.message, self.long_answers)
-            parts = build_parts(reply, find_url, envelope.message.language, most)
+            fitting = await fit_sounds(reply)
+            parts = build_parts(fitting, find_url, envelope.message.language, most)
         components = tuple(build_components([one for one in reply.buttons if one.token]))
         carrier = max((n for n, part in enumerate(parts) if not part.is_voice), default=-1)
         thread_id = ""

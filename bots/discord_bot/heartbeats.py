@@ -65,15 +65,19 @@ class Heartbeats:
                 await line.send_heartbeat(beating.beat())
 
 
-def end_beats() -> None:
-    """End the SDK's threads of this loop: it leaves those of connections that were given up."""
+async def end_lines() -> None:
+    """End what the SDK leaves of connections that were given up while they were made."""
     loop = asyncio.get_running_loop()
     for thread in threading.enumerate():
         if isinstance(thread, KeepAliveHandler) and thread.ws.loop is loop:
             thread.stop()
+            if isinstance(thread.ws, DiscordWebSocket):
+                _cut(thread.ws)
+                await thread.ws.socket.close()
 
 
 def _cut(line: DiscordWebSocket) -> None:
-    with suppress(OSError):
-        # The SDK reads the end of the line, as if the other side had gone.
-        line.socket.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+    """Let the SDK read the end of a line, as if the other side had gone."""
+    if transport := line.socket.get_extra_info("socket"):
+        with suppress(OSError):
+            transport.shutdown(socket.SHUT_RDWR)

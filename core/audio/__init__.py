@@ -14,6 +14,7 @@ from core.audio.media import Media, MediaLimits, Piece
 if TYPE_CHECKING:
     from core.audio.opus import OpusPackets
     from core.audio.segment import VoiceSegment
+    from core.audio.shrinking import shrink
     from core.audio.voice_note import SeamJoiner, VoiceNoteEncoder
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "SeamJoiner",
     "VoiceNoteEncoder",
     "VoiceSegment",
+    "shrink",
 ]
 
 _LATER = {
@@ -31,6 +33,7 @@ _LATER = {
     "SeamJoiner": "core.audio.voice_note",
     "VoiceNoteEncoder": "core.audio.voice_note",
     "VoiceSegment": "core.audio.segment",
+    "shrink": "core.audio.shrinking",
 }
 
 
