@@ -48,7 +48,8 @@ class WebChat:
         self._has_operator = settings.admin_password is not None
         if self._has_operator:
             routers.append(OperatorApi(door, settings).build_router())
-        self._pages = build_app(Api(door, self._events), routers)
+        api = Api(door, self._events, has_login=settings.web_password is not None)
+        self._pages = build_app(api, routers)
         self._app = Gate(self._pages, host_names, logins)
         #: Where the page is, once `is_open` is set.
         self.url = ""

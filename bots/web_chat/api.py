@@ -43,6 +43,8 @@ class Api:
 
     door: PageDoor
     events: Events
+    #: True where people had to log in, and so may log out.
+    has_login: bool = False
 
     def build_router(self) -> APIRouter:
         """Return the routes, to be included in the app."""
@@ -57,7 +59,8 @@ class Api:
 
     async def renew_session(self, request: Request) -> Response:
         """Begin the browser's session or keep it."""
-        response = JSONResponse({"max_file_bytes": MAX_FILE_BYTES})
+        session = {"max_file_bytes": MAX_FILE_BYTES, "has_login": self.has_login}
+        response = JSONResponse(session)
         renew(request, response)
         return response
 

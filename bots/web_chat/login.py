@@ -37,6 +37,8 @@ TOO_MANY_TRIES = mark("Too many wrong tries. Please wait a little.")
 MAX_LOGINS = 1000
 #: A password that takes longer to arrive is not coming.
 _BODY_S = 10
+#: What is read by programs, who know no form: they send `Authorization: Bearer …`.
+_FOR_PROGRAMS = ("/metrics",)
 _FORM = Path(__file__).parent / "static" / "login" / "index.html"
 
 
@@ -111,6 +113,12 @@ class Login:
         """Tell whether the caller has given the password, and not too long ago."""
         return self._ends_at_s.get(self._read_key(connection), 0.0) > self._clock()
 
+    def may_pass(self, connection: HTTPConnection) -> bool:
+        """Tell whether the caller is logged in, or a program that gives the password itself."""
+        return self.is_in(connection) or (
+            connection.scope["path"] in _FOR_PROGRAMS and self._is_told(connection)
+        )
+
     async def show_form(self) -> Response:
         """Return the page that asks for the password."""
         return FileResponse(_FORM)
@@ -134,10 +142,8 @@ class Login:
             raise HTTPException(400, BAD_FORM) from None
         # Others of this address may have tried while the body came.
         self._refuse_hasty(address)
-        if not hmac.compare_digest(_hash(given.password), self._digest):
-            self._note_wrong(address)
+        if not self._is_right(given.password, address):
             raise HTTPException(403, WRONG_PASSWORD)
-        self._tries.forgive(address)
         return self._begin(request)
 
     async def leave(self, request: Request) -> Response:
@@ -175,12 +181,22 @@ class Login:
             headers = {"Retry-After": str(math.ceil(wait_s)), "Connection": "close"}
             raise HTTPException(429, TOO_MANY_TRIES, headers=headers)
 
-    def _note_wrong(self, address: str) -> None:
-        count = self._tries.note_wrong(address)
-        # Not each one: strangers must not push all else out of the log.
-        if count == FREE_TRIES + 1:
+    def _is_told(self, connection: HTTPConnection) -> bool:
+        scheme, _, given = connection.headers.get("authorization", "").partition(" ")
+        address = read_address(connection)
+        if scheme.lower() != "bearer" or self._tries.wait_s(address) > 0:
+            return False
+        return self._is_right(given, address)
+
+    def _is_right(self, password: str, address: str) -> bool:
+        if hmac.compare_digest(_hash(password), self._digest):
+            self._tries.forgive(address)
+            return True
+        # Not each one is logged: strangers must not push all else out of the log.
+        if self._tries.note_wrong(address) == FREE_TRIES + 1:
             log = structlog.get_logger()
             log.warning("many wrong passwords", area=self.area.name, address=address)
+        return False
 
 
 def build_logins(settings: Settings) -> list[Login]:

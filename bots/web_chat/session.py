@@ -13,6 +13,7 @@ import secrets
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from bots.web_chat.address import is_https
 from core.models import Chat
 
 COOKIE = "hearsay_session"
@@ -53,4 +54,12 @@ def renew(connection: HTTPConnection, response: Response) -> None:
     key = connection.cookies.get(COOKIE, "")
     if not _KEY.match(key):
         key = secrets.token_urlsafe(32)
-    response.set_cookie(COOKIE, key, max_age=_MAX_AGE_S, httponly=True, samesite="strict", path="/")
+    response.set_cookie(
+        COOKIE,
+        key,
+        max_age=_MAX_AGE_S,
+        path="/",
+        secure=is_https(connection),
+        httponly=True,
+        samesite="strict",
+    )

@@ -155,13 +155,33 @@ async def test_password_opens_the_page_until_logout(web: WebChat) -> None:
         assert not cookie["secure"], "it is http"
         assert (await client.get("/login/state")).json() == {"is_in": True}
         assert (await client.get("/")).status_code == 200
-        assert (await client.post("/api/session")).status_code == 200
+        session = await client.post("/api/session")
+        assert session.json()["has_login"] is True
         assert (await client.get("/operator/logout")).status_code == 401, "another area"
         key = client.cookies[PAGE.cookie]
         assert (await client.post("/logout")).status_code == 200
         assert PAGE.cookie not in client.cookies
         client.cookies[PAGE.cookie] = key
         assert (await client.get("/api/history")).status_code == 401, "the server knows it too"
+
+
+async def test_programs_read_numbers_with_the_password_itself(web: WebChat) -> None:
+    async with open_client(web, "10.0.0.9") as client:
+        right = {"Authorization": f"Bearer {PASSWORD}"}
+        for path, status in (("/metrics", 200), ("/api/history", 401), ("/operator", 401)):
+            assert (await client.get(path, headers=right)).status_code == status, path
+        for wrong in (
+            f"Basic {PASSWORD}",
+            PASSWORD,
+            "Bearer",
+            "Bearer wrong",
+            f"Bearer {ADMIN[:6]}",
+        ):
+            answer = await client.get("/metrics", headers={"Authorization": wrong})
+            assert answer.status_code == 401, wrong
+        for _ in range(FREE_TRIES):
+            await client.get("/metrics", headers={"Authorization": "Bearer wrong"})
+        assert (await client.get("/metrics", headers=right)).status_code == 401, "it has to wait"
 
 
 async def test_each_area_has_its_own_password(web: WebChat) -> None:

@@ -11,10 +11,13 @@ import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
+from pydantic import SecretStr
 
+from core.config import Settings
 from core.models import JobState
 from tests.web.desk import PASSWORD, Desk, add_job, move_back, open_desk
-from tests.web.pages import WAIT_MS, open_browser
+from tests.web.door import MemoryDoor, open_web
+from tests.web.pages import WAIT_MS, open_browser, open_page
 
 # One browser and one program for all tests here, so they share one loop.
 LOOP: Literal["module"] = "module"
@@ -106,6 +109,18 @@ async def test_it_fits_a_phone_in_the_dark_and_speaks_chinese(browser: Browser, 
         await expect(page.get_by_role("rowheader").first).to_be_visible()
         assert await page.evaluate("document.documentElement.scrollWidth") == 320
         assert await find_faults(page) == []
+
+
+async def test_page_with_a_password_is_entered_and_left(browser: Browser, tmp_path: Path) -> None:
+    settings = Settings(hearsay_home=tmp_path, web_port=0, web_password=SecretStr(PASSWORD))
+    async with open_web(settings, MemoryDoor()) as web, open_page(browser, web.url) as page:
+        await page.locator("#password").fill(PASSWORD)
+        await page.get_by_role("button", name="Log in").click()
+        await expect(page.locator("#box")).to_be_visible()
+        await expect(page.locator("#link")).to_be_hidden()
+        await page.locator("#open-settings").click()
+        await page.get_by_role("button", name="Log out").click()
+        await expect(page.locator("#password")).to_be_visible()
 
 
 async def test_wrong_password_and_lost_connection_are_told(browser: Browser, desk: Desk) -> None:

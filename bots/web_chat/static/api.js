@@ -26,12 +26,22 @@ async function ask(path, options = {}) {
   }
   if (response.ok) return response;
   const body = await response.json().catch(() => ({}));
+  // The login has ended.
+  if (body.login) location.replace(body.login);
   throw new Refused(body.error ?? text("server"), response.status);
 }
 
 const read = async (path) => (await ask(path)).json();
 
-export const openSession = async () => (await ask("/api/session", { method: "POST" })).json();
+export const logOut = () => ask("/logout", { method: "POST" });
+
+let hasLogin = false;
+
+export async function openSession() {
+  const session = await (await ask("/api/session", { method: "POST" })).json();
+  hasLogin = session.has_login;
+  return session;
+}
 
 export const loadChats = async () => (await read("/api/chats")).chats;
 
@@ -93,6 +103,8 @@ export function followEvents(chat, onEvent, onLink) {
     socket.onmessage = (event) => onEvent(JSON.parse(event.data));
     socket.onclose = () => {
       onLink(false);
+      // Where the login has ended no socket opens again, and does not say why.
+      if (hasLogin) openSession().catch(() => {});
       waiting = setTimeout(open, wait_ms);
       wait_ms = Math.min(wait_ms * 2, 5000);
     };

@@ -1,6 +1,6 @@
 // The settings: each is the command that people can type as well, sent into the chat that is open.
 
-import { loadChoices } from "./api.js";
+import { loadChoices, logOut, openSession } from "./api.js";
 import { make } from "./dom.js";
 import { isWrong } from "./entry.js";
 import { keep, recall } from "./memory.js";
@@ -32,6 +32,8 @@ export function openSettings(currentChat, closeDrawer) {
     byId("set-page").value = recall("language");
     dialog.showModal();
     await load().catch((error) => say(error.message));
+    const session = await openSession().catch(() => ({}));
+    byId("leave").hidden = !session.has_login;
   };
   /** Send a command and tell what was answered. */
   const command = async (typed) => {
@@ -49,6 +51,9 @@ export function openSettings(currentChat, closeDrawer) {
   }
   byId("hear-voice").addEventListener("click", () => {
     if (field("voice").value) currentChat().sendText(`/voice try ${field("voice").value}`, "set");
+  });
+  byId("leave").addEventListener("click", () => {
+    logOut().then(() => location.replace("/login"), (error) => say(error.message));
   });
   byId("set-page").addEventListener("change", () => {
     keep("language", byId("set-page").value);
