@@ -115,5 +115,13 @@ COMPLETION = thing(
     },
     required=("id", "object", "created", "model", "choices"),
 )
-CHUNK: Form = described(_TEXT, "Events with chunks of the answer, then [DONE].")
-EVENT: Form = described(_TEXT, "Events: …delta with what is new, then …done.")
+
+
+def _build_event(description: str) -> Form:
+    """A server-sent event; what else stands in one is not of interest."""
+    data = {"data": text(description)}
+    return {"type": "object", "properties": data, "required": ["data"]}
+
+
+CHUNK = _build_event("A chunk of the answer as JSON, at the end [DONE].")
+EVENT = _build_event("JSON: first …delta with what is new, at the end …done.")
