@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import html
 import os
+import random
 import sys
 import tempfile
 from functools import partial
 from pathlib import Path
 
+from core.models import JobState
+from core.store import Store
 from tests import sounds
 from tests.emulators.telegram import Message, TelegramServer
+from tests.web.desk import PASSWORD, add_job, move_back, open_desk
 from tests.web.pages import open_browser
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -60,6 +64,32 @@ async def shoot_chat(telegram: TelegramServer) -> None:
         await page.screenshot(path=DOCS / "chat.png", full_page=True)
 
 
+async def shoot_operator(home: Path) -> None:
+    async with open_desk(home) as desk, open_browser(SPEECH / RECORDINGS[0]) as browser:
+        await live_a_day(desk.store)
+        page = await browser.new_page(viewport={"width": 1100, "height": 760})
+        await page.goto(f"{desk.web.url}/operator/login")
+        await page.fill("#password", PASSWORD)
+        await page.keyboard.press("Enter")
+        await page.locator("#jobs-chart svg").wait_for()
+        await page.wait_for_timeout(400)
+        await page.screenshot(path=DOCS / "operator.png")
+
+
+async def live_a_day(store: Store) -> None:
+    """Let jobs end in each hour of a day, two of them as dead letters."""
+    chance = random.Random(4)
+    for hours in range(24):
+        for _ in range(chance.randint(1, 4 + abs(hours - 10))):
+            state = JobState.REFUSED if chance.random() < 0.06 else JobState.DONE
+            job_id = await add_job(store, state)
+            await move_back(store, job_id, hours, chance.lognormvariate(1.2, 0.6))
+    for command, platform in (("summary", "telegram"), ("transcribe", "discord")):
+        error = "EngineBusy: 503 from the service"
+        job_id = await add_job(store, JobState.DEAD, error, platform, command)
+        await move_back(store, job_id, 3, 60.0)
+
+
 def show(message: Message) -> str:
     """Return a message of the bot as HTML, with the quote that it sent."""
     before, quote, reply = message.text, "", ""
@@ -94,6 +124,8 @@ async def main() -> None:
             await shoot_page(url)
             process.terminate()
             await process.wait()
+    with tempfile.TemporaryDirectory() as home:
+        await shoot_operator(Path(home))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 #: Wrong tries that cost nothing: people mistype.
 FREE_TRIES = 4
 #: The wait doubles from one second up to this.
-MAX_WAIT_S = 900.0
+MAX_WAIT_S = 60.0
 #: Addresses that are remembered; the one that was silent for the longest is forgotten first.
 REMEMBERED = 1000
 #: Machines of one network share its upper half.
