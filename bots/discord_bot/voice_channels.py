@@ -17,6 +17,8 @@ from core.models import Message
 
 log = structlog.get_logger(__name__)
 
+Channel = discord.VoiceChannel | discord.StageChannel
+
 #: How long the way into a channel may take.
 CONNECT_S = 15.0
 #: How long we stay where nobody is left: people lose their connection for a moment.
@@ -52,8 +54,8 @@ class Voice:
         guild = self._guild(message)
         if guild is None:
             raise UserError("There are no voice channels here.")
-        places = (one for one in guild.voice_channels if _is_in(one, message.sender_id))
-        channel = next(places, None)
+        rooms: tuple[Channel, ...] = (*guild.voice_channels, *guild.stage_channels)
+        channel = next((one for one in rooms if _is_in(one, message.sender_id)), None)
         if channel is None:
             raise UserError("Go into a voice channel first: I come to where you are.")
         stay = self._stay(message)
@@ -117,7 +119,7 @@ class Voice:
         stays = [stay.disconnect(force=True) for stay in self._client.voice_clients]
         await asyncio.gather(*tasks, *stays, return_exceptions=True)
 
-    async def _connect(self, channel: discord.VoiceChannel, message: Message) -> None:
+    async def _connect(self, channel: Channel, message: Message) -> None:
         if Stay.warn_nacl or Stay.warn_dave:
             raise UserError("Voice channels need davey and PyNaCl, which are not installed here.")
         try:
@@ -127,8 +129,20 @@ class Voice:
             raise UserError(
                 "I could not come into {channel}. Please try again later.", channel=channel.name
             ) from None
+        if isinstance(channel, discord.StageChannel):
+            await self._step_up(stay, channel)
         stay.begin(message)
         self._look_around(stay)
+
+    async def _step_up(self, stay: Stay, channel: discord.StageChannel) -> None:
+        """Become a speaker: on a stage whoever comes only listens. Raises UserError."""
+        wanted = {"channel_id": channel.id, "suppress": False}
+        try:
+            await self._client.http.edit_my_voice_state(channel.guild.id, wanted)
+        except TROUBLE as error:
+            log.warning("discord_not_on_stage", detail=describe(error))
+            await stay.disconnect(force=True)
+            raise _no_speaker(channel) from None
 
     def _guild(self, message: Message) -> discord.Guild | None:
         if message.is_private or not message.chat.chat_id.isdecimal():
@@ -157,15 +171,25 @@ class Voice:
             await stay.disconnect(force=True)
 
 
-def _is_in(channel: discord.VoiceChannel | discord.StageChannel, person_id: str) -> bool:
+def _is_in(channel: Channel, person_id: str) -> bool:
     return person_id.isdecimal() and int(person_id) in channel.voice_states
 
 
-def _require_rights(guild: discord.Guild, channel: discord.VoiceChannel) -> None:
+def _require_rights(guild: discord.Guild, channel: Channel) -> None:
     """Raise UserError where we may not be heard."""
     rights = channel.permissions_for(guild.me)
+    if isinstance(channel, discord.StageChannel) and not rights.mute_members:
+        raise _no_speaker(channel)
     if not (rights.view_channel and rights.connect and rights.speak):
         raise UserError("I may not come into {channel} or not speak there.", channel=channel.name)
+
+
+def _no_speaker(channel: discord.StageChannel) -> UserError:
+    return UserError(
+        "{channel} is a stage, where I only listen: give me the right to mute members there, "
+        "which lets me speak.",
+        channel=channel.name,
+    )
 
 
 def _is_meant(stay: Stay, message: Message) -> bool:

@@ -22,7 +22,7 @@ from core.models import Message
 from tests.discord.conftest import QuickBot
 from tests.discord.doors import make_envelope, make_message
 from tests.emulators.discord import DiscordServer
-from tests.emulators.discord.records import VOICE_CHANNEL
+from tests.emulators.discord.records import STAGE, VOICE_CHANNEL
 from tests.emulators.discord.voice import SILENCE
 from tests.sounds import tone
 from tests.spectrum import level_at
@@ -70,6 +70,11 @@ class Hall:
         """Return who is in a voice channel, as the bot knows it."""
         channel: Any = self.bot.client.get_channel(int(channel_id or self.stage))
         return set(channel.voice_states) if channel else set()
+
+    def may_mute(self, channel_id: str) -> bool:
+        """Tell whether the bot knows that it may mute people in a channel."""
+        channel: Any = self.bot.client.get_channel(int(channel_id))
+        return bool(channel.permissions_for(channel.guild.me).mute_members)
 
     def heard(self) -> array[int]:
         """Return the left channel of what was said so far, at 48 kHz."""
@@ -310,6 +315,40 @@ async def test_it_says_why_it_does_not_come(hall: Hall, monkeypatch: pytest.Monk
     hall.server.gateway.voice.is_deaf = True
     assert "could not come" in await refusal(hall.message())
     assert not hall.bot.client.voice_clients
+
+
+async def test_on_a_stage_it_becomes_a_speaker(hall: Hall) -> None:
+    server, voice = hall.server, hall.server.gateway.voice
+    stage = server.add_channel(hall.guild, "Reading", STAGE)
+    server.allow(stage, "", "MUTE_MEMBERS")
+    await hall.until(lambda: hall.bot.client.get_channel(int(stage)))
+    voice.move(hall.guild, hall.ann, stage)
+    await hall.until(lambda: hall.people(stage) == {int(hall.ann)})
+    assert await hall.voice.join(hall.message()) == "Reading"
+    hall.bot.play(hall.ask("a"), tone(0.4, 440, 8000, RATE), RATE)
+    hall.voice.end("a")
+    await hall.until(lambda: hall.spoken() >= 20)
+    assert voice.unheard == 0 and hall.where() == stage
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_on_a_stage_where_it_may_only_listen_it_says_so(hall: Hall, is_late: bool) -> None:
+    server, voice = hall.server, hall.server.gateway.voice
+    stage = server.add_channel(hall.guild, "Reading", STAGE)
+    await hall.until(lambda: hall.bot.client.get_channel(int(stage)))
+    voice.move(hall.guild, hall.ann, stage)
+    await hall.until(lambda: hall.people(stage) == {int(hall.ann)})
+    if is_late:
+        # The right is taken away just before it is needed.
+        server.allow(stage, "", "MUTE_MEMBERS")
+        await hall.until(lambda: hall.may_mute(stage))
+        server.fault("PATCH /guilds/{guild}/voice-states/@me", "status", status=403, code=50013)
+    with pytest.raises(UserError) as caught:
+        await hall.voice.join(hall.message())
+    assert "only listen" in caught.value.user_text
+    assert caught.value.values == {"channel": "Reading"}
+    await hall.until(lambda: hall.where() == "")
+    assert hall.voice.find(hall.message()) == ""
 
 
 async def test_without_davey_the_library_refuses(monkeypatch: pytest.MonkeyPatch) -> None:

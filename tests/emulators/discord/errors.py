@@ -37,6 +37,7 @@ KNOWN: dict[int, tuple[int, str]] = {
     50173: (403, "You cannot send voice messages in this channel."),
     90001: (403, "Reaction was blocked"),
     160002: (403, "Cannot reply without permission to read message history"),
+    50024: (400, "Cannot execute action on this channel type"),
     160004: (400, "A thread has already been created for this message"),
     160005: (400, "Thread is locked"),
 }

@@ -5,12 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from tests.emulators.discord import permissions
-from tests.emulators.discord.payloads import JSON, channel_json, member_json, message_json
-from tests.emulators.discord.records import Channel, Message
+from tests.emulators.discord.payloads import (
+    JSON,
+    channel_json,
+    member_json,
+    message_json,
+    voice_state_json,
+)
+from tests.emulators.discord.records import Channel, Guild, Message
 from tests.emulators.discord.world import World
 
 GUILDS, GUILD_MEMBERS, PRESENCES = 1 << 0, 1 << 1, 1 << 8
-GUILD_MESSAGES, GUILD_REACTIONS = 1 << 9, 1 << 10
+GUILD_VOICE_STATES, GUILD_MESSAGES, GUILD_REACTIONS = 1 << 7, 1 << 9, 1 << 10
 DIRECT_MESSAGES, DIRECT_REACTIONS = 1 << 12, 1 << 13
 MESSAGE_CONTENT = 1 << 15
 PRIVILEGED = {
@@ -96,6 +102,13 @@ def tell_channel(world: World, channel: Channel, deed: str) -> None:
     if channel.is_thread and deed == "CREATE":
         payload["newly_created"] = True
     world.emit(f"{kind}_{deed}", payload, guild_id=channel.guild_id, intent=GUILDS)
+
+
+def tell_voice_state(world: World, guild: Guild, user_id: str) -> None:
+    """Tell where somebody is among the voice channels, and whether they are only a listener."""
+    payload = voice_state_json(guild, user_id) | {"guild_id": guild.guild_id}
+    payload["member"] = member_json(world, guild.members[user_id])
+    world.emit("VOICE_STATE_UPDATE", payload, guild_id=guild.guild_id, intent=GUILD_VOICE_STATES)
 
 
 def is_seen(world: World, channel: Channel) -> bool:

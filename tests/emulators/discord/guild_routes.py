@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.emulators.discord.api import NO_CONTENT, Answer, Ask, route
 from tests.emulators.discord.errors import bad_field, refused
+from tests.emulators.discord.events import tell_voice_state
 from tests.emulators.discord.payloads import (
     channel_json,
     guild_json,
@@ -13,7 +14,7 @@ from tests.emulators.discord.payloads import (
     role_json,
     user_json,
 )
-from tests.emulators.discord.records import Guild
+from tests.emulators.discord.records import STAGE, Guild
 
 DAY_S = 24 * 3600.0
 IDENTIFIES_A_DAY = 1000
@@ -179,3 +180,17 @@ def get_member(ask: Ask) -> Answer:
     if member is None:
         raise refused(10007)
     return 200, member_json(ask.world, member)
+
+
+@route("PATCH", "/guilds/{guild}/voice-states/@me")
+def edit_voice_state(ask: Ask) -> Answer:
+    """Let the bot be heard on the stage that it is on: only who may mute others lets itself."""
+    guild, me = _guild(ask), ask.world.bot.user_id
+    channel = ask.world.find_channel(str(ask.form["channel_id"]))
+    if channel.kind != STAGE or guild.voices.get(me) != channel.channel_id:
+        raise refused(50024)
+    if ask.form.get("suppress") is False:
+        ask.world.require(channel, "MUTE_MEMBERS")
+        guild.listeners.discard(me)
+        tell_voice_state(ask.world, guild, me)
+    return NO_CONTENT

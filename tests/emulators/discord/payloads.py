@@ -10,6 +10,7 @@ from tests.emulators.discord import permissions
 from tests.emulators.discord.records import (
     DM,
     FORUM,
+    STAGE,
     VOICE_CHANNEL,
     Channel,
     File,
@@ -97,7 +98,7 @@ def channel_json(world: World, channel: Channel) -> JSON:
         {"id": target, "type": int(target in world.users), "allow": str(allow), "deny": str(deny)}
         for target, (allow, deny) in channel.overwrites.items()
     ]
-    if channel.kind == VOICE_CHANNEL:
+    if channel.kind in (VOICE_CHANNEL, STAGE):
         value |= {"bitrate": 64000, "user_limit": 0, "rtc_region": None}
     if channel.kind == FORUM:
         value |= {"available_tags": [], "default_reaction_emoji": None, "default_forum_layout": 0}
@@ -187,7 +188,7 @@ def voice_state_json(guild: Guild, user_id: str) -> JSON:
         "self_deaf": False,
         "self_mute": False,
         "self_video": False,
-        "suppress": False,
+        "suppress": user_id in guild.listeners,
         "request_to_speak_timestamp": None,
     }
 

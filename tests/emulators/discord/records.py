@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-TEXT, DM, VOICE_CHANNEL, PUBLIC_THREAD, PRIVATE_THREAD, FORUM = 0, 1, 2, 11, 12, 15
+TEXT, DM, VOICE_CHANNEL, PUBLIC_THREAD, PRIVATE_THREAD, STAGE, FORUM = 0, 1, 2, 11, 12, 13, 15
 THREADS = (PUBLIC_THREAD, PRIVATE_THREAD)
 
 # Flags of messages.
@@ -65,6 +65,8 @@ class Guild:
     locale: str = "en-US"
     #: Who is in a voice channel: user -> channel.
     voices: dict[str, str] = field(default_factory=dict)
+    #: Of these, who only listens: everybody who comes onto a stage.
+    listeners: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)

@@ -25,10 +25,11 @@ import nacl.secret
 from nacl.exceptions import CryptoError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from tests.emulators.discord.payloads import JSON, member_json, voice_state_json
+from tests.emulators.discord.events import tell_voice_state
+from tests.emulators.discord.payloads import JSON
+from tests.emulators.discord.records import STAGE
 from tests.emulators.discord.world import World
 
-GUILD_VOICE_STATES = 1 << 7
 MODE = "aead_xchacha20_poly1305_rtpsize"
 IDENTIFY, SELECT, READY, HEARTBEAT, DESCRIPTION, SPEAKING, ACK, RESUME, HELLO, RESUMED = range(10)
 #: What is sent after speech, so that nobody's player makes up sound.
@@ -76,6 +77,8 @@ class VoiceServer:
         self.endpoint = ""
         #: Packets that were encrypted with a wrong key.
         self.unread = 0
+        #: Packets from a stage on which the bot only listens.
+        self.unheard = 0
         self._udp: socket.socket | None = None
 
     # --- who is where
@@ -99,13 +102,12 @@ class VoiceServer:
         with self._world.lock:
             guild = self._world.guilds[guild_id]
             guild.voices.pop(user_id, None)
+            guild.listeners.discard(user_id)
             if channel_id:
                 guild.voices[user_id] = channel_id
-            payload = voice_state_json(guild, user_id) | {"guild_id": guild_id}
-            payload["member"] = member_json(self._world, guild.members[user_id])
-            self._world.emit(
-                "VOICE_STATE_UPDATE", payload, guild_id=guild_id, intent=GUILD_VOICE_STATES
-            )
+                if self._world.channels[channel_id].kind == STAGE:
+                    guild.listeners.add(user_id)
+            tell_voice_state(self._world, guild, user_id)
 
     def channel_of(self, guild_id: str, user_id: str = "") -> str:
         """Return where somebody is, "" if nowhere; by default the bot."""
@@ -207,6 +209,9 @@ class VoiceServer:
         except CryptoError:
             # Between two sessions the bot may still have the old key: nobody hears that.
             self.unread += 1
+            return
+        if self._world.bot.user_id in self._world.guilds[stay.guild_id].listeners:
+            self.unheard += 1
             return
         stay.packets.append(Packet(time.monotonic(), sequence, timestamp, opus))
 
