@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from xdist.remote import Producer
@@ -16,9 +16,12 @@ from xdist.scheduler import LoadScopeScheduling
 
 from core.models import Attachment, Chat, Message
 from core.store import Store
-from tests.command import Hearsay
+from tests.command import KEY, Hearsay
 from tests.fresh import open_store
 from tests.nursery import Nursery, share_nursery
+
+if TYPE_CHECKING:
+    from tests.emulators.mimo import MimoServer
 
 NewMessage = Callable[..., Message]
 
@@ -52,6 +55,25 @@ def nursery() -> Nursery:
 @pytest.fixture
 def hearsay(tmp_path: Path, nursery: Nursery) -> Hearsay:
     return Hearsay(tmp_path, nursery)
+
+
+@pytest.fixture(scope="session")
+def _mimo() -> Iterator[MimoServer]:
+    # Only here: most tests need no server, and to load one takes a while.
+    from tests.emulators.mimo import MimoServer
+
+    server = MimoServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def mimo(_mimo: MimoServer) -> MimoServer:
+    """A local MiMo as new, with the key of `tests.command`."""
+    _mimo.reset()
+    _mimo.rules.key = KEY
+    return _mimo
 
 
 @pytest.fixture

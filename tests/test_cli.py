@@ -31,7 +31,7 @@ from core.errors import (
 from core.models import Chat, Job, JobState, Message, Reply
 from core.store import Store, make_cipher
 from tests.command import CANARIES, HEARSAY, KEY, PLAIN_KEY, TOKEN, Hearsay
-from tests.emulators.mimo import MimoServer, Rules
+from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording
 
 SPEECH = Path(__file__).parent / "data" / "speech"
@@ -46,14 +46,6 @@ ONE_OF_EACH = (
     PlatformBusy(),
     ChatGone(),
 )
-
-
-@pytest.fixture
-def mimo() -> Iterator[MimoServer]:
-    server = MimoServer(Rules(key=KEY))
-    server.start()
-    yield server
-    server.stop()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pytest
 
 from tests import sounds
 from tests.command import KEY, Hearsay
-from tests.emulators.mimo import MimoServer, Rules
+from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording
 from tests.emulators.openai import OpenAIServer
 
@@ -17,14 +17,6 @@ SPEECH = Path(__file__).parent / "data" / "speech"
 CARDS, JFK = str(SPEECH / "cards-001.wav"), str(SPEECH / "jfk.flac")
 EXTRACT = "An extract, picked by a rule: no engine that understands is set up."
 ROUGH = "Heard offline, English only: the gist, not the letter."
-
-
-@pytest.fixture
-def mimo() -> Iterator[MimoServer]:
-    server = MimoServer(Rules(key=KEY))
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

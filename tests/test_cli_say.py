@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 
 import av
 import pytest
 
 from core.engines.espeak import find_program, has_library
 from tests.command import KEY, Hearsay
-from tests.emulators.mimo import MimoServer, Rules
+from tests.emulators.mimo import MimoServer
 
 needs_espeak = pytest.mark.skipif(
     not (find_program() or has_library()), reason="neither espeak-ng nor the extra offline-speech"
 )
-
-
-@pytest.fixture
-def mimo() -> Iterator[MimoServer]:
-    server = MimoServer(Rules(key=KEY))
-    server.start()
-    yield server
-    server.stop()
 
 
 def look_at(data: bytes) -> tuple[str, str, float]:
