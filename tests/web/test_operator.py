@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -232,3 +233,14 @@ async def test_view_is_self_contained_and_light(desk: Desk) -> None:
             assert answer.content == path.read_bytes()
             text = answer.text.replace("http://www.w3.org/2000/svg", "")
             assert "http://" not in text and "https://" not in text, path.name
+
+
+async def test_every_text_of_the_view_is_there_in_both_languages() -> None:
+    static = Path(__file__).parents[2] / "bots" / "web_chat" / "static"
+    for name in ("operator/texts.js", "login/login.js"):
+        script = (static / name).read_text(encoding="utf-8")
+        english, chinese = script.split("  zh: {")
+        keys = [re.findall(r"^    (\w+):", part, re.MULTILINE) for part in (english, chinese)]
+        assert keys[0] == keys[1] == sorted(set(keys[0])), name
+        names = [re.findall(r"\{(\w+)\}", part.split("\n};")[0]) for part in (english, chinese)]
+        assert sorted(names[0]) == sorted(names[1]), name
