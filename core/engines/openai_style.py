@@ -150,8 +150,11 @@ class OpenAIStyle:
                         yield part
                 return
             except ModelGone as error:
-                if has_begun or utterance.description or utterance.sample is not None:
+                if has_begun:
                     raise
+                if gateway.pick_speaker(utterance, model) != model:
+                    # The gateway lacks but the one for this utterance: no fault of the presets'.
+                    raise EngineRefused(str(error), reason="it has preset voices only") from None
                 self._tts.leave(model, error)
 
     async def close(self) -> None:

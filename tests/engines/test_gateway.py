@@ -161,6 +161,17 @@ async def test_designed_and_kept_voices_speak(
     assert server.billed[-1].model == model and not gateway.world.refused
 
 
+async def test_gateway_that_has_presets_alone_says_so(
+    server: MimoServer, engine: OpenAIStyle
+) -> None:
+    server.rules.models = ("mimo-v2.5-tts",)
+    for utterance in (Utterance("Hi.", description="x"), Utterance("Hi.", sample=make_audio(1))):
+        with pytest.raises(EngineRefused) as caught:
+            await speak(engine, utterance)
+        assert caught.value.values["reason"] == "it has preset voices only"
+    assert await speak(engine, Utterance("Hi.")), "it is not left for that"
+
+
 @pytest.mark.parametrize("is_thinking", [True, False])
 @pytest.mark.parametrize("is_streamed", [True, False])
 async def test_questions_pass_as_they_are(
