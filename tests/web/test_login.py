@@ -50,7 +50,7 @@ async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebChat
 def open_client(web: WebChat, address: str, **headers: str) -> httpx.AsyncClient:
     """A browser at `address`, behind a proxy on this machine."""
     given = {"Origin": web.url, "X-Forwarded-For": address, **headers}
-    return httpx.AsyncClient(base_url=web.url, headers=given)
+    return httpx.AsyncClient(base_url=web.url, headers=given, timeout=30)
 
 
 async def log_in(client: httpx.AsyncClient, password: str, area: str = "") -> httpx.Response:
@@ -120,7 +120,7 @@ async def test_stranger_is_refused_before_the_body_is_read(
     web: WebChat, cookie: str, path: str
 ) -> None:
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n"
-    answer = await talk(web, f"{head}Content-Length: 1000000\r\n\r\n".encode())
+    answer = await talk(web, f"{head}Content-Length: 1000000\r\n\r\n".encode(), 30)
     assert answer.startswith(b"HTTP/1.1 401")
     assert b"Please log in." in answer
 
@@ -140,7 +140,7 @@ async def test_login_from_another_page_is_refused_unread(
     web: WebChat, area: Any, refused: str
 ) -> None:
     head = f"POST {area.path}/login HTTP/1.1\r\nHost: localhost\r\n{refused}\r\n"
-    answer = await talk(web, f"{head}Content-Length: 1000\r\n\r\n".encode())
+    answer = await talk(web, f"{head}Content-Length: 1000\r\n\r\n".encode(), 30)
     assert answer.startswith(b"HTTP/1.1 403")
     assert b"other pages" in answer
 
@@ -214,7 +214,7 @@ async def test_who_tries_many_passwords_has_to_wait(web: WebChat) -> None:
         answer = await log_in(client, PASSWORD)
         assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
         head = b"POST /login HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 10.0.0.6\r\n"
-        unread = await talk(web, head + b"Content-Length: 1000\r\n\r\n")
+        unread = await talk(web, head + b"Content-Length: 1000\r\n\r\n", 30)
         assert unread.startswith(b"HTTP/1.1 429"), "who has to wait is not even listened to"
         for other in ("10.0.0.7", "10.0.0.6, 10.0.0.8"):
             answer = await client.post(

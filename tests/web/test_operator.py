@@ -40,7 +40,9 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
 async def operator(desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
     """A browser that is logged in."""
     base = f"{desk.web.url}/operator"
-    async with httpx.AsyncClient(base_url=base, headers={"Origin": desk.web.url}) as client:
+    async with httpx.AsyncClient(
+        base_url=base, headers={"Origin": desk.web.url}, timeout=30
+    ) as client:
         answer = await client.post("/login", json={"password": PASSWORD})
         assert answer.status_code == 200
         yield client
@@ -95,14 +97,14 @@ async def test_stranger_is_refused_before_the_body_is_read(
     if status == 403:  # even with the right key
         headers += f"Cookie: {OPERATOR.cookie}={operator.cookies[OPERATOR.cookie]}\r\n"
     head = f"POST /operator/api/jobs/{job_id}/retry HTTP/1.1\r\nHost: localhost\r\n{headers}"
-    answer = await talk(desk.web, f"{head}Content-Length: 1000000\r\n\r\n".encode())
+    answer = await talk(desk.web, f"{head}Content-Length: 1000000\r\n\r\n".encode(), 30)
     assert answer.startswith(b"HTTP/1.1 %d" % status)
     found = await desk.store.jobs.find(job_id)
     assert found and found.state is JobState.DEAD
 
 
 async def test_nothing_is_read_without_login(desk: Desk) -> None:
-    async with httpx.AsyncClient(base_url=desk.web.url) as client:
+    async with httpx.AsyncClient(base_url=desk.web.url, timeout=30) as client:
         for path in READ:
             answer = await client.get(f"/operator/api/{path}")
             assert answer.status_code == 401
@@ -214,7 +216,9 @@ async def test_answers_are_kept_by_nobody(operator: httpx.AsyncClient) -> None:
 
 async def test_logout_ends_it(desk: Desk) -> None:
     base = f"{desk.web.url}/operator"
-    async with httpx.AsyncClient(base_url=base, headers={"Origin": desk.web.url}) as client:
+    async with httpx.AsyncClient(
+        base_url=base, headers={"Origin": desk.web.url}, timeout=30
+    ) as client:
         await client.post("/login", json={"password": PASSWORD})
         key = client.cookies[OPERATOR.cookie]
         assert (await client.get("/api/state")).status_code == 200
@@ -227,7 +231,7 @@ async def test_view_is_self_contained_and_light(desk: Desk) -> None:
     static = Path(__file__).parents[2] / "bots" / "web_chat" / "static"
     files = [path for name in ("operator", "login") for path in (static / name).iterdir()]
     assert sum(path.stat().st_size for path in files) <= 100_000
-    async with httpx.AsyncClient(base_url=desk.web.url) as client:
+    async with httpx.AsyncClient(base_url=desk.web.url, timeout=30) as client:
         for path in files:
             answer = await client.get(f"/static/{path.parent.name}/{path.name}")
             assert answer.content == path.read_bytes()
