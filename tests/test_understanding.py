@@ -13,7 +13,8 @@ from core.errors import EngineBusy
 from core.interfaces import AnswererLimits
 from core.models import Answer, Audio, Question, Turn
 from core.prompts.tokens import count_tokens
-from core.store import Store, tables
+from core.store import Store
+from core.store.schema import usage
 from core.understanding import QuestionTooLong, Understanding, count_all, join_parts
 from tests.loopback import ScriptedAnswerer
 
@@ -43,7 +44,7 @@ async def test_the_same_question_is_paid_for_once(
     again = await understanding.answer(ask("Who?", replace(SOUND, data=bytes(SOUND.data))))
     assert (first, len(engine.asked)) == (again, 1)
     async with store.results._database.read() as connection:
-        booked = await connection.execute(select(func.count()).select_from(tables.usage))
+        booked = await connection.execute(select(func.count()).select_from(usage))
     assert booked.scalar() == 1
 
 
