@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,13 +14,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bots.web_chat.openai_api.budget import Budget
 from bots.web_chat.openai_api.errors import AUTHENTICATION, ApiError
 from bots.web_chat.openai_api.keys import Key, find_key
+from bots.web_chat.openai_api.room import Room
 
 log = structlog.get_logger()
 
+#: A body of a refused request that is passed over unread.
+_PASSED_BYTES = 1_000_000
 #: What may be read without a key: how the endpoints are used.
 _OPEN = "/openapi.json"
-
-FindKey = Callable[[str], Key | None]
 
 
 class Entry:
@@ -30,6 +31,7 @@ class Entry:
         self._app = app
         self._keys = keys
         self._budget = budget
+        self._room = Room()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let through who has a key and may make a request; tell everybody else why not."""
@@ -67,18 +69,34 @@ class Entry:
         return self._check(scope, receive, send)
 
     async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
-        key = find_key(self._keys, Headers(scope=scope).get("authorization", ""))
+        headers = Headers(scope=scope)
+        key = find_key(self._keys, headers.get("authorization", ""))
         try:
             if key is None:
                 raise _build_unknown()
             scope["state"]["key_name"] = key.name
             await self._budget.check_pace(key.name)
         except ApiError as error:
-            # The body is left unread, so nothing else can follow on this connection.
-            headers = {**(error.headers or {}), "Connection": "close"}
-            await JSONResponse(error.body, error.status_code, headers)(scope, receive, send)
+            told = {**(error.headers or {}), **_build_end(headers)}
+            await JSONResponse(error.body, error.status_code, told)(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        announced = headers.get("content-length", "" if _is_chunked(headers) else "0")
+        async with self._room.hold(announced):
+            await self._app(scope, receive, send)
+
+
+def _build_end(headers: Headers) -> dict[str, str]:
+    """Return what ends the connection where too much of a body would be in the way.
+
+    A little is passed over by the server: to end at once could take the answer along.
+    """
+    announced = headers.get("content-length", "0")
+    is_little = len(announced) < 8 and announced.isdigit() and int(announced) <= _PASSED_BYTES
+    return {} if is_little and not _is_chunked(headers) else {"Connection": "close"}
+
+
+def _is_chunked(headers: Headers) -> bool:
+    return "transfer-encoding" in headers
 
 
 def _build_unknown() -> ApiError:

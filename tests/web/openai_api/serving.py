@@ -81,9 +81,11 @@ async def knock(
     reader, writer = await asyncio.open_connection(host, int(port))
     try:
         writer.write("\r\n".join([*lines, "", ""]).encode())
-        answer = await asyncio.wait_for(reader.read(), 20)
+        async with asyncio.timeout(20):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            length = int(head.split("content-length: ")[1].split()[0])
+            body = await reader.readexactly(length)
     finally:
         writer.close()
         await writer.wait_closed()
-    head, _, body = answer.decode().partition("\r\n\r\n")
-    return int(head.split()[1]), json.loads(body)["error"], head.lower()
+    return int(head.split()[1]), json.loads(body)["error"], head

@@ -21,7 +21,8 @@ ADDRESS = "URL=http://127.0.0.1:8765/v1 KEY=the-key-from-your-env-file"
 
 def read_commands() -> list[str]:
     section = (ROOT / "README.md").read_text().split("## Use it from other programs")[1]
-    first, *commands = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)[0].strip().split("\n\n")
+    block: str = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)[0]
+    first, *commands = block.strip().split("\n\n")
     assert first == ADDRESS
     return commands
 
