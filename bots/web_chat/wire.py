@@ -130,7 +130,7 @@ def build_reply(job_id: str, reply: Reply) -> dict[str, Any]:
         "links": [_build_link(reply.text, link) for link in reply.links if not link.chat_id],
         "quote": reply.quote,
         "is_quote_first": reply.is_quote_first,
-        "has_moments": bool(reply.heard_key),
+        "transcript": f"/api/transcripts/{quote(job_id, safe='')}" if reply.heard_key else "",
         "files": [
             {
                 "name": safe_name(file.name),

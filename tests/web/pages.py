@@ -26,6 +26,7 @@ FLAGS = (
 )
 #: Long enough for a real engine on a slow machine.
 WAIT_MS = 30_000
+expect.set_options(timeout=WAIT_MS)
 #: Notes when each piece of sound begins and how long it is, and every player that plays.
 WATCH = """
 window.pieces = []; window.contexts = new Set(); window.players = [];

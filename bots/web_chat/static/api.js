@@ -51,7 +51,7 @@ export const loadCommands = () => read("/api/commands");
 
 export const loadChoices = (chat) => read(address("/api/choices", chat));
 
-export const loadMoments = async (chat, id) => (await read(address(`/api/transcripts/${id}`, chat))).segments;
+export const loadMoments = async (path) => (await read(path)).segments;
 
 export async function pressButton(chat, id, token) {
   const body = JSON.stringify({ id, token });

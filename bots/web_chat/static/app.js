@@ -48,7 +48,7 @@ function showState(changed, isNews) {
   if (isNews) chats.reload();
   if (changed !== chat) return;
   byId("empty").hidden = !chat.isEmpty;
-  byId("summary").hidden = ![...chat.entries.values()].some(({ reply }) => reply?.has_moments);
+  byId("summary").hidden = ![...chat.entries.values()].some(({ reply }) => reply?.transcript);
 }
 
 const parts = { scroll: byId("scroll"), announce, complain, showAbout, showLink, onChange: showState };
@@ -73,7 +73,8 @@ function go(name, like) {
   closeDrawer();
   if (name !== chat.name) history.pushState(null, "", address("/", name));
   show(name, like);
-  byId("box").focus();
+  // On a telephone the keyboard would cover what was opened.
+  byId(matchMedia("(pointer: coarse)").matches ? "scroll" : "box").focus();
 }
 
 function begin() {

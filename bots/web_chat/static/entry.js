@@ -113,11 +113,12 @@ export class EntryView {
   }
 
   #drawQuote(entry) {
-    const { quote, has_moments } = entry.reply;
-    const isWritten = has_moments && WRITTEN.includes(entry.command);
-    const saved = isWritten ? { chat: this.chat, id: entry.job_id } : null;
-    const card = drawTranscript(quote, entry.command === "voice" ? "sentence" : "transcript", saved);
-    if (saved && this.sound) this.mark = showMoments(card, saved, this.sound.playFrom);
+    const { quote, transcript } = entry.reply;
+    const isWritten = transcript && WRITTEN.includes(entry.command);
+    const title = entry.command === "voice" ? "sentence" : "transcript";
+    const find = (form = "") => address(transcript + form, this.chat);
+    const card = drawTranscript(quote, title, isWritten ? find : null);
+    if (isWritten && this.sound) this.mark = showMoments(card, find(), this.sound.playFrom);
     return card;
   }
 

@@ -44,6 +44,7 @@ export class Recorder {
   }
 
   async #openMicrophone() {
+    if (!window.isSecureContext) throw new Error(text("mic_insecure"));
     if (!navigator.mediaDevices || !window.MediaRecorder) throw new Error(text("mic_missing"));
     try {
       return await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1 } });

@@ -1,6 +1,6 @@
 // What a recording says: its words, the moments they were said, and what it can be saved as.
 
-import { address, loadMoments } from "./api.js";
+import { loadMoments } from "./api.js";
 import { icon, make } from "./dom.js";
 import { formatDuration, text } from "./texts.js";
 
@@ -8,11 +8,11 @@ const LONG_CHARS = 900;
 const FORMS = ["txt", "srt"];
 const DONE_MS = 1500;
 
-/** The card of `words`; `saved` is where they can be saved from: { chat, id } or null. */
-export function drawTranscript(words, title, saved = null) {
+/** The card of `words`; find("/txt") is the address of a form of them, null where they have none. */
+export function drawTranscript(words, title, find = null) {
   const body = make("blockquote", {}, words);
   const tools = make("div", { class: "tools" }, drawCopy(words));
-  if (saved) tools.append(...FORMS.map((form) => drawForm(form, saved)));
+  if (find) tools.append(...FORMS.map((form) => drawForm(form, find(`/${form}`))));
   const head = make("div", { class: "head" }, make("span", {}, text(title)), tools);
   const card = make("section", { class: "transcript", "aria-label": text(title) }, head, body);
   if (words.length > LONG_CHARS) {
@@ -29,12 +29,12 @@ export function drawTranscript(words, title, saved = null) {
 }
 
 /**
- * Put the moments into a card as soon as they are known; a recording of one piece has none.
+ * Put the moments at `path` into a card as soon as they are there; a recording of one piece has none.
  * Returns a function that marks what is said at a second.
  */
-export function showMoments(card, { chat, id }, playFrom) {
+export function showMoments(card, path, playFrom) {
   let lines = [];
-  loadMoments(chat, id)
+  loadMoments(path)
     .then((moments) => {
       if (moments.length < 2) return;
       lines = moments.map((moment) => drawMoment(moment, playFrom));
@@ -55,16 +55,24 @@ function drawMoment({ start_s, text: words }, playFrom) {
   return { start_s, element: make("p", {}, make("button", button, clock), " ", words) };
 }
 
-function drawForm(form, { chat, id }) {
-  const href = address(`/api/transcripts/${id}/${form}`, chat);
+function drawForm(form, href) {
   return make("a", { class: "copy", href, download: `transcript.${form}`, "aria-label": text("save", { name: `.${form}` }) }, `.${form}`);
+}
+
+/** Browsers give the clipboard to safe pages only; on others the words are marked, ready to be copied. */
+async function copy(words, element) {
+  if (navigator.clipboard) await navigator.clipboard.writeText(words);
+  else {
+    getSelection().selectAllChildren(element);
+    document.execCommand("copy");
+  }
 }
 
 function drawCopy(words) {
   const label = make("span", {}, text("copy"));
   const button = make("button", { type: "button", class: "copy" }, icon("copy"), label);
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(words);
+    await copy(words, button.closest(".transcript").querySelector("blockquote"));
     button.replaceChildren(icon("done"), make("span", { role: "status" }, text("copied")));
     setTimeout(() => button.replaceChildren(icon("copy"), label), DONE_MS);
   });
