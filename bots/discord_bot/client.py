@@ -19,7 +19,8 @@ from discord.state import AutoShardedConnectionState
 from discord.utils import MISSING
 
 from bots.discord_bot.errors import describe, read_error
-from bots.discord_bot.heartbeats import Heartbeats, end_lines
+from bots.discord_bot.heartbeats import Heartbeats
+from bots.discord_bot.lines import Lines
 from bots.discord_bot.listener import Listener
 from bots.discord_bot.pacing import Pacer, build_trace
 from bots.discord_bot.sessions import Sessions
@@ -122,6 +123,7 @@ class Client(discord.AutoShardedClient):
             max_ratelimit_timeout=MAX_LIMIT_WAIT_S,
             http_trace=build_trace(self.pacer),
         )
+        self._lines = Lines(self.http)
 
     @property
     def bot_id(self) -> str:
@@ -186,9 +188,9 @@ class Client(discord.AutoShardedClient):
     async def close(self) -> None:
         """Close all connections."""
         self._is_open.clear()
+        await self._lines.end()
         if self._is_begun:
             await super().close()
-        await end_lines()
 
     async def launch_shards(self) -> None:
         """Connect every shard, at the address and at the pace that Discord names."""
@@ -270,8 +272,8 @@ class Client(discord.AutoShardedClient):
 
     async def _renew(self) -> None:
         """Leave every connection, so that a login can follow."""
+        await self._lines.end()
         await super().close()
-        await end_lines()
         self.clear()
         # What is left in the queue of the old connections would end the new ones.
         await self._async_setup_hook()

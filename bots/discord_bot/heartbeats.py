@@ -9,8 +9,6 @@ comes: the SDK takes the session up again at once.
 from __future__ import annotations
 
 import asyncio
-import socket
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,6 +17,8 @@ import aiohttp
 import structlog
 from discord import ConnectionClosed
 from discord.gateway import DiscordWebSocket, KeepAliveHandler
+
+from bots.discord_bot.lines import cut
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ class Heartbeats:
         if quiet_s > self._silence_s:
             log.warning("discord_gateway_silent", shard=line.shard_id, quiet_s=round(quiet_s, 1))
             beating.stop()
-            _cut(line)
+            cut(line.socket)
         elif min(quiet_s, unasked_s) > self._beat_s:
             await self._ask(line, beating)
 
@@ -63,21 +63,3 @@ class Heartbeats:
             # It waits only where nothing at all is taken from us.
             async with asyncio.timeout(self._beat_s):
                 await line.send_heartbeat(beating.beat())
-
-
-async def end_lines() -> None:
-    """End what the SDK leaves of connections that were given up while they were made."""
-    loop = asyncio.get_running_loop()
-    for thread in threading.enumerate():
-        if isinstance(thread, KeepAliveHandler) and thread.ws.loop is loop:
-            thread.stop()
-            if isinstance(thread.ws, DiscordWebSocket):
-                _cut(thread.ws)
-                await thread.ws.socket.close()
-
-
-def _cut(line: DiscordWebSocket) -> None:
-    """Let the SDK read the end of a line, as if the other side had gone."""
-    if transport := line.socket.get_extra_info("socket"):
-        with suppress(OSError):
-            transport.shutdown(socket.SHUT_RDWR)
