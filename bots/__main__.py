@@ -115,7 +115,7 @@ def _open_api(settings: Settings, program: Program, platforms: dict[str, Platfor
         return
     # Not even loaded where it is off.
     from bots.web_chat import WebChat
-    from bots.web_chat.openai_api import PATH, build_api
+    from bots.web_chat.openai_api.build import PATH, build_api
 
     parts = program.hearing, program.speaking, program.understanding
     for platform in platforms.values():

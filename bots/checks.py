@@ -11,7 +11,7 @@ from bots.discord_bot.check import ask_account as ask_discord
 from bots.exits import CONFIG, LOCKED, OTHER, STORE, code_of
 from bots.findings import Check, Finding, Visit, fail, ok, warn
 from bots.telegram_bot.check import ask_account
-from bots.web_chat.check import check_page
+from bots.web_chat.check import check_api, check_page
 from core.audio import Media
 from core.engines import Engines
 from core.engines import check as engines
@@ -278,6 +278,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("offline", check_offline),
     ("sound", check_sound),
     ("page", check_page),
+    ("api", check_api),
 )
 
 

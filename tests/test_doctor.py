@@ -401,3 +401,18 @@ async def test_who_can_reach_the_page(
         status is not Status.OK,
     )
     assert LONG not in f"{found}" and "canary" not in f"{found}"
+
+
+@pytest.mark.parametrize(
+    ("keys", "status", "words"),
+    [
+        (None, Status.OK, "not let in: API_KEYS is empty"),
+        ("me=canary-0123456789,ci=canary-9876543210", Status.OK, "/v1 is open to me, ci"),
+        ("canary-0123456789", Status.FAIL, "API_KEYS: entry 1 is not name=key"),
+        ("me=canary", Status.FAIL, "with a key of 16 characters"),
+    ],
+)
+async def test_which_programs_are_let_in(keys: str | None, status: Status, words: str) -> None:
+    found = await look("api", api_keys=keys)
+    assert (found.status, found.code) == (status, 78 if status is Status.FAIL else 0)
+    assert words in found.text and "canary" not in f"{found}"

@@ -11,6 +11,7 @@ from bots.web_chat.address import (
     read_host_names,
     shown_host,
 )
+from bots.web_chat.openai_api.keys import read_keys
 from core.config import Settings
 from core.errors import ConfigError
 
@@ -34,6 +35,18 @@ async def check_page(visit: Visit) -> Finding:
         cure = _OPEN_CURE if settings.web_password is None else "Correct WEB_HOSTS."
         return fail(str(error), cure, CONFIG)
     return _find_weakness(settings) or ok(_describe(settings))
+
+
+async def check_api(visit: Visit) -> Finding:
+    """See which programs may use the endpoints under /v1, and whether their keys can be read."""
+    settings = visit.settings
+    try:
+        keys = read_keys(settings.secret("api_keys") or "")
+    except ConfigError as error:
+        return fail(str(error), "Write it as name=key,name=key.", CONFIG)
+    if settings.api_keys is None:
+        return ok("other programs are not let in: API_KEYS is empty")
+    return ok(f"/v1 is open to {', '.join(key.name for key in keys)}")
 
 
 def _find_weakness(settings: Settings) -> Finding | None:
