@@ -103,6 +103,17 @@ async def test_a_silent_connection_counts_as_dead(
         await hears(server, door, ann)
 
 
+async def test_a_silent_gateway_does_not_hold_up_the_end(
+    discord_server: DiscordServer, settings: Settings, door: MemoryDoor
+) -> None:
+    clock = asyncio.get_running_loop().time
+    async with run_bot(settings, door):
+        discord_server.make_zombies()
+        begun_s = clock()
+    # The SDK alone waits half a minute for an end to be agreed on.
+    assert clock() - begun_s < 15
+
+
 def test_a_silent_gateway_is_left_within_30_seconds() -> None:
     pace = Pace()
     noticed_s = pace.silence_s + pace.beat_s / LOOKS

@@ -49,33 +49,33 @@ async def test_what_is_asked_for_is_heard_in_the_channel(
     room, sofa = server.channel(guild), server.add_channel(guild, "Sofa", VOICE_CHANNEL)
     voice.move(guild, ann, sofa)
     await program.start()
-    await server.wait_for(lambda: server.world.commands, 20)
+    await server.wait_for(lambda: server.world.commands)
 
     def speech_s() -> float:
         return 0.02 * sum(packet.opus != SILENCE for packet in voice.packets(guild))
 
     joined = server.slash(room, ann, "join")
-    [told] = await server.wait_for(lambda: server.answers_of(joined), 20)
+    [told] = await server.wait_for(lambda: server.answers_of(joined))
     assert "Sofa" in told.content and voice.channel_of(guild) == sofa
 
     server.slash(room, ann, "say", {"text": "Good morning, this is heard by all of us."})
-    [answer] = await server.wait_for(lambda: [m for m in server.answers(room) if m.is_voice], 20)
+    [answer] = await server.wait_for(lambda: [m for m in server.answers(room) if m.is_voice])
     length_s = answer.files[0].duration_s
     assert length_s
-    await server.wait_for(lambda: speech_s() >= length_s, 20)
+    await server.wait_for(lambda: speech_s() >= length_s)
     await asyncio.sleep(0.3)
     assert speech_s() == pytest.approx(length_s, abs=0.1)
     assert max(array("h", voice.heard(guild))) > 1000
 
     reading = server.slash(room, ann, "read", {"choice": "on"})
-    await server.wait_for(lambda: server.answers_of(reading), 20)
+    await server.wait_for(lambda: server.answers_of(reading))
     before_s = speech_s()
     written = server.send_text(room, ann, "And this is what Ann writes.")
-    await server.wait_for(lambda: speech_s() > before_s + 0.5, 20)
+    await server.wait_for(lambda: speech_s() > before_s + 0.5)
     assert server.answers_to(written) == []
 
     left = server.slash(room, ann, "leave")
-    await server.wait_for(lambda: server.answers_of(left), 20)
+    await server.wait_for(lambda: server.answers_of(left))
     assert voice.channel_of(guild) == "" and not server.pings()
     assert await program.stop() == 0
     assert "Good morning, this" not in program.whole_log
