@@ -112,7 +112,8 @@ class Stream(Response):
         self.status_code = 200
         self.media_type = media_type
         self.background = None
-        self.init_headers()
+        # Proxies that gather an answer before they give it on would undo the streaming.
+        self.init_headers({"X-Accel-Buffering": "no"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the body."""

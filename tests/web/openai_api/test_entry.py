@@ -188,6 +188,16 @@ async def test_each_key_has_a_budget_of_its_own(poor: ApiServer, mimo: MimoServe
         assert (await client.get("/models", headers=alice)).status_code == 200
 
 
+async def test_the_page_has_a_password_of_its_own(mimo: MimoServer, tmp_path: Path) -> None:
+    """A key opens the endpoints and nothing else; the page's password does not open them."""
+    with ApiServer(tmp_path, mimo, web_password="the password of the page") as server:
+        async with httpx.AsyncClient(base_url=server.origin, verify=False) as client:
+            for secret, api, page in ((KEY, 200, 401), ("the password of the page", 401, 200)):
+                headers = {"Authorization": f"Bearer {secret}"}
+                assert (await client.get("/v1/models", headers=headers)).status_code == api
+                assert (await client.get("/metrics", headers=headers)).status_code == page
+
+
 async def test_off_without_keys(mimo: MimoServer, tmp_path: Path) -> None:
     with ApiServer(tmp_path, mimo, api_keys=None) as server:
         async with httpx.AsyncClient(base_url=server.origin, verify=False) as client:
