@@ -20,7 +20,7 @@ from tests.scenario.story import NAMES, Engine, Words
 
 #: How long a step may take: the machine may be busy.
 WAIT_S = 60.0
-_PAGE = re.compile(r"http://127\.0\.0\.1:\d+")
+PAGE = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
 class Program(Bot):
@@ -50,7 +50,7 @@ class Program(Bot):
         """Start it, wait until it is there on every platform, and return the page's address."""
         await self.start()
         await wait_for(lambda: bool(self.discord.commands()), START_S)
-        found = await wait_for(lambda: _PAGE.search(self.log), START_S)
+        found = await wait_for(lambda: PAGE.search(self.log), START_S)
         return str(found[0])
 
     async def settle_one(self, message_id: str) -> None:
