@@ -35,11 +35,23 @@ const read = async (path) => (await ask(path)).json();
 
 export const logOut = () => ask("/logout", { method: "POST" });
 
+let session = null;
 let hasLogin = false;
 
-export async function openSession() {
-  const session = await (await ask("/api/session", { method: "POST" })).json();
-  hasLogin = session.has_login;
+/** Begin the browser's session or keep it. */
+async function renewSession() {
+  const renewed = await (await ask("/api/session", { method: "POST" })).json();
+  hasLogin = renewed.has_login;
+  return renewed;
+}
+
+/** Return what holds for the session, begun once by this page. */
+export function openSession() {
+  // Pages that begin at the same time must not begin two sessions.
+  session ??= (navigator.locks?.request("hearsay.session", renewSession) ?? renewSession()).catch((error) => {
+    session = null;
+    throw error;
+  });
   return session;
 }
 
@@ -65,7 +77,8 @@ export async function loadSound(sound) {
 }
 
 /** Send a message; the same id may be sent again, it stays one message. like: what a new chat begins like. */
-export function sendMessage(chat, fields, { onProgress = () => {}, like = "" } = {}) {
+export async function sendMessage(chat, fields, { onProgress = () => {}, like = "" } = {}) {
+  await openSession();
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) {
     if (value instanceof Blob) form.append(name, value, fields.name);
@@ -104,7 +117,7 @@ export function followEvents(chat, onEvent, onLink) {
     socket.onclose = () => {
       onLink(false);
       // Where the login has ended no socket opens again, and does not say why.
-      if (hasLogin) openSession().catch(() => {});
+      if (hasLogin) renewSession().catch(() => {});
       waiting = setTimeout(open, wait_ms);
       wait_ms = Math.min(wait_ms * 2, 5000);
     };
