@@ -25,11 +25,14 @@ export function openSettings(currentChat, closeDrawer) {
     field("language").replaceChildren(...choices.languages.map(nameAuto).map(drawOption));
     byId("styles").replaceChildren(...choices.styles.map(({ value }) => make("option", { value })));
     for (const name of FIELDS) field(name).value = choices[name];
+    for (const name of FIELDS) field(name).disabled = false;
     byId("hear-voice").disabled = !choices.voices.length;
   };
   const open = async () => {
     say("");
     byId("set-page").value = recall("language");
+    // What is shown must not take the place of what is chosen meanwhile.
+    for (const name of FIELDS) field(name).disabled = true;
     dialog.showModal();
     await load().catch((error) => say(error.message));
     const session = await openSession().catch(() => ({}));
