@@ -70,6 +70,24 @@ async def test_file_is_seen_at_once_then_its_words_as_they_come(
     await expect(page.locator("#announce")).to_contain_text("old beer lingers")
 
 
+async def test_file_is_dropped_anywhere(page: Page, door: MemoryDoor) -> None:
+    files = await page.evaluate_handle(
+        """() => {
+          const files = new DataTransfer();
+          files.items.add(new File([new Uint8Array(99)], "dropped.wav", { type: "audio/wav" }));
+          return files;
+        }"""
+    )
+    target = page.locator("#empty")
+    await target.dispatch_event("dragenter", {"dataTransfer": files})
+    await expect(page.locator("#drop")).to_be_visible()
+    await target.dispatch_event("drop", {"dataTransfer": files})
+    await expect(page.locator("#drop")).to_be_hidden()
+    assert "Heard 99 bytes" in await read_answer(page)
+    (job,) = door.jobs.values()
+    assert job.message.attachment and job.message.attachment.name == "dropped.wav"
+
+
 async def test_reload_shows_the_same_conversation(page: Page) -> None:
     await type_in(page, "/language en")
     answer = await read_answer(page)
