@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -43,18 +43,10 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.fixture(scope="session")
-def _running_server() -> Iterator[MimoServer]:
-    server = MimoServer()
-    server.start()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
-def server(_running_server: MimoServer) -> MimoServer:
-    _running_server.reset()
-    return _running_server
+def server(_mimo: MimoServer) -> MimoServer:
+    _mimo.reset()
+    return _mimo
 
 
 @pytest.fixture

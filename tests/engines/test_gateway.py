@@ -32,8 +32,8 @@ CHAT, SPEECH = "/v1/chat/completions", "/v1/audio/speech"
 
 
 @pytest.fixture(scope="module")
-def _running(_running_server: MimoServer) -> Iterator[GoModelServer]:
-    gateway = GoModelServer(_running_server, named=(LARGE,))
+def _running(_mimo: MimoServer) -> Iterator[GoModelServer]:
+    gateway = GoModelServer(_mimo, named=(LARGE,))
     gateway.start()
     yield gateway
     gateway.stop()
