@@ -70,7 +70,8 @@ class QuickServer(uvicorn.Server):
     def stop(self) -> None:
         """End soon; to be called from any thread."""
         self.should_exit = True
-        self._loop.call_soon_threadsafe(self._stopping.set)
+        with suppress(RuntimeError):  # it has ended already
+            self._loop.call_soon_threadsafe(self._stopping.set)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more connections, and give those that are busy a second."""

@@ -116,6 +116,8 @@ async def test_page_with_a_password_is_entered_and_left(browser: Browser, tmp_pa
     async with open_web(settings, MemoryDoor()) as web, open_page(browser, web.url) as page:
         await page.locator("#password").fill(PASSWORD)
         await page.get_by_role("button", name="Log in").click()
+        # Loaded with its scripts: before, nothing happens at a click.
+        await page.wait_for_url(f"{web.url}/")
         await expect(page.locator("#box")).to_be_visible()
         await expect(page.locator("#link")).to_be_hidden()
         await page.locator("#open-settings").click()
