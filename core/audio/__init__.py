@@ -1,7 +1,7 @@
 """Sound: what is read, cut, levelled and written. The only home of pydub and av.
 
-Importing this loads neither, which is 25 MB: what people send is read in child processes. What
-works on sound that we made ourselves is loaded when it is first asked for.
+Each name is loaded when it is first asked for. The program has neither of both while nobody speaks,
+which is 25 MB: what people send is read in child processes, and these need nothing else.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from core.audio.media import Media, MediaLimits, Piece
-
 if TYPE_CHECKING:
+    from core.audio.media import Media, MediaLimits, Piece
     from core.audio.opus import OpusPackets
     from core.audio.segment import VoiceSegment
     from core.audio.shrinking import shrink
@@ -29,7 +28,10 @@ __all__ = [
 ]
 
 _LATER = {
+    "Media": "core.audio.media",
+    "MediaLimits": "core.audio.media",
     "OpusPackets": "core.audio.opus",
+    "Piece": "core.audio.media",
     "SeamJoiner": "core.audio.voice_note",
     "VoiceNoteEncoder": "core.audio.voice_note",
     "VoiceSegment": "core.audio.segment",
