@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Tests start a thousand processes: none should have to compile the program again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test check fix lock texts pictures chaos bench clean
 
 run: $(VENV)/run.stamp  ## start everything that is configured
 	$(BIN)/hearsay run
 
 test: $(VENV)/dev.stamp  ## all tests that this machine can run
-	$(BIN)/pytest -n 4 --no-loadscope-reorder
+	$(BIN)/pytest -n 3 --no-loadscope-reorder
 
 chaos: $(VENV)/dev.stamp  ## the program killed 200 times under load, and more: about 20 minutes
 	HEARSAY_CHAOS=1 $(BIN)/pytest tests/chaos tests/discord/test_kills.py

@@ -34,6 +34,14 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
         return "acceptance" if path.startswith("tests/acceptance/") else path
 
 
+#: What keeps a processor busy longest: left for the end, the others would wait for it.
+_FIRST = ("tests/acceptance/", "tests/web/", "tests/chaos/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
     return ByFile(config, log)
 

@@ -242,7 +242,7 @@ class Road:
         self.worker = Worker(store, self.assistant, self.assistant.platforms)
         self.assistant.on_job = self.worker.wake
 
-    async def settle(self, timeout_s: float = 30.0) -> dict[JobState, int]:
+    async def settle(self, timeout_s: float = 60.0) -> dict[JobState, int]:
         """Wait until no job is open and return how they ended."""
         async with asyncio.timeout(timeout_s):
             while True:

@@ -25,9 +25,10 @@ from tests.chaos import child
 
 #: What the program loads only when it needs it.
 _LATE = (
-    "alembic.command bots.discord_bot bots.web_chat core.audio.voice_note core.engines.mimo "
-    "uvicorn sqlalchemy.dialects.sqlite.aiosqlite core.picking core.commands.transcribe "
-    "core.commands.auto"
+    "alembic.command anyio._backends._asyncio bots.discord_bot bots.web_chat core.audio.voice_note "
+    "core.engines.mimo httpcore pydantic.v1 uvicorn.lifespan.off uvicorn.protocols.http.auto "
+    "uvicorn.protocols.websockets.websockets_sansio_impl sqlalchemy.dialects.sqlite.aiosqlite "
+    "core.picking core.commands.transcribe core.commands.auto"
 )
 _PROGRAMS = {"child": child.main, "hearsay": cli.main}
 

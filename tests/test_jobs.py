@@ -122,7 +122,7 @@ async def test_a_job_that_becomes_due_while_we_look_is_run_at_once(
     road.engine.failures = [EngineBusy("503")] * 4
     await road.assistant.accept(new_message())
     async with road.running():
-        assert await road.settle(timeout_s=3.0) == {JobState.DONE: 1}
+        assert await road.settle(timeout_s=20.0) == {JobState.DONE: 1}
 
 
 async def test_a_job_that_waits_for_another_hides_nothing(
@@ -132,7 +132,7 @@ async def test_a_job_that_waits_for_another_hides_nothing(
     for _ in range(3):
         await road.assistant.accept(new_message())
     async with road.running():
-        assert await road.settle(timeout_s=3.0) == {JobState.DONE: 3}
+        assert await road.settle(timeout_s=20.0) == {JobState.DONE: 3}
 
 
 @pytest.mark.usefixtures("hasty")

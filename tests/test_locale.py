@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from core.locale import LANGUAGES, name_language, translate
 from core.locale.collect import collect, find_texts
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
-TEXTS = collect()
+texts = cache(collect)
 
 
 def catalogue(language: str) -> dict[str, str]:
@@ -35,13 +36,13 @@ def commands(text: str) -> set[str]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_text_is_translated(language: str) -> None:
     known = catalogue(language)
-    missing = {text: places for text, places in TEXTS.items() if not known.get(text)}
+    missing = {text: places for text, places in texts().items() if not known.get(text)}
     assert missing == {}, f"translate these in core/locale/{language}/hearsay.po (make texts)"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_translation_is_left_of_what_is_no_longer_said(language: str) -> None:
-    assert catalogue(language).keys() - TEXTS.keys() == set()
+    assert catalogue(language).keys() - texts().keys() == set()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -80,8 +81,8 @@ def run(ctx):
 def test_the_scan_meets_known_texts() -> None:
     """A scan that finds nothing would pass every other test."""
     for text in ("Retry", "What I can do", "This file is empty.", "/help shows the rest."):
-        assert text in TEXTS
-    assert TEXTS["Only the admins of this chat can change that."] == ["core/errors.py"]
+        assert text in texts()
+    assert texts()["Only the admins of this chat can change that."] == ["core/errors.py"]
 
 
 @pytest.mark.parametrize("language", ["zh", "zh-hans", "zh-CN", "ZH-Hant-TW"])

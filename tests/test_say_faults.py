@@ -49,7 +49,7 @@ class Talk:
         return job.job_id
 
     async def settle(self) -> dict[JobState, int]:
-        return await self.road.settle(10)
+        return await self.road.settle()
 
     @property
     def reply(self) -> Reply:

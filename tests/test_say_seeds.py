@@ -64,7 +64,7 @@ class Saying:
         message = self._new_message(attachment=None, command="say", text=typed)
         job = await self._road.assistant.accept(message)
         assert job is not None
-        assert await self._road.settle(10) == {JobState.DONE: 1}
+        assert await self._road.settle() == {JobState.DONE: 1}
         [call] = self._server.calls
         [(_, reply)] = self._road.platform.sent
         assert call.is_billed

@@ -93,10 +93,11 @@ def test_more_than_four_messages_become_a_file() -> None:
 
 @pytest.mark.parametrize("text", ["word\n" * 100_000, "x" * 500_000, "*" * 300_000, "\n" * 60_000])
 def test_a_huge_text_takes_no_time(text: str) -> None:
-    begun_s = time.perf_counter()
+    begun_s = time.process_time()
     build_parts(Reply(text, text))
     shorten(text, is_ours=False)
-    assert time.perf_counter() - begun_s < 3
+    # One that looks back at each step takes minutes.
+    assert time.process_time() - begun_s < 20
 
 
 def test_nothing_to_say_is_a_sign() -> None:

@@ -25,7 +25,7 @@ FLAGS = (
     "--use-fake-ui-for-media-stream",
 )
 #: Long enough for a real engine on a slow machine.
-WAIT_MS = 30_000
+WAIT_MS = 90_000
 expect.set_options(timeout=WAIT_MS)
 #: Notes when each piece of sound begins and how long it is, and every player that plays.
 WATCH = """
