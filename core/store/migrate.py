@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import stamina
-from sqlalchemy import Connection, Engine, create_engine, make_url
+from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from core.errors import ConfigError, StoreError
 from core.store.revisions import list_revisions, read_revision
+from core.store.tables import metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -56,11 +57,28 @@ def _upgrade(connection: Connection, revision: str) -> None:
         raise ConfigError(f"this database is newer than the program: {detail}")
     if present == known[-1]:
         return
+    if revision == "head" and not inspect(connection).get_table_names():
+        _make_new(connection, known[-1])
+        return
     from alembic import command
 
     config = make_config()
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
+
+
+def _make_new(connection: Connection, revision: str) -> None:
+    """Make the tables as they are today: a new database has no history, and needs no Alembic.
+
+    That both ways lead to the same tables is tested.
+    """
+    metadata.create_all(connection)
+    connection.exec_driver_sql(
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
+        "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+    )
+    query = text("INSERT INTO alembic_version (version_num) VALUES (:revision)")
+    connection.execute(query, {"revision": revision})
 
 
 def make_config() -> Config:

@@ -8,7 +8,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, inspect
 
 from core.errors import ConfigError
 from core.store import migrate
@@ -28,6 +28,40 @@ async def test_migrations_lead_to_the_tables_of_the_code(database_url: str) -> N
 def test_alembic_knows_the_same_revisions_in_the_same_order() -> None:
     walked = ScriptDirectory.from_config(make_config()).walk_revisions()
     assert [script.revision for script in walked][::-1] == list(list_revisions())
+
+
+async def test_a_new_database_is_as_one_that_has_grown(tmp_path: Path) -> None:
+    new, grown = (f"sqlite:///{tmp_path / name}.db" for name in ("new", "grown"))
+    await migrate(new)
+    for revision in list_revisions():
+        await migrate(grown, revision)
+    assert describe(new) == describe(grown)
+
+
+def describe(url: str) -> dict[str, list[str]]:
+    """All that a database says of its tables, in an order of its own."""
+    engine = create_engine(url)
+    found: dict[str, list[str]] = {}
+    with engine.connect() as connection:
+        seen = inspect(connection)
+        for table in seen.get_table_names():
+            found[table] = sorted(
+                str(sorted((key, str(value)) for key, value in one.items() if key != "name"))
+                if isinstance(one, dict) and "column_names" in one
+                else str(one)
+                for one in (
+                    *seen.get_columns(table),
+                    *seen.get_foreign_keys(table),
+                    *seen.get_unique_constraints(table),
+                    *seen.get_indexes(table),
+                    *seen.get_check_constraints(table),
+                    seen.get_pk_constraint(table)["constrained_columns"],
+                )
+            )
+        rows = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars()
+        found["revisions"] = list(rows)
+    engine.dispose()
+    return found
 
 
 async def test_migrating_twice_and_at_once_is_harmless(database_url: str) -> None:
