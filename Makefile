@@ -12,7 +12,7 @@ run: $(VENV)/run.stamp  ## start everything that is configured
 	$(BIN)/hearsay run
 
 test: $(VENV)/dev.stamp  ## all tests that this machine can run
-	$(BIN)/pytest -n 3 --no-loadscope-reorder
+	$(BIN)/pytest -n 4 --no-loadscope-reorder
 
 chaos: $(VENV)/dev.stamp  ## the program killed 200 times under load, and more: about 20 minutes
 	HEARSAY_CHAOS=1 $(BIN)/pytest tests/chaos tests/discord/test_kills.py
