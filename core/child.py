@@ -111,16 +111,18 @@ class ChildPool:
     ) -> None:
         self._command = (sys.executable, "-I", "-m", module, *arguments)
         self._recycle_after, self._is_closed = recycle_after, False
-        #: One per child: the task that starts or started it, None before the first use.
-        self._slots: asyncio.Queue[asyncio.Task[_Child] | None] = asyncio.Queue()
+        #: One per child: the task that starts or started it, None before the first use. The last
+        #: one used is used next, so that no more are started than work at once.
+        self._slots: asyncio.Queue[asyncio.Task[_Child] | None] = asyncio.LifoQueue()
         self._children: set[_Child] = set()
         self._starting: set[asyncio.Task[_Child]] = set()
         for _ in range(size):
             self._slots.put_nowait(None)
 
-    async def warm_up(self) -> None:
-        """Start all children and wait until they are ready. Raises ChildMissing."""
-        slots = [self._slots.get_nowait() for _ in range(self._slots.qsize())]
+    async def warm_up(self, count: int | None = None) -> None:
+        """Start so many children, or all, and wait until they are ready. Raises ChildMissing."""
+        free = self._slots.qsize()
+        slots = [self._slots.get_nowait() for _ in range(min(free, count or free))]
         tasks = [slot or self._start() for slot in slots]
         for task in tasks:
             self._slots.put_nowait(task)

@@ -82,9 +82,9 @@ class Media:
         self._long = asyncio.Semaphore(max(1, size - 1))
         self._pool = ChildPool("core.audio.worker", size=size, arguments=(memory,))
 
-    async def warm_up(self) -> None:
-        """Start the children now instead of at the first file."""
-        await self._pool.warm_up()
+    async def warm_up(self, count: int | None = None) -> None:
+        """Start so many children, or all, now instead of at the first file."""
+        await self._pool.warm_up(count)
 
     async def pieces(
         self, data: bytes, limits: TranscriberLimits, *, hint_s: float | None = None

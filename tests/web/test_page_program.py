@@ -245,6 +245,7 @@ async def test_settings_are_kept_and_new_chats_begin_with_them(page: Page) -> No
     async with page.expect_navigation():
         await page.locator("#set-page").select_option("zh-CN")
     await expect(page.locator("#box")).to_have_attribute("placeholder", "输入消息，或用 / 输入命令")
+    await expect(page.locator(".typed").last).to_have_text("/replies")
     await type_in(page, "/mode")
     assert "语音" in await read_answer(page), "the server speaks it too"
 
