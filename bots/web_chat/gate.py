@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bots.web_chat.address import read_host_name
 from bots.web_chat.login import Login
+from bots.web_chat.openai_api.errors import ApiError
 from core.locale import mark, translate
 
 WRONG_HOST = mark("This address is not served here.")
@@ -130,5 +131,4 @@ def _build_refusal(headers: Headers, status: int, body: dict[str, str]) -> Respo
 
 def _build_api_refusal(why: str) -> Response:
     """The same in the form that programs under /v1 read."""
-    error = {"message": why, "type": "invalid_request_error", "param": None, "code": None}
-    return JSONResponse({"error": error}, 403, {"Connection": "close"})
+    return JSONResponse(ApiError(403, why).body, 403, {"Connection": "close"})
