@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.models import Delivery, DeliveryState
 from core.store.database import Database
 from core.store.rows import insert_new
 from core.store.tables import deliveries
+
+
+async def read_deliveries(connection: AsyncConnection, job_id: str) -> list[Delivery]:
+    """Return what is known of the parts of a job's reply, in order."""
+    query = select(deliveries).where(deliveries.c.job_id == job_id).order_by(deliveries.c.part)
+    rows = await connection.execute(query)
+    return [Delivery(r.part, DeliveryState(r.state), r.platform_id) for r in rows]
 
 
 class StoreLedger:

@@ -10,10 +10,11 @@ from typing import Any
 
 from sqlalchemy import Select, exists, func, select
 
-from core.models import Delivery, DeliveryState, Hour, JobState, Queue, Reply, Spent, Steps, Trace
+from core.models import Hour, JobState, Queue, Reply, Spent, Steps, Trace
 from core.store.database import Database
+from core.store.deliveries import read_deliveries
 from core.store.schema import usage
-from core.store.tables import blobs, chats, deliveries, jobs, messages, transcripts
+from core.store.tables import blobs, chats, jobs, messages, transcripts
 
 _HOUR = timedelta(hours=1)
 _ENDED = (JobState.DONE, JobState.REFUSED, JobState.DEAD, JobState.CANCELLED)
@@ -70,11 +71,8 @@ class Figures:
         of_reply = select(jobs.c.reply).where(jobs.c.job_id == job_id)
         reply: Reply | None = (await self._read(of_reply))[0][0]
         has_transcript, pieces = await self._find_heard(reply.heard_key if reply else "")
-        parts = select(deliveries).where(deliveries.c.job_id == job_id).order_by(deliveries.c.part)
-        sent = [
-            Delivery(row.part, DeliveryState(row.state), row.platform_id)
-            for row in await self._read(parts)
-        ]
+        async with self._database.read() as connection:
+            sent = await read_deliveries(connection, job_id)
         return Steps(_read_trace(rows[0]), has_transcript, pieces, tuple(sent))
 
     async def hours(self, now: datetime, count: int = 24) -> list[Hour]:

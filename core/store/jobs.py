@@ -14,6 +14,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from core.models import PLACEHOLDER, Chat, Delivery, DeliveryState, Job, JobState, Message, Reply
 from core.store.database import Database
+from core.store.deliveries import read_deliveries
 from core.store.rows import chat_row, is_chat, now, read_job, select_jobs
 from core.store.sealed import UtcDateTime
 from core.store.tables import buttons, chats, deliveries, jobs, messages
@@ -193,10 +194,8 @@ class Jobs:
 
     async def deliveries(self, job_id: str) -> list[Delivery]:
         """Return what is known of the parts of a job's reply, in order."""
-        query = select(deliveries).where(deliveries.c.job_id == job_id).order_by(deliveries.c.part)
         async with self._database.read() as connection:
-            rows = await connection.execute(query)
-            return [Delivery(r.part, DeliveryState(r.state), r.platform_id) for r in rows]
+            return await read_deliveries(connection, job_id)
 
     async def history(self, chat: Chat, limit: int = 50) -> list[Job]:
         """Return the jobs of a chat, the newest first."""
