@@ -23,7 +23,7 @@ from core.hearing import Hearing
 from core.limits import AccountGate
 from core.models import Probe, Question, Turn, Utterance
 from core.speaking import Speaking
-from core.store.probes import INTERVAL, Probes
+from core.store.probes import Probes, is_fresh
 from core.understanding import Understanding
 
 _SILENCE_S = 1.0
@@ -88,16 +88,12 @@ class Probing:
         kept = await self._probes.all()
         for role in self._roles:
             before = kept.get(role.name)
-            if role.engine == OFFLINE or (before and _is_fresh(before, now)):
+            if role.engine == OFFLINE or (before and is_fresh(before.checked_at, now)):
                 continue
             if await self._probes.begin(role.name, now):
                 probe = await _probe(role, now)
                 await self._probes.end(probe)
                 _tell(before, probe)
-
-
-def _is_fresh(probe: Probe, now: datetime) -> bool:
-    return now - INTERVAL < probe.checked_at <= now
 
 
 async def _probe(role: _Role, now: datetime) -> Probe:

@@ -15,6 +15,14 @@ from core.store.schema import probes
 INTERVAL = timedelta(days=1)
 
 
+def is_fresh(checked_at: datetime, now: datetime) -> bool:
+    """Tell whether a model that was probed at one moment need not be at another.
+
+    A moment that is yet to come was noted while the clock was ahead, and holds nothing up.
+    """
+    return now - INTERVAL < checked_at <= now
+
+
 class Probes:
     """Every query about probes of models. One row a role: the newest."""
 
@@ -33,15 +41,14 @@ class Probes:
     async def begin(self, role: str, moment: datetime) -> bool:
         """Note that `role` is probed at `moment`; return False if that is too early.
 
-        Committed before the call: an end of the process makes no second one. A moment that is yet
-        to come was noted while the clock was ahead, and holds nothing up.
+        Committed before the call: an end of the process makes no second one.
         """
         is_role = probes.c.role == role
         async with self._database.write() as connection:
             last_at = (
                 await connection.execute(select(probes.c.checked_at).where(is_role))
             ).scalar()
-            if last_at is not None and moment - INTERVAL < last_at <= moment:
+            if last_at is not None and is_fresh(last_at, moment):
                 return False
             new = {"role": role, "checked_at": moment, "engine": "", "model": "", "error": ""}
             await connection.execute(insert_new(connection, probes), new)
