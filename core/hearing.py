@@ -35,19 +35,10 @@ class Hearing:
 
     def __init__(self, media: Media, transcriber: Transcriber, results: Results) -> None:
         self._media = media
-        self._transcriber = transcriber
+        self.transcriber = transcriber
         self._results = results
-        self._gate = AccountGate(transcriber.name, transcriber.limits)
-
-    @property
-    def transcriber(self) -> Transcriber:
-        """The engine."""
-        return self._transcriber
-
-    @property
-    def gate(self) -> AccountGate:
-        """What every call to the engine passes."""
-        return self._gate
+        #: What every call to the engine passes.
+        self.gate = AccountGate(transcriber.name, transcriber.limits)
 
     async def warm_up(self) -> None:
         """Start what reads sound now instead of at the first recording."""
@@ -80,7 +71,7 @@ class Hearing:
         Raises UserError, EngineError.
         """
         sound = (await asyncio.to_thread(hashlib.sha256, data)).hexdigest()
-        engine = f"{self._transcriber.name}|{self._transcriber.model}"
+        engine = f"{self.transcriber.name}|{self.transcriber.model}"
         wanted = f"{language or 'auto'}{'' if temperature is None else f'|{temperature:g}'}"
         recording = Recording(f"{sound}|{engine}|{wanted}", language, on_text, temperature)
         key = recording.key("all")
@@ -93,7 +84,7 @@ class Hearing:
     async def _hear_pieces(
         self, recording: Recording, data: bytes, hint_s: float | None
     ) -> Transcript:
-        pieces = self._media.pieces(data, self._transcriber.limits, hint_s=hint_s)
+        pieces = self._media.pieces(data, self.transcriber.limits, hint_s=hint_s)
         try:
             async with aclosing(pieces):
                 async for piece in pieces:
@@ -113,13 +104,13 @@ class Hearing:
             recording.put(piece, found)
         else:
             # Waiting here holds the decoder back: no more pieces in memory than calls.
-            await self._gate.take_slot()
+            await self.gate.take_slot()
             recording.add(self._hear(recording, piece, key))
 
     async def _hear(self, recording: Recording, piece: Piece, key: str) -> None:
-        engine, duration_s = self._transcriber, piece.audio.duration_s
+        engine, duration_s = self.transcriber, piece.audio.duration_s
         try:
-            async with self._gate.call(duration_s, recording.key("all")):
+            async with self.gate.call(duration_s, recording.key("all")):
                 transcript = await engine.transcribe(
                     piece.audio,
                     language=recording.language,
@@ -130,7 +121,7 @@ class Hearing:
             await self._results.save(key, transcript, whole=recording.key("all"))
             recording.put(piece, transcript)
         finally:
-            self._gate.give_slot()
+            self.gate.give_slot()
 
 
 class Recording:

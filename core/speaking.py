@@ -76,12 +76,8 @@ class Speaking:
     def __init__(self, synthesizer: Synthesizer, results: Results) -> None:
         self.synthesizer = synthesizer
         self._results = results
-        self._gate = AccountGate(synthesizer.name, synthesizer.speech_limits, "speech")
-
-    @property
-    def gate(self) -> AccountGate:
-        """What every call to the engine passes."""
-        return self._gate
+        #: What every call to the engine passes.
+        self.gate = AccountGate(synthesizer.name, synthesizer.speech_limits, "speech")
 
     async def say(
         self, text: str, manner: Manner, *, on_sound: OnSound | None = None, format: Format = "ogg"
@@ -214,11 +210,11 @@ class Speaking:
             if (kept := await self._results.find_sound(key)) is not None:
                 put(await asyncio.to_thread(_unpack, kept, self.synthesizer.speech_rate_hz))
                 return
-            await self._gate.take_slot()
+            await self.gate.take_slot()
             try:
                 await self._call(utterance, key, put)
             finally:
-                self._gate.give_slot()
+                self.gate.give_slot()
         finally:
             put(None)
 
@@ -227,7 +223,7 @@ class Speaking:
     ) -> None:
         engine, rate_hz = self.synthesizer, self.synthesizer.speech_rate_hz
         whole = bytearray()
-        async with self._gate.call(0.0, key), aclosing(engine.synthesize(utterance)) as sound:
+        async with self.gate.call(0.0, key), aclosing(engine.synthesize(utterance)) as sound:
             async for chunk in sound:
                 whole += chunk
                 put(chunk)

@@ -50,13 +50,9 @@ class Understanding:
         self._allows_urls = allows_urls
 
     @cached_property
-    def _gate(self) -> AccountGate:
-        return AccountGate(self.answerer.name, self.answerer.chat_limits, "chat")
-
-    @property
     def gate(self) -> AccountGate:
         """What every call to the engine passes."""
-        return self._gate
+        return AccountGate(self.answerer.name, self.answerer.chat_limits, "chat")
 
     @property
     def can_hear(self) -> bool:
@@ -119,12 +115,12 @@ class Understanding:
 
     async def _call(self, question: Question, key: str, on_text: OnText | None) -> Answer:
         duration_s = _sound_s(question)
-        await self._gate.take_slot()
+        await self.gate.take_slot()
         try:
-            async with self._gate.call(duration_s, key):
+            async with self.gate.call(duration_s, key):
                 answer = await self.answerer.answer(question, on_text=on_text)
         finally:
-            self._gate.give_slot()
+            self.gate.give_slot()
         metrics.ENGINE_AUDIO_SECONDS.labels(self.answerer.name).inc(duration_s)
         return answer
 
