@@ -17,7 +17,7 @@ from core.engines.chat import read_telling
 from core.engines.chat_wire import ReadJson, Telling, settle
 from core.engines.client import Client, give, is_event_stream, read_body, read_events, relay
 from core.engines.mimo_limits import ASR_LIMITS, CHAT_LIMITS, TTS_LIMITS
-from core.engines.models import ASR, CHAT, TTS, TTS_CLONE, TTS_DESIGN, ModelChoice
+from core.engines.models import ASR, CHAT, TTS, TTS_CLONE, TTS_DESIGN, ModelChoice, ThreeModels
 from core.errors import ConfigError, ModelGone
 from core.interfaces import AnswererLimits
 from core.models import Answer, Audio, Question, Transcript, Utterance, Voice
@@ -35,7 +35,7 @@ _PER_TOKEN_S = 0.03
 _PER_SOUND_S = 0.1
 
 
-class Mimo:
+class Mimo(ThreeModels):
     """MiMo's cloud, or any server that speaks its dialect."""
 
     name = wire.NAME
@@ -60,21 +60,6 @@ class Mimo:
     def is_configured(cls, settings: Settings) -> bool:
         """Tell whether there is a key."""
         return bool(settings.secret("mimo_api_key"))
-
-    @property
-    def model(self) -> str:
-        """See Transcriber."""
-        return self._asr.current
-
-    @property
-    def speech_model(self) -> str:
-        """See Synthesizer."""
-        return self._tts.current
-
-    @property
-    def chat_model(self) -> str:
-        """See Answerer."""
-        return self._chat.current
 
     @property
     def chat_limits(self) -> AnswererLimits:

@@ -72,6 +72,29 @@ def is_listed(name: str, models: Collection[str]) -> bool:
     return not {name, name.removesuffix(_LARGE)}.isdisjoint(models)
 
 
+class ThreeModels:
+    """A service that hears, understands and speaks: the model of each role, as contracts ask."""
+
+    _asr: ModelChoice
+    _chat: ModelChoice
+    _tts: ModelChoice
+
+    @property
+    def model(self) -> str:
+        """See Transcriber."""
+        return self._asr.current
+
+    @property
+    def chat_model(self) -> str:
+        """See Answerer."""
+        return self._chat.current
+
+    @property
+    def speech_model(self) -> str:
+        """See Synthesizer."""
+        return self._tts.current
+
+
 class ModelChoice:
     """The model of one role at one service.
 

@@ -20,7 +20,7 @@ from core.engines.chat import read_telling
 from core.engines.chat_wire import has_sound, settle
 from core.engines.client import Client, give, read_body, relay
 from core.engines.mimo_limits import ASR_LIMITS, TTS_LIMITS
-from core.engines.models import ModelChoice, find_mimo
+from core.engines.models import ModelChoice, ThreeModels, find_mimo
 from core.engines.speech_wire import read_wav
 from core.errors import CannotHear, ConfigError, EngineBadReply, EngineRefused, ModelGone
 from core.interfaces import AnswererLimits, SynthesizerLimits, TranscriberLimits
@@ -54,7 +54,7 @@ _LIMITS = TranscriberLimits(
 )
 
 
-class OpenAIStyle:
+class OpenAIStyle(ThreeModels):
     """A server that takes files by form and answers with text, and with times if it can.
 
     Where it is a gateway before MiMo, its models get what they know there, under their limits.
@@ -72,7 +72,7 @@ class OpenAIStyle:
         key = (settings.secret("openai_api_key") or "").strip()
         headers = {"authorization": f"Bearer {key}"} if key else {}
         self._client = Client(settings.openai_base_url, headers, wire.read_error)
-        self._chat = Client(settings.openai_base_url, headers, chat.read_error)
+        self._chat_client = Client(settings.openai_base_url, headers, chat.read_error)
         self._asr = ModelChoice(settings.openai_asr_model)
         self.limits = ASR_LIMITS if find_mimo(self.model) else _LIMITS
         self._has_segments = not gateway.is_behind(self.model)
@@ -81,7 +81,7 @@ class OpenAIStyle:
         self.speech_limits = TTS_LIMITS if find_mimo(self.speech_model) else plain
         self._voice = settings.openai_tts_voice
         self._has_pcm = True
-        self._answerer = ModelChoice(settings.openai_chat_model)
+        self._chat = ModelChoice(settings.openai_chat_model)
         self._can_hear = True
         #: Parts of a question that the server has refused.
         self._without: frozenset[str] = frozenset()
@@ -90,21 +90,6 @@ class OpenAIStyle:
     def is_configured(cls, settings: Settings) -> bool:
         """Tell whether there is an address. A key is optional."""
         return bool(settings.openai_base_url)
-
-    @property
-    def model(self) -> str:
-        """See Transcriber."""
-        return self._asr.current
-
-    @property
-    def speech_model(self) -> str:
-        """See Synthesizer."""
-        return self._tts.current
-
-    @property
-    def chat_model(self) -> str:
-        """See Answerer."""
-        return self._answerer.current
 
     @property
     def chat_limits(self) -> AnswererLimits:
@@ -130,7 +115,7 @@ class OpenAIStyle:
 
         Where there is nothing but thoughts, it is asked once more, with room for words.
         """
-        return await self._answerer.use(partial(self._answer, question, on_text))
+        return await self._chat.use(partial(self._answer, question, on_text))
 
     def voices(self) -> tuple[Voice, ...]:
         """Return the voices of OpenAI, or of MiMo; the one that is set for this server first."""
@@ -160,7 +145,7 @@ class OpenAIStyle:
     async def close(self) -> None:
         """Close all connections."""
         await self._client.close()
-        await self._chat.close()
+        await self._chat_client.close()
 
     async def _transcribe(self, audio: Audio, wanted: dict[str, Any], model: str) -> Transcript:
         if self._has_segments:
@@ -217,7 +202,7 @@ class OpenAIStyle:
         )
         sound_s = sum(audio.duration_s for turn in question.turns for audio in turn.audios)
         deadline_s = self.deadline_s + 2 * sound_s + question.max_tokens * _PER_TOKEN_S
-        async with self._chat.open(
+        async with self._chat_client.open(
             "POST", _CHAT_PATH, deadline_s=deadline_s, content=give(body), headers=body.headers
         ) as response:
             telling = await read_telling(response, chat.read_chat, on_text)
