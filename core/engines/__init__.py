@@ -9,14 +9,14 @@ from core.config import Settings
 from core.errors import ConfigError
 from core.interfaces import Answerer, Synthesizer, Transcriber
 
+#: The engine that is no service: it has no key, no model that ends, and costs nothing.
+OFFLINE = "offline"
 #: Name to "module:Class"; in the order in which "auto" asks who is configured.
 ENGINES: dict[str, str] = {
     "mimo": "core.engines.mimo:Mimo",
     "openai": "core.engines.openai_style:OpenAIStyle",
-    "offline": "core.engines.offline:Offline",
+    OFFLINE: "core.engines.offline:Offline",
 }
-#: The engine that is no service: it has no key, no model that ends, and costs nothing.
-OFFLINE = "offline"
 
 
 class _Engine(Transcriber, Answerer, Synthesizer, Protocol):
