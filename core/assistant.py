@@ -125,6 +125,11 @@ class Assistant:
         voice = next((one.name for one in presets if one.voice_id == mine.voice), mine.voice)
         return await self._store.chats.settings(chat), replace(mine, voice=voice)
 
+    async def job(self, chat: Chat, job_id: str) -> Job | None:
+        """Return one job of a chat: see `core.interfaces.PageDoor`."""
+        found = await self._store.jobs.find(job_id)
+        return found if found and found.message.chat == chat else None
+
     async def transcript(self, job: Job) -> Transcript | None:
         """Return what an answer rests on: see `core.interfaces.PageDoor`."""
         key = job.reply.heard_key if job.reply else ""

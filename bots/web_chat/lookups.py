@@ -124,10 +124,10 @@ class Lookups:
         return found
 
     async def _find_job(self, chat: Chat, job_id: str) -> Job:
-        for job in await self.door.recent(chat, HISTORY_LIMIT):
-            if job.job_id == job_id:
-                return job
-        raise HTTPException(404, NO_FILE)
+        job = await self.door.job(chat, job_id)
+        if job is None:
+            raise HTTPException(404, NO_FILE)
+        return job
 
 
 def need_chat(request: Request) -> Chat:

@@ -112,6 +112,9 @@ class PageDoor(Door, Protocol):
     async def choices(self, chat: Chat, person_id: str) -> tuple[ChatSettings, SpeechSettings]:
         """Return what a chat and a person have chosen; the voice as `suggest` names it."""
 
+    async def job(self, chat: Chat, job_id: str) -> Job | None:
+        """Return one job of this chat, None if it has none of that id."""
+
     async def transcript(self, job: Job) -> Transcript | None:
         """Return what the answer of `job` rests on, with the moments, None if it is not kept."""
 

@@ -145,6 +145,10 @@ class MemoryDoor:
     async def choices(self, chat: Chat, person_id: str) -> tuple[ChatSettings, SpeechSettings]:
         return self.settings, self.speech
 
+    async def job(self, chat: Chat, job_id: str) -> Job | None:
+        mine = (job for (owner, _), job in self.jobs.items() if owner == chat)
+        return next((job for job in mine if job.job_id == job_id), None)
+
     async def transcript(self, job: Job) -> Transcript | None:
         return self.heard if job.message.attachment else None
 
