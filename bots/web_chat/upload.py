@@ -45,7 +45,7 @@ async def read_form(request: Request, *, max_fields: int = 8) -> FormData:
         raise HTTPException(415, BAD_FORM)
 
     async def whole_body() -> AsyncGenerator[bytes, None]:
-        async for chunk in _limit(request, _BODY_BYTES):
+        async for chunk in limit(request, _BODY_BYTES, _too_large()):
             yield chunk
         if not parser.is_whole:
             raise HTTPException(400, BAD_FORM)
@@ -65,15 +65,18 @@ async def read_form(request: Request, *, max_fields: int = 8) -> FormData:
 
 async def read_small(request: Request) -> bytes:
     """Return a body that has no reason to be long. Raises HTTPException 413."""
-    return b"".join([chunk async for chunk in _limit(request, _FIELD_BYTES)])
+    return b"".join([chunk async for chunk in limit(request, _FIELD_BYTES, _too_large())])
 
 
-async def _limit(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
+async def limit(
+    request: Request, max_bytes: int, too_large: Exception
+) -> AsyncGenerator[bytes, None]:
+    """Yield a body as it comes. Raises `too_large` as soon as more was sent."""
     seen_bytes = 0
     async for chunk in request.stream():
         seen_bytes += len(chunk)
         if seen_bytes > max_bytes:
-            raise _too_large()
+            raise too_large
         yield chunk
 
 

@@ -9,6 +9,7 @@ from fastapi import Request
 
 from bots.web_chat.openai_api.errors import ApiError
 from bots.web_chat.openai_api.fields import read_object
+from bots.web_chat.upload import limit
 
 #: A body that takes longer than this is not coming.
 _BODY_S = 600
@@ -25,20 +26,11 @@ async def read_json(request: Request, max_bytes: int) -> dict[str, Any]:
     if announced.isascii() and announced.isdigit() and int(announced[:12]) > max_bytes:
         raise _too_large(max_bytes)
     async with asyncio.timeout(_BODY_S):
-        body = await _read(request, max_bytes)
+        parts = [part async for part in limit(request, max_bytes, _too_large(max_bytes))]
+    body = b"".join(parts)
     if len(body) <= _SMALL_BYTES:
         return read_object(body)
     return await asyncio.to_thread(read_object, body)
-
-
-async def _read(request: Request, max_bytes: int) -> bytes:
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > max_bytes:
-            raise _too_large(max_bytes)
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def _too_large(max_bytes: int) -> ApiError:
