@@ -27,12 +27,13 @@ FLAGS = (
 #: Long enough for a real engine on a slow machine.
 WAIT_MS = 90_000
 expect.set_options(timeout=WAIT_MS)
-#: Notes when each piece of sound begins and how long it is, and every player that plays.
+#: Notes of each piece of sound when it begins, how long it is and when it came, and every player.
 WATCH = """
 window.pieces = []; window.contexts = new Set(); window.players = [];
 const start = AudioBufferSourceNode.prototype.start;
 AudioBufferSourceNode.prototype.start = function (when) {
-  pieces.push([when, this.buffer.length / this.buffer.sampleRate, this.buffer.sampleRate]);
+  const { length, sampleRate } = this.buffer;
+  pieces.push([when, length / sampleRate, sampleRate, this.context.currentTime]);
   contexts.add(this.context);
   return start.call(this, when);
 };
