@@ -17,7 +17,8 @@ from bots.exits import USAGE, fail, prepare
 from core.config import Settings
 from core.engines import Engines
 from core.errors import EngineRefused, UserError
-from core.locale import name_language, translate
+from core.locale import translate
+from core.locale.languages import name_language
 from core.models import Voice
 from core.speaking import Format, Manner, Speaking, Spoken
 

@@ -7,7 +7,8 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from core.locale import COMMON_LANGUAGES, find_language, mark, name_language, translate
+from core.locale import mark, translate
+from core.locale.languages import COMMON_LANGUAGES, find_language, name_language
 from core.models import Message, Suggestion, Voice
 from core.speaking import Speaking
 from core.store import Store

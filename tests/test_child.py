@@ -16,7 +16,8 @@ from typing import Any
 import psutil
 import pytest
 
-from core.child import ChildDied, ChildMissing, ChildPool, ChildRefused, ChildStalled, Frame
+from core.child import ChildDied, ChildMissing, ChildRefused, ChildStalled, Frame
+from core.child.pool import ChildPool
 
 WORK = str(Path(__file__).with_name("child_work.py"))
 

@@ -12,8 +12,9 @@ from babel.messages.pofile import read_po
 
 from core import locale
 from core.errors import EngineRefused
-from core.locale import LANGUAGES, name_language, translate
+from core.locale import LANGUAGES, translate
 from core.locale.collect import collect, find_texts
+from core.locale.languages import name_language
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
 texts = cache(collect)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.commands.translate import cut, read_target
 from core.interfaces import AnswererLimits
-from core.locale import find_language
+from core.locale.languages import find_language
 from core.models import Answer, Attachment, Message, Quoted, Reply
 from core.prompts.translate import PART_CHARS
 from core.store import Store

@@ -12,7 +12,8 @@ from core.errors import UserError
 from core.fields import Field, Use, suggest_languages
 from core.glossary import apply_to
 from core.hearing import Heard, OnText
-from core.locale import find_language, mark, name_language
+from core.locale import mark
+from core.locale.languages import find_language, name_language
 from core.models import Reply, Transcript
 from core.prompts import translate as prompts
 from core.prompts.safety import deaden, defuse, revive

@@ -11,7 +11,7 @@ import shutil
 from contextlib import aclosing
 from importlib.util import find_spec
 
-from core.child import ChildPool
+from core.child.pool import ChildPool
 from core.engines.speech_wire import CHINESE, read_wav
 from core.errors import EngineBadReply, EngineBusy, SpeechMissing
 from core.models import Voice

@@ -12,7 +12,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import ClassVar
 
-from core.child import ChildError, ChildMissing, ChildPool, ChildRefused
+from core.child import ChildError, ChildMissing, ChildRefused
+from core.child.pool import ChildPool
 from core.config import Settings
 from core.engines import espeak
 from core.engines.extracts import extract

@@ -8,18 +8,8 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from babel import Locale, UnknownLocaleError
-from babel.messages.pofile import read_po
-
 #: Languages that have a catalogue, besides English.
 LANGUAGES = ("zh",)
-#: Languages that many speak (BCP 47). They may be called by their own names; to know those of all
-#: languages costs 100 MB.
-_COMMON = (
-    "ar bg bn ca cs da de el en es et fa fi fr he hi hr hu id it ja ko lt lv ms nb nl pl pt ro ru "
-    "sk sl sr sv sw ta th tr uk ur vi zh"
-)
-COMMON_LANGUAGES = tuple(_COMMON.split())
 
 
 def mark(text: str) -> str:
@@ -38,41 +28,6 @@ def translate(text: str, language: str, /, **values: object) -> str:
     return known.get(text, text).format_map(_Values(filled))
 
 
-def name_language(language: str, reader: str) -> str:
-    """Return what `language` (BCP 47, or "mul" for several) is called in the reader's language."""
-    own = reader.lower().split("-")[0]
-    own = own if own in LANGUAGES else "en"
-    try:
-        return str(Locale.parse(language, sep="-").get_display_name(own))
-    except (UnknownLocaleError, ValueError):
-        # "mul" is a name of no locale.
-        return str(Locale(own).languages.get(language, language))
-
-
-def find_language(name: str) -> str | None:
-    """Return the language (BCP 47) that is meant by "de", "pt-BR", "German", "Deutsch", "德语"."""
-    wanted = " ".join(name.split()).casefold()
-    if not wanted:
-        return None
-    try:
-        locale = Locale.parse(wanted.replace("_", "-"), sep="-")
-        return str(locale).replace("_", "-")
-    except (UnknownLocaleError, ValueError):
-        return _languages().get(wanted)
-
-
-@cache
-def _languages() -> dict[str, str]:
-    """Return the languages by their names in the catalogues' languages, and in their own."""
-    found: dict[str, str] = {}
-    for code in COMMON_LANGUAGES:
-        found[str(Locale(code).get_language_name()).casefold()] = code
-    for reader in (*LANGUAGES, "en"):
-        for code, name in Locale(reader).languages.items():
-            found[name.casefold()] = code.replace("_", "-")
-    return found
-
-
 class _Values(dict[str, object]):
     """Leaves an unknown {name} as it stands: a text must never fail to be shown."""
 
@@ -84,5 +39,8 @@ class _Values(dict[str, object]):
 def _catalogue(language: str) -> dict[str, str]:
     if language not in LANGUAGES:
         return {}
+    # Only here: children that read sound mark texts and never show one.
+    from babel.messages.pofile import read_po
+
     with files("core.locale").joinpath(language, "hearsay.po").open("rb") as file:
         return {str(m.id): str(m.string) for m in read_po(file) if m.id and m.string}

@@ -15,7 +15,8 @@ from core import glossary
 from core.errors import EngineError, EngineRefused, PlatformError, UserError
 from core.hearing import Hearing
 from core.interfaces import Platform
-from core.locale import mark, name_language, translate
+from core.locale import mark, translate
+from core.locale.languages import name_language
 from core.models import Answer, Chat, Job, Passage, Question, Quoted, Remembered, Reply, Transcript
 from core.speaking import Speaking
 from core.store import Store

@@ -33,7 +33,7 @@ POINTS = {
     "S2 job claimed": Point("core.store.jobs:Jobs.claim", "after"),
     "S3 placeholder sent": Point("core.store.deliveries:StoreLedger.finish", "before", PLACEHOLDER),
     "S4 downloading": Point("bots.telegram_bot.files:Files._read_capped", "before"),
-    "S5 decoding": Point("core.child:_Child.begin", "after"),
+    "S5 decoding": Point("core.child.pool:_Child.begin", "after"),
     "S6 being heard": Point("core.engines.chat:read_event", "before"),
     "S7 heard": Point("core.store.results:Results.save", "before"),
     "S8 reply saved": Point("core.store.jobs:Jobs.save_reply", "after"),

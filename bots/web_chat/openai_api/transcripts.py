@@ -9,7 +9,7 @@ from typing import Any
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from bots.web_chat.openai_api.transcription_form import Form
-from core.locale import name_language
+from core.locale.languages import name_language
 from core.models import Transcript
 from core.speech.language import guess_language
 from core.subtitles import build_srt, build_vtt

@@ -1,29 +1,28 @@
-"""Warm child processes for work that may hang, crash, eat memory or hold the interpreter's lock.
-
-A child that dies or stalls costs its own job only: it is replaced in the background. Children
-know no secret (no environment), and end by themselves when their parent is gone (end of stdin).
-
-Both ways a frame is: one byte for its kind, the lengths of header and data, the header in JSON,
-the data.
-"""
+"""The side of the parent: children are started, given jobs, watched and replaced."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import struct
 import sys
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
-from typing import Any, BinaryIO
+from typing import Any
 
-from core.errors import AssistantError
+from core.child import (
+    END,
+    FAILED,
+    HEAD,
+    REFUSED,
+    WORK,
+    ChildDied,
+    ChildError,
+    ChildMissing,
+    ChildRefused,
+    ChildStalled,
+    Frame,
+)
 
-Frame = tuple[dict[str, Any], bytes]
-
-_HEAD = struct.Struct(">cII")
-#: The kinds of frames. Only the first goes both ways.
-_WORK, _READY, _END, _REFUSED, _FAILED = b"W", b"S", b"E", b"R", b"F"
 #: A child is not trusted: it may have been taken over by the file it reads.
 _MAX_FRAME_BYTES = 512 * 2**20
 _PART_BYTES = 256 * 1024
@@ -32,71 +31,6 @@ _START_S = 60.0
 _DYING_S = 1.0
 #: Nothing but a name that some libraries cannot be imported without.
 _ENVIRONMENT = {"PATH": ""}
-
-
-class ChildError(AssistantError):
-    """A child process did not do its job."""
-
-
-class ChildDied(ChildError):
-    """It crashed or was killed, by the system or by its own limits."""
-
-
-class ChildStalled(ChildError):
-    """Nothing came from it for too long."""
-
-
-class ChildMissing(ChildError):
-    """It could not be started, or the pool is closed. The job is not to blame."""
-
-    is_retryable = True
-
-
-class ChildRefused(ChildError):
-    """It works and says no: `kind` in one word. "memory" means that memory ran out."""
-
-    def __init__(self, kind: str, detail: str = "") -> None:
-        super().__init__(f"{kind}: {detail}" if detail else kind)
-        self.kind, self.detail = kind, detail
-
-
-def serve(work: Callable[[dict[str, Any], bytes], Iterator[Frame]]) -> None:
-    """Be a child: run the jobs that come on stdin until it ends.
-
-    `work` may raise ChildRefused. Whatever else it raises ends the child; only the name of the
-    error reaches the parent, since its text may hold what a person said.
-    """
-    source, sink = sys.stdin.buffer, sys.stdout.buffer
-    sys.stdout = sys.stderr  # a stray print must not break the frames
-    _widen(sink)
-
-    def send(kind: bytes, header: dict[str, Any], data: bytes = b"") -> None:
-        head = json.dumps(header).encode()
-        sink.write(_HEAD.pack(kind, len(head), len(data)) + head)
-        sink.write(data)
-        sink.flush()
-
-    sys.excepthook = lambda kind, *_: send(_FAILED, {"detail": kind.__name__})
-    send(_READY, {})
-    while len(head := source.read(_HEAD.size)) == _HEAD.size:
-        _, head_bytes, data_bytes = _HEAD.unpack(head)
-        header = json.loads(source.read(head_bytes))
-        try:
-            for frame in work(header, source.read(data_bytes)):
-                send(_WORK, *frame)
-            send(_END, {})
-        except ChildRefused as refused:
-            send(_REFUSED, {"kind": refused.kind, "detail": refused.detail})
-        except MemoryError:
-            return send(_REFUSED, {"kind": "memory"})
-
-
-def _widen(pipe: BinaryIO) -> None:
-    """Let the pipe hold a whole piece of sound, where the system can."""
-    with suppress(ImportError, AttributeError, OSError):
-        import fcntl
-
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 2**20)
 
 
 class ChildPool:
@@ -225,7 +159,7 @@ class _Child:
         head = json.dumps(header).encode()
         view = memoryview(data)
         try:
-            self._stdin.write(_HEAD.pack(_WORK, len(head), len(data)) + head)
+            self._stdin.write(HEAD.pack(WORK, len(head), len(data)) + head)
             for start in range(0, len(data), _PART_BYTES):
                 self._stdin.write(view[start : start + _PART_BYTES])
                 async with asyncio.timeout(stall_s):
@@ -238,12 +172,12 @@ class _Child:
     async def next_frame(self, stall_s: float) -> Frame | None:
         """Return what the job gives next, None at its end."""
         kind, (header, data) = await self._receive(stall_s)
-        self.is_idle = kind == _END or (kind == _REFUSED and header.get("kind") != "memory")
-        if kind == _REFUSED:
+        self.is_idle = kind == END or (kind == REFUSED and header.get("kind") != "memory")
+        if kind == REFUSED:
             raise ChildRefused(str(header.get("kind")), str(header.get("detail", "")))
-        if kind == _FAILED:
+        if kind == FAILED:
             raise ChildDied(f"failed with {header.get('detail')}"[:200])
-        return (header, data) if kind == _WORK else None
+        return (header, data) if kind == WORK else None
 
     async def end(self) -> None:
         """Kill it and wait until nothing of it is left."""
@@ -257,7 +191,7 @@ class _Child:
     async def _receive(self, stall_s: float) -> tuple[bytes, Frame]:
         try:
             async with asyncio.timeout(stall_s), self._reading:
-                kind, head, data = _HEAD.unpack(await self._stdout.readexactly(_HEAD.size))
+                kind, head, data = HEAD.unpack(await self._stdout.readexactly(HEAD.size))
                 if head + data > _MAX_FRAME_BYTES:
                     raise ChildDied("its frame is too large")
                 header = json.loads(await self._stdout.readexactly(head))
