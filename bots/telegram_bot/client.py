@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache
 from typing import Any
 
-import httpx
 import telegram
 from telegram.error import TelegramError, TimedOut
 from telegram.request import HTTPXRequest
 
 from core.config import Settings
+from core.engines.tls import tls
 from core.errors import ConfigError
 
 
@@ -28,12 +26,6 @@ async def deadline(limit_s: float) -> AsyncIterator[None]:
             yield
     except TimeoutError:
         raise TimedOut from None
-
-
-@cache
-def tls() -> ssl.SSLContext:
-    """Return the trusted certificates: reading them takes longer than all else at the start."""
-    return httpx.create_ssl_context()
 
 
 class Connection(HTTPXRequest):

@@ -10,10 +10,10 @@ import structlog
 import telegram
 from telegram.error import RetryAfter, TelegramError
 
-from bots.telegram_bot.client import tls
 from bots.telegram_bot.errors import FILE_GONE, TOO_BIG, as_seconds, read_error
 from bots.telegram_bot.pacing import Pacer
 from core.config import Settings
+from core.engines.tls import tls
 from core.errors import BadAudio, PlatformBusy, PlatformError, TooLong, UserError
 from core.models import Attachment, Message
 

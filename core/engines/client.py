@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 from httpx_sse import EventSource
 
+from core.engines.tls import tls
 from core.errors import ConfigError, EngineBadReply, EngineBusy, EngineError
 
 #: Largest answer that is read.
@@ -38,6 +39,7 @@ class Client:
                 max_connections=100, max_keepalive_connections=20, keepalive_expiry=_KEEP_S
             ),
             follow_redirects=False,
+            verify=tls(),
         )
 
     async def send(self, method: str, path: str, *, deadline_s: float, **body: Any) -> bytes:
