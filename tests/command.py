@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.nursery import Nursery
+from tests.nursery import share_nursery
 
 HEARSAY = Path(sys.executable).with_name("hearsay")
 #: Secrets that must never come out again. The first two look as real ones do, one does not.
@@ -29,7 +29,6 @@ class Hearsay:
     """The command in a folder of its own, with its home beside."""
 
     folder: Path
-    nursery: Nursery
 
     @property
     def home(self) -> Path:
@@ -55,8 +54,9 @@ class Hearsay:
             out, err = Path(kept) / "out", Path(kept) / "err"
             environment = self.environment(settings)
             command = ["hearsay", *arguments]
-            pid = self.nursery.fork(command, environment, folder=self.folder, out=out, err=err)
-            code = self.nursery.wait(pid, 120)
+            nursery = share_nursery()
+            pid = nursery.fork(command, environment, folder=self.folder, out=out, err=err)
+            code = nursery.wait(pid, 120)
             texts = out.read_text(), err.read_text()
         done = subprocess.CompletedProcess(command, code, *texts)
         for canary in CANARIES:

@@ -18,7 +18,6 @@ from core.models import Attachment, Chat, Message
 from core.store import Store
 from tests.command import KEY, Hearsay
 from tests.fresh import open_store
-from tests.nursery import Nursery, share_nursery
 
 if TYPE_CHECKING:
     from tests.emulators.mimo import MimoServer
@@ -55,14 +54,9 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
-@pytest.fixture(scope="session")
-def nursery() -> Nursery:
-    return share_nursery()
-
-
 @pytest.fixture
-def hearsay(tmp_path: Path, nursery: Nursery) -> Hearsay:
-    return Hearsay(tmp_path, nursery)
+def hearsay(tmp_path: Path) -> Hearsay:
+    return Hearsay(tmp_path)
 
 
 @pytest.fixture(scope="session")

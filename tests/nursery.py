@@ -21,6 +21,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from bots import cli
+from core.commands import menu
+from core.engines.tls import tls
+from core.locale import LANGUAGES, translate
 from tests.chaos import child
 
 #: What the program loads only when it needs it.
@@ -28,7 +31,7 @@ _LATE = (
     "alembic.command anyio._backends._asyncio bots.discord_bot bots.web_chat core.audio.voice_note "
     "core.engines.mimo httpcore pydantic.v1 uvicorn.lifespan.off uvicorn.protocols.http.auto "
     "uvicorn.protocols.websockets.websockets_sansio_impl sqlalchemy.dialects.sqlite.aiosqlite "
-    "core.picking core.commands.transcribe core.commands.auto"
+    "core.picking encodings.ascii concurrent.futures.thread"
 )
 _PROGRAMS = {"child": child.main, "hearsay": cli.main}
 
@@ -117,9 +120,12 @@ def share_nursery() -> Nursery:
 
 
 def serve() -> None:
-    """Be the process that forks, until stdin ends."""
+    """Be the process that forks, until stdin ends. What takes long is done before."""
     for name in _LATE.split():
         import_module(name)
+    menu()
+    tls()
+    translate("", LANGUAGES[0])
     source = sys.stdin.buffer
     os.set_blocking(source.fileno(), False)
     waiting = b""

@@ -15,7 +15,6 @@ from tests.acceptance.rows import PROPERTY, build_tables
 from tests.acceptance.stage import Stage, WatchedBot, make_mimo, make_telegram
 from tests.acceptance.watch import MemoryWatch
 from tests.chaos.bot import Plain
-from tests.nursery import Nursery
 
 HERE = Path(__file__).parent
 
@@ -41,9 +40,8 @@ def bots() -> list[WatchedBot]:
 
 @pytest.fixture(scope="session")
 def open_stage(
-    tmp_path_factory: pytest.TempPathFactory, nursery: Nursery, watch: MemoryWatch,
-    bots: list[WatchedBot],
-) -> Open:  # fmt: skip
+    tmp_path_factory: pytest.TempPathFactory, watch: MemoryWatch, bots: list[WatchedBot]
+) -> Open:
     """Start a program of a test's own, quickly: forked from one that has all imported."""
 
     @asynccontextmanager
@@ -52,7 +50,7 @@ def open_stage(
     ) -> AsyncIterator[Stage]:
         home = tmp_path_factory.mktemp("bot")
         async with make_telegram() as telegram, make_mimo() as mimo:
-            bot = WatchedBot(home, (telegram, mimo), Plain() if is_plain else nursery, watch)
+            bot = WatchedBot(home, (telegram, mimo), Plain() if is_plain else None, watch)
             bot.changes = changes or {}
             bots.append(bot)
             stage = Stage(bot)

@@ -19,7 +19,7 @@ from core.models import Chat, ChatSettings
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 from tests.fresh import make_database, open_store
-from tests.nursery import Nursery, share_nursery
+from tests.nursery import share_nursery
 
 ROOT = Path(__file__).parents[2]
 START_S = 40.0
@@ -213,6 +213,3 @@ async def wait_for(condition: Any, timeout_s: float, *, every_s: float = 0.01) -
             raise TimeoutError("the condition did not come true")
         await asyncio.sleep(every_s)
     return value
-
-
-__all__ = ["Bot", "Launcher", "Nursery", "Plain", "wait_for"]

@@ -12,7 +12,6 @@ from tests.chaos.bot import Bot
 from tests.chaos.report import TABLES
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
-from tests.nursery import Nursery
 
 #: The long form: `make chaos`.
 IS_LONG = "HEARSAY_CHAOS" in os.environ
@@ -31,11 +30,9 @@ async def mimo() -> AsyncIterator[MimoServer]:
 
 
 @pytest.fixture
-async def bot(
-    tmp_path: Path, telegram: TelegramServer, mimo: MimoServer, nursery: Nursery
-) -> AsyncIterator[Bot]:
+async def bot(tmp_path: Path, telegram: TelegramServer, mimo: MimoServer) -> AsyncIterator[Bot]:
     """A bot that is not yet started."""
-    bot = Bot(tmp_path / "home", telegram, mimo, nursery)
+    bot = Bot(tmp_path / "home", telegram, mimo)
     yield bot
     if bot.pid and bot.code is None:
         await bot.kill()

@@ -17,7 +17,6 @@ from tests.chaos.report import add_table
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.chat_contract import ChatOrder
 from tests.emulators.telegram import TelegramServer
-from tests.nursery import Nursery
 
 pytestmark = pytest.mark.chaos
 
@@ -67,14 +66,14 @@ class Outcome:
         return [f"{self.step}: {name}" for name, is_so in found.items() if is_so]
 
 
-async def test_killed_at_each_step_of_ask(tmp_path: Path, nursery: Nursery) -> None:
+async def test_killed_at_each_step_of_ask(tmp_path: Path) -> None:
     gate = asyncio.Semaphore(3)
     # The short form: one kill before each call, and those around the reply.
     steps = STEPS if IS_LONG else [*list(STEPS)[1::2], ("S9 reply sent", 1)]
 
     async def run(step: tuple[str, int]) -> Outcome:
         async with gate:
-            return await run_once(step, tmp_path / f"{step[0][:2]} {step[1]}", nursery)
+            return await run_once(step, tmp_path / f"{step[0][:2]} {step[1]}")
 
     outcomes = await asyncio.gather(*(run(step) for step in steps))
     add_table(
@@ -90,11 +89,11 @@ def answer_mood(order: ChatOrder) -> str:
     return MOOD if order.sounds else "LISTEN"
 
 
-async def run_once(step: tuple[str, int], folder: Path, nursery: Nursery) -> Outcome:
+async def run_once(step: tuple[str, int], folder: Path) -> Outcome:
     """Answer one question, kill the process at a step of the next, and start another."""
     async with TelegramServer() as telegram, MimoServer() as mimo:
         mimo.add_answer(answer_mood, pattern="mood")
-        bot = Bot(folder, telegram, mimo, nursery)
+        bot = Bot(folder, telegram, mimo)
         ann = telegram.add_user("Ann")
         group = telegram.add_chat(members={ann: "member"})
         voice = telegram.send_voice(group, ann, sounds.file("ogg-opus"))

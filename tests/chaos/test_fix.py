@@ -16,7 +16,6 @@ from tests.chaos.conftest import IS_LONG
 from tests.chaos.points import FIX_POINTS
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
-from tests.nursery import Nursery
 
 pytestmark = pytest.mark.chaos
 
@@ -31,23 +30,23 @@ STEPS = [
 ]
 
 
-async def test_killed_at_each_step_of_a_correction(tmp_path: Path, nursery: Nursery) -> None:
+async def test_killed_at_each_step_of_a_correction(tmp_path: Path) -> None:
     gate = asyncio.Semaphore(2)
 
     async def run(step: tuple[str, int]) -> list[str]:
         async with gate:
             folder = tmp_path / f"{step[0][:2]} {step[1]}"
-            return [f"{step}: {fault}" for fault in await run_once(step, folder, nursery)]
+            return [f"{step}: {fault}" for fault in await run_once(step, folder)]
 
     steps = STEPS if IS_LONG else STEPS[1::2]
     faults = await asyncio.gather(*(run(step) for step in steps))
     assert [fault for some in faults for fault in some] == []
 
 
-async def run_once(step: tuple[str, int], folder: Path, nursery: Nursery) -> list[str]:
+async def run_once(step: tuple[str, int], folder: Path) -> list[str]:
     """Have a note written down, kill the process at a step of its correction, start another."""
     async with TelegramServer() as telegram, MimoServer() as mimo:
-        bot = Bot(folder, telegram, mimo, nursery)
+        bot = Bot(folder, telegram, mimo)
         ann = telegram.add_user("Ann")
         group = telegram.add_chat(members={ann: "member"})
         voice = telegram.send_voice(group, ann, sounds.file("ogg-opus"))

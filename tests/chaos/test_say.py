@@ -18,7 +18,6 @@ from tests.chaos.report import add_table
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.speaking import RATE_HZ, expected_numbers, read_numbers
 from tests.emulators.telegram import TelegramServer
-from tests.nursery import Nursery
 
 pytestmark = pytest.mark.chaos
 
@@ -62,12 +61,12 @@ class Outcome:
         return [f"{self.step}: {name}" for name, is_so in found.items() if is_so]
 
 
-async def test_killed_at_each_step_of_say(tmp_path: Path, nursery: Nursery) -> None:
+async def test_killed_at_each_step_of_say(tmp_path: Path) -> None:
     gate = asyncio.Semaphore(5)
 
     async def run(step: str) -> Outcome:
         async with gate:
-            return await run_once(step, tmp_path / step[:2] / step[-4:], nursery)
+            return await run_once(step, tmp_path / step[:2] / step[-4:])
 
     outcomes = await asyncio.gather(*(run(step) for step in STEPS))
     add_table(
@@ -78,10 +77,10 @@ async def test_killed_at_each_step_of_say(tmp_path: Path, nursery: Nursery) -> N
     assert [fault for outcome in outcomes for fault in outcome.faults()] == []
 
 
-async def run_once(step: str, folder: Path, nursery: Nursery) -> Outcome:
+async def run_once(step: str, folder: Path) -> Outcome:
     """Kill one process at `step`, start another, and return what the person hears."""
     async with TelegramServer() as telegram, MimoServer() as mimo:
-        bot = Bot(folder, telegram, mimo, nursery)
+        bot = Bot(folder, telegram, mimo)
         ann = telegram.add_user("Ann")
         asked = telegram.send_command(ann, ann, f"/say {TEXT}")
         await bot.start(kill_at=step, is_awaited=False)

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.bot import Bot, Launcher, Plain
+from tests.chaos.bot import Bot, Plain
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.notes import make_note, read_sound
 from tests.chaos.points import POINTS
 from tests.chaos.report import add_table
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import Message, TelegramServer
-from tests.nursery import Nursery
 
 pytestmark = pytest.mark.chaos
 
@@ -60,16 +59,13 @@ class Outcome:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_killed_at_each_step(kind: str, tmp_path: Path, nursery: Nursery) -> None:
+async def test_killed_at_each_step(kind: str, tmp_path: Path) -> None:
     steps = pick_steps(kind)
-    restart: Launcher = Plain() if IS_LONG else nursery
     gate = asyncio.Semaphore(4)
 
     async def run(step: str) -> Outcome:
         async with gate:
-            return await run_once(
-                step, kind, tmp_path / step[:3].strip() / step[-4:], (nursery, restart)
-            )
+            return await run_once(step, kind, tmp_path / step[:3].strip() / step[-4:])
 
     outcomes = await asyncio.gather(*(run(step) for step in steps))
     add_table(
@@ -93,16 +89,14 @@ def pick_steps(kind: str) -> list[str]:
     return [step for step in POINTS if IS_LONG or step.partition(" ")[0] in short]
 
 
-async def run_once(
-    step: str, kind: str, folder: Path, launchers: tuple[Launcher, Launcher]
-) -> Outcome:
+async def run_once(step: str, kind: str, folder: Path) -> Outcome:
     """Kill one process at `step`, start another, and return what the person sees."""
     async with TelegramServer() as telegram, MimoServer() as mimo:
         mimo.rules.latency_s = 0.2
         note = make_note(7)
         if step in LONG_ANSWER:
             mimo.set_text(await read_sound(note), f"w7 {LONG_TEXT}")
-        bot = Bot(folder, telegram, mimo, launchers[0])
+        bot = Bot(folder, telegram, mimo)
         chat, asked = await ask(telegram, bot, kind, note)
         # The note itself is an update too, though nobody asked for it yet.
         count = 2 if kind == KINDS[1] and step[:2] == "S0" else 1
@@ -110,7 +104,7 @@ async def run_once(
         try:
             code = await bot.ended(30)
             parts, placeholders = bot.in_doubt()
-            bot.launcher = launchers[1]
+            bot.launcher = Plain() if IS_LONG else bot.launcher
             await bot.start()
             await bot.settle(1, 30)
             await bot.stop()

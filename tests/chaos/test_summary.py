@@ -16,7 +16,6 @@ from tests.chaos.points import ANSWER_POINTS
 from tests.chaos.report import add_table
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
-from tests.nursery import Nursery
 
 pytestmark = pytest.mark.chaos
 
@@ -62,12 +61,12 @@ class Outcome:
         return [f"{self.step}: {name}" for name, is_so in found.items() if is_so]
 
 
-async def test_killed_at_each_step_of_a_summary(tmp_path: Path, nursery: Nursery) -> None:
+async def test_killed_at_each_step_of_a_summary(tmp_path: Path) -> None:
     gate = asyncio.Semaphore(3)
 
     async def run(step: str, count: int) -> Outcome:
         async with gate:
-            return await run_once(step, count, tmp_path / f"{step[:2]}{count}", nursery)
+            return await run_once(step, count, tmp_path / f"{step[:2]}{count}")
 
     steps = STEPS if IS_LONG else [*STEPS[1:6:2], STEPS[-1]]
     outcomes = await asyncio.gather(*(run(*step) for step in steps))
@@ -79,10 +78,10 @@ async def test_killed_at_each_step_of_a_summary(tmp_path: Path, nursery: Nursery
     assert [fault for outcome in outcomes for fault in outcome.faults()] == []
 
 
-async def run_once(step: str, count: int, folder: Path, nursery: Nursery) -> Outcome:
+async def run_once(step: str, count: int, folder: Path) -> Outcome:
     """Let a group talk, kill the process at `step`, start another, return what is told."""
     async with TelegramServer() as telegram, MimoServer() as mimo:
-        bot = Bot(folder, telegram, mimo, nursery)
+        bot = Bot(folder, telegram, mimo)
         anna = telegram.add_user("Anna")
         group = telegram.add_chat(members={anna: "creator"}, bot_status="administrator")
         telegram.send_command(group, anna, "/remember on")
