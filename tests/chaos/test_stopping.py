@@ -18,7 +18,7 @@ pytestmark = pytest.mark.chaos
 
 NOTES = 45
 #: Slow enough that many are under way, quick enough that some end after the signal.
-LATENCY_S = 3.0
+LATENCY_S = 4.5
 CLAIMED = "select job_id from jobs where attempts > 0"
 
 
