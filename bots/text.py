@@ -24,7 +24,7 @@ def is_blank(text: str) -> bool:
 
 def count_units(text: str) -> int:
     """Return the length in UTF-16 units."""
-    return len(text) + sum(1 for c in text if ord(c) > 0xFFFF)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def find_break(window: str) -> int:

@@ -30,6 +30,24 @@ from core.understanding import Understanding
 LISTEN = mark("Listen")
 #: What is longer than this can be summed up.
 SUMMARY_OVER_S = 60.0
+#: How much more must have come of an answer before it is shown again.
+_STEP_CHARS = 24
+
+
+def in_steps(show: OnText) -> OnText:
+    """Return what calls `show` with a text that has grown by a step, or that begins anew.
+
+    To clean a text costs more than to receive a few letters of it.
+    """
+    shown_chars = 0
+
+    def listen(text: str) -> None:
+        nonlocal shown_chars
+        if not 0 <= len(text) - shown_chars < _STEP_CHARS:
+            shown_chars = len(text)
+            show(text)
+
+    return listen
 
 
 @dataclass(frozen=True, slots=True)

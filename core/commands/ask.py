@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from core.commands import Command
-from core.context import Context, offer_uses
+from core.context import Context, in_steps, offer_uses
 from core.dialogue import Topic, find_topic, is_spoken, quote
 from core.errors import CannotHear, EngineError, TooLong, UserError
 from core.fields import Field, Use
@@ -29,9 +29,6 @@ CUT = mark("The answer was too long for the service: its end is missing.")
 GONE = mark("For that I would have to hear the recording again, and I no longer have it.")
 NOTHING = mark("In that message there is nothing that I can hear or read.")
 NO_URLS = mark("I open no addresses. Send me the recording itself.")
-
-#: How much more must have come of an answer before it is shown again.
-SHOW_EVERY_CHARS = 24
 
 _SOUND_URL = re.compile(
     r"https?://(?!\d+\.\d+\.\d+\.\d+\b)(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?/\S+\.(?:mp3|wav|flac|m4a|ogg)"
@@ -185,20 +182,14 @@ class Asking:
 
     async def _ask(self, case: prompts.Case) -> Outcome:
         clean = make_clean(case)
-        shown_chars = 0
 
         def show(text: str) -> None:
-            nonlocal shown_chars
-            # To clean a text costs more than to receive a few letters of it.
-            if 0 <= len(text) - shown_chars < SHOW_EVERY_CHARS:
-                return
             is_mark = text.lstrip()[:1] in "([（【" and len(text) < 8
             if not (is_mark or (case.may_listen and prompts.may_want_sound(text))):
-                shown_chars = len(text)
                 self._ctx.on_text(clean(prompts.read_tone(text)[0].strip()))
 
         question = prompts.build_question(case)
-        answer = await self._ctx.understanding.answer(question, on_text=show)
+        answer = await self._ctx.understanding.answer(question, on_text=in_steps(show))
         return Outcome(answer, case, self._topic.subjects)
 
 

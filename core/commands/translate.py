@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 
 from core.commands import Command
-from core.context import Context
+from core.context import Context, in_steps
 from core.errors import UserError
 from core.fields import Field, Use, suggest_languages
 from core.glossary import apply_to
@@ -16,7 +16,7 @@ from core.locale import mark
 from core.locale.languages import find_language, name_language
 from core.models import Reply, Transcript
 from core.prompts import translate as prompts
-from core.prompts.safety import deaden, defuse, revive
+from core.prompts.safety import deaden, defuse, find_addresses, revive
 from core.speech import guess_language, split_speech
 
 HELP = mark("Translate a text or a voice note, into your language or another: /translate German")
@@ -155,12 +155,13 @@ async def _translate(ctx: Context, text: str, target: str) -> str | None:
 
 def _listener(ctx: Context, done: list[str], part: str) -> OnText:
     """Return what is called with the part so far."""
+    addresses = find_addresses(part)
 
     def show(text: str) -> None:
         if not prompts.may_be_same(text):
-            ctx.on_text("\n".join([*done, defuse(text, part)]))
+            ctx.on_text("\n".join([*done, defuse(text, addresses)]))
 
-    return show
+    return in_steps(show)
 
 
 def cut(text: str) -> list[str]:
