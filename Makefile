@@ -6,13 +6,16 @@ BIN := $(VENV)/bin
 # Tests start a thousand processes: none should have to compile the program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check fix lock texts pictures chaos bench clean
+.PHONY: run test retest check fix lock texts pictures chaos bench clean
 
 run: $(VENV)/run.stamp  ## start everything that is configured
 	$(BIN)/hearsay run
 
 test: $(VENV)/dev.stamp  ## all tests that this machine can run
 	$(BIN)/pytest -n 4 --no-loadscope-reorder
+
+retest: $(VENV)/dev.stamp  ## what failed the last time, one test at a time
+	$(BIN)/pytest --last-failed --last-failed-no-failures none
 
 chaos: $(VENV)/dev.stamp  ## the program killed 200 times under load, and more: about 20 minutes
 	HEARSAY_CHAOS=1 $(BIN)/pytest tests/chaos tests/discord/test_kills.py
