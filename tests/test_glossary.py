@@ -203,9 +203,9 @@ def test_chinese_is_compared_by_characters() -> None:
 def test_an_hour_of_talk_and_a_full_glossary_are_quick() -> None:
     text = " ".join(f"word{number % 9000} and more" for number in range(30_000))
     full = tuple(Correction(f"word{n} and", f"meant{n}") for n in range(MAX_CORRECTIONS))
-    began = time.perf_counter()
+    began = time.process_time()
     assert "meant7" in apply(text, full)
-    assert time.perf_counter() - began < 2.0
-    began = time.perf_counter()
+    assert time.process_time() - began < 2.0
+    began = time.process_time()
     find_heard(text, "Kubernetes")
-    assert time.perf_counter() - began < 5.0
+    assert time.process_time() - began < 5.0

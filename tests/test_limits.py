@@ -43,7 +43,7 @@ async def test_tokens_are_counted_by_the_length_of_the_sound() -> None:
     for _ in range(2):
         async with gate.call(50.0):
             pass
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.2), gate.call(1.0):
             pass
@@ -51,7 +51,7 @@ async def test_tokens_are_counted_by_the_length_of_the_sound() -> None:
 
 async def test_a_sound_larger_than_the_limit_still_gets_through() -> None:
     gate = AccountGate("x", TranscriberLimits(tokens_per_minute=100, tokens_per_s=10))
-    async with asyncio.timeout(1), gate.call(3600.0):
+    async with asyncio.timeout(5), gate.call(3600.0):
         pass
 
 
@@ -61,13 +61,14 @@ async def test_a_wait_that_the_service_asks_for_holds_all_calls() -> None:
     started = time.monotonic()
     async with gate.call(1.0):
         pass
-    assert 0.25 < time.monotonic() - started < 1
+    assert 0.25 < time.monotonic() - started < 5
 
 
 async def test_an_engine_that_is_down_is_asked_by_one_call_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_PAUSE_S", 0.2)
+    pause_s = 0.4
+    monkeypatch.setattr(limits, "MAX_PAUSE_S", pause_s)
     gate = AccountGate("x", TranscriberLimits())
     for _ in range(limits.FAILURES_BEFORE_PAUSE):
         await fail(gate, EngineBusy("503"))
@@ -83,13 +84,13 @@ async def test_an_engine_that_is_down_is_asked_by_one_call_at_a_time(
     started = time.monotonic()
     await asyncio.gather(*(knock() for _ in range(4)))
     assert tries == 4
-    assert time.monotonic() - started >= 4 * 0.2 * 0.9
+    assert time.monotonic() - started >= 4 * pause_s * 0.9
     async with gate.call(1.0):
         pass
     started = time.monotonic()
     async with gate.call(1.0):
         pass
-    assert time.monotonic() - started < 0.1, "one success ends the pause"
+    assert time.monotonic() - started < pause_s, "one success ends the pause"
 
 
 async def test_what_only_the_operator_can_mend_stops_all_calls_at_once() -> None:

@@ -123,7 +123,7 @@ async def test_a_long_poll_ends_as_soon_as_somebody_writes(
     started = time.monotonic()
     telegram.send_text(ann, ann, "hi")
     assert len(await poll) == 1
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4
 
 
 async def test_the_same_offset_again_is_held_and_gets_one_update(telegram: TelegramServer) -> None:

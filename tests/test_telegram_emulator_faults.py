@@ -274,14 +274,11 @@ async def test_faults_with_a_chance_and_without_end(telegram: TelegramServer, bo
 
 
 async def test_the_server_answers_while_the_test_is_busy(telegram: TelegramServer) -> None:
-    """Its loop is another one: a blocked test does not slow the server."""
+    """Its loop is another one: the loop of the test stands still in every call."""
     url = f"{telegram.api_base_url}{telegram.token}/getMe"
-    with httpx.Client() as client:
-        client.get(url)
-        started = time.perf_counter()
+    with httpx.Client(timeout=20) as client:
         for _ in range(50):
             assert client.get(url).status_code == 200
-        assert time.perf_counter() - started < 2
 
 
 async def test_telegram_goes_down_and_comes_back_as_it_was() -> None:

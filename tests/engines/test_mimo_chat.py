@@ -176,11 +176,12 @@ async def test_context_is_that_of_the_model(server: MimoServer, model: str, cont
 async def test_deadline_counts_the_sound_and_the_longest_answer(
     server: MimoServer, mimo: Mimo
 ) -> None:
-    mimo.deadline_s, server.rules.latency_s = 0.1, 1.0
+    mimo.deadline_s, server.rules.latency_s = 0.1, 5.0
     started_s = time.monotonic()
     with pytest.raises(EngineBusy):
         await mimo.answer(ask("Hi.", max_tokens=10))
-    assert time.monotonic() - started_s < 0.9
+    assert time.monotonic() - started_s < 4.5
+    server.rules.latency_s = 1.0
     assert (await mimo.answer(ask("Hi.", max_tokens=100))).text
     longer = Audio(make_wav(bytes(32_000)), "audio/wav", 30.0)
     assert (await mimo.answer(ask("Hi.", longer, max_tokens=10))).text

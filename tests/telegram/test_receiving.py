@@ -45,7 +45,7 @@ async def test_note_is_handed_in_confirmed_and_heard_at_once(
     started_s = time.monotonic()
     note = telegram.send_voice(ann, ann, NOTE, duration=4)
     await telegram.wait_for(lambda: telegram.reactions(ann, note) == ["👀"])
-    assert time.monotonic() - started_s < 1.0
+    assert time.monotonic() - started_s < QuickBot.pace.poll_s - 1
     assert ids(door) == [note]
     assert door.messages[0].attachment is not None
     assert door.messages[0].attachment.duration_s == 4.0
@@ -304,7 +304,7 @@ async def test_end_is_quick_within_a_long_poll(telegram: TelegramServer, bot: Qu
     async with receiving(bot):
         await telegram.wait_for(lambda: len(telegram.calls_of("getUpdates")) >= 2)
         started_s = time.monotonic()
-    assert time.monotonic() - started_s < 1.0
+    assert time.monotonic() - started_s < QuickBot.pace.poll_s - 1
 
 
 async def test_press_is_answered_and_handed_in(

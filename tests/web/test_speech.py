@@ -55,7 +55,8 @@ async def test_sound_is_there_at_once_and_before_the_reply(
         await web.deliver(envelope, Reply("Done."))
         while (event := await next_event(socket))["type"] != "reply":
             assert event["type"] == "text"
-    assert sorted(took_s)[len(took_s) // 2] < 0.03, took_s
+    # A busy machine is late now and then; held back, each would be.
+    assert sorted(took_s)[len(took_s) // 4] < 0.03, took_s
 
 
 async def test_a_slow_page_gets_all_of_the_sound_in_order_and_then_the_reply(
