@@ -25,6 +25,7 @@ from core.hearing import Hearing
 from core.interfaces import Platform
 from core.jobs import Worker
 from core.logs import set_up_logs
+from core.notices import Notices
 from core.probing import Probing
 from core.speaking import Speaking
 from core.store import Store, make_cipher, migrate
@@ -93,7 +94,8 @@ def make_worker(settings: Settings, program: Program, platforms: dict[str, Platf
     store, probing = program.store, None
     if settings.model_probe == "daily":
         parts = program.hearing, program.speaking, program.understanding
-        probing = Probing(*parts, store.probes)
+        notices = Notices(store.notices, platforms, settings.admin_ids)
+        probing = Probing(*parts, store.probes, notices.tell)
     return Worker(store, program.assistant, platforms, probing)
 
 

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, PositiveInt, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    PositiveInt,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 #: Settings that also come from a file named by `<NAME>_FILE`.
@@ -32,6 +39,9 @@ def _split(value: object) -> object:
 #: A path that may begin with ~: nothing expands that in a file.
 HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
 IdList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+#: A person on a platform where we can write to people.
+Person = Annotated[str, StringConstraints(pattern=r"^(telegram|discord):[0-9]{1,20}$")]
+PersonList = Annotated[tuple[Person, ...], NoDecode, BeforeValidator(_split)]
 
 
 def _read_secret(name: str, path: Path) -> str:
@@ -148,6 +158,9 @@ class Settings(BaseSettings):
 
     #: Chats, people or servers of Discord that may use the bot (ids, comma-separated); empty = all.
     allowed_chats: IdList = ()
+    #: Who is told, in their private chat, what only the operator can mend (comma-separated):
+    #: telegram:ID or discord:ID of people who have written to the bot before.
+    admin_ids: PersonList = ()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @model_validator(mode="before")
@@ -158,6 +171,13 @@ class Settings(BaseSettings):
             if path and not values.get(name):
                 values[name] = _read_secret(f"{name}_file".upper(), Path(path).expanduser())
         return values
+
+    @model_validator(mode="after")
+    def _check_admins(self) -> Self:
+        for name in {admin.partition(":")[0] for admin in self.admin_ids}:
+            if not getattr(self, f"{name}_bot_token"):
+                raise ValueError(f"ADMIN_IDS names {name}, and {name.upper()}_BOT_TOKEN is not set")
+        return self
 
     @property
     def url(self) -> str:

@@ -33,6 +33,9 @@ _WORD = "Yes."
 #: What tells the calls from those for people.
 _SOUND = "probe"
 
+#: Is given a key that is told once, and what is to be told.
+Tell = Callable[[str, str], Awaitable[None]]
+
 log = structlog.get_logger()
 
 
@@ -51,34 +54,17 @@ class Probing:
     """Asks the models of all roles whether they live."""
 
     def __init__(
-        self, hearing: Hearing, speaking: Speaking, understanding: Understanding, probes: Probes
+        self,
+        hearing: Hearing,
+        speaking: Speaking,
+        understanding: Understanding,
+        probes: Probes,
+        tell: Tell,
     ) -> None:
+        """Take what is probed. tell: is given what the operator should know."""
         self._probes = probes
-        hears, speaks = hearing.transcriber, speaking.synthesizer
-        understands = understanding.answerer
-
-        async def speak() -> None:
-            async with aclosing(speaks.synthesize(Utterance(_WORD))) as sound:
-                async for _ in sound:
-                    pass
-
-        self._roles = (
-            _Role(
-                "hears",
-                hears.name,
-                hearing.gate,
-                lambda: hears.model,
-                lambda: hears.transcribe(make_silence(_SILENCE_S)),
-            ),
-            _Role(
-                "understands",
-                understands.name,
-                understanding.gate,
-                lambda: understands.chat_model,
-                lambda: understands.answer(_QUESTION),
-            ),
-            _Role("speaks", speaks.name, speaking.gate, lambda: speaks.speech_model, speak),
-        )
+        self._tell = tell
+        self._roles = _list_roles(hearing, speaking, understanding)
 
     async def probe_due(self, now: datetime) -> None:
         """Probe the roles that nobody has probed for a day; tell the operator what is new.
@@ -92,8 +78,41 @@ class Probing:
                 continue
             if await self._probes.begin(role.name, now):
                 probe = await _probe(role, now)
+                _log(before, probe)
+                if news := _describe(before, probe):
+                    # Before the end is kept: rather told twice than never.
+                    await self._tell(f"{probe.role}:{now.isoformat()}", news)
                 await self._probes.end(probe)
-                _tell(before, probe)
+
+
+def _list_roles(
+    hearing: Hearing, speaking: Speaking, understanding: Understanding
+) -> tuple[_Role, ...]:
+    hears, speaks = hearing.transcriber, speaking.synthesizer
+    understands = understanding.answerer
+
+    async def speak() -> None:
+        async with aclosing(speaks.synthesize(Utterance(_WORD))) as sound:
+            async for _ in sound:
+                pass
+
+    return (
+        _Role(
+            "hears",
+            hears.name,
+            hearing.gate,
+            lambda: hears.model,
+            lambda: hears.transcribe(make_silence(_SILENCE_S)),
+        ),
+        _Role(
+            "understands",
+            understands.name,
+            understanding.gate,
+            lambda: understands.chat_model,
+            lambda: understands.answer(_QUESTION),
+        ),
+        _Role("speaks", speaks.name, speaking.gate, lambda: speaks.speech_model, speak),
+    )
 
 
 async def _probe(role: _Role, now: datetime) -> Probe:
@@ -109,7 +128,20 @@ async def _probe(role: _Role, now: datetime) -> Probe:
     return Probe(role.name, role.engine, role.find_model(), now, error)
 
 
-def _tell(before: Probe | None, probe: Probe) -> None:
+def _describe(before: Probe | None, probe: Probe) -> str:
+    """Return what is new since the day before in a sentence for the operator, empty if nothing."""
+    same = before if before and before.engine == probe.engine else None
+    if probe.error and not (same and same.error == probe.error):
+        return (
+            f"{probe.engine}: the model that {probe.role}, {probe.model}, did not answer the daily"
+            f" probe ({probe.error}). hearsay doctor tells what to do."
+        )
+    if same and same.model != probe.model and not probe.error:
+        return f"{probe.engine}: {probe.model} {probe.role} from now on, instead of {same.model}."
+    return ""
+
+
+def _log(before: Probe | None, probe: Probe) -> None:
     """Log what differs from the day before; that a model was left has been logged by who left."""
     known = before.error if before and before.engine == probe.engine else ""
     where = {"role": probe.role, "engine": probe.engine, "model": probe.model}

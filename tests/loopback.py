@@ -29,6 +29,7 @@ from core.jobs import Worker
 from core.models import (
     Answer,
     Audio,
+    Chat,
     DeliveryState,
     JobState,
     Message,
@@ -92,6 +93,9 @@ class LoopbackPlatform:
 
     async def is_admin(self, message: Message) -> bool:
         return self.can_administer
+
+    async def private_chat(self, person_id: str) -> Chat:
+        return Chat(self.name, "1", person_id)
 
     async def close(self) -> None:
         pass

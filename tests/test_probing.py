@@ -63,7 +63,12 @@ class Bot:
         speaking = Speaking(self.engines.synthesizer(), store.results)
         understanding = Understanding(self.media, self.engines.answerer(), store.results)
         self.assistant = Assistant(store, hearing, speaking, understanding)
-        self.probing = Probing(hearing, speaking, understanding, store.probes)
+        #: What the operator is told, with what makes it one piece of news.
+        self.told: list[tuple[str, str]] = []
+        self.probing = Probing(hearing, speaking, understanding, store.probes, self.tell)
+
+    async def tell(self, key: str, text: str) -> None:
+        self.told.append((key, text))
 
     async def use(self) -> None:
         """Let people use each role once."""
@@ -114,6 +119,10 @@ async def test_a_model_that_ends_at_night_is_left_before_anybody_calls(
         await bot.use()
         await bot.probing.probe_due(T0 + 2 * DAY)
     assert warnings(logs) == list(zip(GOOD, NEXT, strict=True)), "told once"
+    assert bot.told == [
+        (f"{role}:{(T0 + DAY).isoformat()}", f"mimo: {new} {role} from now on, instead of {old}.")
+        for role, old, new in zip(ROLES, GOOD, NEXT, strict=True)
+    ]
     calls = server.all_calls[before:]
     assert [(call.model, call.status) for call in calls] == [(model, 200) for model in NEXT] * 2
     assert await bot.states() == {
@@ -161,15 +170,22 @@ async def test_an_end_within_a_probe_makes_no_second_one(bot: Bot, server: MimoS
 async def test_what_nothing_can_follow_is_told_once(server: MimoServer, tmp_path: Path) -> None:
     """Also by a program that starts anew each day."""
     failed: list[str] = []
+    told: list[str] = []
     for days, (living, error) in enumerate([((), "ModelGone")] * 3 + [(GOOD, "")]):
         server.rules.models = living
         with capture_logs() as logs:
             async with a_bot(tmp_path, **on_mimo(server)) as bot:
                 await bot.probing.probe_due(T0 + days * DAY)
                 states = await bot.states()
+                told += [text for _, text in bot.told]
         assert [probe.error for _, probe in states.values() if probe] == [error] * 3
         failed += [log["role"] for log in logs if log.get("error") == "ModelGone"]
     assert failed == [*ROLES], "each role once in three days"
+    assert told == [
+        f"mimo: the model that {role}, {model}, did not answer the daily probe (ModelGone)."
+        " hearsay doctor tells what to do."
+        for role, model in zip(ROLES, GOOD, strict=True)
+    ]
     assert [log["role"] for log in logs if "went well" in log["event"]] == [*ROLES]
 
 

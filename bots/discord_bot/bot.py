@@ -26,7 +26,7 @@ from core import commands
 from core.config import Settings
 from core.errors import AssistantError
 from core.interfaces import Door, Envelope, VoiceChannels
-from core.models import Job, Message, Reply
+from core.models import Chat, Job, Message, Reply
 
 log = structlog.get_logger(__name__)
 
@@ -123,6 +123,10 @@ class DiscordBot:
     async def is_admin(self, message: Message) -> bool:
         """Tell whether the sender may change settings: see `core.interfaces.Platform`."""
         return await self._access.is_admin(message)
+
+    async def private_chat(self, person_id: str) -> Chat:
+        """Return the channel that we share with a person: see `core.interfaces.Platform`."""
+        return Chat(self.name, self.client.bot_id, await self.places.open_private(person_id))
 
     async def close(self) -> None:
         """Let go of connections and of what still runs beside."""

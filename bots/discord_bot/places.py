@@ -71,6 +71,15 @@ class Places:
             self._asked[channel_id] = read_raw(raw)
         return self._asked[channel_id]
 
+    async def open_private(self, person_id: str) -> str:
+        """Return the channel that we share with a person alone. Raises PlatformError."""
+        await self._client.wait_open()
+        try:
+            raw = await self._client.http.start_private_message(int(person_id))
+        except TROUBLE as error:
+            raise read_error(error) from None
+        return str(raw["id"])
+
     async def find_guild(self, chat: Chat) -> str:
         """Return the server of a chat, empty if it is private or nobody can tell.
 

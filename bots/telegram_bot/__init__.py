@@ -26,7 +26,7 @@ from core import commands
 from core.config import Settings
 from core.errors import PlatformBusy
 from core.interfaces import Door, Envelope
-from core.models import Message, Reply
+from core.models import Chat, Message, Reply
 
 log = structlog.get_logger(__name__)
 
@@ -107,6 +107,12 @@ class TelegramBot:
     async def is_admin(self, message: Message) -> bool:
         """Tell whether the sender may change settings: see `core.interfaces.Platform`."""
         return await self._access.is_admin(message)
+
+    async def private_chat(self, person_id: str) -> Chat:
+        """Return the chat that has the person's id: see `core.interfaces.Platform`."""
+        if not self._me.bot_id:
+            raise PlatformBusy("not logged in to Telegram yet")
+        return Chat(self.name, self._me.bot_id, person_id)
 
     async def close(self) -> None:
         """Let go of connections and of what still runs beside."""

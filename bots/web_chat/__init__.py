@@ -17,10 +17,10 @@ from bots.web_chat.operator import OperatorApi, OperatorDoor
 from bots.web_chat.server import open_socket, serve
 from bots.web_chat.wire import build_reply
 from core.config import Settings
-from core.errors import UserError
+from core.errors import ChatGone, UserError
 from core.interfaces import Envelope
 from core.locale import mark
-from core.models import Message, Reply
+from core.models import Chat, Message, Reply
 
 __all__ = ["WebChat"]
 
@@ -124,6 +124,10 @@ class WebChat:
     async def is_admin(self, message: Message) -> bool:
         """Tell that the sender may change the chat's settings: it is theirs alone."""
         return True
+
+    async def private_chat(self, person_id: str) -> Chat:
+        """Raise ChatGone: a page is there only while somebody looks at it."""
+        raise ChatGone("the page writes to nobody unasked")
 
     async def close(self) -> None:
         """Hold nothing: the server ends with `run`."""

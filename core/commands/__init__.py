@@ -43,6 +43,7 @@ COMMANDS = {
     "listen": "core.commands.listen:command",
     "fix": "core.commands.fix:command",
     "digest_due": "core.commands.digest_due:command",
+    "notice": "core.commands.notice:command",
     "consent": "core.commands.consent:command",
     "private_summary": "core.commands.private_summary:command",
     "brief": "core.commands.brief:command",

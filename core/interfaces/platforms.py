@@ -197,5 +197,11 @@ class Platform(Protocol):
     async def is_admin(self, message: Message) -> bool:
         """Tell whether the sender may change the chat's settings, asked live."""
 
+    async def private_chat(self, person_id: str) -> Chat:
+        """Return the chat with one person, to write there unasked.
+
+        Raises PlatformError: PlatformBusy before the login, ChatGone where there is none.
+        """
+
     async def close(self) -> None:
         """Let go of connections."""

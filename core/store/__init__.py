@@ -15,6 +15,7 @@ from core.store.jobs import Jobs
 from core.store.links import Links, Outcome
 from core.store.memory import Memory
 from core.store.migrate import migrate
+from core.store.notices import StoreNotices
 from core.store.probes import Probes
 from core.store.results import Results
 from core.store.retention import Retention
@@ -43,6 +44,7 @@ class Store:
         self.retention = Retention(self._database)
         self.schedules = Schedules(self._database)
         self.probes = Probes(self._database)
+        self.notices = StoreNotices(self._database)
         self.watermarks = Watermarks(self._database)
         self.allowances = Allowances(self._database)
         self.figures = Figures(self._database)

@@ -1,0 +1,50 @@
+"""What the people who run the program are told in their private chats: a job like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import stamina
+import structlog
+
+from core.errors import PlatformBusy, PlatformError
+from core.interfaces import Platform
+from core.models import Chat
+from core.store.notices import StoreNotices
+
+#: How long a platform may take to be there: the program may have begun just now.
+_PATIENCE_S = 120.0
+
+log = structlog.get_logger()
+
+
+class Notices:
+    """Tells operators; admins: "platform:id" of each, as ADMIN_IDS has them."""
+
+    def __init__(
+        self, store: StoreNotices, platforms: Mapping[str, Platform], admins: Sequence[str]
+    ) -> None:
+        self._store = store
+        self._platforms = platforms
+        self._admins = admins
+
+    async def tell(self, key: str, text: str) -> None:
+        """Let each operator be told `text`, once for each `key`.
+
+        Who cannot be reached is not told: the log has it, and the operator's view.
+        """
+        for admin in self._admins:
+            name, _, person_id = admin.partition(":")
+            platform = self._platforms.get(name)
+            try:
+                chat = await _find_chat(platform, person_id) if platform else None
+            except PlatformError as error:
+                log.warning("an operator could not be told", platform=name, error=str(error))
+                continue
+            if chat is not None:
+                await self._store.add(chat, key, text)
+
+
+@stamina.retry(on=PlatformBusy, attempts=None, timeout=_PATIENCE_S, wait_max=10.0)
+async def _find_chat(platform: Platform, person_id: str) -> Chat:
+    return await platform.private_chat(person_id)

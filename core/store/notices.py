@@ -1,0 +1,28 @@
+"""What operators are told, kept as messages with a job each."""
+
+from __future__ import annotations
+
+from core.models import Chat, Message
+from core.store.database import Database
+from core.store.intake import add_job, add_message
+from core.store.rows import chat_row, now
+
+COMMAND = "notice"
+
+
+class StoreNotices:
+    """Every query about notices."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, chat: Chat, key: str, text: str) -> bool:
+        """Add a job that says `text` in a chat; False if that chat was told of `key` already."""
+        message = Message(chat, f"{COMMAND}:{key}", now(), text=text, command=COMMAND)
+        async with self._database.write() as connection:
+            row = await chat_row(connection, chat)
+            message_pk = await add_message(connection, row.chat_pk, message)
+            if message_pk is None:
+                return False
+            await add_job(connection, (message_pk, row.chat_pk), message, COMMAND)
+            return True
