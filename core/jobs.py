@@ -49,7 +49,7 @@ TELL_AFTER_S = 20.0
 PURGE_S = 3600.0
 #: How often it is looked whether the models are to be probed, first so long after a start.
 PROBE_AFTER_S = 600.0
-#: How long digests wait after a start: what was sent meanwhile is to come in before.
+#: How long deletions and digests wait after a start: what was sent meanwhile comes in before.
 CATCH_UP_S = 20.0
 #: How often the table is looked at when nothing wakes the loop (another process may add to it).
 IDLE_S = 5.0
@@ -159,6 +159,7 @@ class Worker:
             await self._sleep(looked_at)
 
     async def _purge(self) -> None:
+        await asyncio.sleep(CATCH_UP_S)
         while True:
             with suppress(StoreError):
                 if rows := await self._store.retention.purge(datetime.now(UTC)):
