@@ -163,6 +163,26 @@ class Bot:
         """Return how many jobs are in each state."""
         return Counter(dict(self.rows("select state, count(*) from jobs group by state")))
 
+    async def outlive(
+        self, step: str, jobs: int, *, count: int = 1, restart: Launcher | None = None
+    ) -> tuple[int, tuple[list[str], list[str]]]:
+        """Start to be killed at a step, start again, settle so many jobs, and stop.
+
+        count: at which pass of the step. restart: how the second process comes to be. Returns how
+        the first one ended, and what was in doubt then: see `in_doubt`.
+        """
+        try:
+            await self.start(kill_at=step, kill_count=count, is_awaited=False)
+            code, in_doubt = await self.ended(60), self.in_doubt()
+            self.launcher = restart or self.launcher
+            await self.start()
+            await self.settle(jobs)
+            await self.stop()
+        finally:
+            if self.code is None:
+                await self.kill()
+        return code, in_doubt
+
     def in_doubt(self) -> tuple[list[str], list[str]]:
         """Return the jobs of parts of replies, and of placeholders, that may or may not be sent."""
         query = "select job_id, part from deliveries where state = 'pending'"

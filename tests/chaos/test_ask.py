@@ -98,24 +98,15 @@ async def run_once(step: tuple[str, int], folder: Path) -> Outcome:
         group = telegram.add_chat(members={ann: "member"})
         voice = telegram.send_voice(group, ann, sounds.file("ogg-opus"))
         telegram.send_command(group, ann, "/ask Who speaks?", reply_to=voice)
-        try:
-            await bot.start()
-            await bot.settle(1, 60)
-            await bot.stop()
-            [first], before = telegram.answers(group), len(mimo.billed)
-            telegram.send_text(group, ann, "And the mood?", reply_to=first.message_id)
-            await bot.start(kill_at=step[0], kill_count=step[1], is_awaited=False)
-            code = await bot.ended(60)
-            in_doubt = sum(map(len, bot.in_doubt()))
-            await bot.start()
-            await bot.settle(2, 60)
-            await bot.stop()
-        finally:
-            if bot.code is None:
-                await bot.kill()
+        await bot.start()
+        await bot.settle(1)
+        await bot.stop()
+        [first], before = telegram.answers(group), len(mimo.billed)
+        telegram.send_text(group, ann, "And the mood?", reply_to=first.message_id)
+        code, in_doubt = await bot.outlive(step[0], 2, count=step[1])
         answers = [answer.text for answer in telegram.answers(group)[1:]]
         calls = mimo.billed[before:]
         billed = Counter(
             "asr" if not call.question else f"{len(call.sounds)} sounds" for call in calls
         )
-        return Outcome(step, code, answers, in_doubt, billed, dict(bot.states()))
+        return Outcome(step, code, answers, sum(map(len, in_doubt)), billed, dict(bot.states()))

@@ -83,16 +83,7 @@ async def run_once(step: str, folder: Path) -> Outcome:
         bot = Bot(folder, telegram, mimo)
         ann = telegram.add_user("Ann")
         asked = telegram.send_command(ann, ann, f"/say {TEXT}")
-        await bot.start(kill_at=step, is_awaited=False)
-        try:
-            code = await bot.ended(30)
-            in_doubt = len(bot.in_doubt()[0])
-            await bot.start()
-            await bot.settle(1, 30)
-            await bot.stop()
-        finally:
-            if bot.code is None:
-                await bot.kill()
+        code, (in_doubt, _) = await bot.outlive(step, 1)
         answers = telegram.answers(ann)
         assert all(answer.reply_to == asked for answer in answers)
         heard = [
@@ -102,4 +93,4 @@ async def run_once(step: str, folder: Path) -> Outcome:
             for answer in answers
         ]
         billed = Counter(call.text for call in mimo.billed)
-        return Outcome(step, code, heard, in_doubt, billed, dict(bot.states()))
+        return Outcome(step, code, heard, len(in_doubt), billed, dict(bot.states()))

@@ -100,17 +100,8 @@ async def run_once(step: str, kind: str, folder: Path) -> Outcome:
         chat, asked = await ask(telegram, bot, kind, note)
         # The note itself is an update too, though nobody asked for it yet.
         count = 2 if kind == KINDS[1] and step[:2] == "S0" else 1
-        await bot.start(kill_at=step, kill_count=count, is_awaited=False)
-        try:
-            code = await bot.ended(30)
-            parts, placeholders = bot.in_doubt()
-            bot.launcher = Plain() if IS_LONG else bot.launcher
-            await bot.start()
-            await bot.settle(1, 30)
-            await bot.stop()
-        finally:
-            if bot.code is None:
-                await bot.kill()
+        restart = Plain() if IS_LONG else None
+        code, (parts, placeholders) = await bot.outlive(step, 1, count=count, restart=restart)
         answers, leftovers = count_answers(telegram.answers(chat), asked, step)
         seen = answers, leftovers, len(mimo.billed), len(parts), len(placeholders)
         return Outcome(step, kind, code, *seen, dict(bot.states()))

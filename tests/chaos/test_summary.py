@@ -93,16 +93,7 @@ async def run_once(step: str, count: int, folder: Path) -> Outcome:
         await bot.stop()
         before = len(telegram.answers(group))
         telegram.send_command(group, anna, "/summary")
-        await bot.start(kill_at=step, kill_count=count, is_awaited=False)
-        try:
-            code = await bot.ended(40)
-            in_doubt = len(bot.in_doubt()[0])
-            await bot.start()
-            await bot.settle(2, 40)
-            await bot.stop()
-        finally:
-            if bot.code is None:
-                await bot.kill()
+        code, (in_doubt, _) = await bot.outlive(step, 2, count=count)
         texts = [answer.text for answer in telegram.answers(group)[before:]]
         billed = Counter(call.question for call in mimo.billed if call.question)
-        return Outcome(f"{step} {count}", code, texts, in_doubt, billed, dict(bot.states()))
+        return Outcome(f"{step} {count}", code, texts, len(in_doubt), billed, dict(bot.states()))
