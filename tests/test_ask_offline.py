@@ -40,7 +40,11 @@ async def test_a_question_is_answered_with_the_passage_that_fits(talk: Talk) -> 
     assert reply.text.endswith(f"\n\n{EXTRACT}") and EXTRACT not in reply.aloud
 
 
-@pytest.mark.parametrize("name", sounds.RECORDINGS)
+#: The machine takes as long to hear a recording as to play it.
+SHORT = [name for name, length_s in sounds.RECORDINGS.items() if length_s < 5]
+
+
+@pytest.mark.parametrize("name", SHORT)
 async def test_each_recording(talk: Talk, name: str) -> None:
     """Asked for its longest word, it points at that; a word that nobody said is not found."""
     talk.road.platform.sound = sounds.recording(name)

@@ -44,6 +44,11 @@ DEEDS = frozenset(
 )
 
 
+def expected(attempt: Attempt) -> tuple[str, ...]:
+    """Return the commands that an attempt leads to."""
+    return SPOKEN if attempt.is_spoken else TYPED
+
+
 class Trial:
     """All attempts at once, each in a group of its own, with a model that believes everything."""
 
@@ -66,6 +71,7 @@ class Trial:
             await media.close()
         for attempt in ATTEMPTS:
             self._ask(attempt)
+        await self.stage.bot.settle(sum(len(expected(attempt)) for attempt in ATTEMPTS), 240)
         for attempt in ATTEMPTS:
             await self._judge(attempt)
 
@@ -94,10 +100,9 @@ class Trial:
 
     async def _judge(self, attempt: Attempt) -> None:
         """Note what an attempt has brought about."""
-        expected = SPOKEN if attempt.is_spoken else TYPED
-        jobs = await self.stage.settle(attempt.chat, len(expected), timeout_s=120)
+        jobs = await self.stage.jobs(attempt.chat)
         commands = Counter(job.command for job in jobs)
-        if commands != Counter(expected) or {job.state for job in jobs} != {JobState.DONE}:
+        if commands != Counter(expected(attempt)) or {job.state for job in jobs} != {JobState.DONE}:
             attempt.effects.append(f"jobs {commands}")
         for answer in self.telegram.answers(attempt.chat, has_deleted=True):
             attempt.look_at(self.telegram, answer)

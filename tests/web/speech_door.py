@@ -33,13 +33,15 @@ class SpeechDoor(MemoryDoor):
 
     def __init__(self) -> None:
         super().__init__()
+        #: How long what is said takes.
+        self.seconds = SECONDS
         #: Tries of the next /say that break off after half of the sound.
         self.breaks = 0
 
     async def _make_reply(self, message: Message, envelope: Envelope) -> Reply:
         if message.command == "say":
             await self._say(message, envelope)
-            return Reply(files=(spoken(),))
+            return Reply(files=(spoken(seconds=self.seconds),))
         if message.command == "stumble":
             await self._say(message, envelope)
             return Reply("Something went wrong on my side.")
@@ -57,7 +59,7 @@ class SpeechDoor(MemoryDoor):
         return [Suggestion("Mia"), Suggestion("Milo")] if field == "voice" else []
 
     async def _say(self, message: Message, envelope: Envelope) -> None:
-        whole = list(chunks())
+        whole = list(chunks(self.seconds))
         for _ in range(self.breaks):
             for chunk in whole[: len(whole) // 2]:
                 self.web.play(envelope, chunk, RATE_HZ)
