@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,9 @@ from bots.discord_bot import DiscordBot
 from bots.discord_bot.client import Pace
 from core.config import Settings
 from tests.discord.doors import MemoryDoor, make_settings
+from tests.discord.program import DiscordProgram
 from tests.emulators.discord import DiscordServer
+from tests.emulators.mimo import MimoServer
 
 
 class QuickBot(DiscordBot):
@@ -73,3 +76,20 @@ async def running(settings: Settings, door: MemoryDoor) -> AsyncIterator[QuickBo
     """A bot that receives."""
     async with run_bot(settings, door) as bot:
         yield bot
+
+
+@pytest.fixture
+async def mimo() -> AsyncIterator[MimoServer]:
+    async with MimoServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def program(
+    tmp_path: Path, discord_server: DiscordServer, mimo: MimoServer
+) -> AsyncIterator[DiscordProgram]:
+    """A program of its own that is not yet started."""
+    program = DiscordProgram(tmp_path / "home", discord_server, mimo)
+    yield program
+    if program.pid and program.code is None:
+        await program.kill()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -25,22 +23,6 @@ LONG_TEXT = " ".join(f"word{number}" for number in range(500))
 #: All of them in the long form: `make chaos`.
 STEPS = ("S3", "S8", "S9", "S10", "SX") if IS_LONG else ("S3", "S9")
 OUT = [name for name in POINTS if name.startswith(STEPS)]
-
-
-@pytest.fixture
-async def mimo() -> AsyncIterator[MimoServer]:
-    async with MimoServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def program(
-    tmp_path: Path, discord_server: DiscordServer, mimo: MimoServer
-) -> AsyncIterator[DiscordProgram]:
-    program = DiscordProgram(tmp_path / "home", discord_server, mimo)
-    yield program
-    if program.pid and program.code is None:
-        await program.kill()
 
 
 async def restart(program: DiscordProgram) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -13,25 +11,8 @@ from tests import sounds
 from tests.chaos.notes import make_notes
 from tests.discord.program import DiscordProgram
 from tests.emulators.discord import DiscordServer
-from tests.emulators.mimo import MimoServer
 
 VOICE = sounds.file("ogg-opus", sounds.speech(4.0))
-
-
-@pytest.fixture
-async def mimo() -> AsyncIterator[MimoServer]:
-    async with MimoServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def program(
-    tmp_path: Path, discord_server: DiscordServer, mimo: MimoServer
-) -> AsyncIterator[DiscordProgram]:
-    program = DiscordProgram(tmp_path / "home", discord_server, mimo)
-    yield program
-    if program.pid and program.code is None:
-        await program.kill()
 
 
 async def test_a_voice_message_is_written_down(

@@ -6,6 +6,7 @@ import base64
 import secrets
 from typing import Any
 
+from tests.emulators.common import locked
 from tests.emulators.discord import permissions
 from tests.emulators.discord.events import seen_message
 from tests.emulators.discord.interactions import (
@@ -16,7 +17,6 @@ from tests.emulators.discord.interactions import (
     interaction_json,
 )
 from tests.emulators.discord.payloads import JSON, user_json
-from tests.emulators.discord.people import locked
 from tests.emulators.discord.records import (
     AUTOCOMPLETE,
     COMMAND,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import random
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
+from tests.emulators.common import Dice
 from tests.emulators.telegram.world import Clock
 
 FaultKind = Literal[
@@ -73,24 +73,19 @@ class Fault:
     bytes_per_s: float = 10_000.0
 
 
-class Faults:
+class Faults(Dice):
     """The rules in force, tried in the order they were added."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.rules: list[Fault] = []
-        self._random = random.Random(11)
 
     def pick(self, route: str, path: str) -> Fault | None:
         """Return the rule that meets this request, and count it."""
         for rule in self.rules:
             is_hit = fnmatchcase(route, rule.pattern) or fnmatchcase(path, rule.pattern)
-            if rule.count == 0 or not is_hit:
-                continue
-            if rule.probability < 1 and self._random.random() >= rule.probability:
-                continue
-            if rule.count is not None:
-                rule.count -= 1
-            return rule
+            if is_hit and self.meets(rule):
+                return rule
         return None
 
 

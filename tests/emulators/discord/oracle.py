@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
-import time
-from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Any
 
+from tests.emulators.common import locked
 from tests.emulators.discord.acting import Actors
 from tests.emulators.discord.api import Api
 from tests.emulators.discord.calls import Call
 from tests.emulators.discord.gateway import Gateway
-from tests.emulators.discord.people import locked
 from tests.emulators.discord.records import AUTOCOMPLETE, Interaction, Message, Ping
 from tests.emulators.discord.sessions import Beat
 
@@ -192,15 +189,3 @@ class Oracle(Actors):
     def resumes(self) -> int:
         """Return how often a session was taken up again."""
         return sum(one.resumes for one in self.gateway.sessions.all.values())
-
-    async def wait_for(self, condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
-        """Wait until the condition returns something true, and return that.
-
-        Raises TimeoutError.
-        """
-        end = time.monotonic() + timeout_s
-        while not (value := condition()):
-            if time.monotonic() > end:
-                raise TimeoutError("the condition did not come true")
-            await asyncio.sleep(0.01)
-        return value

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from tests.emulators.common import locked
 from tests.emulators.discord.calls import Fault, FaultKind, Faults
 from tests.emulators.discord.gateway import Connection
 from tests.emulators.discord.oracle import Oracle
-from tests.emulators.discord.people import locked
 
 
 class Orders(Oracle):
@@ -19,16 +19,6 @@ class Orders(Oracle):
     def fault(self, pattern: str, kind: FaultKind, **details: object) -> None:
         """Spoil requests: see `Fault` for patterns, kinds and details; by default the next one."""
         self.faults.rules.append(Fault(pattern, kind, **details))  # type: ignore[arg-type]
-
-    @locked
-    def clear_faults(self) -> None:
-        """Let every request through again."""
-        self.faults.rules.clear()
-
-    @locked
-    def set_limits(self, *, is_strict: bool) -> None:
-        """Refuse with 429 what goes over the limits, or only count it."""
-        self.api.limits.is_strict = is_strict
 
     @locked
     def set_ban(self, most: int) -> None:

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import Sequence
+from typing import Any
 
+from tests.emulators.common import Emulator, locked
 from tests.emulators.discord import permissions
 from tests.emulators.discord.events import GUILD_MEMBERS, GUILDS, tell_channel
 from tests.emulators.discord.payloads import guild_create_json, member_json, user_json
 from tests.emulators.discord.records import DM, FORUM, PUBLIC_THREAD, TEXT, Guild, Member, Role
 from tests.emulators.discord.world import World
 
-Method = TypeVar("Method", bound=Callable[..., Any])
 
-
-def locked(method: Method) -> Method:
-    """Let a method hold the world's lock: the test and the server are two threads."""
-
-    @functools.wraps(method)
-    def run(self: People, *args: Any, **kwargs: Any) -> Any:
-        with self.world.lock:
-            return method(self, *args, **kwargs)
-
-    return cast("Method", run)
-
-
-class People:
+class People(Emulator):
     """Users, servers, members, roles, channels and threads. All ids are text."""
+
+    world: World
 
     def __init__(self, world: World) -> None:
         self.world = world

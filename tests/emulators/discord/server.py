@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Self
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -57,13 +56,6 @@ class DiscordServer(Orders):
         return f"ws://127.0.0.1:{self.port}/gateway"
 
     # --- life
-
-    async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self.start)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await asyncio.to_thread(self.stop)
 
     def start(self) -> None:
         """Bind the port and serve in a thread of its own; after `stop`, the same port again."""

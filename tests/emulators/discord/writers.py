@@ -6,9 +6,10 @@ import base64
 import copy
 from typing import Any
 
+from tests.emulators.common import locked
 from tests.emulators.discord.events import tell_deletion, tell_message, tell_reaction
 from tests.emulators.discord.mentions import read_names
-from tests.emulators.discord.people import People, locked
+from tests.emulators.discord.people import People
 from tests.emulators.discord.records import HAS_SNAPSHOT, VOICE, Message
 
 WAVEFORM = bytes(range(0, 256, 4))

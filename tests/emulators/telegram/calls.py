@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import random
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
+from tests.emulators.common import Dice
 from tests.emulators.telegram.world import Clock
 
 #: Only uploads larger than this are held for having the same size as others.
@@ -59,25 +59,20 @@ class Fault:
     bytes_per_s: float = 10_000.0
 
 
-class Faults:
+class Faults(Dice):
     """The rules in force, tried in the order they were added."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.rules: list[Fault] = []
-        self._random = random.Random(11)
 
     def pick(self, method: str, chat_id: int | None) -> Fault | None:
         """Return the rule that meets this call, and count it."""
         for rule in self.rules:
-            if rule.count == 0 or not fnmatchcase(method.lower(), rule.pattern.lower()):
-                continue
-            if rule.chat_id is not None and rule.chat_id != chat_id:
-                continue
-            if rule.probability < 1 and self._random.random() >= rule.probability:
-                continue
-            if rule.count is not None:
-                rule.count -= 1
-            return rule
+            is_there = rule.chat_id is None or rule.chat_id == chat_id
+            is_hit = is_there and fnmatchcase(method.lower(), rule.pattern.lower())
+            if is_hit and self.meets(rule):
+                return rule
         return None
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import re
-import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
+from tests.emulators.common import locked
 from tests.emulators.telegram.api import Api
 from tests.emulators.telegram.calls import Call, Fault, FaultKind, Faults
 from tests.emulators.telegram.entities import Entity
 from tests.emulators.telegram.links import find_links
-from tests.emulators.telegram.people import locked
 from tests.emulators.telegram.records import Message
 from tests.emulators.telegram.writers import Writers
 
@@ -131,34 +129,12 @@ class Oracle(Writers):
         member = self.world.chats[target.chat_id].members.get(message.chat_id)
         return member is not None and member.status not in ("left", "kicked")
 
-    async def wait_for(self, condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
-        """Wait until the condition returns something true, and return that.
-
-        Raises TimeoutError.
-        """
-        end = time.monotonic() + timeout_s
-        while not (value := condition()):
-            if time.monotonic() > end:
-                raise TimeoutError("the condition did not come true")
-            await asyncio.sleep(0.01)
-        return value
-
     # --- orders
 
     @locked
     def fault(self, pattern: str, kind: FaultKind, **details: Any) -> None:
         """Spoil calls: see `Fault` for patterns, kinds and details; by default the next one."""
         self.faults.rules.append(Fault(pattern, kind, **details))
-
-    @locked
-    def clear_faults(self) -> None:
-        """Let every call through again."""
-        self.faults.rules.clear()
-
-    @locked
-    def set_limits(self, *, is_strict: bool) -> None:
-        """Refuse with 429 what goes over the limits, or only count it."""
-        self.api.limits.is_strict = is_strict
 
     @locked
     def advance(self, hours: float = 0.0, *, seconds: float = 0.0) -> None:

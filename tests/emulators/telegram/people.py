@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
+from tests.emulators.common import Emulator, locked
 from tests.emulators.telegram.records import (
     Chat,
     ChatKind,
@@ -17,22 +16,11 @@ from tests.emulators.telegram.records import (
 from tests.emulators.telegram.updates import UpdateQueue
 from tests.emulators.telegram.world import ANONYMOUS_ADMIN, World
 
-Method = TypeVar("Method", bound=Callable[..., Any])
 
-
-def locked(method: Method) -> Method:
-    """Let a method hold the world's lock: the test and the server are two threads."""
-
-    @functools.wraps(method)
-    def run(self: People, *args: Any, **kwargs: Any) -> Any:
-        with self.world.lock:
-            return method(self, *args, **kwargs)
-
-    return cast("Method", run)
-
-
-class People:
+class People(Emulator):
     """Users and their chats, members and topics, blocks, kicks and moves."""
+
+    world: World
 
     def __init__(self, world: World, queue: UpdateQueue) -> None:
         self.world = world

@@ -7,7 +7,7 @@ import contextlib
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from tests.emulators.telegram.api import Api, Ask
 from tests.emulators.telegram.breakage import AFTERWARDS, send_bytes, spoil
@@ -68,13 +68,6 @@ class TelegramServer(Oracle):
         return f"{self.base_url}/file/bot"
 
     # --- life
-
-    async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self.start)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await asyncio.to_thread(self.stop)
 
     def start(self) -> None:
         """Bind the port and serve in a thread of its own; after `stop`, the same port again."""

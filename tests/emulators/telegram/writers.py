@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
+from tests.emulators.common import locked
 from tests.emulators.telegram.entities import Entity, utf16_length
-from tests.emulators.telegram.people import People, locked
+from tests.emulators.telegram.people import People
 from tests.emulators.telegram.records import CallbackQuery
 from tests.emulators.telegram.updates import CALLBACK_S
 from tests.emulators.telegram.world import ANONYMOUS_ADMIN

@@ -6,7 +6,6 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -17,18 +16,6 @@ from websockets.exceptions import ConnectionClosed
 from tests.emulators.discord import DiscordServer
 from tests.emulators.discord.calls import FaultKind
 from tests.emulators.discord.client import LocalClient, Remote, Rest, discord
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[DiscordServer]:
-    async with DiscordServer() as running:
-        yield running
-
-
-@pytest.fixture
-async def rest(server: DiscordServer) -> AsyncIterator[Rest]:
-    async with Rest(server) as client:
-        yield client
 
 
 class Ears(LocalClient):

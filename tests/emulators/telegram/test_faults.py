@@ -23,18 +23,6 @@ OPUS = b"OggS" + bytes(24) + b"OpusHead" + bytes(900)
 MIB = 1 << 20
 
 
-@pytest.fixture(autouse=True)
-def new_durations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have python-telegram-bot use timedelta, which it warns about otherwise."""
-    monkeypatch.setenv("PTB_TIMEDELTA", "1")
-
-
-@pytest.fixture
-async def telegram() -> AsyncIterator[TelegramServer]:
-    async with TelegramServer() as server:
-        yield server
-
-
 @pytest.fixture
 async def bot(telegram: TelegramServer) -> AsyncIterator[Bot]:
     async with build_bot(telegram, timeout_s=1.5) as client:
@@ -310,7 +298,7 @@ async def test_as_a_process_it_is_driven_over_http() -> None:
         "--port",
         "0",
         stdout=asyncio.subprocess.PIPE,
-        cwd=Path(__file__).parent.parent,
+        cwd=Path(__file__).parents[3],
     )
     assert process.stdout
     try:

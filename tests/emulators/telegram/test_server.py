@@ -37,18 +37,6 @@ OPUS = b"OggS" + bytes(24) + b"OpusHead" + bytes(900)
 MIB = 1 << 20
 
 
-@pytest.fixture(autouse=True)
-def new_durations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have python-telegram-bot use timedelta, which it warns about otherwise."""
-    monkeypatch.setenv("PTB_TIMEDELTA", "1")
-
-
-@pytest.fixture
-async def telegram() -> AsyncIterator[TelegramServer]:
-    async with TelegramServer() as server:
-        yield server
-
-
 @pytest.fixture
 async def bot(telegram: TelegramServer) -> AsyncIterator[Bot]:
     async with build_bot(telegram) as client:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,18 +12,6 @@ from tests.emulators.discord import DiscordServer
 from tests.emulators.discord.client import LocalClient, Rest, discord
 
 OPUS = b"OggS" + bytes(24) + b"OpusHead" + bytes(900)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[DiscordServer]:
-    async with DiscordServer() as running:
-        yield running
-
-
-@pytest.fixture
-async def rest(server: DiscordServer) -> AsyncIterator[Rest]:
-    async with Rest(server) as client:
-        yield client
 
 
 class Ears(LocalClient):

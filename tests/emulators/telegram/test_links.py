@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,13 +12,6 @@ from core.prompts.safety import defuse
 from tests.emulators.telegram import TelegramServer
 from tests.emulators.telegram.client import build_bot
 from tests.emulators.telegram.links import find_links
-
-
-@pytest.fixture
-async def telegram() -> AsyncIterator[TelegramServer]:
-    async with TelegramServer() as server:
-        yield server
-
 
 LINKS = [
     ("see https://example.com/a?b=c now", "url", "https://example.com/a?b=c"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,18 +11,6 @@ from tests.emulators.discord.client import LocalClient, Rest, discord
 from tests.emulators.discord.records import Interaction
 
 NOBODY = discord.AllowedMentions.none()
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[DiscordServer]:
-    async with DiscordServer() as running:
-        yield running
-
-
-@pytest.fixture
-async def rest(server: DiscordServer) -> AsyncIterator[Rest]:
-    async with Rest(server) as client:
-        yield client
 
 
 def offer(server: DiscordServer, **changes: Any) -> None:

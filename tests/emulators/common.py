@@ -1,0 +1,93 @@
+"""What the local Telegram and the local Discord have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import random
+import time
+from collections.abc import Callable
+from typing import Any, Protocol, Self, TypeVar, cast
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+class Rule(Protocol):
+    """What spoils requests."""
+
+    #: How many it still spoils; None = all.
+    count: int | None
+    probability: float
+
+
+class Dice:
+    """Decides whether a rule that fits a request meets it; the same in each run."""
+
+    def __init__(self) -> None:
+        self._random = random.Random(11)
+
+    def meets(self, rule: Rule) -> bool:
+        """Tell whether `rule` meets this request, and count it."""
+        if rule.count == 0 or (rule.probability < 1 and self._random.random() >= rule.probability):
+            return False
+        if rule.count is not None:
+            rule.count -= 1
+        return True
+
+
+def locked(method: Method) -> Method:
+    """Let a method hold the world's lock: the test and the server are two threads."""
+
+    @functools.wraps(method)
+    def run(self: Emulator, *args: Any, **kwargs: Any) -> Any:
+        with self.world.lock:
+            return method(self, *args, **kwargs)
+
+    return cast("Method", run)
+
+
+class Emulator:
+    """A server in a thread of its own, and the questions that any test may ask it."""
+
+    world: Any
+    #: With `rules`, a list.
+    faults: Any
+    #: With `limits`, which may be strict.
+    api: Any
+
+    def start(self) -> None:
+        """Bind the port and serve; after `stop`, the same port again."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Cut every connection and end the thread; the virtual world stays as it is."""
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self.start)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self.stop)
+
+    async def wait_for(self, condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
+        """Wait until the condition returns something true, and return that.
+
+        Raises TimeoutError.
+        """
+        end = time.monotonic() + timeout_s
+        while not (value := condition()):
+            if time.monotonic() > end:
+                raise TimeoutError("the condition did not come true")
+            await asyncio.sleep(0.01)
+        return value
+
+    @locked
+    def clear_faults(self) -> None:
+        """Let every request through again."""
+        self.faults.rules.clear()
+
+    @locked
+    def set_limits(self, *, is_strict: bool) -> None:
+        """Refuse with 429 what goes over the limits, or only count it."""
+        self.api.limits.is_strict = is_strict
