@@ -3,9 +3,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from core import jobs as jobs_module
 from core.audio import Media
@@ -23,6 +24,7 @@ from core.errors import (
 from core.jobs import Decision, decide
 from core.models import Chat, Job, JobState
 from core.store import Store
+from core.store.tables import jobs
 from tests import sounds
 from tests.conftest import NewMessage
 from tests.loopback import Road, ScriptedEngine
@@ -241,6 +243,22 @@ async def test_a_poison_message_does_not_hold_up_other_chats(
             while len(road.platform.sent) < 20:
                 await asyncio.sleep(0.01)
     assert poison.message_id not in [to for to, _ in road.platform.sent]
+
+
+async def test_what_has_reached_its_end_goes_a_while_after_the_start(
+    road: Road, new_message: NewMessage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs_module, "CATCH_UP_S", 0.5)
+    monkeypatch.setattr(jobs_module, "PURGE_S", 0.1)
+    message, long_ago = new_message(), datetime.now(UTC) - 20 * LONG_AGO
+    async with road.running(), asyncio.timeout(30):
+        await road.assistant.accept(message)
+        await road.settle()
+        assert await road.assistant.recent(message.chat, 9)
+        async with road.store._database.write() as connection:
+            await connection.execute(update(jobs).values(finished_at=long_ago))
+        while await road.assistant.recent(message.chat, 9):
+            await asyncio.sleep(0.05)
 
 
 async def test_stopping_leaves_the_rest_to_the_next_start(
