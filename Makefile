@@ -12,7 +12,7 @@ run: $(VENV)/run.stamp  ## start everything that is configured
 	$(BIN)/hearsay run
 
 test: $(VENV)/dev.stamp  ## all tests that this machine can run
-	$(BIN)/pytest -n 6 --no-loadscope-reorder
+	$(BIN)/pytest -n 5 --no-loadscope-reorder
 
 retest: $(VENV)/dev.stamp  ## what failed the last time, one test at a time
 	$(BIN)/pytest --last-failed --last-failed-no-failures none
