@@ -196,8 +196,12 @@ async def test_a_session_that_breaks_off_early_hides_nothing(
         server.send_text(room, ann, "live")
         await server.wait_for(lambda: "live" in door.texts())
         assert "missed" not in door.texts()
-        bot.client._connection.guild_ready_timeout = 0.1
+        broken = asyncio.create_task(bot.client.wait_for("shard_disconnect", timeout=30))
+        await asyncio.sleep(0)
         server.invalidate()
+        await broken
+        # Not before: the session that breaks off is not to be completed now.
+        bot.client._connection.guild_ready_timeout = 0.1
         await server.wait_for(lambda: "missed" in door.texts())
         assert server.identifies() == 3
     finally:
