@@ -71,6 +71,7 @@ class Operators:
     @asynccontextmanager
     async def running(self, settings: Settings) -> AsyncIterator[Store]:
         """Run the program, the first time on the day after another model heard."""
+        jobs_module.PROBE_AFTER_S = 0.05
         async with open_program(settings) as program:
             yesterday = datetime.now(UTC) - timedelta(days=1)
             if not await program.store.probes.all():
@@ -85,6 +86,9 @@ class Operators:
             try:
                 yield program.store
             finally:
+                # None of the many probes is to be broken off while it reads the database.
+                jobs_module.PROBE_AFTER_S = 60.0
+                await asyncio.sleep(0.3)
                 await worker.stop()
                 for task in tasks:
                     task.cancel()
