@@ -36,16 +36,12 @@ class Gateway(Bot):
 @asynccontextmanager
 async def open_gateway(home: Path, mimo: MimoServer) -> AsyncIterator[str]:
     """Let the program serve its endpoints; yield their address."""
-    gateway = Gateway(home, cast("Any", None), mimo)
-    await gateway.start(is_awaited=False)
-    try:
+    async with Gateway(home, cast("Any", None), mimo) as gateway:
+        await gateway.start(is_awaited=False)
         found = await wait_for(lambda: PAGE.search(gateway.log), START_S)
         yield f"{found[0]}/v1"
         assert await gateway.stop() == 0
         assert KEY not in gateway.whole_log
-    finally:
-        if gateway.code is None:
-            await gateway.kill()
 
 
 async def test_the_story_goes_the_same_way_through_our_own_endpoints(tmp_path: Path) -> None:

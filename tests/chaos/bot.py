@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from core.models import Chat, ChatSettings
 from tests.emulators.mimo import MimoServer
@@ -96,6 +96,14 @@ class Bot:
 
     # --- life
 
+    async def __aenter__(self) -> Self:
+        """Take charge of processes still to be started: none is left behind."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self.pid and self.code is None:
+            await self.kill()
+
     async def start(self, *, is_awaited: bool = True, **orders: Any) -> None:
         """Start the process and wait until it receives. orders: fields of `child.Orders`."""
         make_database(self.home)
@@ -171,16 +179,12 @@ class Bot:
         count: at which pass of the step. restart: how the second process comes to be. Returns how
         the first one ended, and what was in doubt then: see `in_doubt`.
         """
-        try:
-            await self.start(kill_at=step, kill_count=count, is_awaited=False)
-            code, in_doubt = await self.ended(60), self.in_doubt()
-            self.launcher = restart or self.launcher
-            await self.start()
-            await self.settle(jobs)
-            await self.stop()
-        finally:
-            if self.code is None:
-                await self.kill()
+        await self.start(kill_at=step, kill_count=count, is_awaited=False)
+        code, in_doubt = await self.ended(60), self.in_doubt()
+        self.launcher = restart or self.launcher
+        await self.start()
+        await self.settle(jobs)
+        await self.stop()
         return code, in_doubt
 
     def in_doubt(self) -> tuple[list[str], list[str]]:

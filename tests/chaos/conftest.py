@@ -32,10 +32,8 @@ async def mimo() -> AsyncIterator[MimoServer]:
 @pytest.fixture
 async def bot(tmp_path: Path, telegram: TelegramServer, mimo: MimoServer) -> AsyncIterator[Bot]:
     """A bot that is not yet started."""
-    bot = Bot(tmp_path / "home", telegram, mimo)
-    yield bot
-    if bot.pid and bot.code is None:
-        await bot.kill()
+    async with Bot(tmp_path / "home", telegram, mimo) as bot:
+        yield bot
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -91,9 +91,12 @@ def answer_mood(order: ChatOrder) -> str:
 
 async def run_once(step: tuple[str, int], folder: Path) -> Outcome:
     """Answer one question, kill the process at a step of the next, and start another."""
-    async with TelegramServer() as telegram, MimoServer() as mimo:
+    async with (
+        TelegramServer() as telegram,
+        MimoServer() as mimo,
+        Bot(folder, telegram, mimo) as bot,
+    ):
         mimo.add_answer(answer_mood, pattern="mood")
-        bot = Bot(folder, telegram, mimo)
         ann = telegram.add_user("Ann")
         group = telegram.add_chat(members={ann: "member"})
         voice = telegram.send_voice(group, ann, sounds.file("ogg-opus"))

@@ -45,8 +45,11 @@ async def test_killed_at_each_step_of_a_correction(tmp_path: Path) -> None:
 
 async def run_once(step: tuple[str, int], folder: Path) -> list[str]:
     """Have a note written down, kill the process at a step of its correction, start another."""
-    async with TelegramServer() as telegram, MimoServer() as mimo:
-        bot = Bot(folder, telegram, mimo)
+    async with (
+        TelegramServer() as telegram,
+        MimoServer() as mimo,
+        Bot(folder, telegram, mimo) as bot,
+    ):
         ann = telegram.add_user("Ann")
         group = telegram.add_chat(members={ann: "member"})
         voice = telegram.send_voice(group, ann, sounds.file("ogg-opus"))

@@ -79,8 +79,11 @@ async def test_killed_at_each_step_of_say(tmp_path: Path) -> None:
 
 async def run_once(step: str, folder: Path) -> Outcome:
     """Kill one process at `step`, start another, and return what the person hears."""
-    async with TelegramServer() as telegram, MimoServer() as mimo:
-        bot = Bot(folder, telegram, mimo)
+    async with (
+        TelegramServer() as telegram,
+        MimoServer() as mimo,
+        Bot(folder, telegram, mimo) as bot,
+    ):
         ann = telegram.add_user("Ann")
         asked = telegram.send_command(ann, ann, f"/say {TEXT}")
         code, (in_doubt, _) = await bot.outlive(step, 1)

@@ -91,12 +91,15 @@ def pick_steps(kind: str) -> list[str]:
 
 async def run_once(step: str, kind: str, folder: Path) -> Outcome:
     """Kill one process at `step`, start another, and return what the person sees."""
-    async with TelegramServer() as telegram, MimoServer() as mimo:
+    async with (
+        TelegramServer() as telegram,
+        MimoServer() as mimo,
+        Bot(folder, telegram, mimo) as bot,
+    ):
         mimo.rules.latency_s = 0.2
         note = make_note(7)
         if step in LONG_ANSWER:
             mimo.set_text(await read_sound(note), f"w7 {LONG_TEXT}")
-        bot = Bot(folder, telegram, mimo)
         chat, asked = await ask(telegram, bot, kind, note)
         # The note itself is an update too, though nobody asked for it yet.
         count = 2 if kind == KINDS[1] and step[:2] == "S0" else 1

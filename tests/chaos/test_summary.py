@@ -80,8 +80,11 @@ async def test_killed_at_each_step_of_a_summary(tmp_path: Path) -> None:
 
 async def run_once(step: str, count: int, folder: Path) -> Outcome:
     """Let a group talk, kill the process at `step`, start another, return what is told."""
-    async with TelegramServer() as telegram, MimoServer() as mimo:
-        bot = Bot(folder, telegram, mimo)
+    async with (
+        TelegramServer() as telegram,
+        MimoServer() as mimo,
+        Bot(folder, telegram, mimo) as bot,
+    ):
         anna = telegram.add_user("Anna")
         group = telegram.add_chat(members={anna: "creator"}, bot_status="administrator")
         telegram.send_command(group, anna, "/remember on")

@@ -89,7 +89,5 @@ async def program(
     tmp_path: Path, discord_server: DiscordServer, mimo: MimoServer
 ) -> AsyncIterator[DiscordProgram]:
     """A program of its own that is not yet started."""
-    program = DiscordProgram(tmp_path / "home", discord_server, mimo)
-    yield program
-    if program.pid and program.code is None:
-        await program.kill()
+    async with DiscordProgram(tmp_path / "home", discord_server, mimo) as program:
+        yield program

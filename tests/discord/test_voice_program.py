@@ -33,11 +33,9 @@ async def program(tmp_path: Path, discord_server: DiscordServer) -> AsyncIterato
     async with MimoServer() as mimo, open_tls(discord_server.port, tmp_path) as (place, trusted):
         discord_server.gateway.voice.endpoint = place
         # Not forked: what is trusted is read when aiohttp is loaded.
-        program = Trusting(tmp_path / "home", discord_server, mimo, Plain())
-        program.trusted = trusted
-        yield program
-        if program.pid and program.code is None:
-            await program.kill()
+        async with Trusting(tmp_path / "home", discord_server, mimo, Plain()) as program:
+            program.trusted = trusted
+            yield program
 
 
 async def test_what_is_asked_for_is_heard_in_the_channel(

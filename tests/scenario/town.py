@@ -83,20 +83,19 @@ class Town:
 @asynccontextmanager
 async def open_town(home: Path, engine: Engine) -> AsyncIterator[Town]:
     """Let the program run with an engine, and people find it."""
-    async with TelegramServer() as telegram, DiscordServer() as discord:
-        program = Program(home, telegram, discord, engine)
-        try:
-            url = await program.open()
-            settle = program.settle_one
-            web = OnWeb(url, settle)
-            await web.open()
-            yield Town(program, OnTelegram(telegram, settle), OnDiscord(discord, settle), web)
-            await web.close()
-            assert discord.pings() == []
-            assert await program.stop() == 0
-        finally:
-            if program.pid and program.code is None:
-                await program.kill()
+    async with (
+        TelegramServer() as telegram,
+        DiscordServer() as discord,
+        Program(home, telegram, discord, engine) as program,
+    ):
+        url = await program.open()
+        settle = program.settle_one
+        web = OnWeb(url, settle)
+        await web.open()
+        yield Town(program, OnTelegram(telegram, settle), OnDiscord(discord, settle), web)
+        await web.close()
+        assert discord.pings() == []
+        assert await program.stop() == 0
 
 
 async def make_mimo_engine(mimo: MimoServer) -> Engine:
