@@ -7,7 +7,9 @@ import functools
 import random
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, Self, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
+
+from tests.emulators.serving import OnThread
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -46,29 +48,14 @@ def locked(method: Method) -> Method:
     return cast("Method", run)
 
 
-class Emulator:
-    """A server in a thread of its own, and the questions that any test may ask it."""
+class Emulator(OnThread):
+    """A virtual world that outlives `stop`, and the questions that any test may ask it."""
 
     world: Any
     #: With `rules`, a list.
     faults: Any
     #: With `limits`, which may be strict.
     api: Any
-
-    def start(self) -> None:
-        """Bind the port and serve; after `stop`, the same port again."""
-        raise NotImplementedError
-
-    def stop(self) -> None:
-        """Cut every connection and end the thread; the virtual world stays as it is."""
-        raise NotImplementedError
-
-    async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self.start)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await asyncio.to_thread(self.stop)
 
     async def wait_for(self, condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
         """Wait until the condition returns something true, and return that.

@@ -105,8 +105,27 @@ def make_server(app: ASGIApp, *, has_websockets: bool = False) -> QuickServer:
     )
 
 
-class Serving:
-    """A server under way. Use as an async context manager, or start() and stop()."""
+class OnThread:
+    """A server in a thread of its own: an async context manager, or start() and stop()."""
+
+    def start(self) -> None:
+        """Bind the port and serve."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Cut every connection and end the thread."""
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self.start)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self.stop)
+
+
+class Serving(OnThread):
+    """A server under way."""
 
     def __init__(self, app: ASGIApp, *, port: int = 0, has_websockets: bool = False) -> None:
         self._server = make_server(app, has_websockets=has_websockets)
@@ -130,10 +149,3 @@ class Serving:
         self._server.stop()
         self._thread.join(10)
         self._socket.close()
-
-    async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self.start)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await asyncio.to_thread(self.stop)
