@@ -97,6 +97,15 @@ async def add_message(connection: AsyncConnection, chat_pk: int, message: Messag
     return key
 
 
+async def add_own(connection: AsyncConnection, chat_pk: int, message: Message) -> bool:
+    """Keep what the program itself asks for in a chat, with its job; False if it did before."""
+    message_pk = await add_message(connection, chat_pk, message)
+    if message_pk is None:
+        return False
+    await add_job(connection, (message_pk, chat_pk), message, message.command)
+    return True
+
+
 async def add_job(
     connection: AsyncConnection, keys: tuple[int, int], message: Message, command: str
 ) -> Job:

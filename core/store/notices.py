@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.models import Chat, Message
 from core.store.database import Database
-from core.store.intake import add_job, add_message
+from core.store.intake import add_own
 from core.store.rows import chat_row, now
 
 COMMAND = "notice"
@@ -21,8 +21,4 @@ class StoreNotices:
         message = Message(chat, f"{COMMAND}:{key}", now(), text=text, command=COMMAND)
         async with self._database.write() as connection:
             row = await chat_row(connection, chat)
-            message_pk = await add_message(connection, row.chat_pk, message)
-            if message_pk is None:
-                return False
-            await add_job(connection, (message_pk, row.chat_pk), message, COMMAND)
-            return True
+            return await add_own(connection, row.chat_pk, message)

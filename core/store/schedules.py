@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.digests import LATE_AFTER, LONGEST_GAP, next_at
 from core.models import Chat, Message, Schedule
 from core.store.database import Database
-from core.store.intake import add_job, add_message
+from core.store.intake import add_own
 from core.store.rows import chat_row, insert_new, is_chat
 from core.store.sealed import UtcDateTime
 from core.store.tables import chats, schedules
@@ -160,11 +160,7 @@ async def _add(
         text=due.write(),
         command=COMMAND,
     )
-    message_pk = await add_message(connection, chat_pk, message)
-    if message_pk is None:
-        return False
-    await add_job(connection, (message_pk, chat_pk), message, COMMAND)
-    return True
+    return await add_own(connection, chat_pk, message)
 
 
 async def _read(connection: AsyncConnection, chat: Chat) -> list[Schedule]:
