@@ -19,7 +19,10 @@ log = structlog.get_logger()
 
 
 class Notices:
-    """Tells operators; admins: "platform:id" of each, as ADMIN_IDS has them."""
+    """Tells operators; admins: "platform:id" of each, as ADMIN_IDS has them.
+
+    The settings see to it that each of these platforms is there.
+    """
 
     def __init__(
         self, store: StoreNotices, platforms: Mapping[str, Platform], admins: Sequence[str]
@@ -35,13 +38,11 @@ class Notices:
         """
         for admin in self._admins:
             name, _, person_id = admin.partition(":")
-            platform = self._platforms.get(name)
             try:
-                chat = await _find_chat(platform, person_id) if platform else None
+                chat = await _find_chat(self._platforms[name], person_id)
             except PlatformError as error:
                 log.warning("an operator could not be told", platform=name, error=str(error))
-                continue
-            if chat is not None:
+            else:
                 await self._store.add(chat, key, text)
 
 

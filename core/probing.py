@@ -78,8 +78,10 @@ class Probing:
                 continue
             if await self._probes.begin(role.name, now):
                 probe = await _probe(role, now)
-                _log(before, probe)
-                if news := _describe(before, probe):
+                # What another engine did says nothing about this one.
+                same = before if before and before.engine == probe.engine else None
+                _log(same, probe)
+                if news := _describe(same, probe):
                     # Before the end is kept: rather told twice than never.
                     await self._tell(f"{probe.role}:{now.isoformat()}", news)
                 await self._probes.end(probe)
@@ -130,20 +132,19 @@ async def _probe(role: _Role, now: datetime) -> Probe:
 
 def _describe(before: Probe | None, probe: Probe) -> str:
     """Return what is new since the day before in a sentence for the operator, empty if nothing."""
-    same = before if before and before.engine == probe.engine else None
-    if probe.error and not (same and same.error == probe.error):
+    if probe.error and not (before and before.error == probe.error):
         return (
             f"{probe.engine}: the model that {probe.role}, {probe.model}, did not answer the daily"
             f" probe ({probe.error}). hearsay doctor tells what to do."
         )
-    if same and same.model != probe.model and not probe.error:
-        return f"{probe.engine}: {probe.model} {probe.role} from now on, instead of {same.model}."
+    if before and before.model != probe.model and not probe.error:
+        return f"{probe.engine}: {probe.model} {probe.role} from now on, instead of {before.model}."
     return ""
 
 
 def _log(before: Probe | None, probe: Probe) -> None:
     """Log what differs from the day before; that a model was left has been logged by who left."""
-    known = before.error if before and before.engine == probe.engine else ""
+    known = before.error if before else ""
     where = {"role": probe.role, "engine": probe.engine, "model": probe.model}
     if probe.error and probe.error != known:
         log.warning("the daily probe of a model failed", **where, error=probe.error)
