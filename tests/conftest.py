@@ -21,6 +21,7 @@ from tests.fresh import open_store
 
 if TYPE_CHECKING:
     from tests.emulators.mimo import MimoServer
+    from tests.emulators.telegram import TelegramServer
 
 NewMessage = Callable[..., Message]
 
@@ -76,6 +77,16 @@ def mimo(_mimo: MimoServer) -> MimoServer:
     _mimo.reset()
     _mimo.rules.key = KEY
     return _mimo
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[TelegramServer]:
+    """A virtual Telegram of the test's own."""
+    # Only here, as above.
+    from tests.emulators.telegram import TelegramServer
+
+    async with TelegramServer() as server:
+        yield server
 
 
 @pytest.fixture

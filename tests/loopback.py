@@ -222,6 +222,16 @@ class ScriptedAnswerer:
         pass
 
 
+async def settle(store: Store, timeout_s: float = 60.0) -> dict[JobState, int]:
+    """Wait until no job is open and return how they ended."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            counts = await store.jobs.counts()
+            if not {JobState.WAITING, JobState.RUNNING} & set(counts):
+                return counts
+            await asyncio.sleep(0.01)
+
+
 class Road:
     """The whole road on one store, between the two ends above."""
 
@@ -248,12 +258,7 @@ class Road:
 
     async def settle(self, timeout_s: float = 60.0) -> dict[JobState, int]:
         """Wait until no job is open and return how they ended."""
-        async with asyncio.timeout(timeout_s):
-            while True:
-                counts = await self.store.jobs.counts()
-                if not {JobState.WAITING, JobState.RUNNING} & set(counts):
-                    return counts
-                await asyncio.sleep(0.01)
+        return await settle(self.store, timeout_s)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

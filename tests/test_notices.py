@@ -22,21 +22,10 @@ from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 from tests.engines.conftest import make_settings
 from tests.fresh import make_database
+from tests.loopback import settle
 
 OLD = "mimo-v2-asr"
 NEWS = f"mimo: mimo-v2.5-asr hears from now on, instead of {OLD}."
-
-
-@pytest.fixture(autouse=True)
-def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs_module, "PROBE_AFTER_S", 0.05)
-    monkeypatch.setattr(jobs_module, "IDLE_S", 0.1)
-
-
-@pytest.fixture
-async def telegram() -> AsyncIterator[TelegramServer]:
-    async with TelegramServer() as server:
-        yield server
 
 
 @pytest.fixture
@@ -71,7 +60,6 @@ class Operators:
     @asynccontextmanager
     async def running(self, settings: Settings) -> AsyncIterator[Store]:
         """Run the program, the first time on the day after another model heard."""
-        jobs_module.PROBE_AFTER_S = 0.05
         async with open_program(settings) as program:
             yesterday = datetime.now(UTC) - timedelta(days=1)
             if not await program.store.probes.all():
@@ -84,10 +72,12 @@ class Operators:
             runs = [*(platform.run() for platform in platforms.values()), worker.run()]
             tasks = [asyncio.create_task(run) for run in runs]
             try:
-                yield program.store
+                with pytest.MonkeyPatch.context() as often:
+                    often.setattr(jobs_module, "PROBE_AFTER_S", 0.05)
+                    often.setattr(jobs_module, "IDLE_S", 0.1)
+                    yield program.store
             finally:
-                # None of the many probes is to be broken off while it reads the database.
-                jobs_module.PROBE_AFTER_S = 60.0
+                # None of the many looks at the probes is to be broken off within the database.
                 await asyncio.sleep(0.3)
                 await worker.stop()
                 for task in tasks:
@@ -96,14 +86,12 @@ class Operators:
                 for platform in platforms.values():
                     await platform.close()
 
-    async def settle(self, store: Store) -> dict[str, int]:
+    async def settle(self, store: Store) -> dict[JobState, int]:
         """Wait until every role was probed and all is told; return what became of the jobs."""
         async with asyncio.timeout(60):
             while len(await store.probes.all()) < 3 or await self._is_probing(store):
                 await asyncio.sleep(0.02)
-            while set(counts := await store.jobs.counts()) & {JobState.WAITING, JobState.RUNNING}:
-                await asyncio.sleep(0.02)
-        return {str(state): count for state, count in counts.items()}
+        return await settle(store)
 
     async def _is_probing(self, store: Store) -> bool:
         # What the probe of a role has found is kept after it was told.

@@ -18,12 +18,6 @@ IS_LONG = "HEARSAY_CHAOS" in os.environ
 
 
 @pytest.fixture
-async def telegram() -> AsyncIterator[TelegramServer]:
-    async with TelegramServer() as server:
-        yield server
-
-
-@pytest.fixture
 async def mimo() -> AsyncIterator[MimoServer]:
     async with MimoServer() as server:
         yield server

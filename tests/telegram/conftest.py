@@ -28,12 +28,6 @@ def timedelta_durations(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def telegram() -> AsyncIterator[TelegramServer]:
-    async with TelegramServer() as server:
-        yield server
-
-
-@pytest.fixture
 def settings(telegram: TelegramServer) -> Settings:
     return make_settings(
         telegram_bot_token=telegram.token,
