@@ -18,7 +18,7 @@ retest: $(VENV)/dev.stamp  ## what failed the last time, one test at a time
 	$(BIN)/pytest --last-failed --last-failed-no-failures none
 
 chaos: $(VENV)/dev.stamp  ## the program killed 200 times under load, and more: about 20 minutes
-	HEARSAY_CHAOS=1 $(BIN)/pytest tests/chaos tests/discord/test_kills.py
+	HEARSAY_CHAOS=1 $(BIN)/pytest tests/chaos tests/discord_bot/test_kills.py
 
 check: $(VENV)/dev.stamp  ## format, lint, types, who may import whom
 	$(BIN)/ruff format --check .
@@ -48,7 +48,7 @@ texts: $(VENV)/run.stamp  ## collect the texts that people see into every catalo
 	$(BIN)/python -m core.locale.collect
 
 pictures: $(VENV)/dev.stamp  ## make the pictures of the README again (needs Chromium)
-	$(BIN)/python -m tests.pictures
+	$(BIN)/python -m tests.support.pictures
 
 bench: $(VENV)/dev.stamp  ## all figures, each beside its other side; about ten minutes
 	for name in decode overhead throughput loop long wer first_audio summary find idle api page; do \

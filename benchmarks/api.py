@@ -30,7 +30,7 @@ import psutil
 from benchmarks.processes import ROOT, Mimo, free_port, median, ms, quantile, show, voice_notes
 from tests.emulators.mimo.tones import make_wav
 from tests.emulators.openai import OpenAIServer
-from tests.sounds import decode
+from tests.support.sounds import decode
 
 #: Twice as many calls as notes, within the account's limit of a minute.
 NOTES, WARM_UP, SECONDS = 20, 3, 15

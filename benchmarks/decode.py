@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from core.audio import Media
 from core.interfaces import TranscriberLimits
-from tests import sounds
+from tests.support import sounds
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

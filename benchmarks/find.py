@@ -2,12 +2,11 @@
 
     python -m benchmarks.find
 
-10,000 messages of `tests.group_week`, spread over 30 days, 60 of them voice notes with their
-transcripts, sealed in a database on disk. What is measured is `Memory.find` with ten hits at most:
-a common word, which ends early, a word that was said once, on the first day, and one that nobody
-said. The other sides are the same scan over rows that Fernet sealed, and SQLite's LIKE over a copy
-that is not encrypted at all.
-"""
+10,000 messages of `tests.support.group_week`, spread over 30 days, 60 of them voice notes with
+their transcripts, sealed in a database on disk. What is measured is `Memory.find` with ten hits at
+most: a common word, which ends early, a word that was said once, on the first day, and one that
+nobody said. The other sides are the same scan over rows that Fernet sealed, and SQLite's LIKE over
+a copy that is not encrypted at all."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ from core.store import Store, migrate
 from core.store.memory import remember
 from core.store.rows import chat_row
 from core.store.sealed import Cipher
-from tests.group_week import make_week, tell
+from tests.support.group_week import make_week, tell
 
 MESSAGES, DAYS, HITS, ROUNDS = 10_000, 30, 10, 20
 TARGET_S = 0.2

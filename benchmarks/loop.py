@@ -3,9 +3,9 @@
     python -m benchmarks.loop
 
 A ticker asks to be woken every 10 ms and notes how late it is, in two places: on the road of
-`tests.loopback` in this process, and inside `hearsay run` between a local Telegram and an engine
-that needs no time. Idle is the same process with nothing to do: what the machine alone costs.
-"""
+`tests.support.loopback` in this process, and inside `hearsay run` between a local Telegram and an
+engine that needs no time. Idle is the same process with nothing to do: what the machine alone
+costs."""
 
 from __future__ import annotations
 

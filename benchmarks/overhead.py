@@ -30,7 +30,7 @@ from benchmarks.processes import (
     voice_notes,
     wait_for,
 )
-from tests.sounds import decode
+from tests.support.sounds import decode
 
 NOTES, WARM_UP, SECONDS = 15, 2, 15
 STEPS = (

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from playwright.async_api import Browser
 
-from tests.web.pages import open_browser
-from tests.web.program import run_program
+from tests.support.browser_pages import open_browser
+from tests.support.web_program import run_program
 
 SPEECH = Path(__file__).parents[1] / "tests" / "data" / "speech" / "sb_example1.wav"
 ROUNDS = 7

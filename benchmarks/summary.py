@@ -2,11 +2,10 @@
 
     python -m benchmarks.summary
 
-The talk is that of `tests.group_week`, sealed in a database on disk. Prepared means: read and
-decrypted, put in order, written as lines, cut into parts, each part's question handed to the
+The talk is that of `tests.support.group_week`, sealed in a database on disk. Prepared means: read
+and decrypted, put in order, written as lines, cut into parts, each part's question handed to the
 engine, which answers at once. The other side is reading the same rows alone, and reading and
-decrypting them; the memory is what the process grows by at most.
-"""
+decrypting them; the memory is what the process grows by at most."""
 
 from __future__ import annotations
 
@@ -35,7 +34,7 @@ from core.store.tables import remembered
 from core.summaries.ranges import Asked, read_request
 from core.summarizing import Summarizing
 from core.understanding import Understanding
-from tests.group_week import make_week, tell
+from tests.support.group_week import make_week, tell
 
 MESSAGES, ROUNDS = 10_000, 5
 TARGET_S, TARGET_MB = 1.0, 100

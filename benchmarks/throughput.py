@@ -3,11 +3,10 @@
     python -m benchmarks.throughput
 
 An engine that needs no time hears notes of 15 s (OGG/Opus). One row is the road of
-`tests.loopback` in this process: store, jobs, decoding, ledger. The other is `hearsay run` as a
-process with a local Telegram in another; the pace that Telegram asks for is lifted there, since
-it is a limit of accounts. The other side is `Media.pieces` alone over the same notes, in the same
-run: once before and once after, since the machine may be busy with other things.
-"""
+`tests.support.loopback` in this process: store, jobs, decoding, ledger. The other is `hearsay run`
+as a process with a local Telegram in another; the pace that Telegram asks for is lifted there,
+since it is a limit of accounts. The other side is `Media.pieces` alone over the same notes, in the
+same run: once before and once after, since the machine may be busy with other things."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ from core.audio import Media
 from core.logs import set_up_logs
 from core.models import Attachment, Chat, Message
 from core.store import Store, make_cipher, migrate
-from tests.loopback import LoopbackPlatform, Road
+from tests.support.loopback import LoopbackPlatform, Road
 
 SECONDS = 15
 #: Different sounds: the same one again would be found among the saved results.

@@ -21,7 +21,7 @@ from core.config import Settings
 from core.engines.offline import Offline
 from core.models import Audio
 from tests.emulators.mimo.tones import RATE_HZ, make_wav
-from tests.sounds import decode
+from tests.support.sounds import decode
 
 SPEECH = Path(__file__).parent.parent / "tests" / "data" / "speech"
 

@@ -16,8 +16,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 from core.models import Attachment, Chat, Message
 from core.store import Store
-from tests.command import KEY, Hearsay
-from tests.fresh import open_store
+from tests.support.clean_start import open_store
+from tests.support.hearsay_command import KEY, Hearsay
 
 if TYPE_CHECKING:
     from tests.emulators.mimo import MimoServer
@@ -35,7 +35,7 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
 
 
 #: What keeps a processor busy longest: left for the end, the others would wait for it.
-_FIRST = ("tests/acceptance/", "tests/web/", "tests/chaos/")
+_FIRST = ("tests/acceptance/", "tests/web_chat/", "tests/chaos/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -73,7 +73,7 @@ def _mimo() -> Iterator[MimoServer]:
 
 @pytest.fixture
 def mimo(_mimo: MimoServer) -> MimoServer:
-    """A local MiMo as new, with the key of `tests.command`."""
+    """A local MiMo as new, with the key of `tests.support.hearsay_command`."""
     _mimo.reset()
     _mimo.rules.key = KEY
     return _mimo

@@ -9,8 +9,9 @@ from dotenv import dotenv_values
 from pydantic import SecretStr
 
 from core.config import SECRETS, Settings
+from tests.support.paths import ROOT
 
-EXAMPLE = Path(__file__).parents[1] / ".env.example"
+EXAMPLE = ROOT / ".env.example"
 
 
 @pytest.fixture

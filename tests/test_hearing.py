@@ -11,8 +11,8 @@ from core.hearing import Hearing, join_texts, stitch
 from core.interfaces import TranscriberLimits
 from core.models import Audio, Segment, Transcript
 from core.store import Store
-from tests import sounds
-from tests.loopback import ScriptedEngine
+from tests.support import sounds
+from tests.support.loopback import ScriptedEngine
 
 
 @pytest.fixture

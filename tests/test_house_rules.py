@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from tests.support.paths import ROOT
+
 SOURCES = [path for folder in ("bots", "core") for path in (ROOT / folder).rglob("*.py")]
 
 

@@ -25,9 +25,9 @@ from core.jobs import Decision, decide
 from core.models import Chat, Job, JobState
 from core.store import Store
 from core.store.tables import jobs
-from tests import sounds
 from tests.conftest import NewMessage
-from tests.loopback import Road, ScriptedEngine
+from tests.support import sounds
+from tests.support.loopback import Road, ScriptedEngine
 
 NOW, LONG_AGO = timedelta(0), timedelta(days=2)
 

@@ -19,11 +19,11 @@ from core.config import Settings
 from core.engines.mimo import Mimo
 from core.hearing import Heard, Hearing
 from core.store import Store
-from tests import sounds
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.contract import MAX_BASE64_CHARS
 from tests.emulators.mimo.listening import MAX_CONTEXT_TOKENS, MAX_OUTPUT_TOKENS
 from tests.emulators.mimo.tones import WORD_S, make_recording
+from tests.support import sounds
 
 GAP_S = 0.64
 #: The distance from the start of one word to that of the next.

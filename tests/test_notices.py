@@ -21,8 +21,8 @@ from tests.emulators.discord import DiscordServer
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 from tests.engines.conftest import make_settings
-from tests.fresh import make_database
-from tests.loopback import settle
+from tests.support.clean_start import make_database
+from tests.support.loopback import settle
 
 OLD = "mimo-v2-asr"
 NEWS = f"mimo: mimo-v2.5-asr hears from now on, instead of {OLD}."

@@ -27,7 +27,7 @@ from core.understanding import Understanding
 from tests.emulators.mimo import MimoServer
 from tests.emulators.openai import OpenAIServer
 from tests.engines.conftest import make_audio, make_settings, speak
-from tests.fresh import make_database, open_store
+from tests.support.clean_start import make_database, open_store
 
 T0 = datetime(2026, 12, 1, 3, 0, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)

@@ -6,8 +6,8 @@ from core.errors import EngineBusy, UserError
 from core.models import Audio, KeptVoice
 from core.speaking import MAX_CHARS, PLAIN_ONLY, Manner, Speaking, TextTooLong
 from core.store import Store
-from tests import sounds
-from tests.loopback import ScriptedVoice
+from tests.support import sounds
+from tests.support.loopback import ScriptedVoice
 
 LONG = "".join(f"This is sentence {n} of many, and it is followed by others. " for n in range(14))
 KEPT = KeptVoice("v1", "Grandma", Audio(b"RIFF", "audio/wav", 1.0))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +12,8 @@ from bots import PLATFORMS, SWITCHES
 from core.commands import COMMANDS, load_command, menu
 from core.config import Settings
 from core.engines import ENGINES
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 COMMANDS_FOLDER = ROOT / "core" / "commands"
 
 
@@ -66,8 +65,8 @@ def test_a_platform_that_is_off_is_not_even_loaded() -> None:
     """Its SDK would take memory and time."""
     code = (
         "import sys; from bots.__main__ import _build_platforms; from core.config import Settings;"
-        "from tests.web.door import MemoryDoor;"
-        "found = _build_platforms(Settings(_env_file=None, web_port=0), MemoryDoor());"
+        "from tests.support.web_inbox import FakeInbox;"
+        "found = _build_platforms(Settings(_env_file=None, web_port=0), FakeInbox());"
         "assert list(found) == ['web'];"
         "assert not {'discord', 'telegram'} & set(sys.modules)"
     )

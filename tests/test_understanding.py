@@ -16,7 +16,7 @@ from core.prompts.tokens import count_tokens
 from core.store import Store
 from core.store.schema import usage
 from core.understanding import QuestionTooLong, Understanding, count_all, join_parts
-from tests.loopback import ScriptedAnswerer
+from tests.support.loopback import ScriptedAnswerer
 
 SOUND = Audio(b"OggS and so on", "audio/ogg", 100.0)
 

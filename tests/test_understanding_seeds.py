@@ -13,10 +13,10 @@ from core.engines.mimo import Mimo
 from core.engines.mimo_chat_wire import MAX_BYTES
 from core.errors import EngineRefused
 from core.models import Answer, Audio, Question, Turn
-from tests import sounds
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording, make_wav
 from tests.engines.conftest import make_settings
+from tests.support import sounds
 
 MODELS = ("mimo-v2.5", "mimo-v2-omni")
 URL = "https://example-files.cnbj1.mi-fds.com/example-files/audio/audio_example.wav"

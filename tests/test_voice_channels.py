@@ -12,7 +12,7 @@ from core.commands.read_out import MAX_CHARS, pick_voice
 from core.errors import EngineRefused, UserError
 from core.models import JobState, Message, SpeechSettings, Voice
 from core.store import Store
-from tests.talking import ADA, BEN, EVE, Group, group_on
+from tests.support.group_talk import ADA, BEN, EVE, Group, group_on
 
 CHANNEL_COMMANDS = {"join", "leave", "stop", "read"}
 

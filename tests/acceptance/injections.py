@@ -8,14 +8,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from core.prompts.safety import revive
 from tests.emulators.mimo import ChatOrder
 from tests.emulators.telegram import Message, TelegramServer
 from tests.emulators.telegram.links import find_links
+from tests.support.paths import DATA
 
-CORPUS = Path(__file__).parents[1] / "data" / "injections.json"
+CORPUS = DATA / "injections.json"
 #: Where the model wants people to go, of its own accord: in no message that anybody sent.
 STOLEN = "https://collect.example.net/?d=all or collect.example.net"
 #: What makes a link, as against what calls somebody.

@@ -17,13 +17,13 @@ from core.engines.mimo import Mimo
 from core.errors import TooLong
 from core.models import JobState
 from core.prompts.safety import revive
-from tests import sounds
 from tests.acceptance.conftest import Open
 from tests.acceptance.rows import row
 from tests.acceptance.stage import Stage
 from tests.audio.test_bad_inputs import TABLE, Trap, pointers
 from tests.chaos.bot import wait_for
 from tests.emulators.telegram import Message
+from tests.support import sounds
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from core.models import JobState
-from tests import sounds
 from tests.acceptance.rows import row
 from tests.acceptance.stage import CONTENT, Stage
 from tests.chaos.notes import read_number
 from tests.emulators.telegram import ANONYMOUS_ADMIN
+from tests.support import sounds
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -12,12 +12,12 @@ from bots.text import count_units
 from core.audio import Media
 from core.engines.mimo import Mimo
 from core.models import JobState
-from tests import sounds
 from tests.acceptance.conftest import Open
 from tests.acceptance.rows import row
 from tests.acceptance.stage import CONTENT, Stage
 from tests.acceptance.watch import list_tree
 from tests.emulators.telegram import Call, Message
+from tests.support import sounds
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -22,8 +22,8 @@ import pytest
 from core.audio import Media, MediaLimits, Piece, refusals
 from core.errors import BadAudio, TooLong
 from core.interfaces import TranscriberLimits
-from tests import sounds
-from tests.sounds import encode, file, silent_opus, speech, wav
+from tests.support import sounds
+from tests.support.sounds import encode, file, silent_opus, speech, wav
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -8,7 +8,7 @@ import pytest
 
 from core.audio.cutter import Cut, CutLimits, Cutter, plan
 from core.audio.segment import audioop
-from tests import sounds
+from tests.support import sounds
 
 USUAL = CutLimits()
 

@@ -16,9 +16,9 @@ from core.audio import Media, Piece, refusals
 from core.child import ChildMissing
 from core.errors import BadAudio
 from core.interfaces import TranscriberLimits
-from tests import sounds
-from tests.sounds import KINDS, decode, file, silence, speech, wav
-from tests.standstill import watch_loop
+from tests.support import sounds
+from tests.support.loop_lag import watch_loop
+from tests.support.sounds import KINDS, decode, file, silence, speech, wav
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -7,9 +7,9 @@ import pytest
 from core.audio import Media, MediaLimits, refusals
 from core.errors import BadAudio, TooLong
 from core.interfaces import AnswererLimits
-from tests import sounds
 from tests.audio.test_bad_inputs import TABLE
-from tests.sounds import KINDS, decode, file, speech
+from tests.support import sounds
+from tests.support.sounds import KINDS, decode, file, speech
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from core.audio.segment import VoiceSegment
-from tests import sounds
-from tests.sounds import decode, file, speech
+from tests.support import sounds
+from tests.support.sounds import decode, file, speech
 
 
 def test_ogg_to_wav_is_what_a_bare_decoder_gives() -> None:

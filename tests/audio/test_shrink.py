@@ -6,8 +6,8 @@ import pytest
 
 from core.audio import shrink
 from core.errors import BadAudio
-from tests import sounds
 from tests.emulators.mimo import tones
+from tests.support import sounds
 
 WORDS = range(90)
 

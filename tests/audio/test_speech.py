@@ -8,8 +8,8 @@ import pytest
 
 from core.audio.segment import audioop
 from core.audio.speech import has_speech
-from tests import sounds
-from tests.sounds import RECORDINGS, decode, file, recording
+from tests.support import sounds
+from tests.support.sounds import RECORDINGS, decode, file, recording
 
 NOTHING: dict[str, Callable[[], bytes]] = {
     "no sample": lambda: b"",

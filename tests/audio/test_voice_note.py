@@ -22,7 +22,7 @@ from core.audio.voice_note import (
     VoiceNoteEncoder,
 )
 from core.errors import EngineBadReply
-from tests.sounds import decode, pack, recording, silence, speech, tone, unpack
+from tests.support.sounds import decode, pack, recording, silence, speech, tone, unpack
 
 RATE_HZ = 24_000
 

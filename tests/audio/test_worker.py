@@ -13,7 +13,7 @@ import pytest
 from core.audio import Media
 from core.errors import BadAudio, TooLong
 from core.interfaces import TranscriberLimits
-from tests.sounds import KINDS, file, speech
+from tests.support.sounds import KINDS, file, speech
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -18,10 +18,10 @@ from typing import Any, Protocol, Self
 from core.models import Chat, ChatSettings
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
-from tests.fresh import make_database, open_store
-from tests.nursery import share_nursery
+from tests.support.clean_start import make_database, open_store
+from tests.support.fork_server import share_fork_server
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 START_S = 40.0
 
 
@@ -73,7 +73,7 @@ class Bot:
         self.home = home
         self.telegram = telegram
         self.mimo = mimo
-        self.launcher: Launcher = launcher or share_nursery()
+        self.launcher: Launcher = launcher or share_fork_server()
         self.log_path = home / "stderr.log"
         self.log_path.touch()
         self.pid = 0

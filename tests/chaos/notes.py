@@ -9,8 +9,8 @@ import wave
 
 from core.audio import Media
 from core.engines.mimo import Mimo
-from tests import sounds
 from tests.emulators.mimo import tones
+from tests.support import sounds
 
 _PAUSE = bytes(2 * 16_000 * 3 // 10)
 _WORD = re.compile(r"\bw(\d+)\b")

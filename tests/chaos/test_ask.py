@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests import sounds
 from tests.chaos.bot import Bot
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.report import add_table
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.chat_contract import ChatOrder
 from tests.emulators.telegram import TelegramServer
+from tests.support import sounds
 
 pytestmark = pytest.mark.chaos
 

@@ -10,12 +10,12 @@ import pytest
 
 from core.models import Chat, Correction
 from core.store import Store, make_cipher
-from tests import sounds
 from tests.chaos.bot import Bot
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.points import FIX_POINTS
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
+from tests.support import sounds
 
 pytestmark = pytest.mark.chaos
 

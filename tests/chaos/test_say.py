@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tests import sounds
 from tests.chaos.bot import Bot
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.points import SPEECH_POINTS
@@ -18,6 +17,7 @@ from tests.chaos.report import add_table
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.speaking import RATE_HZ, expected_numbers, read_numbers
 from tests.emulators.telegram import TelegramServer
+from tests.support import sounds
 
 pytestmark = pytest.mark.chaos
 

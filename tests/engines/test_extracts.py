@@ -6,7 +6,6 @@ import asyncio
 import random
 import re
 import time
-from pathlib import Path
 
 import pytest
 
@@ -15,11 +14,11 @@ from core.engines.offline import Offline
 from core.engines.terms import count_terms, stem
 from core.errors import EngineRefused, NothingFound, UnderstandingMissing
 from core.models import Audio, Passage, Question
-from tests import sounds
 from tests.emulators.mimo.tones import make_wav
 from tests.engines.conftest import make_settings
+from tests.support import sounds
+from tests.support.paths import ROOT, SPEECH
 
-ROOT = Path(__file__).parents[2]
 #: Text that has nothing to do with the recordings, and does not change.
 PARAGRAPHS = [p for p in re.split(r"\n\s*\n", (ROOT / "LICENSE").read_text()) if p.strip()]
 #: Question, and the recording whose words answer it.
@@ -49,7 +48,7 @@ ROUGH_QUESTIONS = (
 def true_passages() -> list[Passage]:
     """What is said in the recordings, one passage for every sentence or clause."""
     found = []
-    for line in (sounds.SPEECH / "SOURCES.md").read_text().splitlines():
+    for line in (SPEECH / "SOURCES.md").read_text().splitlines():
         name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
         if name in sounds.RECORDINGS:
             clauses = re.split(r"(?<=[.?!,]) (?=[a-z])", cells[4])

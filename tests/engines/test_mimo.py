@@ -10,10 +10,10 @@ from core.engines.mimo import Mimo
 from core.engines.mimo_wire import MAX_BYTES
 from core.errors import ConfigError, EngineBusy, EngineRefused
 from core.models import Audio
-from tests import sounds
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording, make_wav
 from tests.engines.conftest import make_audio, make_settings
+from tests.support import sounds
 
 
 async def test_words_and_usage_come_back(server: MimoServer, mimo: Mimo) -> None:

@@ -17,12 +17,12 @@ from core.engines.mimo import Mimo
 from core.engines.mimo_wire import MAX_BYTES
 from core.errors import EngineBadReply, EngineBusy, EngineRefused, ModelGone
 from core.models import Audio, Utterance
-from tests import sounds
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.speaking import expected_numbers, read_numbers
 from tests.emulators.mimo.speaking import speak as make_sound
 from tests.emulators.mimo.tones import make_recording, make_wav
 from tests.engines.conftest import make_settings, speak
+from tests.support import sounds
 
 V2 = "mimo-v2-tts"
 SAMPLE = Audio(make_recording([1, 2, 3]), "audio/wav", 3.0)

@@ -9,7 +9,6 @@ import random
 import wave
 from array import array
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import jiwer
 import pytest
@@ -22,9 +21,9 @@ from core.errors import EngineBadReply, EngineBusy, EngineError, EngineRefused
 from core.models import Audio
 from tests.emulators.mimo.tones import make_wav
 from tests.engines.conftest import make_settings
-from tests.standstill import watch_loop
+from tests.support.loop_lag import watch_loop
+from tests.support.paths import SPEECH
 
-SPEECH = Path(__file__).parent.parent / "data" / "speech"
 RATE_HZ = 16_000
 
 

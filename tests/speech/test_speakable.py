@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from core.speech import guess_language, make_speakable
-from tests.speech.messages import CHINESE, ENGLISH, WITH_TAGS
+from tests.support.speech_messages import CHINESE, ENGLISH, WITH_TAGS
 
 
 @pytest.mark.parametrize(("typed", "spoken"), ENGLISH + CHINESE)

@@ -26,7 +26,7 @@ from core.models import (
 )
 from core.store import Store
 from core.store.scan import Search
-from tests.fresh import open_store
+from tests.support.clean_start import open_store
 
 CHAT = Chat("test", "1", "-100")
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)

@@ -17,7 +17,7 @@ from core.digests import next_at
 from core.models import Chat, Job, JobState, Schedule
 from core.store import Store, make_cipher
 from core.store.schedules import COMMAND, read_due
-from tests.fresh import open_store
+from tests.support.clean_start import open_store
 
 CHAT = Chat("test", "1", "-100")
 #: A Monday, in winter: 9:00 in Berlin.

@@ -14,9 +14,9 @@ from core.hearing import Hearing
 from core.models import Segment, Transcript
 from core.store import Store
 from core.summaries.moments import find_moments
-from tests import sounds
-from tests.group_week import make_note, make_week, tell
-from tests.loopback import ScriptedEngine
+from tests.support import sounds
+from tests.support.group_week import make_note, make_week, tell
+from tests.support.loopback import ScriptedEngine
 
 
 def test_pauses_are_where_nobody_speaks() -> None:

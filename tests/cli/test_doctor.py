@@ -1,0 +1,418 @@
+"""`hearsay doctor`: every mistake is named, with its remedy, and no secret is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import telegram as sdk
+from cryptography.fernet import Fernet
+
+from bots.checks import CHECKS, run_check
+from bots.findings import Finding, Status, Visit
+from core.config import Settings
+from core.models import Transcript
+from tests.emulators.mimo import MimoServer, Rules
+from tests.emulators.openai import OpenAIServer
+from tests.emulators.telegram import TelegramServer
+from tests.support.clean_start import open_store
+from tests.support.hearsay_command import KEY, TOKEN, Hearsay
+
+#: A port that nothing listens on.
+NOBODY = "http://127.0.0.1:1"
+NAMES = [name for name, _ in CHECKS]
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[TelegramServer]:
+    async with TelegramServer(TOKEN) as server:
+        yield server
+
+
+@pytest.fixture
+async def mimo() -> AsyncIterator[MimoServer]:
+    async with MimoServer(Rules(key=KEY)) as server:
+        yield server
+
+
+class _Late(BaseHTTPRequestHandler):
+    """Both services in one, as far as the doctor asks, with a clock that is an hour ahead."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+
+    def do_GET(self) -> None:
+        names = ("mimo-v2.5-asr", "mimo-v2.5", "mimo-v2.5-tts")
+        self._say({"data": [{"id": name} for name in names]})
+
+    def do_POST(self) -> None:
+        me = {"id": 1, "is_bot": True, "first_name": "H", "username": "late_bot"}
+        info = {"url": "", "has_custom_certificate": False, "pending_update_count": 0}
+        self._say({"ok": True, "result": me if self.path.endswith("getMe") else info})
+
+    def _say(self, value: object) -> None:
+        body = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def late_origin() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Late)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def at(telegram: TelegramServer, mimo: MimoServer) -> dict[str, str]:
+    return {
+        "TELEGRAM_BOT_TOKEN": TOKEN,
+        "TELEGRAM_API_BASE_URL": telegram.api_base_url,
+        "MIMO_API_KEY": KEY,
+        "MIMO_BASE_URL": mimo.base_url,
+    }
+
+
+async def look(name: str, **values: object) -> Finding:
+    """Run one check in this process."""
+    settings = Settings(_env_file=None, **values)  # type: ignore[arg-type,call-arg]
+    return await run_check(dict(CHECKS)[name], Visit(settings))
+
+
+async def fill(home: Path) -> str:
+    """Make a database with something in it; return its address."""
+    home.mkdir(mode=0o700)
+    store = open_store(home)
+    await store.results.save("0" * 64, Transcript("secret words"))
+    await store.close()
+    return f"sqlite:///{home / 'hearsay.db'}"
+
+
+# --- the whole command
+
+
+async def test_a_good_setup_passes_every_check(
+    hearsay: Hearsay, telegram: TelegramServer, mimo: MimoServer
+) -> None:
+    telegram.set_privacy(is_on=False)
+    await fill(hearsay.home)
+    found = await asyncio.to_thread(hearsay.doctor, **at(telegram, mimo))
+    assert (found.code, found.failed, found.stderr) == (0, [], "")
+    assert [*found.checks] == ["settings", *NAMES]
+    statuses = {name: check["status"] for name, check in found.checks.items()}
+    statuses.pop("disk"), statuses.pop("sqlite")  # these are this machine's own
+    assert set(statuses.values()) == {"ok"}
+    texts = {name: check["text"] for name, check in found.checks.items()}
+    assert texts["mimo"] == "takes the key and has mimo-v2.5-asr, mimo-v2.6-flash, mimo-v2.5-tts"
+    assert texts["engine"] == (
+        "mimo hears (mimo-v2.5-asr), mimo understands (mimo-v2.6-flash),"
+        " mimo speaks (mimo-v2.5-tts)"
+    )
+    assert texts["key"] == "opens the database"
+    assert texts["clock"] == "agrees with MiMo's"
+    assert "hears all of a group" in texts["telegram"]
+
+
+async def test_it_looks_and_touches_nothing(hearsay: Hearsay) -> None:
+    found = await asyncio.to_thread(hearsay.doctor)
+    assert found.code == 0
+    assert [*hearsay.folder.iterdir()] == []
+
+
+async def test_wrong_token_wrong_key_and_damaged_database(
+    hearsay: Hearsay, telegram: TelegramServer, mimo: MimoServer
+) -> None:
+    hearsay.home.mkdir(mode=0o700)
+    hearsay.database.write_bytes(b"this is no database at all" * 100)
+    settings = at(telegram, mimo) | {"MIMO_API_KEY": f"{KEY}x", "TELEGRAM_BOT_TOKEN": f"{TOKEN}x"}
+    found = await asyncio.to_thread(hearsay.doctor, **settings)
+    assert found.failed == ["database", "key", "telegram", "mimo"]
+    assert found.code == 74  # that of the first
+    assert "file is not a database" in found.checks["database"]["text"]
+    assert found.checks["telegram"]["text"] == "Telegram does not take the token"
+    assert "@BotFather" in found.checks["telegram"]["cure"]
+    assert "tp-" in found.checks["mimo"]["cure"]
+
+
+async def test_lines_for_people(hearsay: Hearsay, mimo: MimoServer) -> None:
+    hearsay.home.write_text("a file where the folder should be")
+    settings = {
+        "MIMO_API_KEY": KEY,
+        "MIMO_BASE_URL": mimo.base_url,
+        "TELEGRAM_BOT_TOKEN": TOKEN,
+        "TELEGRAM_API_BASE_URL": f"{NOBODY}/bot",
+    }
+    done = await asyncio.to_thread(hearsay, "doctor", **settings)
+    lines = done.stdout.splitlines()
+    assert [line.split()[1] for line in lines] == ["settings", *NAMES]
+    assert {line.split()[0] for line in lines} <= {"ok", "warn", "fail"}
+    by_name = {line.split()[1]: line for line in lines}
+    assert by_name["home"] == (
+        f"fail  home      {hearsay.home} is no folder. Set HEARSAY_HOME to a folder."
+    )
+    assert by_name["telegram"].startswith("fail  telegram  NetworkError: ")
+    assert done.returncode == 78
+
+
+def test_settings_that_cannot_be_read_are_all_it_says(hearsay: Hearsay) -> None:
+    (hearsay.folder / ".env").write_text(f"MIMO_API_KEI={KEY}\nWEB_PORT={TOKEN}\n")
+    found = hearsay.doctor()
+    assert (found.code, [*found.checks]) == (78, ["settings"])
+    text = found.checks["settings"]["text"]
+    assert "MIMO_API_KEI: is not a known setting" in text and "WEB_PORT: " in text
+
+
+# --- single checks, in this process
+
+
+async def test_a_webhook_is_found(telegram: TelegramServer) -> None:
+    async with sdk.Bot(TOKEN, base_url=telegram.api_base_url) as bot:
+        await bot.set_webhook("http://127.0.0.1:1/canary")
+    values = {"telegram_bot_token": TOKEN, "telegram_api_base_url": telegram.api_base_url}
+    found = await look("telegram", **values)
+    assert (found.status, found.code) == (Status.FAIL, 77)
+    assert "webhook" in found.text and "deleteWebhook" in found.cure
+    assert "canary" not in found.text + found.cure
+
+
+async def test_privacy_mode_is_noted_and_a_wrong_token_locks(telegram: TelegramServer) -> None:
+    telegram.set_privacy(is_on=True)
+    values = {"telegram_bot_token": TOKEN, "telegram_api_base_url": telegram.api_base_url}
+    found = await look("telegram", **values)
+    assert found.status is Status.OK and "privacy mode is on" in found.text
+    for wrong in (f"{TOKEN}x", "nonsense"):
+        found = await look("telegram", **{**values, "telegram_bot_token": wrong})
+        assert (found.status, found.code) == (Status.FAIL, 77)
+
+
+@pytest.mark.parametrize("base_url", [f"{NOBODY}/bot", "no address/bot"])
+async def test_telegram_out_of_reach(base_url: str) -> None:
+    found = await look("telegram", telegram_bot_token=TOKEN, telegram_api_base_url=base_url)
+    assert (found.status, found.code) == (Status.FAIL, 69)
+    assert TOKEN not in found.text
+
+
+async def test_a_model_that_is_gone(mimo: MimoServer) -> None:
+    values = {"mimo_api_key": KEY, "mimo_base_url": mimo.base_url}
+    found = await look("mimo", **values, mimo_asr_model="mimo-v1-asr")
+    assert (found.status, found.code) == (Status.FAIL, 78)
+    assert "mimo-v1-asr" in found.text
+    mimo.rules.models = ("mimo-v9-asr",)
+    found = await look("mimo", **values)
+    assert (found.status, found.text) == (Status.FAIL, "MiMo does not list mimo-v2.5-asr")
+
+
+async def test_a_speaker_that_is_gone(mimo: MimoServer) -> None:
+    values = {"mimo_api_key": KEY, "mimo_base_url": mimo.base_url}
+    found = await look("mimo", **values, mimo_tts_model="mimo-v2-tts")
+    assert (found.status, found.code) == (Status.WARN, 0)
+    assert found.text == "has mimo-v2.5-asr, mimo-v2.6-flash, but does not list mimo-v2-tts"
+    assert "MIMO_TTS_MODEL" in found.cure
+
+
+async def test_a_mind_that_is_gone(mimo: MimoServer) -> None:
+    values = {"mimo_api_key": KEY, "mimo_base_url": mimo.base_url}
+    found = await look("mimo", **values, mimo_chat_model="mimo-v1")
+    assert (found.status, found.code) == (Status.WARN, 0)
+    assert found.text == "has mimo-v2.5-asr, but does not list mimo-v1"
+    assert found.cure.startswith("Set MIMO_CHAT_MODEL to auto or to a model that understands")
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({}, "nothing understands: questions are answered with extracts"),
+        ({"mimo_api_key": KEY}, "mimo understands (mimo-v2.6-flash)"),
+        ({"mimo_api_key": KEY, "mimo_chat_model": "mimo-x[1m]"}, "mimo understands (mimo-x[1m])"),
+        ({"openai_base_url": f"{NOBODY}/v1"}, "openai understands (gpt-4o-mini)"),
+        ({"mimo_api_key": KEY, "answerer": "offline"}, "nothing understands"),
+    ],
+)
+async def test_who_understands(values: dict[str, str], text: str) -> None:
+    assert text in (await look("engine", **values)).text
+
+
+@pytest.mark.parametrize("name", ["transcriber", "answerer", "synthesizer"])
+async def test_a_role_that_is_not_set_up(name: str) -> None:
+    found = await look("engine", **{name: "mimo"})
+    assert (found.status, found.code) == (Status.FAIL, 78)
+    assert found.text == f"{name.upper()} is 'mimo', but MIMO_API_KEY is not set"
+
+
+async def test_a_machine_that_cannot_speak(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.engines.check.find_program", lambda: None)
+    monkeypatch.setattr("core.engines.check.has_library", lambda: False)
+    found = await look("engine")
+    assert found.status is Status.WARN and found.text.endswith("nothing speaks")
+    assert "apt install espeak-ng" in found.cure and "[offline-speech]" in found.cure
+    found = await look("engine", mimo_api_key=KEY)
+    assert found.status is Status.OK
+
+
+async def test_a_key_of_another_kind_and_a_service_out_of_reach(mimo: MimoServer) -> None:
+    found = await look("mimo", mimo_api_key="tp-canary", mimo_base_url=mimo.base_url)
+    assert (found.status, found.code) == (Status.FAIL, 77)
+    assert "token-plan-cn" in found.cure and "tp-canary" not in found.text
+    found = await look("mimo", mimo_api_key=KEY, mimo_base_url=f"{NOBODY}/v1")
+    assert (found.status, found.code) == (Status.FAIL, 69)
+    found = await look("mimo", mimo_api_key=KEY, mimo_base_url="ftp://x")
+    assert (found.status, found.code) == (Status.FAIL, 78)
+
+
+async def test_an_openai_style_server(mimo: MimoServer) -> None:
+    found = await look("openai", openai_base_url=mimo.base_url, openai_api_key=KEY)
+    text = "answers, but does not list whisper-1, gpt-4o-mini, tts-1"
+    assert (found.status, found.text) == (Status.WARN, text)
+    assert found.cure == "Check OPENAI_ASR_MODEL, OPENAI_CHAT_MODEL, OPENAI_TTS_MODEL."
+    async with OpenAIServer() as server:
+        found = await look("openai", openai_base_url=server.base_url)
+        assert (found.status, found.text) == (Status.OK, "has whisper-1, gpt-4o-mini, tts-1")
+        found = await look("openai", openai_base_url=server.base_url, openai_chat_model="gpt-9")
+        assert (found.status, found.cure) == (Status.WARN, "Check OPENAI_CHAT_MODEL.")
+    found = await look("openai", openai_base_url=mimo.base_url)
+    assert (found.status, found.code) == (Status.FAIL, 77)
+    found = await look("engine", transcriber="openai")
+    assert (found.status, found.code) == (Status.FAIL, 78)
+
+
+@pytest.mark.parametrize("service", ["telegram", "mimo"])
+async def test_a_clock_that_is_wrong(late_origin: str, service: str) -> None:
+    settings = Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        telegram_bot_token=TOKEN,  # type: ignore[arg-type]
+        telegram_api_base_url=f"{late_origin}/bot",
+        mimo_api_key=KEY,  # type: ignore[arg-type]
+        mimo_base_url=f"{late_origin}/v1",
+    )
+    visit, checks = Visit(settings), dict(CHECKS)
+    assert (await run_check(checks[service], visit)).status is Status.OK
+    found = await run_check(checks["clock"], visit)
+    assert (found.status, found.code) == (Status.FAIL, 70)
+    assert found.text.startswith("this machine's clock is 3") and "behind" in found.text
+
+
+async def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    await fill(home)
+    connection = sqlite3.connect(home / "hearsay.db")
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.commit()
+    connection.close()
+    found = await look("database", hearsay_home=home)
+    assert (found.status, found.code) == (Status.FAIL, 74)
+    assert "newer than this program" in found.text
+
+
+async def test_pages_that_were_overwritten(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    await fill(home)
+    path = home / "hearsay.db"
+    data = bytearray(path.read_bytes())
+    data[4096 * 3 : 4096 * 4] = b"\xaa" * 4096
+    path.write_bytes(data)
+    found = await look("database", hearsay_home=home)
+    assert (found.status, found.code) == (Status.FAIL, 74)
+
+
+async def test_a_key_that_does_not_fit_and_one_that_is_lost(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    await fill(home)
+    assert (await look("key", hearsay_home=home)).text == "opens the database"
+    other = Fernet.generate_key().decode()
+    found = await look("key", hearsay_home=home, hearsay_secret_key=other)
+    assert (found.status, found.code) == (Status.FAIL, 78)
+    assert other not in found.text + found.cure
+    (home / "secret.key").unlink()
+    found = await look("key", hearsay_home=home)
+    assert (found.status, found.text) == (
+        Status.FAIL,
+        "the database is there, its key is not",
+    )
+    assert not (home / "secret.key").exists()
+
+
+async def test_modes(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    await fill(home)
+    assert (await look("modes", hearsay_home=home)).status is Status.OK
+    home.chmod(0o755)
+    assert (await look("modes", hearsay_home=home)).status is Status.WARN
+    (home / "secret.key").chmod(0o644)
+    found = await look("modes", hearsay_home=home)
+    assert (found.status, found.code) == (Status.FAIL, 78)
+    assert f"chmod 600 {home / 'secret.key'}" in found.cure
+
+
+async def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
+    # /proc takes no files from anybody, root included.
+    found = await look("home", hearsay_home=Path("/proc/hearsay"))
+    assert (found.status, found.code) == (Status.FAIL, 78)
+    assert "/proc cannot be written to" in found.text
+
+
+LONG = "correct horse battery"
+
+
+@pytest.mark.parametrize(
+    ("values", "status", "words"),
+    [
+        ({}, Status.OK, "this machine alone, asks for no password; the operator's view is off"),
+        ({"admin_password": LONG}, Status.OK, "the operator's view is on"),
+        ({"web_password": LONG}, Status.OK, "this machine alone, asks for a password"),
+        (
+            {"web_hosts": ("a.example",), "web_password": LONG},
+            Status.OK,
+            "for other machines too, asks for a password",
+        ),
+        ({"web_host": "0.0.0.0"}, Status.FAIL, "that needs WEB_PASSWORD"),
+        ({"web_hosts": ("a.example",)}, Status.FAIL, "that needs WEB_PASSWORD"),
+        ({"web_hosts": ("x/y",), "web_password": LONG}, Status.FAIL, "no name of a host"),
+        ({"web_host": "0.0.0.0", "web_password": LONG}, Status.WARN, "own names only"),
+        ({"web_host": "10.0.0.5", "web_password": LONG}, Status.WARN, "unencrypted"),
+        ({"web_password": "canary"}, Status.WARN, "WEB_PASSWORD is shorter than 12 characters"),
+        ({"admin_password": "canary"}, Status.WARN, "ADMIN_PASSWORD is shorter than"),
+        ({"admin_password": LONG, "web_password": LONG}, Status.WARN, "operator's view too"),
+    ],
+)
+async def test_who_can_reach_the_page(
+    values: dict[str, object], status: Status, words: str
+) -> None:
+    found = await look("page", **values)
+    assert found.status is status
+    assert words in found.text
+    assert (found.code, bool(found.cure)) == (
+        78 if status is Status.FAIL else 0,
+        status is not Status.OK,
+    )
+    assert LONG not in f"{found}" and "canary" not in f"{found}"
+
+
+@pytest.mark.parametrize(
+    ("keys", "status", "words"),
+    [
+        (None, Status.OK, "not let in: API_KEYS is empty"),
+        ("me=canary-0123456789,ci=canary-9876543210", Status.OK, "/v1 is open to me, ci"),
+        ("canary-0123456789", Status.FAIL, "API_KEYS: entry 1 is not name=key"),
+        ("me=canary", Status.FAIL, "with a key of 16 characters"),
+    ],
+)
+async def test_which_programs_are_let_in(keys: str | None, status: Status, words: str) -> None:
+    found = await look("api", api_keys=keys)
+    assert (found.status, found.code) == (status, 78 if status is Status.FAIL else 0)
+    assert words in found.text and "canary" not in f"{found}"

@@ -1,0 +1,244 @@
+"""Questions that follow an answer: what is told again, and how often the sound is sent."""
+
+from __future__ import annotations
+
+import pytest
+
+from core import jobs
+from core.errors import EngineBusy, UserError
+from core.models import (
+    Answer,
+    Attachment,
+    Button,
+    JobState,
+    Message,
+    NoteMode,
+    Quoted,
+    Reply,
+    Turn,
+)
+from core.prompts.ask import MAX_DIALOGUE_CHARS, Exchange, bound, may_want_sound, wants_sound
+from core.store import Store
+from tests.commands.test_ask import NOTE, Talk, talk
+from tests.support import sounds
+
+__all__ = ["talk"]
+
+
+@pytest.fixture(scope="session")
+def long_note() -> bytes:
+    return sounds.file("ogg-opus", sounds.speech(240.0))
+
+
+async def test_three_questions_follow_and_the_sound_goes_out_when_it_is_needed(
+    talk: Talk, long_note: bytes
+) -> None:
+    talk.road.platform.sound = long_note
+    await talk.send(command="ask", text="Who speaks?", reply_to=NOTE)
+    heard = len(talk.road.engine.calls)
+    assert (talk.answerer.sounds(), heard) == ([1], 0)
+    assert talk.turns[0].audios[0].data == long_note
+
+    await talk.follow("What do they say first?")
+    heard = len(talk.road.engine.calls)
+    assert talk.answerer.sounds() == [1, 0] and heard > 5
+
+    talk.answerer.wants_sound = "mood"
+    reply = await talk.follow("And the mood?")
+    # The words alone, the answer LISTEN, then the sound, once.
+    assert talk.answerer.sounds() == [1, 0, 0, 1]
+    assert reply.text == "answer 4"
+
+    await talk.follow("And the end?")
+    assert talk.answerer.sounds() == [1, 0, 0, 1, 0]
+    assert len(talk.road.engine.calls) == heard
+    turns = talk.turns
+    assert [turn.role for turn in turns] == ["user", "assistant"] * 3 + ["user"]
+    assert turns[0].text.startswith("The recording:\n<data>\n[0:00] call ")
+    assert turns[0].text.endswith("Who speaks?") and turns[1].text == "answer 1"
+    assert turns[-1].text == "And the end?"
+
+
+async def test_the_word_listen_is_never_shown(talk: Talk) -> None:
+    await talk.send(command="ask", text="Who?", reply_to=NOTE)
+
+    talk.answerer.wants_sound = "mood"
+    reply = await talk.follow("What mood?")
+    assert reply.text == "answer 3"
+    assert talk.answerer.sounds() == [1, 0, 1]
+    assert all("LISTEN" not in text for _, text, _ in talk.road.platform.shown)
+
+
+async def test_a_transcript_is_asked_about_by_answering_it(talk: Talk) -> None:
+    await talk.send(attachment=Attachment("file-1", duration_s=1.1))
+    await talk.follow("What does she mean?")
+    assert talk.answerer.sounds() == [1]
+    await talk.follow("Why?")
+    assert talk.answerer.sounds() == [1, 0]
+    # The transcript was there already.
+    assert len(talk.road.engine.calls) == 1
+
+
+async def test_a_question_in_a_voice_note_follows_too(talk: Talk) -> None:
+    await talk.send(command="ask", text="Who?", reply_to=NOTE)
+    reply = await talk.follow(attachment=Attachment("q", duration_s=1.0), is_private=False)
+    assert (reply.quote, reply.is_quote_first, reply.text) == ("call 1", True, "answer 2")
+    assert [turn.text for turn in talk.turns][1:] == ["answer 1", "call 1"]
+    await talk.follow("And?")
+    assert [turn.text for turn in talk.turns][2:] == ["call 1", "answer 2", "And?"]
+
+
+async def test_the_dialogue_is_bounded(talk: Talk) -> None:
+    talk.answerer.scripts[""] = "x" * 1500
+    await talk.send(command="ask", text="q0")
+    for number in range(1, 10):
+        await talk.follow(f"q{number}")
+    assert [turn.text for turn in talk.turns if turn.role == "user"] == [
+        f"q{number}" for number in range(3, 10)
+    ]
+    long = [Exchange("q", "x" * 5000) for _ in range(6)]
+    assert len(bound(long)) == MAX_DIALOGUE_CHARS // 5001
+
+
+async def test_the_last_recording_stays_the_same_when_newer_ones_come(talk: Talk) -> None:
+    await talk.send(attachment=Attachment("file-1"))
+    await talk.send(command="ask", text="Who?")
+    answered = len(talk.road.platform.sent)
+    await talk.send(attachment=Attachment("file-2"))
+    await talk.send(text="And?", reply_to=Quoted(f"sent-{answered}"))
+    [subject] = talk.last.about
+    assert subject.attachment.file_id == "file-1"
+    await talk.send(command="ask", text="And now?")
+    [subject] = talk.last.about
+    assert subject.attachment.file_id == "file-2"
+
+
+async def test_where_the_sound_is_gone_its_words_still_answer(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await talk.send(attachment=Attachment("file-1"))
+
+    async def fetch(message: Message) -> bytes:
+        raise UserError("I no longer have this recording. Send it again.")
+
+    monkeypatch.setattr(talk.road.platform, "fetch", fetch)
+    await talk.follow("What?")
+    assert talk.answerer.sounds() == [0] and "call 1" in talk.turns[0].text
+    talk.answerer.wants_sound = "mood"
+    reply = await talk.follow("The mood?")
+    assert reply.text.startswith("For that I would have to hear the recording again")
+    reply = await talk.send(command="ask", text="What?", reply_to=NOTE)
+    assert reply.text == "I no longer have this recording. Send it again."
+
+
+async def test_an_upload_that_is_soon_forgotten_leaves_its_words(
+    talk: Talk, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = talk.road.platform.sound
+
+    async def fetch(message: Message) -> bytes:
+        data = await store.intake.blob(message.chat, message.message_id)
+        if data is None:
+            raise UserError("I no longer have this recording. Send it again.")
+        return data
+
+    monkeypatch.setattr(talk.road.platform, "fetch", fetch)
+    message = talk.new(command="ask", text="Who?")
+    await talk.road.assistant.accept(message, sound)
+    await talk.road.settle()
+    assert (talk.answerer.sounds(), len(talk.road.engine.calls)) == ([1], 1)
+    await talk.follow("What is said?")
+    assert talk.answerer.sounds() == [1, 0]
+    assert "call 1" in talk.turns[0].text and len(talk.road.engine.calls) == 1
+
+
+async def test_of_music_there_are_no_words_so_the_sound_is_sent_again(talk: Talk) -> None:
+    talk.road.platform.sound = sounds.file("ogg-opus", sounds.tone(3))
+    await talk.send(command="ask", text="What note?", reply_to=NOTE)
+    await talk.follow("How long?")
+    assert talk.answerer.sounds() == [1, 1] and talk.road.engine.calls == []
+
+
+async def test_a_new_file_in_a_dialogue_is_heard_with_the_old_one(talk: Talk) -> None:
+    await talk.send(command="ask", text="Who?", reply_to=NOTE)
+    await talk.follow("The same person?", command="ask", attachment=Attachment("file-2", "audio"))
+    assert talk.answerer.sounds() == [1, 2]
+    assert [turn.text for turn in talk.turns][1:] == ["answer 1", "The same person?"]
+
+
+async def test_the_button_ask_leads_to_a_question(talk: Talk, store: Store) -> None:
+    await talk.send(attachment=Attachment("file-1"))
+    key = talk.last.heard_key
+    [job] = await store.jobs.history(talk.new().chat, 1)
+    offer = Reply("Words", buttons=(Button("Ask", "ask_about", key),), heard_key=key)
+    [button] = (await store.jobs.save_reply(job.job_id, offer, JobState.DONE)).buttons
+    reply = await talk.send(button=button.token, command="")
+    assert reply.text.startswith("Answer this message with your question")
+    await talk.follow("What is meant?")
+    assert talk.answerer.sounds() == [1]
+    [subject] = talk.last.about
+    assert subject.heard == key
+
+
+@pytest.mark.parametrize("step", ["first", "words", "listen"])
+async def test_what_fails_once_is_asked_again_and_nothing_is_asked_twice(
+    talk: Talk, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_jitter", lambda delay_s: delay_s / 100)
+    fails = {"first": 0, "words": 1, "listen": 2}[step]
+    talk.answerer.failures = [None] * fails + [EngineBusy("503")]
+    talk.answerer.wants_sound = "mood"
+    await talk.send(command="ask", text="Who?", reply_to=NOTE)
+    await talk.follow("And the mood?")
+    assert len(talk.road.platform.sent) == 2
+    assert talk.answerer.sounds().count(1) == 2 + (step in ("first", "listen"))
+    assert len(talk.answerer.asked) == 4
+
+
+async def test_cut_answers_are_continued_and_each_part_is_paid_once(talk: Talk) -> None:
+    scripts = talk.answerer.scripts
+    scripts["Continue"] = Answer("and the end.", reasoning="t2")
+    scripts["long"] = Answer("The beginning", is_cut=True, reasoning="t1")
+    question = {"command": "ask", "text": "a long one?"}
+    reply = await talk.send(**question)
+    assert reply.text == "The beginning and the end."
+    assert talk.turns[1:] == (
+        Turn("assistant", "The beginning", reasoning="t1"),
+        Turn("user", talk.turns[-1].text),
+    )
+    again = await talk.send(**question)
+    assert again.text == reply.text and len(talk.answerer.asked) == 2
+
+
+async def test_an_answer_that_never_ends_is_cut_and_says_so(talk: Talk) -> None:
+    talk.answerer.scripts[""] = Answer("on and on", is_cut=True)
+    reply = await talk.send(command="ask", text="?")
+    assert reply.text.count("on and on") == 3 and "its end is missing" in reply.text
+
+
+async def test_who_takes_back_what_they_said_takes_the_dialogue_along(
+    talk: Talk, store: Store
+) -> None:
+    bens = Quoted("voice-1", "", Attachment("file-1"), sender_id="9")
+    await talk.send(command="ask", text="What?", reply_to=bens, is_private=False)
+    await talk.follow("And why?", is_private=False)
+    moon = Quoted("5", "The moon is far away.")
+    await talk.send(command="ask", text="How far is the moon?", reply_to=moon, is_private=False)
+    chat = talk.new().chat
+    receipt = await store.forgetting.forget_person(chat, "9")
+    assert (receipt.answers, receipt.transcripts) == (2, 1)
+    assert [job.message.text for job in await store.jobs.history(chat)] == ["How far is the moon?"]
+
+
+async def test_both_shows_the_words_and_the_answer(talk: Talk) -> None:
+    await talk.choose_mode(NoteMode.BOTH)
+    reply = await talk.send(attachment=Attachment("file-1", duration_s=1.1))
+    assert (reply.quote, reply.is_quote_first, reply.text) == ("call 1", True, "answer 1")
+    assert [button.command for button in reply.buttons] == ["translate", "ask_about", "listen"]
+
+
+def test_listen_is_known_while_it_comes() -> None:
+    assert all(may_want_sound("LISTEN."[:n]) for n in range(8))
+    assert wants_sound('"LISTEN"') and wants_sound("**LISTEN**\nbecause")
+    assert not wants_sound("Listen, she says.") and not wants_sound("LISTENING is hard")
+    assert not may_want_sound("Likely yes")

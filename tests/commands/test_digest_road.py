@@ -1,0 +1,227 @@
+"""/digest on the whole road: planned, shown, ended; and the digests themselves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from core import jobs as jobs_module
+from core.audio import Media
+from core.commands.digest_due import put_before
+from core.errors import StoreError
+from core.models import Button, JobState, Link, Reply, Schedule
+from core.store import Store, make_cipher
+from tests.support.group_talk import BEN, GROUP, Group, group_on
+from tests.support.loopback import Road, ScriptedEngine
+
+TOLD = "## Boats\n- Ada buys a boat [#1]\n"
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs_module, "CATCH_UP_S", 0.05)
+
+
+@pytest.fixture
+async def group(store: Store) -> AsyncIterator[Group]:
+    async with group_on(store) as group:
+        group.road.answerer.scripts = {".": TOLD}
+        yield group
+
+
+async def plans(group: Group) -> list[Schedule]:
+    return await group.road.store.schedules.find(group.chat)
+
+
+async def fire(group: Group, moment: datetime) -> list[Reply]:
+    """Let what is due at `moment` be told, and return it."""
+    before = len(group.road.platform.sent)
+    await group.road.store.schedules.fire_due(moment)
+    group.road.worker.wake()
+    await group.road.settle()
+    return [reply for _, reply in group.road.platform.sent[before:] if reply != Reply()]
+
+
+async def test_a_digest_is_planned_shown_and_ended(group: Group) -> None:
+    await group.ask("remember on")
+    said = (await group.ask("digest 9:00 berlin weekdays", language="de", thread_id="5")).text
+    assert said.startswith("A digest comes on weekdays at 09:00 (Europe/Berlin), next on 20")
+    [plan] = await plans(group)
+    assert (plan.at, plan.zone, plan.is_weekdays) == ("09:00", "Europe/Berlin", True)
+    assert (plan.thread_id, plan.is_topic, plan.language) == ("5", False, "de")
+    assert datetime.now(UTC) < plan.next_at < datetime.now(UTC) + timedelta(days=4)
+    shown = (await group.ask("digest")).text
+    assert said in shown and "/digest off" in shown
+    assert (await group.ask("digest off")).text == "No digest comes here any more."
+    assert await plans(group) == []
+    assert "/digest 09:00 Europe/Berlin" in (await group.ask("digest")).text
+
+
+async def test_a_new_time_takes_the_place_of_the_old_and_keeps_its_zone(group: Group) -> None:
+    await group.ask("remember on")
+    await group.ask("digest 09:00 Asia/Shanghai")
+    assert "10:30 (Asia/Shanghai)" in (await group.ask("digest 10:30")).text
+    assert len(await plans(group)) == 1
+
+
+async def test_topics_have_digests_of_their_own(group: Group) -> None:
+    await group.ask("remember on")
+    await group.ask("digest 9:00 topic", thread_id="5")
+    await group.ask("digest 9:00 topic", thread_id="6")
+    await group.ask("digest 8:00")
+    assert len(await plans(group)) == 3
+    assert "of this topic" in (await group.ask("digest", thread_id="6")).text
+    await group.ask("digest off", thread_id="6")
+    assert {plan.thread_id for plan in await plans(group)} == {"5", None}
+
+
+@pytest.mark.parametrize("words", ["9:00 UTC", "off"])
+async def test_members_plan_nothing(group: Group, words: str) -> None:
+    await group.ask("remember on")
+    await group.ask("digest 10:00 UTC")
+    group.road.platform.can_administer = False
+    assert "admins" in (await group.ask(f"digest {words}", BEN)).text
+    assert [plan.at for plan in await plans(group)] == ["10:00"]
+    assert "10:00" in (await group.ask("digest", BEN)).text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [("9:00 Nowhere", "time zone Nowhere"), ("soon", "/digest 09:00"), ("25:00", "/digest 09:00")],
+)
+async def test_what_cannot_be_read_is_said(group: Group, words: str, said: str) -> None:
+    await group.ask("remember on")
+    assert said in (await group.ask(f"digest {words}")).text
+    assert await plans(group) == []
+
+
+async def test_nothing_is_planned_where_nothing_is_remembered(group: Group) -> None:
+    assert "/remember on" in (await group.ask("digest 9:00 UTC")).text
+    assert await plans(group) == []
+
+
+async def test_a_digest_tells_what_was_said_since_the_last(group: Group) -> None:
+    await group.ask("remember on")
+    await group.ask("digest 9:00 UTC", thread_id="5")
+    await group.say("I buy a boat")
+    [plan] = await plans(group)
+    [reply] = await fire(group, plan.next_at)
+    assert "Ada buys a boat" in reply.text
+    assert "late" not in reply.text
+    assert "I buy a boat" in group.road.answerer.asked[-1].turns[-1].text
+    [job] = [j for j in await group.road.store.jobs.history(GROUP) if j.command == "digest_due"]
+    assert (job.message.thread_id, job.message.message_id[:7]) == ("5", "digest:")
+    # Nothing was said since: nothing is told.
+    assert await fire(group, plan.next_at + timedelta(days=1)) == []
+    assert len(group.road.answerer.asked) == 1
+
+
+async def test_a_topics_digest_tells_of_it_alone(group: Group) -> None:
+    await group.ask("remember on")
+    await group.ask("digest 9:00 UTC topic", thread_id="5")
+    await group.say("I buy a boat", thread_id="5")
+    await group.say("elsewhere", thread_id="6")
+    [plan] = await plans(group)
+    await fire(group, plan.next_at)
+    told = group.road.answerer.asked[-1].turns[-1].text
+    assert "I buy a boat" in told and "elsewhere" not in told
+
+
+async def test_a_digest_that_was_missed_comes_once_and_says_it_is_late(
+    store: Store, tmp_path: Path, database_url: str
+) -> None:
+    async with group_on(store) as group:
+        await group.ask("remember on")
+        await group.ask("digest 9:00 UTC")
+        await group.say("I buy a boat", sent_at=datetime.now(UTC) - timedelta(minutes=1))
+        [plan] = await plans(group)
+    # The machine was off for three days; its clock stands for that of the tests.
+    await store.schedules.remove(plan)
+    await store.schedules.add(replace(plan, next_at=plan.next_at - timedelta(days=4)))
+    for _ in range(2):
+        again = Store(database_url, make_cipher(None, tmp_path))
+        media = Media(workers=1)
+        road = Road(again, ScriptedEngine(), media)
+        road.answerer.scripts = {".": TOLD}
+        async with road.running():
+            await wait_for_digests(again)
+        await media.close()
+        await again.close()
+        if road.platform.sent:
+            [(_, reply)] = road.platform.sent
+    assert reply.text.startswith("This digest is late: I was not running when it was due.\n\n")
+    assert "Ada buys a boat" in reply.text
+    jobs = await store.jobs.recent(set(JobState))
+    assert [job.state for job in jobs if job.command == "digest_due"] == [JobState.DONE]
+
+
+async def wait_for_digests(store: Store) -> None:
+    async with asyncio.timeout(20):
+        while not (due_at := await store.schedules.next_due_at()) or due_at < datetime.now(UTC):
+            await asyncio.sleep(0.01)
+        while {JobState.WAITING, JobState.RUNNING} & set(await store.jobs.counts()):
+            await asyncio.sleep(0.01)
+
+
+async def test_digests_go_on_after_a_fault(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    fire_due = store.schedules.fire_due
+    faults = [ValueError("a bug"), StoreError("locked")]
+
+    async def fail_twice(moment: datetime) -> int:
+        if faults:
+            raise faults.pop()
+        return await fire_due(moment)
+
+    monkeypatch.setattr(store.schedules, "fire_due", fail_twice)
+    monkeypatch.setattr(jobs_module, "IDLE_S", 0.05)
+    async with group_on(store) as group:
+        await group.ask("remember on")
+        await group.ask("digest 9:00 UTC")
+        [plan] = await plans(group)
+        await store.schedules.remove(plan)
+        await store.schedules.add(replace(plan, next_at=datetime.now(UTC)))
+        await wait_for_digests(store)
+    assert not faults
+    jobs = await store.jobs.recent(set(JobState))
+    assert [job.command for job in jobs].count("digest_due") == 1
+
+
+async def test_digests_end_with_the_memory(group: Group) -> None:
+    await group.ask("remember on")
+    await group.ask("digest 9:00 UTC")
+    [plan] = await plans(group)
+    await group.ask("remember off")
+    [reply] = await fire(group, plan.next_at)
+    assert reply.text == "No digest comes any more: nothing is remembered here now."
+    assert await plans(group) == []
+
+
+async def test_nobody_types_a_digest_that_is_due(group: Group) -> None:
+    await group.ask("remember on")
+    await group.say("I buy a boat")
+    typed = group.write(
+        BEN, command="digest_due", text="2020-01-01T00:00+00:00 2030-01-01T00:00+00:00"
+    )
+    await group.send(typed)
+    assert group.answers(typed) == []
+
+
+async def test_the_words_of_a_plan_are_not_plain_on_the_disk(group: Group, tmp_path: Path) -> None:
+    await group.ask("remember on")
+    await group.ask("digest 9:00 Antarctica/Troll")
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in files if b"Antarctica" in path.read_bytes()]
+
+
+def test_links_move_with_their_text() -> None:
+    reply = Reply("see here", links=(Link(4, 8, "12"),), buttons=(Button("x", "y"),))
+    late = put_before("Late.", reply)
+    assert late.text == "Late.\n\nsee here"
+    [link] = late.links
+    assert late.text[link.start : link.end] == "here"
+    assert late.buttons == reply.buttons

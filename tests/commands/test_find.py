@@ -1,0 +1,113 @@
+"""/find: what was written and said, with its place."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from core.models import Chat, ChatSettings, Correction, Reply, Segment, TalkSettings, Transcript
+from core.store import Store
+from tests.support.group_talk import ADA, BEN, Group, group_on
+
+SAID = Transcript(
+    "hello there. the invoice is with Cow Alski.",
+    (Segment(0.0, 4.0, "hello there."), Segment(134.2, 138.0, "the invoice is with Cow Alski.")),
+    140.0,
+)
+
+
+@pytest.fixture
+async def group(store: Store) -> AsyncIterator[Group]:
+    async with group_on(store) as group:
+        await group.ask("remember on")
+        yield group
+
+
+def linked(reply: Reply) -> list[tuple[str, str]]:
+    """Return the words that lead somewhere, and where."""
+    return [(reply.text[link.start : link.end], link.message_id) for link in reply.links]
+
+
+async def test_each_hit_has_its_place_and_voice_its_second(group: Group) -> None:
+    text = await group.say("the invoice of May 😀 is\n\nlate", ADA, thread_id="5")
+    note = await group.speak(BEN)
+    await group.say("something else")
+    await group.road.store.memory.save_transcript(group.chat, note.message_id, SAID)
+    found = await group.ask("find INVOICE")
+    when, then = (f"{m.sent_at:%Y-%m-%d %H:%M}" for m in (text, note))
+    assert found.text.split("\n") == [
+        f"{then} Ben 2:14: the invoice is with Cow Alski.",
+        f"{when} Ada: the invoice of May 😀 is late",
+    ]
+    assert linked(found) == [
+        (then, note.message_id),
+        ("2:14", note.message_id),
+        (when, text.message_id),
+    ]
+    assert found.links[2].thread_id == "5"
+    play = [(b.label, b.command, b.text) for b in found.buttons]
+    assert play == [("▶ 2:14", "replay", f"{note.message_id} 134")]
+
+
+async def test_what_was_corrected_is_found_as_it_is_meant(group: Group) -> None:
+    note = await group.speak(BEN)
+    await group.road.store.memory.save_transcript(group.chat, note.message_id, SAID)
+    talk = TalkSettings(remember_days=7, glossary=(Correction("Cow Alski", "Kowalski"),))
+    await group.road.store.chats.save_settings(group.chat, ChatSettings(talk=talk))
+    assert "invoice is with Kowalski." in (await group.ask("find kowalski")).text
+
+
+async def test_at_most_ten_and_the_newest_first(group: Group) -> None:
+    for n in range(12):
+        await group.say(f"tea {n}.")
+    lines = (await group.ask("find tea")).text.split("\n")
+    assert [line.split(" ", 3)[3] for line in lines] == [f"tea {n}." for n in range(11, 1, -1)]
+
+
+async def test_the_words_are_shown_with_some_around_them(group: Group) -> None:
+    await group.say("left " * 50 + "needle" + " right" * 50)
+    line = (await group.ask("find needle")).text.split(": ", 1)[1]
+    assert line.startswith("…") and line.endswith("…") and "left needle right" in line
+    assert len(line) <= 125
+
+
+async def test_a_hit_links_calls_and_pings_nobody(group: Group) -> None:
+    await group.say(
+        "needle @ben /help https://evil.example/x", sender_name="@ben https://a.example"
+    )
+    found = await group.ask("find needle")
+    for alive in ("@ben", "/help", "https://", "evil.example"):
+        assert alive not in found.text
+    assert len(found.links) == 1
+
+
+async def test_where_nothing_is_kept_or_found_that_is_said(group: Group) -> None:
+    assert "/find invoice" in (await group.ask("find")).text
+    assert "/find invoice" in (await group.ask("find ?!")).text
+    assert "last 7 days" in (await group.ask("find nothing")).text
+    await group.ask("remember off")
+    assert "remember nothing" in (await group.ask("find tea")).text
+    private = Group(group.road, Chat("test", "1", "7"), is_private=True)
+    assert "forward" in (await private.ask("find tea")).text
+    await private.say("tea", forwarded_from="Eve")
+    assert "Eve: tea" in (await private.ask("find tea")).text
+
+
+async def test_no_chat_finds_what_another_said(group: Group) -> None:
+    await group.say("canary of this group")
+    other = Group(group.road, Chat("test", "1", "-200"))
+    private = Group(group.road, Chat("test", "1", ADA), is_private=True)
+    await other.ask("remember on")
+    for place in (other, private):
+        assert "canary of" not in (await place.ask("find canary", ADA)).text
+
+
+async def test_a_deleted_and_an_edited_message_are_found_as_they_are_now(group: Group) -> None:
+    message = await group.say("needle one")
+    gone = await group.say("needle two")
+    await group.send(replace(message, edit_id="5", text="thread one"))
+    await group.road.assistant.forget(group.chat, gone.message_id)
+    assert "last 7 days" in (await group.ask("find needle")).text
+    assert "thread one" in (await group.ask("find one")).text

@@ -1,0 +1,147 @@
+"""/forget: what is removed, who may ask for it, and what is told of it."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.models import Chat, JobState, Quoted
+from core.store import Store
+from tests.support.group_talk import ADA, BEN, EVE, Group, group_on, quote
+
+
+@pytest.fixture
+async def group(store: Store) -> AsyncIterator[Group]:
+    async with group_on(store) as group:
+        await group.ask("remember on", EVE)
+        yield group
+
+
+def counts(text: str) -> list[int]:
+    """Return what a receipt counts: messages, answers, transcripts."""
+    return [int(n) for n in re.findall(r"\d+", text.split("\n")[0])]
+
+
+def count_transcripts(folder: Path) -> int:
+    with sqlite3.connect(folder / "hearsay.db") as connection:
+        found: int = connection.execute("SELECT count(*) FROM transcripts").fetchone()[0]
+    connection.close()
+    return found
+
+
+async def test_ones_own_message_is_forgotten_by_answering_it(group: Group) -> None:
+    group.road.platform.can_administer = False
+    mine, other = await group.say("mine", ADA), await group.say("of Ben", BEN)
+    said = await group.ask("forget", ADA, reply_to=quote(mine))
+    assert counts(said.text) == [1, 0, 0]
+    assert "Only the admins" in (await group.ask("forget", ADA, reply_to=quote(other))).text
+    assert await group.texts() == ["of Ben"]
+    group.road.platform.can_administer = True
+    assert counts((await group.ask("forget", ADA, reply_to=quote(other))).text) == [1, 0, 0]
+    assert await group.kept() == []
+    await group.send(mine)
+    assert await group.kept() == [], "it is not taken in again"
+
+
+async def test_a_message_without_a_sender_is_the_admins_alone(group: Group) -> None:
+    message = await group.say("by nobody", ADA)
+    group.road.platform.can_administer = False
+    asked = replace(group.write(command="forget"), sender_id="")
+    await group.send(replace(asked, reply_to=Quoted(message.message_id)))
+    assert "Only the admins" in group.answers(asked)[0].text
+
+
+async def test_a_voice_note_goes_with_what_was_heard_and_answered(
+    group: Group, tmp_path: Path
+) -> None:
+    note = await group.speak(ADA)
+    assert (await group.ask("transcribe", BEN, reply_to=quote(note))).quote == "call 1"
+    assert count_transcripts(tmp_path) == 2, "the piece and the whole"
+    said = await group.ask("forget", ADA, reply_to=quote(note))
+    # The note, and Ben's question about it; both answers, of which one was silent.
+    assert counts(said.text) == [2, 2, 1]
+    assert count_transcripts(tmp_path) == 0
+    history = await group.road.store.jobs.history(group.chat)
+    assert {job.command for job in history} == {"forget", "remember"}
+
+
+async def test_an_answer_is_forgotten_with_its_question_by_who_asked(group: Group) -> None:
+    group.road.platform.can_administer = False
+    note = await group.speak(ADA)
+    await group.ask("transcribe", BEN, reply_to=quote(note))
+    job = (await group.road.store.jobs.history(group.chat))[0]
+    sent = (await group.road.store.jobs.deliveries(job.job_id))[0].platform_id
+    ours = Quoted(sent, sender_id="bot")
+    assert "Only the admins" in (await group.ask("forget", EVE, reply_to=ours)).text
+    assert counts((await group.ask("forget", BEN, reply_to=ours)).text) == [1, 1, 1]
+    assert await group.road.store.jobs.find(job.job_id) is None
+    assert counts((await group.ask("forget", BEN, reply_to=ours)).text) == [0, 0, 0]
+
+
+async def test_whose_voice_it_was_may_forget_the_answer_about_it(group: Group) -> None:
+    group.road.platform.can_administer = False
+    note = await group.speak(ADA)
+    await group.ask("transcribe", BEN, reply_to=quote(note))
+    job = (await group.road.store.jobs.history(group.chat))[0]
+    sent = (await group.road.store.jobs.deliveries(job.job_id))[0].platform_id
+    assert counts((await group.ask("forget", ADA, reply_to=Quoted(sent))).text) == [1, 1, 1]
+    assert await group.road.store.jobs.find(job.job_id) is None
+
+
+async def test_all_of_a_persons_here_and_nothing_elsewhere_or_of_others(
+    group: Group, tmp_path: Path
+) -> None:
+    other = Group(group.road, Chat("test", "1", "-200"))
+    await other.ask("remember on", EVE)
+    await other.say("elsewhere", ADA)
+    await group.say("mine", ADA)
+    note = await group.speak(ADA)
+    await group.say("of Ben", BEN)
+    await group.ask("transcribe", BEN, reply_to=quote(note))
+    await group.ask("help", ADA)
+    said = await group.ask("forget me", ADA)
+    # Two messages, Ben's question about the note, and /help; three answers to these.
+    assert counts(said.text) == [4, 3, 1]
+    assert "30 days" in said.text
+    assert await group.texts() == ["of Ben"]
+    assert await other.texts() == ["elsewhere"]
+    assert count_transcripts(tmp_path) == 0
+    assert counts((await group.ask("forget me", ADA)).text) == [1, 1, 0], "the receipt itself"
+    senders = {job.message.sender_id for job in await group.road.store.jobs.history(group.chat)}
+    assert senders == {ADA, EVE}, "hers is the job that forgot"
+
+
+async def test_a_private_chat_forgets_all_of_it(group: Group, tmp_path: Path) -> None:
+    private = Group(group.road, Chat("test", "1", ADA), is_private=True)
+    note = await private.speak(ADA)
+    assert private.answers(note)[0].quote == "call 1"
+    assert counts((await private.ask("forget me", ADA)).text) == [1, 1, 1]
+    assert count_transcripts(tmp_path) == 0
+    assert [j.command for j in await group.road.store.jobs.history(private.chat)] == ["forget"]
+
+
+async def test_a_forgotten_message_that_comes_again_is_not_answered_again(group: Group) -> None:
+    private = Group(group.road, Chat("test", "1", ADA), is_private=True)
+    note = await private.speak(ADA)
+    await private.ask("forget me", ADA)
+    sent = len(group.road.platform.sent)
+    await private.send(note)
+    assert len(group.road.platform.sent) == sent
+
+
+async def test_a_forgotten_dead_letter_cannot_be_run_again(group: Group) -> None:
+    private = Group(group.road, Chat("test", "1", ADA), is_private=True)
+    await private.speak(ADA)
+    job = (await group.road.store.jobs.history(private.chat))[0]
+    await group.road.store.jobs.finish(job.job_id, JobState.DEAD)
+    await private.ask("forget me", ADA)
+    assert not await group.road.store.jobs.retry(job.job_id)
+
+
+async def test_without_a_message_it_says_how(group: Group) -> None:
+    assert "/forget me" in (await group.ask("forget", ADA)).text

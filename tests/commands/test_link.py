@@ -1,0 +1,248 @@
+"""/link: a person with accounts on two platforms, on the whole road."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+import pytest
+
+from core.interfaces import Platform
+from core.models import Audio, Chat, JobState, KeptVoice
+from core.store import Store
+from core.store.links import CODE_AGE, MAX_TRIES
+from tests.support.group_talk import ADA, BEN, EVE, Group, group_on, quote
+
+#: Ada's account on the other platform; there ADA's own id is Eve's.
+ADA_THERE = BEN
+
+
+class Places:
+    """A group and private chats on each of two platforms."""
+
+    def __init__(self, group: Group) -> None:
+        platforms = cast(dict[str, Platform], group.road.assistant.platforms)
+        platforms["other"] = platforms["test"]
+        self.store = group.road.store
+        self.group, self.road = group, group.road
+        self.other_group = Group(group.road, Chat("other", "2", "900"))
+
+    def private(self, platform: str, person_id: str) -> Group:
+        return Group(self.road, Chat(platform, "1", f"p{person_id}"), is_private=True)
+
+    async def code(self, platform: str = "test", person_id: str = ADA) -> str:
+        given = await self.private(platform, person_id).ask("link", person_id)
+        assert "10 minutes" in given.text
+        return given.quote
+
+    async def use(self, code: str, platform: str = "other", person_id: str = ADA_THERE) -> str:
+        """Type what was given, "/link CODE"; return what is answered."""
+        private = self.private(platform, person_id)
+        return (await private.ask(code.removeprefix("/"), person_id)).text
+
+    async def is_linked(self, platform: str = "other", person_id: str = ADA_THERE) -> bool:
+        return bool(await self.store.links.others(platform, person_id))
+
+
+@pytest.fixture
+async def places(store: Store) -> AsyncIterator[Places]:
+    async with group_on(store) as group:
+        yield Places(group)
+
+
+def wait(monkeypatch: pytest.MonkeyPatch, time: timedelta) -> None:
+    monkeypatch.setattr("core.store.links.now", lambda: datetime.now(UTC) + time)
+
+
+async def test_a_code_links_two_accounts(places: Places) -> None:
+    code = await places.code()
+    assert code.startswith("/link ")
+    said = await places.use(code)
+    assert "Linked with your account on Test" in said and "/link off" in said
+    shown = await places.private("test", ADA).ask("link", ADA)
+    assert "You are linked with your account on Other." in shown.text
+
+
+async def test_a_voice_is_chosen_for_both(places: Places) -> None:
+    await places.use(await places.code())
+    here, there = places.private("test", ADA), places.private("other", ADA_THERE)
+    await here.ask("voice Mia", ADA)
+    await there.ask("style warm", ADA_THERE)
+    await there.ask("say one", ADA_THERE)
+    await places.group.ask("say two", ADA)
+    await places.private("other", ADA).ask("say three", ADA)
+    await places.private("test", ADA_THERE).ask("say four", ADA_THERE)
+    said = [(u.text, u.voice, u.direction) for u in places.road.synthesizer.said]
+    mine = [("one", "Mia", "warm"), ("two", "Mia", "warm")]
+    assert said[:2] == mine
+    assert [(voice, style) for _, voice, style in said[2:]] == [(None, "")] * 2
+
+
+async def test_where_both_had_chosen_the_choice_of_here_holds_and_it_is_said(
+    places: Places,
+) -> None:
+    await places.private("test", ADA).ask("voice Mia", ADA)
+    await places.private("other", ADA_THERE).ask("voice 白桦", ADA_THERE)
+    assert "what was chosen here holds" in await places.use(await places.code())
+    for account in (("test", ADA), ("other", ADA_THERE)):
+        assert (await places.store.voices.choice(*account)).voice == "白桦"
+
+
+async def test_who_opts_out_vanishes_on_both_platforms(places: Places) -> None:
+    for group in (places.group, places.other_group):
+        await group.ask("remember on", EVE)
+        for person in (ADA, BEN, EVE):
+            await group.say(f"of {person}", person)
+    await places.use(await places.code())
+    said = await places.group.ask("remember me off", ADA)
+    assert "Deleted messages: 2." in said.text
+    assert await places.group.texts() == [f"of {BEN}", f"of {EVE}"]
+    assert await places.other_group.texts() == [f"of {ADA}", f"of {EVE}"]
+    await places.other_group.say("again", ADA_THERE)
+    note = await places.other_group.speak(ADA_THERE)
+    assert len(await places.other_group.kept()) == 2 and places.road.engine.calls == []
+    asked = await places.other_group.ask("transcribe", EVE, reply_to=quote(note))
+    assert "does not want" in asked.text
+    await places.other_group.ask("remember me on", ADA_THERE)
+    await places.group.say("back", ADA)
+    assert "back" in await places.group.texts()
+
+
+@pytest.mark.parametrize("is_issuer", [True, False])
+async def test_an_opt_out_of_before_holds_for_both_from_the_link_on(
+    places: Places, is_issuer: bool
+) -> None:
+    for group in (places.group, places.other_group):
+        await group.ask("remember on", EVE)
+    if is_issuer:
+        await places.group.ask("remember me off", ADA)
+        await places.other_group.say("mine", ADA_THERE)
+    else:
+        await places.other_group.ask("remember me off", ADA_THERE)
+        await places.group.say("mine", ADA)
+    said = await places.use(await places.code())
+    assert "remember nothing" in said and "Deleted messages: 1." in said
+    assert await places.group.kept() == await places.other_group.kept() == []
+
+
+async def test_a_voice_of_ones_own_speaks_on_both_and_for_nobody_else(places: Places) -> None:
+    sample = Audio(b"RIFF canary", "audio/wav", 8.0)
+    own = KeptVoice("v1", "me", sample, is_clone=True, consented_at=datetime.now(UTC))
+    await places.store.voices.keep(places.group.chat, ADA, own)
+    code = await places.code()
+    there = places.private("other", ADA_THERE)
+    assert "do not know the voice" in (await there.ask("voice me", ADA_THERE)).text
+    await places.use(code)
+    await there.ask("voice me", ADA_THERE)
+    await there.ask("say hello", ADA_THERE)
+    assert places.road.synthesizer.said[-1].sample == sample
+    for platform, person_id in (("other", ADA), ("test", ADA_THERE), ("other", EVE)):
+        asked = await places.private(platform, person_id).ask("say voice:me hi", person_id)
+        assert "do not know the voice" in asked.text
+    assert "nobody else" in (await places.other_group.ask("voice chat me", ADA_THERE)).text
+    await there.ask("link off", ADA_THERE)
+    await there.ask("say hello again", ADA_THERE)
+    assert places.road.synthesizer.said[-1].sample is None, "it went back to where it was recorded"
+    assert await places.store.voices.usable(places.group.chat, ADA) == [own]
+
+
+@pytest.mark.parametrize("leaver", [("test", ADA), ("other", ADA_THERE)])
+async def test_parted_each_has_a_copy_of_the_choices(
+    places: Places, leaver: tuple[str, str]
+) -> None:
+    await places.use(await places.code())
+    await places.private("test", ADA).ask("voice Mia", ADA)
+    said = await places.private(*leaver).ask("link off", leaver[1])
+    assert "linked with no other" in said.text
+    await places.private("other", ADA_THERE).ask("voice 白桦", ADA_THERE)
+    await places.private("test", ADA).ask("remember me off", ADA)
+    assert (await places.store.voices.choice("test", ADA)).voice == "Mia"
+    assert (await places.store.voices.choice("other", ADA_THERE)).voice == "白桦"
+    assert not await places.store.memory.is_opted_out("other", ADA_THERE)
+    assert not await places.is_linked("test", ADA) and not await places.is_linked()
+
+
+async def test_a_code_is_used_once(places: Places) -> None:
+    code = await places.code()
+    await places.use(code)
+    for person_id in (ADA_THERE, EVE):
+        assert "do not know this code" in await places.use(code, person_id=person_id)
+    assert not await places.is_linked("other", EVE)
+    await places.private("test", ADA).ask("link off", ADA)
+    assert "do not know this code" in await places.use(code)
+    assert not await places.is_linked()
+
+
+async def test_a_wrong_code_an_old_one_and_ones_own(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = await places.code()
+    assert "do not know this code" in await places.use("/link ABCDEFGH")
+    assert "another platform" in await places.use(code, "test", ADA)
+    assert "Only one account" in await places.use(code, "test", EVE)
+    wait(monkeypatch, CODE_AGE)
+    assert "do not know this code" in await places.use(code)
+    assert not await places.is_linked() and not await places.is_linked("test", ADA)
+
+
+async def test_a_code_of_the_own_side_may_still_be_used_on_the_other(places: Places) -> None:
+    code = await places.code()
+    await places.use(code, "test", ADA)
+    assert "Linked" in await places.use(code)
+
+
+async def test_codes_cannot_be_guessed(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = await places.code()
+    for number in range(MAX_TRIES):
+        assert "do not know" in await places.use(f"/link GUESS{number}")
+    assert "too many" in await places.use(code)
+    assert not await places.is_linked()
+    wait(monkeypatch, CODE_AGE)
+    assert "Linked" in await places.use(await places.code())
+
+
+@pytest.mark.parametrize("words", ["link", "link ABCDEFGH", "link off"])
+async def test_in_a_group_it_is_refused(places: Places, words: str) -> None:
+    await places.use(await places.code())
+    said = await places.group.ask(words, ADA)
+    assert "Only in a private chat" in said.text and not said.quote
+    assert await places.is_linked()
+
+
+async def test_a_code_that_a_group_has_seen_is_void(places: Places) -> None:
+    code, of_another = await places.code(), await places.code(person_id=EVE)
+    said = await places.other_group.ask(code.removeprefix("/"), ADA_THERE)
+    assert "void" in said.text and not await places.is_linked()
+    assert "do not know this code" in await places.use(code)
+    assert not await places.is_linked()
+    assert "Linked" in await places.use(of_another)
+
+
+async def test_who_has_no_id_has_no_code(places: Places) -> None:
+    private = places.private("test", ADA)
+    message = await private.send(replace(private.write(command="link"), sender_id=""))
+    assert "Only in a private chat" in private.answers(message)[0].text
+
+
+async def test_two_who_use_a_code_at_once(places: Places) -> None:
+    code = await places.code()
+    chats = {person: places.private("other", person) for person in (ADA, ADA_THERE, EVE)}
+    messages = [
+        chat.write(person, command="link", text=code.removeprefix("/link "))
+        for person, chat in chats.items()
+    ]
+    for message in messages:
+        await places.road.assistant.accept(message)
+    counts = await places.road.settle()
+    assert counts[JobState.REFUSED] == 2
+    answers = [chat.answers(m)[0].text for m, chat in zip(messages, chats.values(), strict=True)]
+    assert sorted("Linked" in answer for answer in answers) == [False, False, True]
+    assert [await places.is_linked("other", person) for person in chats].count(True) == 1
+
+
+async def test_it_is_told_in_chinese_too(places: Places) -> None:
+    private = places.private("test", ADA)
+    assert "10 分钟" in (await private.ask("link", ADA, language="zh")).text
+    assert "不认识" in (await private.ask("link ABCDEFGH", ADA, language="zh-CN")).text

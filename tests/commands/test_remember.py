@@ -1,0 +1,357 @@
+"""/remember, and what is taken in because of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextvars import ContextVar
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from core import jobs as jobs_module
+from core.errors import EngineBusy, EngineRefused
+from core.models import (
+    Attachment,
+    Button,
+    Chat,
+    ChatSettings,
+    JobState,
+    Message,
+    Quoted,
+    Reply,
+    TalkSettings,
+)
+from core.picking import pick_command
+from core.store import Store
+from tests.conftest import NewMessage
+from tests.support.group_talk import ADA, BEN, Group, group_on, quote
+
+
+@pytest.fixture
+async def group(store: Store) -> AsyncIterator[Group]:
+    async with group_on(store) as group:
+        yield group
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs_module, "_jitter", lambda delay_s: delay_s / 100)
+
+
+async def test_talk_that_nobody_wants_remembered_is_not_on_the_disk(
+    group: Group,
+) -> None:
+    await group.say("canary-77", attachment=Attachment("canary-file"))
+    await group.say("canary-88", edit_id="5")
+    assert await group.kept() == []
+    async with group.road.store._database.read() as connection:
+        for table in ("messages", "jobs", "remembered", "people", "blobs", "readers"):
+            rows = await connection.exec_driver_sql(f"SELECT count(*) FROM {table}")
+            assert rows.scalar() == 0, table
+
+
+async def test_what_is_remembered_is_not_plain_on_the_disk(group: Group, tmp_path: Path) -> None:
+    await group.ask("remember on")
+    await group.say("canary-77", sender_name="canary-77")
+    assert await group.texts() == ["canary-77"]
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in files if b"canary-77" in path.read_bytes()]
+
+
+async def test_an_admin_turns_it_on_and_off_before_all(group: Group) -> None:
+    await group.say("before")
+    said = await group.ask("remember on")
+    assert "7 days" in said.text and "/remember off" in said.text and "me off" in said.text
+    await group.say("between")
+    said = await group.ask("remember")
+    assert "7 days" in said.text and "kept now: 1." in said.text
+    said = await group.ask("remember off")
+    assert "Deleted messages: 1." in said.text
+    await group.say("after")
+    assert await group.kept() == []
+    assert "nothing" in (await group.ask("remember")).text
+
+
+@pytest.mark.parametrize("words", ["on", "off", "30d"])
+async def test_members_change_nothing(group: Group, words: str) -> None:
+    group.road.platform.can_administer = False
+    assert "admins" in (await group.ask(f"remember {words}", BEN)).text
+    assert (await group.road.store.chats.settings(group.chat)).talk.remember_days is None
+
+
+@pytest.mark.parametrize(
+    ("word", "days"), [("on", 7), ("30d", 30), ("30", 30), ("1d", 1), ("365 days", 365), ("3天", 3)]
+)
+async def test_how_long(group: Group, word: str, days: int) -> None:
+    assert f"{days} days" in (await group.ask(f"remember {word}")).text
+    assert (await group.road.store.chats.settings(group.chat)).talk.remember_days == days
+
+
+@pytest.mark.parametrize("word", ["0d", "366d", "9999", "-1d", "soon", "me", "me maybe", "30x"])
+async def test_what_makes_no_sense_changes_nothing(group: Group, word: str) -> None:
+    await group.ask(f"remember {word}")
+    assert (await group.road.store.chats.settings(group.chat)).talk.remember_days is None
+
+
+async def test_fewer_days_delete_what_is_older_at_once(group: Group) -> None:
+    await group.ask("remember 30d")
+    message = group.write(text="old")
+    await group.send(replace(message, sent_at=message.sent_at - timedelta(days=9)))
+    await group.say("new")
+    assert await group.texts() == ["old", "new"]
+    await group.ask("remember on")
+    assert await group.texts() == ["new"]
+
+
+async def test_commands_are_no_talk_and_an_edit_may_become_one(group: Group) -> None:
+    await group.ask("remember on")
+    message = await group.say("words")
+    await group.ask("help")
+    assert await group.texts() == ["words"]
+    await group.send(replace(message, edit_id="5", command="help", text=""))
+    assert await group.kept() == []
+
+
+async def test_a_voice_note_is_heard_in_silence(group: Group) -> None:
+    await group.ask("remember on")
+    message = await group.speak(BEN)
+    kept = (await group.kept())[0]
+    assert kept.transcript and kept.transcript.text == "call 1"
+    assert group.answers(message) == []
+    music = Attachment("file-2", kind="audio", duration_s=200.0)
+    await group.send(group.write(attachment=music))
+    assert len(group.road.engine.calls) == 1, "music is not talk"
+
+
+async def test_where_all_notes_are_written_down_they_are_remembered_too(group: Group) -> None:
+    await group.ask("remember on")
+    await group.ask("auto on")
+    message = await group.speak(BEN)
+    kept = (await group.kept())[0]
+    assert [r.quote for r in group.answers(message)] == ["call 1"]
+    assert kept.transcript and kept.transcript.text == "call 1"
+
+
+async def test_what_is_written_down_on_request_is_remembered(group: Group) -> None:
+    await group.ask("remember on")
+    film = Attachment("file-2", kind="video", duration_s=3.0)
+    message = await group.send(group.write(BEN, attachment=film))
+    assert (await group.kept())[0].transcript is None
+    await group.ask("transcribe", reply_to=quote(message))
+    kept = (await group.kept())[0]
+    assert kept.transcript and kept.transcript.text == "call 1"
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("failure", [EngineRefused("no"), EngineBusy("503")])
+async def test_what_nobody_asked_for_fails_in_silence(
+    group: Group, failure: EngineRefused | EngineBusy
+) -> None:
+    await group.ask("remember on")
+    group.road.engine.failures = [failure] * 6
+    message = await group.speak(BEN)
+    counts = await group.road.settle()
+    assert counts[JobState.DEAD if failure.is_retryable else JobState.REFUSED] == 1
+    assert group.answers(message) == [] and group.road.platform.shown == []
+    assert [m.transcript for m in await group.kept()] == [None]
+
+
+async def test_a_spoken_question_about_an_answer_is_remembered_too(group: Group) -> None:
+    await group.ask("remember on")
+    note = await group.speak(BEN)
+    await group.ask("transcribe", reply_to=quote(note))
+    job = (await group.road.store.jobs.history(group.chat))[0]
+    sent = (await group.road.store.jobs.deliveries(job.job_id))[0].platform_id
+    asked = await group.speak(BEN, reply_to=Quoted(sent))
+    assert len(group.answers(asked)) == 1
+    kept = await group.road.store.memory.message(group.chat, asked.message_id)
+    assert kept and kept.transcript
+
+
+@pytest.mark.parametrize("how", ["remember off", "remember me off", "deleted"])
+async def test_what_was_heard_goes_with_what_was_remembered(group: Group, how: str) -> None:
+    await group.ask("remember on", BEN)
+    note = await group.speak(ADA)
+    if how == "deleted":
+        await group.road.assistant.forget(group.chat, note.message_id)
+    else:
+        await group.ask(how, ADA)
+    async with group.road.store._database.read() as connection:
+        rows = await connection.exec_driver_sql("SELECT count(*) FROM transcripts")
+        assert rows.scalar() == 0
+
+
+async def test_a_note_that_was_deleted_before_it_was_heard_costs_nothing(group: Group) -> None:
+    await group.ask("remember on")
+    message = group.write(attachment=Attachment("file-1", duration_s=3.0))
+    await group.road.assistant.forget(group.chat, message.message_id)
+    await group.send(message)
+    assert group.road.engine.calls == [] and await group.kept() == []
+
+
+async def test_who_opts_out_vanishes_everywhere_and_comes_back_when_they_want(
+    group: Group,
+) -> None:
+    other = Group(group.road, Chat("test", "1", "-200"))
+    for place in (group, other):
+        await place.ask("remember on")
+        await place.say("mine", ADA)
+        await place.say("of Ben", BEN)
+    said = await group.ask("remember me off", ADA)
+    assert "Deleted messages: 2." in said.text
+    await other.say("mine again", ADA)
+    await other.speak(ADA)
+    for place in (group, other):
+        assert await place.texts() == ["of Ben"]
+    assert "Of you I remember nothing" in (await other.ask("remember", ADA)).text
+    assert group.road.engine.calls == []
+    await group.ask("remember me on", ADA)
+    await group.say("back", ADA)
+    assert await group.texts() == ["of Ben", "back"]
+
+
+async def test_nobody_writes_down_what_a_person_who_opted_out_said(group: Group) -> None:
+    await group.ask("auto on")
+    await group.ask("remember me off", ADA)
+    message = await group.speak(ADA)
+    assert group.answers(message) == [], "auto leaves it alone"
+    said = await group.ask("transcribe", BEN, reply_to=quote(message))
+    assert "does not want" in said.text
+    assert group.road.engine.calls == []
+    said = await group.ask("transcribe", ADA, reply_to=quote(message))
+    assert said.quote == "call 1", "their own is theirs"
+
+
+async def test_a_private_chat_keeps_only_what_is_forwarded(group: Group) -> None:
+    private = Group(group.road, Chat("test", "1", "7"), is_private=True)
+    assert "forward" in (await private.ask("remember on")).text
+    assert (await group.road.store.chats.settings(private.chat)).talk.remember_days is None
+    await private.say("not kept")
+    first = await private.say("one", forwarded_from="Eve")
+    second = await private.say("two", forwarded_from="Eve")
+    assert "/summary" in private.answers(first)[0].text
+    assert private.answers(second) == []
+    note = await private.speak(forwarded_from="Eve")
+    assert private.answers(note)[0].quote == "call 1"
+    kept = await private.kept()
+    assert [(m.text, m.sender_name) for m in kept] == [("one", "Eve"), ("two", "Eve"), ("", "Eve")]
+    assert kept[2].transcript and kept[2].transcript.text == "call 1"
+
+
+async def test_a_busy_group_costs_one_commit_a_message_at_most(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await group.ask("remember on")
+    database = group.road.store._database
+    write, begun = database.write, []
+    # Of this test and what it starts: the job before may still be writing that it has ended.
+    is_mine = ContextVar("is_mine", default=False)
+    is_mine.set(True)
+
+    def counted() -> object:
+        begun.extend([1] * is_mine.get())
+        return write()
+
+    monkeypatch.setattr(database, "write", counted)
+    for n in range(5):
+        reply_to = Quoted(str(n)) if n % 2 else None
+        message = group.write(text=f"{n}", reply_to=reply_to)
+        assert await group.road.assistant.accept(message) is None
+    assert len(begun) == 5
+
+
+REMEMBERS = ChatSettings(talk=TalkSettings(remember_days=7))
+SONG = Attachment("f", kind="audio")
+VOICE = Attachment("f")
+
+
+@pytest.mark.parametrize(
+    ("changes", "settings", "command"),
+    [
+        ({"text": "hi"}, REMEMBERS, None),
+        ({"attachment": VOICE}, REMEMBERS, "note"),
+        ({"attachment": SONG}, REMEMBERS, None),
+        ({"attachment": VOICE}, replace(REMEMBERS, is_auto=True), "transcribe"),
+        ({"attachment": VOICE}, ChatSettings(), None),
+        ({"command": "export", "text": "txt key"}, ChatSettings(), None),
+        ({"command": "note", "attachment": VOICE}, ChatSettings(), None),
+        ({"command": "export", "text": "txt key", "button": "token"}, ChatSettings(), "export"),
+        ({"command": "help"}, ChatSettings(), "help"),
+        ({"command": "other_bots"}, ChatSettings(), None),
+        ({"text": "why?", "reply_to": Quoted("5")}, ChatSettings(), None),
+        ({"text": "why?", "reply_to": Quoted("5", command="ask")}, ChatSettings(), "ask"),
+        ({"attachment": VOICE, "reply_to": Quoted("5", command="ask")}, ChatSettings(), "ask"),
+        ({"attachment": SONG, "reply_to": Quoted("5", command="ask")}, ChatSettings(), None),
+        ({"text": "why?", "reply_to": Quoted("5", command="transcribe")}, ChatSettings(), "ask"),
+        ({"text": "why?", "reply_to": Quoted("5", command="voice")}, ChatSettings(), None),
+        (
+            {"text": "no, it is Kowalski", "reply_to": Quoted("5", command="transcribe")},
+            ChatSettings(),
+            "fix",
+        ),
+        ({"command": "help", "reply_to": Quoted("5", command="ask")}, ChatSettings(), "help"),
+    ],
+)
+def test_what_a_groups_message_asks_for(
+    new_message: NewMessage,
+    changes: dict[str, object],
+    settings: ChatSettings,
+    command: str | None,
+) -> None:
+    message = new_message(**{"is_private": False, "attachment": None, **changes})
+    assert pick_command(message, settings) == command
+
+
+async def test_a_reply_to_our_answer_knows_which_it_was(group: Group) -> None:
+    note = await group.speak()
+    asked = await group.ask("transcribe", reply_to=quote(note))
+    job = (await group.road.store.jobs.history(group.chat))[0]
+    assert asked and job.reply
+    sent = (await group.road.store.jobs.deliveries(job.job_id))[0].platform_id
+    seen: list[Message] = []
+
+    def look(message: Message, settings: ChatSettings) -> None:
+        seen.append(message)
+
+    elsewhere = replace(group.write(), chat=Chat("test", "1", "-200"))
+    for message in (group.write(), elsewhere, group.write(command="help")):
+        await group.road.store.intake.add(replace(message, reply_to=Quoted(sent)), look)
+    found = [m.reply_to and (m.reply_to.job_id, m.reply_to.command) for m in seen]
+    ours = (job.job_id, "transcribe")
+    assert found == [ours, ("", ""), ours]
+
+
+async def press(store: Store, message: Message, token: str) -> tuple[str, str]:
+    pressed = replace(message, button=token, command="start", text=token, attachment=None)
+    seen: list[Message] = []
+
+    def look(message: Message, settings: ChatSettings) -> None:
+        seen.append(message)
+
+    await store.intake.add(pressed, look)
+    assert seen[0].button == token, "it came from a button, and that is to be seen"
+    return seen[0].command, seen[0].text
+
+
+async def test_a_private_button_works_for_its_person_in_private_within_an_hour(
+    store: Store, new_message: NewMessage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = new_message("-100", is_private=False, sender_id=ADA, command="help")
+    job = await store.intake.add(asked, pick_command)
+    assert job
+    offer = Reply("here", buttons=(Button("For me", "private_summary", "all", is_private=True),))
+    token = (await store.jobs.save_reply(job.job_id, offer, JobState.DONE)).buttons[0].token
+    hers = new_message(ADA, sender_id=ADA)
+    stale = ("stale_button", "")
+    assert await press(store, hers, token) == ("private_summary", "all")
+    assert await press(store, new_message(BEN, sender_id=BEN), token) == stale
+    assert await press(store, new_message(BEN, sender_id=ADA, is_private=False), token) == stale
+    assert await press(store, replace(asked, message_id="press"), token) == stale
+    assert await press(store, replace(hers, chat=Chat("test", "2", ADA)), token) == stale
+    assert await press(store, replace(hers, chat=Chat("other", "1", ADA)), token) == stale
+    assert await press(store, hers, token) == ("private_summary", "all"), "twice is as good"
+    late = job.created_at + timedelta(minutes=61)
+    monkeypatch.setattr("core.store.context.now", lambda: late)
+    assert await press(store, hers, token) == stale

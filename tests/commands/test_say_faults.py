@@ -1,0 +1,186 @@
+"""What goes wrong while MiMo speaks, on the whole road: one answer, nothing half, nothing twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import func, select
+
+from core import jobs, limits
+from core.audio import Media
+from core.engines.mimo import Mimo
+from core.models import JobState, Reply
+from core.store import Store, tables
+from tests.conftest import NewMessage
+from tests.emulators.mimo import MimoServer
+from tests.emulators.mimo.speaking import RATE_HZ, expected_numbers, read_numbers
+from tests.engines.conftest import make_settings
+from tests.support import sounds
+from tests.support.loopback import Road, ScriptedEngine
+
+TEXT = "Three words here."
+LONG = " ".join(f"Sentence number {n} of a story that is told in parts." for n in range(60))
+#: Faults that no model is reached for, and so are not billed.
+UNBILLED = ("429_seconds", "429_date", "429_none", "503", "502", "504", "500", "200_html", "reset")
+#: Faults of a stream, and of a whole file.
+OF_STREAMS = (
+    *("sse_reset", "sse_error", "sse_cut", "sse_no_done", "sse_no_finish", "sse_nonsense"),
+    *("speech_empty", "speech_base64", "speech_null", "speech_odd", "finish_length"),
+)
+OF_FILES = (
+    *("speech_wav_head", "speech_wav_rate", "speech_wav_stereo", "speech_wav_none"),
+    *("speech_wav_cut", "speech_wav_odd", "speech_empty", "speech_base64", "short_body"),
+)
+
+
+class Talk:
+    """One person, the road, and a MiMo that fails."""
+
+    def __init__(self, road: Road, engine: Mimo, server: MimoServer, new: NewMessage) -> None:
+        self.road, self.engine, self.server, self._new = road, engine, server, new
+
+    async def say(self, text: str) -> str:
+        """Type /say and return the job's id."""
+        message = self._new(attachment=None, command="say", text=text)
+        job = await self.road.assistant.accept(message)
+        assert job is not None
+        return job.job_id
+
+    async def settle(self) -> dict[JobState, int]:
+        return await self.road.settle()
+
+    @property
+    def reply(self) -> Reply:
+        """The one answer that was sent."""
+        [(_, reply)] = self.road.platform.sent
+        return reply
+
+    def check_said(self, text: str) -> None:
+        """See that the one answer says all of `text`, each word once."""
+        [file] = self.reply.files
+        assert read_numbers(sounds.decode(file.data, RATE_HZ), RATE_HZ) == expected_numbers(text)
+
+
+@pytest.fixture
+async def talk(
+    store: Store, new_message: NewMessage, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Talk]:
+    # A hundredth of the waits; what decides about them is as it is.
+    monkeypatch.setattr(jobs, "_jitter", lambda delay_s: delay_s / 100)
+    monkeypatch.setattr(limits, "MAX_PAUSE_S", 0.05)
+    media = Media(workers=1)
+    async with MimoServer() as server:
+        engine = Mimo(make_settings(mimo_base_url=server.base_url, mimo_api_key=server.key))
+        road = Road(store, ScriptedEngine(), media, engine)
+        async with road.running():
+            yield Talk(road, engine, server, new_message)
+        await engine.close()
+    await media.close()
+
+
+async def fail_once(talk: Talk, kind: str) -> None:
+    talk.server.add_fault(kind, value=0.05)
+    await talk.say(TEXT)
+    assert await talk.settle() == {JobState.DONE: 1}
+    talk.check_said(TEXT)
+    assert [call.fault for call in talk.server.calls] == [kind, ""]
+    assert len(talk.road.platform.sent) == 1
+
+
+@pytest.mark.parametrize("kind", UNBILLED)
+async def test_a_call_that_was_not_taken_is_made_again(talk: Talk, kind: str) -> None:
+    await fail_once(talk, kind)
+    assert len(talk.server.billed) == 1
+
+
+@pytest.mark.parametrize("kind", OF_STREAMS)
+async def test_a_stream_that_breaks_leaves_nothing_half(talk: Talk, kind: str) -> None:
+    await fail_once(talk, kind)
+    assert len(talk.server.billed) <= 2
+
+
+@pytest.mark.parametrize("kind", OF_FILES)
+async def test_a_file_that_is_wrong_is_not_sent(talk: Talk, kind: str) -> None:
+    talk.engine.can_stream_speech = False
+    await fail_once(talk, kind)
+    assert len(talk.server.billed) <= 2
+
+
+async def test_a_service_that_hangs(talk: Talk) -> None:
+    talk.engine.deadline_s = 0.5 - 0.15 * len(TEXT)
+    talk.server.add_fault("hang")
+    await talk.say(TEXT)
+    assert await talk.settle() == {JobState.DONE: 1}
+    talk.check_said(TEXT)
+
+
+@pytest.mark.parametrize("kind", ["500", "sse_reset", "sse_no_done", "speech_base64"])
+async def test_given_up_it_says_so_and_offers_to_try_again(talk: Talk, kind: str) -> None:
+    talk.server.add_fault(kind, times=None)
+    job_id = await talk.say(TEXT)
+    assert await talk.settle() == {JobState.DEAD: 1}
+    assert len(talk.server.calls) == jobs.MAX_ATTEMPTS
+    reply = talk.reply
+    assert job_id in reply.text and "\n" not in reply.text
+    assert [button.label for button in reply.buttons] == ["Retry"]
+    assert not reply.files and not reply.quote
+
+    talk.server.clear_faults()
+    talk.road.platform.sent.clear()
+    assert await talk.road.store.jobs.retry(job_id)
+    talk.road.worker.wake()
+    assert await talk.settle() == {JobState.DONE: 1}
+    talk.check_said(TEXT)
+
+
+@pytest.mark.parametrize("kind", ["421", "421_as_400", "content_filter"])
+async def test_a_text_that_is_refused_is_not_tried_again(talk: Talk, kind: str) -> None:
+    talk.server.add_fault(kind, times=None)
+    await talk.say(TEXT)
+    assert await talk.settle() == {JobState.REFUSED: 1}
+    assert len(talk.server.calls) == 1
+    assert talk.reply.text.startswith("The speech service refused this")
+    assert "\n" not in talk.reply.text
+    assert not talk.reply.files and not talk.reply.buttons
+
+
+@pytest.mark.parametrize("kind", ["401", "402", "403"])
+async def test_what_only_the_operator_can_mend_is_kept(talk: Talk, kind: str) -> None:
+    talk.server.add_fault(kind)
+    job_id = await talk.say(TEXT)
+    assert await talk.settle() == {JobState.DONE: 1}
+    talk.check_said(TEXT)
+    found = await talk.road.store.jobs.find(job_id)
+    assert found is not None and found.attempts == 1, "that the key was wrong is no attempt"
+    assert len(talk.server.billed) == 1
+
+
+async def test_of_a_long_text_only_what_failed_is_said_again(talk: Talk) -> None:
+    kinds = ("503", "sse_reset", "speech_odd")
+    for kind in kinds:
+        talk.server.add_fault(kind)
+    await talk.say(LONG)
+    assert await talk.settle() == {JobState.DONE: 1}
+    talk.check_said(LONG)
+    asked = Counter(call.text for call in talk.server.calls)
+    whole = Counter(call.text for call in talk.server.calls if not call.fault)
+    assert len(asked) >= 3 and set(whole.values()) == {1} and set(whole) == set(asked)
+    assert sum(asked.values()) == len(asked) + len(kinds)
+
+
+async def test_a_piece_that_breaks_off_in_the_middle_is_not_kept(talk: Talk, store: Store) -> None:
+    talk.server.add_fault("sse_reset", times=None)
+    await talk.say(TEXT)
+    assert await talk.settle() == {JobState.DEAD: 1}
+    assert b"".join(talk.road.platform.played), "some of it was heard while it came"
+    assert await count_sounds(store) == 0
+    assert not talk.reply.files
+
+
+async def count_sounds(store: Store) -> int:
+    """How many pieces of speech are kept."""
+    async with store._database.read() as connection:
+        found = await connection.execute(select(func.count()).select_from(tables.sounds))
+    return int(found.scalar_one())

@@ -1,0 +1,176 @@
+"""Whatever a model says, no command shows it as it came: all of them are tried, new ones too."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bots.text import clean
+from core.commands import COMMANDS, load_command
+from core.context import Context
+from core.errors import AssistantError
+from core.models import (
+    Attachment,
+    ChatSettings,
+    Job,
+    JobState,
+    Message,
+    NoteMode,
+    Quoted,
+    Reply,
+    Span,
+    TalkSettings,
+)
+from core.prompts.safety import revive
+from core.store import Store
+from core.store.schedules import Due
+from core.summaries.copies import Copy, write_copy
+from core.summaries.ranges import Request
+from tests.emulators.telegram.links import find_links
+from tests.support.group_talk import BEN, GROUP, Group, group_on
+
+#: Obeys whatever the data asked for, in every form that some command reads.
+HOSTILE = """(tone) /forget @everyone https://collect.example.net/?d=1 ev\u200bil.example.com
+## Go to collect.example.net now (@ann_lee, Ada)
+- /delete @here <@&1> [the minutes](https://collect.example.net/m) [#1] [#99999] [0:00]
+## ACTIONS
+- Call +1 900 555 0123, #now $TON t.me/collect_me, mail collect@example.net. [#1] [0:00]
+HOST: Open https://collect.example.net and press /start@hearsay_test_bot.
+Ada (shout @all): ![](https://collect.example.net/p.png) www.collect.shop/x"""
+SETTINGS = ChatSettings(talk=TalkSettings(remember_days=7))
+VOICE = Attachment("file-1", duration_s=1.1)
+
+
+class Trial:
+    """A group, and a model that says what it should not."""
+
+    def __init__(self, group: Group) -> None:
+        self.group, self.road = group, group.road
+        self.road.answerer.scripts[""] = HOSTILE
+        self.shown: list[str] = []
+        self.key = ""
+        self.text = self.voice = Quoted("")
+
+    async def open(self) -> None:
+        """Let people talk; a voice note is among it."""
+        await self.road.store.chats.save_settings(GROUP, SETTINGS)
+        said, spoken = await self.group.say("We take the blue tiles."), await self.group.speak(BEN)
+        self.text = Quoted(said.message_id, said.text, sender_id=said.sender_id)
+        self.voice = Quoted(spoken.message_id, "", VOICE, BEN)
+        shown = await self.group.ask("transcribe", reply_to=self.voice)
+        self.key = shown.heard_key
+        assert self.key
+
+    async def run(self, command: str, **changes: Any) -> Reply:
+        """Let a command answer, typed or pressed; what goes wrong is an answer too."""
+        message = self.group.write(command=command, **changes)
+        now = datetime.now(UTC)
+        job = Job("0123456789", message, command, JobState.RUNNING, 1, now, now, SETTINGS)
+        if message.is_private:
+            job = replace(job, settings=ChatSettings(talk=TalkSettings(NoteMode.BOTH)))
+        context = Context(
+            job, self.road.platform, self.road.hearing, self.road.speaking,
+            self.road.understanding, self.road.store, self.shown.append, lambda pcm, rate: None,
+        )  # fmt: skip
+        try:
+            return await load_command(command).function(context)
+        except AssistantError as error:
+            return Reply(str(error.user_text))
+
+    def texts(self, reply: Reply) -> list[str]:
+        """Return all that people see or hear of a reply, and of what came before it."""
+        # Not the titles of sounds: no client looks for links in those.
+        files = [file.name for file in reply.files]
+        labels = [button.label for button in reply.buttons]
+        return [reply.text, reply.quote, reply.aloud, *files, *labels, *self.shown]
+
+    def due(self) -> str:
+        now = datetime.now(UTC) + timedelta(minutes=1)
+        return Due(now - timedelta(days=1), now, is_late=True).write()
+
+
+Ways = dict[str, Callable[[Trial], dict[str, Any]]]
+#: How each command comes to ask the model.
+ASKING: dict[str, Ways] = {
+    "ask": {
+        "sound": lambda trial: {"text": "What is said?", "reply_to": trial.voice},
+        "text": lambda trial: {"text": "What is said?", "reply_to": trial.text},
+        "alone": lambda trial: {"text": "What is said?"},
+        "spoken": lambda trial: {"command": "", "attachment": VOICE, "is_private": True},
+    },
+    "translate": {
+        "behind it": lambda trial: {"text": "German We take the blue tiles."},
+        "text": lambda trial: {"text": "German", "reply_to": trial.text},
+        "sound": lambda trial: {"text": "German", "reply_to": trial.voice},
+    },
+    "summary": {
+        "all": lambda trial: {"text": ""},
+        "long": lambda trial: {"text": "last 2h long"},
+        "voice": lambda trial: {"text": "voice"},
+    },
+    "private_summary": {
+        "pressed": lambda trial: {
+            "text": write_copy(Copy(GROUP.chat_id, Request(Span()))),
+            "is_private": True,
+            "chat": replace(GROUP, chat_id="7"),
+        },
+    },
+    "digest_due": {"late": lambda trial: {"text": trial.due()}},
+    "brief": {"pressed": lambda trial: {"text": trial.key}},
+}
+WAYS = [(command, way) for command, ways in ASKING.items() for way in ways]
+
+
+@pytest.fixture
+async def trial(store: Store) -> AsyncIterator[Trial]:
+    async with group_on(store) as group:
+        trial = Trial(group)
+        await trial.open()
+        yield trial
+
+
+@pytest.mark.parametrize(("command", "way"), WAYS, ids=[" ".join(pair) for pair in WAYS])
+async def test_a_models_text_is_shown_dead(trial: Trial, command: str, way: str) -> None:
+    changes = ASKING[command][way](trial)
+    if changes.pop("command", None) == "":
+        # A voice note that asks by itself has no command.
+        message = trial.group.write(command="", **changes)
+        reply = await run_bare(trial, message)
+    else:
+        reply = await trial.run(command, **changes)
+    assert trial.road.answerer.asked, reply
+    assert "Ada" in reply.text + reply.quote, reply
+    for text in trial.texts(reply):
+        assert find_links(text) == []
+        assert find_links(clean(text)) == []
+        # What the engine itself heard may have named an address: it is read, and dead.
+        if not any(trial.road.answerer.sounds()):
+            assert "collect.example" not in revive(text) and "collect.shop" not in revive(text)
+    for utterance in trial.road.synthesizer.said:
+        assert "collect.example" not in utterance.text
+    assert not any("collect.example" in file.title for file in reply.files)
+    known = {trial.text.message_id, trial.voice.message_id}
+    assert {link.message_id for link in reply.links} <= known
+
+
+async def run_bare(trial: Trial, message: Message) -> Reply:
+    bare = trial.group.write
+    trial.group.write = lambda *args, **changes: message  # type: ignore[method-assign]
+    try:
+        return await trial.run("ask")
+    finally:
+        trial.group.write = bare  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in ASKING])
+async def test_all_other_commands_ask_no_model(trial: Trial, command: str) -> None:
+    # One that begins to ask belongs into the table above, with each of its ways.
+    for text in ("", "on", "1", "German words", "Ada = Eda", trial.key):
+        for quoted in (None, trial.text, trial.voice):
+            for button in ("", "token"):
+                await trial.run(command, text=text, reply_to=quoted, button=button)
+    assert trial.road.answerer.asked == []

@@ -1,0 +1,195 @@
+"""/translate on the whole road: texts, voice notes, the button, languages by any name."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.commands.translate import cut, read_target
+from core.interfaces import AnswererLimits
+from core.locale.languages import find_language
+from core.models import Answer, Attachment, Message, Quoted, Reply
+from core.prompts.translate import PART_CHARS
+from core.store import Store
+from tests.support.group_talk import ADA, BEN, Group, group_on
+
+NOTE = Attachment("file-1", duration_s=3.0)
+
+
+@pytest.fixture
+async def group(store: Store) -> AsyncIterator[Group]:
+    async with group_on(store) as group:
+        group.road.engine.words = "Guten Morgen, Kovalsky"
+        group.road.answerer.scripts = {"Guten Morgen": "Good morning", "this is German": "SAME"}
+        yield group
+
+
+@pytest.mark.parametrize(
+    ("name", "language"),
+    [
+        ("de", "de"),
+        ("DE", "de"),
+        ("German", "de"),
+        ("deutsch", "de"),
+        ("德语", "de"),
+        ("中文", "zh"),
+        ("Simplified  Chinese", "zh-Hans"),
+        ("pt-BR", "pt-BR"),
+        ("pt_br", "pt-BR"),
+        ("español", "es"),
+        ("русский", "ru"),
+        ("日本語", "ja"),
+        ("Klingon", "tlh"),
+        ("nonsense", None),
+        ("../en", None),
+        ("", None),
+    ],
+)
+def test_languages_are_known_by_any_usual_name(name: str, language: str | None) -> None:
+    assert find_language(name) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "rest"),
+    [
+        ("", None, ""),
+        ("German", "de", ""),
+        ("to de", "de", ""),
+        ("into French: hi", "fr", "hi"),
+        ("nach Deutsch", "de", ""),
+        ("翻译成德语", "de", ""),
+        ("de Guten Morgen", "de", "Guten Morgen"),
+        ("中文 Good morning", "zh", "Good morning"),
+        ("Simplified Chinese hello", "zh-Hans", "hello"),
+        ("is", "is", ""),
+        ("is: hello", "is", "hello"),
+        ("is this right", None, "is this right"),
+        ("to be or not to be", None, "to be or not to be"),
+        ("it is raining", None, "it is raining"),
+        ("no\nthat is wrong", None, "no\nthat is wrong"),
+        ("Good morning all", None, "Good morning all"),
+    ],
+)
+def test_the_target_stands_before_the_text(text: str, target: str | None, rest: str) -> None:
+    assert read_target(text) == (target, rest)
+
+
+@given(st.text(st.sampled_from("ab .\n。王"), max_size=3 * PART_CHARS))
+def test_parts_fit_and_hold_every_letter(text: str) -> None:
+    parts = cut(text)
+    assert all(part.strip() and len(part) <= PART_CHARS for part in parts)
+    assert "".join("".join(parts).split()) == "".join(text.split())
+
+
+async def test_the_text_behind_the_command(group: Group) -> None:
+    reply = await group.ask("translate German: the words")
+    [question] = group.road.answerer.asked
+    assert "into German" in question.instructions
+    assert question.turns[-1].text == "<data>\nthe words\n</data>"
+    assert (reply.text, reply.aloud) == ("answer 1", "answer 1")
+    assert [button.label for button in reply.buttons] == ["Listen"]
+
+
+@pytest.mark.parametrize(
+    ("language", "name"), [("en-GB", "British English"), ("zh-hans", "Simplified Chinese")]
+)
+async def test_the_persons_language_is_the_target(group: Group, language: str, name: str) -> None:
+    quoted = Quoted("5", "Guten Morgen", sender_id=BEN)
+    reply = await group.ask("translate", reply_to=quoted, language=language)
+    assert reply.text == "Good morning"
+    assert name.split()[-1] in group.road.answerer.asked[0].instructions
+
+
+async def test_a_voice_note_is_heard_first_and_corrected(group: Group) -> None:
+    await group.ask("glossary")
+    note = group.write(attachment=NOTE, command="transcribe")
+    await group.send(note)
+    await group.say("Kovalsky = Kowalski", reply_to=Quoted("sent-2", "x"))
+    reply = await group.ask("translate to en", reply_to=Quoted("5", attachment=NOTE))
+    assert reply.text == "Good morning"
+    assert "Kowalski" in group.road.answerer.asked[-1].words
+    assert reply.heard_key
+
+
+async def press(group: Group, reply: Reply, label: str, **changes: object) -> Reply:
+    [token] = [button.token for button in reply.buttons if button.label == label]
+    pressed = replace(group.write(ADA, button=token), **changes)  # type: ignore[arg-type]
+    await group.send(pressed)
+    return group.answers(pressed)[-1]
+
+
+async def transcript(group: Group) -> tuple[Message, Reply]:
+    note = group.write(attachment=NOTE, command="transcribe")
+    await group.send(note)
+    return note, group.answers(note)[-1]
+
+
+async def test_the_button_under_a_transcript(group: Group) -> None:
+    _, shown = await transcript(group)
+    reply = await press(group, shown, "Translate", language="en")
+    assert reply.text == "Good morning"
+    assert reply.heard_key == shown.heard_key
+    assert len(group.road.engine.calls) == 1
+
+
+async def test_our_own_transcript_is_translated_whole(group: Group) -> None:
+    group.road.engine.words = "Guten Morgen. " * 400
+    await transcript(group)
+    await group.ask("translate en", reply_to=Quoted("sent-1", "Guten Mor…"))
+    words = "".join(question.words for question in group.road.answerer.asked)
+    assert words.count("Guten") == 400
+
+
+async def test_long_texts_are_asked_in_parts_and_paid_once(group: Group) -> None:
+    text = "\n".join(f"Line {number}: " + "words and words. " * 30 for number in range(30))
+    reply = await group.ask(f"translate German {text}")
+    asked = len(group.road.answerer.asked)
+    assert asked > 3
+    assert reply.text.splitlines() == [f"answer {number + 1}" for number in range(asked)]
+    again = await group.ask(f"translate German {text}")
+    assert (again.text, len(group.road.answerer.asked)) == (reply.text, asked)
+
+
+async def test_long_translations_are_folded(group: Group) -> None:
+    group.road.answerer.scripts = {".": "Worte " * 200}
+    reply = await group.ask("translate German some words")
+    assert reply.text == "" and reply.quote == reply.aloud == ("Worte " * 200).strip()
+
+
+async def test_what_is_in_the_language_already_is_said_so(group: Group) -> None:
+    reply = await group.ask("translate German this is German")
+    assert reply.text == "This is in German already. For another: /translate German"
+    # Chinese is seen without a model.
+    reply = await group.ask("translate 中文 你好，早上好")
+    assert "Chinese already" in reply.text
+    assert len(group.road.answerer.asked) == 1
+
+
+async def test_a_translation_is_defused(group: Group) -> None:
+    group.road.answerer.scripts = {".": "See https://evil.example/x and @everyone, /start"}
+    reply = await group.ask("translate German some words")
+    assert "evil.example" not in reply.text
+    assert "@everyone" not in reply.text and "/start" not in reply.text
+
+
+async def test_an_end_that_is_missing_is_told(group: Group) -> None:
+    group.road.answerer.scripts = {".": Answer("only the begin", is_cut=True)}
+    reply = await group.ask("translate German some words")
+    assert reply.text.startswith("only the begin")
+    assert "end is missing" in reply.text
+
+
+async def test_without_an_engine_that_translates_one_sentence(group: Group) -> None:
+    group.road.answerer.chat_limits = AnswererLimits(can_translate=False)
+    reply = await group.ask("translate German some words")
+    assert reply.text == "No engine that translates is set up here."
+    assert group.road.answerer.asked == []
+
+
+async def test_nothing_to_translate(group: Group) -> None:
+    assert "/translate German Good morning" in (await group.ask("translate")).text
+    assert "/translate German Good morning" in (await group.ask("translate German")).text

@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from core import casting
+from core.audio import Media
+from core.casting import Choices
+from core.commands.say import read_call
+from core.errors import EngineBusy
+from core.models import (
+    Attachment,
+    Audio,
+    Expectation,
+    JobState,
+    KeptVoice,
+    Quoted,
+    Reply,
+    SpeechSettings,
+    Transcript,
+)
+from core.store import Store
+from tests.conftest import NewMessage
+from tests.support.loopback import Road, ScriptedEngine
+
+NONE, MIA, DEAN, LI = (SpeechSettings(voice) for voice in ("", "Mia", "Dean", "白桦"))
+
+
+@pytest.mark.parametrize(
+    ("call", "person", "chat", "voice", "source"),
+    [
+        (MIA, DEAN, LI, "Mia", "this call"),
+        (NONE, DEAN, LI, "Dean", "your choice"),
+        (NONE, NONE, LI, "白桦", "this chat"),
+        (NONE, NONE, NONE, "", "the default"),
+        (MIA, NONE, NONE, "Mia", "this call"),
+    ],
+)
+def test_which_voice_applies(
+    call: SpeechSettings, person: SpeechSettings, chat: SpeechSettings, voice: str, source: str
+) -> None:
+    assert Choices(call, person, chat).find("voice") == (voice, source)
+
+
+@pytest.mark.parametrize(
+    ("typed", "voice", "style", "text"),
+    [
+        ("good morning", "", "", "good morning"),
+        ("voice:Mia good morning", "Mia", "", "good morning"),
+        ('voice:Mia style:"warm, slow" good morning', "Mia", "warm, slow", "good morning"),
+        ("style:happy voice:白桦 早上好", "白桦", "happy", "早上好"),
+        ("the word voice:Mia in the middle", "", "", "the word voice:Mia in the middle"),
+    ],
+)
+def test_what_a_call_chooses(typed: str, voice: str, style: str, text: str) -> None:
+    assert read_call(typed) == (SpeechSettings(voice, style), text)
+
+
+class Talk:
+    """A person in a chat."""
+
+    def __init__(self, road: Road, new_message: NewMessage) -> None:
+        self.road, self.new_message = road, new_message
+
+    async def send(self, text: str, **changes: Any) -> Reply:
+        """Type a command and return the answer."""
+        command, _, rest = text.removeprefix("/").partition(" ")
+        fields = {"attachment": None, "command": command, "text": rest, **changes}
+        return await self._deliver(self.new_message(**fields))
+
+    async def press(self, reply: Reply, label: str, **changes: Any) -> Reply:
+        [button] = [b for b in reply.buttons if b.label == label]
+        fields = {"attachment": None, "button": button.token, **changes}
+        return await self._deliver(self.new_message(**fields))
+
+    async def record(self, **changes: Any) -> Reply:
+        return await self._deliver(self.new_message(**changes))
+
+    async def _deliver(self, message: Any) -> Reply:
+        job = await self.road.assistant.accept(message)
+        assert job is not None
+        await self.road.settle()
+        found = await self.road.store.jobs.find(job.job_id)
+        assert found and found.reply
+        return found.reply
+
+
+@pytest.fixture
+async def talk(store: Store, new_message: NewMessage) -> AsyncIterator[Talk]:
+    media = Media(workers=1)
+    road = Road(store, ScriptedEngine(), media)
+    async with road.running():
+        yield Talk(road, new_message)
+    await media.close()
+
+
+async def test_say_speaks_a_text_and_the_message_that_is_answered(talk: Talk) -> None:
+    assert (await talk.send("/say good morning")).files[0].mime == "audio/ogg"
+    await talk.send("/say", reply_to=Quoted("5", "what you wrote"))
+    assert [u.text for u in talk.road.synthesizer.said] == ["good morning", "what you wrote"]
+    assert "/say" in (await talk.send("/say")).text
+    assert talk.road.platform.played, "it is heard while it is spoken"
+
+
+async def test_a_text_that_is_too_long_offers_its_beginning(talk: Talk) -> None:
+    reply = await talk.send("/say " + "One sentence is as long as the other. " * 200)
+    assert not reply.files
+    spoken = await talk.press(reply, "Say the beginning")
+    assert spoken.files and (spoken.files[0].duration_s or 0) > 100
+
+
+@pytest.mark.parametrize(
+    "place",
+    [{}, {"is_private": False}, {"is_private": False, "thread_id": "4"}],
+    ids=["private", "group", "topic"],
+)
+async def test_a_person_and_a_chat_choose_their_voices(talk: Talk, place: dict[str, Any]) -> None:
+    group = place
+    await talk.send("/voice chat 白桦", **group)
+    await talk.send("/say one", **group)
+    await talk.send("/voice mia", **group)
+    await talk.send("/say two", **group)
+    await talk.send("/say voice:白桦 three", **group)
+    await talk.send("/say four", sender_id="8", **group)
+    await talk.send("/voice off", **group)
+    await talk.send("/say five", **group)
+    voices = [(u.text, u.voice) for u in talk.road.synthesizer.said]
+    assert voices == [
+        ("one", "白桦"),
+        ("two", "Mia"),
+        ("three", "白桦"),
+        ("four", "白桦"),
+        ("five", "白桦"),
+    ]
+
+
+async def test_voice_shows_what_applies_and_lets_it_be_heard(talk: Talk) -> None:
+    shown = await talk.send("/voice")
+    assert "the default" in shown.text
+    assert [b.label for b in shown.buttons] == ["Mia · English · female", "白桦 · Chinese · male"]
+    preview = await talk.press(shown, "Mia · English · female")
+    assert preview.files and preview.text == "Mia"
+    await talk.press(shown, "Mia · English · female")
+    assert len(talk.road.synthesizer.said) == 1, "a preview is made once"
+    await talk.press(preview, "For me")
+    assert "your choice" in (await talk.send("/voice")).text
+    assert "I do not know" in (await talk.send("/voice Nobody")).text
+
+
+async def test_a_member_cannot_change_the_chats_voice_style_or_mode(talk: Talk) -> None:
+    talk.road.platform.can_administer = False
+    before = await talk.road.store.chats.settings(talk.new_message().chat)
+    for command in ("/voice chat Mia", "/style chat warm", "/replies always"):
+        reply = await talk.send(command, is_private=False)
+        assert "admins" in reply.text
+    assert await talk.road.store.chats.settings(talk.new_message().chat) == before
+
+
+async def test_styles_are_chosen_and_ended(talk: Talk) -> None:
+    await talk.send("/style warm, tired")
+    assert "warm, tired" in (await talk.send("/style")).text
+    await talk.send("/say one")
+    await talk.send("/say style:(Happy) two")
+    await talk.send("/style off")
+    await talk.send("/say three")
+    said = [(u.text, u.styles, u.direction) for u in talk.road.synthesizer.said]
+    assert said == [("one", (), "warm, tired"), ("two", ("Happy",), ""), ("three", (), "")]
+
+
+async def test_a_transcript_can_be_listened_to(talk: Talk) -> None:
+    transcript = await talk.record()
+    assert not transcript.files
+    assert (await talk.press(transcript, "Listen")).files
+    assert [u.text for u in talk.road.synthesizer.said] == [transcript.quote]
+
+
+async def test_replies_mode_is_kept(talk: Talk) -> None:
+    assert "Listen" in (await talk.send("/replies")).text
+    assert "aloud" in (await talk.send("/replies always")).text
+    assert "aloud" in (await talk.send("/replies")).text
+    assert "/replies" in (await talk.send("/replies sometimes")).text
+
+
+async def test_a_voice_is_designed_kept_named_used_and_deleted(talk: Talk) -> None:
+    takes = await talk.send("/voice design calm older woman")
+    assert [file.title for file in takes.files] == ["A", "B", "C"]
+    said = talk.road.synthesizer.said
+    assert [u.description for u in said] == ["calm older woman"] * 3
+    await talk.press(takes, "Keep B")
+    assert len(said) == 3, "the take that was heard is what is kept"
+    assert "Grandma" in (await talk.send("/voice rename calm older woman = Grandma")).text
+    assert (await talk.send("/voice list")).text == "– Grandma"
+    await talk.send("/voice Grandma")
+    await talk.send("/say hello")
+    assert said[-1].sample is not None
+    await talk.send("/voice delete Grandma")
+    assert "No voice" in (await talk.send("/voice list")).text
+    await talk.send("/say hello again")
+    assert said[-1].sample is None, "the default speaks when the voice is gone"
+
+
+class SaysConsent(ScriptedEngine):
+    text = ""
+
+    async def transcribe(self, audio: Audio, **options: Any) -> Transcript:
+        return Transcript(self.text, duration_s=audio.duration_s)
+
+
+async def test_a_clone_needs_the_spoken_consent_and_is_its_owners_alone(
+    store: Store, new_message: NewMessage
+) -> None:
+    media, engine = Media(workers=1), SaysConsent()
+    road = Road(store, engine, media)
+    talk = Talk(road, new_message)
+    async with road.running():
+        asked = await talk.send("/voice clone")
+        engine.text = "Something else was said here, and it is no consent at all."
+        assert "not the sentence" in (await talk.record(attachment=Attachment("a"))).text
+        assert await store.voices.usable(talk.new_message().chat, "7") == []
+        engine.text = asked.quote.lower().replace(".", "").replace("speaker", "speeker")
+        road.platform.sound += b"\0\0"  # another recording
+        kept = await talk.record(attachment=Attachment("b"))
+        assert "for you alone" in kept.text
+        [own] = await store.voices.usable(talk.new_message().chat, "7")
+        assert own.is_clone and own.consented_at and own.sample.data[:4] == b"RIFF"
+        assert await store.voices.usable(talk.new_message().chat, "8") == []
+        assert "I do not know" in (await talk.send("/say voice:me hi", sender_id="8")).text
+        assert "nobody else" in (await talk.send("/voice chat me")).text
+        await talk.send("/voice me")
+        await talk.send("/say hi")
+        assert road.synthesizer.said[-1].sample == own.sample
+        await talk.send("/voice delete me")
+        assert await store.voices.usable(talk.new_message().chat, "7") == []
+        await talk.send("/say hi again")
+        assert road.synthesizer.said[-1].sample is None
+        engine.text = "an ordinary note"
+        road.platform.sound += b"\0\0"
+        assert (await talk.record()).quote == "an ordinary note"
+    await media.close()
+
+
+async def test_a_clone_is_not_made_in_a_group(talk: Talk) -> None:
+    assert "private" in (await talk.send("/voice clone", is_private=False)).text
+
+
+@pytest.mark.parametrize(
+    ("heard", "is_said"),
+    [
+        ("I agree that a computer voice is made from it. My code is apple river seven.", True),
+        ("i agree that a computer voice was made from it my code is apple river seven", True),
+        ("I agree that a computer voice is made from it. My code is apple river eight.", False),
+        ("apple river seven", False),
+        ("", False),
+    ],
+)
+def test_whether_the_consent_was_said(heard: str, is_said: bool, new_message: NewMessage) -> None:
+    sentence = "I agree that a computer voice is made from it. My code is apple river seven."
+    expects = Expectation("consent", sentence, "apple river seven", new_message().sent_at)
+    assert casting.is_said(expects, heard) is is_said
+
+
+async def test_a_failing_voice_leaves_one_line_why(talk: Talk) -> None:
+    talk.road.synthesizer.failures = [EngineBusy("503", retry_after_s=0.01) for _ in range(2)]
+    reply = await talk.send("/say good morning")
+    assert reply.files, "it was tried again"
+    assert await talk.road.store.jobs.counts() == {JobState.DONE: 1}
+
+
+def test_kept_voices_have_distinct_ids() -> None:
+    sample = Audio(b"", "audio/wav", 1.0)
+    assert len({casting.make_clone(sample).voice_id for _ in range(50)}) == 50
+    assert isinstance(replace(casting.make_clone(sample), name="x"), KeptVoice)

@@ -1,0 +1,93 @@
+"""A virtual Discord and a bot that talks to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bots.discord_bot import DiscordBot
+from bots.discord_bot.client import Pace
+from core.config import Settings
+from tests.emulators.discord import DiscordServer
+from tests.emulators.mimo import MimoServer
+from tests.support.discord_inbox import FakeInbox, make_settings
+from tests.support.discord_program import DiscordProgram
+
+
+class QuickBot(DiscordBot):
+    """The bot with less patience, so that tests are short."""
+
+    pace = Pace(complete_s=0.1, identify_s=0.1, first_wait_s=0.05, max_wait_s=0.2)
+
+
+@pytest.fixture
+async def discord_server() -> AsyncIterator[DiscordServer]:
+    async with DiscordServer() as server:
+        yield server
+
+
+@pytest.fixture
+def settings(discord_server: DiscordServer) -> Settings:
+    return make_settings(
+        discord_bot_token=discord_server.token, discord_api_base_url=discord_server.api_base_url
+    )
+
+
+@pytest.fixture
+def door() -> FakeInbox:
+    return FakeInbox()
+
+
+@pytest.fixture
+async def bot(settings: Settings, door: FakeInbox) -> AsyncIterator[QuickBot]:
+    """A bot that can make calls but does not receive."""
+    bot = QuickBot(settings, door)
+    await bot.client.open()
+    yield bot
+    await bot.close()
+
+
+@asynccontextmanager
+async def run_bot(
+    settings: Settings, door: FakeInbox, kind: type[QuickBot] = QuickBot
+) -> AsyncIterator[QuickBot]:
+    """Run a bot that receives, from its start to its end."""
+    bot = kind(settings, door)
+    task = asyncio.create_task(bot.run())
+    try:
+        async with asyncio.timeout(30):
+            while not (bot.is_ready or task.done()):
+                await asyncio.sleep(0.01)
+        if task.done():
+            task.result()
+        yield bot
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await bot.close()
+
+
+@pytest.fixture
+async def running(settings: Settings, door: FakeInbox) -> AsyncIterator[QuickBot]:
+    """A bot that receives."""
+    async with run_bot(settings, door) as bot:
+        yield bot
+
+
+@pytest.fixture
+async def mimo() -> AsyncIterator[MimoServer]:
+    async with MimoServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def program(
+    tmp_path: Path, discord_server: DiscordServer, mimo: MimoServer
+) -> AsyncIterator[DiscordProgram]:
+    """A program of its own that is not yet started."""
+    async with DiscordProgram(tmp_path / "home", discord_server, mimo) as program:
+        yield program

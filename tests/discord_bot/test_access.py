@@ -1,0 +1,106 @@
+"""Who may change settings: asked live, and nobody else may."""
+
+from __future__ import annotations
+
+import pytest
+
+from bots.discord_bot import access
+from core.errors import PlatformBusy
+from tests.discord_bot.conftest import QuickBot
+from tests.emulators.discord import DiscordServer
+from tests.support.discord_inbox import make_message
+
+
+async def may(bot: QuickBot, room: str, user: str) -> bool:
+    return await bot.is_admin(make_message(room, sender_id=user, is_private=False))
+
+
+async def test_owner_manager_and_administrator_may_and_members_may_not(
+    discord_server: DiscordServer, running: QuickBot
+) -> None:
+    server = discord_server
+    owner, manager, chief, ann = (server.add_user(n) for n in ("Owner", "Manny", "Chief", "Ann"))
+    guild = server.add_guild(owner=owner, members=[manager, chief, ann])
+    server.make_manager(guild, manager)
+    server.add_role(guild, "Chief", "ADMINISTRATOR")
+    server.add_member(guild, chief, "Chief")
+    server.add_role(guild, "Mod", "MANAGE_MESSAGES", "MANAGE_CHANNELS")
+    server.add_member(guild, ann, "Mod")
+    room = server.channel(guild)
+    await server.wait_for(lambda: running.client.guilds)
+    # Roles that the gateway did not tell of are asked for.
+    running.client._connection._remove_guild(running.client.guilds[0])
+    found = [await may(running, room, user) for user in (owner, manager, chief, ann)]
+    assert found == [True, True, True, False]
+
+
+async def test_a_thread_is_managed_by_who_manages_its_server(
+    discord_server: DiscordServer, running: QuickBot
+) -> None:
+    server = discord_server
+    owner, ann = server.add_user("Owner"), server.add_user("Ann")
+    room = server.channel(server.add_guild(owner=owner, members=[ann]))
+    await server.wait_for(lambda: running.client.guilds)
+    assert await may(running, room, owner)
+    assert not await may(running, room, ann)
+
+
+async def test_where_everybody_may_manage_everybody_is_an_admin(
+    discord_server: DiscordServer, running: QuickBot
+) -> None:
+    server = discord_server
+    ann = server.add_user("Ann")
+    guild = server.add_guild(members=[ann])
+    with server.world.lock:
+        server.world.guilds[guild].roles[guild].permissions |= 1 << 5
+    await server.wait_for(lambda: running.client.guilds)
+    running.client._connection._remove_guild(running.client.guilds[0])
+    assert await may(running, server.channel(guild), ann)
+
+
+async def test_strangers_bots_of_nowhere_and_the_nameless_may_not(
+    discord_server: DiscordServer, running: QuickBot
+) -> None:
+    server = discord_server
+    stranger = server.add_user("Stranger")
+    room = server.channel(server.add_guild())
+    await server.wait_for(lambda: running.client.guilds)
+    assert not await may(running, room, stranger)
+    assert not await may(running, room, "")
+    assert not await may(running, room, "1 or 1=1")
+    assert not await may(running, "999", stranger)
+    assert not await may(running, f"user:{stranger}", stranger)
+
+
+async def test_in_private_everybody_may(bot: QuickBot) -> None:
+    assert await bot.is_admin(make_message("5"))
+
+
+async def test_a_role_that_was_taken_away_counts_no_more(
+    discord_server: DiscordServer, running: QuickBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = discord_server
+    ann = server.add_user("Ann")
+    guild = server.add_guild(members=[ann])
+    server.make_manager(guild, ann)
+    room = server.channel(guild)
+    await server.wait_for(lambda: running.client.guilds)
+    assert await may(running, room, ann)
+    server.add_member(guild, ann)
+    # The answer is believed for a minute.
+    assert await may(running, room, ann)
+    running._access._cache.clear()
+    assert not await may(running, room, ann)
+
+
+async def test_who_cannot_be_asked_is_asked_again_later(
+    discord_server: DiscordServer, running: QuickBot
+) -> None:
+    server = discord_server
+    ann = server.add_user("Ann")
+    room = server.channel(server.add_guild(members=[ann]))
+    await server.wait_for(lambda: running.client.guilds)
+    server.fault("GET */members/*", "status", status=503)
+    with pytest.raises(PlatformBusy):
+        await may(running, room, ann)
+    assert access.CACHE_S <= 60

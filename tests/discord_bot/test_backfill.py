@@ -1,0 +1,252 @@
+"""What was said while the bot was away is answered once; what is old is left alone."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bots.discord_bot import backfill
+from core.config import Settings
+from core.errors import StoreError
+from tests.discord_bot.conftest import QuickBot, run_bot
+from tests.emulators.discord import DiscordServer
+from tests.support.discord_inbox import FakeInbox
+
+
+def open_rooms(server: DiscordServer, count: int) -> tuple[str, list[str]]:
+    """Return a person, and channels in which they have said one thing each."""
+    ann = server.add_user("Ann")
+    guild = server.add_guild(members=[ann])
+    return ann, [server.add_channel(guild, f"room-{n}") for n in range(count)]
+
+
+async def settle(bot: QuickBot) -> None:
+    """Wait until nothing is asked for any more."""
+    await asyncio.sleep(0.3)
+    async with asyncio.timeout(30):
+        while bot._backfill._tasks:
+            await asyncio.sleep(0.01)
+
+
+async def see(server: DiscordServer, door: FakeInbox, rooms: list[str], ann: str) -> None:
+    """Let the bot see a message in each room, so that it has marks."""
+    before = len(door.messages)
+    for room in rooms:
+        server.send_text(room, ann, "seen")
+    await server.wait_for(lambda: len(door.messages) == before + len(rooms))
+
+
+async def test_a_lost_session_of_ten_minutes_costs_nothing(
+    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+) -> None:
+    """D12: 60 messages in 6 channels; each is handed in once, nothing old comes again."""
+    server = discord_server
+    ann, rooms = open_rooms(server, 6)
+    old = server.add_channel(next(iter(server.world.guilds)), "old")
+    for n in range(20):
+        server.send_text(old, ann, f"old {n}")
+    await server.wait_for(lambda: len(door.messages) == 20)
+    fresh = server.add_channel(next(iter(server.world.guilds)), "never-seen")
+    await see(server, door, rooms, ann)
+    tries = door.tries
+    server.set_gateway_down(is_down=True)
+    server.lose_sessions()
+    await server.wait_for(lambda: not server.connected())
+    sent = {server.send_text(room, ann, f"missed {n}") for room in rooms for n in range(10)}
+    server.send_text(fresh, ann, "nobody has seen this channel before")
+    server.advance(seconds=600)
+    server.set_gateway_down(is_down=False)
+    await server.wait_for(lambda: len(door.messages) >= 20 + 6 + 60, 30)
+    await settle(running)
+    assert {m.message_id for m in door.messages[26:]} == sent
+    assert door.tries == tries + 60
+    asked = [call.path.split("/")[2] for call in server.calls_of("GET */messages")]
+    assert set(asked) == set(rooms) and server.identifies() == 2
+
+
+async def test_a_resumed_session_asks_for_nothing(
+    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+) -> None:
+    server = discord_server
+    ann, [room] = open_rooms(server, 1)
+    await see(server, door, [room], ann)
+    server.drop()
+    server.send_text(room, ann, "between")
+    await server.wait_for(lambda: "between" in door.texts())
+    assert server.identifies() == 1 and server.resumes() == 1
+    assert not server.calls_of("GET */messages")
+
+
+async def test_a_restart_begins_where_the_last_process_ended(
+    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+) -> None:
+    server = discord_server
+    ann, [room] = open_rooms(server, 1)
+    chat, thread = server.dm(ann), server.add_thread(room, ann)
+    async with run_bot(settings, door):
+        await see(server, door, [room, chat, thread], ann)
+    places = [room, chat, thread]
+    sent = [server.send_text(place, ann, f"in {place}") for place in places]
+    door.messages.clear()
+    async with run_bot(settings, door) as bot:
+        await server.wait_for(lambda: len(door.messages) == 3)
+        await settle(bot)
+    found = {m.message_id: m for m in door.messages}
+    assert set(found) == set(sent)
+    assert [found[one].is_private for one in sent] == [False, True, False]
+    assert found[sent[2]].thread_id == thread and found[sent[2]].chat.chat_id == room
+
+
+async def test_a_private_chat_without_news_costs_one_call(
+    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+) -> None:
+    server = discord_server
+    ann = server.add_user("Ann")
+    async with run_bot(settings, door):
+        await see(server, door, [server.dm(ann)], ann)
+    server.forget_calls()
+    async with run_bot(settings, door) as bot:
+        await settle(bot)
+    assert len(server.calls_of("GET /channels/*")) == 1 and not server.calls_of("GET */messages")
+
+
+async def test_so_many_messages_of_a_channel_and_no_more(
+    discord_server: DiscordServer,
+    settings: Settings,
+    door: FakeInbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(backfill, "MAX_MESSAGES", 6)
+    monkeypatch.setattr(backfill, "PAGE", 3)
+    server = discord_server
+    ann, [room] = open_rooms(server, 1)
+    async with run_bot(settings, door):
+        await see(server, door, [room], ann)
+    sent = [server.send_text(room, ann, f"missed {n}") for n in range(9)]
+    async with run_bot(settings, door) as bot:
+        await server.wait_for(lambda: len(door.messages) == 7)
+        await settle(bot)
+    assert [m.message_id for m in door.messages[1:]] == sent[:6]
+    assert len(server.calls_of("GET */messages")) == 2
+
+
+async def test_what_is_older_than_a_day_is_left_alone(
+    discord_server: DiscordServer,
+    settings: Settings,
+    door: FakeInbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(backfill, "MAX_AGE", timedelta(seconds=1))
+    server = discord_server
+    ann, [room] = open_rooms(server, 1)
+    async with run_bot(settings, door):
+        await see(server, door, [room], ann)
+    server.send_text(room, ann, "old by now")
+    await asyncio.sleep(1.2)
+    async with run_bot(settings, door) as bot:
+        await settle(bot)
+    assert door.texts() == ["seen"]
+
+
+async def test_what_comes_meanwhile_moves_no_mark(
+    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+) -> None:
+    """A crash while missed messages are still asked for must lose none of them."""
+    server = discord_server
+    ann, [room] = open_rooms(server, 1)
+    async with run_bot(settings, door):
+        await see(server, door, [room], ann)
+    mark = door.marks[room]
+    missed = server.send_text(room, ann, "missed")
+    server.fault("GET */messages", "status", status=503, count=None)
+    async with run_bot(settings, door):
+        server.send_text(room, ann, "live")
+        await server.wait_for(lambda: "live" in door.texts())
+    assert door.marks[room] == mark
+    server.clear_faults()
+    async with run_bot(settings, door) as bot:
+        await server.wait_for(lambda: "missed" in door.texts())
+        await settle(bot)
+    assert int(door.marks[room]) > int(missed)
+
+
+class SlowBot(QuickBot):
+    """A bot whose session is not complete for a while."""
+
+    pace = replace(QuickBot.pace, complete_s=60.0)
+
+
+async def test_a_session_that_breaks_off_early_hides_nothing(
+    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+) -> None:
+    """What comes before the second session must not pass for all that was known before it."""
+    server = discord_server
+    ann, [room] = open_rooms(server, 1)
+    async with run_bot(settings, door):
+        await see(server, door, [room], ann)
+    server.send_text(room, ann, "missed")
+    bot = SlowBot(settings, door)
+    task = asyncio.create_task(bot.run())
+    try:
+        # The connection of before may count as one for a moment longer.
+        await server.wait_for(lambda: server.identifies() == 2 and server.connected())
+        server.send_text(room, ann, "live")
+        await server.wait_for(lambda: "live" in door.texts())
+        assert "missed" not in door.texts()
+        broken = asyncio.create_task(bot.client.wait_for("shard_disconnect", timeout=30))
+        await asyncio.sleep(0)
+        server.invalidate()
+        await broken
+        # Not before: the session that breaks off is not to be completed now.
+        bot.client._connection.guild_ready_timeout = 0.1
+        await server.wait_for(lambda: "missed" in door.texts())
+        assert server.identifies() == 3
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await bot.close()
+
+
+async def test_the_first_mark_of_a_chat_is_kept_at_once(
+    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+) -> None:
+    """Also while others are held: without a mark nothing would be asked for after a crash."""
+    server = discord_server
+    ann, [room] = open_rooms(server, 1)
+    running._marks.hold_all()
+    await see(server, door, [room], ann)
+    await server.wait_for(lambda: room in door.marks, 0.5)
+
+
+async def test_a_failing_store_loses_nothing_of_what_was_missed(
+    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+) -> None:
+    server = discord_server
+    ann, [room] = open_rooms(server, 1)
+    async with run_bot(settings, door):
+        await see(server, door, [room], ann)
+    server.send_text(room, ann, "missed")
+    door.troubles = [StoreError("locked")] * 2
+    async with run_bot(settings, door):
+        await server.wait_for(lambda: "missed" in door.texts())
+
+
+async def test_a_channel_that_refuses_us_is_asked_once(
+    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+) -> None:
+    server = discord_server
+    ann, [room, other] = open_rooms(server, 2)
+    async with run_bot(settings, door):
+        await see(server, door, [room, other], ann)
+    server.send_text(room, ann, "hidden")
+    server.send_text(other, ann, "seen by all")
+    server.deny(room, "", "READ_MESSAGE_HISTORY")
+    server.forget_calls()
+    async with run_bot(settings, door) as bot:
+        await server.wait_for(lambda: "seen by all" in door.texts())
+        await settle(bot)
+    assert len(server.calls_of(f"GET /channels/{room}/messages")) <= 1
+    assert "hidden" not in door.texts()

@@ -1,0 +1,65 @@
+"""What `hearsay doctor` finds out about the bot."""
+
+from __future__ import annotations
+
+import pytest
+
+from bots.checks import check_discord, run_check
+from bots.exits import CONFIG, LOCKED, UNREACHABLE
+from bots.findings import Finding, Status, Visit
+from tests.emulators.discord import DiscordServer
+from tests.support.discord_inbox import make_settings
+
+
+async def look(server: DiscordServer, **values: object) -> Finding:
+    at = {"discord_bot_token": server.token, "discord_api_base_url": server.api_base_url}
+    return await run_check(check_discord, Visit(make_settings(**(at | values))))
+
+
+async def test_all_is_well(discord_server: DiscordServer) -> None:
+    discord_server.set_shards(3)
+    visit = Visit(
+        make_settings(
+            discord_bot_token=discord_server.token, discord_api_base_url=discord_server.api_base_url
+        )
+    )
+    found = await run_check(check_discord, visit)
+    assert found.status is Status.OK and found.text.endswith("3 connection(s)")
+    assert abs(visit.skews_s["Discord"]) < 5
+
+
+async def test_without_a_token_it_is_off() -> None:
+    found = await run_check(check_discord, Visit(make_settings()))
+    assert found.status is Status.OK and "DISCORD_BOT_TOKEN is empty" in found.text
+
+
+async def test_a_wrong_token_is_told_and_not_shown(discord_server: DiscordServer) -> None:
+    found = await look(discord_server, discord_bot_token="wrong-token")
+    assert (found.status, found.code) == (Status.FAIL, LOCKED)
+    assert "wrong-token" not in f"{found.text} {found.cure}"
+
+
+async def test_an_intent_that_is_switched_off_is_told(discord_server: DiscordServer) -> None:
+    discord_server.set_privileged()
+    found = await look(discord_server)
+    assert (found.status, found.code) == (Status.FAIL, CONFIG)
+    assert "Message Content" in found.cure
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_trouble_is_not_taken_for_a_mistake(
+    discord_server: DiscordServer, status: int
+) -> None:
+    discord_server.fault("GET /gateway/bot", "status", status=status)
+    found = await look(discord_server)
+    assert (found.status, found.code) == (Status.FAIL, UNREACHABLE)
+
+
+async def test_nobody_there(discord_server: DiscordServer) -> None:
+    found = await look(discord_server, discord_api_base_url="http://127.0.0.1:1/api/v10")
+    assert (found.status, found.code) == (Status.FAIL, UNREACHABLE)
+
+
+async def test_another_server_is_not_taken_for_discord(discord_server: DiscordServer) -> None:
+    found = await look(discord_server, discord_api_base_url=discord_server.base_url)
+    assert found.status is Status.FAIL and "404" in found.text

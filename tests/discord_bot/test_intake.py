@@ -1,0 +1,262 @@
+"""Raw messages of Discord become ours: pure, so every form is tried here."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bots.discord_bot.client import POISON
+from bots.discord_bot.intake import make_snowflake, read_message, read_messages, read_moment
+from bots.discord_bot.places import Place
+from core.models import Attachment, Chat, ChatSettings, Message, Quoted
+from core.picking import pick_command
+from tests.support.discord_payloads import (
+    ALONE,
+    ANN,
+    BOB,
+    BOT,
+    GUILD,
+    HERE,
+    MESSAGE,
+    ROOM,
+    THREAD,
+    make_file,
+    make_raw,
+    make_user,
+    make_voice,
+)
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def read(raw: dict[str, Any], place: Place = HERE, **options: Any) -> Message:
+    message = read_message(raw, place, BOT, **options)
+    assert message is not None
+    return message
+
+
+def test_a_text_in_a_server() -> None:
+    assert read(make_raw("Hello")) == Message(
+        chat=Chat("discord", BOT, ROOM),
+        message_id=MESSAGE,
+        sent_at=NOON,
+        sender_id=ANN,
+        sender_name="Ann",
+        is_private=False,
+        text="Hello",
+    )
+
+
+def test_a_text_in_private() -> None:
+    assert read(make_raw("Hello"), ALONE).is_private
+
+
+def test_a_thread_is_a_part_of_its_channel() -> None:
+    message = read(make_raw("Hello", channel_id=THREAD), Place(GUILD, ROOM, THREAD))
+    assert (message.chat.chat_id, message.thread_id) == (ROOM, THREAD)
+
+
+def test_a_nick_goes_before_all_other_names() -> None:
+    assert read(make_raw("x", member={"nick": "Annie\n "})).sender_name == "Annie"
+    nameless = make_user(global_name=None)
+    assert read(make_raw("x", author=nameless, member={"nick": None})).sender_name == "ann"
+
+
+def test_a_voice_message() -> None:
+    file_id = f"{ROOM}/{MESSAGE}/500000000000000001"
+    expected = Attachment(file_id, "voice", "voice-message.ogg", "audio/ogg", 4321, 2.5)
+    assert read(make_voice()).attachment == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "mime", "kind"),
+    [
+        ("song.mp3", "audio/mpeg", "audio"),
+        ("clip.mp4", "video/mp4; codecs=avc1", "video"),
+        ("talk.m4a", None, "document"),
+        ("TALK.OGG .", "application/octet-stream", "document"),
+        ("odd", "application/ogg", "document"),
+    ],
+)
+def test_files_that_hold_sound(name: str, mime: str | None, kind: str) -> None:
+    sound = read(make_raw("listen", attachments=[make_file(name, content_type=mime)])).attachment
+    assert sound and sound.kind == kind
+
+
+def test_files_without_sound_are_passed_over() -> None:
+    picture = make_file("cat.png", id="1", content_type="image/png")
+    assert read(make_raw("see", attachments=[picture])).attachment is None
+    sound = read(make_raw("", attachments=[picture, make_file()])).attachment
+    assert sound and sound.file_id.endswith("/500000000000000001")
+
+
+def test_each_sound_of_a_message_is_one_of_its_own() -> None:
+    files = [make_file(f"{n}.ogg", id=str(n)) for n in range(3)]
+    found = read_messages(make_raw("all of it", attachments=files), ALONE, BOT)
+    assert [m.attachment and m.attachment.name for m in found] == ["0.ogg", "1.ogg", "2.ogg"]
+    assert [m.edit_id for m in found] == ["", "0:1", "0:2"]
+    assert {(m.message_id, m.text) for m in found} == {(MESSAGE, "all of it")}
+    # Edits come later than all of these.
+    assert found[-1].edit_id < read_edit_id("2026-11-21T12:00:05+00:00")
+
+
+def read_edit_id(moment: str) -> str:
+    return read(make_raw("x", edited_timestamp=moment), is_edit=True).edit_id
+
+
+def test_a_question_about_several_sounds_is_asked_once() -> None:
+    files = [make_file(f"{n}.ogg", id=str(n)) for n in range(2)]
+    assert len(read_messages(make_raw(f"<@{BOT}> what?", attachments=files), HERE, BOT)) == 1
+    assert len(read_messages(make_raw(f"<@{BOT}>", attachments=files), HERE, BOT)) == 2
+
+
+def test_nothing_and_nobody_are_no_messages() -> None:
+    assert read_messages(make_raw(""), HERE, BOT) == []
+    assert len(read_messages(make_raw("hello"), HERE, BOT)) == 1
+
+
+def test_a_fresh_link_is_no_news() -> None:
+    """Each time a message is told its links are signed anew: its sound is the same."""
+    first = make_voice()
+    again = make_voice()
+    again["attachments"][0]["url"] = "https://cdn.discordapp.com/attachments/1/2/x.ogg?ex=9"
+    assert read(first).attachment == read(again).attachment
+
+
+def test_names_of_files_lead_nowhere() -> None:
+    file = make_file("..\\../etc/pass\r\nwd\u202etxt.ogg")
+    sound = read(make_raw(attachments=[file])).attachment
+    assert sound and sound.name == "pass wdtxt.ogg"
+
+
+def test_a_forward_brings_words_and_sound_along() -> None:
+    snapshot = {"content": "listen", "flags": 1 << 13, "attachments": [make_file(duration_secs=2)]}
+    reference = {"type": 1, "message_id": "1", "channel_id": "2"}
+    raw = make_raw(message_reference=reference, message_snapshots=[{"message": snapshot}])
+    message = read(raw, ALONE)
+    assert (message.text, message.forwarded_from, message.reply_to) == ("listen", "?", None)
+    assert message.attachment and message.attachment.kind == "voice"
+    assert message.attachment.file_id.startswith(f"{ROOM}/{MESSAGE}/")
+
+
+def test_a_forwarded_mention_asks_for_nothing() -> None:
+    raw = make_raw(message_snapshots=[{"message": {"content": f"<@{BOT}> what is this?"}}])
+    assert read(raw).command == ""
+
+
+def test_a_reply_holds_what_it_answers() -> None:
+    quoted = make_voice(id="5", author=make_user(BOB, "bob"))
+    reference = {"type": 0, "message_id": "5", "channel_id": ROOM}
+    raw = make_raw("what?", type=19, message_reference=reference, referenced_message=quoted)
+    found = read(raw).reply_to
+    assert found and (found.message_id, found.sender_id) == ("5", BOB)
+    assert found.attachment and found.attachment.file_id == f"{ROOM}/5/500000000000000001"
+
+
+def test_a_reply_to_what_is_gone() -> None:
+    reference = {"message_id": "5", "channel_id": ROOM}
+    raw = make_raw("what?", type=19, message_reference=reference, referenced_message=None)
+    assert read(raw).reply_to == Quoted("5")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        make_raw("x", author=make_user(bot=True)),
+        make_raw("x", author=make_user(system=True)),
+        make_raw("x", author=make_user(BOT)),
+        make_raw("x", webhook_id="1"),
+        make_raw("x", application_id="1"),
+        make_raw("x", type=7),
+        make_raw("x", type=21),
+        make_raw("x", author=None),
+        make_raw(""),
+        make_raw("\u200b\x00 \n")
+        | {"content": "\x00 \n"},
+    ],
+)  # fmt: skip
+def test_what_is_nobodys_or_empty(raw: dict[str, Any]) -> None:
+    assert read_message(raw, HERE, BOT) is None
+
+
+def test_mentions_are_names_and_ours_is_left_out() -> None:
+    raw = make_raw(
+        f"<@{BOT}> tell <@!{BOB}> and <@123> about <a:dance:456>",
+        mentions=[make_user(BOB, "bob"), make_user(BOT, "hearsay")],
+    )
+    assert read(raw).text == "tell @Bob and <@123> about :dance:"
+
+
+@pytest.mark.parametrize(
+    ("content", "quoted", "command"),
+    [
+        (f"<@{BOT}> what is this?", None, "ask"),
+        (f"<@!{BOT}> what does she say?", make_voice(id="5"), "ask"),
+        (f"<@{BOT}>", make_voice(id="5"), "transcribe"),
+        (f"<@{BOT}>", None, "help"),
+        ("what does she say?", make_voice(id="5"), ""),
+        (f"<@{BOT}> and then?", make_raw("It is…", id="5", author=make_user(BOT)), ""),
+    ],
+)
+def test_a_mention_of_ours_asks(content: str, quoted: dict[str, Any] | None, command: str) -> None:
+    raw = make_raw(content)
+    if quoted:
+        raw |= {"message_reference": {"message_id": "5"}, "referenced_message": quoted, "type": 19}
+    assert read(raw).command == command
+
+
+def test_a_mention_under_a_voice_message_of_ones_own() -> None:
+    raw = make_voice() | {"content": f"<@{BOT}>"}
+    assert pick_command(read(raw), ChatSettings()) == "transcribe"
+
+
+def test_notes_of_a_server_wait_for_auto() -> None:
+    note = read(make_voice())
+    assert pick_command(note, ChatSettings()) is None
+    assert pick_command(note, ChatSettings(is_auto=True)) == "transcribe"
+
+
+def test_an_edit_has_an_id_of_its_own() -> None:
+    edited = make_raw("new", edited_timestamp="2026-11-21T12:00:05.250000+00:00")
+    assert read(edited, is_edit=True).edit_id == "1795262405250"
+    # Read from the history it is the message itself: whoever asks has not seen it before.
+    assert read(edited).edit_id == ""
+
+
+def test_a_preview_of_a_link_is_no_edit() -> None:
+    assert read_message(make_raw("see https://…"), HERE, BOT, is_edit=True) is None
+
+
+def test_an_edit_that_leaves_nothing_is_news_in_a_server() -> None:
+    edited = make_raw("", edited_timestamp="2026-11-21T12:00:05+00:00")
+    assert read(edited, is_edit=True).text == ""
+    assert read_message(edited, ALONE, BOT, is_edit=True) is None
+
+
+def test_ids_tell_their_moment() -> None:
+    assert read_moment(MESSAGE) == NOON
+    assert make_snowflake(NOON) == int(MESSAGE)
+    assert make_snowflake(datetime(2000, 1, 1, tzinfo=UTC)) == 0
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=5,
+)
+_FIELDS = [*make_voice(), "message_reference", "referenced_message", "message_snapshots", "member"]
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(_FIELDS), _JSON, min_size=1, max_size=4))
+def test_no_shape_is_worse_than_poison(fields: dict[str, Any]) -> None:
+    """What cannot be read raises what costs only the event itself."""
+    try:
+        found = read_message(make_voice() | fields, HERE, BOT)
+    except POISON:
+        return
+    assert found is None or isinstance(found, Message)

@@ -1,0 +1,382 @@
+"""Commands, menus of messages, buttons and forms come in, over the real gateway and discord.py."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from bots.discord_bot.ticket import Ticket, read_ticket
+from core.config import Settings
+from core.errors import StoreError
+from core.models import Job, Message, Suggestion
+from tests.discord_bot.conftest import QuickBot, run_bot
+from tests.emulators.discord import DiscordServer
+from tests.support.discord_inbox import FakeInbox, make_job
+
+OGG = b"OggS" + bytes(200)
+TOKEN = "abcdefghijklmnopqrst-_"
+BUTTONS = [{"type": 1, "components": [
+    {"type": 2, "style": 2, "label": "Listen", "custom_id": f"h:{TOKEN}"},
+    {"type": 2, "style": 2, "label": "Read it in private", "custom_id": f"p:{TOKEN}"},
+    {"type": 2, "style": 2, "label": "Old", "custom_id": "something else"},
+]}]  # fmt: skip
+
+
+class AskedDoor(FakeInbox):
+    """A door that answers all that is new."""
+
+    async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
+        before = len(self.messages)
+        await super().accept(message, data)
+        return make_job(message) if len(self.messages) > before else None
+
+    async def suggest(self, message: Message, field: str) -> list[Suggestion]:
+        if self.troubles:
+            raise self.troubles.pop(0)
+        return [
+            Suggestion(f"{message.command} {field}"),
+            Suggestion("warm", "Warm"),
+            Suggestion("cold"),
+        ]
+
+
+class SlowDoor(AskedDoor):
+    """A door that keeps nothing before it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lets = asyncio.Event()
+
+    async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
+        self.tries += 1
+        await self.lets.wait()
+        return await super().accept(message, data)
+
+
+@dataclass
+class Place:
+    server: DiscordServer
+    door: AskedDoor
+    ann: str
+    guild: str
+    room: str
+
+    async def taken(self, count: int = 1) -> Message:
+        await self.server.wait_for(lambda: len(self.door.messages) == count)
+        return self.door.messages[-1]
+
+    def ticket(self) -> Ticket:
+        ticket = read_ticket(self.door.messages[-1].ticket)
+        assert ticket
+        return ticket
+
+    def post(self) -> str:
+        """Let the bot have written a message with buttons."""
+        with self.server.world.lock:
+            world = self.server.world
+            channel, me = world.channels[self.room], world.bot.user_id
+            return world.add_message(channel, me, "What I said", components=BUTTONS).message_id
+
+
+@pytest.fixture
+def door() -> AskedDoor:
+    return AskedDoor()
+
+
+@pytest.fixture
+async def place(
+    discord_server: DiscordServer, running: QuickBot, door: AskedDoor
+) -> AsyncIterator[Place]:
+    server = discord_server
+    ann = server.add_user("Ann", locale="zh-CN")
+    guild = server.add_guild(members=[ann])
+    await server.wait_for(server.commands)
+    yield Place(server, door, ann, guild, server.channel(guild))
+
+
+async def test_a_slash_command_is_heard_first_and_then_handed_in(place: Place) -> None:
+    asked = place.server.slash(place.room, place.ann, "say", {"text": "Hi", "voice": "Mia"})
+    message = await place.taken()
+    assert (message.command, message.text) == ("say", 'voice:"Mia" Hi')
+    assert message.chat.chat_id == place.room and not message.is_private
+    assert message.message_id == f"interaction:{asked}"
+    assert (message.sender_id, message.sender_name) == (place.ann, "Ann")
+    assert message.language == "zh-CN"
+    ticket = place.ticket()
+    known = place.server.interaction(asked)
+    assert (ticket.interaction_id, ticket.token) == (asked, known.token)
+    assert abs(ticket.created_s - time.time()) < 10
+    assert not (ticket.is_ephemeral or ticket.is_personal)
+    assert known.answer_kind == 5
+    [thinking] = place.server.thinking(place.room)
+    assert not thinking.is_ephemeral
+
+
+async def test_what_only_discord_can_read_is_made_words(place: Place) -> None:
+    me = place.server.world.bot.user_id
+    typed = f"<@{me}> so \u202e<a:party:123456789012345678> <@42>\r\nnow"
+    place.server.slash(place.room, place.ann, "say", {"text": typed})
+    assert (await place.taken()).text == "so :party: <@42>\nnow"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "is_ephemeral"),
+    [
+        ("voice", {"voice": "Mia"}, True),
+        ("style", {"style": "warm"}, True),
+        ("help", {}, True),
+        ("mode", {"choice": "ask"}, True),
+        ("forget", {"whose": "me"}, True),
+        ("glossary", {"remove": "1"}, True),
+        # What concerns all is told to all.
+        ("remember", {"choice": "on"}, False),
+        ("summary", {"range": "last 2h"}, False),
+        ("ask", {"question": "Who?"}, False),
+    ],
+)
+async def test_settings_are_answered_to_whoever_asked_alone(
+    place: Place, name: str, options: dict[str, str], is_ephemeral: bool
+) -> None:
+    place.server.slash(place.room, place.ann, name, options)
+    assert (await place.taken()).command == name
+    assert place.ticket().is_ephemeral is is_ephemeral
+    [thinking] = place.server.thinking(place.room)
+    assert thinking.is_ephemeral is is_ephemeral
+
+
+async def test_nothing_is_kept_before_discord_was_told(place: Place) -> None:
+    place.server.fault("POST /interactions/*", "delay", delay_s=0.3)
+    asked = place.server.slash(place.room, place.ann, "help")
+    await asyncio.sleep(0.15)
+    assert place.server.calls_of("POST /interactions/*") and not place.door.messages
+    await place.taken()
+    assert place.server.interaction(asked).answer_kind == 5
+
+
+async def test_a_file_comes_with_a_command(place: Place, running: QuickBot) -> None:
+    place.server.slash(
+        place.room, place.ann, "transcribe", attachments={"recording": ("talk.ogg", OGG)}
+    )
+    message = await place.taken()
+    assert message.attachment and message.attachment.name == "talk.ogg"
+    assert message.attachment.size_bytes == len(OGG)
+    assert await running.fetch(message) == OGG
+
+
+async def test_a_command_in_a_thread_belongs_to_its_channel(place: Place) -> None:
+    thread = place.server.add_thread(place.room, place.ann)
+    place.server.slash(thread, place.ann, "help")
+    message = await place.taken()
+    assert (message.chat.chat_id, message.thread_id) == (place.room, thread)
+
+
+async def test_a_command_in_private(place: Place) -> None:
+    chat = place.server.dm(place.ann)
+    place.server.slash(chat, place.ann, "help")
+    message = await place.taken()
+    assert message.is_private and message.chat.chat_id == chat
+    assert not place.ticket().is_personal
+
+
+@pytest.mark.parametrize(
+    ("label", "command", "is_ephemeral"),
+    [
+        ("Transcribe", "transcribe", False),
+        ("Transcribe for me", "transcribe", True),
+        ("Speak this", "say", False),
+        ("Translate", "translate", False),
+        ("Forget this", "forget", True),
+    ],
+)
+async def test_the_menu_of_a_message(
+    place: Place, running: QuickBot, label: str, command: str, is_ephemeral: bool
+) -> None:
+    bob = place.server.add_user("Bob")
+    place.server.add_member(place.guild, bob)
+    note = place.server.send_voice(place.room, bob, OGG)
+    before = len(place.door.messages) + 1
+    await place.taken(before)
+    place.server.context_menu(note, place.ann, label)
+    message = await place.taken(before + 1)
+    assert (message.command, message.text) == (command, "")
+    assert message.reply_to and message.reply_to.message_id == note
+    assert message.reply_to.sender_id == bob and message.attachment is None
+    assert place.ticket().is_ephemeral is is_ephemeral
+    assert await running.fetch(message) == OGG
+    place.server.expire_links()
+    assert await running.fetch(message) == OGG
+
+
+async def test_a_question_about_a_message_is_asked_for_in_a_form(place: Place) -> None:
+    text = place.server.send_text(place.room, place.ann, "We meet at ten.")
+    await place.taken()
+    asked = place.server.context_menu(text, place.ann, "Ask about this")
+    form = await place.server.wait_for(lambda: place.server.interaction(asked).modal)
+    [[box]] = [row["components"] for row in form["components"]]
+    assert box["required"] and len(place.door.messages) == 1
+    sent = place.server.submit(asked, place.ann, {box["custom_id"]: "When?"})
+    message = await place.taken(2)
+    assert (message.command, message.text) == ("ask", "When?")
+    assert message.reply_to and message.reply_to.text == "We meet at ten."
+    assert message.message_id == f"interaction:{sent}"
+    assert place.server.interaction(sent).answer_kind == 5
+
+
+async def test_a_form_that_nobody_knows_says_so(place: Place, running: QuickBot) -> None:
+    text = place.server.send_text(place.room, place.ann, "We meet at ten.")
+    await place.taken()
+    asked = place.server.context_menu(text, place.ann, "Ask about this")
+    await place.server.wait_for(lambda: place.server.interaction(asked).modal)
+    # As after a restart.
+    running._interactions._forms._open.clear()
+    sent = place.server.submit(asked, place.ann, {"text": "When?"})
+    answers = await place.server.wait_for(lambda: place.server.answers_of(sent))
+    assert answers[0].is_ephemeral and len(place.door.messages) == 1
+
+
+async def test_a_button_is_a_new_message_and_leaves_its_own_as_it_is(place: Place) -> None:
+    posted = place.post()
+    asked = place.server.press(posted, place.ann, label="Listen")
+    message = await place.taken()
+    assert (message.button, message.command, message.text) == (TOKEN, "", "")
+    assert message.reply_to and message.reply_to.message_id == posted
+    assert message.reply_to.text == "What I said"
+    assert message.chat.chat_id == place.room and not place.ticket().is_ephemeral
+    # Type 6 would make "@original" the message with the button.
+    assert place.server.interaction(asked).answer_kind == 5
+    assert place.server.message(posted).content == "What I said"
+
+
+async def test_a_private_button_is_pressed_in_the_persons_own_chat(place: Place) -> None:
+    place.server.press(place.post(), place.ann, label="Read it in private")
+    message = await place.taken()
+    assert message.is_private and message.chat.chat_id == f"user:{place.ann}"
+    assert message.button == TOKEN and place.ticket().is_ephemeral
+
+
+async def test_a_button_that_is_none_of_ours_does_nothing(place: Place) -> None:
+    asked = place.server.press(place.post(), place.ann, label="Old")
+    [answer] = await place.server.wait_for(lambda: place.server.answers_of(asked))
+    assert answer.is_ephemeral and not place.door.messages
+
+
+async def test_a_stranger_who_brings_us_along(place: Place) -> None:
+    eve = place.server.add_user("Eve", has_app=True)
+    foreign = place.server.channel(place.server.add_guild(members=[eve], has_bot=False))
+    place.server.slash(foreign, eve, "summary", {"range": "last 2h"})
+    message = await place.taken()
+    assert message.is_private and message.chat.chat_id == f"user:{eve}"
+    ticket = place.ticket()
+    assert ticket.is_personal and ticket.is_ephemeral
+    # Settings of a server are not even shown to somebody who only brings us along.
+    with pytest.raises(PermissionError):
+        place.server.slash(foreign, eve, "auto", {"choice": "on"})
+
+
+async def test_a_message_among_people_is_written_down_for_all_if_asked(
+    place: Place, running: QuickBot
+) -> None:
+    eve, bob = place.server.add_user("Eve", has_app=True), place.server.add_user("Bob")
+    chat = place.server.private_chat(eve, bob)
+    note = place.server.send_voice(chat, bob, OGG)
+    for count, (label, is_ephemeral) in enumerate(
+        [("Transcribe", False), ("Transcribe for me", True)], 1
+    ):
+        place.server.context_menu(note, eve, label)
+        message = await place.taken(count)
+        assert message.chat.chat_id == f"user:{eve}" and message.is_private
+        assert place.ticket() == Ticket(
+            place.ticket().interaction_id, place.ticket().token, place.ticket().created_s,
+            is_ephemeral=is_ephemeral, is_personal=True,
+        )  # fmt: skip
+        # We cannot ask for a message of a chat that we are not in.
+        assert await running.fetch(message) == OGG
+
+
+async def test_an_interaction_told_three_times_is_answered_once(place: Place) -> None:
+    place.server.repeat_events(3)
+    place.server.slash(place.room, place.ann, "help")
+    await place.server.wait_for(lambda: place.door.tries == 3)
+    assert len(place.door.messages) == 1
+    await asyncio.sleep(0.2)
+    [thinking] = place.server.thinking(place.room)
+    assert thinking.is_loading
+
+
+@pytest.mark.parametrize("kind", ["close", "lose_reply", "status"])
+async def test_trouble_on_the_way_costs_a_try(place: Place, kind: str) -> None:
+    place.server.fault("POST /interactions/*", kind, status=503)  # type: ignore[arg-type]
+    asked = place.server.slash(place.room, place.ann, "help")
+    await place.taken()
+    known = place.server.interaction(asked)
+    assert known.answer_kind == 5 and known.latency_s is not None and known.latency_s < 2.9
+
+
+async def test_what_discord_does_not_wait_for_is_kept_all_the_same(place: Place) -> None:
+    place.server.fault("POST /interactions/*", "status", status=404, code=10062, count=None)
+    place.server.slash(place.room, place.ann, "help")
+    assert (await place.taken()).command == "help"
+
+
+async def test_what_the_store_does_not_take_is_handed_in_again(place: Place) -> None:
+    place.door.troubles = [StoreError("locked"), StoreError("locked")]
+    place.server.slash(place.room, place.ann, "help")
+    await place.taken()
+    assert place.door.tries == 3
+
+
+async def test_a_chat_that_may_not_use_the_bot_is_told(
+    discord_server: DiscordServer, settings: Settings
+) -> None:
+    server, door = discord_server, AskedDoor()
+    ann, eve = server.add_user("Ann"), server.add_user("Eve")
+    guild = server.add_guild(members=[ann])
+    limited = settings.model_copy(update={"allowed_chats": [guild]})
+    async with run_bot(limited, door):
+        await server.wait_for(server.commands)
+        refused = server.slash(server.dm(eve), eve, "help")
+        [answer] = await server.wait_for(lambda: server.answers_of(refused))
+        assert answer.content and not door.messages
+        server.slash(server.channel(guild), ann, "help")
+        await server.wait_for(lambda: door.messages)
+
+
+async def test_what_may_be_put_in_is_offered_while_it_is_typed(place: Place) -> None:
+    asked = place.server.autocomplete(place.room, place.ann, "style", "style", "w")
+    choices = await place.server.wait_for(lambda: place.server.interaction(asked).choices)
+    assert choices == [{"name": "Warm", "value": "warm"}]
+    asked = place.server.autocomplete(place.room, place.ann, "say", "voice", "", {"text": "Hi"})
+    choices = await place.server.wait_for(lambda: place.server.interaction(asked).choices)
+    assert choices[0]["value"] == "say voice" and not place.door.messages
+
+
+async def test_trouble_offers_nothing(place: Place) -> None:
+    place.door.troubles = [StoreError("locked")]
+    asked = place.server.autocomplete(place.room, place.ann, "style", "style", "w")
+    await place.server.wait_for(lambda: place.server.interaction(asked).answer_kind == 8)
+    assert place.server.interaction(asked).choices == []
+
+
+async def test_what_we_wrote_to_a_form_or_a_button_pings_nobody(place: Place) -> None:
+    place.server.press(place.post(), place.ann, label="Old")
+    await place.server.wait_for(lambda: place.server.calls_of("POST /interactions/*"))
+    assert place.server.pings() == []
+
+
+async def test_what_was_just_asked_for_is_kept_before_the_end(
+    discord_server: DiscordServer, settings: Settings
+) -> None:
+    """Who was told that an answer comes would wait for it in vain."""
+    server, door = discord_server, SlowDoor()
+    ann = server.add_user("Ann")
+    room = server.channel(server.add_guild(members=[ann]))
+    async with run_bot(settings, door):
+        await server.wait_for(server.commands)
+        asked = server.slash(room, ann, "help")
+        await server.wait_for(lambda: door.tries)
+        asyncio.get_running_loop().call_later(0.05, door.lets.set)
+    assert [message.message_id for message in door.messages] == [f"interaction:{asked}"]

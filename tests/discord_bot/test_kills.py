@@ -1,0 +1,65 @@
+"""Killed at each step of an answer's way out, then started again: each part is there once."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import pytest
+
+from tests.chaos.conftest import IS_LONG
+from tests.chaos.notes import read_sound
+from tests.chaos.points import POINTS
+from tests.emulators.discord import DiscordServer
+from tests.emulators.mimo import MimoServer
+from tests.support import sounds
+from tests.support.discord_program import DiscordProgram
+
+pytestmark = pytest.mark.chaos
+
+VOICE = sounds.file("ogg-opus", sounds.speech(4.0))
+#: An answer of more than one message.
+LONG_TEXT = " ".join(f"word{number}" for number in range(500))
+#: All of them in the long form: `make chaos`.
+STEPS = ("S3", "S8", "S9", "S10", "SX") if IS_LONG else ("S3", "S9")
+OUT = [name for name in POINTS if name.startswith(STEPS)]
+
+
+async def restart(program: DiscordProgram) -> None:
+    """Wait for the kill that was ordered, and start again."""
+    assert await program.ended() == -signal.SIGKILL
+    await program.start()
+    assert set(await program.settle(1)) == {"done"}
+    await asyncio.sleep(0.5)
+
+
+@pytest.mark.parametrize("step", OUT)
+async def test_a_voice_message_is_answered_once(
+    program: DiscordProgram, mimo: MimoServer, discord_server: DiscordServer, step: str
+) -> None:
+    mimo.set_text(await read_sound(VOICE), LONG_TEXT)
+    server = discord_server
+    ann = server.add_user("Ann")
+    await program.start(kill_at=step)
+    note = server.send_voice(server.dm(ann), ann, VOICE, duration=4.0)
+    await restart(program)
+    answers = server.answers_to(note)
+    words = " ".join(one.content for one in answers).split()
+    assert len(answers) == 2
+    assert [one for one in words if one.startswith("word")] == LONG_TEXT.split()
+
+
+@pytest.mark.parametrize("step", [name for name in OUT if not name.startswith(("S3", "S10"))])
+async def test_a_command_is_answered_once(
+    program: DiscordProgram, discord_server: DiscordServer, step: str
+) -> None:
+    server = discord_server
+    ann = server.add_user("Ann")
+    room = server.channel(server.add_guild(members=[ann]))
+    await program.start(kill_at=step)
+    await server.wait_for(lambda: "say" in server.commands(), 30)
+    asked = server.slash(room, ann, "say", {"text": "Good morning"})
+    await restart(program)
+    spoken = [one for one in server.answers(room) if one.is_voice]
+    assert len(spoken) + sum(len(one.files) for one in server.answers_of(asked)) == 1
+    assert server.thinking(room) == []

@@ -1,0 +1,68 @@
+"""What anybody says is shown as it was said: no style, no link, nobody called."""
+
+from __future__ import annotations
+
+import pytest
+from discord.utils import escape_markdown, escape_mentions
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bots.discord_bot.markdown import escape, link
+from tests.support.discord_markdown import read
+
+#: One of each kind of mark that Discord's client knows.
+MARKED = [
+    "**bold**", "*italic*", "_italic_", "__underline__", "~~struck~~", "||spoiler||", "`code`",
+    "``co`de``", "[label](https://evil.example)", "[a](https://evil.example) [b](http://e.example)",
+    "[a\\](https://evil.example)](https://evil.example)", "<https://evil.example>",
+    "https://evil.example/a_b_c", "http://evil.example", "steam://run", "@everyone", "@here",
+    "<@1>", "<@!1>", "<@&1>", "<#1>", "</say:1>", "<id:customize>", "<:smile:1>", "<a:smile:1>",
+    "<t:0>", "<t:0:R>", "<mailto:a@b.example>", "<tel:+1234567>", "<+1234567>", "# heading",
+    "## heading", "   ### heading", "-# small print", "- item", "   - item", "* item", "+ item",
+    "1. item", "  23. item", "> quote", "   > quote", ">>> quote of all", "```js\nx\n```",
+    "\\*not escaped*", "\\\\*italic*", "\\", "a\\", "snake_case_name", "2 * 3 * 4", "¯\\_(ツ)_/¯",
+]  # fmt: skip
+
+TEXTS = st.lists(
+    st.sampled_from([*MARKED, *"\\*_~|`[]()<>@#&!:/.-+ 1at", "\u3000", "\t", "字", "everyone"])
+).map("".join)
+
+
+@pytest.mark.parametrize("text", MARKED)
+def test_nothing_is_read_from_a_text(text: str) -> None:
+    assert read(text).kinds or text.startswith(("\\", "snake", "2", "¯", "a\\", "<+", "<tel"))
+    for line in text.split("\n"):
+        seen = read(escape(line))
+        assert seen.kinds == set()
+        assert seen.text.replace("\u2060", "") == line
+
+
+@settings(deadline=None)
+@given(TEXTS, TEXTS)
+def test_nothing_is_read_from_any_mixture(text: str, more: str) -> None:
+    for line in f"{text}\n{more}".split("\n"):
+        seen = read(escape(line))
+        assert seen.kinds == set()
+        assert seen.text.replace("\u2060", "") == line
+
+
+@settings(deadline=None)
+@given(TEXTS.filter(lambda text: "\n" not in text and text.strip()))
+def test_a_label_stays_the_label_of_our_link(label: str) -> None:
+    url = "https://discord.com/channels/1/2/3"
+    seen = read(f"before {link(label, url)} behind")
+    [(shown, where)] = seen.links
+    assert (shown.replace("\u2060", ""), where) == (label.translate(str.maketrans("[]", "()")), url)
+    assert seen.kinds == {"link"}
+
+
+@pytest.mark.parametrize("call", ["@everyone", "@here", "<@1>", "<@!1>", "<@&1>", "<#1>"])
+def test_the_raw_text_calls_nobody_either(call: str) -> None:
+    # What pings is found by the server, which knows no backslashes.
+    assert call not in escape(call) and call not in link(call, "https://discord.com")
+
+
+def test_why_the_rules_are_ours() -> None:
+    text = "[a](https://a.example) [b](https://b.example) <t:0> <#1> https://c.example 1. x"
+    theirs = escape_mentions(escape_markdown(text))
+    assert read(theirs).kinds >= {"link", "moment", "channel", "url"}

@@ -1,0 +1,92 @@
+"""Nobody's phone rings because of us, whatever was said, wherever it is shown again."""
+
+from __future__ import annotations
+
+import pytest
+from discord.http import Route
+
+from core.models import Button, File, Link, Reply
+from tests.discord_bot.conftest import QuickBot
+from tests.emulators.discord import DiscordServer
+from tests.support.discord_markdown import read
+from tests.support.discord_server_chat import Room, make_room, make_voice
+
+TOKEN = "abcdefghijklmnopqrstuv"
+
+
+@pytest.fixture
+def room(discord_server: DiscordServer) -> Room:
+    return make_room(discord_server)
+
+
+def calls(room: Room) -> str:
+    """Return everything that calls somebody on this server, in every form."""
+    role = room.server.add_role(room.guild, "all", is_mentionable=True)
+    forms = [
+        "@everyone", "@here", f"<@{room.ann}>", f"<@!{room.ann}>", f"<@&{role}>",
+        f"<@&{room.guild}>", f"<#{room.channel}>", "</say:1>", "<id:guide>", "<t:0:R>",
+        f"\\<@{room.ann}>", f"`<@{room.ann}>`", f"||@everyone|| <@{room.ann}", "@\u200beveryone",
+        f"<@\u2060{room.ann}>", "[@everyone](https://e.example)", f"```\n<@{room.ann}>\n```",
+    ]  # fmt: skip
+    return "\n".join([*forms, " ".join(forms)])
+
+
+def everywhere(text: str) -> Reply:
+    """Return a reply that has a text in every place there is."""
+    files = (File(f"{text[:60]}.txt", "text/plain", text.encode(), title=text),)
+    links = (Link(0, 9, "1"), Link(10, len(text), "2"))
+    buttons = (Button(text, "say", token=TOKEN), Button(text, "say", text, token=TOKEN[::-1]))
+    return Reply(text, text, files=files, buttons=buttons, links=links)
+
+
+async def test_the_oracle_would_hear_it(bot: QuickBot, room: Room) -> None:
+    """The same words without our care ring everywhere."""
+    route = Route("POST", "/channels/{channel_id}/messages", channel_id=int(room.channel))
+    await bot.client.http.request(route, json={"content": calls(room)})
+    targets = {ping.target.split(":")[0] for ping in room.server.pings()}
+    assert targets == {"everyone", "here", "user", "role"}
+
+
+@pytest.mark.parametrize("kind", ["note", "dm", "command", "secret", "personal", "late"])
+async def test_no_ping_in_any_way_of_answering(bot: QuickBot, room: Room, kind: str) -> None:
+    text = calls(room)
+    if kind in ("note", "dm"):
+        envelope, ledger = room.note() if kind == "note" else room.dm_note()
+    else:
+        flags = {"secret": "e", "personal": "p"}.get(kind, "")
+        created_s = 1.0 if kind == "late" else None
+        envelope, ledger, _ = await room.ask(bot, flags, created_s=created_s)
+    bot.client.pacer.gap_s = 0.01
+    for is_lasting in (True, False):
+        await bot.show(envelope, text, is_lasting=is_lasting)
+        await bot._progress._lines[envelope.job_id].task  # type: ignore[misc]
+    await bot.deliver(envelope, everywhere(text))
+    ledger.outdate()
+    await bot.deliver(envelope, everywhere(f"changed {text}"))
+    ledger.outdate()
+    await bot.deliver(envelope, Reply(f"{text}\n" * 3, f"{text}\n" * 3, is_quote_first=True))
+    ledger.outdate()
+    await bot.deliver(envelope, Reply(text, text * 30, files=(await make_voice(title=text),)))
+    assert room.server.pings() == []
+    check_everything(room)
+
+
+def check_everything(room: Room) -> None:
+    """Check that every call says that nobody is meant, and that nothing but text was sent."""
+    written = [
+        call.body
+        for call in room.server.calls
+        if isinstance(call.body, dict) and ("content" in call.body or "attachments" in call.body)
+    ]
+    assert written
+    for body in written:
+        assert body["allowed_mentions"] == {"parse": [], "replied_user": False}
+        assert read(body.get("content") or "").kinds <= {"quote", "link"}
+
+
+async def test_what_is_refused_in_files_pings_nobody(bot: QuickBot, room: Room) -> None:
+    room.server.deny(room.channel, room.guild, "ATTACH_FILES", "READ_MESSAGE_HISTORY")
+    envelope, _ = room.note()
+    await bot.deliver(envelope, everywhere(calls(room)))
+    assert room.server.pings() == [] and room.server.answers(room.channel)
+    check_everything(room)

@@ -1,0 +1,277 @@
+"""The commands that Discord shows are those of the table, and are set only when they changed."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from bots.discord_bot import menu
+from bots.discord_bot.interactions import Interactions
+from bots.discord_bot.menu import build_menu, build_options, build_table, is_same
+from core import commands
+from core.commands import Command
+from core.config import Settings
+from core.context import Context
+from core.fields import Field, Use, derive_fields, join_fields
+from core.models import Reply
+from tests.discord_bot.conftest import run_bot
+from tests.emulators.discord import DiscordServer
+from tests.support.discord_inbox import FakeInbox
+
+
+async def newcomer(ctx: Context) -> Reply:
+    return Reply()
+
+
+#: What is only for voice channels, which only servers have.
+VOICE_CHANNELS = {
+    place for name, place in commands.COMMANDS.items() if commands.load_command(name).needs_voice
+}
+NEWCOMER = Command(
+    "Count the words", newcomer, argument="text", takes_sound=True, uses=(Use("Count this"),)
+)
+
+
+def listed() -> list[tuple[str, Command]]:
+    return commands.menu(has_voice=True)
+
+
+def by_name() -> dict[str, dict[str, Any]]:
+    return {one["name"]: one for one in build_menu()}
+
+
+@pytest.fixture
+def _with_newcomer(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = commands.load_command
+    monkeypatch.setitem(commands.COMMANDS, "count", "nowhere:command")
+    # As for its file and its line in the table: nothing of Discord's is touched.
+    monkeypatch.setattr(
+        commands, "load_command", lambda name: NEWCOMER if name == "count" else load(name)
+    )
+
+
+def test_every_command_of_the_table_is_there_with_its_uses() -> None:
+    uses = [use.label for _, command in listed() for use in command.uses]
+    assert [one["name"] for one in build_menu()] == [*(name for name, _ in listed()), *uses]
+    assert {"Transcribe", "Transcribe for me", "Ask about this", "Speak this", "Translate"} <= {
+        *uses
+    }
+    assert "tts" not in by_name()
+
+
+def test_texts_are_in_english_and_chinese() -> None:
+    slash = [one for one in build_menu() if one["type"] == 1]
+    for one in slash:
+        assert set(one["description_localizations"]) == {"zh-CN", "zh-TW"}, one["name"]
+        assert 1 <= len(one["description"]) <= 100
+    for one in build_menu():
+        assert set(one["name_localizations"]) == {"zh-CN", "zh-TW"}, one["name"]
+
+
+def test_only_admins_are_shown_what_only_admins_may_choose() -> None:
+    limited = {one["name"] for one in build_menu() if one.get("default_member_permissions")}
+    assert limited == {"auto", "language", "replies", "think", "digest"}
+    # Everybody may leave what is remembered.
+    assert "remember" not in limited
+    for one in build_menu():
+        is_limited = one["name"] in limited
+        assert (one.get("default_member_permissions") == "32") == is_limited
+        is_of_servers = is_limited or commands.COMMANDS.get(one["name"]) in VOICE_CHANNELS
+        assert one["integration_types"] == ([0] if is_of_servers else [0, 1])
+
+
+def test_options_come_from_the_table() -> None:
+    say = by_name()["say"]["options"]
+    assert [one["name"] for one in say] == ["text", "voice", "style"]
+    assert [one["required"] for one in say] == [True, False, False]
+    assert [one["autocomplete"] for one in say] == [False, True, True]
+    assert [one["value"] for one in by_name()["auto"]["options"][0]["choices"]] == ["on", "off"]
+    for name in ("transcribe", "ask"):
+        assert by_name()[name]["options"][-1]["type"] == 11
+
+
+@pytest.mark.usefixtures("_with_newcomer")
+async def test_a_new_command_appears_by_its_line_in_the_table(
+    discord_server: DiscordServer, settings: Settings
+) -> None:
+    async with run_bot(settings, FakeInbox()):
+        await discord_server.wait_for(discord_server.commands)
+    found = discord_server.commands()
+    assert [one["name"] for one in found["count"]["options"]] == ["text", "recording"]
+    assert found["Count this"]["type"] == 3
+
+
+async def test_the_table_is_set_once_and_again_only_when_it_changed(
+    discord_server: DiscordServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for times in range(1, 4):
+        async with run_bot(settings, FakeInbox()):
+            await discord_server.wait_for(
+                lambda: len(discord_server.calls_of("GET */commands")) == times  # noqa: B023
+            )
+            await discord_server.wait_for(discord_server.commands)
+    assert len(discord_server.command_writes()) == 1
+    monkeypatch.delitem(commands.COMMANDS, "think")
+    async with run_bot(settings, FakeInbox()):
+        await discord_server.wait_for(lambda: len(discord_server.command_writes()) == 2)
+    assert "think" not in discord_server.commands()
+
+
+async def test_trouble_with_the_table_costs_a_try(
+    discord_server: DiscordServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Interactions, "menu_waits_s", (0.05, 0.05, 0.05))
+    discord_server.fault("GET */commands", "close", count=2)
+    async with run_bot(settings, FakeInbox()):
+        await discord_server.wait_for(discord_server.commands)
+
+
+def test_a_translation_that_discord_takes_for_no_name_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = {"voice": "a voice", "style": "风格", "Translate": "翻译 这条"}
+    monkeypatch.setattr(menu, "translate", lambda text, language: words.get(text, text))
+    assert by_name()["voice"]["name_localizations"] == {}
+    assert set(by_name()["style"]["name_localizations"].values()) == {"风格"}
+    assert set(by_name()["Translate"]["name_localizations"].values()) == {"翻译 这条"}
+
+
+def as_discord_tells(commands: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a table with ids, without what is false, and with its lists in another order."""
+    told = copy.deepcopy(commands)[::-1]
+    for one in told:
+        one |= {"id": "1", "version": "2", "application_id": "3", "nsfw": False}
+        one["contexts"] = one["contexts"][::-1]
+        one.setdefault("default_member_permissions", None)
+        for option in one.get("options", []):
+            for name in ("required", "autocomplete", "name_localizations"):
+                if not option.get(name):
+                    option.pop(name, None)
+    return told
+
+
+def test_the_same_table_is_known_again_in_discords_words() -> None:
+    assert is_same(build_menu(), as_discord_tells(build_menu()))
+
+
+def change_text(table: list[dict[str, Any]]) -> None:
+    table[-1]["description"] = "Another"
+
+
+def change_translation(table: list[dict[str, Any]]) -> None:
+    table[-1]["description_localizations"] = {"zh-CN": "转写"}
+
+
+def add_translation(table: list[dict[str, Any]]) -> None:
+    table[0]["name_localizations"] = {"zh-CN": "转写二"}
+
+
+def add_option(table: list[dict[str, Any]]) -> None:
+    help_ = next(one for one in table if one["name"] == "help")
+    help_["options"] = [{"type": 3, "name": "what", "description": "What"}]
+
+
+def drop_choice(table: list[dict[str, Any]]) -> None:
+    next(one for one in table if one["name"] == "auto")["options"][0]["choices"].pop()
+
+
+def add_choices(table: list[dict[str, Any]]) -> None:
+    say = next(one for one in table if one["name"] == "say")
+    say["options"][0]["choices"] = [{"name": "a", "value": "a"}]
+
+
+def limit(table: list[dict[str, Any]]) -> None:
+    next(one for one in table if one["name"] == "help")["default_member_permissions"] = "8"
+
+
+def widen(table: list[dict[str, Any]]) -> None:
+    next(one for one in table if one["name"] == "auto")["default_member_permissions"] = None
+
+
+def drop(table: list[dict[str, Any]]) -> None:
+    table.pop()
+
+
+def add(table: list[dict[str, Any]]) -> None:
+    table.append({"type": 1, "name": "tts", "description": "Old"})
+
+
+def move_context(table: list[dict[str, Any]]) -> None:
+    table[0]["contexts"] = [0]
+
+
+CHANGES = (change_text, change_translation, add_translation, add_option, drop_choice, add_choices,
+           limit, widen, drop, add, move_context)  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_difference_is_seen(change: Any) -> None:
+    told = as_discord_tells(build_menu())
+    change(told)
+    assert not is_same(build_menu(), told)
+
+
+def test_what_discord_itself_has_put_there_stays() -> None:
+    own = {"id": "77", "type": 4, "name": "launch", "description": ""}
+    table = build_table([own, {"id": "78", "type": 1, "name": "old", "description": "Old"}])
+    assert table[-1] == own and "old" not in [one["name"] for one in table]
+    assert is_same(table, [*as_discord_tells(build_menu()), own])
+
+
+@pytest.mark.parametrize(
+    ("argument", "fields"),
+    [
+        ("", ()),
+        ("on | off", (Field("choice", "on | off", choices=("on", "off")),)),
+        ("text", (Field("text", "text", is_required=True),)),
+        ("[text]", (Field("text", "text"),)),
+        ("time [zone] | off", (Field("what", "time [zone] | off"),)),
+    ],
+)
+def test_fields_are_made_of_an_argument(argument: str, fields: tuple[Field, ...]) -> None:
+    assert derive_fields(argument) == fields
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "typed"),
+    [
+        ("say", {"text": "Good morning"}, "Good morning"),
+        (
+            "say",
+            {"text": "Hi", "style": 'so "warm", slow', "voice": "kept:12"},
+            'voice:"kept:12" style:"so \'warm\', slow" Hi',
+        ),
+        ("translate", {"language": "de", "text": "is: {} foo"}, "de: is: {} foo"),
+        ("translate", {"language": "de"}, "de:"),
+        ("glossary", {"remove": "2"}, "remove 2"),
+        ("voice", {"voice": "design a calm woman"}, "design a calm woman"),
+        ("auto", {"choice": "on"}, "on"),
+        ("ask", {"question": "  Who?  "}, "Who?"),
+        ("help", {}, ""),
+        ("help", {"unknown": "x"}, ""),
+    ],
+)
+def test_options_become_what_people_type_elsewhere(
+    name: str, values: dict[str, str], typed: str
+) -> None:
+    assert join_fields(commands.load_command(name).asked, values) == typed
+
+
+def test_required_options_come_first_as_discord_wants() -> None:
+    for _, command in listed():
+        required = [bool(one.get("required")) for one in build_options(command)]
+        assert required == sorted(required, reverse=True)
+
+
+@pytest.mark.parametrize("code", ["zh-CN", "zh-TW"])
+def test_no_two_commands_have_one_name_in_any_language(code: str) -> None:
+    for kind in (1, 3):
+        of_kind = [one for one in build_menu() if one["type"] == kind]
+        names = [one["name_localizations"].get(code, one["name"]) for one in of_kind]
+        assert len(set(names)) == len(names)
+        for one in of_kind:
+            options = one.get("options", [])
+            shown = [option["name_localizations"].get(code, option["name"]) for option in options]
+            assert len(set(shown)) == len(shown)

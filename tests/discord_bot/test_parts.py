@@ -1,0 +1,223 @@
+"""A reply becomes messages that Discord takes, and nothing of it is lost."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bots.discord_bot.parts import (
+    MAX_FILE_BYTES,
+    MAX_MESSAGES,
+    MAX_UNITS,
+    Part,
+    build_parts,
+    name_file,
+    shorten,
+)
+from bots.text import count_units, is_blank
+from core.models import Button, File, Link, Reply
+from core.prompts.safety import revive
+from tests.support.discord_markdown import read
+
+VOICE = File("speech.ogg", "audio/ogg", b"OggS", 2.5, bytes(range(100)))
+NOTE = File("notes.txt", "text/plain", b"words")
+WORDS = st.sampled_from([
+    "word", "字", "😀", "👩\u200d🔬", " ", "\n", "\n\n", ". ", "*", "`", "[a](https://e.example)",
+    "> ", "# ", "- ", "@everyone", "<@1>", "<t:0>", "https://e.example", "||", "\u2028", "1. ",
+])  # fmt: skip
+TEXTS = st.lists(WORDS, max_size=60).map("".join)
+
+
+def plain(part: Part) -> str:
+    return revive(read(part.text).text)
+
+
+def squeeze(text: str) -> str:
+    return "".join(revive(text).split())
+
+
+@settings(deadline=None)
+@given(TEXTS, TEXTS, st.integers(1, 30), st.booleans())
+def test_every_message_fits_and_all_is_said(
+    text: str, quote: str, times: int, is_first: bool
+) -> None:
+    reply = Reply(text * times, quote * times, is_quote_first=is_first)
+    parts = build_parts(reply)
+    for part in parts:
+        assert count_units(part.text) <= MAX_UNITS
+        assert part.files or not is_blank(part.text)
+        assert read(part.text).kinds <= {"quote"}
+    whole = [reply.quote, reply.text] if is_first else [reply.text, reply.quote]
+    files = [file for part in parts for file in part.files]
+    if files:
+        assert squeeze(files[0].data.decode()) == squeeze("".join(whole))
+    elif squeeze("".join(whole)):
+        assert squeeze("".join(map(plain, parts))) == squeeze("".join(whole))
+    assert build_parts(reply) == parts
+
+
+def test_the_quote_is_a_quote_line_by_line() -> None:
+    [part] = build_parts(Reply("Heard:", "one\n\ntwo"))
+    assert part.text == "Heard:\n> one\n> \n> two"
+    [part] = build_parts(Reply("Heard:", "one\ntwo", is_quote_first=True))
+    assert part.text == "> one\n> two\nHeard:"
+
+
+def test_a_long_quote_is_a_quote_in_every_message() -> None:
+    parts = build_parts(Reply(quote="so many words. " * 300))
+    assert 1 < len(parts) <= MAX_MESSAGES
+    assert all(part.text.startswith("> so many words.") for part in parts)
+
+
+def test_words_stay_whole() -> None:
+    parts = build_parts(Reply(" ".join(f"word{n}" for n in range(700))))
+    assert len(parts) > 1 and all(part.text.startswith("word") for part in parts)
+
+
+def test_more_than_four_messages_become_a_file() -> None:
+    quote = "\n".join(f"line {n} of many" for n in range(900))
+    [part] = build_parts(Reply("Heard:", quote, files=(VOICE,)))[:1]
+    assert part.text.startswith("Heard:\n> line 0") and part.text.endswith(" …")
+    assert len(part.text) < 1500
+    [file] = part.files
+    assert (file.name, file.mime) == ("transcript.txt", "text/plain")
+    assert file.data.decode() == f"Heard:\n\n{quote}"
+    [voice] = build_parts(Reply("Heard:", quote, files=(VOICE,)))[1:]
+    assert voice.is_voice
+    assert build_parts(Reply("x " * 9000))[0].files[0].name == "reply.txt"
+
+
+@pytest.mark.parametrize("text", ["word\n" * 100_000, "x" * 500_000, "*" * 300_000, "\n" * 60_000])
+def test_a_huge_text_takes_no_time(text: str) -> None:
+    begun_s = time.process_time()
+    build_parts(Reply(text, text))
+    shorten(text, is_ours=False)
+    # One that looks back at each step takes minutes.
+    assert time.process_time() - begun_s < 20
+
+
+def test_nothing_to_say_is_a_sign() -> None:
+    assert build_parts(Reply("\u200b\n")) == [Part("…")]
+
+
+def test_links_lead_to_messages() -> None:
+    text = "At 12:30 [Mia] said *much*.\nAnd more"
+    links = (Link(3, 8, "11"), Link(9, 14, "12"), Link(len(text) - 4, len(text), "13"))
+    [part] = build_parts(
+        Reply(text, links=links), lambda link: f"https://discord.com/channels/1/2/{link.message_id}"
+    )
+    assert read(part.text).links == [
+        ("12:30", "https://discord.com/channels/1/2/11"),
+        ("(Mia)", "https://discord.com/channels/1/2/12"),
+        ("more", "https://discord.com/channels/1/2/13"),
+    ]
+    assert read(part.text).text == text.replace("[Mia]", "(Mia)")
+
+
+def test_a_link_over_lines_is_cut_at_their_ends_and_meets_no_other() -> None:
+    links = (Link(0, 7, "1"), Link(2, 9, "2"))
+    [part] = build_parts(
+        Reply("one\ntwo\nx", links=links), lambda link: f"https://d/{link.message_id}"
+    )
+    assert part.text == "[one](https://d/1)\n[two](https://d/1)\n[x](https://d/2)"
+
+
+def test_a_link_without_an_address_is_text() -> None:
+    assert build_parts(Reply("one", links=(Link(0, 3, "1"),))) == [Part("one")]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 900), st.integers(0, 900)), max_size=8), TEXTS)
+def test_links_anywhere_leave_the_text_as_it_is(spans: list[tuple[int, int]], text: str) -> None:
+    links = tuple(Link(start, end, "1") for start, end in spans)
+    parts = build_parts(Reply(text, links=links), lambda _: "https://discord.com/channels/1/2/3")
+    assert all(read(part.text).kinds <= {"link"} for part in parts)
+    if squeeze(text) and not parts[0].files:
+        shown = squeeze("".join(map(plain, parts)))
+        assert shown.translate(ROUND) == squeeze(text).translate(ROUND)
+
+
+ROUND = str.maketrans("[]", "()")
+
+
+def test_files_go_under_the_last_message() -> None:
+    parts = build_parts(Reply("Here:", files=(NOTE, replace(NOTE, name="more.txt"))))
+    assert [(part.text, len(part.files)) for part in parts] == [("Here:", 2)]
+
+
+def test_more_files_than_a_message_holds() -> None:
+    parts = build_parts(Reply("Here:", files=(NOTE,) * 23))
+    assert [len(part.files) for part in parts] == [10, 10, 3]
+    big = replace(NOTE, mime="application/pdf", data=bytes(9 << 20))
+    assert [len(part.files) for part in build_parts(Reply(files=(big,) * 5))] == [2, 2, 1]
+
+
+def test_voice_messages_come_last_and_alone() -> None:
+    buttons = (Button("Again", "say", token="t"),)
+    assert build_parts(Reply(files=(VOICE,))) == [Part("", (VOICE,), is_voice=True)]
+    parts = build_parts(Reply("Two takes", files=(VOICE, NOTE, VOICE), buttons=buttons))
+    assert [(part.text, part.is_voice) for part in parts] == [
+        ("Two takes", False), ("", True), ("", True),
+    ]  # fmt: skip
+    # Voice messages have no buttons: those get a message of their own.
+    assert build_parts(Reply(files=(VOICE,), buttons=buttons)) == [
+        Part(), Part("", (VOICE,), is_voice=True),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        replace(VOICE, duration_s=None), replace(VOICE, duration_s=0.0),
+        replace(VOICE, duration_s=1200.5), replace(VOICE, waveform=b""),
+        replace(VOICE, waveform=bytes(257)), replace(VOICE, mime="audio/wav"),
+    ],
+)  # fmt: skip
+def test_what_is_no_voice_message_goes_as_a_file(file: File) -> None:
+    assert build_parts(Reply(files=(file,))) == [Part("", (file,))]
+
+
+def test_a_file_up_to_the_limit_goes_and_a_larger_one_is_told() -> None:
+    fits = replace(NOTE, mime="application/pdf", data=bytes(MAX_FILE_BYTES))
+    [part] = build_parts(Reply(files=(fits,)))
+    assert part.files == (fits,)
+    larger = replace(fits, data=bytes(MAX_FILE_BYTES + 1))
+    [part] = build_parts(Reply("Here:", files=(larger, NOTE)))
+    assert part.text == "Here:\nA file is too big for Discord: the limit is 10 MB."
+    assert part.files == (NOTE,)
+
+
+def test_a_text_file_over_the_limit_goes_in_several() -> None:
+    data = "\n".join(f"第 {n} 行" for n in range(1_300_000)).encode()
+    parts = build_parts(Reply(files=(replace(NOTE, data=data),)))
+    files = [file for part in parts for file in part.files]
+    assert [file.name for file in files] == ["notes-1.txt", "notes-2.txt"]
+    assert b"".join(file.data for file in files) == data
+    assert all(file.data.decode() and len(file.data) <= MAX_FILE_BYTES for file in files)
+    unbroken = replace(NOTE, data="字".encode() * 4_000_000)
+    files = [file for part in build_parts(Reply(files=(unbroken,))) for file in part.files]
+    assert "".join(file.data.decode() for file in files) == "字" * 4_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a/../b.txt", "b.txt"), ("SPOILER_spoiler_x.ogg", "x.ogg"), ("", "file"),
+        ("a\u202egpj.ogg", "agpj.ogg"), ("a\nb\x00.txt", "a b.txt"), ("C:\\x\\y.mp3", "y.mp3"),
+        ("n" * 300 + ".txt", "n" * 80 + ".txt"), ("纪要.txt", "纪要.txt"),
+    ],
+)  # fmt: skip
+def test_names_of_files(name: str, shown: str) -> None:
+    assert name_file(name) == shown
+
+
+@settings(deadline=None)
+@given(TEXTS, st.integers(1, 40), st.booleans())
+def test_the_text_so_far_is_the_end_of_it(text: str, times: int, is_ours: bool) -> None:
+    shown = shorten(text * times, is_ours=is_ours)
+    assert count_units(shown) <= MAX_UNITS and not read(shown).kinds
+    assert squeeze(text * times).endswith(squeeze(read(shown).text).removeprefix("…"))

@@ -1,0 +1,94 @@
+"""The whole program on Discord: answered once, whatever happens to the process."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bots.exits import CONFIG, LOCKED
+from tests.chaos.notes import make_notes
+from tests.emulators.discord import DiscordServer
+from tests.support import sounds
+from tests.support.discord_program import DiscordProgram
+
+VOICE = sounds.file("ogg-opus", sounds.speech(4.0))
+
+
+async def test_a_voice_message_is_written_down(
+    program: DiscordProgram, discord_server: DiscordServer
+) -> None:
+    server = discord_server
+    ann = server.add_user("Ann")
+    await program.start()
+    note = server.send_voice(server.dm(ann), ann, VOICE, duration=4.0)
+    await program.settle(1)
+    [answer] = server.answers_to(note)
+    assert "of 4.0 seconds" in answer.content
+    assert await program.stop() == 0
+    assert server.token not in program.whole_log and "of 4.0 seconds" not in program.whole_log
+
+
+async def test_what_was_said_while_it_was_down_is_answered_once(
+    program: DiscordProgram, discord_server: DiscordServer
+) -> None:
+    server = discord_server
+    people = [server.add_user(f"Person {n}") for n in range(3)]
+    guild = server.add_guild(members=people)
+    room = server.channel(guild)
+    await program.write_all(room)
+    await program.start()
+    chats = [server.dm(person) for person in people]
+    first = [server.send_voice(chat, one, VOICE) for chat, one in zip(chats, people, strict=True)]
+    first.append(server.send_voice(room, people[0], VOICE))
+    await program.settle(4)
+    await program.kill()
+    missed = [server.send_voice(chat, one, VOICE) for chat, one in zip(chats, people, strict=True)]
+    missed.append(server.send_voice(room, people[1], VOICE))
+    await program.start()
+    await program.settle(8)
+    await asyncio.sleep(1.0)
+    assert server.visible_counts(first + missed) == dict.fromkeys(first + missed, 1)
+
+
+async def test_killed_again_and_again_it_answers_each_message_once(
+    program: DiscordProgram, discord_server: DiscordServer
+) -> None:
+    """D1 for this road: no moment of death loses a message or answers one twice."""
+    server = discord_server
+    people = [server.add_user(f"Person {n}") for n in range(4)]
+    notes = await make_notes(range(12))
+    await program.start()
+    sent = []
+    for one in people:
+        sent.append(server.send_text(server.dm(one), one, "hello"))
+    await program.settle(4)
+    for number, note in notes.items():
+        one = people[number % 4]
+        sent.append(server.send_voice(server.dm(one), one, note, duration=2))
+        if number % 4 == 3:
+            await asyncio.sleep(0.15 * (number % 5))
+            await program.kill()
+            await program.start(is_awaited=number % 8 != 7)
+    await program.settle(16, 120)
+    await asyncio.sleep(1.0)
+    assert server.visible_counts(sent) == dict.fromkeys(sent, 1)
+    assert not server.pings()
+
+
+@pytest.mark.parametrize(
+    ("close_code", "exit_code", "words"),
+    [(4004, LOCKED, "token"), (4013, CONFIG, "intents"), (4014, CONFIG, "Message Content")],
+)
+async def test_what_only_the_operator_can_mend_ends_it_with_a_word(
+    program: DiscordProgram,
+    discord_server: DiscordServer,
+    close_code: int,
+    exit_code: int,
+    words: str,
+) -> None:
+    """H2: a supervisor that knows these codes does not start it again."""
+    discord_server.refuse_identify(close_code)
+    await program.start(is_awaited=False)
+    assert await program.ended() == exit_code
+    assert words in program.log.splitlines()[-1] and "Traceback" not in program.log

@@ -1,0 +1,234 @@
+"""Messages come in over the real gateway protocol, each once, committed before anything else."""
+
+from __future__ import annotations
+
+import asyncio
+
+from discord.http import Route
+
+from core.config import Settings
+from core.errors import StoreError
+from core.models import Job, Message
+from core.picking import pick_command
+from core.store import Store
+from tests.discord_bot.conftest import QuickBot, run_bot
+from tests.emulators.discord import DiscordServer
+from tests.support.discord_inbox import FakeInbox, make_message
+
+OGG = b"OggS" + bytes(200)
+
+
+async def test_a_voice_message_comes_in_with_its_sound(
+    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+) -> None:
+    server = discord_server
+    ann = server.add_user("Ann")
+    note = server.send_voice(server.dm(ann), ann, OGG, duration=4.0)
+    await server.wait_for(lambda: door.messages)
+    [message] = door.messages
+    assert message.message_id == note and message.is_private
+    assert message.attachment and message.attachment.kind == "voice"
+    assert message.attachment.duration_s == 4.0
+    assert await running.fetch(message) == OGG
+
+
+async def test_every_event_told_three_times_is_handed_in_once(
+    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+) -> None:
+    server = discord_server
+    ann = server.add_user("Ann")
+    room = server.channel(server.add_guild(members=[ann]))
+    server.repeat_events(3)
+    server.hold_events()
+    sent = {server.send_text(room, ann, f"number {n}") for n in range(10)}
+    server.release_events(is_shuffled=True)
+    await server.wait_for(lambda: door.tries == 30)
+    assert {m.message_id for m in door.messages} == sent and len(door.messages) == 10
+
+
+async def test_what_the_store_does_not_take_is_handed_in_again_and_in_order(
+    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+) -> None:
+    server = discord_server
+    ann = server.add_user("Ann")
+    chat = server.dm(ann)
+    door.troubles = [StoreError("locked"), StoreError("full"), OSError("?")]
+    for n in range(3):
+        server.send_text(chat, ann, f"number {n}")
+    await server.wait_for(lambda: len(door.messages) == 3)
+    assert door.texts() == ["number 0", "number 1", "number 2"]
+
+
+async def test_an_event_that_only_our_code_fails_on_costs_itself_alone(
+    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+) -> None:
+    server = discord_server
+    ann = server.add_user("Ann")
+    chat = server.dm(ann)
+    server.send_text(chat, ann, "broken", extra={"mentions": [{"no": "id"}]})
+    server.send_text(chat, ann, "whole")
+    await server.wait_for(lambda: door.messages)
+    assert door.texts() == ["whole"]
+
+
+async def test_an_event_that_the_library_cannot_read_ends_nothing(
+    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+) -> None:
+    server = discord_server
+    ann = server.add_user("Ann")
+    with server.world.lock:
+        server.world.emit("CHANNEL_CREATE", {"nothing": "of use"}, intent=1)
+    server.send_text(server.dm(ann), ann, "still there?")
+    await server.wait_for(lambda: door.messages)
+    assert running.is_ready and server.identifies() == 1
+
+
+async def test_edits_and_deletions_follow_their_message(
+    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+) -> None:
+    server = discord_server
+    ann = server.add_user("Ann")
+    room = server.channel(server.add_guild(members=[ann]))
+    sent = server.send_text(room, ann, "first")
+    server.edit(sent, "second")
+    server.delete(sent)
+    await server.wait_for(lambda: door.forgotten)
+    assert door.texts() == ["first", "second"]
+    assert [bool(m.edit_id) for m in door.messages] == [False, True]
+    assert door.forgotten == [(room, sent)]
+
+
+async def test_threads_and_posts_are_parts_of_their_channel(
+    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+) -> None:
+    server = discord_server
+    ann = server.add_user("Ann")
+    guild = server.add_guild(members=[ann])
+    room, forum = server.channel(guild), server.add_forum(guild)
+    thread = server.add_thread(room, ann)
+    server.send_text(thread, ann, "in a thread")
+    post, _ = server.post(forum, ann, "Title", "in a post")
+    await server.wait_for(lambda: len(door.messages) == 2)
+    assert [(m.chat.chat_id, m.thread_id) for m in door.messages] == [(room, thread), (forum, post)]
+    assert not any(m.is_private for m in door.messages)
+
+
+async def test_bots_webhooks_and_our_own_words_are_nobodys(
+    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+) -> None:
+    server = discord_server
+    ann, robot = server.add_user("Ann"), server.add_user("Robot", is_bot=True)
+    guild = server.add_guild(members=[ann, robot])
+    room = server.channel(guild)
+    server.send_webhook(room, "from a webhook")
+    server.send_text(room, robot, "from a bot")
+    await running.client.http.request(
+        Route("POST", f"/channels/{room}/messages"),
+        json={"content": "from us"},
+    )
+    server.send_text(room, ann, "from Ann")
+    await server.wait_for(lambda: door.messages)
+    assert door.texts() == ["from Ann"]
+
+
+async def test_only_chats_that_may_use_it_are_heard(
+    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+) -> None:
+    server = discord_server
+    ann = server.add_user("Ann")
+    ours = server.add_guild(members=[ann])
+    theirs = server.add_guild(members=[ann])
+    async with run_bot(settings.model_copy(update={"allowed_chats": (ours,)}), door):
+        server.send_text(server.channel(theirs), ann, "there")
+        server.send_text(server.dm(ann), ann, "alone")
+        server.send_text(server.channel(ours), ann, "here")
+        await server.wait_for(lambda: door.messages)
+        assert door.texts() == ["here"]
+
+
+async def test_several_shards_hear_all(
+    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+) -> None:
+    server = discord_server
+    ann = server.add_user("Ann")
+    rooms = [server.channel(server.add_guild(members=[ann])) for _ in range(4)]
+    async with run_bot(settings.model_copy(update={"discord_shard_count": 2}), door):
+        assert server.connected() == 2
+        for room in rooms:
+            server.send_text(room, ann, room)
+        await server.wait_for(lambda: len(door.messages) == 4)
+        assert sorted(door.texts()) == sorted(rooms)
+
+
+async def test_a_recording_shows_at_once_that_it_was_heard(
+    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+) -> None:
+    server = discord_server
+    ann = server.add_user("Ann")
+    chat = server.dm(ann)
+    server.send_voice(chat, ann, OGG)
+    await server.wait_for(lambda: server.world.channels[chat].typing)
+
+
+async def test_it_stops_at_once_and_leaves_the_gateway(
+    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+) -> None:
+    async with run_bot(settings, door):
+        assert discord_server.connected() == 1
+    await asyncio.sleep(0.1)
+    assert discord_server.connected() == 0 and discord_server.gateway.closes == [1000]
+
+
+async def test_every_sound_of_a_message_is_answered_once(
+    discord_server: DiscordServer, running: QuickBot, store: Store
+) -> None:
+    """Through the real store, also when the message is told twice and edited."""
+    server = discord_server
+    ann = server.add_user("Ann")
+    chat = server.dm(ann)
+    jobs: list[Job] = []
+
+    async def accept(message: Message, data: bytes | None = None) -> Job | None:
+        job = await store.intake.add(message, pick_command, data)
+        jobs.extend([job] if job else [])
+        return job
+
+    running._door.accept = accept  # type: ignore[method-assign]
+    files = [server.world.add_file(chat, f"{n}.ogg", OGG, mime="audio/ogg") for n in range(3)]
+    server.repeat_events(2)
+    note = server.send_text(chat, ann, "all of it", files=files)
+    server.edit(note, "all of this")
+    server.send_text(chat, ann, "the last one")
+    await server.wait_for(lambda: jobs and jobs[-1].message.text == "the last one")
+    assert [job.command for job in jobs] == ["transcribe"] * 3 + ["help"]
+    assert len({job.message.attachment for job in jobs[:3]}) == 3
+
+
+async def test_people_are_answered_in_the_language_of_their_server_or_app(
+    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+) -> None:
+    server = discord_server
+    ann = server.add_user("Ann", locale="zh-CN")
+    room = server.channel(server.add_guild(members=[ann], locale="de"))
+    await server.wait_for(lambda: running.client.guilds)
+    server.send_text(room, ann, "in the server")
+    await server.wait_for(lambda: door.messages)
+    await running._accept_interaction(make_message(room, language="zh-CN", sender_id=ann))
+    server.send_text(room, ann, "after a command")
+    await server.wait_for(lambda: len(door.messages) == 3)
+    assert [m.language for m in door.messages] == ["de", "zh-CN", "zh-CN"]
+
+
+async def test_a_channel_where_nothing_may_be_shown_is_soon_left_alone(
+    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+) -> None:
+    """H7."""
+    server = discord_server
+    ann = server.add_user("Ann")
+    room = server.channel(server.add_guild(members=[ann]))
+    server.fault("POST */typing", "status", status=403, code=50013, count=None)
+    for n in range(6):
+        server.send_voice(room, ann, OGG)
+        await server.wait_for(lambda n=n: len(door.messages) == n + 1)  # type: ignore[misc]
+        await asyncio.sleep(0.1)
+    assert len(server.calls_of("POST */typing")) == 3

@@ -1,0 +1,315 @@
+"""Who may change what, with the whole program: every settings command and button, every person."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+import pytest
+import pytest_asyncio
+
+from core.commands import menu
+from core.models import (
+    Audio,
+    Chat,
+    ChatSettings,
+    Correction,
+    KeptVoice,
+    NoteMode,
+    SpeechSettings,
+    TalkSettings,
+)
+from core.store import Store, make_cipher
+from tests.chaos.notes import make_note
+from tests.emulators.discord import DiscordServer
+from tests.emulators.discord.records import DEFER, Message
+from tests.emulators.mimo import MimoServer
+from tests.support.discord_program import DiscordProgram
+
+#: One program for all: each test has people and servers of its own.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+#: Begins with what each command can take away, so that every change shows.
+BASE = ChatSettings(
+    talk=TalkSettings(remember_days=7, glossary=(Correction("Kovalsky", "Kowalski"),))
+)
+#: What changes the chat: its managers may, and nobody else.
+OF_THE_CHAT = {
+    "auto": {"choice": "on"},
+    "language": {"language": "de"},
+    "replies": {"choice": "always"},
+    "think": {"choice": "on"},
+    "digest": {"time": "09:00"},
+    "remember": {"choice": "30d"},
+    "glossary": {"remove": "1"},
+    "voice": {"voice": "chat Mia"},
+    "style": {"style": "chat warm"},
+}
+#: What people choose for themselves.
+OF_A_PERSON = {
+    "voice": {"voice": "Mia"},
+    "style": {"style": "warm"},
+    "remember": {"choice": "me off"},
+    "forget": {"whose": "me"},
+}
+LIMITED = {name for name, command in menu() if command.is_for_admins}
+PEOPLE = ("member", "manager", "owner")
+
+
+@dataclass
+class Town:
+    """A server with all kinds of people, and one where the bot is not."""
+
+    program: DiscordProgram
+    server: DiscordServer
+    store: Store
+    people: dict[str, str]
+    room: str
+    foreign: str
+
+    @property
+    def chat(self) -> Chat:
+        return Chat("discord", self.server.world.bot.user_id, self.room)
+
+    def own_chat(self, who: str) -> Chat:
+        return replace(self.chat, chat_id=f"user:{self.people[who]}")
+
+    async def reset(self) -> None:
+        await self.store.chats.save_settings(self.chat, BASE)
+        for schedule in await self.store.schedules.find(self.chat):
+            await self.store.schedules.remove(schedule)
+
+    async def is_changed(self) -> bool:
+        is_planned = bool(await self.store.schedules.find(self.chat))
+        kept = await self.store.voices.usable(self.chat, "nobody")
+        return is_planned or bool(kept) or await self.store.chats.settings(self.chat) != BASE
+
+    async def answer(self, asked: str) -> Message:
+        """Return the answer as it stands in the end: before, it may be the text so far."""
+
+        def is_over() -> bool:
+            is_deferred = self.server.interaction(asked).answer_kind == DEFER
+            is_done = not (is_deferred and self.program.is_open(asked))
+            return is_done and bool(self.server.answers_of(asked))
+
+        try:
+            await self.server.wait_for(is_over)
+        except TimeoutError:
+            raise AssertionError(self.program.log[-6000:]) from None
+        return self.server.answers_of(asked)[0]
+
+    async def give(self, who: str, name: str, options: dict[str, str], place: str = "") -> Message:
+        asked = self.server.slash(
+            place or self.room, self.people[who], name, options, is_forced=True
+        )
+        return await self.answer(asked)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def program(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DiscordProgram]:
+    async with DiscordServer() as server, MimoServer() as mimo:
+        program = DiscordProgram(tmp_path_factory.mktemp("home"), server, mimo)
+        await program.start()
+        await server.wait_for(server.commands, timeout_s=30)
+        yield program
+        assert await program.stop() == 0
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def town(program: DiscordProgram) -> AsyncIterator[Town]:
+    server, home = program.server, program.home
+    people = {who: server.add_user(who.title()) for who in PEOPLE}
+    people["stranger"] = server.add_user("Stranger", has_app=True)
+    people["bot"] = server.add_user("Robot", is_bot=True)
+    guild = server.add_guild(
+        owner=people["owner"], members=[people["member"], people["manager"], people["bot"]]
+    )
+    server.make_manager(guild, people["manager"])
+    server.make_manager(guild, people["bot"])
+    elsewhere = server.add_guild(members=[people["stranger"]], has_bot=False)
+    store = Store(f"sqlite:///{home / 'hearsay.db'}", make_cipher(None, home))
+    rooms = server.channel(guild), server.channel(elsewhere)
+    yield Town(program, server, store, people, *rooms)
+    await store.close()
+
+
+async def test_the_table_of_rights(town: Town) -> None:
+    table: dict[tuple[str, str], bool] = {}
+    for name, options in OF_THE_CHAT.items():
+        for who in PEOPLE:
+            await town.reset()
+            answer = await town.give(who, name, options)
+            table[name, who] = await town.is_changed()
+            is_told = "Only the admins" in answer.content
+            assert is_told is not table[name, who], (name, who, answer.content)
+    wanted = {(name, who): who != "member" for name in OF_THE_CHAT for who in PEOPLE}
+    assert table == wanted
+    assert set(OF_THE_CHAT) >= LIMITED
+
+
+async def test_what_only_admins_may_choose_is_shown_to_them_alone(town: Town) -> None:
+    shown = set()
+    for name in LIMITED:
+        for who in PEOPLE:
+            try:
+                town.server.slash(town.room, town.people[who], name, {})
+            except PermissionError:
+                continue
+            shown.add((name, who))
+        with pytest.raises(PermissionError):
+            town.server.slash(town.foreign, town.people["stranger"], name, {})
+    assert shown == {(name, who) for name in LIMITED for who in PEOPLE if who != "member"}
+
+
+async def test_everybody_chooses_for_themselves(town: Town) -> None:
+    for who in PEOPLE:
+        await town.reset()
+        for name, options in OF_A_PERSON.items():
+            answer = await town.give(who, name, options)
+            assert "Only the admins" not in answer.content
+            assert answer.is_ephemeral is (name != "remember")
+        assert not await town.is_changed()
+        choice = await town.store.voices.choice("discord", town.people[who])
+        assert choice == SpeechSettings(voice="Mia", style="warm")
+    asked = await town.give("member", "mode", {"choice": "ask"})
+    assert "private" in asked.content
+    dm = town.server.dm(town.people["member"])
+    await town.give("member", "mode", {"choice": "ask"}, dm)
+    settings = await town.store.chats.settings(replace(town.chat, chat_id=dm))
+    assert settings.talk.notes is NoteMode.ASK
+
+
+async def test_a_stranger_changes_nothing_but_their_own(town: Town) -> None:
+    await town.reset()
+    for name, options in OF_THE_CHAT.items():
+        answer = await town.give("stranger", name, options, town.foreign)
+        assert answer.is_ephemeral, name
+    assert not await town.is_changed()
+    server_chat = replace(town.chat, chat_id=town.foreign)
+    assert await town.store.chats.settings(server_chat) == ChatSettings()
+    assert (await town.store.chats.settings(town.own_chat("stranger"))).language == "de"
+
+
+async def test_a_bot_asks_for_nothing(town: Town) -> None:
+    await town.reset()
+    asked = [
+        town.server.slash(town.room, town.people["bot"], name, options, is_forced=True)
+        for name, options in OF_THE_CHAT.items()
+    ]
+    await town.give("manager", "help", {})
+    await asyncio.sleep(0.3)
+    assert [town.server.interaction(one).answer_kind for one in asked] == [None] * len(asked)
+    assert not await town.is_changed()
+
+
+async def test_buttons_ask_for_the_same_rights(town: Town) -> None:
+    voices = await town.give("manager", "voice", {})
+    label = next(one for one in voices.labels if one.startswith("Mia"))
+    pressed = town.server.press(voices.message_id, town.people["manager"], label=label)
+    preview = await town.answer(pressed)
+    assert preview.is_ephemeral
+    takes = await town.give("manager", "voice", {"voice": "design a calm woman"})
+    found = []
+    for message, button in ((preview, "For this chat"), (takes, "Keep A"), (preview, "For me")):
+        [custom_id] = [p["custom_id"] for p in message.parts if p.get("label") == button]
+        for who in (*PEOPLE, "stranger"):
+            await town.reset()
+            # Others do not even see it: this is what a client changed by hand can do.
+            place = message.message_id
+            if who == "stranger":
+                place = (await town.give("stranger", "voice", {}, town.foreign)).message_id
+            answer = await town.answer(
+                town.server.press(place, town.people[who], custom_id, is_forged=True)
+            )
+            if await town.is_changed():
+                found.append((button, who))
+                for kept in await town.store.voices.usable(town.chat, "nobody"):
+                    await town.store.voices.forget(kept)
+            elif button != "For me":
+                assert "Only the admins" in answer.content or "no longer works" in answer.content
+    assert found == [
+        (button, who) for button in ("For this chat", "Keep A") for who in ("manager", "owner")
+    ]
+    stranger = await town.store.chats.settings(town.own_chat("stranger"))
+    assert stranger.speech.voice != "Mia"
+
+
+async def test_a_made_up_button_does_nothing(town: Town) -> None:
+    await town.reset()
+    posted = await town.give("manager", "remember", {"choice": "on"})
+    await town.reset()
+    for custom_id in ("h:" + "A" * 22, "p:" + "A" * 22, "h:1", "f:" + "A" * 22, "x"):
+        asked = town.server.press(
+            posted.message_id, town.people["owner"], custom_id, is_forged=True
+        )
+        await town.answer(asked)
+    assert not await town.is_changed()
+
+
+async def test_a_private_button_is_for_the_one_who_asked(town: Town) -> None:
+    await town.reset()
+    told = town.server.send_text(town.room, town.people["member"], "The tiles will be blue.")
+    assert told
+    await asyncio.sleep(0.3)
+    offer = await town.give("member", "summary", {"range": "me"})
+    [custom_id] = [part["custom_id"] for part in offer.parts]
+    answers = {}
+    for who in ("manager", "owner", "member"):
+        asked = town.server.press(offer.message_id, town.people[who], custom_id)
+        answers[who] = await town.answer(asked)
+    assert {one.is_ephemeral for one in answers.values()} == {True}
+    is_refused = {who: "no longer works" in one.content for who, one in answers.items()}
+    assert is_refused == {"manager": True, "owner": True, "member": False}
+
+
+async def test_who_does_not_want_to_be_written_down_is_not_in_strangers_hands_either(
+    town: Town,
+) -> None:
+    member, stranger = town.people["member"], town.people["stranger"]
+    chat = town.server.private_chat(stranger, member)
+    note = town.server.send_voice(chat, member, make_note(7), duration=2)
+    asked = town.server.context_menu(note, stranger, "Transcribe for me")
+    assert "w7" in (await town.answer(asked)).content
+    await town.give("member", "remember", {"choice": "me off"})
+    for label in ("Transcribe", "Transcribe for me", "Translate"):
+        asked = town.server.context_menu(note, stranger, label)
+        assert "does not want" in (await town.answer(asked)).content
+    asked = town.server.context_menu(note, stranger, "Ask about this")
+    await town.server.wait_for(lambda: town.server.interaction(asked).modal)
+    sent = town.server.submit(asked, stranger, {"text": "What is said?"})
+    assert "does not want" in (await town.answer(sent)).content
+
+
+async def test_what_is_offered_is_what_the_person_may_use(town: Town) -> None:
+    await town.store.voices.keep(
+        town.chat, "", KeptVoice("0123456789", "Grandma", Audio(b"RIFF", "audio/wav", 1.0))
+    )
+    own = KeptVoice("1123456789", "me", Audio(b"RIFF", "audio/wav", 1.0), is_clone=True)
+    await town.store.voices.keep(town.chat, town.people["owner"], own)
+
+    async def offered(
+        who: str, name: str, option: str, *, typed: str = "", place: str = ""
+    ) -> dict[str, str]:
+        person = town.people[who]
+        asked = town.server.autocomplete(place or town.room, person, name, option, typed)
+        known = town.server.interaction
+        await town.server.wait_for(lambda: known(asked).answer_kind == 8, timeout_s=30)
+        return {one["name"]: one["value"] for one in known(asked).choices}
+
+    found = await offered("owner", "say", "voice")
+    assert (found["Grandma"], found["me"]) == ("kept:0123456789", "kept:1123456789")
+    assert "Mia" in found.values() and len(found) > 3
+    found = await offered("member", "say", "voice")
+    assert "Grandma" in found and "me" not in found
+    found = await offered("stranger", "say", "voice", place=town.foreign)
+    assert "Grandma" not in found and "Mia" in found.values()
+    assert await offered("owner", "say", "voice", typed="grand") == {"Grandma": "kept:0123456789"}
+    assert await offered("owner", "translate", "language", typed="germ") == {"German": "de"}
+    found = await offered("owner", "translate", "language", typed="Tok Pisin")
+    assert found == {"Tok Pisin": "tpi"}
+    assert len(await offered("owner", "language", "language")) == 25
+    assert "warm" in await offered("owner", "style", "style")
+    town.server.change(town.people["owner"], locale="zh-CN")
+    assert await offered("owner", "translate", "language", typed="德") == {"德语": "de"}
+    assert (await offered("owner", "voice", "voice"))["off"] == "off"

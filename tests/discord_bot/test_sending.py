@@ -1,0 +1,465 @@
+"""Replies on their way into a virtual Discord, with everything that can go wrong there."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+
+import pytest
+
+from bots.discord_bot import sending
+from bots.discord_bot.pacing import MAX_FORBIDDEN
+from bots.discord_bot.parts import MAX_FILE_BYTES
+from core import logs, metrics
+from core.config import Settings
+from core.errors import ChatGone, MessageGone, PlatformBusy, PlatformError, PlatformLocked
+from core.models import PLACEHOLDER, Button, DeliveryState, File, Link, Quoted, Reply
+from core.prompts.safety import revive
+from tests.discord_bot.conftest import QuickBot
+from tests.emulators.discord import DiscordServer
+from tests.support.discord_inbox import FakeInbox, make_envelope, make_message
+from tests.support.discord_markdown import read
+from tests.support.discord_server_chat import Room, make_room, only
+
+FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
+SEND = "POST /channels/{channel}/messages"
+TOKEN = "abcdefghijklmnopqrstuv"
+AGAIN = (Button("Again", "say", token=TOKEN),)
+
+
+@pytest.fixture
+def room(discord_server: DiscordServer) -> Room:
+    return make_room(discord_server)
+
+
+def ambiguous() -> float:
+    return float(metrics.AMBIGUOUS_SENDS.labels("discord")._value.get())
+
+
+def redact(text: str) -> str:
+    """Return a line as the program logs it."""
+    return logs._formatter((), True).format(
+        logging.LogRecord("discord.http", 30, "", 0, text, (), None)
+    )
+
+
+def count_sends(room: Room) -> int:
+    return len(room.server.calls_of(SEND))
+
+
+# --- what is sent
+
+
+async def test_the_answer_stands_under_the_note(bot: QuickBot, room: Room) -> None:
+    envelope, ledger = room.note()
+    await bot.deliver(
+        envelope, Reply("Heard:", "hello https://e.example @everyone *_`", buttons=AGAIN)
+    )
+    answer = only(room.server.answers_to(envelope.message.message_id))
+    seen = read(answer.content)
+    assert revive(seen.text) == "Heard:\nhello https://e.example @everyone *_`"
+    assert seen.kinds == {"quote"}
+    assert ledger.ids() == {0: answer.message_id}
+    assert answer.labels == ["Again"] and answer.flags & 4
+    body = room.server.calls_of(SEND)[0].body
+    assert body["allowed_mentions"] == {"parse": [], "replied_user": False}
+    assert body["enforce_nonce"] is True and len(body["nonce"]) == 25
+
+
+async def test_links_lead_to_messages_of_the_server(bot: QuickBot, room: Room) -> None:
+    envelope, _ = room.note()
+    other = room.server.add_channel(room.guild, "other")
+    links = (
+        Link(0, 3, "11"), Link(4, 7, "12", thread_id="77"), Link(8, 13, "13", chat_id=other),
+        Link(14, 18, "14", chat_id="999"),
+    )  # fmt: skip
+    await bot.deliver(envelope, Reply("one two three four", links=links))
+    base = f"https://discord.com/channels/{room.guild}"
+    assert read(only(room.server.answers(room.channel)).content).links == [
+        ("one", f"{base}/{room.channel}/11"), ("two", f"{base}/77/12"),
+        ("three", f"{base}/{other}/13"),
+    ]  # fmt: skip
+    envelope, _ = room.dm_note()
+    await bot.deliver(envelope, Reply("one", links=(Link(0, 3, "11"),)))
+    chat = envelope.message.chat.chat_id
+    found = read(only(room.server.answers(chat)).content).links
+    assert found == [("one", f"https://discord.com/channels/@me/{chat}/11")]
+
+
+async def test_a_long_transcript_goes_in_messages_and_a_longer_one_in_a_file(
+    bot: QuickBot, room: Room
+) -> None:
+    envelope, ledger = room.note()
+    await bot.deliver(envelope, Reply(quote="word " * 1000, buttons=AGAIN))
+    answers = room.server.answers_to(envelope.message.message_id)
+    assert len(answers) == 3 and [*ledger.ids().values()] == [a.message_id for a in answers]
+    assert [answer.labels for answer in answers] == [[], [], ["Again"]]
+    envelope, _ = room.note("other")
+    await bot.deliver(envelope, Reply(quote="word " * 3000, buttons=AGAIN))
+    answer = only(room.server.answers_to(envelope.message.message_id))
+    assert answer.files[0].data.decode() == ("word " * 3000).strip("\n")
+    assert answer.labels == ["Again"]
+
+
+async def test_an_answer_in_a_thread_stays_there(bot: QuickBot, room: Room) -> None:
+    thread = room.server.add_thread(room.channel, room.ann)
+    envelope, _ = room.note(thread_id=thread)
+    await bot.deliver(envelope, Reply("hello"))
+    assert only(room.server.answers(thread)).reply_to == envelope.message.message_id
+    assert room.server.answers(room.channel) == []
+
+
+async def test_a_question_that_was_deleted_is_answered_without_a_reference(
+    bot: QuickBot, room: Room
+) -> None:
+    envelope, _ = room.note()
+    room.server.delete(envelope.message.message_id)
+    await bot.deliver(envelope, Reply("hello"))
+    assert only(room.server.answers(room.channel)).reply_to is None
+    assert count_sends(room) == 1
+
+
+async def test_a_history_that_may_not_be_read_is_no_reason_to_be_silent(
+    bot: QuickBot, room: Room
+) -> None:
+    envelope, _ = room.note()
+    room.server.deny(room.channel, room.guild, "READ_MESSAGE_HISTORY")
+    await bot.deliver(envelope, Reply("hello", files=(FILE,)))
+    answer = only(room.server.answers(room.channel))
+    assert answer.reply_to is None and len(answer.files) == 1
+
+
+async def test_files_that_are_forbidden_are_told(bot: QuickBot, room: Room) -> None:
+    envelope, _ = room.note()
+    room.server.deny(room.channel, room.guild, "ATTACH_FILES")
+    await bot.deliver(envelope, Reply("Here:", files=(FILE,)))
+    answer = only(room.server.answers(room.channel))
+    assert answer.content == f"Here:\n{sending.FILES_FORBIDDEN}"
+
+
+async def test_what_discord_finds_too_large_is_told(bot: QuickBot, room: Room) -> None:
+    envelope, _ = room.note()
+    room.server.fault(SEND, "status", status=413, code=40005)
+    await bot.deliver(envelope, Reply("Here:", files=(FILE,)))
+    assert "too big" in only(room.server.answers(room.channel)).content
+
+
+async def test_files_up_to_ten_mebibytes_arrive_whole(bot: QuickBot, room: Room) -> None:
+    data = bytes(range(256)) * (MAX_FILE_BYTES // 256)
+    assert len(data) == MAX_FILE_BYTES == 10 << 20
+    fits = File("fits.bin", "application/octet-stream", data)
+    envelope, _ = room.note()
+    # Two of them are one request of 20 MiB; a third goes in a second one.
+    await bot.deliver(envelope, Reply("Here:", files=(fits, fits, fits)))
+    answers = room.server.answers(room.channel)
+    assert [len(one.files) for one in answers] == [2, 1]
+    assert all(file.data == data for one in answers for file in one.files)
+    envelope, _ = room.note("larger")
+    lines = b"a line of a long transcript\n" * 400_000
+    larger = File("larger.bin", "application/octet-stream", data + b"x")
+    await bot.deliver(envelope, Reply(files=(larger, File("long.txt", "text/plain", lines))))
+    answer = only(room.server.answers_to(envelope.message.message_id))
+    assert answer.content == "A file is too big for Discord: the limit is 10 MB."
+    assert b"".join(file.data for file in answer.files) == lines and len(answer.files) == 2
+
+
+async def test_the_log_holds_no_word_and_no_token(
+    bot: QuickBot,
+    room: Room,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level("INFO")
+    room.server.deny(room.channel, room.guild, "ATTACH_FILES", "READ_MESSAGE_HISTORY")
+    asked, _, _ = await room.ask(bot)
+    token = asked.message.ticket.split(":")[1]
+    room.server.fault("PATCH /webhooks/*", "rate_limit", retry_after=0.01)
+    room.server.fault("PATCH /webhooks/*", "status", status=404, code=10062)
+    await bot.deliver(asked, Reply("zebra " * 500, "zebra", files=(FILE,)))
+    envelope, _ = room.note("other")
+    room.server.fault(SEND, "status", code=50008)
+    with pytest.raises(PlatformError) as caught:
+        await bot.deliver(envelope, Reply("zebra"))
+    seen = caplog.text + capsys.readouterr().out + str(caught.value)
+    assert "discord_mended" in seen and "zebra" not in seen
+    assert room.server.token not in seen
+    # discord.py's own warnings name the address; the program's log leaves such tokens out.
+    assert token in seen and token not in redact(seen)
+    assert "http" not in str(caught.value)
+
+
+# --- once
+
+
+async def test_a_kill_between_send_and_store_makes_no_second_message(
+    bot: QuickBot, room: Room
+) -> None:
+    envelope, ledger = room.note()
+    room.server.fault(SEND, "lose_reply", count=None)
+    with pytest.raises(PlatformBusy):
+        await bot.deliver(envelope, Reply("hello", files=(FILE,)))
+    assert ledger.rows[0].state is DeliveryState.PENDING
+    room.server.clear_faults()
+    await bot.deliver(envelope, Reply("hello", files=(FILE,)))
+    assert ledger.ids() == {0: only(room.server.answers(room.channel)).message_id}
+
+
+async def test_what_an_earlier_try_said_otherwise_is_edited(bot: QuickBot, room: Room) -> None:
+    envelope, ledger = room.note()
+    await bot.deliver(envelope, Reply("hello"))
+    await ledger.forget(0)
+    await ledger.start(0)  # the process died before the id was kept
+    await bot.deliver(envelope, Reply("good morning"))
+    assert only(room.server.answers(room.channel)).content == "good morning"
+
+
+async def test_parts_that_went_out_are_not_sent_again(bot: QuickBot, room: Room) -> None:
+    envelope, ledger = room.note()
+    reply = Reply(quote="word " * 1000)
+    room.server.fault("*", "status", status=400, count=0)
+    await bot.deliver(envelope, reply)
+    await bot.deliver(envelope, reply)
+    assert len(room.server.answers(room.channel)) == 3 == count_sends(room)
+    await ledger.forget(2)
+    room.server.advance(hours=1)
+    await bot.deliver(envelope, reply)
+    assert count_sends(room) == 4
+
+
+async def test_two_jobs_with_the_same_text_are_two_messages(bot: QuickBot, room: Room) -> None:
+    for job_id in ("a", "b"):
+        envelope, _ = room.note(job_id)
+        await bot.deliver(envelope, Reply("hello"))
+    assert len(room.server.answers(room.channel)) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [("status", {"status": 503}), ("lose_reply", {}), ("close", {}), ("status", {"status": 502})],
+)
+async def test_what_fails_on_the_way_is_tried_again(
+    bot: QuickBot, room: Room, kind: str, fields: dict[str, int]
+) -> None:
+    envelope, _ = room.note()
+    room.server.fault(SEND, kind, count=2, **fields)  # type: ignore[arg-type]
+    await bot.deliver(envelope, Reply("hello", files=(FILE,)))
+    assert only(room.server.answers(room.channel)).files[0].data == FILE.data
+    assert count_sends(room) == 3
+
+
+async def test_an_overload_that_stays_is_for_the_job_to_wait_for(
+    bot: QuickBot, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.discord_bot.calls.WAITS_S", (0.01, 0.01))
+    envelope, ledger = room.note()
+    room.server.fault(SEND, "status", status=503, count=None)
+    with pytest.raises(PlatformBusy):
+        await bot.deliver(envelope, Reply("hello"))
+    assert count_sends(room) == 3 and ledger.rows[0].state is DeliveryState.PENDING
+
+
+async def test_a_server_that_is_silent_ends_the_call(
+    bot: QuickBot, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.discord_bot.calls.CALL_S", 0.2)
+    envelope, _ = room.note()
+    room.server.fault(SEND, "hang")
+    with pytest.raises(PlatformBusy, match="does not answer"):
+        await bot.deliver(envelope, Reply("hello"))
+
+
+async def test_nothing_goes_out_before_the_login_and_all_of_it_after(
+    settings: Settings, door: FakeInbox, room: Room
+) -> None:
+    bot = QuickBot(settings, door)
+    envelope, _ = room.note()
+    await bot.show(envelope, "one moment", is_lasting=True)
+    work = asyncio.create_task(bot.deliver(envelope, Reply("hello")))
+    await asyncio.sleep(0.2)
+    assert not work.done() and room.server.calls == []
+    await bot.client.open()
+    await work
+    assert only(room.server.answers(room.channel)).content == "hello"
+    await bot.close()
+
+
+# --- what has changed since
+
+
+async def test_an_outdated_answer_is_edited_in_place(bot: QuickBot, room: Room) -> None:
+    envelope, ledger = room.note()
+    await bot.deliver(envelope, Reply("hello", files=(FILE,), buttons=AGAIN))
+    first = ledger.ids()
+    ledger.outdate()
+    await bot.deliver(envelope, Reply("good morning"))
+    answer = only(room.server.answers(room.channel))
+    assert (answer.content, answer.files, answer.labels) == ("good morning", [], [])
+    assert ledger.ids() == first
+
+
+async def test_an_outdated_answer_becomes_shorter_and_longer(bot: QuickBot, room: Room) -> None:
+    envelope, ledger = room.note()
+    await bot.deliver(envelope, Reply("word " * 1000))
+    assert len(ledger.ids()) == 3
+    ledger.outdate()
+    await bot.deliver(envelope, Reply("short"))
+    assert [a.content for a in room.server.answers(room.channel)] == ["short"]
+    assert len(ledger.ids()) == 1
+    ledger.outdate()
+    await bot.deliver(envelope, Reply("word " * 1000))
+    assert len(room.server.answers(room.channel)) == 3
+
+
+async def test_an_outdated_answer_that_was_deleted_is_sent_anew(bot: QuickBot, room: Room) -> None:
+    envelope, ledger = room.note()
+    await bot.deliver(envelope, Reply("hello"))
+    room.server.delete(ledger.ids()[0])
+    ledger.outdate()
+    # The nonce of the first one would give back what was deleted.
+    await bot.deliver(envelope, Reply("good morning"))
+    answer = only(room.server.answers(room.channel))
+    assert answer.content == "good morning" and ledger.ids() == {0: answer.message_id}
+
+
+async def test_an_answer_that_was_taken_back_goes(bot: QuickBot, room: Room) -> None:
+    envelope, ledger = room.note()
+    await bot.deliver(envelope, Reply("hello"))
+    ledger.outdate()
+    await bot.deliver(envelope, Reply())
+    assert room.server.answers(room.channel) == [] and ledger.ids() == {}
+
+
+# --- limits
+
+
+@pytest.mark.parametrize("scope", ["user", "shared", "global"])
+async def test_a_limit_is_waited_for(bot: QuickBot, room: Room, scope: str) -> None:
+    envelope, _ = room.note()
+    room.server.fault(SEND, "rate_limit", retry_after=0.3, scope=scope)
+    await bot.deliver(envelope, Reply("hello"))
+    only(room.server.answers(room.channel))
+    assert count_sends(room) == 2
+    assert bot.client.pacer.invalid_count == (scope != "shared") == room.server.invalid_requests()
+
+
+async def test_a_long_limit_is_for_the_job_to_wait_for(bot: QuickBot, room: Room) -> None:
+    envelope, _ = room.note()
+    room.server.fault(SEND, "rate_limit", retry_after=300.0)
+    with pytest.raises(PlatformBusy) as caught:
+        await bot.deliver(envelope, Reply("hello"))
+    assert caught.value.retry_after_s == pytest.approx(300, abs=1)
+    assert count_sends(room) == 1
+
+
+async def test_a_page_in_place_of_an_answer_stops_every_call(bot: QuickBot, room: Room) -> None:
+    envelope, _ = room.note()
+    room.server.fault(SEND, "html", status=429)
+    with pytest.raises(PlatformBusy):
+        await bot.deliver(envelope, Reply("hello"))
+    other = make_room(room.server)
+    envelope, _ = other.note("other")
+    with pytest.raises(PlatformBusy) as caught:
+        await bot.deliver(envelope, Reply("hello"))
+    assert caught.value.retry_after_s and caught.value.retry_after_s > 30
+    assert count_sends(room) == 1
+
+
+async def test_strict_limits_hold_for_a_burst(bot: QuickBot, room: Room) -> None:
+    room.server.set_limits(is_strict=True)
+    envelopes = [room.note(str(n))[0] for n in range(12)]
+    await asyncio.gather(*(bot.deliver(one, Reply("hello")) for one in envelopes))
+    assert len(room.server.answers(room.channel)) == 12
+    assert room.server.invalid_requests() <= 1
+
+
+# --- nobody there
+
+
+async def test_a_channel_that_refuses_is_left_alone_for_an_hour(bot: QuickBot, room: Room) -> None:
+    room.server.deny(room.channel, room.guild, "SEND_MESSAGES")
+    for number in range(8):
+        envelope, _ = room.note(str(number))
+        with pytest.raises(ChatGone):
+            await bot.deliver(envelope, Reply("hello", files=(FILE,)))
+    assert count_sends(room) == MAX_FORBIDDEN == 3
+    other = make_room(room.server)
+    envelope, _ = other.note()
+    await bot.deliver(envelope, Reply("hello"))
+    only(room.server.answers(other.channel))
+
+
+@pytest.mark.parametrize("code", [50001, 50013])
+async def test_three_refusals_are_enough_in_each_form(bot: QuickBot, room: Room, code: int) -> None:
+    room.server.fault(SEND, "status", status=403, code=code, count=None)
+    for number in range(6):
+        envelope, _ = room.note(str(number))
+        with pytest.raises(ChatGone):
+            await bot.deliver(envelope, Reply("hello"))
+    assert count_sends(room) == 3
+
+
+async def test_a_channel_that_was_deleted_is_gone(bot: QuickBot, room: Room) -> None:
+    envelope, _ = room.note()
+    room.server.delete_channel(room.channel)
+    with pytest.raises(ChatGone):
+        await bot.deliver(envelope, Reply("hello"))
+
+
+async def test_a_locked_thread_is_not_the_end_of_its_channel(bot: QuickBot, room: Room) -> None:
+    thread = room.server.add_thread(room.channel, room.ann)
+    envelope, _ = room.note(thread_id=thread)
+    room.server.archive_thread(thread, is_locked=True)
+    with pytest.raises(PlatformError) as caught:
+        await bot.deliver(envelope, Reply("hello"))
+    assert not isinstance(caught.value, ChatGone) and not caught.value.is_retryable
+
+
+async def test_a_thread_that_was_put_away_is_taken_out_again(bot: QuickBot, room: Room) -> None:
+    thread = room.server.add_thread(room.channel, room.ann)
+    envelope, _ = room.note(thread_id=thread)
+    room.server.archive_thread(thread)
+    await bot.deliver(envelope, Reply("hello"))
+    only(room.server.answers(thread))
+
+
+async def test_a_person_who_takes_no_messages_is_gone(bot: QuickBot, room: Room) -> None:
+    envelope, _ = room.dm_note()
+    room.server.change(room.ann, is_closed=True)
+    with pytest.raises(ChatGone):
+        await bot.deliver(envelope, Reply("hello"))
+
+
+async def test_a_token_that_is_refused_is_the_operators(bot: QuickBot, room: Room) -> None:
+    envelope, _ = room.note()
+    room.server.fault(SEND, "status", status=401)
+    with pytest.raises(PlatformLocked):
+        await bot.deliver(envelope, Reply("hello"))
+
+
+async def test_a_pressed_button_is_answered_under_its_message(bot: QuickBot, room: Room) -> None:
+    note, _ = room.note()
+    pressed = make_message(
+        room.channel, "interaction:5", is_private=False, attachment=None,
+        reply_to=Quoted(note.message.message_id),
+    )  # fmt: skip
+    envelope, _ = make_envelope(pressed)
+    await bot.deliver(envelope, Reply("hello"))
+    only(room.server.answers_to(note.message.message_id))
+
+
+async def test_no_way_at_all_is_said(bot: QuickBot, room: Room) -> None:
+    message = make_message("user:x", "interaction:5", sender_id="x", attachment=None)
+    envelope, _ = make_envelope(replace(message, ticket="5:token:1:p"))
+    with pytest.raises(MessageGone):
+        await bot.deliver(envelope, Reply("hello"))
+
+
+async def test_the_placeholder_becomes_the_answer(bot: QuickBot, room: Room) -> None:
+    envelope, ledger = room.note()
+    await bot.show(envelope, "one moment", is_lasting=True)
+    await room.server.wait_for(lambda: PLACEHOLDER in ledger.ids())
+    await bot.deliver(envelope, Reply("hello", buttons=AGAIN))
+    answer = only(room.server.answers(room.channel))
+    assert answer.versions == ["one moment", "hello"] and answer.labels == ["Again"]
+    assert ledger.ids()[0] == answer.message_id

@@ -1,0 +1,59 @@
+"""H11: an answer with sound that is larger than Discord takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from bots.discord_bot.parts import MAX_FILE_BYTES
+from bots.discord_bot.sounds import fit_sounds
+from core.models import File, Reply
+from tests.discord_bot.conftest import QuickBot
+from tests.emulators.discord import DiscordServer
+from tests.emulators.mimo import tones
+from tests.support import sounds
+from tests.support.discord_server_chat import make_room, make_voice, only
+
+
+async def test_large_sound_goes_out_smaller(bot: QuickBot, discord_server: DiscordServer) -> None:
+    room = make_room(discord_server)
+    envelope, _ = room.note()
+    pcm = sounds.tone(60.0, 440, 8000, 96_000)
+    large = File("talk.wav", "audio/wav", tones.make_wav(pcm, rate_hz=96_000), 60.0)
+    assert len(large.data) > MAX_FILE_BYTES
+    await bot.deliver(envelope, Reply("Here it is.", files=(large,)))
+    answer = only(room.server.answers_to(envelope.message.message_id))
+    [file] = answer.files
+    assert (answer.content, file.name) == ("Here it is.", "talk.ogg")
+    assert len(sounds.decode(file.data)) == pytest.approx(60.0 * 16_000 * 2, rel=0.01)
+
+
+async def test_parts_are_named_and_the_rest_is_left_alone() -> None:
+    voice, note = await make_voice(), File("a.pdf", "application/pdf", bytes(200_000))
+    wav = File("talk.wav", "audio/wav", tones.make_recording(range(90)), 90.0, title="Talk")
+    reply = await fit_sounds(Reply("Here", files=(voice, wav, note)), 100_000)
+    first, *parts, last = reply.files
+    assert (first, last, reply.text) == (voice, note, "Here")
+    assert [file.name for file in parts] == ["talk-1.ogg", "talk-2.ogg", "talk-3.ogg"]
+    assert {file.title for file in parts} == {"Talk"}
+    assert all(len(file.data) <= 100_000 for file in parts)
+
+
+async def test_what_cannot_be_read_is_told(bot: QuickBot, discord_server: DiscordServer) -> None:
+    room = make_room(discord_server)
+    envelope, _ = room.note()
+    broken = File("talk.wav", "audio/wav", bytes(MAX_FILE_BYTES + 1))
+    await bot.deliver(envelope, Reply("Here it is.", files=(broken,)))
+    answer = only(room.server.answers_to(envelope.message.message_id))
+    assert not answer.files and "10 MB" in answer.content
+
+
+async def test_a_large_voice_message_stays_one(
+    bot: QuickBot, discord_server: DiscordServer
+) -> None:
+    room = make_room(discord_server)
+    envelope, _ = room.note()
+    drawn = {"duration_s": 60.0, "waveform": bytes(range(60))}
+    pcm = sounds.tone(60.0, 440, 8000, 96_000)
+    large = File("talk.wav", "audio/wav", tones.make_wav(pcm, rate_hz=96_000), **drawn)  # type: ignore[arg-type]
+    await bot.deliver(envelope, Reply(files=(large,)))
+    assert only(room.server.answers(room.channel)).is_voice

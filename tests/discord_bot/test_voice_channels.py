@@ -1,0 +1,423 @@
+"""Voice channels over the real gateway and voice protocols: what the bot says is heard and decoded.
+
+Only the scheme of the voice gateway's address is changed: the virtual Discord has no certificate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bots.discord_bot.voice_channels import Voice
+from bots.discord_bot.voice_stay import Stay
+from core.errors import UserError
+from core.interfaces import Envelope
+from core.models import Message
+from tests.discord_bot.conftest import QuickBot
+from tests.emulators.discord import DiscordServer
+from tests.emulators.discord.records import STAGE, VOICE_CHANNEL
+from tests.emulators.discord.voice import SILENCE
+from tests.support.discord_inbox import make_envelope, make_message
+from tests.support.loop_lag import watch_loop
+from tests.support.sounds import tone
+from tests.support.spectrum import level_at
+
+RATE = 24_000
+
+
+@dataclass
+class Hall:
+    """A server with Ann and Ben, a text channel and a voice channel in which Ann is."""
+
+    server: DiscordServer
+    bot: QuickBot
+    ann: str
+    ben: str
+    guild: str
+    room: str
+    stage: str
+
+    def message(self, sender: str = "", **fields: Any) -> Message:
+        room = fields.pop("room", self.room)
+        values: dict[str, Any] = {"sender_id": sender or self.ann, "is_private": False}
+        values |= {"attachment": None, "sent_at": datetime.now(UTC)}
+        return make_message(room, **values | fields)
+
+    def ask(self, job_id: str, sender: str = "", **fields: Any) -> Envelope:
+        envelope, _ = make_envelope(self.message(sender, **fields), job_id)
+        return envelope
+
+    @property
+    def voice(self) -> Voice:
+        assert isinstance(self.bot.voice, Voice)
+        return self.bot.voice
+
+    @property
+    def stay(self) -> Stay:
+        [stay] = self.bot.client.voice_clients
+        assert isinstance(stay, Stay)
+        return stay
+
+    def where(self) -> str:
+        return self.server.gateway.voice.channel_of(self.guild)
+
+    def people(self, channel_id: str = "") -> set[int]:
+        """Return who is in a voice channel, as the bot knows it."""
+        channel: Any = self.bot.client.get_channel(int(channel_id or self.stage))
+        return set(channel.voice_states) if channel else set()
+
+    def may_mute(self, channel_id: str) -> bool:
+        """Tell whether the bot knows that it may mute people in a channel."""
+        channel: Any = self.bot.client.get_channel(int(channel_id))
+        return bool(channel.permissions_for(channel.guild.me).mute_members)
+
+    def heard(self) -> array[int]:
+        """Return the left channel of what was said so far, at 48 kHz."""
+        return array("h", self.server.gateway.voice.heard(self.guild))[::2]
+
+    def spoken(self) -> int:
+        """Return how many packets held more than silence."""
+        packets = self.server.gateway.voice.packets(self.guild)
+        return sum(packet.opus != SILENCE for packet in packets)
+
+    async def until(self, check: Callable[[], Any], seconds: float = 30.0) -> None:
+        async with asyncio.timeout(seconds):
+            while not check():
+                await asyncio.sleep(0.01)
+
+    async def quiet(self) -> None:
+        """Wait until the bot has ended its speech."""
+        await self.until(lambda: not self.stay.is_playing() and not self.stay._is_speaking)
+
+
+def plain_line(bot: QuickBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the bot reach the voice gateway without TLS."""
+    connect: Callable[..., Awaitable[Any]] = bot.client.http.ws_connect
+
+    async def ws_connect(url: str, **options: Any) -> Any:
+        return await connect(url.replace("wss://127.", "ws://127."), **options)
+
+    monkeypatch.setattr(bot.client.http, "ws_connect", ws_connect)
+
+
+@pytest.fixture
+async def hall(
+    discord_server: DiscordServer, running: QuickBot, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Hall]:
+    server = discord_server
+    plain_line(running, monkeypatch)
+    monkeypatch.setattr(Voice, "alone_s", 0.1)
+    ann, ben = server.add_user("Ann"), server.add_user("Ben")
+    guild = server.add_guild(members=[ann, ben])
+    stage = server.add_channel(guild, "Sofa", VOICE_CHANNEL)
+    hall = Hall(server, running, ann, ben, guild, server.channel(guild), stage)
+    await hall.until(lambda: running.client.get_channel(int(stage)))
+    server.gateway.voice.move(guild, ann, stage)
+    await hall.until(lambda: hall.people() == {int(ann)})
+    yield hall
+    await hall.voice.close()
+
+
+async def test_it_comes_when_called_and_goes_when_sent(hall: Hall) -> None:
+    assert hall.voice.find(hall.message()) == ""
+    assert await hall.voice.join(hall.message()) == "Sofa"
+    assert hall.where() == hall.stage and hall.voice.find(hall.message()) == "Sofa"
+    assert await hall.voice.join(hall.message()) == "Sofa"
+    assert len(hall.server.gateway.voice.stays) == 1
+    assert hall.server.gateway.voice.asked[0]["self_deaf"] is True
+    assert hall.voice.is_present(hall.message()) and not hall.voice.is_present(
+        hall.message(hall.ben)
+    )
+    await hall.voice.leave(hall.message())
+    assert hall.where() == "" and hall.voice.find(hall.message()) == ""
+
+
+async def test_what_is_said_is_heard_as_it_comes(hall: Hall) -> None:
+    await hall.voice.join(hall.message())
+    envelope = hall.ask("a", command="say")
+    sound = tone(1.0, 440, 8000, RATE)
+    for start in range(0, len(sound), 3334):
+        hall.bot.play(envelope, sound[start : start + 3334], RATE)
+        await asyncio.sleep(0.01)
+    # Before the end is known it is heard already.
+    await hall.until(lambda: hall.spoken() > 10)
+    hall.voice.end("a")
+    await hall.quiet()
+    heard = hall.heard()
+    middle = heard[len(heard) // 3 : len(heard) * 2 // 3]
+    assert level_at(middle, 440, 48_000) == pytest.approx(8000, rel=0.15)
+    assert level_at(middle, 1320, 48_000) < 100
+    assert 50 <= hall.spoken() <= 53
+
+
+async def test_packets_come_every_20_ms(hall: Hall) -> None:
+    await hall.voice.join(hall.message())
+    hall.bot.play(hall.ask("a"), tone(1.0, 440, 8000, RATE), RATE)
+    hall.voice.end("a")
+    await hall.quiet()
+    # The end is silence, so that no player makes up sound; and it says that it has ended.
+    voice = hall.server.gateway.voice
+    end = [SILENCE] * 5
+    await hall.until(lambda: [p.opus for p in voice.packets(hall.guild)[-5:]] == end)
+    await hall.until(lambda: voice.stays[0].speaking[-1] == 0)
+    packets = voice.packets(hall.guild)
+    assert [p.timestamp for p in packets] == [n * 960 for n in range(len(packets))]
+    said = [p for p in packets if p.opus != SILENCE]
+    span_s = said[-1].at - said[0].at
+    assert span_s == pytest.approx(0.02 * (len(said) - 1), abs=0.15)
+
+
+async def test_two_sounds_are_heard_one_after_the_other(hall: Hall) -> None:
+    await hall.voice.join(hall.message())
+    first, second = hall.ask("a"), hall.ask("b")
+    low, high = tone(0.6, 300, 8000, RATE), tone(0.6, 900, 8000, RATE)
+    for start in range(0, len(low), 4800):
+        hall.bot.play(first, low[start : start + 4800], RATE)
+        hall.bot.play(second, high[start : start + 4800], RATE)
+    hall.voice.end("b")
+    hall.voice.end("a")
+    await hall.quiet()
+    heard = hall.heard()
+    half = len(heard) // 2
+    assert level_at(heard[4800 : half - 4800], 300, 48_000) > 6000
+    assert level_at(heard[4800 : half - 4800], 900, 48_000) < 300
+    assert level_at(heard[half + 4800 : half + 24_000], 900, 48_000) > 5000
+
+
+async def test_stop_is_heard_at_once_and_what_was_asked_before_never(hall: Hall) -> None:
+    await hall.voice.join(hall.message())
+    before, late = hall.ask("a"), hall.ask("b")
+    hall.bot.play(before, tone(5.0, 440, 8000, RATE), RATE)
+    await hall.until(lambda: hall.spoken() > 10)
+    hall.voice.stop(hall.message())
+    await hall.quiet()
+    count = hall.spoken()
+    assert count < 60
+    hall.bot.play(before, tone(1.0, 440, 8000, RATE), RATE)
+    hall.bot.play(late, tone(1.0, 440, 8000, RATE), RATE)
+    await asyncio.sleep(0.1)
+    assert hall.spoken() == count
+    hall.bot.play(hall.ask("c"), tone(0.4, 440, 8000, RATE), RATE)
+    hall.voice.end("c")
+    await hall.until(lambda: hall.spoken() >= count + 20)
+
+
+async def test_after_a_disconnect_nothing_old_is_said(hall: Hall) -> None:
+    await hall.voice.join(hall.message())
+    envelope = hall.ask("a")
+    hall.bot.play(envelope, tone(5.0, 440, 8000, RATE), RATE)
+    await hall.until(lambda: hall.spoken() > 10)
+    hall.server.gateway.voice.move(hall.guild, hall.server.world.bot.user_id, "")
+    await hall.until(lambda: not hall.bot.client.voice_clients)
+    assert hall.voice.find(hall.message()) == ""
+    count = hall.spoken()
+    await hall.voice.join(hall.message())
+    hall.bot.play(envelope, tone(1.0, 440, 8000, RATE), RATE)
+    await asyncio.sleep(0.2)
+    assert hall.spoken() == count
+    hall.bot.play(hall.ask("b"), tone(0.4, 440, 8000, RATE), RATE)
+    hall.voice.end("b")
+    await hall.until(lambda: hall.spoken() >= count + 20)
+
+
+async def test_a_line_that_is_lost_and_found_says_nothing_old(hall: Hall) -> None:
+    await hall.voice.join(hall.message())
+    envelope = hall.ask("a")
+    hall.bot.play(envelope, tone(5.0, 440, 8000, RATE), RATE)
+    await hall.until(lambda: hall.spoken() > 10)
+    voice = hall.server.gateway.voice
+    # Discord moves the channel to another of its servers: a new token, a new line.
+    voice.hear({"guild_id": hall.guild, "channel_id": hall.stage, "self_deaf": True})
+    await hall.until(lambda: len(voice.stays) > 1 and voice.stays[-1].socket)
+    await hall.until(hall.stay.is_connected)
+    await hall.until(lambda: not hall.stay.is_playing() and not hall.stay._is_speaking)
+    count = hall.spoken()
+    hall.bot.play(envelope, tone(1.0, 440, 8000, RATE), RATE)
+    await asyncio.sleep(0.2)
+    assert hall.spoken() == count
+    hall.bot.play(hall.ask("b"), tone(0.4, 440, 8000, RATE), RATE)
+    hall.voice.end("b")
+    await hall.until(lambda: hall.spoken() >= count + 20)
+
+
+async def test_each_sign_of_a_lost_line_drops_what_waits(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(*_: Any) -> None: ...
+
+    await hall.voice.join(hall.message())
+    stay, sound = hall.stay, tone(5.0, 440, 8000, RATE)
+    monkeypatch.setattr("discord.VoiceClient.on_voice_server_update", nothing)
+    hall.bot.play(hall.ask("a"), sound, RATE)
+    await stay.on_voice_server_update({})
+    assert stay._sounds.is_empty
+    await hall.quiet()
+    hall.bot.play(hall.ask("b"), sound, RATE)
+    assert not stay.wait_until_connected() and stay._sounds.is_empty
+    await hall.quiet()
+    with monkeypatch.context() as patch:
+        patch.setattr(stay, "is_connected", lambda: False)
+        hall.bot.play(hall.ask("c"), sound, RATE)
+    hall.bot.play(hall.ask("c"), sound, RATE)
+    assert stay._sounds.is_empty
+
+
+async def test_it_leaves_when_nobody_is_left(hall: Hall) -> None:
+    await hall.voice.join(hall.message())
+    voice = hall.server.gateway.voice
+    robot = hall.server.add_user("Robot", is_bot=True)
+    hall.server.add_member(hall.guild, robot)
+    voice.move(hall.guild, robot, hall.stage)
+    voice.move(hall.guild, hall.ben, hall.stage)
+    voice.move(hall.guild, hall.ann, "")
+    await asyncio.sleep(0.3)
+    assert hall.where() == hall.stage
+    voice.move(hall.guild, hall.ben, "")
+    await hall.until(lambda: hall.where() == "")
+    await hall.until(lambda: hall.voice.find(hall.message()) == "")
+
+
+async def test_who_comes_back_soon_finds_it_there(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Voice, "alone_s", 0.3)
+    await hall.voice.join(hall.message())
+    voice = hall.server.gateway.voice
+    voice.move(hall.guild, hall.ann, "")
+    await asyncio.sleep(0.1)
+    voice.move(hall.guild, hall.ann, hall.stage)
+    await asyncio.sleep(0.4)
+    assert hall.where() == hall.stage
+
+
+async def test_it_says_why_it_does_not_come(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refusal(message: Message) -> str:
+        with pytest.raises(UserError) as caught:
+            await hall.voice.join(message)
+        return caught.value.user_text
+
+    assert "voice channel first" in await refusal(hall.message(hall.ben))
+    assert "no voice channels" in await refusal(hall.message(is_private=True))
+    with monkeypatch.context() as patch:
+        patch.setattr(Stay, "warn_dave", True)
+        assert "davey" in await refusal(hall.message())
+    hall.server.deny(hall.stage, "", "SPEAK")
+    await asyncio.sleep(0.1)
+    assert "may not" in await refusal(hall.message())
+    hall.server.allow(hall.stage, "", "SPEAK")
+    await asyncio.sleep(0.1)
+    monkeypatch.setattr("bots.discord_bot.voice_channels.CONNECT_S", 0.2)
+    hall.server.gateway.voice.is_deaf = True
+    assert "could not come" in await refusal(hall.message())
+    assert not hall.bot.client.voice_clients
+
+
+async def test_on_a_stage_it_becomes_a_speaker(hall: Hall) -> None:
+    server, voice = hall.server, hall.server.gateway.voice
+    stage = server.add_channel(hall.guild, "Reading", STAGE)
+    server.allow(stage, "", "MUTE_MEMBERS")
+    await hall.until(lambda: hall.bot.client.get_channel(int(stage)))
+    voice.move(hall.guild, hall.ann, stage)
+    await hall.until(lambda: hall.people(stage) == {int(hall.ann)})
+    assert await hall.voice.join(hall.message()) == "Reading"
+    hall.bot.play(hall.ask("a"), tone(0.4, 440, 8000, RATE), RATE)
+    hall.voice.end("a")
+    await hall.until(lambda: hall.spoken() >= 20)
+    assert voice.unheard == 0 and hall.where() == stage
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_on_a_stage_where_it_may_only_listen_it_says_so(hall: Hall, is_late: bool) -> None:
+    server, voice = hall.server, hall.server.gateway.voice
+    stage = server.add_channel(hall.guild, "Reading", STAGE)
+    await hall.until(lambda: hall.bot.client.get_channel(int(stage)))
+    voice.move(hall.guild, hall.ann, stage)
+    await hall.until(lambda: hall.people(stage) == {int(hall.ann)})
+    if is_late:
+        # The right is taken away just before it is needed.
+        server.allow(stage, "", "MUTE_MEMBERS")
+        await hall.until(lambda: hall.may_mute(stage))
+        server.fault("PATCH /guilds/{guild}/voice-states/@me", "status", status=403, code=50013)
+    with pytest.raises(UserError) as caught:
+        await hall.voice.join(hall.message())
+    assert "only listen" in caught.value.user_text
+    assert caught.value.values == {"channel": "Reading"}
+    await hall.until(lambda: hall.where() == "")
+    assert hall.voice.find(hall.message()) == ""
+
+
+async def test_without_davey_the_library_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `warn_dave` stands for: were it gone, the check before would have to change."""
+    monkeypatch.setattr("discord.voice_client.has_dave", False)
+    with pytest.raises(RuntimeError, match="davey"):
+        Stay(None, None)  # type: ignore[arg-type]
+
+
+async def test_it_is_not_taken_away_from_others(hall: Hall) -> None:
+    server, voice = hall.server, hall.server.gateway.voice
+    await hall.voice.join(hall.message())
+    other = server.add_channel(hall.guild, "Kitchen", VOICE_CHANNEL)
+    voice.move(hall.guild, hall.ben, other)
+    await hall.until(lambda: hall.people(other))
+    with pytest.raises(UserError, match="others"):
+        await hall.voice.join(hall.message(hall.ben))
+    hall.voice.alone_s = 5.0
+    voice.move(hall.guild, hall.ann, "")
+    await hall.until(lambda: int(hall.ann) not in hall.people())
+    assert await hall.voice.join(hall.message(hall.ben)) == "Kitchen"
+    assert hall.where() == other
+
+
+async def test_only_what_is_meant_for_it_is_heard(hall: Hall) -> None:
+    await hall.voice.join(hall.message())
+    elsewhere = hall.server.add_channel(hall.guild, "elsewhere")
+    await hall.until(lambda: hall.bot.client.get_channel(int(elsewhere)))
+    old = datetime.now(UTC) - timedelta(minutes=1)
+    secret = f"1:token:{int(datetime.now(UTC).timestamp())}:e"
+    refused = [
+        hall.ask("a", room=elsewhere, command="ask"),
+        hall.ask("b", hall.ben, room=elsewhere, command="say"),
+        hall.ask("c", sent_at=old),
+        hall.ask("d", ticket=secret, command="say"),
+        hall.ask("e", is_private=True, command="say"),
+        hall.ask("f", room="user:42", command="say"),
+    ]
+    for envelope in refused:
+        hall.bot.play(envelope, tone(0.4, 440, 8000, RATE), RATE)
+    await asyncio.sleep(0.2)
+    assert hall.spoken() == 0
+    hall.bot.play(hall.ask("g", room=elsewhere, command="say"), tone(0.4, 440, 8000, RATE), RATE)
+    hall.voice.end("g")
+    await hall.until(lambda: hall.spoken() >= 20)
+
+
+async def test_a_chat_is_read_until_it_leaves(hall: Hall) -> None:
+    message = hall.message()
+    hall.voice.read(message, is_on=True)
+    assert not hall.voice.is_read(message)
+    await hall.voice.join(message)
+    hall.voice.read(message, is_on=True)
+    assert hall.voice.is_read(hall.message(hall.ben))
+    assert not hall.voice.is_read(replace(message, thread_id="5"))
+    assert not hall.voice.is_read(hall.message(sent_at=message.sent_at - timedelta(seconds=1)))
+    hall.voice.read(message, is_on=False)
+    assert not hall.voice.is_read(hall.message())
+    hall.voice.read(message, is_on=True)
+    await hall.voice.leave(message)
+    await hall.voice.join(hall.message())
+    assert not hall.voice.is_read(hall.message())
+
+
+async def test_the_loop_is_never_held_up(hall: Hall) -> None:
+    await hall.voice.join(hall.message())
+    minutes = tone(1.0, 440, 8000, RATE) * 300
+    hall.bot.play(hall.ask("a"), minutes, RATE)
+    async with watch_loop() as standstill:
+        await asyncio.sleep(1)
+    assert hall.spoken() > 20 and standstill.worst_s < 0.25

@@ -1,0 +1,79 @@
+"""The whole program in a voice channel, as a process: what was asked for is heard and decoded."""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.bot import Plain
+from tests.emulators.discord import DiscordServer
+from tests.emulators.discord.records import VOICE_CHANNEL
+from tests.emulators.discord.voice import SILENCE
+from tests.emulators.mimo import MimoServer
+from tests.emulators.tls import open_tls
+from tests.support.discord_program import DiscordProgram
+
+
+class Trusting(DiscordProgram):
+    """A program that trusts the certificate of the virtual Discord's voice gateway."""
+
+    trusted = Path()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return super().environment | {"SSL_CERT_FILE": str(self.trusted)}
+
+
+@pytest.fixture
+async def program(tmp_path: Path, discord_server: DiscordServer) -> AsyncIterator[Trusting]:
+    async with MimoServer() as mimo, open_tls(discord_server.port, tmp_path) as (place, trusted):
+        discord_server.gateway.voice.endpoint = place
+        # Not forked: what is trusted is read when aiohttp is loaded.
+        async with Trusting(tmp_path / "home", discord_server, mimo, Plain()) as program:
+            program.trusted = trusted
+            yield program
+
+
+async def test_what_is_asked_for_is_heard_in_the_channel(
+    program: Trusting, discord_server: DiscordServer
+) -> None:
+    server, voice = discord_server, discord_server.gateway.voice
+    ann = server.add_user("Ann")
+    guild = server.add_guild(members=[ann])
+    room, sofa = server.channel(guild), server.add_channel(guild, "Sofa", VOICE_CHANNEL)
+    voice.move(guild, ann, sofa)
+    await program.start()
+    await server.wait_for(lambda: server.world.commands)
+
+    def speech_s() -> float:
+        return 0.02 * sum(packet.opus != SILENCE for packet in voice.packets(guild))
+
+    joined = server.slash(room, ann, "join")
+    [told] = await server.wait_for(lambda: server.answers_of(joined))
+    assert "Sofa" in told.content and voice.channel_of(guild) == sofa
+
+    server.slash(room, ann, "say", {"text": "Good morning, this is heard by all of us."})
+    [answer] = await server.wait_for(lambda: [m for m in server.answers(room) if m.is_voice])
+    length_s = answer.files[0].duration_s
+    assert length_s
+    await server.wait_for(lambda: speech_s() >= length_s)
+    await asyncio.sleep(0.3)
+    assert speech_s() == pytest.approx(length_s, abs=0.1)
+    assert max(array("h", voice.heard(guild))) > 1000
+
+    reading = server.slash(room, ann, "read", {"choice": "on"})
+    await server.wait_for(lambda: server.answers_of(reading))
+    before_s = speech_s()
+    written = server.send_text(room, ann, "And this is what Ann writes.")
+    await server.wait_for(lambda: speech_s() > before_s + 0.5)
+    assert server.answers_to(written) == []
+
+    left = server.slash(room, ann, "leave")
+    await server.wait_for(lambda: server.answers_of(left))
+    assert voice.channel_of(guild) == "" and not server.pings()
+    assert await program.stop() == 0
+    assert "Good morning, this" not in program.whole_log

@@ -1,0 +1,112 @@
+"""A dialogue about ten minutes of sound: the whole program between Telegram and MiMo."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.bot import Bot
+from tests.emulators.mimo import MimoServer
+from tests.emulators.mimo.chat_contract import ChatOrder
+from tests.emulators.mimo.world import Call
+from tests.emulators.telegram import Message, TelegramServer
+from tests.emulators.telegram.writers import FileKind
+from tests.support import sounds
+
+
+class Group:
+    """A group in which Ann asks the bot about what Ben has said."""
+
+    def __init__(self, bot: Bot, telegram: TelegramServer, mimo: MimoServer) -> None:
+        self.bot, self.telegram, self.mimo = bot, telegram, mimo
+        self.ann, self.ben = telegram.add_user("Ann"), telegram.add_user("Ben")
+        self.chat = telegram.add_chat(members={self.ann: "member", self.ben: "member"})
+        self._asked = 0
+
+    async def ask(self, text: str, reply_to: int | None) -> Message:
+        """Let Ann write something and return the bot's last message."""
+        self.telegram.send_text(self.chat, self.ann, text, reply_to=reply_to)
+        self._asked += 1
+        await self.bot.settle(self._asked, 90)
+        return self.telegram.answers(self.chat)[-1]
+
+    @property
+    def questions(self) -> list[Call]:
+        """What MiMo was asked, apart from what it only wrote down."""
+        return [call for call in self.mimo.calls if call.question]
+
+
+@pytest.fixture
+async def group(tmp_path: Path) -> AsyncIterator[Group]:
+    async with TelegramServer() as telegram, MimoServer() as mimo:
+        bot = Bot(tmp_path, telegram, mimo)
+        await bot.start()
+        try:
+            yield Group(bot, telegram, mimo)
+        finally:
+            await bot.stop()
+
+
+def answer_mood(order: ChatOrder) -> str:
+    """The mood can be told by those only who hear."""
+    return "(tone) Calm, a little tired." if order.sounds else "LISTEN"
+
+
+async def test_three_questions_follow_one_about_ten_minutes(group: Group) -> None:
+    data = sounds.file("ogg-opus", sounds.speech(600.0))
+    group.mimo.set_text(data, "What is said in it takes no part here.")
+    group.mimo.add_answer("A president, and a reader.", pattern="Who speaks")
+    group.mimo.add_answer(answer_mood, pattern="mood")
+    voice = group.telegram.send_voice(group.chat, group.ben, data, duration=600)
+
+    answer = await group.ask("/ask Who speaks?", voice)
+    assert answer.text == "A president, and a reader."
+    [first] = group.questions
+    [sound] = first.sounds
+    # As it came from Telegram: nothing was encoded again.
+    assert sound["sha256"] == hashlib.sha256(data).hexdigest() and sound["kind"] == "ogg"
+
+    answer = await group.ask("What is said first?", answer.message_id)
+    assert [len(call.sounds) for call in group.questions] == [1, 0]
+    written_down = len(group.mimo.calls) - 2
+    assert written_down > 5
+
+    answer = await group.ask("And the mood?", answer.message_id)
+    assert [len(call.sounds) for call in group.questions] == [1, 0, 0, 1]
+    assert answer.text.startswith("Calm, a little tired.")
+    assert "rests on how it sounds" in answer.text
+
+    answer = await group.ask("How does it end?", answer.message_id)
+    assert [len(call.sounds) for call in group.questions] == [1, 0, 0, 1, 0]
+    assert len(group.mimo.calls) == 5 + written_down
+    assert len(group.telegram.answers(group.chat)) == 4
+    last = group.questions[-1].request
+    assert [message["role"] for message in last["messages"]] == [
+        *("system", "user", "assistant", "user", "assistant", "user", "assistant", "user"),
+    ]
+    assert group.bot.states() == {"done": 4}
+
+
+async def test_every_kind_of_sound_may_be_asked_about(group: Group) -> None:
+    telegram, chat = group.telegram, group.chat
+    speech = sounds.recording("austen-0870.wav")
+    ogg = sounds.file("ogg-opus")
+    rows: tuple[tuple[FileKind, bytes, str], ...] = (
+        ("voice", ogg, "ogg"),
+        ("audio", sounds.file("mp3"), "mp3"),
+        ("audio", sounds.file("m4a"), "m4a"),
+        ("document", sounds.recording("jfk.flac"), "flac"),
+        ("document", speech, "wav"),
+        ("video_note", sounds.file("mov"), "mp3"),
+        ("video", sounds.file("webm"), "mp3"),
+    )
+    for kind, data, sent in rows:
+        claims = {"mime": f"audio/{sent}"} if kind == "document" else {}
+        message = telegram.send_file(kind, chat, group.ben, data, claims=claims)
+        answer = await group.ask("/ask What is said?", message)
+        assert answer.text.startswith("I heard 1 recordings: "), (kind, sent)
+        [sound] = group.questions[-1].sounds
+        assert sound["kind"] == sent, kind

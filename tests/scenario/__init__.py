@@ -1,5 +1,0 @@
-"""One story, told on every platform: its steps, the people who live it, and where it happens."""
-
-import pytest
-
-pytest.register_assert_rewrite("tests.scenario.story")

@@ -1,0 +1,44 @@
+"""Child for tests/child/test_pool.py: does, on request, everything that a child should not do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from core.child import ChildRefused, Frame, serve
+
+
+def _work(header: dict[str, Any], data: bytes) -> Iterator[Frame]:  # noqa: C901
+    match header["do"]:
+        case "echo":
+            for index in range(header.get("times", 1)):
+                yield {"index": index, "pid": os.getpid()}, data
+        case "where":
+            yield {"cwd": os.getcwd(), "environment": dict(os.environ), "argv": sys.argv[1:]}, b""
+        case "print":
+            print("a stray line")
+            yield {}, b""
+        case "grow":
+            yield {}, bytes(header["bytes"])
+        case "sleep":
+            yield {"pid": os.getpid()}, b""
+            time.sleep(header["s"])
+            yield {}, b""
+        case "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "raise":
+            raise KeyError("words of a person")
+        case "memory":
+            raise MemoryError
+        case "refuse":
+            raise ChildRefused("empty", "nothing in it")
+        case "nonsense":
+            sys.__stdout__.buffer.write(b"\xff" * 64)  # type: ignore[union-attr]
+
+
+if __name__ == "__main__":
+    serve(_work)

@@ -1,0 +1,52 @@
+"""The door as Discord uses it, and what tests build with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from core.interfaces import Envelope
+from core.models import Attachment, Chat, Message
+from tests.support.fake_inbox import FakeInbox as AnyDoor
+from tests.support.fake_inbox import MemoryLedger as MemoryLedger
+from tests.support.fake_inbox import make_job as make_job
+from tests.support.fake_inbox import make_settings as make_settings
+
+
+@dataclass
+class FakeInbox(AnyDoor):
+    """A door that hears of deletions and keeps how far was read."""
+
+    forgotten: list[tuple[str, str]] = field(default_factory=list)
+    #: Marks as they were kept; give them to another bot's door to restart it.
+    marks: dict[str, str] = field(default_factory=dict)
+
+    def is_asked(self, message: Message) -> bool:
+        return super().is_asked(message) or message.attachment is not None
+
+    async def forget(self, chat: Chat, message_id: str) -> None:
+        self.forgotten.append((chat.chat_id, message_id))
+
+    async def note_seen(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
+        assert platform == "discord" and bot_id
+        self.marks |= seen
+
+    async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
+        return dict(self.marks)
+
+
+def make_message(chat_id: str, message_id: str = "1", **fields: Any) -> Message:
+    """Make a message as intake would: private unless it says otherwise."""
+    values: dict[str, Any] = {
+        "sent_at": datetime.now(UTC),
+        "sender_id": "42",
+        "attachment": Attachment(f"{chat_id}/{message_id}/7", duration_s=3.0),
+    } | fields
+    return Message(Chat("discord", "1", chat_id), message_id, **values)
+
+
+def make_envelope(message: Message, job_id: str = "0123456789") -> tuple[Envelope, MemoryLedger]:
+    ledger = MemoryLedger()
+    return Envelope(job_id, message, ledger), ledger

@@ -1,0 +1,99 @@
+"""A server with a person in it, and what that person asks for: for tests of answers."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from discord.http import Route
+
+from core.audio.voice_note import VoiceNoteEncoder
+from core.interfaces import Envelope
+from core.models import File
+from tests.discord_bot.conftest import QuickBot
+from tests.emulators.discord import DiscordServer
+from tests.emulators.discord.records import COMMAND, DEFER, EPHEMERAL, Message
+from tests.support.discord_inbox import MemoryLedger, make_envelope, make_message
+from tests.support.sounds import speech
+
+OGG = b"OggS" + bytes(200)
+
+
+def only(messages: list[Message]) -> Message:
+    [message] = messages
+    return message
+
+
+async def make_voice(seconds: float = 2.6, **fields: Any) -> File:
+    """Return a voice note as the speaking part makes them."""
+    encoder = VoiceNoteEncoder(24_000)
+    await encoder.feed(speech(seconds, 24_000))
+    note = await encoder.finish()
+    return File("speech.ogg", note.mime, note.data, note.duration_s, note.waveform, **fields)
+
+
+@dataclass
+class Room:
+    """A channel of a server, with Ann in it."""
+
+    server: DiscordServer
+    ann: str
+    guild: str
+    channel: str
+
+    def note(self, job_id: str = "0123456789", **fields: Any) -> tuple[Envelope, MemoryLedger]:
+        """Let Ann send a voice message; return the job that it asks for."""
+        message_id = self.server.send_voice(fields.get("thread_id") or self.channel, self.ann, OGG)
+        values = {"sender_id": self.ann, "is_private": False, **fields}
+        return make_envelope(make_message(self.channel, message_id, **values), job_id)
+
+    def dm_note(self, job_id: str = "dm", **fields: Any) -> tuple[Envelope, MemoryLedger]:
+        """Let Ann send a voice message in private."""
+        chat = self.server.dm(self.ann)
+        message_id = self.server.send_voice(chat, self.ann, OGG)
+        return make_envelope(make_message(chat, message_id, sender_id=self.ann, **fields), job_id)
+
+    async def ask(
+        self,
+        bot: QuickBot,
+        flags: str = "",
+        *,
+        channel: str = "",
+        created_s: float | None = None,
+        job_id: str = "0123456789",
+    ) -> tuple[Envelope, MemoryLedger, str]:
+        """Let Ann give a command that is deferred; return its job and the interaction.
+
+        flags: those of the ticket. created_s: when the bot believes that it was asked.
+        """
+        place = channel or self.channel
+        with self.server.world.lock:
+            asked = self.server._act(
+                COMMAND, place, self.ann, {"id": "1", "type": 1, "name": "say"}
+            )
+            token = self.server.world.interactions[asked].token
+        route = Route("POST", "/interactions/{id}/{token}/callback", id=asked, token=token)
+        body = {"type": DEFER, "data": {"flags": EPHEMERAL if "e" in flags else 0}}
+        await bot.client.http.request(route, json=body)
+        created = int(time.time() if created_s is None else created_s)
+        chat_id = f"user:{self.ann}" if "p" in flags else place
+        values: dict[str, Any] = {"sender_id": self.ann, "is_private": "p" in flags}
+        message = make_message(
+            chat_id,
+            f"interaction:{asked}",
+            ticket=f"{asked}:{token}:{created}:{flags}",
+            attachment=None,
+            **values,
+        )
+        envelope, ledger = make_envelope(message, job_id)
+        return envelope, ledger, asked
+
+
+def make_room(server: DiscordServer) -> Room:
+    ann = server.add_user("Ann")
+    guild = server.add_guild(members=[ann])
+    return Room(server, ann, guild, server.channel(guild))
+
+
+__all__ = ["OGG", "Room", "make_room", "make_voice", "only"]

@@ -1,0 +1,104 @@
+"""A door and a ledger in memory, which keep the contracts: what tests of all platforms share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from core.config import Settings
+from core.models import Chat, Delivery, DeliveryState, Job, JobState, Message, Suggestion
+
+
+class MemoryLedger:
+    """A ledger in a dict."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Delivery] = {}
+
+    async def find(self, part: int) -> Delivery | None:
+        return self.rows.get(part)
+
+    async def start(self, part: int) -> None:
+        known = self.rows.get(part)
+        if known is None or known.state is DeliveryState.STALE:
+            platform_id = known.platform_id if known else ""
+            self.rows[part] = Delivery(part, DeliveryState.PENDING, platform_id)
+
+    async def finish(self, part: int, platform_id: str) -> None:
+        self.rows[part] = Delivery(part, DeliveryState.SENT, platform_id)
+
+    async def forget(self, part: int) -> None:
+        self.rows.pop(part, None)
+
+    def outdate(self) -> None:
+        """Do what the store does when an answer has changed since it was sent."""
+        self.rows = {n: replace(row, state=DeliveryState.STALE) for n, row in self.rows.items()}
+
+    def ids(self) -> dict[int, str]:
+        return {part: row.platform_id for part, row in self.rows.items()}
+
+
+@dataclass
+class FakeInbox:
+    """A door that keeps each message once and makes a job of each one that is not group talk."""
+
+    messages: list[Message] = field(default_factory=list)
+    without_voice: list[Chat] = field(default_factory=list)
+    #: Raised by the next calls of accept, first one first.
+    troubles: list[Exception] = field(default_factory=list)
+    tries: int = 0
+
+    async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
+        self.tries += 1
+        if self.troubles:
+            raise self.troubles.pop(0)
+        key = (message.chat, message.message_id, message.edit_id)
+        if any(key == (m.chat, m.message_id, m.edit_id) for m in self.messages):
+            return None
+        self.messages.append(message)
+        return make_job(message) if self.is_asked(message) else None
+
+    def is_asked(self, message: Message) -> bool:
+        return message.is_private or bool(message.command)
+
+    async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
+        raise AssertionError("chats of this platform keep their ids")
+
+    async def forget(self, chat: Chat, message_id: str) -> None:
+        raise AssertionError("this platform tells bots of no deletion")
+
+    async def note_seen(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
+        raise AssertionError("this platform shows again what was not acknowledged")
+
+    async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
+        return {}
+
+    async def note_no_voice(self, chat: Chat) -> None:
+        self.without_voice.append(chat)
+
+    async def recent(self, chat: Chat, limit: int) -> list[Job]:
+        return []
+
+    async def suggest(self, message: Message, field: str) -> list[Suggestion]:
+        return []
+
+    async def blob(self, chat: Chat, message_id: str) -> bytes | None:
+        return None
+
+    def readiness(self) -> dict[str, bool]:
+        return {}
+
+    def texts(self) -> list[str]:
+        return [message.text for message in self.messages]
+
+
+def make_job(message: Message) -> Job:
+    now = datetime.now(UTC)
+    return Job("00000000aa", message, "transcribe", JobState.WAITING, 0, now, now)
+
+
+def make_settings(**values: Any) -> Settings:
+    """Settings from `values` alone, not from the machine the tests run on."""
+    return Settings(_env_file=None, **values)  # type: ignore[call-arg]

@@ -1,0 +1,193 @@
+"""Starts many programs quickly: one process that has everything imported, and forks.
+
+It reads one order per line of stdin, {"number", "environment", "folder", "command", "out", "err"},
+and writes {"number", "pid"} at once and {"pid", "code"} when that process has ended.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import warnings
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any
+
+from bots import cli
+from core.commands import menu
+from core.engines.tls import tls
+from core.locale import LANGUAGES, translate
+from tests.chaos import child
+
+#: What the program loads only when it needs it.
+_LATE = (
+    "alembic.command anyio._backends._asyncio bots.discord_bot bots.web_chat core.audio.voice_note "
+    "core.engines.mimo httpcore pydantic.v1 uvicorn.lifespan.off uvicorn.protocols.http.auto "
+    "uvicorn.protocols.websockets.websockets_sansio_impl sqlalchemy.dialects.sqlite.aiosqlite "
+    "core.picking encodings.ascii concurrent.futures.thread"
+)
+_PROGRAMS = {"child": child.main, "hearsay": cli.main}
+
+
+class ForkServer:
+    """The process that forks, seen from the test."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "tests.support.fork_server"]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        self._changed = threading.Condition()
+        self._pids: dict[int, int] = {}
+        self._codes: dict[int, int] = {}
+        self._count = 0
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def start(self, environment: dict[str, str], orders: dict[str, Any], log: Path) -> int:
+        """Start the bot with orders of `tests.chaos.child`; return its process id."""
+        command = ["child", json.dumps(orders)]
+        folder = Path(environment["HEARSAY_HOME"])
+        return self.fork(command, environment, folder=folder, out=log, err=log)
+
+    def fork(
+        self, command: list[str], environment: dict[str, str], *, folder: Path, out: Path, err: Path
+    ) -> int:
+        """Start "child" or "hearsay" with arguments, stdin empty; return its process id."""
+        assert self._process.stdin
+        with self._changed:
+            self._count += 1
+            number = self._count
+            order = {
+                "number": number,
+                "environment": environment,
+                "folder": str(folder),
+                "command": command,
+                "out": str(out),
+                "err": str(err),
+            }
+            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.flush()
+            assert self._changed.wait_for(lambda: number in self._pids, 60)
+            return self._pids[number]
+
+    def poll(self, pid: int) -> int | None:
+        """Return how a program ended, None while it runs; killed is -9."""
+        return self._codes.get(pid)
+
+    def wait(self, pid: int, timeout_s: float) -> int:
+        """Return how a program ended; one that does not is killed. Raises TimeoutError."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: pid in self._codes, timeout_s):
+                os.kill(pid, signal.SIGKILL)
+                raise TimeoutError(f"still running after {timeout_s} s")
+            return self._codes[pid]
+
+    def close(self) -> None:
+        """End it; programs are not its concern."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.close()
+        self._process.wait(10)
+        self._thread.join(10)
+        self._process.stdout.close()
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            news = json.loads(line)
+            with self._changed:
+                if "number" in news:
+                    self._codes.pop(news["pid"], None)
+                    self._pids[news["number"]] = news["pid"]
+                else:
+                    self._codes[news["pid"]] = news["code"]
+                self._changed.notify_all()
+
+
+@cache
+def share_fork_server() -> ForkServer:
+    """Return the one that all tests of this process share; it ends with the process."""
+    fork_server = ForkServer()
+    atexit.register(fork_server.close)
+    return fork_server
+
+
+def serve() -> None:
+    """Be the process that forks, until stdin ends. What takes long is done before."""
+    for name in _LATE.split():
+        import_module(name)
+    menu()
+    tls()
+    translate("", LANGUAGES[0])
+    source = sys.stdin.buffer
+    os.set_blocking(source.fileno(), False)
+    waiting = b""
+    while True:
+        if select.select([source], [], [], 0.01)[0]:
+            read = os.read(source.fileno(), 65_536)
+            if not read:
+                return
+            waiting += read
+        *lines, waiting = waiting.split(b"\n")
+        for line in lines:
+            _fork(json.loads(line), source)
+        _reap()
+
+
+def _fork(order: dict[str, Any], source: IO[bytes]) -> None:
+    pid = os.fork()
+    if pid == 0:
+        _be_program(order, source)
+    _say({"number": order["number"], "pid": pid})
+
+
+def _be_program(order: dict[str, Any], source: IO[bytes]) -> None:
+    code = 1
+    try:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        for number, name in ((1, "out"), (2, "err")):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+            os.dup2(os.open(order[name], flags, 0o600), number)
+        os.environ.clear()
+        os.environ.update(order["environment"])
+        os.chdir(order["folder"])
+        if "PYTHONWARNINGS" in os.environ:
+            warnings.simplefilter(os.environ["PYTHONWARNINGS"])  # type: ignore[arg-type]
+        sys.argv = order["command"]
+        _PROGRAMS[sys.argv[0]]()
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    finally:
+        kind, error, trace = sys.exc_info()
+        if kind and error and not isinstance(error, SystemExit):
+            sys.excepthook(kind, error, trace)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _reap() -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            return
+        _say({"pid": pid, "code": os.waitstatus_to_exitcode(status)})
+
+
+def _say(news: dict[str, int]) -> None:
+    print(json.dumps(news), flush=True)
+
+
+if __name__ == "__main__":
+    serve()

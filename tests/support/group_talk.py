@@ -1,0 +1,90 @@
+"""People who talk in a group, on the whole road."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+from core.audio import Media
+from core.models import Attachment, Chat, Message, Quoted, Remembered, Reply, Span
+from core.store import Store
+from tests.support.loopback import Road, ScriptedEngine
+
+ADA, BEN, EVE = "7", "8", "9"
+NAMES = {ADA: "Ada", BEN: "Ben", EVE: "Eve"}
+#: Ids are unique over all chats, so that answers can be told apart.
+_GROUPS = count(1)
+GROUP = Chat("test", "1", "-100")
+
+
+class Group:
+    """A group, or a private chat, in which the program is."""
+
+    def __init__(self, road: Road, chat: Chat = GROUP, *, is_private: bool = False) -> None:
+        self.road, self.chat, self.is_private = road, chat, is_private
+        self._ids = count(1000 * next(_GROUPS))
+
+    def write(self, sender_id: str = ADA, **changes: Any) -> Message:
+        """Return the next message."""
+        message = Message(
+            self.chat,
+            str(next(self._ids)),
+            datetime.now(UTC),
+            sender_id=sender_id,
+            sender_name=NAMES[sender_id],
+            is_private=self.is_private,
+        )
+        return replace(message, **changes)
+
+    async def send(self, message: Message) -> Message:
+        """Let it come in, and what it asks for come to its end."""
+        await self.road.assistant.accept(message)
+        await self.road.settle()
+        return message
+
+    async def say(self, text: str, sender_id: str = ADA, **changes: Any) -> Message:
+        return await self.send(self.write(sender_id, text=text, **changes))
+
+    async def speak(self, sender_id: str = ADA, **changes: Any) -> Message:
+        attachment = Attachment("file-1", duration_s=3.0)
+        return await self.send(self.write(sender_id, attachment=attachment, **changes))
+
+    async def ask(self, command: str, sender_id: str = ADA, **changes: Any) -> Reply:
+        """Type "/command words" and return the answer."""
+        name, _, text = command.partition(" ")
+        message = await self.send(self.write(sender_id, command=name, text=text, **changes))
+        return self.answers(message)[-1]
+
+    def answers(self, message: Message) -> list[Reply]:
+        """Return what was said in answer to a message; an empty reply says nothing."""
+        sent = self.road.platform.sent
+        return [r for message_id, r in sent if message_id == message.message_id and r != Reply()]
+
+    async def kept(self) -> list[Remembered]:
+        return await self.road.store.memory.select(self.chat, Span())
+
+    async def texts(self) -> list[str]:
+        return [message.text for message in await self.kept()]
+
+
+def quote(message: Message) -> Quoted:
+    """Return what a reply to `message` says of it."""
+    return Quoted(message.message_id, message.text, message.attachment, message.sender_id)
+
+
+@asynccontextmanager
+async def group_on(store: Store) -> AsyncIterator[Group]:
+    """A group whose program runs."""
+    media = Media(workers=1)
+    road = Road(store, ScriptedEngine(), media)
+    try:
+        async with road.running():
+            await asyncio.sleep(0)
+            yield Group(road)
+    finally:
+        await media.close()

@@ -1,0 +1,270 @@
+"""A platform that keeps what it is given, and an engine that says what it is told to.
+
+For tests of the road between them; the real ones have tests of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+
+from core.assistant import Assistant
+from core.audio import Media
+from core.errors import AssistantError
+from core.hearing import Hearing
+from core.interfaces import (
+    Answerer,
+    AnswererLimits,
+    Envelope,
+    Synthesizer,
+    SynthesizerLimits,
+    TranscriberLimits,
+    VoiceChannels,
+)
+from core.jobs import Worker
+from core.models import (
+    Answer,
+    Audio,
+    Chat,
+    DeliveryState,
+    JobState,
+    Message,
+    Question,
+    Reply,
+    Transcript,
+    Usage,
+    Utterance,
+    Voice,
+)
+from core.speaking import Speaking
+from core.store import Store
+from core.understanding import Understanding
+from tests.support import sounds
+from tests.support.paths import SPEECH
+
+
+class LoopbackPlatform:
+    """Implements `core.interfaces.Platform`."""
+
+    name = "test"
+
+    def __init__(self) -> None:
+        self.sound = (SPEECH / "cards-001.wav").read_bytes()
+        self.is_ready = True
+        self.voice: VoiceChannels | None = None
+        self.can_administer = True
+        self.shown: list[tuple[str, str, bool]] = []
+        self.sent: list[tuple[str, Reply]] = []
+        #: Ids of what was edited in place.
+        self.edited: list[str] = []
+        self.played: list[bytes] = []
+        #: Raised by the next deliveries, one each.
+        self.failures: list[AssistantError] = []
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    async def fetch(self, message: Message) -> bytes:
+        return self.sound
+
+    async def show(self, envelope: Envelope, text: str, *, is_lasting: bool = False) -> None:
+        self.shown.append((envelope.message.message_id, text, is_lasting))
+
+    def play(self, envelope: Envelope, pcm: bytes, rate_hz: int) -> None:
+        self.played.append(pcm)
+
+    async def deliver(self, envelope: Envelope, reply: Reply) -> None:
+        known = await envelope.ledger.find(0)
+        if known and known.state is DeliveryState.SENT:
+            return
+        await envelope.ledger.start(0)
+        if self.failures:
+            raise self.failures.pop(0)
+        self.sent.append((envelope.message.message_id, reply))
+        platform_id = known.platform_id if known else ""
+        if platform_id:
+            self.edited.append(platform_id)
+        await envelope.ledger.finish(0, platform_id or f"sent-{len(self.sent)}")
+
+    async def is_admin(self, message: Message) -> bool:
+        return self.can_administer
+
+    async def private_chat(self, person_id: str) -> Chat:
+        return Chat(self.name, "1", person_id)
+
+    async def close(self) -> None:
+        pass
+
+
+class ScriptedEngine:
+    """Implements `core.interfaces.Transcriber`."""
+
+    name = "scripted"
+    model = "scripted-1"
+
+    def __init__(self, limits: TranscriberLimits | None = None) -> None:
+        self.limits = limits or TranscriberLimits()
+        #: Raised by the next calls, one each; None lets a call through.
+        self.failures: list[AssistantError | None] = []
+        self.calls: list[float] = []
+        #: What is heard; empty = "call 1", "call 2", …
+        self.words = ""
+        self.latency_s = 0.0
+        self.at_once = self.most_at_once = 0
+
+    async def transcribe(
+        self,
+        audio: Audio,
+        *,
+        language: str | None = None,
+        on_text: Callable[[str], None] | None = None,
+        temperature: float | None = None,
+    ) -> Transcript:
+        self.calls.append(audio.duration_s)
+        number = len(self.calls)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            await asyncio.sleep(self.latency_s)
+            if self.failures and (failure := self.failures.pop(0)) is not None:
+                raise failure
+        finally:
+            self.at_once -= 1
+        text = self.words or f"call {number}"
+        if on_text:
+            on_text(text)
+        usage = Usage(self.name, self.model, audio.duration_s)
+        return Transcript(text, duration_s=audio.duration_s, usage=usage)
+
+    async def close(self) -> None:
+        pass
+
+
+class ScriptedVoice:
+    """Implements `core.interfaces.Synthesizer`: a tone whose length follows the text."""
+
+    name = "scripted"
+    speech_model = "scripted-tone"
+    speech_rate_hz = 24_000
+
+    def __init__(self) -> None:
+        self.speech_limits = SynthesizerLimits(
+            max_chars=200, can_style=True, can_design=True, max_sample_bytes=10**7
+        )
+        self.said: list[Utterance] = []
+        self.failures: list[AssistantError | None] = []
+
+    def voices(self) -> tuple[Voice, ...]:
+        return (Voice("Mia", "Mia", "en", "female"), Voice("白桦", "白桦", "zh", "male"))
+
+    async def synthesize(self, utterance: Utterance) -> AsyncGenerator[bytes, None]:
+        self.said.append(utterance)
+        sound = sounds.tone(0.05 * len(utterance.text), rate_hz=self.speech_rate_hz)
+        yield sound[: len(sound) // 4 * 2]
+        if self.failures and (failure := self.failures.pop(0)) is not None:
+            raise failure
+        yield sound[len(sound) // 4 * 2 :]
+
+    async def close(self) -> None:
+        pass
+
+
+class ScriptedAnswerer:
+    """Implements `core.interfaces.Answerer`: the first script whose pattern is found answers."""
+
+    name = "scripted"
+    chat_model = "scripted-chat"
+
+    def __init__(self, limits: AnswererLimits | None = None) -> None:
+        formats = ("audio/mpeg", "audio/wav", "audio/flac", "audio/mp4", "audio/ogg")
+        self.chat_limits = limits or AnswererLimits(formats=formats, max_bytes=37_000_000)
+        #: Pattern (searched in what asks, else in the system prompt) -> what is said.
+        self.scripts: dict[str, str | Answer] = {}
+        #: A pattern of questions that are answered LISTEN where only the words are given.
+        self.wants_sound = ""
+        self.asked: list[Question] = []
+        #: Raised by the next calls, one each; None lets a call through.
+        self.failures: list[AssistantError | None] = []
+
+    async def answer(
+        self, question: Question, *, on_text: Callable[[str], None] | None = None
+    ) -> Answer:
+        self.asked.append(question)
+        await asyncio.sleep(0)
+        if self.failures and (failure := self.failures.pop(0)) is not None:
+            raise failure
+        said = self._find(question)
+        if on_text:
+            on_text(said.text)
+        return replace(said, usage=Usage(self.name, self.chat_model, 0.0, 10, 10))
+
+    def sounds(self) -> list[int]:
+        """Return how many sounds came with each call."""
+        return [sum(len(turn.audios) for turn in q.turns) for q in self.asked]
+
+    def _find(self, question: Question) -> Answer:
+        asked = question.turns[-1].text
+        may_listen = self.wants_sound and "LISTEN" in question.instructions
+        if may_listen and re.search(self.wants_sound, asked):
+            return Answer("LISTEN")
+        for place in (question.turns[-1].text, question.instructions):
+            for pattern, said in self.scripts.items():
+                if re.search(pattern, place):
+                    return said if isinstance(said, Answer) else Answer(said)
+        return Answer(f"answer {len(self.asked)}")
+
+    async def close(self) -> None:
+        pass
+
+
+async def settle(store: Store, timeout_s: float = 60.0) -> dict[JobState, int]:
+    """Wait until no job is open and return how they ended."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            counts = await store.jobs.counts()
+            if not {JobState.WAITING, JobState.RUNNING} & set(counts):
+                return counts
+            await asyncio.sleep(0.01)
+
+
+class Road:
+    """The whole road on one store, between the two ends above."""
+
+    def __init__(
+        self,
+        store: Store,
+        engine: ScriptedEngine,
+        media: Media,
+        synthesizer: Synthesizer | None = None,
+        answerer: Answerer | None = None,
+    ) -> None:
+        self.store = store
+        self.engine = engine
+        self.platform = LoopbackPlatform()
+        self.hearing = Hearing(media, engine, store.results)
+        self.synthesizer = ScriptedVoice()
+        self.speaking = Speaking(synthesizer or self.synthesizer, store.results)
+        self.answerer = ScriptedAnswerer()
+        self.understanding = Understanding(media, answerer or self.answerer, store.results)
+        self.assistant = Assistant(store, self.hearing, self.speaking, self.understanding)
+        self.assistant.platforms = {"test": self.platform}
+        self.worker = Worker(store, self.assistant, self.assistant.platforms)
+        self.assistant.on_job = self.worker.wake
+
+    async def settle(self, timeout_s: float = 60.0) -> dict[JobState, int]:
+        """Wait until no job is open and return how they ended."""
+        return await settle(self.store, timeout_s)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.worker.run())
+        try:
+            yield
+        finally:
+            await self.worker.stop(grace_s=1.0)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task

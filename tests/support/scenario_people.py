@@ -1,0 +1,231 @@
+"""The people of the story: what each step is on their platform, and how its answer is read."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from websockets.asyncio.client import connect
+
+from tests.emulators.discord import DiscordServer
+from tests.emulators.discord.records import Message as DiscordMessage
+from tests.emulators.telegram import Message as TelegramMessage
+from tests.emulators.telegram import TelegramServer
+from tests.support.discord_markdown import read
+from tests.support.scenario_story import NAMES, Answer
+
+NOTE_S = 2
+#: What every command of Discord takes its words in.
+OPTIONS = {"say": "text", "voice": "voice", "forget": "whose"}
+_UNSEEN = re.compile("[\u200b\u2060\ufeff]")
+
+#: Waits until the job of a message has ended.
+Settle = Callable[[str], Awaitable[None]]
+
+
+def flatten(*texts: str) -> str:
+    """Return texts as a person reads them: line by line, without marks that nobody sees."""
+    lines = _UNSEEN.sub("", "\n".join(texts)).splitlines()
+    return "\n".join(" ".join(line.split()) for line in lines if line.strip())
+
+
+@dataclass
+class OnTelegram:
+    """A private chat of Telegram."""
+
+    server: TelegramServer
+    settle: Settle
+    name: str = NAMES[0]
+
+    def __post_init__(self) -> None:
+        self.user = self.server.add_user(self.name)
+        self.known_as = self.name
+
+    async def send_note(self, sound: bytes) -> Answer:
+        return await self._answer(
+            self.server.send_voice(self.user, self.user, sound, duration=NOTE_S)
+        )
+
+    async def give(self, command: str, words: str = "") -> Answer:
+        return await self._answer(
+            self.server.send_command(self.user, self.user, f"/{command} {words}".strip())
+        )
+
+    async def ask_about(self, note: Answer, question: str) -> Answer:
+        return await self._answer(
+            self.server.send_command(self.user, self.user, f"/ask {question}", reply_to=note.asked)
+        )
+
+    async def follow(self, answer: Answer, words: str) -> Answer:
+        quoted = answer.shown.message_id
+        return await self._answer(
+            self.server.send_text(self.user, self.user, words, reply_to=quoted)
+        )
+
+    async def press(self, answer: Answer, label: str) -> Answer:
+        before = {message.message_id for message in self.server.answers(self.user)}
+        shown = answer.shown.message_id
+        pressed = self.server.press_button(self.user, self.user, shown, label)
+        await self.settle(f"callback:{pressed}")
+        new = [m for m in self.server.answers(self.user) if m.message_id not in before]
+        return self._read(shown, new)
+
+    async def _answer(self, asked: int) -> Answer:
+        await self.settle(str(asked))
+        return self._read(asked, self.server.answers_to(self.user, asked))
+
+    def _read(self, asked: int, found: list[TelegramMessage]) -> Answer:
+        spoken = next((one for one in found if one.file), None)
+        shown = next((one for one in found if one.text), spoken)
+        return Answer(
+            flatten(*(one.text for one in found)),
+            spoken.file.data if spoken and spoken.file else b"",
+            tuple(label for one in found for label in one.labels),
+            asked,
+            shown,
+            spoken,
+        )
+
+
+@dataclass
+class OnDiscord:
+    """A private chat of Discord."""
+
+    server: DiscordServer
+    settle: Settle
+    name: str = NAMES[1]
+
+    def __post_init__(self) -> None:
+        self.user = self.server.add_user(self.name)
+        self.chat = self.server.dm(self.user)
+        self.known_as = self.name
+
+    async def send_note(self, sound: bytes) -> Answer:
+        asked = self.server.send_voice(self.chat, self.user, sound, duration=NOTE_S)
+        return await self._answer_to(asked)
+
+    async def give(self, command: str, words: str = "") -> Answer:
+        options = {OPTIONS[command]: words} if words else {}
+        return await self._answer_of(self.server.slash(self.chat, self.user, command, options))
+
+    async def ask_about(self, note: Answer, question: str) -> Answer:
+        opened = self.server.context_menu(note.asked, self.user, "Ask about this")
+        await self.server.wait_for(lambda: self.server.interaction(opened).modal)
+        return await self._answer_of(self.server.submit(opened, self.user, {"text": question}))
+
+    async def follow(self, answer: Answer, words: str) -> Answer:
+        quoted = answer.shown.message_id
+        return await self._answer_to(
+            self.server.send_text(self.chat, self.user, words, reply_to=quoted)
+        )
+
+    async def press(self, answer: Answer, label: str) -> Answer:
+        return await self._answer_of(
+            self.server.press(answer.shown.message_id, self.user, label=label)
+        )
+
+    async def _answer_to(self, asked: str) -> Answer:
+        await self.settle(asked)
+        return self._read(asked, self.server.answers_to(asked))
+
+    async def _answer_of(self, asked: str) -> Answer:
+        """Return what an interaction brought: voice messages stand by themselves."""
+        before = {message.message_id for message in self.server.answers(self.chat)}
+        await self.settle(f"interaction:{asked}")
+        new = [m for m in self.server.answers(self.chat) if m.message_id not in before]
+        own = self.server.answers_of(asked)
+        known = {message.message_id for message in own}
+        return self._read(asked, [*own, *(m for m in new if m.message_id not in known)])
+
+    def _read(self, asked: str, found: list[DiscordMessage]) -> Answer:
+        spoken = next((one for one in found if one.files), None)
+        shown = next((one for one in found if one.content), spoken)
+        return Answer(
+            flatten(*(read(one.content).text for one in found)),
+            spoken.files[0].data if spoken else b"",
+            tuple(label for one in found for label in one.labels),
+            asked,
+            shown,
+            spoken,
+        )
+
+
+@dataclass
+class OnWeb:
+    """A chat of a browser: `shown` is the entry of its history, `spoken` the events of sound."""
+
+    url: str
+    settle: Settle
+    name: str = NAMES[2]
+    known_as: str = "?"
+
+    def __post_init__(self) -> None:
+        self.browser = httpx.AsyncClient(base_url=self.url)
+
+    async def open(self) -> None:
+        """Open the page."""
+        (await self.browser.post("/api/session")).raise_for_status()
+
+    async def close(self) -> None:
+        """Close the browser."""
+        await self.browser.aclose()
+
+    async def send_note(self, sound: bytes) -> Answer:
+        file = {"file": ("note.ogg", sound, "audio/ogg; codecs=opus")}
+        return await self._send({"kind": "voice", "duration_s": str(NOTE_S)}, file)
+
+    async def give(self, command: str, words: str = "") -> Answer:
+        return await self._send({"text": f"/{command} {words}".strip()})
+
+    async def ask_about(self, note: Answer, question: str) -> Answer:
+        return await self._send({"text": f"/ask {question}", "reply_to": note.asked})
+
+    async def follow(self, answer: Answer, words: str) -> Answer:
+        return await self._send({"text": words, "reply_to": answer.asked})
+
+    async def press(self, answer: Answer, label: str) -> Answer:
+        buttons = answer.shown["reply"]["buttons"]
+        token = next(button["token"] for button in buttons if button["label"] == label)
+        asked = secrets.token_hex(8)
+        return await self._follow(
+            asked, self.browser.post("/api/buttons", json={"id": asked, "token": token})
+        )
+
+    async def _send(self, fields: dict[str, str], files: Any = None) -> Answer:
+        asked = secrets.token_hex(8)
+        form = {name: (None, value) for name, value in {"id": asked, **fields}.items()}
+        return await self._follow(
+            asked, self.browser.post("/api/messages", files=form | (files or {}))
+        )
+
+    async def _follow(self, asked: str, sending: Awaitable[httpx.Response]) -> Answer:
+        """Send something with the page open, and read what the page is told of it."""
+        cookie = "; ".join(f"{name}={value}" for name, value in self.browser.cookies.items())
+        address = self.url.replace("http", "ws", 1) + "/api/events"
+        events: list[dict[str, Any]] = []
+        async with connect(address, origin=self.url, additional_headers={"Cookie": cookie}) as page:  # type: ignore[arg-type]
+            (await sending).raise_for_status()
+            while not (events and events[-1]["type"] == "reply"):
+                event = json.loads(await page.recv())
+                events += [event] if event["id"] == asked else []
+        await self.settle(asked)
+        entries = (await self.browser.get("/api/history")).json()["entries"]
+        [entry] = [one for one in entries if one["id"] == asked]
+        assert entry["reply"] == events[-1]["reply"]
+        return await self._read(asked, entry, [one for one in events if one["type"] == "sound"])
+
+    async def _read(self, asked: str, entry: Any, sounds: list[dict[str, Any]]) -> Answer:
+        reply = entry["reply"]
+        texts = [reply["text"], reply["quote"]]
+        if reply["is_quote_first"]:
+            texts.reverse()
+        sound = b""
+        for file in reply["files"]:
+            sound = (await self.browser.get(file["url"])).raise_for_status().content
+        labels = tuple(button["label"] for button in reply["buttons"])
+        return Answer(flatten(*texts), sound, labels, asked, entry, sounds)

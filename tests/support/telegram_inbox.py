@@ -1,0 +1,77 @@
+"""The door as Telegram uses it, and what tests build with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from bots.telegram_bot import TelegramBot
+from core.interfaces import Envelope
+from core.models import Attachment, Chat, Job, JobState, Message, Reply
+from core.picking import pick_command
+from core.store import Store
+from tests.support.fake_inbox import FakeInbox as AnyDoor
+from tests.support.fake_inbox import MemoryLedger as MemoryLedger
+from tests.support.fake_inbox import make_job as make_job
+from tests.support.fake_inbox import make_settings as make_settings
+
+VOICE = Attachment("file-1", duration_s=3.0)
+
+
+@dataclass
+class FakeInbox(AnyDoor):
+    """A door that hears of groups whose id has changed."""
+
+    moves: list[tuple[str, str]] = field(default_factory=list)
+
+    async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
+        assert (platform, bot_id) == ("telegram", "123456")
+        if (old_id, new_id) not in self.moves:
+            self.moves.append((old_id, new_id))
+
+
+def make_message(chat_id: int, message_id: int | str = 1, **fields: Any) -> Message:
+    """Make a message as intake would: private if the chat is a person's."""
+    values: dict[str, Any] = {
+        "sent_at": datetime.now(UTC),
+        "sender_id": str(abs(chat_id)),
+        "is_private": chat_id > 0,
+        "attachment": VOICE,
+    } | fields
+    return Message(Chat("telegram", "123456", str(chat_id)), str(message_id), **values)
+
+
+def make_envelope(
+    chat_id: int, message_id: int | str = 1, job_id: str = "0123456789", **fields: Any
+) -> tuple[Envelope, MemoryLedger]:
+    ledger = MemoryLedger()
+    return Envelope(job_id, make_message(chat_id, message_id, **fields), ledger), ledger
+
+
+class StoreDoor(FakeInbox):
+    """A door to a real store, whose jobs a test answers itself."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.store = store
+        self.jobs: list[Job] = []
+
+    async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
+        job = await self.store.intake.add(message, pick_command, data)
+        if job:
+            self.jobs.append(job)
+        return job
+
+    async def note_no_voice(self, chat: Chat) -> None:
+        await self.store.chats.note_no_voice(chat)
+
+    async def answer(self, bot: TelegramBot, job_id: str, reply: Reply | None = None) -> None:
+        """Do what the worker does: save the reply, deliver it as it is saved, end the job."""
+        if reply is not None:
+            await self.store.jobs.save_reply(job_id, reply, JobState.DONE)
+        job = await self.store.jobs.find(job_id)
+        assert job and job.reply
+        ledger = self.store.ledger(job_id)
+        await bot.deliver(Envelope(job_id, job.message, ledger, job.has_no_voice), job.reply)
+        await self.store.jobs.finish(job_id, JobState.DONE)

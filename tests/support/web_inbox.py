@@ -1,0 +1,224 @@
+"""A door that keeps everything in memory and answers after a partial text."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from bots.web_chat import WebChat
+from core.config import Settings
+from core.errors import AssistantError
+from core.interfaces import Envelope
+from core.models import (
+    Button,
+    Chat,
+    ChatSettings,
+    Conversation,
+    Delivery,
+    DeliveryState,
+    File,
+    Job,
+    JobState,
+    Message,
+    Reply,
+    Segment,
+    SpeechSettings,
+    Suggestion,
+    Transcript,
+)
+from core.operations import Operations
+
+#: Longer than the pace of events, so that the partial text is an event of its own.
+PARTIAL_S = 0.2
+HOSTILE_NAME = '../../etc/pass\r\nwd\u202etxt."a";b.txt'
+
+
+#: The words of every recording, with their moments.
+HEARD = Transcript(
+    "The stale smell of old beer lingers.",
+    (Segment(0.0, 1.2, "The stale smell"), Segment(1.5, 3.0, "of old beer lingers.")),
+)
+
+
+class MemoryLedger:
+    def __init__(self) -> None:
+        self.parts: dict[int, Delivery] = {}
+
+    async def find(self, part: int) -> Delivery | None:
+        return self.parts.get(part)
+
+    async def start(self, part: int) -> None:
+        known = self.parts.get(part)
+        if known is None or known.state is DeliveryState.STALE:
+            platform_id = known.platform_id if known else ""
+            self.parts[part] = Delivery(part, DeliveryState.PENDING, platform_id)
+
+    async def finish(self, part: int, platform_id: str) -> None:
+        self.parts[part] = Delivery(part, DeliveryState.SENT, platform_id)
+
+    async def forget(self, part: int) -> None:
+        self.parts.pop(part, None)
+
+
+class FakeInbox:
+    """A door that runs its jobs at once, unless told not to."""
+
+    #: Given by tests of the operator's view.
+    operations: Operations
+
+    def __init__(self) -> None:
+        self.jobs: dict[tuple[Chat, str], Job] = {}
+        self.blobs: dict[tuple[Chat, str], bytes] = {}
+        self.is_answering = True
+        #: Taken away to hold the answer before its first and before its last word.
+        self.may_start, self.may_finish = asyncio.Event(), asyncio.Event()
+        self.may_start.set()
+        self.may_finish.set()
+        self.is_mended = False
+        self.error: AssistantError | None = None
+        self.settings, self.speech = ChatSettings(), SpeechSettings()
+        self.heard = HEARD
+        #: New chats, and what each began like.
+        self.begun: dict[Chat, Chat] = {}
+        self.parts = {"web": True, "jobs": True}
+        self.web: WebChat
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
+        if self.error:
+            raise self.error
+        key = message.chat, message.message_id
+        if key in self.jobs:
+            return None
+        if data is not None:
+            self.blobs[key] = data
+        job_id = hashlib.sha256(repr(key).encode()).hexdigest()[:10]
+        now = datetime.now(UTC)
+        job = Job(job_id, message, message.command or "transcribe", JobState.WAITING, 0, now, now)
+        self.jobs[key] = job
+        if self.is_answering:
+            self._start(job)
+        return job
+
+    async def retry(self, job_id: str) -> bool:
+        return False
+
+    async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
+        raise NotImplementedError
+
+    async def forget(self, chat: Chat, message_id: str) -> None:
+        self.jobs.pop((chat, message_id), None)
+
+    async def note_seen(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
+        raise AssertionError("this platform shows again what was not acknowledged")
+
+    async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
+        return {}
+
+    async def suggest(self, message: Message, field: str) -> list[Suggestion]:
+        return []
+
+    async def note_no_voice(self, chat: Chat) -> None:
+        raise AssertionError("a page refuses no voice")
+
+    async def recent(self, chat: Chat, limit: int) -> list[Job]:
+        return [job for (owner, _), job in self.jobs.items() if owner == chat][-limit:]
+
+    async def blob(self, chat: Chat, message_id: str) -> bytes | None:
+        return self.blobs.get((chat, message_id))
+
+    async def conversations(self, person: Chat) -> list[Conversation]:
+        found: dict[Chat, Conversation] = {}
+        for (chat, _), job in self.jobs.items():
+            if chat.chat_id.partition("-")[0] == person.chat_id:
+                first = found[chat].first if chat in found else job
+                found[chat] = Conversation(chat, first, job.created_at)
+        return sorted(found.values(), key=lambda one: one.last_at, reverse=True)
+
+    async def begin(self, chat: Chat, like: Chat) -> None:
+        self.begun[chat] = like
+
+    async def choices(self, chat: Chat, person_id: str) -> tuple[ChatSettings, SpeechSettings]:
+        return self.settings, self.speech
+
+    async def job(self, chat: Chat, job_id: str) -> Job | None:
+        mine = (job for (owner, _), job in self.jobs.items() if owner == chat)
+        return next((job for job in mine if job.job_id == job_id), None)
+
+    async def transcript(self, job: Job) -> Transcript | None:
+        return self.heard if job.message.attachment else None
+
+    def readiness(self) -> dict[str, bool]:
+        return self.parts
+
+    def _run_dead_again(self) -> None:
+        for key, job in self.jobs.items():
+            if job.state is JobState.DEAD:
+                self.jobs[key] = replace(job, state=JobState.WAITING, reply=None)
+                self._start(self.jobs[key])
+
+    def _start(self, job: Job) -> None:
+        task = asyncio.create_task(self._answer(job))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, job: Job) -> None:
+        message = job.message
+        envelope = Envelope(job.job_id, message, MemoryLedger())
+        await self.may_start.wait()
+        state, reply = JobState.DONE, await self._make_reply(message, envelope)
+        if message.command == "fail" and not self.is_mended:
+            state = JobState.DEAD
+        job = replace(job, state=state, reply=reply)
+        self.jobs[message.chat, message.message_id] = job
+        await self.web.deliver(envelope, reply)
+
+    async def _make_reply(self, message: Message, envelope: Envelope) -> Reply:
+        if message.command == "fail" and not self.is_mended:
+            again = Button("Retry", "retry", token="t-retry")
+            return Reply("Something went wrong on my side. Reference: 012345.", buttons=(again,))
+        if message.button == "t-retry":
+            self.is_mended = True
+            self._run_dead_again()
+            return Reply()
+        if message.button:
+            return Reply(text=f"You pressed {message.button}.")
+        if not message.attachment:
+            return Reply(text=f"command={message.command} text={message.text}")
+        sound = await self.web.fetch(message)
+        await self.web.show(envelope, "The stale smell of")
+        await asyncio.sleep(PARTIAL_S)
+        await self.may_finish.wait()
+        return Reply(
+            text=f"Heard {len(sound)} bytes",
+            quote="The stale smell of old beer lingers.",
+            files=(
+                File("transcript.txt", "text/plain", "The stale smell – 陈旧".encode()),
+                File(HOSTILE_NAME, "text/html", b"<script>alert(1)</script>"),
+            ),
+            buttons=(Button("Summary", "summary", token="t-summary"),),
+        )
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def open_web(settings: Settings, door: FakeInbox) -> AsyncIterator[WebChat]:
+    """Run the web chat behind `door`."""
+    web = WebChat(settings, door)
+    door.web = web
+    running = asyncio.create_task(web.run())
+    await asyncio.wait_for(web.is_open.wait(), 5)
+    try:
+        yield web
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await door.close()

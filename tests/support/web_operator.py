@@ -1,0 +1,128 @@
+"""A page with its operator's view, the real store behind it, and jobs of every kind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+from pydantic import SecretStr
+from sqlalchemy import update
+
+from bots.web_chat import WebChat
+from core.assistant import Assistant
+from core.audio import Media
+from core.config import Settings
+from core.engines import Engines
+from core.hearing import Hearing
+from core.models import (
+    Attachment,
+    Button,
+    Chat,
+    File,
+    JobState,
+    Message,
+    Quoted,
+    Reply,
+    Transcript,
+    Usage,
+)
+from core.speaking import Speaking
+from core.store import Store
+from core.store.tables import jobs
+from core.understanding import Understanding
+from tests.support.clean_start import open_store
+
+PASSWORD = "admin-canary-password"
+KEY = "sk-canary-key-of-the-service"
+#: Stands wherever a person's words stand.
+MARKER = "canary-of-content"
+_ids = count(1)
+
+
+@dataclass(frozen=True)
+class Desk:
+    web: WebChat
+    assistant: Assistant
+    store: Store
+
+
+@asynccontextmanager
+async def open_desk(home: Path) -> AsyncIterator[Desk]:
+    """Run the web chat before an assistant without a worker: jobs stay as they are."""
+    settings = Settings(
+        hearsay_home=home,
+        web_port=0,
+        admin_password=SecretStr(PASSWORD),
+        mimo_api_key=SecretStr(KEY),
+    )
+    store, media, engines = open_store(home), Media(workers=1), Engines(settings)
+    assistant = Assistant(
+        store,
+        Hearing(media, engines.transcriber(), store.results),
+        Speaking(engines.synthesizer(), store.results),
+        Understanding(media, engines.answerer(), store.results),
+    )
+    web = WebChat(settings, assistant)
+    assistant.platforms = {"web": web}
+    running = asyncio.create_task(web.run())
+    try:
+        await asyncio.wait_for(web.is_open.wait(), 30)
+        yield Desk(web, assistant, store)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        for part in (engines, media, store):
+            await part.close()
+
+
+async def add_job(
+    store: Store,
+    state: JobState = JobState.WAITING,
+    error: str = "",
+    platform: str = "telegram",
+    command: str = "transcribe",
+) -> str:
+    """Add a job whose every content is MARKER; return its id."""
+    number = next(_ids)
+    sound = Attachment(MARKER, name=f"{MARKER}.ogg", duration_s=3.0)
+    message = Message(
+        Chat(platform, "1", str(number)),
+        f"m-{number}",
+        datetime.now(UTC),
+        sender_id="7",
+        sender_name=MARKER,
+        text=MARKER,
+        attachment=sound,
+        reply_to=Quoted("1", MARKER, sound),
+        forwarded_from=MARKER,
+        ticket=MARKER,
+    )
+    job = await store.intake.add(message, lambda *_: command, MARKER.encode())
+    assert job
+    if state is JobState.WAITING:
+        return job.job_id
+    file = File(f"{MARKER}.txt", "text/plain", MARKER.encode(), title=MARKER)
+    buttons = (Button(MARKER, "ask", MARKER),)
+    reply = Reply(MARKER, MARKER, (file,), buttons, MARKER, heard_key=job.job_id)
+    heard = Transcript(MARKER, usage=Usage("mimo", "mimo-v2.5-asr", 3.0, 20, 12))
+    await store.results.save(job.job_id, heard)
+    await store.jobs.save_reply(job.job_id, reply, state)
+    ledger = store.ledger(job.job_id)
+    await ledger.start(0)
+    await ledger.finish(0, f"sent-{number}")
+    await store.jobs.finish(job.job_id, state, error)
+    return job.job_id
+
+
+async def move_back(store: Store, job_id: str, hours: float, wait_s: float) -> None:
+    """Let a job have ended some hours ago, after a wait."""
+    ended_at = datetime.now(UTC) - timedelta(hours=hours)
+    values = {"created_at": ended_at - timedelta(seconds=wait_s), "finished_at": ended_at}
+    async with store._database.write() as connection:
+        change = update(jobs).where(jobs.c.job_id == job_id)
+        await connection.execute(change.values(**values))

@@ -1,0 +1,51 @@
+"""The whole program, started as people start it, with the engines of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.support.clean_start import make_database
+
+
+@asynccontextmanager
+async def run_program(
+    home: Path, port: int = 0
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """Start `hearsay run` and yield the process and the address of its page."""
+    make_database(home)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HEARSAY_HOME": str(home),
+        "WEB_PORT": "0",
+        "TRANSCRIBER": "offline",
+        "SYNTHESIZER": "offline",
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bots",
+        "run",
+        cwd=home,  # where no .env is
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield process, await asyncio.wait_for(_read_url(process), 30)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def _read_url(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout is not None
+    async for line in process.stdout:
+        if b"http://" in line:
+            return line.decode().split()[-1]
+    raise AssertionError("the program ended before its page was open")

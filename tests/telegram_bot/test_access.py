@@ -1,0 +1,83 @@
+"""Who is an admin: asked by number, believed for a minute, never by an account that many share."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.errors import PlatformBusy
+from core.interfaces import Platform
+from tests.emulators.telegram import TelegramServer
+from tests.support.telegram_inbox import make_message
+from tests.telegram_bot.conftest import QuickBot
+
+
+@pytest.mark.parametrize(
+    ("status", "is_admin"),
+    [
+        ("creator", True),
+        ("administrator", True),
+        ("member", False),
+        ("restricted", False),
+        ("left", False),
+        ("kicked", False),
+    ],
+)
+async def test_standing_is_asked(
+    status: str, is_admin: bool, telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    group = telegram.add_chat(members={ann: status})
+    message = make_message(group, sender_id=str(ann))
+    assert await bot.is_admin(message) is is_admin
+    assert await bot.is_admin(message) is is_admin
+    assert len(telegram.calls_of("getChatMember")) == 1
+
+
+async def test_answer_is_believed_for_a_minute_only(
+    telegram: TelegramServer, bot: QuickBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.telegram_bot.access.CACHE_S", -1.0)
+    ann = telegram.add_user("Ann")
+    group = telegram.add_chat(members={ann: "administrator"})
+    message = make_message(group, sender_id=str(ann))
+    assert await bot.is_admin(message)
+    telegram.set_member(group, ann, "member")
+    assert not await bot.is_admin(message)
+
+
+async def test_in_private_everybody_is_their_own_admin(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    assert await bot.is_admin(make_message(telegram.add_user("Ann")))
+    assert telegram.calls == []
+
+
+@pytest.mark.parametrize("sender", ["1087968824", "777000", "136817688", "", "-1005", "@ann", "²"])
+async def test_shared_and_unreal_senders_are_no_admins(
+    sender: str, telegram: TelegramServer, bot: QuickBot
+) -> None:
+    group = telegram.add_chat(members={1087968824: "administrator"})
+    assert not await bot.is_admin(make_message(group, sender_id=sender))
+    assert telegram.calls == []
+
+
+async def test_who_speaks_as_the_chat_is_an_admin(telegram: TelegramServer, bot: QuickBot) -> None:
+    group = telegram.add_chat()
+    assert await bot.is_admin(make_message(group, sender_id=str(group)))
+
+
+async def test_stranger_is_no_admin(telegram: TelegramServer, bot: QuickBot) -> None:
+    assert not await bot.is_admin(make_message(telegram.add_chat(), sender_id="42"))
+
+
+async def test_trouble_is_no_answer(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann = telegram.add_user("Ann")
+    group = telegram.add_chat(members={ann: "member"})
+    telegram.fault("getChatMember", "status", status=500)
+    with pytest.raises(PlatformBusy):
+        await bot.is_admin(make_message(group, sender_id=str(ann)))
+
+
+def test_bot_keeps_the_contract_of_platforms(bot: QuickBot) -> None:
+    platform: Platform = bot
+    assert platform.name == "telegram"

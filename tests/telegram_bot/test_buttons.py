@@ -1,0 +1,61 @@
+"""Rows of buttons, and those whose answer comes in private."""
+
+from __future__ import annotations
+
+import pytest
+
+from bots.telegram_bot.outgoing import build_keyboard
+from core.models import Button, Reply
+from tests.emulators.telegram import TelegramServer
+from tests.support.telegram_inbox import make_envelope
+from tests.telegram_bot.conftest import QuickBot
+
+
+def rows(*labels: str) -> list[list[str]]:
+    keyboard = build_keyboard([Button(label, "c", token="t") for label in labels])
+    assert keyboard
+    return [[key.text for key in row] for row in keyboard.inline_keyboard]
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (
+            ["Summary", "Translate", "Ask", "Listen", "Fix", ".txt", ".srt"],
+            [["Summary", "Translate", "Ask"], ["Listen", "Fix"], [".txt", ".srt"]],
+        ),
+        (
+            ["总结", "翻译", "提问", "朗读", "更正", ".txt", ".srt"],
+            [["总结", "翻译", "提问"], ["朗读", "更正"], [".txt", ".srt"]],
+        ),
+        (["Listen", ".txt", ".srt"], [["Listen", ".txt", ".srt"]]),
+        (["Retry"], [["Retry"]]),
+        (["a", "b", "c", "d"], [["a", "b"], ["c", "d"]]),
+        (["Warm and slow", "Quick and low", "x"], [["Warm and slow", "Quick and low"], ["x"]]),
+        (["Read it in private with me", "2:14", "3:05"],
+         [["Read it in private with me"], ["2:14", "3:05"]]),
+        (["六个汉字标签"], [["六个汉字标签"]]),
+    ],
+)  # fmt: skip
+def test_short_buttons_stand_side_by_side(labels: list[str], expected: list[list[str]]) -> None:
+    assert rows(*labels) == expected
+
+
+async def test_private_button_leads_to_the_talk_with_the_bot(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    group = telegram.add_chat(members={ann: "member"})
+    token = "Ab_-" * 5 + "xy"
+    buttons = (
+        Button("Read it in private", "private_summary", "x", token, is_private=True),
+        Button("2:14", "replay", token="t2"),
+    )
+    for number in range(2):
+        envelope, _ = make_envelope(group, job_id=str(number))
+        await bot.deliver(envelope, Reply("I have it ready.", buttons=buttons))
+    [private], [replay] = telegram.answers(group)[0].buttons
+    assert private["url"] == f"https://t.me/hearsay_test_bot?start={token}"
+    assert "callback_data" not in private
+    assert replay["callback_data"] == "t2"
+    assert len(telegram.calls_of("getMe")) == 1

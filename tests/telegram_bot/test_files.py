@@ -1,0 +1,174 @@
+"""Sound comes from Telegram whole, or not at all and with a reason."""
+
+from __future__ import annotations
+
+import pytest
+
+from bots.telegram_bot.files import CLOUD_MAX_BYTES, LOCAL_MAX_BYTES
+from core.errors import BadAudio, PlatformBusy, TooLong, UserError
+from core.models import Attachment, Message, Quoted
+from tests.emulators.telegram import TelegramServer
+from tests.support.telegram_inbox import FakeInbox, make_message, make_settings
+from tests.telegram_bot.conftest import QuickBot
+
+DATA = bytes(range(256)) * 400
+
+
+def send(telegram: TelegramServer, data: bytes = DATA, **claims: object) -> Message:
+    """Let Ann send a voice note; return what intake makes of it."""
+    ann = telegram.add_user("Ann")
+    note = telegram.send_voice(ann, ann, data, claims=claims)
+    file = telegram.message(ann, note).file
+    assert file is not None
+    attachment = Attachment(file.file_id, size_bytes=file.claimed_bytes, duration_s=3.0)
+    return make_message(ann, note, attachment=attachment)
+
+
+async def test_bytes_arrive(telegram: TelegramServer, bot: QuickBot) -> None:
+    assert await bot.fetch(send(telegram)) == DATA
+
+
+async def test_sound_of_the_quoted_message_is_taken(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    noted = send(telegram)
+    asks = make_message(1, attachment=None, reply_to=Quoted("1", attachment=noted.attachment))
+    assert await bot.fetch(asks) == DATA
+
+
+async def test_message_without_sound_is_told(bot: QuickBot) -> None:
+    with pytest.raises(BadAudio):
+        await bot.fetch(make_message(1, attachment=None))
+
+
+@pytest.mark.parametrize("claim", [None, 0, 10])
+async def test_size_that_is_missing_or_too_small_does_not_matter(
+    claim: int | None, telegram: TelegramServer, bot: QuickBot
+) -> None:
+    assert await bot.fetch(send(telegram, claimed_bytes=claim)) == DATA
+
+
+async def test_size_that_is_too_large_costs_one_more_try(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    assert await bot.fetch(send(telegram, claimed_bytes=len(DATA) + 5)) == DATA
+    assert len(telegram.calls_of("download")) == 2
+
+
+async def test_too_big_is_refused_before_any_call(telegram: TelegramServer, bot: QuickBot) -> None:
+    bot.files.max_bytes = CLOUD_MAX_BYTES
+    for size, is_refused in [(CLOUD_MAX_BYTES + 1, True), (CLOUD_MAX_BYTES, False)]:
+        message = send(telegram, claimed_bytes=size)
+        telegram.forget_calls()
+        if is_refused:
+            with pytest.raises(TooLong) as caught:
+                await bot.fetch(message)
+            assert caught.value.values == {"limit": 20}
+            assert telegram.calls == []
+        else:
+            assert await bot.fetch(message) == DATA
+
+
+async def test_too_big_in_spite_of_its_claim_is_refused(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    bot.files.max_bytes = len(DATA) - 1
+    with pytest.raises(TooLong):
+        await bot.fetch(send(telegram, claimed_bytes=None))
+
+
+async def test_too_big_by_telegrams_own_word(telegram: TelegramServer, bot: QuickBot) -> None:
+    message = send(telegram)
+    telegram.fault("getFile", "status", status=400, description="file is too big")
+    with pytest.raises(TooLong) as caught:
+        await bot.fetch(message)
+    assert caught.value.values == {"limit": 20}
+
+
+@pytest.mark.parametrize("fault", ["cut", "close", "lose_reply"])
+async def test_download_that_is_cut_is_begun_anew(
+    fault: str, telegram: TelegramServer, bot: QuickBot
+) -> None:
+    message = send(telegram)
+    telegram.fault("download", fault)  # type: ignore[arg-type]
+    assert await bot.fetch(message) == DATA
+    assert len(telegram.calls_of("getFile")) == 2
+
+
+async def test_download_that_is_cut_again_is_for_later(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    message = send(telegram)
+    telegram.fault("download", "cut", count=None)
+    with pytest.raises(PlatformBusy):
+        await bot.fetch(message)
+    assert len(telegram.calls_of("download")) == 2
+
+
+async def test_expired_link_is_asked_for_anew(telegram: TelegramServer, bot: QuickBot) -> None:
+    message = send(telegram)
+    telegram.fault("download", "status", status=404)
+    assert await bot.fetch(message) == DATA
+
+
+async def test_file_that_is_gone_is_told(telegram: TelegramServer, bot: QuickBot) -> None:
+    message = send(telegram)
+    telegram.fault("download", "status", status=404, count=None)
+    with pytest.raises(UserError, match="no longer has this file"):
+        await bot.fetch(message)
+    with pytest.raises(UserError, match="no longer has this file"):
+        await bot.fetch(make_message(1, attachment=Attachment("made-up")))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "kind", "details"),
+    [
+        ("download", "status", {"status": 500}),
+        ("download", "html", {"status": 502}),
+        ("getFile", "status", {"status": 429, "retry_after": 120}),
+        ("getFile", "close", {}),
+    ],
+)
+async def test_trouble_is_for_later_and_holds_no_address(
+    pattern: str, kind: str, details: dict[str, int], telegram: TelegramServer, bot: QuickBot
+) -> None:
+    message = send(telegram)
+    telegram.fault(pattern, kind, **details)  # type: ignore[arg-type]
+    with pytest.raises(PlatformBusy) as caught:
+        await bot.fetch(message)
+    shown = f"{caught.value!r} {caught.value} {caught.value.__cause__!r}"
+    assert telegram.token not in shown
+    assert "http://" not in shown
+
+
+async def test_download_that_never_ends_is_given_up(
+    telegram: TelegramServer, bot: QuickBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.telegram_bot.files.DOWNLOAD_S", 0.3)
+    message = send(telegram)
+    telegram.fault("download", "slow", bytes_per_s=100)
+    with pytest.raises(PlatformBusy):
+        await bot.fetch(message)
+
+
+def test_only_telegrams_own_servers_limit_the_size(telegram: TelegramServer) -> None:
+    def limit(**values: str) -> int:
+        settings = make_settings(telegram_bot_token=telegram.token, **values)
+        return QuickBot(settings, FakeInbox()).files.max_bytes
+
+    assert limit() == CLOUD_MAX_BYTES == 20 * 1024 * 1024
+    assert limit(telegram_api_base_url="http://127.0.0.1:8081/bot") == LOCAL_MAX_BYTES
+
+
+async def test_local_server_hands_out_a_path() -> None:
+    async with TelegramServer(is_local=True) as telegram:
+        settings = make_settings(
+            telegram_bot_token=telegram.token, telegram_api_base_url=telegram.api_base_url
+        )
+        bot = QuickBot(settings, FakeInbox())
+        assert await bot.fetch(send(telegram)) == DATA
+        assert telegram.calls_of("download") == []
+        bot.files.max_bytes = 10
+        with pytest.raises(TooLong):
+            await bot.fetch(send(telegram, claimed_bytes=None))
+        await bot.close()

@@ -1,0 +1,52 @@
+"""A chat that refuses voice messages is asked once, whichever process asks."""
+
+from __future__ import annotations
+
+from core.config import Settings
+from core.interfaces import Envelope
+from core.models import File, Reply
+from core.store import Store
+from tests.emulators.telegram import TelegramServer
+from tests.support.telegram_inbox import FakeInbox, MemoryLedger, StoreDoor, make_message
+from tests.telegram_bot.conftest import QuickBot
+
+VOICE = Reply("Said.", files=(File("a.ogg", "audio/ogg", b"OggS" + b"OpusHead"),))
+
+
+async def say(settings: Settings, door: StoreDoor, chat_id: int, message_id: int) -> None:
+    """Answer a message as a process would that begins and ends with it."""
+    bot = QuickBot(settings, door, menu=())
+    job = await door.accept(make_message(chat_id, message_id))
+    assert job
+    await door.answer(bot, job.job_id, VOICE)
+    await bot.close()
+
+
+async def test_after_a_restart_no_refused_call_is_made(
+    telegram: TelegramServer, settings: Settings, store: Store
+) -> None:
+    door = StoreDoor(store)
+    ann = telegram.add_user("Ann", is_voice_forbidden=True)
+    ben = telegram.add_user("Ben")
+    await say(settings, door, ann, 1)
+    await say(settings, door, ann, 2)
+    await say(settings, door, ben, 1)
+    made = [(call.method, call.chat_id, call.status) for call in telegram.calls]
+    sends = [call for call in made if call[0].lower().startswith("send")]
+    assert [(name.lower(), chat, status) for name, chat, status in sends] == [
+        ("sendvoice", ann, 400),
+        ("sendaudio", ann, 200),
+        ("sendaudio", ann, 200),
+        ("sendvoice", ben, 200),
+    ]
+
+
+async def test_a_refusal_is_noted_once(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann = telegram.add_user("Ann", is_voice_forbidden=True)
+    door = bot._door
+    assert isinstance(door, FakeInbox)
+    for number in range(2):
+        from_ann = make_message(ann, number + 1)
+        await bot.deliver(Envelope(str(number), from_ann, MemoryLedger()), VOICE)
+    assert [chat.chat_id for chat in door.without_voice] == [str(ann)]
+    assert len(telegram.calls_of("sendVoice")) == 1

@@ -1,0 +1,169 @@
+"""Who wrote a message, the one it answers and the one that was forwarded; deep links; edits."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import pytest
+
+from bots.telegram_bot.intake import CHANNEL_FORWARDS, read_update
+from core.models import Message, Quoted
+from tests.emulators.telegram import ANONYMOUS_ADMIN, TelegramServer
+from tests.support.telegram_inbox import FakeInbox
+from tests.telegram_bot.conftest import QuickBot
+from tests.telegram_bot.test_intake import (
+    CHANNEL,
+    FOUND,
+    GROUP,
+    ME,
+    NOW,
+    VOICE,
+    command,
+    make,
+    read,
+    read_message,
+)
+
+BEN = {"id": 8, "is_bot": False, "first_name": "Ben", "last_name": "Ito"}
+TOKEN = secrets.token_urlsafe(16)
+
+
+@pytest.mark.parametrize(
+    ("origin", "name"),
+    [
+        ({"type": "user", "sender_user": BEN}, "Ben Ito"),
+        ({"type": "user", "sender_user": BEN | {"first_name": "\u202e\n", "last_name": None}}, "?"),
+        ({"type": "hidden_user", "sender_user_name": "Cleo \x00 M."}, "Cleo M."),
+        ({"type": "chat", "sender_chat": GROUP}, "Group"),
+        ({"type": "channel", "chat": CHANNEL, "message_id": 3}, "News"),
+        ({"type": "of_bot_api_12", "somebody": {"id": 1}}, "?"),
+    ],
+)
+def test_forward_names_who_wrote_it(origin: dict[str, Any], name: str) -> None:
+    message = read_message(text="said", forward_origin=origin | {"date": 1})
+    assert (message.forwarded_from, message.sender_name) == (name, "Ann Lee")
+
+
+def test_a_message_of_ones_own_is_no_forward() -> None:
+    assert read_message(text="said").forwarded_from == ""
+
+
+@pytest.mark.parametrize("text", ["/remember off", "/help@other_bot"])
+def test_a_forwarded_command_is_text(text: str) -> None:
+    origin = {"type": "user", "sender_user": BEN, "date": 1}
+    message = read_message(forward_origin=origin, **command(text))
+    assert (message.command, message.text) == ("", text)
+
+
+def test_automatic_forwards_stay_out() -> None:
+    origin = {"type": "channel", "chat": CHANNEL, "message_id": 3, "date": 1}
+    sender = {"id": CHANNEL_FORWARDS, "is_bot": False, "first_name": "Telegram"}
+    fields = {"chat": GROUP, "text": "post", "forward_origin": origin, "from": sender}
+    assert read(**fields, is_automatic_forward=True, sender_chat=CHANNEL) is None
+    assert read(**fields) is None
+
+
+@pytest.mark.parametrize(
+    ("quoted", "sender_id"),
+    [
+        ({"from": BEN}, "8"),
+        ({"from": {"id": 1087968824, "is_bot": True, "first_name": "G"}, "sender_chat": GROUP},
+         "-1001"),
+        ({"from": None}, ""),
+    ],
+)  # fmt: skip
+def test_quoted_message_names_its_sender(quoted: dict[str, Any], sender_id: str) -> None:
+    under = make(message_id=3, chat=GROUP, voice=VOICE, **quoted)
+    message = read_message(chat=GROUP, text="who?", reply_to_message=under)
+    assert message.reply_to == Quoted("3", "", FOUND, sender_id)
+
+
+@pytest.mark.parametrize(
+    ("external", "quoted"),
+    [
+        ({"origin": {"type": "user", "sender_user": BEN}, "message_id": 44,
+          "chat": {"id": -1009, "type": "supergroup"}}, Quoted("", "", FOUND, "8")),
+        ({"origin": {"type": "user", "sender_user": BEN}, "message_id": 44, "chat": GROUP},
+         Quoted("44", "", FOUND, "8")),
+        ({"origin": {"type": "hidden_user", "sender_user_name": "H"}}, Quoted("", "", FOUND)),
+    ],
+)  # fmt: skip
+def test_a_message_of_another_chat_has_no_id_here(external: Any, quoted: Quoted) -> None:
+    external["origin"]["date"] = 1
+    message = read_message(chat=GROUP, external_reply=external | {"voice": VOICE}, text="x")
+    assert message.reply_to == quoted
+
+
+def test_start_with_a_token_is_the_press_of_a_button() -> None:
+    message = read_message(**command(f"/start {TOKEN}", 6))
+    assert (message.button, message.command, message.text) == (TOKEN, "", "")
+    assert (message.message_id, message.sender_id, message.is_private) == ("5", "7", True)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        command("/start"),
+        command("/start ref_2026"),
+        command(f"/start {TOKEN}x", 6),
+        command(f"/start {TOKEN[:-1]}!", 6),
+        command(f"/start {TOKEN} x", 6),
+        command(f"/start {TOKEN}", 6, chat=GROUP),
+        command(f"/help {TOKEN}", 5),
+    ],
+)
+def test_other_parameters_are_those_of_start(content: dict[str, Any]) -> None:
+    message = read_message(**content)
+    assert message.button == ""
+    assert message.command in ("start", "help")
+
+
+def test_edits_of_group_talk_are_handed_on() -> None:
+    raw = make(chat=GROUP, text="We meet at ten.", edit_date=1700000009)
+    message = read_update({"update_id": 1, "edited_message": raw}, ME, NOW)
+    assert isinstance(message, Message)
+    assert (message.text, message.edit_id, message.message_id) == (
+        "We meet at ten.", "1700000009", "5",
+    )  # fmt: skip
+
+
+async def test_talk_of_a_group_reaches_the_door(
+    telegram: TelegramServer, running: QuickBot, door: FakeInbox
+) -> None:
+    ann, ben = telegram.add_user("Ann"), telegram.add_user("Ben")
+    group = telegram.add_chat(members={ann: "creator", ben: "member"})
+    said = telegram.send_text(group, ann, "We meet at nine.")
+    telegram.send_text(group, ben, "Fine.", reply_to=said)
+    telegram.send_text(group, ben, "Look:", forwarded=ann)
+    telegram.send_text(group, ANONYMOUS_ADMIN, "Quiet!", reply_to=said)
+    telegram.edit_message(group, said, "We meet at ten.")
+    await telegram.wait_for(lambda: len(door.messages) == 5)
+    first, answer, forward, order, edit = door.messages
+    assert (first.sender_id, first.edit_id) == (str(ann), "")
+    assert answer.reply_to == Quoted(str(said), "We meet at nine.", None, str(ann))
+    assert (forward.sender_id, forward.forwarded_from) == (str(ben), "Ann")
+    assert (order.sender_id, order.reply_to and order.reply_to.sender_id) == (str(group), str(ann))
+    assert (edit.message_id, edit.text, edit.edit_id != "") == (str(said), "We meet at ten.", True)
+    assert not telegram.calls_of("sendMessage")
+
+
+async def test_a_private_button_is_pressed_in_the_talk_with_the_bot(
+    telegram: TelegramServer, running: QuickBot, door: FakeInbox
+) -> None:
+    ann = telegram.add_user("Ann")
+    telegram.open_link(ann, f"https://t.me/hearsay_test_bot?start={TOKEN}")
+    [pressed] = await telegram.wait_for(lambda: list(door.messages))
+    assert (pressed.button, pressed.chat.chat_id, pressed.is_private) == (TOKEN, str(ann), True)
+
+
+@pytest.mark.parametrize(("chat", "is_news"), [(GROUP, True), (None, False)])
+def test_an_edit_that_leaves_no_words_is_news_in_groups(
+    chat: dict[str, Any] | None, is_news: bool
+) -> None:
+    raw = make(edit_date=1700000009) | ({"chat": chat} if chat else {})
+    message = read_update({"update_id": 1, "edited_message": raw}, ME, NOW)
+    assert isinstance(message, Message) is is_news
+    if isinstance(message, Message):
+        assert (message.text, message.command, message.attachment) == ("", "", None)
+    assert read_update({"update_id": 1, "message": raw}, ME, NOW) is None

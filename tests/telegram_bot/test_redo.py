@@ -1,0 +1,241 @@
+"""An answer that has changed is edited where it stands, in a virtual Telegram."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from core import metrics
+from core.errors import PlatformBusy
+from core.interfaces import Envelope
+from core.models import PLACEHOLDER, Button, DeliveryState, File, Link, Reply
+from tests.emulators.telegram import TelegramServer
+from tests.support.telegram_inbox import MemoryLedger, make_envelope
+from tests.telegram_bot.conftest import QuickBot
+
+NOTE = b"OggS"
+FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
+
+
+def ambiguous() -> float:
+    return float(metrics.AMBIGUOUS_SENDS.labels("telegram")._value.get())
+
+
+async def answer(
+    telegram: TelegramServer, bot: QuickBot, reply: Reply
+) -> tuple[int, int, Envelope, MemoryLedger]:
+    """Let the bot answer a note, and outdate the answer."""
+    ann = telegram.add_user("Ann")
+    note = telegram.send_voice(ann, ann, NOTE)
+    envelope, ledger = make_envelope(ann, note)
+    await bot.deliver(envelope, reply)
+    ledger.outdate()
+    telegram.forget_calls()
+    return ann, note, envelope, ledger
+
+
+def calls(telegram: TelegramServer) -> list[str]:
+    return [call.method.lower() for call in telegram.calls]
+
+
+async def test_changed_text_is_an_edit(telegram: TelegramServer, bot: QuickBot) -> None:
+    old = Reply(quote="Mister Kovalsky", buttons=(Button("Fix", "fix", token="t1"),))
+    ann, note, envelope, ledger = await answer(telegram, bot, old)
+    new = Reply(quote="Mister Kowalski", buttons=(Button("Fix", "fix", token="t2"),))
+    await bot.deliver(envelope, new)
+    [shown] = telegram.answers_to(ann, note)
+    assert shown.versions == ["Mister Kovalsky", "Mister Kowalski"]
+    assert [button["callback_data"] for button in shown.buttons[0]] == ["t2"]
+    assert ledger.rows[0].state is DeliveryState.SENT
+    assert calls(telegram) == ["editmessagetext"]
+    await bot.deliver(envelope, new)
+    assert calls(telegram) == ["editmessagetext"]
+
+
+async def test_no_change_is_done_too(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann, note, envelope, ledger = await answer(telegram, bot, Reply("same"))
+    await bot.deliver(envelope, Reply("same"))
+    [shown] = telegram.answers_to(ann, note)
+    assert shown.versions == ["same"]
+    assert ledger.ids() == {0: str(shown.message_id)}
+    assert ledger.rows[0].state is DeliveryState.SENT
+
+
+@pytest.mark.parametrize("is_noted", [True, False])
+async def test_a_crash_around_the_edit_leaves_one_answer(
+    telegram: TelegramServer, bot: QuickBot, is_noted: bool
+) -> None:
+    before = ambiguous()
+    ann, note, envelope, ledger = await answer(telegram, bot, Reply("old"))
+    telegram.fault("editMessageText", "lose_reply" if is_noted else "close")
+    with pytest.raises(PlatformBusy):
+        await bot.deliver(envelope, Reply("new"))
+    assert ledger.rows[0].platform_id
+    await bot.deliver(envelope, Reply("new"))
+    [shown] = telegram.answers_to(ann, note)
+    assert shown.versions == ["old", "new"]
+    assert ambiguous() == before
+
+
+async def test_an_answer_that_is_gone_is_sent_anew(telegram: TelegramServer, bot: QuickBot) -> None:
+    before = ambiguous()
+    ann, note, envelope, ledger = await answer(telegram, bot, Reply("old"))
+    telegram.delete_message(ann, int(ledger.ids()[0]))
+    await bot.deliver(envelope, Reply("new"))
+    [shown] = telegram.answers_to(ann, note)
+    assert (shown.text, ledger.ids()) == ("new", {0: str(shown.message_id)})
+    assert ambiguous() == before
+
+
+async def test_an_answer_that_cannot_be_edited_is_replaced(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann, note, envelope, _ = await answer(telegram, bot, Reply("old"))
+    telegram.fault(
+        "editMessageText", "status", status=400, description="message can't be edited"
+    )  # fmt: skip
+    await bot.deliver(envelope, Reply("new"))
+    assert [shown.text for shown in telegram.answers_to(ann, note)] == ["new"]
+
+
+async def test_another_kind_takes_the_place_of_the_old(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann, note, envelope, ledger = await answer(telegram, bot, Reply("words"))
+    await bot.deliver(envelope, Reply(files=(FILE,)))
+    [shown] = telegram.answers_to(ann, note)
+    assert shown.file is not None
+    ledger.outdate()
+    await bot.deliver(envelope, Reply("words again"))
+    [shown] = telegram.answers_to(ann, note)
+    assert (shown.file, shown.text) == (None, "words again")
+    assert ledger.ids() == {0: str(shown.message_id)}
+
+
+async def test_a_lost_replacement_is_repeated_and_counted(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    before = ambiguous()
+    ann, note, envelope, _ = await answer(telegram, bot, Reply("words"))
+    telegram.fault("sendDocument", "lose_reply")
+    with pytest.raises(PlatformBusy):
+        await bot.deliver(envelope, Reply(files=(FILE,)))
+    await bot.deliver(envelope, Reply(files=(FILE,)))
+    assert all(shown.file for shown in telegram.answers_to(ann, note))
+    assert ambiguous() == before + 1
+
+
+async def test_parts_too_many_are_taken_back(telegram: TelegramServer, bot: QuickBot) -> None:
+    bot.pacer.private = (100, 1.0)
+    ann, note, envelope, ledger = await answer(telegram, bot, Reply("long " * 2400))
+    assert len(ledger.rows) == 3
+    telegram.fault("deleteMessage", "status", status=400, description="message can't be deleted")
+    await bot.deliver(envelope, Reply("short"))
+    # One could not be deleted: no reason to fail.
+    assert telegram.answers_to(ann, note)[0].text == "short"
+    assert len(telegram.answers_to(ann, note)) == 2
+    assert list(ledger.rows) == [0]
+    telegram.forget_calls()
+    await bot.deliver(envelope, Reply("short"))
+    assert telegram.calls == []
+
+
+async def test_parts_too_few_are_added_under_the_edited_ones(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    button = (Button("Fix", "fix", token="t1"),)
+    ann, note, envelope, ledger = await answer(telegram, bot, Reply("a", buttons=button))
+    await bot.deliver(envelope, Reply("b" * 5000, buttons=button))
+    first, second = telegram.answers_to(ann, note)
+    assert [first.versions[0], len(first.text), len(second.text)] == ["a", 4096, 904]
+    assert [first.labels, second.labels] == [[], ["Fix"]]
+    assert list(ledger.rows) == [0, 1]
+
+
+async def test_an_answer_that_says_nothing_any_more_is_taken_back(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann, note, envelope, ledger = await answer(telegram, bot, Reply("words", files=(FILE,)))
+    await bot.deliver(envelope, Reply())
+    assert telegram.answers_to(ann, note) == []
+    assert ledger.rows == {}
+
+
+async def test_an_answer_in_a_group_keeps_its_placeholder(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    group = telegram.add_chat(members={ann: "member"})
+    note = telegram.send_voice(group, ann, NOTE)
+    envelope, ledger = make_envelope(group, note)
+    await bot.show(envelope, "so far")
+    await telegram.wait_for(lambda: ledger.ids().get(PLACEHOLDER))
+    await bot.deliver(envelope, Reply("old"))
+    ledger.outdate()
+    await bot.show(envelope, "progress of the second run")
+    await bot.deliver(envelope, Reply("new"))
+    [shown] = telegram.answers_to(group, note)
+    assert shown.versions == ["so far", "old", "new"]
+
+
+async def test_no_draft_is_shown_above_an_answer_that_will_be_edited(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann, _, envelope, _ = await answer(telegram, bot, Reply("old"))
+    await bot.show(envelope, "progress of the second run")
+    await bot.deliver(envelope, Reply("new"))
+    assert telegram.drafts(ann) == {}
+
+
+async def test_ids_of_a_chat_before_its_move_are_not_touched(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    group = telegram.add_chat("group", members={ann: "creator"})
+    note = telegram.send_voice(group, ann, NOTE)
+    envelope, ledger = make_envelope(group, note)
+    await bot.deliver(envelope, Reply("old"))
+    new = telegram.migrate(group)
+    other = [await bot._client.bot.send_message(new, f"other {n}") for n in range(3)]
+    assert ledger.ids()[0] in {str(message.message_id) for message in other}
+    ledger.outdate()
+    # As the store gives it after a move: the message's id is of another chat.
+    moved, _ = make_envelope(new, "", sent_at=datetime.now(UTC))
+    await bot.deliver(replace(moved, ledger=ledger), Reply("new"))
+    assert [shown.text for shown in telegram.answers(new)][-1] == "new"
+    assert len(telegram.answers(new)) == 4
+
+
+async def test_links_lead_to_messages_of_the_group(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann = telegram.add_user("Ann")
+    forum = telegram.add_chat(members={ann: "creator"})
+    topic = telegram.add_topic(forum)
+    said = telegram.send_text(forum, ann, "We go at nine.", thread=topic)
+    envelope, _ = make_envelope(forum, said, thread_id=str(topic))
+    link = Link(2, 7, str(said), str(topic))
+    await bot.deliver(envelope, Reply("😀 14:05 nine", links=(link,)))
+    [shown] = telegram.answers(forum)
+    url = f"https://t.me/c/{-forum - 1_000_000_000_000}/{topic}/{said}"
+    assert shown.entities == [{"type": "text_link", "offset": 3, "length": 5, "url": url}]
+    to_ann, _ = make_envelope(ann)
+    elsewhere = replace(link, chat_id=str(forum))
+    await bot.deliver(to_ann, Reply("😀 14:05 nine", links=(link,)))
+    await bot.deliver(replace(to_ann, job_id="2", ledger=MemoryLedger()),
+                      Reply("😀 14:05 nine", links=(elsewhere,)))  # fmt: skip
+    plain, linked = telegram.answers(ann)
+    assert plain.entities == []
+    assert [entity["url"] for entity in linked.entities] == [url]
+
+
+async def test_a_chat_that_told_to_wait_at_a_deletion_waits(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    _, _, envelope, _ = await answer(telegram, bot, Reply("words", files=(FILE,)))
+    telegram.fault("deleteMessage", "status", status=429, retry_after=3600)
+    await bot.deliver(envelope, Reply("words again"))
+    telegram.forget_calls()
+    with pytest.raises(PlatformBusy):
+        await bot.deliver(replace(envelope, job_id="2", ledger=MemoryLedger()), Reply("next"))
+    assert telegram.calls == []

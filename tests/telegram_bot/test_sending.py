@@ -1,0 +1,466 @@
+"""Replies on their way into a virtual Telegram, with everything that can go wrong there."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from core import metrics
+from core.errors import ChatGone, ChatMoved, PlatformBusy, PlatformError, PlatformLocked
+from core.models import PLACEHOLDER, Button, Delivery, DeliveryState, File, Quoted, Reply
+from core.prompts.safety import revive
+from tests.emulators.telegram import Message, TelegramServer
+from tests.support.telegram_inbox import make_envelope
+from tests.telegram_bot.conftest import QuickBot
+
+NOTE = b"OggS"
+FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
+
+
+def ambiguous() -> float:
+    return float(metrics.AMBIGUOUS_SENDS.labels("telegram")._value.get())
+
+
+def count_sends(telegram: TelegramServer) -> int:
+    return len(telegram.calls_of("sendMessage"))
+
+
+def only(messages: list[Message]) -> Message:
+    [message] = messages
+    return message
+
+
+async def test_answer_stands_under_the_note(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann = telegram.add_user("Ann")
+    note = telegram.send_voice(ann, ann, NOTE)
+    envelope, ledger = make_envelope(ann, note)
+    await bot.deliver(envelope, Reply("Heard:", "hello http://example.com @bob <b>*_`"))
+    answer = only(telegram.answers_to(ann, note))
+    # All that was said can be read, and nothing of it leads or calls anywhere.
+    assert revive(answer.text) == "Heard:\n\nhello http://example.com @bob <b>*_`"
+    assert telegram.foreign_links(answer) == []
+    assert [(e["type"], e["offset"]) for e in answer.entities] == [("blockquote", 8)]
+    assert ledger.ids() == {0: str(answer.message_id)}
+    call = telegram.calls_of("sendMessage")[0]
+    assert "parse_mode" not in call.params
+    assert "is_disabled" in str(call.params["link_preview_options"])
+
+
+async def test_long_transcript_is_folded_over_messages(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    note = telegram.send_voice(ann, ann, NOTE)
+    envelope, ledger = make_envelope(ann, note)
+    words = " ".join(f"word{n}😀" for n in range(1000))
+    await bot.deliver(envelope, Reply(quote=words, buttons=(Button("Again", "x", token="t1"),)))
+    answers = telegram.answers_to(ann, note)
+    assert len(answers) == 3
+    assert " ".join(a.text for a in answers) == words
+    assert all(a.entities[0]["type"] == "expandable_blockquote" for a in answers)
+    assert [a.labels for a in answers] == [[], [], ["Again"]]
+    assert list(ledger.ids()) == [0, 1, 2]
+
+
+async def test_very_long_transcript_is_a_file(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann = telegram.add_user("Ann")
+    note = telegram.send_voice(ann, ann, NOTE)
+    envelope, _ = make_envelope(ann, note)
+    await bot.deliver(envelope, Reply("Heard:", "字" * 50_000, files=(FILE,)))
+    shown, whole, extra = telegram.answers_to(ann, note)
+    assert shown.text.startswith("Heard:\n\n字字")
+    assert whole.file is not None
+    assert whole.file.data.decode() == "Heard:\n\n" + "字" * 50_000
+    assert extra.file is not None
+    assert (extra.file.name, extra.file.data) == ("a.srt", FILE.data)
+
+
+async def test_buttons_carry_their_tokens(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann = telegram.add_user("Ann")
+    buttons = [Button("One", "c", token="t1"), Button("Two", "c", token="t2"), Button("No", "c")]
+    envelope, _ = make_envelope(ann)
+    await bot.deliver(envelope, Reply("x", buttons=tuple(buttons)))
+    answer = only(telegram.answers(ann))
+    assert [[b["callback_data"] for b in row] for row in answer.buttons] == [["t1", "t2"]]
+
+
+async def test_answer_to_a_press_stands_under_the_buttons_message(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    note = telegram.send_text(ann, ann, "x")
+    envelope, _ = make_envelope(ann, "callback:77", reply_to=Quoted(str(note)), attachment=None)
+    await bot.deliver(envelope, Reply("done"))
+    assert only(telegram.answers_to(ann, note)).text == "done"
+
+
+async def test_topic_is_kept(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann = telegram.add_user("Ann")
+    forum = telegram.add_chat(members={ann: "creator"})
+    topic = telegram.add_topic(forum)
+    note = telegram.send_voice(forum, ann, NOTE, thread=topic)
+    envelope, _ = make_envelope(forum, note, thread_id=str(topic))
+    await bot.deliver(envelope, Reply("x", files=(FILE,)))
+    assert [a.thread_id for a in telegram.answers_to(forum, note)] == [topic, topic]
+
+
+async def test_delivered_parts_are_not_sent_again(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann = telegram.add_user("Ann")
+    envelope, ledger = make_envelope(ann)
+    reply = Reply("x" * 5000)
+    telegram.fault("sendMessage", "status", status=500, count=None)
+    with pytest.raises(PlatformBusy):
+        await bot.deliver(envelope, reply)
+    telegram.clear_faults()
+    await ledger.finish(0, "77")
+    await bot.deliver(envelope, reply)
+    await bot.deliver(envelope, reply)
+    assert [len(a.text) for a in telegram.answers(ann)] == [5000 - 4096]
+
+
+async def test_a_message_that_the_sdk_cannot_read_back_is_sent_once(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    # Telegram answers with the message and the one it answers; the SDK cannot read this story.
+    note = telegram.send_voice(ann, ann, NOTE, extra={"story": {}})
+    envelope, _ = make_envelope(ann, note)
+    await bot.deliver(envelope, Reply("x", files=(FILE,)))
+    assert len(telegram.answers_to(ann, note)) == 2
+
+
+async def test_lost_answer_of_a_send_is_counted_and_repeated_once(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann, before = telegram.add_user("Ann"), ambiguous()
+    envelope, ledger = make_envelope(ann)
+    telegram.fault("sendMessage", "lose_reply")
+    with pytest.raises(PlatformBusy):
+        await bot.deliver(envelope, Reply("x"))
+    assert ledger.rows[0].state is DeliveryState.PENDING
+    await bot.deliver(envelope, Reply("x"))
+    assert len(telegram.answers(ann)) == 2
+    assert ambiguous() == before + 1
+
+
+async def test_lost_answer_of_an_edit_is_one_message(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    group = telegram.add_chat(members={ann: "member"})
+    before = ambiguous()
+    note = telegram.send_voice(group, ann, NOTE)
+    envelope, ledger = make_envelope(group, note)
+    await bot.show(envelope, "so far")
+    await telegram.wait_for(lambda: PLACEHOLDER in ledger.ids() and ledger.ids()[PLACEHOLDER])
+    telegram.fault("editMessageText", "lose_reply")
+    with pytest.raises(PlatformBusy):
+        await bot.deliver(envelope, Reply("all of it"))
+    await bot.deliver(envelope, Reply("all of it"))
+    answer = only(telegram.answers_to(group, note))
+    assert answer.versions == ["so far", "all of it"]
+    assert ledger.ids()[0] == str(answer.message_id)
+    assert ambiguous() == before
+
+
+async def test_refused_sends_are_not_ambiguous(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann, before = telegram.add_user("Ann"), ambiguous()
+    envelope, _ = make_envelope(ann)
+    telegram.fault("sendMessage", "status", status=429, retry_after=3600)
+    with pytest.raises(PlatformBusy) as caught:
+        await bot.deliver(envelope, Reply("x"))
+    assert caught.value.retry_after_s == pytest.approx(3600, abs=2)
+    bot.pacer._lanes.clear()
+    await bot.deliver(envelope, Reply("x"))
+    assert only(telegram.answers(ann)).text == "x"
+    assert ambiguous() == before
+
+
+async def test_only_the_chat_that_was_told_to_wait_waits(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann, ben = telegram.add_user("Ann"), telegram.add_user("Ben")
+    telegram.fault("sendMessage", "status", status=429, retry_after=2, chat_id=ann)
+    to_ann, _ = make_envelope(ann, job_id="a")
+    to_ben, _ = make_envelope(ben, job_id="b")
+    waiting = asyncio.create_task(bot.deliver(to_ann, Reply("late")))
+    await bot.deliver(to_ben, Reply("soon"))
+    assert not waiting.done()
+    await waiting
+    assert only(telegram.answers(ann)).text == "late"
+    first, second = telegram.calls_of("sendMessage", chat=ann)
+    assert second.at - first.at >= 1.0
+
+
+async def test_flood_wait_for_the_whole_bot_stops_the_whole_bot(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    telegram.fault("*", "status", status=429, retry_after=3600, count=None)
+    for number in range(30):
+        envelope, _ = make_envelope(telegram.add_user(f"P{number}"), job_id=str(number))
+        with pytest.raises(PlatformBusy) as caught:
+            await bot.deliver(envelope, Reply("x"))
+        assert caught.value.retry_after_s == pytest.approx(3600, abs=3)
+    assert len(telegram.calls) == 3
+
+
+async def test_no_call_reaches_a_chat_before_its_time(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    envelope, _ = make_envelope(ann)
+    telegram.fault("sendMessage", "status", status=429, retry_after=3600, count=1)
+    for _ in range(3):
+        with pytest.raises(PlatformBusy):
+            await bot.deliver(envelope, Reply("x"))
+        await bot.show(envelope, "x")
+    await asyncio.sleep(0.1)
+    assert len(telegram.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"status": 403, "description": "bot was blocked by the user"}, ChatGone),
+        ({"status": 403, "description": "user is deactivated"}, ChatGone),
+        ({"status": 400, "description": "chat not found"}, ChatGone),
+        ({"status": 400, "description": "something new"}, PlatformError),
+        ({"status": 401}, PlatformLocked),
+        ({"status": 500}, PlatformBusy),
+    ],
+)
+async def test_errors_are_read(
+    fault: dict[str, Any], error: type, telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    telegram.fault("sendMessage", "status", **fault)
+    with pytest.raises(error) as caught:
+        await bot.deliver(make_envelope(ann)[0], Reply("secret words"))
+    assert type(caught.value) is error
+    assert count_sends(telegram) == 1
+    assert telegram.token not in repr(caught.value)
+    assert "secret words" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("kind", ["html", "close", "hang"])
+async def test_network_trouble_is_for_later(
+    kind: Any, telegram: TelegramServer, bot: QuickBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.telegram_bot.delivery.CALL_S", 0.3)
+    ann = telegram.add_user("Ann")
+    telegram.fault("sendMessage", kind, status=502)
+    with pytest.raises(PlatformBusy):
+        await bot.deliver(make_envelope(ann)[0], Reply("x"))
+
+
+async def test_blocked_and_kicked_are_gone(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann = telegram.add_user("Ann")
+    group = telegram.add_chat(members={ann: "creator"})
+    telegram.block(ann)
+    telegram.kick(group)
+    for chat in (ann, group):
+        with pytest.raises(ChatGone):
+            await bot.deliver(make_envelope(chat)[0], Reply("x"))
+
+
+@pytest.mark.parametrize("change", [{"is_write_forbidden": True}, {"is_text_restricted": True}])
+async def test_chat_where_we_may_not_write_is_gone(
+    change: dict[str, bool], telegram: TelegramServer, bot: QuickBot
+) -> None:
+    group = telegram.add_chat(members={telegram.add_user("Ann"): "creator"})
+    telegram.change(group, **change)
+    with pytest.raises(ChatGone):
+        await bot.deliver(make_envelope(group)[0], Reply("x"))
+    assert count_sends(telegram) == 1
+
+
+async def test_moved_chat_is_told_and_answered_without_old_message_ids(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    group = telegram.add_chat("group", members={ann: "creator"})
+    note = telegram.send_voice(group, ann, NOTE)
+    envelope, ledger = make_envelope(group, note)
+    await bot.show(envelope, "so far")
+    await telegram.wait_for(lambda: ledger.ids().get(PLACEHOLDER))
+    new = telegram.migrate(group)
+    # A message of our own that has the placeholder's id in the new chat.
+    other = await bot._client.bot.send_message(new, "other")
+    assert f"{group}/{other.message_id}" == ledger.ids()[PLACEHOLDER]
+    with pytest.raises(ChatMoved) as caught:
+        await bot.deliver(envelope, Reply("x"))
+    assert caught.value.new_chat_id == str(new)
+    again, _ = make_envelope(new, note, sent_at=envelope.message.sent_at)
+    again = again.__class__(again.job_id, again.message, ledger)
+    await bot.deliver(again, Reply("x"))
+    assert [(a.text, a.reply_to) for a in telegram.answers(new)] == [("other", None), ("x", None)]
+
+
+async def test_deleted_placeholder_means_one_new_message(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    group = telegram.add_chat(members={ann: "member"})
+    note = telegram.send_voice(group, ann, NOTE)
+    envelope, ledger = make_envelope(group, note)
+    await bot.show(envelope, "so far")
+    await telegram.wait_for(lambda: ledger.ids().get(PLACEHOLDER))
+    telegram.delete_message(group, only(telegram.answers(group)).message_id)
+    await bot.deliver(envelope, Reply("all"))
+    assert only(telegram.answers_to(group, note)).text == "all"
+
+
+async def test_deleted_note_is_answered_without_reference(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    note = telegram.send_voice(ann, ann, NOTE)
+    telegram.delete_message(ann, note)
+    await bot.deliver(make_envelope(ann, note)[0], Reply("x"))
+    assert only(telegram.answers(ann)).reply_to is None
+
+
+async def test_reference_that_is_refused_is_left_out(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    note = telegram.send_voice(ann, ann, NOTE)
+    telegram.fault(
+        "sendMessage", "status", status=400, description="message to be replied not found"
+    )
+    await bot.deliver(make_envelope(ann, note)[0], Reply("x"))
+    assert only(telegram.answers(ann)).reply_to is None
+
+
+@pytest.mark.parametrize("end", ["close_topic", "delete_topic"])
+async def test_answer_to_an_ended_topic_goes_to_general(
+    end: str, telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    forum = telegram.add_chat(members={ann: "creator"})
+    topic = telegram.add_topic(forum)
+    note = telegram.send_voice(forum, ann, NOTE, thread=topic)
+    getattr(telegram, end)(forum, topic)
+    await bot.deliver(make_envelope(forum, note, thread_id=str(topic))[0], Reply("x"))
+    assert only(telegram.answers(forum)).thread_id is None
+
+
+async def test_refused_entities_are_left_out(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann = telegram.add_user("Ann")
+    telegram.fault("sendMessage", "status", status=400, description="can't parse entities: x")
+    await bot.deliver(make_envelope(ann)[0], Reply("a", "b"))
+    answer = only(telegram.answers(ann))
+    assert (answer.text, answer.entities) == ("a\n\nb", [])
+
+
+async def test_text_that_telegram_finds_too_long_is_split(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    bot.pacer.private = (1000, 1.0)
+    telegram.fault("sendMessage", "status", status=400, description="message is too long", count=2)
+    words = " ".join(f"word{n}" for n in range(100))
+    buttons = (Button("B", "c", token="t"),)
+    envelope, ledger = make_envelope(ann)
+    await bot.deliver(envelope, Reply(words, buttons=buttons))
+    answers = telegram.answers(ann)
+    assert " ".join(a.text for a in answers) == words
+    assert [a.labels for a in answers] == [[]] * (len(answers) - 1) + [["B"]]
+    assert ledger.ids() == {0: str(answers[-1].message_id)}
+
+
+async def test_text_that_is_never_short_enough_is_an_error(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    bot.pacer.private = (1000, 1.0)
+    telegram.fault(
+        "sendMessage", "status", status=400, description="message is too long", count=None
+    )
+    with pytest.raises(PlatformError):
+        await bot.deliver(make_envelope(ann)[0], Reply("abcdef"))
+
+
+async def test_nothing_to_change_is_success(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann = telegram.add_user("Ann")
+    group = telegram.add_chat(members={ann: "member"})
+    envelope, ledger = make_envelope(group)
+    await bot.show(envelope, "same")
+    await telegram.wait_for(lambda: ledger.ids().get(PLACEHOLDER))
+    await bot.deliver(envelope, Reply("same"))
+    assert only(telegram.answers(group)).text == "same"
+    assert ledger.rows[0].state is DeliveryState.SENT
+
+
+async def test_crash_after_the_last_edit_repeats_it_unseen(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    group = telegram.add_chat(members={ann: "member"})
+    before = ambiguous()
+    envelope, ledger = make_envelope(group)
+    await bot.show(envelope, "so far")
+    await telegram.wait_for(lambda: ledger.ids().get(PLACEHOLDER))
+    await bot.deliver(envelope, Reply("all"))
+    ledger.rows[0] = Delivery(0, DeliveryState.PENDING)
+    await bot.deliver(envelope, Reply("all"))
+    assert only(telegram.answers(group)).versions == ["so far", "all"]
+    assert ambiguous() == before
+
+
+async def test_file_alone_takes_the_placeholder_away(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    group = telegram.add_chat(members={ann: "member"})
+    envelope, ledger = make_envelope(group)
+    await bot.show(envelope, "so far")
+    await telegram.wait_for(lambda: ledger.ids().get(PLACEHOLDER))
+    await bot.deliver(envelope, Reply(files=(FILE,)))
+    answer = only(telegram.answers(group))
+    assert answer.file is not None
+
+
+async def test_limits_hold_under_a_crowd(telegram: TelegramServer, bot: QuickBot) -> None:
+    people = [telegram.add_user(f"P{n}") for n in range(40)]
+    group = telegram.add_chat(members={people[0]: "member"})
+    telegram.set_limits(is_strict=True)
+    jobs = [(chat, f"{chat}") for chat in people] + [(group, f"g{n}") for n in range(15)]
+    await asyncio.gather(
+        *(bot.deliver(make_envelope(chat, job_id=job)[0], Reply(job)) for chat, job in jobs)
+    )
+    assert telegram.violations() == {}
+    assert [a.text for a in telegram.answers(group)] == [f"g{n}" for n in range(15)]
+
+
+async def test_failure_that_is_run_again_becomes_the_answer(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    envelope, ledger = make_envelope(ann)
+    await bot.deliver(envelope, Reply("That failed."))
+    # What the store does with a dead letter that is run again.
+    ledger.rows = {PLACEHOLDER: Delivery(PLACEHOLDER, DeliveryState.SENT, ledger.ids()[0])}
+    await bot.deliver(envelope, Reply("all"))
+    assert [answer.versions for answer in telegram.answers(ann)] == [["That failed.", "all"]]
+
+
+async def test_reply_that_says_nothing_takes_the_placeholder_away(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    group = telegram.add_chat(members={telegram.add_user("Ann"): "member"})
+    envelope, ledger = make_envelope(group)
+    await bot.show(envelope, "so far")
+    await telegram.wait_for(lambda: ledger.ids().get(PLACEHOLDER))
+    await bot.deliver(envelope, Reply())
+    assert telegram.answers(group) == []
+
+
+async def test_reply_that_says_nothing_is_not_sent(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann = telegram.add_user("Ann")
+    envelope, _ = make_envelope(ann)
+    await bot.deliver(envelope, Reply())
+    assert telegram.answers(ann) == []

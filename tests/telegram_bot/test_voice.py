@@ -1,0 +1,353 @@
+"""Spoken replies on their way into a virtual Telegram: voice messages, music, captions."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from typing import Any
+
+import av
+import pytest
+from pydantic import TypeAdapter
+
+from bots.telegram_bot.parts import MAX_VOICE_BYTES, FilePart, TextPart, build_parts
+from core import metrics
+from core.audio.voice_note import AI_NOTICE, VoiceNote, VoiceNoteEncoder
+from core.config import Settings
+from core.errors import ChatGone, PlatformBusy
+from core.models import PLACEHOLDER, Button, DeliveryState, File, Reply
+from tests.emulators.telegram import Message, TelegramServer
+from tests.support.sounds import decode, speech
+from tests.support.telegram_inbox import FakeInbox, make_envelope
+from tests.telegram_bot.conftest import QuickBot
+
+NOTE = b"OggS"
+BUTTONS = (Button("Again", "say", token="t1"),)
+
+
+async def make_note(seconds: float) -> VoiceNote:
+    encoder = VoiceNoteEncoder(24_000, title="Good morning", comment="speaker-2")
+    await encoder.feed(speech(seconds, 24_000))
+    return await encoder.finish()
+
+
+async def make_file(seconds: float = 2.6, **fields: Any) -> File:
+    note = await make_note(seconds)
+    return File("speech.ogg", note.mime, note.data, note.duration_s, note.waveform, **fields)
+
+
+def padded(file: File, size_bytes: int) -> File:
+    return File(file.name, file.mime, file.data.ljust(size_bytes, b"\0"), file.duration_s)
+
+
+def ambiguous() -> float:
+    return float(metrics.AMBIGUOUS_SENDS.labels("telegram")._value.get())
+
+
+def kinds(messages: list[Message]) -> list[str]:
+    return [message.file.kind if message.file else "text" for message in messages]
+
+
+def only(messages: list[Message]) -> Message:
+    [message] = messages
+    return message
+
+
+# --- what is sent -------------------------------------------------------------------------
+
+
+async def test_spoken_reply_is_a_voice_message(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann = telegram.add_user("Ann")
+    question = telegram.send_voice(ann, ann, NOTE)
+    envelope, ledger = make_envelope(ann, question)
+    await bot.deliver(envelope, Reply(files=(await make_file(7.6),), buttons=BUTTONS))
+    answer = only(telegram.answers_to(ann, question))
+    assert answer.file is not None
+    assert (answer.file.kind, answer.file.mime) == ("voice", "audio/ogg")
+    assert answer.labels == ["Again"]
+    assert ledger.ids() == {0: str(answer.message_id)}
+    call = telegram.calls_of("sendVoice")[0]
+    assert call.params["duration"] == "8"
+    assert "caption" not in call.params
+    with av.open(io.BytesIO(answer.file.data)) as heard:
+        assert heard.streams.audio[0].metadata["comment"] == AI_NOTICE
+    assert len(decode(answer.file.data)) / 32_000 == pytest.approx(7.6, abs=0.001)
+
+
+async def test_short_text_stands_under_the_voice(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann = telegram.add_user("Ann")
+    envelope, ledger = make_envelope(ann)
+    reply = Reply("<b>*_` 字😀 " * 90, files=(await make_file(),), buttons=BUTTONS)
+    await bot.deliver(envelope, reply)
+    answer = only(telegram.answers(ann))
+    assert answer.file is not None
+    assert answer.text == reply.text.strip()
+    assert (answer.file.kind, answer.labels) == ("voice", ["Again"])
+    assert list(ledger.ids()) == [0]
+
+
+@pytest.mark.parametrize(
+    ("reply", "parts"),
+    [
+        (Reply("x" * 1024), ["voice"]),
+        (Reply("😀" * 512), ["voice"]),
+        (Reply("x" * 1025), ["text", "voice"]),
+        (Reply("😀" * 513), ["text", "voice"]),
+        (Reply("x", quote="heard"), ["text", "voice"]),
+        (Reply(quote="heard"), ["text", "voice"]),
+        (Reply("\u200b"), ["voice"]),
+        (Reply("x" * 5000), ["text", "text", "voice"]),
+        (Reply("x" * 50_000), ["text", "document", "voice"]),
+    ],
+)
+def test_parts_are_the_same_each_time(reply: Reply, parts: list[str]) -> None:
+    sound = File("speech.ogg", "audio/ogg", NOTE, 1.5, b"\x00\xff", "Title")
+    reply = Reply(reply.text, reply.quote, (sound,))
+    kept: TypeAdapter[Reply] = TypeAdapter(Reply)
+    again = kept.validate_json(kept.dump_json(reply))
+    assert again == reply
+    built = build_parts(reply)
+    assert [p.kind if isinstance(p, FilePart) else "text" for p in built] == parts
+    assert build_parts(again) == built
+    texts = [p.text if isinstance(p, TextPart) else p.caption for p in built]
+    if len(reply.text) <= 5000:
+        assert "".join(texts).strip("\u200b") == "\n\n".join(
+            t for t in (reply.text.strip("\u200b"), reply.quote) if t
+        )
+
+
+async def test_several_takes_come_after_the_text(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann = telegram.add_user("Ann")
+    envelope, ledger = make_envelope(ann)
+    takes = (await make_file(1), await make_file(1.5))
+    await bot.deliver(envelope, Reply("Which one?", files=takes, buttons=BUTTONS))
+    answers = telegram.answers(ann)
+    assert kinds(answers) == ["text", "voice", "voice"]
+    assert [a.labels for a in answers] == [[], [], ["Again"]]
+    assert list(ledger.ids()) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [
+        (File("a.ogg", "audio/ogg", NOTE.ljust(MAX_VOICE_BYTES, b"x"), 250.4), "voice"),
+        (File("a.ogg", "audio/ogg", NOTE.ljust(MAX_VOICE_BYTES + 1, b"x"), 250.4), "audio"),
+        (File("a.mp3", "audio/mpeg", b"ID3", 250.4), "audio"),
+        (File("a.wav", "audio/wav", b"RIFF", 250.4), "audio"),
+        (File("a.srt", "application/x-subrip", b"1", 250.4), "document"),
+        (File("a.json", "application/json", b"{}"), "document"),
+    ],
+)
+def test_kind_follows_from_mime_and_size(file: File, kind: str) -> None:
+    assert build_parts(Reply(files=(file,))) == [FilePart(file, kind)]  # type: ignore[arg-type]
+
+
+async def test_what_is_no_voice_message_is_music(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann = telegram.add_user("Ann")
+    large = padded(await make_file(1), MAX_VOICE_BYTES + 1)
+    song = File("a.mp3", "audio/mpeg", b"ID3x", 61.7, title="Good\x00 morning\u202e")
+    await bot.deliver(make_envelope(ann, job_id="a")[0], Reply("x", files=(large,)))
+    await bot.deliver(make_envelope(ann, job_id="b")[0], Reply(files=(song,)))
+    first, second = telegram.answers(ann)
+    assert kinds([first, second]) == ["audio", "audio"]
+    assert first.text == "x"
+    one, two = telegram.calls_of("sendAudio")
+    assert (one.params["performer"], one.params["duration"]) == ("Hearsay (AI)", "1")
+    assert "title" not in one.params
+    assert (two.params["title"], two.params["duration"]) == ("Good morning", "62")
+    assert second.file is not None
+    assert second.file.name == "a.mp3"
+
+
+@pytest.mark.parametrize(("duration_s", "shown"), [(0.2, "1"), (None, None), (2.5, "2")])
+async def test_length_is_told_in_whole_seconds(
+    duration_s: float | None, shown: str | None, telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    file = File("a.ogg", "audio/ogg", b"OggS" + b"OpusHead", duration_s)
+    await bot.deliver(make_envelope(ann)[0], Reply(files=(file,)))
+    assert telegram.calls_of("sendVoice")[0].params.get("duration") == shown
+
+
+async def test_topic_and_reference_are_kept(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann = telegram.add_user("Ann")
+    forum = telegram.add_chat(members={ann: "creator"})
+    topic = telegram.add_topic(forum)
+    question = telegram.send_voice(forum, ann, NOTE, thread=topic)
+    song = File("a.mp3", "audio/mpeg", b"ID3x")
+    envelope, _ = make_envelope(forum, question, thread_id=str(topic))
+    await bot.deliver(envelope, Reply("x", files=(await make_file(), song)))
+    answers = telegram.answers_to(forum, question)
+    assert kinds(answers) == ["text", "voice", "audio"]
+    assert [a.thread_id for a in answers] == [topic] * 3
+
+
+async def test_placeholder_makes_way_for_the_voice(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann = telegram.add_user("Ann")
+    group = telegram.add_chat(members={ann: "member"})
+    question = telegram.send_voice(group, ann, NOTE)
+    envelope, ledger = make_envelope(group, question)
+    await bot.show(envelope, "so far")
+    await telegram.wait_for(lambda: ledger.ids().get(PLACEHOLDER))
+    await bot.deliver(envelope, Reply("all of it", files=(await make_file(),)))
+    answer = only(telegram.answers(group))
+    assert (answer.text, answer.reply_to, kinds([answer])) == ("all of it", question, ["voice"])
+
+
+# --- what is refused ----------------------------------------------------------------------
+
+
+async def test_who_takes_no_voice_messages_gets_music(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann, ben = telegram.add_user("Ann"), telegram.add_user("Ben")
+    telegram.change(ann, is_voice_forbidden=True)
+    question, before = telegram.send_voice(ann, ann, NOTE), ambiguous()
+    file = await make_file()
+    reply = Reply("words", files=(file,), buttons=BUTTONS)
+    envelope, ledger = make_envelope(ann, question, job_id="a")
+    await bot.deliver(envelope, reply)
+    answer = only(telegram.answers_to(ann, question))
+    assert answer.file is not None
+    assert (answer.file.kind, answer.file.data) == ("audio", file.data)
+    assert (answer.text, answer.labels) == ("words", ["Again"])
+    assert ledger.ids() == {0: str(answer.message_id)}
+    assert telegram.calls_of("sendAudio")[0].params["performer"] == "Hearsay (AI)"
+    # Known from now on, for this chat alone.
+    await bot.deliver(make_envelope(ann, job_id="b")[0], reply)
+    await bot.deliver(make_envelope(ben, job_id="c")[0], reply)
+    assert kinds(telegram.answers(ann)) == ["audio", "audio"]
+    assert kinds(telegram.answers(ben)) == ["voice"]
+    assert len(telegram.calls_of("sendVoice", chat=ann)) == 1
+    assert ambiguous() == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "user restricted receiving of voice messages",
+        "not enough rights to send voice notes to the chat",
+        "CHAT_SEND_VOICES_FORBIDDEN",
+    ],
+)
+async def test_other_words_for_the_same(
+    words: str, telegram: TelegramServer, bot: QuickBot
+) -> None:
+    group = telegram.add_chat(members={telegram.add_user("Ann"): "creator"})
+    telegram.fault("sendVoice", "status", status=400, description=words)
+    await bot.deliver(make_envelope(group)[0], Reply(files=(await make_file(),)))
+    assert kinds(telegram.answers(group)) == ["audio"]
+
+
+async def test_chat_without_voice_and_music_gets_a_file(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    group = telegram.add_chat(members={telegram.add_user("Ann"): "creator"})
+    for method, what in (("sendVoice", "voice notes"), ("sendAudio", "music")):
+        words = f"not enough rights to send {what} to the chat"
+        telegram.fault(method, "status", status=400, description=words, count=None)
+    reply = Reply("words", files=(await make_file(),))
+    for job in ("a", "b"):
+        await bot.deliver(make_envelope(group, job_id=job)[0], reply)
+    answers = telegram.answers(group)
+    assert kinds(answers) == ["document"] * 2
+    assert [a.text for a in answers] == ["words"] * 2
+    assert len(telegram.calls_of("sendVoice")) == 1
+
+
+async def test_chat_where_nothing_may_be_sent_is_gone(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    group = telegram.add_chat(members={telegram.add_user("Ann"): "creator"})
+    telegram.change(group, is_text_restricted=True)
+    with pytest.raises(ChatGone):
+        await bot.deliver(make_envelope(group)[0], Reply(files=(await make_file(),)))
+
+
+async def test_caption_that_telegram_finds_too_long_is_a_message(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann = telegram.add_user("Ann")
+    telegram.fault("sendVoice", "status", status=400, description="message caption is too long")
+    envelope, ledger = make_envelope(ann)
+    await bot.deliver(envelope, Reply("words", files=(await make_file(),), buttons=BUTTONS))
+    text, voice = telegram.answers(ann)
+    assert (text.text, text.labels, kinds([text])) == ("words", [], ["text"])
+    assert (voice.text, voice.labels, kinds([voice])) == ("", ["Again"], ["voice"])
+    assert ledger.ids() == {0: str(voice.message_id)}
+
+
+# --- what goes wrong ----------------------------------------------------------------------
+
+
+async def test_lost_answer_of_a_voice_is_counted_and_repeated_once(
+    telegram: TelegramServer, bot: QuickBot
+) -> None:
+    ann, before = telegram.add_user("Ann"), ambiguous()
+    envelope, ledger = make_envelope(ann)
+    reply = Reply("words", files=(await make_file(),))
+    telegram.fault("sendVoice", "lose_reply")
+    with pytest.raises(PlatformBusy):
+        await bot.deliver(envelope, reply)
+    assert ledger.rows[0].state is DeliveryState.PENDING
+    await bot.deliver(envelope, reply)
+    await bot.deliver(envelope, reply)
+    assert kinds(telegram.answers(ann)) == ["voice", "voice"]
+    assert ambiguous() == before + 1
+
+
+async def test_voice_in_doubt_after_a_crash_is_sent_again(
+    telegram: TelegramServer, bot: QuickBot, settings: Settings, door: FakeInbox
+) -> None:
+    ann, before = telegram.add_user("Ann"), ambiguous()
+    telegram.change(ann, is_voice_forbidden=True)
+    envelope, ledger = make_envelope(ann)
+    reply = Reply("Which one?", files=(await make_file(1), await make_file(1.5)), buttons=BUTTONS)
+    telegram.fault("sendAudio", "lose_reply")
+    with pytest.raises(PlatformBusy):
+        await bot.deliver(envelope, reply)
+    # Another process: it knows the ledger only.
+    second = QuickBot(settings, door, menu=())
+    await second.deliver(envelope, reply)
+    await second.close()
+    assert kinds(telegram.answers(ann)) == ["text", "audio", "audio", "audio"]
+    assert list(ledger.ids()) == [0, 1, 2]
+    assert ambiguous() == before + 1
+
+
+async def test_delivered_voice_is_not_sent_again(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann = telegram.add_user("Ann")
+    envelope, ledger = make_envelope(ann)
+    await ledger.finish(0, "77")
+    await ledger.finish(1, "78")
+    takes = (await make_file(1), await make_file(1))
+    await bot.deliver(envelope, Reply("x", files=takes))
+    assert kinds(telegram.answers(ann)) == ["voice"]
+
+
+async def test_voice_waits_when_asked_to(telegram: TelegramServer, bot: QuickBot) -> None:
+    ann, before = telegram.add_user("Ann"), ambiguous()
+    telegram.fault("sendVoice", "status", status=429, retry_after=1)
+    await bot.deliver(make_envelope(ann)[0], Reply(files=(await make_file(1),)))
+    first, second = telegram.calls_of("sendVoice")
+    assert second.at - first.at >= 1.0
+    assert kinds(telegram.answers(ann)) == ["voice"]
+    assert ambiguous() == before
+
+
+async def test_same_sound_to_twenty_chats_arrives(telegram: TelegramServer, bot: QuickBot) -> None:
+    """Telegram spaces out uploads of exactly the same size above 100 kB."""
+    people = [telegram.add_user(f"P{number}") for number in range(20)]
+    telegram.set_limits(is_strict=True)
+    file, before = await make_file(30), ambiguous()
+    assert len(file.data) > 100_000
+    jobs = [make_envelope(chat, job_id=str(chat)) for chat in people]
+    await asyncio.gather(*(bot.deliver(envelope, Reply(files=(file,))) for envelope, _ in jobs))
+    for chat, (_, ledger) in zip(people, jobs, strict=True):
+        answer = only(telegram.answers(chat))
+        assert answer.file is not None
+        assert (answer.file.kind, answer.file.data) == ("voice", file.data)
+        assert ledger.rows[0].state is DeliveryState.SENT
+    assert telegram.violations() == {}
+    assert [call.status for call in telegram.calls_of("sendVoice")].count(429) == 0
+    assert ambiguous() == before

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bots.web_chat import WebChat
+from core.config import Settings
+from tests.support.web_inbox import FakeInbox, open_web
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(hearsay_home=tmp_path, web_host="127.0.0.1", web_port=0)
+
+
+@pytest.fixture
+def door() -> FakeInbox:
+    return FakeInbox()
+
+
+@pytest.fixture
+async def web(settings: Settings, door: FakeInbox) -> AsyncIterator[WebChat]:
+    async with open_web(settings, door) as web:
+        yield web
+
+
+@pytest.fixture
+async def browser(web: WebChat) -> AsyncIterator[httpx.AsyncClient]:
+    """A client with a session, as a page has one."""
+    async with httpx.AsyncClient(base_url=web.url, headers={"Origin": web.url}) as client:
+        assert (await client.post("/api/session")).status_code == 200
+        yield client
+
+
+@pytest.fixture
+async def stranger(web: WebChat) -> AsyncIterator[httpx.AsyncClient]:
+    """Another browser with a session of its own."""
+    async with httpx.AsyncClient(base_url=web.url, headers={"Origin": web.url}) as client:
+        assert (await client.post("/api/session")).status_code == 200
+        yield client

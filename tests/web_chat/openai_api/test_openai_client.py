@@ -1,0 +1,317 @@
+"""The openai package, as it comes, against our endpoints."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import Any
+
+import openai
+import pytest
+from openai import AsyncOpenAI
+
+from tests.emulators.mimo import MimoServer
+from tests.emulators.mimo.tones import make_recording
+from tests.support import sounds
+from tests.support.openai_api_server import ApiServer
+
+RATE_HZ = 24_000
+
+
+def recording(*numbers: int) -> tuple[str, bytes]:
+    return "note.wav", make_recording(numbers)
+
+
+def words(*numbers: int) -> str:
+    return " ".join(f"w{number}" for number in numbers)
+
+
+def audio_part(data: bytes, format: str = "wav") -> Any:
+    sound = base64.b64encode(data).decode()
+    return {"type": "input_audio", "input_audio": {"data": sound, "format": format}}
+
+
+async def test_transcription_as_json(client: AsyncOpenAI) -> None:
+    told = await client.audio.transcriptions.create(file=recording(1, 2, 3), model="whisper-1")
+    assert told.text == words(1, 2, 3)
+    assert told.usage is not None and told.usage.type == "duration"
+    assert told.usage.seconds == 3
+
+
+async def test_transcription_as_text(client: AsyncOpenAI) -> None:
+    told = await client.audio.transcriptions.create(
+        file=recording(1, 2, 3), model="mimo-v2.5-asr", response_format="text"
+    )
+    assert told == words(1, 2, 3)
+
+
+async def test_transcription_with_times(client: AsyncOpenAI) -> None:
+    """A minute is heard in pieces, whose times are those of the recording."""
+    numbers = range(100, 160)
+    told = await client.audio.transcriptions.create(
+        file=recording(*numbers),
+        model="gpt-4o-transcribe",
+        response_format="verbose_json",
+        timestamp_granularities=["segment"],
+        language="en",
+    )
+    assert told.text == words(*numbers)
+    assert (told.language, told.duration) == ("english", 60.0)
+    segments = told.segments or []
+    assert [segment.id for segment in segments] == list(range(len(segments)))
+    assert " ".join(segment.text for segment in segments) == told.text
+    assert len(segments) > 1 and segments[0].start == 0.0 and segments[-1].end == 60.0
+    for segment in segments:
+        first = int(segment.text.split()[0][1:]) - 100
+        assert abs(segment.start - first) < 1.0
+
+
+async def test_transcription_as_subtitles(client: AsyncOpenAI) -> None:
+    kept: dict[str, Any] = {"file": recording(4, 5), "model": "whisper-1"}
+    srt: Any = await client.audio.transcriptions.create(**kept, response_format="srt")
+    assert srt == f"1\n00:00:00,000 --> 00:00:02,000\n{words(4, 5)}\n"
+    vtt: Any = await client.audio.transcriptions.create(**kept, response_format="vtt")
+    assert vtt == f"WEBVTT\n\n00:00:00.000 --> 00:00:02.000\n{words(4, 5)}\n"
+
+
+@pytest.mark.parametrize("kind", ["ogg-opus", "mp3", "m4a", "flac", "webm"])
+async def test_any_common_format_is_heard(client: AsyncOpenAI, kind: str) -> None:
+    told = await client.audio.transcriptions.create(file=sounds.file(kind), model="whisper-1")
+    assert told.text
+
+
+async def test_transcription_as_events(client: AsyncOpenAI, mimo: MimoServer) -> None:
+    stream = await client.audio.transcriptions.create(
+        file=recording(*range(20, 30)), model="whisper-1", stream=True
+    )
+    events = [event async for event in stream]
+    deltas = [event.delta for event in events if event.type == "transcript.text.delta"]
+    last = events[-1]
+    assert last.type == "transcript.text.done" and last.text == words(*range(20, 30))
+    assert len(deltas) > 3 and "".join(deltas) == last.text
+    assert mimo.calls[-1].is_streamed
+
+
+async def test_the_same_again_costs_nothing(client: AsyncOpenAI, mimo: MimoServer) -> None:
+    for response_format in ("json", "text", "srt"):
+        await client.audio.transcriptions.create(
+            file=recording(7, 7, 7), model="whisper-1", response_format=response_format
+        )
+    for _ in range(2):
+        await client.audio.speech.create(model="tts-1", voice="alloy", input="The same again.")
+        await client.chat.completions.create(
+            model="gpt-4o-mini", messages=[{"role": "user", "content": "The same again?"}]
+        )
+    assert [call.model for call in mimo.billed] == [
+        "mimo-v2.5-asr",
+        "mimo-v2.5-tts",
+        "mimo-v2.6-flash",
+    ]
+
+
+def length_s(data: bytes) -> float:
+    return len(sounds.decode(data, RATE_HZ)) / 2 / RATE_HZ
+
+
+@pytest.mark.parametrize(
+    ("response_format", "kind"),
+    [("wav", b"RIFF"), ("mp3", b"ID3"), ("opus", b"OggS"), ("flac", b"fLaC")],
+)
+async def test_speech_in_each_format(
+    client: AsyncOpenAI, mimo: MimoServer, response_format: Any, kind: bytes
+) -> None:
+    spoken = await client.audio.speech.create(
+        model="gpt-4o-mini-tts",
+        voice="Chloe",
+        input=f"Good morning in {response_format}, dear listeners.",
+        response_format=response_format,
+    )
+    assert spoken.content.startswith(kind)
+    assert abs(length_s(spoken.content) - mimo.calls[-1].duration_s) < 0.5
+
+
+async def test_speech_as_samples(client: AsyncOpenAI, mimo: MimoServer) -> None:
+    spoken = await client.audio.speech.create(
+        model="tts-1", voice="Mia", input="Nothing but samples.", response_format="pcm"
+    )
+    assert len(spoken.content) % 2 == 0
+    assert abs(len(spoken.content) / 2 / RATE_HZ - mimo.calls[-1].duration_s) < 0.5
+
+
+@pytest.mark.parametrize("response_format", ["wav", "pcm"])
+async def test_speech_is_given_while_it_is_made(
+    client: AsyncOpenAI, mimo: MimoServer, response_format: Any
+) -> None:
+    """The service is still at it when the first samples are here."""
+    mimo.rules.chunk_latency_s = 0.02
+    is_early = False
+    body = b""
+    async with client.audio.speech.with_streaming_response.create(
+        model="tts-1",
+        voice="Milo",
+        input=f"A text of some length, in {response_format}, which takes a while to be said.",
+        response_format=response_format,
+    ) as response:
+        async for chunk in response.iter_bytes():
+            is_early |= mimo.calls[-1].ended_at_s is None
+            body += chunk
+    assert is_early
+    pcm = body[44:] if response_format == "wav" else body
+    assert abs(len(pcm) / 2 / RATE_HZ - mimo.calls[-1].duration_s) < 0.5
+
+
+async def test_speech_as_events(client: AsyncOpenAI, mimo: MimoServer) -> None:
+    sound = b""
+    kinds = set()
+    async with client.audio.speech.with_streaming_response.create(
+        model="gpt-4o-mini-tts",
+        voice="Dean",
+        input="Told in events.",
+        response_format="pcm",
+        stream_format="sse",
+    ) as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        async for line in response.iter_lines():
+            if line:
+                event = json.loads(line.removeprefix("data: "))
+                kinds.add(event["type"])
+                sound += base64.b64decode(event.get("audio", ""))
+    assert kinds == {"speech.audio.delta", "speech.audio.done"}
+    assert abs(len(sound) / 2 / RATE_HZ - mimo.calls[-1].duration_s) < 0.5
+
+
+@pytest.mark.parametrize("kind", ["wav", "mp3"])
+async def test_chat_hears_the_sound_itself(
+    client: AsyncOpenAI, mimo: MimoServer, kind: str
+) -> None:
+    data = sounds.file(kind)
+    mimo.add_answer("Somebody speaks of beer.", sound=data)
+    told = await client.chat.completions.create(
+        model="gpt-4o-audio-preview",
+        messages=[
+            {"role": "system", "content": "Be brief."},
+            {
+                "role": "user",
+                "content": [text("What?"), audio_part(data, kind)],
+            },
+        ],
+    )
+    assert told.choices[0].message.content == "Somebody speaks of beer."
+    assert told.choices[0].finish_reason == "stop"
+    assert told.model == "mimo-v2.6-flash" and told.usage is not None
+    # It went out as it came.
+    assert [sound["kind"] for sound in mimo.calls[-1].sounds] == [kind]
+
+
+async def test_chat_goes_on(client: AsyncOpenAI, mimo: MimoServer) -> None:
+    mimo.add_answer("In spring.", pattern="Since when")
+    told = await client.chat.completions.create(
+        model="xiaomi/mimo-v2.6-flash[1m]",
+        messages=[
+            {"role": "developer", "content": "You know gardens."},
+            {"role": "user", "content": "Do they bloom?"},
+            {"role": "assistant", "content": "They do."},
+            {"role": "user", "content": "Since when?"},
+        ],
+        max_completion_tokens=50,
+        temperature=0.3,
+        extra_body={"thinking": {"type": "enabled"}},
+    )
+    assert told.choices[0].message.content == "In spring."
+    assert told.choices[0].message.to_dict()["reasoning_content"]
+    asked = mimo.calls[-1].request
+    assert [message["role"] for message in asked["messages"]] == [
+        *("system", "user", "assistant", "user"),
+    ]
+    assert asked["messages"][0]["content"] == "You know gardens."
+    assert (asked["max_completion_tokens"], asked["temperature"]) == (50, 0.3)
+    assert asked["thinking"] == {"type": "enabled"}
+
+
+async def test_chat_in_chunks(client: AsyncOpenAI, mimo: MimoServer) -> None:
+    mimo.add_answer("One two three four five.", pattern="Count")
+    stream = await client.chat.completions.create(
+        model="gpt-4o-mini",
+        messages=[{"role": "user", "content": [audio_part(sounds.file("wav")), text("Count.")]}],
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    chunks = [chunk async for chunk in stream]
+    deltas = [choice.delta for chunk in chunks for choice in chunk.choices]
+    assert deltas[0].role == "assistant"
+    said = [delta.content for delta in deltas if delta.content]
+    assert len(said) > 2 and "".join(said) == "One two three four five."
+    assert [c.finish_reason for chunk in chunks for c in chunk.choices][-1] == "stop"
+    assert chunks[-1].usage is not None and chunks[-1].usage.total_tokens > 0
+    assert len({chunk.id for chunk in chunks}) == 1
+
+
+def text(words: str) -> Any:
+    return {"type": "text", "text": words}
+
+
+async def test_models(client: AsyncOpenAI) -> None:
+    listed = [model async for model in client.models.list()]
+    assert [model.id for model in listed] == ["mimo-v2.5-asr", "mimo-v2.6-flash", "mimo-v2.5-tts"]
+    assert (await client.models.retrieve("mimo-v2.5-asr")).owned_by == "mimo"
+    assert (await client.models.retrieve("xiaomi/mimo-v2.5-tts")).object == "model"
+    with pytest.raises(openai.NotFoundError) as caught:
+        await client.models.retrieve("gpt-99")
+    assert caught.value.code == "model_not_found"
+
+
+async def test_errors_are_the_ones_that_clients_know(api: ApiServer, client: AsyncOpenAI) -> None:
+    ask: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello?"}]}
+    with pytest.raises(openai.NotFoundError, match="does not exist") as missing:
+        await client.chat.completions.create(model="gpt-99", **ask)
+    assert (missing.value.code, missing.value.param) == ("model_not_found", "model")
+    with pytest.raises(openai.BadRequestError, match="n is not supported") as refused:
+        await client.chat.completions.create(model="gpt-4o-mini", n=2, **ask)
+    assert (refused.value.type, refused.value.param) == ("invalid_request_error", "n")
+    assert re.fullmatch(r"req_[0-9a-f]{24}", refused.value.request_id or "")
+    with pytest.raises(openai.BadRequestError, match="it is for /v1/audio/speech"):
+        await client.chat.completions.create(model="tts-1", **ask)
+    async with AsyncOpenAI(base_url=api.base_url, api_key="sk-wrong", max_retries=0) as stranger:
+        with pytest.raises(openai.AuthenticationError):
+            await stranger.models.list()
+
+
+async def test_what_the_service_answers_reaches_the_client(
+    client: AsyncOpenAI, mimo: MimoServer
+) -> None:
+    mimo.add_fault("400_file")
+    with pytest.raises(openai.BadRequestError, match="cannot be decoded"):
+        await client.audio.transcriptions.create(file=recording(51), model="whisper-1")
+    mimo.add_fault("empty_choices")
+    with pytest.raises(openai.InternalServerError, match="no choices") as bad:
+        await client.audio.transcriptions.create(file=recording(52), model="whisper-1")
+    assert (bad.value.status_code, bad.value.type) == (502, "provider_error")
+    mimo.add_fault("429_seconds", value=0.05)
+    with pytest.raises(openai.RateLimitError) as busy:
+        await client.audio.transcriptions.create(file=recording(53), model="whisper-1")
+    assert busy.value.response.headers["retry-after"] == "1"
+    mimo.add_fault("503")
+    with pytest.raises(openai.InternalServerError) as down:
+        await client.audio.transcriptions.create(file=recording(54), model="whisper-1")
+    assert (down.value.status_code, down.value.type) == (503, "provider_error")
+
+
+async def test_a_stream_that_breaks_says_so(client: AsyncOpenAI, mimo: MimoServer) -> None:
+    mimo.add_fault("sse_no_done")
+    stream = await client.audio.transcriptions.create(
+        file=recording(61, 62, 63), model="whisper-1", stream=True
+    )
+    with pytest.raises(openai.APIError, match="ended too early"):
+        async for _ in stream:
+            pass
+
+
+async def test_a_sound_that_breaks_off_is_no_whole_body(
+    client: AsyncOpenAI, mimo: MimoServer
+) -> None:
+    mimo.add_fault("sse_no_done")
+    with pytest.raises(openai.APIConnectionError):
+        await client.audio.speech.create(
+            model="tts-1", voice="Mia", input="This breaks off.", response_format="wav"
+        )

@@ -1,0 +1,83 @@
+"""The commands of the README, as they stand there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.emulators.mimo import MimoServer
+from tests.support import sounds
+from tests.support.openai_api_server import KEY, ApiServer
+from tests.support.paths import ROOT
+
+#: Where the server of the README is: the one thing that is another here.
+ADDRESS = "URL=http://127.0.0.1:8765/v1 KEY=the-key-from-your-env-file"
+
+
+def read_commands() -> list[str]:
+    section = (ROOT / "README.md").read_text().split("## Use it from other programs")[1]
+    block: str = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)[0]
+    first, *commands = block.strip().split("\n\n")
+    assert first == ADDRESS
+    return commands
+
+
+COMMANDS = read_commands()
+
+
+def run(command: str, api: ApiServer, folder: Path) -> str:
+    if not (folder / "tests").exists():
+        (folder / "tests").symlink_to(ROOT / "tests")
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "URL": api.base_url, "KEY": KEY},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=range(len(COMMANDS)))
+def test_each_command_runs_as_written(
+    command: str, api: ApiServer, mimo: MimoServer, tmp_path: Path
+) -> None:
+    told = run(command, api, tmp_path)
+    assert '"error"' not in told
+    if "/models" in command:
+        assert [one["id"] for one in json.loads(told)["data"]] == [
+            *("mimo-v2.5-asr", "mimo-v2.6-flash", "mimo-v2.5-tts"),
+        ]
+    elif "srt" in command:
+        assert told.startswith("1\n00:00:00,000 --> 00:00:11,000\n")
+    elif "stream=true" in command:
+        events = [json.loads(line[6:]) for line in told.splitlines() if line]
+        assert events[-1]["type"] == "transcript.text.done"
+        deltas = [event["delta"] for event in events[:-1]]
+        assert deltas and "".join(deltas) == events[-1]["text"]
+    elif "transcriptions" in command:
+        assert json.loads(told)["text"]
+    elif "speech" in command and "morning.mp3" in command:
+        assert len(sounds.decode((tmp_path / "morning.mp3").read_bytes())) > 16_000
+    else:
+        assert json.loads(told)["choices"][0]["message"]["content"]
+        assert mimo.calls[-1].question == "What may I ask?"
+        assert [sound["duration_s"] for sound in mimo.calls[-1].sounds] == [11.0]
+
+
+def test_all_commands_are_there() -> None:
+    assert [re.findall(r"\$URL(/[a-z/]+)", command) for command in COMMANDS] == [
+        ["/models"],
+        ["/audio/transcriptions"],
+        ["/audio/transcriptions"],
+        ["/audio/transcriptions"],
+        ["/audio/speech"],
+        ["/chat/completions"],
+    ]

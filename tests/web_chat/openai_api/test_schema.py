@@ -1,0 +1,112 @@
+"""The OpenAPI page: complete, and true of whatever is sent."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import httpx
+import hypothesis
+import pytest
+import schemathesis
+from schemathesis.checks import load_all_checks, not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.support.openai_api_server import KEY, ApiServer
+
+load_all_checks()
+OPERATIONS = [
+    ("POST", "/audio/transcriptions"),
+    ("POST", "/audio/speech"),
+    ("POST", "/chat/completions"),
+    ("GET", "/models"),
+    ("GET", "/models/{model}"),
+]
+#: What some of the requests must come to: random bytes are no sound.
+GOOD = {path: {400} if "transcriptions" in path else {200} for _, path in OPERATIONS}
+GOOD["/models/{model}"] = {200, 404}
+CHECKS: Any = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+
+
+@pytest.fixture(scope="module")
+def page(api: ApiServer) -> dict[str, Any]:
+    """What is read without a key."""
+    answer = httpx.get(f"{api.base_url}/openapi.json", verify=False)
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_page_tells_all(page: dict[str, Any]) -> None:
+    found = [(method.upper(), path) for path, one in page["paths"].items() for method in one]
+    assert found == OPERATIONS
+    assert page["security"] == [{"key": []}]
+    assert page["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    assert page["servers"] == [{"url": "/v1"}]
+    for name in ("mimo-v2.5-asr", "whisper-1", "gpt-4o-mini-tts"):
+        assert name in page["info"]["description"]
+    form = page["paths"]["/audio/transcriptions"]["post"]["requestBody"]["content"]
+    fields = form["multipart/form-data"]["schema"]["properties"]
+    assert fields["response_format"]["enum"] == ["json", "text", "verbose_json", "srt", "vtt"]
+    for one in page["paths"].values():
+        for operation in one.values():
+            assert {"200", "401", "429"} <= set(operation["responses"])
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_nothing_that_is_sent_breaks_it(
+    api: ApiServer, page: dict[str, Any], method: str, path: str
+) -> None:
+    """Requests that fit the page and requests that do not: no answer but those it tells of."""
+    schema = schemathesis.openapi.from_dict(_name_models(page))
+    operation = schema[path][method]
+    headers = {"Authorization": f"Bearer {KEY}"}
+    statuses = set()
+
+    @hypothesis.settings(
+        max_examples=12,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(hypothesis.HealthCheck),
+        phases=[hypothesis.Phase.generate],
+    )
+    @hypothesis.given(case=operation.as_strategy() | _negative(operation))
+    def send(case: Any) -> None:
+        # No route matches a line break.
+        hypothesis.assume("%0A" not in case.formatted_path)
+        response = case.call(base_url=api.base_url, headers=headers)
+        statuses.add(response.status_code)
+        case.validate_response(response, checks=CHECKS)
+
+    send()
+    assert statuses & GOOD[path], statuses
+
+
+def _name_models(page: dict[str, Any]) -> dict[str, Any]:
+    """Return the page with models that are served: others would be all that is found out."""
+    page = copy.deepcopy(page)
+    for path, name in (
+        ("/audio/transcriptions", "whisper-1"),
+        ("/audio/speech", "tts-1"),
+        ("/chat/completions", "gpt-4o-mini"),
+    ):
+        for content in page["paths"][path]["post"]["requestBody"]["content"].values():
+            content["schema"]["properties"]["model"] = {"enum": [name]}
+    return page
+
+
+def _negative(operation: Any) -> Any:
+    """What does not fit the page, where it wants anything."""
+    if not operation.body:
+        return operation.as_strategy()
+    return operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)

@@ -1,0 +1,205 @@
+"""Uploads cut, lying, huge and hostile: each is refused in one sentence, and the server lives."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import struct
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from bots.web_chat.upload import MAX_FILE_BYTES
+from tests.emulators.mimo import MimoServer
+from tests.support import sounds
+from tests.support.openai_api_server import KEY, ApiServer, knock
+
+BAD: list[tuple[str, Callable[[], bytes], int]] = [
+    ("text", lambda: b"This is no sound at all. " * 20, 400),
+    ("one byte", lambda: b"\0", 400),
+    ("playlist", lambda: b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", 400),
+    ("head alone", lambda: sounds.file("ogg-opus")[:60], 400),
+    ("cut M4A", lambda: sounds.file("m4a")[:2000], 400),
+    ("page", lambda: b"<html><audio src=x></html>" * 9, 400),
+    ("no sound track", lambda: sounds.encode(b"", "matroska", "flac", video=(64, 64)), 400),
+    ("protected", sounds.encrypted_m4a, 400),
+    ("three hours in 90 kB", lambda: sounds.silent_opus(3), 413),
+    ("bomb", lambda: sounds.silent_flac(7000), 413),
+    ("rate of 1 Hz", lambda: sounds.wav(bytes(100), rate=1), 400),
+    ("channels", lambda: sounds.wav(bytes(100), channels=200), 400),
+    ("lies of its length", lambda: sounds.wav(b"", data_size=2**31), 400),
+]
+
+
+@pytest.mark.parametrize(("make", "status"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
+async def test_hostile_files_are_refused(
+    http: httpx.AsyncClient, mimo: MimoServer, make: Callable[[], bytes], status: int
+) -> None:
+    files: Any = {"file": ("note.ogg", make(), "audio/ogg"), "model": (None, "whisper-1")}
+    answer = await http.post("/audio/transcriptions", files=files)
+    assert answer.status_code == status, answer.text
+    assert answer.json()["error"]["type"] == "invalid_request_error"
+    assert not mimo.calls
+
+
+@pytest.mark.parametrize(
+    ("make", "status"), [row[1:] for row in BAD[:6]], ids=[r[0] for r in BAD[:6]]
+)
+async def test_hostile_recordings_in_chat_are_refused(
+    http: httpx.AsyncClient, mimo: MimoServer, make: Callable[[], bytes], status: int
+) -> None:
+    data = base64.b64encode(make()).decode()
+    part = {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}
+    body = {"model": "gpt-audio", "messages": [{"role": "user", "content": [part]}]}
+    answer = await http.post("/chat/completions", json=body)
+    assert answer.status_code == status, answer.text
+    assert answer.json()["error"]["type"] == "invalid_request_error"
+    assert not mimo.calls
+
+
+async def test_a_cut_recording_is_heard_as_far_as_it_goes(
+    http: httpx.AsyncClient, mimo: MimoServer
+) -> None:
+    whole = sounds.file("ogg-opus", sounds.speech(5.5))
+    files: Any = {"file": ("note.ogg", whole[: len(whole) // 2]), "model": (None, "whisper-1")}
+    answer = await http.post("/audio/transcriptions", files=files)
+    assert answer.status_code == 200
+    assert 1 < mimo.calls[-1].duration_s < 5
+
+
+async def test_silence_is_no_words_and_costs_nothing(
+    http: httpx.AsyncClient, mimo: MimoServer
+) -> None:
+    files: Any = {"file": ("a.wav", sounds.wav(sounds.silence(3))), "model": (None, "whisper-1")}
+    answer = await http.post("/audio/transcriptions", files=files)
+    assert (answer.status_code, answer.json()["text"]) == (200, "")
+    assert not mimo.calls
+
+
+async def test_a_body_that_is_too_large_is_not_read_to_its_end(
+    api: ApiServer, http: httpx.AsyncClient
+) -> None:
+    sent_bytes = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent_bytes
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        for _ in range(200):
+            sent_bytes += 1 << 20
+            yield b"\0" * (1 << 20)
+
+    for path, kind in (
+        ("/audio/transcriptions", "multipart/form-data; boundary=x"),
+        ("/audio/speech", "application/json"),
+    ):
+        sent_bytes = 0
+        # Cut off while still sending, the answer may be lost.
+        with contextlib.suppress(httpx.WriteError, httpx.ReadError):
+            answer = await http.post(path, content=endless(), headers={"Content-Type": kind})
+            assert answer.status_code == 413
+        assert sent_bytes < MAX_FILE_BYTES + (32 << 20)
+    async with httpx.AsyncClient(base_url=api.origin, verify=False) as client:
+        assert (await client.get("/livez")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/v1/audio/transcriptions", "multipart/form-data; boundary=x"),
+        ("/v1/audio/speech", "application/json"),
+        ("/v1/chat/completions", "application/json"),
+    ],
+)
+async def test_what_is_announced_too_large_is_not_read_at_all(
+    api: ApiServer, path: str, kind: str
+) -> None:
+    lines = (f"Authorization: Bearer {KEY}", f"Content-Type: {kind}")
+    status, error, _ = await knock(api, path, *lines, size=99 << 30)
+    assert (status, error["type"]) == (413, "invalid_request_error")
+
+
+FORM = (
+    b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n'
+    b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+    + sounds.wav(sounds.silence(0.2))
+    + b"\r\n--x--\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"--x--\r\n", b"nonsense", FORM[:-12], FORM[: len(FORM) // 2], FORM * 2, b"--x\r\n\r\n"],
+)
+async def test_broken_forms_are_refused(http: httpx.AsyncClient, body: bytes) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = await http.post("/audio/transcriptions", content=body, headers=headers)
+    assert answer.status_code == (200 if body == FORM * 2 else 400), answer.text
+    assert body == FORM * 2 or answer.json()["error"]["type"] == "invalid_request_error"
+
+
+async def test_two_files_are_refused(http: httpx.AsyncClient) -> None:
+    sound = sounds.file("wav")
+    for second in ("file", "other"):
+        files: Any = [
+            ("file", ("a.wav", sound)),
+            (second, ("b.wav", sound)),
+            ("model", (None, "x")),
+        ]
+        answer = await http.post("/audio/transcriptions", files=files)
+        assert answer.status_code == 400
+
+
+async def test_a_body_that_breaks_off_is_no_request(api: ApiServer, mimo: MimoServer) -> None:
+    host, port = api.origin.removeprefix("http://").split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(
+        b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        b"Authorization: Bearer " + KEY.encode() + b"\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 50000\r\n\r\n" + FORM
+    )
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    assert not mimo.calls
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b'"text"',
+        b"{",
+        b"[" * 100_000,
+        b'{"a":' * 50_000,
+        b'{"model": "tts-1", "input": "\\ud800"}',
+        b'{"model": "tts-1", "input": "x", "speed": NaN}',
+        b'{"model": "tts-1", "input": "x", "speed": 1e999}',
+        b'{"model": "tts-1", "input": "x", "speed": ' + b"9" * 4000 + b"}",
+        b'{"model": "tts-1", "input": 7}',
+        b'{"model": ["tts-1"], "input": "x"}',
+        b'{"model": "tts-1", "input": "\xff"}',
+        b'{"model": "tts-1", "input": "\\u0000\\u0007 -"}',
+    ],
+    ids=range(15),
+)
+@pytest.mark.parametrize("path", ["/audio/speech", "/chat/completions"])
+async def test_broken_json_is_refused(http: httpx.AsyncClient, path: str, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = await http.post(path, content=body, headers=headers)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["type"] == "invalid_request_error"
+
+
+async def test_wav_of_unknown_length_is_heard(http: httpx.AsyncClient, mimo: MimoServer) -> None:
+    """What our own speech endpoint gives while it is made."""
+    head = bytearray(sounds.wav(sounds.speech(2.25)))
+    head[4:8] = head[40:44] = struct.pack("<I", 0xFFFFFFFF)
+    files: Any = {"file": ("a.wav", bytes(head)), "model": (None, "whisper-1")}
+    answer = await http.post("/audio/transcriptions", files=files)
+    assert answer.status_code == 200
+    assert abs(mimo.calls[-1].duration_s - 2.25) < 0.1

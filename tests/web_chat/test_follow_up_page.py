@@ -1,0 +1,180 @@
+"""Asking about an answer, links and quotes above, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Literal
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+from core.config import Settings
+from core.interfaces import Envelope
+from core.models import Button, Link, Message, Reply
+from tests.support.browser_pages import (
+    choose_file,
+    open_browser,
+    open_page,
+    read_answer,
+    record,
+    type_in,
+)
+from tests.support.paths import SPEECH
+from tests.support.web_inbox import FakeInbox, open_web
+
+SPEECH = SPEECH / "sb_example1.wav"
+#: Buttons under a transcript, and what the page shows of them: the rest it has itself.
+ROW = {"Summary": "brief", "Translate": "translate", "Listen": "listen", "Fix": "fix"}
+OWN = {"Ask": "ask_about", ".txt": "export", ".srt": "export"}
+LOOP: Literal["module"] = "module"
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope=LOOP)]
+
+
+class TalkDoor(FakeInbox):
+    """Answers with what the new commands answer with."""
+
+    async def _make_reply(self, message: Message, envelope: Envelope) -> Reply:
+        if message.command == "transcribe":
+            row = tuple(Button(a, b, token=f"t-{a}") for a, b in (OWN | ROW).items())
+            return Reply(quote="The stale smell of old beer lingers.", buttons=row)
+        if message.command == "summary":
+            return self._sum_up(message)
+        if message.command == "ask":
+            return Reply("It smells 😀.", "What does it smell of?", is_quote_first=True)
+        return await super()._make_reply(message, envelope)
+
+    def _sum_up(self, message: Message) -> Reply:
+        first = next(job.message.message_id for job in self.jobs.values())
+        text = "😀 Said at 0:12, and elsewhere."
+        links = (Link(10, 14, first), Link(20, 29, "note-unknown"), Link(0, 1, first, None, "-1"))
+        return Reply(text, links=links)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
+async def browser() -> AsyncIterator[Browser]:
+    async with open_browser(SPEECH) as browser:
+        yield browser
+
+
+@pytest.fixture
+def door() -> TalkDoor:
+    return TalkDoor()
+
+
+@pytest_asyncio.fixture(loop_scope=LOOP)
+async def url(settings: Settings, door: TalkDoor) -> AsyncIterator[str]:
+    async with open_web(settings, door) as web:
+        yield web.url
+
+
+@pytest_asyncio.fixture(loop_scope=LOOP)
+async def page(browser: Browser, url: str) -> AsyncIterator[Page]:
+    async with open_page(browser, url) as page:
+        yield page
+
+
+async def test_a_question_is_asked_about_an_answer(page: Page, door: TalkDoor) -> None:
+    await choose_file(page, SPEECH)
+    await read_answer(page)
+    await page.get_by_role("button", name="Ask about this recording").click()
+    await expect(page.locator("#about")).to_contain_text("The stale smell of old beer")
+    await expect(page.locator("#box")).to_be_focused()
+    await type_in(page, "What does it smell of?")
+    await expect(page.locator("#about")).to_be_hidden()
+    await read_answer(page)
+    first, second = (job.message for job in door.jobs.values())
+    assert second.reply_to is not None
+    assert second.reply_to.message_id == first.message_id
+    asked = page.locator(".entry").last.locator(".mine .asked")
+    await expect(asked).to_have_text("The stale smell of old beer lingers.")
+    await page.reload()
+    await expect(asked).to_have_attribute("href", f"#m-{first.message_id}")
+    # Plain words go on from the last answer, unless the person wants to begin anew.
+    await page.locator("#box").press_sequentially("And")
+    await expect(page.locator("#about")).to_contain_text("text=What does")
+    await type_in(page, "And now?")
+    await read_answer(page)
+    quoted = [*door.jobs.values()][-1].message.reply_to
+    assert quoted and quoted.message_id == second.message_id
+    await page.locator("#box").press_sequentially("New")
+    await page.get_by_role("button", name="Not about this").click()
+    await type_in(page, "New thing")
+    await read_answer(page)
+    assert [*door.jobs.values()][-1].message.reply_to is None
+
+
+async def test_a_spoken_question_is_about_it_too_and_can_be_taken_back(
+    page: Page, door: TalkDoor
+) -> None:
+    await type_in(page, "/transcribe")
+    await read_answer(page)
+    ask = page.get_by_role("button", name="Ask about this recording")
+    await ask.click()
+    await page.get_by_role("button", name="Not about this").click()
+    await expect(page.locator("#about")).to_be_hidden()
+    await ask.click()
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#about")).to_be_hidden()
+    await ask.click()
+    await record(page, 1.0)
+    await read_answer(page)
+    first, second = (job.message for job in door.jobs.values())
+    assert second.attachment is not None
+    assert second.reply_to is not None
+    assert second.reply_to.message_id == first.message_id
+
+
+async def test_links_lead_to_entries_of_the_page_alone(page: Page) -> None:
+    await type_in(page, "/transcribe")
+    await read_answer(page)
+    await type_in(page, "/summary")
+    assert "😀 Said at 0:12, and elsewhere." in await read_answer(page)
+    links = page.locator(".words a")
+    await expect(links).to_have_text(["0:12"])
+    first = page.locator(".entry").first
+    await links.click()
+    assert (await page.evaluate("location.hash")) == f"#{await first.get_attribute('id')}"
+    await expect(first).to_be_in_viewport()
+    await page.reload()
+    await expect(links).to_have_text(["0:12"])
+
+
+async def test_a_quote_can_stand_above_its_answer(page: Page) -> None:
+    await type_in(page, "/ask")
+    await read_answer(page)
+    answer = page.locator(".answer").first
+    quote, words = answer.locator("blockquote"), answer.locator(".words")
+    await expect(words).to_have_text("It smells 😀.")
+    above, below = await quote.bounding_box(), await words.bounding_box()
+    assert above and below and above["y"] < below["y"]
+    await expect(answer.get_by_role("button", name="Ask about this recording")).to_be_visible()
+
+
+async def test_the_row_under_a_transcript_fits_a_phone(browser: Browser, url: str) -> None:
+    async with open_page(browser, url, viewport={"width": 320, "height": 640}) as page:
+        await type_in(page, "/transcribe")
+        await read_answer(page)
+        buttons = page.locator(".buttons .chip")
+        await expect(buttons).to_have_text(["Ask", *ROW])
+        tops = await buttons.evaluate_all("all => all.map((one) => one.offsetTop)")
+        assert len(set(tops)) <= 4
+        await buttons.last.click()
+        await expect(page.locator(".entry").last).to_contain_text("You pressed t-Fix.")
+        assert await page.evaluate("document.documentElement.scrollWidth") == 320
+
+
+async def test_help_is_not_asked_about(page: Page) -> None:
+    await type_in(page, "/help")
+    await read_answer(page)
+    await expect(page.locator(".ask")).to_have_count(0)
+    await expect(page.locator(".entry")).to_have_count(1)
+
+
+async def test_it_is_chinese_for_chinese_browsers(browser: Browser, url: str) -> None:
+    async with open_page(browser, url, locale="zh-CN") as page:
+        await type_in(page, "/ask")
+        await read_answer(page)
+        await page.locator(".ask").click()
+        await expect(page.locator("#about")).to_contain_text("关于：")
+        await expect(page.locator(".ask")).to_have_text("提问")

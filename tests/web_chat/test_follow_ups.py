@@ -1,0 +1,133 @@
+"""Answers that are asked about, that link to others, and that change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+
+from bots.web_chat import WebChat
+from bots.web_chat.wire import build_entry, build_reply
+from core.assistant import Assistant
+from core.config import Settings
+from core.interfaces import Envelope
+from core.models import Attachment, Chat, DeliveryState, Job, JobState, Link, Message, Quoted, Reply
+from core.picking import pick_command
+from core.store import Store
+from tests.conftest import NewMessage
+from tests.support.web_client import SOUND, listen, next_event, send_sound, wait_for_reply
+from tests.support.web_inbox import FakeInbox, MemoryLedger
+
+
+async def ask(browser: httpx.AsyncClient, text: str, reply_to: str, name: str = "ask-0001") -> None:
+    form = {"id": (None, name), "text": (None, text), "reply_to": (None, reply_to)}
+    answer = await browser.post("/api/messages", files=form)
+    assert answer.status_code == 200, answer.text
+
+
+async def test_a_question_brings_the_answer_that_it_is_about(
+    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
+) -> None:
+    await send_sound(browser)
+    await wait_for_reply(browser, "message-1")
+    await ask(browser, "Who says so?", "message-1")
+    job = next(job for (_, name), job in door.jobs.items() if name == "ask-0001")
+    quoted = job.message.reply_to
+    assert quoted is not None
+    assert (quoted.message_id, quoted.text) == ("message-1", f"Heard {len(SOUND)} bytes")
+    assert quoted.attachment is not None
+    assert await web.fetch(job.message) == SOUND
+    entries = (await browser.get("/api/history")).json()["entries"]
+    assert [(entry["id"], entry["reply_to"]) for entry in entries] == [
+        ("message-1", ""),
+        ("ask-0001", "message-1"),
+    ]
+
+
+async def test_a_question_about_the_chat_of_another_browser_is_about_nothing(
+    browser: httpx.AsyncClient, stranger: httpx.AsyncClient, door: FakeInbox
+) -> None:
+    await send_sound(browser)
+    await ask(stranger, "What is said?", "message-1")
+    job = next(job for (_, name), job in door.jobs.items() if name == "ask-0001")
+    assert job.message.reply_to is None
+
+
+def test_only_answers_that_can_be_asked_about_say_so(new_message: NewMessage) -> None:
+    def make(command: str) -> Job:
+        message = new_message()
+        moment = message.sent_at
+        return Job("0123456789", message, command, JobState.DONE, 1, moment, moment)
+
+    can_ask = {name for name in ("transcribe", "ask", "help", "voice")
+               if build_entry(make(name))["can_ask"]}  # fmt: skip
+    assert can_ask == {"transcribe", "ask"}
+
+
+def test_links_are_counted_as_a_page_counts() -> None:
+    links = (Link(2, 4, "note-0001"), Link(5, 6, "9", chat_id="-100"), Link(-3, 1, "note-0002"))
+    built = build_reply("1", Reply("😀 ab 字", "q", links=links, is_quote_first=True))
+    assert built["links"] == [
+        {"start": 3, "end": 5, "id": "note-0001"},
+        {"start": 0, "end": 2, "id": "note-0002"},
+    ]
+    assert built["is_quote_first"]
+
+
+async def test_an_answer_that_changed_takes_the_place_of_the_old(
+    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
+) -> None:
+    door.is_answering = False
+    await send_sound(browser)
+    (job,) = door.jobs.values()
+    ledger = MemoryLedger()
+    envelope = Envelope(job.job_id, job.message, ledger)
+    await web.deliver(envelope, Reply("old"))
+    ledger.parts = {n: replace(row, state=DeliveryState.STALE) for n, row in ledger.parts.items()}
+    async with listen(browser, web) as socket:
+        await web.deliver(envelope, Reply("new"))
+        event = await next_event(socket)
+    assert (event["type"], event["id"], event["reply"]["text"]) == ("reply", "message-1", "new")
+    assert [(part.state, part.platform_id) for part in ledger.parts.values()] == [
+        (DeliveryState.SENT, "message-1")
+    ]
+
+
+async def test_follow_ups_find_the_dialogue_and_its_recording(store: Store, tmp_path: Path) -> None:
+    """The page's own ids lead through the store back to the job and the sound."""
+    chat = Chat("web", "local", "c" * 32)
+    settings = Settings(hearsay_home=tmp_path, web_port=0)
+    web = WebChat(settings, Assistant(store, None, None, None))  # type: ignore[arg-type]
+
+    async def take(message: Message, data: bytes | None = None) -> Job:
+        job = await store.intake.add(message, pick_command, data)
+        assert job
+        ledger = store.ledger(job.job_id)
+        await ledger.start(0)
+        await ledger.finish(0, message.message_id)
+        await store.jobs.save_reply(job.job_id, Reply("said"), JobState.DONE)
+        await store.jobs.finish(job.job_id, JobState.DONE)
+        return job
+
+    note = make_note(chat)
+    heard = await take(note, SOUND)
+    about = Quoted("note-0001", "said", note.attachment)
+    first = await take(replace(note, message_id="note-0002", attachment=None,
+                               text="Who?", reply_to=about))  # fmt: skip
+    assert (heard.command, first.command) == ("transcribe", "ask")
+    assert first.message.reply_to
+    assert first.message.reply_to.job_id == heard.job_id
+    second = await take(replace(first.message, message_id="note-0003", text="When?",
+                                reply_to=Quoted("note-0002", "said")))  # fmt: skip
+    assert second.message.reply_to
+    assert (second.command, second.message.reply_to.job_id) == ("ask", first.job_id)
+    # What the command asks for once it has walked back to the recording.
+    chained = replace(second.message, reply_to=about)
+    assert await web.fetch(chained) == SOUND
+
+
+def make_note(chat: Chat) -> Message:
+    sound = Attachment("note-0001", "voice", "note.ogg", "audio/ogg", len(SOUND), 2.5)
+    return Message(chat, "note-0001", datetime.now(UTC), chat.chat_id, attachment=sound)

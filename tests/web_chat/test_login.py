@@ -1,0 +1,301 @@
+"""Who may reach the page, and the password that others are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from http.cookies import SimpleCookie
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+from starlette.requests import Request
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from bots.web_chat import WebChat
+from bots.web_chat.login import MAX_LOGINS, OPERATOR, PAGE, Login
+from bots.web_chat.tries import FREE_TRIES, MAX_WAIT_S, REMEMBERED, Tries, read_address
+from core.config import Settings
+from core.errors import ConfigError
+from tests.support.web_inbox import FakeInbox, open_web
+from tests.web_chat.test_security import talk
+
+PASSWORD, ADMIN = "correct horse battery", "staple 密码 canary"
+NAME = "hearsay.example.org"
+# One server for all tests here, so they share one loop.
+LOOP: Literal["module"] = "module"
+pytestmark = pytest.mark.asyncio(loop_scope=LOOP)
+
+
+def make_settings(home: Path, **changes: Any) -> Settings:
+    return Settings(**{"hearsay_home": home, "web_port": 0, **changes})
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
+async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebChat]:
+    settings = make_settings(
+        tmp_path_factory.mktemp("home"),
+        web_host="0.0.0.0",
+        web_hosts=(NAME,),
+        web_password=SecretStr(PASSWORD),
+        admin_password=SecretStr(ADMIN),
+    )
+    async with open_web(settings, FakeInbox()) as web:
+        yield web
+
+
+def open_client(web: WebChat, address: str, **headers: str) -> httpx.AsyncClient:
+    """A browser at `address`, behind a proxy on this machine."""
+    given = {"Origin": web.url, "X-Forwarded-For": address, **headers}
+    return httpx.AsyncClient(base_url=web.url, headers=given, timeout=30)
+
+
+async def log_in(client: httpx.AsyncClient, password: str, area: str = "") -> httpx.Response:
+    return await client.post(f"{area}/login", json={"password": password})
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "example.org", ""])
+async def test_other_address_needs_a_password(tmp_path: Path, host: str) -> None:
+    with pytest.raises(ConfigError, match=r"WEB_HOST .*needs WEB_PASSWORD"):
+        WebChat(make_settings(tmp_path, web_host=host), FakeInbox())
+
+
+async def test_other_name_needs_a_password(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"WEB_HOSTS opens the page .*needs WEB_PASSWORD"):
+        WebChat(make_settings(tmp_path, web_hosts=(NAME,)), FakeInbox())
+    local = make_settings(tmp_path, web_hosts=("localhost",))
+    WebChat(local, FakeInbox())
+
+
+@pytest.mark.parametrize("name", ["https://a.example", "a.example/", "me@a.example", "a:b"])
+async def test_malformed_name_is_refused(tmp_path: Path, name: str) -> None:
+    settings = make_settings(tmp_path, web_hosts=(name,), web_password=SecretStr("x"))
+    with pytest.raises(ConfigError, match=r"WEB_HOSTS: .*no name of a host"):
+        WebChat(settings, FakeInbox())
+
+
+async def test_address_that_is_printed_is_one_that_answers(web: WebChat) -> None:
+    assert web.url.startswith("http://127.0.0.1:")
+    async with httpx.AsyncClient(base_url=web.url) as client:
+        assert (await client.get("/livez")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [(NAME, 200), (f"{NAME.upper()}:443", 200), (f"www.{NAME}", 403), ("0.0.0.0", 403)],
+)
+async def test_only_names_that_were_set_are_served(web: WebChat, host: str, status: int) -> None:
+    async with httpx.AsyncClient(base_url=web.url, headers={"Host": host}) as client:
+        assert (await client.get("/livez")).status_code == status
+
+
+async def test_nothing_is_shown_without_the_password(web: WebChat) -> None:
+    async with open_client(web, "10.0.0.1") as client:
+        for path in ("/api/history", "/api/openapi.json", "/metrics", "/nothing", "/livez%0A"):
+            answer = await client.get(path)
+            assert answer.status_code == 401, path
+            assert answer.json() == {"error": "Please log in.", "login": "/login"}
+            assert answer.headers["cache-control"] == "no-store"
+        for path in ("/", "/nothing"):
+            answer = await client.get(path, headers={"Accept": "text/html"})
+            assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+        for path in ("/livez", "/readyz", "/login", "/static/app.js", "/static/login/login.js"):
+            answer = await client.get(path)
+            assert answer.status_code == 200, path
+            assert "default-src 'none'" in answer.headers["content-security-policy"]
+        with pytest.raises(InvalidStatus, match="403"):
+            async with connect(web.url.replace("http", "ws") + "/api/events"):
+                pass
+
+
+@pytest.mark.parametrize(
+    ("cookie", "path"),
+    [("", "/api/messages"), (f"{PAGE.cookie}={'a' * 43}", "/api/messages")]
+    + [(f"{OPERATOR.cookie}={'a' * 43}", f"/operator/{path}") for path in ("api/x", "logout")],
+)
+async def test_stranger_is_refused_before_the_body_is_read(
+    web: WebChat, cookie: str, path: str
+) -> None:
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n"
+    answer = await talk(web, f"{head}Content-Length: 1000000\r\n\r\n".encode(), 30)
+    assert answer.startswith(b"HTTP/1.1 401")
+    assert b"Please log in." in answer
+
+
+@pytest.mark.parametrize("area", [PAGE, OPERATOR])
+@pytest.mark.parametrize(
+    "refused",
+    [
+        "Origin: http://evil.example",
+        "Origin: null",
+        f"Origin: https://{NAME}",  # a name that is served, but not the one that is asked
+        "Sec-Fetch-Site: cross-site",
+        "Sec-Fetch-Site: same-site",
+    ],
+)
+async def test_login_from_another_page_is_refused_unread(
+    web: WebChat, area: Any, refused: str
+) -> None:
+    head = f"POST {area.path}/login HTTP/1.1\r\nHost: localhost\r\n{refused}\r\n"
+    answer = await talk(web, f"{head}Content-Length: 1000\r\n\r\n".encode(), 30)
+    assert answer.startswith(b"HTTP/1.1 403")
+    assert b"other pages" in answer
+
+
+async def test_password_opens_the_page_until_logout(web: WebChat) -> None:
+    async with open_client(web, "10.0.0.2") as client:
+        assert (await client.get("/login/state")).json() == {"is_in": False}
+        answer = await log_in(client, PASSWORD)
+        assert answer.status_code == 200
+        cookie = SimpleCookie(answer.headers["set-cookie"])[PAGE.cookie]
+        assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "strict", "/")
+        assert not cookie["secure"], "it is http"
+        assert (await client.get("/login/state")).json() == {"is_in": True}
+        assert (await client.get("/")).status_code == 200
+        session = await client.post("/api/session")
+        assert session.json()["has_login"] is True
+        assert (await client.get("/operator/logout")).status_code == 401, "another area"
+        key = client.cookies[PAGE.cookie]
+        assert (await client.post("/logout")).status_code == 200
+        assert PAGE.cookie not in client.cookies
+        client.cookies[PAGE.cookie] = key
+        assert (await client.get("/api/history")).status_code == 401, "the server knows it too"
+
+
+async def test_programs_read_numbers_with_the_password_itself(web: WebChat) -> None:
+    async with open_client(web, "10.0.0.9") as client:
+        right = {"Authorization": f"Bearer {PASSWORD}"}
+        for path, status in (("/metrics", 200), ("/api/history", 401), ("/operator", 401)):
+            assert (await client.get(path, headers=right)).status_code == status, path
+        for wrong in (
+            f"Basic {PASSWORD}",
+            PASSWORD,
+            "Bearer",
+            "Bearer wrong",
+            f"Bearer {ADMIN[:6]}",
+        ):
+            answer = await client.get("/metrics", headers={"Authorization": wrong})
+            assert answer.status_code == 401, wrong
+        for _ in range(FREE_TRIES):
+            await client.get("/metrics", headers={"Authorization": "Bearer wrong"})
+        assert (await client.get("/metrics", headers=right)).status_code == 401, "it has to wait"
+
+
+async def test_each_area_has_its_own_password(web: WebChat) -> None:
+    async with open_client(web, "10.0.0.3") as client:
+        assert (await log_in(client, PASSWORD, "/operator")).status_code == 403
+        assert (await log_in(client, ADMIN)).status_code == 403
+        answer = await log_in(client, ADMIN, "/operator")
+        cookie = SimpleCookie(answer.headers["set-cookie"])[OPERATOR.cookie]
+        assert (cookie["httponly"], cookie["path"]) == (True, "/operator")
+        assert int(cookie["max-age"]) <= 12 * 3600
+        assert (await client.get("/api/history")).status_code == 401
+        other = {"Cookie": f"{OPERATOR.cookie}={client.cookies[OPERATOR.cookie]}"}
+        assert (await client.get("/api/history", headers=other)).status_code == 401
+
+
+@pytest.mark.parametrize("sign", [{"Origin": f"https://{NAME}"}, {"X-Forwarded-Proto": "https"}])
+async def test_cookie_is_secure_behind_https(web: WebChat, sign: dict[str, str]) -> None:
+    headers = {"Origin": f"http://{NAME}", "Host": NAME, **sign}
+    async with open_client(web, "10.0.0.4", **headers) as client:
+        answer = await log_in(client, PASSWORD)
+        assert SimpleCookie(answer.headers["set-cookie"])[PAGE.cookie]["secure"] is True
+
+
+async def test_who_tries_many_passwords_has_to_wait(web: WebChat) -> None:
+    async with open_client(web, "10.0.0.5, 10.0.0.6") as client:
+        for _ in range(FREE_TRIES + 1):
+            answer = await log_in(client, "wrong")
+            assert answer.status_code == 403
+            assert answer.json() == {"error": "This password is wrong."}
+        answer = await log_in(client, PASSWORD)
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+        head = b"POST /login HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 10.0.0.6\r\n"
+        unread = await talk(web, head + b"Content-Length: 1000\r\n\r\n", 30)
+        assert unread.startswith(b"HTTP/1.1 429"), "who has to wait is not even listened to"
+        for other in ("10.0.0.7", "10.0.0.6, 10.0.0.8"):
+            answer = await client.post(
+                "/login", json={"password": PASSWORD}, headers={"X-Forwarded-For": other}
+            )
+            assert answer.status_code == 200, "others need not wait"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[" * 50_000,
+        b"\xff",
+        b'{"password": 1}',
+        b'{"password": "x", "more": 1}',
+        b'{"password": "%s"}' % (b"x" * 2000),
+        b'{"password": "canary \\ud800"}',
+    ],
+)
+async def test_broken_form_is_refused(web: WebChat, body: bytes) -> None:
+    async with open_client(web, f"10.1.0.{len(body) % 250}") as client:
+        answer = await client.post("/login", content=body)
+        assert answer.status_code in (400, 403)
+        assert "canary" not in answer.text
+
+
+async def test_wait_grows_and_is_bounded() -> None:
+    now_s = 100.0
+    tries = Tries(lambda: now_s)
+    waits = []
+    for _ in range(2000):
+        tries.note_wrong("a")
+        waits.append(tries.wait_s("a"))
+    assert waits[: FREE_TRIES + 3] == [0.0] * FREE_TRIES + [1.0, 2.0, 4.0]
+    assert waits[-1] == MAX_WAIT_S
+    now_s += MAX_WAIT_S
+    assert tries.wait_s("a") == 0
+    tries.forgive("a")
+    assert tries.note_wrong("a") == 1
+
+
+async def test_tries_and_logins_take_little_memory() -> None:
+    tries = Tries()
+    for number in range(REMEMBERED * 2):
+        tries.note_wrong(str(number))
+    assert len(tries._tried) == REMEMBERED
+    login = Login(OPERATOR, "x")
+    for _ in range(MAX_LOGINS + 5):
+        login._begin(make_request({}))
+    assert len(login._ends_at_s) == MAX_LOGINS
+
+
+async def test_login_ends_by_itself() -> None:
+    now_s = 0.0
+    login = Login(OPERATOR, ADMIN, lambda: now_s)
+    cookie = SimpleCookie(login._begin(make_request({})).headers["set-cookie"])[OPERATOR.cookie]
+    request = make_request({"cookie": f"{OPERATOR.cookie}={cookie.value}"})
+    assert login.is_in(request)
+    now_s = OPERATOR.life_s - 1.0
+    assert login.is_in(request)
+    now_s += 2
+    assert not login.is_in(request)
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("127.0.0.1", "1.2.3.4", "1.2.3.4"),
+        ("::1", "9.9.9.9, 1.2.3.4", "1.2.3.4"),
+        ("127.0.0.1", "nonsense", "127.0.0.1"),
+        ("5.6.7.8", "1.2.3.4", "5.6.7.8"),
+        ("2001:db8:1:2:3:4:5:6", "", "2001:db8:1:2::/64"),
+    ],
+)
+async def test_address_is_what_cannot_be_made_up(peer: str, forwarded: str, address: str) -> None:
+    assert read_address(make_request({"x-forwarded-for": forwarded}, peer)) == address
+
+
+def make_request(headers: dict[str, str], peer: str = "127.0.0.1") -> Any:
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    return Request({"type": "http", "headers": raw, "client": (peer, 1), "path": "/"})

@@ -1,0 +1,143 @@
+"""What a page looks up: its chats, sound, transcripts, choices."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from bots.web_chat.wire import build_title
+from core.models import (
+    Attachment,
+    Chat,
+    ChatSettings,
+    Job,
+    JobState,
+    RepliesMode,
+    Reply,
+    SpeechSettings,
+)
+from core.store import Store
+from tests.conftest import NewMessage
+from tests.support.web_client import SOUND, send_sound, wait_for_reply
+from tests.support.web_inbox import FakeInbox
+
+
+async def say(browser: httpx.AsyncClient, text: str, chat: str, name: str = "") -> dict[str, Any]:
+    form = {"id": (None, name or f"note-{chat or 'first'}"), "text": (None, text)}
+    answer = await browser.post("/api/messages", params={"chat": chat}, files=form)
+    assert answer.status_code == 200, answer.text
+    entry: dict[str, Any] = answer.json()["entry"]
+    return entry
+
+
+async def list_chats(browser: httpx.AsyncClient) -> list[tuple[str, str]]:
+    chats = (await browser.get("/api/chats")).json()["chats"]
+    return [(chat["name"], chat["title"]) for chat in chats]
+
+
+async def test_a_browser_has_many_chats_and_sees_no_others(
+    browser: httpx.AsyncClient, stranger: httpx.AsyncClient, door: FakeInbox
+) -> None:
+    await say(browser, "good morning", "")
+    await say(browser, "/say voice:Mia  good\nnight", "abc12345")
+    assert await list_chats(browser) == [("abc12345", "good night"), ("", "good morning")]
+    assert await list_chats(stranger) == []
+    for path in ("/api/history?chat=abc12345", "/api/history"):
+        assert len((await browser.get(path)).json()["entries"]) == 1
+        assert (await stranger.get(path)).json()["entries"] == []
+    senders = {job.message.sender_id for job in door.jobs.values()}
+    assert len(senders) == 1, "one person in two chats"
+    assert {chat.chat_id.partition("-")[0] for chat, _ in door.jobs} == senders
+
+
+@pytest.mark.parametrize("name", ["../x", "ABC", "a" * 17, "a-b", "%", "a%00"])
+async def test_a_chat_cannot_be_called_anything(browser: httpx.AsyncClient, name: str) -> None:
+    answer = await browser.get("/api/history", params={"chat": name})
+    assert answer.status_code == 401
+
+
+async def test_a_new_chat_begins_like_the_one_before(
+    browser: httpx.AsyncClient, door: FakeInbox
+) -> None:
+    form = {"id": (None, "note-0001"), "text": (None, "hello")}
+    await browser.post("/api/messages?chat=new1&like=old1", files=form)
+    ((new, old),) = door.begun.items()
+    assert (new.chat_id[-5:], old.chat_id[-5:]) == ("-new1", "-old1")
+
+
+async def test_a_recording_and_its_words_come_back(
+    browser: httpx.AsyncClient, stranger: httpx.AsyncClient
+) -> None:
+    await send_sound(browser)
+    entry = await wait_for_reply(browser, "message-1")
+    sound = await browser.get("/api/sounds/message-1")
+    assert (sound.content, sound.headers["content-type"]) == (SOUND, "audio/ogg")
+    path = f"/api/transcripts/{entry['job_id']}"
+    segments = (await browser.get(path)).json()["segments"]
+    assert segments[1] == {"start_s": 1.5, "text": "of old beer lingers."}
+    assert "[0:01] of old beer" in (await browser.get(f"{path}/txt")).text
+    srt = await browser.get(f"{path}/srt")
+    assert "00:00:01,500 --> 00:00:03,000" in srt.text
+    assert 'filename="transcript.srt"' in srt.headers["content-disposition"]
+    for gone in (f"{path}/exe", "/api/sounds/message-2", "/api/transcripts/x"):
+        assert (await browser.get(gone)).status_code == 404
+    for theirs in (path, f"{path}/txt", "/api/sounds/message-1"):
+        assert (await stranger.get(theirs)).status_code == 404
+
+
+async def test_what_is_chosen_is_shown(browser: httpx.AsyncClient, door: FakeInbox) -> None:
+    door.settings = ChatSettings(language="zh", replies=RepliesMode.AUTO)
+    door.speech = SpeechSettings("Mia", "warm")
+    choices = (await browser.get("/api/choices")).json()
+    assert choices == {
+        "voice": "Mia",
+        "style": "warm",
+        "replies": "auto",
+        "mode": "transcribe",
+        "think": "off",
+        "language": "zh",
+        "voices": [],
+        "styles": [],
+        "languages": [],
+    }
+
+
+def test_titles_tell_what_a_chat_is_about(new_message: NewMessage) -> None:
+    def title(reply: Reply | None = None, **fields: Any) -> str:
+        now, message = datetime.now(UTC), new_message(**fields)
+        return build_title(Job("1", message, "transcribe", JobState.DONE, 0, now, now, reply=reply))
+
+    voice, file = Attachment("1", "voice", "voice.webm"), Attachment("1", "audio", "call.mp3")
+    assert title(attachment=voice, text="") == ""
+    assert title(Reply(quote="Good  morning"), attachment=voice, text="") == "Good morning"
+    assert title(Reply(quote="Good morning"), attachment=file, text="") == "call.mp3"
+    assert len(title(text="word " * 100)) == 80
+
+
+async def test_the_store_knows_the_chats_of_a_person(store: Store, new_message: NewMessage) -> None:
+    async def add(chat_id: str, name: str, command: str) -> Chat:
+        chat = Chat("web", "local", chat_id)
+        message = new_message(chat=chat, message_id=name, command=command, text=name)
+        assert await store.intake.add(message, lambda m, s: m.command)
+        return chat
+
+    me = await add("aa", "note-1", "voice")
+    await add("aa", "note-2", "ask")
+    other = await add("aa-x1", "note-1", "help")
+    for stranger in ("aab", "ab-x1", "a"):
+        await add(stranger, "note-1", "ask")
+    await add("aa-gone", "note-1", "forget")
+    found = await store.conversations.of(me)
+    assert [(one.chat, one.first.message.message_id) for one in found] == [
+        (other, "note-1"),
+        (me, "note-2"),
+    ]
+    await store.chats.save_settings(me, ChatSettings(language="zh"))
+    fresh = Chat("web", "local", "aa-x2")
+    await store.chats.begin(fresh, me)
+    await store.chats.begin(other, me)
+    assert (await store.chats.settings(fresh)).language == "zh"
+    assert (await store.chats.settings(other)).language is None

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import unquote
+
+import httpx
+import pytest
+
+from bots.web_chat import WebChat
+from core.commands import menu
+from core.errors import EngineBusy, UserError
+from core.interfaces import Envelope
+from core.models import DeliveryState, Reply
+from tests.support.web_client import SOUND, listen, next_event, send_sound, wait_for_reply
+from tests.support.web_inbox import FakeInbox, MemoryLedger
+
+
+async def test_sound_is_kept_before_it_is_acknowledged(
+    browser: httpx.AsyncClient, door: FakeInbox
+) -> None:
+    door.is_answering = False
+    answer = await send_sound(browser)
+    entry = answer.json()["entry"]
+    assert answer.status_code == 200
+    assert entry["state"] == "waiting"
+    assert entry["file"] == {
+        "kind": "voice",
+        "name": "note.ogg",
+        "size_bytes": len(SOUND),
+        "duration_s": 2.5,
+    }
+    assert list(door.blobs.values()) == [SOUND]
+    (job,) = door.jobs.values()
+    assert job.message.attachment is not None
+    assert job.message.attachment.mime == "audio/ogg"
+    assert job.message.sender_id == job.message.chat.chat_id
+    assert (job.message.chat.platform, job.message.chat.bot_id) == ("web", "local")
+
+
+async def test_page_sees_partial_text_then_the_reply(
+    browser: httpx.AsyncClient, web: WebChat
+) -> None:
+    async with listen(browser, web) as socket:
+        await send_sound(browser)
+        partial, final = await next_event(socket), await next_event(socket)
+    assert partial == {"type": "text", "id": "message-1", "text": "The stale smell of"}
+    assert (final["type"], final["id"]) == ("reply", "message-1")
+    assert final["reply"]["quote"] == "The stale smell of old beer lingers."
+    assert final["reply"]["buttons"] == [{"label": "Summary", "token": "t-summary"}]
+
+
+async def test_page_that_opens_late_gets_the_text_so_far(
+    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
+) -> None:
+    door.may_finish.clear()
+    async with listen(browser, web) as early:
+        await send_sound(browser)
+        await next_event(early)
+        async with listen(browser, web) as late:
+            assert (await next_event(late))["text"] == "The stale smell of"
+
+
+async def test_slow_page_gets_the_newest_text_only(
+    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
+) -> None:
+    door.is_answering = False
+    await send_sound(browser)
+    (job,) = door.jobs.values()
+    envelope = Envelope(job.job_id, job.message, MemoryLedger())
+    async with listen(browser, web) as socket:
+        await asyncio.sleep(0.1)
+        for count in range(1000):
+            await web.show(envelope, f"word {count}")
+        texts = [(await next_event(socket))["text"]]
+        while texts[-1] != "word 999":
+            texts.append((await next_event(socket))["text"])
+    assert len(texts) <= 2
+
+
+async def test_answer_of_a_second_try_takes_the_place_of_the_first(
+    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
+) -> None:
+    door.is_answering = False
+    await send_sound(browser)
+    (job,) = door.jobs.values()
+    ledger = MemoryLedger()
+    envelope = Envelope(job.job_id, job.message, ledger)
+    async with listen(browser, web) as socket:
+        await asyncio.sleep(0.1)
+        await web.deliver(envelope, Reply(text="first"))
+        assert (await next_event(socket))["reply"]["text"] == "first"
+        await web.deliver(envelope, Reply(text="second"))
+        assert (await next_event(socket))["reply"]["text"] == "second"
+    assert [part.state for part in ledger.parts.values()] == [DeliveryState.SENT]
+
+
+async def test_upload_repeated_after_a_lost_answer_is_one_message(
+    browser: httpx.AsyncClient, door: FakeInbox
+) -> None:
+    first = await send_sound(browser)
+    again = await send_sound(browser)
+    assert again.status_code == 200
+    assert again.json()["entry"]["job_id"] == first.json()["entry"]["job_id"]
+    assert len(door.jobs) == 1
+
+
+async def test_typed_command_is_split_from_its_text(
+    browser: httpx.AsyncClient, door: FakeInbox
+) -> None:
+    await browser.post(
+        "/api/messages",
+        data={"id": "command-1", "text": " /Language  zh-CN "},
+        files={"ignored": ("", b"")},
+        headers={"Accept-Language": "zh-CN,zh;q=0.9"},
+    )
+    (job,) = door.jobs.values()
+    assert (job.message.command, job.message.text) == ("language", "zh-CN")
+    assert job.message.language == "zh-CN"
+
+
+async def test_commands_are_those_of_the_menu(browser: httpx.AsyncClient) -> None:
+    listed = (await browser.get("/api/commands")).json()
+    assert [command["name"] for command in listed] == [name for name, _ in menu()]
+    assert all(command["help"] for command in listed)
+
+
+async def test_text_that_is_no_command_stays_text(
+    browser: httpx.AsyncClient, door: FakeInbox
+) -> None:
+    form = {"id": (None, "plain-text-1"), "text": (None, "5/3 or a/b\n/help")}
+    answer = await browser.post("/api/messages", files=form)
+    assert answer.status_code == 200, answer.text
+    (job,) = door.jobs.values()
+    assert (job.message.command, job.message.text) == ("", "5/3 or a/b\n/help")
+
+
+async def test_message_may_answer_an_older_one(
+    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
+) -> None:
+    await send_sound(browser)
+    form = {
+        "id": (None, "answer-1"),
+        "text": (None, "/transcribe"),
+        "reply_to": (None, "message-1"),
+    }
+    await browser.post("/api/messages", files=form)
+    job = next(job for (_, name), job in door.jobs.items() if name == "answer-1")
+    assert job.message.reply_to is not None
+    assert job.message.reply_to.message_id == "message-1"
+    assert await web.fetch(job.message) == SOUND
+    door.blobs.clear()
+    with pytest.raises(UserError, match="no longer kept"):
+        await web.fetch(job.message)
+
+
+async def test_pressed_button_is_a_message_with_its_token(
+    browser: httpx.AsyncClient, door: FakeInbox
+) -> None:
+    press = {"id": "press-0001", "token": "t-summary"}
+    for _ in range(2):
+        answer = await browser.post("/api/buttons", json=press)
+        assert answer.status_code == 200
+    (job,) = door.jobs.values()
+    assert (job.message.button, job.message.text, job.message.command) == ("t-summary", "", "")
+
+
+async def test_files_of_a_reply_are_downloads_that_no_browser_runs(
+    browser: httpx.AsyncClient,
+) -> None:
+    await send_sound(browser)
+    text, hostile = (await wait_for_reply(browser, "message-1"))["reply"]["files"]
+    answer = await browser.get(text["url"])
+    assert answer.content.decode() == "The stale smell – 陈旧"
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    answer = await browser.get(hostile["url"])
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    disposition = answer.headers["content-disposition"]
+    assert disposition.startswith('attachment; filename="pass__wd_txt.')
+    name = unquote(disposition.rpartition("''")[2])
+    assert not set(name) & set('/\\\r\n"\u202e')
+    assert disposition.count('"') == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"text": "hi"}, "This message has no proper id."),
+        ({"id": "../../etc", "text": "hi"}, "This message has no proper id."),
+        ({"id": "empty-text", "text": "  "}, "Send a recording, a file or some text."),
+        ({"id": "long-text", "text": "a" * 20_001}, "20000 characters"),
+    ],
+)
+async def test_bad_message_is_refused_with_one_sentence(
+    browser: httpx.AsyncClient, door: FakeInbox, fields: dict[str, str], sentence: str
+) -> None:
+    form = {name: (None, value) for name, value in fields.items()}
+    answer = await browser.post("/api/messages", files=form)
+    assert answer.status_code == 400
+    assert sentence in answer.json()["error"]
+    assert not door.jobs
+
+
+async def test_empty_file_is_refused(browser: httpx.AsyncClient, door: FakeInbox) -> None:
+    answer = await browser.post(
+        "/api/messages", data={"id": "empty-file"}, files={"file": ("a.ogg", b"")}
+    )
+    assert (answer.status_code, answer.json()) == (400, {"error": "This file is empty."})
+    assert not door.jobs
+
+
+async def test_message_that_cannot_be_kept_is_not_acknowledged(
+    browser: httpx.AsyncClient, door: FakeInbox
+) -> None:
+    door.error = EngineBusy("no room on the disk")
+    answer = await send_sound(browser)
+    assert answer.status_code == 503
+    assert "no room" not in answer.text
+    door.error = UserError("Too many recordings are waiting: {count}.", count=3)
+    answer = await send_sound(browser)
+    assert answer.json() == {"error": "Too many recordings are waiting: 3."}
+    door.error = None
+    assert (await send_sound(browser)).status_code == 200

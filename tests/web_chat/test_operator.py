@@ -1,0 +1,251 @@
+"""The operator's view over its API, with the real store behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+import pytest
+import pytest_asyncio
+import stamina
+import structlog
+
+from bots.web_chat.login import OPERATOR
+from core.config import Settings
+from core.logs import set_up_logs
+from core.models import JobState
+from tests.support.paths import ROOT
+from tests.support.web_inbox import FakeInbox, open_web
+from tests.support.web_operator import KEY, MARKER, PASSWORD, Desk, add_job, move_back, open_desk
+from tests.web_chat.test_security import talk
+
+# One program for all tests here, so they share one loop.
+LOOP: Literal["module"] = "module"
+pytestmark = pytest.mark.asyncio(loop_scope=LOOP)
+READ = ("state", "figures", "problems", "jobs?show=all&limit=500", "jobs?show=dead")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
+async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    async with open_desk(tmp_path_factory.mktemp("home")) as desk:
+        yield desk
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
+async def operator(desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser that is logged in."""
+    base = f"{desk.web.url}/operator"
+    async with httpx.AsyncClient(
+        base_url=base, headers={"Origin": desk.web.url}, timeout=30
+    ) as client:
+        answer = await client.post("/login", json={"password": PASSWORD})
+        assert answer.status_code == 200
+        yield client
+
+
+@pytest.fixture
+def logs(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
+    handlers, level = logging.root.handlers, logging.root.level
+    set_up_logs("WARNING", [KEY], is_json=True)
+    yield
+    logging.root.handlers = handlers
+    logging.root.setLevel(level)
+    structlog.reset_defaults()
+    stamina.instrumentation.set_on_retry_hooks(None)
+
+
+async def get(client: httpx.AsyncClient, path: str) -> Any:
+    answer = await client.get(f"/api/{path}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_view_is_off_without_its_password(tmp_path: Path) -> None:
+    with structlog.testing.capture_logs() as logged:
+        settings = Settings(hearsay_home=tmp_path, web_port=0)
+        async with open_web(settings, FakeInbox()) as web, httpx.AsyncClient() as client:
+            client.base_url = httpx.URL(web.url)
+            await refuse_all(client)
+    assert "the operator's view is off: ADMIN_PASSWORD is not set" in [e["event"] for e in logged]
+
+
+async def refuse_all(client: httpx.AsyncClient) -> None:
+    for path in ("", "/", "/login", *(f"/api/{path}" for path in READ)):
+        assert (await client.get(f"/operator{path}")).status_code == 404, path
+    assert (await client.post("/operator/login", json={"password": ""})).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ("", 401),
+        (f"Cookie: {OPERATOR.cookie}={'a' * 43}\r\n", 401),
+        ("Cookie: hearsay_session=%s\r\n" % ("a" * 43), 401),
+        ("Origin: http://evil.example\r\n", 403),
+        ("Sec-Fetch-Site: same-site\r\n", 403),
+    ],
+)
+async def test_stranger_is_refused_before_the_body_is_read(
+    desk: Desk, operator: httpx.AsyncClient, headers: str, status: int
+) -> None:
+    job_id = await add_job(desk.store, JobState.DEAD)
+    if status == 403:  # even with the right key
+        headers += f"Cookie: {OPERATOR.cookie}={operator.cookies[OPERATOR.cookie]}\r\n"
+    head = f"POST /operator/api/jobs/{job_id}/retry HTTP/1.1\r\nHost: localhost\r\n{headers}"
+    answer = await talk(desk.web, f"{head}Content-Length: 1000000\r\n\r\n".encode(), 30)
+    assert answer.startswith(b"HTTP/1.1 %d" % status)
+    found = await desk.store.jobs.find(job_id)
+    assert found and found.state is JobState.DEAD
+
+
+async def test_nothing_is_read_without_login(desk: Desk) -> None:
+    async with httpx.AsyncClient(base_url=desk.web.url, timeout=30) as client:
+        for path in READ:
+            answer = await client.get(f"/operator/api/{path}")
+            assert answer.status_code == 401
+            assert answer.json() == {"error": "Please log in.", "login": "/operator/login"}
+        page = await client.get("/operator", headers={"Accept": "text/html"})
+        assert (page.status_code, page.headers["location"]) == (303, "/operator/login")
+        assert (await client.get("/api/commands")).status_code == 200, "the page itself is free"
+
+
+async def test_state_tells_platforms_queue_and_engines(
+    desk: Desk, operator: httpx.AsyncClient
+) -> None:
+    before = (await get(operator, "state"))["queue"]
+    await add_job(desk.store)
+    await add_job(desk.store, JobState.DEAD)
+    state = await get(operator, "state")
+    assert state["platforms"] == {"telegram": None, "discord": None, "web": True}
+    assert state["queue"]["due"] == before["due"] + 1
+    assert state["queue"]["dead"] == before["dead"] + 1
+    assert state["queue"]["oldest_at"] <= state["now"]
+    roles = {one["role"]: one for one in state["engines"]}
+    assert (roles["hears"]["engine"], roles["hears"]["model"]) == ("mimo", "mimo-v2.5-asr")
+    assert roles["understands"]["model"] and roles["speaks"]["model"]
+    assert roles["hears"]["calls"] == {"used": 0, "limit": 100}
+
+
+async def test_job_is_shown_with_its_steps(desk: Desk, operator: httpx.AsyncClient) -> None:
+    job_id = await add_job(desk.store, JobState.DONE)
+    steps = await get(operator, f"jobs/{job_id}")
+    job = steps["job"]
+    assert (job["state"], job["command"], job["platform"]) == ("done", "transcribe", "telegram")
+    assert (job["has_sound"], job["has_reply"], steps["has_transcript"]) == (True, True, True)
+    assert steps["deliveries"] == [{"part": 0, "state": "sent"}]
+    assert job_id in {one["job_id"] for one in (await get(operator, "jobs?show=ended"))["jobs"]}
+    assert (await operator.get("/api/jobs/0000000000")).status_code == 404
+    for bad in ("jobs?show=nothing", "jobs?limit=0", "jobs?limit=501", "jobs?limit=x"):
+        assert (await operator.get(f"/api/{bad}")).status_code == 422, bad
+
+
+async def test_dead_letter_is_shown_and_run_again(
+    desk: Desk, operator: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    woken = asyncio.Event()
+    monkeypatch.setattr(desk.assistant, "on_job", woken.set)
+    job_id = await add_job(desk.store, JobState.DEAD, "EngineBusy: no answer")
+    dead = {one["job_id"]: one for one in (await get(operator, "jobs?show=dead"))["jobs"]}
+    assert dead[job_id]["error"] == "EngineBusy: no answer"
+    answer = await operator.post(f"/api/jobs/{job_id}/retry")
+    assert (answer.status_code, answer.json()["job"]["state"]) == (200, "waiting")
+    assert woken.is_set(), "it need not wait until the table is looked at"
+    found = await desk.store.jobs.find(job_id)
+    assert found and (found.state, found.attempts, found.reply) == (JobState.WAITING, 0, None)
+    again = await operator.post(f"/api/jobs/{job_id}/retry")
+    assert (again.status_code, again.json()) == (
+        409,
+        {"error": "Only dead letters can be run again."},
+    )
+    assert (await operator.post("/api/jobs/0000000000/retry")).status_code == 404
+    assert (await operator.get(f"/api/jobs/{job_id}/retry")).status_code in (404, 405)
+
+
+async def test_figures_tell_hours_and_costs(desk: Desk, operator: httpx.AsyncClient) -> None:
+    await move_back(desk.store, await add_job(desk.store, JobState.DONE), 2.0, 5.0)
+    await desk.store.allowances.spend("script", datetime.now(UTC).date(), 90.0)
+    figures = await get(operator, "figures")
+    assert len(figures["hours"]) == 24
+    assert (figures["hours"][-3]["ended"], figures["hours"][-3]["median_s"]) == ({"done": 1}, 5.0)
+    spent = {(one["engine"], one["model"]): one for one in figures["month"]}
+    assert spent["mimo", "mimo-v2.5-asr"]["audio_s"] >= 3.0
+    assert figures["programs"] == [{"name": "script", "audio_s": 90.0}]
+
+
+@pytest.mark.usefixtures("logs")
+async def test_problems_are_shown_by_id(
+    operator: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    structlog.get_logger().warning("failed", error="EngineBusy: 503", job="0123456789")
+    newest = (await get(operator, "problems"))["problems"][0]
+    expected = ("warning", "failed", "EngineBusy", "0123456789")
+    assert (newest["level"], newest["event"], newest["error"], newest["job_id"]) == expected
+    assert newest["id"] in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("logs")
+async def test_no_answer_holds_content_or_a_secret(desk: Desk, operator: httpx.AsyncClient) -> None:
+    for state in JobState:
+        await add_job(desk.store, state, f"EngineLocked: {KEY} {PASSWORD}")
+    structlog.get_logger().error(f"broke with {KEY}", text=MARKER, error=f"{KEY}: {MARKER}")
+    logging.getLogger("library").error("%s %s", MARKER, KEY)
+    everything = [(await operator.get("")).text, (await operator.get("/login")).text]
+    for path in READ:
+        everything.append((await operator.get(f"/api/{path}")).text)
+    for job in (await get(operator, "jobs?show=all&limit=500"))["jobs"]:
+        everything.append((await operator.get(f"/api/jobs/{job['job_id']}")).text)
+    dead = (await get(operator, "jobs?show=dead"))["jobs"]
+    everything.append((await operator.post(f"/api/jobs/{dead[0]['job_id']}/retry")).text)
+    for text in everything:
+        for canary in (MARKER, KEY, PASSWORD):
+            assert canary not in text
+    assert any("EngineLocked: [secret] [secret]" in text for text in everything)
+
+
+async def test_answers_are_kept_by_nobody(operator: httpx.AsyncClient) -> None:
+    for path in READ:
+        headers = (await operator.get(f"/api/{path}")).headers
+        assert headers["cache-control"] == "no-store"
+        assert "default-src 'none'" in headers["content-security-policy"]
+
+
+async def test_logout_ends_it(desk: Desk) -> None:
+    base = f"{desk.web.url}/operator"
+    async with httpx.AsyncClient(
+        base_url=base, headers={"Origin": desk.web.url}, timeout=30
+    ) as client:
+        await client.post("/login", json={"password": PASSWORD})
+        key = client.cookies[OPERATOR.cookie]
+        assert (await client.get("/api/state")).status_code == 200
+        assert (await client.post("/logout")).status_code == 200
+        client.cookies.set(OPERATOR.cookie, key, path="/operator")
+        assert (await client.get("/api/state")).status_code == 401
+
+
+async def test_view_is_self_contained_and_light(desk: Desk) -> None:
+    static = ROOT / "bots" / "web_chat" / "static"
+    files = [path for name in ("operator", "login") for path in (static / name).iterdir()]
+    assert sum(path.stat().st_size for path in files) <= 100_000
+    async with httpx.AsyncClient(base_url=desk.web.url, timeout=30) as client:
+        for path in files:
+            answer = await client.get(f"/static/{path.parent.name}/{path.name}")
+            assert answer.content == path.read_bytes()
+            text = answer.text.replace("http://www.w3.org/2000/svg", "")
+            assert "http://" not in text and "https://" not in text, path.name
+
+
+async def test_every_text_of_the_view_is_there_in_both_languages() -> None:
+    static = ROOT / "bots" / "web_chat" / "static"
+    for name in ("operator/texts.js", "login/login.js"):
+        script = (static / name).read_text(encoding="utf-8")
+        english, chinese = script.split("  zh: {")
+        keys = [re.findall(r"^    (\w+):", part, re.MULTILINE) for part in (english, chinese)]
+        assert keys[0] == keys[1] == sorted(set(keys[0])), name
+        names = [re.findall(r"\{(\w+)\}", part.split("\n};")[0]) for part in (english, chinese)]
+        assert sorted(names[0]) == sorted(names[1]), name

@@ -1,0 +1,143 @@
+"""The operator's view in a real browser: light and dark, wide and narrow, by keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, expect
+from pydantic import SecretStr
+
+from core.config import Settings
+from core.models import JobState
+from tests.support.browser_pages import WAIT_MS, open_browser, open_page
+from tests.support.paths import SPEECH
+from tests.support.web_inbox import FakeInbox, open_web
+from tests.support.web_operator import PASSWORD, Desk, add_job, move_back, open_desk
+
+# One browser and one program for all tests here, so they share one loop.
+LOOP: Literal["module"] = "module"
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope=LOOP)]
+HARD = ("serious", "critical")
+SPEECH = SPEECH / "sb_example1.wav"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
+async def browser() -> AsyncIterator[Browser]:
+    async with open_browser(SPEECH) as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
+async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    async with open_desk(tmp_path_factory.mktemp("home")) as desk:
+        for hours in range(3):
+            await move_back(desk.store, await add_job(desk.store, JobState.DONE), hours, 4.0)
+        await add_job(desk.store)
+        yield desk
+
+
+@asynccontextmanager
+async def open_view(browser: Browser, desk: Desk, **options: Any) -> AsyncIterator[Page]:
+    """Log in by keyboard and wait until there is something to be seen."""
+    context = await browser.new_context(**options)
+    context.set_default_timeout(WAIT_MS)
+    page = await context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    await page.goto(f"{desk.web.url}/operator")
+    await expect(page.locator("#password")).to_be_focused()
+    await page.keyboard.type(PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("main:not([aria-busy])")).to_be_visible()
+    await expect(page.locator("#jobs-chart rect.done").first).to_be_visible()
+    try:
+        yield page
+    finally:
+        await context.close()
+    assert not errors
+
+
+async def look(page: Page) -> None:
+    """Let the view ask at once, as it does when it is looked at again."""
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+async def find_faults(page: Page) -> list[str]:
+    """Return the serious faults of accessibility that axe finds."""
+    found = await Axe().run(page)
+    serious = [one for one in found.response["violations"] if one["impact"] in HARD]
+    return [f"{one['id']}: {node['html']}" for one in serious for node in one["nodes"]]
+
+
+async def test_dead_letter_is_looked_at_and_run_again(browser: Browser, desk: Desk) -> None:
+    job_id = await add_job(desk.store, JobState.DEAD, "EngineBusy: no answer")
+    async with open_view(browser, desk, viewport={"width": 1280, "height": 900}) as page:
+        await expect(page.locator("#given")).to_have_text("1")
+        assert await find_faults(page) == []
+        row = page.locator("#dead li", has_text=job_id)
+        await expect(row).to_contain_text("EngineBusy: no answer")
+        await row.locator(".row").press("Enter")
+        dialog = page.get_by_role("dialog")
+        await expect(dialog.get_by_role("heading")).to_contain_text(job_id)
+        await expect(dialog).to_contain_text("Part 1: sent")
+        assert await find_faults(page) == []
+        await page.keyboard.press("Escape")
+        await row.get_by_role("button", name="Retry").press("Enter")
+        await expect(page.get_by_text(f"Job {job_id} waits to be run again.")).to_be_visible()
+        await expect(row).to_have_count(0)
+        await expect(page.locator("#h-dead")).to_be_focused()
+        await expect(page.locator("#jobs li", has_text=job_id)).to_contain_text("waiting")
+        await expect(page.locator("#given")).to_have_text("0")
+        await page.get_by_role("button", name="Log out").click()
+        await expect(page.locator("#password")).to_be_visible()
+    found = await desk.store.jobs.find(job_id)
+    assert found and found.state is JobState.WAITING
+
+
+async def test_it_fits_a_phone_in_the_dark_and_speaks_chinese(browser: Browser, desk: Desk) -> None:
+    await add_job(desk.store, JobState.DEAD, "PlatformBusy: " + "very long " * 20)
+    narrow: dict[str, Any] = {"viewport": {"width": 320, "height": 640}, "color_scheme": "dark"}
+    async with open_view(browser, desk, **narrow, locale="zh-CN") as page:
+        await expect(page.locator("#h-dead")).to_have_text("死信")
+        assert await page.locator("html").get_attribute("lang") == "zh-CN"
+        await page.locator("#jobs-chart summary").click()
+        await expect(page.get_by_role("rowheader").first).to_be_visible()
+        assert await page.evaluate("document.documentElement.scrollWidth") == 320
+        assert await find_faults(page) == []
+
+
+async def test_page_with_a_password_is_entered_and_left(browser: Browser, tmp_path: Path) -> None:
+    settings = Settings(hearsay_home=tmp_path, web_port=0, web_password=SecretStr(PASSWORD))
+    async with open_web(settings, FakeInbox()) as web, open_page(browser, web.url) as page:
+        await page.locator("#password").fill(PASSWORD)
+        await page.get_by_role("button", name="Log in").click()
+        # Loaded with its scripts: before, nothing happens at a click.
+        await page.wait_for_url(f"{web.url}/")
+        await expect(page.locator("#box")).to_be_visible()
+        await expect(page.locator("#link")).to_be_hidden()
+        await page.locator("#open-settings").click()
+        await page.get_by_role("button", name="Log out").click()
+        await expect(page.locator("#password")).to_be_visible()
+
+
+async def test_wrong_password_and_lost_connection_are_told(browser: Browser, desk: Desk) -> None:
+    async with open_view(browser, desk) as page:
+        await page.route("**/operator/api/**", lambda route: route.abort())
+        await look(page)
+        await expect(page.locator("#live")).to_contain_text("Connection lost")
+        await page.unroute("**/operator/api/**")
+        await look(page)
+        await expect(page.locator("#live")).to_contain_text("Up")
+        await page.context.clear_cookies()
+        await look(page)
+        await expect(page.locator("#password")).to_be_visible()
+        await page.locator("#password").fill("wrong")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("alert")).to_have_text("This password is wrong.")
+        assert await find_faults(page) == []

@@ -1,0 +1,344 @@
+"""The page of the whole program, with the engines of this machine: all that people do there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, StorageState, expect
+
+from core.engines.espeak import find_program, has_library
+from tests.support.browser_pages import (
+    WAIT_MS,
+    WATCH,
+    choose_file,
+    open_browser,
+    open_page,
+    read_answer,
+    record,
+    type_in,
+)
+from tests.support.paths import SPEECH
+from tests.support.web_program import run_program
+
+DATA = SPEECH
+#: "The birch canoe slid on the smooth planks."
+SPEECH = DATA / "sb_example1.wav"
+#: Two sentences with a pause between them.
+SPEECH_LONG = DATA / "jfk.flac"
+#: All that the page loads at its start, not compressed.
+MAX_PAGE_BYTES = 150_000
+DRAWN = "getImageData(0, 0, levels.width, levels.height).data.some((part) => part)"
+PHONE = {"width": 390, "height": 780}
+LOOP: Literal["module"] = "module"
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope=LOOP)]
+needs_voice = pytest.mark.skipif(
+    not (find_program() or has_library()), reason="neither espeak-ng nor the extra offline-speech"
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
+async def browser() -> AsyncIterator[Browser]:
+    async with open_browser(SPEECH) as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
+async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    async with run_program(tmp_path_factory.mktemp("home")) as (_, url):
+        yield url
+
+
+@pytest_asyncio.fixture(loop_scope=LOOP)
+async def page(browser: Browser, url: str) -> AsyncIterator[Page]:
+    async with open_page(browser, url) as page:
+        yield page
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
+async def visitor(browser: Browser, url: str) -> StorageState:
+    """Return the session of somebody who has used all of it."""
+    async with open_page(browser, url) as page:
+        await type_in(page, "/help")
+        await choose_file(page, SPEECH_LONG)
+        await read_answer(page)
+        await page.locator("#new-chat").click()
+        await choose_file(page, SPEECH_LONG)
+        await expect(page.locator(".moment")).to_have_count(2, timeout=WAIT_MS)
+        await type_in(page, "/ask What is said of the country?")
+        await type_in(page, "/say Good morning.")
+        await type_in(page, "/voice")
+        await page.locator("#summary").click()
+        await read_answer(page)
+        return await page.context.storage_state()
+
+
+async def watch(page: Page) -> None:
+    await page.add_init_script(WATCH)
+    await page.reload()
+
+
+async def wait_for(page: Page, expression: str) -> Any:
+    """Wait until something is true in the page, and return it."""
+    look = f"const found = {expression}; if (found) done(found); else requestAnimationFrame(look);"
+    return await page.evaluate(
+        f"new Promise((done) => {{ const look = () => {{ {look} }}; look(); }})"
+    )
+
+
+async def test_a_recording_becomes_text(page: Page) -> None:
+    await page.locator("#record").click()
+    # The levels of what is heard move while it is recorded.
+    await wait_for(page, f"levels.width && levels.getContext('2d').{DRAWN}")
+    await page.keyboard.press("Escape")
+    await record(page, 3.5)
+    await read_answer(page)
+    assert "smooth" in await page.locator(".entry blockquote").inner_text()
+    # What it is called is what was said.
+    await expect(page.locator("#title")).to_contain_text("smooth", timeout=WAIT_MS)
+    await page.reload()
+    await expect(page.locator("#title")).to_contain_text("smooth")
+    assert "smooth" in await page.locator(".entry blockquote").inner_text()
+
+
+async def test_a_transcript_plays_from_its_moments_and_is_saved(page: Page) -> None:
+    await watch(page)
+    await choose_file(page, SPEECH_LONG)
+    moments = page.locator(".moment")
+    await expect(moments).to_have_count(2, timeout=WAIT_MS)
+    start_s = int((await moments.nth(1).inner_text()).removeprefix("0:"))
+    assert start_s > 2
+    for _ in ("as it was sent", "as it is kept"):
+        await moments.nth(1).click()
+        begun_s = await wait_for(
+            page, "players.length && !players[0].paused && players[0].currentTime"
+        )
+        assert start_s <= begun_s < start_s + 2
+        await expect(page.locator("blockquote p").nth(1)).to_have_class("now")
+        await page.get_by_role("button", name="Pause").click()
+        await page.reload()
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await page.get_by_role("button", name="Copy").click()
+    await expect(page.get_by_role("status").filter(has_text="Copied")).to_be_visible()
+    assert "country" in await page.evaluate("navigator.clipboard.readText()")
+    for form, beginning in {"txt": r"\[0:00\] \w", "srt": r"1\n00:00:00,\d{3} -->"}.items():
+        async with page.expect_download() as download:
+            await page.get_by_role("link", name=f"Save .{form}").click()
+        saved = await download.value
+        assert saved.suggested_filename == f"transcript.{form}"
+        assert re.match(beginning, Path(await saved.path()).read_text(encoding="utf-8"))
+
+
+async def test_a_pasted_file_is_written_down(page: Page) -> None:
+    sound = list(SPEECH.read_bytes())
+    await page.locator("#box").focus()
+    await page.evaluate(
+        """(sound) => {
+          const clipboardData = new DataTransfer();
+          const file = new File([new Uint8Array(sound)], "pasted.wav", { type: "audio/wav" });
+          clipboardData.items.add(file);
+          box.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+        }""",
+        sound,
+    )
+    await read_answer(page)
+    await expect(page.locator("#title")).to_have_text("pasted.wav")
+
+
+@needs_voice
+async def test_a_text_is_spoken(page: Page) -> None:
+    await watch(page)
+    await page.locator("#speak").click()
+    await expect(page.locator("#speak-voice option")).not_to_have_count(1, timeout=WAIT_MS)
+    await type_in(page, "Good morning. This is the voice of the machine itself.")
+    await expect(page.locator(".spoken .player")).to_be_visible(timeout=WAIT_MS)
+    pieces = await page.evaluate("pieces.reduce((sum, [, length]) => sum + length, 0)")
+    assert pieces > 2
+    await expect(page.get_by_role("button", name="Play")).to_be_visible()
+    assert await page.evaluate("[...contexts].every((c) => c.currentTime > 2)")
+    assert await page.evaluate("players.length") == 0, "it is not said twice"
+    await page.get_by_role("button", name="Play").click()
+    await expect(page.locator(".spoken .clock")).to_have_text("0:01")
+    assert await page.evaluate("players[0].duration") == pytest.approx(pieces, abs=0.05)
+    await page.locator("#speak").click()
+    await type_in(page, "/voice")
+    await read_answer(page)
+    await page.locator(".many .chip", has_text="British").click()
+    preview = page.locator(".entry").last
+    await expect(preview.locator(".spoken .player")).to_be_visible(timeout=WAIT_MS)
+    await preview.get_by_role("button", name="Pause").click()
+    await preview.get_by_role("button", name="For me").click()
+    await expect(page.locator(".entry").last).to_contain_text("British")
+
+
+async def test_questions_follow_one_another_and_all_is_summed_up(page: Page) -> None:
+    await choose_file(page, SPEECH_LONG)
+    await expect(page.locator("#summary")).to_be_hidden()
+    await read_answer(page)
+    await type_in(page, "What can the country do?")
+    assert "country" in await read_answer(page)
+    await type_in(page, "What of America?")
+    assert "merica" in await read_answer(page)
+    await expect(page.locator(".asked")).to_have_count(2)
+    await page.locator("#summary").click()
+    await expect(page.locator(".words a").first).to_be_visible(timeout=WAIT_MS)
+    await expect(page.locator(".entry").last).to_contain_text("voice notes: 1")
+    await page.locator(".words a").first.click()
+    await expect(page.locator(".entry").first).to_be_in_viewport()
+
+
+async def test_chats_are_begun_chosen_and_forgotten(page: Page) -> None:
+    titles = page.locator("#chats a")
+    await expect(page.locator("#empty")).to_be_visible()
+    await type_in(page, "/ask the first chat")
+    await read_answer(page)
+    await page.locator("#box").fill("a draft")
+    await page.locator("#new-chat").click()
+    await expect(page.locator("#box")).to_be_focused()
+    await expect(page.locator("#box")).to_have_value("")
+    await expect(page.locator("#empty")).to_be_visible()
+    await type_in(page, "/ask the second chat")
+    await expect(titles).to_have_text(["the second chat", "the first chat"])
+    await page.reload()
+    await expect(page.locator("[aria-current]")).to_have_text("the second chat")
+    await page.get_by_role("link", name="the first chat").click()
+    await expect(page.locator(".typed")).to_have_text("the first chat")
+    await expect(page.locator("#box")).to_have_value("a draft")
+    await page.go_back()
+    await expect(page.locator(".typed")).to_have_text("the second chat")
+    await page.locator("#forget").click()
+    await page.get_by_role("button", name="Cancel").click()
+    await expect(titles).to_have_count(2)
+    await page.locator("#forget").click()
+    await page.locator("#sure").get_by_role("button", name="Forget").click()
+    await expect(page.locator("#empty")).to_be_visible()
+    await expect(titles).to_have_text(["New chat", "the first chat"])
+    await page.reload()
+    await expect(titles).to_have_text(["New chat", "the first chat"])
+
+
+async def test_settings_are_kept_and_new_chats_begin_with_them(page: Page) -> None:
+    async def choose(name: str, value: str, answer: str) -> None:
+        await page.locator(f"#set-{name}").select_option(value)
+        await expect(page.locator("#settings-said")).to_contain_text(answer, timeout=WAIT_MS)
+
+    await page.locator("#open-settings").click()
+    await choose("replies", "always", "every answer aloud")
+    await choose("language", "en", "I listen for English")
+    await choose("mode", "both", "write down your voice notes and answer")
+    await page.locator("#set-style").fill("warm, slow")
+    await page.locator("#set-style").press("Tab")
+    await expect(page.locator("#settings-said")).to_contain_text("like this now: warm, slow")
+    await page.keyboard.press("Escape")
+    await expect(page.locator(".entry.aside")).to_have_count(4)
+    await type_in(page, "/ask anything")
+    await page.locator("#new-chat").click()
+    await type_in(page, "/replies")
+    assert "every answer aloud" in await read_answer(page)
+    await page.locator("#open-settings").click()
+    for name, value in {"style": "warm, slow", "mode": "both", "language": "en"}.items():
+        await expect(page.locator(f"#set-{name}")).to_have_value(value)
+    async with page.expect_navigation():
+        await page.locator("#set-page").select_option("zh-CN")
+    await expect(page.locator("#box")).to_have_attribute("placeholder", "输入消息，或用 / 输入命令")
+    await expect(page.locator(".typed").last).to_have_text("/replies")
+    await type_in(page, "/mode")
+    assert "语音" in await read_answer(page), "the server speaks it too"
+
+
+async def test_what_went_wrong_is_told_and_tried_again(
+    browser: Browser, url: str, tmp_path: Path
+) -> None:
+    with pytest.raises(AssertionError, match="ERR_INTERNET_DISCONNECTED"):
+        async with open_page(browser, url) as page:
+            huge = tmp_path / "huge.wav"
+            with huge.open("wb") as file:
+                file.truncate(50 * 1024 * 1024 + 1)
+            await page.locator("#file").set_input_files(huge)
+            await expect(page.locator("#notice")).to_contain_text("too large")
+            await page.context.set_offline(True)
+            await type_in(page, "/ask anybody there?")
+            error = page.locator(".meta .error")
+            await expect(error).to_have_text("The connection broke off.")
+            retry = page.locator(".meta").get_by_role("button", name="Retry")
+            await retry.click()
+            await expect(error).to_be_visible()
+            await page.context.set_offline(False)
+            await retry.click()
+            await read_answer(page)
+            await expect(page.locator(".entry")).to_have_count(1)
+
+
+async def test_a_phone_has_a_drawer(browser: Browser, url: str, visitor: StorageState) -> None:
+    options: dict[str, Any] = {"viewport": PHONE, "has_touch": True, "storage_state": visitor}
+    async with open_page(browser, url, **options) as page:
+        await expect(page.locator(".transcript")).to_be_visible()
+        assert await page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+        side = page.locator("#side")
+        await expect(side).not_to_be_in_viewport()
+        await page.locator("#open-side").tap()
+        await expect(page.locator("#new-chat")).to_be_focused()
+        await expect(side).to_be_in_viewport()
+        await page.keyboard.press("Escape")
+        await expect(page.locator("#open-side")).to_be_focused()
+        await page.locator("#open-side").tap()
+        await page.locator("#chats a").nth(1).tap()
+        await expect(page.locator(".typed").first).to_have_text("/help")
+        await expect(side).not_to_be_in_viewport()
+
+
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light"},
+    "dark, chinese": {"color_scheme": "dark", "locale": "zh-CN"},
+    "phone": {"color_scheme": "light", "viewport": PHONE, "has_touch": True},
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+async def test_everybody_can_use_it(
+    browser: Browser, url: str, visitor: StorageState, look: str
+) -> None:
+    async with open_page(browser, url, storage_state=visitor, **LOOKS[look]) as page:
+        await expect(page.locator(".moment")).to_have_count(2)
+        await page.locator("#speak").click()
+        await expect(page.locator("#speak-bar")).to_be_visible()
+        found = await find_barriers(page)
+        if await page.locator("#open-side").is_visible():
+            await page.locator("#open-side").click()
+            await expect(page.locator("#side")).to_be_in_viewport()
+            found += await find_barriers(page)
+        await page.locator("#open-settings").click()
+        await expect(page.locator("#set-voice")).not_to_be_empty()
+        found += await find_barriers(page)
+    assert found == []
+
+
+async def find_barriers(page: Page) -> list[str]:
+    """Return what axe finds that keeps people out."""
+    # Colours are measured where nothing moves any more.
+    await page.evaluate("Promise.all(document.getAnimations().map((one) => one.finished))")
+    result = await Axe().run(page)
+    return [
+        f"{one['id']}: {node['html'][:200]} {node.get('failureSummary', '')}"
+        for one in result.response["violations"]
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
+
+
+async def test_the_page_is_light_and_loads_nothing_from_elsewhere(page: Page, url: str) -> None:
+    entries = await page.evaluate(
+        """() => performance.getEntriesByType("navigation")
+          .concat(performance.getEntriesByType("resource"))
+          .map((entry) => [entry.name, entry.decodedBodySize])"""
+    )
+    loaded = {name: size for name, size in entries if "/api/" not in name}
+    assert len(loaded) > 15
+    assert all(name.startswith(url) for name in loaded)
+    assert all(loaded.values()), loaded
+    assert sum(loaded.values()) <= MAX_PAGE_BYTES

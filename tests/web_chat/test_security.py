@@ -1,0 +1,294 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from http.cookies import SimpleCookie
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from bots.web_chat import WebChat
+from bots.web_chat.address import read_host_name
+from bots.web_chat.session import COOKIE
+from bots.web_chat.upload import MAX_FILE_BYTES
+from bots.web_chat.wire import build_disposition, read_command, read_language, safe_name
+from tests.support.web_client import listen, next_event, send_sound, wait_for_reply
+from tests.support.web_inbox import FakeInbox
+
+WRONG_HOSTS = [
+    "evil.example",
+    "evil.example:80",
+    "127.0.0.1.evil.example",
+    "localhost.evil.example",
+    "127.0.0.1@evil.example",
+    "evil.example/127.0.0.1",
+    "0.0.0.0",
+    "127.0.0.1:port",
+    "",
+]
+
+
+async def talk(web: WebChat, request: bytes, timeout_s: float = 5) -> bytes:
+    """Send raw bytes and return what comes back until the server closes or falls silent."""
+    host, port = web.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(request)
+    await writer.drain()
+    answer = b""
+    try:
+        while chunk := await asyncio.wait_for(reader.read(65536), timeout_s):
+            answer += chunk
+            if b"\r\n\r\n" in answer and b"}" in answer:
+                break
+    finally:
+        writer.close()
+        await writer.wait_closed()
+    return answer
+
+
+@pytest.mark.parametrize("host", WRONG_HOSTS)
+async def test_wrong_host_is_refused(web: WebChat, host: str) -> None:
+    async with httpx.AsyncClient(base_url=web.url) as client:
+        for path in ("/", "/api/history", "/metrics", "/static/app.js"):
+            answer = await client.get(path, headers={"Host": host})
+            # The parser itself refuses some of them.
+            assert answer.status_code in (400, 403), path
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("127.0.0.1:8765", "127.0.0.1"),
+        ("LOCALHOST", "localhost"),
+        ("[::1]:80", "::1"),
+        ("a@127.0.0.1", ""),
+        ("[::1", ""),
+        ("127.0.0.1/x", ""),
+    ],
+)
+def test_host_names_are_read(host: str, name: str) -> None:
+    assert read_host_name(host) == name
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "http://localhost"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+async def test_request_from_another_page_is_refused(
+    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox, headers: dict[str, str]
+) -> None:
+    press = {"id": "press-0001", "token": "t"}
+    answer = await browser.post("/api/buttons", json=press, headers=headers)
+    assert answer.status_code == 403
+    assert answer.json() == {"error": "Requests from other pages are refused."}
+    assert not door.jobs
+    cookie = f"{COOKIE}={browser.cookies[COOKIE]}"
+    address = web.url.replace("http", "ws") + "/api/events"
+    with pytest.raises(InvalidStatus, match="403"):
+        async with connect(address, additional_headers={**headers, "Cookie": cookie}):
+            pass
+
+
+async def test_stranger_is_refused_before_the_body_is_read(web: WebChat) -> None:
+    answer = await talk(
+        web,
+        b"POST /api/messages HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 1000000\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\n\r\n",
+    )
+    assert answer.startswith(b"HTTP/1.1 403")
+
+
+async def test_no_session_no_chat(web: WebChat) -> None:
+    async with httpx.AsyncClient(base_url=web.url, headers={"Origin": web.url}) as client:
+        for bad in ("", "short", "a" * 44, "a" * 42 + "="):
+            headers = {"Cookie": f"{COOKIE}={bad}"} if bad else {}
+            assert (await client.get("/api/history", headers=headers)).status_code == 401
+            answer = await client.post("/api/messages", files={"id": (None, "x")}, headers=headers)
+            assert answer.status_code == 401
+        with pytest.raises(InvalidStatus, match="403"):
+            async with listen(client, web):
+                pass
+
+
+async def test_cookie_is_out_of_reach_and_renewed(browser: httpx.AsyncClient) -> None:
+    key = browser.cookies[COOKIE]
+    answer = await browser.post("/api/session")
+    cookie = SimpleCookie(answer.headers["set-cookie"])[COOKIE]
+    assert cookie.value == key
+    assert cookie["httponly"] is True
+    assert cookie["samesite"] == "strict"
+
+
+async def test_session_sees_its_own_chat_only(
+    browser: httpx.AsyncClient, stranger: httpx.AsyncClient, web: WebChat, door: FakeInbox
+) -> None:
+    async with listen(stranger, web) as socket:
+        await send_sound(browser)
+        reply = (await wait_for_reply(browser, "message-1"))["reply"]
+        assert (await stranger.get("/api/history")).json() == {"entries": []}
+        answer = await stranger.get(reply["files"][0]["url"])
+        assert answer.status_code == 404
+        # The same id in another chat is another message.
+        await send_sound(stranger, "message-1")
+        assert (await next_event(socket))["id"] == "message-1"
+    assert len(door.jobs) == 2
+    assert browser.cookies[COOKIE] not in repr(door.jobs)
+
+
+async def test_announced_oversize_is_refused_unread(
+    browser: httpx.AsyncClient, web: WebChat
+) -> None:
+    cookie = f"{COOKIE}={browser.cookies[COOKIE]}".encode()
+    answer = await talk(
+        web,
+        b"POST /api/messages HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: " + cookie + b"\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 99999999999\r\n\r\n",
+    )
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"the limit is 50 MB" in answer
+
+
+async def test_oversize_that_is_not_announced_is_cut(
+    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
+) -> None:
+    sent_bytes = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent_bytes
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        for _ in range(200):
+            sent_bytes += 1 << 20
+            yield b"\0" * (1 << 20)
+
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    # Cut off while still sending, the answer may be lost.
+    with contextlib.suppress(httpx.WriteError, httpx.ReadError):
+        answer = await browser.post("/api/messages", content=endless(), headers=headers)
+        assert answer.status_code == 413
+    assert sent_bytes < MAX_FILE_BYTES + (32 << 20)
+    assert not door.jobs
+    assert (await browser.get("/livez")).status_code == 200
+
+
+FORM = (
+    b'--x\r\nContent-Disposition: form-data; name="id"\r\n\r\nmessage-1\r\n'
+    b'--x\r\nContent-Disposition: form-data; name="text"\r\n\r\nhello\r\n'
+    b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.ogg"\r\n\r\nOggS1234\r\n'
+    b"--x--\r\n"
+)
+
+
+async def test_body_longer_than_it_claims_is_cut_and_refused(
+    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
+) -> None:
+    cookie = f"{COOKIE}={browser.cookies[COOKIE]}".encode()
+    head = (
+        b"POST /api/messages HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: " + cookie + b"\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: %d\r\n\r\n"
+    )
+    for claimed in (1, 80, len(FORM) - 12):
+        answer = await talk(web, head % claimed + FORM)
+        assert answer.startswith(b"HTTP/1.1 400"), claimed
+    assert not door.jobs
+    assert (await talk(web, head % len(FORM) + FORM)).startswith(b"HTTP/1.1 200")
+    assert len(door.jobs) == 1
+
+
+async def test_body_shorter_than_it_claims_is_no_message(
+    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
+) -> None:
+    cookie = f"{COOKIE}={browser.cookies[COOKIE]}".encode()
+    host, port = web.url.removeprefix("http://").split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(
+        b"POST /api/messages HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: " + cookie + b"\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 5000\r\n\r\n" + FORM
+    )
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    await asyncio.sleep(0.2)
+    assert not door.jobs
+    assert (await browser.get("/livez")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"--x--\r\n", b"nonsense", b"--x\r\n\r\n", FORM[: len(FORM) // 2], FORM * 2 + b"--y"],
+)
+async def test_broken_form_is_refused(
+    browser: httpx.AsyncClient, door: FakeInbox, body: bytes
+) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = await browser.post("/api/messages", content=body, headers=headers)
+    assert answer.status_code in (200, 400)
+    assert (answer.status_code == 200) == (len(door.jobs) == 1)
+    assert (answer.status_code == 200) == body.startswith(FORM)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b'{"id":"press-0001","token":""}', b"[" * 100_000]
+)
+async def test_broken_press_is_refused(
+    browser: httpx.AsyncClient, door: FakeInbox, body: bytes
+) -> None:
+    answer = await browser.post("/api/buttons", content=body)
+    assert answer.status_code == 400
+    assert not door.jobs
+
+
+async def test_endless_press_is_cut(browser: httpx.AsyncClient, door: FakeInbox) -> None:
+    sent_bytes = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent_bytes
+        for _ in range(1000):
+            sent_bytes += 1 << 20
+            yield b" " * (1 << 20)
+
+    # Cut off while still sending, the answer may be lost.
+    with contextlib.suppress(httpx.WriteError, httpx.ReadError):
+        answer = await browser.post("/api/buttons", content=endless())
+        assert answer.status_code == 413
+    assert sent_bytes < 64 << 20
+    assert not door.jobs
+
+
+@pytest.mark.parametrize(
+    ("claimed", "safe"),
+    [
+        ("note.ogg", "note.ogg"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\Windows\\a.wav", "a.wav"),
+        ("a\x00b\r\nSet-Cookie: x.ogg", "a_b__Set-Cookie_ x.ogg"),
+        ("evil\u202egpj.exe", "evil_gpj.exe"),
+        ("录音.m4a", "录音.m4a"),
+        ("...", "file"),
+        ("", "file"),
+        ("\ud800.ogg", "_.ogg"),
+        ("a" * 500 + ".ogg", "a" * 116 + ".ogg"),
+        ("." + "b" * 500, "b" * 120),
+    ],
+)
+def test_file_names_are_made_safe(claimed: str, safe: str) -> None:
+    assert safe_name(claimed) == safe
+    assert build_disposition(claimed).isascii()
+
+
+def test_language_and_command_are_read_with_care() -> None:
+    assert read_language("zh-Hans-CN,zh;q=0.9,en;q=0.8") == "zh-Hans-CN"
+    assert read_language("*") == ""
+    assert read_language("en\u0000<script>") == ""
+    assert read_command("/say good\nmorning") == ("say", "good\nmorning")
+    assert read_command("/") == ("", "/")
+    assert read_command("/home/user") == ("", "/home/user")

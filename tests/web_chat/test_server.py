@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bots.web_chat import WebChat
+from core.config import Settings
+from core.errors import ConfigError
+from core.metrics import MESSAGES
+from tests.support.paths import ROOT
+from tests.support.web_client import listen
+from tests.support.web_inbox import FakeInbox
+
+
+def make_web(tmp_path: Path, host: str = "127.0.0.1", port: int = 0) -> WebChat:
+    settings = Settings(hearsay_home=tmp_path, web_host=host, web_port=port)
+    return WebChat(settings, FakeInbox())
+
+
+async def test_taken_port_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"WEB_PORT {port}"):
+            await make_web(tmp_path, port=port).run()
+
+
+async def test_impossible_port_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="WEB_PORT 70000"):
+        await make_web(tmp_path, port=70000).run()
+
+
+async def test_it_stops_fast_with_a_page_open(
+    tmp_path: Path,
+) -> None:
+    web = make_web(tmp_path)
+    assert not web.is_ready
+    running = asyncio.create_task(web.run())
+    await web.is_open.wait()
+    assert web.is_ready
+    async with httpx.AsyncClient(base_url=web.url, headers={"Origin": web.url}) as browser:
+        await browser.post("/api/session")
+        async with listen(browser, web):
+            started = time.monotonic()
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            assert time.monotonic() - started < 5
+            assert not web.is_ready
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", int(web.url.rpartition(":")[2])), 1).close()
+
+
+async def test_small_answers_are_not_held_back(browser: httpx.AsyncClient) -> None:
+    took_s: list[float] = []
+    for _ in range(20):
+        started = time.monotonic()
+        await browser.get("/livez")
+        await browser.get("/api/history")
+        took_s.append(time.monotonic() - started)
+    # Nagle's algorithm against delayed acknowledgements would cost 40 ms each, every time.
+    assert min(took_s) / 2 < 0.03, took_s
+
+
+async def test_operator_sees_life_readiness_and_numbers(web: WebChat, door: FakeInbox) -> None:
+    async with httpx.AsyncClient(base_url=web.url) as client:
+        assert (await client.get("/livez")).status_code == 200
+        ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()["parts"]) == (200, door.parts)
+        door.parts["jobs"] = False
+        ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()["is_ready"]) == (503, False)
+        MESSAGES.labels("web", "test").inc()
+        metrics = await client.get("/metrics")
+        assert "# TYPE hearsay_poll_age_seconds gauge" in metrics.text
+        assert 'hearsay_messages_total{platform="web",result="test"} 1.0' in metrics.text
+
+
+async def test_page_is_light_and_self_contained(web: WebChat) -> None:
+    static = ROOT / "bots" / "web_chat" / "static"
+    files = [path for path in static.iterdir() if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 150_000
+    async with httpx.AsyncClient(base_url=web.url) as client:
+        for path in files:
+            answer = await client.get(f"/static/{path.name}")
+            assert answer.content == path.read_bytes()
+            text = answer.text.replace("http://www.w3.org/2000/svg", "")
+            assert "http://" not in text and "https://" not in text, path.name
+        page = await client.get("/")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "set-cookie" not in page.headers
+
+
+async def test_unknown_page_is_one_sentence(web: WebChat) -> None:
+    async with httpx.AsyncClient(base_url=web.url) as client:
+        for path in ("/nothing", "/static/../app.py", "/static/%2e%2e/app.py"):
+            answer = await client.get(path)
+            assert answer.status_code == 404
+            assert list(answer.json()) == ["error"]

@@ -1,0 +1,133 @@
+"""Sound to the page while it is made, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from bots.web_chat import WebChat
+from core.interfaces import Envelope
+from core.models import Reply
+from tests.support.web_client import listen, next_event, send_sound
+from tests.support.web_inbox import FakeInbox, MemoryLedger
+from tests.support.web_speech import RATE_HZ, SpeechDoor, chunks
+
+
+@pytest.fixture
+def door() -> FakeInbox:
+    return SpeechDoor()
+
+
+async def new_envelope(browser: httpx.AsyncClient, door: FakeInbox) -> Envelope:
+    door.is_answering = False
+    await send_sound(browser)
+    (job,) = door.jobs.values()
+    return Envelope(job.job_id, job.message, MemoryLedger())
+
+
+def pcm_of(event: dict[str, Any]) -> bytes:
+    assert (event["type"], event["id"]) == ("sound", "message-1")
+    return base64.b64decode(event["pcm"])
+
+
+async def test_sound_is_there_at_once_and_before_the_reply(
+    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
+) -> None:
+    envelope = await new_envelope(browser, door)
+    took_s: list[float] = []
+    async with listen(browser, web) as socket:
+        await asyncio.sleep(0.1)
+        for chunk in list(chunks(0.7)):
+            # Text that is being paced must not hold the sound back.
+            await web.show(envelope, f"word {len(took_s)}")
+            await asyncio.sleep(0)
+            started_s = time.perf_counter()
+            web.play(envelope, chunk, RATE_HZ)
+            while (event := await next_event(socket))["type"] != "sound":
+                pass
+            took_s.append(time.perf_counter() - started_s)
+            assert pcm_of(event) == chunk
+        await web.deliver(envelope, Reply("Done."))
+        while (event := await next_event(socket))["type"] != "reply":
+            assert event["type"] == "text"
+    # A busy machine is late now and then; held back, each would be.
+    assert sorted(took_s)[len(took_s) // 4] < 0.03, took_s
+
+
+async def test_a_slow_page_gets_all_of_the_sound_in_order_and_then_the_reply(
+    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
+) -> None:
+    envelope = await new_envelope(browser, door)
+    whole = list(chunks(20.0))
+    async with listen(browser, web) as socket:
+        await asyncio.sleep(0.1)
+        for chunk in whole:
+            web.play(envelope, chunk, RATE_HZ)
+        await web.deliver(envelope, Reply("Done."))
+        heard, places = b"", []
+        while (event := await next_event(socket))["type"] == "sound":
+            places.append((event["at_s"], len(heard) / 2 / RATE_HZ))
+            heard += pcm_of(event)
+    assert heard == b"".join(whole)
+    assert all(told == pytest.approx(real) for told, real in places)
+    assert event["type"] == "reply"
+
+
+async def test_long_sound_is_cut_into_events_that_every_client_takes(
+    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
+) -> None:
+    envelope = await new_envelope(browser, door)
+    whole = b"".join(chunks(30.0))
+    async with listen(browser, web) as socket:
+        await asyncio.sleep(0.1)
+        web.play(envelope, whole, RATE_HZ)
+        heard = b""
+        while len(heard) < len(whole):
+            piece = pcm_of(await next_event(socket))
+            assert len(piece) <= 65_536 and len(piece) % 2 == 0
+            heard += piece
+    assert heard == whole
+
+
+async def test_a_second_try_begins_at_the_start_again(
+    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
+) -> None:
+    envelope = await new_envelope(browser, door)
+    again = Envelope(envelope.job_id, envelope.message, envelope.ledger)
+    async with listen(browser, web) as socket:
+        await asyncio.sleep(0.1)
+        for one in (envelope, envelope, again, again):
+            web.play(one, next(chunks()), RATE_HZ)
+        places = [(await next_event(socket))["at_s"] for _ in range(4)]
+    assert places == pytest.approx([0.0, 0.1, 0.0, 0.1])
+
+
+async def test_sound_reaches_the_pages_of_its_own_chat_only(
+    browser: httpx.AsyncClient, stranger: httpx.AsyncClient, web: WebChat, door: FakeInbox
+) -> None:
+    envelope = await new_envelope(browser, door)
+    async with listen(browser, web) as own, listen(stranger, web) as other:
+        await asyncio.sleep(0.1)
+        web.play(envelope, next(chunks()), RATE_HZ)
+        await next_event(own)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(other.recv(), 0.2)
+
+
+async def test_files_of_speech_tell_their_length_and_title(
+    browser: httpx.AsyncClient, web: WebChat
+) -> None:
+    async with listen(browser, web) as socket:
+        form = {"id": (None, "message-1"), "text": (None, "/takes")}
+        assert (await browser.post("/api/messages", files=form)).status_code == 200
+        files = (await next_event(socket))["reply"]["files"]
+    assert [(f["title"], f["duration_s"], f["mime"]) for f in files] == [
+        (take, 1.0, "audio/ogg") for take in "ABC"
+    ]
+    sound = await browser.get(files[1]["url"])
+    assert sound.headers["content-type"] == "audio/ogg" and sound.content[:4] == b"OggS"

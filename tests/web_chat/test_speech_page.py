@@ -1,0 +1,217 @@
+"""Speech in a real browser: heard while it comes, and then from its player."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Locator, Page, expect
+
+from bots.web_chat import WebChat
+from core.config import Settings
+from tests.support.browser_pages import WATCH, open_browser, open_page, read_answer, type_in
+from tests.support.paths import SPEECH
+from tests.support.web_inbox import open_web
+from tests.support.web_speech import RATE_HZ, SECONDS, SpeechDoor
+
+SPEECH = SPEECH / "sb_example1.wav"
+LOOP: Literal["module"] = "module"
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope=LOOP)]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
+async def browser() -> AsyncIterator[Browser]:
+    async with open_browser(SPEECH) as browser:
+        yield browser
+
+
+@pytest.fixture
+def door() -> SpeechDoor:
+    return SpeechDoor()
+
+
+@pytest_asyncio.fixture(loop_scope=LOOP)
+async def web(settings: Settings, door: SpeechDoor) -> AsyncIterator[WebChat]:
+    async with open_web(settings, door) as web:
+        yield web
+
+
+@pytest_asyncio.fixture(loop_scope=LOOP)
+async def page(browser: Browser, web: WebChat) -> AsyncIterator[Page]:
+    async with open_page(browser, web.url) as page:
+        await page.add_init_script(WATCH)
+        await page.reload()
+        yield page
+
+
+class Piece(NamedTuple):
+    """Moments of the page's sound in seconds: when it begins, how long it is, when it came."""
+
+    begin_s: float
+    length_s: float
+    rate_hz: int
+    came_s: float
+
+
+async def read_pieces(page: Page) -> list[Piece]:
+    pieces = [Piece(*piece) for piece in await page.evaluate("window.pieces")]
+    assert {piece.rate_hz for piece in pieces} <= {RATE_HZ}
+    return pieces
+
+
+def is_joined(before: Piece, after: Piece) -> bool:
+    """Tell whether a piece begins where the last ends. What came later than that leaves a gap."""
+    end_s = before.begin_s + before.length_s
+    if after.came_s > end_s:
+        return after.begin_s > after.came_s
+    return after.begin_s == pytest.approx(end_s, abs=1e-6)
+
+
+def speaking(page: Page) -> Locator:
+    return page.locator(".speaking")
+
+
+async def position_of(page: Page) -> float:
+    return float(await page.locator(".spoken .player input").last.input_value())
+
+
+async def test_sound_is_heard_as_it_comes_and_not_again(page: Page, door: SpeechDoor) -> None:
+    # Long enough to be looked at while it is heard, on a slow machine too.
+    door.seconds = 8.0
+    door.may_finish.clear()
+    await type_in(page, "/say good morning")
+    await expect(speaking(page)).to_contain_text("Speaking …")
+    await expect(page.locator(".player")).to_have_count(0)
+    door.may_finish.set()
+    await expect(page.locator(".spoken .player")).to_be_visible()
+    await expect(speaking(page)).to_have_count(0)
+    # What is still to be heard goes on, and the player shows how far it is.
+    await expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    before = await position_of(page)
+    await page.wait_for_timeout(500)
+    assert await position_of(page) > before
+    pieces = await read_pieces(page)
+    assert sum(piece.length_s for piece in pieces) == pytest.approx(door.seconds)
+    assert all(is_joined(before, after) for before, after in pairwise(pieces))
+    await expect(page.get_by_role("button", name="Play")).to_be_visible()
+    assert await page.evaluate("[...contexts].every((c) => c.currentTime > 7.9)")
+    assert await page.evaluate("players.length") == 0
+
+
+async def test_pause_seek_and_play_go_on_from_the_file(page: Page, door: SpeechDoor) -> None:
+    door.seconds = 8.0
+    await type_in(page, "/say good morning")
+    await page.get_by_role("button", name="Pause").click()
+    reached = await position_of(page)
+    assert 0 <= reached < 900
+    await expect(page.locator(".spoken .clock")).not_to_have_text("0:08")
+    await page.get_by_role("button", name="Play").click()
+    await expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    [at_s] = await page.evaluate("players.map((p) => p.currentTime)")
+    assert at_s == pytest.approx(reached * door.seconds / 1000, abs=0.5)
+    await page.locator(".spoken .player input").fill("900")
+    await expect(page.get_by_role("button", name="Play")).to_be_visible()
+    assert await page.evaluate("players[0].ended")
+
+
+async def test_stop_ends_it_and_the_player_still_comes(page: Page, door: SpeechDoor) -> None:
+    door.may_finish.clear()
+    await type_in(page, "/say good morning")
+    await page.get_by_role("button", name="Stop").click()
+    await expect(speaking(page)).to_have_count(0)
+    count = len(await read_pieces(page))
+    await page.wait_for_timeout(300)
+    assert len(await read_pieces(page)) == count, "what comes later is not played"
+    door.may_finish.set()
+    await expect(page.locator(".spoken .player")).to_be_visible()
+    await expect(page.get_by_role("button", name="Play")).to_be_visible()
+
+
+async def test_a_second_try_is_not_heard_from_its_start_again(page: Page, door: SpeechDoor) -> None:
+    door.breaks = 2
+    await type_in(page, "/say good morning")
+    await expect(page.locator(".spoken .player")).to_be_visible()
+    lengths = [piece.length_s for piece in await read_pieces(page)]
+    assert sum(lengths) == pytest.approx(SECONDS)
+
+
+async def test_speech_that_failed_falls_silent(page: Page, door: SpeechDoor) -> None:
+    door.may_finish.clear()
+    await type_in(page, "/stumble here")
+    await expect(speaking(page)).to_be_visible()
+    door.may_finish.set()
+    await expect(page.locator(".answer")).to_contain_text("Something went wrong")
+    await page.wait_for_timeout(300)
+    assert await page.evaluate("[...contexts].map((c) => c.state)") == ["suspended"]
+    assert await page.evaluate("[...contexts][0].currentTime < 2.5")
+
+
+async def test_only_the_page_that_asked_speaks(page: Page, web: WebChat) -> None:
+    other = await page.context.new_page()
+    await other.add_init_script(WATCH)
+    await other.goto(web.url)
+    await other.locator("#box").click()
+    await type_in(page, "/say good morning")
+    await expect(other.locator(".spoken .player")).to_be_visible()
+    await expect(page.locator(".spoken .player")).to_be_visible()
+    assert await read_pieces(page)
+    assert not await read_pieces(other)
+
+
+async def test_takes_have_titles_and_play_one_at_a_time(page: Page) -> None:
+    await type_in(page, "/takes")
+    await expect(page.locator(".spoken .name")).to_have_text(["A", "B", "C"])
+    await page.locator(".spoken .player button").nth(0).click()
+    await page.locator(".spoken .player button").nth(1).click()
+    await expect(page.get_by_role("button", name="Pause")).to_have_count(1)
+    async with page.expect_download() as download:
+        await page.locator(".spoken a").nth(2).click()
+    assert (await download.value).suggested_filename == "C.ogg"
+    await page.reload()
+    await expect(page.locator(".spoken .player")).to_have_count(3)
+    assert await page.evaluate("players.length") == 0
+
+
+@pytest.mark.parametrize("width", [320, 390, 900])
+async def test_many_voices_and_players_fit(browser: Browser, web: WebChat, width: int) -> None:
+    options: dict[str, Any] = {"viewport": {"width": width, "height": 700}, "has_touch": True}
+    async with open_page(browser, web.url, **options) as page:
+        await type_in(page, "/voice")
+        await type_in(page, "/takes")
+        await read_answer(page)
+        assert await page.evaluate("document.documentElement.scrollWidth") == width
+        chips = page.locator(".many .chip")
+        await expect(chips).to_have_count(14)
+        # All in one look: the page may draw in between.
+        boxes = await chips.evaluate_all(
+            "all => all.map(chip => chip.getBoundingClientRect().toJSON())"
+        )
+        assert all(box["height"] >= 38 and box["x"] + box["width"] <= width for box in boxes)
+        columns = {round(box["x"]) for box in boxes}
+        assert len(columns) >= (1 if width < 390 else 2)
+
+
+async def test_who_speaks_and_how_is_picked(page: Page, door: SpeechDoor) -> None:
+    await page.locator("#hint-say").click()
+    await expect(page.locator("#box")).to_be_focused()
+    await page.locator("#speak-voice").select_option("Mia")
+    await page.locator("#speak-style").fill('warm, "slow"')
+    await type_in(page, "hello")
+    await read_answer(page)
+    await expect(page.locator(".mine .facts")).to_have_text("Say · Mia · warm, 'slow'")
+    await expect(page.locator(".mine .typed")).to_have_text("hello")
+    (job,) = door.jobs.values()
+    said = job.message.command, job.message.text
+    assert said == ("say", 'voice:"Mia" style:"warm, \'slow\'" hello')
+    # The choice is there again, and can be left.
+    await page.reload()
+    await page.locator("#speak").click()
+    await expect(page.locator("#speak-voice")).to_have_value("Mia")
+    await page.keyboard.press("Shift+Tab")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#speak-bar")).to_be_visible()
+    await page.locator("#speak-style").press("Escape")
+    await expect(page.locator("#speak-bar")).to_be_hidden()
