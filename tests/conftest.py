@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import replace
@@ -14,10 +15,12 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from core.clock import Clock
 from core.models import Attachment, Chat, Message
 from core.store import Store
 from tests.support.clean_start import open_store
 from tests.support.hearsay_command import KEY, Hearsay
+from tests.support.virtual_time import VirtualLoop, current_clock
 
 if TYPE_CHECKING:
     from tests.emulators.mimo import MimoServer
@@ -44,6 +47,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
     return ByFile(config, log)
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run tests on a loop on which waiting takes no time, except those marked `real_time`."""
+    if item.get_closest_marker("real_time"):
+        return {"real": asyncio.new_event_loop}
+    return {"virtual": VirtualLoop}
 
 
 @pytest.hookimpl(wrapper=True)
@@ -87,6 +99,12 @@ async def telegram() -> AsyncIterator[TelegramServer]:
 
     async with TelegramServer() as server:
         yield server
+
+
+@pytest.fixture
+async def clock() -> Clock:
+    """The clock of the test's loop."""
+    return current_clock()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -20,9 +19,10 @@ from bots.telegram_bot.intake import CALLBACK_PREFIX, POISON, ChatMove, Me, read
 from bots.telegram_bot.menu import update_menu
 from bots.telegram_bot.outgoing import as_thread
 from bots.telegram_bot.pacing import Pacer
-from bots.telegram_bot.polling import Pace, Patience, Polling
-from bots.telegram_bot.progress import Gaps, Progress
+from bots.telegram_bot.polling import Patience, Polling
+from bots.telegram_bot.progress import Progress
 from core import commands
+from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import PlatformBusy
 from core.interfaces import Door, Envelope
@@ -43,12 +43,12 @@ class TelegramBot:
     #: Bots cannot take part in calls.
     voice = None
 
-    #: How patient it is; tests set shorter ones before they build a bot.
-    pace = Pace()
-    gaps = Gaps()
-
     def __init__(
-        self, settings: Settings, door: Door, menu: Iterable[tuple[str, str]] | None = None
+        self,
+        settings: Settings,
+        door: Door,
+        menu: Iterable[tuple[str, str]] | None = None,
+        clock: Clock = CLOCK,
     ) -> None:
         """Take a door to hand messages to.
 
@@ -58,12 +58,13 @@ class TelegramBot:
         self._menu = menu
         self._allowed = frozenset(settings.allowed_chats)
         self._client = Client(settings)
-        self.pacer = Pacer()
-        self._progress = Progress(self._client.bot, self.pacer, self.gaps)
-        self._delivery = Delivery(self._client.bot, self.pacer, self._progress, door)
+        self._clock = clock
+        self.pacer = Pacer(clock)
+        self._progress = Progress(self._client.bot, self.pacer, clock)
+        self._delivery = Delivery(self._client.bot, self.pacer, self._progress, door, clock)
         self.files = Files(self._client.bot, self.pacer, settings)
-        self._access = Access(self._client.bot, self.pacer)
-        self._polling = Polling(self._client, self._take, self.pace)
+        self._access = Access(self._client.bot, self.pacer, clock)
+        self._polling = Polling(self._client, self._take, clock)
         self._me = Me("", "")
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -125,7 +126,7 @@ class TelegramBot:
         await self._client.close()
 
     async def _ask_me(self) -> Me:
-        patience = Patience(self.pace)
+        patience = Patience(self._clock)
         while True:
             try:
                 me = await self._client.bot.get_me()
@@ -138,7 +139,7 @@ class TelegramBot:
     async def _take(self, raw: dict[str, Any]) -> None:
         """Commit one update. Whatever it raises, the update will be fetched again."""
         try:
-            found = read_update(raw, self._me, datetime.now(UTC))
+            found = read_update(raw, self._me, self._clock.now())
         except POISON as error:
             update_id = raw.get("update_id")
             log.error("telegram_update_unread", update_id=update_id, error=type(error).__name__)
@@ -168,14 +169,14 @@ class TelegramBot:
     async def _hear(self, message: Message) -> None:
         """Show that the message was heard: eyes on it, or typing where those are forbidden."""
         bot, chat_id = self._client.bot, message.chat.chat_id
-        await asyncio.sleep(HEARD_AFTER_S)
+        await self._clock.sleep(HEARD_AFTER_S)
         try:
-            await self.pacer.wait_beside(chat_id, at_most_s=HEARD_WITHIN_S)
+            await self.pacer.wait_beside(chat_id, limit_s=HEARD_WITHIN_S)
             await bot.set_message_reaction(
                 int(chat_id), int(message.message_id), ReactionEmoji.EYES
             )
         except BadRequest:
-            await self.pacer.wait_beside(chat_id, at_most_s=HEARD_WITHIN_S)
+            await self.pacer.wait_beside(chat_id, limit_s=HEARD_WITHIN_S)
             thread_id = as_thread(message.thread_id)
             await bot.send_chat_action(int(chat_id), ChatAction.TYPING, thread_id)
         except RetryAfter as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import telegram
 from telegram import ChatMember
 from telegram.error import BadRequest, Forbidden, TelegramError
@@ -11,6 +9,7 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 from bots.telegram_bot.errors import read_error
 from bots.telegram_bot.intake import SHARED_IDS
 from bots.telegram_bot.pacing import Pacer
+from core.clock import CLOCK, Clock
 from core.models import Message
 
 #: How long an answer is believed.
@@ -22,7 +21,8 @@ _ADMINS = frozenset({ChatMember.OWNER, ChatMember.ADMINISTRATOR})
 class Access:
     """Knows the admins of chats."""
 
-    def __init__(self, bot: telegram.Bot, pacer: Pacer) -> None:
+    def __init__(self, bot: telegram.Bot, pacer: Pacer, clock: Clock = CLOCK) -> None:
+        self._clock = clock
         self._bot = bot
         self._pacer = pacer
         self._cache: dict[tuple[str, str], tuple[float, bool]] = {}
@@ -38,11 +38,11 @@ class Access:
         if not sender_id.isdecimal() or sender_id in SHARED_IDS:
             return False
         until_s, is_admin = self._cache.get((chat_id, sender_id), (0.0, False))
-        if until_s < time.monotonic():
+        if until_s < self._clock.monotonic():
             is_admin = await self._ask(chat_id, sender_id)
             if len(self._cache) >= _MAX_CACHED:
                 self._cache.clear()
-            self._cache[chat_id, sender_id] = (time.monotonic() + CACHE_S, is_admin)
+            self._cache[chat_id, sender_id] = (self._clock.monotonic() + CACHE_S, is_admin)
         return is_admin
 
     async def _ask(self, chat_id: str, sender_id: str) -> bool:

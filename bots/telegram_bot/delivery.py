@@ -7,7 +7,7 @@ placeholder stands already, the first part is its edit.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 import telegram
@@ -29,6 +29,7 @@ from bots.telegram_bot.pacing import Pacer
 from bots.telegram_bot.parts import FilePart, Part, TextPart, build_parts, halve
 from bots.telegram_bot.progress import Progress, find_placeholder
 from core import metrics
+from core.clock import CLOCK, Clock
 from core.errors import ChatMoved, PlatformBusy
 from core.interfaces import Door, Envelope
 from core.models import DeliveryState, Message, Reply
@@ -46,7 +47,15 @@ UPLOAD_S = 300.0
 class Delivery:
     """Sends the parts of replies in order and notes each in the ledger."""
 
-    def __init__(self, bot: telegram.Bot, pacer: Pacer, progress: Progress, door: Door) -> None:
+    def __init__(
+        self,
+        bot: telegram.Bot,
+        pacer: Pacer,
+        progress: Progress,
+        door: Door,
+        clock: Clock = CLOCK,
+    ) -> None:
+        self._clock = clock
         self._bot = bot
         self._door = door
         self._username = ""
@@ -62,7 +71,7 @@ class Delivery:
 
     def note_move(self, new_chat_id: str) -> None:
         """Remember that older message ids mean nothing in this chat."""
-        self._moved_at[new_chat_id] = datetime.now(UTC)
+        self._moved_at[new_chat_id] = self._clock.now()
 
     async def deliver(self, envelope: Envelope, reply: Reply) -> None:
         """Send what the ledger does not hold as sent, and edit what it holds as outdated.

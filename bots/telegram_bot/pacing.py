@@ -9,12 +9,11 @@ minute to a group with edits counted, thirty a second over all. The package `lim
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
+from core.clock import CLOCK, Clock
 from core.errors import PlatformBusy
 
 #: Above this the job goes back to the queue rather than to sleep here.
@@ -29,8 +28,9 @@ _MAX_LANES = 2000
 class Window:
     """At most `count` calls within any `period_s` seconds."""
 
-    def __init__(self, count: int, period_s: float) -> None:
+    def __init__(self, count: int, period_s: float, clock: Clock = CLOCK) -> None:
         self.period_s = period_s
+        self._clock = clock
         self._times: deque[float] = deque([float("-inf")] * count, maxlen=count)
         self.hold_until_s = float("-inf")
         self.lock = asyncio.Lock()
@@ -49,7 +49,7 @@ class Window:
 
     def try_take(self) -> bool:
         """Count one call if it may go out now."""
-        now_s = time.monotonic()
+        now_s = self._clock.monotonic()
         if self.delay_s(now_s) > 0:
             return False
         self._times.append(now_s)
@@ -58,7 +58,7 @@ class Window:
     @asynccontextmanager
     async def line(self, limit_s: float) -> AsyncIterator[None]:
         """Stand in line. Raises PlatformBusy at once if that would take longer than `limit_s`."""
-        _refuse_long_wait(self.expected_delay_s(time.monotonic()), limit_s)
+        _refuse_long_wait(self.expected_delay_s(self._clock.monotonic()), limit_s)
         self.waiting += 1
         try:
             async with self.lock:
@@ -69,9 +69,9 @@ class Window:
     async def rest(self, limit_s: float) -> None:
         """Sleep until a call may go out. Only for who is first in line."""
         # Anew after each sleep: Telegram may have asked for more in the meantime.
-        while (delay_s := self.delay_s(time.monotonic())) > 0:
+        while (delay_s := self.delay_s(self._clock.monotonic())) > 0:
             _refuse_long_wait(delay_s, limit_s)
-            await asyncio.sleep(delay_s)
+            await self._clock.sleep(delay_s)
 
     async def wait(self, limit_s: float) -> None:
         """Stand in line, rest, and count one call."""
@@ -91,52 +91,51 @@ class Window:
         return free and not self.used(now_s)
 
 
-@dataclass
+#: At most (calls, seconds), a little under Telegram's limits.
+#: As strict as one a second with a burst of three, with room for the network's jitter.
+PRIVATE = (3, 3.1)
+GROUP = (20, 61.0)
+#: 25 a second, evenly: what leaves in a burst may arrive bunched up with the next one.
+OVERALL = (3, 0.12)
+
+
 class Pacer:
-    """The line in front of Telegram. Sizes are (calls, seconds), a little under the limits."""
+    """The line in front of Telegram."""
 
-    #: As strict as one a second with a burst of three, with room for the network's jitter.
-    private: tuple[int, float] = (3, 3.1)
-    group: tuple[int, float] = (20, 61.0)
-    #: 25 a second, evenly: what leaves in a burst may arrive bunched up with the next one.
-    overall: tuple[int, float] = (3, 0.12)
-    max_wait_s: float = MAX_WAIT_S
-    _lanes: dict[str, Window] = field(default_factory=dict)
-    _all: Window = field(init=False)
-    _refused: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self._all = Window(*self.overall)
+    def __init__(self, clock: Clock = CLOCK) -> None:
+        self._clock = clock
+        self._lanes: dict[str, Window] = {}
+        self._all = Window(*OVERALL, clock)
+        self._refused: set[str] = set()
 
     async def wait(self, chat_id: str | None = None) -> None:
         """Wait for the turn of one call: of its chat first, then over all. In order per chat.
 
         chat_id: None for calls that concern no chat.
-        Raises PlatformBusy at once if the wait would be longer than `max_wait_s`.
+        Raises PlatformBusy at once if the wait would be longer than `MAX_WAIT_S`.
         """
         if chat_id is None:
-            await self._all.wait(self.max_wait_s)
+            await self._all.wait(MAX_WAIT_S)
             return
         lane = self._lane(chat_id)
-        async with lane.line(self.max_wait_s):
+        async with lane.line(MAX_WAIT_S):
             is_free = False
             while not is_free:
-                await lane.rest(self.max_wait_s)
-                await self._all.wait(self.max_wait_s)
+                await lane.rest(MAX_WAIT_S)
+                await self._all.wait(MAX_WAIT_S)
                 # What counts is when the call goes out, after both waits.
                 is_free = lane.try_take()
 
-    async def wait_beside(self, chat_id: str, *, at_most_s: float | None = None) -> None:
+    async def wait_beside(self, chat_id: str, *, limit_s: float = MAX_WAIT_S) -> None:
         """Wait for a call that counts over all only: a reaction, typing, a draft.
 
         A chat that was told to wait gets none of these either.
-        Raises PlatformBusy at once if the wait would be longer than `at_most_s`.
+        Raises PlatformBusy at once if the wait would be longer than `limit_s`.
         """
-        limit_s = self.max_wait_s if at_most_s is None else at_most_s
-        held_s = self._lane(chat_id).hold_until_s - time.monotonic()
+        held_s = self._lane(chat_id).hold_until_s - self._clock.monotonic()
         if held_s > 0:
             _refuse_long_wait(held_s, limit_s)
-            await asyncio.sleep(held_s)
+            await self._clock.sleep(held_s)
         await self._all.wait(limit_s)
 
     def try_take(self, chat_id: str) -> float:
@@ -144,7 +143,7 @@ class Pacer:
 
         Progress may use half of a chat's window, so that the final text always gets through.
         """
-        now_s = time.monotonic()
+        now_s = self._clock.monotonic()
         lane = self._lane(chat_id)
         if lane.waiting or lane.used(now_s) >= self._progress_share(chat_id):
             return max(1.0, lane.period_s / 20)
@@ -157,7 +156,7 @@ class Pacer:
 
     def hold(self, chat_id: str | None, wait_s: float) -> None:
         """Make one chat wait, as Telegram asked; None: everything."""
-        until_s = time.monotonic() + wait_s
+        until_s = self._clock.monotonic() + wait_s
         if chat_id is not None:
             lane = self._lane(chat_id)
             lane.hold_until_s = max(lane.hold_until_s, until_s)
@@ -171,23 +170,27 @@ class Pacer:
         self._refused.clear()
 
     def _progress_share(self, chat_id: str) -> int:
-        return (self.group if is_group(chat_id) else self.private)[0] // 2
+        return _size_for(chat_id)[0] // 2
 
     def _lane(self, chat_id: str) -> Window:
         if chat_id not in self._lanes:
             if len(self._lanes) >= _MAX_LANES:
                 self._drop_idle()
-            self._lanes[chat_id] = Window(*(self.group if is_group(chat_id) else self.private))
+            self._lanes[chat_id] = Window(*_size_for(chat_id), self._clock)
         return self._lanes[chat_id]
 
     def _drop_idle(self) -> None:
-        now_s = time.monotonic()
+        now_s = self._clock.monotonic()
         self._lanes = {id_: w for id_, w in self._lanes.items() if not w.is_idle(now_s)}
 
 
 def is_group(chat_id: str) -> bool:
     """Tell a group from a person: Telegram's group ids are negative, and @names are channels."""
     return chat_id.startswith(("-", "@"))
+
+
+def _size_for(chat_id: str) -> tuple[int, float]:
+    return GROUP if is_group(chat_id) else PRIVATE
 
 
 def _refuse_long_wait(delay_s: float, limit_s: float) -> None:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -27,6 +25,7 @@ from bots.telegram_bot.client import Client
 from bots.telegram_bot.errors import as_seconds, describe
 from bots.telegram_bot.intake import ALLOWED_UPDATES, POISON
 from core import metrics
+from core.clock import CLOCK, Clock
 from core.errors import PlatformLocked
 
 log = structlog.get_logger(__name__)
@@ -37,25 +36,21 @@ RETENTION_S = 24 * 3600
 POISON_TRIES = 5
 
 
-@dataclass
-class Pace:
-    """How long the loop waits; tests make it shorter."""
-
-    #: How long Telegram holds a poll open when there is nothing.
-    poll_s: float = 30.0
-    #: How much longer than `poll_s` an answer may take before the connection counts as dead.
-    grace_s: float = 20.0
-    first_wait_s: float = 1.0
-    max_wait_s: float = 15.0
-    #: How long a token may be refused before the process gives up.
-    give_up_s: float = 300.0
+#: How long Telegram holds a poll open when there is nothing.
+POLL_S = 30.0
+#: How much longer than `POLL_S` an answer may take before the connection counts as dead.
+GRACE_S = 20.0
+FIRST_WAIT_S = 1.0
+MAX_WAIT_S = 15.0
+#: How long a token may be refused before the process gives up.
+GIVE_UP_S = 300.0
 
 
 class Patience:
     """Waits longer after each failure; gives up only when the token stays refused."""
 
-    def __init__(self, pace: Pace) -> None:
-        self._pace = pace
+    def __init__(self, clock: Clock = CLOCK) -> None:
+        self._clock = clock
         self._failures = 0
         self._locked_since_s: float | None = None
 
@@ -66,19 +61,19 @@ class Patience:
 
     async def wait(self, error: BaseException) -> None:
         """Sleep as long as `error` asks for. Raises PlatformLocked once there is no hope."""
-        now_s = time.monotonic()
+        now_s = self._clock.monotonic()
         if not isinstance(error, InvalidToken | EndPointNotFound):
             self._locked_since_s = None
         elif self._locked_since_s is None:
             self._locked_since_s = now_s
-        elif now_s - self._locked_since_s >= self._pace.give_up_s:
+        elif now_s - self._locked_since_s >= GIVE_UP_S:
             raise PlatformLocked("Telegram does not take the bot's token")
-        await asyncio.sleep(self._wait_s(error))
+        await self._clock.sleep(self._wait_s(error))
 
     def _wait_s(self, error: BaseException) -> float:
         if isinstance(error, RetryAfter):
             return as_seconds(error.retry_after)
-        longest_s = min(self._pace.max_wait_s, self._pace.first_wait_s * 2.0**self._failures)
+        longest_s = min(MAX_WAIT_S, FIRST_WAIT_S * 2.0**self._failures)
         self._failures = min(self._failures + 1, 30)
         return longest_s * random.uniform(0.5, 1.0)
 
@@ -87,28 +82,33 @@ class Polling:
     """Fetches batches for ever and confirms each once `take` has committed all of it."""
 
     def __init__(
-        self, client: Client, take: Callable[[dict[str, Any]], Awaitable[None]], pace: Pace
+        self,
+        client: Client,
+        take: Callable[[dict[str, Any]], Awaitable[None]],
+        clock: Clock = CLOCK,
     ) -> None:
         self._client = client
         self._take = take
-        self._pace = pace
-        self._patience = Patience(pace)
-        self._commit_patience = Patience(pace)
+        self._clock = clock
+        self._patience = Patience(clock)
+        self._commit_patience = Patience(clock)
         self._offset: int | None = None
         self._good_at_s: float | None = None
-        self._good_wall_s = time.time()
+        self._good_wall_s = self._clock.now().timestamp()
         self._is_failing = True
         self._tries: dict[int, int] = {}
 
     @property
     def poll_age_s(self) -> float:
         """How long ago Telegram last answered, infinite if never."""
-        return time.monotonic() - self._good_at_s if self._good_at_s else float("inf")
+        if self._good_at_s is None:
+            return float("inf")
+        return self._clock.monotonic() - self._good_at_s
 
     @property
     def is_ready(self) -> bool:
-        """Tell whether updates come in: false at the latest `poll_s + grace_s` after a break."""
-        return self.poll_age_s < self._pace.poll_s + self._pace.grace_s
+        """Tell whether updates come in: false at the latest `POLL_S + GRACE_S` after a break."""
+        return self.poll_age_s < POLL_S + GRACE_S
 
     async def run(self) -> None:
         """Poll until cancelled. Raises PlatformLocked if the token stays refused."""
@@ -124,9 +124,9 @@ class Polling:
 
     async def _fetch(self) -> list[Any]:
         # After a failure and at the start an answer at once tells that all is well again.
-        poll_s = 0.0 if self._is_failing else self._pace.poll_s
+        poll_s = 0.0 if self._is_failing else POLL_S
         # A total deadline: a connection that drips a byte now and then never times out by itself.
-        async with asyncio.timeout(poll_s + self._pace.grace_s):
+        async with asyncio.timeout(poll_s + GRACE_S):
             return await self._client.bot.get_raw_updates(self._offset, poll_s, ALLOWED_UPDATES)
 
     async def _recover(self, error: TelegramError | TimeoutError) -> None:
@@ -142,7 +142,7 @@ class Polling:
         await self._patience.wait(error)
 
     def _note_success(self) -> None:
-        now_s, wall_s = time.monotonic(), time.time()
+        now_s, wall_s = self._clock.monotonic(), self._clock.now().timestamp()
         if wall_s - self._good_wall_s > RETENTION_S:
             log.error("telegram_gap", hours=round((wall_s - self._good_wall_s) / 3600, 1))
         self._good_at_s, self._good_wall_s, self._is_failing = now_s, wall_s, False

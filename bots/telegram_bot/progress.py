@@ -5,8 +5,6 @@ Best effort and always second to the reply: the latest text wins, older ones are
 
 from __future__ import annotations
 
-import asyncio
-import time
 import zlib
 from dataclasses import dataclass, replace
 
@@ -30,6 +28,7 @@ from bots.telegram_bot.parts import TextPart
 from bots.telegram_bot.text import tail
 from bots.text import clean, is_blank
 from core import metrics
+from core.clock import CLOCK, Clock
 from core.errors import PlatformBusy
 from core.interfaces import Envelope
 from core.models import PLACEHOLDER, DeliveryState
@@ -38,12 +37,9 @@ from core.prompts.safety import deaden
 log = structlog.get_logger(__name__)
 
 
-@dataclass
-class Gaps:
-    """Least seconds between two drawings of one job; tests make them shorter."""
-
-    private_s: float = 1.0
-    group_s: float = 2.5
+#: Least seconds between two drawings of one job.
+PRIVATE_GAP_S = 1.0
+GROUP_GAP_S = 2.5
 
 
 @dataclass
@@ -56,11 +52,11 @@ class _Line(Line):
 class Progress(Drawing[_Line]):
     """Draws the latest text of each job, as fast as the chat's limits allow."""
 
-    def __init__(self, bot: telegram.Bot, pacer: Pacer, gaps: Gaps) -> None:
+    def __init__(self, bot: telegram.Bot, pacer: Pacer, clock: Clock = CLOCK) -> None:
         super().__init__("telegram", _Line)
         self._bot = bot
         self._pacer = pacer
-        self._gaps = gaps
+        self._clock = clock
         self._unsent: set[str] = set()
 
     def show(self, envelope: Envelope, text: str, *, is_lasting: bool = False) -> None:
@@ -90,9 +86,9 @@ class Progress(Drawing[_Line]):
 
     async def _draw(self, line: _Line) -> None:
         is_private = line.envelope.message.is_private
-        gap_s = self._gaps.private_s if is_private else self._gaps.group_s
+        gap_s = PRIVATE_GAP_S if is_private else GROUP_GAP_S
         while line.text != line.shown and not line.is_over:
-            await asyncio.sleep(max(0.0, line.at_s + gap_s - time.monotonic()))
+            await self._clock.sleep(max(0.0, line.at_s + gap_s - self._clock.monotonic()))
             try:
                 await self._take_turn(line)
                 line.is_calling = True
@@ -102,7 +98,7 @@ class Progress(Drawing[_Line]):
                 self._note(line, error)
             finally:
                 line.is_calling = False
-                line.at_s = time.monotonic()
+                line.at_s = self._clock.monotonic()
 
     async def _take_turn(self, line: _Line) -> None:
         message = line.envelope.message
@@ -111,7 +107,7 @@ class Progress(Drawing[_Line]):
             return
         wait_s = self._pacer.try_take(message.chat.chat_id)
         while wait_s:
-            await asyncio.sleep(wait_s)
+            await self._clock.sleep(wait_s)
             wait_s = self._pacer.try_take(message.chat.chat_id)
 
     async def _draw_once(self, line: _Line) -> None:

@@ -5,17 +5,16 @@ With no orders it is the program as it is.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import time
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 
 from bots import cli
-from bots.telegram_bot import TelegramBot, polling
-from bots.telegram_bot.polling import Pace
-from core import jobs, limits
+from core.clock import CLOCK, Clock
 from core.engines import mimo
 from core.engines.mimo import Mimo
 from core.engines.mimo_limits import CHAT_LIMITS
@@ -29,50 +28,56 @@ class Orders:
     #: The step at which the process is killed, and at which pass of it.
     kill_at: str = ""
     kill_count: int = 1
-    #: How many times shorter the waits after failures are: a minute becomes seconds.
+    #: How many times faster the program's clock runs: a minute becomes seconds.
     haste: float = 1.0
-    #: Fields of `Pace` that are different: how long polls and their waits last.
-    pace: dict[str, float] = field(default_factory=dict)
+    #: When the clock began to run faster, as Unix time: the same for every process of a test.
+    started_s: float = field(default_factory=time.time)
     #: Seconds that MiMo may take besides the length of the sound; 0 = as it is.
     engine_deadline_s: float = 0.0
     #: Whether MiMo's limits per minute are lifted: a test may make more calls than an account has.
     has_limits: bool = True
-    #: A file with the seconds by which the polling loop's clock is ahead.
+    #: A file with the seconds by which the time of day is ahead.
     clock: str = ""
+
+
+class OrderedClock(Clock):
+    """A clock that runs faster, and whose time of day a test can move."""
+
+    def __init__(self, haste: float, started_s: float, ahead: Path | None) -> None:
+        self._haste = haste
+        self._started_s = started_s
+        self._ahead = ahead
+
+    def now(self) -> datetime:
+        passed_s = (time.time() - self._started_s) * self._haste
+        ahead_s = float(self._ahead.read_text()) if self._ahead else 0.0
+        return datetime.fromtimestamp(self._started_s + passed_s + ahead_s, UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic() * self._haste
+
+    async def sleep(self, delay_s: float) -> None:
+        await asyncio.sleep(delay_s / self._haste)
+
+
+def set_clock(clock: OrderedClock) -> None:
+    """Put `clock` in the place of the machine's, everywhere."""
+    vars(CLOCK).update(vars(clock))
+    CLOCK.__class__ = OrderedClock
 
 
 def follow(orders: Orders) -> None:
     """Change this process as ordered."""
-    if orders.haste != 1.0:
-        _hurry(orders.haste)
-    TelegramBot.pace = replace(TelegramBot.pace, **orders.pace)
+    if orders.haste != 1.0 or orders.clock:
+        ahead = Path(orders.clock) if orders.clock else None
+        set_clock(OrderedClock(orders.haste, orders.started_s, ahead))
     if orders.engine_deadline_s:
         Mimo.deadline_s = orders.engine_deadline_s
     if not orders.has_limits:
         Mimo.limits = replace(Mimo.limits, calls_per_minute=None, tokens_per_minute=None)
         vars(mimo)["CHAT_LIMITS"] = replace(CHAT_LIMITS, calls_per_minute=None)
-    if orders.clock:
-        _set_clock(Path(orders.clock))
     if orders.kill_at:
         arm(orders.kill_at, orders.kill_count)
-
-
-def _hurry(haste: float) -> None:
-    """Make the waits after failures shorter; all that decides about them stays."""
-    jitter = jobs._jitter
-    jobs._jitter = lambda delay_s: jitter(delay_s) / haste
-    jobs.TELL_AFTER_S /= haste
-    limits.MAX_PAUSE_S /= haste
-    limits.MAX_WAIT_S /= haste
-    TelegramBot.pace = Pace(first_wait_s=1.0 / haste, max_wait_s=15.0 / haste)
-
-
-def _set_clock(ahead: Path) -> None:
-    """Let the polling loop read another time of day; what counts seconds stays."""
-    clock = SimpleNamespace(
-        time=lambda: time.time() + float(ahead.read_text()), monotonic=time.monotonic
-    )
-    vars(polling)["time"] = clock
 
 
 def main() -> None:

@@ -240,8 +240,7 @@ async def test_big_frames_do_not_hold_the_loop(pool: Pool) -> None:
 _PARENT = """
 import asyncio, sys
 sys.path.insert(0, {folder!r})
-from test_child import Pool
-from tests.support.paths import ROOT
+from tests.child.test_pool import Pool
 async def main():
     pool = Pool(size=2)
     await pool.warm_up()
@@ -255,7 +254,7 @@ asyncio.run(main())
 
 async def test_killed_parent_leaves_no_child() -> None:
     """Idle children see the end of stdin, a busy one at the end of its job."""
-    code = _PARENT.format(folder=str(ROOT / "tests" / "support"))
+    code = _PARENT.format(folder=str(ROOT))
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd="/")
     assert parent.stdout
     pids = [int(pid) for pid in parent.stdout.readline().split()]

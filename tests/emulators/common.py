@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import random
-import time
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, cast
 
-from tests.emulators.serving import OnThread
+from tests.emulators.serving import LocalServer
+from tests.support.virtual_time import current_clock
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -48,7 +47,7 @@ def locked(method: Method) -> Method:
     return cast("Method", run)
 
 
-class Emulator(OnThread):
+class Emulator(LocalServer):
     """A virtual world that outlives `stop`, and the questions that any test may ask it."""
 
     world: Any
@@ -62,11 +61,13 @@ class Emulator(OnThread):
 
         Raises TimeoutError.
         """
-        end = time.monotonic() + timeout_s
+        clock, pause_s = current_clock(), 0.01
+        end_s = clock.monotonic() + timeout_s
         while not (value := condition()):
-            if time.monotonic() > end:
+            if clock.monotonic() > end_s:
                 raise TimeoutError("the condition did not come true")
-            await asyncio.sleep(0.01)
+            await clock.sleep(pause_s)
+            pause_s = min(pause_s * 1.1, 0.1)
         return value
 
     @locked

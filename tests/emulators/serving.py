@@ -1,4 +1,4 @@
-"""Runs an ASGI app on a port and in a thread of its own, with connections that can break."""
+"""Runs an ASGI app on a port of this machine, with connections that can break."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Self
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from tests.support.virtual_time import is_virtual
 
 #: What requests under way may still take when a server ends.
 _BUSY_S = 1.0
@@ -61,6 +63,9 @@ class QuickServer(uvicorn.Server):
         await super().startup(sockets)
 
     async def main_loop(self) -> None:
+        if is_virtual():  # a tick each 0.1 s would hold up every jump of the time
+            await self._stopping.wait()
+            return
         counter = 0
         while not await self.on_tick(counter):
             counter += 1
@@ -105,26 +110,64 @@ def make_server(app: ASGIApp, *, has_websockets: bool = False) -> QuickServer:
     )
 
 
-class OnThread:
-    """A server in a thread of its own: an async context manager, or start() and stop()."""
+class LocalServer:
+    """A server for tests: an async context manager, or start() and stop().
+
+    As a context it runs on the caller's loop if that is a virtual one, since time may pass only
+    when both sides have come to rest; else, and after start(), in a thread of its own.
+    """
+
+    _serving: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Bind the port and serve."""
+        """Bind the port and serve in a thread."""
         raise NotImplementedError
 
     def stop(self) -> None:
         """Cut every connection and end the thread."""
         raise NotImplementedError
 
+    async def serve(self) -> None:
+        """Serve on the running loop until `end_serving`."""
+        raise NotImplementedError
+
+    def is_serving(self) -> bool:
+        """Tell whether `serve` takes connections."""
+        raise NotImplementedError
+
+    def end_serving(self) -> None:
+        """Let `serve` cut every connection and return."""
+        raise NotImplementedError
+
+    async def open(self) -> None:
+        """Serve where the context says; after `close`, the same port again."""
+        if not is_virtual():
+            await asyncio.to_thread(self.start)
+            return
+        self._serving = asyncio.create_task(self.serve())
+        while not self.is_serving():
+            await asyncio.sleep(0)
+            if self._serving.done():
+                self._serving.result()
+
+    async def close(self) -> None:
+        """End what `open` began."""
+        if self._serving is None:
+            await asyncio.to_thread(self.stop)
+            return
+        self.end_serving()
+        await self._serving
+        self._serving = None
+
     async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self.start)
+        await self.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await asyncio.to_thread(self.stop)
+        await self.close()
 
 
-class Serving(OnThread):
+class Serving(LocalServer):
     """A server under way."""
 
     def __init__(self, app: ASGIApp, *, port: int = 0, has_websockets: bool = False) -> None:
@@ -149,3 +192,13 @@ class Serving(OnThread):
         self._server.stop()
         self._thread.join(10)
         self._socket.close()
+
+    async def serve(self) -> None:
+        await self._server._serve(sockets=[self._socket])
+        self._socket.close()
+
+    def is_serving(self) -> bool:
+        return self._server.started
+
+    def end_serving(self) -> None:
+        self._server.stop()

@@ -20,12 +20,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-from bots import cli
-from core.commands import menu
-from core.engines.tls import tls
-from core.locale import LANGUAGES, translate
-from tests.chaos import child
-
 #: What the program loads only when it needs it.
 _LATE = (
     "alembic.command anyio._backends._asyncio bots.discord_bot bots.web_chat core.audio.voice_note "
@@ -33,7 +27,8 @@ _LATE = (
     "uvicorn.protocols.websockets.websockets_sansio_impl sqlalchemy.dialects.sqlite.aiosqlite "
     "core.picking encodings.ascii concurrent.futures.thread"
 )
-_PROGRAMS = {"child": child.main, "hearsay": cli.main}
+#: Where the programs are; loaded in the process that forks alone.
+_PROGRAMS = {"child": "tests.chaos.child", "hearsay": "bots.cli"}
 
 
 class ForkServer:
@@ -121,11 +116,7 @@ def share_fork_server() -> ForkServer:
 
 def serve() -> None:
     """Be the process that forks, until stdin ends. What takes long is done before."""
-    for name in _LATE.split():
-        import_module(name)
-    menu()
-    tls()
-    translate("", LANGUAGES[0])
+    _load()
     source = sys.stdin.buffer
     os.set_blocking(source.fileno(), False)
     waiting = b""
@@ -139,6 +130,18 @@ def serve() -> None:
         for line in lines:
             _fork(json.loads(line), source)
         _reap()
+
+
+def _load() -> None:
+    from core.commands import menu
+    from core.engines.tls import tls
+    from core.locale import LANGUAGES, translate
+
+    for name in (*_PROGRAMS.values(), *_LATE.split()):
+        import_module(name)
+    menu()
+    tls()
+    translate("", LANGUAGES[0])
 
 
 def _fork(order: dict[str, Any], source: IO[bytes]) -> None:
@@ -161,7 +164,7 @@ def _be_program(order: dict[str, Any], source: IO[bytes]) -> None:
         if "PYTHONWARNINGS" in os.environ:
             warnings.simplefilter(os.environ["PYTHONWARNINGS"])  # type: ignore[arg-type]
         sys.argv = order["command"]
-        _PROGRAMS[sys.argv[0]]()
+        import_module(_PROGRAMS[sys.argv[0]]).main()
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)

@@ -8,18 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bots.telegram_bot import TelegramBot
-from bots.telegram_bot.polling import Pace
-from bots.telegram_bot.progress import Gaps
+from core.clock import Clock
 from core.config import Settings
 from tests.emulators.telegram import TelegramServer
 from tests.support.telegram_inbox import FakeInbox, make_settings
-
-
-class QuickBot(TelegramBot):
-    """The bot with less patience, so that tests are short."""
-
-    pace = Pace(poll_s=5.0, grace_s=2.0, first_wait_s=0.05, max_wait_s=0.2, give_up_s=0.5)
-    gaps = Gaps(private_s=0.02, group_s=0.02)
 
 
 @pytest.fixture(autouse=True)
@@ -42,15 +34,15 @@ def door() -> FakeInbox:
 
 
 @pytest.fixture
-async def bot(settings: Settings, door: FakeInbox) -> AsyncIterator[QuickBot]:
+async def bot(settings: Settings, door: FakeInbox, clock: Clock) -> AsyncIterator[TelegramBot]:
     """A bot that sends but does not receive."""
-    bot = QuickBot(settings, door, menu=())
+    bot = TelegramBot(settings, door, menu=(), clock=clock)
     yield bot
     await bot.close()
 
 
 @pytest.fixture
-async def running(bot: QuickBot, telegram: TelegramServer) -> AsyncIterator[QuickBot]:
+async def running(bot: TelegramBot, telegram: TelegramServer) -> AsyncIterator[TelegramBot]:
     """A bot that receives."""
     task = asyncio.create_task(bot.run())
     await telegram.wait_for(lambda: bot.is_ready or task.done())

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from bots.telegram_bot import TelegramBot
 from core.errors import PlatformBusy
 from core.interfaces import Platform
 from tests.emulators.telegram import TelegramServer
 from tests.support.telegram_inbox import make_message
-from tests.telegram_bot.conftest import QuickBot
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from tests.telegram_bot.conftest import QuickBot
     ],
 )
 async def test_standing_is_asked(
-    status: str, is_admin: bool, telegram: TelegramServer, bot: QuickBot
+    status: str, is_admin: bool, telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     group = telegram.add_chat(members={ann: status})
@@ -34,7 +34,7 @@ async def test_standing_is_asked(
 
 
 async def test_answer_is_believed_for_a_minute_only(
-    telegram: TelegramServer, bot: QuickBot, monkeypatch: pytest.MonkeyPatch
+    telegram: TelegramServer, bot: TelegramBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bots.telegram_bot.access.CACHE_S", -1.0)
     ann = telegram.add_user("Ann")
@@ -46,7 +46,7 @@ async def test_answer_is_believed_for_a_minute_only(
 
 
 async def test_in_private_everybody_is_their_own_admin(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     assert await bot.is_admin(make_message(telegram.add_user("Ann")))
     assert telegram.calls == []
@@ -54,23 +54,25 @@ async def test_in_private_everybody_is_their_own_admin(
 
 @pytest.mark.parametrize("sender", ["1087968824", "777000", "136817688", "", "-1005", "@ann", "²"])
 async def test_shared_and_unreal_senders_are_no_admins(
-    sender: str, telegram: TelegramServer, bot: QuickBot
+    sender: str, telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     group = telegram.add_chat(members={1087968824: "administrator"})
     assert not await bot.is_admin(make_message(group, sender_id=sender))
     assert telegram.calls == []
 
 
-async def test_who_speaks_as_the_chat_is_an_admin(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_who_speaks_as_the_chat_is_an_admin(
+    telegram: TelegramServer, bot: TelegramBot
+) -> None:
     group = telegram.add_chat()
     assert await bot.is_admin(make_message(group, sender_id=str(group)))
 
 
-async def test_stranger_is_no_admin(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_stranger_is_no_admin(telegram: TelegramServer, bot: TelegramBot) -> None:
     assert not await bot.is_admin(make_message(telegram.add_chat(), sender_id="42"))
 
 
-async def test_trouble_is_no_answer(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_trouble_is_no_answer(telegram: TelegramServer, bot: TelegramBot) -> None:
     ann = telegram.add_user("Ann")
     group = telegram.add_chat(members={ann: "member"})
     telegram.fault("getChatMember", "status", status=500)
@@ -78,6 +80,6 @@ async def test_trouble_is_no_answer(telegram: TelegramServer, bot: QuickBot) -> 
         await bot.is_admin(make_message(group, sender_id=str(ann)))
 
 
-def test_bot_keeps_the_contract_of_platforms(bot: QuickBot) -> None:
+def test_bot_keeps_the_contract_of_platforms(bot: TelegramBot) -> None:
     platform: Platform = bot
     assert platform.name == "telegram"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from bots.telegram_bot import TelegramBot
 from bots.telegram_bot.outgoing import build_keyboard
 from core.models import Button, Reply
 from tests.emulators.telegram import TelegramServer
 from tests.support.telegram_inbox import make_envelope
-from tests.telegram_bot.conftest import QuickBot
 
 
 def rows(*labels: str) -> list[list[str]]:
@@ -42,7 +42,7 @@ def test_short_buttons_stand_side_by_side(labels: list[str], expected: list[list
 
 
 async def test_private_button_leads_to_the_talk_with_the_bot(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     group = telegram.add_chat(members={ann: "member"})

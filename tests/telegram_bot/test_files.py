@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from bots.telegram_bot import TelegramBot
 from bots.telegram_bot.files import CLOUD_MAX_BYTES, LOCAL_MAX_BYTES
 from core.errors import BadAudio, PlatformBusy, TooLong, UserError
 from core.models import Attachment, Message, Quoted
 from tests.emulators.telegram import TelegramServer
 from tests.support.telegram_inbox import FakeInbox, make_message, make_settings
-from tests.telegram_bot.conftest import QuickBot
 
 DATA = bytes(range(256)) * 400
 
@@ -24,38 +24,40 @@ def send(telegram: TelegramServer, data: bytes = DATA, **claims: object) -> Mess
     return make_message(ann, note, attachment=attachment)
 
 
-async def test_bytes_arrive(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_bytes_arrive(telegram: TelegramServer, bot: TelegramBot) -> None:
     assert await bot.fetch(send(telegram)) == DATA
 
 
 async def test_sound_of_the_quoted_message_is_taken(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     noted = send(telegram)
     asks = make_message(1, attachment=None, reply_to=Quoted("1", attachment=noted.attachment))
     assert await bot.fetch(asks) == DATA
 
 
-async def test_message_without_sound_is_told(bot: QuickBot) -> None:
+async def test_message_without_sound_is_told(bot: TelegramBot) -> None:
     with pytest.raises(BadAudio):
         await bot.fetch(make_message(1, attachment=None))
 
 
 @pytest.mark.parametrize("claim", [None, 0, 10])
 async def test_size_that_is_missing_or_too_small_does_not_matter(
-    claim: int | None, telegram: TelegramServer, bot: QuickBot
+    claim: int | None, telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     assert await bot.fetch(send(telegram, claimed_bytes=claim)) == DATA
 
 
 async def test_size_that_is_too_large_costs_one_more_try(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     assert await bot.fetch(send(telegram, claimed_bytes=len(DATA) + 5)) == DATA
     assert len(telegram.calls_of("download")) == 2
 
 
-async def test_too_big_is_refused_before_any_call(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_too_big_is_refused_before_any_call(
+    telegram: TelegramServer, bot: TelegramBot
+) -> None:
     bot.files.max_bytes = CLOUD_MAX_BYTES
     for size, is_refused in [(CLOUD_MAX_BYTES + 1, True), (CLOUD_MAX_BYTES, False)]:
         message = send(telegram, claimed_bytes=size)
@@ -70,14 +72,14 @@ async def test_too_big_is_refused_before_any_call(telegram: TelegramServer, bot:
 
 
 async def test_too_big_in_spite_of_its_claim_is_refused(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     bot.files.max_bytes = len(DATA) - 1
     with pytest.raises(TooLong):
         await bot.fetch(send(telegram, claimed_bytes=None))
 
 
-async def test_too_big_by_telegrams_own_word(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_too_big_by_telegrams_own_word(telegram: TelegramServer, bot: TelegramBot) -> None:
     message = send(telegram)
     telegram.fault("getFile", "status", status=400, description="file is too big")
     with pytest.raises(TooLong) as caught:
@@ -87,7 +89,7 @@ async def test_too_big_by_telegrams_own_word(telegram: TelegramServer, bot: Quic
 
 @pytest.mark.parametrize("fault", ["cut", "close", "lose_reply"])
 async def test_download_that_is_cut_is_begun_anew(
-    fault: str, telegram: TelegramServer, bot: QuickBot
+    fault: str, telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     message = send(telegram)
     telegram.fault("download", fault)  # type: ignore[arg-type]
@@ -96,7 +98,7 @@ async def test_download_that_is_cut_is_begun_anew(
 
 
 async def test_download_that_is_cut_again_is_for_later(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     message = send(telegram)
     telegram.fault("download", "cut", count=None)
@@ -105,13 +107,13 @@ async def test_download_that_is_cut_again_is_for_later(
     assert len(telegram.calls_of("download")) == 2
 
 
-async def test_expired_link_is_asked_for_anew(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_expired_link_is_asked_for_anew(telegram: TelegramServer, bot: TelegramBot) -> None:
     message = send(telegram)
     telegram.fault("download", "status", status=404)
     assert await bot.fetch(message) == DATA
 
 
-async def test_file_that_is_gone_is_told(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_file_that_is_gone_is_told(telegram: TelegramServer, bot: TelegramBot) -> None:
     message = send(telegram)
     telegram.fault("download", "status", status=404, count=None)
     with pytest.raises(UserError, match="no longer has this file"):
@@ -130,7 +132,7 @@ async def test_file_that_is_gone_is_told(telegram: TelegramServer, bot: QuickBot
     ],
 )
 async def test_trouble_is_for_later_and_holds_no_address(
-    pattern: str, kind: str, details: dict[str, int], telegram: TelegramServer, bot: QuickBot
+    pattern: str, kind: str, details: dict[str, int], telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     message = send(telegram)
     telegram.fault(pattern, kind, **details)  # type: ignore[arg-type]
@@ -142,7 +144,7 @@ async def test_trouble_is_for_later_and_holds_no_address(
 
 
 async def test_download_that_never_ends_is_given_up(
-    telegram: TelegramServer, bot: QuickBot, monkeypatch: pytest.MonkeyPatch
+    telegram: TelegramServer, bot: TelegramBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bots.telegram_bot.files.DOWNLOAD_S", 0.3)
     message = send(telegram)
@@ -154,7 +156,7 @@ async def test_download_that_never_ends_is_given_up(
 def test_only_telegrams_own_servers_limit_the_size(telegram: TelegramServer) -> None:
     def limit(**values: str) -> int:
         settings = make_settings(telegram_bot_token=telegram.token, **values)
-        return QuickBot(settings, FakeInbox()).files.max_bytes
+        return TelegramBot(settings, FakeInbox()).files.max_bytes
 
     assert limit() == CLOUD_MAX_BYTES == 20 * 1024 * 1024
     assert limit(telegram_api_base_url="http://127.0.0.1:8081/bot") == LOCAL_MAX_BYTES
@@ -165,7 +167,7 @@ async def test_local_server_hands_out_a_path() -> None:
         settings = make_settings(
             telegram_bot_token=telegram.token, telegram_api_base_url=telegram.api_base_url
         )
-        bot = QuickBot(settings, FakeInbox())
+        bot = TelegramBot(settings, FakeInbox())
         assert await bot.fetch(send(telegram)) == DATA
         assert telegram.calls_of("download") == []
         bot.files.max_bytes = 10

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from bots.telegram_bot import TelegramBot
 from core.config import Settings
 from core.interfaces import Envelope
 from core.models import File, Reply
 from core.store import Store
 from tests.emulators.telegram import TelegramServer
 from tests.support.telegram_inbox import FakeInbox, MemoryLedger, StoreDoor, make_message
-from tests.telegram_bot.conftest import QuickBot
+from tests.support.virtual_time import current_clock
 
 VOICE = Reply("Said.", files=(File("a.ogg", "audio/ogg", b"OggS" + b"OpusHead"),))
 
 
 async def say(settings: Settings, door: StoreDoor, chat_id: int, message_id: int) -> None:
     """Answer a message as a process would that begins and ends with it."""
-    bot = QuickBot(settings, door, menu=())
+    bot = TelegramBot(settings, door, menu=(), clock=current_clock())
     job = await door.accept(make_message(chat_id, message_id))
     assert job
     await door.answer(bot, job.job_id, VOICE)
@@ -41,7 +42,7 @@ async def test_after_a_restart_no_refused_call_is_made(
     ]
 
 
-async def test_a_refusal_is_noted_once(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_a_refusal_is_noted_once(telegram: TelegramServer, bot: TelegramBot) -> None:
     ann = telegram.add_user("Ann", is_voice_forbidden=True)
     door = bot._door
     assert isinstance(door, FakeInbox)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from bots.telegram_bot import TelegramBot
 from bots.telegram_bot.intake import CHANNEL_FORWARDS, read_update
 from core.models import Message, Quoted
 from tests.emulators.telegram import ANONYMOUS_ADMIN, TelegramServer
 from tests.support.telegram_inbox import FakeInbox
-from tests.telegram_bot.conftest import QuickBot
 from tests.telegram_bot.test_intake import (
     CHANNEL,
     FOUND,
@@ -129,7 +129,7 @@ def test_edits_of_group_talk_are_handed_on() -> None:
 
 
 async def test_talk_of_a_group_reaches_the_door(
-    telegram: TelegramServer, running: QuickBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
 ) -> None:
     ann, ben = telegram.add_user("Ann"), telegram.add_user("Ben")
     group = telegram.add_chat(members={ann: "creator", ben: "member"})
@@ -149,7 +149,7 @@ async def test_talk_of_a_group_reaches_the_door(
 
 
 async def test_a_private_button_is_pressed_in_the_talk_with_the_bot(
-    telegram: TelegramServer, running: QuickBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
 ) -> None:
     ann = telegram.add_user("Ann")
     telegram.open_link(ann, f"https://t.me/hearsay_test_bot?start={TOKEN}")

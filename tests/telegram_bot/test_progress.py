@@ -7,14 +7,15 @@ from functools import partial
 
 import pytest
 
-from bots.telegram_bot.progress import Gaps, build_draft_id
+from bots.telegram_bot import TelegramBot
+from bots.telegram_bot.progress import build_draft_id
 from core import metrics
 from core.config import Settings
 from core.errors import StoreError
 from core.models import PLACEHOLDER, Delivery, DeliveryState, Reply
 from tests.emulators.telegram import Message, TelegramServer
 from tests.support.telegram_inbox import FakeInbox, make_envelope
-from tests.telegram_bot.conftest import QuickBot
+from tests.support.virtual_time import current_clock
 
 
 def add_group(telegram: TelegramServer) -> int:
@@ -26,7 +27,7 @@ def only(messages: list[Message]) -> Message:
     return message
 
 
-async def test_one_person_sees_a_draft_grow(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_one_person_sees_a_draft_grow(telegram: TelegramServer, bot: TelegramBot) -> None:
     ann = telegram.add_user("Ann")
     envelope, ledger = make_envelope(ann, job_id="00000000aa")
     for text in ("one", "one two", "one two three"):
@@ -41,7 +42,7 @@ async def test_one_person_sees_a_draft_grow(telegram: TelegramServer, bot: Quick
 
 
 async def test_what_has_to_stay_is_a_message_that_becomes_the_answer(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     envelope, ledger = make_envelope(ann)
@@ -56,7 +57,7 @@ async def test_what_has_to_stay_is_a_message_that_becomes_the_answer(
 
 
 async def test_group_sees_one_message_that_is_edited(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     group = telegram.add_chat(members={ann: "member"})
@@ -77,10 +78,8 @@ async def test_group_sees_one_message_that_is_edited(
 async def test_latest_text_wins_and_the_ones_between_are_left_out(
     telegram: TelegramServer, settings: Settings
 ) -> None:
-    class Slower(QuickBot):
-        gaps = Gaps(private_s=0.2, group_s=0.2)
-
-    bot, ann = Slower(settings, FakeInbox(), menu=()), telegram.add_user("Ann")
+    bot = TelegramBot(settings, FakeInbox(), menu=(), clock=current_clock())
+    ann = telegram.add_user("Ann")
     envelope, _ = make_envelope(ann)
     for number in range(50):
         await bot.show(envelope, f"text {number}")
@@ -90,7 +89,7 @@ async def test_latest_text_wins_and_the_ones_between_are_left_out(
     assert len(telegram.calls_of("sendMessageDraft")) <= 3
 
 
-async def test_long_text_shows_its_end(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_long_text_shows_its_end(telegram: TelegramServer, bot: TelegramBot) -> None:
     group = add_group(telegram)
     await bot.show(make_envelope(group)[0], "😀" * 5000 + " the end")
     shown = await telegram.wait_for(lambda: telegram.answers(group))
@@ -98,7 +97,7 @@ async def test_long_text_shows_its_end(telegram: TelegramServer, bot: QuickBot) 
     assert len(shown[0].text.encode("utf-16-le")) <= 2 * 4096
 
 
-async def test_progress_leaves_room_in_a_group(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_progress_leaves_room_in_a_group(telegram: TelegramServer, bot: TelegramBot) -> None:
     group = add_group(telegram)
     telegram.set_limits(is_strict=True)
     envelope, _ = make_envelope(group)
@@ -111,7 +110,7 @@ async def test_progress_leaves_room_in_a_group(telegram: TelegramServer, bot: Qu
     assert telegram.violations() == {}
 
 
-async def test_nothing_is_drawn_after_the_reply(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_nothing_is_drawn_after_the_reply(telegram: TelegramServer, bot: TelegramBot) -> None:
     group = add_group(telegram)
     telegram.fault("sendMessage", "delay", delay_s=0.2)
     envelope, _ = make_envelope(group)
@@ -124,7 +123,7 @@ async def test_nothing_is_drawn_after_the_reply(telegram: TelegramServer, bot: Q
 
 
 async def test_late_drawing_does_not_replace_a_reply(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     group = add_group(telegram)
     envelope, ledger = make_envelope(group)
@@ -136,7 +135,9 @@ async def test_late_drawing_does_not_replace_a_reply(
     assert only(telegram.answers(group)).text == "all"
 
 
-async def test_lost_placeholder_is_not_sent_twice(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_lost_placeholder_is_not_sent_twice(
+    telegram: TelegramServer, bot: TelegramBot
+) -> None:
     group = add_group(telegram)
     envelope, ledger = make_envelope(group)
     telegram.fault("sendMessage", "lose_reply")
@@ -151,7 +152,9 @@ async def test_lost_placeholder_is_not_sent_twice(telegram: TelegramServer, bot:
     assert metrics.AMBIGUOUS_SENDS.labels("telegram")._value.get() == before + 1
 
 
-async def test_deleted_placeholder_is_not_put_back(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_deleted_placeholder_is_not_put_back(
+    telegram: TelegramServer, bot: TelegramBot
+) -> None:
     group = add_group(telegram)
     envelope, ledger = make_envelope(group)
     await bot.show(envelope, "one")
@@ -166,7 +169,7 @@ async def test_deleted_placeholder_is_not_put_back(telegram: TelegramServer, bot
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"status": 403}, {"status": 404}])
 async def test_trouble_is_never_raised(
-    fault: dict[str, int], telegram: TelegramServer, bot: QuickBot
+    fault: dict[str, int], telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann, group = telegram.add_user("Ann"), add_group(telegram)
     telegram.fault("*", "status", count=None, **fault)
@@ -176,7 +179,7 @@ async def test_trouble_is_never_raised(
     await bot.close()
 
 
-async def test_who_blocked_us_is_called_once(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_who_blocked_us_is_called_once(telegram: TelegramServer, bot: TelegramBot) -> None:
     ann = telegram.add_user("Ann")
     telegram.block(ann)
     envelope, _ = make_envelope(ann)
@@ -187,7 +190,7 @@ async def test_who_blocked_us_is_called_once(telegram: TelegramServer, bot: Quic
 
 
 async def test_message_that_has_to_stay_comes_even_if_drafts_are_refused(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     telegram.fault("sendMessageDraft", "status", status=404, count=None)
@@ -200,7 +203,7 @@ async def test_message_that_has_to_stay_comes_even_if_drafts_are_refused(
 
 
 async def test_drawing_that_hangs_does_not_hold_up_the_reply(
-    telegram: TelegramServer, bot: QuickBot, monkeypatch: pytest.MonkeyPatch
+    telegram: TelegramServer, bot: TelegramBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bots.telegram_bot.progress.DRAW_S", 0.2)
     group = add_group(telegram)
@@ -213,7 +216,7 @@ async def test_drawing_that_hangs_does_not_hold_up_the_reply(
 
 
 async def test_chat_that_was_told_to_wait_gets_no_drafts(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     bot.pacer.hold(str(ann), 3600)
@@ -225,7 +228,7 @@ async def test_chat_that_was_told_to_wait_gets_no_drafts(
 
 
 async def test_trouble_of_the_ledger_is_never_raised(
-    telegram: TelegramServer, bot: QuickBot, capsys: pytest.CaptureFixture[str]
+    telegram: TelegramServer, bot: TelegramBot, capsys: pytest.CaptureFixture[str]
 ) -> None:
     envelope, ledger = make_envelope(add_group(telegram))
 
@@ -239,7 +242,7 @@ async def test_trouble_of_the_ledger_is_never_raised(
 
 
 async def test_jobs_without_an_end_are_forgotten(
-    telegram: TelegramServer, bot: QuickBot, monkeypatch: pytest.MonkeyPatch
+    telegram: TelegramServer, bot: TelegramBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bots.drawing.MAX_LINES", 5)
     ann = telegram.add_user("Ann")

@@ -17,7 +17,7 @@ from core.errors import ConfigError, PlatformLocked, StoreError
 from core.models import Job, Message
 from tests.emulators.telegram import ANONYMOUS_ADMIN, TelegramServer
 from tests.support.telegram_inbox import FakeInbox, make_settings
-from tests.telegram_bot.conftest import QuickBot
+from tests.support.virtual_time import current_clock
 
 NOTE = b"OggS-not-really"
 
@@ -39,13 +39,13 @@ async def receiving(bot: TelegramBot) -> AsyncIterator[TelegramBot]:
 
 
 async def test_note_is_handed_in_confirmed_and_heard_at_once(
-    telegram: TelegramServer, running: QuickBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
 ) -> None:
     ann = telegram.add_user("Ann")
     started_s = time.monotonic()
     note = telegram.send_voice(ann, ann, NOTE, duration=4)
     await telegram.wait_for(lambda: telegram.reactions(ann, note) == ["👀"])
-    assert time.monotonic() - started_s < QuickBot.pace.poll_s - 1
+    assert time.monotonic() - started_s < TelegramBot.pace.poll_s - 1
     assert ids(door) == [note]
     assert door.messages[0].attachment is not None
     assert door.messages[0].attachment.duration_s == 4.0
@@ -55,7 +55,7 @@ async def test_note_is_handed_in_confirmed_and_heard_at_once(
 
 
 async def test_typing_where_reactions_are_forbidden(
-    telegram: TelegramServer, running: QuickBot
+    telegram: TelegramServer, running: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     telegram.change(ann, has_reactions=False)
@@ -64,7 +64,7 @@ async def test_typing_where_reactions_are_forbidden(
 
 
 async def test_group_talk_is_handed_in_but_not_reacted_to(
-    telegram: TelegramServer, running: QuickBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
 ) -> None:
     ann = telegram.add_user("Ann")
     group = telegram.add_chat(members={ann: "member"})
@@ -88,7 +88,7 @@ async def test_nothing_is_confirmed_before_it_is_committed(
 
     ann, door = telegram.add_user("Ann"), SlowDoor()
     notes = [telegram.send_text(ann, ann, str(n)) for n in range(5)]
-    async with receiving(QuickBot(settings, door, menu=())):
+    async with receiving(TelegramBot(settings, door, menu=(), clock=current_clock())):
         await telegram.wait_for(lambda: len(door.messages) == 5)
         await telegram.wait_for(lambda: telegram.pending() == [])
     assert ids(door) == notes
@@ -107,15 +107,15 @@ async def test_kill_in_the_middle_loses_nothing(
                 await asyncio.sleep(60)
             return await door.accept(message, data)
 
-    async with receiving(QuickBot(settings, DyingDoor(), menu=())):
+    async with receiving(TelegramBot(settings, DyingDoor(), menu=(), clock=current_clock())):
         await telegram.wait_for(lambda: len(door.messages) == 7)
-    async with receiving(QuickBot(settings, door, menu=())):
+    async with receiving(TelegramBot(settings, door, menu=(), clock=current_clock())):
         await telegram.wait_for(lambda: len(door.messages) == 20)
     assert ids(door) == notes
 
 
 async def test_database_trouble_keeps_the_update(
-    telegram: TelegramServer, running: QuickBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
 ) -> None:
     ann = telegram.add_user("Ann")
     door.troubles = [StoreError("locked"), OSError("disk full"), StoreError("locked")]
@@ -126,7 +126,7 @@ async def test_database_trouble_keeps_the_update(
 
 
 async def test_poison_updates_cost_only_themselves(
-    telegram: TelegramServer, running: QuickBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
 ) -> None:
     ann = telegram.add_user("Ann")
     with capture_logs() as logs:
@@ -144,7 +144,7 @@ async def test_poison_updates_cost_only_themselves(
 
 
 async def test_message_that_our_own_code_cannot_take_does_not_block_the_rest_for_ever(
-    telegram: TelegramServer, running: QuickBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
 ) -> None:
     ann = telegram.add_user("Ann")
     door.troubles = [ValueError("bug")] * 5
@@ -157,7 +157,7 @@ async def test_message_that_our_own_code_cannot_take_does_not_block_the_rest_for
 
 
 async def test_update_shown_twice_is_one_message(
-    telegram: TelegramServer, running: QuickBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
 ) -> None:
     ann = telegram.add_user("Ann")
     update = telegram.raw_update(
@@ -172,7 +172,7 @@ async def test_update_shown_twice_is_one_message(
 
 
 async def test_new_update_ids_after_a_week_are_taken(
-    telegram: TelegramServer, running: QuickBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
 ) -> None:
     ann = telegram.add_user("Ann")
     telegram.send_text(ann, ann, "before")
@@ -187,7 +187,7 @@ async def test_new_update_ids_after_a_week_are_taken(
 
 
 async def test_kinds_of_updates_are_asked_for_each_time(
-    telegram: TelegramServer, running: QuickBot
+    telegram: TelegramServer, running: TelegramBot
 ) -> None:
     await telegram.wait_for(lambda: len(telegram.calls_of("getUpdates")) >= 2)
     for call in telegram.calls_of("getUpdates"):
@@ -213,15 +213,15 @@ async def test_kinds_of_updates_are_asked_for_each_time(
 async def test_polling_outlives(
     kind: str, details: dict[str, int], telegram: TelegramServer, settings: Settings
 ) -> None:
-    class Impatient(QuickBot):
-        pace = QuickBot.pace.__class__(
+    class Impatient(TelegramBot):
+        pace = TelegramBot.pace.__class__(
             poll_s=3.0, grace_s=0.7, first_wait_s=0.02, max_wait_s=0.1, give_up_s=5.0
         )
 
     ann, door = telegram.add_user("Ann"), FakeInbox()
     telegram.fault("getUpdates", kind, **details)  # type: ignore[arg-type]
     note = telegram.send_voice(ann, ann, NOTE)
-    async with receiving(Impatient(settings, door, menu=())) as bot:
+    async with receiving(Impatient(settings, door, menu=(), clock=current_clock())) as bot:
         await telegram.wait_for(lambda: door.messages, 8)
         assert ids(door) == [note]
         assert bot.is_ready
@@ -229,10 +229,10 @@ async def test_polling_outlives(
 
 @pytest.mark.parametrize("status", [401, 404])
 async def test_token_refused_for_ever_ends_the_process(
-    status: int, telegram: TelegramServer, running: QuickBot
+    status: int, telegram: TelegramServer, running: TelegramBot
 ) -> None:
-    class Brief(QuickBot):
-        pace = QuickBot.pace.__class__(poll_s=0.1, grace_s=0.2, first_wait_s=0.02, give_up_s=0.4)
+    class Brief(TelegramBot):
+        pace = TelegramBot.pace.__class__(poll_s=0.1, grace_s=0.2, first_wait_s=0.02, give_up_s=0.4)
 
     bot = Brief(
         make_settings(
@@ -255,7 +255,7 @@ async def test_wrong_token_at_the_start_ends_the_process(telegram: TelegramServe
         telegram_bot_token="123456:BBBabcdefghijklmnopqrstuvwxyz0123456",
         telegram_api_base_url=telegram.api_base_url,
     )
-    bot = QuickBot(settings, FakeInbox(), menu=())
+    bot = TelegramBot(settings, FakeInbox(), menu=(), clock=current_clock())
     with capture_logs() as logs, pytest.raises(PlatformLocked) as caught:
         await asyncio.wait_for(bot.run(), 5)
     assert "BBBabc" not in f"{caught.value!r} {logs}"
@@ -266,14 +266,14 @@ async def test_start_waits_for_a_network_that_is_not_there_yet(
     telegram: TelegramServer, settings: Settings
 ) -> None:
     telegram.fault("getMe", "close", count=3)
-    bot = QuickBot(settings, FakeInbox(), menu=())
+    bot = TelegramBot(settings, FakeInbox(), menu=(), clock=current_clock())
     assert not bot.is_ready
     async with receiving(bot):
         await telegram.wait_for(lambda: bot.is_ready)
 
 
 async def test_conflict_says_which_and_is_survived(
-    telegram: TelegramServer, running: QuickBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
 ) -> None:
     ann = telegram.add_user("Ann")
     with capture_logs() as logs:
@@ -288,7 +288,7 @@ async def test_conflict_says_which_and_is_survived(
 
 
 async def test_long_silence_is_told_to_the_operator(
-    telegram: TelegramServer, running: QuickBot
+    telegram: TelegramServer, running: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     running._polling._good_wall_s -= 25 * 3600
@@ -300,15 +300,15 @@ async def test_long_silence_is_told_to_the_operator(
     assert gap["hours"] >= 25
 
 
-async def test_end_is_quick_within_a_long_poll(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_end_is_quick_within_a_long_poll(telegram: TelegramServer, bot: TelegramBot) -> None:
     async with receiving(bot):
         await telegram.wait_for(lambda: len(telegram.calls_of("getUpdates")) >= 2)
         started_s = time.monotonic()
-    assert time.monotonic() - started_s < QuickBot.pace.poll_s - 1
+    assert time.monotonic() - started_s < TelegramBot.pace.poll_s - 1
 
 
 async def test_press_is_answered_and_handed_in(
-    telegram: TelegramServer, running: QuickBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
 ) -> None:
     ann, ben = telegram.add_user("Ann"), telegram.add_user("Ben")
     group = telegram.add_chat(members={ann: "member", ben: "member"})
@@ -323,7 +323,7 @@ async def test_press_is_answered_and_handed_in(
 
 
 async def test_answer_to_a_press_that_came_too_late_is_no_error(
-    telegram: TelegramServer, running: QuickBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
 ) -> None:
     ann = telegram.add_user("Ann")
     note = telegram.send_voice(ann, ann, NOTE)
@@ -345,7 +345,7 @@ async def test_only_allowed_chats_are_heard(named: str, telegram: TelegramServer
         allowed_chats=str(group if named == "chat" else ann),
     )
     door = FakeInbox()
-    async with receiving(QuickBot(settings, door, menu=())):
+    async with receiving(TelegramBot(settings, door, menu=(), clock=current_clock())):
         with capture_logs() as logs:
             telegram.send_text(other, eve, "not allowed words")
             telegram.send_text(eve, eve, "not allowed words")
@@ -356,7 +356,7 @@ async def test_only_allowed_chats_are_heard(named: str, telegram: TelegramServer
 
 
 async def test_group_that_became_a_supergroup_is_moved_once(
-    telegram: TelegramServer, running: QuickBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
 ) -> None:
     ann = telegram.add_user("Ann")
     group = telegram.add_chat("group", members={ann: "member"})
@@ -369,7 +369,7 @@ async def test_group_that_became_a_supergroup_is_moved_once(
 
 
 async def test_being_blocked_or_kicked_breaks_nothing(
-    telegram: TelegramServer, running: QuickBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
 ) -> None:
     ann, ben = telegram.add_user("Ann"), telegram.add_user("Ben")
     group = telegram.add_chat(members={ann: "creator"})
@@ -381,7 +381,7 @@ async def test_being_blocked_or_kicked_breaks_nothing(
 
 
 async def test_anonymous_admin_topic_and_edit_arrive_as_they_are(
-    telegram: TelegramServer, running: QuickBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
 ) -> None:
     ann = telegram.add_user("Ann")
     forum = telegram.add_chat(members={ann: "creator"})
@@ -406,7 +406,7 @@ async def test_menu_is_set_once_and_in_both_languages(
 
     menu = [("help", "What I can do"), ("transcribe", "x" * 300)]
     for asked in (4, 8):
-        async with receiving(QuickBot(settings, FakeInbox(), menu=menu)):
+        async with receiving(TelegramBot(settings, FakeInbox(), menu=menu)):
             await telegram.wait_for(partial(lambda n: count("getMyCommands") == n, asked))
             await asyncio.sleep(0.1)
     assert count("setMyCommands") == 4
@@ -422,14 +422,14 @@ async def test_menu_is_set_once_and_in_both_languages(
 async def test_menu_of_the_program_is_taken_by_default(
     telegram: TelegramServer, settings: Settings
 ) -> None:
-    async with receiving(QuickBot(settings, FakeInbox())):
+    async with receiving(TelegramBot(settings, FakeInbox())):
         await telegram.wait_for(lambda: len(telegram.menus()) == 4)
         assert "help" in str(telegram.menus())
 
 
 async def test_no_word_of_the_token_reaches_the_log(
     telegram: TelegramServer,
-    running: QuickBot,
+    running: TelegramBot,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bots.telegram_bot import TelegramBot
 from core import metrics
 from core.errors import PlatformBusy
 from core.interfaces import Envelope
 from core.models import PLACEHOLDER, Button, DeliveryState, File, Link, Reply
 from tests.emulators.telegram import TelegramServer
 from tests.support.telegram_inbox import MemoryLedger, make_envelope
-from tests.telegram_bot.conftest import QuickBot
 
 NOTE = b"OggS"
 FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
@@ -24,7 +24,7 @@ def ambiguous() -> float:
 
 
 async def answer(
-    telegram: TelegramServer, bot: QuickBot, reply: Reply
+    telegram: TelegramServer, bot: TelegramBot, reply: Reply
 ) -> tuple[int, int, Envelope, MemoryLedger]:
     """Let the bot answer a note, and outdate the answer."""
     ann = telegram.add_user("Ann")
@@ -40,7 +40,7 @@ def calls(telegram: TelegramServer) -> list[str]:
     return [call.method.lower() for call in telegram.calls]
 
 
-async def test_changed_text_is_an_edit(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_changed_text_is_an_edit(telegram: TelegramServer, bot: TelegramBot) -> None:
     old = Reply(quote="Mister Kovalsky", buttons=(Button("Fix", "fix", token="t1"),))
     ann, note, envelope, ledger = await answer(telegram, bot, old)
     new = Reply(quote="Mister Kowalski", buttons=(Button("Fix", "fix", token="t2"),))
@@ -54,7 +54,7 @@ async def test_changed_text_is_an_edit(telegram: TelegramServer, bot: QuickBot) 
     assert calls(telegram) == ["editmessagetext"]
 
 
-async def test_no_change_is_done_too(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_no_change_is_done_too(telegram: TelegramServer, bot: TelegramBot) -> None:
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("same"))
     await bot.deliver(envelope, Reply("same"))
     [shown] = telegram.answers_to(ann, note)
@@ -65,7 +65,7 @@ async def test_no_change_is_done_too(telegram: TelegramServer, bot: QuickBot) ->
 
 @pytest.mark.parametrize("is_noted", [True, False])
 async def test_a_crash_around_the_edit_leaves_one_answer(
-    telegram: TelegramServer, bot: QuickBot, is_noted: bool
+    telegram: TelegramServer, bot: TelegramBot, is_noted: bool
 ) -> None:
     before = ambiguous()
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("old"))
@@ -79,7 +79,9 @@ async def test_a_crash_around_the_edit_leaves_one_answer(
     assert ambiguous() == before
 
 
-async def test_an_answer_that_is_gone_is_sent_anew(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_an_answer_that_is_gone_is_sent_anew(
+    telegram: TelegramServer, bot: TelegramBot
+) -> None:
     before = ambiguous()
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("old"))
     telegram.delete_message(ann, int(ledger.ids()[0]))
@@ -90,7 +92,7 @@ async def test_an_answer_that_is_gone_is_sent_anew(telegram: TelegramServer, bot
 
 
 async def test_an_answer_that_cannot_be_edited_is_replaced(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann, note, envelope, _ = await answer(telegram, bot, Reply("old"))
     telegram.fault(
@@ -101,7 +103,7 @@ async def test_an_answer_that_cannot_be_edited_is_replaced(
 
 
 async def test_another_kind_takes_the_place_of_the_old(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("words"))
     await bot.deliver(envelope, Reply(files=(FILE,)))
@@ -115,7 +117,7 @@ async def test_another_kind_takes_the_place_of_the_old(
 
 
 async def test_a_lost_replacement_is_repeated_and_counted(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     before = ambiguous()
     ann, note, envelope, _ = await answer(telegram, bot, Reply("words"))
@@ -127,7 +129,7 @@ async def test_a_lost_replacement_is_repeated_and_counted(
     assert ambiguous() == before + 1
 
 
-async def test_parts_too_many_are_taken_back(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_parts_too_many_are_taken_back(telegram: TelegramServer, bot: TelegramBot) -> None:
     bot.pacer.private = (100, 1.0)
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("long " * 2400))
     assert len(ledger.rows) == 3
@@ -143,7 +145,7 @@ async def test_parts_too_many_are_taken_back(telegram: TelegramServer, bot: Quic
 
 
 async def test_parts_too_few_are_added_under_the_edited_ones(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     button = (Button("Fix", "fix", token="t1"),)
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("a", buttons=button))
@@ -155,7 +157,7 @@ async def test_parts_too_few_are_added_under_the_edited_ones(
 
 
 async def test_an_answer_that_says_nothing_any_more_is_taken_back(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("words", files=(FILE,)))
     await bot.deliver(envelope, Reply())
@@ -164,7 +166,7 @@ async def test_an_answer_that_says_nothing_any_more_is_taken_back(
 
 
 async def test_an_answer_in_a_group_keeps_its_placeholder(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     group = telegram.add_chat(members={ann: "member"})
@@ -181,7 +183,7 @@ async def test_an_answer_in_a_group_keeps_its_placeholder(
 
 
 async def test_no_draft_is_shown_above_an_answer_that_will_be_edited(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann, _, envelope, _ = await answer(telegram, bot, Reply("old"))
     await bot.show(envelope, "progress of the second run")
@@ -190,7 +192,7 @@ async def test_no_draft_is_shown_above_an_answer_that_will_be_edited(
 
 
 async def test_ids_of_a_chat_before_its_move_are_not_touched(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     group = telegram.add_chat("group", members={ann: "creator"})
@@ -208,7 +210,9 @@ async def test_ids_of_a_chat_before_its_move_are_not_touched(
     assert len(telegram.answers(new)) == 4
 
 
-async def test_links_lead_to_messages_of_the_group(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_links_lead_to_messages_of_the_group(
+    telegram: TelegramServer, bot: TelegramBot
+) -> None:
     ann = telegram.add_user("Ann")
     forum = telegram.add_chat(members={ann: "creator"})
     topic = telegram.add_topic(forum)
@@ -230,7 +234,7 @@ async def test_links_lead_to_messages_of_the_group(telegram: TelegramServer, bot
 
 
 async def test_a_chat_that_told_to_wait_at_a_deletion_waits(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     _, _, envelope, _ = await answer(telegram, bot, Reply("words", files=(FILE,)))
     telegram.fault("deleteMessage", "status", status=429, retry_after=3600)

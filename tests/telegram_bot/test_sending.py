@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from bots.telegram_bot import TelegramBot
 from core import metrics
 from core.errors import ChatGone, ChatMoved, PlatformBusy, PlatformError, PlatformLocked
 from core.models import PLACEHOLDER, Button, Delivery, DeliveryState, File, Quoted, Reply
 from core.prompts.safety import revive
 from tests.emulators.telegram import Message, TelegramServer
 from tests.support.telegram_inbox import make_envelope
-from tests.telegram_bot.conftest import QuickBot
 
 NOTE = b"OggS"
 FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
@@ -32,7 +32,7 @@ def only(messages: list[Message]) -> Message:
     return message
 
 
-async def test_answer_stands_under_the_note(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_answer_stands_under_the_note(telegram: TelegramServer, bot: TelegramBot) -> None:
     ann = telegram.add_user("Ann")
     note = telegram.send_voice(ann, ann, NOTE)
     envelope, ledger = make_envelope(ann, note)
@@ -49,7 +49,7 @@ async def test_answer_stands_under_the_note(telegram: TelegramServer, bot: Quick
 
 
 async def test_long_transcript_is_folded_over_messages(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     note = telegram.send_voice(ann, ann, NOTE)
@@ -64,7 +64,7 @@ async def test_long_transcript_is_folded_over_messages(
     assert list(ledger.ids()) == [0, 1, 2]
 
 
-async def test_very_long_transcript_is_a_file(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_very_long_transcript_is_a_file(telegram: TelegramServer, bot: TelegramBot) -> None:
     ann = telegram.add_user("Ann")
     note = telegram.send_voice(ann, ann, NOTE)
     envelope, _ = make_envelope(ann, note)
@@ -77,7 +77,7 @@ async def test_very_long_transcript_is_a_file(telegram: TelegramServer, bot: Qui
     assert (extra.file.name, extra.file.data) == ("a.srt", FILE.data)
 
 
-async def test_buttons_carry_their_tokens(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_buttons_carry_their_tokens(telegram: TelegramServer, bot: TelegramBot) -> None:
     ann = telegram.add_user("Ann")
     buttons = [Button("One", "c", token="t1"), Button("Two", "c", token="t2"), Button("No", "c")]
     envelope, _ = make_envelope(ann)
@@ -87,7 +87,7 @@ async def test_buttons_carry_their_tokens(telegram: TelegramServer, bot: QuickBo
 
 
 async def test_answer_to_a_press_stands_under_the_buttons_message(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     note = telegram.send_text(ann, ann, "x")
@@ -96,7 +96,7 @@ async def test_answer_to_a_press_stands_under_the_buttons_message(
     assert only(telegram.answers_to(ann, note)).text == "done"
 
 
-async def test_topic_is_kept(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_topic_is_kept(telegram: TelegramServer, bot: TelegramBot) -> None:
     ann = telegram.add_user("Ann")
     forum = telegram.add_chat(members={ann: "creator"})
     topic = telegram.add_topic(forum)
@@ -106,7 +106,9 @@ async def test_topic_is_kept(telegram: TelegramServer, bot: QuickBot) -> None:
     assert [a.thread_id for a in telegram.answers_to(forum, note)] == [topic, topic]
 
 
-async def test_delivered_parts_are_not_sent_again(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_delivered_parts_are_not_sent_again(
+    telegram: TelegramServer, bot: TelegramBot
+) -> None:
     ann = telegram.add_user("Ann")
     envelope, ledger = make_envelope(ann)
     reply = Reply("x" * 5000)
@@ -121,7 +123,7 @@ async def test_delivered_parts_are_not_sent_again(telegram: TelegramServer, bot:
 
 
 async def test_a_message_that_the_sdk_cannot_read_back_is_sent_once(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     # Telegram answers with the message and the one it answers; the SDK cannot read this story.
@@ -132,7 +134,7 @@ async def test_a_message_that_the_sdk_cannot_read_back_is_sent_once(
 
 
 async def test_lost_answer_of_a_send_is_counted_and_repeated_once(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann, before = telegram.add_user("Ann"), ambiguous()
     envelope, ledger = make_envelope(ann)
@@ -146,7 +148,7 @@ async def test_lost_answer_of_a_send_is_counted_and_repeated_once(
 
 
 async def test_lost_answer_of_an_edit_is_one_message(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     group = telegram.add_chat(members={ann: "member"})
@@ -165,7 +167,7 @@ async def test_lost_answer_of_an_edit_is_one_message(
     assert ambiguous() == before
 
 
-async def test_refused_sends_are_not_ambiguous(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_refused_sends_are_not_ambiguous(telegram: TelegramServer, bot: TelegramBot) -> None:
     ann, before = telegram.add_user("Ann"), ambiguous()
     envelope, _ = make_envelope(ann)
     telegram.fault("sendMessage", "status", status=429, retry_after=3600)
@@ -179,7 +181,7 @@ async def test_refused_sends_are_not_ambiguous(telegram: TelegramServer, bot: Qu
 
 
 async def test_only_the_chat_that_was_told_to_wait_waits(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann, ben = telegram.add_user("Ann"), telegram.add_user("Ben")
     telegram.fault("sendMessage", "status", status=429, retry_after=2, chat_id=ann)
@@ -195,7 +197,7 @@ async def test_only_the_chat_that_was_told_to_wait_waits(
 
 
 async def test_flood_wait_for_the_whole_bot_stops_the_whole_bot(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     telegram.fault("*", "status", status=429, retry_after=3600, count=None)
     for number in range(30):
@@ -207,7 +209,7 @@ async def test_flood_wait_for_the_whole_bot_stops_the_whole_bot(
 
 
 async def test_no_call_reaches_a_chat_before_its_time(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     envelope, _ = make_envelope(ann)
@@ -232,7 +234,7 @@ async def test_no_call_reaches_a_chat_before_its_time(
     ],
 )
 async def test_errors_are_read(
-    fault: dict[str, Any], error: type, telegram: TelegramServer, bot: QuickBot
+    fault: dict[str, Any], error: type, telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     telegram.fault("sendMessage", "status", **fault)
@@ -247,7 +249,7 @@ async def test_errors_are_read(
 
 @pytest.mark.parametrize("kind", ["html", "close", "hang"])
 async def test_network_trouble_is_for_later(
-    kind: Any, telegram: TelegramServer, bot: QuickBot, monkeypatch: pytest.MonkeyPatch
+    kind: Any, telegram: TelegramServer, bot: TelegramBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bots.telegram_bot.delivery.CALL_S", 0.3)
     ann = telegram.add_user("Ann")
@@ -256,7 +258,7 @@ async def test_network_trouble_is_for_later(
         await bot.deliver(make_envelope(ann)[0], Reply("x"))
 
 
-async def test_blocked_and_kicked_are_gone(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_blocked_and_kicked_are_gone(telegram: TelegramServer, bot: TelegramBot) -> None:
     ann = telegram.add_user("Ann")
     group = telegram.add_chat(members={ann: "creator"})
     telegram.block(ann)
@@ -268,7 +270,7 @@ async def test_blocked_and_kicked_are_gone(telegram: TelegramServer, bot: QuickB
 
 @pytest.mark.parametrize("change", [{"is_write_forbidden": True}, {"is_text_restricted": True}])
 async def test_chat_where_we_may_not_write_is_gone(
-    change: dict[str, bool], telegram: TelegramServer, bot: QuickBot
+    change: dict[str, bool], telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     group = telegram.add_chat(members={telegram.add_user("Ann"): "creator"})
     telegram.change(group, **change)
@@ -278,7 +280,7 @@ async def test_chat_where_we_may_not_write_is_gone(
 
 
 async def test_moved_chat_is_told_and_answered_without_old_message_ids(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     group = telegram.add_chat("group", members={ann: "creator"})
@@ -300,7 +302,7 @@ async def test_moved_chat_is_told_and_answered_without_old_message_ids(
 
 
 async def test_deleted_placeholder_means_one_new_message(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     group = telegram.add_chat(members={ann: "member"})
@@ -314,7 +316,7 @@ async def test_deleted_placeholder_means_one_new_message(
 
 
 async def test_deleted_note_is_answered_without_reference(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     note = telegram.send_voice(ann, ann, NOTE)
@@ -324,7 +326,7 @@ async def test_deleted_note_is_answered_without_reference(
 
 
 async def test_reference_that_is_refused_is_left_out(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     note = telegram.send_voice(ann, ann, NOTE)
@@ -337,7 +339,7 @@ async def test_reference_that_is_refused_is_left_out(
 
 @pytest.mark.parametrize("end", ["close_topic", "delete_topic"])
 async def test_answer_to_an_ended_topic_goes_to_general(
-    end: str, telegram: TelegramServer, bot: QuickBot
+    end: str, telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     forum = telegram.add_chat(members={ann: "creator"})
@@ -348,7 +350,7 @@ async def test_answer_to_an_ended_topic_goes_to_general(
     assert only(telegram.answers(forum)).thread_id is None
 
 
-async def test_refused_entities_are_left_out(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_refused_entities_are_left_out(telegram: TelegramServer, bot: TelegramBot) -> None:
     ann = telegram.add_user("Ann")
     telegram.fault("sendMessage", "status", status=400, description="can't parse entities: x")
     await bot.deliver(make_envelope(ann)[0], Reply("a", "b"))
@@ -357,7 +359,7 @@ async def test_refused_entities_are_left_out(telegram: TelegramServer, bot: Quic
 
 
 async def test_text_that_telegram_finds_too_long_is_split(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     bot.pacer.private = (1000, 1.0)
@@ -373,7 +375,7 @@ async def test_text_that_telegram_finds_too_long_is_split(
 
 
 async def test_text_that_is_never_short_enough_is_an_error(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     bot.pacer.private = (1000, 1.0)
@@ -384,7 +386,7 @@ async def test_text_that_is_never_short_enough_is_an_error(
         await bot.deliver(make_envelope(ann)[0], Reply("abcdef"))
 
 
-async def test_nothing_to_change_is_success(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_nothing_to_change_is_success(telegram: TelegramServer, bot: TelegramBot) -> None:
     ann = telegram.add_user("Ann")
     group = telegram.add_chat(members={ann: "member"})
     envelope, ledger = make_envelope(group)
@@ -396,7 +398,7 @@ async def test_nothing_to_change_is_success(telegram: TelegramServer, bot: Quick
 
 
 async def test_crash_after_the_last_edit_repeats_it_unseen(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     group = telegram.add_chat(members={ann: "member"})
@@ -412,7 +414,7 @@ async def test_crash_after_the_last_edit_repeats_it_unseen(
 
 
 async def test_file_alone_takes_the_placeholder_away(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     group = telegram.add_chat(members={ann: "member"})
@@ -424,7 +426,7 @@ async def test_file_alone_takes_the_placeholder_away(
     assert answer.file is not None
 
 
-async def test_limits_hold_under_a_crowd(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_limits_hold_under_a_crowd(telegram: TelegramServer, bot: TelegramBot) -> None:
     people = [telegram.add_user(f"P{n}") for n in range(40)]
     group = telegram.add_chat(members={people[0]: "member"})
     telegram.set_limits(is_strict=True)
@@ -437,7 +439,7 @@ async def test_limits_hold_under_a_crowd(telegram: TelegramServer, bot: QuickBot
 
 
 async def test_failure_that_is_run_again_becomes_the_answer(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     envelope, ledger = make_envelope(ann)
@@ -449,7 +451,7 @@ async def test_failure_that_is_run_again_becomes_the_answer(
 
 
 async def test_reply_that_says_nothing_takes_the_placeholder_away(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     group = telegram.add_chat(members={telegram.add_user("Ann"): "member"})
     envelope, ledger = make_envelope(group)
@@ -459,7 +461,9 @@ async def test_reply_that_says_nothing_takes_the_placeholder_away(
     assert telegram.answers(group) == []
 
 
-async def test_reply_that_says_nothing_is_not_sent(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_reply_that_says_nothing_is_not_sent(
+    telegram: TelegramServer, bot: TelegramBot
+) -> None:
     ann = telegram.add_user("Ann")
     envelope, _ = make_envelope(ann)
     await bot.deliver(envelope, Reply())

@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bots.telegram_bot import TelegramBot
 from core.config import Settings
 from core.models import Button, Chat, ChatSettings, Job, Reply, Span, TalkSettings
 from core.store import Store
 from tests.emulators.telegram import TelegramServer
 from tests.support.telegram_inbox import StoreDoor
-from tests.telegram_bot.conftest import QuickBot
+from tests.support.virtual_time import current_clock
 
 NOTE = b"OggS"
 
@@ -25,8 +26,8 @@ def door(store: Store) -> StoreDoor:
 @pytest.fixture
 async def running(
     settings: Settings, door: StoreDoor, telegram: TelegramServer
-) -> AsyncIterator[QuickBot]:
-    bot = QuickBot(settings, door, menu=())
+) -> AsyncIterator[TelegramBot]:
+    bot = TelegramBot(settings, door, menu=(), clock=current_clock())
     task = asyncio.create_task(bot.run())
     await telegram.wait_for(lambda: bot.is_ready or task.done())
     yield bot
@@ -42,7 +43,7 @@ async def next_job(telegram: TelegramServer, door: StoreDoor) -> Job:
 
 
 async def test_a_fixed_transcript_is_edited_where_it_stands(
-    telegram: TelegramServer, running: QuickBot, door: StoreDoor, store: Store
+    telegram: TelegramServer, running: TelegramBot, door: StoreDoor, store: Store
 ) -> None:
     ann = telegram.add_user("Ann")
     note = telegram.send_voice(ann, ann, NOTE)
@@ -66,7 +67,7 @@ async def test_a_fixed_transcript_is_edited_where_it_stands(
 
 
 async def test_a_private_button_works_for_the_one_who_asked(
-    telegram: TelegramServer, running: QuickBot, door: StoreDoor
+    telegram: TelegramServer, running: TelegramBot, door: StoreDoor
 ) -> None:
     ann, eve = telegram.add_user("Ann"), telegram.add_user("Eve")
     group = telegram.add_chat(members={ann: "member", eve: "member"})
@@ -93,7 +94,7 @@ async def test_a_private_button_works_for_the_one_who_asked(
 
 
 async def test_what_is_only_remembered_shows_nothing(
-    telegram: TelegramServer, running: QuickBot, door: StoreDoor, store: Store
+    telegram: TelegramServer, running: TelegramBot, door: StoreDoor, store: Store
 ) -> None:
     ann = telegram.add_user("Ann")
     group = telegram.add_chat(members={ann: "member"})

@@ -10,6 +10,7 @@ import av
 import pytest
 from pydantic import TypeAdapter
 
+from bots.telegram_bot import TelegramBot
 from bots.telegram_bot.parts import MAX_VOICE_BYTES, FilePart, TextPart, build_parts
 from core import metrics
 from core.audio.voice_note import AI_NOTICE, VoiceNote, VoiceNoteEncoder
@@ -19,7 +20,7 @@ from core.models import PLACEHOLDER, Button, DeliveryState, File, Reply
 from tests.emulators.telegram import Message, TelegramServer
 from tests.support.sounds import decode, speech
 from tests.support.telegram_inbox import FakeInbox, make_envelope
-from tests.telegram_bot.conftest import QuickBot
+from tests.support.virtual_time import current_clock
 
 NOTE = b"OggS"
 BUTTONS = (Button("Again", "say", token="t1"),)
@@ -56,7 +57,7 @@ def only(messages: list[Message]) -> Message:
 # --- what is sent -------------------------------------------------------------------------
 
 
-async def test_spoken_reply_is_a_voice_message(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_spoken_reply_is_a_voice_message(telegram: TelegramServer, bot: TelegramBot) -> None:
     ann = telegram.add_user("Ann")
     question = telegram.send_voice(ann, ann, NOTE)
     envelope, ledger = make_envelope(ann, question)
@@ -74,7 +75,9 @@ async def test_spoken_reply_is_a_voice_message(telegram: TelegramServer, bot: Qu
     assert len(decode(answer.file.data)) / 32_000 == pytest.approx(7.6, abs=0.001)
 
 
-async def test_short_text_stands_under_the_voice(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_short_text_stands_under_the_voice(
+    telegram: TelegramServer, bot: TelegramBot
+) -> None:
     ann = telegram.add_user("Ann")
     envelope, ledger = make_envelope(ann)
     reply = Reply("<b>*_` 字😀 " * 90, files=(await make_file(),), buttons=BUTTONS)
@@ -116,7 +119,9 @@ def test_parts_are_the_same_each_time(reply: Reply, parts: list[str]) -> None:
         )
 
 
-async def test_several_takes_come_after_the_text(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_several_takes_come_after_the_text(
+    telegram: TelegramServer, bot: TelegramBot
+) -> None:
     ann = telegram.add_user("Ann")
     envelope, ledger = make_envelope(ann)
     takes = (await make_file(1), await make_file(1.5))
@@ -142,7 +147,9 @@ def test_kind_follows_from_mime_and_size(file: File, kind: str) -> None:
     assert build_parts(Reply(files=(file,))) == [FilePart(file, kind)]  # type: ignore[arg-type]
 
 
-async def test_what_is_no_voice_message_is_music(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_what_is_no_voice_message_is_music(
+    telegram: TelegramServer, bot: TelegramBot
+) -> None:
     ann = telegram.add_user("Ann")
     large = padded(await make_file(1), MAX_VOICE_BYTES + 1)
     song = File("a.mp3", "audio/mpeg", b"ID3x", 61.7, title="Good\x00 morning\u202e")
@@ -161,7 +168,7 @@ async def test_what_is_no_voice_message_is_music(telegram: TelegramServer, bot: 
 
 @pytest.mark.parametrize(("duration_s", "shown"), [(0.2, "1"), (None, None), (2.5, "2")])
 async def test_length_is_told_in_whole_seconds(
-    duration_s: float | None, shown: str | None, telegram: TelegramServer, bot: QuickBot
+    duration_s: float | None, shown: str | None, telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     file = File("a.ogg", "audio/ogg", b"OggS" + b"OpusHead", duration_s)
@@ -169,7 +176,7 @@ async def test_length_is_told_in_whole_seconds(
     assert telegram.calls_of("sendVoice")[0].params.get("duration") == shown
 
 
-async def test_topic_and_reference_are_kept(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_topic_and_reference_are_kept(telegram: TelegramServer, bot: TelegramBot) -> None:
     ann = telegram.add_user("Ann")
     forum = telegram.add_chat(members={ann: "creator"})
     topic = telegram.add_topic(forum)
@@ -182,7 +189,9 @@ async def test_topic_and_reference_are_kept(telegram: TelegramServer, bot: Quick
     assert [a.thread_id for a in answers] == [topic] * 3
 
 
-async def test_placeholder_makes_way_for_the_voice(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_placeholder_makes_way_for_the_voice(
+    telegram: TelegramServer, bot: TelegramBot
+) -> None:
     ann = telegram.add_user("Ann")
     group = telegram.add_chat(members={ann: "member"})
     question = telegram.send_voice(group, ann, NOTE)
@@ -198,7 +207,7 @@ async def test_placeholder_makes_way_for_the_voice(telegram: TelegramServer, bot
 
 
 async def test_who_takes_no_voice_messages_gets_music(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann, ben = telegram.add_user("Ann"), telegram.add_user("Ben")
     telegram.change(ann, is_voice_forbidden=True)
@@ -231,7 +240,7 @@ async def test_who_takes_no_voice_messages_gets_music(
     ],
 )
 async def test_other_words_for_the_same(
-    words: str, telegram: TelegramServer, bot: QuickBot
+    words: str, telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     group = telegram.add_chat(members={telegram.add_user("Ann"): "creator"})
     telegram.fault("sendVoice", "status", status=400, description=words)
@@ -240,7 +249,7 @@ async def test_other_words_for_the_same(
 
 
 async def test_chat_without_voice_and_music_gets_a_file(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     group = telegram.add_chat(members={telegram.add_user("Ann"): "creator"})
     for method, what in (("sendVoice", "voice notes"), ("sendAudio", "music")):
@@ -256,7 +265,7 @@ async def test_chat_without_voice_and_music_gets_a_file(
 
 
 async def test_chat_where_nothing_may_be_sent_is_gone(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     group = telegram.add_chat(members={telegram.add_user("Ann"): "creator"})
     telegram.change(group, is_text_restricted=True)
@@ -265,7 +274,7 @@ async def test_chat_where_nothing_may_be_sent_is_gone(
 
 
 async def test_caption_that_telegram_finds_too_long_is_a_message(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann = telegram.add_user("Ann")
     telegram.fault("sendVoice", "status", status=400, description="message caption is too long")
@@ -281,7 +290,7 @@ async def test_caption_that_telegram_finds_too_long_is_a_message(
 
 
 async def test_lost_answer_of_a_voice_is_counted_and_repeated_once(
-    telegram: TelegramServer, bot: QuickBot
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     ann, before = telegram.add_user("Ann"), ambiguous()
     envelope, ledger = make_envelope(ann)
@@ -297,7 +306,7 @@ async def test_lost_answer_of_a_voice_is_counted_and_repeated_once(
 
 
 async def test_voice_in_doubt_after_a_crash_is_sent_again(
-    telegram: TelegramServer, bot: QuickBot, settings: Settings, door: FakeInbox
+    telegram: TelegramServer, bot: TelegramBot, settings: Settings, door: FakeInbox
 ) -> None:
     ann, before = telegram.add_user("Ann"), ambiguous()
     telegram.change(ann, is_voice_forbidden=True)
@@ -307,7 +316,7 @@ async def test_voice_in_doubt_after_a_crash_is_sent_again(
     with pytest.raises(PlatformBusy):
         await bot.deliver(envelope, reply)
     # Another process: it knows the ledger only.
-    second = QuickBot(settings, door, menu=())
+    second = TelegramBot(settings, door, menu=(), clock=current_clock())
     await second.deliver(envelope, reply)
     await second.close()
     assert kinds(telegram.answers(ann)) == ["text", "audio", "audio", "audio"]
@@ -315,7 +324,9 @@ async def test_voice_in_doubt_after_a_crash_is_sent_again(
     assert ambiguous() == before + 1
 
 
-async def test_delivered_voice_is_not_sent_again(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_delivered_voice_is_not_sent_again(
+    telegram: TelegramServer, bot: TelegramBot
+) -> None:
     ann = telegram.add_user("Ann")
     envelope, ledger = make_envelope(ann)
     await ledger.finish(0, "77")
@@ -325,7 +336,7 @@ async def test_delivered_voice_is_not_sent_again(telegram: TelegramServer, bot: 
     assert kinds(telegram.answers(ann)) == ["voice"]
 
 
-async def test_voice_waits_when_asked_to(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_voice_waits_when_asked_to(telegram: TelegramServer, bot: TelegramBot) -> None:
     ann, before = telegram.add_user("Ann"), ambiguous()
     telegram.fault("sendVoice", "status", status=429, retry_after=1)
     await bot.deliver(make_envelope(ann)[0], Reply(files=(await make_file(1),)))
@@ -335,7 +346,9 @@ async def test_voice_waits_when_asked_to(telegram: TelegramServer, bot: QuickBot
     assert ambiguous() == before
 
 
-async def test_same_sound_to_twenty_chats_arrives(telegram: TelegramServer, bot: QuickBot) -> None:
+async def test_same_sound_to_twenty_chats_arrives(
+    telegram: TelegramServer, bot: TelegramBot
+) -> None:
     """Telegram spaces out uploads of exactly the same size above 100 kB."""
     people = [telegram.add_user(f"P{number}") for number in range(20)]
     telegram.set_limits(is_strict=True)

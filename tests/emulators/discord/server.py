@@ -38,7 +38,7 @@ class DiscordServer(Orders):
         clock = self.world.clock
         self.api = Api(self.world, Limits(clock), InvalidRequests(clock))
         self.gateway = Gateway(self.api)
-        self._serving: Serving | None = None
+        self._server: Serving | None = None
 
     @property
     def base_url(self) -> str:
@@ -59,18 +59,33 @@ class DiscordServer(Orders):
 
     def start(self) -> None:
         """Bind the port and serve in a thread of its own; after `stop`, the same port again."""
-        self._serving = Serving(self, port=self.port, has_websockets=True)
-        self.port = int(self._serving.origin.rpartition(":")[2])
-        self.world.base_url = self.base_url
-        self.api.gateway_url = self.gateway_url
-        self._serving.start()
+        self._bind().start()
 
     def stop(self) -> None:
         """Cut every connection and end the thread; the virtual Discord stays as it is."""
-        if self._serving is not None:
-            self._serving.stop()
+        if self._server is not None:
+            self._server.stop()
             self.gateway.voice.stop()
-            self._serving = None
+            self._server = None
+
+    async def serve(self) -> None:
+        await self._bind().serve()
+
+    def is_serving(self) -> bool:
+        return self._server is not None and self._server.is_serving()
+
+    def end_serving(self) -> None:
+        assert self._server is not None
+        self._server.end_serving()
+        self.gateway.voice.stop()
+        self._server = None
+
+    def _bind(self) -> Serving:
+        self._server = Serving(self, port=self.port, has_websockets=True)
+        self.port = int(self._server.origin.rpartition(":")[2])
+        self.world.base_url = self.base_url
+        self.api.gateway_url = self.gateway_url
+        return self._server
 
     # --- connections
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.clock import Clock
 from tests.emulators.mimo.contract import MODELS, too_many
 from tests.emulators.mimo.faults import FaultPlan
 from tests.emulators.mimo.understanding import Script
+from tests.support.virtual_time import current_clock
 
 _WINDOW_S = 60.0
 
@@ -84,6 +85,7 @@ class World:
     calls: list[Call] = field(default_factory=list)
     under_way: int = 0
     most_under_way: int = 0
+    _clock: Clock = field(default_factory=current_clock)
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
     _starts: defaultdict[str, deque[float]] = field(default_factory=lambda: defaultdict(deque))
     _tokens: defaultdict[str, deque[tuple[float, int]]] = field(
@@ -93,13 +95,13 @@ class World:
     def begin(self, method: str, path: str) -> Call:
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
-        call = Call(next(self._numbers), time.monotonic(), method=method, path=path)
+        call = Call(next(self._numbers), self._clock.monotonic(), method=method, path=path)
         self.calls.append(call)
         return call
 
     def end(self, call: Call) -> None:
         self.under_way -= 1
-        call.ended_at_s = time.monotonic()
+        call.ended_at_s = self._clock.monotonic()
 
     def reset(self) -> None:
         self.rules, self.plan = Rules(), FaultPlan()
@@ -111,7 +113,7 @@ class World:
         """Count a call in. Raises Refusal if the account's minute is used up."""
         if not self.rules.has_limits:
             return
-        now_s = time.monotonic()
+        now_s = self._clock.monotonic()
         starts, tokens = self._starts[model], self._tokens[model]
         while starts and starts[0] < now_s - _WINDOW_S:
             starts.popleft()
@@ -125,4 +127,4 @@ class World:
 
     def bill(self, call: Call, tokens: int) -> None:
         call.is_billed, call.tokens = True, tokens
-        self._tokens[call.model].append((time.monotonic(), tokens))
+        self._tokens[call.model].append((self._clock.monotonic(), tokens))

@@ -72,7 +72,7 @@ class TelegramServer(Oracle):
     def start(self) -> None:
         """Bind the port and serve in a thread of its own; after `stop`, the same port again."""
         self._ready.clear()
-        self._thread = threading.Thread(target=asyncio.run, args=(self._serve(),), daemon=True)
+        self._thread = threading.Thread(target=asyncio.run, args=(self.serve(),), daemon=True)
         self._thread.start()
         if not self._ready.wait(10):
             raise RuntimeError("the server did not start")
@@ -84,7 +84,13 @@ class TelegramServer(Oracle):
             self._thread.join(10)
             self._loop = None
 
-    async def _serve(self) -> None:
+    def is_serving(self) -> bool:
+        return self._ready.is_set()
+
+    def end_serving(self) -> None:
+        self._stopping.set()
+
+    async def serve(self) -> None:
         with tempfile.TemporaryDirectory(prefix="telegram-bot-api-") as folder:
             self.api.folder = Path(folder)
             await self._listen()
@@ -109,6 +115,7 @@ class TelegramServer(Oracle):
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._webhook.close()
         await asyncio.sleep(0)
+        self._ready.clear()
 
     def _on_push(self) -> None:
         if self._loop is not None:

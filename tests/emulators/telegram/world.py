@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import random
 import threading
-import time
 from typing import Any
 
 from tests.emulators.telegram.errors import bad_request
 from tests.emulators.telegram.records import CallbackQuery, Chat, Message, StoredFile, User
+from tests.support.virtual_time import current_clock
 
 #: Every anonymous admin of every group speaks as this user.
 ANONYMOUS_ADMIN = 1087968824
@@ -30,12 +30,13 @@ class Clock:
     """The server's time: moves by itself, and by hand when a test wants it to be tomorrow."""
 
     def __init__(self) -> None:
+        self._source = current_clock()
         self._ahead_s = 0.0
         self._frozen: tuple[float, float] | None = None
 
     def freeze(self) -> None:
         """Let the time move by hand only."""
-        self._frozen = time.time(), time.monotonic()
+        self._frozen = self._source.now().timestamp(), self._source.monotonic()
 
     def advance(self, seconds: float) -> None:
         """Move the time."""
@@ -43,11 +44,13 @@ class Clock:
 
     def now(self) -> float:
         """Return Unix time."""
-        return (self._frozen[0] if self._frozen else time.time()) + self._ahead_s
+        now_s = self._frozen[0] if self._frozen else self._source.now().timestamp()
+        return now_s + self._ahead_s
 
     def monotonic(self) -> float:
         """Return seconds that only grow."""
-        return (self._frozen[1] if self._frozen else time.monotonic()) + self._ahead_s
+        now_s = self._frozen[1] if self._frozen else self._source.monotonic()
+        return now_s + self._ahead_s
 
 
 class World:

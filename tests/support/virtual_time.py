@@ -1,0 +1,146 @@
+"""An event loop whose time jumps to the next timer as soon as nothing else can happen.
+
+Tests marked `virtual_time` run on it: to sleep for an hour takes no time, and a timeout passes
+only when everything that could still answer has come to rest. What it waits for in real time:
+
+- calls to other threads (executors and aiosqlite), which are counted;
+- sockets: local servers run on the same loop (see `tests.emulators.serving`), so what one side
+  has sent the other can read at once;
+- child processes of this one, unless all of them sleep.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import aiosqlite.core
+
+from core.clock import Clock
+
+#: How long the kernel has to pass on what was sent, before nothing more is expected.
+_QUIET_S = 0.001
+#: A thread or a child that takes longer than this hangs.
+_OUTSIDE_S = 60.0
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """Waits for sockets and other threads in real time, and for timers not at all."""
+
+    loop: VirtualLoop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if ready or timeout == 0:
+            return ready
+        end_s = time.monotonic() + _OUTSIDE_S
+        while self.loop.is_waiting_outside() and time.monotonic() < end_s:
+            if ready := super().select(0.01):
+                return ready
+        if ready := super().select(_QUIET_S):
+            return ready
+        if timeout is None:
+            return super().select(_OUTSIDE_S)  # only another thread can still wake us
+        self.loop.advance(timeout)
+        return []
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """The loop. `time()` moves by jumps only."""
+
+    def __init__(self) -> None:
+        self._now_s = 1000.0
+        self._outside: set[asyncio.Future[Any]] = set()
+        self._children: set[int] = set()
+        selector = _JumpingSelector()
+        selector.loop = self
+        super().__init__(selector)
+        self.started_at = datetime.now(UTC)
+
+    def time(self) -> float:
+        return self._now_s
+
+    def advance(self, delay_s: float) -> None:
+        """Let `delay_s` seconds pass."""
+        self._now_s += delay_s
+
+    def watch(self, future: asyncio.Future[Any]) -> None:
+        """Let no time pass until another thread has brought the result of `future`."""
+        self._outside.add(future)
+        future.add_done_callback(self._outside.discard)
+
+    def is_waiting_outside(self) -> bool:
+        """Tell whether another thread or a child process is at work for us."""
+        return bool(self._outside) or any(_is_busy(pid) for pid in self._children)
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Executor | None, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        future = super().run_in_executor(executor, func, *args)
+        self.watch(future)
+        return future
+
+    async def subprocess_exec(self, *args: Any, **kwargs: Any) -> Any:
+        transport, protocol = await super().subprocess_exec(*args, **kwargs)
+        self._children.add(transport.get_pid())
+        return transport, protocol
+
+
+class LoopClock(Clock):
+    """The time of a `VirtualLoop`: the one that runs where the clock is made."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop), "mark the test virtual_time"
+        self._loop = loop
+
+    def now(self) -> datetime:
+        return self._loop.started_at + timedelta(seconds=self._loop.time())
+
+    def monotonic(self) -> float:
+        return self._loop.time()
+
+
+class _WatchedQueue(SimpleQueue[Any]):
+    """What aiosqlite hands to its threads."""
+
+    def put_nowait(self, item: Any) -> None:
+        future = item[0]
+        if future is not None and isinstance(loop := future.get_loop(), VirtualLoop):
+            loop.watch(future)
+        super().put_nowait(item)
+
+
+aiosqlite.core.SimpleQueue = _WatchedQueue  # type: ignore[attr-defined,misc]
+
+
+def is_virtual() -> bool:
+    """Tell whether the caller runs on a `VirtualLoop`."""
+    try:
+        return isinstance(asyncio.get_running_loop(), VirtualLoop)
+    except RuntimeError:
+        return False
+
+
+def current_clock() -> Clock:
+    """Return the clock of the running loop, virtual or not."""
+    return LoopClock() if is_virtual() else Clock()
+
+
+def _is_busy(pid: int) -> bool:
+    """Tell whether any thread of a process runs or waits for the disk."""
+    try:
+        states = [
+            (task / "stat").read_text().rpartition(")")[2].split()[0]
+            for task in Path(f"/proc/{pid}/task").iterdir()
+        ]
+    except OSError:
+        return False  # it has just ended
+    return any(state in "RD" for state in states)
