@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from bots.telegram_bot import TelegramBot
+from core import metrics
+from core.config import Settings
 from core.interfaces import Envelope
 from core.models import Attachment, Chat, Job, JobState, Message, Reply
 from core.picking import pick_command
 from core.store import Store
+from tests.emulators.telegram import Message as Shown
+from tests.emulators.telegram import TelegramServer
 from tests.support.fake_inbox import FakeInbox as AnyDoor
 from tests.support.fake_inbox import MemoryLedger as MemoryLedger
 from tests.support.fake_inbox import make_job as make_job
@@ -47,6 +54,38 @@ def make_envelope(
 ) -> tuple[Envelope, MemoryLedger]:
     ledger = MemoryLedger()
     return Envelope(job_id, make_message(chat_id, message_id, **fields), ledger), ledger
+
+
+def settings_for(telegram: TelegramServer, **values: Any) -> Settings:
+    """Settings of a bot that talks to a virtual Telegram."""
+    addresses = {
+        "telegram_api_base_url": telegram.api_base_url,
+        "telegram_file_base_url": telegram.file_base_url,
+    }
+    return make_settings(**{"telegram_bot_token": telegram.token} | addresses | values)
+
+
+@asynccontextmanager
+async def receiving(bot: TelegramBot) -> AsyncIterator[TelegramBot]:
+    """Let a bot receive, and end it like the program does."""
+    task = asyncio.create_task(bot.run())
+    try:
+        yield bot
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await bot.close()
+
+
+def only(shown: list[Shown]) -> Shown:
+    """Return the one message there is."""
+    [message] = shown
+    return message
+
+
+def ambiguous_sends() -> float:
+    """Return how many messages of this process may stand twice."""
+    return float(metrics.AMBIGUOUS_SENDS.labels("telegram")._value.get())
 
 
 class StoreDoor(FakeInbox):
