@@ -95,11 +95,24 @@ class StoreDoor(FakeInbox):
         super().__init__()
         self.store = store
         self.jobs: list[Job] = []
+        self.accepted = 0
 
     async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
         job = await self.store.intake.add(message, pick_command, data)
         if job:
             self.jobs.append(job)
+            self.accepted += 1
+        return job
+
+    async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
+        await super().move_chat(platform, bot_id, old_id, new_id)
+        await self.store.chats.move(*(Chat(platform, bot_id, one) for one in (old_id, new_id)))
+
+    async def next_job(self, telegram: TelegramServer) -> Job:
+        """Wait for a job, and return the newest of those that came since the last call."""
+        await telegram.wait_for(lambda: self.jobs)
+        job = self.jobs[-1]
+        self.jobs.clear()
         return job
 
     async def note_no_voice(self, chat: Chat) -> None:

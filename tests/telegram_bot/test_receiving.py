@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 
 import pytest
@@ -17,7 +15,7 @@ from core.config import Settings
 from core.errors import ConfigError, PlatformLocked, StoreError
 from core.models import Job, Message
 from tests.emulators.telegram import ANONYMOUS_ADMIN, TelegramServer
-from tests.support.telegram_inbox import FakeInbox, make_settings, receiving, settings_for
+from tests.support.telegram_inbox import FakeInbox, make_settings, receiving
 from tests.support.virtual_time import current_clock
 
 NOTE = b"OggS-not-really"

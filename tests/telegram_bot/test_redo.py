@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
@@ -189,25 +188,6 @@ async def test_no_draft_is_shown_above_an_answer_that_will_be_edited(
     await bot.show(envelope, "progress of the second run")
     await bot.deliver(envelope, Reply("new"))
     assert telegram.drafts(ann) == {}
-
-
-async def test_ids_of_a_chat_before_its_move_are_not_touched(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
-    ann = telegram.add_user("Ann")
-    group = telegram.add_chat("group", members={ann: "creator"})
-    note = telegram.send_voice(group, ann, NOTE)
-    envelope, ledger = make_envelope(group, note)
-    await bot.deliver(envelope, Reply("old"))
-    new = telegram.migrate(group)
-    other = [await bot._client.bot.send_message(new, f"other {n}") for n in range(3)]
-    assert ledger.ids()[0] in {str(message.message_id) for message in other}
-    ledger.outdate()
-    # As the store gives it after a move: the message's id is of another chat.
-    moved, _ = make_envelope(new, "", sent_at=datetime.now(UTC))
-    await bot.deliver(replace(moved, ledger=ledger), Reply("new"))
-    assert [shown.text for shown in telegram.answers(new)][-1] == "new"
-    assert len(telegram.answers(new)) == 4
 
 
 async def test_links_lead_to_messages_of_the_group(

@@ -9,7 +9,7 @@ import pytest
 
 from bots.telegram_bot import TelegramBot
 from core import metrics
-from core.errors import ChatGone, ChatMoved, PlatformBusy, PlatformError, PlatformLocked
+from core.errors import ChatGone, PlatformBusy, PlatformError, PlatformLocked
 from core.models import PLACEHOLDER, Button, Delivery, DeliveryState, File, Quoted, Reply
 from core.prompts.safety import revive
 from tests.emulators.telegram import Message, TelegramServer
@@ -277,28 +277,6 @@ async def test_chat_where_we_may_not_write_is_gone(
     with pytest.raises(ChatGone):
         await bot.deliver(make_envelope(group)[0], Reply("x"))
     assert count_sends(telegram) == 1
-
-
-async def test_moved_chat_is_told_and_answered_without_old_message_ids(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
-    ann = telegram.add_user("Ann")
-    group = telegram.add_chat("group", members={ann: "creator"})
-    note = telegram.send_voice(group, ann, NOTE)
-    envelope, ledger = make_envelope(group, note)
-    await bot.show(envelope, "so far")
-    await telegram.wait_for(lambda: ledger.ids().get(PLACEHOLDER))
-    new = telegram.migrate(group)
-    # A message of our own that has the placeholder's id in the new chat.
-    other = await bot._client.bot.send_message(new, "other")
-    assert f"{group}/{other.message_id}" == ledger.ids()[PLACEHOLDER]
-    with pytest.raises(ChatMoved) as caught:
-        await bot.deliver(envelope, Reply("x"))
-    assert caught.value.new_chat_id == str(new)
-    again, _ = make_envelope(new, note, sent_at=envelope.message.sent_at)
-    again = again.__class__(again.job_id, again.message, ledger)
-    await bot.deliver(again, Reply("x"))
-    assert [(a.text, a.reply_to) for a in telegram.answers(new)] == [("other", None), ("x", None)]
 
 
 async def test_deleted_placeholder_means_one_new_message(
