@@ -22,6 +22,7 @@ from tests.support.fake_inbox import FakeInbox as AnyDoor
 from tests.support.fake_inbox import MemoryLedger as MemoryLedger
 from tests.support.fake_inbox import make_job as make_job
 from tests.support.fake_inbox import make_settings as make_settings
+from tests.support.virtual_time import current_clock
 
 VOICE = Attachment("file-1", duration_s=3.0)
 
@@ -75,6 +76,13 @@ async def receiving(bot: TelegramBot) -> AsyncIterator[TelegramBot]:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await bot.close()
+
+
+async def show(bot: TelegramBot, envelope: Envelope, *texts: str, **options: bool) -> None:
+    """Show texts so far, a minute apart: each has been drawn, or never will be."""
+    for text in texts:
+        await bot.show(envelope, text, **options)
+        await current_clock().sleep(60)
 
 
 def only(shown: list[Shown]) -> Shown:

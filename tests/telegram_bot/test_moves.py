@@ -11,8 +11,7 @@ from core.errors import ChatMoved
 from core.models import PLACEHOLDER, DeliveryState, Job, Reply
 from core.store import Store
 from tests.emulators.telegram import TelegramServer
-from tests.support.telegram_inbox import StoreDoor, make_envelope, only
-from tests.support.virtual_time import current_clock
+from tests.support.telegram_inbox import StoreDoor, make_envelope, only, show
 
 NOTE = b"OggS"
 
@@ -39,8 +38,7 @@ async def test_moved_chat_is_told_and_answered_without_old_message_ids(
 ) -> None:
     note = telegram.send_voice(group, ann, NOTE)
     envelope, ledger = make_envelope(group, note)
-    await bot.show(envelope, "so far")
-    await current_clock().sleep(60)
+    await show(bot, envelope, "so far")
     new = telegram.migrate(group)
     # A message of our own that has the placeholder's id in the new chat.
     other = await bot._client.bot.send_message(new, "other")

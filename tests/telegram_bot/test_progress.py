@@ -11,19 +11,10 @@ from bots.telegram_bot import TelegramBot
 from bots.telegram_bot.progress import build_draft_id, find_placeholder
 from core.clock import Clock
 from core.errors import StoreError
-from core.interfaces import Envelope
 from core.models import PLACEHOLDER, Delivery, DeliveryState, Reply
 from core.prompts.safety import revive
 from tests.emulators.telegram import TelegramServer
-from tests.support.telegram_inbox import ambiguous_sends, make_envelope, only
-from tests.support.virtual_time import current_clock
-
-
-async def show(bot: TelegramBot, envelope: Envelope, *texts: str, **options: bool) -> None:
-    """Show texts so far, a minute apart: each has been drawn, or never will be."""
-    for text in texts:
-        await bot.show(envelope, text, **options)
-        await current_clock().sleep(60)
+from tests.support.telegram_inbox import ambiguous_sends, make_envelope, only, show
 
 
 async def test_one_person_sees_a_draft_grow(

@@ -26,9 +26,9 @@ def ids(door: FakeInbox) -> list[int]:
 
 
 async def test_note_is_handed_in_confirmed_and_heard_at_once(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, clock: Clock
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, clock: Clock, ann: int
 ) -> None:
-    ann, started_s = telegram.add_user("Ann"), clock.monotonic()
+    started_s = clock.monotonic()
     note = telegram.send_voice(ann, ann, NOTE, duration=4)
     await telegram.wait_for(lambda: telegram.reactions(ann, note) == ["👀"])
     assert clock.monotonic() - started_s < 1
@@ -41,19 +41,21 @@ async def test_note_is_handed_in_confirmed_and_heard_at_once(
 
 
 async def test_typing_where_reactions_are_forbidden(
-    telegram: TelegramServer, running: TelegramBot
+    telegram: TelegramServer, running: TelegramBot, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     telegram.change(ann, has_reactions=False)
     telegram.send_voice(ann, ann, NOTE)
     await telegram.wait_for(lambda: telegram.actions(ann) == ["typing"])
 
 
 async def test_group_talk_is_handed_in_but_not_reacted_to(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, clock: Clock
+    telegram: TelegramServer,
+    running: TelegramBot,
+    door: FakeInbox,
+    clock: Clock,
+    ann: int,
+    group: int,
 ) -> None:
-    ann = telegram.add_user("Ann")
-    group = telegram.add_chat(members={ann: "member"})
     telegram.send_text(group, ann, "hello all")
     await clock.sleep(300)
     assert len(door.messages) == 1
@@ -61,7 +63,7 @@ async def test_group_talk_is_handed_in_but_not_reacted_to(
 
 
 async def test_nothing_is_confirmed_before_it_is_committed(
-    telegram: TelegramServer, settings: Settings
+    telegram: TelegramServer, settings: Settings, ann: int
 ) -> None:
     class SlowDoor(FakeInbox):
         pending: list[int]
@@ -72,7 +74,7 @@ async def test_nothing_is_confirmed_before_it_is_committed(
             self.pending = telegram.pending()
             return job
 
-    ann, door = telegram.add_user("Ann"), SlowDoor()
+    door = SlowDoor()
     notes = [telegram.send_text(ann, ann, str(n)) for n in range(5)]
     async with receiving(TelegramBot(settings, door, menu=(), clock=current_clock())):
         await asyncio.sleep(400)
@@ -82,9 +84,9 @@ async def test_nothing_is_confirmed_before_it_is_committed(
 
 
 async def test_kill_in_the_middle_loses_nothing(
-    telegram: TelegramServer, settings: Settings
+    telegram: TelegramServer, settings: Settings, ann: int
 ) -> None:
-    ann, door = telegram.add_user("Ann"), FakeInbox()
+    door = FakeInbox()
     notes = [telegram.send_text(ann, ann, str(n)) for n in range(20)]
 
     class DyingDoor(FakeInbox):
@@ -101,9 +103,8 @@ async def test_kill_in_the_middle_loses_nothing(
 
 
 async def test_database_trouble_keeps_the_update(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     door.troubles = [StoreError("locked"), OSError("disk full"), StoreError("locked")]
     note = telegram.send_voice(ann, ann, NOTE)
     await telegram.wait_for(lambda: telegram.pending() == [])
@@ -112,9 +113,8 @@ async def test_database_trouble_keeps_the_update(
 
 
 async def test_poison_updates_cost_only_themselves(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     with capture_logs() as logs:
         telegram.raw_update({"message": None})
         telegram.raw_update({"message": {"message_id": "x", "chat": 5, "text": "secret words"}})
@@ -130,9 +130,8 @@ async def test_poison_updates_cost_only_themselves(
 
 
 async def test_message_that_our_own_code_cannot_take_does_not_block_the_rest_for_ever(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     door.troubles = [ValueError("bug")] * 5
     telegram.send_text(ann, ann, "poison")
     after = telegram.send_text(ann, ann, "fine")
@@ -143,9 +142,8 @@ async def test_message_that_our_own_code_cannot_take_does_not_block_the_rest_for
 
 
 async def test_update_shown_twice_is_one_message(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, clock: Clock
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, clock: Clock, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     update = telegram.raw_update(
         {"message": {"message_id": 900, "date": int(clock.now().timestamp()), "text": "x",
                      "chat": {"id": ann, "type": "private", "first_name": "Ann"},
@@ -158,9 +156,8 @@ async def test_update_shown_twice_is_one_message(
 
 
 async def test_new_update_ids_after_a_week_are_taken(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     telegram.send_text(ann, ann, "before")
     await telegram.wait_for(lambda: len(door.messages) == 1)
     # A week later nothing is left that could be confirmed.
@@ -197,9 +194,9 @@ async def test_kinds_of_updates_are_asked_for_each_time(
     ],
 )
 async def test_polling_outlives(
-    kind: str, details: dict[str, int], telegram: TelegramServer, settings: Settings
+    kind: str, details: dict[str, int], telegram: TelegramServer, settings: Settings, ann: int
 ) -> None:
-    ann, door = telegram.add_user("Ann"), FakeInbox()
+    door = FakeInbox()
     telegram.fault("getUpdates", kind, **details)  # type: ignore[arg-type]
     note = telegram.send_voice(ann, ann, NOTE)
     async with receiving(TelegramBot(settings, door, menu=(), clock=current_clock())) as bot:
@@ -243,9 +240,8 @@ async def test_start_waits_for_a_network_that_is_not_there_yet(
 
 
 async def test_conflict_says_which_and_is_survived(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     with capture_logs() as logs:
         await running._client.bot.set_webhook("https://127.0.0.1:8443/hook")
         await telegram.wait_for(
@@ -258,9 +254,8 @@ async def test_conflict_says_which_and_is_survived(
 
 
 async def test_long_silence_is_told_to_the_operator(
-    telegram: TelegramServer, running: TelegramBot
+    telegram: TelegramServer, running: TelegramBot, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     running._polling._good_wall_s -= 25 * 3600
     with capture_logs() as logs:
         telegram.send_text(ann, ann, "x")
@@ -280,9 +275,9 @@ async def test_end_is_quick_within_a_long_poll(
 
 
 async def test_press_is_answered_and_handed_in(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
-    ann, ben = telegram.add_user("Ann"), telegram.add_user("Ben")
+    ben = telegram.add_user("Ben")
     group = telegram.add_chat(members={ann: "member", ben: "member"})
     note = telegram.send_voice(group, ann, NOTE)
     query = telegram.press_button(group, ben, note, "forged")
@@ -295,9 +290,8 @@ async def test_press_is_answered_and_handed_in(
 
 
 async def test_answer_to_a_press_that_came_too_late_is_no_error(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     note = telegram.send_voice(ann, ann, NOTE)
     telegram.fault("answerCallbackQuery", "status", status=400, description="query is too old")
     telegram.press_button(ann, ann, note, "t")
@@ -307,8 +301,8 @@ async def test_answer_to_a_press_that_came_too_late_is_no_error(
 
 
 @pytest.mark.parametrize("named", ["chat", "sender"])
-async def test_only_allowed_chats_are_heard(named: str, telegram: TelegramServer) -> None:
-    ann, eve = telegram.add_user("Ann"), telegram.add_user("Eve")
+async def test_only_allowed_chats_are_heard(named: str, telegram: TelegramServer, ann: int) -> None:
+    eve = telegram.add_user("Eve")
     group = telegram.add_chat(members={ann: "member", eve: "member"})
     other = telegram.add_chat(members={eve: "member"})
     settings = make_settings(
@@ -328,9 +322,8 @@ async def test_only_allowed_chats_are_heard(named: str, telegram: TelegramServer
 
 
 async def test_group_that_became_a_supergroup_is_moved_once(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     group = telegram.add_chat("group", members={ann: "member"})
     telegram.send_text(group, ann, "before")
     new = telegram.migrate(group)
@@ -341,9 +334,9 @@ async def test_group_that_became_a_supergroup_is_moved_once(
 
 
 async def test_being_blocked_or_kicked_breaks_nothing(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
-    ann, ben = telegram.add_user("Ann"), telegram.add_user("Ben")
+    ben = telegram.add_user("Ben")
     group = telegram.add_chat(members={ann: "creator"})
     telegram.block(ann)
     telegram.kick(group, ann)
@@ -353,9 +346,8 @@ async def test_being_blocked_or_kicked_breaks_nothing(
 
 
 async def test_anonymous_admin_topic_and_edit_arrive_as_they_are(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     forum = telegram.add_chat(members={ann: "creator"})
     topic = telegram.add_topic(forum)
     telegram.send_command(forum, ANONYMOUS_ADMIN, "/help@hearsay_test_bot me", thread=topic)
@@ -404,8 +396,8 @@ async def test_no_word_of_the_token_reaches_the_log(
     running: TelegramBot,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
+    ann: int,
 ) -> None:
-    ann = telegram.add_user("Ann")
     with capture_logs() as logs:
         telegram.fault("getUpdates", "html", status=502, count=2)
         telegram.fault("getUpdates", "close", count=2)

@@ -19,9 +19,8 @@ def door(store: Store) -> StoreDoor:
 
 
 async def test_a_fixed_transcript_is_edited_where_it_stands(
-    telegram: TelegramServer, running: TelegramBot, door: StoreDoor, store: Store
+    telegram: TelegramServer, running: TelegramBot, door: StoreDoor, store: Store, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     note = telegram.send_voice(ann, ann, NOTE)
     job = await door.next_job(telegram)
     await door.answer(running, job.job_id, Reply(quote="Mister Kovalsky. " * 400))
@@ -43,9 +42,9 @@ async def test_a_fixed_transcript_is_edited_where_it_stands(
 
 
 async def test_a_private_button_works_for_the_one_who_asked(
-    telegram: TelegramServer, running: TelegramBot, door: StoreDoor
+    telegram: TelegramServer, running: TelegramBot, door: StoreDoor, ann: int
 ) -> None:
-    ann, eve = telegram.add_user("Ann"), telegram.add_user("Eve")
+    eve = telegram.add_user("Eve")
     group = telegram.add_chat(members={ann: "member", eve: "member"})
     telegram.send_command(group, ann, "/summary me")
     job = await door.next_job(telegram)
@@ -70,10 +69,13 @@ async def test_a_private_button_works_for_the_one_who_asked(
 
 
 async def test_what_is_only_remembered_shows_nothing(
-    telegram: TelegramServer, running: TelegramBot, door: StoreDoor, store: Store
+    telegram: TelegramServer,
+    running: TelegramBot,
+    door: StoreDoor,
+    store: Store,
+    ann: int,
+    group: int,
 ) -> None:
-    ann = telegram.add_user("Ann")
-    group = telegram.add_chat(members={ann: "member"})
     settings = ChatSettings(talk=TalkSettings(remember_days=7))
     await store.chats.save_settings(Chat("telegram", "123456", str(group)), settings)
     note = telegram.send_voice(group, ann, NOTE)
