@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 
 from core.models import Chat, ChatSettings
 from core.store.database import Database
+from core.store.deliveries import move_deliveries
 from core.store.memory import move_talk
 from core.store.rows import build_settings, chat_row, is_chat, now, read_settings
 from core.store.tables import buttons, chats, jobs, schedules, voices
@@ -64,6 +65,7 @@ class Chats:
             await connection.execute(update(chats).where(at_new).values(**values))
             await connection.execute(update(chats).where(at_old).values(gone_at=now(connection)))
             await move_talk(connection, before.chat_pk, after.chat_pk)
+            await move_deliveries(connection, before.chat_pk)
             for table in (jobs, buttons, voices, schedules):
                 change = update(table).where(table.c.chat_pk == before.chat_pk)
                 await connection.execute(change.values(chat_pk=after.chat_pk))
