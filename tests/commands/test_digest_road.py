@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 
 from core import jobs as jobs_module
-from core.audio import Media
 from core.commands.digest_due import put_before
 from core.errors import StoreError
 from core.models import Button, JobState, Link, Reply, Schedule
 from core.store import Store, make_cipher
 from tests.support.group_talk import BEN, GROUP, Group, group_on
-from tests.support.loopback import Road, ScriptedEngine
+from tests.support.loopback import road_on
 
 TOLD = "## Boats\n- Ada buys a boat [#1]\n"
 
@@ -145,12 +144,9 @@ async def test_a_digest_that_was_missed_comes_once_and_says_it_is_late(
     await store.schedules.add(replace(plan, next_at=plan.next_at - timedelta(days=4)))
     for _ in range(2):
         again = Store(database_url, make_cipher(None, tmp_path))
-        media = Media(workers=1)
-        road = Road(again, ScriptedEngine(), media)
-        road.answerer.scripts = {".": TOLD}
-        async with road.running():
+        async with road_on(again) as road:
+            road.answerer.scripts = {".": TOLD}
             await wait_for_digests(again)
-        await media.close()
         await again.close()
         if road.platform.sent:
             [(_, reply)] = road.platform.sent

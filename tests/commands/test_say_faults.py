@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import func, select
 
 from core import jobs, limits
-from core.audio import Media
 from core.engines.mimo import Mimo
 from core.models import JobState, Reply
 from core.store import Store, tables
@@ -18,7 +17,7 @@ from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.speaking import RATE_HZ, expected_numbers, read_numbers
 from tests.engines.conftest import make_settings
 from tests.support import sounds
-from tests.support.loopback import Road, ScriptedEngine
+from tests.support.loopback import Road, road_on
 
 TEXT = "Three words here."
 LONG = " ".join(f"Sentence number {n} of a story that is told in parts." for n in range(60))
@@ -70,14 +69,11 @@ async def talk(
     # A hundredth of the waits; what decides about them is as it is.
     monkeypatch.setattr(jobs, "_jitter", lambda delay_s: delay_s / 100)
     monkeypatch.setattr(limits, "MAX_PAUSE_S", 0.05)
-    media = Media(workers=1)
     async with MimoServer() as server:
         engine = Mimo(make_settings(mimo_base_url=server.base_url, mimo_api_key=server.key))
-        road = Road(store, ScriptedEngine(), media, engine)
-        async with road.running():
+        async with road_on(store, synthesizer=engine) as road:
             yield Talk(road, engine, server, new_message)
         await engine.close()
-    await media.close()
 
 
 async def fail_once(talk: Talk, kind: str) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import av
 import pytest
 
-from core.audio import Media
 from core.engines.mimo import Mimo
 from core.interfaces import Synthesizer
 from core.models import JobState, Reply
@@ -21,7 +20,7 @@ from tests.emulators.mimo.speaking import GAP_S, RATE_HZ, expected_numbers, read
 from tests.emulators.mimo.tones import WORD_S
 from tests.engines.conftest import make_settings
 from tests.support import sounds
-from tests.support.loopback import Road, ScriptedEngine
+from tests.support.loopback import Road, road_on
 
 V2, V25 = "mimo-v2-tts", "mimo-v2.5-tts"
 #: What SeamJoiner keeps of the silence after the last word, at most.
@@ -75,13 +74,8 @@ class Saying:
 async def open_road(
     store: Store, engine: Synthesizer, new_message: NewMessage, server: MimoServer
 ) -> AsyncIterator[Saying]:
-    media = Media(workers=1)
-    road = Road(store, ScriptedEngine(), media, engine)
-    try:
-        async with road.running():
-            yield Saying(road, server, new_message)
-    finally:
-        await media.close()
+    async with road_on(store, synthesizer=engine) as road:
+        yield Saying(road, server, new_message)
 
 
 @pytest.fixture(params=[False, True], ids=["whole", "stream"])

@@ -9,10 +9,9 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from core.audio import Media
 from core.models import Attachment, Chat, Message, Quoted, Remembered, Reply, Span
 from core.store import Store
-from tests.support.loopback import Road, ScriptedEngine
+from tests.support.loopback import Road, road_on
 from tests.support.virtual_time import current_clock
 
 ADA, BEN, EVE = "7", "8", "9"
@@ -80,11 +79,6 @@ def quote(message: Message) -> Quoted:
 @asynccontextmanager
 async def group_on(store: Store) -> AsyncIterator[Group]:
     """A group whose program runs."""
-    media = Media(workers=1)
-    road = Road(store, ScriptedEngine(), media)
-    try:
-        async with road.running():
-            await asyncio.sleep(0)
-            yield Group(road)
-    finally:
-        await media.close()
+    async with road_on(store) as road:
+        await asyncio.sleep(0)
+        yield Group(road)
