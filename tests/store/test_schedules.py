@@ -13,8 +13,10 @@ from sqlalchemy import event
 
 from core.digests import next_at
 from core.models import Chat, Job, JobState, Schedule
+from core.picking import pick_command
 from core.store import Store, make_cipher
 from core.store.schedules import COMMAND, read_due
+from tests.conftest import NewMessage
 from tests.support.clean_start import open_store
 
 CHAT = Chat("test", "1", "-100")
@@ -157,11 +159,19 @@ async def test_each_day_of_a_clock_change_has_one_digest(
     assert len(await digests(store)) == days
 
 
-async def test_a_chat_that_is_gone_hears_nothing_until_it_is_back(store: Store) -> None:
+async def test_a_chat_that_is_gone_hears_nothing_until_it_is_back(
+    store: Store, new_message: NewMessage
+) -> None:
     await store.schedules.add(schedule())
     await store.jobs.cancel_chat(CHAT)
     assert await store.schedules.fire_due(DUE) == 0
     assert await store.schedules.next_due_at() is None
+    elsewhere = new_message("-200")
+    assert await store.intake.add(elsewhere, pick_command)
+    assert await store.schedules.next_due_at() is None
+    assert await store.intake.add(new_message("-100"), pick_command)
+    assert await store.schedules.next_due_at() == DUE
+    assert await store.schedules.fire_due(DUE) == 1
 
 
 async def test_a_chat_that_moved_takes_its_digest_along(store: Store) -> None:
