@@ -258,7 +258,7 @@ def test_whether_the_consent_was_said(heard: str, is_said: bool, new_message: Ne
 
 
 async def test_a_failing_voice_leaves_one_line_why(talk: Talk) -> None:
-    talk.road.synthesizer.failures = [EngineBusy("503", retry_after_s=0.01) for _ in range(2)]
+    talk.road.synthesizer.failures = [EngineBusy("503", retry_after_s=30) for _ in range(2)]
     reply = await talk.send("/say good morning")
     assert reply.files, "it was tried again"
     assert await talk.road.store.jobs.counts() == {JobState.DONE: 1}
