@@ -353,7 +353,7 @@ async def test_a_rerun_asks_nothing_again(group: Group) -> None:
     assert first.reply and again.text == first.reply.text
 
 
-@pytest.mark.parametrize("step", range(6))
+@pytest.mark.parametrize("step", [0, 2, 4])
 async def test_a_failure_at_each_step_costs_no_second_call(group: Group, step: int) -> None:
     group.reader.failures = [None] * step + [EngineBusy("now", retry_after_s=30)]
     sent = len(group.road.platform.sent)
