@@ -89,6 +89,26 @@ async def test_open_jobs_and_dead_letters_keep_all_that_they_need(
     assert await store.jobs.retry(dead)
 
 
+async def test_a_job_that_is_taken_up_again_meanwhile_stays(
+    store: Store, new_message: NewMessage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [await answer(store, new_message, JobState.DONE) for _ in range(2)]
+    read = store.retention._read
+
+    async def read_and_redo(query: Any) -> Any:
+        rows = await read(query)
+        if rows and hasattr(rows[0], "job_id"):
+            await store.jobs.redo(jobs[0], Reply("better"))
+        return rows
+
+    monkeypatch.setattr(store.retention, "_read", read_and_redo)
+    await store.retention.purge(NOW + timedelta(days=31))
+    assert [await store.jobs.find(job) is not None for job in jobs] == [True, True]
+    monkeypatch.undo()
+    assert await store.retention.purge(NOW + timedelta(days=31)) == 1
+    assert [await store.jobs.find(job) is not None for job in jobs] == [True, False]
+
+
 async def test_talk_ends_after_the_days_of_its_chat(store: Store) -> None:
     week, month = CHAT, Chat("test", "1", "-200")
     settings = ChatSettings(talk=TalkSettings(remember_days=30))
