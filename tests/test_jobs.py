@@ -36,8 +36,8 @@ from core.models import Chat, Job, JobState, Message, Reply
 from core.store import Store
 from core.store.tables import chats, jobs
 from tests.conftest import NewMessage
+from tests.support.local_media import local_media
 from tests.support.loopback import Road, ScriptedEngine
-from tests.support.thread_media import ThreadMedia
 
 NOW, LONG_AGO = timedelta(0), timedelta(days=2)
 
@@ -49,7 +49,7 @@ def bug() -> ValueError:
 @pytest.fixture
 async def road(store: Store) -> AsyncIterator[Road]:
     engine = ScriptedEngine(TranscriberLimits(concurrency=100))
-    yield Road(store, engine, ThreadMedia())
+    yield Road(store, engine, local_media())
 
 
 def asks_for_help(new_message: NewMessage, chat_id: str = "100", **changes: Any) -> Message:
@@ -246,7 +246,7 @@ async def test_told_jobs_run_at_the_next_start(
             await clock.sleep(0.1)
     started_at = clock.now()
     assert (await find(road, job)).run_at > started_at + timedelta(seconds=40)
-    again = Road(road.store, road.engine, ThreadMedia())
+    again = Road(road.store, road.engine, local_media())
     async with again.running():
         assert await again.settle() == {JobState.DONE: 1}
     assert again.engine.called_at[-1] - started_at < timedelta(seconds=1)
@@ -529,7 +529,7 @@ async def test_stopping_leaves_the_rest_to_the_next_start(
     assert counts == {JobState.DONE: 1, JobState.RUNNING: 1, JobState.WAITING: 1}
     await worker
     road.engine.latency_s = 0.0
-    again = Road(road.store, road.engine, ThreadMedia())
+    again = Road(road.store, road.engine, local_media())
     with capture_logs() as logs:
         async with again.running():
             assert await again.settle() == {JobState.DONE: 3}

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from core import jobs as jobs_module
 from core.clock import Clock
 from core.errors import EngineBusy, EngineRefused
 from core.models import (
@@ -34,11 +33,6 @@ from tests.support.group_talk import ADA, BEN, Group, group_on, quote
 async def group(store: Store) -> AsyncIterator[Group]:
     async with group_on(store) as group:
         yield group
-
-
-@pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs_module, "_jitter", lambda delay_s: delay_s / 100)
 
 
 async def test_talk_that_nobody_wants_remembered_is_not_on_the_disk(
@@ -145,7 +139,6 @@ async def test_what_is_written_down_on_request_is_remembered(group: Group) -> No
     assert kept.transcript and kept.transcript.text == "call 1"
 
 
-@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("failure", [EngineRefused("no"), EngineBusy("503")])
 async def test_what_nobody_asked_for_fails_in_silence(
     group: Group, failure: EngineRefused | EngineBusy

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from core import casting
-from core.audio import Media
 from core.casting import Choices
 from core.commands.say import read_call
 from core.errors import EngineBusy
@@ -25,7 +24,7 @@ from core.models import (
 )
 from core.store import Store
 from tests.conftest import NewMessage
-from tests.support.loopback import Road, ScriptedEngine
+from tests.support.loopback import Road, ScriptedEngine, road_on
 
 NONE, MIA, DEAN, LI = (SpeechSettings(voice) for voice in ("", "Mia", "Dean", "白桦"))
 
@@ -91,11 +90,8 @@ class Talk:
 
 @pytest.fixture
 async def talk(store: Store, new_message: NewMessage) -> AsyncIterator[Talk]:
-    media = Media(workers=1)
-    road = Road(store, ScriptedEngine(), media)
-    async with road.running():
+    async with road_on(store) as road:
         yield Talk(road, new_message)
-    await media.close()
 
 
 async def test_say_speaks_a_text_and_the_message_that_is_answered(talk: Talk) -> None:
@@ -213,10 +209,9 @@ class SaysConsent(ScriptedEngine):
 async def test_a_clone_needs_the_spoken_consent_and_is_its_owners_alone(
     store: Store, new_message: NewMessage
 ) -> None:
-    media, engine = Media(workers=1), SaysConsent()
-    road = Road(store, engine, media)
-    talk = Talk(road, new_message)
-    async with road.running():
+    engine = SaysConsent()
+    async with road_on(store, engine) as road:
+        talk = Talk(road, new_message)
         asked = await talk.send("/voice clone")
         engine.text = "Something else was said here, and it is no consent at all."
         assert "not the sentence" in (await talk.record(attachment=Attachment("a"))).text
@@ -240,7 +235,6 @@ async def test_a_clone_needs_the_spoken_consent_and_is_its_owners_alone(
         engine.text = "an ordinary note"
         road.platform.sound += b"\0\0"
         assert (await talk.record()).quote == "an ordinary note"
-    await media.close()
 
 
 async def test_a_clone_is_not_made_in_a_group(talk: Talk) -> None:
@@ -264,7 +258,7 @@ def test_whether_the_consent_was_said(heard: str, is_said: bool, new_message: Ne
 
 
 async def test_a_failing_voice_leaves_one_line_why(talk: Talk) -> None:
-    talk.road.synthesizer.failures = [EngineBusy("503", retry_after_s=0.01) for _ in range(2)]
+    talk.road.synthesizer.failures = [EngineBusy("503", retry_after_s=30) for _ in range(2)]
     reply = await talk.send("/say good morning")
     assert reply.files, "it was tried again"
     assert await talk.road.store.jobs.counts() == {JobState.DONE: 1}

@@ -7,7 +7,16 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import update
 
 from core.clock import Clock
-from core.models import DeliveryState, JobState, Reply, Transcript, Usage, Waits, measure_waits
+from core.models import (
+    DeliveryState,
+    JobState,
+    Reply,
+    Trace,
+    Transcript,
+    Usage,
+    Waits,
+    measure_waits,
+)
 from core.picking import pick_command
 from core.store import Store
 from core.store.tables import jobs
@@ -72,6 +81,27 @@ async def test_steps_tell_how_far_a_job_has_come(store: Store, new_message: NewM
     ]
     traces = await store.figures.traces([JobState.RUNNING], 10)
     assert traces == [steps.trace]
+    job = await store.jobs.find(job_id)
+    assert job and steps.trace == Trace(
+        job_id=job_id,
+        command="transcribe",
+        platform="test",
+        chat_id="100",
+        state=JobState.RUNNING,
+        attempts=1,
+        crashes=0,
+        received_at=job.created_at,
+        run_at=job.run_at,
+        finished_at=None,
+        error="",
+        is_told=False,
+        has_sound=True,
+        has_reply=True,
+        outcome=JobState.DONE,
+    )
+    await add(store, new_message)
+    waiting = await store.figures.traces([JobState.WAITING, JobState.RUNNING], 1)
+    assert [trace.job_id != job_id for trace in waiting] == [True], "the newest"
     assert MARKER not in repr((steps, traces))
     assert await store.figures.steps("nothing") is None
 

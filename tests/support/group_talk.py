@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,8 +11,7 @@ from typing import Any
 
 from core.models import Attachment, Chat, Message, Quoted, Remembered, Reply, Span
 from core.store import Store
-from tests.support.loopback import Road, ScriptedEngine
-from tests.support.thread_media import ThreadMedia
+from tests.support.loopback import Road, road_on
 from tests.support.virtual_time import current_clock
 
 ADA, BEN, EVE = "7", "8", "9"
@@ -79,6 +79,6 @@ def quote(message: Message) -> Quoted:
 @asynccontextmanager
 async def group_on(store: Store) -> AsyncIterator[Group]:
     """A group whose program runs."""
-    road = Road(store, ScriptedEngine(), ThreadMedia())
-    async with road.running():
+    async with road_on(store) as road:
+        await asyncio.sleep(0)
         yield Group(road)

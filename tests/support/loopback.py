@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from core.assistant import Assistant
 from core.audio import Media
@@ -44,6 +45,7 @@ from core.speaking import Speaking
 from core.store import Store
 from core.understanding import Understanding
 from tests.support import sounds
+from tests.support.local_media import local_media
 from tests.support.paths import SPEECH
 from tests.support.virtual_time import current_clock, is_virtual
 
@@ -247,10 +249,11 @@ class Road:
         self,
         store: Store,
         engine: ScriptedEngine,
-        media: Media,
+        media: Media | None = None,
         synthesizer: Synthesizer | None = None,
         answerer: Answerer | None = None,
     ) -> None:
+        media = media or local_media()
         self.store = store
         self.engine = engine
         self.platform = LoopbackPlatform()
@@ -281,3 +284,16 @@ class Road:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+
+@asynccontextmanager
+async def road_on(
+    store: Store,
+    engine: Any = None,
+    synthesizer: Synthesizer | None = None,
+    answerer: Any = None,
+) -> AsyncIterator[Road]:
+    """A road that runs, with media that need no child process; `engine` hears."""
+    road = Road(store, engine or ScriptedEngine(), None, synthesizer, answerer)
+    async with road.running():
+        yield road
