@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import os
 import random
 import shutil
 import sys
@@ -58,7 +59,7 @@ class _Mutations:
             phases=phases,
             max_examples=30,
         )
-        hypothesis.settings.load_profile("mutants")
+        os.environ["HYPOTHESIS_PROFILE"] = "mutants"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
