@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Tests start a thousand processes: none should have to compile the program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test retest check fix lock texts pictures chaos bench clean
+.PHONY: run test check fix lock texts pictures chaos fuzz mutants bench clean
 
 run: $(VENV)/run.stamp  ## start everything that is configured
 	$(BIN)/hearsay run
@@ -14,11 +14,16 @@ run: $(VENV)/run.stamp  ## start everything that is configured
 test: $(VENV)/dev.stamp  ## all tests that this machine can run
 	$(BIN)/pytest -n 5 --no-loadscope-reorder
 
-retest: $(VENV)/dev.stamp  ## what failed the last time, one test at a time
-	$(BIN)/pytest --last-failed --last-failed-no-failures none
-
 chaos: $(VENV)/dev.stamp  ## the program killed 200 times under load, and more: about 20 minutes
 	HEARSAY_CHAOS=1 $(BIN)/pytest tests/chaos tests/discord_bot/test_kills.py
+
+fuzz: $(VENV)/dev.stamp  ## every property with thousands of random examples: about 20 minutes
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n 2 -m hypothesis
+
+MODULES :=
+LIMIT := 60
+mutants: $(VENV)/dev.stamp  ## how many small faults the tests notice: MODULES="core/limits.py" LIMIT=60
+	$(BIN)/python -m tests.mutants $(MODULES) --limit $(LIMIT)
 
 check: $(VENV)/dev.stamp  ## format, lint, types, who may import whom
 	$(BIN)/ruff format --check .

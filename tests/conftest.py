@@ -1,39 +1,36 @@
-"""What many tests need: a fresh database, and messages."""
+"""What many tests need: a loop, a fresh database, and messages.
+
+Only what every test needs is imported up here: a file of small tests has to start within a second.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import replace
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
 from core.clock import Clock
-from core.models import Attachment, Chat, Message
-from core.store import Store
-from tests.support.clean_start import open_store
-from tests.support.hearsay_command import KEY, Hearsay
 from tests.support.virtual_time import VirtualLoop, current_clock
 
 if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
+
+    from core.models import Message
+    from core.store import Store
     from tests.emulators.mimo import MimoServer
     from tests.emulators.telegram import TelegramServer
+    from tests.support.hearsay_command import Hearsay
 
-NewMessage = Callable[..., Message]
-
-
-class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Keeps each file on one processor; the acceptance tables share one program, so all of them."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        return "acceptance" if path.startswith("tests/acceptance/") else path
+NewMessage = Callable[..., "Message"]
 
 
 #: What keeps a processor busy longest: left for the end, the others would wait for it.
@@ -44,8 +41,49 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Keep each file on one processor: its tests share programs and servers."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return "acceptance" if path.startswith("tests/acceptance/") else path
+
     return ByFile(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Choose how properties are tried before the first file is read that has some.
+
+    Fail what is skipped as a whole in CI, as below.
+    """
+    if isinstance(collector, pytest.Module) and b"hypothesis" in collector.path.read_bytes():
+        _load_profile()
+    report = yield
+    if report.skipped and "CI" in os.environ:
+        report.outcome, report.longrepr = "failed", f"skipped in CI: {report.longrepr}"
+    return report
+
+
+@cache
+def _load_profile() -> None:
+    from hypothesis import HealthCheck, settings
+
+    # How long an example takes is the machine's business.
+    patient = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+    settings.register_profile("tests", derandomize="CI" in os.environ, print_blob=True, **patient)
+    settings.register_profile("fuzz", max_examples=3000, print_blob=True, **patient)
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Spare those who have no properties to load hypothesis for its part of the summary."""
+    if "hypothesis" not in sys.modules:
+        session.config.pluginmanager.unregister(name="hypothesispytest")
 
 
 def pytest_asyncio_loop_factories(
@@ -68,12 +106,13 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture
 def hearsay(tmp_path: Path) -> Hearsay:
+    from tests.support.hearsay_command import Hearsay
+
     return Hearsay(tmp_path)
 
 
 @pytest.fixture(scope="session")
 def _mimo() -> Iterator[MimoServer]:
-    # Only here: most tests need no server, and to load one takes a while.
     from tests.emulators.mimo import MimoServer
 
     server = MimoServer()
@@ -85,6 +124,8 @@ def _mimo() -> Iterator[MimoServer]:
 @pytest.fixture
 def mimo(_mimo: MimoServer) -> MimoServer:
     """A local MiMo as new, with the key of `tests.support.hearsay_command`."""
+    from tests.support.hearsay_command import KEY
+
     _mimo.reset()
     _mimo.rules.key = KEY
     return _mimo
@@ -93,7 +134,6 @@ def mimo(_mimo: MimoServer) -> MimoServer:
 @pytest.fixture
 async def telegram() -> AsyncIterator[TelegramServer]:
     """A virtual Telegram of the test's own."""
-    # Only here, as above.
     from tests.emulators.telegram import TelegramServer
 
     async with TelegramServer() as server:
@@ -113,6 +153,8 @@ def database_url(tmp_path: Path) -> str:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    from tests.support.clean_start import open_store
+
     store = open_store(tmp_path)
     yield store
     await store.close()
@@ -121,6 +163,8 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 @pytest.fixture
 def new_message() -> NewMessage:
     """Make a private voice note with the next message id, changed as asked."""
+    from core.models import Attachment, Chat, Message
+
     ids = count(1)
 
     def make(chat_id: str = "100", **changes: Any) -> Message:

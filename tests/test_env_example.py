@@ -1,7 +1,8 @@
-"""`.env.example` names every setting with its default, and nothing else."""
+"""`.env.example` and README's table name every setting with its default, and nothing else."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,32 @@ def test_defaults_stand_there_as_they_are() -> None:
             assert text is not None and Path(text).expanduser() == default, name
         else:
             assert text == (str(default) if default else ""), name
+
+
+def test_readmes_table_is_the_same_list() -> None:
+    """Names in the order of the class; what stands in code as a default is the default."""
+    _, _, table = (
+        (ROOT / "README.md")
+        .read_text()
+        .partition("| Setting | Default | Meaning |\n|---|---|---|\n")
+    )
+    rows = [row.split("|")[1:3] for row in table.partition("\n\n")[0].splitlines()]
+    told = {tuple(re.findall(r"`(\w+)`", names)): cell.strip() for names, cell in rows}
+    fields = {name.upper(): field for name, field in Settings.model_fields.items()}
+    assert [name for names in told for name in names] == [
+        name for name in fields if not name.endswith("_FILE")
+    ]
+    for names, cell in told.items():
+        defaults = [fields[name].default for name in names]
+        if cell.startswith("`"):
+            assert re.findall(r"`([^`]+)`", cell) == [_written(one) for one in defaults], names
+        elif cell != "Telegram's":
+            assert {one or None for one in defaults} == {None}, names
+
+
+def _written(default: object) -> str:
+    text = str(default).replace(str(Path.home()), "~")
+    return text.lower() if isinstance(default, bool) else text
 
 
 def test_it_holds_no_secret() -> None:
