@@ -16,13 +16,6 @@ from tests.support.openai_api_server import KEY, ApiServer, open_client
 LOOP: Literal["session"] = "session"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run all of these on one loop, which the servers share."""
-    for item in items:
-        if "/openai_api/" in item.nodeid and not item.get_closest_marker("real_time"):
-            item.add_marker(pytest.mark.asyncio(loop_scope=LOOP), append=False)
-
-
 @pytest_asyncio.fixture(scope="session", loop_scope=LOOP)
 async def mimo_server() -> AsyncIterator[MimoServer]:
     async with MimoServer() as server:
