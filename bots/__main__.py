@@ -122,12 +122,15 @@ def _open_api(settings: Settings, program: Program, platforms: dict[str, Platfor
         return
     # Not even loaded where it is off.
     from bots.web_chat import WebChat
+    from bots.web_chat.openai_api.budget import Budget
     from bots.web_chat.openai_api.build import PATH, build_api
+    from bots.web_chat.openai_api.services import Services
 
-    parts = program.hearing, program.speaking, program.understanding
+    budget = Budget(settings, program.store.allowances)
+    services = Services(program.hearing, program.speaking, program.understanding, budget)
     for platform in platforms.values():
         if isinstance(platform, WebChat):
-            platform.mount(PATH, build_api(settings, program.store.allowances, *parts))
+            platform.mount(PATH, build_api(settings, services))
 
 
 async def _run_until_stopped(worker: Worker, platforms: dict[str, Platform]) -> None:

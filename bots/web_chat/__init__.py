@@ -44,12 +44,12 @@ class WebChat:
         self._port = settings.web_port
         self._door = door
         self._events = Events()
-        logins = build_logins(settings)
+        logins = build_logins(settings, clock)
         routers = [login.build_router() for login in logins]
         self._has_operator = settings.admin_password is not None
         if self._has_operator:
-            routers.append(OperatorApi(door, settings).build_router())
-        api = Api(door, self._events, has_login=settings.web_password is not None)
+            routers.append(OperatorApi(door, settings, clock).build_router())
+        api = Api(door, self._events, clock, has_login=settings.web_password is not None)
         self._pages = build_app(api, routers)
         self._app = Gate(self._pages, host_names, logins)
         #: Where the page is, once `is_open` is set.
