@@ -18,6 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 from core.clock import Clock
 from core.models import Attachment, Chat, Message
 from core.store import Store
+from tests.chaos.report import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown
 from tests.support.clean_start import open_store
 from tests.support.hearsay_command import KEY, Hearsay
 from tests.support.virtual_time import VirtualLoop, current_clock
@@ -26,15 +27,17 @@ if TYPE_CHECKING:
     from tests.emulators.mimo import MimoServer
     from tests.emulators.telegram import TelegramServer
 
+#: Hooks: the tables at the end of the run.
+__all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown"]
+
 NewMessage = Callable[..., Message]
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Keeps each file on one processor; the acceptance tables share one program, so all of them."""
+    """Keeps each file on one processor: its tests share programs and servers."""
 
     def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        return "acceptance" if path.startswith("tests/acceptance/") else path
+        return nodeid.partition("::")[0]
 
 
 #: What keeps a processor busy longest: left for the end, the others would wait for it.
