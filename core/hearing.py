@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from core import metrics
 from core.audio import Media, Piece
+from core.clock import CLOCK, Clock
 from core.interfaces import Transcriber
 from core.limits import AccountGate
 from core.models import Audio, File, Segment, Transcript
@@ -33,12 +34,14 @@ class Heard:
 class Hearing:
     """Hears recordings with one engine."""
 
-    def __init__(self, media: Media, transcriber: Transcriber, results: Results) -> None:
+    def __init__(
+        self, media: Media, transcriber: Transcriber, results: Results, clock: Clock = CLOCK
+    ) -> None:
         self._media = media
         self.transcriber = transcriber
         self._results = results
         #: What every call to the engine passes.
-        self.gate = AccountGate(transcriber.name, transcriber.limits)
+        self.gate = AccountGate(transcriber.name, transcriber.limits, clock=clock)
 
     async def warm_up(self) -> None:
         """Start what reads sound now instead of at the first recording."""

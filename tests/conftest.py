@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,7 +130,7 @@ def new_message() -> NewMessage:
         message = Message(
             chat=Chat("test", "1", chat_id),
             message_id=str(next(ids)),
-            sent_at=datetime.now(UTC),
+            sent_at=current_clock().now(),
             sender_id="7",
             sender_name="Ada",
             attachment=Attachment("file-1", duration_s=3.0),

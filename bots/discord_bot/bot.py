@@ -23,6 +23,7 @@ from bots.discord_bot.progress import Progress
 from bots.discord_bot.receiving import Receiving
 from bots.discord_bot.voice_channels import Voice
 from core import commands
+from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import AssistantError
 from core.interfaces import Door, Envelope, VoiceChannels
@@ -43,7 +44,7 @@ class DiscordBot:
     #: How patient it is; tests set shorter ones before they build a bot.
     pace = Pace()
 
-    def __init__(self, settings: Settings, door: Door) -> None:
+    def __init__(self, settings: Settings, door: Door, clock: Clock = CLOCK) -> None:
         """Take a door to hand messages to."""
         self._door = door
         self._allowed = frozenset(settings.allowed_chats)

@@ -16,6 +16,7 @@ from bots.web_chat.login import build_logins
 from bots.web_chat.operator import OperatorApi, OperatorDoor
 from bots.web_chat.server import open_socket, serve
 from bots.web_chat.wire import build_reply
+from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import ChatGone, UserError
 from core.interfaces import Envelope
@@ -36,7 +37,7 @@ class WebChat:
     #: A page has none.
     voice = None
 
-    def __init__(self, settings: Settings, door: OperatorDoor) -> None:
+    def __init__(self, settings: Settings, door: OperatorDoor, clock: Clock = CLOCK) -> None:
         """Raises ConfigError if the page would be open to others without a password."""
         host_names = read_host_names(settings)
         self._host = settings.web_host

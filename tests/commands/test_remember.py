@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from core import jobs as jobs_module
+from core.clock import Clock
 from core.errors import EngineBusy, EngineRefused
 from core.models import (
     Attachment,
@@ -336,7 +337,7 @@ async def press(store: Store, message: Message, token: str) -> tuple[str, str]:
 
 
 async def test_a_private_button_works_for_its_person_in_private_within_an_hour(
-    store: Store, new_message: NewMessage, monkeypatch: pytest.MonkeyPatch
+    store: Store, new_message: NewMessage, clock: Clock
 ) -> None:
     asked = new_message("-100", is_private=False, sender_id=ADA, command="help")
     job = await store.intake.add(asked, pick_command)
@@ -352,6 +353,5 @@ async def test_a_private_button_works_for_its_person_in_private_within_an_hour(
     assert await press(store, replace(hers, chat=Chat("test", "2", ADA)), token) == stale
     assert await press(store, replace(hers, chat=Chat("other", "1", ADA)), token) == stale
     assert await press(store, hers, token) == ("private_summary", "all"), "twice is as good"
-    late = job.created_at + timedelta(minutes=61)
-    monkeypatch.setattr("core.store.context.now", lambda: late)
+    await clock.sleep(61 * 60)
     assert await press(store, hers, token) == stale

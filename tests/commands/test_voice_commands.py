@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -270,6 +271,6 @@ async def test_a_failing_voice_leaves_one_line_why(talk: Talk) -> None:
 
 
 def test_kept_voices_have_distinct_ids() -> None:
-    sample = Audio(b"", "audio/wav", 1.0)
-    assert len({casting.make_clone(sample).voice_id for _ in range(50)}) == 50
-    assert isinstance(replace(casting.make_clone(sample), name="x"), KeptVoice)
+    sample, now = Audio(b"", "audio/wav", 1.0), datetime.now(UTC)
+    assert len({casting.make_clone(sample, now).voice_id for _ in range(50)}) == 50
+    assert isinstance(replace(casting.make_clone(sample, now), name="x"), KeptVoice)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import update
 
+from core.clock import Clock
 from core.models import DeliveryState, JobState, Reply, Transcript, Usage, Waits, measure_waits
 from core.picking import pick_command
 from core.store import Store
@@ -111,8 +112,8 @@ async def test_hours_count_what_ended_and_how_long_it_took(
     assert len(store.figures._hours) <= 24
 
 
-async def test_what_was_spent_is_summed_up_by_model(store: Store) -> None:
-    began = datetime.now(UTC)
+async def test_what_was_spent_is_summed_up_by_model(store: Store, clock: Clock) -> None:
+    began = clock.now()
     for number in range(3):
         cost = Usage("mimo", "asr", audio_s=2.0, prompt_tokens=10, completion_tokens=5)
         await store.results.save(str(number), Transcript("x", usage=cost))
@@ -123,4 +124,4 @@ async def test_what_was_spent_is_summed_up_by_model(store: Store) -> None:
         ("offline", "gist", 1, 1.0),
     ]
     assert (spent[0].prompt_tokens, spent[0].completion_tokens) == (30, 15)
-    assert await store.figures.spent(datetime.now(UTC) + timedelta(1)) == []
+    assert await store.figures.spent(clock.now() + timedelta(1)) == []

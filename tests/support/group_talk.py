@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
@@ -14,6 +13,7 @@ from core.audio import Media
 from core.models import Attachment, Chat, Message, Quoted, Remembered, Reply, Span
 from core.store import Store
 from tests.support.loopback import Road, ScriptedEngine
+from tests.support.virtual_time import current_clock
 
 ADA, BEN, EVE = "7", "8", "9"
 NAMES = {ADA: "Ada", BEN: "Ben", EVE: "Eve"}
@@ -34,7 +34,7 @@ class Group:
         message = Message(
             self.chat,
             str(next(self._ids)),
-            datetime.now(UTC),
+            current_clock().now(),
             sender_id=sender_id,
             sender_name=NAMES[sender_id],
             is_private=self.is_private,

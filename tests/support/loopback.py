@@ -44,6 +44,7 @@ from core.store import Store
 from core.understanding import Understanding
 from tests.support import sounds
 from tests.support.paths import SPEECH
+from tests.support.virtual_time import current_clock
 
 
 class LoopbackPlatform:
@@ -244,14 +245,17 @@ class Road:
         self.store = store
         self.engine = engine
         self.platform = LoopbackPlatform()
-        self.hearing = Hearing(media, engine, store.results)
+        clock = current_clock()
+        self.hearing = Hearing(media, engine, store.results, clock)
         self.synthesizer = ScriptedVoice()
-        self.speaking = Speaking(synthesizer or self.synthesizer, store.results)
+        self.speaking = Speaking(synthesizer or self.synthesizer, store.results, clock)
         self.answerer = ScriptedAnswerer()
-        self.understanding = Understanding(media, answerer or self.answerer, store.results)
-        self.assistant = Assistant(store, self.hearing, self.speaking, self.understanding)
+        self.understanding = Understanding(
+            media, answerer or self.answerer, store.results, clock=clock
+        )
+        self.assistant = Assistant(store, self.hearing, self.speaking, self.understanding, clock)
         self.assistant.platforms = {"test": self.platform}
-        self.worker = Worker(store, self.assistant, self.assistant.platforms)
+        self.worker = Worker(store, self.assistant, self.assistant.platforms, clock=clock)
         self.assistant.on_job = self.worker.wake
 
     async def settle(self, timeout_s: float = 60.0) -> dict[JobState, int]:

@@ -62,7 +62,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         selector = _JumpingSelector()
         selector.loop = self
         super().__init__(selector)
-        self.started_at = datetime.now(UTC)
+        self.started_at = datetime.now(UTC) - timedelta(seconds=self._now_s)
 
     def time(self) -> float:
         return self._now_s
