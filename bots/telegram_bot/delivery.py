@@ -6,7 +6,10 @@ placeholder stands already, the first part is its edit.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
 from dataclasses import replace
+from typing import Any
 
 import structlog
 import telegram
@@ -40,6 +43,8 @@ MAX_TRIES = 6
 CALL_S = 60.0
 #: The same for a call that uploads.
 UPLOAD_S = 300.0
+#: How long a call under way may still take when the program stops.
+LAST_S = 2.0
 
 
 class Delivery:
@@ -122,13 +127,34 @@ class Delivery:
             out = replace(out, edit_id=older_id)
         # The wait comes first: what is noted as started should really be on its way.
         await self._pacer.wait(out.chat_id)
+        platform_id = await self._finish(self._send_noted(envelope, number, out, is_repeat))
+        if older_id not in ("", platform_id):
+            await self._remove(out.chat_id, older_id)
+        await self._note_no_voice(envelope)
+
+    async def _send_noted(
+        self, envelope: Envelope, number: int, out: Outgoing, is_repeat: bool
+    ) -> str:
+        key = (envelope.job_id, number)
         await envelope.ledger.start(number)
         self._unsent.discard(key)
         platform_id = await self._try(out, key, is_repeat=is_repeat)
         await envelope.ledger.finish(number, platform_id)
-        if older_id not in ("", platform_id):
-            await self._remove(out.chat_id, older_id)
-        await self._note_no_voice(envelope)
+        return platform_id
+
+    async def _finish(self, sending: Coroutine[Any, Any, str]) -> str:
+        """Return what `sending` does; once begun it may end although the program is stopping.
+
+        What was sent and not noted would be sent again at the next start.
+        """
+        task = asyncio.create_task(sending)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task], timeout=LAST_S)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            raise
 
     async def _try(self, out: Outgoing, key: tuple[str, int], *, is_repeat: bool) -> str:
         try:
