@@ -145,7 +145,7 @@ class Group:
     async def deliver(self, message: Message) -> Reply:
         job = await self.road.assistant.accept(message)
         assert job is not None
-        await self.road.settle(60)
+        await self.road.settle()
         found = await self.road.store.jobs.find(job.job_id)
         assert found and found.reply, found
         self.asked_at = found.created_at
@@ -211,7 +211,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
         road = WeekRoad(store, WEEK, media, Reader(WEEK))
         await live(road, WEEK)
         async with road.running():
-            await road.settle(120)
+            await road.settle()
         await media.close()
         await store.close()
 
@@ -351,7 +351,7 @@ async def test_a_rerun_asks_nothing_again(group: Group) -> None:
         group.make(command="summary", text="everything", message_id="rerun")
     )
     assert job
-    await group.road.settle(60)
+    await group.road.settle()
     asked, heard = len(group.reader.asked), len(group.road.engine.calls)
     first = await group.road.store.jobs.find(job.job_id)
     assert first
