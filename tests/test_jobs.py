@@ -113,12 +113,14 @@ async def test_a_voice_note_is_answered_once(road: Road, new_message: NewMessage
     message = new_message()
     labels = {"command": "transcribe", "state": "done"}
     before = REGISTRY.get_sample_value("hearsay_jobs_total", labels) or 0
+    timed = REGISTRY.get_sample_value("hearsay_job_seconds_count") or 0
     async with road.running():
         for _ in range(3):
             await road.assistant.accept(message)
         assert await road.settle() == {JobState.DONE: 1}
     assert [(to, reply.quote) for to, reply in road.platform.sent] == [("1", "call 1")]
     assert REGISTRY.get_sample_value("hearsay_jobs_total", labels) == before + 1
+    assert REGISTRY.get_sample_value("hearsay_job_seconds_count") == timed + 1
 
 
 async def test_a_repeat_of_the_same_sound_is_free(road: Road, new_message: NewMessage) -> None:
