@@ -120,12 +120,12 @@ def test_each_date_has_one_digest(plan: Plan, after: datetime) -> None:
 
 
 def test_every_change_of_every_zone() -> None:
-    """Around each change of 2024 to 2028, a digest at any half hour comes once per date."""
+    """Around each change of 2024 to 2028, a digest at any time near it comes once per date."""
     kinds = {tuple(changes(ZoneInfo(zone))): zone for zone in sorted(available_timezones())}
     assert len(kinds) > 20
     for days, zone in kinds.items():
         place = ZoneInfo(zone)
-        for (day, _), half_hours in product(days, range(48)):
+        for (day, _), half_hours in product(days, (*range(9), 24, 46, 47)):
             plan = Plan(f"{half_hours // 2:02}:{half_hours % 2 * 30:02}", zone)
             moment, dates = day - timedelta(days=2), []
             for _ in range(4):

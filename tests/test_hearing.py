@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -189,6 +190,10 @@ async def test_another_language_model_or_temperature_is_another_result(ears: Ear
     keys.append((await ears.hearing.hear(b"a")).key)
     assert len(set(keys)) == len(ears.engine.heard) == 6
     assert [(await ears.hearing.hear(b"a")).key] == keys[-1:] and len(ears.engine.heard) == 6
+    # Another key would have all that is kept paid for once more.
+    base = f"{hashlib.sha256(b'a').hexdigest()}|scripted|scripted-1|"
+    wanted = [f"{base}{way}|all" for way in ("auto", "en", "auto|0.5", "en|0.5", "auto|0")]
+    assert keys[:5] == [hashlib.sha256(key.encode()).hexdigest() for key in wanted]
     # The same pieces of another recording are other ones.
     await ears.hear("a b")
     assert ears.engine.heard[6:] == ["a", "b"]
@@ -223,6 +228,14 @@ async def test_what_is_said_to_the_engine(ears: Ears, monkeypatch: pytest.Monkey
     monkeypatch.setattr(ears.engine, "transcribe", transcribe)
     await ears.hear("a", language="de", temperature=0.5)
     assert asked == [{"language": "de", "temperature": 0.5, "on_text": None}]
+
+
+async def test_failures_are_noted_by_the_clock(ears: Ears, clock: Clock) -> None:
+    ears.engine.fails = {"a"}
+    await clock.sleep(100)
+    with pytest.raises(EngineBusy):
+        await ears.hear("a")
+    assert (await ears.hearing.gate.state()).failed_at == clock.now()
 
 
 async def test_one_child_is_started_before_anybody_speaks(ears: Ears) -> None:

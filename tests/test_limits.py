@@ -63,7 +63,7 @@ def account(clock: Clock) -> Account:
 
 async def test_calls_wait_for_room_in_the_moving_minute(clock: Clock) -> None:
     account = Account(clock, calls_per_minute=3)
-    for wait_s in (10, 20, 1, 1, 1, 80):
+    for wait_s in (10, 20, 29.5, 1, 1, 80):
         await account.call()
         await clock.sleep(wait_s)
     assert account.passed == [0, 10, 30, 60, 70, 90]
@@ -104,18 +104,20 @@ async def test_calls_under_way_are_bounded(clock: Clock) -> None:
 async def test_a_wait_that_the_service_asks_for_holds_all_calls(account: Account) -> None:
     await account.call(EngineBusy("429", retry_after_s=3))
     await asyncio.gather(account.call(), account.call())
-    assert account.passed == [0, 3, 3]
+    await account.call(EngineBusy("429", retry_after_s=0.5))
+    await account.call()
+    assert account.passed == [0, 3, 3, 3, 3.5]
 
 
-async def test_a_wait_never_gets_shorter(account: Account) -> None:
-    """Neither by a shorter one nor by what comes back well of the calls under way."""
+@pytest.mark.parametrize("later", [EngineBusy("429", retry_after_s=2), EngineBusy("503"), None])
+async def test_a_wait_never_gets_shorter(account: Account, later: EngineError | None) -> None:
+    """Whatever comes back of the calls that were under way."""
     await asyncio.gather(
         account.call(EngineBusy("429", retry_after_s=10), takes_s=1),
-        account.call(EngineBusy("429", retry_after_s=2), takes_s=2),
-        account.call(takes_s=3),
+        account.call(later, takes_s=2),
     )
     await account.call()
-    assert account.passed == [0, 0, 0, 11]
+    assert account.passed == [0, 0, 11]
 
 
 async def test_who_waits_already_waits_for_what_is_asked_meanwhile(account: Account) -> None:
@@ -214,6 +216,10 @@ async def test_a_success_clears_who_failed_before(account: Account, clock: Clock
         await account.call(EngineBusy("503"), sound="d")
     await account.call(error, sound="d")
     assert error.retry_after_s is None, "it may be the sound again"
+    for sound in "ee":
+        await clock.sleep(await account.pauses())
+        await account.call(error := EngineBusy("503"), sound=sound)
+    assert error.retry_after_s == 16, "once another failed too, it is not"
 
 
 async def test_how_an_account_stands_is_told(clock: Clock) -> None:

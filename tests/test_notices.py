@@ -3,165 +3,175 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 from structlog.testing import capture_logs
 
-from bots.__main__ import _build_platforms, make_worker, open_program
-from core import jobs as jobs_module
+from bots.__main__ import Program, _build_platforms, make_worker, open_program
+from core.clock import Clock
 from core.config import Settings
+from core.errors import ChatGone, PlatformBusy, PlatformError
+from core.interfaces import Platform
 from core.models import Chat, JobState, Probe
+from core.notices import Notices
 from core.store import Store
 from tests.emulators.discord import DiscordServer
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 from tests.engines.conftest import make_settings
 from tests.support.clean_start import make_database
-from tests.support.loopback import settle
+from tests.support.loopback import LoopbackPlatform, settle
+from tests.support.virtual_time import current_clock
 
 OLD = "mimo-v2-asr"
 NEWS = f"mimo: mimo-v2.5-asr hears from now on, instead of {OLD}."
 
 
-@pytest.fixture
-async def discord() -> AsyncIterator[DiscordServer]:
-    async with DiscordServer() as server:
-        yield server
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[tuple[Program, dict[str, Platform]]]:
+    """Run the program on all platforms but the page."""
+    make_database(settings.hearsay_home)
+    async with open_program(settings, current_clock()) as program:
+        platforms = _build_platforms(settings, program.assistant, program.clock)
+        program.assistant.platforms = platforms
+        del platforms["web"]
+        worker = make_worker(settings, program, platforms)
+        runs = [*(platform.run() for platform in platforms.values()), worker.run()]
+        tasks = [asyncio.create_task(run) for run in runs]
+        try:
+            yield program, platforms
+        finally:
+            await worker.stop()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for platform in platforms.values():
+                await platform.close()
 
 
-class Operators:
-    """Ann on Telegram and Ben on Discord, who run the program."""
-
-    def __init__(
-        self, home: Path, telegram: TelegramServer, discord: DiscordServer, mimo: MimoServer
-    ) -> None:
-        self.home, self.telegram, self.discord, self.mimo = home, telegram, discord, mimo
-        self.ann, self.ben = telegram.add_user("Ann"), discord.add_user("Ben")
-        make_database(home)
-
-    def settings(self, *admins: str) -> Settings:
-        return make_settings(
-            hearsay_home=self.home,
-            telegram_bot_token=self.telegram.token,
-            telegram_api_base_url=self.telegram.api_base_url,
-            telegram_file_base_url=self.telegram.file_base_url,
-            discord_bot_token=self.discord.token,
-            discord_api_base_url=self.discord.api_base_url,
-            mimo_api_key=self.mimo.key,
-            mimo_base_url=self.mimo.base_url,
-            admin_ids=admins or (f"telegram:{self.ann}", f"discord:{self.ben}"),
+async def test_news_of_a_model_reach_the_operator_once(
+    tmp_path: Path, telegram: TelegramServer, clock: Clock
+) -> None:
+    """Whatever restarts; and nobody else can make the program say a notice."""
+    ann = telegram.add_user("Ann")
+    async with MimoServer() as mimo:
+        settings = make_settings(
+            hearsay_home=tmp_path,
+            telegram_bot_token=telegram.token,
+            telegram_api_base_url=telegram.api_base_url,
+            telegram_file_base_url=telegram.file_base_url,
+            mimo_api_key=mimo.key,
+            mimo_base_url=mimo.base_url,
+            admin_ids=(f"telegram:{ann}",),
         )
+        for is_again in (False, True):
+            async with running(settings) as (program, _):
+                if not is_again:
+                    yesterday = clock.now() - timedelta(days=1)
+                    await program.store.probes.begin("hears", yesterday)
+                    await program.store.probes.end(Probe("hears", "mimo", OLD, yesterday))
+                await clock.sleep(599)
+                assert len(telegram.answers(ann)) == is_again
+                await clock.sleep(10)
+                assert await settle(program.store) == {JobState.DONE: 1}
+                assert [answer.text for answer in telegram.answers(ann)] == [NEWS]
+                if is_again:
+                    telegram.send_command(ann, ann, "/notice Buy this.")
+                    await clock.sleep(10)
+    assert len(telegram.answers(ann)) == 2
+    assert "Buy this" not in telegram.answers(ann)[-1].text
 
-    @asynccontextmanager
-    async def running(self, settings: Settings) -> AsyncIterator[Store]:
-        """Run the program, the first time on the day after another model heard."""
-        async with open_program(settings) as program:
-            yesterday = datetime.now(UTC) - timedelta(days=1)
-            if not await program.store.probes.all():
-                await program.store.probes.begin("hears", yesterday)
-                await program.store.probes.end(Probe("hears", "mimo", OLD, yesterday))
-            platforms = _build_platforms(settings, program.assistant)
-            program.assistant.platforms = platforms
-            del platforms["web"]
-            worker = make_worker(settings, program, platforms)
-            runs = [*(platform.run() for platform in platforms.values()), worker.run()]
-            tasks = [asyncio.create_task(run) for run in runs]
-            try:
-                with pytest.MonkeyPatch.context() as often:
-                    often.setattr(jobs_module, "PROBE_AFTER_S", 0.05)
-                    often.setattr(jobs_module, "IDLE_S", 0.1)
-                    yield program.store
-            finally:
-                # None of the many looks at the probes is to be broken off within the database.
-                await asyncio.sleep(0.3)
-                await worker.stop()
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-                for platform in platforms.values():
-                    await platform.close()
 
-    async def settle(self, store: Store) -> dict[JobState, int]:
-        """Wait until every role was probed and all is told; return what became of the jobs."""
-        async with asyncio.timeout(60):
-            while len(await store.probes.all()) < 3 or await self._is_probing(store):
-                await asyncio.sleep(0.02)
-        return await settle(store)
-
-    async def _is_probing(self, store: Store) -> bool:
-        # What the probe of a role has found is kept after it was told.
-        found = await store.probes.all()
-        return found["hears"].model == OLD or not all(probe.model for probe in found.values())
-
-    def read(self) -> tuple[list[str], list[str]]:
-        """Return what Ann and Ben see."""
-        return (
-            [answer.text for answer in self.telegram.answers(self.ann)],
-            [answer.content for answer in self.discord.answers(self.discord.dm(self.ben))],
+@pytest.mark.real_time  # discord.py's heartbeat is a thread with a clock of its own
+async def test_each_operator_is_told_in_their_private_chat(
+    tmp_path: Path, telegram: TelegramServer
+) -> None:
+    async with DiscordServer() as discord:
+        ann, ben = telegram.add_user("Ann"), discord.add_user("Ben")
+        closed = discord.add_user("Cora", is_closed=True)
+        settings = make_settings(
+            hearsay_home=tmp_path,
+            telegram_bot_token=telegram.token,
+            telegram_api_base_url=telegram.api_base_url,
+            telegram_file_base_url=telegram.file_base_url,
+            discord_bot_token=discord.token,
+            discord_api_base_url=discord.api_base_url,
         )
+        admins = (f"discord:{closed}", "discord:404", f"telegram:{ann}", f"discord:{ben}")
+        with capture_logs() as logs:
+            async with running(settings) as (program, platforms):
+                notices = Notices(program.store.notices, platforms, admins)
+                for _ in range(2):
+                    await notices.tell("key", "News.")
+                ended = {JobState.DONE: 2, JobState.CANCELLED: 1}
+                assert await settle(program.store) == ended
+        assert [answer.text for answer in telegram.answers(ann)] == ["News."]
+        assert [a.content for a in discord.answers(discord.dm(ben))] == ["News."]
+        assert discord.pings() == []
+    untold = [log["platform"] for log in logs if "could not be told" in log["event"]]
+    assert untold == ["discord"] * 2
 
 
-@pytest.fixture
-def operators(
-    tmp_path: Path, telegram: TelegramServer, discord: DiscordServer, mimo: MimoServer
-) -> Operators:
-    return Operators(tmp_path, telegram, discord, mimo)
+class Shy(LoopbackPlatform):
+    """A platform that is away at first."""
+
+    def __init__(self, *errors: PlatformError) -> None:
+        super().__init__()
+        self.errors = list(errors)
+        self.asked = 0
+
+    async def private_chat(self, person_id: str) -> Chat:
+        self.asked += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return Chat("test", "1", person_id)
 
 
-async def test_each_operator_is_told_in_their_private_chat(operators: Operators) -> None:
-    async with operators.running(operators.settings()) as store:
-        assert await operators.settle(store) == {"done": 2}
-    assert operators.read() == ([NEWS], [NEWS])
-    assert operators.discord.pings() == []
+async def told(store: Store) -> list[tuple[str, str]]:
+    jobs = await store.jobs.recent(set(JobState), 99)
+    return [(job.message.chat.chat_id, job.message.text) for job in reversed(jobs)]
 
 
-async def test_after_a_restart_nothing_is_told_again(operators: Operators) -> None:
-    settings = operators.settings()
-    for _ in range(2):
-        async with operators.running(settings) as store:
-            assert await operators.settle(store) == {"done": 2}
-            # Long enough for more.
-            await asyncio.sleep(0.3)
-    assert operators.read() == ([NEWS], [NEWS])
+def notices(store: Store, admins: Sequence[str], **platforms: Shy) -> Notices:
+    return Notices(store.notices, platforms, admins)
 
 
-async def test_who_cannot_be_reached_keeps_nobody_else_waiting(operators: Operators) -> None:
-    closed = operators.discord.add_user("Cora", is_closed=True)
-    admins = (f"discord:{closed}", "discord:404", f"telegram:{operators.ann}")
+async def test_each_key_is_told_once_to_each(store: Store) -> None:
+    both = notices(store, ("a:7", "b:8:9"), a=Shy(), b=Shy())
+    for key, text in [("k1", "One."), ("k1", "One again."), ("k2", "Two.")]:
+        await both.tell(key, text)
+    assert await told(store) == [("7", "One."), ("8:9", "One."), ("7", "Two."), ("8:9", "Two.")]
+    assert {job.command for job in await store.jobs.recent(set(JobState), 9)} == {"notice"}
+    await notices(store, ()).tell("k3", "Nobody is to be told.")
+    assert len(await told(store)) == 4
+
+
+async def test_a_platform_that_comes_late_is_waited_for(store: Store, clock: Clock) -> None:
+    began_s = clock.monotonic()
+    busy = [PlatformBusy("not connected yet") for _ in range(12)]
+    await notices(store, ("a:7",), a=Shy(*busy)).tell("k", "News.")
+    assert await told(store) == [("7", "News.")]
+    assert 20 < clock.monotonic() - began_s < 120
+
+
+@pytest.mark.parametrize(
+    ("errors", "asked"), [([PlatformBusy("away")] * 99, 18), ([ChatGone()], 1)]
+)
+async def test_who_cannot_be_reached_keeps_nobody_else_waiting(
+    store: Store, clock: Clock, errors: list[PlatformError], asked: int
+) -> None:
+    began_s, away = clock.monotonic(), Shy(*errors)
     with capture_logs() as logs:
-        async with operators.running(operators.settings(*admins)) as store:
-            assert await operators.settle(store) == {"done": 1, "cancelled": 1}
-    assert operators.read() == ([NEWS], [])
-    assert [log["platform"] for log in logs if "could not be told" in log["event"]] == ["discord"]
-
-
-async def test_without_operators_the_log_alone_tells(operators: Operators) -> None:
-    settings = operators.settings().model_copy(update={"admin_ids": ()})
-    async with operators.running(settings) as store:
-        assert await operators.settle(store) == {}
-    assert operators.read() == ([], [])
-
-
-async def test_a_notice_is_kept_once(operators: Operators) -> None:
-    async with open_program(operators.settings()) as program:
-        chat, notices = Chat("telegram", "1", "7"), program.store.notices
-        assert await notices.add(chat, "a", "Something.")
-        assert not await notices.add(chat, "a", "Something.")
-        assert await notices.add(chat, "b", "Something else.")
-        assert await program.store.jobs.counts() == {JobState.WAITING: 2}
-
-
-async def test_nobody_can_type_a_notice(operators: Operators) -> None:
-    async with operators.running(operators.settings()) as store:
-        await operators.settle(store)
-        operators.telegram.send_command(operators.ann, operators.ann, "/notice Buy this.")
-        await operators.telegram.wait_for(lambda: len(operators.read()[0]) > 1)
-    assert "Buy this" not in operators.read()[0][-1]
+        await notices(store, ("a:7", "b:8"), a=away, b=Shy()).tell("k", "News.")
+    assert await told(store) == [("8", "News.")]
+    assert away.asked == asked and clock.monotonic() - began_s < 180
+    # stamina tells of the tries; the last line is ours.
+    assert (logs[-1]["platform"], logs[-1]["error"]) == ("a", str(errors[0]))
 
 
 @pytest.mark.parametrize("wrong", ["7", "telegram:ann", "web:7", "discord:1,ann"])

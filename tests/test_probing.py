@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,9 +13,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from bots.__main__ import make_worker, open_program
-from core import jobs as jobs_module
 from core.assistant import Assistant
-from core.audio import Media
+from core.clock import Clock
 from core.engines import Engines
 from core.engines import mimo as mimo_module
 from core.hearing import Hearing
@@ -28,6 +27,8 @@ from tests.emulators.mimo import MimoServer
 from tests.emulators.openai import OpenAIServer
 from tests.engines.conftest import make_audio, make_settings, speak
 from tests.support.clean_start import make_database, open_store
+from tests.support.thread_media import ThreadMedia
+from tests.support.virtual_time import current_clock
 
 T0 = datetime(2026, 12, 1, 3, 0, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -36,20 +37,12 @@ NEXT = ("mimo-v2.5-asr", "mimo-v2.5", "mimo-v2-tts")
 ROLES = ("hears", "understands", "speaks")
 
 
-@pytest.fixture(scope="module")
-def _running() -> Iterator[MimoServer]:
-    server = MimoServer()
-    server.start()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
-def server(_running: MimoServer, monkeypatch: pytest.MonkeyPatch) -> MimoServer:
-    _running.reset()
-    _running.rules.models = (*GOOD, *NEXT)
+async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MimoServer]:
     monkeypatch.setattr(mimo_module, "ASR", (GOOD[0], NEXT[0]))
-    return _running
+    async with MimoServer() as server:
+        server.rules.models = (*GOOD, *NEXT)
+        yield server
 
 
 class Bot:
@@ -57,11 +50,11 @@ class Bot:
 
     def __init__(self, store: Store, **settings: Any) -> None:
         self.store = store
-        self.media = Media()
+        media, clock = ThreadMedia(), current_clock()
         self.engines = Engines(make_settings(**settings))
-        hearing = Hearing(self.media, self.engines.transcriber(), store.results)
-        speaking = Speaking(self.engines.synthesizer(), store.results)
-        understanding = Understanding(self.media, self.engines.answerer(), store.results)
+        hearing = Hearing(media, self.engines.transcriber(), store.results, clock)
+        speaking = Speaking(self.engines.synthesizer(), store.results, clock)
+        understanding = Understanding(media, self.engines.answerer(), store.results, clock=clock)
         self.assistant = Assistant(store, hearing, speaking, understanding)
         #: What the operator is told, with what makes it one piece of news.
         self.told: list[tuple[str, str]] = []
@@ -87,7 +80,6 @@ async def a_bot(home: Path, **settings: Any) -> AsyncIterator[Bot]:
         yield bot
     finally:
         await bot.engines.close()
-        await bot.media.close()
         await bot.store.close()
 
 
@@ -217,23 +209,17 @@ async def test_openai_style_servers_are_probed_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("setting", "billed"), [("daily", 3), ("off", 0)])
 async def test_the_program_probes_unless_it_is_off(
-    server: MimoServer,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    setting: str,
-    billed: int,
+    server: MimoServer, tmp_path: Path, clock: Clock, setting: str, billed: int
 ) -> None:
-    monkeypatch.setattr(jobs_module, "PROBE_AFTER_S", 0.01)
     make_database(tmp_path)
     values: dict[str, Any] = {**on_mimo(server), "hearsay_home": tmp_path, "model_probe": setting}
     settings = make_settings(**values)
-    async with open_program(settings) as program, asyncio.timeout(30):
+    async with open_program(settings, clock) as program:
         worker = make_worker(settings, program, {})
         task = asyncio.create_task(worker.run())
-        while len(server.billed) < billed:
-            await asyncio.sleep(0.01)
-        # Long enough for many more.
-        await asyncio.sleep(0.1)
+        await clock.sleep(599)
+        assert server.calls == []
+        await clock.sleep(1300)
         await worker.stop()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -8,6 +8,7 @@ from core.speaking import MAX_CHARS, PLAIN_ONLY, Manner, Speaking, TextTooLong
 from core.store import Store
 from tests.support import sounds
 from tests.support.loopback import ScriptedVoice
+from tests.support.virtual_time import current_clock
 
 LONG = "".join(f"This is sentence {n} of many, and it is followed by others. " for n in range(14))
 KEPT = KeptVoice("v1", "Grandma", Audio(b"RIFF", "audio/wav", 1.0))
@@ -15,7 +16,7 @@ KEPT = KeptVoice("v1", "Grandma", Audio(b"RIFF", "audio/wav", 1.0))
 
 def make(store: Store) -> tuple[Speaking, ScriptedVoice]:
     engine = ScriptedVoice()
-    return Speaking(engine, store.results), engine
+    return Speaking(engine, store.results, current_clock()), engine
 
 
 async def test_a_text_becomes_a_voice_note(store: Store) -> None:
@@ -58,6 +59,7 @@ async def test_a_sound_that_breaks_off_is_not_kept(store: Store) -> None:
     engine.failures = [EngineBusy("died in the middle")]
     with pytest.raises(EngineBusy):
         await speaking.say("Good morning", Manner())
+    assert (await speaking.gate.state()).failed_at == current_clock().now()
     spoken = await speaking.say("Good morning", Manner())
     assert spoken.file.duration_s == pytest.approx(0.05 * len("Good morning"), abs=0.05)
 

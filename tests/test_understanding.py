@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select
 
-from core.audio import Media
+from core.clock import Clock
 from core.errors import EngineBusy
 from core.interfaces import AnswererLimits
 from core.models import Answer, Audio, Question, Turn
@@ -17,6 +16,7 @@ from core.store import Store
 from core.store.schema import usage
 from core.understanding import QuestionTooLong, Understanding, count_all, join_parts
 from tests.support.loopback import ScriptedAnswerer
+from tests.support.thread_media import ThreadMedia
 
 SOUND = Audio(b"OggS and so on", "audio/ogg", 100.0)
 
@@ -31,10 +31,8 @@ def engine() -> ScriptedAnswerer:
 
 
 @pytest.fixture
-async def understanding(store: Store, engine: ScriptedAnswerer) -> AsyncIterator[Understanding]:
-    media = Media(workers=1)
-    yield Understanding(media, engine, store.results)
-    await media.close()
+async def understanding(store: Store, engine: ScriptedAnswerer, clock: Clock) -> Understanding:
+    return Understanding(ThreadMedia(), engine, store.results, clock=clock)
 
 
 async def test_the_same_question_is_paid_for_once(
@@ -76,6 +74,16 @@ async def test_another_model_is_asked_anew(
     engine.chat_model = "scripted-2"
     await understanding.answer(ask())
     assert len(engine.asked) == 2
+
+
+async def test_failures_are_noted_by_the_clock(
+    understanding: Understanding, engine: ScriptedAnswerer, clock: Clock
+) -> None:
+    await clock.sleep(100)
+    engine.failures = [EngineBusy("503")]
+    with pytest.raises(EngineBusy):
+        await understanding.answer(ask())
+    assert (await understanding.gate.state()).failed_at == clock.now()
 
 
 async def test_what_exceeds_the_context_is_not_sent(

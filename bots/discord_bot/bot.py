@@ -25,7 +25,7 @@ from bots.discord_bot.voice_channels import Voice
 from core import commands
 from core.clock import CLOCK, Clock
 from core.config import Settings
-from core.errors import AssistantError
+from core.errors import AssistantError, PlatformBusy
 from core.interfaces import Door, Envelope, VoiceChannels
 from core.models import Chat, Job, Message, Reply
 
@@ -125,6 +125,8 @@ class DiscordBot:
 
     async def private_chat(self, person_id: str) -> Chat:
         """Return the channel that we share with a person: see `core.interfaces.Platform`."""
+        if not self.client.bot_id:
+            raise PlatformBusy("not logged in to Discord yet")
         return Chat(self.name, self.client.bot_id, await self.places.open_private(person_id))
 
     async def close(self) -> None:
