@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from core.assistant import Assistant
@@ -44,8 +45,8 @@ from core.speaking import Speaking
 from core.store import Store
 from core.understanding import Understanding
 from tests.support import sounds
-from tests.support.local_media import local_media
 from tests.support.paths import SPEECH
+from tests.support.thread_media import ThreadMedia
 from tests.support.virtual_time import current_clock, is_virtual
 
 
@@ -112,7 +113,9 @@ class ScriptedEngine:
         self.limits = limits or TranscriberLimits()
         #: Raised by the next calls, one each; None lets a call through.
         self.failures: list[AssistantError | None] = []
+        #: The length of each sound, and when it came.
         self.calls: list[float] = []
+        self.called_at: list[datetime] = []
         #: What is heard; empty = "call 1", "call 2", …
         self.words = ""
         self.latency_s = 0.0
@@ -127,6 +130,7 @@ class ScriptedEngine:
         temperature: float | None = None,
     ) -> Transcript:
         self.calls.append(audio.duration_s)
+        self.called_at.append(current_clock().now())
         number = len(self.calls)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -249,7 +253,7 @@ class Road:
         synthesizer: Synthesizer | None = None,
         answerer: Answerer | None = None,
     ) -> None:
-        media = media or local_media()
+        media = media or ThreadMedia()
         self.store = store
         self.engine = engine
         self.platform = LoopbackPlatform()
