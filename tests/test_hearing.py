@@ -19,8 +19,8 @@ from core.interfaces import TranscriberLimits
 from core.models import Audio, Segment, Transcript
 from core.store import Store
 from tests.support import sounds
-from tests.support.local_media import local_media
 from tests.support.loopback import ScriptedEngine
+from tests.support.thread_media import ThreadMedia
 
 LIMITS = TranscriberLimits(concurrency=2)
 #: Of every piece below.
@@ -246,7 +246,7 @@ async def test_one_child_is_started_before_anybody_speaks(ears: Ears) -> None:
 async def test_a_real_recording_from_its_file_to_its_end(store: Store, clock: Clock) -> None:
     """Cut where nobody speaks; minutes of silence are not sent."""
     engine = ScriptedEngine(TranscriberLimits(target_piece_s=20.0))
-    hearing = Hearing(local_media(), engine, store.results, clock)
+    hearing = Hearing(ThreadMedia(), engine, store.results, clock)
     quiet = sounds.silence(60.0)
     sound = sounds.wav(sounds.speech(20.0) + quiet + sounds.speech(20.0))
     transcript = (await hearing.hear(sound)).transcript

@@ -36,8 +36,8 @@ from core.models import Chat, Job, JobState, Message, Reply
 from core.store import Store
 from core.store.tables import chats, jobs
 from tests.conftest import NewMessage
-from tests.support.local_media import local_media
 from tests.support.loopback import Road, ScriptedEngine
+from tests.support.thread_media import ThreadMedia
 
 NOW, LONG_AGO = timedelta(0), timedelta(days=2)
 
@@ -49,7 +49,7 @@ def bug() -> Any:  # no AssistantError, which the engine's script wants
 @pytest.fixture
 async def road(store: Store) -> AsyncIterator[Road]:
     engine = ScriptedEngine(TranscriberLimits(concurrency=100))
-    yield Road(store, engine, local_media())
+    yield Road(store, engine, ThreadMedia())
 
 
 def asks_for_help(new_message: NewMessage, chat_id: str = "100", **changes: Any) -> Message:
@@ -249,7 +249,7 @@ async def test_told_jobs_run_at_the_next_start(
             await clock.sleep(0.1)
     started_at = clock.now()
     assert (await find(road, job)).run_at > started_at + timedelta(seconds=40)
-    again = Road(road.store, road.engine, local_media())
+    again = Road(road.store, road.engine, ThreadMedia())
     async with again.running():
         assert await again.settle() == {JobState.DONE: 1}
     assert again.engine.called_at[-1] - started_at < timedelta(seconds=1)
@@ -535,7 +535,7 @@ async def test_stopping_leaves_the_rest_to_the_next_start(
     assert counts == {JobState.DONE: 1, JobState.RUNNING: 1, JobState.WAITING: 1}
     await worker
     road.engine.latency_s = 0.0
-    again = Road(road.store, road.engine, local_media())
+    again = Road(road.store, road.engine, ThreadMedia())
     with capture_logs() as logs:
         async with again.running():
             assert await again.settle() == {JobState.DONE: 3}

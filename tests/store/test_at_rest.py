@@ -87,6 +87,25 @@ def test_a_value_is_sealed_anew_each_time_and_opens_at_its_place_only(tmp_path: 
         cipher.decrypt(sealed, b"messages.content")
 
 
+def test_what_was_sealed_by_an_earlier_version_opens(tmp_path: Path) -> None:
+    sealed = bytes.fromhex("015cfe339d128fa517fccb7def577f6b14e2c1beec6de9780592c8f416d05bb047d6")
+    cipher = make_cipher("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", tmp_path)
+    assert cipher.decrypt(sealed, b"jobs.reply") == b"words"
+
+
+def test_a_new_key_is_on_the_disk_before_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[bytes] = []
+
+    def sync(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").read_bytes())
+
+    monkeypatch.setattr("os.fsync", sync)
+    make_cipher(None, tmp_path)
+    assert synced == [(tmp_path / "secret.key").read_bytes()]
+
+
 @pytest.mark.parametrize("at", [0, 1, 13, -1])
 def test_a_changed_byte_is_noticed(tmp_path: Path, at: int) -> None:
     cipher = make_cipher(None, tmp_path)

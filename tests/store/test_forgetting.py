@@ -101,6 +101,8 @@ async def test_nothing_that_hangs_on_a_persons_message_is_left(store: Store, kep
     assert receipt.message_ids == {hers.message.message_id}
     assert (kept.left(hers), kept.left(his), kept.left(elsewhere)) == (NONE, ALL, ALL)
     assert kept.ended(hers) == ("cancelled", "forgotten")
+    assert await store.jobs.find(hers.job_id) is None
+    assert [job.job_id for job in await store.jobs.history(GROUP)] == [his.job_id]
     assert kept.ended(his) == kept.ended(elsewhere) == ("done", "")
     receipt = await store.forgetting.forget_person(GROUP, ADA)
     assert (receipt.messages, receipt.answers, receipt.transcripts) == (0, 0, 0)

@@ -25,7 +25,7 @@ from core.models import (
     TalkSettings,
 )
 from core.store import Store
-from core.store.tables import jobs
+from core.store.tables import buttons, jobs
 from tests.store.conftest import Add
 
 HOUR = timedelta(hours=1)
@@ -119,6 +119,7 @@ async def test_lost_jobs_run_again_and_the_try_does_not_count(
     job, waiting = await add(), await add("b")
     await store.jobs.run_later(waiting.job_id, clock.now() + HOUR)
     for crashes in range(3):
+        await store.jobs.run_later(job.job_id, clock.now())
         claimed = await store.jobs.claim()
         assert claimed and (claimed.job_id, claimed.attempts) == (job.job_id, 1)
         await clock.sleep(1)
@@ -162,13 +163,16 @@ async def test_how_a_job_ended_is_kept(store: Store, add: Add, clock: Clock) -> 
 async def test_a_saved_reply_is_read_back_with_its_buttons(store: Store, add: Add) -> None:
     job, other = await add(), await add()
     files = (File("a.txt", "text/plain", b"\xff\x00"),)
-    offers = (Button("Retry", "retry", job.job_id), Button("More", "more"))
+    offers = (Button("Retry", "retry", job.job_id), Button("Mine", "more", is_private=True))
     reply = Reply("text", "quote", files, offers)
     saved = await store.jobs.save_reply(job.job_id, reply, JobState.DEAD)
-    found = await store.jobs.find(job.job_id)
-    assert found and found.reply == saved and found.outcome is JobState.DEAD
+    kept = await store.jobs.find(job.job_id)
+    assert kept and kept.reply == saved and kept.outcome is JobState.DEAD
     assert [replace(button, token="") for button in saved.buttons] == list(offers)
-    assert len({button.token for button in saved.buttons} - {""}) == 2
+    assert [len(token) for token in {button.token for button in saved.buttons}] == [22, 22]
+    async with store._database.read() as connection:
+        found = await connection.execute(select(buttons.c.command, buttons.c.person_id))
+        assert set(found.all()) == {("retry", None), ("more", "7")}
     assert saved.files == files
     assert await store.jobs.find(other.job_id) == other
 
@@ -177,7 +181,7 @@ async def test_a_dead_letter_runs_again_in_place_of_its_failure(
     store: Store, add: Add, clock: Clock
 ) -> None:
     job, other = await add(), await add("b")
-    assert not await store.jobs.retry(job.job_id)
+    assert await store.jobs.retry(job.job_id) is False
     await store.jobs.mark_told(job.job_id)
     await store.jobs.claim()
     await store.jobs.requeue_lost(max_crashes=3)
@@ -209,6 +213,9 @@ async def test_a_dead_letter_that_nobody_saw_has_no_placeholder(store: Store, ad
 
 async def test_an_answer_is_replaced_where_it_stands(store: Store, add: Add, clock: Clock) -> None:
     job, other = await add(), await add("b")
+    for _ in range(2):
+        await store.jobs.claim()
+    await store.jobs.requeue_lost(max_crashes=3)
     for one in (job, other):
         await store.jobs.claim()
         await store.jobs.mark_told(one.job_id)
@@ -225,8 +232,8 @@ async def test_an_answer_is_replaced_where_it_stands(store: Store, add: Add, clo
     found = await store.jobs.find(job.job_id)
     assert found and found.reply and found.reply.text == "better" and found.reply.buttons[0].token
     moment = clock.now()
-    expected = replace(job, created_at=moment, run_at=moment, reply=found.reply)
-    assert found == expected
+    assert found == replace(job, created_at=moment, run_at=moment, reply=found.reply)
+    assert (await row(store, job)).crashes == 0
     parts = await store.jobs.deliveries(job.job_id)
     assert [(d.part, d.state.value, d.platform_id) for d in parts] == [
         (PLACEHOLDER, "sent", "id-1"),
@@ -247,7 +254,7 @@ async def test_only_answers_that_were_given_are_replaced(store: Store, add: Add)
     await store.jobs.finish(silent.job_id, JobState.DONE)
     before = [await row(store, job) for job in (running, dead, silent)]
     for job in (running, dead, silent):
-        assert not await store.jobs.redo(job.job_id, Reply("right"))
+        assert await store.jobs.redo(job.job_id, Reply("right")) is False
     assert not await store.jobs.redo("none", Reply("right"))
     assert [await row(store, job) for job in (running, dead, silent)] == before
 

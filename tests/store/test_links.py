@@ -163,6 +163,7 @@ async def test_nobody_has_two_accounts_on_one_platform(store: Store) -> None:
 
 async def test_a_code_works_once_and_again_for_the_job_that_used_it(store: Store) -> None:
     code = await store.links.offer(*ADA)
+    assert await store.links.join(*ADA, code, "job-0") is Outcome.OWN, "it may still be used"
     typed = f" {code[:4].lower()}-{code[4:]} "
     assert await store.links.join(*ADA_THERE, typed, "job-1") is Outcome.LINKED
     assert await store.links.join(*ADA_THERE, typed, "job-1") is Outcome.LINKED
@@ -176,8 +177,14 @@ async def test_the_wrong_the_replaced_the_own_and_the_void_code(store: Store) ->
     for code in ("", "ABCDEFGH", second[:-1], first):
         assert await store.links.join(*ADA_THERE, code, "job-1") is Outcome.UNKNOWN
     assert await store.links.join(*ADA, second, "job-2") is Outcome.OWN
+    others = await store.links.offer("telegram", "8")
     await store.links.part(*ADA)
     assert await store.links.join("discord", "8", second, "job-3") is Outcome.UNKNOWN
+    third = await store.links.offer(*ADA)
+    await store.links.void(third)
+    assert await store.links.join("discord", "8", third, "job-4") is Outcome.UNKNOWN
+    await store.links.void("none")
+    assert await store.links.join("discord", "9", others, "job-5") is Outcome.LINKED
     for account in (ADA, ADA_THERE, ("discord", "8")):
         assert await store.links.others(*account) == []
 
@@ -210,7 +217,7 @@ async def test_tries_are_counted_for_each_person(store: Store) -> None:
 
 
 async def test_of_many_who_use_a_code_at_once_one_is_linked(store: Store) -> None:
-    for turn in range(5):
+    for turn in range(2):
         code = await store.links.offer(*ADA)
         users = [("discord", f"{turn}-{n}") for n in range(8)]
         outcomes = await asyncio.gather(
@@ -222,13 +229,13 @@ async def test_of_many_who_use_a_code_at_once_one_is_linked(store: Store) -> Non
         await store.links.part(*ADA)
 
 
-async def test_codes_differ_are_sealed_and_go(store: Store, tmp_path: Path) -> None:
+async def test_codes_differ_are_sealed_and_go(store: Store, tmp_path: Path, clock: Clock) -> None:
     codes = [await store.links.offer("telegram", str(number)) for number in range(50)]
     assert len(set(codes)) == 50 and {len(code) for code in codes} == {8}
     held = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert not [code for code in codes if code.encode() in held]
-    assert await store.retention.purge(datetime.now(UTC)) == 0
-    assert await store.retention.purge(datetime.now(UTC) + CODE_AGE) == 50
+    assert await store.retention.purge(clock.now()) == 0
+    assert await store.retention.purge(clock.now() + CODE_AGE) == 50
 
 
 async def test_people_of_before_are_kept_by_the_migration(

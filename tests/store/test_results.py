@@ -94,7 +94,7 @@ async def test_an_operator_is_told_of_a_thing_once(store: Store, clock: Clock) -
     assert [await store.notices.add(chat, "full", "The disk is full") for chat in chats] == [
         True
     ] * 2
-    assert not await store.notices.add(chats[0], "full", "The disk is full")
+    assert await store.notices.add(chats[0], "full", "The disk is full") is False
     assert await store.notices.add(chats[0], "busy", "x")
     jobs = await store.jobs.history(chats[0])
     assert [(j.command, j.message.text) for j in jobs] == [

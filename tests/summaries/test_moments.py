@@ -15,8 +15,8 @@ from core.store import Store
 from core.summaries.moments import find_moments
 from tests.support import sounds
 from tests.support.group_week import make_note, make_week, tell
-from tests.support.local_media import local_media
 from tests.support.loopback import ScriptedEngine
+from tests.support.thread_media import ThreadMedia
 
 
 def test_pauses_are_where_nobody_speaks() -> None:
@@ -72,7 +72,7 @@ def test_the_seconds_of_a_weeks_notes() -> None:
 
 @pytest.mark.parametrize("format", ["wav", "ogg-opus"])
 async def test_a_transcript_knows_the_pauses_of_its_recording(store: Store, format: str) -> None:
-    hearing = Hearing(local_media(), ScriptedEngine(), store.results)
+    hearing = Hearing(ThreadMedia(), ScriptedEngine(), store.results)
     speech = sounds.speech(50.0) + sounds.silence(1.5) + sounds.speech(40.0)
     heard = (await hearing.hear(sounds.file(format, speech))).transcript
     again = (await hearing.hear(sounds.file(format, speech))).transcript

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -80,5 +79,4 @@ def quote(message: Message) -> Quoted:
 async def group_on(store: Store) -> AsyncIterator[Group]:
     """A group whose program runs."""
     async with road_on(store) as road:
-        await asyncio.sleep(0)
         yield Group(road)

@@ -45,8 +45,8 @@ from core.speaking import Speaking
 from core.store import Store
 from core.understanding import Understanding
 from tests.support import sounds
-from tests.support.local_media import local_media
 from tests.support.paths import SPEECH
+from tests.support.thread_media import ThreadMedia
 from tests.support.virtual_time import current_clock, is_virtual
 
 
@@ -253,7 +253,7 @@ class Road:
         synthesizer: Synthesizer | None = None,
         answerer: Answerer | None = None,
     ) -> None:
-        media = media or local_media()
+        media = media or ThreadMedia()
         self.store = store
         self.engine = engine
         self.platform = LoopbackPlatform()

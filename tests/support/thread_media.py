@@ -1,0 +1,42 @@
+"""`Media` without child processes: threads of the tests' own process read the sound.
+
+For tests that are about something else; children have tests of their own in `tests/audio`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from core.audio import Media, worker
+from core.child import ChildRefused, Frame
+from core.errors import UserError
+
+
+class ThreadMedia(Media):
+    """Reads sound in threads, as many at once as there is sound."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pool = _Threads()  # type: ignore[assignment]
+
+
+class _Threads:
+    """Stands in for `core.child.pool.ChildPool`."""
+
+    async def warm_up(self, count: int | None = None) -> None:
+        pass
+
+    async def run(
+        self, header: dict[str, Any], data: bytes = b"", *, stall_s: float = 20.0
+    ) -> AsyncGenerator[Frame, None]:
+        frames = worker._JOBS[header["do"]](header, data)
+        try:
+            while frame := await asyncio.to_thread(next, frames, None):
+                yield frame
+        except UserError as error:
+            raise ChildRefused(type(error).__name__, error.user_text) from None
+
+    async def close(self) -> None:
+        pass
