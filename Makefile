@@ -17,8 +17,8 @@ test: $(VENV)/dev.stamp  ## all tests that this machine can run
 retest: $(VENV)/dev.stamp  ## what failed the last time, one test at a time
 	$(BIN)/pytest --last-failed --last-failed-no-failures none
 
-chaos: $(VENV)/dev.stamp  ## the program killed 200 times under load, and more: about 20 minutes
-	HEARSAY_CHAOS=1 $(BIN)/pytest tests/chaos tests/discord_bot/test_kills.py
+chaos: $(VENV)/dev.stamp  ## killed 200 times under load, 200 jobs for each fault, and more: about 40 minutes
+	HEARSAY_CHAOS=1 $(BIN)/pytest tests/chaos tests/acceptance/test_mimo_faults.py tests/discord_bot/test_kills.py
 
 check: $(VENV)/dev.stamp  ## format, lint, types, who may import whom
 	$(BIN)/ruff format --check .

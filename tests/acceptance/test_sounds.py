@@ -31,7 +31,8 @@ TOO_BIG = "This file is too big for me: the limit is 20 MB."
 #: What holds sound but no speech.
 SILENT = (
     *("15 floats NaN", "25 flac, 5 minutes of 8 channels", "34 silence", "37 10 ms"),
-    *("39 30 s of opus that claim 10 h", "46 ultrasound"),
+    *("15 floats Inf", "21 AMR-WB", "37 one sample", "39 30 s of opus that claim 10 h"),
+    "46 ultrasound",
 )
 
 
