@@ -14,7 +14,8 @@ from core.clock import SteadyLoop
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """The machine's time, which goes on only as a test says: the next waits take so long."""
-    waits, now_s = [], [100.0]
+    waits: list[float] = []
+    now_s = [100.0]
 
     def select(_: object, timeout: float | None = None) -> list[object]:
         now_s[0] += waits.pop(0) if waits else max(0.0, timeout or 0.0)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from core.prompts.safety import revive
+from tests.chaos.conftest import IS_LONG
 from tests.emulators.mimo import ChatOrder
 from tests.emulators.telegram import Message, TelegramServer
 from tests.emulators.telegram.links import find_links
@@ -33,6 +35,8 @@ class Attempt:
     text: str
     #: What a model says that does as it is told; {prompt} is all that it was told.
     obeyed: str
+    #: Who is given it to read or to hear.
+    commands: tuple[str, ...]
     chat: int = 0
     message_id: int = 0
     #: How many messages show what the model said.
@@ -65,11 +69,17 @@ class Attempt:
 
 def read_attempts() -> list[Attempt]:
     """Return all attempts of the corpus."""
-    attempts = []
+    attempts: list[Attempt] = []
+    seen: Counter[tuple[str, bool]] = Counter()
     for number, entry in enumerate(json.loads(CORPUS.read_text()), 1):
         times = entry.pop("times", 1)
         entry["text"], entry["obeyed"] = entry["text"] * times, entry["obeyed"] * times
-        attempts.append(Attempt(f"zq{number:03}", **entry))
+        kind = entry["kind"], entry["is_spoken"]
+        commands = (("transcribe" if entry["is_spoken"] else "translate"), "ask", "summary")
+        if not IS_LONG:  # each kind all of them, each language another one
+            commands = (commands[seen[kind] % 3],)
+        seen[kind] += 1
+        attempts.append(Attempt(f"zq{number:03}", **entry, commands=commands))
     return attempts
 
 

@@ -5,7 +5,7 @@ The table of decoding is the one of `tests.audio.test_bad_inputs`; here it goes 
 
 from __future__ import annotations
 
-import time
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -19,7 +19,6 @@ from core.prompts.safety import revive
 from tests.acceptance.conftest import Open
 from tests.acceptance.stage import Stage
 from tests.audio.test_bad_inputs import TABLE, Trap, pointers
-from tests.chaos.bot import wait_for
 from tests.chaos.report import row
 from tests.emulators.telegram import Message
 from tests.support import sounds
@@ -29,23 +28,11 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 TOO_LONG = "This recording is too long for me: the limit is 2 hours."
 NO_SPEECH = "I heard no speech in this recording."
 TOO_BIG = "This file is too big for me: the limit is 20 MB."
-#: One of each number; a name ends where the table has several forms.
-CHOSEN = """
-1 nothing|2 one byte|2 random|3 header only, ogg|3 header only, wav|3 header only, m4a
-4 half an ogg|4 half an m4a, its index lost|5 ogg with a bad page|6 chained|7 vorbis
-8 opus, 255 channels|9 webm with video|10 mp3 with a cover of 10 MB|10 mp3, 200,000 tags
-11 mp3, wrong Xing length|12 mp3, free bit rate|13 wav, size 0xFFFFFFFF|14 wav, size 0
-15 floats NaN|16 wav, µ-law|17 wav, 192 kHz|18 wav, 1 Hz|19 wav, 0 channels|20 RF64|21 AMR
-21 WMA|22 m4a, index at the end|23 m4a, fragmented|25 flac, 10 h of silence
-25 flac, 5 minutes of 8 channels|28 SVG|28 PDF|28 ZIP|28 HTML|28 EXE|29 mp3 and ZIP|30 JPEG
-32 video of 4K|33 video without sound|34 silence|37 10 ms|37 no sample|38 10 h of silent opus
-39 30 s of opus that claim 10 h|43 encrypted m4a|44 two sound tracks|45 clipped, with offset
-46 ultrasound
-""".strip().replace("\n", "|")
 #: What holds sound but no speech.
 SILENT = (
     *("15 floats NaN", "25 flac, 5 minutes of 8 channels", "34 silence", "37 10 ms"),
-    *("39 30 s of opus that claim 10 h", "46 ultrasound"),
+    *("15 floats Inf", "21 AMR-WB", "37 one sample", "39 30 s of opus that claim 10 h"),
+    "46 ultrasound",
 )
 
 
@@ -58,11 +45,10 @@ def make_id(name: str) -> str:
 
 async def send_and_read(stage: Stage, data: bytes, **more: int) -> Message:
     """Send sound as a voice note and return the only message that comes of it."""
-    ann, begun_s = stage.person(), time.monotonic()
+    ann = stage.person()
     stage.telegram.send_voice(ann, ann, data, **more)
     [job] = await stage.settle(ann, timeout_s=60)
     assert job.state in (JobState.DONE, JobState.REFUSED)
-    assert time.monotonic() - begun_s < 60
     [answer] = stage.telegram.answers(ann)
     assert "Traceback" not in answer.text and "Error" not in answer.text
     return answer
@@ -70,7 +56,7 @@ async def send_and_read(stage: Stage, data: bytes, **more: int) -> Message:
 
 @pytest.mark.parametrize(
     ("row", "name"),
-    [pytest.param(name, name, id=make_id(name)) for name in CHOSEN.split("|")],
+    [pytest.param(name, name, id=make_id(name)) for name in TABLE],
 )
 async def test_bad_sound(stage: Stage, row: str, name: str) -> None:
     make, expected = TABLE[name]
@@ -83,7 +69,10 @@ async def test_bad_sound(stage: Stage, row: str, name: str) -> None:
         assert answer.text == TOO_LONG
     elif is_heard:
         # What the local MiMo says of any sound, and of one in which it takes something for words.
-        assert answer.text.startswith(("sound ", "cut "))
+        said = re.fullmatch(r"sound \w+ of ([\d.]+) seconds", answer.text)
+        assert answer.text.startswith("cut ") or said, answer.text
+        rel = 0.25 if name.startswith("4 ") else 0.03
+        assert not said or float(said[1]) == pytest.approx(expected, rel=rel, abs=0.1)
     else:
         assert answer.text == NO_SPEECH
     assert (len(stage.mimo.calls) > calls) is is_heard
@@ -238,9 +227,9 @@ async def test_spoken_orders(stage: Stage, ears: Media, row: str, text: str) -> 
 # --- the worst at once
 
 
-@row("input-all-at-once", "the worst at once: /help is answered within 2 s, memory stays")
+@row("input-all-at-once", "the worst at once: /help is answered before them, memory stays")
 async def test_the_worst_at_once(open_stage: Open, row: str) -> None:
-    async with open_stage(is_plain=True) as stage:
+    async with open_stage() as stage:
         worst = [
             TABLE["25 flac, 5 minutes of 8 channels"][0](),
             TABLE["10 mp3, 200,000 tags"][0](),
@@ -255,14 +244,8 @@ async def test_the_worst_at_once(open_stage: Open, row: str) -> None:
         for data in worst:
             people.append(stage.person())
             stage.telegram.send_voice(people[-1], people[-1], data)
-        waits = []
-        for _ in range(6):
-            ann, begun_s = stage.person(), time.monotonic()
-            stage.telegram.send_command(ann, ann, "/help")
-            await wait_for(lambda one=ann: stage.telegram.answers(one) or None, 20)
-            waits.append(time.monotonic() - begun_s)
-        # On a machine that runs other tests as well one of them may be late.
-        assert sorted(waits)[-2] < 2.0 and max(waits) < 5.0, waits
+        assert await stage.is_alive()
+        assert not all(stage.telegram.answers(person) for person in people)
         for person in people:
             await stage.settle(person, timeout_s=90)
             assert len(stage.telegram.answers(person)) == 1

@@ -279,6 +279,7 @@ def test_several_subtitles_need_a_folder(hearsay: Hearsay) -> None:
 # --- jobs
 
 
+@pytest.mark.real_time
 async def test_jobs_are_listed_without_content(hearsay: Hearsay) -> None:
     hearsay("migrate")
     async with opened(hearsay) as store:
@@ -295,6 +296,7 @@ async def test_jobs_are_listed_without_content(hearsay: Hearsay) -> None:
     assert "private" not in listed.stdout and "answered" not in listed.stdout
 
 
+@pytest.mark.real_time
 async def test_a_job_is_shown_with_its_steps_and_its_content_only_when_asked(
     hearsay: Hearsay,
 ) -> None:
@@ -310,6 +312,7 @@ async def test_a_job_is_shown_with_its_steps_and_its_content_only_when_asked(
     assert "what I said in private" in whole.stdout and "what was answered" in whole.stdout
 
 
+@pytest.mark.real_time
 async def test_a_dead_letter_is_run_again_by_the_running_bot(hearsay: Hearsay) -> None:
     hearsay("migrate")
     async with opened(hearsay) as store:

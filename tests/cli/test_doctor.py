@@ -107,6 +107,7 @@ async def fill(home: Path) -> str:
 # --- the whole command
 
 
+@pytest.mark.real_time
 async def test_a_good_setup_passes_every_check(
     hearsay: Hearsay, telegram: TelegramServer, mimo: MimoServer
 ) -> None:
@@ -129,12 +130,14 @@ async def test_a_good_setup_passes_every_check(
     assert "hears all of a group" in texts["telegram"]
 
 
+@pytest.mark.real_time
 async def test_it_looks_and_touches_nothing(hearsay: Hearsay) -> None:
     found = await asyncio.to_thread(hearsay.doctor)
     assert found.code == 0
     assert [*hearsay.folder.iterdir()] == []
 
 
+@pytest.mark.real_time
 async def test_wrong_token_wrong_key_and_damaged_database(
     hearsay: Hearsay, telegram: TelegramServer, mimo: MimoServer
 ) -> None:
@@ -150,6 +153,7 @@ async def test_wrong_token_wrong_key_and_damaged_database(
     assert "tp-" in found.checks["mimo"]["cure"]
 
 
+@pytest.mark.real_time
 async def test_lines_for_people(hearsay: Hearsay, mimo: MimoServer) -> None:
     hearsay.home.write_text("a file where the folder should be")
     settings = {

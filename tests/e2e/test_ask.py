@@ -3,51 +3,50 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from tests.chaos.bot import Bot
-from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.chat_contract import ChatOrder
 from tests.emulators.mimo.world import Call
-from tests.emulators.telegram import Message, TelegramServer
+from tests.emulators.telegram import Message
 from tests.emulators.telegram.writers import FileKind
 from tests.support import sounds
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
 
 class Group:
     """A group in which Ann asks the bot about what Ben has said."""
 
-    def __init__(self, bot: Bot, telegram: TelegramServer, mimo: MimoServer) -> None:
-        self.bot, self.telegram, self.mimo = bot, telegram, mimo
-        self.ann, self.ben = telegram.add_user("Ann"), telegram.add_user("Ben")
-        self.chat = telegram.add_chat(members={self.ann: "member", self.ben: "member"})
-        self._asked = 0
+    def __init__(self, bot: Bot) -> None:
+        self.bot, self.telegram, self.mimo = bot, bot.telegram, bot.mimo
+        self.ann, self.ben = self.telegram.add_user("Ann"), self.telegram.add_user("Ben")
+        self.chat = self.telegram.add_chat(members={self.ann: "member", self.ben: "member"})
+        self._before = len(self.mimo.calls)
 
     async def ask(self, text: str, reply_to: int | None) -> Message:
         """Let Ann write something and return the bot's last message."""
+        jobs = self.bot.states().total()
         self.telegram.send_text(self.chat, self.ann, text, reply_to=reply_to)
-        self._asked += 1
-        await self.bot.settle(self._asked, 90)
+        await self.bot.settle(jobs + 1, 90)
+        assert set(self.bot.states()) == {"done"}
         return self.telegram.answers(self.chat)[-1]
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls that came of it."""
+        return self.mimo.calls[self._before :]
 
     @property
     def questions(self) -> list[Call]:
         """What MiMo was asked, apart from what it only wrote down."""
-        return [call for call in self.mimo.calls if call.question]
+        return [call for call in self.calls if call.question]
 
 
 @pytest.fixture
-async def group(tmp_path: Path) -> AsyncIterator[Group]:
-    async with TelegramServer() as telegram, MimoServer() as mimo:
-        bot = Bot(tmp_path, telegram, mimo)
-        await bot.start()
-        try:
-            yield Group(bot, telegram, mimo)
-        finally:
-            await bot.stop()
+def group(bot: Bot) -> Group:
+    return Group(bot)
 
 
 def answer_mood(order: ChatOrder) -> str:
@@ -71,7 +70,7 @@ async def test_three_questions_follow_one_about_ten_minutes(group: Group) -> Non
 
     answer = await group.ask("What is said first?", answer.message_id)
     assert [len(call.sounds) for call in group.questions] == [1, 0]
-    written_down = len(group.mimo.calls) - 2
+    written_down = len(group.calls) - 2
     assert written_down > 5
 
     answer = await group.ask("And the mood?", answer.message_id)
@@ -81,13 +80,12 @@ async def test_three_questions_follow_one_about_ten_minutes(group: Group) -> Non
 
     answer = await group.ask("How does it end?", answer.message_id)
     assert [len(call.sounds) for call in group.questions] == [1, 0, 0, 1, 0]
-    assert len(group.mimo.calls) == 5 + written_down
+    assert len(group.calls) == 5 + written_down
     assert len(group.telegram.answers(group.chat)) == 4
     last = group.questions[-1].request
     assert [message["role"] for message in last["messages"]] == [
         *("system", "user", "assistant", "user", "assistant", "user", "assistant", "user"),
     ]
-    assert group.bot.states() == {"done": 4}
 
 
 async def test_every_kind_of_sound_may_be_asked_about(group: Group) -> None:

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from tests.chaos.bot import Bot
-from tests.emulators.mimo import MimoServer
-from tests.emulators.telegram import Message, TelegramServer
+from tests.emulators.telegram import Message
 from tests.support import sounds
 
 VOICE = sounds.file("ogg-opus", sounds.speech(4.0))
 
 
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
+
+
 class Chat:
     """A group in which Ann has Ben's voice notes written down."""
 
-    def __init__(self, bot: Bot, telegram: TelegramServer) -> None:
-        self.bot, self.telegram = bot, telegram
-        self.ann, self.ben = telegram.add_user("Ann"), telegram.add_user("Ben")
-        self.chat = telegram.add_chat(members={self.ann: "member", self.ben: "member"})
-        self.jobs = 0
+    def __init__(self, bot: Bot) -> None:
+        self.bot, self.telegram = bot, bot.telegram
+        self.ann, self.ben = self.telegram.add_user("Ann"), self.telegram.add_user("Ben")
+        self.chat = self.telegram.add_chat(members={self.ann: "member", self.ben: "member"})
 
     async def write(self, text: str, reply_to: int) -> Message:
         """Let Ann write something and return what stands under it."""
+        jobs = self.bot.states().total()
         sent = self.telegram.send_text(self.chat, self.ann, text, reply_to=reply_to)
-        self.jobs += 1
-        await self.bot.settle(self.jobs, 90)
+        await self.bot.settle(jobs + 1, 90)
         [answer] = self.telegram.answers_to(self.chat, sent)
         return answer
 
@@ -36,18 +34,8 @@ class Chat:
         return self.telegram.message(self.chat, message_id)
 
 
-@pytest.fixture
-async def chat(tmp_path: Path) -> AsyncIterator[Chat]:
-    async with TelegramServer() as telegram, MimoServer() as mimo:
-        bot = Bot(tmp_path, telegram, mimo)
-        await bot.start()
-        try:
-            yield Chat(bot, telegram)
-        finally:
-            await bot.stop()
-
-
-async def test_a_transcript_is_mended_where_it_stands(chat: Chat) -> None:
+async def test_a_transcript_is_mended_where_it_stands(bot: Bot) -> None:
+    chat = Chat(bot)
     voice = chat.telegram.send_voice(chat.chat, chat.ben, VOICE, duration=4)
     shown = await chat.write("/transcribe", voice)
     assert shown.text.endswith(" of 4.0 seconds")
@@ -63,6 +51,5 @@ async def test_a_transcript_is_mended_where_it_stands(chat: Chat) -> None:
     assert len(chat.telegram.answers(chat.chat)) == 2
 
     chat.telegram.press_button(chat.chat, chat.ben, answer.message_id, "Undo")
-    chat.jobs += 1
-    await chat.bot.settle(chat.jobs, 90)
+    await chat.bot.settle(3, 90)
     assert chat.message(shown.message_id).text == shown.text

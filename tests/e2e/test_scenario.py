@@ -14,7 +14,7 @@ from tests.emulators.mimo import MimoServer
 from tests.support.scenario_story import Engine, Told, check, tell
 from tests.support.scenario_world import Town, make_mimo_engine, open_town
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
 
 @dataclass

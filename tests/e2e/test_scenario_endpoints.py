@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
+
 from tests.chaos.bot import PAGE, START_S, Bot, wait_for
 from tests.emulators.mimo import MimoServer
 from tests.support.scenario_story import check, tell
@@ -44,6 +46,7 @@ async def open_gateway(home: Path, mimo: MimoServer) -> AsyncIterator[str]:
         assert KEY not in gateway.whole_log
 
 
+@pytest.mark.real_time
 async def test_the_story_goes_the_same_way_through_our_own_endpoints(tmp_path: Path) -> None:
     async with MimoServer() as mimo, open_gateway(tmp_path / "gateway", mimo) as url:
         engine = await make_mimo_engine(mimo)

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from tests.chaos.bot import Bot
 from tests.chaos.notes import make_note
-from tests.emulators.mimo import MimoServer
-from tests.emulators.telegram import Message, TelegramServer
+from tests.emulators.mimo.world import Call
+from tests.emulators.telegram import Message
 
 _PLACE = re.compile(r"https://t\.me/c/\d+/(?:(\d+)/)?(\d+)")
+
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
 
 class Forum:
     """A forum whose owner lets its talk be remembered."""
 
-    def __init__(self, bot: Bot, telegram: TelegramServer, mimo: MimoServer) -> None:
-        self.bot, self.telegram, self.mimo = bot, telegram, mimo
+    def __init__(self, bot: Bot) -> None:
+        telegram = bot.telegram
+        self.bot, self.telegram = bot, telegram
         self.anna, self.ben = telegram.add_user("Anna"), telegram.add_user("Ben")
         members = {self.anna: "creator", self.ben: "member"}
         self.chat = telegram.add_chat(members=members, bot_status="administrator")
         self.topic = telegram.add_topic(self.chat, "Kitchen")
-        self.jobs = 0
+        self.jobs = bot.states().total()
+        self._before = len(bot.mimo.calls)
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls of MiMo that came of it."""
+        return self.bot.mimo.calls[self._before :]
 
     async def ask(self, text: str, user: int = 0, chat: int = 0) -> Message:
         """Let somebody send a command in General and return the bot's last message."""
@@ -33,8 +41,7 @@ class Forum:
         return await self.settle(chat)
 
     async def settle(self, chat: int = 0) -> Message:
-        self.jobs += 1
-        await self.bot.settle(self.jobs, 60)
+        await self.settle_note()
         return self.telegram.answers(chat or self.chat)[-1]
 
     async def talk(self) -> dict[int, str]:
@@ -74,14 +81,8 @@ class Forum:
 
 
 @pytest.fixture
-async def forum(tmp_path: Path) -> AsyncIterator[Forum]:
-    async with TelegramServer() as telegram, MimoServer() as mimo:
-        bot = Bot(tmp_path, telegram, mimo)
-        await bot.start()
-        try:
-            yield Forum(bot, telegram, mimo)
-        finally:
-            await bot.stop()
+def forum(bot: Bot) -> Forum:
+    return Forum(bot)
 
 
 async def test_a_summary_leads_to_what_was_said(forum: Forum) -> None:
@@ -101,7 +102,7 @@ async def test_a_summary_leads_to_what_was_said(forum: Forum) -> None:
         "bold",
         "expandable_blockquote",
     }
-    assert len([call for call in forum.mimo.calls if call.question]) == 1
+    assert len([call for call in forum.calls if call.question]) == 1
 
     label = next(label for label in answer.labels if label.startswith("▶"))
     forum.telegram.press_button(forum.chat, forum.ben, answer.message_id, label)
@@ -133,7 +134,7 @@ async def test_a_summary_is_spoken(forum: Forum) -> None:
     answers = forum.telegram.answers(forum.chat)[before:]
     spoken = [answer.file for answer in answers if answer.file]
     assert [file.kind for file in spoken] == ["voice"]
-    said = [call.text for call in forum.mimo.calls if "tts" in call.model]
+    said = [call.text for call in forum.calls if "tts" in call.model]
     assert said and not any("#" in text for text in said)
 
 

@@ -89,7 +89,7 @@ class ForkServer:
         """End it; programs are not its concern."""
         assert self._process.stdin and self._process.stdout
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(60)
         self._thread.join(10)
         self._process.stdout.close()
 
