@@ -1,10 +1,11 @@
-"""What a mutant is: one small change of one module's source, made by mutmut's operators and ours."""
+"""What a mutant is: one small change of a module's source, made by mutmut's operators and ours."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import libcst as cst
 from libcst import matchers as m
@@ -13,11 +14,13 @@ from mutmut.mutation import mutators
 
 #: Upper and lower case of every text, and `a = None` for every assignment, say little.
 _LEFT_OUT = {mutators.operator_string, mutators.operator_arg_removal, mutators.operator_assignment}
+_LOGGED = m.Call(func=m.Attribute(value=m.Name("log") | m.Name("_log")))
 #: What is said to operators in logs is no promise; nor are types, decorators and `__all__`.
 _NOT_OURS = (
     m.Annotation()
     | m.Decorator()
-    | m.Call(func=m.Attribute(value=m.Name("log") | m.Name("_log")))
+    | _LOGGED
+    | m.Expr(value=_LOGGED)
     | m.Assign(targets=[m.AssignTarget(target=m.Name("__all__"))])
     | m.If(test=m.Name("TYPE_CHECKING"))
     | m.Assert()
@@ -76,7 +79,7 @@ def _without_argument(node: cst.Call) -> Iterable[cst.CSTNode]:
             yield node.with_changes(args=rest)
 
 
-_OPERATORS = [
+_OPERATORS: list[tuple[type, Callable[[Any], Iterable[cst.CSTNode]]]] = [
     *(pair for pair in mutators.mutation_operators if pair[1] not in _LEFT_OUT),
     (cst.Expr, _without_statement),
     (cst.If, _other_branch),

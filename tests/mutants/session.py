@@ -153,7 +153,7 @@ class _Mutations:
         expected_s = sum(files.values())
 
         def run() -> int:
-            _apply(mutant, self._file)
+            apply(mutant, self._file)
             return _run(session, items)
 
         ended = fork_and_wait(run, cpu_s=int(10 + 4 * expected_s), wall_s=60 + 15 * expected_s)
@@ -183,7 +183,7 @@ def _outer_functions(code: CodeType) -> Iterator[CodeType]:
                 yield from _outer_functions(constant)
 
 
-def _apply(mutant: Mutant, file: str) -> None:
+def apply(mutant: Mutant, file: str) -> None:
     """Put a mutant into the modules that are loaded in this process."""
     original = compile(Path(file).read_text(), file, "exec", dont_inherit=True)
     mutated = compile(mutant.source, file, "exec", dont_inherit=True)
