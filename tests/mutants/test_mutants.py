@@ -45,7 +45,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleTy
     (tmp_path / "mutated.py").write_text(SOURCE)
     monkeypatch.syspath_prepend(tmp_path)
     module = importlib.import_module("mutated")
-    module.log = type("Log", (), {"info": print})
+    vars(module)["log"] = type("Log", (), {"info": print})
     yield module
     del sys.modules["mutated"]
 
