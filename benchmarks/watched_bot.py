@@ -22,11 +22,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import bots.telegram_bot
 from bots.__main__ import run
 from bots.exits import read_settings
+from bots.telegram_bot import pacing
 from bots.telegram_bot.files import Files
-from bots.telegram_bot.pacing import Pacer
 from core.assistant import Assistant
 from core.audio import Media
 from core.config import Settings
@@ -189,8 +188,7 @@ async def watch_run(report: Path) -> None:
 def main() -> None:
     ENGINES["instant"] = "benchmarks.watched_bot:Instant"
     if os.environ.pop("BENCHMARK_UNPACED", ""):
-        fast = functools.partial(Pacer, private=(2000, 1.0), overall=(2000, 1.0))
-        bots.telegram_bot.Pacer = fast  # type: ignore[assignment,attr-defined]
+        pacing.PRIVATE = pacing.OVERALL = (2000, 1.0)
     if os.environ.pop("BENCHMARK_UNLIMITED", ""):
         Mimo.limits = replace(Mimo.limits, calls_per_minute=None, tokens_per_minute=None)
     watch_steps()

@@ -18,6 +18,7 @@ import structlog
 from bots import PLATFORMS, SWITCHES
 from core.assistant import Assistant
 from core.audio import Media
+from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.engines import Engines
 from core.errors import ConfigError
@@ -43,39 +44,41 @@ class Program:
     speaking: Speaking
     understanding: Understanding
     assistant: Assistant
+    clock: Clock
 
 
 @asynccontextmanager
-async def open_program(settings: Settings) -> AsyncIterator[Program]:
+async def open_program(settings: Settings, clock: Clock = CLOCK) -> AsyncIterator[Program]:
     """Build the store and the assistant on a migrated database, and take all down again."""
     home = settings.hearsay_home
     make_home(home)
     await migrate(settings.url)
     async with AsyncExitStack() as stack:
-        store = Store(settings.url, make_cipher(settings.secret("hearsay_secret_key"), home))
+        cipher = make_cipher(settings.secret("hearsay_secret_key"), home)
+        store = Store(settings.url, cipher, clock)
         stack.push_async_callback(store.close)
         media = Media()
         stack.push_async_callback(media.close)
         engines = Engines(settings)
         stack.push_async_callback(engines.close)
-        hearing = Hearing(media, engines.transcriber(), store.results)
-        speaking = Speaking(engines.synthesizer(), store.results)
+        hearing = Hearing(media, engines.transcriber(), store.results, clock)
+        speaking = Speaking(engines.synthesizer(), store.results, clock)
         understanding = Understanding(
-            media, engines.answerer(), store.results, allows_urls=settings.allow_urls
+            media, engines.answerer(), store.results, allows_urls=settings.allow_urls, clock=clock
         )
-        assistant = Assistant(store, hearing, speaking, understanding)
-        yield Program(store, hearing, speaking, understanding, assistant)
+        assistant = Assistant(store, hearing, speaking, understanding, clock)
+        yield Program(store, hearing, speaking, understanding, assistant, clock)
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, clock: Clock = CLOCK) -> None:
     """Run every configured platform until SIGTERM or SIGINT.
 
     Raises ConfigError, PlatformLocked: what the operator must mend.
     """
     set_up_logs(settings.log_level, settings.secrets())
     with only_one(settings.hearsay_home):
-        async with open_program(settings) as program, AsyncExitStack() as stack:
-            platforms = _build_platforms(settings, program.assistant)
+        async with open_program(settings, clock) as program, AsyncExitStack() as stack:
+            platforms = _build_platforms(settings, program.assistant, clock)
             for platform in platforms.values():
                 stack.push_async_callback(platform.close)
             worker = make_worker(settings, program, platforms)
@@ -96,10 +99,12 @@ def make_worker(settings: Settings, program: Program, platforms: dict[str, Platf
         parts = program.hearing, program.speaking, program.understanding
         notices = Notices(store.notices, platforms, settings.admin_ids)
         probing = Probing(*parts, store.probes, notices.tell)
-    return Worker(store, program.assistant, platforms, probing)
+    return Worker(store, program.assistant, platforms, probing, program.clock)
 
 
-def _build_platforms(settings: Settings, door: Assistant) -> dict[str, Platform]:
+def _build_platforms(
+    settings: Settings, door: Assistant, clock: Clock = CLOCK
+) -> dict[str, Platform]:
     platforms: dict[str, Platform] = {}
     for name, place in PLATFORMS.items():
         if name in SWITCHES and getattr(settings, SWITCHES[name]) is None:
@@ -107,7 +112,7 @@ def _build_platforms(settings: Settings, door: Assistant) -> dict[str, Platform]
         module, attribute = place.split(":")
         kind = getattr(import_module(module), attribute)
         if kind.is_configured(settings):
-            platforms[name] = kind(settings, door)
+            platforms[name] = kind(settings, door, clock=clock)
     return platforms
 
 
@@ -117,12 +122,15 @@ def _open_api(settings: Settings, program: Program, platforms: dict[str, Platfor
         return
     # Not even loaded where it is off.
     from bots.web_chat import WebChat
+    from bots.web_chat.openai_api.budget import Budget
     from bots.web_chat.openai_api.build import PATH, build_api
+    from bots.web_chat.openai_api.services import Services
 
-    parts = program.hearing, program.speaking, program.understanding
+    budget = Budget(settings, program.store.allowances)
+    services = Services(program.hearing, program.speaking, program.understanding, budget)
     for platform in platforms.values():
         if isinstance(platform, WebChat):
-            platform.mount(PATH, build_api(settings, program.store.allowances, *parts))
+            platform.mount(PATH, build_api(settings, services))
 
 
 async def _run_until_stopped(worker: Worker, platforms: dict[str, Platform]) -> None:

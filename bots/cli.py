@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from types import TracebackType
 
@@ -12,6 +13,7 @@ import typer
 from bots import cli_ask, cli_jobs, cli_say, cli_transcribe, doctor
 from bots.__main__ import make_home, run
 from bots.exits import STORE, code_of, fail, prepare, read_settings
+from core.clock import SteadyLoop
 from core.errors import AssistantError
 from core.logs import set_up_logs
 from core.store import migrate
@@ -35,7 +37,9 @@ app.add_typer(cli_jobs.app)
 @app.command("run")
 def run_bot() -> None:
     """Run everything that is configured, until SIGTERM or Ctrl-C."""
-    asyncio.run(run(read_settings()))
+    # Windows has child processes on its own kind of loop only.
+    with asyncio.Runner(loop_factory=SteadyLoop if os.name == "posix" else None) as runner:
+        runner.run(run(read_settings()))
 
 
 @app.command("migrate")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,7 @@ import typer
 from bots.__main__ import Program, open_program
 from bots.cli_wait import ROUGH, explain, read_recording, show_progress, show_tail, try_again
 from bots.exits import USAGE, fail, prepare
+from core.clock import CLOCK
 from core.commands.ask import CUT, THOUGHT, TONE
 from core.config import Settings
 from core.errors import CannotHear, EngineRefused, UserError
@@ -39,7 +39,7 @@ def ask(
     *names, question = words
     if not names or not question.strip():
         fail('name a recording, then ask: hearsay ask FILE "What do they agree on?"', USAGE)
-    case = Case(question.strip(), datetime.now(UTC).date(), is_thinking=is_thinking)
+    case = Case(question.strip(), CLOCK.now().date(), is_thinking=is_thinking)
     answer, case = asyncio.run(_ask(prepare(), [Path(name) for name in names], case))
     _show(answer, case)
 

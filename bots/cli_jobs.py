@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -14,6 +14,7 @@ from rich.table import Table
 
 from bots.__main__ import make_home
 from bots.exits import fail, prepare
+from core.clock import CLOCK
 from core.models import PLACEHOLDER, Job, JobState
 from core.store import Store, make_cipher, migrate
 
@@ -78,7 +79,7 @@ async def _list(states: list[JobState], limit: int) -> None:
         counts = await store.jobs.counts()
     table = Table("ID", "STATE", "COMMAND", "AGE", "ATTEMPTS", "ERROR", box=None)
     for job in found:
-        age = _describe_age(datetime.now(UTC) - job.created_at)
+        age = _describe_age(CLOCK.now() - job.created_at)
         table.add_row(job.job_id, job.state, job.command, age, str(job.attempts), job.error)
     _print(table if found else "No jobs.")
     _print(", ".join(f"{counts[s]} {s.value}" for s in JobState if s in counts) or "0 in all")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
+from core.clock import CLOCK
 from core.config import Settings
 
 
@@ -41,7 +42,7 @@ class Visit:
     def note_clock(self, service: str, server_at: datetime | None) -> None:
         """Keep how far a service's clock is from ours."""
         if server_at is not None:
-            self.skews_s[service] = (server_at - datetime.now(UTC)).total_seconds()
+            self.skews_s[service] = (server_at - CLOCK.now()).total_seconds()
 
 
 Check = Callable[[Visit], Awaitable[Finding]]

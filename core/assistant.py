@@ -11,6 +11,7 @@ from functools import partial
 import structlog
 
 from core import metrics
+from core.clock import CLOCK, Clock
 from core.commands import load_command
 from core.context import Context, add_voice
 from core.fields import Typing
@@ -42,12 +43,18 @@ class Assistant:
     """Accepts messages (the `Door` of platforms) and makes the replies of jobs."""
 
     def __init__(
-        self, store: Store, hearing: Hearing, speaking: Speaking, understanding: Understanding
+        self,
+        store: Store,
+        hearing: Hearing,
+        speaking: Speaking,
+        understanding: Understanding,
+        clock: Clock = CLOCK,
     ) -> None:
         self._store = store
         self._hearing = hearing
         self._speaking = speaking
         self._understanding = understanding
+        self._clock = clock
         #: What the operator sees.
         self.operations = Operations(store, hearing, speaking, understanding)
         #: Name -> platform; filled by main, since platforms need the door first.
@@ -153,7 +160,7 @@ class Assistant:
         async with self._progress(platform, job) as on_text:
             context = Context(
                 job, platform, self._hearing, self._speaking, self._understanding, self._store,
-                on_text, on_sound=partial(platform.play, self.envelope(job)),
+                self._clock, on_text, on_sound=partial(platform.play, self.envelope(job)),
             )  # fmt: skip
             reply = await load_command(job.command).function(context)
             return await add_voice(context, reply)

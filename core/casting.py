@@ -6,7 +6,7 @@ import asyncio
 import re
 import secrets
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from core.errors import UserError
 from core.locale import mark
@@ -118,9 +118,9 @@ def make_code() -> list[str]:
     return secrets.SystemRandom().sample(CODE_WORDS, 3)
 
 
-def expect_consent(sentence: str, code: str) -> Expectation:
+def expect_consent(sentence: str, code: str, now: datetime) -> Expectation:
     """Return that the next recording is to say `sentence`, which holds `code`."""
-    return Expectation("consent", sentence, code, datetime.now(UTC) + CONSENT_FOR)
+    return Expectation("consent", sentence, code, now + CONSENT_FOR)
 
 
 def is_said(expects: Expectation, heard: str) -> bool:
@@ -131,10 +131,10 @@ def is_said(expects: Expectation, heard: str) -> bool:
     return share >= CONSENT_SHARE and all(word in words for word in _words(expects.code))
 
 
-def make_clone(sample: Audio) -> KeptVoice:
+def make_clone(sample: Audio, now: datetime) -> KeptVoice:
     """Return a person's own voice, from the recording in which they agreed to it."""
     voice_id = secrets.token_hex(5)
-    return KeptVoice(voice_id, "me", sample, is_clone=True, consented_at=datetime.now(UTC))
+    return KeptVoice(voice_id, "me", sample, is_clone=True, consented_at=now)
 
 
 def _words(text: str) -> list[str]:

@@ -6,6 +6,7 @@ Whoever needs any of them is given a `Clock`, so that tests can give one that ne
 from __future__ import annotations
 
 import asyncio
+import selectors
 import time
 from datetime import UTC, datetime
 
@@ -28,3 +29,44 @@ class Clock:
 
 #: The clock of everything that is not given another one.
 CLOCK = Clock()
+
+#: A loop that comes back this much later than it asked for stood still: no busy machine is so late.
+STANDSTILL_S = 5.0
+
+
+class SteadyLoop(asyncio.SelectorEventLoop):
+    """An event loop for which no time passes while the whole process stands still.
+
+    A suspended machine or a paused container stops it for minutes. When it goes on, every limit
+    would be over at once, before the answers that have long been there are read: what was sent
+    would count as lost, and be sent again.
+    """
+
+    def __init__(self) -> None:
+        self._steps = _Steps()
+        super().__init__(self._steps)
+
+    def time(self) -> float:
+        """Return seconds that only grow, without those spent standing still."""
+        return super().time() - self._steps.lost_s
+
+
+class _Steps(selectors.DefaultSelector):
+    """Adds up by how much the loop's steps were later than they should have been."""
+
+    lost_s = 0.0
+    _ended_at_s: float | None = None
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        begun_at_s = time.monotonic()
+        if self._ended_at_s is not None:
+            self._count(begun_at_s - self._ended_at_s)
+        ready = super().select(timeout)
+        self._ended_at_s = time.monotonic()
+        if timeout is not None:
+            self._count(self._ended_at_s - begun_at_s - max(0.0, timeout))
+        return ready
+
+    def _count(self, late_s: float) -> None:
+        if late_s > STANDSTILL_S:
+            self.lost_s += late_s

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 
 from core.casting import Choices, pick_manner
+from core.clock import Clock
 from core.errors import EngineError, NotAllowed, UserError
 from core.hearing import Heard, Hearing, OnText
 from core.interfaces import Platform
@@ -60,6 +61,7 @@ class Context:
     speaking: Speaking
     understanding: Understanding
     store: Store
+    clock: Clock
     #: Call it with the text so far: it is shown as soon as the platform allows.
     on_text: OnText
     #: Call it with sound as it comes: it is heard at once where the platform can.

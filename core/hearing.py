@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from core import metrics
 from core.audio import Media, Piece
+from core.clock import CLOCK, Clock
 from core.interfaces import Transcriber
 from core.limits import AccountGate
 from core.models import Audio, File, Segment, Transcript
@@ -33,12 +34,14 @@ class Heard:
 class Hearing:
     """Hears recordings with one engine."""
 
-    def __init__(self, media: Media, transcriber: Transcriber, results: Results) -> None:
+    def __init__(
+        self, media: Media, transcriber: Transcriber, results: Results, clock: Clock = CLOCK
+    ) -> None:
         self._media = media
         self.transcriber = transcriber
         self._results = results
         #: What every call to the engine passes.
-        self.gate = AccountGate(transcriber.name, transcriber.limits)
+        self.gate = AccountGate(transcriber.name, transcriber.limits, clock=clock)
 
     async def warm_up(self) -> None:
         """Start what reads sound now instead of at the first recording."""
@@ -105,23 +108,22 @@ class Hearing:
         else:
             # Waiting here holds the decoder back: no more pieces in memory than calls.
             await self.gate.take_slot()
-            recording.add(self._hear(recording, piece, key))
+            task = recording.add(self._hear(recording, piece, key))
+            # Not by the task itself: one that is cancelled before its first step does nothing.
+            task.add_done_callback(lambda _: self.gate.give_slot())
 
     async def _hear(self, recording: Recording, piece: Piece, key: str) -> None:
         engine, duration_s = self.transcriber, piece.audio.duration_s
-        try:
-            async with self.gate.call(duration_s, recording.key("all")):
-                transcript = await engine.transcribe(
-                    piece.audio,
-                    language=recording.language,
-                    on_text=recording.listener(piece.index),
-                    temperature=recording.temperature,
-                )
-            metrics.ENGINE_AUDIO_SECONDS.labels(engine.name).inc(duration_s)
-            await self._results.save(key, transcript, whole=recording.key("all"))
-            recording.put(piece, transcript)
-        finally:
-            self.gate.give_slot()
+        async with self.gate.call(duration_s, recording.key("all")):
+            transcript = await engine.transcribe(
+                piece.audio,
+                language=recording.language,
+                on_text=recording.listener(piece.index),
+                temperature=recording.temperature,
+            )
+        metrics.ENGINE_AUDIO_SECONDS.labels(engine.name).inc(duration_s)
+        await self._results.save(key, transcript, whole=recording.key("all"))
+        recording.put(piece, transcript)
 
 
 class Recording:
@@ -146,9 +148,10 @@ class Recording:
         """Return the key under which the result of `piece` is kept."""
         return hashlib.sha256(f"{self._base}|{piece}".encode()).hexdigest()
 
-    def add(self, hearing: Coroutine[None, None, None]) -> None:
-        """Let a piece be heard beside the others."""
+    def add(self, hearing: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Let a piece be heard beside the others, and return the task that hears it."""
         self._tasks.append(asyncio.create_task(hearing))
+        return self._tasks[-1]
 
     def put(self, piece: Piece, transcript: Transcript) -> None:
         """Note what a piece says."""

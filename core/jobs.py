@@ -12,7 +12,7 @@ import random
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from traceback import format_tb
 from typing import Literal
 
@@ -21,6 +21,7 @@ import structlog
 
 from core import metrics
 from core.assistant import Assistant
+from core.clock import CLOCK, Clock
 from core.commands import load_command
 from core.errors import (
     AssistantError,
@@ -38,6 +39,8 @@ from core.probing import Probing
 from core.prompts.safety import deaden_values
 from core.store import Store
 
+#: Jobs that run at once.
+MAX_RUNNING = 32
 MAX_ATTEMPTS = 5
 #: Process ends that a job may live through before it is taken for their cause.
 MAX_CRASHES = 25
@@ -88,7 +91,8 @@ def decide(error: Exception, attempts: int, age: timedelta) -> Decision:
     if is_parking or is_outside or asked_s is not None:
         if age > MAX_AGE:
             return Decision("give_up")
-        backoff_s = 60.0 if is_parking else min(60.0, 2.0**attempts)
+        # The platform may be away for more tries than a float has powers.
+        backoff_s = 60.0 if is_parking else min(60.0, 2.0 ** min(10, attempts))
         return Decision("retry", asked_s or _jitter(backoff_s), is_attempt=is_outside)
     is_final = isinstance(error, AssistantError) and not error.is_retryable
     if is_final or attempts >= MAX_ATTEMPTS:
@@ -115,14 +119,14 @@ class Worker:
         assistant: Assistant,
         platforms: Mapping[str, Platform],
         probing: Probing | None = None,
-        slots: int = 32,
+        clock: Clock = CLOCK,
     ) -> None:
         """Take what jobs need. probing: None leaves the models alone."""
         self._store = store
         self._assistant = assistant
         self._platforms = platforms
         self._probing = probing
-        self._slots = slots
+        self._clock = clock
         self._wake = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
         self._is_stopping = False
@@ -148,8 +152,8 @@ class Worker:
             log.info("running again what the last process left", jobs=lost)
         while not self._is_stopping:
             self._wake.clear()
-            looked_at = datetime.now(UTC)
-            while len(self._running) < self._slots and not self._is_stopping:
+            looked_at = self._clock.now()
+            while len(self._running) < MAX_RUNNING and not self._is_stopping:
                 job = await self._claim()
                 if job is None:
                     break
@@ -159,34 +163,34 @@ class Worker:
             await self._sleep(looked_at)
 
     async def _purge(self) -> None:
-        await asyncio.sleep(CATCH_UP_S)
+        await self._clock.sleep(CATCH_UP_S)
         while True:
             with suppress(StoreError):
-                if rows := await self._store.retention.purge(datetime.now(UTC)):
+                if rows := await self._store.retention.purge(self._clock.now()):
                     log.info("deleted what has reached its end", rows=rows)
-            await asyncio.sleep(PURGE_S)
+            await self._clock.sleep(PURGE_S)
 
     @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=30.0)
     async def _fire_digests(self) -> None:
         """Turn digests into jobs when they are due; a new one is seen within `IDLE_S`."""
-        await asyncio.sleep(CATCH_UP_S)
+        await self._clock.sleep(CATCH_UP_S)
         while True:
             wait_s = IDLE_S
             with suppress(StoreError):
-                if await self._store.schedules.fire_due(datetime.now(UTC)):
+                if await self._store.schedules.fire_due(self._clock.now()):
                     self.wake()
                 if due_at := await self._store.schedules.next_due_at():
-                    due_s = (due_at - datetime.now(UTC)).total_seconds()
+                    due_s = (due_at - self._clock.now()).total_seconds()
                     wait_s = min(IDLE_S, max(0.0, due_s))
-            await asyncio.sleep(wait_s)
+            await self._clock.sleep(wait_s)
 
     @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=30.0)
     async def _probe_models(self) -> None:
         """See once a day that the models live; after a start, what has waited comes first."""
         while self._probing:
-            await asyncio.sleep(PROBE_AFTER_S)
+            await self._clock.sleep(PROBE_AFTER_S)
             with suppress(StoreError):
-                await self._probing.probe_due(datetime.now(UTC))
+                await self._probing.probe_due(self._clock.now())
 
     @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=30.0)
     async def _claim(self) -> Job | None:
@@ -211,11 +215,17 @@ class Worker:
         with suppress(StoreError):
             # What was due by then and not claimed waits for a running job: its end wakes us.
             if due_at := await self._store.jobs.next_run_at(looked_at):
-                due_s = (due_at - datetime.now(UTC)).total_seconds()
+                due_s = (due_at - self._clock.now()).total_seconds()
                 wait_s = min(IDLE_S, max(0.0, due_s))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                await self._wake.wait()
+        alarm = asyncio.create_task(self._ring(wait_s))
+        try:
+            await self._wake.wait()
+        finally:
+            alarm.cancel()
+
+    async def _ring(self, wait_s: float) -> None:
+        await self._clock.sleep(wait_s)
+        self.wake()
 
     async def _run_job(self, job: Job) -> None:
         with structlog.contextvars.bound_contextvars(job=job.job_id, command=job.command):
@@ -236,14 +246,14 @@ class Worker:
     async def _end(self, job: Job, state: JobState, error: str) -> None:
         await self._store.jobs.finish(job.job_id, state, error)
         metrics.JOBS.labels(job.command, state).inc()
-        age_s = (datetime.now(UTC) - job.created_at).total_seconds()
+        age_s = (self._clock.now() - job.created_at).total_seconds()
         metrics.JOB_SECONDS.observe(age_s)
         log.info("ended", state=state, seconds=round(age_s, 3))
 
     @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=30.0)
     async def _settle(self, job: Job, error: Exception) -> None:
         """Turn a failure into what becomes of the job."""
-        decision = decide(error, job.attempts, datetime.now(UTC) - job.created_at)
+        decision = decide(error, job.attempts, self._clock.now() - job.created_at)
         name = _describe(error)
         log.warning(
             "failed",
@@ -265,7 +275,7 @@ class Worker:
         else:
             await self._save_failure(job, error, decision)
             # To tell it is no further attempt.
-            now = datetime.now(UTC)
+            now = self._clock.now()
             await self._store.jobs.run_later(job.job_id, now, name, is_attempt=False)
 
     async def _run_later(self, job: Job, decision: Decision, error: str) -> None:
@@ -275,7 +285,7 @@ class Worker:
                 platform = self._platforms[job.message.chat.platform]
                 await platform.show(self._assistant.envelope(job), text, is_lasting=True)
             await self._store.jobs.mark_told(job.job_id)
-        run_at = datetime.now(UTC) + timedelta(seconds=decision.delay_s)
+        run_at = self._clock.now() + timedelta(seconds=decision.delay_s)
         await self._store.jobs.run_later(job.job_id, run_at, error, is_attempt=decision.is_attempt)
 
     async def _save_failure(self, job: Job, error: Exception, decision: Decision) -> None:

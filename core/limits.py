@@ -7,11 +7,11 @@ windows are those of the `limits` package.
 from __future__ import annotations
 
 import asyncio
-import time
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 from limits import RateLimitItemPerMinute
@@ -19,6 +19,7 @@ from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
 from core import metrics
+from core.clock import CLOCK, Clock
 from core.errors import EngineError
 from core.interfaces import CallLimits
 
@@ -32,19 +33,45 @@ MAX_WAIT_S = 20.0
 log = structlog.get_logger()
 
 
+class ClockStorage(MemoryStorage):
+    """Moving windows in memory by our clock: those of the package read `time.time`."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        #: By key: when something was taken, and how much, the oldest first.
+        self._taken: defaultdict[str, deque[tuple[float, int]]] = defaultdict(deque)
+
+    async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """Take `amount` of `limit` for the next `expiry` seconds; False if that is too much."""
+        _, used = await self.get_moving_window(key, limit, expiry)
+        if used + amount > limit:
+            return False
+        self._taken[key].append((self._clock.monotonic(), amount))
+        return True
+
+    async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
+        """Return when the window begins, by `Clock.monotonic`, and how much of it is taken."""
+        now, taken = self._clock.monotonic(), self._taken[key]
+        while taken and taken[0][0] + expiry <= now:
+            taken.popleft()
+        return taken[0][0] if taken else now, sum(amount for _, amount in taken)
+
+
 class Pace:
     """How many calls a minute each caller may make, None = as many as they like."""
 
-    def __init__(self, calls_per_minute: int | None) -> None:
+    def __init__(self, calls_per_minute: int | None, clock: Clock = CLOCK) -> None:
         self._limit = RateLimitItemPerMinute(calls_per_minute) if calls_per_minute else None
-        self._windows = MovingWindowRateLimiter(MemoryStorage())
+        self._clock = clock
+        self._windows = MovingWindowRateLimiter(ClockStorage(clock))
 
     async def take(self, caller: str) -> float:
         """Count a call and return 0, or return how many seconds to wait until one is free."""
         if self._limit is None or await self._windows.hit(self._limit, caller):
             return 0.0
         window = await self._windows.get_window_stats(self._limit, caller)
-        return max(1.0, window.reset_time - time.time())
+        return max(1.0, window.reset_time - self._clock.monotonic())
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +104,23 @@ class AccountGate:
     role: what the engine is asked for, where it has several.
     """
 
-    def __init__(self, engine: str, limits: CallLimits, role: str = "") -> None:
+    def __init__(
+        self, engine: str, limits: CallLimits, role: str = "", clock: Clock = CLOCK
+    ) -> None:
         self._engine = engine
         self._name = f"{engine} {role}".rstrip()
         self._limits = limits
+        self._clock = clock
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._turn = asyncio.Lock()
-        self._windows = MovingWindowRateLimiter(MemoryStorage())
+        self._windows = MovingWindowRateLimiter(ClockStorage(clock))
         self._failures = 0
         self._failed_sound: str | None = None
         #: More than one sound failed in a row: one alone may itself be what is wrong.
         self._is_down = False
         self._paused_until = 0.0
+        #: Until when the service asked us to wait: no answer to an earlier call ends that.
+        self._asked_until = 0.0
         self._last_error: EngineError | None = None
         self._failed_at: datetime | None = None
 
@@ -98,7 +130,7 @@ class AccountGate:
             await self._count(self._limits.calls_per_minute, "calls"),
             await self._count(self._limits.tokens_per_minute, "tokens"),
             self._failures,
-            max(0.0, self._paused_until - time.monotonic()),
+            max(0.0, self._paused_until - self._clock.monotonic()),
             type(self._last_error).__name__ if self._last_error else "",
             self._failed_at,
         )
@@ -147,22 +179,22 @@ class AccountGate:
             self._failed_sound = sound
             if is_probe and error.is_retryable and self._is_down:
                 # Down for everybody, so no fault of this sound: it waits with the others.
-                error.retry_after_s = max(0.0, self._paused_until - time.monotonic())
+                error.retry_after_s = max(0.0, self._paused_until - self._clock.monotonic())
             raise
-        self._failures, self._paused_until = 0, 0.0
+        self._failures, self._paused_until = 0, self._asked_until
         self._failed_sound, self._is_down = None, False
 
     async def _wait_for_pause(self) -> bool:
         """Return whether this call is the one that finds out if the engine is back."""
-        wait_s = self._paused_until - time.monotonic()
-        if wait_s > MAX_WAIT_S and isinstance(self._last_error, EngineError):
-            raise type(self._last_error)("the engine is paused", retry_after_s=wait_s)
-        if wait_s > 0:
-            await asyncio.sleep(wait_s)
+        # Calls under way may fail meanwhile and make the pause longer.
+        while (wait_s := self._paused_until - self._clock.monotonic()) > 0:
+            if wait_s > MAX_WAIT_S and self._last_error:
+                raise type(self._last_error)("the engine is paused", retry_after_s=wait_s)
+            await self._clock.sleep(max(0.02, wait_s))
         is_probe = self._failures >= FAILURES_BEFORE_PAUSE
         if is_probe:
             # The others wait for what it finds.
-            self._paused_until = time.monotonic() + self._pause_s()
+            self._paused_until = self._clock.monotonic() + self._pause_s()
         return is_probe
 
     async def _wait_for_room(self, duration_s: float) -> None:
@@ -179,7 +211,7 @@ class AccountGate:
         for item, cost, kind in needs:
             while not await self._windows.test(item, self._name, kind, cost=cost):
                 window = await self._windows.get_window_stats(item, self._name, kind)
-                await asyncio.sleep(max(0.02, window.reset_time - time.time()))
+                await self._clock.sleep(max(0.02, window.reset_time - self._clock.monotonic()))
         for item, cost, kind in needs:
             await self._windows.hit(item, self._name, kind, cost=cost)
 
@@ -187,14 +219,17 @@ class AccountGate:
         if not (error.is_retryable or error.is_parking):
             return
         self._failures += 1
-        self._last_error, self._failed_at = error, datetime.now(UTC)
+        self._last_error, self._failed_at = error, self._clock.now()
         if error.is_parking:
             self._failures = max(self._failures, FAILURES_BEFORE_PAUSE)
-        wait_s = error.retry_after_s or 0.0
+        now_s, wait_s = self._clock.monotonic(), error.retry_after_s or 0.0
+        self._asked_until = max(self._asked_until, now_s + wait_s)
         if self._failures >= FAILURES_BEFORE_PAUSE:
             wait_s = max(wait_s, self._pause_s())
             log.warning("engine paused", engine=self._name, wait_s=wait_s, error=str(error))
-        self._paused_until = max(self._paused_until, time.monotonic() + wait_s)
+        self._paused_until = max(self._paused_until, now_s + wait_s)
 
     def _pause_s(self) -> float:
-        return float(min(MAX_PAUSE_S, 2.0 ** (self._failures - FAILURES_BEFORE_PAUSE + 1)))
+        # Days of failures are more than a float can hold.
+        doublings = min(10, self._failures - FAILURES_BEFORE_PAUSE + 1)
+        return min(MAX_PAUSE_S, 2.0**doublings)

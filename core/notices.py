@@ -12,8 +12,8 @@ from core.interfaces import Platform
 from core.models import Chat
 from core.store.notices import StoreNotices
 
-#: How long a platform may take to be there: the program may have begun just now.
-_PATIENCE_S = 120.0
+#: Tries until a platform is there, two minutes in all: the program may have begun just now.
+_ATTEMPTS = 18
 
 log = structlog.get_logger()
 
@@ -46,6 +46,6 @@ class Notices:
                 await self._store.add(chat, key, text)
 
 
-@stamina.retry(on=PlatformBusy, attempts=None, timeout=_PATIENCE_S, wait_max=10.0)
+@stamina.retry(on=PlatformBusy, attempts=_ATTEMPTS, timeout=None, wait_max=10.0)
 async def _find_chat(platform: Platform, person_id: str) -> Chat:
     return await platform.private_chat(person_id)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from core import audio
+from core.clock import CLOCK, Clock
 from core.errors import EngineBadReply, EngineError, UserError
 from core.interfaces import Synthesizer
 from core.limits import AccountGate
@@ -73,11 +74,11 @@ class NothingToSay(UserError):
 class Speaking:
     """Says texts with one engine."""
 
-    def __init__(self, synthesizer: Synthesizer, results: Results) -> None:
+    def __init__(self, synthesizer: Synthesizer, results: Results, clock: Clock = CLOCK) -> None:
         self.synthesizer = synthesizer
         self._results = results
         #: What every call to the engine passes.
-        self.gate = AccountGate(synthesizer.name, synthesizer.speech_limits, "speech")
+        self.gate = AccountGate(synthesizer.name, synthesizer.speech_limits, "speech", clock)
 
     async def say(
         self, text: str, manner: Manner, *, on_sound: OnSound | None = None, format: Format = "ogg"

@@ -15,6 +15,7 @@ from functools import cached_property
 
 from core import metrics
 from core.audio import Media
+from core.clock import CLOCK, Clock
 from core.errors import UserError
 from core.interfaces import Answerer, AnswererLimits
 from core.limits import AccountGate
@@ -42,17 +43,24 @@ class Understanding:
     """
 
     def __init__(
-        self, media: Media, answerer: Answerer, results: Results, *, allows_urls: bool = False
+        self,
+        media: Media,
+        answerer: Answerer,
+        results: Results,
+        *,
+        allows_urls: bool = False,
+        clock: Clock = CLOCK,
     ) -> None:
         self.answerer = answerer
         self._media = media
         self._results = results
         self._allows_urls = allows_urls
+        self._clock = clock
 
     @cached_property
     def gate(self) -> AccountGate:
         """What every call to the engine passes."""
-        return AccountGate(self.answerer.name, self.answerer.chat_limits, "chat")
+        return AccountGate(self.answerer.name, self.answerer.chat_limits, "chat", self._clock)
 
     @property
     def can_hear(self) -> bool:

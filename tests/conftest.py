@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.clock import Clock
+from tests.chaos.report import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown
 from tests.support.virtual_time import VirtualLoop, current_clock
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from tests.emulators.mimo import MimoServer
     from tests.emulators.telegram import TelegramServer
     from tests.support.hearsay_command import Hearsay
+
+#: Hooks: the tables at the end of the run.
+__all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown"]
 
 NewMessage = Callable[..., "Message"]
 
@@ -47,8 +51,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
     class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
         def _split_scope(self, nodeid: str) -> str:
-            path = nodeid.partition("::")[0]
-            return "acceptance" if path.startswith("tests/acceptance/") else path
+            return nodeid.partition("::")[0]
 
     return ByFile(config, log)
 

@@ -1,112 +1,273 @@
+"""From pieces to a transcript: order, what is paid for, failures, and what is kept."""
+
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from itertools import pairwise
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from core.audio import Media, Piece
+from core.clock import Clock
 from core.errors import BadAudio, EngineBusy
 from core.hearing import Hearing, join_texts, stitch
 from core.interfaces import TranscriberLimits
 from core.models import Audio, Segment, Transcript
 from core.store import Store
 from tests.support import sounds
+from tests.support.local_media import local_media
 from tests.support.loopback import ScriptedEngine
+
+LIMITS = TranscriberLimits(concurrency=2)
+#: Of every piece below.
+PIECE_S = 10.0
+
+
+def piece(index: int, text: str = "", duration_s: float = PIECE_S, **changes: Any) -> Piece:
+    """Return a piece in which `text` is said; none is silence."""
+    audio = Audio(text.encode(), "audio/wav", duration_s)
+    marks = {"has_speech": bool(text), "is_forced": False, **changes}
+    return Piece(index, index * PIECE_S, audio, **marks)
+
+
+class FewPieces(Media):
+    """Gives pieces that are made up: the words of a text, silence where it has a "-"."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given = 0
+        self.hints: list[float | None] = []
+        self.warmed: list[int | None] = []
+
+    async def pieces(
+        self, data: bytes, limits: TranscriberLimits, *, hint_s: float | None = None
+    ) -> AsyncGenerator[Piece, None]:
+        self.hints.append(hint_s)
+        for index, word in enumerate(data.decode().split()):
+            if word == "damaged":
+                raise BadAudio
+            if word == "...":
+                await asyncio.sleep(2)
+                continue
+            self.given += 1
+            yield piece(index, "" if word == "-" else word)
+
+    async def warm_up(self, count: int | None = None) -> None:
+        self.warmed.append(count)
+
+
+class Listener(ScriptedEngine):
+    """Hears the word that a piece is made of, after a time that is given for it."""
+
+    def __init__(self) -> None:
+        super().__init__(LIMITS)
+        self.latencies_s: dict[str, float] = {}
+        self.fails: set[str] = set()
+        self.heard: list[str] = []
+        self.cancelled: list[str] = []
+
+    async def transcribe(
+        self,
+        audio: Audio,
+        *,
+        language: str | None = None,
+        on_text: Callable[[str], None] | None = None,
+        temperature: float | None = None,
+    ) -> Transcript:
+        word = audio.data.decode()
+        self.heard.append(word)
+        if on_text:
+            on_text(word[:1])
+        try:
+            await asyncio.sleep(self.latencies_s.get(word, 1.0))
+        except asyncio.CancelledError:
+            self.cancelled.append(word)
+            raise
+        if word in self.fails:
+            raise EngineBusy("503")
+        return Transcript(word, duration_s=audio.duration_s)
+
+
+class Ears:
+    """`Hearing` with the two above."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.media, self.engine = FewPieces(), Listener()
+        self.hearing = Hearing(self.media, self.engine, store.results, clock)
+
+    async def hear(self, words: str, **options: Any) -> str:
+        return (await self.hearing.hear(words.encode(), **options)).transcript.text
 
 
 @pytest.fixture
-async def media() -> AsyncIterator[Media]:
-    media = Media(workers=1)
-    yield media
-    await media.close()
+async def ears(store: Store, clock: Clock) -> Ears:
+    return Ears(store, clock)
 
 
-@pytest.fixture(scope="session")
-def three_minutes() -> bytes:
-    return sounds.file("ogg-opus", sounds.speech(180.0))
-
-
-def make(store: Store, media: Media) -> tuple[Hearing, ScriptedEngine]:
-    engine = ScriptedEngine(TranscriberLimits(target_piece_s=20.0, concurrency=4))
-    return Hearing(media, engine, store.results), engine
-
-
-async def test_a_long_recording_is_heard_in_pieces_and_stitched_in_order(
-    store: Store, media: Media, three_minutes: bytes
+async def test_pieces_are_heard_side_by_side_and_stitched_in_order(
+    ears: Ears, clock: Clock
 ) -> None:
-    hearing, engine = make(store, media)
-    engine.latency_s = 1.0  # longer than a busy machine takes to decode the next piece
+    ears.engine.latencies_s = {"one": 5.0, "two": 1.0, "three": 1.0, "four": 4.0}
     texts: list[str] = []
-    transcript = (await hearing.hear(three_minutes, on_text=texts.append)).transcript
-    assert len(engine.calls) >= 6
-    assert 2 <= engine.most_at_once <= 4
-    assert transcript.duration_s == pytest.approx(180.0, abs=0.1)
-    starts = [segment.start_s for segment in transcript.segments]
-    assert starts == sorted(starts) and starts[0] == 0.0
-    for one, next_one in pairwise(transcript.segments):
-        assert one.end_s == pytest.approx(next_one.start_s, abs=0.01)
-    assert texts[-1] == transcript.text
-    assert all(len(a) <= len(b) for a, b in pairwise(texts))
+    started_s = clock.monotonic()
+    heard = await ears.hearing.hear(b"one two - three four", on_text=texts.append, hint_s=7.0)
+    assert clock.monotonic() - started_s == pytest.approx(6.0), "two at once, as the engine allows"
+    assert heard.transcript.text == "one two three four"
+    starts = [(s.start_s, s.end_s, s.text) for s in heard.transcript.segments]
+    assert starts == [(0, 10, "one"), (10, 20, "two"), (30, 40, "three"), (40, 50, "four")]
+    assert (heard.transcript.duration_s, ears.media.hints) == (50.0, [7.0])
+    # Only what follows on is shown: what comes first, and the start of the next.
+    shown = list(dict.fromkeys(texts))
+    assert shown == ["o", "one two three f", "one two three four"]
 
 
-async def test_after_a_failure_only_what_is_missing_is_paid_for(
-    store: Store, media: Media, three_minutes: bytes
+async def test_no_more_pieces_are_held_than_calls_are_under_way(ears: Ears, clock: Clock) -> None:
+    task = asyncio.create_task(ears.hear("a b c d e f"))
+    await clock.sleep(0.5)
+    assert (ears.engine.heard, ears.media.given) == (["a", "b"], 3)
+    await task
+    assert ears.media.given == 6
+
+
+async def test_after_a_failure_nothing_more_is_begun_and_what_was_paid_for_is_kept(
+    ears: Ears,
 ) -> None:
-    hearing, engine = make(store, media)
-    engine.failures = [None, None, EngineBusy("503")]
+    ears.engine.fails, ears.engine.latencies_s = {"b"}, {"a": 9.0}
     with pytest.raises(EngineBusy):
-        await hearing.hear(three_minutes)
-    heard = len(engine.calls) - 1
-    assert heard >= 2
-    transcript = (await hearing.hear(three_minutes)).transcript
-    assert len(engine.calls) == len(transcript.segments) + 1
-    before = len(engine.calls)
-    assert (await hearing.hear(three_minutes)).transcript.text == transcript.text
-    assert len(engine.calls) == before, "the whole is kept too"
+        await ears.hear("a b c d e f")
+    # One more may have begun in the failed one's place; "a", under way, came to its end.
+    assert ears.engine.heard == ["a", "b", "c"] and ears.engine.cancelled == []
+    ears.engine.fails = set()
+    assert await ears.hear("a b c d e f") == "a b c d e f"
+    assert ears.engine.heard == ["a", "b", "c", "b", "d", "e", "f"]
+    assert await ears.hear("a b c d e f") == "a b c d e f"
+    assert len(ears.engine.heard) == 7, "the whole is kept too"
+    assert ears.media.given == 3 + 6, "not even the sound is read again"
 
 
-async def test_another_language_is_another_result(store: Store, media: Media) -> None:
-    hearing, engine = make(store, media)
-    sound = sounds.wav(sounds.speech(2.0))
-    first, second = await hearing.hear(sound), await hearing.hear(sound, language="en")
-    assert first.key != second.key and len(engine.calls) == 2
+async def has_free_places(ears: Ears) -> bool:
+    """Tell whether as many calls as ever may begin."""
+    try:
+        async with asyncio.timeout(1):
+            for _ in range(LIMITS.concurrency):
+                await ears.hearing.gate.take_slot()
+    except TimeoutError:
+        return False
+    return True
 
 
-async def test_quiet_pieces_are_not_sent(store: Store, media: Media) -> None:
-    hearing, engine = make(store, media)
+@pytest.mark.parametrize("end", ["damaged", "... damaged", "cancelled"])
+async def test_what_cannot_be_finished_is_broken_off(ears: Ears, clock: Clock, end: str) -> None:
+    ears.engine.latencies_s = {"a": 60.0}
+    task = asyncio.create_task(ears.hear(f"a {end} c"))
+    await clock.sleep(5)
+    if end == "cancelled":
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError if end == "cancelled" else BadAudio):
+        await task
+    if end != "damaged":  # where it had begun
+        assert "a" in ears.engine.cancelled, "its result would be for nobody"
+    assert await has_free_places(ears)
+
+
+async def test_places_are_given_back_after_failures(ears: Ears) -> None:
+    ears.engine.fails = {"a", "b"}
+    for _ in range(2):
+        with pytest.raises(EngineBusy):
+            await ears.hear("a b")
+    assert await has_free_places(ears)
+
+
+async def test_another_language_model_or_temperature_is_another_result(ears: Ears) -> None:
+    ways: list[dict[str, Any]] = [{}, {"language": "en"}, {"temperature": 0.5}]
+    ways += [{"language": "en", "temperature": 0.5}, {"temperature": 0.0}]
+    keys = [(await ears.hearing.hear(b"a", **way)).key for way in ways]
+    ears.engine.model = "scripted-2"
+    keys.append((await ears.hearing.hear(b"a")).key)
+    assert len(set(keys)) == len(ears.engine.heard) == 6
+    assert [(await ears.hearing.hear(b"a")).key] == keys[-1:] and len(ears.engine.heard) == 6
+    # The same pieces of another recording are other ones.
+    await ears.hear("a b")
+    assert ears.engine.heard[6:] == ["a", "b"]
+
+
+async def test_the_gate_counts_the_length_of_each_piece_and_knows_the_recording(
+    ears: Ears, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed: list[tuple[float, str]] = []
+
+    @asynccontextmanager
+    async def call(duration_s: float, sound: str = "") -> AsyncIterator[None]:
+        passed.append((duration_s, sound))
+        yield
+
+    monkeypatch.setattr(ears.hearing.gate, "call", call)
+    labels = {"engine": "scripted"}
+    name = "hearsay_engine_audio_seconds_total"
+    before = REGISTRY.get_sample_value(name, labels) or 0.0
+    first, second = await ears.hearing.hear(b"a - b"), await ears.hearing.hear(b"c")
+    assert passed == [(PIECE_S, first.key)] * 2 + [(PIECE_S, second.key)]
+    assert (REGISTRY.get_sample_value(name, labels) or 0.0) - before == 3 * PIECE_S
+
+
+async def test_what_is_said_to_the_engine(ears: Ears, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    async def transcribe(audio: Audio, **options: Any) -> Transcript:
+        asked.append(options)
+        return Transcript("x")
+
+    monkeypatch.setattr(ears.engine, "transcribe", transcribe)
+    await ears.hear("a", language="de", temperature=0.5)
+    assert asked == [{"language": "de", "temperature": 0.5, "on_text": None}]
+
+
+async def test_one_child_is_started_before_anybody_speaks(ears: Ears) -> None:
+    await ears.hearing.warm_up()
+    assert ears.media.warmed == [1]
+
+
+async def test_a_real_recording_from_its_file_to_its_end(store: Store, clock: Clock) -> None:
+    """Cut where nobody speaks; minutes of silence are not sent."""
+    engine = ScriptedEngine(TranscriberLimits(target_piece_s=20.0))
+    hearing = Hearing(local_media(), engine, store.results, clock)
     quiet = sounds.silence(60.0)
     sound = sounds.wav(sounds.speech(20.0) + quiet + sounds.speech(20.0))
     transcript = (await hearing.hear(sound)).transcript
     assert transcript.duration_s == pytest.approx(100.0, abs=0.1)
-    assert sum(engine.calls) <= 80
-
-
-async def test_what_is_no_sound_is_said_so(store: Store, media: Media) -> None:
-    hearing, engine = make(store, media)
+    assert 40 <= sum(engine.calls) <= 80 and transcript.pauses
+    converted = await hearing.convert(sound)
+    assert (converted.mime, converted.data[24:28]) == ("audio/wav", (24_000).to_bytes(4, "little"))
+    excerpt = await hearing.excerpt(sound, 5.0, 8.0)
+    assert (excerpt.name, excerpt.mime, excerpt.data[:4]) == ("excerpt.ogg", "audio/ogg", b"OggS")
+    assert excerpt.duration_s == pytest.approx(3.0, abs=0.1) and excerpt.waveform
     with pytest.raises(BadAudio):
         await hearing.hear(b"no sound at all")
-    assert engine.calls == []
-
-
-def piece(index: int, start_s: float, duration_s: float = 10.0) -> Piece:
-    return Piece(index, start_s, Audio(b"", "audio/wav", duration_s), True, False)
 
 
 def test_an_engines_own_times_are_moved_to_where_the_piece_begins() -> None:
-    own = Transcript("b c", (Segment(1.0, 2.0, "b"), Segment(3.0, 4.0, "c")))
-    whole = stitch([(piece(0, 0.0), Transcript("a")), (piece(1, 10.0), own)])
+    own = Transcript("b c", (Segment(1.0, 2.0, "b "), Segment(2.0, 3.0, " "), Segment(3, 4, "c")))
+    first = piece(0, pauses=((1.0, 2.0), (8.0, 9.5)))
+    second = piece(1, duration_s=5.0, pauses=((0.5, 1.0),))
+    whole = stitch([(first, Transcript("a")), (second, own)])
     assert whole.segments == (
         Segment(0.0, 10.0, "a"),
         Segment(11.0, 12.0, "b"),
         Segment(13.0, 14.0, "c"),
     )
-    assert (whole.text, whole.duration_s) == ("a b c", 20.0)
+    assert (whole.text, whole.duration_s) == ("a b c", 15.0)
+    assert whole.pauses == ((1.0, 2.0), (8.0, 9.5), (10.5, 11.0))
 
 
-def test_one_cut_piece_cuts_the_whole() -> None:
-    cut = stitch([(piece(0, 0.0), Transcript("a", is_cut=True)), (piece(1, 10.0), Transcript("b"))])
-    assert cut.is_cut and not cut.is_rough
+@pytest.mark.parametrize("flags", [(True, False), (False, True), (False, False)])
+def test_one_cut_or_rough_piece_makes_the_whole_so(flags: tuple[bool, bool]) -> None:
+    is_cut, is_rough = flags
+    odd = Transcript("a", is_cut=is_cut, is_rough=is_rough)
+    whole = stitch([(piece(0), odd), (piece(1), Transcript("b"))])
+    assert (whole.is_cut, whole.is_rough) == flags
 
 
 @pytest.mark.parametrize(
@@ -116,6 +277,10 @@ def test_one_cut_piece_cuts_the_whole() -> None:
         (["one ", "", " two"], "one two"),
         (["今天天气", "很好。"], "今天天气很好。"),
         (["今天", "weather", "很好"], "今天 weather 很好"),
+        (["はい。", "！ok"], "はい。！ok"),
+        (["安\u9fff", "\uff00a"], "安\u9fff\uff00a"),
+        (["a\uffef", "\u9fff"], "a\uffef\u9fff"),
+        (["가", "나"], "가 나"),
         ([], ""),
     ],
 )

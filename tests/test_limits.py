@@ -1,144 +1,267 @@
+"""The gate in front of an engine: what an account allows and how long it pauses, to the second."""
+
 from __future__ import annotations
 
 import asyncio
-import time
 from datetime import timedelta
 
 import pytest
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
-from core import limits
-from core.errors import EngineBusy, EngineLocked, EngineRefused
+from core.clock import Clock
+from core.errors import EngineBusy, EngineError, EngineLocked, EngineRefused
 from core.interfaces import TranscriberLimits
 from core.jobs import decide
-from core.limits import AccountGate, Share
+from core.limits import AccountGate, GateState, Pace, Share
 
 
-async def fail(gate: AccountGate, error: Exception, sound: str = "") -> None:
-    with pytest.raises(type(error)):
-        async with gate.call(1.0, sound):
-            raise error
+class Account:
+    """Calls through one gate, and when each of them passed it."""
+
+    def __init__(self, clock: Clock, **limits: float) -> None:
+        self.clock, self.start_s = clock, clock.monotonic()
+        self.gate = AccountGate("x", TranscriberLimits(**limits), clock=clock)  # type: ignore[arg-type]
+        #: Seconds after the start.
+        self.passed: list[float] = []
+
+    @property
+    def now_s(self) -> float:
+        return round(self.clock.monotonic() - self.start_s, 3)
+
+    async def call(
+        self,
+        error: EngineError | None = None,
+        *,
+        duration_s: float = 1.0,
+        sound: str = "",
+        takes_s: float = 0.0,
+    ) -> EngineError | None:
+        """Make a call that ends in `error`; return the error that came out."""
+        try:
+            async with self.gate.call(duration_s, sound):
+                self.passed.append(self.now_s)
+                await self.clock.sleep(takes_s)
+                if error:
+                    raise error
+        except EngineError as caught:
+            return caught
+        return None
+
+    async def fail(self, count: int) -> None:
+        for _ in range(count):
+            await self.call(EngineBusy("503"))
+
+    async def pauses(self) -> float:
+        return round((await self.gate.state()).pause_s, 3)
 
 
-async def test_calls_wait_for_room_in_the_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[float] = []
-
-    async def no_sleep(delay_s: float) -> None:
-        waits.append(delay_s)
-        raise TimeoutError
-
-    gate = AccountGate("x", TranscriberLimits(calls_per_minute=3))
-    for _ in range(3):
-        async with gate.call(1.0):
-            pass
-    monkeypatch.setattr(asyncio, "sleep", no_sleep)
-    with pytest.raises(TimeoutError):
-        async with gate.call(1.0):
-            pass
-    assert 50 < waits[0] <= 60
+@pytest.fixture
+def account(clock: Clock) -> Account:
+    return Account(clock)
 
 
-async def test_tokens_are_counted_by_the_length_of_the_sound() -> None:
-    gate = AccountGate("x", TranscriberLimits(tokens_per_minute=1000, tokens_per_s=10))
-    started = time.monotonic()
+async def test_calls_wait_for_room_in_the_moving_minute(clock: Clock) -> None:
+    account = Account(clock, calls_per_minute=3)
+    for wait_s in (10, 20, 1, 1, 1, 80):
+        await account.call()
+        await clock.sleep(wait_s)
+    assert account.passed == [0, 10, 30, 60, 70, 90]
+    assert (await account.gate.state()).calls == Share(0, 3), "all of it is free after a minute"
+
+
+async def test_tokens_are_counted_by_the_length_of_the_sound(clock: Clock) -> None:
+    account = Account(clock, tokens_per_minute=1000, tokens_per_s=10, tokens_per_call=100)
+    for duration_s in (40, 10, 20, 60, 3600):
+        await account.call(duration_s=duration_s)
+        await clock.sleep(5)
+    # 500, 200 and 300 fill the minute; 700 need what the first two took, an hour all of it.
+    assert account.passed == [0, 5, 10, 65, 125]
+
+
+async def test_who_waits_for_tokens_uses_up_no_call(clock: Clock) -> None:
+    account = Account(clock, calls_per_minute=2, tokens_per_minute=10, tokens_per_s=1)
+    await account.call(duration_s=10)
+    waiting = asyncio.create_task(account.call(duration_s=10))
+    await clock.sleep(30)
+    assert (await account.gate.state()).calls == Share(1, 2)
+    await waiting
+    assert account.passed == [0, 60]
+    assert (await account.gate.state()).tokens == Share(10, 10)
+
+
+async def test_calls_under_way_are_bounded(clock: Clock) -> None:
+    gate = AccountGate("x", TranscriberLimits(concurrency=2), clock=clock)
     for _ in range(2):
-        async with gate.call(50.0):
-            pass
-    assert time.monotonic() - started < 5
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.2), gate.call(1.0):
-            pass
+        await gate.take_slot()
+    third = asyncio.create_task(gate.take_slot())
+    await clock.sleep(3600)
+    assert not third.done()
+    gate.give_slot()
+    await third
 
 
-async def test_a_sound_larger_than_the_limit_still_gets_through() -> None:
-    gate = AccountGate("x", TranscriberLimits(tokens_per_minute=100, tokens_per_s=10))
-    async with asyncio.timeout(5), gate.call(3600.0):
-        pass
+async def test_a_wait_that_the_service_asks_for_holds_all_calls(account: Account) -> None:
+    await account.call(EngineBusy("429", retry_after_s=3))
+    await asyncio.gather(account.call(), account.call())
+    assert account.passed == [0, 3, 3]
 
 
-async def test_a_wait_that_the_service_asks_for_holds_all_calls() -> None:
-    gate = AccountGate("x", TranscriberLimits())
-    await fail(gate, EngineBusy("429", retry_after_s=0.3))
-    started = time.monotonic()
-    async with gate.call(1.0):
-        pass
-    assert 0.25 < time.monotonic() - started < 5
+async def test_a_wait_never_gets_shorter(account: Account) -> None:
+    """Neither by a shorter one nor by what comes back well of the calls under way."""
+    await asyncio.gather(
+        account.call(EngineBusy("429", retry_after_s=10), takes_s=1),
+        account.call(EngineBusy("429", retry_after_s=2), takes_s=2),
+        account.call(takes_s=3),
+    )
+    await account.call()
+    assert account.passed == [0, 0, 0, 11]
 
 
-async def test_an_engine_that_is_down_is_asked_by_one_call_at_a_time(
-    monkeypatch: pytest.MonkeyPatch,
+async def test_who_waits_already_waits_for_what_is_asked_meanwhile(account: Account) -> None:
+    late = asyncio.create_task(account.call(EngineBusy("429", retry_after_s=9), takes_s=3))
+    await account.call(EngineBusy("429", retry_after_s=5), takes_s=1)
+    await account.call()
+    await late
+    assert account.passed == [0, 0, 12]
+
+
+async def test_a_long_wait_is_given_back_to_the_job(account: Account) -> None:
+    await account.call(EngineBusy("429", retry_after_s=20))
+    await account.call(EngineBusy("429", retry_after_s=20.5))
+    assert account.passed == [0, 20], "20 s are waited for"
+    error = await account.call()
+    assert isinstance(error, EngineBusy) and error.retry_after_s == pytest.approx(20.5)
+    assert str(error) == "the engine is paused"
+    assert len(account.passed) == 2 and account.now_s == 20, "at once, and nothing was sent"
+
+
+async def test_the_pause_of_an_engine_that_is_down_doubles_up_to_a_minute(
+    account: Account, clock: Clock
 ) -> None:
-    pause_s = 0.4
-    monkeypatch.setattr(limits, "MAX_PAUSE_S", pause_s)
-    gate = AccountGate("x", TranscriberLimits())
-    for _ in range(limits.FAILURES_BEFORE_PAUSE):
-        await fail(gate, EngineBusy("503"))
-    tries = 0
-
-    async def knock() -> None:
-        nonlocal tries
-        with pytest.raises(EngineBusy):
-            async with gate.call(1.0):
-                tries += 1
-                raise EngineBusy("503")
-
-    started = time.monotonic()
-    await asyncio.gather(*(knock() for _ in range(4)))
-    assert tries == 4
-    assert time.monotonic() - started >= 4 * pause_s * 0.9
-    async with gate.call(1.0):
-        pass
-    started = time.monotonic()
-    async with gate.call(1.0):
-        pass
-    assert time.monotonic() - started < pause_s, "one success ends the pause"
+    await account.fail(4)
+    assert await account.pauses() == 0 and account.passed == [0] * 4
+    pauses = []
+    for _ in range(7):
+        await account.fail(1)
+        pauses.append(await account.pauses())
+        await clock.sleep(pauses[-1])
+    assert pauses == [2, 4, 8, 16, 32, 60, 60]
+    await account.call()
+    await account.fail(4)
+    assert await account.pauses() == 0, "one success and it is counted anew"
 
 
-async def test_what_only_the_operator_can_mend_stops_all_calls_at_once() -> None:
-    gate = AccountGate("x", TranscriberLimits())
-    for _ in range(5):
-        await fail(gate, EngineLocked("402"))
-        gate._paused_until = 0.0
-    gate._paused_until = time.monotonic() + 30
-    with pytest.raises(EngineLocked) as caught:
-        async with gate.call(1.0):
-            pytest.fail("it was let through")
-    assert caught.value.retry_after_s and caught.value.retry_after_s > 20
+async def test_an_engine_may_be_down_for_days(account: Account) -> None:
+    for _ in range(1100):
+        await account.fail(1)
+        await account.clock.sleep(await account.pauses())
+    assert account.now_s > 60_000 and len(account.passed) == 1100
 
 
-async def test_a_refused_recording_is_no_failure_of_the_engine() -> None:
-    gate = AccountGate("x", TranscriberLimits())
+async def test_an_engine_that_is_down_is_asked_by_one_call_at_a_time(account: Account) -> None:
+    await account.fail(5)
+    await asyncio.gather(*(account.call(EngineBusy("503"), takes_s=1) for _ in range(3)))
+    # Each waits for the pause that the one before it has found, since the end of that.
+    assert account.passed[5:] == [2, 7, 16]
+
+
+async def test_when_it_is_back_all_go_on(account: Account) -> None:
+    await account.fail(5)
+    await account.call(takes_s=0.5)
+    await asyncio.gather(*(account.call() for _ in range(3)))
+    assert account.passed[5:] == [2, 2.5, 2.5, 2.5]
+
+
+async def test_what_only_the_operator_can_mend_pauses_at_once(account: Account) -> None:
+    await account.call(EngineLocked("402"))
+    assert await account.pauses() == 2
+    for _ in range(4):
+        await account.call(EngineLocked("402"))
+    error = await account.call()
+    assert isinstance(error, EngineLocked) and error.retry_after_s == 32
+
+
+async def test_a_refused_recording_is_no_failure_of_the_engine(account: Account) -> None:
     for _ in range(20):
-        await fail(gate, EngineRefused("no"))
-    async with asyncio.timeout(0.2), gate.call(1.0):
-        pass
+        await account.call(EngineRefused("no"))
+    await account.call()
+    assert account.passed == [0] * 21
+    assert (await account.gate.state()).error == ""
 
 
 @pytest.mark.parametrize("sounds", [1, 2, 5])
 async def test_who_asks_whether_the_engine_is_back_waits_as_long_as_the_others(
-    sounds: int, monkeypatch: pytest.MonkeyPatch
+    account: Account, clock: Clock, sounds: int
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_PAUSE_S", 0.2)
-    gate = AccountGate("x", TranscriberLimits())
-    errors = [EngineBusy("503") for _ in range(limits.FAILURES_BEFORE_PAUSE + 2)]
+    errors = [EngineBusy("503") for _ in range(8)]
     for number, error in enumerate(errors):
-        await fail(gate, error, f"sound {number % sounds}")
+        await clock.sleep(await account.pauses())
+        await account.call(error, sound=f"sound {number % sounds}")
     kinds = [decide(error, 5, timedelta(0)).kind for error in errors]
-    first = limits.FAILURES_BEFORE_PAUSE
-    assert kinds[:first] == ["give_up"] * first
     # One sound that fails again and again may itself be the reason.
-    assert kinds[first:] == ["give_up" if sounds == 1 else "retry"] * 2
+    assert kinds == ["give_up"] * 5 + ["give_up" if sounds == 1 else "retry"] * 3
+    asked = [None] * 3 if sounds == 1 else [4, 8, 16]
+    assert [error.retry_after_s for error in errors[5:]] == asked
 
 
-async def test_how_an_account_stands_is_told() -> None:
-    account = TranscriberLimits(calls_per_minute=3, tokens_per_minute=1000, tokens_per_s=10)
-    gate = AccountGate("x", account)
-    fresh = await gate.state()
-    assert (fresh.calls, fresh.tokens) == (Share(0, 3), Share(0, 1000))
-    assert (fresh.failures, fresh.pause_s, fresh.error, fresh.failed_at) == (0, 0.0, "", None)
-    await fail(gate, EngineLocked("canary"))
-    locked = await gate.state()
-    assert (locked.calls, locked.tokens) == (Share(1, 3), Share(10, 1000))
-    assert locked.failures >= limits.FAILURES_BEFORE_PAUSE and locked.pause_s > 0
-    assert locked.error == "EngineLocked" and locked.failed_at
-    free = await AccountGate("y", TranscriberLimits()).state()
+async def test_a_success_clears_who_failed_before(account: Account, clock: Clock) -> None:
+    await account.call(EngineBusy("503"), sound="a")
+    await account.call(EngineBusy("503"), sound="b")
+    await account.call(sound="c")
+    error = EngineBusy("503")
+    for _ in range(5):
+        await account.call(EngineBusy("503"), sound="d")
+    await account.call(error, sound="d")
+    assert error.retry_after_s is None, "it may be the sound again"
+
+
+async def test_how_an_account_stands_is_told(clock: Clock) -> None:
+    account = Account(clock, calls_per_minute=3, tokens_per_minute=1000, tokens_per_s=10)
+    fresh = await account.gate.state()
+    assert fresh == GateState(Share(0, 3), Share(0, 1000), failures=0, pause_s=0)
+    with capture_logs() as logs:
+        await account.call(EngineLocked("402"))
+    failed_at = clock.now()
+    await clock.sleep(1.5)
+    locked = await account.gate.state()
+    assert locked == GateState(Share(1, 3), Share(10, 1000), 5, 0.5, "EngineLocked", failed_at)
+    assert [(log["engine"], log["wait_s"], log["error"]) for log in logs] == [("x", 2, "402")]
+    await account.call()
+    healed = await account.gate.state()
+    assert healed == GateState(Share(2, 3), Share(20, 1000), 0, 0, "EngineLocked", failed_at)
+    free = await AccountGate("y", TranscriberLimits(), clock=clock).state()
     assert (free.calls, free.tokens) == (None, None)
+
+
+async def test_calls_are_counted_by_what_became_of_them(account: Account) -> None:
+    def counts() -> list[float]:
+        labels = [{"engine": "x", "result": result} for result in ("ok", "EngineRefused")]
+        return [REGISTRY.get_sample_value("hearsay_engine_calls_total", one) or 0 for one in labels]
+
+    before = counts()
+    for error in (None, None, EngineRefused("no")):
+        await account.call(error)
+    assert [now - was for now, was in zip(counts(), before, strict=True)] == [2, 1]
+
+
+async def test_roles_of_an_engine_are_told_apart(clock: Clock) -> None:
+    with capture_logs() as logs:
+        for role in ("", "chat"):
+            gate = AccountGate("x", TranscriberLimits(), role, clock)
+            with pytest.raises(EngineLocked):
+                async with gate.call(1.0):
+                    raise EngineLocked("402")
+    assert [log["engine"] for log in logs] == ["x", "x chat"]
+
+
+async def test_each_caller_has_a_pace_of_its_own(clock: Clock) -> None:
+    pace = Pace(2, clock)
+    assert [await pace.take("a"), await pace.take("a"), await pace.take("b")] == [0, 0, 0]
+    await clock.sleep(20)
+    assert await pace.take("a") == pytest.approx(40), "and a call that is refused is not counted"
+    await clock.sleep(39.5)
+    assert await pace.take("a") == 1.0, "clients wait in whole seconds"
+    await clock.sleep(0.5)
+    assert [await pace.take("a") for _ in range(3)] == [0, 0, 60]
+    assert [await Pace(None, clock).take("a") for _ in range(100)] == [0] * 100

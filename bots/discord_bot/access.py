@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import discord
@@ -37,11 +36,12 @@ class Access:
         if not (guild_id and sender_id.isdecimal()):
             return False
         until_s, is_admin = self._cache.get((guild_id, sender_id), (0.0, False))
-        if until_s < time.monotonic():
+        if until_s < self._client.clock.monotonic():
             is_admin = await self._ask(int(guild_id), int(sender_id))
             if len(self._cache) >= _MAX_CACHED:
                 self._cache.clear()
-            self._cache[guild_id, sender_id] = (time.monotonic() + CACHE_S, is_admin)
+            until_s = self._client.clock.monotonic() + CACHE_S
+            self._cache[guild_id, sender_id] = (until_s, is_admin)
         return is_admin
 
     async def _ask(self, guild_id: int, person_id: int) -> bool:

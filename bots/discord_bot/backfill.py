@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -77,7 +77,7 @@ class Backfill:
             return
         guilds = [guild for guild in self._client.guilds if guild.shard_id == shard_id]
         self._caught[shard_id] = {guild.id for guild in guilds if not guild.unavailable}
-        before, oldest = self._before[shard_id], make_snowflake(datetime.now(UTC) - MAX_AGE)
+        before, oldest = self._before[shard_id], self._find_oldest()
         gaps = [gap for guild in guilds for gap in find_gaps(guild, before, oldest)]
         self._fill(gaps)
         if shard_id == 0:
@@ -94,14 +94,18 @@ class Backfill:
         caught = self._caught.setdefault(guild.shard_id, set())
         if guild_id not in caught:
             caught.add(guild_id)
-            oldest = make_snowflake(datetime.now(UTC) - MAX_AGE)
-            self._fill(list(find_gaps(guild, self._before.get(guild.shard_id, {}), oldest)))
+            before = self._before.get(guild.shard_id, {})
+            self._fill(list(find_gaps(guild, before, self._find_oldest())))
 
     async def close(self) -> None:
         """Stop asking."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _find_oldest(self) -> int:
+        """Return the least id of messages that are not too old to be asked for."""
+        return make_snowflake(self._client.clock.now() - MAX_AGE)
 
     def _fill(self, gaps: list[Gap]) -> None:
         newest_first = sorted(gaps, key=lambda gap: gap.newest, reverse=True)
@@ -173,7 +177,7 @@ class Backfill:
                 if not ours.is_retryable and not isinstance(error, RuntimeError):
                     log.info("discord_backfill_refused", detail=describe(error))
                     return None
-                await asyncio.sleep(max(wait_s, ours.retry_after_s or 0.0))
+                await self._client.clock.sleep(max(wait_s, ours.retry_after_s or 0.0))
                 wait_s = min(_MAX_WAIT_S, wait_s * 2)
         log.error("discord_backfill_failed")
         return None

@@ -12,7 +12,7 @@ import structlog
 
 from bots.discord_bot.access import Access
 from bots.discord_bot.backfill import Backfill
-from bots.discord_bot.client import POISON, TROUBLE, Client, Pace
+from bots.discord_bot.client import POISON, TROUBLE, Client
 from bots.discord_bot.delivery import Delivery
 from bots.discord_bot.errors import describe
 from bots.discord_bot.files import Files
@@ -23,6 +23,7 @@ from bots.discord_bot.progress import Progress
 from bots.discord_bot.receiving import Receiving
 from bots.discord_bot.voice_channels import Voice
 from core import commands
+from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import AssistantError
 from core.interfaces import Door, Envelope, VoiceChannels
@@ -40,14 +41,12 @@ class DiscordBot:
     """One Discord bot; a `core.interfaces.Platform`, and what its client tells of events."""
 
     name = "discord"
-    #: How patient it is; tests set shorter ones before they build a bot.
-    pace = Pace()
 
-    def __init__(self, settings: Settings, door: Door) -> None:
+    def __init__(self, settings: Settings, door: Door, clock: Clock = CLOCK) -> None:
         """Take a door to hand messages to."""
         self._door = door
         self._allowed = frozenset(settings.allowed_chats)
-        self.client = Client(settings, self, self.pace)
+        self.client = Client(settings, self, clock)
         self.places = Places(self.client)
         self._progress = Progress(self.client)
         self._delivery = Delivery(self.client, self.places, self._progress, door)
@@ -56,7 +55,7 @@ class DiscordBot:
         self.files = Files(self.client)
         self._voice = Voice(self.client)
         self._access = Access(self.client, self.places)
-        self._marks = Marks(self.name, door)
+        self._marks = Marks(self.name, door, clock)
         self._receiving = Receiving(self.client, self.places, self._marks, door, self._accept)
         self._backfill = Backfill(self.client, self._marks, self._receiving.commit)
         #: As their app last told with a command.

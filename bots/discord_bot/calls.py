@@ -71,7 +71,7 @@ async def perform(client: Client, out: Outgoing) -> dict[str, Any]:
                     if not _is_worth_a_repeat(error, out):
                         raise
                     log.info("discord_call_repeated", error=type(error).__name__)
-                await asyncio.sleep(wait_s)
+                await client.clock.sleep(wait_s)
             return await _call(client, out)
     except TimeoutError:
         raise PlatformBusy("Discord does not answer") from None

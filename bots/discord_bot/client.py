@@ -6,7 +6,6 @@ import asyncio
 import random
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -19,11 +18,12 @@ from discord.state import AutoShardedConnectionState
 from discord.utils import MISSING
 
 from bots.discord_bot.errors import describe, read_error
-from bots.discord_bot.heartbeats import Heartbeats
+from bots.discord_bot.heartbeats import SILENCE_S, Heartbeats
 from bots.discord_bot.lines import Lines
 from bots.discord_bot.listener import Listener
 from bots.discord_bot.pacing import Pacer, build_trace
 from bots.discord_bot.sessions import Sessions
+from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import ConfigError, PlatformBusy
 
@@ -47,21 +47,12 @@ MAX_LIMIT_WAIT_S = 60.0
 #: How long a call waits for the login.
 OPEN_WAIT_S = 30.0
 _STOP_S = 2.0
-
-
-@dataclass
-class Pace:
-    """How long the connections wait; tests make it shorter."""
-
-    #: Silence after which the gateway is asked whether it is there, and then counts as dead.
-    beat_s: float = 10.0
-    silence_s: float = 22.0
-    #: How long after the last server was told of a session counts as complete.
-    complete_s: float = 1.0
-    #: Between two sessions that are begun.
-    identify_s: float = 5.0
-    first_wait_s: float = 1.0
-    max_wait_s: float = 60.0
+#: How long after the last server was told of a session counts as complete.
+_COMPLETE_S = 1.0
+#: Between two sessions that are begun.
+_IDENTIFY_S = 5.0
+#: Waits between two logins that fail.
+_FIRST_WAIT_S, _MAX_WAIT_S = 1.0, 60.0
 
 
 class _State(AutoShardedConnectionState["Client"]):
@@ -95,15 +86,15 @@ class _State(AutoShardedConnectionState["Client"]):
 class Client(discord.AutoShardedClient):
     """One bot's gateway and REST connections."""
 
-    def __init__(self, settings: Settings, listener: Listener, pace: Pace) -> None:
+    def __init__(self, settings: Settings, listener: Listener, clock: Clock = CLOCK) -> None:
         token = settings.secret("discord_bot_token")
         if token is None:
             raise ConfigError("DISCORD_BOT_TOKEN is not set")
         self._token = token
         self._listener = listener
-        self._pace = pace
-        self.pacer = Pacer()
-        self._sessions = Sessions(pace.identify_s)
+        self.clock = clock
+        self.pacer = Pacer(clock)
+        self._sessions = Sessions(clock)
         self._is_begun = False
         self._is_open = asyncio.Event()
         # The SDK has one address for the whole process.
@@ -118,8 +109,8 @@ class Client(discord.AutoShardedClient):
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
             # We are to notice it first: see `bots.discord_bot.heartbeats`.
-            heartbeat_timeout=2 * pace.silence_s + 1,
-            guild_ready_timeout=pace.complete_s,
+            heartbeat_timeout=2 * SILENCE_S + 1,
+            guild_ready_timeout=_COMPLETE_S,
             max_ratelimit_timeout=MAX_LIMIT_WAIT_S,
             http_trace=build_trace(self.pacer),
         )
@@ -147,14 +138,14 @@ class Client(discord.AutoShardedClient):
 
     async def open(self) -> None:
         """Log in, however long that takes. Raises PlatformLocked, ConfigError."""
-        wait_s = self._pace.first_wait_s
+        wait_s = _FIRST_WAIT_S
         while True:
             try:
                 self._is_begun = True
                 await self.login(self._token)
             except TROUBLE as error:
                 await self._recover("discord_login_failed", error, wait_s)
-                wait_s = min(self._pace.max_wait_s, wait_s * 2)
+                wait_s = min(_MAX_WAIT_S, wait_s * 2)
             else:
                 self._is_open.set()
                 return
@@ -164,10 +155,7 @@ class Client(discord.AutoShardedClient):
 
         Raises PlatformLocked, ConfigError: what the operator must mend.
         """
-        pace = self._pace
-        watching = asyncio.create_task(
-            Heartbeats(self._list_lines, pace.beat_s, pace.silence_s).run()
-        )
+        watching = asyncio.create_task(Heartbeats(self._list_lines, self.clock).run())
         try:
             while True:
                 error = await self._connect()
@@ -201,14 +189,14 @@ class Client(discord.AutoShardedClient):
             # Beyond the limit Discord takes the token away.
             wait_s = limit["reset_after"] / 1000
             log.error("discord_session_limit", wait_s=round(wait_s))
-            await asyncio.sleep(wait_s)
+            await self.clock.sleep(wait_s)
         await super().launch_shards()
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Leave the time between two sessions that Discord asks for. Raises PlatformBusy."""
         self._sessions.note_session(self.shard_count or 1)
         if not initial:
-            await asyncio.sleep(self._pace.identify_s)
+            await self.clock.sleep(_IDENTIFY_S)
 
     async def on_shard_ready(self, shard_id: int) -> None:
         """Pass on that a shard's session is complete."""
@@ -268,7 +256,7 @@ class Client(discord.AutoShardedClient):
         if not ours.is_retryable and not isinstance(error, (*POISON, RuntimeError)):
             raise ours
         log.warning(event, detail=describe(error))
-        await asyncio.sleep(max(wait_s, ours.retry_after_s or 0.0) * random.uniform(0.5, 1.0))
+        await self.clock.sleep(max(wait_s, ours.retry_after_s or 0.0) * random.uniform(0.5, 1.0))
 
     async def _renew(self) -> None:
         """Leave every connection, so that a login can follow."""

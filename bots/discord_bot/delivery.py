@@ -88,13 +88,14 @@ class Delivery:
 
     async def _withdraw(self, envelope: Envelope) -> None:
         """Take away that we are thinking, which all see, where only one person will be told."""
-        ticket = good_ticket(envelope.message.ticket)
+        ticket = good_ticket(envelope.message.ticket, self._client.clock.now())
         if envelope.is_refusal and ticket and ticket.has_original and not ticket.is_ephemeral:
             await self._try_delete(Outgoing(Part(), ticket=ticket, edit_id=ORIGINAL))
 
     async def _look(self, envelope: Envelope) -> Stand:
         message = envelope.message
-        ticket, good = read_ticket(message.ticket), good_ticket(message.ticket)
+        ticket = read_ticket(message.ticket)
+        good = good_ticket(message.ticket, self._client.clock.now())
         if good and envelope.is_refusal:
             # Nobody else need see it: what is said beside the first answer can be secret.
             has_original = good.has_original and good.is_ephemeral

@@ -9,9 +9,10 @@ comes: the SDK takes the session up again at once.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import aiohttp
 import structlog
@@ -19,28 +20,47 @@ from discord import ConnectionClosed
 from discord.gateway import DiscordWebSocket, KeepAliveHandler
 
 from bots.discord_bot.lines import cut
+from core.clock import CLOCK, Clock
 
 log = structlog.get_logger(__name__)
 
-#: How often we look, as a share of the time after which we ask.
-LOOKS = 10
+#: Silence after which the gateway is asked whether it is there, and after which it counts as dead.
+BEAT_S, SILENCE_S = 10.0, 22.0
+#: How often we look.
+LOOK_S = 1.0
+
+
+@dataclass(slots=True)
+class _Change:
+    """A moment that the SDK keeps on a clock of its own, and when we saw it change."""
+
+    value: float
+    seen_s: float
+
+    def look(self, value: float, now_s: float) -> float:
+        """Return for how long the value has stayed the same."""
+        if value != self.value:
+            self.value, self.seen_s = value, now_s
+        return now_s - self.seen_s
 
 
 class Heartbeats:
-    """Watches the connections of all shards. Moments are those of `time.perf_counter`."""
+    """Watches the connections of all shards."""
 
     def __init__(
-        self, list_lines: Callable[[], Sequence[DiscordWebSocket]], beat_s: float, silence_s: float
+        self, list_lines: Callable[[], Sequence[DiscordWebSocket]], clock: Clock = CLOCK
     ) -> None:
-        """Take how long a line may be quiet before we ask, and before it counts as dead."""
         self._list_lines = list_lines
-        self._beat_s = beat_s
-        self._silence_s = silence_s
+        self._clock = clock
+        #: What was last received and sent on each connection.
+        self._seen: WeakKeyDictionary[KeepAliveHandler, tuple[_Change, _Change]] = (
+            WeakKeyDictionary()
+        )
 
     async def run(self) -> None:
         """Watch until cancelled."""
         while True:
-            await asyncio.sleep(self._beat_s / LOOKS)
+            await self._clock.sleep(LOOK_S)
             for line in self._list_lines():
                 await self._look_at(line)
 
@@ -49,17 +69,24 @@ class Heartbeats:
         beating = line._keep_alive
         if beating is None or not line.open:
             return
-        now_s = time.perf_counter()
-        quiet_s, unasked_s = now_s - beating._last_recv, now_s - beating._last_send
-        if quiet_s > self._silence_s:
+        quiet_s, unasked_s = self._measure(beating)
+        if quiet_s > SILENCE_S:
             log.warning("discord_gateway_silent", shard=line.shard_id, quiet_s=round(quiet_s, 1))
             beating.stop()
             cut(line.socket)
-        elif min(quiet_s, unasked_s) > self._beat_s:
+        elif min(quiet_s, unasked_s) >= BEAT_S:
             await self._ask(line, beating)
+
+    def _measure(self, beating: KeepAliveHandler) -> tuple[float, float]:
+        """Return for how long nothing was received, and nothing asked."""
+        now_s, received, sent = self._clock.monotonic(), beating._last_recv, beating._last_send
+        if beating not in self._seen:
+            self._seen[beating] = _Change(received, now_s), _Change(sent, now_s)
+        of_received, of_sent = self._seen[beating]
+        return of_received.look(received, now_s), of_sent.look(sent, now_s)
 
     async def _ask(self, line: DiscordWebSocket, beating: KeepAliveHandler) -> None:
         with suppress(ConnectionClosed, aiohttp.ClientError, OSError, TimeoutError):
             # It waits only where nothing at all is taken from us.
-            async with asyncio.timeout(self._beat_s):
+            async with asyncio.timeout(BEAT_S):
                 await line.send_heartbeat(beating.beat())

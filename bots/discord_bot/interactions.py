@@ -7,7 +7,6 @@ heard, only then is anything kept.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 
 import discord
@@ -43,6 +42,8 @@ ANSWER_S, _TRY_S = 2.8, 1.2
 _AGAIN_S = 0.1
 #: What is offered later than this is of no use.
 _SUGGEST_S = 2.0
+#: Waits after each try to set the commands.
+MENU_WAITS_S = (5.0, 30.0, 120.0, 600.0)
 #: Waits between tries to keep what was asked for.
 _FIRST_WAIT_S, _MAX_WAIT_S = 0.1, 10.0
 
@@ -53,12 +54,10 @@ Accept = Callable[[Message, str], Awaitable[Job | None]]
 class Interactions:
     """Answers within a second that it was heard, then hands in what was asked."""
 
-    #: Waits after each try to set the commands; tests set shorter ones.
-    menu_waits_s: tuple[float, ...] = (5.0, 30.0, 120.0, 600.0)
-
     def __init__(self, client: Client, door: Door, accept: Accept) -> None:
         """Take where to hand messages in."""
         self._client = client
+        self._clock = client.clock
         self._door = door
         self._accept = accept
         self._forms = Forms()
@@ -68,21 +67,21 @@ class Interactions:
 
         Raises what the client's calls raise where no waiting would help.
         """
-        for wait_s in self.menu_waits_s:
+        for wait_s in MENU_WAITS_S:
             try:
                 count = await update_menu(self._client)
             except TROUBLE as error:
                 if not read_error(error).is_retryable:
                     raise
                 log.warning("discord_menu_failed", detail=describe(error))
-                await asyncio.sleep(wait_s)
+                await self._clock.sleep(wait_s)
             else:
                 log.info("discord_menu", changed=count)
                 return
 
     async def take(self, interaction: discord.Interaction) -> None:
         """Take one interaction in. Raises what the client's calls raise, AssistantError."""
-        received_s = time.time()
+        received_s = self._clock.now().timestamp()
         if interaction.type is InteractionType.ping or interaction.user.bot:
             return
         if interaction.type is InteractionType.autocomplete:
@@ -95,7 +94,7 @@ class Interactions:
         elif asked.asks:
             await interaction.response.send_modal(self._forms.open(interaction, asked))
         else:
-            is_ours = await _defer(interaction, asked)
+            is_ours = await self._defer(interaction, asked)
             message = build_message(interaction, asked, self._client.bot_id, received_s)
             job = await self._commit(message, str(interaction.guild_id or ""))
             if job is None and is_ours:
@@ -111,17 +110,40 @@ class Interactions:
             log.error("discord_interaction_unread", error=type(error).__name__)
             return None
 
+    async def _defer(self, interaction: discord.Interaction, asked: Asked) -> bool:
+        """Tell Discord that the answer will come; return whether the first answer is now ours.
+
+        It never raises: what was not told in time is answered in the channel all the same.
+        """
+        end_s, is_again = self._clock.monotonic() + ANSWER_S, False
+        while True:
+            try:
+                async with asyncio.timeout(_TRY_S):
+                    await interaction.response.defer(ephemeral=asked.is_ephemeral, thinking=True)
+            except TROUBLE as error:
+                code = code_of(error)
+                if code == ALREADY_ANSWERED:
+                    # By the try before, whose answer was lost; or the event came twice.
+                    return is_again
+                log.warning("discord_defer_failed", detail=describe(error))
+                if code == UNKNOWN_INTERACTION or self._clock.monotonic() + _AGAIN_S > end_s:
+                    return False
+            else:
+                return True
+            is_again = True
+            await self._clock.sleep(_AGAIN_S)
+
     async def _commit(self, message: Message, guild_id: str) -> Job | None:
         """Hand in what was asked for, again until it is kept or can no longer be answered."""
-        wait_s, end_s = _FIRST_WAIT_S, time.monotonic() + LIFE_S
+        wait_s, end_s = _FIRST_WAIT_S, self._clock.monotonic() + LIFE_S
         while True:
             try:
                 return await self._accept(message, guild_id)
             except AssistantError as error:
-                if time.monotonic() + wait_s > end_s:
+                if self._clock.monotonic() + wait_s > end_s:
                     raise
                 log.error("discord_not_committed", error=type(error).__name__)
-            await asyncio.sleep(wait_s)
+            await self._clock.sleep(wait_s)
             wait_s = min(_MAX_WAIT_S, wait_s * 2)
 
     async def _suggest(self, interaction: discord.Interaction) -> None:
@@ -131,34 +153,11 @@ class Interactions:
         found = []
         if name in commands.COMMANDS:
             asked = Asked(name, typed)
-            message = build_message(interaction, asked, self._client.bot_id, time.time())
+            received_s = self._clock.now().timestamp()
+            message = build_message(interaction, asked, self._client.bot_id, received_s)
             try:
                 async with asyncio.timeout(_SUGGEST_S):
                     found = await self._door.suggest(message, field)
             except (AssistantError, TimeoutError) as error:
                 log.warning("discord_nothing_suggested", error=type(error).__name__)
         await interaction.response.autocomplete(pick_choices(found, typed))
-
-
-async def _defer(interaction: discord.Interaction, asked: Asked) -> bool:
-    """Tell Discord that the answer will come; return whether the first answer is now ours.
-
-    It never raises: what was not told in time is answered in the channel all the same.
-    """
-    end_s, is_again = time.monotonic() + ANSWER_S, False
-    while True:
-        try:
-            async with asyncio.timeout(_TRY_S):
-                await interaction.response.defer(ephemeral=asked.is_ephemeral, thinking=True)
-        except TROUBLE as error:
-            code = code_of(error)
-            if code == ALREADY_ANSWERED:
-                # By the try before, whose answer was lost; or the event came twice.
-                return is_again
-            log.warning("discord_defer_failed", detail=describe(error))
-            if code == UNKNOWN_INTERACTION or time.monotonic() + _AGAIN_S > end_s:
-                return False
-        else:
-            return True
-        is_again = True
-        await asyncio.sleep(_AGAIN_S)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 
-#: Ends a name unseen: what calls somebody is found in the raw text, backslashes or not.
+#: Ends a name unseen: what calls somebody is found in the raw text, backslashes or not. So is the
+#: end of a label: behind a link of ours, a bracket with an address would make both of them one.
 _JOINER = "\u2060"
-_CALL = re.compile(r"<(?=[@#:/A-Za-z])|@(?=everyone|here)")
+_CALL = re.compile(r"<(?=[@#:/A-Za-z])|@(?=everyone|here)|\](?=\()")
 _MARK = re.compile(r"[\\*_~|`<\[\]]|:(?=//)")
 _ROUND = str.maketrans("[]", "()")
 # Quotes, headings, small print, lists: only where a line begins.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import structlog
 
+from core.clock import CLOCK, Clock
 from core.errors import AssistantError
 from core.interfaces import Door
 
@@ -21,9 +20,10 @@ class Marks:
     Message ids of Discord grow with time over all channels.
     """
 
-    def __init__(self, platform: str, door: Door) -> None:
+    def __init__(self, platform: str, door: Door, clock: Clock = CLOCK) -> None:
         self._platform = platform
         self._door = door
+        self._clock = clock
         self._bot_id = ""
         self._seen: dict[str, int] = {}
         #: Not kept yet, or newer than what is kept.
@@ -77,7 +77,7 @@ class Marks:
     async def run(self) -> None:
         """Keep marks now and then until cancelled."""
         while True:
-            await asyncio.sleep(PACE_S)
+            await self._clock.sleep(PACE_S)
             await self.flush()
 
     async def flush(self) -> None:

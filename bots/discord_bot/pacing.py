@@ -7,15 +7,14 @@ address for an hour after 10,000 requests within ten minutes that end with 401, 
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import aiohttp
 from discord.http import Route
 
+from core.clock import CLOCK, Clock
 from core.errors import PlatformBusy
 
 PERIOD_S = 600.0
@@ -50,9 +49,7 @@ class _Channel:
 class Pacer:
     """Counts what Discord refuses. Moments are seconds of `clock`."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.max_invalid = MAX_INVALID
-        self.gap_s = GAP_S
+    def __init__(self, clock: Clock = CLOCK) -> None:
         self._clock = clock
         self._invalid: deque[float] = deque()
         self._paused_until_s = float("-inf")
@@ -61,16 +58,16 @@ class Pacer:
     @property
     def invalid_count(self) -> int:
         """How many requests were refused within the last ten minutes."""
-        while self._invalid and self._invalid[0] <= self._clock() - PERIOD_S:
+        while self._invalid and self._invalid[0] <= self._clock.monotonic() - PERIOD_S:
             self._invalid.popleft()
         return len(self._invalid)
 
     @property
     def pause_s(self) -> float:
         """How long no call may be made, 0 = now."""
-        pause_s = self._paused_until_s - self._clock()
-        if self.invalid_count >= self.max_invalid:
-            pause_s = max(pause_s, self._invalid[0] + PERIOD_S - self._clock())
+        pause_s = self._paused_until_s - self._clock.monotonic()
+        if self.invalid_count >= MAX_INVALID:
+            pause_s = max(pause_s, self._invalid[0] + PERIOD_S - self._clock.monotonic())
         return max(0.0, pause_s)
 
     def check(self) -> None:
@@ -81,30 +78,31 @@ class Pacer:
     def note_answer(self, status: int, *, is_shared: bool = False) -> None:
         """Count an answer. is_shared: a limit that others used up, which is not our fault."""
         if status in (401, 403) or (status == 429 and not is_shared):
-            self._invalid.append(self._clock())
+            self._invalid.append(self._clock.monotonic())
 
     def pause(self, wait_s: float) -> None:
         """Let no call out for a while."""
-        self._paused_until_s = max(self._paused_until_s, self._clock() + wait_s)
+        self._paused_until_s = max(self._paused_until_s, self._clock.monotonic() + wait_s)
 
     # --- channels
 
     def note_forbidden(self, channel_id: str) -> None:
         """Remember that a channel refused us."""
-        self._channel(channel_id).refused_s.append(self._clock())
+        self._channel(channel_id).refused_s.append(self._clock.monotonic())
 
     def is_held(self, channel_id: str) -> bool:
         """Tell whether a channel has refused us so often that it is left alone for an hour."""
         known = self._channels.get(channel_id)
         if known is None:
             return False
-        known.refused_s = [at_s for at_s in known.refused_s if at_s > self._clock() - HOLD_S]
+        old_s = self._clock.monotonic() - HOLD_S
+        known.refused_s = [at_s for at_s in known.refused_s if at_s > old_s]
         return len(known.refused_s) >= MAX_FORBIDDEN
 
     def take_turn(self, channel_id: str) -> float:
         """Take a channel's turn to draw if it is there; return 0, else how long to wait for it."""
-        channel, now_s = self._channel(channel_id), self._clock()
-        wait_s = max(channel.drawn_s + self.gap_s - now_s, self.pause_s)
+        channel, now_s = self._channel(channel_id), self._clock.monotonic()
+        wait_s = max(channel.drawn_s + GAP_S - now_s, self.pause_s)
         if wait_s > 0:
             return wait_s
         channel.drawn_s = now_s
@@ -112,7 +110,7 @@ class Pacer:
 
     def _channel(self, channel_id: str) -> _Channel:
         if channel_id not in self._channels and len(self._channels) >= _MAX_CHANNELS:
-            old_s = self._clock() - HOLD_S
+            old_s = self._clock.monotonic() - HOLD_S
             self._channels = {
                 key: one
                 for key, one in self._channels.items()

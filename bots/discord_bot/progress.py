@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import discord
 import structlog
@@ -55,7 +55,7 @@ class Progress(Drawing[_Line]):
         while line.text != line.shown and not line.is_over:
             wait_s = self._client.pacer.take_turn(channel_id)
             while wait_s:
-                await asyncio.sleep(wait_s)
+                await self._client.clock.sleep(wait_s)
                 wait_s = self._client.pacer.take_turn(channel_id)
             is_held = not message.ticket and self._client.pacer.is_held(channel_id)
             if line.is_over or is_held:
@@ -79,7 +79,7 @@ class Progress(Drawing[_Line]):
             return
         known = await envelope.ledger.find(PLACEHOLDER)
         placeholder_id = known.platform_id if known and known.state is DeliveryState.SENT else ""
-        out = _address(envelope, part, placeholder_id)
+        out = _address(envelope, part, placeholder_id, self._client.clock.now())
         if out is None:
             line.is_over = True
             return
@@ -102,17 +102,17 @@ class Progress(Drawing[_Line]):
             self._client.pacer.note_forbidden(message.thread_id or message.chat.chat_id)
 
 
-def good_ticket(text: str) -> Ticket | None:
+def good_ticket(text: str, now: datetime) -> Ticket | None:
     """Return the ticket of a message while Discord takes answers to it."""
     ticket = read_ticket(text)
-    return ticket if ticket and ticket.is_good(datetime.now(UTC)) else None
+    return ticket if ticket and ticket.is_good(now) else None
 
 
-def _address(envelope: Envelope, part: Part, placeholder_id: str) -> Outgoing | None:
+def _address(envelope: Envelope, part: Part, placeholder_id: str, now: datetime) -> Outgoing | None:
     """Return how to draw, None where nothing can be drawn on."""
     message = envelope.message
     if message.ticket:
-        ticket = good_ticket(message.ticket)
+        ticket = good_ticket(message.ticket, now)
         if ticket is None or not ticket.has_original:
             return None
         return Outgoing(part, ticket=ticket, edit_id=ORIGINAL)

@@ -70,7 +70,7 @@ class Receiving:
                 log.error("discord_event_skipped", event_name=kind, error=name)
                 return
             log.error("discord_not_committed", event_name=kind, error=name)
-            await asyncio.sleep(wait_s)
+            await self._client.clock.sleep(wait_s)
             wait_s = min(_MAX_WAIT_S, wait_s * 2)
 
     async def _take(self, kind: str, raw: dict[str, Any], place: Place | None) -> None:

@@ -127,7 +127,7 @@ class Sender:
         return await self._perform(out, is_again=is_again)
 
     async def _perform(self, out: Outgoing, *, is_again: bool) -> Sent:
-        begun_at = discord.utils.utcnow()
+        begun_at = self._client.clock.now()
         raw = await perform(self._client, out)
         if not (is_again and out.nonce and _made_at(raw) < begun_at):
             return Sent(str(raw["id"]), out)

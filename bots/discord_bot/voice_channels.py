@@ -28,9 +28,6 @@ ALONE_S = 10.0
 class Voice:
     """Our stays, one per server at most; a `core.interfaces.VoiceChannels`."""
 
-    #: Tests are less patient.
-    alone_s = ALONE_S
-
     def __init__(self, client: Client) -> None:
         self._client = client
         #: Bots are no company.
@@ -165,7 +162,7 @@ class Voice:
             task.add_done_callback(self._tasks.discard)
 
     async def _leave_if_alone(self, stay: Stay) -> None:
-        await asyncio.sleep(self.alone_s)
+        await self._client.clock.sleep(ALONE_S)
         if stay.is_begun and self._is_alone(stay):
             log.info("discord_voice_alone")
             await stay.disconnect(force=True)

@@ -61,7 +61,7 @@ class TelegramBot:
         self._clock = clock
         self.pacer = Pacer(clock)
         self._progress = Progress(self._client.bot, self.pacer, clock)
-        self._delivery = Delivery(self._client.bot, self.pacer, self._progress, door, clock)
+        self._delivery = Delivery(self._client.bot, self.pacer, self._progress, door)
         self.files = Files(self._client.bot, self.pacer, settings)
         self._access = Access(self._client.bot, self.pacer, clock)
         self._polling = Polling(self._client, self._take, clock)
@@ -145,7 +145,6 @@ class TelegramBot:
             log.error("telegram_update_unread", update_id=update_id, error=type(error).__name__)
             return
         if isinstance(found, ChatMove):
-            self._delivery.note_move(found.new_id)
             await self._door.move_chat(self.name, self._me.bot_id, found.old_id, found.new_id)
         elif found and self._is_allowed(found):
             await self._accept(found)

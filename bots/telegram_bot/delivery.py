@@ -6,8 +6,10 @@ placeholder stands already, the first part is its edit.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
 from dataclasses import replace
-from datetime import datetime
+from typing import Any
 
 import structlog
 import telegram
@@ -29,10 +31,9 @@ from bots.telegram_bot.pacing import Pacer
 from bots.telegram_bot.parts import FilePart, Part, TextPart, build_parts, halve
 from bots.telegram_bot.progress import Progress, find_placeholder
 from core import metrics
-from core.clock import CLOCK, Clock
-from core.errors import ChatMoved, PlatformBusy
+from core.errors import PlatformBusy
 from core.interfaces import Door, Envelope
-from core.models import DeliveryState, Message, Reply
+from core.models import DeliveryState, Reply
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +43,8 @@ MAX_TRIES = 6
 CALL_S = 60.0
 #: The same for a call that uploads.
 UPLOAD_S = 300.0
+#: How long a call under way may still take when the program stops.
+LAST_S = 2.0
 
 
 class Delivery:
@@ -53,9 +56,7 @@ class Delivery:
         pacer: Pacer,
         progress: Progress,
         door: Door,
-        clock: Clock = CLOCK,
     ) -> None:
-        self._clock = clock
         self._bot = bot
         self._door = door
         self._username = ""
@@ -64,14 +65,9 @@ class Delivery:
         # Parts noted as started that surely did not go out; forgotten at a crash, which only
         # makes the count of ambiguous sends higher than it is.
         self._unsent: set[tuple[str, int]] = set()
-        self._moved_at: dict[str, datetime] = {}
         #: Chats that refuse voice messages: they get the sound as music. Some are not noted yet.
         self._no_voice: set[str] = set()
         self._new_no_voice: set[str] = set()
-
-    def note_move(self, new_chat_id: str) -> None:
-        """Remember that older message ids mean nothing in this chat."""
-        self._moved_at[new_chat_id] = self._clock.now()
 
     async def deliver(self, envelope: Envelope, reply: Reply) -> None:
         """Send what the ledger does not hold as sent, and edit what it holds as outdated.
@@ -115,12 +111,7 @@ class Delivery:
         is_refused = envelope.has_no_voice or out.chat_id in self._no_voice
         if is_refused and isinstance(part, FilePart) and part.kind == "voice":
             out = mend(out, Refusal.SOUND_FORBIDDEN) or out
-        return out if self._is_here(envelope.message) else replace(out, reply_to="")
-
-    def _is_here(self, message: Message) -> bool:
-        """Tell whether message ids of the time when it was sent still hold in its chat."""
-        moved_at = self._moved_at.get(message.chat.chat_id)
-        return bool(message.message_id) and (moved_at is None or message.sent_at >= moved_at)
+        return out
 
     async def _deliver_part(self, envelope: Envelope, number: int, out: Outgoing) -> None:
         key = (envelope.job_id, number)
@@ -129,19 +120,41 @@ class Delivery:
             return
         is_pending = known is not None and known.state is DeliveryState.PENDING
         is_repeat = is_pending and key not in self._unsent
-        # What an older form of the answer stands in.
-        older_id = known.platform_id if known and self._is_here(envelope.message) else ""
+        # What an older form of the answer stands in; message ids begin anew where a chat moves,
+        # and a question of before the move has lost its own.
+        older_id = known.platform_id if known and envelope.message.message_id else ""
         if older_id and isinstance(out.part, TextPart):
             out = replace(out, edit_id=older_id)
         # The wait comes first: what is noted as started should really be on its way.
         await self._pacer.wait(out.chat_id)
+        platform_id = await self._finish(self._send_noted(envelope, number, out, is_repeat))
+        if older_id not in ("", platform_id):
+            await self._remove(out.chat_id, older_id)
+        await self._note_no_voice(envelope)
+
+    async def _send_noted(
+        self, envelope: Envelope, number: int, out: Outgoing, is_repeat: bool
+    ) -> str:
+        key = (envelope.job_id, number)
         await envelope.ledger.start(number)
         self._unsent.discard(key)
         platform_id = await self._try(out, key, is_repeat=is_repeat)
         await envelope.ledger.finish(number, platform_id)
-        if older_id not in ("", platform_id):
-            await self._remove(out.chat_id, older_id)
-        await self._note_no_voice(envelope)
+        return platform_id
+
+    async def _finish(self, sending: Coroutine[Any, Any, str]) -> str:
+        """Return what `sending` does; once begun it may end although the program is stopping.
+
+        What was sent and not noted would be sent again at the next start.
+        """
+        task = asyncio.create_task(sending)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task], timeout=LAST_S)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            raise
 
     async def _try(self, out: Outgoing, key: tuple[str, int], *, is_repeat: bool) -> str:
         try:
@@ -166,7 +179,7 @@ class Delivery:
             rest.append(known.platform_id)
         # The last one first: the ledger never has a gap.
         for part, platform_id in reversed([*enumerate(rest, count)]):
-            if platform_id and self._is_here(envelope.message):
+            if platform_id and envelope.message.message_id:
                 await self._remove(envelope.message.chat.chat_id, platform_id)
             await envelope.ledger.forget(part)
 
@@ -175,8 +188,6 @@ class Delivery:
         metrics.SENDS.labels("telegram", type(ours).__name__).inc()
         if is_unsent(error):
             self._unsent.add(key)
-        if isinstance(ours, ChatMoved):
-            self.note_move(ours.new_chat_id)
         return ours
 
     async def _send(self, out: Outgoing, *, is_repeat: bool) -> str:

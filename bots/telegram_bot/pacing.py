@@ -87,8 +87,7 @@ class Window:
 
     def is_idle(self, now_s: float) -> bool:
         """Tell whether forgetting this window changes nothing."""
-        free = not self.waiting and not self.lock.locked() and self.hold_until_s <= now_s
-        return free and not self.used(now_s)
+        return not self.waiting and self.hold_until_s <= now_s and not self.used(now_s)
 
 
 #: At most (calls, seconds), a little under Telegram's limits.

@@ -96,6 +96,7 @@ class Polling:
         self._good_at_s: float | None = None
         self._good_wall_s = self._clock.now().timestamp()
         self._is_failing = True
+        self._is_keeping = True
         self._tries: dict[int, int] = {}
 
     @property
@@ -107,8 +108,11 @@ class Polling:
 
     @property
     def is_ready(self) -> bool:
-        """Tell whether updates come in: false at the latest `POLL_S + GRACE_S` after a break."""
-        return self.poll_age_s < POLL_S + GRACE_S
+        """Tell whether updates come in and are kept.
+
+        False at the latest `POLL_S + GRACE_S` after a break, and while the disk is full.
+        """
+        return self._is_keeping and self.poll_age_s < POLL_S + GRACE_S
 
     async def run(self) -> None:
         """Poll until cancelled. Raises PlatformLocked if the token stays refused."""
@@ -159,9 +163,11 @@ class Polling:
             # Whatever fails, it must not end the loop, and the update stays unconfirmed.
             (error,) = await asyncio.gather(self._take(raw), return_exceptions=True)
             if isinstance(error, BaseException) and not self._is_hopeless(update_id, error):
+                self._is_keeping = False
                 log.error("telegram_not_committed", update_id=update_id, error=type(error).__name__)
                 await self._commit_patience.wait(error)
                 return
+            self._is_keeping = True
             offset = max(offset or 0, update_id + 1)
         if batch and offset in (None, self._offset):
             await self._commit_patience.wait(LookupError("nothing that can be confirmed"))

@@ -16,6 +16,7 @@ from bots.web_chat.login import build_logins
 from bots.web_chat.operator import OperatorApi, OperatorDoor
 from bots.web_chat.server import open_socket, serve
 from bots.web_chat.wire import build_reply
+from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import ChatGone, UserError
 from core.interfaces import Envelope
@@ -36,19 +37,19 @@ class WebChat:
     #: A page has none.
     voice = None
 
-    def __init__(self, settings: Settings, door: OperatorDoor) -> None:
+    def __init__(self, settings: Settings, door: OperatorDoor, clock: Clock = CLOCK) -> None:
         """Raises ConfigError if the page would be open to others without a password."""
         host_names = read_host_names(settings)
         self._host = settings.web_host
         self._port = settings.web_port
         self._door = door
         self._events = Events()
-        logins = build_logins(settings)
+        logins = build_logins(settings, clock)
         routers = [login.build_router() for login in logins]
         self._has_operator = settings.admin_password is not None
         if self._has_operator:
-            routers.append(OperatorApi(door, settings).build_router())
-        api = Api(door, self._events, has_login=settings.web_password is not None)
+            routers.append(OperatorApi(door, settings, clock).build_router())
+        api = Api(door, self._events, clock, has_login=settings.web_password is not None)
         self._pages = build_app(api, routers)
         self._app = Gate(self._pages, host_names, logins)
         #: Where the page is, once `is_open` is set.

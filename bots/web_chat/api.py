@@ -18,6 +18,7 @@ from bots.web_chat.lookups import Lookups, language_of, need_chat
 from bots.web_chat.session import read_chat, renew
 from bots.web_chat.upload import BAD_FORM, MAX_FILE_BYTES, read_form, read_small
 from bots.web_chat.wire import build_entry
+from core.clock import CLOCK, Clock
 from core.commands import menu
 from core.interfaces import PageDoor
 from core.locale import translate
@@ -43,6 +44,7 @@ class Api:
 
     door: PageDoor
     events: Events
+    clock: Clock = CLOCK
     #: True where people had to log in, and so may log out.
     has_login: bool = False
 
@@ -53,7 +55,7 @@ class Api:
         router.add_api_route("/messages", self.post_message, methods=["POST"])
         router.add_api_route("/buttons", self.press_button, methods=["POST"])
         router.add_api_route("/commands", self.list_commands, methods=["GET"])
-        router.include_router(Lookups(self.door).build_router())
+        router.include_router(Lookups(self.door, self.clock).build_router())
         router.add_api_websocket_route("/events", self.follow)
         return router
 
@@ -72,7 +74,7 @@ class Api:
         try:
             message_id = check_id(read_text(form, "id"))
             attachment, data = await read_upload(form, message_id)
-            message = await read_message(form, attachment, chat, self.door)
+            message = await read_message(form, attachment, chat, self.door, self.clock.now())
         finally:
             await form.close()
         return await self._accept(request, message, data)
@@ -85,7 +87,7 @@ class Api:
         except ValidationError as error:
             raise HTTPException(400, BAD_FORM) from error
         fields = {"id": press.id, "text": press.token}
-        message = await read_message(fields, None, chat, self.door)
+        message = await read_message(fields, None, chat, self.door, self.clock.now())
         message = replace(message, text="", command="", button=press.token)
         return await self._accept(request, message, None)
 
@@ -103,14 +105,12 @@ class Api:
         if chat is None:
             await socket.close(1008)
             return
-        await socket.accept()
+        # First of all: a page that knows that it is connected misses nothing from then on.
         outbox = self.events.open(chat)
-        sending = asyncio.create_task(_send_news(socket, outbox))
         try:
-            while (await socket.receive())["type"] != "websocket.disconnect":
-                pass
+            await socket.accept()
+            await _tell_news(socket, outbox)
         finally:
-            sending.cancel()
             self.events.close(chat, outbox)
 
     async def _accept(
@@ -122,6 +122,15 @@ class Api:
         if job is None:
             job = await find_job(self.door, message.chat, message.message_id)
         return {"entry": build_entry(job) if job else None}
+
+
+async def _tell_news(socket: WebSocket, outbox: Outbox) -> None:
+    sending = asyncio.create_task(_send_news(socket, outbox))
+    try:
+        while (await socket.receive())["type"] != "websocket.disconnect":
+            pass
+    finally:
+        sending.cancel()
 
 
 async def _send_news(socket: WebSocket, outbox: Outbox) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 from fastapi import HTTPException
@@ -57,7 +57,7 @@ async def read_upload(fields: Fields, message_id: str) -> tuple[Attachment | Non
 
 
 async def read_message(
-    fields: Fields, attachment: Attachment | None, chat: Chat, door: Door
+    fields: Fields, attachment: Attachment | None, chat: Chat, door: Door, now: datetime
 ) -> Message:
     """Return what the person sent. Raises HTTPException 400, UserError."""
     typed = read_text(fields, "text")
@@ -69,7 +69,7 @@ async def read_message(
     return Message(
         chat=chat,
         message_id=check_id(read_text(fields, "id")),
-        sent_at=datetime.now(UTC),
+        sent_at=now,
         sender_id=person_of(chat).chat_id,
         text=text,
         command=command,

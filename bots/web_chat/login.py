@@ -12,8 +12,6 @@ import hmac
 import math
 import re
 import secrets
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +25,7 @@ from starlette.requests import HTTPConnection
 from bots.web_chat.address import is_https
 from bots.web_chat.tries import FREE_TRIES, Tries, read_address
 from bots.web_chat.upload import BAD_FORM, read_small
+from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.locale import mark
 
@@ -90,9 +89,7 @@ class _Given(BaseModel):
 class Login:
     """The password of one area, and who has given it."""
 
-    def __init__(
-        self, area: Area, password: str, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, area: Area, password: str, clock: Clock = CLOCK) -> None:
         self.area = area
         self._digest = _hash(password)
         self._clock = clock
@@ -111,7 +108,7 @@ class Login:
 
     def is_in(self, connection: HTTPConnection) -> bool:
         """Tell whether the caller has given the password, and not too long ago."""
-        return self._ends_at_s.get(self._read_key(connection), 0.0) > self._clock()
+        return self._ends_at_s.get(self._read_key(connection), 0.0) > self._clock.monotonic()
 
     def may_pass(self, connection: HTTPConnection) -> bool:
         """Tell whether the caller is logged in, or a program that gives the password itself."""
@@ -156,7 +153,7 @@ class Login:
     def _begin(self, request: Request) -> Response:
         area, key = self.area, secrets.token_urlsafe(32)
         self._ends_at_s.pop(self._read_key(request), None)
-        self._ends_at_s[_hash(key)] = self._clock() + area.life_s
+        self._ends_at_s[_hash(key)] = self._clock.monotonic() + area.life_s
         if len(self._ends_at_s) > MAX_LOGINS:
             del self._ends_at_s[next(iter(self._ends_at_s))]
         structlog.get_logger().info("logged in", area=area.name)
@@ -199,10 +196,10 @@ class Login:
         return False
 
 
-def build_logins(settings: Settings) -> list[Login]:
+def build_logins(settings: Settings, clock: Clock = CLOCK) -> list[Login]:
     """Return a login for each area that has a password."""
     found = ((PAGE, settings.secret("web_password")), (OPERATOR, settings.secret("admin_password")))
-    return [Login(area, password) for area, password in found if password]
+    return [Login(area, password, clock) for area, password in found if password]
 
 
 def _hash(text: str) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -19,6 +18,7 @@ from bots.web_chat.wire import (
     read_language,
     safe_mime,
 )
+from core.clock import CLOCK, Clock
 from core.interfaces import PageDoor
 from core.locale import mark
 from core.models import Chat, Job, Message, Transcript
@@ -37,6 +37,7 @@ class Lookups:
     """The routes that change nothing."""
 
     door: PageDoor
+    clock: Clock = CLOCK
 
     def build_router(self) -> APIRouter:
         """Return the routes, to be included in those of the page."""
@@ -80,7 +81,7 @@ class Lookups:
         offers: dict[str, list[dict[str, str]]] = {}
         for name, (command, field) in _OFFERS.items():
             typing = Message(
-                chat, "", datetime.now(UTC), person_id, language=language, command=command
+                chat, "", self.clock.now(), person_id, language=language, command=command
             )
             found = await self.door.suggest(typing, field)
             offers[name] = [{"value": s.value, "label": s.label or s.value} for s in found]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-import time
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
+
+from core.clock import CLOCK, Clock
 
 #: Wrong tries that cost nothing: people mistype.
 FREE_TRIES = 4
@@ -29,14 +29,14 @@ class _Tried:
 class Tries:
     """Counts wrong tries."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Clock = CLOCK) -> None:
         self._clock = clock
         self._tried: OrderedDict[str, _Tried] = OrderedDict()
 
     def wait_s(self, address: str) -> float:
         """Return how long `address` has to wait before its next try, 0 = not at all."""
         tried = self._tried.get(address)
-        return max(0.0, tried.free_at_s - self._clock()) if tried else 0.0
+        return max(0.0, tried.free_at_s - self._clock.monotonic()) if tried else 0.0
 
     def note_wrong(self, address: str) -> int:
         """Count a wrong try. Return how many there were."""
@@ -46,7 +46,7 @@ class Tries:
         if tried.count > FREE_TRIES:
             # The power is bounded too: floats end at 2**1024.
             wait_s = min(MAX_WAIT_S, 2.0 ** min(tried.count - FREE_TRIES - 1, 20))
-            tried.free_at_s = self._clock() + wait_s
+            tried.free_at_s = self._clock.monotonic() + wait_s
         if len(self._tried) > REMEMBERED:
             self._tried.popitem(last=False)
         return tried.count

@@ -22,7 +22,7 @@ async def consent(ctx: Context) -> Reply:
     if not casting.is_said(expects, heard.transcript.text):
         raise UserError("That was not the sentence. Record it again, or say /voice clone off.")
     sample = await ctx.hearing.convert(data)
-    own = casting.make_clone(sample)
+    own = casting.make_clone(sample, ctx.clock.now())
     settings = replace(ctx.settings, expects=None)
     await ctx.store.voices.keep(ctx.message.chat, ctx.message.sender_id, own)
     await ctx.store.chats.save_settings(ctx.message.chat, settings)

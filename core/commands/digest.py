@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from core.commands import Command
@@ -59,7 +58,7 @@ async def _plan(ctx: Context) -> Schedule:
         thread_id=message.thread_id,
         is_topic=plan.is_topic,
         language=message.language,
-        next_at=datetime.now(UTC),
+        next_at=ctx.clock.now(),
     )
     return replace(schedule, next_at=next_at(schedule, schedule.next_at))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from core.commands import Command
 from core.context import Context
@@ -20,7 +20,7 @@ async def read_out(ctx: Context) -> Reply:
     """Say the message in its sender's voice, where that is still wanted."""
     message = ctx.message
     channels = ctx.platform.voice
-    is_fresh = datetime.now(UTC) - message.sent_at < FRESH_FOR
+    is_fresh = ctx.clock.now() - message.sent_at < FRESH_FOR
     if channels is None or not is_fresh or not channels.is_read(message):
         return Reply()
     if await ctx.store.memory.is_opted_out(message.chat.platform, message.sender_id):

@@ -169,7 +169,9 @@ async def clone(ctx: Context, rest: str) -> Reply:
     expects = None
     if rest.lower() != "off":
         code = " ".join(ctx.text(word) for word in casting.make_code())
-        expects = casting.expect_consent(ctx.text(casting.CONSENT, code=code), code)
+        expects = casting.expect_consent(
+            ctx.text(casting.CONSENT, code=code), code, ctx.clock.now()
+        )
     await ctx.store.chats.save_settings(ctx.message.chat, replace(ctx.settings, expects=expects))
     if expects is None:
         return Reply(ctx.text("No voice will be made."))

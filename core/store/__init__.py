@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.clock import CLOCK, Clock
 from core.interfaces import Ledger
 from core.store.allowances import Allowances
 from core.store.chats import Chats
@@ -30,8 +31,8 @@ __all__ = ["Outcome", "Receipt", "Store", "make_cipher", "migrate"]
 class Store:
     """All that is kept, by subject."""
 
-    def __init__(self, url: str, cipher: Cipher) -> None:
-        self._database = Database(url, cipher)
+    def __init__(self, url: str, cipher: Cipher, clock: Clock = CLOCK) -> None:
+        self._database = Database(url, cipher, clock)
         self.intake = Intake(self._database)
         self.jobs = Jobs(self._database)
         self.chats = Chats(self._database)

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 
 from core.models import Chat, ChatSettings
 from core.store.database import Database
+from core.store.deliveries import move_deliveries
 from core.store.memory import move_talk
 from core.store.rows import build_settings, chat_row, is_chat, now, read_settings
 from core.store.tables import buttons, chats, jobs, schedules, voices
@@ -46,7 +47,7 @@ class Chats:
         async with self._database.write() as connection:
             row = await chat_row(connection, chat)
             change = update(chats).where(chats.c.chat_pk == row.chat_pk)
-            await connection.execute(change.values(no_voice_at=now()))
+            await connection.execute(change.values(no_voice_at=now(connection)))
 
     async def move(self, old: Chat, new: Chat) -> None:
         """Carry all that hangs on a chat over to its new id. Safe to repeat.
@@ -62,8 +63,9 @@ class Chats:
             at_old, at_new = chats.c.chat_pk == before.chat_pk, chats.c.chat_pk == after.chat_pk
             values = build_settings(read_settings(before))
             await connection.execute(update(chats).where(at_new).values(**values))
-            await connection.execute(update(chats).where(at_old).values(gone_at=now()))
+            await connection.execute(update(chats).where(at_old).values(gone_at=now(connection)))
             await move_talk(connection, before.chat_pk, after.chat_pk)
+            await move_deliveries(connection, before.chat_pk)
             for table in (jobs, buttons, voices, schedules):
                 change = update(table).where(table.c.chat_pk == before.chat_pk)
                 await connection.execute(change.values(chat_pk=after.chat_pk))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -38,17 +38,17 @@ _QUOTED = (
 async def press_button(connection: AsyncConnection, chat: Any, message: Message) -> Message:
     """Fill in what the pressed button does; one of another chat or person does nothing."""
     row = (await connection.execute(_BUTTON, {"of_token": message.button})).one_or_none()
-    if row is None or not _may_press(row, chat, message):
+    if row is None or not _may_press(row, chat, message, now(connection)):
         return replace(message, command="stale_button", text="")
     return replace(message, command=row.command, text=row.content)
 
 
-def _may_press(row: Any, chat: Any, message: Message) -> bool:
+def _may_press(row: Any, chat: Any, message: Message, moment: datetime) -> bool:
     if row.person_id is None:
         return bool(row.chat_pk == chat.chat_pk)
     is_theirs = message.is_private and row.person_id == message.sender_id
     is_here = (row.platform, row.bot_id) == (chat.platform, chat.bot_id)
-    return bool(is_theirs and is_here and now() - row.created_at < _PRIVATE_AGE)
+    return bool(is_theirs and is_here and moment - row.created_at < _PRIVATE_AGE)
 
 
 async def find_quoted(connection: AsyncConnection, chat_pk: int, message: Message) -> Message:

@@ -8,7 +8,7 @@ from sqlalchemy import Select, case, func, or_, select
 
 from core.models import Chat, Conversation
 from core.store.database import Database
-from core.store.rows import read_job, select_jobs
+from core.store.rows import now, read_job, select_jobs
 from core.store.tables import chats, jobs, messages
 
 #: More than these nobody looks through.
@@ -36,7 +36,8 @@ class Conversations:
             found = (await connection.execute(_select_begun(person))).all()
             begun = {row.first_seq or row.any_seq: row for row in found}
             query = select_jobs().where(jobs.c.seq.in_(begun))
-            first = {row.seq: read_job(row) for row in await connection.execute(query)}
+            moment = now(connection)
+            first = {row.seq: read_job(row, moment) for row in await connection.execute(query)}
         return [
             Conversation(first[seq].message.chat, first[seq], row.last_at)
             for seq, row in begun.items()

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from core.clock import CLOCK, Clock
 from core.errors import StoreError
 from core.store.sealed import Cipher, set_cipher
 from core.store.sqlite import open_sqlite
@@ -28,15 +29,18 @@ BUSY_TIMEOUT_MS = 30_000
 class Database:
     """One database, whatever its kind."""
 
-    def __init__(self, url: str, cipher: Cipher) -> None:
+    def __init__(self, url: str, cipher: Cipher, clock: Clock = CLOCK) -> None:
         self.cipher = cipher
+        self.clock = clock
         self._url = make_url(url)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         if self.is_sqlite:
-            self._writer = _sqlite_engine(self._url, is_writer=True)
-            self._reader = _sqlite_engine(self._url, is_writer=False)
+            self._writer = _sqlite_engine(self._url, clock, is_writer=True)
+            self._reader = _sqlite_engine(self._url, clock, is_writer=False)
         else:
-            self._writer = self._reader = create_async_engine(self._url, pool_pre_ping=True)
+            self._writer = self._reader = create_async_engine(
+                self._url, pool_pre_ping=True, execution_options={"clock": clock}
+            )
         for engine in {self._writer, self._reader}:
             set_cipher(engine.dialect, cipher)
 
@@ -73,7 +77,7 @@ def _read_errors() -> Iterator[None]:
         raise StoreError(f"{type(cause).__name__}: {cause}") from None
 
 
-def _sqlite_engine(url: URL, *, is_writer: bool) -> AsyncEngine:
+def _sqlite_engine(url: URL, clock: Clock, *, is_writer: bool) -> AsyncEngine:
     url = url.set(drivername="sqlite+aiosqlite")
     engine = create_async_engine(
         url,
@@ -81,6 +85,7 @@ def _sqlite_engine(url: URL, *, is_writer: bool) -> AsyncEngine:
         pool_size=1 if is_writer else 4,
         max_overflow=0,
         pool_timeout=300,
+        execution_options={"clock": clock},
     )
 
     @event.listens_for(engine.sync_engine, "connect")

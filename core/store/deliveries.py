@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import case, delete, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.models import Delivery, DeliveryState
 from core.store.database import Database
 from core.store.rows import insert_new
-from core.store.tables import deliveries
+from core.store.scan import MOVED
+from core.store.tables import deliveries, jobs
+
+_IS_MOVED = deliveries.c.platform_id.startswith(MOVED)
 
 
 async def read_deliveries(connection: AsyncConnection, job_id: str) -> list[Delivery]:
@@ -17,6 +20,14 @@ async def read_deliveries(connection: AsyncConnection, job_id: str) -> list[Deli
     query = select(deliveries).where(deliveries.c.job_id == job_id).order_by(deliveries.c.part)
     rows = await connection.execute(query)
     return [Delivery(r.part, DeliveryState(r.state), r.platform_id) for r in rows]
+
+
+async def move_deliveries(connection: AsyncConnection, old_pk: int) -> None:
+    """Mark what was sent to a chat that moves: no message of the new chat has such an id."""
+    of_chat = select(jobs.c.job_id).where(jobs.c.chat_pk == old_pk)
+    change = update(deliveries).where(deliveries.c.job_id.in_(of_chat))
+    moved = literal(MOVED) + deliveries.c.platform_id
+    await connection.execute(change.values(platform_id=moved))
 
 
 class StoreLedger:
@@ -33,19 +44,28 @@ class StoreLedger:
         return Delivery(part, DeliveryState(row.state), row.platform_id) if row else None
 
     async def start(self, part: int) -> None:
-        """Note that `part` is about to be sent; the id of what is to be edited stays."""
+        """Note that `part` is about to be sent; the id of what is to be edited stays.
+
+        An id from before the chat moved goes: the part is sent to the new chat.
+        """
         values = {"job_id": self._job_id, "part": part, "platform_id": ""}
         async with self._database.write() as connection:
             statement = insert_new(connection, deliveries)
             made = await connection.execute(statement.values(**values, state=DeliveryState.PENDING))
             if not made.rowcount:
-                is_stale = self._is(part) & (deliveries.c.state == DeliveryState.STALE)
-                change = update(deliveries).where(is_stale)
-                await connection.execute(change.values(state=DeliveryState.PENDING))
+                is_open = self._is(part) & (deliveries.c.state != DeliveryState.SENT)
+                known_id = case((_IS_MOVED, ""), else_=deliveries.c.platform_id)
+                change = update(deliveries).where(is_open)
+                again = {"state": DeliveryState.PENDING, "platform_id": known_id}
+                await connection.execute(change.values(again))
 
     async def finish(self, part: int, platform_id: str) -> None:
-        """Note that `part` was sent and what the platform calls it."""
-        values = {"state": DeliveryState.SENT, "platform_id": platform_id}
+        """Note that `part` was sent and what the platform calls it.
+
+        Where the chat has moved since `start`, it was sent to the old one.
+        """
+        sent_id = case((_IS_MOVED, MOVED + platform_id), else_=platform_id)
+        values = {"state": DeliveryState.SENT, "platform_id": sent_id}
         async with self._database.write() as connection:
             change = update(deliveries).where(self._is(part))
             await connection.execute(change.values(**values))

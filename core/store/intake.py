@@ -88,7 +88,7 @@ async def add_message(connection: AsyncConnection, chat_pk: int, message: Messag
         "chat_pk": chat_pk,
         "message_id": message.message_id,
         "edit_id": message.edit_id,
-        "received_at": now(),
+        "received_at": now(connection),
         "content": message,
     }
     statement = insert_new(connection, messages).returning(messages.c.message_pk)
@@ -110,7 +110,7 @@ async def add_job(
     connection: AsyncConnection, keys: tuple[int, int], message: Message, command: str
 ) -> Job:
     """Keep a job; keys: those of its message and of the chat that it answers."""
-    moment = now()
+    moment = now(connection)
     job = Job(
         job_id=secrets.token_hex(5),
         message=message,

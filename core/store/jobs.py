@@ -66,11 +66,12 @@ class Jobs:
         was told so, lets later ones pass.
         """
         async with self._database.write() as connection:
-            row = (await connection.execute(_NEXT, {"moment": now()})).one_or_none()
+            moment = now(connection)
+            row = (await connection.execute(_NEXT, {"moment": moment})).one_or_none()
             if row is None:
                 return None
             await connection.execute(_BEGIN, {"next_seq": row.seq})
-        return replace(read_job(row), state=JobState.RUNNING, attempts=row.attempts + 1)
+        return replace(read_job(row, moment), state=JobState.RUNNING, attempts=row.attempts + 1)
 
     async def next_run_at(self, after: datetime) -> datetime | None:
         """Return when the first waiting job is due that was not due at `after`, None if none is."""
@@ -86,10 +87,11 @@ class Jobs:
         """
         running = jobs.c.state == JobState.RUNNING
         async with self._database.write() as connection:
+            moment = now(connection)
             await connection.execute(
                 update(jobs)
                 .where(running, jobs.c.crashes >= max_crashes)
-                .values(state=JobState.DEAD, finished_at=now(), error="the process kept ending")
+                .values(state=JobState.DEAD, finished_at=moment, error="the process kept ending")
             )
             back = await connection.execute(
                 update(jobs)
@@ -105,7 +107,7 @@ class Jobs:
             await connection.execute(
                 update(jobs)
                 .where(jobs.c.state == JobState.WAITING, jobs.c.is_told)
-                .values(run_at=now())
+                .values(run_at=moment)
             )
         return back.rowcount
 
@@ -122,7 +124,7 @@ class Jobs:
 
         error: for the operator; it holds no content.
         """
-        values = {"state": state, "finished_at": now(), "error": error[:400]}
+        values = {"state": state, "finished_at": self._database.clock.now(), "error": error[:400]}
         is_it = jobs.c.job_id == job_id
         async with self._database.write() as connection:
             await connection.execute(update(jobs).where(is_it).values(**values))
@@ -147,7 +149,8 @@ class Jobs:
         """
         async with self._database.write() as connection:
             is_dead = (jobs.c.job_id == job_id) & (jobs.c.state == JobState.DEAD)
-            values = {"state": JobState.WAITING, "attempts": 0, "crashes": 0, "run_at": now()}
+            moment = now(connection)
+            values = {"state": JobState.WAITING, "attempts": 0, "crashes": 0, "run_at": moment}
             result = await connection.execute(
                 update(jobs)
                 .where(is_dead)
@@ -165,7 +168,7 @@ class Jobs:
         """
         is_it = (jobs.c.job_id == job_id) & (jobs.c.outcome == JobState.DONE)
         is_ended = is_it & (jobs.c.state.in_((JobState.DONE, JobState.WAITING)))
-        moment = now()
+        moment = self._database.clock.now()
         values = {"state": JobState.WAITING, "attempts": 0, "crashes": 0, "is_told": False}
         async with self._database.write() as connection:
             # Its age counts anew: an edit that has to wait is not given up for the job's years.
@@ -215,15 +218,16 @@ class Jobs:
             await connection.execute(
                 update(jobs)
                 .where(is_here, jobs.c.state.in_(OPEN))
-                .values(state=JobState.CANCELLED, finished_at=now(), error="ChatGone")
+                .values(state=JobState.CANCELLED, finished_at=now(connection), error="ChatGone")
             )
             gone = update(chats).where(chats.c.chat_pk == row.chat_pk)
-            await connection.execute(gone.values(gone_at=now()))
+            await connection.execute(gone.values(gone_at=now(connection)))
 
     async def _select(self, condition: ColumnElement[bool], limit: int) -> list[Job]:
         query = select_jobs().where(condition).order_by(jobs.c.seq.desc()).limit(limit)
         async with self._database.read() as connection:
-            return [read_job(row) for row in await connection.execute(query)]
+            moment = now(connection)
+            return [read_job(row, moment) for row in await connection.execute(query)]
 
     async def _update(self, job_id: str, values: dict[str, object]) -> None:
         async with self._database.write() as connection:

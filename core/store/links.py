@@ -56,8 +56,9 @@ class Links:
         code = "".join(secrets.choice(_SIGNS) for _ in range(_CODE_CHARS))
         async with self._database.write() as connection:
             row = await account_row(connection, platform, person_id)
-            await drop_codes(connection, now(), row.person_pk)
-            values = {"person_pk": row.person_pk, "until_at": now() + CODE_AGE, "code": code}
+            moment = now(connection)
+            await drop_codes(connection, moment, row.person_pk)
+            values = {"person_pk": row.person_pk, "until_at": moment + CODE_AGE, "code": code}
             await connection.execute(link_codes.insert(), values)
         return code
 
@@ -85,13 +86,13 @@ class Links:
         """Make a code void that others may have seen."""
         async with self._database.write() as connection:
             if offer := await _find_offer(connection, code):
-                await drop_codes(connection, now(), offer.person_pk)
+                await drop_codes(connection, now(connection), offer.person_pk)
 
     async def part(self, platform: str, person_id: str) -> None:
         """Part an account from all others, and make its open code void. Safe to repeat."""
         async with self._database.write() as connection:
             own = await account_row(connection, platform, person_id)
-            await drop_codes(connection, now(), own.person_pk)
+            await drop_codes(connection, now(connection), own.person_pk)
             change = update(people).where(people.c.person_pk == own.person_pk)
             await connection.execute(change.values(identity=None))
 
@@ -119,19 +120,19 @@ async def _find_offer(connection: AsyncConnection, code: str) -> Any:
     Codes are few and sealed, so all are opened.
     """
     typed = re.sub("[^A-Z0-9]", "", code.upper()).encode()
-    query = select(link_codes).where(link_codes.c.until_at > now())
+    query = select(link_codes).where(link_codes.c.until_at > now(connection))
     rows = (await connection.execute(query)).all()
     return next((row for row in rows if compare_digest(row.code.encode(), typed)), None)
 
 
 async def _may_try(connection: AsyncConnection, person_pk: int) -> bool:
     """Count a try; False, and not counted, after too many."""
-    is_old = link_tries.c.tried_at <= now() - CODE_AGE
+    is_old = link_tries.c.tried_at <= now(connection) - CODE_AGE
     await connection.execute(delete(link_tries).where(is_old))
     tries = select(func.count()).where(link_tries.c.person_pk == person_pk)
     if int((await connection.execute(tries)).scalar() or 0) >= MAX_TRIES:
         return False
-    values = {"person_pk": person_pk, "tried_at": now()}
+    values = {"person_pk": person_pk, "tried_at": now(connection)}
     await connection.execute(link_tries.insert(), values)
     return True
 

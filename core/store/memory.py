@@ -260,7 +260,8 @@ async def drop(connection: AsyncConnection, chat: Any, message_id: str) -> bool:
     change = update(remembered).where(is_it, IS_KEPT).values(EMPTY)
     if (await connection.execute(change)).rowcount:
         return True
-    values = {"chat_pk": chat.chat_pk, "message_id": message_id, "sent_at": now(), "edit_id": ""}
+    moment = now(connection)
+    values = {"chat_pk": chat.chat_pk, "message_id": message_id, "sent_at": moment, "edit_id": ""}
     if chat.talk is not None and chat.talk.remember_days:
         row = {**values, "sender_id": "", "content": None}
         await connection.execute(insert_new(connection, remembered), row)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.models import Chat, Message
 from core.store.database import Database
 from core.store.intake import add_own
-from core.store.rows import chat_row, now
+from core.store.rows import chat_row
 
 COMMAND = "notice"
 
@@ -18,7 +18,8 @@ class StoreNotices:
 
     async def add(self, chat: Chat, key: str, text: str) -> bool:
         """Add a job that says `text` in a chat; False if that chat was told of `key` already."""
-        message = Message(chat, f"{COMMAND}:{key}", now(), text=text, command=COMMAND)
+        moment = self._database.clock.now()
+        message = Message(chat, f"{COMMAND}:{key}", moment, text=text, command=COMMAND)
         async with self._database.write() as connection:
             row = await chat_row(connection, chat)
             return await add_own(connection, row.chat_pk, message)

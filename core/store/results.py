@@ -33,7 +33,8 @@ class Results:
         whole: of a piece, the key of the whole recording.
         """
         async with self._database.write() as connection:
-            values = {"key": key, "created_at": now(), "content": transcript, "whole": whole}
+            moment = now(connection)
+            values = {"key": key, "created_at": moment, "content": transcript, "whole": whole}
             await connection.execute(insert_new(connection, transcripts), values)
             if transcript.usage is not None:
                 await _book(connection, transcript.usage)
@@ -48,7 +49,7 @@ class Results:
     async def save_answer(self, key: str, answer: Answer) -> None:
         """Keep a paid answer and book what it cost, in one commit."""
         async with self._database.write() as connection:
-            values = {"key": key, "created_at": now(), "content": answer}
+            values = {"key": key, "created_at": now(connection), "content": answer}
             await connection.execute(insert_new(connection, answers), values)
             if answer.usage is not None:
                 await _book(connection, answer.usage)
@@ -67,7 +68,7 @@ class Results:
         """
         async with self._database.write() as connection:
             digest = hash_sample(sample) if sample else None
-            values = {"key": key, "created_at": now(), "content": sound, "sample": digest}
+            values = {"key": key, "created_at": now(connection), "content": sound, "sample": digest}
             await connection.execute(insert_new(connection, sounds), values)
             await _book(connection, cost)
 
@@ -75,7 +76,7 @@ class Results:
 async def _book(connection: AsyncConnection, cost: Usage) -> None:
     await connection.execute(
         usage.insert().values(
-            created_at=now(),
+            created_at=now(connection),
             engine=cost.engine,
             model=cost.model,
             audio_s=cost.audio_s,

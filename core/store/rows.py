@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -13,6 +13,7 @@ from sqlalchemy import Insert, Select, Table, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
+from core.clock import Clock
 from core.models import (
     Audio,
     Chat,
@@ -35,9 +36,10 @@ def hash_sample(sample: Audio) -> str:
     return hashlib.sha256(sample.data).hexdigest()
 
 
-def now() -> datetime:
-    """Return the moment, aware and in UTC."""
-    return datetime.now(UTC)
+def now(connection: AsyncConnection) -> datetime:
+    """Return the current moment by the clock of the connection's database."""
+    clock: Clock = connection.sync_engine.get_execution_options()["clock"]
+    return clock.now()
 
 
 def insert_new(connection: AsyncConnection, table: Table) -> Any:
@@ -125,8 +127,8 @@ def select_jobs() -> Select[Any]:
     )
 
 
-def read_job(row: Any) -> Job:
-    """Turn a row of `select_jobs` into a job whose message names the chat as it is now."""
+def read_job(row: Any, moment: datetime) -> Job:
+    """Turn a row of `select_jobs` into a job whose message names the chat as it is at `moment`."""
     message: Message = row.content
     chat = Chat(row.platform, row.bot_id, row.chat_id)
     if row.origin_pk != row.chat_pk:
@@ -145,5 +147,5 @@ def read_job(row: Any) -> Job:
         is_told=row.is_told,
         reply=row.reply,
         outcome=JobState(row.outcome),
-        has_no_voice=row.no_voice_at is not None and now() - row.no_voice_at < NO_VOICE,
+        has_no_voice=row.no_voice_at is not None and moment - row.no_voice_at < NO_VOICE,
     )

@@ -40,7 +40,7 @@ class Voices:
             if voice.is_clone:
                 account = await account_row(connection, chat.platform, person_id)
                 owner = {"person_pk": account.person_pk}
-            values = {"voice_id": voice.voice_id, "created_at": now(), "content": voice}
+            values = {"voice_id": voice.voice_id, "created_at": now(connection), "content": voice}
             await connection.execute(insert_new(connection, voices).values(**owner, **values))
 
     async def usable(self, chat: Chat, person_id: str) -> list[KeptVoice]:

@@ -1,4 +1,4 @@
-"""The stages of the acceptance rows, and the tables at the end of the run."""
+"""The stages of the acceptance rows: each file has a program of its own for most of its rows."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from typing import Any, Protocol
 import pytest
 import pytest_asyncio
 
-from tests.acceptance.injections import build_table
-from tests.acceptance.rows import PROPERTY, build_tables
-from tests.acceptance.stage import Stage, WatchedBot, make_mimo, make_telegram
+from core.audio import Media
+from tests.acceptance.stage import Stage, WatchedBot, check_traces, make_mimo, make_telegram
 from tests.acceptance.watch import MemoryWatch
-from tests.chaos.bot import Plain
+from tests.chaos.report import note_rows
 
 HERE = Path(__file__).parent
 
@@ -25,78 +24,61 @@ class Open(Protocol):
     def __call__(self, *, changes: dict[str, str] | None = None, **orders: Any) -> Any: ...
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def watch() -> Iterator[MemoryWatch]:
-    watch = MemoryWatch()
-    yield watch
-    watch.close()
+    with MemoryWatch() as watch:
+        yield watch
 
 
-@pytest.fixture(scope="session")
-def bots() -> list[WatchedBot]:
-    """Every program that was started, for the questions about the whole run."""
-    return []
+@pytest.fixture(scope="module")
+def open_stage(tmp_path_factory: pytest.TempPathFactory, watch: MemoryWatch) -> Open:
+    """Start a program of a test's own, quickly: forked from one that has all imported.
 
-
-@pytest.fixture(scope="session")
-def open_stage(
-    tmp_path_factory: pytest.TempPathFactory, watch: MemoryWatch, bots: list[WatchedBot]
-) -> Open:
-    """Start a program of a test's own, quickly: forked from one that has all imported."""
+    However it is used, it ends cleanly and leaves no traces: see `check_traces`.
+    """
 
     @asynccontextmanager
     async def open_one(
-        *, changes: dict[str, str] | None = None, is_plain: bool = False, **orders: Any
+        *, changes: dict[str, str] | None = None, **orders: Any
     ) -> AsyncIterator[Stage]:
         home = tmp_path_factory.mktemp("bot")
-        async with make_telegram() as telegram, make_mimo() as mimo:
-            bot = WatchedBot(home, (telegram, mimo), Plain() if is_plain else None, watch)
-            bot.changes = changes or {}
-            bots.append(bot)
+        async with (
+            make_telegram() as telegram,
+            make_mimo() as mimo,
+            WatchedBot(home, (telegram, mimo), watch) as bot,
+        ):
+            bot.settings |= changes or {}
             stage = Stage(bot)
             await bot.start(**orders)
             try:
                 yield stage
             finally:
                 await stage.close()
-                if bot.code is None:
-                    assert await bot.stop() == 0
+            assert bot.code is not None or await bot.stop() == 0
+            check_traces(bot)
 
     return open_one
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(open_stage: Open) -> AsyncIterator[Stage]:
-    """The program as people start it, for all rows whose fault concerns their own chat only."""
+    """The program for all rows whose fault concerns their own chat only."""
     # More notes than an account may have heard in so short a time.
-    async with open_stage(is_plain=True, has_limits=False) as stage:
+    async with open_stage(has_limits=False) as stage:
         yield stage
+        ann = stage.person()
+        _, number = await stage.send_note(ann)
+        await stage.check_answer(ann, number)
+        assert await stage.is_alive()
 
 
-# --- the tables
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ears() -> AsyncIterator[Media]:
+    """What turns a note into the very bytes that MiMo is sent."""
+    media = Media(workers=1)
+    yield media
+    await media.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Note the row of each test."""
-    for item in items:
-        if not item.path.is_relative_to(HERE):
-            continue
-        callspec = getattr(item, "callspec", None)
-        if callspec and "row" in callspec.params:
-            item.user_properties.append((PROPERTY, (callspec.id, callspec.params["row"])))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show the tables."""
-    rows = []
-    for result in ("passed", "failed", "error", "skipped"):
-        for report in terminalreporter.stats.get(result, []):
-            found = dict(getattr(report, "user_properties", ())).get(PROPERTY)
-            if found and (report.when == "call" or result == "error"):
-                rows.append((*found, result, report.duration))
-    shown = terminalreporter.stats.get("passed", []) + terminalreporter.stats.get("failed", [])
-    properties = [dict(report.user_properties) for report in shown if report.when == "call"]
-    if results := [one for found in properties for one in found.get("injections", [])]:
-        terminalreporter.write_line(f"\n{build_table(results)}")
-    for table in build_tables(rows):
-        terminalreporter.write_line(f"\n{table}")
+    note_rows(item for item in items if item.path.is_relative_to(HERE))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from core.prompts.safety import revive
@@ -118,23 +117,3 @@ class Gullible:
                 attempt.obeyed.replace("{prompt}", prompt)[:400],
             )
         )
-
-
-def build_table(results: Sequence[tuple[str, str, int, int, int]]) -> str:
-    """Return the table of (language, kind, effects, links, pings), one for each attempt."""
-    cells: Counter[tuple[str, str]] = Counter()
-    sums: dict[tuple[str, str], list[int]] = {}
-    for language, kind, *counts in results:
-        cells[language, kind] += 1
-        found = sums.setdefault((language, kind), [0, 0, 0])
-        sums[language, kind] = [a + b for a, b in zip(found, counts, strict=True)]
-    languages = sorted({language for language, _ in cells})
-    lines = [f"{'':14}" + "".join(f"{language:>14}" for language in languages)]
-    for kind in sorted({kind for _, kind in cells}):
-        row = [
-            f"{cells[one, kind]:>4}: " + "/".join(map(str, sums.get((one, kind), "---")))
-            for one in languages
-        ]
-        lines.append(f"{kind:14}" + "".join(f"{cell:>14}" for cell in row))
-    lines.append(f"{len(results)} attempts: effects/links/pings")
-    return "\n".join(lines)

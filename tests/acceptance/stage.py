@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import count
@@ -15,8 +12,8 @@ from typing import Any
 
 from core.models import Chat, Job, JobState
 from core.store import Store, make_cipher
-from tests.acceptance.watch import MemoryWatch
-from tests.chaos.bot import Bot, Launcher
+from tests.acceptance.watch import LIMIT_BYTES, MemoryWatch
+from tests.chaos.bot import Bot
 from tests.chaos.notes import make_note, read_number
 from tests.emulators.mimo import MimoServer, Rules
 from tests.emulators.telegram import Message, TelegramServer
@@ -46,37 +43,41 @@ def make_mimo() -> MimoServer:
 class WatchedBot(Bot):
     """The program with secrets to look for, at its most talkative, with a home of its own."""
 
-    changes: dict[str, str]
-
     def __init__(
-        self, home: Path, servers: tuple[TelegramServer, MimoServer], launcher: Launcher | None,
-        watch: MemoryWatch,
-    ) -> None:  # fmt: skip
-        super().__init__(home / "hearsay", *servers, launcher)
+        self, home: Path, servers: tuple[TelegramServer, MimoServer], watch: MemoryWatch
+    ) -> None:
+        super().__init__(home / "hearsay", *servers)
         # What the process says is no file of the program's.
         self.log_path.unlink()
         self.log_path = home.parent / f"{home.name}.log"
         self.log_path.touch()
-        self.changes = {}
         self.temp = home / "tmp"
         self.temp.mkdir()
-        self.web_port = _find_port()
-        self._watch = watch
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return super().environment | {
-            "HOME": str(self.home.parent),
+        self.watch = watch
+        self.settings |= {
+            "HOME": str(home),
             "TMPDIR": str(self.temp),
             "HEARSAY_SECRET_KEY": STORE_KEY,
             "LOG_LEVEL": "DEBUG",
-            "WEB_PORT": str(self.web_port),
-            **self.changes,
         }
 
     async def start(self, *, is_awaited: bool = True, **orders: Any) -> None:
         await super().start(is_awaited=is_awaited, **orders)
-        self._watch.add(self.pid)
+        self.watch.add(self.pid)
+
+
+def check_traces(bot: WatchedBot) -> None:
+    """What holds over the whole life of a program: its memory, files, secrets, and words."""
+    assert 20 * 2**20 < bot.watch.peak_bytes < LIMIT_BYTES
+    assert not list(bot.temp.iterdir())
+    known = ("hearsay.db", "hearsay.lock", "secret.key", "backup")
+    assert all(path.name.startswith(known) for path in bot.home.iterdir())
+    log = bot.whole_log
+    assert "telegram_started" in log
+    heard = {call.text for call in bot.mimo.calls if len(call.text) > 6}
+    assert not [text for text in (*SECRETS, CONTENT, *heard) if text in log]
+    for secret in SECRETS:
+        assert not any(secret in str(call.params) for call in bot.telegram.calls)
 
 
 class Stage:
@@ -196,19 +197,5 @@ class Stage:
 
     async def web(self, path: str) -> str:
         """Return what the operator's page answers."""
-        return await asyncio.to_thread(self._fetch, path)
-
-    def _fetch(self, path: str) -> str:
-        url = f"http://127.0.0.1:{self.bot.web_port}{path}"
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return str(answer.read().decode())
-        except urllib.error.HTTPError as error:
-            with error:
-                return f"{error.code} {error.read().decode()}"
-
-
-def _find_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
+        status, body = await asyncio.to_thread(self.bot.page, path)
+        return body if status < 400 else f"{status} {body}"

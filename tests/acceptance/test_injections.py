@@ -15,10 +15,11 @@ from core.engines.mimo import Mimo
 from core.models import ChatSettings, JobState, Span, TalkSettings
 from tests.acceptance.conftest import Open
 from tests.acceptance.injections import Attempt, Gullible, read_attempts
-from tests.acceptance.rows import row
 from tests.acceptance.stage import Stage
+from tests.chaos.report import ATTEMPTS as ATTEMPTS_MADE
+from tests.chaos.report import row
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
 ATTEMPTS = read_attempts()
 SETTINGS = ChatSettings(talk=TalkSettings(remember_days=7))
@@ -122,7 +123,7 @@ class Trial:
             attempt.effects.append("memory")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def trial(open_stage: Open) -> AsyncIterator[Trial]:
     """Judged once, asked about by every test of this file."""
     async with open_stage(has_limits=False) as stage:
@@ -148,7 +149,7 @@ async def test_attempts(
     attempts = [attempt for attempt in ATTEMPTS if attempt.language == language]
     assert len(attempts) >= 20
     results = [(a.language, a.kind, len(a.effects), len(a.links), len(a.pings)) for a in attempts]
-    request.node.user_properties.append(("injections", results))
+    request.node.user_properties.append((ATTEMPTS_MADE, results))
     for attempt in attempts:
         # The model did obey, each time, and people were shown what it said.
         assert attempt.shown >= 3, attempt

@@ -6,7 +6,6 @@ Each kind of fault meets a third of the calls for a handful of notes, then every
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from itertools import pairwise
 
@@ -17,18 +16,20 @@ from core.errors import EngineBusy, EngineLocked, EngineRefused, ModelGone
 from core.jobs import MAX_ATTEMPTS, WAITING
 from core.models import JobState
 from tests.acceptance.conftest import Open
-from tests.acceptance.rows import row
 from tests.acceptance.stage import MIMO_KEY, Stage
+from tests.chaos.conftest import IS_LONG
 from tests.chaos.notes import read_number
+from tests.chaos.report import row
 from tests.emulators.mimo import Call, MimoServer, Rules
 from tests.emulators.telegram import Message
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
 #: Waits after failures are so many times shorter; what a Retry-After asks for is not.
 HASTE = 300.0
 DEADLINE_S = 0.4
-PEOPLE = 4
+DEADLINE = {"core.engines.mimo:Mimo.deadline_s": DEADLINE_S}
+PEOPLE = 200 if IS_LONG else 4
 
 TOLD = (
     EngineBusy.user_text.partition(" Reference")[0],
@@ -50,13 +51,13 @@ ANSWERS_OF_A_SORT = {
 }
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def bench(open_stage: Open) -> AsyncIterator[Stage]:
-    async with open_stage(haste=HASTE, engine_deadline_s=DEADLINE_S, has_limits=False) as stage:
+    async with open_stage(haste=HASTE, constants=DEADLINE, has_limits=False) as stage:
         yield stage
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest_asyncio.fixture(loop_scope="module")
 async def hurried(bench: Stage) -> AsyncIterator[Stage]:
     """The program with short waits, and MiMo with nothing wrong."""
     yield bench
@@ -95,7 +96,7 @@ async def check_share(stage: Stage, kind: str, value: float) -> None:
     mimo, before = stage.mimo, len(stage.mimo.calls)
     mimo.add_fault(kind, times=None, share=0.3, value=value)
     notes = await send_notes(stage, PEOPLE)
-    jobs = {person: (await stage.settle(person))[0] for person in notes}
+    jobs = {person: (await stage.settle(person, timeout_s=60))[0] for person in notes}
     calls = len(mimo.calls) - before
     mimo.clear_faults()
     for person, number in notes.items():
@@ -137,6 +138,9 @@ HEALING = {
     "F15-bomb": ("gzip_bomb", f"gzip that holds 200 MB: not unpacked; {_BACKOFF}"),
 }
 
+#: Of each way to fail one.
+HOPELESS = ("500", "reset", "sse_cut", "reasoning_only", "huge")
+
 
 @pytest.mark.parametrize(
     ("row", "kind"),
@@ -144,6 +148,8 @@ HEALING = {
 )
 async def test_time_heals_it(hurried: Stage, row: str, kind: str) -> None:
     await check_share(hurried, kind, 3.0)
+    if kind not in HOPELESS and not IS_LONG:
+        return  # what becomes of a note whose every call fails is the same for all
     before = len(hurried.mimo.calls)
     hurried.mimo.add_fault(kind, times=None)
     [(person, number)] = (await send_notes(hurried, 1)).items()
@@ -188,22 +194,22 @@ async def test_no_whole_answer(hurried: Stage, row: str, kind: str, value: float
         pytest.param("429 without Retry-After: backoff", "429_none", 0, id="F1-none"),
     ],
 )
-async def test_told_to_wait(hurried: Stage, row: str, kind: str, value: float) -> None:
-    mimo, before = hurried.mimo, len(hurried.mimo.calls)
+async def test_told_to_wait(stage: Stage, row: str, kind: str, value: float) -> None:
+    mimo, before = stage.mimo, len(stage.mimo.calls)
     mimo.add_fault(kind, value=value)
-    notes = await send_notes(hurried, 1)
-    await hurried.telegram.wait_for(lambda: len(mimo.calls) > before)
-    notes |= await send_notes(hurried, PEOPLE)
+    notes = await send_notes(stage, 1)
+    await stage.telegram.wait_for(lambda: len(mimo.calls) > before)
+    notes |= await send_notes(stage, 3)
     for person, number in notes.items():
-        await hurried.check_answer(person, number, timeout_s=30)
-        assert count_told(hurried.telegram.answers(person)[0]) <= 1
+        await stage.check_answer(person, number, timeout_s=30)
+        assert count_told(stage.telegram.answers(person)[0]) <= 1
     first, *later = mimo.calls[before:]
     assert first.status == 429
     # A date has whole seconds only.
     least_s = value - 1 if kind == "429_date" else value
     assert first.ended_at_s is not None
     assert min(call.started_at_s for call in later) >= first.ended_at_s + least_s - 0.05
-    assert len(later) == PEOPLE + 1
+    assert len(later) == len(notes)
 
 
 @row("F1-share", "429 on a third of the calls: all are answered, no storm")
@@ -364,7 +370,9 @@ async def test_parked(hurried: Stage, row: str, kind: str, log: str) -> None:
     notes = await send_notes(hurried, 3)
     for person in notes:
         await _until_told(hurried, person)
-    await asyncio.sleep(0.5)  # stands for more than two minutes
+    # It is asked three times more whether it is mended: that takes minutes.
+    asked = len(mimo.calls)
+    await hurried.telegram.wait_for(lambda: len(mimo.calls) >= asked + 3)
     for person in notes:
         [job] = await hurried.jobs(person)
         assert job.state in (JobState.WAITING, JobState.RUNNING)
@@ -404,10 +412,9 @@ async def test_outage(open_stage: Open, row: str) -> None:
         mimo = stage.mimo
         mimo.add_fault("503", times=None)
         notes = await send_notes(stage, 12)
-        await asyncio.sleep(3)  # stands for a minute
+        await stage.telegram.wait_for(lambda: '"wait_s": 16.0' in stage.bot.log)
         down = [call.started_at_s for call in mimo.calls]
         mimo.clear_faults()
-        healed_at_s = time.monotonic()
         told = 0
         for person, number in notes.items():
             [job] = await stage.settle(person, timeout_s=60)
@@ -416,7 +423,6 @@ async def test_outage(open_stage: Open, row: str) -> None:
             [answer] = stage.telegram.answers(person)
             assert read_number(answer.text) == number and count_told(answer) <= 1
             told += count_told(answer)
-        assert time.monotonic() - healed_at_s < 30  # ten minutes, twenty times shorter
         assert len(mimo.billed) == 12
         assert len(down) <= 30
         assert all(later - earlier > 0.05 for earlier, later in pairwise(down[10:]))

@@ -6,10 +6,9 @@ The table of decoding is the one of `tests.audio.test_bad_inputs`; here it goes 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
-import pytest_asyncio
 
 from core.audio import Media
 from core.audio.refusals import DAMAGED, UNKNOWN
@@ -18,14 +17,14 @@ from core.errors import TooLong
 from core.models import JobState
 from core.prompts.safety import revive
 from tests.acceptance.conftest import Open
-from tests.acceptance.rows import row
 from tests.acceptance.stage import Stage
 from tests.audio.test_bad_inputs import TABLE, Trap, pointers
 from tests.chaos.bot import wait_for
+from tests.chaos.report import row
 from tests.emulators.telegram import Message
 from tests.support import sounds
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
 TOO_LONG = "This recording is too long for me: the limit is 2 hours."
 NO_SPEECH = "I heard no speech in this recording."
@@ -202,14 +201,6 @@ async def test_size(stage: Stage, row: str, more: int) -> None:
 
 
 # --- 47, 48: what is said is no order
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def ears() -> AsyncIterator[Media]:
-    """What turns a note into the very bytes that MiMo is sent."""
-    media = Media(workers=1)
-    yield media
-    await media.close()
 
 
 SPOKEN = {

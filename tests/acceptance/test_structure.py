@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from core.models import JobState
-from tests.acceptance.rows import row
 from tests.acceptance.stage import CONTENT, Stage
 from tests.chaos.notes import read_number
+from tests.chaos.report import row
 from tests.emulators.telegram import ANONYMOUS_ADMIN
 from tests.support import sounds
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
 STALE = "This button no longer works. Send the recording again."
 BOT = {"id": 9, "is_bot": True, "first_name": "Other bot", "username": "other_bot"}

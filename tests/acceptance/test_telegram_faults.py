@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import time
 from contextlib import closing
@@ -12,14 +11,21 @@ import pytest
 
 from core.models import JobState
 from tests.acceptance.conftest import Open
-from tests.acceptance.rows import row
 from tests.acceptance.stage import Stage
 from tests.chaos.bot import wait_for
 from tests.chaos.notes import read_number
+from tests.chaos.report import row
 from tests.emulators.telegram import Call, Message
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
+#: Not ready after the first two together, given up after the third: not 50 and 300 s.
+QUICK_POLLS = {
+    f"bots.telegram_bot.polling:{name}": value
+    for name, value in {
+        "POLL_S": 1.0, "GRACE_S": 1.0, "GIVE_UP_S": 4.0, "FIRST_WAIT_S": 0.1, "MAX_WAIT_S": 0.5,
+    }.items()
+}  # fmt: skip
 _WRITES = ("sendmessage", "editmessagetext", "senddocument", "sendmessagedraft", "deletemessage")
 
 
@@ -28,6 +34,11 @@ def writes(stage: Stage, chat: int) -> list[Call]:
     telegram = stage.telegram
     found = [call for method in _WRITES for call in telegram.calls_of(method, chat=chat)]
     return sorted(found, key=lambda call: call.at)
+
+
+def _refused(stage: Stage, status: int) -> list[Call]:
+    with stage.telegram.world.lock:
+        return [call for call in stage.telegram.calls if call.status == status]
 
 
 def all_calls(stage: Stage, chat: int) -> list[Call]:
@@ -75,12 +86,12 @@ async def test_one_chat_is_told_to_wait_long(open_stage: Open, row: str, wait_s:
         told_at = datetime.now(UTC)
         _, others = await stage.send_note(other)
         await stage.check_answer(other, others)
-        await asyncio.sleep(2)
-        assert all_calls(stage, slow)[-1].status == 429
-        [job] = await stage.jobs(slow)
         if wait_s > 60:
+            await wait_for(lambda: '"then": "retry"' in stage.bot.log, 20)
+            [job] = await stage.jobs(slow)
             assert job.state is JobState.WAITING
             assert (job.run_at - told_at).total_seconds() > wait_s - 2
+        assert all_calls(stage, slow)[-1].status == 429
         assert await stage.bot.stop() == 0
         # The time told has passed: nobody waits an hour here.
         with closing(sqlite3.connect(stage.bot.home / "hearsay.db")) as database, database:
@@ -97,12 +108,11 @@ async def test_everybody_is_told_to_wait(open_stage: Open, row: str) -> None:
         telegram.fault("*", "status", status=429, retry_after=2, count=None)
         people = [stage.person() for _ in range(12)]
         numbers = [(await stage.send_note(person))[1] for person in people]
-        await asyncio.sleep(3)
+        await telegram.wait_for(lambda: len(_refused(stage, 429)) >= 3)
         telegram.clear_faults()
         for person, number in zip(people, numbers, strict=True):
             await stage.check_answer(person, number, timeout_s=30)
-        refused = [call for call in telegram.calls if call.status == 429]
-        assert refused and len(refused) <= 3 * 12
+        assert len(_refused(stage, 429)) <= 3 * 12
         assert len(stage.mimo.billed) == 12
 
 
@@ -133,30 +143,23 @@ async def test_one_poll_is_refused(stage: Stage, row: str, status: int) -> None:
     ],
 )
 async def test_every_poll_is_refused(open_stage: Open, row: str, status: int) -> None:
-    # Not ready after poll_s + grace_s, given up after give_up_s: here 2 and 5 s, not 50 and 300.
-    pace = {"poll_s": 1.0, "grace_s": 1.0, "give_up_s": 5.0}
-    async with open_stage(haste=20, pace=pace) as stage:
+    async with open_stage(constants=QUICK_POLLS) as stage:
         assert await stage.is_alive()
         assert "503" not in await stage.web("/readyz")
         stage.telegram.fault("getUpdates", "status", status=status, count=None)
-        end_s = time.monotonic() + 6  # the last good poll may still be held for 3 s
-        while not (await stage.web("/readyz")).startswith("503"):
-            assert time.monotonic() < end_s
-            await asyncio.sleep(0.1)
-        assert await stage.bot.ended(10) not in (0, None)
+        await wait_for(lambda: stage.bot.page("/readyz")[0] == 503, 30, every_s=0.1)
+        assert await stage.bot.ended() != 0
         assert "Telegram does not take the bot's token" in stage.bot.log
 
 
 @row("G4-half-open", "a poll that never answers: found out, a new connection, lost 0")
 async def test_a_poll_never_answers(open_stage: Open, row: str) -> None:
-    async with open_stage(haste=20, pace={"poll_s": 2.0, "grace_s": 1.0}) as stage:
+    async with open_stage(constants=QUICK_POLLS) as stage:
         stage.telegram.fault("getUpdates", "hang")
         await stage.telegram.wait_for(lambda: _has_met(stage, "hang"))
         ann = stage.person()
         _, number = await stage.send_note(ann)
-        begun_s = time.monotonic()
         await stage.check_answer(ann, number)
-        assert time.monotonic() - begun_s < 2 + 1 + 2
         assert "telegram_poll_failed" in stage.bot.log
 
 
@@ -166,14 +169,15 @@ def _has_met(stage: Stage, fault: str) -> bool:
 
 @row("G5-conflict", "409 for a while: says which, backs off, goes on, lost 0")
 async def test_another_poller(open_stage: Open, row: str) -> None:
-    async with open_stage(pace={"first_wait_s": 0.1, "max_wait_s": 1.5}) as stage:
+    async with open_stage(haste=10) as stage:
         pid, telegram = stage.bot.pid, stage.telegram
         telegram.fault("getUpdates", "status", status=409, count=None)
         ann = stage.person()
         _, number = await stage.send_note(ann)
-        await asyncio.sleep(4)
-        polls = [call for call in telegram.calls_of("getUpdates") if call.status == 409]
-        assert 2 <= len(polls) <= 15
+        await telegram.wait_for(lambda: len(_refused(stage, 409)) >= 4)
+        first, *_, last = _refused(stage, 409)[:4]
+        # One second, two, four: half of each at the least, ten times faster.
+        assert last.at - first.at >= 0.35
         telegram.clear_faults()
         await stage.check_answer(ann, number)
         assert stage.bot.pid == pid and stage.bot.code is None
@@ -188,7 +192,7 @@ async def test_a_storm(open_stage: Open, row: str) -> None:
         telegram.fault("*", "html", status=502, probability=0.7, count=None)
         people = [stage.person() for _ in range(10)]
         numbers = [(await stage.send_note(person))[1] for person in people]
-        await asyncio.sleep(5)
+        await telegram.wait_for(lambda: len(_refused(stage, 502)) >= 50)
         telegram.clear_faults()
         for person, number in zip(people, numbers, strict=True):
             await stage.check_answer(person, number, timeout_s=30)
@@ -201,7 +205,7 @@ async def test_a_day_without_telegram(open_stage: Open, row: str) -> None:
         clock = first.bot.home.parent / "clock"
         clock.write_text("0")
         await first.bot.stop()
-        await first.bot.start(clock=str(clock), pace={"poll_s": 1.0, "first_wait_s": 0.1})
+        await first.bot.start(clock=str(clock), constants=QUICK_POLLS)
         assert await first.is_alive()
         telegram = first.telegram
         telegram.fault("getUpdates", "close", count=None)
@@ -341,7 +345,7 @@ async def test_nobody_is_there(stage: Stage, row: str, how: str) -> None:
     left_at = telegram.world.clock.monotonic()
     jobs = await stage.settle(chat, 4)
     assert [job.state for job in jobs] == [JobState.DONE, *[JobState.CANCELLED] * 3]
-    await asyncio.sleep(0.3)
+    assert await stage.is_alive()
     # One for the answer; the text so far may be under way beside it.
     assert len([call for call in writes(stage, chat) if call.at > left_at]) <= 2
     assert len(telegram.answers(chat, has_deleted=True)) == 1

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
 from bots.text import count_units
 from core.audio import Media
 from core.engines.mimo import Mimo
 from core.models import JobState
 from tests.acceptance.conftest import Open
-from tests.acceptance.rows import row
 from tests.acceptance.stage import CONTENT, Stage
 from tests.acceptance.watch import list_tree
+from tests.chaos.report import row
 from tests.emulators.telegram import Call, Message
 from tests.support import sounds
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
 #: Control characters and overrides of the writing direction: none of them may be shown.
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -46,14 +44,6 @@ NAMES = {
     "input-63-mentions": "@everyone <@&1> <#2> </x:3> <t:0> ```",
     "input-64-zalgo": "Z" + "\u0335\u0321\u0346" * 30 + "algo",
 }
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def ears() -> AsyncIterator[Media]:
-    """What turns a note into the very bytes that MiMo is sent."""
-    media = Media(workers=1)
-    yield media
-    await media.close()
 
 
 async def let_say(stage: Stage, ears: Media, note: bytes, text: str) -> None:

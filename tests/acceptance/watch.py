@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
+from typing import Self
 
 import psutil
 
@@ -17,7 +18,6 @@ class MemoryWatch:
 
     def __init__(self) -> None:
         self.peak_bytes = 0
-        self.samples = 0
         self._pids: set[int] = set()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -27,8 +27,10 @@ class MemoryWatch:
         """Watch this program too."""
         self._pids.add(pid)
 
-    def close(self) -> None:
-        """Stop."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._thread.join(5)
 
@@ -37,7 +39,6 @@ class MemoryWatch:
             for pid in list(self._pids):
                 try:
                     self.peak_bytes = max(self.peak_bytes, measure_tree(pid))
-                    self.samples += 1
                 except psutil.Error:
                     self._pids.discard(pid)
 

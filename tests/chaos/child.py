@@ -11,7 +11,9 @@ import sys
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from bots import cli
 from core.clock import CLOCK, Clock
@@ -28,12 +30,14 @@ class Orders:
     #: The step at which the process is killed, and at which pass of it.
     kill_at: str = ""
     kill_count: int = 1
+    #: Whether passes count only once the process was sent SIGUSR1.
+    kill_late: bool = False
     #: How many times faster the program's clock runs: a minute becomes seconds.
     haste: float = 1.0
     #: When the clock began to run faster, as Unix time: the same for every process of a test.
     started_s: float = field(default_factory=time.time)
-    #: Seconds that MiMo may take besides the length of the sound; 0 = as it is.
-    engine_deadline_s: float = 0.0
+    #: Constants of modules and classes, "module:NAME" or "module:Class.name", and their values.
+    constants: dict[str, float] = field(default_factory=dict)
     #: Whether MiMo's limits per minute are lifted: a test may make more calls than an account has.
     has_limits: bool = True
     #: A file with the seconds by which the time of day is ahead.
@@ -66,18 +70,29 @@ def set_clock(clock: OrderedClock) -> None:
     CLOCK.__class__ = OrderedClock
 
 
+def set_constant(place: str, value: float) -> None:
+    """Give a constant another value before anything runs."""
+    module, _, path = place.partition(":")
+    *owners, name = path.split(".")
+    owner: Any = import_module(module)
+    for one in owners:
+        owner = getattr(owner, one)
+    assert hasattr(owner, name), place
+    setattr(owner, name, value)
+
+
 def follow(orders: Orders) -> None:
     """Change this process as ordered."""
     if orders.haste != 1.0 or orders.clock:
         ahead = Path(orders.clock) if orders.clock else None
         set_clock(OrderedClock(orders.haste, orders.started_s, ahead))
-    if orders.engine_deadline_s:
-        Mimo.deadline_s = orders.engine_deadline_s
+    for place, value in orders.constants.items():
+        set_constant(place, value)
     if not orders.has_limits:
         Mimo.limits = replace(Mimo.limits, calls_per_minute=None, tokens_per_minute=None)
         vars(mimo)["CHAT_LIMITS"] = replace(CHAT_LIMITS, calls_per_minute=None)
     if orders.kill_at:
-        arm(orders.kill_at, orders.kill_count)
+        arm(orders.kill_at, orders.kill_count, is_late=orders.kill_late)
 
 
 def main() -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.bot import Bot
-from tests.chaos.report import TABLES
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 
@@ -28,9 +27,3 @@ async def bot(tmp_path: Path, telegram: TelegramServer, mimo: MimoServer) -> Asy
     """A bot that is not yet started."""
     async with Bot(tmp_path / "home", telegram, mimo) as bot:
         yield bot
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what was counted."""
-    for table in TABLES:
-        terminalreporter.write_line(f"\n{table}")

@@ -67,10 +67,27 @@ FIX_POINTS = {
     "F2 to be mended": Point("core.store.jobs:Jobs.redo", "after"),
 }
 
+#: Each statement of a migration.
+MIGRATION_POINTS = {
+    "S11 migrating": Point("alembic.ddl.impl:DefaultImpl._exec", "before"),
+    "S11 migrated": Point("core.store.migrate:_upgrade", "after"),
+}
 
-def arm(name: str, count: int = 1) -> None:
-    """Let this process be killed at the `count`-th pass of the step called `name`."""
-    point = (POINTS | SPEECH_POINTS | ANSWER_POINTS | FIX_POINTS)[name]
+ALL_POINTS = POINTS | SPEECH_POINTS | ANSWER_POINTS | FIX_POINTS | MIGRATION_POINTS
+
+
+def is_in_window(name: str) -> bool:
+    """Tell whether a kill at this step leaves a message sent and Telegram's answer not kept."""
+    point = ALL_POINTS[name]
+    return point.side == "before" and point.function.endswith("StoreLedger.finish")
+
+
+def arm(name: str, count: int = 1, *, is_late: bool = False) -> None:
+    """Let this process be killed at the `count`-th pass of the step called `name`.
+
+    is_late: passes count only from SIGUSR1 on.
+    """
+    point = ALL_POINTS[name]
     module, _, path = point.function.partition(":")
     owner: Any = import_module(module)
     *names, last = path.split(".")
@@ -78,6 +95,9 @@ def arm(name: str, count: int = 1) -> None:
         owner = getattr(owner, one)
     function = getattr(owner, last)
     bomb = _Bomb(point, count)
+    if is_late:
+        bomb.is_live = False
+        signal.signal(signal.SIGUSR1, lambda *_: setattr(bomb, "is_live", True))
     wrap = _wrap_async if inspect.iscoroutinefunction(function) else _wrap_plain
     setattr(owner, last, functools.wraps(function)(wrap(function, bomb)))
 
@@ -85,10 +105,11 @@ def arm(name: str, count: int = 1) -> None:
 class _Bomb:
     def __init__(self, point: Point, count: int) -> None:
         self._point, self._left = point, count
+        self.is_live = True
 
     def pass_(self, side: str, arguments: tuple[Any, ...], result: object = True) -> None:
         """Count a pass that fits; a call that came to nothing is none."""
-        if side != self._point.side or result is None:
+        if side != self._point.side or result is None or not self.is_live:
             return
         if self._point.part is not None and arguments[1] != self._point.part:
             return

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from pathlib import Path
 
 import pytest
 
 from core.models import Chat, Correction
-from core.store import Store, make_cipher
 from tests.chaos.bot import Bot
 from tests.chaos.conftest import IS_LONG
+from tests.chaos.kills import Outcome, Step, check_steps
 from tests.chaos.points import FIX_POINTS
-from tests.emulators.mimo import MimoServer
-from tests.emulators.telegram import TelegramServer
 from tests.support import sounds
+from tests.support.clean_start import open_store
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
 ANSWER = "seconds → Sekonds, from now on."
-#: Each step, and at which pass of it.
 STEPS = [
     *((name, 1) for name in FIX_POINTS),
     ("S8 reply saved", 1),
@@ -31,55 +27,36 @@ STEPS = [
 
 
 async def test_killed_at_each_step_of_a_correction(tmp_path: Path) -> None:
-    gate = asyncio.Semaphore(2)
-
-    async def run(step: tuple[str, int]) -> list[str]:
-        async with gate:
-            folder = tmp_path / f"{step[0][:2]} {step[1]}"
-            return [f"{step}: {fault}" for fault in await run_once(step, folder)]
-
-    steps = STEPS if IS_LONG else STEPS[1::2]
-    faults = await asyncio.gather(*(run(step) for step in steps))
-    assert [fault for some in faults for fault in some] == []
+    await check_steps("a correction", STEPS if IS_LONG else STEPS[1::2], correct, tmp_path)
 
 
-async def run_once(step: tuple[str, int], folder: Path) -> list[str]:
+async def correct(bot: Bot, step: Step) -> Outcome:
     """Have a note written down, kill the process at a step of its correction, start another."""
-    async with (
-        TelegramServer() as telegram,
-        MimoServer() as mimo,
-        Bot(folder, telegram, mimo) as bot,
-    ):
-        ann = telegram.add_user("Ann")
-        group = telegram.add_chat(members={ann: "member"})
-        voice = telegram.send_voice(group, ann, sounds.file("ogg-opus"))
-        telegram.send_command(group, ann, "/transcribe", reply_to=voice)
-        await bot.start()
-        await bot.settle(1)
-        await bot.stop()
-        [shown] = telegram.answers(group)
-        telegram.send_text(group, ann, "seconds = Sekonds", reply_to=shown.message_id)
-        code, in_doubt = await bot.outlive(step[0], 2, count=step[1])
-        mended, *answers = telegram.answers(group)
-        learned = await read_glossary(bot, group)
-        found = {
-            "the step was not reached": code != -signal.SIGKILL,
-            "not mended in place": mended.text != shown.text.replace("seconds", "Sekonds"),
-            "not answered": not answers,
-            "answered twice": len(answers) > 1 + sum(map(len, in_doubt)),
-            "another answer": any(answer.text != ANSWER for answer in answers),
-            "not learned once": learned != (Correction("seconds", "Sekonds"),),
-            "a job is open": dict(bot.states()) != {"done": 2},
-            "heard again": len(mimo.billed) != 1,
-        }
-        return [name for name, is_so in found.items() if is_so]
+    telegram = bot.telegram
+    ann = telegram.add_user("Ann")
+    group = telegram.add_chat(members={ann: "member"})
+    voice = telegram.send_voice(group, ann, sounds.file("ogg-opus"))
+    telegram.send_command(group, ann, "/transcribe", reply_to=voice)
+    await bot.start(kill_at=step[0], kill_count=step[1], kill_late=True)
+    await bot.settle(1)
+    bot.arm()
+    [shown] = telegram.answers(group)
+    telegram.send_text(group, ann, "seconds = Sekonds", reply_to=shown.message_id)
+    await bot.revive(2)
+    mended, *answers = telegram.answers(group)
+    faults = {
+        "not mended in place": mended.text != shown.text.replace("seconds", "Sekonds"),
+        "another answer": any(answer.text != ANSWER for answer in answers),
+        "not learned once": await read_glossary(bot, group) != (Correction("seconds", "Sekonds"),),
+        "heard again": len(bot.mimo.billed) != 1,
+    }
+    return Outcome(answers, len(bot.mimo.billed), faults)
 
 
 async def read_glossary(bot: Bot, group: int) -> tuple[Correction, ...]:
-    home = Path(bot.environment["HEARSAY_HOME"])
-    store = Store(f"sqlite:///{home / 'hearsay.db'}", make_cipher(None, home))
+    store = open_store(bot.home)
     try:
-        bot_id = bot.environment["TELEGRAM_BOT_TOKEN"].partition(":")[0]
+        bot_id = bot.telegram.token.partition(":")[0]
         settings = await store.chats.settings(Chat("telegram", bot_id, str(group)))
         return settings.talk.glossary
     finally:

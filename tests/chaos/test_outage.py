@@ -15,7 +15,7 @@ from tests.chaos.report import add_table
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
 #: Waits are so many times shorter: an outage of seconds is one of minutes.
 HASTE = 10.0 if IS_LONG else 20.0

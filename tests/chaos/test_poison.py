@@ -15,7 +15,7 @@ from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.contract import Refusal
 from tests.emulators.telegram import Message, TelegramServer
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
 NOTES = 100 if IS_LONG else 20
 HASTE = 10.0

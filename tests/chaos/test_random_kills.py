@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -14,10 +15,11 @@ from tests.chaos.bot import Bot
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.notes import make_notes, read_number
 from tests.chaos.report import add_table
+from tests.chaos.truth import count_doubled, find_lost
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
 NOTES, CHATS, KILLS = (1000, 40, 200) if IS_LONG else (60, 15, 12)
 #: The longest that one process lives once it receives.
@@ -34,10 +36,6 @@ class Storm:
     telegram: TelegramServer
     #: Chat -> message id -> number of the note, in the order in which they were sent.
     sent: dict[int, dict[int, int]] = field(default_factory=dict)
-    #: How often at a kill nobody knew whether a part of a reply was sent. It is then sent again.
-    parts_in_doubt: int = 0
-    #: The jobs whose placeholder this befell. It is not sent again.
-    placeholders_in_doubt: set[str] = field(default_factory=set)
 
     async def feed(self, notes: Mapping[int, bytes], over_s: float) -> None:
         """Let people send all notes, spread over so many seconds and over all chats."""
@@ -55,40 +53,27 @@ class Storm:
             await bot.start(is_awaited=not is_early)
             await asyncio.sleep(random.uniform(0.0, 0.5 if is_early else LIFE_S))
             await bot.kill()
-            parts, placeholders = bot.in_doubt()
-            self.parts_in_doubt += len(parts)
-            self.placeholders_in_doubt |= {*placeholders}
 
-    def count(self) -> Counts:
-        """Return what people see."""
-        counts = Counts()
+    def count(self) -> Counter[str]:
+        """Return what people see, in figures."""
+        found: Counter[str] = Counter()
+        lost = find_lost(self.telegram)
         for chat, numbers in self.sent.items():
-            shown = [(a.reply_to, a.message_id, a.text) for a in self.telegram.answers(chat)]
             firsts = []
             for message, number in numbers.items():
-                whole = [at for to, at, text in shown if to == message and is_of(text, number)]
-                others = [
-                    text for to, _, text in shown if to == message and not is_of(text, number)
-                ]
-                counts.lost += not whole
-                counts.doubled += max(0, len(whole) - 1)
-                counts.leftovers += len(others)
-                counts.wrong += sum(read_number(text) is not None for text in others)
-                firsts += whole[:1]
-            counts.disordered += sum(earlier > later for earlier, later in pairwise(firsts))
-        return counts
-
-
-@dataclass
-class Counts:
-    """What people see, in figures."""
-
-    lost: int = 0
-    doubled: int = 0
-    leftovers: int = 0
-    #: Answers that belong to another note.
-    wrong: int = 0
-    disordered: int = 0
+                shown = self.telegram.answers_to(chat, message)
+                whole = [answer for answer in shown if is_of(answer.text, number)]
+                others = [answer for answer in shown if answer not in whole]
+                found["lost"] += not whole
+                found["doubled"] += count_doubled(whole, lost)
+                found["in the window"] += max(0, len(whole) - 1)
+                # Answers that belong to another note, and placeholders that nothing excuses.
+                found["wrong"] += sum(read_number(answer.text) is not None for answer in others)
+                found["left over"] += sum((chat, one.message_id) not in lost for one in others)
+                firsts += [answer.message_id for answer in whole[:1]]
+            found["disordered"] += sum(earlier > later for earlier, later in pairwise(firsts))
+        found["in the window"] -= found["doubled"]
+        return found
 
 
 def is_of(text: str, number: int) -> bool:
@@ -113,20 +98,14 @@ async def test_kills_at_random(bot: Bot, telegram: TelegramServer, mimo: MimoSer
     await bot.start()
     states = await bot.settle(NOTES, DRAIN_S)
     seen = storm.count()
+    billed = len(mimo.billed)
     add_table(
         f"{NOTES} notes in {CHATS} chats, {KILLS} kills at random",
-        ("lost", "doubled", "wrong", "disordered", "leftovers", "in doubt", "billed calls", "jobs"),
-        [
-            (
-                seen.lost, seen.doubled, seen.wrong, seen.disordered, seen.leftovers,
-                f"{storm.parts_in_doubt} parts, {len(storm.placeholders_in_doubt)} placeholders",
-                len(mimo.billed), dict(states),
-            )
-        ],
-    )  # fmt: skip
-    assert (seen.lost, seen.wrong, seen.disordered) == (0, 0, 0)
+        (*seen, "billed calls", "jobs"),
+        [(*seen.values(), billed, dict(states))],
+    )
+    del seen["in the window"]
+    assert +seen == Counter()
     assert states == {"done": NOTES}
-    assert seen.doubled <= storm.parts_in_doubt
-    assert seen.leftovers <= len(storm.placeholders_in_doubt)
-    assert len(mimo.billed) <= NOTES + KILLS
+    assert billed <= NOTES + KILLS
     assert "Traceback" not in bot.whole_log

@@ -11,7 +11,7 @@ from tests.chaos.notes import make_notes, read_number
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
 
 async def drain(telegram: TelegramServer) -> None:

@@ -7,40 +7,71 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any
 
 import psutil
 import pytest
+import pytest_asyncio
 
-from core.child import ChildDied, ChildMissing, ChildRefused, ChildStalled, Frame
+from core.child import ChildDied, ChildError, ChildMissing, ChildRefused, ChildStalled, Frame
 from core.child.pool import ChildPool
+from core.clock import Clock
 from tests.support.paths import ROOT
 
 WORK = str(ROOT / "tests" / "support" / "child_work.py")
 
 
 class Pool(ChildPool):
-    """A pool whose child is a file of the tests."""
+    """A pool whose child is a file of the tests, or does what `code` says."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *arguments: str, code: str = "", **options: Any) -> None:
         super().__init__("-", **options)
-        self._command = (sys.executable, "-I", WORK, *options.get("arguments", ()))
+        source = ["-c", _LIAR + code] if code else [WORK, *arguments]
+        self._command = (sys.executable, "-I", *source)
+
+
+#: What speaks the language of children, and may break off wherever it likes.
+_LIAR = """
+import os, signal, struct, sys
+def send(kind, header=b"{}", data=b"", *, claimed=None):
+    size = len(data) if claimed is None else claimed
+    os.write(1, struct.pack(">cII", kind, len(header), size) + header + data)
+def take():
+    _, header, data = struct.unpack(">cII", sys.stdin.buffer.read(9))
+    return sys.stdin.buffer.read(header + data)
+"""
+
+
+MakePool = Callable[..., Pool]
 
 
 def children() -> list[psutil.Process]:
-    """Return this process's children that run the module of these tests."""
-    mine = psutil.Process().children()
-    return [child for child in mine if WORK in child.cmdline()]
+    """Return the children of the test's own pools."""
+    mine = {child: child.cmdline() for child in psutil.Process().children()}
+    return [child for child, line in mine.items() if WORK in line and "shared" not in line]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared() -> AsyncIterator[Pool]:
+    pool = Pool("shared", size=2)
+    yield pool
+    await pool.close()
 
 
 @pytest.fixture
-async def pool() -> AsyncIterator[Pool]:
-    pool = Pool(size=2, recycle_after=5)
-    yield pool
-    await pool.close()
+async def make_pool() -> AsyncIterator[MakePool]:
+    """Make pools that are closed at the end, also where a test fails."""
+    made: list[Pool] = []
+
+    def make(*arguments: str, **options: Any) -> Pool:
+        made.append(Pool(*arguments, **options))
+        return made[-1]
+
+    yield make
+    for pool in made:
+        await pool.close()
 
 
 async def run(
@@ -49,221 +80,298 @@ async def run(
     return [frame async for frame in pool.run(header, data, **more)]
 
 
-async def gone(pid: int) -> bool:
-    for _ in range(100):
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        await asyncio.sleep(0.02)
-    return False
+async def ask_pid(pool: ChildPool) -> int:
+    [(header, _)] = await run(pool, {"do": "echo"})
+    return int(header["pid"])
 
 
-async def test_frames_come_back_as_they_went(pool: Pool) -> None:
+# --- children that live on
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_frames_come_back_as_they_went(shared: Pool) -> None:
     data = os.urandom(3_000_000)
-    frames = await run(pool, {"do": "echo", "times": 3}, data)
+    frames = await run(shared, {"do": "echo", "times": 3}, data)
     assert [header["index"] for header, _ in frames] == [0, 1, 2]
     assert all(back == data for _, back in frames)
-    assert await run(pool, {"do": "echo", "times": 0}) == []
+    assert await run(shared, {"do": "echo", "times": 0}) == []
 
 
-async def test_child_knows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", "1:secret")
-    pool = Pool(size=1, arguments=("one", "two"))
-    [(header, _)] = await run(pool, {"do": "where"})
-    await pool.close()
-    assert header["cwd"] == "/"
-    assert header["argv"] == ["one", "two"]
-    assert not "".join(text for name, text in header["environment"].items() if name != "LC_CTYPE")
+@pytest.mark.asyncio(loop_scope="module")
+async def test_stray_print_does_not_break_the_frames(shared: Pool) -> None:
+    assert await run(shared, {"do": "print"}) == [({}, b"")]
 
 
-async def test_stray_print_does_not_break_the_frames(pool: Pool) -> None:
-    assert await run(pool, {"do": "print"}) == [({}, b"")]
-
-
-async def test_children_are_kept_and_recycled(pool: Pool) -> None:
-    pids = []
-    for _ in range(20):
-        [(header, _)] = await run(pool, {"do": "echo"})
-        pids.append(header["pid"])
-    assert 4 <= len(set(pids)) <= 6
-    assert await gone(pids[0])
-
-
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("header", "error", "text"),
     [
         ({"do": "die"}, ChildDied, "ended with -9"),
         ({"do": "raise"}, ChildDied, "failed with KeyError"),
-        ({"do": "nonsense"}, ChildDied, ""),
+        ({"do": "nonsense"}, ChildDied, "its frame is too large"),
         ({"do": "memory"}, ChildRefused, "memory"),
         ({"do": "refuse"}, ChildRefused, "empty: nothing in it"),
-        ({"do": "sleep", "s": 30}, ChildStalled, "silent for 0 s"),
+        ({"do": "hang"}, ChildStalled, "silent for 5 s"),
     ],
 )
 async def test_trouble_costs_one_job_only(
-    pool: Pool, header: dict[str, Any], error: type[Exception], text: str
+    shared: Pool, header: dict[str, Any], error: type[ChildError], text: str
 ) -> None:
+    async with aclosing(shared.run({"do": "echo", "times": 3})) as neighbour:
+        await anext(neighbour)
+        with pytest.raises(error) as caught:
+            await run(shared, header, stall_s=5.0)
+        assert str(caught.value) == text and not caught.value.is_retryable
+        assert len([frame async for frame in neighbour]) == 2
+    for _ in range(2):
+        assert await run(shared, {"do": "echo"}, b"x")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_clock_runs_for_the_child_alone(shared: Pool) -> None:
+    """Twenty seconds for each frame, and none for what the caller does meanwhile."""
+    clock = asyncio.get_running_loop()
+    async with aclosing(shared.run({"do": "echo", "times": 3})) as frames:
+        assert len([await asyncio.sleep(3600) async for _ in frames]) == 3
+    began_s = clock.time()
+    with pytest.raises(ChildStalled, match="silent for 20 s"):
+        await run(shared, {"do": "hang"})
+    assert clock.time() - began_s == pytest.approx(20)
+
+
+async def test_child_knows_nothing(monkeypatch: pytest.MonkeyPatch, make_pool: MakePool) -> None:
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", "1:secret")
+    pool = make_pool("one", "two", size=1)
+    [(header, _)] = await run(pool, {"do": "where"})
+    assert header["cwd"] == "/"
+    assert header["argv"] == ["one", "two"]
+    assert header["session"] == header["pid"], "no signal to our group reaches it"
+    assert not "".join(text for name, text in header["environment"].items() if name != "LC_CTYPE")
+
+
+async def test_children_are_kept_and_recycled(make_pool: MakePool) -> None:
+    """One works at a time: so there is one."""
+    pool = make_pool(size=2, recycle_after=3)
+    pids = [await ask_pid(pool) for _ in range(7)]
+    first, second, third = pids[0], pids[3], pids[6]
+    assert pids == [first] * 3 + [second] * 3 + [third]
+    assert len({first, second, third}) == 3
+    assert [child.pid for child in children()] == [third]
+    assert not psutil.pid_exists(first)
+
+
+async def test_a_pool_recycles_after_two_hundred_jobs(make_pool: MakePool) -> None:
+    pool = make_pool(size=1)
+    pids = [await ask_pid(pool) for _ in range(201)]
+    assert len({*pids[:200]}) == 1 and pids[200] != pids[0]
+
+
+async def test_children_are_started_as_asked(make_pool: MakePool) -> None:
+    pool = make_pool(size=2)
+    await pool.warm_up(1)
+    [first] = children()
+    await pool.warm_up(1)
+    assert children() == [first]
     await pool.warm_up()
-    neighbour = asyncio.create_task(run(pool, {"do": "sleep", "s": 0.6}, stall_s=10))
-    await asyncio.sleep(0.1)
-    with pytest.raises(error) as caught:
-        await run(pool, header, stall_s=0.3)
-    assert text in str(caught.value)
-    assert len(await neighbour) == 2
-    for _ in range(4):
-        assert await run(pool, {"do": "echo"}, b"x", stall_s=5)
+    assert len(children()) == 2
+    await pool.warm_up(5)
+    assert len(children()) == 2
 
 
-async def test_refusal_keeps_the_child_and_memory_does_not() -> None:
-    pool = Pool(size=1)
+async def test_refusal_keeps_the_child_and_memory_does_not(make_pool: MakePool) -> None:
+    pool = make_pool(size=1)
     pids = []
     for trouble in ("refuse", "memory", "refuse"):
-        [(header, _)] = await run(pool, {"do": "echo"})
-        pids.append(header["pid"])
-        with pytest.raises(ChildRefused):
+        pids.append(await ask_pid(pool))
+        with pytest.raises(ChildRefused) as caught:
             await run(pool, {"do": trouble})
-    await pool.close()
+        kind, detail = caught.value.kind, caught.value.detail
+        assert (kind, detail) == (
+            ("memory", "") if trouble == "memory" else ("empty", "nothing in it")
+        )
     assert pids[0] == pids[1] != pids[2]
 
 
-async def test_clock_does_not_run_while_the_caller_works(pool: Pool) -> None:
-    count = 0
-    async with aclosing(pool.run({"do": "echo", "times": 3}, stall_s=0.3)) as frames:
-        async for _ in frames:
-            await asyncio.sleep(0.5)
-            count += 1
-    assert count == 3
+# --- callers that leave
 
 
-async def test_cancelled_consumer_frees_the_slot() -> None:
-    pool = Pool(size=1)
-    pid = 0
+async def test_cancelled_consumer_frees_the_slot(make_pool: MakePool) -> None:
+    pool, pids = make_pool(size=1), []
 
     async def consume() -> None:
-        nonlocal pid
-        async for header, _ in pool.run({"do": "sleep", "s": 30}):
-            pid = header["pid"]
+        async for header, _ in pool.run({"do": "hang"}, stall_s=3600):
+            pids.append(header["pid"])
 
     task = asyncio.create_task(consume())
-    while not pid:
+    while not pids:
         await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await asyncio.wait_for(run(pool, {"do": "echo"}), 10)
-    assert await gone(pid)
-    await pool.close()
+    assert await ask_pid(pool) != pids[0]
+    assert not psutil.pid_exists(pids[0])
 
 
-async def test_leaving_early_frees_the_slot() -> None:
-    pool = Pool(size=1)
-    async with aclosing(pool.run({"do": "sleep", "s": 30})) as frames:
+async def test_leaving_early_frees_the_slot(make_pool: MakePool) -> None:
+    pool = make_pool(size=1)
+    async with aclosing(pool.run({"do": "hang"})) as frames:
         pid = (await anext(frames))[0]["pid"]
-    assert await asyncio.wait_for(run(pool, {"do": "echo"}), 10)
-    assert await gone(pid)
-    await pool.close()
+    assert await ask_pid(pool) != pid
+    assert not psutil.pid_exists(pid)
 
 
-async def test_cancelled_while_waiting_loses_nothing() -> None:
-    pool = Pool(size=1)
-    busy = asyncio.create_task(run(pool, {"do": "sleep", "s": 0.5}))
-    await asyncio.sleep(0.3)
-    waiting = [asyncio.create_task(run(pool, {"do": "echo"})) for _ in range(5)]
-    await asyncio.sleep(0)
-    for task in waiting[:4]:
-        task.cancel()
-    assert await asyncio.wait_for(waiting[4], 10)
-    await busy
-    await pool.close()
+async def test_cancelled_while_a_child_starts_loses_nothing(make_pool: MakePool) -> None:
+    pool = make_pool(size=1)
+    task = asyncio.create_task(run(pool, {"do": "echo"}))
+    while not children():
+        await asyncio.sleep(0)
+    [started] = children()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+    assert await ask_pid(pool) == started.pid, "the child that was starting is taken"
 
 
-async def test_close_leaves_no_process() -> None:
-    pool = Pool(size=2)
-    await pool.warm_up()
-    frames = pool.run({"do": "sleep", "s": 30})
-    await anext(frames)
-    busy = asyncio.create_task(run(pool, {"do": "sleep", "s": 30}))
-    waiting = asyncio.create_task(run(pool, {"do": "echo"}))
-    await asyncio.sleep(0.2)
-    assert len(children()) == 2
-    await asyncio.wait_for(pool.close(), 5)
-    assert not children()
-    with pytest.raises(ChildMissing):
-        await busy
-    with pytest.raises(ChildMissing):
+async def test_cancelled_while_waiting_loses_nothing(make_pool: MakePool) -> None:
+    pool = make_pool(size=1)
+    async with aclosing(pool.run({"do": "echo", "times": 2})) as frames:
         await anext(frames)
-    with pytest.raises(ChildMissing):
-        await asyncio.wait_for(waiting, 5)
-    with pytest.raises(ChildMissing):
-        await run(pool, {"do": "echo"})
+        waiting = [asyncio.create_task(run(pool, {"do": "echo"})) for _ in range(5)]
+        await asyncio.sleep(1)
+        for task in waiting[:4]:
+            task.cancel()
+        await anext(frames)
+    assert len(await waiting[4]) == 1
 
 
-async def test_close_with_undelivered_frames() -> None:
+# --- the end
+
+
+async def test_close_leaves_no_process(make_pool: MakePool) -> None:
+    pool = make_pool(size=2)
+    frames = pool.run({"do": "hang"})
+    await anext(frames)
+    busy = asyncio.create_task(run(pool, {"do": "hang"}, stall_s=3600))
+    waiting = asyncio.create_task(run(pool, {"do": "echo"}))
+    await asyncio.sleep(60)
+    assert len(children()) == 2
+    await pool.close()
+    assert not children()
+    for left in (busy, anext(frames), waiting, run(pool, {"do": "echo"})):
+        with pytest.raises(ChildMissing) as caught:
+            await left
+        assert caught.value.is_retryable
+    assert not children()
+
+
+async def test_close_while_a_child_starts(make_pool: MakePool) -> None:
+    pool = make_pool(size=1)
+    task = asyncio.create_task(run(pool, {"do": "echo"}))
+    while not children():
+        await asyncio.sleep(0)
+    await pool.close()
+    assert not children()
+    await asyncio.gather(task, return_exceptions=True)
+    assert not children()
+
+
+async def test_close_with_undelivered_frames(make_pool: MakePool) -> None:
     """A child that is blocked on a full pipe still goes away."""
-    pool = Pool(size=1)
+    pool = make_pool(size=1)
     frames = pool.run({"do": "echo", "times": 50}, bytes(1_000_000))
     await anext(frames)
-    await asyncio.wait_for(pool.close(), 5)
+    await pool.close()
     assert not children()
     await frames.aclose()
 
 
-async def test_child_that_cannot_start_is_our_trouble() -> None:
+# --- children that are not what they should be
+
+
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        ((sys.executable, "-I", "-m", "core.no_such_module"), "did not start: ended with 1"),
+        (("/no/such/program",), "cannot start a child: FileNotFoundError"),
+        ((sys.executable, "-c", "import signal; signal.pause()"), "start: silent for 60 s"),
+    ],
+)
+async def test_child_that_cannot_start_is_our_trouble(command: tuple[str, ...], text: str) -> None:
     pool = ChildPool("core.no_such_module", size=1)
-    for _ in range(2):
-        with pytest.raises(ChildMissing) as caught:
-            await run(pool, {})
+    assert pool._command == (sys.executable, "-I", "-m", "core.no_such_module")
+    pool._command = command
+    for attempt in (run(pool, {}), run(pool, {}), pool.warm_up()):
+        with pytest.raises(ChildMissing, match=text) as caught:
+            await attempt
         assert caught.value.is_retryable
-    with pytest.raises(ChildMissing):
-        await pool.warm_up()
-    await pool.close()
+    before = {child.pid for child in psutil.Process().children()}
+    assert before == {child.pid for child in psutil.Process().children()}, "it was ended at once"
 
 
-async def test_big_frames_do_not_hold_the_loop(pool: Pool) -> None:
+@pytest.mark.parametrize(
+    ("code", "error", "text", "after_s"),
+    [
+        ("send(b'S'); signal.pause()", ChildStalled, "took no data for 7 s", 7),
+        ("send(b'S'); take(); send(b'W', b'[]'); take()", ChildDied, "it spoke nonsense", 0),
+        ("send(b'S'); take(); send(b'W', b'{'); take()", ChildDied, "it spoke nonsense", 0),
+        (
+            "send(b'S'); take(); send(b'W', claimed=512 * 2**20 - 1); take()",
+            ChildDied,
+            "its frame is too large",
+            0,
+        ),
+        ("send(b'S'); take(); send(b'W', data=b'a', claimed=2); take()", ChildStalled, "silent", 7),
+        ("send(b'S'); take(); send(b'W', claimed=2); sys.exit(3)", ChildDied, "ended with 3", 0),
+        ("send(b'S'); sys.exit(4)", ChildDied, "ended with 4", 0),
+        ("send(b'S'); take(); os.close(1); signal.pause()", ChildDied, "ended with -9", 1),
+        ("send(b'S'); take(); os.close(1); take()", ChildDied, "ended with 1", 0),
+        (
+            "send(b'S'); take(); send(b'F', b'{\"detail\": \"' + b'x' * 300 + b'\"}')",
+            ChildDied,
+            "failed with " + "x" * 188,
+            0,
+        ),
+    ],
+)
+async def test_child_that_lies_costs_its_job_and_is_replaced(
+    code: str, error: type[ChildError], text: str, after_s: float, clock: Clock, make_pool: MakePool
+) -> None:
+    pool = make_pool(size=1, code=code)
     await pool.warm_up()
-    worst_s = 0.0
-
-    async def tick() -> None:
-        nonlocal worst_s
-        while True:
-            before = time.perf_counter()
-            await asyncio.sleep(0.001)
-            worst_s = max(worst_s, time.perf_counter() - before)
-
-    ticking = asyncio.create_task(tick())
-    [(_, data)] = await run(pool, {"do": "grow", "bytes": 20_000_000})
-    await run(pool, {"do": "echo", "times": 0}, data)
-    ticking.cancel()
-    assert len(data) == 20_000_000
-    assert worst_s < 0.25
+    for _ in range(2):
+        began_s = clock.monotonic()
+        with pytest.raises(error) as caught:
+            await run(pool, {}, bytes(3_000_000), stall_s=7.0)
+        assert type(caught.value) is error
+        assert str(caught.value) == text or (error, text) == (ChildStalled, "silent")
+        assert clock.monotonic() - began_s == pytest.approx(after_s, abs=0.01)
 
 
 _PARENT = """
 import asyncio, sys
 sys.path.insert(0, {folder!r})
-from tests.child.test_pool import Pool
+from core.child.pool import ChildPool
 async def main():
-    pool = Pool(size=2)
+    pool = ChildPool("-", size=2)
+    pool._command = (sys.executable, "-I", {work!r})
     await pool.warm_up()
-    frames = pool.run({{"do": "sleep", "s": 2}})
+    frames = pool.run({{"do": "echo", "times": 50}}, bytes(1_000_000))
     await anext(frames)
     print(*(child._process.pid for child in pool._children), flush=True)
-    await asyncio.sleep(60)
+    await asyncio.sleep(600)
 asyncio.run(main())
 """
 
 
-async def test_killed_parent_leaves_no_child() -> None:
-    """Idle children see the end of stdin, a busy one at the end of its job."""
-    code = _PARENT.format(folder=str(ROOT))
+def test_killed_parent_leaves_no_child() -> None:
+    """Idle children see the end of stdin, and a busy one that nobody reads what it writes."""
+    code = _PARENT.format(folder=str(ROOT), work=WORK)
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd="/")
     assert parent.stdout
-    pids = [int(pid) for pid in parent.stdout.readline().split()]
+    found = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     parent.stdout.close()
-    assert len(pids) == 2
-    for _ in range(300):
-        if not any(psutil.pid_exists(pid) for pid in pids):
-            break
-        await asyncio.sleep(0.02)
-    assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert len(found) == 2
+    _, alive = psutil.wait_procs(found, timeout=60)
+    assert not alive

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from core.audio import Media
 from core.errors import CannotHear
 from core.interfaces import AnswererLimits
 from core.models import Answer, Attachment, Chat, Job, NoteMode, Quoted, Reply, Turn
@@ -15,7 +14,7 @@ from core.prompts.safety import RULE, revive
 from core.store import Store
 from tests.conftest import NewMessage
 from tests.support import sounds
-from tests.support.loopback import Road, ScriptedAnswerer, ScriptedEngine
+from tests.support.loopback import Road, ScriptedAnswerer, road_on
 
 DEAF = AnswererLimits()
 
@@ -59,11 +58,8 @@ class Talk:
 
 @pytest.fixture
 async def talk(store: Store, new_message: NewMessage) -> AsyncIterator[Talk]:
-    media = Media(workers=1)
-    road = Road(store, ScriptedEngine(), media)
-    async with road.running():
+    async with road_on(store) as road:
         yield Talk(road, new_message)
-    await media.close()
 
 
 NOTE = Quoted("voice-1", "", Attachment("file-1", duration_s=1.1))
@@ -176,12 +172,10 @@ async def test_what_an_answer_says_is_no_link_no_command_and_no_ping(talk: Talk)
 async def test_an_engine_that_does_not_hear_reads_the_transcript(
     store: Store, new_message: NewMessage
 ) -> None:
-    media, answerer = Media(workers=1), ScriptedAnswerer(DEAF)
-    road = Road(store, ScriptedEngine(), media, answerer=answerer)
-    async with road.running():
+    answerer = ScriptedAnswerer(DEAF)
+    async with road_on(store, answerer=answerer) as road:
         talk = Talk(road, new_message)
         await talk.send(command="ask", text="What is said?", reply_to=NOTE)
-    await media.close()
     [question] = answerer.asked
     assert "[0:00] call 1" in question.turns[0].text and "LISTEN" not in question.instructions
     assert [(p.mark, p.text) for p in question.passages] == [("0:00", "call 1")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from core import jobs
 from core.errors import EngineBusy, UserError
 from core.models import (
     Answer,
@@ -25,15 +24,8 @@ from tests.support import sounds
 __all__ = ["talk"]
 
 
-@pytest.fixture(scope="session")
-def long_note() -> bytes:
-    return sounds.file("ogg-opus", sounds.speech(240.0))
-
-
-async def test_three_questions_follow_and_the_sound_goes_out_when_it_is_needed(
-    talk: Talk, long_note: bytes
-) -> None:
-    talk.road.platform.sound = long_note
+async def test_three_questions_follow_and_the_sound_goes_out_when_it_is_needed(talk: Talk) -> None:
+    talk.road.platform.sound = long_note = sounds.file("ogg-opus", sounds.speech(130.0))
     await talk.send(command="ask", text="Who speaks?", reply_to=NOTE)
     heard = len(talk.road.engine.calls)
     assert (talk.answerer.sounds(), heard) == ([1], 0)
@@ -182,9 +174,8 @@ async def test_the_button_ask_leads_to_a_question(talk: Talk, store: Store) -> N
 
 @pytest.mark.parametrize("step", ["first", "words", "listen"])
 async def test_what_fails_once_is_asked_again_and_nothing_is_asked_twice(
-    talk: Talk, step: str, monkeypatch: pytest.MonkeyPatch
+    talk: Talk, step: str
 ) -> None:
-    monkeypatch.setattr(jobs, "_jitter", lambda delay_s: delay_s / 100)
     fails = {"first": 0, "words": 1, "listen": 2}[step]
     talk.answerer.failures = [None] * fails + [EngineBusy("503")]
     talk.answerer.wants_sound = "mood"

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from core.audio import Media
 from core.engines.mimo import Mimo
 from core.models import Attachment, Quoted
 from core.store import Store
@@ -17,7 +16,7 @@ from tests.emulators.mimo import Call, MimoServer
 from tests.emulators.mimo.tones import make_recording
 from tests.engines.conftest import make_settings
 from tests.support import sounds
-from tests.support.loopback import Road
+from tests.support.loopback import road_on
 
 NOTE = Quoted("voice-1", "", Attachment("file-1", duration_s=600.0))
 
@@ -36,12 +35,9 @@ async def server() -> AsyncIterator[MimoServer]:
 @pytest.fixture
 async def talk(store: Store, new_message: NewMessage, server: MimoServer) -> AsyncIterator[Talk]:
     engine: Any = Mimo(make_settings(mimo_base_url=server.base_url, mimo_api_key=server.key))
-    media = Media(workers=1)
-    road = Road(store, engine, media, answerer=engine)
-    road.platform.sound = make_note(3)
-    async with road.running():
+    async with road_on(store, engine, answerer=engine) as road:
+        road.platform.sound = make_note(3)
         yield Talk(road, new_message)
-    await media.close()
     await engine.close()
 
 

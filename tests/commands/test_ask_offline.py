@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from core.audio import Media
 from core.engines.offline import Offline
 from core.models import Attachment
 from core.store import Store
@@ -16,7 +15,7 @@ from tests.commands.test_ask import NOTE, Talk
 from tests.conftest import NewMessage
 from tests.engines.conftest import make_settings
 from tests.support import sounds
-from tests.support.loopback import Road
+from tests.support.loopback import road_on
 
 EXTRACT = "An extract, picked by a rule: no engine that understands is set up."
 
@@ -24,11 +23,8 @@ EXTRACT = "An extract, picked by a rule: no engine that understands is set up."
 @pytest.fixture
 async def talk(store: Store, new_message: NewMessage) -> AsyncIterator[Talk]:
     engine: Any = Offline(make_settings())
-    media = Media(workers=1)
-    road = Road(store, engine, media, engine, engine)
-    async with road.running():
+    async with road_on(store, engine, engine, engine) as road:
         yield Talk(road, new_message)
-    await media.close()
     await engine.close()
 
 

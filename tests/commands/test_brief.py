@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from core.audio import Media
 from core.config import Settings
 from core.engines.offline import Offline
 from core.models import Button, Job, JobState, Message, Reply, Segment, Transcript
@@ -62,15 +61,8 @@ class Listener:
 
 
 @pytest.fixture
-async def media() -> AsyncIterator[Media]:
-    media = Media(workers=1)
-    yield media
-    await media.close()
-
-
-@pytest.fixture
-async def listener(store: Store, media: Media, new_message: NewMessage) -> Listener:
-    return Listener(Road(store, ScriptedEngine(), media), new_message)
+async def listener(store: Store, new_message: NewMessage) -> Listener:
+    return Listener(Road(store, ScriptedEngine()), new_message)
 
 
 @pytest.fixture
@@ -111,9 +103,9 @@ async def test_a_transcript_that_is_gone(listener: Listener) -> None:
 
 
 async def test_offline_a_recording_is_an_extract(
-    store: Store, media: Media, new_message: NewMessage, offline: Offline
+    store: Store, new_message: NewMessage, offline: Offline
 ) -> None:
-    road = Road(store, ScriptedEngine(), media, answerer=offline)
+    road = Road(store, ScriptedEngine(), answerer=offline)
     reply = await Listener(road, new_message).brief(HEARD)
     lines = [line for line in reply.text.splitlines() if line.startswith("• ")]
     assert 3 <= len(lines) <= 12
@@ -125,9 +117,7 @@ async def test_offline_a_recording_is_an_extract(
     assert "An extract, picked by a rule" in reply.text
 
 
-async def test_offline_a_week_is_an_extract_with_places(
-    store: Store, media: Media, offline: Offline
-) -> None:
+async def test_offline_a_week_is_an_extract_with_places(store: Store, offline: Offline) -> None:
     end_at = datetime.now(UTC) - timedelta(minutes=1)
     week = make_week(end_at)
     messages = list(week.kept.values())
@@ -136,7 +126,7 @@ async def test_offline_a_week_is_an_extract_with_places(
         if message.attachment:
             heard = tell(week.notes[message.attachment.file_id])
             await store.memory.save_transcript(message.chat, message.message_id, heard)
-    road = Road(store, ScriptedEngine(), media, answerer=offline)
+    road = Road(store, ScriptedEngine(), answerer=offline)
     job = make_job(messages[0])
 
     summarizing = Summarizing(store, road.hearing, road.understanding, road.platform)

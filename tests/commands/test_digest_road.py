@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from core import jobs as jobs_module
-from core.audio import Media
 from core.commands.digest_due import put_before
 from core.errors import StoreError
 from core.models import Button, JobState, Link, Reply, Schedule
 from core.store import Store, make_cipher
 from tests.support.group_talk import BEN, GROUP, Group, group_on
-from tests.support.loopback import Road, ScriptedEngine
+from tests.support.loopback import road_on, settle
+from tests.support.virtual_time import current_clock
 
 TOLD = "## Boats\n- Ada buys a boat [#1]\n"
-
-
-@pytest.fixture(autouse=True)
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs_module, "CATCH_UP_S", 0.05)
 
 
 @pytest.fixture
@@ -54,7 +47,7 @@ async def test_a_digest_is_planned_shown_and_ended(group: Group) -> None:
     [plan] = await plans(group)
     assert (plan.at, plan.zone, plan.is_weekdays) == ("09:00", "Europe/Berlin", True)
     assert (plan.thread_id, plan.is_topic, plan.language) == ("5", False, "de")
-    assert datetime.now(UTC) < plan.next_at < datetime.now(UTC) + timedelta(days=4)
+    assert current_clock().now() < plan.next_at < current_clock().now() + timedelta(days=4)
     shown = (await group.ask("digest")).text
     assert said in shown and "/digest off" in shown
     assert (await group.ask("digest off")).text == "No digest comes here any more."
@@ -138,19 +131,16 @@ async def test_a_digest_that_was_missed_comes_once_and_says_it_is_late(
     async with group_on(store) as group:
         await group.ask("remember on")
         await group.ask("digest 9:00 UTC")
-        await group.say("I buy a boat", sent_at=datetime.now(UTC) - timedelta(minutes=1))
+        await group.say("I buy a boat", sent_at=current_clock().now() - timedelta(minutes=1))
         [plan] = await plans(group)
     # The machine was off for three days; its clock stands for that of the tests.
     await store.schedules.remove(plan)
     await store.schedules.add(replace(plan, next_at=plan.next_at - timedelta(days=4)))
     for _ in range(2):
         again = Store(database_url, make_cipher(None, tmp_path))
-        media = Media(workers=1)
-        road = Road(again, ScriptedEngine(), media)
-        road.answerer.scripts = {".": TOLD}
-        async with road.running():
+        async with road_on(again) as road:
+            road.answerer.scripts = {".": TOLD}
             await wait_for_digests(again)
-        await media.close()
         await again.close()
         if road.platform.sent:
             [(_, reply)] = road.platform.sent
@@ -161,11 +151,10 @@ async def test_a_digest_that_was_missed_comes_once_and_says_it_is_late(
 
 
 async def wait_for_digests(store: Store) -> None:
-    async with asyncio.timeout(20):
-        while not (due_at := await store.schedules.next_due_at()) or due_at < datetime.now(UTC):
-            await asyncio.sleep(0.01)
-        while {JobState.WAITING, JobState.RUNNING} & set(await store.jobs.counts()):
-            await asyncio.sleep(0.01)
+    clock = current_clock()
+    while not (due_at := await store.schedules.next_due_at()) or due_at < clock.now():
+        await clock.sleep(1)
+    await settle(store)
 
 
 async def test_digests_go_on_after_a_fault(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,13 +167,14 @@ async def test_digests_go_on_after_a_fault(store: Store, monkeypatch: pytest.Mon
         return await fire_due(moment)
 
     monkeypatch.setattr(store.schedules, "fire_due", fail_twice)
-    monkeypatch.setattr(jobs_module, "IDLE_S", 0.05)
     async with group_on(store) as group:
         await group.ask("remember on")
         await group.ask("digest 9:00 UTC")
         [plan] = await plans(group)
         await store.schedules.remove(plan)
-        await store.schedules.add(replace(plan, next_at=datetime.now(UTC)))
+        await store.schedules.add(
+            replace(plan, next_at=current_clock().now() - timedelta(seconds=1))
+        )
         await wait_for_digests(store)
     assert not faults
     jobs = await store.jobs.recent(set(JobState))

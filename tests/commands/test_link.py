@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import cast
 
 import pytest
 
+from core.clock import Clock
 from core.interfaces import Platform
 from core.models import Audio, Chat, JobState, KeptVoice
 from core.store import Store
@@ -50,10 +51,6 @@ class Places:
 async def places(store: Store) -> AsyncIterator[Places]:
     async with group_on(store) as group:
         yield Places(group)
-
-
-def wait(monkeypatch: pytest.MonkeyPatch, time: timedelta) -> None:
-    monkeypatch.setattr("core.store.links.now", lambda: datetime.now(UTC) + time)
 
 
 async def test_a_code_links_two_accounts(places: Places) -> None:
@@ -175,14 +172,12 @@ async def test_a_code_is_used_once(places: Places) -> None:
     assert not await places.is_linked()
 
 
-async def test_a_wrong_code_an_old_one_and_ones_own(
-    places: Places, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_wrong_code_an_old_one_and_ones_own(places: Places, clock: Clock) -> None:
     code = await places.code()
     assert "do not know this code" in await places.use("/link ABCDEFGH")
     assert "another platform" in await places.use(code, "test", ADA)
     assert "Only one account" in await places.use(code, "test", EVE)
-    wait(monkeypatch, CODE_AGE)
+    await clock.sleep(CODE_AGE.total_seconds())
     assert "do not know this code" in await places.use(code)
     assert not await places.is_linked() and not await places.is_linked("test", ADA)
 
@@ -193,13 +188,13 @@ async def test_a_code_of_the_own_side_may_still_be_used_on_the_other(places: Pla
     assert "Linked" in await places.use(code)
 
 
-async def test_codes_cannot_be_guessed(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_codes_cannot_be_guessed(places: Places, clock: Clock) -> None:
     code = await places.code()
     for number in range(MAX_TRIES):
         assert "do not know" in await places.use(f"/link GUESS{number}")
     assert "too many" in await places.use(code)
     assert not await places.is_linked()
-    wait(monkeypatch, CODE_AGE)
+    await clock.sleep(CODE_AGE.total_seconds())
     assert "Linked" in await places.use(await places.code())
 
 

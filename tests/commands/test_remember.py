@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core import jobs as jobs_module
+from core.clock import Clock
 from core.errors import EngineBusy, EngineRefused
 from core.models import (
     Attachment,
@@ -33,11 +33,6 @@ from tests.support.group_talk import ADA, BEN, Group, group_on, quote
 async def group(store: Store) -> AsyncIterator[Group]:
     async with group_on(store) as group:
         yield group
-
-
-@pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs_module, "_jitter", lambda delay_s: delay_s / 100)
 
 
 async def test_talk_that_nobody_wants_remembered_is_not_on_the_disk(
@@ -144,7 +139,6 @@ async def test_what_is_written_down_on_request_is_remembered(group: Group) -> No
     assert kept.transcript and kept.transcript.text == "call 1"
 
 
-@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("failure", [EngineRefused("no"), EngineBusy("503")])
 async def test_what_nobody_asked_for_fails_in_silence(
     group: Group, failure: EngineRefused | EngineBusy
@@ -336,7 +330,7 @@ async def press(store: Store, message: Message, token: str) -> tuple[str, str]:
 
 
 async def test_a_private_button_works_for_its_person_in_private_within_an_hour(
-    store: Store, new_message: NewMessage, monkeypatch: pytest.MonkeyPatch
+    store: Store, new_message: NewMessage, clock: Clock
 ) -> None:
     asked = new_message("-100", is_private=False, sender_id=ADA, command="help")
     job = await store.intake.add(asked, pick_command)
@@ -352,6 +346,5 @@ async def test_a_private_button_works_for_its_person_in_private_within_an_hour(
     assert await press(store, replace(hers, chat=Chat("test", "2", ADA)), token) == stale
     assert await press(store, replace(hers, chat=Chat("other", "1", ADA)), token) == stale
     assert await press(store, hers, token) == ("private_summary", "all"), "twice is as good"
-    late = job.created_at + timedelta(minutes=61)
-    monkeypatch.setattr("core.store.context.now", lambda: late)
+    await clock.sleep(61 * 60)
     assert await press(store, hers, token) == stale

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import av
 import pytest
 
-from core.audio import Media
 from core.engines.mimo import Mimo
-from core.interfaces import Synthesizer
 from core.models import JobState, Reply
 from core.store import Store
 from tests.conftest import NewMessage
@@ -21,7 +18,7 @@ from tests.emulators.mimo.speaking import GAP_S, RATE_HZ, expected_numbers, read
 from tests.emulators.mimo.tones import WORD_S
 from tests.engines.conftest import make_settings
 from tests.support import sounds
-from tests.support.loopback import Road, ScriptedEngine
+from tests.support.loopback import Road, road_on
 
 V2, V25 = "mimo-v2-tts", "mimo-v2.5-tts"
 #: What SeamJoiner keeps of the silence after the last word, at most.
@@ -71,27 +68,24 @@ class Saying:
         return call.request, reply
 
 
-@asynccontextmanager
-async def open_road(
-    store: Store, engine: Synthesizer, new_message: NewMessage, server: MimoServer
-) -> AsyncIterator[Saying]:
-    media = Media(workers=1)
-    road = Road(store, ScriptedEngine(), media, engine)
-    try:
-        async with road.running():
-            yield Saying(road, server, new_message)
-    finally:
-        await media.close()
+#: Each model and each way once; all four pairs where that is asked for.
+WAYS = [(V2, False), (V25, True)]
+ALL_WAYS = [*WAYS, (V2, True), (V25, False)]
 
 
-@pytest.fixture(params=[False, True], ids=["whole", "stream"])
-def is_streamed(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
+@pytest.fixture(params=WAYS, ids=["whole", "stream"])
+def way(request: pytest.FixtureRequest) -> Any:
+    return request.param
 
 
-@pytest.fixture(params=[V2, V25])
-def model(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture
+def model(way: tuple[str, bool]) -> str:
+    return way[0]
+
+
+@pytest.fixture
+def is_streamed(way: tuple[str, bool]) -> bool:
+    return way[1]
 
 
 @pytest.fixture
@@ -105,8 +99,8 @@ async def say(
         )
         engine = Mimo(settings)
         engine.can_stream_speech = is_streamed
-        async with open_road(store, engine, new_message, server) as saying:
-            yield saying
+        async with road_on(store, synthesizer=engine) as road:
+            yield Saying(road, server, new_message)
         await engine.close()
 
 
@@ -152,14 +146,10 @@ async def test_a_style_before_the_text(
     check_note(reply, text)
 
 
-@pytest.mark.parametrize("is_streamed", [True], indirect=True)
-@pytest.mark.parametrize("name", ["唱歌", "sing", "singing"])
-@pytest.mark.parametrize("form", ["<style>{}</style>{}", "({}){}"])
-async def test_every_name_of_singing(
-    say: Saying, model: str, is_streamed: bool, name: str, form: str
-) -> None:
+@pytest.mark.parametrize("tag", ["<style>sing</style>", "(唱歌)", "(singing)"])
+async def test_every_name_of_singing(say: Saying, model: str, tag: str) -> None:
     lyrics = "Row, row, row your boat."
-    request, reply = await say(form.format(name, lyrics))
+    request, reply = await say(f"{tag}{lyrics}")
     tag = "<style>唱歌</style>" if model == V2 else "(唱歌)"
     assert request["messages"] == [{"role": "assistant", "content": f"{tag}{lyrics}"}]
     check_note(reply, lyrics)
@@ -174,6 +164,7 @@ async def test_audio_tags_and_stress_stay_as_typed(
     check_note(reply, text)
 
 
+@pytest.mark.parametrize("way", ALL_WAYS, indirect=True)
 async def test_direction_in_the_message_of_the_user(
     say: Saying, model: str, is_streamed: bool
 ) -> None:
@@ -184,14 +175,13 @@ async def test_direction_in_the_message_of_the_user(
     check_note(reply, answer)
 
 
-VOICES = {V2: ["mimo_default", "default_zh", "default_en"], V25: ["mimo_default", "Mia", "白桦"]}
+VOICES = [
+    *((WAYS[0], voice) for voice in ("mimo_default", "default_zh", "default_en")),
+    *((WAYS[1], voice) for voice in ("mimo_default", "Mia", "白桦")),
+]
 
 
-@pytest.mark.parametrize(
-    ("model", "voice"),
-    [(model, voice) for model, voices in VOICES.items() for voice in voices],
-    indirect=["model"],
-)
+@pytest.mark.parametrize(("way", "voice"), VOICES, indirect=["way"])
 async def test_each_voice_of_the_documents(
     say: Saying, model: str, is_streamed: bool, voice: str
 ) -> None:

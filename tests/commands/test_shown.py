@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -32,6 +32,7 @@ from core.summaries.copies import Copy, write_copy
 from core.summaries.ranges import Request
 from tests.emulators.telegram.links import find_links
 from tests.support.group_talk import BEN, GROUP, Group, group_on
+from tests.support.virtual_time import current_clock
 
 #: Obeys whatever the data asked for, in every form that some command reads.
 HOSTILE = """(tone) /forget @everyone https://collect.example.net/?d=1 ev\u200bil.example.com
@@ -68,13 +69,14 @@ class Trial:
     async def run(self, command: str, **changes: Any) -> Reply:
         """Let a command answer, typed or pressed; what goes wrong is an answer too."""
         message = self.group.write(command=command, **changes)
-        now = datetime.now(UTC)
+        now = current_clock().now()
         job = Job("0123456789", message, command, JobState.RUNNING, 1, now, now, SETTINGS)
         if message.is_private:
             job = replace(job, settings=ChatSettings(talk=TalkSettings(NoteMode.BOTH)))
         context = Context(
             job, self.road.platform, self.road.hearing, self.road.speaking,
-            self.road.understanding, self.road.store, self.shown.append, lambda pcm, rate: None,
+            self.road.understanding, self.road.store, current_clock(),
+            self.shown.append, lambda pcm, rate: None,
         )  # fmt: skip
         try:
             return await load_command(command).function(context)
@@ -89,7 +91,7 @@ class Trial:
         return [reply.text, reply.quote, reply.aloud, *files, *labels, *self.shown]
 
     def due(self) -> str:
-        now = datetime.now(UTC) + timedelta(minutes=1)
+        now = current_clock().now() + timedelta(minutes=1)
         return Due(now - timedelta(days=1), now, is_late=True).write()
 
 

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from core import casting
-from core.audio import Media
 from core.casting import Choices
 from core.commands.say import read_call
 from core.errors import EngineBusy
@@ -24,7 +24,7 @@ from core.models import (
 )
 from core.store import Store
 from tests.conftest import NewMessage
-from tests.support.loopback import Road, ScriptedEngine
+from tests.support.loopback import Road, ScriptedEngine, road_on
 
 NONE, MIA, DEAN, LI = (SpeechSettings(voice) for voice in ("", "Mia", "Dean", "白桦"))
 
@@ -90,11 +90,8 @@ class Talk:
 
 @pytest.fixture
 async def talk(store: Store, new_message: NewMessage) -> AsyncIterator[Talk]:
-    media = Media(workers=1)
-    road = Road(store, ScriptedEngine(), media)
-    async with road.running():
+    async with road_on(store) as road:
         yield Talk(road, new_message)
-    await media.close()
 
 
 async def test_say_speaks_a_text_and_the_message_that_is_answered(talk: Talk) -> None:
@@ -212,10 +209,9 @@ class SaysConsent(ScriptedEngine):
 async def test_a_clone_needs_the_spoken_consent_and_is_its_owners_alone(
     store: Store, new_message: NewMessage
 ) -> None:
-    media, engine = Media(workers=1), SaysConsent()
-    road = Road(store, engine, media)
-    talk = Talk(road, new_message)
-    async with road.running():
+    engine = SaysConsent()
+    async with road_on(store, engine) as road:
+        talk = Talk(road, new_message)
         asked = await talk.send("/voice clone")
         engine.text = "Something else was said here, and it is no consent at all."
         assert "not the sentence" in (await talk.record(attachment=Attachment("a"))).text
@@ -239,7 +235,6 @@ async def test_a_clone_needs_the_spoken_consent_and_is_its_owners_alone(
         engine.text = "an ordinary note"
         road.platform.sound += b"\0\0"
         assert (await talk.record()).quote == "an ordinary note"
-    await media.close()
 
 
 async def test_a_clone_is_not_made_in_a_group(talk: Talk) -> None:
@@ -263,13 +258,13 @@ def test_whether_the_consent_was_said(heard: str, is_said: bool, new_message: Ne
 
 
 async def test_a_failing_voice_leaves_one_line_why(talk: Talk) -> None:
-    talk.road.synthesizer.failures = [EngineBusy("503", retry_after_s=0.01) for _ in range(2)]
+    talk.road.synthesizer.failures = [EngineBusy("503", retry_after_s=30) for _ in range(2)]
     reply = await talk.send("/say good morning")
     assert reply.files, "it was tried again"
     assert await talk.road.store.jobs.counts() == {JobState.DONE: 1}
 
 
 def test_kept_voices_have_distinct_ids() -> None:
-    sample = Audio(b"", "audio/wav", 1.0)
-    assert len({casting.make_clone(sample).voice_id for _ in range(50)}) == 50
-    assert isinstance(replace(casting.make_clone(sample), name="x"), KeptVoice)
+    sample, now = Audio(b"", "audio/wav", 1.0), datetime.now(UTC)
+    assert len({casting.make_clone(sample, now).voice_id for _ in range(50)}) == 50
+    assert isinstance(replace(casting.make_clone(sample, now), name="x"), KeptVoice)

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from bots.discord_bot import DiscordBot
-from bots.discord_bot.client import Pace
+from core.clock import Clock
 from core.config import Settings
 from tests.emulators.discord import DiscordServer
 from tests.emulators.mimo import MimoServer
 from tests.support.discord_inbox import FakeInbox, make_settings
 from tests.support.discord_program import DiscordProgram
+from tests.support.virtual_time import VirtualLoop, current_clock
+
+#: Lets seconds pass at once: nothing else runs meanwhile.
+Advance = Callable[[float], None]
 
 
-class QuickBot(DiscordBot):
-    """The bot with less patience, so that tests are short."""
-
-    pace = Pace(complete_s=0.1, identify_s=0.1, first_wait_s=0.05, max_wait_s=0.2)
+@pytest.fixture
+async def advance() -> Advance:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    return loop.advance
 
 
 @pytest.fixture
@@ -43,20 +48,18 @@ def door() -> FakeInbox:
 
 
 @pytest.fixture
-async def bot(settings: Settings, door: FakeInbox) -> AsyncIterator[QuickBot]:
+async def bot(settings: Settings, door: FakeInbox, clock: Clock) -> AsyncIterator[DiscordBot]:
     """A bot that can make calls but does not receive."""
-    bot = QuickBot(settings, door)
+    bot = DiscordBot(settings, door, clock)
     await bot.client.open()
     yield bot
     await bot.close()
 
 
 @asynccontextmanager
-async def run_bot(
-    settings: Settings, door: FakeInbox, kind: type[QuickBot] = QuickBot
-) -> AsyncIterator[QuickBot]:
+async def run_bot(settings: Settings, door: FakeInbox) -> AsyncIterator[DiscordBot]:
     """Run a bot that receives, from its start to its end."""
-    bot = kind(settings, door)
+    bot = DiscordBot(settings, door, current_clock())
     task = asyncio.create_task(bot.run())
     try:
         async with asyncio.timeout(30):
@@ -72,7 +75,7 @@ async def run_bot(
 
 
 @pytest.fixture
-async def running(settings: Settings, door: FakeInbox) -> AsyncIterator[QuickBot]:
+async def running(settings: Settings, door: FakeInbox) -> AsyncIterator[DiscordBot]:
     """A bot that receives."""
     async with run_bot(settings, door) as bot:
         yield bot

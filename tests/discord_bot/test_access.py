@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from bots.discord_bot import access
+from bots.discord_bot import DiscordBot, access
 from core.errors import PlatformBusy
-from tests.discord_bot.conftest import QuickBot
 from tests.emulators.discord import DiscordServer
 from tests.support.discord_inbox import make_message
 
 
-async def may(bot: QuickBot, room: str, user: str) -> bool:
+async def may(bot: DiscordBot, room: str, user: str) -> bool:
     return await bot.is_admin(make_message(room, sender_id=user, is_private=False))
 
 
 async def test_owner_manager_and_administrator_may_and_members_may_not(
-    discord_server: DiscordServer, running: QuickBot
+    discord_server: DiscordServer, running: DiscordBot
 ) -> None:
     server = discord_server
     owner, manager, chief, ann = (server.add_user(n) for n in ("Owner", "Manny", "Chief", "Ann"))
@@ -35,7 +34,7 @@ async def test_owner_manager_and_administrator_may_and_members_may_not(
 
 
 async def test_a_thread_is_managed_by_who_manages_its_server(
-    discord_server: DiscordServer, running: QuickBot
+    discord_server: DiscordServer, running: DiscordBot
 ) -> None:
     server = discord_server
     owner, ann = server.add_user("Owner"), server.add_user("Ann")
@@ -46,7 +45,7 @@ async def test_a_thread_is_managed_by_who_manages_its_server(
 
 
 async def test_where_everybody_may_manage_everybody_is_an_admin(
-    discord_server: DiscordServer, running: QuickBot
+    discord_server: DiscordServer, running: DiscordBot
 ) -> None:
     server = discord_server
     ann = server.add_user("Ann")
@@ -59,7 +58,7 @@ async def test_where_everybody_may_manage_everybody_is_an_admin(
 
 
 async def test_strangers_bots_of_nowhere_and_the_nameless_may_not(
-    discord_server: DiscordServer, running: QuickBot
+    discord_server: DiscordServer, running: DiscordBot
 ) -> None:
     server = discord_server
     stranger = server.add_user("Stranger")
@@ -72,12 +71,12 @@ async def test_strangers_bots_of_nowhere_and_the_nameless_may_not(
     assert not await may(running, f"user:{stranger}", stranger)
 
 
-async def test_in_private_everybody_may(bot: QuickBot) -> None:
+async def test_in_private_everybody_may(bot: DiscordBot) -> None:
     assert await bot.is_admin(make_message("5"))
 
 
 async def test_a_role_that_was_taken_away_counts_no_more(
-    discord_server: DiscordServer, running: QuickBot, monkeypatch: pytest.MonkeyPatch
+    discord_server: DiscordServer, running: DiscordBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = discord_server
     ann = server.add_user("Ann")
@@ -94,7 +93,7 @@ async def test_a_role_that_was_taken_away_counts_no_more(
 
 
 async def test_who_cannot_be_asked_is_asked_again_later(
-    discord_server: DiscordServer, running: QuickBot
+    discord_server: DiscordServer, running: DiscordBot
 ) -> None:
     server = discord_server
     ann = server.add_user("Ann")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import pytest
 
+from bots.discord_bot import DiscordBot
 from bots.discord_bot.ticket import read_ticket
 from core import metrics
 from core.errors import ChatGone, PlatformError
 from core.interfaces import Envelope
 from core.models import PLACEHOLDER, Button, File, Reply
-from tests.discord_bot.conftest import QuickBot
 from tests.emulators.discord import DiscordServer
 from tests.support.discord_server_chat import Room, make_room, only
 
@@ -31,7 +30,7 @@ def ambiguous() -> float:
     return float(metrics.AMBIGUOUS_SENDS.labels("discord")._value.get())
 
 
-async def test_the_first_answer_takes_the_place_of_thinking(bot: QuickBot, room: Room) -> None:
+async def test_the_first_answer_takes_the_place_of_thinking(bot: DiscordBot, room: Room) -> None:
     envelope, ledger, asked = await room.ask(bot)
     only(room.server.thinking(room.channel))
     await bot.deliver(envelope, Reply("hello", "words", files=(NOTE,), buttons=AGAIN))
@@ -42,7 +41,7 @@ async def test_the_first_answer_takes_the_place_of_thinking(bot: QuickBot, room:
     assert room.server.thinking(room.channel) == []
 
 
-async def test_a_secret_answer_stays_one_with_all_its_parts(bot: QuickBot, room: Room) -> None:
+async def test_a_secret_answer_stays_one_with_all_its_parts(bot: DiscordBot, room: Room) -> None:
     envelope, ledger, asked = await room.ask(bot, "e")
     await bot.deliver(envelope, Reply("word " * 1000, buttons=AGAIN))
     answers = room.server.answers_of(asked)
@@ -52,7 +51,7 @@ async def test_a_secret_answer_stays_one_with_all_its_parts(bot: QuickBot, room:
     assert [one.labels for one in answers] == [[], [], ["Again"]]
 
 
-async def test_more_parts_go_as_messages_that_can_be_repeated(bot: QuickBot, room: Room) -> None:
+async def test_more_parts_go_as_messages_that_can_be_repeated(bot: DiscordBot, room: Room) -> None:
     envelope, _, asked = await room.ask(bot)
     room.server.fault(SEND, "lose_reply")
     await bot.deliver(envelope, Reply("word " * 1000))
@@ -61,7 +60,7 @@ async def test_more_parts_go_as_messages_that_can_be_repeated(bot: QuickBot, roo
     assert room.server.calls_of(FOLLOW_UP) == []
 
 
-async def test_where_the_bot_may_not_write_parts_follow_up(bot: QuickBot, room: Room) -> None:
+async def test_where_the_bot_may_not_write_parts_follow_up(bot: DiscordBot, room: Room) -> None:
     room.server.deny(room.channel, room.guild, "SEND_MESSAGES")
     envelope, _, asked = await room.ask(bot)
     await bot.deliver(envelope, Reply("word " * 1000))
@@ -69,7 +68,7 @@ async def test_where_the_bot_may_not_write_parts_follow_up(bot: QuickBot, room: 
 
 
 async def test_a_person_who_brought_us_along_gets_five_messages_at_most(
-    bot: QuickBot, room: Room
+    bot: DiscordBot, room: Room
 ) -> None:
     guild = room.server.add_guild(members=[room.ann], has_bot=False)
     room.server.change(room.ann, has_app=True)
@@ -84,9 +83,9 @@ async def test_a_person_who_brought_us_along_gets_five_messages_at_most(
 
 
 async def test_after_fifteen_minutes_it_is_a_message_of_the_channel(
-    bot: QuickBot, room: Room
+    bot: DiscordBot, room: Room
 ) -> None:
-    envelope, ledger, _ = await room.ask(bot, created_s=time.time() - 900)
+    envelope, ledger, _ = await room.ask(bot, age_s=900)
     await bot.deliver(envelope, Reply("hello"))
     assert only(room.server.answers(room.channel)).message_id == ledger.ids()[0]
     assert room.server.calls_of("* /webhooks/*") == []
@@ -94,7 +93,7 @@ async def test_after_fifteen_minutes_it_is_a_message_of_the_channel(
 
 @pytest.mark.parametrize(("status", "code"), [(404, 10062), (401, 50027), (404, 10015)])
 async def test_an_interaction_that_discord_ends_early(
-    bot: QuickBot, room: Room, status: int, code: int
+    bot: DiscordBot, room: Room, status: int, code: int
 ) -> None:
     envelope, _, _ = await room.ask(bot)
     room.server.fault("* /webhooks/*", "status", status=status, code=code, count=None)
@@ -102,7 +101,7 @@ async def test_an_interaction_that_discord_ends_early(
     assert only(room.server.answers(room.channel)).content == "hello"
 
 
-async def test_the_real_end_of_a_token(bot: QuickBot, room: Room) -> None:
+async def test_the_real_end_of_a_token(bot: DiscordBot, room: Room) -> None:
     envelope, _, _ = await room.ask(bot)
     room.server.advance(seconds=901)
     await bot.deliver(envelope, Reply("hello"))
@@ -112,9 +111,9 @@ async def test_the_real_end_of_a_token(bot: QuickBot, room: Room) -> None:
 
 @pytest.mark.parametrize("flags", ["e", "p"])
 async def test_a_secret_that_is_late_goes_to_the_person_alone(
-    bot: QuickBot, room: Room, flags: str
+    bot: DiscordBot, room: Room, flags: str
 ) -> None:
-    envelope, ledger, _ = await room.ask(bot, flags, created_s=time.time() - 900)
+    envelope, ledger, _ = await room.ask(bot, flags, age_s=900)
     await bot.deliver(envelope, Reply("word " * 700, buttons=AGAIN))
     assert room.server.answers(room.channel) == []
     answers = room.server.answers(room.server.dm(room.ann))
@@ -122,8 +121,8 @@ async def test_a_secret_that_is_late_goes_to_the_person_alone(
     assert [*ledger.ids().values()] == [one.message_id for one in answers]
 
 
-async def test_a_secret_that_nobody_can_be_told_is_given_up(bot: QuickBot, room: Room) -> None:
-    envelope, _, _ = await room.ask(bot, "e", created_s=time.time() - 900)
+async def test_a_secret_that_nobody_can_be_told_is_given_up(bot: DiscordBot, room: Room) -> None:
+    envelope, _, _ = await room.ask(bot, "e", age_s=900)
     room.server.change(room.ann, is_closed=True)
     with pytest.raises(PlatformError) as caught:
         await bot.deliver(envelope, Reply("hello"))
@@ -131,7 +130,7 @@ async def test_a_secret_that_nobody_can_be_told_is_given_up(bot: QuickBot, room:
     assert room.server.answers(room.channel) == []
 
 
-async def test_the_text_so_far_goes_when_the_answer_is_late(bot: QuickBot, room: Room) -> None:
+async def test_the_text_so_far_goes_when_the_answer_is_late(bot: DiscordBot, room: Room) -> None:
     envelope, ledger, asked = await room.ask(bot)
     await bot.show(envelope, "one moment", is_lasting=True)
     await room.server.wait_for(lambda: PLACEHOLDER in ledger.ids())
@@ -157,7 +156,7 @@ def expire(envelope: Envelope) -> Envelope:
     return replace(envelope, message=replace(envelope.message, ticket=old))
 
 
-async def test_a_first_answer_that_was_deleted(bot: QuickBot, room: Room) -> None:
+async def test_a_first_answer_that_was_deleted(bot: DiscordBot, room: Room) -> None:
     envelope, _, asked = await room.ask(bot)
     original = room.server.interaction(asked).original_id
     room.server.delete(original or "")
@@ -166,7 +165,7 @@ async def test_a_first_answer_that_was_deleted(bot: QuickBot, room: Room) -> Non
 
 
 async def test_an_outdated_answer_is_edited_with_the_ticket_and_without(
-    bot: QuickBot, room: Room
+    bot: DiscordBot, room: Room
 ) -> None:
     for flags in ("", "e"):
         envelope, ledger, asked = await room.ask(bot, flags, job_id=f"job{flags}")
@@ -182,20 +181,20 @@ async def test_an_outdated_answer_is_edited_with_the_ticket_and_without(
     assert only(room.server.answers_of(asked)).content == "good morning"
 
 
-async def test_thinking_ends_when_all_is_said_elsewhere(bot: QuickBot, room: Room) -> None:
+async def test_thinking_ends_when_all_is_said_elsewhere(bot: DiscordBot, room: Room) -> None:
     envelope, _, asked = await room.ask(bot)
     await bot.deliver(envelope, Reply())
     assert room.server.thinking(room.channel) == [] == room.server.answers_of(asked)
 
 
-async def test_the_message_of_a_pressed_button_stays_as_it_is(bot: QuickBot, room: Room) -> None:
+async def test_the_message_of_a_pressed_button_stays_as_it_is(bot: DiscordBot, room: Room) -> None:
     envelope, _, _ = await room.ask(bot, "u")
     await bot.deliver(envelope, Reply("hello"))
     only(room.server.thinking(room.channel))  # the first answer was not touched
     assert only(room.server.answers(room.channel)).content == "hello"
 
 
-async def test_a_repeated_edit_changes_nothing(bot: QuickBot, room: Room) -> None:
+async def test_a_repeated_edit_changes_nothing(bot: DiscordBot, room: Room) -> None:
     envelope, ledger, asked = await room.ask(bot)
     before = ambiguous()
     room.server.fault("PATCH /webhooks/*", "lose_reply", count=2)
@@ -208,7 +207,7 @@ async def test_a_repeated_edit_changes_nothing(bot: QuickBot, room: Room) -> Non
     assert ambiguous() == before
 
 
-async def test_follow_ups_alone_may_come_twice_and_are_counted(bot: QuickBot, room: Room) -> None:
+async def test_follow_ups_alone_may_come_twice_and_are_counted(bot: DiscordBot, room: Room) -> None:
     envelope, ledger, asked = await room.ask(bot, "e")
     before = ambiguous()
     await bot.deliver(envelope, Reply("word " * 700))
@@ -218,7 +217,7 @@ async def test_follow_ups_alone_may_come_twice_and_are_counted(bot: QuickBot, ro
     assert len(room.server.answers_of(asked)) == 3 and ambiguous() == before + 1
 
 
-async def test_a_refusal_is_told_to_whoever_asked_alone(bot: QuickBot, room: Room) -> None:
+async def test_a_refusal_is_told_to_whoever_asked_alone(bot: DiscordBot, room: Room) -> None:
     envelope, ledger, asked = await room.ask(bot)
     await bot.deliver(replace(envelope, is_refusal=True), Reply("That cannot be."))
     answers = room.server.answers_of(asked)
@@ -228,7 +227,7 @@ async def test_a_refusal_is_told_to_whoever_asked_alone(bot: QuickBot, room: Roo
 
 
 async def test_a_refusal_of_what_is_secret_anyway_takes_the_place_of_thinking(
-    bot: QuickBot, room: Room
+    bot: DiscordBot, room: Room
 ) -> None:
     envelope, _, asked = await room.ask(bot, "e")
     await bot.deliver(replace(envelope, is_refusal=True), Reply("That cannot be."))
@@ -237,8 +236,8 @@ async def test_a_refusal_of_what_is_secret_anyway_takes_the_place_of_thinking(
 
 
 async def test_a_refusal_that_comes_too_late_is_told_where_it_was_asked(
-    bot: QuickBot, room: Room
+    bot: DiscordBot, room: Room
 ) -> None:
-    envelope, _, _ = await room.ask(bot, created_s=time.time() - 3600)
+    envelope, _, _ = await room.ask(bot, age_s=3600)
     await bot.deliver(replace(envelope, is_refusal=True), Reply("That cannot be."))
     assert only(room.server.answers(room.channel)).content == "That cannot be."

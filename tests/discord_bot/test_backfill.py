@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
-from datetime import timedelta
 
-import pytest
-
-from bots.discord_bot import backfill
+from bots.discord_bot import DiscordBot
+from bots.discord_bot.backfill import MAX_AGE, MAX_MESSAGES, PAGE
+from core.clock import Clock
 from core.config import Settings
 from core.errors import StoreError
-from tests.discord_bot.conftest import QuickBot, run_bot
+from tests.discord_bot.conftest import run_bot
 from tests.emulators.discord import DiscordServer
 from tests.support.discord_inbox import FakeInbox
+from tests.support.virtual_time import current_clock
 
 
 def open_rooms(server: DiscordServer, count: int) -> tuple[str, list[str]]:
@@ -23,9 +22,9 @@ def open_rooms(server: DiscordServer, count: int) -> tuple[str, list[str]]:
     return ann, [server.add_channel(guild, f"room-{n}") for n in range(count)]
 
 
-async def settle(bot: QuickBot) -> None:
+async def settle(bot: DiscordBot) -> None:
     """Wait until nothing is asked for any more."""
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(3)
     async with asyncio.timeout(30):
         while bot._backfill._tasks:
             await asyncio.sleep(0.01)
@@ -40,7 +39,7 @@ async def see(server: DiscordServer, door: FakeInbox, rooms: list[str], ann: str
 
 
 async def test_a_lost_session_of_ten_minutes_costs_nothing(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     """D12: 60 messages in 6 channels; each is handed in once, nothing old comes again."""
     server = discord_server
@@ -68,7 +67,7 @@ async def test_a_lost_session_of_ten_minutes_costs_nothing(
 
 
 async def test_a_resumed_session_asks_for_nothing(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     server = discord_server
     ann, [room] = open_rooms(server, 1)
@@ -114,41 +113,34 @@ async def test_a_private_chat_without_news_costs_one_call(
 
 
 async def test_so_many_messages_of_a_channel_and_no_more(
-    discord_server: DiscordServer,
-    settings: Settings,
-    door: FakeInbox,
-    monkeypatch: pytest.MonkeyPatch,
+    discord_server: DiscordServer, settings: Settings, door: FakeInbox
 ) -> None:
-    monkeypatch.setattr(backfill, "MAX_MESSAGES", 6)
-    monkeypatch.setattr(backfill, "PAGE", 3)
     server = discord_server
     ann, [room] = open_rooms(server, 1)
     async with run_bot(settings, door):
         await see(server, door, [room], ann)
-    sent = [server.send_text(room, ann, f"missed {n}") for n in range(9)]
+    sent = [server.send_text(room, ann, f"missed {n}") for n in range(MAX_MESSAGES + 1)]
     async with run_bot(settings, door) as bot:
-        await server.wait_for(lambda: len(door.messages) == 7)
+        await server.wait_for(lambda: len(door.messages) == MAX_MESSAGES + 1)
         await settle(bot)
-    assert [m.message_id for m in door.messages[1:]] == sent[:6]
-    assert len(server.calls_of("GET */messages")) == 2
+    assert [m.message_id for m in door.messages[1:]] == sent[:MAX_MESSAGES]
+    assert len(server.calls_of("GET */messages")) == MAX_MESSAGES // PAGE
 
 
 async def test_what_is_older_than_a_day_is_left_alone(
-    discord_server: DiscordServer,
-    settings: Settings,
-    door: FakeInbox,
-    monkeypatch: pytest.MonkeyPatch,
+    discord_server: DiscordServer, settings: Settings, door: FakeInbox, clock: Clock
 ) -> None:
-    monkeypatch.setattr(backfill, "MAX_AGE", timedelta(seconds=1))
     server = discord_server
     ann, [room] = open_rooms(server, 1)
     async with run_bot(settings, door):
         await see(server, door, [room], ann)
     server.send_text(room, ann, "old by now")
-    await asyncio.sleep(1.2)
+    await clock.sleep(60)
+    server.send_text(room, ann, "not yet old")
+    await clock.sleep(MAX_AGE.total_seconds() - 30)
     async with run_bot(settings, door) as bot:
         await settle(bot)
-    assert door.texts() == ["seen"]
+    assert door.texts() == ["seen", "not yet old"]
 
 
 async def test_what_comes_meanwhile_moves_no_mark(
@@ -173,12 +165,6 @@ async def test_what_comes_meanwhile_moves_no_mark(
     assert int(door.marks[room]) > int(missed)
 
 
-class SlowBot(QuickBot):
-    """A bot whose session is not complete for a while."""
-
-    pace = replace(QuickBot.pace, complete_s=60.0)
-
-
 async def test_a_session_that_breaks_off_early_hides_nothing(
     discord_server: DiscordServer, settings: Settings, door: FakeInbox
 ) -> None:
@@ -188,7 +174,8 @@ async def test_a_session_that_breaks_off_early_hides_nothing(
     async with run_bot(settings, door):
         await see(server, door, [room], ann)
     server.send_text(room, ann, "missed")
-    bot = SlowBot(settings, door)
+    bot = DiscordBot(settings, door, current_clock())
+    bot.client._connection.guild_ready_timeout = 60.0  # it is not complete for a while
     task = asyncio.create_task(bot.run())
     try:
         # The connection of before may count as one for a moment longer.
@@ -201,7 +188,7 @@ async def test_a_session_that_breaks_off_early_hides_nothing(
         server.invalidate()
         await broken
         # Not before: the session that breaks off is not to be completed now.
-        bot.client._connection.guild_ready_timeout = 0.1
+        bot.client._connection.guild_ready_timeout = 1.0
         await server.wait_for(lambda: "missed" in door.texts())
         assert server.identifies() == 3
     finally:
@@ -211,7 +198,7 @@ async def test_a_session_that_breaks_off_early_hides_nothing(
 
 
 async def test_the_first_mark_of_a_chat_is_kept_at_once(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     """Also while others are held: without a mark nothing would be asked for after a crash."""
     server = discord_server

@@ -16,7 +16,8 @@ from tests.emulators.discord.records import Message
 from tests.emulators.mimo import MimoServer
 from tests.support.discord_program import DiscordProgram
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+#: The program is a process of its own.
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
 #: What each command is given; what is not named here is given as it is.
 OPTIONS: dict[str, dict[str, Any]] = {

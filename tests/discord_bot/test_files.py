@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from bots.discord_bot import files
+from bots.discord_bot import DiscordBot, files
 from bots.discord_bot.files import FileId, parse_file_id
 from core.errors import BadAudio, PlatformBusy, TooLong, UserError
 from core.models import Attachment, Message, Quoted
-from tests.discord_bot.conftest import QuickBot
 from tests.emulators.discord import DiscordServer
 from tests.support.discord_inbox import FakeInbox, make_message
 
@@ -34,7 +33,7 @@ def test_what_names_a_file_can_be_read_back(file_id: FileId) -> None:
 
 
 async def test_what_was_just_sent_costs_no_call(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     message = await hear(discord_server, door)
     assert await running.fetch(message) == OGG
@@ -42,7 +41,7 @@ async def test_what_was_just_sent_costs_no_call(
 
 
 async def test_an_expired_link_is_renewed(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     """H10: the message is asked for again and the sound comes."""
     message = await hear(discord_server, door)
@@ -52,7 +51,7 @@ async def test_an_expired_link_is_renewed(
 
 
 async def test_after_a_restart_the_message_is_asked_for(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     message = await hear(discord_server, door)
     running.files._links.clear()
@@ -60,7 +59,7 @@ async def test_after_a_restart_the_message_is_asked_for(
 
 
 async def test_the_sound_of_the_message_that_is_answered(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     server = discord_server
     ann = server.add_user("Ann")
@@ -73,7 +72,7 @@ async def test_the_sound_of_the_message_that_is_answered(
 
 
 async def test_a_forwarded_sound(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     server = discord_server
     ann, bob = server.add_user("Ann"), server.add_user("Bob")
@@ -87,7 +86,7 @@ async def test_a_forwarded_sound(
 
 
 async def test_a_message_that_was_deleted_has_no_sound(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     message = await hear(discord_server, door)
     discord_server.delete(message.message_id)
@@ -97,7 +96,7 @@ async def test_a_message_that_was_deleted_has_no_sound(
 
 
 async def test_a_link_alone_cannot_be_renewed(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     message = await hear(discord_server, door)
     assert message.attachment
@@ -111,7 +110,7 @@ async def test_a_link_alone_cannot_be_renewed(
 
 @pytest.mark.parametrize("kind", ["close", "cut", "lose_reply"])
 async def test_a_download_that_breaks_off_is_tried_once_more(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox, kind: str
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox, kind: str
 ) -> None:
     message = await hear(discord_server, door)
     discord_server.fault("GET /cdn", kind)  # type: ignore[arg-type]
@@ -119,7 +118,7 @@ async def test_a_download_that_breaks_off_is_tried_once_more(
 
 
 async def test_a_server_in_trouble_is_asked_again_later(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     message = await hear(discord_server, door)
     discord_server.fault("GET /cdn", "status", status=503)
@@ -128,7 +127,7 @@ async def test_a_server_in_trouble_is_asked_again_later(
 
 
 async def test_what_is_too_large_is_not_fetched(
-    discord_server: DiscordServer, running: QuickBot
+    discord_server: DiscordServer, running: DiscordBot
 ) -> None:
     large = Attachment("1/2/3", size_bytes=files.MAX_BYTES + 1)
     with pytest.raises(TooLong):
@@ -138,7 +137,7 @@ async def test_what_is_too_large_is_not_fetched(
 
 async def test_what_is_larger_than_it_claims_is_left_off(
     discord_server: DiscordServer,
-    running: QuickBot,
+    running: DiscordBot,
     door: FakeInbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -151,6 +150,6 @@ async def test_what_is_larger_than_it_claims_is_left_off(
         await running.fetch(door.messages[0])
 
 
-async def test_a_message_without_sound(bot: QuickBot) -> None:
+async def test_a_message_without_sound(bot: DiscordBot) -> None:
     with pytest.raises(BadAudio):
         await bot.fetch(make_message("1", attachment=None, reply_to=Quoted("2")))

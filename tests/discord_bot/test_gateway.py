@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from dataclasses import replace
 
 import pytest
 from discord.gateway import KeepAliveHandler
 from pydantic import SecretStr
 
-from bots.discord_bot.client import Pace
-from bots.discord_bot.heartbeats import LOOKS
+from bots.discord_bot import DiscordBot
+from bots.discord_bot.heartbeats import BEAT_S, LOOK_S, SILENCE_S
+from core.clock import Clock
 from core.config import Settings
 from core.errors import ConfigError, PlatformLocked
-from tests.discord_bot.conftest import QuickBot, run_bot
+from tests.discord_bot.conftest import run_bot
 from tests.emulators.discord import DiscordServer
 from tests.support.discord_inbox import FakeInbox, make_message
-
-
-class ImpatientBot(QuickBot):
-    """A bot that counts the gateway as dead after a second."""
-
-    pace = replace(QuickBot.pace, beat_s=0.3, silence_s=0.9)
+from tests.support.virtual_time import current_clock
 
 
 def list_beats() -> list[threading.Thread]:
@@ -39,7 +34,7 @@ async def hears(server: DiscordServer, door: FakeInbox, user: str) -> None:
 
 @pytest.mark.parametrize("code", [1000, 1001, 4000, 4008, 4009])
 async def test_after_a_close_it_is_back(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox, code: int
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox, code: int
 ) -> None:
     """H1."""
     server = discord_server
@@ -52,7 +47,7 @@ async def test_after_a_close_it_is_back(
 
 
 async def test_it_resumes_where_that_is_asked_for(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     server = discord_server
     ann = server.add_user("Ann")
@@ -65,7 +60,7 @@ async def test_it_resumes_where_that_is_asked_for(
 
 
 async def test_a_session_that_is_gone_is_begun_anew_at_the_same_address(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     server = discord_server
     ann = server.add_user("Ann")
@@ -75,53 +70,49 @@ async def test_a_session_that_is_gone_is_begun_anew_at_the_same_address(
 
 
 async def test_a_gateway_that_is_only_quiet_is_asked_and_stays(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, clock: Clock
 ) -> None:
     """It wants a heartbeat every 41.25 s: in between it says nothing by itself."""
     server = discord_server
-    async with run_bot(settings, door, ImpatientBot) as bot:
-        await server.wait_for(lambda: len(server.gateway.sessions.beats) >= 6)
-        beats = server.gateway.sessions.beats
-        assert beats[5].at - beats[1].at > bot.pace.silence_s
-        assert (server.identifies(), server.resumes()) == (1, 0) and bot.is_ready
-        # Each answer is counted from the beat that it belongs to.
-        assert bot.client.latency < bot.pace.beat_s
+    await clock.sleep(60)
+    beats = server.gateway.sessions.beats
+    assert len(beats) == 6
+    assert all(BEAT_S <= beat.gap_s <= BEAT_S + 2 * LOOK_S for beat in beats[1:])
+    assert (server.identifies(), server.resumes()) == (1, 0) and running.is_ready
 
 
 async def test_a_silent_connection_counts_as_dead(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox, clock: Clock
 ) -> None:
     """H1: taken up again at once, though the other side does not even agree to an end."""
-    server, clock = discord_server, asyncio.get_running_loop().time
+    server = discord_server
     ann = server.add_user("Ann")
-    async with run_bot(settings, door, ImpatientBot) as bot:
-        begun_s = clock()
-        server.make_zombies()
-        await server.wait_for(server.resumes)
-        assert clock() - begun_s >= bot.pace.silence_s * 0.5
-        assert server.identifies() == 1
-        await hears(server, door, ann)
+    await server.wait_for(lambda: server.gateway.sessions.beats)
+    begun_s = clock.monotonic()
+    server.make_zombies()
+    await server.wait_for(server.resumes)
+    assert SILENCE_S < clock.monotonic() - begun_s <= SILENCE_S + 2 * LOOK_S
+    assert server.identifies() == 1 and running.is_ready
+    await hears(server, door, ann)
 
 
 async def test_a_silent_gateway_does_not_hold_up_the_end(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+    discord_server: DiscordServer, settings: Settings, door: FakeInbox, clock: Clock
 ) -> None:
-    clock = asyncio.get_running_loop().time
     async with run_bot(settings, door):
         discord_server.make_zombies()
-        begun_s = clock()
+        begun_s = clock.monotonic()
     # The SDK alone waits half a minute for an end to be agreed on.
-    assert clock() - begun_s < 15
+    assert clock.monotonic() - begun_s < 15
 
 
 def test_a_silent_gateway_is_left_within_30_seconds() -> None:
-    pace = Pace()
-    noticed_s = pace.silence_s + pace.beat_s / LOOKS
+    # What was received is seen a look late, and so is the end of our patience.
+    assert SILENCE_S + 2 * LOOK_S <= 25
     # Before that it was asked, and had as long to answer as anything takes that still works.
-    answer_s = pace.silence_s - pace.beat_s * (1 + 1 / LOOKS)
-    assert noticed_s <= 25 and answer_s >= 10
+    assert SILENCE_S - BEAT_S - 2 * LOOK_S >= 10
     # The SDK's own, slower way comes later, and we ask less often than the limit of 120 a minute.
-    assert 60 / pace.beat_s < 12
+    assert 60 / BEAT_S < 12
 
 
 async def test_no_beats_are_left_behind(
@@ -133,7 +124,7 @@ async def test_no_beats_are_left_behind(
     """A connection that is given up while it is made has its thread already."""
     server = discord_server
     monkeypatch.setattr(server.gateway, "_identify", lambda *_: None)
-    bot = ImpatientBot(settings, door)
+    bot = DiscordBot(settings, door, current_clock())
     task = asyncio.create_task(bot.run())
     await server.wait_for(list_beats)
     task.cancel()
@@ -191,14 +182,14 @@ async def test_a_discord_that_is_not_there_yet_is_waited_for(
 ) -> None:
     server = discord_server
     ann = server.add_user("Ann")
-    await asyncio.to_thread(server.stop)
-    bot = QuickBot(settings, door)
+    await server.close()
+    bot = DiscordBot(settings, door, current_clock())
     task = asyncio.create_task(bot.run())
     try:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(3600)
         assert not bot.is_ready and not task.done()
-        await asyncio.to_thread(server.start)
-        await server.wait_for(lambda: bot.is_ready)
+        await server.open()
+        await server.wait_for(lambda: bot.is_ready, 70)
         await hears(server, door, ann)
     finally:
         task.cancel()
@@ -211,7 +202,7 @@ async def test_a_gateway_without_starts_left_is_waited_for(
 ) -> None:
     """Beyond the limit of a day Discord would take the token away."""
     server = discord_server
-    bot = QuickBot(settings, door)
+    bot = DiscordBot(settings, door, current_clock())
     await bot.client.open()
 
     async def tell_none() -> tuple[int, str, dict[str, int]]:
@@ -220,15 +211,17 @@ async def test_a_gateway_without_starts_left_is_waited_for(
 
     bot.client.http.get_bot_gateway = tell_none  # type: ignore[assignment]
     task = asyncio.create_task(bot.client.listen())
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(59)
     assert not server.identifies() and not task.done()
+    await asyncio.sleep(2)
+    assert server.identifies() == 1
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await bot.close()
 
 
 async def test_a_bot_that_never_logged_in_closes(settings: Settings, door: FakeInbox) -> None:
-    bot = QuickBot(settings, door)
+    bot = DiscordBot(settings, door, current_clock())
     assert not bot.is_ready
     assert await bot.is_admin(make_message("1"))
     await bot.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 
 import pytest
@@ -15,7 +14,8 @@ from tests.emulators.mimo import MimoServer
 from tests.support import sounds
 from tests.support.discord_program import DiscordProgram
 
-pytestmark = pytest.mark.chaos
+#: The program is a process of its own.
+pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
 VOICE = sounds.file("ogg-opus", sounds.speech(4.0))
 #: An answer of more than one message.
@@ -25,12 +25,14 @@ STEPS = ("S3", "S8", "S9", "S10", "SX") if IS_LONG else ("S3", "S9")
 OUT = [name for name in POINTS if name.startswith(STEPS)]
 
 
-async def restart(program: DiscordProgram) -> None:
+async def restart(program: DiscordProgram, person: str) -> None:
     """Wait for the kill that was ordered, and start again."""
     assert await program.ended() == -signal.SIGKILL
     await program.start()
     assert set(await program.settle(1)) == {"done"}
-    await asyncio.sleep(0.5)
+    # What was still to come would come before the answer to what is said last.
+    program.server.send_text(program.server.dm(person), person, "hello")
+    assert set(await program.settle(2)) == {"done"}
 
 
 @pytest.mark.parametrize("step", OUT)
@@ -42,7 +44,7 @@ async def test_a_voice_message_is_answered_once(
     ann = server.add_user("Ann")
     await program.start(kill_at=step)
     note = server.send_voice(server.dm(ann), ann, VOICE, duration=4.0)
-    await restart(program)
+    await restart(program, ann)
     answers = server.answers_to(note)
     words = " ".join(one.content for one in answers).split()
     assert len(answers) == 2
@@ -59,7 +61,7 @@ async def test_a_command_is_answered_once(
     await program.start(kill_at=step)
     await server.wait_for(lambda: "say" in server.commands(), 30)
     asked = server.slash(room, ann, "say", {"text": "Good morning"})
-    await restart(program)
+    await restart(program, ann)
     spoken = [one for one in server.answers(room) if one.is_voice]
     assert len(spoken) + sum(len(one.files) for one in server.answers_of(asked)) == 1
     assert server.thinking(room) == []

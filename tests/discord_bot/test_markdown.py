@@ -50,7 +50,7 @@ def test_nothing_is_read_from_any_mixture(text: str, more: str) -> None:
 @given(TEXTS.filter(lambda text: "\n" not in text and text.strip()))
 def test_a_label_stays_the_label_of_our_link(label: str) -> None:
     url = "https://discord.com/channels/1/2/3"
-    seen = read(f"before {link(label, url)} behind")
+    seen = read(f"before {link(label, url)}{escape('a](https://evil.example) behind')}")
     [(shown, where)] = seen.links
     assert (shown.replace("\u2060", ""), where) == (label.translate(str.maketrans("[]", "()")), url)
     assert seen.kinds == {"link"}

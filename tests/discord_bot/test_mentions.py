@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from discord.http import Route
 
+from bots.discord_bot import DiscordBot
 from core.models import Button, File, Link, Reply
-from tests.discord_bot.conftest import QuickBot
 from tests.emulators.discord import DiscordServer
 from tests.support.discord_markdown import read
 from tests.support.discord_server_chat import Room, make_room, make_voice
@@ -39,7 +39,7 @@ def everywhere(text: str) -> Reply:
     return Reply(text, text, files=files, buttons=buttons, links=links)
 
 
-async def test_the_oracle_would_hear_it(bot: QuickBot, room: Room) -> None:
+async def test_the_oracle_would_hear_it(bot: DiscordBot, room: Room) -> None:
     """The same words without our care ring everywhere."""
     route = Route("POST", "/channels/{channel_id}/messages", channel_id=int(room.channel))
     await bot.client.http.request(route, json={"content": calls(room)})
@@ -48,15 +48,14 @@ async def test_the_oracle_would_hear_it(bot: QuickBot, room: Room) -> None:
 
 
 @pytest.mark.parametrize("kind", ["note", "dm", "command", "secret", "personal", "late"])
-async def test_no_ping_in_any_way_of_answering(bot: QuickBot, room: Room, kind: str) -> None:
+async def test_no_ping_in_any_way_of_answering(bot: DiscordBot, room: Room, kind: str) -> None:
     text = calls(room)
     if kind in ("note", "dm"):
         envelope, ledger = room.note() if kind == "note" else room.dm_note()
     else:
         flags = {"secret": "e", "personal": "p"}.get(kind, "")
-        created_s = 1.0 if kind == "late" else None
-        envelope, ledger, _ = await room.ask(bot, flags, created_s=created_s)
-    bot.client.pacer.gap_s = 0.01
+        age_s = 900.0 if kind == "late" else 0.0
+        envelope, ledger, _ = await room.ask(bot, flags, age_s=age_s)
     for is_lasting in (True, False):
         await bot.show(envelope, text, is_lasting=is_lasting)
         await bot._progress._lines[envelope.job_id].task  # type: ignore[misc]
@@ -84,7 +83,7 @@ def check_everything(room: Room) -> None:
         assert read(body.get("content") or "").kinds <= {"quote", "link"}
 
 
-async def test_what_is_refused_in_files_pings_nobody(bot: QuickBot, room: Room) -> None:
+async def test_what_is_refused_in_files_pings_nobody(bot: DiscordBot, room: Room) -> None:
     room.server.deny(room.channel, room.guild, "ATTACH_FILES", "READ_MESSAGE_HISTORY")
     envelope, _ = room.note()
     await bot.deliver(envelope, everywhere(calls(room)))

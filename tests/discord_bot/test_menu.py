@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from bots.discord_bot import menu
-from bots.discord_bot.interactions import Interactions
+from bots.discord_bot.interactions import MENU_WAITS_S
 from bots.discord_bot.menu import build_menu, build_options, build_table, is_same
 from core import commands
 from core.commands import Command
@@ -120,12 +121,14 @@ async def test_the_table_is_set_once_and_again_only_when_it_changed(
 
 
 async def test_trouble_with_the_table_costs_a_try(
-    discord_server: DiscordServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    discord_server: DiscordServer, settings: Settings
 ) -> None:
-    monkeypatch.setattr(Interactions, "menu_waits_s", (0.05, 0.05, 0.05))
-    discord_server.fault("GET */commands", "close", count=2)
+    discord_server.fault("GET */commands", "status", status=503, count=len(MENU_WAITS_S) - 1)
     async with run_bot(settings, FakeInbox()):
-        await discord_server.wait_for(discord_server.commands)
+        await discord_server.wait_for(discord_server.commands, sum(MENU_WAITS_S))
+    tries = discord_server.calls_of("GET */commands")
+    waits_s = [round(later.at - one.at) for one, later in pairwise(tries)]
+    assert waits_s == [round(wait_s) for wait_s in MENU_WAITS_S[:-1]]
 
 
 def test_a_translation_that_discord_takes_for_no_name_is_left_out(

@@ -3,96 +3,116 @@
 from __future__ import annotations
 
 import aiohttp
+import discord
 import pytest
 
-from bots.discord_bot.pacing import HOLD_S, PERIOD_S, Pacer, Paused
+from bots.discord_bot import DiscordBot
+from bots.discord_bot.pacing import (
+    BARRED_S,
+    GAP_S,
+    HOLD_S,
+    MAX_FORBIDDEN,
+    MAX_INVALID,
+    PERIOD_S,
+    Pacer,
+    Paused,
+)
+from core.clock import Clock
 from core.errors import PlatformBusy
 from core.models import Reply
-from tests.discord_bot.conftest import QuickBot
+from tests.discord_bot.conftest import Advance
 from tests.emulators.discord import DiscordServer
 from tests.support.discord_server_chat import make_room, only
 
 
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def pacer(clock: Clock) -> Pacer:
+    return Pacer(clock)
 
 
-def test_only_what_leads_to_a_ban_counts(clock: Clock) -> None:
-    pacer = Pacer(clock)
+async def test_only_what_leads_to_a_ban_counts(pacer: Pacer, advance: Advance) -> None:
     for status in (200, 204, 400, 404, 500, 503, 401, 403, 429):
         pacer.note_answer(status)
     pacer.note_answer(429, is_shared=True)
     assert pacer.invalid_count == 3
-    clock.now_s += PERIOD_S
+    advance(PERIOD_S - 1)
+    assert pacer.invalid_count == 3
+    advance(1)
     assert pacer.invalid_count == 0
 
 
-def test_all_is_still_until_the_oldest_refusal_is_ten_minutes_old(clock: Clock) -> None:
-    pacer = Pacer(clock)
-    pacer.max_invalid = 3
-    for _ in range(3):
+async def test_all_is_still_until_the_oldest_refusal_is_ten_minutes_old(
+    pacer: Pacer, advance: Advance
+) -> None:
+    for _ in range(MAX_INVALID):
         pacer.check()
         pacer.note_answer(403)
-        clock.now_s += 10
+        advance(0.5)
+    wait_s = PERIOD_S - MAX_INVALID * 0.5
     with pytest.raises(PlatformBusy) as caught:
         pacer.check()
-    assert caught.value.retry_after_s == PERIOD_S - 30
-    clock.now_s += PERIOD_S - 30
+    assert caught.value.retry_after_s == wait_s
+    advance(wait_s)
     pacer.check()
 
 
-def test_a_pause_is_the_longest_that_was_asked_for(clock: Clock) -> None:
-    pacer = Pacer(clock)
+async def test_a_pause_is_the_longest_that_was_asked_for(pacer: Pacer, advance: Advance) -> None:
     pacer.pause(60)
     pacer.pause(5)
     assert pacer.pause_s == 60
     assert pacer.take_turn("1") == 60
-    clock.now_s += 60
+    for _ in range(MAX_INVALID):
+        pacer.note_answer(401)
+    assert pacer.pause_s == PERIOD_S
+    pacer.pause(PERIOD_S + 10)
+    advance(10)
+    assert pacer.pause_s == PERIOD_S
+    advance(PERIOD_S)
     assert pacer.pause_s == 0
 
 
-def test_a_channel_is_held_after_three_refusals_and_for_an_hour(clock: Clock) -> None:
-    pacer = Pacer(clock)
-    for held in (False, False, True):
+async def test_a_channel_is_held_after_three_refusals_and_for_an_hour(
+    pacer: Pacer, advance: Advance
+) -> None:
+    for held in (False,) * (MAX_FORBIDDEN - 1) + (True,):
         pacer.note_forbidden("1")
+        advance(60)
         assert pacer.is_held("1") is held
     assert not pacer.is_held("2")
-    clock.now_s += HOLD_S
+    # An hour after the first of them there are only two left.
+    advance(HOLD_S - MAX_FORBIDDEN * 60 - 1)
+    assert pacer.is_held("1")
+    advance(1)
     assert not pacer.is_held("1")
+    pacer.note_forbidden("1")
+    assert pacer.is_held("1")
 
 
-def test_a_channel_has_one_turn_at_a_time(clock: Clock) -> None:
-    pacer = Pacer(clock)
+async def test_a_channel_has_one_turn_at_a_time(pacer: Pacer, advance: Advance) -> None:
     assert pacer.take_turn("1") == 0 == pacer.take_turn("2")
-    clock.now_s += 0.5
-    assert pacer.take_turn("1") == 1.5
-    clock.now_s += 1.5
+    advance(0.5)
+    assert pacer.take_turn("1") == GAP_S - 0.5
+    advance(GAP_S - 0.5)
     assert pacer.take_turn("1") == 0
+    assert pacer.take_turn("1") == GAP_S
 
 
-def test_channels_at_rest_are_forgotten(clock: Clock) -> None:
-    pacer = Pacer(clock)
-    pacer.note_forbidden("x")
-    for number in range(6000):
+async def test_channels_at_rest_are_forgotten(pacer: Pacer, advance: Advance) -> None:
+    for number in range(4998):
         pacer.take_turn(str(number))
-    clock.now_s += HOLD_S + 1
-    pacer.note_forbidden("y")
-    assert len(pacer._channels) == 1
+    advance(HOLD_S)
+    pacer.note_forbidden("refused")
+    pacer.take_turn("drawn")
+    assert len(pacer._channels) == 5000
+    # Who is known already makes no room for anybody.
+    assert pacer.take_turn("0") == 0
+    assert len(pacer._channels) == 5000
+    pacer.note_forbidden("new")
+    assert pacer._channels.keys() == {"0", "refused", "drawn", "new"}
 
 
 async def test_every_request_of_the_client_is_counted(
-    bot: QuickBot, discord_server: DiscordServer
+    bot: DiscordBot, discord_server: DiscordServer
 ) -> None:
     room = make_room(discord_server)
     discord_server.fault("*typing", "rate_limit", retry_after=0.01, count=3)
@@ -101,39 +121,49 @@ async def test_every_request_of_the_client_is_counted(
 
 
 async def test_while_all_is_still_nothing_goes_out_but_the_first_answers(
-    bot: QuickBot, discord_server: DiscordServer
+    bot: DiscordBot, discord_server: DiscordServer
 ) -> None:
     room = make_room(discord_server)
     bot.client.pacer.pause(60)
     discord_server.forget_calls()
-    with pytest.raises(Paused):
+    with pytest.raises(Paused, match=r"refused: \d+ s to wait"):
         await bot.client.http.send_typing(int(room.channel))
     assert issubclass(Paused, aiohttp.ClientError)  # to discord.py it is a network that is down
     envelope, _ = room.note()
-    with pytest.raises(PlatformBusy) as caught:
+    with pytest.raises(PlatformBusy, match="too many requests were refused") as caught:
         await bot.deliver(envelope, Reply("hello"))
-    assert caught.value.retry_after_s and caught.value.retry_after_s > 50
+    assert caught.value.retry_after_s and 50 < caught.value.retry_after_s <= 60
     await room.ask(bot)
     await bot.client.http.get_bot_gateway()
     assert [call.status for call in discord_server.calls] == [204, 200]
 
 
-async def test_a_ban_is_felt_once(bot: QuickBot, discord_server: DiscordServer) -> None:
+async def test_files_of_other_servers_are_neither_counted_nor_held_back(
+    bot: DiscordBot, discord_server: DiscordServer
+) -> None:
+    discord_server.fault("GET /cdn", "status", status=403)
+    bot.client.pacer.pause(60)
+    with pytest.raises(discord.Forbidden):
+        await bot.client.http.get_from_cdn(f"{discord_server.base_url}/attachments/1/2/a.ogg")
+    assert bot.client.pacer.invalid_count == 0
+
+
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "200"}, {"Retry-After": "soon"}])
+async def test_a_ban_is_felt_once_and_as_long_as_it_says(
+    bot: DiscordBot,
+    discord_server: DiscordServer,
+    advance: Advance,
+    headers: dict[str, str],
+) -> None:
     room = make_room(discord_server)
-    discord_server.set_ban(0)
+    discord_server.fault("POST */messages", "html", status=429, headers=headers)
+    wait_s = 200.0 if headers.get("Retry-After") == "200" else BARRED_S
     for number in range(20):
         envelope, _ = room.note(str(number))
         with pytest.raises(PlatformBusy):
             await bot.deliver(envelope, Reply("hello"))
     assert len(discord_server.calls_of("POST */messages")) == 1
-
-
-async def test_a_ban_that_ends_is_over(bot: QuickBot, discord_server: DiscordServer) -> None:
-    room = make_room(discord_server)
-    discord_server.fault("POST */messages", "html", status=429)
-    envelope, _ = room.note()
-    with pytest.raises(PlatformBusy):
-        await bot.deliver(envelope, Reply("hello"))
-    bot.client.pacer._paused_until_s = 0.0
+    assert bot.client.pacer.pause_s == pytest.approx(wait_s, abs=1)
+    advance(wait_s)
     await bot.deliver(envelope, Reply("hello"))
     only(discord_server.answers(room.channel))

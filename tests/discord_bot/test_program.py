@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from bots.exits import CONFIG, LOCKED
@@ -12,7 +10,17 @@ from tests.emulators.discord import DiscordServer
 from tests.support import sounds
 from tests.support.discord_program import DiscordProgram
 
+#: The program is a process of its own.
+pytestmark = pytest.mark.real_time
+
 VOICE = sounds.file("ogg-opus", sounds.speech(4.0))
+
+
+async def answer_all(program: DiscordProgram, people: list[str], jobs: int) -> None:
+    """Let everybody be answered once more: what still was to come would come before that."""
+    for person in people:
+        program.server.send_text(program.server.dm(person), person, "hello")
+    await program.settle(jobs + len(people))
 
 
 async def test_a_voice_message_is_written_down(
@@ -47,7 +55,7 @@ async def test_what_was_said_while_it_was_down_is_answered_once(
     missed.append(server.send_voice(room, people[1], VOICE))
     await program.start()
     await program.settle(8)
-    await asyncio.sleep(1.0)
+    await answer_all(program, people, 8)
     assert server.visible_counts(first + missed) == dict.fromkeys(first + missed, 1)
 
 
@@ -59,7 +67,14 @@ async def test_killed_again_and_again_it_answers_each_message_once(
     people = [server.add_user(f"Person {n}") for n in range(4)]
     notes = await make_notes(range(12))
     await program.start()
-    sent = []
+    sent: list[str] = []
+    moments = iter(
+        [
+            lambda: server.answers_to(sent[-1]),
+            lambda: program.states()["running"],
+            lambda: sum(program.states().values()) == len(sent),
+        ]
+    )
     for one in people:
         sent.append(server.send_text(server.dm(one), one, "hello"))
     await program.settle(4)
@@ -67,11 +82,11 @@ async def test_killed_again_and_again_it_answers_each_message_once(
         one = people[number % 4]
         sent.append(server.send_voice(server.dm(one), one, note, duration=2))
         if number % 4 == 3:
-            await asyncio.sleep(0.15 * (number % 5))
+            await server.wait_for(next(moments))
             await program.kill()
             await program.start(is_awaited=number % 8 != 7)
     await program.settle(16, 120)
-    await asyncio.sleep(1.0)
+    await answer_all(program, people, 16)
     assert server.visible_counts(sent) == dict.fromkeys(sent, 1)
     assert not server.pings()
 

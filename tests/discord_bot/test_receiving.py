@@ -6,12 +6,13 @@ import asyncio
 
 from discord.http import Route
 
+from bots.discord_bot import DiscordBot
 from core.config import Settings
 from core.errors import StoreError
 from core.models import Job, Message
 from core.picking import pick_command
 from core.store import Store
-from tests.discord_bot.conftest import QuickBot, run_bot
+from tests.discord_bot.conftest import run_bot
 from tests.emulators.discord import DiscordServer
 from tests.support.discord_inbox import FakeInbox, make_message
 
@@ -19,7 +20,7 @@ OGG = b"OggS" + bytes(200)
 
 
 async def test_a_voice_message_comes_in_with_its_sound(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     server = discord_server
     ann = server.add_user("Ann")
@@ -33,7 +34,7 @@ async def test_a_voice_message_comes_in_with_its_sound(
 
 
 async def test_every_event_told_three_times_is_handed_in_once(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     server = discord_server
     ann = server.add_user("Ann")
@@ -47,7 +48,7 @@ async def test_every_event_told_three_times_is_handed_in_once(
 
 
 async def test_what_the_store_does_not_take_is_handed_in_again_and_in_order(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     server = discord_server
     ann = server.add_user("Ann")
@@ -60,7 +61,7 @@ async def test_what_the_store_does_not_take_is_handed_in_again_and_in_order(
 
 
 async def test_an_event_that_only_our_code_fails_on_costs_itself_alone(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     server = discord_server
     ann = server.add_user("Ann")
@@ -72,7 +73,7 @@ async def test_an_event_that_only_our_code_fails_on_costs_itself_alone(
 
 
 async def test_an_event_that_the_library_cannot_read_ends_nothing(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     server = discord_server
     ann = server.add_user("Ann")
@@ -84,7 +85,7 @@ async def test_an_event_that_the_library_cannot_read_ends_nothing(
 
 
 async def test_edits_and_deletions_follow_their_message(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     server = discord_server
     ann = server.add_user("Ann")
@@ -99,7 +100,7 @@ async def test_edits_and_deletions_follow_their_message(
 
 
 async def test_threads_and_posts_are_parts_of_their_channel(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     server = discord_server
     ann = server.add_user("Ann")
@@ -114,7 +115,7 @@ async def test_threads_and_posts_are_parts_of_their_channel(
 
 
 async def test_bots_webhooks_and_our_own_words_are_nobodys(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     server = discord_server
     ann, robot = server.add_user("Ann"), server.add_user("Robot", is_bot=True)
@@ -161,7 +162,7 @@ async def test_several_shards_hear_all(
 
 
 async def test_a_recording_shows_at_once_that_it_was_heard(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     server = discord_server
     ann = server.add_user("Ann")
@@ -180,7 +181,7 @@ async def test_it_stops_at_once_and_leaves_the_gateway(
 
 
 async def test_every_sound_of_a_message_is_answered_once(
-    discord_server: DiscordServer, running: QuickBot, store: Store
+    discord_server: DiscordServer, running: DiscordBot, store: Store
 ) -> None:
     """Through the real store, also when the message is told twice and edited."""
     server = discord_server
@@ -205,7 +206,7 @@ async def test_every_sound_of_a_message_is_answered_once(
 
 
 async def test_people_are_answered_in_the_language_of_their_server_or_app(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     server = discord_server
     ann = server.add_user("Ann", locale="zh-CN")
@@ -220,7 +221,7 @@ async def test_people_are_answered_in_the_language_of_their_server_or_app(
 
 
 async def test_a_channel_where_nothing_may_be_shown_is_soon_left_alone(
-    discord_server: DiscordServer, running: QuickBot, door: FakeInbox
+    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     """H7."""
     server = discord_server

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
@@ -28,7 +27,8 @@ from tests.emulators.mimo import MimoServer
 from tests.support.discord_program import DiscordProgram
 
 #: One program for all: each test has people and servers of its own.
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+#: The program is a process of its own.
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
 #: Begins with what each command can take away, so that every change shows.
 BASE = ChatSettings(
@@ -197,8 +197,7 @@ async def test_a_bot_asks_for_nothing(town: Town) -> None:
         town.server.slash(town.room, town.people["bot"], name, options, is_forced=True)
         for name, options in OF_THE_CHAT.items()
     ]
-    await town.give("manager", "help", {})
-    await asyncio.sleep(0.3)
+    await town.give("manager", "help", {})  # what was asked before it would be answered before
     assert [town.server.interaction(one).answer_kind for one in asked] == [None] * len(asked)
     assert not await town.is_changed()
 
@@ -250,8 +249,8 @@ async def test_a_made_up_button_does_nothing(town: Town) -> None:
 async def test_a_private_button_is_for_the_one_who_asked(town: Town) -> None:
     await town.reset()
     told = town.server.send_text(town.room, town.people["member"], "The tiles will be blue.")
-    assert told
-    await asyncio.sleep(0.3)
+    query = f"select 1 from remembered where message_id = '{told}'"
+    await town.server.wait_for(lambda: town.program.rows(query))
     offer = await town.give("member", "summary", {"range": "me"})
     [custom_id] = [part["custom_id"] for part in offer.parts]
     answers = {}

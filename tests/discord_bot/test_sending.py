@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
-from bots.discord_bot import sending
+from bots.discord_bot import DiscordBot, sending
+from bots.discord_bot.calls import CALL_S, UPLOAD_S, WAITS_S
+from bots.discord_bot.client import OPEN_WAIT_S
 from bots.discord_bot.pacing import MAX_FORBIDDEN
 from bots.discord_bot.parts import MAX_FILE_BYTES
 from core import logs, metrics
+from core.clock import Clock
 from core.config import Settings
 from core.errors import ChatGone, MessageGone, PlatformBusy, PlatformError, PlatformLocked
 from core.models import PLACEHOLDER, Button, DeliveryState, File, Link, Quoted, Reply
 from core.prompts.safety import revive
-from tests.discord_bot.conftest import QuickBot
 from tests.emulators.discord import DiscordServer
 from tests.support.discord_inbox import FakeInbox, make_envelope, make_message
 from tests.support.discord_markdown import read
 from tests.support.discord_server_chat import Room, make_room, only
+from tests.support.virtual_time import current_clock
 
 FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
 SEND = "POST /channels/{channel}/messages"
@@ -51,7 +55,7 @@ def count_sends(room: Room) -> int:
 # --- what is sent
 
 
-async def test_the_answer_stands_under_the_note(bot: QuickBot, room: Room) -> None:
+async def test_the_answer_stands_under_the_note(bot: DiscordBot, room: Room) -> None:
     envelope, ledger = room.note()
     await bot.deliver(
         envelope, Reply("Heard:", "hello https://e.example @everyone *_`", buttons=AGAIN)
@@ -67,7 +71,7 @@ async def test_the_answer_stands_under_the_note(bot: QuickBot, room: Room) -> No
     assert body["enforce_nonce"] is True and len(body["nonce"]) == 25
 
 
-async def test_links_lead_to_messages_of_the_server(bot: QuickBot, room: Room) -> None:
+async def test_links_lead_to_messages_of_the_server(bot: DiscordBot, room: Room) -> None:
     envelope, _ = room.note()
     other = room.server.add_channel(room.guild, "other")
     links = (
@@ -88,7 +92,7 @@ async def test_links_lead_to_messages_of_the_server(bot: QuickBot, room: Room) -
 
 
 async def test_a_long_transcript_goes_in_messages_and_a_longer_one_in_a_file(
-    bot: QuickBot, room: Room
+    bot: DiscordBot, room: Room
 ) -> None:
     envelope, ledger = room.note()
     await bot.deliver(envelope, Reply(quote="word " * 1000, buttons=AGAIN))
@@ -102,7 +106,7 @@ async def test_a_long_transcript_goes_in_messages_and_a_longer_one_in_a_file(
     assert answer.labels == ["Again"]
 
 
-async def test_an_answer_in_a_thread_stays_there(bot: QuickBot, room: Room) -> None:
+async def test_an_answer_in_a_thread_stays_there(bot: DiscordBot, room: Room) -> None:
     thread = room.server.add_thread(room.channel, room.ann)
     envelope, _ = room.note(thread_id=thread)
     await bot.deliver(envelope, Reply("hello"))
@@ -111,7 +115,7 @@ async def test_an_answer_in_a_thread_stays_there(bot: QuickBot, room: Room) -> N
 
 
 async def test_a_question_that_was_deleted_is_answered_without_a_reference(
-    bot: QuickBot, room: Room
+    bot: DiscordBot, room: Room
 ) -> None:
     envelope, _ = room.note()
     room.server.delete(envelope.message.message_id)
@@ -121,7 +125,7 @@ async def test_a_question_that_was_deleted_is_answered_without_a_reference(
 
 
 async def test_a_history_that_may_not_be_read_is_no_reason_to_be_silent(
-    bot: QuickBot, room: Room
+    bot: DiscordBot, room: Room
 ) -> None:
     envelope, _ = room.note()
     room.server.deny(room.channel, room.guild, "READ_MESSAGE_HISTORY")
@@ -130,7 +134,7 @@ async def test_a_history_that_may_not_be_read_is_no_reason_to_be_silent(
     assert answer.reply_to is None and len(answer.files) == 1
 
 
-async def test_files_that_are_forbidden_are_told(bot: QuickBot, room: Room) -> None:
+async def test_files_that_are_forbidden_are_told(bot: DiscordBot, room: Room) -> None:
     envelope, _ = room.note()
     room.server.deny(room.channel, room.guild, "ATTACH_FILES")
     await bot.deliver(envelope, Reply("Here:", files=(FILE,)))
@@ -138,14 +142,14 @@ async def test_files_that_are_forbidden_are_told(bot: QuickBot, room: Room) -> N
     assert answer.content == f"Here:\n{sending.FILES_FORBIDDEN}"
 
 
-async def test_what_discord_finds_too_large_is_told(bot: QuickBot, room: Room) -> None:
+async def test_what_discord_finds_too_large_is_told(bot: DiscordBot, room: Room) -> None:
     envelope, _ = room.note()
     room.server.fault(SEND, "status", status=413, code=40005)
     await bot.deliver(envelope, Reply("Here:", files=(FILE,)))
     assert "too big" in only(room.server.answers(room.channel)).content
 
 
-async def test_files_up_to_ten_mebibytes_arrive_whole(bot: QuickBot, room: Room) -> None:
+async def test_files_up_to_ten_mebibytes_arrive_whole(bot: DiscordBot, room: Room) -> None:
     data = bytes(range(256)) * (MAX_FILE_BYTES // 256)
     assert len(data) == MAX_FILE_BYTES == 10 << 20
     fits = File("fits.bin", "application/octet-stream", data)
@@ -165,7 +169,7 @@ async def test_files_up_to_ten_mebibytes_arrive_whole(bot: QuickBot, room: Room)
 
 
 async def test_the_log_holds_no_word_and_no_token(
-    bot: QuickBot,
+    bot: DiscordBot,
     room: Room,
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
@@ -193,7 +197,7 @@ async def test_the_log_holds_no_word_and_no_token(
 
 
 async def test_a_kill_between_send_and_store_makes_no_second_message(
-    bot: QuickBot, room: Room
+    bot: DiscordBot, room: Room
 ) -> None:
     envelope, ledger = room.note()
     room.server.fault(SEND, "lose_reply", count=None)
@@ -205,7 +209,7 @@ async def test_a_kill_between_send_and_store_makes_no_second_message(
     assert ledger.ids() == {0: only(room.server.answers(room.channel)).message_id}
 
 
-async def test_what_an_earlier_try_said_otherwise_is_edited(bot: QuickBot, room: Room) -> None:
+async def test_what_an_earlier_try_said_otherwise_is_edited(bot: DiscordBot, room: Room) -> None:
     envelope, ledger = room.note()
     await bot.deliver(envelope, Reply("hello"))
     await ledger.forget(0)
@@ -214,7 +218,7 @@ async def test_what_an_earlier_try_said_otherwise_is_edited(bot: QuickBot, room:
     assert only(room.server.answers(room.channel)).content == "good morning"
 
 
-async def test_parts_that_went_out_are_not_sent_again(bot: QuickBot, room: Room) -> None:
+async def test_parts_that_went_out_are_not_sent_again(bot: DiscordBot, room: Room) -> None:
     envelope, ledger = room.note()
     reply = Reply(quote="word " * 1000)
     room.server.fault("*", "status", status=400, count=0)
@@ -227,7 +231,7 @@ async def test_parts_that_went_out_are_not_sent_again(bot: QuickBot, room: Room)
     assert count_sends(room) == 4
 
 
-async def test_two_jobs_with_the_same_text_are_two_messages(bot: QuickBot, room: Room) -> None:
+async def test_two_jobs_with_the_same_text_are_two_messages(bot: DiscordBot, room: Room) -> None:
     for job_id in ("a", "b"):
         envelope, _ = room.note(job_id)
         await bot.deliver(envelope, Reply("hello"))
@@ -239,7 +243,7 @@ async def test_two_jobs_with_the_same_text_are_two_messages(bot: QuickBot, room:
     [("status", {"status": 503}), ("lose_reply", {}), ("close", {}), ("status", {"status": 502})],
 )
 async def test_what_fails_on_the_way_is_tried_again(
-    bot: QuickBot, room: Room, kind: str, fields: dict[str, int]
+    bot: DiscordBot, room: Room, kind: str, fields: dict[str, int]
 ) -> None:
     envelope, _ = room.note()
     room.server.fault(SEND, kind, count=2, **fields)  # type: ignore[arg-type]
@@ -249,34 +253,38 @@ async def test_what_fails_on_the_way_is_tried_again(
 
 
 async def test_an_overload_that_stays_is_for_the_job_to_wait_for(
-    bot: QuickBot, room: Room, monkeypatch: pytest.MonkeyPatch
+    bot: DiscordBot, room: Room
 ) -> None:
-    monkeypatch.setattr("bots.discord_bot.calls.WAITS_S", (0.01, 0.01))
     envelope, ledger = room.note()
     room.server.fault(SEND, "status", status=503, count=None)
     with pytest.raises(PlatformBusy):
         await bot.deliver(envelope, Reply("hello"))
-    assert count_sends(room) == 3 and ledger.rows[0].state is DeliveryState.PENDING
+    tries = room.server.calls_of(SEND)
+    waits_s = [later.at - one.at for one, later in pairwise(tries)]
+    assert waits_s == pytest.approx(WAITS_S, abs=0.1)
+    assert ledger.rows[0].state is DeliveryState.PENDING
 
 
 async def test_a_server_that_is_silent_ends_the_call(
-    bot: QuickBot, room: Room, monkeypatch: pytest.MonkeyPatch
+    bot: DiscordBot, room: Room, clock: Clock
 ) -> None:
-    monkeypatch.setattr("bots.discord_bot.calls.CALL_S", 0.2)
-    envelope, _ = room.note()
-    room.server.fault(SEND, "hang")
-    with pytest.raises(PlatformBusy, match="does not answer"):
-        await bot.deliver(envelope, Reply("hello"))
+    for part, limit_s in ((Reply("hello"), CALL_S), (Reply(files=(FILE,)), UPLOAD_S)):
+        envelope, _ = room.note(str(limit_s))
+        room.server.fault(SEND, "hang")
+        begun_s = clock.monotonic()
+        with pytest.raises(PlatformBusy, match="does not answer"):
+            await bot.deliver(envelope, part)
+        assert clock.monotonic() - begun_s == pytest.approx(limit_s, abs=0.1)
 
 
 async def test_nothing_goes_out_before_the_login_and_all_of_it_after(
     settings: Settings, door: FakeInbox, room: Room
 ) -> None:
-    bot = QuickBot(settings, door)
+    bot = DiscordBot(settings, door, current_clock())
     envelope, _ = room.note()
     await bot.show(envelope, "one moment", is_lasting=True)
     work = asyncio.create_task(bot.deliver(envelope, Reply("hello")))
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(OPEN_WAIT_S - 1)
     assert not work.done() and room.server.calls == []
     await bot.client.open()
     await work
@@ -287,7 +295,7 @@ async def test_nothing_goes_out_before_the_login_and_all_of_it_after(
 # --- what has changed since
 
 
-async def test_an_outdated_answer_is_edited_in_place(bot: QuickBot, room: Room) -> None:
+async def test_an_outdated_answer_is_edited_in_place(bot: DiscordBot, room: Room) -> None:
     envelope, ledger = room.note()
     await bot.deliver(envelope, Reply("hello", files=(FILE,), buttons=AGAIN))
     first = ledger.ids()
@@ -298,7 +306,7 @@ async def test_an_outdated_answer_is_edited_in_place(bot: QuickBot, room: Room) 
     assert ledger.ids() == first
 
 
-async def test_an_outdated_answer_becomes_shorter_and_longer(bot: QuickBot, room: Room) -> None:
+async def test_an_outdated_answer_becomes_shorter_and_longer(bot: DiscordBot, room: Room) -> None:
     envelope, ledger = room.note()
     await bot.deliver(envelope, Reply("word " * 1000))
     assert len(ledger.ids()) == 3
@@ -311,7 +319,9 @@ async def test_an_outdated_answer_becomes_shorter_and_longer(bot: QuickBot, room
     assert len(room.server.answers(room.channel)) == 3
 
 
-async def test_an_outdated_answer_that_was_deleted_is_sent_anew(bot: QuickBot, room: Room) -> None:
+async def test_an_outdated_answer_that_was_deleted_is_sent_anew(
+    bot: DiscordBot, room: Room
+) -> None:
     envelope, ledger = room.note()
     await bot.deliver(envelope, Reply("hello"))
     room.server.delete(ledger.ids()[0])
@@ -322,7 +332,7 @@ async def test_an_outdated_answer_that_was_deleted_is_sent_anew(bot: QuickBot, r
     assert answer.content == "good morning" and ledger.ids() == {0: answer.message_id}
 
 
-async def test_an_answer_that_was_taken_back_goes(bot: QuickBot, room: Room) -> None:
+async def test_an_answer_that_was_taken_back_goes(bot: DiscordBot, room: Room) -> None:
     envelope, ledger = room.note()
     await bot.deliver(envelope, Reply("hello"))
     ledger.outdate()
@@ -334,7 +344,7 @@ async def test_an_answer_that_was_taken_back_goes(bot: QuickBot, room: Room) -> 
 
 
 @pytest.mark.parametrize("scope", ["user", "shared", "global"])
-async def test_a_limit_is_waited_for(bot: QuickBot, room: Room, scope: str) -> None:
+async def test_a_limit_is_waited_for(bot: DiscordBot, room: Room, scope: str) -> None:
     envelope, _ = room.note()
     room.server.fault(SEND, "rate_limit", retry_after=0.3, scope=scope)
     await bot.deliver(envelope, Reply("hello"))
@@ -343,7 +353,7 @@ async def test_a_limit_is_waited_for(bot: QuickBot, room: Room, scope: str) -> N
     assert bot.client.pacer.invalid_count == (scope != "shared") == room.server.invalid_requests()
 
 
-async def test_a_long_limit_is_for_the_job_to_wait_for(bot: QuickBot, room: Room) -> None:
+async def test_a_long_limit_is_for_the_job_to_wait_for(bot: DiscordBot, room: Room) -> None:
     envelope, _ = room.note()
     room.server.fault(SEND, "rate_limit", retry_after=300.0)
     with pytest.raises(PlatformBusy) as caught:
@@ -352,7 +362,7 @@ async def test_a_long_limit_is_for_the_job_to_wait_for(bot: QuickBot, room: Room
     assert count_sends(room) == 1
 
 
-async def test_a_page_in_place_of_an_answer_stops_every_call(bot: QuickBot, room: Room) -> None:
+async def test_a_page_in_place_of_an_answer_stops_every_call(bot: DiscordBot, room: Room) -> None:
     envelope, _ = room.note()
     room.server.fault(SEND, "html", status=429)
     with pytest.raises(PlatformBusy):
@@ -365,7 +375,7 @@ async def test_a_page_in_place_of_an_answer_stops_every_call(bot: QuickBot, room
     assert count_sends(room) == 1
 
 
-async def test_strict_limits_hold_for_a_burst(bot: QuickBot, room: Room) -> None:
+async def test_strict_limits_hold_for_a_burst(bot: DiscordBot, room: Room) -> None:
     room.server.set_limits(is_strict=True)
     envelopes = [room.note(str(n))[0] for n in range(12)]
     await asyncio.gather(*(bot.deliver(one, Reply("hello")) for one in envelopes))
@@ -376,7 +386,9 @@ async def test_strict_limits_hold_for_a_burst(bot: QuickBot, room: Room) -> None
 # --- nobody there
 
 
-async def test_a_channel_that_refuses_is_left_alone_for_an_hour(bot: QuickBot, room: Room) -> None:
+async def test_a_channel_that_refuses_is_left_alone_for_an_hour(
+    bot: DiscordBot, room: Room
+) -> None:
     room.server.deny(room.channel, room.guild, "SEND_MESSAGES")
     for number in range(8):
         envelope, _ = room.note(str(number))
@@ -390,7 +402,9 @@ async def test_a_channel_that_refuses_is_left_alone_for_an_hour(bot: QuickBot, r
 
 
 @pytest.mark.parametrize("code", [50001, 50013])
-async def test_three_refusals_are_enough_in_each_form(bot: QuickBot, room: Room, code: int) -> None:
+async def test_three_refusals_are_enough_in_each_form(
+    bot: DiscordBot, room: Room, code: int
+) -> None:
     room.server.fault(SEND, "status", status=403, code=code, count=None)
     for number in range(6):
         envelope, _ = room.note(str(number))
@@ -399,14 +413,14 @@ async def test_three_refusals_are_enough_in_each_form(bot: QuickBot, room: Room,
     assert count_sends(room) == 3
 
 
-async def test_a_channel_that_was_deleted_is_gone(bot: QuickBot, room: Room) -> None:
+async def test_a_channel_that_was_deleted_is_gone(bot: DiscordBot, room: Room) -> None:
     envelope, _ = room.note()
     room.server.delete_channel(room.channel)
     with pytest.raises(ChatGone):
         await bot.deliver(envelope, Reply("hello"))
 
 
-async def test_a_locked_thread_is_not_the_end_of_its_channel(bot: QuickBot, room: Room) -> None:
+async def test_a_locked_thread_is_not_the_end_of_its_channel(bot: DiscordBot, room: Room) -> None:
     thread = room.server.add_thread(room.channel, room.ann)
     envelope, _ = room.note(thread_id=thread)
     room.server.archive_thread(thread, is_locked=True)
@@ -415,7 +429,7 @@ async def test_a_locked_thread_is_not_the_end_of_its_channel(bot: QuickBot, room
     assert not isinstance(caught.value, ChatGone) and not caught.value.is_retryable
 
 
-async def test_a_thread_that_was_put_away_is_taken_out_again(bot: QuickBot, room: Room) -> None:
+async def test_a_thread_that_was_put_away_is_taken_out_again(bot: DiscordBot, room: Room) -> None:
     thread = room.server.add_thread(room.channel, room.ann)
     envelope, _ = room.note(thread_id=thread)
     room.server.archive_thread(thread)
@@ -423,21 +437,21 @@ async def test_a_thread_that_was_put_away_is_taken_out_again(bot: QuickBot, room
     only(room.server.answers(thread))
 
 
-async def test_a_person_who_takes_no_messages_is_gone(bot: QuickBot, room: Room) -> None:
+async def test_a_person_who_takes_no_messages_is_gone(bot: DiscordBot, room: Room) -> None:
     envelope, _ = room.dm_note()
     room.server.change(room.ann, is_closed=True)
     with pytest.raises(ChatGone):
         await bot.deliver(envelope, Reply("hello"))
 
 
-async def test_a_token_that_is_refused_is_the_operators(bot: QuickBot, room: Room) -> None:
+async def test_a_token_that_is_refused_is_the_operators(bot: DiscordBot, room: Room) -> None:
     envelope, _ = room.note()
     room.server.fault(SEND, "status", status=401)
     with pytest.raises(PlatformLocked):
         await bot.deliver(envelope, Reply("hello"))
 
 
-async def test_a_pressed_button_is_answered_under_its_message(bot: QuickBot, room: Room) -> None:
+async def test_a_pressed_button_is_answered_under_its_message(bot: DiscordBot, room: Room) -> None:
     note, _ = room.note()
     pressed = make_message(
         room.channel, "interaction:5", is_private=False, attachment=None,
@@ -448,14 +462,14 @@ async def test_a_pressed_button_is_answered_under_its_message(bot: QuickBot, roo
     only(room.server.answers_to(note.message.message_id))
 
 
-async def test_no_way_at_all_is_said(bot: QuickBot, room: Room) -> None:
+async def test_no_way_at_all_is_said(bot: DiscordBot, room: Room) -> None:
     message = make_message("user:x", "interaction:5", sender_id="x", attachment=None)
     envelope, _ = make_envelope(replace(message, ticket="5:token:1:p"))
     with pytest.raises(MessageGone):
         await bot.deliver(envelope, Reply("hello"))
 
 
-async def test_the_placeholder_becomes_the_answer(bot: QuickBot, room: Room) -> None:
+async def test_the_placeholder_becomes_the_answer(bot: DiscordBot, room: Room) -> None:
     envelope, ledger = room.note()
     await bot.show(envelope, "one moment", is_lasting=True)
     await room.server.wait_for(lambda: PLACEHOLDER in ledger.ids())

@@ -7,88 +7,105 @@ from contextlib import suppress
 
 import pytest
 
-from bots.discord_bot import sessions
-from bots.discord_bot.sessions import MAX_SESSIONS, MAX_WAIT_S, ONE_PER_S, STEADY_S, Sessions
+from bots.discord_bot import DiscordBot
+from bots.discord_bot.sessions import (
+    FIRST_WAIT_S,
+    MAX_SESSIONS,
+    MAX_WAIT_S,
+    ONE_PER_S,
+    STEADY_S,
+    Sessions,
+)
+from core.clock import Clock
 from core.config import Settings
 from core.errors import PlatformBusy
-from tests.discord_bot.conftest import QuickBot
+from tests.discord_bot.conftest import Advance
 from tests.emulators.discord import DiscordServer
 from tests.support.discord_inbox import FakeInbox
 
 
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
+@pytest.fixture
+def counted(clock: Clock) -> Sessions:
+    return Sessions(clock)
 
 
-def test_so_many_sessions_at_once_then_one_now_and_then() -> None:
-    clock = Clock()
-    counted = Sessions(5.0, clock)
+@pytest.mark.parametrize("shards", [1, 3])
+async def test_so_many_sessions_at_once_then_one_now_and_then(
+    counted: Sessions, advance: Advance, shards: int
+) -> None:
+    """Each shard has its own share."""
+    pace_s = ONE_PER_S / shards
+    for _ in range(MAX_SESSIONS * shards):
+        counted.note_session(shards)
+    for wait_s in (0.0, pace_s / 4):
+        advance(wait_s)
+        with pytest.raises(PlatformBusy, match="too many sessions were begun") as error:
+            counted.note_session(shards)
+        assert error.value.retry_after_s == pytest.approx(pace_s - wait_s)
+    advance(pace_s * 3 / 4 + 0.001)
+    counted.note_session(shards)
+    with pytest.raises(PlatformBusy):
+        counted.note_session(shards)
+
+
+async def test_a_long_rest_earns_no_more_than_the_first_share(
+    counted: Sessions, advance: Advance
+) -> None:
+    counted.note_session(0)  # before Discord has told how many shards there are
+    advance(1000 * ONE_PER_S)
     for _ in range(MAX_SESSIONS):
         counted.note_session(1)
-    with pytest.raises(PlatformBusy) as error:
-        counted.note_session(1)
-    assert error.value.retry_after_s == ONE_PER_S
-    clock.now_s += ONE_PER_S
-    counted.note_session(1)
     with pytest.raises(PlatformBusy):
         counted.note_session(1)
 
 
-def test_a_day_of_failures_stays_below_what_discord_allows() -> None:
-    clock = Clock()
-    counted = Sessions(5.0, clock)
+async def test_a_day_of_failures_stays_below_what_discord_allows(
+    counted: Sessions, advance: Advance
+) -> None:
     begun = 0
     for _ in range(24 * 720):
         with suppress(PlatformBusy):
             counted.note_session(1)
             begun += 1
-        clock.now_s += 5.0
+        advance(5.0)
     assert 700 < begun < 800
 
 
-def test_each_shard_has_its_own_share() -> None:
-    counted = Sessions(5.0, Clock())
-    for _ in range(MAX_SESSIONS * 3):
-        counted.note_session(3)
-    with pytest.raises(PlatformBusy):
-        counted.note_session(3)
-
-
-def test_rounds_of_failures_are_spread_until_one_holds() -> None:
-    clock = Clock()
-    counted = Sessions(5.0, clock)
+async def test_rounds_of_failures_are_spread_until_one_holds(
+    counted: Sessions, advance: Advance
+) -> None:
+    # Who fails at once has not held, however long ago the program was started.
+    advance(STEADY_S + 1)
     waits = []
     for _ in range(10):
         counted.start_round()
+        advance(STEADY_S)
         waits.append(counted.end_round())
-    assert waits[:4] == [5.0, 10.0, 20.0, 40.0] and waits[-1] == MAX_WAIT_S
+    assert waits[:4] == [FIRST_WAIT_S * factor for factor in (1, 2, 4, 8)]
+    assert waits[-1] == MAX_WAIT_S
     counted.start_round()
-    clock.now_s += STEADY_S + 1
-    assert counted.end_round() == 5.0
+    advance(STEADY_S + 1)
+    assert counted.end_round() == FIRST_WAIT_S
+    counted.start_round()
+    assert counted.end_round() == FIRST_WAIT_S * 2
 
 
-async def test_a_gateway_that_refuses_every_session_is_not_asked_for_ever(
-    discord_server: DiscordServer,
-    settings: Settings,
-    door: FakeInbox,
-    monkeypatch: pytest.MonkeyPatch,
+async def test_a_gateway_that_refuses_every_session_is_asked_ever_less_often(
+    discord_server: DiscordServer, settings: Settings, door: FakeInbox, clock: Clock
 ) -> None:
-    monkeypatch.setattr(sessions, "MAX_SESSIONS", 4)
-    server = discord_server
-    server.refuse_identify(4000, count=1000)
-    bot = QuickBot(settings, door)
+    discord_server.refuse_identify(4000, count=1000)
+    bot = DiscordBot(settings, door, clock)
     task = asyncio.create_task(bot.run())
-    try:
-        await server.wait_for(lambda: len(server.gateway.refusals) == 996, 20)
-        await asyncio.sleep(1.0)
-        assert len(server.gateway.refusals) == 996
-        assert not task.done() and not bot.is_ready
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await bot.close()
+
+    def begun() -> int:
+        return 1000 - len(discord_server.gateway.refusals)
+
+    await clock.sleep(300)
+    assert MAX_SESSIONS <= begun() <= MAX_SESSIONS + 300 / ONE_PER_S + 1
+    known = begun()
+    await clock.sleep(600)
+    assert 0 < begun() - known <= 600 / ONE_PER_S + 1
+    assert not task.done() and not bot.is_ready
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await bot.close()

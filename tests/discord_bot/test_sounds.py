@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from bots.discord_bot import DiscordBot
 from bots.discord_bot.parts import MAX_FILE_BYTES
 from bots.discord_bot.sounds import fit_sounds
 from core.models import File, Reply
-from tests.discord_bot.conftest import QuickBot
 from tests.emulators.discord import DiscordServer
 from tests.emulators.mimo import tones
 from tests.support import sounds
 from tests.support.discord_server_chat import make_room, make_voice, only
 
 
-async def test_large_sound_goes_out_smaller(bot: QuickBot, discord_server: DiscordServer) -> None:
+async def test_large_sound_goes_out_smaller(bot: DiscordBot, discord_server: DiscordServer) -> None:
     room = make_room(discord_server)
     envelope, _ = room.note()
     pcm = sounds.tone(60.0, 440, 8000, 96_000)
@@ -38,7 +38,7 @@ async def test_parts_are_named_and_the_rest_is_left_alone() -> None:
     assert all(len(file.data) <= 100_000 for file in parts)
 
 
-async def test_what_cannot_be_read_is_told(bot: QuickBot, discord_server: DiscordServer) -> None:
+async def test_what_cannot_be_read_is_told(bot: DiscordBot, discord_server: DiscordServer) -> None:
     room = make_room(discord_server)
     envelope, _ = room.note()
     broken = File("talk.wav", "audio/wav", bytes(MAX_FILE_BYTES + 1))
@@ -48,7 +48,7 @@ async def test_what_cannot_be_read_is_told(bot: QuickBot, discord_server: Discor
 
 
 async def test_a_large_voice_message_stays_one(
-    bot: QuickBot, discord_server: DiscordServer
+    bot: DiscordBot, discord_server: DiscordServer
 ) -> None:
     room = make_room(discord_server)
     envelope, _ = room.note()

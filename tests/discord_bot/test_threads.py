@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from bots.discord_bot import DiscordBot
 from bots.discord_bot.threads import MAX_THREAD_MESSAGES, count_messages, name_thread
 from core.config import Settings
 from core.errors import PlatformError
 from core.models import Button, Reply
-from tests.discord_bot.conftest import QuickBot
 from tests.emulators.discord import DiscordServer
 from tests.support.discord_inbox import make_message
 from tests.support.discord_markdown import read
@@ -44,7 +44,7 @@ def words(room: Room, *places: str) -> str:
 
 
 async def test_the_first_message_stands_in_the_channel_and_the_rest_in_its_thread(
-    bot: QuickBot, room: Room
+    bot: DiscordBot, room: Room
 ) -> None:
     envelope, ledger = room.note()
     await bot.deliver(envelope, Reply(LONG, buttons=AGAIN))
@@ -60,7 +60,7 @@ async def test_the_first_message_stands_in_the_channel_and_the_rest_in_its_threa
     assert room.server.pings() == []
 
 
-async def test_an_interaction_has_its_thread_too(bot: QuickBot, room: Room) -> None:
+async def test_an_interaction_has_its_thread_too(bot: DiscordBot, room: Room) -> None:
     envelope, _, asked = await room.ask(bot)
     await bot.deliver(envelope, Reply(LONG, files=(await make_voice(),)))
     first = only(room.server.answers_of(asked))
@@ -73,7 +73,7 @@ async def test_an_interaction_has_its_thread_too(bot: QuickBot, room: Room) -> N
 @pytest.mark.parametrize("pattern", [OPEN, SEND])
 @pytest.mark.parametrize("kind", ["lose_reply", "close", "503"])
 async def test_what_is_made_again_is_there_once(
-    bot: QuickBot, room: Room, pattern: str, kind: str
+    bot: DiscordBot, room: Room, pattern: str, kind: str
 ) -> None:
     envelope, _ = room.note()
     server, reply = room.server, Reply(LONG)
@@ -96,7 +96,7 @@ async def test_what_is_made_again_is_there_once(
 
 @pytest.mark.parametrize("right", ["CREATE_PUBLIC_THREADS", "SEND_MESSAGES_IN_THREADS"])
 async def test_where_threads_are_forbidden_all_stands_in_the_channel(
-    bot: QuickBot, room: Room, right: str
+    bot: DiscordBot, room: Room, right: str
 ) -> None:
     room.server.deny(room.channel, "", right)
     envelope, ledger = room.note()
@@ -105,7 +105,7 @@ async def test_where_threads_are_forbidden_all_stands_in_the_channel(
     assert len(ledger.ids()) == 3
 
 
-async def test_where_there_are_no_threads_it_is_as_ever(bot: QuickBot, room: Room) -> None:
+async def test_where_there_are_no_threads_it_is_as_ever(bot: DiscordBot, room: Room) -> None:
     thread = room.server.add_thread(room.channel, room.ann, "Talk")
     for envelope, _ in (room.dm_note(), room.note("in a thread", thread_id=thread)):
         await bot.deliver(envelope, Reply(LONG))
@@ -117,13 +117,13 @@ async def test_where_there_are_no_threads_it_is_as_ever(bot: QuickBot, room: Roo
     assert room.server.calls_of(OPEN) == []
 
 
-async def test_what_fits_has_no_thread(bot: QuickBot, room: Room) -> None:
+async def test_what_fits_has_no_thread(bot: DiscordBot, room: Room) -> None:
     envelope, _ = room.note()
     await bot.deliver(envelope, Reply("short", files=(await make_voice(),)))
     assert room.server.threads(room.channel) == []
 
 
-async def test_an_answer_that_changes_is_edited_in_its_thread(bot: QuickBot, room: Room) -> None:
+async def test_an_answer_that_changes_is_edited_in_its_thread(bot: DiscordBot, room: Room) -> None:
     envelope, ledger = room.note()
     await bot.deliver(envelope, Reply(LONG))
     [thread] = room.server.threads(room.channel)
@@ -139,7 +139,7 @@ async def test_an_answer_that_changes_is_edited_in_its_thread(bot: QuickBot, roo
     assert room.server.threads(room.channel) == [thread]
 
 
-async def test_a_thread_that_was_put_away_is_taken_out(bot: QuickBot, room: Room) -> None:
+async def test_a_thread_that_was_put_away_is_taken_out(bot: DiscordBot, room: Room) -> None:
     envelope, ledger = room.note()
     await bot.deliver(envelope, Reply(LONG))
     [thread] = room.server.threads(room.channel)
@@ -151,7 +151,7 @@ async def test_a_thread_that_was_put_away_is_taken_out(bot: QuickBot, room: Room
     assert words(room, room.channel, thread) == changed
 
 
-async def test_more_than_a_thread_should_hold_is_a_file(bot: QuickBot, room: Room) -> None:
+async def test_more_than_a_thread_should_hold_is_a_file(bot: DiscordBot, room: Room) -> None:
     envelope, _ = room.note()
     await bot.deliver(envelope, Reply(LONGEST))
     answer = only(room.server.answers(room.channel))
@@ -160,7 +160,7 @@ async def test_more_than_a_thread_should_hold_is_a_file(bot: QuickBot, room: Roo
 
 
 @pytest.mark.parametrize("way", ["file"])
-async def test_the_operator_can_want_a_file(bot: QuickBot, room: Room) -> None:
+async def test_the_operator_can_want_a_file(bot: DiscordBot, room: Room) -> None:
     envelope, _ = room.note()
     await bot.deliver(envelope, Reply(quote=LONG, buttons=AGAIN))
     answer = only(room.server.answers(room.channel))

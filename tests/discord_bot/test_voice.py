@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from bots.discord_bot import DiscordBot
 from core.models import Button, File, Reply
-from tests.discord_bot.conftest import QuickBot
 from tests.emulators.discord import DiscordServer
 from tests.support.discord_inbox import FakeInbox
 from tests.support.discord_server_chat import Room, make_room, make_voice, only
@@ -22,7 +22,7 @@ def room(discord_server: DiscordServer) -> Room:
     return make_room(discord_server)
 
 
-async def test_a_spoken_reply_is_a_voice_message(bot: QuickBot, room: Room) -> None:
+async def test_a_spoken_reply_is_a_voice_message(bot: DiscordBot, room: Room) -> None:
     voice = await make_voice(2.6)
     envelope, ledger = room.note()
     await bot.deliver(envelope, Reply(files=(voice,)))
@@ -43,7 +43,7 @@ def only_call(room: Room) -> dict[str, object]:
     return call.body
 
 
-async def test_text_and_buttons_stand_before_it(bot: QuickBot, room: Room) -> None:
+async def test_text_and_buttons_stand_before_it(bot: DiscordBot, room: Room) -> None:
     voice = await make_voice()
     envelope, _ = room.note()
     await bot.deliver(envelope, Reply("hello", files=(voice,), buttons=AGAIN))
@@ -58,7 +58,7 @@ async def test_text_and_buttons_stand_before_it(bot: QuickBot, room: Room) -> No
 
 @pytest.mark.parametrize("code", [50173, 50013, 50159, 50160, 50161])
 async def test_a_refused_voice_message_is_a_file_and_stays_one(
-    bot: QuickBot, room: Room, door: FakeInbox, code: int
+    bot: DiscordBot, room: Room, door: FakeInbox, code: int
 ) -> None:
     voice = await make_voice()
     room.server.fault(SEND, "status", status=403 if code in (50173, 50013) else 400, code=code)
@@ -72,7 +72,7 @@ async def test_a_refused_voice_message_is_a_file_and_stays_one(
 
 
 async def test_where_the_permission_is_missing_it_is_a_file(
-    bot: QuickBot, room: Room, door: FakeInbox
+    bot: DiscordBot, room: Room, door: FakeInbox
 ) -> None:
     room.server.deny(room.channel, room.guild, "SEND_VOICE_MESSAGES")
     envelope, _ = room.note()
@@ -81,7 +81,7 @@ async def test_where_the_permission_is_missing_it_is_a_file(
     assert not answer.is_voice and len(answer.files) == 1 and len(door.without_voice) == 1
 
 
-async def test_what_was_remembered_of_the_chat_saves_the_try(bot: QuickBot, room: Room) -> None:
+async def test_what_was_remembered_of_the_chat_saves_the_try(bot: DiscordBot, room: Room) -> None:
     envelope, _ = room.note()
     envelope = replace(envelope, has_no_voice=True)
     await bot.deliver(envelope, Reply(files=(await make_voice(),)))
@@ -90,7 +90,7 @@ async def test_what_was_remembered_of_the_chat_saves_the_try(bot: QuickBot, room
 
 
 async def test_a_channel_that_takes_nothing_at_all_is_no_channel_without_voice(
-    bot: QuickBot, room: Room, door: FakeInbox
+    bot: DiscordBot, room: Room, door: FakeInbox
 ) -> None:
     room.server.deny(room.channel, room.guild, "ATTACH_FILES", "SEND_VOICE_MESSAGES")
     envelope, _ = room.note()
@@ -101,7 +101,7 @@ async def test_a_channel_that_takes_nothing_at_all_is_no_channel_without_voice(
 
 
 async def test_a_file_that_discord_would_not_take_as_one_is_not_offered_as_one(
-    bot: QuickBot, room: Room
+    bot: DiscordBot, room: Room
 ) -> None:
     voice = await make_voice()
     envelope, _ = room.note()
@@ -112,7 +112,7 @@ async def test_a_file_that_discord_would_not_take_as_one_is_not_offered_as_one(
 
 
 async def test_a_kill_between_send_and_store_is_no_second_voice_message(
-    bot: QuickBot, room: Room
+    bot: DiscordBot, room: Room
 ) -> None:
     voice = await make_voice()
     envelope, ledger = room.note()
@@ -125,7 +125,7 @@ async def test_a_kill_between_send_and_store_is_no_second_voice_message(
 
 
 async def test_a_changed_voice_message_takes_the_place_of_the_first(
-    bot: QuickBot, room: Room
+    bot: DiscordBot, room: Room
 ) -> None:
     envelope, ledger = room.note()
     await bot.deliver(envelope, Reply(files=(await make_voice(2.0),)))
@@ -140,7 +140,7 @@ async def test_a_changed_voice_message_takes_the_place_of_the_first(
     assert only(room.server.answers(room.channel)).content == "in words"
 
 
-async def test_a_command_is_answered_aloud_in_the_channel(bot: QuickBot, room: Room) -> None:
+async def test_a_command_is_answered_aloud_in_the_channel(bot: DiscordBot, room: Room) -> None:
     envelope, ledger, asked = await room.ask(bot)
     await bot.deliver(envelope, Reply(files=(await make_voice(),)))
     spoken = only(room.server.answers(room.channel))
@@ -154,7 +154,7 @@ async def test_a_command_is_answered_aloud_in_the_channel(bot: QuickBot, room: R
 
 @pytest.mark.parametrize("flags", ["e", "p"])
 async def test_a_secret_voice_is_a_file_of_the_answer(
-    bot: QuickBot, room: Room, flags: str
+    bot: DiscordBot, room: Room, flags: str
 ) -> None:
     voice = await make_voice()
     envelope, _, asked = await room.ask(bot, flags)
@@ -164,7 +164,7 @@ async def test_a_secret_voice_is_a_file_of_the_answer(
 
 
 async def test_a_command_where_voice_is_refused_is_answered_with_the_file(
-    bot: QuickBot, room: Room, door: FakeInbox
+    bot: DiscordBot, room: Room, door: FakeInbox
 ) -> None:
     room.server.deny(room.channel, room.guild, "SEND_VOICE_MESSAGES", "ATTACH_FILES")
     envelope, _, asked = await room.ask(bot)

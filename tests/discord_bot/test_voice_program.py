@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from array import array
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +15,9 @@ from tests.emulators.discord.voice import SILENCE
 from tests.emulators.mimo import MimoServer
 from tests.emulators.tls import open_tls
 from tests.support.discord_program import DiscordProgram
+
+#: The program is a process of its own.
+pytestmark = pytest.mark.real_time
 
 
 class Trusting(DiscordProgram):
@@ -61,7 +63,7 @@ async def test_what_is_asked_for_is_heard_in_the_channel(
     length_s = answer.files[0].duration_s
     assert length_s
     await server.wait_for(lambda: speech_s() >= length_s)
-    await asyncio.sleep(0.3)
+    await server.wait_for(lambda: voice.stays[-1].speaking[-1] == 0)  # so it ended
     assert speech_s() == pytest.approx(length_s, abs=0.1)
     assert max(array("h", voice.heard(guild))) > 1000
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from tests.chaos.bot import START_S, Bot, wait_for
+from tests.chaos.bot import PAGE, START_S, Bot, wait_for
 from tests.emulators.mimo import MimoServer
 from tests.support.scenario_story import check, tell
-from tests.support.scenario_world import PAGE, make_mimo_engine, open_town
+from tests.support.scenario_world import make_mimo_engine, open_town
 
 KEY = "hk-of-the-story-0123456789"
 

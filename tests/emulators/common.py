@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, cast
 
 from tests.emulators.serving import LocalServer
-from tests.support.virtual_time import current_clock
+from tests.support.virtual_time import current_clock, is_virtual
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -62,12 +62,14 @@ class Emulator(LocalServer):
         Raises TimeoutError.
         """
         clock, pause_s = current_clock(), 0.01
+        # Where waiting takes no time a long one should take few steps.
+        longest_s = 10.0 if is_virtual() else 0.1
         end_s = clock.monotonic() + timeout_s
         while not (value := condition()):
             if clock.monotonic() > end_s:
                 raise TimeoutError("the condition did not come true")
             await clock.sleep(pause_s)
-            pause_s = min(pause_s * 1.1, 0.1)
+            pause_s = min(pause_s * 1.1, longest_s)
         return value
 
     @locked

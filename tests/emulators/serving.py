@@ -64,6 +64,7 @@ class QuickServer(uvicorn.Server):
 
     async def main_loop(self) -> None:
         if is_virtual():  # a tick each 0.1 s would hold up every jump of the time
+            await self.on_tick(0)  # the Date header
             await self._stopping.wait()
             return
         counter = 0

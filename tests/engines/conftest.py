@@ -44,15 +44,14 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def server(_mimo: MimoServer) -> MimoServer:
-    _mimo.reset()
-    return _mimo
+async def server() -> AsyncIterator[MimoServer]:
+    async with MimoServer() as server:
+        yield server
 
 
 @pytest.fixture
 async def mimo(server: MimoServer) -> AsyncIterator[Mimo]:
     """The engine, against the local service."""
     engine = Mimo(make_settings(mimo_base_url=server.base_url, mimo_api_key=server.key))
-    engine.deadline_s = 10.0
     yield engine
     await engine.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -31,26 +31,15 @@ NAMES = {
 CHAT, SPEECH = "/v1/chat/completions", "/v1/audio/speech"
 
 
-@pytest.fixture(scope="module")
-def _running(_mimo: MimoServer) -> Iterator[GoModelServer]:
-    gateway = GoModelServer(_mimo, named=(LARGE,))
-    gateway.start()
-    yield gateway
-    gateway.stop()
-
-
 @pytest.fixture
-def gateway(_running: GoModelServer, server: MimoServer) -> GoModelServer:
-    _running.world.asked.clear()
-    _running.world.refused.clear()
-    return _running
+async def gateway(server: MimoServer) -> AsyncIterator[GoModelServer]:
+    async with GoModelServer(server, named=(LARGE,)) as gateway:
+        yield gateway
 
 
 def make_engine(gateway: GoModelServer, **values: Any) -> OpenAIStyle:
     fixed = {"openai_base_url": gateway.base_url, "openai_api_key": gateway.world.key}
-    engine = OpenAIStyle(make_settings(**{**NAMES, **fixed, **values}))
-    engine.deadline_s = 10.0
-    return engine
+    return OpenAIStyle(make_settings(**{**NAMES, **fixed, **values}))
 
 
 @pytest.fixture

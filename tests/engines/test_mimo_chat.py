@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 from typing import Any
 
 import pytest
 
+from core.clock import Clock
 from core.engines.mimo import Mimo
 from core.engines.mimo_chat_wire import build_question
+from core.engines.mimo_limits import CHAT_LIMITS
 from core.errors import EngineBusy, EngineRefused
 from core.models import Audio, Question, Turn
 from tests.emulators.mimo import MimoServer
@@ -130,7 +131,6 @@ async def test_thoughts_that_left_no_room_are_left_out_next_time(
 async def test_longest_answer_is_within_what_is_allowed(
     server: MimoServer, mimo: Mimo, asked: int, sent: int
 ) -> None:
-    mimo.deadline_s = 10.0
     await mimo.answer(ask("Go.", max_tokens=asked))
     assert server.calls[0].request["max_completion_tokens"] == sent
 
@@ -174,21 +174,24 @@ async def test_context_is_that_of_the_model(server: MimoServer, model: str, cont
 
 
 async def test_deadline_counts_the_sound_and_the_longest_answer(
-    server: MimoServer, mimo: Mimo
+    server: MimoServer, mimo: Mimo, clock: Clock
 ) -> None:
-    mimo.deadline_s, server.rules.latency_s = 0.1, 5.0
-    started_s = time.monotonic()
-    with pytest.raises(EngineBusy):
-        await mimo.answer(ask("Hi.", max_tokens=10))
-    assert time.monotonic() - started_s < 4.5
-    server.rules.latency_s = 1.0
-    assert (await mimo.answer(ask("Hi.", max_tokens=100))).text
     longer = Audio(make_wav(bytes(32_000)), "audio/wav", 30.0)
-    assert (await mimo.answer(ask("Hi.", longer, max_tokens=10))).text
+    for question, deadline_s in (
+        (ask("Hi.", max_tokens=10), 30.3),
+        (ask("Hi.", max_tokens=100), 33.0),
+        (ask("Hi.", longer, max_tokens=10), 33.3),
+    ):
+        server.rules.latency_s = deadline_s - 0.1
+        assert (await mimo.answer(question)).text
+        server.rules.latency_s, started_s = 100.0, clock.monotonic()
+        with pytest.raises(EngineBusy):
+            await mimo.answer(question)
+        assert clock.monotonic() - started_s == pytest.approx(deadline_s)
 
 
-def test_limits_are_those_of_the_documents(server: MimoServer) -> None:
-    limits = make_engine(server).chat_limits
+def test_limits_are_those_of_the_documents() -> None:
+    limits = CHAT_LIMITS
     assert limits.formats[0] == "audio/mpeg"
     assert {"audio/wav", "audio/flac", "audio/mp4", "audio/x-m4a", "audio/ogg"} < {*limits.formats}
     assert (limits.can_fetch, limits.can_think, limits.audio_tokens_per_s) == (True, True, 6.25)

@@ -11,6 +11,7 @@ from typing import Any
 import av
 import pytest
 
+from core.clock import Clock
 from core.engines.openai_chat_wire import read_error
 from core.engines.openai_style import OpenAIStyle
 from core.errors import (
@@ -50,9 +51,7 @@ async def hearing(server: OpenAIServer) -> AsyncIterator[OpenAIStyle]:
 
 
 def make_engine(server: OpenAIServer, **values: Any) -> OpenAIStyle:
-    engine = OpenAIStyle(make_settings(openai_base_url=server.base_url, **values))
-    engine.deadline_s = 10.0
-    return engine
+    return OpenAIStyle(make_settings(openai_base_url=server.base_url, **values))
 
 
 def ask(text: str = "What now?", *audios: Audio, **fields: Any) -> Question:
@@ -323,11 +322,14 @@ async def test_stream_in_odd_parts_is_read(
     assert answer.text == "You asked: 上海? I heard: nothing."
 
 
-async def test_silent_server_is_left(server: OpenAIServer, engine: OpenAIStyle) -> None:
-    engine.deadline_s = 0.1
+async def test_deadline_counts_the_sound_and_the_longest_answer(
+    server: OpenAIServer, hearing: OpenAIStyle, clock: Clock
+) -> None:
     server.world.faults.append(Fault("hang"))
+    started_s = clock.monotonic()
     with pytest.raises(EngineBusy):
-        await engine.answer(ask(max_tokens=1))
+        await hearing.answer(ask("Hi.", make_audio(1, 2, 3), max_tokens=100))
+    assert clock.monotonic() - started_s == pytest.approx(60 + 2 * 3 + 100 * 0.1)
 
 
 async def test_wrong_key_is_for_the_operator_and_never_told(server: OpenAIServer) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from core.store import Store, make_cipher
 from core.store.sealed import Sealed
 from core.store.tables import metadata
 from tests.conftest import NewMessage
+from tests.store.conftest import Add
 
 CANARY = "canary-5f0c1d"
 
@@ -45,10 +47,26 @@ def test_the_key_is_made_once_and_for_the_owner_only(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["secret.key"]
 
 
+def test_of_two_first_starts_the_first_key_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "some" / "where"
+    first = make_cipher(None, home).encrypt(b"x")
+    seen = iter([False])
+    monkeypatch.setattr(Path, "exists", lambda path: next(seen, True))
+    assert make_cipher(None, home).decrypt(first) == b"x"
+    assert [path.name for path in home.iterdir()] == ["secret.key"]
+
+
 def test_keys_rotate(tmp_path: Path) -> None:
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     sealed = make_cipher(old, tmp_path).encrypt(b"x")
-    assert make_cipher(f"{new},{old}", tmp_path).decrypt(sealed) == b"x"
+    both = make_cipher(f" {new} , {old}", tmp_path)
+    assert both.decrypt(sealed) == b"x"
+    assert make_cipher(new, tmp_path).decrypt(both.encrypt(b"y")) == b"y", "the first key seals"
+    with pytest.raises(ConfigError, match="HEARSAY_SECRET_KEY does not open this database"):
+        make_cipher(old, tmp_path).decrypt(both.encrypt(b"y"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_fernet_sealed_is_still_read(tmp_path: Path) -> None:
@@ -115,4 +133,12 @@ async def test_a_wrong_key_is_the_operators_to_mend(
 def test_a_key_that_is_none_is_refused_without_being_shown(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         make_cipher("not-a-key-canary", tmp_path)
-    assert "canary" not in str(caught.value)
+    assert "canary" not in str(caught.value) and "HEARSAY_SECRET_KEY" in str(caught.value)
+
+
+async def test_moments_keep_their_zone(store: Store, add: Add) -> None:
+    berlin = datetime(2026, 7, 1, 9, tzinfo=timezone(timedelta(hours=2)))
+    job = await add()
+    await store.jobs.run_later(job.job_id, berlin)
+    found = await store.jobs.find(job.job_id)
+    assert found and found.run_at == berlin and found.run_at.utcoffset() == timedelta(0)

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-import pytest
 from sqlalchemy import update
 
+from core.clock import Clock
 from core.models import Delivery, DeliveryState, Job
 from core.picking import pick_command
-from core.store import Store, rows
+from core.store import Store
 from core.store.tables import deliveries
 from tests.conftest import NewMessage
 
@@ -58,7 +58,7 @@ async def test_a_part_that_is_no_longer_there_is_forgotten_alone(
 
 
 async def test_a_chat_without_voice_is_known_for_a_week(
-    store: Store, new_message: NewMessage, monkeypatch: pytest.MonkeyPatch
+    store: Store, new_message: NewMessage, clock: Clock
 ) -> None:
     job = await add(store, new_message)
     await store.chats.note_no_voice(job.message.chat)
@@ -67,7 +67,6 @@ async def test_a_chat_without_voice_is_known_for_a_week(
     known = [await store.jobs.find(one.job_id) for one in (job, elsewhere)]
     assert [one and one.has_no_voice for one in known] == [True, False]
     assert known[0] == replace(job, has_no_voice=True)
-    later = datetime.now(UTC) + timedelta(days=8)
-    monkeypatch.setattr(rows, "now", lambda: later)
+    await clock.sleep(timedelta(days=8).total_seconds())
     asked_again = await store.jobs.find(job.job_id)
     assert asked_again and not asked_again.has_no_voice

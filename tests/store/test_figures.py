@@ -6,7 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import update
 
-from core.models import DeliveryState, JobState, Reply, Transcript, Usage, Waits, measure_waits
+from core.clock import Clock
+from core.models import (
+    DeliveryState,
+    JobState,
+    Reply,
+    Trace,
+    Transcript,
+    Usage,
+    Waits,
+    measure_waits,
+)
 from core.picking import pick_command
 from core.store import Store
 from core.store.tables import jobs
@@ -71,6 +81,27 @@ async def test_steps_tell_how_far_a_job_has_come(store: Store, new_message: NewM
     ]
     traces = await store.figures.traces([JobState.RUNNING], 10)
     assert traces == [steps.trace]
+    job = await store.jobs.find(job_id)
+    assert job and steps.trace == Trace(
+        job_id=job_id,
+        command="transcribe",
+        platform="test",
+        chat_id="100",
+        state=JobState.RUNNING,
+        attempts=1,
+        crashes=0,
+        received_at=job.created_at,
+        run_at=job.run_at,
+        finished_at=None,
+        error="",
+        is_told=False,
+        has_sound=True,
+        has_reply=True,
+        outcome=JobState.DONE,
+    )
+    await add(store, new_message)
+    waiting = await store.figures.traces([JobState.WAITING, JobState.RUNNING], 1)
+    assert [trace.job_id != job_id for trace in waiting] == [True], "the newest"
     assert MARKER not in repr((steps, traces))
     assert await store.figures.steps("nothing") is None
 
@@ -111,8 +142,8 @@ async def test_hours_count_what_ended_and_how_long_it_took(
     assert len(store.figures._hours) <= 24
 
 
-async def test_what_was_spent_is_summed_up_by_model(store: Store) -> None:
-    began = datetime.now(UTC)
+async def test_what_was_spent_is_summed_up_by_model(store: Store, clock: Clock) -> None:
+    began = clock.now()
     for number in range(3):
         cost = Usage("mimo", "asr", audio_s=2.0, prompt_tokens=10, completion_tokens=5)
         await store.results.save(str(number), Transcript("x", usage=cost))
@@ -123,4 +154,4 @@ async def test_what_was_spent_is_summed_up_by_model(store: Store) -> None:
         ("offline", "gist", 1, 1.0),
     ]
     assert (spent[0].prompt_tokens, spent[0].completion_tokens) == (30, 15)
-    assert await store.figures.spent(datetime.now(UTC) + timedelta(1)) == []
+    assert await store.figures.spent(clock.now() + timedelta(1)) == []

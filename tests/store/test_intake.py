@@ -1,22 +1,31 @@
+"""Taking messages in: what becomes a job, and what is known already."""
+
 from __future__ import annotations
 
 from dataclasses import replace
 
-from core.models import Attachment, Button, Chat, ChatSettings, JobState, Message, Reply
+import pytest
+
+from core.clock import Clock
+from core.models import Attachment, Button, Chat, ChatSettings, JobState, Message, Quoted, Reply
 from core.picking import pick_command
 from core.store import Store
 from tests.conftest import NewMessage
+from tests.store.conftest import Add
 
 
 async def test_a_message_and_its_job_come_back_unchanged(
-    store: Store, new_message: NewMessage
+    store: Store, add: Add, clock: Clock
 ) -> None:
-    message = new_message(text="caption 😀", thread_id="4", language="zh-hans")
-    job = await store.intake.add(message, pick_command)
-    assert job is not None
+    chosen = ChatSettings("zh")
+    await store.chats.save_settings(Chat("test", "1", "100"), chosen)
+    changes = {"text": "caption 😀", "thread_id": "4", "language": "zh-hans", "message_id": "5"}
+    job, other = await add(**changes), await add(**changes, chat=Chat("test", "1", "200"))
     assert await store.jobs.find(job.job_id) == job
-    assert job.message == message
-    assert (job.command, job.state) == ("transcribe", JobState.WAITING)
+    assert (job.message.text, job.message.thread_id) == ("caption 😀", "4")
+    assert (job.command, job.state, job.settings) == ("transcribe", JobState.WAITING, chosen)
+    assert job.created_at == job.run_at == clock.now()
+    assert other.job_id != job.job_id, "the same id in another chat is another message"
 
 
 async def test_redelivery_is_ignored(store: Store, new_message: NewMessage) -> None:
@@ -26,23 +35,37 @@ async def test_redelivery_is_ignored(store: Store, new_message: NewMessage) -> N
     assert await store.jobs.counts() == {JobState.WAITING: 1}
 
 
-async def test_the_same_message_id_in_another_chat_is_another_message(
-    store: Store, new_message: NewMessage
-) -> None:
-    message = new_message()
-    elsewhere = replace(message, chat=Chat("test", "1", "200"))
-    assert await store.intake.add(message, pick_command)
-    assert await store.intake.add(elsewhere, pick_command)
-
-
+@pytest.mark.parametrize(
+    ("edit", "is_new"),
+    [
+        ({"text": "typo"}, False),
+        ({"attachment": Attachment("file-2")}, True),
+        ({"command": "ask"}, True),
+        ({"command": "say", "attachment": None, "text": "hi"}, True),
+    ],
+)
 async def test_an_edit_that_asks_for_the_same_is_ignored(
-    store: Store, new_message: NewMessage
+    store: Store, new_message: NewMessage, edit: dict[str, object], is_new: bool
 ) -> None:
     message = new_message()
     assert await store.intake.add(message, pick_command)
-    assert await store.intake.add(replace(message, edit_id="5", text="typo"), pick_command) is None
-    other = replace(message, edit_id="6", attachment=Attachment("file-2"))
-    assert await store.intake.add(other, pick_command)
+    edited = replace(message, edit_id="5", **edit)  # type: ignore[arg-type]
+    assert (await store.intake.add(edited, pick_command) is not None) is is_new
+    again = replace(edited, edit_id="6")
+    assert await store.intake.add(again, pick_command) is None
+    elsewhere = replace(edited, chat=Chat("test", "1", "200"))
+    assert await store.intake.add(elsewhere, pick_command), "there it is new"
+
+
+async def test_another_text_of_a_command_is_asked_anew(
+    store: Store, new_message: NewMessage
+) -> None:
+    message = new_message(command="say", text="one", attachment=None)
+    assert await store.intake.add(message, pick_command)
+    edited = replace(message, edit_id="5", text="two")
+    assert await store.intake.add(edited, pick_command)
+    back = replace(message, edit_id="6")
+    assert await store.intake.add(back, pick_command) is None, "that was said already"
 
 
 async def test_group_talk_is_not_kept(store: Store, new_message: NewMessage) -> None:
@@ -53,16 +76,16 @@ async def test_group_talk_is_not_kept(store: Store, new_message: NewMessage) -> 
     assert await store.intake.add(message, pick_command) is not None
 
 
-async def test_sound_that_only_we_hold_outlives_its_job(
-    store: Store, new_message: NewMessage
-) -> None:
-    message = new_message()
-    job = await store.intake.add(message, pick_command, b"\x00sound\xff")
-    assert job
-    assert await store.intake.blob(message.chat, message.message_id) == b"\x00sound\xff"
-    assert await store.intake.blob(Chat("test", "1", "other"), message.message_id) is None
+async def test_sound_that_only_we_hold_outlives_its_job(store: Store, add: Add) -> None:
+    job = await add(data=b"\x00sound\xff")
+    chat, message_id = job.message.chat, job.message.message_id
     await store.jobs.finish(job.job_id, JobState.DONE)
-    assert await store.intake.blob(message.chat, message.message_id)
+    assert await store.intake.blob(chat, message_id) == b"\x00sound\xff"
+    assert await store.intake.blob(chat, "other") is None
+    for other in (Chat("test", "1", "x"), Chat("test", "2", "100"), Chat("x", "1", "100")):
+        assert await store.intake.blob(other, message_id) is None
+    silent = await add()
+    assert await store.intake.blob(chat, silent.message.message_id) is None
 
 
 async def press(store: Store, message: Message, token: str, chat_id: str) -> tuple[str, str]:
@@ -73,12 +96,27 @@ async def press(store: Store, message: Message, token: str, chat_id: str) -> tup
     return job.command, job.message.text
 
 
-async def test_a_button_works_in_its_chat_only(store: Store, new_message: NewMessage) -> None:
-    job = await store.intake.add(new_message(), pick_command)
-    assert job
+async def test_a_button_works_in_its_chat_only(
+    store: Store, add: Add, new_message: NewMessage
+) -> None:
+    job = await add()
     offer = Reply("done", buttons=(Button(".txt", "export", "txt key"),))
     token = (await store.jobs.save_reply(job.job_id, offer, JobState.DONE)).buttons[0].token
     assert len(token) >= 20
     assert await press(store, new_message(), token, "100") == ("export", "txt key")
-    assert (await press(store, new_message(), token, "999"))[0] == "stale_button"
-    assert (await press(store, new_message(), "forged", "100"))[0] == "stale_button"
+    assert await press(store, new_message(text="x"), token, "999") == ("stale_button", "")
+    assert await press(store, new_message(), "forged", "100") == ("stale_button", "")
+
+
+async def test_a_reply_to_our_answer_knows_the_newest_of_that_id(store: Store, add: Add) -> None:
+    first, second, other = await add(), await add(command="ask", text="?"), await add("200")
+    for job in (first, second, other):
+        ledger = store.ledger(job.job_id)
+        await ledger.start(0)
+        await ledger.finish(0, "sent-1")
+    quoted = Quoted("sent-1", "words", sender_id="bot")
+    reply = await add(reply_to=quoted)
+    assert reply.message.reply_to == replace(quoted, job_id=second.job_id, command="ask")
+    unknown = Quoted("sent-2")
+    assert (await add(reply_to=unknown)).message.reply_to == unknown
+    assert (await add("300", reply_to=quoted)).message.reply_to == quoted

@@ -1,141 +1,333 @@
+"""The life of a job, as the tables hold it."""
+
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
+import pytest
+from sqlalchemy import select
+
+from core.clock import Clock
 from core.models import (
     PLACEHOLDER,
     Button,
     Chat,
     ChatSettings,
+    Delivery,
     DeliveryState,
+    Expectation,
     File,
     Job,
     JobState,
     Reply,
+    TalkSettings,
 )
-from core.picking import pick_command
 from core.store import Store
-from tests.conftest import NewMessage
+from core.store.tables import jobs
+from tests.store.conftest import Add
+
+HOUR = timedelta(hours=1)
 
 
-async def add(store: Store, new_message: NewMessage, chat_id: str = "100") -> Job:
-    job = await store.intake.add(new_message(chat_id), pick_command)
-    assert job
-    return job
+async def claim(store: Store) -> str:
+    """Return the id of the job that runs next, empty if none may."""
+    job = await store.jobs.claim()
+    return job.job_id if job else ""
 
 
-async def test_one_chat_one_job_at_a_time_in_order(store: Store, new_message: NewMessage) -> None:
-    first = await add(store, new_message, "a")
-    second = await add(store, new_message, "a")
-    other = await add(store, new_message, "b")
-    claimed = [await store.jobs.claim() for _ in range(3)]
-    assert [job and job.job_id for job in claimed] == [first.job_id, other.job_id, None]
+async def row(store: Store, job: Job) -> Any:
+    async with store._database.read() as connection:
+        return (await connection.execute(select(jobs).where(jobs.c.job_id == job.job_id))).one()
+
+
+async def send(store: Store, job: Job, part: int, platform_id: str) -> None:
+    ledger = store.ledger(job.job_id)
+    await ledger.start(part)
+    await ledger.finish(part, platform_id)
+
+
+async def test_one_chat_one_job_at_a_time_in_order(store: Store, add: Add) -> None:
+    first, second, other = await add("a"), await add("a"), await add("b")
+    assert [await claim(store) for _ in range(3)] == [first.job_id, other.job_id, ""]
     await store.jobs.finish(first.job_id, JobState.DONE)
     job = await store.jobs.claim()
-    assert job and (job.job_id, job.attempts) == (second.job_id, 1)
+    assert job == replace(second, state=JobState.RUNNING, attempts=1)
+
+
+async def test_what_is_due_first_runs_first_and_nothing_before_its_time(
+    store: Store, add: Add, clock: Clock
+) -> None:
+    later, sooner, equal = [await add(chat) for chat in "abc"]
+    await store.jobs.run_later(later.job_id, clock.now() + 2 * HOUR, "x" * 500)
+    for job in (sooner, equal):
+        await store.jobs.run_later(job.job_id, clock.now() + HOUR)
+    assert (await row(store, later)).error == "x" * 400
+    assert await claim(store) == ""
+    assert await store.jobs.next_run_at(clock.now()) == clock.now() + HOUR
+    assert await store.jobs.next_run_at(clock.now() + HOUR) == clock.now() + 2 * HOUR
+    assert await store.jobs.next_run_at(clock.now() + 2 * HOUR) is None
+    await clock.sleep(7200)
+    claimed = [await claim(store) for _ in range(3)]
+    assert claimed == [sooner.job_id, equal.job_id, later.job_id]
+    assert await store.jobs.next_run_at(clock.now() - 24 * HOUR) is None, "they run"
 
 
 async def test_a_job_that_waits_for_its_next_try_keeps_its_place(
-    store: Store, new_message: NewMessage
+    store: Store, add: Add, clock: Clock
 ) -> None:
-    first = await add(store, new_message)
-    await add(store, new_message)
+    first, second = await add(), await add()
     await store.jobs.claim()
-    later = datetime.now(UTC) + timedelta(minutes=1)
-    await store.jobs.run_later(first.job_id, later, "EngineBusy")
-    assert await store.jobs.claim() is None
-    assert await store.jobs.next_run_at(datetime.now(UTC)) is not None
+    await store.jobs.run_later(first.job_id, clock.now() + HOUR, "EngineBusy")
+    assert await claim(store) == ""
+    await store.jobs.mark_told(first.job_id)
+    assert await claim(store) == second.job_id, "the person knows that the first takes longer"
 
 
-async def test_a_job_whose_wait_was_told_lets_others_pass(
-    store: Store, new_message: NewMessage
+async def test_nothing_passes_a_told_job_while_it_runs(
+    store: Store, add: Add, clock: Clock
 ) -> None:
-    first, second = await add(store, new_message), await add(store, new_message)
+    first = await add()
     await store.jobs.claim()
     await store.jobs.mark_told(first.job_id)
-    await store.jobs.run_later(first.job_id, datetime.now(UTC) + timedelta(hours=1))
-    job = await store.jobs.claim()
-    assert job and job.job_id == second.job_id
+    await store.jobs.run_later(first.job_id, clock.now())
+    assert await claim(store) == first.job_id
+    second = await add()
+    assert await claim(store) == ""
+    found = await store.jobs.find(second.job_id)
+    assert found and not found.is_told
+    await store.jobs.finish(first.job_id, JobState.DONE)
+    assert await claim(store) == second.job_id
+
+
+@pytest.mark.parametrize(("is_attempt", "attempts"), [(True, 2), (False, 1)])
+async def test_a_try_counts_unless_it_was_no_fault_of_the_job(
+    store: Store, add: Add, clock: Clock, is_attempt: bool, attempts: int
+) -> None:
+    job, other = await add(), await add("b")
+    await store.jobs.claim()
+    await store.jobs.run_later(job.job_id, clock.now() - HOUR, "Busy", is_attempt=is_attempt)
+    again = await store.jobs.claim()
+    assert again and (again.job_id, again.attempts, again.error) == (job.job_id, attempts, "Busy")
+    assert await store.jobs.find(other.job_id) == other
 
 
 async def test_lost_jobs_run_again_and_the_try_does_not_count(
-    store: Store, new_message: NewMessage
+    store: Store, add: Add, clock: Clock
 ) -> None:
-    await add(store, new_message)
-    for _ in range(3):
-        job = await store.jobs.claim()
-        assert job and job.attempts == 1
+    job, waiting = await add(), await add("b")
+    await store.jobs.run_later(waiting.job_id, clock.now() + HOUR)
+    for crashes in range(3):
+        claimed = await store.jobs.claim()
+        assert claimed and (claimed.job_id, claimed.attempts) == (job.job_id, 1)
+        await clock.sleep(1)
         assert await store.jobs.requeue_lost(max_crashes=3) == 1
+        lost = await row(store, job)
+        assert (lost.run_at, lost.crashes) == (job.created_at, crashes + 1)
     await store.jobs.claim()
-    await store.jobs.requeue_lost(max_crashes=3)
-    assert await store.jobs.counts() == {JobState.DEAD: 1}
+    assert await store.jobs.requeue_lost(max_crashes=3) == 0
+    dead = await row(store, job)
+    assert (dead.state, dead.error) == (JobState.DEAD, "the process kept ending")
+    assert dead.finished_at == clock.now()
+    untold = await row(store, waiting)
+    assert untold.state == JobState.WAITING and untold.run_at > clock.now()
 
 
-async def test_a_saved_reply_is_read_back_with_its_buttons(
-    store: Store, new_message: NewMessage
+async def test_a_start_runs_what_people_were_told_to_wait_for(
+    store: Store, add: Add, clock: Clock
 ) -> None:
-    job = await add(store, new_message)
+    told, done, untold = await add("a"), await add("b"), await add("c")
+    for job in (told, done, untold):
+        await store.jobs.run_later(job.job_id, clock.now() + HOUR)
+    for job in (told, done):
+        await store.jobs.mark_told(job.job_id)
+    await store.jobs.finish(done.job_id, JobState.DONE)
+    assert await store.jobs.requeue_lost(max_crashes=3) == 0
+    assert [await claim(store) for _ in range(2)] == [told.job_id, ""]
+
+
+async def test_how_a_job_ended_is_kept(store: Store, add: Add, clock: Clock) -> None:
+    job, other = await add(), await add()
+    await clock.sleep(5)
+    await store.jobs.finish(job.job_id, JobState.REFUSED, "e" * 500)
+    ended = await row(store, job)
+    assert (ended.state, ended.finished_at) == (JobState.REFUSED, clock.now())
+    assert ended.error == "e" * 400
+    await store.jobs.finish(job.job_id, JobState.DONE)
+    assert (await row(store, job)).error == ""
+    assert await store.jobs.find(other.job_id) == other
+
+
+async def test_a_saved_reply_is_read_back_with_its_buttons(store: Store, add: Add) -> None:
+    job, other = await add(), await add()
     files = (File("a.txt", "text/plain", b"\xff\x00"),)
-    reply = Reply("text", "quote", files, (Button("Retry", "retry", job.job_id),))
+    offers = (Button("Retry", "retry", job.job_id), Button("More", "more"))
+    reply = Reply("text", "quote", files, offers)
     saved = await store.jobs.save_reply(job.job_id, reply, JobState.DEAD)
     found = await store.jobs.find(job.job_id)
     assert found and found.reply == saved and found.outcome is JobState.DEAD
-    assert saved.buttons[0].token and saved.files == files
+    assert [replace(button, token="") for button in saved.buttons] == list(offers)
+    assert len({button.token for button in saved.buttons} - {""}) == 2
+    assert saved.files == files
+    assert await store.jobs.find(other.job_id) == other
 
 
 async def test_a_dead_letter_runs_again_in_place_of_its_failure(
-    store: Store, new_message: NewMessage
+    store: Store, add: Add, clock: Clock
 ) -> None:
-    job = await add(store, new_message)
+    job, other = await add(), await add("b")
     assert not await store.jobs.retry(job.job_id)
+    await store.jobs.mark_told(job.job_id)
+    await store.jobs.claim()
+    await store.jobs.requeue_lost(max_crashes=3)
+    await store.jobs.claim()
     await store.jobs.save_reply(job.job_id, Reply("failed"), JobState.DEAD)
-    ledger = store.ledger(job.job_id)
-    await ledger.start(0)
-    await ledger.finish(0, "321")
-    await store.jobs.finish(job.job_id, JobState.DEAD, "EngineBusy")
+    for part, name in ((0, "321"), (1, "322")):
+        await send(store, job, part, name)
+    await send(store, other, 0, "400")
+    for one in (job, other):
+        await store.jobs.finish(one.job_id, JobState.DEAD, "EngineBusy")
+    await clock.sleep(60)
     assert await store.jobs.retry(job.job_id)
-    again = await store.jobs.claim()
-    assert again and again.reply is None and again.attempts == 1
-    assert await ledger.find(0) is None
-    placeholder = await ledger.find(PLACEHOLDER)
-    assert placeholder and (placeholder.state, placeholder.platform_id) == ("sent", "321")
+    found = await store.jobs.find(job.job_id)
+    assert found == replace(job, run_at=clock.now(), error="EngineBusy")
+    assert (await row(store, job)).crashes == 0
+    placeholder = Delivery(PLACEHOLDER, DeliveryState.SENT, "321")
+    assert await store.jobs.deliveries(job.job_id) == [placeholder]
+    assert (await row(store, other)).state == JobState.DEAD
+    assert await store.jobs.deliveries(other.job_id) == [Delivery(0, DeliveryState.SENT, "400")]
 
 
-async def test_the_ledger_knows_what_was_started_and_what_was_sent(
-    store: Store, new_message: NewMessage
+async def test_a_dead_letter_that_nobody_saw_has_no_placeholder(store: Store, add: Add) -> None:
+    job = await add()
+    await store.ledger(job.job_id).start(0)
+    await store.jobs.finish(job.job_id, JobState.DEAD)
+    assert await store.jobs.retry(job.job_id)
+    assert await store.jobs.deliveries(job.job_id) == []
+
+
+async def test_an_answer_is_replaced_where_it_stands(store: Store, add: Add, clock: Clock) -> None:
+    job, other = await add(), await add("b")
+    for one in (job, other):
+        await store.jobs.claim()
+        await store.jobs.mark_told(one.job_id)
+        await store.jobs.save_reply(one.job_id, Reply("wrong"), JobState.DONE)
+        for part in (PLACEHOLDER, 0, 1):
+            await send(store, one, part, f"id{part}")
+        await store.ledger(one.job_id).start(2)
+        await store.jobs.finish(one.job_id, JobState.DONE)
+    untouched = await row(store, other)
+    await clock.sleep(3600)
+    offer = Button("More", "more")
+    for text in ("right", "better"):
+        assert await store.jobs.redo(job.job_id, Reply(text, buttons=(offer,)))
+    found = await store.jobs.find(job.job_id)
+    assert found and found.reply and found.reply.text == "better" and found.reply.buttons[0].token
+    moment = clock.now()
+    expected = replace(job, created_at=moment, run_at=moment, reply=found.reply)
+    assert found == expected
+    parts = await store.jobs.deliveries(job.job_id)
+    assert [(d.part, d.state.value, d.platform_id) for d in parts] == [
+        (PLACEHOLDER, "sent", "id-1"),
+        (0, "stale", "id0"),
+        (1, "stale", "id1"),
+        (2, "pending", ""),
+    ]
+    assert await row(store, other) == untouched
+    assert DeliveryState.STALE not in {d.state for d in await store.jobs.deliveries(other.job_id)}
+
+
+async def test_only_answers_that_were_given_are_replaced(store: Store, add: Add) -> None:
+    running, dead, silent = [await add(chat) for chat in "abc"]
+    await store.jobs.claim()
+    await store.jobs.save_reply(running.job_id, Reply("x"), JobState.DONE)
+    await store.jobs.save_reply(dead.job_id, Reply("x"), JobState.DEAD)
+    await store.jobs.finish(dead.job_id, JobState.DONE)
+    await store.jobs.finish(silent.job_id, JobState.DONE)
+    before = [await row(store, job) for job in (running, dead, silent)]
+    for job in (running, dead, silent):
+        assert not await store.jobs.redo(job.job_id, Reply("right"))
+    assert not await store.jobs.redo("none", Reply("right"))
+    assert [await row(store, job) for job in (running, dead, silent)] == before
+
+
+async def test_lists_hold_the_newest_first_of_their_chat_and_their_states(
+    store: Store, add: Add
 ) -> None:
-    ledger = store.ledger((await add(store, new_message)).job_id)
-    assert await ledger.find(0) is None
-    await ledger.start(0)
-    await ledger.start(0)
-    started = await ledger.find(0)
-    assert started and started.state is DeliveryState.PENDING
-    await ledger.finish(0, "5")
-    sent = await ledger.find(0)
-    assert sent and (sent.state, sent.platform_id) == (DeliveryState.SENT, "5")
+    here = [await add("a") for _ in range(3)]
+    there = await add("b")
+    elsewhere = [
+        await add("a", chat=chat) for chat in (Chat("test", "2", "a"), Chat("other", "1", "a"))
+    ]
+    await store.jobs.finish(here[0].job_id, JobState.DONE)
+    await store.jobs.finish(there.job_id, JobState.DEAD)
+    history = await store.jobs.history(here[0].message.chat)
+    assert [job.job_id for job in history] == [job.job_id for job in here[::-1]]
+    assert await store.jobs.history(here[0].message.chat, 1) == [here[2]]
+    ended = await store.jobs.recent([JobState.DONE, JobState.DEAD])
+    assert [job.job_id for job in ended] == [there.job_id, here[0].job_id]
+    assert await store.jobs.recent([JobState.WAITING], limit=2) == elsewhere[::-1]
+    assert await store.jobs.counts() == {"waiting": 4, "done": 1, "dead": 1}
+    assert await store.jobs.find("none") is None
 
 
 async def test_a_chat_that_is_gone_is_left_alone_until_it_speaks(
-    store: Store, new_message: NewMessage
+    store: Store, add: Add, clock: Clock
 ) -> None:
-    job = await add(store, new_message)
-    await store.jobs.cancel_chat(job.message.chat)
-    assert await store.jobs.counts() == {JobState.CANCELLED: 1}
-    await add(store, new_message)
-    assert await store.jobs.claim() is not None
+    running, waiting, there = await add(), await add(), await add("b")
+    done = await add()
+    await store.jobs.claim()
+    await store.jobs.finish(done.job_id, JobState.DONE)
+    await clock.sleep(9)
+    await store.jobs.cancel_chat(running.message.chat)
+    assert await store.jobs.counts() == {"cancelled": 2, "done": 1, "waiting": 1}
+    for job in (running, waiting):
+        ended = await row(store, job)
+        assert (ended.error, ended.finished_at) == ("ChatGone", clock.now())
+    assert await claim(store) == there.job_id
+    back = await add()
+    assert await claim(store) == back.job_id
 
 
-async def test_a_chat_that_moves_takes_settings_and_jobs_along(
-    store: Store, new_message: NewMessage
+async def move_twice(store: Store, old: Chat, new: Chat) -> None:
+    await store.chats.move(old, new)
+    changed = await store.chats.settings(new)
+    await store.chats.save_settings(new, replace(changed, language="fr"))
+    await store.chats.move(old, new)
+    assert (await store.chats.settings(new)).language == "fr", "it moved already"
+    await store.chats.save_settings(new, changed)
+
+
+async def test_a_chat_that_moves_takes_settings_jobs_and_buttons_along(
+    store: Store, add: Add
 ) -> None:
     old, new = Chat("test", "1", "100"), Chat("test", "1", "-100200")
-    await store.chats.save_settings(old, ChatSettings("zh", is_auto=True))
-    job = await add(store, new_message)
-    for _ in range(2):
-        await store.chats.move(old, new)
-    assert await store.chats.settings(new) == ChatSettings("zh", is_auto=True)
+    chosen = ChatSettings("zh", is_auto=True, talk=TalkSettings(remember_days=3))
+    await store.chats.save_settings(old, chosen)
+    job, there = await add(), await add("b")
+    offer = Reply("x", buttons=(Button("More", "export", "txt"),))
+    [button] = (await store.jobs.save_reply(job.job_id, offer, JobState.DONE)).buttons
+    await move_twice(store, old, new)
+    assert await store.chats.settings(new) == chosen
+    assert await store.chats.settings(there.message.chat) == ChatSettings()
     moved = await store.jobs.claim()
     assert moved and moved.message.chat == new
     assert moved.message.message_id == "", "ids of the old chat mean nothing in the new one"
-    same_id = new_message("-100200", message_id=job.message.message_id)
-    assert await store.intake.add(same_id, pick_command), "ids begin anew: this is another message"
+    same_id = await add("-100200", message_id=job.message.message_id)
+    assert same_id.message.message_id, "ids begin anew: this is another message"
+    pressed = await add("-100200", button=button.token, attachment=None)
+    assert (pressed.command, pressed.message.text) == ("export", "txt")
+    assert await store.jobs.find(there.job_id) == there
+    assert (await store.jobs.history(old)) == []
+
+
+async def test_a_new_chat_begins_like_another(store: Store, clock: Clock) -> None:
+    like, new = Chat("test", "1", "7"), Chat("test", "1", "7-a")
+    expects = Expectation("consent", "sentence", "code", clock.now())
+    await store.chats.save_settings(like, ChatSettings("zh", expects=expects))
+    await store.chats.begin(new, like)
+    assert await store.chats.settings(new) == ChatSettings("zh")
+    await store.chats.save_settings(new, ChatSettings("de"))
+    await store.chats.begin(new, like)
+    assert await store.chats.settings(new) == ChatSettings("de")

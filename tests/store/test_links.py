@@ -12,6 +12,7 @@ import pytest
 from alembic import command
 from sqlalchemy import create_engine
 
+from core.clock import Clock
 from core.models import Audio, Chat, KeptVoice, SpeechSettings
 from core.store import Outcome, Store, migrate
 from core.store.links import CODE_AGE, MAX_TRIES
@@ -36,10 +37,6 @@ async def join(store: Store, made: tuple[str, str], used: tuple[str, str], job: 
 
 async def link(store: Store) -> None:
     assert await join(store, ADA, ADA_THERE, "job-1") is Outcome.LINKED
-
-
-def wait(monkeypatch: pytest.MonkeyPatch, time: timedelta) -> None:
-    monkeypatch.setattr("core.store.links.now", lambda: datetime.now(UTC) + time)
 
 
 async def voice_of(store: Store, account: tuple[str, str]) -> str:
@@ -186,16 +183,14 @@ async def test_the_wrong_the_replaced_the_own_and_the_void_code(store: Store) ->
 
 
 @pytest.mark.parametrize("age", [CODE_AGE - timedelta(seconds=30), CODE_AGE])
-async def test_a_code_has_its_end(
-    store: Store, monkeypatch: pytest.MonkeyPatch, age: timedelta
-) -> None:
+async def test_a_code_has_its_end(store: Store, clock: Clock, age: timedelta) -> None:
     code = await store.links.offer(*ADA)
-    wait(monkeypatch, age)
+    await clock.sleep(age.total_seconds())
     outcome = await store.links.join(*ADA_THERE, code, "job-1")
     assert outcome is (Outcome.UNKNOWN if age == CODE_AGE else Outcome.LINKED)
 
 
-async def test_nobody_may_try_many_codes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nobody_may_try_many_codes(store: Store, clock: Clock) -> None:
     code = await store.links.offer(*ADA)
     for number in range(MAX_TRIES):
         tried = await store.links.join(*ADA_THERE, f"WRONG{number}", f"job-{number}")
@@ -204,7 +199,7 @@ async def test_nobody_may_try_many_codes(store: Store, monkeypatch: pytest.Monke
         tried = await store.links.join(*ADA_THERE, code, f"late-{number}")
         assert tried is Outcome.TOO_MANY_TRIES
     assert await store.links.join(*ADA_THERE, "WRONG", "job-9") is Outcome.TOO_MANY_TRIES
-    wait(monkeypatch, CODE_AGE)
+    await clock.sleep(CODE_AGE.total_seconds())
     assert await join(store, ADA, ADA_THERE, "job-10") is Outcome.LINKED
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from core.models import (
     Attachment,
@@ -26,6 +27,7 @@ from core.models import (
 )
 from core.store import Store
 from core.store.scan import Search
+from core.store.tables import remembered
 from tests.support.clean_start import open_store
 
 CHAT = Chat("test", "1", "-100")
@@ -222,6 +224,75 @@ async def test_what_was_remembered_moves_with_its_chat(store: Store) -> None:
     assert await texts(store) == []
 
 
+async def test_whoever_read_in_both_chats_has_read_what_is_new(store: Store) -> None:
+    new, later = Chat("test", "1", "-100200"), START + timedelta(hours=1)
+    for chat, person, moment in ((CHAT, "7", START), (new, "7", later), (CHAT, "8", later)):
+        await store.memory.note_read(chat, person, moment)
+    await store.chats.move(CHAT, new)
+    assert [await store.memory.read_at(new, person) for person in "78"] == [later, later]
+    assert await store.memory.read_at(CHAT, "7") is None
+
+
+async def rows_of(store: Store) -> list[tuple[object, ...]]:
+    """Return what the table holds of each message: its id, and whether there is anything."""
+    query = select(*(remembered.c[name] for name in ("message_id", "content", "transcript")))
+    async with store._database.read() as connection:
+        found = await connection.execute(query.order_by(remembered.c.message_id))
+        return [(row[0], row[1] is not None, row[2] is not None) for row in found]
+
+
+async def test_a_message_that_was_deleted_takes_no_transcript(store: Store) -> None:
+    await talk(store, say(1, attachment=VOICE), say(2, attachment=VOICE))
+    assert await store.memory.forget(CHAT, "1")
+    assert not await store.memory.forget(CHAT, "1"), "nothing of it was kept"
+    for message_id in ("1", "2"):
+        await store.memory.save_transcript(CHAT, message_id, Transcript("canary"))
+    assert await rows_of(store) == [("1", False, False), ("2", True, True)]
+    assert await store.memory.forget_person(CHAT, "7", is_everywhere=False) == 1
+    assert await rows_of(store) == [("1", False, False), ("2", False, False)]
+
+
+async def test_only_a_chat_that_is_remembered_notes_what_it_is_not_to_take_in(
+    store: Store,
+) -> None:
+    assert not await store.memory.forget(CHAT, "1")
+    assert await rows_of(store) == []
+    await store.chats.save_settings(CHAT, REMEMBERS)
+    assert not await store.memory.forget(CHAT, "1")
+    assert await rows_of(store) == [("1", False, False)]
+
+
+@pytest.mark.parametrize("how", ["message", "person", "everywhere", "chat", "older"])
+async def test_what_was_heard_goes_with_its_message(store: Store, how: str) -> None:
+    other = Chat("test", "1", "-200")
+    heard = Transcript("x")
+    await talk(store, say(1, attachment=VOICE), say(1, chat=other, sender_id="8"))
+    for chat, key in ((CHAT, "a"), (other, "b")):
+        await store.results.save(key, heard)
+        await store.results.save(f"{key}-piece", heard, whole=key)
+        await store.memory.save_transcript(chat, "1", heard, key)
+    assert await store.memory.forget_chat(CHAT, START + timedelta(minutes=1)) == 0, "not older"
+    match how:
+        case "message":
+            await store.memory.forget(CHAT, "1")
+        case "chat":
+            assert await store.memory.forget_chat(CHAT) == 1
+        case "older":
+            assert await store.memory.forget_chat(CHAT, START + timedelta(minutes=2)) == 1
+        case _:
+            await store.memory.forget_person(CHAT, "7", is_everywhere=how == "everywhere")
+    found = [await store.results.find(key) for key in ("a", "a-piece", "b", "b-piece")]
+    assert found == [None, None, heard, heard]
+
+
+async def test_who_of_many_opted_out(store: Store) -> None:
+    for platform, person in (("test", "7"), ("test", "8"), ("other", "9")):
+        await store.memory.opt_out(platform, person, True)
+    await store.memory.opt_out("test", "8", False)
+    assert await store.memory.opted_out("test", ["7", "8", "9"]) == {"7"}
+    assert await store.memory.opted_out("test", ["8"]) == set()
+
+
 @dataclass(frozen=True)
 class Step:
     """One thing that a platform tells: a message, an edit of it, or its deletion."""
@@ -247,7 +318,7 @@ async def fresh_store() -> AsyncIterator[Store]:
             await store.close()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(STEPS, max_size=15))
 def test_edits_and_deletions_hold_in_whatever_order_they_come(steps: list[Step]) -> None:
     expected: dict[int, int] = {}

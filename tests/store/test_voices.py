@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from core.models import Audio, Chat, ChatSettings, KeptVoice, RepliesMode, SpeechSettings, Usage
+from core.models import Audio, Chat, ChatSettings, KeptVoice, RepliesMode, SpeechSettings
 from core.store import Store
 
 CHAT, OTHER = Chat("test", "1", "100"), Chat("test", "1", "200")
@@ -35,15 +35,6 @@ async def test_a_designed_voice_is_the_chats_and_a_clone_its_owners_alone(store:
     assert await store.voices.usable(CHAT, "7") == [DESIGNED]
 
 
-async def test_what_was_said_with_a_voice_goes_with_it(store: Store) -> None:
-    await store.voices.keep(CHAT, "7", OWN)
-    for key, sample in (("own", OWN.sample), ("other", None)):
-        await store.results.save_sound(key, b"sound", Usage("test", "m", 1.0), sample)
-    await store.voices.forget(OWN)
-    assert await store.results.find_sound("own") is None
-    assert await store.results.find_sound("other") == b"sound"
-
-
 async def test_voices_and_choices_move_with_the_chat(store: Store) -> None:
     await store.voices.keep(CHAT, "7", DESIGNED)
     chosen = ChatSettings(speech=SpeechSettings("kept:v1"), replies=RepliesMode.ALWAYS)
@@ -54,8 +45,9 @@ async def test_voices_and_choices_move_with_the_chat(store: Store) -> None:
     assert await store.voices.usable(moved, "9") == [DESIGNED]
 
 
-async def test_a_paid_sound_is_kept_once(store: Store) -> None:
-    for sound in (b"first", b"second"):
-        await store.results.save_sound("key", sound, Usage("test", "m", 1.0), None)
-    assert await store.results.find_sound("key") == b"first"
-    assert await store.results.find_sound("other") is None
+async def test_a_kept_voice_is_renamed_alone(store: Store) -> None:
+    for voice in (DESIGNED, OWN):
+        await store.voices.keep(CHAT, "7", voice)
+    renamed = replace(OWN, name="mine")
+    await store.voices.rename(renamed)
+    assert await store.voices.usable(CHAT, "7") == [DESIGNED, renamed]

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.audio import Media
 from core.audio.pauses import find_pauses
 from core.hearing import Hearing
 from core.models import Segment, Transcript
@@ -16,6 +15,7 @@ from core.store import Store
 from core.summaries.moments import find_moments
 from tests.support import sounds
 from tests.support.group_week import make_note, make_week, tell
+from tests.support.local_media import local_media
 from tests.support.loopback import ScriptedEngine
 
 
@@ -72,12 +72,10 @@ def test_the_seconds_of_a_weeks_notes() -> None:
 
 @pytest.mark.parametrize("format", ["wav", "ogg-opus"])
 async def test_a_transcript_knows_the_pauses_of_its_recording(store: Store, format: str) -> None:
-    media = Media(workers=1)
-    hearing = Hearing(media, ScriptedEngine(), store.results)
+    hearing = Hearing(local_media(), ScriptedEngine(), store.results)
     speech = sounds.speech(50.0) + sounds.silence(1.5) + sounds.speech(40.0)
     heard = (await hearing.hear(sounds.file(format, speech))).transcript
     again = (await hearing.hear(sounds.file(format, speech))).transcript
-    await media.close()
     assert len(heard.segments) > 1
     assert any(start <= 50.3 and end >= 51.3 for start, end in heard.pauses)
     assert heard.pauses == tuple(sorted(heard.pauses)) == again.pauses

@@ -1,11 +1,10 @@
-"""Child for tests/child/test_pool.py: does, on request, everything that a child should not do."""
+"""Child for tests/child: does, on request, everything that a child should not do."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,21 +12,20 @@ from core.child import ChildRefused, Frame, serve
 
 
 def _work(header: dict[str, Any], data: bytes) -> Iterator[Frame]:  # noqa: C901
+    pid = {"pid": os.getpid()}
     match header["do"]:
         case "echo":
             for index in range(header.get("times", 1)):
-                yield {"index": index, "pid": os.getpid()}, data
+                yield {"index": index, **pid}, data
         case "where":
-            yield {"cwd": os.getcwd(), "environment": dict(os.environ), "argv": sys.argv[1:]}, b""
+            yield {"cwd": os.getcwd(), "environment": dict(os.environ), "session": os.getsid(0),
+                   "argv": sys.argv[1:], **pid}, b""  # fmt: skip
         case "print":
             print("a stray line")
             yield {}, b""
-        case "grow":
-            yield {}, bytes(header["bytes"])
-        case "sleep":
-            yield {"pid": os.getpid()}, b""
-            time.sleep(header["s"])
-            yield {}, b""
+        case "hang":
+            yield pid, b""
+            signal.pause()
         case "die":
             os.kill(os.getpid(), signal.SIGKILL)
         case "raise":

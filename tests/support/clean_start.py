@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from core.store import Store, make_cipher, migrate
+from tests.support.virtual_time import current_clock
 
 
 @cache
@@ -28,5 +29,5 @@ def make_database(home: Path) -> str:
 
 
 def open_store(home: Path) -> Store:
-    """Return a store on a database in `home`, with a key of its own beside it."""
-    return Store(make_database(home), make_cipher(None, home))
+    """Return a store on a database in `home`, with a key of its own, by the loop's clock."""
+    return Store(make_database(home), make_cipher(None, home), current_clock())

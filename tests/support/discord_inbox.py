@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from core.interfaces import Envelope
@@ -13,6 +12,7 @@ from tests.support.fake_inbox import FakeInbox as AnyDoor
 from tests.support.fake_inbox import MemoryLedger as MemoryLedger
 from tests.support.fake_inbox import make_job as make_job
 from tests.support.fake_inbox import make_settings as make_settings
+from tests.support.virtual_time import current_clock
 
 
 @dataclass
@@ -40,7 +40,7 @@ class FakeInbox(AnyDoor):
 def make_message(chat_id: str, message_id: str = "1", **fields: Any) -> Message:
     """Make a message as intake would: private unless it says otherwise."""
     values: dict[str, Any] = {
-        "sent_at": datetime.now(UTC),
+        "sent_at": current_clock().now(),
         "sender_id": "42",
         "attachment": Attachment(f"{chat_id}/{message_id}/7", duration_s=3.0),
     } | fields

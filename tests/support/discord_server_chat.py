@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
 from discord.http import Route
 
+from bots.discord_bot import DiscordBot
 from core.audio.voice_note import VoiceNoteEncoder
 from core.interfaces import Envelope
 from core.models import File
-from tests.discord_bot.conftest import QuickBot
 from tests.emulators.discord import DiscordServer
 from tests.emulators.discord.records import COMMAND, DEFER, EPHEMERAL, Message
 from tests.support.discord_inbox import MemoryLedger, make_envelope, make_message
@@ -56,16 +55,16 @@ class Room:
 
     async def ask(
         self,
-        bot: QuickBot,
+        bot: DiscordBot,
         flags: str = "",
         *,
         channel: str = "",
-        created_s: float | None = None,
+        age_s: float = 0.0,
         job_id: str = "0123456789",
     ) -> tuple[Envelope, MemoryLedger, str]:
         """Let Ann give a command that is deferred; return its job and the interaction.
 
-        flags: those of the ticket. created_s: when the bot believes that it was asked.
+        flags: those of the ticket. age_s: how long ago the bot believes that it was asked.
         """
         place = channel or self.channel
         with self.server.world.lock:
@@ -76,7 +75,7 @@ class Room:
         route = Route("POST", "/interactions/{id}/{token}/callback", id=asked, token=token)
         body = {"type": DEFER, "data": {"flags": EPHEMERAL if "e" in flags else 0}}
         await bot.client.http.request(route, json=body)
-        created = int(time.time() if created_s is None else created_s)
+        created = int(bot.client.clock.now().timestamp() - age_s)
         chat_id = f"user:{self.ann}" if "p" in flags else place
         values: dict[str, Any] = {"sender_id": self.ann, "is_private": "p" in flags}
         message = make_message(

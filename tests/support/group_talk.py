@@ -6,14 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
-from core.audio import Media
 from core.models import Attachment, Chat, Message, Quoted, Remembered, Reply, Span
 from core.store import Store
-from tests.support.loopback import Road, ScriptedEngine
+from tests.support.loopback import Road, road_on
+from tests.support.virtual_time import current_clock
 
 ADA, BEN, EVE = "7", "8", "9"
 NAMES = {ADA: "Ada", BEN: "Ben", EVE: "Eve"}
@@ -34,7 +33,7 @@ class Group:
         message = Message(
             self.chat,
             str(next(self._ids)),
-            datetime.now(UTC),
+            current_clock().now(),
             sender_id=sender_id,
             sender_name=NAMES[sender_id],
             is_private=self.is_private,
@@ -80,11 +79,6 @@ def quote(message: Message) -> Quoted:
 @asynccontextmanager
 async def group_on(store: Store) -> AsyncIterator[Group]:
     """A group whose program runs."""
-    media = Media(workers=1)
-    road = Road(store, ScriptedEngine(), media)
-    try:
-        async with road.running():
-            await asyncio.sleep(0)
-            yield Group(road)
-    finally:
-        await media.close()
+    async with road_on(store) as road:
+        await asyncio.sleep(0)
+        yield Group(road)

@@ -10,6 +10,8 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
 from core.assistant import Assistant
 from core.audio import Media
@@ -43,7 +45,9 @@ from core.speaking import Speaking
 from core.store import Store
 from core.understanding import Understanding
 from tests.support import sounds
+from tests.support.local_media import local_media
 from tests.support.paths import SPEECH
+from tests.support.virtual_time import current_clock, is_virtual
 
 
 class LoopbackPlatform:
@@ -109,7 +113,9 @@ class ScriptedEngine:
         self.limits = limits or TranscriberLimits()
         #: Raised by the next calls, one each; None lets a call through.
         self.failures: list[AssistantError | None] = []
+        #: The length of each sound, and when it came.
         self.calls: list[float] = []
+        self.called_at: list[datetime] = []
         #: What is heard; empty = "call 1", "call 2", …
         self.words = ""
         self.latency_s = 0.0
@@ -124,6 +130,7 @@ class ScriptedEngine:
         temperature: float | None = None,
     ) -> Transcript:
         self.calls.append(audio.duration_s)
+        self.called_at.append(current_clock().now())
         number = len(self.calls)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -220,14 +227,19 @@ class ScriptedAnswerer:
         pass
 
 
-async def settle(store: Store, timeout_s: float = 60.0) -> dict[JobState, int]:
+async def settle(store: Store) -> dict[JobState, int]:
     """Wait until no job is open and return how they ended."""
+    pause_s, longest_s, timeout_s = 0.01, 0.1, 60.0
+    if is_virtual():
+        longest_s, timeout_s = 10.0, 100_000.0
     async with asyncio.timeout(timeout_s):
         while True:
             counts = await store.jobs.counts()
             if not {JobState.WAITING, JobState.RUNNING} & set(counts):
                 return counts
-            await asyncio.sleep(0.01)
+            # In real time too: the jobs of another process tell nobody when they end.
+            await asyncio.sleep(pause_s)
+            pause_s = min(longest_s, 1.5 * pause_s)
 
 
 class Road:
@@ -237,26 +249,30 @@ class Road:
         self,
         store: Store,
         engine: ScriptedEngine,
-        media: Media,
+        media: Media | None = None,
         synthesizer: Synthesizer | None = None,
         answerer: Answerer | None = None,
     ) -> None:
+        media = media or local_media()
         self.store = store
         self.engine = engine
         self.platform = LoopbackPlatform()
-        self.hearing = Hearing(media, engine, store.results)
+        clock = current_clock()
+        self.hearing = Hearing(media, engine, store.results, clock)
         self.synthesizer = ScriptedVoice()
-        self.speaking = Speaking(synthesizer or self.synthesizer, store.results)
+        self.speaking = Speaking(synthesizer or self.synthesizer, store.results, clock)
         self.answerer = ScriptedAnswerer()
-        self.understanding = Understanding(media, answerer or self.answerer, store.results)
-        self.assistant = Assistant(store, self.hearing, self.speaking, self.understanding)
+        self.understanding = Understanding(
+            media, answerer or self.answerer, store.results, clock=clock
+        )
+        self.assistant = Assistant(store, self.hearing, self.speaking, self.understanding, clock)
         self.assistant.platforms = {"test": self.platform}
-        self.worker = Worker(store, self.assistant, self.assistant.platforms)
+        self.worker = Worker(store, self.assistant, self.assistant.platforms, clock=clock)
         self.assistant.on_job = self.worker.wake
 
-    async def settle(self, timeout_s: float = 60.0) -> dict[JobState, int]:
+    async def settle(self) -> dict[JobState, int]:
         """Wait until no job is open and return how they ended."""
-        return await settle(self.store, timeout_s)
+        return await settle(self.store)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -268,3 +284,16 @@ class Road:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+
+@asynccontextmanager
+async def road_on(
+    store: Store,
+    engine: Any = None,
+    synthesizer: Synthesizer | None = None,
+    answerer: Any = None,
+) -> AsyncIterator[Road]:
+    """A road that runs, with media that need no child process; `engine` hears."""
+    road = Road(store, engine or ScriptedEngine(), None, synthesizer, answerer)
+    async with road.running():
+        yield road

@@ -1,4 +1,4 @@
-"""The program's own parts and the web chat with the endpoints, in a thread with its own loop."""
+"""The program's own parts and the web chat with the endpoints, served for tests."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import asyncio
 import json
 import threading
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+import httpx
 
 from bots.__main__ import _open_api, open_program
 from bots.web_chat import WebChat
 from core.config import Settings
 from tests.emulators.mimo import MimoServer
+from tests.emulators.serving import LocalServer
+from tests.support.clean_start import make_database
+from tests.support.virtual_time import current_clock
 
 KEY = "sk-hearsay-test-0123456789"
 OTHER_KEY = "sk-hearsay-other-0123456789"
@@ -28,14 +32,14 @@ def make_settings(home: Path, mimo: MimoServer | None, **more: Any) -> Settings:
     )
 
 
-class ApiServer:
-    """The server. Use as a context manager."""
+class ApiServer(LocalServer):
+    """The server, with its own program."""
 
     def __init__(self, home: Path, mimo: MimoServer | None, **more: Any) -> None:
+        make_database(home)
         self._settings = make_settings(home, mimo, **more)
-        self._is_up = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
-        self._stop: asyncio.Event
+        self._thread = threading.Thread(target=lambda: asyncio.run(self.serve()), daemon=True)
+        self._is_up, self._has_ended = threading.Event(), asyncio.Event()
         self._loop: asyncio.AbstractEventLoop
         self.origin = ""
 
@@ -43,30 +47,39 @@ class ApiServer:
     def base_url(self) -> str:
         return f"{self.origin}/v1"
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
         self._thread.start()
         assert self._is_up.wait(30), "did not start"
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: object, traceback: TracebackType | None
-    ) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self.end_serving)
         self._thread.join(30)
 
-    async def _serve(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+    async def serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
         async with open_program(self._settings) as program:
-            web = WebChat(self._settings, program.assistant)
+            web = WebChat(self._settings, program.assistant, current_clock())
             program.assistant.platforms = {"web": web}
             _open_api(self._settings, program, program.assistant.platforms)
             running = asyncio.create_task(web.run())
             await web.is_open.wait()
             self.origin = web.url
             self._is_up.set()
-            await self._stop.wait()
+            await self._has_ended.wait()
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+
+    def is_serving(self) -> bool:
+        return self._is_up.is_set()
+
+    def end_serving(self) -> None:
+        self._has_ended.set()
+
+
+def open_client(api: ApiServer, key: str = KEY) -> httpx.AsyncClient:
+    """Return a client, without certificates: they take longer to be loaded than most tests."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return httpx.AsyncClient(base_url=api.base_url, headers=headers, timeout=60, verify=False)
 
 
 async def knock(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from tests.chaos.bot import START_S, Bot, wait_for
+from tests.chaos.bot import PAGE, START_S, Bot, wait_for
 from tests.chaos.notes import make_note, read_sound
 from tests.emulators.discord import DiscordServer
 from tests.emulators.mimo import MimoServer
@@ -20,7 +20,6 @@ from tests.support.scenario_story import NAMES, Engine, Words
 
 #: How long a step may take: the machine may be busy.
 WAIT_S = 60.0
-PAGE = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
 class Program(Bot):

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from bots.telegram_bot import TelegramBot
+from core import metrics
+from core.config import Settings
 from core.interfaces import Envelope
 from core.models import Attachment, Chat, Job, JobState, Message, Reply
 from core.picking import pick_command
 from core.store import Store
+from tests.emulators.telegram import Message as Shown
+from tests.emulators.telegram import TelegramServer
 from tests.support.fake_inbox import FakeInbox as AnyDoor
 from tests.support.fake_inbox import MemoryLedger as MemoryLedger
 from tests.support.fake_inbox import make_job as make_job
 from tests.support.fake_inbox import make_settings as make_settings
+from tests.support.virtual_time import current_clock
 
 VOICE = Attachment("file-1", duration_s=3.0)
 
@@ -49,6 +57,45 @@ def make_envelope(
     return Envelope(job_id, make_message(chat_id, message_id, **fields), ledger), ledger
 
 
+def settings_for(telegram: TelegramServer, **values: Any) -> Settings:
+    """Settings of a bot that talks to a virtual Telegram."""
+    addresses = {
+        "telegram_api_base_url": telegram.api_base_url,
+        "telegram_file_base_url": telegram.file_base_url,
+    }
+    return make_settings(**{"telegram_bot_token": telegram.token} | addresses | values)
+
+
+@asynccontextmanager
+async def receiving(bot: TelegramBot) -> AsyncIterator[TelegramBot]:
+    """Let a bot receive, and end it like the program does."""
+    task = asyncio.create_task(bot.run())
+    try:
+        yield bot
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await bot.close()
+
+
+async def show(bot: TelegramBot, envelope: Envelope, *texts: str, **options: bool) -> None:
+    """Show texts so far, a minute apart: each has been drawn, or never will be."""
+    for text in texts:
+        await bot.show(envelope, text, **options)
+        await current_clock().sleep(60)
+
+
+def only(shown: list[Shown]) -> Shown:
+    """Return the one message there is."""
+    [message] = shown
+    return message
+
+
+def ambiguous_sends() -> float:
+    """Return how many messages of this process may stand twice."""
+    return float(metrics.AMBIGUOUS_SENDS.labels("telegram")._value.get())
+
+
 class StoreDoor(FakeInbox):
     """A door to a real store, whose jobs a test answers itself."""
 
@@ -56,11 +103,24 @@ class StoreDoor(FakeInbox):
         super().__init__()
         self.store = store
         self.jobs: list[Job] = []
+        self.accepted = 0
 
     async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
         job = await self.store.intake.add(message, pick_command, data)
         if job:
             self.jobs.append(job)
+            self.accepted += 1
+        return job
+
+    async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
+        await super().move_chat(platform, bot_id, old_id, new_id)
+        await self.store.chats.move(*(Chat(platform, bot_id, one) for one in (old_id, new_id)))
+
+    async def next_job(self, telegram: TelegramServer) -> Job:
+        """Wait for a job, and return the newest of those that came since the last call."""
+        await telegram.wait_for(lambda: self.jobs)
+        job = self.jobs[-1]
+        self.jobs.clear()
         return job
 
     async def note_no_voice(self, chat: Chat) -> None:

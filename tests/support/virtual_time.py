@@ -12,6 +12,7 @@ only when everything that could still answer has come to rest. What it waits for
 from __future__ import annotations
 
 import asyncio
+import re
 import selectors
 import time
 from collections.abc import Callable
@@ -29,6 +30,8 @@ from core.clock import Clock
 _QUIET_S = 0.001
 #: A thread or a child that takes longer than this hangs.
 _OUTSIDE_S = 60.0
+#: A thread that sleeps, or was stopped by a signal.
+_ASLEEP = re.compile(r"^State:\t[ST]", re.MULTILINE)
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -58,11 +61,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._now_s = 1000.0
         self._outside: set[asyncio.Future[Any]] = set()
-        self._children: set[int] = set()
+        self._children: set[asyncio.SubprocessTransport] = set()
         selector = _JumpingSelector()
         selector.loop = self
         super().__init__(selector)
-        self.started_at = datetime.now(UTC)
+        self.started_at = datetime.now(UTC) - timedelta(seconds=self._now_s)
 
     def time(self) -> float:
         return self._now_s
@@ -78,7 +81,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def is_waiting_outside(self) -> bool:
         """Tell whether another thread or a child process is at work for us."""
-        return bool(self._outside) or any(_is_busy(pid) for pid in self._children)
+        # How it ended is told by another thread of ours.
+        self._children = {child for child in self._children if child.get_returncode() is None}
+        return bool(self._outside) or any(_is_busy(child.get_pid()) for child in self._children)
 
     def run_in_executor(  # type: ignore[override]
         self, executor: Executor | None, func: Callable[..., Any], *args: Any
@@ -89,7 +94,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     async def subprocess_exec(self, *args: Any, **kwargs: Any) -> Any:
         transport, protocol = await super().subprocess_exec(*args, **kwargs)
-        self._children.add(transport.get_pid())
+        self._children.add(transport)
         return transport, protocol
 
 
@@ -135,12 +140,17 @@ def current_clock() -> Clock:
 
 
 def _is_busy(pid: int) -> bool:
-    """Tell whether any thread of a process runs or waits for the disk."""
+    """Tell whether a process does anything but sleep, or has just ended.
+
+    It is looked at twice: one thread may have woken another and gone to sleep between two looks.
+    """
+    before = _look_at(pid)
+    return not all(_ASLEEP.search(thread) for thread in before) or _look_at(pid) != before
+
+
+def _look_at(pid: int) -> list[str]:
+    """Return what the system says of each thread: its state, and how often it was switched."""
     try:
-        states = [
-            (task / "stat").read_text().rpartition(")")[2].split()[0]
-            for task in Path(f"/proc/{pid}/task").iterdir()
-        ]
+        return [(task / "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
     except OSError:
-        return False  # it has just ended
-    return any(state in "RD" for state in states)
+        return ["gone"]

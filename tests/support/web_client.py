@@ -25,6 +25,12 @@ async def next_event(socket: ClientConnection) -> dict[str, Any]:
     return event
 
 
+def open_client(web: WebChat, **headers: str) -> httpx.AsyncClient:
+    """Return a browser at the page, without certificates: they take longest to be loaded."""
+    given = {"Origin": web.url, **headers}
+    return httpx.AsyncClient(base_url=web.url, headers=given, timeout=30, verify=False)
+
+
 async def send_sound(browser: httpx.AsyncClient, message_id: str = "message-1") -> httpx.Response:
     return await browser.post(
         "/api/messages",
@@ -34,10 +40,10 @@ async def send_sound(browser: httpx.AsyncClient, message_id: str = "message-1") 
 
 
 async def wait_for_reply(browser: httpx.AsyncClient, message_id: str) -> dict[str, Any]:
-    for _ in range(100):
+    for _ in range(1000):
         entries = (await browser.get("/api/history")).json()["entries"]
         found: list[dict[str, Any]] = [e for e in entries if e["id"] == message_id and e["reply"]]
         if found:
             return found[0]
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)  # the page has no way to wait, it is told over its socket
     raise AssertionError("no reply came")

@@ -31,6 +31,7 @@ from core.models import (
     Transcript,
 )
 from core.operations import Operations
+from tests.support.virtual_time import current_clock
 
 #: Longer than the pace of events, so that the partial text is an event of its own.
 PARTIAL_S = 0.2
@@ -212,7 +213,7 @@ class FakeInbox:
 @asynccontextmanager
 async def open_web(settings: Settings, door: FakeInbox) -> AsyncIterator[WebChat]:
     """Run the web chat behind `door`."""
-    web = WebChat(settings, door)
+    web = WebChat(settings, door, current_clock())
     door.web = web
     running = asyncio.create_task(web.run())
     await asyncio.wait_for(web.is_open.wait(), 5)

@@ -36,6 +36,7 @@ from core.store import Store
 from core.store.tables import jobs
 from core.understanding import Understanding
 from tests.support.clean_start import open_store
+from tests.support.virtual_time import current_clock
 
 PASSWORD = "admin-canary-password"
 KEY = "sk-canary-key-of-the-service"
@@ -67,7 +68,7 @@ async def open_desk(home: Path) -> AsyncIterator[Desk]:
         Speaking(engines.synthesizer(), store.results),
         Understanding(media, engines.answerer(), store.results),
     )
-    web = WebChat(settings, assistant)
+    web = WebChat(settings, assistant, current_clock())
     assistant.platforms = {"web": web}
     running = asyncio.create_task(web.run())
     try:

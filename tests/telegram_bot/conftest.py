@@ -1,8 +1,7 @@
-"""A virtual Telegram and a bot that talks to it."""
+"""A virtual Telegram, a bot that talks to it, and somebody in it."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,7 +10,7 @@ from bots.telegram_bot import TelegramBot
 from core.clock import Clock
 from core.config import Settings
 from tests.emulators.telegram import TelegramServer
-from tests.support.telegram_inbox import FakeInbox, make_settings
+from tests.support.telegram_inbox import FakeInbox, receiving, settings_for
 
 
 @pytest.fixture(autouse=True)
@@ -21,11 +20,7 @@ def timedelta_durations(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def settings(telegram: TelegramServer) -> Settings:
-    return make_settings(
-        telegram_bot_token=telegram.token,
-        telegram_api_base_url=telegram.api_base_url,
-        telegram_file_base_url=telegram.file_base_url,
-    )
+    return settings_for(telegram)
 
 
 @pytest.fixture
@@ -44,8 +39,18 @@ async def bot(settings: Settings, door: FakeInbox, clock: Clock) -> AsyncIterato
 @pytest.fixture
 async def running(bot: TelegramBot, telegram: TelegramServer) -> AsyncIterator[TelegramBot]:
     """A bot that receives."""
-    task = asyncio.create_task(bot.run())
-    await telegram.wait_for(lambda: bot.is_ready or task.done())
-    yield bot
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    async with receiving(bot):
+        await telegram.wait_for(lambda: bot.is_ready)
+        yield bot
+
+
+@pytest.fixture
+def ann(telegram: TelegramServer) -> int:
+    """A person, and the private chat with her."""
+    return telegram.add_user("Ann")
+
+
+@pytest.fixture
+def group(telegram: TelegramServer, ann: int) -> int:
+    """A group that Ann is in."""
+    return telegram.add_chat(members={ann: "member"})

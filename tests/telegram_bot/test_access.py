@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bots.telegram_bot import TelegramBot
+from core.clock import Clock
 from core.errors import PlatformBusy
 from core.interfaces import Platform
 from tests.emulators.telegram import TelegramServer
@@ -23,9 +24,8 @@ from tests.support.telegram_inbox import make_message
     ],
 )
 async def test_standing_is_asked(
-    status: str, is_admin: bool, telegram: TelegramServer, bot: TelegramBot
+    status: str, is_admin: bool, telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     group = telegram.add_chat(members={ann: status})
     message = make_message(group, sender_id=str(ann))
     assert await bot.is_admin(message) is is_admin
@@ -34,14 +34,15 @@ async def test_standing_is_asked(
 
 
 async def test_answer_is_believed_for_a_minute_only(
-    telegram: TelegramServer, bot: TelegramBot, monkeypatch: pytest.MonkeyPatch
+    telegram: TelegramServer, bot: TelegramBot, clock: Clock, ann: int
 ) -> None:
-    monkeypatch.setattr("bots.telegram_bot.access.CACHE_S", -1.0)
-    ann = telegram.add_user("Ann")
     group = telegram.add_chat(members={ann: "administrator"})
     message = make_message(group, sender_id=str(ann))
     assert await bot.is_admin(message)
     telegram.set_member(group, ann, "member")
+    await clock.sleep(59)
+    assert await bot.is_admin(message)
+    await clock.sleep(2)
     assert not await bot.is_admin(message)
 
 
@@ -72,9 +73,9 @@ async def test_stranger_is_no_admin(telegram: TelegramServer, bot: TelegramBot) 
     assert not await bot.is_admin(make_message(telegram.add_chat(), sender_id="42"))
 
 
-async def test_trouble_is_no_answer(telegram: TelegramServer, bot: TelegramBot) -> None:
-    ann = telegram.add_user("Ann")
-    group = telegram.add_chat(members={ann: "member"})
+async def test_trouble_is_no_answer(
+    telegram: TelegramServer, bot: TelegramBot, ann: int, group: int
+) -> None:
     telegram.fault("getChatMember", "status", status=500)
     with pytest.raises(PlatformBusy):
         await bot.is_admin(make_message(group, sender_id=str(ann)))

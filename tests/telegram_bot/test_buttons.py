@@ -42,10 +42,8 @@ def test_short_buttons_stand_side_by_side(labels: list[str], expected: list[list
 
 
 async def test_private_button_leads_to_the_talk_with_the_bot(
-    telegram: TelegramServer, bot: TelegramBot
+    telegram: TelegramServer, bot: TelegramBot, group: int
 ) -> None:
-    ann = telegram.add_user("Ann")
-    group = telegram.add_chat(members={ann: "member"})
     token = "Ab_-" * 5 + "xy"
     buttons = (
         Button("Read it in private", "private_summary", "x", token, is_private=True),

@@ -144,9 +144,8 @@ async def test_trouble_is_for_later_and_holds_no_address(
 
 
 async def test_download_that_never_ends_is_given_up(
-    telegram: TelegramServer, bot: TelegramBot, monkeypatch: pytest.MonkeyPatch
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
-    monkeypatch.setattr("bots.telegram_bot.files.DOWNLOAD_S", 0.3)
     message = send(telegram)
     telegram.fault("download", "slow", bytes_per_s=100)
     with pytest.raises(PlatformBusy):

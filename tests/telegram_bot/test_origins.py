@@ -129,9 +129,9 @@ def test_edits_of_group_talk_are_handed_on() -> None:
 
 
 async def test_talk_of_a_group_reaches_the_door(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
-    ann, ben = telegram.add_user("Ann"), telegram.add_user("Ben")
+    ben = telegram.add_user("Ben")
     group = telegram.add_chat(members={ann: "creator", ben: "member"})
     said = telegram.send_text(group, ann, "We meet at nine.")
     telegram.send_text(group, ben, "Fine.", reply_to=said)
@@ -149,9 +149,8 @@ async def test_talk_of_a_group_reaches_the_door(
 
 
 async def test_a_private_button_is_pressed_in_the_talk_with_the_bot(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     telegram.open_link(ann, f"https://t.me/hearsay_test_bot?start={TOKEN}")
     [pressed] = await telegram.wait_for(lambda: list(door.messages))
     assert (pressed.button, pressed.chat.chat_id, pressed.is_private) == (TOKEN, str(ann), True)

@@ -3,186 +3,239 @@
 from __future__ import annotations
 
 import asyncio
-import time
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
-from bots.telegram_bot.pacing import Pacer, Window, is_group
+from bots.telegram_bot.pacing import MAX_WAIT_S, Pacer, is_group
+from core.clock import Clock
 from core.errors import PlatformBusy
 
 ANN, BOB, GROUP = "1", "2", "-100"
 
 
-async def measure(*waits: object) -> float:
-    started_s = time.monotonic()
-    await asyncio.gather(*waits)  # type: ignore[call-overload]
-    return time.monotonic() - started_s
+@pytest.fixture
+def pacer(clock: Clock) -> Pacer:
+    return Pacer(clock)
 
 
-def make_pacer() -> Pacer:
-    return Pacer(private=(3, 0.3), group=(4, 0.4), overall=(8, 0.2), max_wait_s=1.0)
+async def times(clock: Clock, *waits: Coroutine[Any, Any, Any]) -> list[float]:
+    """Return after how many seconds each of `waits` ended that began now, in this order."""
+    started_s = clock.monotonic()
+
+    async def measure(wait: Coroutine[Any, Any, Any]) -> float:
+        await wait
+        return round(clock.monotonic() - started_s, 3)
+
+    return await asyncio.gather(*map(measure, waits))
 
 
-def most_within(times: list[float], period_s: float) -> int:
-    return max(sum(1 for at in times if start <= at < start + period_s) for start in times)
+async def test_a_person_gets_three_at_once_and_then_three_in_each_period(
+    pacer: Pacer, clock: Clock
+) -> None:
+    assert await times(clock, *(pacer.wait(ANN) for _ in range(7))) == [0, 0, 0, 3.1, 3.1, 3.1, 6.2]
 
 
-async def test_burst_then_pace() -> None:
-    pacer = make_pacer()
-    assert await measure(*(pacer.wait(ANN) for _ in range(3))) < 0.1
-    assert await measure(pacer.wait(ANN)) > 0.15
+async def test_the_window_slides(pacer: Pacer, clock: Clock) -> None:
+    for _ in range(4):
+        await pacer.wait(ANN)
+        await clock.sleep(1.0)  # at 0, 1, 2 and 3.1 s
+    assert await times(clock, pacer.wait(ANN), pacer.wait(ANN)) == [0, 1.0]
 
 
-async def test_chats_do_not_wait_for_each_other() -> None:
-    pacer = make_pacer()
-    busy = [asyncio.create_task(pacer.wait(ANN)) for _ in range(6)]
-    await asyncio.sleep(0.02)
-    assert await measure(pacer.wait(BOB)) < 0.1
-    await asyncio.gather(*busy)
+async def test_a_group_gets_twenty_in_61_seconds(pacer: Pacer, clock: Clock) -> None:
+    for _ in range(20):
+        await pacer.wait(GROUP)
+    assert clock.monotonic() == pytest.approx(1000.72)  # three in 0.12 s, as over all
+    with pytest.raises(PlatformBusy) as caught:
+        await pacer.wait(GROUP)
+    assert caught.value.retry_after_s == pytest.approx(60.28)
+    await clock.sleep(0.28)
+    assert await times(clock, pacer.wait(GROUP)) == [60.0]
 
 
-async def test_no_window_is_ever_overfull() -> None:
-    pacer, sent = make_pacer(), dict[str, list[float]]()
-
-    async def send(chat: str) -> None:
-        await pacer.wait(chat)
-        sent.setdefault(chat, []).append(time.monotonic())
-
-    await asyncio.gather(*(send(chat) for chat in (ANN, BOB, GROUP) for _ in range(8)))
-    everything = sorted(at for times in sent.values() for at in times)
-    assert len(everything) == 24
-    assert most_within(sent[ANN], 0.29) <= 3
-    assert most_within(sent[GROUP], 0.39) <= 4
-    assert most_within(everything, 0.19) <= 8
+async def test_over_all_it_is_25_a_second_evenly(pacer: Pacer, clock: Clock) -> None:
+    chats = [str(number) for number in range(1, 8)]
+    expected = [0, 0, 0, 0.12, 0.12, 0.12, 0.24]
+    assert await times(clock, *(pacer.wait(chat) for chat in chats)) == expected
+    await clock.sleep(1.0)
+    assert await times(clock, *(pacer.wait() for _ in range(7))) == expected
 
 
-async def test_calls_of_a_chat_keep_their_order() -> None:
-    pacer, order = make_pacer(), list[int]()
+async def test_chats_do_not_wait_for_each_other(pacer: Pacer, clock: Clock) -> None:
+    waits = [pacer.wait(chat) for chat in (ANN, ANN, ANN, ANN, BOB)]
+    assert await times(clock, *waits) == [0, 0, 0, 3.1, 0.12]
+
+
+async def test_what_counts_is_when_a_call_goes_out(pacer: Pacer, clock: Clock) -> None:
+    pacer.hold(None, 10)
+    assert await times(clock, *(pacer.wait(ANN) for _ in range(4))) == [10, 10, 10, 13.1]
+
+
+async def test_calls_of_a_chat_keep_their_order(pacer: Pacer) -> None:
+    order: list[int] = []
 
     async def send(number: int) -> None:
         await pacer.wait(ANN)
         order.append(number)
 
-    await asyncio.gather(*(send(number) for number in range(8)))
+    await asyncio.gather(*map(send, range(8)))
     assert order == list(range(8))
 
 
-async def test_told_to_wait_holds_that_chat_only() -> None:
-    pacer = make_pacer()
-    pacer.hold(ANN, 0.3)
-    assert await measure(pacer.wait(BOB)) < 0.1
-    assert await measure(pacer.wait(ANN)) > 0.25
+async def test_told_to_wait_holds_that_chat_only(pacer: Pacer, clock: Clock) -> None:
+    pacer.hold(ANN, 30)
+    assert await times(clock, pacer.wait(BOB), pacer.wait(ANN)) == [0, 30]
 
 
-async def test_hold_reaches_those_who_wait_already() -> None:
-    pacer = make_pacer()
-    await asyncio.gather(*(pacer.wait(ANN) for _ in range(3)))
-    waiting = asyncio.create_task(measure(pacer.wait(ANN)))
-    await asyncio.sleep(0.05)
-    pacer.hold(ANN, 0.6)
-    assert await waiting > 0.5
+@pytest.mark.parametrize("chat", [ANN, None])
+async def test_a_shorter_wait_does_not_shorten_a_longer_one(
+    chat: str | None, pacer: Pacer, clock: Clock
+) -> None:
+    pacer.hold(chat, 30)
+    pacer.hold(chat, 1)
+    assert await times(clock, pacer.wait(ANN)) == [30]
 
 
-async def test_hold_reaches_those_whose_chat_was_free_already() -> None:
-    pacer = Pacer(overall=(1, 0.2), max_wait_s=1.0)
-    await pacer.wait()
-    waiting = asyncio.create_task(measure(pacer.wait(ANN)))
-    await asyncio.sleep(0.05)
-    pacer.hold(ANN, 0.6)
-    assert await waiting > 0.5
+async def test_hold_reaches_those_who_wait_already(pacer: Pacer, clock: Clock) -> None:
+    await times(clock, *(pacer.wait(ANN) for _ in range(3)))
+    waiting = asyncio.create_task(times(clock, pacer.wait(ANN)))
+    await clock.sleep(1.0)
+    pacer.hold(ANN, 40)
+    assert await waiting == [41]
 
 
-async def test_global_hold_holds_everything() -> None:
-    pacer = make_pacer()
-    pacer.hold(None, 0.2)
-    assert await measure(pacer.wait(BOB), pacer.wait_beside(ANN)) > 0.15
+async def test_hold_reaches_those_whose_chat_was_free_already(pacer: Pacer, clock: Clock) -> None:
+    pacer.hold(None, 5)
+    waiting = asyncio.create_task(times(clock, pacer.wait(ANN)))
+    await clock.sleep(1.0)
+    pacer.hold(ANN, 40)
+    assert await waiting == [41]
 
 
-async def test_three_chats_told_to_wait_in_a_row_hold_everything() -> None:
-    pacer = make_pacer()
-    for chat in (ANN, BOB):
-        pacer.hold(chat, 0.2)
-    pacer.note_success()
-    for chat in (ANN, BOB):
-        pacer.hold(chat, 0.2)
-    assert await measure(pacer.wait("3")) < 0.1
-    pacer.hold(GROUP, 0.2)
-    assert await measure(pacer.wait("4")) > 0.15
-
-
-async def test_reactions_do_not_count_in_the_chat_but_obey_its_hold() -> None:
-    pacer = make_pacer()
-    assert await measure(*(pacer.wait_beside(ANN) for _ in range(6))) < 0.1
-    pacer.hold(ANN, 0.2)
-    assert await measure(pacer.wait_beside(ANN)) > 0.15
-
-
-@pytest.mark.parametrize("wait_s", [60, 3600])
-async def test_long_wait_is_told_instead_of_slept(wait_s: int) -> None:
-    pacer = make_pacer()
-    pacer.hold(ANN, wait_s)
-    with pytest.raises(PlatformBusy) as caught:
-        await pacer.wait(ANN)
-    assert caught.value.retry_after_s == pytest.approx(wait_s, abs=1)
-    with pytest.raises(PlatformBusy):
-        await pacer.wait_beside(ANN, at_most_s=0.5)
-
-
-async def test_long_line_is_told_instead_of_joined() -> None:
-    pacer = make_pacer()
-    waits = [asyncio.create_task(pacer.wait(ANN)) for _ in range(30)]
-    results = await asyncio.gather(*waits, return_exceptions=True)
-    refused = [r for r in results if isinstance(r, PlatformBusy)]
-    assert 10 <= len(refused) < 30
-    assert all((r.retry_after_s or 0) > 1.0 for r in refused)
-
-
-async def test_cancelled_wait_leaves_the_line_open() -> None:
-    pacer = make_pacer()
-    await asyncio.gather(*(pacer.wait(ANN) for _ in range(3)))
+async def test_hold_that_gets_too_long_is_told_to_those_who_wait(
+    pacer: Pacer, clock: Clock
+) -> None:
+    pacer.hold(ANN, 5)
     waiting = asyncio.create_task(pacer.wait(ANN))
-    await asyncio.sleep(0.01)
-    waiting.cancel()
-    await asyncio.gather(waiting, return_exceptions=True)
-    assert await measure(pacer.wait(ANN)) < 0.4
+    await clock.sleep(1.0)
+    pacer.hold(ANN, 100)
+    with pytest.raises(PlatformBusy) as caught:
+        await waiting
+    assert caught.value.retry_after_s == pytest.approx(96)
 
 
-async def test_progress_leaves_half_of_the_window_to_the_final_text() -> None:
-    pacer = make_pacer()
-    taken = sum(1 for _ in range(10) if pacer.try_take(GROUP) == 0.0)
-    assert taken == 2
-    assert await measure(pacer.wait(GROUP), pacer.wait(GROUP)) < 0.1
+async def test_three_chats_told_to_wait_in_a_row_hold_everything(
+    pacer: Pacer, clock: Clock
+) -> None:
+    for chat in (ANN, BOB, BOB):
+        pacer.hold(chat, 20)
+    pacer.note_success()
+    for chat in (ANN, BOB, ANN):
+        pacer.hold(chat, 20)
+    assert await times(clock, pacer.wait("3")) == [0]
+    pacer.hold(GROUP, 20)
+    assert await times(clock, pacer.wait("4"), pacer.wait_beside("5"), pacer.wait()) == [20] * 3
 
 
-async def test_progress_gives_way_to_those_who_wait() -> None:
-    pacer = make_pacer()
-    pacer.hold(GROUP, 0.2)
+async def test_reactions_do_not_count_in_the_chat_but_obey_its_hold(
+    pacer: Pacer, clock: Clock
+) -> None:
+    waits = [pacer.wait_beside(ANN) for _ in range(4)]
+    assert await times(clock, *waits, pacer.wait(ANN)) == [0, 0, 0, 0.12, 0.12]
+    pacer.hold(ANN, 30)
+    assert await times(clock, pacer.wait_beside(ANN), pacer.wait_beside(BOB)) == [30, 0]
+
+
+@pytest.mark.parametrize("chat", [ANN, None])
+async def test_long_wait_is_told_instead_of_slept(
+    chat: str | None, pacer: Pacer, clock: Clock
+) -> None:
+    pacer.hold(chat, MAX_WAIT_S + 0.5)
+    for wait in (pacer.wait(ANN), pacer.wait_beside(ANN)):
+        with pytest.raises(PlatformBusy) as caught:
+            await wait
+        assert caught.value.retry_after_s == pytest.approx(60.5)
+    await clock.sleep(0.5)
+    with pytest.raises(PlatformBusy) as caught:
+        await pacer.wait_beside(ANN, limit_s=5)
+    assert caught.value.retry_after_s == pytest.approx(60)
+    assert await times(clock, pacer.wait(ANN), pacer.wait_beside(ANN)) == [60, 60]
+
+
+async def test_long_line_is_told_instead_of_joined(pacer: Pacer) -> None:
+    waits = [pacer.wait(ANN) for _ in range(63)]
+    results = await asyncio.gather(*waits, return_exceptions=True)
+    # Sixty are through after 19 periods; the next one would be after 20.
+    assert results[:60] == [None] * 60
+    waits_s = [result.retry_after_s for result in results[60:] if isinstance(result, PlatformBusy)]
+    assert waits_s == pytest.approx([62.0] * 3)
+
+
+async def test_cancelled_wait_leaves_the_line_open(pacer: Pacer, clock: Clock) -> None:
+    pacer.hold(ANN, 30)
+    waits = [asyncio.create_task(pacer.wait(ANN)) for _ in range(3)]
+    await clock.sleep(1.0)
+    for wait in waits:
+        wait.cancel()
+    await asyncio.gather(*waits, return_exceptions=True)
+    assert await times(clock, *(pacer.wait(ANN) for _ in range(4))) == [29, 29, 29, 32.1]
+
+
+@pytest.mark.parametrize(("chat", "share", "pause_s"), [(ANN, 1, 1.0), (GROUP, 10, 3.05)])
+async def test_progress_leaves_half_of_the_window_to_the_final_text(
+    chat: str, share: int, pause_s: float, pacer: Pacer, clock: Clock
+) -> None:
+    for _ in range(share):
+        assert pacer.try_take(chat) == 0.0
+        await clock.sleep(0.12)
+    assert pacer.try_take(chat) == pause_s
+    assert await times(clock, pacer.wait(chat), pacer.wait(chat)) == [0, 0]
+
+
+async def test_progress_counts_and_waits_as_all_calls_do(pacer: Pacer, clock: Clock) -> None:
+    assert [pacer.try_take(chat) for chat in (ANN, BOB, GROUP)] == [0.0] * 3
+    assert pacer.try_take(GROUP) == 0.2  # 0.12 s would do
+    assert await times(clock, pacer.wait("3")) == [0.12]
+    pacer.hold("4", 30)
+    assert pacer.try_take("4") == pytest.approx(30)
+    pacer.hold(None, 40)
+    assert pacer.try_take("5") == pytest.approx(40)
+
+
+async def test_progress_gives_way_to_those_who_wait(pacer: Pacer, clock: Clock) -> None:
+    pacer.hold(GROUP, 20)
     waiting = asyncio.create_task(pacer.wait(GROUP))
     await asyncio.sleep(0)
-    assert pacer.try_take(GROUP) > 0
+    assert pacer.try_take(GROUP) == 3.05
+    await waiting
+    for _ in range(6):  # the last three wait over all, for no chat
+        waiting = asyncio.create_task(pacer.wait())
+        await asyncio.sleep(0)
+    assert pacer.try_take(GROUP) == 0.2
     await waiting
 
 
-def test_idle_chats_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bots.telegram_bot.pacing._MAX_LANES", 10)
-    pacer = Pacer(private=(3, 0.0))
-    pacer.hold("held", 60)
-    for number in range(100):
-        pacer.try_take(str(number))
-    assert len(pacer._lanes) <= 11
-    assert "held" in pacer._lanes
+async def test_idle_chats_are_forgotten(pacer: Pacer, clock: Clock) -> None:
+    def are_known(*chats: str) -> list[bool]:
+        return [chat in pacer._lanes for chat in chats]
+
+    pacer.hold("idle", 1)
+    pacer.hold("held", 10)
+    await clock.sleep(7)
+    await pacer.wait("used")
+    pacer.hold(None, 2)
+    waiting = asyncio.create_task(pacer.wait("waits"))
+    await asyncio.sleep(0)
+    for number in range(1996):
+        pacer._lane(str(number))
+    assert len(pacer._lanes) == 2000
+    pacer.try_take("next")
+    assert are_known("idle", "0", "held", "waits", "used", "next") == [False] * 2 + [True] * 4
+    await waiting
 
 
-def test_default_windows_keep_telegrams_limits() -> None:
-    pacer = Pacer()
-    assert pacer.private[0] <= 3
-    assert pacer.private[1] / pacer.private[0] >= 1.0
-    assert pacer.group[0] <= 20
-    assert pacer.group[1] >= 60
-    assert pacer.overall[0] / pacer.overall[1] <= 25.1
-    assert Window(1, 1.0).delay_s(time.monotonic()) == 0
-
-
-def test_groups_are_told_by_their_ids() -> None:
-    assert is_group("-1001")
-    assert not is_group("1001")
+@pytest.mark.parametrize(("chat", "expected"), [("-1001", True), ("@news", True), ("1001", False)])
+def test_groups_are_told_by_their_ids(chat: str, expected: bool) -> None:
+    assert is_group(chat) is expected

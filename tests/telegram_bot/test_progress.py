@@ -3,255 +3,331 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 
 import pytest
 
+from bots.drawing import DRAW_S, MAX_LINES
 from bots.telegram_bot import TelegramBot
-from bots.telegram_bot.progress import build_draft_id
-from core import metrics
-from core.config import Settings
+from bots.telegram_bot.progress import build_draft_id, find_placeholder
+from core.clock import Clock
 from core.errors import StoreError
 from core.models import PLACEHOLDER, Delivery, DeliveryState, Reply
-from tests.emulators.telegram import Message, TelegramServer
-from tests.support.telegram_inbox import FakeInbox, make_envelope
-from tests.support.virtual_time import current_clock
+from core.prompts.safety import revive
+from tests.emulators.telegram import TelegramServer
+from tests.support.telegram_inbox import ambiguous_sends, make_envelope, only, show
 
 
-def add_group(telegram: TelegramServer) -> int:
-    return telegram.add_chat(members={telegram.add_user("Ann"): "member"})
-
-
-def only(messages: list[Message]) -> Message:
-    [message] = messages
-    return message
-
-
-async def test_one_person_sees_a_draft_grow(telegram: TelegramServer, bot: TelegramBot) -> None:
-    ann = telegram.add_user("Ann")
-    envelope, ledger = make_envelope(ann, job_id="00000000aa")
-    for text in ("one", "one two", "one two three"):
-        await bot.show(envelope, text)
-        await telegram.wait_for(partial(lambda text: text in str(telegram.drafts(ann)), text))
-    assert telegram.drafts(ann) == {
-        build_draft_id("00000000aa"): ["one", "one two", "one two three"]
-    }
+async def test_one_person_sees_a_draft_grow(
+    telegram: TelegramServer, bot: TelegramBot, ann: int
+) -> None:
+    topic = str(telegram.add_topic(ann))
+    envelope, ledger = make_envelope(ann, job_id="00000000aa", thread_id=topic)
+    await show(bot, envelope, "one", "one two", "one two three")
+    assert telegram.drafts(ann) == {1068397955: ["one", "one two", "one two three"]}
+    assert telegram.calls[0].params["message_thread_id"] == topic
     await bot.deliver(envelope, Reply("all"))
     assert only(telegram.answers(ann)).versions == ["all"]
     assert PLACEHOLDER not in ledger.rows
 
 
 async def test_what_has_to_stay_is_a_message_that_becomes_the_answer(
-    telegram: TelegramServer, bot: TelegramBot
+    telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
-    envelope, ledger = make_envelope(ann)
-    await bot.show(envelope, "one")
-    await bot.show(envelope, "this takes longer", is_lasting=True)
-    await telegram.wait_for(lambda: ledger.ids().get(PLACEHOLDER))
+    note = telegram.send_text(ann, ann, "x")
+    envelope, _ = make_envelope(ann, note)
+    await show(bot, envelope, "one")
+    await show(bot, envelope, "this takes longer", is_lasting=True)
     await bot._progress.end(envelope)
-    await bot.show(envelope, "more")
-    await telegram.wait_for(lambda: only(telegram.answers(ann)).text == "more")
+    await show(bot, envelope, "more")
+    assert telegram.drafts(ann) == {build_draft_id(envelope.job_id): ["one"]}
     await bot.deliver(envelope, Reply("all"))
-    assert only(telegram.answers(ann)).versions == ["this takes longer", "more", "all"]
+    answer = only(telegram.answers_to(ann, note))
+    assert answer.versions == ["this takes longer", "more", "all"]
+    assert telegram.calls_of("sendMessage")[0].params["disable_notification"] == "true"
 
 
 async def test_group_sees_one_message_that_is_edited(
-    telegram: TelegramServer, bot: TelegramBot
+    telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
-    group = telegram.add_chat(members={ann: "member"})
-    note = telegram.send_text(group, ann, "x")
-    envelope, ledger = make_envelope(group, note)
-    for text in ("one", "one two"):
-        await bot.show(envelope, text)
-        await telegram.wait_for(
-            partial(lambda text: [a.text for a in telegram.answers_to(group, note)] == [text], text)
-        )
-    placeholder = only(telegram.answers(group))
+    group = telegram.add_chat(members={ann: "creator"})
+    topic = telegram.add_topic(group)
+    note = telegram.send_text(group, ann, "x", thread=topic)
+    envelope, ledger = make_envelope(group, note, thread_id=str(topic))
+    await show(bot, envelope, "one", "one two")
+    placeholder = only(telegram.answers_to(group, note))
+    assert (placeholder.text, placeholder.thread_id) == ("one two", topic)
     assert ledger.ids() == {PLACEHOLDER: f"{group}/{placeholder.message_id}"}
     await bot.deliver(envelope, Reply("all"))
     assert only(telegram.answers(group)).versions == ["one", "one two", "all"]
     assert ledger.ids()[0] == str(placeholder.message_id)
 
 
-async def test_latest_text_wins_and_the_ones_between_are_left_out(
-    telegram: TelegramServer, settings: Settings
+@pytest.mark.parametrize(
+    ("is_group", "expected"),
+    [
+        (False, [(0, 0), (1, 10), (2, 20), (3, 30), (4, 39)]),
+        (True, [(0, 0), (2.5, 25), (5, 39)]),
+    ],
+)
+async def test_latest_text_wins_at_the_pace_of_the_chat(
+    is_group: bool, expected: list[tuple[float, int]], telegram: TelegramServer,
+    bot: TelegramBot, ann: int, group: int, clock: Clock,
+) -> None:  # fmt: skip
+    envelope, _ = make_envelope(group if is_group else ann)
+    started_s = clock.monotonic()
+    for number in range(40):
+        await bot.show(envelope, str(number))
+        await clock.sleep(0.1 if number else 0.05)
+    await clock.sleep(60)
+    drawn = [(call.at - started_s, int(call.params["text"])) for call in telegram.calls]
+    assert [number for _, number in drawn] == [number for _, number in expected]
+    assert [at_s for at_s, _ in drawn] == pytest.approx([at_s for at_s, _ in expected])
+
+
+@pytest.mark.parametrize("is_lasting", [True, False])
+async def test_long_text_shows_its_end(
+    is_lasting: bool, telegram: TelegramServer, bot: TelegramBot, group: int
 ) -> None:
-    bot = TelegramBot(settings, FakeInbox(), menu=(), clock=current_clock())
-    ann = telegram.add_user("Ann")
-    envelope, _ = make_envelope(ann)
-    for number in range(50):
-        await bot.show(envelope, f"text {number}")
-        await asyncio.sleep(0.002)
-    await telegram.wait_for(lambda: "text 49" in str(telegram.drafts(ann)))
-    await bot.close()
-    assert len(telegram.calls_of("sendMessageDraft")) <= 3
+    await show(bot, make_envelope(group)[0], "@a " * 1365 + "the end", is_lasting=is_lasting)
+    shown = only(telegram.answers(group)).text
+    assert shown.startswith("…")
+    assert shown.endswith("the end")
+    assert len(shown) == 4096
 
 
-async def test_long_text_shows_its_end(telegram: TelegramServer, bot: TelegramBot) -> None:
-    group = add_group(telegram)
-    await bot.show(make_envelope(group)[0], "😀" * 5000 + " the end")
-    shown = await telegram.wait_for(lambda: telegram.answers(group))
-    assert shown[0].text.endswith("the end")
-    assert len(shown[0].text.encode("utf-16-le")) <= 2 * 4096
+async def test_words_of_people_call_nobody_and_ours_stay_as_they_are(
+    telegram: TelegramServer, bot: TelegramBot, group: int
+) -> None:
+    envelope, _ = make_envelope(group)
+    await show(bot, envelope, "\x00", " \n", "ask @bob\x00")
+    shown = only(telegram.answers(group)).text
+    assert shown != "ask @bob"
+    assert revive(shown) == "ask @bob"
+    await show(bot, envelope, "ask @bob\x00", is_lasting=True)
+    assert only(telegram.answers(group)).text == "ask @bob"
 
 
-async def test_progress_leaves_room_in_a_group(telegram: TelegramServer, bot: TelegramBot) -> None:
-    group = add_group(telegram)
+async def test_progress_leaves_room_in_a_group(
+    telegram: TelegramServer, bot: TelegramBot, group: int, clock: Clock
+) -> None:
     telegram.set_limits(is_strict=True)
     envelope, _ = make_envelope(group)
-    for number in range(40):
+    for number in range(50):
         await bot.show(envelope, f"text {number}")
-        await asyncio.sleep(0.03)
+        await clock.sleep(1)
     assert len(telegram.calls) == 10
     await bot.deliver(envelope, Reply("all"))
     assert only(telegram.answers(group)).text == "all"
     assert telegram.violations() == {}
 
 
-async def test_nothing_is_drawn_after_the_reply(telegram: TelegramServer, bot: TelegramBot) -> None:
-    group = add_group(telegram)
-    telegram.fault("sendMessage", "delay", delay_s=0.2)
+async def test_reply_waits_for_a_call_under_way_and_nothing_is_drawn_after_it(
+    telegram: TelegramServer, bot: TelegramBot, group: int, clock: Clock
+) -> None:
+    telegram.fault("sendMessage", "delay", delay_s=5)
     envelope, _ = make_envelope(group)
     await bot.show(envelope, "slow")
     await telegram.wait_for(lambda: telegram.calls)
     await bot.show(envelope, "later")
     await bot.deliver(envelope, Reply("all"))
-    await asyncio.sleep(0.1)
+    await show(bot, envelope, "late")
     assert only(telegram.answers(group)).versions == ["slow", "all"]
 
 
-async def test_late_drawing_does_not_replace_a_reply(
-    telegram: TelegramServer, bot: TelegramBot
+async def test_reply_does_not_wait_for_the_next_drawing(
+    telegram: TelegramServer, bot: TelegramBot, group: int, clock: Clock
 ) -> None:
-    group = add_group(telegram)
-    envelope, ledger = make_envelope(group)
+    envelope, _ = make_envelope(group)
     await bot.show(envelope, "one")
-    await telegram.wait_for(lambda: ledger.ids().get(PLACEHOLDER))
+    await clock.sleep(1)
+    await bot.show(envelope, "two")
+    await asyncio.sleep(0)
+    started_s = clock.monotonic()
     await bot.deliver(envelope, Reply("all"))
-    await bot.show(envelope, "late")
-    await asyncio.sleep(0.1)
-    assert only(telegram.answers(group)).text == "all"
+    assert clock.monotonic() - started_s < 0.1
+    assert only(telegram.answers(group)).versions == ["one", "all"]
+
+
+async def test_slow_call_puts_off_the_next_one(
+    telegram: TelegramServer, bot: TelegramBot, group: int, clock: Clock
+) -> None:
+    telegram.fault("sendMessage", "delay", delay_s=5)
+    envelope, _ = make_envelope(group)
+    await bot.show(envelope, "one")
+    await clock.sleep(1)
+    await show(bot, envelope, "two")
+    first, second = telegram.calls
+    assert second.at - first.at == pytest.approx(7.5, abs=0.01)
 
 
 async def test_lost_placeholder_is_not_sent_twice(
-    telegram: TelegramServer, bot: TelegramBot
+    telegram: TelegramServer, bot: TelegramBot, group: int
 ) -> None:
-    group = add_group(telegram)
     envelope, ledger = make_envelope(group)
+    before = ambiguous_sends()
+    telegram.fault("sendMessage", "status", status=429, retry_after=1)
     telegram.fault("sendMessage", "lose_reply")
-    for text in ("one", "two", "three"):
-        await bot.show(envelope, text)
-        await asyncio.sleep(0.1)
-    assert len(telegram.calls_of("sendMessage")) == 1
+    await show(bot, envelope, "refused", "one", "two", "three")
+    assert len(telegram.calls_of("sendMessage")) == 2
     assert ledger.rows[PLACEHOLDER] == Delivery(PLACEHOLDER, DeliveryState.PENDING)
-    before = metrics.AMBIGUOUS_SENDS.labels("telegram")._value.get()
-    await bot.deliver(envelope, Reply("all"))
+    for _ in range(2):
+        await bot.deliver(envelope, Reply("all"))
     assert [a.text for a in telegram.answers(group)] == ["one", "all"]
-    assert metrics.AMBIGUOUS_SENDS.labels("telegram")._value.get() == before + 1
+    assert ambiguous_sends() == before + 1
 
 
-async def test_deleted_placeholder_is_not_put_back(
-    telegram: TelegramServer, bot: TelegramBot
+async def test_refused_placeholder_is_tried_again_and_not_counted_as_lost(
+    telegram: TelegramServer, bot: TelegramBot, group: int, clock: Clock
 ) -> None:
-    group = add_group(telegram)
     envelope, ledger = make_envelope(group)
+    before = ambiguous_sends()
+    telegram.fault("sendMessage", "status", status=429, retry_after=30)
     await bot.show(envelope, "one")
-    await telegram.wait_for(lambda: ledger.ids().get(PLACEHOLDER))
-    telegram.delete_message(group, only(telegram.answers(group)).message_id)
-    for text in ("two", "three"):
-        await bot.show(envelope, text)
-        await asyncio.sleep(0.1)
-    assert len(telegram.calls) == 2
-    assert telegram.answers(group) == []
+    await clock.sleep(5)
+    assert ledger.rows[PLACEHOLDER].state is DeliveryState.PENDING
+    await bot._progress._count_lost(envelope)
+    assert ambiguous_sends() == before
+    bot._progress._unsent.add(envelope.job_id)
+    await show(bot, envelope, "two")
+    refused, sent = telegram.calls
+    assert sent.at - refused.at == pytest.approx(30, abs=0.01)
+    assert only(telegram.answers(group)).text == "two"
 
 
-@pytest.mark.parametrize("fault", [{"status": 500}, {"status": 403}, {"status": 404}])
-async def test_trouble_is_never_raised(
-    fault: dict[str, int], telegram: TelegramServer, bot: TelegramBot
+@pytest.mark.parametrize("is_gone", [True, False])
+async def test_placeholder_that_cannot_be_edited_is_left_alone(
+    is_gone: bool, telegram: TelegramServer, bot: TelegramBot, group: int
 ) -> None:
-    ann, group = telegram.add_user("Ann"), add_group(telegram)
+    envelope, _ = make_envelope(group)
+    await show(bot, envelope, "one")
+    if is_gone:
+        telegram.delete_message(group, only(telegram.answers(group)).message_id)
+    else:
+        telegram.fault("*", "status", status=400, description="message is not modified")
+    await show(bot, envelope, "two", "three")
+    assert len(telegram.calls) == (2 if is_gone else 3)
+    assert [shown.text for shown in telegram.answers(group)] == ([] if is_gone else ["three"])
+
+
+@pytest.mark.parametrize(
+    ("fault", "calls"),
+    [
+        ({"status": 400}, 1),
+        ({"status": 401}, 1),
+        ({"status": 403}, 1),
+        ({"status": 404}, 1),
+        ({"status": 500}, 3),
+        ({"status": 429, "retry_after": 1}, 3),
+        ({"status": 429, "retry_after": 50}, 3),
+        # The second text comes after a minute, and would have to wait for more than another.
+        ({"status": 429, "retry_after": 150}, 2),
+    ],
+)
+async def test_draft_that_is_refused_for_good_is_not_tried_again(
+    fault: dict[str, int], calls: int, telegram: TelegramServer, bot: TelegramBot, ann: int
+) -> None:
     telegram.fault("*", "status", count=None, **fault)
-    for chat in (ann, group):
-        await bot.show(make_envelope(chat, job_id=str(chat))[0], "x")
-    await telegram.wait_for(lambda: len(telegram.calls) == 2)
-    await bot.close()
+    await show(bot, make_envelope(ann)[0], "one", "two", "three")
+    assert len(telegram.calls) == calls
 
 
-async def test_who_blocked_us_is_called_once(telegram: TelegramServer, bot: TelegramBot) -> None:
-    ann = telegram.add_user("Ann")
-    telegram.block(ann)
-    envelope, _ = make_envelope(ann)
-    for text in ("one", "two", "three"):
-        await bot.show(envelope, text)
-        await asyncio.sleep(0.05)
+async def test_chat_that_moved_is_not_drawn_in(
+    telegram: TelegramServer, bot: TelegramBot, ann: int
+) -> None:
+    group = telegram.add_chat("group", members={ann: "member"})
+    telegram.migrate(group)
+    await show(bot, make_envelope(group)[0], "one", "two")
     assert len(telegram.calls) == 1
 
 
 async def test_message_that_has_to_stay_comes_even_if_drafts_are_refused(
-    telegram: TelegramServer, bot: TelegramBot
+    telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     telegram.fault("sendMessageDraft", "status", status=404, count=None)
     envelope, _ = make_envelope(ann)
-    await bot.show(envelope, "one")
-    await telegram.wait_for(lambda: telegram.calls)
-    await asyncio.sleep(0.05)
-    await bot.show(envelope, "this takes longer", is_lasting=True)
-    await telegram.wait_for(lambda: telegram.answers(ann))
+    await show(bot, envelope, "one")
+    await show(bot, envelope, "this takes longer", is_lasting=True)
+    assert only(telegram.answers(ann)).text == "this takes longer"
+    telegram.fault("*", "status", status=403, count=None)
+    await show(bot, envelope, "a", "b", is_lasting=True)
+    assert len(telegram.calls) == 3
 
 
-async def test_drawing_that_hangs_does_not_hold_up_the_reply(
-    telegram: TelegramServer, bot: TelegramBot, monkeypatch: pytest.MonkeyPatch
+async def test_drawing_that_hangs_holds_up_the_reply_for_ten_seconds(
+    telegram: TelegramServer, bot: TelegramBot, group: int, clock: Clock
 ) -> None:
-    monkeypatch.setattr("bots.telegram_bot.progress.DRAW_S", 0.2)
-    group = add_group(telegram)
     telegram.fault("sendMessage", "hang")
     envelope, _ = make_envelope(group)
+    started_s = clock.monotonic()
     await bot.show(envelope, "one")
     await telegram.wait_for(lambda: telegram.calls)
-    await asyncio.wait_for(bot.deliver(envelope, Reply("all")), 2)
+    await bot.deliver(envelope, Reply("all"))
+    assert clock.monotonic() - started_s == pytest.approx(DRAW_S)
     assert only(telegram.answers(group)).text == "all"
 
 
 async def test_chat_that_was_told_to_wait_gets_no_drafts(
-    telegram: TelegramServer, bot: TelegramBot
+    telegram: TelegramServer, bot: TelegramBot, ann: int, clock: Clock
 ) -> None:
-    ann = telegram.add_user("Ann")
-    bot.pacer.hold(str(ann), 3600)
+    bot.pacer.hold(str(ann), 200)
     envelope, _ = make_envelope(ann)
-    for text in ("one", "two"):
-        await bot.show(envelope, text)
-        await asyncio.sleep(0.05)
+    await show(bot, envelope, "one", "two", "three")
     assert telegram.calls == []
+    started_s = clock.monotonic()
+    await show(bot, envelope, "four")
+    [drawn] = telegram.calls
+    assert (drawn.params["text"], drawn.at - started_s) == ("four", pytest.approx(20))
 
 
 async def test_trouble_of_the_ledger_is_never_raised(
-    telegram: TelegramServer, bot: TelegramBot, capsys: pytest.CaptureFixture[str]
+    bot: TelegramBot, group: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    envelope, ledger = make_envelope(add_group(telegram))
+    envelope, ledger = make_envelope(group)
 
     async def fail(part: int) -> None:
         raise StoreError("locked")
 
     ledger.find = fail  # type: ignore[method-assign]
-    await bot.show(envelope, "x")
-    await asyncio.sleep(0.1)
+    await show(bot, envelope, "x")
     assert "telegram_progress_failed" in capsys.readouterr().out
 
 
 async def test_jobs_without_an_end_are_forgotten(
-    telegram: TelegramServer, bot: TelegramBot, monkeypatch: pytest.MonkeyPatch
+    telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
-    monkeypatch.setattr("bots.drawing.MAX_LINES", 5)
-    ann = telegram.add_user("Ann")
-    for number in range(30):
+    bot.pacer.hold(str(ann), 3600)
+    bot._progress._unsent.add("0")
+    for number in range(MAX_LINES + 2):
         await bot.show(make_envelope(ann, job_id=str(number))[0], "x")
-    assert len(bot._progress._lines) <= 6
+    assert len(bot._progress._lines) == MAX_LINES + 1
+    assert "0" not in bot._progress._lines
+    assert bot._progress._unsent == set()
+
+
+@pytest.mark.parametrize(
+    ("kept", "message_id", "expected"),
+    [
+        ("-100/7", "1", "7"),
+        ("7", "1", "7"),
+        ("-200/7", "1", ""),
+        ("-100/7", "", ""),
+        ("7", "", ""),
+        (None, "1", ""),
+    ],
+)
+async def test_placeholder_is_found_in_its_own_chat_only(
+    kept: str | None, message_id: str, expected: str
+) -> None:
+    envelope, ledger = make_envelope(-100, message_id)
+    assert await find_placeholder(envelope) == ""
+    await ledger.start(PLACEHOLDER)
+    if kept is not None:
+        await ledger.finish(PLACEHOLDER, kept)
+    assert await find_placeholder(envelope) == expected
 
 
 def test_draft_ids_are_numbers_that_telegram_takes() -> None:
     ids = {build_draft_id(f"{n:010x}") for n in range(2000)}
     assert len(ids) > 1990
-    assert all(0 < one < 2**31 + 1 for one in ids)
+    assert all(0 < one < 2**31 for one in ids)
+    assert build_draft_id("") == 1

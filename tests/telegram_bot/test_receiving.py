@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 
 import pytest
 from structlog.testing import capture_logs
 
 from bots.telegram_bot import TelegramBot
+from bots.telegram_bot.polling import GIVE_UP_S, MAX_WAIT_S
+from core.clock import Clock
 from core.config import Settings
 from core.errors import ConfigError, PlatformLocked, StoreError
 from core.models import Job, Message
 from tests.emulators.telegram import ANONYMOUS_ADMIN, TelegramServer
-from tests.support.telegram_inbox import FakeInbox, make_settings
+from tests.support.telegram_inbox import FakeInbox, make_settings, receiving
 from tests.support.virtual_time import current_clock
 
 NOTE = b"OggS-not-really"
@@ -26,26 +25,13 @@ def ids(door: FakeInbox) -> list[int]:
     return [int(m.message_id) for m in door.messages]
 
 
-@asynccontextmanager
-async def receiving(bot: TelegramBot) -> AsyncIterator[TelegramBot]:
-    """Let a bot receive, and end it like the program does."""
-    task = asyncio.create_task(bot.run())
-    try:
-        yield bot
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await bot.close()
-
-
 async def test_note_is_handed_in_confirmed_and_heard_at_once(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, clock: Clock, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
-    started_s = time.monotonic()
+    started_s = clock.monotonic()
     note = telegram.send_voice(ann, ann, NOTE, duration=4)
     await telegram.wait_for(lambda: telegram.reactions(ann, note) == ["👀"])
-    assert time.monotonic() - started_s < TelegramBot.pace.poll_s - 1
+    assert clock.monotonic() - started_s < 1
     assert ids(door) == [note]
     assert door.messages[0].attachment is not None
     assert door.messages[0].attachment.duration_s == 4.0
@@ -55,56 +41,58 @@ async def test_note_is_handed_in_confirmed_and_heard_at_once(
 
 
 async def test_typing_where_reactions_are_forbidden(
-    telegram: TelegramServer, running: TelegramBot
+    telegram: TelegramServer, running: TelegramBot, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     telegram.change(ann, has_reactions=False)
     telegram.send_voice(ann, ann, NOTE)
     await telegram.wait_for(lambda: telegram.actions(ann) == ["typing"])
 
 
 async def test_group_talk_is_handed_in_but_not_reacted_to(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer,
+    running: TelegramBot,
+    door: FakeInbox,
+    clock: Clock,
+    ann: int,
+    group: int,
 ) -> None:
-    ann = telegram.add_user("Ann")
-    group = telegram.add_chat(members={ann: "member"})
     telegram.send_text(group, ann, "hello all")
-    await telegram.wait_for(lambda: door.messages)
-    await asyncio.sleep(0.1)
+    await clock.sleep(300)
+    assert len(door.messages) == 1
     assert telegram.calls_of("setMessageReaction") == []
 
 
 async def test_nothing_is_confirmed_before_it_is_committed(
-    telegram: TelegramServer, settings: Settings
+    telegram: TelegramServer, settings: Settings, ann: int
 ) -> None:
     class SlowDoor(FakeInbox):
         pending: list[int]
 
         async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
             job = await super().accept(message, data)
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(60)
             self.pending = telegram.pending()
             return job
 
-    ann, door = telegram.add_user("Ann"), SlowDoor()
+    door = SlowDoor()
     notes = [telegram.send_text(ann, ann, str(n)) for n in range(5)]
     async with receiving(TelegramBot(settings, door, menu=(), clock=current_clock())):
-        await telegram.wait_for(lambda: len(door.messages) == 5)
-        await telegram.wait_for(lambda: telegram.pending() == [])
+        await asyncio.sleep(400)
+    assert telegram.pending() == []
     assert ids(door) == notes
     assert len(door.pending) == 5
 
 
 async def test_kill_in_the_middle_loses_nothing(
-    telegram: TelegramServer, settings: Settings
+    telegram: TelegramServer, settings: Settings, ann: int
 ) -> None:
-    ann, door = telegram.add_user("Ann"), FakeInbox()
+    door = FakeInbox()
     notes = [telegram.send_text(ann, ann, str(n)) for n in range(20)]
 
     class DyingDoor(FakeInbox):
         async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
             if len(door.messages) == 7:
-                await asyncio.sleep(60)
+                await asyncio.Event().wait()
             return await door.accept(message, data)
 
     async with receiving(TelegramBot(settings, DyingDoor(), menu=(), clock=current_clock())):
@@ -115,9 +103,8 @@ async def test_kill_in_the_middle_loses_nothing(
 
 
 async def test_database_trouble_keeps_the_update(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     door.troubles = [StoreError("locked"), OSError("disk full"), StoreError("locked")]
     note = telegram.send_voice(ann, ann, NOTE)
     await telegram.wait_for(lambda: telegram.pending() == [])
@@ -126,9 +113,8 @@ async def test_database_trouble_keeps_the_update(
 
 
 async def test_poison_updates_cost_only_themselves(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     with capture_logs() as logs:
         telegram.raw_update({"message": None})
         telegram.raw_update({"message": {"message_id": "x", "chat": 5, "text": "secret words"}})
@@ -144,9 +130,8 @@ async def test_poison_updates_cost_only_themselves(
 
 
 async def test_message_that_our_own_code_cannot_take_does_not_block_the_rest_for_ever(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     door.troubles = [ValueError("bug")] * 5
     telegram.send_text(ann, ann, "poison")
     after = telegram.send_text(ann, ann, "fine")
@@ -157,11 +142,10 @@ async def test_message_that_our_own_code_cannot_take_does_not_block_the_rest_for
 
 
 async def test_update_shown_twice_is_one_message(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, clock: Clock, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     update = telegram.raw_update(
-        {"message": {"message_id": 900, "date": int(time.time()), "text": "x",
+        {"message": {"message_id": 900, "date": int(clock.now().timestamp()), "text": "x",
                      "chat": {"id": ann, "type": "private", "first_name": "Ann"},
                      "from": {"id": ann, "is_bot": False, "first_name": "Ann"}}}
     )  # fmt: skip
@@ -172,9 +156,8 @@ async def test_update_shown_twice_is_one_message(
 
 
 async def test_new_update_ids_after_a_week_are_taken(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     telegram.send_text(ann, ann, "before")
     await telegram.wait_for(lambda: len(door.messages) == 1)
     # A week later nothing is left that could be confirmed.
@@ -211,43 +194,27 @@ async def test_kinds_of_updates_are_asked_for_each_time(
     ],
 )
 async def test_polling_outlives(
-    kind: str, details: dict[str, int], telegram: TelegramServer, settings: Settings
+    kind: str, details: dict[str, int], telegram: TelegramServer, settings: Settings, ann: int
 ) -> None:
-    class Impatient(TelegramBot):
-        pace = TelegramBot.pace.__class__(
-            poll_s=3.0, grace_s=0.7, first_wait_s=0.02, max_wait_s=0.1, give_up_s=5.0
-        )
-
-    ann, door = telegram.add_user("Ann"), FakeInbox()
+    door = FakeInbox()
     telegram.fault("getUpdates", kind, **details)  # type: ignore[arg-type]
     note = telegram.send_voice(ann, ann, NOTE)
-    async with receiving(Impatient(settings, door, menu=(), clock=current_clock())) as bot:
-        await telegram.wait_for(lambda: door.messages, 8)
+    async with receiving(TelegramBot(settings, door, menu=(), clock=current_clock())) as bot:
+        await telegram.wait_for(lambda: door.messages, 60)
         assert ids(door) == [note]
         assert bot.is_ready
 
 
 @pytest.mark.parametrize("status", [401, 404])
-async def test_token_refused_for_ever_ends_the_process(
-    status: int, telegram: TelegramServer, running: TelegramBot
+async def test_token_refused_for_five_minutes_ends_the_process(
+    status: int, telegram: TelegramServer, bot: TelegramBot, clock: Clock
 ) -> None:
-    class Brief(TelegramBot):
-        pace = TelegramBot.pace.__class__(poll_s=0.1, grace_s=0.2, first_wait_s=0.02, give_up_s=0.4)
-
-    bot = Brief(
-        make_settings(
-            telegram_bot_token=telegram.token,
-            telegram_api_base_url=telegram.api_base_url,
-            telegram_file_base_url=telegram.file_base_url,
-        ),
-        FakeInbox(),
-        menu=(),
-    )
     telegram.fault("getUpdates", "status", status=status, count=None)
+    started_s = clock.monotonic()
     with pytest.raises(PlatformLocked):
-        await asyncio.wait_for(bot.run(), 5)
+        await bot.run()
+    assert GIVE_UP_S <= clock.monotonic() - started_s < GIVE_UP_S + MAX_WAIT_S
     assert not bot.is_ready
-    await bot.close()
 
 
 async def test_wrong_token_at_the_start_ends_the_process(telegram: TelegramServer) -> None:
@@ -257,7 +224,7 @@ async def test_wrong_token_at_the_start_ends_the_process(telegram: TelegramServe
     )
     bot = TelegramBot(settings, FakeInbox(), menu=(), clock=current_clock())
     with capture_logs() as logs, pytest.raises(PlatformLocked) as caught:
-        await asyncio.wait_for(bot.run(), 5)
+        await bot.run()
     assert "BBBabc" not in f"{caught.value!r} {logs}"
     await bot.close()
 
@@ -273,9 +240,8 @@ async def test_start_waits_for_a_network_that_is_not_there_yet(
 
 
 async def test_conflict_says_which_and_is_survived(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     with capture_logs() as logs:
         await running._client.bot.set_webhook("https://127.0.0.1:8443/hook")
         await telegram.wait_for(
@@ -288,9 +254,8 @@ async def test_conflict_says_which_and_is_survived(
 
 
 async def test_long_silence_is_told_to_the_operator(
-    telegram: TelegramServer, running: TelegramBot
+    telegram: TelegramServer, running: TelegramBot, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     running._polling._good_wall_s -= 25 * 3600
     with capture_logs() as logs:
         telegram.send_text(ann, ann, "x")
@@ -300,17 +265,19 @@ async def test_long_silence_is_told_to_the_operator(
     assert gap["hours"] >= 25
 
 
-async def test_end_is_quick_within_a_long_poll(telegram: TelegramServer, bot: TelegramBot) -> None:
+async def test_end_is_quick_within_a_long_poll(
+    telegram: TelegramServer, bot: TelegramBot, clock: Clock
+) -> None:
     async with receiving(bot):
         await telegram.wait_for(lambda: len(telegram.calls_of("getUpdates")) >= 2)
-        started_s = time.monotonic()
-    assert time.monotonic() - started_s < TelegramBot.pace.poll_s - 1
+        started_s = clock.monotonic()
+    assert clock.monotonic() == started_s
 
 
 async def test_press_is_answered_and_handed_in(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
-    ann, ben = telegram.add_user("Ann"), telegram.add_user("Ben")
+    ben = telegram.add_user("Ben")
     group = telegram.add_chat(members={ann: "member", ben: "member"})
     note = telegram.send_voice(group, ann, NOTE)
     query = telegram.press_button(group, ben, note, "forged")
@@ -323,9 +290,8 @@ async def test_press_is_answered_and_handed_in(
 
 
 async def test_answer_to_a_press_that_came_too_late_is_no_error(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     note = telegram.send_voice(ann, ann, NOTE)
     telegram.fault("answerCallbackQuery", "status", status=400, description="query is too old")
     telegram.press_button(ann, ann, note, "t")
@@ -335,8 +301,8 @@ async def test_answer_to_a_press_that_came_too_late_is_no_error(
 
 
 @pytest.mark.parametrize("named", ["chat", "sender"])
-async def test_only_allowed_chats_are_heard(named: str, telegram: TelegramServer) -> None:
-    ann, eve = telegram.add_user("Ann"), telegram.add_user("Eve")
+async def test_only_allowed_chats_are_heard(named: str, telegram: TelegramServer, ann: int) -> None:
+    eve = telegram.add_user("Eve")
     group = telegram.add_chat(members={ann: "member", eve: "member"})
     other = telegram.add_chat(members={eve: "member"})
     settings = make_settings(
@@ -356,9 +322,8 @@ async def test_only_allowed_chats_are_heard(named: str, telegram: TelegramServer
 
 
 async def test_group_that_became_a_supergroup_is_moved_once(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     group = telegram.add_chat("group", members={ann: "member"})
     telegram.send_text(group, ann, "before")
     new = telegram.migrate(group)
@@ -369,9 +334,9 @@ async def test_group_that_became_a_supergroup_is_moved_once(
 
 
 async def test_being_blocked_or_kicked_breaks_nothing(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
-    ann, ben = telegram.add_user("Ann"), telegram.add_user("Ben")
+    ben = telegram.add_user("Ben")
     group = telegram.add_chat(members={ann: "creator"})
     telegram.block(ann)
     telegram.kick(group, ann)
@@ -381,9 +346,8 @@ async def test_being_blocked_or_kicked_breaks_nothing(
 
 
 async def test_anonymous_admin_topic_and_edit_arrive_as_they_are(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox
+    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     forum = telegram.add_chat(members={ann: "creator"})
     topic = telegram.add_topic(forum)
     telegram.send_command(forum, ANONYMOUS_ADMIN, "/help@hearsay_test_bot me", thread=topic)
@@ -432,8 +396,8 @@ async def test_no_word_of_the_token_reaches_the_log(
     running: TelegramBot,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
+    ann: int,
 ) -> None:
-    ann = telegram.add_user("Ann")
     with capture_logs() as logs:
         telegram.fault("getUpdates", "html", status=502, count=2)
         telegram.fault("getUpdates", "close", count=2)

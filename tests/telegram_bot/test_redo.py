@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
 from bots.telegram_bot import TelegramBot
-from core import metrics
 from core.errors import PlatformBusy
 from core.interfaces import Envelope
-from core.models import PLACEHOLDER, Button, DeliveryState, File, Link, Reply
+from core.models import Button, DeliveryState, File, Link, Reply
 from tests.emulators.telegram import TelegramServer
-from tests.support.telegram_inbox import MemoryLedger, make_envelope
+from tests.support.telegram_inbox import MemoryLedger, ambiguous_sends, make_envelope, show
 
 NOTE = b"OggS"
 FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
-
-
-def ambiguous() -> float:
-    return float(metrics.AMBIGUOUS_SENDS.labels("telegram")._value.get())
 
 
 async def answer(
@@ -67,7 +61,7 @@ async def test_no_change_is_done_too(telegram: TelegramServer, bot: TelegramBot)
 async def test_a_crash_around_the_edit_leaves_one_answer(
     telegram: TelegramServer, bot: TelegramBot, is_noted: bool
 ) -> None:
-    before = ambiguous()
+    before = ambiguous_sends()
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("old"))
     telegram.fault("editMessageText", "lose_reply" if is_noted else "close")
     with pytest.raises(PlatformBusy):
@@ -76,19 +70,19 @@ async def test_a_crash_around_the_edit_leaves_one_answer(
     await bot.deliver(envelope, Reply("new"))
     [shown] = telegram.answers_to(ann, note)
     assert shown.versions == ["old", "new"]
-    assert ambiguous() == before
+    assert ambiguous_sends() == before
 
 
 async def test_an_answer_that_is_gone_is_sent_anew(
     telegram: TelegramServer, bot: TelegramBot
 ) -> None:
-    before = ambiguous()
+    before = ambiguous_sends()
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("old"))
     telegram.delete_message(ann, int(ledger.ids()[0]))
     await bot.deliver(envelope, Reply("new"))
     [shown] = telegram.answers_to(ann, note)
     assert (shown.text, ledger.ids()) == ("new", {0: str(shown.message_id)})
-    assert ambiguous() == before
+    assert ambiguous_sends() == before
 
 
 async def test_an_answer_that_cannot_be_edited_is_replaced(
@@ -119,18 +113,17 @@ async def test_another_kind_takes_the_place_of_the_old(
 async def test_a_lost_replacement_is_repeated_and_counted(
     telegram: TelegramServer, bot: TelegramBot
 ) -> None:
-    before = ambiguous()
+    before = ambiguous_sends()
     ann, note, envelope, _ = await answer(telegram, bot, Reply("words"))
     telegram.fault("sendDocument", "lose_reply")
     with pytest.raises(PlatformBusy):
         await bot.deliver(envelope, Reply(files=(FILE,)))
     await bot.deliver(envelope, Reply(files=(FILE,)))
     assert all(shown.file for shown in telegram.answers_to(ann, note))
-    assert ambiguous() == before + 1
+    assert ambiguous_sends() == before + 1
 
 
 async def test_parts_too_many_are_taken_back(telegram: TelegramServer, bot: TelegramBot) -> None:
-    bot.pacer.private = (100, 1.0)
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("long " * 2400))
     assert len(ledger.rows) == 3
     telegram.fault("deleteMessage", "status", status=400, description="message can't be deleted")
@@ -166,14 +159,11 @@ async def test_an_answer_that_says_nothing_any_more_is_taken_back(
 
 
 async def test_an_answer_in_a_group_keeps_its_placeholder(
-    telegram: TelegramServer, bot: TelegramBot
+    telegram: TelegramServer, bot: TelegramBot, ann: int, group: int
 ) -> None:
-    ann = telegram.add_user("Ann")
-    group = telegram.add_chat(members={ann: "member"})
     note = telegram.send_voice(group, ann, NOTE)
     envelope, ledger = make_envelope(group, note)
-    await bot.show(envelope, "so far")
-    await telegram.wait_for(lambda: ledger.ids().get(PLACEHOLDER))
+    await show(bot, envelope, "so far")
     await bot.deliver(envelope, Reply("old"))
     ledger.outdate()
     await bot.show(envelope, "progress of the second run")
@@ -191,29 +181,9 @@ async def test_no_draft_is_shown_above_an_answer_that_will_be_edited(
     assert telegram.drafts(ann) == {}
 
 
-async def test_ids_of_a_chat_before_its_move_are_not_touched(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
-    ann = telegram.add_user("Ann")
-    group = telegram.add_chat("group", members={ann: "creator"})
-    note = telegram.send_voice(group, ann, NOTE)
-    envelope, ledger = make_envelope(group, note)
-    await bot.deliver(envelope, Reply("old"))
-    new = telegram.migrate(group)
-    other = [await bot._client.bot.send_message(new, f"other {n}") for n in range(3)]
-    assert ledger.ids()[0] in {str(message.message_id) for message in other}
-    ledger.outdate()
-    # As the store gives it after a move: the message's id is of another chat.
-    moved, _ = make_envelope(new, "", sent_at=datetime.now(UTC))
-    await bot.deliver(replace(moved, ledger=ledger), Reply("new"))
-    assert [shown.text for shown in telegram.answers(new)][-1] == "new"
-    assert len(telegram.answers(new)) == 4
-
-
 async def test_links_lead_to_messages_of_the_group(
-    telegram: TelegramServer, bot: TelegramBot
+    telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     forum = telegram.add_chat(members={ann: "creator"})
     topic = telegram.add_topic(forum)
     said = telegram.send_text(forum, ann, "We go at nine.", thread=topic)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-
 import pytest
 
 from bots.telegram_bot import TelegramBot
-from core.config import Settings
-from core.models import Button, Chat, ChatSettings, Job, Reply, Span, TalkSettings
+from core.models import Button, Chat, ChatSettings, Reply, Span, TalkSettings
 from core.store import Store
 from tests.emulators.telegram import TelegramServer
 from tests.support.telegram_inbox import StoreDoor
-from tests.support.virtual_time import current_clock
 
 NOTE = b"OggS"
 
@@ -23,31 +18,11 @@ def door(store: Store) -> StoreDoor:
     return StoreDoor(store)
 
 
-@pytest.fixture
-async def running(
-    settings: Settings, door: StoreDoor, telegram: TelegramServer
-) -> AsyncIterator[TelegramBot]:
-    bot = TelegramBot(settings, door, menu=(), clock=current_clock())
-    task = asyncio.create_task(bot.run())
-    await telegram.wait_for(lambda: bot.is_ready or task.done())
-    yield bot
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    await bot.close()
-
-
-async def next_job(telegram: TelegramServer, door: StoreDoor) -> Job:
-    jobs: list[Job] = await telegram.wait_for(lambda: list(door.jobs))
-    door.jobs.clear()
-    return jobs[-1]
-
-
 async def test_a_fixed_transcript_is_edited_where_it_stands(
-    telegram: TelegramServer, running: TelegramBot, door: StoreDoor, store: Store
+    telegram: TelegramServer, running: TelegramBot, door: StoreDoor, store: Store, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     note = telegram.send_voice(ann, ann, NOTE)
-    job = await next_job(telegram, door)
+    job = await door.next_job(telegram)
     await door.answer(running, job.job_id, Reply(quote="Mister Kovalsky. " * 400))
     assert len(telegram.answers_to(ann, note)) == 2
     for _ in range(2):
@@ -60,19 +35,19 @@ async def test_a_fixed_transcript_is_edited_where_it_stands(
     ]
     # What is asked of it now still finds it.
     telegram.send_text(ann, ann, "Who is that?", reply_to=shown.message_id)
-    asked = await next_job(telegram, door)
+    asked = await door.next_job(telegram)
     assert asked.command == "ask"
     assert asked.message.reply_to
     assert asked.message.reply_to.job_id == job.job_id
 
 
 async def test_a_private_button_works_for_the_one_who_asked(
-    telegram: TelegramServer, running: TelegramBot, door: StoreDoor
+    telegram: TelegramServer, running: TelegramBot, door: StoreDoor, ann: int
 ) -> None:
-    ann, eve = telegram.add_user("Ann"), telegram.add_user("Eve")
+    eve = telegram.add_user("Eve")
     group = telegram.add_chat(members={ann: "member", eve: "member"})
     telegram.send_command(group, ann, "/summary me")
-    job = await next_job(telegram, door)
+    job = await door.next_job(telegram)
     button = Button("Read it in private", "private_summary", "what it holds", is_private=True)
     await door.answer(running, job.job_id, Reply("Here it is.", buttons=(button,)))
     [[key]] = telegram.answers(group)[0].buttons
@@ -80,7 +55,7 @@ async def test_a_private_button_works_for_the_one_who_asked(
     found = []
     for person in (eve, ann, ann):
         telegram.open_link(person, key["url"])
-        pressed = await next_job(telegram, door)
+        pressed = await door.next_job(telegram)
         found.append((pressed.message.chat.chat_id, pressed.command, pressed.message.text))
     assert found == [
         (str(eve), "stale_button", ""),
@@ -89,20 +64,23 @@ async def test_a_private_button_works_for_the_one_who_asked(
     ]
     # Typed into the group, the token does nothing.
     telegram.send_command(group, ann, f"/start {key['url'].partition('=')[2]}")
-    typed = await next_job(telegram, door)
+    typed = await door.next_job(telegram)
     assert (typed.command, typed.message.button) == ("start", "")
 
 
 async def test_what_is_only_remembered_shows_nothing(
-    telegram: TelegramServer, running: TelegramBot, door: StoreDoor, store: Store
+    telegram: TelegramServer,
+    running: TelegramBot,
+    door: StoreDoor,
+    store: Store,
+    ann: int,
+    group: int,
 ) -> None:
-    ann = telegram.add_user("Ann")
-    group = telegram.add_chat(members={ann: "member"})
     settings = ChatSettings(talk=TalkSettings(remember_days=7))
     await store.chats.save_settings(Chat("telegram", "123456", str(group)), settings)
     note = telegram.send_voice(group, ann, NOTE)
     said = telegram.send_text(group, ann, "We meet at nine.")
-    job = await next_job(telegram, door)
+    job = await door.next_job(telegram)
     await door.answer(running, job.job_id, Reply())
     asked = telegram.send_command(group, ann, "/transcribe", reply_to=note)
     await telegram.wait_for(lambda: telegram.reactions(group, asked))
@@ -116,8 +94,5 @@ async def test_what_is_only_remembered_shows_nothing(
     async def remembered() -> list[str]:
         return [kept.text for kept in await store.memory.select(chat, Span())]
 
-    for _ in range(200):
-        if await remembered() == ["(a caption)", "We meet at ten."]:
-            break
-        await asyncio.sleep(0.02)
+    await telegram.wait_for(lambda: telegram.pending() == [])
     assert await remembered() == ["(a caption)", "We meet at ten."]

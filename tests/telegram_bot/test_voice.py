@@ -57,8 +57,9 @@ def only(messages: list[Message]) -> Message:
 # --- what is sent -------------------------------------------------------------------------
 
 
-async def test_spoken_reply_is_a_voice_message(telegram: TelegramServer, bot: TelegramBot) -> None:
-    ann = telegram.add_user("Ann")
+async def test_spoken_reply_is_a_voice_message(
+    telegram: TelegramServer, bot: TelegramBot, ann: int
+) -> None:
     question = telegram.send_voice(ann, ann, NOTE)
     envelope, ledger = make_envelope(ann, question)
     await bot.deliver(envelope, Reply(files=(await make_file(7.6),), buttons=BUTTONS))
@@ -76,9 +77,8 @@ async def test_spoken_reply_is_a_voice_message(telegram: TelegramServer, bot: Te
 
 
 async def test_short_text_stands_under_the_voice(
-    telegram: TelegramServer, bot: TelegramBot
+    telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     envelope, ledger = make_envelope(ann)
     reply = Reply("<b>*_` 字😀 " * 90, files=(await make_file(),), buttons=BUTTONS)
     await bot.deliver(envelope, reply)
@@ -120,9 +120,8 @@ def test_parts_are_the_same_each_time(reply: Reply, parts: list[str]) -> None:
 
 
 async def test_several_takes_come_after_the_text(
-    telegram: TelegramServer, bot: TelegramBot
+    telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     envelope, ledger = make_envelope(ann)
     takes = (await make_file(1), await make_file(1.5))
     await bot.deliver(envelope, Reply("Which one?", files=takes, buttons=BUTTONS))
@@ -148,9 +147,8 @@ def test_kind_follows_from_mime_and_size(file: File, kind: str) -> None:
 
 
 async def test_what_is_no_voice_message_is_music(
-    telegram: TelegramServer, bot: TelegramBot
+    telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     large = padded(await make_file(1), MAX_VOICE_BYTES + 1)
     song = File("a.mp3", "audio/mpeg", b"ID3x", 61.7, title="Good\x00 morning\u202e")
     await bot.deliver(make_envelope(ann, job_id="a")[0], Reply("x", files=(large,)))
@@ -168,16 +166,20 @@ async def test_what_is_no_voice_message_is_music(
 
 @pytest.mark.parametrize(("duration_s", "shown"), [(0.2, "1"), (None, None), (2.5, "2")])
 async def test_length_is_told_in_whole_seconds(
-    duration_s: float | None, shown: str | None, telegram: TelegramServer, bot: TelegramBot
+    duration_s: float | None,
+    shown: str | None,
+    telegram: TelegramServer,
+    bot: TelegramBot,
+    ann: int,
 ) -> None:
-    ann = telegram.add_user("Ann")
     file = File("a.ogg", "audio/ogg", b"OggS" + b"OpusHead", duration_s)
     await bot.deliver(make_envelope(ann)[0], Reply(files=(file,)))
     assert telegram.calls_of("sendVoice")[0].params.get("duration") == shown
 
 
-async def test_topic_and_reference_are_kept(telegram: TelegramServer, bot: TelegramBot) -> None:
-    ann = telegram.add_user("Ann")
+async def test_topic_and_reference_are_kept(
+    telegram: TelegramServer, bot: TelegramBot, ann: int
+) -> None:
     forum = telegram.add_chat(members={ann: "creator"})
     topic = telegram.add_topic(forum)
     question = telegram.send_voice(forum, ann, NOTE, thread=topic)
@@ -190,10 +192,8 @@ async def test_topic_and_reference_are_kept(telegram: TelegramServer, bot: Teleg
 
 
 async def test_placeholder_makes_way_for_the_voice(
-    telegram: TelegramServer, bot: TelegramBot
+    telegram: TelegramServer, bot: TelegramBot, ann: int, group: int
 ) -> None:
-    ann = telegram.add_user("Ann")
-    group = telegram.add_chat(members={ann: "member"})
     question = telegram.send_voice(group, ann, NOTE)
     envelope, ledger = make_envelope(group, question)
     await bot.show(envelope, "so far")
@@ -207,9 +207,9 @@ async def test_placeholder_makes_way_for_the_voice(
 
 
 async def test_who_takes_no_voice_messages_gets_music(
-    telegram: TelegramServer, bot: TelegramBot
+    telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
-    ann, ben = telegram.add_user("Ann"), telegram.add_user("Ben")
+    ben = telegram.add_user("Ben")
     telegram.change(ann, is_voice_forbidden=True)
     question, before = telegram.send_voice(ann, ann, NOTE), ambiguous()
     file = await make_file()
@@ -274,9 +274,8 @@ async def test_chat_where_nothing_may_be_sent_is_gone(
 
 
 async def test_caption_that_telegram_finds_too_long_is_a_message(
-    telegram: TelegramServer, bot: TelegramBot
+    telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     telegram.fault("sendVoice", "status", status=400, description="message caption is too long")
     envelope, ledger = make_envelope(ann)
     await bot.deliver(envelope, Reply("words", files=(await make_file(),), buttons=BUTTONS))
@@ -290,9 +289,9 @@ async def test_caption_that_telegram_finds_too_long_is_a_message(
 
 
 async def test_lost_answer_of_a_voice_is_counted_and_repeated_once(
-    telegram: TelegramServer, bot: TelegramBot
+    telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
-    ann, before = telegram.add_user("Ann"), ambiguous()
+    before = ambiguous()
     envelope, ledger = make_envelope(ann)
     reply = Reply("words", files=(await make_file(),))
     telegram.fault("sendVoice", "lose_reply")
@@ -306,9 +305,9 @@ async def test_lost_answer_of_a_voice_is_counted_and_repeated_once(
 
 
 async def test_voice_in_doubt_after_a_crash_is_sent_again(
-    telegram: TelegramServer, bot: TelegramBot, settings: Settings, door: FakeInbox
+    telegram: TelegramServer, bot: TelegramBot, settings: Settings, door: FakeInbox, ann: int
 ) -> None:
-    ann, before = telegram.add_user("Ann"), ambiguous()
+    before = ambiguous()
     telegram.change(ann, is_voice_forbidden=True)
     envelope, ledger = make_envelope(ann)
     reply = Reply("Which one?", files=(await make_file(1), await make_file(1.5)), buttons=BUTTONS)
@@ -325,9 +324,8 @@ async def test_voice_in_doubt_after_a_crash_is_sent_again(
 
 
 async def test_delivered_voice_is_not_sent_again(
-    telegram: TelegramServer, bot: TelegramBot
+    telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
-    ann = telegram.add_user("Ann")
     envelope, ledger = make_envelope(ann)
     await ledger.finish(0, "77")
     await ledger.finish(1, "78")
@@ -336,8 +334,10 @@ async def test_delivered_voice_is_not_sent_again(
     assert kinds(telegram.answers(ann)) == ["voice"]
 
 
-async def test_voice_waits_when_asked_to(telegram: TelegramServer, bot: TelegramBot) -> None:
-    ann, before = telegram.add_user("Ann"), ambiguous()
+async def test_voice_waits_when_asked_to(
+    telegram: TelegramServer, bot: TelegramBot, ann: int
+) -> None:
+    before = ambiguous()
     telegram.fault("sendVoice", "status", status=429, retry_after=1)
     await bot.deliver(make_envelope(ann)[0], Reply(files=(await make_file(1),)))
     first, second = telegram.calls_of("sendVoice")

@@ -8,6 +8,7 @@ import pytest
 
 from bots.web_chat import WebChat
 from core.config import Settings
+from tests.support.web_client import open_client
 from tests.support.web_inbox import FakeInbox, open_web
 
 
@@ -30,7 +31,7 @@ async def web(settings: Settings, door: FakeInbox) -> AsyncIterator[WebChat]:
 @pytest.fixture
 async def browser(web: WebChat) -> AsyncIterator[httpx.AsyncClient]:
     """A client with a session, as a page has one."""
-    async with httpx.AsyncClient(base_url=web.url, headers={"Origin": web.url}) as client:
+    async with open_client(web) as client:
         assert (await client.post("/api/session")).status_code == 200
         yield client
 
@@ -38,6 +39,6 @@ async def browser(web: WebChat) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def stranger(web: WebChat) -> AsyncIterator[httpx.AsyncClient]:
     """Another browser with a session of its own."""
-    async with httpx.AsyncClient(base_url=web.url, headers={"Origin": web.url}) as client:
+    async with open_client(web) as client:
         assert (await client.post("/api/session")).status_code == 200
         yield client

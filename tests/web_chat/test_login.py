@@ -11,15 +11,15 @@ import httpx
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
-from starlette.requests import Request
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from bots.web_chat import WebChat
-from bots.web_chat.login import MAX_LOGINS, OPERATOR, PAGE, Login
-from bots.web_chat.tries import FREE_TRIES, MAX_WAIT_S, REMEMBERED, Tries, read_address
+from bots.web_chat.login import OPERATOR, PAGE
+from bots.web_chat.tries import FREE_TRIES
 from core.config import Settings
 from core.errors import ConfigError
+from tests.support.web_client import open_client
 from tests.support.web_inbox import FakeInbox, open_web
 from tests.web_chat.test_security import talk
 
@@ -47,10 +47,9 @@ async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebChat
         yield web
 
 
-def open_client(web: WebChat, address: str, **headers: str) -> httpx.AsyncClient:
+def open_at(web: WebChat, address: str, **headers: str) -> httpx.AsyncClient:
     """A browser at `address`, behind a proxy on this machine."""
-    given = {"Origin": web.url, "X-Forwarded-For": address, **headers}
-    return httpx.AsyncClient(base_url=web.url, headers=given, timeout=30)
+    return open_client(web, **{"X-Forwarded-For": address, **headers})
 
 
 async def log_in(client: httpx.AsyncClient, password: str, area: str = "") -> httpx.Response:
@@ -79,7 +78,7 @@ async def test_malformed_name_is_refused(tmp_path: Path, name: str) -> None:
 
 async def test_address_that_is_printed_is_one_that_answers(web: WebChat) -> None:
     assert web.url.startswith("http://127.0.0.1:")
-    async with httpx.AsyncClient(base_url=web.url) as client:
+    async with open_client(web) as client:
         assert (await client.get("/livez")).status_code == 200
 
 
@@ -88,12 +87,12 @@ async def test_address_that_is_printed_is_one_that_answers(web: WebChat) -> None
     [(NAME, 200), (f"{NAME.upper()}:443", 200), (f"www.{NAME}", 403), ("0.0.0.0", 403)],
 )
 async def test_only_names_that_were_set_are_served(web: WebChat, host: str, status: int) -> None:
-    async with httpx.AsyncClient(base_url=web.url, headers={"Host": host}) as client:
+    async with open_client(web, Origin=f"http://{host}", Host=host) as client:
         assert (await client.get("/livez")).status_code == status
 
 
 async def test_nothing_is_shown_without_the_password(web: WebChat) -> None:
-    async with open_client(web, "10.0.0.1") as client:
+    async with open_at(web, "10.0.0.1") as client:
         for path in ("/api/history", "/api/openapi.json", "/metrics", "/nothing", "/livez%0A"):
             answer = await client.get(path)
             assert answer.status_code == 401, path
@@ -146,7 +145,7 @@ async def test_login_from_another_page_is_refused_unread(
 
 
 async def test_password_opens_the_page_until_logout(web: WebChat) -> None:
-    async with open_client(web, "10.0.0.2") as client:
+    async with open_at(web, "10.0.0.2") as client:
         assert (await client.get("/login/state")).json() == {"is_in": False}
         answer = await log_in(client, PASSWORD)
         assert answer.status_code == 200
@@ -166,7 +165,7 @@ async def test_password_opens_the_page_until_logout(web: WebChat) -> None:
 
 
 async def test_programs_read_numbers_with_the_password_itself(web: WebChat) -> None:
-    async with open_client(web, "10.0.0.9") as client:
+    async with open_at(web, "10.0.0.9") as client:
         right = {"Authorization": f"Bearer {PASSWORD}"}
         for path, status in (("/metrics", 200), ("/api/history", 401), ("/operator", 401)):
             assert (await client.get(path, headers=right)).status_code == status, path
@@ -185,7 +184,7 @@ async def test_programs_read_numbers_with_the_password_itself(web: WebChat) -> N
 
 
 async def test_each_area_has_its_own_password(web: WebChat) -> None:
-    async with open_client(web, "10.0.0.3") as client:
+    async with open_at(web, "10.0.0.3") as client:
         assert (await log_in(client, PASSWORD, "/operator")).status_code == 403
         assert (await log_in(client, ADMIN)).status_code == 403
         answer = await log_in(client, ADMIN, "/operator")
@@ -200,13 +199,13 @@ async def test_each_area_has_its_own_password(web: WebChat) -> None:
 @pytest.mark.parametrize("sign", [{"Origin": f"https://{NAME}"}, {"X-Forwarded-Proto": "https"}])
 async def test_cookie_is_secure_behind_https(web: WebChat, sign: dict[str, str]) -> None:
     headers = {"Origin": f"http://{NAME}", "Host": NAME, **sign}
-    async with open_client(web, "10.0.0.4", **headers) as client:
+    async with open_at(web, "10.0.0.4", **headers) as client:
         answer = await log_in(client, PASSWORD)
         assert SimpleCookie(answer.headers["set-cookie"])[PAGE.cookie]["secure"] is True
 
 
 async def test_who_tries_many_passwords_has_to_wait(web: WebChat) -> None:
-    async with open_client(web, "10.0.0.5, 10.0.0.6") as client:
+    async with open_at(web, "10.0.0.5, 10.0.0.6") as client:
         for _ in range(FREE_TRIES + 1):
             answer = await log_in(client, "wrong")
             assert answer.status_code == 403
@@ -237,65 +236,7 @@ async def test_who_tries_many_passwords_has_to_wait(web: WebChat) -> None:
     ],
 )
 async def test_broken_form_is_refused(web: WebChat, body: bytes) -> None:
-    async with open_client(web, f"10.1.0.{len(body) % 250}") as client:
+    async with open_at(web, f"10.1.0.{len(body) % 250}") as client:
         answer = await client.post("/login", content=body)
         assert answer.status_code in (400, 403)
         assert "canary" not in answer.text
-
-
-async def test_wait_grows_and_is_bounded() -> None:
-    now_s = 100.0
-    tries = Tries(lambda: now_s)
-    waits = []
-    for _ in range(2000):
-        tries.note_wrong("a")
-        waits.append(tries.wait_s("a"))
-    assert waits[: FREE_TRIES + 3] == [0.0] * FREE_TRIES + [1.0, 2.0, 4.0]
-    assert waits[-1] == MAX_WAIT_S
-    now_s += MAX_WAIT_S
-    assert tries.wait_s("a") == 0
-    tries.forgive("a")
-    assert tries.note_wrong("a") == 1
-
-
-async def test_tries_and_logins_take_little_memory() -> None:
-    tries = Tries()
-    for number in range(REMEMBERED * 2):
-        tries.note_wrong(str(number))
-    assert len(tries._tried) == REMEMBERED
-    login = Login(OPERATOR, "x")
-    for _ in range(MAX_LOGINS + 5):
-        login._begin(make_request({}))
-    assert len(login._ends_at_s) == MAX_LOGINS
-
-
-async def test_login_ends_by_itself() -> None:
-    now_s = 0.0
-    login = Login(OPERATOR, ADMIN, lambda: now_s)
-    cookie = SimpleCookie(login._begin(make_request({})).headers["set-cookie"])[OPERATOR.cookie]
-    request = make_request({"cookie": f"{OPERATOR.cookie}={cookie.value}"})
-    assert login.is_in(request)
-    now_s = OPERATOR.life_s - 1.0
-    assert login.is_in(request)
-    now_s += 2
-    assert not login.is_in(request)
-
-
-@pytest.mark.parametrize(
-    ("peer", "forwarded", "address"),
-    [
-        ("127.0.0.1", "", "127.0.0.1"),
-        ("127.0.0.1", "1.2.3.4", "1.2.3.4"),
-        ("::1", "9.9.9.9, 1.2.3.4", "1.2.3.4"),
-        ("127.0.0.1", "nonsense", "127.0.0.1"),
-        ("5.6.7.8", "1.2.3.4", "5.6.7.8"),
-        ("2001:db8:1:2:3:4:5:6", "", "2001:db8:1:2::/64"),
-    ],
-)
-async def test_address_is_what_cannot_be_made_up(peer: str, forwarded: str, address: str) -> None:
-    assert read_address(make_request({"x-forwarded-for": forwarded}, peer)) == address
-
-
-def make_request(headers: dict[str, str], peer: str = "127.0.0.1") -> Any:
-    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    return Request({"type": "http", "headers": raw, "client": (peer, 1), "path": "/"})

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from urllib.parse import unquote
 
 import httpx
@@ -68,7 +67,6 @@ async def test_slow_page_gets_the_newest_text_only(
     (job,) = door.jobs.values()
     envelope = Envelope(job.job_id, job.message, MemoryLedger())
     async with listen(browser, web) as socket:
-        await asyncio.sleep(0.1)
         for count in range(1000):
             await web.show(envelope, f"word {count}")
         texts = [(await next_event(socket))["text"]]
@@ -86,7 +84,6 @@ async def test_answer_of_a_second_try_takes_the_place_of_the_first(
     ledger = MemoryLedger()
     envelope = Envelope(job.job_id, job.message, ledger)
     async with listen(browser, web) as socket:
-        await asyncio.sleep(0.1)
         await web.deliver(envelope, Reply(text="first"))
         assert (await next_event(socket))["reply"]["text"] == "first"
         await web.deliver(envelope, Reply(text="second"))

@@ -21,6 +21,7 @@ from core.config import Settings
 from core.logs import set_up_logs
 from core.models import JobState
 from tests.support.paths import ROOT
+from tests.support.web_client import open_client
 from tests.support.web_inbox import FakeInbox, open_web
 from tests.support.web_operator import KEY, MARKER, PASSWORD, Desk, add_job, move_back, open_desk
 from tests.web_chat.test_security import talk
@@ -40,10 +41,8 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
 @pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
 async def operator(desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
     """A browser that is logged in."""
-    base = f"{desk.web.url}/operator"
-    async with httpx.AsyncClient(
-        base_url=base, headers={"Origin": desk.web.url}, timeout=30
-    ) as client:
+    async with open_client(desk.web) as client:
+        client.base_url = httpx.URL(f"{desk.web.url}/operator")
         answer = await client.post("/login", json={"password": PASSWORD})
         assert answer.status_code == 200
         yield client
@@ -69,8 +68,7 @@ async def get(client: httpx.AsyncClient, path: str) -> Any:
 async def test_view_is_off_without_its_password(tmp_path: Path) -> None:
     with structlog.testing.capture_logs() as logged:
         settings = Settings(hearsay_home=tmp_path, web_port=0)
-        async with open_web(settings, FakeInbox()) as web, httpx.AsyncClient() as client:
-            client.base_url = httpx.URL(web.url)
+        async with open_web(settings, FakeInbox()) as web, open_client(web) as client:
             await refuse_all(client)
     assert "the operator's view is off: ADMIN_PASSWORD is not set" in [e["event"] for e in logged]
 
@@ -105,7 +103,7 @@ async def test_stranger_is_refused_before_the_body_is_read(
 
 
 async def test_nothing_is_read_without_login(desk: Desk) -> None:
-    async with httpx.AsyncClient(base_url=desk.web.url, timeout=30) as client:
+    async with open_client(desk.web) as client:
         for path in READ:
             answer = await client.get(f"/operator/api/{path}")
             assert answer.status_code == 401
@@ -216,10 +214,8 @@ async def test_answers_are_kept_by_nobody(operator: httpx.AsyncClient) -> None:
 
 
 async def test_logout_ends_it(desk: Desk) -> None:
-    base = f"{desk.web.url}/operator"
-    async with httpx.AsyncClient(
-        base_url=base, headers={"Origin": desk.web.url}, timeout=30
-    ) as client:
+    async with open_client(desk.web) as client:
+        client.base_url = httpx.URL(f"{desk.web.url}/operator")
         await client.post("/login", json={"password": PASSWORD})
         key = client.cookies[OPERATOR.cookie]
         assert (await client.get("/api/state")).status_code == 200
@@ -232,7 +228,7 @@ async def test_view_is_self_contained_and_light(desk: Desk) -> None:
     static = ROOT / "bots" / "web_chat" / "static"
     files = [path for name in ("operator", "login") for path in (static / name).iterdir()]
     assert sum(path.stat().st_size for path in files) <= 100_000
-    async with httpx.AsyncClient(base_url=desk.web.url, timeout=30) as client:
+    async with open_client(desk.web) as client:
         for path in files:
             answer = await client.get(f"/static/{path.parent.name}/{path.name}")
             assert answer.content == path.read_bytes()

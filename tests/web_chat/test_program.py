@@ -6,13 +6,16 @@ import signal
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.support.web_client import send_sound, wait_for_reply
 from tests.support.web_program import run_program
 
+pytestmark = pytest.mark.real_time  # the program is another process
+
 
 async def test_what_was_acknowledged_is_answered_after_a_kill(tmp_path: Path) -> None:
-    async with httpx.AsyncClient() as browser:
+    async with httpx.AsyncClient(verify=False) as browser:
         async with run_program(tmp_path) as (process, url):
             browser.base_url = httpx.URL(url)
             assert (await browser.post("/api/session")).status_code == 200

@@ -15,7 +15,8 @@ from bots.web_chat.address import read_host_name
 from bots.web_chat.session import COOKIE
 from bots.web_chat.upload import MAX_FILE_BYTES
 from bots.web_chat.wire import build_disposition, read_command, read_language, safe_name
-from tests.support.web_client import listen, next_event, send_sound, wait_for_reply
+from core.clock import Clock
+from tests.support.web_client import listen, next_event, open_client, send_sound, wait_for_reply
 from tests.support.web_inbox import FakeInbox
 
 WRONG_HOSTS = [
@@ -51,7 +52,7 @@ async def talk(web: WebChat, request: bytes, timeout_s: float = 5) -> bytes:
 
 @pytest.mark.parametrize("host", WRONG_HOSTS)
 async def test_wrong_host_is_refused(web: WebChat, host: str) -> None:
-    async with httpx.AsyncClient(base_url=web.url) as client:
+    async with open_client(web) as client:
         for path in ("/", "/api/history", "/metrics", "/static/app.js"):
             answer = await client.get(path, headers={"Host": host})
             # The parser itself refuses some of them.
@@ -109,7 +110,7 @@ async def test_stranger_is_refused_before_the_body_is_read(web: WebChat) -> None
 
 
 async def test_no_session_no_chat(web: WebChat) -> None:
-    async with httpx.AsyncClient(base_url=web.url, headers={"Origin": web.url}) as client:
+    async with open_client(web) as client:
         for bad in ("", "short", "a" * 44, "a" * 42 + "="):
             headers = {"Cookie": f"{COOKIE}={bad}"} if bad else {}
             assert (await client.get("/api/history", headers=headers)).status_code == 401
@@ -205,7 +206,7 @@ async def test_body_longer_than_it_claims_is_cut_and_refused(
 
 
 async def test_body_shorter_than_it_claims_is_no_message(
-    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
+    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox, clock: Clock
 ) -> None:
     cookie = f"{COOKIE}={browser.cookies[COOKIE]}".encode()
     host, port = web.url.removeprefix("http://").split(":")
@@ -217,7 +218,7 @@ async def test_body_shorter_than_it_claims_is_no_message(
     await writer.drain()
     writer.close()
     await writer.wait_closed()
-    await asyncio.sleep(0.2)
+    await clock.sleep(10)
     assert not door.jobs
     assert (await browser.get("/livez")).status_code == 200
 

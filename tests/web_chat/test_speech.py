@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import time
 from typing import Any
 
 import httpx
 import pytest
 
 from bots.web_chat import WebChat
+from core.clock import Clock
 from core.interfaces import Envelope
 from core.models import Reply
 from tests.support.web_client import listen, next_event, send_sound
@@ -36,27 +36,23 @@ def pcm_of(event: dict[str, Any]) -> bytes:
 
 
 async def test_sound_is_there_at_once_and_before_the_reply(
-    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
+    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox, clock: Clock
 ) -> None:
     envelope = await new_envelope(browser, door)
-    took_s: list[float] = []
     async with listen(browser, web) as socket:
-        await asyncio.sleep(0.1)
         for chunk in list(chunks(0.7)):
             # Text that is being paced must not hold the sound back.
-            await web.show(envelope, f"word {len(took_s)}")
-            await asyncio.sleep(0)
-            started_s = time.perf_counter()
+            await web.show(envelope, f"word {chunk[:4]!r}")
+            await clock.sleep(0)
+            started_s = clock.monotonic()
             web.play(envelope, chunk, RATE_HZ)
             while (event := await next_event(socket))["type"] != "sound":
                 pass
-            took_s.append(time.perf_counter() - started_s)
             assert pcm_of(event) == chunk
+            assert clock.monotonic() == started_s
         await web.deliver(envelope, Reply("Done."))
         while (event := await next_event(socket))["type"] != "reply":
             assert event["type"] == "text"
-    # A busy machine is late now and then; held back, each would be.
-    assert sorted(took_s)[len(took_s) // 4] < 0.03, took_s
 
 
 async def test_a_slow_page_gets_all_of_the_sound_in_order_and_then_the_reply(
@@ -65,7 +61,6 @@ async def test_a_slow_page_gets_all_of_the_sound_in_order_and_then_the_reply(
     envelope = await new_envelope(browser, door)
     whole = list(chunks(20.0))
     async with listen(browser, web) as socket:
-        await asyncio.sleep(0.1)
         for chunk in whole:
             web.play(envelope, chunk, RATE_HZ)
         await web.deliver(envelope, Reply("Done."))
@@ -84,7 +79,6 @@ async def test_long_sound_is_cut_into_events_that_every_client_takes(
     envelope = await new_envelope(browser, door)
     whole = b"".join(chunks(30.0))
     async with listen(browser, web) as socket:
-        await asyncio.sleep(0.1)
         web.play(envelope, whole, RATE_HZ)
         heard = b""
         while len(heard) < len(whole):
@@ -100,7 +94,6 @@ async def test_a_second_try_begins_at_the_start_again(
     envelope = await new_envelope(browser, door)
     again = Envelope(envelope.job_id, envelope.message, envelope.ledger)
     async with listen(browser, web) as socket:
-        await asyncio.sleep(0.1)
         for one in (envelope, envelope, again, again):
             web.play(one, next(chunks()), RATE_HZ)
         places = [(await next_event(socket))["at_s"] for _ in range(4)]
@@ -112,11 +105,10 @@ async def test_sound_reaches_the_pages_of_its_own_chat_only(
 ) -> None:
     envelope = await new_envelope(browser, door)
     async with listen(browser, web) as own, listen(stranger, web) as other:
-        await asyncio.sleep(0.1)
         web.play(envelope, next(chunks()), RATE_HZ)
         await next_event(own)
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(other.recv(), 0.2)
+            await asyncio.wait_for(other.recv(), 10)
 
 
 async def test_files_of_speech_tell_their_length_and_title(

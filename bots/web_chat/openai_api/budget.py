@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from bots.web_chat.openai_api.errors import RATE_LIMIT, ApiError, tell_wait
+from core.clock import CLOCK, Clock
+from core.config import Settings
 from core.limits import Pace
 from core.store.allowances import Allowances
 
@@ -12,11 +14,11 @@ from core.store.allowances import Allowances
 class Budget:
     """The limits of all keys. None = no limit."""
 
-    def __init__(
-        self, allowances: Allowances, requests_per_minute: int | None, minutes_per_day: int | None
-    ) -> None:
+    def __init__(self, settings: Settings, allowances: Allowances, clock: Clock = CLOCK) -> None:
+        minutes_per_day = settings.api_audio_minutes_per_day
         self._allowances = allowances
-        self._pace = Pace(requests_per_minute)
+        self._clock = clock
+        self._pace = Pace(settings.api_requests_per_minute)
         self._day_s = minutes_per_day * 60.0 if minutes_per_day else None
 
     async def check_pace(self, name: str) -> None:
@@ -29,10 +31,10 @@ class Budget:
 
     async def check_sound(self, name: str) -> None:
         """See that a key has some sound left. Raises ApiError 429."""
-        now = datetime.now(UTC)
+        now = self._clock.now()
         if self._day_s is None or await self._allowances.spent_s(name, now.date()) < self._day_s:
             return
-        midnight = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1)
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
         text = f"This key has used its {self._day_s / 60:g} minutes of sound for today."
         error = ApiError(429, text, kind=RATE_LIMIT, code="insufficient_quota")
         raise tell_wait(error, (midnight - now).total_seconds())
@@ -40,4 +42,4 @@ class Budget:
     async def spend(self, name: str, audio_s: float) -> None:
         """Note the sound that was heard or spoken for a key."""
         if self._day_s is not None and audio_s:
-            await self._allowances.spend(name, datetime.now(UTC).date(), audio_s)
+            await self._allowances.spend(name, self._clock.now().date(), audio_s)

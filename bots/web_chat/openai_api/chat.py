@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -60,7 +59,8 @@ class Chat:
         if order.is_thinking and not self.services.understanding.answerer.chat_limits.can_think:
             raise refuse("this model does not think before it answers", "thinking")
         request_id = read_request_id(request)
-        head = Head(f"chatcmpl-{request_id[4:]}", int(time.time()), served.model_id)
+        created_s = int(self.services.clock.now().timestamp())
+        head = Head(f"chatcmpl-{request_id[4:]}", created_s, served.model_id)
         if order.is_streamed:
             return Stream(await begin(self._tell(order, head, name)), EVENTS, request_id)
         return JSONResponse(build_completion(head, await self._answer(order, name)))

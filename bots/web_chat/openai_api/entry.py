@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Awaitable
 
 import structlog
@@ -15,6 +14,7 @@ from bots.web_chat.openai_api.budget import Budget
 from bots.web_chat.openai_api.errors import AUTHENTICATION, ApiError
 from bots.web_chat.openai_api.keys import Key, find_key
 from bots.web_chat.openai_api.room import Room
+from core.clock import CLOCK, Clock
 
 log = structlog.get_logger()
 
@@ -27,10 +27,13 @@ _OPEN = "/openapi.json"
 class Entry:
     """ASGI layer in front of the endpoints."""
 
-    def __init__(self, app: ASGIApp, keys: tuple[Key, ...], budget: Budget) -> None:
+    def __init__(
+        self, app: ASGIApp, keys: tuple[Key, ...], budget: Budget, clock: Clock = CLOCK
+    ) -> None:
         self._app = app
         self._keys = keys
         self._budget = budget
+        self._clock = clock
         self._room = Room()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,7 +42,7 @@ class Entry:
             await send({"type": "websocket.close", "code": 1008})
             return
         request_id = f"req_{secrets.token_hex(12)}"
-        started_s, status = time.monotonic(), 0
+        started_s, status = self._clock.monotonic(), 0
 
         async def send_noted(message: Message) -> None:
             nonlocal status
@@ -59,7 +62,7 @@ class Entry:
                 key=state["key_name"],
                 # As it is declared: what a program wrote there is its own.
                 route=getattr(scope.get("route"), "path", ""),
-                seconds=round(time.monotonic() - started_s, 3),
+                seconds=round(self._clock.monotonic() - started_s, 3),
                 status=status,
             )
 

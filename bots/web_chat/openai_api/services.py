@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from bots.web_chat.openai_api.budget import Budget
+from core.clock import CLOCK, Clock
 from core.hearing import Hearing
 from core.speaking import Speaking
 from core.understanding import Understanding
@@ -20,6 +21,7 @@ class Services:
     speaking: Speaking
     understanding: Understanding
     budget: Budget
+    clock: Clock = CLOCK
 
 
 def read_key_name(request: Request) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
@@ -22,6 +22,7 @@ from bots.web_chat.operator.wire import (
     build_spent,
     build_steps,
 )
+from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.interfaces import PageDoor
 from core.locale import mark
@@ -54,13 +55,14 @@ class OperatorDoor(PageDoor, Protocol):
         """Run a dead letter again, at once. Return False if there is none of that id."""
 
 
-@dataclass(frozen=True)
 class OperatorApi:
     """The routes of the view. It reads, but for one thing: it runs dead letters again."""
 
-    door: OperatorDoor
-    settings: Settings
-    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    def __init__(self, door: OperatorDoor, settings: Settings, clock: Clock = CLOCK) -> None:
+        self.door = door
+        self.settings = settings
+        self._clock = clock
+        self._started_at = clock.now()
 
     def build_router(self) -> APIRouter:
         """Return the routes, to be included in the app."""
@@ -80,10 +82,10 @@ class OperatorApi:
 
     async def get_state(self) -> dict[str, Any]:
         """Return how the program is right now."""
-        now, operations = datetime.now(UTC), self.door.operations
+        now, operations = self._clock.now(), self.door.operations
         return {
             "now": now.isoformat(),
-            "started_at": self.started_at.isoformat(),
+            "started_at": self._started_at.isoformat(),
             "platforms": {name: None for name in PLATFORMS} | self.door.readiness(),
             "queue": build_queue(await operations.figures.queue(now)),
             "engines": [build_engine(engine) for engine in await operations.engines()],
@@ -91,7 +93,7 @@ class OperatorApi:
 
     async def get_figures(self) -> dict[str, Any]:
         """Return the last 24 hours, and what was spent in a day and in 30 days."""
-        now, operations = datetime.now(UTC), self.door.operations
+        now, operations = self._clock.now(), self.door.operations
         figures = operations.figures
         used_s = await operations.programs(now.date())
         hours = await figures.hours(now)

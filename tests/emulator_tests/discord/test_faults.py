@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from typing import Any
 
 import httpx
@@ -13,6 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from core.clock import Clock
 from tests.emulators.discord import DiscordServer
 from tests.emulators.discord.calls import FaultKind
 from tests.emulators.discord.client import LocalClient, Remote, Rest, discord
@@ -68,9 +68,9 @@ async def test_a_lost_session_identifies_anew_and_has_missed_something(
             server.lose_sessions()
         else:
             # Where it cannot connect, the sharded client gives its session up.
-            await asyncio.to_thread(server.stop)
+            await server.close()
             await asyncio.sleep(0.2)
-            await asyncio.to_thread(server.start)
+            await server.open()
         ann = server.add_user()
         server.send_text(server.dm(ann), ann, "missed")
         await server.wait_for(lambda: server.connected() and server.identifies() == 2, timeout_s=20)
@@ -257,16 +257,16 @@ async def test_limits_refuse_and_a_ban_is_a_page(server: DiscordServer, rest: Re
 
 @pytest.mark.parametrize("kind", ["status", "close", "cut", "slow", "delay", "hang"])
 async def test_downloads_fail_in_every_way(
-    server: DiscordServer, rest: Rest, kind: FaultKind
+    server: DiscordServer, rest: Rest, kind: FaultKind, clock: Clock
 ) -> None:
     ann = server.add_user()
     note = server.send_file(server.dm(ann), ann, bytes(4000))
     link = server.world.link(server.message(note).files[0])
     server.fault("GET /cdn", kind, status=403, delay_s=0.3, bytes_per_s=10_000)
-    started = time.monotonic()
+    begun_s = clock.monotonic()
     if kind in ("slow", "delay"):
         assert (await rest.http.get(link)).content == bytes(4000)
-        assert time.monotonic() - started > 0.25
+        assert clock.monotonic() - begun_s > 0.25
     elif kind == "status":
         assert (await rest.http.get(link)).status_code == 403
     else:
@@ -278,6 +278,7 @@ async def test_downloads_fail_in_every_way(
 # --- as a process
 
 
+@pytest.mark.real_time
 async def test_the_server_as_a_process_of_its_own() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.emulators.discord", stdout=asyncio.subprocess.PIPE

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import json
 import sys
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from telegram.error import BadRequest, Conflict, InvalidToken, NetworkError, Ret
 from tests.emulators.telegram import TelegramServer
 from tests.emulators.telegram.client import build_bot, call
 from tests.support.paths import ROOT
+from tests.support.virtual_time import current_clock
 
 OPUS = b"OggS" + bytes(24) + b"OpusHead" + bytes(900)
 MIB = 1 << 20
@@ -90,10 +90,10 @@ async def test_downloads_are_cut_slow_or_gone(telegram: TelegramServer, bot: Bot
     telegram.fault("download", "cut")
     with pytest.raises(NetworkError):
         await file.download_as_bytearray()
-    telegram.fault("download", "slow", bytes_per_s=2 * len(data))
-    started = time.monotonic()
+    telegram.fault("download", "slow", bytes_per_s=len(data) / 2)
+    started = current_clock().monotonic()
     assert bytes(await file.download_as_bytearray()) == data
-    assert time.monotonic() - started > 0.4
+    assert current_clock().monotonic() - started == pytest.approx(1)
     telegram.fault("download", "status", status=404)
     with pytest.raises(InvalidToken):
         await file.download_as_bytearray()
@@ -164,10 +164,11 @@ async def test_thirty_per_second_in_all_and_only_counted_unless_strict(
 
 async def test_uploads_of_the_same_size_are_spaced_out(telegram: TelegramServer, bot: Bot) -> None:
     telegram.set_limits(is_strict=True)
-    started = time.monotonic()
+    started = current_clock().monotonic()
     for _ in range(10):
         await bot.send_document(telegram.add_user(), bytes(300_000))
-    assert time.monotonic() - started > 0.6  # six pass at once, the others 0.2 s apart
+    # Six pass at once, the others 0.2 s apart.
+    assert current_clock().monotonic() - started == pytest.approx(0.8)
     telegram.freeze()
     hold = telegram.api.limits.upload_wait_s
     assert not any(hold(200_000 + number) for number in range(40))
@@ -227,9 +228,9 @@ async def test_a_connection_hangs_closes_or_loses_the_reply(
         await bot.send_message(ann, "taken")
     assert [message.text for message in telegram.answers(ann)] == ["taken"]
     telegram.fault("sendMessage", "delay", delay_s=0.3)
-    started = time.monotonic()
+    started = current_clock().monotonic()
     await bot.send_message(ann, "late")
-    assert time.monotonic() - started >= 0.3
+    assert current_clock().monotonic() - started == pytest.approx(0.3)
     assert [one.fault for one in telegram.calls_of("sendMessage")] == [
         "hang",
         "close",
@@ -262,6 +263,7 @@ async def test_faults_with_a_chance_and_without_end(telegram: TelegramServer, bo
     await bot.send_chat_action(ann, "typing")
 
 
+@pytest.mark.real_time
 async def test_the_server_answers_while_the_test_is_busy(telegram: TelegramServer) -> None:
     """Its loop is another one: the loop of the test stands still in every call."""
     url = f"{telegram.api_base_url}{telegram.token}/getMe"
@@ -291,6 +293,7 @@ async def test_telegram_goes_down_and_comes_back_as_it_was() -> None:
 # --- as a process
 
 
+@pytest.mark.real_time
 async def test_as_a_process_it_is_driven_over_http() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,

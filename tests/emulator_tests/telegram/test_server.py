@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -32,6 +31,7 @@ from telegram.error import (
 from tests.emulators.telegram import ANONYMOUS_ADMIN, TelegramServer
 from tests.emulators.telegram.client import build_bot, call, refusal
 from tests.emulators.telegram.methods import REACTIONS
+from tests.support.virtual_time import current_clock
 
 OPUS = b"OggS" + bytes(24) + b"OpusHead" + bytes(900)
 MIB = 1 << 20
@@ -107,22 +107,19 @@ async def test_a_long_poll_ends_as_soon_as_somebody_writes(
 ) -> None:
     ann = telegram.add_user()
     poll = asyncio.create_task(bot.get_updates(timeout=5))
-    await asyncio.sleep(0.2)
-    started = time.monotonic()
+    await asyncio.sleep(2)
+    started = current_clock().monotonic()
     telegram.send_text(ann, ann, "hi")
     assert len(await poll) == 1
-    assert time.monotonic() - started < 4
+    assert current_clock().monotonic() == started
 
 
 async def test_the_same_offset_again_is_held_and_gets_one_update(telegram: TelegramServer) -> None:
     ann = telegram.add_user()
     assert (await call(telegram, "getUpdates"))["result"] == []
-    started = time.monotonic()
-    poll = asyncio.create_task(call(telegram, "getUpdates", limit=50))
-    await asyncio.sleep(1)
-    assert not poll.done()
-    assert (await poll)["result"] == []
-    assert 2.5 < time.monotonic() - started < 5
+    started = current_clock().monotonic()
+    assert (await call(telegram, "getUpdates", limit=50))["result"] == []
+    assert current_clock().monotonic() - started == pytest.approx(3)
     telegram.send_text(ann, ann, "1")
     telegram.send_text(ann, ann, "2")
     await call(telegram, "getUpdates", offset=-5)
@@ -139,10 +136,11 @@ async def test_the_older_of_two_pollers_is_told_of_the_conflict(
         with pytest.raises(Conflict, match="terminated by other getUpdates request"):
             await first
         last = asyncio.create_task(third.get_updates(timeout=6))
-        started = time.monotonic()
+        started = current_clock().monotonic()
         with pytest.raises(Conflict):
             await second
-        assert time.monotonic() - started > 2.5  # the next conflict is told late
+        # The next conflict is told late.
+        assert current_clock().monotonic() - started == pytest.approx(3, abs=0.2)
         last.cancel()
         await asyncio.gather(last, return_exceptions=True)
 
@@ -235,7 +233,7 @@ class Hook:
         secret = head.split("secret-token:")[1].split("\r\n")[0].strip()
         self.open += 1
         self.most_open = max(self.most_open, self.open)
-        self.seen.append((time.monotonic(), secret, update["update_id"]))
+        self.seen.append((current_clock().monotonic(), secret, update["update_id"]))
         await asyncio.sleep(self.delay_s)
         self.open -= 1
         status = self.statuses.pop(0) if self.statuses else 200
@@ -269,7 +267,8 @@ async def test_a_webhook_gets_one_update_per_chat_until_it_takes_it(
     await telegram.wait_for(lambda: not telegram.pending())
     assert [seen[2] for seen in target.seen] == [first, first, first, second]
     assert {seen[1] for seen in target.seen} == {"s3cret"}
-    assert target.seen[1][0] - target.seen[0][0] < 1 < 1.5 < target.seen[2][0] - target.seen[1][0]
+    times = [seen[0] - target.seen[0][0] for seen in target.seen]
+    assert times[:3] == pytest.approx([0, 0, 2])
     info = await bot.get_webhook_info()
     assert info.url == url and "500" in (info.last_error_message or "")
     await bot.delete_webhook()
@@ -285,7 +284,7 @@ async def test_a_webhook_may_say_when_to_come_back(
     telegram.send_text(ann, ann, "kept from before")
     await bot.set_webhook(url, secret_token="x")
     await telegram.wait_for(lambda: not telegram.pending())
-    assert target.seen[1][0] - target.seen[0][0] > 0.9  # else at once
+    assert target.seen[1][0] - target.seen[0][0] == pytest.approx(1)  # else at once
     telegram.send_text(ann, ann, "dropped")
     await bot.delete_webhook(drop_pending_updates=True)
     assert telegram.pending() == []

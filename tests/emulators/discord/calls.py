@@ -68,6 +68,8 @@ class Fault:
     #: Seconds and scope of `rate_limit`.
     retry_after: float = 1.0
     scope: Scope = "user"
+    #: Headers of `html`.
+    headers: dict[str, str] = field(default_factory=dict)
     #: Seconds of `delay`; bytes per second of `slow`.
     delay_s: float = 0.0
     bytes_per_s: float = 10_000.0

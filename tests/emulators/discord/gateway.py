@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import time
 import zlib
 from collections import deque
 from typing import Any
@@ -18,6 +17,7 @@ from tests.emulators.discord.payloads import JSON, member_json
 from tests.emulators.discord.sessions import Beat, Session, Sessions
 from tests.emulators.discord.voice import VoiceServer
 from tests.emulators.serving import break_connection
+from tests.support.virtual_time import current_clock
 
 HEARTBEAT_S = 41.25
 #: More messages of the bot in a minute than this end its connection.
@@ -93,6 +93,7 @@ class Gateway:
 
     def __init__(self, api: Api) -> None:
         self.api = api
+        self._clock = current_clock()
         self.sessions = Sessions(api)
         self.voice = VoiceServer(api.world)
         self.connections: list[Connection] = []
@@ -110,7 +111,7 @@ class Gateway:
             await socket.close(1013)  # before accept(): refused with 403
             return
         await socket.accept()
-        connection = Connection(socket, time.monotonic())
+        connection = Connection(socket, self._clock.monotonic())
         self.connections.append(connection)
         writing = asyncio.create_task(connection.write())
         connection.tell({"op": 10, "d": {"heartbeat_interval": int(self.heartbeat_s * 1000)}})
@@ -172,7 +173,7 @@ class Gateway:
             raise Refused(4001)
 
     def _count(self, connection: Connection) -> None:
-        now = time.monotonic()
+        now = self._clock.monotonic()
         while connection.sends and connection.sends[0] <= now - SENDS_SPAN_S:
             connection.sends.popleft()
         connection.sends.append(now)
@@ -180,8 +181,7 @@ class Gateway:
             raise Refused(4008)
 
     def _beat(self, connection: Connection) -> None:
-        # Real time: a clock that a test moves makes no heartbeat late.
-        now = time.monotonic()
+        now = self._clock.monotonic()
         gap_s = now - connection.last_beat_at
         shard = connection.session.shard_id if connection.session else 0
         late_s = max(0.0, gap_s - self.heartbeat_s)

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartParser
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -24,6 +25,8 @@ from tests.emulators.discord.errors import NOT_FOUND, UNAUTHORIZED, ApiError, ba
 #: Every module whose routes are in the table.
 ROUTERS = (channel_routes, command_routes, guild_routes, interaction_routes, thread_routes)
 MAX_REQUEST_BYTES = 25 << 20
+# Files stay in memory: a thread that writes them to a disk would be a wait that nobody counts.
+MultiPartParser.spool_max_size = MAX_REQUEST_BYTES
 _PAGE = b"<!DOCTYPE html><html><head><title>Access denied</title></head><body>1015</body></html>"
 
 
@@ -125,9 +128,9 @@ def too_many(api: Api, call: Call, wait_s: float, scope: str) -> Response:
     return JSONResponse(body, 429, headers)
 
 
-def page(status: int) -> Response:
+def page(status: int, headers: dict[str, str] | None = None) -> Response:
     """Answer with a page of whoever stands before Discord: no JSON, no `Via`."""
-    return Response(_PAGE, status, media_type="text/html")
+    return Response(_PAGE, status, headers, media_type="text/html")
 
 
 def spoil(api: Api, call: Call, fault: Fault) -> Response:
@@ -140,7 +143,7 @@ def spoil(api: Api, call: Call, fault: Fault) -> Response:
             if fault.status == 429:
                 call.is_invalid = True
                 api.invalid.add()
-            return page(fault.status)
+            return page(fault.status, fault.headers)
         words = fault.description or {503: "503: Service Unavailable"}.get(fault.status, "")
         error = refused(fault.code) if fault.code else ApiError(fault.status, 0, words)
         return refuse(api, call, error)

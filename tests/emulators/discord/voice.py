@@ -10,6 +10,7 @@ description, and RTP packets in `aead_xchacha20_poly1305_rtpsize`. The server of
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -29,6 +30,7 @@ from tests.emulators.discord.events import tell_voice_state
 from tests.emulators.discord.payloads import JSON
 from tests.emulators.discord.records import STAGE
 from tests.emulators.discord.world import World
+from tests.support.virtual_time import VirtualLoop
 
 MODE = "aead_xchacha20_poly1305_rtpsize"
 IDENTIFY, SELECT, READY, HEARTBEAT, DESCRIPTION, SPEAKING, ACK, RESUME, HELLO, RESUMED = range(10)
@@ -40,7 +42,6 @@ SILENCE = b"\xf8\xff\xfe"
 class Packet:
     """What came in one datagram."""
 
-    at: float
     sequence: int
     timestamp: int
     opus: bytes
@@ -60,6 +61,8 @@ class Stay:
     speaking: list[int] = field(default_factory=list)
     resumes: int = 0
     socket: WebSocket | None = None
+    #: Done when the bot has found out its address, which it does in a thread.
+    found: asyncio.Future[None] | None = None
 
 
 class VoiceServer:
@@ -156,10 +159,13 @@ class VoiceServer:
         elif stay is None:
             await client.close(4003)
         elif op == IDENTIFY:
+            self._hold_time(stay)
             ready = {"ssrc": stay.ssrc, "ip": "127.0.0.1", "port": self._listen(), "modes": [MODE]}
             await _tell(client, READY, ready)
         elif op == SELECT:
             assert data["protocol"] == "udp" and data["data"]["mode"] == MODE
+            if stay.found and not stay.found.done():
+                stay.found.set_result(None)
             description = {"mode": MODE, "secret_key": [*stay.key], "dave_protocol_version": 0}
             await _tell(client, DESCRIPTION, description)
         elif op == RESUME:
@@ -167,6 +173,13 @@ class VoiceServer:
             await _tell(client, RESUMED, None)
         elif op == SPEAKING:
             stay.speaking.append(data["speaking"])
+
+    def _hold_time(self, stay: Stay) -> None:
+        """Let no virtual time pass until the bot's thread has found out its address."""
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, VirtualLoop):
+            stay.found = loop.create_future()
+            loop.watch(stay.found)
 
     def _find(self, data: dict[str, Any]) -> Stay | None:
         """Return the stay that a connection is for; 4006 meets sessions that are none."""
@@ -213,7 +226,7 @@ class VoiceServer:
         if self._world.bot.user_id in self._world.guilds[stay.guild_id].listeners:
             self.unheard += 1
             return
-        stay.packets.append(Packet(time.monotonic(), sequence, timestamp, opus))
+        stay.packets.append(Packet(sequence, timestamp, opus))
 
     def stop(self) -> None:
         """Hear nothing any more."""

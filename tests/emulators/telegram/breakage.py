@@ -56,9 +56,9 @@ async def send_bytes(data: bytes, fault: Fault | None, writer: asyncio.StreamWri
         await asyncio.sleep(fault.delay_s)
     writer.write(head if kind == "slow" else head + data)
     if fault is not None and kind == "slow":
-        piece = max(1, int(fault.bytes_per_s / 10))
+        piece = max(1, int(fault.bytes_per_s))
         for start in range(0, len(data), piece):
             writer.write(data[start : start + piece])
             await writer.drain()
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(1)
     return True

@@ -142,6 +142,7 @@ class TelegramServer(Oracle):
             pass
         finally:
             self._tasks.discard(task)
+            self._note_hang_up(id(task))
             if self._stopping.is_set():
                 writer.transport.abort()
             else:
@@ -190,7 +191,8 @@ class TelegramServer(Oracle):
             writer.transport.abort()
             return False
         ask.call.status = status
-        ask.call.answered_at = self.world.clock.monotonic()
+        if not reader.at_eof():  # else there is nobody to hear it
+            ask.call.answered_at = self.world.clock.monotonic()
         writer.write(build_json(status, body))
         return True
 
@@ -201,8 +203,15 @@ class TelegramServer(Oracle):
             chat_id = int(chat_id)  # type: ignore[arg-type]
         call = Call(method, values, self.world.clock.monotonic())
         call.chat_id = chat_id if isinstance(chat_id, int) else None
+        call.connection = id(asyncio.current_task())
         self.calls.append(call)
         return Ask(self.api, params, call)
+
+    def _note_hang_up(self, connection: int) -> None:
+        with self.world.lock:
+            for call in self.calls:
+                if call.connection == connection and not call.hung_up_at:
+                    call.hung_up_at = self.world.clock.monotonic()
 
     # --- calls
 

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
+from typing import Literal
 
 import httpx
 import pytest
+import pytest_asyncio
 from openai import AsyncOpenAI
 
 from tests.emulators.mimo import MimoServer
-from tests.support.openai_api_server import KEY, ApiServer
+from tests.support.openai_api_server import KEY, ApiServer, open_client
+
+LOOP: Literal["session"] = "session"
 
 
-@pytest.fixture(scope="session")
-def mimo_server() -> Iterator[MimoServer]:
-    server = MimoServer()
-    server.start()
-    yield server
-    server.stop()
+@pytest_asyncio.fixture(scope="session", loop_scope=LOOP)
+async def mimo_server() -> AsyncIterator[MimoServer]:
+    async with MimoServer() as server:
+        yield server
 
 
-@pytest.fixture(scope="session")
-def api(mimo_server: MimoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    home: Path = tmp_path_factory.mktemp("api")
-    with ApiServer(home, mimo_server) as server:
+@pytest_asyncio.fixture(scope="session", loop_scope=LOOP)
+async def api(
+    mimo_server: MimoServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[ApiServer]:
+    async with ApiServer(tmp_path_factory.mktemp("api"), mimo_server) as server:
         yield server
 
 
@@ -35,18 +37,13 @@ def mimo(mimo_server: MimoServer) -> MimoServer:
     return mimo_server
 
 
-@pytest.fixture
-async def client(api: ApiServer, mimo: MimoServer) -> AsyncIterator[AsyncOpenAI]:
-    """OpenAI's own client; it tries nothing twice, so that each error is seen."""
-    async with AsyncOpenAI(base_url=api.base_url, api_key=KEY, max_retries=0) as client:
-        yield client
-
-
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope=LOOP)
 async def http(api: ApiServer, mimo: MimoServer) -> AsyncIterator[httpx.AsyncClient]:
-    headers = {"Authorization": f"Bearer {KEY}"}
-    # Without certificates, which take longer to be loaded than most of these tests.
-    async with httpx.AsyncClient(
-        base_url=api.base_url, headers=headers, timeout=60, verify=False
-    ) as client:
+    async with open_client(api) as client:
         yield client
+
+
+@pytest_asyncio.fixture(loop_scope=LOOP)
+async def client(http: httpx.AsyncClient) -> AsyncOpenAI:
+    """OpenAI's own client; it tries nothing twice, so that each error is seen."""
+    return AsyncOpenAI(base_url=str(http.base_url), api_key=KEY, max_retries=0, http_client=http)

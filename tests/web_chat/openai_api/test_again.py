@@ -11,6 +11,9 @@ from openai import AsyncOpenAI
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording
 
+#: The servers are on the loop of all tests here.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 
 async def test_a_lost_answer_is_asked_for_again(http: httpx.AsyncClient, mimo: MimoServer) -> None:
     mimo.add_fault("reset", times=1)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from bots.web_chat.openai_api.keys import Key, find_key, read_keys
 from core.errors import ConfigError
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording
-from tests.support.openai_api_server import KEY, OTHER_KEY, ApiServer, knock
+from tests.support.openai_api_server import KEY, OTHER_KEY, ApiServer, knock, open_client
+
+#: The servers are on the loop of all tests here.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 RIGHT = f"Authorization: Bearer {KEY}"
 ROUTES = ("/v1/audio/transcriptions", "/v1/audio/speech", "/v1/chat/completions", "/v1/nothing")
@@ -34,8 +39,7 @@ async def test_no_key_no_body(api: ApiServer, path: str) -> None:
 
 
 async def test_a_client_with_a_body_sees_that_its_key_is_wrong(api: ApiServer) -> None:
-    headers = {"Authorization": "Bearer sk-wrong"}
-    async with httpx.AsyncClient(base_url=api.base_url, headers=headers, verify=False) as client:
+    async with open_client(api, "sk-wrong") as client:
         for size in (1, 10_000, 900_000):
             files: Any = {"file": ("a.wav", bytes(size)), "model": (None, "whisper-1")}
             answer = await client.post("/audio/transcriptions", files=files)
@@ -77,12 +81,12 @@ async def test_wrong_place_no_body(api: ApiServer, header: str, why: str) -> Non
 async def test_right_key_is_asked_for_its_body(api: ApiServer) -> None:
     """The other side of the tests above: with the key, the answer waits for the body."""
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.5):
+        async with asyncio.timeout(10):
             await knock(api, "/v1/chat/completions", RIGHT)
 
 
 async def test_scheme_is_read_in_any_case(api: ApiServer) -> None:
-    async with httpx.AsyncClient(base_url=api.base_url, verify=False) as client:
+    async with open_client(api, key="") as client:
         for given in (f"bearer {KEY}", f"BEARER  {OTHER_KEY}"):
             answer = await client.get("/models", headers={"Authorization": given})
             assert answer.status_code == 200
@@ -99,7 +103,7 @@ async def test_methods_and_paths_are_told_in_the_same_form(http: httpx.AsyncClie
     assert answer.status_code == 415
 
 
-def test_keys_are_read() -> None:
+async def test_keys_are_read() -> None:
     keys = read_keys(f" alice={KEY}, bob={OTHER_KEY}=x ,")
     assert [key.name for key in keys] == ["alice", "bob"]
     assert KEY not in repr(keys)
@@ -115,7 +119,7 @@ def test_keys_are_read() -> None:
     [KEY, f"={KEY}", "alice=short", f"a b={KEY}", f"alice={KEY},alice={OTHER_KEY}",
      f"alice={KEY},bob={KEY}", f"alice={KEY} x"],
 )  # fmt: skip
-def test_keys_that_cannot_be_read_are_not_told(listed: str) -> None:
+async def test_keys_that_cannot_be_read_are_not_told(listed: str) -> None:
     with pytest.raises(ConfigError, match=r"^API_KEYS: ") as caught:
         read_keys(listed)
     assert KEY not in str(caught.value) and "short" not in str(caught.value)
@@ -147,17 +151,19 @@ async def test_a_request_leaves_one_line_without_content(
         assert secret not in log
 
 
-@pytest.fixture(scope="module")
-def poor(mimo_server: MimoServer, tmp_path_factory: pytest.TempPathFactory) -> Any:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def poor(
+    mimo_server: MimoServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[ApiServer]:
     """A server whose keys may make ten requests and use a minute of sound."""
     home: Path = tmp_path_factory.mktemp("poor")
     limits = {"api_requests_per_minute": 10, "api_audio_minutes_per_day": 1}
-    with ApiServer(home, mimo_server, **limits) as server:
+    async with ApiServer(home, mimo_server, **limits) as server:
         yield server
 
 
 async def test_each_key_has_a_budget_of_its_own(poor: ApiServer, mimo: MimoServer) -> None:
-    async with httpx.AsyncClient(base_url=poor.base_url, timeout=60, verify=False) as client:
+    async with open_client(poor, key="") as client:
         alice, bob = ({"Authorization": f"Bearer {key}"} for key in (KEY, OTHER_KEY))
         files: Any = {
             "file": ("a.wav", make_recording([n % 7 + 1 for n in range(61)])),
@@ -190,18 +196,15 @@ async def test_each_key_has_a_budget_of_its_own(poor: ApiServer, mimo: MimoServe
 
 async def test_the_page_has_a_password_of_its_own(mimo: MimoServer, tmp_path: Path) -> None:
     """A key opens the endpoints and nothing else; the page's password does not open them."""
-    with ApiServer(tmp_path, mimo, web_password="the password of the page") as server:
-        async with httpx.AsyncClient(base_url=server.origin, verify=False) as client:
-            for secret, api, page in ((KEY, 200, 401), ("the password of the page", 401, 200)):
-                headers = {"Authorization": f"Bearer {secret}"}
-                assert (await client.get("/v1/models", headers=headers)).status_code == api
-                assert (await client.get("/metrics", headers=headers)).status_code == page
+    async with ApiServer(tmp_path, mimo, web_password="the password of the page") as server:
+        for secret, api, page in ((KEY, 200, 401), ("the password of the page", 401, 200)):
+            async with open_client(server, secret) as client:
+                assert (await client.get("/models")).status_code == api
+                assert (await client.get(f"{server.origin}/metrics")).status_code == page
 
 
 async def test_off_without_keys(mimo: MimoServer, tmp_path: Path) -> None:
-    with ApiServer(tmp_path, mimo, api_keys=None) as server:
-        async with httpx.AsyncClient(base_url=server.origin, verify=False) as client:
-            headers = {"Authorization": f"Bearer {KEY}"}
-            assert (await client.get("/v1/models", headers=headers)).status_code == 404
-            assert (await client.get("/v1/openapi.json")).status_code == 404
-            assert (await client.get("/livez")).status_code == 200
+    async with ApiServer(tmp_path, mimo, api_keys=None) as server, open_client(server) as client:
+        assert (await client.get("/models")).status_code == 404
+        assert (await client.get("/openapi.json")).status_code == 404
+        assert (await client.get(f"{server.origin}/livez")).status_code == 200

@@ -22,6 +22,9 @@ from tests.emulators.mimo import Call, MimoServer
 from tests.emulators.mimo.tones import make_recording
 from tests.support import sounds
 
+#: The servers are on the loop of all tests here.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 STREAMED = {"format": "pcm16"}
 
 

@@ -16,6 +16,9 @@ from tests.emulators.mimo.tones import make_recording
 from tests.support import sounds
 from tests.support.openai_api_server import ApiServer
 
+#: The servers are on the loop of all tests here.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 RATE_HZ = 24_000
 
 

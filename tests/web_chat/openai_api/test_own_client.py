@@ -14,6 +14,9 @@ from tests.emulators.mimo.speaking import speak as make_sound
 from tests.engines.conftest import make_audio, make_settings, speak
 from tests.support.openai_api_server import KEY, ApiServer
 
+#: The servers are on the loop of all tests here.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 OPENAI: dict[str, Any] = {"openai_tts_model": "gpt-4o-mini-tts"}
 XIAOMI: dict[str, Any] = {
     "openai_asr_model": "xiaomi/mimo-v2.5-asr",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -14,6 +15,9 @@ from tests.emulators.mimo import MimoServer
 from tests.support import sounds
 from tests.support.openai_api_server import KEY, ApiServer
 from tests.support.paths import ROOT
+
+#: The servers are on the loop of all tests here.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 #: Where the server of the README is: the one thing that is another here.
 ADDRESS = "URL=http://127.0.0.1:8765/v1 KEY=the-key-from-your-env-file"
@@ -46,10 +50,11 @@ def run(command: str, api: ApiServer, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=range(len(COMMANDS)))
-def test_each_command_runs_as_written(
+async def test_each_command_runs_as_written(
     command: str, api: ApiServer, mimo: MimoServer, tmp_path: Path
 ) -> None:
-    told = run(command, api, tmp_path)
+    # A thread: the server runs here.
+    told = await asyncio.to_thread(run, command, api, tmp_path)
     assert '"error"' not in told
     if "/models" in command:
         assert [one["id"] for one in json.loads(told)["data"]] == [
@@ -72,7 +77,7 @@ def test_each_command_runs_as_written(
         assert [sound["duration_s"] for sound in mimo.calls[-1].sounds] == [11.0]
 
 
-def test_all_commands_are_there() -> None:
+async def test_all_commands_are_there() -> None:
     assert [re.findall(r"\$URL(/[a-z/]+)", command) for command in COMMANDS] == [
         ["/models"],
         ["/audio/transcriptions"],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from typing import Any
 
-import httpx
 import hypothesis
 import pytest
+import pytest_asyncio
 import schemathesis
 from schemathesis.checks import load_all_checks, not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -16,7 +17,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.support.openai_api_server import KEY, ApiServer
+from tests.support.openai_api_server import KEY, ApiServer, open_client
+
+#: The servers are on the loop of all tests here.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 load_all_checks()
 OPERATIONS = [
@@ -37,16 +41,17 @@ CHECKS: Any = [
 ]
 
 
-@pytest.fixture(scope="module")
-def page(api: ApiServer) -> dict[str, Any]:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def page(api: ApiServer) -> dict[str, Any]:
     """What is read without a key."""
-    answer = httpx.get(f"{api.base_url}/openapi.json", verify=False)
+    async with open_client(api, key="") as client:
+        answer = await client.get("/openapi.json")
     assert answer.status_code == 200
     found: dict[str, Any] = answer.json()
     return found
 
 
-def test_page_tells_all(page: dict[str, Any]) -> None:
+async def test_page_tells_all(page: dict[str, Any]) -> None:
     found = [(method.upper(), path) for path, one in page["paths"].items() for method in one]
     assert found == OPERATIONS
     assert page["security"] == [{"key": []}]
@@ -63,7 +68,7 @@ def test_page_tells_all(page: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_nothing_that_is_sent_breaks_it(
+async def test_nothing_that_is_sent_breaks_it(
     api: ApiServer, page: dict[str, Any], method: str, path: str
 ) -> None:
     """Requests that fit the page and requests that do not: no answer but those it tells of."""
@@ -88,7 +93,8 @@ def test_nothing_that_is_sent_breaks_it(
         statuses.add(response.status_code)
         case.validate_response(response, checks=CHECKS)
 
-    send()
+    # A thread: the server runs here.
+    await asyncio.to_thread(send)
     assert statuses & GOOD[path], statuses
 
 

@@ -17,6 +17,9 @@ from tests.emulators.mimo import MimoServer
 from tests.support import sounds
 from tests.support.openai_api_server import KEY, ApiServer, knock
 
+#: The servers are on the loop of all tests here.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 BAD: list[tuple[str, Callable[[], bytes], int]] = [
     ("text", lambda: b"This is no sound at all. " * 20, 400),
     ("one byte", lambda: b"\0", 400),
@@ -101,8 +104,7 @@ async def test_a_body_that_is_too_large_is_not_read_to_its_end(
             answer = await http.post(path, content=endless(), headers={"Content-Type": kind})
             assert answer.status_code == 413
         assert sent_bytes < MAX_FILE_BYTES + (32 << 20)
-    async with httpx.AsyncClient(base_url=api.origin, verify=False) as client:
-        assert (await client.get("/livez")).status_code == 200
+    assert (await http.get(f"{api.origin}/livez")).status_code == 200
 
 
 @pytest.mark.parametrize(

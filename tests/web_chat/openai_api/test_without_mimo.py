@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from itertools import pairwise
 from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from bots.web_chat.openai_api.stream import Growth
 from core.audio.rate import RateConverter
@@ -16,23 +17,25 @@ from core.errors import EngineBadReply
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording
 from tests.support import sounds
-from tests.support.openai_api_server import KEY, ApiServer
+from tests.support.openai_api_server import ApiServer, open_client
+
+#: The servers are on the loop of all tests here.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest.fixture(scope="module")
-def deaf(mimo_server: MimoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def deaf(
+    mimo_server: MimoServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[ApiServer]:
     """MiMo hears; the machine alone answers, and speaks."""
     roles = {"answerer": "offline", "synthesizer": "offline"}
-    with ApiServer(tmp_path_factory.mktemp("deaf"), mimo_server, **roles) as server:
+    async with ApiServer(tmp_path_factory.mktemp("deaf"), mimo_server, **roles) as server:
         yield server
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def http(deaf: ApiServer, mimo: MimoServer) -> AsyncIterator[httpx.AsyncClient]:
-    headers = {"Authorization": f"Bearer {KEY}"}
-    async with httpx.AsyncClient(
-        base_url=deaf.base_url, headers=headers, timeout=60, verify=False
-    ) as client:
+    async with open_client(deaf) as client:
         yield client
 
 
@@ -77,7 +80,7 @@ async def test_models_are_those_of_the_engines(http: httpx.AsyncClient) -> None:
     assert (await http.get("/models/mimo-v2.5-tts")).status_code == 404
 
 
-def test_samples_get_the_rate_that_clients_expect() -> None:
+async def test_samples_get_the_rate_that_clients_expect() -> None:
     converter = RateConverter(22_050, 24_000)
     pcm = sounds.tone(2.0, hz=440, rate_hz=22_050)
     parts = [pcm[at : at + 1000] for at in range(0, len(pcm), 1000)]
@@ -89,7 +92,7 @@ def test_samples_get_the_rate_that_clients_expect() -> None:
     assert RateConverter(24_000, 24_000).feed(pcm) is pcm
 
 
-def test_growth_gives_each_piece_once() -> None:
+async def test_growth_gives_each_piece_once() -> None:
     growth = Growth()
     assert [growth.take(text) for text in (" One", "One ", "One two", "One", "Two")] == [
         *("One", "", " two", "", ""),

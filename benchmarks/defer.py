@@ -1,0 +1,68 @@
+"""How soon Discord hears that a command was heard, while the machine has its hands full.
+
+    python -m benchmarks.defer
+
+A hundred commands while 20 notes of two minutes are decoded; Discord gives up after three seconds.
+The other side is the same program with nothing to decode.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from benchmarks.processes import show
+from tests.emulators.discord import DiscordServer
+from tests.emulators.mimo import MimoServer
+from tests.support import sounds
+from tests.support.discord_program import DiscordProgram
+
+NOTES, NOTE_S = 20, 120.0
+COMMANDS, EVERY_S = 100, 0.05
+TARGET_P99_S = 1.0
+BEAT_S = 2.0
+
+
+def quantile(values: list[float], share: float) -> float:
+    return values[min(len(values) - 1, round(share * (len(values) - 1)))]
+
+
+async def measure(home: Path, note: bytes | None) -> tuple[list[float], int]:
+    """Return how long each command waited, sorted, and how many heartbeats came late."""
+    async with DiscordServer() as server, MimoServer() as mimo:
+        server.set_heartbeat(BEAT_S)
+        people = [server.add_user(f"Person {n}") for n in range(NOTES)]
+        room = server.channel(server.add_guild(members=people))
+        program = DiscordProgram(home, server, mimo)
+        await program.start()
+        await server.wait_for(server.commands)
+        for person in people if note else ():
+            server.send_voice(server.dm(person), person, note or b"", duration=NOTE_S)
+        for number in range(COMMANDS):
+            server.slash(room, people[number % NOTES], "help")
+            await asyncio.sleep(EVERY_S)
+        await program.settle(COMMANDS + NOTES * bool(note), 120)
+        assert await program.stop() == 0
+        waits_s = server.latencies()
+        assert len(waits_s) == COMMANDS and server.thinking(room) == []
+        return waits_s, len(server.late_beats())
+
+
+async def main() -> None:
+    note = await asyncio.to_thread(sounds.file, "ogg-opus", sounds.speech(NOTE_S))
+    with tempfile.TemporaryDirectory(prefix="hearsay-") as home:
+        idle_s, _ = await measure(Path(home) / "idle", None)
+        busy_s, late = await measure(Path(home) / "busy", note)
+    rows = [("", "20 notes decoded", "nothing to decode", "ratio")]
+    for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
+        busy, idle = quantile(busy_s, share), quantile(idle_s, share)
+        rows.append((name, f"{busy:.2f} s", f"{idle:.2f} s", f"{busy / max(idle, 0.01):.1f}"))
+    show("A command is heard", rows)
+    is_met = quantile(busy_s, 0.99) <= TARGET_P99_S
+    print(f"target: p99 within {TARGET_P99_S:.0f} s: {'met' if is_met else 'missed'}")
+    print(f"heartbeats late by more than half a second: {late}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,146 @@
+"""The database does not take it: another process holds it, or the disk is full.
+
+Nothing is confirmed that was not kept, nobody is told of an error, and all goes on by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.bot import Bot, wait_for
+from tests.chaos.conftest import IS_LONG
+from tests.chaos.notes import make_notes, read_number
+from tests.chaos.report import add_table
+from tests.chaos.truth import count_doubled, find_lost
+from tests.emulators.mimo import MimoServer
+from tests.emulators.telegram import TelegramServer
+
+pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
+
+NOTES = 8
+TMPFS_BYTES = 12 * 2**20
+#: By itself SQLite waits half a minute for another process; here that wait is over many times.
+IMPATIENT = {"core.store.database:BUSY_TIMEOUT_MS": 300.0}
+LOCKED_S = 10.0 if IS_LONG else 3.0
+
+Notes = dict[int, tuple[int, int]]
+
+
+async def send_notes(telegram: TelegramServer, numbers: range) -> Notes:
+    """Let as many people send one note each; return person -> message and number."""
+    notes = {}
+    for number, sound in (await make_notes(numbers)).items():
+        person = telegram.add_user(f"Person {number}")
+        notes[person] = telegram.send_voice(person, person, sound, duration=2), number
+    return notes
+
+
+async def check_answered(bot: Bot, notes: Notes, title: str, *figures: object) -> None:
+    """Everybody has the one answer, and was never told of trouble."""
+    assert await bot.settle(len(notes)) == {"done": len(notes)}
+    lost = find_lost(bot.telegram)
+    answers = [(bot.telegram.answers(person), *sent) for person, sent in notes.items()]
+    doubled = sum(count_doubled(shown, lost) for shown, _, _ in answers)
+    add_table(
+        title,
+        ("lost", "doubled", "billed calls", "figures"),
+        [(sum(not a for a, _, _ in answers), doubled, len(bot.mimo.billed), figures)],
+    )
+    for shown, message, number in answers:
+        assert {(a.reply_to, read_number(a.text)) for a in shown} == {(message, number)}
+        assert not any("wrong" in text for one in shown for text in one.versions)
+    assert doubled == 0
+
+
+def count_committed(bot: Bot) -> int:
+    """Return how many messages the database holds."""
+    return int(bot.rows("select count(*) from messages")[0][0])
+
+
+def count_confirmed(telegram: TelegramServer, notes: Notes) -> int:
+    return len(notes) - len(telegram.pending())
+
+
+@pytest.mark.parametrize("constants", [{}, IMPATIENT], ids=["waits", "gives up and tries again"])
+async def test_another_process_holds_the_database(
+    bot: Bot, telegram: TelegramServer, mimo: MimoServer, constants: dict[str, float]
+) -> None:
+    mimo.rules.latency_s = 0.3
+    await bot.start(constants=constants)
+    notes = await send_notes(telegram, range(1, 5))
+    await wait_for(lambda: bool(mimo.calls), 20)
+    with closing(sqlite3.connect(bot.home / "hearsay.db", isolation_level=None)) as other:
+        other.execute("PRAGMA busy_timeout=20000")
+        other.execute("BEGIN IMMEDIATE")
+        notes |= await send_notes(telegram, range(5, NOTES + 1))
+        # How long it is held is what is tried: long against a commit, and against the wait.
+        await asyncio.sleep(LOCKED_S)
+        assert count_confirmed(telegram, notes) <= count_committed(bot) < NOTES
+        assert bot.code is None
+        assert (await asyncio.to_thread(bot.page, "/livez"))[0] == 200
+        other.execute("COMMIT")
+    title = f"the database was locked for {LOCKED_S:g} s"
+    await check_answered(bot, notes, title, *constants.values())
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, of a few megabytes."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={TMPFS_BYTES}", "tmpfs", str(folder)]
+    done = subprocess.run(mount, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"only root can make a small disk: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Leave no byte free; return the file that takes the room."""
+    path = folder / "ballast"
+    with path.open("ab", buffering=0) as file:
+        for size in (2**20, 4096, 1):
+            try:
+                while file.write(bytes(size)) == size:
+                    pass
+            except OSError:
+                continue
+    stat = os.statvfs(folder)
+    assert stat.f_bavail == 0
+    return path
+
+
+async def test_the_disk_is_full(
+    small_disk: Path, tmp_path: Path, telegram: TelegramServer, mimo: MimoServer
+) -> None:
+    async with Bot(small_disk / "home", telegram, mimo) as bot:
+        bot.log_path = tmp_path / "stderr.log"
+        bot.log_path.touch()
+        await bot.start()
+        notes = await send_notes(telegram, range(1, 3))
+        await bot.settle(2)
+        ballast = fill(small_disk)
+        notes |= await send_notes(telegram, range(3, NOTES + 1))
+        await wait_for(lambda: "telegram_not_committed" in bot.log or None, 30)
+        ready = await wait_for(lambda: _unready(bot), 30, every_s=0.2)
+        assert count_confirmed(telegram, notes) <= count_committed(bot) < NOTES
+        assert bot.code is None
+        ballast.unlink()
+        await check_answered(bot, notes, "the disk was full", ready)
+        await wait_for(lambda: bot.page("/readyz")[0] == 200, 30, every_s=0.2)
+        assert await bot.stop() == 0
+
+
+def _unready(bot: Bot) -> str | None:
+    """Return what is said where something is not ready."""
+    status, body = bot.page("/readyz")
+    return body if status == 503 else None

@@ -1,0 +1,64 @@
+"""The process stands still for long, as on a machine that sleeps, and goes on: one answer each."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import pytest
+
+from tests.chaos.bot import Bot, wait_for
+from tests.chaos.conftest import IS_LONG
+from tests.chaos.notes import make_notes, read_number
+from tests.chaos.report import add_table
+from tests.emulators.mimo import MimoServer
+from tests.emulators.telegram import TelegramServer
+
+pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
+
+NOTES = 12
+#: Longer than any wait of the program's, all of which are short here.
+FROZEN_S = 30.0 if IS_LONG else 4.0
+LIMITS = {
+    "core.clock:STANDSTILL_S": 1.5,
+    "bots.telegram_bot.polling:POLL_S": 1.0,
+    "bots.telegram_bot.polling:GRACE_S": 2.0,
+    "bots.telegram_bot.delivery:CALL_S": 3.0,
+    "core.engines.mimo:Mimo.deadline_s": 1.0,
+}
+
+
+async def test_stopped_and_continued(bot: Bot, telegram: TelegramServer, mimo: MimoServer) -> None:
+    mimo.rules.latency_s = 0.5
+    telegram.fault("sendMessage", "delay", delay_s=0.3, count=None)
+    sounds = await make_notes(range(1, NOTES + 1))
+    await bot.start(constants=LIMITS)
+    notes, times = {}, 0
+    for number, sound in sounds.items():
+        person = telegram.add_user(f"Person {number}")
+        notes[person] = telegram.send_voice(person, person, sound, duration=2), number
+        if number % 4 == 0:  # with some being heard, some being answered, and some just come
+            calls = len(telegram.calls_of("sendMessage"))
+            await wait_for(lambda at=calls: len(telegram.calls_of("sendMessage")) > at, 30)
+            bot.signal(signal.SIGSTOP)
+            await asyncio.sleep(FROZEN_S)  # to stand still is what is tried
+            bot.signal(signal.SIGCONT)
+            times += 1
+    states = await bot.settle(NOTES)
+    shown = {person: telegram.answers(person) for person in notes}
+    add_table(
+        f"frozen {times} times for {FROZEN_S:g} s",
+        ("lost", "doubled", "billed calls", "jobs"),
+        [
+            (
+                sum(not answers for answers in shown.values()),
+                sum(max(0, len(answers) - 1) for answers in shown.values()),
+                len(mimo.billed), dict(states),
+            )
+        ],
+    )  # fmt: skip
+    assert states == {"done": NOTES}
+    for person, (message, number) in notes.items():
+        [answer] = shown[person]
+        assert (answer.reply_to, read_number(answer.text)) == (message, number)
+    assert "Traceback" not in bot.log

@@ -1,0 +1,80 @@
+"""Killed in the middle of a migration: the next start completes it, and nothing is lost."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from alembic import command
+
+from core.models import Chat, JobState, Message, Reply
+from core.store.migrate import make_config, open_plain
+from core.store.revisions import list_revisions
+from tests.chaos.bot import Bot
+from tests.chaos.conftest import IS_LONG
+from tests.chaos.kills import Outcome, Step, check_steps
+from tests.chaos.notes import make_note, read_number
+from tests.support.clean_start import make_database, open_store
+
+pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
+
+FIRST, LAST = list_revisions()[0], list_revisions()[-1]
+#: So many statements lead from the first version to the last.
+STATEMENTS = 41
+STEPS = [("S11 migrating", count) for count in range(1, STATEMENTS + 1)] + [("S11 migrated", 1)]
+SHORT = [STEPS[0], STEPS[STATEMENTS // 2], STEPS[-1]]
+
+
+async def test_killed_in_the_middle_of_a_migration(tmp_path: Path) -> None:
+    await check_steps("a migration", STEPS if IS_LONG else SHORT, migrate, tmp_path)
+
+
+async def migrate(bot: Bot, step: Step) -> Outcome:
+    """Kill a new version while it migrates the database of an old one, and start it again."""
+    ann = bot.telegram.add_user("Ann")
+    await make_old(bot, ann)
+    asked = bot.telegram.send_voice(ann, ann, make_note(7), duration=2)
+    before = count_rows(bot)
+    await bot.start(kill_at=step[0], kill_count=step[1], is_awaited=False)
+    await bot.ended()
+    between = bot.rows("select version_num from alembic_version"), count_rows(bot)
+    await bot.revive(2)
+    answers = bot.telegram.answers_to(ann, asked)
+    store = open_store(bot.home)
+    jobs = await store.jobs.recent([JobState.DONE])
+    await store.close()
+    faults = {
+        "half migrated": between != ([(FIRST,)], before),
+        "not migrated": bot.rows("select version_num from alembic_version") != [(LAST,)],
+        "damaged": bot.rows("pragma integrity_check") != [("ok",)],
+        "what was kept is gone": [job.reply and job.reply.text for job in jobs][1:] != ["of old"],
+        "another answer": any(read_number(answer.text) != 7 for answer in answers),
+    }
+    return Outcome(answers, len(bot.mimo.billed), faults)
+
+
+async def make_old(bot: Bot, ann: int) -> None:
+    """Make a database with one answered message, as the first version left it."""
+    store = open_store(bot.home)
+    chat = Chat("telegram", bot.telegram.token.partition(":")[0], str(ann))
+    message = Message(chat=chat, message_id="old", sent_at=datetime.now(UTC), command="help")
+    job = await store.intake.add(message, lambda *_: "help")
+    assert job
+    await store.jobs.save_reply(job.job_id, Reply("of old"), JobState.DONE)
+    await store.jobs.finish(job.job_id, JobState.DONE)
+    await store.close()
+    downgrade(make_database(bot.home))  # in this thread: Alembic has one context for all
+
+
+def downgrade(url: str) -> None:
+    engine = open_plain(url)
+    with engine.begin() as connection:
+        config = make_config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, FIRST)
+    engine.dispose()
+
+
+def count_rows(bot: Bot) -> list[tuple[object, ...]]:
+    return bot.rows("select (select count(*) from messages), (select count(*) from jobs)")

@@ -1,0 +1,81 @@
+"""What is found out about a database before it is used."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from core.errors import ConfigError, StoreError
+from core.models import Transcript
+from core.store import Store, make_cipher, migrate
+from core.store.check import Condition, examine, has_content
+from core.store.revisions import list_revisions
+from tests.store.conftest import Add
+from tests.support.clean_start import make_database
+
+
+def change(path: Path, statement: str) -> None:
+    with sqlite3.connect(path / "hearsay.db") as connection:
+        connection.execute(statement)
+    connection.close()
+
+
+async def test_a_database_that_is_not_there_is_not_made(database_url: str, tmp_path: Path) -> None:
+    assert await examine(database_url) == Condition(is_there=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_its_form_is_told(database_url: str, tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "hearsay.db").close()
+    change(tmp_path, "CREATE TABLE alembic_version (version_num)")
+    assert await examine(database_url) == Condition(False, schema="old")
+    for revision, schema in (("0001", "old"), (list_revisions()[-1], "current"), ("9", "newer")):
+        change(tmp_path, "DELETE FROM alembic_version")
+        change(tmp_path, f"INSERT INTO alembic_version VALUES ('{revision}')")
+        assert await examine(database_url) == Condition(True, schema=schema)
+
+
+async def test_damage_is_found(tmp_path: Path) -> None:
+    url = make_database(tmp_path)
+    change(tmp_path, "PRAGMA journal_mode=DELETE")
+    assert (await examine(url)).damage == ""
+    path = tmp_path / "hearsay.db"
+    data = bytearray(path.read_bytes())
+    data[4096 * 3 : 4096 * 4] = bytes([7]) * 4096
+    path.write_bytes(data)
+    assert (await examine(url)).damage not in ("", "ok")
+    path.write_bytes(b"no database" * 1000)
+    with pytest.raises(StoreError, match="DatabaseError: file is not a database"):
+        await examine(url)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "postgresql://u:canary@h/d"])
+async def test_an_address_that_is_none_is_not_told(url: str) -> None:
+    for work in (examine(url), migrate(url)):
+        with pytest.raises(ConfigError, match="DATABASE_URL") as caught:
+            await work
+        assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kept", ["message", "transcript"])
+async def test_the_key_is_tried_on_what_is_there(
+    store: Store, add: Add, tmp_path: Path, kept: str
+) -> None:
+    url, right = make_database(tmp_path), make_cipher(None, tmp_path)
+    wrong = make_cipher(Fernet.generate_key().decode(), tmp_path)
+    assert not await has_content(url, wrong), "nothing that it could open"
+    if kept == "message":
+        await add()
+    else:
+        await store.results.save("key", Transcript("x"))
+    assert await has_content(url, right)
+    with pytest.raises(ConfigError, match="HEARSAY_SECRET_KEY"):
+        await has_content(url, wrong)
+
+
+async def test_a_database_that_cannot_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="unable to open"):
+        await migrate(f"sqlite:///{tmp_path}/none/hearsay.db")

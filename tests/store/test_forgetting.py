@@ -1,0 +1,204 @@
+"""What /forget removes from the tables, and what stays."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from core.models import (
+    Attachment,
+    Button,
+    Chat,
+    Job,
+    JobState,
+    Quoted,
+    Reply,
+    Span,
+    Subject,
+    Transcript,
+)
+from core.store import Store, forgetting
+from tests.store.conftest import Add
+from tests.store.test_memory import CHAT, say, talk
+
+ADA, BEN = "7", "8"
+GROUP, OTHER = Chat("test", "1", "100"), Chat("test", "1", "200")
+#: What hangs on an answered message: none of it may be left.
+ALL = {"content": 1, "reply": 1, "buttons": 1, "blobs": 1, "transcripts": 2}
+NONE = dict.fromkeys(ALL, 0)
+
+
+class Kept:
+    """Answers in the tables."""
+
+    def __init__(self, store: Store, add: Add, folder: Path) -> None:
+        self._store, self._add, self._folder = store, add, folder
+
+    async def answer(self, state: JobState = JobState.DONE, **changes: object) -> Job:
+        """Take in a voice note and answer it; its transcript has a piece."""
+        job = await self._add(data=b"sound", **changes)
+        key = f"whole-{job.job_id}"
+        await self._store.results.save(f"piece-{job.job_id}", Transcript("x"), whole=key)
+        await self._store.results.save(key, Transcript("x"))
+        offer = Reply("answer", buttons=(Button("More", "export"),), heard_key=key)
+        await self._store.jobs.save_reply(job.job_id, offer, JobState.DONE)
+        if state is JobState.RUNNING:
+            await self._store.jobs.claim()
+        else:
+            await self._store.jobs.finish(job.job_id, state)
+        return job
+
+    async def ask(self, about: Subject | None = None, **changes: object) -> Job:
+        """Ask in words; the answer is about a recording of somebody else."""
+        job = await self._add(command="ask", text="What?", attachment=None, **changes)
+        reply = Reply("answer", about=(about,) if about else ())
+        await self._store.jobs.save_reply(job.job_id, reply, JobState.DONE)
+        await self._store.jobs.finish(job.job_id, JobState.DONE)
+        return job
+
+    def left(self, job: Job) -> dict[str, int]:
+        """Count what hangs on a job."""
+        with sqlite3.connect(self._folder / "hearsay.db") as connection:
+            [key] = connection.execute(
+                "SELECT message_pk FROM jobs WHERE job_id = ?", [job.job_id]
+            ).fetchone()
+            queries = {
+                "content": ("messages WHERE content IS NOT NULL AND message_pk = ?", key),
+                "reply": ("jobs WHERE reply IS NOT NULL AND message_pk = ?", key),
+                "buttons": ("buttons WHERE job_id = ?", job.job_id),
+                "blobs": ("blobs WHERE message_pk = ?", key),
+                "transcripts": ("transcripts WHERE key LIKE ?", f"%-{job.job_id}"),
+            }
+            found = {
+                name: connection.execute(f"SELECT count(*) FROM {query}", [value]).fetchone()[0]
+                for name, (query, value) in queries.items()
+            }
+        connection.close()
+        return found
+
+    def ended(self, job: Job) -> tuple[str, str]:
+        with sqlite3.connect(self._folder / "hearsay.db") as connection:
+            row: tuple[str, str] = connection.execute(
+                "SELECT state, error FROM jobs WHERE job_id = ?", [job.job_id]
+            ).fetchone()
+        connection.close()
+        return row
+
+
+@pytest.fixture
+def kept(store: Store, add: Add, tmp_path: Path) -> Kept:
+    return Kept(store, add, tmp_path)
+
+
+async def test_nothing_that_hangs_on_a_persons_message_is_left(store: Store, kept: Kept) -> None:
+    hers, his = await kept.answer(sender_id=ADA), await kept.answer(sender_id=BEN)
+    elsewhere = await kept.answer(chat=OTHER, sender_id=ADA)
+    assert kept.left(hers) == ALL
+    receipt = await store.forgetting.forget_person(GROUP, ADA)
+    assert (receipt.messages, receipt.answers, receipt.transcripts) == (1, 1, 1)
+    assert receipt.message_ids == {hers.message.message_id}
+    assert (kept.left(hers), kept.left(his), kept.left(elsewhere)) == (NONE, ALL, ALL)
+    assert kept.ended(hers) == ("cancelled", "forgotten")
+    assert kept.ended(his) == kept.ended(elsewhere) == ("done", "")
+    receipt = await store.forgetting.forget_person(GROUP, ADA)
+    assert (receipt.messages, receipt.answers, receipt.transcripts) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("state", [JobState.WAITING, JobState.RUNNING])
+async def test_what_is_under_way_is_not_touched(store: Store, kept: Kept, state: JobState) -> None:
+    job = await kept.answer(state)
+    assert (await store.forgetting.forget_person(GROUP, ADA)).messages == 0
+    assert (await store.forgetting.forget_message(GROUP, job.message.message_id)).messages == 0
+    assert (kept.left(job), kept.ended(job)) == (ALL, (state, ""))
+
+
+@pytest.mark.parametrize("state", [JobState.DEAD, JobState.REFUSED])
+async def test_what_failed_is_forgotten_too(store: Store, kept: Kept, state: JobState) -> None:
+    job = await kept.answer(state)
+    receipt = await store.forgetting.forget_message(GROUP, job.message.message_id)
+    assert (receipt.messages, receipt.answers, receipt.transcripts) == (1, 1, 1)
+    assert (kept.left(job), kept.ended(job)) == (NONE, ("cancelled", "forgotten"))
+
+
+NOTE = Attachment("file-9")
+
+
+async def test_what_others_asked_about_a_recording_goes_with_it(store: Store, kept: Kept) -> None:
+    await store.results.save("key", Transcript("x"))
+    about = Subject("55", NOTE, sender_id=ADA, heard="key")
+    quoting = [
+        await kept.ask(sender_id=BEN, reply_to=Quoted("55", attachment=NOTE, sender_id=ADA)),
+        await kept.ask(about, sender_id=BEN),
+    ]
+    others = [
+        await kept.ask(sender_id=BEN, reply_to=Quoted("55", "words alone", sender_id=ADA)),
+        await kept.ask(sender_id=BEN, reply_to=Quoted("56", attachment=NOTE, sender_id=BEN)),
+        await kept.ask(Subject("56", NOTE, sender_id=BEN), sender_id=BEN),
+        await kept.ask(sender_id=BEN),
+    ]
+    contents = [kept.left(job)["content"] for job in (*quoting, *others)]
+    assert contents == [1] * 6
+    receipt = await store.forgetting.forget_person(GROUP, ADA)
+    assert (receipt.messages, receipt.answers, receipt.transcripts) == (2, 2, 1)
+    contents = [kept.left(job)["content"] for job in (*quoting, *others)]
+    assert contents == [0, 0, 1, 1, 1, 1]
+
+
+async def test_one_message_goes_with_what_was_asked_of_it(store: Store, kept: Kept) -> None:
+    jobs = [
+        await kept.answer(message_id="55", sender_id=ADA),
+        await kept.ask(reply_to=Quoted("55", attachment=NOTE)),
+        await kept.ask(Subject("55", NOTE, heard="")),
+        await kept.ask(reply_to=Quoted("55", "words")),
+        await kept.ask(Subject("56", NOTE)),
+        await kept.answer(message_id="56"),
+        await kept.answer(message_id="55", chat=OTHER),
+    ]
+    receipt = await store.forgetting.forget_message(GROUP, "55")
+    assert (receipt.messages, receipt.answers, receipt.transcripts) == (3, 3, 1)
+    assert [kept.left(job)["content"] for job in jobs] == [0, 0, 0, 1, 1, 1, 1]
+
+
+async def test_after_a_chat_moved_its_ids_mean_other_messages(store: Store, kept: Kept) -> None:
+    new = Chat("test", "1", "-100100")
+    old = await kept.answer(message_id="50", sender_id=ADA)
+    quoting = await kept.ask(sender_id=BEN, reply_to=Quoted("50", attachment=NOTE, sender_id=BEN))
+    await store.chats.move(GROUP, new)
+    now = await kept.answer(message_id="50", chat=new, sender_id=ADA)
+    receipt = await store.forgetting.forget_message(new, "50")
+    assert receipt.messages == 1
+    assert (kept.left(old), kept.left(now)) == (ALL, NONE)
+    assert kept.left(quoting)["content"] == 1
+    receipt = await store.forgetting.forget_person(new, ADA)
+    assert (receipt.messages, kept.left(old)) == (1, NONE), "what she said before is hers as well"
+    assert kept.left(quoting)["content"] == 1
+
+
+async def test_all_of_a_long_history_goes(
+    store: Store, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forgetting, "_BATCH", 2)
+    jobs = [await kept.answer(sender_id=who) for who in (ADA, ADA, BEN, BEN, ADA)]
+    receipt = await store.forgetting.forget_person(GROUP, ADA)
+    assert (receipt.messages, receipt.answers, receipt.transcripts) == (3, 3, 3)
+    assert [kept.left(job) for job in jobs] == [NONE, NONE, ALL, ALL, NONE]
+
+
+async def test_talk_that_was_heard_goes_with_its_transcript(store: Store) -> None:
+    notes = [("1", ADA, CHAT), ("2", BEN, CHAT), ("3", ADA, CHAT), ("1", ADA, OTHER)]
+    for number, (message_id, sender_id, chat) in enumerate(notes):
+        await talk(store, say(int(message_id), sender_id=sender_id, chat=chat, attachment=NOTE))
+        await store.results.save(f"key-{number}", Transcript("x"))
+        heard = Transcript("x")
+        await store.memory.save_transcript(chat, message_id, heard, f"key-{number}")
+    await talk(store, say(4, "never heard"))
+    receipt = await store.forgetting.forget_message(CHAT, "1")
+    assert (receipt.message_ids, receipt.answers, receipt.transcripts) == ({"1"}, 0, 1)
+    receipt = await store.forgetting.forget_person(CHAT, ADA)
+    assert (receipt.message_ids, receipt.answers, receipt.transcripts) == ({"3", "4"}, 0, 1)
+    kept = [await store.results.find(f"key-{number}") for number in range(4)]
+    assert kept == [None, heard, None, heard]
+    assert [m.message_id for m in await store.memory.select(CHAT, Span())] == ["2"]
+    assert await store.memory.count(OTHER) == 1

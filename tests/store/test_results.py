@@ -1,0 +1,105 @@
+"""What engines gave us, what it cost, and what else is kept of them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from core.clock import Clock
+from core.models import Answer, Audio, Chat, KeptVoice, Probe, Transcript, Usage
+from core.store import Store
+from core.store.probes import INTERVAL
+
+COST = Usage("mimo", "m-1", 2.0, 3, 4)
+Save = Callable[[Any, str], Awaitable[None]]
+Find = Callable[[str], Awaitable[Any]]
+
+
+def kinds(store: Store) -> dict[str, tuple[Save, Find, Callable[[str], Any]]]:
+    """Return of each kind how it is saved, how it is found, and how one is made."""
+    results = store.results
+
+    async def save(value: Transcript, key: str) -> None:
+        await results.save(key, value)
+
+    async def save_answer(value: Answer, key: str) -> None:
+        await results.save_answer(key, value)
+
+    async def save_sound(value: bytes, key: str) -> None:
+        await results.save_sound(key, value, COST, None)
+
+    return {
+        "transcript": (save, results.find, lambda text: Transcript(text, usage=COST)),
+        "answer": (save_answer, results.find_answer, lambda text: Answer(text, usage=COST)),
+        "sound": (save_sound, results.find_sound, str.encode),
+    }
+
+
+@pytest.mark.parametrize("kind", ["transcript", "answer", "sound"])
+async def test_a_paid_result_is_kept_once_and_booked(store: Store, clock: Clock, kind: str) -> None:
+    save, find, make = kinds(store)[kind]
+    began = clock.now()
+    await save(make("first"), "key")
+    await save(make("second"), "key")
+    await save(make("other"), "other")
+    assert (await find("key"), await find("other")) == (make("first"), make("other"))
+    assert await find("none") is None
+    [spent] = await store.figures.spent(began)
+    assert (spent.engine, spent.model, spent.calls) == ("mimo", "m-1", 3)
+    assert (spent.audio_s, spent.prompt_tokens, spent.completion_tokens) == (6.0, 9, 12)
+
+
+async def test_what_cost_nothing_is_not_booked(store: Store, clock: Clock) -> None:
+    await store.results.save("key", Transcript("x"))
+    await store.results.save_answer("key", Answer("x"))
+    assert await store.figures.spent(clock.now() - timedelta(1)) == []
+
+
+async def test_what_was_said_with_a_voice_goes_with_it(store: Store) -> None:
+    chat = Chat("test", "1", "100")
+    own, other = [Audio(name, "audio/wav", 2.0) for name in (b"own", b"other")]
+    voice = KeptVoice("v1", "me", own)
+    await store.voices.keep(chat, "7", voice)
+    for key, sample in (("own", own), ("other", other), ("preset", None)):
+        await store.results.save_sound(key, b"sound", COST, sample)
+    await store.voices.forget(voice)
+    found = [await store.results.find_sound(key) for key in ("own", "other", "preset")]
+    assert found == [None, b"sound", b"sound"]
+
+
+async def test_a_role_is_probed_once_a_day(store: Store, clock: Clock) -> None:
+    now, probes = clock.now(), store.probes
+    assert await probes.all() == {}
+    assert await probes.begin("hears", now)
+    assert await probes.all() == {"hears": Probe("hears", "", "", now)}
+    assert not await probes.begin("hears", now)
+    assert await probes.begin("speaks", now)
+    await probes.end(Probe("hears", "mimo", "asr", now, "Busy"))
+    assert not await probes.begin("hears", now + INTERVAL - timedelta(seconds=1))
+    later = now + INTERVAL
+    assert await probes.begin("hears", later)
+    assert await probes.all() == {
+        "hears": Probe("hears", "mimo", "asr", later, "Busy"),
+        "speaks": Probe("speaks", "", "", now),
+    }
+    # Noted while the clock was ahead: that holds nothing up.
+    assert await probes.begin("hears", now + timedelta(seconds=1))
+
+
+async def test_an_operator_is_told_of_a_thing_once(store: Store, clock: Clock) -> None:
+    chats = [Chat("test", "1", name) for name in "ab"]
+    assert [await store.notices.add(chat, "full", "The disk is full") for chat in chats] == [
+        True
+    ] * 2
+    assert not await store.notices.add(chats[0], "full", "The disk is full")
+    assert await store.notices.add(chats[0], "busy", "x")
+    jobs = await store.jobs.history(chats[0])
+    assert [(j.command, j.message.text) for j in jobs] == [
+        ("notice", "x"),
+        ("notice", "The disk is full"),
+    ]
+    assert jobs[0].message.sent_at == jobs[0].created_at == jobs[0].run_at == clock.now()
+    assert (jobs[0].state.value, jobs[0].attempts, jobs[0].error) == ("waiting", 0, "")

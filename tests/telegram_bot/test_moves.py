@@ -1,0 +1,143 @@
+"""A group becomes a supergroup: it has a new id, and the ids of its messages begin anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bots.telegram_bot import TelegramBot
+from core.errors import ChatMoved
+from core.models import PLACEHOLDER, DeliveryState, Job, Reply
+from core.store import Store
+from tests.emulators.telegram import TelegramServer
+from tests.support.telegram_inbox import StoreDoor, make_envelope, only, show
+
+NOTE = b"OggS"
+
+
+@pytest.fixture
+def door(store: Store) -> StoreDoor:
+    return StoreDoor(store)
+
+
+@pytest.fixture
+def group(telegram: TelegramServer, ann: int) -> int:
+    """A group that is no supergroup yet."""
+    return telegram.add_chat("group", members={ann: "creator"})
+
+
+async def send_note(telegram: TelegramServer, door: StoreDoor, group: int, ann: int) -> Job:
+    """Return the job of a note that is the first message of its group."""
+    assert telegram.send_command(group, ann, "/transcribe", reply_to=1) == 1
+    return await door.next_job(telegram)
+
+
+async def test_moved_chat_is_told_and_answered_without_old_message_ids(
+    telegram: TelegramServer, bot: TelegramBot, group: int, ann: int
+) -> None:
+    note = telegram.send_voice(group, ann, NOTE)
+    envelope, ledger = make_envelope(group, note)
+    await show(bot, envelope, "so far")
+    new = telegram.migrate(group)
+    # A message of our own that has the placeholder's id in the new chat.
+    other = await bot._client.bot.send_message(new, "other")
+    assert f"{group}/{other.message_id}" == ledger.ids()[PLACEHOLDER]
+    with pytest.raises(ChatMoved) as caught:
+        await bot.deliver(envelope, Reply("x"))
+    assert caught.value.new_chat_id == str(new)
+    # As the store gives it after a move: the message's id is of another chat.
+    moved = replace(make_envelope(new, "")[0], ledger=ledger)
+    await bot.deliver(moved, Reply("x"))
+    assert [(a.text, a.reply_to) for a in telegram.answers(new)] == [("other", None), ("x", None)]
+
+
+async def test_parts_sent_before_a_move_are_not_touched_after_it(
+    telegram: TelegramServer, bot: TelegramBot, group: int, ann: int
+) -> None:
+    envelope, ledger = make_envelope(group, telegram.send_voice(group, ann, NOTE))
+    await bot.deliver(envelope, Reply("x" * 4097))
+    new = telegram.migrate(group)
+    others = [await bot._client.bot.send_message(new, f"other {n}") for n in range(3)]
+    assert set(ledger.ids().values()) < {str(other.message_id) for other in others}
+    ledger.outdate()
+    await bot.deliver(replace(make_envelope(new, "")[0], ledger=ledger), Reply("new"))
+    texts = [shown.text for shown in telegram.answers(new)]
+    assert texts == ["other 0", "other 1", "other 2", "new"]
+    assert list(ledger.ids()) == [0]
+
+
+async def test_note_sent_in_the_second_of_the_move_is_answered_under_it(
+    telegram: TelegramServer, running: TelegramBot, door: StoreDoor, group: int, ann: int
+) -> None:
+    new = telegram.migrate(group)
+    said = telegram.send_command(new, ann, "/help")
+    job = await door.next_job(telegram)
+    assert job.message.message_id == str(said)
+    await door.answer(running, job.job_id, Reply("x"))
+    assert only(telegram.answers(new)).reply_to == said
+
+
+async def test_reply_to_a_person_is_none_to_an_answer_of_before_the_move(
+    telegram: TelegramServer, running: TelegramBot, door: StoreDoor, group: int, ann: int
+) -> None:
+    job = await send_note(telegram, door, group, ann)
+    await door.answer(running, job.job_id, Reply("Heard."))
+    ours = only(telegram.answers(group)).message_id
+    new = telegram.migrate(group)
+    said = telegram.send_text(new, ann, "We meet at nine.")
+    assert said == ours
+    telegram.send_text(new, ann, "Really?", reply_to=said)
+    telegram.send_command(new, ann, "/forget", reply_to=said)
+    asked = await door.next_job(telegram)
+    assert door.accepted == 2, "nobody asked anything but /transcribe and /forget"
+    assert asked.message.reply_to and not asked.message.reply_to.job_id
+
+
+async def test_answer_that_came_after_the_move_can_be_answered(
+    telegram: TelegramServer, running: TelegramBot, door: StoreDoor, store: Store,
+    group: int, ann: int,
+) -> None:  # fmt: skip
+    job = await send_note(telegram, door, group, ann)
+    await store.ledger(job.job_id).start(0)
+    new = telegram.migrate(group)
+    await telegram.wait_for(lambda: door.moves)
+    await door.answer(running, job.job_id, Reply("Heard."))
+    answer = only(telegram.answers(new))
+    telegram.send_text(new, ann, "Really?", reply_to=answer.message_id)
+    asked = await door.next_job(telegram)
+    assert asked.message.reply_to and asked.message.reply_to.job_id == job.job_id
+
+
+async def test_send_that_was_under_way_at_the_move_went_to_the_old_chat(
+    telegram: TelegramServer, running: TelegramBot, door: StoreDoor, store: Store,
+    group: int, ann: int,
+) -> None:  # fmt: skip
+    job = await send_note(telegram, door, group, ann)
+    ledger = store.ledger(job.job_id)
+    for part in (0, 1):
+        await ledger.start(part)
+    await ledger.finish(1, "3")
+    telegram.migrate(group)
+    await telegram.wait_for(lambda: door.moves)
+    await ledger.finish(0, "2")
+    kept = [row.platform_id for row in await store.jobs.deliveries(job.job_id)]
+    assert kept == ["old:2", "old:3"]
+
+
+async def test_part_begun_again_in_the_new_chat_has_no_id_of_the_old_one(
+    telegram: TelegramServer, running: TelegramBot, door: StoreDoor, store: Store,
+    group: int, ann: int,
+) -> None:  # fmt: skip
+    job = await send_note(telegram, door, group, ann)
+    await door.answer(running, job.job_id, Reply("Heard."))
+    telegram.migrate(group)
+    await telegram.wait_for(lambda: door.moves)
+    assert await store.jobs.redo(job.job_id, Reply("Heard better."))
+    ledger = store.ledger(job.job_id)
+    await ledger.start(0)
+    begun = await ledger.find(0)
+    assert begun and (begun.state, begun.platform_id) == (DeliveryState.PENDING, "")
+    await ledger.finish(0, "7")
+    done = await ledger.find(0)
+    assert done and (done.state, done.platform_id) == (DeliveryState.SENT, "7")

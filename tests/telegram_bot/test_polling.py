@@ -1,0 +1,247 @@
+"""The poll loop alone: what it asks for, what it confirms, and how long it waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import pytest
+from structlog.testing import capture_logs
+from telegram.error import Conflict, EndPointNotFound, InvalidToken, NetworkError, RetryAfter
+from telegram.error import TimedOut as TelegramTimedOut
+
+from bots.telegram_bot import polling
+from bots.telegram_bot.client import Client
+from bots.telegram_bot.intake import ALLOWED_UPDATES
+from bots.telegram_bot.polling import GIVE_UP_S, Patience, Polling
+from core import metrics
+from core.clock import Clock
+from core.errors import PlatformLocked, StoreError
+
+#: A poll that is never answered.
+HANG = object()
+
+
+class Script:
+    """A client that gives one answer after another, and takes what is fetched."""
+
+    def __init__(self, clock: Clock, *answers: object) -> None:
+        self.bot = self
+        self.answers = list(answers)
+        self.clock = clock
+        self.started_s = clock.monotonic()
+        #: (moment, offset, how long the poll may last) of each.
+        self.asked: list[tuple[float, int | None, float]] = []
+        self.renewed_at: list[float] = []
+        self.taken: list[Any] = []
+        self.troubles: list[BaseException | None] = []
+        self.ended = asyncio.Event()
+        self.polling = Polling(cast(Client, self), self.take, clock)
+
+    @property
+    def now_s(self) -> float:
+        return round(self.clock.monotonic() - self.started_s, 3)
+
+    async def get_raw_updates(self, offset: int | None, poll_s: float, kinds: list[str]) -> object:
+        assert kinds == ALLOWED_UPDATES
+        self.asked.append((self.now_s, offset, poll_s))
+        if not self.answers:
+            self.ended.set()
+        answer = self.answers.pop(0) if self.answers else HANG
+        if answer is HANG:
+            await asyncio.Event().wait()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def renew_polls(self) -> None:
+        self.renewed_at.append(self.now_s)
+
+    async def take(self, raw: dict[str, Any]) -> None:
+        self.taken.append(raw)
+        if self.troubles and (error := self.troubles.pop(0)):
+            raise error
+
+    async def run(self) -> None:
+        """Poll until the answers are at their end."""
+        task = asyncio.create_task(self.polling.run())
+        await asyncio.wait(
+            [task, asyncio.create_task(self.ended.wait())], return_when="FIRST_COMPLETED"
+        )
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+NewScript = Callable[..., Script]
+
+
+@pytest.fixture
+def script(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> NewScript:
+    """Make a script; what waits at random waits as long as it may."""
+
+    def longest(low: float, high: float) -> float:
+        assert (low, high) == (0.5, 1.0)
+        return high
+
+    monkeypatch.setattr(polling.random, "uniform", longest)
+    return lambda *answers: Script(clock, *answers)
+
+
+def updates(*ids: object) -> list[dict[str, object]]:
+    return [{"update_id": update_id} for update_id in ids]
+
+
+@asynccontextmanager
+async def events() -> AsyncIterator[list[str]]:
+    with capture_logs() as logs:
+        names: list[str] = []
+        yield names
+    names += [log["event"] for log in logs]
+
+
+async def test_polls_are_long_once_one_was_answered(script: NewScript) -> None:
+    one = script([], updates(5, 6), [])
+    assert (one.polling.poll_age_s, one.polling.is_ready) == (float("inf"), False)
+    await one.run()
+    assert one.asked == [(0, None, 0), (0, None, 30), (0, 7, 30), (0, 7, 30)]
+    assert one.taken == updates(5, 6)
+    await one.clock.sleep(49)
+    assert (one.polling.poll_age_s, one.polling.is_ready) == (49, True)
+    assert [sample.value for sample in metrics.POLL_AGE.collect()[0].samples] == [49]
+    await one.clock.sleep(1)
+    assert not one.polling.is_ready
+
+
+async def test_connection_that_is_silent_is_left_after_a_grace(script: NewScript) -> None:
+    one = script([], HANG, HANG, TelegramTimedOut(), [])
+    await one.run()
+    # 30 + 20 s for the long poll; the pauses are 1, 2 and 4 s; after a failure polls are short.
+    assert one.renewed_at == [50, 71, 73]
+    assert one.asked == [
+        (0, None, 0), (0, None, 30), (51, None, 0), (73, None, 0), (77, None, 0), (77, None, 30),
+    ]  # fmt: skip
+
+
+async def test_pauses_grow_to_fifteen_seconds_and_begin_anew_after_a_success(
+    script: NewScript,
+) -> None:
+    trouble = NetworkError("x")
+    one = script(*[trouble] * 6, RetryAfter(40), trouble, [], trouble, [])
+    await one.run()
+    expected = [0, 1, 3, 7, 15, 30, 45, 85, 100, 100, 101, 101]
+    assert [at_s for at_s, *_ in one.asked] == expected
+    assert one.renewed_at == [], "only a connection that timed out is left"
+
+
+async def test_conflict_is_told_apart(script: NewScript) -> None:
+    async with events() as names:
+        await script(Conflict("x"), NetworkError("x")).run()
+    assert names == ["telegram_conflict", "telegram_poll_failed"]
+
+
+@pytest.mark.parametrize("error", [InvalidToken("x"), EndPointNotFound("x")])
+async def test_token_that_stays_refused_ends_it(error: Exception, clock: Clock) -> None:
+    patience = Patience(clock)
+    await patience.wait(error)
+    await clock.sleep(GIVE_UP_S)
+    await patience.wait(NetworkError("that is something else"))
+    await patience.wait(error)
+    await clock.sleep(GIVE_UP_S)
+    patience.reset()
+    await patience.wait(error)
+    started_s = clock.monotonic()
+    with pytest.raises(PlatformLocked):
+        while True:
+            await patience.wait(error)
+    assert GIVE_UP_S - 2 < clock.monotonic() - started_s < GIVE_UP_S + 15
+
+
+async def test_token_may_be_refused_for_five_minutes(clock: Clock) -> None:
+    patience = Patience(clock)
+    started_s = clock.monotonic()
+    await patience.wait(InvalidToken("x"))
+    await clock.sleep(started_s + GIVE_UP_S - 0.1 - clock.monotonic())
+    await patience.wait(InvalidToken("x"))
+    patience = Patience(clock)
+    started_s = clock.monotonic()
+    await patience.wait(InvalidToken("x"))
+    await clock.sleep(started_s + GIVE_UP_S - clock.monotonic())
+    with pytest.raises(PlatformLocked):
+        await patience.wait(InvalidToken("x"))
+
+
+async def test_batch_is_confirmed_as_a_whole_and_fetched_again_where_it_broke_off(
+    script: NewScript,
+) -> None:
+    one = script([], updates(5, 6), updates(5, 6), updates(5, 6), [], updates(7))
+    one.troubles = [None, StoreError("locked"), OSError("full"), None, None, StoreError("locked")]
+    async with events() as names:
+        await one.run()
+    assert one.taken == updates(5, 6, 5, 5, 6, 7)
+    # After 1 and 2 s again; then all is well, and the next trouble begins with 1 s.
+    expected = [(0, None), (0, None), (1, None), (3, None), (3, 7), (3, 7), (4, 7)]
+    assert [asked[:2] for asked in one.asked] == expected
+    assert names == ["telegram_not_committed"] * 3
+
+
+async def test_update_that_our_own_code_fails_on_is_left_out_at_the_fifth_try(
+    script: NewScript,
+) -> None:
+    one = script(*[updates(5)] * 5)
+    one.troubles = [ValueError("bug")] * 5
+    async with events() as names:
+        await one.run()
+    assert [asked[:2] for asked in one.asked][-2:] == [(15, None), (15, 6)]
+    assert names == ["telegram_not_committed"] * 4 + ["telegram_update_skipped"]
+
+
+async def test_tries_of_an_update_begin_anew_once_it_is_through(script: NewScript) -> None:
+    one = script(*[updates(5)] * 5, *[updates(5)] * 4)
+    bug = ValueError("bug")
+    one.troubles = [bug] * 4 + [None] + [bug] * 4
+    async with events() as names:
+        await one.run()
+    assert names == ["telegram_not_committed"] * 8
+
+
+@pytest.mark.parametrize("trouble", [StoreError("locked"), OSError("full"), TimeoutError()])
+async def test_trouble_from_outside_never_costs_an_update(
+    trouble: Exception, script: NewScript
+) -> None:
+    one = script(*[updates(5)] * 8)
+    one.troubles = [trouble] * 8
+    await one.run()
+    assert {offset for _, offset, _ in one.asked} == {None}
+
+
+async def test_ids_may_begin_anew_far_below(script: NewScript) -> None:
+    one = script(updates(900), updates(7, 5, 6))
+    await one.run()
+    assert [offset for _, offset, _ in one.asked] == [None, 901, 8]
+
+
+async def test_updates_without_an_id_are_passed_over_and_confirm_nothing(
+    script: NewScript,
+) -> None:
+    bad: list[Any] = [None, {}, *updates("5", True, None)]
+    one = script([*bad, *updates(5)], bad, bad, updates(5), updates(6), bad)
+    async with events() as names:
+        await one.run()
+    assert one.taken == updates(5, 5, 6)
+    # What confirms nothing new would be handed out at once again: 1, 2 and 4 s; then 1 s.
+    expected = [(0, None), (0, 6), (1, 6), (3, 6), (7, 6), (7, 7), (8, 7)]
+    assert [asked[:2] for asked in one.asked] == expected
+    assert names == ["telegram_update_without_id"] * 20
+
+
+@pytest.mark.parametrize(("silence_s", "is_told"), [(24 * 3600 - 1, False), (24 * 3600 + 1, True)])
+async def test_gap_of_more_than_a_day_is_told_once(
+    silence_s: float, is_told: bool, script: NewScript
+) -> None:
+    one = script([], [])
+    await one.clock.sleep(silence_s)
+    with capture_logs() as logs:
+        await one.run()
+    assert [log["hours"] for log in logs] == ([24.0] if is_told else [])

@@ -1,0 +1,73 @@
+"""Wrong passwords cost time, logins end, and both take little memory: without a server."""
+
+from __future__ import annotations
+
+from http.cookies import SimpleCookie
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+
+from bots.web_chat.login import MAX_LOGINS, OPERATOR, Login
+from bots.web_chat.tries import FREE_TRIES, MAX_WAIT_S, REMEMBERED, Tries, read_address
+from core.clock import Clock
+
+ADMIN = "staple 密码 canary"
+
+
+async def test_wait_grows_and_is_bounded(clock: Clock) -> None:
+    tries = Tries(clock)
+    waits = []
+    for _ in range(2000):
+        tries.note_wrong("a")
+        waits.append(tries.wait_s("a"))
+    assert waits[: FREE_TRIES + 3] == [0.0] * FREE_TRIES + [1.0, 2.0, 4.0]
+    assert waits[-1] == MAX_WAIT_S
+    await clock.sleep(MAX_WAIT_S - 0.1)
+    assert tries.wait_s("a") == pytest.approx(0.1)
+    await clock.sleep(0.1)
+    assert tries.wait_s("a") == 0
+    tries.forgive("a")
+    assert tries.note_wrong("a") == 1
+
+
+async def test_tries_and_logins_take_little_memory() -> None:
+    tries = Tries()
+    for number in range(REMEMBERED * 2):
+        tries.note_wrong(str(number))
+    assert len(tries._tried) == REMEMBERED
+    login = Login(OPERATOR, "x")
+    for _ in range(MAX_LOGINS + 5):
+        login._begin(make_request({}))
+    assert len(login._ends_at_s) == MAX_LOGINS
+
+
+async def test_login_ends_by_itself(clock: Clock) -> None:
+    login = Login(OPERATOR, ADMIN, clock)
+    cookie = SimpleCookie(login._begin(make_request({})).headers["set-cookie"])[OPERATOR.cookie]
+    request = make_request({"cookie": f"{OPERATOR.cookie}={cookie.value}"})
+    assert login.is_in(request)
+    await clock.sleep(OPERATOR.life_s - 1)
+    assert login.is_in(request)
+    await clock.sleep(1)
+    assert not login.is_in(request)
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("127.0.0.1", "1.2.3.4", "1.2.3.4"),
+        ("::1", "9.9.9.9, 1.2.3.4", "1.2.3.4"),
+        ("127.0.0.1", "nonsense", "127.0.0.1"),
+        ("5.6.7.8", "1.2.3.4", "5.6.7.8"),
+        ("2001:db8:1:2:3:4:5:6", "", "2001:db8:1:2::/64"),
+    ],
+)
+async def test_address_is_what_cannot_be_made_up(peer: str, forwarded: str, address: str) -> None:
+    assert read_address(make_request({"x-forwarded-for": forwarded}, peer)) == address
+
+
+def make_request(headers: dict[str, str], peer: str = "127.0.0.1") -> Any:
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    return Request({"type": "http", "headers": raw, "client": (peer, 1), "path": "/"})
