@@ -143,13 +143,13 @@ class _Mutations:
             reached = {id(item): item for items in self._tests.values() for item in items}
             items = [item for item in session.items if id(item) in reached]
         else:
-            items = self._tests.get(mutant.line, [])
+            items = self._tests.get(mutant.line) or self._tests.get(mutant.statement, [])
         if not items:
             return "no test reaches it"
         files: dict[str, float] = defaultdict(float)
         for item in items:
             files[item.location[0]] += self._durations.get(item.nodeid, 0)
-        items.sort(key=lambda item: files[item.location[0]])  # and stable inside a file
+        items = sorted(items, key=lambda item: files[item.location[0]])  # stable inside a file
         expected_s = sum(files.values())
 
         def run() -> int:
