@@ -58,6 +58,7 @@ async def test_only_the_operator_can_mend_it(
     await wait_for(lambda: all(telegram.answers(person) for person in notes), 30)
     for _ in range(8):
         assert not {"dead", "refused", "done"} & set(bot.states())
+        # What must not happen in another process is looked for again and again.
         await asyncio.sleep(0.25)
     calls = len(mimo.calls)
     if healing == "restart":
@@ -81,10 +82,12 @@ async def test_an_outage(bot: Bot, telegram: TelegramServer, mimo: MimoServer) -
     mimo.add_fault("503", times=None)
     notes = await send_notes(telegram, 30)
     await bot.start(haste=HASTE)
+    # An outage lasts, whatever the program in the other process does.
     await asyncio.sleep(OUTAGE_S / 2)
     down = [call.started_at_s for call in mimo.calls]
     port = int(mimo.origin.rpartition(":")[2])
     await asyncio.to_thread(mimo.stop)
+    # An outage lasts, whatever the program in the other process does.
     await asyncio.sleep(OUTAGE_S / 2)
     async with MimoServer(port=port) as again:
         healed_at_s = time.monotonic()
