@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +14,7 @@ import pytest
 from tests.mutants.forks import fork_and_wait
 from tests.mutants.operators import mutants
 from tests.mutants.session import apply
+from tests.support.paths import ROOT
 
 SOURCE = '''
 """A module."""
@@ -97,3 +99,9 @@ def test_a_fork_ends_with_its_code_or_its_limits() -> None:
     assert fork_and_wait(lambda: 3) == "3"
     assert fork_and_wait(turn, cpu_s=1) == "signal 24"
     assert fork_and_wait(turn, wall_s=0.1) == "too late"
+
+
+def test_the_table_names_files_that_are_there() -> None:
+    table = tomllib.loads((ROOT / "tests" / "mutants" / "modules.toml").read_text())
+    paths = [ROOT / path for module, tests in table.items() for path in (module, *tests)]
+    assert [path for path in paths if not path.exists()] == []
