@@ -91,6 +91,7 @@ def test_a_mutant_lives_in_what_is_loaded_already(
     assert (box.wait_s, box.put("a"), module.is_long(("abc",))) == seen
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="forks are watched as Linux does it")
 def test_a_fork_ends_with_its_code_or_its_limits() -> None:
     def turn() -> int:
         while True:
