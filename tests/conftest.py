@@ -77,9 +77,9 @@ def _load_profile() -> None:
     from hypothesis import HealthCheck, settings
 
     # How long an example takes is the machine's business.
-    patient = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-    settings.register_profile("tests", derandomize="CI" in os.environ, print_blob=True, **patient)
-    settings.register_profile("fuzz", max_examples=3000, print_blob=True, **patient)
+    patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+    settings.register_profile("tests", patient, derandomize="CI" in os.environ)
+    settings.register_profile("fuzz", patient, max_examples=3000)
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
 
 

@@ -9,6 +9,12 @@ from pathlib import Path
 
 from tests.support.paths import ROOT
 
+#: Who looks at the machine's own clock, and why.
+OWN_TIME = {
+    "core/clock.py": "it is the clock",
+    "core/engines/wire.py": "what a service's date says is read at once, and is pure with a moment",
+    "core/logs.py": "a problem is noted when it is logged, by whatever library",
+}
 SOURCES = [path for folder in ("bots", "core") for path in (ROOT / folder).rglob("*.py")]
 
 
@@ -42,3 +48,41 @@ def test_nothing_reads_the_environment_but_the_settings() -> None:
     reads = re.compile(r"os\.environ(\[|\.get\()|os\.getenv")
     readers = [path.name for path in SOURCES if reads.search(path.read_text())]
     assert readers == []
+
+
+def test_time_comes_from_the_clock() -> None:
+    own = re.compile(r"time\.monotonic|time\.time\(|perf_counter|datetime\.now|asyncio\.sleep")
+    names = {str(path.relative_to(ROOT)) for path in SOURCES if own.search(path.read_text())}
+    assert names == set(OWN_TIME)
+
+
+def test_whoever_waits_for_the_machines_clock_says_why() -> None:
+    """On the virtual loop to sleep costs nothing; elsewhere a comment tells what cannot be seen."""
+    silent = []
+    for path in (ROOT / "tests").rglob("*.py"):
+        text = path.read_text()
+        lines = ["", *text.splitlines()]
+        for number in _real_sleeps(path, text) if ".sleep(" in text else ():
+            if "#" not in lines[number] and not lines[number - 1].lstrip().startswith("#"):
+                silent.append(f"{path.relative_to(ROOT)}:{number}")
+    assert silent == []
+
+
+def _real_sleeps(path: Path, text: str) -> set[int]:
+    """Return the lines of sleeps that take real time."""
+    tree = ast.parse(text)
+    marks = [ast.unparse(node) for node in tree.body if isinstance(node, ast.Assign)]
+    is_real = "chaos" in path.parts or any("pytestmark" in m and "real_time" in m for m in marks)
+    numbers = set(_sleeps(tree, "asyncio.sleep" if is_real else "time.sleep"))
+    for node in ast.walk(tree):
+        decorators = getattr(node, "decorator_list", [])
+        if any("real_time" in ast.unparse(mark) for mark in decorators):
+            numbers |= set(_sleeps(node, "asyncio.sleep"))
+    return numbers
+
+
+def _sleeps(tree: ast.AST, name: str) -> Iterator[int]:
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    for call in calls:
+        if ast.unparse(call.func) in (name, "time.sleep") and ast.unparse(call.args[0]) != "0":
+            yield call.lineno

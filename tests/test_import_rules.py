@@ -42,7 +42,7 @@ def plant(folder: Path, path: str, source: str) -> None:
 
 def check(folder: Path) -> tuple[dict[str, str], str]:
     """Return what became of each contract, KEPT or BROKEN, and all that was said."""
-    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     said = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout
     return dict(re.findall(r"^(.+?) (KEPT|BROKEN)\b", said, re.MULTILINE)), said
 

@@ -256,5 +256,6 @@ async def wait_for(condition: Any, timeout_s: float, *, every_s: float = 0.01) -
     while (value := condition()) is None or value is False:
         if time.monotonic() > end_s:
             raise TimeoutError("the condition did not come true")
+        # Other processes and the disk tell nobody when they change.
         await asyncio.sleep(every_s)
     return value

@@ -61,6 +61,7 @@ class OrderedClock(Clock):
         return time.monotonic() * self._haste
 
     async def sleep(self, delay_s: float) -> None:
+        # This is the clock of the program that is killed, only faster.
         await asyncio.sleep(delay_s / self._haste)
 
 

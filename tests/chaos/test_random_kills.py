@@ -44,6 +44,7 @@ class Storm:
             members = [user for user in self.telegram.world.chats[chat].members if user != 123456]
             message = self.telegram.send_voice(chat, members[0], note, duration=2)
             self.sent[chat][message] = number
+            # People speak one after the other.
             await asyncio.sleep(over_s / len(notes))
 
     async def kill_often(self, bot: Bot, count: int) -> None:
@@ -51,6 +52,7 @@ class Storm:
         for _ in range(count):
             is_early = random.random() < 0.2
             await bot.start(is_awaited=not is_early)
+            # The kill comes at any moment.
             await asyncio.sleep(random.uniform(0.0, 0.5 if is_early else LIFE_S))
             await bot.kill()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from discord.utils import escape_markdown, escape_mentions
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.discord_bot.markdown import escape, link
@@ -37,7 +37,6 @@ def test_nothing_is_read_from_a_text(text: str) -> None:
         assert seen.text.replace("\u2060", "") == line
 
 
-@settings(deadline=None)
 @given(TEXTS, TEXTS)
 def test_nothing_is_read_from_any_mixture(text: str, more: str) -> None:
     for line in f"{text}\n{more}".split("\n"):
@@ -46,7 +45,6 @@ def test_nothing_is_read_from_any_mixture(text: str, more: str) -> None:
         assert seen.text.replace("\u2060", "") == line
 
 
-@settings(deadline=None)
 @given(TEXTS.filter(lambda text: "\n" not in text and text.strip()))
 def test_a_label_stays_the_label_of_our_link(label: str) -> None:
     url = "https://discord.com/channels/1/2/3"

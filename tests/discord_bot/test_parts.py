@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.discord_bot.markdown import escape
@@ -41,7 +41,6 @@ def squeeze(text: str) -> str:
     return "".join(revive(text).split())
 
 
-@settings(deadline=None)
 @given(TEXTS, TEXTS, st.integers(1, 30), st.booleans())
 def test_every_message_fits_and_all_is_said(
     text: str, quote: str, times: int, is_first: bool
@@ -142,7 +141,6 @@ def test_a_bracket_behind_our_link_does_not_take_it_over(text: str, start: int) 
     assert revive(seen.text) == text
 
 
-@settings(deadline=None)
 @given(TEXTS.filter(lambda text: text.strip()), st.lists(st.tuples(*[st.integers(0, 90)] * 2)))
 def test_no_link_is_there_but_ours(text: str, spans: list[tuple[int, int]]) -> None:
     links = tuple(Link(min(span), max(span), "1") for span in spans)
@@ -163,7 +161,6 @@ def test_a_link_without_an_address_is_text() -> None:
     assert build_parts(Reply("one", links=(Link(0, 3, "1"),))) == [Part("one")]
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 900), st.integers(0, 900)), max_size=8), TEXTS)
 def test_links_anywhere_leave_the_text_as_it_is(spans: list[tuple[int, int]], text: str) -> None:
     links = tuple(Link(start, end, "1") for start, end in spans)
@@ -248,7 +245,6 @@ def test_names_of_files(name: str, shown: str) -> None:
     assert name_file(name) == shown
 
 
-@settings(deadline=None)
 @given(TEXTS, st.integers(1, 40), st.booleans())
 def test_the_text_so_far_is_the_end_of_it(text: str, times: int, is_ours: bool) -> None:
     shown = shorten(text * times, is_ours=is_ours)

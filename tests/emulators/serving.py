@@ -187,6 +187,7 @@ class Serving(LocalServer):
         deadline = time.monotonic() + 10
         while not self._server.started:
             assert self._thread.is_alive() and time.monotonic() < deadline, "did not start"
+            # uvicorn tells nobody that it has started.
             time.sleep(0.002)
 
     def stop(self) -> None:

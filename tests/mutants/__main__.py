@@ -1,6 +1,6 @@
 """`make mutants`: how many small faults in a module its tests notice.
 
-`python -m tests.mutants [--limit 60] [--seed 1] [core/limits.py ...] [--tests tests/test_limits.py]`
+    python -m tests.mutants core/limits.py --limit 60 --tests tests/test_limits.py
 
 One process collects a module's tests and forks for each mutant, which lives in the memory of that
 child alone: the functions get other code. First all tests run once to learn which line each of
@@ -96,11 +96,11 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     )
     for row in [*rows, _sum(rows)] if len(rows) > 1 else rows:
         killed, survived = row["killed"], len(row["survived"])
-        share = 100 * killed / max(1, killed + survived)
-        print(
-            f"{row['module']:<44}{len(row['names']):>6}{killed + survived:>9}{killed:>8}{survived:>10}"
-            f"{len(row['accepted']):>10}{share:>6.1f}"
+        tried = killed + survived
+        counts = (
+            f"{len(row['names']):>6}{tried:>9}{killed:>8}{survived:>10}{len(row['accepted']):>10}"
         )
+        print(f"{row['module']:<44}{counts}{100 * killed / max(1, tried):>6.1f}")
 
 
 def _sum(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,14 +1,17 @@
-"""Run a function in a fork of this process, within limits, and end all that it started."""
+"""Run a function in a fork of this process, within limits, and end all that it started. Linux."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import resource
 import select
 import signal
 import traceback
 from collections.abc import Callable
+
+_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 
 
 def fork_and_wait(
@@ -37,6 +40,7 @@ def _child(run: Callable[[], int], cpu_s: int, quiet: bool) -> None:
     code = 70
     try:
         os.setsid()
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
         _, hardest = resource.getrlimit(resource.RLIMIT_CPU)
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, hardest))
         if quiet:
@@ -44,7 +48,7 @@ def _child(run: Callable[[], int], cpu_s: int, quiet: bool) -> None:
             for standard in (0, 1, 2):
                 os.dup2(nowhere, standard)
         code = run()
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - it is shown, and the process ends
         traceback.print_exc()
     finally:
         os._exit(code)

@@ -1,10 +1,11 @@
-"""What a mutant is: one small change of one module's source, made by mutmut's operators and ours."""
+"""What a mutant is: one small change of a module's source, made by mutmut's operators and ours."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import libcst as cst
 from libcst import matchers as m
@@ -13,11 +14,13 @@ from mutmut.mutation import mutators
 
 #: Upper and lower case of every text, and `a = None` for every assignment, say little.
 _LEFT_OUT = {mutators.operator_string, mutators.operator_arg_removal, mutators.operator_assignment}
+_LOGGED = m.Call(func=m.Attribute(value=m.Name("log") | m.Name("_log")))
 #: What is said to operators in logs is no promise; nor are types, decorators and `__all__`.
 _NOT_OURS = (
     m.Annotation()
     | m.Decorator()
-    | m.Call(func=m.Attribute(value=m.Name("log") | m.Name("_log")))
+    | _LOGGED
+    | m.Expr(value=_LOGGED)
     | m.Assign(targets=[m.AssignTarget(target=m.Name("__all__"))])
     | m.If(test=m.Name("TYPE_CHECKING"))
     | m.Assert()
@@ -27,6 +30,8 @@ _NOT_OURS = (
 @dataclass(frozen=True)
 class Mutant:
     line: int
+    #: Where its statement begins: parts of one that are constants are not seen to be run.
+    statement: int
     #: The constant of the module that the change sets, or None inside a function.
     constant: str | None
     #: Where and what, without line numbers: how accepted survivors are named.
@@ -76,7 +81,7 @@ def _without_argument(node: cst.Call) -> Iterable[cst.CSTNode]:
             yield node.with_changes(args=rest)
 
 
-_OPERATORS = [
+_OPERATORS: list[tuple[type, Callable[[Any], Iterable[cst.CSTNode]]]] = [
     *(pair for pair in mutators.mutation_operators if pair[1] not in _LEFT_OUT),
     (cst.Expr, _without_statement),
     (cst.If, _other_branch),
@@ -88,12 +93,16 @@ _OPERATORS = [
 ]
 
 
+_STATEMENTS = (cst.SimpleStatementLine, cst.BaseCompoundStatement)
+
+
 class _Finder(cst.CSTVisitor):
     METADATA_DEPENDENCIES = (PositionProvider,)
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[tuple[int, str | None, str, cst.CSTNode, cst.CSTNode]] = []
+        self.found: list[tuple[tuple[int, int, str | None, str], cst.CSTNode, cst.CSTNode]] = []
+        self._statements: list[int] = []
         self._where: list[str] = []
         self._functions = 0
         self._constant: str | None = None
@@ -101,6 +110,8 @@ class _Finder(cst.CSTVisitor):
     def on_visit(self, node: cst.CSTNode) -> bool:
         if m.matches(node, _NOT_OURS):
             return False
+        if isinstance(node, _STATEMENTS):
+            self._statements.append(self.get_metadata(PositionProvider, node).start.line)
         if isinstance(node, cst.FunctionDef | cst.ClassDef):
             self._where.append(node.name.value)
             self._functions += isinstance(node, cst.FunctionDef)
@@ -112,6 +123,8 @@ class _Finder(cst.CSTVisitor):
         return not isinstance(node, cst.Parameters)  # what defaults are is settled at import
 
     def on_leave(self, original_node: cst.CSTNode) -> None:
+        if isinstance(original_node, _STATEMENTS) and not m.matches(original_node, _NOT_OURS):
+            self._statements.pop()
         if isinstance(original_node, cst.FunctionDef | cst.ClassDef):
             self._where.pop()
             self._functions -= isinstance(original_node, cst.FunctionDef)
@@ -123,8 +136,8 @@ class _Finder(cst.CSTVisitor):
         for kind, operator in _OPERATORS:
             if position and isinstance(node, kind):
                 where = ".".join(self._where) or str(self._constant)
-                for new in operator(node):
-                    self.found.append((position.start.line, self._constant, where, node, new))
+                place = (position.start.line, self._statements[-1], self._constant, where)
+                self.found.extend((place, node, new) for new in operator(node))
 
 
 def _text(node: cst.CSTNode) -> str:
@@ -145,7 +158,7 @@ def mutants(source: str) -> Iterator[Mutant]:
     finder = _Finder()
     wrapper.visit(finder)
     names: Counter[str] = Counter()
-    for line, constant, where, old, new in finder.found:
+    for (line, statement, constant, where), old, new in finder.found:
         changed = wrapper.module.deep_replace(old, new)
         assert isinstance(changed, cst.Module)
         try:
@@ -155,4 +168,4 @@ def mutants(source: str) -> Iterator[Mutant]:
         name = f"{where}: {_difference(_text(old), _text(new))}"
         names[name] += 1
         number = f" #{names[name]}" if names[name] > 1 else ""
-        yield Mutant(line, constant, name + number, changed.code)
+        yield Mutant(line, statement, constant, name + number, changed.code)

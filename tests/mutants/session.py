@@ -143,17 +143,17 @@ class _Mutations:
             reached = {id(item): item for items in self._tests.values() for item in items}
             items = [item for item in session.items if id(item) in reached]
         else:
-            items = self._tests.get(mutant.line, [])
+            items = self._tests.get(mutant.line) or self._tests.get(mutant.statement, [])
         if not items:
             return "no test reaches it"
         files: dict[str, float] = defaultdict(float)
         for item in items:
             files[item.location[0]] += self._durations.get(item.nodeid, 0)
-        items.sort(key=lambda item: files[item.location[0]])  # and stable inside a file
+        items = sorted(items, key=lambda item: files[item.location[0]])  # stable inside a file
         expected_s = sum(files.values())
 
         def run() -> int:
-            _apply(mutant, self._file)
+            apply(mutant, self._file)
             return _run(session, items)
 
         ended = fork_and_wait(run, cpu_s=int(10 + 4 * expected_s), wall_s=60 + 15 * expected_s)
@@ -183,7 +183,7 @@ def _outer_functions(code: CodeType) -> Iterator[CodeType]:
                 yield from _outer_functions(constant)
 
 
-def _apply(mutant: Mutant, file: str) -> None:
+def apply(mutant: Mutant, file: str) -> None:
     """Put a mutant into the modules that are loaded in this process."""
     original = compile(Path(file).read_text(), file, "exec", dont_inherit=True)
     mutated = compile(mutant.source, file, "exec", dont_inherit=True)

@@ -233,6 +233,7 @@ class VoiceServer:
         if self._udp is not None:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
                 last.sendto(b"end", self._udp.getsockname())
+            # The thread that listens takes what ends it.
             time.sleep(0.01)
             self._udp.close()
             self._udp = None
