@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from bots.telegram_bot import TelegramBot
+from bots.telegram_bot import TelegramBot, delivery
+from core import metrics
+from core.clock import Clock
 from core.errors import ChatGone, PlatformBusy, PlatformError, PlatformLocked
 from core.models import PLACEHOLDER, Button, Delivery, DeliveryState, File, Quoted, Reply
 from core.prompts.safety import revive
 from tests.emulators.telegram import TelegramServer
 from tests.support.telegram_inbox import ambiguous_sends, make_envelope, only, show
-from tests.support.virtual_time import current_clock
 
 NOTE = b"OggS"
 FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
@@ -28,8 +29,11 @@ async def test_answer_stands_under_the_note(
 ) -> None:
     note = telegram.send_voice(ann, ann, NOTE)
     envelope, ledger = make_envelope(ann, note)
+    count = metrics.SENDS.labels("telegram", "ok")._value
+    before = count.get()
     await bot.deliver(envelope, Reply("Heard:", "hello http://example.com @bob <b>*_`"))
     answer = only(telegram.answers_to(ann, note))
+    assert count.get() == before + 1
     # All that was said can be read, and nothing of it leads or calls anywhere.
     assert revive(answer.text) == "Heard:\n\nhello http://example.com @bob <b>*_`"
     assert telegram.foreign_links(answer) == []
@@ -97,19 +101,88 @@ async def test_topic_is_kept(telegram: TelegramServer, bot: TelegramBot, ann: in
     assert [a.thread_id for a in telegram.answers_to(forum, note)] == [topic, topic]
 
 
-async def test_delivered_parts_are_not_sent_again(
+async def test_part_that_fails_ends_the_try_and_is_where_the_next_begins(
     telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
     envelope, ledger = make_envelope(ann)
-    reply = Reply("x" * 5000)
-    telegram.fault("sendMessage", "status", status=500, count=None)
-    with pytest.raises(PlatformBusy):
-        await bot.deliver(envelope, reply)
-    telegram.clear_faults()
+    await ledger.start(0)
     await ledger.finish(0, "77")
-    await bot.deliver(envelope, reply)
-    await bot.deliver(envelope, reply)
-    assert [len(a.text) for a in telegram.answers(ann)] == [5000 - 4096]
+    telegram.fault("sendMessage", "status", status=500)
+    with pytest.raises(PlatformBusy):
+        await bot.deliver(envelope, Reply("x" * 9000))
+    assert list(ledger.rows) == [0, 1]
+    for _ in range(2):
+        await bot.deliver(envelope, Reply("x" * 9000))
+    assert [len(a.text) for a in telegram.answers(ann)] == [4096, 9000 - 2 * 4096]
+    assert ledger.ids()[0] == "77"
+    assert count_sends(telegram) == 3
+
+
+async def test_nothing_is_begun_in_a_chat_before_its_time(
+    telegram: TelegramServer, bot: TelegramBot, ann: int, clock: Clock
+) -> None:
+    before = ambiguous_sends()
+    telegram.fault("sendMessage", "status", status=429, retry_after=3600)
+    refused, first = make_envelope(ann, job_id="1")
+    waiting, second = make_envelope(ann, job_id="2")
+    for envelope in (refused, waiting, refused):
+        with pytest.raises(PlatformBusy) as caught:
+            await bot.deliver(envelope, Reply("x"))
+        assert caught.value.retry_after_s == pytest.approx(3600)
+        await bot.show(envelope, "x")
+    assert (first.rows[0].state, second.rows) == (DeliveryState.PENDING, {})
+    await clock.sleep(3600)
+    assert len(telegram.calls) == 1
+    for envelope in (refused, waiting):
+        await bot.deliver(envelope, Reply("x"))
+    assert count_sends(telegram) == 3
+    assert ambiguous_sends() == before, "what was refused is no repeat"
+
+
+async def test_who_asks_to_wait_again_and_again_is_asked_six_times(
+    telegram: TelegramServer, bot: TelegramBot, ann: int, clock: Clock
+) -> None:
+    before, started_s = ambiguous_sends(), clock.monotonic()
+    envelope, _ = make_envelope(ann)
+    telegram.fault("sendMessage", "status", status=429, retry_after=7, count=6)
+    with pytest.raises(PlatformBusy):
+        await bot.deliver(envelope, Reply("x"))
+    assert clock.monotonic() - started_s == pytest.approx(42, abs=0.01)
+    assert count_sends(telegram) == 6
+    await bot.deliver(envelope, Reply("x"))
+    assert ambiguous_sends() == before
+
+
+async def test_after_a_success_only_single_chats_are_meant(
+    telegram: TelegramServer, bot: TelegramBot, clock: Clock
+) -> None:
+    started_s = clock.monotonic()
+    for job_id, is_refused in enumerate((True, True, False, True, True, False)):
+        person = telegram.add_user()
+        if is_refused:
+            telegram.fault("*", "status", status=429, retry_after=3600, chat_id=person)
+        delivering = bot.deliver(make_envelope(person, job_id=str(job_id))[0], Reply("x"))
+        if is_refused:
+            with pytest.raises(PlatformBusy):
+                await delivering
+        else:
+            await delivering
+    assert clock.monotonic() - started_s < 1
+
+
+@pytest.mark.parametrize(("reply", "limit_s"), [(Reply("x"), 60), (Reply(files=(FILE,)), 300)])
+async def test_call_that_never_ends_is_given_up(
+    reply: Reply, limit_s: float, bot: TelegramBot, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def drip(*_: object) -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    monkeypatch.setattr(delivery, "perform", drip)
+    started_s = clock.monotonic()
+    with pytest.raises(PlatformBusy):
+        await bot.deliver(make_envelope(1)[0], reply)
+    assert clock.monotonic() - started_s == pytest.approx(limit_s)
 
 
 async def test_a_message_that_the_sdk_cannot_read_back_is_sent_once(
@@ -153,21 +226,6 @@ async def test_lost_answer_of_an_edit_is_one_message(
     assert ambiguous_sends() == before
 
 
-async def test_refused_sends_are_not_ambiguous(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
-    before = ambiguous_sends()
-    envelope, _ = make_envelope(ann)
-    telegram.fault("sendMessage", "status", status=429, retry_after=3600)
-    with pytest.raises(PlatformBusy) as caught:
-        await bot.deliver(envelope, Reply("x"))
-    assert caught.value.retry_after_s == pytest.approx(3600, abs=2)
-    bot.pacer._lanes.clear()
-    await bot.deliver(envelope, Reply("x"))
-    assert only(telegram.answers(ann)).text == "x"
-    assert ambiguous_sends() == before
-
-
 async def test_only_the_chat_that_was_told_to_wait_waits(
     telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
@@ -196,19 +254,6 @@ async def test_flood_wait_for_the_whole_bot_stops_the_whole_bot(
     assert len(telegram.calls) == 3
 
 
-async def test_no_call_reaches_a_chat_before_its_time(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
-    envelope, _ = make_envelope(ann)
-    telegram.fault("sendMessage", "status", status=429, retry_after=3600, count=1)
-    for _ in range(3):
-        with pytest.raises(PlatformBusy):
-            await bot.deliver(envelope, Reply("x"))
-        await bot.show(envelope, "x")
-    await current_clock().sleep(3000)
-    assert len(telegram.calls) == 1
-
-
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
@@ -224,9 +269,12 @@ async def test_errors_are_read(
     fault: dict[str, Any], error: type, telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
     telegram.fault("sendMessage", "status", **fault)
+    count = metrics.SENDS.labels("telegram", error.__name__)._value
+    before = count.get()
     with pytest.raises(error) as caught:
         await bot.deliver(make_envelope(ann)[0], Reply("secret words"))
     assert type(caught.value) is error
+    assert count.get() == before + 1
     assert count_sends(telegram) == 1
     assert telegram.token not in repr(caught.value)
     assert "secret words" not in str(caught.value)
@@ -240,17 +288,6 @@ async def test_network_trouble_is_for_later(
     telegram.fault("sendMessage", kind, status=502)
     with pytest.raises(PlatformBusy):
         await bot.deliver(make_envelope(ann)[0], Reply("x"))
-
-
-async def test_blocked_and_kicked_are_gone(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
-    group = telegram.add_chat(members={ann: "creator"})
-    telegram.block(ann)
-    telegram.kick(group)
-    for chat in (ann, group):
-        with pytest.raises(ChatGone):
-            await bot.deliver(make_envelope(chat)[0], Reply("x"))
 
 
 @pytest.mark.parametrize("change", [{"is_write_forbidden": True}, {"is_text_restricted": True}])
@@ -328,6 +365,17 @@ async def test_text_that_telegram_finds_too_long_is_split(
     assert " ".join(a.text for a in answers) == words
     assert [a.labels for a in answers] == [[]] * (len(answers) - 1) + [["B"]]
     assert ledger.ids() == {0: str(answers[-1].message_id)}
+
+
+async def test_edit_that_telegram_finds_too_long_edits_and_adds(
+    telegram: TelegramServer, bot: TelegramBot, group: int
+) -> None:
+    envelope, _ = make_envelope(group)
+    await show(bot, envelope, "so far")
+    telegram.fault("*", "status", status=400, description="message is too long")
+    await bot.deliver(envelope, Reply("one two"))
+    shown = [answer.versions for answer in telegram.answers(group)]
+    assert shown == [["so far", "one"], ["two"]]
 
 
 async def test_text_that_is_never_short_enough_is_an_error(
