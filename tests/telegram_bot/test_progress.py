@@ -276,7 +276,8 @@ async def test_chat_that_was_told_to_wait_gets_no_drafts(
     started_s = clock.monotonic()
     await show(bot, envelope, "four")
     [drawn] = telegram.calls
-    assert (drawn.params["text"], drawn.at - started_s) == ("four", pytest.approx(20))
+    assert drawn.params["text"] == "four"
+    assert drawn.at - started_s == pytest.approx(20)
 
 
 async def test_trouble_of_the_ledger_is_never_raised(

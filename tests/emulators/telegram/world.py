@@ -32,6 +32,11 @@ class Clock:
     def __init__(self) -> None:
         self._source = current_clock()
         self._ahead_s = 0.0
+        self._frozen: tuple[float, float] | None = None
+
+    def freeze(self) -> None:
+        """Let the time move by hand only."""
+        self._frozen = self._source.now().timestamp(), self._source.monotonic()
 
     def advance(self, seconds: float) -> None:
         """Move the time."""
@@ -39,11 +44,13 @@ class Clock:
 
     def now(self) -> float:
         """Return Unix time."""
-        return self._source.now().timestamp() + self._ahead_s
+        now_s = self._frozen[0] if self._frozen else self._source.now().timestamp()
+        return now_s + self._ahead_s
 
     def monotonic(self) -> float:
         """Return seconds that only grow."""
-        return self._source.monotonic() + self._ahead_s
+        now_s = self._frozen[1] if self._frozen else self._source.monotonic()
+        return now_s + self._ahead_s
 
 
 class World:
