@@ -147,10 +147,8 @@ async def test_update_shown_twice_is_one_message(
     ("kind", "details"),
     [
         ("status", {"status": 401, "count": 1}),
-        ("status", {"status": 404, "count": 1}),
         ("status", {"status": 409, "count": 3}),
         ("status", {"status": 429, "retry_after": 1}),
-        ("status", {"status": 500, "count": 3}),
         ("html", {"status": 502, "count": 6}),
         ("html", {"status": 200, "count": 2}),
         ("close", {"count": 4}),
