@@ -320,7 +320,7 @@ async def test_menu_is_set_once_and_in_both_languages(
 
     menu = [("help", "What I can do"), ("transcribe", "x" * 300)]
     for asked in (4, 8):
-        async with receiving(TelegramBot(settings, FakeInbox(), menu=menu)):
+        async with receiving(TelegramBot(settings, FakeInbox(), menu, current_clock())):
             await telegram.wait_for(partial(lambda n: count("getMyCommands") == n, asked))
             await asyncio.sleep(0.1)
     assert count("setMyCommands") == 4
@@ -336,7 +336,7 @@ async def test_menu_is_set_once_and_in_both_languages(
 async def test_menu_of_the_program_is_taken_by_default(
     telegram: TelegramServer, settings: Settings
 ) -> None:
-    async with receiving(TelegramBot(settings, FakeInbox())):
+    async with receiving(TelegramBot(settings, FakeInbox(), clock=current_clock())):
         await telegram.wait_for(lambda: len(telegram.menus()) == 4)
         assert "help" in str(telegram.menus())
 
