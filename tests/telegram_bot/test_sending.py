@@ -259,17 +259,22 @@ async def test_flood_wait_for_the_whole_bot_stops_the_whole_bot(
 async def test_errors_are_read(
     fault: dict[str, Any], error: type, telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
+    envelope, _ = make_envelope(ann)
     telegram.fault("sendMessage", **({"kind": "status"} | fault))
     count = metrics.SENDS.labels("telegram", error.__name__)._value
     before = count.get()
     with pytest.raises(error) as caught:
-        await bot.deliver(make_envelope(ann)[0], Reply("secret words"))
+        await bot.deliver(envelope, Reply("secret words"))
     assert type(caught.value) is error
     assert count.get() == before + 1
     assert count_sends(telegram) == 1
     assert telegram.token not in repr(caught.value)
     assert "secret words" not in str(caught.value)
     assert caught.value.__cause__ is None
+    # What was refused is not there; of all else nobody knows.
+    before = ambiguous_sends()
+    await bot.deliver(envelope, Reply("secret words"))
+    assert ambiguous_sends() == before + (error is PlatformBusy)
 
 
 async def test_deleted_placeholder_means_one_new_message(
@@ -331,6 +336,7 @@ async def test_placeholder_is_taken_away_where_no_text_comes(
 async def test_text_that_telegram_finds_too_long_is_split(
     telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
+    before = ambiguous_sends()
     telegram.fault("sendMessage", "status", status=400, description="message is too long", count=2)
     words = " ".join(f"word{n}" for n in range(100))
     buttons = (Button("B", "c", token="t"),)
@@ -340,6 +346,17 @@ async def test_text_that_telegram_finds_too_long_is_split(
     assert " ".join(a.text for a in answers) == words
     assert [a.labels for a in answers] == [[]] * (len(answers) - 1) + [["B"]]
     assert ledger.ids() == {0: str(answers[-1].message_id)}
+    assert ambiguous_sends() == before
+
+
+async def test_placeholder_becomes_the_first_part_alone(
+    telegram: TelegramServer, bot: TelegramBot, group: int
+) -> None:
+    envelope, _ = make_envelope(group)
+    await show(bot, envelope, "so far")
+    await bot.deliver(envelope, Reply("x" * 4096 + "y"))
+    shown = [answer.versions for answer in telegram.answers(group)]
+    assert shown == [["so far", "x" * 4096], ["y"]]
 
 
 async def test_edit_that_telegram_finds_too_long_edits_and_adds(
