@@ -187,6 +187,7 @@ async def test_refused_placeholder_is_tried_again_and_not_counted_as_lost(
     assert ledger.rows[PLACEHOLDER].state is DeliveryState.PENDING
     await bot._progress._count_lost(envelope)
     assert ambiguous_sends() == before
+    assert bot._progress._unsent == set(), "each job is forgotten with its reply"
     bot._progress._unsent.add(envelope.job_id)
     await show(bot, envelope, "two")
     refused, sent = telegram.calls
