@@ -74,7 +74,7 @@ def halve(part: Part) -> list[Part]:
         caption = TextPart(part.caption, part.entities)
         return [caption, replace(part, caption="", entities=())] if part.caption else []
     units = count_units(part.text)
-    return [*_cut(part, units // 2)] if units > 1 else []
+    return [*_cut(part, (units + 1) // 2)] if units > 1 else []
 
 
 def _join(marked: TextPart, quote: str, *, is_quote_first: bool) -> TextPart:

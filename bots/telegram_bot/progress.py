@@ -6,7 +6,7 @@ Best effort and always second to the reply: the latest text wins, older ones are
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 import telegram
@@ -132,14 +132,14 @@ class Progress(Drawing[_Line]):
         elif message_id := await find_placeholder(line.envelope):
             await self._bot.edit_message_text(text, int(out.chat_id), int(message_id))
         else:
-            await self._send_placeholder(line, replace(out, part=TextPart(text)))
+            await self._send_placeholder(line, out, text)
 
-    async def _send_placeholder(self, line: _Line, out: Outgoing) -> None:
+    async def _send_placeholder(self, line: _Line, out: Outgoing, text: str) -> None:
         self._unsent.discard(line.envelope.job_id)
         await line.envelope.ledger.start(PLACEHOLDER)
         sent = await self._bot.send_message(
             int(out.chat_id),
-            line.shown or "…",
+            text,
             message_thread_id=as_thread(out.thread_id),
             reply_parameters=build_reply_parameters(out),
             disable_notification=True,

@@ -39,7 +39,9 @@ async def forget(ctx: Context) -> Reply:
     is_own = message.is_private or message.sender_id in authors - {""}
     if not is_own and not await ctx.platform.is_admin(message):
         raise NotAllowed
-    return _tell(ctx, await ctx.store.forgetting.forget_message(message.chat, message_id))
+    forgetting = ctx.store.forgetting
+    receipt = await forgetting.forget_message(message.chat, message_id, quoted.job_id)
+    return _tell(ctx, receipt)
 
 
 def _authors(asked: Message) -> set[str]:

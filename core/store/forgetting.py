@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, literal, select, update
 
 from core.models import Chat, JobState, Message, Subject
 from core.store.database import Database
 from core.store.memory import EMPTY, IS_KEPT, drop_heard
 from core.store.rows import is_chat
+from core.store.scan import MOVED
 from core.store.tables import blobs, buttons, chats, jobs, messages, remembered
 
 #: Jobs that are looked at and emptied at once: the lock is held for no longer.
@@ -52,8 +53,12 @@ class Forgetting:
 
         return await self._forget(chat, remembered.c.sender_id == person_id, is_theirs)
 
-    async def forget_message(self, chat: Chat, message_id: str) -> Receipt:
-        """Remove one message, and what was asked of it."""
+    async def forget_message(self, chat: Chat, message_id: str, job_id: str = "") -> Receipt:
+        """Remove one message, and what was asked of it.
+
+        job_id: the job that it asked for, where that is known: its message may have no id any
+        more, because the chat has moved.
+        """
 
         def is_it(row: Any) -> bool:
             message: Message = row.content
@@ -62,9 +67,16 @@ class Forgetting:
             # Ids of before the chat moved mean other messages now.
             is_here = row.origin_pk == row.chat_pk
             is_about = message_id in {subject.message_id for subject in _about(row)}
-            return is_here and (message.message_id == message_id or bool(is_quoted) or is_about)
+            is_meant = message.message_id == message_id or bool(is_quoted) or is_about
+            return row.job_id == job_id or (is_here and is_meant)
 
-        return await self._forget(chat, remembered.c.message_id == message_id, is_it)
+        asked = (
+            select(literal(MOVED) + messages.c.message_id)
+            .join(jobs, jobs.c.message_pk == messages.c.message_pk)
+            .where(jobs.c.job_id == job_id, messages.c.chat_pk != jobs.c.chat_pk)
+        )
+        ids = (remembered.c.message_id == message_id) | remembered.c.message_id.in_(asked)
+        return await self._forget(chat, ids, is_it)
 
     async def _forget(self, chat: Chat, talk: Any, is_job: Callable[[Any], bool]) -> Receipt:
         receipt = Receipt()
@@ -109,7 +121,7 @@ class Forgetting:
         message_pks = [row.message_pk for row in rows]
         keys = {row.reply.heard_key for row in rows if row.reply and row.reply.heard_key}
         keys |= {subject.heard for row in rows for subject in _about(row) if subject.heard}
-        receipt.message_ids |= {row.content.message_id for row in rows}
+        receipt.message_ids |= {_message_id(row) for row in rows}
         receipt.answers += sum(row.reply is not None for row in rows)
         async with self._database.write() as connection:
             is_job = jobs.c.job_id.in_(job_ids)
@@ -120,6 +132,12 @@ class Forgetting:
             await connection.execute(delete(buttons).where(buttons.c.job_id.in_(job_ids)))
             await connection.execute(delete(blobs).where(blobs.c.message_pk.in_(message_pks)))
             receipt.transcripts += await drop_heard(connection, keys)
+
+
+def _message_id(row: Any) -> str:
+    """Return what the message of a job is called where it is remembered."""
+    moved = "" if row.origin_pk == row.chat_pk else MOVED
+    return f"{moved}{row.content.message_id}"
 
 
 def _about(row: Any) -> tuple[Subject, ...]:

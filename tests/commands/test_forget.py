@@ -83,6 +83,26 @@ async def test_an_answer_is_forgotten_with_its_question_by_who_asked(group: Grou
     assert counts((await group.ask("forget", BEN, reply_to=ours)).text) == [0, 0, 0]
 
 
+async def test_an_answer_that_came_after_a_move_is_forgotten_with_what_was_said_before(
+    group: Group,
+) -> None:
+    store, old = group.road.store, group.chat
+    await group.ask("auto on", EVE)
+    note, other = await group.speak(ADA), await group.speak(BEN)
+    jobs = {job.message.message_id: job for job in await store.jobs.history(old)}
+    job = jobs[note.message_id]
+    group.chat = replace(old, chat_id="-100500")
+    await store.chats.move(old, group.chat)
+    assert job.reply and await store.jobs.redo(job.job_id, job.reply)
+    group.road.assistant.on_job()
+    await group.road.settle()
+    sent = (await store.jobs.deliveries(job.job_id))[0].platform_id
+    assert counts((await group.ask("forget", ADA, reply_to=Quoted(sent))).text) == [1, 1, 1]
+    assert await store.jobs.find(job.job_id) is None
+    assert await store.jobs.find(jobs[other.message_id].job_id)
+    assert [kept.sender_id for kept in await group.kept()] == [BEN]
+
+
 async def test_whose_voice_it_was_may_forget_the_answer_about_it(group: Group) -> None:
     group.road.platform.can_administer = False
     note = await group.speak(ADA)

@@ -6,6 +6,7 @@ import pytest
 
 from bots.telegram_bot import TelegramBot
 from bots.telegram_bot.outgoing import build_keyboard
+from core.errors import PlatformBusy
 from core.models import Button, Reply
 from tests.emulators.telegram import TelegramServer
 from tests.support.telegram_inbox import make_envelope
@@ -57,3 +58,15 @@ async def test_private_button_leads_to_the_talk_with_the_bot(
     assert "callback_data" not in private
     assert replay["callback_data"] == "t2"
     assert len(telegram.calls_of("getMe")) == 1
+
+
+async def test_name_that_telegram_does_not_tell_is_asked_for_again(
+    telegram: TelegramServer, bot: TelegramBot, group: int
+) -> None:
+    reply = Reply("x", buttons=(Button("x", "private_summary", token="t", is_private=True),))
+    envelope, _ = make_envelope(group)
+    telegram.fault("getMe", "status", status=500)
+    with pytest.raises(PlatformBusy):
+        await bot.deliver(envelope, reply)
+    await bot.deliver(envelope, reply)
+    assert telegram.answers(group)[0].labels == ["x"]

@@ -10,6 +10,7 @@ from core.errors import BadAudio, PlatformBusy, TooLong, UserError
 from core.models import Attachment, Message, Quoted
 from tests.emulators.telegram import TelegramServer
 from tests.support.telegram_inbox import FakeInbox, make_message, make_settings
+from tests.support.virtual_time import current_clock
 
 DATA = bytes(range(256)) * 400
 
@@ -166,7 +167,7 @@ async def test_local_server_hands_out_a_path() -> None:
         settings = make_settings(
             telegram_bot_token=telegram.token, telegram_api_base_url=telegram.api_base_url
         )
-        bot = TelegramBot(settings, FakeInbox())
+        bot = TelegramBot(settings, FakeInbox(), clock=current_clock())
         assert await bot.fetch(send(telegram)) == DATA
         assert telegram.calls_of("download") == []
         bot.files.max_bytes = 10

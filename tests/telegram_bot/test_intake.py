@@ -56,6 +56,8 @@ def test_voice_note() -> None:
 
 
 FILE = {"file_id": "f", "file_unique_id": "u"}
+SOUND_MIMES = ("audio/x-anything", "video/mp4", "application/ogg")
+SOUND_NAMES = ("A.OPUS", "talk.m4a. ", "x.caf", "x.3gp", "x.aiff", "x.amr", "x.webm")
 
 
 @pytest.mark.parametrize(
@@ -65,16 +67,9 @@ FILE = {"file_id": "f", "file_unique_id": "u"}
         ("audio", {"duration": 1, "file_name": "a.mp3"}, "audio"),
         ("video_note", {"duration": 1, "length": 240}, "video_note"),
         ("video", {"duration": 1, "width": 1, "height": 1}, "video"),
-        ("document", {"mime_type": "audio/x-anything"}, "document"),
-        ("document", {"mime_type": "video/mp4"}, "document"),
-        ("document", {"mime_type": "application/ogg"}, "document"),
-        ("document", {"mime_type": "application/octet-stream", "file_name": "A.OPUS"}, "document"),
-        ("document", {"file_name": "talk.m4a. "}, "document"),
-        ("document", {"file_name": "x.caf"}, "document"),
-        ("document", {"file_name": "x.3gp"}, "document"),
-        ("document", {"file_name": "x.aiff"}, "document"),
-        ("document", {"file_name": "x.amr"}, "document"),
-        ("document", {"file_name": "x.webm"}, "document"),
+        *(("document", {"mime_type": mime}, "document") for mime in SOUND_MIMES),
+        ("document", {"mime_type": "application/octet-stream", "file_name": "a.ogg"}, "document"),
+        *(("document", {"file_name": name}, "document") for name in SOUND_NAMES),
     ],
 )
 def test_sound_is_found(field: str, sound: dict[str, Any], kind: str) -> None:
@@ -241,20 +236,23 @@ def test_message_sent_via_another_bot_is_the_persons() -> None:
     assert read_message(text="x", via_bot=BOT).sender_id == "7"
 
 
-def test_anonymous_admin_speaks_as_the_chat() -> None:
-    message = read_message(chat=GROUP, text="x", sender_chat=GROUP, **{"from": ANONYMOUS})
-    assert (message.sender_id, message.sender_name) == ("-1001", "Group")
-
-
-def test_channel_as_a_sender_is_known_by_its_own_id() -> None:
-    speaker = {"id": 136817688, "is_bot": True, "first_name": "Channel"}
-    message = read_message(chat=GROUP, text="x", sender_chat=CHANNEL, **{"from": speaker})
-    assert message.sender_id == "-1002"
-
-
-def test_guest_message_without_a_sender() -> None:
-    message = read_message(chat=GROUP, voice=VOICE, **{"from": None})
-    assert (message.sender_id, message.sender_name, message.language) == ("", "", "")
+@pytest.mark.parametrize(
+    ("sender", "sender_chat", "shown"),
+    [
+        (ANONYMOUS, GROUP, ("-1001", "Group", "")),
+        (
+            {"id": 136817688, "is_bot": True, "first_name": "Channel"},
+            CHANNEL,
+            ("-1002", "News", ""),
+        ),
+        (None, None, ("", "", "")),
+    ],
+)
+def test_who_speaks_as_a_chat_has_its_id(
+    sender: Any, sender_chat: Any, shown: tuple[str, str, str]
+) -> None:
+    message = read_message(chat=GROUP, text="x", sender_chat=sender_chat, **{"from": sender})
+    assert (message.sender_id, message.sender_name, message.language) == shown
 
 
 def press(**fields: Any) -> dict[str, Any]:
@@ -344,22 +342,11 @@ def test_text_that_no_database_takes_is_cleaned() -> None:
 NONSENSE: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, -1, 2**70, 0.5, "", "x", [], [None], [[1]], {}, {"id": None}, {"a": {}}, VOICE]
 )
-FIELDS = st.sampled_from(
-    [
-        *make(),
-        "voice",
-        "text",
-        "entities",
-        "reply_to_message",
-        "edit_date",
-        "caption",
-        "sender_chat",
-        "document",
-        "external_reply",
-        "migrate_to_chat_id",
-        "via_bot",
-    ]
+_OTHERS = (
+    "voice text entities reply_to_message edit_date caption sender_chat document external_reply "
+    "migrate_to_chat_id via_bot"
 )
+FIELDS = st.sampled_from([*make(), *_OTHERS.split()])
 
 
 @given(

@@ -12,7 +12,6 @@ from structlog.testing import capture_logs
 from telegram.error import Conflict, EndPointNotFound, InvalidToken, NetworkError, RetryAfter
 from telegram.error import TimedOut as TelegramTimedOut
 
-from bots.telegram_bot import polling
 from bots.telegram_bot.client import Client
 from bots.telegram_bot.intake import ALLOWED_UPDATES
 from bots.telegram_bot.polling import GIVE_UP_S, Patience, Polling
@@ -85,7 +84,7 @@ def script(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> NewScript:
         assert (low, high) == (0.5, 1.0)
         return high
 
-    monkeypatch.setattr(polling.random, "uniform", longest)
+    monkeypatch.setattr("bots.telegram_bot.polling.random.uniform", longest)
     return lambda *answers: Script(clock, *answers)
 
 
@@ -109,7 +108,7 @@ async def test_polls_are_long_once_one_was_answered(script: NewScript) -> None:
     assert one.taken == updates(5, 6)
     await one.clock.sleep(49)
     assert (one.polling.poll_age_s, one.polling.is_ready) == (49, True)
-    assert [sample.value for sample in metrics.POLL_AGE.collect()[0].samples] == [49]
+    assert [one.value for kind in metrics.POLL_AGE.collect() for one in kind.samples] == [49]
     await one.clock.sleep(1)
     assert not one.polling.is_ready
 
@@ -200,7 +199,7 @@ async def test_update_that_our_own_code_fails_on_is_left_out_at_the_fifth_try(
 async def test_tries_of_an_update_begin_anew_once_it_is_through(script: NewScript) -> None:
     one = script(*[updates(5)] * 5, *[updates(5)] * 4)
     bug = ValueError("bug")
-    one.troubles = [bug] * 4 + [None] + [bug] * 4
+    one.troubles = [*[bug] * 4, None, *[bug] * 4]
     async with events() as names:
         await one.run()
     assert names == ["telegram_not_committed"] * 8

@@ -187,6 +187,7 @@ async def test_refused_placeholder_is_tried_again_and_not_counted_as_lost(
     assert ledger.rows[PLACEHOLDER].state is DeliveryState.PENDING
     await bot._progress._count_lost(envelope)
     assert ambiguous_sends() == before
+    assert bot._progress._unsent == set(), "each job is forgotten with its reply"
     bot._progress._unsent.add(envelope.job_id)
     await show(bot, envelope, "two")
     refused, sent = telegram.calls
@@ -276,7 +277,8 @@ async def test_chat_that_was_told_to_wait_gets_no_drafts(
     started_s = clock.monotonic()
     await show(bot, envelope, "four")
     [drawn] = telegram.calls
-    assert (drawn.params["text"], drawn.at - started_s) == ("four", pytest.approx(20))
+    assert drawn.params["text"] == "four"
+    assert drawn.at - started_s == pytest.approx(20)
 
 
 async def test_trouble_of_the_ledger_is_never_raised(

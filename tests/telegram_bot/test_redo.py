@@ -9,7 +9,7 @@ import pytest
 from bots.telegram_bot import TelegramBot
 from core.errors import PlatformBusy
 from core.interfaces import Envelope
-from core.models import Button, DeliveryState, File, Link, Reply
+from core.models import Button, Delivery, DeliveryState, File, Link, Reply
 from tests.emulators.telegram import TelegramServer
 from tests.support.telegram_inbox import MemoryLedger, ambiguous_sends, make_envelope, show
 
@@ -123,14 +123,23 @@ async def test_a_lost_replacement_is_repeated_and_counted(
     assert ambiguous_sends() == before + 1
 
 
-async def test_parts_too_many_are_taken_back(telegram: TelegramServer, bot: TelegramBot) -> None:
-    ann, note, envelope, ledger = await answer(telegram, bot, Reply("long " * 2400))
-    assert len(ledger.rows) == 3
+async def test_parts_too_many_are_taken_back_the_last_one_first(
+    telegram: TelegramServer, bot: TelegramBot
+) -> None:
+    ann, note, envelope, ledger = await answer(telegram, bot, Reply("long " * 3200))
+    ids = list(ledger.ids().values())
+    assert len(ids) == 4
+    ledger.rows[3] = Delivery(3, DeliveryState.PENDING)  # it may stand there, nobody knows where
     telegram.fault("deleteMessage", "status", status=400, description="message can't be deleted")
     await bot.deliver(envelope, Reply("short"))
+    first, second = telegram.calls_of("deleteMessage")
+    assert [call.params["message_id"] for call in (first, second)] == [ids[2], ids[1]]
+    assert second.at - first.at == pytest.approx(3.1), "deletions keep the chat's pace"
     # One could not be deleted: no reason to fail.
+    assert [str(shown.message_id) for shown in telegram.answers_to(ann, note)] == [
+        ids[0], ids[2], ids[3],
+    ]  # fmt: skip
     assert telegram.answers_to(ann, note)[0].text == "short"
-    assert len(telegram.answers_to(ann, note)) == 2
     assert list(ledger.rows) == [0]
     telegram.forget_calls()
     await bot.deliver(envelope, Reply("short"))

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from bots.telegram_bot import TelegramBot
+from bots.telegram_bot import TelegramBot, delivery
+from core import metrics
+from core.clock import Clock
 from core.errors import ChatGone, PlatformBusy, PlatformError, PlatformLocked
 from core.models import PLACEHOLDER, Button, Delivery, DeliveryState, File, Quoted, Reply
 from core.prompts.safety import revive
 from tests.emulators.telegram import TelegramServer
 from tests.support.telegram_inbox import ambiguous_sends, make_envelope, only, show
-from tests.support.virtual_time import current_clock
 
 NOTE = b"OggS"
 FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
@@ -28,8 +29,11 @@ async def test_answer_stands_under_the_note(
 ) -> None:
     note = telegram.send_voice(ann, ann, NOTE)
     envelope, ledger = make_envelope(ann, note)
+    count = metrics.SENDS.labels("telegram", "ok")._value
+    before = count.get()
     await bot.deliver(envelope, Reply("Heard:", "hello http://example.com @bob <b>*_`"))
     answer = only(telegram.answers_to(ann, note))
+    assert count.get() == before + 1
     # All that was said can be read, and nothing of it leads or calls anywhere.
     assert revive(answer.text) == "Heard:\n\nhello http://example.com @bob <b>*_`"
     assert telegram.foreign_links(answer) == []
@@ -69,16 +73,6 @@ async def test_very_long_transcript_is_a_file(
     assert (extra.file.name, extra.file.data) == ("a.srt", FILE.data)
 
 
-async def test_buttons_carry_their_tokens(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
-    buttons = [Button("One", "c", token="t1"), Button("Two", "c", token="t2"), Button("No", "c")]
-    envelope, _ = make_envelope(ann)
-    await bot.deliver(envelope, Reply("x", buttons=tuple(buttons)))
-    answer = only(telegram.answers(ann))
-    assert [[b["callback_data"] for b in row] for row in answer.buttons] == [["t1", "t2"]]
-
-
 async def test_answer_to_a_press_stands_under_the_buttons_message(
     telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
@@ -97,19 +91,88 @@ async def test_topic_is_kept(telegram: TelegramServer, bot: TelegramBot, ann: in
     assert [a.thread_id for a in telegram.answers_to(forum, note)] == [topic, topic]
 
 
-async def test_delivered_parts_are_not_sent_again(
+async def test_part_that_fails_ends_the_try_and_is_where_the_next_begins(
     telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
     envelope, ledger = make_envelope(ann)
-    reply = Reply("x" * 5000)
-    telegram.fault("sendMessage", "status", status=500, count=None)
-    with pytest.raises(PlatformBusy):
-        await bot.deliver(envelope, reply)
-    telegram.clear_faults()
+    await ledger.start(0)
     await ledger.finish(0, "77")
-    await bot.deliver(envelope, reply)
-    await bot.deliver(envelope, reply)
-    assert [len(a.text) for a in telegram.answers(ann)] == [5000 - 4096]
+    telegram.fault("sendMessage", "status", status=500)
+    with pytest.raises(PlatformBusy):
+        await bot.deliver(envelope, Reply("x" * 9000))
+    assert list(ledger.rows) == [0, 1]
+    for _ in range(2):
+        await bot.deliver(envelope, Reply("x" * 9000))
+    assert [len(a.text) for a in telegram.answers(ann)] == [4096, 9000 - 2 * 4096]
+    assert ledger.ids()[0] == "77"
+    assert count_sends(telegram) == 3
+
+
+async def test_nothing_is_begun_in_a_chat_before_its_time(
+    telegram: TelegramServer, bot: TelegramBot, ann: int, clock: Clock
+) -> None:
+    before = ambiguous_sends()
+    telegram.fault("sendMessage", "status", status=429, retry_after=3600)
+    refused, first = make_envelope(ann, job_id="1")
+    waiting, second = make_envelope(ann, job_id="2")
+    for envelope in (refused, waiting, refused):
+        with pytest.raises(PlatformBusy) as caught:
+            await bot.deliver(envelope, Reply("x"))
+        assert caught.value.retry_after_s == pytest.approx(3600)
+        await bot.show(envelope, "x")
+    assert (first.rows[0].state, second.rows) == (DeliveryState.PENDING, {})
+    await clock.sleep(3600)
+    assert len(telegram.calls) == 1
+    for envelope in (refused, waiting):
+        await bot.deliver(envelope, Reply("x"))
+    assert count_sends(telegram) == 3
+    assert ambiguous_sends() == before, "what was refused is no repeat"
+
+
+async def test_who_asks_to_wait_again_and_again_is_asked_six_times(
+    telegram: TelegramServer, bot: TelegramBot, ann: int, clock: Clock
+) -> None:
+    before, started_s = ambiguous_sends(), clock.monotonic()
+    envelope, _ = make_envelope(ann)
+    telegram.fault("sendMessage", "status", status=429, retry_after=7, count=6)
+    with pytest.raises(PlatformBusy):
+        await bot.deliver(envelope, Reply("x"))
+    assert clock.monotonic() - started_s == pytest.approx(42, abs=0.01)
+    assert count_sends(telegram) == 6
+    await bot.deliver(envelope, Reply("x"))
+    assert ambiguous_sends() == before
+
+
+async def test_after_a_success_only_single_chats_are_meant(
+    telegram: TelegramServer, bot: TelegramBot, clock: Clock
+) -> None:
+    started_s = clock.monotonic()
+    for job_id, is_refused in enumerate((True, True, False, True, True, False)):
+        person = telegram.add_user()
+        if is_refused:
+            telegram.fault("*", "status", status=429, retry_after=3600, chat_id=person)
+        delivering = bot.deliver(make_envelope(person, job_id=str(job_id))[0], Reply("x"))
+        if is_refused:
+            with pytest.raises(PlatformBusy):
+                await delivering
+        else:
+            await delivering
+    assert clock.monotonic() - started_s < 1
+
+
+@pytest.mark.parametrize(("reply", "limit_s"), [(Reply("x"), 60), (Reply(files=(FILE,)), 300)])
+async def test_call_that_never_ends_is_given_up(
+    reply: Reply, limit_s: float, bot: TelegramBot, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def drip(*_: object) -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    monkeypatch.setattr(delivery, "perform", drip)
+    started_s = clock.monotonic()
+    with pytest.raises(PlatformBusy):
+        await bot.deliver(make_envelope(1)[0], reply)
+    assert clock.monotonic() - started_s == pytest.approx(limit_s)
 
 
 async def test_a_message_that_the_sdk_cannot_read_back_is_sent_once(
@@ -153,21 +216,6 @@ async def test_lost_answer_of_an_edit_is_one_message(
     assert ambiguous_sends() == before
 
 
-async def test_refused_sends_are_not_ambiguous(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
-    before = ambiguous_sends()
-    envelope, _ = make_envelope(ann)
-    telegram.fault("sendMessage", "status", status=429, retry_after=3600)
-    with pytest.raises(PlatformBusy) as caught:
-        await bot.deliver(envelope, Reply("x"))
-    assert caught.value.retry_after_s == pytest.approx(3600, abs=2)
-    bot.pacer._lanes.clear()
-    await bot.deliver(envelope, Reply("x"))
-    assert only(telegram.answers(ann)).text == "x"
-    assert ambiguous_sends() == before
-
-
 async def test_only_the_chat_that_was_told_to_wait_waits(
     telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
@@ -196,72 +244,37 @@ async def test_flood_wait_for_the_whole_bot_stops_the_whole_bot(
     assert len(telegram.calls) == 3
 
 
-async def test_no_call_reaches_a_chat_before_its_time(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
-    envelope, _ = make_envelope(ann)
-    telegram.fault("sendMessage", "status", status=429, retry_after=3600, count=1)
-    for _ in range(3):
-        with pytest.raises(PlatformBusy):
-            await bot.deliver(envelope, Reply("x"))
-        await bot.show(envelope, "x")
-    await current_clock().sleep(3000)
-    assert len(telegram.calls) == 1
-
-
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
         ({"status": 403, "description": "bot was blocked by the user"}, ChatGone),
-        ({"status": 403, "description": "user is deactivated"}, ChatGone),
-        ({"status": 400, "description": "chat not found"}, ChatGone),
         ({"status": 400, "description": "something new"}, PlatformError),
         ({"status": 401}, PlatformLocked),
         ({"status": 500}, PlatformBusy),
+        ({"kind": "html", "status": 502}, PlatformBusy),
+        ({"kind": "close"}, PlatformBusy),
+        ({"kind": "hang"}, PlatformBusy),
     ],
 )
 async def test_errors_are_read(
     fault: dict[str, Any], error: type, telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
-    telegram.fault("sendMessage", "status", **fault)
+    envelope, _ = make_envelope(ann)
+    telegram.fault("sendMessage", **({"kind": "status"} | fault))
+    count = metrics.SENDS.labels("telegram", error.__name__)._value
+    before = count.get()
     with pytest.raises(error) as caught:
-        await bot.deliver(make_envelope(ann)[0], Reply("secret words"))
+        await bot.deliver(envelope, Reply("secret words"))
     assert type(caught.value) is error
+    assert count.get() == before + 1
     assert count_sends(telegram) == 1
     assert telegram.token not in repr(caught.value)
     assert "secret words" not in str(caught.value)
     assert caught.value.__cause__ is None
-
-
-@pytest.mark.parametrize("kind", ["html", "close", "hang"])
-async def test_network_trouble_is_for_later(
-    kind: Any, telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
-    telegram.fault("sendMessage", kind, status=502)
-    with pytest.raises(PlatformBusy):
-        await bot.deliver(make_envelope(ann)[0], Reply("x"))
-
-
-async def test_blocked_and_kicked_are_gone(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
-    group = telegram.add_chat(members={ann: "creator"})
-    telegram.block(ann)
-    telegram.kick(group)
-    for chat in (ann, group):
-        with pytest.raises(ChatGone):
-            await bot.deliver(make_envelope(chat)[0], Reply("x"))
-
-
-@pytest.mark.parametrize("change", [{"is_write_forbidden": True}, {"is_text_restricted": True}])
-async def test_chat_where_we_may_not_write_is_gone(
-    change: dict[str, bool], telegram: TelegramServer, bot: TelegramBot
-) -> None:
-    group = telegram.add_chat(members={telegram.add_user("Ann"): "creator"})
-    telegram.change(group, **change)
-    with pytest.raises(ChatGone):
-        await bot.deliver(make_envelope(group)[0], Reply("x"))
-    assert count_sends(telegram) == 1
+    # What was refused is not there; of all else nobody knows.
+    before = ambiguous_sends()
+    await bot.deliver(envelope, Reply("secret words"))
+    assert ambiguous_sends() == before + (error is PlatformBusy)
 
 
 async def test_deleted_placeholder_means_one_new_message(
@@ -273,26 +286,6 @@ async def test_deleted_placeholder_means_one_new_message(
     telegram.delete_message(group, only(telegram.answers(group)).message_id)
     await bot.deliver(envelope, Reply("all"))
     assert only(telegram.answers_to(group, note)).text == "all"
-
-
-async def test_deleted_note_is_answered_without_reference(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
-    note = telegram.send_voice(ann, ann, NOTE)
-    telegram.delete_message(ann, note)
-    await bot.deliver(make_envelope(ann, note)[0], Reply("x"))
-    assert only(telegram.answers(ann)).reply_to is None
-
-
-async def test_reference_that_is_refused_is_left_out(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
-    note = telegram.send_voice(ann, ann, NOTE)
-    telegram.fault(
-        "sendMessage", "status", status=400, description="message to be replied not found"
-    )
-    await bot.deliver(make_envelope(ann, note)[0], Reply("x"))
-    assert only(telegram.answers(ann)).reply_to is None
 
 
 @pytest.mark.parametrize("end", ["close_topic", "delete_topic"])
@@ -307,18 +300,43 @@ async def test_answer_to_an_ended_topic_goes_to_general(
     assert only(telegram.answers(forum)).thread_id is None
 
 
-async def test_refused_entities_are_left_out(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
-    telegram.fault("sendMessage", "status", status=400, description="can't parse entities: x")
-    await bot.deliver(make_envelope(ann)[0], Reply("a", "b"))
+@pytest.mark.parametrize(
+    ("words", "is_under", "entities"),
+    [
+        ("can't parse entities: x", True, 0),
+        ("message to be replied not found", False, 1),
+        ("", False, 1),
+    ],
+)
+async def test_what_is_refused_is_left_out(
+    words: str, is_under: bool, entities: int,
+    telegram: TelegramServer, bot: TelegramBot, ann: int,
+) -> None:  # fmt: skip
+    note = telegram.send_voice(ann, ann, NOTE)
+    if words:
+        telegram.fault("sendMessage", "status", status=400, description=words)
+    else:
+        telegram.delete_message(ann, note)
+    await bot.deliver(make_envelope(ann, note)[0], Reply("a", "b"))
     answer = only(telegram.answers(ann))
-    assert (answer.text, answer.entities) == ("a\n\nb", [])
+    assert (answer.text, answer.reply_to) == ("a\n\nb", note if is_under else None)
+    assert len(answer.entities) == entities
+
+
+@pytest.mark.parametrize(("reply", "shown"), [(Reply(files=(FILE,)), [True]), (Reply(), [])])
+async def test_placeholder_is_taken_away_where_no_text_comes(
+    reply: Reply, shown: list[bool], telegram: TelegramServer, bot: TelegramBot, group: int
+) -> None:
+    envelope, _ = make_envelope(group)
+    await show(bot, envelope, "so far")
+    await bot.deliver(envelope, reply)
+    assert [answer.file is not None for answer in telegram.answers(group)] == shown
 
 
 async def test_text_that_telegram_finds_too_long_is_split(
     telegram: TelegramServer, bot: TelegramBot, ann: int
 ) -> None:
+    before = ambiguous_sends()
     telegram.fault("sendMessage", "status", status=400, description="message is too long", count=2)
     words = " ".join(f"word{n}" for n in range(100))
     buttons = (Button("B", "c", token="t"),)
@@ -328,6 +346,28 @@ async def test_text_that_telegram_finds_too_long_is_split(
     assert " ".join(a.text for a in answers) == words
     assert [a.labels for a in answers] == [[]] * (len(answers) - 1) + [["B"]]
     assert ledger.ids() == {0: str(answers[-1].message_id)}
+    assert ambiguous_sends() == before
+
+
+async def test_placeholder_becomes_the_first_part_alone(
+    telegram: TelegramServer, bot: TelegramBot, group: int
+) -> None:
+    envelope, _ = make_envelope(group)
+    await show(bot, envelope, "so far")
+    await bot.deliver(envelope, Reply("x" * 4096 + "y"))
+    shown = [answer.versions for answer in telegram.answers(group)]
+    assert shown == [["so far", "x" * 4096], ["y"]]
+
+
+async def test_edit_that_telegram_finds_too_long_edits_and_adds(
+    telegram: TelegramServer, bot: TelegramBot, group: int
+) -> None:
+    envelope, _ = make_envelope(group)
+    await show(bot, envelope, "so far")
+    telegram.fault("*", "status", status=400, description="message is too long")
+    await bot.deliver(envelope, Reply("one two"))
+    shown = [answer.versions for answer in telegram.answers(group)]
+    assert shown == [["so far", "one"], ["two"]]
 
 
 async def test_text_that_is_never_short_enough_is_an_error(
@@ -363,16 +403,6 @@ async def test_crash_after_the_last_edit_repeats_it_unseen(
     assert ambiguous_sends() == before
 
 
-async def test_file_alone_takes_the_placeholder_away(
-    telegram: TelegramServer, bot: TelegramBot, group: int
-) -> None:
-    envelope, _ = make_envelope(group)
-    await show(bot, envelope, "so far")
-    await bot.deliver(envelope, Reply(files=(FILE,)))
-    answer = only(telegram.answers(group))
-    assert answer.file is not None
-
-
 async def test_limits_hold_under_a_crowd(telegram: TelegramServer, bot: TelegramBot) -> None:
     people = [telegram.add_user(f"P{n}") for n in range(40)]
     group = telegram.add_chat(members={people[0]: "member"})
@@ -394,15 +424,6 @@ async def test_failure_that_is_run_again_becomes_the_answer(
     ledger.rows = {PLACEHOLDER: Delivery(PLACEHOLDER, DeliveryState.SENT, ledger.ids()[0])}
     await bot.deliver(envelope, Reply("all"))
     assert [answer.versions for answer in telegram.answers(ann)] == [["That failed.", "all"]]
-
-
-async def test_reply_that_says_nothing_takes_the_placeholder_away(
-    telegram: TelegramServer, bot: TelegramBot, group: int
-) -> None:
-    envelope, _ = make_envelope(group)
-    await show(bot, envelope, "so far")
-    await bot.deliver(envelope, Reply())
-    assert telegram.answers(group) == []
 
 
 async def test_reply_that_says_nothing_is_not_sent(

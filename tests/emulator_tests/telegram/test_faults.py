@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -17,7 +13,6 @@ from telegram.error import BadRequest, Conflict, InvalidToken, NetworkError, Ret
 
 from tests.emulators.telegram import TelegramServer
 from tests.emulators.telegram.client import build_bot, call
-from tests.support.paths import ROOT
 from tests.support.virtual_time import current_clock
 
 OPUS = b"OggS" + bytes(24) + b"OpusHead" + bytes(900)
@@ -116,11 +111,10 @@ async def test_a_private_chat_takes_three_at_once_and_then_one_per_second(
     telegram: TelegramServer,
 ) -> None:
     ann = telegram.add_user()
-    telegram.freeze()
     telegram.set_limits(is_strict=True)
     assert await send_many(telegram, ann, 5) == [0, 0, 0, 1, 1]
     assert telegram.violations() == {ann: 2}
-    telegram.advance(seconds=1)
+    await asyncio.sleep(1)
     assert await send_many(telegram, ann, 2) == [0, 1]
     assert len(telegram.answers(ann)) == 4
 
@@ -129,7 +123,6 @@ async def test_a_group_takes_twenty_per_minute_edits_included(
     telegram: TelegramServer, bot: Bot
 ) -> None:
     group = telegram.add_chat()
-    telegram.freeze()
     telegram.set_limits(is_strict=True)
     assert await send_many(telegram, group, 10) == [0] * 10
     for number in range(10):
@@ -137,7 +130,7 @@ async def test_a_group_takes_twenty_per_minute_edits_included(
     with pytest.raises(RetryAfter) as caught:
         await bot.edit_message_text("one too many", group, 1)
     assert caught.value.retry_after.total_seconds() == 60  # type: ignore[union-attr]
-    telegram.advance(seconds=60)
+    await asyncio.sleep(60)
     assert await send_many(telegram, group, 1) == [0]
 
 
@@ -145,7 +138,6 @@ async def test_thirty_per_second_in_all_and_only_counted_unless_strict(
     telegram: TelegramServer,
 ) -> None:
     people = [telegram.add_user() for _ in range(35)]
-    telegram.freeze()
 
     async def everybody() -> int:
         async with httpx.AsyncClient() as client:
@@ -157,7 +149,7 @@ async def test_thirty_per_second_in_all_and_only_counted_unless_strict(
     assert sum(telegram.violations().values()) == 5
     assert sum(one.is_over_limit for one in telegram.calls) == 5
     telegram.forget_calls()
-    telegram.advance(seconds=5)
+    await asyncio.sleep(5)
     telegram.set_limits(is_strict=True)
     assert await everybody() == 5
 
@@ -169,7 +161,6 @@ async def test_uploads_of_the_same_size_are_spaced_out(telegram: TelegramServer,
         await bot.send_document(telegram.add_user(), bytes(300_000))
     # Six pass at once, the others 0.2 s apart.
     assert current_clock().monotonic() - started == pytest.approx(0.8)
-    telegram.freeze()
     hold = telegram.api.limits.upload_wait_s
     assert not any(hold(200_000 + number) for number in range(40))
     waits = [hold(400_000) for _ in range(35)]
@@ -288,50 +279,3 @@ async def test_telegram_goes_down_and_comes_back_as_it_was() -> None:
         await asyncio.to_thread(server.start)
         assert len(await bot.get_updates()) == 1
         await asyncio.to_thread(server.stop)
-
-
-# --- as a process
-
-
-@pytest.mark.real_time
-async def test_as_a_process_it_is_driven_over_http() -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.emulators.telegram",
-        "--port",
-        "0",
-        stdout=asyncio.subprocess.PIPE,
-        cwd=ROOT,
-    )
-    assert process.stdout
-    try:
-        addresses = json.loads(await asyncio.wait_for(process.stdout.readline(), 10))
-        base = f"http://127.0.0.1:{addresses['port']}/control/"
-        async with httpx.AsyncClient(base_url=base) as client:
-
-            async def control(name: str, /, **arguments: Any) -> Any:
-                answer = await client.post(name, json=arguments)
-                assert answer.status_code == 200, answer.text
-                return answer.json()["result"]
-
-            ann = await control("add_user", name="Ann")
-            group = await control("add_chat", kind="group", members={ann: "creator"})
-            data = base64.b64encode(OPUS).decode()
-            note = await control("send_voice", chat=group, user=ann, data=data, duration=4)
-            await control("fault", pattern="sendMessage", kind="status", status=500)
-            text = {"chat_id": group, "text": "heard", "reply_parameters": {"message_id": note}}
-            url = f"{addresses['api_base_url']}{addresses['token']}/sendMessage"
-            assert (await client.post(url, json=text)).status_code == 500
-            assert (await client.post(url, json=text)).status_code == 200
-            [answer] = await control("answers_to", chat=group, message_id=note)
-            assert answer["text"] == "heard"
-            assert [one["status"] for one in await control("calls_of", method="sendMessage")] == [
-                500,
-                200,
-            ]
-            assert (await client.post("stop")).status_code == 404
-            assert (await client.post("answers", json={"chat": 1})).status_code == 400
-    finally:
-        process.terminate()
-        assert await asyncio.wait_for(process.wait(), 10) == 0

@@ -11,9 +11,7 @@
         assert answer.text == "hello" and answer.versions == ["…", "hello"]
         assert telegram.calls_of("sendMessage")[0].status == 200
 
-The server runs in a thread with its own event loop. As a process of its own it is
-`python -m tests.emulators.telegram --port 0`, which prints its addresses as one line of JSON
-and takes the same methods by POST /control/<method> (see `control`).
+On a virtual loop the server runs on it, else in a thread with its own event loop.
 """
 
 from tests.emulators.telegram.calls import Call, Fault

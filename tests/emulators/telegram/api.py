@@ -26,8 +26,6 @@ class Api:
     menus: dict[tuple[str, str], list[dict[str, str]]] = field(default_factory=dict)
     #: Paths that were handed out and still work.
     links: dict[str, str] = field(default_factory=dict)
-    started_at: float = 0.0
-    is_logged_out: bool = False
     #: Where a local server puts its files.
     folder: Path = Path()
 

@@ -9,11 +9,10 @@ from typing import Any
 
 from tests.emulators.telegram import files, sending
 from tests.emulators.telegram.api import Ask
-from tests.emulators.telegram.errors import QUERY_TOO_OLD, bad_request, too_many_requests
+from tests.emulators.telegram.errors import QUERY_TOO_OLD, bad_request
 
 Method = Callable[[Ask], Any]
 
-CLOSE_S = 600
 MAX_MENU = 100
 MAX_CALLBACK_CHARS = 200
 _COMMAND_NAME = re.compile(r"[a-z0-9_]{1,32}")
@@ -43,26 +42,6 @@ def get_me(ask: Ask) -> Any:
     }
 
 
-def get_chat(ask: Ask) -> Any:
-    """GetChat: what ChatFullInfo must hold."""
-    chat = ask.chat()
-    return (
-        ask.world.chat_json(chat)
-        | {
-            "accent_color_id": 0,
-            "max_reaction_count": 11,
-            "accepted_gift_types": {
-                "unlimited_gifts": False,
-                "limited_gifts": False,
-                "unique_gifts": False,
-                "premium_subscription": False,
-                "gifts_from_channels": False,
-            },
-        }
-        | ({} if chat.has_reactions else {"available_reactions": []})
-    )
-
-
 def get_chat_member(ask: Ask) -> Any:
     """GetChatMember."""
     chat = ask.open_chat()
@@ -70,16 +49,6 @@ def get_chat_member(ask: Ask) -> Any:
     if user_id not in ask.world.users:
         raise bad_request("PARTICIPANT_ID_INVALID")
     return ask.world.member_json(chat, user_id)
-
-
-def get_chat_administrators(ask: Ask) -> Any:
-    """GetChatAdministrators."""
-    chat = ask.open_chat()
-    if chat.is_private:
-        raise bad_request("there are no administrators in the private chat")
-    statuses = ("creator", "administrator")
-    admins = [user for user, member in chat.members.items() if member.status in statuses]
-    return [ask.world.member_json(chat, user) for user in admins]
 
 
 def send_chat_action(ask: Ask) -> Any:
@@ -143,44 +112,19 @@ def get_my_commands(ask: Ask) -> Any:
     return ask.api.menus.get(_menu_key(ask), [])
 
 
-def delete_my_commands(ask: Ask) -> Any:
-    """DeleteMyCommands."""
-    ask.api.menus.pop(_menu_key(ask), None)
-    return True
-
-
 def _menu_key(ask: Ask) -> tuple[str, str]:
     scope = ask.json("scope") or {"type": "default"}
     return json.dumps(scope, sort_keys=True), ask.text("language_code")
 
 
-def log_out(ask: Ask) -> Any:
-    """LogOut: the bot may now log in at a local server; here every call fails."""
-    ask.api.is_logged_out = True
-    return True
-
-
-def close(ask: Ask) -> Any:
-    """Close: refused in the first ten minutes."""
-    left_s = ask.api.started_at + CLOSE_S - ask.world.clock.monotonic()
-    if left_s > 0:
-        raise too_many_requests(int(left_s) + 1)
-    return True
-
-
 METHODS: dict[str, Method] = {
     "getme": get_me,
-    "getchat": get_chat,
     "getchatmember": get_chat_member,
-    "getchatadministrators": get_chat_administrators,
     "sendchataction": send_chat_action,
     "setmessagereaction": set_message_reaction,
     "answercallbackquery": answer_callback_query,
     "setmycommands": set_my_commands,
     "getmycommands": get_my_commands,
-    "deletemycommands": delete_my_commands,
-    "logout": log_out,
-    "close": close,
     "getfile": files.get_file,
     "sendmessage": sending.send_message,
     "sendvoice": sending.send_voice,
@@ -188,8 +132,5 @@ METHODS: dict[str, Method] = {
     "senddocument": sending.send_document,
     "sendmessagedraft": sending.send_message_draft,
     "editmessagetext": sending.edit_message_text,
-    "editmessagecaption": sending.edit_message_caption,
-    "editmessagemedia": sending.edit_message_media,
-    "editmessagereplymarkup": sending.edit_message_reply_markup,
     "deletemessage": sending.delete_message,
 }

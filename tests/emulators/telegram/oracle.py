@@ -142,11 +142,6 @@ class Oracle(Writers):
         self.world.clock.advance(hours * 3600 + seconds)
 
     @locked
-    def freeze(self) -> None:
-        """Stop the server's clock: it moves by `advance` only, and so do limits and expiry."""
-        self.world.clock.freeze()
-
-    @locked
     def redeliver(self, update_id: int, count: int = 1) -> None:
         """Hand an update out again with the next polls, confirmed or not."""
         for _ in range(count):

@@ -12,7 +12,6 @@ from typing import Any
 from tests.emulators.telegram.api import Api, Ask
 from tests.emulators.telegram.breakage import AFTERWARDS, send_bytes, spoil
 from tests.emulators.telegram.calls import Call, Faults, Limits
-from tests.emulators.telegram.control import run_control
 from tests.emulators.telegram.errors import WEBHOOK_IS_SET, ApiError, too_many_requests
 from tests.emulators.telegram.methods import METHODS
 from tests.emulators.telegram.oracle import Oracle
@@ -44,7 +43,7 @@ class TelegramServer(Oracle):
         self.port = port
         self.calls = []
         self.faults = Faults()
-        self.api = Api(world, self.queue, Limits(world.clock), started_at=world.clock.monotonic())
+        self.api = Api(world, self.queue, Limits(world.clock))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
@@ -54,7 +53,7 @@ class TelegramServer(Oracle):
 
     @property
     def base_url(self) -> str:
-        """The address without a path, for /control."""
+        """The address without a path."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
@@ -154,9 +153,6 @@ class TelegramServer(Oracle):
         """Answer one request; return whether the connection goes on."""
         _, kind, *rest = request.path.split("/", 2)
         tail = rest[0] if rest else ""
-        if kind == "control":
-            writer.write(build_json(*run_control(self, tail, request.body)))
-            return True
         if kind == "file":
             return await self._answer_download(tail, reader, writer)
         if not kind.startswith("bot"):
@@ -219,8 +215,6 @@ class TelegramServer(Oracle):
         try:
             if token != self.token:
                 raise ApiError(401 if ":" in token else 404)
-            if self.api.is_logged_out:
-                raise ApiError(400, "logged out")
             return 200, {"ok": True, "result": await self._run_method(ask)}
         except ApiError as error:
             ask.call.error = str(error)
