@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -15,9 +15,7 @@ from playwright.async_api import Browser, Page, StorageState, expect
 from core.engines.espeak import find_program, has_library
 from tests.support.browser_pages import (
     WAIT_MS,
-    WATCH,
     choose_file,
-    open_browser,
     open_page,
     read_answer,
     record,
@@ -26,49 +24,40 @@ from tests.support.browser_pages import (
 from tests.support.paths import SPEECH
 from tests.support.web_program import run_program
 
-DATA = SPEECH
 #: "The birch canoe slid on the smooth planks."
-SPEECH = DATA / "sb_example1.wav"
+CANOE = SPEECH / "sb_example1.wav"
 #: Two sentences with a pause between them.
-SPEECH_LONG = DATA / "jfk.flac"
+LONG = SPEECH / "jfk.flac"
 #: All that the page loads at its start, not compressed.
 MAX_PAGE_BYTES = 150_000
 DRAWN = "getImageData(0, 0, levels.width, levels.height).data.some((part) => part)"
 PHONE = {"width": 390, "height": 780}
-LOOP: Literal["module"] = "module"
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope=LOOP)]
+#: One browser for all, so they share one loop; it lives in other processes.
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.real_time,
+    pytest.mark.asyncio(loop_scope="session"),
+]
 needs_voice = pytest.mark.skipif(
     not (find_program() or has_library()), reason="neither espeak-ng nor the extra offline-speech"
 )
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
-async def browser() -> AsyncIterator[Browser]:
-    async with open_browser(SPEECH) as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     async with run_program(tmp_path_factory.mktemp("home")) as (_, url):
         yield url
 
 
-@pytest_asyncio.fixture(loop_scope=LOOP)
-async def page(browser: Browser, url: str) -> AsyncIterator[Page]:
-    async with open_page(browser, url) as page:
-        yield page
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def visitor(browser: Browser, url: str) -> StorageState:
     """Return the session of somebody who has used all of it."""
     async with open_page(browser, url) as page:
         await type_in(page, "/help")
-        await choose_file(page, SPEECH_LONG)
+        await choose_file(page, LONG)
         await read_answer(page)
         await page.locator("#new-chat").click()
-        await choose_file(page, SPEECH_LONG)
+        await choose_file(page, LONG)
         await expect(page.locator(".moment")).to_have_count(2, timeout=WAIT_MS)
         await type_in(page, "/ask What is said of the country?")
         await type_in(page, "/say Good morning.")
@@ -76,11 +65,6 @@ async def visitor(browser: Browser, url: str) -> StorageState:
         await page.locator("#summary").click()
         await read_answer(page)
         return await page.context.storage_state()
-
-
-async def watch(page: Page) -> None:
-    await page.add_init_script(WATCH)
-    await page.reload()
 
 
 async def wait_for(page: Page, expression: str) -> Any:
@@ -107,8 +91,7 @@ async def test_a_recording_becomes_text(page: Page) -> None:
 
 
 async def test_a_transcript_plays_from_its_moments_and_is_saved(page: Page) -> None:
-    await watch(page)
-    await choose_file(page, SPEECH_LONG)
+    await choose_file(page, LONG)
     moments = page.locator(".moment")
     await expect(moments).to_have_count(2, timeout=WAIT_MS)
     start_s = int((await moments.nth(1).inner_text()).removeprefix("0:"))
@@ -135,7 +118,7 @@ async def test_a_transcript_plays_from_its_moments_and_is_saved(page: Page) -> N
 
 
 async def test_a_pasted_file_is_written_down(page: Page) -> None:
-    sound = list(SPEECH.read_bytes())
+    sound = list(CANOE.read_bytes())
     await page.locator("#box").focus()
     await page.evaluate(
         """(sound) => {
@@ -152,7 +135,6 @@ async def test_a_pasted_file_is_written_down(page: Page) -> None:
 
 @needs_voice
 async def test_a_text_is_spoken(page: Page) -> None:
-    await watch(page)
     await page.locator("#speak").click()
     await expect(page.locator("#speak-voice option")).not_to_have_count(1, timeout=WAIT_MS)
     await type_in(page, "Good morning. This is the voice of the machine itself.")
@@ -177,7 +159,7 @@ async def test_a_text_is_spoken(page: Page) -> None:
 
 
 async def test_questions_follow_one_another_and_all_is_summed_up(page: Page) -> None:
-    await choose_file(page, SPEECH_LONG)
+    await choose_file(page, LONG)
     await expect(page.locator("#summary")).to_be_hidden()
     await read_answer(page)
     await type_in(page, "What can the country do?")
