@@ -151,7 +151,7 @@ async def record(page: Page, seconds: float) -> None:
     """Record from the microphone and send it."""
     await page.locator("#record").click()
     await expect(page.locator("#recording")).to_be_visible()
-    await page.wait_for_timeout(seconds * 1000)
+    await page.wait_for_timeout(seconds * 1000)  # the microphone plays as fast as it is
     async with _new_entry(page):
         await page.locator("#finish").click()
 
@@ -161,6 +161,14 @@ async def type_in(page: Page, text: str) -> None:
     await page.locator("#box").fill(text)
     async with _new_entry(page):
         await page.locator("#box").press("Enter")
+
+
+async def wait_for(page: Page, expression: str) -> Any:
+    """Wait until something is true in the page, and return it."""
+    look = f"const found = {expression}; if (found) done(found); else requestAnimationFrame(look);"
+    return await page.evaluate(
+        f"new Promise((done) => {{ const look = () => {{ {look} }}; look(); }})"
+    )
 
 
 async def read_answer(page: Page, index: int = -1) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
-from tests.support.browser_pages import open_page, read_answer, type_in
+from tests.support.browser_pages import open_page, read_answer, type_in, wait_for
 from tests.support.web_speech import RATE_HZ, SECONDS, SpeechDoor
 
 #: One browser for all, so they share one loop; it lives in other processes.
@@ -67,9 +67,8 @@ async def test_sound_is_heard_as_it_comes_and_not_again(page: Page, door: Speech
     await expect(speaking(page)).to_have_count(0)
     # What is still to be heard goes on, and the player shows how far it is.
     await expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    before = await position_of(page)
-    await page.wait_for_timeout(500)
-    assert await position_of(page) > before
+    place = "document.querySelector('.spoken .player input').value"
+    await wait_for(page, f"+{place} > {await position_of(page)}")
     pieces = await read_pieces(page)
     assert sum(piece.length_s for piece in pieces) == pytest.approx(door.seconds)
     assert all(is_joined(before, after) for before, after in pairwise(pieces))
@@ -100,10 +99,9 @@ async def test_stop_ends_it_and_the_player_still_comes(page: Page, door: SpeechD
     await page.get_by_role("button", name="Stop").click()
     await expect(speaking(page)).to_have_count(0)
     count = len(await read_pieces(page))
-    await page.wait_for_timeout(300)
-    assert len(await read_pieces(page)) == count, "what comes later is not played"
     door.may_finish.set()
     await expect(page.locator(".spoken .player")).to_be_visible()
+    assert len(await read_pieces(page)) == count, "what comes later is not played"
     await expect(page.get_by_role("button", name="Play")).to_be_visible()
 
 
@@ -121,8 +119,7 @@ async def test_speech_that_failed_falls_silent(page: Page, door: SpeechDoor) -> 
     await expect(speaking(page)).to_be_visible()
     door.may_finish.set()
     await expect(page.locator(".answer")).to_contain_text("Something went wrong")
-    await page.wait_for_timeout(300)
-    assert await page.evaluate("[...contexts].map((c) => c.state)") == ["suspended"]
+    await wait_for(page, "[...contexts].every((c) => c.state === 'suspended')")
     assert await page.evaluate("[...contexts][0].currentTime < 2.5")
 
 
