@@ -32,8 +32,6 @@ from tests.support.web_program import run_program
 CANOE = SPEECH / "sb_example1.wav"
 #: A sentence in three parts.
 LONG = SPEECH / "jfk.flac"
-#: All that the page loads at its start, not compressed.
-MAX_PAGE_BYTES = 150_000
 DRAWN = "getImageData(0, 0, levels.width, levels.height).data.some((part) => part)"
 PHONE = {"width": 390, "height": 780}
 #: One browser for all, so they share one loop; it lives in other processes.
@@ -308,16 +306,3 @@ async def find_barriers(page: Page) -> list[str]:
         if one["impact"] in ("serious", "critical")
         for node in one["nodes"]
     ]
-
-
-async def test_the_page_is_light_and_loads_nothing_from_elsewhere(page: Page, url: str) -> None:
-    entries = await page.evaluate(
-        """() => performance.getEntriesByType("navigation")
-          .concat(performance.getEntriesByType("resource"))
-          .map((entry) => [entry.name, entry.decodedBodySize])"""
-    )
-    loaded = {name: size for name, size in entries if "/api/" not in name}
-    assert len(loaded) > 15
-    assert all(name.startswith(url) for name in loaded)
-    assert all(loaded.values()), loaded
-    assert sum(loaded.values()) <= MAX_PAGE_BYTES
