@@ -224,18 +224,6 @@ async def test_logout_ends_it(desk: Desk) -> None:
         assert (await client.get("/api/state")).status_code == 401
 
 
-async def test_view_is_self_contained_and_light(desk: Desk) -> None:
-    static = ROOT / "bots" / "web_chat" / "static"
-    files = [path for name in ("operator", "login") for path in (static / name).iterdir()]
-    assert sum(path.stat().st_size for path in files) <= 100_000
-    async with open_client(desk.web) as client:
-        for path in files:
-            answer = await client.get(f"/static/{path.parent.name}/{path.name}")
-            assert answer.content == path.read_bytes()
-            text = answer.text.replace("http://www.w3.org/2000/svg", "")
-            assert "http://" not in text and "https://" not in text, path.name
-
-
 async def test_every_text_of_the_view_is_there_in_both_languages() -> None:
     static = ROOT / "bots" / "web_chat" / "static"
     for name in ("operator/texts.js", "login/login.js"):
