@@ -10,9 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import (
+    Browser,
+    ConsoleMessage,
+    Error,
+    Page,
+    ViewportSize,
+    async_playwright,
+    expect,
+)
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+#: The first is Chromium without windows, at a third of the cost.
+CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -27,6 +36,7 @@ FLAGS = (
 #: Long enough for a real engine on a slow machine.
 WAIT_MS = 90_000
 expect.set_options(timeout=WAIT_MS)
+WIDE = ViewportSize(width=1280, height=720)
 #: Notes of each piece of sound when it begins, how long it is and when it came, and every player.
 WATCH = """
 window.pieces = []; window.contexts = new Set(); window.players = [];
@@ -52,7 +62,7 @@ def find_chromium() -> str:
             return path
     if os.environ.get("CI") == "true":
         pytest.fail("no Chromium here, and CI must have one")
-    pytest.skip("no Chromium here (apt install chromium)")
+    pytest.skip("no Chromium here (apt install chromium-headless-shell)")
 
 
 @asynccontextmanager
@@ -72,15 +82,53 @@ async def open_browser(microphone: Path) -> AsyncIterator[Browser]:
 async def open_page(browser: Browser, url: str, **options: Any) -> AsyncIterator[Page]:
     """Yield the page at `url` in a session of its own; any complaint of the browser fails."""
     context = await browser.new_context(**options)
-    page = await context.new_page()
+    try:
+        async with watch_page(await context.new_page()) as page:
+            await page.goto(url)
+            yield page
+    finally:
+        await context.close()
+
+
+@asynccontextmanager
+async def reuse_page(page: Page, url: str) -> AsyncIterator[Page]:
+    """Yield a page that others have had before, as if new: a context takes twice as long."""
+    context = page.context
+    await context.clear_cookies()
+    store = await context.new_cdp_session(page)
+    await store.send("Storage.clearDataForOrigin", {"origin": url, "storageTypes": "all"})
+    try:
+        async with watch_page(page):
+            await page.goto(url)
+            yield page
+    finally:
+        await page.unroute_all()
+        await context.set_offline(False)
+        await context.clear_permissions()
+        await page.set_viewport_size(WIDE)
+        await page.goto("about:blank")
+        await store.detach()
+
+
+@asynccontextmanager
+async def watch_page(page: Page) -> AsyncIterator[Page]:
+    """Yield the page; any complaint of the browser fails at the end."""
     complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
-    await page.goto(url)
+
+    def note_error(error: Error) -> None:
+        complaints.append(str(error))
+
+    def note_line(line: ConsoleMessage) -> None:
+        if line.type == "error":
+            complaints.append(line.text)
+
+    page.on("pageerror", note_error)
+    page.on("console", note_line)
     try:
         yield page
     finally:
-        await context.close()
+        page.remove_listener("pageerror", note_error)
+        page.remove_listener("console", note_line)
     assert not complaints, complaints
 
 
@@ -103,7 +151,7 @@ async def record(page: Page, seconds: float) -> None:
     """Record from the microphone and send it."""
     await page.locator("#record").click()
     await expect(page.locator("#recording")).to_be_visible()
-    await page.wait_for_timeout(seconds * 1000)
+    await page.wait_for_timeout(seconds * 1000)  # the microphone plays as fast as it is
     async with _new_entry(page):
         await page.locator("#finish").click()
 
@@ -113,6 +161,14 @@ async def type_in(page: Page, text: str) -> None:
     await page.locator("#box").fill(text)
     async with _new_entry(page):
         await page.locator("#box").press("Enter")
+
+
+async def wait_for(page: Page, expression: str) -> Any:
+    """Wait until something is true in the page, and return it."""
+    look = f"const found = {expression}; if (found) done(found); else requestAnimationFrame(look);"
+    return await page.evaluate(
+        f"new Promise((done) => {{ const look = () => {{ {look} }}; look(); }})"
+    )
 
 
 async def read_answer(page: Page, index: int = -1) -> str:

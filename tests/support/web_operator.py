@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
@@ -94,7 +94,7 @@ async def add_job(
     message = Message(
         Chat(platform, "1", str(number)),
         f"m-{number}",
-        datetime.now(UTC),
+        current_clock().now(),
         sender_id="7",
         sender_name=MARKER,
         text=MARKER,
@@ -122,7 +122,7 @@ async def add_job(
 
 async def move_back(store: Store, job_id: str, hours: float, wait_s: float) -> None:
     """Let a job have ended some hours ago, after a wait."""
-    ended_at = datetime.now(UTC) - timedelta(hours=hours)
+    ended_at = current_clock().now() - timedelta(hours=hours)
     values = {"created_at": ended_at - timedelta(seconds=wait_s), "finished_at": ended_at}
     async with store._database.write() as connection:
         change = update(jobs).where(jobs.c.job_id == job_id)

@@ -1,4 +1,4 @@
-"""The whole program, started as people start it, with the engines of this machine."""
+"""The whole program, started as people start it; it has the engines of this machine."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from tests.support.clean_start import make_database
 
 @asynccontextmanager
 async def run_program(
-    home: Path, port: int = 0
+    home: Path, **settings: str
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """Start `hearsay run` and yield the process and the address of its page."""
+    """Start `hearsay run` and yield the process and the address of its page.
+
+    settings: more of its environment.
+    """
     make_database(home)
     environment = {
         "PATH": os.environ["PATH"],
@@ -24,6 +27,7 @@ async def run_program(
         "WEB_PORT": "0",
         "TRANSCRIBER": "offline",
         "SYNTHESIZER": "offline",
+        **settings,
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -36,7 +40,7 @@ async def run_program(
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        yield process, await asyncio.wait_for(_read_url(process), 30)
+        yield process, await asyncio.wait_for(_read_url(process), 120)
     finally:
         if process.returncode is None:
             process.kill()

@@ -148,7 +148,7 @@ async def test_password_opens_the_page_until_logout(web: WebChat) -> None:
     async with open_at(web, "10.0.0.2") as client:
         assert (await client.get("/login/state")).json() == {"is_in": False}
         answer = await log_in(client, PASSWORD)
-        assert answer.status_code == 200
+        assert (answer.status_code, answer.json()) == (200, {"is_in": True})
         cookie = SimpleCookie(answer.headers["set-cookie"])[PAGE.cookie]
         assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "strict", "/")
         assert not cookie["secure"], "it is http"
@@ -158,7 +158,7 @@ async def test_password_opens_the_page_until_logout(web: WebChat) -> None:
         assert session.json()["has_login"] is True
         assert (await client.get("/operator/logout")).status_code == 401, "another area"
         key = client.cookies[PAGE.cookie]
-        assert (await client.post("/logout")).status_code == 200
+        assert (await client.post("/logout")).json() == {"is_in": False}
         assert PAGE.cookie not in client.cookies
         client.cookies[PAGE.cookie] = key
         assert (await client.get("/api/history")).status_code == 401, "the server knows it too"
@@ -215,6 +215,7 @@ async def test_who_tries_many_passwords_has_to_wait(web: WebChat) -> None:
         head = b"POST /login HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 10.0.0.6\r\n"
         unread = await talk(web, head + b"Content-Length: 1000\r\n\r\n", 30)
         assert unread.startswith(b"HTTP/1.1 429"), "who has to wait is not even listened to"
+        assert b"connection: close" in unread.lower()
         for other in ("10.0.0.7", "10.0.0.6, 10.0.0.8"):
             answer = await client.post(
                 "/login", json={"password": PASSWORD}, headers={"X-Forwarded-For": other}

@@ -9,7 +9,6 @@ from bots.web_chat import WebChat
 from core.commands import menu
 from core.errors import EngineBusy, UserError
 from core.interfaces import Envelope
-from core.models import DeliveryState, Reply
 from tests.support.web_client import SOUND, listen, next_event, send_sound, wait_for_reply
 from tests.support.web_inbox import FakeInbox, MemoryLedger
 
@@ -73,22 +72,6 @@ async def test_slow_page_gets_the_newest_text_only(
         while texts[-1] != "word 999":
             texts.append((await next_event(socket))["text"])
     assert len(texts) <= 2
-
-
-async def test_answer_of_a_second_try_takes_the_place_of_the_first(
-    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
-) -> None:
-    door.is_answering = False
-    await send_sound(browser)
-    (job,) = door.jobs.values()
-    ledger = MemoryLedger()
-    envelope = Envelope(job.job_id, job.message, ledger)
-    async with listen(browser, web) as socket:
-        await web.deliver(envelope, Reply(text="first"))
-        assert (await next_event(socket))["reply"]["text"] == "first"
-        await web.deliver(envelope, Reply(text="second"))
-        assert (await next_event(socket))["reply"]["text"] == "second"
-    assert [part.state for part in ledger.parts.values()] == [DeliveryState.SENT]
 
 
 async def test_upload_repeated_after_a_lost_answer_is_one_message(

@@ -73,22 +73,24 @@ async def test_operator_sees_life_readiness_and_numbers(web: WebChat, door: Fake
         assert 'hearsay_messages_total{platform="web",result="test"} 1.0' in metrics.text
 
 
-async def test_page_is_light_and_self_contained(web: WebChat) -> None:
+async def test_pages_are_light_and_self_contained(web: WebChat) -> None:
     static = ROOT / "bots" / "web_chat" / "static"
-    files = [path for path in static.iterdir() if path.is_file()]
-    assert sum(path.stat().st_size for path in files) <= 150_000
+    page = [path for path in static.iterdir() if path.is_file()]
+    view = [path for name in ("operator", "login") for path in (static / name).iterdir()]
+    assert sum(path.stat().st_size for path in page) <= 150_000
+    assert sum(path.stat().st_size for path in view) <= 100_000
     async with open_client(web) as client:
-        for path in files:
-            answer = await client.get(f"/static/{path.name}")
+        for path in page + view:
+            answer = await client.get(f"/static/{path.relative_to(static).as_posix()}")
             assert answer.content == path.read_bytes()
             text = answer.text.replace("http://www.w3.org/2000/svg", "")
             assert "http://" not in text and "https://" not in text, path.name
-        page = await client.get("/")
-    assert page.headers["content-type"] == "text/html; charset=utf-8"
-    policy = page.headers["content-security-policy"]
+        answer = await client.get("/")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    assert "set-cookie" not in page.headers
+    assert "set-cookie" not in answer.headers
 
 
 async def test_unknown_page_is_one_sentence(web: WebChat) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 import httpx
 import pytest
 import pytest_asyncio
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
 from tests.emulators.mimo import MimoServer
 from tests.support.openai_api_server import KEY, ApiServer, open_client
@@ -44,6 +44,10 @@ async def http(api: ApiServer, mimo: MimoServer) -> AsyncIterator[httpx.AsyncCli
 
 
 @pytest_asyncio.fixture(loop_scope=LOOP)
-async def client(http: httpx.AsyncClient) -> AsyncOpenAI:
+async def client(api: ApiServer, mimo: MimoServer) -> AsyncIterator[AsyncOpenAI]:
     """OpenAI's own client; it tries nothing twice, so that each error is seen."""
-    return AsyncOpenAI(base_url=str(http.base_url), api_key=KEY, max_retries=0, http_client=http)
+    bare = DefaultAsyncHttpxClient(verify=False)
+    async with AsyncOpenAI(
+        base_url=api.base_url, api_key=KEY, max_retries=0, http_client=bare
+    ) as client:
+        yield client

@@ -80,8 +80,6 @@ async def test_nothing_that_is_sent_breaks_it(
     @hypothesis.settings(
         max_examples=12,
         deadline=None,
-        database=None,
-        derandomize=True,
         suppress_health_check=list(hypothesis.HealthCheck),
         phases=[hypothesis.Phase.generate],
     )

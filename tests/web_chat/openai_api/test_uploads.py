@@ -20,19 +20,11 @@ from tests.support.openai_api_server import KEY, ApiServer, knock
 #: The servers are on the loop of all tests here.
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+#: One of each kind: the whole table is in tests/audio.
 BAD: list[tuple[str, Callable[[], bytes], int]] = [
-    ("text", lambda: b"This is no sound at all. " * 20, 400),
-    ("one byte", lambda: b"\0", 400),
     ("playlist", lambda: b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", 400),
-    ("head alone", lambda: sounds.file("ogg-opus")[:60], 400),
     ("cut M4A", lambda: sounds.file("m4a")[:2000], 400),
-    ("page", lambda: b"<html><audio src=x></html>" * 9, 400),
-    ("no sound track", lambda: sounds.encode(b"", "matroska", "flac", video=(64, 64)), 400),
-    ("protected", sounds.encrypted_m4a, 400),
     ("three hours in 90 kB", lambda: sounds.silent_opus(3), 413),
-    ("bomb", lambda: sounds.silent_flac(7000), 413),
-    ("rate of 1 Hz", lambda: sounds.wav(bytes(100), rate=1), 400),
-    ("channels", lambda: sounds.wav(bytes(100), channels=200), 400),
     ("lies of its length", lambda: sounds.wav(b"", data_size=2**31), 400),
 ]
 
@@ -48,17 +40,14 @@ async def test_hostile_files_are_refused(
     assert not mimo.calls
 
 
-@pytest.mark.parametrize(
-    ("make", "status"), [row[1:] for row in BAD[:6]], ids=[r[0] for r in BAD[:6]]
-)
 async def test_hostile_recordings_in_chat_are_refused(
-    http: httpx.AsyncClient, mimo: MimoServer, make: Callable[[], bytes], status: int
+    http: httpx.AsyncClient, mimo: MimoServer
 ) -> None:
-    data = base64.b64encode(make()).decode()
+    data = base64.b64encode(BAD[0][1]()).decode()
     part = {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}
     body = {"model": "gpt-audio", "messages": [{"role": "user", "content": [part]}]}
     answer = await http.post("/chat/completions", json=body)
-    assert answer.status_code == status, answer.text
+    assert answer.status_code == 400, answer.text
     assert answer.json()["error"]["type"] == "invalid_request_error"
     assert not mimo.calls
 

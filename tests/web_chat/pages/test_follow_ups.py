@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Literal
-
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from core.config import Settings
 from core.interfaces import Envelope
 from core.models import Button, Link, Message, Reply
 from tests.support.browser_pages import (
     choose_file,
-    open_browser,
     open_page,
     read_answer,
     record,
     type_in,
 )
 from tests.support.paths import SPEECH
-from tests.support.web_inbox import FakeInbox, open_web
+from tests.support.web_inbox import FakeInbox
 
-SPEECH = SPEECH / "sb_example1.wav"
+CANOE = SPEECH / "sb_example1.wav"
 #: Buttons under a transcript, and what the page shows of them: the rest it has itself.
 ROW = {"Summary": "brief", "Translate": "translate", "Listen": "listen", "Fix": "fix"}
 OWN = {"Ask": "ask_about", ".txt": "export", ".srt": "export"}
-LOOP: Literal["module"] = "module"
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope=LOOP)]
+#: One browser for all, so they share one loop; it lives in other processes.
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.real_time,
+    pytest.mark.asyncio(loop_scope="session"),
+]
 
 
 class TalkDoor(FakeInbox):
@@ -51,31 +49,13 @@ class TalkDoor(FakeInbox):
         return Reply(text, links=links)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
-async def browser() -> AsyncIterator[Browser]:
-    async with open_browser(SPEECH) as browser:
-        yield browser
-
-
 @pytest.fixture
 def door() -> TalkDoor:
     return TalkDoor()
 
 
-@pytest_asyncio.fixture(loop_scope=LOOP)
-async def url(settings: Settings, door: TalkDoor) -> AsyncIterator[str]:
-    async with open_web(settings, door) as web:
-        yield web.url
-
-
-@pytest_asyncio.fixture(loop_scope=LOOP)
-async def page(browser: Browser, url: str) -> AsyncIterator[Page]:
-    async with open_page(browser, url) as page:
-        yield page
-
-
 async def test_a_question_is_asked_about_an_answer(page: Page, door: TalkDoor) -> None:
-    await choose_file(page, SPEECH)
+    await choose_file(page, CANOE)
     await read_answer(page)
     await page.get_by_role("button", name="Ask about this recording").click()
     await expect(page.locator("#about")).to_contain_text("The stale smell of old beer")
@@ -151,24 +131,24 @@ async def test_a_quote_can_stand_above_its_answer(page: Page) -> None:
     await expect(answer.get_by_role("button", name="Ask about this recording")).to_be_visible()
 
 
-async def test_the_row_under_a_transcript_fits_a_phone(browser: Browser, url: str) -> None:
-    async with open_page(browser, url, viewport={"width": 320, "height": 640}) as page:
-        await type_in(page, "/transcribe")
-        await read_answer(page)
-        buttons = page.locator(".buttons .chip")
-        await expect(buttons).to_have_text(["Ask", *ROW])
-        tops = await buttons.evaluate_all("all => all.map((one) => one.offsetTop)")
-        assert len(set(tops)) <= 4
-        await buttons.last.click()
-        await expect(page.locator(".entry").last).to_contain_text("You pressed t-Fix.")
-        assert await page.evaluate("document.documentElement.scrollWidth") == 320
-
-
-async def test_help_is_not_asked_about(page: Page) -> None:
+async def test_the_row_under_a_transcript_fits_a_phone(page: Page) -> None:
+    await page.set_viewport_size({"width": 320, "height": 640})
     await type_in(page, "/help")
     await read_answer(page)
     await expect(page.locator(".ask")).to_have_count(0)
     await expect(page.locator(".entry")).to_have_count(1)
+    await type_in(page, "/transcribe")
+    await read_answer(page)
+    buttons = page.locator(".buttons .chip")
+    await expect(buttons).to_have_text(["Ask", *ROW])
+    tops = await buttons.evaluate_all("all => all.map((one) => one.offsetTop)")
+    assert len(set(tops)) <= 4
+    await buttons.last.click()
+    await expect(page.locator(".entry").last).to_contain_text("You pressed t-Fix.")
+    await choose_file(page, CANOE)
+    await type_in(page, "x" * 400)
+    await read_answer(page)
+    assert await page.evaluate("document.documentElement.scrollWidth") == 320
 
 
 async def test_it_is_chinese_for_chinese_browsers(browser: Browser, url: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -15,25 +15,20 @@ from pydantic import SecretStr
 
 from core.config import Settings
 from core.models import JobState
-from tests.support.browser_pages import WAIT_MS, open_browser, open_page
-from tests.support.paths import SPEECH
+from tests.support.browser_pages import WAIT_MS, open_page
 from tests.support.web_inbox import FakeInbox, open_web
 from tests.support.web_operator import PASSWORD, Desk, add_job, move_back, open_desk
 
-# One browser and one program for all tests here, so they share one loop.
-LOOP: Literal["module"] = "module"
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope=LOOP)]
+#: One browser for all, so they share one loop; it lives in other processes.
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.real_time,
+    pytest.mark.asyncio(loop_scope="session"),
+]
 HARD = ("serious", "critical")
-SPEECH = SPEECH / "sb_example1.wav"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
-async def browser() -> AsyncIterator[Browser]:
-    async with open_browser(SPEECH) as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
     async with open_desk(tmp_path_factory.mktemp("home")) as desk:
         for hours in range(3):

@@ -2,49 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
-from bots.web_chat import WebChat
-from core.config import Settings
-from tests.support.browser_pages import WATCH, open_browser, open_page, read_answer, type_in
-from tests.support.paths import SPEECH
-from tests.support.web_inbox import open_web
+from tests.support.browser_pages import open_page, read_answer, type_in, wait_for
 from tests.support.web_speech import RATE_HZ, SECONDS, SpeechDoor
 
-SPEECH = SPEECH / "sb_example1.wav"
-LOOP: Literal["module"] = "module"
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope=LOOP)]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
-async def browser() -> AsyncIterator[Browser]:
-    async with open_browser(SPEECH) as browser:
-        yield browser
+#: One browser for all, so they share one loop; it lives in other processes.
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.real_time,
+    pytest.mark.asyncio(loop_scope="session"),
+]
 
 
 @pytest.fixture
 def door() -> SpeechDoor:
     return SpeechDoor()
-
-
-@pytest_asyncio.fixture(loop_scope=LOOP)
-async def web(settings: Settings, door: SpeechDoor) -> AsyncIterator[WebChat]:
-    async with open_web(settings, door) as web:
-        yield web
-
-
-@pytest_asyncio.fixture(loop_scope=LOOP)
-async def page(browser: Browser, web: WebChat) -> AsyncIterator[Page]:
-    async with open_page(browser, web.url) as page:
-        await page.add_init_script(WATCH)
-        await page.reload()
-        yield page
 
 
 class Piece(NamedTuple):
@@ -90,9 +67,8 @@ async def test_sound_is_heard_as_it_comes_and_not_again(page: Page, door: Speech
     await expect(speaking(page)).to_have_count(0)
     # What is still to be heard goes on, and the player shows how far it is.
     await expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    before = await position_of(page)
-    await page.wait_for_timeout(500)
-    assert await position_of(page) > before
+    place = "document.querySelector('.spoken .player input').value"
+    await wait_for(page, f"+{place} > {await position_of(page)}")
     pieces = await read_pieces(page)
     assert sum(piece.length_s for piece in pieces) == pytest.approx(door.seconds)
     assert all(is_joined(before, after) for before, after in pairwise(pieces))
@@ -123,10 +99,9 @@ async def test_stop_ends_it_and_the_player_still_comes(page: Page, door: SpeechD
     await page.get_by_role("button", name="Stop").click()
     await expect(speaking(page)).to_have_count(0)
     count = len(await read_pieces(page))
-    await page.wait_for_timeout(300)
-    assert len(await read_pieces(page)) == count, "what comes later is not played"
     door.may_finish.set()
     await expect(page.locator(".spoken .player")).to_be_visible()
+    assert len(await read_pieces(page)) == count, "what comes later is not played"
     await expect(page.get_by_role("button", name="Play")).to_be_visible()
 
 
@@ -144,21 +119,20 @@ async def test_speech_that_failed_falls_silent(page: Page, door: SpeechDoor) -> 
     await expect(speaking(page)).to_be_visible()
     door.may_finish.set()
     await expect(page.locator(".answer")).to_contain_text("Something went wrong")
-    await page.wait_for_timeout(300)
-    assert await page.evaluate("[...contexts].map((c) => c.state)") == ["suspended"]
+    await wait_for(page, "[...contexts].every((c) => c.state === 'suspended')")
     assert await page.evaluate("[...contexts][0].currentTime < 2.5")
 
 
-async def test_only_the_page_that_asked_speaks(page: Page, web: WebChat) -> None:
+async def test_only_the_page_that_asked_speaks(page: Page, url: str) -> None:
     other = await page.context.new_page()
-    await other.add_init_script(WATCH)
-    await other.goto(web.url)
+    await other.goto(url)
     await other.locator("#box").click()
     await type_in(page, "/say good morning")
     await expect(other.locator(".spoken .player")).to_be_visible()
     await expect(page.locator(".spoken .player")).to_be_visible()
     assert await read_pieces(page)
     assert not await read_pieces(other)
+    await other.close()
 
 
 async def test_takes_have_titles_and_play_one_at_a_time(page: Page) -> None:
@@ -175,23 +149,23 @@ async def test_takes_have_titles_and_play_one_at_a_time(page: Page) -> None:
     assert await page.evaluate("players.length") == 0
 
 
-@pytest.mark.parametrize("width", [320, 390, 900])
-async def test_many_voices_and_players_fit(browser: Browser, web: WebChat, width: int) -> None:
-    options: dict[str, Any] = {"viewport": {"width": width, "height": 700}, "has_touch": True}
-    async with open_page(browser, web.url, **options) as page:
+async def test_many_voices_and_players_fit(browser: Browser, url: str) -> None:
+    async with open_page(browser, url, has_touch=True) as page:
         await type_in(page, "/voice")
         await type_in(page, "/takes")
         await read_answer(page)
-        assert await page.evaluate("document.documentElement.scrollWidth") == width
         chips = page.locator(".many .chip")
         await expect(chips).to_have_count(14)
-        # All in one look: the page may draw in between.
-        boxes = await chips.evaluate_all(
-            "all => all.map(chip => chip.getBoundingClientRect().toJSON())"
-        )
-        assert all(box["height"] >= 38 and box["x"] + box["width"] <= width for box in boxes)
-        columns = {round(box["x"]) for box in boxes}
-        assert len(columns) >= (1 if width < 390 else 2)
+        for width in (320, 390, 900):
+            await page.set_viewport_size({"width": width, "height": 700})
+            assert await page.evaluate("document.documentElement.scrollWidth") == width
+            # All in one look: the page may draw in between.
+            boxes = await chips.evaluate_all(
+                "all => all.map(chip => chip.getBoundingClientRect().toJSON())"
+            )
+            assert all(box["height"] >= 38 and box["x"] + box["width"] <= width for box in boxes)
+            columns = {round(box["x"]) for box in boxes}
+            assert len(columns) >= (1 if width < 390 else 2)
 
 
 async def test_who_speaks_and_how_is_picked(page: Page, door: SpeechDoor) -> None:
