@@ -157,6 +157,7 @@ async def test_children_are_kept_and_recycled(make_pool: MakePool) -> None:
     assert pids == [first] * 3 + [second] * 3 + [third]
     assert len({first, second, third}) == 3
     assert [child.pid for child in children()] == [third]
+    assert len(pool._children) == 1, "what was ended is forgotten"
     assert not psutil.pid_exists(first)
 
 
@@ -258,7 +259,7 @@ async def test_close_leaves_no_process(make_pool: MakePool) -> None:
     await pool.close()
     assert not children()
     for left in (busy, anext(frames), waiting, run(pool, {"do": "echo"})):
-        with pytest.raises(ChildMissing) as caught:
+        with pytest.raises(ChildMissing, match=r"the pool (is|was) closed$") as caught:
             await left
         assert caught.value.is_retryable
     assert not children()
