@@ -75,8 +75,6 @@ class Cutter:
 
     def close(self) -> Iterator[Cut]:
         """Yield the rest."""
-        while len(self._pcm) > self._bytes(self._limits.max_s):
-            yield self._cut()
         if self._pcm:
             yield self._take(len(self._pcm), is_forced=False)
 

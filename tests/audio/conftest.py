@@ -1,4 +1,4 @@
-"""One warm pool for each module of tests."""
+"""One pool for each module of tests."""
 
 from __future__ import annotations
 
@@ -12,6 +12,5 @@ from core.audio import Media
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def media() -> AsyncIterator[Media]:
     media = Media(workers=2)
-    await media.warm_up()
     yield media
     await media.close()

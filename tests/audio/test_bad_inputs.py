@@ -6,11 +6,12 @@ or the length in seconds.
 
 from __future__ import annotations
 
+import asyncio
+import random
 import re
 import socket
 import struct
 import threading
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -231,7 +232,7 @@ async def hear(media: Media, data: bytes) -> list[Piece]:
 @pytest.mark.parametrize("name", TABLE)
 async def test_bad_input(media: Media, name: str) -> None:
     make, expected = TABLE[name]
-    data, begun = make(), time.perf_counter()
+    data = make()
     if isinstance(expected, float):
         heard = sum(piece.audio.duration_s for piece in await hear(media, data))
         assert heard == pytest.approx(
@@ -245,7 +246,6 @@ async def test_bad_input(media: Media, name: str) -> None:
         with pytest.raises(TooLong) as too_long:
             await hear(media, data)
         assert too_long.value.values == {"hours": "2"}
-    assert time.perf_counter() - begun < 20
     assert peak_rss_bytes() < 150 * 2**20
 
 
@@ -257,6 +257,44 @@ def peak_rss_bytes() -> int:
         status = Path(f"/proc/{child.pid}/status").read_text()
         peaks.append(int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024)
     return max(peaks)
+
+
+def damage(data: bytes, draw: random.Random) -> bytes:
+    hurt = bytearray(data)
+    for _ in range(draw.choice([1, 3, 20, 200])):
+        at = draw.randrange(len(hurt))
+        match draw.randrange(5):
+            case 0:
+                hurt[at] = draw.randrange(256)
+            case 1:
+                hurt[at] ^= 1 << draw.randrange(8)
+            case 2:
+                del hurt[at : at + draw.randrange(1, 64)]
+            case 3:
+                hurt[at:at] = hurt[: draw.randrange(1, 64)]
+            case 4:
+                hurt[at : at + 4] = draw.choice([b"\xff" * 4, bytes(4), b"\x7f\xff\xff\xff"])
+        hurt = hurt or bytearray(b"\0")
+    return bytes(hurt)
+
+
+async def test_random_damage(media: Media) -> None:
+    """Each file ends in a sentence or in sound; the children live on."""
+    draw = random.Random(20)
+    seeds = [file(kind, speech(1)) for kind in sounds.KINDS]
+    slots, results = asyncio.Semaphore(2), {"sound": 0, "refused": 0}
+
+    async def one(data: bytes) -> None:
+        async with slots:
+            try:
+                for piece in await hear(media, data):
+                    assert piece.audio.duration_s < 600
+                results["sound"] += 1
+            except (BadAudio, TooLong):
+                results["refused"] += 1
+
+    await asyncio.gather(*(one(damage(draw.choice(seeds), draw)) for _ in range(200)))
+    assert results["sound"] > 30 and results["refused"] > 7
 
 
 async def test_length_is_counted_not_believed() -> None:

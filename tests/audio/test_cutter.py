@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from core.audio.cutter import Cut, CutLimits, Cutter, plan
+from core.audio.cutter import _SMOOTH, Cut, CutLimits, Cutter, _quietest, plan
 from core.audio.segment import audioop
 from tests.support import sounds
 
@@ -61,6 +61,42 @@ def test_cuts_are_quiet() -> None:
     around = [audioop.rms(one.pcm[-3200:], 2) for one in cuts[:-1]]
     assert max(around) < loud / 4
     assert not any(one.is_forced for one in cuts)
+
+
+@pytest.mark.parametrize("more_s", [0, 10])
+def test_last_piece_takes_what_is_a_little_more_than_claimed(more_s: float) -> None:
+    assert len(cut(sounds.speech(90 + more_s), length_s=90)) == plan(90, USUAL)
+
+
+def dips(*starts: int) -> list[int]:
+    """Return levels of a hundred frames that are quiet from each of these on."""
+    levels = [1000] * 100
+    for start in starts:
+        levels[start : start + _SMOOTH] = [10] * _SMOOTH
+    return levels
+
+
+@pytest.mark.parametrize(
+    ("starts", "target", "chosen"),
+    [
+        ((0,), 50, 0),
+        ((40,), 50, 40),
+        ((100 - _SMOOTH,), 50, 100 - _SMOOTH),
+        ((10, 60), 20, 10),
+        ((10, 60), 55, 60),
+        ((10, 60), 43, 60),
+        ((10, 60), 42, 10),
+    ],
+)
+def test_cut_is_in_the_middle_of_the_quiet_that_is_nearest(
+    starts: tuple[int, ...], target: int, chosen: int
+) -> None:
+    assert _quietest(dips(*starts), target) == (chosen + _SMOOTH // 2, 10.0)
+
+
+def test_cut_is_at_the_target_where_all_is_alike() -> None:
+    assert _quietest([500] * 100, 50.5) == (50, 500.0)
+    assert _quietest([500] * 3, 1.0) == (1, 500.0)
 
 
 def test_cuts_in_noise_are_forced() -> None:

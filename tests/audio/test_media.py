@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
-import signal
 import wave
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import psutil
@@ -17,7 +16,6 @@ from core.child import ChildMissing
 from core.errors import BadAudio
 from core.interfaces import TranscriberLimits
 from tests.support import sounds
-from tests.support.loop_lag import watch_loop
 from tests.support.sounds import KINDS, decode, file, silence, speech, wav
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -78,10 +76,10 @@ async def test_high_tones_do_not_fold_down(media: Media) -> None:
 
 
 async def test_long_recording_is_cut_and_nothing_is_lost(media: Media) -> None:
-    data = wav(speech(600))
+    data = wav(speech(300))
     pieces = await hear(media, data)
     assert samples(pieces) == data[44:]
-    assert len(pieces) == 16
+    assert len(pieces) == 8
     assert all(25 < piece.audio.duration_s < 50 for piece in pieces)
     assert all(piece.has_speech for piece in pieces)
     at_s = 0.0
@@ -91,10 +89,10 @@ async def test_long_recording_is_cut_and_nothing_is_lost(media: Media) -> None:
         at_s += piece.audio.duration_s
 
 
-@pytest.mark.parametrize("hint_s", [None, 600.0, 1800.0, 20.0])
+@pytest.mark.parametrize("hint_s", [None, 1800.0, 20.0])
 async def test_hints_may_lie(media: Media, hint_s: float | None) -> None:
     """A stream has no length of its own; what the platform says of it is only a hint."""
-    data = file("aac", speech(60)) * 2
+    data = file("aac", speech(40)) * 2
     pieces = await hear(media, data, LOCAL, hint_s)
     assert samples(pieces) == decode(data)
     assert all(piece.audio.duration_s <= 30 for piece in pieces)
@@ -103,11 +101,11 @@ async def test_hints_may_lie(media: Media, hint_s: float | None) -> None:
 @pytest.mark.parametrize(
     ("limits", "length_s"),
     [
-        (MIMO, 600),
+        (MIMO, 200),
         (LOCAL, 100),
         (TranscriberLimits(max_bytes=200_000), 60),
         (TranscriberLimits(max_bytes=60_000, formats=("mp3",)), 60),
-        (TranscriberLimits(max_bytes=7_500_000, max_piece_s=3600, target_piece_s=3600), 600),
+        (TranscriberLimits(max_bytes=7_500_000, max_piece_s=3600, target_piece_s=3600), 200),
         (TranscriberLimits(max_piece_s=1, target_piece_s=1), 10),
     ],
 )
@@ -145,19 +143,17 @@ async def test_convert(media: Media, format: str) -> None:
     assert len(decode(audio.data)) == pytest.approx(96_000, abs=2000)
 
 
-async def test_loop_stays_awake_while_notes_are_read(media: Media) -> None:
-    note = file("ogg-opus", speech(15))
-    async with watch_loop() as standstill:
-        found = await asyncio.gather(*(hear(media, note) for _ in range(8)))
-    assert {len(pieces) for pieces in found} == {1}
-    assert standstill.worst_s < 0.1
+async def test_many_at_once_do_not_mix(media: Media) -> None:
+    notes = [file("ogg-opus", speech(length_s)) for length_s in (1, 2, 3)] * 2
+    found = await asyncio.gather(*(hear(media, note) for note in notes))
+    assert [samples(pieces) for pieces in found] == [*map(decode, notes)]
 
 
 async def test_slow_caller_is_not_a_slow_child(media: Media) -> None:
     count = 0
     async with aclosing(media.pieces(wav(speech(60)), LOCAL)) as pieces:
         async for _ in pieces:
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(3600)
             count += 1
     assert count >= 3
 
@@ -167,39 +163,35 @@ async def test_long_recording_needs_little_memory_in_the_child() -> None:
     before = set(psutil.Process().children())
     await media.warm_up()
     [child] = set(psutil.Process().children()) - before
-    note = file("ogg-opus", speech(30)) * 30
+    note = file("ogg-opus", speech(30)) * 20
     total_s, peak = 0.0, 0
     async with aclosing(media.pieces(note, MIMO)) as pieces:
         async for piece in pieces:
             total_s += piece.audio.duration_s
             peak = max(peak, child.memory_info().rss)
     await media.close()
-    assert total_s == pytest.approx(900, abs=1)
+    assert total_s == pytest.approx(600, abs=1)
     assert peak < 100 * 2**20
 
 
 async def test_killed_child_costs_its_own_file_only() -> None:
-    media = Media(workers=2)
+    media = Media(workers=3)  # one of them is free of long files
     before = set(psutil.Process().children())
-    await media.warm_up()
-    children = set(psutil.Process().children()) - before
     data = wav(speech(120))
+    runs = [media.pieces(data, LOCAL) for _ in range(2)]
+    for pieces in runs:
+        await anext(pieces)
+    children = set(psutil.Process().children()) - before
+    assert len(children) == 2
+    children.pop().kill()
 
-    async def slowly(found: list[Piece]) -> None:
-        async with aclosing(media.pieces(data, LOCAL)) as pieces:
-            async for piece in pieces:
-                found.append(piece)
-                await asyncio.sleep(0.1)
+    async def count_rest(pieces: AsyncGenerator[Piece, None]) -> int:
+        return len([piece async for piece in pieces])
 
-    runs: list[list[Piece]] = [[], []]
-    tasks = [asyncio.create_task(slowly(found)) for found in runs]
-    await asyncio.sleep(0.3)
-    busy = max(children, key=lambda child: child.cpu_times().user)
-    os.kill(busy.pid, signal.SIGKILL)
-    results = await asyncio.gather(*tasks, return_exceptions=True)
-    [error] = [result for result in results if result is not None]
+    results = await asyncio.gather(*map(count_rest, runs), return_exceptions=True)
+    [error] = [result for result in results if isinstance(result, BaseException)]
     assert isinstance(error, BadAudio) and error.user_text == refusals.GAVE_UP
-    assert max(len(found) for found in runs) == len(await hear(media, data, LOCAL))
+    assert len(await hear(media, data, LOCAL)) - 1 in results
     await media.close()
 
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import re
-import time
 
 import pytest
 
 from core.engines.extracts import extract
-from core.engines.offline import Offline
 from core.engines.terms import count_terms, stem
 from core.errors import EngineRefused, NothingFound, UnderstandingMissing
-from core.models import Audio, Passage, Question
-from tests.emulators.mimo.tones import make_wav
-from tests.engines.conftest import make_settings
+from core.models import Passage, Question
 from tests.support import sounds
 from tests.support.paths import ROOT, SPEECH
 
@@ -33,15 +28,6 @@ QUESTIONS = (
     ("Did John have any leisure?", "austen-0870"),
     ("Which club is it?", "cards-001"),
     ("他砸了谁的脚？", "sr_chinese"),
-)
-#: The same for what the machine itself hears, which is the gist at best.
-ROUGH_QUESTIONS = (
-    ("What can one do for the country?", "jfk"),
-    ("Who are the fellows he speaks to?", "jfk"),
-    ("Were the planks rough or smooth?", "sb_example1"),
-    ("Did John have any leisure?", "austen-0870"),
-    ("Was it in his power?", "austen-0870"),
-    ("Which club is it?", "cards-001"),
 )
 
 
@@ -83,20 +69,6 @@ def test_questions_find_their_recording_among_foreign_text() -> None:
     first = sum(marks[0] == mark for marks, mark in found)
     assert first >= 8, found
     assert all(mark in marks[:3] for marks, mark in found), found
-
-
-async def test_questions_find_what_the_machine_itself_heard() -> None:
-    engine = Offline(make_settings())
-    passages = []
-    for name, length_s in sounds.RECORDINGS.items():
-        pcm = sounds.decode(sounds.recording(name))
-        heard = await engine.transcribe(Audio(make_wav(pcm), "audio/wav", length_s))
-        passages += [Passage(name.partition(".")[0], part.text) for part in heard.segments]
-    for words, mark in ROUGH_QUESTIONS:
-        answer = await engine.answer(make_question("answer", words, passages))
-        assert answer.is_extract and not answer.is_cut
-        assert f"[{mark}]" in answer.text.splitlines()[0], (words, answer.text)
-    await engine.close()
 
 
 @pytest.mark.parametrize(
@@ -242,35 +214,3 @@ def test_terms_are_what_a_text_is_about() -> None:
     assert count_terms("What's the boat's price? It isn't 10€!") == {"boat": 1, "pric": 1, "10": 1}
     assert count_terms("我们的会议") == {"会议": 1}
     assert count_terms("ＡＢＣ") == count_terms("abc")
-
-
-# --- speed
-
-
-@pytest.mark.parametrize(("count", "limit_s"), [(2000, 1.0), (10_000, 3.0)])
-async def test_many_passages_are_quick_and_the_loop_keeps_running(
-    count: int, limit_s: float
-) -> None:
-    draw = random.Random(2)
-    words = (ROOT / "LICENSE").read_text().split()
-    passages = [Passage(f"#{n}", " ".join(draw.choices(words, k=12))) for n in range(count)]
-    engine = Offline(make_settings())
-    beats = 0
-
-    async def beat() -> None:
-        nonlocal beats
-        while True:
-            await asyncio.sleep(0.005)
-            beats += 1
-
-    heart = asyncio.create_task(beat())
-    for task in ("answer", "summarize"):
-        before_s, beats_before = time.process_time(), beats
-        await engine.answer(make_question(task, "Who may grant a patent license?", passages))
-        taken_s = time.process_time() - before_s
-        print(f"{task} of {count} passages: {taken_s:.2f} s, {beats - beats_before} beats")
-        assert taken_s < limit_s
-        # Held up, it would have beaten once at most.
-        assert beats - beats_before > 3
-    heart.cancel()
-    await engine.close()

@@ -77,7 +77,9 @@ async def end(engine: Mimo, utterance: Utterance) -> tuple[bytes, EngineError | 
 
 
 @pytest.mark.parametrize("is_streamed", [False, True], ids=["whole", "stream"])
-@pytest.mark.parametrize(("kind", "expected"), [*REFUSED.items(), *BROKEN.items()])
+@pytest.mark.parametrize(
+    ("kind", "expected"), [*REFUSED.items(), *BROKEN.items(), ("huge", EngineBadReply)]
+)
 async def test_fault_ends_as_its_error(
     server: MimoServer, mimo: Mimo, kind: str, expected: type[EngineError], is_streamed: bool
 ) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import pytest_asyncio
 
 from core.engines import espeak
 from core.engines.offline import Offline
@@ -32,7 +33,10 @@ WAYS = [
 ]
 
 
-@pytest.fixture
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def engine() -> AsyncIterator[Offline]:
     engine = Offline(make_settings())
     yield engine
@@ -72,8 +76,8 @@ async def test_every_voice_speaks(engine: Offline) -> None:
 @pytest.mark.usefixtures("way")
 async def test_longer_text_takes_longer(engine: Offline) -> None:
     short, _ = measure(await speak(engine, Utterance("One sentence of some words.")))
-    long, _ = measure(await speak(engine, Utterance("One sentence of some words. " * 60)))
-    assert 1.2 < short < 3.0 and 50 < long / short < 70
+    long, _ = measure(await speak(engine, Utterance("One sentence of some words. " * 10)))
+    assert 1.2 < short < 3.0 and 8 < long / short < 12
 
 
 @pytest.mark.usefixtures("way")
@@ -163,7 +167,7 @@ async def test_library_is_not_loaded_by_this_process(
         ("exit 3", EngineBadReply),
         ("true", EngineBadReply),
         ("echo nonsense", EngineBadReply),
-        ("exec /bin/sleep 30", EngineBusy),
+        ("exec /bin/sleep 3600", EngineBusy),
         (None, EngineBusy),
     ],
 )
@@ -179,7 +183,6 @@ async def test_program_that_fails(
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
     monkeypatch.setattr(espeak, "find_program", lambda: str(program))
-    monkeypatch.setattr(espeak, "_DEADLINE_S", 0.5)
     with pytest.raises(expected):
         await speak(engine, Utterance("Hi."))
     left = [p for p in psutil.Process().children(recursive=True) if p.name() == "sleep"]

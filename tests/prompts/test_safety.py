@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import time
 import unicodedata
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bots.text import clean
@@ -207,7 +206,6 @@ PIECES = st.one_of(
 TEXTS = st.lists(PIECES, max_size=12).map("".join)
 
 
-@settings(max_examples=400, deadline=None)
 @given(TEXTS, TEXTS)
 @example("evil.\u030acom", "")
 @example("a@-b.com", "")
@@ -221,7 +219,6 @@ def test_nothing_in_a_defused_text_is_linked(text: str, given_text: str) -> None
         assert defuse(shown, known) == shown
 
 
-@settings(max_examples=300, deadline=None)
 @given(TEXTS)
 def test_a_persons_words_stay_and_are_dead(text: str) -> None:
     shown = deaden(text)
@@ -230,7 +227,6 @@ def test_a_persons_words_stay_and_are_dead(text: str) -> None:
     assert revive(shown) == revive(deaden(revive(text)))
 
 
-@settings(max_examples=300, deadline=None)
 @given(TEXTS)
 def test_what_the_data_has_is_left_out_nowhere(text: str) -> None:
     shown = defuse(text, text)
@@ -262,20 +258,12 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("unit", HOSTILE.values(), ids=list(HOSTILE))
-def test_hostile_text_takes_no_longer_than_its_length(unit: str) -> None:
-    def measure(length: int) -> float:
-        text = (unit * length)[:length]
-        took = []
-        for _ in range(3):
-            begun_s = time.process_time()
-            defuse(text)
-            defuse(text, text)
-            fence(text)
-            took.append(time.process_time() - begun_s)
-        return min(took)
-
-    # A catastrophe would take minutes; three passes of a slow machine take less than this.
-    assert measure(100_000) < 1.0
+def test_hostile_text_is_read_to_its_end(unit: str) -> None:
+    """How long it takes is told by `benchmarks/scaling.py`; a catastrophe would hang here too."""
+    text = (unit * 10_000)[:10_000]
+    assert defuse(text, text).count(LEFT_OUT) == 0
+    assert find_links(defuse(text)[:400]) == []
+    assert fence(text).startswith("<data>") and fence(text).endswith("</data>")
 
 
 # --- in: the fence
@@ -309,7 +297,6 @@ def find_fences(text: str) -> list[str]:
     return re.findall(r"</*data(?!\w)", seen.casefold().translate(str.maketrans("ατт", "att")))
 
 
-@settings(max_examples=400, deadline=None)
 @given(
     st.lists(st.one_of(tricks(), st.sampled_from(["x", " ", "<", "/", "data", ">"])), max_size=8)
 )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.speech import shorten, split_speech
@@ -27,7 +27,6 @@ def bare(text: str) -> str:
     return "".join(text.split())
 
 
-@settings(max_examples=300, deadline=None)
 @given(letters, st.integers(1, 60), st.integers(1, 60))
 def test_nothing_is_lost_and_limits_hold(text: str, max_chars: int, first: int) -> None:
     pieces = split_speech(text, max_chars, first_max_chars=first)
@@ -35,14 +34,12 @@ def test_nothing_is_lost_and_limits_hold(text: str, max_chars: int, first: int) 
     assert all(piece.strip() == piece and 0 < len(piece) <= max_chars for piece in pieces)
 
 
-@settings(max_examples=200, deadline=None)
 @given(letters)
 def test_a_combining_mark_stays_with_its_letter(text: str) -> None:
     for before, piece in zip([""], split_speech("e\u0301" * 30 + text, 7)[1:2], strict=False):
         assert not unicodedata.combining(piece[0]), before
 
 
-@settings(max_examples=200, deadline=None)
 @given(letters, st.integers(0, 60))
 def test_a_short_version_fits(text: str, max_chars: int) -> None:
     short = shorten(text, max_chars)

@@ -28,8 +28,8 @@ from core.clock import Clock
 
 #: How long the kernel has to pass on what was sent, before nothing more is expected.
 _QUIET_S = 0.001
-#: A thread or a child that takes longer than this hangs.
-_OUTSIDE_S = 60.0
+#: A thread or a child that takes longer than this hangs, also on a machine that does much else.
+_OUTSIDE_S = 240.0
 #: A thread that sleeps, or was stopped by a signal.
 _ASLEEP = re.compile(r"^State:\t[ST]", re.MULTILINE)
 

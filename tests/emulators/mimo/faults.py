@@ -267,8 +267,10 @@ def _comment(events: list[bytes]) -> list[bytes]:
 
 
 def _split(events: list[bytes]) -> list[bytes]:
-    """Send byte by byte, so that characters of several bytes arrive in parts."""
-    return [bytes([byte]) for byte in b"".join(events)]
+    """Send byte by byte, or 2,000 parts at most: characters of several bytes arrive in parts."""
+    whole = b"".join(events)
+    step = 1 + len(whole) // 2000
+    return [whole[at : at + step] for at in range(0, len(whole), step)]
 
 
 def _error_event(events: list[bytes]) -> list[bytes]:
