@@ -9,6 +9,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import cache
 from itertools import count
@@ -19,7 +20,7 @@ import pytest
 
 from core.clock import Clock
 from tests.chaos.report import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown
-from tests.support.virtual_time import VirtualLoop, current_clock
+from tests.support.virtual_time import VirtualLoop, current_clock, is_virtual
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
@@ -125,13 +126,22 @@ def _mimo() -> Iterator[MimoServer]:
 
 
 @pytest.fixture
-def mimo(_mimo: MimoServer) -> MimoServer:
-    """A local MiMo as new, with the key of `tests.support.hearsay_command`."""
+async def mimo(request: pytest.FixtureRequest) -> AsyncIterator[MimoServer]:
+    """A local MiMo as new, with the key of `tests.support.hearsay_command`.
+
+    It runs on the test's loop if that is virtual, else in a thread that all tests share.
+    """
+    from tests.emulators.mimo import MimoServer
     from tests.support.hearsay_command import KEY
 
-    _mimo.reset()
-    _mimo.rules.key = KEY
-    return _mimo
+    async with AsyncExitStack() as stack:
+        if is_virtual():
+            server = await stack.enter_async_context(MimoServer())
+        else:
+            server = request.getfixturevalue("_mimo")
+            server.reset()
+        server.rules.key = KEY
+        yield server
 
 
 @pytest.fixture

@@ -75,7 +75,11 @@ def read_attempts() -> list[Attempt]:
         times = entry.pop("times", 1)
         entry["text"], entry["obeyed"] = entry["text"] * times, entry["obeyed"] * times
         kind = entry["kind"], entry["is_spoken"]
-        commands = (("transcribe" if entry["is_spoken"] else "translate"), "ask", "summary")
+        commands: tuple[str, ...] = (
+            ("transcribe" if entry["is_spoken"] else "translate"),
+            "ask",
+            "summary",
+        )
         if not IS_LONG:  # each kind all of them, each language another one
             commands = (commands[seen[kind] % 3],)
         seen[kind] += 1

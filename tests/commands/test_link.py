@@ -60,8 +60,8 @@ async def test_a_code_links_two_accounts(places: Places) -> None:
     assert "Linked with your account on Test" in said and "/link off" in said
     shown = await places.private("test", ADA).ask("link", ADA)
     assert "You are linked with your account on Other." in shown.text
-    said = await places.private("test", ADA).ask("link off", ADA)
-    assert "linked with no other" in said.text and not await places.is_linked()
+    shown = await places.private("test", ADA).ask("link off", ADA)
+    assert "linked with no other" in shown.text and not await places.is_linked()
 
 
 async def test_where_both_had_chosen_the_choice_of_here_holds_and_it_is_said(

@@ -151,10 +151,11 @@ async def test_purging_a_lot_keeps_nobody_waiting(
     @asynccontextmanager
     async def counted() -> Any:
         async with write() as connection:
-            before = connection.sync_connection.connection.driver_connection.total_changes
+            raw = (await connection.get_raw_connection()).driver_connection
+            assert raw
+            before = raw.total_changes
             yield connection
-            after = connection.sync_connection.connection.driver_connection.total_changes
-            sizes.append(after - before)
+            sizes.append(raw.total_changes - before)
 
     monkeypatch.setattr(store._database, "write", counted)
     assert await store.retention.purge(NOW + timedelta(days=31)) == 201 + 9 + 9 + 9

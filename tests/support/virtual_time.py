@@ -123,7 +123,7 @@ class _WatchedQueue(SimpleQueue[Any]):
         super().put_nowait(item)
 
 
-aiosqlite.core.SimpleQueue = _WatchedQueue  # type: ignore[attr-defined,misc]
+aiosqlite.core.SimpleQueue = _WatchedQueue  # type: ignore[attr-defined]
 
 
 def is_virtual() -> bool:
