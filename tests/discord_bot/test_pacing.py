@@ -92,7 +92,9 @@ async def test_a_channel_has_one_turn_at_a_time(pacer: Pacer, advance: Advance) 
     assert pacer.take_turn("1") == 0 == pacer.take_turn("2")
     advance(0.5)
     assert pacer.take_turn("1") == GAP_S - 0.5
-    advance(GAP_S - 0.5)
+    advance(GAP_S - 1)
+    assert pacer.take_turn("1") == 0.5
+    advance(0.5)
     assert pacer.take_turn("1") == 0
     assert pacer.take_turn("1") == GAP_S
 
