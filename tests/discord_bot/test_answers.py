@@ -22,8 +22,8 @@ SEND = "POST /channels/{channel}/messages"
 
 
 @pytest.fixture
-def room(discord_server: DiscordServer) -> Room:
-    return make_room(discord_server)
+def room(server: DiscordServer) -> Room:
+    return make_room(server)
 
 
 def ambiguous() -> float:

@@ -39,10 +39,9 @@ async def see(server: DiscordServer, door: FakeInbox, rooms: list[str], ann: str
 
 
 async def test_a_lost_session_of_ten_minutes_costs_nothing(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     """D12: 60 messages in 6 channels; each is handed in once, nothing old comes again."""
-    server = discord_server
     ann, rooms = open_rooms(server, 6)
     old = server.add_channel(next(iter(server.world.guilds)), "old")
     for n in range(20):
@@ -67,9 +66,8 @@ async def test_a_lost_session_of_ten_minutes_costs_nothing(
 
 
 async def test_a_resumed_session_asks_for_nothing(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
-    server = discord_server
     ann, [room] = open_rooms(server, 1)
     await see(server, door, [room], ann)
     server.drop()
@@ -80,9 +78,8 @@ async def test_a_resumed_session_asks_for_nothing(
 
 
 async def test_a_restart_begins_where_the_last_process_ended(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+    server: DiscordServer, settings: Settings, door: FakeInbox
 ) -> None:
-    server = discord_server
     ann, [room] = open_rooms(server, 1)
     chat, thread = server.dm(ann), server.add_thread(room, ann)
     async with run_bot(settings, door):
@@ -100,10 +97,8 @@ async def test_a_restart_begins_where_the_last_process_ended(
 
 
 async def test_a_private_chat_without_news_costs_one_call(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+    server: DiscordServer, settings: Settings, door: FakeInbox, ann: str
 ) -> None:
-    server = discord_server
-    ann = server.add_user("Ann")
     async with run_bot(settings, door):
         await see(server, door, [server.dm(ann)], ann)
     server.forget_calls()
@@ -113,9 +108,8 @@ async def test_a_private_chat_without_news_costs_one_call(
 
 
 async def test_so_many_messages_of_a_channel_and_no_more(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+    server: DiscordServer, settings: Settings, door: FakeInbox
 ) -> None:
-    server = discord_server
     ann, [room] = open_rooms(server, 1)
     async with run_bot(settings, door):
         await see(server, door, [room], ann)
@@ -128,9 +122,8 @@ async def test_so_many_messages_of_a_channel_and_no_more(
 
 
 async def test_what_is_older_than_a_day_is_left_alone(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox, clock: Clock
+    server: DiscordServer, settings: Settings, door: FakeInbox, clock: Clock
 ) -> None:
-    server = discord_server
     ann, [room] = open_rooms(server, 1)
     async with run_bot(settings, door):
         await see(server, door, [room], ann)
@@ -144,10 +137,9 @@ async def test_what_is_older_than_a_day_is_left_alone(
 
 
 async def test_what_comes_meanwhile_moves_no_mark(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+    server: DiscordServer, settings: Settings, door: FakeInbox
 ) -> None:
     """A crash while missed messages are still asked for must lose none of them."""
-    server = discord_server
     ann, [room] = open_rooms(server, 1)
     async with run_bot(settings, door):
         await see(server, door, [room], ann)
@@ -166,10 +158,9 @@ async def test_what_comes_meanwhile_moves_no_mark(
 
 
 async def test_a_session_that_breaks_off_early_hides_nothing(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+    server: DiscordServer, settings: Settings, door: FakeInbox
 ) -> None:
     """What comes before the second session must not pass for all that was known before it."""
-    server = discord_server
     ann, [room] = open_rooms(server, 1)
     async with run_bot(settings, door):
         await see(server, door, [room], ann)
@@ -198,10 +189,9 @@ async def test_a_session_that_breaks_off_early_hides_nothing(
 
 
 async def test_the_first_mark_of_a_chat_is_kept_at_once(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     """Also while others are held: without a mark nothing would be asked for after a crash."""
-    server = discord_server
     ann, [room] = open_rooms(server, 1)
     running._marks.hold_all()
     await see(server, door, [room], ann)
@@ -209,9 +199,8 @@ async def test_the_first_mark_of_a_chat_is_kept_at_once(
 
 
 async def test_a_failing_store_loses_nothing_of_what_was_missed(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+    server: DiscordServer, settings: Settings, door: FakeInbox
 ) -> None:
-    server = discord_server
     ann, [room] = open_rooms(server, 1)
     async with run_bot(settings, door):
         await see(server, door, [room], ann)
@@ -222,9 +211,8 @@ async def test_a_failing_store_loses_nothing_of_what_was_missed(
 
 
 async def test_a_channel_that_refuses_us_is_asked_once(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+    server: DiscordServer, settings: Settings, door: FakeInbox
 ) -> None:
-    server = discord_server
     ann, [room, other] = open_rooms(server, 2)
     async with run_bot(settings, door):
         await see(server, door, [room, other], ann)

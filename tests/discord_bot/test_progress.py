@@ -21,8 +21,8 @@ SILENT = 1 << 12
 
 
 @pytest.fixture
-def room(discord_server: DiscordServer) -> Room:
-    return make_room(discord_server)
+def room(server: DiscordServer) -> Room:
+    return make_room(server)
 
 
 async def test_the_latest_text_wins(bot: DiscordBot, room: Room) -> None:

@@ -33,8 +33,8 @@ AGAIN = (Button("Again", "say", token=TOKEN),)
 
 
 @pytest.fixture
-def room(discord_server: DiscordServer) -> Room:
-    return make_room(discord_server)
+def room(server: DiscordServer) -> Room:
+    return make_room(server)
 
 
 def ambiguous() -> float:
