@@ -42,13 +42,15 @@ class Away:
     errors: list[Exception] = field(default_factory=list)
     asked: list[tuple[float, int, int]] = field(default_factory=list)
     open: int = 0
+    is_open: bool = False
     most_open: int = 0
 
     @property
     def http(self) -> Any:
         return SimpleNamespace(logs_from=self.logs_from, get_channel=self.find)
 
-    async def wait_open(self) -> None: ...
+    async def wait_open(self) -> None:
+        self.is_open = True
 
     def get_guild(self, guild_id: int) -> Any:
         return next((one for one in self.guilds if one.id == guild_id), None)
@@ -71,6 +73,7 @@ class Away:
         return self.privates[channel_id]
 
     async def logs_from(self, channel_id: int, limit: int, after: int) -> list[dict[str, Any]]:
+        assert self.is_open
         self.asked.append((self.clock.monotonic(), channel_id, after))
         if self.errors:
             raise self.errors.pop(0)
@@ -171,15 +174,15 @@ async def test_private_chats_are_looked_into_by_the_first_shard_alone(scene: Sce
         chat = 1000 + number
         scene.door.marks[str(chat)] = str(scene.base + number)
         scene.away.news[chat] = [scene.base + 999]
-        newest = None if number == count else scene.base + 999
+        newest = {count: None, count - 2: scene.base + number}.get(number, scene.base + 999)
         guild = {"guild_id": "7"} if number == count - 1 else {}
         scene.away.privates[chat] = {"id": str(chat), "last_message_id": newest, **guild}
     await scene.marks.load("9")
     await scene.fill(shard_id=1)
     assert scene.asked() == []
     await scene.fill()
-    # One has no news, one is none of ours alone, and the oldest nine are left out.
-    assert scene.asked() == [1000 + number for number in range(count - 2, 9, -1)]
+    # Two have no news, one is none of ours alone, and the oldest nine are left out.
+    assert scene.asked() == [1000 + number for number in range(count - 3, 9, -1)]
 
 
 async def test_only_what_is_newer_than_its_mark_and_not_too_old(scene: Scene) -> None:
