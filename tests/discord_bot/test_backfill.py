@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from bots.discord_bot import DiscordBot
-from bots.discord_bot.backfill import MAX_AGE, MAX_MESSAGES, PAGE
-from core.clock import Clock
+from bots.discord_bot.backfill import MAX_MESSAGES, PAGE
 from core.config import Settings
-from core.errors import StoreError
 from tests.discord_bot.conftest import run_bot
 from tests.emulators.discord import DiscordServer
 from tests.support.discord_inbox import FakeInbox
@@ -96,17 +94,6 @@ async def test_a_restart_begins_where_the_last_process_ended(
     assert found[sent[2]].thread_id == thread and found[sent[2]].chat.chat_id == room
 
 
-async def test_a_private_chat_without_news_costs_one_call(
-    server: DiscordServer, settings: Settings, door: FakeInbox, ann: str
-) -> None:
-    async with run_bot(settings, door):
-        await see(server, door, [server.dm(ann)], ann)
-    server.forget_calls()
-    async with run_bot(settings, door) as bot:
-        await settle(bot)
-    assert len(server.calls_of("GET /channels/*")) == 1 and not server.calls_of("GET */messages")
-
-
 async def test_so_many_messages_of_a_channel_and_no_more(
     server: DiscordServer, settings: Settings, door: FakeInbox
 ) -> None:
@@ -119,21 +106,6 @@ async def test_so_many_messages_of_a_channel_and_no_more(
         await settle(bot)
     assert [m.message_id for m in door.messages[1:]] == sent[:MAX_MESSAGES]
     assert len(server.calls_of("GET */messages")) == MAX_MESSAGES // PAGE
-
-
-async def test_what_is_older_than_a_day_is_left_alone(
-    server: DiscordServer, settings: Settings, door: FakeInbox, clock: Clock
-) -> None:
-    ann, [room] = open_rooms(server, 1)
-    async with run_bot(settings, door):
-        await see(server, door, [room], ann)
-    server.send_text(room, ann, "old by now")
-    await clock.sleep(60)
-    server.send_text(room, ann, "not yet old")
-    await clock.sleep(MAX_AGE.total_seconds() - 30)
-    async with run_bot(settings, door) as bot:
-        await settle(bot)
-    assert door.texts() == ["seen", "not yet old"]
 
 
 async def test_what_comes_meanwhile_moves_no_mark(
@@ -196,32 +168,3 @@ async def test_the_first_mark_of_a_chat_is_kept_at_once(
     running._marks.hold_all()
     await see(server, door, [room], ann)
     await server.wait_for(lambda: room in door.marks, 0.5)
-
-
-async def test_a_failing_store_loses_nothing_of_what_was_missed(
-    server: DiscordServer, settings: Settings, door: FakeInbox
-) -> None:
-    ann, [room] = open_rooms(server, 1)
-    async with run_bot(settings, door):
-        await see(server, door, [room], ann)
-    server.send_text(room, ann, "missed")
-    door.troubles = [StoreError("locked")] * 2
-    async with run_bot(settings, door):
-        await server.wait_for(lambda: "missed" in door.texts())
-
-
-async def test_a_channel_that_refuses_us_is_asked_once(
-    server: DiscordServer, settings: Settings, door: FakeInbox
-) -> None:
-    ann, [room, other] = open_rooms(server, 2)
-    async with run_bot(settings, door):
-        await see(server, door, [room, other], ann)
-    server.send_text(room, ann, "hidden")
-    server.send_text(other, ann, "seen by all")
-    server.deny(room, "", "READ_MESSAGE_HISTORY")
-    server.forget_calls()
-    async with run_bot(settings, door) as bot:
-        await server.wait_for(lambda: "seen by all" in door.texts())
-        await settle(bot)
-    assert len(server.calls_of(f"GET /channels/{room}/messages")) <= 1
-    assert "hidden" not in door.texts()
