@@ -228,6 +228,7 @@ async def test_parts_that_went_out_are_not_sent_again(bot: DiscordBot, room: Roo
     await bot.deliver(envelope, reply)
     await bot.deliver(envelope, reply)
     assert len(room.server.answers(room.channel)) == 3 == count_sends(room)
+    assert room.server.calls_of("PATCH *") == []
     await ledger.forget(2)
     room.server.advance(hours=1)
     await bot.deliver(envelope, reply)
