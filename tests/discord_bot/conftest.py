@@ -30,16 +30,25 @@ async def advance() -> Advance:
 
 
 @pytest.fixture
-async def discord_server() -> AsyncIterator[DiscordServer]:
+async def server() -> AsyncIterator[DiscordServer]:
     async with DiscordServer() as server:
         yield server
 
 
 @pytest.fixture
-def settings(discord_server: DiscordServer) -> Settings:
-    return make_settings(
-        discord_bot_token=discord_server.token, discord_api_base_url=discord_server.api_base_url
-    )
+def ann(server: DiscordServer) -> str:
+    return server.add_user("Ann")
+
+
+@pytest.fixture
+def room(server: DiscordServer, ann: str) -> str:
+    """A channel in which Ann is."""
+    return server.channel(server.add_guild(members=[ann]))
+
+
+@pytest.fixture
+def settings(server: DiscordServer) -> Settings:
+    return make_settings(discord_bot_token=server.token, discord_api_base_url=server.api_base_url)
 
 
 @pytest.fixture
@@ -89,8 +98,8 @@ async def mimo() -> AsyncIterator[MimoServer]:
 
 @pytest.fixture
 async def program(
-    tmp_path: Path, discord_server: DiscordServer, mimo: MimoServer
+    tmp_path: Path, server: DiscordServer, mimo: MimoServer
 ) -> AsyncIterator[DiscordProgram]:
     """A program of its own that is not yet started."""
-    async with DiscordProgram(tmp_path / "home", discord_server, mimo) as program:
+    async with DiscordProgram(tmp_path / "home", server, mimo) as program:
         yield program

@@ -15,9 +15,8 @@ async def may(bot: DiscordBot, room: str, user: str) -> bool:
 
 
 async def test_owner_manager_and_administrator_may_and_members_may_not(
-    discord_server: DiscordServer, running: DiscordBot
+    server: DiscordServer, running: DiscordBot
 ) -> None:
-    server = discord_server
     owner, manager, chief, ann = (server.add_user(n) for n in ("Owner", "Manny", "Chief", "Ann"))
     guild = server.add_guild(owner=owner, members=[manager, chief, ann])
     server.make_manager(guild, manager)
@@ -34,9 +33,8 @@ async def test_owner_manager_and_administrator_may_and_members_may_not(
 
 
 async def test_a_thread_is_managed_by_who_manages_its_server(
-    discord_server: DiscordServer, running: DiscordBot
+    server: DiscordServer, running: DiscordBot
 ) -> None:
-    server = discord_server
     owner, ann = server.add_user("Owner"), server.add_user("Ann")
     room = server.channel(server.add_guild(owner=owner, members=[ann]))
     await server.wait_for(lambda: running.client.guilds)
@@ -45,10 +43,8 @@ async def test_a_thread_is_managed_by_who_manages_its_server(
 
 
 async def test_where_everybody_may_manage_everybody_is_an_admin(
-    discord_server: DiscordServer, running: DiscordBot
+    server: DiscordServer, running: DiscordBot, ann: str
 ) -> None:
-    server = discord_server
-    ann = server.add_user("Ann")
     guild = server.add_guild(members=[ann])
     with server.world.lock:
         server.world.guilds[guild].roles[guild].permissions |= 1 << 5
@@ -58,9 +54,8 @@ async def test_where_everybody_may_manage_everybody_is_an_admin(
 
 
 async def test_strangers_bots_of_nowhere_and_the_nameless_may_not(
-    discord_server: DiscordServer, running: DiscordBot
+    server: DiscordServer, running: DiscordBot
 ) -> None:
-    server = discord_server
     stranger = server.add_user("Stranger")
     room = server.channel(server.add_guild())
     await server.wait_for(lambda: running.client.guilds)
@@ -76,10 +71,8 @@ async def test_in_private_everybody_may(bot: DiscordBot) -> None:
 
 
 async def test_a_role_that_was_taken_away_counts_no_more(
-    discord_server: DiscordServer, running: DiscordBot, monkeypatch: pytest.MonkeyPatch
+    server: DiscordServer, running: DiscordBot, monkeypatch: pytest.MonkeyPatch, ann: str
 ) -> None:
-    server = discord_server
-    ann = server.add_user("Ann")
     guild = server.add_guild(members=[ann])
     server.make_manager(guild, ann)
     room = server.channel(guild)
@@ -93,11 +86,8 @@ async def test_a_role_that_was_taken_away_counts_no_more(
 
 
 async def test_who_cannot_be_asked_is_asked_again_later(
-    discord_server: DiscordServer, running: DiscordBot
+    server: DiscordServer, running: DiscordBot, ann: str, room: str
 ) -> None:
-    server = discord_server
-    ann = server.add_user("Ann")
-    room = server.channel(server.add_guild(members=[ann]))
     await server.wait_for(lambda: running.client.guilds)
     server.fault("GET */members/*", "status", status=503)
     with pytest.raises(PlatformBusy):

@@ -11,7 +11,7 @@ from bots.discord_bot.ticket import read_ticket
 from core import metrics
 from core.errors import ChatGone, PlatformError
 from core.interfaces import Envelope
-from core.models import PLACEHOLDER, Button, File, Reply
+from core.models import PLACEHOLDER, Button, DeliveryState, File, Reply
 from tests.emulators.discord import DiscordServer
 from tests.support.discord_server_chat import Room, make_room, only
 
@@ -22,8 +22,8 @@ SEND = "POST /channels/{channel}/messages"
 
 
 @pytest.fixture
-def room(discord_server: DiscordServer) -> Room:
-    return make_room(discord_server)
+def room(server: DiscordServer) -> Room:
+    return make_room(server)
 
 
 def ambiguous() -> float:
@@ -60,11 +60,32 @@ async def test_more_parts_go_as_messages_that_can_be_repeated(bot: DiscordBot, r
     assert room.server.calls_of(FOLLOW_UP) == []
 
 
+async def test_after_a_part_that_failed_no_later_one_goes_out(bot: DiscordBot, room: Room) -> None:
+    envelope, ledger, _ = await room.ask(bot)
+    reply = Reply(" ".join(f"word{number}" for number in range(700)))
+    room.server.fault(SEND, "status", status=400, code=50006)
+    with pytest.raises(PlatformError):
+        await bot.deliver(envelope, reply)
+    assert len(room.server.calls_of(SEND)) == 1
+    states = {part: row.state for part, row in ledger.rows.items()}
+    assert states == {0: DeliveryState.SENT, 1: DeliveryState.PENDING}
+    await bot.deliver(envelope, reply)
+    answers = room.server.answers(room.channel)
+    assert " ".join(one.content for one in answers).split() == reply.text.split()
+
+
 async def test_where_the_bot_may_not_write_parts_follow_up(bot: DiscordBot, room: Room) -> None:
     room.server.deny(room.channel, room.guild, "SEND_MESSAGES")
     envelope, _, asked = await room.ask(bot)
     await bot.deliver(envelope, Reply("word " * 1000))
     assert len(room.server.answers_of(asked)) == 3
+    # Nor is it tried where the channel has refused too often.
+    bot.client.pacer.note_forbidden(room.channel)
+    assert bot.client.pacer.is_held(room.channel)
+    room.server.forget_calls()
+    envelope, _, asked = await room.ask(bot, job_id="held")
+    await bot.deliver(envelope, Reply("word " * 1000))
+    assert len(room.server.answers_of(asked)) == 3 and room.server.calls_of(SEND) == []
 
 
 async def test_a_person_who_brought_us_along_gets_five_messages_at_most(

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from bots.discord_bot import DiscordBot
-from bots.discord_bot.backfill import MAX_AGE, MAX_MESSAGES, PAGE
-from core.clock import Clock
+from bots.discord_bot.backfill import MAX_MESSAGES, PAGE
 from core.config import Settings
-from core.errors import StoreError
 from tests.discord_bot.conftest import run_bot
 from tests.emulators.discord import DiscordServer
 from tests.support.discord_inbox import FakeInbox
@@ -39,10 +37,9 @@ async def see(server: DiscordServer, door: FakeInbox, rooms: list[str], ann: str
 
 
 async def test_a_lost_session_of_ten_minutes_costs_nothing(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     """D12: 60 messages in 6 channels; each is handed in once, nothing old comes again."""
-    server = discord_server
     ann, rooms = open_rooms(server, 6)
     old = server.add_channel(next(iter(server.world.guilds)), "old")
     for n in range(20):
@@ -67,9 +64,8 @@ async def test_a_lost_session_of_ten_minutes_costs_nothing(
 
 
 async def test_a_resumed_session_asks_for_nothing(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
-    server = discord_server
     ann, [room] = open_rooms(server, 1)
     await see(server, door, [room], ann)
     server.drop()
@@ -80,9 +76,8 @@ async def test_a_resumed_session_asks_for_nothing(
 
 
 async def test_a_restart_begins_where_the_last_process_ended(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+    server: DiscordServer, settings: Settings, door: FakeInbox
 ) -> None:
-    server = discord_server
     ann, [room] = open_rooms(server, 1)
     chat, thread = server.dm(ann), server.add_thread(room, ann)
     async with run_bot(settings, door):
@@ -99,23 +94,9 @@ async def test_a_restart_begins_where_the_last_process_ended(
     assert found[sent[2]].thread_id == thread and found[sent[2]].chat.chat_id == room
 
 
-async def test_a_private_chat_without_news_costs_one_call(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
-) -> None:
-    server = discord_server
-    ann = server.add_user("Ann")
-    async with run_bot(settings, door):
-        await see(server, door, [server.dm(ann)], ann)
-    server.forget_calls()
-    async with run_bot(settings, door) as bot:
-        await settle(bot)
-    assert len(server.calls_of("GET /channels/*")) == 1 and not server.calls_of("GET */messages")
-
-
 async def test_so_many_messages_of_a_channel_and_no_more(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+    server: DiscordServer, settings: Settings, door: FakeInbox
 ) -> None:
-    server = discord_server
     ann, [room] = open_rooms(server, 1)
     async with run_bot(settings, door):
         await see(server, door, [room], ann)
@@ -127,27 +108,10 @@ async def test_so_many_messages_of_a_channel_and_no_more(
     assert len(server.calls_of("GET */messages")) == MAX_MESSAGES // PAGE
 
 
-async def test_what_is_older_than_a_day_is_left_alone(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox, clock: Clock
-) -> None:
-    server = discord_server
-    ann, [room] = open_rooms(server, 1)
-    async with run_bot(settings, door):
-        await see(server, door, [room], ann)
-    server.send_text(room, ann, "old by now")
-    await clock.sleep(60)
-    server.send_text(room, ann, "not yet old")
-    await clock.sleep(MAX_AGE.total_seconds() - 30)
-    async with run_bot(settings, door) as bot:
-        await settle(bot)
-    assert door.texts() == ["seen", "not yet old"]
-
-
 async def test_what_comes_meanwhile_moves_no_mark(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+    server: DiscordServer, settings: Settings, door: FakeInbox
 ) -> None:
     """A crash while missed messages are still asked for must lose none of them."""
-    server = discord_server
     ann, [room] = open_rooms(server, 1)
     async with run_bot(settings, door):
         await see(server, door, [room], ann)
@@ -166,10 +130,9 @@ async def test_what_comes_meanwhile_moves_no_mark(
 
 
 async def test_a_session_that_breaks_off_early_hides_nothing(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+    server: DiscordServer, settings: Settings, door: FakeInbox
 ) -> None:
     """What comes before the second session must not pass for all that was known before it."""
-    server = discord_server
     ann, [room] = open_rooms(server, 1)
     async with run_bot(settings, door):
         await see(server, door, [room], ann)
@@ -198,42 +161,10 @@ async def test_a_session_that_breaks_off_early_hides_nothing(
 
 
 async def test_the_first_mark_of_a_chat_is_kept_at_once(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     """Also while others are held: without a mark nothing would be asked for after a crash."""
-    server = discord_server
     ann, [room] = open_rooms(server, 1)
     running._marks.hold_all()
     await see(server, door, [room], ann)
     await server.wait_for(lambda: room in door.marks, 0.5)
-
-
-async def test_a_failing_store_loses_nothing_of_what_was_missed(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
-) -> None:
-    server = discord_server
-    ann, [room] = open_rooms(server, 1)
-    async with run_bot(settings, door):
-        await see(server, door, [room], ann)
-    server.send_text(room, ann, "missed")
-    door.troubles = [StoreError("locked")] * 2
-    async with run_bot(settings, door):
-        await server.wait_for(lambda: "missed" in door.texts())
-
-
-async def test_a_channel_that_refuses_us_is_asked_once(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
-) -> None:
-    server = discord_server
-    ann, [room, other] = open_rooms(server, 2)
-    async with run_bot(settings, door):
-        await see(server, door, [room, other], ann)
-    server.send_text(room, ann, "hidden")
-    server.send_text(other, ann, "seen by all")
-    server.deny(room, "", "READ_MESSAGE_HISTORY")
-    server.forget_calls()
-    async with run_bot(settings, door) as bot:
-        await server.wait_for(lambda: "seen by all" in door.texts())
-        await settle(bot)
-    assert len(server.calls_of(f"GET /channels/{room}/messages")) <= 1
-    assert "hidden" not in door.texts()

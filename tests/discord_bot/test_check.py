@@ -16,12 +16,10 @@ async def look(server: DiscordServer, **values: object) -> Finding:
     return await run_check(check_discord, Visit(make_settings(**(at | values))))
 
 
-async def test_all_is_well(discord_server: DiscordServer) -> None:
-    discord_server.set_shards(3)
+async def test_all_is_well(server: DiscordServer) -> None:
+    server.set_shards(3)
     visit = Visit(
-        make_settings(
-            discord_bot_token=discord_server.token, discord_api_base_url=discord_server.api_base_url
-        )
+        make_settings(discord_bot_token=server.token, discord_api_base_url=server.api_base_url)
     )
     found = await run_check(check_discord, visit)
     assert found.status is Status.OK and found.text.endswith("3 connection(s)")
@@ -33,33 +31,31 @@ async def test_without_a_token_it_is_off() -> None:
     assert found.status is Status.OK and "DISCORD_BOT_TOKEN is empty" in found.text
 
 
-async def test_a_wrong_token_is_told_and_not_shown(discord_server: DiscordServer) -> None:
-    found = await look(discord_server, discord_bot_token="wrong-token")
+async def test_a_wrong_token_is_told_and_not_shown(server: DiscordServer) -> None:
+    found = await look(server, discord_bot_token="wrong-token")
     assert (found.status, found.code) == (Status.FAIL, LOCKED)
     assert "wrong-token" not in f"{found.text} {found.cure}"
 
 
-async def test_an_intent_that_is_switched_off_is_told(discord_server: DiscordServer) -> None:
-    discord_server.set_privileged()
-    found = await look(discord_server)
+async def test_an_intent_that_is_switched_off_is_told(server: DiscordServer) -> None:
+    server.set_privileged()
+    found = await look(server)
     assert (found.status, found.code) == (Status.FAIL, CONFIG)
     assert "Message Content" in found.cure
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_trouble_is_not_taken_for_a_mistake(
-    discord_server: DiscordServer, status: int
-) -> None:
-    discord_server.fault("GET /gateway/bot", "status", status=status)
-    found = await look(discord_server)
+async def test_trouble_is_not_taken_for_a_mistake(server: DiscordServer, status: int) -> None:
+    server.fault("GET /gateway/bot", "status", status=status)
+    found = await look(server)
     assert (found.status, found.code) == (Status.FAIL, UNREACHABLE)
 
 
-async def test_nobody_there(discord_server: DiscordServer) -> None:
-    found = await look(discord_server, discord_api_base_url="http://127.0.0.1:1/api/v10")
+async def test_nobody_there(server: DiscordServer) -> None:
+    found = await look(server, discord_api_base_url="http://127.0.0.1:1/api/v10")
     assert (found.status, found.code) == (Status.FAIL, UNREACHABLE)
 
 
-async def test_another_server_is_not_taken_for_discord(discord_server: DiscordServer) -> None:
-    found = await look(discord_server, discord_api_base_url=discord_server.base_url)
+async def test_another_server_is_not_taken_for_discord(server: DiscordServer) -> None:
+    found = await look(server, discord_api_base_url=server.base_url)
     assert found.status is Status.FAIL and "404" in found.text

@@ -33,36 +33,34 @@ def test_what_names_a_file_can_be_read_back(file_id: FileId) -> None:
 
 
 async def test_what_was_just_sent_costs_no_call(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
-    message = await hear(discord_server, door)
+    message = await hear(server, door)
     assert await running.fetch(message) == OGG
-    assert not discord_server.calls_of("GET */messages/*")
+    assert not server.calls_of("GET */messages/*")
 
 
 async def test_an_expired_link_is_renewed(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
     """H10: the message is asked for again and the sound comes."""
-    message = await hear(discord_server, door)
-    discord_server.expire_links()
+    message = await hear(server, door)
+    server.expire_links()
     assert await running.fetch(message) == OGG
-    assert len(discord_server.calls_of("GET */messages/*")) == 1
+    assert len(server.calls_of("GET */messages/*")) == 1
 
 
 async def test_after_a_restart_the_message_is_asked_for(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
-    message = await hear(discord_server, door)
+    message = await hear(server, door)
     running.files._links.clear()
     assert await running.fetch(message) == OGG
 
 
 async def test_the_sound_of_the_message_that_is_answered(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str
 ) -> None:
-    server = discord_server
-    ann = server.add_user("Ann")
     chat = server.dm(ann)
     note = server.send_voice(chat, ann, OGG)
     server.send_text(chat, ann, "what was that?", reply_to=note)
@@ -72,9 +70,8 @@ async def test_the_sound_of_the_message_that_is_answered(
 
 
 async def test_a_forwarded_sound(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
-    server = discord_server
     ann, bob = server.add_user("Ann"), server.add_user("Bob")
     far = server.private_chat(ann, bob)
     note = server.send_voice(far, bob, OGG)
@@ -86,64 +83,61 @@ async def test_a_forwarded_sound(
 
 
 async def test_a_message_that_was_deleted_has_no_sound(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
-    message = await hear(discord_server, door)
-    discord_server.delete(message.message_id)
-    discord_server.expire_links()
+    message = await hear(server, door)
+    server.delete(message.message_id)
+    server.expire_links()
     with pytest.raises(UserError, match="no longer has this file"):
         await running.fetch(message)
 
 
 async def test_a_link_alone_cannot_be_renewed(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
-    message = await hear(discord_server, door)
+    message = await hear(server, door)
     assert message.attachment
     link = running.files._links[message.attachment.file_id]
     alone = replace(message, attachment=replace(message.attachment, file_id=link))
     assert await running.fetch(alone) == OGG
-    discord_server.expire_links()
+    server.expire_links()
     with pytest.raises(UserError, match="no longer has this file"):
         await running.fetch(alone)
 
 
 @pytest.mark.parametrize("kind", ["close", "cut", "lose_reply"])
 async def test_a_download_that_breaks_off_is_tried_once_more(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox, kind: str
+    server: DiscordServer, running: DiscordBot, door: FakeInbox, kind: str
 ) -> None:
-    message = await hear(discord_server, door)
-    discord_server.fault("GET /cdn", kind)  # type: ignore[arg-type]
+    message = await hear(server, door)
+    server.fault("GET /cdn", kind)  # type: ignore[arg-type]
     assert await running.fetch(message) == OGG
 
 
 async def test_a_server_in_trouble_is_asked_again_later(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
-    message = await hear(discord_server, door)
-    discord_server.fault("GET /cdn", "status", status=503)
+    message = await hear(server, door)
+    server.fault("GET /cdn", "status", status=503)
     with pytest.raises(PlatformBusy):
         await running.fetch(message)
 
 
-async def test_what_is_too_large_is_not_fetched(
-    discord_server: DiscordServer, running: DiscordBot
-) -> None:
+async def test_what_is_too_large_is_not_fetched(server: DiscordServer, running: DiscordBot) -> None:
     large = Attachment("1/2/3", size_bytes=files.MAX_BYTES + 1)
     with pytest.raises(TooLong):
         await running.fetch(make_message("1", attachment=large))
-    assert not discord_server.calls_of("GET /cdn")
+    assert not server.calls_of("GET /cdn")
 
 
 async def test_what_is_larger_than_it_claims_is_left_off(
-    discord_server: DiscordServer,
+    server: DiscordServer,
     running: DiscordBot,
     door: FakeInbox,
     monkeypatch: pytest.MonkeyPatch,
+    ann: str,
 ) -> None:
     monkeypatch.setattr(files, "MAX_BYTES", 3000)
-    server = discord_server
-    ann = server.add_user("Ann")
     server.send_voice(server.dm(ann), ann, OGG, claims={"claimed_bytes": 100})
     await server.wait_for(lambda: door.messages)
     with pytest.raises(TooLong):

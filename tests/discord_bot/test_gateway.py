@@ -34,11 +34,9 @@ async def hears(server: DiscordServer, door: FakeInbox, user: str) -> None:
 
 @pytest.mark.parametrize("code", [1000, 1001, 4000, 4008, 4009])
 async def test_after_a_close_it_is_back(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox, code: int
+    server: DiscordServer, running: DiscordBot, door: FakeInbox, code: int, ann: str
 ) -> None:
     """H1."""
-    server = discord_server
-    ann = server.add_user("Ann")
     server.close_gateway(code)
     await server.wait_for(lambda: server.gateway.closes)
     await server.wait_for(lambda: running.is_ready and server.connected(), 30)
@@ -47,10 +45,8 @@ async def test_after_a_close_it_is_back(
 
 
 async def test_it_resumes_where_that_is_asked_for(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str
 ) -> None:
-    server = discord_server
-    ann = server.add_user("Ann")
     server.ask_reconnect()
     await server.wait_for(server.resumes)
     server.invalidate(is_resumable=True)
@@ -60,20 +56,17 @@ async def test_it_resumes_where_that_is_asked_for(
 
 
 async def test_a_session_that_is_gone_is_begun_anew_at_the_same_address(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str
 ) -> None:
-    server = discord_server
-    ann = server.add_user("Ann")
     server.invalidate()
     await server.wait_for(lambda: server.identifies() == 2)
     await hears(server, door, ann)
 
 
 async def test_a_gateway_that_is_only_quiet_is_asked_and_stays(
-    discord_server: DiscordServer, running: DiscordBot, clock: Clock
+    server: DiscordServer, running: DiscordBot, clock: Clock
 ) -> None:
     """It wants a heartbeat every 41.25 s: in between it says nothing by itself."""
-    server = discord_server
     await clock.sleep(60)
     beats = server.gateway.sessions.beats
     assert len(beats) == 6
@@ -82,11 +75,9 @@ async def test_a_gateway_that_is_only_quiet_is_asked_and_stays(
 
 
 async def test_a_silent_connection_counts_as_dead(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox, clock: Clock
+    server: DiscordServer, running: DiscordBot, door: FakeInbox, clock: Clock, ann: str
 ) -> None:
     """H1: taken up again at once, though the other side does not even agree to an end."""
-    server = discord_server
-    ann = server.add_user("Ann")
     await server.wait_for(lambda: server.gateway.sessions.beats)
     begun_s = clock.monotonic()
     server.make_zombies()
@@ -97,10 +88,10 @@ async def test_a_silent_connection_counts_as_dead(
 
 
 async def test_a_silent_gateway_does_not_hold_up_the_end(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox, clock: Clock
+    server: DiscordServer, settings: Settings, door: FakeInbox, clock: Clock
 ) -> None:
     async with run_bot(settings, door):
-        discord_server.make_zombies()
+        server.make_zombies()
         begun_s = clock.monotonic()
     # The SDK alone waits half a minute for an end to be agreed on.
     assert clock.monotonic() - begun_s < 15
@@ -116,13 +107,12 @@ def test_a_silent_gateway_is_left_within_30_seconds() -> None:
 
 
 async def test_no_beats_are_left_behind(
-    discord_server: DiscordServer,
+    server: DiscordServer,
     settings: Settings,
     door: FakeInbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A connection that is given up while it is made has its thread already."""
-    server = discord_server
     monkeypatch.setattr(server.gateway, "_identify", lambda *_: None)
     bot = DiscordBot(settings, door, current_clock())
     task = asyncio.create_task(bot.run())
@@ -143,7 +133,7 @@ async def test_no_beats_are_left_behind(
     ],
 )
 async def test_what_no_reconnection_helps_against_ends_it(
-    discord_server: DiscordServer,
+    server: DiscordServer,
     settings: Settings,
     door: FakeInbox,
     code: int,
@@ -151,37 +141,35 @@ async def test_what_no_reconnection_helps_against_ends_it(
     words: str,
 ) -> None:
     """H2."""
-    discord_server.refuse_identify(code)
+    server.refuse_identify(code)
     with pytest.raises(kind, match=words):
         async with run_bot(settings, door):
             pass
-    assert len(discord_server.calls_of("GET /gateway/bot")) == 1
+    assert len(server.calls_of("GET /gateway/bot")) == 1
 
 
 async def test_an_intent_that_is_switched_off_ends_it(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+    server: DiscordServer, settings: Settings, door: FakeInbox
 ) -> None:
-    discord_server.set_privileged()
+    server.set_privileged()
     with pytest.raises(ConfigError, match="Message Content"):
         async with run_bot(settings, door):
             pass
 
 
 async def test_a_wrong_token_ends_it_after_one_call(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+    server: DiscordServer, settings: Settings, door: FakeInbox
 ) -> None:
     wrong = settings.model_copy(update={"discord_bot_token": SecretStr("x")})
     with pytest.raises(PlatformLocked, match="token"):
         async with run_bot(wrong, door):
             pass
-    assert len(discord_server.calls) == 1
+    assert len(server.calls) == 1
 
 
 async def test_a_discord_that_is_not_there_yet_is_waited_for(
-    settings: Settings, door: FakeInbox, discord_server: DiscordServer
+    settings: Settings, door: FakeInbox, server: DiscordServer, ann: str
 ) -> None:
-    server = discord_server
-    ann = server.add_user("Ann")
     await server.close()
     bot = DiscordBot(settings, door, current_clock())
     task = asyncio.create_task(bot.run())
@@ -198,10 +186,9 @@ async def test_a_discord_that_is_not_there_yet_is_waited_for(
 
 
 async def test_a_gateway_without_starts_left_is_waited_for(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+    server: DiscordServer, settings: Settings, door: FakeInbox
 ) -> None:
     """Beyond the limit of a day Discord would take the token away."""
-    server = discord_server
     bot = DiscordBot(settings, door, current_clock())
     await bot.client.open()
 

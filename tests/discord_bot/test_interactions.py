@@ -89,9 +89,8 @@ def door() -> AskedDoor:
 
 @pytest.fixture
 async def place(
-    discord_server: DiscordServer, running: DiscordBot, door: AskedDoor
+    server: DiscordServer, running: DiscordBot, door: AskedDoor
 ) -> AsyncIterator[Place]:
-    server = discord_server
     ann = server.add_user("Ann", locale="zh-CN")
     guild = server.add_guild(members=[ann])
     await server.wait_for(server.commands)
@@ -330,9 +329,9 @@ async def test_what_the_store_does_not_take_is_handed_in_again(place: Place) -> 
 
 
 async def test_a_chat_that_may_not_use_the_bot_is_told(
-    discord_server: DiscordServer, settings: Settings
+    server: DiscordServer, settings: Settings
 ) -> None:
-    server, door = discord_server, AskedDoor()
+    door = AskedDoor()
     ann, eve = server.add_user("Ann"), server.add_user("Eve")
     guild = server.add_guild(members=[ann])
     limited = settings.model_copy(update={"allowed_chats": [guild]})
@@ -368,12 +367,10 @@ async def test_what_we_wrote_to_a_form_or_a_button_pings_nobody(place: Place) ->
 
 
 async def test_what_was_just_asked_for_is_kept_before_the_end(
-    discord_server: DiscordServer, settings: Settings
+    server: DiscordServer, settings: Settings, ann: str, room: str
 ) -> None:
     """Who was told that an answer comes would wait for it in vain."""
-    server, door = discord_server, SlowDoor()
-    ann = server.add_user("Ann")
-    room = server.channel(server.add_guild(members=[ann]))
+    door = SlowDoor()
     async with run_bot(settings, door):
         await server.wait_for(server.commands)
         asked = server.slash(room, ann, "help")

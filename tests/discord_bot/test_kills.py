@@ -37,11 +37,9 @@ async def restart(program: DiscordProgram, person: str) -> None:
 
 @pytest.mark.parametrize("step", OUT)
 async def test_a_voice_message_is_answered_once(
-    program: DiscordProgram, mimo: MimoServer, discord_server: DiscordServer, step: str
+    program: DiscordProgram, mimo: MimoServer, server: DiscordServer, step: str, ann: str
 ) -> None:
     mimo.set_text(await read_sound(VOICE), LONG_TEXT)
-    server = discord_server
-    ann = server.add_user("Ann")
     await program.start(kill_at=step)
     note = server.send_voice(server.dm(ann), ann, VOICE, duration=4.0)
     await restart(program, ann)
@@ -53,11 +51,8 @@ async def test_a_voice_message_is_answered_once(
 
 @pytest.mark.parametrize("step", [name for name in OUT if not name.startswith(("S3", "S10"))])
 async def test_a_command_is_answered_once(
-    program: DiscordProgram, discord_server: DiscordServer, step: str
+    program: DiscordProgram, server: DiscordServer, step: str, ann: str, room: str
 ) -> None:
-    server = discord_server
-    ann = server.add_user("Ann")
-    room = server.channel(server.add_guild(members=[ann]))
     await program.start(kill_at=step)
     await server.wait_for(lambda: "say" in server.commands(), 30)
     asked = server.slash(room, ann, "say", {"text": "Good morning"})

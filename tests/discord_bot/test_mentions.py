@@ -15,8 +15,8 @@ TOKEN = "abcdefghijklmnopqrstuv"
 
 
 @pytest.fixture
-def room(discord_server: DiscordServer) -> Room:
-    return make_room(discord_server)
+def room(server: DiscordServer) -> Room:
+    return make_room(server)
 
 
 def calls(room: Room) -> str:

@@ -95,38 +95,38 @@ def test_options_come_from_the_table() -> None:
 
 @pytest.mark.usefixtures("_with_newcomer")
 async def test_a_new_command_appears_by_its_line_in_the_table(
-    discord_server: DiscordServer, settings: Settings
+    server: DiscordServer, settings: Settings
 ) -> None:
     async with run_bot(settings, FakeInbox()):
-        await discord_server.wait_for(discord_server.commands)
-    found = discord_server.commands()
+        await server.wait_for(server.commands)
+    found = server.commands()
     assert [one["name"] for one in found["count"]["options"]] == ["text", "recording"]
     assert found["Count this"]["type"] == 3
 
 
 async def test_the_table_is_set_once_and_again_only_when_it_changed(
-    discord_server: DiscordServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    server: DiscordServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for times in range(1, 4):
         async with run_bot(settings, FakeInbox()):
-            await discord_server.wait_for(
-                lambda: len(discord_server.calls_of("GET */commands")) == times  # noqa: B023
+            await server.wait_for(
+                lambda: len(server.calls_of("GET */commands")) == times  # noqa: B023
             )
-            await discord_server.wait_for(discord_server.commands)
-    assert len(discord_server.command_writes()) == 1
+            await server.wait_for(server.commands)
+    assert len(server.command_writes()) == 1
     monkeypatch.delitem(commands.COMMANDS, "think")
     async with run_bot(settings, FakeInbox()):
-        await discord_server.wait_for(lambda: len(discord_server.command_writes()) == 2)
-    assert "think" not in discord_server.commands()
+        await server.wait_for(lambda: len(server.command_writes()) == 2)
+    assert "think" not in server.commands()
 
 
 async def test_trouble_with_the_table_costs_a_try(
-    discord_server: DiscordServer, settings: Settings
+    server: DiscordServer, settings: Settings
 ) -> None:
-    discord_server.fault("GET */commands", "status", status=503, count=len(MENU_WAITS_S) - 1)
+    server.fault("GET */commands", "status", status=503, count=len(MENU_WAITS_S) - 1)
     async with run_bot(settings, FakeInbox()):
-        await discord_server.wait_for(discord_server.commands, sum(MENU_WAITS_S))
-    tries = discord_server.calls_of("GET */commands")
+        await server.wait_for(server.commands, sum(MENU_WAITS_S))
+    tries = server.calls_of("GET */commands")
     waits_s = [round(later.at - one.at) for one, later in pairwise(tries)]
     assert waits_s == [round(wait_s) for wait_s in MENU_WAITS_S[:-1]]
 

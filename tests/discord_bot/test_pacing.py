@@ -92,7 +92,9 @@ async def test_a_channel_has_one_turn_at_a_time(pacer: Pacer, advance: Advance) 
     assert pacer.take_turn("1") == 0 == pacer.take_turn("2")
     advance(0.5)
     assert pacer.take_turn("1") == GAP_S - 0.5
-    advance(GAP_S - 0.5)
+    advance(GAP_S - 1)
+    assert pacer.take_turn("1") == 0.5
+    advance(0.5)
     assert pacer.take_turn("1") == 0
     assert pacer.take_turn("1") == GAP_S
 
@@ -112,20 +114,20 @@ async def test_channels_at_rest_are_forgotten(pacer: Pacer, advance: Advance) ->
 
 
 async def test_every_request_of_the_client_is_counted(
-    bot: DiscordBot, discord_server: DiscordServer
+    bot: DiscordBot, server: DiscordServer
 ) -> None:
-    room = make_room(discord_server)
-    discord_server.fault("*typing", "rate_limit", retry_after=0.01, count=3)
+    room = make_room(server)
+    server.fault("*typing", "rate_limit", retry_after=0.01, count=3)
     await bot.client.http.send_typing(int(room.channel))
-    assert bot.client.pacer.invalid_count == 3 == discord_server.invalid_requests()
+    assert bot.client.pacer.invalid_count == 3 == server.invalid_requests()
 
 
 async def test_while_all_is_still_nothing_goes_out_but_the_first_answers(
-    bot: DiscordBot, discord_server: DiscordServer
+    bot: DiscordBot, server: DiscordServer
 ) -> None:
-    room = make_room(discord_server)
+    room = make_room(server)
     bot.client.pacer.pause(60)
-    discord_server.forget_calls()
+    server.forget_calls()
     with pytest.raises(Paused, match=r"refused: \d+ s to wait"):
         await bot.client.http.send_typing(int(room.channel))
     assert issubclass(Paused, aiohttp.ClientError)  # to discord.py it is a network that is down
@@ -135,35 +137,35 @@ async def test_while_all_is_still_nothing_goes_out_but_the_first_answers(
     assert caught.value.retry_after_s and 50 < caught.value.retry_after_s <= 60
     await room.ask(bot)
     await bot.client.http.get_bot_gateway()
-    assert [call.status for call in discord_server.calls] == [204, 200]
+    assert [call.status for call in server.calls] == [204, 200]
 
 
 async def test_files_of_other_servers_are_neither_counted_nor_held_back(
-    bot: DiscordBot, discord_server: DiscordServer
+    bot: DiscordBot, server: DiscordServer
 ) -> None:
-    discord_server.fault("GET /cdn", "status", status=403)
+    server.fault("GET /cdn", "status", status=403)
     bot.client.pacer.pause(60)
     with pytest.raises(discord.Forbidden):
-        await bot.client.http.get_from_cdn(f"{discord_server.base_url}/attachments/1/2/a.ogg")
+        await bot.client.http.get_from_cdn(f"{server.base_url}/attachments/1/2/a.ogg")
     assert bot.client.pacer.invalid_count == 0
 
 
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "200"}, {"Retry-After": "soon"}])
 async def test_a_ban_is_felt_once_and_as_long_as_it_says(
     bot: DiscordBot,
-    discord_server: DiscordServer,
+    server: DiscordServer,
     advance: Advance,
     headers: dict[str, str],
 ) -> None:
-    room = make_room(discord_server)
-    discord_server.fault("POST */messages", "html", status=429, headers=headers)
+    room = make_room(server)
+    server.fault("POST */messages", "html", status=429, headers=headers)
     wait_s = 200.0 if headers.get("Retry-After") == "200" else BARRED_S
     for number in range(20):
         envelope, _ = room.note(str(number))
         with pytest.raises(PlatformBusy):
             await bot.deliver(envelope, Reply("hello"))
-    assert len(discord_server.calls_of("POST */messages")) == 1
+    assert len(server.calls_of("POST */messages")) == 1
     assert bot.client.pacer.pause_s == pytest.approx(wait_s, abs=1)
     advance(wait_s)
     await bot.deliver(envelope, Reply("hello"))
-    only(discord_server.answers(room.channel))
+    only(server.answers(room.channel))

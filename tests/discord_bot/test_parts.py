@@ -28,7 +28,8 @@ URL = "https://discord.com/channels/1/2/3"
 NOTE = File("notes.txt", "text/plain", b"words")
 WORDS = st.sampled_from([
     "word", "字", "😀", "👩\u200d🔬", " ", "\n", "\n\n", ". ", "*", "`", "[a](https://e.example)",
-    "](https://e.example)", "a]", "> ", "# ", "- ", "@everyone", "<@1>", "<t:0>", "https://e.example", "||", "\u2028", "1. ",
+    "](https://e.example)", "a]", "> ", "# ", "- ", "@everyone", "<@1>", "<t:0>",
+    "https://e.example", "||", "\u2028", "1. ",
 ])  # fmt: skip
 TEXTS = st.lists(WORDS, max_size=60).map("".join)
 

@@ -24,10 +24,8 @@ async def answer_all(program: DiscordProgram, people: list[str], jobs: int) -> N
 
 
 async def test_a_voice_message_is_written_down(
-    program: DiscordProgram, discord_server: DiscordServer
+    program: DiscordProgram, server: DiscordServer, ann: str
 ) -> None:
-    server = discord_server
-    ann = server.add_user("Ann")
     await program.start()
     note = server.send_voice(server.dm(ann), ann, VOICE, duration=4.0)
     await program.settle(1)
@@ -38,9 +36,8 @@ async def test_a_voice_message_is_written_down(
 
 
 async def test_what_was_said_while_it_was_down_is_answered_once(
-    program: DiscordProgram, discord_server: DiscordServer
+    program: DiscordProgram, server: DiscordServer
 ) -> None:
-    server = discord_server
     people = [server.add_user(f"Person {n}") for n in range(3)]
     guild = server.add_guild(members=people)
     room = server.channel(guild)
@@ -60,10 +57,9 @@ async def test_what_was_said_while_it_was_down_is_answered_once(
 
 
 async def test_killed_again_and_again_it_answers_each_message_once(
-    program: DiscordProgram, discord_server: DiscordServer
+    program: DiscordProgram, server: DiscordServer
 ) -> None:
     """D1 for this road: no moment of death loses a message or answers one twice."""
-    server = discord_server
     people = [server.add_user(f"Person {n}") for n in range(4)]
     notes = await make_notes(range(12))
     await program.start()
@@ -97,13 +93,13 @@ async def test_killed_again_and_again_it_answers_each_message_once(
 )
 async def test_what_only_the_operator_can_mend_ends_it_with_a_word(
     program: DiscordProgram,
-    discord_server: DiscordServer,
+    server: DiscordServer,
     close_code: int,
     exit_code: int,
     words: str,
 ) -> None:
     """H2: a supervisor that knows these codes does not start it again."""
-    discord_server.refuse_identify(close_code)
+    server.refuse_identify(close_code)
     await program.start(is_awaited=False)
     assert await program.ended() == exit_code
     assert words in program.log.splitlines()[-1] and "Traceback" not in program.log

@@ -7,19 +7,22 @@ import asyncio
 import pytest
 
 from bots.discord_bot import DiscordBot
-from bots.discord_bot.pacing import GAP_S
-from core.models import PLACEHOLDER, Reply
+from bots.discord_bot.pacing import GAP_S, MAX_FORBIDDEN
+from bots.drawing import DRAW_S
+from core.clock import Clock
+from core.models import PLACEHOLDER, DeliveryState, Reply
 from core.prompts.safety import revive
 from tests.emulators.discord import DiscordServer
 from tests.support.discord_markdown import read
 from tests.support.discord_server_chat import Room, make_room, make_voice, only
 
 SEND = "POST /channels/{channel}/messages"
+SILENT = 1 << 12
 
 
 @pytest.fixture
-def room(discord_server: DiscordServer) -> Room:
-    return make_room(discord_server)
+def room(server: DiscordServer) -> Room:
+    return make_room(server)
 
 
 async def test_the_latest_text_wins(bot: DiscordBot, room: Room) -> None:
@@ -35,7 +38,7 @@ async def test_the_latest_text_wins(bot: DiscordBot, room: Room) -> None:
     answer = only(room.server.answers(room.channel))
     # Twenty texts within three seconds: one each two seconds, and the last one.
     assert answer.versions[-1] == "word 39" and len(answer.versions) == 3
-    assert answer.reply_to == envelope.message.message_id
+    assert answer.reply_to == envelope.message.message_id and answer.flags & SILENT
     assert ledger.ids() == {PLACEHOLDER: answer.message_id}
     await bot.deliver(envelope, Reply("hello"))
     assert only(room.server.answers(room.channel)).content == "hello"
@@ -87,6 +90,7 @@ async def test_a_secret_that_is_late_is_not_drawn_for_all(bot: DiscordBot, room:
     await bot.show(envelope, "secret words")
     await asyncio.sleep(60)
     assert room.server.answers(room.channel) == [] and room.server.calls_of(SEND) == []
+    assert room.server.calls_of("* /webhooks/*") == []
 
 
 async def test_a_kill_before_the_placeholder_was_kept_makes_no_second_one(
@@ -133,30 +137,83 @@ async def test_the_answer_waits_for_the_drawing_under_way(bot: DiscordBot, room:
     assert only(room.server.answers(room.channel)).content == "hello"
 
 
-async def test_nothing_is_drawn_over_the_answer(bot: DiscordBot, room: Room) -> None:
+async def test_the_answer_does_not_wait_for_a_drawing_that_has_no_turn_yet(
+    bot: DiscordBot, room: Room, clock: Clock
+) -> None:
     envelope, _ = room.note()
+    await bot.show(envelope, "one")
+    await room.server.wait_for(lambda: room.server.answers(room.channel))
+    await bot.show(envelope, "two")
+    begun_s = clock.monotonic()
     await bot.deliver(envelope, Reply("hello"))
+    assert clock.monotonic() - begun_s < GAP_S / 2
+    assert only(room.server.answers(room.channel)).versions == ["one", "hello"]
+
+
+async def test_a_drawing_is_noted_before_it_is_made(bot: DiscordBot, room: Room) -> None:
+    envelope, ledger = room.note()
+    room.server.fault(SEND, "delay", delay_s=5)
+    await bot.show(envelope, "one")
+    await room.server.wait_for(lambda: room.server.calls_of(SEND))
+    assert ledger.rows[PLACEHOLDER].state is DeliveryState.PENDING
+
+
+async def test_nothing_is_drawn_over_the_answer(bot: DiscordBot, room: Room) -> None:
+    envelope, ledger = room.note()
+    await bot.deliver(envelope, Reply("hello"))
+    room.server.forget_calls()
     await bot.show(envelope, "late")
     await asyncio.sleep(60)
     assert only(room.server.answers(room.channel)).content == "hello"
+    assert room.server.calls == [] and ledger.ids().keys() == {0}
 
 
 async def test_a_refusal_ends_the_drawing_and_never_raises(bot: DiscordBot, room: Room) -> None:
     room.server.deny(room.channel, room.guild, "SEND_MESSAGES")
-    for number in range(6):
+    for number in range(1, 7):
         envelope, _ = room.note(str(number))
         for text in ("one", "two", "three"):
             await bot.show(envelope, text)
             await asyncio.sleep(GAP_S)
-    assert len(room.server.calls_of(SEND)) <= 3
+        assert len(room.server.calls_of(SEND)) == min(number, MAX_FORBIDDEN)
+
+
+async def test_a_refused_interaction_says_nothing_about_its_channel(
+    bot: DiscordBot, room: Room
+) -> None:
+    for number in range(MAX_FORBIDDEN + 1):
+        envelope, _, _ = await room.ask(bot, job_id=str(number))
+        room.server.fault("PATCH /webhooks/*", "status", status=403, code=50013)
+        await bot.show(envelope, "one")
+        await asyncio.sleep(GAP_S)
+    assert not bot.client.pacer.is_held(room.channel)
 
 
 async def test_an_overload_only_delays_it(bot: DiscordBot, room: Room) -> None:
     envelope, _ = room.note()
-    room.server.fault(SEND, "status", status=503, count=2)
+    room.server.fault(SEND, "status", status=503, count=None)
+    for number in range(MAX_FORBIDDEN + 1):
+        await bot.show(envelope, f"number {number}")
+        await asyncio.sleep(60)
+    assert not bot.client.pacer.is_held(room.channel)
+    room.server.clear_faults()
     await bot.show(envelope, "one")
     await room.server.wait_for(lambda: room.server.answers(room.channel))
-    only(room.server.answers(room.channel))
+    assert only(room.server.answers(room.channel)).content == "one"
+
+
+async def test_a_call_that_is_not_answered_is_given_up(
+    bot: DiscordBot, room: Room, clock: Clock
+) -> None:
+    envelope, _ = room.note()
+    room.server.fault(SEND, "hang")
+    await bot.show(envelope, "one")
+    await room.server.wait_for(lambda: room.server.calls_of(SEND))
+    await bot.show(envelope, "two")
+    begun_s = clock.monotonic()
+    await bot.deliver(envelope, Reply("hello"))
+    assert clock.monotonic() - begun_s == pytest.approx(DRAW_S, abs=0.2)
+    assert only(room.server.answers(room.channel)).versions == ["hello"]
 
 
 async def test_a_spoken_answer_takes_the_placeholder_away(bot: DiscordBot, room: Room) -> None:

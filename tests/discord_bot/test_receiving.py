@@ -20,10 +20,8 @@ OGG = b"OggS" + bytes(200)
 
 
 async def test_a_voice_message_comes_in_with_its_sound(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str
 ) -> None:
-    server = discord_server
-    ann = server.add_user("Ann")
     note = server.send_voice(server.dm(ann), ann, OGG, duration=4.0)
     await server.wait_for(lambda: door.messages)
     [message] = door.messages
@@ -34,11 +32,8 @@ async def test_a_voice_message_comes_in_with_its_sound(
 
 
 async def test_every_event_told_three_times_is_handed_in_once(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str, room: str
 ) -> None:
-    server = discord_server
-    ann = server.add_user("Ann")
-    room = server.channel(server.add_guild(members=[ann]))
     server.repeat_events(3)
     server.hold_events()
     sent = {server.send_text(room, ann, f"number {n}") for n in range(10)}
@@ -48,10 +43,8 @@ async def test_every_event_told_three_times_is_handed_in_once(
 
 
 async def test_what_the_store_does_not_take_is_handed_in_again_and_in_order(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str
 ) -> None:
-    server = discord_server
-    ann = server.add_user("Ann")
     chat = server.dm(ann)
     door.troubles = [StoreError("locked"), StoreError("full"), OSError("?")]
     for n in range(3):
@@ -61,10 +54,8 @@ async def test_what_the_store_does_not_take_is_handed_in_again_and_in_order(
 
 
 async def test_an_event_that_only_our_code_fails_on_costs_itself_alone(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str
 ) -> None:
-    server = discord_server
-    ann = server.add_user("Ann")
     chat = server.dm(ann)
     server.send_text(chat, ann, "broken", extra={"mentions": [{"no": "id"}]})
     server.send_text(chat, ann, "whole")
@@ -73,10 +64,8 @@ async def test_an_event_that_only_our_code_fails_on_costs_itself_alone(
 
 
 async def test_an_event_that_the_library_cannot_read_ends_nothing(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str
 ) -> None:
-    server = discord_server
-    ann = server.add_user("Ann")
     with server.world.lock:
         server.world.emit("CHANNEL_CREATE", {"nothing": "of use"}, intent=1)
     server.send_text(server.dm(ann), ann, "still there?")
@@ -85,11 +74,8 @@ async def test_an_event_that_the_library_cannot_read_ends_nothing(
 
 
 async def test_edits_and_deletions_follow_their_message(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str, room: str
 ) -> None:
-    server = discord_server
-    ann = server.add_user("Ann")
-    room = server.channel(server.add_guild(members=[ann]))
     sent = server.send_text(room, ann, "first")
     server.edit(sent, "second")
     server.delete(sent)
@@ -100,10 +86,8 @@ async def test_edits_and_deletions_follow_their_message(
 
 
 async def test_threads_and_posts_are_parts_of_their_channel(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str
 ) -> None:
-    server = discord_server
-    ann = server.add_user("Ann")
     guild = server.add_guild(members=[ann])
     room, forum = server.channel(guild), server.add_forum(guild)
     thread = server.add_thread(room, ann)
@@ -115,9 +99,8 @@ async def test_threads_and_posts_are_parts_of_their_channel(
 
 
 async def test_bots_webhooks_and_our_own_words_are_nobodys(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
-    server = discord_server
     ann, robot = server.add_user("Ann"), server.add_user("Robot", is_bot=True)
     guild = server.add_guild(members=[ann, robot])
     room = server.channel(guild)
@@ -133,10 +116,8 @@ async def test_bots_webhooks_and_our_own_words_are_nobodys(
 
 
 async def test_only_chats_that_may_use_it_are_heard(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+    server: DiscordServer, settings: Settings, door: FakeInbox, ann: str
 ) -> None:
-    server = discord_server
-    ann = server.add_user("Ann")
     ours = server.add_guild(members=[ann])
     theirs = server.add_guild(members=[ann])
     async with run_bot(settings.model_copy(update={"allowed_chats": (ours,)}), door):
@@ -148,10 +129,8 @@ async def test_only_chats_that_may_use_it_are_heard(
 
 
 async def test_several_shards_hear_all(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+    server: DiscordServer, settings: Settings, door: FakeInbox, ann: str
 ) -> None:
-    server = discord_server
-    ann = server.add_user("Ann")
     rooms = [server.channel(server.add_guild(members=[ann])) for _ in range(4)]
     async with run_bot(settings.model_copy(update={"discord_shard_count": 2}), door):
         assert server.connected() == 2
@@ -162,30 +141,26 @@ async def test_several_shards_hear_all(
 
 
 async def test_a_recording_shows_at_once_that_it_was_heard(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str
 ) -> None:
-    server = discord_server
-    ann = server.add_user("Ann")
     chat = server.dm(ann)
     server.send_voice(chat, ann, OGG)
     await server.wait_for(lambda: server.world.channels[chat].typing)
 
 
 async def test_it_stops_at_once_and_leaves_the_gateway(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox
+    server: DiscordServer, settings: Settings, door: FakeInbox
 ) -> None:
     async with run_bot(settings, door):
-        assert discord_server.connected() == 1
+        assert server.connected() == 1
     await asyncio.sleep(0.1)
-    assert discord_server.connected() == 0 and discord_server.gateway.closes == [1000]
+    assert server.connected() == 0 and server.gateway.closes == [1000]
 
 
 async def test_every_sound_of_a_message_is_answered_once(
-    discord_server: DiscordServer, running: DiscordBot, store: Store
+    server: DiscordServer, running: DiscordBot, store: Store, ann: str
 ) -> None:
     """Through the real store, also when the message is told twice and edited."""
-    server = discord_server
-    ann = server.add_user("Ann")
     chat = server.dm(ann)
     jobs: list[Job] = []
 
@@ -206,9 +181,8 @@ async def test_every_sound_of_a_message_is_answered_once(
 
 
 async def test_people_are_answered_in_the_language_of_their_server_or_app(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox
 ) -> None:
-    server = discord_server
     ann = server.add_user("Ann", locale="zh-CN")
     room = server.channel(server.add_guild(members=[ann], locale="de"))
     await server.wait_for(lambda: running.client.guilds)
@@ -221,12 +195,9 @@ async def test_people_are_answered_in_the_language_of_their_server_or_app(
 
 
 async def test_a_channel_where_nothing_may_be_shown_is_soon_left_alone(
-    discord_server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str, room: str
 ) -> None:
     """H7."""
-    server = discord_server
-    ann = server.add_user("Ann")
-    room = server.channel(server.add_guild(members=[ann]))
     server.fault("POST */typing", "status", status=403, code=50013, count=None)
     for n in range(6):
         server.send_voice(room, ann, OGG)

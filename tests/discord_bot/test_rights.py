@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 import pytest_asyncio
@@ -290,10 +291,15 @@ async def test_what_is_offered_is_what_the_person_may_use(town: Town) -> None:
     async def offered(
         who: str, name: str, option: str, *, typed: str = "", place: str = ""
     ) -> dict[str, str]:
-        person = town.people[who]
-        asked = town.server.autocomplete(place or town.room, person, name, option, typed)
-        known = town.server.interaction
-        await town.server.wait_for(lambda: known(asked).answer_kind == 8, timeout_s=30)
+        person, known, late = town.people[who], town.server.interaction, -1
+
+        def is_answered(asked: str) -> bool:
+            return known(asked).answer_kind == 8
+
+        # What the program finds later than Discord waits, on a busy machine, is asked for again.
+        while late != (late := town.program.whole_log.count("discord_nothing_suggested")):
+            asked = town.server.autocomplete(place or town.room, person, name, option, typed)
+            await town.server.wait_for(partial(is_answered, asked))
         return {one["name"]: one["value"] for one in known(asked).choices}
 
     found = await offered("owner", "say", "voice")

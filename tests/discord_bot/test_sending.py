@@ -33,8 +33,8 @@ AGAIN = (Button("Again", "say", token=TOKEN),)
 
 
 @pytest.fixture
-def room(discord_server: DiscordServer) -> Room:
-    return make_room(discord_server)
+def room(server: DiscordServer) -> Room:
+    return make_room(server)
 
 
 def ambiguous() -> float:
@@ -142,9 +142,12 @@ async def test_files_that_are_forbidden_are_told(bot: DiscordBot, room: Room) ->
     assert answer.content == f"Here:\n{sending.FILES_FORBIDDEN}"
 
 
-async def test_what_discord_finds_too_large_is_told(bot: DiscordBot, room: Room) -> None:
+@pytest.mark.parametrize(("status", "code"), [(413, 0), (400, 40005)])
+async def test_what_discord_finds_too_large_is_told(
+    bot: DiscordBot, room: Room, status: int, code: int
+) -> None:
     envelope, _ = room.note()
-    room.server.fault(SEND, "status", status=413, code=40005)
+    room.server.fault(SEND, "status", status=status, code=code)
     await bot.deliver(envelope, Reply("Here:", files=(FILE,)))
     assert "too big" in only(room.server.answers(room.channel)).content
 
@@ -225,6 +228,7 @@ async def test_parts_that_went_out_are_not_sent_again(bot: DiscordBot, room: Roo
     await bot.deliver(envelope, reply)
     await bot.deliver(envelope, reply)
     assert len(room.server.answers(room.channel)) == 3 == count_sends(room)
+    assert room.server.calls_of("PATCH *") == []
     await ledger.forget(2)
     room.server.advance(hours=1)
     await bot.deliver(envelope, reply)
@@ -309,9 +313,13 @@ async def test_an_outdated_answer_is_edited_in_place(bot: DiscordBot, room: Room
 async def test_an_outdated_answer_becomes_shorter_and_longer(bot: DiscordBot, room: Room) -> None:
     envelope, ledger = room.note()
     await bot.deliver(envelope, Reply("word " * 1000))
-    assert len(ledger.ids()) == 3
+    first = ledger.ids()
+    assert len(first) == 3
     ledger.outdate()
     await bot.deliver(envelope, Reply("short"))
+    # The last one first: the ledger never has a gap.
+    gone = [call.path.rpartition("/")[2] for call in room.server.calls_of("DELETE */messages/*")]
+    assert gone == [first[2], first[1]]
     assert [a.content for a in room.server.answers(room.channel)] == ["short"]
     assert len(ledger.ids()) == 1
     ledger.outdate()

@@ -91,14 +91,14 @@ async def test_rounds_of_failures_are_spread_until_one_holds(
 
 
 async def test_a_gateway_that_refuses_every_session_is_asked_ever_less_often(
-    discord_server: DiscordServer, settings: Settings, door: FakeInbox, clock: Clock
+    server: DiscordServer, settings: Settings, door: FakeInbox, clock: Clock
 ) -> None:
-    discord_server.refuse_identify(4000, count=1000)
+    server.refuse_identify(4000, count=1000)
     bot = DiscordBot(settings, door, clock)
     task = asyncio.create_task(bot.run())
 
     def begun() -> int:
-        return 1000 - len(discord_server.gateway.refusals)
+        return 1000 - len(server.gateway.refusals)
 
     await clock.sleep(300)
     assert MAX_SESSIONS <= begun() <= MAX_SESSIONS + 300 / ONE_PER_S + 1

@@ -14,8 +14,8 @@ from tests.support import sounds
 from tests.support.discord_server_chat import make_room, make_voice, only
 
 
-async def test_large_sound_goes_out_smaller(bot: DiscordBot, discord_server: DiscordServer) -> None:
-    room = make_room(discord_server)
+async def test_large_sound_goes_out_smaller(bot: DiscordBot, server: DiscordServer) -> None:
+    room = make_room(server)
     envelope, _ = room.note()
     pcm = sounds.tone(60.0, 440, 8000, 96_000)
     large = File("talk.wav", "audio/wav", tones.make_wav(pcm, rate_hz=96_000), 60.0)
@@ -38,8 +38,8 @@ async def test_parts_are_named_and_the_rest_is_left_alone() -> None:
     assert all(len(file.data) <= 100_000 for file in parts)
 
 
-async def test_what_cannot_be_read_is_told(bot: DiscordBot, discord_server: DiscordServer) -> None:
-    room = make_room(discord_server)
+async def test_what_cannot_be_read_is_told(bot: DiscordBot, server: DiscordServer) -> None:
+    room = make_room(server)
     envelope, _ = room.note()
     broken = File("talk.wav", "audio/wav", bytes(MAX_FILE_BYTES + 1))
     await bot.deliver(envelope, Reply("Here it is.", files=(broken,)))
@@ -47,10 +47,8 @@ async def test_what_cannot_be_read_is_told(bot: DiscordBot, discord_server: Disc
     assert not answer.files and "10 MB" in answer.content
 
 
-async def test_a_large_voice_message_stays_one(
-    bot: DiscordBot, discord_server: DiscordServer
-) -> None:
-    room = make_room(discord_server)
+async def test_a_large_voice_message_stays_one(bot: DiscordBot, server: DiscordServer) -> None:
+    room = make_room(server)
     envelope, _ = room.note()
     drawn = {"duration_s": 60.0, "waveform": bytes(range(60))}
     pcm = sounds.tone(60.0, 440, 8000, 96_000)

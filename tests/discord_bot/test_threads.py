@@ -33,8 +33,8 @@ def settings(settings: Settings, way: str) -> Settings:
 
 
 @pytest.fixture
-def room(discord_server: DiscordServer) -> Room:
-    return make_room(discord_server)
+def room(server: DiscordServer) -> Room:
+    return make_room(server)
 
 
 def words(room: Room, *places: str) -> str:

@@ -18,8 +18,8 @@ SEND = "POST /channels/{channel}/messages"
 
 
 @pytest.fixture
-def room(discord_server: DiscordServer) -> Room:
-    return make_room(discord_server)
+def room(server: DiscordServer) -> Room:
+    return make_room(server)
 
 
 async def test_a_spoken_reply_is_a_voice_message(bot: DiscordBot, room: Room) -> None:

@@ -117,9 +117,8 @@ def plain_line(bot: DiscordBot, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def hall(
-    discord_server: DiscordServer, running: DiscordBot, monkeypatch: pytest.MonkeyPatch
+    server: DiscordServer, running: DiscordBot, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Hall]:
-    server = discord_server
     plain_line(running, monkeypatch)
     ann, ben = server.add_user("Ann"), server.add_user("Ben")
     guild = server.add_guild(members=[ann, ben])

@@ -31,20 +31,19 @@ class Trusting(DiscordProgram):
 
 
 @pytest.fixture
-async def program(tmp_path: Path, discord_server: DiscordServer) -> AsyncIterator[Trusting]:
-    async with MimoServer() as mimo, open_tls(discord_server.port, tmp_path) as (place, trusted):
-        discord_server.gateway.voice.endpoint = place
+async def program(tmp_path: Path, server: DiscordServer) -> AsyncIterator[Trusting]:
+    async with MimoServer() as mimo, open_tls(server.port, tmp_path) as (place, trusted):
+        server.gateway.voice.endpoint = place
         # Not forked: what is trusted is read when aiohttp is loaded.
-        async with Trusting(tmp_path / "home", discord_server, mimo, Plain()) as program:
+        async with Trusting(tmp_path / "home", server, mimo, Plain()) as program:
             program.trusted = trusted
             yield program
 
 
 async def test_what_is_asked_for_is_heard_in_the_channel(
-    program: Trusting, discord_server: DiscordServer
+    program: Trusting, server: DiscordServer, ann: str
 ) -> None:
-    server, voice = discord_server, discord_server.gateway.voice
-    ann = server.add_user("Ann")
+    voice = server.gateway.voice
     guild = server.add_guild(members=[ann])
     room, sofa = server.channel(guild), server.add_channel(guild, "Sofa", VOICE_CHANNEL)
     voice.move(guild, ann, sofa)

@@ -203,20 +203,19 @@ async def test_too_many_messages_close_the_line_and_a_goodbye_ends_the_session(
 async def test_an_answer_that_was_lost_is_sent_once(server: DiscordServer) -> None:
     ann = server.add_user()
     async with Ears(server) as bot:
-        user = await bot.fetch_user(int(ann))
-        await user.create_dm()
+        chat = bot.get_partial_messageable(int(server.dm(ann)))
         kinds: tuple[FaultKind, ...] = ("lose_reply", "close")
         for kind in kinds:
             server.fault("POST */messages", kind)
             with pytest.raises((OSError, discord.HTTPException)):
-                await user.send("hello")
+                await chat.send("hello")
         assert len(server.answers(server.dm(ann))) == 1
         server.fault("POST */messages", "status", status=503)
         with pytest.raises(discord.DiscordServerError):
-            await user.send("hello")
+            await chat.send("hello")
         server.fault("POST */messages", "html", status=429)
         with pytest.raises(discord.HTTPException) as page:
-            await user.send("hello")
+            await chat.send("hello")
         assert page.value.status == 429 and server.invalid_requests() == 1
 
 

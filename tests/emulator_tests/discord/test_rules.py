@@ -64,39 +64,6 @@ async def test_a_voice_message_in_one_step_and_what_is_wrong_with_others(
     assert len(server.answers(room)) == 1
 
 
-async def test_a_voice_message_in_three_steps(server: DiscordServer, rest: Rest, room: str) -> None:
-    ask = {"files": [{"id": "0", "filename": "voice.ogg", "file_size": len(OPUS)}]}
-    answer = (await rest.call("POST", f"/channels/{room}/attachments", json=ask)).json()
-    [slot] = answer["attachments"]
-    async with httpx.AsyncClient(verify=False) as client:
-        assert (await client.put(slot["upload_url"], content=OPUS)).status_code == 200
-    entry = {
-        "id": "0",
-        "filename": "voice.ogg",
-        "uploaded_filename": slot["upload_filename"],
-        "duration_secs": 2.0,
-        "waveform": WAVE,
-    }
-    body = {"flags": 8192, "attachments": [entry]}
-    assert await rest.code("POST", f"/channels/{room}/messages", json=body) == (200, 0)
-    [message] = server.answers(room)
-    assert message.files[0].data == OPUS
-    # A place is used once.
-    assert await rest.code("POST", f"/channels/{room}/messages", json=body) == (400, 50035)
-    large = {"files": [{"id": "0", "filename": "a", "file_size": (10 << 20) + 1}]}
-    assert await rest.code("POST", f"/channels/{room}/attachments", json=large) == (413, 40005)
-
-
-async def test_a_file_of_ten_mebibytes_is_the_largest(
-    server: DiscordServer, rest: Rest, room: str
-) -> None:
-    path = f"/channels/{room}/messages"
-    most = {"files": {"files[0]": ("a.bin", bytes(10 << 20))}}
-    more = {"files": {"files[0]": ("a.bin", bytes((10 << 20) + 1))}}
-    assert await rest.code("POST", path, **most) == (200, 0)
-    assert await rest.code("POST", path, **more) == (413, 40005)
-
-
 async def test_forms_that_are_wrong_say_where(server: DiscordServer, rest: Rest, room: str) -> None:
     path = f"/channels/{room}/messages"
     button = {"type": 2, "style": 1, "label": "Go", "custom_id": "go"}
@@ -176,10 +143,6 @@ async def test_archived_threads_open_again_and_locked_ones_do_not(
     assert await rest.code("POST", path, **hello) == (400, 50083)
     forum = server.add_forum(str(server.world.channels[room].guild_id))
     assert await rest.code("POST", f"/channels/{forum}/messages", **hello) == (400, 50008)
-    post = {"name": "A post", "message": {"content": "words"}}
-    assert (await rest.call("POST", f"/channels/{forum}/threads", json=post)).status_code == 201
-    [opened] = server.threads(forum)
-    assert [one.content for one in server.answers(opened)] == ["words"]
     note = server.send_text(room, ann, "note")
     side = {"json": {"name": "Side"}}
     assert await rest.code("POST", f"/channels/{room}/messages/{note}/threads", **side) == (201, 0)
@@ -214,9 +177,7 @@ async def test_history_in_pages(server: DiscordServer, rest: Rest, ann: str, roo
         return [ids.index(one["id"]) for one in answer.json()]
 
     assert await page("limit=2") == [6, 5]
-    assert await page(f"before={ids[4]}&limit=2") == [2, 1]
     assert await page(f"after={ids[1]}&limit=2") == [4, 2]
-    assert await page(f"around={ids[4]}&limit=3") == [5, 4, 2]
     assert await rest.code("GET", f"/channels/{room}/messages?limit=101") == (400, 50035)
     assert await rest.code("GET", f"/channels/{room}/messages/{ids[3]}") == (404, 10008)
 
@@ -302,5 +263,3 @@ async def test_the_command_table_is_checked(server: DiscordServer, rest: Rest) -
             {"name": "b", "description": "b", "type": 3, "required": True}]  # fmt: skip
     assert await put(say | {"options": late}) == (400, 50035)
     assert await put(*({**menu, "name": f"m{number}"} for number in range(16))) == (400, 30032)
-    server.set_commands_a_day(2)
-    assert await put(say, menu, say | {"name": "ask"}) == (400, 30034)

@@ -100,8 +100,7 @@ class Actors(Writers):
         place = self.world.channels[channel]
         root, *path = name.split() if kind == 1 else [name]
         for command in self.world.commands.values():
-            is_here = command.get("guild_id") in (None, place.guild_id)
-            if command["name"] == root and command["type"] == kind and is_here:
+            if command["name"] == root and command["type"] == kind:
                 if not is_forced and not self._is_shown(command, place, user):
                     raise PermissionError(f"{user} is not shown {name} in {channel}")
                 return command, path

@@ -22,16 +22,6 @@ class Upload:
 
 
 @dataclass(slots=True)
-class Slot:
-    """A place for a file that is uploaded before its message."""
-
-    name: str
-    size_bytes: int
-    data: bytes | None = None
-    is_used: bool = False
-
-
-@dataclass(slots=True)
 class Api:
     """The state that routes work on."""
 
@@ -40,13 +30,8 @@ class Api:
     invalid: InvalidRequests
     #: Nonce -> message id and when it was sent.
     nonces: dict[str, tuple[str, float]] = field(default_factory=dict)
-    #: Where files may be uploaded, by their `uploaded_filename`.
-    slots: dict[str, Slot] = field(default_factory=dict)
     #: Every change of the command table: the route and the names in it.
     command_writes: list[tuple[str, list[str]]] = field(default_factory=list)
-    #: Commands created today, and how many may be.
-    commands_made: int = 0
-    max_commands_made: int = 200
     #: Moments (monotonic) of IDENTIFY.
     identifies: list[float] = field(default_factory=list)
     shards: int = 1
@@ -137,4 +122,4 @@ def claims_of(entry: dict[str, Any]) -> dict[str, Any]:
     return {"duration_s": entry.get("duration_secs"), "waveform": entry.get("waveform")}
 
 
-__all__ = ["NO_CONTENT", "ROUTES", "Answer", "Api", "Ask", "File", "Slot", "Upload", "route"]
+__all__ = ["NO_CONTENT", "ROUTES", "Answer", "Api", "Ask", "File", "Upload", "route"]

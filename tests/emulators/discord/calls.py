@@ -53,7 +53,7 @@ class Fault:
     """A rule that spoils requests whose route or path fits `pattern`.
 
     "POST */messages" fits "POST /channels/{channel}/messages", and "POST /channels/12/messages"
-    one channel of it; downloads are "GET /cdn", uploads to a signed address "PUT /upload".
+    one channel of it; downloads are "GET /cdn".
     """
 
     pattern: str
@@ -118,7 +118,6 @@ _RULES: dict[str, tuple[int, float]] = {
     "DELETE /channels/{channel}/messages/{message}": (5, 1.0),
     "GET /channels/{channel}/messages": (5, 5.0),
     "POST /channels/{channel}/typing": (5, 5.0),
-    "PUT /channels/{channel}/messages/{message}/reactions/{emoji}/@me": (1, 0.25),
     "POST /webhooks/{application}/{token}": (5, 2.0),
     "PATCH /webhooks/{application}/{token}/messages/{message}": (5, 2.0),
 }

@@ -1,23 +1,20 @@
-"""Routes of channels: messages, reactions, typing, threads, and places for uploads."""
+"""Routes of channels: messages and typing."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tests.emulators.discord import permissions
-from tests.emulators.discord.api import NO_CONTENT, Answer, Ask, Slot, route
-from tests.emulators.discord.checks import file_too_large
+from tests.emulators.discord.api import NO_CONTENT, Answer, Ask, route
 from tests.emulators.discord.errors import refused
 from tests.emulators.discord.events import (
     seen_message,
     tell_channel,
-    tell_reaction,
     without_content,
 )
-from tests.emulators.discord.payloads import channel_json, user_json
+from tests.emulators.discord.payloads import channel_json
 from tests.emulators.discord.posting import delete_message, edit_message, make_message
 from tests.emulators.discord.records import FORUM, Channel, Message
-from tests.emulators.discord.world import MAX_FILE_BYTES
 
 #: For so long the same nonce gives the same message: "the past few minutes".
 NONCE_S = 300.0
@@ -76,20 +73,10 @@ def list_messages(ask: Ask) -> Answer:
         one for one in channel.messages.values() if not one.is_deleted and not one.is_ephemeral
     ]
     there.sort(key=lambda one: int(one.message_id), reverse=True)
-    return 200, [seen_by_bot(ask, one) for one in _page(there, ask.query, limit)]
-
-
-def _page(newest_first: list[Message], query: dict[str, str], limit: int) -> list[Message]:
-    if "after" in query:
-        younger = [one for one in newest_first if int(one.message_id) > int(query["after"])]
-        return younger[-limit:]
-    if "around" in query:
-        middle = int(query["around"])
-        older = [one for one in newest_first if int(one.message_id) <= middle]
-        younger = [one for one in newest_first if int(one.message_id) > middle]
-        return (younger[-(limit // 2) :] + older)[:limit]
-    before = int(query.get("before", 1 << 64))
-    return [one for one in newest_first if int(one.message_id) < before][:limit]
+    after = int(ask.query.get("after", 0))
+    if after:
+        there = [one for one in there if int(one.message_id) > after][-limit:]
+    return 200, [seen_by_bot(ask, one) for one in there[:limit]]
 
 
 @route("GET", "/channels/{channel}/messages/{message}")
@@ -168,61 +155,3 @@ def show_typing(ask: Ask) -> Answer:
     channel = open_channel(ask, "SEND_MESSAGES")
     channel.typing.append(ask.world.clock.now())
     return NO_CONTENT
-
-
-# --- reactions
-
-
-@route("PUT", "/channels/{channel}/messages/{message}/reactions/{emoji}/@me")
-def add_reaction(ask: Ask) -> Answer:
-    channel = open_channel(ask, "READ_MESSAGE_HISTORY", "ADD_REACTIONS")
-    message, emoji, me = _message(ask, channel), ask.params["emoji"], ask.world.bot.user_id
-    if emoji.isascii() and ":" not in emoji:
-        raise refused(10014)
-    if channel.is_archived:
-        raise refused(50083)
-    users = message.reactions.setdefault(emoji, [])
-    if me not in users:
-        users.append(me)
-        tell_reaction(ask.world, message, me, emoji, "ADD")
-    return NO_CONTENT
-
-
-@route("DELETE", "/channels/{channel}/messages/{message}/reactions/{emoji}/@me")
-def remove_reaction(ask: Ask) -> Answer:
-    message, emoji, me = (
-        _message(ask, open_channel(ask)),
-        ask.params["emoji"],
-        ask.world.bot.user_id,
-    )
-    if me in message.reactions.get(emoji, []):
-        message.reactions[emoji].remove(me)
-        if not message.reactions[emoji]:
-            del message.reactions[emoji]
-        tell_reaction(ask.world, message, me, emoji, "REMOVE")
-    return NO_CONTENT
-
-
-@route("GET", "/channels/{channel}/messages/{message}/reactions/{emoji}")
-def list_reactions(ask: Ask) -> Answer:
-    message = _message(ask, open_channel(ask, "READ_MESSAGE_HISTORY"))
-    users = message.reactions.get(ask.params["emoji"], [])
-    return 200, [user_json(ask.world.users[one]) for one in users]
-
-
-# --- uploads before a message
-
-
-@route("POST", "/channels/{channel}/attachments")
-def make_slots(ask: Ask) -> Answer:
-    """Answer with a place for each file; the message names them as `uploaded_filename`."""
-    open_channel(ask, "ATTACH_FILES")
-    answers = []
-    for entry in ask.form.get("files") or []:
-        if entry["file_size"] > MAX_FILE_BYTES:
-            raise file_too_large()
-        name = f"{ask.world.snowflake()}/{entry['filename']}"
-        ask.api.slots[name] = Slot(entry["filename"], entry["file_size"])
-        url = f"{ask.world.base_url}/upload/{name}"
-        answers.append({"id": entry.get("id", 0), "upload_url": url, "upload_filename": name})
-    return 200, {"attachments": answers}

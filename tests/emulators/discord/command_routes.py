@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from typing import Any
 
-from tests.emulators.discord.api import NO_CONTENT, Answer, Ask, route
-from tests.emulators.discord.errors import ApiError, bad_field, refused, too_long
+from tests.emulators.discord.api import Answer, Ask, route
+from tests.emulators.discord.errors import ApiError, bad_field, too_long
 
 CHAT_INPUT, USER_MENU, MESSAGE_MENU = 1, 2, 3
 #: At most so many of each kind. Context menus: 15 since March 2026.
@@ -24,21 +24,12 @@ _SUB = (1, 2)
 
 @route("GET", "/applications/{application}/commands")
 def list_commands(ask: Ask) -> Answer:
-    return 200, _listed(ask, None)
+    return 200, _listed(ask)
 
 
-@route("GET", "/applications/{application}/guilds/{guild}/commands")
-def list_guild_commands(ask: Ask) -> Answer:
-    return 200, _listed(ask, ask.params["guild"])
-
-
-def _commands(ask: Ask, guild_id: str | None) -> list[dict[str, Any]]:
-    return [one for one in ask.world.commands.values() if one.get("guild_id") == guild_id]
-
-
-def _listed(ask: Ask, guild_id: str | None) -> list[dict[str, Any]]:
+def _listed(ask: Ask) -> list[dict[str, Any]]:
     """Lists leave translations out unless they are asked for."""
-    found = _commands(ask, guild_id)
+    found = [*ask.world.commands.values()]
     if ask.query.get("with_localizations") == "true":
         return found
     return [_without_translations(one) for one in found]
@@ -52,32 +43,16 @@ def _without_translations(one: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-@route("GET", "/applications/{application}/commands/{command}")
-def get_command(ask: Ask) -> Answer:
-    return 200, _find(ask)
-
-
-def _find(ask: Ask) -> dict[str, Any]:
-    if ask.params["command"] not in ask.world.commands:
-        raise refused(10063)
-    return ask.world.commands[ask.params["command"]]
-
-
 @route("PUT", "/applications/{application}/commands")
 def overwrite_commands(ask: Ask) -> Answer:
-    return 200, _overwrite(ask, None)
+    return 200, _overwrite(ask)
 
 
-@route("PUT", "/applications/{application}/guilds/{guild}/commands")
-def overwrite_guild_commands(ask: Ask) -> Answer:
-    return 200, _overwrite(ask, ask.params["guild"])
-
-
-def _overwrite(ask: Ask, guild_id: str | None) -> list[dict[str, Any]]:
+def _overwrite(ask: Ask) -> list[dict[str, Any]]:
     wanted: list[dict[str, Any]] = ask.body or []
     _check_table(wanted)
-    before = {(one["type"], one["name"]): one for one in _commands(ask, guild_id)}
-    after = [_keep(ask, one, before, guild_id) for one in wanted]
+    before = {(one["type"], one["name"]): one for one in ask.world.commands.values()}
+    after = [_keep(ask, one, before) for one in wanted]
     kept = {one["id"] for one in after}
     for one in before.values():
         if one["id"] not in kept:
@@ -86,34 +61,13 @@ def _overwrite(ask: Ask, guild_id: str | None) -> list[dict[str, Any]]:
     return after
 
 
-@route("POST", "/applications/{application}/commands")
-def add_command(ask: Ask) -> Answer:
-    before = {(one["type"], one["name"]): one for one in _commands(ask, None)}
-    _check_table([ask.form])
-    ask.api.command_writes.append((ask.call.route, [ask.form["name"]]))
-    return 201, _keep(ask, ask.form, before, None)
-
-
-@route("DELETE", "/applications/{application}/commands/{command}")
-def delete_command(ask: Ask) -> Answer:
-    found = _find(ask)
-    del ask.world.commands[found["id"]]
-    ask.api.command_writes.append((ask.call.route, [found["name"]]))
-    return NO_CONTENT
-
-
 def _keep(
     ask: Ask,
     wanted: dict[str, Any],
     before: dict[tuple[int, str], dict[str, Any]],
-    guild_id: str | None,
 ) -> dict[str, Any]:
     kind = wanted.get("type", CHAT_INPUT)
     old = before.get((kind, wanted["name"]))
-    if old is None:
-        if ask.api.commands_made >= ask.api.max_commands_made:
-            raise refused(30034)
-        ask.api.commands_made += 1
     defaults = {
         "application_id": ask.world.application_id,
         "description": "",
@@ -128,8 +82,6 @@ def _keep(
     command_id = old["id"] if old else ask.world.snowflake()
     told = {name: value for name, value in wanted.items() if value is not None}
     made = {**defaults, **told, "type": kind, "id": command_id, "version": ask.world.snowflake()}
-    if guild_id:
-        made["guild_id"] = guild_id
     ask.world.commands[command_id] = made
     return made
 

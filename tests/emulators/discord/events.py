@@ -75,24 +75,6 @@ def tell_deletion(world: World, message: Message) -> None:
     _tell(world, "MESSAGE_DELETE", channel, payload, (GUILD_MESSAGES, DIRECT_MESSAGES))
 
 
-def tell_reaction(world: World, message: Message, user_id: str, emoji: str, deed: str) -> None:
-    """Tell of a reaction; deed: ADD or REMOVE."""
-    channel = world.channels[message.channel_id]
-    payload: JSON = {
-        "user_id": user_id,
-        "channel_id": channel.channel_id,
-        "message_id": message.message_id,
-        "emoji": {"id": None, "name": emoji},
-        "burst": False,
-        "type": 0,
-    }
-    if channel.guild_id and deed == "ADD":
-        member = world.guilds[channel.guild_id].members[user_id]
-        payload["member"] = member_json(world, member)
-    name = f"MESSAGE_REACTION_{deed}"
-    _tell(world, name, channel, payload, (GUILD_REACTIONS, DIRECT_REACTIONS))
-
-
 def tell_channel(world: World, channel: Channel, deed: str) -> None:
     """Tell of a channel or a thread; deed: CREATE, UPDATE or DELETE."""
     if channel.guild_id is None or (deed != "DELETE" and not is_seen(world, channel)):

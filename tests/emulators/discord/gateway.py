@@ -12,8 +12,8 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from tests.emulators.discord.api import Api
-from tests.emulators.discord.events import GUILD_MEMBERS, PRIVILEGED
-from tests.emulators.discord.payloads import JSON, member_json
+from tests.emulators.discord.events import PRIVILEGED
+from tests.emulators.discord.payloads import JSON
 from tests.emulators.discord.sessions import Beat, Session, Sessions
 from tests.emulators.discord.voice import VoiceServer
 from tests.emulators.serving import break_connection
@@ -23,7 +23,7 @@ HEARTBEAT_S = 41.25
 #: More messages of the bot in a minute than this end its connection.
 MAX_SENDS, SENDS_SPAN_S = 120, 60.0
 _KNOWN_INTENTS = (1 << 26) - 1
-HEARTBEAT, IDENTIFY, PRESENCE, VOICE_STATE, RESUME, MEMBERS = 1, 2, 3, 4, 6, 8
+HEARTBEAT, IDENTIFY, PRESENCE, VOICE_STATE, RESUME = 1, 2, 3, 4, 6
 
 
 class Refused(Exception):
@@ -165,9 +165,7 @@ class Gateway:
             self._obey(connection.session, op, data)
 
     def _obey(self, session: Session, op: int, data: dict[str, Any]) -> None:
-        if op == MEMBERS:
-            self._tell_members(session, data)
-        elif op == VOICE_STATE:
+        if op == VOICE_STATE:
             self.voice.hear(data)
         elif op != PRESENCE:
             raise Refused(4001)
@@ -219,31 +217,3 @@ class Gateway:
             raise Refused(4007)
         connection.session = session
         self.sessions.resume(session, connection, data["seq"] or 0)
-
-    def _tell_members(self, session: Session, data: dict[str, Any]) -> None:
-        world = self.api.world
-        guild = world.guilds.get(str(data["guild_id"]))
-        if guild is None:
-            return
-        wanted = {str(one) for one in data.get("user_ids") or []}
-        is_whole = data.get("query") == "" and not wanted
-        if is_whole and not session.intents & GUILD_MEMBERS:
-            raise Refused(4014)
-        chosen = [
-            member
-            for member in guild.members.values()
-            if (member.user_id in wanted if wanted else self._fits(member.user_id, data))
-        ]
-        payload = {
-            "guild_id": guild.guild_id,
-            "members": [member_json(world, member) for member in chosen],
-            "chunk_index": 0,
-            "chunk_count": 1,
-            "not_found": sorted(wanted - set(guild.members)),
-            "nonce": data.get("nonce"),
-        }
-        session.push("GUILD_MEMBERS_CHUNK", payload)
-
-    def _fits(self, user_id: str, data: dict[str, Any]) -> bool:
-        name = self.api.world.users[user_id].name.lower()
-        return name.startswith((data.get("query") or "").lower())

@@ -11,7 +11,6 @@ from tests.emulators.discord.payloads import (
     channel_json,
     guild_json,
     member_json,
-    role_json,
     user_json,
 )
 from tests.emulators.discord.records import STAGE, Guild
@@ -26,13 +25,6 @@ def get_me(ask: Ask) -> Answer:
     return 200, user_json(ask.world.bot) | extra
 
 
-@route("GET", "/users/{user}")
-def get_user(ask: Ask) -> Answer:
-    if ask.params["user"] not in ask.world.users:
-        raise refused(10013)
-    return 200, user_json(ask.world.users[ask.params["user"]])
-
-
 @route("POST", "/users/@me/channels")
 def open_dm(ask: Ask) -> Answer:
     user_id = str(ask.form.get("recipient_id"))
@@ -41,24 +33,6 @@ def open_dm(ask: Ask) -> Answer:
     if ask.world.users[user_id].is_bot:
         raise refused(50007)
     return 200, channel_json(ask.world, ask.world.dm_with(user_id))
-
-
-@route("GET", "/users/@me/guilds")
-def list_guilds(ask: Ask) -> Answer:
-    return 200, [
-        {"id": guild.guild_id, "name": guild.name, "icon": None, "owner": False,
-         "permissions": "0", "features": []}
-        for guild in ask.world.guilds.values()
-        if ask.world.bot.user_id in guild.members
-    ]  # fmt: skip
-
-
-@route("DELETE", "/users/@me/guilds/{guild}")
-def leave_guild(ask: Ask) -> Answer:
-    guild = _guild(ask)
-    del guild.members[ask.world.bot.user_id]
-    ask.world.emit("GUILD_DELETE", {"id": guild.guild_id}, guild_id=guild.guild_id, intent=1)
-    return NO_CONTENT
 
 
 def application_json(ask: Ask) -> dict[str, Any]:
@@ -97,11 +71,6 @@ def get_oauth_application(ask: Ask) -> Answer:
     return 200, application_json(ask)
 
 
-@route("GET", "/gateway")
-def get_gateway(ask: Ask) -> Answer:
-    return 200, {"url": ask.api.gateway_url}
-
-
 @route("GET", "/gateway/bot")
 def get_gateway_bot(ask: Ask) -> Answer:
     now = ask.world.clock.monotonic()
@@ -134,44 +103,6 @@ def _guild(ask: Ask) -> Guild:
 @route("GET", "/guilds/{guild}")
 def get_guild(ask: Ask) -> Answer:
     return 200, guild_json(ask.world, _guild(ask))
-
-
-@route("GET", "/guilds/{guild}/channels")
-def list_channels(ask: Ask) -> Answer:
-    guild_id = _guild(ask).guild_id
-    found = [
-        channel_json(ask.world, channel)
-        for channel in ask.world.channels.values()
-        if channel.guild_id == guild_id and not channel.is_thread
-    ]
-    return 200, found
-
-
-@route("GET", "/guilds/{guild}/threads/active")
-def list_threads(ask: Ask) -> Answer:
-    guild_id = _guild(ask).guild_id
-    found = [
-        channel_json(ask.world, channel)
-        for channel in ask.world.channels.values()
-        if channel.guild_id == guild_id and channel.is_thread and not channel.is_archived
-    ]
-    return 200, {"threads": found, "members": []}
-
-
-@route("GET", "/guilds/{guild}/roles")
-def list_roles(ask: Ask) -> Answer:
-    roles = _guild(ask).roles.values()
-    return 200, [role_json(role, position) for position, role in enumerate(roles)]
-
-
-@route("GET", "/guilds/{guild}/members")
-def list_members(ask: Ask) -> Answer:
-    if "GUILD_MEMBERS" not in ask.world.privileged:
-        raise refused(50001)
-    found = sorted(_guild(ask).members.values(), key=lambda one: int(one.user_id))
-    after, limit = int(ask.query.get("after", 0)), ask.number("limit", 1, 1000)
-    later = [one for one in found if int(one.user_id) > after]
-    return 200, [member_json(ask.world, one) for one in later[:limit]]
 
 
 @route("GET", "/guilds/{guild}/members/{user}")

@@ -98,12 +98,6 @@ class Oracle(Actors):
         }
 
     @locked
-    def reactions(self, message: str) -> list[str]:
-        """Return the bot's reactions to a message."""
-        me, found = self.world.bot.user_id, self.world.any_message(message)
-        return [emoji for emoji, users in found.reactions.items() if me in users]
-
-    @locked
     def typing(self, channel: str) -> list[float]:
         """Return when the bot showed that it types."""
         return list(self.world.channels[channel].typing)
@@ -169,10 +163,9 @@ class Oracle(Actors):
         ]
 
     @locked
-    def commands(self, guild: str | None = None) -> dict[str, dict[str, Any]]:
-        """Return the command table by names: of everywhere, or what a server has on its own."""
-        found = [one for one in self.world.commands.values() if one.get("guild_id") == guild]
-        return {one["name"]: copy.deepcopy(one) for one in found}
+    def commands(self) -> dict[str, dict[str, Any]]:
+        """Return the command table by names."""
+        return {one["name"]: copy.deepcopy(one) for one in self.world.commands.values()}
 
     @locked
     def command_writes(self) -> list[list[str]]:

@@ -26,11 +26,6 @@ class Orders(Oracle):
         self.api.invalid.most = most
 
     @locked
-    def set_commands_a_day(self, most: int) -> None:
-        """Let so many commands be made a day: 30034 beyond."""
-        self.api.max_commands_made = most
-
-    @locked
     def expire_links(self) -> None:
         """Let every link to a file answer 404; a message fetched again carries new ones."""
         self.world.link_key += 1
@@ -96,12 +91,6 @@ class Orders(Oracle):
         """Let the present connections stay open, silent and deaf: no ACK, no event, no end."""
         for connection in self._open:
             connection.freeze()
-
-    @locked
-    def ask_heartbeat(self) -> None:
-        """Send op 1: the bot must beat at once."""
-        for connection in self._open:
-            connection.tell({"op": 1, "d": None})
 
     @locked
     def revoke_token(self) -> None:

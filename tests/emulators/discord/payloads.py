@@ -241,8 +241,6 @@ def message_json(world: World, message: Message, *, has_reply: bool = True) -> J
     _add_reference(world, value, message, has_reply=has_reply)
     if message.thread_id:
         value["thread"] = channel_json(world, world.channels[message.thread_id])
-    if message.reactions:
-        value["reactions"] = [_reaction(world, *one) for one in message.reactions.items()]
     return value | message.extra
 
 
@@ -299,15 +297,4 @@ def _metadata(world: World, interaction_id: str) -> JSON:
         "type": interaction.kind,
         "user": user_json(world.users[interaction.user_id]),
         "authorizing_integration_owners": {},
-    }
-
-
-def _reaction(world: World, emoji: str, users: list[str]) -> JSON:
-    return {
-        "emoji": {"id": None, "name": emoji},
-        "count": len(users),
-        "count_details": {"burst": 0, "normal": len(users)},
-        "me": world.bot.user_id in users,
-        "me_burst": False,
-        "burst_colors": [],
     }

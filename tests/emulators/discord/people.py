@@ -8,7 +8,7 @@ from typing import Any
 from tests.emulators.common import Emulator, locked
 from tests.emulators.discord import permissions
 from tests.emulators.discord.events import GUILD_MEMBERS, GUILDS, tell_channel
-from tests.emulators.discord.payloads import guild_create_json, member_json, user_json
+from tests.emulators.discord.payloads import guild_create_json, member_json
 from tests.emulators.discord.records import DM, FORUM, PUBLIC_THREAD, TEXT, Guild, Member, Role
 from tests.emulators.discord.world import World
 
@@ -75,12 +75,6 @@ class People(Emulator):
         self.world.emit("GUILD_CREATE", payload, guild_id=guild, intent=GUILDS)
 
     @locked
-    def kick_bot(self, guild: str) -> None:
-        """Throw the bot out of a server."""
-        del self.world.guilds[guild].members[self.world.bot.user_id]
-        self.world.emit("GUILD_DELETE", {"id": guild}, guild_id=guild, intent=GUILDS)
-
-    @locked
     def add_member(self, guild: str, user: str, *roles: str) -> None:
         """Let a person into a server, with roles by their names."""
         place = self.world.guilds[guild]
@@ -90,13 +84,6 @@ class People(Emulator):
         payload = member_json(self.world, member) | {"guild_id": guild}
         name = f"GUILD_MEMBER_{deed}"
         self.world.emit(name, payload, guild_id=guild, intent=GUILD_MEMBERS)
-
-    @locked
-    def remove_member(self, guild: str, user: str) -> None:
-        """A person leaves a server."""
-        del self.world.guilds[guild].members[user]
-        payload = {"guild_id": guild, "user": user_json(self.world.users[user])}
-        self.world.emit("GUILD_MEMBER_REMOVE", payload, guild_id=guild, intent=GUILD_MEMBERS)
 
     @locked
     def make_manager(self, guild: str, user: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.emulators.discord import permissions
-from tests.emulators.discord.api import Ask, Slot, Upload, claims_of
+from tests.emulators.discord.api import Ask, Upload, claims_of
 from tests.emulators.discord.checks import (
     check_body,
     check_not_empty,
@@ -116,16 +116,14 @@ def _find_quoted(ask: Ask, channel: Channel, body: dict[str, Any]) -> str | None
 
 
 def take_files(ask: Ask, channel: Channel, body: dict[str, Any]) -> list[File]:
-    """Store the files of a message: those of the request, and those uploaded before it."""
+    """Store the files of a message: those of the request."""
     entries = {str(one.get("id")): one for one in body.get("attachments") or []}
     files = [
         _keep(ask, channel, entries.pop(number, {}), upload)
         for number, upload in sorted(ask.uploads.items(), key=lambda one: int(one[0]))
     ]
-    for number, entry in entries.items():
-        if "uploaded_filename" in entry:
-            files.append(_keep(ask, channel, entry, _take_slot(ask, entry)))
-        elif number not in ask.world.files:
+    for number in entries:
+        if number not in ask.world.files:
             path = f"attachments.{number}"
             raise bad_field(path, "ATTACHMENT_NOT_FOUND", f"Attachment data not found: {number}")
     if len(files) > 10:
@@ -138,17 +136,6 @@ def _keep(ask: Ask, channel: Channel, entry: dict[str, Any], upload: Upload) -> 
         raise file_too_large()
     name = entry.get("filename") or upload.name
     return ask.world.add_file(channel.channel_id, name, upload.data, **claims_of(entry))
-
-
-def _take_slot(ask: Ask, entry: dict[str, Any]) -> Upload:
-    slot: Slot | None = ask.api.slots.get(entry["uploaded_filename"])
-    if slot is None or slot.data is None or slot.is_used:
-        raise bad_field(
-            "attachments.0.uploaded_filename", "UPLOADED_ATTACHMENT_NOT_FOUND",
-            "Uploaded attachment not found",
-        )  # fmt: skip
-    slot.is_used = True
-    return Upload(slot.name, slot.data)
 
 
 def edit_message(ask: Ask, message: Message, body: dict[str, Any], by: str) -> None:

@@ -111,7 +111,6 @@ class Message:
     versions: list[str] = field(default_factory=list)
     nonce: str | None = None
     #: Users by emoji.
-    reactions: dict[str, list[str]] = field(default_factory=dict)
     #: The interaction that it answers.
     interaction_id: str | None = None
     #: The thread that was made from it.

@@ -102,7 +102,7 @@ class DiscordServer(Orders):
             await JSONResponse(body, status)(scope, receive, send)
         elif path.startswith(f"{self.api_path}/"):
             await self._answer_api(request, send)
-        elif path.startswith(("/attachments/", "/upload/")):
+        elif path.startswith("/attachments/"):
             await self._answer_files(request, send)
         else:
             await Response(status_code=404)(scope, receive, send)
@@ -163,25 +163,15 @@ class DiscordServer(Orders):
     # --- files
 
     async def _answer_files(self, request: Request, send: Send) -> None:
-        is_upload = request.url.path.startswith("/upload/")
-        name = "PUT /upload" if is_upload else "GET /cdn"
-        call = self._note(name, request.url.path)
-        fault = self.faults.pick(name, f"{request.method} {request.url.path}")
+        call = self._note("GET /cdn", request.url.path)
+        fault = self.faults.pick("GET /cdn", f"{request.method} {request.url.path}")
         if fault is not None and fault.kind not in AFTERWARDS:
             await self._spoil(fault, call, request, send)
             return
-        body = await request.body()
         with self.world.lock:
-            answer = self._upload(request, body) if is_upload else self._download(request)
+            answer = self._download(request)
         call.status = answer.status_code
         await self._deliver(answer, fault, call, request, send)
-
-    def _upload(self, request: Request, body: bytes) -> Response:
-        slot = self.api.slots.get(request.url.path.removeprefix("/upload/"))
-        if slot is None or request.method != "PUT" or len(body) != slot.size_bytes:
-            return Response(status_code=400)
-        slot.data = body
-        return Response(status_code=200)
 
     def _download(self, request: Request) -> Response:
         try:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from tests.emulators.discord.api import NO_CONTENT, Answer, Ask, route
-from tests.emulators.discord.channel_routes import open_channel, seen_by_bot
+from tests.emulators.discord.api import Answer, Ask, route
+from tests.emulators.discord.channel_routes import open_channel
 from tests.emulators.discord.errors import bad_field, refused
 from tests.emulators.discord.events import tell_channel
 from tests.emulators.discord.payloads import channel_json
-from tests.emulators.discord.posting import make_message
 from tests.emulators.discord.records import FORUM, PUBLIC_THREAD, Channel
 
 
@@ -28,23 +27,6 @@ def thread_from_message(ask: Ask) -> Answer:
     return 201, channel_json(ask.world, thread)
 
 
-@route("POST", "/channels/{channel}/threads")
-def new_thread(ask: Ask) -> Answer:
-    channel = open_channel(ask)
-    if channel.is_thread or channel.guild_id is None:
-        raise refused(50008)
-    ask.world.require(
-        channel, "SEND_MESSAGES" if channel.kind == FORUM else "CREATE_PUBLIC_THREADS"
-    )
-    thread = _open_thread(ask, channel)
-    value = channel_json(ask.world, thread)
-    if channel.kind == FORUM:
-        message = make_message(ask, thread, ask.form.get("message") or {}, "send")
-        value["message"] = seen_by_bot(ask, message)
-    tell_channel(ask.world, thread, "CREATE")
-    return 201, value
-
-
 def _open_thread(ask: Ask, channel: Channel) -> Channel:
     name = ask.form.get("name") or ""
     if not 1 <= len(name) <= 100:
@@ -57,16 +39,3 @@ def _open_thread(ask: Ask, channel: Channel) -> Channel:
         parent_id=channel.channel_id,
         owner_id=ask.world.bot.user_id,
     )
-
-
-@route("PUT", "/channels/{channel}/thread-members/@me")
-def join_thread(ask: Ask) -> Answer:
-    if open_channel(ask).is_archived:
-        raise refused(50083)
-    return NO_CONTENT
-
-
-@route("DELETE", "/channels/{channel}/thread-members/@me")
-def leave_thread(ask: Ask) -> Answer:
-    open_channel(ask)
-    return NO_CONTENT

@@ -83,6 +83,7 @@ class VoiceServer:
         #: Packets from a stage on which the bot only listens.
         self.unheard = 0
         self._udp: socket.socket | None = None
+        self._hearing: threading.Thread | None = None
 
     # --- who is where
 
@@ -194,7 +195,8 @@ class VoiceServer:
         if self._udp is None:
             self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self._udp.bind(("127.0.0.1", 0))
-            threading.Thread(target=self._receive, args=(self._udp,), daemon=True).start()
+            self._hearing = threading.Thread(target=self._receive, args=(self._udp,), daemon=True)
+            self._hearing.start()
         port: int = self._udp.getsockname()[1]
         return port
 
@@ -233,8 +235,8 @@ class VoiceServer:
         if self._udp is not None:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
                 last.sendto(b"end", self._udp.getsockname())
-            # The thread that listens takes what ends it.
-            time.sleep(0.01)
+            if self._hearing:
+                self._hearing.join()
             self._udp.close()
             self._udp = None
 

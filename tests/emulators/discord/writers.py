@@ -1,4 +1,4 @@
-"""What people write: text, voice messages, files, forwards, edits, reactions."""
+"""What people write: text, voice messages, files, forwards, edits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import copy
 from typing import Any
 
 from tests.emulators.common import locked
-from tests.emulators.discord.events import tell_deletion, tell_message, tell_reaction
+from tests.emulators.discord.events import tell_deletion, tell_message
 from tests.emulators.discord.mentions import read_names
 from tests.emulators.discord.people import People
 from tests.emulators.discord.records import HAS_SNAPSHOT, VOICE, Message
@@ -122,10 +122,3 @@ class Writers(People):
         found = self.world.any_message(message)
         found.is_deleted = True
         tell_deletion(self.world, found)
-
-    @locked
-    def react(self, message: str, user: str, emoji: str) -> None:
-        """React to a message."""
-        found = self.world.any_message(message)
-        found.reactions.setdefault(emoji, []).append(user)
-        tell_reaction(self.world, found, user, emoji, "ADD")

@@ -1,0 +1,263 @@
+"""How much is asked for after a session that was lost, how often, and what moves no mark."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+
+import discord
+import pytest
+
+from bots.discord_bot.backfill import MAX_AGE, MAX_CHANNELS, Backfill
+from bots.discord_bot.intake import make_snowflake
+from bots.discord_bot.marks import Marks
+from core.clock import Clock
+from core.errors import PlatformBusy, PlatformError
+from tests.support.discord_inbox import FakeInbox
+
+AT_ONCE = 4
+
+
+class Room(discord.abc.Messageable):
+    """A channel with its newest message."""
+
+    def __init__(self, guild: Any, room_id: int, newest: int | None) -> None:
+        self.guild, self.id, self.last_message_id = guild, room_id, newest
+
+    async def _get_channel(self) -> Any:
+        return self
+
+
+@dataclass
+class Away:
+    """What Discord knows, and what it was asked: when, for which channel, from where on."""
+
+    clock: Clock
+    guilds: list[Any] = field(default_factory=list)
+    news: dict[int, list[int]] = field(default_factory=dict)
+    privates: dict[int, dict[str, Any]] = field(default_factory=dict)
+    errors: list[Exception] = field(default_factory=list)
+    asked: list[tuple[float, int, int]] = field(default_factory=list)
+    open: int = 0
+    is_open: bool = False
+    most_open: int = 0
+
+    @property
+    def http(self) -> Any:
+        return SimpleNamespace(logs_from=self.logs_from, get_channel=self.find)
+
+    async def wait_open(self) -> None:
+        self.is_open = True
+
+    def get_guild(self, guild_id: int) -> Any:
+        return next((one for one in self.guilds if one.id == guild_id), None)
+
+    def get_channel(self, channel_id: int) -> Any:
+        return next((c for g in self.guilds for c in g.channels if c.id == channel_id), None)
+
+    def add_guild(self, *newest: int | None, shard_id: int = 0) -> Any:
+        """Add a server with channels of these newest messages: 101, 102, …, and 201, …."""
+        guild = SimpleNamespace(
+            id=len(self.guilds) + 1, shard_id=shard_id, unavailable=False, threads=[], channels=[]
+        )
+        for number, one in enumerate(newest, 1):
+            guild.channels.append(Room(guild, guild.id * 100 + number, one))
+            self.news[guild.channels[-1].id] = [one] if one else []
+        self.guilds.append(guild)
+        return guild
+
+    async def find(self, channel_id: int) -> dict[str, Any]:
+        return self.privates[channel_id]
+
+    async def logs_from(self, channel_id: int, limit: int, after: int) -> list[dict[str, Any]]:
+        assert self.is_open
+        self.asked.append((self.clock.monotonic(), channel_id, after))
+        if self.errors:
+            raise self.errors.pop(0)
+        self.open += 1
+        self.most_open = max(self.open, self.most_open)
+        await self.clock.sleep(1)
+        self.open -= 1
+        found = sorted(one for one in self.news[channel_id] if one > after)[:limit]
+        return [{"id": str(one), "channel_id": str(channel_id)} for one in reversed(found)]
+
+
+class Scene:
+    """A bot that was away."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock, self.away, self.door = clock, Away(clock), FakeInbox()
+        self.marks = Marks("discord", self.door, clock)
+        self.handed: list[int] = []
+        self.backfill = Backfill(self.away, self.marks, self.commit)  # type: ignore[arg-type]
+        self.base = make_snowflake(clock.now())
+
+    async def commit(self, kind: str, raw: dict[str, Any], place: Any) -> None:
+        assert kind == "MESSAGE_CREATE" and place
+        self.handed.append(int(raw["id"]))
+
+    async def know(self, *chats: int, mark: int = 0) -> None:
+        """Let chats have been read up to `mark`, by default up to now."""
+        self.door.marks = {str(chat): str(mark or self.base) for chat in chats}
+        await self.marks.load("9")
+
+    def asked(self) -> list[int]:
+        return [channel for _, channel, _ in self.away.asked]
+
+    async def fill(self, shard_id: int = 0) -> None:
+        self.backfill.start_session(shard_id)
+        self.backfill.complete_session(shard_id)
+        await self.rest()
+
+    async def rest(self) -> None:
+        while self.backfill._tasks:
+            await self.clock.sleep(1)
+
+
+@pytest.fixture
+async def scene(clock: Clock) -> Scene:
+    return Scene(clock)
+
+
+async def test_what_fails_is_asked_again_ever_less_often(scene: Scene) -> None:
+    scene.away.add_guild(scene.base + 1)
+    await scene.know(101)
+    scene.away.errors = [PlatformBusy("x")] * 7
+    await scene.fill()
+    moments = [at for at, _, _ in scene.away.asked]
+    waits_s = [later - one for one, later in pairwise(moments)]
+    assert waits_s == pytest.approx([1, 2, 4, 8, 16, 32, 60])
+    assert scene.handed == [scene.base + 1]
+
+
+@pytest.mark.parametrize(
+    ("errors", "tries", "least_s"),
+    [
+        ([PlatformBusy("x")] * 20, 8, 1 + 2 + 4 + 8 + 16 + 32 + 60 + 60),
+        ([PlatformError("refused")] * 20, 1, 0),
+        ([PlatformBusy("x", retry_after_s=500.0)], 2, 500),
+        ([RuntimeError("closed")], 2, 1),
+        ([discord.ConnectionClosed(SimpleNamespace(close_code=1), shard_id=0)], 2, 1),  # type: ignore[arg-type]
+    ],
+)
+async def test_what_cannot_be_had_is_given_up(
+    scene: Scene, errors: list[Exception], tries: int, least_s: float
+) -> None:
+    scene.away.add_guild(scene.base + 1)
+    await scene.know(101)
+    scene.away.errors = errors
+    begun_s = scene.clock.monotonic()
+    await scene.fill()
+    assert len(scene.away.asked) == tries
+    assert least_s <= scene.clock.monotonic() - begun_s <= least_s + 3
+    assert bool(scene.handed) is (tries == 2)
+    assert not scene.marks._held
+
+
+async def test_so_many_channels_the_newest_first_and_a_few_at_once(scene: Scene) -> None:
+    count = MAX_CHANNELS + 9
+    scene.away.add_guild(*(scene.base + number for number in range(1, count + 1)))
+    await scene.know(*range(101, 101 + count))
+    await scene.fill()
+    assert scene.asked() == [100 + number for number in range(count, 9, -1)]
+    assert scene.away.most_open == AT_ONCE
+
+
+async def test_private_chats_are_looked_into_by_the_first_shard_alone(scene: Scene) -> None:
+    count = MAX_CHANNELS + 9
+    scene.away.add_guild(None)
+    scene.door.marks = {"101": str(scene.base)}
+    for number in range(1, count + 1):
+        chat = 1000 + number
+        scene.door.marks[str(chat)] = str(scene.base + number)
+        scene.away.news[chat] = [scene.base + 999]
+        newest = {count: None, count - 2: scene.base + number}.get(number, scene.base + 999)
+        guild = {"guild_id": "7"} if number == count - 1 else {}
+        scene.away.privates[chat] = {"id": str(chat), "last_message_id": newest, **guild}
+    await scene.marks.load("9")
+    await scene.fill(shard_id=1)
+    assert scene.asked() == []
+    await scene.fill()
+    # Two have no news, one is none of ours alone, and the oldest nine are left out.
+    assert scene.asked() == [1000 + number for number in range(count - 3, 9, -1)]
+
+
+async def test_only_what_is_newer_than_its_mark_and_not_too_old(scene: Scene) -> None:
+    scene.away.add_guild(scene.base + 5, scene.base, None, scene.base + 6)
+    scene.away.news[101] = [scene.base - 1, scene.base + 4, scene.base + 5]
+    await scene.know(101, 102, 103)
+    await scene.fill()
+    assert scene.handed == [scene.base + 4, scene.base + 5]
+    assert [(channel, after) for _, channel, after in scene.away.asked] == [(101, scene.base)]
+    await scene.know(101, mark=1)
+    await scene.fill()
+    assert scene.away.asked[-1][2] == pytest.approx(make_snowflake(scene.clock.now() - MAX_AGE))
+
+
+async def test_a_server_that_comes_late_is_asked_once(scene: Scene) -> None:
+    guild = scene.away.add_guild(scene.base + 1)
+    guild.unavailable = True
+    rooms, guild.channels = guild.channels, []
+    await scene.know(101)
+    scene.backfill.add_guild(7)
+    scene.backfill.start_session(0)
+    scene.backfill.add_guild(1)
+    await scene.rest()
+    assert scene.asked() == []
+    scene.backfill.complete_session(0)
+    guild.unavailable, guild.channels = False, rooms
+    await scene.know(101, mark=scene.base + 1)  # what was known before counts
+    for _ in range(2):
+        scene.backfill.add_guild(1)
+        await scene.rest()
+    assert scene.asked() == [101] and scene.handed == [scene.base + 1]
+    # One that was there in time is asked only again after the next session.
+    await scene.know(101)
+    await scene.fill()
+    scene.backfill.add_guild(1)
+    await scene.rest()
+    assert scene.asked() == [101, 101]
+
+
+async def test_marks_stay_until_all_was_asked_for(scene: Scene) -> None:
+    scene.away.add_guild(scene.base + 1, scene.base + 1)
+    scene.away.add_guild(None, shard_id=1)
+    await scene.know(101, 102, 201)
+    for shard_id in (0, 1):
+        scene.backfill.start_session(shard_id)
+    scene.backfill.complete_session(0)
+    for chat in ("101", "102", "201"):
+        await scene.marks.note(chat, str(scene.base + 9))
+    await scene.marks.flush()
+    assert set(scene.door.marks.values()) == {str(scene.base)}  # the second shard is not there yet
+    scene.backfill.complete_session(1)
+    await scene.marks.flush()
+    assert scene.door.marks["201"] == str(scene.base + 9)
+    assert scene.door.marks["101"] == scene.door.marks["102"] == str(scene.base)
+    await scene.rest()
+    await scene.marks.flush()
+    assert set(scene.door.marks.values()) == {str(scene.base + 9)}
+
+
+async def test_what_the_end_cuts_off_moves_no_mark(scene: Scene) -> None:
+    scene.away.add_guild(scene.base + 1)
+    await scene.know(101)
+    scene.backfill.start_session(0)
+    scene.backfill.complete_session(0)
+    await asyncio.sleep(0.5)
+    await scene.backfill.close()
+    await scene.marks.note("101", str(scene.base + 9))
+    await scene.marks.flush()
+    assert scene.door.marks["101"] == str(scene.base) and not scene.handed
+
+
+async def test_a_session_is_completed_once(scene: Scene) -> None:
+    scene.away.add_guild(scene.base + 1)
+    await scene.know(101)
+    await scene.fill()
+    scene.backfill.complete_session(0)
+    await scene.rest()
+    assert scene.asked() == [101]
