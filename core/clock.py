@@ -26,6 +26,15 @@ class Clock:
         """Wait for `delay_s` seconds; 0 or less lets other tasks run once."""
         await asyncio.sleep(delay_s)
 
+    async def wait(self, event: asyncio.Event, limit_s: float) -> None:
+        """Wait until `event` is set, but at most `limit_s` seconds."""
+        waits = [asyncio.create_task(wait) for wait in (event.wait(), self.sleep(limit_s))]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waits:
+                task.cancel()
+
 
 #: The clock of everything that is not given another one.
 CLOCK = Clock()

@@ -217,15 +217,7 @@ class Worker:
             if due_at := await self._store.jobs.next_run_at(looked_at):
                 due_s = (due_at - self._clock.now()).total_seconds()
                 wait_s = min(IDLE_S, max(0.0, due_s))
-        alarm = asyncio.create_task(self._ring(wait_s))
-        try:
-            await self._wake.wait()
-        finally:
-            alarm.cancel()
-
-    async def _ring(self, wait_s: float) -> None:
-        await self._clock.sleep(wait_s)
-        self.wake()
+        await self._clock.wait(self._wake, wait_s)
 
     async def _run_job(self, job: Job) -> None:
         with structlog.contextvars.bound_contextvars(job=job.job_id, command=job.command):

@@ -327,7 +327,7 @@ async def test_a_dead_letter_is_run_again_by_the_running_bot(hearsay: Hearsay) -
                 while (found := await store.jobs.find(job.job_id)) is None or (
                     found.state is not JobState.DONE
                 ):
-                    await asyncio.sleep(0.1)
+                    await asyncio.sleep(0.1)  # another process does it, and tells nobody
     once_more = await asyncio.to_thread(hearsay, "jobs", "retry", job.job_id)
     assert once_more.returncode == 1
     assert "is done: only dead letters can be run again" in once_more.stderr

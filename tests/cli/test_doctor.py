@@ -295,6 +295,7 @@ async def test_an_openai_style_server(mimo: MimoServer) -> None:
     assert (found.status, found.code) == (Status.FAIL, 78)
 
 
+@pytest.mark.real_time
 @pytest.mark.parametrize("service", ["telegram", "mimo"])
 async def test_a_clock_that_is_wrong(late_origin: str, service: str) -> None:
     settings = Settings(

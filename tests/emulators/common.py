@@ -63,7 +63,7 @@ class Emulator(LocalServer):
         """
         clock, pause_s = current_clock(), 0.01
         # Where waiting takes no time a long one should take few steps.
-        longest_s = 10.0 if is_virtual() else 0.1
+        longest_s = 0.5 if is_virtual() else 0.1
         end_s = clock.monotonic() + timeout_s
         while not (value := condition()):
             if clock.monotonic() > end_s:

@@ -12,6 +12,7 @@ from typing import Any
 from tests.emulators.telegram.api import Api, Ask
 from tests.emulators.telegram.breakage import AFTERWARDS, send_bytes, spoil
 from tests.emulators.telegram.calls import Call, Faults, Limits
+from tests.emulators.telegram.control import run_control
 from tests.emulators.telegram.errors import WEBHOOK_IS_SET, ApiError, too_many_requests
 from tests.emulators.telegram.methods import METHODS
 from tests.emulators.telegram.oracle import Oracle
@@ -53,7 +54,7 @@ class TelegramServer(Oracle):
 
     @property
     def base_url(self) -> str:
-        """The address without a path."""
+        """The address without a path, for /control."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
@@ -153,6 +154,9 @@ class TelegramServer(Oracle):
         """Answer one request; return whether the connection goes on."""
         _, kind, *rest = request.path.split("/", 2)
         tail = rest[0] if rest else ""
+        if kind == "control":
+            writer.write(build_json(*run_control(self, tail, request.body)))
+            return True
         if kind == "file":
             return await self._answer_download(tail, reader, writer)
         if not kind.startswith("bot"):
