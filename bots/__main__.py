@@ -126,8 +126,9 @@ def _open_api(settings: Settings, program: Program, platforms: dict[str, Platfor
     from bots.web_chat.openai_api.build import PATH, build_api
     from bots.web_chat.openai_api.services import Services
 
-    budget = Budget(settings, program.store.allowances)
-    services = Services(program.hearing, program.speaking, program.understanding, budget)
+    clock = program.clock
+    budget = Budget(settings, program.store.allowances, clock)
+    services = Services(program.hearing, program.speaking, program.understanding, budget, clock)
     for platform in platforms.values():
         if isinstance(platform, WebChat):
             platform.mount(PATH, build_api(settings, services))

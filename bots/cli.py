@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from types import TracebackType
 
@@ -37,8 +36,7 @@ app.add_typer(cli_jobs.app)
 @app.command("run")
 def run_bot() -> None:
     """Run everything that is configured, until SIGTERM or Ctrl-C."""
-    # Windows has child processes on its own kind of loop only.
-    with asyncio.Runner(loop_factory=SteadyLoop if os.name == "posix" else None) as runner:
+    with asyncio.Runner(loop_factory=SteadyLoop) as runner:
         runner.run(run(read_settings()))
 
 

@@ -18,7 +18,7 @@ class Budget:
         minutes_per_day = settings.api_audio_minutes_per_day
         self._allowances = allowances
         self._clock = clock
-        self._pace = Pace(settings.api_requests_per_minute)
+        self._pace = Pace(settings.api_requests_per_minute, clock)
         self._day_s = minutes_per_day * 60.0 if minutes_per_day else None
 
     async def check_pace(self, name: str) -> None:
