@@ -17,7 +17,7 @@ from tests.emulators.telegram import Message, TelegramServer
 
 pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
-NOTES = 100 if IS_LONG else 20
+NOTES = 100 if IS_LONG else 8
 HASTE = 10.0
 
 

@@ -21,8 +21,8 @@ LONG_ANSWER = ("S10 between parts", "SX part 1 sent")
 #: How a note comes to be written down, and the steps of the short form: in groups what differs.
 KINDS = {
     "private": tuple(f"S{number}" for number in range(11)),
-    "group, /transcribe": ("S0", "S1", "S9"),
-    "group, /auto on": ("S3", "S6", "S9", "S10"),
+    "group, /transcribe": ("S0", "S9"),
+    "group, /auto on": ("S3", "S6", "S10"),
 }
 #: Answers of more than one message.
 LONG_TEXT = " ".join(f"word{number}" for number in range(600))
