@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 QUICK_POLLS = {
     f"bots.telegram_bot.polling:{name}": value
     for name, value in {
-        "POLL_S": 1.0, "GRACE_S": 1.0, "GIVE_UP_S": 2.0, "FIRST_WAIT_S": 0.1, "MAX_WAIT_S": 0.5,
+        "POLL_S": 1.0, "GRACE_S": 1.0, "GIVE_UP_S": 4.0, "FIRST_WAIT_S": 0.1, "MAX_WAIT_S": 0.5,
     }.items()
 }  # fmt: skip
 _WRITES = ("sendmessage", "editmessagetext", "senddocument", "sendmessagedraft", "deletemessage")
