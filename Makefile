@@ -15,7 +15,7 @@ test: $(VENV)/dev.stamp  ## all tests that this machine can run
 	$(BIN)/pytest -n 5 --no-loadscope-reorder
 
 chaos: $(VENV)/dev.stamp  ## killed 200 times under load, 200 jobs for each fault, and more: about 40 minutes
-	HEARSAY_CHAOS=1 $(BIN)/pytest tests/chaos tests/acceptance/test_mimo_faults.py tests/discord_bot/test_kills.py
+	HEARSAY_CHAOS=1 $(BIN)/pytest tests/chaos tests/acceptance tests/discord_bot/test_kills.py
 
 fuzz: $(VENV)/dev.stamp  ## every property with thousands of random examples: about 20 minutes
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n 2 -m hypothesis

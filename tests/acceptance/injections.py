@@ -68,7 +68,7 @@ class Attempt:
 
 
 def read_attempts() -> list[Attempt]:
-    """Return all attempts of the corpus."""
+    """Return the attempts of the corpus: all of them in the long form."""
     attempts: list[Attempt] = []
     seen: Counter[tuple[str, bool]] = Counter()
     for number, entry in enumerate(json.loads(CORPUS.read_text()), 1):
@@ -80,9 +80,12 @@ def read_attempts() -> list[Attempt]:
             "ask",
             "summary",
         )
-        if not IS_LONG:  # each kind all of them, each language another one
-            commands = (commands[seen[kind] % 3],)
-        seen[kind] += 1
+        if not IS_LONG:  # each kind once, in one language after the other, for one command
+            seen[kind] += 1
+            place = list(seen).index(kind)
+            if seen[kind] != 1 + place % 5:
+                continue
+            commands = (commands[place % 3],)
         attempts.append(Attempt(f"zq{number:03}", **entry, commands=commands))
     return attempts
 

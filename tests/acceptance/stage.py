@@ -163,7 +163,7 @@ class Stage:
             if time.monotonic() > end_s:
                 found = [(job.command, job.state, job.error) for job in jobs]
                 raise AssertionError(f"{found}\n{self.bot.log[-4000:]}")
-            await asyncio.sleep(0.03)
+            await asyncio.sleep(0.05)
 
     async def reply(self, chat: int, count: int = 1, timeout_s: float = 20.0) -> Message:
         """Wait until all is answered; return the one message that the bot has in the chat."""

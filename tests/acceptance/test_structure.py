@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from core.models import JobState
 from tests.acceptance.stage import CONTENT, Stage
@@ -17,7 +18,6 @@ from tests.support import sounds
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
 STALE = "This button no longer works. Send the recording again."
-BOT = {"id": 9, "is_bot": True, "first_name": "Other bot", "username": "other_bot"}
 
 
 def message(chat: dict[str, Any], **fields: Any) -> dict[str, Any]:
@@ -107,13 +107,6 @@ async def test_member(stage: Stage, row: str) -> None:
     assert (await stage.store.chats.settings(stage.chat(group))).language is None
 
 
-@row("input-66-via-bot", "a message by way of another bot: answered once")
-async def test_via_bot(stage: Stage, row: str) -> None:
-    ann = stage.person()
-    _, number = await stage.send_note(ann, extra={"via_bot": BOT})
-    await stage.check_answer(ann, number)
-
-
 @row("input-66-bot", "a message of another bot: silence, no loop")
 async def test_other_bot(stage: Stage, row: str) -> None:
     group = stage.group()
@@ -152,11 +145,11 @@ async def test_deleted_while_running(stage: Stage, row: str) -> None:
 # --- 69, 70: many, and from elsewhere
 
 
-@row("input-69-album", "an album of 10: each answered once, in order")
+@row("input-69-album", "an album: each answered once, in order")
 async def test_album(stage: Stage, row: str) -> None:
     ann = stage.person()
-    sent = [await stage.send_note(ann, extra={"media_group_id": "77"}) for _ in range(10)]
-    await stage.settle(ann, 10, timeout_s=40)
+    sent = [await stage.send_note(ann, extra={"media_group_id": "77"}) for _ in range(3)]
+    await stage.settle(ann, 3)
     answers = stage.telegram.answers(ann)
     assert [(answer.reply_to, read_number(answer.text)) for answer in answers] == sent
 
@@ -172,10 +165,8 @@ async def test_forwarded(stage: Stage, row: str) -> None:
 
 FORGED = {
     "input-71-forged": "retry",
-    "input-71-job": "export:txt",
     "input-71-64-bytes": "x" * 64,
     "input-71-binary": "\x00\x01\ufffd'; drop table jobs; --",
-    "input-71-path": "../../../etc/passwd",
 }
 
 
@@ -193,8 +184,9 @@ async def test_forged_press(stage: Stage, row: str, data: str) -> None:
     assert [one.text for one in stage.telegram.answers(ann)[1:]] == [STALE]
 
 
-async def _find_button(stage: Stage) -> tuple[int, int, str]:
-    """Return a person who has an answer with buttons, that answer, and what one carries."""
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def button(stage: Stage) -> tuple[int, int, str]:
+    """A person who has an answer with buttons, that answer, and what one carries."""
     ann = stage.person()
     stage.telegram.send_audio(ann, ann, sounds.file("ogg-opus", sounds.speech(80)))
     answer = await stage.reply(ann, timeout_s=40)
@@ -203,8 +195,8 @@ async def _find_button(stage: Stage) -> tuple[int, int, str]:
 
 
 @row("input-71-other-chat", "the data of another chat's button: told, nothing of it is shown")
-async def test_foreign_press(stage: Stage, row: str) -> None:
-    _, _, token = await _find_button(stage)
+async def test_foreign_press(stage: Stage, button: tuple[int, int, str], row: str) -> None:
+    _, _, token = button
     bob = stage.person()
     _, number = await stage.send_note(bob)
     answer = await stage.check_answer(bob, number)
@@ -215,8 +207,8 @@ async def test_foreign_press(stage: Stage, row: str) -> None:
 
 
 @row("input-71-replayed", "one press delivered 100 times: one effect")
-async def test_replayed_press(stage: Stage, row: str) -> None:
-    ann, under, _ = await _find_button(stage)
+async def test_replayed_press(stage: Stage, button: tuple[int, int, str], row: str) -> None:
+    ann, under, _ = button
     stage.telegram.press_button(ann, ann, under, ".txt")
     press = stage.telegram.queue.next_id - 1
     stage.telegram.redeliver(press, 100)
@@ -229,22 +221,6 @@ async def test_replayed_press(stage: Stage, row: str) -> None:
 
 
 # --- 72: commands in odd places
-
-
-@row("input-72-other-bot", "/help@another_bot in a group: silence")
-async def test_foreign_command(stage: Stage, row: str) -> None:
-    ann = stage.person()
-    group = stage.group(person=ann)
-    stage.telegram.send_command(group, ann, "/help@another_bot")
-    assert await stage.is_silent(group)
-
-
-@row("input-72-own-name", "/help@ our own name, in any case of letters: answered")
-async def test_own_command(stage: Stage, row: str) -> None:
-    ann = stage.person()
-    group = stage.group(person=ann)
-    stage.telegram.send_command(group, ann, "/HELP@Hearsay_Test_Bot")
-    assert "/transcribe" in (await stage.reply(group)).text
 
 
 @row("input-72-caption", "a command in the caption of a note: run on that note")
@@ -264,14 +240,6 @@ async def test_command_in_reply_to_reply(stage: Stage, row: str) -> None:
     stage.telegram.send_command(group, ann, "/transcribe", reply_to=reply)
     answer = await stage.reply(group)
     assert answer.text == "Send me a voice note, or answer one with /transcribe."
-
-
-@row("input-72-inside", "a command inside a sentence of a group: silence")
-async def test_command_inside(stage: Stage, row: str) -> None:
-    ann = stage.person()
-    group = stage.group(person=ann)
-    stage.telegram.send_text(group, ann, f"{CONTENT}, say /help to it")
-    assert await stage.is_silent(group)
 
 
 # 1 MB, depth 1000 and the like in 72 are about webhooks: the program polls.

@@ -1,4 +1,7 @@
-"""G: Telegram refuses, loses, delays and moves. Each fault is bound to its row's own chat."""
+"""G: Telegram refuses, loses, delays and moves. Each fault is bound to its row's own chat.
+
+What ends within the bot for Telegram is in `tests.telegram_bot`: G4, G5, G10, G13, G15.
+"""
 
 from __future__ import annotations
 
@@ -63,27 +66,20 @@ async def test_one_chat_is_told_to_wait(stage: Stage, row: str) -> None:
     assert all(call.at >= calls[told].answered_at + 2 for call in calls[told + 1 :])
 
 
-@pytest.mark.parametrize(
-    ("row", "wait_s"),
-    [
-        pytest.param("429 for a minute: back to the queue, answered later", 60, id="G1-60s"),
-        pytest.param("429 for an hour: back to the queue, answered later", 3600, id="G1-3600s"),
-    ],
-)
-async def test_one_chat_is_told_to_wait_long(open_stage: Open, row: str, wait_s: int) -> None:
+@row("G1-3600s", "429 for an hour: back to the queue, answered later")
+async def test_one_chat_is_told_to_wait_long(open_stage: Open, row: str) -> None:
     async with open_stage() as stage:
         slow, other = stage.person(), stage.person()
-        stage.telegram.fault("send*", "status", status=429, retry_after=wait_s, chat_id=slow)
+        stage.telegram.fault("send*", "status", status=429, retry_after=3600, chat_id=slow)
         _, number = await stage.send_note(slow)
         await stage.telegram.wait_for(lambda: any(c.status == 429 for c in all_calls(stage, slow)))
         told_at = datetime.now(UTC)
         _, others = await stage.send_note(other)
         await stage.check_answer(other, others)
-        if wait_s > 60:
-            await wait_for(lambda: '"then": "retry"' in stage.bot.log, 20)
-            [job] = await stage.jobs(slow)
-            assert job.state is JobState.WAITING
-            assert (job.run_at - told_at).total_seconds() > wait_s - 2
+        await wait_for(lambda: '"then": "retry"' in stage.bot.log, 20)
+        [job] = await stage.jobs(slow)
+        assert job.state is JobState.WAITING
+        assert (job.run_at - told_at).total_seconds() > 3600 - 2
         assert all_calls(stage, slow)[-1].status == 429
         assert await stage.bot.stop() == 0
         # The time told has passed: nobody waits an hour here.
@@ -96,86 +92,35 @@ async def test_one_chat_is_told_to_wait_long(open_stage: Open, row: str, wait_s:
 
 @row("G2-everything", "429 on every call: the whole bot pauses, then all is answered once")
 async def test_everybody_is_told_to_wait(open_stage: Open, row: str) -> None:
-    async with open_stage() as stage:
+    async with open_stage(haste=10) as stage:
         telegram = stage.telegram
-        telegram.fault("*", "status", status=429, retry_after=2, count=None)
-        people = [stage.person() for _ in range(12)]
+        telegram.fault("*", "status", status=429, retry_after=5, count=None)
+        people = [stage.person() for _ in range(5)]
         numbers = [(await stage.send_note(person))[1] for person in people]
         await telegram.wait_for(lambda: len(_refused(stage, 429)) >= 3)
         telegram.clear_faults()
         for person, number in zip(people, numbers, strict=True):
             await stage.check_answer(person, number, timeout_s=30)
-        assert len(_refused(stage, 429)) <= 3 * 12
-        assert len(stage.mimo.billed) == 12
+        assert len(_refused(stage, 429)) <= 3 * 5
+        assert len(stage.mimo.billed) == 5
 
 
 # --- G3 to G6, G16: receiving
 
 
-@pytest.mark.parametrize(
-    ("row", "status"),
-    [
-        pytest.param("401 on one poll: polling goes on", 401, id="G3-401-once"),
-        pytest.param("404 on one poll: polling goes on", 404, id="G3-404-once"),
-    ],
-)
-async def test_one_poll_is_refused(stage: Stage, row: str, status: int) -> None:
-    stage.telegram.fault("getUpdates", "status", status=status)
-    assert await stage.is_alive()  # ends the poll under way
-    ann = stage.person()
-    _, number = await stage.send_note(ann)
-    await stage.check_answer(ann, number, timeout_s=30)
-    assert any(call.status == status for call in stage.telegram.calls_of("getUpdates"))
-
-
-@pytest.mark.parametrize(
-    ("row", "status"),
-    [
-        pytest.param("401 on every poll: not ready, then an exit code", 401, id="G3-401-for-ever"),
-        pytest.param("404 on every poll: not ready, then an exit code", 404, id="G3-404-for-ever"),
-    ],
-)
-async def test_every_poll_is_refused(open_stage: Open, row: str, status: int) -> None:
+@row("G3-401-for-ever", "401 on every poll: not ready, then an exit code")
+async def test_every_poll_is_refused(open_stage: Open, row: str) -> None:
     async with open_stage(constants=QUICK_POLLS) as stage:
         assert await stage.is_alive()
         assert "503" not in await stage.web("/readyz")
-        stage.telegram.fault("getUpdates", "status", status=status, count=None)
+        stage.telegram.fault("getUpdates", "status", status=401, count=None)
         await wait_for(lambda: stage.bot.page("/readyz")[0] == 503, 30, every_s=0.1)
         assert await stage.bot.ended() != 0
         assert "Telegram does not take the bot's token" in stage.bot.log
 
 
-@row("G4-half-open", "a poll that never answers: found out, a new connection, lost 0")
-async def test_a_poll_never_answers(open_stage: Open, row: str) -> None:
-    async with open_stage(constants=QUICK_POLLS) as stage:
-        stage.telegram.fault("getUpdates", "hang")
-        await stage.telegram.wait_for(lambda: _has_met(stage, "hang"))
-        ann = stage.person()
-        _, number = await stage.send_note(ann)
-        await stage.check_answer(ann, number)
-        assert "telegram_poll_failed" in stage.bot.log
-
-
 def _has_met(stage: Stage, fault: str) -> bool:
     return any(call.fault == fault for call in stage.telegram.calls_of("getUpdates"))
-
-
-@row("G5-conflict", "409 for a while: says which, backs off, goes on, lost 0")
-async def test_another_poller(open_stage: Open, row: str) -> None:
-    async with open_stage(haste=10) as stage:
-        pid, telegram = stage.bot.pid, stage.telegram
-        telegram.fault("getUpdates", "status", status=409, count=None)
-        ann = stage.person()
-        _, number = await stage.send_note(ann)
-        await telegram.wait_for(lambda: len(_refused(stage, 409)) >= 4)
-        first, *_, last = _refused(stage, 409)[:4]
-        # One second, two, four: half of each at the least, ten times faster.
-        assert last.at - first.at >= 0.35
-        telegram.clear_faults()
-        await stage.check_answer(ann, number)
-        assert stage.bot.pid == pid and stage.bot.code is None
-        assert "telegram_conflict" in stage.bot.log
-        assert "terminated by other getUpdates request" in stage.bot.log
 
 
 @row("G6-storm", "502 as HTML on most calls: lost 0, one answer each")
@@ -183,13 +128,13 @@ async def test_a_storm(open_stage: Open, row: str) -> None:
     async with open_stage(haste=20) as stage:
         telegram = stage.telegram
         telegram.fault("*", "html", status=502, probability=0.7, count=None)
-        people = [stage.person() for _ in range(10)]
+        people = [stage.person() for _ in range(4)]
         numbers = [(await stage.send_note(person))[1] for person in people]
-        await telegram.wait_for(lambda: len(_refused(stage, 502)) >= 50)
+        await telegram.wait_for(lambda: len(_refused(stage, 502)) >= 25)
         telegram.clear_faults()
         for person, number in zip(people, numbers, strict=True):
             await stage.check_answer(person, number, timeout_s=30)
-        assert len(stage.mimo.billed) == 10
+        assert len(stage.mimo.billed) == 4
 
 
 @row("G16-25-hours", "no poll for 25 h: told to the operator, no crash, goes on")
@@ -230,27 +175,6 @@ async def test_a_lost_answer(stage: Stage, row: str) -> None:
     assert 1 <= len(answers) <= 2
     assert {read_number(answer.text) for answer in answers} == {number}
     assert await stage.metric("hearsay_ambiguous_sends_total") == before + len(answers) - 1
-
-
-@row("G7-edit", "an edit is taken and its answer lost: 1 answer")
-async def test_a_lost_answer_to_an_edit(stage: Stage, row: str) -> None:
-    ann = stage.person()
-    group = stage.group(person=ann)
-    stage.mimo.add_fault("sse_split")
-    ask, number = await _show_placeholder(stage, group, ann)
-    stage.telegram.fault("editMessageText", "lose_reply", chat_id=group)
-    answer = await stage.check_answer(group, number)
-    assert len(answer.versions) >= 2
-    assert answer.reply_to == ask
-    assert any(call.fault for call in stage.telegram.calls_of("editMessageText", chat=group))
-
-
-async def _show_placeholder(stage: Stage, group: int, ann: int) -> tuple[int, int]:
-    """Ask for a note and wait until a placeholder stands under it: the model takes its time."""
-    async with stage.slow_engine(1.5):
-        asked = await stage.ask_note(group, ann)
-        await stage.telegram.wait_for(lambda: stage.telegram.answers(group))
-    return asked
 
 
 @row("G8-before", "migrated before the note: settings moved, answered in the new chat")
@@ -315,8 +239,6 @@ async def test_moved_on_send(stage: Stage, row: str, announced: bool) -> None:
     ("row", "how"),
     [
         pytest.param("blocked: jobs cancelled, no call after the answer", "block", id="G9-blocked"),
-        pytest.param("deactivated: jobs cancelled, no call after the answer", "off", id="G9-off"),
-        pytest.param("deleted: jobs cancelled, no call after the answer", "gone", id="G9-deleted"),
         pytest.param("kicked: jobs cancelled, no call after the answer", "kick", id="G9-kicked"),
     ],
 )
@@ -348,12 +270,8 @@ def _leave(stage: Stage, chat: int, ann: int, how: str) -> None:
     telegram = stage.telegram
     if how == "block":
         telegram.block(ann)
-    elif how == "kick":
-        telegram.kick(chat, ann)
-    elif how == "off":
-        telegram.change(ann, is_deactivated=True)
     else:
-        telegram.change(chat, is_gone=True)
+        telegram.kick(chat, ann)
 
 
 @row("G9-back", "somebody who unblocks the bot is answered again")
@@ -368,125 +286,25 @@ async def test_somebody_comes_back(stage: Stage, row: str) -> None:
     await stage.check_answer(ann, number)
 
 
-@row("G10-placeholder-deleted", "the placeholder is deleted by somebody: one new message")
-async def test_placeholder_deleted(stage: Stage, row: str) -> None:
-    ann = stage.person()
-    group = stage.group(person=ann)
-    ask, number = await _show_placeholder(stage, group, ann)
-    [placeholder] = stage.telegram.answers(group)
-    stage.telegram.delete_message(group, placeholder.message_id)
-    answer = await stage.check_answer(group, number)
-    assert answer.message_id != placeholder.message_id
-    assert answer.reply_to == ask
-
-
-@row("G11-reply-deleted", "the message to be answered is deleted: sent without a reference")
-async def test_reply_deleted(stage: Stage, row: str) -> None:
-    ann = stage.person()
-    async with stage.slow_engine() as until_heard:
-        note, number = await stage.send_note(ann)
-        await until_heard()
-    stage.telegram.delete_message(ann, note)
-    assert (await stage.check_answer(ann, number)).reply_to is None
-
-
-@pytest.mark.parametrize(
-    ("row", "how"),
-    [
-        pytest.param("the topic is closed: sent to General", "close", id="G11-topic-closed"),
-        pytest.param("the topic is deleted: sent to General", "delete", id="G11-topic-deleted"),
-    ],
-)
-async def test_topic_gone(stage: Stage, row: str, how: str) -> None:
+@row("G11-forbidden", "CHAT_WRITE_FORBIDDEN: cancelled")
+async def test_nothing_may_be_said(stage: Stage, row: str) -> None:
     ann, telegram = stage.person(), stage.telegram
-    group = stage.group(person=ann)
-    topic = telegram.add_topic(group)
-    async with stage.slow_engine() as until_heard:
-        _, number = await stage.ask_note(group, ann, thread=topic)
-        await until_heard()
-    (telegram.close_topic if how == "close" else telegram.delete_topic)(group, topic)
-    await stage.settle(group)
-    [answer] = [one for one in telegram.answers(group) if read_number(one.text) == number]
-    assert answer.thread_id is None and answer.reply_to is None
-
-
-@pytest.mark.parametrize(
-    ("row", "field"),
-    [
-        pytest.param("CHAT_WRITE_FORBIDDEN: cancelled", "is_write_forbidden", id="G11-forbidden"),
-        pytest.param("not enough rights: cancelled", "is_text_restricted", id="G11-no-rights"),
-    ],
-)
-async def test_nothing_may_be_said(stage: Stage, row: str, field: str) -> None:
-    ann, telegram = stage.person(), stage.telegram
-    group = stage.group(person=ann, **{field: True})
+    group = stage.group(person=ann, is_write_forbidden=True)
     await stage.ask_note(group, ann)
     telegram.send_command(group, ann, "/help")
     jobs = await stage.settle(group, 2)
     assert [job.state for job in jobs] == [JobState.CANCELLED] * 2
     assert jobs[0].error == "ChatGone"
     assert len(writes(stage, group)) <= 2
-    log = stage.bot.log
-    assert "CHAT_WRITE_FORBIDDEN".lower() in log.lower() or "not enough rights" in log.lower()
+    assert "chat_write_forbidden" in stage.bot.log.lower()
 
 
 # G12, VOICE_MESSAGES_FORBIDDEN: the program sends no voice messages yet, so there is no row.
 
 
-@row("G13-entities", "can't parse entities: sent again as plain text")
-async def test_entities_refused(stage: Stage, row: str) -> None:
-    ann = stage.person()
-    words = "can't parse entities: unsupported entity"
-    stage.telegram.fault("sendMessage", "status", status=400, description=words, chat_id=ann)
-    _, number = await stage.send_note(ann)
-    answer = await stage.check_answer(ann, number)
-    assert not answer.entities
-
-
-@row("G13-too-long", "message is too long although it is not: sent in pieces, nothing lost")
-async def test_too_long(stage: Stage, row: str) -> None:
-    ann = stage.person()
-    words = "message is too long"
-    stage.telegram.fault("sendMessage", "status", status=400, description=words, chat_id=ann)
-    _, number = await stage.send_note(ann)
-    await stage.settle(ann)
-    answers = stage.telegram.answers(ann)
-    assert len(answers) >= 2
-    assert read_number(" ".join("".join(a.text for a in answers).split())) == number
-
-
 # --- G14: downloads
 
-TOO_BIG = "This file is too big for me: the limit is 20 MB."
 FILE_GONE = "Telegram no longer has this file. Please send it again."
-
-
-@row("G14-too-big", "getFile says the file is too big: refused, nothing is downloaded")
-async def test_file_too_big(stage: Stage, row: str) -> None:
-    ann, calls = stage.person(), len(stage.mimo.calls)
-    downloads = len(stage.telegram.calls_of("download"))
-    await stage.send_note(ann, claims={"claimed_bytes": (20 << 20) + 1})
-    assert (await stage.reply(ann)).text == TOO_BIG
-    assert len(stage.telegram.calls_of("download")) == downloads
-    assert len(stage.mimo.calls) == calls
-
-
-@row("G14-wrong-id", "wrong file_id: a clear message")
-async def test_wrong_file_id(stage: Stage, row: str) -> None:
-    ann = stage.person()
-    stage.telegram.fault("getFile", "status", status=400, description="wrong file_id or expired")
-    await stage.send_note(ann)
-    assert (await stage.reply(ann)).text == FILE_GONE
-
-
-@row("G14-expired-once", "the link has expired: getFile once more, answered")
-async def test_link_expired(stage: Stage, row: str) -> None:
-    ann = stage.person()
-    before = len(stage.telegram.calls_of("getFile"))
-    stage.telegram.fault("download", "status", status=404)
-    _, number = await stage.send_note(ann)
-    await stage.check_answer(ann, number)
-    assert len(stage.telegram.calls_of("getFile")) == before + 2
 
 
 @row("G14-expired-always", "every link has expired: getFile once more, then a clear message")
@@ -510,7 +328,6 @@ async def test_download_cut(stage: Stage, row: str) -> None:
 @pytest.mark.parametrize(
     ("row", "claim"),
     [
-        pytest.param("the size is said to be larger: answered", 10_000_000, id="G14-size-larger"),
         pytest.param("the size is said to be smaller: answered", 10, id="G14-size-smaller"),
         pytest.param("the size is not said: answered", None, id="G14-size-missing"),
     ],
@@ -519,22 +336,3 @@ async def test_size_lies(stage: Stage, row: str, claim: int | None) -> None:
     ann = stage.person()
     _, number = await stage.send_note(ann, claims={"claimed_bytes": claim})
     await stage.check_answer(ann, number)
-
-
-@row("G15-callback", "a press answered after 150 s: ignored, its effect happens once")
-async def test_late_press(stage: Stage, row: str) -> None:
-    ann, telegram = stage.person(), stage.telegram
-    _, number = await stage.send_note(ann)
-    answer = await stage.check_answer(ann, number)
-    presses = len(telegram.calls_of("answerCallbackQuery"))
-    telegram.fault("answerCallbackQuery", "delay", delay_s=0.5)
-    query = telegram.press_button(ann, ann, answer.message_id, "a button of old")
-    await telegram.wait_for(lambda: len(telegram.calls_of("answerCallbackQuery")) > presses)
-    telegram.advance(seconds=200)
-    await stage.settle(ann, 2)
-    await telegram.wait_for(lambda: telegram.calls_of("answerCallbackQuery")[-1].status == 400)
-    assert telegram.callback_answer(query) is None
-    assert [a.text for a in telegram.answers(ann)[1:]] == [
-        "This button no longer works. Send the recording again."
-    ]
-    assert await stage.is_alive()

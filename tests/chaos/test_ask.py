@@ -29,8 +29,8 @@ STEPS = {
     ("S8 reply saved", 1): 3,
     ("S9 reply sent", 1): 3,
 }
-#: One kill before each call, and those around the reply.
-SHORT = [*list(STEPS)[1::2], ("S9 reply sent", 1)]
+#: The short form: the words were heard, an answer was kept, the sound was made ready.
+SHORT = [*STEPS][1:6:2]
 CALLS = 3
 
 

@@ -29,7 +29,7 @@ NOTES = 8
 TMPFS_BYTES = 12 * 2**20
 #: By itself SQLite waits half a minute for another process; here that wait is over many times.
 IMPATIENT = {"core.store.database:BUSY_TIMEOUT_MS": 300.0}
-LOCKED_S = 10.0 if IS_LONG else 3.0
+LOCKED_S = 10.0 if IS_LONG else 1.5
 
 Notes = dict[int, tuple[int, int]]
 

@@ -16,14 +16,14 @@ from tests.emulators.telegram import TelegramServer
 
 pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
-NOTES = 12
+NOTES = 12 if IS_LONG else 8
 #: Longer than any wait of the program's, all of which are short here.
-FROZEN_S = 30.0 if IS_LONG else 4.0
+FROZEN_S = 30.0 if IS_LONG else 2.5
 LIMITS = {
     "core.clock:STANDSTILL_S": 1.5,
     "bots.telegram_bot.polling:POLL_S": 1.0,
     "bots.telegram_bot.polling:GRACE_S": 2.0,
-    "bots.telegram_bot.delivery:CALL_S": 3.0,
+    "bots.telegram_bot.delivery:CALL_S": 2.0,
     "core.engines.mimo:Mimo.deadline_s": 1.0,
 }
 

@@ -21,7 +21,7 @@ from tests.emulators.telegram import TelegramServer
 
 pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
-NOTES, CHATS, KILLS = (1000, 40, 200) if IS_LONG else (60, 15, 12)
+NOTES, CHATS, KILLS = (1000, 40, 200) if IS_LONG else (24, 8, 6)
 #: The longest that one process lives once it receives.
 LIFE_S = 1.8 if IS_LONG else 1.0
 DRAIN_S = 300.0 if IS_LONG else 60.0

@@ -26,7 +26,7 @@ STEPS = [(name, 1) for name in (*SPEECH_POINTS, *list(KEPT)[1:])]
 
 
 async def test_killed_at_each_step_of_say(tmp_path: Path) -> None:
-    await check_steps("/say", STEPS if IS_LONG else STEPS[1:5], say, tmp_path)
+    await check_steps("/say", STEPS if IS_LONG else STEPS[1:3], say, tmp_path)
 
 
 async def say(bot: Bot, step: Step) -> Outcome:

@@ -18,11 +18,12 @@ pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
 PLACEHOLDER = "S3 placeholder sent"
 LONG_ANSWER = ("S10 between parts", "SX part 1 sent")
-#: How a note comes to be written down, and the steps of the short form: in groups what differs.
+#: How a note comes to be written down, and the steps of the short form: those that leave something
+#: else behind than the step before, and in groups what differs.
 KINDS = {
-    "private": tuple(f"S{number}" for number in range(11)),
-    "group, /transcribe": ("S0", "S1", "S9"),
-    "group, /auto on": ("S3", "S6", "S9", "S10"),
+    "private": ("S0", "S1", "S2", "S6", "S7", "S8", "S9", "S10"),
+    "group, /transcribe": ("S0", "S9"),
+    "group, /auto on": ("S3", "S6", "S10"),
 }
 #: Answers of more than one message.
 LONG_TEXT = " ".join(f"word{number}" for number in range(600))

@@ -39,18 +39,11 @@ def write(folder: Path, *numbers: int) -> str:
 # --- the machine alone
 
 
-def test_the_machine_alone_points_at_passages_with_their_times(hearsay: Hearsay) -> None:
+def test_the_machine_alone_points_at_passages_and_makes_nothing_up(hearsay: Hearsay) -> None:
     done = hearsay("ask", CARDS, "Which clubs?")
     assert (done.returncode, done.stdout) == (0, "- ten of clubs [0:00]\n")
     assert done.stderr.splitlines() == [EXTRACT, ROUGH]
-
-
-def test_of_several_recordings_the_right_one_is_named(hearsay: Hearsay) -> None:
-    done = hearsay("ask", str(SPEECH / "sr_english.wav"), CARDS, "Which clubs?")
-    assert (done.returncode, done.stdout) == (0, "- ten of clubs [2: 0:00]\n")
-
-
-def test_what_is_not_in_it_is_not_made_up(hearsay: Hearsay) -> None:
+    # What was heard is kept: it is not heard again.
     done = hearsay("ask", CARDS, "Is she being sarcastic?")
     assert (done.returncode, done.stdout) == (1, "")
     assert "None of these words are in it" in done.stderr

@@ -101,15 +101,13 @@ async def add_dead(store: Store, number: int, *, state: JobState = JobState.DEAD
 # --- run, migrate, and how they end
 
 
-def test_run_tells_its_address_and_a_second_one_is_refused(hearsay: Hearsay) -> None:
-    with running(hearsay) as url:
-        with urllib.request.urlopen(url) as page:
-            assert page.status == 200
-        second = hearsay("run", WEB_PORT="0")
-        assert second.returncode == 78
-        assert second.stderr.splitlines()[-1].startswith("hearsay: another hearsay runs already")
-        # What needs no lock works beside it.
-        assert hearsay("jobs", "list").returncode == 0
+def check_running(hearsay: Hearsay, url: str) -> None:
+    """See that it serves its page, and that no second one can run beside it."""
+    with urllib.request.urlopen(url) as page:
+        assert page.status == 200
+    second = hearsay("run", WEB_PORT="0")
+    assert second.returncode == 78
+    assert second.stderr.splitlines()[-1].startswith("hearsay: another hearsay runs already")
 
 
 def test_migrate_makes_a_database_and_says_so(hearsay: Hearsay) -> None:
@@ -231,7 +229,7 @@ def test_time_heals_a_busy_service_and_a_wrong_key_ends_it(
     assert "the key is not accepted" in done.stderr.splitlines()[-1]
 
 
-def test_a_bad_file_does_not_stop_the_others(hearsay: Hearsay) -> None:
+def test_a_bad_file_does_not_stop_the_others_and_all_forms(hearsay: Hearsay) -> None:
     (hearsay.folder / "notes.txt").write_text("no sound at all")
     done = hearsay("transcribe", "notes.txt", "missing.ogg", str(ENGLISH))
     assert done.returncode == 1
@@ -240,9 +238,7 @@ def test_a_bad_file_does_not_stop_the_others(hearsay: Hearsay) -> None:
     assert first.startswith("notes.txt: I do not know this kind of file.")
     assert second == "missing.ogg: No such file or directory"
     assert third == f"{ENGLISH}: Heard offline, English only: the gist, not the letter."
-
-
-def test_all_forms(hearsay: Hearsay) -> None:
+    # In another form it is not heard again.
     done = hearsay("transcribe", str(ENGLISH), "--format", "json")
     value = json.loads(done.stdout)
     assert (value["file"], value["text"], value["is_rough"]) == (
@@ -313,11 +309,12 @@ async def test_a_job_is_shown_with_its_steps_and_its_content_only_when_asked(
 
 
 @pytest.mark.real_time
-async def test_a_dead_letter_is_run_again_by_the_running_bot(hearsay: Hearsay) -> None:
+async def test_a_bot_runs_once_and_runs_a_dead_letter_again(hearsay: Hearsay) -> None:
     hearsay("migrate")
     async with opened(hearsay) as store:
         job = await add_dead(store, 1)
-        with running(hearsay):
+        with running(hearsay) as url:
+            await asyncio.to_thread(check_running, hearsay, url)
             again = await asyncio.to_thread(hearsay, "jobs", "retry", job.job_id)
             assert (again.returncode, again.stdout) == (
                 0,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -59,12 +58,9 @@ async def test_the_story_goes_the_same_way_through_our_own_endpoints(tmp_path: P
         }
         engine = replace(engine, environment=environment)
         async with open_town(tmp_path / "home", engine) as town:
-            people = (town.telegram, town.discord, town.web)
-            stories = await asyncio.gather(*(tell(one, engine) for one in people))
-            for told in stories:
-                check(told, engine)
+            # The platforms are alike with any engine.
+            check(await tell(town.telegram, engine), engine)
             assert KEY not in town.program.whole_log
-        assert stories[0].common() == stories[1].common()
         assert {call.model for call in mimo.billed} == {
             *("mimo-v2.5-asr", "mimo-v2.6-flash", "mimo-v2.5-tts"),
         }
