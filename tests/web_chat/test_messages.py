@@ -162,29 +162,21 @@ async def test_files_of_a_reply_are_downloads_that_no_browser_runs(
     assert disposition.count('"') == 2
 
 
-@pytest.mark.parametrize(
-    ("fields", "sentence"),
-    [
+async def test_bad_message_is_refused_with_one_sentence(
+    browser: httpx.AsyncClient, door: FakeInbox
+) -> None:
+    for fields, sentence in (
         ({"text": "hi"}, "This message has no proper id."),
         ({"id": "../../etc", "text": "hi"}, "This message has no proper id."),
         ({"id": "empty-text", "text": "  "}, "Send a recording, a file or some text."),
         ({"id": "long-text", "text": "a" * 20_001}, "20000 characters"),
-    ],
-)
-async def test_bad_message_is_refused_with_one_sentence(
-    browser: httpx.AsyncClient, door: FakeInbox, fields: dict[str, str], sentence: str
-) -> None:
-    form = {name: (None, value) for name, value in fields.items()}
-    answer = await browser.post("/api/messages", files=form)
-    assert answer.status_code == 400
-    assert sentence in answer.json()["error"]
-    assert not door.jobs
-
-
-async def test_empty_file_is_refused(browser: httpx.AsyncClient, door: FakeInbox) -> None:
-    answer = await browser.post(
-        "/api/messages", data={"id": "empty-file"}, files={"file": ("a.ogg", b"")}
-    )
+    ):
+        form = {name: (None, value) for name, value in fields.items()}
+        answer = await browser.post("/api/messages", files=form)
+        assert answer.status_code == 400
+        assert sentence in answer.json()["error"]
+    empty = {"file": ("a.ogg", b"")}
+    answer = await browser.post("/api/messages", data={"id": "empty-file"}, files=empty)
     assert (answer.status_code, answer.json()) == (400, {"error": "This file is empty."})
     assert not door.jobs
 

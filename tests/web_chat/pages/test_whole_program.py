@@ -6,10 +6,12 @@ A local server hears what the recordings say; all else is done by this machine.
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
@@ -26,6 +28,7 @@ from tests.support.browser_pages import (
 )
 from tests.support.paths import SPEECH
 from tests.support.picture_engine import PictureEngine
+from tests.support.web_client import send_sound, wait_for_reply
 from tests.support.web_program import run_program
 
 #: A sentence in three parts.
@@ -44,12 +47,27 @@ needs_voice = pytest.mark.skipif(
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    async with PictureEngine() as engine:
+async def killed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the program, which was killed as soon as it had taken a message."""
+    home = tmp_path_factory.mktemp("home")
+    async with PictureEngine() as engine, httpx.AsyncClient(verify=False) as client:
         settings = {"OPENAI_BASE_URL": engine.base_url, "ANSWERER": "offline"}
-        home = tmp_path_factory.mktemp("home")
-        async with run_program(home, **settings, TRANSCRIBER="openai") as (_, url):
-            yield url
+        settings["TRANSCRIBER"] = "openai"
+        async with run_program(home, **settings) as (process, url):
+            client.base_url = httpx.URL(url)
+            assert (await client.post("/api/session")).status_code == 200
+            assert (await send_sound(client)).status_code == 200
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+        # The same session at another port: a cookie knows no ports.
+        async with run_program(home, **settings) as (_, url):
+            client.base_url = httpx.URL(url)
+            yield client
+
+
+@pytest.fixture(scope="module")
+def url(killed: httpx.AsyncClient) -> str:
+    return str(killed.base_url).rstrip("/")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -63,6 +81,13 @@ async def visitor(browser: Browser, url: str) -> StorageState:
         await expect(page.locator("#summary")).to_be_hidden()
         await expect(page.locator(".moment")).to_have_count(3)
         return await page.context.storage_state()
+
+
+async def test_what_was_acknowledged_is_answered_after_a_kill(killed: httpx.AsyncClient) -> None:
+    entry = await wait_for_reply(killed, "message-1")
+    assert entry["reply"]["text"]
+    again = await send_sound(killed)
+    assert again.json()["entry"]["job_id"] == entry["job_id"]
 
 
 async def test_a_recording_becomes_text(page: Page) -> None:
