@@ -3,7 +3,6 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 import httpx
-import pytest
 
 from bots.web_chat import WebChat
 from core.commands import menu
@@ -112,25 +111,6 @@ async def test_text_that_is_no_command_stays_text(
     assert answer.status_code == 200, answer.text
     (job,) = door.jobs.values()
     assert (job.message.command, job.message.text) == ("", "5/3 or a/b\n/help")
-
-
-async def test_message_may_answer_an_older_one(
-    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
-) -> None:
-    await send_sound(browser)
-    form = {
-        "id": (None, "answer-1"),
-        "text": (None, "/transcribe"),
-        "reply_to": (None, "message-1"),
-    }
-    await browser.post("/api/messages", files=form)
-    job = next(job for (_, name), job in door.jobs.items() if name == "answer-1")
-    assert job.message.reply_to is not None
-    assert job.message.reply_to.message_id == "message-1"
-    assert await web.fetch(job.message) == SOUND
-    door.blobs.clear()
-    with pytest.raises(UserError, match="no longer kept"):
-        await web.fetch(job.message)
 
 
 async def test_pressed_button_is_a_message_with_its_token(

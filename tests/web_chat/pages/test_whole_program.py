@@ -112,7 +112,8 @@ async def test_a_transcript_plays_is_saved_asked_about_and_summed_up(
         await moments.nth(1).click()
         await expect(page.locator("blockquote p").nth(1)).to_have_class("now")
         await page.get_by_role("button", name="Pause").click()
-        await expect(page.locator(".mine .clock")).to_have_text(re.compile(f"0:0{start_s}|0:04"))
+        reached = re.match(r"0:(\d\d)", await page.locator(".mine .clock").inner_text())
+        assert reached and int(reached[1]) >= start_s
         await save(page)
         await type_in(page, "What can the country do?")
         assert "country" in await read_answer(page)
