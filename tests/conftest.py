@@ -40,6 +40,8 @@ NewMessage = Callable[..., "Message"]
 
 #: What keeps a processor busy longest: left for the end, the others would wait for it.
 _FIRST = ("tests/acceptance/", "tests/web_chat/", "tests/chaos/")
+#: Folders whose files share what is costly to start: one browser, one server.
+_TOGETHER = ("tests/web_chat/pages/", "tests/web_chat/openai_api/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,12 +49,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    """Keep each file on one processor: its tests share programs and servers."""
+    """Keep each file on one processor, some folders too: their tests share programs and servers."""
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
         def _split_scope(self, nodeid: str) -> str:
-            return nodeid.partition("::")[0]
+            folders = (folder for folder in _TOGETHER if nodeid.startswith(folder))
+            return next(folders, nodeid.partition("::")[0])
 
     return ByFile(config, log)
 

@@ -202,6 +202,7 @@ class FakeInbox:
                 File(HOSTILE_NAME, "text/html", b"<script>alert(1)</script>"),
             ),
             buttons=(Button("Summary", "summary", token="t-summary"),),
+            heard_key="heard",
         )
 
     async def close(self) -> None:

@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import pytest
 
 from bots.web_chat import WebChat
 from bots.web_chat.wire import build_entry, build_reply
 from core.assistant import Assistant
 from core.config import Settings
+from core.errors import UserError
 from core.interfaces import Envelope
 from core.models import Attachment, Chat, DeliveryState, Job, JobState, Link, Message, Quoted, Reply
 from core.picking import pick_command
@@ -39,6 +41,9 @@ async def test_a_question_brings_the_answer_that_it_is_about(
     assert (quoted.message_id, quoted.text) == ("message-1", f"Heard {len(SOUND)} bytes")
     assert quoted.attachment is not None
     assert await web.fetch(job.message) == SOUND
+    door.blobs.clear()
+    with pytest.raises(UserError, match="no longer kept"):
+        await web.fetch(job.message)
     entries = (await browser.get("/api/history")).json()["entries"]
     assert [(entry["id"], entry["reply_to"]) for entry in entries] == [
         ("message-1", ""),

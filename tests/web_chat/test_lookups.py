@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-import pytest
 
 from bots.web_chat.wire import build_title
 from core.models import (
@@ -53,10 +52,10 @@ async def test_a_browser_has_many_chats_and_sees_no_others(
     assert {chat.chat_id.partition("-")[0] for chat, _ in door.jobs} == senders
 
 
-@pytest.mark.parametrize("name", ["../x", "ABC", "a" * 17, "a-b", "%", "a%00"])
-async def test_a_chat_cannot_be_called_anything(browser: httpx.AsyncClient, name: str) -> None:
-    answer = await browser.get("/api/history", params={"chat": name})
-    assert answer.status_code == 401
+async def test_a_chat_cannot_be_called_anything(browser: httpx.AsyncClient) -> None:
+    for name in ("../x", "ABC", "a" * 17, "a-b", "%", "a%00"):
+        answer = await browser.get("/api/history", params={"chat": name})
+        assert answer.status_code == 401, name
 
 
 async def test_a_new_chat_begins_like_the_one_before(

@@ -3,7 +3,6 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 import httpx
-import pytest
 
 from bots.web_chat import WebChat
 from core.commands import menu
@@ -114,25 +113,6 @@ async def test_text_that_is_no_command_stays_text(
     assert (job.message.command, job.message.text) == ("", "5/3 or a/b\n/help")
 
 
-async def test_message_may_answer_an_older_one(
-    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
-) -> None:
-    await send_sound(browser)
-    form = {
-        "id": (None, "answer-1"),
-        "text": (None, "/transcribe"),
-        "reply_to": (None, "message-1"),
-    }
-    await browser.post("/api/messages", files=form)
-    job = next(job for (_, name), job in door.jobs.items() if name == "answer-1")
-    assert job.message.reply_to is not None
-    assert job.message.reply_to.message_id == "message-1"
-    assert await web.fetch(job.message) == SOUND
-    door.blobs.clear()
-    with pytest.raises(UserError, match="no longer kept"):
-        await web.fetch(job.message)
-
-
 async def test_pressed_button_is_a_message_with_its_token(
     browser: httpx.AsyncClient, door: FakeInbox
 ) -> None:
@@ -162,29 +142,21 @@ async def test_files_of_a_reply_are_downloads_that_no_browser_runs(
     assert disposition.count('"') == 2
 
 
-@pytest.mark.parametrize(
-    ("fields", "sentence"),
-    [
+async def test_bad_message_is_refused_with_one_sentence(
+    browser: httpx.AsyncClient, door: FakeInbox
+) -> None:
+    for fields, sentence in (
         ({"text": "hi"}, "This message has no proper id."),
         ({"id": "../../etc", "text": "hi"}, "This message has no proper id."),
         ({"id": "empty-text", "text": "  "}, "Send a recording, a file or some text."),
         ({"id": "long-text", "text": "a" * 20_001}, "20000 characters"),
-    ],
-)
-async def test_bad_message_is_refused_with_one_sentence(
-    browser: httpx.AsyncClient, door: FakeInbox, fields: dict[str, str], sentence: str
-) -> None:
-    form = {name: (None, value) for name, value in fields.items()}
-    answer = await browser.post("/api/messages", files=form)
-    assert answer.status_code == 400
-    assert sentence in answer.json()["error"]
-    assert not door.jobs
-
-
-async def test_empty_file_is_refused(browser: httpx.AsyncClient, door: FakeInbox) -> None:
-    answer = await browser.post(
-        "/api/messages", data={"id": "empty-file"}, files={"file": ("a.ogg", b"")}
-    )
+    ):
+        form = {name: (None, value) for name, value in fields.items()}
+        answer = await browser.post("/api/messages", files=form)
+        assert answer.status_code == 400
+        assert sentence in answer.json()["error"]
+    empty = {"file": ("a.ogg", b"")}
+    answer = await browser.post("/api/messages", data={"id": "empty-file"}, files=empty)
     assert (answer.status_code, answer.json()) == (400, {"error": "This file is empty."})
     assert not door.jobs
 

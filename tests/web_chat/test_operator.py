@@ -213,17 +213,6 @@ async def test_answers_are_kept_by_nobody(operator: httpx.AsyncClient) -> None:
         assert "default-src 'none'" in headers["content-security-policy"]
 
 
-async def test_logout_ends_it(desk: Desk) -> None:
-    async with open_client(desk.web) as client:
-        client.base_url = httpx.URL(f"{desk.web.url}/operator")
-        await client.post("/login", json={"password": PASSWORD})
-        key = client.cookies[OPERATOR.cookie]
-        assert (await client.get("/api/state")).status_code == 200
-        assert (await client.post("/logout")).status_code == 200
-        client.cookies.set(OPERATOR.cookie, key, path="/operator")
-        assert (await client.get("/api/state")).status_code == 401
-
-
 async def test_every_text_of_the_view_is_there_in_both_languages() -> None:
     static = ROOT / "bots" / "web_chat" / "static"
     for name in ("operator/texts.js", "login/login.js"):

@@ -56,13 +56,15 @@ async def talk(web: WebChat, request: bytes, timeout_s: float = 5) -> bytes:
     return answer
 
 
-@pytest.mark.parametrize("host", WRONG_HOSTS)
-async def test_wrong_host_is_refused(web: WebChat, host: str) -> None:
+async def test_wrong_host_is_refused(web: WebChat) -> None:
     async with open_client(web) as client:
-        for path in ("/", "/api/history", "/metrics", "/static/app.js"):
-            answer = await client.get(path, headers={"Host": host})
+        for host in WRONG_HOSTS:
             # The parser itself refuses some of them.
-            assert answer.status_code in (400, 403), path
+            answer = await client.get("/", headers={"Host": host})
+            assert answer.status_code in (400, 403), host
+        for path in ("/api/history", "/metrics", "/static/app.js"):
+            answer = await client.get(path, headers={"Host": WRONG_HOSTS[0]})
+            assert answer.status_code == 403, path
 
 
 @pytest.mark.parametrize("count", [0, 2])
@@ -87,30 +89,27 @@ def test_host_names_are_read(host: str, name: str) -> None:
     assert read_host_name(host) == name
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
+async def test_request_from_another_page_is_refused(
+    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
+) -> None:
+    press = {"id": "press-0001", "token": "t"}
+    cookie = f"{COOKIE}={browser.cookies[COOKIE]}"
+    address = web.url.replace("http", "ws") + "/api/events"
+    for headers in (
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
         {"Origin": "http://127.0.0.1:1"},
         {"Origin": "http://localhost"},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
-    ],
-)
-async def test_request_from_another_page_is_refused(
-    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox, headers: dict[str, str]
-) -> None:
-    press = {"id": "press-0001", "token": "t"}
-    answer = await browser.post("/api/buttons", json=press, headers=headers)
-    assert answer.status_code == 403
-    assert answer.json() == {"error": "Requests from other pages are refused."}
-    assert not door.jobs
-    cookie = f"{COOKIE}={browser.cookies[COOKIE]}"
-    address = web.url.replace("http", "ws") + "/api/events"
-    with pytest.raises(InvalidStatus, match="403"):
-        async with connect(address, additional_headers={**headers, "Cookie": cookie}):
-            pass
+    ):
+        answer = await browser.post("/api/buttons", json=press, headers=headers)
+        assert answer.status_code == 403, headers
+        assert answer.json() == {"error": "Requests from other pages are refused."}
+        assert not door.jobs
+        with pytest.raises(InvalidStatus, match="403"):
+            async with connect(address, additional_headers={**headers, "Cookie": cookie}):
+                pass
 
 
 async def test_stranger_is_refused_before_the_body_is_read(web: WebChat) -> None:
@@ -264,28 +263,21 @@ async def test_body_shorter_than_it_claims_is_no_message(
     assert (await browser.get("/livez")).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "body",
-    [b"", b"--x--\r\n", b"nonsense", b"--x\r\n\r\n", FORM[: len(FORM) // 2], FORM * 2 + b"--y"],
-)
-async def test_broken_form_is_refused(
-    browser: httpx.AsyncClient, door: FakeInbox, body: bytes
-) -> None:
+async def test_broken_form_is_refused(browser: httpx.AsyncClient, door: FakeInbox) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
-    answer = await browser.post("/api/messages", content=body, headers=headers)
-    assert answer.status_code in (200, 400)
-    assert (answer.status_code == 200) == (len(door.jobs) == 1)
-    assert (answer.status_code == 200) == body.startswith(FORM)
+    for body in (b"", b"--x--\r\n", b"nonsense", b"--x\r\n\r\n", FORM[: len(FORM) // 2]):
+        answer = await browser.post("/api/messages", content=body, headers=headers)
+        assert answer.status_code == 400, body
+    assert not door.jobs
+    answer = await browser.post("/api/messages", content=FORM * 2 + b"--y", headers=headers)
+    assert answer.status_code == 200
+    assert len(door.jobs) == 1
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{}", b'{"id":"press-0001","token":""}', b"[" * 100_000]
-)
-async def test_broken_press_is_refused(
-    browser: httpx.AsyncClient, door: FakeInbox, body: bytes
-) -> None:
-    answer = await browser.post("/api/buttons", content=body)
-    assert answer.status_code == 400
+async def test_broken_press_is_refused(browser: httpx.AsyncClient, door: FakeInbox) -> None:
+    for body in (b"", b"[]", b"{}", b'{"id":"press-0001","token":""}', b"[" * 100_000):
+        answer = await browser.post("/api/buttons", content=body)
+        assert answer.status_code == 400, body[:40]
     assert not door.jobs
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import httpx
 import pytest
 import pytest_asyncio
-from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
 from tests.emulators.mimo import MimoServer
 from tests.support.openai_api_server import KEY, ApiServer, open_client
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
 
 LOOP: Literal["session"] = "session"
 
@@ -46,6 +48,9 @@ async def http(api: ApiServer, mimo: MimoServer) -> AsyncIterator[httpx.AsyncCli
 @pytest_asyncio.fixture(loop_scope=LOOP)
 async def client(api: ApiServer, mimo: MimoServer) -> AsyncIterator[AsyncOpenAI]:
     """OpenAI's own client; it tries nothing twice, so that each error is seen."""
+    # It takes a second to load: only where it is asked for.
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+
     bare = DefaultAsyncHttpxClient(verify=False)
     async with AsyncOpenAI(
         base_url=api.base_url, api_key=KEY, max_retries=0, http_client=bare

@@ -46,36 +46,33 @@ async def test_a_client_with_a_body_sees_that_its_key_is_wrong(api: ApiServer) -
             assert answer.status_code == 401
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        "Authorization: Bearer sk-wrong",
-        f"Authorization: Bearer {KEY}x",
-        f"Authorization: Bearer {KEY[:-1]}",
-        "Authorization: Bearer ",
-        f"Authorization: Basic {KEY}",
-        f"Authorization: {KEY}",
-        f"Authorization: Bearer alice={KEY}",
-        f"api-key: {KEY}",
-        "Authorization: Bearer \u00e9\u00e9",
-    ],
-)
-async def test_wrong_key_no_body(api: ApiServer, key: str) -> None:
-    assert (await knock(api, ROUTES[0], key))[0] == 401
+WRONG_KEYS = [
+    "Authorization: Bearer sk-wrong",
+    f"Authorization: Bearer {KEY}x",
+    f"Authorization: Bearer {KEY[:-1]}",
+    "Authorization: Bearer ",
+    f"Authorization: Basic {KEY}",
+    f"Authorization: {KEY}",
+    f"Authorization: Bearer alice={KEY}",
+    f"api-key: {KEY}",
+    "Authorization: Bearer \u00e9\u00e9",
+]
 
 
-@pytest.mark.parametrize(
-    ("header", "why"),
-    [
+async def test_wrong_key_no_body(api: ApiServer) -> None:
+    for key in WRONG_KEYS:
+        assert (await knock(api, ROUTES[0], key))[0] == 401, key
+
+
+async def test_wrong_place_no_body(api: ApiServer) -> None:
+    for header, why in (
         ("Origin: http://evil.example", "Requests from other pages are refused."),
         ("Origin: null", "Requests from other pages are refused."),
         ("Sec-Fetch-Site: cross-site", "Requests from other pages are refused."),
         ("Host: evil.example", "This address is not served here."),
-    ],
-)
-async def test_wrong_place_no_body(api: ApiServer, header: str, why: str) -> None:
-    status, error, _ = await knock(api, ROUTES[0], RIGHT, header)
-    assert (status, error["message"], error["type"]) == (403, why, "invalid_request_error")
+    ):
+        status, error, _ = await knock(api, ROUTES[0], RIGHT, header)
+        assert (status, error["message"], error["type"]) == (403, why, "invalid_request_error")
 
 
 async def test_right_key_is_asked_for_its_body(api: ApiServer) -> None:
@@ -166,7 +163,7 @@ async def test_each_key_has_a_budget_of_its_own(poor: ApiServer, mimo: MimoServe
     async with open_client(poor, key="") as client:
         alice, bob = ({"Authorization": f"Bearer {key}"} for key in (KEY, OTHER_KEY))
         files: Any = {
-            "file": ("a.wav", make_recording([n % 7 + 1 for n in range(61)])),
+            "file": ("a.wav", make_recording([1] * 61)),
             "model": (None, "whisper-1"),
         }
         answer = await client.post("/audio/transcriptions", files=files, headers=alice)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import openai
 import pytest
-from openai import AsyncOpenAI
 
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording
 from tests.support import sounds
 from tests.support.openai_api_server import ApiServer
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
 
 #: The servers are on the loop of all tests here.
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -106,9 +107,9 @@ def length_s(data: bytes) -> float:
 
 @pytest.mark.parametrize(
     ("response_format", "kind"),
-    [("wav", b"RIFF"), ("mp3", b"ID3"), ("opus", b"OggS"), ("flac", b"fLaC")],
+    [("wav", b"RIFF"), ("opus", b"OggS")],
 )
-async def test_speech_in_each_format(
+async def test_speech_in_a_format(
     client: AsyncOpenAI, mimo: MimoServer, response_format: Any, kind: bytes
 ) -> None:
     spoken = await client.audio.speech.create(
@@ -121,10 +122,7 @@ async def test_speech_in_each_format(
     assert abs(length_s(spoken.content) - mimo.calls[-1].duration_s) < 0.5
 
 
-@pytest.mark.parametrize("response_format", ["wav", "pcm"])
-async def test_speech_is_given_while_it_is_made(
-    client: AsyncOpenAI, mimo: MimoServer, response_format: Any
-) -> None:
+async def test_speech_is_given_while_it_is_made(client: AsyncOpenAI, mimo: MimoServer) -> None:
     """The service is still at it when the first samples are here."""
     mimo.rules.chunk_latency_s = 0.02
     is_early = False
@@ -132,15 +130,14 @@ async def test_speech_is_given_while_it_is_made(
     async with client.audio.speech.with_streaming_response.create(
         model="tts-1",
         voice="Milo",
-        input=f"A text of some length, in {response_format}, which takes a while to be said.",
-        response_format=response_format,
+        input="A text of some length which takes a while to be said.",
+        response_format="pcm",
     ) as response:
         async for chunk in response.iter_bytes():
             is_early |= mimo.calls[-1].ended_at_s is None
             body += chunk
     assert is_early
-    pcm = body[44:] if response_format == "wav" else body
-    assert abs(len(pcm) / 2 / RATE_HZ - mimo.calls[-1].duration_s) < 0.5
+    assert abs(len(body) / 2 / RATE_HZ - mimo.calls[-1].duration_s) < 0.5
 
 
 async def test_speech_as_events(client: AsyncOpenAI, mimo: MimoServer) -> None:
@@ -163,11 +160,8 @@ async def test_speech_as_events(client: AsyncOpenAI, mimo: MimoServer) -> None:
     assert abs(len(sound) / 2 / RATE_HZ - mimo.calls[-1].duration_s) < 0.5
 
 
-@pytest.mark.parametrize("kind", ["wav", "mp3"])
-async def test_chat_hears_the_sound_itself(
-    client: AsyncOpenAI, mimo: MimoServer, kind: str
-) -> None:
-    data = sounds.file(kind)
+async def test_chat_hears_the_sound_itself(client: AsyncOpenAI, mimo: MimoServer) -> None:
+    data = sounds.file("mp3")
     mimo.add_answer("Somebody speaks of beer.", sound=data)
     told = await client.chat.completions.create(
         model="gpt-4o-audio-preview",
@@ -175,7 +169,7 @@ async def test_chat_hears_the_sound_itself(
             {"role": "system", "content": "Be brief."},
             {
                 "role": "user",
-                "content": [text("What?"), audio_part(data, kind)],
+                "content": [text("What?"), audio_part(data, "mp3")],
             },
         ],
     )
@@ -183,7 +177,7 @@ async def test_chat_hears_the_sound_itself(
     assert told.choices[0].finish_reason == "stop"
     assert told.model == "mimo-v2.6-flash" and told.usage is not None
     # It went out as it came.
-    assert [sound["kind"] for sound in mimo.calls[-1].sounds] == [kind]
+    assert [sound["kind"] for sound in mimo.calls[-1].sounds] == ["mp3"]
 
 
 async def test_chat_goes_on(client: AsyncOpenAI, mimo: MimoServer) -> None:
@@ -234,6 +228,8 @@ def text(words: str) -> Any:
 
 
 async def test_models(client: AsyncOpenAI) -> None:
+    import openai
+
     listed = [model async for model in client.models.list()]
     assert [model.id for model in listed] == ["mimo-v2.5-asr", "mimo-v2.6-flash", "mimo-v2.5-tts"]
     assert (await client.models.retrieve("mimo-v2.5-asr")).owned_by == "mimo"
@@ -244,6 +240,8 @@ async def test_models(client: AsyncOpenAI) -> None:
 
 
 async def test_errors_are_the_ones_that_clients_know(api: ApiServer, client: AsyncOpenAI) -> None:
+    import openai
+
     ask: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello?"}]}
     with pytest.raises(openai.NotFoundError, match="does not exist") as missing:
         await client.chat.completions.create(model="gpt-99", **ask)
@@ -254,7 +252,9 @@ async def test_errors_are_the_ones_that_clients_know(api: ApiServer, client: Asy
     assert re.fullmatch(r"req_[0-9a-f]{24}", refused.value.request_id or "")
     with pytest.raises(openai.BadRequestError, match="it is for /v1/audio/speech"):
         await client.chat.completions.create(model="tts-1", **ask)
-    async with AsyncOpenAI(base_url=api.base_url, api_key="sk-wrong", max_retries=0) as stranger:
+    async with openai.AsyncOpenAI(
+        base_url=api.base_url, api_key="sk-wrong", max_retries=0
+    ) as stranger:
         with pytest.raises(openai.AuthenticationError):
             await stranger.models.list()
 
@@ -262,6 +262,8 @@ async def test_errors_are_the_ones_that_clients_know(api: ApiServer, client: Asy
 async def test_what_the_service_answers_reaches_the_client(
     client: AsyncOpenAI, mimo: MimoServer
 ) -> None:
+    import openai
+
     mimo.add_fault("400_file")
     with pytest.raises(openai.BadRequestError, match="cannot be decoded"):
         await client.audio.transcriptions.create(file=recording(51), model="whisper-1")
@@ -273,13 +275,11 @@ async def test_what_the_service_answers_reaches_the_client(
     with pytest.raises(openai.RateLimitError) as busy:
         await client.audio.transcriptions.create(file=recording(53), model="whisper-1")
     assert busy.value.response.headers["retry-after"] == "1"
-    mimo.add_fault("503")
-    with pytest.raises(openai.InternalServerError) as down:
-        await client.audio.transcriptions.create(file=recording(54), model="whisper-1")
-    assert (down.value.status_code, down.value.type) == (503, "provider_error")
 
 
 async def test_a_stream_that_breaks_says_so(client: AsyncOpenAI, mimo: MimoServer) -> None:
+    import openai
+
     mimo.add_fault("sse_no_done")
     stream = await client.audio.transcriptions.create(
         file=recording(61, 62, 63), model="whisper-1", stream=True
@@ -292,8 +292,24 @@ async def test_a_stream_that_breaks_says_so(client: AsyncOpenAI, mimo: MimoServe
 async def test_a_sound_that_breaks_off_is_no_whole_body(
     client: AsyncOpenAI, mimo: MimoServer
 ) -> None:
+    import openai
+
     mimo.add_fault("sse_no_done")
     with pytest.raises(openai.APIConnectionError):
         await client.audio.speech.create(
             model="tts-1", voice="Mia", input="This breaks off.", response_format="wav"
         )
+
+
+async def test_text_that_was_given_on_goes_on_where_it_was(
+    client: AsyncOpenAI, mimo: MimoServer
+) -> None:
+    mimo.add_fault("sse_reset", times=1)
+    numbers = range(80, 90)
+    stream = await client.audio.transcriptions.create(
+        file=("a.wav", make_recording(numbers)), model="whisper-1", stream=True
+    )
+    events = [event async for event in stream]
+    deltas = [event.delta for event in events if event.type == "transcript.text.delta"]
+    assert "".join(deltas) == " ".join(f"w{number}" for number in numbers)
+    assert len(mimo.calls) == 2

@@ -17,7 +17,6 @@ from tests.support.openai_api_server import KEY, ApiServer
 #: The servers are on the loop of all tests here.
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-OPENAI: dict[str, Any] = {"openai_tts_model": "gpt-4o-mini-tts"}
 XIAOMI: dict[str, Any] = {
     "openai_asr_model": "xiaomi/mimo-v2.5-asr",
     "openai_tts_model": "xiaomi/mimo-v2.5-tts",
@@ -30,15 +29,11 @@ def make_engine(api: ApiServer, **values: Any) -> OpenAIStyle:
     return OpenAIStyle(make_settings(**{**fixed, **values}))
 
 
-@pytest.mark.parametrize(
-    ("number", "names", "has_times"), [(11, OPENAI, True), (12, XIAOMI, False)]
-)
-async def test_it_hears_understands_and_speaks(
-    api: ApiServer, mimo: MimoServer, number: int, names: dict[str, Any], has_times: bool
-) -> None:
-    engine = make_engine(api, **names)
+async def test_it_hears_understands_and_speaks(api: ApiServer, mimo: MimoServer) -> None:
+    number = 11
+    engine = make_engine(api, openai_tts_model="gpt-4o-mini-tts")
     heard = await engine.transcribe(make_audio(number, 900), language="en")
-    assert (heard.text, bool(heard.segments)) == (f"w{number} w900", has_times)
+    assert heard.text == f"w{number} w900" and heard.segments
     told: list[str] = []
     for text, on_text in (("What?", None), ("What is said?", told.append)):
         question = Question((Turn("user", text, (make_audio(number),)),), max_tokens=64)

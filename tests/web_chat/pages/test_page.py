@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, Route, WebSocketRoute, expect
 
+from bots.web_chat.upload import MAX_FILE_BYTES
 from tests.support.browser_pages import (
     choose_file,
     open_page,
     read_answer,
     reuse_page,
     type_in,
+    wait_for,
 )
 from tests.support.paths import SPEECH
 from tests.support.web_inbox import FakeInbox
@@ -29,9 +31,7 @@ pytestmark = [
 ]
 
 
-async def test_file_is_seen_at_once_then_its_words_as_they_come(
-    page: Page, door: FakeInbox
-) -> None:
+async def test_file_is_seen_at_once_then_its_words_and_files(page: Page, door: FakeInbox) -> None:
     door.may_start.clear()
     door.may_finish.clear()
     await choose_file(page, CANOE)
@@ -42,11 +42,24 @@ async def test_file_is_seen_at_once_then_its_words_as_they_come(
     await expect(entry.locator(".partial")).to_have_text("The stale smell of")
     door.may_finish.set()
     assert f"Heard {CANOE.stat().st_size} bytes" in await read_answer(page)
-    await expect(entry.locator("blockquote")).to_have_text("The stale smell of old beer lingers.")
     await expect(page.locator("#announce")).to_contain_text("old beer lingers")
+    async with page.expect_download() as download:
+        await page.locator(".file").first.click()
+    assert (await download.value).suggested_filename == "transcript.txt"
+    assert "陈旧" in Path(await (await download.value).path()).read_text(encoding="utf-8")
+    await page.get_by_role("button", name="Summary").click()
+    await expect(page.locator(".entry").last).to_contain_text("You pressed t-summary.")
+    await expect(page.locator(".entry").last.locator(".mine")).to_have_count(0)
+    for _ in ("as it was sent", "as it is kept"):
+        await page.locator(".moment").nth(1).click()
+        begun_s = await wait_for(
+            page, "players.length && !players[0].paused && players[0].currentTime"
+        )
+        assert 1.4 <= begun_s < 3.3
+        await page.reload()
 
 
-async def test_file_is_dropped_anywhere(page: Page, door: FakeInbox) -> None:
+async def test_file_is_dropped_anywhere_or_pasted(page: Page, door: FakeInbox) -> None:
     files = await page.evaluate_handle(
         """() => {
           const files = new DataTransfer();
@@ -60,42 +73,60 @@ async def test_file_is_dropped_anywhere(page: Page, door: FakeInbox) -> None:
     await target.dispatch_event("drop", {"dataTransfer": files})
     await expect(page.locator("#drop")).to_be_hidden()
     assert "Heard 99 bytes" in await read_answer(page)
-    (job,) = door.jobs.values()
-    assert job.message.attachment and job.message.attachment.name == "dropped.wav"
-
-
-async def test_reply_has_downloads_and_buttons(page: Page) -> None:
-    await choose_file(page, CANOE)
-    await read_answer(page)
-    async with page.expect_download() as download:
-        await page.locator(".file").first.click()
-    assert (await download.value).suggested_filename == "transcript.txt"
-    assert "陈旧" in Path(await (await download.value).path()).read_text(encoding="utf-8")
-    await page.locator(".file").nth(1).click()
-    await page.get_by_role("button", name="Summary").click()
-    await expect(page.locator(".entry").last).to_contain_text("You pressed t-summary.")
-    await expect(page.locator(".entry").last.locator(".mine")).to_have_count(0)
+    await page.locator("#box").focus()
+    await page.evaluate(
+        """(clipboardData) =>
+          box.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }))""",
+        files,
+    )
+    await expect(page.locator(".entry")).to_have_count(2)
+    assert "Heard 99 bytes" in await read_answer(page)
+    for job in door.jobs.values():
+        assert job.message.attachment and job.message.attachment.name == "dropped.wav"
 
 
 async def test_upload_that_broke_off_can_be_sent_again(
-    shared_page: Page, url: str, door: FakeInbox
+    shared_page: Page, url: str, door: FakeInbox, tmp_path: Path
 ) -> None:
-    with pytest.raises(AssertionError, match="ERR_FAILED"):
+    with pytest.raises(AssertionError, match="ERR_INTERNET_DISCONNECTED"):
         async with reuse_page(shared_page, url) as page:
-            await page.route("**/api/messages", lambda route: route.abort())
+            huge = tmp_path / "huge.wav"
+            with huge.open("wb") as file:
+                file.truncate(MAX_FILE_BYTES + 1)
+            await page.locator("#file").set_input_files(huge)
+            await expect(page.locator("#notice")).to_contain_text("too large")
+            await page.context.set_offline(True)
             await choose_file(page, CANOE)
-            await expect(page.locator(".meta .error")).to_have_text("The connection broke off.")
-            await page.unroute("**/api/messages")
-            await page.get_by_role("button", name="Retry").click()
+            error = page.locator(".meta .error")
+            await expect(error).to_have_text("The connection broke off.")
+            retry = page.locator(".meta").get_by_role("button", name="Retry")
+            await retry.click()
+            await expect(error).to_be_visible()
+            await page.context.set_offline(False)
+            await retry.click()
             await read_answer(page)
             await expect(page.locator(".entry")).to_have_count(1)
     assert len(door.jobs) == 1
 
 
-async def test_connection_that_broke_off_is_made_again_at_once(browser: Browser, url: str) -> None:
-    # A page of its own: its sockets cannot be let alone again.
-    async with open_page(browser, url) as page:
-        await break_sockets(page)
+async def test_what_cannot_be_loaded_is_loaded_when_asked_again(browser: Browser, url: str) -> None:
+    with pytest.raises(AssertionError, match="413"):
+        # A page of its own: its sockets cannot be let alone again.
+        async with open_page(browser, url) as page:
+            await break_past(page)
+            await break_sockets(page)
+
+
+async def break_past(page: Page) -> None:
+    await type_in(page, "/help")
+    refusal = {"status": 413, "json": {"error": "Too much of it."}}
+    await page.route("**/api/history", lambda route: route.fulfill(**refusal))
+    await page.reload()
+    await expect(page.locator("#notice")).to_contain_text("Too much of it.")
+    await page.unroute("**/api/history")
+    await page.locator("#notice").get_by_role("button", name="Retry").click()
+    await expect(page.locator("#notice")).to_be_hidden()
+    assert "command=help" in await read_answer(page)
 
 
 async def break_sockets(page: Page) -> None:
@@ -115,22 +146,6 @@ async def break_sockets(page: Page) -> None:
     await expect(page.locator("#link")).to_be_hidden()
 
 
-async def test_past_that_cannot_be_loaded_is_loaded_when_asked_again(
-    shared_page: Page, url: str
-) -> None:
-    with pytest.raises(AssertionError, match="413"):
-        async with reuse_page(shared_page, url) as page:
-            await type_in(page, "/help")
-            refusal = {"status": 413, "json": {"error": "Too much of it."}}
-            await page.route("**/api/history", lambda route: route.fulfill(**refusal))
-            await page.reload()
-            await expect(page.locator("#notice")).to_contain_text("Too much of it.")
-            await page.unroute("**/api/history")
-            await page.locator("#notice").get_by_role("button", name="Retry").click()
-            await expect(page.locator("#notice")).to_be_hidden()
-            assert "command=help" in await read_answer(page)
-
-
 async def test_failure_looks_like_one_and_can_be_tried_again(page: Page) -> None:
     await type_in(page, "/fail hard")
     await expect(page.locator(".answer.wrong")).to_contain_text("Something went wrong")
@@ -140,37 +155,7 @@ async def test_failure_looks_like_one_and_can_be_tried_again(page: Page) -> None
     await expect(page.locator(".entry:visible")).to_have_count(1)
 
 
-async def test_page_speaks_chinese(browser: Browser, url: str) -> None:
-    async with open_page(browser, url, locale="zh-CN") as page:
-        await expect(page.locator("#empty h2")).to_have_text("说出来，读出来。")
-        assert await page.locator("html").get_attribute("lang") == "zh-CN"
-        await expect(page.get_by_role("button", name="录音").first).to_be_visible()
-
-
-async def test_keyboard_alone_is_enough(page: Page) -> None:
-    await page.locator("#box").focus()
-    await page.keyboard.type("/help")
-    await page.keyboard.press("Enter")
-    assert "help" in await read_answer(page)
-    await page.keyboard.press("Tab")
-    await page.keyboard.press("Enter")
-    await expect(page.locator("#recording")).to_be_visible()
-    await page.keyboard.press("Escape")
-    await expect(page.locator("#composer")).to_be_visible()
-
-
-async def test_slash_lists_the_commands(page: Page) -> None:
-    await page.locator("#box").press_sequentially("/lan")
-    await expect(page.get_by_role("option")).to_have_count(1)
-    await page.keyboard.press("Enter")
-    await expect(page.locator("#box")).to_have_value("/language ")
-    await expect(page.locator("#commands")).to_be_hidden()
-    await page.keyboard.type("en")
-    await page.keyboard.press("Enter")
-    assert "command=language text=en" in await read_answer(page)
-
-
-async def test_list_that_comes_late_does_not_change_what_was_typed(page: Page) -> None:
+async def test_keyboard_alone_is_enough_and_commands_are_listed(page: Page) -> None:
     may_load = asyncio.Event()
 
     async def load_late(route: Route) -> None:
@@ -184,4 +169,17 @@ async def test_list_that_comes_late_does_not_change_what_was_typed(page: Page) -
     # What the page does with it, it has begun to do before it draws twice.
     await page.evaluate(TWO_FRAMES)
     await page.keyboard.press("Enter")
-    assert "command=help" in await read_answer(page)
+    assert "command=help" in await read_answer(page), "a late list does not change what was typed"
+    await page.locator("#box").press_sequentially("/lan")
+    await expect(page.get_by_role("option")).to_have_count(1)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#box")).to_have_value("/language ")
+    await expect(page.locator("#commands")).to_be_hidden()
+    await page.keyboard.type("en")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".entry").last).to_contain_text("command=language text=en")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#recording")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#composer")).to_be_visible()
