@@ -81,7 +81,14 @@ async def test_how_long(group: Group) -> None:
         await group.ask(f"remember {word}")
         settings = await group.road.store.chats.settings(group.chat)
         assert settings.talk.remember_days is None, word
-    for word, days in (("on", 7), ("30d", 30), ("30", 30), ("1d", 1), ("365 days", 365), ("3天", 3)):
+    for word, days in (
+        ("on", 7),
+        ("30d", 30),
+        ("30", 30),
+        ("1d", 1),
+        ("365 days", 365),
+        ("3天", 3),
+    ):
         assert f"{days} days" in (await group.ask(f"remember {word}")).text
         settings = await group.road.store.chats.settings(group.chat)
         assert settings.talk.remember_days == days, word

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
-import signal
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -99,7 +97,7 @@ def test_a_fork_ends_with_its_code_or_its_limits() -> None:
             pass
 
     assert fork_and_wait(lambda: 3) == "3"
-    assert fork_and_wait(lambda: os.kill(os.getpid(), signal.SIGTERM) or 0) == "signal 15"
+    assert fork_and_wait(turn, cpu_s=1) == "signal 24"
     assert fork_and_wait(turn, wall_s=0.1) == "too late"
 
 

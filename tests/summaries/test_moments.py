@@ -6,8 +6,6 @@ import statistics
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import pytest
-
 from core.audio.pauses import find_pauses
 from core.hearing import Hearing
 from core.models import Segment, Transcript
