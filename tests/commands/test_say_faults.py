@@ -146,7 +146,7 @@ async def test_of_a_long_text_only_what_failed_is_said_again(talk: Talk) -> None
     for kind in kinds:
         talk.server.add_fault(kind)
     limits = talk.engine.speech_limits
-    talk.engine.speech_limits = replace(limits, max_chars=30)  # type: ignore[misc]
+    talk.engine.speech_limits = replace(limits, max_chars=30)
     await talk.say(LONG)
     assert await talk.settle() == {JobState.DONE: 1}
     talk.check_said(LONG)

@@ -58,7 +58,7 @@ def test_the_seconds_of_a_weeks_notes() -> None:
     errors = []
     for clips in week.notes.values():
         truth = tell(clips)
-        pauses = tuple(find_pauses(sounds.decode(make_note(clips))))
+        pauses = tuple(find_pauses(make_note(clips)[44:]))
         found = find_moments(replace(truth, segments=(), pauses=pauses))
         for segment in truth.segments:
             same = [m.start_s for m in found if segment.text[:6] in m.text]
