@@ -57,8 +57,8 @@ async def hearing(mimo: MimoServer, store: Store) -> AsyncIterator[Hearing]:
     await engine.close()
 
 
-# The longest is more pieces than calls under way at once, and more than ten.
-@pytest.mark.parametrize(("seconds", "is_streamed"), [(4, True), (100, False), (500, True)])
+# The longest is more pieces than calls under way at once.
+@pytest.mark.parametrize(("seconds", "is_streamed"), [(4, False), (500, True)])
 async def test_a_recording_of_any_length_is_heard_whole_and_in_order(
     mimo: MimoServer, hearing: Hearing, seconds: int, is_streamed: bool
 ) -> None:
@@ -99,4 +99,4 @@ def check_calls(mimo: MimoServer, seconds: int, *, is_streamed: bool) -> None:
         assert 4 * -(-call.sound_bytes // 3) <= MAX_BASE64_CHARS
         assert call.tokens <= MAX_CONTEXT_TOKENS
         assert len(call.text) / 4 <= MAX_OUTPUT_TOKENS
-    assert (len(calls) == 1) == (seconds < 60)
+    assert len(calls) == 1 if seconds < 60 else len(calls) > 8

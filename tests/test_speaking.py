@@ -30,6 +30,7 @@ async def test_a_text_becomes_a_voice_note(store: Store) -> None:
 
 async def test_a_long_text_is_said_in_pieces_in_order(store: Store) -> None:
     speaking, engine = make(store)
+    engine.char_s = 0.005
     heard: list[bytes] = []
     spoken = await speaking.say(LONG, Manner(), on_sound=lambda pcm, _: heard.append(pcm))
     assert len(engine.said) >= 4
@@ -41,6 +42,7 @@ async def test_a_long_text_is_said_in_pieces_in_order(store: Store) -> None:
 
 async def test_what_was_paid_for_is_not_said_again(store: Store) -> None:
     speaking, engine = make(store)
+    engine.char_s = 0.005
     engine.failures = [None, None, EngineBusy("503")]
     with pytest.raises(EngineBusy):
         await speaking.say(LONG, Manner())

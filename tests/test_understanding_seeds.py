@@ -108,6 +108,7 @@ async def test_quick_start_with_a_url(
 
 
 @pytest.mark.parametrize("mime", FORMATS)
+@pytest.mark.parametrize(("model", "on_text"), [(MODELS[0], True)], indirect=True)
 async def test_base64_in_every_format(
     server: MimoServer, mimo: Mimo, model: str, on_text: Any, mime: str
 ) -> None:
@@ -132,6 +133,7 @@ async def test_several_sounds_in_one_question(
     assert [s["kind"] for s in call.sounds] == ["wav", "mp3", "wav"]
 
 
+@pytest.mark.parametrize("model", MODELS[:1], indirect=True)
 async def test_the_documents_own_reply_has_no_content_and_still_gives_a_good_answer(
     server: MimoServer, mimo: Mimo, on_text: Any
 ) -> None:
@@ -148,6 +150,7 @@ async def test_the_documents_own_reply_has_no_content_and_still_gives_a_good_ans
     assert usage.prompt_tokens + usage.completion_tokens == first.tokens + second.tokens
 
 
+@pytest.mark.parametrize("model", MODELS[:1], indirect=True)
 async def test_a_reply_that_stays_without_content_is_given_as_what_it_is(
     server: MimoServer, mimo: Mimo, on_text: Any
 ) -> None:
@@ -182,6 +185,7 @@ async def test_the_documents_bodies_are_taken_as_they_stand(server: MimoServer, 
     assert reply["usage"]["prompt_tokens_details"] == {"audio_tokens": 25, "cached_tokens": 0}
 
 
+@pytest.mark.parametrize("model", MODELS[:1], indirect=True)
 async def test_sound_costs_six_and_a_quarter_tokens_a_second(
     server: MimoServer, mimo: Mimo
 ) -> None:

@@ -119,7 +119,7 @@ async def test_offline_a_recording_is_an_extract(
 
 async def test_offline_a_week_is_an_extract_with_places(store: Store, offline: Offline) -> None:
     end_at = datetime.now(UTC) - timedelta(minutes=1)
-    week = make_week(end_at)
+    week = make_week(end_at, count=300, notes=20)
     messages = list(week.kept.values())
     await keep(store, messages)
     for message in messages:

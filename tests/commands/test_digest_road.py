@@ -73,23 +73,20 @@ async def test_topics_have_digests_of_their_own(group: Group) -> None:
     assert {plan.thread_id for plan in await plans(group)} == {"5", None}
 
 
-@pytest.mark.parametrize("words", ["9:00 UTC", "off"])
-async def test_members_plan_nothing(group: Group, words: str) -> None:
+async def test_members_plan_nothing(group: Group) -> None:
     await group.ask("remember on")
     await group.ask("digest 10:00 UTC")
     group.road.platform.can_administer = False
-    assert "admins" in (await group.ask(f"digest {words}", BEN)).text
+    for words in ("9:00 UTC", "off"):
+        assert "admins" in (await group.ask(f"digest {words}", BEN)).text
     assert [plan.at for plan in await plans(group)] == ["10:00"]
     assert "10:00" in (await group.ask("digest", BEN)).text
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [("9:00 Nowhere", "time zone Nowhere"), ("soon", "/digest 09:00"), ("25:00", "/digest 09:00")],
-)
-async def test_what_cannot_be_read_is_said(group: Group, words: str, said: str) -> None:
+async def test_what_cannot_be_read_is_said(group: Group) -> None:
     await group.ask("remember on")
-    assert said in (await group.ask(f"digest {words}")).text
+    assert "time zone Nowhere" in (await group.ask("digest 9:00 Nowhere")).text
+    assert "/digest 09:00" in (await group.ask("digest soon")).text
     assert await plans(group) == []
 
 

@@ -56,20 +56,6 @@ async def test_a_message_without_a_sender_is_the_admins_alone(group: Group) -> N
     assert "Only the admins" in group.answers(asked)[0].text
 
 
-async def test_a_voice_note_goes_with_what_was_heard_and_answered(
-    group: Group, tmp_path: Path
-) -> None:
-    note = await group.speak(ADA)
-    assert (await group.ask("transcribe", BEN, reply_to=quote(note))).quote == "call 1"
-    assert count_transcripts(tmp_path) == 2, "the piece and the whole"
-    said = await group.ask("forget", ADA, reply_to=quote(note))
-    # The note, and Ben's question about it; both answers, of which one was silent.
-    assert counts(said.text) == [2, 2, 1]
-    assert count_transcripts(tmp_path) == 0
-    history = await group.road.store.jobs.history(group.chat)
-    assert {job.command for job in history} == {"forget", "remember"}
-
-
 async def test_an_answer_is_forgotten_with_its_question_by_who_asked(group: Group) -> None:
     group.road.platform.can_administer = False
     note = await group.speak(ADA)

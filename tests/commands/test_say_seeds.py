@@ -23,30 +23,20 @@ from tests.support.loopback import Road, road_on
 V2, V25 = "mimo-v2-tts", "mimo-v2.5-tts"
 #: What SeamJoiner keeps of the silence after the last word, at most.
 EDGE_S = 0.12
-WIND = (
-    "Oh my goodness, it's so cold today! You know that wind, it's howling like a knife, "
-    "cutting into your face!"
-)
-CAKE = (
-    "It's just so stupid! (sobbing) We spent all that money on the cake and the dog just... "
-    "(sudden laugh) he just ate the whole thing in one bite!"
-)
+CAKE = "It's just so stupid! (sobbing) All that money and the dog... (sudden laugh) he ate it!"
 #: The styles of an example and its text.
 STYLED = [
     ("Happy", "Tomorrow is Friday, so happy!"),
-    ("Whisper", WIND),
     ("唱歌", "Row, row, row your boat, gently down the stream."),
-    ("Sun Wukong", "Where do you think you are going?"),
     ("Northeastern dialect", "这天儿可真冷啊！"),
     ("Speed up Angry", "Hurry up, the train is leaving."),
 ]
 #: Audio tags, and what is stressed and stretched.
 TAGGED = [
-    "Achoo! Ahem. I—I really [cough] think I am coming down with a terrible [cough] terrible cold.",
-    "[heavy breathing] Just... give me... a second. I ran... all the way... from the station.",
-    "I just feel... long sigh... like I'm constantly treading water, you know?",
+    "Achoo! Ahem. I—I really [cough] think so.",
+    "I just feel... long sigh... like that.",
     CAKE,
-    "You are UN-BE-LIEVABLE! I am sooooo done with your constant lies. GET. OUT!",
+    "You are UN-BE-LIEVABLE! I am sooooo done. GET. OUT!",
 ]
 
 
@@ -146,7 +136,7 @@ async def test_a_style_before_the_text(
     check_note(reply, text)
 
 
-@pytest.mark.parametrize("tag", ["<style>sing</style>", "(唱歌)", "(singing)"])
+@pytest.mark.parametrize("tag", ["<style>sing</style>", "(唱歌)"])
 async def test_every_name_of_singing(say: Saying, model: str, tag: str) -> None:
     lyrics = "Row, row, row your boat."
     request, reply = await say(f"{tag}{lyrics}")
@@ -185,7 +175,7 @@ VOICES = [
 async def test_each_voice_of_the_documents(
     say: Saying, model: str, is_streamed: bool, voice: str
 ) -> None:
-    text = "You are UN-BE-LIEVABLE! I am sooooo done with your constant lies. GET. OUT!"
+    text = "You are UN-BE-LIEVABLE!"
     request, reply = await say(f"voice:{voice} {text}")
     assert request == ask(model, voice, text, is_streamed=is_streamed)
     check_note(reply, text)

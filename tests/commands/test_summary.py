@@ -52,7 +52,7 @@ class Reader:
     name = "reader"
     chat_model = "reader-1"
 
-    def __init__(self, week: Week, context_tokens: int = 10_000) -> None:
+    def __init__(self, week: Week, context_tokens: int = 8_000) -> None:
         self.chat_limits = AnswererLimits(context_tokens=context_tokens)
         self.facts = {fact.text: fact for fact in week.facts if fact.kind != "voice"}
         self.asked: list[Question] = []
@@ -197,7 +197,7 @@ async def live(road: Road, week: Week) -> None:
 
 
 END_AT = datetime.now(UTC) - timedelta(seconds=30)
-WEEK = make_week(END_AT, FORUM, count=700)
+WEEK = make_week(END_AT, FORUM, count=450, notes=20)
 
 
 @pytest.fixture(scope="module")
@@ -259,7 +259,7 @@ async def test_every_fact_of_the_week_is_told_with_its_message(group: Group) -> 
 @pytest.mark.parametrize(
     ("words", "since"),
     [
-        ("last 6h", timedelta(hours=6)),
+        ("last 20h", timedelta(hours=20)),
         ("3 days", timedelta(days=3)),
         ("最近两天", None),
         ("since {day}", None),
@@ -319,7 +319,7 @@ async def test_voice_notes_count_and_their_seconds_are_true(group: Group) -> Non
         if fact.second is not None:
             truth.setdefault(fact.message_id, []).append(fact.second)
     spoken = [link for link in reply.links if ":" in reply.text[link.start : link.end]]
-    assert len(spoken) > 20
+    assert len(spoken) > 10
     for link in spoken:
         clock = reply.text[link.start : link.end].rpartition(" ")[2]
         minutes, seconds = clock.split(":")
@@ -353,7 +353,7 @@ async def test_a_rerun_asks_nothing_again(group: Group) -> None:
     assert first.reply and again.text == first.reply.text
 
 
-@pytest.mark.parametrize("step", [0, 2, 4])
+@pytest.mark.parametrize("step", [0, 2])
 async def test_a_failure_at_each_step_costs_no_second_call(group: Group, step: int) -> None:
     group.reader.failures = [None] * step + [EngineBusy("now", retry_after_s=30)]
     sent = len(group.road.platform.sent)
@@ -366,7 +366,7 @@ async def test_a_failure_at_each_step_costs_no_second_call(group: Group, step: i
 
 
 async def test_notes_that_nobody_heard_are_heard_or_named(tmp_path: Path) -> None:
-    week = make_week(END_AT, FORUM, count=200, seed=9)
+    week = make_week(END_AT, FORUM, count=100, notes=12, seed=9)
     store, reader = open_store(tmp_path), Reader(week)
     road = WeekRoad(store, week, reader)
     await live(road, week)

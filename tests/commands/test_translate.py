@@ -169,13 +169,6 @@ async def test_what_is_in_the_language_already_is_said_so(group: Group) -> None:
     assert len(group.road.answerer.asked) == 1
 
 
-async def test_a_translation_is_defused(group: Group) -> None:
-    group.road.answerer.scripts = {".": "See https://evil.example/x and @everyone, /start"}
-    reply = await group.ask("translate German some words")
-    assert "evil.example" not in reply.text
-    assert "@everyone" not in reply.text and "/start" not in reply.text
-
-
 async def test_an_end_that_is_missing_is_told(group: Group) -> None:
     group.road.answerer.scripts = {".": Answer("only the begin", is_cut=True)}
     reply = await group.ask("translate German some words")

@@ -74,7 +74,6 @@ def test_what_is_changed() -> None:
 @pytest.mark.parametrize(
     ("name", "seen"),
     [
-        ("", (6, 1, False)),
         ("WAIT_S: 3 => 4", (8, 1, False)),
         ("Box.wait_s: 2 => 3", (9, 1, False)),
         ("Box.put: self.items.append(item) => pass", (6, 0, False)),

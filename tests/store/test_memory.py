@@ -319,7 +319,7 @@ async def fresh_store() -> AsyncIterator[Store]:
             await store.close()
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(st.lists(STEPS, max_size=15))
 def test_edits_and_deletions_hold_in_whatever_order_they_come(steps: list[Step]) -> None:
     expected: dict[int, int] = {}

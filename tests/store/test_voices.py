@@ -6,33 +6,10 @@ from datetime import UTC, datetime
 from core.models import Audio, Chat, ChatSettings, KeptVoice, RepliesMode, SpeechSettings
 from core.store import Store
 
-CHAT, OTHER = Chat("test", "1", "100"), Chat("test", "1", "200")
+CHAT = Chat("test", "1", "100")
 SAMPLE = Audio(b"RIFF\xff\x00", "audio/wav", 2.0)
 DESIGNED = KeptVoice("v1", "Grandma", SAMPLE)
 OWN = KeptVoice("v2", "me", SAMPLE, is_clone=True, consented_at=datetime.now(UTC))
-
-
-async def test_choices_are_kept_by_chat_and_by_person(store: Store) -> None:
-    assert await store.voices.choice("test", "7") == SpeechSettings()
-    await store.voices.save_choice("test", "7", SpeechSettings("Mia", "(warm)"))
-    await store.chats.save_settings(
-        CHAT, ChatSettings("zh", True, SpeechSettings("Dean"), RepliesMode.AUTO)
-    )
-    assert await store.voices.choice("test", "7") == SpeechSettings("Mia", "(warm)")
-    assert await store.voices.choice("test", "8") == SpeechSettings()
-    settings = await store.chats.settings(CHAT)
-    assert (settings.speech.voice, settings.replies) == ("Dean", RepliesMode.AUTO)
-
-
-async def test_a_designed_voice_is_the_chats_and_a_clone_its_owners_alone(store: Store) -> None:
-    await store.voices.keep(CHAT, "7", DESIGNED)
-    await store.voices.keep(CHAT, "7", OWN)
-    assert await store.voices.usable(CHAT, "7") == [DESIGNED, OWN]
-    assert await store.voices.usable(CHAT, "8") == [DESIGNED]
-    assert await store.voices.usable(OTHER, "7") == [OWN]
-    assert await store.voices.usable(OTHER, "8") == []
-    await store.voices.forget(OWN)
-    assert await store.voices.usable(CHAT, "7") == [DESIGNED]
 
 
 async def test_voices_and_choices_move_with_the_chat(store: Store) -> None:

@@ -7,9 +7,26 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet
 
 from core.store import Store, make_cipher, migrate
 from tests.support.virtual_time import current_clock
+
+
+class _Compiled(dict[Any, Any]):
+    """Statements that one engine has compiled, for all others of the same key."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get(key[1:], default)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key[1:], value)
+
+
+_COMPILED = _Compiled()
+_KEY = Fernet.generate_key()
 
 
 @cache
@@ -29,5 +46,13 @@ def make_database(home: Path) -> str:
 
 
 def open_store(home: Path) -> Store:
-    """Return a store on a database in `home`, with a key of its own, by the loop's clock."""
-    return Store(make_database(home), make_cipher(None, home), current_clock())
+    """Return a store on a database in `home`, with the key of this process if there is none."""
+    key = home / "secret.key"
+    if not key.exists():
+        key.touch(0o600)
+        key.write_bytes(_KEY)
+    store = Store(make_database(home), make_cipher(None, home), current_clock())
+    if key.read_bytes() == _KEY:
+        for engine in (store._database._writer, store._database._reader):
+            engine.sync_engine._compiled_cache = _COMPILED
+    return store

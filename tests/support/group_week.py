@@ -1,8 +1,8 @@
 """A made-up week of a forum group, with what is true of it: for tests of what is remembered.
 
-    week = make_week(end_at)
+    week = make_week(end_at, count=500)
 
-About 2,100 messages of 12 people in three topics, in English, German and Chinese, 60 of them
+So many messages of 12 people in three topics, in English, German and Chinese, some of them
 voice notes that are joined from the recordings of `tests/data/speech`. Some messages are edited
 or deleted later, and one person wants nothing to be remembered. The same seed gives the same week.
 """
@@ -141,10 +141,12 @@ class Week:
 
 
 def make_week(
-    end_at: datetime, chat: Chat | None = None, *, count: int = 2100, seed: int = 4
+    end_at: datetime, chat: Chat | None = None, *, count: int, notes: int = 60, seed: int = 4
 ) -> Week:
     """Return a week that ends at `end_at`."""
-    return _Writer(random.Random(seed), chat or Chat("test", "1", "-100500"), end_at).write(count)
+    return _Writer(random.Random(seed), chat or Chat("test", "1", "-100500"), end_at).write(
+        count, notes
+    )
 
 
 class _Writer:
@@ -156,9 +158,9 @@ class _Writer:
         self._orders: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._facts = {topic: list(_FACTS[topic]) for topic in TOPICS}
 
-    def write(self, count: int) -> Week:
+    def write(self, count: int, note_count: int) -> Week:
         moments = self._moments(count)
-        notes = set(self._dice.sample(range(count), 60))
+        notes = set(self._dice.sample(range(count), note_count))
         # Facts are told all over the week, the last ones on its last day.
         told = sorted(self._dice.sample(range(count * 9 // 10), 6))
         told += [count - 9, count - 6, count - 3]

@@ -156,6 +156,8 @@ class ScriptedVoice:
     name = "scripted"
     speech_model = "scripted-tone"
     speech_rate_hz = 24_000
+    #: How long a letter is said.
+    char_s = 0.05
 
     def __init__(self) -> None:
         self.speech_limits = SynthesizerLimits(
@@ -169,7 +171,7 @@ class ScriptedVoice:
 
     async def synthesize(self, utterance: Utterance) -> AsyncGenerator[bytes, None]:
         self.said.append(utterance)
-        sound = sounds.tone(0.05 * len(utterance.text), rate_hz=self.speech_rate_hz)
+        sound = sounds.tone(self.char_s * len(utterance.text), rate_hz=self.speech_rate_hz)
         yield sound[: len(sound) // 4 * 2]
         if self.failures and (failure := self.failures.pop(0)) is not None:
             raise failure

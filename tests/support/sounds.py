@@ -92,6 +92,7 @@ def brown_noise(seconds: float, level: float = 60) -> bytes:
     return pack(out)
 
 
+@cache
 def tone(seconds: float, hz: int = 440, level: float = 8000, rate_hz: int = 16_000) -> bytes:
     step = 2 * math.pi * hz / rate_hz
     second = pack(level * math.sin(i * step) for i in range(rate_hz))
