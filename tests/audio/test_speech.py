@@ -14,17 +14,17 @@ from tests.support.sounds import RECORDINGS, decode, file, recording
 NOTHING: dict[str, Callable[[], bytes]] = {
     "no sample": lambda: b"",
     "10 ms of speech": lambda: sounds.speech(0.01),
-    "silence": lambda: sounds.silence(20),
-    "white noise": lambda: sounds.noise(20),
-    "loud white noise": lambda: sounds.noise(20, 9000),
-    "faint white noise": lambda: sounds.noise(20, 3),
-    "brown noise": lambda: sounds.brown_noise(12),
-    "tone": lambda: sounds.tone(20),
-    "tone of 1 kHz": lambda: sounds.tone(20, 1000),
-    "hum of 50 Hz": lambda: sounds.hum(12),
-    "hum of 60 Hz": lambda: sounds.hum(10, 60),
-    "hum and hiss": lambda: sounds.mix(sounds.hum(12), sounds.noise(12, 300)),
-    "tone and hiss": lambda: sounds.mix(sounds.tone(12), sounds.noise(12, 300)),
+    "silence": lambda: sounds.silence(5),
+    "white noise": lambda: sounds.noise(5),
+    "loud white noise": lambda: sounds.noise(5, 9000),
+    "faint white noise": lambda: sounds.noise(5, 3),
+    "brown noise": lambda: sounds.brown_noise(6),
+    "tone": lambda: sounds.tone(5),
+    "tone of 1 kHz": lambda: sounds.tone(5, 1000),
+    "hum of 50 Hz": lambda: sounds.hum(5),
+    "hum of 60 Hz": lambda: sounds.hum(5, 60),
+    "hum and hiss": lambda: sounds.mix(sounds.hum(5), sounds.noise(5, 300)),
+    "tone and hiss": lambda: sounds.mix(sounds.tone(5), sounds.noise(5, 300)),
     "offset": lambda: sounds.pack([12_000] * 80_000),
 }
 
@@ -37,7 +37,7 @@ def test_no_speech(name: str) -> None:
 @pytest.mark.parametrize("name", ["silence", "white noise", "tone", "hum of 50 Hz"])
 @pytest.mark.parametrize("kind", ["ogg-opus", "mp3"])
 def test_no_speech_after_a_codec(name: str, kind: str) -> None:
-    assert not has_speech(decode(file(kind, NOTHING[name]()[:320_000])))
+    assert not has_speech(decode(file(kind, NOTHING[name]())))
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
@@ -49,17 +49,15 @@ def test_speech(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
-@pytest.mark.parametrize("gain_db", [-20, -30])
-def test_quiet_speech(name: str, gain_db: float) -> None:
-    assert has_speech(audioop.mul(decode(recording(name)), 2, 10 ** (gain_db / 20)))
+def test_quiet_speech(name: str) -> None:
+    assert has_speech(audioop.mul(decode(recording(name)), 2, 10 ** (-30 / 20)))
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
-@pytest.mark.parametrize("over_noise_db", [20, 10, 5])
-def test_speech_in_noise(name: str, over_noise_db: float) -> None:
+def test_speech_in_noise_that_is_5_db_below_it(name: str) -> None:
     pcm = decode(recording(name))
-    level = audioop.rms(pcm, 2) / 10 ** (over_noise_db / 20)
-    for noise in (sounds.noise(12, 1000), sounds.brown_noise(12)):
+    level = audioop.rms(pcm, 2) / 10 ** (5 / 20)
+    for noise in (sounds.noise(12, 1000), sounds.brown_noise(6) * 2):
         assert has_speech(sounds.mix(pcm, noise, 1, level / audioop.rms(noise, 2)))
 
 

@@ -7,12 +7,14 @@ import gc
 import io
 import random
 import time
+from functools import cache
 from itertools import pairwise
 
 import av
 import psutil
 import pytest
 
+from core.audio import voice_note
 from core.audio.segment import VoiceSegment
 from core.audio.voice_note import (
     AI_NOTICE,
@@ -44,7 +46,7 @@ async def encode(pcm: bytes, step: int = 4801, rate_hz: int = RATE_HZ, **options
 
 
 async def test_note_is_opus_as_telegram_wants_it() -> None:
-    note = await encode(speech(7.35, RATE_HZ))
+    note = await encode(speech(5, RATE_HZ))
     with av.open(io.BytesIO(note.data)) as container:
         stream = container.streams.audio[0]
         assert container.format.name == "ogg"
@@ -53,10 +55,13 @@ async def test_note_is_opus_as_telegram_wants_it() -> None:
     assert len(note.data) * 8 / note.duration_s == pytest.approx(32_000, rel=0.1)
 
 
-@pytest.mark.parametrize("rate_hz", [8_000, 16_000, 22_050, 24_000, 44_100])
-@pytest.mark.parametrize("format", ["ogg", "mp3", "wav"])
+@pytest.mark.parametrize(
+    ("format", "rate_hz"),
+    [("ogg", 8_000), ("ogg", 16_000), ("ogg", 22_050), ("ogg", 44_100), ("mp3", 24_000),
+     ("mp3", 44_100), ("wav", 22_050)],
+)  # fmt: skip
 async def test_length_is_that_of_the_samples(format: str, rate_hz: int) -> None:
-    pcm = speech(3.21, rate_hz)
+    pcm = speech(1.21, rate_hz)
     note = await encode(pcm, rate_hz=rate_hz, format=format)
     assert note.duration_s == len(pcm) / 2 / rate_hz
     back = decode(note.data, 48_000)
@@ -78,15 +83,15 @@ async def test_notice_is_there_without_being_asked_for() -> None:
 
 
 async def test_wav_holds_the_samples_themselves() -> None:
-    pcm = speech(2.5, RATE_HZ)
+    pcm = speech(0.5, RATE_HZ)
     note = await encode(pcm + b"x", step=1, format="wav")
     assert decode(note.data, RATE_HZ) == pcm
     assert note.mime == "audio/wav"
 
 
-@pytest.mark.parametrize("step", [1, 7, 480, 4801, 10**9])
+@pytest.mark.parametrize("step", [1, 4801])
 async def test_chunks_do_not_matter(step: int) -> None:
-    pcm = speech(0.73, RATE_HZ)
+    pcm = speech(0.33, RATE_HZ)
     note, whole = await encode(pcm, step), await encode(pcm, len(pcm))
     assert decode(note.data) == decode(whole.data)
     assert note.waveform == whole.waveform
@@ -99,9 +104,9 @@ async def test_level_survives() -> None:
 
 
 async def test_waveform_is_that_of_the_whole() -> None:
-    pcm = silence(0.5, RATE_HZ) + speech(20.5, RATE_HZ)
+    pcm = silence(0.5, RATE_HZ) + speech(9.5, RATE_HZ)
     note = await encode(pcm)
-    assert len(note.waveform) == 210
+    assert len(note.waveform) == 100
     assert note.waveform == VoiceSegment.from_pcm(pcm, RATE_HZ).waveform()
     assert max(note.waveform) == 255
     assert max(note.waveform[:5]) == 0
@@ -140,7 +145,7 @@ async def test_pause_is_silence_between_whole_samples() -> None:
 
 async def test_loop_goes_on_while_it_encodes() -> None:
     encoder = VoiceNoteEncoder(RATE_HZ)
-    task = asyncio.create_task(encoder.feed(speech(30, RATE_HZ)))
+    task = asyncio.create_task(encoder.feed(speech(10, RATE_HZ)))
     for _ in range(3):
         await asyncio.sleep(0)
     assert not task.done()
@@ -148,12 +153,16 @@ async def test_loop_goes_on_while_it_encodes() -> None:
     await encoder.finish()
 
 
-async def test_long_note_gets_fewer_bits_to_stay_a_voice_message() -> None:
-    # Low rate: it is the length that counts here.
-    note = await encode(speech(280, 8000), 160_000, rate_hz=8000)
-    assert MAX_NOTE_BYTES * 0.6 < len(note.data) < MAX_NOTE_BYTES
+async def test_long_note_gets_fewer_bits_to_stay_a_voice_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A tenth of the room: it is the share of it that counts here.
+    assert voice_note._SWITCH_BYTES == MAX_NOTE_BYTES - 15_000
+    monkeypatch.setattr(voice_note, "_SWITCH_BYTES", 98_500)
+    note = await encode(speech(28, 8000), 16_000, rate_hz=8000)
+    assert 60_000 < len(note.data) < 100_000
     assert len(note.data) * 8 / note.duration_s == pytest.approx(24_000, rel=0.1)
-    assert len(decode(note.data, 8000)) == 280 * 8000 * 2
+    assert len(decode(note.data, 8000)) == 28 * 8000 * 2
     assert tags(note.data)["comment"] == AI_NOTICE
 
 
@@ -221,6 +230,7 @@ def joined(pieces: list[bytes], draw: random.Random | None = None) -> list[bytes
     return out
 
 
+@cache
 def words() -> bytes:
     """Speech without a pause: a stretch of a recording, from loud to loud."""
     pcm = decode(recording("sr_english.wav"), RATE_HZ)
@@ -236,11 +246,10 @@ def _runs(quiet: list[bool]) -> list[tuple[int, int]]:
     return [(a, b) for a, b in pairwise(edges) if not quiet[a]]
 
 
-@pytest.mark.parametrize(("seed", "offset"), [(0, 0), (1, 900)])
-def test_pieces_join_without_gaps_and_clicks(seed: int, offset: int) -> None:
-    draw, word = random.Random(seed), words()
+def test_pieces_join_without_gaps_and_clicks() -> None:
+    draw, word, offset = random.Random(1), words(), 900
     pieces = []
-    for _ in range(12):
+    for _ in range(6):
         lead, tail = (silence(draw.uniform(0, 1.5), RATE_HZ) for _ in range(2))
         odd = b"x" * draw.randint(0, 1)
         pieces.append(shift(lead + word + tail, draw.randint(-offset, offset)) + odd)
@@ -255,25 +264,23 @@ def test_pieces_join_without_gaps_and_clicks(seed: int, offset: int) -> None:
         assert largest_jump(whole[at - 480 : at + 480]) <= 100
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_pauses_between_pieces_are_those_of_sentences(seed: int) -> None:
-    draw, word = random.Random(seed), words()
-    edges = [[silence(draw.uniform(0, 1.0), RATE_HZ) for _ in range(2)] for _ in range(12)]
+def test_pauses_between_pieces_are_those_of_sentences() -> None:
+    draw, word = random.Random(0), words()
+    edges = [[silence(draw.uniform(0, 1.0), RATE_HZ) for _ in range(2)] for _ in range(6)]
     whole = b"".join(joined([lead + word + tail for lead, tail in edges], draw))
     gaps = [(b - a) / 100 for a, b in _runs([not quiet for quiet in levels(whole)]) if b - a > 5]
     inner = [gap for gap in gaps if gap >= 0.16]
-    assert len(inner) == 11
+    assert len(inner) == 5
     assert max(inner) <= 0.26
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_nothing_that_is_said_is_lost(seed: int) -> None:
-    draw, word = random.Random(seed), words()
+def test_nothing_that_is_said_is_lost() -> None:
+    draw, word = random.Random(0), words()
     sizes = []
     for part in joined(
         [
             silence(draw.uniform(0.2, 1), RATE_HZ) + word + silence(draw.uniform(0.2, 1), RATE_HZ)
-            for _ in range(12)
+            for _ in range(6)
         ],
         draw,
     ):
@@ -281,7 +288,7 @@ def test_nothing_that_is_said_is_lost(seed: int) -> None:
         assert word in part
         sizes.append(len(part) / 2 / RATE_HZ)
     edges_s = len(word) / 2 / RATE_HZ + 0.24
-    assert sizes == pytest.approx([edges_s] * 12, abs=0.02)
+    assert sizes == pytest.approx([edges_s] * 6, abs=0.02)
 
 
 def test_pieces_that_begin_and_end_in_a_word_lose_only_the_fade() -> None:

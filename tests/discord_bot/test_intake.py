@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bots.discord_bot.client import POISON
@@ -251,6 +251,7 @@ _JSON = st.recursive(
 _FIELDS = [*make_voice(), "message_reference", "referenced_message", "message_snapshots", "member"]
 
 
+@settings(max_examples=50)
 @given(st.dictionaries(st.sampled_from(_FIELDS), _JSON, min_size=1, max_size=4))
 def test_no_shape_is_worse_than_poison(fields: dict[str, Any]) -> None:
     """What cannot be read raises what costs only the event itself."""

@@ -50,15 +50,15 @@ def feed(source: SoundSource, envelope: Envelope, pcm: bytes, step: int, rate: i
         source.feed(envelope, pcm[start : start + step], rate)
 
 
-@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 24_000, 44_100, 48_000])
+@pytest.mark.parametrize("rate", [8_000, 22_050, 24_000, 44_100])
 def test_a_tone_of_any_rate_stays_the_tone(rate: int) -> None:
     hz = 1000
     encoder = OpusPackets(rate)
-    sound = tone(1.0, hz, 8000, rate)
+    sound = tone(0.5, hz, 8000, rate)
     packets = [p for at in range(0, len(sound), 1234) for p in encoder.feed(sound[at : at + 1234])]
     packets += encoder.finish()
     heard = decode(packets)
-    assert 48_000 <= len(heard) <= 48_000 + 2 * DELAY
+    assert 24_000 <= len(heard) <= 24_000 + 2 * DELAY
     middle = heard[4800:-4800]
     assert level_at(middle, hz, 48_000) == pytest.approx(8000, rel=0.1)
     # Neither overtones, nor the images that a resampler leaves beyond the old rate's half.
@@ -67,11 +67,11 @@ def test_a_tone_of_any_rate_stays_the_tone(rate: int) -> None:
             assert level_at(middle, other, 48_000) < 80, other
 
 
-@pytest.mark.parametrize("rate", [22_050, 24_000])
-def test_borders_of_chunks_leave_no_trace(rate: int) -> None:
-    sound = tone(1.0, 440, 8000, rate)
+def test_borders_of_chunks_leave_no_trace() -> None:
+    rate = 22_050
+    sound = tone(0.4, 440, 8000, rate)
     heard = []
-    for step in (len(sound), 2, 998, 4410):
+    for step in (len(sound), 2, 998):
         encoder = OpusPackets(rate)
         chunks = [sound[at : at + step] for at in range(0, len(sound), step)]
         heard.append([p for chunk in chunks for p in encoder.feed(chunk)] + encoder.finish())
@@ -202,7 +202,7 @@ def test_a_flood_is_bounded() -> None:
 
 def test_feeding_while_it_is_played_loses_nothing() -> None:
     source, envelope = SoundSource(), ask("a")
-    sound = tone(1.0, 440, 8000, RATE) * 20
+    sound = tone(1.0, 440, 8000, RATE) * 8
     packets: list[bytes] = []
     feeding = threading.Thread(target=feed, args=(source, envelope, sound, 700))
     feeding.start()
@@ -211,5 +211,5 @@ def test_feeding_while_it_is_played_loses_nothing() -> None:
         packets += [packet] if packet not in (b"", OPUS_SILENCE) else []
     source.end("a")
     packets += [packet for packet in drain(source) if packet != OPUS_SILENCE]
-    assert 20 * 50 <= len(packets) <= 20 * 50 + 2
+    assert 8 * 50 <= len(packets) <= 8 * 50 + 2
     assert level_at(decode(packets)[4800:96_000], 440, 48_000) == pytest.approx(8000, rel=0.1)

@@ -13,29 +13,31 @@ from tests.emulators.mimo import tones
 from tests.support import sounds
 from tests.support.discord_server_chat import make_room, make_voice, only
 
+#: More than Discord takes.
+LARGE = tones.make_wav(sounds.tone(28.0, 440, 8000, 192_000), rate_hz=192_000)
+
 
 async def test_large_sound_goes_out_smaller(bot: DiscordBot, server: DiscordServer) -> None:
     room = make_room(server)
     envelope, _ = room.note()
-    pcm = sounds.tone(60.0, 440, 8000, 96_000)
-    large = File("talk.wav", "audio/wav", tones.make_wav(pcm, rate_hz=96_000), 60.0)
+    large = File("talk.wav", "audio/wav", LARGE, 28.0)
     assert len(large.data) > MAX_FILE_BYTES
     await bot.deliver(envelope, Reply("Here it is.", files=(large,)))
     answer = only(room.server.answers_to(envelope.message.message_id))
     [file] = answer.files
     assert (answer.content, file.name) == ("Here it is.", "talk.ogg")
-    assert len(sounds.decode(file.data)) == pytest.approx(60.0 * 16_000 * 2, rel=0.01)
+    assert len(sounds.decode(file.data)) == pytest.approx(28.0 * 16_000 * 2, rel=0.01)
 
 
 async def test_parts_are_named_and_the_rest_is_left_alone() -> None:
     voice, note = await make_voice(), File("a.pdf", "application/pdf", bytes(200_000))
-    wav = File("talk.wav", "audio/wav", tones.make_recording(range(90)), 90.0, title="Talk")
-    reply = await fit_sounds(Reply("Here", files=(voice, wav, note)), 100_000)
+    wav = File("talk.wav", "audio/wav", tones.make_recording(range(36)), 36.0, title="Talk")
+    reply = await fit_sounds(Reply("Here", files=(voice, wav, note)), 43_000)
     first, *parts, last = reply.files
     assert (first, last, reply.text) == (voice, note, "Here")
     assert [file.name for file in parts] == ["talk-1.ogg", "talk-2.ogg", "talk-3.ogg"]
     assert {file.title for file in parts} == {"Talk"}
-    assert all(len(file.data) <= 100_000 for file in parts)
+    assert all(len(file.data) <= 43_000 for file in parts)
 
 
 async def test_what_cannot_be_read_is_told(bot: DiscordBot, server: DiscordServer) -> None:
@@ -50,8 +52,6 @@ async def test_what_cannot_be_read_is_told(bot: DiscordBot, server: DiscordServe
 async def test_a_large_voice_message_stays_one(bot: DiscordBot, server: DiscordServer) -> None:
     room = make_room(server)
     envelope, _ = room.note()
-    drawn = {"duration_s": 60.0, "waveform": bytes(range(60))}
-    pcm = sounds.tone(60.0, 440, 8000, 96_000)
-    large = File("talk.wav", "audio/wav", tones.make_wav(pcm, rate_hz=96_000), **drawn)  # type: ignore[arg-type]
+    large = File("talk.wav", "audio/wav", LARGE, 28.0, waveform=bytes(range(60)))
     await bot.deliver(envelope, Reply(files=(large,)))
     assert only(room.server.answers(room.channel)).is_voice

@@ -76,9 +76,15 @@ async def end(engine: Mimo, utterance: Utterance) -> tuple[bytes, EngineError | 
     return b"".join(parts), None
 
 
-@pytest.mark.parametrize("is_streamed", [False, True], ids=["whole", "stream"])
 @pytest.mark.parametrize(
-    ("kind", "expected"), [*REFUSED.items(), *BROKEN.items(), ("huge", EngineBadReply)]
+    ("kind", "expected", "is_streamed"),
+    [
+        *((kind, expected, True) for kind, expected in REFUSED.items()),
+        *((kind, expected, False) for kind, expected in BROKEN.items()),
+        *((kind, BROKEN[kind], True) for kind in ("hang", "reset_body", "drip")),
+        ("401", REFUSED["401"], False),
+        ("huge", EngineBadReply, True),
+    ],
 )
 async def test_fault_ends_as_its_error(
     server: MimoServer, mimo: Mimo, kind: str, expected: type[EngineError], is_streamed: bool
@@ -151,7 +157,7 @@ async def test_a_third_of_the_calls_fail_and_nothing_is_lost(
 ) -> None:
     for kind in ("503", "sse_reset", "speech_odd", "sse_no_done"):
         server.add_fault(kind, times=None, share=0.1)
-    for number in range(30):
+    for number in range(15):
         text = f"Sentence {number}."
         for _ in range(8):
             sound, error = await end(mimo, Utterance(text))

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.engines.mimo_speech_wire import (
@@ -136,6 +136,7 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(JSON)
 def test_no_answer_does_worse_than_an_error(value: Any) -> None:
     for text in (json.dumps(value), json.dumps({"choices": [value]})):

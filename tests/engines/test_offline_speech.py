@@ -85,11 +85,9 @@ async def test_longer_text_takes_longer(engine: Offline) -> None:
     ("text", "voice"),
     [
         ("Good morning", "en-us+f5"),
-        ("Guten Morgen", "en-us+f5"),
         ("早上好, Bob", "cmn-latn-pinyin"),
         ("Доброе утро", "ru"),
         ("안녕하세요", "ko"),
-        ("नमस्ते", "hi"),
         ("صباح الخير", "ar"),
     ],
 )
@@ -131,7 +129,7 @@ async def test_what_cannot_be_spoken_is_refused(engine: Offline) -> None:
 
 @pytest.mark.usefixtures("way")
 async def test_several_at_once_do_not_mix(engine: Offline) -> None:
-    texts = [f"Number {n}, " * (n + 1) for n in range(6)]
+    texts = [f"Number {n}, " * (n + 1) for n in range(4)]
     alone = [await speak(engine, Utterance(text)) for text in texts]
     together = await asyncio.gather(*(speak(engine, Utterance(text)) for text in texts))
     assert all(map(is_same, together, alone))

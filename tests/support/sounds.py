@@ -13,6 +13,7 @@ from typing import Any
 
 import av
 
+from core.audio.segment import audioop
 from tests.support.paths import SPEECH
 
 #: The recordings of people: name and length in seconds.
@@ -99,6 +100,7 @@ def tone(seconds: float, hz: int = 440, level: float = 8000, rate_hz: int = 16_0
     return _repeat(second, seconds, rate_hz)
 
 
+@cache
 def hum(seconds: float, hz: int = 50) -> bytes:
     """The mains with its odd overtones."""
     step = 2 * math.pi * hz / 16_000
@@ -108,7 +110,10 @@ def hum(seconds: float, hz: int = 50) -> bytes:
 
 
 def mix(a: bytes, b: bytes, a_gain: float = 1.0, b_gain: float = 1.0) -> bytes:
-    return pack(x * a_gain + y * b_gain for x, y in zip(unpack(a), unpack(b), strict=False))
+    size = min(len(a), len(b))
+    a, b = audioop.mul(a[:size], 2, a_gain), audioop.mul(b[:size], 2, b_gain)
+    mixed: bytes = audioop.add(a, b, 2)
+    return mixed
 
 
 # --- files --------------------------------------------------------------------------------

@@ -90,7 +90,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 @pytest.fixture
 def client(server: MimoServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.base_url, headers={"api-key": server.key}) as client:
+    with httpx.Client(
+        base_url=server.base_url, headers={"api-key": server.key}, verify=False
+    ) as client:
         yield client
 
 

@@ -26,7 +26,9 @@ DESIGN, CLONE = "mimo-v2.5-tts-voicedesign", "mimo-v2.5-tts-voiceclone"
 
 @pytest.fixture
 def client(server: MimoServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.base_url, headers={"api-key": server.key}) as client:
+    with httpx.Client(
+        base_url=server.base_url, headers={"api-key": server.key}, verify=False
+    ) as client:
         yield client
 
 

@@ -24,7 +24,9 @@ MP3_HEAD = b"\xff\xfb\x90\x00" + bytes(400)
 
 @pytest.fixture
 def client(server: MimoServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.base_url, headers={"api-key": server.key}) as client:
+    with httpx.Client(
+        base_url=server.base_url, headers={"api-key": server.key}, verify=False
+    ) as client:
         yield client
 
 
