@@ -103,7 +103,7 @@ async def lose_connection_and_login(page: Page) -> None:
     await expect(page.locator("#live")).to_contain_text("Up")
     await page.context.clear_cookies()
     await look(page)
-    await expect(page.locator("#password")).to_be_visible()
+    await page.wait_for_url("**/operator/login", wait_until="load")
     await page.locator("#password").fill("wrong")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("alert")).to_have_text("This password is wrong.")
