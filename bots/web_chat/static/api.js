@@ -16,6 +16,8 @@ export function address(path, chat, more = {}) {
   return query ? `${path}?${query}` : path;
 }
 
+let isLeaving = false;
+
 async function ask(path, options = {}) {
   const headers = { "Accept-Language": locale, ...options.headers };
   let response;
@@ -26,8 +28,9 @@ async function ask(path, options = {}) {
   }
   if (response.ok) return response;
   const body = await response.json().catch(() => ({}));
-  // The login has ended.
-  if (body.login) location.replace(body.login);
+  // The login has ended. A second way there would break off the first.
+  if (body.login && !isLeaving) location.replace(body.login);
+  isLeaving ||= Boolean(body.login);
   throw new Refused(body.error ?? text("server"), response.status);
 }
 
