@@ -57,7 +57,7 @@ pictures: $(VENV)/dev.stamp  ## make the pictures of the README again (needs Chr
 
 bench: $(VENV)/dev.stamp  ## all figures, each beside its other side; about ten minutes
 	for name in decode overhead throughput loop long wer first_audio summary find glossary idle defer \
-		api page standstill scaling; do \
+		api page loop_lag scaling; do \
 		test ! -f benchmarks/$$name.py || $(BIN)/python -m benchmarks.$$name; done
 
 clean:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import httpx
 import pytest
 
 from tests.emulators.mimo import MimoServer
@@ -11,3 +14,11 @@ from tests.emulators.mimo import MimoServer
 def server(_mimo: MimoServer) -> MimoServer:
     _mimo.reset()
     return _mimo
+
+
+@pytest.fixture
+def client(server: MimoServer) -> Iterator[httpx.Client]:
+    with httpx.Client(
+        base_url=server.base_url, headers={"api-key": server.key}, verify=False
+    ) as client:
+        yield client

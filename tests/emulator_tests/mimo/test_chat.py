@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -86,14 +85,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (order(TEXT, tool_choice="none"), "tool_choice must be auto"),
     (order({"type": "text", "text": "字" * 1_000_001}), "exceeds the context"),
 ]
-
-
-@pytest.fixture
-def client(server: MimoServer) -> Iterator[httpx.Client]:
-    with httpx.Client(
-        base_url=server.base_url, headers={"api-key": server.key}, verify=False
-    ) as client:
-        yield client
 
 
 def post(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:

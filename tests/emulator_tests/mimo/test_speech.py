@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -22,14 +21,6 @@ from tests.emulators.mimo.tones import make_recording, make_wav
 
 WAV = make_recording([12, 345])
 DESIGN, CLONE = "mimo-v2.5-tts-voicedesign", "mimo-v2.5-tts-voiceclone"
-
-
-@pytest.fixture
-def client(server: MimoServer) -> Iterator[httpx.Client]:
-    with httpx.Client(
-        base_url=server.base_url, headers={"api-key": server.key}, verify=False
-    ) as client:
-        yield client
 
 
 def encode(sound: bytes, mime: str = "audio/wav") -> str:

@@ -6,7 +6,6 @@ import base64
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -20,14 +19,6 @@ from tests.support.paths import ROOT
 
 WAV = make_recording([12, 345])
 MP3_HEAD = b"\xff\xfb\x90\x00" + bytes(400)
-
-
-@pytest.fixture
-def client(server: MimoServer) -> Iterator[httpx.Client]:
-    with httpx.Client(
-        base_url=server.base_url, headers={"api-key": server.key}, verify=False
-    ) as client:
-        yield client
 
 
 def encode(sound: bytes, mime: str = "audio/wav") -> str:

@@ -1,6 +1,6 @@
 """How long the event loop stands still while sound is worked on, against the same loop at rest.
 
-    python -m benchmarks.standstill
+    python -m benchmarks.loop_lag
 
 What is counted is the longest time between two turns of the loop, in seconds that this process
 was at work: while other programs have the processor every loop stands still."""
