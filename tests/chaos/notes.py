@@ -6,6 +6,7 @@ import asyncio
 import io
 import re
 import wave
+from functools import cache
 
 from core.audio import Media
 from core.engines.mimo import Mimo
@@ -16,6 +17,7 @@ _PAUSE = bytes(2 * 16_000 * 3 // 10)
 _WORD = re.compile(r"\bw(\d+)\b")
 
 
+@cache
 def make_note(number: int) -> bytes:
     """Return a note of about two seconds, OGG/Opus, in which the local MiMo hears `w<number>`."""
     speech = sounds.decode(sounds.recording("cards-001.wav"))

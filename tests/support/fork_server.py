@@ -7,6 +7,7 @@ and writes {"number", "pid"} at once and {"pid", "code"} when that process has e
 from __future__ import annotations
 
 import atexit
+import gc
 import json
 import os
 import select
@@ -22,8 +23,9 @@ from typing import IO, Any
 
 #: What the program loads only when it needs it.
 _LATE = (
-    "alembic.command anyio._backends._asyncio bots.discord_bot bots.web_chat core.audio.voice_note "
-    "core.engines.mimo httpcore pydantic.v1 uvicorn.lifespan.off uvicorn.protocols.http.auto "
+    "alembic.command anyio._backends._asyncio bots.discord_bot bots.telegram_bot bots.web_chat "
+    "core.audio.voice_note core.engines.mimo httpcore pydantic.v1 uvicorn.lifespan.off "
+    "uvicorn.protocols.http.auto "
     "uvicorn.protocols.websockets.websockets_sansio_impl sqlalchemy.dialects.sqlite.aiosqlite "
     "core.picking encodings.ascii concurrent.futures.thread"
 )
@@ -142,6 +144,7 @@ def _load() -> None:
     menu()
     tls()
     translate("", LANGUAGES[0])
+    gc.freeze()  # garbage is looked for in what a program makes, not in what it shares
 
 
 def _fork(order: dict[str, Any], source: IO[bytes]) -> None:
