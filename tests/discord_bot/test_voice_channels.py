@@ -306,6 +306,15 @@ async def test_it_says_why_it_does_not_come(hall: Hall, monkeypatch: pytest.Monk
     assert not hall.bot.client.voice_clients
 
 
+async def test_a_channel_that_gives_no_answer_is_tried_again(hall: Hall) -> None:
+    hall.server.gateway.voice.is_deaf = True
+    coming = asyncio.create_task(hall.voice.join(hall.message()))
+    await asyncio.sleep(5)
+    hall.server.gateway.voice.is_deaf = False
+    assert await coming == "Sofa"
+    assert len(hall.server.gateway.voice.asked) > 1
+
+
 @pytest.mark.real_time
 async def test_on_a_stage_it_becomes_a_speaker(hall: Hall) -> None:
     server, voice = hall.server, hall.server.gateway.voice
