@@ -16,13 +16,7 @@ import pytest
 
 from core.audio import voice_note
 from core.audio.segment import VoiceSegment
-from core.audio.voice_note import (
-    AI_NOTICE,
-    MAX_NOTE_BYTES,
-    SeamJoiner,
-    VoiceNote,
-    VoiceNoteEncoder,
-)
+from core.audio.voice_note import AI_NOTICE, MAX_NOTE_BYTES, SeamJoiner, VoiceNote, VoiceNoteEncoder
 from core.errors import EngineBadReply
 from tests.support.sounds import decode, pack, recording, silence, speech, tone, unpack
 

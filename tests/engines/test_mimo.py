@@ -101,11 +101,7 @@ async def test_largest_sound_is_taken(server: MimoServer, mimo: Mimo) -> None:
 
 
 @pytest.mark.parametrize(
-    "audio",
-    [
-        Audio(bytes(MAX_BYTES + 1), "audio/wav", 1.0),
-        Audio(b"OggS", "audio/ogg", 1.0),
-    ],
+    "audio", [Audio(bytes(MAX_BYTES + 1), "audio/wav", 1.0), Audio(b"OggS", "audio/ogg", 1.0)]
 )
 async def test_what_the_service_would_refuse_is_not_sent(
     server: MimoServer, mimo: Mimo, audio: Audio

@@ -56,11 +56,7 @@ def test_no_fault_is_forgotten() -> None:
 
 @pytest.mark.parametrize(("kind", "expected"), [(k, e) for k, e in ANSWERED.items() if e])
 async def test_wrong_answer(
-    server: MimoServer,
-    mimo: Mimo,
-    kind: str,
-    expected: type[EngineError],
-    shown: list[str] | None,
+    server: MimoServer, mimo: Mimo, kind: str, expected: type[EngineError], shown: list[str] | None
 ) -> None:
     server.add_answer(WORDS)
     server.add_fault(kind)

@@ -226,10 +226,7 @@ async def test_largest_sample_is_taken_and_a_larger_one_not_sent(
     data = make_wav(bytes((MAX_BYTES - head) // 2 * 2))
     assert mimo.speech_limits.max_sample_bytes == MAX_BYTES
     assert await speak(mimo, Utterance("Hi.", sample=Audio(data, "audio/wav", 200.0)))
-    for sample in (
-        Audio(bytes(MAX_BYTES + 1), "audio/wav", 1.0),
-        Audio(b"OggS", "audio/ogg", 1.0),
-    ):
+    for sample in (Audio(bytes(MAX_BYTES + 1), "audio/wav", 1.0), Audio(b"OggS", "audio/ogg", 1.0)):
         with pytest.raises(EngineRefused):
             await speak(mimo, Utterance("Hi.", sample=sample))
     assert len(server.calls) == 1

@@ -100,11 +100,7 @@ async def test_fault_ends_as_its_error(
 @pytest.mark.parametrize("is_streamed", [False, True], ids=["whole", "stream"])
 @pytest.mark.parametrize(("kind", "expected"), ANSWERED.items())
 async def test_wrong_or_odd_answer(
-    server: MimoServer,
-    mimo: Mimo,
-    kind: str,
-    expected: type[EngineError] | None,
-    is_streamed: bool,
+    server: MimoServer, mimo: Mimo, kind: str, expected: type[EngineError] | None, is_streamed: bool
 ) -> None:
     mimo.can_stream_speech = is_streamed
     server.add_fault(kind)

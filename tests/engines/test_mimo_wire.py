@@ -90,12 +90,7 @@ ERRORS: list[tuple[str, int, bytes, type[EngineError]]] = [
         error(code="400", message="Param Incorrect", param="bad", type=""),
         EngineRefused,
     ),
-    (
-        "400 new model",
-        400,
-        error(code="400", message="Unsupported model mimo-v2-tts"),
-        ModelGone,
-    ),
+    ("400 new model", 400, error(code="400", message="Unsupported model mimo-v2-tts"), ModelGone),
     (
         "400 old model",
         400,
@@ -112,12 +107,7 @@ ERRORS: list[tuple[str, int, bytes, type[EngineError]]] = [
     ),
     ("403", 403, error(code="403", message="Region"), EngineLocked),
     ("403 page", 403, HTML, EngineLocked),
-    (
-        "429",
-        429,
-        error(code="429", message="Too many requests", type="limitation"),
-        EngineBusy,
-    ),
+    ("429", 429, error(code="429", message="Too many requests", type="limitation"), EngineBusy),
     (
         "429 quota",
         429,

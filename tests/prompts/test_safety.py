@@ -183,8 +183,7 @@ def test_ordinary_text_stays_as_it_is(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["That was the end.So we went.", "node.js and file.txt", "version 1.2.3.4", "#12"],
+    "text", ["That was the end.So we went.", "node.js and file.txt", "version 1.2.3.4", "#12"]
 )
 def test_what_only_looks_like_an_address_stays_readable(text: str) -> None:
     assert revive(defuse(text)) == text
@@ -268,14 +267,7 @@ def test_hostile_text_is_read_to_its_end(unit: str) -> None:
 
 # --- in: the fence
 
-LETTERS = {
-    "<": "<＜﹤‹",
-    "/": "/／\\⁄",
-    "d": "dDｄＤ𝐝",
-    "a": "aAａаα",
-    "t": "tTｔТτ",
-    ">": ">＞›",
-}
+LETTERS = {"<": "<＜﹤‹", "/": "/／\\⁄", "d": "dDｄＤ𝐝", "a": "aAａаα", "t": "tTｔТτ", ">": ">＞›"}
 THIN = st.text(
     st.sampled_from(" \t\n\u200b\u200c\u200d\u2060\ufeff\xad\u3000\xa0\ufe0f"), max_size=3
 )

@@ -16,8 +16,7 @@ CHINESE = "今天天气很好。我们去公园吧！你想几点出发？我都
 
 letters = st.text(
     st.one_of(
-        st.sampled_from("ab d.!?,;: \n。，！？；—…“”()[]好的我们e\u0301\u200d👩🏽"),
-        st.characters(),
+        st.sampled_from("ab d.!?,;: \n。，！？；—…“”()[]好的我们e\u0301\u200d👩🏽"), st.characters()
     ),
     max_size=300,
 )
