@@ -30,31 +30,23 @@ class Role:
 
 
 QUESTION = Question((Turn("user", "Hi."),))
-HEAR = Role(
-    "hear",
-    "mimo_asr_model",
-    "ASR",
-    ("mimo-v3-asr", "mimo-v2.5-asr"),
-    lambda mimo: mimo.transcribe(make_audio(5)),
-    lambda mimo: mimo.model,
+ROLES = (
+    Role(
+        *("hear", "mimo_asr_model", "ASR", ("mimo-v3-asr", "mimo-v2.5-asr")),
+        lambda mimo: mimo.transcribe(make_audio(5)),
+        lambda mimo: mimo.model,
+    ),
+    Role(
+        *("speak", "mimo_tts_model", "TTS", ("mimo-v2.5-tts", "mimo-v2-tts")),
+        lambda mimo: speak(mimo, Utterance("Hi.")),
+        lambda mimo: mimo.speech_model,
+    ),
+    Role(
+        *("answer", "mimo_chat_model", "CHAT", ("mimo-v2.6-flash", "mimo-v2.5")),
+        lambda mimo: mimo.answer(QUESTION),
+        lambda mimo: mimo.chat_model,
+    ),
 )
-SPEAK = Role(
-    "speak",
-    "mimo_tts_model",
-    "TTS",
-    ("mimo-v2.5-tts", "mimo-v2-tts"),
-    lambda mimo: speak(mimo, Utterance("Hi.")),
-    lambda mimo: mimo.speech_model,
-)
-ANSWER = Role(
-    "answer",
-    "mimo_chat_model",
-    "CHAT",
-    ("mimo-v2.6-flash", "mimo-v2.5"),
-    lambda mimo: mimo.answer(QUESTION),
-    lambda mimo: mimo.chat_model,
-)
-ROLES = (HEAR, SPEAK, ANSWER)
 
 
 @pytest.fixture(params=ROLES, ids=lambda role: role.name)
@@ -68,9 +60,7 @@ def make_engine(server: MimoServer, **settings: Any) -> Mimo:
     return Mimo(make_settings(mimo_base_url=server.base_url, **settings))
 
 
-async def test_hand_set_model_is_sent_as_given_and_never_left(
-    server: MimoServer, role: Role
-) -> None:
+async def test_hand_set_model_is_never_left(server: MimoServer, role: Role) -> None:
     given = role.models[0].replace("mimo", "MiMo")
     engine = make_engine(server, mimo_api_key=server.key, **{role.setting: given})
     assert role.current(engine) == given
@@ -123,9 +113,7 @@ async def test_a_model_that_dies_leaves_the_other_roles_alone(
         assert await other.call(mimo)
 
 
-async def test_wrong_key_is_for_the_operator_and_not_in_the_error(
-    server: MimoServer, role: Role
-) -> None:
+async def test_wrong_key_is_not_in_the_error(server: MimoServer, role: Role) -> None:
     key = "tp-of-another-plan-altogether"
     engine = make_engine(server, mimo_api_key=key)
     with pytest.raises(EngineLocked) as caught:

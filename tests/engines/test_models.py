@@ -40,8 +40,7 @@ async def test_list_is_asked_once_even_by_many() -> None:
 async def test_first_of_the_preference_is_taken_where_no_list_can_be_had() -> None:
     service = Service()
     service.is_down = True
-    choice = ModelChoice("auto", THREE, service.list_models)
-    assert await choice.pick() == "new-asr"
+    assert await ModelChoice("auto", THREE, service.list_models).pick() == "new-asr"
 
 
 async def test_name_set_by_hand_is_asked_of_nobody() -> None:
@@ -95,12 +94,9 @@ def test_names_of_mimos_models_are_read(
     assert (find_mimo(name), list_successors(name)) == (model_id, successors)
 
 
-def test_another_model_has_the_same_prefix() -> None:
+def test_large_contexts_are_not_listed_apart() -> None:
     assert swap_mimo("xiaomi/mimo-v2.5-tts[1m]", "mimo-v3") == "xiaomi/mimo-v3"
     assert swap_mimo("tts-1", "mimo-v3") == "mimo-v3"
-
-
-def test_large_contexts_are_not_listed_apart() -> None:
     assert is_listed("a[1m]", {"a"}) and is_listed("a[1m]", {"a[1m]"}) and is_listed("a", {"a"})
     assert not is_listed("a", {"a[1m]"}) and not is_listed("b[1m]", {"a"})
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-import random
 import wave
-from array import array
 from collections.abc import AsyncIterator
 
 import jiwer
@@ -17,10 +15,11 @@ import pytest_asyncio
 from core.child import ChildDied, ChildMissing, ChildRefused, ChildStalled
 from core.engines.offline import Offline, read_error
 from core.engines.offline_worker import find_speech
-from core.errors import EngineBadReply, EngineBusy, EngineError, EngineRefused
+from core.errors import EngineBadReply, EngineBusy, EngineRefused
 from core.models import Audio, Passage, Question, Transcript
 from tests.emulators.mimo.tones import make_wav
 from tests.engines.conftest import make_settings
+from tests.support import sounds
 from tests.support.paths import SPEECH
 
 RATE_HZ = 16_000
@@ -64,10 +63,6 @@ async def hear_recording(engine: Offline, name: str) -> Transcript:
     return _heard[name]
 
 
-def silence(seconds: float) -> bytes:
-    return bytes(2 * round(seconds * RATE_HZ))
-
-
 @pytest.mark.parametrize(
     ("name", "truth", "worst"),
     [
@@ -92,7 +87,7 @@ async def test_people_are_understood_roughly(
 
 async def test_times_and_growing_text(engine: Offline) -> None:
     card = read_samples("cards-001.wav")
-    audio = make_audio(silence(2) + card + silence(3) + card + silence(1))
+    audio = make_audio(sounds.silence(2) + card + sounds.silence(3) + card + sounds.silence(1))
     shown: list[str] = []
     transcript = await engine.transcribe(audio, on_text=shown.append)
     first, second = transcript.segments
@@ -127,16 +122,14 @@ async def test_questions_find_what_the_machine_itself_heard(engine: Offline) -> 
         assert f"[{mark}]" in answer.text.splitlines()[0], (words, answer.text)
 
 
-@pytest.mark.parametrize("level", [30, 3000])
+@pytest.mark.parametrize("level", [17, 1730])
 async def test_no_words_are_invented_for_noise(engine: Offline, level: int) -> None:
-    noise = random.Random(1)
-    samples = array("h", (noise.randint(-level, level) for _ in range(2 * RATE_HZ)))
-    assert (await engine.transcribe(make_audio(samples.tobytes()))).text == ""
+    assert (await engine.transcribe(make_audio(sounds.noise(2, level)))).text == ""
 
 
-@pytest.mark.parametrize("size", [0, 2, 958, 960, 962, 1920])
-async def test_shortest_sounds(engine: Offline, size: int) -> None:
-    assert (await engine.transcribe(make_audio(bytes(size)))).text == ""
+async def test_shortest_sounds(engine: Offline) -> None:
+    for size in (0, 2, 958, 960, 962, 1920):
+        assert (await engine.transcribe(make_audio(bytes(size)))).text == ""
 
 
 @pytest.mark.parametrize("rest", [0, 500])
@@ -157,19 +150,11 @@ async def test_speech_that_is_cut_off_is_kept_to_its_last_sample(samples: int) -
     assert start_s < 1 and end_s == pytest.approx(len(pcm) / 2 / RATE_HZ, abs=0.05)
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"no sound",
-        make_wav(bytes(3200))[:30],
-        make_wav(bytes(3200), rate_hz=8000),
-        make_wav(bytes(3200), channels=2),
-    ],
-)
-async def test_other_sound_is_refused(engine: Offline, data: bytes) -> None:
-    with pytest.raises(EngineRefused):
-        await engine.transcribe(Audio(data, "audio/wav", 0.1))
+async def test_other_sound_is_refused(engine: Offline) -> None:
+    formats = make_wav(bytes(3200), rate_hz=8000), make_wav(bytes(3200), channels=2)
+    for data in (b"", b"no sound", make_wav(bytes(3200))[:30], *formats):
+        with pytest.raises(EngineRefused):
+            await engine.transcribe(Audio(data, "audio/wav", 0.1))
 
 
 async def test_size_follows_the_machine(engine: Offline) -> None:
@@ -179,15 +164,8 @@ async def test_size_follows_the_machine(engine: Offline) -> None:
         assert file.getframerate() == RATE_HZ
 
 
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (ChildRefused("format"), EngineRefused),
-        (ChildRefused("memory"), EngineBusy),
-        (ChildMissing("x"), EngineBusy),
-        (ChildDied("x"), EngineBadReply),
-        (ChildStalled("x"), EngineBadReply),
-    ],
-)
-async def test_failure_of_a_child_is_read(error: Exception, expected: type[EngineError]) -> None:
-    assert type(read_error(error)) is expected  # type: ignore[arg-type]
+async def test_failure_of_a_child_is_read() -> None:
+    read = [read_error(error) for error in (ChildRefused("format"), ChildRefused("memory"))]
+    read += [read_error(error) for error in (ChildMissing("x"), ChildDied("x"), ChildStalled("x"))]
+    expected = [EngineRefused, EngineBusy, EngineBusy, EngineBadReply, EngineBadReply]
+    assert [type(error) for error in read] == expected

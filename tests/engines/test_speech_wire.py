@@ -19,10 +19,9 @@ PCM = bytes(range(200))
 def make(pcm: bytes = PCM, **fields: int) -> bytes:
     """WAV with a header as given."""
     form = {"tag": 1, "channels": 1, "rate_hz": 24_000, "bits": 16, "size": len(pcm), **fields}
-    head = struct.pack(
-        "<HHIIHH", form["tag"], form["channels"], form["rate_hz"], 48_000, 2, form["bits"]
-    )
-    data = b"data" + struct.pack("<I", form["size"]) + pcm
+    tag, channels, rate_hz, bits, size = form.values()
+    head = struct.pack("<HHIIHH", tag, channels, rate_hz, 48_000, 2, bits)
+    data = b"data" + struct.pack("<I", size) + pcm
     return b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + head + data
 
 
