@@ -1,6 +1,6 @@
 """Inputs 1 to 48: broken, hostile and odd sound. One clear reply each, and nothing left behind.
 
-The table of decoding is the one of `tests.audio.test_bad_inputs`; here it goes all the way: in the
+The table of decoding is the one of `tests.audio.bad_inputs`; here it goes all the way: in the
 short form one row of each verdict.
 """
 
@@ -19,7 +19,8 @@ from core.models import JobState
 from core.prompts.safety import revive
 from tests.acceptance.conftest import Open
 from tests.acceptance.stage import Stage
-from tests.audio.test_bad_inputs import TABLE, Trap, pointers
+from tests.audio.bad_inputs import TABLE
+from tests.audio.test_pointing_outside import Trap, pointers
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.report import row
 from tests.emulators.telegram import Message

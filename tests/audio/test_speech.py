@@ -25,7 +25,7 @@ NOTHING: dict[str, Callable[[], bytes]] = {
     "hum of 60 Hz": lambda: sounds.hum(5, 60),
     "hum and hiss": lambda: sounds.mix(sounds.hum(5), sounds.noise(5, 300)),
     "tone and hiss": lambda: sounds.mix(sounds.tone(5), sounds.noise(5, 300)),
-    "offset": lambda: sounds.pack([12_000] * 80_000),
+    "offset": lambda: sounds.offset(12_000, 160_000),
 }
 
 

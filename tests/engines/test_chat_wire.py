@@ -37,7 +37,8 @@ def test_answer_is_read() -> None:
     assert make_answer(told, None) == Answer("Good.", reasoning="Hm.")
 
 
-NO_CHOICES: list[Any] = [{}, *({"choices": found} for found in ([], None, {}, ["x"], [{}]))]
+CHOICES: list[Any] = [[], None, {}, ["x"], [{}]]
+NO_CHOICES: list[Any] = [{}, *({"choices": found} for found in CHOICES)]
 NO_WORDS = [choice(None), choice(["x"]), choice(""), choice("<think></think>")]
 NO_END = [choice(finish_reason=reason) for reason in (None, "tool_calls", ["stop"])]
 

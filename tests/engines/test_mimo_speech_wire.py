@@ -48,11 +48,11 @@ def run(*events: Any, is_done: bool = True) -> bytes:
 CHUNKS: list[Any] = [
     chunk(audio) for audio in (None, {}, {"data": None}, {"data": ""}, "no object")
 ]
-CHOICES: list[Any] = [{"choices": found} for found in ([], None, [None], [{"delta": None}], [{}])]
+CHOICES: list[Any] = [[], None, [None], [{"delta": None}], [{}]]
 OTHERS: list[Any] = [{"usage": {"total_tokens": 310}}, chunk(None, model="mimo-v2.5-tts-2026")]
 
 
-@pytest.mark.parametrize("extra", [*CHUNKS, *CHOICES, *OTHERS])
+@pytest.mark.parametrize("extra", [*CHUNKS, *({"choices": found} for found in CHOICES), *OTHERS])
 def test_what_holds_no_sound_changes_nothing(extra: dict[str, Any]) -> None:
     assert run(extra, sound(b"ab"), extra, sound(b"cd"), STOP, extra) == b"abcd"
 

@@ -29,7 +29,12 @@ from core.models import Audio, Transcript
 
 MODEL = "mimo-v2.5-asr"
 #: The example of the API reference, word for word where the program looks.
-MESSAGE = {"content": "Good morning.", "role": "assistant", "audio": None, "audio_tokens": []}
+MESSAGE: dict[str, Any] = {
+    "content": "Good morning.",
+    "role": "assistant",
+    "audio": None,
+    "audio_tokens": [],
+}
 USAGE = {"completion_tokens": 20, "prompt_tokens": 46, "total_tokens": 66, "seconds": 4}
 EXAMPLE = {
     "id": "9f51eba459dd4dfdabb31cabba0cb7dc",

@@ -39,11 +39,7 @@ def test_every_text_is_translated(language: str) -> None:
     known = catalogue(language)
     missing = {text: places for text, places in texts().items() if not known.get(text)}
     assert missing == {}, f"translate these in core/locale/{language}/hearsay.po (make texts)"
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_no_translation_is_left_of_what_is_no_longer_said(language: str) -> None:
-    assert catalogue(language).keys() - texts().keys() == set()
+    assert known.keys() - texts().keys() == set(), "no longer said"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -86,12 +82,9 @@ def test_the_scan_meets_known_texts() -> None:
     assert texts()["Only the admins of this chat can change that."] == ["core/errors.py"]
 
 
-@pytest.mark.parametrize("language", ["zh", "zh-hans", "zh-CN", "ZH-Hant-TW"])
-def test_every_chinese_reads_chinese(language: str) -> None:
-    assert translate("Retry", language) == "重试"
-
-
-def test_a_language_without_a_catalogue_reads_english() -> None:
+def test_every_chinese_reads_chinese_and_others_english() -> None:
+    for language in ("zh", "zh-hans", "zh-CN", "ZH-Hant-TW"):
+        assert translate("Retry", language) == "重试"
     for language in ("en", "de", "", "zhx", "../zh"):
         assert translate("Retry", language) == "Retry"
 

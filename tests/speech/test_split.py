@@ -94,16 +94,10 @@ def test_an_audio_tag_is_not_cut() -> None:
     assert all("[heavy" not in p or "breathing]" in p for p in split_speech(text, 32))
 
 
-@pytest.mark.parametrize("text", ["", "  \n ", "\u3000"])
-def test_nothing_gives_no_piece(text: str) -> None:
-    assert split_speech(text, 10) == []
-
-
-def test_half_characters_do_no_harm() -> None:
-    assert split_speech("ab \ud83d cd", 100) == ["ab \ud83d cd"]
-
-
-def test_no_limit_below_one() -> None:
+def test_the_least_texts_do_no_harm() -> None:
+    for text in ("", "  \n ", "\u3000"):
+        assert split_speech(text, 10) == []
+    assert split_speech("ab \ud83d cd", 100) == ["ab \ud83d cd"], "half a character"
     with pytest.raises(ValueError, match="at least 1"):
         split_speech("a", 0)
 
