@@ -12,21 +12,16 @@ from tests.support import sounds
 from tests.support.sounds import RECORDINGS, decode, file, recording
 
 NOTHING: dict[str, Callable[[], bytes]] = {
-    "no sample": lambda: b"",
-    "10 ms of speech": lambda: sounds.speech(0.01),
-    "silence": lambda: sounds.silence(5),
-    "white noise": lambda: sounds.noise(5),
+    "no sample": lambda: b"", "10 ms of speech": lambda: sounds.speech(0.01),
+    "silence": lambda: sounds.silence(5), "white noise": lambda: sounds.noise(5),
     "loud white noise": lambda: sounds.noise(5, 9000),
-    "faint white noise": lambda: sounds.noise(5, 3),
-    "brown noise": lambda: sounds.brown_noise(6),
-    "tone": lambda: sounds.tone(5),
-    "tone of 1 kHz": lambda: sounds.tone(5, 1000),
-    "hum of 50 Hz": lambda: sounds.hum(5),
-    "hum of 60 Hz": lambda: sounds.hum(5, 60),
+    "faint white noise": lambda: sounds.noise(5, 3), "brown noise": lambda: sounds.brown_noise(6),
+    "tone": lambda: sounds.tone(5), "tone of 1 kHz": lambda: sounds.tone(5, 1000),
+    "hum of 50 Hz": lambda: sounds.hum(5), "hum of 60 Hz": lambda: sounds.hum(5, 60),
     "hum and hiss": lambda: sounds.mix(sounds.hum(5), sounds.noise(5, 300)),
     "tone and hiss": lambda: sounds.mix(sounds.tone(5), sounds.noise(5, 300)),
     "offset": lambda: sounds.offset(12_000, 160_000),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NOTHING)

@@ -119,19 +119,14 @@ def test_halves_of_a_character_are_joined() -> None:
 @pytest.mark.parametrize(
     "events",
     [
-        [],
-        ["[DONE]"],
-        [chunk("Good")],
-        [chunk("Good"), "[DONE]"],
-        [chunk("Good"), END, COST],
+        [], ["[DONE]"], [chunk("Good")], [chunk("Good"), "[DONE]"], [chunk("Good"), END, COST],
         [chunk("Good"), chunk(finish_reason="odd"), "[DONE]"],
         [chunk("Good"), END, chunk(" day"), "[DONE]"],
         [chunk("Good"), END, "[DONE]", chunk(reasoning_content=" day")],
-        [chunk("x" * 700_000), chunk("x" * 700_000), chunk("x"), END, "[DONE]"],
-        ["nonsense"],
+        [chunk("x" * 700_000), chunk("x" * 700_000), chunk("x"), END, "[DONE]"], ["nonsense"],
     ],
     ids=lambda events: str(len(events)),
-)
+)  # fmt: skip
 def test_stream_that_is_not_whole_is_never_taken_for_whole(events: list[str]) -> None:
     with pytest.raises(EngineBadReply):
         make_answer(follow(*events)[-1], None)

@@ -30,11 +30,8 @@ from core.models import Audio, Transcript
 MODEL = "mimo-v2.5-asr"
 #: The example of the API reference, word for word where the program looks.
 MESSAGE: dict[str, Any] = {
-    "content": "Good morning.",
-    "role": "assistant",
-    "audio": None,
-    "audio_tokens": [],
-}
+    "content": "Good morning.", "role": "assistant", "audio": None, "audio_tokens": [],
+}  # fmt: skip
 USAGE = {"completion_tokens": 20, "prompt_tokens": 46, "total_tokens": 66, "seconds": 4}
 EXAMPLE = {
     "id": "9f51eba459dd4dfdabb31cabba0cb7dc",
@@ -173,15 +170,11 @@ def choice(content: Any = "Good.", finish_reason: Any = "stop", **message: Any) 
 @pytest.mark.parametrize(
     "body",
     [
-        changed(choices=[]),
-        changed(choices=choice("", reasoning_content="Let me think.")),
-        changed(choices=choice("x" * 60_000)),
-        changed(choices=choice(finish_reason="tool_calls")),
-        changed(model="mimo-v2.6-flash"),
-        changed(model=["asr"]),
-        changed(error={"message": "x"}),
+        changed(choices=[]), changed(choices=choice("", reasoning_content="Let me think.")),
+        changed(choices=choice("x" * 60_000)), changed(choices=choice(finish_reason="tool_calls")),
+        changed(model="mimo-v2.6-flash"), changed(model=["asr"]), changed(error={"message": "x"}),
     ],
-)
+)  # fmt: skip
 def test_answer_that_is_no_transcript_is_a_bad_reply(body: bytes) -> None:
     with pytest.raises(EngineBadReply):
         hear(body)

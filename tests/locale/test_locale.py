@@ -92,15 +92,11 @@ def test_every_chinese_reads_chinese_and_others_english() -> None:
 @pytest.mark.parametrize(
     ("language", "reader", "name"),
     [
-        ("en", "en", "English"),
-        ("en-US", "zh-CN", "英语 (美国)"),
-        ("zh", "zh", "中文"),
-        ("mul", "en", "Multiple languages"),
-        ("mul", "zh", "多语种"),
-        ("x?", "de", "x?"),
+        ("en", "en", "English"), ("en-US", "zh-CN", "英语 (美国)"), ("zh", "zh", "中文"),
+        ("mul", "en", "Multiple languages"), ("mul", "zh", "多语种"), ("x?", "de", "x?"),
         ("", "", ""),
     ],
-)
+)  # fmt: skip
 def test_languages_are_called_by_their_names(language: str, reader: str, name: str) -> None:
     assert name_language(language, reader).replace("（", " (").replace("）", ")") == name
 

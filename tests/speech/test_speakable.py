@@ -26,16 +26,12 @@ def test_said_twice_it_is_the_same(typed: str, keeps_tags: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "language"),
     [
-        ("", "en"),
-        ("12:30", "en"),
-        ("Hello there", "en"),
-        ("你好", "zh"),
-        ("我用 Python 写了一个 Discord bot", "zh"),
-        ("The word 你好 means hello", "en"),
+        ("", "en"), ("12:30", "en"), ("Hello there", "en"), ("你好", "zh"),
+        ("我用 Python 写了一个 Discord bot", "zh"), ("The word 你好 means hello", "en"),
         ("看 https://example.com/a/very/long/path-of-many-words", "zh"),
         ("これは日本語のテキストです", "en"),
         ("跑一下 ```print('some long code here of words')```", "zh"),
     ],
-)
+)  # fmt: skip
 def test_the_language_is_guessed(text: str, language: str) -> None:
     assert guess_language(text) == language

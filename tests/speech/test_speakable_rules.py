@@ -49,30 +49,13 @@ def test_nothing_to_say(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "[" * 1000,
-        "*a_" * 375,
-        "- " * 500,
-        "(o" * 500,
-        "<" * 1000,
-        "<think>" * 150,
-        "`" * 1000,
-        "|" * 1000,
-        "||a" * 325,
-        "&amp;" * 200,
-        "&" + "amp;" * 250 + "lt;",
-        ":a" * 500,
-        "!" * 1000,
-        "好~" * 500,
-        "😂 " * 500,
-        "https://" * 125,
-        "a_" * 500,
-        " " * 1000 + "a",
-        "~ " * 500,
-        "【" * 1000,
-        "1. " * 325,
+        "[" * 1000, "*a_" * 375, "- " * 500, "(o" * 500, "<" * 1000, "<think>" * 150, "`" * 1000,
+        "|" * 1000, "||a" * 325, "&amp;" * 200, "&" + "amp;" * 250 + "lt;", ":a" * 500, "!" * 1000,
+        "好~" * 500, "😂 " * 500, "https://" * 125, "a_" * 500, " " * 1000 + "a", "~ " * 500,
+        "【" * 1000, "1. " * 325,
     ],
     ids=lambda text: text[:8],
-)
+)  # fmt: skip
 def test_strange_texts_come_back_as_one_line(text: str) -> None:
     """How long they take is told by `benchmarks/scaling.py`; a catastrophe would end here too."""
     spoken = make_speakable(text, keeps_tags=True)

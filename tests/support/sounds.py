@@ -18,13 +18,9 @@ from tests.support.paths import SPEECH
 
 #: The recordings of people: name and length in seconds.
 RECORDINGS = {
-    "austen-0870.wav": 7.1,
-    "cards-001.wav": 1.095,
-    "jfk.flac": 11.0,
-    "sb_example1.wav": 3.261,
-    "sr_chinese.flac": 0.956,
-    "sr_english.wav": 2.745,
-}
+    "austen-0870.wav": 7.1, "cards-001.wav": 1.095, "jfk.flac": 11.0, "sb_example1.wav": 3.261,
+    "sr_chinese.flac": 0.956, "sr_english.wav": 2.745,
+}  # fmt: skip
 
 
 #: The standard deviation of 16 random bits.
