@@ -17,8 +17,8 @@ from pathlib import Path
 from core.audio import refusals
 from core.audio.segment import audioop
 from core.errors import TooLong
-from tests.support import sounds
-from tests.support.sounds import encode, file, silent_opus, speech, wav
+from tests.support import crafted, sounds
+from tests.support.sounds import encode, file, speech, wav
 
 EMPTY, UNKNOWN, NO_SOUND = refusals.EMPTY, refusals.UNKNOWN, refusals.NO_SOUND
 ODD, DAMAGED, PROTECTED = refusals.ODD, refusals.DAMAGED, refusals.PROTECTED
@@ -30,16 +30,16 @@ def chained(layout: str = "mono") -> bytes:
 
 
 def bad_crc() -> bytes:
-    pages = sounds.ogg_pages(file("ogg-opus", speech(9)))
+    pages = crafted.ogg_pages(file("ogg-opus", speech(9)))
     return b"".join([*pages[:4], pages[4][:22] + bytes(4) + pages[4][26:], *pages[5:]])
 
 
 def cover(size: int) -> bytes:
-    return sounds.id3(sounds.id3_frame(b"APIC", b"\0image/jpeg\0\3\0" + bytes(size)))
+    return crafted.id3(crafted.id3_frame(b"APIC", b"\0image/jpeg\0\3\0" + bytes(size)))
 
 
 def many_id3_frames(count: int) -> bytes:
-    return sounds.id3(sounds.id3_frame(b"TXXX", b"\0key\0value") * count) + file("mp3")
+    return crafted.id3(crafted.id3_frame(b"TXXX", b"\0key\0value") * count) + file("mp3")
 
 
 def xing_lies() -> bytes:
@@ -64,7 +64,7 @@ def zipped(name: str, data: bytes) -> bytes:
 
 
 def odd_opus(channels: int, family: int) -> bytes:
-    return sounds.opus_with_head(sounds.opus_head(channels, family))
+    return crafted.opus_with_head(crafted.opus_head(channels, family))
 
 
 def video(container: str, *size: int, codec: str = "aac", rate: int = 44_100) -> bytes:
@@ -91,7 +91,7 @@ TABLE: dict[str, tuple[Callable[[], bytes], Expected]] = {
     "2 random": (lambda: sounds.noise(1), UNKNOWN),
     "2 text": (lambda: b"hello, how are you? " * 50, UNKNOWN),
     "3 header only, ogg": (lambda: file("ogg-opus")[:4], DAMAGED),
-    "3 header only, ogg page": (lambda: sounds.ogg_pages(file("ogg-opus"))[0], DAMAGED),
+    "3 header only, ogg page": (lambda: crafted.ogg_pages(file("ogg-opus"))[0], DAMAGED),
     "3 header only, wav": (lambda: file("wav")[:44], DAMAGED),
     "3 header only, flac": (lambda: file("flac")[:42], DAMAGED),
     "3 header only, m4a": (lambda: file("m4a")[:40], DAMAGED),
@@ -127,16 +127,16 @@ TABLE: dict[str, tuple[Callable[[], bytes], Expected]] = {
     "17 wav, 400 kHz": (lambda: wav(speech(3), rate=400_000), ODD),
     "18 wav, 1 Hz": (lambda: wav(speech(3), rate=1), ODD),
     "18 wav, 0 Hz": (lambda: wav(speech(3), rate=0), DAMAGED),
-    "18 flac, 1 Hz": (lambda: sounds.silent_flac(2, rate=1), ODD),
-    "18 flac, 2 Hz": (lambda: sounds.silent_flac(2, rate=2), ODD),
+    "18 flac, 1 Hz": (lambda: crafted.silent_flac(2, rate=1), ODD),
+    "18 flac, 2 Hz": (lambda: crafted.silent_flac(2, rate=2), ODD),
     "19 wav, 0 channels": (lambda: wav(speech(1), channels=0), ODD),
     "19 wav, 255 channels": (lambda: wav(speech(3), channels=255), ODD),
     "21 AMR-WB": (lambda: b"#!AMR-WB\n" + b"\x7c" * 100, 2.0),
     "21 WMA": (lambda: bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c") + bytes(5000), UNKNOWN),
     "21 APE": (lambda: b"MAC \x96\x0f" + bytes(5000), UNKNOWN),
     "23 m4a, fragmented": (lambda: file("m4a-fragmented"), 3.04),
-    "25 flac, 10 h of silence": (lambda: sounds.silent_flac(26_000), TooLong),
-    "25 flac, 5 minutes of 8 channels": (lambda: sounds.silent_flac(220, channels=8), 300.4),
+    "25 flac, 10 h of silence": (lambda: crafted.silent_flac(26_000), TooLong),
+    "25 flac, 5 minutes of 8 channels": (lambda: crafted.silent_flac(220, channels=8), 300.4),
     "28 SVG": (lambda: b'<svg><image href="file:///etc/passwd"/></svg>', UNKNOWN),
     "28 PDF": (lambda: b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n" * 20, UNKNOWN),
     "28 ZIP": (lambda: zipped("a.ogg", file("ogg-opus")), UNKNOWN),
@@ -154,9 +154,9 @@ TABLE: dict[str, tuple[Callable[[], bytes], Expected]] = {
     "37 10 ms": (lambda: wav(speech(0.01)), 0.01),
     "37 one sample": (lambda: wav(b"\1\0"), 0.0),
     "37 no sample": (lambda: wav(b""), NO_SOUND),
-    "38 10 h of silent opus": (lambda: silent_opus(10), TooLong),
-    "39 30 s of opus that claim 10 h": (lambda: silent_opus(1 / 120, 36_000.0), 30.0),
-    "43 encrypted m4a": (sounds.encrypted_m4a, PROTECTED),
+    "38 10 h of silent opus": (lambda: crafted.silent_opus(10), TooLong),
+    "39 30 s of opus that claim 10 h": (lambda: crafted.silent_opus(1 / 120, 36_000.0), 30.0),
+    "43 encrypted m4a": (crafted.encrypted_m4a, PROTECTED),
     "44 two sound tracks": (lambda: encode(speech(3), "mp4", "aac", rate=44_100, copies=2), 3.0),
     "45 clipped, with offset": (with_offset, 3.0),
     "46 ultrasound": (lambda: encode(sounds.tone(3, 7000), "wav", "pcm_s16le"), 3.0),

@@ -16,8 +16,8 @@ from core.audio import Media, MediaLimits, Piece, refusals
 from core.errors import BadAudio, TooLong
 from core.interfaces import TranscriberLimits
 from tests.audio.bad_inputs import TABLE
-from tests.support import sounds
-from tests.support.sounds import file, silent_opus, speech, wav
+from tests.support import crafted, sounds
+from tests.support.sounds import file, speech, wav
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -120,7 +120,7 @@ async def test_length_is_counted_not_believed(small: Media) -> None:
     """Ten minutes that claim five seconds end at the limit, and silence costs no call."""
     found: list[Piece] = []
     with pytest.raises(TooLong) as refused:
-        async for piece in small.pieces(silent_opus(1 / 6, 5.0), TranscriberLimits()):
+        async for piece in small.pieces(crafted.silent_opus(1 / 6, 5.0), TranscriberLimits()):
             found.append(piece)
     assert refused.value.values == {"hours": "0.03"}
     assert 50 < sum(piece.audio.duration_s for piece in found) <= 108
@@ -135,7 +135,9 @@ async def test_too_many_bytes(small: Media) -> None:
     assert refused.value.values["megabytes"] == 3
 
 
-@pytest.mark.parametrize("make", [lambda: sounds.opus_comments(70_000), lambda: bytes(400 * 2**20)])
+@pytest.mark.parametrize(
+    "make", [lambda: crafted.opus_comments(70_000), lambda: bytes(400 * 2**20)]
+)
 async def test_what_takes_for_ever_or_all_memory(tight: Media, make: Callable[[], bytes]) -> None:
     """libav reads comments in quadratic time inside C, where only the system can stop it."""
     with pytest.raises(BadAudio) as refused:

@@ -16,7 +16,7 @@ from core.audio import Media, Piece, refusals
 from core.child import ChildMissing
 from core.errors import BadAudio
 from core.interfaces import TranscriberLimits
-from tests.support import sounds
+from tests.support import crafted, sounds
 from tests.support.sounds import KINDS, decode, file, silence, speech, wav
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -204,7 +204,7 @@ async def test_closing_is_not_the_fault_of_the_file() -> None:
 
 
 async def test_a_short_note_does_not_wait_for_long_recordings(media: Media) -> None:
-    hour = sounds.silent_opus(0.5)
+    hour = crafted.silent_opus(0.5)
     limits = TranscriberLimits(target_piece_s=20.0)
     slow = [media.pieces(hour, limits, hint_s=1800.0) for _ in range(2)]
     tasks = [asyncio.create_task(anext(pieces)) for pieces in slow]

@@ -12,7 +12,7 @@ import pytest
 from core.audio import Media, refusals
 from core.errors import BadAudio
 from core.interfaces import TranscriberLimits
-from tests.support import sounds
+from tests.support import crafted, sounds
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -89,7 +89,7 @@ async def test_nothing_points_outside(media: Media, trap: Trap, urls: tuple[str,
     for url in urls:
         for name, data in pointers(url).items():
             # As they are, and behind a tag that is skipped.
-            for disguised in (data, sounds.id3(b"") + data):
+            for disguised in (data, crafted.id3(b"") + data):
                 with pytest.raises(BadAudio) as refused:
                     await hear(media, disguised)
                 assert refused.value.user_text == refusals.UNKNOWN, name
@@ -99,7 +99,7 @@ async def test_nothing_points_outside(media: Media, trap: Trap, urls: tuple[str,
 async def test_mov_that_points_outside(media: Media, trap: Trap, urls: tuple[str, ...]) -> None:
     for url in urls:
         with suppress(BadAudio):
-            pieces = await hear(media, sounds.mov_with_reference(url.encode()))
+            pieces = await hear(media, crafted.mov_with_reference(url.encode()))
             assert not any(CANARY in data for data in pieces)
     assert trap.connections == 0
 

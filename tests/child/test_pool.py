@@ -1,13 +1,10 @@
-"""Child processes that die, stall or lie cost their own job only."""
+"""Child processes that die or stall cost their own job only."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
@@ -15,39 +12,8 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from core.child import ChildDied, ChildError, ChildMissing, ChildRefused, ChildStalled, Frame
-from core.child.pool import ChildPool
-from core.clock import Clock
-from tests.support.paths import ROOT
-
-WORK = str(ROOT / "tests" / "support" / "child_work.py")
-
-
-class Pool(ChildPool):
-    """A pool whose child is a file of the tests, or does what `code` says."""
-
-    def __init__(self, *arguments: str, code: str = "", **options: Any) -> None:
-        super().__init__("-", **options)
-        source = ["-c", _LIAR + code] if code else [WORK, *arguments]
-        self._command = (sys.executable, "-I", *source)
-
-
-#: What speaks the language of children, and may break off wherever it likes.
-_LIAR = """
-import os, signal, struct, sys
-def send(kind, header=b"{}", data=b"", *, claimed=None):
-    size = len(data) if claimed is None else claimed
-    os.write(1, struct.pack(">cII", kind, len(header), size) + header + data)
-def take():
-    _, header, data = struct.unpack(">cII", sys.stdin.buffer.read(9))
-    return sys.stdin.buffer.read(header + data)
-"""
-
-
-TOO_LARGE = "its frame is too large"
-#: Why it failed, at too great a length.
-LONG = b'{"detail": "' + b"x" * 300 + b'"}'
-MakePool = Callable[..., Pool]
+from core.child import ChildDied, ChildError, ChildMissing, ChildRefused, ChildStalled
+from tests.child.conftest import WORK, MakePool, Pool, run
 
 
 def children() -> list[psutil.Process]:
@@ -63,27 +29,7 @@ async def shared() -> AsyncIterator[Pool]:
     await pool.close()
 
 
-@pytest.fixture
-async def make_pool() -> AsyncIterator[MakePool]:
-    """Make pools that are closed at the end, also where a test fails."""
-    made: list[Pool] = []
-
-    def make(*arguments: str, **options: Any) -> Pool:
-        made.append(Pool(*arguments, **options))
-        return made[-1]
-
-    yield make
-    for pool in made:
-        await pool.close()
-
-
-async def run(
-    pool: ChildPool, header: dict[str, Any], data: bytes = b"", **more: Any
-) -> list[Frame]:
-    return [frame async for frame in pool.run(header, data, **more)]
-
-
-async def ask_pid(pool: ChildPool) -> int:
+async def ask_pid(pool: Pool) -> int:
     [(header, _)] = await run(pool, {"do": "echo"})
     return int(header["pid"])
 
@@ -104,7 +50,7 @@ async def test_frames_come_back_as_they_went(shared: Pool) -> None:
     [
         ({"do": "die"}, ChildDied, "ended with -9"),
         ({"do": "raise"}, ChildDied, "failed with KeyError"),
-        ({"do": "nonsense"}, ChildDied, TOO_LARGE),
+        ({"do": "nonsense"}, ChildDied, "its frame is too large"),
         ({"do": "memory"}, ChildRefused, "memory"),
         ({"do": "refuse"}, ChildRefused, "empty: nothing in it"),
         ({"do": "hang"}, ChildStalled, "silent for 5 s"),
@@ -262,86 +208,3 @@ async def test_close_with_undelivered_frames(make_pool: MakePool) -> None:
     await pool.close()
     assert not children()
     await frames.aclose()
-
-
-@pytest.mark.parametrize(
-    ("command", "text"),
-    [
-        ((sys.executable, "-I", "-m", "core.no_such_module"), "did not start: ended with 1"),
-        (("/no/such/program",), "cannot start a child: FileNotFoundError"),
-        ((sys.executable, "-c", "import signal; signal.pause()"), "start: silent for 60 s"),
-    ],
-)
-async def test_child_that_cannot_start_is_our_trouble(command: tuple[str, ...], text: str) -> None:
-    pool = ChildPool("core.no_such_module", size=1)
-    assert pool._command == (sys.executable, "-I", "-m", "core.no_such_module")
-    pool._command = command
-    for attempt in (run(pool, {}), run(pool, {}), pool.warm_up()):
-        with pytest.raises(ChildMissing, match=text) as caught:
-            await attempt
-        assert caught.value.is_retryable
-    before = {child.pid for child in psutil.Process().children()}
-    assert before == {child.pid for child in psutil.Process().children()}, "it was ended at once"
-
-
-@pytest.mark.parametrize(
-    ("code", "error", "text", "after_s"),
-    [
-        ("send(b'S'); signal.pause()", ChildStalled, "took no data for 7 s", 7),
-        ("send(b'S'); take(); send(b'W', b'[]'); take()", ChildDied, "it spoke nonsense", 0),
-        (
-            "send(b'S'); take(); send(b'W', claimed=2**29 - 1)",
-            ChildDied,
-            "its frame is too large",
-            0,
-        ),
-        ("send(b'S'); take(); send(b'W', data=b'a', claimed=2); take()", ChildStalled, "silent", 7),
-        ("send(b'S'); take(); send(b'W', claimed=2); sys.exit(3)", ChildDied, "ended with 3", 0),
-        ("send(b'S'); sys.exit(4)", ChildDied, "ended with 4", 0),
-        ("send(b'S'); take(); os.close(1); signal.pause()", ChildDied, "ended with -9", 1),
-        ("send(b'S'); take(); os.close(1); take()", ChildDied, "ended with 1", 0),
-        (f"send(b'S'); take(); send(b'F', {LONG!r})", ChildDied, "failed with " + "x" * 188, 0),
-    ],
-)
-async def test_child_that_lies_costs_its_job_and_is_replaced(
-    code: str, error: type[ChildError], text: str, after_s: float, clock: Clock, make_pool: MakePool
-) -> None:
-    pool = make_pool(size=1, code=code)
-    await pool.warm_up()
-    for _ in range(2):
-        began_s = clock.monotonic()
-        with pytest.raises(error) as caught:
-            await run(pool, {}, bytes(3_000_000), stall_s=7.0)
-        assert type(caught.value) is error
-        assert str(caught.value) == text or (error, text) == (ChildStalled, "silent")
-        assert clock.monotonic() - began_s == pytest.approx(after_s, abs=0.01)
-
-
-_PARENT = """
-import asyncio, sys
-sys.path.insert(0, {folder!r})
-from core.child.pool import ChildPool
-async def main():
-    pool = ChildPool("-", size=2)
-    pool._command = (sys.executable, "-I", {work!r})
-    await pool.warm_up()
-    frames = pool.run({{"do": "echo", "times": 50}}, bytes(1_000_000))
-    await anext(frames)
-    print(*(child._process.pid for child in pool._children), flush=True)
-    await asyncio.sleep(600)
-asyncio.run(main())
-"""
-
-
-def test_killed_parent_leaves_no_child() -> None:
-    """Idle children see the end of stdin, and a busy one that nobody reads what it writes."""
-    code = _PARENT.format(folder=str(ROOT), work=WORK)
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd="/")
-    assert parent.stdout
-    found = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
-    parent.stdout.close()
-    assert len(found) == 2
-    _, alive = psutil.wait_procs(found, timeout=60)
-    assert not alive

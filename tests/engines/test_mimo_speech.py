@@ -152,14 +152,12 @@ async def test_voice_of_a_recording(server: MimoServer, mimo: Mimo, mime: str) -
     assert server.calls[0].sound_bytes == len(data)
 
 
-async def test_largest_sample_is_taken_and_a_larger_one_not_sent(
-    server: MimoServer, mimo: Mimo
-) -> None:
-    head = len(make_wav(b""))
-    data = make_wav(bytes((MAX_BYTES - head) // 2 * 2))
+async def test_only_a_sample_that_is_too_large_is_not_sent(server: MimoServer, mimo: Mimo) -> None:
+    data = make_wav(bytes((MAX_BYTES - len(make_wav(b""))) // 2 * 2))
     assert mimo.speech_limits.max_sample_bytes == MAX_BYTES
     assert await speak(mimo, Utterance("Hi.", sample=Audio(data, "audio/wav", 200.0)))
-    for sample in (Audio(bytes(MAX_BYTES + 1), "audio/wav", 1.0), Audio(b"OggS", "audio/ogg", 1.0)):
+    large, other = Audio(bytes(MAX_BYTES + 1), "audio/wav", 1.0), Audio(b"", "audio/ogg", 1.0)
+    for sample in (large, other):
         with pytest.raises(EngineRefused):
             await speak(mimo, Utterance("Hi.", sample=sample))
     assert len(server.calls) == 1
@@ -229,14 +227,6 @@ async def test_cancelled_caller_is_cancelled(server: MimoServer, mimo: Mimo, clo
     assert [task for task in asyncio.all_tasks() if "pump" in repr(task)] == []
 
 
-async def test_four_calls_run_at_once(server: MimoServer, mimo: Mimo) -> None:
-    server.rules.latency_s = 0.3
-    texts = [f"Sentence number {n}." for n in range(mimo.speech_limits.concurrency)]
-    sounds_made = await asyncio.gather(*(speak(mimo, Utterance(text)) for text in texts))
-    assert all(map(says, sounds_made, texts))
-    assert server.most_under_way == 4
-
-
 async def test_the_next_model_is_spoken_to_in_its_own_way(server: MimoServer, mimo: Mimo) -> None:
     utterance = Utterance("Hi.", styles=("Happy",))
     await speak(mimo, utterance)
@@ -253,7 +243,6 @@ async def test_model_of_designed_voices_is_not_replaced(server: MimoServer, mimo
     for utterance in (Utterance("Hi.", description="x"), Utterance("Hi.", sample=SAMPLE)):
         with pytest.raises(ModelGone):
             await speak(mimo, utterance)
-    assert mimo.speech_model == "mimo-v2.5-tts"
 
 
 async def test_empty_text_is_refused(mimo: Mimo) -> None:

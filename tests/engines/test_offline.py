@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import os
 import wave
 from collections.abc import AsyncIterator
@@ -98,16 +97,11 @@ async def test_times_and_growing_text(engine: Offline) -> None:
     assert transcript.text == shown[-1]
 
 
-async def test_what_was_heard_before_changes_nothing(engine: Offline) -> None:
+async def test_what_was_heard_before_or_beside_changes_nothing(engine: Offline) -> None:
     card, other = (read_samples(name) for name in ("cards-001.wav", "sb_example1.wav"))
-    heard = [await engine.transcribe(make_audio(pcm)) for pcm in (card, other[:48_000], card)]
-    assert heard[0].text == heard[2].text == "ten of clubs"
-
-
-async def test_two_are_heard_at_once(engine: Offline) -> None:
-    audio = make_audio(read_samples("cards-001.wav"))
-    heard = await asyncio.gather(engine.transcribe(audio), engine.transcribe(audio))
-    assert [one.text for one in heard] == ["ten of clubs"] * 2
+    sounds_of = [make_audio(pcm) for pcm in (card, other[:24_000], card, card)]
+    heard = await asyncio.gather(*map(engine.transcribe, sounds_of))
+    assert [heard[n].text for n in (0, 2, 3)] == ["ten of clubs"] * 3
 
 
 async def test_questions_find_what_the_machine_itself_heard(engine: Offline) -> None:
@@ -160,8 +154,6 @@ async def test_other_sound_is_refused(engine: Offline) -> None:
 async def test_size_follows_the_machine(engine: Offline) -> None:
     assert engine.limits.concurrency == min(2, os.cpu_count() or 1)
     assert engine.limits.formats == ("wav",)
-    with wave.open(io.BytesIO(make_wav(b""))) as file:
-        assert file.getframerate() == RATE_HZ
 
 
 async def test_failure_of_a_child_is_read() -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import random
 import wave
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -271,12 +271,6 @@ def make_note(clips: Sequence[str], gap_s: float = 0.6) -> bytes:
         for clip in clips:
             file.writeframes(_pcm(clip) + bytes(int(gap_s * RATE_HZ) * 2))
     return out.getvalue()
-
-
-def words_of(week: Week) -> Iterator[str]:
-    """Yield what is true at the end: the text of every message that may be seen."""
-    for message in week.kept.values():
-        yield message.text
 
 
 @cache
