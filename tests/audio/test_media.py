@@ -182,19 +182,19 @@ async def test_killed_child_costs_its_own_file_only() -> None:
     assert len(children) == 2
     children.pop().kill()
 
-    async def count_rest(pieces: AsyncGenerator[Piece, None]) -> int:
-        return len([piece async for piece in pieces])
+    async def read(pieces: AsyncGenerator[Piece, None]) -> list[Piece]:
+        return [piece async for piece in pieces]
 
-    results = await asyncio.gather(*map(count_rest, runs), return_exceptions=True)
+    results = await asyncio.gather(*map(read, runs), return_exceptions=True)
     [error] = [result for result in results if isinstance(result, BaseException)]
     assert isinstance(error, BadAudio) and error.user_text == refusals.GAVE_UP
-    assert len(await hear(media, data, LOCAL)) - 1 in results
+    assert (await hear(media, data, LOCAL))[1:] in results
     await media.close()
 
 
 async def test_closing_is_not_the_fault_of_the_file() -> None:
     media = Media(workers=1)
-    pieces = media.pieces(wav(speech(300)), MIMO)
+    pieces = media.pieces(wav(speech(90)), MIMO)
     await anext(pieces)
     await media.close()
     with pytest.raises(ChildMissing) as error:

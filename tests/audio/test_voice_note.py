@@ -6,7 +6,6 @@ import asyncio
 import gc
 import io
 import random
-import statistics
 import time
 from functools import cache
 from itertools import groupby, pairwise
@@ -50,17 +49,14 @@ async def test_note_is_opus_as_telegram_wants_it() -> None:
     assert back.dBFS == pytest.approx(VoiceSegment.from_pcm(pcm, RATE_HZ).dBFS, abs=1.5)
 
 
-@pytest.mark.parametrize(
-    ("format", "rate_hz"),
-    [("ogg", 8_000), ("ogg", 16_000), ("ogg", 22_050), ("ogg", 44_100), ("mp3", 24_000),
-     ("mp3", 44_100), ("wav", 22_050)],
-)  # fmt: skip
-async def test_length_is_that_of_the_samples(format: str, rate_hz: int) -> None:
-    pcm = speech(1.21, rate_hz)
-    note = await encode(pcm, rate_hz=rate_hz, format=format)
-    assert note.duration_s == len(pcm) / 2 / rate_hz
-    back = decode(note.data, 48_000)
-    assert len(back) / 2 / 48_000 == pytest.approx(note.duration_s, abs=0.001)
+@pytest.mark.parametrize("format", ["ogg", "mp3", "wav"])
+async def test_length_is_that_of_the_samples(format: str) -> None:
+    for rate_hz in {"ogg": (8_000, 16_000, 22_050, 44_100)}.get(format, (24_000, 44_100)):
+        pcm = speech(1.21, rate_hz)
+        note = await encode(pcm, rate_hz=rate_hz, format=format)
+        assert note.duration_s == len(pcm) / 2 / rate_hz
+        back = decode(note.data, 48_000)
+        assert len(back) / 2 / 48_000 == pytest.approx(note.duration_s, abs=0.001)
 
 
 @pytest.mark.parametrize("format", ["ogg", "mp3", "wav"])
@@ -92,11 +88,8 @@ async def test_waveform_is_that_of_the_whole() -> None:
     note = await encode(pcm)
     assert note.waveform == VoiceSegment.from_pcm(pcm, RATE_HZ).waveform()
     assert (len(note.waveform), max(note.waveform), max(note.waveform[:5])) == (100, 255, 0)
-
-
-async def test_waveform_of_a_long_note_has_256_points() -> None:
-    halves = silence(15, 8000) + speech(15, 8000)
-    wave = (await encode(halves, rate_hz=8000, format="wav")).waveform
+    long = silence(15, 8000) + speech(15, 8000)
+    wave = (await encode(long, rate_hz=8000, format="wav")).waveform
     assert (len(wave), max(wave[:127]), max(wave)) == (256, 0, 255)
 
 
@@ -152,13 +145,11 @@ async def test_note_that_is_given_up_leaves_no_threads() -> None:
     try:
         for _ in range(5):
             await VoiceNoteEncoder(RATE_HZ).feed(speech(0.5, RATE_HZ))
-        for _ in range(1000):
-            # One may be that of the pool.
-            if process.num_threads() <= before + 1:
-                break
-            time.sleep(0.01)  # threads of libav, which end whenever the system lets them
-        else:
-            raise AssertionError(f"{process.num_threads()} threads, {before} before")
+        end_s = time.monotonic() + 30
+        # One may be that of the pool. Those of libav end whenever the system lets them.
+        while process.num_threads() > before + 1:
+            assert time.monotonic() < end_s, process.num_threads()
+            time.sleep(0.01)
     finally:
         gc.enable()
 
@@ -167,7 +158,7 @@ def levels(pcm: bytes) -> list[bool]:
     """Which frames of 10 ms are quiet, by a second way of counting."""
     values, size = unpack(pcm), RATE_HZ // 100
     frames = (values[at : at + size] for at in range(0, len(values) - size, size))
-    return [statistics.pvariance(frame) < 80**2 for frame in frames]
+    return [sum(v * v for v in f) / size - (sum(f) / size) ** 2 < 80**2 for f in frames]
 
 
 def longest_silence_s(pcm: bytes) -> float:

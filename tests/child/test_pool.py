@@ -108,14 +108,12 @@ async def test_children_are_kept_and_recycled(make_pool: MakePool) -> None:
 
 async def test_children_are_started_as_asked(make_pool: MakePool) -> None:
     pool = make_pool(size=2)
-    await pool.warm_up(1)
-    [first] = children()
-    await pool.warm_up(1)
-    assert children() == [first]
-    await pool.warm_up()
-    assert len(children()) == 2
-    await pool.warm_up(5)
-    assert len(children()) == 2
+    started = []
+    for count in (1, 1, None, 5):
+        await pool.warm_up(count)
+        started.append(children())
+    assert [*map(len, started)] == [1, 1, 2, 2]
+    assert started[0] == started[1]
 
 
 async def test_refusal_keeps_the_child_and_memory_does_not(make_pool: MakePool) -> None:

@@ -17,7 +17,7 @@ from core.engines.chat_wire import (
     read_whole,
 )
 from core.engines.wire import read_json
-from core.errors import EngineBadReply, EngineError, EngineRefused
+from core.errors import EngineBadReply, EngineRefused
 from core.models import Answer, Audio, Question, Turn
 
 USAGE = {"prompt_tokens": 4, "completion_tokens": 2}
@@ -130,15 +130,6 @@ def test_halves_of_a_character_are_joined() -> None:
 def test_stream_that_is_not_whole_is_never_taken_for_whole(events: list[str]) -> None:
     with pytest.raises(EngineBadReply):
         make_answer(follow(*events)[-1], None)
-
-
-def test_error_inside_a_stream_is_what_the_engine_makes_of_it() -> None:
-    def read_strictly(data: bytes | str) -> dict[str, Any]:
-        raise EngineRefused(str(data))
-
-    with pytest.raises(EngineError) as caught:
-        read_event('{"error":"no"}', Telling("Good"), read_strictly)
-    assert str(caught.value) == '{"error":"no"}'
 
 
 def show(audio: Audio) -> dict[str, Any]:

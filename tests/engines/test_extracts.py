@@ -11,36 +11,29 @@ from core.engines.extracts import extract
 from core.engines.terms import count_terms, stem
 from core.errors import EngineRefused, NothingFound, UnderstandingMissing
 from core.models import Passage, Question
-from tests.support import sounds
-from tests.support.paths import ROOT, SPEECH
+from tests.support.group_week import CLIPS
+from tests.support.paths import ROOT
 
 #: Text that has nothing to do with the recordings, and does not change.
 PARAGRAPHS = [p for p in re.split(r"\n\s*\n", (ROOT / "LICENSE").read_text()) if p.strip()]
 #: Question, and the recording whose words answer it.
 QUESTIONS = (
-    ("What should the Americans not ask?", "jfk"),
-    ("What was said about my country?", "jfk"),
-    ("Who are the fellows he speaks to?", "jfk"),
-    ("Where did the canoe slide?", "sb_example1"),
-    ("Were the planks rough or smooth?", "sb_example1"),
-    ("Is there anything about birches?", "sb_example1"),
+    ("What should the Americans not ask?", "jfk"), ("What was said about my country?", "jfk"),
+    ("Who are the fellows he speaks to?", "jfk"), ("Where did the canoe slide?", "sb_example1"),
+    ("Were the planks rough or smooth?", "sb_example1"), ("Which club is it?", "cards-001"),
+    ("Is there anything about birches?", "sb_example1"), ("他砸了谁的脚？", "sr_chinese"),
     ("What did Mr. Dashwood consider?", "austen-0870"),
     ("Did John have any leisure?", "austen-0870"),
-    ("Which club is it?", "cards-001"),
-    ("他砸了谁的脚？", "sr_chinese"),
-)
+)  # fmt: skip
 
 
 def true_passages() -> list[Passage]:
     """What is said in the recordings, one passage for every sentence or clause."""
-    found = []
-    for line in (SPEECH / "SOURCES.md").read_text().splitlines():
-        name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
-        if name in sounds.RECORDINGS:
-            clauses = re.split(r"(?<=[.?!,]) (?=[a-z])", cells[4])
-            found += [Passage(name.partition(".")[0], clause) for clause in clauses]
-    assert {passage.mark for passage in found} == {n.partition(".")[0] for n in sounds.RECORDINGS}
-    return found
+    return [
+        Passage(name.partition(".")[0], clause)
+        for name, text in CLIPS.items()
+        for clause in re.split(r"(?<=[.?!,]) (?=[a-z])", text)
+    ]
 
 
 def make_question(task: str, words: str, passages: list[Passage]) -> Question:
@@ -110,8 +103,6 @@ def test_what_needs_understanding_is_refused(task: str, passages: list[Passage])
         extract(make_question(task, "Hello", passages))
     assert caught.value.user_text == "This needs an engine that understands, and none is set up."
 
-
-# --- summaries
 
 TALK = """
 Shall we rent a boat for Saturday?

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -47,24 +46,18 @@ def engine(make_engine: MakeOpenAI) -> OpenAIStyle:
     return make_engine()
 
 
-@pytest.mark.parametrize(
-    ("language", "told"), [(None, None), ("de", None), ("zh-Hans", "zh"), ("en-US", "en")]
-)
-async def test_words_come_back_at_the_first_call(
-    gateway: GoModelServer,
-    server: MimoServer,
-    engine: OpenAIStyle,
-    language: str | None,
-    told: str | None,
+async def test_words_come_back(
+    gateway: GoModelServer, server: MimoServer, engine: OpenAIStyle
 ) -> None:
-    transcript = await engine.transcribe(make_audio(3, 900), language=language, temperature=0.2)
-    assert (transcript.text, transcript.segments) == ("w3 w900", ())
     fields = {"model": NAMES["openai_asr_model"], "response_format": "json", "temperature": "0.2"}
-    fields |= {"language": told} if told else {}
-    assert gateway.world.asked == [("/v1/audio/transcriptions", fields)]
-    assert [(call.model, call.language) for call in server.billed] == [
-        ("mimo-v2.5-asr", told or "auto")
-    ]
+    for language, told in {None: None, "de": None, "zh-Hans": "zh", "en-US": "en"}.items():
+        heard = await engine.transcribe(make_audio(3, 900), language=language, temperature=0.2)
+        assert (heard.text, heard.segments) == ("w3 w900", ())
+        sent = {**fields, **({"language": told} if told else {})}
+        assert gateway.world.asked.pop() == ("/v1/audio/transcriptions", sent)
+        billed = server.billed[-1]
+        assert (billed.model, billed.language) == ("mimo-v2.5-asr", told or "auto")
+    assert not gateway.world.asked
 
 
 async def test_times_are_asked_for_once_where_no_gateway_is_named(
@@ -89,22 +82,18 @@ def test_what_a_call_may_hold_is_as_at_mimo(make_engine: MakeOpenAI) -> None:
     assert make_engine(openai_asr_model="whisper-1").limits.max_piece_s == 600.0
 
 
-@pytest.mark.parametrize(
-    ("text", "own", "voice"),
-    [("Hello.", "alloy", "Mia"), ("你好，小明。", "alloy", "冰糖"), ("Hello.", "Dean", "Dean")],
-)
-async def test_text_is_spoken_by_a_voice_of_mimo(
-    server: MimoServer, make_engine: MakeOpenAI, text: str, own: str, voice: str
-) -> None:
-    engine = make_engine(openai_tts_voice=own)
-    assert await speak(engine, Utterance(text)) == make_sound(text)
-    assert server.calls[-1].request["audio"] == {"format": "pcm16", "voice": voice}
-    ids = [preset.voice_id for preset in engine.voices()]
-    assert set(ids) >= {"Mia", "Dean", "冰糖"} and "alloy" not in ids
-    assert own == "alloy" or ids[0] == own
+async def test_a_voice_of_mimo_speaks(server: MimoServer, make_engine: MakeOpenAI) -> None:
+    rows = [("Hello.", "alloy", "Mia"), ("你好，小明。", "alloy", "冰糖"), ("Hi.", "Dean", "Dean")]
+    for text, own, voice in rows:
+        engine = make_engine(openai_tts_voice=own)
+        assert await speak(engine, Utterance(text)) == make_sound(text)
+        assert server.calls[-1].request["audio"] == {"format": "pcm16", "voice": voice}
+        ids = [preset.voice_id for preset in engine.voices()]
+        assert set(ids) >= {"Mia", "Dean", "冰糖"} and "alloy" not in ids
+        assert own == "alloy" or ids[0] == own
 
 
-async def test_styles_and_direction_are_performed(
+async def test_styles_perform(
     gateway: GoModelServer, server: MimoServer, engine: OpenAIStyle
 ) -> None:
     utterance = Utterance(
@@ -117,9 +106,7 @@ async def test_styles_and_direction_are_performed(
     assert [m["role"] for m in server.calls[-1].request["messages"]] == ["user", "assistant"]
 
 
-async def test_designed_and_kept_voices_speak(
-    gateway: GoModelServer, server: MimoServer, engine: OpenAIStyle
-) -> None:
+async def test_own_voices(gateway: GoModelServer, server: MimoServer, engine: OpenAIStyle) -> None:
     designed, kept = {"description": "An old man."}, {"sample": make_audio(1, 2)}
     for kind, voice in {"voicedesign": designed, "voiceclone": kept}.items():
         assert await speak(engine, Utterance("Hello.", **voice)) == make_sound("Hello.")  # type: ignore[arg-type]
@@ -127,9 +114,7 @@ async def test_designed_and_kept_voices_speak(
     assert not gateway.world.refused
 
 
-async def test_gateway_that_has_presets_alone_says_so(
-    server: MimoServer, engine: OpenAIStyle
-) -> None:
+async def test_gateway_of_presets_alone_says_so(server: MimoServer, engine: OpenAIStyle) -> None:
     server.rules.models = ("mimo-v2.5-tts",)
     for utterance in (Utterance("Hi.", description="x"), Utterance("Hi.", sample=make_audio(1))):
         with pytest.raises(EngineRefused) as caught:
@@ -138,22 +123,15 @@ async def test_gateway_that_has_presets_alone_says_so(
     assert await speak(engine, Utterance("Hi.")), "it is not left for that"
 
 
-@pytest.mark.parametrize(("is_thinking", "is_streamed"), [(True, True), (False, False)])
+@pytest.mark.parametrize("is_thinking", [True, False])
 async def test_questions_pass_as_they_are(
-    gateway: GoModelServer,
-    server: MimoServer,
-    engine: OpenAIStyle,
-    is_thinking: bool,
-    is_streamed: bool,
+    gateway: GoModelServer, server: MimoServer, engine: OpenAIStyle, is_thinking: bool
 ) -> None:
-    turns = (Turn("user", "What is said?", (make_audio(7),)),)
-    told: list[str] = []
-    answer = await engine.answer(
-        Question(turns, is_thinking=is_thinking, max_tokens=64),
-        on_text=told.append if is_streamed else None,
-    )
+    turns, told = (Turn("user", "What is said?", (make_audio(7),)),), list[str]()
+    question = Question(turns, is_thinking=is_thinking, max_tokens=64)
+    answer = await engine.answer(question, on_text=told.append if is_thinking else None)
     assert "w7" in answer.text and bool(answer.reasoning) == is_thinking
-    assert bool(told) == is_streamed
+    assert bool(told) == is_thinking
     [(_, fields)] = gateway.world.asked
     assert fields["thinking"] == {"type": "enabled" if is_thinking else "disabled"}
     assert "stream_options" not in fields
@@ -167,31 +145,30 @@ async def test_large_context_passes_when_given(server: MimoServer, make_engine: 
     assert (server.billed[-1].model, engine.chat_model) == (LARGE, f"xiaomi/{LARGE}")
 
 
-async def ask(engine: OpenAIStyle) -> str:
+async def ask(engine: OpenAIStyle) -> object:
     return (await engine.answer(Question((Turn("user", "Hi."),)))).text
 
 
-async def say(engine: OpenAIStyle) -> bytes:
+async def say(engine: OpenAIStyle) -> object:
     return await speak(engine, Utterance("Hi."))
 
 
 @pytest.mark.parametrize(
-    ("role", "retired", "moves", "call"),
+    ("retired", "moves"),
     [
-        ("chat", "mimo-v2-omni", ("mimo-v2.5", "mimo-v2.6-flash"), ask),
-        ("chat", "mimo-v2.5-pro[1m]", (LARGE,), ask),
-        ("tts", "mimo-v2-tts", ("mimo-v2.5-tts",), say),
+        ("mimo-v2-omni", ("mimo-v2.5", "mimo-v2.6-flash")),
+        ("mimo-v2.5-pro[1m]", (LARGE,)),
+        ("mimo-v2-tts", ("mimo-v2.5-tts",)),
     ],
 )
 async def test_retired_models_reroute_and_the_operator_is_told_once(
     gateway: GoModelServer,
     server: MimoServer,
     make_engine: MakeOpenAI,
-    role: str,
     retired: str,
     moves: tuple[str, ...],
-    call: Any,
 ) -> None:
+    role, call = ("tts", say) if retired.endswith("tts") else ("chat", ask)
     engine = make_engine(**{f"openai_{role}_model": f"xiaomi/{retired}"})
     with capture_logs() as logs:
         for _ in range(2):
@@ -227,7 +204,7 @@ async def test_trouble_behind_the_gateway_is_read(
 
 
 @pytest.mark.parametrize("more", [set(), {"thinking"}], ids=["strict", "thinking"])
-async def test_server_that_wants_openais_form_gets_it(
+async def test_form_of_openai(
     openai: OpenAIServer, make_openai: MakeOpenAI, more: set[str]
 ) -> None:
     """A router with MiMo's name for a model and OpenAI's form for its sounds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,13 +13,18 @@ from core.clock import Clock
 from core.engines.mimo import Mimo
 from core.engines.mimo_chat_wire import build_question
 from core.engines.mimo_limits import CHAT_LIMITS
-from core.errors import EngineBusy, EngineRefused
-from core.models import Answer, Audio, Question, Turn
+from core.errors import EngineBadReply, EngineBusy, EngineRefused
+from core.models import Answer, Audio, Question, Turn, Usage
 from tests.emulators.mimo import MimoServer
+from tests.emulators.mimo.faults import CHATS
 from tests.emulators.mimo.tones import make_wav
 from tests.engines.conftest import make_audio, make_settings
 
+WORDS = "It is four."
 FLASH, OMNI = "mimo-v2.6-flash", "mimo-v2-omni"
+
+
+Shown = list[str] | None
 
 
 def ask(text: str, *audios: Audio, **options: Any) -> Question:
@@ -145,7 +151,7 @@ async def test_context_is_that_of_the_model(server: MimoServer, model: str, cont
     await engine.close()
 
 
-async def test_deadline_counts_the_sound_and_the_longest_answer(
+async def test_deadline_counts_sound_and_tokens(
     server: MimoServer, mimo: Mimo, clock: Clock
 ) -> None:
     longer = Audio(make_wav(bytes(32_000)), "audio/wav", 30.0)
@@ -176,3 +182,61 @@ async def test_the_next_model_has_its_own_context(server: MimoServer, mimo: Mimo
         answer = await mimo.answer(ask("Hi.", make_audio(1)), on_text=on_text)
         assert answer.usage is not None and answer.usage.model == OMNI
     assert mimo.chat_limits.context_tokens == 256_000
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "stream"])
+def shown(request: pytest.FixtureRequest) -> Shown:
+    """What was shown, None where nothing is streamed."""
+    return [] if request.param else None
+
+
+def listen(shown: Shown) -> Callable[[str], None] | None:
+    return None if shown is None else shown.append
+
+
+@pytest.mark.parametrize(
+    "kind", sorted({*CHATS, "reasoning_only", "finish_length"} - {"chat_deaf"})
+)
+async def test_odd_answer_is_used(server: MimoServer, mimo: Mimo, kind: str, shown: Shown) -> None:
+    server.add_answer(WORDS)
+    server.add_fault(kind)
+    answer = await mimo.answer(ask("When?", make_audio(5)), on_text=listen(shown))
+    assert answer.text == (WORDS[: len(WORDS) // 2] if kind == "finish_length" else WORDS)
+    assert answer.is_cut == (kind in ("finish_length", "chat_repetition"))
+    assert not answer.is_thought
+    assert len(server.calls) == (2 if kind in ("reasoning_only", "chat_swapped") else 1)
+    assert not shown or all(WORDS.startswith(text.strip()) for text in shown)
+    assert answer.reasoning == ("Hm, hm." if kind == "chat_tags" else "")
+
+
+async def test_uncounted_sound_was_not_heard(server: MimoServer, mimo: Mimo, shown: Shown) -> None:
+    server.add_fault("chat_deaf")
+    with pytest.raises(EngineBadReply):
+        await mimo.answer(ask("When?", make_audio(5)), on_text=listen(shown))
+    assert len(server.calls) == 1, "it is not for the engine to try again"
+    server.add_fault("chat_deaf")
+    assert (await mimo.answer(ask("When?"))).text, "where there was none, none is counted"
+
+
+@pytest.mark.parametrize("kind", ["chat_swapped", "reasoning_only"])
+async def test_thoughts_alone_are_asked_about_once_and_then_said_to_be_thoughts(
+    server: MimoServer, mimo: Mimo, kind: str, shown: Shown
+) -> None:
+    server.add_answer(WORDS, reasoning="")
+    server.add_fault(kind, times=None)
+    answer = await mimo.answer(ask("When?", is_thinking=True), on_text=listen(shown))
+    assert answer.text == {"chat_swapped": WORDS, "reasoning_only": "Hm."}[kind]
+    assert answer.is_thought and not answer.is_cut
+    assert not shown, "thoughts are never shown while they come"
+    assert [call.request["thinking"]["type"] for call in server.calls] == ["enabled", "disabled"]
+    tokens = sum(call.tokens for call in server.calls)
+    assert isinstance(answer.usage, Usage)
+    assert answer.usage.prompt_tokens + answer.usage.completion_tokens == tokens
+
+
+async def test_second_call_that_fails_is_the_failure(server: MimoServer, mimo: Mimo) -> None:
+    for kind in ("reasoning_only", "chat_deaf"):
+        server.add_fault(kind)
+    with pytest.raises(EngineBadReply, match="not heard"):
+        await mimo.answer(ask("When?", make_audio(5)))
+    assert len(server.calls) == 2

@@ -170,9 +170,7 @@ async def test_program_that_fails(
     assert left == []
 
 
-async def test_program_knows_no_secret(
-    engine: Offline, monkeypatch: pytest.MonkeyPatch, program: Path
-) -> None:
+async def test_no_secret(engine: Offline, monkeypatch: pytest.MonkeyPatch, program: Path) -> None:
     told = program.with_name("told")
     write(program, f"export -p > {told}\nexit 1")
     monkeypatch.setenv("MIMO_API_KEY", "sk-very-secret")

@@ -59,9 +59,7 @@ async def test_key_is_sent_and_never_told(openai: OpenAIServer, make_openai: Mak
         assert "sk-wrong-one" not in str(caught.value)
 
 
-async def test_unknown_models_and_addresses_are_for_the_operator(
-    openai: OpenAIServer, make_openai: MakeOpenAI
-) -> None:
+async def test_unknown_models_and_addresses(openai: OpenAIServer, make_openai: MakeOpenAI) -> None:
     engine = make_openai(openai_asr_model="w-9", openai_tts_model="t-9", openai_chat_model="g-9")
     assert engine.model == "w-9"
     calls = (
@@ -106,7 +104,7 @@ async def test_text_is_spoken_as_it_comes(openai: OpenAIServer, engine: OpenAISt
     assert not engine.speech_limits.can_style, "the model takes no instructions"
 
 
-async def test_direction_and_styles_become_instructions(
+async def test_direction_becomes_instructions(
     openai: OpenAIServer, make_openai: MakeOpenAI
 ) -> None:
     engine = make_openai(openai_tts_model="gpt-4o-mini-tts")
@@ -119,9 +117,7 @@ async def test_direction_and_styles_become_instructions(
     assert (order["voice"], order["input"]) == ("coral", TEXT)
 
 
-async def test_voice_of_the_operator_comes_first(
-    openai: OpenAIServer, make_openai: MakeOpenAI
-) -> None:
+async def test_own_voice_comes_first(openai: OpenAIServer, make_openai: MakeOpenAI) -> None:
     engine = make_openai(openai_tts_voice="af_sky")
     openai.world.rules.voices = frozenset({"af_sky"})
     assert await speak(engine, Utterance(TEXT)) == make_sound(TEXT)
@@ -165,9 +161,7 @@ async def test_chunks_of_any_size_join(openai: OpenAIServer, engine: OpenAIStyle
         assert await speak(engine, Utterance(TEXT)) == make_sound(TEXT)
 
 
-async def test_sound_comes_before_it_is_whole(
-    openai: OpenAIServer, engine: OpenAIStyle, clock: Clock
-) -> None:
+async def test_sound_comes_soon(openai: OpenAIServer, engine: OpenAIStyle, clock: Clock) -> None:
     openai.world.rules.chunk_latency_s = 1.0
     started_s, text = clock.monotonic(), "This takes two seconds or so."
     async with aclosing(engine.synthesize(Utterance(text))) as parts:

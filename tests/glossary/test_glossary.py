@@ -29,7 +29,6 @@ def corrections(*pairs: tuple[str, str]) -> tuple[Correction, ...]:
 @pytest.mark.parametrize(
     ("text", "pairs", "corrected"),
     [
-        ("I met Kovalsky.", [("Kovalsky", "Kowalski")], "I met Kowalski."),
         ("kovalsky, KOVALSKY", [("Kovalsky", "Kowalski")], "Kowalski, KOWALSKI"),
         ("Kovalsky's and Kovalskys", [("Kovalsky", "Kowalski")], "Kowalski's and Kovalskys"),
         ("Foo foo", [("foo", "bar")], "Bar bar"),
@@ -41,7 +40,6 @@ def corrections(*pairs: tuple[str, str]) -> tuple[Correction, ...]:
         ("我叫Kovalsky了", [("Kovalsky", "Kowalski")], "我叫Kowalski了"),
         ("1.5 and 15", [("15", "50")], "1.5 and 50"),
         (r"a \1 .* b", [("a", r"\1"), (".*", "x")], r"\1 \1 .* b"),
-        ("nothing here", [("Kovalsky", "Kowalski")], "nothing here"),
         ("", [("a", "b")], ""),
     ],
 )
@@ -138,17 +136,10 @@ SAID = (
 @pytest.mark.parametrize(
     ("meant", "heard"),
     [
-        ("Kowalski", "Kovalsky"),
-        ("Kubernetes", "Kuber Netties"),
-        ("Meyer", "Meier"),
-        ("harbor", "harbour"),
-        ("Mr Kowalski", "mister Kovalsky"),
-        ("Hearsay", None),
-        ("raining", None),
-        ("tomorrow", None),
-        ("Zürich", None),
-        # It is there already, and nothing else is like it.
-        ("Anna", None),
+        *(("Kowalski", "Kovalsky"), ("Kubernetes", "Kuber Netties"), ("Meyer", "Meier")),
+        *(("harbor", "harbour"), ("Mr Kowalski", "mister Kovalsky"), ("Hearsay", None)),
+        *(("raining", None), ("tomorrow", None), ("Zürich", None)),
+        ("Anna", None),  # it is there already, and nothing else is like it
     ],
 )
 def test_what_was_heard_is_found_by_its_likeness(meant: str, heard: str | None) -> None:

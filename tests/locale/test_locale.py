@@ -101,7 +101,7 @@ def test_languages_are_called_by_their_names(language: str, reader: str, name: s
     assert name_language(language, reader).replace("（", " (").replace("）", ")") == name
 
 
-def test_names_are_filled_in_and_unknown_ones_left() -> None:
+def test_names_are_filled_in() -> None:
     text = "This recording is too long for me: the limit is {hours} hours."
     assert translate(text, "zh", hours=2) == "录音太长了，我最多能处理 2 小时。"
     assert translate("{a} and {b}", "en", a=1) == "1 and {b}"

@@ -35,33 +35,26 @@ def is_dead(text: str) -> bool:
     return find_links(text) == [] and find_links(clean(text)) == []
 
 
-# --- out: addresses
-
-
 @pytest.mark.parametrize("address", LINKING)
-@pytest.mark.parametrize(
-    "frame", ["{}", "go to {}, now", "({})", "请看{}。", "[here]({})", "a\n{}!"]
-)
-def test_an_address_is_left_out_unless_the_data_has_it(address: str, frame: str) -> None:
-    text = frame.format(address)
-    shown = defuse(text)
-    assert LEFT_OUT in shown
-    assert not re.search(r"evil|пример|xn--|2130706433|::1|1\.2", revive(shown), re.IGNORECASE)
-    assert is_dead(shown)
-    kept = defuse(text, f"We said: {address} is the place.")
-    assert revive(kept) == text
-    assert is_dead(kept)
-    assert "://" not in kept
+def test_an_address_is_left_out_unless_the_data_has_it(address: str) -> None:
+    for frame in ("{}", "go to {}, now", "({})", "请看{}。", "[here]({})", "a\n{}!"):
+        text = frame.format(address)
+        shown = defuse(text)
+        assert LEFT_OUT in shown
+        assert not re.search(r"evil|пример|xn--|2130706433|::1|1\.2", revive(shown), re.IGNORECASE)
+        assert is_dead(shown)
+        kept = defuse(text, f"We said: {address} is the place.")
+        assert revive(kept) == text
+        assert is_dead(kept) and "://" not in kept
 
 
 @pytest.mark.parametrize("words", CALLING)
-@pytest.mark.parametrize("frame", ["{}", "so {} it is", "({})", "a\n{}", "「{}」"])
-def test_a_call_is_dead_and_stays_readable(words: str, frame: str) -> None:
-    text = frame.format(words)
-    shown = defuse(text)
-    assert shown != text
-    assert revive(shown) == text
-    assert is_dead(shown)
+def test_a_call_is_dead_and_stays_readable(words: str) -> None:
+    for frame in ("{}", "so {} it is", "({})", "a\n{}", "「{}」"):
+        text = frame.format(words)
+        shown = defuse(text)
+        assert shown != text and revive(shown) == text
+        assert is_dead(shown)
 
 
 @pytest.mark.parametrize(
@@ -122,11 +115,8 @@ def test_what_clients_drop_hides_no_address(hidden: str) -> None:
 
 
 def test_line_ends_hide_no_address() -> None:
-    for end in ("\r\n", "\r", "\u2028", "\u2029"):
-        assert defuse(f"one{end}two") == "one\ntwo"
+    assert defuse("one\r\ntwo\rthree\u2028four\u2029five") == "one\ntwo\nthree\nfour\nfive"
 
-
-# --- out: ordinary text
 
 ORDINARY = [
     "It is 3.5 km, e.g. this one, and/or that; at 12:30, or 1/2 of it, i.e. 50 %.",
@@ -154,8 +144,6 @@ def test_ordinary_text_stays_as_it_is(text: str) -> None:
 def test_what_only_looks_like_an_address_stays_readable(text: str) -> None:
     assert revive(defuse(text)) == text
 
-
-# --- out: any text
 
 PIECES = st.one_of(
     st.sampled_from([*LINKING, *CALLING]),
@@ -198,15 +186,11 @@ def test_what_the_data_has_is_left_out_nowhere(text: str) -> None:
     assert shown.count(LEFT_OUT) == text.count(LEFT_OUT)
 
 
-HOSTILE = {
-    "letters": "a", "dots": ".", "labels": "a.", "addresses": "evil.com ", "names": "@a ",
-    "numbers": "1.", "plus": "+1", "phones": "+1234567 ", "angles": "<", "fences": "<d ",
-    "slashes": "/", "hyphens": "a-", "schemes": "a://", "mails": "a@", "chinese": "你好。",
-    "spaces": " ", "unseen": "<\u200b", "accents": "e\u030a", "money": "$1", "almost": "</da",
-}  # fmt: skip
+HOSTILE = ["a", ".", "a.", "evil.com ", "@a ", "1.", "+1", "+1234567 ", "<", "<d ", "/", "a-", "a@"]
+HOSTILE += ["a://", "你好。", " ", "<\u200b", "e\u030a", "$1", "</da"]
 
 
-@pytest.mark.parametrize("unit", HOSTILE.values(), ids=list(HOSTILE))
+@pytest.mark.parametrize("unit", HOSTILE)
 def test_hostile_text_is_read_to_its_end(unit: str) -> None:
     """How long it takes is told by `benchmarks/scaling.py`; a catastrophe would hang here too."""
     text = (unit * 10_000)[:10_000]
@@ -215,12 +199,9 @@ def test_hostile_text_is_read_to_its_end(unit: str) -> None:
     assert fence(text).startswith("<data>") and fence(text).endswith("</data>")
 
 
-# --- in: the fence
-
 LETTERS = {"<": "<＜﹤‹", "/": "/／\\⁄", "d": "dDｄＤ𝐝", "a": "aAａаα", "t": "tTｔТτ", ">": ">＞›"}
-THIN = st.text(
-    st.sampled_from(" \t\n\u200b\u200c\u200d\u2060\ufeff\xad\u3000\xa0\ufe0f"), max_size=3
-)
+UNSEEN = " \t\n\u200b\u200c\u200d\u2060\ufeff\xad\u3000\xa0\ufe0f"
+THIN = st.text(st.sampled_from(UNSEEN), max_size=3)
 
 
 @st.composite
