@@ -13,7 +13,7 @@ from core.clock import Clock
 from core.engines.mimo import Mimo
 from core.engines.mimo_chat_wire import build_question
 from core.engines.mimo_limits import CHAT_LIMITS
-from core.errors import EngineBadReply, EngineBusy, EngineRefused
+from core.errors import EngineBadReply, EngineBusy
 from core.models import Answer, Audio, Question, Turn, Usage
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.faults import CHATS
@@ -119,12 +119,6 @@ async def test_longest_answer_is_within_the_limits(server: MimoServer, mimo: Mim
         assert server.calls[-1].request["max_completion_tokens"] == sent
 
 
-async def test_sound_that_cannot_be_read_is_refused_with_the_reason(mimo: Mimo) -> None:
-    with pytest.raises(EngineRefused) as caught:
-        await mimo.answer(ask("What?", Audio(b"SILK_V3", "audio/wav", 1.0)))
-    assert caught.value.values == {"reason": "the audio cannot be decoded"}
-
-
 def test_sounds_are_encoded_while_they_are_sent() -> None:
     sounds = [Audio(bytes(8_000_000 + n), "audio/wav", 250.0) for n in range(3)]
     tracemalloc.start()
@@ -174,14 +168,6 @@ def test_limits_are_those_of_the_documents() -> None:
     assert {"audio/wav", "audio/flac", "audio/mp4", "audio/x-m4a", "audio/ogg"} < {*limits.formats}
     assert (limits.can_fetch, limits.can_think, limits.audio_tokens_per_s) == (True, True, 6.25)
     assert (limits.calls_per_minute, limits.tokens_per_minute) == (100, 10_000_000)
-
-
-async def test_the_next_model_has_its_own_context(server: MimoServer, mimo: Mimo) -> None:
-    server.rules.models = (OMNI,)
-    for on_text in (None, lambda _: None):
-        answer = await mimo.answer(ask("Hi.", make_audio(1)), on_text=on_text)
-        assert answer.usage is not None and answer.usage.model == OMNI
-    assert mimo.chat_limits.context_tokens == 256_000
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "stream"])

@@ -66,11 +66,9 @@ async def test_sound_is_sent_as_it_is(openai: OpenAIServer, hearing: OpenAIStyle
 
 
 async def test_what_is_not_taken_is_not_sent(openai: OpenAIServer, hearing: OpenAIStyle) -> None:
-    for audio in (
-        Audio(b"OggS", "audio/ogg", 1.0),
-        Audio(bytes(15_000_001), "audio/wav", 1.0),
-        Audio(b"", "audio/wav", 1.0, url="https://example.org/a.wav"),
-    ):
+    linked = Audio(b"", "audio/wav", 1.0, url="https://example.org/a.wav")
+    large = Audio(bytes(15_000_001), "audio/wav", 1.0)
+    for audio in (Audio(b"OggS", "audio/ogg", 1.0), large, linked):
         with pytest.raises(EngineRefused):
             await hearing.answer(ask("?", audio))
     assert openai.world.questions == []

@@ -144,9 +144,8 @@ def make_week(
     end_at: datetime, chat: Chat | None = None, *, count: int, notes: int = 60, seed: int = 4
 ) -> Week:
     """Return a week that ends at `end_at`."""
-    return _Writer(random.Random(seed), chat or Chat("test", "1", "-100500"), end_at).write(
-        count, notes
-    )
+    writer = _Writer(random.Random(seed), chat or Chat("test", "1", "-100500"), end_at)
+    return writer.write(count, notes)
 
 
 class _Writer:
@@ -192,9 +191,8 @@ class _Writer:
         )  # fmt: skip
         if self._last[topic] and self._dice.random() < 0.3:
             answered = self._dice.choice(self._last[topic][-8:])
-            message = replace(
-                message, reply_to=Quoted(answered.message_id, answered.text, sender_id="")
-            )
+            quoted = Quoted(answered.message_id, answered.text, sender_id="")
+            message = replace(message, reply_to=quoted)
         if is_fact:
             kind, text = self._facts[topic].pop(0)
             message = replace(message, text=text)
