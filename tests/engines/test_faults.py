@@ -172,10 +172,7 @@ async def test_fault_ends_as_its_error(road: Road, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ODD)
-@pytest.mark.parametrize(
-    "road", [f"mimo {r} {w}" for r in ("hear", "answer", "speak") for w in ("whole", "stream")],
-    indirect=True,
-)  # fmt: skip
+@pytest.mark.parametrize("road", [name for name in ROADS if "mimo" in name], indirect=True)
 async def test_odd_answer(road: Road, kind: str) -> None:
     road.fail(kind)
     expected = ODD[kind][("hear", "answer", "speak").index(road.role)]
@@ -191,14 +188,6 @@ async def test_odd_answer(road: Road, kind: str) -> None:
     with pytest.raises(EngineError) as caught:
         await road.call(5, 6)
     assert type(caught.value) is expected
-
-
-@pytest.mark.parametrize("kind", ["empty_choices", "null_content", "empty_text", "content_filter"])
-@pytest.mark.parametrize("road", ["openai answer whole"], indirect=True)
-async def test_answer_without_words(road: Road, kind: str) -> None:
-    road.fail(kind)
-    with pytest.raises(EngineRefused if kind == "content_filter" else EngineBadReply):
-        await road.call(5)
 
 
 @pytest.mark.parametrize("kind", ["429_seconds", "429_date"])
@@ -221,13 +210,14 @@ async def test_deadline_is_total(road: Road, clock: Clock, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "road"), [("huge", "mimo hear stream"), ("gzip_bomb", "mimo hear whole")],
+    ("kind", "road", "told"),
+    [("huge", "mimo hear stream", "64 MB"), ("gzip_bomb", "mimo hear whole", "compressed")],
     indirect=["road"],
-)  # fmt: skip
-async def test_memory_stays_within_the_cap(road: Road, kind: str) -> None:
+)
+async def test_memory_stays_within_the_cap(road: Road, kind: str, told: str) -> None:
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     road.fail(kind)
-    with pytest.raises(EngineBadReply):
+    with pytest.raises(EngineBadReply, match=told):
         await road.call(5)
     # The server is in this process too.
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 150 * 1024
