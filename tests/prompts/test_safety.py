@@ -138,22 +138,17 @@ def test_ordinary_text_stays_as_it_is(text: str) -> None:
     assert defuse(text) == text
 
 
-@pytest.mark.parametrize(
-    "text", ["That was the end.So we went.", "node.js and file.txt", "version 1.2.3.4", "#12"]
-)
-def test_what_only_looks_like_an_address_stays_readable(text: str) -> None:
-    assert revive(defuse(text)) == text
+def test_what_only_looks_like_an_address_stays_readable() -> None:
+    for text in ("That was the end.So we went.", "node.js and file.txt", "version 1.2.3.4", "#12"):
+        assert revive(defuse(text)) == text
 
 
+MARKS = "aZ9é字б.:/@#$+<>()[]!-_ \n\t?&=%'\"*~|。．＠#️\u2060\u200b\u200c\x07"
+PARTS = [".com", "://", "http", "www.", ".", "@", "/", "xn--", ".рф", "com", "tg", "+1"]
 PIECES = st.one_of(
     st.sampled_from([*LINKING, *CALLING]),
-    st.text(
-        st.sampled_from("aZ9é字б.:/@#$+<>()[]!-_ \n\t?&=%'\"*~|。．＠#️\u2060\u200b\u200c\x07"),
-        max_size=8,
-    ),
-    st.sampled_from(
-        [".com", "://", "http", "www.", ".", "@", "/", "xn--", ".рф", "com", "tg", "+1"]
-    ),
+    st.text(st.sampled_from(MARKS), max_size=8),
+    st.sampled_from(PARTS),
     st.text(max_size=5),
 )
 TEXTS = st.lists(PIECES, max_size=12).map("".join)
@@ -201,6 +196,7 @@ def test_hostile_text_is_read_to_its_end(unit: str) -> None:
 
 LETTERS = {"<": "<＜﹤‹", "/": "/／\\⁄", "d": "dDｄＤ𝐝", "a": "aAａаα", "t": "tTｔТτ", ">": ">＞›"}
 UNSEEN = " \t\n\u200b\u200c\u200d\u2060\ufeff\xad\u3000\xa0\ufe0f"
+UNSHOWN = ("Cf", "Mn")
 THIN = st.text(st.sampled_from(UNSEEN), max_size=3)
 
 
@@ -214,15 +210,11 @@ def tricks(draw: st.DrawFn) -> str:
 def find_fences(text: str) -> list[str]:
     """Return the fences as an eye sees them: folded, without what is not seen."""
     folded = unicodedata.normalize("NFKC", text).translate(str.maketrans("аαтτ‹›⁄\\", "aatt<>//"))
-    seen = "".join(
-        c for c in folded if not (c.isspace() or unicodedata.category(c) in ("Cf", "Mn"))
-    )
+    seen = "".join(c for c in folded if not c.isspace() and unicodedata.category(c) not in UNSHOWN)
     return re.findall(r"</*data(?!\w)", seen.casefold().translate(str.maketrans("ατт", "att")))
 
 
-@given(
-    st.lists(st.one_of(tricks(), st.sampled_from(["x", " ", "<", "/", "data", ">"])), max_size=8)
-)
+@given(st.lists(tricks() | st.sampled_from(["x", " ", "<", "/", "data", ">"]), max_size=8))
 def test_data_cannot_end_its_fence(pieces: list[str]) -> None:
     fenced = fence("".join(pieces))
     inside = fenced.removeprefix("<data>\n").removesuffix("\n</data>")
