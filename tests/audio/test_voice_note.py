@@ -146,10 +146,10 @@ async def test_note_that_is_given_up_leaves_no_threads() -> None:
         for _ in range(5):
             await VoiceNoteEncoder(RATE_HZ).feed(speech(0.5, RATE_HZ))
         end_s = time.monotonic() + 30
-        # One may be that of the pool. Those of libav end whenever the system lets them.
+        # One may be that of the pool.
         while process.num_threads() > before + 1:
             assert time.monotonic() < end_s, process.num_threads()
-            time.sleep(0.01)
+            time.sleep(0.01)  # threads of libav, which end whenever the system lets them
     finally:
         gc.enable()
 
