@@ -116,7 +116,7 @@ async def check_share(stage: Stage, kind: str, value: float) -> None:
 # --- time heals it
 
 _BACKOFF = "5 tries, then 'later' with Retry, which answers"
-#: Each kind of fault has its place in `tests.engines.test_mimo_faults`.
+#: Each kind of fault has its place in `tests.engines.test_faults`.
 HEALING = {
     "F2-500": ("500", f"500: {_BACKOFF}"),
     "F2-502": ("502", f"502 as HTML: {_BACKOFF}"),

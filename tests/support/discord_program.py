@@ -17,11 +17,7 @@ class DiscordProgram(Bot):
     """One bot on one home, with Discord instead of Telegram."""
 
     def __init__(
-        self,
-        home: Path,
-        server: DiscordServer,
-        mimo: MimoServer,
-        launcher: Launcher | None = None,
+        self, home: Path, server: DiscordServer, mimo: MimoServer, launcher: Launcher | None = None
     ) -> None:
         super().__init__(home, cast("Any", None), mimo, launcher)
         self.server = server

@@ -16,7 +16,7 @@ from bots.web_chat.openai_api.errors import ApiError
 from bots.web_chat.openai_api.fields import read_object
 from bots.web_chat.upload import MAX_FILE_BYTES
 from tests.emulators.mimo import MimoServer
-from tests.support import sounds
+from tests.support import crafted, sounds
 from tests.support.openai_api_server import KEY, ApiServer, knock
 
 #: The servers are on the loop of all tests here.
@@ -31,7 +31,7 @@ KINDS = {
 BAD: list[tuple[str, Callable[[], bytes], int]] = [
     ("playlist", lambda: b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", 400),
     ("cut M4A", lambda: sounds.file("m4a")[:2000], 400),
-    ("three hours in 90 kB", lambda: sounds.silent_opus(3), 413),
+    ("three hours in 90 kB", lambda: crafted.silent_opus(3), 413),
     ("lies of its length", lambda: sounds.wav(b"", data_size=2**31), 400),
 ]
 
