@@ -10,7 +10,6 @@ from bots.discord_bot import DiscordBot
 from bots.discord_bot.ticket import read_ticket
 from core import metrics
 from core.errors import ChatGone, PlatformError
-from core.interfaces import Envelope
 from core.models import PLACEHOLDER, Button, DeliveryState, File, Reply
 from tests.emulators.discord import DiscordServer
 from tests.support.discord_server_chat import Room, make_room, only
@@ -95,39 +94,30 @@ async def test_a_person_who_brought_us_along_gets_five_messages_at_most(
     room.server.change(room.ann, has_app=True)
     channel = room.server.channel(guild)
     envelope, _, asked = await room.ask(bot, "p", channel=channel)
-    files = tuple(File(f"{n}.ogg", "audio/ogg", b"OggS", 2.0, b"1") for n in range(1))
-    await bot.deliver(envelope, Reply("word " * 1500, files=(*files, NOTE)))
+    files = (File("0.ogg", "audio/ogg", b"OggS", 2.0, b"1"), NOTE)
+    await bot.deliver(envelope, Reply("word " * 1500, files=files))
     interaction = room.server.interaction(asked)
     assert interaction.is_user_install and len(interaction.followups) <= 5
     assert len(room.server.answers_of(asked)) == 5
     assert room.server.calls_of(SEND) == []
 
 
-async def test_after_fifteen_minutes_it_is_a_message_of_the_channel(
-    bot: DiscordBot, room: Room
+@pytest.mark.parametrize(
+    ("age_s", "errors", "calls"),
+    [(900, [], 0), (0, [], 1), (0, [(404, 10062)], 1), (0, [(404, 10015)], 1)],
+)
+async def test_where_the_first_answer_is_gone_it_is_a_message_of_the_channel(
+    bot: DiscordBot, room: Room, age_s: float, errors: list[tuple[int, int]], calls: int
 ) -> None:
-    envelope, ledger, _ = await room.ask(bot, age_s=900)
-    await bot.deliver(envelope, Reply("hello"))
-    assert only(room.server.answers(room.channel)).message_id == ledger.ids()[0]
-    assert room.server.calls_of("* /webhooks/*") == []
-
-
-@pytest.mark.parametrize(("status", "code"), [(404, 10062), (401, 50027), (404, 10015)])
-async def test_an_interaction_that_discord_ends_early(
-    bot: DiscordBot, room: Room, status: int, code: int
-) -> None:
-    envelope, _, _ = await room.ask(bot)
-    room.server.fault("* /webhooks/*", "status", status=status, code=code, count=None)
-    await bot.deliver(envelope, Reply("hello"))
-    assert only(room.server.answers(room.channel)).content == "hello"
-
-
-async def test_the_real_end_of_a_token(bot: DiscordBot, room: Room) -> None:
-    envelope, _, _ = await room.ask(bot)
-    room.server.advance(seconds=901)
-    await bot.deliver(envelope, Reply("hello"))
-    assert only(room.server.answers(room.channel)).content == "hello"
-    assert room.server.calls_of("PATCH /webhooks/*")[0].code == 50027
+    envelope, ledger, asked = await room.ask(bot, age_s=age_s)
+    for status, code in errors:
+        room.server.fault("* /webhooks/*", "status", status=status, code=code, count=None)
+    if calls and not errors:
+        room.server.delete(room.server.interaction(asked).original_id or "")
+    await bot.deliver(replace(envelope, is_refusal=age_s > 0), Reply("hello"))
+    answer = room.server.answers(room.channel)[-1]
+    assert answer.content == "hello" and ledger.ids() == {0: answer.message_id}
+    assert len(room.server.calls_of("PATCH /webhooks/*")) == calls
 
 
 @pytest.mark.parametrize("flags", ["e", "p"])
@@ -158,48 +148,30 @@ async def test_the_text_so_far_goes_when_the_answer_is_late(bot: DiscordBot, roo
     assert only(room.server.answers_of(asked)).content == "one moment"
     room.server.advance(seconds=901)
     await bot.deliver(envelope, Reply("hello"))
+    assert room.server.calls_of("PATCH /webhooks/*")[-1].code == 50027
     assert only(room.server.answers(room.channel)).message_id == ledger.ids()[0]
     assert ledger.ids()[0] != ledger.ids()[PLACEHOLDER]
     late, ledger, asked = await room.ask(bot, job_id="late")
     await bot.show(late, "one moment", is_lasting=True)
     await room.server.wait_for(lambda: PLACEHOLDER in ledger.ids())
-    late = expire(late)
-    await bot.deliver(late, Reply("hello"))
-    # Its message is known, and can be taken away as any other of ours.
-    assert room.server.answers_of(asked) == []
-
-
-def expire(envelope: Envelope) -> Envelope:
-    """Return the envelope as it is a quarter of an hour later."""
-    ticket = read_ticket(envelope.message.ticket)
+    ticket = read_ticket(late.message.ticket)
     assert ticket
     old = replace(ticket, created_s=ticket.created_s - 900).write()
-    return replace(envelope, message=replace(envelope.message, ticket=old))
-
-
-async def test_a_first_answer_that_was_deleted(bot: DiscordBot, room: Room) -> None:
-    envelope, _, asked = await room.ask(bot)
-    original = room.server.interaction(asked).original_id
-    room.server.delete(original or "")
-    await bot.deliver(envelope, Reply("hello"))
-    assert only(room.server.answers(room.channel)).content == "hello"
+    await bot.deliver(replace(late, message=replace(late.message, ticket=old)), Reply("hello"))
+    # Its message is known, and can be taken away as any other of ours.
+    assert room.server.answers_of(asked) == []
 
 
 async def test_an_outdated_answer_is_edited_with_the_ticket_and_without(
     bot: DiscordBot, room: Room
 ) -> None:
-    for flags in ("", "e"):
-        envelope, ledger, asked = await room.ask(bot, flags, job_id=f"job{flags}")
+    for flags, age_s in (("", 0), ("e", 0), ("", 901)):
+        envelope, ledger, asked = await room.ask(bot, flags, job_id=f"job{flags}{age_s}")
         await bot.deliver(envelope, Reply("hello"))
+        room.server.advance(seconds=age_s)
         ledger.outdate()
         await bot.deliver(envelope, Reply("good morning"))
         assert only(room.server.answers_of(asked)).content == "good morning"
-    envelope, ledger, asked = await room.ask(bot, job_id="other")
-    await bot.deliver(envelope, Reply("hello"))
-    room.server.advance(seconds=901)
-    ledger.outdate()
-    await bot.deliver(envelope, Reply("good morning"))
-    assert only(room.server.answers_of(asked)).content == "good morning"
 
 
 async def test_thinking_ends_when_all_is_said_elsewhere(bot: DiscordBot, room: Room) -> None:
@@ -239,26 +211,12 @@ async def test_follow_ups_alone_may_come_twice_and_are_counted(bot: DiscordBot, 
 
 
 async def test_a_refusal_is_told_to_whoever_asked_alone(bot: DiscordBot, room: Room) -> None:
-    envelope, ledger, asked = await room.ask(bot)
-    await bot.deliver(replace(envelope, is_refusal=True), Reply("That cannot be."))
-    answers = room.server.answers_of(asked)
-    assert [(one.content, one.is_ephemeral) for one in answers] == [("That cannot be.", True)]
-    assert room.server.answers(room.channel) == room.server.thinking(room.channel) == []
-    assert ledger.ids() == {0: answers[0].message_id}
-
-
-async def test_a_refusal_of_what_is_secret_anyway_takes_the_place_of_thinking(
-    bot: DiscordBot, room: Room
-) -> None:
-    envelope, _, asked = await room.ask(bot, "e")
-    await bot.deliver(replace(envelope, is_refusal=True), Reply("That cannot be."))
-    assert only(room.server.answers_of(asked)).is_ephemeral
+    for flags in ("", "e"):
+        envelope, ledger, asked = await room.ask(bot, flags, job_id=f"job{flags}")
+        await bot.deliver(replace(envelope, is_refusal=True), Reply("That cannot be."))
+        answers = room.server.answers_of(asked)
+        assert [(one.content, one.is_ephemeral) for one in answers] == [("That cannot be.", True)]
+        assert room.server.answers(room.channel) == room.server.thinking(room.channel) == []
+        assert ledger.ids() == {0: answers[0].message_id}
+    # What is secret anyway takes the place of thinking.
     assert len(room.server.calls_of("PATCH /webhooks/*")) == 1
-
-
-async def test_a_refusal_that_comes_too_late_is_told_where_it_was_asked(
-    bot: DiscordBot, room: Room
-) -> None:
-    envelope, _, _ = await room.ask(bot, age_s=3600)
-    await bot.deliver(replace(envelope, is_refusal=True), Reply("That cannot be."))
-    assert only(room.server.answers(room.channel)).content == "That cannot be."

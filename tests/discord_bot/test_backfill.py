@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from bots.discord_bot import DiscordBot
-from bots.discord_bot.backfill import MAX_MESSAGES, PAGE
 from core.config import Settings
 from tests.discord_bot.conftest import run_bot
 from tests.emulators.discord import DiscordServer
 from tests.support.discord_inbox import FakeInbox
-from tests.support.virtual_time import current_clock
 
 
 def open_rooms(server: DiscordServer, count: int) -> tuple[str, list[str]]:
@@ -92,72 +90,6 @@ async def test_a_restart_begins_where_the_last_process_ended(
     assert set(found) == set(sent)
     assert [found[one].is_private for one in sent] == [False, True, False]
     assert found[sent[2]].thread_id == thread and found[sent[2]].chat.chat_id == room
-
-
-async def test_so_many_messages_of_a_channel_and_no_more(
-    server: DiscordServer, settings: Settings, door: FakeInbox
-) -> None:
-    ann, [room] = open_rooms(server, 1)
-    async with run_bot(settings, door):
-        await see(server, door, [room], ann)
-    sent = [server.send_text(room, ann, f"missed {n}") for n in range(MAX_MESSAGES + 1)]
-    async with run_bot(settings, door) as bot:
-        await server.wait_for(lambda: len(door.messages) == MAX_MESSAGES + 1)
-        await settle(bot)
-    assert [m.message_id for m in door.messages[1:]] == sent[:MAX_MESSAGES]
-    assert len(server.calls_of("GET */messages")) == MAX_MESSAGES // PAGE
-
-
-async def test_what_comes_meanwhile_moves_no_mark(
-    server: DiscordServer, settings: Settings, door: FakeInbox
-) -> None:
-    """A crash while missed messages are still asked for must lose none of them."""
-    ann, [room] = open_rooms(server, 1)
-    async with run_bot(settings, door):
-        await see(server, door, [room], ann)
-    mark = door.marks[room]
-    missed = server.send_text(room, ann, "missed")
-    server.fault("GET */messages", "status", status=503, count=None)
-    async with run_bot(settings, door):
-        server.send_text(room, ann, "live")
-        await server.wait_for(lambda: "live" in door.texts())
-    assert door.marks[room] == mark
-    server.clear_faults()
-    async with run_bot(settings, door) as bot:
-        await server.wait_for(lambda: "missed" in door.texts())
-        await settle(bot)
-    assert int(door.marks[room]) > int(missed)
-
-
-async def test_a_session_that_breaks_off_early_hides_nothing(
-    server: DiscordServer, settings: Settings, door: FakeInbox
-) -> None:
-    """What comes before the second session must not pass for all that was known before it."""
-    ann, [room] = open_rooms(server, 1)
-    async with run_bot(settings, door):
-        await see(server, door, [room], ann)
-    server.send_text(room, ann, "missed")
-    bot = DiscordBot(settings, door, current_clock())
-    bot.client._connection.guild_ready_timeout = 60.0  # it is not complete for a while
-    task = asyncio.create_task(bot.run())
-    try:
-        # The connection of before may count as one for a moment longer.
-        await server.wait_for(lambda: server.identifies() == 2 and server.connected())
-        server.send_text(room, ann, "live")
-        await server.wait_for(lambda: "live" in door.texts())
-        assert "missed" not in door.texts()
-        broken = asyncio.create_task(bot.client.wait_for("shard_disconnect", timeout=30))
-        await asyncio.sleep(0)
-        server.invalidate()
-        await broken
-        # Not before: the session that breaks off is not to be completed now.
-        bot.client._connection.guild_ready_timeout = 1.0
-        await server.wait_for(lambda: "missed" in door.texts())
-        assert server.identifies() == 3
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await bot.close()
 
 
 async def test_the_first_mark_of_a_chat_is_kept_at_once(
