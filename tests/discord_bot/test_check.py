@@ -18,9 +18,8 @@ async def look(server: DiscordServer, **values: object) -> Finding:
 
 async def test_all_is_well(server: DiscordServer) -> None:
     server.set_shards(3)
-    visit = Visit(
-        make_settings(discord_bot_token=server.token, discord_api_base_url=server.api_base_url)
-    )
+    at = {"discord_bot_token": server.token, "discord_api_base_url": server.api_base_url}
+    visit = Visit(make_settings(**at))
     found = await run_check(check_discord, visit)
     assert found.status is Status.OK and found.text.endswith("3 connection(s)")
     assert abs(visit.skews_s["Discord"]) < 5

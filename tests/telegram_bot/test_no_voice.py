@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from bots.telegram_bot import TelegramBot
 from core.config import Settings
-from core.interfaces import Envelope
 from core.models import File, Reply
 from core.store import Store
 from tests.emulators.telegram import TelegramServer
-from tests.support.telegram_inbox import FakeInbox, MemoryLedger, StoreDoor, make_message
+from tests.support.telegram_inbox import StoreDoor, make_message
 from tests.support.virtual_time import current_clock
 
 VOICE = Reply("Said.", files=(File("a.ogg", "audio/ogg", b"OggS" + b"OpusHead"),))
@@ -40,14 +39,3 @@ async def test_after_a_restart_no_refused_call_is_made(
         ("sendaudio", ann, 200),
         ("sendvoice", ben, 200),
     ]
-
-
-async def test_a_refusal_is_noted_once(telegram: TelegramServer, bot: TelegramBot) -> None:
-    ann = telegram.add_user("Ann", is_voice_forbidden=True)
-    door = bot._door
-    assert isinstance(door, FakeInbox)
-    for number in range(2):
-        from_ann = make_message(ann, number + 1)
-        await bot.deliver(Envelope(str(number), from_ann, MemoryLedger()), VOICE)
-    assert [chat.chat_id for chat in door.without_voice] == [str(ann)]
-    assert len(telegram.calls_of("sendVoice")) == 1

@@ -45,10 +45,6 @@ def test_forward_names_who_wrote_it(origin: dict[str, Any], name: str) -> None:
     assert (message.forwarded_from, message.sender_name) == (name, "Ann Lee")
 
 
-def test_a_message_of_ones_own_is_no_forward() -> None:
-    assert read_message(text="said").forwarded_from == ""
-
-
 @pytest.mark.parametrize("text", ["/remember off", "/help@other_bot"])
 def test_a_forwarded_command_is_text(text: str) -> None:
     origin = {"type": "user", "sender_user": BEN, "date": 1}
@@ -119,15 +115,6 @@ def test_other_parameters_are_those_of_start(content: dict[str, Any]) -> None:
     assert message.command in ("start", "help")
 
 
-def test_edits_of_group_talk_are_handed_on() -> None:
-    raw = make(chat=GROUP, text="We meet at ten.", edit_date=1700000009)
-    message = read_update({"update_id": 1, "edited_message": raw}, ME, NOW)
-    assert isinstance(message, Message)
-    assert (message.text, message.edit_id, message.message_id) == (
-        "We meet at ten.", "1700000009", "5",
-    )  # fmt: skip
-
-
 async def test_talk_of_a_group_reaches_the_door(
     telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
 ) -> None:
@@ -146,14 +133,6 @@ async def test_talk_of_a_group_reaches_the_door(
     assert (order.sender_id, order.reply_to and order.reply_to.sender_id) == (str(group), str(ann))
     assert (edit.message_id, edit.text, edit.edit_id != "") == (str(said), "We meet at ten.", True)
     assert not telegram.calls_of("sendMessage")
-
-
-async def test_a_private_button_is_pressed_in_the_talk_with_the_bot(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
-) -> None:
-    telegram.open_link(ann, f"https://t.me/hearsay_test_bot?start={TOKEN}")
-    [pressed] = await telegram.wait_for(lambda: list(door.messages))
-    assert (pressed.button, pressed.chat.chat_id, pressed.is_private) == (TOKEN, str(ann), True)
 
 
 @pytest.mark.parametrize(("chat", "is_news"), [(GROUP, True), (None, False)])

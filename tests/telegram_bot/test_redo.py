@@ -48,78 +48,56 @@ async def test_changed_text_is_an_edit(telegram: TelegramServer, bot: TelegramBo
     assert calls(telegram) == ["editmessagetext"]
 
 
-async def test_no_change_is_done_too(telegram: TelegramServer, bot: TelegramBot) -> None:
-    ann, note, envelope, ledger = await answer(telegram, bot, Reply("same"))
-    await bot.deliver(envelope, Reply("same"))
-    [shown] = telegram.answers_to(ann, note)
-    assert shown.versions == ["same"]
-    assert ledger.ids() == {0: str(shown.message_id)}
-    assert ledger.rows[0].state is DeliveryState.SENT
-
-
-@pytest.mark.parametrize("is_noted", [True, False])
 async def test_a_crash_around_the_edit_leaves_one_answer(
-    telegram: TelegramServer, bot: TelegramBot, is_noted: bool
+    telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     before = ambiguous_sends()
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("old"))
-    telegram.fault("editMessageText", "lose_reply" if is_noted else "close")
+    telegram.fault("editMessageText", "lose_reply")
+    await bot.show(envelope, "progress of the second run")
     with pytest.raises(PlatformBusy):
         await bot.deliver(envelope, Reply("new"))
     assert ledger.rows[0].platform_id
     await bot.deliver(envelope, Reply("new"))
     [shown] = telegram.answers_to(ann, note)
     assert shown.versions == ["old", "new"]
+    assert telegram.drafts(ann) == {}, "no draft is shown above what will be edited"
     assert ambiguous_sends() == before
 
 
-async def test_an_answer_that_is_gone_is_sent_anew(
-    telegram: TelegramServer, bot: TelegramBot
+@pytest.mark.parametrize("is_gone", [True, False])
+async def test_an_answer_that_cannot_be_edited_is_sent_anew(
+    telegram: TelegramServer, bot: TelegramBot, is_gone: bool
 ) -> None:
     before = ambiguous_sends()
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("old"))
-    telegram.delete_message(ann, int(ledger.ids()[0]))
+    if is_gone:
+        telegram.delete_message(ann, int(ledger.ids()[0]))
+    else:
+        words = "message can't be edited"
+        telegram.fault("editMessageText", "status", status=400, description=words)
     await bot.deliver(envelope, Reply("new"))
     [shown] = telegram.answers_to(ann, note)
     assert (shown.text, ledger.ids()) == ("new", {0: str(shown.message_id)})
     assert ambiguous_sends() == before
 
 
-async def test_an_answer_that_cannot_be_edited_is_replaced(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
-    ann, note, envelope, _ = await answer(telegram, bot, Reply("old"))
-    telegram.fault(
-        "editMessageText", "status", status=400, description="message can't be edited"
-    )  # fmt: skip
-    await bot.deliver(envelope, Reply("new"))
-    assert [shown.text for shown in telegram.answers_to(ann, note)] == ["new"]
-
-
 async def test_another_kind_takes_the_place_of_the_old(
     telegram: TelegramServer, bot: TelegramBot
 ) -> None:
+    before = ambiguous_sends()
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("words"))
     await bot.deliver(envelope, Reply(files=(FILE,)))
     [shown] = telegram.answers_to(ann, note)
     assert shown.file is not None
     ledger.outdate()
-    await bot.deliver(envelope, Reply("words again"))
-    [shown] = telegram.answers_to(ann, note)
-    assert (shown.file, shown.text) == (None, "words again")
-    assert ledger.ids() == {0: str(shown.message_id)}
-
-
-async def test_a_lost_replacement_is_repeated_and_counted(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
-    before = ambiguous_sends()
-    ann, note, envelope, _ = await answer(telegram, bot, Reply("words"))
-    telegram.fault("sendDocument", "lose_reply")
+    telegram.fault("sendMessage", "lose_reply")
     with pytest.raises(PlatformBusy):
-        await bot.deliver(envelope, Reply(files=(FILE,)))
-    await bot.deliver(envelope, Reply(files=(FILE,)))
-    assert all(shown.file for shown in telegram.answers_to(ann, note))
+        await bot.deliver(envelope, Reply("words again"))
+    await bot.deliver(envelope, Reply("words again"))
+    shown, twice = telegram.answers_to(ann, note)
+    assert {(one.file, one.text) for one in (shown, twice)} == {(None, "words again")}
+    assert ledger.ids() == {0: str(twice.message_id)}
     assert ambiguous_sends() == before + 1
 
 
@@ -146,7 +124,7 @@ async def test_parts_too_many_are_taken_back_the_last_one_first(
     assert telegram.calls == []
 
 
-async def test_parts_too_few_are_added_under_the_edited_ones(
+async def test_an_answer_becomes_longer_and_is_taken_back(
     telegram: TelegramServer, bot: TelegramBot
 ) -> None:
     button = (Button("Fix", "fix", token="t1"),)
@@ -156,15 +134,9 @@ async def test_parts_too_few_are_added_under_the_edited_ones(
     assert [first.versions[0], len(first.text), len(second.text)] == ["a", 4096, 904]
     assert [first.labels, second.labels] == [[], ["Fix"]]
     assert list(ledger.rows) == [0, 1]
-
-
-async def test_an_answer_that_says_nothing_any_more_is_taken_back(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
-    ann, note, envelope, ledger = await answer(telegram, bot, Reply("words", files=(FILE,)))
+    ledger.outdate()
     await bot.deliver(envelope, Reply())
-    assert telegram.answers_to(ann, note) == []
-    assert ledger.rows == {}
+    assert telegram.answers_to(ann, note) == [] and ledger.rows == {}
 
 
 async def test_an_answer_in_a_group_keeps_its_placeholder(
@@ -179,15 +151,6 @@ async def test_an_answer_in_a_group_keeps_its_placeholder(
     await bot.deliver(envelope, Reply("new"))
     [shown] = telegram.answers_to(group, note)
     assert shown.versions == ["so far", "old", "new"]
-
-
-async def test_no_draft_is_shown_above_an_answer_that_will_be_edited(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
-    ann, _, envelope, _ = await answer(telegram, bot, Reply("old"))
-    await bot.show(envelope, "progress of the second run")
-    await bot.deliver(envelope, Reply("new"))
-    assert telegram.drafts(ann) == {}
 
 
 async def test_links_lead_to_messages_of_the_group(

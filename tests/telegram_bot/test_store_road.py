@@ -18,29 +18,6 @@ def door(store: Store) -> StoreDoor:
     return StoreDoor(store)
 
 
-async def test_a_fixed_transcript_is_edited_where_it_stands(
-    telegram: TelegramServer, running: TelegramBot, door: StoreDoor, store: Store, ann: int
-) -> None:
-    note = telegram.send_voice(ann, ann, NOTE)
-    job = await door.next_job(telegram)
-    await door.answer(running, job.job_id, Reply(quote="Mister Kovalsky. " * 400))
-    assert len(telegram.answers_to(ann, note)) == 2
-    for _ in range(2):
-        assert await store.jobs.redo(job.job_id, Reply(quote="Mister Kowalski."))
-        await door.answer(running, job.job_id)
-        [shown] = telegram.answers_to(ann, note)
-        assert shown.text == "Mister Kowalski."
-    assert [row.platform_id for row in await store.jobs.deliveries(job.job_id)] == [
-        str(shown.message_id)
-    ]
-    # What is asked of it now still finds it.
-    telegram.send_text(ann, ann, "Who is that?", reply_to=shown.message_id)
-    asked = await door.next_job(telegram)
-    assert asked.command == "ask"
-    assert asked.message.reply_to
-    assert asked.message.reply_to.job_id == job.job_id
-
-
 async def test_a_private_button_works_for_the_one_who_asked(
     telegram: TelegramServer, running: TelegramBot, door: StoreDoor, ann: int
 ) -> None:
