@@ -12,7 +12,7 @@ import pytest
 from bots.discord_bot import DiscordBot
 from core.clock import Clock
 from core.config import Settings
-from tests.emulators.discord import DiscordServer
+from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.mimo import MimoServer
 from tests.support.discord_inbox import FakeInbox, make_settings
 from tests.support.discord_program import DiscordProgram
@@ -30,24 +30,24 @@ async def advance() -> Advance:
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[DiscordServer]:
-    async with DiscordServer() as server:
+async def server() -> AsyncIterator[Server]:
+    async with Server() as server:
         yield server
 
 
 @pytest.fixture
-def ann(server: DiscordServer) -> str:
+def ann(server: Server) -> str:
     return server.add_user("Ann")
 
 
 @pytest.fixture
-def room(server: DiscordServer, ann: str) -> str:
+def room(server: Server, ann: str) -> str:
     """A channel in which Ann is."""
     return server.channel(server.add_guild(members=[ann]))
 
 
 @pytest.fixture
-def settings(server: DiscordServer) -> Settings:
+def settings(server: Server) -> Settings:
     return make_settings(discord_bot_token=server.token, discord_api_base_url=server.api_base_url)
 
 
@@ -98,7 +98,7 @@ async def mimo() -> AsyncIterator[MimoServer]:
 
 @pytest.fixture
 async def program(
-    tmp_path: Path, server: DiscordServer, mimo: MimoServer
+    tmp_path: Path, server: Server, mimo: MimoServer
 ) -> AsyncIterator[DiscordProgram]:
     """A program of its own that is not yet started."""
     async with DiscordProgram(tmp_path / "home", server, mimo) as program:

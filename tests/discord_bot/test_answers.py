@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from bots.discord_bot import DiscordBot
+from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.ticket import read_ticket
 from core import metrics
 from core.errors import ChatGone, PlatformError
 from core.models import PLACEHOLDER, Button, DeliveryState, File, Reply
-from tests.emulators.discord import DiscordServer
+from tests.emulators.discord import DiscordServer as Server
 from tests.support.discord_server_chat import Room, make_room, only
 
 NOTE = File("notes.txt", "text/plain", b"words")
@@ -21,7 +21,7 @@ SEND = "POST /channels/{channel}/messages"
 
 
 @pytest.fixture
-def room(server: DiscordServer) -> Room:
+def room(server: Server) -> Room:
     return make_room(server)
 
 
@@ -29,7 +29,7 @@ def ambiguous() -> float:
     return float(metrics.AMBIGUOUS_SENDS.labels("discord")._value.get())
 
 
-async def test_the_first_answer_takes_the_place_of_thinking(bot: DiscordBot, room: Room) -> None:
+async def test_the_first_answer_takes_the_place_of_thinking(bot: Bot, room: Room) -> None:
     envelope, ledger, asked = await room.ask(bot)
     only(room.server.thinking(room.channel))
     await bot.deliver(envelope, Reply("hello", "words", files=(NOTE,), buttons=AGAIN))
@@ -40,7 +40,7 @@ async def test_the_first_answer_takes_the_place_of_thinking(bot: DiscordBot, roo
     assert room.server.thinking(room.channel) == []
 
 
-async def test_a_secret_answer_stays_one_with_all_its_parts(bot: DiscordBot, room: Room) -> None:
+async def test_a_secret_answer_stays_one_with_all_its_parts(bot: Bot, room: Room) -> None:
     envelope, ledger, asked = await room.ask(bot, "e")
     await bot.deliver(envelope, Reply("word " * 1000, buttons=AGAIN))
     answers = room.server.answers_of(asked)
@@ -50,7 +50,7 @@ async def test_a_secret_answer_stays_one_with_all_its_parts(bot: DiscordBot, roo
     assert [one.labels for one in answers] == [[], [], ["Again"]]
 
 
-async def test_more_parts_go_as_messages_that_can_be_repeated(bot: DiscordBot, room: Room) -> None:
+async def test_more_parts_go_as_messages_that_can_be_repeated(bot: Bot, room: Room) -> None:
     envelope, _, asked = await room.ask(bot)
     room.server.fault(SEND, "lose_reply")
     await bot.deliver(envelope, Reply("word " * 1000))
@@ -59,7 +59,7 @@ async def test_more_parts_go_as_messages_that_can_be_repeated(bot: DiscordBot, r
     assert room.server.calls_of(FOLLOW_UP) == []
 
 
-async def test_after_a_part_that_failed_no_later_one_goes_out(bot: DiscordBot, room: Room) -> None:
+async def test_after_a_part_that_failed_no_later_one_goes_out(bot: Bot, room: Room) -> None:
     envelope, ledger, _ = await room.ask(bot)
     reply = Reply(" ".join(f"word{number}" for number in range(700)))
     room.server.fault(SEND, "status", status=400, code=50006)
@@ -73,7 +73,7 @@ async def test_after_a_part_that_failed_no_later_one_goes_out(bot: DiscordBot, r
     assert " ".join(one.content for one in answers).split() == reply.text.split()
 
 
-async def test_where_the_bot_may_not_write_parts_follow_up(bot: DiscordBot, room: Room) -> None:
+async def test_where_the_bot_may_not_write_parts_follow_up(bot: Bot, room: Room) -> None:
     room.server.deny(room.channel, room.guild, "SEND_MESSAGES")
     envelope, _, asked = await room.ask(bot)
     await bot.deliver(envelope, Reply("word " * 1000))
@@ -87,9 +87,7 @@ async def test_where_the_bot_may_not_write_parts_follow_up(bot: DiscordBot, room
     assert len(room.server.answers_of(asked)) == 3 and room.server.calls_of(SEND) == []
 
 
-async def test_a_person_who_brought_us_along_gets_five_messages_at_most(
-    bot: DiscordBot, room: Room
-) -> None:
+async def test_person_who_brought_us_along_gets_five_messages_at_most(bot: Bot, room: Room) -> None:
     guild = room.server.add_guild(members=[room.ann], has_bot=False)
     room.server.change(room.ann, has_app=True)
     channel = room.server.channel(guild)
@@ -107,7 +105,7 @@ async def test_a_person_who_brought_us_along_gets_five_messages_at_most(
     [(900, [], 0), (0, [], 1), (0, [(404, 10062)], 1), (0, [(404, 10015)], 1)],
 )
 async def test_where_the_first_answer_is_gone_it_is_a_message_of_the_channel(
-    bot: DiscordBot, room: Room, age_s: float, errors: list[tuple[int, int]], calls: int
+    bot: Bot, room: Room, age_s: float, errors: list[tuple[int, int]], calls: int
 ) -> None:
     envelope, ledger, asked = await room.ask(bot, age_s=age_s)
     for status, code in errors:
@@ -121,9 +119,7 @@ async def test_where_the_first_answer_is_gone_it_is_a_message_of_the_channel(
 
 
 @pytest.mark.parametrize("flags", ["e", "p"])
-async def test_a_secret_that_is_late_goes_to_the_person_alone(
-    bot: DiscordBot, room: Room, flags: str
-) -> None:
+async def test_secret_that_is_late_goes_to_person_alone(bot: Bot, room: Room, flags: str) -> None:
     envelope, ledger, _ = await room.ask(bot, flags, age_s=900)
     await bot.deliver(envelope, Reply("word " * 700, buttons=AGAIN))
     assert room.server.answers(room.channel) == []
@@ -132,7 +128,7 @@ async def test_a_secret_that_is_late_goes_to_the_person_alone(
     assert [*ledger.ids().values()] == [one.message_id for one in answers]
 
 
-async def test_a_secret_that_nobody_can_be_told_is_given_up(bot: DiscordBot, room: Room) -> None:
+async def test_a_secret_that_nobody_can_be_told_is_given_up(bot: Bot, room: Room) -> None:
     envelope, _, _ = await room.ask(bot, "e", age_s=900)
     room.server.change(room.ann, is_closed=True)
     with pytest.raises(PlatformError) as caught:
@@ -141,7 +137,7 @@ async def test_a_secret_that_nobody_can_be_told_is_given_up(bot: DiscordBot, roo
     assert room.server.answers(room.channel) == []
 
 
-async def test_the_text_so_far_goes_when_the_answer_is_late(bot: DiscordBot, room: Room) -> None:
+async def test_the_text_so_far_goes_when_the_answer_is_late(bot: Bot, room: Room) -> None:
     envelope, ledger, asked = await room.ask(bot)
     await bot.show(envelope, "one moment", is_lasting=True)
     await room.server.wait_for(lambda: PLACEHOLDER in ledger.ids())
@@ -162,9 +158,7 @@ async def test_the_text_so_far_goes_when_the_answer_is_late(bot: DiscordBot, roo
     assert room.server.answers_of(asked) == []
 
 
-async def test_an_outdated_answer_is_edited_with_the_ticket_and_without(
-    bot: DiscordBot, room: Room
-) -> None:
+async def test_outdated_answer_is_edited_with_ticket_and_without(bot: Bot, room: Room) -> None:
     for flags, age_s in (("", 0), ("e", 0), ("", 901)):
         envelope, ledger, asked = await room.ask(bot, flags, job_id=f"job{flags}{age_s}")
         await bot.deliver(envelope, Reply("hello"))
@@ -174,20 +168,20 @@ async def test_an_outdated_answer_is_edited_with_the_ticket_and_without(
         assert only(room.server.answers_of(asked)).content == "good morning"
 
 
-async def test_thinking_ends_when_all_is_said_elsewhere(bot: DiscordBot, room: Room) -> None:
+async def test_thinking_ends_when_all_is_said_elsewhere(bot: Bot, room: Room) -> None:
     envelope, _, asked = await room.ask(bot)
     await bot.deliver(envelope, Reply())
     assert room.server.thinking(room.channel) == [] == room.server.answers_of(asked)
 
 
-async def test_the_message_of_a_pressed_button_stays_as_it_is(bot: DiscordBot, room: Room) -> None:
+async def test_the_message_of_a_pressed_button_stays_as_it_is(bot: Bot, room: Room) -> None:
     envelope, _, _ = await room.ask(bot, "u")
     await bot.deliver(envelope, Reply("hello"))
     only(room.server.thinking(room.channel))  # the first answer was not touched
     assert only(room.server.answers(room.channel)).content == "hello"
 
 
-async def test_a_repeated_edit_changes_nothing(bot: DiscordBot, room: Room) -> None:
+async def test_a_repeated_edit_changes_nothing(bot: Bot, room: Room) -> None:
     envelope, ledger, asked = await room.ask(bot)
     before = ambiguous()
     room.server.fault("PATCH /webhooks/*", "lose_reply", count=2)
@@ -200,7 +194,7 @@ async def test_a_repeated_edit_changes_nothing(bot: DiscordBot, room: Room) -> N
     assert ambiguous() == before
 
 
-async def test_follow_ups_alone_may_come_twice_and_are_counted(bot: DiscordBot, room: Room) -> None:
+async def test_follow_ups_alone_may_come_twice_and_are_counted(bot: Bot, room: Room) -> None:
     envelope, ledger, asked = await room.ask(bot, "e")
     before = ambiguous()
     await bot.deliver(envelope, Reply("word " * 700))
@@ -210,7 +204,7 @@ async def test_follow_ups_alone_may_come_twice_and_are_counted(bot: DiscordBot, 
     assert len(room.server.answers_of(asked)) == 3 and ambiguous() == before + 1
 
 
-async def test_a_refusal_is_told_to_whoever_asked_alone(bot: DiscordBot, room: Room) -> None:
+async def test_a_refusal_is_told_to_whoever_asked_alone(bot: Bot, room: Room) -> None:
     for flags in ("", "e"):
         envelope, ledger, asked = await room.ask(bot, flags, job_id=f"job{flags}")
         await bot.deliver(replace(envelope, is_refusal=True), Reply("That cannot be."))

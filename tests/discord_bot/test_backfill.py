@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 
-from bots.discord_bot import DiscordBot
+from bots.discord_bot import DiscordBot as Bot
 from core.config import Settings
 from tests.discord_bot.conftest import run_bot
-from tests.emulators.discord import DiscordServer
-from tests.support.discord_inbox import FakeInbox
+from tests.emulators.discord import DiscordServer as Server
+from tests.support.discord_inbox import FakeInbox as Door
 
 
-def open_rooms(server: DiscordServer, count: int) -> tuple[str, list[str]]:
+def open_rooms(server: Server, count: int) -> tuple[str, list[str]]:
     """Return a person, and channels in which they have said one thing each."""
     ann = server.add_user("Ann")
     guild = server.add_guild(members=[ann])
     return ann, [server.add_channel(guild, f"room-{n}") for n in range(count)]
 
 
-async def settle(bot: DiscordBot) -> None:
+async def settle(bot: Bot) -> None:
     """Wait until nothing is asked for any more."""
     await asyncio.sleep(3)
     async with asyncio.timeout(30):
@@ -26,7 +26,7 @@ async def settle(bot: DiscordBot) -> None:
             await asyncio.sleep(0.01)
 
 
-async def see(server: DiscordServer, door: FakeInbox, rooms: list[str], ann: str) -> None:
+async def see(server: Server, door: Door, rooms: list[str], ann: str) -> None:
     """Let the bot see a message in each room, so that it has marks."""
     before = len(door.messages)
     for room in rooms:
@@ -34,9 +34,7 @@ async def see(server: DiscordServer, door: FakeInbox, rooms: list[str], ann: str
     await server.wait_for(lambda: len(door.messages) == before + len(rooms))
 
 
-async def test_a_lost_session_of_ten_minutes_costs_nothing(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox
-) -> None:
+async def test_a_lost_session_costs_nothing(server: Server, running: Bot, door: Door) -> None:
     """D12: 60 messages in 6 channels; each is handed in once, nothing old comes again."""
     ann, rooms = open_rooms(server, 6)
     old = server.add_channel(next(iter(server.world.guilds)), "old")
@@ -61,9 +59,7 @@ async def test_a_lost_session_of_ten_minutes_costs_nothing(
     assert set(asked) == set(rooms) and server.identifies() == 2
 
 
-async def test_a_resumed_session_asks_for_nothing(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox
-) -> None:
+async def test_resuming_asks_for_nothing(server: Server, running: Bot, door: Door) -> None:
     ann, [room] = open_rooms(server, 1)
     await see(server, door, [room], ann)
     server.drop()
@@ -73,9 +69,7 @@ async def test_a_resumed_session_asks_for_nothing(
     assert not server.calls_of("GET */messages")
 
 
-async def test_a_restart_begins_where_the_last_process_ended(
-    server: DiscordServer, settings: Settings, door: FakeInbox
-) -> None:
+async def test_a_restart_goes_on(server: Server, settings: Settings, door: Door) -> None:
     ann, [room] = open_rooms(server, 1)
     chat, thread = server.dm(ann), server.add_thread(room, ann)
     async with run_bot(settings, door):
@@ -92,9 +86,7 @@ async def test_a_restart_begins_where_the_last_process_ended(
     assert found[sent[2]].thread_id == thread and found[sent[2]].chat.chat_id == room
 
 
-async def test_the_first_mark_of_a_chat_is_kept_at_once(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox
-) -> None:
+async def test_a_first_mark_is_kept_at_once(server: Server, running: Bot, door: Door) -> None:
     """Also while others are held: without a mark nothing would be asked for after a crash."""
     ann, [room] = open_rooms(server, 1)
     running._marks.hold_all()

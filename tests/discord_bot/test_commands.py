@@ -12,7 +12,7 @@ import pytest_asyncio
 from core import commands
 from core.fields import Use
 from tests.chaos.notes import make_note
-from tests.emulators.discord import DiscordServer
+from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.discord.records import Message
 from tests.support.discord_program import DiscordProgram, run_program
 
@@ -38,7 +38,7 @@ USES = [use for _, command in commands.menu(has_voice=True) for use in command.u
 @dataclass
 class Room:
     program: DiscordProgram
-    server: DiscordServer
+    server: Server
     ann: str
     bob: str
     channel: str
@@ -95,9 +95,7 @@ async def test_every_use_of_a_message_is_answered(room: Room, use: Use, kind: st
         assert "w7" in answer.content
 
 
-async def test_a_recording_comes_with_a_command_and_its_buttons_outlive_a_restart(
-    room: Room,
-) -> None:
+async def test_recording_comes_with_command_and_its_buttons_outlive_restart(room: Room) -> None:
     note = {"recording": ("talk.ogg", make_note(9))}
     answer = await room.give("transcribe", attachments=note)
     assert "w9" in answer.content and not answer.is_ephemeral

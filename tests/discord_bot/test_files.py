@@ -7,17 +7,19 @@ from typing import Any
 
 import pytest
 
-from bots.discord_bot import DiscordBot, files
+from bots.discord_bot import DiscordBot as Bot
+from bots.discord_bot import files
 from bots.discord_bot.files import FileId, parse_file_id
 from core.errors import BadAudio, PlatformBusy, TooLong, UserError
 from core.models import Attachment, Message, Quoted
-from tests.emulators.discord import DiscordServer
-from tests.support.discord_inbox import FakeInbox, make_message
+from tests.emulators.discord import DiscordServer as Server
+from tests.support.discord_inbox import FakeInbox as Door
+from tests.support.discord_inbox import make_message
 
 OGG = b"OggS" + bytes(5000)
 
 
-async def hear(server: DiscordServer, door: FakeInbox, **fields: Any) -> Message:
+async def hear(server: Server, door: Door, **fields: Any) -> Message:
     """Let the bot hear a voice message and return it."""
     ann = server.add_user("Ann")
     server.send_voice(server.dm(ann), ann, OGG, **fields)
@@ -33,9 +35,7 @@ def test_what_names_a_file_can_be_read_back(file_id: FileId) -> None:
     assert parse_file_id(str(file_id)) == file_id
 
 
-async def test_an_expired_link_is_renewed(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox
-) -> None:
+async def test_an_expired_link_is_renewed(server: Server, running: Bot, door: Door) -> None:
     """H10: the message is asked for again and the sound comes."""
     message = await hear(server, door)
     assert await running.fetch(message) == OGG
@@ -53,7 +53,7 @@ async def test_an_expired_link_is_renewed(
 
 
 async def test_the_sound_of_the_message_that_is_answered(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str
+    server: Server, running: Bot, door: Door, ann: str
 ) -> None:
     chat = server.dm(ann)
     note = server.send_voice(chat, ann, OGG)
@@ -63,9 +63,7 @@ async def test_the_sound_of_the_message_that_is_answered(
     assert await running.fetch(door.messages[-1]) == OGG
 
 
-async def test_a_forwarded_sound(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox
-) -> None:
+async def test_a_forwarded_sound(server: Server, running: Bot, door: Door) -> None:
     ann, bob = server.add_user("Ann"), server.add_user("Bob")
     far = server.private_chat(ann, bob)
     note = server.send_voice(far, bob, OGG)
@@ -76,9 +74,7 @@ async def test_a_forwarded_sound(
     assert await running.fetch(door.messages[0]) == OGG
 
 
-async def test_a_link_alone_cannot_be_renewed(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox
-) -> None:
+async def test_link_alone_cannot_be_renewed(server: Server, running: Bot, door: Door) -> None:
     message = await hear(server, door)
     assert message.attachment
     link = running.files._links[message.attachment.file_id]
@@ -91,14 +87,14 @@ async def test_a_link_alone_cannot_be_renewed(
 
 @pytest.mark.parametrize("kind", ["close", "cut", "lose_reply"])
 async def test_a_download_that_breaks_off_is_tried_once_more(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox, kind: str
+    server: Server, running: Bot, door: Door, kind: str
 ) -> None:
     message = await hear(server, door)
     server.fault("GET /cdn", kind)  # type: ignore[arg-type]
     assert await running.fetch(message) == OGG
 
 
-async def test_what_is_too_large_is_not_fetched(server: DiscordServer, running: DiscordBot) -> None:
+async def test_what_is_too_large_is_not_fetched(server: Server, running: Bot) -> None:
     large = Attachment("1/2/3", size_bytes=files.MAX_BYTES + 1)
     with pytest.raises(TooLong):
         await running.fetch(make_message("1", attachment=large))
@@ -106,7 +102,7 @@ async def test_what_is_too_large_is_not_fetched(server: DiscordServer, running: 
 
 
 async def test_what_is_larger_than_it_claims_is_left_off(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox, monkeypatch: pytest.MonkeyPatch
+    server: Server, running: Bot, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "MAX_BYTES", 3000)
     message = await hear(server, door, claims={"claimed_bytes": 100})
@@ -114,6 +110,6 @@ async def test_what_is_larger_than_it_claims_is_left_off(
         await running.fetch(message)
 
 
-async def test_a_message_without_sound(bot: DiscordBot) -> None:
+async def test_a_message_without_sound(bot: Bot) -> None:
     with pytest.raises(BadAudio):
         await bot.fetch(make_message("1", attachment=None, reply_to=Quoted("2")))

@@ -9,14 +9,15 @@ import pytest
 from discord.gateway import KeepAliveHandler
 from pydantic import SecretStr
 
-from bots.discord_bot import DiscordBot
+from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.heartbeats import BEAT_S, LOOK_S, SILENCE_S
 from core.clock import Clock
 from core.config import Settings
 from core.errors import ConfigError, PlatformLocked
 from tests.discord_bot.conftest import run_bot
-from tests.emulators.discord import DiscordServer
-from tests.support.discord_inbox import FakeInbox, make_message
+from tests.emulators.discord import DiscordServer as Server
+from tests.support.discord_inbox import FakeInbox as Door
+from tests.support.discord_inbox import make_message
 from tests.support.virtual_time import current_clock
 
 
@@ -25,7 +26,7 @@ def list_beats() -> list[threading.Thread]:
     return [one for one in threading.enumerate() if isinstance(one, KeepAliveHandler)]
 
 
-async def hears(server: DiscordServer, door: FakeInbox, user: str) -> None:
+async def hears(server: Server, door: Door, user: str) -> None:
     """Wait until what a person writes now comes in."""
     text = f"heard? {len(door.messages)}"
     server.send_text(server.dm(user), user, text)
@@ -33,9 +34,7 @@ async def hears(server: DiscordServer, door: FakeInbox, user: str) -> None:
 
 
 @pytest.mark.parametrize("code", [1000, 4000, 4009])
-async def test_after_a_close_it_is_back(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox, code: int, ann: str
-) -> None:
+async def test_it_comes_back(server: Server, running: Bot, door: Door, code: int, ann: str) -> None:
     """H1."""
     server.close_gateway(code)
     await server.wait_for(lambda: server.gateway.closes)
@@ -44,9 +43,7 @@ async def test_after_a_close_it_is_back(
     assert server.identifies() <= 2
 
 
-async def test_it_resumes_where_that_is_asked_for(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str
-) -> None:
+async def test_it_resumes_if_asked(server: Server, running: Bot, door: Door, ann: str) -> None:
     server.ask_reconnect()
     await server.wait_for(server.resumes)
     server.invalidate(is_resumable=True)
@@ -58,9 +55,7 @@ async def test_it_resumes_where_that_is_asked_for(
     await hears(server, door, ann)
 
 
-async def test_a_gateway_that_is_only_quiet_is_asked_and_stays(
-    server: DiscordServer, running: DiscordBot, clock: Clock
-) -> None:
+async def test_quiet_gateway_is_asked_and_stays(server: Server, running: Bot, clock: Clock) -> None:
     """It wants a heartbeat every 41.25 s: in between it says nothing by itself."""
     await clock.sleep(60)
     beats = server.gateway.sessions.beats
@@ -70,7 +65,7 @@ async def test_a_gateway_that_is_only_quiet_is_asked_and_stays(
 
 
 async def test_a_silent_connection_counts_as_dead(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox, clock: Clock, ann: str
+    server: Server, running: Bot, door: Door, clock: Clock, ann: str
 ) -> None:
     """H1: taken up again at once, though the other side does not even agree to an end."""
     await server.wait_for(lambda: server.gateway.sessions.beats)
@@ -83,7 +78,7 @@ async def test_a_silent_connection_counts_as_dead(
 
 
 async def test_a_silent_gateway_does_not_hold_up_the_end(
-    server: DiscordServer, settings: Settings, door: FakeInbox, clock: Clock
+    server: Server, settings: Settings, door: Door, clock: Clock
 ) -> None:
     async with run_bot(settings, door):
         server.make_zombies()
@@ -102,11 +97,11 @@ def test_a_silent_gateway_is_left_within_30_seconds() -> None:
 
 
 async def test_no_beats_are_left_behind(
-    server: DiscordServer, settings: Settings, door: FakeInbox, monkeypatch: pytest.MonkeyPatch
+    server: Server, settings: Settings, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A connection that is given up while it is made has its thread already."""
     monkeypatch.setattr(server.gateway, "_identify", lambda *_: None)
-    bot = DiscordBot(settings, door, current_clock())
+    bot = Bot(settings, door, current_clock())
     task = asyncio.create_task(bot.run())
     await server.wait_for(list_beats)
     task.cancel()
@@ -123,7 +118,7 @@ async def test_no_beats_are_left_behind(
     ],
 )
 async def test_what_no_reconnection_helps_against_ends_it(
-    server: DiscordServer, settings: Settings, door: FakeInbox, code: int,
+    server: Server, settings: Settings, door: Door, code: int,
     kind: type[Exception], words: str,
 ) -> None:  # fmt: skip
     """H2."""
@@ -134,9 +129,7 @@ async def test_what_no_reconnection_helps_against_ends_it(
     assert len(server.calls_of("GET /gateway/bot")) == 1
 
 
-async def test_a_wrong_token_ends_it_after_one_call(
-    server: DiscordServer, settings: Settings, door: FakeInbox
-) -> None:
+async def test_a_wrong_token_ends_it(server: Server, settings: Settings, door: Door) -> None:
     wrong = settings.model_copy(update={"discord_bot_token": SecretStr("x")})
     with pytest.raises(PlatformLocked, match="token"):
         async with run_bot(wrong, door):
@@ -145,10 +138,10 @@ async def test_a_wrong_token_ends_it_after_one_call(
 
 
 async def test_a_discord_that_is_not_there_yet_is_waited_for(
-    settings: Settings, door: FakeInbox, server: DiscordServer, ann: str
+    settings: Settings, door: Door, server: Server, ann: str
 ) -> None:
     await server.close()
-    bot = DiscordBot(settings, door, current_clock())
+    bot = Bot(settings, door, current_clock())
     task = asyncio.create_task(bot.run())
     try:
         await asyncio.sleep(3600)
@@ -162,11 +155,9 @@ async def test_a_discord_that_is_not_there_yet_is_waited_for(
         await bot.close()
 
 
-async def test_a_gateway_without_starts_left_is_waited_for(
-    server: DiscordServer, settings: Settings, door: FakeInbox
-) -> None:
+async def test_starts_are_waited_for(server: Server, settings: Settings, door: Door) -> None:
     """Beyond the limit of a day Discord would take the token away."""
-    bot = DiscordBot(settings, door, current_clock())
+    bot = Bot(settings, door, current_clock())
     await bot.client.open()
 
     async def tell_none() -> tuple[int, str, dict[str, int]]:
@@ -184,8 +175,8 @@ async def test_a_gateway_without_starts_left_is_waited_for(
     await bot.close()
 
 
-async def test_a_bot_that_never_logged_in_closes(settings: Settings, door: FakeInbox) -> None:
-    bot = DiscordBot(settings, door, current_clock())
+async def test_a_bot_that_never_logged_in_closes(settings: Settings, door: Door) -> None:
+    bot = Bot(settings, door, current_clock())
     assert not bot.is_ready
     assert await bot.is_admin(make_message("1"))
     await bot.close()

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from bots.discord_bot import DiscordBot
+from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.ticket import Ticket, read_ticket
 from core.config import Settings
 from core.errors import StoreError
 from core.models import Job, Message, Suggestion
 from tests.discord_bot.conftest import run_bot
-from tests.emulators.discord import DiscordServer
+from tests.emulators.discord import DiscordServer as Server
 from tests.support.discord_inbox import FakeInbox
 
 OGG = b"OggS" + bytes(200)
@@ -52,7 +52,7 @@ class AskedDoor(FakeInbox):
 
 @dataclass
 class Place:
-    server: DiscordServer
+    server: Server
     door: AskedDoor
     ann: str
     guild: str
@@ -81,9 +81,7 @@ def door() -> AskedDoor:
 
 
 @pytest.fixture
-async def place(
-    server: DiscordServer, running: DiscordBot, door: AskedDoor
-) -> AsyncIterator[Place]:
+async def place(server: Server, running: Bot, door: AskedDoor) -> AsyncIterator[Place]:
     ann = server.add_user("Ann", locale="zh-CN")
     guild = server.add_guild(members=[ann])
     await server.wait_for(server.commands)
@@ -139,7 +137,7 @@ async def test_nothing_is_kept_before_discord_was_told(place: Place) -> None:
     assert place.server.interaction(asked).answer_kind == 5
 
 
-async def test_a_file_comes_with_a_command(place: Place, running: DiscordBot) -> None:
+async def test_a_file_comes_with_a_command(place: Place, running: Bot) -> None:
     place.server.slash(
         place.room, place.ann, "transcribe", attachments={"recording": ("talk.ogg", OGG)}
     )
@@ -165,8 +163,8 @@ async def test_a_command_in_a_thread_and_in_private(place: Place) -> None:
     ("label", "command", "is_ephemeral"),
     [("Transcribe for me", "transcribe", True), ("Speak this", "say", False)],
 )
-async def test_the_menu_of_a_message(
-    place: Place, running: DiscordBot, label: str, command: str, is_ephemeral: bool
+async def test_menus(
+    place: Place, running: Bot, label: str, command: str, is_ephemeral: bool
 ) -> None:
     bob = place.server.add_user("Bob")
     place.server.add_member(place.guild, bob)
@@ -184,9 +182,7 @@ async def test_the_menu_of_a_message(
     assert await running.fetch(message) == OGG
 
 
-async def test_a_question_about_a_message_is_asked_for_in_a_form(
-    place: Place, running: DiscordBot
-) -> None:
+async def test_question_about_message_is_asked_for_in_form(place: Place, running: Bot) -> None:
     text = place.server.send_text(place.room, place.ann, "We meet at ten.")
     await place.taken()
     asked = place.server.context_menu(text, place.ann, "Ask about this")
@@ -245,9 +241,7 @@ async def test_a_stranger_who_brings_us_along(place: Place) -> None:
         place.server.slash(foreign, eve, "auto", {"choice": "on"})
 
 
-async def test_a_message_among_people_is_written_down_for_all_if_asked(
-    place: Place, running: DiscordBot
-) -> None:
+async def test_what_people_say_is_written_down_for_all_if_asked(place: Place, running: Bot) -> None:
     eve, bob = place.server.add_user("Eve", has_app=True), place.server.add_user("Bob")
     chat = place.server.private_chat(eve, bob)
     note = place.server.send_voice(chat, bob, OGG)
@@ -292,9 +286,7 @@ async def test_what_discord_does_not_wait_for_is_kept_all_the_same(place: Place)
     assert (await place.taken()).command == "help"
 
 
-async def test_a_chat_that_may_not_use_the_bot_is_told(
-    server: DiscordServer, settings: Settings
-) -> None:
+async def test_a_chat_that_may_not_use_the_bot_is_told(server: Server, settings: Settings) -> None:
     door = AskedDoor()
     ann, eve = server.add_user("Ann"), server.add_user("Eve")
     guild = server.add_guild(members=[ann])
@@ -322,7 +314,7 @@ async def test_what_may_be_put_in_is_offered_while_it_is_typed(place: Place) -> 
 
 
 async def test_what_was_just_asked_for_is_kept_before_the_end(
-    server: DiscordServer, settings: Settings, ann: str, room: str
+    server: Server, settings: Settings, ann: str, room: str
 ) -> None:
     """Who was told that an answer comes would wait for it in vain."""
     door = AskedDoor()

@@ -18,7 +18,7 @@ from core.context import Context
 from core.fields import Field, Use, derive_fields, join_fields
 from core.models import Reply
 from tests.discord_bot.conftest import run_bot
-from tests.emulators.discord import DiscordServer
+from tests.emulators.discord import DiscordServer as Server
 from tests.support.discord_inbox import FakeInbox
 
 
@@ -96,9 +96,7 @@ def test_options_come_from_the_table() -> None:
 
 
 @pytest.mark.usefixtures("_with_newcomer")
-async def test_a_new_command_appears_by_its_line_in_the_table(
-    server: DiscordServer, settings: Settings
-) -> None:
+async def test_new_command_appears_by_its_line_in_table(server: Server, settings: Settings) -> None:
     async with run_bot(settings, FakeInbox()):
         await server.wait_for(server.commands)
     found = server.commands()
@@ -107,7 +105,7 @@ async def test_a_new_command_appears_by_its_line_in_the_table(
 
 
 async def test_the_table_is_set_once_and_again_only_when_it_changed(
-    server: DiscordServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    server: Server, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for times in range(1, 4):
         async with run_bot(settings, FakeInbox()):
@@ -122,9 +120,7 @@ async def test_the_table_is_set_once_and_again_only_when_it_changed(
     assert "think" not in server.commands()
 
 
-async def test_trouble_with_the_table_costs_a_try(
-    server: DiscordServer, settings: Settings
-) -> None:
+async def test_trouble_with_the_table_costs_a_try(server: Server, settings: Settings) -> None:
     server.fault("GET */commands", "status", status=503, count=len(MENU_WAITS_S) - 1)
     async with run_bot(settings, FakeInbox()):
         await server.wait_for(server.commands, sum(MENU_WAITS_S))
@@ -133,9 +129,7 @@ async def test_trouble_with_the_table_costs_a_try(
     assert waits_s == [round(wait_s) for wait_s in MENU_WAITS_S[:-1]]
 
 
-def test_a_translation_that_discord_takes_for_no_name_is_left_out(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_translation_that_is_no_name_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     words = {"voice": "a voice", "style": "风格", "Translate": "翻译 这条"}
     monkeypatch.setattr(menu, "translate", lambda text, language: words.get(text, text))
     assert by_name()["voice"]["name_localizations"] == {}
@@ -219,9 +213,7 @@ def test_fields_are_made_of_an_argument(argument: str, fields: tuple[Field, ...]
         ("help", {"unknown": "x"}, ""),
     ],
 )
-def test_options_become_what_people_type_elsewhere(
-    name: str, values: dict[str, str], typed: str
-) -> None:
+def test_options_become_what_people_type(name: str, values: dict[str, str], typed: str) -> None:
     assert join_fields(commands.load_command(name).asked, values) == typed
 
 

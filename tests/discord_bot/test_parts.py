@@ -44,9 +44,7 @@ def squeeze(text: str) -> str:
 
 @settings(max_examples=40)
 @given(TEXTS, TEXTS, st.sampled_from([1, 2, 9, 60]), st.booleans())
-def test_every_message_fits_and_all_is_said(
-    text: str, quote: str, times: int, is_first: bool
-) -> None:
+def test_all_fits_and_is_said(text: str, quote: str, times: int, is_first: bool) -> None:
     reply = Reply(text * times, quote * times, is_quote_first=is_first)
     parts = build_parts(reply)
     for part in parts:
@@ -86,9 +84,7 @@ def test_more_than_four_messages_become_a_file() -> None:
 
 
 @pytest.mark.parametrize("text", ["word\n" * 5_000, "*" * 20_000])
-def test_a_huge_text_is_gone_through_a_few_times(
-    monkeypatch: pytest.MonkeyPatch, text: str
-) -> None:
+def test_huge_text_is_gone_through_few_times(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """One that looks back at each step goes through it thousands of times."""
     lengths: list[int] = []
 

@@ -6,14 +6,14 @@ import asyncio
 
 import pytest
 
-from bots.discord_bot import DiscordBot
+from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.pacing import GAP_S, MAX_FORBIDDEN
 from bots.drawing import DRAW_S
 from core.clock import Clock
 from core.interfaces import Envelope
 from core.models import PLACEHOLDER, Button, DeliveryState, Reply
 from core.prompts.safety import revive
-from tests.emulators.discord import DiscordServer
+from tests.emulators.discord import DiscordServer as Server
 from tests.support.discord_inbox import MemoryLedger
 from tests.support.discord_markdown import read
 from tests.support.discord_server_chat import Room, make_room, make_voice, only
@@ -24,11 +24,11 @@ AGAIN = (Button("Again", "say", token="abcdefghijklmnopqrstuv"),)
 
 
 @pytest.fixture
-def room(server: DiscordServer) -> Room:
+def room(server: Server) -> Room:
     return make_room(server)
 
 
-async def test_the_latest_text_wins(bot: DiscordBot, room: Room) -> None:
+async def test_the_latest_text_wins(bot: Bot, room: Room) -> None:
     envelope, ledger = room.note()
     for number in range(20):
         await bot.show(envelope, f"word {number}")
@@ -52,7 +52,7 @@ async def test_the_latest_text_wins(bot: DiscordBot, room: Room) -> None:
     assert room.server.calls == [] and ledger.ids()[0] == answer.message_id
 
 
-async def test_words_of_people_are_shown_as_they_are(bot: DiscordBot, room: Room) -> None:
+async def test_words_of_people_are_shown_as_they_are(bot: Bot, room: Room) -> None:
     envelope, _ = room.note()
     words = "@everyone <@1> **bold** [a](https://e.example) https://e.example\n# x"
     await bot.show(envelope, words)
@@ -66,9 +66,7 @@ async def test_words_of_people_are_shown_as_they_are(bot: DiscordBot, room: Room
 
 
 @pytest.mark.parametrize("flags", ["", "e"])
-async def test_an_interaction_is_drawn_in_its_first_answer(
-    bot: DiscordBot, room: Room, flags: str
-) -> None:
+async def test_interaction_is_drawn_in_its_first_answer(bot: Bot, room: Room, flags: str) -> None:
     envelope, _, asked = await room.ask(bot, flags)
     await bot.show(envelope, "one moment", is_lasting=True)
     await room.server.wait_for(lambda: room.server.answers_of(asked))
@@ -79,7 +77,7 @@ async def test_an_interaction_is_drawn_in_its_first_answer(
     assert room.server.calls_of(SEND) == []
 
 
-async def test_a_secret_that_is_late_is_not_drawn_for_all(bot: DiscordBot, room: Room) -> None:
+async def test_a_secret_that_is_late_is_not_drawn_for_all(bot: Bot, room: Room) -> None:
     envelope, _, _ = await room.ask(bot, "e", age_s=900)
     await bot.show(envelope, "secret words")
     await asyncio.sleep(60)
@@ -87,9 +85,7 @@ async def test_a_secret_that_is_late_is_not_drawn_for_all(bot: DiscordBot, room:
     assert room.server.calls_of("* /webhooks/*") == []
 
 
-async def test_a_kill_before_the_placeholder_was_kept_makes_no_second_one(
-    bot: DiscordBot, room: Room
-) -> None:
+async def test_kill_before_placeholder_was_kept_makes_no_second_one(bot: Bot, room: Room) -> None:
     envelope, ledger = await lose_placeholder(bot, room)
     await bot.show(envelope, "two")
     await room.server.wait_for(lambda: ledger.ids()[PLACEHOLDER])
@@ -97,7 +93,7 @@ async def test_a_kill_before_the_placeholder_was_kept_makes_no_second_one(
     assert only(room.server.answers(room.channel)).content == "hello"
 
 
-async def lose_placeholder(bot: DiscordBot, room: Room) -> tuple[Envelope, MemoryLedger]:
+async def lose_placeholder(bot: Bot, room: Room) -> tuple[Envelope, MemoryLedger]:
     """Draw as a process does that dies before the id of the message is kept."""
     envelope, ledger = room.note()
     await bot.show(envelope, "one")
@@ -109,9 +105,7 @@ async def lose_placeholder(bot: DiscordBot, room: Room) -> tuple[Envelope, Memor
 
 
 @pytest.mark.parametrize("kind", ["text", "voice", "nothing"])
-async def test_a_placeholder_that_nobody_knows_of_does_not_stay(
-    bot: DiscordBot, room: Room, kind: str
-) -> None:
+async def test_an_unknown_placeholder_does_not_stay(bot: Bot, room: Room, kind: str) -> None:
     envelope, ledger = await lose_placeholder(bot, room)
     replies = {"text": Reply("hello"), "voice": Reply(files=(await make_voice(),))}
     await bot.deliver(envelope, replies.get(kind, Reply()))
@@ -122,7 +116,7 @@ async def test_a_placeholder_that_nobody_knows_of_does_not_stay(
     assert ledger.ids().get(0, "") == (answers[0].message_id if answers else "")
 
 
-async def test_the_answer_waits_for_the_drawing_under_way(bot: DiscordBot, room: Room) -> None:
+async def test_the_answer_waits_for_the_drawing_under_way(bot: Bot, room: Room) -> None:
     envelope, ledger = room.note()
     room.server.fault(SEND, "delay", delay_s=0.5)
     await bot.show(envelope, "one")
@@ -133,9 +127,7 @@ async def test_the_answer_waits_for_the_drawing_under_way(bot: DiscordBot, room:
     assert only(room.server.answers(room.channel)).content == "hello"
 
 
-async def test_the_answer_does_not_wait_for_a_drawing_that_has_no_turn_yet(
-    bot: DiscordBot, room: Room, clock: Clock
-) -> None:
+async def test_the_answer_waits_for_no_later_drawing(bot: Bot, room: Room, clock: Clock) -> None:
     envelope, _ = room.note()
     await bot.show(envelope, "one")
     await room.server.wait_for(lambda: room.server.answers(room.channel))
@@ -146,7 +138,7 @@ async def test_the_answer_does_not_wait_for_a_drawing_that_has_no_turn_yet(
     assert only(room.server.answers(room.channel)).versions == ["one", "hello"]
 
 
-async def test_a_refusal_ends_the_drawing_and_never_raises(bot: DiscordBot, room: Room) -> None:
+async def test_a_refusal_ends_the_drawing_and_never_raises(bot: Bot, room: Room) -> None:
     room.server.deny(room.channel, room.guild, "SEND_MESSAGES")
     for number in range(1, 7):
         envelope, _ = room.note(str(number))
@@ -156,9 +148,7 @@ async def test_a_refusal_ends_the_drawing_and_never_raises(bot: DiscordBot, room
         assert len(room.server.calls_of(SEND)) == min(number, MAX_FORBIDDEN)
 
 
-async def test_a_refused_interaction_says_nothing_about_its_channel(
-    bot: DiscordBot, room: Room
-) -> None:
+async def test_a_refused_interaction_says_nothing_about_its_channel(bot: Bot, room: Room) -> None:
     for number in range(MAX_FORBIDDEN + 1):
         envelope, _, _ = await room.ask(bot, job_id=str(number))
         room.server.fault("PATCH /webhooks/*", "status", status=403, code=50013)
@@ -167,7 +157,7 @@ async def test_a_refused_interaction_says_nothing_about_its_channel(
     assert not bot.client.pacer.is_held(room.channel)
 
 
-async def test_an_overload_only_delays_it(bot: DiscordBot, room: Room) -> None:
+async def test_an_overload_only_delays_it(bot: Bot, room: Room) -> None:
     envelope, _ = room.note()
     room.server.fault(SEND, "status", status=503, count=None)
     for number in range(MAX_FORBIDDEN + 1):
@@ -180,9 +170,7 @@ async def test_an_overload_only_delays_it(bot: DiscordBot, room: Room) -> None:
     assert only(room.server.answers(room.channel)).content == "one"
 
 
-async def test_a_call_that_is_not_answered_is_given_up(
-    bot: DiscordBot, room: Room, clock: Clock
-) -> None:
+async def test_a_call_that_is_not_answered_is_given_up(bot: Bot, room: Room, clock: Clock) -> None:
     envelope, _ = room.note()
     room.server.fault(SEND, "hang")
     await bot.show(envelope, "one")

@@ -22,7 +22,7 @@ from core.models import (
 )
 from core.store import Store, make_cipher
 from tests.chaos.notes import make_note
-from tests.emulators.discord import DiscordServer
+from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.discord.records import Message
 from tests.support.discord_program import DiscordProgram, run_program
 
@@ -54,7 +54,7 @@ class Town:
     """A server with all kinds of people, and one where the bot is not."""
 
     program: DiscordProgram
-    server: DiscordServer
+    server: Server
     store: Store
     people: dict[str, str]
     room: str
@@ -217,9 +217,7 @@ async def test_a_private_button_is_for_the_one_who_asked(town: Town) -> None:
     assert is_refused == {"manager": True, "owner": True, "member": False}
 
 
-async def test_who_does_not_want_to_be_written_down_is_not_in_strangers_hands_either(
-    town: Town,
-) -> None:
+async def test_who_is_not_to_be_written_down_is_not_by_strangers(town: Town) -> None:
     member, stranger = town.people["member"], town.people["stranger"]
     chat = town.server.private_chat(stranger, member)
     note = town.server.send_voice(chat, member, make_note(7), duration=2)

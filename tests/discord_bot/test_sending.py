@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from bots.discord_bot import DiscordBot, sending
+from bots.discord_bot import DiscordBot as Bot
+from bots.discord_bot import sending
 from bots.discord_bot.calls import CALL_S, UPLOAD_S, WAITS_S
 from bots.discord_bot.client import OPEN_WAIT_S
 from bots.discord_bot.pacing import MAX_FORBIDDEN
@@ -22,8 +23,9 @@ from core.errors import ChatGone, MessageGone, PlatformBusy, PlatformError, Plat
 from core.interfaces import Envelope
 from core.models import Button, DeliveryState, File, Link, Quoted, Reply
 from core.prompts.safety import revive
-from tests.emulators.discord import DiscordServer
-from tests.support.discord_inbox import FakeInbox, make_envelope, make_message
+from tests.emulators.discord import DiscordServer as Server
+from tests.support.discord_inbox import FakeInbox as Door
+from tests.support.discord_inbox import make_envelope, make_message
 from tests.support.discord_markdown import read
 from tests.support.discord_server_chat import Room, make_room, only
 from tests.support.virtual_time import current_clock
@@ -35,7 +37,7 @@ AGAIN = (Button("Again", "say", token=TOKEN),)
 
 
 @pytest.fixture
-def room(server: DiscordServer) -> Room:
+def room(server: Server) -> Room:
     return make_room(server)
 
 
@@ -50,7 +52,7 @@ def count_sends(room: Room) -> int:
     return len(room.server.calls_of(SEND))
 
 
-async def test_the_answer_stands_under_the_note(bot: DiscordBot, room: Room) -> None:
+async def test_the_answer_stands_under_the_note(bot: Bot, room: Room) -> None:
     envelope, ledger = room.note()
     await bot.deliver(
         envelope, Reply("Heard:", "hello https://e.example @everyone *_`", buttons=AGAIN)
@@ -66,7 +68,7 @@ async def test_the_answer_stands_under_the_note(bot: DiscordBot, room: Room) -> 
     assert body["enforce_nonce"] is True and len(body["nonce"]) == 25
 
 
-async def test_links_lead_to_messages_of_the_server(bot: DiscordBot, room: Room) -> None:
+async def test_links_lead_to_messages_of_the_server(bot: Bot, room: Room) -> None:
     envelope, _ = room.note()
     other = room.server.add_channel(room.guild, "other")
     links = (
@@ -86,22 +88,18 @@ async def test_links_lead_to_messages_of_the_server(bot: DiscordBot, room: Room)
     assert found == [("one", f"https://discord.com/channels/@me/{chat}/11")]
 
 
-async def test_a_long_transcript_is_messages_a_longer_one_a_file(
-    bot: DiscordBot, room: Room
-) -> None:
-    envelope, ledger = room.note()
-    await bot.deliver(envelope, Reply(quote="word " * 1000, buttons=AGAIN))
+async def test_a_long_transcript_is_messages_a_longer_one_a_file(bot: Bot, room: Room) -> None:
+    envelope, ledger = await room.answer(bot, Reply(quote="word " * 1000, buttons=AGAIN))
     answers = room.server.answers_to(envelope.message.message_id)
     assert len(answers) == 3 and [*ledger.ids().values()] == [a.message_id for a in answers]
     assert [answer.labels for answer in answers] == [[], [], ["Again"]]
-    envelope, _ = room.note("other")
-    await bot.deliver(envelope, Reply(quote="word " * 3000, buttons=AGAIN))
+    envelope, _ = await room.answer(bot, Reply(quote="word " * 3000, buttons=AGAIN), "other")
     answer = only(room.server.answers_to(envelope.message.message_id))
     assert answer.files[0].data.decode() == ("word " * 3000).strip("\n")
     assert answer.labels == ["Again"]
 
 
-async def test_a_question_out_of_reach_silences_nobody(bot: DiscordBot, room: Room) -> None:
+async def test_a_question_out_of_reach_silences_nobody(bot: Bot, room: Room) -> None:
     envelope, _ = room.note()
     room.server.delete(envelope.message.message_id)
     await bot.deliver(envelope, Reply("hello"))
@@ -113,7 +111,7 @@ async def test_a_question_out_of_reach_silences_nobody(bot: DiscordBot, room: Ro
     assert answer.reply_to is None and len(answer.files) == 1
 
 
-async def test_files_that_are_forbidden_are_told(bot: DiscordBot, room: Room) -> None:
+async def test_files_that_are_forbidden_are_told(bot: Bot, room: Room) -> None:
     envelope, _ = room.note()
     room.server.deny(room.channel, room.guild, "ATTACH_FILES")
     await bot.deliver(envelope, Reply("Here:", files=(FILE,)))
@@ -122,16 +120,14 @@ async def test_files_that_are_forbidden_are_told(bot: DiscordBot, room: Room) ->
 
 
 @pytest.mark.parametrize(("status", "code"), [(413, 0), (400, 40005)])
-async def test_what_is_found_too_large_is_told(
-    bot: DiscordBot, room: Room, status: int, code: int
-) -> None:
+async def test_what_is_too_large_is_told(bot: Bot, room: Room, status: int, code: int) -> None:
     envelope, _ = room.note()
     room.server.fault(SEND, "status", status=status, code=code)
     await bot.deliver(envelope, Reply("Here:", files=(FILE,)))
     assert "too big" in only(room.server.answers(room.channel)).content
 
 
-async def test_files_up_to_ten_mebibytes_arrive_whole(bot: DiscordBot, room: Room) -> None:
+async def test_files_up_to_ten_mebibytes_arrive_whole(bot: Bot, room: Room) -> None:
     data = bytes(range(256)) * (MAX_FILE_BYTES // 256)
     assert len(data) == MAX_FILE_BYTES == 10 << 20
     fits = File("fits.bin", "application/octet-stream", data)
@@ -144,7 +140,7 @@ async def test_files_up_to_ten_mebibytes_arrive_whole(bot: DiscordBot, room: Roo
 
 
 async def test_the_log_holds_no_word_and_no_token(
-    bot: DiscordBot,
+    bot: Bot,
     room: Room,
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
@@ -168,7 +164,7 @@ async def test_the_log_holds_no_word_and_no_token(
     assert "http" not in str(caught.value)
 
 
-async def test_a_kill_after_the_send_makes_no_second_message(bot: DiscordBot, room: Room) -> None:
+async def test_a_kill_after_the_send_makes_no_second_message(bot: Bot, room: Room) -> None:
     envelope, ledger = room.note()
     room.server.fault(SEND, "lose_reply", count=None)
     with pytest.raises(PlatformBusy):
@@ -179,16 +175,15 @@ async def test_a_kill_after_the_send_makes_no_second_message(bot: DiscordBot, ro
     assert ledger.ids() == {0: only(room.server.answers(room.channel)).message_id}
 
 
-async def test_what_an_earlier_try_said_otherwise_is_edited(bot: DiscordBot, room: Room) -> None:
-    envelope, ledger = room.note()
-    await bot.deliver(envelope, Reply("hello"))
+async def test_what_an_earlier_try_said_otherwise_is_edited(bot: Bot, room: Room) -> None:
+    envelope, ledger = await room.answer(bot, Reply("hello"))
     await ledger.forget(0)
     await ledger.start(0)  # the process died before the id was kept
     await bot.deliver(envelope, Reply("good morning"))
     assert only(room.server.answers(room.channel)).content == "good morning"
 
 
-async def test_parts_that_went_out_are_not_sent_again(bot: DiscordBot, room: Room) -> None:
+async def test_parts_that_went_out_are_not_sent_again(bot: Bot, room: Room) -> None:
     envelope, ledger = room.note()
     reply = Reply(quote="word " * 1000)
     room.server.fault("*", "status", status=400, count=0)
@@ -203,9 +198,7 @@ async def test_parts_that_went_out_are_not_sent_again(bot: DiscordBot, room: Roo
 
 
 @pytest.mark.parametrize("fault", [{"kind": "status", "status": 503}, {"kind": "lose_reply"}])
-async def test_what_fails_on_the_way_is_tried_again(
-    bot: DiscordBot, room: Room, fault: dict[str, Any]
-) -> None:
+async def test_what_fails_is_tried_again(bot: Bot, room: Room, fault: dict[str, Any]) -> None:
     envelope, _ = room.note()
     room.server.fault(SEND, count=2, **fault)
     await bot.deliver(envelope, Reply("hello", files=(FILE,)))
@@ -213,7 +206,7 @@ async def test_what_fails_on_the_way_is_tried_again(
     assert count_sends(room) == 3
 
 
-async def test_an_overload_that_stays_is_for_the_job(bot: DiscordBot, room: Room) -> None:
+async def test_an_overload_that_stays_is_for_the_job(bot: Bot, room: Room) -> None:
     envelope, ledger = room.note()
     room.server.fault(SEND, "status", status=503, count=None)
     with pytest.raises(PlatformBusy):
@@ -224,9 +217,7 @@ async def test_an_overload_that_stays_is_for_the_job(bot: DiscordBot, room: Room
     assert ledger.rows[0].state is DeliveryState.PENDING
 
 
-async def test_a_server_that_is_silent_ends_the_call(
-    bot: DiscordBot, room: Room, clock: Clock
-) -> None:
+async def test_a_server_that_is_silent_ends_the_call(bot: Bot, room: Room, clock: Clock) -> None:
     for part, limit_s in ((Reply("hello"), CALL_S), (Reply(files=(FILE,)), UPLOAD_S)):
         envelope, _ = room.note(str(limit_s))
         room.server.fault(SEND, "hang")
@@ -237,9 +228,9 @@ async def test_a_server_that_is_silent_ends_the_call(
 
 
 async def test_nothing_goes_out_before_the_login_and_all_of_it_after(
-    settings: Settings, door: FakeInbox, room: Room
+    settings: Settings, door: Door, room: Room
 ) -> None:
-    bot = DiscordBot(settings, door, current_clock())
+    bot = Bot(settings, door, current_clock())
     envelope, _ = room.note()
     await bot.show(envelope, "one moment", is_lasting=True)
     work = asyncio.create_task(bot.deliver(envelope, Reply("hello")))
@@ -251,9 +242,8 @@ async def test_nothing_goes_out_before_the_login_and_all_of_it_after(
     await bot.close()
 
 
-async def test_an_outdated_answer_is_edited_in_place(bot: DiscordBot, room: Room) -> None:
-    envelope, ledger = room.note()
-    await bot.deliver(envelope, Reply("hello", files=(FILE,), buttons=AGAIN))
+async def test_an_outdated_answer_is_edited_in_place(bot: Bot, room: Room) -> None:
+    envelope, ledger = await room.answer(bot, Reply("hello", files=(FILE,), buttons=AGAIN))
     first = ledger.ids()
     ledger.outdate()
     await bot.deliver(envelope, Reply("good morning"))
@@ -271,9 +261,8 @@ async def test_an_outdated_answer_is_edited_in_place(bot: DiscordBot, room: Room
     assert room.server.answers(room.channel) == [] and ledger.ids() == {}
 
 
-async def test_an_outdated_answer_becomes_shorter_and_longer(bot: DiscordBot, room: Room) -> None:
-    envelope, ledger = room.note()
-    await bot.deliver(envelope, Reply("word " * 1000))
+async def test_an_outdated_answer_becomes_shorter_and_longer(bot: Bot, room: Room) -> None:
+    envelope, ledger = await room.answer(bot, Reply("word " * 1000))
     first = ledger.ids()
     assert len(first) == 3
     ledger.outdate()
@@ -289,7 +278,7 @@ async def test_an_outdated_answer_becomes_shorter_and_longer(bot: DiscordBot, ro
 
 
 @pytest.mark.parametrize("scope", ["user", "shared", "global"])
-async def test_a_limit_is_waited_for(bot: DiscordBot, room: Room, scope: str) -> None:
+async def test_a_limit_is_waited_for(bot: Bot, room: Room, scope: str) -> None:
     envelope, _ = room.note()
     room.server.fault(SEND, "rate_limit", retry_after=0.3, scope=scope)
     await bot.deliver(envelope, Reply("hello"))
@@ -298,7 +287,7 @@ async def test_a_limit_is_waited_for(bot: DiscordBot, room: Room, scope: str) ->
     assert bot.client.pacer.invalid_count == (scope != "shared") == room.server.invalid_requests()
 
 
-async def test_a_long_limit_is_for_the_job_to_wait_for(bot: DiscordBot, room: Room) -> None:
+async def test_a_long_limit_is_for_the_job_to_wait_for(bot: Bot, room: Room) -> None:
     envelope, _ = room.note()
     room.server.fault(SEND, "rate_limit", retry_after=300.0)
     with pytest.raises(PlatformBusy) as caught:
@@ -307,7 +296,7 @@ async def test_a_long_limit_is_for_the_job_to_wait_for(bot: DiscordBot, room: Ro
     assert count_sends(room) == 1
 
 
-async def test_strict_limits_hold_for_a_burst(bot: DiscordBot, room: Room) -> None:
+async def test_strict_limits_hold_for_a_burst(bot: Bot, room: Room) -> None:
     room.server.set_limits(is_strict=True)
     envelopes = [room.note(str(n))[0] for n in range(12)]
     await asyncio.gather(*(bot.deliver(one, Reply("hello")) for one in envelopes))
@@ -316,9 +305,7 @@ async def test_strict_limits_hold_for_a_burst(bot: DiscordBot, room: Room) -> No
 
 
 @pytest.mark.parametrize("code", [50001, 50013])
-async def test_a_channel_that_refuses_three_times_is_left_alone(
-    bot: DiscordBot, room: Room, code: int
-) -> None:
+async def test_a_channel_that_refuses_is_left_alone(bot: Bot, room: Room, code: int) -> None:
     room.server.fault(SEND, "status", status=403, code=code, count=None)
     for number in range(MAX_FORBIDDEN + 3):
         envelope, _ = room.note(str(number))
@@ -331,7 +318,7 @@ async def test_a_channel_that_refuses_three_times_is_left_alone(
     only(room.server.answers(other.channel))
 
 
-async def test_a_thread_that_was_put_away_is_taken_out_again(bot: DiscordBot, room: Room) -> None:
+async def test_a_thread_that_was_put_away_is_taken_out_again(bot: Bot, room: Room) -> None:
     thread = room.server.add_thread(room.channel, room.ann)
     envelope, _ = room.note(thread_id=thread)
     room.server.archive_thread(thread)
@@ -340,7 +327,7 @@ async def test_a_thread_that_was_put_away_is_taken_out_again(bot: DiscordBot, ro
     assert room.server.answers(room.channel) == []
 
 
-async def test_what_ends_one_chat_one_thread_or_all_of_it(bot: DiscordBot, room: Room) -> None:
+async def test_what_ends_one_chat_one_thread_or_all_of_it(bot: Bot, room: Room) -> None:
     thread = room.server.add_thread(room.channel, room.ann)
     notes = [room.note(thread_id=thread)[0], room.note()[0], room.note()[0], room.dm_note()[0]]
     room.server.archive_thread(thread, is_locked=True)
@@ -356,13 +343,13 @@ async def test_what_ends_one_chat_one_thread_or_all_of_it(bot: DiscordBot, room:
     await fails(bot, envelope, MessageGone)
 
 
-async def fails(bot: DiscordBot, envelope: Envelope, kind: type[PlatformError]) -> None:
+async def fails(bot: Bot, envelope: Envelope, kind: type[PlatformError]) -> None:
     with pytest.raises(PlatformError) as caught:
         await bot.deliver(envelope, Reply("hello"))
     assert type(caught.value) is kind
 
 
-async def test_a_pressed_button_is_answered_under_its_message(bot: DiscordBot, room: Room) -> None:
+async def test_a_pressed_button_is_answered_under_its_message(bot: Bot, room: Room) -> None:
     note, _ = room.note()
     pressed = make_message(
         room.channel, "interaction:5", is_private=False, attachment=None,

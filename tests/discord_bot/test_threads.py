@@ -6,12 +6,12 @@ from contextlib import suppress
 
 import pytest
 
-from bots.discord_bot import DiscordBot
+from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.threads import MAX_THREAD_MESSAGES, count_messages, name_thread
 from core.config import Settings
 from core.errors import PlatformBusy
 from core.models import Button, Reply
-from tests.emulators.discord import DiscordServer
+from tests.emulators.discord import DiscordServer as Server
 from tests.support.discord_inbox import make_message
 from tests.support.discord_markdown import read
 from tests.support.discord_server_chat import Room, make_room, make_voice, only
@@ -34,7 +34,7 @@ def settings(settings: Settings, way: str) -> Settings:
 
 
 @pytest.fixture
-def room(server: DiscordServer) -> Room:
+def room(server: Server) -> Room:
     return make_room(server)
 
 
@@ -44,11 +44,8 @@ def words(room: Room, *places: str) -> str:
     return "\n".join(shown)
 
 
-async def test_the_first_message_stands_in_the_channel_and_the_rest_in_its_thread(
-    bot: DiscordBot, room: Room
-) -> None:
-    envelope, ledger = room.note()
-    await bot.deliver(envelope, Reply(LONG, buttons=AGAIN))
+async def test_first_message_stands_in_channel_and_rest_in_its_thread(bot: Bot, room: Room) -> None:
+    envelope, ledger = await room.answer(bot, Reply(LONG, buttons=AGAIN))
     first = only(room.server.answers(room.channel))
     assert first.reply_to == envelope.message.message_id and first.labels == []
     [thread] = room.server.threads(room.channel)
@@ -61,7 +58,7 @@ async def test_the_first_message_stands_in_the_channel_and_the_rest_in_its_threa
     assert room.server.pings() == []
 
 
-async def test_an_interaction_has_its_thread_too(bot: DiscordBot, room: Room) -> None:
+async def test_an_interaction_has_its_thread_too(bot: Bot, room: Room) -> None:
     envelope, _, asked = await room.ask(bot)
     await bot.deliver(envelope, Reply(LONG, files=(await make_voice(),)))
     first = only(room.server.answers_of(asked))
@@ -73,9 +70,7 @@ async def test_an_interaction_has_its_thread_too(bot: DiscordBot, room: Room) ->
 
 @pytest.mark.parametrize("pattern", [OPEN, SEND])
 @pytest.mark.parametrize("kind", ["lose_reply", "status"])
-async def test_what_is_made_again_is_there_once(
-    bot: DiscordBot, room: Room, pattern: str, kind: str
-) -> None:
+async def test_what_is_repeated_stands_once(bot: Bot, room: Room, pattern: str, kind: str) -> None:
     envelope, _ = room.note()
     server, reply = room.server, Reply(LONG)
     server.fault(pattern, kind, status=503)  # type: ignore[arg-type]
@@ -90,17 +85,14 @@ async def test_what_is_made_again_is_there_once(
 
 
 @pytest.mark.parametrize("right", ["CREATE_PUBLIC_THREADS", "SEND_MESSAGES_IN_THREADS"])
-async def test_where_threads_are_forbidden_all_stands_in_the_channel(
-    bot: DiscordBot, room: Room, right: str
-) -> None:
+async def test_without_threads_all_stands_in_the_channel(bot: Bot, room: Room, right: str) -> None:
     room.server.deny(room.channel, "", right)
-    envelope, ledger = room.note()
-    await bot.deliver(envelope, Reply(LONG))
+    _, ledger = await room.answer(bot, Reply(LONG))
     assert words(room, room.channel) == LONG
     assert len(ledger.ids()) == 3
 
 
-async def test_where_there_are_no_threads_it_is_as_ever(bot: DiscordBot, room: Room) -> None:
+async def test_where_there_are_no_threads_it_is_as_ever(bot: Bot, room: Room) -> None:
     thread = room.server.add_thread(room.channel, room.ann, "Talk")
     for envelope, _ in (room.dm_note(), room.note("in a thread", thread_id=thread)):
         await bot.deliver(envelope, Reply(LONG))
@@ -112,9 +104,8 @@ async def test_where_there_are_no_threads_it_is_as_ever(bot: DiscordBot, room: R
     assert room.server.calls_of(OPEN) == []
 
 
-async def test_an_answer_that_changes_is_edited_in_its_thread(bot: DiscordBot, room: Room) -> None:
-    envelope, ledger = room.note()
-    await bot.deliver(envelope, Reply(LONG))
+async def test_an_answer_that_changes_is_edited_in_its_thread(bot: Bot, room: Room) -> None:
+    envelope, ledger = await room.answer(bot, Reply(LONG))
     [thread] = room.server.threads(room.channel)
     before = ledger.ids()
     room.server.archive_thread(thread)  # it is taken out again
@@ -130,9 +121,8 @@ async def test_an_answer_that_changes_is_edited_in_its_thread(bot: DiscordBot, r
 
 
 @pytest.mark.parametrize(("way", "text"), [("file", LONG), ("thread", LONG * 8)])
-async def test_the_operator_can_want_a_file(bot: DiscordBot, room: Room, text: str) -> None:
-    envelope, _ = room.note()
-    await bot.deliver(envelope, Reply(quote=text, buttons=AGAIN))
+async def test_the_operator_can_want_a_file(bot: Bot, room: Room, text: str) -> None:
+    await room.answer(bot, Reply(quote=text, buttons=AGAIN))
     answer = only(room.server.answers(room.channel))
     [file] = answer.files
     assert (file.name, file.data.decode()) == ("transcript.txt", text)

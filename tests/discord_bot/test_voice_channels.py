@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from bots.discord_bot import DiscordBot
+from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.voice_channels import ALONE_S, Voice
 from bots.discord_bot.voice_stay import Stay
 from core.errors import UserError
 from core.interfaces import Envelope
 from core.models import Message
-from tests.emulators.discord import DiscordServer
+from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.discord.records import STAGE, VOICE_CHANNEL
 from tests.emulators.discord.voice import SILENCE
 from tests.support.discord_inbox import make_envelope, make_message
@@ -35,8 +35,8 @@ RATE = 24_000
 class Hall:
     """A server with Ann and Ben, a text channel and a voice channel in which Ann is."""
 
-    server: DiscordServer
-    bot: DiscordBot
+    server: Server
+    bot: Bot
     ann: str
     ben: str
     guild: str
@@ -111,7 +111,7 @@ class Hall:
         await self.until(lambda: not self.stay.is_playing() and not self.stay._is_speaking)
 
 
-def plain_line(bot: DiscordBot, monkeypatch: pytest.MonkeyPatch) -> None:
+def plain_line(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the bot reach the voice gateway without TLS."""
     connect: Callable[..., Awaitable[Any]] = bot.client.http.ws_connect
 
@@ -123,7 +123,7 @@ def plain_line(bot: DiscordBot, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def hall(
-    server: DiscordServer, running: DiscordBot, monkeypatch: pytest.MonkeyPatch
+    server: Server, running: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Hall]:
     plain_line(running, monkeypatch)
     ann, ben = server.add_user("Ann"), server.add_user("Ben")
@@ -203,9 +203,7 @@ async def test_after_a_disconnect_nothing_old_is_said(hall: Hall) -> None:
 
 
 @pytest.mark.real_time
-async def test_each_sign_of_a_lost_line_drops_what_waits(
-    hall: Hall, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_lost_line_drops_what_waits(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
     async def nothing(*_: Any) -> None: ...
 
     await hall.voice.join(hall.message())

@@ -10,7 +10,7 @@ from discord.http import Route
 from bots.discord_bot import DiscordBot
 from core.audio.voice_note import VoiceNoteEncoder
 from core.interfaces import Envelope
-from core.models import File
+from core.models import File, Reply
 from tests.emulators.discord import DiscordServer
 from tests.emulators.discord.records import COMMAND, DEFER, EPHEMERAL, Message
 from tests.support.discord_inbox import MemoryLedger, make_envelope, make_message
@@ -47,6 +47,14 @@ class Room:
         values = {"sender_id": self.ann, "is_private": False, **fields}
         return make_envelope(make_message(self.channel, message_id, **values), job_id)
 
+    async def answer(
+        self, bot: DiscordBot, reply: Reply, job_id: str = "0123456789", **fields: Any
+    ) -> tuple[Envelope, MemoryLedger]:
+        """Let Ann send a voice message, and the bot answer it."""
+        envelope, ledger = self.note(job_id, **fields)
+        await bot.deliver(envelope, reply)
+        return envelope, ledger
+
     def dm_note(self, job_id: str = "dm", **fields: Any) -> tuple[Envelope, MemoryLedger]:
         """Let Ann send a voice message in private."""
         chat = self.server.dm(self.ann)
@@ -68,9 +76,8 @@ class Room:
         """
         place = channel or self.channel
         with self.server.world.lock:
-            asked = self.server._act(
-                COMMAND, place, self.ann, {"id": "1", "type": 1, "name": "say"}
-            )
+            command = {"id": "1", "type": 1, "name": "say"}
+            asked = self.server._act(COMMAND, place, self.ann, command)
             token = self.server.world.interactions[asked].token
         route = Route("POST", "/interactions/{id}/{token}/callback", id=asked, token=token)
         body = {"type": DEFER, "data": {"flags": EPHEMERAL if "e" in flags else 0}}
@@ -78,13 +85,8 @@ class Room:
         created = int(bot.client.clock.now().timestamp() - age_s)
         chat_id = f"user:{self.ann}" if "p" in flags else place
         values: dict[str, Any] = {"sender_id": self.ann, "is_private": "p" in flags}
-        message = make_message(
-            chat_id,
-            f"interaction:{asked}",
-            ticket=f"{asked}:{token}:{created}:{flags}",
-            attachment=None,
-            **values,
-        )
+        values |= {"ticket": f"{asked}:{token}:{created}:{flags}", "attachment": None}
+        message = make_message(chat_id, f"interaction:{asked}", **values)
         envelope, ledger = make_envelope(message, job_id)
         return envelope, ledger, asked
 

@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from bots.telegram_bot import TelegramBot
+from bots.telegram_bot import TelegramBot as Bot
 from bots.telegram_bot.files import CLOUD_MAX_BYTES, LOCAL_MAX_BYTES
 from core.errors import BadAudio, PlatformBusy, TooLong, UserError
 from core.models import Attachment, Message, Quoted
-from tests.emulators.telegram import TelegramServer
+from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import FakeInbox, make_message, make_settings
 from tests.support.virtual_time import current_clock
 
 DATA = bytes(range(256)) * 400
 
 
-def send(telegram: TelegramServer, data: bytes = DATA, **claims: object) -> Message:
+def send(telegram: Server, data: bytes = DATA, **claims: object) -> Message:
     """Let Ann send a voice note; return what intake makes of it."""
     ann = telegram.add_user("Ann")
     note = telegram.send_voice(ann, ann, data, claims=claims)
@@ -29,7 +29,7 @@ def send(telegram: TelegramServer, data: bytes = DATA, **claims: object) -> Mess
 
 @pytest.mark.parametrize(("claim", "calls"), [(None, 1), (0, 1), (10, 1), (len(DATA) + 5, 2)])
 async def test_bytes_arrive_whatever_their_size_was_said_to_be(
-    claim: int | None, calls: int, telegram: TelegramServer, bot: TelegramBot
+    claim: int | None, calls: int, telegram: Server, bot: Bot
 ) -> None:
     noted = send(telegram, claimed_bytes=claim)
     assert await bot.fetch(noted) == DATA
@@ -38,14 +38,12 @@ async def test_bytes_arrive_whatever_their_size_was_said_to_be(
     assert await bot.fetch(asks) == DATA
 
 
-async def test_message_without_sound_is_told(bot: TelegramBot) -> None:
+async def test_message_without_sound_is_told(bot: Bot) -> None:
     with pytest.raises(BadAudio):
         await bot.fetch(make_message(1, attachment=None))
 
 
-async def test_too_big_is_refused_before_any_call(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
+async def test_too_big_is_refused_before_any_call(telegram: Server, bot: Bot) -> None:
     bot.files.max_bytes = CLOUD_MAX_BYTES
     assert await bot.fetch(send(telegram, claimed_bytes=CLOUD_MAX_BYTES)) == DATA
     message = send(telegram, claimed_bytes=CLOUD_MAX_BYTES + 1)
@@ -63,16 +61,14 @@ async def test_too_big_is_refused_before_any_call(
 
 
 @pytest.mark.parametrize("fault", ["cut", "lose_reply", "status"])
-async def test_download_that_is_cut_is_begun_anew(
-    fault: str, telegram: TelegramServer, bot: TelegramBot
-) -> None:
+async def test_download_that_is_cut_is_begun_anew(fault: str, telegram: Server, bot: Bot) -> None:
     message = send(telegram)
     telegram.fault("download", fault, status=404)  # type: ignore[arg-type]
     assert await bot.fetch(message) == DATA
     assert len(telegram.calls_of("getFile")) == 2
 
 
-async def test_file_that_is_gone_is_told(telegram: TelegramServer, bot: TelegramBot) -> None:
+async def test_file_that_is_gone_is_told(telegram: Server, bot: Bot) -> None:
     message = send(telegram)
     telegram.fault("download", "status", status=404, count=None)
     with pytest.raises(UserError, match="no longer has this file"):
@@ -92,7 +88,7 @@ async def test_file_that_is_gone_is_told(telegram: TelegramServer, bot: Telegram
     ],
 )
 async def test_trouble_is_for_later_and_holds_no_address(
-    pattern: str, kind: str, details: dict[str, Any], telegram: TelegramServer, bot: TelegramBot
+    pattern: str, kind: str, details: dict[str, Any], telegram: Server, bot: Bot
 ) -> None:
     message = send(telegram)
     telegram.fault(pattern, kind, **details)  # type: ignore[arg-type]
@@ -103,21 +99,21 @@ async def test_trouble_is_for_later_and_holds_no_address(
     assert "http://" not in shown
 
 
-def test_only_telegrams_own_servers_limit_the_size(telegram: TelegramServer) -> None:
+def test_only_telegrams_own_servers_limit_the_size(telegram: Server) -> None:
     def limit(**values: str) -> int:
         settings = make_settings(telegram_bot_token=telegram.token, **values)
-        return TelegramBot(settings, FakeInbox()).files.max_bytes
+        return Bot(settings, FakeInbox()).files.max_bytes
 
     assert limit() == CLOUD_MAX_BYTES == 20 * 1024 * 1024
     assert limit(telegram_api_base_url="http://127.0.0.1:8081/bot") == LOCAL_MAX_BYTES
 
 
 async def test_local_server_hands_out_a_path() -> None:
-    async with TelegramServer(is_local=True) as telegram:
+    async with Server(is_local=True) as telegram:
         settings = make_settings(
             telegram_bot_token=telegram.token, telegram_api_base_url=telegram.api_base_url
         )
-        bot = TelegramBot(settings, FakeInbox(), clock=current_clock())
+        bot = Bot(settings, FakeInbox(), clock=current_clock())
         assert await bot.fetch(send(telegram)) == DATA
         assert telegram.calls_of("download") == []
         bot.files.max_bytes = 10

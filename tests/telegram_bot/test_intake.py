@@ -222,9 +222,7 @@ def test_bots_forwards_and_service_messages_are_nothing(fields: dict[str, Any]) 
         (None, None, ("", "", "")),
     ],
 )
-def test_who_speaks_as_a_chat_has_its_id(
-    sender: Any, sender_chat: Any, shown: tuple[str, str, str]
-) -> None:
+def test_chats_speak_by_an_id(sender: Any, sender_chat: Any, shown: tuple[str, str, str]) -> None:
     message = read_message(chat=GROUP, text="x", sender_chat=sender_chat, **{"from": sender})
     assert (message.sender_id, message.sender_name, message.language) == shown
 

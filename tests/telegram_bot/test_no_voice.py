@@ -6,7 +6,7 @@ from bots.telegram_bot import TelegramBot
 from core.config import Settings
 from core.models import File, Reply
 from core.store import Store
-from tests.emulators.telegram import TelegramServer
+from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import StoreDoor, make_message
 from tests.support.virtual_time import current_clock
 
@@ -22,9 +22,7 @@ async def say(settings: Settings, door: StoreDoor, chat_id: int, message_id: int
     await bot.close()
 
 
-async def test_after_a_restart_no_refused_call_is_made(
-    telegram: TelegramServer, settings: Settings, store: Store
-) -> None:
+async def test_a_restart_keeps_refusals(telegram: Server, settings: Settings, store: Store) -> None:
     door = StoreDoor(store)
     ann = telegram.add_user("Ann", is_voice_forbidden=True)
     ben = telegram.add_user("Ben")

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from bots.telegram_bot import TelegramBot
+from bots.telegram_bot import TelegramBot as Bot
 from bots.telegram_bot.intake import CHANNEL_FORWARDS, read_update
 from core.models import Message, Quoted
-from tests.emulators.telegram import ANONYMOUS_ADMIN, TelegramServer
-from tests.support.telegram_inbox import FakeInbox
+from tests.emulators.telegram import ANONYMOUS_ADMIN
+from tests.emulators.telegram import TelegramServer as Server
+from tests.support.telegram_inbox import FakeInbox as Door
 from tests.telegram_bot.test_intake import (
     CHANNEL,
     FOUND,
@@ -115,9 +116,7 @@ def test_other_parameters_are_those_of_start(content: dict[str, Any]) -> None:
     assert message.command in ("start", "help")
 
 
-async def test_talk_of_a_group_reaches_the_door(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
-) -> None:
+async def test_group_talk_comes_in(telegram: Server, running: Bot, door: Door, ann: int) -> None:
     ben = telegram.add_user("Ben")
     group = telegram.add_chat(members={ann: "creator", ben: "member"})
     said = telegram.send_text(group, ann, "We meet at nine.")
@@ -136,9 +135,7 @@ async def test_talk_of_a_group_reaches_the_door(
 
 
 @pytest.mark.parametrize(("chat", "is_news"), [(GROUP, True), (None, False)])
-def test_an_edit_that_leaves_no_words_is_news_in_groups(
-    chat: dict[str, Any] | None, is_news: bool
-) -> None:
+def test_an_emptied_message_is_news_in_groups(chat: dict[str, Any] | None, is_news: bool) -> None:
     raw = make(edit_date=1700000009) | ({"chat": chat} if chat else {})
     message = read_update({"update_id": 1, "edited_message": raw}, ME, NOW)
     assert isinstance(message, Message) is is_news

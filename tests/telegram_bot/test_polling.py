@@ -123,9 +123,7 @@ async def test_connection_that_is_silent_is_left_after_a_grace(script: NewScript
     ]  # fmt: skip
 
 
-async def test_pauses_grow_to_fifteen_seconds_and_begin_anew_after_a_success(
-    script: NewScript,
-) -> None:
+async def test_pauses_grow_to_fifteen_seconds_until_a_success(script: NewScript) -> None:
     trouble = NetworkError("x")
     one = script(*[trouble] * 6, RetryAfter(40), trouble, [], trouble, [])
     await one.run()
@@ -158,9 +156,7 @@ async def test_token_that_stays_refused_ends_it(error: Exception, clock: Clock) 
 
 
 @pytest.mark.parametrize(("after_s", "is_over"), [(GIVE_UP_S - 0.1, False), (GIVE_UP_S, True)])
-async def test_token_may_be_refused_for_five_minutes(
-    clock: Clock, after_s: float, is_over: bool
-) -> None:
+async def test_token_has_five_minutes(clock: Clock, after_s: float, is_over: bool) -> None:
     patience, started_s = Patience(clock), clock.monotonic()
     await patience.wait(InvalidToken("x"))
     await clock.sleep(started_s + after_s - clock.monotonic())
@@ -168,9 +164,7 @@ async def test_token_may_be_refused_for_five_minutes(
         await patience.wait(InvalidToken("x"))
 
 
-async def test_batch_is_confirmed_as_a_whole_and_fetched_again_where_it_broke_off(
-    script: NewScript,
-) -> None:
+async def test_batch_is_confirmed_as_a_whole_or_fetched_again(script: NewScript) -> None:
     one = script([], updates(5, 6), updates(5, 6), updates(5, 6), [], updates(7))
     one.troubles = [None, StoreError("locked"), OSError("full"), None, None, StoreError("locked")]
     async with events() as names:
@@ -182,9 +176,7 @@ async def test_batch_is_confirmed_as_a_whole_and_fetched_again_where_it_broke_of
     assert names == ["telegram_not_committed"] * 3
 
 
-async def test_update_that_our_own_code_fails_on_is_left_out_at_the_fifth_try(
-    script: NewScript,
-) -> None:
+async def test_update_that_we_fail_on_is_left_out_at_the_fifth_try(script: NewScript) -> None:
     one = script(*[updates(5)] * 5)
     one.troubles = [ValueError("bug")] * 5
     async with events() as names:
@@ -228,9 +220,7 @@ async def test_updates_without_an_id_are_passed_over_and_confirm_nothing(script:
 
 
 @pytest.mark.parametrize(("silence_s", "is_told"), [(24 * 3600 - 1, False), (24 * 3600 + 1, True)])
-async def test_gap_of_more_than_a_day_is_told_once(
-    silence_s: float, is_told: bool, script: NewScript
-) -> None:
+async def test_gap_of_a_day_is_told(silence_s: float, is_told: bool, script: NewScript) -> None:
     one = script([], [])
     await one.clock.sleep(silence_s)
     with capture_logs() as logs:

@@ -7,24 +7,25 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from bots.telegram_bot import TelegramBot
+from bots.telegram_bot import TelegramBot as Bot
 from core.clock import Clock
 from core.config import Settings
 from core.errors import ConfigError, PlatformLocked
 from core.models import Job, Message
-from tests.emulators.telegram import TelegramServer
-from tests.support.telegram_inbox import FakeInbox, make_settings, receiving
+from tests.emulators.telegram import TelegramServer as Server
+from tests.support.telegram_inbox import FakeInbox as Door
+from tests.support.telegram_inbox import make_settings, receiving
 from tests.support.virtual_time import current_clock
 
 NOTE = b"OggS-not-really"
 
 
-def ids(door: FakeInbox) -> list[int]:
+def ids(door: Door) -> list[int]:
     return [int(m.message_id) for m in door.messages]
 
 
 async def test_note_is_handed_in_confirmed_and_heard_at_once(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, clock: Clock, ann: int
+    telegram: Server, running: Bot, door: Door, clock: Clock, ann: int
 ) -> None:
     started_s = clock.monotonic()
     note = telegram.send_voice(ann, ann, NOTE, duration=4)
@@ -39,28 +40,24 @@ async def test_note_is_handed_in_confirmed_and_heard_at_once(
     await telegram.wait_for(lambda: telegram.actions(ann) == ["typing"])
 
 
-async def test_kill_in_the_middle_loses_nothing(
-    telegram: TelegramServer, settings: Settings, ann: int
-) -> None:
-    door = FakeInbox()
+async def test_kill_in_middle_loses_nothing(telegram: Server, settings: Settings, ann: int) -> None:
+    door = Door()
     notes = [telegram.send_text(ann, ann, str(n)) for n in range(20)]
 
-    class DyingDoor(FakeInbox):
+    class DyingDoor(Door):
         async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
             if len(door.messages) == 7:
                 await asyncio.Event().wait()
             return await door.accept(message, data)
 
-    async with receiving(TelegramBot(settings, DyingDoor(), menu=(), clock=current_clock())):
+    async with receiving(Bot(settings, DyingDoor(), menu=(), clock=current_clock())):
         await telegram.wait_for(lambda: len(door.messages) == 7)
-    async with receiving(TelegramBot(settings, door, menu=(), clock=current_clock())):
+    async with receiving(Bot(settings, door, menu=(), clock=current_clock())):
         await telegram.wait_for(lambda: len(door.messages) == 20)
     assert ids(door) == notes
 
 
-async def test_poison_updates_cost_only_themselves(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
-) -> None:
+async def test_poison_costs_itself(telegram: Server, running: Bot, door: Door, ann: int) -> None:
     with capture_logs() as logs:
         telegram.raw_update({"message": None})
         telegram.raw_update({"message": {"message_id": "x", "chat": 5, "text": "secret words"}})
@@ -86,34 +83,32 @@ async def test_poison_updates_cost_only_themselves(
     ],
 )
 async def test_polling_outlives(
-    kind: str, details: dict[str, int], telegram: TelegramServer, settings: Settings, ann: int
+    kind: str, details: dict[str, int], telegram: Server, settings: Settings, ann: int
 ) -> None:
-    door = FakeInbox()
+    door = Door()
     telegram.fault("getUpdates", kind, **details)  # type: ignore[arg-type]
     telegram.fault("getMe", "close", count=3)  # the network is not there yet
     note = telegram.send_voice(ann, ann, NOTE)
-    bot = TelegramBot(settings, door, menu=(), clock=current_clock())
+    bot = Bot(settings, door, menu=(), clock=current_clock())
     assert not bot.is_ready
     async with receiving(bot):
         await telegram.wait_for(lambda: door.messages, 60)
         assert ids(door) == [note] and bot.is_ready
 
 
-async def test_wrong_token_at_the_start_ends_the_process(telegram: TelegramServer) -> None:
+async def test_wrong_token_at_the_start_ends_the_process(telegram: Server) -> None:
     settings = make_settings(
         telegram_bot_token="123456:BBBabcdefghijklmnopqrstuvwxyz0123456",
         telegram_api_base_url=telegram.api_base_url,
     )
-    bot = TelegramBot(settings, FakeInbox(), menu=(), clock=current_clock())
+    bot = Bot(settings, Door(), menu=(), clock=current_clock())
     with capture_logs() as logs, pytest.raises(PlatformLocked) as caught:
         await bot.run()
     assert "BBBabc" not in f"{caught.value!r} {logs}"
     await bot.close()
 
 
-async def test_end_is_quick_within_a_long_poll(
-    telegram: TelegramServer, bot: TelegramBot, clock: Clock
-) -> None:
+async def test_end_is_quick_within_a_long_poll(telegram: Server, bot: Bot, clock: Clock) -> None:
     async with receiving(bot):
         await telegram.wait_for(lambda: len(telegram.calls_of("getUpdates")) >= 2)
         started_s = clock.monotonic()
@@ -122,7 +117,7 @@ async def test_end_is_quick_within_a_long_poll(
 
 @pytest.mark.parametrize("is_late", [False, True])
 async def test_press_is_answered_and_handed_in(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int, is_late: bool
+    telegram: Server, running: Bot, door: Door, ann: int, is_late: bool
 ) -> None:
     ben = telegram.add_user("Ben")
     group = telegram.add_chat(members={ann: "member", ben: "member"})
@@ -139,7 +134,7 @@ async def test_press_is_answered_and_handed_in(
 
 
 @pytest.mark.parametrize("named", ["chat", "sender"])
-async def test_only_allowed_chats_are_heard(named: str, telegram: TelegramServer, ann: int) -> None:
+async def test_only_allowed_chats_are_heard(named: str, telegram: Server, ann: int) -> None:
     eve = telegram.add_user("Eve")
     group = telegram.add_chat(members={ann: "member", eve: "member"})
     other = telegram.add_chat(members={eve: "member"})
@@ -148,8 +143,8 @@ async def test_only_allowed_chats_are_heard(named: str, telegram: TelegramServer
         telegram_api_base_url=telegram.api_base_url,
         allowed_chats=str(group if named == "chat" else ann),
     )
-    door = FakeInbox()
-    async with receiving(TelegramBot(settings, door, menu=(), clock=current_clock())):
+    door = Door()
+    async with receiving(Bot(settings, door, menu=(), clock=current_clock())):
         with capture_logs() as logs:
             telegram.send_text(other, eve, "not allowed words")
             telegram.send_text(eve, eve, "not allowed words")
@@ -159,12 +154,10 @@ async def test_only_allowed_chats_are_heard(named: str, telegram: TelegramServer
         assert "not allowed words" not in str(logs)
 
 
-async def test_menu_is_set_once_and_in_both_languages(
-    telegram: TelegramServer, settings: Settings
-) -> None:
+async def test_menu_is_set_once_and_in_both_languages(telegram: Server, settings: Settings) -> None:
     menu = [("help", "What I can do"), ("transcribe", "x" * 300)]
     for asked in (4, 8):
-        async with receiving(TelegramBot(settings, FakeInbox(), menu, current_clock())):
+        async with receiving(Bot(settings, Door(), menu, current_clock())):
             await telegram.wait_for(lambda n=asked: len(telegram.calls_of("getMyCommands")) == n)  # type: ignore[misc]
             await asyncio.sleep(0.1)
     assert len(telegram.calls_of("setMyCommands")) == 4
@@ -176,12 +169,12 @@ async def test_menu_is_set_once_and_in_both_languages(
         assert [c["command"] for c in commands] == ["help", "transcribe"]
         assert len(commands[1]["description"]) == 256
     # The program's own menu is taken by default.
-    async with receiving(TelegramBot(settings, FakeInbox(), clock=current_clock())):
+    async with receiving(Bot(settings, Door(), clock=current_clock())):
         await telegram.wait_for(lambda: "summary" in str(telegram.menus()))
 
 
 async def test_no_word_of_the_token_reaches_the_log(
-    telegram: TelegramServer, running: TelegramBot, capsys: pytest.CaptureFixture[str],
+    telegram: Server, running: Bot, capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture, ann: int,
 ) -> None:  # fmt: skip
     with capture_logs() as logs:
@@ -196,6 +189,6 @@ async def test_no_word_of_the_token_reaches_the_log(
 
 def test_without_a_token_it_is_not_configured() -> None:
     settings = make_settings()
-    assert not TelegramBot.is_configured(settings)
+    assert not Bot.is_configured(settings)
     with pytest.raises(ConfigError):
-        TelegramBot(settings, FakeInbox())
+        Bot(settings, Door())

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from bots.telegram_bot import TelegramBot
+from bots.telegram_bot import TelegramBot as Bot
 from core.errors import PlatformBusy
 from core.interfaces import Envelope
 from core.models import Button, Delivery, DeliveryState, File, Link, Reply
-from tests.emulators.telegram import TelegramServer
+from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import MemoryLedger, ambiguous_sends, make_envelope, show
 
 NOTE = b"OggS"
@@ -18,7 +18,7 @@ FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
 
 
 async def answer(
-    telegram: TelegramServer, bot: TelegramBot, reply: Reply
+    telegram: Server, bot: Bot, reply: Reply
 ) -> tuple[int, int, Envelope, MemoryLedger]:
     """Let the bot answer a note, and outdate the answer."""
     ann = telegram.add_user("Ann")
@@ -30,11 +30,11 @@ async def answer(
     return ann, note, envelope, ledger
 
 
-def calls(telegram: TelegramServer) -> list[str]:
+def calls(telegram: Server) -> list[str]:
     return [call.method.lower() for call in telegram.calls]
 
 
-async def test_changed_text_is_an_edit(telegram: TelegramServer, bot: TelegramBot) -> None:
+async def test_changed_text_is_an_edit(telegram: Server, bot: Bot) -> None:
     old = Reply(quote="Mister Kovalsky", buttons=(Button("Fix", "fix", token="t1"),))
     ann, note, envelope, ledger = await answer(telegram, bot, old)
     new = Reply(quote="Mister Kowalski", buttons=(Button("Fix", "fix", token="t2"),))
@@ -48,9 +48,7 @@ async def test_changed_text_is_an_edit(telegram: TelegramServer, bot: TelegramBo
     assert calls(telegram) == ["editmessagetext"]
 
 
-async def test_a_crash_around_the_edit_leaves_one_answer(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
+async def test_a_crash_around_the_edit_leaves_one_answer(telegram: Server, bot: Bot) -> None:
     before = ambiguous_sends()
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("old"))
     telegram.fault("editMessageText", "lose_reply")
@@ -66,9 +64,7 @@ async def test_a_crash_around_the_edit_leaves_one_answer(
 
 
 @pytest.mark.parametrize("is_gone", [True, False])
-async def test_an_answer_that_cannot_be_edited_is_sent_anew(
-    telegram: TelegramServer, bot: TelegramBot, is_gone: bool
-) -> None:
+async def test_what_cannot_change_is_sent_anew(telegram: Server, bot: Bot, is_gone: bool) -> None:
     before = ambiguous_sends()
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("old"))
     if is_gone:
@@ -82,9 +78,7 @@ async def test_an_answer_that_cannot_be_edited_is_sent_anew(
     assert ambiguous_sends() == before
 
 
-async def test_another_kind_takes_the_place_of_the_old(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
+async def test_another_kind_takes_the_place_of_the_old(telegram: Server, bot: Bot) -> None:
     before = ambiguous_sends()
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("words"))
     await bot.deliver(envelope, Reply(files=(FILE,)))
@@ -101,9 +95,7 @@ async def test_another_kind_takes_the_place_of_the_old(
     assert ambiguous_sends() == before + 1
 
 
-async def test_parts_too_many_are_taken_back_the_last_one_first(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
+async def test_parts_too_many_are_taken_back_the_last_one_first(telegram: Server, bot: Bot) -> None:
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("long " * 3200))
     ids = list(ledger.ids().values())
     assert len(ids) == 4
@@ -124,9 +116,7 @@ async def test_parts_too_many_are_taken_back_the_last_one_first(
     assert telegram.calls == []
 
 
-async def test_an_answer_becomes_longer_and_is_taken_back(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
+async def test_an_answer_becomes_longer_and_is_taken_back(telegram: Server, bot: Bot) -> None:
     button = (Button("Fix", "fix", token="t1"),)
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("a", buttons=button))
     await bot.deliver(envelope, Reply("b" * 5000, buttons=button))
@@ -139,9 +129,7 @@ async def test_an_answer_becomes_longer_and_is_taken_back(
     assert telegram.answers_to(ann, note) == [] and ledger.rows == {}
 
 
-async def test_an_answer_in_a_group_keeps_its_placeholder(
-    telegram: TelegramServer, bot: TelegramBot, ann: int, group: int
-) -> None:
+async def test_a_placeholder_stays(telegram: Server, bot: Bot, ann: int, group: int) -> None:
     note = telegram.send_voice(group, ann, NOTE)
     envelope, ledger = make_envelope(group, note)
     await show(bot, envelope, "so far")
@@ -153,9 +141,7 @@ async def test_an_answer_in_a_group_keeps_its_placeholder(
     assert shown.versions == ["so far", "old", "new"]
 
 
-async def test_links_lead_to_messages_of_the_group(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
+async def test_links_lead_to_messages_of_the_group(telegram: Server, bot: Bot, ann: int) -> None:
     forum = telegram.add_chat(members={ann: "creator"})
     topic = telegram.add_topic(forum)
     said = telegram.send_text(forum, ann, "We go at nine.", thread=topic)
@@ -175,9 +161,7 @@ async def test_links_lead_to_messages_of_the_group(
     assert [entity["url"] for entity in linked.entities] == [url]
 
 
-async def test_a_chat_that_told_to_wait_at_a_deletion_waits(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
+async def test_a_chat_that_told_to_wait_at_a_deletion_waits(telegram: Server, bot: Bot) -> None:
     _, _, envelope, _ = await answer(telegram, bot, Reply("words", files=(FILE,)))
     telegram.fault("deleteMessage", "status", status=429, retry_after=3600)
     await bot.deliver(envelope, Reply("words again"))

@@ -8,26 +8,25 @@ from typing import Any
 
 import pytest
 
-from bots.telegram_bot import TelegramBot, delivery
+from bots.telegram_bot import TelegramBot as Bot
+from bots.telegram_bot import delivery
 from core import metrics
 from core.clock import Clock
 from core.errors import ChatGone, PlatformBusy, PlatformError
 from core.models import PLACEHOLDER, Button, Delivery, DeliveryState, File, Quoted, Reply
 from core.prompts.safety import revive
-from tests.emulators.telegram import TelegramServer
+from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import ambiguous_sends, make_envelope, only, show
 
 NOTE = b"OggS"
 FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
 
 
-def count_sends(telegram: TelegramServer) -> int:
+def count_sends(telegram: Server) -> int:
     return len(telegram.calls_of("sendMessage"))
 
 
-async def test_answer_stands_under_the_note(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
+async def test_answer_stands_under_the_note(telegram: Server, bot: Bot, ann: int) -> None:
     note = telegram.send_voice(ann, ann, NOTE)
     envelope, ledger = make_envelope(ann, note)
     count = metrics.SENDS.labels("telegram", "ok")._value
@@ -45,9 +44,7 @@ async def test_answer_stands_under_the_note(
     assert "is_disabled" in str(call.params["link_preview_options"])
 
 
-async def test_long_transcript_is_folded_over_messages(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
+async def test_long_transcript_is_folded(telegram: Server, bot: Bot, ann: int) -> None:
     note = telegram.send_voice(ann, ann, NOTE)
     envelope, ledger = make_envelope(ann, note)
     words = " ".join(f"word{n}😀" for n in range(1000))
@@ -60,7 +57,7 @@ async def test_long_transcript_is_folded_over_messages(
     assert list(ledger.ids()) == [0, 1, 2]
 
 
-async def test_topic_is_kept(telegram: TelegramServer, bot: TelegramBot, ann: int) -> None:
+async def test_topic_is_kept(telegram: Server, bot: Bot, ann: int) -> None:
     forum = telegram.add_chat(members={ann: "creator"})
     topic = telegram.add_topic(forum)
     note = telegram.send_voice(forum, ann, NOTE, thread=topic)
@@ -72,9 +69,7 @@ async def test_topic_is_kept(telegram: TelegramServer, bot: TelegramBot, ann: in
     assert [a.thread_id for a in telegram.answers_to(forum, note)] == [topic] * 4
 
 
-async def test_part_that_fails_ends_the_try_and_is_where_the_next_begins(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
+async def test_next_try_begins_at_part_that_failed(telegram: Server, bot: Bot, ann: int) -> None:
     envelope, ledger = make_envelope(ann)
     await ledger.start(0)
     await ledger.finish(0, "77")
@@ -89,9 +84,7 @@ async def test_part_that_fails_ends_the_try_and_is_where_the_next_begins(
     assert count_sends(telegram) == 3
 
 
-async def test_nothing_is_begun_in_a_chat_before_its_time(
-    telegram: TelegramServer, bot: TelegramBot, ann: int, clock: Clock
-) -> None:
+async def test_nothing_begins_too_early(telegram: Server, bot: Bot, ann: int, clock: Clock) -> None:
     before = ambiguous_sends()
     telegram.fault("sendMessage", "status", status=429, retry_after=3600)
     refused, first = make_envelope(ann, job_id="1")
@@ -111,7 +104,7 @@ async def test_nothing_is_begun_in_a_chat_before_its_time(
 
 
 async def test_who_asks_to_wait_again_and_again_is_asked_six_times(
-    telegram: TelegramServer, bot: TelegramBot, ann: int, clock: Clock
+    telegram: Server, bot: Bot, ann: int, clock: Clock
 ) -> None:
     before, started_s = ambiguous_sends(), clock.monotonic()
     envelope, _ = make_envelope(ann)
@@ -124,9 +117,7 @@ async def test_who_asks_to_wait_again_and_again_is_asked_six_times(
     assert ambiguous_sends() == before
 
 
-async def test_after_a_success_only_single_chats_are_meant(
-    telegram: TelegramServer, bot: TelegramBot, clock: Clock
-) -> None:
+async def test_a_success_means_single_chats(telegram: Server, bot: Bot, clock: Clock) -> None:
     started_s = clock.monotonic()
     for job_id, error in enumerate((PlatformBusy, PlatformBusy, None) * 2):
         person = telegram.add_user()
@@ -139,7 +130,7 @@ async def test_after_a_success_only_single_chats_are_meant(
 
 @pytest.mark.parametrize(("reply", "limit_s"), [(Reply("x"), 60), (Reply(files=(FILE,)), 300)])
 async def test_call_that_never_ends_is_given_up(
-    reply: Reply, limit_s: float, bot: TelegramBot, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    reply: Reply, limit_s: float, bot: Bot, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def drip(*_: object) -> str:
         await asyncio.Event().wait()
@@ -152,18 +143,14 @@ async def test_call_that_never_ends_is_given_up(
     assert clock.monotonic() - started_s == pytest.approx(limit_s)
 
 
-async def test_a_message_that_the_sdk_cannot_read_back_is_sent_once(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
+async def test_what_the_sdk_cannot_read_is_sent_once(telegram: Server, bot: Bot, ann: int) -> None:
     # Telegram answers with the message and the one it answers; the SDK cannot read this story.
     note = telegram.send_voice(ann, ann, NOTE, extra={"story": {}})
     await bot.deliver(make_envelope(ann, note)[0], Reply("x", files=(FILE,)))
     assert len(telegram.answers_to(ann, note)) == 2
 
 
-async def test_lost_answer_of_a_send_is_counted_and_repeated_once(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
+async def test_lost_answer_of_a_send_is_counted(telegram: Server, bot: Bot, ann: int) -> None:
     before = ambiguous_sends()
     envelope, ledger = make_envelope(ann)
     telegram.fault("sendMessage", "lose_reply")
@@ -175,9 +162,7 @@ async def test_lost_answer_of_a_send_is_counted_and_repeated_once(
     assert ambiguous_sends() == before + 1
 
 
-async def test_lost_answer_of_an_edit_is_one_message(
-    telegram: TelegramServer, bot: TelegramBot, ann: int, group: int
-) -> None:
+async def test_lost_edit_is_one_message(telegram: Server, bot: Bot, ann: int, group: int) -> None:
     before = ambiguous_sends()
     note = telegram.send_voice(group, ann, NOTE)
     envelope, ledger = make_envelope(group, note)
@@ -192,9 +177,7 @@ async def test_lost_answer_of_an_edit_is_one_message(
     assert ambiguous_sends() == before
 
 
-async def test_flood_wait_for_the_whole_bot_stops_the_whole_bot(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
+async def test_flood_wait_for_the_whole_bot_stops_the_whole_bot(telegram: Server, bot: Bot) -> None:
     telegram.fault("*", "status", status=429, retry_after=3600, count=None)
     for number in range(30):
         envelope, _ = make_envelope(telegram.add_user(f"P{number}"), job_id=str(number))
@@ -213,8 +196,8 @@ async def test_flood_wait_for_the_whole_bot_stops_the_whole_bot(
         ({"kind": "close"}, PlatformBusy),
     ],
 )
-async def test_errors_are_read(
-    fault: dict[str, Any], error: type, telegram: TelegramServer, bot: TelegramBot, ann: int
+async def test_errors(
+    fault: dict[str, Any], error: type, telegram: Server, bot: Bot, ann: int
 ) -> None:
     envelope, _ = make_envelope(ann)
     telegram.fault("sendMessage", **({"kind": "status"} | fault))
@@ -234,9 +217,7 @@ async def test_errors_are_read(
     assert ambiguous_sends() == before + (error is PlatformBusy)
 
 
-async def test_deleted_placeholder_means_one_new_message(
-    telegram: TelegramServer, bot: TelegramBot, ann: int, group: int
-) -> None:
+async def test_deleted_placeholder_is_new(telegram: Server, bot: Bot, ann: int, group: int) -> None:
     note = telegram.send_voice(group, ann, NOTE)
     envelope, _ = make_envelope(group, note)
     await show(bot, envelope, "so far")
@@ -246,9 +227,7 @@ async def test_deleted_placeholder_means_one_new_message(
 
 
 @pytest.mark.parametrize("end", ["close_topic", "delete_topic"])
-async def test_answer_to_an_ended_topic_goes_to_general(
-    end: str, telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
+async def test_ended_topic_means_general(end: str, telegram: Server, bot: Bot, ann: int) -> None:
     forum = telegram.add_chat(members={ann: "creator"})
     topic = telegram.add_topic(forum)
     note = telegram.send_voice(forum, ann, NOTE, thread=topic)
@@ -266,7 +245,7 @@ async def test_answer_to_an_ended_topic_goes_to_general(
     ],
 )
 async def test_what_is_refused_is_left_out(
-    words: str, is_under: bool, entities: int, telegram: TelegramServer, bot: TelegramBot,
+    words: str, is_under: bool, entities: int, telegram: Server, bot: Bot,
     ann: int,
 ) -> None:  # fmt: skip
     note = telegram.send_voice(ann, ann, NOTE)
@@ -282,7 +261,7 @@ async def test_what_is_refused_is_left_out(
 
 @pytest.mark.parametrize(("reply", "shown"), [(Reply(files=(FILE,)), [True]), (Reply(), [])])
 async def test_placeholder_is_taken_away_where_no_text_comes(
-    reply: Reply, shown: list[bool], telegram: TelegramServer, bot: TelegramBot, group: int
+    reply: Reply, shown: list[bool], telegram: Server, bot: Bot, group: int
 ) -> None:
     envelope, _ = make_envelope(group)
     await show(bot, envelope, "so far")
@@ -290,9 +269,7 @@ async def test_placeholder_is_taken_away_where_no_text_comes(
     assert [answer.file is not None for answer in telegram.answers(group)] == shown
 
 
-async def test_text_that_telegram_finds_too_long_is_split(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
+async def test_text_found_too_long_is_split(telegram: Server, bot: Bot, ann: int) -> None:
     before = ambiguous_sends()
     telegram.fault("sendMessage", "status", status=400, description="message is too long", count=2)
     words = " ".join(f"word{n}" for n in range(100))
@@ -308,7 +285,7 @@ async def test_text_that_telegram_finds_too_long_is_split(
 
 @pytest.mark.parametrize("is_refused", [False, True])
 async def test_placeholder_becomes_the_first_part_alone(
-    is_refused: bool, telegram: TelegramServer, bot: TelegramBot, group: int
+    is_refused: bool, telegram: Server, bot: Bot, group: int
 ) -> None:
     first, second = ("one", "two") if is_refused else ("x" * 4096, "y")
     envelope, _ = make_envelope(group)
@@ -320,18 +297,14 @@ async def test_placeholder_becomes_the_first_part_alone(
     assert shown == [["so far", first], [second]]
 
 
-async def test_text_that_is_never_short_enough_is_an_error(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
+async def test_text_never_short_enough_fails(telegram: Server, bot: Bot, ann: int) -> None:
     refusal = {"status": 400, "description": "message is too long", "count": None}
     telegram.fault("sendMessage", "status", **refusal)
     with pytest.raises(PlatformError):
         await bot.deliver(make_envelope(ann)[0], Reply("abcdef"))
 
 
-async def test_nothing_to_change_is_success(
-    telegram: TelegramServer, bot: TelegramBot, group: int
-) -> None:
+async def test_nothing_to_change_is_success(telegram: Server, bot: Bot, group: int) -> None:
     before = ambiguous_sends()
     envelope, ledger = make_envelope(group)
     await show(bot, envelope, "same")
@@ -344,7 +317,7 @@ async def test_nothing_to_change_is_success(
     assert ambiguous_sends() == before
 
 
-async def test_limits_hold_under_a_crowd(telegram: TelegramServer, bot: TelegramBot) -> None:
+async def test_limits_hold_under_a_crowd(telegram: Server, bot: Bot) -> None:
     people = [telegram.add_user(f"P{n}") for n in range(40)]
     group = telegram.add_chat(members={people[0]: "member"})
     telegram.set_limits(is_strict=True)
@@ -356,9 +329,7 @@ async def test_limits_hold_under_a_crowd(telegram: TelegramServer, bot: Telegram
     assert [a.text for a in telegram.answers(group)] == [f"g{n}" for n in range(15)]
 
 
-async def test_failure_that_is_run_again_becomes_the_answer(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
+async def test_failure_becomes_the_answer(telegram: Server, bot: Bot, ann: int) -> None:
     envelope, ledger = make_envelope(ann)
     await bot.deliver(envelope, Reply("That failed."))
     # What the store does with a dead letter that is run again.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bots.telegram_bot import TelegramBot
+from bots.telegram_bot import TelegramBot as Bot
 from core.models import Button, Chat, ChatSettings, Reply, Span, TalkSettings
 from core.store import Store
-from tests.emulators.telegram import TelegramServer
+from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import StoreDoor
 
 NOTE = b"OggS"
@@ -19,7 +19,7 @@ def door(store: Store) -> StoreDoor:
 
 
 async def test_a_private_button_works_for_the_one_who_asked(
-    telegram: TelegramServer, running: TelegramBot, door: StoreDoor, ann: int
+    telegram: Server, running: Bot, door: StoreDoor, ann: int
 ) -> None:
     eve = telegram.add_user("Eve")
     group = telegram.add_chat(members={ann: "member", eve: "member"})
@@ -46,8 +46,8 @@ async def test_a_private_button_works_for_the_one_who_asked(
 
 
 async def test_what_is_only_remembered_shows_nothing(
-    telegram: TelegramServer,
-    running: TelegramBot,
+    telegram: Server,
+    running: Bot,
     door: StoreDoor,
     store: Store,
     ann: int,

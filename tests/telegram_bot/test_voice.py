@@ -10,15 +10,17 @@ import av
 import pytest
 from pydantic import TypeAdapter
 
-from bots.telegram_bot import TelegramBot
+from bots.telegram_bot import TelegramBot as Bot
 from bots.telegram_bot.parts import MAX_VOICE_BYTES, FilePart, TextPart, build_parts
 from core.audio.voice_note import AI_NOTICE, VoiceNote, VoiceNoteEncoder
 from core.config import Settings
 from core.errors import PlatformBusy
 from core.models import Button, DeliveryState, File, Reply
-from tests.emulators.telegram import Message, TelegramServer
+from tests.emulators.telegram import Message
+from tests.emulators.telegram import TelegramServer as Server
 from tests.support.sounds import decode, speech
-from tests.support.telegram_inbox import FakeInbox, ambiguous_sends, make_envelope, only
+from tests.support.telegram_inbox import FakeInbox as Door
+from tests.support.telegram_inbox import ambiguous_sends, make_envelope, only
 from tests.support.virtual_time import current_clock
 
 NOTE = b"OggS"
@@ -44,9 +46,7 @@ def kinds(messages: list[Message]) -> list[str]:
     return [message.file.kind if message.file else "text" for message in messages]
 
 
-async def test_spoken_reply_is_a_voice_message(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
+async def test_spoken_reply_is_a_voice_message(telegram: Server, bot: Bot, ann: int) -> None:
     question = telegram.send_voice(ann, ann, NOTE)
     envelope, ledger = make_envelope(ann, question)
     await bot.deliver(envelope, Reply(files=(await make_file(7.6),), buttons=BUTTONS))
@@ -63,9 +63,7 @@ async def test_spoken_reply_is_a_voice_message(
     assert len(decode(answer.file.data)) / 32_000 == pytest.approx(7.6, abs=0.001)
 
 
-async def test_short_text_stands_under_the_voice(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
+async def test_short_text_stands_under_the_voice(telegram: Server, bot: Bot, ann: int) -> None:
     envelope, ledger = make_envelope(ann)
     reply = Reply("<b>*_` 字😀 " * 90, files=(await make_file(),), buttons=BUTTONS)
     await bot.deliver(envelope, reply)
@@ -117,9 +115,7 @@ def test_kind_follows_from_mime_and_size(file: File, kind: str) -> None:
     assert build_parts(Reply(files=(file,))) == [FilePart(file, kind)]  # type: ignore[arg-type]
 
 
-async def test_what_is_no_voice_message_is_music(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
+async def test_what_is_no_voice_message_is_music(telegram: Server, bot: Bot, ann: int) -> None:
     large = padded(await make_file(1), MAX_VOICE_BYTES + 1)
     song = File("a.mp3", "audio/mpeg", b"ID3x", 61.7, title="Good\x00 morning\u202e")
     await bot.deliver(make_envelope(ann, job_id="a")[0], Reply("x", files=(large,)))
@@ -137,7 +133,7 @@ async def test_what_is_no_voice_message_is_music(
 
 @pytest.mark.parametrize(("duration_s", "shown"), [(0.2, "1"), (None, None), (2.5, "2")])
 async def test_length_is_told_in_whole_seconds(
-    duration_s: float | None, shown: str | None, telegram: TelegramServer, bot: TelegramBot,
+    duration_s: float | None, shown: str | None, telegram: Server, bot: Bot,
     ann: int,
 ) -> None:  # fmt: skip
     file = File("a.ogg", "audio/ogg", b"OggS" + b"OpusHead", duration_s)
@@ -145,9 +141,7 @@ async def test_length_is_told_in_whole_seconds(
     assert telegram.calls_of("sendVoice")[0].params.get("duration") == shown
 
 
-async def test_who_takes_no_voice_messages_gets_music(
-    telegram: TelegramServer, bot: TelegramBot, door: FakeInbox, ann: int
-) -> None:
+async def test_without_voice_it_is_music(telegram: Server, bot: Bot, door: Door, ann: int) -> None:
     ben = telegram.add_user("Ben")
     telegram.change(ann, is_voice_forbidden=True)
     question, before = telegram.send_voice(ann, ann, NOTE), ambiguous_sends()
@@ -171,9 +165,7 @@ async def test_who_takes_no_voice_messages_gets_music(
     assert ambiguous_sends() == before
 
 
-async def test_chat_without_voice_and_music_gets_a_file(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
+async def test_chat_without_voice_and_music_gets_a_file(telegram: Server, bot: Bot) -> None:
     group = telegram.add_chat(members={telegram.add_user("Ann"): "creator"})
     for method, what in (("sendVoice", "voice notes"), ("sendAudio", "music")):
         words = f"not enough rights to send {what} to the chat"
@@ -187,9 +179,7 @@ async def test_chat_without_voice_and_music_gets_a_file(
     assert len(telegram.calls_of("sendVoice")) == 1
 
 
-async def test_caption_that_telegram_finds_too_long_is_a_message(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
+async def test_caption_found_too_long_is_a_message(telegram: Server, bot: Bot, ann: int) -> None:
     telegram.fault("sendVoice", "status", status=400, description="message caption is too long")
     envelope, ledger = make_envelope(ann)
     await bot.deliver(envelope, Reply("words", files=(await make_file(),), buttons=BUTTONS))
@@ -200,7 +190,7 @@ async def test_caption_that_telegram_finds_too_long_is_a_message(
 
 
 async def test_voice_in_doubt_after_a_crash_is_sent_again(
-    telegram: TelegramServer, bot: TelegramBot, settings: Settings, door: FakeInbox, ann: int
+    telegram: Server, bot: Bot, settings: Settings, door: Door, ann: int
 ) -> None:
     before = ambiguous_sends()
     telegram.change(ann, is_voice_forbidden=True)
@@ -210,7 +200,7 @@ async def test_voice_in_doubt_after_a_crash_is_sent_again(
     with pytest.raises(PlatformBusy):
         await bot.deliver(envelope, reply)
     # Another process: it knows the ledger only.
-    second = TelegramBot(settings, door, menu=(), clock=current_clock())
+    second = Bot(settings, door, menu=(), clock=current_clock())
     await second.deliver(envelope, reply)
     await second.close()
     assert kinds(telegram.answers(ann)) == ["text", "audio", "audio", "audio"]
@@ -219,9 +209,7 @@ async def test_voice_in_doubt_after_a_crash_is_sent_again(
     assert ambiguous_sends() == before + 1
 
 
-async def test_same_sound_to_twenty_chats_arrives(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
+async def test_same_sound_to_twenty_chats_arrives(telegram: Server, bot: Bot) -> None:
     """Telegram spaces out uploads of exactly the same size above 100 kB."""
     people = [telegram.add_user(f"P{number}") for number in range(20)]
     telegram.set_limits(is_strict=True)
