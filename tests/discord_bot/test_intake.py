@@ -127,9 +127,7 @@ def test_a_forward_brings_words_and_sound_along() -> None:
     assert (message.text, message.forwarded_from, message.reply_to) == ("listen", "?", None)
     assert message.attachment and message.attachment.kind == "voice"
     assert message.attachment.file_id.startswith(f"{ROOM}/{MESSAGE}/")
-
-
-def test_a_forwarded_mention_asks_for_nothing() -> None:
+    # A mention in it asks for nothing.
     raw = make_raw(message_snapshots=[{"message": {"content": f"<@{BOT}> what is this?"}}])
     assert read(raw).command == ""
 

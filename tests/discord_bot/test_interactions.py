@@ -137,16 +137,6 @@ async def test_nothing_is_kept_before_discord_was_told(place: Place) -> None:
     assert place.server.interaction(asked).answer_kind == 5
 
 
-async def test_a_file_comes_with_a_command(place: Place, running: Bot) -> None:
-    place.server.slash(
-        place.room, place.ann, "transcribe", attachments={"recording": ("talk.ogg", OGG)}
-    )
-    message = await place.taken()
-    assert message.attachment and message.attachment.name == "talk.ogg"
-    assert message.attachment.size_bytes == len(OGG)
-    assert await running.fetch(message) == OGG
-
-
 async def test_a_command_in_a_thread_and_in_private(place: Place) -> None:
     thread = place.server.add_thread(place.room, place.ann)
     place.server.slash(thread, place.ann, "help")

@@ -67,17 +67,6 @@ async def test_parts_sent_before_a_move_are_not_touched_after_it(
     assert list(ledger.ids()) == [0]
 
 
-async def test_note_sent_in_the_second_of_the_move_is_answered_under_it(
-    telegram: Server, running: Bot, door: StoreDoor, group: int, ann: int
-) -> None:
-    new = telegram.migrate(group)
-    said = telegram.send_command(new, ann, "/help")
-    job = await door.next_job(telegram)
-    assert job.message.message_id == str(said)
-    await door.answer(running, job.job_id, Reply("x"))
-    assert only(telegram.answers(new)).reply_to == said
-
-
 async def test_reply_to_a_person_is_none_to_an_answer_of_before_the_move(
     telegram: Server, running: Bot, door: StoreDoor, group: int, ann: int
 ) -> None:

@@ -63,17 +63,6 @@ async def test_spoken_reply_is_a_voice_message(telegram: Server, bot: Bot, ann: 
     assert len(decode(answer.file.data)) / 32_000 == pytest.approx(7.6, abs=0.001)
 
 
-async def test_short_text_stands_under_the_voice(telegram: Server, bot: Bot, ann: int) -> None:
-    envelope, ledger = make_envelope(ann)
-    reply = Reply("<b>*_` 字😀 " * 90, files=(await make_file(),), buttons=BUTTONS)
-    await bot.deliver(envelope, reply)
-    answer = only(telegram.answers(ann))
-    assert answer.file is not None
-    assert answer.text == reply.text.strip()
-    assert (answer.file.kind, answer.labels) == ("voice", ["Again"])
-    assert list(ledger.ids()) == [0]
-
-
 @pytest.mark.parametrize(
     ("reply", "parts"),
     [
