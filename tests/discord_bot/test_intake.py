@@ -66,13 +66,11 @@ def test_a_voice_message() -> None:
 @pytest.mark.parametrize(
     ("name", "mime", "kind"),
     [
-        ("song.mp3", "audio/mpeg", "audio"),
-        ("clip.mp4", "video/mp4; codecs=avc1", "video"),
-        ("talk.m4a", None, "document"),
-        ("TALK.OGG .", "application/octet-stream", "document"),
+        ("song.mp3", "audio/mpeg", "audio"), ("clip.mp4", "video/mp4; codecs=avc1", "video"),
+        ("talk.m4a", None, "document"), ("TALK.OGG .", "application/octet-stream", "document"),
         ("odd", "application/ogg", "document"),
     ],
-)
+)  # fmt: skip
 def test_files_that_hold_sound(name: str, mime: str | None, kind: str) -> None:
     sound = read(make_raw("listen", attachments=[make_file(name, content_type=mime)])).attachment
     assert sound and sound.kind == kind

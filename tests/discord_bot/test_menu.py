@@ -185,13 +185,11 @@ def test_what_discord_itself_has_put_there_stays() -> None:
 @pytest.mark.parametrize(
     ("argument", "fields"),
     [
-        ("", ()),
-        ("on | off", (Field("choice", "on | off", choices=("on", "off")),)),
-        ("text", (Field("text", "text", is_required=True),)),
-        ("[text]", (Field("text", "text"),)),
+        ("", ()), ("on | off", (Field("choice", "on | off", choices=("on", "off")),)),
+        ("text", (Field("text", "text", is_required=True),)), ("[text]", (Field("text", "text"),)),
         ("time [zone] | off", (Field("what", "time [zone] | off"),)),
     ],
-)
+)  # fmt: skip
 def test_fields_are_made_of_an_argument(argument: str, fields: tuple[Field, ...]) -> None:
     assert derive_fields(argument) == fields
 

@@ -205,18 +205,14 @@ def test_what_was_defused_stays_so() -> None:
         (Link(0, 1, "5"), GROUP, "https://t.me/c/1234567890/5"),
         (Link(0, 1, "5", "7"), GROUP, "https://t.me/c/1234567890/7/5"),
         (Link(0, 1, "5", None, GROUP), "77", "https://t.me/c/1234567890/5"),
-        (Link(0, 1, "5", None, "-1009"), GROUP, ""),
-        (Link(0, 1, "5"), "77", ""),
-        (Link(0, 1, "5"), "-5012345678", ""),
-        (Link(0, 1, "5"), "-1000000000000", ""),
+        (Link(0, 1, "5", None, "-1009"), GROUP, ""), (Link(0, 1, "5"), "77", ""),
+        (Link(0, 1, "5"), "-5012345678", ""), (Link(0, 1, "5"), "-1000000000000", ""),
         (Link(0, 1, "5"), "-1000000000001", "https://t.me/c/1/5"),
-        (Link(0, 1, "digest:1:2"), GROUP, ""),
-        (Link(0, 1, "5/../../evil"), GROUP, ""),
+        (Link(0, 1, "digest:1:2"), GROUP, ""), (Link(0, 1, "5/../../evil"), GROUP, ""),
         (Link(0, 1, "٥"), GROUP, ""),
-        (Link(0, 1, "5", "x/y"), GROUP, "https://t.me/c/1234567890/5"),
-        (Link(0, 1, "5"), "", ""),
+        (Link(0, 1, "5", "x/y"), GROUP, "https://t.me/c/1234567890/5"), (Link(0, 1, "5"), "", ""),
     ],
-)
+)  # fmt: skip
 def test_only_messages_of_supergroups_have_addresses(link: Link, chat_id: str, url: str) -> None:
     assert build_url(link, chat_id) == url
     [part] = build_parts(Reply("words", links=(link,)), chat_id)

@@ -80,13 +80,11 @@ async def test_file_that_is_gone_is_told(telegram: Server, bot: Bot) -> None:
 @pytest.mark.parametrize(
     ("pattern", "kind", "details"),
     [
-        ("download", "status", {"status": 500}),
-        ("download", "cut", {"count": None}),
+        ("download", "status", {"status": 500}), ("download", "cut", {"count": None}),
         ("download", "slow", {"bytes_per_s": 100}),
-        ("getFile", "status", {"status": 429, "retry_after": 120}),
-        ("getFile", "close", {}),
+        ("getFile", "status", {"status": 429, "retry_after": 120}), ("getFile", "close", {}),
     ],
-)
+)  # fmt: skip
 async def test_trouble_is_for_later_and_holds_no_address(
     pattern: str, kind: str, details: dict[str, Any], telegram: Server, bot: Bot
 ) -> None:

@@ -91,15 +91,12 @@ def test_other_documents_are_no_sound(fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        ("../../etc/passwd.ogg", "passwd.ogg"),
-        ("..\\..\\boot.ogg", "boot.ogg"),
-        ("a\x00b\nc\r\td.ogg", "ab c d.ogg"),
-        ("\u202egpj.ogg", "gpj.ogg"),
-        ("-i evil;$(id)`x`.ogg", "-i evil;$(id)`x`.ogg"),
-        ("\ud83d.ogg", ".ogg"),
+        ("../../etc/passwd.ogg", "passwd.ogg"), ("..\\..\\boot.ogg", "boot.ogg"),
+        ("a\x00b\nc\r\td.ogg", "ab c d.ogg"), ("\u202egpj.ogg", "gpj.ogg"),
+        ("-i evil;$(id)`x`.ogg", "-i evil;$(id)`x`.ogg"), ("\ud83d.ogg", ".ogg"),
         ("😀" * 300 + ".ogg", "😀" * 255),
     ],
-)
+)  # fmt: skip
 def test_file_names_lose_what_is_dangerous(name: str, shown: str) -> None:
     document = FILE | {"mime_type": "audio/ogg", "file_name": name}
     attachment = read_message(document=document).attachment
@@ -201,15 +198,12 @@ CHANNEL = {"id": -1002, "type": "channel", "title": "News"}
 @pytest.mark.parametrize(
     "fields",
     [
-        {"from": BOT},
-        {"from": {"id": 777000, "is_bot": False, "first_name": "Telegram"}},
+        {"from": BOT}, {"from": {"id": 777000, "is_bot": False, "first_name": "Telegram"}},
         {"is_automatic_forward": True, "sender_chat": CHANNEL},
-        {"via_bot": {"id": 123456, "is_bot": True, "first_name": "We"}},
-        {"chat": CHANNEL},
-        {"voice": None, "new_chat_title": "x"},
-        {"voice": None, "sticker": {}},
+        {"via_bot": {"id": 123456, "is_bot": True, "first_name": "We"}}, {"chat": CHANNEL},
+        {"voice": None, "new_chat_title": "x"}, {"voice": None, "sticker": {}},
     ],
-)
+)  # fmt: skip
 def test_bots_forwards_and_service_messages_are_nothing(fields: dict[str, Any]) -> None:
     assert read(**({"chat": GROUP, "voice": VOICE} | fields)) is None
 
@@ -264,15 +258,12 @@ def test_move_is_read_from_both_chats() -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        {},
-        {"message": None},
-        {"my_chat_member": {"chat": PRIVATE}},
-        {"guest_message": make(voice=VOICE)},
-        {"something_of_bot_api_12": {"a": [1, {"b": None}]}},
+        {}, {"message": None}, {"my_chat_member": {"chat": PRIVATE}},
+        {"guest_message": make(voice=VOICE)}, {"something_of_bot_api_12": {"a": [1, {"b": None}]}},
         {"poll": {"id": "1"}, "edited_channel_post": make(chat=CHANNEL, voice=VOICE)},
         {"channel_post": make(chat=CHANNEL, voice=VOICE)},
     ],
-)
+)  # fmt: skip
 def test_unknown_updates_are_nothing(raw: dict[str, Any]) -> None:
     assert read_update({"update_id": 1} | raw, ME, NOW) is None
 

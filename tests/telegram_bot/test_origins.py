@@ -101,15 +101,11 @@ def test_start_with_a_token_is_the_press_of_a_button() -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        command("/start"),
-        command("/start ref_2026"),
-        command(f"/start {TOKEN}x", 6),
-        command(f"/start {TOKEN[:-1]}!", 6),
-        command(f"/start {TOKEN} x", 6),
-        command(f"/start {TOKEN}", 6, chat=GROUP),
-        command(f"/help {TOKEN}", 5),
+        command("/start"), command("/start ref_2026"), command(f"/start {TOKEN}x", 6),
+        command(f"/start {TOKEN[:-1]}!", 6), command(f"/start {TOKEN} x", 6),
+        command(f"/start {TOKEN}", 6, chat=GROUP), command(f"/help {TOKEN}", 5),
     ],
-)
+)  # fmt: skip
 def test_other_parameters_are_those_of_start(content: dict[str, Any]) -> None:
     message = read_message(**content)
     assert message.button == ""

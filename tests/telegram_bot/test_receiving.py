@@ -75,13 +75,10 @@ async def test_poison_costs_itself(telegram: Server, running: Bot, door: Door, a
 @pytest.mark.parametrize(
     ("kind", "details"),
     [
-        ("status", {"status": 401, "count": 1}),
-        ("status", {"status": 409, "count": 3}),
-        ("html", {"status": 200, "count": 2}),
-        ("lose_reply", {"count": 2}),
-        ("hang", {"count": 1}),
+        ("status", {"status": 401, "count": 1}), ("status", {"status": 409, "count": 3}),
+        ("html", {"status": 200, "count": 2}), ("lose_reply", {"count": 2}), ("hang", {"count": 1}),
     ],
-)
+)  # fmt: skip
 async def test_polling_outlives(
     kind: str, details: dict[str, int], telegram: Server, settings: Settings, ann: int
 ) -> None:

@@ -66,14 +66,12 @@ async def test_spoken_reply_is_a_voice_message(telegram: Server, bot: Bot, ann: 
 @pytest.mark.parametrize(
     ("reply", "parts"),
     [
-        (Reply("😀" * 512), ["voice"]),
-        (Reply("x" * 1025), ["text", "voice"]),
-        (Reply("x", quote="heard"), ["text", "voice"]),
-        (Reply("\u200b"), ["voice"]),
+        (Reply("😀" * 512), ["voice"]), (Reply("x" * 1025), ["text", "voice"]),
+        (Reply("x", quote="heard"), ["text", "voice"]), (Reply("\u200b"), ["voice"]),
         (Reply("x" * 5000), ["text", "text", "voice"]),
         (Reply("x" * 50_000), ["text", "document", "voice"]),
     ],
-)
+)  # fmt: skip
 def test_parts_are_the_same_each_time(reply: Reply, parts: list[str]) -> None:
     sound = File("speech.ogg", "audio/ogg", NOTE, 1.5, b"\x00\xff", "Title")
     reply = Reply(reply.text, reply.quote, (sound,))
