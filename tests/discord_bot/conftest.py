@@ -16,6 +16,7 @@ from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.mimo import MimoServer
 from tests.support.discord_inbox import FakeInbox, make_settings
 from tests.support.discord_program import DiscordProgram
+from tests.support.discord_server_chat import Room, make_room
 from tests.support.virtual_time import VirtualLoop, current_clock
 
 #: Lets seconds pass at once: nothing else runs meanwhile.
@@ -41,9 +42,9 @@ def ann(server: Server) -> str:
 
 
 @pytest.fixture
-def room(server: Server, ann: str) -> str:
+def room(server: Server, ann: str) -> Room:
     """A channel in which Ann is."""
-    return server.channel(server.add_guild(members=[ann]))
+    return make_room(server, ann)
 
 
 @pytest.fixture
@@ -91,15 +92,14 @@ async def running(settings: Settings, door: FakeInbox) -> AsyncIterator[DiscordB
 
 
 @pytest.fixture
-async def mimo() -> AsyncIterator[MimoServer]:
-    async with MimoServer() as server:
-        yield server
-
-
-@pytest.fixture
 async def program(
     tmp_path: Path, server: Server, mimo: MimoServer
 ) -> AsyncIterator[DiscordProgram]:
     """A program of its own that is not yet started."""
     async with DiscordProgram(tmp_path / "home", server, mimo) as program:
         yield program
+
+
+@pytest.fixture
+def channel(room: Room) -> str:
+    return room.channel

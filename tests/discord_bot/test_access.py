@@ -67,9 +67,9 @@ async def test_a_role_that_was_taken_away_counts_no_more(
     assert not await may(running, room, ann)
 
 
-async def test_trouble_is_no_answer(server: Server, running: Bot, ann: str, room: str) -> None:
+async def test_trouble_is_no_answer(server: Server, running: Bot, ann: str, channel: str) -> None:
     await server.wait_for(lambda: running.client.guilds)
     server.fault("GET */members/*", "status", status=503)
     with pytest.raises(PlatformBusy):
-        await may(running, room, ann)
+        await may(running, channel, ann)
     assert access.CACHE_S <= 60

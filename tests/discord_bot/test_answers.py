@@ -10,19 +10,11 @@ from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.ticket import read_ticket
 from core import metrics
 from core.errors import ChatGone, PlatformError
-from core.models import PLACEHOLDER, Button, DeliveryState, File, Reply
-from tests.emulators.discord import DiscordServer as Server
-from tests.support.discord_server_chat import Room, make_room, only
+from core.models import PLACEHOLDER, DeliveryState, File, Reply
+from tests.support.discord_server_chat import AGAIN, SEND, Room, only
 
 NOTE = File("notes.txt", "text/plain", b"words")
-AGAIN = (Button("Again", "say", token="abcdefghijklmnopqrstuv"),)
 FOLLOW_UP = "POST /webhooks/{application}/{token}"
-SEND = "POST /channels/{channel}/messages"
-
-
-@pytest.fixture
-def room(server: Server) -> Room:
-    return make_room(server)
 
 
 def ambiguous() -> float:

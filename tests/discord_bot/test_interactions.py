@@ -304,14 +304,14 @@ async def test_what_may_be_put_in_is_offered_while_it_is_typed(place: Place) -> 
 
 
 async def test_what_was_just_asked_for_is_kept_before_the_end(
-    server: Server, settings: Settings, ann: str, room: str
+    server: Server, settings: Settings, ann: str, channel: str
 ) -> None:
     """Who was told that an answer comes would wait for it in vain."""
     door = AskedDoor()
     door.lets.clear()
     async with run_bot(settings, door):
         await server.wait_for(server.commands)
-        asked = server.slash(room, ann, "help")
+        asked = server.slash(channel, ann, "help")
         await server.wait_for(lambda: door.tries)
         asyncio.get_running_loop().call_later(0.05, door.lets.set)
     assert [message.message_id for message in door.messages] == [f"interaction:{asked}"]

@@ -7,16 +7,10 @@ from discord.http import Route
 
 from bots.discord_bot import DiscordBot as Bot
 from core.models import Button, File, Link, Reply
-from tests.emulators.discord import DiscordServer as Server
 from tests.support.discord_markdown import read
-from tests.support.discord_server_chat import Room, make_room, make_voice
+from tests.support.discord_server_chat import Room, make_voice
 
 TOKEN = "abcdefghijklmnopqrstuv"
-
-
-@pytest.fixture
-def room(server: Server) -> Room:
-    return make_room(server)
 
 
 def calls(room: Room) -> str:

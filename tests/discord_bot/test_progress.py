@@ -11,21 +11,13 @@ from bots.discord_bot.pacing import GAP_S, MAX_FORBIDDEN
 from bots.drawing import DRAW_S
 from core.clock import Clock
 from core.interfaces import Envelope
-from core.models import PLACEHOLDER, Button, DeliveryState, Reply
+from core.models import PLACEHOLDER, DeliveryState, Reply
 from core.prompts.safety import revive
-from tests.emulators.discord import DiscordServer as Server
 from tests.support.discord_inbox import MemoryLedger
 from tests.support.discord_markdown import read
-from tests.support.discord_server_chat import Room, make_room, make_voice, only
+from tests.support.discord_server_chat import AGAIN, SEND, Room, make_voice, only
 
-SEND = "POST /channels/{channel}/messages"
 SILENT = 1 << 12
-AGAIN = (Button("Again", "say", token="abcdefghijklmnopqrstuv"),)
-
-
-@pytest.fixture
-def room(server: Server) -> Room:
-    return make_room(server)
 
 
 async def test_the_latest_text_wins(bot: Bot, room: Room) -> None:

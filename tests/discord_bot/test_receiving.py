@@ -33,11 +33,11 @@ async def test_a_voice_comes_in(server: Server, running: Bot, door: Door, ann: s
 
 
 async def test_every_event_told_three_times_is_handed_in_once(
-    server: Server, running: Bot, door: Door, ann: str, room: str
+    server: Server, running: Bot, door: Door, ann: str, channel: str
 ) -> None:
     server.repeat_events(3)
     server.hold_events()
-    sent = {server.send_text(room, ann, f"number {n}") for n in range(10)}
+    sent = {server.send_text(channel, ann, f"number {n}") for n in range(10)}
     server.release_events(is_shuffled=True)
     await server.wait_for(lambda: door.tries == 30)
     assert {m.message_id for m in door.messages} == sent and len(door.messages) == 10
@@ -68,15 +68,15 @@ async def test_an_event_that_cannot_be_read_costs_itself_alone(
 
 
 async def test_edits_and_deletions_follow_their_message(
-    server: Server, running: Bot, door: Door, ann: str, room: str
+    server: Server, running: Bot, door: Door, ann: str, channel: str
 ) -> None:
-    sent = server.send_text(room, ann, "first")
+    sent = server.send_text(channel, ann, "first")
     server.edit(sent, "second")
     server.delete(sent)
     await server.wait_for(lambda: door.forgotten)
     assert door.texts() == ["first", "second"]
     assert [bool(m.edit_id) for m in door.messages] == [False, True]
-    assert door.forgotten == [(room, sent)]
+    assert door.forgotten == [(channel, sent)]
 
 
 async def test_threads_and_posts_are_parts_of_their_channel(
@@ -171,12 +171,12 @@ async def test_people_are_answered_in_the_language_of_their_server_or_app(
 
 
 async def test_a_channel_where_nothing_may_be_shown_is_soon_left_alone(
-    server: Server, running: Bot, door: Door, ann: str, room: str
+    server: Server, running: Bot, door: Door, ann: str, channel: str
 ) -> None:
     """H7."""
     server.fault("POST */typing", "status", status=403, code=50013, count=None)
     for n in range(6):
-        server.send_voice(room, ann, OGG)
+        server.send_voice(channel, ann, OGG)
         await server.wait_for(lambda n=n: len(door.messages) == n + 1)  # type: ignore[misc]
         await asyncio.sleep(0.1)
     assert len(server.calls_of("POST */typing")) == 3

@@ -21,24 +21,16 @@ from core.clock import Clock
 from core.config import Settings
 from core.errors import ChatGone, MessageGone, PlatformBusy, PlatformError, PlatformLocked
 from core.interfaces import Envelope
-from core.models import Button, DeliveryState, File, Link, Quoted, Reply
+from core.models import DeliveryState, File, Link, Quoted, Reply
 from core.prompts.safety import revive
-from tests.emulators.discord import DiscordServer as Server
 from tests.support.discord_inbox import FakeInbox as Door
 from tests.support.discord_inbox import make_envelope, make_message
 from tests.support.discord_markdown import read
-from tests.support.discord_server_chat import Room, make_room, only
+from tests.support.discord_server_chat import AGAIN, SEND, Room, make_room, only
 from tests.support.virtual_time import current_clock
 
 FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
-SEND = "POST /channels/{channel}/messages"
 TOKEN = "abcdefghijklmnopqrstuv"
-AGAIN = (Button("Again", "say", token=TOKEN),)
-
-
-@pytest.fixture
-def room(server: Server) -> Room:
-    return make_room(server)
 
 
 def redact(text: str) -> str:

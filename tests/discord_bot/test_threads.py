@@ -10,15 +10,12 @@ from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.threads import MAX_THREAD_MESSAGES, count_messages, name_thread
 from core.config import Settings
 from core.errors import PlatformBusy
-from core.models import Button, Reply
-from tests.emulators.discord import DiscordServer as Server
+from core.models import Reply
 from tests.support.discord_inbox import make_message
 from tests.support.discord_markdown import read
-from tests.support.discord_server_chat import Room, make_room, make_voice, only
+from tests.support.discord_server_chat import AGAIN, SEND, Room, make_voice, only
 
 OPEN = "POST /channels/{channel}/messages/{message}/threads"
-SEND = "POST /channels/{channel}/messages"
-AGAIN = (Button("Again", "say", token="abcdefghijklmnopqrstuv"),)
 #: Three messages.
 LONG = "\n".join(f"The line {n} of what was said." for n in range(160))
 
@@ -31,11 +28,6 @@ def way() -> str:
 @pytest.fixture
 def settings(settings: Settings, way: str) -> Settings:
     return settings.model_copy(update={"discord_long_answers": way})
-
-
-@pytest.fixture
-def room(server: Server) -> Room:
-    return make_room(server)
 
 
 def words(room: Room, *places: str) -> str:

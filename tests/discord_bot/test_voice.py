@@ -8,18 +8,9 @@ from dataclasses import replace
 import pytest
 
 from bots.discord_bot import DiscordBot as Bot
-from core.models import Button, Reply
-from tests.emulators.discord import DiscordServer as Server
+from core.models import Reply
 from tests.support.discord_inbox import FakeInbox as Door
-from tests.support.discord_server_chat import Room, make_room, make_voice, only
-
-AGAIN = (Button("Again", "say", token="abcdefghijklmnopqrstuv"),)
-SEND = "POST /channels/{channel}/messages"
-
-
-@pytest.fixture
-def room(server: Server) -> Room:
-    return make_room(server)
+from tests.support.discord_server_chat import AGAIN, SEND, Room, make_room, make_voice, only
 
 
 async def test_a_spoken_reply_is_a_voice_message(bot: Bot, room: Room) -> None:

@@ -10,13 +10,16 @@ from discord.http import Route
 from bots.discord_bot import DiscordBot
 from core.audio.voice_note import VoiceNoteEncoder
 from core.interfaces import Envelope
-from core.models import File, Reply
+from core.models import Button, File, Reply
 from tests.emulators.discord import DiscordServer
 from tests.emulators.discord.records import COMMAND, DEFER, EPHEMERAL, Message
 from tests.support.discord_inbox import MemoryLedger, make_envelope, make_message
 from tests.support.sounds import speech
 
 OGG = b"OggS" + bytes(200)
+#: A call that writes a message.
+SEND = "POST /channels/{channel}/messages"
+AGAIN = (Button("Again", "say", token="abcdefghijklmnopqrstuv"),)
 
 
 def only(messages: list[Message]) -> Message:
@@ -91,10 +94,7 @@ class Room:
         return envelope, ledger, asked
 
 
-def make_room(server: DiscordServer) -> Room:
-    ann = server.add_user("Ann")
+def make_room(server: DiscordServer, ann: str = "") -> Room:
+    ann = ann or server.add_user("Ann")
     guild = server.add_guild(members=[ann])
     return Room(server, ann, guild, server.channel(guild))
-
-
-__all__ = ["OGG", "Room", "make_room", "make_voice", "only"]
