@@ -67,12 +67,14 @@ async def bot(settings: Settings, door: FakeInbox, clock: Clock) -> AsyncIterato
 
 
 @asynccontextmanager
-async def run_bot(settings: Settings, door: FakeInbox) -> AsyncIterator[DiscordBot]:
+async def run_bot(
+    settings: Settings, door: FakeInbox, wait_s: float = 30
+) -> AsyncIterator[DiscordBot]:
     """Run a bot that receives, from its start to its end."""
     bot = DiscordBot(settings, door, current_clock())
     task = asyncio.create_task(bot.run())
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(wait_s):
             while not (bot.is_ready or task.done()):
                 await asyncio.sleep(0.01)
         if task.done():

@@ -132,18 +132,15 @@ async def test_a_discord_that_is_not_there_yet_is_waited_for(
     settings: Settings, door: Door, server: Server, ann: str
 ) -> None:
     await server.close()
-    bot = Bot(settings, door, current_clock())
-    task = asyncio.create_task(bot.run())
-    try:
-        await asyncio.sleep(3600)
-        assert not bot.is_ready and not task.done()
-        await server.open()
-        await server.wait_for(lambda: bot.is_ready, 70)
+    later = asyncio.create_task(open_later(server))
+    async with run_bot(settings, door, wait_s=3700):
         await hears(server, door, ann)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await bot.close()
+    await later
+
+
+async def open_later(server: Server) -> None:
+    await asyncio.sleep(3600)
+    await server.open()
 
 
 async def test_starts_are_waited_for(server: Server, settings: Settings, door: Door) -> None:

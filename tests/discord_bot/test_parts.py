@@ -68,6 +68,7 @@ def test_the_quote_is_a_quote_line_by_line_in_every_message() -> None:
     parts = build_parts(Reply(quote=" ".join(f"word{n}" for n in range(700))))
     assert 1 < len(parts) <= MAX_MESSAGES
     assert all(part.text.startswith("> word") for part in parts)
+    assert build_parts(Reply("\u200b\n")) == [Part("…")]  # nothing to say is a sign
 
 
 def test_more_than_four_messages_become_a_file() -> None:
@@ -98,10 +99,6 @@ def test_huge_text_is_gone_through_few_times(monkeypatch: pytest.MonkeyPatch, te
     assert sum(lengths) < 20 * 2 * len(text)
 
 
-def test_nothing_to_say_is_a_sign() -> None:
-    assert build_parts(Reply("\u200b\n")) == [Part("…")]
-
-
 def test_links_lead_to_messages() -> None:
     text = "At 12:30 [Mia] said *much*.\nAnd more"
     links = (Link(3, 8, "11"), Link(9, 14, "12"), Link(len(text) - 4, len(text), "13"))
@@ -128,10 +125,8 @@ def test_a_bracket_behind_our_link_does_not_take_it_over(text: str, start: int) 
 
 
 def test_a_link_over_lines_is_cut_at_their_ends_and_meets_no_other() -> None:
-    links = (Link(0, 7, "1"), Link(2, 9, "2"))
-    [part] = build_parts(
-        Reply("one\ntwo\nx", links=links), lambda link: f"https://d/{link.message_id}"
-    )
+    reply = Reply("one\ntwo\nx", links=(Link(0, 7, "1"), Link(2, 9, "2")))
+    [part] = build_parts(reply, lambda link: f"https://d/{link.message_id}")
     assert part.text == "[one](https://d/1)\n[two](https://d/1)\n[x](https://d/2)"
 
 
@@ -153,19 +148,20 @@ def test_more_files_than_a_message_holds() -> None:
     assert [len(part.files) for part in parts] == [10, 10, 3]
     big = replace(NOTE, mime="application/pdf", data=bytes(9 << 20))
     assert [len(part.files) for part in build_parts(Reply(files=(big,) * 5))] == [2, 2, 1]
+    larger = replace(big, data=bytes(MAX_FILE_BYTES + 1))
+    [part] = build_parts(Reply("Here:", files=(larger, NOTE)))
+    assert part.text == "Here:\nA file is too big for Discord: the limit is 10 MB."
+    assert part.files == (NOTE,)
 
 
 def test_voice_messages_come_last_and_alone() -> None:
-    buttons = (Button("Again", "say", token="t"),)
-    assert build_parts(Reply(files=(VOICE,))) == [Part("", (VOICE,), is_voice=True)]
-    parts = build_parts(Reply("Two takes", files=(VOICE, NOTE, VOICE), buttons=buttons))
-    assert [(part.text, part.is_voice) for part in parts] == [
-        ("Two takes", False), ("", True), ("", True),
-    ]  # fmt: skip
+    voice = Part("", (VOICE,), is_voice=True)
+    assert build_parts(Reply(files=(VOICE,))) == [voice]
+    parts = build_parts(Reply("Two takes", files=(VOICE, NOTE, VOICE)))
+    assert parts == [Part("Two takes", (NOTE,)), voice, voice]
     # Voice messages have no buttons: those get a message of their own.
-    assert build_parts(Reply(files=(VOICE,), buttons=buttons)) == [
-        Part(), Part("", (VOICE,), is_voice=True),
-    ]  # fmt: skip
+    buttons = (Button("Again", "say", token="t"),)
+    assert build_parts(Reply(files=(VOICE,), buttons=buttons)) == [Part(), voice]
 
 
 @pytest.mark.parametrize(
@@ -178,13 +174,6 @@ def test_voice_messages_come_last_and_alone() -> None:
 )  # fmt: skip
 def test_what_is_no_voice_message_goes_as_a_file(file: File) -> None:
     assert build_parts(Reply(files=(file,))) == [Part("", (file,))]
-
-
-def test_a_larger_file_than_the_limit_is_told() -> None:
-    larger = replace(NOTE, mime="application/pdf", data=bytes(MAX_FILE_BYTES + 1))
-    [part] = build_parts(Reply("Here:", files=(larger, NOTE)))
-    assert part.text == "Here:\nA file is too big for Discord: the limit is 10 MB."
-    assert part.files == (NOTE,)
 
 
 def test_a_text_file_over_the_limit_goes_in_several(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,6 @@ from discord.http import Route
 from bots.discord_bot import DiscordBot as Bot
 from core.config import Settings
 from core.errors import StoreError
-from core.models import Job, Message
-from core.picking import pick_command
-from core.store import Store
 from tests.discord_bot.conftest import run_bot
 from tests.emulators.discord import DiscordServer as Server
 from tests.support.discord_inbox import FakeInbox as Door
@@ -133,27 +130,6 @@ async def test_it_leaves_the_gateway(server: Server, settings: Settings, door: D
         assert server.connected() == 1
     await asyncio.sleep(0.1)
     assert server.connected() == 0 and server.gateway.closes == [1000]
-
-
-async def test_each_sound_is_answered(server: Server, running: Bot, store: Store, ann: str) -> None:
-    """Through the real store, also when the message is told twice and edited."""
-    chat = server.dm(ann)
-    jobs: list[Job] = []
-
-    async def accept(message: Message, data: bytes | None = None) -> Job | None:
-        job = await store.intake.add(message, pick_command, data)
-        jobs.extend([job] if job else [])
-        return job
-
-    running._door.accept = accept  # type: ignore[method-assign]
-    files = [server.world.add_file(chat, f"{n}.ogg", OGG, mime="audio/ogg") for n in range(3)]
-    server.repeat_events(2)
-    note = server.send_text(chat, ann, "all of it", files=files)
-    server.edit(note, "all of this")
-    server.send_text(chat, ann, "the last one")
-    await server.wait_for(lambda: jobs and jobs[-1].message.text == "the last one")
-    assert [job.command for job in jobs] == ["transcribe"] * 3 + ["help"]
-    assert len({job.message.attachment for job in jobs[:3]}) == 3
 
 
 async def test_people_are_answered_in_the_language_of_their_server_or_app(

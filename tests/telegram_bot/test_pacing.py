@@ -32,7 +32,9 @@ async def times(clock: Clock, *waits: Coroutine[Any, Any, Any]) -> list[float]:
 
 
 async def test_a_person_gets_three_in_each_period(pacer: Pacer, clock: Clock) -> None:
-    assert await times(clock, *(pacer.wait(ANN) for _ in range(7))) == [0, 0, 0, 3.1, 3.1, 3.1, 6.2]
+    waits = [*(pacer.wait(ANN) for _ in range(7)), pacer.wait(BOB)]
+    # Chats do not wait for each other.
+    assert await times(clock, *waits) == [0, 0, 0, 3.1, 3.1, 3.1, 6.2, 0.12]
 
 
 async def test_the_window_slides(pacer: Pacer, clock: Clock) -> None:
@@ -61,11 +63,6 @@ async def test_over_all_it_is_25_a_second_evenly(pacer: Pacer, clock: Clock) -> 
     assert await times(clock, *(pacer.wait() for _ in range(7))) == expected
 
 
-async def test_chats_do_not_wait_for_each_other(pacer: Pacer, clock: Clock) -> None:
-    waits = [pacer.wait(chat) for chat in (ANN, ANN, ANN, ANN, BOB)]
-    assert await times(clock, *waits) == [0, 0, 0, 3.1, 0.12]
-
-
 async def test_what_counts_is_when_a_call_goes_out(pacer: Pacer, clock: Clock) -> None:
     pacer.hold(None, 10)
     assert await times(clock, *(pacer.wait(ANN) for _ in range(4))) == [10, 10, 10, 13.1]
@@ -89,16 +86,11 @@ async def test_the_longer_wait_counts(chat: str | None, pacer: Pacer, clock: Clo
     assert await times(clock, pacer.wait(ANN)) == [30]
 
 
-async def test_hold_reaches_those_who_wait_already(pacer: Pacer, clock: Clock) -> None:
-    await times(clock, *(pacer.wait(ANN) for _ in range(3)))
-    waiting = asyncio.create_task(times(clock, pacer.wait(ANN)))
-    await clock.sleep(1.0)
-    pacer.hold(ANN, 40)
-    assert await waiting == [41]
-
-
-async def test_hold_reaches_those_whose_chat_was_free_already(pacer: Pacer, clock: Clock) -> None:
-    pacer.hold(None, 5)
+@pytest.mark.parametrize("chat", [ANN, None])
+async def test_hold_reaches_those_who_wait_already(
+    chat: str | None, pacer: Pacer, clock: Clock
+) -> None:
+    pacer.hold(chat, 5)  # for the chat, or over all
     waiting = asyncio.create_task(times(clock, pacer.wait(ANN)))
     await clock.sleep(1.0)
     pacer.hold(ANN, 40)

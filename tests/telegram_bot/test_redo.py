@@ -9,7 +9,7 @@ import pytest
 from bots.telegram_bot import TelegramBot as Bot
 from core.errors import PlatformBusy
 from core.interfaces import Envelope
-from core.models import Button, Delivery, DeliveryState, File, Link, Reply
+from core.models import Button, Delivery, DeliveryState, File, Reply
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import MemoryLedger, ambiguous_sends, make_envelope, show
 
@@ -139,26 +139,6 @@ async def test_a_placeholder_stays(telegram: Server, bot: Bot, ann: int, group: 
     await bot.deliver(envelope, Reply("new"))
     [shown] = telegram.answers_to(group, note)
     assert shown.versions == ["so far", "old", "new"]
-
-
-async def test_links_lead_to_messages_of_the_group(telegram: Server, bot: Bot, ann: int) -> None:
-    forum = telegram.add_chat(members={ann: "creator"})
-    topic = telegram.add_topic(forum)
-    said = telegram.send_text(forum, ann, "We go at nine.", thread=topic)
-    envelope, _ = make_envelope(forum, said, thread_id=str(topic))
-    link = Link(2, 7, str(said), str(topic))
-    await bot.deliver(envelope, Reply("😀 14:05 nine", links=(link,)))
-    [shown] = telegram.answers(forum)
-    url = f"https://t.me/c/{-forum - 1_000_000_000_000}/{topic}/{said}"
-    assert shown.entities == [{"type": "text_link", "offset": 3, "length": 5, "url": url}]
-    to_ann, _ = make_envelope(ann)
-    elsewhere = replace(link, chat_id=str(forum))
-    await bot.deliver(to_ann, Reply("😀 14:05 nine", links=(link,)))
-    await bot.deliver(replace(to_ann, job_id="2", ledger=MemoryLedger()),
-                      Reply("😀 14:05 nine", links=(elsewhere,)))  # fmt: skip
-    plain, linked = telegram.answers(ann)
-    assert plain.entities == []
-    assert [entity["url"] for entity in linked.entities] == [url]
 
 
 async def test_a_chat_that_told_to_wait_at_a_deletion_waits(telegram: Server, bot: Bot) -> None:

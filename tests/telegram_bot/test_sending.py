@@ -13,7 +13,7 @@ from bots.telegram_bot import delivery
 from core import metrics
 from core.clock import Clock
 from core.errors import ChatGone, PlatformBusy, PlatformError
-from core.models import PLACEHOLDER, Button, Delivery, DeliveryState, File, Quoted, Reply
+from core.models import PLACEHOLDER, Button, Delivery, DeliveryState, File, Link, Quoted, Reply
 from core.prompts.safety import revive
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import ambiguous_sends, make_envelope, only, show
@@ -65,8 +65,12 @@ async def test_topic_is_kept(telegram: Server, bot: Bot, ann: int) -> None:
     press = {"reply_to": Quoted(str(note)), "attachment": None}
     for job_id, message_id, fields in (("1", note, {}), ("2", "callback:77", press)):
         envelope, _ = make_envelope(forum, message_id, job_id, thread_id=str(topic), **fields)
-        await bot.deliver(envelope, Reply("x", files=(FILE,)))
-    assert [a.thread_id for a in telegram.answers_to(forum, note)] == [topic] * 4
+        await bot.deliver(envelope, Reply("x", files=(FILE,), links=(Link(0, 1, "5"),)))
+    answers = telegram.answers_to(forum, note)
+    assert [a.thread_id for a in answers] == [topic] * 4
+    url = f"https://t.me/c/{-forum - 1_000_000_000_000}/5"
+    links = [entity["url"] for answer in answers for entity in answer.entities]
+    assert links == [url] * len(links) and links
 
 
 async def test_next_try_begins_at_part_that_failed(telegram: Server, bot: Bot, ann: int) -> None:
@@ -281,6 +285,10 @@ async def test_text_found_too_long_is_split(telegram: Server, bot: Bot, ann: int
     assert [a.labels for a in answers] == [[]] * (len(answers) - 1) + [["B"]]
     assert ledger.ids() == {0: str(answers[-1].message_id)}
     assert ambiguous_sends() == before
+    refusal = {"status": 400, "description": "message is too long", "count": None}
+    telegram.fault("sendMessage", "status", **refusal)
+    with pytest.raises(PlatformError):  # it is never short enough
+        await bot.deliver(make_envelope(ann, job_id="2")[0], Reply("abcdef"))
 
 
 @pytest.mark.parametrize("is_refused", [False, True])
@@ -295,13 +303,6 @@ async def test_placeholder_becomes_the_first_part_alone(
     await bot.deliver(envelope, Reply("one two" if is_refused else first + second))
     shown = [answer.versions for answer in telegram.answers(group)]
     assert shown == [["so far", first], [second]]
-
-
-async def test_text_never_short_enough_fails(telegram: Server, bot: Bot, ann: int) -> None:
-    refusal = {"status": 400, "description": "message is too long", "count": None}
-    telegram.fault("sendMessage", "status", **refusal)
-    with pytest.raises(PlatformError):
-        await bot.deliver(make_envelope(ann)[0], Reply("abcdef"))
 
 
 async def test_nothing_to_change_is_success(telegram: Server, bot: Bot, group: int) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from bots.telegram_bot import TelegramBot as Bot
-from core.models import Button, Chat, ChatSettings, Reply, Span, TalkSettings
+from core.config import Settings
+from core.models import Button, Chat, ChatSettings, File, Reply, Span, TalkSettings
 from core.store import Store
 from tests.emulators.telegram import TelegramServer as Server
-from tests.support.telegram_inbox import StoreDoor
+from tests.support.telegram_inbox import StoreDoor, make_message
+from tests.support.virtual_time import current_clock
 
 NOTE = b"OggS"
 
@@ -46,12 +48,7 @@ async def test_a_private_button_works_for_the_one_who_asked(
 
 
 async def test_what_is_only_remembered_shows_nothing(
-    telegram: Server,
-    running: Bot,
-    door: StoreDoor,
-    store: Store,
-    ann: int,
-    group: int,
+    telegram: Server, running: Bot, door: StoreDoor, store: Store, ann: int, group: int
 ) -> None:
     settings = ChatSettings(talk=TalkSettings(remember_days=7))
     await store.chats.save_settings(Chat("telegram", "123456", str(group)), settings)
@@ -73,3 +70,23 @@ async def test_what_is_only_remembered_shows_nothing(
 
     await telegram.wait_for(lambda: telegram.pending() == [])
     assert await remembered() == ["(a caption)", "We meet at ten."]
+
+
+async def test_after_a_restart_no_refused_voice_is_sent(
+    telegram: Server, settings: Settings, door: StoreDoor
+) -> None:
+    ann = telegram.add_user("Ann", is_voice_forbidden=True)
+    ben = telegram.add_user("Ben")
+    for chat, message_id in ((ann, 1), (ann, 2), (ben, 1)):
+        # A process that begins and ends with this answer.
+        bot = Bot(settings, door, menu=(), clock=current_clock())
+        job = await door.accept(make_message(chat, message_id))
+        assert job
+        file = File("a.ogg", "audio/ogg", b"OggS" + b"OpusHead")
+        await door.answer(bot, job.job_id, Reply("Said.", files=(file,)))
+        await bot.close()
+    made = [(call.method.lower(), call.chat_id, call.status) for call in telegram.calls]
+    assert [call for call in made if call[0].startswith("send")] == [
+        ("sendvoice", ann, 400), ("sendaudio", ann, 200), ("sendaudio", ann, 200),
+        ("sendvoice", ben, 200),
+    ]  # fmt: skip

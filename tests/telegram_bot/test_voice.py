@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 from typing import Any
 
@@ -15,7 +14,7 @@ from bots.telegram_bot.parts import MAX_VOICE_BYTES, FilePart, TextPart, build_p
 from core.audio.voice_note import AI_NOTICE, VoiceNote, VoiceNoteEncoder
 from core.config import Settings
 from core.errors import PlatformBusy
-from core.models import Button, DeliveryState, File, Reply
+from core.models import Button, File, Reply
 from tests.emulators.telegram import Message
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support.sounds import decode, speech
@@ -194,21 +193,3 @@ async def test_voice_in_doubt_after_a_crash_is_sent_again(
     assert [a.labels for a in telegram.answers(ann)] == [[], [], [], ["Again"]]
     assert list(ledger.ids()) == [0, 1, 2]
     assert ambiguous_sends() == before + 1
-
-
-async def test_same_sound_to_twenty_chats_arrives(telegram: Server, bot: Bot) -> None:
-    """Telegram spaces out uploads of exactly the same size above 100 kB."""
-    people = [telegram.add_user(f"P{number}") for number in range(20)]
-    telegram.set_limits(is_strict=True)
-    file, before = await make_file(30), ambiguous_sends()
-    assert len(file.data) > 100_000
-    jobs = [make_envelope(chat, job_id=str(chat)) for chat in people]
-    await asyncio.gather(*(bot.deliver(envelope, Reply(files=(file,))) for envelope, _ in jobs))
-    for chat, (_, ledger) in zip(people, jobs, strict=True):
-        answer = only(telegram.answers(chat))
-        assert answer.file is not None
-        assert (answer.file.kind, answer.file.data) == ("voice", file.data)
-        assert ledger.rows[0].state is DeliveryState.SENT
-    assert telegram.violations() == {}
-    assert [call.status for call in telegram.calls_of("sendVoice")].count(429) == 0
-    assert ambiguous_sends() == before
