@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from bots.drawing import MAX_LINES
+from bots.drawing import DRAW_S, MAX_LINES
 from bots.telegram_bot import TelegramBot as Bot
 from bots.telegram_bot.progress import build_draft_id, find_placeholder
 from core.clock import Clock
@@ -226,3 +228,43 @@ def test_draft_ids_are_numbers_that_telegram_takes() -> None:
     assert len(ids) > 1990
     assert all(0 < one < 2**31 for one in ids)
     assert build_draft_id("") == 1
+
+
+async def test_drawing_that_hangs_is_given_up(
+    telegram: Server, bot: Bot, group: int, clock: Clock
+) -> None:
+    telegram.fault("sendMessage", "hang")
+    envelope, _ = make_envelope(group)
+    started_s = clock.monotonic()
+    await bot.show(envelope, "one")
+    await telegram.wait_for(lambda: telegram.calls)
+    await bot.deliver(envelope, Reply("all"))
+    assert clock.monotonic() - started_s == pytest.approx(DRAW_S)
+    assert only(telegram.answers(group)).text == "all"
+
+
+async def test_slow_call_puts_off_the_next_one(
+    telegram: Server, bot: Bot, group: int, clock: Clock
+) -> None:
+    telegram.fault("sendMessage", "delay", delay_s=5)
+    envelope, _ = make_envelope(group)
+    await bot.show(envelope, "one")
+    await clock.sleep(1)
+    await show(bot, envelope, "two")
+    first, second = telegram.calls
+    assert second.at - first.at == pytest.approx(7.5, abs=0.01)
+    await bot.show(envelope, "three")
+    await clock.sleep(1)
+    await bot.show(envelope, "four")
+    await asyncio.sleep(0)
+    started_s = clock.monotonic()
+    await bot.deliver(envelope, Reply("all"))  # it does not wait for the next drawing
+    assert clock.monotonic() - started_s < 0.1
+    assert only(telegram.answers(group)).versions[1:] == ["two", "three", "all"]
+
+
+async def test_chat_that_moved_is_not_drawn_in(telegram: Server, bot: Bot, ann: int) -> None:
+    group = telegram.add_chat("group", members={ann: "member"})
+    telegram.migrate(group)
+    await show(bot, make_envelope(group)[0], "one", "two")
+    assert len(telegram.calls) == 1
