@@ -74,9 +74,7 @@ async def test_killed_often_it_answers_once(program: DiscordProgram, server: Ser
     assert not server.pings()
 
 
-async def test_what_only_the_operator_can_mend_ends_it(
-    program: DiscordProgram, server: Server
-) -> None:
+async def test_what_only_operator_can_mend_ends_it(program: DiscordProgram, server: Server) -> None:
     """H2: a supervisor that knows these codes does not start it again."""
     server.refuse_identify(4014)
     await program.start(is_awaited=False)

@@ -36,6 +36,7 @@ async def test_the_latest_text_wins(bot: Bot, room: Room) -> None:
     assert answer.reply_to == envelope.message.message_id and answer.flags & SILENT
     assert ledger.ids() == {PLACEHOLDER: answer.message_id}
     await bot.deliver(envelope, Reply("hello", buttons=AGAIN))
+    assert len(room.server.calls_of(SEND)) == 1
     room.server.forget_calls()
     await bot.show(envelope, "late")
     await asyncio.sleep(60)

@@ -98,16 +98,8 @@ async def test_a_question_out_of_reach_silences_nobody(bot: Bot, room: Room) -> 
     assert answer.reply_to is None and len(answer.files) == 1
 
 
-async def test_files_that_are_forbidden_are_told(bot: Bot, room: Room) -> None:
-    envelope, _ = room.note()
-    room.server.deny(room.channel, room.guild, "ATTACH_FILES")
-    await bot.deliver(envelope, Reply("Here:", files=(FILE,)))
-    answer = only(room.server.answers(room.channel))
-    assert answer.content == f"Here:\n{sending.FILES_FORBIDDEN}"
-
-
 @pytest.mark.parametrize(("status", "code"), [(413, 0), (400, 40005)])
-async def test_what_is_too_large_is_told(bot: Bot, room: Room, status: int, code: int) -> None:
+async def test_files_that_do_not_go_are_told(bot: Bot, room: Room, status: int, code: int) -> None:
     envelope, _ = room.note()
     room.server.fault(SEND, "status", status=status, code=code)
     await bot.deliver(envelope, Reply("Here:", files=(FILE,)))
@@ -118,6 +110,10 @@ async def test_what_is_too_large_is_told(bot: Bot, room: Room, status: int, code
     envelope, _ = await room.answer(bot, Reply("Here:", files=(fits, fits)), "other")
     answer = only(room.server.answers_to(envelope.message.message_id))
     assert [file.data for file in answer.files] == [data] * 2
+    room.server.deny(room.channel, room.guild, "ATTACH_FILES")
+    envelope, _ = await room.answer(bot, Reply("Here:", files=(FILE,)), "forbidden")
+    answer = only(room.server.answers_to(envelope.message.message_id))
+    assert answer.content == f"Here:\n{sending.FILES_FORBIDDEN}"
 
 
 async def test_the_log_holds_no_word_and_no_token(

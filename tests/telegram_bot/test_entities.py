@@ -83,14 +83,11 @@ def test_each_link_lies_on_its_own_words(
         assert all(e.offset + e.length <= units for e in part.entities)
 
 
-def test_a_link_over_two_messages_is_on_both_pieces() -> None:
+def test_links_survive_cuts_cleaning_and_wide_letters() -> None:
     reply = build("x" * 4090, ("abcdefghij😀klmno", "5"), "y")
     first, second = build_parts(reply, GROUP)
     assert find_links([first]) == {"https://t.me/c/1234567890/5": "abcdef"}
     assert find_links([second]) == {"https://t.me/c/1234567890/5": "ghij😀klmno"}
-
-
-def test_links_survive_cleaning_stripping_and_wide_letters() -> None:
     reply = build("\r\n\n\u202e😀 ", ("14:05", "7"), "\x00 said: ", ("é字", "8"), "\r\n")
     [part] = build_parts(reply, GROUP)
     assert isinstance(part, TextPart)

@@ -97,13 +97,11 @@ def test_wait_is_read_from_number_and_timedelta(wait: int | timedelta) -> None:
     assert read_error(RetryAfter(wait)).retry_after_s == 7.0
 
 
-def test_new_chat_id_is_told() -> None:
+def test_new_chat_is_told_and_a_later_error_read_as_its_parent() -> None:
     error = read_error(ChatMigrated(-100123))
     assert isinstance(error, ChatMoved)
     assert error.new_chat_id == "-100123"
 
-
-def test_error_of_a_later_sdk_is_read_as_its_parent() -> None:
     class SlowMode(RetryAfter):
         pass
 

@@ -51,9 +51,6 @@ def test_quote_is_marked_from_its_own_start() -> None:
     [entity] = part.entities
     assert (entity.type, entity.offset, entity.length) == (MessageEntity.BLOCKQUOTE, 11, 5)
     assert entity.offset == count_units("😀 heard:\n\n")
-
-
-def test_many_short_lines_are_folded_too() -> None:
     [part] = build_parts(Reply(quote="a\n" * 8 + "a"))
     assert isinstance(part, TextPart)
     assert part.entities[0].type == MessageEntity.EXPANDABLE_BLOCKQUOTE
