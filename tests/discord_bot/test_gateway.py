@@ -109,9 +109,8 @@ async def test_no_beats_are_left_behind(
     ],
 )
 async def test_what_no_reconnection_helps_against_ends_it(
-    server: Server, settings: Settings, door: Door, code: int,
-    kind: type[Exception], words: str,
-) -> None:  # fmt: skip
+    server: Server, settings: Settings, door: Door, code: int, kind: type[Exception], words: str
+) -> None:
     """H2."""
     server.refuse_identify(code)
     with pytest.raises(kind, match=words):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -194,10 +195,14 @@ async def test_buttons_ask_for_the_same_rights(town: Town) -> None:
     ]
     stranger = await town.store.chats.settings(town.own_chat("stranger"))
     assert stranger.speech.voice != "Mia"
+
+
+async def test_a_made_up_button_does_nothing(town: Town) -> None:
+    posted = await town.give("manager", "remember", {"choice": "on"})
     await town.reset()
-    for made_up in ("h:" + "A" * 22, "p:" + "A" * 22, "f:" + "A" * 22, "x"):
-        forged = town.server.press(takes.message_id, town.people["owner"], made_up, is_forged=True)
-        await town.answer(forged)
+    for custom_id in ("h:" + "A" * 22, "p:" + "A" * 22, "h:1", "f:" + "A" * 22, "x"):
+        owner = town.people["owner"]
+        await town.answer(town.server.press(posted.message_id, owner, custom_id, is_forged=True))
     assert not await town.is_changed()
 
 
@@ -234,15 +239,12 @@ async def test_who_is_not_to_be_written_down_is_not_by_strangers(town: Town) -> 
 
 
 async def test_what_is_offered_is_what_the_person_may_use(town: Town) -> None:
-    await town.store.voices.keep(
-        town.chat, "", KeptVoice("0123456789", "Grandma", Audio(b"RIFF", "audio/wav", 1.0))
-    )
-    own = KeptVoice("1123456789", "me", Audio(b"RIFF", "audio/wav", 1.0), is_clone=True)
+    sound = Audio(b"RIFF", "audio/wav", 1.0)
+    await town.store.voices.keep(town.chat, "", KeptVoice("0123456789", "Grandma", sound))
+    own = KeptVoice("1123456789", "me", sound, is_clone=True)
     await town.store.voices.keep(town.chat, town.people["owner"], own)
 
-    async def offered(
-        who: str, name: str, option: str, *, typed: str = "", place: str = ""
-    ) -> dict[str, str]:
+    async def offered(who: str, name: str, option: str, typed: str = "", place: str = "") -> Any:
         person, known, late = town.people[who], town.server.interaction, -1
 
         def is_answered(asked: str) -> bool:

@@ -249,9 +249,8 @@ async def test_ended_topic_means_general(end: str, telegram: Server, bot: Bot, a
     ],
 )
 async def test_what_is_refused_is_left_out(
-    words: str, is_under: bool, entities: int, telegram: Server, bot: Bot,
-    ann: int,
-) -> None:  # fmt: skip
+    words: str, is_under: bool, entities: int, telegram: Server, bot: Bot, ann: int
+) -> None:
     note = telegram.send_voice(ann, ann, NOTE)
     if words:
         telegram.fault("sendMessage", "status", status=400, description=words)

@@ -119,9 +119,8 @@ async def test_what_is_no_voice_message_is_music(telegram: Server, bot: Bot, ann
 
 @pytest.mark.parametrize(("duration_s", "shown"), [(0.2, "1"), (None, None), (2.5, "2")])
 async def test_length_is_told_in_whole_seconds(
-    duration_s: float | None, shown: str | None, telegram: Server, bot: Bot,
-    ann: int,
-) -> None:  # fmt: skip
+    duration_s: float | None, shown: str | None, telegram: Server, bot: Bot, ann: int
+) -> None:
     file = File("a.ogg", "audio/ogg", b"OggS" + b"OpusHead", duration_s)
     await bot.deliver(make_envelope(ann)[0], Reply(files=(file,)))
     assert telegram.calls_of("sendVoice")[0].params.get("duration") == shown
