@@ -192,6 +192,7 @@ def apply(mutant: Mutant, file: str) -> None:
         return
     pairs = zip(_outer_functions(original), _outer_functions(mutated), strict=True)
     changed = {(old.co_qualname, old.co_firstlineno): new for old, new in pairs if old != new}
+    gc.unfreeze()  # what is frozen is not found
     for found in gc.get_objects():
         if isinstance(found, FunctionType) and found.__code__.co_filename == file:
             key = (found.__code__.co_qualname, found.__code__.co_firstlineno)
