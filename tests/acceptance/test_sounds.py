@@ -197,8 +197,7 @@ SPOKEN = {
 
 
 @pytest.mark.parametrize(
-    ("row", "text"),
-    [pytest.param(f"says: {text}", text, id=name) for name, text in SPOKEN.items()],
+    ("row", "text"), [pytest.param(f"says: {text}", text, id=name) for name, text in SPOKEN.items()]
 )
 async def test_spoken_orders(stage: Stage, ears: Media, row: str, text: str) -> None:
     _, note = await stage.note()

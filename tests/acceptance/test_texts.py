@@ -66,10 +66,7 @@ def check_shown(stage: Stage, answer: Message) -> None:
     """Nothing of ours is refused by Telegram, nothing is marked up, nothing disturbs the screen."""
     assert not UNSAFE.search(answer.text)
     assert "Traceback" not in answer.text
-    assert {entity["type"] for entity in answer.entities} <= {
-        "blockquote",
-        "expandable_blockquote",
-    }
+    assert {entity["type"] for entity in answer.entities} <= {"blockquote", "expandable_blockquote"}
     for call in sends(stage, answer.chat_id):
         assert call.status == 200, call.error
         assert not call.params.get("parse_mode")

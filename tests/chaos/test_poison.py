@@ -54,9 +54,7 @@ async def test_a_note_that_always_fails(
     await bot.start(haste=HASTE)
     states = await bot.settle(NOTES)
     add_table(
-        f"a poison note among {NOTES}",
-        ("its attempts", "jobs"),
-        [(texts.failed, dict(states))],
+        f"a poison note among {NOTES}", ("its attempts", "jobs"), [(texts.failed, dict(states))]
     )
     assert states == {"done": NOTES - 1, "dead": 1}
     assert texts.failed <= 5

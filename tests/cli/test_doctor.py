@@ -326,10 +326,7 @@ async def test_a_key_that_does_not_fit_and_one_that_is_lost(tmp_path: Path) -> N
     assert other not in found.text + found.cure
     (home / "secret.key").unlink()
     found = await look("key", hearsay_home=home)
-    assert (found.status, found.text) == (
-        Status.FAIL,
-        "the database is there, its key is not",
-    )
+    assert (found.status, found.text) == (Status.FAIL, "the database is there, its key is not")
     assert not (home / "secret.key").exists()
 
 

@@ -84,7 +84,7 @@ async def test_three_questions_follow_one(group: Group) -> None:
     assert len(group.telegram.answers(group.chat)) == 4
     last = group.questions[-1].request
     assert [message["role"] for message in last["messages"]] == [
-        *("system", "user", "assistant", "user", "assistant", "user", "assistant", "user"),
+        *("system", "user", "assistant", "user", "assistant", "user", "assistant", "user")
     ]
 
 

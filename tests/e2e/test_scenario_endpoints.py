@@ -62,5 +62,5 @@ async def test_the_story_goes_the_same_way_through_our_own_endpoints(tmp_path: P
             check(await tell(town.telegram, engine), engine)
             assert KEY not in town.program.whole_log
         assert {call.model for call in mimo.billed} == {
-            *("mimo-v2.5-asr", "mimo-v2.6-flash", "mimo-v2.5-tts"),
+            *("mimo-v2.5-asr", "mimo-v2.6-flash", "mimo-v2.5-tts")
         }

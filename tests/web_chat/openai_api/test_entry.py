@@ -162,10 +162,7 @@ async def poor(
 async def test_each_key_has_a_budget_of_its_own(poor: ApiServer, mimo: MimoServer) -> None:
     async with open_client(poor, key="") as client:
         alice, bob = ({"Authorization": f"Bearer {key}"} for key in (KEY, OTHER_KEY))
-        files: Any = {
-            "file": ("a.wav", make_recording([1] * 61)),
-            "model": (None, "whisper-1"),
-        }
+        files: Any = {"file": ("a.wav", make_recording([1] * 61)), "model": (None, "whisper-1")}
         answer = await client.post("/audio/transcriptions", files=files, headers=alice)
         assert answer.status_code == 200, answer.text
         for path, body in (

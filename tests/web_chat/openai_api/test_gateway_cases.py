@@ -227,10 +227,7 @@ def check_asked(call: Call, request: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("name", "kind", "mime"),
-    [
-        ("clip", "m4a", "application/octet-stream"),
-        ("clip.wav", "mp3", "image/png"),
-    ],
+    [("clip", "m4a", "application/octet-stream"), ("clip.wav", "mp3", "image/png")],
 )
 async def test_names_and_types_are_not_believed(
     http: httpx.AsyncClient, mimo: MimoServer, name: str, kind: str, mime: str

@@ -105,10 +105,7 @@ def length_s(data: bytes) -> float:
     return len(sounds.decode(data, RATE_HZ)) / 2 / RATE_HZ
 
 
-@pytest.mark.parametrize(
-    ("response_format", "kind"),
-    [("wav", b"RIFF"), ("opus", b"OggS")],
-)
+@pytest.mark.parametrize(("response_format", "kind"), [("wav", b"RIFF"), ("opus", b"OggS")])
 async def test_speech_in_a_format(
     client: AsyncOpenAI, mimo: MimoServer, response_format: Any, kind: bytes
 ) -> None:
@@ -167,10 +164,7 @@ async def test_chat_hears_the_sound_itself(client: AsyncOpenAI, mimo: MimoServer
         model="gpt-4o-audio-preview",
         messages=[
             {"role": "system", "content": "Be brief."},
-            {
-                "role": "user",
-                "content": [text("What?"), audio_part(data, "mp3")],
-            },
+            {"role": "user", "content": [text("What?"), audio_part(data, "mp3")]},
         ],
     )
     assert told.choices[0].message.content == "Somebody speaks of beer."
@@ -198,7 +192,7 @@ async def test_chat_goes_on(client: AsyncOpenAI, mimo: MimoServer) -> None:
     assert told.choices[0].message.to_dict()["reasoning_content"]
     asked = mimo.calls[-1].request
     assert [message["role"] for message in asked["messages"]] == [
-        *("system", "user", "assistant", "user"),
+        *("system", "user", "assistant", "user")
     ]
     assert asked["messages"][0]["content"] == "You know gardens."
     assert (asked["max_completion_tokens"], asked["temperature"]) == (50, 0.3)

@@ -20,11 +20,7 @@ from tests.support.web_inbox import FakeInbox, open_web
 from tests.support.web_operator import PASSWORD, Desk, add_job, move_back, open_desk
 
 #: One browser for all, so they share one loop; it lives in other processes.
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.real_time,
-    pytest.mark.asyncio(loop_scope="session"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.real_time, pytest.mark.asyncio(loop_scope="session")]
 HARD = ("serious", "critical")
 
 

@@ -36,11 +36,7 @@ LONG = SPEECH / "jfk.flac"
 DRAWN = "getImageData(0, 0, levels.width, levels.height).data.some((part) => part)"
 PHONE = {"width": 390, "height": 780}
 #: One browser for all, so they share one loop; it lives in other processes.
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.real_time,
-    pytest.mark.asyncio(loop_scope="session"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.real_time, pytest.mark.asyncio(loop_scope="session")]
 needs_voice = pytest.mark.skipif(
     not (find_program() or has_library()), reason="neither espeak-ng nor the extra offline-speech"
 )
