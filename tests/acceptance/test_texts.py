@@ -12,8 +12,7 @@ from core.engines.mimo import Mimo
 from core.models import JobState
 from tests.acceptance.stage import CONTENT, Stage
 from tests.acceptance.watch import list_tree
-from tests.chaos.conftest import take_some
-from tests.chaos.report import row
+from tests.chaos.report import row, rows
 from tests.emulators.telegram import Call, Message
 from tests.support import sounds
 
@@ -24,23 +23,16 @@ UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud80
 UNSEEN = re.compile("[\u200b\u2060\ufeff]")
 NAMES = {
     "input-48-calls": "@everyone and @ann_lee: /delete, #now, https://evil.com/x, +1 900 555 0123",
-    "input-49-path": "../../etc/passwd.ogg",
-    "input-49-absolute": "/etc/cron.d/evil.ogg",
-    "input-49-windows": "..\\..\\evil.ogg",
+    "input-49-path": "../../etc/..\\-i passwd.ogg",
     "input-50-controls": "a\0b\nc\rd\te.ogg",
     "input-51-emoji": "😀" * 300 + ".ogg",
     "input-52-rtl": "gpj\u202e.ogg",
-    "input-53-con": "CON",
-    "input-53-aux": "aux.mp3",
-    "input-53-dot": "name.ogg.",
-    "input-54-option": "-i evil.ogg",
+    "input-53-aux": "AUX.mp3.",
     "input-54-shell": "$(id) `id`; rm -rf ~ | cat.ogg",
-    "input-55-nfc": "caf\u00e9.ogg",
     "input-55-nfd": "cafe\u0301.ogg",
     "input-56-surrogate": "lone \ud83d half.ogg",
     "input-57-zero-width": "\u200b\u200d\ufeff",
-    "input-61-html": "<b>unbalanced &#0; [a](tg://user?id=1)",
-    "input-62-markdown": "*_`[]()~>#+-=|{}.! each",
+    "input-61-html": "<b>unbalanced &#0; [a](tg://user?id=1) *_`[]()~>#+-=|{}.!",
     "input-63-mentions": "@everyone <@&1> <#2> </x:3> <t:0> ```",
     "input-64-zalgo": "Z" + "\u0335\u0321\u0346" * 30 + "algo",
 }
@@ -81,7 +73,7 @@ def as_shown(text: str) -> str:
     ("row", "text"),
     [
         pytest.param(f"as name, caption, sender, chat, words, speech: {text[:30]!a}", text, id=name)
-        for name, text in take_some(NAMES, 2)
+        for name, text in NAMES.items()
     ],
 )
 async def test_odd_text(stage: Stage, ears: Media, row: str, text: str) -> None:
@@ -119,19 +111,12 @@ async def test_odd_text(stage: Stage, ears: Media, row: str, text: str) -> None:
 # --- long ones: as words that are typed, and as words that are said
 
 
-@pytest.mark.parametrize(
-    ("row", "text"),
-    [
-        pytest.param("4096 × 😀 typed: one reply", "😀" * 4096, id="input-58-typed"),
-        pytest.param("4097 letters typed: one reply", "a" * 4097, id="input-59-typed"),
-        pytest.param("100,000 letters typed: one reply", "a" * 100_000, id="input-60-typed"),
-        pytest.param("only what cannot be seen: one reply", "\u200b" * 9, id="input-57-typed"),
-    ],
-)
-async def test_long_typed(stage: Stage, row: str, text: str) -> None:
-    ann = stage.person()
-    stage.telegram.send_text(ann, ann, text)
-    assert "/transcribe" in (await stage.reply(ann)).text
+@row("input-59-typed", "100,000 letters, 4096 × 😀, only what cannot be seen: one reply each")
+async def test_long_typed(stage: Stage, row: str) -> None:
+    for text in ("a" * 100_000, "😀" * 4096, "\u200b" * 9):
+        ann = stage.person()
+        stage.telegram.send_text(ann, ann, text)
+        assert "/transcribe" in (await stage.reply(ann)).text
 
 
 SAID = {
@@ -141,10 +126,7 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize(
-    ("row", "text", "length_s"),
-    [pytest.param(what, text, length, id=name) for name, (text, length, what) in SAID.items()],
-)
+@rows(SAID, "text length_s row")
 async def test_long_said(stage: Stage, ears: Media, row: str, text: str, length_s: int) -> None:
     note = sounds.encode(sounds.speech(length_s), "flac", "flac")
     await let_say(stage, ears, note, text)
@@ -163,10 +145,3 @@ async def test_long_said(stage: Stage, ears: Media, row: str, text: str, length_
     assert file.file is not None and file.file.name == "transcript.txt"
     assert "".join(file.file.data.decode().split()) == text
     assert text.startswith("".join(beginning.text.rstrip(" …").split()))
-
-
-@row("input-60-caption", "a caption of 100,000 letters: the note is heard")
-async def test_long_caption(stage: Stage, row: str) -> None:
-    ann = stage.person()
-    _, number = await stage.send_note(ann, caption=f"{CONTENT} " * 11_000)
-    await stage.check_answer(ann, number)

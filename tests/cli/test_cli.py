@@ -18,6 +18,7 @@ import pytest
 from bots.cli_jobs import _describe_age
 from bots.exits import code_of
 from core.errors import (
+    AssistantError,
     ChatGone,
     ConfigError,
     EngineBusy,
@@ -35,16 +36,6 @@ from tests.support.hearsay_command import CANARIES, HEARSAY, KEY, PLAIN_KEY, TOK
 from tests.support.paths import SPEECH
 
 ENGLISH = SPEECH / "sr_english.wav"
-ONE_OF_EACH = (
-    ConfigError(),
-    ModelGone(),
-    PlatformLocked(),
-    EngineLocked(),
-    StoreError(),
-    EngineBusy(),
-    PlatformBusy(),
-    ChatGone(),
-)
 
 
 @contextmanager
@@ -70,7 +61,7 @@ def running(hearsay: Hearsay, **settings: str) -> Iterator[str]:
         _, stderr = process.communicate()
         watchdog.cancel()
     assert process.returncode == 0, stderr
-    assert TOKEN not in stderr
+    assert TOKEN not in stderr and KEY not in stderr
 
 
 @asynccontextmanager
@@ -105,6 +96,9 @@ def check_running(hearsay: Hearsay, url: str) -> None:
     """See that it serves its page, and that no second one can run beside it."""
     with urllib.request.urlopen(url) as page:
         assert page.status == 200
+    models = urllib.request.Request(f"{url}/v1/models", headers={"Authorization": f"Bearer {KEY}"})
+    with urllib.request.urlopen(models) as listed:
+        assert listed.status == 200
     second = hearsay("run", WEB_PORT="0")
     assert second.returncode == 78
     assert second.stderr.splitlines()[-1].startswith("hearsay: another hearsay runs already")
@@ -126,13 +120,10 @@ def test_migrate_makes_a_database_and_says_so(hearsay: Hearsay) -> None:
     [
         ({"WEB_PORT": "none"}, 78, "WEB_PORT: "),
         ({"WEB_PORT": "99999"}, 78, "WEB_PORT 99999 is no port"),
-        ({"WEB_HOST": "0.0.0.0"}, 78, "WEB_HOST"),
         ({"TRANSCRIBER": "nobody"}, 78, "TRANSCRIBER is 'nobody'"),
-        ({"TRANSCRIBER": "mimo"}, 78, "MIMO_API_KEY is not set"),
         ({"HEARSAY_HOME": "/proc/nowhere"}, 78, "HEARSAY_HOME /proc/nowhere"),
         ({"HEARSAY_SECRET_KEY": PLAIN_KEY}, 78, "HEARSAY_SECRET_KEY is not a Fernet key"),
         ({"DATABASE_URL": f"what://a:{KEY}@b/c"}, 78, "DATABASE_URL"),
-        ({"DATABASE_URL": PLAIN_KEY}, 78, "DATABASE_URL"),
         ({"DATABASE_URL": "sqlite:////proc/nowhere/x.db"}, 74, "unable to open database file"),
         ({"MIMO_API_KEY_FILE": "/nowhere"}, 78, "MIMO_API_KEY_FILE: /nowhere cannot be read"),
         ({"LOG_LEVEL": KEY, "MIMO_API_KEY": KEY}, 78, "LOG_LEVEL: "),
@@ -161,18 +152,15 @@ def test_a_taken_port_is_told(hearsay: Hearsay, mimo: MimoServer) -> None:
     assert f"WEB_PORT {port}" in done.stderr
 
 
-def test_every_kind_of_mistake_has_its_code() -> None:
-    codes = {type(error).__name__: code_of(error) for error in ONE_OF_EACH}
-    assert codes == {
-        "ConfigError": 78,
-        "ModelGone": 78,
-        "PlatformLocked": 77,
-        "EngineLocked": 77,
-        "StoreError": 74,
-        "EngineBusy": 69,
-        "PlatformBusy": 69,
-        "ChatGone": 70,
-    }
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConfigError(), 78), (ModelGone(), 78), (PlatformLocked(), 77), (EngineLocked(), 77),
+        (StoreError(), 74), (EngineBusy(), 69), (PlatformBusy(), 69), (ChatGone(), 70),
+    ],
+)  # fmt: skip
+def test_every_kind_of_mistake_has_its_code(error: AssistantError, code: int) -> None:
+    assert code_of(error) == code
 
 
 def test_a_crash_tells_no_secret(hearsay: Hearsay) -> None:
@@ -313,7 +301,7 @@ async def test_a_bot_runs_once_and_runs_a_dead_letter_again(hearsay: Hearsay) ->
     hearsay("migrate")
     async with opened(hearsay) as store:
         job = await add_dead(store, 1)
-        with running(hearsay) as url:
+        with running(hearsay, API_KEYS=f"me={KEY}") as url:
             await asyncio.to_thread(check_running, hearsay, url)
             again = await asyncio.to_thread(hearsay, "jobs", "retry", job.job_id)
             assert (again.returncode, again.stdout) == (

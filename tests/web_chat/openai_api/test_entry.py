@@ -94,10 +94,8 @@ async def test_methods_and_paths_are_told_in_the_same_form(http: httpx.AsyncClie
     answer = await http.get("/audio/speech")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
     assert answer.json()["error"]["type"] == "invalid_request_error"
-    answer = await http.post("/audio/speech", content=b"{}")
-    assert answer.status_code == 415
-    answer = await http.post("/audio/transcriptions", json={})
-    assert answer.status_code == 415
+    assert (await http.post("/audio/speech", content=b"{}")).status_code == 415
+    assert (await http.post("/audio/transcriptions", json={})).status_code == 415
 
 
 async def test_keys_are_read() -> None:

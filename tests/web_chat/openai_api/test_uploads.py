@@ -6,7 +6,7 @@ import asyncio
 import base64
 import contextlib
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -27,46 +27,30 @@ KINDS = {
     "/audio/speech": "application/json",
     "/chat/completions": "application/json",
 }
-#: One of each kind: the whole table is in tests/audio.
-BAD: list[tuple[str, Callable[[], bytes], int]] = [
-    ("playlist", lambda: b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", 400),
-    ("cut M4A", lambda: sounds.file("m4a")[:2000], 400),
-    ("three hours in 90 kB", lambda: sounds.silent_opus(3), 413),
-    ("lies of its length", lambda: sounds.wav(b"", data_size=2**31), 400),
-]
+PLAYLIST = b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n"
 
 
-@pytest.mark.parametrize(("make", "status"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
-async def test_hostile_files_are_refused(
-    http: httpx.AsyncClient, mimo: MimoServer, make: Callable[[], bytes], status: int
-) -> None:
-    files: Any = {"file": ("note.ogg", make(), "audio/ogg"), "model": (None, "whisper-1")}
-    answer = await http.post("/audio/transcriptions", files=files)
+async def test_hostile_files_are_refused(http: httpx.AsyncClient, mimo: MimoServer) -> None:
+    """One of each verdict: the whole table is in tests/audio."""
+    for data, status in ((PLAYLIST, 400), (sounds.silent_opus(3), 413)):
+        files: Any = {"file": ("note.ogg", data, "audio/ogg"), "model": (None, "whisper-1")}
+        check_refused(await http.post("/audio/transcriptions", files=files), status)
+    assert not mimo.calls
+
+
+def check_refused(answer: httpx.Response, status: int = 400) -> None:
     assert answer.status_code == status, answer.text
     assert answer.json()["error"]["type"] == "invalid_request_error"
-    assert not mimo.calls
 
 
 async def test_hostile_recordings_in_chat_are_refused(
     http: httpx.AsyncClient, mimo: MimoServer
 ) -> None:
-    data = base64.b64encode(BAD[0][1]()).decode()
+    data = base64.b64encode(PLAYLIST).decode()
     part = {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}
     body = {"model": "gpt-audio", "messages": [{"role": "user", "content": [part]}]}
-    answer = await http.post("/chat/completions", json=body)
-    assert answer.status_code == 400, answer.text
-    assert answer.json()["error"]["type"] == "invalid_request_error"
+    check_refused(await http.post("/chat/completions", json=body))
     assert not mimo.calls
-
-
-async def test_a_cut_recording_is_heard_as_far_as_it_goes(
-    http: httpx.AsyncClient, mimo: MimoServer
-) -> None:
-    whole = sounds.file("ogg-opus", sounds.speech(5.5))
-    files: Any = {"file": ("note.ogg", whole[: len(whole) // 2]), "model": (None, "whisper-1")}
-    answer = await http.post("/audio/transcriptions", files=files)
-    assert answer.status_code == 200
-    assert 1 < mimo.calls[-1].duration_s < 5
 
 
 async def test_silence_is_no_words_and_costs_nothing(
@@ -119,9 +103,7 @@ async def test_broken_forms_are_refused(http: httpx.AsyncClient) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     broken = [b"", b"--x--\r\n", b"nonsense", FORM[:-12], FORM[: len(FORM) // 2], b"--x\r\n\r\n"]
     for body in broken:
-        answer = await http.post("/audio/transcriptions", content=body, headers=headers)
-        assert answer.status_code == 400, answer.text
-        assert answer.json()["error"]["type"] == "invalid_request_error"
+        check_refused(await http.post("/audio/transcriptions", content=body, headers=headers))
     answer = await http.post("/audio/transcriptions", content=FORM * 2, headers=headers)
     assert answer.status_code == 200, answer.text
 
@@ -186,9 +168,7 @@ async def test_broken_json_is_refused_in_our_form(http: httpx.AsyncClient) -> No
     headers = {"Content-Type": "application/json"}
     for body in (*BROKEN_JSON[::5], *BROKEN_SPEECH):
         for path in ("/audio/speech", "/chat/completions"):
-            answer = await http.post(path, content=body, headers=headers)
-            assert answer.status_code == 400, answer.text
-            assert answer.json()["error"]["type"] == "invalid_request_error"
+            check_refused(await http.post(path, content=body, headers=headers))
 
 
 async def test_wav_of_unknown_length_is_heard(http: httpx.AsyncClient, mimo: MimoServer) -> None:
