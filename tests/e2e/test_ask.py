@@ -10,7 +10,6 @@ from tests.chaos.bot import Bot
 from tests.emulators.mimo.chat_contract import ChatOrder
 from tests.emulators.mimo.world import Call
 from tests.emulators.telegram import Message
-from tests.emulators.telegram.writers import FileKind
 from tests.support import sounds
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
@@ -86,20 +85,3 @@ async def test_three_questions_follow_one(group: Group) -> None:
     assert [message["role"] for message in last["messages"]] == [
         *("system", "user", "assistant", "user", "assistant", "user", "assistant", "user")
     ]
-
-
-async def test_every_kind_of_sound_may_be_asked_about(group: Group) -> None:
-    telegram, chat = group.telegram, group.chat
-    speech = sounds.recording("austen-0870.wav")
-    rows: tuple[tuple[FileKind, bytes, str], ...] = (
-        ("audio", sounds.file("m4a"), "m4a"),
-        ("document", speech, "wav"),
-        ("video", sounds.file("webm"), "mp3"),
-    )
-    for kind, data, sent in rows:
-        claims = {"mime": f"audio/{sent}"} if kind == "document" else {}
-        message = telegram.send_file(kind, chat, group.ben, data, claims=claims)
-        answer = await group.ask("/ask What is said?", message)
-        assert answer.text.startswith("I heard 1 recordings: "), (kind, sent)
-        [sound] = group.questions[-1].sounds
-        assert sound["kind"] == sent, kind

@@ -124,24 +124,3 @@ async def test_a_private_copy_comes_by_a_link_and_to_one_person(forum: Forum) ->
     assert "blue tiles" in answer.text
     assert {place[2] for place in forum.places(answer)} <= set(said)
     assert "Nothing was said" in (await forum.ask("/summary unread")).text
-
-
-async def test_a_summary_is_spoken(forum: Forum) -> None:
-    await forum.ask("/remember on")
-    await forum.talk()
-    before = len(forum.telegram.answers(forum.chat))
-    await forum.ask("/summary voice")
-    answers = forum.telegram.answers(forum.chat)[before:]
-    spoken = [answer.file for answer in answers if answer.file]
-    assert [file.kind for file in spoken] == ["voice"]
-    said = [call.text for call in forum.calls if "tts" in call.model]
-    assert said and not any("#" in text for text in said)
-
-
-async def test_forwarded_messages_are_summed_up(forum: Forum) -> None:
-    for text in ("We agreed on the blue tiles.", "Who has the key?"):
-        forum.telegram.send_text(forum.anna, forum.anna, text, forwarded=forum.ben)
-        await forum.settle_note()
-    answer = await forum.ask("/summary", chat=forum.anna)
-    assert "Ben" in answer.text and "blue tiles" in answer.text
-    assert not forum.places(answer), "there is nothing in a private chat that a link could name"

@@ -1,4 +1,7 @@
-"""The people of the story: what each step is on their platform, and how its answer is read."""
+"""The people of the story: what each step is on their platform, and how its answer is read.
+
+Each deed returns when its answer stands whole.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,8 @@ from tests.emulators.discord.records import Message as DiscordMessage
 from tests.emulators.telegram import Message as TelegramMessage
 from tests.emulators.telegram import TelegramServer
 from tests.support.discord_markdown import read
-from tests.support.scenario_story import NAMES, Answer
 
+NAMES = ("Ann", "Ben", "Cleo")
 NOTE_S = 2
 #: What every command of Discord takes its words in.
 OPTIONS = {"say": "text", "voice": "voice", "forget": "whose"}
@@ -32,6 +35,21 @@ def flatten(*texts: str) -> str:
     """Return texts as a person reads them: line by line, without marks that nobody sees."""
     lines = _UNSEEN.sub("", "\n".join(texts)).splitlines()
     return "\n".join(" ".join(line.split()) for line in lines if line.strip())
+
+
+@dataclass
+class Answer:
+    """An answer as a person sees it."""
+
+    #: All its text, a quote in its place, one line per line and nothing of the platform's marks.
+    text: str = ""
+    #: The voice message, empty without one.
+    sound: bytes = b""
+    labels: tuple[str, ...] = ()
+    #: What asked, the answer and the message with the voice, as the platform keeps them.
+    asked: Any = None
+    shown: Any = None
+    spoken: Any = None
 
 
 @dataclass

@@ -1,89 +1,28 @@
-"""The story, in steps that know no platform, and what is expected of each.
-
-told = await tell(person, engine)
-check(told, person, engine)
-"""
+"""The story, in steps that know no platform, and what is expected of each."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
 
-NAMES = ("Ann", "Ben", "Cleo")
+from tests.chaos.notes import make_note, read_sound
+from tests.emulators.mimo import MimoServer
+from tests.support.scenario_people import NAMES, Answer, OnDiscord, OnTelegram, OnWeb
+
 LISTEN = "Listen"
 MORNING, EVENING = "Good morning, {name}.", "Good evening, {name}."
+#: The voice that is used unless somebody chooses, and one that can be chosen.
+OWN_VOICE, VOICE = "Mia", "Dean"
+#: What is heard in every note: no two people record the same sound.
+TRANSCRIPT = "We agreed on the blue tiles. Anna calls the plumber."
+STATEMENT = "We agreed on the blue tiles."
+QUESTION, ANSWER = "What did they agree on?", "They agreed on the blue tiles."
+FURTHER, FURTHER_ANSWER = "Who calls the plumber?", "Anna does."
 REMOVED = "Removed: messages"
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d")
 NOTHING = "Forward messages to me, then say /summary."
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d")
 
-
-@dataclass(frozen=True)
-class Words:
-    """What an engine hears and answers in the story."""
-
-    #: By who sends it: no two people record the same sound. The same is heard in all.
-    notes: dict[str, bytes]
-    transcript: str
-    question: str
-    answer: str
-    further: str
-    further_answer: str
-    #: Of the summary: what it states.
-    statements: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Engine:
-    """What hears, understands and speaks, and what is known of it."""
-
-    #: The settings that choose it.
-    environment: dict[str, str]
-    words: Words
-    #: The voice that it speaks with unless somebody chooses, and one that can be chosen.
-    own_voice: str
-    voice: str
-    #: Returns the voices with which it has spoken a text, in order.
-    voices_of: Callable[[str], list[str]]
-
-
-@dataclass
-class Answer:
-    """An answer as a person sees it."""
-
-    #: All its text, a quote in its place, one line per line and nothing of the platform's marks.
-    text: str = ""
-    #: The voice message, empty without one.
-    sound: bytes = b""
-    labels: tuple[str, ...] = ()
-    #: What asked, the answer and the message with the voice, as the platform keeps them.
-    asked: Any = None
-    shown: Any = None
-    spoken: Any = None
-
-
-class Person(Protocol):
-    """Somebody who talks with the bot alone. Each deed returns when its answer stands whole."""
-
-    name: str
-    #: What the bot calls them: a page asks nobody for a name.
-    known_as: str
-
-    async def send_note(self, sound: bytes) -> Answer:
-        """Send a voice note."""
-
-    async def give(self, command: str, words: str = "") -> Answer:
-        """Give a command."""
-
-    async def ask_about(self, note: Answer, question: str) -> Answer:
-        """Ask about a message of one's own with /ask."""
-
-    async def follow(self, answer: Answer, words: str) -> Answer:
-        """Write a reply to an answer."""
-
-    async def press(self, answer: Answer, label: str) -> Answer:
-        """Press a button under an answer."""
+Person = OnTelegram | OnDiscord | OnWeb
 
 
 @dataclass
@@ -115,14 +54,27 @@ class Told:
         return re.sub(name, "NAME", _MOMENT.sub("MOMENT", text))
 
 
-async def tell(person: Person, engine: Engine) -> Told:
+async def teach(mimo: MimoServer) -> None:
+    """Tell the local MiMo what to say in the story."""
+    for number in range(len(NAMES)):
+        mimo.set_text(await read_sound(make_note(number)), TRANSCRIPT)
+    mimo.add_answer(FURTHER_ANSWER, pattern=re.escape(FURTHER))
+    mimo.add_answer(ANSWER, pattern=re.escape(QUESTION))
+
+
+def find_voices(mimo: MimoServer, text: str) -> list[str]:
+    """Return the voices with which a text was spoken, in order."""
+    spoken = [call for call in mimo.billed if call.text == text and "tts" in call.model]
+    return [str(call.request["audio"].get("voice", "")) for call in spoken]
+
+
+async def tell(person: Person) -> Told:
     """Let a person live the story."""
-    words = engine.words
-    note = await person.send_note(words.notes[person.name])
+    note = await person.send_note(make_note(NAMES.index(person.name)))
     morning = await person.give("say", MORNING.format(name=person.name))
-    choice = await person.give("voice", engine.voice)
+    choice = await person.give("voice", VOICE)
     evening = await person.give("say", EVENING.format(name=person.name))
-    answer = await person.ask_about(note, words.question)
+    answer = await person.ask_about(note, QUESTION)
     return Told(
         person,
         note,
@@ -130,7 +82,7 @@ async def tell(person: Person, engine: Engine) -> Told:
         choice,
         evening,
         answer,
-        await person.follow(answer, words.further),
+        await person.follow(answer, FURTHER),
         await person.press(answer, LISTEN),
         await person.give("summary"),
         await person.give("forget", "me"),
@@ -138,17 +90,15 @@ async def tell(person: Person, engine: Engine) -> Told:
     )
 
 
-def check(told: Told, engine: Engine) -> None:
+def check(told: Told, mimo: MimoServer) -> None:
     """See that the story went as it should."""
-    words = engine.words
-    assert told.note.text == words.transcript and not told.note.sound
+    assert told.note.text == TRANSCRIPT and not told.note.sound
     assert told.morning.sound and told.evening.sound and told.aloud.sound
-    assert engine.voice in told.choice.text
-    assert engine.voices_of(MORNING.format(name=told.person.name)) == [engine.own_voice]
-    assert engine.voices_of(EVENING.format(name=told.person.name)) == [engine.voice]
-    assert told.answer.text == words.answer and LISTEN in told.answer.labels
-    assert told.further.text == words.further_answer
-    for statement in words.statements:
-        assert statement in told.summary.text
+    assert VOICE in told.choice.text
+    assert find_voices(mimo, MORNING.format(name=told.person.name)) == [OWN_VOICE]
+    assert find_voices(mimo, EVENING.format(name=told.person.name)) == [VOICE]
+    assert told.answer.text == ANSWER and LISTEN in told.answer.labels
+    assert told.further.text == FURTHER_ANSWER
+    assert STATEMENT in told.summary.text
     assert told.forgotten.text.startswith(REMOVED)
     assert told.after.text == NOTHING

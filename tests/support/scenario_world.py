@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 from tests.chaos.bot import PAGE, START_S, Bot, wait_for
-from tests.chaos.notes import make_note, read_sound
 from tests.emulators.discord import DiscordServer
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 from tests.support.scenario_people import OnDiscord, OnTelegram, OnWeb
-from tests.support.scenario_story import NAMES, Engine, Words
 
 #: How long a step may take: the machine may be busy.
 WAIT_S = 60.0
@@ -26,10 +22,10 @@ class Program(Bot):
     """The program with every platform switched on."""
 
     def __init__(
-        self, home: Path, telegram: TelegramServer, discord: DiscordServer, engine: Engine
+        self, home: Path, telegram: TelegramServer, discord: DiscordServer, mimo: MimoServer
     ) -> None:
-        super().__init__(home, telegram, cast("Any", None))
-        self.discord, self.engine = discord, engine
+        super().__init__(home, telegram, mimo)
+        self.discord = discord
 
     @property
     def environment(self) -> dict[str, str]:
@@ -42,7 +38,8 @@ class Program(Bot):
             "DISCORD_BOT_TOKEN": self.discord.token,
             "DISCORD_API_BASE_URL": self.discord.api_base_url,
             "WEB_PORT": "0",
-            **self.engine.environment,
+            "MIMO_API_KEY": self.mimo.key,
+            "MIMO_BASE_URL": self.mimo.base_url,
         }
 
     async def open(self) -> str:
@@ -80,12 +77,12 @@ class Town:
 
 
 @asynccontextmanager
-async def open_town(home: Path, engine: Engine) -> AsyncIterator[Town]:
-    """Let the program run with an engine, and people find it."""
+async def open_town(home: Path, mimo: MimoServer) -> AsyncIterator[Town]:
+    """Let the program run, and people find it."""
     async with (
         TelegramServer() as telegram,
         DiscordServer() as discord,
-        Program(home, telegram, discord, engine) as program,
+        Program(home, telegram, discord, mimo) as program,
     ):
         url = await program.open()
         settle = program.settle_one
@@ -95,27 +92,3 @@ async def open_town(home: Path, engine: Engine) -> AsyncIterator[Town]:
         await web.close()
         assert discord.pings() == []
         assert await program.stop() == 0
-
-
-async def make_mimo_engine(mimo: MimoServer) -> Engine:
-    """Return the local MiMo as the story's engine, told what to say in it."""
-    words = Words(
-        {name: make_note(number) for number, name in enumerate(NAMES)},
-        transcript="We agreed on the blue tiles. Anna calls the plumber.",
-        question="What did they agree on?",
-        answer="They agreed on the blue tiles.",
-        further="Who calls the plumber?",
-        further_answer="Anna does.",
-        statements=("We agreed on the blue tiles.",),
-    )
-    for note in words.notes.values():
-        mimo.set_text(await read_sound(note), words.transcript)
-    mimo.add_answer(words.further_answer, pattern=re.escape(words.further))
-    mimo.add_answer(words.answer, pattern=re.escape(words.question))
-
-    def voices_of(text: str) -> list[str]:
-        spoken = [call for call in mimo.billed if call.text == text and "tts" in call.model]
-        return [str(call.request["audio"].get("voice", "")) for call in spoken]
-
-    environment = {"MIMO_API_KEY": mimo.key, "MIMO_BASE_URL": mimo.base_url}
-    return Engine(environment, words, "Mia", "Dean", voices_of)
