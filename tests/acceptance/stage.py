@@ -102,8 +102,6 @@ class Stage:
             self._store = Store(url, make_cipher(STORE_KEY, self.bot.home))
         return self._store
 
-    # --- people
-
     def person(self, name: str = "") -> int:
         """Return somebody new, who is also their private chat."""
         return self.telegram.add_user(name or f"Ann {CONTENT}")
@@ -129,8 +127,6 @@ class Stage:
         ask = self.telegram.send_command(chat, user, "/transcribe", reply_to=note, **more)
         return ask, number
 
-    # --- MiMo
-
     @asynccontextmanager
     async def slow_engine(self, latency_s: float = 0.7) -> AsyncIterator[Callable[[], Any]]:
         """Let each call take so long. Yields what waits until one more sound is being heard."""
@@ -140,8 +136,6 @@ class Stage:
             yield lambda: self.telegram.wait_for(lambda: len(self.mimo.billed) > before)
         finally:
             self.mimo.rules.latency_s = 0.0
-
-    # --- the bot
 
     def chat(self, chat: int) -> Chat:
         """Return the chat as the program names it."""

@@ -60,9 +60,6 @@ async def hurried(bench: Stage) -> AsyncIterator[Stage]:
     bench.mimo.clear_faults()
 
 
-# --- what people see
-
-
 def count_told(answer: Message) -> int:
     """Return how many times a message told of trouble."""
     return sum(text.startswith(TOLD) for text in answer.versions)
@@ -107,8 +104,6 @@ async def check_share(stage: Stage, kind: str, value: float) -> None:
         assert len([c for c in calls_for(stage, number) if c.is_billed]) <= MAX_ATTEMPTS
     assert calls <= PEOPLE * MAX_ATTEMPTS
 
-
-# --- time heals it
 
 _BACKOFF = "5 tries, then 'later' with Retry, which answers"
 #: One of each way to fail; each kind of fault has its place in `tests.engines.test_mimo_faults`.
@@ -159,9 +154,6 @@ async def test_no_whole_answer(hurried: Stage, row: str) -> None:
     assert all((call.ended_at_s or 1e9) - call.started_at_s < DEADLINE_S + 4 for call in slow)
 
 
-# --- F1: told to wait
-
-
 @row("F1-seconds", "429, Retry-After: 1: nobody calls before")
 async def test_told_to_wait(stage: Stage, row: str) -> None:
     mimo, before = stage.mimo, len(stage.mimo.calls)
@@ -178,9 +170,6 @@ async def test_told_to_wait(stage: Stage, row: str) -> None:
     assert len(later) == len(notes)
     if IS_LONG:
         await check_share(stage, "429_seconds", 0.2)
-
-
-# --- F3: nobody there
 
 
 @row("F3-refused", "connections are refused: told, answered once it is back")
@@ -201,9 +190,6 @@ async def test_refused(open_stage: Open, row: str) -> None:
                 [answer] = stage.telegram.answers(person)
                 assert read_number(answer.text) == number and count_told(answer) <= 1
             assert len(again.billed) == 2
-
-
-# --- F6, F8, F12: answers of a sort
 
 
 @row("F6-split", "byte by byte, within UTF-8 too: answered at once")
@@ -246,8 +232,6 @@ async def test_answer_of_a_sort(
     assert SHARED[kind] in answer.text and told in answer.text
     assert len(hurried.mimo.calls) - before == 1
 
-
-# --- F9 to F11, F13: only the operator can mend it: parked, who is told, healed, answered
 
 PARKING = {
     "F9-401": ("401", "the key is not accepted"),

@@ -87,9 +87,6 @@ async def test_bad_sound(stage: Stage, row: str, name: str) -> None:
     assert (len(stage.mimo.calls) > calls) is is_heard
 
 
-# --- 24, 26, 27: files that point elsewhere
-
-
 @pytest.fixture(scope="module")
 def trap() -> Iterator[Trap]:
     trap = Trap()
@@ -117,9 +114,6 @@ async def test_mov_reference(stage: Stage, row: str, trap: Trap) -> None:
     # Its own bytes at the most.
     assert answer.text == DAMAGED or answer.text.startswith("sound ")
     assert trap.connections == 0
-
-
-# --- 31, 33: pictures
 
 
 @rows(
@@ -170,8 +164,6 @@ async def test_size(stage: Stage, row: str, more: int) -> None:
     assert (answer.text == TOO_BIG) is not is_taken
     assert len(stage.telegram.calls_of("download")) == downloads + is_taken
 
-
-# --- 48: what is said is no order
 
 ORDERS = "@everyone /delete <b>now</b> https://evil.example/?x=1 [a](tg://user?id=1)"
 

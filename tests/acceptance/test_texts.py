@@ -108,9 +108,6 @@ async def test_odd_text(stage: Stage, ears: Media, row: str, text: str) -> None:
     assert all(path.startswith("hearsay/hearsay.db") for path in made), made
 
 
-# --- long ones: as words that are typed, and as words that are said
-
-
 @row("input-59-typed", "100,000 letters, 4096 × 😀, only what cannot be seen: one reply each")
 async def test_long_typed(stage: Stage, row: str) -> None:
     for text in ("a" * 100_000, "😀" * 4096, "\u200b" * 9):

@@ -104,8 +104,6 @@ class Bot:
             **self.settings,
         }
 
-    # --- life
-
     async def __aenter__(self) -> Self:
         """Take charge of processes still to be started: none is left behind."""
         return self
@@ -155,8 +153,6 @@ class Bot:
         if self.code is None:
             self.signal(signal.SIGTERM)
         return await self.ended()
-
-    # --- what is known of it
 
     @property
     def log(self) -> str:

@@ -18,9 +18,6 @@ def at(mimo: MimoServer) -> dict[str, str]:
     return {"MIMO_API_KEY": KEY, "MIMO_BASE_URL": mimo.base_url}
 
 
-# --- the machine alone
-
-
 def test_the_machine_alone_points_at_passages_and_makes_nothing_up(hearsay: Hearsay) -> None:
     done = hearsay("ask", CARDS, "Which clubs?")
     assert (done.returncode, done.stdout) == (0, "- ten of clubs [0:00]\n")
@@ -36,9 +33,6 @@ def test_sound_without_words_is_told(hearsay: Hearsay) -> None:
     done = hearsay("ask", "hiss.wav", "What is said?")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "hearsay: I heard no speech in this recording.\n"
-
-
-# --- engines that understand
 
 
 def test_the_sound_itself_is_sent_and_paid_once(hearsay: Hearsay, mimo: MimoServer) -> None:
@@ -62,9 +56,6 @@ def test_an_answer_steers_no_terminal_and_links_nowhere(hearsay: Hearsay, mimo: 
     mimo.add_answer("\x1b[2JSee https://evil.example/x\x07 now!", pattern="Where")
     done = hearsay("ask", CARDS, "Where?", **at(mimo))
     assert done.stdout == "[2JSee […] now!\n"
-
-
-# --- mistakes
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from bots.findings import Finding, Status, Visit
 from bots.telegram_bot.check import Account, ask_account
 from core.config import Settings
 from core.models import Transcript
-from tests.emulators.mimo import MimoServer, Rules
+from tests.emulators.mimo import MimoServer
 from tests.emulators.openai import OpenAIServer
 from tests.emulators.telegram import TelegramServer
 from tests.support.clean_start import open_store
@@ -35,12 +35,6 @@ NAMES = [name for name, _ in CHECKS]
 @pytest.fixture
 async def telegram() -> AsyncIterator[TelegramServer]:
     async with TelegramServer(TOKEN) as server:
-        yield server
-
-
-@pytest.fixture
-async def mimo() -> AsyncIterator[MimoServer]:
-    async with MimoServer(Rules(key=KEY)) as server:
         yield server
 
 
@@ -59,16 +53,12 @@ async def look(name: str, **values: object) -> Finding:
     return await run_check(dict(CHECKS)[name], Visit(settings))
 
 
-async def fill(home: Path) -> str:
-    """Make a database with something in it; return its address."""
+async def fill(home: Path) -> None:
+    """Make a database with something in it."""
     home.mkdir(mode=0o700)
     store = open_store(home)
     await store.results.save("0" * 64, Transcript("secret words"))
     await store.close()
-    return f"sqlite:///{home / 'hearsay.db'}"
-
-
-# --- the whole command
 
 
 @pytest.mark.real_time
@@ -127,9 +117,6 @@ def test_settings_that_cannot_be_read_are_all_it_says(hearsay: Hearsay) -> None:
     assert "MIMO_API_KEI: is not a known setting" in text and "WEB_PORT: " in text
 
 
-# --- single checks, in this process
-
-
 async def test_a_webhook_is_found(telegram: TelegramServer) -> None:
     async with sdk.Bot(TOKEN, base_url=telegram.api_base_url) as bot:
         await bot.set_webhook("http://127.0.0.1:1/canary")
@@ -161,15 +148,11 @@ async def test_telegram_out_of_reach(base_url: str) -> None:
     ("values", "text", "cure"),
     [
         ({"mimo_asr_model": "mimo-v1-asr"}, "does not list mimo-v1-asr", "MIMO_ASR_MODEL"),
-        (
-            {"mimo_tts_model": "mimo-v2-tts"},
-            "has mimo-v2.5-asr, mimo-v2.6-flash, but does not list mimo-v2-tts",
-            "MIMO_TTS_MODEL",
-        ),
+        ({"mimo_tts_model": "mimo-v2-tts"}, "2.6-flash, but does not list mimo-v2-tts", "MIMO_TTS"),
         (
             {"mimo_chat_model": "mimo-v1"},
-            "has mimo-v2.5-asr, but does not list mimo-v1",
-            "Set MIMO_CHAT_MODEL to auto or to a model that understands",
+            "-asr, but does not list mimo-v1",
+            "_CHAT_MODEL to auto",
         ),
     ],
 )
@@ -186,11 +169,8 @@ async def test_a_model_that_is_gone(
 @pytest.mark.parametrize(
     ("values", "text"),
     [
-        ({}, "nothing understands: questions are answered with extracts"),
         ({"mimo_api_key": KEY}, "mimo understands (mimo-v2.6-flash)"),
         ({"mimo_api_key": KEY, "mimo_chat_model": "mimo-x[1m]"}, "mimo understands (mimo-x[1m])"),
-        ({"openai_base_url": f"{NOBODY}/v1"}, "openai understands (gpt-4o-mini)"),
-        ({"mimo_api_key": KEY, "answerer": "offline"}, "nothing understands"),
     ],
 )
 async def test_who_understands(values: dict[str, str], text: str) -> None:
@@ -236,8 +216,6 @@ async def test_an_openai_style_server(mimo: MimoServer) -> None:
         assert (found.status, found.cure) == (Status.WARN, "Check OPENAI_CHAT_MODEL.")
     found = await look("openai", openai_base_url=mimo.base_url)
     assert (found.status, found.code) == (Status.FAIL, 77)
-    found = await look("engine", transcriber="openai")
-    assert (found.status, found.code) == (Status.FAIL, 78)
 
 
 @pytest.mark.parametrize("service", ["telegram", "mimo"])
@@ -315,55 +293,3 @@ async def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
     found = await look("home", hearsay_home=file)
     assert (found.status, found.code) == (Status.FAIL, 78)
     assert (found.text, found.cure) == (f"{file} is no folder", "Set HEARSAY_HOME to a folder.")
-
-
-LONG = "correct horse battery"
-
-
-@pytest.mark.parametrize(
-    ("values", "status", "words"),
-    [
-        ({}, Status.OK, "this machine alone, asks for no password; the operator's view is off"),
-        ({"admin_password": LONG}, Status.OK, "the operator's view is on"),
-        ({"web_password": LONG}, Status.OK, "this machine alone, asks for a password"),
-        (
-            {"web_hosts": ("a.example",), "web_password": LONG},
-            Status.OK,
-            "for other machines too, asks for a password",
-        ),
-        ({"web_host": "0.0.0.0"}, Status.FAIL, "that needs WEB_PASSWORD"),
-        ({"web_hosts": ("a.example",)}, Status.FAIL, "that needs WEB_PASSWORD"),
-        ({"web_hosts": ("x/y",), "web_password": LONG}, Status.FAIL, "no name of a host"),
-        ({"web_host": "0.0.0.0", "web_password": LONG}, Status.WARN, "own names only"),
-        ({"web_host": "10.0.0.5", "web_password": LONG}, Status.WARN, "unencrypted"),
-        ({"web_password": "canary"}, Status.WARN, "WEB_PASSWORD is shorter than 12 characters"),
-        ({"admin_password": "canary"}, Status.WARN, "ADMIN_PASSWORD is shorter than"),
-        ({"admin_password": LONG, "web_password": LONG}, Status.WARN, "operator's view too"),
-    ],
-)
-async def test_who_can_reach_the_page(
-    values: dict[str, object], status: Status, words: str
-) -> None:
-    found = await look("page", **values)
-    assert found.status is status
-    assert words in found.text
-    assert (found.code, bool(found.cure)) == (
-        78 if status is Status.FAIL else 0,
-        status is not Status.OK,
-    )
-    assert LONG not in f"{found}" and "canary" not in f"{found}"
-
-
-@pytest.mark.parametrize(
-    ("keys", "status", "words"),
-    [
-        (None, Status.OK, "not let in: API_KEYS is empty"),
-        ("me=canary-0123456789,ci=canary-9876543210", Status.OK, "/v1 is open to me, ci"),
-        ("canary-0123456789", Status.FAIL, "API_KEYS: entry 1 is not name=key"),
-        ("me=canary", Status.FAIL, "with a key of 16 characters"),
-    ],
-)
-async def test_which_programs_are_let_in(keys: str | None, status: Status, words: str) -> None:
-    found = await look("api", api_keys=keys)
-    assert (found.status, found.code) == (status, 78 if status is Status.FAIL else 0)
-    assert words in found.text and "canary" not in f"{found}"

@@ -32,9 +32,6 @@ def decode_wav(body: bytes) -> float:
     return (len(body) - 44) / 48_000
 
 
-# --- speech -------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("body", "voice", "kind"),
     [
@@ -81,8 +78,6 @@ async def test_speech_that_is_refused(http: httpx.AsyncClient, mimo: MimoServer)
         check_refusal(answer, why)
     assert not mimo.calls
 
-
-# --- transcriptions -----------------------------------------------------------------------
 
 AUTO = {"asr_options": {"language": "auto"}}
 JSON, TEXT = "application/json", "text/plain; charset=utf-8"
@@ -177,8 +172,6 @@ async def test_no_file(http: httpx.AsyncClient) -> None:
         answer = await http.post("/audio/transcriptions", files={**form, **file})
         check_refusal(answer, why)
 
-
-# --- chat ---------------------------------------------------------------------------------
 
 ASK = {"role": "user", "content": "What is in it?"}
 REFUSED: list[tuple[dict[str, Any], str]] = [
