@@ -46,10 +46,9 @@ class Answer:
     #: The voice message, empty without one.
     sound: bytes = b""
     labels: tuple[str, ...] = ()
-    #: What asked, the answer and the message with the voice, as the platform keeps them.
+    #: What asked, and the answer, as the platform keeps them.
     asked: Any = None
     shown: Any = None
-    spoken: Any = None
 
 
 @dataclass
@@ -106,7 +105,6 @@ class OnTelegram:
             tuple(label for one in found for label in one.labels),
             asked,
             shown,
-            spoken,
         )
 
 
@@ -169,13 +167,12 @@ class OnDiscord:
             tuple(label for one in found for label in one.labels),
             asked,
             shown,
-            spoken,
         )
 
 
 @dataclass
 class OnWeb:
-    """A chat of a browser: `shown` is the entry of its history, `spoken` the events of sound."""
+    """A chat of a browser: `shown` is the entry of its history."""
 
     url: str
     settle: Settle
@@ -235,9 +232,11 @@ class OnWeb:
         entries = (await self.browser.get("/api/history")).json()["entries"]
         [entry] = [one for one in entries if one["id"] == asked]
         assert entry["reply"] == events[-1]["reply"]
-        return await self._read(asked, entry, [one for one in events if one["type"] == "sound"])
+        sounds = [one["at_s"] for one in events if one["type"] == "sound"]
+        assert not sounds or sounds[0] == 0, "heard while it comes"
+        return await self._read(asked, entry)
 
-    async def _read(self, asked: str, entry: Any, sounds: list[dict[str, Any]]) -> Answer:
+    async def _read(self, asked: str, entry: Any) -> Answer:
         reply = entry["reply"]
         texts = [reply["text"], reply["quote"]]
         if reply["is_quote_first"]:
@@ -246,4 +245,4 @@ class OnWeb:
         for file in reply["files"]:
             sound = (await self.browser.get(file["url"])).raise_for_status().content
         labels = tuple(button["label"] for button in reply["buttons"])
-        return Answer(flatten(*texts), sound, labels, asked, entry, sounds)
+        return Answer(flatten(*texts), sound, labels, asked, entry)

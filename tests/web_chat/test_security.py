@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator
 from http.cookies import SimpleCookie
 
 import httpx
@@ -22,7 +21,16 @@ from bots.web_chat.upload import MAX_FILE_BYTES
 from bots.web_chat.wire import build_disposition, read_command, read_language, safe_name
 from core.clock import Clock
 from core.models import Chat
-from tests.support.web_client import listen, next_event, open_client, send_sound, wait_for_reply
+from tests.support.web_client import (
+    FILE_HEAD,
+    IS_FORM,
+    Endless,
+    listen,
+    next_event,
+    open_client,
+    send_sound,
+    wait_for_reply,
+)
 from tests.support.web_inbox import FakeInbox
 
 WRONG_HOSTS = [
@@ -199,24 +207,17 @@ async def test_announced_oversize_is_refused_unread(
     assert b"the limit is 50 MB" in answer
 
 
-async def test_oversize_that_is_not_announced_is_cut(
-    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
-) -> None:
-    sent_bytes = 0
-
-    async def endless() -> AsyncIterator[bytes]:
-        nonlocal sent_bytes
-        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
-        for _ in range(200):
-            sent_bytes += 1 << 20
-            yield b"\0" * (1 << 20)
-
-    headers = {"Content-Type": "multipart/form-data; boundary=x"}
-    # Cut off while still sending, the answer may be lost.
-    with contextlib.suppress(httpx.WriteError, httpx.ReadError):
-        answer = await browser.post("/api/messages", content=endless(), headers=headers)
-        assert answer.status_code == 413
-    assert sent_bytes < MAX_FILE_BYTES + (32 << 20)
+async def test_what_does_not_end_is_cut(browser: httpx.AsyncClient, door: FakeInbox) -> None:
+    for path, head, most in (
+        ("/api/messages", FILE_HEAD, MAX_FILE_BYTES + (32 << 20)),
+        ("/api/buttons", b" ", 64 << 20),
+    ):
+        body = Endless(head)
+        # Cut off while still sending, the answer may be lost.
+        with contextlib.suppress(httpx.WriteError, httpx.ReadError):
+            answer = await browser.post(path, content=body, headers=IS_FORM)
+            assert answer.status_code == 413
+        assert body.sent_bytes < most
     assert not door.jobs
     assert (await browser.get("/livez")).status_code == 200
 
@@ -264,12 +265,11 @@ async def test_body_shorter_than_it_claims_is_no_message(
 
 
 async def test_broken_form_is_refused(browser: httpx.AsyncClient, door: FakeInbox) -> None:
-    headers = {"Content-Type": "multipart/form-data; boundary=x"}
     for body in (b"", b"--x--\r\n", b"nonsense", b"--x\r\n\r\n", FORM[: len(FORM) // 2]):
-        answer = await browser.post("/api/messages", content=body, headers=headers)
+        answer = await browser.post("/api/messages", content=body, headers=IS_FORM)
         assert answer.status_code == 400, body
     assert not door.jobs
-    answer = await browser.post("/api/messages", content=FORM * 2 + b"--y", headers=headers)
+    answer = await browser.post("/api/messages", content=FORM * 2 + b"--y", headers=IS_FORM)
     assert answer.status_code == 200
     assert len(door.jobs) == 1
 
@@ -278,23 +278,6 @@ async def test_broken_press_is_refused(browser: httpx.AsyncClient, door: FakeInb
     for body in (b"", b"[]", b"{}", b'{"id":"press-0001","token":""}', b"[" * 100_000):
         answer = await browser.post("/api/buttons", content=body)
         assert answer.status_code == 400, body[:40]
-    assert not door.jobs
-
-
-async def test_endless_press_is_cut(browser: httpx.AsyncClient, door: FakeInbox) -> None:
-    sent_bytes = 0
-
-    async def endless() -> AsyncIterator[bytes]:
-        nonlocal sent_bytes
-        for _ in range(1000):
-            sent_bytes += 1 << 20
-            yield b" " * (1 << 20)
-
-    # Cut off while still sending, the answer may be lost.
-    with contextlib.suppress(httpx.WriteError, httpx.ReadError):
-        answer = await browser.post("/api/buttons", content=endless())
-        assert answer.status_code == 413
-    assert sent_bytes < 64 << 20
     assert not door.jobs
 
 

@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, StorageState, expect
 
 from tests.support.browser_pages import (
     choose_file,
+    find_barriers,
     open_page,
     read_answer,
     record,
@@ -226,16 +226,3 @@ async def test_everybody_can_use_it(browser: Browser, url: str, visitor: Storage
         await expect(page.locator("#set-voice")).not_to_be_empty()
         found += await find_barriers(page)
     assert found == []
-
-
-async def find_barriers(page: Page) -> list[str]:
-    """Return what axe finds that keeps people out."""
-    # Colours are measured where nothing moves any more.
-    await page.evaluate("Promise.all(document.getAnimations().map((one) => one.finished))")
-    result = await Axe().run(page)
-    return [
-        f"{one['id']}: {node['html'][:200]} {node.get('failureSummary', '')}"
-        for one in result.response["violations"]
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
-    ]
