@@ -171,11 +171,6 @@ class Stage:
         assert read_number(answer.text) == number, answer.text
         return answer
 
-    async def is_silent(self, chat: int, update_id: int | None = None) -> bool:
-        """Tell whether an update asks for nothing: it is confirmed, and no job was made of it."""
-        await self.telegram.wait_for(lambda: not self.telegram.pending())
-        return not await self.jobs(chat) and not self.telegram.answers(chat)
-
     async def is_alive(self) -> bool:
         """Tell whether a person who asks for help now gets it."""
         ann = self.person()

@@ -64,25 +64,22 @@ class OnTelegram:
         self.known_as = self.name
 
     async def send_note(self, sound: bytes) -> Answer:
-        return await self._answer(
-            self.server.send_voice(self.user, self.user, sound, duration=NOTE_S)
-        )
+        asked = self.server.send_voice(self.user, self.user, sound, duration=NOTE_S)
+        return await self._answer(asked)
 
     async def give(self, command: str, words: str = "") -> Answer:
-        return await self._answer(
-            self.server.send_command(self.user, self.user, f"/{command} {words}".strip())
-        )
+        asked = self.server.send_command(self.user, self.user, f"/{command} {words}".strip())
+        return await self._answer(asked)
 
     async def ask_about(self, note: Answer, question: str) -> Answer:
-        return await self._answer(
-            self.server.send_command(self.user, self.user, f"/ask {question}", reply_to=note.asked)
-        )
+        words, quoted = f"/ask {question}", note.asked
+        asked = self.server.send_command(self.user, self.user, words, reply_to=quoted)
+        return await self._answer(asked)
 
     async def follow(self, answer: Answer, words: str) -> Answer:
         quoted = answer.shown.message_id
-        return await self._answer(
-            self.server.send_text(self.user, self.user, words, reply_to=quoted)
-        )
+        asked = self.server.send_text(self.user, self.user, words, reply_to=quoted)
+        return await self._answer(asked)
 
     async def press(self, answer: Answer, label: str) -> Answer:
         before = {message.message_id for message in self.server.answers(self.user)}
@@ -136,14 +133,12 @@ class OnDiscord:
 
     async def follow(self, answer: Answer, words: str) -> Answer:
         quoted = answer.shown.message_id
-        return await self._answer_to(
-            self.server.send_text(self.chat, self.user, words, reply_to=quoted)
-        )
+        asked = self.server.send_text(self.chat, self.user, words, reply_to=quoted)
+        return await self._answer_to(asked)
 
     async def press(self, answer: Answer, label: str) -> Answer:
-        return await self._answer_of(
-            self.server.press(answer.shown.message_id, self.user, label=label)
-        )
+        asked = self.server.press(answer.shown.message_id, self.user, label=label)
+        return await self._answer_of(asked)
 
     async def _answer_to(self, asked: str) -> Answer:
         await self.settle(asked)

@@ -243,7 +243,8 @@ async def test_chat(http: httpx.AsyncClient, mimo: MimoServer) -> None:
     answer = await http.post("/chat/completions", json={**body, "n": 1, "tools": []})
     assert answer.status_code == 200
     told = answer.json()
-    assert told["choices"][0]["message"]["role"] == "assistant"
+    [choice] = told["choices"]
+    assert (choice["message"]["role"], choice["finish_reason"]) == ("assistant", "stop")
     assert told["usage"]["total_tokens"] > 0
     asked = mimo.calls[-1]
     assert (asked.path, asked.model) == ("/v1/chat/completions", "mimo-v2.6-flash")

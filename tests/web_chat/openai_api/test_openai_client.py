@@ -64,18 +64,6 @@ async def test_transcription_with_times(client: AsyncOpenAI) -> None:
         assert abs(segment.start - first) < 1.0
 
 
-async def test_transcription_as_events(client: AsyncOpenAI, mimo: MimoServer) -> None:
-    stream = await client.audio.transcriptions.create(
-        file=recording(*range(20, 30)), model="whisper-1", stream=True
-    )
-    events = [event async for event in stream]
-    deltas = [event.delta for event in events if event.type == "transcript.text.delta"]
-    last = events[-1]
-    assert last.type == "transcript.text.done" and last.text == words(*range(20, 30))
-    assert len(deltas) > 3 and "".join(deltas) == last.text
-    assert mimo.calls[-1].is_streamed
-
-
 async def test_the_same_again_costs_nothing(client: AsyncOpenAI, mimo: MimoServer) -> None:
     for response_format in ("json", "text", "srt"):
         await client.audio.transcriptions.create(
@@ -129,23 +117,6 @@ async def test_speech_as_events(client: AsyncOpenAI, mimo: MimoServer) -> None:
                 sound += base64.b64decode(event.get("audio", ""))
     assert kinds == {"speech.audio.delta", "speech.audio.done"}
     assert abs(len(sound) / 2 / RATE_HZ - mimo.calls[-1].duration_s) < 0.5
-
-
-async def test_chat_hears_the_sound_itself(client: AsyncOpenAI, mimo: MimoServer) -> None:
-    data = sounds.file("mp3")
-    mimo.add_answer("Somebody speaks of beer.", sound=data)
-    told = await client.chat.completions.create(
-        model="gpt-4o-audio-preview",
-        messages=[
-            {"role": "system", "content": "Be brief."},
-            {"role": "user", "content": [text("What?"), audio_part(data, "mp3")]},
-        ],
-    )
-    assert told.choices[0].message.content == "Somebody speaks of beer."
-    assert told.choices[0].finish_reason == "stop"
-    assert told.model == "mimo-v2.6-flash" and told.usage is not None
-    # It went out as it came.
-    assert [sound["kind"] for sound in mimo.calls[-1].sounds] == ["mp3"]
 
 
 async def test_chat_in_chunks(client: AsyncOpenAI, mimo: MimoServer) -> None:
