@@ -32,7 +32,8 @@ NAMES = {
     "input-55-nfd": "cafe\u0301.ogg",
     "input-56-surrogate": "lone \ud83d half.ogg",
     "input-57-zero-width": "\u200b\u200d\ufeff",
-    "input-61-html": "<b>unbalanced &#0; [a](tg://user?id=1) *_`[]()~>#+-=|{}.!",
+    "input-61-html": "<b>unbalanced &#0; [a](tg://user?id=1)",
+    "input-62-markdown": "*_`[]()~>#+-=|{}.! each",
     "input-63-mentions": "@everyone <@&1> <#2> </x:3> <t:0> ```",
     "input-64-zalgo": "Z" + "\u0335\u0321\u0346" * 30 + "algo",
 }
