@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import discord
+import stamina
 import structlog
 
 from bots.discord_bot.client import TROUBLE, Client
@@ -19,8 +20,9 @@ log = structlog.get_logger(__name__)
 
 Channel = discord.VoiceChannel | discord.StageChannel
 
-#: How long the way into a channel may take.
-CONNECT_S = 15.0
+#: How long one try to come into a channel may take. There are two: discord.py reads the first
+#: packets in a thread, and misses them for good where that thread starts late.
+CONNECT_S = 8.0
 #: How long we stay where nobody is left: people lose their connection for a moment.
 ALONE_S = 10.0
 
@@ -120,7 +122,7 @@ class Voice:
         if Stay.warn_nacl or Stay.warn_dave:
             raise UserError("Voice channels need davey and PyNaCl, which are not installed here.")
         try:
-            stay = await channel.connect(timeout=CONNECT_S, cls=Stay, self_deaf=True)
+            stay = await _enter(channel)
         except TROUBLE as error:
             log.warning("discord_voice_failed", detail=describe(error))
             raise UserError(
@@ -166,6 +168,11 @@ class Voice:
         if stay.is_begun and self._is_alone(stay):
             log.info("discord_voice_alone")
             await stay.disconnect(force=True)
+
+
+@stamina.retry(on=TimeoutError, attempts=2, timeout=None, wait_initial=0.1)
+async def _enter(channel: Channel) -> Stay:
+    return await channel.connect(timeout=CONNECT_S, cls=Stay, self_deaf=True)
 
 
 def _is_in(channel: Channel, person_id: str) -> bool:

@@ -106,7 +106,7 @@ async def check_share(stage: Stage, kind: str, value: float) -> None:
 
 
 _BACKOFF = "5 tries, then 'later' with Retry, which answers"
-#: One of each way to fail; each kind of fault has its place in `tests.engines.test_mimo_faults`.
+#: One of each way to fail; each kind of fault has its place in `tests.engines.test_faults`.
 HEALING = {
     "F2-500": ("500", f"500: {_BACKOFF}"),
     "F2-504": ("504", "504 as HTML: answered by the second call"),

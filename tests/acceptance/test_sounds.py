@@ -1,6 +1,6 @@
 """Inputs 1 to 48: broken, hostile and odd sound. One clear reply each, and nothing left behind.
 
-The table of decoding is the one of `tests.audio.test_bad_inputs`; here it goes all the way: in the
+The table of decoding is the one of `tests.audio.bad_inputs`; here it goes all the way: in the
 short form one row of each verdict.
 """
 
@@ -18,11 +18,12 @@ from core.errors import TooLong
 from core.models import JobState
 from core.prompts.safety import revive
 from tests.acceptance.stage import Stage
-from tests.audio.test_bad_inputs import TABLE, Trap, pointers
+from tests.audio.bad_inputs import TABLE
+from tests.audio.test_pointing_outside import Trap, pointers
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.report import row, rows
 from tests.emulators.telegram import Message
-from tests.support import sounds
+from tests.support import crafted, sounds
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
@@ -110,7 +111,7 @@ async def test_playlists(stage: Stage, row: str, trap: Trap) -> None:
 
 @row("input-24-mov-reference", "MOV whose samples are elsewhere: nothing is opened")
 async def test_mov_reference(stage: Stage, row: str, trap: Trap) -> None:
-    answer = await send_and_read(stage, sounds.mov_with_reference(trap.url.encode()))
+    answer = await send_and_read(stage, crafted.mov_with_reference(trap.url.encode()))
     # Its own bytes at the most.
     assert answer.text == DAMAGED or answer.text.startswith("sound ")
     assert trap.connections == 0
@@ -198,7 +199,7 @@ async def test_the_worst_at_once(stage: Stage, row: str) -> None:
     if IS_LONG:
         names += ["10 mp3 with a cover of 10 MB", "32 video of 4K", "25 flac, 10 h of silence"]
     people = []
-    for data in (*(TABLE[name][0]() for name in names), sounds.opus_comments(15_000)):
+    for data in (*(TABLE[name][0]() for name in names), crafted.opus_comments(15_000)):
         people.append(stage.person())
         stage.telegram.send_voice(people[-1], people[-1], data)
     assert await stage.is_alive()

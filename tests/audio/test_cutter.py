@@ -22,28 +22,16 @@ def cut(pcm: bytes, limits: CutLimits = USUAL, length_s: float | None = None) ->
     return found + list(cutter.close())
 
 
-@pytest.mark.parametrize(
-    ("length_s", "limits", "pieces"),
-    [
-        (None, USUAL, 1),
-        (0.0, USUAL, 1),
-        (40.0, USUAL, 1),
-        (45.0, USUAL, 3),
-        (90.0, USUAL, 6),
-        (300.0, USUAL, 8),
-        (600.0, USUAL, 16),
-        (3600.0, USUAL, 80),
-        (600.0, CutLimits(concurrency=1), 14),
-        (600.0, CutLimits(max_s=30, target_s=30), 24),
-        (100.0, CutLimits(max_s=5, target_s=5), 24),
-    ],
-)
-def test_plan(length_s: float | None, limits: CutLimits, pieces: int) -> None:
-    assert plan(length_s, limits) == pieces
+def test_plan() -> None:
+    planned = {None: 1, 0.0: 1, 40.0: 1, 45.0: 3, 90.0: 6, 300.0: 8, 600.0: 16, 3600.0: 80}
+    assert {length_s: plan(length_s, USUAL) for length_s in planned} == planned
+    assert plan(600.0, CutLimits(concurrency=1)) == 14
+    assert plan(600.0, CutLimits(max_s=30, target_s=30)) == 24
+    assert plan(100.0, CutLimits(max_s=5, target_s=5)) == 24
 
 
 @pytest.mark.parametrize("factor", [None, 1.0, 3.0, 0.3])
-@pytest.mark.parametrize("length_s", [0.01, 20, 45, 90, 300])
+@pytest.mark.parametrize("length_s", [0.01, 20, 45, 90])
 def test_joined_cuts_are_the_input(length_s: float, factor: float | None) -> None:
     pcm = sounds.speech(length_s)
     cuts = cut(pcm, length_s=factor and factor * length_s)
@@ -55,8 +43,8 @@ def test_joined_cuts_are_the_input(length_s: float, factor: float | None) -> Non
 
 
 def test_cuts_are_quiet() -> None:
-    pcm = sounds.speech(600)
-    cuts = cut(pcm, length_s=600)
+    pcm = sounds.speech(200)
+    cuts = cut(pcm, length_s=200)
     loud = audioop.rms(pcm, 2)
     around = [audioop.rms(one.pcm[-3200:], 2) for one in cuts[:-1]]
     assert max(around) < loud / 4
@@ -76,22 +64,12 @@ def dips(*starts: int) -> list[int]:
     return levels
 
 
-@pytest.mark.parametrize(
-    ("starts", "target", "chosen"),
-    [
-        ((0,), 50, 0),
-        ((40,), 50, 40),
-        ((100 - _SMOOTH,), 50, 100 - _SMOOTH),
-        ((10, 60), 20, 10),
-        ((10, 60), 55, 60),
-        ((10, 60), 43, 60),
-        ((10, 60), 42, 10),
-    ],
-)
-def test_cut_is_in_the_middle_of_the_quiet_that_is_nearest(
-    starts: tuple[int, ...], target: int, chosen: int
-) -> None:
-    assert _quietest(dips(*starts), target) == (chosen + _SMOOTH // 2, 10.0)
+def test_cut_is_in_the_middle_of_the_quiet_that_is_nearest() -> None:
+    end = 100 - _SMOOTH
+    alone = [((0,), 50, 0), ((40,), 50, 40), ((end,), 50, end)]
+    two = [((10, 60), target, at) for target, at in ((20, 10), (55, 60), (43, 60), (42, 10))]
+    for starts, target, chosen in (*alone, *two):
+        assert _quietest(dips(*starts), target) == (chosen + _SMOOTH // 2, 10.0)
 
 
 def test_cut_is_at_the_target_where_all_is_alike() -> None:
@@ -100,7 +78,7 @@ def test_cut_is_at_the_target_where_all_is_alike() -> None:
 
 
 def test_cuts_in_noise_are_forced() -> None:
-    cuts = cut(sounds.noise(200), length_s=200)
+    cuts = cut(sounds.noise(90), length_s=90)
     assert all(one.is_forced for one in cuts[:-1])
     assert not cuts[-1].is_forced
 
@@ -109,6 +87,5 @@ def test_cuts_in_noise_are_forced() -> None:
 def test_no_piece_is_too_long(max_s: float) -> None:
     limits = CutLimits(max_s=max_s, target_s=min(45, max_s))
     for length_s in (None, 60, 600):
-        assert all(
-            len(one.pcm) <= max_s * 32_000 for one in cut(sounds.speech(60), limits, length_s)
-        )
+        cuts = cut(sounds.speech(60), limits, length_s)
+        assert all(len(one.pcm) <= max_s * 32_000 for one in cuts)

@@ -1,13 +1,10 @@
-"""Child processes that die, stall or lie cost their own job only."""
+"""Child processes that die or stall cost their own job only."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
@@ -15,36 +12,8 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from core.child import ChildDied, ChildError, ChildMissing, ChildRefused, ChildStalled, Frame
-from core.child.pool import ChildPool
-from core.clock import Clock
-from tests.support.paths import ROOT
-
-WORK = str(ROOT / "tests" / "support" / "child_work.py")
-
-
-class Pool(ChildPool):
-    """A pool whose child is a file of the tests, or does what `code` says."""
-
-    def __init__(self, *arguments: str, code: str = "", **options: Any) -> None:
-        super().__init__("-", **options)
-        source = ["-c", _LIAR + code] if code else [WORK, *arguments]
-        self._command = (sys.executable, "-I", *source)
-
-
-#: What speaks the language of children, and may break off wherever it likes.
-_LIAR = """
-import os, signal, struct, sys
-def send(kind, header=b"{}", data=b"", *, claimed=None):
-    size = len(data) if claimed is None else claimed
-    os.write(1, struct.pack(">cII", kind, len(header), size) + header + data)
-def take():
-    _, header, data = struct.unpack(">cII", sys.stdin.buffer.read(9))
-    return sys.stdin.buffer.read(header + data)
-"""
-
-
-MakePool = Callable[..., Pool]
+from core.child import ChildDied, ChildError, ChildMissing, ChildRefused, ChildStalled
+from tests.child.conftest import WORK, MakePool, Pool, run
 
 
 def children() -> list[psutil.Process]:
@@ -60,32 +29,9 @@ async def shared() -> AsyncIterator[Pool]:
     await pool.close()
 
 
-@pytest.fixture
-async def make_pool() -> AsyncIterator[MakePool]:
-    """Make pools that are closed at the end, also where a test fails."""
-    made: list[Pool] = []
-
-    def make(*arguments: str, **options: Any) -> Pool:
-        made.append(Pool(*arguments, **options))
-        return made[-1]
-
-    yield make
-    for pool in made:
-        await pool.close()
-
-
-async def run(
-    pool: ChildPool, header: dict[str, Any], data: bytes = b"", **more: Any
-) -> list[Frame]:
-    return [frame async for frame in pool.run(header, data, **more)]
-
-
-async def ask_pid(pool: ChildPool) -> int:
+async def ask_pid(pool: Pool) -> int:
     [(header, _)] = await run(pool, {"do": "echo"})
     return int(header["pid"])
-
-
-# --- children that live on
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -95,11 +41,7 @@ async def test_frames_come_back_as_they_went(shared: Pool) -> None:
     assert [header["index"] for header, _ in frames] == [0, 1, 2]
     assert all(back == data for _, back in frames)
     assert await run(shared, {"do": "echo", "times": 0}) == []
-
-
-@pytest.mark.asyncio(loop_scope="module")
-async def test_stray_print_does_not_break_the_frames(shared: Pool) -> None:
-    assert await run(shared, {"do": "print"}) == [({}, b"")]
+    assert await run(shared, {"do": "print"}) == [({}, b"")], "a stray line breaks no frame"
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -161,44 +103,30 @@ async def test_children_are_kept_and_recycled(make_pool: MakePool) -> None:
     assert [child.pid for child in children()] == [third]
     assert len(pool._children) == 1, "what was ended is forgotten"
     assert not psutil.pid_exists(first)
-
-
-async def test_a_pool_recycles_after_two_hundred_jobs(make_pool: MakePool) -> None:
-    pool = make_pool(size=1)
-    pids = [await ask_pid(pool) for _ in range(201)]
-    assert len({*pids[:200]}) == 1 and pids[200] != pids[0]
+    assert make_pool(size=1)._recycle_after == 200, "without being asked for"
 
 
 async def test_children_are_started_as_asked(make_pool: MakePool) -> None:
     pool = make_pool(size=2)
-    await pool.warm_up(1)
-    [first] = children()
-    await pool.warm_up(1)
-    assert children() == [first]
-    await pool.warm_up()
-    assert len(children()) == 2
-    await pool.warm_up(5)
-    assert len(children()) == 2
+    started = []
+    for count in (1, 1, None, 5):
+        await pool.warm_up(count)
+        started.append(children())
+    assert [*map(len, started)] == [1, 1, 2, 2]
+    assert started[0] == started[1]
 
 
 async def test_refusal_keeps_the_child_and_memory_does_not(make_pool: MakePool) -> None:
-    pool = make_pool(size=1)
-    pids = []
-    for trouble in ("refuse", "memory", "refuse"):
+    pool, pids = make_pool(size=1), []
+    for trouble, told in (("refuse", ("empty", "nothing in it")), ("memory", ("memory", ""))):
         pids.append(await ask_pid(pool))
         with pytest.raises(ChildRefused) as caught:
             await run(pool, {"do": trouble})
-        kind, detail = caught.value.kind, caught.value.detail
-        assert (kind, detail) == (
-            ("memory", "") if trouble == "memory" else ("empty", "nothing in it")
-        )
-    assert pids[0] == pids[1] != pids[2]
+        assert (caught.value.kind, caught.value.detail) == told
+    assert pids[0] == pids[1] != await ask_pid(pool)
 
 
-# --- callers that leave
-
-
-async def test_cancelled_consumer_frees_the_slot(make_pool: MakePool) -> None:
+async def test_consumer_that_leaves_frees_the_slot(make_pool: MakePool) -> None:
     pool, pids = make_pool(size=1), []
 
     async def consume() -> None:
@@ -211,16 +139,11 @@ async def test_cancelled_consumer_frees_the_slot(make_pool: MakePool) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await ask_pid(pool) != pids[0]
-    assert not psutil.pid_exists(pids[0])
-
-
-async def test_leaving_early_frees_the_slot(make_pool: MakePool) -> None:
-    pool = make_pool(size=1)
     async with aclosing(pool.run({"do": "hang"})) as frames:
-        pid = (await anext(frames))[0]["pid"]
-    assert await ask_pid(pool) != pid
-    assert not psutil.pid_exists(pid)
+        pids.append((await anext(frames))[0]["pid"])
+    pids.append(await ask_pid(pool))
+    assert len(set(pids)) == 3
+    assert not any(map(psutil.pid_exists, pids[:2]))
 
 
 async def test_cancelled_while_a_child_starts_loses_nothing(make_pool: MakePool) -> None:
@@ -245,9 +168,6 @@ async def test_cancelled_while_waiting_loses_nothing(make_pool: MakePool) -> Non
             task.cancel()
         await anext(frames)
     assert len(await waiting[4]) == 1
-
-
-# --- the end
 
 
 async def test_close_leaves_no_process(make_pool: MakePool) -> None:
@@ -286,95 +206,3 @@ async def test_close_with_undelivered_frames(make_pool: MakePool) -> None:
     await pool.close()
     assert not children()
     await frames.aclose()
-
-
-# --- children that are not what they should be
-
-
-@pytest.mark.parametrize(
-    ("command", "text"),
-    [
-        ((sys.executable, "-I", "-m", "core.no_such_module"), "did not start: ended with 1"),
-        (("/no/such/program",), "cannot start a child: FileNotFoundError"),
-        ((sys.executable, "-c", "import signal; signal.pause()"), "start: silent for 60 s"),
-    ],
-)
-async def test_child_that_cannot_start_is_our_trouble(command: tuple[str, ...], text: str) -> None:
-    pool = ChildPool("core.no_such_module", size=1)
-    assert pool._command == (sys.executable, "-I", "-m", "core.no_such_module")
-    pool._command = command
-    for attempt in (run(pool, {}), run(pool, {}), pool.warm_up()):
-        with pytest.raises(ChildMissing, match=text) as caught:
-            await attempt
-        assert caught.value.is_retryable
-    before = {child.pid for child in psutil.Process().children()}
-    assert before == {child.pid for child in psutil.Process().children()}, "it was ended at once"
-
-
-@pytest.mark.parametrize(
-    ("code", "error", "text", "after_s"),
-    [
-        ("send(b'S'); signal.pause()", ChildStalled, "took no data for 7 s", 7),
-        ("send(b'S'); take(); send(b'W', b'[]'); take()", ChildDied, "it spoke nonsense", 0),
-        ("send(b'S'); take(); send(b'W', b'{'); take()", ChildDied, "it spoke nonsense", 0),
-        (
-            "send(b'S'); take(); send(b'W', claimed=512 * 2**20 - 1); take()",
-            ChildDied,
-            "its frame is too large",
-            0,
-        ),
-        ("send(b'S'); take(); send(b'W', data=b'a', claimed=2); take()", ChildStalled, "silent", 7),
-        ("send(b'S'); take(); send(b'W', claimed=2); sys.exit(3)", ChildDied, "ended with 3", 0),
-        ("send(b'S'); sys.exit(4)", ChildDied, "ended with 4", 0),
-        ("send(b'S'); take(); os.close(1); signal.pause()", ChildDied, "ended with -9", 1),
-        ("send(b'S'); take(); os.close(1); take()", ChildDied, "ended with 1", 0),
-        (
-            "send(b'S'); take(); send(b'F', b'{\"detail\": \"' + b'x' * 300 + b'\"}')",
-            ChildDied,
-            "failed with " + "x" * 188,
-            0,
-        ),
-    ],
-)
-async def test_child_that_lies_costs_its_job_and_is_replaced(
-    code: str, error: type[ChildError], text: str, after_s: float, clock: Clock, make_pool: MakePool
-) -> None:
-    pool = make_pool(size=1, code=code)
-    await pool.warm_up()
-    for _ in range(2):
-        began_s = clock.monotonic()
-        with pytest.raises(error) as caught:
-            await run(pool, {}, bytes(3_000_000), stall_s=7.0)
-        assert type(caught.value) is error
-        assert str(caught.value) == text or (error, text) == (ChildStalled, "silent")
-        assert clock.monotonic() - began_s == pytest.approx(after_s, abs=0.01)
-
-
-_PARENT = """
-import asyncio, sys
-sys.path.insert(0, {folder!r})
-from core.child.pool import ChildPool
-async def main():
-    pool = ChildPool("-", size=2)
-    pool._command = (sys.executable, "-I", {work!r})
-    await pool.warm_up()
-    frames = pool.run({{"do": "echo", "times": 50}}, bytes(1_000_000))
-    await anext(frames)
-    print(*(child._process.pid for child in pool._children), flush=True)
-    await asyncio.sleep(600)
-asyncio.run(main())
-"""
-
-
-def test_killed_parent_leaves_no_child() -> None:
-    """Idle children see the end of stdin, and a busy one that nobody reads what it writes."""
-    code = _PARENT.format(folder=str(ROOT), work=WORK)
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd="/")
-    assert parent.stdout
-    found = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
-    parent.stdout.close()
-    assert len(found) == 2
-    _, alive = psutil.wait_procs(found, timeout=60)
-    assert not alive

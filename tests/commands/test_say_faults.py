@@ -22,7 +22,7 @@ from tests.support.loopback import Road, road_on
 
 TEXT = "Three words here."
 LONG = "Here is one. Here is two. Here is three. Here is four."
-#: Some of the faults of `tests/engines/test_mimo_speech_faults.py`, where all of them are.
+#: Some of the faults of `tests/engines/test_faults.py`, where all of them are.
 UNBILLED = ("429_seconds", "503", "reset")
 OF_STREAMS = ("sse_reset", "sse_no_done", "speech_odd")
 OF_FILES = ("speech_wav_cut", "speech_base64", "short_body")

@@ -12,10 +12,11 @@ import pytest
 from bots.discord_bot import DiscordBot
 from core.clock import Clock
 from core.config import Settings
-from tests.emulators.discord import DiscordServer
+from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.mimo import MimoServer
 from tests.support.discord_inbox import FakeInbox, make_settings
 from tests.support.discord_program import DiscordProgram
+from tests.support.discord_server_chat import Room, make_room
 from tests.support.virtual_time import VirtualLoop, current_clock
 
 #: Lets seconds pass at once: nothing else runs meanwhile.
@@ -30,24 +31,24 @@ async def advance() -> Advance:
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[DiscordServer]:
-    async with DiscordServer() as server:
+async def server() -> AsyncIterator[Server]:
+    async with Server() as server:
         yield server
 
 
 @pytest.fixture
-def ann(server: DiscordServer) -> str:
+def ann(server: Server) -> str:
     return server.add_user("Ann")
 
 
 @pytest.fixture
-def room(server: DiscordServer, ann: str) -> str:
+def room(server: Server, ann: str) -> Room:
     """A channel in which Ann is."""
-    return server.channel(server.add_guild(members=[ann]))
+    return make_room(server, ann)
 
 
 @pytest.fixture
-def settings(server: DiscordServer) -> Settings:
+def settings(server: Server) -> Settings:
     return make_settings(discord_bot_token=server.token, discord_api_base_url=server.api_base_url)
 
 
@@ -66,12 +67,14 @@ async def bot(settings: Settings, door: FakeInbox, clock: Clock) -> AsyncIterato
 
 
 @asynccontextmanager
-async def run_bot(settings: Settings, door: FakeInbox) -> AsyncIterator[DiscordBot]:
+async def run_bot(
+    settings: Settings, door: FakeInbox, wait_s: float = 30
+) -> AsyncIterator[DiscordBot]:
     """Run a bot that receives, from its start to its end."""
     bot = DiscordBot(settings, door, current_clock())
     task = asyncio.create_task(bot.run())
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(wait_s):
             while not (bot.is_ready or task.done()):
                 await asyncio.sleep(0.01)
         if task.done():
@@ -91,15 +94,14 @@ async def running(settings: Settings, door: FakeInbox) -> AsyncIterator[DiscordB
 
 
 @pytest.fixture
-async def mimo() -> AsyncIterator[MimoServer]:
-    async with MimoServer() as server:
-        yield server
-
-
-@pytest.fixture
 async def program(
-    tmp_path: Path, server: DiscordServer, mimo: MimoServer
+    tmp_path: Path, server: Server, mimo: MimoServer
 ) -> AsyncIterator[DiscordProgram]:
     """A program of its own that is not yet started."""
     async with DiscordProgram(tmp_path / "home", server, mimo) as program:
         yield program
+
+
+@pytest.fixture
+def channel(room: Room) -> str:
+    return room.channel

@@ -6,31 +6,22 @@ from dataclasses import replace
 
 import pytest
 
-from bots.discord_bot import DiscordBot
+from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.ticket import read_ticket
 from core import metrics
 from core.errors import ChatGone, PlatformError
-from core.interfaces import Envelope
-from core.models import PLACEHOLDER, Button, DeliveryState, File, Reply
-from tests.emulators.discord import DiscordServer
-from tests.support.discord_server_chat import Room, make_room, only
+from core.models import PLACEHOLDER, DeliveryState, File, Reply
+from tests.support.discord_server_chat import AGAIN, SEND, Room, only
 
 NOTE = File("notes.txt", "text/plain", b"words")
-AGAIN = (Button("Again", "say", token="abcdefghijklmnopqrstuv"),)
 FOLLOW_UP = "POST /webhooks/{application}/{token}"
-SEND = "POST /channels/{channel}/messages"
-
-
-@pytest.fixture
-def room(server: DiscordServer) -> Room:
-    return make_room(server)
 
 
 def ambiguous() -> float:
     return float(metrics.AMBIGUOUS_SENDS.labels("discord")._value.get())
 
 
-async def test_the_first_answer_takes_the_place_of_thinking(bot: DiscordBot, room: Room) -> None:
+async def test_the_first_answer_takes_the_place_of_thinking(bot: Bot, room: Room) -> None:
     envelope, ledger, asked = await room.ask(bot)
     only(room.server.thinking(room.channel))
     await bot.deliver(envelope, Reply("hello", "words", files=(NOTE,), buttons=AGAIN))
@@ -41,7 +32,7 @@ async def test_the_first_answer_takes_the_place_of_thinking(bot: DiscordBot, roo
     assert room.server.thinking(room.channel) == []
 
 
-async def test_a_secret_answer_stays_one_with_all_its_parts(bot: DiscordBot, room: Room) -> None:
+async def test_a_secret_answer_stays_one_with_all_its_parts(bot: Bot, room: Room) -> None:
     envelope, ledger, asked = await room.ask(bot, "e")
     await bot.deliver(envelope, Reply("word " * 1000, buttons=AGAIN))
     answers = room.server.answers_of(asked)
@@ -51,7 +42,7 @@ async def test_a_secret_answer_stays_one_with_all_its_parts(bot: DiscordBot, roo
     assert [one.labels for one in answers] == [[], [], ["Again"]]
 
 
-async def test_more_parts_go_as_messages_that_can_be_repeated(bot: DiscordBot, room: Room) -> None:
+async def test_more_parts_go_as_messages_that_can_be_repeated(bot: Bot, room: Room) -> None:
     envelope, _, asked = await room.ask(bot)
     room.server.fault(SEND, "lose_reply")
     await bot.deliver(envelope, Reply("word " * 1000))
@@ -60,7 +51,7 @@ async def test_more_parts_go_as_messages_that_can_be_repeated(bot: DiscordBot, r
     assert room.server.calls_of(FOLLOW_UP) == []
 
 
-async def test_after_a_part_that_failed_no_later_one_goes_out(bot: DiscordBot, room: Room) -> None:
+async def test_after_a_part_that_failed_no_later_one_goes_out(bot: Bot, room: Room) -> None:
     envelope, ledger, _ = await room.ask(bot)
     reply = Reply(" ".join(f"word{number}" for number in range(700)))
     room.server.fault(SEND, "status", status=400, code=50006)
@@ -74,7 +65,7 @@ async def test_after_a_part_that_failed_no_later_one_goes_out(bot: DiscordBot, r
     assert " ".join(one.content for one in answers).split() == reply.text.split()
 
 
-async def test_where_the_bot_may_not_write_parts_follow_up(bot: DiscordBot, room: Room) -> None:
+async def test_where_the_bot_may_not_write_parts_follow_up(bot: Bot, room: Room) -> None:
     room.server.deny(room.channel, room.guild, "SEND_MESSAGES")
     envelope, _, asked = await room.ask(bot)
     await bot.deliver(envelope, Reply("word " * 1000))
@@ -88,62 +79,46 @@ async def test_where_the_bot_may_not_write_parts_follow_up(bot: DiscordBot, room
     assert len(room.server.answers_of(asked)) == 3 and room.server.calls_of(SEND) == []
 
 
-async def test_a_person_who_brought_us_along_gets_five_messages_at_most(
-    bot: DiscordBot, room: Room
-) -> None:
+async def test_person_who_brought_us_along_gets_five_messages_at_most(bot: Bot, room: Room) -> None:
     guild = room.server.add_guild(members=[room.ann], has_bot=False)
     room.server.change(room.ann, has_app=True)
     channel = room.server.channel(guild)
     envelope, _, asked = await room.ask(bot, "p", channel=channel)
-    files = tuple(File(f"{n}.ogg", "audio/ogg", b"OggS", 2.0, b"1") for n in range(1))
-    await bot.deliver(envelope, Reply("word " * 1500, files=(*files, NOTE)))
+    files = (File("0.ogg", "audio/ogg", b"OggS", 2.0, b"1"), NOTE)
+    await bot.deliver(envelope, Reply("word " * 1500, files=files))
     interaction = room.server.interaction(asked)
     assert interaction.is_user_install and len(interaction.followups) <= 5
     assert len(room.server.answers_of(asked)) == 5
     assert room.server.calls_of(SEND) == []
 
 
-async def test_after_fifteen_minutes_it_is_a_message_of_the_channel(
-    bot: DiscordBot, room: Room
+@pytest.mark.parametrize(
+    ("age_s", "errors", "calls"),
+    [(900, [], 0), (0, [], 1), (0, [(404, 10062)], 1), (0, [(404, 10015)], 1)],
+)
+async def test_where_the_first_answer_is_gone_it_is_a_message_of_the_channel(
+    bot: Bot, room: Room, age_s: float, errors: list[tuple[int, int]], calls: int
 ) -> None:
-    envelope, ledger, _ = await room.ask(bot, age_s=900)
-    await bot.deliver(envelope, Reply("hello"))
-    assert only(room.server.answers(room.channel)).message_id == ledger.ids()[0]
-    assert room.server.calls_of("* /webhooks/*") == []
-
-
-@pytest.mark.parametrize(("status", "code"), [(404, 10062), (401, 50027), (404, 10015)])
-async def test_an_interaction_that_discord_ends_early(
-    bot: DiscordBot, room: Room, status: int, code: int
-) -> None:
-    envelope, _, _ = await room.ask(bot)
-    room.server.fault("* /webhooks/*", "status", status=status, code=code, count=None)
-    await bot.deliver(envelope, Reply("hello"))
-    assert only(room.server.answers(room.channel)).content == "hello"
-
-
-async def test_the_real_end_of_a_token(bot: DiscordBot, room: Room) -> None:
-    envelope, _, _ = await room.ask(bot)
-    room.server.advance(seconds=901)
-    await bot.deliver(envelope, Reply("hello"))
-    assert only(room.server.answers(room.channel)).content == "hello"
-    assert room.server.calls_of("PATCH /webhooks/*")[0].code == 50027
+    envelope, ledger, asked = await room.ask(bot, age_s=age_s)
+    for status, code in errors:
+        room.server.fault("* /webhooks/*", "status", status=status, code=code, count=None)
+    if calls and not errors:
+        room.server.delete(room.server.interaction(asked).original_id or "")
+    await bot.deliver(replace(envelope, is_refusal=age_s > 0), Reply("hello"))
+    answer = room.server.answers(room.channel)[-1]
+    assert answer.content == "hello" and ledger.ids() == {0: answer.message_id}
+    assert len(room.server.calls_of("PATCH /webhooks/*")) == calls
 
 
 @pytest.mark.parametrize("flags", ["e", "p"])
-async def test_a_secret_that_is_late_goes_to_the_person_alone(
-    bot: DiscordBot, room: Room, flags: str
-) -> None:
+async def test_late_secret_goes_to_the_person_alone(bot: Bot, room: Room, flags: str) -> None:
     envelope, ledger, _ = await room.ask(bot, flags, age_s=900)
     await bot.deliver(envelope, Reply("word " * 700, buttons=AGAIN))
-    assert room.server.answers(room.channel) == []
     answers = room.server.answers(room.server.dm(room.ann))
     assert len(answers) == 2 and answers[1].labels == ["Again"]
     assert [*ledger.ids().values()] == [one.message_id for one in answers]
-
-
-async def test_a_secret_that_nobody_can_be_told_is_given_up(bot: DiscordBot, room: Room) -> None:
-    envelope, _, _ = await room.ask(bot, "e", age_s=900)
+    # Where that cannot be either, it is given up.
+    envelope, _, _ = await room.ask(bot, flags, age_s=900, job_id="other")
     room.server.change(room.ann, is_closed=True)
     with pytest.raises(PlatformError) as caught:
         await bot.deliver(envelope, Reply("hello"))
@@ -151,71 +126,51 @@ async def test_a_secret_that_nobody_can_be_told_is_given_up(bot: DiscordBot, roo
     assert room.server.answers(room.channel) == []
 
 
-async def test_the_text_so_far_goes_when_the_answer_is_late(bot: DiscordBot, room: Room) -> None:
+async def test_the_text_so_far_goes_when_the_answer_is_late(bot: Bot, room: Room) -> None:
     envelope, ledger, asked = await room.ask(bot)
     await bot.show(envelope, "one moment", is_lasting=True)
     await room.server.wait_for(lambda: PLACEHOLDER in ledger.ids())
     assert only(room.server.answers_of(asked)).content == "one moment"
     room.server.advance(seconds=901)
     await bot.deliver(envelope, Reply("hello"))
+    assert room.server.calls_of("PATCH /webhooks/*")[-1].code == 50027
     assert only(room.server.answers(room.channel)).message_id == ledger.ids()[0]
     assert ledger.ids()[0] != ledger.ids()[PLACEHOLDER]
     late, ledger, asked = await room.ask(bot, job_id="late")
     await bot.show(late, "one moment", is_lasting=True)
     await room.server.wait_for(lambda: PLACEHOLDER in ledger.ids())
-    late = expire(late)
-    await bot.deliver(late, Reply("hello"))
+    ticket = read_ticket(late.message.ticket)
+    assert ticket
+    old = replace(ticket, created_s=ticket.created_s - 900).write()
+    await bot.deliver(replace(late, message=replace(late.message, ticket=old)), Reply("hello"))
     # Its message is known, and can be taken away as any other of ours.
     assert room.server.answers_of(asked) == []
 
 
-def expire(envelope: Envelope) -> Envelope:
-    """Return the envelope as it is a quarter of an hour later."""
-    ticket = read_ticket(envelope.message.ticket)
-    assert ticket
-    old = replace(ticket, created_s=ticket.created_s - 900).write()
-    return replace(envelope, message=replace(envelope.message, ticket=old))
-
-
-async def test_a_first_answer_that_was_deleted(bot: DiscordBot, room: Room) -> None:
-    envelope, _, asked = await room.ask(bot)
-    original = room.server.interaction(asked).original_id
-    room.server.delete(original or "")
-    await bot.deliver(envelope, Reply("hello"))
-    assert only(room.server.answers(room.channel)).content == "hello"
-
-
-async def test_an_outdated_answer_is_edited_with_the_ticket_and_without(
-    bot: DiscordBot, room: Room
-) -> None:
-    for flags in ("", "e"):
-        envelope, ledger, asked = await room.ask(bot, flags, job_id=f"job{flags}")
+async def test_outdated_answer_is_edited_with_ticket_and_without(bot: Bot, room: Room) -> None:
+    for flags, age_s in (("", 0), ("e", 0), ("", 901)):
+        envelope, ledger, asked = await room.ask(bot, flags, job_id=f"job{flags}{age_s}")
         await bot.deliver(envelope, Reply("hello"))
+        room.server.advance(seconds=age_s)
         ledger.outdate()
         await bot.deliver(envelope, Reply("good morning"))
         assert only(room.server.answers_of(asked)).content == "good morning"
-    envelope, ledger, asked = await room.ask(bot, job_id="other")
-    await bot.deliver(envelope, Reply("hello"))
-    room.server.advance(seconds=901)
-    ledger.outdate()
-    await bot.deliver(envelope, Reply("good morning"))
-    assert only(room.server.answers_of(asked)).content == "good morning"
 
 
-async def test_thinking_ends_when_all_is_said_elsewhere(bot: DiscordBot, room: Room) -> None:
+async def test_thinking_ends_when_all_is_said_elsewhere(bot: Bot, room: Room) -> None:
     envelope, _, asked = await room.ask(bot)
     await bot.deliver(envelope, Reply())
     assert room.server.thinking(room.channel) == [] == room.server.answers_of(asked)
 
 
-async def test_the_message_of_a_pressed_button_stays_as_it_is(bot: DiscordBot, room: Room) -> None:
+async def test_the_message_of_a_pressed_button_stays_as_it_is(bot: Bot, room: Room) -> None:
     envelope, _, _ = await room.ask(bot, "u")
     await bot.deliver(envelope, Reply("hello"))
     only(room.server.thinking(room.channel))  # the first answer was not touched
     assert only(room.server.answers(room.channel)).content == "hello"
 
 
-async def test_a_repeated_edit_changes_nothing(bot: DiscordBot, room: Room) -> None:
+async def test_a_repeated_edit_changes_nothing(bot: Bot, room: Room) -> None:
     envelope, ledger, asked = await room.ask(bot)
     before = ambiguous()
     room.server.fault("PATCH /webhooks/*", "lose_reply", count=2)
@@ -228,7 +183,7 @@ async def test_a_repeated_edit_changes_nothing(bot: DiscordBot, room: Room) -> N
     assert ambiguous() == before
 
 
-async def test_follow_ups_alone_may_come_twice_and_are_counted(bot: DiscordBot, room: Room) -> None:
+async def test_follow_ups_alone_may_come_twice_and_are_counted(bot: Bot, room: Room) -> None:
     envelope, ledger, asked = await room.ask(bot, "e")
     before = ambiguous()
     await bot.deliver(envelope, Reply("word " * 700))
@@ -238,27 +193,13 @@ async def test_follow_ups_alone_may_come_twice_and_are_counted(bot: DiscordBot, 
     assert len(room.server.answers_of(asked)) == 3 and ambiguous() == before + 1
 
 
-async def test_a_refusal_is_told_to_whoever_asked_alone(bot: DiscordBot, room: Room) -> None:
-    envelope, ledger, asked = await room.ask(bot)
-    await bot.deliver(replace(envelope, is_refusal=True), Reply("That cannot be."))
-    answers = room.server.answers_of(asked)
-    assert [(one.content, one.is_ephemeral) for one in answers] == [("That cannot be.", True)]
-    assert room.server.answers(room.channel) == room.server.thinking(room.channel) == []
-    assert ledger.ids() == {0: answers[0].message_id}
-
-
-async def test_a_refusal_of_what_is_secret_anyway_takes_the_place_of_thinking(
-    bot: DiscordBot, room: Room
-) -> None:
-    envelope, _, asked = await room.ask(bot, "e")
-    await bot.deliver(replace(envelope, is_refusal=True), Reply("That cannot be."))
-    assert only(room.server.answers_of(asked)).is_ephemeral
+async def test_a_refusal_is_told_to_whoever_asked_alone(bot: Bot, room: Room) -> None:
+    for flags in ("", "e"):
+        envelope, ledger, asked = await room.ask(bot, flags, job_id=f"job{flags}")
+        await bot.deliver(replace(envelope, is_refusal=True), Reply("That cannot be."))
+        answers = room.server.answers_of(asked)
+        assert [(one.content, one.is_ephemeral) for one in answers] == [("That cannot be.", True)]
+        assert room.server.answers(room.channel) == room.server.thinking(room.channel) == []
+        assert ledger.ids() == {0: answers[0].message_id}
+    # What is secret anyway takes the place of thinking.
     assert len(room.server.calls_of("PATCH /webhooks/*")) == 1
-
-
-async def test_a_refusal_that_comes_too_late_is_told_where_it_was_asked(
-    bot: DiscordBot, room: Room
-) -> None:
-    envelope, _, _ = await room.ask(bot, age_s=3600)
-    await bot.deliver(replace(envelope, is_refusal=True), Reply("That cannot be."))
-    assert only(room.server.answers(room.channel)).content == "That cannot be."

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import asyncio
 
-from bots.discord_bot import DiscordBot
-from bots.discord_bot.backfill import MAX_MESSAGES, PAGE
+from bots.discord_bot import DiscordBot as Bot
 from core.config import Settings
 from tests.discord_bot.conftest import run_bot
-from tests.emulators.discord import DiscordServer
-from tests.support.discord_inbox import FakeInbox
-from tests.support.virtual_time import current_clock
+from tests.emulators.discord import DiscordServer as Server
+from tests.support.discord_inbox import FakeInbox as Door
 
 
-def open_rooms(server: DiscordServer, count: int) -> tuple[str, list[str]]:
+def open_rooms(server: Server, count: int) -> tuple[str, list[str]]:
     """Return a person, and channels in which they have said one thing each."""
     ann = server.add_user("Ann")
     guild = server.add_guild(members=[ann])
     return ann, [server.add_channel(guild, f"room-{n}") for n in range(count)]
 
 
-async def settle(bot: DiscordBot) -> None:
+async def settle(bot: Bot) -> None:
     """Wait until nothing is asked for any more."""
     await asyncio.sleep(3)
     async with asyncio.timeout(30):
@@ -28,7 +26,7 @@ async def settle(bot: DiscordBot) -> None:
             await asyncio.sleep(0.01)
 
 
-async def see(server: DiscordServer, door: FakeInbox, rooms: list[str], ann: str) -> None:
+async def see(server: Server, door: Door, rooms: list[str], ann: str) -> None:
     """Let the bot see a message in each room, so that it has marks."""
     before = len(door.messages)
     for room in rooms:
@@ -36,9 +34,7 @@ async def see(server: DiscordServer, door: FakeInbox, rooms: list[str], ann: str
     await server.wait_for(lambda: len(door.messages) == before + len(rooms))
 
 
-async def test_a_lost_session_of_ten_minutes_costs_nothing(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox
-) -> None:
+async def test_a_lost_session_costs_nothing(server: Server, running: Bot, door: Door) -> None:
     """D12: 60 messages in 6 channels; each is handed in once, nothing old comes again."""
     ann, rooms = open_rooms(server, 6)
     old = server.add_channel(next(iter(server.world.guilds)), "old")
@@ -63,9 +59,7 @@ async def test_a_lost_session_of_ten_minutes_costs_nothing(
     assert set(asked) == set(rooms) and server.identifies() == 2
 
 
-async def test_a_resumed_session_asks_for_nothing(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox
-) -> None:
+async def test_resuming_asks_for_nothing(server: Server, running: Bot, door: Door) -> None:
     ann, [room] = open_rooms(server, 1)
     await see(server, door, [room], ann)
     server.drop()
@@ -75,9 +69,7 @@ async def test_a_resumed_session_asks_for_nothing(
     assert not server.calls_of("GET */messages")
 
 
-async def test_a_restart_begins_where_the_last_process_ended(
-    server: DiscordServer, settings: Settings, door: FakeInbox
-) -> None:
+async def test_a_restart_goes_on(server: Server, settings: Settings, door: Door) -> None:
     ann, [room] = open_rooms(server, 1)
     chat, thread = server.dm(ann), server.add_thread(room, ann)
     async with run_bot(settings, door):
@@ -94,75 +86,7 @@ async def test_a_restart_begins_where_the_last_process_ended(
     assert found[sent[2]].thread_id == thread and found[sent[2]].chat.chat_id == room
 
 
-async def test_so_many_messages_of_a_channel_and_no_more(
-    server: DiscordServer, settings: Settings, door: FakeInbox
-) -> None:
-    ann, [room] = open_rooms(server, 1)
-    async with run_bot(settings, door):
-        await see(server, door, [room], ann)
-    sent = [server.send_text(room, ann, f"missed {n}") for n in range(MAX_MESSAGES + 1)]
-    async with run_bot(settings, door) as bot:
-        await server.wait_for(lambda: len(door.messages) == MAX_MESSAGES + 1)
-        await settle(bot)
-    assert [m.message_id for m in door.messages[1:]] == sent[:MAX_MESSAGES]
-    assert len(server.calls_of("GET */messages")) == MAX_MESSAGES // PAGE
-
-
-async def test_what_comes_meanwhile_moves_no_mark(
-    server: DiscordServer, settings: Settings, door: FakeInbox
-) -> None:
-    """A crash while missed messages are still asked for must lose none of them."""
-    ann, [room] = open_rooms(server, 1)
-    async with run_bot(settings, door):
-        await see(server, door, [room], ann)
-    mark = door.marks[room]
-    missed = server.send_text(room, ann, "missed")
-    server.fault("GET */messages", "status", status=503, count=None)
-    async with run_bot(settings, door):
-        server.send_text(room, ann, "live")
-        await server.wait_for(lambda: "live" in door.texts())
-    assert door.marks[room] == mark
-    server.clear_faults()
-    async with run_bot(settings, door) as bot:
-        await server.wait_for(lambda: "missed" in door.texts())
-        await settle(bot)
-    assert int(door.marks[room]) > int(missed)
-
-
-async def test_a_session_that_breaks_off_early_hides_nothing(
-    server: DiscordServer, settings: Settings, door: FakeInbox
-) -> None:
-    """What comes before the second session must not pass for all that was known before it."""
-    ann, [room] = open_rooms(server, 1)
-    async with run_bot(settings, door):
-        await see(server, door, [room], ann)
-    server.send_text(room, ann, "missed")
-    bot = DiscordBot(settings, door, current_clock())
-    bot.client._connection.guild_ready_timeout = 60.0  # it is not complete for a while
-    task = asyncio.create_task(bot.run())
-    try:
-        # The connection of before may count as one for a moment longer.
-        await server.wait_for(lambda: server.identifies() == 2 and server.connected())
-        server.send_text(room, ann, "live")
-        await server.wait_for(lambda: "live" in door.texts())
-        assert "missed" not in door.texts()
-        broken = asyncio.create_task(bot.client.wait_for("shard_disconnect", timeout=30))
-        await asyncio.sleep(0)
-        server.invalidate()
-        await broken
-        # Not before: the session that breaks off is not to be completed now.
-        bot.client._connection.guild_ready_timeout = 1.0
-        await server.wait_for(lambda: "missed" in door.texts())
-        assert server.identifies() == 3
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await bot.close()
-
-
-async def test_the_first_mark_of_a_chat_is_kept_at_once(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox
-) -> None:
+async def test_a_first_mark_is_kept_at_once(server: Server, running: Bot, door: Door) -> None:
     """Also while others are held: without a mark nothing would be asked for after a crash."""
     ann, [room] = open_rooms(server, 1)
     running._marks.hold_all()

@@ -11,7 +11,7 @@ from typing import Any
 import discord
 import pytest
 
-from bots.discord_bot.backfill import MAX_AGE, MAX_CHANNELS, Backfill
+from bots.discord_bot.backfill import MAX_AGE, MAX_CHANNELS, MAX_MESSAGES, PAGE, Backfill
 from bots.discord_bot.intake import make_snowflake
 from bots.discord_bot.marks import Marks
 from core.clock import Clock
@@ -254,10 +254,23 @@ async def test_what_the_end_cuts_off_moves_no_mark(scene: Scene) -> None:
     assert scene.door.marks["101"] == str(scene.base) and not scene.handed
 
 
-async def test_a_session_is_completed_once(scene: Scene) -> None:
+async def test_a_session_that_breaks_off_early_hides_nothing(scene: Scene) -> None:
+    """What comes before the second session must not pass for all that was known before it."""
     scene.away.add_guild(scene.base + 1)
     await scene.know(101)
+    scene.backfill.start_session(0)
+    await scene.marks.note("101", str(scene.base + 9))
     await scene.fill()
-    scene.backfill.complete_session(0)
+    scene.backfill.complete_session(0)  # a session is completed once
     await scene.rest()
-    assert scene.asked() == [101]
+    assert scene.asked() == [101] and scene.handed == [scene.base + 1]
+
+
+async def test_so_many_messages_of_a_channel_and_no_more(scene: Scene) -> None:
+    scene.away.add_guild(scene.base + 999)
+    sent = [scene.base + number for number in range(1, MAX_MESSAGES + 2)]
+    scene.away.news[101] = sent
+    await scene.know(101)
+    await scene.fill()
+    assert scene.handed == sent[:MAX_MESSAGES]
+    assert len(scene.away.asked) == MAX_MESSAGES // PAGE

@@ -14,27 +14,16 @@ def make(count: int) -> list[Button]:
     return [Button(f"B{n}", "say", token=f"{n:022}") for n in range(count)]
 
 
-def test_there_are_no_rows_without_buttons() -> None:
-    assert build_components([]) == []
-
-
-def test_few_buttons_stand_in_rows_of_five() -> None:
+def test_buttons_stand_in_five_rows_at_most_many_in_lists_to_choose_from() -> None:
+    assert build_components([]) == [] and len(build_components(make(200))) == 5
     rows = build_components(make(7))
     assert [len(row["components"]) for row in rows] == [5, 2]
     assert {part["type"] for row in rows for part in row["components"]} == {2}
-
-
-@pytest.mark.parametrize(("count", "options"), [(11, [11]), (25, [25]), (60, [25, 25, 10])])
-def test_many_buttons_are_lists_to_choose_from(count: int, options: list[int]) -> None:
-    rows = build_components(make(count), "Voices")
-    selects = [row["components"][0] for row in rows]
-    assert [len(select["options"]) for select in selects] == options
-    assert len({select["custom_id"] for select in selects}) == len(selects)
-    assert {select["placeholder"] for select in selects} == {"Voices"}
-
-
-def test_a_message_has_at_most_five_rows() -> None:
-    assert len(build_components(make(200))) == 5
+    for count, options in ((11, [11]), (25, [25]), (60, [25, 25, 10])):
+        selects = [row["components"][0] for row in build_components(make(count), "Voices")]
+        assert [len(select["options"]) for select in selects] == options
+        assert len({select["custom_id"] for select in selects}) == len(selects)
+        assert {select["placeholder"] for select in selects} == {"Voices"}
 
 
 @pytest.mark.parametrize("count", [1, 10, 11, 125])
@@ -64,20 +53,9 @@ def test_labels_are_cut_and_never_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    "data",
-    [
-        {},
-        {"custom_id": ""},
-        {"custom_id": TOKEN},
-        {"custom_id": "h:"},
-        {"custom_id": f"h:{TOKEN}x"},
-        {"custom_id": f"x:{TOKEN}"},
-        {"custom_id": f"h:{TOKEN[:-1]}\n"},
-        {"custom_id": "s:0"},
-        {"custom_id": "s:0", "values": []},
-        {"custom_id": "s:0", "values": ["s:0"]},
-        {"custom_id": "s:0", "values": [TOKEN]},
-    ],
+    "custom_id", [None, "", TOKEN, "h:", f"h:{TOKEN}x", f"x:{TOKEN}", f"h:{TOKEN[:-1]}\n", "s:0"]
 )
-def test_what_is_none_of_ours_is_nothing(data: dict[str, object]) -> None:
-    assert read_press(data) is None
+@pytest.mark.parametrize("values", [None, [], ["s:0"], [TOKEN]])
+def test_what_is_none_of_ours_is_nothing(custom_id: object, values: object) -> None:
+    data = {"custom_id": custom_id, "values": values}
+    assert read_press({name: one for name, one in data.items() if one is not None}) is None

@@ -10,11 +10,11 @@ import pytest
 import pytest_asyncio
 
 from core import commands
+from core.fields import Use
 from tests.chaos.notes import make_note
-from tests.emulators.discord import DiscordServer
+from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.discord.records import Message
-from tests.emulators.mimo import MimoServer
-from tests.support.discord_program import DiscordProgram
+from tests.support.discord_program import DiscordProgram, run_program
 
 #: The program is a process of its own.
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
@@ -35,61 +35,36 @@ LISTED = [name for name, _ in commands.menu(has_voice=True)]
 USES = [use for _, command in commands.menu(has_voice=True) for use in command.uses]
 
 
-class Counted(DiscordProgram):
-    """The program, and how many jobs were looked at."""
-
-    count = 0
-
-
 @dataclass
 class Room:
-    program: Counted
-    server: DiscordServer
+    program: DiscordProgram
+    server: Server
     ann: str
     bob: str
     channel: str
 
     async def answer(self, asked: str) -> Message:
-        """Return the answer as it stands in the end: a voice message stands by itself."""
-        known = self.server.interaction
-        await self.server.wait_for(lambda: known(asked).answer_kind is not None)
-        await self.program.settle(self.program.count + 1)
-        self.program.count = sum(self.program.states().values())
-        answers = self.server.answers_of(asked) or self.server.answers(self.channel)
-        assert answers, self.program.log[-6000:]
-        return answers[-1]
+        return await self.program.answer(asked, self.channel)
 
     async def give(self, name: str, options: dict[str, Any] | None = None, **more: Any) -> Message:
-        return await self.answer(
-            self.server.slash(self.channel, self.ann, name, options or {}, **more)
-        )
-
-    async def use(self, message: str, label: str) -> Message:
-        asked = self.server.context_menu(message, self.ann, label)
-        use = next(use for use in USES if use.label == label)
-        if use.asks:
-            await self.server.wait_for(lambda: self.server.interaction(asked).modal)
-            asked = self.server.submit(asked, self.ann, {"text": "What is said?"})
+        asked = self.server.slash(self.channel, self.ann, name, options or {}, **more)
         return await self.answer(asked)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def program(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Counted]:
-    async with DiscordServer() as server, MimoServer() as mimo:
-        program = Counted(tmp_path_factory.mktemp("home"), server, mimo)
-        await program.start()
-        await server.wait_for(server.commands, timeout_s=30)
+async def program(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DiscordProgram]:
+    async with run_program(tmp_path_factory.mktemp("home")) as program:
         yield program
-        assert server.pings() == []
-        assert await program.stop() == 0
+        assert program.server.pings() == []
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def room(program: Counted) -> Room:
+async def room(program: DiscordProgram) -> Room:
     server = program.server
     ann, bob = server.add_user("Ann"), server.add_user("Bob")
-    channel = server.channel(server.add_guild(owner=ann, members=[bob]))
-    return Room(program, server, ann, bob, channel)
+    return Room(
+        program, server, ann, bob, server.channel(server.add_guild(owner=ann, members=[bob]))
+    )
 
 
 @pytest.mark.parametrize("name", LISTED)
@@ -101,25 +76,31 @@ async def test_every_command_is_answered(room: Room, name: str) -> None:
     assert room.server.thinking(room.channel) == []
 
 
-@pytest.mark.parametrize("label", [use.label for use in USES])
+@pytest.mark.parametrize("use", USES, ids=lambda use: str(use.label))
 @pytest.mark.parametrize("kind", ["voice", "text"])
-async def test_every_use_of_a_message_is_answered(room: Room, label: str, kind: str) -> None:
+async def test_every_use_of_a_message_is_answered(room: Room, use: Use, kind: str) -> None:
     server = room.server
     if kind == "voice":
         message = server.send_voice(room.channel, room.bob, make_note(7), duration=2)
     else:
         message = server.send_text(room.channel, room.bob, "Good morning @everyone, my friends")
-    answer = await room.use(message, label)
+    asked = server.context_menu(message, room.ann, use.label)
+    if use.asks:
+        await server.wait_for(lambda: server.interaction(asked).modal)
+        asked = server.submit(asked, room.ann, {"text": "What is said?"})
+    answer = await room.answer(asked)
     assert answer.content or answer.files
     assert server.thinking(room.channel) == []
-    if kind == "voice" and label.startswith("Transcribe"):
+    if kind == "voice" and use.label.startswith("Transcribe"):
         assert "w7" in answer.content
 
 
-async def test_a_recording_comes_with_a_command(room: Room) -> None:
+async def test_recording_comes_with_command_and_its_buttons_outlive_restart(room: Room) -> None:
     note = {"recording": ("talk.ogg", make_note(9))}
     answer = await room.give("transcribe", attachments=note)
     assert "w9" in answer.content and not answer.is_ephemeral
+    await room.program.kill()
+    await room.program.start()
     pressed = room.server.press(answer.message_id, room.bob, label="Listen")
     spoken = await room.answer(pressed)
     assert spoken.is_voice and not spoken.is_ephemeral
@@ -132,14 +113,3 @@ async def test_an_answer_can_be_asked_about(room: Room) -> None:
     again = room.server.send_text(room.channel, room.bob, "And then?", reply_to=answer.message_id)
     followed = await room.server.wait_for(lambda: room.server.answers_to(again), timeout_s=30)
     assert followed[0].content
-    await room.program.settle(room.program.count + 1)
-    room.program.count += 1
-
-
-async def test_buttons_work_after_a_restart(room: Room) -> None:
-    note = {"recording": ("talk.ogg", make_note(11))}
-    answer = await room.give("transcribe", attachments=note)
-    await room.program.kill()
-    await room.program.start()
-    pressed = room.server.press(answer.message_id, room.bob, label="Listen")
-    assert (await room.answer(pressed)).is_voice

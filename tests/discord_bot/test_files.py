@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from bots.discord_bot import DiscordBot, files
+from bots.discord_bot import DiscordBot as Bot
+from bots.discord_bot import files
 from bots.discord_bot.files import FileId, parse_file_id
 from core.errors import BadAudio, PlatformBusy, TooLong, UserError
 from core.models import Attachment, Message, Quoted
-from tests.emulators.discord import DiscordServer
-from tests.support.discord_inbox import FakeInbox, make_message
+from tests.emulators.discord import DiscordServer as Server
+from tests.support.discord_inbox import FakeInbox as Door
+from tests.support.discord_inbox import make_message
 
 OGG = b"OggS" + bytes(5000)
 
 
-async def hear(server: DiscordServer, door: FakeInbox) -> Message:
+async def hear(server: Server, door: Door, **fields: Any) -> Message:
     """Let the bot hear a voice message and return it."""
     ann = server.add_user("Ann")
-    server.send_voice(server.dm(ann), ann, OGG)
+    server.send_voice(server.dm(ann), ann, OGG, **fields)
     await server.wait_for(lambda: door.messages)
     return door.messages[-1]
 
@@ -32,34 +35,25 @@ def test_what_names_a_file_can_be_read_back(file_id: FileId) -> None:
     assert parse_file_id(str(file_id)) == file_id
 
 
-async def test_what_was_just_sent_costs_no_call(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox
-) -> None:
-    message = await hear(server, door)
-    assert await running.fetch(message) == OGG
-    assert not server.calls_of("GET */messages/*")
-
-
-async def test_an_expired_link_is_renewed(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox
-) -> None:
+async def test_an_expired_link_is_renewed(server: Server, running: Bot, door: Door) -> None:
     """H10: the message is asked for again and the sound comes."""
     message = await hear(server, door)
+    assert await running.fetch(message) == OGG
+    assert not server.calls_of("GET */messages/*")  # what was just sent costs no call
     server.expire_links()
     assert await running.fetch(message) == OGG
     assert len(server.calls_of("GET */messages/*")) == 1
-
-
-async def test_after_a_restart_the_message_is_asked_for(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox
-) -> None:
-    message = await hear(server, door)
-    running.files._links.clear()
-    assert await running.fetch(message) == OGG
+    server.fault("GET /cdn", "status", status=503)
+    with pytest.raises(PlatformBusy):
+        await running.fetch(message)
+    server.delete(message.message_id)
+    server.expire_links()
+    with pytest.raises(UserError, match="no longer has this file"):
+        await running.fetch(message)
 
 
 async def test_the_sound_of_the_message_that_is_answered(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str
+    server: Server, running: Bot, door: Door, ann: str
 ) -> None:
     chat = server.dm(ann)
     note = server.send_voice(chat, ann, OGG)
@@ -69,9 +63,7 @@ async def test_the_sound_of_the_message_that_is_answered(
     assert await running.fetch(door.messages[-1]) == OGG
 
 
-async def test_a_forwarded_sound(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox
-) -> None:
+async def test_a_forwarded_sound(server: Server, running: Bot, door: Door) -> None:
     ann, bob = server.add_user("Ann"), server.add_user("Bob")
     far = server.private_chat(ann, bob)
     note = server.send_voice(far, bob, OGG)
@@ -82,19 +74,7 @@ async def test_a_forwarded_sound(
     assert await running.fetch(door.messages[0]) == OGG
 
 
-async def test_a_message_that_was_deleted_has_no_sound(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox
-) -> None:
-    message = await hear(server, door)
-    server.delete(message.message_id)
-    server.expire_links()
-    with pytest.raises(UserError, match="no longer has this file"):
-        await running.fetch(message)
-
-
-async def test_a_link_alone_cannot_be_renewed(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox
-) -> None:
+async def test_link_alone_cannot_be_renewed(server: Server, running: Bot, door: Door) -> None:
     message = await hear(server, door)
     assert message.attachment
     link = running.files._links[message.attachment.file_id]
@@ -107,23 +87,14 @@ async def test_a_link_alone_cannot_be_renewed(
 
 @pytest.mark.parametrize("kind", ["close", "cut", "lose_reply"])
 async def test_a_download_that_breaks_off_is_tried_once_more(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox, kind: str
+    server: Server, running: Bot, door: Door, kind: str
 ) -> None:
     message = await hear(server, door)
     server.fault("GET /cdn", kind)  # type: ignore[arg-type]
     assert await running.fetch(message) == OGG
 
 
-async def test_a_server_in_trouble_is_asked_again_later(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox
-) -> None:
-    message = await hear(server, door)
-    server.fault("GET /cdn", "status", status=503)
-    with pytest.raises(PlatformBusy):
-        await running.fetch(message)
-
-
-async def test_what_is_too_large_is_not_fetched(server: DiscordServer, running: DiscordBot) -> None:
+async def test_what_is_too_large_is_not_fetched(server: Server, running: Bot) -> None:
     large = Attachment("1/2/3", size_bytes=files.MAX_BYTES + 1)
     with pytest.raises(TooLong):
         await running.fetch(make_message("1", attachment=large))
@@ -131,19 +102,14 @@ async def test_what_is_too_large_is_not_fetched(server: DiscordServer, running: 
 
 
 async def test_what_is_larger_than_it_claims_is_left_off(
-    server: DiscordServer,
-    running: DiscordBot,
-    door: FakeInbox,
-    monkeypatch: pytest.MonkeyPatch,
-    ann: str,
+    server: Server, running: Bot, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "MAX_BYTES", 3000)
-    server.send_voice(server.dm(ann), ann, OGG, claims={"claimed_bytes": 100})
-    await server.wait_for(lambda: door.messages)
+    message = await hear(server, door, claims={"claimed_bytes": 100})
     with pytest.raises(TooLong):
-        await running.fetch(door.messages[0])
+        await running.fetch(message)
 
 
-async def test_a_message_without_sound(bot: DiscordBot) -> None:
+async def test_a_message_without_sound(bot: Bot) -> None:
     with pytest.raises(BadAudio):
         await bot.fetch(make_message("1", attachment=None, reply_to=Quoted("2")))

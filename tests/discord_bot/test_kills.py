@@ -9,7 +9,7 @@ import pytest
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.notes import read_sound
 from tests.chaos.points import POINTS
-from tests.emulators.discord import DiscordServer
+from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.mimo import MimoServer
 from tests.support import sounds
 from tests.support.discord_program import DiscordProgram
@@ -37,7 +37,7 @@ async def restart(program: DiscordProgram, person: str) -> None:
 
 @pytest.mark.parametrize("step", OUT)
 async def test_a_voice_message_is_answered_once(
-    program: DiscordProgram, mimo: MimoServer, server: DiscordServer, step: str, ann: str
+    program: DiscordProgram, mimo: MimoServer, server: Server, step: str, ann: str
 ) -> None:
     mimo.set_text(await read_sound(VOICE), LONG_TEXT)
     await program.start(kill_at=step)
@@ -51,12 +51,12 @@ async def test_a_voice_message_is_answered_once(
 
 @pytest.mark.parametrize("step", [name for name in OUT if not name.startswith(("S3", "S10"))])
 async def test_a_command_is_answered_once(
-    program: DiscordProgram, server: DiscordServer, step: str, ann: str, room: str
+    program: DiscordProgram, server: Server, step: str, ann: str, channel: str
 ) -> None:
     await program.start(kill_at=step)
     await server.wait_for(lambda: "say" in server.commands(), 30)
-    asked = server.slash(room, ann, "say", {"text": "Good morning"})
+    asked = server.slash(channel, ann, "say", {"text": "Good morning"})
     await restart(program, ann)
-    spoken = [one for one in server.answers(room) if one.is_voice]
+    spoken = [one for one in server.answers(channel) if one.is_voice]
     assert len(spoken) + sum(len(one.files) for one in server.answers_of(asked)) == 1
-    assert server.thinking(room) == []
+    assert server.thinking(channel) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from discord.utils import escape_markdown, escape_mentions
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,9 +57,3 @@ def test_a_label_stays_the_label_of_our_link(label: str) -> None:
 def test_the_raw_text_calls_nobody_either(call: str) -> None:
     # What pings is found by the server, which knows no backslashes.
     assert call not in escape(call) and call not in link(call, "https://discord.com")
-
-
-def test_why_the_rules_are_ours() -> None:
-    text = "[a](https://a.example) [b](https://b.example) <t:0> <#1> https://c.example 1. x"
-    theirs = escape_mentions(escape_markdown(text))
-    assert read(theirs).kinds >= {"link", "moment", "channel", "url"}

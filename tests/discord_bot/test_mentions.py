@@ -5,18 +5,12 @@ from __future__ import annotations
 import pytest
 from discord.http import Route
 
-from bots.discord_bot import DiscordBot
+from bots.discord_bot import DiscordBot as Bot
 from core.models import Button, File, Link, Reply
-from tests.emulators.discord import DiscordServer
 from tests.support.discord_markdown import read
-from tests.support.discord_server_chat import Room, make_room, make_voice
+from tests.support.discord_server_chat import Room, make_voice
 
 TOKEN = "abcdefghijklmnopqrstuv"
-
-
-@pytest.fixture
-def room(server: DiscordServer) -> Room:
-    return make_room(server)
 
 
 def calls(room: Room) -> str:
@@ -39,7 +33,7 @@ def everywhere(text: str) -> Reply:
     return Reply(text, text, files=files, buttons=buttons, links=links)
 
 
-async def test_the_oracle_would_hear_it(bot: DiscordBot, room: Room) -> None:
+async def test_the_oracle_would_hear_it(bot: Bot, room: Room) -> None:
     """The same words without our care ring everywhere."""
     route = Route("POST", "/channels/{channel_id}/messages", channel_id=int(room.channel))
     await bot.client.http.request(route, json={"content": calls(room)})
@@ -48,7 +42,7 @@ async def test_the_oracle_would_hear_it(bot: DiscordBot, room: Room) -> None:
 
 
 @pytest.mark.parametrize("kind", ["note", "dm", "command", "secret", "personal", "late"])
-async def test_no_ping_in_any_way_of_answering(bot: DiscordBot, room: Room, kind: str) -> None:
+async def test_no_ping_in_any_way_of_answering(bot: Bot, room: Room, kind: str) -> None:
     text = calls(room)
     if kind in ("note", "dm"):
         envelope, ledger = room.note() if kind == "note" else room.dm_note()
@@ -83,9 +77,8 @@ def check_everything(room: Room) -> None:
         assert read(body.get("content") or "").kinds <= {"quote", "link"}
 
 
-async def test_what_is_refused_in_files_pings_nobody(bot: DiscordBot, room: Room) -> None:
+async def test_what_is_refused_in_files_pings_nobody(bot: Bot, room: Room) -> None:
     room.server.deny(room.channel, room.guild, "ATTACH_FILES", "READ_MESSAGE_HISTORY")
-    envelope, _ = room.note()
-    await bot.deliver(envelope, everywhere(calls(room)))
+    await room.answer(bot, everywhere(calls(room)))
     assert room.server.pings() == [] and room.server.answers(room.channel)
     check_everything(room)

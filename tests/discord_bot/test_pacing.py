@@ -6,7 +6,7 @@ import aiohttp
 import discord
 import pytest
 
-from bots.discord_bot import DiscordBot
+from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.pacing import (
     BARRED_S,
     GAP_S,
@@ -21,7 +21,7 @@ from core.clock import Clock
 from core.errors import PlatformBusy
 from core.models import Reply
 from tests.discord_bot.conftest import Advance
-from tests.emulators.discord import DiscordServer
+from tests.emulators.discord import DiscordServer as Server
 from tests.support.discord_server_chat import make_room, only
 
 
@@ -41,9 +41,7 @@ async def test_only_what_leads_to_a_ban_counts(pacer: Pacer, advance: Advance) -
     assert pacer.invalid_count == 0
 
 
-async def test_all_is_still_until_the_oldest_refusal_is_ten_minutes_old(
-    pacer: Pacer, advance: Advance
-) -> None:
+async def test_all_is_still_for_ten_minutes(pacer: Pacer, advance: Advance) -> None:
     for _ in range(MAX_INVALID):
         pacer.check()
         pacer.note_answer(403)
@@ -71,9 +69,7 @@ async def test_a_pause_is_the_longest_that_was_asked_for(pacer: Pacer, advance: 
     assert pacer.pause_s == 0
 
 
-async def test_a_channel_is_held_after_three_refusals_and_for_an_hour(
-    pacer: Pacer, advance: Advance
-) -> None:
+async def test_three_refusals_hold_a_channel_for_an_hour(pacer: Pacer, advance: Advance) -> None:
     for held in (False,) * (MAX_FORBIDDEN - 1) + (True,):
         pacer.note_forbidden("1")
         advance(60)
@@ -113,18 +109,7 @@ async def test_channels_at_rest_are_forgotten(pacer: Pacer, advance: Advance) ->
     assert pacer._channels.keys() == {"0", "refused", "drawn", "new"}
 
 
-async def test_every_request_of_the_client_is_counted(
-    bot: DiscordBot, server: DiscordServer
-) -> None:
-    room = make_room(server)
-    server.fault("*typing", "rate_limit", retry_after=0.01, count=3)
-    await bot.client.http.send_typing(int(room.channel))
-    assert bot.client.pacer.invalid_count == 3 == server.invalid_requests()
-
-
-async def test_while_all_is_still_nothing_goes_out_but_the_first_answers(
-    bot: DiscordBot, server: DiscordServer
-) -> None:
+async def test_in_a_pause_only_first_answers_go_out(bot: Bot, server: Server) -> None:
     room = make_room(server)
     bot.client.pacer.pause(60)
     server.forget_calls()
@@ -140,9 +125,7 @@ async def test_while_all_is_still_nothing_goes_out_but_the_first_answers(
     assert [call.status for call in server.calls] == [204, 200]
 
 
-async def test_files_of_other_servers_are_neither_counted_nor_held_back(
-    bot: DiscordBot, server: DiscordServer
-) -> None:
+async def test_files_are_neither_counted_nor_held_back(bot: Bot, server: Server) -> None:
     server.fault("GET /cdn", "status", status=403)
     bot.client.pacer.pause(60)
     with pytest.raises(discord.Forbidden):
@@ -152,15 +135,12 @@ async def test_files_of_other_servers_are_neither_counted_nor_held_back(
 
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "200"}, {"Retry-After": "soon"}])
 async def test_a_ban_is_felt_once_and_as_long_as_it_says(
-    bot: DiscordBot,
-    server: DiscordServer,
-    advance: Advance,
-    headers: dict[str, str],
+    bot: Bot, server: Server, advance: Advance, headers: dict[str, str]
 ) -> None:
-    room = make_room(server)
     server.fault("POST */messages", "html", status=429, headers=headers)
     wait_s = 200.0 if headers.get("Retry-After") == "200" else BARRED_S
-    for number in range(20):
+    for number in range(5):
+        room = make_room(server)
         envelope, _ = room.note(str(number))
         with pytest.raises(PlatformBusy):
             await bot.deliver(envelope, Reply("hello"))

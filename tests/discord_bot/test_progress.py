@@ -6,26 +6,21 @@ import asyncio
 
 import pytest
 
-from bots.discord_bot import DiscordBot
+from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.pacing import GAP_S, MAX_FORBIDDEN
 from bots.drawing import DRAW_S
 from core.clock import Clock
+from core.interfaces import Envelope
 from core.models import PLACEHOLDER, DeliveryState, Reply
 from core.prompts.safety import revive
-from tests.emulators.discord import DiscordServer
+from tests.support.discord_inbox import MemoryLedger
 from tests.support.discord_markdown import read
-from tests.support.discord_server_chat import Room, make_room, make_voice, only
+from tests.support.discord_server_chat import AGAIN, SEND, Room, make_voice, only
 
-SEND = "POST /channels/{channel}/messages"
 SILENT = 1 << 12
 
 
-@pytest.fixture
-def room(server: DiscordServer) -> Room:
-    return make_room(server)
-
-
-async def test_the_latest_text_wins(bot: DiscordBot, room: Room) -> None:
+async def test_the_latest_text_wins(bot: Bot, room: Room) -> None:
     envelope, ledger = room.note()
     for number in range(20):
         await bot.show(envelope, f"word {number}")
@@ -40,41 +35,31 @@ async def test_the_latest_text_wins(bot: DiscordBot, room: Room) -> None:
     assert answer.versions[-1] == "word 39" and len(answer.versions) == 3
     assert answer.reply_to == envelope.message.message_id and answer.flags & SILENT
     assert ledger.ids() == {PLACEHOLDER: answer.message_id}
-    await bot.deliver(envelope, Reply("hello"))
-    assert only(room.server.answers(room.channel)).content == "hello"
+    await bot.deliver(envelope, Reply("hello", buttons=AGAIN))
+    assert len(room.server.calls_of(SEND)) == 1
+    room.server.forget_calls()
+    await bot.show(envelope, "late")
+    await asyncio.sleep(60)
+    answer = only(room.server.answers(room.channel))
+    assert (answer.content, answer.labels) == ("hello", ["Again"])
+    assert room.server.calls == [] and ledger.ids()[0] == answer.message_id
 
 
-async def test_drawings_of_a_channel_are_two_seconds_apart(bot: DiscordBot, room: Room) -> None:
-    envelopes = [room.note(str(n))[0] for n in range(2)]
-    for envelope in envelopes:
-        await bot.show(envelope, "first")
-    await room.server.wait_for(lambda: len(room.server.answers(room.channel)) == 2)
-    first, second = room.server.calls_of(SEND)
-    assert second.at - first.at == pytest.approx(GAP_S, abs=0.1)
-
-
-async def test_words_of_people_are_shown_as_they_are(bot: DiscordBot, room: Room) -> None:
+async def test_words_of_people_are_shown_as_they_are(bot: Bot, room: Room) -> None:
     envelope, _ = room.note()
     words = "@everyone <@1> **bold** [a](https://e.example) https://e.example\n# x"
     await bot.show(envelope, words)
     await room.server.wait_for(lambda: room.server.answers(room.channel))
     seen = read(only(room.server.answers(room.channel)).content)
-    assert revive(seen.text) == words and seen.kinds == set()
-    assert room.server.pings() == []
-
-
-async def test_a_long_text_is_shown_from_its_end(bot: DiscordBot, room: Room) -> None:
-    envelope, _ = room.note()
+    assert revive(seen.text) == words and seen.kinds == set() and room.server.pings() == []
     await bot.show(envelope, "*" * 3000 + " the end")
-    await room.server.wait_for(lambda: room.server.answers(room.channel))
+    await asyncio.sleep(GAP_S)
     content = only(room.server.answers(room.channel)).content
     assert content.startswith("…") and content.endswith(" the end") and len(content) > 1900
 
 
 @pytest.mark.parametrize("flags", ["", "e"])
-async def test_an_interaction_is_drawn_in_its_first_answer(
-    bot: DiscordBot, room: Room, flags: str
-) -> None:
+async def test_interaction_is_drawn_in_its_first_answer(bot: Bot, room: Room, flags: str) -> None:
     envelope, _, asked = await room.ask(bot, flags)
     await bot.show(envelope, "one moment", is_lasting=True)
     await room.server.wait_for(lambda: room.server.answers_of(asked))
@@ -85,7 +70,7 @@ async def test_an_interaction_is_drawn_in_its_first_answer(
     assert room.server.calls_of(SEND) == []
 
 
-async def test_a_secret_that_is_late_is_not_drawn_for_all(bot: DiscordBot, room: Room) -> None:
+async def test_a_secret_that_is_late_is_not_drawn_for_all(bot: Bot, room: Room) -> None:
     envelope, _, _ = await room.ask(bot, "e", age_s=900)
     await bot.show(envelope, "secret words")
     await asyncio.sleep(60)
@@ -93,31 +78,28 @@ async def test_a_secret_that_is_late_is_not_drawn_for_all(bot: DiscordBot, room:
     assert room.server.calls_of("* /webhooks/*") == []
 
 
-async def test_a_kill_before_the_placeholder_was_kept_makes_no_second_one(
-    bot: DiscordBot, room: Room
-) -> None:
-    envelope, ledger = room.note()
-    await bot.show(envelope, "one")
-    await room.server.wait_for(lambda: PLACEHOLDER in ledger.ids())
-    await bot._progress.end(envelope)
-    await ledger.forget(PLACEHOLDER)
-    await ledger.start(PLACEHOLDER)
+async def test_kill_before_placeholder_was_kept_makes_no_second_one(bot: Bot, room: Room) -> None:
+    envelope, ledger = await lose_placeholder(bot, room)
     await bot.show(envelope, "two")
     await room.server.wait_for(lambda: ledger.ids()[PLACEHOLDER])
     await bot.deliver(envelope, Reply("hello"))
     assert only(room.server.answers(room.channel)).content == "hello"
 
 
-@pytest.mark.parametrize("kind", ["text", "voice", "nothing"])
-async def test_a_placeholder_that_nobody_knows_of_does_not_stay(
-    bot: DiscordBot, room: Room, kind: str
-) -> None:
+async def lose_placeholder(bot: Bot, room: Room) -> tuple[Envelope, MemoryLedger]:
+    """Draw as a process does that dies before the id of the message is kept."""
     envelope, ledger = room.note()
     await bot.show(envelope, "one")
     await room.server.wait_for(lambda: PLACEHOLDER in ledger.ids())
     await bot._progress.end(envelope)
     await ledger.forget(PLACEHOLDER)
-    await ledger.start(PLACEHOLDER)  # the process died before its id was kept
+    await ledger.start(PLACEHOLDER)
+    return envelope, ledger
+
+
+@pytest.mark.parametrize("kind", ["text", "voice", "nothing"])
+async def test_an_unknown_placeholder_does_not_stay(bot: Bot, room: Room, kind: str) -> None:
+    envelope, ledger = await lose_placeholder(bot, room)
     replies = {"text": Reply("hello"), "voice": Reply(files=(await make_voice(),))}
     await bot.deliver(envelope, replies.get(kind, Reply()))
     answers = room.server.answers(room.channel)
@@ -127,19 +109,18 @@ async def test_a_placeholder_that_nobody_knows_of_does_not_stay(
     assert ledger.ids().get(0, "") == (answers[0].message_id if answers else "")
 
 
-async def test_the_answer_waits_for_the_drawing_under_way(bot: DiscordBot, room: Room) -> None:
-    envelope, _ = room.note()
+async def test_the_answer_waits_for_the_drawing_under_way(bot: Bot, room: Room) -> None:
+    envelope, ledger = room.note()
     room.server.fault(SEND, "delay", delay_s=0.5)
     await bot.show(envelope, "one")
     await room.server.wait_for(lambda: room.server.calls_of(SEND))
+    assert ledger.rows[PLACEHOLDER].state is DeliveryState.PENDING  # noted before it is made
     await bot.deliver(envelope, Reply("hello"))
     await asyncio.sleep(60)
     assert only(room.server.answers(room.channel)).content == "hello"
 
 
-async def test_the_answer_does_not_wait_for_a_drawing_that_has_no_turn_yet(
-    bot: DiscordBot, room: Room, clock: Clock
-) -> None:
+async def test_the_answer_waits_for_no_later_drawing(bot: Bot, room: Room, clock: Clock) -> None:
     envelope, _ = room.note()
     await bot.show(envelope, "one")
     await room.server.wait_for(lambda: room.server.answers(room.channel))
@@ -150,25 +131,7 @@ async def test_the_answer_does_not_wait_for_a_drawing_that_has_no_turn_yet(
     assert only(room.server.answers(room.channel)).versions == ["one", "hello"]
 
 
-async def test_a_drawing_is_noted_before_it_is_made(bot: DiscordBot, room: Room) -> None:
-    envelope, ledger = room.note()
-    room.server.fault(SEND, "delay", delay_s=5)
-    await bot.show(envelope, "one")
-    await room.server.wait_for(lambda: room.server.calls_of(SEND))
-    assert ledger.rows[PLACEHOLDER].state is DeliveryState.PENDING
-
-
-async def test_nothing_is_drawn_over_the_answer(bot: DiscordBot, room: Room) -> None:
-    envelope, ledger = room.note()
-    await bot.deliver(envelope, Reply("hello"))
-    room.server.forget_calls()
-    await bot.show(envelope, "late")
-    await asyncio.sleep(60)
-    assert only(room.server.answers(room.channel)).content == "hello"
-    assert room.server.calls == [] and ledger.ids().keys() == {0}
-
-
-async def test_a_refusal_ends_the_drawing_and_never_raises(bot: DiscordBot, room: Room) -> None:
+async def test_a_refusal_ends_the_drawing_and_never_raises(bot: Bot, room: Room) -> None:
     room.server.deny(room.channel, room.guild, "SEND_MESSAGES")
     for number in range(1, 7):
         envelope, _ = room.note(str(number))
@@ -178,9 +141,7 @@ async def test_a_refusal_ends_the_drawing_and_never_raises(bot: DiscordBot, room
         assert len(room.server.calls_of(SEND)) == min(number, MAX_FORBIDDEN)
 
 
-async def test_a_refused_interaction_says_nothing_about_its_channel(
-    bot: DiscordBot, room: Room
-) -> None:
+async def test_a_refused_interaction_says_nothing_about_its_channel(bot: Bot, room: Room) -> None:
     for number in range(MAX_FORBIDDEN + 1):
         envelope, _, _ = await room.ask(bot, job_id=str(number))
         room.server.fault("PATCH /webhooks/*", "status", status=403, code=50013)
@@ -189,7 +150,7 @@ async def test_a_refused_interaction_says_nothing_about_its_channel(
     assert not bot.client.pacer.is_held(room.channel)
 
 
-async def test_an_overload_only_delays_it(bot: DiscordBot, room: Room) -> None:
+async def test_an_overload_only_delays_it(bot: Bot, room: Room) -> None:
     envelope, _ = room.note()
     room.server.fault(SEND, "status", status=503, count=None)
     for number in range(MAX_FORBIDDEN + 1):
@@ -202,9 +163,7 @@ async def test_an_overload_only_delays_it(bot: DiscordBot, room: Room) -> None:
     assert only(room.server.answers(room.channel)).content == "one"
 
 
-async def test_a_call_that_is_not_answered_is_given_up(
-    bot: DiscordBot, room: Room, clock: Clock
-) -> None:
+async def test_a_call_that_is_not_answered_is_given_up(bot: Bot, room: Room, clock: Clock) -> None:
     envelope, _ = room.note()
     room.server.fault(SEND, "hang")
     await bot.show(envelope, "one")
@@ -214,19 +173,3 @@ async def test_a_call_that_is_not_answered_is_given_up(
     await bot.deliver(envelope, Reply("hello"))
     assert clock.monotonic() - begun_s == pytest.approx(DRAW_S, abs=0.2)
     assert only(room.server.answers(room.channel)).versions == ["hello"]
-
-
-async def test_a_spoken_answer_takes_the_placeholder_away(bot: DiscordBot, room: Room) -> None:
-    envelope, _ = room.note()
-    await bot.show(envelope, "one moment", is_lasting=True)
-    await room.server.wait_for(lambda: room.server.answers(room.channel))
-    await bot.deliver(envelope, Reply(files=(await make_voice(),)))
-    assert only(room.server.answers(room.channel)).is_voice
-
-
-async def test_closing_ends_all_drawing(bot: DiscordBot, room: Room) -> None:
-    for number in range(3):
-        envelope, _ = room.note(str(number))
-        await bot.show(envelope, "one")
-    await bot._progress.close()
-    assert bot._progress._lines == {}

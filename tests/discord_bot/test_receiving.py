@@ -6,22 +6,18 @@ import asyncio
 
 from discord.http import Route
 
-from bots.discord_bot import DiscordBot
+from bots.discord_bot import DiscordBot as Bot
 from core.config import Settings
 from core.errors import StoreError
-from core.models import Job, Message
-from core.picking import pick_command
-from core.store import Store
 from tests.discord_bot.conftest import run_bot
-from tests.emulators.discord import DiscordServer
-from tests.support.discord_inbox import FakeInbox, make_message
+from tests.emulators.discord import DiscordServer as Server
+from tests.support.discord_inbox import FakeInbox as Door
+from tests.support.discord_inbox import make_message
 
 OGG = b"OggS" + bytes(200)
 
 
-async def test_a_voice_message_comes_in_with_its_sound(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str
-) -> None:
+async def test_a_voice_comes_in(server: Server, running: Bot, door: Door, ann: str) -> None:
     note = server.send_voice(server.dm(ann), ann, OGG, duration=4.0)
     await server.wait_for(lambda: door.messages)
     [message] = door.messages
@@ -29,21 +25,23 @@ async def test_a_voice_message_comes_in_with_its_sound(
     assert message.attachment and message.attachment.kind == "voice"
     assert message.attachment.duration_s == 4.0
     assert await running.fetch(message) == OGG
+    # It shows at once that it was heard.
+    await server.wait_for(lambda: server.world.channels[message.chat.chat_id].typing)
 
 
 async def test_every_event_told_three_times_is_handed_in_once(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str, room: str
+    server: Server, running: Bot, door: Door, ann: str, channel: str
 ) -> None:
     server.repeat_events(3)
     server.hold_events()
-    sent = {server.send_text(room, ann, f"number {n}") for n in range(10)}
+    sent = {server.send_text(channel, ann, f"number {n}") for n in range(10)}
     server.release_events(is_shuffled=True)
     await server.wait_for(lambda: door.tries == 30)
     assert {m.message_id for m in door.messages} == sent and len(door.messages) == 10
 
 
 async def test_what_the_store_does_not_take_is_handed_in_again_and_in_order(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str
+    server: Server, running: Bot, door: Door, ann: str
 ) -> None:
     chat = server.dm(ann)
     door.troubles = [StoreError("locked"), StoreError("full"), OSError("?")]
@@ -53,40 +51,33 @@ async def test_what_the_store_does_not_take_is_handed_in_again_and_in_order(
     assert door.texts() == ["number 0", "number 1", "number 2"]
 
 
-async def test_an_event_that_only_our_code_fails_on_costs_itself_alone(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str
+async def test_an_event_that_cannot_be_read_costs_itself_alone(
+    server: Server, running: Bot, door: Door, ann: str
 ) -> None:
     chat = server.dm(ann)
-    server.send_text(chat, ann, "broken", extra={"mentions": [{"no": "id"}]})
+    server.send_text(chat, ann, "for us", extra={"mentions": [{"no": "id"}]})
+    with server.world.lock:  # for the library
+        server.world.emit("CHANNEL_CREATE", {"nothing": "of use"}, intent=1)
     server.send_text(chat, ann, "whole")
     await server.wait_for(lambda: door.messages)
     assert door.texts() == ["whole"]
-
-
-async def test_an_event_that_the_library_cannot_read_ends_nothing(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str
-) -> None:
-    with server.world.lock:
-        server.world.emit("CHANNEL_CREATE", {"nothing": "of use"}, intent=1)
-    server.send_text(server.dm(ann), ann, "still there?")
-    await server.wait_for(lambda: door.messages)
     assert running.is_ready and server.identifies() == 1
 
 
 async def test_edits_and_deletions_follow_their_message(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str, room: str
+    server: Server, running: Bot, door: Door, ann: str, channel: str
 ) -> None:
-    sent = server.send_text(room, ann, "first")
+    sent = server.send_text(channel, ann, "first")
     server.edit(sent, "second")
     server.delete(sent)
     await server.wait_for(lambda: door.forgotten)
     assert door.texts() == ["first", "second"]
     assert [bool(m.edit_id) for m in door.messages] == [False, True]
-    assert door.forgotten == [(room, sent)]
+    assert door.forgotten == [(channel, sent)]
 
 
 async def test_threads_and_posts_are_parts_of_their_channel(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str
+    server: Server, running: Bot, door: Door, ann: str
 ) -> None:
     guild = server.add_guild(members=[ann])
     room, forum = server.channel(guild), server.add_forum(guild)
@@ -98,25 +89,21 @@ async def test_threads_and_posts_are_parts_of_their_channel(
     assert not any(m.is_private for m in door.messages)
 
 
-async def test_bots_webhooks_and_our_own_words_are_nobodys(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox
-) -> None:
+async def test_bots_and_webhooks_are_nobody(server: Server, running: Bot, door: Door) -> None:
     ann, robot = server.add_user("Ann"), server.add_user("Robot", is_bot=True)
     guild = server.add_guild(members=[ann, robot])
     room = server.channel(guild)
     server.send_webhook(room, "from a webhook")
     server.send_text(room, robot, "from a bot")
-    await running.client.http.request(
-        Route("POST", f"/channels/{room}/messages"),
-        json={"content": "from us"},
-    )
+    route = Route("POST", f"/channels/{room}/messages")
+    await running.client.http.request(route, json={"content": "from us"})
     server.send_text(room, ann, "from Ann")
     await server.wait_for(lambda: door.messages)
     assert door.texts() == ["from Ann"]
 
 
 async def test_only_chats_that_may_use_it_are_heard(
-    server: DiscordServer, settings: Settings, door: FakeInbox, ann: str
+    server: Server, settings: Settings, door: Door, ann: str
 ) -> None:
     ours = server.add_guild(members=[ann])
     theirs = server.add_guild(members=[ann])
@@ -128,9 +115,7 @@ async def test_only_chats_that_may_use_it_are_heard(
         assert door.texts() == ["here"]
 
 
-async def test_several_shards_hear_all(
-    server: DiscordServer, settings: Settings, door: FakeInbox, ann: str
-) -> None:
+async def test_shards_hear_all(server: Server, settings: Settings, door: Door, ann: str) -> None:
     rooms = [server.channel(server.add_guild(members=[ann])) for _ in range(4)]
     async with run_bot(settings.model_copy(update={"discord_shard_count": 2}), door):
         assert server.connected() == 2
@@ -140,48 +125,15 @@ async def test_several_shards_hear_all(
         assert sorted(door.texts()) == sorted(rooms)
 
 
-async def test_a_recording_shows_at_once_that_it_was_heard(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str
-) -> None:
-    chat = server.dm(ann)
-    server.send_voice(chat, ann, OGG)
-    await server.wait_for(lambda: server.world.channels[chat].typing)
-
-
-async def test_it_stops_at_once_and_leaves_the_gateway(
-    server: DiscordServer, settings: Settings, door: FakeInbox
-) -> None:
+async def test_it_leaves_the_gateway(server: Server, settings: Settings, door: Door) -> None:
     async with run_bot(settings, door):
         assert server.connected() == 1
     await asyncio.sleep(0.1)
     assert server.connected() == 0 and server.gateway.closes == [1000]
 
 
-async def test_every_sound_of_a_message_is_answered_once(
-    server: DiscordServer, running: DiscordBot, store: Store, ann: str
-) -> None:
-    """Through the real store, also when the message is told twice and edited."""
-    chat = server.dm(ann)
-    jobs: list[Job] = []
-
-    async def accept(message: Message, data: bytes | None = None) -> Job | None:
-        job = await store.intake.add(message, pick_command, data)
-        jobs.extend([job] if job else [])
-        return job
-
-    running._door.accept = accept  # type: ignore[method-assign]
-    files = [server.world.add_file(chat, f"{n}.ogg", OGG, mime="audio/ogg") for n in range(3)]
-    server.repeat_events(2)
-    note = server.send_text(chat, ann, "all of it", files=files)
-    server.edit(note, "all of this")
-    server.send_text(chat, ann, "the last one")
-    await server.wait_for(lambda: jobs and jobs[-1].message.text == "the last one")
-    assert [job.command for job in jobs] == ["transcribe"] * 3 + ["help"]
-    assert len({job.message.attachment for job in jobs[:3]}) == 3
-
-
 async def test_people_are_answered_in_the_language_of_their_server_or_app(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox
+    server: Server, running: Bot, door: Door
 ) -> None:
     ann = server.add_user("Ann", locale="zh-CN")
     room = server.channel(server.add_guild(members=[ann], locale="de"))
@@ -195,12 +147,12 @@ async def test_people_are_answered_in_the_language_of_their_server_or_app(
 
 
 async def test_a_channel_where_nothing_may_be_shown_is_soon_left_alone(
-    server: DiscordServer, running: DiscordBot, door: FakeInbox, ann: str, room: str
+    server: Server, running: Bot, door: Door, ann: str, channel: str
 ) -> None:
     """H7."""
     server.fault("POST */typing", "status", status=403, code=50013, count=None)
     for n in range(6):
-        server.send_voice(room, ann, OGG)
+        server.send_voice(channel, ann, OGG)
         await server.wait_for(lambda n=n: len(door.messages) == n + 1)  # type: ignore[misc]
         await asyncio.sleep(0.1)
     assert len(server.calls_of("POST */typing")) == 3

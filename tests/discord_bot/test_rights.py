@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -22,10 +23,9 @@ from core.models import (
 )
 from core.store import Store, make_cipher
 from tests.chaos.notes import make_note
-from tests.emulators.discord import DiscordServer
-from tests.emulators.discord.records import DEFER, Message
-from tests.emulators.mimo import MimoServer
-from tests.support.discord_program import DiscordProgram
+from tests.emulators.discord import DiscordServer as Server
+from tests.emulators.discord.records import Message
+from tests.support.discord_program import DiscordProgram, run_program
 
 #: One program for all: each test has people and servers of its own.
 #: The program is a process of its own.
@@ -37,23 +37,15 @@ BASE = ChatSettings(
 )
 #: What changes the chat: its managers may, and nobody else.
 OF_THE_CHAT = {
-    "auto": {"choice": "on"},
-    "language": {"language": "de"},
-    "replies": {"choice": "always"},
-    "think": {"choice": "on"},
-    "digest": {"time": "09:00"},
-    "remember": {"choice": "30d"},
-    "glossary": {"remove": "1"},
-    "voice": {"voice": "chat Mia"},
-    "style": {"style": "chat warm"},
-}
+    "auto": {"choice": "on"}, "language": {"language": "de"}, "replies": {"choice": "always"},
+    "think": {"choice": "on"}, "digest": {"time": "09:00"}, "remember": {"choice": "30d"},
+    "glossary": {"remove": "1"}, "voice": {"voice": "chat Mia"}, "style": {"style": "chat warm"},
+}  # fmt: skip
 #: What people choose for themselves.
 OF_A_PERSON = {
-    "voice": {"voice": "Mia"},
-    "style": {"style": "warm"},
-    "remember": {"choice": "me off"},
-    "forget": {"whose": "me"},
-}
+    "voice": {"voice": "Mia"}, "style": {"style": "warm"},
+    "remember": {"choice": "me off"}, "forget": {"whose": "me"},
+}  # fmt: skip
 LIMITED = {name for name, command in menu() if command.is_for_admins}
 PEOPLE = ("member", "manager", "owner")
 
@@ -63,7 +55,7 @@ class Town:
     """A server with all kinds of people, and one where the bot is not."""
 
     program: DiscordProgram
-    server: DiscordServer
+    server: Server
     store: Store
     people: dict[str, str]
     room: str
@@ -87,18 +79,7 @@ class Town:
         return is_planned or bool(kept) or await self.store.chats.settings(self.chat) != BASE
 
     async def answer(self, asked: str) -> Message:
-        """Return the answer as it stands in the end: before, it may be the text so far."""
-
-        def is_over() -> bool:
-            is_deferred = self.server.interaction(asked).answer_kind == DEFER
-            is_done = not (is_deferred and self.program.is_open(asked))
-            return is_done and bool(self.server.answers_of(asked))
-
-        try:
-            await self.server.wait_for(is_over)
-        except TimeoutError:
-            raise AssertionError(self.program.log[-6000:]) from None
-        return self.server.answers_of(asked)[0]
+        return await self.program.answer(asked)
 
     async def give(self, who: str, name: str, options: dict[str, str], place: str = "") -> Message:
         asked = self.server.slash(
@@ -109,12 +90,8 @@ class Town:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def program(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DiscordProgram]:
-    async with DiscordServer() as server, MimoServer() as mimo:
-        program = DiscordProgram(tmp_path_factory.mktemp("home"), server, mimo)
-        await program.start()
-        await server.wait_for(server.commands, timeout_s=30)
+    async with run_program(tmp_path_factory.mktemp("home")) as program:
         yield program
-        assert await program.stop() == 0
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -146,20 +123,6 @@ async def test_the_table_of_rights(town: Town) -> None:
             assert is_told is not table[name, who], (name, who, answer.content)
     assert table == {(name, who): who != "member" for name, who in table}
     assert set(OF_THE_CHAT) >= LIMITED
-
-
-async def test_what_only_admins_may_choose_is_shown_to_them_alone(town: Town) -> None:
-    shown = set()
-    for name in LIMITED:
-        for who in PEOPLE:
-            try:
-                town.server.slash(town.room, town.people[who], name, {})
-            except PermissionError:
-                continue
-            shown.add((name, who))
-        with pytest.raises(PermissionError):
-            town.server.slash(town.foreign, town.people["stranger"], name, {})
-    assert shown == {(name, who) for name in LIMITED for who in PEOPLE if who != "member"}
 
 
 async def test_everybody_chooses_for_themselves(town: Town) -> None:
@@ -235,14 +198,11 @@ async def test_buttons_ask_for_the_same_rights(town: Town) -> None:
 
 
 async def test_a_made_up_button_does_nothing(town: Town) -> None:
-    await town.reset()
     posted = await town.give("manager", "remember", {"choice": "on"})
     await town.reset()
     for custom_id in ("h:" + "A" * 22, "p:" + "A" * 22, "h:1", "f:" + "A" * 22, "x"):
-        asked = town.server.press(
-            posted.message_id, town.people["owner"], custom_id, is_forged=True
-        )
-        await town.answer(asked)
+        owner = town.people["owner"]
+        await town.answer(town.server.press(posted.message_id, owner, custom_id, is_forged=True))
     assert not await town.is_changed()
 
 
@@ -262,9 +222,7 @@ async def test_a_private_button_is_for_the_one_who_asked(town: Town) -> None:
     assert is_refused == {"manager": True, "owner": True, "member": False}
 
 
-async def test_who_does_not_want_to_be_written_down_is_not_in_strangers_hands_either(
-    town: Town,
-) -> None:
+async def test_who_is_not_to_be_written_down_is_not_by_strangers(town: Town) -> None:
     member, stranger = town.people["member"], town.people["stranger"]
     chat = town.server.private_chat(stranger, member)
     note = town.server.send_voice(chat, member, make_note(7), duration=2)
@@ -281,15 +239,12 @@ async def test_who_does_not_want_to_be_written_down_is_not_in_strangers_hands_ei
 
 
 async def test_what_is_offered_is_what_the_person_may_use(town: Town) -> None:
-    await town.store.voices.keep(
-        town.chat, "", KeptVoice("0123456789", "Grandma", Audio(b"RIFF", "audio/wav", 1.0))
-    )
-    own = KeptVoice("1123456789", "me", Audio(b"RIFF", "audio/wav", 1.0), is_clone=True)
+    sound = Audio(b"RIFF", "audio/wav", 1.0)
+    await town.store.voices.keep(town.chat, "", KeptVoice("0123456789", "Grandma", sound))
+    own = KeptVoice("1123456789", "me", sound, is_clone=True)
     await town.store.voices.keep(town.chat, town.people["owner"], own)
 
-    async def offered(
-        who: str, name: str, option: str, *, typed: str = "", place: str = ""
-    ) -> dict[str, str]:
+    async def offered(who: str, name: str, option: str, typed: str = "", place: str = "") -> Any:
         person, known, late = town.people[who], town.server.interaction, -1
 
         def is_answered(asked: str) -> bool:
@@ -309,11 +264,6 @@ async def test_what_is_offered_is_what_the_person_may_use(town: Town) -> None:
     found = await offered("stranger", "say", "voice", place=town.foreign)
     assert "Grandma" not in found and "Mia" in found.values()
     assert await offered("owner", "say", "voice", typed="grand") == {"Grandma": "kept:0123456789"}
-    assert await offered("owner", "translate", "language", typed="germ") == {"German": "de"}
-    found = await offered("owner", "translate", "language", typed="Tok Pisin")
-    assert found == {"Tok Pisin": "tpi"}
-    assert len(await offered("owner", "language", "language")) == 25
-    assert "warm" in await offered("owner", "style", "style")
     town.server.change(town.people["owner"], locale="zh-CN")
     assert await offered("owner", "translate", "language", typed="德") == {"德语": "de"}
     assert (await offered("owner", "voice", "voice"))["off"] == "off"

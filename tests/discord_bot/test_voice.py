@@ -7,116 +7,68 @@ from dataclasses import replace
 
 import pytest
 
-from bots.discord_bot import DiscordBot
-from core.models import Button, File, Reply
-from tests.emulators.discord import DiscordServer
-from tests.support.discord_inbox import FakeInbox
-from tests.support.discord_server_chat import Room, make_room, make_voice, only
-
-AGAIN = (Button("Again", "say", token="abcdefghijklmnopqrstuv"),)
-SEND = "POST /channels/{channel}/messages"
+from bots.discord_bot import DiscordBot as Bot
+from core.models import Reply
+from tests.support.discord_inbox import FakeInbox as Door
+from tests.support.discord_server_chat import AGAIN, SEND, Room, make_room, make_voice, only
 
 
-@pytest.fixture
-def room(server: DiscordServer) -> Room:
-    return make_room(server)
-
-
-async def test_a_spoken_reply_is_a_voice_message(bot: DiscordBot, room: Room) -> None:
+async def test_a_spoken_reply_is_a_voice_message(bot: Bot, room: Room) -> None:
     voice = await make_voice(2.6)
-    envelope, ledger = room.note()
-    await bot.deliver(envelope, Reply(files=(voice,)))
+    envelope, ledger = await room.answer(bot, Reply(files=(voice,)))
     answer = only(room.server.answers_to(envelope.message.message_id))
     assert answer.is_voice and not answer.content and ledger.ids() == {0: answer.message_id}
     [file] = answer.files
     assert file.data == voice.data and file.duration_s == pytest.approx(2.6, abs=0.05)
     assert base64.b64decode(file.waveform or "") == voice.waveform
     assert 1 <= len(voice.waveform) <= 256
-    call = only_call(room)
-    assert call["flags"] == 1 << 13
-    assert call["allowed_mentions"] == {"parse": [], "replied_user": False}
-
-
-def only_call(room: Room) -> dict[str, object]:
     [call] = room.server.calls_of(SEND)
-    assert isinstance(call.body, dict)
-    return call.body
+    assert isinstance(call.body, dict) and call.body["flags"] == 1 << 13
 
 
-async def test_text_and_buttons_stand_before_it(bot: DiscordBot, room: Room) -> None:
+async def test_text_and_buttons_stand_before_it(bot: Bot, room: Room) -> None:
     voice = await make_voice()
-    envelope, _ = room.note()
-    await bot.deliver(envelope, Reply("hello", files=(voice,), buttons=AGAIN))
+    await room.answer(bot, Reply("hello", files=(voice,), buttons=AGAIN))
     text, spoken = room.server.answers(room.channel)
     assert text.content == "hello" and text.labels == ["Again"]
     assert spoken.is_voice and not spoken.parts
-    envelope, _ = room.note("other")
-    await bot.deliver(envelope, Reply(files=(voice,), buttons=AGAIN))
+    envelope, _ = await room.answer(bot, Reply(files=(voice,), buttons=AGAIN), "other")
     under, spoken = room.server.answers_to(envelope.message.message_id)
     assert under.labels == ["Again"] and not under.content and spoken.is_voice
 
 
 @pytest.mark.parametrize("code", [50173, 50013, 50159, 50160, 50161])
 async def test_a_refused_voice_message_is_a_file_and_stays_one(
-    bot: DiscordBot, room: Room, door: FakeInbox, code: int
+    bot: Bot, room: Room, door: Door, code: int
 ) -> None:
     voice = await make_voice()
     room.server.fault(SEND, "status", status=403 if code in (50173, 50013) else 400, code=code)
     for job_id in ("a", "b"):
-        envelope, _ = room.note(job_id)
-        await bot.deliver(envelope, Reply(files=(voice,)))
-    for answer in room.server.answers(room.channel):
-        assert not answer.is_voice and answer.files[0].data == voice.data
+        envelope, _ = await room.answer(bot, Reply(files=(voice,)), job_id)
     assert len(room.server.calls_of(SEND)) == 3
     assert door.without_voice == [envelope.message.chat]
-
-
-async def test_where_the_permission_is_missing_it_is_a_file(
-    bot: DiscordBot, room: Room, door: FakeInbox
-) -> None:
-    room.server.deny(room.channel, room.guild, "SEND_VOICE_MESSAGES")
-    envelope, _ = room.note()
-    await bot.deliver(envelope, Reply(files=(await make_voice(),)))
-    answer = only(room.server.answers(room.channel))
-    assert not answer.is_voice and len(answer.files) == 1 and len(door.without_voice) == 1
-
-
-async def test_what_was_remembered_of_the_chat_saves_the_try(bot: DiscordBot, room: Room) -> None:
-    envelope, _ = room.note()
-    envelope = replace(envelope, has_no_voice=True)
-    await bot.deliver(envelope, Reply(files=(await make_voice(),)))
-    assert not only(room.server.answers(room.channel)).is_voice
-    assert len(room.server.calls_of(SEND)) == 1
+    # What was remembered of another chat saves the try there.
+    other = make_room(room.server)
+    envelope, _ = other.note()
+    await bot.deliver(replace(envelope, has_no_voice=True), Reply(files=(voice,)))
+    assert len(room.server.calls_of(SEND)) == 4
+    answers = room.server.answers(room.channel) + room.server.answers(other.channel)
+    assert [(one.is_voice, one.files[0].data) for one in answers] == [(False, voice.data)] * 3
 
 
 async def test_a_channel_that_takes_nothing_at_all_is_no_channel_without_voice(
-    bot: DiscordBot, room: Room, door: FakeInbox
+    bot: Bot, room: Room, door: Door
 ) -> None:
     room.server.deny(room.channel, room.guild, "ATTACH_FILES", "SEND_VOICE_MESSAGES")
-    envelope, _ = room.note()
-    await bot.deliver(envelope, Reply(files=(await make_voice(),)))
+    await room.answer(bot, Reply(files=(await make_voice(),)))
     answer = only(room.server.answers(room.channel))
     assert "may not send files" in answer.content and not answer.files
     assert len(room.server.calls_of(SEND)) <= 3
 
 
-async def test_a_file_that_discord_would_not_take_as_one_is_not_offered_as_one(
-    bot: DiscordBot, room: Room
-) -> None:
+async def test_kill_between_send_and_store_is_no_second_voice_message(bot: Bot, room: Room) -> None:
     voice = await make_voice()
-    envelope, _ = room.note()
-    files = (replace(voice, waveform=b""), File("say.wav", "audio/wav", b"RIFF", 2.0, b"1"))
-    await bot.deliver(envelope, Reply(files=files))
-    answer = only(room.server.answers(room.channel))
-    assert len(answer.files) == 2 and not answer.is_voice
-
-
-async def test_a_kill_between_send_and_store_is_no_second_voice_message(
-    bot: DiscordBot, room: Room
-) -> None:
-    voice = await make_voice()
-    envelope, ledger = room.note()
-    await bot.deliver(envelope, Reply("hello", files=(voice,)))
+    envelope, ledger = await room.answer(bot, Reply("hello", files=(voice,)))
     for part in (0, 1):
         await ledger.forget(part)
         await ledger.start(part)
@@ -124,11 +76,8 @@ async def test_a_kill_between_send_and_store_is_no_second_voice_message(
     assert len(room.server.answers(room.channel)) == 2 == len(ledger.ids())
 
 
-async def test_a_changed_voice_message_takes_the_place_of_the_first(
-    bot: DiscordBot, room: Room
-) -> None:
-    envelope, ledger = room.note()
-    await bot.deliver(envelope, Reply(files=(await make_voice(2.0),)))
+async def test_a_changed_voice_message_takes_the_place_of_the_first(bot: Bot, room: Room) -> None:
+    envelope, ledger = await room.answer(bot, Reply(files=(await make_voice(2.0),)))
     first = ledger.ids()[0]
     ledger.outdate()
     await bot.deliver(envelope, Reply(files=(await make_voice(4.0),)))
@@ -140,7 +89,7 @@ async def test_a_changed_voice_message_takes_the_place_of_the_first(
     assert only(room.server.answers(room.channel)).content == "in words"
 
 
-async def test_a_command_is_answered_aloud_in_the_channel(bot: DiscordBot, room: Room) -> None:
+async def test_a_command_is_answered_aloud_in_the_channel(bot: Bot, room: Room) -> None:
     envelope, ledger, asked = await room.ask(bot)
     await bot.deliver(envelope, Reply(files=(await make_voice(),)))
     spoken = only(room.server.answers(room.channel))
@@ -153,9 +102,7 @@ async def test_a_command_is_answered_aloud_in_the_channel(bot: DiscordBot, room:
 
 
 @pytest.mark.parametrize("flags", ["e", "p"])
-async def test_a_secret_voice_is_a_file_of_the_answer(
-    bot: DiscordBot, room: Room, flags: str
-) -> None:
+async def test_a_secret_voice_is_a_file_of_the_answer(bot: Bot, room: Room, flags: str) -> None:
     voice = await make_voice()
     envelope, _, asked = await room.ask(bot, flags)
     await bot.deliver(envelope, Reply(files=(voice,)))
@@ -164,7 +111,7 @@ async def test_a_secret_voice_is_a_file_of_the_answer(
 
 
 async def test_a_command_where_voice_is_refused_is_answered_with_the_file(
-    bot: DiscordBot, room: Room, door: FakeInbox
+    bot: Bot, room: Room, door: Door
 ) -> None:
     room.server.deny(room.channel, room.guild, "SEND_VOICE_MESSAGES", "ATTACH_FILES")
     envelope, _, asked = await room.ask(bot)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.bot import Plain
-from tests.emulators.discord import DiscordServer
+from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.discord.records import VOICE_CHANNEL
 from tests.emulators.discord.voice import SILENCE
 from tests.emulators.mimo import MimoServer
@@ -31,7 +31,7 @@ class Trusting(DiscordProgram):
 
 
 @pytest.fixture
-async def program(tmp_path: Path, server: DiscordServer) -> AsyncIterator[Trusting]:
+async def program(tmp_path: Path, server: Server) -> AsyncIterator[Trusting]:
     async with MimoServer() as mimo, open_tls(server.port, tmp_path) as (place, trusted):
         server.gateway.voice.endpoint = place
         # Not forked: what is trusted is read when aiohttp is loaded.
@@ -40,9 +40,7 @@ async def program(tmp_path: Path, server: DiscordServer) -> AsyncIterator[Trusti
             yield program
 
 
-async def test_what_is_asked_for_is_heard_in_the_channel(
-    program: Trusting, server: DiscordServer, ann: str
-) -> None:
+async def test_what_is_asked_for_is_heard(program: Trusting, server: Server, ann: str) -> None:
     voice = server.gateway.voice
     guild = server.add_guild(members=[ann])
     room, sofa = server.channel(guild), server.add_channel(guild, "Sofa", VOICE_CHANNEL)

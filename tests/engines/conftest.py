@@ -1,16 +1,20 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
 from core.config import Settings
 from core.engines.mimo import Mimo
+from core.engines.openai_style import OpenAIStyle
 from core.interfaces import Synthesizer
 from core.models import Audio, Utterance
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording
+from tests.emulators.openai import OpenAIServer
+
+MakeOpenAI = Callable[..., OpenAIStyle]
 
 
 def make_settings(**values: Any) -> Settings:
@@ -32,14 +36,8 @@ async def speak(engine: Synthesizer, utterance: Utterance) -> bytes:
 
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (
-        "MIMO_API_KEY",
-        "MIMO_BASE_URL",
-        "OPENAI_BASE_URL",
-        "TRANSCRIBER",
-        "ANSWERER",
-        "SYNTHESIZER",
-    ):
+    names = "MIMO_API_KEY MIMO_BASE_URL OPENAI_BASE_URL TRANSCRIBER ANSWERER SYNTHESIZER"
+    for name in names.split():
         monkeypatch.delenv(name, raising=False)
 
 
@@ -55,3 +53,28 @@ async def mimo(server: MimoServer) -> AsyncIterator[Mimo]:
     engine = Mimo(make_settings(mimo_base_url=server.base_url, mimo_api_key=server.key))
     yield engine
     await engine.close()
+
+
+@pytest.fixture
+async def openai() -> AsyncIterator[OpenAIServer]:
+    async with OpenAIServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def make_openai(openai: OpenAIServer) -> AsyncIterator[MakeOpenAI]:
+    """Make engines of the style of OpenAI, with these settings; they are closed at the end."""
+    made: list[OpenAIStyle] = []
+
+    def make(**values: Any) -> OpenAIStyle:
+        made.append(OpenAIStyle(make_settings(**{"openai_base_url": openai.base_url, **values})))
+        return made[-1]
+
+    yield make
+    for engine in made:
+        await engine.close()
+
+
+@pytest.fixture
+def engine(make_openai: MakeOpenAI) -> OpenAIStyle:
+    return make_openai()

@@ -17,7 +17,7 @@ from core.engines.chat_wire import (
     read_whole,
 )
 from core.engines.wire import read_json
-from core.errors import EngineBadReply, EngineError, EngineRefused
+from core.errors import EngineBadReply, EngineRefused
 from core.models import Answer, Audio, Question, Turn
 
 USAGE = {"prompt_tokens": 4, "completion_tokens": 2}
@@ -37,37 +37,23 @@ def test_answer_is_read() -> None:
     assert make_answer(told, None) == Answer("Good.", reasoning="Hm.")
 
 
+CHOICES: list[Any] = [[], None, {}, ["x"], [{}]]
+NO_CHOICES: list[Any] = [{}, *({"choices": found} for found in CHOICES)]
+NO_WORDS = [choice(None), choice(["x"]), choice(""), choice("<think></think>")]
+NO_END = [choice(finish_reason=reason) for reason in (None, "tool_calls", ["stop"])]
+
+
 @pytest.mark.parametrize(
-    "body",
-    [
-        {},
-        {"choices": []},
-        {"choices": None},
-        {"choices": {}},
-        {"choices": ["x"]},
-        {"choices": [{}]},
-        {"choices": [choice(None)]},
-        {"choices": [choice(["x"])]},
-        {"choices": [choice("")]},
-        {"choices": [choice("<think></think>")]},
-        {"choices": [choice(finish_reason=None)]},
-        {"choices": [choice(finish_reason="tool_calls")]},
-        {"choices": [choice(finish_reason=["stop"])]},
-    ],
+    "body", [*NO_CHOICES, *({"choices": [found]} for found in (*NO_WORDS, *NO_END))]
 )
 def test_answer_without_sense_is_a_bad_reply(body: dict[str, Any]) -> None:
     with pytest.raises(EngineBadReply):
         make_answer(read_whole(body), None)
 
 
-@pytest.mark.parametrize(
-    ("reason", "is_cut"), [("stop", False), ("length", True), ("repetition_truncation", True)]
-)
-def test_cut_answer_is_marked(reason: str, is_cut: bool) -> None:
-    assert read(choice(finish_reason=reason)).is_cut is is_cut
-
-
-def test_filtered_answer_is_refused() -> None:
+def test_end_of_an_answer_is_read() -> None:
+    for reason, is_cut in {"stop": False, "length": True, "repetition_truncation": True}.items():
+        assert read(choice(finish_reason=reason)).is_cut is is_cut
     with pytest.raises(EngineRefused):
         read(choice(finish_reason="content_filter"))
 
@@ -133,31 +119,17 @@ def test_halves_of_a_character_are_joined() -> None:
 @pytest.mark.parametrize(
     "events",
     [
-        [],
-        ["[DONE]"],
-        [chunk("Good")],
-        [chunk("Good"), "[DONE]"],
-        [chunk("Good"), END, COST],
+        [], ["[DONE]"], [chunk("Good")], [chunk("Good"), "[DONE]"], [chunk("Good"), END, COST],
         [chunk("Good"), chunk(finish_reason="odd"), "[DONE]"],
         [chunk("Good"), END, chunk(" day"), "[DONE]"],
         [chunk("Good"), END, "[DONE]", chunk(reasoning_content=" day")],
-        [chunk("x" * 700_000), chunk("x" * 700_000), chunk("x"), END, "[DONE]"],
-        ["nonsense"],
+        [chunk("x" * 700_000), chunk("x" * 700_000), chunk("x"), END, "[DONE]"], ["nonsense"],
     ],
     ids=lambda events: str(len(events)),
-)
+)  # fmt: skip
 def test_stream_that_is_not_whole_is_never_taken_for_whole(events: list[str]) -> None:
     with pytest.raises(EngineBadReply):
         make_answer(follow(*events)[-1], None)
-
-
-def test_error_inside_a_stream_is_what_the_engine_makes_of_it() -> None:
-    def read_strictly(data: bytes | str) -> dict[str, Any]:
-        raise EngineRefused(str(data))
-
-    with pytest.raises(EngineError) as caught:
-        read_event('{"error":"no"}', Telling("Good"), read_strictly)
-    assert str(caught.value) == '{"error":"no"}'
 
 
 def show(audio: Audio) -> dict[str, Any]:
@@ -167,15 +139,9 @@ def show(audio: Audio) -> dict[str, Any]:
 def test_messages_are_in_the_order_of_the_turns() -> None:
     first, second = Audio(b"1", "audio/wav", 1.0), Audio(b"2", "audio/wav", 1.0)
     linked = Audio(b"", "audio/wav", 1.0, url="https://example.org/a.wav")
-    question = Question(
-        turns=(
-            Turn("user", "What\x00 is this?\ud800", (first, linked)),
-            Turn("assistant", "A song."),
-            Turn("user", " ", (second,)),
-            Turn("user", "Well?"),
-        ),
-        instructions="You are\x00 Hearsay.",
-    )
+    asked = Turn("user", "What\x00 is this?\ud800", (first, linked))
+    turns = (asked, Turn("assistant", "A song."), Turn("user", " ", (second,)), Turn("user", "So?"))
+    question = Question(turns, instructions="You are\x00 Hearsay.")
     messages = build_messages(question, show)
     assert messages[0] == {"role": "system", "content": "You are Hearsay."}
     assert messages[1]["content"] == [
@@ -186,11 +152,7 @@ def test_messages_are_in_the_order_of_the_turns() -> None:
     assert messages[2] == {"role": "assistant", "content": "A song."}
     assert messages[3]["content"][0] == {"sound": MARK}
     assert messages[3]["content"][1]["text"].strip(), "a message must have a text"
-    assert messages[4] == {"role": "user", "content": "Well?"}
+    assert messages[4] == {"role": "user", "content": "So?"}
     assert find_sounds(question) == (b"1", b"2")
-
-
-def test_without_instructions_there_is_no_system_message() -> None:
-    assert build_messages(Question((Turn("user", "Hi."),)), show) == [
-        {"role": "user", "content": "Hi."}
-    ]
+    [only] = build_messages(Question((Turn("user", "Hi."),)), show)
+    assert only == {"role": "user", "content": "Hi."}, "there are no instructions"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from itertools import combinations
+from operator import is_
 from typing import Any
 
 import pytest
@@ -17,35 +18,16 @@ OPENAI: dict[str, Any] = {"openai_base_url": "http://127.0.0.1:1/v1"}
 
 
 @pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ({}, "offline"),
-        ({"mimo_api_key": "", "openai_base_url": ""}, "offline"),
-        (MIMO, "mimo"),
-        (OPENAI, "openai"),
-        ({**MIMO, **OPENAI}, "mimo"),
-        ({**MIMO, "transcriber": "offline"}, "offline"),
-        ({**MIMO, **OPENAI, "transcriber": "openai"}, "openai"),
-    ],
-)
-async def test_engine_is_chosen(values: dict[str, Any], expected: str) -> None:
-    engines = Engines(make_settings(**values))
-    transcriber = engines.transcriber()
-    assert transcriber.name == expected
-    assert engines.transcriber() is transcriber
-    await engines.close()
-    await engines.close()
-
-
-@pytest.mark.parametrize(
     ("values", "hears", "understands", "speaks"),
     [
         ({}, "offline", "offline", "offline"),
+        ({"mimo_api_key": "", "openai_base_url": ""}, "offline", "offline", "offline"),
         (MIMO, "mimo", "mimo", "mimo"),
         (OPENAI, "openai", "openai", "openai"),
         ({**MIMO, "synthesizer": "offline"}, "mimo", "mimo", "offline"),
         ({**MIMO, **OPENAI, "synthesizer": "openai"}, "mimo", "mimo", "openai"),
         ({**MIMO, "transcriber": "offline"}, "offline", "mimo", "mimo"),
+        ({**MIMO, **OPENAI, "transcriber": "openai"}, "openai", "mimo", "mimo"),
         ({**MIMO, **OPENAI, "answerer": "openai"}, "mimo", "openai", "mimo"),
         ({**OPENAI, "answerer": "offline"}, "openai", "offline", "openai"),
     ],
@@ -58,32 +40,22 @@ async def test_one_engine_serves_all_its_roles(
     assert [role.name for role in roles] == [hears, understands, speaks]
     for one, other in combinations(roles, 2):
         assert (one is other) == (one.name == other.name)
-    assert engines.answerer() is roles[1] and engines.synthesizer() is roles[2]
+    again = [engines.transcriber(), engines.answerer(), engines.synthesizer()]
+    assert all(map(is_, again, roles))
+    await engines.close()
+    await engines.close()
+    assert engines.synthesizer() is not roles[2], "what is closed is built anew"
     await engines.close()
 
 
 @pytest.mark.parametrize("values", [{}, MIMO, OPENAI])
-async def test_only_the_machine_alone_cannot_hear_a_question(values: dict[str, Any]) -> None:
+async def test_what_is_told_of_an_engine(values: dict[str, Any]) -> None:
+    """Only the machine alone cannot hear a question; voices are distinct, each has a language."""
     engines = Engines(make_settings(**values))
-    answerer = engines.answerer()
+    answerer, synthesizer = engines.answerer(), engines.synthesizer()
     assert answerer.chat_model and answerer.chat_limits.context_tokens >= 128_000
     assert bool(answerer.chat_limits.formats) == bool(values)
     assert (answerer.chat_limits.max_bytes > 0) == bool(values)
-    await engines.close()
-
-
-async def test_engine_that_is_closed_is_built_anew() -> None:
-    engines = Engines(make_settings(**MIMO))
-    first = engines.synthesizer()
-    await engines.close()
-    assert engines.synthesizer() is not first
-    await engines.close()
-
-
-@pytest.mark.parametrize("values", [{}, MIMO, OPENAI])
-async def test_voices_are_distinct_and_each_has_a_language(values: dict[str, Any]) -> None:
-    engines = Engines(make_settings(**values))
-    synthesizer = engines.synthesizer()
     voices = synthesizer.voices()
     assert len({voice.voice_id for voice in voices}) == len(voices) > 8
     assert all(voice.name and voice.language for voice in voices)
@@ -91,27 +63,19 @@ async def test_voices_are_distinct_and_each_has_a_language(values: dict[str, Any
     await engines.close()
 
 
-def test_role_that_cannot_be_is_named_with_its_own_setting() -> None:
-    with pytest.raises(ConfigError, match="ANSWERER is 'openai', but OPENAI_BASE_URL"):
-        Engines(make_settings(answerer="openai")).answerer()
-    with pytest.raises(ConfigError, match="ANSWERER is 'gpt': choose auto, mimo"):
-        Engines(make_settings(answerer="gpt")).answerer()
-    with pytest.raises(ConfigError, match="SYNTHESIZER is 'mimo', but MIMO_API_KEY"):
-        Engines(make_settings(synthesizer="mimo")).synthesizer()
-    with pytest.raises(ConfigError, match="SYNTHESIZER is 'piper': choose auto, mimo"):
-        Engines(make_settings(synthesizer="piper")).synthesizer()
-
-
-@pytest.mark.parametrize("name", ["mimo", "openai", "whisper"])
-def test_engine_that_cannot_be_is_named_with_the_way_out(name: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        Engines(make_settings(transcriber=name)).transcriber()
-    ways_out = {
-        "mimo": "MIMO_API_KEY",
-        "openai": "OPENAI_BASE_URL",
-        "whisper": "auto, mimo, openai, offline",
-    }
-    assert ways_out[name] in str(caught.value)
+@pytest.mark.parametrize(
+    ("role", "name", "way_out"),
+    [
+        ("answerer", "openai", "but OPENAI_BASE_URL"),
+        ("answerer", "gpt", "choose auto, mimo, openai, offline"),
+        ("synthesizer", "mimo", "but MIMO_API_KEY"),
+        ("transcriber", "mimo", "but MIMO_API_KEY"),
+        ("transcriber", "whisper", "choose auto, mimo"),
+    ],
+)
+def test_role_that_cannot_be_is_named_with_the_way_out(role: str, name: str, way_out: str) -> None:
+    with pytest.raises(ConfigError, match=f"{role.upper()} is '{name}'[,:] {way_out}"):
+        getattr(Engines(make_settings(**{role: name})), role)()
 
 
 @pytest.mark.parametrize("name", ENGINES)

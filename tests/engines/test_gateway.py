@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,13 +13,13 @@ from bots.__main__ import open_program
 from core.engines.mimo import Mimo
 from core.engines.openai_style import OpenAIStyle
 from core.errors import EngineBusy, EngineError, EngineLocked, EngineRefused, ModelGone
-from core.models import Audio, Question, Turn, Utterance
+from core.models import Question, Turn, Utterance
 from core.speaking import Manner
 from tests.emulators.gomodel import GoModelServer
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.speaking import speak as make_sound
 from tests.emulators.openai import OpenAIServer
-from tests.engines.conftest import make_audio, make_settings, speak
+from tests.engines.conftest import MakeOpenAI, make_audio, make_settings, speak
 
 LARGE = "mimo-v2.6-pro[1m]"
 NAMES = {
@@ -28,7 +27,6 @@ NAMES = {
     "openai_tts_model": "xiaomi/mimo-v2.5-tts",
     "openai_chat_model": "xiaomi/mimo-v2.6-flash",
 }
-CHAT, SPEECH = "/v1/chat/completions", "/v1/audio/speech"
 
 
 @pytest.fixture
@@ -37,122 +35,86 @@ async def gateway(server: MimoServer) -> AsyncIterator[GoModelServer]:
         yield gateway
 
 
-def make_engine(gateway: GoModelServer, **values: Any) -> OpenAIStyle:
-    fixed = {"openai_base_url": gateway.base_url, "openai_api_key": gateway.world.key}
-    return OpenAIStyle(make_settings(**{**NAMES, **fixed, **values}))
+@pytest.fixture
+def make_engine(gateway: GoModelServer, make_openai: MakeOpenAI) -> MakeOpenAI:
+    own = {"openai_base_url": gateway.base_url, "openai_api_key": gateway.world.key}
+    return lambda **values: make_openai(**{**NAMES, **own, **values})
 
 
 @pytest.fixture
-async def engine(gateway: GoModelServer) -> AsyncIterator[OpenAIStyle]:
-    engine = make_engine(gateway)
-    yield engine
-    await engine.close()
+def engine(make_engine: MakeOpenAI) -> OpenAIStyle:
+    return make_engine()
 
 
-@pytest.mark.parametrize(
-    ("language", "told"), [(None, None), ("de", None), ("zh-Hans", "zh"), ("en-US", "en")]
-)
-async def test_words_come_back_at_the_first_call(
-    gateway: GoModelServer,
-    server: MimoServer,
-    engine: OpenAIStyle,
-    language: str | None,
-    told: str | None,
+async def test_words_come_back(
+    gateway: GoModelServer, server: MimoServer, engine: OpenAIStyle
 ) -> None:
-    transcript = await engine.transcribe(make_audio(3, 900), language=language, temperature=0.2)
-    assert (transcript.text, transcript.segments) == ("w3 w900", ())
     fields = {"model": NAMES["openai_asr_model"], "response_format": "json", "temperature": "0.2"}
-    fields |= {"language": told} if told else {}
-    assert gateway.world.asked == [("/v1/audio/transcriptions", fields)]
-    assert [(call.model, call.language) for call in server.billed] == [
-        ("mimo-v2.5-asr", told or "auto")
-    ]
+    for language, told in {None: None, "de": None, "zh-Hans": "zh", "en-US": "en"}.items():
+        heard = await engine.transcribe(make_audio(3, 900), language=language, temperature=0.2)
+        assert (heard.text, heard.segments) == ("w3 w900", ())
+        sent = {**fields, **({"language": told} if told else {})}
+        assert gateway.world.asked.pop() == ("/v1/audio/transcriptions", sent)
+        billed = server.billed[-1]
+        assert (billed.model, billed.language) == ("mimo-v2.5-asr", told or "auto")
+    assert not gateway.world.asked
 
 
 async def test_times_are_asked_for_once_where_no_gateway_is_named(
-    gateway: GoModelServer, server: MimoServer
+    gateway: GoModelServer, server: MimoServer, make_engine: MakeOpenAI
 ) -> None:
-    engine = make_engine(gateway, openai_asr_model="mimo-v2.5-asr")
+    engine = make_engine(openai_asr_model="mimo-v2.5-asr")
     for number in (1, 2):
         assert (await engine.transcribe(make_audio(number))).text == f"w{number}"
     assert gateway.world.refused == [
         "xiaomi transcription supports json or text response formats"
     ], "it is remembered"
     assert len(server.billed) == 2
-    await engine.close()
 
 
-def test_what_a_call_may_hold_is_as_at_mimo(gateway: GoModelServer) -> None:
-    engine = make_engine(gateway)
+def test_what_a_call_may_hold_is_as_at_mimo(make_engine: MakeOpenAI) -> None:
+    engine = make_engine()
     assert (engine.limits, engine.speech_limits) == (Mimo.limits, Mimo.speech_limits)
     limits = engine.chat_limits
     assert (limits.can_think, limits.context_tokens) == (True, 1_000_000)
     assert (limits.calls_per_minute, limits.audio_tokens_per_s) == (100, 6.25)
     assert set(limits.formats) == {"audio/mpeg", "audio/wav", "audio/mp3", "audio/x-wav"}
-    assert make_engine(gateway, openai_asr_model="whisper-1").limits.max_piece_s == 600.0
+    assert make_engine(openai_asr_model="whisper-1").limits.max_piece_s == 600.0
 
 
-@pytest.mark.parametrize(
-    ("text", "own", "voice"),
-    [
-        ("Hello there.", "alloy", "Mia"),
-        ("你好，小明。", "alloy", "冰糖"),
-        ("Hello there.", "Dean", "Dean"),
-    ],
-)
-async def test_text_is_spoken_by_a_voice_of_mimo(
-    gateway: GoModelServer, server: MimoServer, text: str, own: str, voice: str
-) -> None:
-    engine = make_engine(gateway, openai_tts_voice=own)
-    assert await speak(engine, Utterance(text)) == make_sound(text)
-    assert server.calls[-1].request["audio"] == {"format": "pcm16", "voice": voice}
-    ids = [preset.voice_id for preset in engine.voices()]
-    assert set(ids) >= {"Mia", "Dean", "冰糖"} and "alloy" not in ids
-    assert own == "alloy" or ids[0] == own
-    await engine.close()
+async def test_a_voice_of_mimo_speaks(server: MimoServer, make_engine: MakeOpenAI) -> None:
+    rows = [("Hello.", "alloy", "Mia"), ("你好，小明。", "alloy", "冰糖"), ("Hi.", "Dean", "Dean")]
+    for text, own, voice in rows:
+        engine = make_engine(openai_tts_voice=own)
+        assert await speak(engine, Utterance(text)) == make_sound(text)
+        assert server.calls[-1].request["audio"] == {"format": "pcm16", "voice": voice}
+        ids = [preset.voice_id for preset in engine.voices()]
+        assert set(ids) >= {"Mia", "Dean", "冰糖"} and "alloy" not in ids
+        assert own == "alloy" or ids[0] == own
 
 
-async def test_styles_and_direction_are_performed(
+async def test_styles_perform(
     gateway: GoModelServer, server: MimoServer, engine: OpenAIStyle
 ) -> None:
     utterance = Utterance(
         "[cough] Three words here.", voice="Chloe", styles=("Happy",), direction="Warm and slow."
     )
     assert await speak(engine, utterance)
-    assert gateway.world.asked[-1] == (
-        SPEECH,
-        {
-            "model": NAMES["openai_tts_model"],
-            "input": "(Happy)[cough] Three words here.",
-            "voice": "Chloe",
-            "response_format": "pcm",
-            "instructions": "Warm and slow.",
-        },
-    )
+    order = {"model": NAMES["openai_tts_model"], "voice": "Chloe", "response_format": "pcm"}
+    order |= {"input": "(Happy)[cough] Three words here.", "instructions": "Warm and slow."}
+    assert gateway.world.asked[-1] == ("/v1/audio/speech", order)
     assert [m["role"] for m in server.calls[-1].request["messages"]] == ["user", "assistant"]
 
 
-@pytest.mark.parametrize(
-    ("utterance", "model"),
-    [
-        (Utterance("Hello.", description="An old man."), "mimo-v2.5-tts-voicedesign"),
-        (Utterance("Hello.", sample=make_audio(1, 2)), "mimo-v2.5-tts-voiceclone"),
-    ],
-)
-async def test_designed_and_kept_voices_speak(
-    gateway: GoModelServer,
-    server: MimoServer,
-    engine: OpenAIStyle,
-    utterance: Utterance,
-    model: str,
-) -> None:
-    assert await speak(engine, utterance) == make_sound("Hello.")
-    assert server.billed[-1].model == model and not gateway.world.refused
+async def test_own_voices(gateway: GoModelServer, server: MimoServer, engine: OpenAIStyle) -> None:
+    designed, kept = {"description": "An old man."}, {"sample": make_audio(1, 2)}
+    for kind, voice in {"voicedesign": designed, "voiceclone": kept}.items():
+        assert await speak(engine, Utterance("Hello.", **voice)) == make_sound("Hello.")  # type: ignore[arg-type]
+        assert server.billed[-1].model == f"mimo-v2.5-tts-{kind}"
+    assert not gateway.world.refused
 
 
-async def test_gateway_that_has_presets_alone_says_so(
-    server: MimoServer, engine: OpenAIStyle
-) -> None:
+async def test_gateway_of_presets_alone_says_so(server: MimoServer, engine: OpenAIStyle) -> None:
     server.rules.models = ("mimo-v2.5-tts",)
     for utterance in (Utterance("Hi.", description="x"), Utterance("Hi.", sample=make_audio(1))):
         with pytest.raises(EngineRefused) as caught:
@@ -162,96 +124,73 @@ async def test_gateway_that_has_presets_alone_says_so(
 
 
 @pytest.mark.parametrize("is_thinking", [True, False])
-@pytest.mark.parametrize("is_streamed", [True, False])
 async def test_questions_pass_as_they_are(
-    gateway: GoModelServer,
-    server: MimoServer,
-    engine: OpenAIStyle,
-    is_thinking: bool,
-    is_streamed: bool,
+    gateway: GoModelServer, server: MimoServer, engine: OpenAIStyle, is_thinking: bool
 ) -> None:
-    turns = (Turn("user", "What is said?", (make_audio(7),)),)
-    told: list[str] = []
-    answer = await engine.answer(
-        Question(turns, is_thinking=is_thinking, max_tokens=64),
-        on_text=told.append if is_streamed else None,
-    )
+    turns, told = (Turn("user", "What is said?", (make_audio(7),)),), list[str]()
+    question = Question(turns, is_thinking=is_thinking, max_tokens=64)
+    answer = await engine.answer(question, on_text=told.append if is_thinking else None)
     assert "w7" in answer.text and bool(answer.reasoning) == is_thinking
-    assert bool(told) == is_streamed
+    assert bool(told) == is_thinking
     [(_, fields)] = gateway.world.asked
     assert fields["thinking"] == {"type": "enabled" if is_thinking else "disabled"}
     assert "stream_options" not in fields
     assert server.billed[-1].sounds[0]["kind"] == "wav"
 
 
-async def test_large_context_passes_when_given(gateway: GoModelServer, server: MimoServer) -> None:
-    engine = make_engine(gateway, openai_chat_model=f"xiaomi/{LARGE}")
+async def test_large_context_passes_when_given(server: MimoServer, make_engine: MakeOpenAI) -> None:
+    engine = make_engine(openai_chat_model=f"xiaomi/{LARGE}")
     assert engine.chat_limits.context_tokens == 1_000_000
     assert (await engine.answer(Question((Turn("user", "Hi."),)))).text
     assert (server.billed[-1].model, engine.chat_model) == (LARGE, f"xiaomi/{LARGE}")
-    await engine.close()
 
 
-async def ask(engine: OpenAIStyle) -> str:
+async def ask(engine: OpenAIStyle) -> object:
     return (await engine.answer(Question((Turn("user", "Hi."),)))).text
 
 
-async def say(engine: OpenAIStyle) -> bytes:
+async def say(engine: OpenAIStyle) -> object:
     return await speak(engine, Utterance("Hi."))
 
 
 @pytest.mark.parametrize(
-    ("role", "retired", "moves", "call"),
+    ("retired", "moves"),
     [
-        ("chat", "mimo-v2-omni", ("mimo-v2.5", "mimo-v2.6-flash"), ask),
-        ("chat", "mimo-v2.5-pro[1m]", (LARGE,), ask),
-        ("tts", "mimo-v2-tts", ("mimo-v2.5-tts",), say),
+        ("mimo-v2-omni", ("mimo-v2.5", "mimo-v2.6-flash")),
+        ("mimo-v2.5-pro[1m]", (LARGE,)),
+        ("mimo-v2-tts", ("mimo-v2.5-tts",)),
     ],
 )
 async def test_retired_models_reroute_and_the_operator_is_told_once(
     gateway: GoModelServer,
     server: MimoServer,
-    role: str,
+    make_engine: MakeOpenAI,
     retired: str,
     moves: tuple[str, ...],
-    call: Any,
 ) -> None:
-    engine = make_engine(gateway, **{f"openai_{role}_model": f"xiaomi/{retired}"})
+    role, call = ("tts", say) if retired.endswith("tts") else ("chat", ask)
+    engine = make_engine(**{f"openai_{role}_model": f"xiaomi/{retired}"})
     with capture_logs() as logs:
         for _ in range(2):
             assert await call(engine)
     warned = [(log["model"], log["next"]) for log in logs if log["log_level"] == "warning"]
-    names = [f"xiaomi/{name}" for name in (retired, *moves)]
-    assert warned == list(pairwise(names))
+    assert warned == list(pairwise(f"xiaomi/{name}" for name in (retired, *moves)))
     assert [entry.model for entry in server.billed] == [moves[-1]] * 2
     assert len(gateway.world.refused) == len(moves)
-    await engine.close()
 
 
-@pytest.mark.parametrize("role", ["asr", "chat", "tts"])
-async def test_model_that_nothing_follows_is_for_the_operator(
-    gateway: GoModelServer, role: str
-) -> None:
-    engine = make_engine(gateway, **{f"openai_{role}_model": "xiaomi/mimo-v9"})
-    calls: dict[str, Callable[[], Awaitable[object]]] = {
-        "asr": lambda: engine.transcribe(make_audio(1)),
-        "chat": lambda: ask(engine),
-        "tts": lambda: say(engine),
-    }
-    with pytest.raises(ModelGone):
-        await calls[role]()
-    await engine.close()
+async def test_model_that_nothing_follows_is_for_the_operator(make_engine: MakeOpenAI) -> None:
+    engine = make_engine(**dict.fromkeys(NAMES, "xiaomi/mimo-v9"))
+    for call in (engine.transcribe(make_audio(1)), ask(engine), say(engine)):
+        with pytest.raises(ModelGone):
+            await call
 
 
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
-        ("401", EngineLocked),
-        ("402", EngineLocked),
-        ("429_seconds", EngineBusy),
-        ("503", EngineBusy),
-        ("200_empty", EngineBusy),
-        ("421", EngineRefused),
+        *(("401", EngineLocked), ("402", EngineLocked), ("429_seconds", EngineBusy)),
+        *(("503", EngineBusy), ("200_empty", EngineBusy), ("421", EngineRefused)),
     ],
 )
 async def test_trouble_behind_the_gateway_is_read(
@@ -264,39 +203,25 @@ async def test_trouble_behind_the_gateway_is_read(
     assert (await engine.transcribe(make_audio(6))).text == "w6"
 
 
-async def test_wrong_key_of_the_gateway_is_for_the_operator(gateway: GoModelServer) -> None:
-    engine = make_engine(gateway, openai_api_key="not-that-one")
-    with pytest.raises(EngineLocked) as caught:
-        await engine.transcribe(make_audio(5))
-    assert "not-that-one" not in str(caught.value)
-    await engine.close()
-
-
 @pytest.mark.parametrize("more", [set(), {"thinking"}], ids=["strict", "thinking"])
-async def test_server_that_wants_openais_form_gets_it(more: set[str]) -> None:
+async def test_form_of_openai(
+    openai: OpenAIServer, make_openai: MakeOpenAI, more: set[str]
+) -> None:
     """A router with MiMo's name for a model and OpenAI's form for its sounds."""
-    model = "xiaomi/mimo-v2.6-flash"
-    async with OpenAIServer() as server:
-        server.world.chat.models = server.world.chat.hearing = (model,)
-        server.world.chat.more = more
-        engine = OpenAIStyle(make_settings(openai_base_url=server.base_url, **NAMES))
-        question = Question((Turn("user", "What?", (make_audio(7),)),))
-        assert "w7" in (await engine.answer(question)).text
-        learned = len(server.world.questions)
-        assert "w7" in (await engine.answer(question)).text
-        assert len(server.world.questions) == learned + 1, "it is remembered"
-        sound: Audio = make_audio(7)
-        assert engine.chat_limits.formats and sound.mime in engine.chat_limits.formats
-        await engine.close()
+    world, engine = openai.world, make_openai(**NAMES)
+    world.chat.models = world.chat.hearing = (NAMES["openai_chat_model"],)
+    world.chat.more = more
+    question = Question((Turn("user", "What?", (make_audio(7),)),))
+    assert "w7" in (await engine.answer(question)).text
+    learned = len(world.questions)
+    assert "w7" in (await engine.answer(question)).text
+    assert len(world.questions) == learned + 1, "it is remembered"
+    assert "audio/wav" in engine.chat_limits.formats
 
 
 async def test_whole_assistant_runs_on_a_gateway(gateway: GoModelServer, tmp_path: Path) -> None:
-    settings = make_settings(
-        hearsay_home=tmp_path,
-        openai_base_url=gateway.base_url,
-        openai_api_key=gateway.world.key,
-        **NAMES,
-    )
+    own = {"openai_base_url": gateway.base_url, "openai_api_key": gateway.world.key}
+    settings = make_settings(hearsay_home=tmp_path, **own, **NAMES)
     sound = make_audio(3, 900)
     async with open_program(settings) as program:
         heard = await program.hearing.hear(sound.data, language="de")

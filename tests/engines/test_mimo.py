@@ -1,18 +1,20 @@
-"""The MiMo engine over real HTTP against the strict local service."""
+"""MiMo hears, over real HTTP against the strict local service, and what its roles share."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
 
 import pytest
 
 from core.engines.mimo import Mimo
 from core.engines.mimo_wire import MAX_BYTES
-from core.errors import ConfigError, EngineBusy, EngineRefused
-from core.models import Audio
+from core.errors import ConfigError, EngineBusy, EngineRefused, ModelGone
+from core.models import Audio, Question, Turn, Utterance
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording, make_wav
-from tests.engines.conftest import make_audio, make_settings
+from tests.engines.conftest import make_audio, make_settings, speak
 from tests.support import sounds
 
 
@@ -38,9 +40,7 @@ async def test_stream_shows_the_text_as_it_grows(server: MimoServer, mimo: Mimo)
     assert server.calls[0].is_streamed
 
 
-async def test_chinese_arrives_whole_though_its_bytes_come_one_by_one(
-    server: MimoServer, mimo: Mimo
-) -> None:
+async def test_chinese_arrives_whole_byte_by_byte(server: MimoServer, mimo: Mimo) -> None:
     audio = make_audio(1)
     server.set_text(audio.data, "你好，世界 😀 good")
     server.add_fault("sse_split")
@@ -51,33 +51,11 @@ async def test_chinese_arrives_whole_though_its_bytes_come_one_by_one(
 
 
 async def test_key_in_the_other_header(server: MimoServer) -> None:
-    engine = Mimo(
-        make_settings(
-            mimo_base_url=f"{server.base_url}/",
-            mimo_api_key=f" {server.key}\n",
-            mimo_auth_header="authorization",
-        )
-    )
+    values = {"mimo_base_url": f"{server.base_url}/", "mimo_api_key": f" {server.key}\n"}
+    engine = Mimo(make_settings(**values, mimo_auth_header="authorization"))
     assert (await engine.transcribe(make_audio(5))).text == "w5"
     assert server.calls[0].key_header == "authorization"
     await engine.close()
-
-
-@pytest.mark.parametrize(
-    ("language", "sent"),
-    [
-        (None, "auto"),
-        ("zh", "zh"),
-        ("zh-Hans-CN", "zh"),
-        ("EN-us", "en"),
-        ("de", "auto"),
-        ("", "auto"),
-        ("enm", "auto"),
-    ],
-)
-async def test_language(server: MimoServer, mimo: Mimo, language: str | None, sent: str) -> None:
-    await mimo.transcribe(make_audio(5), language=language)
-    assert server.calls[0].language == sent
 
 
 async def test_mp3_is_heard(server: MimoServer, mimo: Mimo) -> None:
@@ -93,26 +71,15 @@ async def test_silence_gives_no_words(mimo: Mimo) -> None:
     assert (await mimo.transcribe(silence, on_text=lambda _: None)).text == ""
 
 
-async def test_largest_sound_is_taken(server: MimoServer, mimo: Mimo) -> None:
-    head = len(make_wav(b""))
-    data = make_wav(bytes((MAX_BYTES - head) // 2 * 2))
+async def test_only_what_is_too_large_is_not_sent(server: MimoServer, mimo: Mimo) -> None:
+    data = make_wav(bytes((MAX_BYTES - len(make_wav(b""))) // 2 * 2))
     await mimo.transcribe(Audio(data, "audio/wav", 234.0))
     assert MAX_BYTES - 2 < server.calls[0].sound_bytes <= MAX_BYTES
-
-
-@pytest.mark.parametrize(
-    "audio",
-    [
-        Audio(bytes(MAX_BYTES + 1), "audio/wav", 1.0),
-        Audio(b"OggS", "audio/ogg", 1.0),
-    ],
-)
-async def test_what_the_service_would_refuse_is_not_sent(
-    server: MimoServer, mimo: Mimo, audio: Audio
-) -> None:
-    with pytest.raises(EngineRefused):
-        await mimo.transcribe(audio)
-    assert not server.calls
+    large, other = Audio(bytes(MAX_BYTES + 1), "audio/wav", 1.0), Audio(b"", "audio/ogg", 1.0)
+    for audio in (large, other):
+        with pytest.raises(EngineRefused):
+            await mimo.transcribe(audio)
+    assert len(server.calls) == 1
 
 
 async def test_bytes_that_are_no_sound_are_refused_with_the_reason(mimo: Mimo) -> None:
@@ -129,17 +96,7 @@ async def test_eight_calls_run_at_once(server: MimoServer, mimo: Mimo) -> None:
     assert len(server.all_calls) == 9, "the list of models is asked once"
 
 
-async def test_account_limits_are_told_as_busy(server: MimoServer, mimo: Mimo) -> None:
-    server.rules.has_limits, server.rules.calls_per_minute = True, 2
-    for _ in range(2):
-        await mimo.transcribe(make_audio(5))
-    with pytest.raises(EngineBusy):
-        await mimo.transcribe(make_audio(5))
-
-
-async def test_text_beyond_the_output_limit_is_marked_as_cut(
-    server: MimoServer, mimo: Mimo
-) -> None:
+async def test_text_beyond_the_limit_is_marked_as_cut(server: MimoServer, mimo: Mimo) -> None:
     audio = make_audio(5)
     server.set_text(audio.data, "word " * 3000)
     transcript = await mimo.transcribe(audio)
@@ -147,14 +104,107 @@ async def test_text_beyond_the_output_limit_is_marked_as_cut(
     assert (await mimo.transcribe(audio, on_text=lambda _: None)).is_cut
 
 
-@pytest.mark.parametrize("url", ["ftp://example.org", "example.org/v1", "http://", "http://a:b/"])
-def test_bad_address_is_a_matter_of_configuration(url: str) -> None:
-    with pytest.raises(ConfigError):
-        Mimo(make_settings(mimo_base_url=url, mimo_api_key="sk-x"))
-
-
-@pytest.mark.parametrize("key", ["sk-ключ", "sk-a\nb"])
-def test_key_that_no_header_can_carry_is_a_matter_of_configuration(key: str) -> None:
+@pytest.mark.parametrize(
+    "values",
+    [
+        *({"mimo_base_url": url} for url in ("ftp://a.org", "a.org/v1", "http://", "http://a:b/")),
+        *({"mimo_api_key": key} for key in ("sk-ключ", "sk-a\nb")),
+    ],
+)
+def test_what_no_call_can_carry_is_a_matter_of_configuration(values: dict[str, str]) -> None:
     with pytest.raises(ConfigError) as caught:
-        Mimo(make_settings(mimo_api_key=key))
-    assert key not in str(caught.value)
+        Mimo(make_settings(**{"mimo_api_key": "sk-x", **values}))
+    assert values.get("mimo_api_key", "none") not in str(caught.value)
+
+
+class Role(NamedTuple):
+    """One of the things that MiMo does."""
+
+    name: str
+    #: The setting of its model, and where its registry stands.
+    setting: str
+    registry: str
+    #: Two models of the registry, the better one first.
+    models: tuple[str, ...]
+    call: Callable[[Mimo], Awaitable[Any]]
+    current: Callable[[Mimo], str]
+
+
+QUESTION = Question((Turn("user", "Hi."),))
+ROLES = (
+    Role(
+        *("hear", "mimo_asr_model", "ASR", ("mimo-v3-asr", "mimo-v2.5-asr")),
+        lambda mimo: mimo.transcribe(make_audio(5)),
+        lambda mimo: mimo.model,
+    ),
+    Role(
+        *("speak", "mimo_tts_model", "TTS", ("mimo-v2.5-tts", "mimo-v2-tts")),
+        lambda mimo: speak(mimo, Utterance("Hi.")),
+        lambda mimo: mimo.speech_model,
+    ),
+    Role(
+        *("answer", "mimo_chat_model", "CHAT", ("mimo-v2.6-flash", "mimo-v2.5")),
+        lambda mimo: mimo.answer(QUESTION),
+        lambda mimo: mimo.chat_model,
+    ),
+)
+
+
+@pytest.fixture(params=ROLES, ids=lambda role: role.name)
+def role(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Role:
+    found: Role = request.param
+    monkeypatch.setattr(f"core.engines.mimo.{found.registry}", found.models)
+    return found
+
+
+def make_engine(server: MimoServer, **settings: Any) -> Mimo:
+    return Mimo(make_settings(mimo_base_url=server.base_url, **settings))
+
+
+async def test_hand_set_model_is_never_left(server: MimoServer, role: Role) -> None:
+    given = role.models[0].replace("mimo", "MiMo")
+    engine = make_engine(server, mimo_api_key=server.key, **{role.setting: given})
+    assert role.current(engine) == given
+    for _ in range(2):
+        with pytest.raises(ModelGone):
+            await role.call(engine)
+    assert role.current(engine) == given
+    assert [call.status for call in server.all_calls] == [400, 400], "and no list was asked for"
+    server.rules.models = (given,)
+    assert await role.call(engine)
+    assert server.calls[-1].model == given
+    await engine.close()
+
+
+async def test_dead_model_is_left_for_the_next(server: MimoServer, role: Role) -> None:
+    better, other = server.rules.models = role.models
+    engine = make_engine(server, mimo_api_key=server.key)
+    assert role.current(engine) == better
+    await role.call(engine)
+    server.rules.models = (other,)
+    await role.call(engine)
+    assert role.current(engine) == other
+    assert [call.model for call in server.billed] == [better, other]
+    server.rules.models = ()
+    with pytest.raises(ModelGone):
+        await role.call(engine)
+    server.rules.models = (other,)
+    assert await role.call(engine), "it recovers by itself"
+    await engine.close()
+
+
+async def test_no_death_harms_others(server: MimoServer, mimo: Mimo, role: Role) -> None:
+    others = [other for other in ROLES if other is not role]
+    server.rules.models = tuple(other.models[1] for other in others)
+    with pytest.raises(ModelGone):
+        await role.call(mimo)
+    assert all([await other.call(mimo) for other in others])
+
+
+async def test_each_has_its_minute(server: MimoServer, mimo: Mimo, role: Role) -> None:
+    server.rules.models = sum((other.models for other in ROLES), ())
+    server.rules.has_limits, server.rules.calls_per_minute = True, 1
+    await role.call(mimo)
+    with pytest.raises(EngineBusy):
+        await role.call(mimo)
+    assert all([await other.call(mimo) for other in ROLES if other is not role])

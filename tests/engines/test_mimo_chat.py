@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,13 +13,18 @@ from core.clock import Clock
 from core.engines.mimo import Mimo
 from core.engines.mimo_chat_wire import build_question
 from core.engines.mimo_limits import CHAT_LIMITS
-from core.errors import EngineBusy, EngineRefused
-from core.models import Audio, Question, Turn
+from core.errors import EngineBadReply, EngineBusy
+from core.models import Answer, Audio, Question, Turn, Usage
 from tests.emulators.mimo import MimoServer
+from tests.emulators.mimo.faults import CHATS
 from tests.emulators.mimo.tones import make_wav
 from tests.engines.conftest import make_audio, make_settings
 
-FLASH, OLD, OMNI = "mimo-v2.6-flash", "mimo-v2.5", "mimo-v2-omni"
+WORDS = "It is four."
+FLASH, OMNI = "mimo-v2.6-flash", "mimo-v2-omni"
+
+
+Shown = list[str] | None
 
 
 def ask(text: str, *audios: Audio, **options: Any) -> Question:
@@ -34,17 +41,12 @@ async def test_question_about_a_text(server: MimoServer, mimo: Mimo) -> None:
     server.add_answer("Four o'clock.", pattern="When")
     question = ask("When is it?", instructions="You are Hearsay.", max_tokens=300)
     answer = await mimo.answer(question)
-    assert (answer.text, answer.reasoning, answer.is_cut, answer.is_extract, answer.is_thought) == (
-        *("Four o'clock.", ""),
-        *(False, False, False),
-    )
+    assert replace(answer, usage=None) == Answer("Four o'clock.")
     [call] = server.calls
+    system = {"role": "system", "content": "You are Hearsay."}
     assert call.request == {
         "model": FLASH,
-        "messages": [
-            {"role": "system", "content": "You are Hearsay."},
-            {"role": "user", "content": "When is it?"},
-        ],
+        "messages": [system, {"role": "user", "content": "When is it?"}],
         "max_completion_tokens": 300,
         "thinking": {"type": "disabled"},
     }
@@ -69,9 +71,7 @@ async def test_dialogue_about_recordings_keeps_its_order(server: MimoServer, mim
     assert [part["type"] for part in last["content"]] == ["input_audio", "text"]
 
 
-async def test_while_it_thinks_every_turn_of_its_own_has_its_thoughts(
-    server: MimoServer, mimo: Mimo
-) -> None:
+async def test_own_turns_have_thoughts_while_it_thinks(server: MimoServer, mimo: Mimo) -> None:
     turns = (Turn("user", "Hi."), Turn("assistant", "Hello."), Turn("user", "Why?"))
     answer = await mimo.answer(Question(turns, is_thinking=True))
     assert answer.reasoning == "Let me see." and answer.text
@@ -80,11 +80,11 @@ async def test_while_it_thinks_every_turn_of_its_own_has_its_thoughts(
     assert request["messages"][1]["reasoning_content"] == ""
 
 
-@pytest.mark.parametrize("text", ["", " \n", "\x00"])
-async def test_recording_alone_is_a_question_too(server: MimoServer, mimo: Mimo, text: str) -> None:
-    answer = await mimo.answer(ask(text, make_audio(5)))
-    assert '"w5"' in answer.text, "no call without a text is taken"
-    assert server.calls[0].question.strip()
+async def test_recording_alone_is_a_question_too(server: MimoServer, mimo: Mimo) -> None:
+    for text in ("", " \n", "\x00"):
+        answer = await mimo.answer(ask(text, make_audio(5)))
+        assert '"w5"' in answer.text, "no call without a text is taken"
+        assert server.calls[-1].question.strip()
 
 
 async def test_odd_characters_do_not_break_the_body(server: MimoServer, mimo: Mimo) -> None:
@@ -94,9 +94,7 @@ async def test_odd_characters_do_not_break_the_body(server: MimoServer, mimo: Mi
     assert [sound["kind"] for sound in server.calls[0].sounds] == ["wav"]
 
 
-async def test_stream_shows_the_words_as_they_come_and_never_the_thoughts(
-    server: MimoServer, mimo: Mimo
-) -> None:
+async def test_stream_shows_words_and_never_thoughts(server: MimoServer, mimo: Mimo) -> None:
     server.add_answer("It is four.", reasoning="Hm hm.")
     shown: list[str] = []
     answer = await mimo.answer(ask("When?", is_thinking=True), on_text=shown.append)
@@ -105,19 +103,7 @@ async def test_stream_shows_the_words_as_they_come_and_never_the_thoughts(
     assert server.calls[0].is_streamed and server.calls[0].request["stream"] is True
 
 
-@pytest.mark.parametrize("is_streamed", [False, True], ids=["plain", "stream"])
-async def test_answer_that_needs_more_tokens_is_marked_as_cut(
-    server: MimoServer, mimo: Mimo, is_streamed: bool
-) -> None:
-    server.add_answer("word " * 100)
-    on_text = (lambda _: None) if is_streamed else None
-    answer = await mimo.answer(ask("Go.", max_tokens=10), on_text=on_text)
-    assert answer.is_cut and 30 < len(answer.text) <= 40
-
-
-async def test_thoughts_that_left_no_room_are_left_out_next_time(
-    server: MimoServer, mimo: Mimo
-) -> None:
+async def test_thoughts_that_left_no_room_are_left_out(server: MimoServer, mimo: Mimo) -> None:
     server.add_answer("It is four.", reasoning="hm " * 100)
     shown: list[str] = []
     question = ask("When?", is_thinking=True, max_tokens=20)
@@ -127,18 +113,10 @@ async def test_thoughts_that_left_no_room_are_left_out_next_time(
     assert [call.request["thinking"]["type"] for call in server.calls] == ["enabled", "disabled"]
 
 
-@pytest.mark.parametrize(("asked", "sent"), [(0, 1), (1, 1), (131_072, 131_072), (10**6, 131_072)])
-async def test_longest_answer_is_within_what_is_allowed(
-    server: MimoServer, mimo: Mimo, asked: int, sent: int
-) -> None:
-    await mimo.answer(ask("Go.", max_tokens=asked))
-    assert server.calls[0].request["max_completion_tokens"] == sent
-
-
-async def test_sound_that_cannot_be_read_is_refused_with_the_reason(mimo: Mimo) -> None:
-    with pytest.raises(EngineRefused) as caught:
-        await mimo.answer(ask("What?", Audio(b"SILK_V3", "audio/wav", 1.0)))
-    assert caught.value.values == {"reason": "the audio cannot be decoded"}
+async def test_longest_answer_is_within_the_limits(server: MimoServer, mimo: Mimo) -> None:
+    for asked, sent in {0: 1, 1: 1, 131_072: 131_072, 10**6: 131_072}.items():
+        await mimo.answer(ask("Go.", max_tokens=asked))
+        assert server.calls[-1].request["max_completion_tokens"] == sent
 
 
 def test_sounds_are_encoded_while_they_are_sent() -> None:
@@ -156,13 +134,7 @@ def test_sounds_are_encoded_while_they_are_sent() -> None:
 
 @pytest.mark.parametrize(
     ("model", "context"),
-    [
-        ("mimo-v2.5[1m]", 1_000_000),
-        ("mimo-v2.6-pro", 1_000_000),
-        (OMNI, 256_000),
-        (f"{OMNI}[1m]", 1_000_000),
-        ("own", 256_000),
-    ],
+    [("mimo-v2.6-pro", 10**6), (OMNI, 256_000), (f"{OMNI}[1m]", 10**6), ("own", 256_000)],
 )
 async def test_context_is_that_of_the_model(server: MimoServer, model: str, context: int) -> None:
     server.rules.models = (model.removesuffix("[1m]"),)
@@ -173,7 +145,7 @@ async def test_context_is_that_of_the_model(server: MimoServer, model: str, cont
     await engine.close()
 
 
-async def test_deadline_counts_the_sound_and_the_longest_answer(
+async def test_deadline_counts_sound_and_tokens(
     server: MimoServer, mimo: Mimo, clock: Clock
 ) -> None:
     longer = Audio(make_wav(bytes(32_000)), "audio/wav", 30.0)
@@ -198,9 +170,59 @@ def test_limits_are_those_of_the_documents() -> None:
     assert (limits.calls_per_minute, limits.tokens_per_minute) == (100, 10_000_000)
 
 
-async def test_the_next_model_has_its_own_context(server: MimoServer, mimo: Mimo) -> None:
-    server.rules.models = (OMNI,)
-    for on_text in (None, lambda _: None):
-        answer = await mimo.answer(ask("Hi.", make_audio(1)), on_text=on_text)
-        assert answer.usage is not None and answer.usage.model == OMNI
-    assert mimo.chat_limits.context_tokens == 256_000
+@pytest.fixture(params=[False, True], ids=["plain", "stream"])
+def shown(request: pytest.FixtureRequest) -> Shown:
+    """What was shown, None where nothing is streamed."""
+    return [] if request.param else None
+
+
+def listen(shown: Shown) -> Callable[[str], None] | None:
+    return None if shown is None else shown.append
+
+
+@pytest.mark.parametrize(
+    "kind", sorted({*CHATS, "reasoning_only", "finish_length"} - {"chat_deaf"})
+)
+async def test_odd_answer_is_used(server: MimoServer, mimo: Mimo, kind: str, shown: Shown) -> None:
+    server.add_answer(WORDS)
+    server.add_fault(kind)
+    answer = await mimo.answer(ask("When?", make_audio(5)), on_text=listen(shown))
+    assert answer.text == (WORDS[: len(WORDS) // 2] if kind == "finish_length" else WORDS)
+    assert answer.is_cut == (kind in ("finish_length", "chat_repetition"))
+    assert not answer.is_thought
+    assert len(server.calls) == (2 if kind in ("reasoning_only", "chat_swapped") else 1)
+    assert not shown or all(WORDS.startswith(text.strip()) for text in shown)
+    assert answer.reasoning == ("Hm, hm." if kind == "chat_tags" else "")
+
+
+async def test_uncounted_sound_was_not_heard(server: MimoServer, mimo: Mimo, shown: Shown) -> None:
+    server.add_fault("chat_deaf")
+    with pytest.raises(EngineBadReply):
+        await mimo.answer(ask("When?", make_audio(5)), on_text=listen(shown))
+    assert len(server.calls) == 1, "it is not for the engine to try again"
+    server.add_fault("chat_deaf")
+    assert (await mimo.answer(ask("When?"))).text, "where there was none, none is counted"
+
+
+@pytest.mark.parametrize("kind", ["chat_swapped", "reasoning_only"])
+async def test_thoughts_alone_are_asked_about_once_and_then_said_to_be_thoughts(
+    server: MimoServer, mimo: Mimo, kind: str, shown: Shown
+) -> None:
+    server.add_answer(WORDS, reasoning="")
+    server.add_fault(kind, times=None)
+    answer = await mimo.answer(ask("When?", is_thinking=True), on_text=listen(shown))
+    assert answer.text == {"chat_swapped": WORDS, "reasoning_only": "Hm."}[kind]
+    assert answer.is_thought and not answer.is_cut
+    assert not shown, "thoughts are never shown while they come"
+    assert [call.request["thinking"]["type"] for call in server.calls] == ["enabled", "disabled"]
+    tokens = sum(call.tokens for call in server.calls)
+    assert isinstance(answer.usage, Usage)
+    assert answer.usage.prompt_tokens + answer.usage.completion_tokens == tokens
+
+
+async def test_second_call_that_fails_is_the_failure(server: MimoServer, mimo: Mimo) -> None:
+    for kind in ("reasoning_only", "chat_deaf"):
+        server.add_fault(kind)
+    with pytest.raises(EngineBadReply, match="not heard"):
+        await mimo.answer(ask("When?", make_audio(5)))
+    assert len(server.calls) == 2

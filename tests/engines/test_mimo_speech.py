@@ -6,7 +6,7 @@ The texts, styles, voices and bodies are those of the service's own documents, l
 from __future__ import annotations
 
 import asyncio
-import base64
+from base64 import b64encode
 from contextlib import aclosing
 from typing import Any
 
@@ -32,9 +32,8 @@ SAMPLE = Audio(make_recording([1, 2, 3]), "audio/wav", 3.0)
 async def old(server: MimoServer) -> Any:
     """The engine with the model of the second generation, set by hand, at a service that has it."""
     server.rules.models = (V2,)
-    engine = Mimo(
-        make_settings(mimo_base_url=server.base_url, mimo_api_key=server.key, mimo_tts_model=V2)
-    )
+    values = {"mimo_base_url": server.base_url, "mimo_api_key": server.key}
+    engine = Mimo(make_settings(**values, mimo_tts_model=V2))
     yield engine
     await engine.close()
 
@@ -46,30 +45,27 @@ def says(pcm: bytes, text: str) -> bool:
 
 async def test_documented_call_without_stream(server: MimoServer, old: Mimo) -> None:
     old.can_stream_speech = False
-    pcm = await speak(
-        old,
-        Utterance(
-            "Yes, I had a sandwich.",
-            voice="mimo_default",
-            direction="Hello, MiMo, have you had lunch?",
-        ),
-    )
-    assert server.calls[0].request == {
-        "model": "mimo-v2-tts",
-        "messages": [
-            {"role": "user", "content": "Hello, MiMo, have you had lunch?"},
-            {"role": "assistant", "content": "Yes, I had a sandwich."},
-        ],
-        "audio": {"format": "wav", "voice": "mimo_default"},
-    }
-    assert says(pcm, "Yes, I had a sandwich.")
+    text, asked = "Yes, I had a sandwich.", "Hello, MiMo, have you had lunch?"
+    pcm = await speak(old, Utterance(text, voice="mimo_default", direction=asked))
+    messages = [{"role": "user", "content": asked}, {"role": "assistant", "content": text}]
+    audio = {"format": "wav", "voice": "mimo_default"}
+    assert server.calls[0].request == {"model": V2, "messages": messages, "audio": audio}
+    assert says(pcm, text)
 
 
-async def test_documented_call_with_stream(server: MimoServer, old: Mimo) -> None:
-    text = "You are UN-BE-LIEVABLE! I am sooooo done with your constant lies. GET. OUT!"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You are UN-BE-LIEVABLE! I am sooooo done with your constant lies. GET. OUT!",
+        "[heavy breathing] Just... give me... a second. I ran... all the way... from the station.",
+        "It's just so stupid! (sobbing) The cake and the dog just... (sudden laugh) he ate it!",
+    ],
+)
+async def test_documented_call_with_stream(server: MimoServer, old: Mimo, text: str) -> None:
+    """Tags of sound arrive as they are written."""
     pcm = await speak(old, Utterance(text, voice="default_en"))
     assert server.calls[0].request == {
-        "model": "mimo-v2-tts",
+        "model": V2,
         "messages": [{"role": "assistant", "content": text}],
         "audio": {"format": "pcm16", "voice": "default_en"},
         "stream": True,
@@ -78,26 +74,15 @@ async def test_documented_call_with_stream(server: MimoServer, old: Mimo) -> Non
 
 
 HAPPY = "Tomorrow is Friday, so happy!"
-WHISPER = (
-    "Oh my goodness, it's so cold today! You know that wind, it's howling like a knife,"
-    " cutting into your face!"
-)
 
 
 @pytest.mark.parametrize(
     ("styles", "text", "v2", "v25"),
     [
         (("Happy",), HAPPY, f"<style>Happy</style>{HAPPY}", f"(Happy){HAPPY}"),
-        (("Whisper",), WHISPER, f"<style>Whisper</style>{WHISPER}", f"(Whisper){WHISPER}"),
-        (
-            ("Style 1", "Style 2"),
-            "Content to be synthesized.",
-            "<style>Style 1 Style 2</style>Content to be synthesized.",
-            "(Style 1 Style 2)Content to be synthesized.",
-        ),
+        (("Style 1", "Style 2"), "la", "<style>Style 1 Style 2</style>la", "(Style 1 Style 2)la"),
         (("唱歌",), "小星星", "<style>唱歌</style>小星星", "(唱歌)小星星"),
         (("sing",), "la la", "<style>sing</style>la la", "(sing)la la"),
-        (("singing",), "la la", "<style>singing</style>la la", "(singing)la la"),
         (("Happy", " Singing "), "la la", "<style>singing</style>la la", "(singing)la la"),
         (("a) b", "</style>x"), "la", "<style>a b /style x</style>la", "(a b /style x)la"),
         (("()", " "), "la", "la", "la"),
@@ -114,47 +99,6 @@ async def test_style(
     assert [call.model for call in server.calls] == [V2, "mimo-v2.5-tts"]
 
 
-@pytest.mark.parametrize(
-    "style",
-    [
-        "Speed up",
-        "Slow down",
-        "Happy",
-        "Sad",
-        "Angry",
-        "Sun Wukong",
-        "Lin Daiyu",
-        "Whisper",
-        "Clamped voice",
-        "Taiwanese accent",
-        "Northeastern dialect",
-        "Sichuan dialect",
-        "Henan dialect",
-        "Cantonese",
-    ],
-)
-async def test_every_recommended_style_arrives(server: MimoServer, old: Mimo, style: str) -> None:
-    assert says(await speak(old, Utterance("Good.", styles=(style,))), "Good.")
-    content = server.calls[0].request["messages"][0]["content"]
-    assert content == f"<style>{style}</style>Good."
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Achoo! Ahem. I—I really [cough] think I am coming down with a terrible [cough]"
-        " terrible cold.",
-        "[heavy breathing] Just... give me... a second. I ran... all the way... from the station.",
-        "I just feel... long sigh... like I'm constantly treading water, you know?",
-        "It's just so stupid! (sobbing) We spent all that money on the cake and the dog just..."
-        " (sudden laugh) he just ate the whole thing in one bite!",
-    ],
-)
-async def test_audio_tags_arrive_as_written(server: MimoServer, old: Mimo, text: str) -> None:
-    assert says(await speak(old, Utterance(text)), text)
-    assert server.calls[0].request["messages"] == [{"role": "assistant", "content": text}]
-
-
 async def test_every_preset_voice_is_taken(server: MimoServer, mimo: Mimo, old: Mimo) -> None:
     server.rules.models = (V2, "mimo-v2.5-tts")
     assert [v.voice_id for v in old.voices()] == ["default_zh", "default_en", "mimo_default"]
@@ -166,32 +110,20 @@ async def test_every_preset_voice_is_taken(server: MimoServer, mimo: Mimo, old: 
             assert server.calls[-1].request["audio"]["voice"] == voice.voice_id
 
 
-@pytest.mark.parametrize(("text", "voice"), [("Hello.", "Mia"), ("你好，Bob。", "冰糖")])
-async def test_voice_that_nobody_chose_fits_the_text(
-    server: MimoServer, mimo: Mimo, text: str, voice: str
-) -> None:
-    assert says(await speak(mimo, Utterance(text)), text)
-    assert server.calls[0].request["audio"]["voice"] == voice
-
-
-async def test_unknown_voice_is_refused_by_the_service(mimo: Mimo) -> None:
-    with pytest.raises(EngineRefused) as caught:
-        await speak(mimo, Utterance("Hi.", voice="mia"))
-    assert caught.value.values["reason"] == "unknown voice mia"
+async def test_voice_that_nobody_chose_fits_the_text(server: MimoServer, mimo: Mimo) -> None:
+    for text, voice in {"Hello.": "Mia", "你好，Bob。": "冰糖"}.items():
+        assert says(await speak(mimo, Utterance(text)), text)
+        assert server.calls[-1].request["audio"]["voice"] == voice
 
 
 async def test_voice_in_words(server: MimoServer, mimo: Mimo) -> None:
-    text = "Once upon a time."
-    utterance = Utterance(
-        text, description="An old man, hoarse.", direction="slow", styles=("Sad", "Whisper")
-    )
-    assert says(await speak(mimo, utterance), text)
+    look, styles = "An old man, hoarse.", ("Sad", "Whisper")
+    utterance = Utterance("Once.", description=look, direction="slow", styles=styles)
+    assert says(await speak(mimo, utterance), "Once.")
+    asked = {"role": "user", "content": f"{look}\nslow\nSad, Whisper"}
     assert server.calls[0].request == {
         "model": "mimo-v2.5-tts-voicedesign",
-        "messages": [
-            {"role": "user", "content": "An old man, hoarse.\nslow\nSad, Whisper"},
-            {"role": "assistant", "content": text},
-        ],
+        "messages": [asked, {"role": "assistant", "content": "Once."}],
         "audio": {"format": "wav"},
     }
 
@@ -201,52 +133,35 @@ async def test_voice_of_a_recording(server: MimoServer, mimo: Mimo, mime: str) -
     data = SAMPLE.data
     if mime == "audio/mpeg":
         data = sounds.encode(data[44:], "mp3", "libmp3lame", options={"b": "32000"})
-    pcm = await speak(
-        mimo, Utterance("Hello.", sample=Audio(data, mime, 3.0), styles=("Happy",), direction="x")
-    )
-    assert says(pcm, "Hello.")
+    sample = Audio(data, mime, 3.0)
+    utterance = Utterance("Hello.", sample=sample, styles=("Happy",), direction="x")
+    assert says(await speak(mimo, utterance), "Hello.")
+    said = {"role": "assistant", "content": "(Happy)Hello."}
     assert server.calls[0].request == {
         "model": "mimo-v2.5-tts-voiceclone",
-        "messages": [
-            {"role": "user", "content": "x"},
-            {"role": "assistant", "content": "(Happy)Hello."},
-        ],
-        "audio": {
-            "format": "wav",
-            "voice": f"data:{mime};base64,{base64.b64encode(data).decode()}",
-        },
+        "messages": [{"role": "user", "content": "x"}, said],
+        "audio": {"format": "wav", "voice": f"data:{mime};base64,{b64encode(data).decode()}"},
     }
     assert server.calls[0].sound_bytes == len(data)
 
 
-async def test_largest_sample_is_taken_and_a_larger_one_not_sent(
-    server: MimoServer, mimo: Mimo
-) -> None:
-    head = len(make_wav(b""))
-    data = make_wav(bytes((MAX_BYTES - head) // 2 * 2))
+async def test_only_a_sample_that_is_too_large_is_not_sent(server: MimoServer, mimo: Mimo) -> None:
+    data = make_wav(bytes((MAX_BYTES - len(make_wav(b""))) // 2 * 2))
     assert mimo.speech_limits.max_sample_bytes == MAX_BYTES
     assert await speak(mimo, Utterance("Hi.", sample=Audio(data, "audio/wav", 200.0)))
-    for sample in (
-        Audio(bytes(MAX_BYTES + 1), "audio/wav", 1.0),
-        Audio(b"OggS", "audio/ogg", 1.0),
-    ):
+    large, other = Audio(bytes(MAX_BYTES + 1), "audio/wav", 1.0), Audio(b"", "audio/ogg", 1.0)
+    for sample in (large, other):
         with pytest.raises(EngineRefused):
             await speak(mimo, Utterance("Hi.", sample=sample))
     assert len(server.calls) == 1
 
 
-@pytest.mark.parametrize("chunk_bytes", [333, 9601, 10**6])
-async def test_chunks_of_any_size_join_without_a_click(
-    server: MimoServer, mimo: Mimo, chunk_bytes: int
-) -> None:
-    server.rules.chunk_bytes = chunk_bytes
-    text = "Three words here."
-    assert says(await speak(mimo, Utterance(text)), text)
+async def test_chunks_of_any_size_join_without_a_click(server: MimoServer, mimo: Mimo) -> None:
+    for server.rules.chunk_bytes in (333, 9601, 10**6):
+        assert says(await speak(mimo, Utterance("Three words here.")), "Three words here.")
 
 
-async def test_sound_comes_before_the_stream_has_ended(
-    server: MimoServer, mimo: Mimo, clock: Clock
-) -> None:
+async def test_sound_comes_early(server: MimoServer, mimo: Mimo, clock: Clock) -> None:
     server.rules.chunk_latency_s = 1.0
     started_s, text = clock.monotonic(), "This takes two seconds or so."
     async with aclosing(mimo.synthesize(Utterance(text))) as parts:
@@ -305,14 +220,6 @@ async def test_cancelled_caller_is_cancelled(server: MimoServer, mimo: Mimo, clo
     assert [task for task in asyncio.all_tasks() if "pump" in repr(task)] == []
 
 
-async def test_four_calls_run_at_once(server: MimoServer, mimo: Mimo) -> None:
-    server.rules.latency_s = 0.3
-    texts = [f"Sentence number {n}." for n in range(mimo.speech_limits.concurrency)]
-    sounds_made = await asyncio.gather(*(speak(mimo, Utterance(text)) for text in texts))
-    assert all(map(says, sounds_made, texts))
-    assert server.most_under_way == 4
-
-
 async def test_the_next_model_is_spoken_to_in_its_own_way(server: MimoServer, mimo: Mimo) -> None:
     utterance = Utterance("Hi.", styles=("Happy",))
     await speak(mimo, utterance)
@@ -329,9 +236,11 @@ async def test_model_of_designed_voices_is_not_replaced(server: MimoServer, mimo
     for utterance in (Utterance("Hi.", description="x"), Utterance("Hi.", sample=SAMPLE)):
         with pytest.raises(ModelGone):
             await speak(mimo, utterance)
-    assert mimo.speech_model == "mimo-v2.5-tts"
 
 
-async def test_empty_text_is_refused(mimo: Mimo) -> None:
+async def test_what_cannot_be_said_is_refused(mimo: Mimo) -> None:
+    with pytest.raises(EngineRefused) as caught:
+        await speak(mimo, Utterance("Hi.", voice="mia"))
+    assert caught.value.values["reason"] == "unknown voice mia"
     with pytest.raises((EngineRefused, EngineBadReply)):
         await speak(mimo, Utterance(" "))

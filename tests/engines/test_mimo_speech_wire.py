@@ -45,23 +45,14 @@ def run(*events: Any, is_done: bool = True) -> bytes:
     return made
 
 
-@pytest.mark.parametrize(
-    "extra",
-    [
-        chunk(None),
-        chunk({}),
-        chunk({"data": None}),
-        chunk({"data": ""}),
-        chunk("no object"),
-        {"choices": []},
-        {"choices": None},
-        {"choices": [None]},
-        {"choices": [{"delta": None}]},
-        {"choices": [{"index": 0}]},
-        {"usage": {"total_tokens": 310}},
-        chunk(None, model="mimo-v2.5-tts-2026"),
-    ],
-)
+CHUNKS: list[Any] = [
+    chunk(audio) for audio in (None, {}, {"data": None}, {"data": ""}, "no object")
+]
+CHOICES: list[Any] = [[], None, [None], [{"delta": None}], [{}]]
+OTHERS: list[Any] = [{"usage": {"total_tokens": 310}}, chunk(None, model="mimo-v2.5-tts-2026")]
+
+
+@pytest.mark.parametrize("extra", [*CHUNKS, *({"choices": found} for found in CHOICES), *OTHERS])
 def test_what_holds_no_sound_changes_nothing(extra: dict[str, Any]) -> None:
     assert run(extra, sound(b"ab"), extra, sound(b"cd"), STOP, extra) == b"abcd"
 
@@ -77,26 +68,28 @@ def test_odd_chunks_join(parts: list[bytes]) -> None:
             run(*events, STOP)
 
 
-@pytest.mark.parametrize(
-    ("events", "expected"),
-    [
-        ([STOP], EngineBadReply),
-        ([sound(b"ab")], EngineBadReply),
-        ([sound(b"abc"), STOP], EngineBadReply),
-        ([sound(b"ab"), STOP, sound(b"cd")], EngineBadReply),
-        ([chunk({"data": "a"}), STOP], EngineBadReply),
-        ([chunk({"data": "YWI=\n"}), STOP], EngineBadReply),
-        ([chunk({"data": "ü"}), STOP], EngineBadReply),
-        ([chunk({"data": 1}), STOP], EngineBadReply),
-        ([sound(b"ab"), {"error": {"code": "503", "message": "x"}}], EngineBusy),
-        ([{"error": {"code": "421", "message": "x"}}], EngineRefused),
-        ([chunk(None, model="mimo-v2.6-flash")], EngineBadReply),
-        ([sound(b"ab"), {"choices": [{"finish_reason": "length"}]}], EngineBadReply),
-        ([sound(b"ab"), {"choices": [{"finish_reason": "content_filter"}]}], EngineRefused),
-        (["no object"], EngineBadReply),
+def end(reason: str) -> dict[str, Any]:
+    return {"choices": [{"finish_reason": reason}]}
+
+
+WRONG: dict[type[EngineError], list[list[Any]]] = {
+    EngineBadReply: [
+        *([STOP], [sound(b"ab")], [sound(b"abc"), STOP], [sound(b"ab"), STOP, sound(b"cd")]),
+        *([chunk({"data": data}), STOP] for data in ("a", "YWI=\n", "ü", 1)),
+        *(["no object"], [sound(b"ab"), end("length")], [chunk(None, model="mimo-v2.6-flash")]),
     ],
+    EngineBusy: [[sound(b"ab"), {"error": {"code": "503", "message": "x"}}]],
+    EngineRefused: [
+        [{"error": {"code": "421", "message": "x"}}],
+        [sound(b"ab"), end("content_filter")],
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("expected", "events"), [(error, events) for error in WRONG for events in WRONG[error]]
 )
-def test_what_is_wrong_is_told(events: list[Any], expected: type[EngineError]) -> None:
+def test_what_is_wrong_is_told(expected: type[EngineError], events: list[Any]) -> None:
     with pytest.raises(EngineError) as caught:
         run(*events)
     assert type(caught.value) is expected
@@ -109,30 +102,16 @@ def test_stream_that_was_cut_is_not_whole() -> None:
 
 def test_routed_model_is_taken() -> None:
     """The second generation is served by the third for a while."""
-    answer = {
-        "model": "mimo-v2.5-tts",
-        "choices": [
-            {
-                "finish_reason": "stop",
-                "message": {
-                    "audio": {"data": b64encode(make_wav(b"abcd", rate_hz=24_000)).decode()}
-                },
-            }
-        ],
-    }
+    data = b64encode(make_wav(b"abcd", rate_hz=24_000)).decode()
+    choice = {"finish_reason": "stop", "message": {"audio": {"data": data}}}
+    answer = {"model": "mimo-v2.5-tts", "choices": [choice]}
     assert read_speech(json.dumps(answer).encode(), model="mimo-v2-tts") == b"abcd"
 
 
+NAMES = st.sampled_from(["choices", "delta", "message", "audio", "data", "model", "error"])
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=4),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["choices", "delta", "message", "audio", "data", "model", "error"]),
-            inner,
-            max_size=3,
-        )
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
 )
 
 

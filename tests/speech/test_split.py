@@ -8,16 +8,17 @@ from hypothesis import strategies as st
 
 from core.speech import shorten, split_speech
 
-ENGLISH = (
-    "Dr. Lee paid $3.50 on Jan. 5. She left at 10:30, walked 1,000 steps, and sat down. "
-    "Was it far? No!"
-)
+SENTENCES = [
+    "Dr. Lee paid $3.50 on Jan. 5.",
+    "She left at 10:30, walked 1,000 steps, and sat down.",
+    "Was it far? No!",
+]
+ENGLISH = " ".join(SENTENCES)
 CHINESE = "今天天气很好。我们去公园吧！你想几点出发？我都可以，你来决定。"
 
 letters = st.text(
     st.one_of(
-        st.sampled_from("ab d.!?,;: \n。，！？；—…“”()[]好的我们e\u0301\u200d👩🏽"),
-        st.characters(),
+        st.sampled_from("ab d.!?,;: \n。，！？；—…“”()[]好的我们e\u0301\u200d👩🏽"), st.characters()
     ),
     max_size=300,
 )
@@ -48,29 +49,18 @@ def test_a_short_version_fits(text: str, max_chars: int) -> None:
 
 
 def test_sentences_stay_whole() -> None:
-    assert split_speech(ENGLISH, 60) == [
-        "Dr. Lee paid $3.50 on Jan. 5.",
-        "She left at 10:30, walked 1,000 steps, and sat down.",
-        "Was it far? No!",
-    ]
-    assert split_speech(CHINESE, 16) == [
-        "今天天气很好。我们去公园吧！",
-        "你想几点出发？",
-        "我都可以，你来决定。",
-    ]
+    assert split_speech(ENGLISH, 60) == SENTENCES
+    chinese = ["今天天气很好。我们去公园吧！", "你想几点出发？", "我都可以，你来决定。"]
+    assert split_speech(CHINESE, 16) == chinese
 
 
 def test_a_long_sentence_is_cut_after_a_clause_then_at_a_space_then_anywhere() -> None:
-    assert split_speech("She left at 10:30, walked 1,000 steps, and sat down.", 38) == [
-        "She left at 10:30, walked 1,000 steps,",
-        "and sat down.",
-    ]
+    left = ["She left at 10:30, walked 1,000 steps,", "and sat down."]
+    assert split_speech(" ".join(left), 38) == left
     assert split_speech("one two three four", 9) == ["one two", "three", "four"]
     assert split_speech("abcdefghij", 4) == ["abcd", "efgh", "ij"]
-    assert split_speech("我先去买菜，然后回家做饭等你回来吃", 12) == [
-        "我先去买菜，",
-        "然后回家做饭等你回来吃",
-    ]
+    home = ["我先去买菜，", "然后回家做饭等你回来吃"]
+    assert split_speech("".join(home), 12) == home
 
 
 def test_the_first_piece_is_short() -> None:
@@ -81,11 +71,8 @@ def test_the_first_piece_is_short() -> None:
 
 
 def test_a_long_first_sentence_is_cut_at_a_clause_only() -> None:
-    text = "When the rain had stopped at last, we walked down to the river and sat there."
-    assert split_speech(text, 200, first_max_chars=40) == [
-        "When the rain had stopped at last,",
-        "we walked down to the river and sat there.",
-    ]
+    parts = ["When the rain had stopped at last,", "we walked down to the river and sat there."]
+    assert split_speech(" ".join(parts), 200, first_max_chars=40) == parts
     whole = "We walked down to the river and sat there until the evening came."
     assert split_speech(whole, 200, first_max_chars=20) == [whole]
 
@@ -95,24 +82,16 @@ def test_an_audio_tag_is_not_cut() -> None:
     assert all("[heavy" not in p or "breathing]" in p for p in split_speech(text, 32))
 
 
-@pytest.mark.parametrize("text", ["", "  \n ", "\u3000"])
-def test_nothing_gives_no_piece(text: str) -> None:
-    assert split_speech(text, 10) == []
-
-
-def test_half_characters_do_no_harm() -> None:
-    assert split_speech("ab \ud83d cd", 100) == ["ab \ud83d cd"]
-
-
-def test_no_limit_below_one() -> None:
+def test_the_least_texts_do_no_harm() -> None:
+    for text in ("", "  \n ", "\u3000"):
+        assert split_speech(text, 10) == []
+    assert split_speech("ab \ud83d cd", 100) == ["ab \ud83d cd"], "half a character"
     with pytest.raises(ValueError, match="at least 1"):
         split_speech("a", 0)
 
 
 def test_shorten_keeps_whole_sentences() -> None:
-    assert shorten(ENGLISH, 90) == (
-        "Dr. Lee paid $3.50 on Jan. 5. She left at 10:30, walked 1,000 steps, and sat down."
-    )
+    assert shorten(ENGLISH, 90) == " ".join(SENTENCES[:2])
     assert shorten(CHINESE, 15) == "今天天气很好。我们去公园吧！"
     assert shorten("She left at 10:30, walked a thousand steps", 24) == "She left at 10:30…"
     assert shorten("short", 10) == "short"

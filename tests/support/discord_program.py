@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
 from core.models import Chat, ChatSettings
 from tests.chaos.bot import START_S, Bot, Launcher, wait_for
 from tests.emulators.discord import DiscordServer
+from tests.emulators.discord.records import DEFER, Message
 from tests.emulators.mimo import MimoServer
 from tests.support.clean_start import open_store
 
@@ -17,11 +20,7 @@ class DiscordProgram(Bot):
     """One bot on one home, with Discord instead of Telegram."""
 
     def __init__(
-        self,
-        home: Path,
-        server: DiscordServer,
-        mimo: MimoServer,
-        launcher: Launcher | None = None,
+        self, home: Path, server: DiscordServer, mimo: MimoServer, launcher: Launcher | None = None
     ) -> None:
         super().__init__(home, cast("Any", None), mimo, launcher)
         self.server = server
@@ -60,6 +59,24 @@ class DiscordProgram(Bot):
         states = {state for (state,) in self.rows(query)}
         return not states or bool(states & {"waiting", "running"})
 
+    async def answer(self, asked: str, channel: str = "") -> Message:
+        """Return the answer to an interaction as it stands in the end, or the last of a channel.
+
+        A voice message stands by itself; before the end it may be the text so far.
+        """
+        server = self.server
+
+        def is_over() -> bool:
+            kind = server.interaction(asked).answer_kind
+            is_done = kind is not None and not (kind == DEFER and self.is_open(asked))
+            return is_done and bool(server.answers_of(asked) or channel)
+
+        try:
+            await server.wait_for(is_over, 60)
+        except TimeoutError:
+            raise AssertionError(self.log[-6000:]) from None
+        return (server.answers_of(asked) or server.answers(channel))[-1 if channel else 0]
+
     async def write_all(self, chat: int | str) -> None:
         """Let every voice message of a channel be written down, as its admins may."""
         store = open_store(self.home)
@@ -68,3 +85,14 @@ class DiscordProgram(Bot):
             await store.chats.save_settings(place, ChatSettings(is_auto=True))
         finally:
             await store.close()
+
+
+@asynccontextmanager
+async def run_program(home: Path) -> AsyncIterator[DiscordProgram]:
+    """Run one program for all tests of a file: each has people and servers of its own."""
+    async with DiscordServer() as server, MimoServer() as mimo:
+        program = DiscordProgram(home, server, mimo)
+        await program.start()
+        await server.wait_for(server.commands, timeout_s=30)
+        yield program
+        assert await program.stop() == 0

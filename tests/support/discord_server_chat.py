@@ -10,13 +10,16 @@ from discord.http import Route
 from bots.discord_bot import DiscordBot
 from core.audio.voice_note import VoiceNoteEncoder
 from core.interfaces import Envelope
-from core.models import File
+from core.models import Button, File, Reply
 from tests.emulators.discord import DiscordServer
 from tests.emulators.discord.records import COMMAND, DEFER, EPHEMERAL, Message
 from tests.support.discord_inbox import MemoryLedger, make_envelope, make_message
 from tests.support.sounds import speech
 
 OGG = b"OggS" + bytes(200)
+#: A call that writes a message.
+SEND = "POST /channels/{channel}/messages"
+AGAIN = (Button("Again", "say", token="abcdefghijklmnopqrstuv"),)
 
 
 def only(messages: list[Message]) -> Message:
@@ -47,6 +50,14 @@ class Room:
         values = {"sender_id": self.ann, "is_private": False, **fields}
         return make_envelope(make_message(self.channel, message_id, **values), job_id)
 
+    async def answer(
+        self, bot: DiscordBot, reply: Reply, job_id: str = "0123456789", **fields: Any
+    ) -> tuple[Envelope, MemoryLedger]:
+        """Let Ann send a voice message, and the bot answer it."""
+        envelope, ledger = self.note(job_id, **fields)
+        await bot.deliver(envelope, reply)
+        return envelope, ledger
+
     def dm_note(self, job_id: str = "dm", **fields: Any) -> tuple[Envelope, MemoryLedger]:
         """Let Ann send a voice message in private."""
         chat = self.server.dm(self.ann)
@@ -68,9 +79,8 @@ class Room:
         """
         place = channel or self.channel
         with self.server.world.lock:
-            asked = self.server._act(
-                COMMAND, place, self.ann, {"id": "1", "type": 1, "name": "say"}
-            )
+            command = {"id": "1", "type": 1, "name": "say"}
+            asked = self.server._act(COMMAND, place, self.ann, command)
             token = self.server.world.interactions[asked].token
         route = Route("POST", "/interactions/{id}/{token}/callback", id=asked, token=token)
         body = {"type": DEFER, "data": {"flags": EPHEMERAL if "e" in flags else 0}}
@@ -78,21 +88,13 @@ class Room:
         created = int(bot.client.clock.now().timestamp() - age_s)
         chat_id = f"user:{self.ann}" if "p" in flags else place
         values: dict[str, Any] = {"sender_id": self.ann, "is_private": "p" in flags}
-        message = make_message(
-            chat_id,
-            f"interaction:{asked}",
-            ticket=f"{asked}:{token}:{created}:{flags}",
-            attachment=None,
-            **values,
-        )
+        values |= {"ticket": f"{asked}:{token}:{created}:{flags}", "attachment": None}
+        message = make_message(chat_id, f"interaction:{asked}", **values)
         envelope, ledger = make_envelope(message, job_id)
         return envelope, ledger, asked
 
 
-def make_room(server: DiscordServer) -> Room:
-    ann = server.add_user("Ann")
+def make_room(server: DiscordServer, ann: str = "") -> Room:
+    ann = ann or server.add_user("Ann")
     guild = server.add_guild(members=[ann])
     return Room(server, ann, guild, server.channel(guild))
-
-
-__all__ = ["OGG", "Room", "make_room", "make_voice", "only"]

@@ -12,6 +12,7 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -120,10 +121,17 @@ def serve() -> None:
     """Be the process that forks, until stdin ends. What takes long is done before."""
     _load()
     source = sys.stdin.buffer
-    os.set_blocking(source.fileno(), False)
+    woken, wake = socket.socketpair()
+    woken.setblocking(False)
+    wake.setblocking(False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # without a handler nobody is woken
+    signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
     waiting = b""
     while True:
-        if select.select([source], [], [], 0.01)[0]:
+        ready, _, _ = select.select([source, woken], [], [])
+        if woken in ready:
+            woken.recv(65_536)
+        if source in ready:
             read = os.read(source.fileno(), 65_536)
             if not read:
                 return
@@ -156,6 +164,8 @@ def _fork(order: dict[str, Any], source: IO[bytes]) -> None:
 
 def _be_program(order: dict[str, Any], source: IO[bytes]) -> None:
     code = 1
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         for number, name in ((1, "out"), (2, "err")):

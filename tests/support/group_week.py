@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import random
 import wave
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -144,9 +144,8 @@ def make_week(
     end_at: datetime, chat: Chat | None = None, *, count: int, notes: int = 60, seed: int = 4
 ) -> Week:
     """Return a week that ends at `end_at`."""
-    return _Writer(random.Random(seed), chat or Chat("test", "1", "-100500"), end_at).write(
-        count, notes
-    )
+    writer = _Writer(random.Random(seed), chat or Chat("test", "1", "-100500"), end_at)
+    return writer.write(count, notes)
 
 
 class _Writer:
@@ -192,9 +191,8 @@ class _Writer:
         )  # fmt: skip
         if self._last[topic] and self._dice.random() < 0.3:
             answered = self._dice.choice(self._last[topic][-8:])
-            message = replace(
-                message, reply_to=Quoted(answered.message_id, answered.text, sender_id="")
-            )
+            quoted = Quoted(answered.message_id, answered.text, sender_id="")
+            message = replace(message, reply_to=quoted)
         if is_fact:
             kind, text = self._facts[topic].pop(0)
             message = replace(message, text=text)
@@ -271,12 +269,6 @@ def make_note(clips: Sequence[str], gap_s: float = 0.6) -> bytes:
         for clip in clips:
             file.writeframes(_pcm(clip) + bytes(int(gap_s * RATE_HZ) * 2))
     return out.getvalue()
-
-
-def words_of(week: Week) -> Iterator[str]:
-    """Yield what is true at the end: the text of every message that may be seen."""
-    for message in week.kept.values():
-        yield message.text
 
 
 @cache

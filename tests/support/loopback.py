@@ -290,10 +290,7 @@ class Road:
 
 @asynccontextmanager
 async def road_on(
-    store: Store,
-    engine: Any = None,
-    synthesizer: Synthesizer | None = None,
-    answerer: Any = None,
+    store: Store, engine: Any = None, synthesizer: Synthesizer | None = None, answerer: Any = None
 ) -> AsyncIterator[Road]:
     """A road that runs, with media that need no child process; `engine` hears."""
     road = Road(store, engine or ScriptedEngine(), None, synthesizer, answerer)

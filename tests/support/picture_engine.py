@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
@@ -16,34 +15,19 @@ from tests.emulators.mimo.listening import decode
 from tests.emulators.openai_chat import ChatRules, answer_chat
 from tests.emulators.serving import Serving
 
-
-@dataclass(frozen=True)
-class Words:
-    """What is said in a recording of about that length, and when."""
-
-    duration_s: float
-    lines: tuple[tuple[float, float, str], ...]
-
-
-#: The sentences of SOURCES.md.
-RECORDINGS = (
-    Words(3.3, ((0.2, 3.1, "The birch canoe slid on the smooth planks."),)),
-    Words(
-        7.1,
-        (
-            (0.3, 2.9, "And Mr. John Dashwood had then leisure to consider"),
-            (3.0, 6.9, "how much there might be prudently in his power to do for them."),
-        ),
-    ),
-    Words(
-        11.0,
-        (
-            (0.3, 2.8, "And so, my fellow Americans,"),
-            (3.2, 7.6, "ask not what your country can do for you,"),
-            (8.1, 10.6, "ask what you can do for your country."),
-        ),
-    ),
-)
+#: The sentences of SOURCES.md, by the length of the recording: from when to when.
+RECORDINGS: dict[float, list[tuple[float, float, str]]] = {
+    3.3: [(0.2, 3.1, "The birch canoe slid on the smooth planks.")],
+    7.1: [
+        (0.3, 2.9, "And Mr. John Dashwood had then leisure to consider"),
+        (3.0, 6.9, "how much there might be prudently in his power to do for them."),
+    ],
+    11.0: [
+        (0.3, 2.8, "And so, my fellow Americans,"),
+        (3.2, 7.6, "ask not what your country can do for you,"),
+        (8.1, 10.6, "ask what you can do for your country."),
+    ],
+}
 SCRIPT = [
     ("And to whom", "To his fellow Americans: he says so at the very start."),
     ("What may I ask", "What you can do for your country, and not what it can do for you."),
@@ -83,7 +67,7 @@ class PictureEngine(Serving):
             kind = (upload.filename or "").rpartition(".")[2]
             pcm, rate_hz = await asyncio.to_thread(decode, await upload.read(), kind)
         duration_s = len(pcm) / 2 / rate_hz
-        said = min(RECORDINGS, key=lambda words: abs(words.duration_s - duration_s)).lines
+        said = RECORDINGS[min(RECORDINGS, key=lambda length_s: abs(length_s - duration_s))]
         segments = [
             {"id": n, "start": start, "end": min(end, duration_s), "text": text}
             for n, (start, end, text) in enumerate(said)

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bots.telegram_bot import TelegramBot
+from bots.telegram_bot import TelegramBot as Bot
 from core.clock import Clock
 from core.config import Settings
-from tests.emulators.telegram import TelegramServer
+from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import FakeInbox, receiving, settings_for
 
 
@@ -19,7 +19,7 @@ def timedelta_durations(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def settings(telegram: TelegramServer) -> Settings:
+def settings(telegram: Server) -> Settings:
     return settings_for(telegram)
 
 
@@ -29,15 +29,15 @@ def door() -> FakeInbox:
 
 
 @pytest.fixture
-async def bot(settings: Settings, door: FakeInbox, clock: Clock) -> AsyncIterator[TelegramBot]:
+async def bot(settings: Settings, door: FakeInbox, clock: Clock) -> AsyncIterator[Bot]:
     """A bot that sends but does not receive."""
-    bot = TelegramBot(settings, door, menu=(), clock=clock)
+    bot = Bot(settings, door, menu=(), clock=clock)
     yield bot
     await bot.close()
 
 
 @pytest.fixture
-async def running(bot: TelegramBot, telegram: TelegramServer) -> AsyncIterator[TelegramBot]:
+async def running(bot: Bot, telegram: Server) -> AsyncIterator[Bot]:
     """A bot that receives."""
     async with receiving(bot):
         await telegram.wait_for(lambda: bot.is_ready)
@@ -45,12 +45,12 @@ async def running(bot: TelegramBot, telegram: TelegramServer) -> AsyncIterator[T
 
 
 @pytest.fixture
-def ann(telegram: TelegramServer) -> int:
+def ann(telegram: Server) -> int:
     """A person, and the private chat with her."""
     return telegram.add_user("Ann")
 
 
 @pytest.fixture
-def group(telegram: TelegramServer, ann: int) -> int:
+def group(telegram: Server, ann: int) -> int:
     """A group that Ann is in."""
     return telegram.add_chat(members={ann: "member"})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bots.telegram_bot import TelegramBot
+from bots.telegram_bot import TelegramBot as Bot
 from bots.telegram_bot.outgoing import build_keyboard
 from core.errors import PlatformBusy
 from core.models import Button, Reply
-from tests.emulators.telegram import TelegramServer
+from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import make_envelope
 
 
@@ -42,9 +42,7 @@ def test_short_buttons_stand_side_by_side(labels: list[str], expected: list[list
     assert rows(*labels) == expected
 
 
-async def test_private_button_leads_to_the_talk_with_the_bot(
-    telegram: TelegramServer, bot: TelegramBot, group: int
-) -> None:
+async def test_private_button_leads_to_the_bot(telegram: Server, bot: Bot, group: int) -> None:
     token = "Ab_-" * 5 + "xy"
     buttons = (
         Button("Read it in private", "private_summary", "x", token, is_private=True),
@@ -60,9 +58,7 @@ async def test_private_button_leads_to_the_talk_with_the_bot(
     assert len(telegram.calls_of("getMe")) == 1
 
 
-async def test_name_that_telegram_does_not_tell_is_asked_for_again(
-    telegram: TelegramServer, bot: TelegramBot, group: int
-) -> None:
+async def test_unknown_name_is_asked_for_again(telegram: Server, bot: Bot, group: int) -> None:
     reply = Reply("x", buttons=(Button("x", "private_summary", token="t", is_private=True),))
     envelope, _ = make_envelope(group)
     telegram.fault("getMe", "status", status=500)

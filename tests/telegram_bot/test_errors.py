@@ -49,24 +49,21 @@ def test_every_error_of_the_sdk_is_read() -> None:
         (telegram.error.TelegramError("Invalid server response"), PlatformBusy),
         (telegram.error.PassportDecryptionError("x"), PlatformError),
         (NetworkError("Bad Gateway (502)"), PlatformBusy),
-        (NetworkError("Request Entity Too Large (413)"), PlatformError),
-        (TimedOut(), PlatformBusy),
+        (NetworkError("Request Entity Too Large (413)"), PlatformError), (TimedOut(), PlatformBusy),
         (Forbidden("Forbidden: bot was blocked by the user"), ChatGone),
         (Forbidden("Forbidden: user is deactivated"), ChatGone),
         (Forbidden("Forbidden: bot was kicked from the supergroup chat"), ChatGone),
         (Forbidden("Forbidden: the group chat was deleted"), ChatGone),
-        (BadRequest("Chat not found"), ChatGone),
-        (BadRequest("CHAT_WRITE_FORBIDDEN"), ChatGone),
+        (BadRequest("Chat not found"), ChatGone), (BadRequest("CHAT_WRITE_FORBIDDEN"), ChatGone),
         (BadRequest("Not enough rights to send text messages to the chat"), ChatGone),
         (BadRequest("TOPIC_CLOSED"), ChatGone),
         (BadRequest("Message to edit not found"), MessageGone),
         (BadRequest("Message to be replied not found"), MessageGone),
         (BadRequest("File is too big"), TooLong),
         (BadRequest("Wrong file_id or the file is temporarily unavailable"), PlatformBusy),
-        (BadRequest("Invalid file_id"), UserError),
-        (BadRequest("Something new"), PlatformError),
+        (BadRequest("Invalid file_id"), UserError), (BadRequest("Something new"), PlatformError),
     ],
-)
+)  # fmt: skip
 def test_read_error(error: telegram.error.TelegramError, kind: type) -> None:
     ours = read_error(error)
     assert type(ours) is kind
@@ -76,14 +73,11 @@ def test_read_error(error: telegram.error.TelegramError, kind: type) -> None:
     ("text", "refusal"),
     [
         ("Message is not modified: specified new message content is the same", "not_modified"),
-        ("Message to edit not found", "message_gone"),
-        ("Message can't be edited", "message_gone"),
+        ("Message to edit not found", "message_gone"), ("Message can't be edited", "message_gone"),
         ("Message to be replied not found", "reply_gone"),
-        ("Message thread not found", "topic_gone"),
-        ("TOPIC_CLOSED", "topic_gone"),
+        ("Message thread not found", "topic_gone"), ("TOPIC_CLOSED", "topic_gone"),
         ("Can't parse entities: unexpected end", "bad_entities"),
-        ("Message is too long", "too_long"),
-        ("Message caption is too long", "too_long"),
+        ("Message is too long", "too_long"), ("Message caption is too long", "too_long"),
         ("Voice_messages_forbidden", "sound_forbidden"),
         ("User restricted receiving of voice messages", "sound_forbidden"),
         ("Not enough rights to send voice notes to the chat", "sound_forbidden"),
@@ -91,7 +85,7 @@ def test_read_error(error: telegram.error.TelegramError, kind: type) -> None:
         ("Not enough rights to send documents to the chat", "no_rights"),
         ("Something new", "other"),
     ],
-)
+)  # fmt: skip
 def test_read_refusal(text: str, refusal: str) -> None:
     assert read_refusal(BadRequest(text)) is Refusal(refusal)
     assert read_refusal(NetworkError(text)) is None
@@ -103,13 +97,11 @@ def test_wait_is_read_from_number_and_timedelta(wait: int | timedelta) -> None:
     assert read_error(RetryAfter(wait)).retry_after_s == 7.0
 
 
-def test_new_chat_id_is_told() -> None:
+def test_new_chat_is_told_and_a_later_error_read_as_its_parent() -> None:
     error = read_error(ChatMigrated(-100123))
     assert isinstance(error, ChatMoved)
     assert error.new_chat_id == "-100123"
 
-
-def test_error_of_a_later_sdk_is_read_as_its_parent() -> None:
     class SlowMode(RetryAfter):
         pass
 

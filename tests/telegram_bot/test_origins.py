@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from bots.telegram_bot import TelegramBot
+from bots.telegram_bot import TelegramBot as Bot
 from bots.telegram_bot.intake import CHANNEL_FORWARDS, read_update
 from core.models import Message, Quoted
-from tests.emulators.telegram import ANONYMOUS_ADMIN, TelegramServer
-from tests.support.telegram_inbox import FakeInbox
+from tests.emulators.telegram import ANONYMOUS_ADMIN
+from tests.emulators.telegram import TelegramServer as Server
+from tests.support.telegram_inbox import FakeInbox as Door
 from tests.telegram_bot.test_intake import (
     CHANNEL,
     FOUND,
@@ -43,10 +44,6 @@ TOKEN = secrets.token_urlsafe(16)
 def test_forward_names_who_wrote_it(origin: dict[str, Any], name: str) -> None:
     message = read_message(text="said", forward_origin=origin | {"date": 1})
     assert (message.forwarded_from, message.sender_name) == (name, "Ann Lee")
-
-
-def test_a_message_of_ones_own_is_no_forward() -> None:
-    assert read_message(text="said").forwarded_from == ""
 
 
 @pytest.mark.parametrize("text", ["/remember off", "/help@other_bot"])
@@ -104,33 +101,18 @@ def test_start_with_a_token_is_the_press_of_a_button() -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        command("/start"),
-        command("/start ref_2026"),
-        command(f"/start {TOKEN}x", 6),
-        command(f"/start {TOKEN[:-1]}!", 6),
-        command(f"/start {TOKEN} x", 6),
-        command(f"/start {TOKEN}", 6, chat=GROUP),
-        command(f"/help {TOKEN}", 5),
+        command("/start"), command("/start ref_2026"), command(f"/start {TOKEN}x", 6),
+        command(f"/start {TOKEN[:-1]}!", 6), command(f"/start {TOKEN} x", 6),
+        command(f"/start {TOKEN}", 6, chat=GROUP), command(f"/help {TOKEN}", 5),
     ],
-)
+)  # fmt: skip
 def test_other_parameters_are_those_of_start(content: dict[str, Any]) -> None:
     message = read_message(**content)
     assert message.button == ""
     assert message.command in ("start", "help")
 
 
-def test_edits_of_group_talk_are_handed_on() -> None:
-    raw = make(chat=GROUP, text="We meet at ten.", edit_date=1700000009)
-    message = read_update({"update_id": 1, "edited_message": raw}, ME, NOW)
-    assert isinstance(message, Message)
-    assert (message.text, message.edit_id, message.message_id) == (
-        "We meet at ten.", "1700000009", "5",
-    )  # fmt: skip
-
-
-async def test_talk_of_a_group_reaches_the_door(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
-) -> None:
+async def test_group_talk_comes_in(telegram: Server, running: Bot, door: Door, ann: int) -> None:
     ben = telegram.add_user("Ben")
     group = telegram.add_chat(members={ann: "creator", ben: "member"})
     said = telegram.send_text(group, ann, "We meet at nine.")
@@ -148,18 +130,8 @@ async def test_talk_of_a_group_reaches_the_door(
     assert not telegram.calls_of("sendMessage")
 
 
-async def test_a_private_button_is_pressed_in_the_talk_with_the_bot(
-    telegram: TelegramServer, running: TelegramBot, door: FakeInbox, ann: int
-) -> None:
-    telegram.open_link(ann, f"https://t.me/hearsay_test_bot?start={TOKEN}")
-    [pressed] = await telegram.wait_for(lambda: list(door.messages))
-    assert (pressed.button, pressed.chat.chat_id, pressed.is_private) == (TOKEN, str(ann), True)
-
-
 @pytest.mark.parametrize(("chat", "is_news"), [(GROUP, True), (None, False)])
-def test_an_edit_that_leaves_no_words_is_news_in_groups(
-    chat: dict[str, Any] | None, is_news: bool
-) -> None:
+def test_an_emptied_message_is_news_in_groups(chat: dict[str, Any] | None, is_news: bool) -> None:
     raw = make(edit_date=1700000009) | ({"chat": chat} if chat else {})
     message = read_update({"update_id": 1, "edited_message": raw}, ME, NOW)
     assert isinstance(message, Message) is is_news

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from bots.telegram_bot import TelegramBot
+from bots.telegram_bot import TelegramBot as Bot
 from core.errors import PlatformBusy
 from core.interfaces import Envelope
-from core.models import Button, Delivery, DeliveryState, File, Link, Reply
-from tests.emulators.telegram import TelegramServer
+from core.models import Button, Delivery, DeliveryState, File, Reply
+from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import MemoryLedger, ambiguous_sends, make_envelope, show
 
 NOTE = b"OggS"
@@ -18,7 +18,7 @@ FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
 
 
 async def answer(
-    telegram: TelegramServer, bot: TelegramBot, reply: Reply
+    telegram: Server, bot: Bot, reply: Reply
 ) -> tuple[int, int, Envelope, MemoryLedger]:
     """Let the bot answer a note, and outdate the answer."""
     ann = telegram.add_user("Ann")
@@ -30,11 +30,11 @@ async def answer(
     return ann, note, envelope, ledger
 
 
-def calls(telegram: TelegramServer) -> list[str]:
+def calls(telegram: Server) -> list[str]:
     return [call.method.lower() for call in telegram.calls]
 
 
-async def test_changed_text_is_an_edit(telegram: TelegramServer, bot: TelegramBot) -> None:
+async def test_changed_text_is_an_edit(telegram: Server, bot: Bot) -> None:
     old = Reply(quote="Mister Kovalsky", buttons=(Button("Fix", "fix", token="t1"),))
     ann, note, envelope, ledger = await answer(telegram, bot, old)
     new = Reply(quote="Mister Kowalski", buttons=(Button("Fix", "fix", token="t2"),))
@@ -48,84 +48,54 @@ async def test_changed_text_is_an_edit(telegram: TelegramServer, bot: TelegramBo
     assert calls(telegram) == ["editmessagetext"]
 
 
-async def test_no_change_is_done_too(telegram: TelegramServer, bot: TelegramBot) -> None:
-    ann, note, envelope, ledger = await answer(telegram, bot, Reply("same"))
-    await bot.deliver(envelope, Reply("same"))
-    [shown] = telegram.answers_to(ann, note)
-    assert shown.versions == ["same"]
-    assert ledger.ids() == {0: str(shown.message_id)}
-    assert ledger.rows[0].state is DeliveryState.SENT
-
-
-@pytest.mark.parametrize("is_noted", [True, False])
-async def test_a_crash_around_the_edit_leaves_one_answer(
-    telegram: TelegramServer, bot: TelegramBot, is_noted: bool
-) -> None:
+async def test_a_crash_around_the_edit_leaves_one_answer(telegram: Server, bot: Bot) -> None:
     before = ambiguous_sends()
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("old"))
-    telegram.fault("editMessageText", "lose_reply" if is_noted else "close")
+    telegram.fault("editMessageText", "lose_reply")
+    await bot.show(envelope, "progress of the second run")
     with pytest.raises(PlatformBusy):
         await bot.deliver(envelope, Reply("new"))
     assert ledger.rows[0].platform_id
     await bot.deliver(envelope, Reply("new"))
     [shown] = telegram.answers_to(ann, note)
     assert shown.versions == ["old", "new"]
+    assert telegram.drafts(ann) == {}, "no draft is shown above what will be edited"
     assert ambiguous_sends() == before
 
 
-async def test_an_answer_that_is_gone_is_sent_anew(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
+@pytest.mark.parametrize("is_gone", [True, False])
+async def test_what_cannot_change_is_sent_anew(telegram: Server, bot: Bot, is_gone: bool) -> None:
     before = ambiguous_sends()
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("old"))
-    telegram.delete_message(ann, int(ledger.ids()[0]))
+    if is_gone:
+        telegram.delete_message(ann, int(ledger.ids()[0]))
+    else:
+        words = "message can't be edited"
+        telegram.fault("editMessageText", "status", status=400, description=words)
     await bot.deliver(envelope, Reply("new"))
     [shown] = telegram.answers_to(ann, note)
     assert (shown.text, ledger.ids()) == ("new", {0: str(shown.message_id)})
     assert ambiguous_sends() == before
 
 
-async def test_an_answer_that_cannot_be_edited_is_replaced(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
-    ann, note, envelope, _ = await answer(telegram, bot, Reply("old"))
-    telegram.fault(
-        "editMessageText", "status", status=400, description="message can't be edited"
-    )  # fmt: skip
-    await bot.deliver(envelope, Reply("new"))
-    assert [shown.text for shown in telegram.answers_to(ann, note)] == ["new"]
-
-
-async def test_another_kind_takes_the_place_of_the_old(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
+async def test_another_kind_takes_the_place_of_the_old(telegram: Server, bot: Bot) -> None:
+    before = ambiguous_sends()
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("words"))
     await bot.deliver(envelope, Reply(files=(FILE,)))
     [shown] = telegram.answers_to(ann, note)
     assert shown.file is not None
     ledger.outdate()
-    await bot.deliver(envelope, Reply("words again"))
-    [shown] = telegram.answers_to(ann, note)
-    assert (shown.file, shown.text) == (None, "words again")
-    assert ledger.ids() == {0: str(shown.message_id)}
-
-
-async def test_a_lost_replacement_is_repeated_and_counted(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
-    before = ambiguous_sends()
-    ann, note, envelope, _ = await answer(telegram, bot, Reply("words"))
-    telegram.fault("sendDocument", "lose_reply")
+    telegram.fault("sendMessage", "lose_reply")
     with pytest.raises(PlatformBusy):
-        await bot.deliver(envelope, Reply(files=(FILE,)))
-    await bot.deliver(envelope, Reply(files=(FILE,)))
-    assert all(shown.file for shown in telegram.answers_to(ann, note))
+        await bot.deliver(envelope, Reply("words again"))
+    await bot.deliver(envelope, Reply("words again"))
+    shown, twice = telegram.answers_to(ann, note)
+    assert {(one.file, one.text) for one in (shown, twice)} == {(None, "words again")}
+    assert ledger.ids() == {0: str(twice.message_id)}
     assert ambiguous_sends() == before + 1
 
 
-async def test_parts_too_many_are_taken_back_the_last_one_first(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
+async def test_parts_too_many_are_taken_back_the_last_one_first(telegram: Server, bot: Bot) -> None:
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("long " * 3200))
     ids = list(ledger.ids().values())
     assert len(ids) == 4
@@ -146,9 +116,7 @@ async def test_parts_too_many_are_taken_back_the_last_one_first(
     assert telegram.calls == []
 
 
-async def test_parts_too_few_are_added_under_the_edited_ones(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
+async def test_an_answer_becomes_longer_and_is_taken_back(telegram: Server, bot: Bot) -> None:
     button = (Button("Fix", "fix", token="t1"),)
     ann, note, envelope, ledger = await answer(telegram, bot, Reply("a", buttons=button))
     await bot.deliver(envelope, Reply("b" * 5000, buttons=button))
@@ -156,20 +124,12 @@ async def test_parts_too_few_are_added_under_the_edited_ones(
     assert [first.versions[0], len(first.text), len(second.text)] == ["a", 4096, 904]
     assert [first.labels, second.labels] == [[], ["Fix"]]
     assert list(ledger.rows) == [0, 1]
-
-
-async def test_an_answer_that_says_nothing_any_more_is_taken_back(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
-    ann, note, envelope, ledger = await answer(telegram, bot, Reply("words", files=(FILE,)))
+    ledger.outdate()
     await bot.deliver(envelope, Reply())
-    assert telegram.answers_to(ann, note) == []
-    assert ledger.rows == {}
+    assert telegram.answers_to(ann, note) == [] and ledger.rows == {}
 
 
-async def test_an_answer_in_a_group_keeps_its_placeholder(
-    telegram: TelegramServer, bot: TelegramBot, ann: int, group: int
-) -> None:
+async def test_a_placeholder_stays(telegram: Server, bot: Bot, ann: int, group: int) -> None:
     note = telegram.send_voice(group, ann, NOTE)
     envelope, ledger = make_envelope(group, note)
     await show(bot, envelope, "so far")
@@ -181,40 +141,7 @@ async def test_an_answer_in_a_group_keeps_its_placeholder(
     assert shown.versions == ["so far", "old", "new"]
 
 
-async def test_no_draft_is_shown_above_an_answer_that_will_be_edited(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
-    ann, _, envelope, _ = await answer(telegram, bot, Reply("old"))
-    await bot.show(envelope, "progress of the second run")
-    await bot.deliver(envelope, Reply("new"))
-    assert telegram.drafts(ann) == {}
-
-
-async def test_links_lead_to_messages_of_the_group(
-    telegram: TelegramServer, bot: TelegramBot, ann: int
-) -> None:
-    forum = telegram.add_chat(members={ann: "creator"})
-    topic = telegram.add_topic(forum)
-    said = telegram.send_text(forum, ann, "We go at nine.", thread=topic)
-    envelope, _ = make_envelope(forum, said, thread_id=str(topic))
-    link = Link(2, 7, str(said), str(topic))
-    await bot.deliver(envelope, Reply("😀 14:05 nine", links=(link,)))
-    [shown] = telegram.answers(forum)
-    url = f"https://t.me/c/{-forum - 1_000_000_000_000}/{topic}/{said}"
-    assert shown.entities == [{"type": "text_link", "offset": 3, "length": 5, "url": url}]
-    to_ann, _ = make_envelope(ann)
-    elsewhere = replace(link, chat_id=str(forum))
-    await bot.deliver(to_ann, Reply("😀 14:05 nine", links=(link,)))
-    await bot.deliver(replace(to_ann, job_id="2", ledger=MemoryLedger()),
-                      Reply("😀 14:05 nine", links=(elsewhere,)))  # fmt: skip
-    plain, linked = telegram.answers(ann)
-    assert plain.entities == []
-    assert [entity["url"] for entity in linked.entities] == [url]
-
-
-async def test_a_chat_that_told_to_wait_at_a_deletion_waits(
-    telegram: TelegramServer, bot: TelegramBot
-) -> None:
+async def test_a_chat_that_told_to_wait_at_a_deletion_waits(telegram: Server, bot: Bot) -> None:
     _, _, envelope, _ = await answer(telegram, bot, Reply("words", files=(FILE,)))
     telegram.fault("deleteMessage", "status", status=429, retry_after=3600)
     await bot.deliver(envelope, Reply("words again"))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bots.telegram_bot import TelegramBot
-from core.models import Button, Chat, ChatSettings, Reply, Span, TalkSettings
+from bots.telegram_bot import TelegramBot as Bot
+from core.config import Settings
+from core.models import Button, Chat, ChatSettings, File, Reply, Span, TalkSettings
 from core.store import Store
-from tests.emulators.telegram import TelegramServer
-from tests.support.telegram_inbox import StoreDoor
+from tests.emulators.telegram import TelegramServer as Server
+from tests.support.telegram_inbox import StoreDoor, make_message
+from tests.support.virtual_time import current_clock
 
 NOTE = b"OggS"
 
@@ -18,31 +20,8 @@ def door(store: Store) -> StoreDoor:
     return StoreDoor(store)
 
 
-async def test_a_fixed_transcript_is_edited_where_it_stands(
-    telegram: TelegramServer, running: TelegramBot, door: StoreDoor, store: Store, ann: int
-) -> None:
-    note = telegram.send_voice(ann, ann, NOTE)
-    job = await door.next_job(telegram)
-    await door.answer(running, job.job_id, Reply(quote="Mister Kovalsky. " * 400))
-    assert len(telegram.answers_to(ann, note)) == 2
-    for _ in range(2):
-        assert await store.jobs.redo(job.job_id, Reply(quote="Mister Kowalski."))
-        await door.answer(running, job.job_id)
-        [shown] = telegram.answers_to(ann, note)
-        assert shown.text == "Mister Kowalski."
-    assert [row.platform_id for row in await store.jobs.deliveries(job.job_id)] == [
-        str(shown.message_id)
-    ]
-    # What is asked of it now still finds it.
-    telegram.send_text(ann, ann, "Who is that?", reply_to=shown.message_id)
-    asked = await door.next_job(telegram)
-    assert asked.command == "ask"
-    assert asked.message.reply_to
-    assert asked.message.reply_to.job_id == job.job_id
-
-
 async def test_a_private_button_works_for_the_one_who_asked(
-    telegram: TelegramServer, running: TelegramBot, door: StoreDoor, ann: int
+    telegram: Server, running: Bot, door: StoreDoor, ann: int
 ) -> None:
     eve = telegram.add_user("Eve")
     group = telegram.add_chat(members={ann: "member", eve: "member"})
@@ -69,12 +48,7 @@ async def test_a_private_button_works_for_the_one_who_asked(
 
 
 async def test_what_is_only_remembered_shows_nothing(
-    telegram: TelegramServer,
-    running: TelegramBot,
-    door: StoreDoor,
-    store: Store,
-    ann: int,
-    group: int,
+    telegram: Server, running: Bot, door: StoreDoor, store: Store, ann: int, group: int
 ) -> None:
     settings = ChatSettings(talk=TalkSettings(remember_days=7))
     await store.chats.save_settings(Chat("telegram", "123456", str(group)), settings)
@@ -96,3 +70,23 @@ async def test_what_is_only_remembered_shows_nothing(
 
     await telegram.wait_for(lambda: telegram.pending() == [])
     assert await remembered() == ["(a caption)", "We meet at ten."]
+
+
+async def test_after_a_restart_no_refused_voice_is_sent(
+    telegram: Server, settings: Settings, door: StoreDoor
+) -> None:
+    ann = telegram.add_user("Ann", is_voice_forbidden=True)
+    ben = telegram.add_user("Ben")
+    for chat, message_id in ((ann, 1), (ann, 2), (ben, 1)):
+        # A process that begins and ends with this answer.
+        bot = Bot(settings, door, menu=(), clock=current_clock())
+        job = await door.accept(make_message(chat, message_id))
+        assert job
+        file = File("a.ogg", "audio/ogg", b"OggS" + b"OpusHead")
+        await door.answer(bot, job.job_id, Reply("Said.", files=(file,)))
+        await bot.close()
+    made = [(call.method.lower(), call.chat_id, call.status) for call in telegram.calls]
+    assert [call for call in made if call[0].startswith("send")] == [
+        ("sendvoice", ann, 400), ("sendaudio", ann, 200), ("sendaudio", ann, 200),
+        ("sendvoice", ben, 200),
+    ]  # fmt: skip

@@ -125,7 +125,7 @@ class People(Emulator):
             "old_chat_member": self.world.member_json(place, me, old),
             "new_chat_member": self.world.member_json(place, me, new),
         }
-        self.queue.push({"my_chat_member": body}, lane=f"chat {chat}")
+        self.queue.push({"my_chat_member": body})
 
     @locked
     def migrate(self, chat: int, *, is_announced: bool = True) -> int:
@@ -155,7 +155,7 @@ class People(Emulator):
         if chat.is_gone or is_out or not self._is_shown(chat, message):
             return 0
         body = {kind: self.world.message_json(message)}
-        return self.queue.push(body, lane=f"chat {message.chat_id}")
+        return self.queue.push(body)
 
     def _is_shown(self, chat: Chat, message: Message) -> bool:
         """Privacy mode: commands, mentions, replies to the bot, and service messages."""

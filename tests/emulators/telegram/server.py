@@ -49,7 +49,7 @@ class TelegramServer(Oracle):
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
         self._poller = Poller(self.queue)
-        self._webhook = Webhook(world, self.queue, self._poller, self._run_reply)
+        self._webhook = Webhook(self.queue, self._poller)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -104,7 +104,7 @@ class TelegramServer(Oracle):
         self.port = listener.sockets[0].getsockname()[1]
         self.queue.on_push = self._on_push
         self._ready.set()
-        self._wake()
+        self._poller.wake()
         await self._stopping.wait()
         self.queue.on_push = lambda: None
         listener.close()
@@ -113,17 +113,11 @@ class TelegramServer(Oracle):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._webhook.close()
-        await asyncio.sleep(0)
         self._ready.clear()
 
     def _on_push(self) -> None:
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._wake)
-
-    def _wake(self) -> None:
-        self._poller.wake()
-        self._webhook.pump()
+            self._loop.call_soon_threadsafe(self._poller.wake)
 
     # --- connections
 
@@ -232,15 +226,13 @@ class TelegramServer(Oracle):
     async def _run_method(self, ask: Ask) -> Any:
         name = ask.call.method.lower()
         if name == "getupdates":
-            if self._webhook.is_set:
+            if self._webhook.url:
                 raise ApiError(409, WEBHOOK_IS_SET)
             return await self._poller.get_updates(ask)
         await self._hold_upload(ask)
         with self.world.lock:
-            if name == "setwebhook":
+            if name in ("setwebhook", "deletewebhook"):
                 return self._webhook.set(ask)
-            if name == "deletewebhook":
-                return self._webhook.delete(ask)
             if name == "getwebhookinfo":
                 return self._webhook.info()
             if name not in METHODS:
@@ -256,11 +248,6 @@ class TelegramServer(Oracle):
             await asyncio.sleep(FLOOD_HOLD_S)
             raise too_many_requests(60)
         await asyncio.sleep(wait_s)
-
-    async def _run_reply(self, method: str, body: dict[str, Any]) -> None:
-        """Run the call that a webhook put into its answer; nobody hears its result."""
-        ask = self._note(method, Params(body))
-        ask.call.status, _ = await self._run(ask, self.token)
 
     # --- downloads
 

@@ -27,8 +27,6 @@ class Update:
 
     update_id: int
     expires_at: float
-    #: Updates of one lane keep their order in webhook mode: a chat, or the presser of a button.
-    lane: str
     body: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
@@ -60,7 +58,7 @@ class UpdateQueue:
         if kinds is not None:
             self.allowed = frozenset(kinds) or None
 
-    def push(self, body: dict[str, Any], *, lane: str = "", life_s: float = DAY_S) -> int:
+    def push(self, body: dict[str, Any], *, life_s: float = DAY_S) -> int:
         """Queue an update and return its id, 0 when the bot does not want this kind."""
         kind = next((name for name in body if name != "update_id"), "")
         wanted = kind in self.allowed if self.allowed else kind not in NOT_BY_DEFAULT
@@ -68,7 +66,7 @@ class UpdateQueue:
             return 0
         update_id = int(body.get("update_id", self.next_id))
         body = {name: value for name, value in body.items() if name != "update_id"}
-        update = Update(update_id, self._world.clock.now() + life_s, lane, body)
+        update = Update(update_id, self._world.clock.now() + life_s, body)
         self.next_id = update_id + 1
         self._waiting.append(update)
         self._known[update_id] = update
@@ -107,11 +105,6 @@ class UpdateQueue:
         now = self._world.clock.now()
         if any(update.expires_at <= now for update in self._waiting):
             self._waiting = deque(one for one in self._waiting if one.expires_at > now)
-
-    def forget(self, update: Update) -> None:
-        """Drop one update: the webhook has taken it, or gave up on it."""
-        if update in self._waiting:
-            self._waiting.remove(update)
 
     def clear(self) -> None:
         """Drop everything: `drop_pending_updates`."""

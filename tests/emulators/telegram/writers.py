@@ -191,7 +191,7 @@ class Writers(People):
             "chat_instance": str(chat),
             "data": data,
         }
-        self.queue.push({"callback_query": body}, lane=f"user {user}", life_s=CALLBACK_S)
+        self.queue.push({"callback_query": body}, life_s=CALLBACK_S)
         return query_id
 
     @locked

@@ -13,7 +13,7 @@ from bots.web_chat.openai_api.errors import ApiError
 from bots.web_chat.openai_api.fields import read_object
 from bots.web_chat.upload import MAX_FILE_BYTES
 from tests.emulators.mimo import MimoServer
-from tests.support import sounds
+from tests.support import crafted, sounds
 from tests.support.openai_api_server import KEY, ApiServer, knock
 from tests.support.web_client import FILE_HEAD, Endless
 
@@ -30,7 +30,7 @@ PLAYLIST = b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n"
 
 async def test_hostile_files_are_refused(http: httpx.AsyncClient, mimo: MimoServer) -> None:
     """One of each verdict: the whole table is in tests/audio."""
-    for data, status in ((PLAYLIST, 400), (sounds.silent_opus(3), 413)):
+    for data, status in ((PLAYLIST, 400), (crafted.silent_opus(3), 413)):
         files: Any = {"file": ("note.ogg", data, "audio/ogg"), "model": (None, "whisper-1")}
         check_refused(await http.post("/audio/transcriptions", files=files), status)
     assert not mimo.calls
