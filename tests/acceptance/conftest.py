@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -18,10 +18,8 @@ from tests.chaos.report import note_rows
 HERE = Path(__file__).parent
 
 
-class Open(Protocol):
-    """Starts one more program; fields of `tests.chaos.child.Orders`, changes of its settings."""
-
-    def __call__(self, *, changes: dict[str, str] | None = None, **orders: Any) -> Any: ...
+#: Starts one more program; fields of `tests.chaos.child.Orders`.
+Open = Callable[..., AbstractAsyncContextManager[Stage]]
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +36,13 @@ def open_stage(tmp_path_factory: pytest.TempPathFactory, watch: MemoryWatch) -> 
     """
 
     @asynccontextmanager
-    async def open_one(
-        *, changes: dict[str, str] | None = None, **orders: Any
-    ) -> AsyncIterator[Stage]:
+    async def open_one(**orders: Any) -> AsyncIterator[Stage]:
         home = tmp_path_factory.mktemp("bot")
         async with (
             make_telegram() as telegram,
             make_mimo() as mimo,
             WatchedBot(home, (telegram, mimo), watch) as bot,
         ):
-            bot.settings |= changes or {}
             stage = Stage(bot)
             await bot.start(**orders)
             try:

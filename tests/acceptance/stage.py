@@ -102,8 +102,6 @@ class Stage:
             self._store = Store(url, make_cipher(STORE_KEY, self.bot.home))
         return self._store
 
-    # --- people
-
     def person(self, name: str = "") -> int:
         """Return somebody new, who is also their private chat."""
         return self.telegram.add_user(name or f"Ann {CONTENT}")
@@ -129,8 +127,6 @@ class Stage:
         ask = self.telegram.send_command(chat, user, "/transcribe", reply_to=note, **more)
         return ask, number
 
-    # --- MiMo
-
     @asynccontextmanager
     async def slow_engine(self, latency_s: float = 0.7) -> AsyncIterator[Callable[[], Any]]:
         """Let each call take so long. Yields what waits until one more sound is being heard."""
@@ -140,8 +136,6 @@ class Stage:
             yield lambda: self.telegram.wait_for(lambda: len(self.mimo.billed) > before)
         finally:
             self.mimo.rules.latency_s = 0.0
-
-    # --- the bot
 
     def chat(self, chat: int) -> Chat:
         """Return the chat as the program names it."""
@@ -176,11 +170,6 @@ class Stage:
         answer = await self.reply(chat, timeout_s=timeout_s)
         assert read_number(answer.text) == number, answer.text
         return answer
-
-    async def is_silent(self, chat: int, update_id: int | None = None) -> bool:
-        """Tell whether an update asks for nothing: it is confirmed, and no job was made of it."""
-        await self.telegram.wait_for(lambda: not self.telegram.pending())
-        return not await self.jobs(chat) and not self.telegram.answers(chat)
 
     async def is_alive(self) -> bool:
         """Tell whether a person who asks for help now gets it."""

@@ -12,8 +12,7 @@ from core.engines.mimo import Mimo
 from core.models import JobState
 from tests.acceptance.stage import CONTENT, Stage
 from tests.acceptance.watch import list_tree
-from tests.chaos.conftest import take_some
-from tests.chaos.report import row
+from tests.chaos.report import row, rows
 from tests.emulators.telegram import Call, Message
 from tests.support import sounds
 
@@ -24,18 +23,12 @@ UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud80
 UNSEEN = re.compile("[\u200b\u2060\ufeff]")
 NAMES = {
     "input-48-calls": "@everyone and @ann_lee: /delete, #now, https://evil.com/x, +1 900 555 0123",
-    "input-49-path": "../../etc/passwd.ogg",
-    "input-49-absolute": "/etc/cron.d/evil.ogg",
-    "input-49-windows": "..\\..\\evil.ogg",
+    "input-49-path": "../../etc/..\\-i passwd.ogg",
     "input-50-controls": "a\0b\nc\rd\te.ogg",
     "input-51-emoji": "😀" * 300 + ".ogg",
     "input-52-rtl": "gpj\u202e.ogg",
-    "input-53-con": "CON",
-    "input-53-aux": "aux.mp3",
-    "input-53-dot": "name.ogg.",
-    "input-54-option": "-i evil.ogg",
+    "input-53-aux": "AUX.mp3.",
     "input-54-shell": "$(id) `id`; rm -rf ~ | cat.ogg",
-    "input-55-nfc": "caf\u00e9.ogg",
     "input-55-nfd": "cafe\u0301.ogg",
     "input-56-surrogate": "lone \ud83d half.ogg",
     "input-57-zero-width": "\u200b\u200d\ufeff",
@@ -66,10 +59,7 @@ def check_shown(stage: Stage, answer: Message) -> None:
     """Nothing of ours is refused by Telegram, nothing is marked up, nothing disturbs the screen."""
     assert not UNSAFE.search(answer.text)
     assert "Traceback" not in answer.text
-    assert {entity["type"] for entity in answer.entities} <= {
-        "blockquote",
-        "expandable_blockquote",
-    }
+    assert {entity["type"] for entity in answer.entities} <= {"blockquote", "expandable_blockquote"}
     for call in sends(stage, answer.chat_id):
         assert call.status == 200, call.error
         assert not call.params.get("parse_mode")
@@ -84,7 +74,7 @@ def as_shown(text: str) -> str:
     ("row", "text"),
     [
         pytest.param(f"as name, caption, sender, chat, words, speech: {text[:30]!a}", text, id=name)
-        for name, text in take_some(NAMES, 2)
+        for name, text in NAMES.items()
     ],
 )
 async def test_odd_text(stage: Stage, ears: Media, row: str, text: str) -> None:
@@ -119,17 +109,13 @@ async def test_odd_text(stage: Stage, ears: Media, row: str, text: str) -> None:
     assert all(path.startswith("hearsay/hearsay.db") for path in made), made
 
 
-# --- long ones: as words that are typed, and as words that are said
-
-
-@pytest.mark.parametrize(
-    ("row", "text"),
-    [
-        pytest.param("4096 × 😀 typed: one reply", "😀" * 4096, id="input-58-typed"),
-        pytest.param("4097 letters typed: one reply", "a" * 4097, id="input-59-typed"),
-        pytest.param("100,000 letters typed: one reply", "a" * 100_000, id="input-60-typed"),
-        pytest.param("only what cannot be seen: one reply", "\u200b" * 9, id="input-57-typed"),
-    ],
+@rows(
+    {
+        "input-57-typed": ("only what cannot be seen typed: one reply", "\u200b" * 9),
+        "input-58-typed": ("4096 × 😀 typed: one reply", "😀" * 4096),
+        "input-59-typed": ("100,000 letters typed: one reply", "a" * 100_000),
+    },
+    "row text",
 )
 async def test_long_typed(stage: Stage, row: str, text: str) -> None:
     ann = stage.person()
@@ -137,39 +123,18 @@ async def test_long_typed(stage: Stage, row: str, text: str) -> None:
     assert "/transcribe" in (await stage.reply(ann)).text
 
 
-SAID = {
-    "input-58-said": ("😀" * 4096, 90, "4096 × 😀 said: messages, joined they are the text"),
-    "input-59-said": ("a" * 4097, 5, "4097 letters said: two messages"),
-    "input-60-said": ("word" * 10_000, 270, "40,000 letters said: their beginning and a file"),
-}
-
-
-@pytest.mark.parametrize(
-    ("row", "text", "length_s"),
-    [pytest.param(what, text, length, id=name) for name, (text, length, what) in SAID.items()],
-)
-async def test_long_said(stage: Stage, ears: Media, row: str, text: str, length_s: int) -> None:
-    note = sounds.encode(sounds.speech(length_s), "flac", "flac")
+@row("input-60-said", "40,000 letters said: their beginning and a file")
+async def test_long_said(stage: Stage, ears: Media, row: str) -> None:
+    text = "word" * 10_000
+    note = sounds.encode(sounds.speech(270), "flac", "flac")
     await let_say(stage, ears, note, text)
     ann = stage.person()
     stage.telegram.send_audio(ann, ann, note)
     await stage.settle(ann, timeout_s=60)
-    answers = stage.telegram.answers(ann)
+    beginning, file = answers = stage.telegram.answers(ann)
     for answer in answers:
         check_shown(stage, answer)
         assert count_units(answer.text) <= 4096
-    if length_s < 100:
-        assert len(answers) == -(-count_units(text) // 4096) + (length_s > 60)
-        assert "".join("".join(answer.text for answer in answers).split()) == text
-        return
-    beginning, file = answers
     assert file.file is not None and file.file.name == "transcript.txt"
     assert "".join(file.file.data.decode().split()) == text
     assert text.startswith("".join(beginning.text.rstrip(" …").split()))
-
-
-@row("input-60-caption", "a caption of 100,000 letters: the note is heard")
-async def test_long_caption(stage: Stage, row: str) -> None:
-    ann = stage.person()
-    _, number = await stage.send_note(ann, caption=f"{CONTENT} " * 11_000)
-    await stage.check_answer(ann, number)

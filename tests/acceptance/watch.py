@@ -10,7 +10,7 @@ from typing import Self
 import psutil
 
 LIMIT_BYTES = 512 * 2**20
-_EVERY_S = 0.4
+_EVERY_S = 1.5
 
 
 class MemoryWatch:

@@ -104,8 +104,6 @@ class Bot:
             **self.settings,
         }
 
-    # --- life
-
     async def __aenter__(self) -> Self:
         """Take charge of processes still to be started: none is left behind."""
         return self
@@ -155,8 +153,6 @@ class Bot:
         if self.code is None:
             self.signal(signal.SIGTERM)
         return await self.ended()
-
-    # --- what is known of it
 
     @property
     def log(self) -> str:
@@ -237,17 +233,6 @@ class Bot:
             )
         finally:
             await store.close()
-
-    async def command(self, *arguments: str) -> str:
-        """Run `hearsay …` on the same home and return what it prints."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bots", *arguments,
-            env=self.environment | {"PYTHONPATH": str(ROOT)}, cwd=self.home,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        output, _ = await process.communicate()
-        assert process.returncode == 0, output.decode()
-        return output.decode()
 
 
 async def wait_for(condition: Any, timeout_s: float, *, every_s: float = 0.01) -> Any:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -13,15 +12,8 @@ from tests.chaos.bot import Bot
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 
-Entry = TypeVar("Entry")
-
 #: The long form: `make chaos`.
 IS_LONG = "HEARSAY_CHAOS" in os.environ
-
-
-def take_some(table: dict[str, Entry], every: int) -> Iterable[tuple[str, Entry]]:
-    """Return the entries of a table: in the short form one of every so many."""
-    return [*table.items()][:: 1 if IS_LONG else every]
 
 
 @pytest.fixture

@@ -43,10 +43,7 @@ async def open_bot(folder: Path) -> AsyncIterator[Bot]:
 
 
 async def check_steps(
-    title: str,
-    steps: Iterable[Step],
-    act: Callable[[Bot, Step], Awaitable[Outcome]],
-    folder: Path,
+    title: str, steps: Iterable[Step], act: Callable[[Bot, Step], Awaitable[Outcome]], folder: Path
 ) -> None:
     """Let each step be acted, a few at a time; show what came of them, and see it was right."""
     gate = asyncio.Semaphore(4)

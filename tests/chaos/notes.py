@@ -11,7 +11,11 @@ from functools import cache
 from core.audio import Media
 from core.engines.mimo import Mimo
 from tests.emulators.mimo import tones
+from tests.emulators.telegram import TelegramServer
 from tests.support import sounds
+
+#: Person -> message and number.
+Notes = dict[int, tuple[int, int]]
 
 _PAUSE = bytes(2 * 16_000 * 3 // 10)
 _WORD = re.compile(r"\bw(\d+)\b")
@@ -30,6 +34,15 @@ def make_note(number: int) -> bytes:
 async def make_notes(numbers: range) -> dict[int, bytes]:
     """Return a note for each number."""
     return {number: await asyncio.to_thread(make_note, number) for number in numbers}
+
+
+async def send_notes(telegram: TelegramServer, numbers: range) -> Notes:
+    """Let as many people send one note each."""
+    notes = {}
+    for number, sound in (await make_notes(numbers)).items():
+        person = telegram.add_user(f"Person {number}")
+        notes[person] = telegram.send_voice(person, person, sound, duration=2), number
+    return notes
 
 
 def read_number(text: str) -> int | None:

@@ -33,9 +33,6 @@ def build_table(title: str, rows: Iterable[Sequence[object]]) -> str:
     return "\n".join([title, *(f"  {line}" for line in lines)])
 
 
-# --- acceptance: a row is a test with an id
-
-
 def row(name: str, what: str) -> pytest.MarkDecorator:
     """Make a test the row `name`; it takes `row`, which is `what`."""
     return rows({name: (what,)}, "row")
@@ -92,9 +89,6 @@ def _build_attempts(attempts: Sequence[Sequence[Any]]) -> str:
         keys = [(language, kind) for language in languages]
         table.append([kind, *(f"{cells[key]}: {'/'.join(map(str, sums[key]))}" for key in keys)])
     return build_table(f"{len(attempts)} attempts: effects/links/pings", table)
-
-
-# --- hooks
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -1,4 +1,4 @@
-"""The service is locked or down: notes are kept, people told once, all answered afterwards."""
+"""The service is down: notes are kept, people told once, all answered afterwards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.chaos.bot import Bot, wait_for
 from tests.chaos.conftest import IS_LONG
-from tests.chaos.notes import make_notes, read_number
+from tests.chaos.notes import Notes, read_number, send_notes
 from tests.chaos.report import add_table
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
@@ -18,21 +18,8 @@ pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
 #: The clock runs so many times faster: an outage of seconds is one of minutes.
 HASTE = 60.0
-#: What only the operator can mend is tried again each minute: here twice a second.
-LOCKED_HASTE = 120.0
 KEPT = "Your message is kept"
-NOTES, LOCKED = (30, 6) if IS_LONG else (12, 3)
-
-Notes = dict[int, tuple[int, int]]
-
-
-async def send_notes(telegram: TelegramServer, count: int) -> Notes:
-    """Let as many people send one note each; return person -> message and number."""
-    notes = {}
-    for number, sound in (await make_notes(range(1, count + 1))).items():
-        person = telegram.add_user(f"Person {number}")
-        notes[person] = telegram.send_voice(person, person, sound, duration=2), number
-    return notes
+NOTES = 30 if IS_LONG else 12
 
 
 def check_answers(telegram: TelegramServer, notes: Notes) -> list[int]:
@@ -46,35 +33,9 @@ def check_answers(telegram: TelegramServer, notes: Notes) -> list[int]:
     return told
 
 
-# That it goes on without one is shown by F9 to F13 of `tests.acceptance.test_mimo_faults`.
-async def test_the_operator_mends_it_and_starts_anew(
-    bot: Bot, telegram: TelegramServer, mimo: MimoServer
-) -> None:
-    mimo.add_fault("401", times=None)
-    notes = await send_notes(telegram, LOCKED)
-    await bot.start(haste=LOCKED_HASTE)
-    await wait_for(lambda: all(telegram.answers(person) for person in notes), 30)
-    asked = len(mimo.calls)
-    # It is asked again whether it is mended, once a minute.
-    await wait_for(lambda: len(mimo.calls) >= asked + 2, 60)
-    assert not {"dead", "refused", "done"} & set(bot.states())
-    calls = len(mimo.calls)
-    assert await bot.stop() == 0
-    mimo.clear_faults()
-    await bot.start()
-    assert await bot.settle(LOCKED) == {"done": LOCKED}
-    add_table(
-        "locked with 401, healed and started anew",
-        ("calls while locked", "billed calls"),
-        [(calls, len(mimo.billed))],
-    )
-    assert check_answers(telegram, notes) == [1] * LOCKED
-    assert len(mimo.billed) == LOCKED
-
-
 async def test_an_outage(bot: Bot, telegram: TelegramServer, mimo: MimoServer) -> None:
     mimo.add_fault("503", times=None)
-    notes = await send_notes(telegram, NOTES)
+    notes = await send_notes(telegram, range(1, NOTES + 1))
     await bot.start(haste=HASTE)
     await wait_for(lambda: '"wait_s": 8.0' in bot.log, 60)
     down = [call.started_at_s for call in mimo.calls]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.chaos.bot import Bot, wait_for
 from tests.chaos.conftest import IS_LONG
-from tests.chaos.notes import make_notes, read_number
+from tests.chaos.notes import read_number, send_notes
 from tests.chaos.report import add_table
 from tests.chaos.truth import count_doubled, find_lost
 from tests.emulators.mimo import MimoServer
@@ -33,10 +33,7 @@ async def test_sigterm_under_load(bot: Bot, telegram: TelegramServer, mimo: Mimo
     # Telegram answers so slowly that the jobs' time is over in the middle of many sends.
     mimo.rules.latency_s = 4.0
     telegram.fault("sendMessage", "delay", delay_s=1.5, count=None)
-    notes = {}
-    for number, sound in (await make_notes(range(1, NOTES + 1))).items():
-        person = telegram.add_user(f"Person {number}")
-        notes[person] = telegram.send_voice(person, person, sound, duration=2), number
+    notes = await send_notes(telegram, range(1, NOTES + 1))
     await bot.start(constants={"core.jobs:MAX_RUNNING": HANDS})
     await wait_for(lambda: is_under_load(bot, telegram), 60, every_s=0.1)
     bot.signal(signal.SIGTERM)

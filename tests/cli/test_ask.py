@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from tests.emulators.mimo import MimoServer
-from tests.emulators.mimo.tones import make_recording
-from tests.emulators.openai import OpenAIServer
 from tests.support import sounds
 from tests.support.hearsay_command import KEY, Hearsay
 from tests.support.paths import SPEECH
@@ -19,24 +14,8 @@ EXTRACT = "An extract, picked by a rule: no engine that understands is set up."
 ROUGH = "Heard offline, English only: the gist, not the letter."
 
 
-@pytest.fixture
-def openai() -> Iterator[OpenAIServer]:
-    server = OpenAIServer()
-    server.start()
-    yield server
-    server.stop()
-
-
 def at(mimo: MimoServer) -> dict[str, str]:
     return {"MIMO_API_KEY": KEY, "MIMO_BASE_URL": mimo.base_url}
-
-
-def write(folder: Path, *numbers: int) -> str:
-    (folder / "a.wav").write_bytes(make_recording(numbers))
-    return "a.wav"
-
-
-# --- the machine alone
 
 
 def test_the_machine_alone_points_at_passages_and_makes_nothing_up(hearsay: Hearsay) -> None:
@@ -56,9 +35,6 @@ def test_sound_without_words_is_told(hearsay: Hearsay) -> None:
     assert done.stderr == "hearsay: I heard no speech in this recording.\n"
 
 
-# --- engines that understand
-
-
 def test_the_sound_itself_is_sent_and_paid_once(hearsay: Hearsay, mimo: MimoServer) -> None:
     mimo.add_answer("(tone) She is tired.", pattern="How does she feel")
     for _ in range(2):
@@ -76,32 +52,10 @@ def test_several_recordings_go_into_one_question(hearsay: Hearsay, mimo: MimoSer
     assert call.request["thinking"] == {"type": "enabled"}
 
 
-def test_a_model_that_cannot_hear_gets_the_words(hearsay: Hearsay, openai: OpenAIServer) -> None:
-    name = write(hearsay.folder, 3, 900)
-    openai.world.chat.script.append((r"\[0:0\d\] w3(?s:.)*w900(?s:.)*Which", "Three and 900."))
-    done = hearsay("ask", name, "Which numbers?", OPENAI_BASE_URL=openai.base_url)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "Three and 900.\n", "")
-    first, second = openai.world.questions
-    assert "input_audio" in str(first) and "input_audio" not in str(second)
-    assert len(openai.world.forms) == 1
-
-
-def test_a_model_that_hears_gets_the_sound(hearsay: Hearsay, openai: OpenAIServer) -> None:
-    name = write(hearsay.folder, 5)
-    settings = {"OPENAI_BASE_URL": openai.base_url, "OPENAI_CHAT_MODEL": "gpt-audio"}
-    done = hearsay("ask", name, "Which number?", **settings)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "You asked: Which number? I heard: w5.\n"
-    assert openai.world.forms == []
-
-
 def test_an_answer_steers_no_terminal_and_links_nowhere(hearsay: Hearsay, mimo: MimoServer) -> None:
     mimo.add_answer("\x1b[2JSee https://evil.example/x\x07 now!", pattern="Where")
     done = hearsay("ask", CARDS, "Where?", **at(mimo))
     assert done.stdout == "[2JSee […] now!\n"
-
-
-# --- mistakes
 
 
 @pytest.mark.parametrize(
@@ -121,9 +75,3 @@ def test_a_mistake_is_one_line_and_a_code(
     assert (done.returncode, done.stdout) == (code, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("hearsay: ") and words in line
-
-
-def test_a_wrong_key_ends_it(hearsay: Hearsay, mimo: MimoServer) -> None:
-    done = hearsay("ask", CARDS, "What?", **(at(mimo) | {"MIMO_API_KEY": f"{KEY}x"}))
-    assert done.returncode == 77
-    assert "the key is not accepted" in done.stderr.splitlines()[-1]

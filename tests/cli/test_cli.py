@@ -17,16 +17,7 @@ import pytest
 
 from bots.cli_jobs import _describe_age
 from bots.exits import code_of
-from core.errors import (
-    ChatGone,
-    ConfigError,
-    EngineBusy,
-    EngineLocked,
-    ModelGone,
-    PlatformBusy,
-    PlatformLocked,
-    StoreError,
-)
+from core import errors
 from core.models import Chat, Job, JobState, Message, Reply
 from core.store import Store, make_cipher
 from tests.emulators.mimo import MimoServer
@@ -35,16 +26,6 @@ from tests.support.hearsay_command import CANARIES, HEARSAY, KEY, PLAIN_KEY, TOK
 from tests.support.paths import SPEECH
 
 ENGLISH = SPEECH / "sr_english.wav"
-ONE_OF_EACH = (
-    ConfigError(),
-    ModelGone(),
-    PlatformLocked(),
-    EngineLocked(),
-    StoreError(),
-    EngineBusy(),
-    PlatformBusy(),
-    ChatGone(),
-)
 
 
 @contextmanager
@@ -70,7 +51,7 @@ def running(hearsay: Hearsay, **settings: str) -> Iterator[str]:
         _, stderr = process.communicate()
         watchdog.cancel()
     assert process.returncode == 0, stderr
-    assert TOKEN not in stderr
+    assert TOKEN not in stderr and KEY not in stderr
 
 
 @asynccontextmanager
@@ -81,13 +62,8 @@ async def opened(hearsay: Hearsay) -> AsyncIterator[Store]:
 
 
 async def add_dead(store: Store, number: int, *, state: JobState = JobState.DEAD) -> Job:
-    message = Message(
-        chat=Chat("web", "1", "100"),
-        message_id=str(number),
-        sent_at=datetime.now(UTC),
-        text="what I said in private",
-        command="help",
-    )
+    chat, now = Chat("web", "1", "100"), datetime.now(UTC)
+    message = Message(chat, str(number), now, text="what I said in private", command="help")
     job = await store.intake.add(message, lambda *_: "help")
     assert job is not None
     await store.jobs.save_reply(job.job_id, Reply("what was answered"), state)
@@ -98,13 +74,13 @@ async def add_dead(store: Store, number: int, *, state: JobState = JobState.DEAD
     return job
 
 
-# --- run, migrate, and how they end
-
-
 def check_running(hearsay: Hearsay, url: str) -> None:
     """See that it serves its page, and that no second one can run beside it."""
     with urllib.request.urlopen(url) as page:
         assert page.status == 200
+    models = urllib.request.Request(f"{url}/v1/models", headers={"Authorization": f"Bearer {KEY}"})
+    with urllib.request.urlopen(models) as listed:
+        assert listed.status == 200
     second = hearsay("run", WEB_PORT="0")
     assert second.returncode == 78
     assert second.stderr.splitlines()[-1].startswith("hearsay: another hearsay runs already")
@@ -126,13 +102,10 @@ def test_migrate_makes_a_database_and_says_so(hearsay: Hearsay) -> None:
     [
         ({"WEB_PORT": "none"}, 78, "WEB_PORT: "),
         ({"WEB_PORT": "99999"}, 78, "WEB_PORT 99999 is no port"),
-        ({"WEB_HOST": "0.0.0.0"}, 78, "WEB_HOST"),
         ({"TRANSCRIBER": "nobody"}, 78, "TRANSCRIBER is 'nobody'"),
-        ({"TRANSCRIBER": "mimo"}, 78, "MIMO_API_KEY is not set"),
         ({"HEARSAY_HOME": "/proc/nowhere"}, 78, "HEARSAY_HOME /proc/nowhere"),
         ({"HEARSAY_SECRET_KEY": PLAIN_KEY}, 78, "HEARSAY_SECRET_KEY is not a Fernet key"),
         ({"DATABASE_URL": f"what://a:{KEY}@b/c"}, 78, "DATABASE_URL"),
-        ({"DATABASE_URL": PLAIN_KEY}, 78, "DATABASE_URL"),
         ({"DATABASE_URL": "sqlite:////proc/nowhere/x.db"}, 74, "unable to open database file"),
         ({"MIMO_API_KEY_FILE": "/nowhere"}, 78, "MIMO_API_KEY_FILE: /nowhere cannot be read"),
         ({"LOG_LEVEL": KEY, "MIMO_API_KEY": KEY}, 78, "LOG_LEVEL: "),
@@ -147,32 +120,13 @@ def test_a_mistake_ends_in_one_line_and_a_code(
     assert line.startswith("hearsay: ") and words in line
 
 
-def test_a_key_in_dotenv_that_nobody_knows_is_refused_by_name(hearsay: Hearsay) -> None:
-    (hearsay.folder / ".env").write_text(f"MIMO_API_KEI={KEY}\n")
-    done = hearsay("run")
-    assert done.returncode == 78
-    assert done.stderr == "hearsay: MIMO_API_KEI: is not a known setting\n"
-
-
-def test_a_taken_port_is_told(hearsay: Hearsay, mimo: MimoServer) -> None:
-    port = mimo.origin.rpartition(":")[2]
-    done = hearsay("run", WEB_PORT=port, LOG_LEVEL="ERROR")
-    assert done.returncode == 78
-    assert f"WEB_PORT {port}" in done.stderr
-
-
 def test_every_kind_of_mistake_has_its_code() -> None:
-    codes = {type(error).__name__: code_of(error) for error in ONE_OF_EACH}
-    assert codes == {
-        "ConfigError": 78,
-        "ModelGone": 78,
-        "PlatformLocked": 77,
-        "EngineLocked": 77,
-        "StoreError": 74,
-        "EngineBusy": 69,
-        "PlatformBusy": 69,
-        "ChatGone": 70,
-    }
+    for code, names in {
+        78: ("ConfigError", "ModelGone"), 77: ("PlatformLocked", "EngineLocked"),
+        74: ("StoreError",), 70: ("ChatGone",), 69: ("EngineBusy", "PlatformBusy"),
+    }.items():  # fmt: skip
+        for name in names:
+            assert code_of(getattr(errors, name)()) == code, name
 
 
 def test_a_crash_tells_no_secret(hearsay: Hearsay) -> None:
@@ -200,9 +154,6 @@ cli.main()
     line = json.loads(done.stderr)
     assert "RuntimeError: no way: [secret], https://api.telegram.org/bot[secret]" in str(line)
     assert not any(canary in done.stderr for canary in CANARIES)
-
-
-# --- transcribe
 
 
 def test_words_go_to_stdout_and_are_kept(hearsay: Hearsay, mimo: MimoServer) -> None:
@@ -241,11 +192,8 @@ def test_a_bad_file_does_not_stop_the_others_and_all_forms(hearsay: Hearsay) -> 
     # In another form it is not heard again.
     done = hearsay("transcribe", str(ENGLISH), "--format", "json")
     value = json.loads(done.stdout)
-    assert (value["file"], value["text"], value["is_rough"]) == (
-        str(ENGLISH),
-        "water two three",
-        True,
-    )
+    told = {name: value[name] for name in ("file", "text", "is_rough")}
+    assert told == {"file": str(ENGLISH), "text": "water two three", "is_rough": True}
     assert [s["text"] for s in value["segments"]] == ["water", "two three"]
     srt = hearsay("transcribe", str(ENGLISH), "--format", "srt").stdout
     assert srt.startswith("1\n00:00:00,000 --> 00:00:00,780\nwater\n\n2\n")
@@ -272,40 +220,33 @@ def test_several_subtitles_need_a_folder(hearsay: Hearsay) -> None:
     assert "several files as srt need a folder" in done.stderr
 
 
-# --- jobs
-
-
 @pytest.mark.real_time
-async def test_jobs_are_listed_without_content(hearsay: Hearsay) -> None:
-    hearsay("migrate")
-    async with opened(hearsay) as store:
-        dead = await add_dead(store, 1)
-        done = await add_dead(store, 2, state=JobState.DONE)
-    listed = await asyncio.to_thread(hearsay, "jobs", "list")
-    head, line, counts = listed.stdout.splitlines()
-    assert head.split() == ["ID", "STATE", "COMMAND", "AGE", "ATTEMPTS", "ERROR"]
-    assert line.split()[:3] == [dead.job_id, "dead", "help"]
-    assert line.rstrip().endswith("EngineBusy: 503 [overloaded]")
-    assert counts == "1 done, 1 dead"
-    only_done = await asyncio.to_thread(hearsay, "jobs", "list", "--state", "done")
-    assert done.job_id in only_done.stdout and dead.job_id not in only_done.stdout
-    assert "private" not in listed.stdout and "answered" not in listed.stdout
-
-
-@pytest.mark.real_time
-async def test_a_job_is_shown_with_its_steps_and_its_content_only_when_asked(
+async def test_jobs_are_listed_and_their_content_is_shown_only_when_asked(
     hearsay: Hearsay,
 ) -> None:
     hearsay("migrate")
     async with opened(hearsay) as store:
-        job = await add_dead(store, 1)
-    shown = await asyncio.to_thread(hearsay, "jobs", "show", job.job_id)
-    lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
+        dead = await add_dead(store, 1)
+        done = await add_dead(store, 2, state=JobState.DONE)
+
+    async def jobs(*arguments: str) -> str:
+        return (await asyncio.to_thread(hearsay, "jobs", *arguments)).stdout
+
+    listed = await jobs("list")
+    head, line, counts = listed.splitlines()
+    assert head.split() == ["ID", "STATE", "COMMAND", "AGE", "ATTEMPTS", "ERROR"]
+    assert line.split()[:3] == [dead.job_id, "dead", "help"]
+    assert line.rstrip().endswith("EngineBusy: 503 [overloaded]")
+    assert counts == "1 done, 1 dead"
+    only_done = await jobs("list", "--state", "done")
+    assert done.job_id in only_done and dead.job_id not in only_done
+    shown = await jobs("show", dead.job_id)
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
     for wanted in ("state dead", "part 0 sent m-17", "chat 100", "reply saved, ends as dead"):
         assert wanted in lines
-    assert "private" not in shown.stdout and "answered" not in shown.stdout
-    whole = await asyncio.to_thread(hearsay, "jobs", "show", job.job_id, "--content")
-    assert "what I said in private" in whole.stdout and "what was answered" in whole.stdout
+    assert not [one for one in ("private", "answered") if one in listed + shown]
+    whole = await jobs("show", dead.job_id, "--content")
+    assert "what I said in private" in whole and "what was answered" in whole
 
 
 @pytest.mark.real_time
@@ -313,7 +254,7 @@ async def test_a_bot_runs_once_and_runs_a_dead_letter_again(hearsay: Hearsay) ->
     hearsay("migrate")
     async with opened(hearsay) as store:
         job = await add_dead(store, 1)
-        with running(hearsay) as url:
+        with running(hearsay, API_KEYS=f"me={KEY}") as url:
             await asyncio.to_thread(check_running, hearsay, url)
             again = await asyncio.to_thread(hearsay, "jobs", "retry", job.job_id)
             assert (again.returncode, again.stdout) == (

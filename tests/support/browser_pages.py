@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import (
     Browser,
     ConsoleMessage,
@@ -176,3 +177,16 @@ async def read_answer(page: Page, index: int = -1) -> str:
     entry = page.locator(".entry").nth(index)
     await expect(entry.locator('.answer[aria-busy="false"]')).not_to_be_empty(timeout=WAIT_MS)
     return await entry.locator(".answer").inner_text()
+
+
+async def find_barriers(page: Page) -> list[str]:
+    """Return what axe finds that keeps people out."""
+    # Colours are measured where nothing moves any more.
+    await page.evaluate("Promise.all(document.getAnimations().map((one) => one.finished))")
+    result = await Axe().run(page)
+    return [
+        f"{one['id']}: {node['html'][:200]} {node.get('failureSummary', '')}"
+        for one in result.response["violations"]
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]

@@ -1,4 +1,7 @@
-"""The people of the story: what each step is on their platform, and how its answer is read."""
+"""The people of the story: what each step is on their platform, and how its answer is read.
+
+Each deed returns when its answer stands whole.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,8 @@ from tests.emulators.discord.records import Message as DiscordMessage
 from tests.emulators.telegram import Message as TelegramMessage
 from tests.emulators.telegram import TelegramServer
 from tests.support.discord_markdown import read
-from tests.support.scenario_story import NAMES, Answer
 
+NAMES = ("Ann", "Ben", "Cleo")
 NOTE_S = 2
 #: What every command of Discord takes its words in.
 OPTIONS = {"say": "text", "voice": "voice", "forget": "whose"}
@@ -32,6 +35,20 @@ def flatten(*texts: str) -> str:
     """Return texts as a person reads them: line by line, without marks that nobody sees."""
     lines = _UNSEEN.sub("", "\n".join(texts)).splitlines()
     return "\n".join(" ".join(line.split()) for line in lines if line.strip())
+
+
+@dataclass
+class Answer:
+    """An answer as a person sees it."""
+
+    #: All its text, a quote in its place, one line per line and nothing of the platform's marks.
+    text: str = ""
+    #: The voice message, empty without one.
+    sound: bytes = b""
+    labels: tuple[str, ...] = ()
+    #: What asked, and the answer, as the platform keeps them.
+    asked: Any = None
+    shown: Any = None
 
 
 @dataclass
@@ -55,9 +72,8 @@ class OnTelegram:
         return await self._answer(asked)
 
     async def ask_about(self, note: Answer, question: str) -> Answer:
-        asked = self.server.send_command(
-            self.user, self.user, f"/ask {question}", reply_to=note.asked
-        )
+        words, quoted = f"/ask {question}", note.asked
+        asked = self.server.send_command(self.user, self.user, words, reply_to=quoted)
         return await self._answer(asked)
 
     async def follow(self, answer: Answer, words: str) -> Answer:
@@ -86,7 +102,6 @@ class OnTelegram:
             tuple(label for one in found for label in one.labels),
             asked,
             shown,
-            spoken,
         )
 
 
@@ -147,13 +162,12 @@ class OnDiscord:
             tuple(label for one in found for label in one.labels),
             asked,
             shown,
-            spoken,
         )
 
 
 @dataclass
 class OnWeb:
-    """A chat of a browser: `shown` is the entry of its history, `spoken` the events of sound."""
+    """A chat of a browser: `shown` is the entry of its history."""
 
     url: str
     settle: Settle
@@ -213,9 +227,11 @@ class OnWeb:
         entries = (await self.browser.get("/api/history")).json()["entries"]
         [entry] = [one for one in entries if one["id"] == asked]
         assert entry["reply"] == events[-1]["reply"]
-        return await self._read(asked, entry, [one for one in events if one["type"] == "sound"])
+        sounds = [one["at_s"] for one in events if one["type"] == "sound"]
+        assert not sounds or sounds[0] == 0, "heard while it comes"
+        return await self._read(asked, entry)
 
-    async def _read(self, asked: str, entry: Any, sounds: list[dict[str, Any]]) -> Answer:
+    async def _read(self, asked: str, entry: Any) -> Answer:
         reply = entry["reply"]
         texts = [reply["text"], reply["quote"]]
         if reply["is_quote_first"]:
@@ -224,4 +240,4 @@ class OnWeb:
         for file in reply["files"]:
             sound = (await self.browser.get(file["url"])).raise_for_status().content
         labels = tuple(button["label"] for button in reply["buttons"])
-        return Answer(flatten(*texts), sound, labels, asked, entry, sounds)
+        return Answer(flatten(*texts), sound, labels, asked, entry)

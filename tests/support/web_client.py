@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -12,6 +13,25 @@ from websockets.asyncio.client import ClientConnection, connect
 from bots.web_chat import WebChat
 
 SOUND = b"OggS" + bytes(range(256)) * 40
+
+
+class Endless:
+    """A body that does not end by itself: how much of it was sent tells who stopped it."""
+
+    def __init__(self, head: bytes = b"") -> None:
+        self._head = head
+        self.sent_bytes = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._head
+        for _ in range(1000):
+            self.sent_bytes += 1 << 20
+            yield b" " * (1 << 20)
+
+
+#: The head of a form with a file.
+FILE_HEAD = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+IS_FORM = {"Content-Type": "multipart/form-data; boundary=x"}
 
 
 def listen(browser: httpx.AsyncClient, web: WebChat) -> connect:

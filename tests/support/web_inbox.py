@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,8 +18,6 @@ from core.models import (
     Chat,
     ChatSettings,
     Conversation,
-    Delivery,
-    DeliveryState,
     File,
     Job,
     JobState,
@@ -27,10 +25,11 @@ from core.models import (
     Reply,
     Segment,
     SpeechSettings,
-    Suggestion,
     Transcript,
 )
 from core.operations import Operations
+from tests.support.fake_inbox import FakeInbox as AnyDoor
+from tests.support.fake_inbox import MemoryLedger as MemoryLedger
 from tests.support.virtual_time import current_clock
 
 #: Longer than the pace of events, so that the partial text is an event of its own.
@@ -45,33 +44,14 @@ HEARD = Transcript(
 )
 
 
-class MemoryLedger:
-    def __init__(self) -> None:
-        self.parts: dict[int, Delivery] = {}
-
-    async def find(self, part: int) -> Delivery | None:
-        return self.parts.get(part)
-
-    async def start(self, part: int) -> None:
-        known = self.parts.get(part)
-        if known is None or known.state is DeliveryState.STALE:
-            platform_id = known.platform_id if known else ""
-            self.parts[part] = Delivery(part, DeliveryState.PENDING, platform_id)
-
-    async def finish(self, part: int, platform_id: str) -> None:
-        self.parts[part] = Delivery(part, DeliveryState.SENT, platform_id)
-
-    async def forget(self, part: int) -> None:
-        self.parts.pop(part, None)
-
-
-class FakeInbox:
+class FakeInbox(AnyDoor):
     """A door that runs its jobs at once, unless told not to."""
 
     #: Given by tests of the operator's view.
     operations: Operations
 
     def __init__(self) -> None:
+        super().__init__()
         self.jobs: dict[tuple[Chat, str], Job] = {}
         self.blobs: dict[tuple[Chat, str], bytes] = {}
         self.is_answering = True
@@ -108,23 +88,8 @@ class FakeInbox:
     async def retry(self, job_id: str) -> bool:
         return False
 
-    async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
-        raise NotImplementedError
-
     async def forget(self, chat: Chat, message_id: str) -> None:
         self.jobs.pop((chat, message_id), None)
-
-    async def note_seen(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
-        raise AssertionError("this platform shows again what was not acknowledged")
-
-    async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
-        return {}
-
-    async def suggest(self, message: Message, field: str) -> list[Suggestion]:
-        return []
-
-    async def note_no_voice(self, chat: Chat) -> None:
-        raise AssertionError("a page refuses no voice")
 
     async def recent(self, chat: Chat, limit: int) -> list[Job]:
         return [job for (owner, _), job in self.jobs.items() if owner == chat][-limit:]

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
-
 import httpx
 import pytest
 
 from bots.web_chat import WebChat
 from bots.web_chat.wire import build_entry, build_reply
-from core.assistant import Assistant
-from core.config import Settings
 from core.errors import UserError
 from core.interfaces import Envelope
-from core.models import Attachment, Chat, DeliveryState, Job, JobState, Link, Message, Quoted, Reply
-from core.picking import pick_command
-from core.store import Store
+from core.models import DeliveryState, Job, JobState, Link, Reply
 from tests.conftest import NewMessage
 from tests.support.web_client import SOUND, listen, next_event, send_sound, wait_for_reply
 from tests.support.web_inbox import FakeInbox, MemoryLedger
@@ -90,49 +82,11 @@ async def test_an_answer_that_changed_takes_the_place_of_the_old(
     ledger = MemoryLedger()
     envelope = Envelope(job.job_id, job.message, ledger)
     await web.deliver(envelope, Reply("old"))
-    ledger.parts = {n: replace(row, state=DeliveryState.STALE) for n, row in ledger.parts.items()}
+    ledger.outdate()
     async with listen(browser, web) as socket:
         await web.deliver(envelope, Reply("new"))
         event = await next_event(socket)
     assert (event["type"], event["id"], event["reply"]["text"]) == ("reply", "message-1", "new")
-    assert [(part.state, part.platform_id) for part in ledger.parts.values()] == [
+    assert [(part.state, part.platform_id) for part in ledger.rows.values()] == [
         (DeliveryState.SENT, "message-1")
     ]
-
-
-async def test_follow_ups_find_the_dialogue_and_its_recording(store: Store, tmp_path: Path) -> None:
-    """The page's own ids lead through the store back to the job and the sound."""
-    chat = Chat("web", "local", "c" * 32)
-    settings = Settings(hearsay_home=tmp_path, web_port=0)
-    web = WebChat(settings, Assistant(store, None, None, None))  # type: ignore[arg-type]
-
-    async def take(message: Message, data: bytes | None = None) -> Job:
-        job = await store.intake.add(message, pick_command, data)
-        assert job
-        ledger = store.ledger(job.job_id)
-        await ledger.start(0)
-        await ledger.finish(0, message.message_id)
-        await store.jobs.save_reply(job.job_id, Reply("said"), JobState.DONE)
-        await store.jobs.finish(job.job_id, JobState.DONE)
-        return job
-
-    note = make_note(chat)
-    heard = await take(note, SOUND)
-    about = Quoted("note-0001", "said", note.attachment)
-    first = await take(replace(note, message_id="note-0002", attachment=None,
-                               text="Who?", reply_to=about))  # fmt: skip
-    assert (heard.command, first.command) == ("transcribe", "ask")
-    assert first.message.reply_to
-    assert first.message.reply_to.job_id == heard.job_id
-    second = await take(replace(first.message, message_id="note-0003", text="When?",
-                                reply_to=Quoted("note-0002", "said")))  # fmt: skip
-    assert second.message.reply_to
-    assert (second.command, second.message.reply_to.job_id) == ("ask", first.job_id)
-    # What the command asks for once it has walked back to the recording.
-    chained = replace(second.message, reply_to=about)
-    assert await web.fetch(chained) == SOUND
-
-
-def make_note(chat: Chat) -> Message:
-    sound = Attachment("note-0001", "voice", "note.ogg", "audio/ogg", len(SOUND), 2.5)
-    return Message(chat, "note-0001", datetime.now(UTC), chat.chat_id, attachment=sound)

@@ -56,24 +56,26 @@ async def log_in(client: httpx.AsyncClient, password: str, area: str = "") -> ht
     return await client.post(f"{area}/login", json={"password": password})
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "example.org", ""])
-async def test_other_address_needs_a_password(tmp_path: Path, host: str) -> None:
-    with pytest.raises(ConfigError, match=r"WEB_HOST .*needs WEB_PASSWORD"):
-        WebChat(make_settings(tmp_path, web_host=host), FakeInbox())
-
-
-async def test_other_name_needs_a_password(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"WEB_HOSTS opens the page .*needs WEB_PASSWORD"):
-        WebChat(make_settings(tmp_path, web_hosts=(NAME,)), FakeInbox())
-    local = make_settings(tmp_path, web_hosts=("localhost",))
-    WebChat(local, FakeInbox())
-
-
-@pytest.mark.parametrize("name", ["https://a.example", "a.example/", "me@a.example", "a:b"])
-async def test_malformed_name_is_refused(tmp_path: Path, name: str) -> None:
-    settings = make_settings(tmp_path, web_hosts=(name,), web_password=SecretStr("x"))
-    with pytest.raises(ConfigError, match=r"WEB_HOSTS: .*no name of a host"):
-        WebChat(settings, FakeInbox())
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        *(
+            ({"web_host": host}, r"WEB_HOST .*needs WEB_PASSWORD")
+            for host in ("0.0.0.0", "::", "192.168.1.4", "example.org", "")
+        ),
+        ({"web_hosts": (NAME,)}, r"WEB_HOSTS opens the page .*needs WEB_PASSWORD"),
+        *(
+            ({"web_hosts": (name,), "web_password": SecretStr("x")}, r"WEB_HOSTS: .*no name of a")
+            for name in ("https://a.example", "a.example/", "me@a.example", "a:b")
+        ),
+    ],
+)
+async def test_others_need_a_password_and_a_name(
+    tmp_path: Path, settings: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told):
+        WebChat(make_settings(tmp_path, **settings), FakeInbox())
+    WebChat(make_settings(tmp_path, web_hosts=("localhost",)), FakeInbox())
 
 
 async def test_address_that_is_printed_is_one_that_answers(web: WebChat) -> None:
@@ -226,14 +228,8 @@ async def test_who_tries_many_passwords_has_to_wait(web: WebChat) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
-        b"{}",
-        b"[" * 50_000,
-        b"\xff",
-        b'{"password": 1}',
-        b'{"password": "x", "more": 1}',
-        b'{"password": "%s"}' % (b"x" * 2000),
-        b'{"password": "canary \\ud800"}',
+        *(b"", b"{}", b"[" * 50_000, b"\xff", b'{"password": 1}', b'{"password": "x", "more": 1}'),
+        *(b'{"password": "%s"}' % (b"x" * 2000), b'{"password": "canary \\ud800"}'),
     ],
 )
 async def test_broken_form_is_refused(web: WebChat, body: bytes) -> None:

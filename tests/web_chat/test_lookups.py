@@ -116,27 +116,10 @@ def test_titles_tell_what_a_chat_is_about(new_message: NewMessage) -> None:
     assert len(title(text="word " * 100)) == 80
 
 
-async def test_the_store_knows_the_chats_of_a_person(store: Store, new_message: NewMessage) -> None:
-    async def add(chat_id: str, name: str, command: str) -> Chat:
-        chat = Chat("web", "local", chat_id)
-        message = new_message(chat=chat, message_id=name, command=command, text=name)
-        assert await store.intake.add(message, lambda m, s: m.command)
-        return chat
-
-    me = await add("aa", "note-1", "voice")
-    await add("aa", "note-2", "ask")
-    other = await add("aa-x1", "note-1", "help")
-    for stranger in ("aab", "ab-x1", "a"):
-        await add(stranger, "note-1", "ask")
-    await add("aa-gone", "note-1", "forget")
-    found = await store.conversations.of(me)
-    assert [(one.chat, one.first.message.message_id) for one in found] == [
-        (other, "note-1"),
-        (me, "note-2"),
-    ]
+async def test_only_a_new_chat_begins_like_another(store: Store, new_message: NewMessage) -> None:
+    me, fresh, used = (Chat("web", "local", name) for name in ("aa", "aa-x2", "aa-x1"))
+    assert await store.intake.add(new_message(chat=used, text="hi"), lambda *_: "help")
     await store.chats.save_settings(me, ChatSettings(language="zh"))
-    fresh = Chat("web", "local", "aa-x2")
-    await store.chats.begin(fresh, me)
-    await store.chats.begin(other, me)
-    assert (await store.chats.settings(fresh)).language == "zh"
-    assert (await store.chats.settings(other)).language is None
+    for chat, language in ((fresh, "zh"), (used, None)):
+        await store.chats.begin(chat, me)
+        assert (await store.chats.settings(chat)).language == language

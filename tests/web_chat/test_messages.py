@@ -95,22 +95,16 @@ async def test_typed_command_is_split_from_its_text(
     (job,) = door.jobs.values()
     assert (job.message.command, job.message.text) == ("language", "zh-CN")
     assert job.message.language == "zh-CN"
+    form = {"id": (None, "plain-text-1"), "text": (None, "5/3 or a/b\n/help")}
+    assert (await browser.post("/api/messages", files=form)).status_code == 200
+    [*_, job] = door.jobs.values()
+    assert (job.message.command, job.message.text) == ("", "5/3 or a/b\n/help")
 
 
 async def test_commands_are_those_of_the_menu(browser: httpx.AsyncClient) -> None:
     listed = (await browser.get("/api/commands")).json()
     assert [command["name"] for command in listed] == [name for name, _ in menu()]
     assert all(command["help"] for command in listed)
-
-
-async def test_text_that_is_no_command_stays_text(
-    browser: httpx.AsyncClient, door: FakeInbox
-) -> None:
-    form = {"id": (None, "plain-text-1"), "text": (None, "5/3 or a/b\n/help")}
-    answer = await browser.post("/api/messages", files=form)
-    assert answer.status_code == 200, answer.text
-    (job,) = door.jobs.values()
-    assert (job.message.command, job.message.text) == ("", "5/3 or a/b\n/help")
 
 
 async def test_pressed_button_is_a_message_with_its_token(

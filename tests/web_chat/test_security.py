@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator
 from http.cookies import SimpleCookie
 
 import httpx
@@ -22,7 +21,16 @@ from bots.web_chat.upload import MAX_FILE_BYTES
 from bots.web_chat.wire import build_disposition, read_command, read_language, safe_name
 from core.clock import Clock
 from core.models import Chat
-from tests.support.web_client import listen, next_event, open_client, send_sound, wait_for_reply
+from tests.support.web_client import (
+    FILE_HEAD,
+    IS_FORM,
+    Endless,
+    listen,
+    next_event,
+    open_client,
+    send_sound,
+    wait_for_reply,
+)
 from tests.support.web_inbox import FakeInbox
 
 WRONG_HOSTS = [
@@ -112,15 +120,6 @@ async def test_request_from_another_page_is_refused(
                 pass
 
 
-async def test_stranger_is_refused_before_the_body_is_read(web: WebChat) -> None:
-    answer = await talk(
-        web,
-        b"POST /api/messages HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 1000000\r\n"
-        b"Content-Type: multipart/form-data; boundary=x\r\n\r\n",
-    )
-    assert answer.startswith(b"HTTP/1.1 403")
-
-
 async def test_no_session_no_chat(web: WebChat) -> None:
     async with open_client(web) as client:
         for bad in ("", "short", "a" * 44, "a" * 42 + "="):
@@ -186,37 +185,34 @@ async def test_session_sees_its_own_chat_only(
     assert browser.cookies[COOKIE] not in repr(door.jobs)
 
 
+def claim(browser: httpx.AsyncClient, size: int) -> bytes:
+    """Return the head of a request that announces a form of that size."""
+    cookie = f"{COOKIE}={browser.cookies[COOKIE]}".encode()
+    return (
+        b"POST /api/messages HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: " + cookie + b"\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: %d\r\n\r\n" % size
+    )
+
+
 async def test_announced_oversize_is_refused_unread(
     browser: httpx.AsyncClient, web: WebChat
 ) -> None:
-    cookie = f"{COOKIE}={browser.cookies[COOKIE]}".encode()
-    answer = await talk(
-        web,
-        b"POST /api/messages HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: " + cookie + b"\r\n"
-        b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 99999999999\r\n\r\n",
-    )
+    answer = await talk(web, claim(browser, 99_999_999_999))
     assert answer.startswith(b"HTTP/1.1 413")
     assert b"the limit is 50 MB" in answer
 
 
-async def test_oversize_that_is_not_announced_is_cut(
-    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
-) -> None:
-    sent_bytes = 0
-
-    async def endless() -> AsyncIterator[bytes]:
-        nonlocal sent_bytes
-        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
-        for _ in range(200):
-            sent_bytes += 1 << 20
-            yield b"\0" * (1 << 20)
-
-    headers = {"Content-Type": "multipart/form-data; boundary=x"}
-    # Cut off while still sending, the answer may be lost.
-    with contextlib.suppress(httpx.WriteError, httpx.ReadError):
-        answer = await browser.post("/api/messages", content=endless(), headers=headers)
-        assert answer.status_code == 413
-    assert sent_bytes < MAX_FILE_BYTES + (32 << 20)
+async def test_what_does_not_end_is_cut(browser: httpx.AsyncClient, door: FakeInbox) -> None:
+    for path, head, most in (
+        ("/api/messages", FILE_HEAD, MAX_FILE_BYTES + (32 << 20)),
+        ("/api/buttons", b" ", 64 << 20),
+    ):
+        body = Endless(head)
+        # Cut off while still sending, the answer may be lost.
+        with contextlib.suppress(httpx.WriteError, httpx.ReadError):
+            answer = await browser.post(path, content=body, headers=IS_FORM)
+            assert answer.status_code == 413
+        assert body.sent_bytes < most
     assert not door.jobs
     assert (await browser.get("/livez")).status_code == 200
 
@@ -232,29 +228,20 @@ FORM = (
 async def test_body_longer_than_it_claims_is_cut_and_refused(
     browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
 ) -> None:
-    cookie = f"{COOKIE}={browser.cookies[COOKIE]}".encode()
-    head = (
-        b"POST /api/messages HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: " + cookie + b"\r\n"
-        b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: %d\r\n\r\n"
-    )
     for claimed in (1, 80, len(FORM) - 12):
-        answer = await talk(web, head % claimed + FORM)
+        answer = await talk(web, claim(browser, claimed) + FORM)
         assert answer.startswith(b"HTTP/1.1 400"), claimed
     assert not door.jobs
-    assert (await talk(web, head % len(FORM) + FORM)).startswith(b"HTTP/1.1 200")
+    assert (await talk(web, claim(browser, len(FORM)) + FORM)).startswith(b"HTTP/1.1 200")
     assert len(door.jobs) == 1
 
 
 async def test_body_shorter_than_it_claims_is_no_message(
     browser: httpx.AsyncClient, web: WebChat, door: FakeInbox, clock: Clock
 ) -> None:
-    cookie = f"{COOKIE}={browser.cookies[COOKIE]}".encode()
     host, port = web.url.removeprefix("http://").split(":")
     _, writer = await asyncio.open_connection(host, int(port))
-    writer.write(
-        b"POST /api/messages HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: " + cookie + b"\r\n"
-        b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 5000\r\n\r\n" + FORM
-    )
+    writer.write(claim(browser, 5000) + FORM)
     await writer.drain()
     writer.close()
     await writer.wait_closed()
@@ -264,12 +251,11 @@ async def test_body_shorter_than_it_claims_is_no_message(
 
 
 async def test_broken_form_is_refused(browser: httpx.AsyncClient, door: FakeInbox) -> None:
-    headers = {"Content-Type": "multipart/form-data; boundary=x"}
     for body in (b"", b"--x--\r\n", b"nonsense", b"--x\r\n\r\n", FORM[: len(FORM) // 2]):
-        answer = await browser.post("/api/messages", content=body, headers=headers)
+        answer = await browser.post("/api/messages", content=body, headers=IS_FORM)
         assert answer.status_code == 400, body
     assert not door.jobs
-    answer = await browser.post("/api/messages", content=FORM * 2 + b"--y", headers=headers)
+    answer = await browser.post("/api/messages", content=FORM * 2 + b"--y", headers=IS_FORM)
     assert answer.status_code == 200
     assert len(door.jobs) == 1
 
@@ -278,23 +264,6 @@ async def test_broken_press_is_refused(browser: httpx.AsyncClient, door: FakeInb
     for body in (b"", b"[]", b"{}", b'{"id":"press-0001","token":""}', b"[" * 100_000):
         answer = await browser.post("/api/buttons", content=body)
         assert answer.status_code == 400, body[:40]
-    assert not door.jobs
-
-
-async def test_endless_press_is_cut(browser: httpx.AsyncClient, door: FakeInbox) -> None:
-    sent_bytes = 0
-
-    async def endless() -> AsyncIterator[bytes]:
-        nonlocal sent_bytes
-        for _ in range(1000):
-            sent_bytes += 1 << 20
-            yield b" " * (1 << 20)
-
-    # Cut off while still sending, the answer may be lost.
-    with contextlib.suppress(httpx.WriteError, httpx.ReadError):
-        answer = await browser.post("/api/buttons", content=endless())
-        assert answer.status_code == 413
-    assert sent_bytes < 64 << 20
     assert not door.jobs
 
 

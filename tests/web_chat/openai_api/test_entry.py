@@ -94,10 +94,8 @@ async def test_methods_and_paths_are_told_in_the_same_form(http: httpx.AsyncClie
     answer = await http.get("/audio/speech")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
     assert answer.json()["error"]["type"] == "invalid_request_error"
-    answer = await http.post("/audio/speech", content=b"{}")
-    assert answer.status_code == 415
-    answer = await http.post("/audio/transcriptions", json={})
-    assert answer.status_code == 415
+    assert (await http.post("/audio/speech", content=b"{}")).status_code == 415
+    assert (await http.post("/audio/transcriptions", json={})).status_code == 415
 
 
 async def test_keys_are_read() -> None:
@@ -162,10 +160,7 @@ async def poor(
 async def test_each_key_has_a_budget_of_its_own(poor: ApiServer, mimo: MimoServer) -> None:
     async with open_client(poor, key="") as client:
         alice, bob = ({"Authorization": f"Bearer {key}"} for key in (KEY, OTHER_KEY))
-        files: Any = {
-            "file": ("a.wav", make_recording([1] * 61)),
-            "model": (None, "whisper-1"),
-        }
+        files: Any = {"file": ("a.wav", make_recording([1] * 61)), "model": (None, "whisper-1")}
         answer = await client.post("/audio/transcriptions", files=files, headers=alice)
         assert answer.status_code == 200, answer.text
         for path, body in (

@@ -28,13 +28,10 @@ INVALID, PROVIDER, OURS = "invalid_request_error", "provider_error", "server_err
     ("status", "error", "told"),
     [
         (400, {"code": "400", "message": "Param Incorrect", "param": "bad"}, (400, INVALID)),
-        (400, {"code": "400", "message": "Unsupported model x"}, (400, INVALID)),
         (401, {"code": "401", "type": "invalid_key"}, (401, "authentication_error")),
         (402, {"code": "402", "message": "Insufficient account balance"}, (402, INVALID)),
         (403, {"code": "403", "message": "Access denied"}, (403, "authentication_error")),
         (404, {"code": "404", "message": "Model not found"}, (404, "not_found_error")),
-        (404, None, (404, "not_found_error")),
-        (421, {"code": "421", "message": "Moderation Block"}, (421, INVALID)),
         # The code inside is the truer one: gateways change the status.
         (400, {"code": "421", "message": "Moderation Block"}, (421, INVALID)),
         (422, {"code": "422", "message": "No"}, (422, INVALID)),
@@ -43,7 +40,6 @@ INVALID, PROVIDER, OURS = "invalid_request_error", "provider_error", "server_err
         (500, {"code": "500", "message": "Internal Server Error"}, (500, PROVIDER)),
         (502, None, (502, PROVIDER)),
         (503, {"code": "503", "message": "overloaded"}, (503, PROVIDER)),
-        (554, None, (554, PROVIDER)),
         (200, {"code": "503", "message": "overloaded"}, (503, PROVIDER)),
         (302, None, (503, PROVIDER)),
     ],

@@ -58,7 +58,7 @@ async def test_each_command_runs_as_written(
     assert '"error"' not in told
     if "/models" in command:
         assert [one["id"] for one in json.loads(told)["data"]] == [
-            *("mimo-v2.5-asr", "mimo-v2.6-flash", "mimo-v2.5-tts"),
+            *("mimo-v2.5-asr", "mimo-v2.6-flash", "mimo-v2.5-tts")
         ]
     elif "srt" in command:
         assert told.startswith("1\n00:00:00,000 --> 00:00:11,000\n")

@@ -95,7 +95,7 @@ async def test_samples_get_the_rate_that_clients_expect() -> None:
 async def test_growth_gives_each_piece_once() -> None:
     growth = Growth()
     assert [growth.take(text) for text in (" One", "One ", "One two", "One", "Two")] == [
-        *("One", "", " two", "", ""),
+        *("One", "", " two", "", "")
     ]
     assert growth.finish("One two three") == " three"
     with pytest.raises(EngineBadReply):

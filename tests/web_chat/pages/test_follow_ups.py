@@ -7,13 +7,7 @@ from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from core.interfaces import Envelope
 from core.models import Button, Link, Message, Reply
-from tests.support.browser_pages import (
-    choose_file,
-    open_page,
-    read_answer,
-    record,
-    type_in,
-)
+from tests.support.browser_pages import choose_file, open_page, read_answer, record, type_in
 from tests.support.paths import SPEECH
 from tests.support.web_inbox import FakeInbox
 
@@ -22,11 +16,7 @@ CANOE = SPEECH / "sb_example1.wav"
 ROW = {"Summary": "brief", "Translate": "translate", "Listen": "listen", "Fix": "fix"}
 OWN = {"Ask": "ask_about", ".txt": "export", ".srt": "export"}
 #: One browser for all, so they share one loop; it lives in other processes.
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.real_time,
-    pytest.mark.asyncio(loop_scope="session"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.real_time, pytest.mark.asyncio(loop_scope="session")]
 
 
 class TalkDoor(FakeInbox):

@@ -9,23 +9,17 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 from pydantic import SecretStr
 
 from core.config import Settings
 from core.models import JobState
-from tests.support.browser_pages import WAIT_MS, open_page
+from tests.support.browser_pages import WAIT_MS, find_barriers, open_page
 from tests.support.web_inbox import FakeInbox, open_web
 from tests.support.web_operator import PASSWORD, Desk, add_job, move_back, open_desk
 
 #: One browser for all, so they share one loop; it lives in other processes.
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.real_time,
-    pytest.mark.asyncio(loop_scope="session"),
-]
-HARD = ("serious", "critical")
+pytestmark = [pytest.mark.browser, pytest.mark.real_time, pytest.mark.asyncio(loop_scope="session")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -63,25 +57,18 @@ async def look(page: Page) -> None:
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
-async def find_faults(page: Page) -> list[str]:
-    """Return the serious faults of accessibility that axe finds."""
-    found = await Axe().run(page)
-    serious = [one for one in found.response["violations"] if one["impact"] in HARD]
-    return [f"{one['id']}: {node['html']}" for one in serious for node in one["nodes"]]
-
-
 async def test_dead_letter_is_looked_at_and_run_again(browser: Browser, desk: Desk) -> None:
     job_id = await add_job(desk.store, JobState.DEAD, "EngineBusy: no answer")
     async with open_view(browser, desk, viewport={"width": 1280, "height": 900}) as page:
         await expect(page.locator("#given")).to_have_text("1")
-        assert await find_faults(page) == []
+        assert await find_barriers(page) == []
         row = page.locator("#dead li", has_text=job_id)
         await expect(row).to_contain_text("EngineBusy: no answer")
         await row.locator(".row").press("Enter")
         dialog = page.get_by_role("dialog")
         await expect(dialog.get_by_role("heading")).to_contain_text(job_id)
         await expect(dialog).to_contain_text("Part 1: sent")
-        assert await find_faults(page) == []
+        assert await find_barriers(page) == []
         await page.keyboard.press("Escape")
         await row.get_by_role("button", name="Retry").press("Enter")
         await expect(page.get_by_text(f"Job {job_id} waits to be run again.")).to_be_visible()
@@ -107,7 +94,7 @@ async def lose_connection_and_login(page: Page) -> None:
     await page.locator("#password").fill("wrong")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("alert")).to_have_text("This password is wrong.")
-    assert await find_faults(page) == []
+    assert await find_barriers(page) == []
 
 
 async def test_it_fits_a_phone_in_the_dark_and_speaks_chinese(browser: Browser, desk: Desk) -> None:
@@ -119,7 +106,7 @@ async def test_it_fits_a_phone_in_the_dark_and_speaks_chinese(browser: Browser, 
         await page.locator("#jobs-chart summary").click()
         await expect(page.get_by_role("rowheader").first).to_be_visible()
         assert await page.evaluate("document.documentElement.scrollWidth") == 320
-        assert await find_faults(page) == []
+        assert await find_barriers(page) == []
         await page.get_by_role("button", name="退出").click()
         await expect(page.locator("#password")).to_be_visible()
 

@@ -24,11 +24,7 @@ CANOE = SPEECH / "sb_example1.wav"
 TWO_FRAMES = """() => new Promise((done) =>
   requestAnimationFrame(() => requestAnimationFrame(() => done())))"""
 #: One browser for all, so they share one loop; it lives in other processes.
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.real_time,
-    pytest.mark.asyncio(loop_scope="session"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.real_time, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_file_is_seen_at_once_then_its_words_and_files(page: Page, door: FakeInbox) -> None:

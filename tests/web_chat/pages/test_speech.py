@@ -12,11 +12,7 @@ from tests.support.browser_pages import open_page, read_answer, type_in, wait_fo
 from tests.support.web_speech import RATE_HZ, SpeechDoor
 
 #: One browser for all, so they share one loop; it lives in other processes.
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.real_time,
-    pytest.mark.asyncio(loop_scope="session"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.real_time, pytest.mark.asyncio(loop_scope="session")]
 
 
 @pytest.fixture

@@ -14,12 +14,11 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, StorageState, expect
 
-from core.engines.espeak import find_program, has_library
 from tests.support.browser_pages import (
     choose_file,
+    find_barriers,
     open_page,
     read_answer,
     record,
@@ -36,14 +35,7 @@ LONG = SPEECH / "jfk.flac"
 DRAWN = "getImageData(0, 0, levels.width, levels.height).data.some((part) => part)"
 PHONE = {"width": 390, "height": 780}
 #: One browser for all, so they share one loop; it lives in other processes.
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.real_time,
-    pytest.mark.asyncio(loop_scope="session"),
-]
-needs_voice = pytest.mark.skipif(
-    not (find_program() or has_library()), reason="neither espeak-ng nor the extra offline-speech"
-)
+pytestmark = [pytest.mark.browser, pytest.mark.real_time, pytest.mark.asyncio(loop_scope="session")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -140,22 +132,6 @@ async def save(page: Page) -> None:
     assert re.match(r"1\n00:00:00,\d{3} -->", words)
 
 
-@needs_voice
-async def test_a_text_is_spoken(page: Page) -> None:
-    await page.locator("#speak").click()
-    await expect(page.locator("#speak-voice option")).not_to_have_count(1)
-    await type_in(page, "Good morning.")
-    await expect(page.locator(".spoken .player")).to_be_visible()
-    pieces_s = await page.evaluate("pieces.reduce((sum, [, length]) => sum + length, 0)")
-    assert pieces_s > 0.5
-    await expect(page.get_by_role("button", name="Play")).to_be_visible()
-    assert await page.evaluate(f"[...contexts].every((c) => c.currentTime > {pieces_s} - 0.1)")
-    assert await page.evaluate("players.length") == 0, "it is not said twice"
-    await page.get_by_role("button", name="Play").click()
-    duration_s = await wait_for(page, "players.length && players[0].duration")
-    assert duration_s == pytest.approx(pieces_s, abs=0.05)
-
-
 async def test_chats_are_begun_chosen_and_forgotten(page: Page) -> None:
     titles = page.locator("#chats a")
     await expect(page.locator("#empty")).to_be_visible()
@@ -250,16 +226,3 @@ async def test_everybody_can_use_it(browser: Browser, url: str, visitor: Storage
         await expect(page.locator("#set-voice")).not_to_be_empty()
         found += await find_barriers(page)
     assert found == []
-
-
-async def find_barriers(page: Page) -> list[str]:
-    """Return what axe finds that keeps people out."""
-    # Colours are measured where nothing moves any more.
-    await page.evaluate("Promise.all(document.getAnimations().map((one) => one.finished))")
-    result = await Axe().run(page)
-    return [
-        f"{one['id']}: {node['html'][:200]} {node.get('failureSummary', '')}"
-        for one in result.response["violations"]
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
-    ]
