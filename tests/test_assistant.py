@@ -219,14 +219,3 @@ async def test_of_texts_that_come_fast_the_newest_is_shown(
     await clock.sleep(60)
     # Each takes a second: the first, what had come when it was shown, and so on.
     assert [text for _, text, _ in road.platform.shown] == ["text 0", "text 9"]
-
-
-async def test_what_is_said_is_heard_as_it_comes(
-    assistant: Assistant, road: Road, new_message: NewMessage
-) -> None:
-    message = new_message(attachment=None, command="say", text="Good morning")
-    job = await assistant.accept(message)
-    assert job
-    reply = await assistant.make_reply(job)
-    assert [file.mime for file in reply.files] == ["audio/ogg"]
-    assert b"".join(road.platform.played)

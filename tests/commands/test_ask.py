@@ -158,17 +158,6 @@ async def test_tone_thoughts_cuts_and_extracts_are_told(talk: Talk) -> None:
         assert "(tone)" not in text and note not in reply.aloud
 
 
-async def test_what_an_answer_says_is_no_link_no_command_and_no_ping(talk: Talk) -> None:
-    talk.answerer.scripts["who"] = "Ask @ben, /retry it, see https://evil.example/x or a.example"
-    quoted = Quoted("9", "We met at a.example yesterday.")
-    reply = await talk.send(command="ask", text="who?", reply_to=quoted)
-    assert "evil" not in reply.text and "a.example" not in reply.text
-    assert "@ben" not in reply.text and "/retry" not in reply.text
-    shown = [text for _, text, _ in talk.road.platform.shown]
-    assert shown and all("evil" not in text and "@ben" not in text for text in shown)
-    assert reply.links == ()
-
-
 async def test_an_engine_that_does_not_hear_reads_the_transcript(
     store: Store, new_message: NewMessage
 ) -> None:
@@ -199,13 +188,6 @@ async def test_silence_and_what_is_no_sound_are_refused_unpaid(talk: Talk) -> No
         talk.road.platform.sound = data
         reply = await talk.send(command="ask", text="What is it?", reply_to=NOTE)
         assert reply.text.startswith(text)
-    assert talk.answerer.asked == []
-
-
-async def test_more_than_the_engine_can_take_in_is_told(talk: Talk) -> None:
-    talk.answerer.chat_limits = AnswererLimits(context_tokens=2500)
-    reply = await talk.send(command="ask", text="字" * 2000)
-    assert reply.text == "This is too much for one question: ask about a part of it."
     assert talk.answerer.asked == []
 
 

@@ -14,7 +14,6 @@ from core.models import (
     NoteMode,
     Quoted,
     Reply,
-    Turn,
 )
 from core.prompts.ask import MAX_DIALOGUE_CHARS, Exchange, bound, may_want_sound, wants_sound
 from core.store import Store
@@ -49,26 +48,7 @@ async def test_three_questions_follow_and_the_sound_goes_out_when_it_is_needed(t
     assert turns[0].text.startswith("The recording:\n<data>\n[0:00] call ")
     assert turns[0].text.endswith("Who speaks?") and turns[1].text == "answer 1"
     assert turns[-1].text == "And the end?"
-
-
-async def test_the_word_listen_is_never_shown(talk: Talk) -> None:
-    await talk.send(command="ask", text="Who?", reply_to=NOTE)
-
-    talk.answerer.wants_sound = "mood"
-    reply = await talk.follow("What mood?")
-    assert reply.text == "answer 3"
-    assert talk.answerer.sounds() == [1, 0, 1]
     assert all("LISTEN" not in text for _, text, _ in talk.road.platform.shown)
-
-
-async def test_a_transcript_is_asked_about_by_answering_it(talk: Talk) -> None:
-    await talk.send(attachment=Attachment("file-1", duration_s=1.1))
-    await talk.follow("What does she mean?")
-    assert talk.answerer.sounds() == [1]
-    await talk.follow("Why?")
-    assert talk.answerer.sounds() == [1, 0]
-    # The transcript was there already.
-    assert len(talk.road.engine.calls) == 1
 
 
 async def test_a_question_in_a_voice_note_follows_too(talk: Talk) -> None:
@@ -151,13 +131,6 @@ async def test_of_music_there_are_no_words_so_the_sound_is_sent_again(talk: Talk
     assert talk.answerer.sounds() == [1, 1] and talk.road.engine.calls == []
 
 
-async def test_a_new_file_in_a_dialogue_is_heard_with_the_old_one(talk: Talk) -> None:
-    await talk.send(command="ask", text="Who?", reply_to=NOTE)
-    await talk.follow("The same person?", command="ask", attachment=Attachment("file-2", "audio"))
-    assert talk.answerer.sounds() == [1, 2]
-    assert [turn.text for turn in talk.turns][1:] == ["answer 1", "The same person?"]
-
-
 async def test_the_button_ask_leads_to_a_question(talk: Talk, store: Store) -> None:
     await talk.send(attachment=Attachment("file-1"))
     key = talk.last.heard_key
@@ -167,7 +140,7 @@ async def test_the_button_ask_leads_to_a_question(talk: Talk, store: Store) -> N
     reply = await talk.send(button=button.token, command="")
     assert reply.text.startswith("Answer this message with your question")
     await talk.follow("What is meant?")
-    assert talk.answerer.sounds() == [1]
+    assert (talk.answerer.sounds(), len(talk.road.engine.calls)) == ([1], 1)
     [subject] = talk.last.about
     assert subject.heard == key
 
@@ -184,21 +157,6 @@ async def test_what_fails_once_is_asked_again_and_nothing_is_asked_twice(
     assert len(talk.road.platform.sent) == 2
     assert talk.answerer.sounds().count(1) == 2 + (step in ("first", "listen"))
     assert len(talk.answerer.asked) == 4
-
-
-async def test_cut_answers_are_continued_and_each_part_is_paid_once(talk: Talk) -> None:
-    scripts = talk.answerer.scripts
-    scripts["Continue"] = Answer("and the end.", reasoning="t2")
-    scripts["long"] = Answer("The beginning", is_cut=True, reasoning="t1")
-    question = {"command": "ask", "text": "a long one?"}
-    reply = await talk.send(**question)
-    assert reply.text == "The beginning and the end."
-    assert talk.turns[1:] == (
-        Turn("assistant", "The beginning", reasoning="t1"),
-        Turn("user", talk.turns[-1].text),
-    )
-    again = await talk.send(**question)
-    assert again.text == reply.text and len(talk.answerer.asked) == 2
 
 
 async def test_an_answer_that_never_ends_is_cut_and_says_so(talk: Talk) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from core.commands.digest_due import put_before
-from core.errors import StoreError
 from core.models import Button, JobState, Link, Reply, Schedule
 from core.store import Store, make_cipher
 from tests.support.group_talk import BEN, GROUP, Group, group_on
@@ -154,30 +153,6 @@ async def wait_for_digests(store: Store) -> None:
     await settle(store)
 
 
-async def test_digests_go_on_after_a_fault(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    fire_due = store.schedules.fire_due
-    faults = [ValueError("a bug"), StoreError("locked")]
-
-    async def fail_twice(moment: datetime) -> int:
-        if faults:
-            raise faults.pop()
-        return await fire_due(moment)
-
-    monkeypatch.setattr(store.schedules, "fire_due", fail_twice)
-    async with group_on(store) as group:
-        await group.ask("remember on")
-        await group.ask("digest 9:00 UTC")
-        [plan] = await plans(group)
-        await store.schedules.remove(plan)
-        await store.schedules.add(
-            replace(plan, next_at=current_clock().now() - timedelta(seconds=1))
-        )
-        await wait_for_digests(store)
-    assert not faults
-    jobs = await store.jobs.recent(set(JobState))
-    assert [job.command for job in jobs].count("digest_due") == 1
-
-
 async def test_digests_end_with_the_memory(group: Group) -> None:
     await group.ask("remember on")
     await group.ask("digest 9:00 UTC")
@@ -196,13 +171,6 @@ async def test_nobody_types_a_digest_that_is_due(group: Group) -> None:
     )
     await group.send(typed)
     assert group.answers(typed) == []
-
-
-async def test_the_words_of_a_plan_are_not_plain_on_the_disk(group: Group, tmp_path: Path) -> None:
-    await group.ask("remember on")
-    await group.ask("digest 9:00 Antarctica/Troll")
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert not [path for path in files if b"Antarctica" in path.read_bytes()]
 
 
 def test_links_move_with_their_text() -> None:

@@ -95,15 +95,6 @@ async def test_where_nothing_is_kept_or_found_that_is_said(group: Group) -> None
     assert "Eve: tea" in (await private.ask("find tea")).text
 
 
-async def test_no_chat_finds_what_another_said(group: Group) -> None:
-    await group.say("canary of this group")
-    other = Group(group.road, Chat("test", "1", "-200"))
-    private = Group(group.road, Chat("test", "1", ADA), is_private=True)
-    await other.ask("remember on")
-    for place in (other, private):
-        assert "canary of" not in (await place.ask("find canary", ADA)).text
-
-
 async def test_a_deleted_and_an_edited_message_are_found_as_they_are_now(group: Group) -> None:
     message = await group.say("needle one")
     gone = await group.say("needle two")

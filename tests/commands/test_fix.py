@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 from core.models import (
     Attachment,
     Correction,
-    DeliveryState,
     JobState,
     Message,
     Quoted,
@@ -169,31 +167,6 @@ async def test_a_correction_that_runs_again_is_made_once(group: Group) -> None:
     assert await known(group) == ()
 
 
-async def test_what_is_edited_keeps_its_id(group: Group) -> None:
-    asks, sent = await hear(group)
-    [job] = await group.road.store.jobs.history(GROUP)
-    assert job.reply
-    assert await group.road.store.jobs.redo(job.job_id, replace(job.reply, quote="anew"))
-    [part] = await group.road.store.jobs.deliveries(job.job_id)
-    assert (part.state, part.platform_id) == (DeliveryState.STALE, sent)
-    again = await group.road.store.jobs.find(job.job_id)
-    assert again and again.state is JobState.WAITING and again.reply
-    # The buttons were given new tokens, each of which works.
-    assert {b.token for b in again.reply.buttons}.isdisjoint(b.token for b in job.reply.buttons)
-    group.road.worker.wake()
-    await group.road.settle()
-    assert group.answers(asks)[-1].quote == "anew"
-    assert not await group.road.store.jobs.redo("no such job", Reply())
-
-
-async def test_a_failure_is_not_redone(group: Group) -> None:
-    group.road.platform.sound = b"this is no sound"
-    await hear(group)
-    [job] = await group.road.store.jobs.history(GROUP)
-    assert job.state is JobState.REFUSED
-    assert not await group.road.store.jobs.redo(job.job_id, Reply("x"))
-
-
 async def test_the_glossary_is_listed_and_shortened(group: Group) -> None:
     assert "no, it is Kowalski" in (await group.ask("glossary")).text
     _, sent = await hear(group)
@@ -237,11 +210,3 @@ async def test_a_file_has_the_right_words(group: Group) -> None:
     [answer] = await press(group, group.answers(asks)[-1], ".txt")
     text = answer.files[0].data.decode()
     assert "Kowalski" in text and "Kovalsky" not in text
-
-
-async def test_no_word_of_a_correction_is_on_the_disk(group: Group, tmp_path: Any) -> None:
-    _, sent = await hear(group)
-    await reply_to(group, sent, "Kovalsky = Canary-77")
-    assert "Canary-77" in json.dumps([c.meant for c in await known(group)])
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert not [path for path in files if b"Canary-77" in path.read_bytes()]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.models import Chat, JobState, Quoted
+from core.models import Chat, Quoted
 from core.store import Store
 from tests.support.group_talk import ADA, BEN, EVE, Group, group_on, quote
 
@@ -122,15 +122,6 @@ async def test_all_of_a_persons_here_and_nothing_elsewhere_or_of_others(
     assert senders == {ADA, EVE}, "hers is the job that forgot"
 
 
-async def test_a_private_chat_forgets_all_of_it(group: Group, tmp_path: Path) -> None:
-    private = Group(group.road, Chat("test", "1", ADA), is_private=True)
-    note = await private.speak(ADA)
-    assert private.answers(note)[0].quote == "call 1"
-    assert counts((await private.ask("forget me", ADA)).text) == [1, 1, 1]
-    assert count_transcripts(tmp_path) == 0
-    assert [j.command for j in await group.road.store.jobs.history(private.chat)] == ["forget"]
-
-
 async def test_a_forgotten_message_that_comes_again_is_not_answered_again(group: Group) -> None:
     private = Group(group.road, Chat("test", "1", ADA), is_private=True)
     note = await private.speak(ADA)
@@ -138,15 +129,6 @@ async def test_a_forgotten_message_that_comes_again_is_not_answered_again(group:
     sent = len(group.road.platform.sent)
     await private.send(note)
     assert len(group.road.platform.sent) == sent
-
-
-async def test_a_forgotten_dead_letter_cannot_be_run_again(group: Group) -> None:
-    private = Group(group.road, Chat("test", "1", ADA), is_private=True)
-    await private.speak(ADA)
-    job = (await group.road.store.jobs.history(private.chat))[0]
-    await group.road.store.jobs.finish(job.job_id, JobState.DEAD)
-    await private.ask("forget me", ADA)
-    assert not await group.road.store.jobs.retry(job.job_id)
 
 
 async def test_without_a_message_it_says_how(group: Group) -> None:

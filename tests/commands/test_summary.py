@@ -236,12 +236,6 @@ def in_range(week: Week, since_at: datetime, topic: str | None = None) -> set[st
     }
 
 
-async def test_the_week_was_remembered_and_its_notes_were_heard(group: Group) -> None:
-    kept = await group.road.store.memory.count(FORUM)
-    assert kept == len(group.week.kept)
-    assert not group.reader.asked
-
-
 async def test_every_fact_of_the_week_is_told_with_its_message(group: Group) -> None:
     reply = await group.ask("/summary everything long")
     linked = group.linked(reply)
@@ -254,34 +248,6 @@ async def test_every_fact_of_the_week_is_told_with_its_message(group: Group) -> 
     assert set(linked) <= set(group.week.kept)
     assert "59:59" not in reply.text and "evil.example" not in reply.text
     assert "@all" not in reply.text and "/stop" not in reply.text, "nothing that pings or acts"
-
-
-@pytest.mark.parametrize(
-    ("words", "since"),
-    [
-        ("last 20h", timedelta(hours=20)),
-        ("3 days", timedelta(days=3)),
-        ("最近两天", None),
-        ("since {day}", None),
-    ],
-)
-async def test_ranges_of_time(group: Group, words: str, since: timedelta | None) -> None:
-    day = (END_AT - timedelta(days=2)).date()
-    reply = await group.ask(f"/summary {words.format(day=day)}")
-    if "两" in words:
-        assert "I do not understand" in reply.text
-        return
-    midnight = datetime.combine(day, datetime.min.time(), UTC)
-    expected = in_range(group.week, group.asked_at - since if since else midnight)
-    assert f"messages: {len(expected)}" in reply.text
-    assert set(group.linked(reply)) <= expected
-
-
-async def test_a_number_of_messages_is_the_newest(group: Group) -> None:
-    reply = await group.ask("/summary 200 messages")
-    newest = sorted(group.week.kept.values(), key=lambda m: m.sent_at)[-200:]
-    assert "messages: 200" in reply.text
-    assert set(group.linked(reply)) <= {message.message_id for message in newest}
 
 
 async def test_this_topic_is_no_other(group: Group) -> None:
@@ -326,17 +292,6 @@ async def test_voice_notes_count_and_their_seconds_are_true(group: Group) -> Non
         said_at = int(minutes) * 60 + int(seconds)
         assert min(abs(said_at - second) for second in truth[link.message_id]) <= 2
     assert 1 <= len([b for b in reply.buttons if b.command == "replay"]) <= 6
-
-
-async def test_a_button_plays_those_seconds_alone(group: Group) -> None:
-    reply = await group.ask("/summary 3 days")
-    button = next(b for b in reply.buttons if b.command == "replay" and not b.text.endswith(" 0"))
-    message_id, start = button.text.split()
-    played = await group.press(button.token)
-    [file] = played.files
-    assert file.mime == "audio/ogg" and file.waveform
-    heard = tell(group.week.notes[f"note-{message_id}"])
-    assert 0.5 < (file.duration_s or 0) <= min(31, heard.duration_s - float(start) + 1)
 
 
 async def test_a_rerun_asks_nothing_again(group: Group) -> None:
@@ -426,9 +381,3 @@ async def test_times_are_those_of_the_chats_zone(group: Group) -> None:
     local = first.sent_at.astimezone(ZoneInfo("Asia/Tokyo"))
     assert reply.text.startswith(f"{local:%Y-%m-%d %H:%M}")
     assert f" {local:%H:%M} " in group.reader.asked[0].turns[0].text
-
-
-async def test_a_group_that_is_not_remembered_is_told_how(group: Group) -> None:
-    reply = await group.ask("/summary", chat=Chat("test", "1", "-1"))
-    assert "/remember on" in reply.text
-    assert not group.reader.asked
