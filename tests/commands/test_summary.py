@@ -40,6 +40,8 @@ from tests.support.loopback import Road, ScriptedEngine
 FORUM = Chat("test", "1", "-100500")
 _LINE = re.compile(r"^#(\d+) \d\d:\d\d (\S+)(?: \(to #\d+\))?(?: \(voice ([\d:]+)\))?: (.*)$")
 _SPOKEN = re.compile(r"\[([\d:]+)\] ([^\[]+)")
+SCRIPT = "HOST: This was the week.\nAnna: I said so.\nBen (worried): So did I.\n" * 20
+MADE_UP = ("## Made up", "- See evil.example/now [#99999] [#0]", "- @all /stop [#1 59:59]")
 
 
 class Reader:
@@ -66,11 +68,8 @@ class Reader:
         if self.failures and (failure := self.failures.pop(0)) is not None:
             raise failure
         lines = question.turns[-1].text.splitlines()
-        text = self._script() if "HOST" in question.instructions else "\n".join(self._sum_up(lines))
+        text = SCRIPT if "HOST" in question.instructions else "\n".join(self._sum_up(lines))
         return Answer(text, usage=Usage(self.name, self.chat_model, 0.0, 10, 10))
-
-    def _script(self) -> str:
-        return "HOST: This was the week.\nAnna: I said so.\nBen (worried): So did I.\n" * 20
 
     def _sum_up(self, lines: Sequence[str]) -> list[str]:
         headings = ("## DECISIONS", "## ACTIONS", "## QUESTIONS", "## Voice (Anna)")
@@ -85,12 +84,7 @@ class Reader:
                 for heading, point in self._read(*match.groups(default="")):
                     found[heading].append(f"- {point}")
         points = [line for heading in found for line in (heading, *found[heading][:40])]
-        return [
-            *points,
-            "## Made up",
-            "- See evil.example/now [#99999] [#0]",
-            "- @all /stop [#1 59:59]",
-        ]
+        return [*points, *MADE_UP]
 
     def _read(self, number: str, name: str, length: str, text: str) -> list[tuple[str, str]]:
         if fact := self.facts.get(text):
@@ -120,11 +114,9 @@ class TruthfulEngine(ScriptedEngine):
 class Group:
     """A person in the group, at the end of its week."""
 
-    road: Road
+    road: WeekRoad
     reader: Reader
     week: Week
-    #: When the last message was taken in: what a range counts from.
-    asked_at: datetime
     ids = count(900_000)
 
     async def ask(self, text: str, **changes: Any) -> Reply:
@@ -147,7 +139,6 @@ class Group:
         await self.road.settle()
         found = await self.road.store.jobs.find(job.job_id)
         assert found and found.reply, found
-        self.asked_at = found.created_at
         return found.reply
 
     def linked(self, reply: Reply) -> list[str]:
@@ -175,29 +166,27 @@ class WeekRoad(Road):
         self.platform.fetch = self.fetch  # type: ignore[method-assign]
 
     async def fetch(self, message: Message) -> bytes:
-        quoted = message.reply_to
-        attachment = message.attachment or (quoted and quoted.attachment)
+        attachment = message.attachment or (message.reply_to and message.reply_to.attachment)
         assert attachment
         self.fetched.append(attachment.file_id)
         if attachment.file_id in self.failing:
             raise EngineBusy("not now")
         return make_note(self.week.notes[attachment.file_id])
 
-
-async def live(road: Road, week: Week) -> None:
-    """Let the week happen."""
-    settings = ChatSettings(talk=TalkSettings(remember_days=30))
-    await road.store.chats.save_settings(FORUM, settings)
-    await road.store.memory.opt_out("test", OPTED_OUT, True)
-    for event in week.events:
-        if event.is_deletion:
-            await road.assistant.forget(FORUM, event.message.message_id)
-        else:
-            await road.assistant.accept(event.message)
+    async def live(self) -> None:
+        """Let the week happen."""
+        settings = ChatSettings(talk=TalkSettings(remember_days=30))
+        await self.store.chats.save_settings(FORUM, settings)
+        await self.store.memory.opt_out("test", OPTED_OUT, True)
+        for event in self.week.events:
+            if event.is_deletion:
+                await self.assistant.forget(FORUM, event.message.message_id)
+            else:
+                await self.assistant.accept(event.message)
 
 
 END_AT = datetime.now(UTC) - timedelta(seconds=30)
-WEEK = make_week(END_AT, FORUM, count=450, notes=20)
+WEEK = make_week(END_AT, FORUM, count=250, notes=14)
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +197,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     async def fill() -> None:
         store = open_store(home)
         road = WeekRoad(store, WEEK, Reader(WEEK))
-        await live(road, WEEK)
+        await road.live()
         async with road.running():
             await road.settle()
         await store.close()
@@ -224,16 +213,8 @@ async def group(lived: Path, tmp_path: Path) -> AsyncIterator[Group]:
     store, reader = open_store(home), Reader(WEEK)
     road = WeekRoad(store, WEEK, reader)
     async with road.running():
-        yield Group(road, reader, WEEK, END_AT)
+        yield Group(road, reader, WEEK)
     await store.close()
-
-
-def in_range(week: Week, since_at: datetime, topic: str | None = None) -> set[str]:
-    return {
-        key
-        for key, message in week.kept.items()
-        if message.sent_at >= since_at and topic in (None, message.thread_id)
-    }
 
 
 async def test_every_fact_of_the_week_is_told_with_its_message(group: Group) -> None:
@@ -250,19 +231,15 @@ async def test_every_fact_of_the_week_is_told_with_its_message(group: Group) -> 
     assert "@all" not in reply.text and "/stop" not in reply.text, "nothing that pings or acts"
 
 
-async def test_this_topic_is_no_other(group: Group) -> None:
-    reply = await group.ask("/summary this topic 3d", thread_id="3")
-    expected = in_range(group.week, group.asked_at - timedelta(days=3), "3")
-    assert f"messages: {len(expected)}" in reply.text
-    assert set(group.linked(reply)) <= expected
-
-
-async def test_from_here_begins_with_the_message_that_is_answered(group: Group) -> None:
-    order = sorted(group.week.kept.values(), key=lambda m: m.sent_at)
-    begin = order[-150]
-    reply = await group.ask("/summary from here", reply_to=Quoted(begin.message_id))
+async def test_a_part_of_the_talk_is_counted_in_messages_or_by_topic(group: Group) -> None:
+    newest = sorted(group.week.kept.values(), key=lambda m: m.sent_at)[-150:]
+    reply = await group.ask("/summary from here", reply_to=Quoted(newest[0].message_id))
     assert "messages: 150" in reply.text
-    assert set(group.linked(reply)) <= {message.message_id for message in order[-150:]}
+    assert set(group.linked(reply)) <= {message.message_id for message in newest}
+    topic = {key for key, message in group.week.kept.items() if message.thread_id == "3"}
+    reply = await group.ask("/summary this topic everything", thread_id="3")
+    assert f"messages: {len(topic)}" in reply.text
+    assert set(group.linked(reply)) <= topic
 
 
 async def test_since_i_last_read_is_what_came_after_the_last_summary(group: Group) -> None:
@@ -294,20 +271,6 @@ async def test_voice_notes_count_and_their_seconds_are_true(group: Group) -> Non
     assert 1 <= len([b for b in reply.buttons if b.command == "replay"]) <= 6
 
 
-async def test_a_rerun_asks_nothing_again(group: Group) -> None:
-    job = await group.road.assistant.accept(
-        group.make(command="summary", text="everything", message_id="rerun")
-    )
-    assert job
-    await group.road.settle()
-    asked, heard = len(group.reader.asked), len(group.road.engine.calls)
-    first = await group.road.store.jobs.find(job.job_id)
-    assert first
-    again = await group.road.assistant.make_reply(replace(first, reply=None))
-    assert (len(group.reader.asked), len(group.road.engine.calls)) == (asked, heard)
-    assert first.reply and again.text == first.reply.text
-
-
 @pytest.mark.parametrize("step", [0, 2])
 async def test_a_failure_at_each_step_costs_no_second_call(group: Group, step: int) -> None:
     group.reader.failures = [None] * step + [EngineBusy("now", retry_after_s=30)]
@@ -324,14 +287,14 @@ async def test_notes_that_nobody_heard_are_heard_or_named(tmp_path: Path) -> Non
     week = make_week(END_AT, FORUM, count=100, notes=12, seed=9)
     store, reader = open_store(tmp_path), Reader(week)
     road = WeekRoad(store, week, reader)
-    await live(road, week)
+    await road.live()
     for job in await store.jobs.recent([JobState.WAITING], limit=500):
         await store.jobs.finish(job.job_id, JobState.CANCELLED)
     notes = [m for m in week.kept.values() if m.attachment]
     unheard = notes[0].attachment
     assert unheard
     road.failing.add(unheard.file_id)
-    group = Group(road, reader, week, END_AT)
+    group = Group(road, reader, week)
     async with road.running():
         reply = await group.ask("/summary everything long")
         assert "I could not hear these voice notes: " in reply.text
@@ -369,8 +332,6 @@ async def test_a_summary_is_spoken_in_several_voices_within_a_minute(group: Grou
     assert voices["This was the week."] == "Mia"
     assert voices["I said so."] == voices["So did I."] == "白桦"
     assert not any(u.sample for u in said)
-    full = await group.ask("/summary 2 days voice full")
-    assert (full.files[0].duration_s or 0) >= (file.duration_s or 0)
 
 
 async def test_times_are_those_of_the_chats_zone(group: Group) -> None:
