@@ -49,25 +49,26 @@ async def test_a_digest_is_planned_shown_and_ended(group: Group) -> None:
     assert current_clock().now() < plan.next_at < current_clock().now() + timedelta(days=4)
     shown = (await group.ask("digest")).text
     assert said in shown and "/digest off" in shown
+    # A new time takes the place of the old one and keeps its zone.
+    assert "10:30 (Europe/Berlin)" in (await group.ask("digest 10:30")).text
+    assert [plan.at for plan in await plans(group)] == ["10:30"]
     assert (await group.ask("digest off")).text == "No digest comes here any more."
     assert await plans(group) == []
     assert "/digest 09:00 Europe/Berlin" in (await group.ask("digest")).text
-
-
-async def test_a_new_time_takes_the_place_of_the_old_and_keeps_its_zone(group: Group) -> None:
-    await group.ask("remember on")
-    await group.ask("digest 09:00 Asia/Shanghai")
-    assert "10:30 (Asia/Shanghai)" in (await group.ask("digest 10:30")).text
-    assert len(await plans(group)) == 1
 
 
 async def test_topics_have_digests_of_their_own(group: Group) -> None:
     await group.ask("remember on")
     await group.ask("digest 9:00 topic", thread_id="5")
     await group.ask("digest 9:00 topic", thread_id="6")
+    assert "of this topic" in (await group.ask("digest", thread_id="6")).text
+    for topic in "56":
+        await group.say(f"words in {topic}", thread_id=topic)
+    await fire(group, (await plans(group))[0].next_at)
+    told = [question.turns[-1].text for question in group.road.answerer.asked]
+    assert [("in 5" in text, "in 6" in text) for text in sorted(told)] == [(1, 0), (0, 1)]
     await group.ask("digest 8:00")
     assert len(await plans(group)) == 3
-    assert "of this topic" in (await group.ask("digest", thread_id="6")).text
     await group.ask("digest off", thread_id="6")
     assert {plan.thread_id for plan in await plans(group)} == {"5", None}
 
@@ -82,15 +83,11 @@ async def test_members_plan_nothing(group: Group) -> None:
     assert "10:00" in (await group.ask("digest", BEN)).text
 
 
-async def test_what_cannot_be_read_is_said(group: Group) -> None:
+async def test_what_cannot_be_read_or_remembered_is_said(group: Group) -> None:
+    assert "/remember on" in (await group.ask("digest 9:00 UTC")).text
     await group.ask("remember on")
     assert "time zone Nowhere" in (await group.ask("digest 9:00 Nowhere")).text
     assert "/digest 09:00" in (await group.ask("digest soon")).text
-    assert await plans(group) == []
-
-
-async def test_nothing_is_planned_where_nothing_is_remembered(group: Group) -> None:
-    assert "/remember on" in (await group.ask("digest 9:00 UTC")).text
     assert await plans(group) == []
 
 
@@ -108,17 +105,6 @@ async def test_a_digest_tells_what_was_said_since_the_last(group: Group) -> None
     # Nothing was said since: nothing is told.
     assert await fire(group, plan.next_at + timedelta(days=1)) == []
     assert len(group.road.answerer.asked) == 1
-
-
-async def test_a_topics_digest_tells_of_it_alone(group: Group) -> None:
-    await group.ask("remember on")
-    await group.ask("digest 9:00 UTC topic", thread_id="5")
-    await group.say("I buy a boat", thread_id="5")
-    await group.say("elsewhere", thread_id="6")
-    [plan] = await plans(group)
-    await fire(group, plan.next_at)
-    told = group.road.answerer.asked[-1].turns[-1].text
-    assert "I buy a boat" in told and "elsewhere" not in told
 
 
 async def test_a_digest_that_was_missed_comes_once_and_says_it_is_late(
@@ -161,16 +147,6 @@ async def test_digests_end_with_the_memory(group: Group) -> None:
     [reply] = await fire(group, plan.next_at)
     assert reply.text == "No digest comes any more: nothing is remembered here now."
     assert await plans(group) == []
-
-
-async def test_nobody_types_a_digest_that_is_due(group: Group) -> None:
-    await group.ask("remember on")
-    await group.say("I buy a boat")
-    typed = group.write(
-        BEN, command="digest_due", text="2020-01-01T00:00+00:00 2030-01-01T00:00+00:00"
-    )
-    await group.send(typed)
-    assert group.answers(typed) == []
 
 
 def test_links_move_with_their_text() -> None:

@@ -56,7 +56,8 @@ async def test_a_message_without_a_sender_is_the_admins_alone(group: Group) -> N
     assert "Only the admins" in group.answers(asked)[0].text
 
 
-async def test_an_answer_is_forgotten_with_its_question_by_who_asked(group: Group) -> None:
+@pytest.mark.parametrize("person", [BEN, ADA], ids=["who asked", "whose voice it was"])
+async def test_an_answer_is_forgotten_with_its_question(group: Group, person: str) -> None:
     group.road.platform.can_administer = False
     note = await group.speak(ADA)
     await group.ask("transcribe", BEN, reply_to=quote(note))
@@ -64,7 +65,7 @@ async def test_an_answer_is_forgotten_with_its_question_by_who_asked(group: Grou
     sent = (await group.road.store.jobs.deliveries(job.job_id))[0].platform_id
     ours = Quoted(sent, sender_id="bot")
     assert "Only the admins" in (await group.ask("forget", EVE, reply_to=ours)).text
-    assert counts((await group.ask("forget", BEN, reply_to=ours)).text) == [1, 1, 1]
+    assert counts((await group.ask("forget", person, reply_to=ours)).text) == [1, 1, 1]
     assert await group.road.store.jobs.find(job.job_id) is None
     assert counts((await group.ask("forget", BEN, reply_to=ours)).text) == [0, 0, 0]
 
@@ -87,16 +88,6 @@ async def test_an_answer_that_came_after_a_move_is_forgotten_with_what_was_said_
     assert await store.jobs.find(job.job_id) is None
     assert await store.jobs.find(jobs[other.message_id].job_id)
     assert [kept.sender_id for kept in await group.kept()] == [BEN]
-
-
-async def test_whose_voice_it_was_may_forget_the_answer_about_it(group: Group) -> None:
-    group.road.platform.can_administer = False
-    note = await group.speak(ADA)
-    await group.ask("transcribe", BEN, reply_to=quote(note))
-    job = (await group.road.store.jobs.history(group.chat))[0]
-    sent = (await group.road.store.jobs.deliveries(job.job_id))[0].platform_id
-    assert counts((await group.ask("forget", ADA, reply_to=Quoted(sent))).text) == [1, 1, 1]
-    assert await group.road.store.jobs.find(job.job_id) is None
 
 
 async def test_all_of_a_persons_here_and_nothing_elsewhere_or_of_others(

@@ -70,14 +70,8 @@ async def test_how_long(group: Group) -> None:
         await group.ask(f"remember {word}")
         settings = await group.road.store.chats.settings(group.chat)
         assert settings.talk.remember_days is None, word
-    for word, days in (
-        ("on", 7),
-        ("30d", 30),
-        ("30", 30),
-        ("1d", 1),
-        ("365 days", 365),
-        ("3天", 3),
-    ):
+    good = {"on": 7, "30d": 30, "30": 30, "1d": 1, "365 days": 365, "3天": 3}
+    for word, days in good.items():
         assert f"{days} days" in (await group.ask(f"remember {word}")).text
         settings = await group.road.store.chats.settings(group.chat)
         assert settings.talk.remember_days == days, word
@@ -102,34 +96,19 @@ async def test_commands_are_no_talk_and_an_edit_may_become_one(group: Group) -> 
     assert await group.kept() == []
 
 
-async def test_a_voice_note_is_heard_in_silence(group: Group) -> None:
+@pytest.mark.parametrize("how", ["silent", "auto", "asked"])
+async def test_what_was_heard_is_remembered(group: Group, how: str) -> None:
     await group.ask("remember on")
-    message = await group.speak(BEN)
-    kept = (await group.kept())[0]
-    assert kept.transcript and kept.transcript.text == "call 1"
-    assert group.answers(message) == []
-    music = Attachment("file-2", kind="audio", duration_s=200.0)
-    await group.send(group.write(attachment=music))
-    assert len(group.road.engine.calls) == 1, "music is not talk"
-
-
-async def test_where_all_notes_are_written_down_they_are_remembered_too(group: Group) -> None:
-    await group.ask("remember on")
-    await group.ask("auto on")
-    message = await group.speak(BEN)
-    kept = (await group.kept())[0]
-    assert [r.quote for r in group.answers(message)] == ["call 1"]
-    assert kept.transcript and kept.transcript.text == "call 1"
-
-
-async def test_what_is_written_down_on_request_is_remembered(group: Group) -> None:
-    await group.ask("remember on")
-    film = Attachment("file-2", kind="video", duration_s=3.0)
+    if how == "auto":
+        await group.ask("auto on")
+    film = Attachment("file-2", "video" if how == "asked" else "voice", duration_s=3.0)
     message = await group.send(group.write(BEN, attachment=film))
-    assert (await group.kept())[0].transcript is None
-    await group.ask("transcribe", reply_to=quote(message))
+    if how == "asked":
+        assert (await group.kept())[0].transcript is None
+        await group.ask("transcribe", reply_to=quote(message))
     kept = (await group.kept())[0]
     assert kept.transcript and kept.transcript.text == "call 1"
+    assert [r.quote for r in group.answers(message)] == (["call 1"] if how == "auto" else [])
 
 
 async def test_a_spoken_question_about_an_answer_is_remembered_too(group: Group) -> None:
@@ -204,6 +183,7 @@ async def test_a_private_chat_keeps_only_what_is_forwarded(group: Group) -> None
 REMEMBERS = ChatSettings(talk=TalkSettings(remember_days=7))
 SONG = Attachment("f", kind="audio")
 VOICE = Attachment("f")
+FIX = "no, it is Kowalski"
 
 
 @pytest.mark.parametrize(
@@ -217,6 +197,7 @@ VOICE = Attachment("f")
         ({"command": "export", "text": "txt key"}, ChatSettings(), None),
         ({"command": "note", "attachment": VOICE}, ChatSettings(), None),
         ({"command": "export", "text": "txt key", "button": "token"}, ChatSettings(), "export"),
+        ({"command": "digest_due", "text": "2020-01-01T00:00+00:00"}, ChatSettings(), None),
         ({"command": "help"}, ChatSettings(), "help"),
         ({"command": "other_bots"}, ChatSettings(), None),
         ({"text": "why?", "reply_to": Quoted("5")}, ChatSettings(), None),
@@ -225,11 +206,7 @@ VOICE = Attachment("f")
         ({"attachment": SONG, "reply_to": Quoted("5", command="ask")}, ChatSettings(), None),
         ({"text": "why?", "reply_to": Quoted("5", command="transcribe")}, ChatSettings(), "ask"),
         ({"text": "why?", "reply_to": Quoted("5", command="voice")}, ChatSettings(), None),
-        (
-            {"text": "no, it is Kowalski", "reply_to": Quoted("5", command="transcribe")},
-            ChatSettings(),
-            "fix",
-        ),
+        ({"text": FIX, "reply_to": Quoted("5", command="transcribe")}, ChatSettings(), "fix"),
         ({"command": "help", "reply_to": Quoted("5", command="ask")}, ChatSettings(), "help"),
     ],
 )
@@ -266,11 +243,14 @@ async def test_a_private_button_works_for_its_person_in_private_within_an_hour(
     hers = new_message(ADA, sender_id=ADA)
     stale = ("stale_button", "")
     assert await press(store, hers, token) == ("private_summary", "all")
-    assert await press(store, new_message(BEN, sender_id=BEN), token) == stale
-    assert await press(store, new_message(BEN, sender_id=ADA, is_private=False), token) == stale
-    assert await press(store, replace(asked, message_id="press"), token) == stale
-    assert await press(store, replace(hers, chat=Chat("test", "2", ADA)), token) == stale
-    assert await press(store, replace(hers, chat=Chat("other", "1", ADA)), token) == stale
+    for wrong in (
+        new_message(BEN, sender_id=BEN),
+        new_message(BEN, sender_id=ADA, is_private=False),
+        replace(asked, message_id="press"),
+        replace(hers, chat=Chat("test", "2", ADA)),
+        replace(hers, chat=Chat("other", "1", ADA)),
+    ):
+        assert await press(store, wrong, token) == stale
     assert await press(store, hers, token) == ("private_summary", "all"), "twice is as good"
     await clock.sleep(61 * 60)
     assert await press(store, hers, token) == stale

@@ -10,12 +10,10 @@ import pytest
 from core import casting
 from core.casting import Choices
 from core.commands.say import read_call
-from core.errors import EngineBusy
 from core.models import (
     Attachment,
     Audio,
     Expectation,
-    JobState,
     KeptVoice,
     Quoted,
     Reply,
@@ -36,7 +34,6 @@ NONE, MIA, DEAN, LI = (SpeechSettings(voice) for voice in ("", "Mia", "Dean", "�
         (NONE, DEAN, LI, "Dean", "your choice"),
         (NONE, NONE, LI, "白桦", "this chat"),
         (NONE, NONE, NONE, "", "the default"),
-        (MIA, NONE, NONE, "Mia", "this call"),
     ],
 )
 def test_which_voice_applies(
@@ -49,7 +46,6 @@ def test_which_voice_applies(
     ("typed", "voice", "style", "text"),
     [
         ("good morning", "", "", "good morning"),
-        ("voice:Mia good morning", "Mia", "", "good morning"),
         ('voice:Mia style:"warm, slow" good morning', "Mia", "warm, slow", "good morning"),
         ("style:happy voice:白桦 早上好", "白桦", "happy", "早上好"),
         ("the word voice:Mia in the middle", "", "", "the word voice:Mia in the middle"),
@@ -112,22 +108,16 @@ async def test_a_text_that_is_too_long_offers_its_beginning(talk: Talk) -> None:
 
 async def test_a_person_and_a_chat_choose_their_voices(talk: Talk) -> None:
     group = {"is_private": False, "thread_id": "4"}
-    await talk.send("/voice chat 白桦", **group)
-    await talk.send("/say one", **group)
+    for typed in (
+        *("voice chat 白桦", "say one", "voice mia", "say two", "say voice:白桦 three"),
+        *("voice off", "say four"),
+    ):
+        await talk.send(f"/{typed}", **group)
     await talk.send("/voice mia", **group)
-    await talk.send("/say two", **group)
-    await talk.send("/say voice:白桦 three", **group)
-    await talk.send("/say four", sender_id="8", **group)
-    await talk.send("/voice off", **group)
-    await talk.send("/say five", **group)
+    await talk.send("/say five", sender_id="8", **group)
     voices = [(u.text, u.voice) for u in talk.road.synthesizer.said]
-    assert voices == [
-        ("one", "白桦"),
-        ("two", "Mia"),
-        ("three", "白桦"),
-        ("four", "白桦"),
-        ("five", "白桦"),
-    ]
+    li = [(text, "白桦") for text in ("one", "three", "four", "five")]
+    assert voices == [li[0], ("two", "Mia"), *li[1:]]
 
 
 async def test_voice_shows_what_applies_and_lets_it_be_heard(talk: Talk) -> None:
@@ -163,14 +153,11 @@ async def test_styles_are_chosen_and_ended(talk: Talk) -> None:
     assert said == [("one", (), "warm, tired"), ("two", ("Happy",), ""), ("three", (), "")]
 
 
-async def test_a_transcript_can_be_listened_to(talk: Talk) -> None:
+async def test_a_transcript_can_be_listened_to_and_answers_be_spoken(talk: Talk) -> None:
     transcript = await talk.record()
     assert not transcript.files
     assert (await talk.press(transcript, "Listen")).files
     assert [u.text for u in talk.road.synthesizer.said] == [transcript.quote]
-
-
-async def test_replies_mode_is_kept(talk: Talk) -> None:
     assert "Listen" in (await talk.send("/replies")).text
     assert "aloud" in (await talk.send("/replies always")).text
     assert "aloud" in (await talk.send("/replies")).text
@@ -208,6 +195,7 @@ async def test_a_clone_needs_the_spoken_consent_and_is_its_owners_alone(
     engine = SaysConsent()
     async with road_on(store, engine) as road:
         talk = Talk(road, new_message)
+        assert "private" in (await talk.send("/voice clone", is_private=False)).text
         asked = await talk.send("/voice clone")
         engine.text = "Something else was said here, and it is no consent at all."
         assert "not the sentence" in (await talk.record(attachment=Attachment("a"))).text
@@ -233,10 +221,6 @@ async def test_a_clone_needs_the_spoken_consent_and_is_its_owners_alone(
         assert (await talk.record()).quote == "an ordinary note"
 
 
-async def test_a_clone_is_not_made_in_a_group(talk: Talk) -> None:
-    assert "private" in (await talk.send("/voice clone", is_private=False)).text
-
-
 @pytest.mark.parametrize(
     ("heard", "is_said"),
     [
@@ -244,20 +228,12 @@ async def test_a_clone_is_not_made_in_a_group(talk: Talk) -> None:
         ("i agree that a computer voice was made from it my code is apple river seven", True),
         ("I agree that a computer voice is made from it. My code is apple river eight.", False),
         ("apple river seven", False),
-        ("", False),
     ],
 )
 def test_whether_the_consent_was_said(heard: str, is_said: bool, new_message: NewMessage) -> None:
     sentence = "I agree that a computer voice is made from it. My code is apple river seven."
     expects = Expectation("consent", sentence, "apple river seven", new_message().sent_at)
     assert casting.is_said(expects, heard) is is_said
-
-
-async def test_a_failing_voice_leaves_one_line_why(talk: Talk) -> None:
-    talk.road.synthesizer.failures = [EngineBusy("503", retry_after_s=30) for _ in range(2)]
-    reply = await talk.send("/say good morning")
-    assert reply.files, "it was tried again"
-    assert await talk.road.store.jobs.counts() == {JobState.DONE: 1}
 
 
 def test_kept_voices_have_distinct_ids() -> None:

@@ -19,12 +19,6 @@ async def add(store: Store, new_message: NewMessage) -> Job:
     return job
 
 
-async def outdate(store: Store, job: Job) -> None:
-    async with store.jobs._database.write() as connection:
-        mine = update(deliveries).where(deliveries.c.job_id == job.job_id)
-        await connection.execute(mine.values(state=DeliveryState.STALE))
-
-
 async def test_a_part_that_is_to_be_edited_keeps_its_id_until_it_is(
     store: Store, new_message: NewMessage
 ) -> None:
@@ -32,7 +26,8 @@ async def test_a_part_that_is_to_be_edited_keeps_its_id_until_it_is(
     ledger = store.ledger(job.job_id)
     await ledger.start(0)
     await ledger.finish(0, "5")
-    await outdate(store, job)
+    async with store.jobs._database.write() as connection:
+        await connection.execute(update(deliveries).values(state=DeliveryState.STALE))
     assert await ledger.find(0) == Delivery(0, DeliveryState.STALE, "5")
     await ledger.start(0)
     assert await ledger.find(0) == Delivery(0, DeliveryState.PENDING, "5")

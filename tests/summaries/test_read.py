@@ -141,6 +141,8 @@ def test_what_has_no_points_is_shown_as_it_is() -> None:
     summary = read("Nothing much happened [#3].")
     assert summary.points == [] or summary.points[0].sources == (Source(3),)
     assert read("Nothing much happened.").plain == "Nothing much happened."
+    extract = read("- Anna: text 3 [#3]\n- Ben: Last. [#13 0:12]")
+    assert [point.sources for point in extract.points] == [(Source(3),), (Source(13, 12),)]
 
 
 @given(st.text(alphabet=st.sampled_from("#[]()0123456789: \n-*AnaBe发【】·.</>@"), max_size=300))
