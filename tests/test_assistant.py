@@ -127,19 +127,6 @@ async def test_a_refusal_of_voice_goes_with_the_next_answers(
     assert found and found.state is not DeliveryState.SENT
 
 
-async def test_a_deletion_is_followed(
-    assistant: Assistant, new_message: NewMessage, store: Store
-) -> None:
-    message = new_message(is_private=False, attachment=None, text="A secret")
-    settings = await store.chats.settings(message.chat)
-    talk = replace(settings.talk, remember_days=7)
-    await store.chats.save_settings(message.chat, replace(settings, talk=talk))
-    await assistant.accept(message)
-    assert await store.memory.find(message.chat, "secret", 9)
-    await assistant.forget(message.chat, message.message_id)
-    assert await store.memory.find(message.chat, "secret", 9) == []
-
-
 async def test_what_was_chosen_is_told_with_the_names_of_voices(
     assistant: Assistant, road: Road, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

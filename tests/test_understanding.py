@@ -119,6 +119,9 @@ async def test_where_no_room_is_left_to_go_on_the_answer_stays_cut(
     engine.scripts = {"Who": Answer("word " * 200, is_cut=True)}
     answer = await understanding.answer(ask("Who?", max_tokens=100))
     assert answer.is_cut and len(engine.asked) == 1
+    engine.chat_limits, engine.scripts = AnswererLimits(), {"": Answer("on", is_cut=True)}
+    answer = await understanding.answer(ask("How?"))
+    assert answer.is_cut and len(engine.asked) == 1 + 3, "nor does it go on for ever"
 
 
 def test_joined_answers_read_on() -> None:

@@ -6,12 +6,10 @@ import pytest
 
 from core.errors import EngineBusy, UserError
 from core.models import (
-    Answer,
     Attachment,
     Button,
     JobState,
     Message,
-    NoteMode,
     Quoted,
     Reply,
 )
@@ -159,12 +157,6 @@ async def test_what_fails_once_is_asked_again_and_nothing_is_asked_twice(
     assert len(talk.answerer.asked) == 4
 
 
-async def test_an_answer_that_never_ends_is_cut_and_says_so(talk: Talk) -> None:
-    talk.answerer.scripts[""] = Answer("on and on", is_cut=True)
-    reply = await talk.send(command="ask", text="?")
-    assert reply.text.count("on and on") == 3 and "its end is missing" in reply.text
-
-
 async def test_who_takes_back_what_they_said_takes_the_dialogue_along(
     talk: Talk, store: Store
 ) -> None:
@@ -180,7 +172,7 @@ async def test_who_takes_back_what_they_said_takes_the_dialogue_along(
 
 
 async def test_both_shows_the_words_and_the_answer(talk: Talk) -> None:
-    await talk.choose_mode(NoteMode.BOTH)
+    await talk.send(command="mode", text="both")
     reply = await talk.send(attachment=Attachment("file-1", duration_s=1.1))
     assert (reply.quote, reply.is_quote_first, reply.text) == ("call 1", True, "answer 1")
     assert [button.command for button in reply.buttons] == ["translate", "ask_about", "listen"]

@@ -44,13 +44,6 @@ async def reply_to(group: Group, sent: str, text: str, sender_id: str = BEN) -> 
     return group.answers(answer)
 
 
-async def press(group: Group, reply: Reply, label: str, sender_id: str = ADA) -> list[Reply]:
-    [token] = [button.token for button in reply.buttons if button.label == label]
-    pressed = group.write(sender_id, button=token)
-    await group.send(pressed)
-    return group.answers(pressed)
-
-
 async def known(group: Group) -> tuple[Correction, ...]:
     return (await group.road.store.chats.settings(group.chat)).talk.glossary
 
@@ -60,7 +53,7 @@ async def test_a_reply_corrects_the_transcript_in_place(group: Group, words: str
     asks, sent = await hear(group)
     [shown] = group.answers(asks)
     assert shown.quote == SAID
-    [how] = await press(group, shown, "Fix")
+    how = await group.press(shown, "Fix")
     assert "Kovalsky = Kowalski" in how.text and await known(group) == ()
     [answer] = await reply_to(group, sent, words)
     assert answer.text == "Kovalsky → Kowalski, from now on."
@@ -69,7 +62,7 @@ async def test_a_reply_corrects_the_transcript_in_place(group: Group, words: str
     assert group.road.platform.edited == [sent]
     assert await known(group) == (Correction("Kovalsky", "Kowalski"),)
     assert len(group.road.engine.calls) == 1, "it was heard once"
-    [taken_back] = await press(group, answer, "Undo", BEN)
+    taken_back = await group.press(answer, "Undo", BEN)
     assert taken_back.text == "Taken back."
     assert group.answers(asks)[-1].quote == SAID
     assert await known(group) == ()
@@ -83,7 +76,7 @@ async def test_later_transcripts_and_files_are_corrected_too(group: Group) -> No
     asks, _ = await hear(group)
     [reply] = group.answers(asks)
     assert "Kowalski" in reply.quote and "Kovalsky" not in reply.quote
-    [file] = (await press(group, reply, ".txt"))[0].files
+    [file] = (await group.press(reply, ".txt")).files
     assert b"Kowalski" in file.data and b"Kovalsky" not in file.data
     [listen] = [button.text for button in reply.buttons if button.command == "listen"]
     assert "Kowalski" in listen and "Kovalsky" not in listen
@@ -97,7 +90,7 @@ async def test_a_correction_of_a_correction_leads_on_and_back(group: Group) -> N
     [answer] = await reply_to(group, sent, "no, it is Kowalski")
     assert answer.text == "Kowalsky → Kowalski, from now on."
     assert group.answers(asks)[-1].quote == MEANT
-    await press(group, answer, "Undo")
+    await group.press(answer, "Undo")
     assert group.answers(asks)[-1].quote == "I met mister Kowalsky at the harbour."
     assert await known(group) == (Correction("Kovalsky", "Kowalsky"),)
 
@@ -155,7 +148,7 @@ async def test_a_correction_that_runs_again_is_made_once(group: Group) -> None:
     assert answer.text == "Kovalsky → Kowalski, from now on."
     assert await known(group) == (Correction("Kovalsky", "Kowalski"),)
     assert group.answers(asks)[-1].quote == MEANT
-    await press(group, answer, "Undo")
+    await group.press(answer, "Undo")
     assert await known(group) == ()
 
 

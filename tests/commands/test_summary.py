@@ -40,6 +40,7 @@ from tests.support.loopback import Road, ScriptedEngine
 FORUM = Chat("test", "1", "-100500")
 _LINE = re.compile(r"^#(\d+) \d\d:\d\d (\S+)(?: \(to #\d+\))?(?: \(voice ([\d:]+)\))?: (.*)$")
 _SPOKEN = re.compile(r"\[([\d:]+)\] ([^\[]+)")
+HEADINGS = ("## DECISIONS", "## ACTIONS", "## QUESTIONS", "## Voice (Anna)")
 SCRIPT = "HOST: This was the week.\nAnna: I said so.\nBen (worried): So did I.\n" * 20
 MADE_UP = ("## Made up", "- See evil.example/now [#99999] [#0]", "- @all /stop [#1 59:59]")
 
@@ -72,8 +73,7 @@ class Reader:
         return Answer(text, usage=Usage(self.name, self.chat_model, 0.0, 10, 10))
 
     def _sum_up(self, lines: Sequence[str]) -> list[str]:
-        headings = ("## DECISIONS", "## ACTIONS", "## QUESTIONS", "## Voice (Anna)")
-        found: dict[str, list[str]] = {heading: [] for heading in headings}
+        found: dict[str, list[str]] = {heading: [] for heading in HEADINGS}
         heading = ""
         for line in lines:
             if line.startswith("## "):
@@ -306,21 +306,6 @@ async def test_notes_that_nobody_heard_are_heard_or_named(tmp_path: Path) -> Non
         assert "I could not hear" not in reply.text
         assert road.fetched[fetched:] == [unheard.file_id]
     await store.close()
-
-
-async def test_a_private_copy_leads_back_to_the_group(group: Group) -> None:
-    offer = await group.ask("/summary me 2 days")
-    assert not offer.links and len(offer.buttons) == 1 and offer.buttons[0].is_private
-    assert not group.reader.asked, "nothing is told in the group"
-    private = {"chat": Chat("test", "1", "11"), "is_private": True}
-    reply = await group.press(offer.buttons[0].token, **private)
-    assert reply.links and {link.chat_id for link in reply.links} == {FORUM.chat_id}
-    stranger = {"chat": Chat("test", "1", "99"), "is_private": True, "sender_id": "99"}
-    refused = await group.press(offer.buttons[0].token, **stranger)
-    assert not refused.links and "messages:" not in refused.text
-    play = next(button for button in reply.buttons if button.command == "replay")
-    assert (await group.press(play.token, **private)).files
-    assert "Nothing was said" in (await group.ask("/summary unread")).text
 
 
 async def test_a_summary_is_spoken_in_several_voices_within_a_minute(group: Group) -> None:

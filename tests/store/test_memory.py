@@ -10,24 +10,20 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
 from sqlalchemy import select
 
 from core.models import (
     Attachment,
     Chat,
     ChatSettings,
-    Correction,
     Message,
     Quoted,
-    Remembered,
     Segment,
     Span,
     TalkSettings,
     Transcript,
 )
 from core.store import Store
-from core.store.scan import Search
 from core.store.tables import remembered
 from tests.support.clean_start import open_store
 
@@ -97,17 +93,10 @@ async def test_messages_of_one_second_stand_in_the_order_of_their_ids(store: Sto
 
 
 async def test_the_last_recording_of_a_topic(store: Store) -> None:
-    await talk(
-        store,
-        say(1, attachment=VOICE, thread_id="5"),
-        say(2, attachment=VOICE),
-        say(3, "words", thread_id="5"),
-    )
-    last = await store.memory.last_recording(CHAT, "5")
-    assert last and last.message_id == "1"
-    last = await store.memory.last_recording(CHAT, None)
-    assert last and last.message_id == "2"
-    assert await store.memory.last_recording(CHAT, "6") is None
+    notes = say(1, attachment=VOICE, thread_id="5"), say(2, attachment=VOICE)
+    await talk(store, *notes, say(3, "words", thread_id="5"))
+    last = [await store.memory.last_recording(CHAT, topic) for topic in ("5", None, "6")]
+    assert [message and message.message_id for message in last] == ["1", "2", None]
 
 
 async def test_how_far_people_have_read(store: Store) -> None:
@@ -118,54 +107,6 @@ async def test_how_far_people_have_read(store: Store) -> None:
     assert await store.memory.read_at(CHAT, "7") == later
     assert await store.memory.read_at(CHAT, "8") is None
     assert await store.memory.read_at(Chat("test", "1", "-200"), "7") is None
-
-
-async def find(store: Store, words: str, limit: int = 10, *fixes: Correction) -> list[str]:
-    return [m.message_id for m in await store.memory.find(CHAT, words, limit, fixes)]
-
-
-async def test_words_are_found_in_texts_and_in_what_was_said(store: Store) -> None:
-    await talk(
-        store,
-        say(1, "The invoice of Müller is late"),
-        say(2, attachment=VOICE),
-        say(3, "我们明天下午开会"),
-        say(4, "nothing of that kind"),
-        say(5, 'She said "INVOICES"\nand left'),
-    )
-    await store.memory.save_transcript(CHAT, "2", Transcript("I paid the invoice of Cow Alski"))
-    assert await find(store, "invoice") == ["5", "2", "1"]
-    assert await find(store, "INVOICE", 2) == ["5", "2"]
-    assert await find(store, "late inv MÜLL") == ["1"]
-    assert await find(store, "voice") == [], "not within a word"
-    assert await find(store, "明天") == await find(store, "开会 下午") == ["3"]
-    assert await find(store, "attachment") == [], "a word of how it is kept, not of the talk"
-    assert await find(store, "sender_name") == await find(store, "  ?! ") == []
-    fix = Correction("Cow Alski", "Kowalski")
-    assert await find(store, "kowalski paid") == []
-    assert await find(store, "kowalski paid", 10, fix) == ["2"]
-
-
-async def test_a_search_reads_on_until_it_has_enough(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("core.store.memory._PAGE", 3)
-    same = [say(n, f"tea number {n}", sent_at=START) for n in range(1, 8)]
-    await talk(store, *same, say(8, "tea"), say(9, "coffee"))
-    assert await find(store, "tea", 20) == ["8", "7", "6", "5", "4", "3", "2", "1"]
-    assert await find(store, "tea", 4) == ["8", "7", "6", "5"]
-
-
-words = st.text(alphabet="ab日本 ", min_size=1, max_size=6)
-
-
-@settings(deadline=None)
-@given(text=st.text(alphabet="abAB日本-'\"\n ", max_size=20), query=words)
-def test_what_is_passed_over_unread_does_not_hold_the_words(text: str, query: str) -> None:
-    message = Remembered("1", START, "7", "Ada", text)
-    search = Search(query)
-    plain = TypeAdapter(Remembered).dump_json(message)
-    assert search.may_be_in(plain, b"") or not search.is_in(message)
 
 
 async def test_chats_never_mix(store: Store) -> None:
@@ -191,6 +132,8 @@ async def test_a_person_who_opts_out_is_not_taken_in(store: Store) -> None:
     await talk(store, say(3, "after"), say(1, "before, edited", edit_id="5"))
     assert await store.memory.is_opted_out("test", "7")
     assert not await store.memory.is_opted_out("other", "7")
+    assert await store.memory.opted_out("test", ["7", "8"]) == {"7"}
+    assert await store.memory.opted_out("other", ["7"]) == set()
     assert await texts(store) == ["of another"]
     await store.memory.opt_out("test", "7", False)
     await talk(store, say(4, "back"))
@@ -271,14 +214,6 @@ async def test_what_was_heard_goes_with_its_message(store: Store, how: str) -> N
             await store.memory.forget_person(CHAT, "7", is_everywhere=how == "everywhere")
     found = [await store.results.find(key) for key in ("a", "a-piece", "b", "b-piece")]
     assert found == [None, None, heard, heard]
-
-
-async def test_who_of_many_opted_out(store: Store) -> None:
-    for platform, person in (("test", "7"), ("test", "8"), ("other", "9")):
-        await store.memory.opt_out(platform, person, True)
-    await store.memory.opt_out("test", "8", False)
-    assert await store.memory.opted_out("test", ["7", "8", "9"]) == {"7"}
-    assert await store.memory.opted_out("test", ["8"]) == set()
 
 
 NUMBERS = st.integers(1, 3)
