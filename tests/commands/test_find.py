@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
 from core.models import Chat, ChatSettings, Correction, Reply, Segment, TalkSettings, Transcript
-from core.store import Store
-from tests.support.group_talk import ADA, BEN, Group, group_on
+from tests.support.group_talk import ADA, BEN, Group
 
 SAID = Transcript(
     "hello there. the invoice is with Cow Alski.",
@@ -19,10 +17,9 @@ SAID = Transcript(
 
 
 @pytest.fixture
-async def group(store: Store) -> AsyncIterator[Group]:
-    async with group_on(store) as group:
-        await group.ask("remember on")
-        yield group
+async def group(group: Group) -> Group:
+    await group.ask("remember on")
+    return group
 
 
 def linked(reply: Reply) -> list[tuple[str, str]]:

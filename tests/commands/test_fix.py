@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,19 +15,17 @@ from core.models import (
     Quoted,
     Reply,
 )
-from core.store import Store
 from tests.support import sounds
-from tests.support.group_talk import ADA, BEN, GROUP, Group, group_on
+from tests.support.group_talk import ADA, BEN, GROUP, Group
 
 SAID = "I met mister Kovalsky at the harbour."
 MEANT = "I met mister Kowalski at the harbour."
 
 
 @pytest.fixture
-async def group(store: Store) -> AsyncIterator[Group]:
-    async with group_on(store) as group:
-        group.road.engine.words = SAID
-        yield group
+async def group(group: Group) -> Group:
+    group.road.engine.words = SAID
+    return group
 
 
 async def hear(group: Group, sender_id: str = ADA) -> tuple[Message, str]:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.models import Chat, Quoted
-from core.store import Store
-from tests.support.group_talk import ADA, BEN, EVE, Group, group_on, quote
+from tests.support.group_talk import ADA, BEN, EVE, Group, quote
 
 
 @pytest.fixture
-async def group(store: Store) -> AsyncIterator[Group]:
-    async with group_on(store) as group:
-        await group.ask("remember on", EVE)
-        yield group
+async def group(group: Group) -> Group:
+    await group.ask("remember on", EVE)
+    return group
 
 
 def counts(text: str) -> list[int]:

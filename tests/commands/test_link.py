@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import cast
 
@@ -10,9 +9,8 @@ import pytest
 
 from core.interfaces import Platform
 from core.models import Chat
-from core.store import Store
 from core.store.links import MAX_TRIES
-from tests.support.group_talk import ADA, BEN, EVE, Group, group_on
+from tests.support.group_talk import ADA, BEN, EVE, Group
 
 #: Ada's account on the other platform; there ADA's own id is Eve's.
 ADA_THERE = BEN
@@ -46,9 +44,8 @@ class Places:
 
 
 @pytest.fixture
-async def places(store: Store) -> AsyncIterator[Places]:
-    async with group_on(store) as group:
-        yield Places(group)
+async def places(group: Group) -> Places:
+    return Places(group)
 
 
 async def test_a_code_links_two_accounts_and_what_was_chosen_here_holds(places: Places) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -23,13 +22,7 @@ from core.models import (
 from core.picking import pick_command
 from core.store import Store
 from tests.conftest import NewMessage
-from tests.support.group_talk import ADA, BEN, Group, group_on, quote
-
-
-@pytest.fixture
-async def group(store: Store) -> AsyncIterator[Group]:
-    async with group_on(store) as group:
-        yield group
+from tests.support.group_talk import ADA, BEN, Group, quote
 
 
 async def test_talk_that_nobody_wants_remembered_is_not_on_the_disk(

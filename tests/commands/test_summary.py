@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -15,14 +15,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from core.errors import AssistantError, EngineBadReply, EngineBusy
+from core.errors import AssistantError, EngineBusy
 from core.interfaces import AnswererLimits, TranscriberLimits
 from core.models import (
     Answer,
     Audio,
     Chat,
     ChatSettings,
-    JobState,
     Message,
     Question,
     Quoted,
@@ -34,6 +33,7 @@ from core.models import (
 )
 from core.store import Store
 from tests.support.clean_start import open_store
+from tests.support.group_talk import ADA, BEN, EVE, Group
 from tests.support.group_week import OPTED_OUT, Week, make_note, make_week, tell
 from tests.support.loopback import Road, ScriptedEngine
 
@@ -46,24 +46,18 @@ MADE_UP = ("## Made up", "- See evil.example/now [#99999] [#0]", "- @all /stop [
 
 
 class Reader:
-    """Implements `core.interfaces.Answerer`: reads the lines of a prompt as a model would.
-
-    It finds the facts of a week wherever they stand, and what is said on each voice note, and
-    now and then makes up a source.
-    """
+    """Implements `core.interfaces.Answerer`: finds the facts of a week in the lines of a prompt."""
 
     name = "reader"
     chat_model = "reader-1"
+    chat_limits = AnswererLimits(context_tokens=8_000)
 
-    def __init__(self, week: Week, context_tokens: int = 8_000) -> None:
-        self.chat_limits = AnswererLimits(context_tokens=context_tokens)
+    def __init__(self, week: Week) -> None:
         self.facts = {fact.text: fact for fact in week.facts if fact.kind != "voice"}
         self.asked: list[Question] = []
         self.failures: list[AssistantError | None] = []
 
-    async def answer(
-        self, question: Question, *, on_text: Callable[[str], None] | None = None
-    ) -> Answer:
+    async def answer(self, question: Question, *, on_text: object = None) -> Answer:
         self.asked.append(question)
         await asyncio.sleep(0)
         if self.failures and (failure := self.failures.pop(0)) is not None:
@@ -100,59 +94,12 @@ class TruthfulEngine(ScriptedEngine):
 
     def __init__(self, week: Week) -> None:
         super().__init__(TranscriberLimits(max_piece_s=180.0, target_piece_s=120.0))
-        self.heard = {clips: tell(clips) for clips in week.notes.values()}
+        self.heard = [tell(clips) for clips in week.notes.values()]
 
     async def transcribe(self, audio: Audio, **options: Any) -> Transcript:
         await super().transcribe(audio, **options)
-        for heard in self.heard.values():
-            if abs(heard.duration_s - audio.duration_s) < 0.005:
-                return replace(heard, usage=Usage(self.name, self.model, audio.duration_s))
-        raise EngineBadReply("never heard")
-
-
-@dataclass
-class Group:
-    """A person in the group, at the end of its week."""
-
-    road: WeekRoad
-    reader: Reader
-    week: Week
-    ids = count(900_000)
-
-    async def ask(self, text: str, **changes: Any) -> Reply:
-        command, _, rest = text.removeprefix("/").partition(" ")
-        return await self.deliver(self.make(command=command, text=rest, **changes))
-
-    async def press(self, button: str, **changes: Any) -> Reply:
-        return await self.deliver(self.make(button=button, **changes))
-
-    def make(self, **changes: Any) -> Message:
-        fields: dict[str, Any] = {
-            "chat": FORUM, "message_id": str(next(self.ids)), "sent_at": datetime.now(UTC),
-            "sender_id": "11", "sender_name": "Anna", "is_private": False, "language": "en",
-        }  # fmt: skip
-        return Message(**{**fields, **changes})
-
-    async def deliver(self, message: Message) -> Reply:
-        job = await self.road.assistant.accept(message)
-        assert job is not None
-        await self.road.settle()
-        found = await self.road.store.jobs.find(job.job_id)
-        assert found and found.reply, found
-        return found.reply
-
-    def linked(self, reply: Reply) -> list[str]:
-        """Return the ids that a reply links to, after checking that each may be seen."""
-        kept = self.week.kept
-        for link in reply.links:
-            assert link.message_id in kept
-            assert link.thread_id == kept[link.message_id].thread_id
-            words = reply.text[link.start : link.end]
-            name = kept[link.message_id].sender_name
-            assert words == "↗" or words.startswith(name), words
-        assert not any(words in reply.text for words in self.week.replaced)
-        assert "Victor" not in reply.text
-        return [link.message_id for link in reply.links]
+        heard = next(h for h in self.heard if abs(h.duration_s - audio.duration_s) < 0.005)
+        return replace(heard, usage=Usage(self.name, self.model, audio.duration_s))
 
 
 class WeekRoad(Road):
@@ -185,6 +132,27 @@ class WeekRoad(Road):
                 await self.assistant.accept(event.message)
 
 
+class Forum(Group):
+    """The group, at the end of its week."""
+
+    def __init__(self, road: WeekRoad, reader: Reader) -> None:
+        super().__init__(road, FORUM)
+        self.reader, self.week = reader, road.week
+        self._ids = count(900_000)
+
+    def linked(self, reply: Reply) -> list[str]:
+        """Return the ids that a reply links to, after checking that each may be seen."""
+        kept = self.week.kept
+        for link in reply.links:
+            message = kept[link.message_id]
+            assert link.thread_id == message.thread_id
+            words = reply.text[link.start : link.end]
+            assert words == "↗" or words.startswith(message.sender_name), words
+        assert not any(words in reply.text for words in self.week.replaced)
+        assert "Victor" not in reply.text
+        return [link.message_id for link in reply.links]
+
+
 END_AT = datetime.now(UTC) - timedelta(seconds=30)
 WEEK = make_week(END_AT, FORUM, count=250, notes=14)
 
@@ -207,56 +175,54 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def group(lived: Path, tmp_path: Path) -> AsyncIterator[Group]:
+async def group(lived: Path, tmp_path: Path) -> AsyncIterator[Forum]:
     home = tmp_path / "home"
     shutil.copytree(lived, home)
     store, reader = open_store(home), Reader(WEEK)
     road = WeekRoad(store, WEEK, reader)
     async with road.running():
-        yield Group(road, reader, WEEK)
+        yield Forum(road, reader)
     await store.close()
 
 
-async def test_every_fact_of_the_week_is_told_with_its_message(group: Group) -> None:
-    reply = await group.ask("/summary everything long")
-    linked = group.linked(reply)
+async def test_every_fact_of_the_week_is_told_with_its_message(group: Forum) -> None:
+    reply = await group.ask("summary everything long")
+    assert set(group.linked(reply)) <= set(group.week.kept)
     assert len(group.reader.asked) > 2, "parts, and then together"
     for fact in group.reader.facts.values():
         assert fact.text in reply.text
         after = reply.text.index(fact.text) + len(fact.text)
         [link] = [link for link in reply.links if link.start == after + 1]
         assert link.message_id == fact.message_id
-    assert set(linked) <= set(group.week.kept)
     assert "59:59" not in reply.text and "evil.example" not in reply.text
     assert "@all" not in reply.text and "/stop" not in reply.text, "nothing that pings or acts"
 
 
-async def test_a_part_of_the_talk_is_counted_in_messages_or_by_topic(group: Group) -> None:
+async def test_a_part_of_the_talk_is_counted_in_messages_or_by_topic(group: Forum) -> None:
     newest = sorted(group.week.kept.values(), key=lambda m: m.sent_at)[-150:]
-    reply = await group.ask("/summary from here", reply_to=Quoted(newest[0].message_id))
+    reply = await group.ask("summary from here", reply_to=Quoted(newest[0].message_id))
     assert "messages: 150" in reply.text
     assert set(group.linked(reply)) <= {message.message_id for message in newest}
     topic = {key for key, message in group.week.kept.items() if message.thread_id == "3"}
-    reply = await group.ask("/summary this topic everything", thread_id="3")
+    reply = await group.ask("summary this topic everything", thread_id="3")
     assert f"messages: {len(topic)}" in reply.text
     assert set(group.linked(reply)) <= topic
 
 
-async def test_since_i_last_read_is_what_came_after_the_last_summary(group: Group) -> None:
-    assert "messages:" in (await group.ask("/summary unread")).text
-    assert "Nothing was said" in (await group.ask("/summary unread")).text
-    news = group.make(text="I book the hall by Friday and pay the deposit.", sender_id="12")
-    assert await group.road.assistant.accept(replace(news, sender_name="Ben")) is None
-    reply = await group.ask("/summary since I last read")
+async def test_since_i_last_read_is_what_came_after_the_last_summary(group: Forum) -> None:
+    assert "messages:" in (await group.ask("summary unread")).text
+    assert "Nothing was said" in (await group.ask("summary unread")).text
+    news = await group.say("I book the hall by Friday and pay the deposit.", BEN)
+    reply = await group.ask("summary since I last read")
     assert "messages: 1 " in reply.text
     assert next(link.message_id for link in reply.links) == news.message_id
     # Another person has not read it.
-    other = await group.ask("/summary unread", sender_id="13")
+    other = await group.ask("summary unread", sender_id=EVE)
     assert "messages: 1 " not in other.text
 
 
-async def test_voice_notes_count_and_their_seconds_are_true(group: Group) -> None:
-    reply = await group.ask("/summary 3 days long")
+async def test_voice_notes_count_and_their_seconds_are_true(group: Forum) -> None:
+    reply = await group.ask("summary 3 days long")
     truth: dict[str, list[float]] = {}
     for fact in group.week.facts:
         if fact.second is not None:
@@ -272,10 +238,10 @@ async def test_voice_notes_count_and_their_seconds_are_true(group: Group) -> Non
 
 
 @pytest.mark.parametrize("step", [0, 2])
-async def test_a_failure_at_each_step_costs_no_second_call(group: Group, step: int) -> None:
+async def test_a_failure_at_each_step_costs_no_second_call(group: Forum, step: int) -> None:
     group.reader.failures = [None] * step + [EngineBusy("now", retry_after_s=30)]
     sent = len(group.road.platform.sent)
-    reply = await group.ask("/summary everything")
+    reply = await group.ask("summary everything")
     assert "messages:" in reply.text
     asked = [repr(question) for question in group.reader.asked]
     again = {text for text in asked if asked.count(text) > 1}
@@ -288,41 +254,46 @@ async def test_notes_that_nobody_heard_are_heard_or_named(tmp_path: Path) -> Non
     store, reader = open_store(tmp_path), Reader(week)
     road = WeekRoad(store, week, reader)
     await road.live()
-    for job in await store.jobs.recent([JobState.WAITING], limit=500):
-        await store.jobs.finish(job.job_id, JobState.CANCELLED)
+    await store.jobs.cancel_chat(FORUM)
     notes = [m for m in week.kept.values() if m.attachment]
     unheard = notes[0].attachment
     assert unheard
     road.failing.add(unheard.file_id)
-    group = Group(road, reader, week)
+    group = Forum(road, reader)
     async with road.running():
-        reply = await group.ask("/summary everything long")
+        reply = await group.ask("summary everything long")
         assert "I could not hear these voice notes: " in reply.text
         assert notes[0].message_id in [link.message_id for link in reply.links]
         assert set(road.fetched) == {m.attachment.file_id for m in notes if m.attachment}
-        fetched = len(road.fetched)
         road.failing.clear()
-        reply = await group.ask("/summary everything long")
-        assert "I could not hear" not in reply.text
-        assert road.fetched[fetched:] == [unheard.file_id]
+        road.fetched.clear()
+        assert "I could not hear" not in (await group.ask("summary everything long")).text
+        assert road.fetched == [unheard.file_id]
     await store.close()
 
 
-async def test_a_summary_is_spoken_in_several_voices_within_a_minute(group: Group) -> None:
-    reply = await group.ask("/summary 2 days voice")
+async def test_a_private_copy_plays_what_was_said_in_the_group(group: Forum) -> None:
+    offer = await group.ask("summary me 2 days")
+    assert not offer.links and not group.reader.asked, "nothing is told in the group"
+    private: dict[str, Any] = {"chat": Chat("test", "1", ADA), "is_private": True}
+    reply = await group.press(offer, offer.buttons[0].label, **private)
+    play = next(button.label for button in reply.buttons if button.command == "replay")
+    assert (await group.press(reply, play, **private)).files
+
+
+async def test_a_summary_is_spoken_in_several_voices_within_a_minute(group: Forum) -> None:
+    reply = await group.ask("summary 2 days voice")
     [file] = reply.files
     assert file.mime == "audio/ogg" and 1 < (file.duration_s or 0) <= 60
-    said = group.road.synthesizer.said
-    voices = {u.text: u.voice for u in said}
+    voices = {u.text: u.voice for u in group.road.synthesizer.said}
     assert voices["This was the week."] == "Mia"
     assert voices["I said so."] == voices["So did I."] == "白桦"
-    assert not any(u.sample for u in said)
 
 
-async def test_times_are_those_of_the_chats_zone(group: Group) -> None:
+async def test_times_are_those_of_the_chats_zone(group: Forum) -> None:
     tokyo = Schedule("s1", FORUM, "09:00", "Asia/Tokyo", False, None, False, "en", END_AT)
     await group.road.store.schedules.add(replace(tokyo, next_at=END_AT + timedelta(days=1)))
-    reply = await group.ask("/summary 20 messages")
+    reply = await group.ask("summary 20 messages")
     first = sorted(group.week.kept.values(), key=lambda m: m.sent_at)[-20]
     local = first.sent_at.astimezone(ZoneInfo("Asia/Tokyo"))
     assert reply.text.startswith(f"{local:%Y-%m-%d %H:%M}")

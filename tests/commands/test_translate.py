@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,18 +11,16 @@ from core.interfaces import AnswererLimits
 from core.locale.languages import find_language
 from core.models import Answer, Attachment, Quoted, Reply
 from core.prompts.translate import PART_CHARS
-from core.store import Store
-from tests.support.group_talk import ADA, BEN, Group, group_on
+from tests.support.group_talk import ADA, BEN, Group
 
 NOTE = Attachment("file-1", duration_s=3.0)
 
 
 @pytest.fixture
-async def group(store: Store) -> AsyncIterator[Group]:
-    async with group_on(store) as group:
-        group.road.engine.words = "Guten Morgen, Kovalsky"
-        group.road.answerer.scripts = {"Guten Morgen": "Good morning", "this is German": "SAME"}
-        yield group
+async def group(group: Group) -> Group:
+    group.road.engine.words = "Guten Morgen, Kovalsky"
+    group.road.answerer.scripts = {"Guten Morgen": "Good morning", "this is German": "SAME"}
+    return group
 
 
 NAMES = {
