@@ -140,6 +140,12 @@ async def test_what_was_chosen_is_told_with_the_names_of_voices(
         assert mine == SpeechSettings(voice=shown, style="calm")
 
 
+async def test_readiness_is_that_of_the_platforms(assistant: Assistant, road: Road) -> None:
+    for is_ready in (True, False):
+        road.platform.is_ready = is_ready
+        assert assistant.readiness() == {"test": is_ready}
+
+
 async def test_fields_are_offered_what_may_stand_in_them(
     assistant: Assistant, new_message: NewMessage
 ) -> None:
@@ -162,12 +168,6 @@ async def test_a_transcript_is_shown_as_it_was_corrected(
     found = await assistant.transcript(replace(shown, settings=replace(job.settings, talk=talk)))
     assert found and found.text == "Kowalski came."
     assert await assistant.transcript(replace(job, reply=Reply("", heard_key="gone"))) is None
-
-
-async def test_readiness_is_that_of_the_platforms(assistant: Assistant, road: Road) -> None:
-    assert assistant.readiness() == {"test": True}
-    road.platform.is_ready = False
-    assert assistant.readiness() == {"test": False}
 
 
 async def test_conversations_are_those_of_the_person(

@@ -60,29 +60,16 @@ async def test_the_same_question_is_paid_for_once(
     ],
 )
 async def test_another_question_is_asked_anew(
-    understanding: Understanding, engine: ScriptedAnswerer, other: Question
+    understanding: Understanding, engine: ScriptedAnswerer, other: Question, clock: Clock
 ) -> None:
-    await understanding.answer(ask("Who?", SOUND))
-    await understanding.answer(other)
+    for question in (ask("Who?", SOUND), other):
+        await understanding.answer(question)
     assert len(engine.asked) == 2
-
-
-async def test_another_model_is_asked_anew(
-    understanding: Understanding, engine: ScriptedAnswerer
-) -> None:
-    await understanding.answer(ask())
-    engine.chat_model = "scripted-2"
-    await understanding.answer(ask())
-    assert len(engine.asked) == 2
-
-
-async def test_failures_are_noted_by_the_clock(
-    understanding: Understanding, engine: ScriptedAnswerer, clock: Clock
-) -> None:
+    engine.chat_model, engine.failures = "scripted-2", [EngineBusy("503")]
     await clock.sleep(100)
-    engine.failures = [EngineBusy("503")]
     with pytest.raises(EngineBusy):
-        await understanding.answer(ask())
+        await understanding.answer(other)
+    assert len(engine.asked) == 3, "of another model too"
     assert (await understanding.gate.state()).failed_at == clock.now()
 
 

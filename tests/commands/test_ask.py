@@ -118,12 +118,6 @@ async def test_without_a_question_it_says_how_to_ask(talk: Talk, changes: Any) -
     assert talk.answerer.asked == []
 
 
-async def test_a_picture_cannot_be_asked_about(talk: Talk) -> None:
-    reply = await talk.send(command="ask", text="Who is it?", reply_to=Quoted("9"))
-    assert reply.text == "In that message there is nothing that I can hear or read."
-    assert talk.answerer.asked == []
-
-
 async def test_a_file_that_answers_a_recording_is_asked_about_with_it(talk: Talk) -> None:
     other = Attachment("file-2")
     await talk.send(command="ask", text="Same voice?", attachment=other, reply_to=NOTE)
@@ -169,6 +163,8 @@ async def test_a_model_that_turns_out_deaf_is_asked_about_the_words(talk: Talk) 
 
 
 async def test_silence_and_what_is_no_sound_are_refused_unpaid(talk: Talk) -> None:
+    picture = await talk.send(command="ask", text="Who is it?", reply_to=Quoted("9"))
+    assert picture.text == "In that message there is nothing that I can hear or read."
     for data, text in (
         (sounds.file("ogg-opus", sounds.silence(2)), "There is only silence in this recording."),
         (b"MZ" + bytes(900), "I do not know this kind of file."),

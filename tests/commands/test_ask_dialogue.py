@@ -7,11 +7,8 @@ import pytest
 from core.errors import EngineBusy, UserError
 from core.models import (
     Attachment,
-    Button,
-    JobState,
     Message,
     Quoted,
-    Reply,
 )
 from core.prompts.ask import MAX_DIALOGUE_CHARS, Exchange, bound, may_want_sound, wants_sound
 from core.store import Store
@@ -102,21 +99,13 @@ async def test_where_the_sound_is_gone_its_words_still_answer(
 
 
 async def test_an_upload_that_is_soon_forgotten_leaves_its_words(
-    talk: Talk, store: Store, monkeypatch: pytest.MonkeyPatch
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sound = talk.road.platform.sound
-
-    async def fetch(message: Message) -> bytes:
-        data = await store.intake.blob(message.chat, message.message_id)
-        if data is None:
-            raise UserError("I no longer have this recording. Send it again.")
-        return data
-
-    monkeypatch.setattr(talk.road.platform, "fetch", fetch)
-    message = talk.new(command="ask", text="Who?")
-    await talk.road.assistant.accept(message, sound)
+    await talk.road.assistant.accept(talk.new(command="ask", text="Who?"), sound)
     await talk.road.settle()
     assert (talk.answerer.sounds(), len(talk.road.engine.calls)) == ([1], 1)
+    monkeypatch.delattr(talk.road.platform.__class__, "fetch")
     await talk.follow("What is said?")
     assert talk.answerer.sounds() == [1, 0]
     assert "call 1" in talk.turns[0].text and len(talk.road.engine.calls) == 1
@@ -129,13 +118,11 @@ async def test_of_music_there_are_no_words_so_the_sound_is_sent_again(talk: Talk
     assert talk.answerer.sounds() == [1, 1] and talk.road.engine.calls == []
 
 
-async def test_the_button_ask_leads_to_a_question(talk: Talk, store: Store) -> None:
+async def test_the_button_ask_leads_to_a_question(talk: Talk) -> None:
     await talk.send(attachment=Attachment("file-1"))
     key = talk.last.heard_key
-    [job] = await store.jobs.history(talk.new().chat, 1)
-    offer = Reply("Words", buttons=(Button("Ask", "ask_about", key),), heard_key=key)
-    [button] = (await store.jobs.save_reply(job.job_id, offer, JobState.DONE)).buttons
-    reply = await talk.send(button=button.token, command="")
+    [token] = [b.token for b in talk.last.buttons if b.command == "ask_about"]
+    reply = await talk.send(button=token, command="")
     assert reply.text.startswith("Answer this message with your question")
     await talk.follow("What is meant?")
     assert (talk.answerer.sounds(), len(talk.road.engine.calls)) == ([1], 1)
