@@ -106,6 +106,10 @@ async def test_a_model_that_ends_at_night_is_left_before_anybody_calls(
 ) -> None:
     await bot.probing.probe_due(T0)
     assert [call.model for call in server.billed] == [*GOOD]
+    hears, understands, speaks = server.billed
+    assert (hears.duration_s, hears.text, speaks.text) == (1.0, "", "Yes."), "it costs little"
+    assert understands.request["thinking"] == {"type": "disabled"}
+    assert understands.request["max_completion_tokens"] == 16
     server.rules.models = NEXT
     with capture_logs() as logs:
         await bot.probing.probe_due(T0 + DAY)
@@ -123,15 +127,6 @@ async def test_a_model_that_ends_at_night_is_left_before_anybody_calls(
         role: (model, Probe(role, "mimo", model, T0 + 2 * DAY))
         for role, model in zip(ROLES, NEXT, strict=True)
     }
-
-
-async def test_a_probe_costs_next_to_nothing(bot: Bot, server: MimoServer) -> None:
-    await bot.probing.probe_due(T0)
-    hears, understands, speaks = server.billed
-    assert (hears.duration_s, hears.text) == (1.0, "")
-    assert understands.request["thinking"] == {"type": "disabled"}
-    assert understands.request["max_completion_tokens"] == 16
-    assert speaks.text == "Yes."
 
 
 async def test_nobody_is_probed_twice_a_day(server: MimoServer, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.models import Chat, ChatSettings, Correction, Reply, Segment, TalkSettings, Transcript
+from core.models import Chat, ChatSettings, Correction, Segment, TalkSettings, Transcript
 from tests.support.group_talk import ADA, BEN, Group
 
 SAID = Transcript(
@@ -22,11 +22,6 @@ async def group(group: Group) -> Group:
     return group
 
 
-def linked(reply: Reply) -> list[tuple[str, str]]:
-    """Return the words that lead somewhere, and where."""
-    return [(reply.text[link.start : link.end], link.message_id) for link in reply.links]
-
-
 async def test_each_hit_has_its_place_and_voice_its_second(group: Group) -> None:
     text = await group.say("the invoice of May 😀 is\n\nlate", ADA, thread_id="5")
     note = await group.speak(BEN)
@@ -38,11 +33,9 @@ async def test_each_hit_has_its_place_and_voice_its_second(group: Group) -> None
         f"{then} Ben 2:14: the invoice is with Cow Alski.",
         f"{when} Ada: the invoice of May 😀 is late",
     ]
-    assert linked(found) == [
-        (then, note.message_id),
-        ("2:14", note.message_id),
-        (when, text.message_id),
-    ]
+    places = [(found.text[link.start : link.end], link.message_id) for link in found.links]
+    of_note = [(words, note.message_id) for words in (then, "2:14")]
+    assert places == [*of_note, (when, text.message_id)]
     assert found.links[2].thread_id == "5"
     play = [(b.label, b.command, b.text) for b in found.buttons]
     assert play == [("▶ 2:14", "replay", f"{note.message_id} 134")]
