@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -110,38 +111,31 @@ async def test_what_comes_by_itself_comes_when_it_is_due(
     road: Road, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a start, what was sent meanwhile comes in first."""
-    started_at, seen = clock.now(), dict[str, list[float]]()
-    due_at = [started_at + timedelta(seconds=32)]
+    started_at, times = clock.now(), dict[str, list[float]]()
+    due_at = started_at + timedelta(seconds=32)
 
-    def note(name: str) -> Callable[..., Awaitable[int]]:
-        async def noted(now: datetime) -> int:
-            assert now == clock.now()
-            seen.setdefault(name, []).append(round((now - started_at).total_seconds(), 3))
-            if name == "fire_due" and now in due_at:
-                due_at.clear()
-            return 0
-
-        return noted
+    async def note(name: str, now: datetime) -> int:
+        assert now == clock.now()
+        times.setdefault(name, []).append(round((now - started_at).total_seconds(), 3))
+        return 0
 
     async def next_due_at() -> datetime | None:
-        return due_at[0] if due_at else None
+        return due_at if due_at > clock.now() else None
 
     store, platforms = road.store, road.assistant.platforms
-    monkeypatch.setattr(store.retention, "purge", note("purge"))
-    monkeypatch.setattr(store.schedules, "fire_due", note("fire_due"))
+    monkeypatch.setattr(store.retention, "purge", partial(note, "purged"))
+    monkeypatch.setattr(store.schedules, "fire_due", partial(note, "fired"))
     monkeypatch.setattr(store.schedules, "next_due_at", next_due_at)
-    probing: Any = SimpleNamespace(probe_due=note("probe_due"))
+    probing: Any = SimpleNamespace(probe_due=partial(note, "probed"))
     task = asyncio.create_task(Worker(store, road.assistant, platforms, probing, clock).run())
     await clock.sleep(3633)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    fired = seen["fire_due"]
-    assert seen["purge"] == [20, 3620]
-    assert fired[:4] == [20, 25, 30, 32] and fired[-1] == pytest.approx(3630, abs=5)
-    assert seen["probe_due"] == [600 * n for n in range(1, 7)]
-    before = len(fired)
+    assert times["purged"] == [20, 3620] and times["fired"][:4] == [20, 25, 30, 32]
+    assert times["probed"] == [600 * n for n in range(1, 7)]
+    before = len(times["fired"])
     await clock.sleep(3600)
-    assert len(fired) == before, "it ends with the worker"
+    assert len(times["fired"]) == before > 700, "it ends with the worker"
 
 
 async def test_stopping_leaves_the_rest_to_the_next_start(
