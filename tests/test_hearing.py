@@ -221,13 +221,10 @@ async def test_what_is_said_to_the_engine(ears: Ears, monkeypatch: pytest.Monkey
         return Transcript("x")
 
     monkeypatch.setattr(ears.engine, "transcribe", transcribe)
+    await ears.hearing.warm_up()
+    assert ears.media.warmed == [1], "one child is started before anybody speaks"
     await ears.hear("a", language="de", temperature=0.5)
     assert asked == [{"language": "de", "temperature": 0.5, "on_text": None}]
-
-
-async def test_one_child_is_started_before_anybody_speaks(ears: Ears) -> None:
-    await ears.hearing.warm_up()
-    assert ears.media.warmed == [1]
 
 
 async def test_a_real_recording_from_its_file_to_its_end(store: Store, clock: Clock) -> None:
