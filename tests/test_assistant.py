@@ -127,19 +127,6 @@ async def test_a_refusal_of_voice_goes_with_the_next_answers(
     assert found and found.state is not DeliveryState.SENT
 
 
-async def test_a_deletion_is_followed(
-    assistant: Assistant, new_message: NewMessage, store: Store
-) -> None:
-    message = new_message(is_private=False, attachment=None, text="A secret")
-    settings = await store.chats.settings(message.chat)
-    talk = replace(settings.talk, remember_days=7)
-    await store.chats.save_settings(message.chat, replace(settings, talk=talk))
-    await assistant.accept(message)
-    assert await store.memory.find(message.chat, "secret", 9)
-    await assistant.forget(message.chat, message.message_id)
-    assert await store.memory.find(message.chat, "secret", 9) == []
-
-
 async def test_what_was_chosen_is_told_with_the_names_of_voices(
     assistant: Assistant, road: Road, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +138,12 @@ async def test_what_was_chosen_is_told_with_the_names_of_voices(
         settings, mine = await assistant.choices(chat, "7")
         assert settings == await store.chats.settings(chat)
         assert mine == SpeechSettings(voice=shown, style="calm")
+
+
+async def test_readiness_is_that_of_the_platforms(assistant: Assistant, road: Road) -> None:
+    for is_ready in (True, False):
+        road.platform.is_ready = is_ready
+        assert assistant.readiness() == {"test": is_ready}
 
 
 async def test_fields_are_offered_what_may_stand_in_them(
@@ -175,12 +168,6 @@ async def test_a_transcript_is_shown_as_it_was_corrected(
     found = await assistant.transcript(replace(shown, settings=replace(job.settings, talk=talk)))
     assert found and found.text == "Kowalski came."
     assert await assistant.transcript(replace(job, reply=Reply("", heard_key="gone"))) is None
-
-
-async def test_readiness_is_that_of_the_platforms(assistant: Assistant, road: Road) -> None:
-    assert assistant.readiness() == {"test": True}
-    road.platform.is_ready = False
-    assert assistant.readiness() == {"test": False}
 
 
 async def test_conversations_are_those_of_the_person(
@@ -219,14 +206,3 @@ async def test_of_texts_that_come_fast_the_newest_is_shown(
     await clock.sleep(60)
     # Each takes a second: the first, what had come when it was shown, and so on.
     assert [text for _, text, _ in road.platform.shown] == ["text 0", "text 9"]
-
-
-async def test_what_is_said_is_heard_as_it_comes(
-    assistant: Assistant, road: Road, new_message: NewMessage
-) -> None:
-    message = new_message(attachment=None, command="say", text="Good morning")
-    job = await assistant.accept(message)
-    assert job
-    reply = await assistant.make_reply(job)
-    assert [file.mime for file in reply.files] == ["audio/ogg"]
-    assert b"".join(road.platform.played)

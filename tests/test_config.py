@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,34 +21,24 @@ def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+def test_how_values_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("WEB_PORT=1111\nLOG_LEVEL=DEBUG\nHEARSAY_HOME=~/elsewhere\n")
+    monkeypatch.setenv("WEB_PORT", "2222")
+    monkeypatch.setenv("MIMO_API_KEY", "")
+    monkeypatch.setenv("ALLOWED_CHATS", " -100123, 7 ,,")
+    settings = Settings()
+    assert (settings.web_port, settings.log_level) == (2222, "DEBUG"), "the environment goes first"
+    assert settings.mimo_api_key is None and settings.allowed_chats == ("-100123", "7")
+    assert settings.hearsay_home == Path.home() / "elsewhere"
+    monkeypatch.setenv("WEB_PORT", "")
+    assert Settings().web_port == 1111, "an empty value is none at all"
+
+
 def test_nothing_has_to_be_set() -> None:
     settings = Settings()
     assert settings.transcriber == "auto"
     assert settings.url == f"sqlite:///{Path.home() / '.hearsay' / 'hearsay.db'}"
     assert settings.secrets() == []
-
-
-def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    Path(".env").write_text("WEB_PORT=1111\nLOG_LEVEL=DEBUG\n")
-    monkeypatch.setenv("WEB_PORT", "2222")
-    settings = Settings()
-    assert (settings.web_port, settings.log_level) == (2222, "DEBUG")
-
-
-def test_an_empty_value_is_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WEB_PORT", "")
-    monkeypatch.setenv("MIMO_API_KEY", "")
-    assert (Settings().web_port, Settings().mimo_api_key) == (8765, None)
-
-
-def test_ids_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALLOWED_CHATS", " -100123, 7 ,,")
-    assert Settings().allowed_chats == ("-100123", "7")
-
-
-def test_home_may_begin_with_a_tilde() -> None:
-    Path(".env").write_text("HEARSAY_HOME=~/elsewhere\n")
-    assert Settings().hearsay_home == Path.home() / "elsewhere"
 
 
 @pytest.mark.parametrize("name", SECRETS)
@@ -69,26 +58,14 @@ def test_the_secret_itself_goes_before_its_file(monkeypatch: pytest.MonkeyPatch)
     assert Settings().secret("mimo_api_key") == CANARY
 
 
-def _missing(path: Path) -> None:
-    pass
-
-
-def _empty(path: Path) -> None:
-    path.write_text(" \n")
-
-
-def _binary(path: Path) -> None:
-    path.write_bytes(b"\xff\xfe\x00")
-
-
 @pytest.mark.parametrize(
-    ("make", "words"),
-    [(_missing, "No such file"), (_empty, "is empty"), (_binary, "is not text")],
+    ("held", "words"), [(None, "No such file"), (b" \n", "is empty"), (b"\xff\xfe", "is not text")]
 )
 def test_a_bad_secret_file_is_named(
-    make: Callable[[Path], None], words: str, monkeypatch: pytest.MonkeyPatch
+    held: bytes | None, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make(Path("secret"))
+    if held is not None:
+        Path("secret").write_bytes(held)
     monkeypatch.setenv("MIMO_API_KEY_FILE", "secret")
     with pytest.raises(ConfigError, match=f"^MIMO_API_KEY_FILE: secret .*{words}"):
         read_settings()
@@ -107,11 +84,8 @@ def test_every_mistake_is_named_and_no_value(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(ValidationError) as caught:
         Settings()
     text = describe_settings_error(caught.value)
-    assert [part.split(":")[0] for part in text.split("; ")] == [
-        "MIMO_AUTH_HEADER",
-        "WEB_PORT",
-        "LOG_LEVEL",
-    ]
+    named = [part.split(":")[0] for part in text.split("; ")]
+    assert named == ["MIMO_AUTH_HEADER", "WEB_PORT", "LOG_LEVEL"]
     assert CANARY not in text
 
 

@@ -108,19 +108,8 @@ def test_the_next_digest_is_the_first_after(plan: Plan, after: datetime) -> None
     assert next_at(plan, after + (due - after) / 2) == due
 
 
-@given(plan=PLANS, after=MOMENTS)
-def test_each_date_has_one_digest(plan: Plan, after: datetime) -> None:
-    zone = ZoneInfo(plan.zone)
-    moments = [after]
-    for _ in range(8):
-        moments.append(next_at(plan, moments[-1]))
-    dates = [own_date(plan, moment, zone) for moment in moments[1:]]
-    assert len(set(dates)) == len(dates)
-    assert dates == sorted(dates)
-
-
 def test_every_change_of_every_kind_of_zone() -> None:
-    """Around each change of 2024 and 2025, a digest at any time near it comes once per date."""
+    """Around each change of 2024, a digest at any time near it comes once per date."""
     kinds = {tuple(changes(ZoneInfo(zone))): zone for zone in sorted(available_timezones())}
     assert len(kinds) > 20
     for days, zone in kinds.items():
@@ -150,6 +139,6 @@ def is_at_gap_end(moment: datetime, zone: ZoneInfo) -> bool:
 def changes(zone: ZoneInfo) -> list[tuple[datetime, timedelta | None]]:
     """Return the noons before which a clock changed, and to which offset."""
     noon = datetime(2024, 1, 1, 12, tzinfo=UTC)
-    days = [noon + timedelta(days=n) for n in range(365 * 2)]
+    days = [noon + timedelta(days=n) for n in range(366)]
     offsets = [day.astimezone(zone).utcoffset() for day in days]
     return [(days[n], offsets[n]) for n in range(1, len(days)) if offsets[n] != offsets[n - 1]]

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -134,11 +135,12 @@ async def test_no_more_pieces_are_held_than_calls_are_under_way(ears: Ears, cloc
 
 
 async def test_after_a_failure_nothing_more_is_begun_and_what_was_paid_for_is_kept(
-    ears: Ears,
+    ears: Ears, clock: Clock
 ) -> None:
     ears.engine.fails, ears.engine.latencies_s = {"b"}, {"a": 9.0}
     with pytest.raises(EngineBusy):
         await ears.hear("a b c d e f")
+    assert (await ears.hearing.gate.state()).failed_at == clock.now() - timedelta(seconds=8)
     # One more may have begun in the failed one's place; "a", under way, came to its end.
     assert ears.engine.heard == ["a", "b", "c"] and ears.engine.cancelled == []
     ears.engine.fails = set()
@@ -147,6 +149,7 @@ async def test_after_a_failure_nothing_more_is_begun_and_what_was_paid_for_is_ke
     assert await ears.hear("a b c d e f") == "a b c d e f"
     assert len(ears.engine.heard) == 7, "the whole is kept too"
     assert ears.media.given == 3 + 6, "not even the sound is read again"
+    assert await has_free_places(ears)
 
 
 async def has_free_places(ears: Ears) -> bool:
@@ -171,14 +174,6 @@ async def test_what_cannot_be_finished_is_broken_off(ears: Ears, clock: Clock, e
         await task
     if end != "damaged":  # where it had begun
         assert "a" in ears.engine.cancelled, "its result would be for nobody"
-    assert await has_free_places(ears)
-
-
-async def test_places_are_given_back_after_failures(ears: Ears) -> None:
-    ears.engine.fails = {"a", "b"}
-    for _ in range(2):
-        with pytest.raises(EngineBusy):
-            await ears.hear("a b")
     assert await has_free_places(ears)
 
 
@@ -226,21 +221,10 @@ async def test_what_is_said_to_the_engine(ears: Ears, monkeypatch: pytest.Monkey
         return Transcript("x")
 
     monkeypatch.setattr(ears.engine, "transcribe", transcribe)
+    await ears.hearing.warm_up()
+    assert ears.media.warmed == [1], "one child is started before anybody speaks"
     await ears.hear("a", language="de", temperature=0.5)
     assert asked == [{"language": "de", "temperature": 0.5, "on_text": None}]
-
-
-async def test_failures_are_noted_by_the_clock(ears: Ears, clock: Clock) -> None:
-    ears.engine.fails = {"a"}
-    await clock.sleep(100)
-    with pytest.raises(EngineBusy):
-        await ears.hear("a")
-    assert (await ears.hearing.gate.state()).failed_at == clock.now()
-
-
-async def test_one_child_is_started_before_anybody_speaks(ears: Ears) -> None:
-    await ears.hearing.warm_up()
-    assert ears.media.warmed == [1]
 
 
 async def test_a_real_recording_from_its_file_to_its_end(store: Store, clock: Clock) -> None:
@@ -266,11 +250,8 @@ def test_an_engines_own_times_are_moved_to_where_the_piece_begins() -> None:
     first = piece(0, pauses=((1.0, 2.0), (8.0, 9.5)))
     second = piece(1, duration_s=5.0, pauses=((0.5, 1.0),))
     whole = stitch([(first, Transcript("a")), (second, own)])
-    assert whole.segments == (
-        Segment(0.0, 10.0, "a"),
-        Segment(11.0, 12.0, "b"),
-        Segment(13.0, 14.0, "c"),
-    )
+    moved = (Segment(11.0, 12.0, "b"), Segment(13.0, 14.0, "c"))
+    assert whole.segments == (Segment(0.0, 10.0, "a"), *moved)
     assert (whole.text, whole.duration_s) == ("a b c", 15.0)
     assert whole.pauses == ((1.0, 2.0), (8.0, 9.5), (10.5, 11.0))
 

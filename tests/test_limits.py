@@ -48,9 +48,9 @@ class Account:
             return caught
         return None
 
-    async def fail(self, count: int) -> None:
+    async def fail(self, count: int, error: EngineError | None = None) -> None:
         for _ in range(count):
-            await self.call(EngineBusy("503"))
+            await self.call(error or EngineBusy("503"))
 
     async def pauses(self) -> float:
         return round((await self.gate.state()).pause_s, 3)
@@ -178,15 +178,13 @@ async def test_when_it_is_back_all_go_on(account: Account) -> None:
 async def test_what_only_the_operator_can_mend_pauses_at_once(account: Account) -> None:
     await account.call(EngineLocked("402"))
     assert await account.pauses() == 2
-    for _ in range(4):
-        await account.call(EngineLocked("402"))
+    await account.fail(4, EngineLocked("402"))
     error = await account.call()
     assert isinstance(error, EngineLocked) and error.retry_after_s == 32
 
 
 async def test_a_refused_recording_is_no_failure_of_the_engine(account: Account) -> None:
-    for _ in range(20):
-        await account.call(EngineRefused("no"))
+    await account.fail(20, EngineRefused("no"))
     await account.call()
     assert account.passed == [0] * 21
     assert (await account.gate.state()).error == ""

@@ -33,27 +33,14 @@ def test_no_secret_reaches_a_log(
     set_up_logs("DEBUG", [KEY], is_json=is_json)
     structlog.get_logger().info(f"url https://api.example/bot{secret}/getMe", key=secret)
     logging.getLogger("foreign").warning("token %s", secret)
+    what_was_said = "quarter" + " to nine"  # a traceback shows no local variables
     try:
         raise httpx.ConnectError(f"https://api.example/bot{secret}/getMe")
     except httpx.ConnectError:
         structlog.get_logger().exception("failed")
     logged = capsys.readouterr().err
-    assert logged.count("[secret]") >= 4
-    assert secret not in logged
-
-
-@pytest.mark.parametrize("is_json", [True, False])
-def test_a_traceback_shows_no_local_variables(
-    is_json: bool, capsys: pytest.CaptureFixture[str]
-) -> None:
-    set_up_logs("DEBUG", is_json=is_json)
-    what_was_said = "can" + "ary"
-    try:
-        int(what_was_said and "x", 3)
-    except ValueError:
-        structlog.get_logger().exception("failed")
-    logged = capsys.readouterr().err
-    assert "ValueError" in logged and "canary" not in logged
+    assert logged.count("[secret]") >= 4 and "ConnectError" in logged
+    assert secret not in logged and what_was_said not in logged
 
 
 async def test_a_retry_is_logged_without_its_arguments(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -54,21 +55,23 @@ async def running(settings: Settings) -> AsyncIterator[tuple[Program, dict[str, 
                 await platform.close()
 
 
+def on_telegram(home: Path, telegram: TelegramServer) -> dict[str, Any]:
+    return {
+        "hearsay_home": home, "telegram_bot_token": telegram.token,
+        "telegram_api_base_url": telegram.api_base_url,
+        "telegram_file_base_url": telegram.file_base_url,
+    }  # fmt: skip
+
+
 async def test_news_of_a_model_reach_the_operator_once(
     tmp_path: Path, telegram: TelegramServer, clock: Clock
 ) -> None:
     """Whatever restarts; and nobody else can make the program say a notice."""
     ann = telegram.add_user("Ann")
     async with MimoServer() as mimo:
-        settings = make_settings(
-            hearsay_home=tmp_path,
-            telegram_bot_token=telegram.token,
-            telegram_api_base_url=telegram.api_base_url,
-            telegram_file_base_url=telegram.file_base_url,
-            mimo_api_key=mimo.key,
-            mimo_base_url=mimo.base_url,
-            admin_ids=(f"telegram:{ann}",),
-        )
+        keys = {"mimo_api_key": mimo.key, "mimo_base_url": mimo.base_url}
+        admins = (f"telegram:{ann}",)
+        settings = make_settings(**on_telegram(tmp_path, telegram), **keys, admin_ids=admins)
         for is_again in (False, True):
             async with running(settings) as (program, _):
                 if not is_again:
@@ -94,14 +97,8 @@ async def test_each_operator_is_told_in_their_private_chat(
     async with DiscordServer() as discord:
         ann, ben = telegram.add_user("Ann"), discord.add_user("Ben")
         closed = discord.add_user("Cora", is_closed=True)
-        settings = make_settings(
-            hearsay_home=tmp_path,
-            telegram_bot_token=telegram.token,
-            telegram_api_base_url=telegram.api_base_url,
-            telegram_file_base_url=telegram.file_base_url,
-            discord_bot_token=discord.token,
-            discord_api_base_url=discord.api_base_url,
-        )
+        keys = {"discord_bot_token": discord.token, "discord_api_base_url": discord.api_base_url}
+        settings = make_settings(**on_telegram(tmp_path, telegram), **keys)
         admins = (f"discord:{closed}", "discord:404", f"telegram:{ann}", f"discord:{ben}")
         with capture_logs() as logs:
             async with running(settings) as (program, platforms):
@@ -137,24 +134,20 @@ async def told(store: Store) -> list[tuple[str, str]]:
     return [(job.message.chat.chat_id, job.message.text) for job in reversed(jobs)]
 
 
-def notices(store: Store, admins: Sequence[str], **platforms: Shy) -> Notices:
-    return Notices(store.notices, platforms, admins)
-
-
 async def test_each_key_is_told_once_to_each(store: Store) -> None:
-    both = notices(store, ("a:7", "b:8:9"), a=Shy(), b=Shy())
+    both = Notices(store.notices, {"a": Shy(), "b": Shy()}, ("a:7", "b:8:9"))
     for key, text in [("k1", "One."), ("k1", "One again."), ("k2", "Two.")]:
         await both.tell(key, text)
     assert await told(store) == [("7", "One."), ("8:9", "One."), ("7", "Two."), ("8:9", "Two.")]
     assert {job.command for job in await store.jobs.recent(set(JobState), 9)} == {"notice"}
-    await notices(store, ()).tell("k3", "Nobody is to be told.")
+    await Notices(store.notices, {}, ()).tell("k3", "Nobody is to be told.")
     assert len(await told(store)) == 4
 
 
 async def test_a_platform_that_comes_late_is_waited_for(store: Store, clock: Clock) -> None:
     began_s = clock.monotonic()
     busy = [PlatformBusy("not connected yet") for _ in range(12)]
-    await notices(store, ("a:7",), a=Shy(*busy)).tell("k", "News.")
+    await Notices(store.notices, {"a": Shy(*busy)}, ("a:7",)).tell("k", "News.")
     assert await told(store) == [("7", "News.")]
     assert 20 < clock.monotonic() - began_s < 120
 
@@ -167,19 +160,17 @@ async def test_who_cannot_be_reached_keeps_nobody_else_waiting(
 ) -> None:
     began_s, away = clock.monotonic(), Shy(*errors)
     with capture_logs() as logs:
-        await notices(store, ("a:7", "b:8"), a=away, b=Shy()).tell("k", "News.")
+        platforms = {"a": away, "b": Shy()}
+        await Notices(store.notices, platforms, ("a:7", "b:8")).tell("k", "News.")
     assert await told(store) == [("8", "News.")]
     assert away.asked == asked and clock.monotonic() - began_s < 180
     # stamina tells of the tries; the last line is ours.
     assert (logs[-1]["platform"], logs[-1]["error"]) == ("a", str(errors[0]))
 
 
-@pytest.mark.parametrize("wrong", ["7", "telegram:ann", "web:7", "discord:1,ann"])
-def test_an_id_that_is_none_is_refused(wrong: str) -> None:
-    with pytest.raises(ValidationError, match="admin_ids"):
-        make_settings(admin_ids=wrong, telegram_bot_token="1:a", discord_bot_token="x")
-
-
-def test_a_platform_that_is_off_is_named() -> None:
+def test_an_id_of_a_platform_that_is_off_is_named_and_what_is_none_is_refused() -> None:
     with pytest.raises(ValidationError, match="TELEGRAM_BOT_TOKEN is not set"):
         make_settings(admin_ids="telegram:7")
+    for wrong in ("7", "telegram:ann", "web:7", "discord:1,ann"):
+        with pytest.raises(ValidationError, match="admin_ids"):
+            make_settings(admin_ids=wrong, telegram_bot_token="1:a", discord_bot_token="x")

@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from bots.__main__ import make_worker, open_program
+from bots.__main__ import make_worker
 from core.assistant import Assistant
 from core.clock import Clock
 from core.engines import Engines
@@ -26,7 +27,7 @@ from core.understanding import Understanding
 from tests.emulators.mimo import MimoServer
 from tests.emulators.openai import OpenAIServer
 from tests.engines.conftest import make_audio, make_settings, speak
-from tests.support.clean_start import make_database, open_store
+from tests.support.clean_start import open_store
 from tests.support.thread_media import ThreadMedia
 from tests.support.virtual_time import current_clock
 
@@ -55,10 +56,11 @@ class Bot:
         hearing = Hearing(media, self.engines.transcriber(), store.results, clock)
         speaking = Speaking(self.engines.synthesizer(), store.results, clock)
         understanding = Understanding(media, self.engines.answerer(), store.results, clock=clock)
-        self.assistant = Assistant(store, hearing, speaking, understanding)
+        self.roles = hearing, speaking, understanding
+        self.assistant = Assistant(store, *self.roles)
         #: What the operator is told, with what makes it one piece of news.
         self.told: list[tuple[str, str]] = []
-        self.probing = Probing(hearing, speaking, understanding, store.probes, self.tell)
+        self.probing = Probing(*self.roles, store.probes, self.tell)
 
     async def tell(self, key: str, text: str) -> None:
         self.told.append((key, text))
@@ -104,6 +106,10 @@ async def test_a_model_that_ends_at_night_is_left_before_anybody_calls(
 ) -> None:
     await bot.probing.probe_due(T0)
     assert [call.model for call in server.billed] == [*GOOD]
+    hears, understands, speaks = server.billed
+    assert (hears.duration_s, hears.text, speaks.text) == (1.0, "", "Yes."), "it costs little"
+    assert understands.request["thinking"] == {"type": "disabled"}
+    assert understands.request["max_completion_tokens"] == 16
     server.rules.models = NEXT
     with capture_logs() as logs:
         await bot.probing.probe_due(T0 + DAY)
@@ -123,23 +129,10 @@ async def test_a_model_that_ends_at_night_is_left_before_anybody_calls(
     }
 
 
-async def test_a_probe_costs_next_to_nothing(bot: Bot, server: MimoServer) -> None:
-    await bot.probing.probe_due(T0)
-    hears, understands, speaks = server.billed
-    assert (hears.duration_s, hears.text) == (1.0, "")
-    assert understands.request["thinking"] == {"type": "disabled"}
-    assert understands.request["max_completion_tokens"] == 16
-    assert speaks.text == "Yes."
-
-
 async def test_nobody_is_probed_twice_a_day(server: MimoServer, tmp_path: Path) -> None:
     """Whatever restarts and clocks do; each jump of a clock costs one probe at most."""
-    moments = [
-        *((T0, 3), (T0 + HOUR, 3), (T0 + 23 * HOUR, 3), (T0 + DAY, 6)),
-        *((T0 + 400 * DAY, 9), (T0 + 400 * DAY + HOUR, 9)),
-        *((T0 + 2 * DAY, 12), (T0 + 2 * DAY + HOUR, 12), (T0 + 3 * DAY, 15)),
-    ]
-    for moment, billed in moments:
+    hours = [(0, 3), (1, 3), (23, 3), (24, 6), (9600, 9), (9601, 9), (48, 12), (49, 12), (72, 15)]
+    for moment, billed in ((T0 + n * HOUR, billed) for n, billed in hours):
         async with a_bot(tmp_path, **on_mimo(server)) as bot:
             await asyncio.gather(*(bot.probing.probe_due(moment) for _ in range(3)))
             assert len(server.billed) == billed, moment
@@ -207,18 +200,14 @@ async def test_openai_style_servers_are_probed_too(tmp_path: Path) -> None:
         assert [len(calls) for calls in (world.forms, world.questions, world.orders)] == [1, 1, 1]
 
 
-async def test_the_program_does_not_probe_if_that_is_off(
-    server: MimoServer, tmp_path: Path, clock: Clock
+@pytest.mark.parametrize(("setting", "is_on"), [("off", False), ("daily", True)])
+async def test_the_program_probes_unless_that_is_off(
+    bot: Bot, clock: Clock, setting: str, is_on: bool
 ) -> None:
-    """That it does else, `tests/test_notices.py` shows."""
-    make_database(tmp_path)
-    values: dict[str, Any] = {**on_mimo(server), "hearsay_home": tmp_path, "model_probe": "off"}
-    settings = make_settings(**values)
-    async with open_program(settings, clock) as program:
-        worker = make_worker(settings, program, {})
-        task = asyncio.create_task(worker.run())
-        await clock.sleep(1900)
-        await worker.stop()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-    assert server.calls == []
+    parts = bot.assistant, *bot.roles
+    program: Any = SimpleNamespace(
+        store=bot.store, clock=clock,
+        **dict(zip(("assistant", "hearing", "speaking", "understanding"), parts, strict=True)),
+    )  # fmt: skip
+    worker = make_worker(make_settings(model_probe=setting), program, {})
+    assert bool(worker._probing) is is_on

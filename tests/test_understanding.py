@@ -60,29 +60,16 @@ async def test_the_same_question_is_paid_for_once(
     ],
 )
 async def test_another_question_is_asked_anew(
-    understanding: Understanding, engine: ScriptedAnswerer, other: Question
+    understanding: Understanding, engine: ScriptedAnswerer, other: Question, clock: Clock
 ) -> None:
-    await understanding.answer(ask("Who?", SOUND))
-    await understanding.answer(other)
+    for question in (ask("Who?", SOUND), other):
+        await understanding.answer(question)
     assert len(engine.asked) == 2
-
-
-async def test_another_model_is_asked_anew(
-    understanding: Understanding, engine: ScriptedAnswerer
-) -> None:
-    await understanding.answer(ask())
-    engine.chat_model = "scripted-2"
-    await understanding.answer(ask())
-    assert len(engine.asked) == 2
-
-
-async def test_failures_are_noted_by_the_clock(
-    understanding: Understanding, engine: ScriptedAnswerer, clock: Clock
-) -> None:
+    engine.chat_model, engine.failures = "scripted-2", [EngineBusy("503")]
     await clock.sleep(100)
-    engine.failures = [EngineBusy("503")]
     with pytest.raises(EngineBusy):
-        await understanding.answer(ask())
+        await understanding.answer(other)
+    assert len(engine.asked) == 3, "of another model too"
     assert (await understanding.gate.state()).failed_at == clock.now()
 
 
@@ -119,6 +106,9 @@ async def test_where_no_room_is_left_to_go_on_the_answer_stays_cut(
     engine.scripts = {"Who": Answer("word " * 200, is_cut=True)}
     answer = await understanding.answer(ask("Who?", max_tokens=100))
     assert answer.is_cut and len(engine.asked) == 1
+    engine.chat_limits, engine.scripts = AnswererLimits(), {"": Answer("on", is_cut=True)}
+    answer = await understanding.answer(ask("How?"))
+    assert answer.is_cut and len(engine.asked) == 1 + 3, "nor does it go on for ever"
 
 
 def test_joined_answers_read_on() -> None:

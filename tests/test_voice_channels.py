@@ -66,6 +66,11 @@ def sofa(group: Group) -> Sofa:
     return channels
 
 
+async def read_aloud(group: Group) -> None:
+    await group.ask("join")
+    await group.ask("read on")
+
+
 def said(group: Group) -> list[str]:
     return [utterance.text for utterance in group.road.synthesizer.said]
 
@@ -91,15 +96,12 @@ async def test_where_there_are_no_voice_channels_it_says_so(group: Group, comman
 
 
 async def test_it_comes_and_announces_itself(group: Group) -> None:
+    assert "voice channel first" in (await group.ask("join", EVE)).text
     told = await group.ask("join")
     assert "Sofa" in told.text and "/leave" in told.text and "computer" in told.text
     assert sofa(group).is_joined
     # Everybody is to read it: nothing of this is for one person alone.
     assert not any(load_command(name).is_personal for name in CHANNEL_COMMANDS)
-
-
-async def test_who_is_nowhere_is_told_where_to_go(group: Group) -> None:
-    assert "voice channel first" in (await group.ask("join", EVE)).text
 
 
 @pytest.mark.parametrize("command", ["leave", "stop", "read on", "read off"])
@@ -135,9 +137,9 @@ async def test_a_chat_is_read_aloud_and_nothing_is_written_for_it(group: Group) 
 
 
 async def test_only_plain_talk_is_read(group: Group) -> None:
-    await group.ask("join")
-    await group.ask("read on")
-    await group.say("read_out me", command="read_out")
+    await read_aloud(group)
+    typed = await group.say("read_out me", command="read_out")
+    assert group.answers(typed) == [], "nobody can type it"
     await group.say("what nobody knows", command="unknown")
     await group.say("corrected", edit_id="1")
     await group.say("in another thread", thread_id="5")
@@ -145,16 +147,12 @@ async def test_only_plain_talk_is_read(group: Group) -> None:
     assert said(group) == []
     await group.say("read me")
     assert said(group) == ["read me"]
-
-
-async def test_nobody_can_type_it(group: Group) -> None:
-    message = await group.say("say this", command="read_out")
-    assert group.answers(message) == [] and said(group) == []
+    await group.say("A sentence of some words. " * 100)
+    assert 0 < len(" ".join(said(group)[1:])) <= MAX_CHARS, "it is read to a point"
 
 
 async def test_each_person_has_a_voice(group: Group) -> None:
-    await group.ask("join")
-    await group.ask("read on")
+    await read_aloud(group)
     voices = group.road.store.voices
     await voices.save_choice("test", ADA, SpeechSettings("白桦", "slow"))
     await group.say("Good morning", ADA)
@@ -176,24 +174,15 @@ def test_a_voice_follows_from_the_person_and_speaks_the_language() -> None:
 
 
 async def test_old_words_and_those_who_opted_out_are_not_read(group: Group) -> None:
-    await group.ask("join")
-    await group.ask("read on")
+    await read_aloud(group)
     await group.say("long ago", sent_at=datetime.now(UTC) - timedelta(minutes=5))
     await group.road.store.memory.opt_out("test", BEN, True)
     await group.say("not me", BEN)
     assert said(group) == []
 
 
-async def test_long_messages_are_read_to_a_point(group: Group) -> None:
-    await group.ask("join")
-    await group.ask("read on")
-    await group.say("A sentence of some words. " * 100)
-    assert 0 < len(" ".join(said(group))) <= MAX_CHARS
-
-
 async def test_that_it_failed_is_not_told(group: Group) -> None:
-    await group.ask("join")
-    await group.ask("read on")
+    await read_aloud(group)
     group.road.synthesizer.failures = [EngineRefused(reason="no")]
     message = await group.say("this fails")
     assert group.answers(message) == []

@@ -9,8 +9,8 @@ import pytest
 
 from core.errors import CannotHear
 from core.interfaces import AnswererLimits
-from core.models import Answer, Attachment, Chat, Job, NoteMode, Quoted, Reply, Turn
-from core.prompts.safety import RULE, revive
+from core.models import Answer, Attachment, Chat, Job, Quoted, Reply, Turn
+from core.prompts.safety import RULE
 from core.store import Store
 from tests.conftest import NewMessage
 from tests.support import sounds
@@ -52,9 +52,6 @@ class Talk:
         """What the engine was told last."""
         return self.answerer.asked[-1].turns
 
-    async def choose_mode(self, mode: NoteMode) -> None:
-        await self.send(command="mode", text=mode.value)
-
 
 @pytest.fixture
 async def talk(store: Store, new_message: NewMessage) -> AsyncIterator[Talk]:
@@ -79,13 +76,6 @@ async def test_a_question_about_a_voice_note_is_answered_from_the_sound_itself(t
     question = talk.answerer.asked[0]
     assert RULE in question.instructions and "Today is " in question.instructions
     assert not question.is_thinking
-
-
-async def test_an_address_that_may_have_been_said_is_readable_and_dead(talk: Talk) -> None:
-    talk.answerer.scripts["website"] = "She names library.example and @anna."
-    reply = await talk.send(command="ask", text="Which website does she name?", reply_to=NOTE)
-    assert revive(reply.text) == "She names library.example and @anna."
-    assert "library.example" not in reply.text and "@anna" not in reply.text
 
 
 @pytest.mark.parametrize("kind", ["voice", "document"])
@@ -128,16 +118,9 @@ async def test_without_a_question_it_says_how_to_ask(talk: Talk, changes: Any) -
     assert talk.answerer.asked == []
 
 
-async def test_a_picture_cannot_be_asked_about(talk: Talk) -> None:
-    reply = await talk.send(command="ask", text="Who is it?", reply_to=Quoted("9"))
-    assert reply.text == "In that message there is nothing that I can hear or read."
-    assert talk.answerer.asked == []
-
-
 async def test_a_file_that_answers_a_recording_is_asked_about_with_it(talk: Talk) -> None:
-    await talk.send(
-        command="ask", text="Same voice?", attachment=Attachment("file-2"), reply_to=NOTE
-    )
+    other = Attachment("file-2")
+    await talk.send(command="ask", text="Same voice?", attachment=other, reply_to=NOTE)
     assert talk.answerer.sounds() == [2]
     assert "There are 2 recordings" in talk.turns[0].text
     assert len(talk.last.about) == 2
@@ -156,17 +139,6 @@ async def test_tone_thoughts_cuts_and_extracts_are_told(talk: Talk) -> None:
         text, _, told = reply.text.partition("\n\n")
         assert told.startswith(note) or note in told
         assert "(tone)" not in text and note not in reply.aloud
-
-
-async def test_what_an_answer_says_is_no_link_no_command_and_no_ping(talk: Talk) -> None:
-    talk.answerer.scripts["who"] = "Ask @ben, /retry it, see https://evil.example/x or a.example"
-    quoted = Quoted("9", "We met at a.example yesterday.")
-    reply = await talk.send(command="ask", text="who?", reply_to=quoted)
-    assert "evil" not in reply.text and "a.example" not in reply.text
-    assert "@ben" not in reply.text and "/retry" not in reply.text
-    shown = [text for _, text, _ in talk.road.platform.shown]
-    assert shown and all("evil" not in text and "@ben" not in text for text in shown)
-    assert reply.links == ()
 
 
 async def test_an_engine_that_does_not_hear_reads_the_transcript(
@@ -191,6 +163,8 @@ async def test_a_model_that_turns_out_deaf_is_asked_about_the_words(talk: Talk) 
 
 
 async def test_silence_and_what_is_no_sound_are_refused_unpaid(talk: Talk) -> None:
+    picture = await talk.send(command="ask", text="Who is it?", reply_to=Quoted("9"))
+    assert picture.text == "In that message there is nothing that I can hear or read."
     for data, text in (
         (sounds.file("ogg-opus", sounds.silence(2)), "There is only silence in this recording."),
         (b"MZ" + bytes(900), "I do not know this kind of file."),
@@ -199,13 +173,6 @@ async def test_silence_and_what_is_no_sound_are_refused_unpaid(talk: Talk) -> No
         talk.road.platform.sound = data
         reply = await talk.send(command="ask", text="What is it?", reply_to=NOTE)
         assert reply.text.startswith(text)
-    assert talk.answerer.asked == []
-
-
-async def test_more_than_the_engine_can_take_in_is_told(talk: Talk) -> None:
-    talk.answerer.chat_limits = AnswererLimits(context_tokens=2500)
-    reply = await talk.send(command="ask", text="字" * 2000)
-    assert reply.text == "This is too much for one question: ask about a part of it."
     assert talk.answerer.asked == []
 
 
@@ -220,7 +187,7 @@ async def test_thinking_is_switched_and_admins_alone_may(talk: Talk) -> None:
 
 
 async def test_a_voice_note_is_the_question_where_that_was_chosen(talk: Talk) -> None:
-    await talk.choose_mode(NoteMode.ASK)
+    await talk.send(command="mode", text="ask")
     reply = await talk.send(attachment=Attachment("file-1", duration_s=1.1))
     assert (reply.quote, reply.is_quote_first, reply.text) == ("call 1", True, "answer 1")
     assert talk.turns == (Turn("user", "call 1"),)
@@ -249,28 +216,16 @@ async def test_who_does_not_want_it_is_not_asked_about_by_others(talk: Talk, sto
     assert talk.answerer.sounds() == [1]
 
 
-async def test_an_address_in_a_question_is_opened_by_nobody(talk: Talk) -> None:
-    reply = await talk.send(command="ask", text="What is on https://a.example/talk.mp3 ?")
-    assert reply.text == "I open no addresses. Send me the recording itself."
-    talk.road.understanding._allows_urls = True
-    reply = await talk.send(command="ask", text="What is on https://a.example/talk.mp3 ?")
-    assert reply.text.startswith("I open no addresses")
-
-
 async def test_an_address_is_given_on_where_the_operator_allows_it(talk: Talk) -> None:
-    talk.road.understanding._allows_urls = True
+    question = "What is on https://a.example/talk.mp3?x=1 please"
+    for is_allowed in (False, True):
+        talk.road.understanding._allows_urls = is_allowed
+        reply = await talk.send(command="ask", text=question)
+        assert reply.text == "I open no addresses. Send me the recording itself."
     talk.answerer.chat_limits = AnswererLimits(formats=("audio/mpeg",), can_fetch=True)
-    await talk.send(command="ask", text="What is on https://a.example/talk.mp3?x=1 please")
+    await talk.send(command="ask", text=question)
     [audio] = talk.turns[0].audios
     assert (audio.url, audio.data) == ("https://a.example/talk.mp3?x=1", b"")
     for text in ("http://127.0.0.1/a.mp3", "http://localhost/a.mp3", "https://a.example/page"):
         await talk.send(command="ask", text=text)
         assert talk.turns[0].audios == ()
-
-
-async def test_chinese(talk: Talk) -> None:
-    talk.answerer.scripts["讽刺"] = "（tone）她在开玩笑。"
-    reply = await talk.send(command="ask", text="她在讽刺吗？", reply_to=NOTE, language="zh-CN")
-    assert reply.text == "她在开玩笑。\n\n这是根据声音听起来的感觉判断的，而不是根据所说的内容。"
-    reply = await talk.send(command="ask", reply_to=NOTE, language="zh-CN")
-    assert reply.text == "用 /ask 加上问题回复一段录音，例如：/ask 他们商定了什么？"

@@ -6,15 +6,9 @@ import pytest
 
 from core.errors import EngineBusy, UserError
 from core.models import (
-    Answer,
     Attachment,
-    Button,
-    JobState,
     Message,
-    NoteMode,
     Quoted,
-    Reply,
-    Turn,
 )
 from core.prompts.ask import MAX_DIALOGUE_CHARS, Exchange, bound, may_want_sound, wants_sound
 from core.store import Store
@@ -49,26 +43,7 @@ async def test_three_questions_follow_and_the_sound_goes_out_when_it_is_needed(t
     assert turns[0].text.startswith("The recording:\n<data>\n[0:00] call ")
     assert turns[0].text.endswith("Who speaks?") and turns[1].text == "answer 1"
     assert turns[-1].text == "And the end?"
-
-
-async def test_the_word_listen_is_never_shown(talk: Talk) -> None:
-    await talk.send(command="ask", text="Who?", reply_to=NOTE)
-
-    talk.answerer.wants_sound = "mood"
-    reply = await talk.follow("What mood?")
-    assert reply.text == "answer 3"
-    assert talk.answerer.sounds() == [1, 0, 1]
     assert all("LISTEN" not in text for _, text, _ in talk.road.platform.shown)
-
-
-async def test_a_transcript_is_asked_about_by_answering_it(talk: Talk) -> None:
-    await talk.send(attachment=Attachment("file-1", duration_s=1.1))
-    await talk.follow("What does she mean?")
-    assert talk.answerer.sounds() == [1]
-    await talk.follow("Why?")
-    assert talk.answerer.sounds() == [1, 0]
-    # The transcript was there already.
-    assert len(talk.road.engine.calls) == 1
 
 
 async def test_a_question_in_a_voice_note_follows_too(talk: Talk) -> None:
@@ -124,21 +99,13 @@ async def test_where_the_sound_is_gone_its_words_still_answer(
 
 
 async def test_an_upload_that_is_soon_forgotten_leaves_its_words(
-    talk: Talk, store: Store, monkeypatch: pytest.MonkeyPatch
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sound = talk.road.platform.sound
-
-    async def fetch(message: Message) -> bytes:
-        data = await store.intake.blob(message.chat, message.message_id)
-        if data is None:
-            raise UserError("I no longer have this recording. Send it again.")
-        return data
-
-    monkeypatch.setattr(talk.road.platform, "fetch", fetch)
-    message = talk.new(command="ask", text="Who?")
-    await talk.road.assistant.accept(message, sound)
+    await talk.road.assistant.accept(talk.new(command="ask", text="Who?"), sound)
     await talk.road.settle()
     assert (talk.answerer.sounds(), len(talk.road.engine.calls)) == ([1], 1)
+    monkeypatch.delattr(talk.road.platform.__class__, "fetch")
     await talk.follow("What is said?")
     assert talk.answerer.sounds() == [1, 0]
     assert "call 1" in talk.turns[0].text and len(talk.road.engine.calls) == 1
@@ -151,23 +118,14 @@ async def test_of_music_there_are_no_words_so_the_sound_is_sent_again(talk: Talk
     assert talk.answerer.sounds() == [1, 1] and talk.road.engine.calls == []
 
 
-async def test_a_new_file_in_a_dialogue_is_heard_with_the_old_one(talk: Talk) -> None:
-    await talk.send(command="ask", text="Who?", reply_to=NOTE)
-    await talk.follow("The same person?", command="ask", attachment=Attachment("file-2", "audio"))
-    assert talk.answerer.sounds() == [1, 2]
-    assert [turn.text for turn in talk.turns][1:] == ["answer 1", "The same person?"]
-
-
-async def test_the_button_ask_leads_to_a_question(talk: Talk, store: Store) -> None:
+async def test_the_button_ask_leads_to_a_question(talk: Talk) -> None:
     await talk.send(attachment=Attachment("file-1"))
     key = talk.last.heard_key
-    [job] = await store.jobs.history(talk.new().chat, 1)
-    offer = Reply("Words", buttons=(Button("Ask", "ask_about", key),), heard_key=key)
-    [button] = (await store.jobs.save_reply(job.job_id, offer, JobState.DONE)).buttons
-    reply = await talk.send(button=button.token, command="")
+    [token] = [b.token for b in talk.last.buttons if b.command == "ask_about"]
+    reply = await talk.send(button=token, command="")
     assert reply.text.startswith("Answer this message with your question")
     await talk.follow("What is meant?")
-    assert talk.answerer.sounds() == [1]
+    assert (talk.answerer.sounds(), len(talk.road.engine.calls)) == ([1], 1)
     [subject] = talk.last.about
     assert subject.heard == key
 
@@ -186,27 +144,6 @@ async def test_what_fails_once_is_asked_again_and_nothing_is_asked_twice(
     assert len(talk.answerer.asked) == 4
 
 
-async def test_cut_answers_are_continued_and_each_part_is_paid_once(talk: Talk) -> None:
-    scripts = talk.answerer.scripts
-    scripts["Continue"] = Answer("and the end.", reasoning="t2")
-    scripts["long"] = Answer("The beginning", is_cut=True, reasoning="t1")
-    question = {"command": "ask", "text": "a long one?"}
-    reply = await talk.send(**question)
-    assert reply.text == "The beginning and the end."
-    assert talk.turns[1:] == (
-        Turn("assistant", "The beginning", reasoning="t1"),
-        Turn("user", talk.turns[-1].text),
-    )
-    again = await talk.send(**question)
-    assert again.text == reply.text and len(talk.answerer.asked) == 2
-
-
-async def test_an_answer_that_never_ends_is_cut_and_says_so(talk: Talk) -> None:
-    talk.answerer.scripts[""] = Answer("on and on", is_cut=True)
-    reply = await talk.send(command="ask", text="?")
-    assert reply.text.count("on and on") == 3 and "its end is missing" in reply.text
-
-
 async def test_who_takes_back_what_they_said_takes_the_dialogue_along(
     talk: Talk, store: Store
 ) -> None:
@@ -222,7 +159,7 @@ async def test_who_takes_back_what_they_said_takes_the_dialogue_along(
 
 
 async def test_both_shows_the_words_and_the_answer(talk: Talk) -> None:
-    await talk.choose_mode(NoteMode.BOTH)
+    await talk.send(command="mode", text="both")
     reply = await talk.send(attachment=Attachment("file-1", duration_s=1.1))
     assert (reply.quote, reply.is_quote_first, reply.text) == ("call 1", True, "answer 1")
     assert [button.command for button in reply.buttons] == ["translate", "ask_about", "listen"]

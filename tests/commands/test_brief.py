@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from core.config import Settings
 from core.engines.offline import Offline
-from core.models import Button, Job, JobState, Message, Reply, Segment, Transcript
+from core.models import Button, JobState, Reply, Segment, Transcript
 from core.store import Store
-from core.store.memory import remember
-from core.store.rows import chat_row
-from core.summaries.ranges import Asked, read_request
-from core.summarizing import Summarizing
 from tests.conftest import NewMessage
-from tests.support.group_week import make_week, tell
 from tests.support.loopback import Road, ScriptedEngine
 
 TALK = (
@@ -46,12 +39,10 @@ class Listener:
         job = await self.road.assistant.accept(self.new_message())
         assert job
         button = Button("Summary", "brief", key)
-        kept = await self.road.store.jobs.save_reply(
-            job.job_id, Reply(buttons=(button,)), JobState.DONE
-        )
-        pressed = await self.road.assistant.accept(
-            self.new_message(attachment=None, button=kept.buttons[0].token)
-        )
+        offer = Reply(buttons=(button,))
+        [kept] = (await self.road.store.jobs.save_reply(job.job_id, offer, JobState.DONE)).buttons
+        press = self.new_message(attachment=None, button=kept.token)
+        pressed = await self.road.assistant.accept(press)
         assert pressed
         async with self.road.running():
             await self.road.settle()
@@ -111,45 +102,7 @@ async def test_offline_a_recording_is_an_extract(
     assert 3 <= len(lines) <= 12
     for line in lines:
         match = re.fullmatch(r"• (.+) \((\d+):(\d\d)\)", line)
-        assert (
-            match and match[1] == HEARD.segments[int(match[3]) // 9 + int(match[2]) * 60 // 9].text
-        )
+        assert match
+        second = int(match[2]) * 60 + int(match[3])
+        assert match[1] == HEARD.segments[second // 9].text
     assert "An extract, picked by a rule" in reply.text
-
-
-async def test_offline_a_week_is_an_extract_with_places(store: Store, offline: Offline) -> None:
-    end_at = datetime.now(UTC) - timedelta(minutes=1)
-    week = make_week(end_at, count=300, notes=20)
-    messages = list(week.kept.values())
-    await keep(store, messages)
-    for message in messages:
-        if message.attachment:
-            heard = tell(week.notes[message.attachment.file_id])
-            await store.memory.save_transcript(message.chat, message.message_id, heard)
-    road = Road(store, ScriptedEngine(), answerer=offline)
-    job = make_job(messages[0])
-
-    summarizing = Summarizing(store, road.hearing, road.understanding, road.platform)
-    reply = await summarizing.summarize(job, read_request("everything", Asked(job.created_at)))
-    assert "An extract, picked by a rule" in reply.text
-    points = [line for line in reply.text.splitlines() if line.startswith("• ")]
-    assert 3 <= len(points) == len(reply.links)
-    for link in reply.links:
-        said = week.kept[link.message_id]
-        line = reply.text[: link.start].rpartition("• ")[2]
-        assert line.startswith(said.sender_name)
-        assert said.text in line or said.attachment
-
-
-async def keep(store: Store, messages: list[Message]) -> None:
-    """Keep messages in one commit."""
-    async with store._database.write() as connection:
-        row = await chat_row(connection, messages[0].chat)
-        for message in messages:
-            await remember(connection, row.chat_pk, message)
-
-
-def make_job(message: Message, **changes: Any) -> Job:
-    asked_at = datetime.now(UTC)
-    asked = Message(message.chat, "asked", asked_at, "11", "Anna", is_private=False, language="en")
-    return Job("j", asked, "summary", JobState.RUNNING, 1, asked_at, asked_at, **changes)

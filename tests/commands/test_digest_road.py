@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from core.commands.digest_due import put_before
-from core.errors import StoreError
 from core.models import Button, JobState, Link, Reply, Schedule
 from core.store import Store, make_cipher
 from tests.support.group_talk import BEN, GROUP, Group, group_on
@@ -21,10 +19,9 @@ TOLD = "## Boats\n- Ada buys a boat [#1]\n"
 
 
 @pytest.fixture
-async def group(store: Store) -> AsyncIterator[Group]:
-    async with group_on(store) as group:
-        group.road.answerer.scripts = {".": TOLD}
-        yield group
+async def group(group: Group) -> Group:
+    group.road.answerer.scripts = {".": TOLD}
+    return group
 
 
 async def plans(group: Group) -> list[Schedule]:
@@ -50,25 +47,26 @@ async def test_a_digest_is_planned_shown_and_ended(group: Group) -> None:
     assert current_clock().now() < plan.next_at < current_clock().now() + timedelta(days=4)
     shown = (await group.ask("digest")).text
     assert said in shown and "/digest off" in shown
+    # A new time takes the place of the old one and keeps its zone.
+    assert "10:30 (Europe/Berlin)" in (await group.ask("digest 10:30")).text
+    assert [plan.at for plan in await plans(group)] == ["10:30"]
     assert (await group.ask("digest off")).text == "No digest comes here any more."
     assert await plans(group) == []
     assert "/digest 09:00 Europe/Berlin" in (await group.ask("digest")).text
-
-
-async def test_a_new_time_takes_the_place_of_the_old_and_keeps_its_zone(group: Group) -> None:
-    await group.ask("remember on")
-    await group.ask("digest 09:00 Asia/Shanghai")
-    assert "10:30 (Asia/Shanghai)" in (await group.ask("digest 10:30")).text
-    assert len(await plans(group)) == 1
 
 
 async def test_topics_have_digests_of_their_own(group: Group) -> None:
     await group.ask("remember on")
     await group.ask("digest 9:00 topic", thread_id="5")
     await group.ask("digest 9:00 topic", thread_id="6")
+    assert "of this topic" in (await group.ask("digest", thread_id="6")).text
+    for topic in "56":
+        await group.say(f"words in {topic}", thread_id=topic)
+    await fire(group, (await plans(group))[0].next_at)
+    told = [question.turns[-1].text for question in group.road.answerer.asked]
+    assert [("in 5" in text, "in 6" in text) for text in sorted(told)] == [(1, 0), (0, 1)]
     await group.ask("digest 8:00")
     assert len(await plans(group)) == 3
-    assert "of this topic" in (await group.ask("digest", thread_id="6")).text
     await group.ask("digest off", thread_id="6")
     assert {plan.thread_id for plan in await plans(group)} == {"5", None}
 
@@ -83,15 +81,11 @@ async def test_members_plan_nothing(group: Group) -> None:
     assert "10:00" in (await group.ask("digest", BEN)).text
 
 
-async def test_what_cannot_be_read_is_said(group: Group) -> None:
+async def test_what_cannot_be_read_or_remembered_is_said(group: Group) -> None:
+    assert "/remember on" in (await group.ask("digest 9:00 UTC")).text
     await group.ask("remember on")
     assert "time zone Nowhere" in (await group.ask("digest 9:00 Nowhere")).text
     assert "/digest 09:00" in (await group.ask("digest soon")).text
-    assert await plans(group) == []
-
-
-async def test_nothing_is_planned_where_nothing_is_remembered(group: Group) -> None:
-    assert "/remember on" in (await group.ask("digest 9:00 UTC")).text
     assert await plans(group) == []
 
 
@@ -109,17 +103,6 @@ async def test_a_digest_tells_what_was_said_since_the_last(group: Group) -> None
     # Nothing was said since: nothing is told.
     assert await fire(group, plan.next_at + timedelta(days=1)) == []
     assert len(group.road.answerer.asked) == 1
-
-
-async def test_a_topics_digest_tells_of_it_alone(group: Group) -> None:
-    await group.ask("remember on")
-    await group.ask("digest 9:00 UTC topic", thread_id="5")
-    await group.say("I buy a boat", thread_id="5")
-    await group.say("elsewhere", thread_id="6")
-    [plan] = await plans(group)
-    await fire(group, plan.next_at)
-    told = group.road.answerer.asked[-1].turns[-1].text
-    assert "I buy a boat" in told and "elsewhere" not in told
 
 
 async def test_a_digest_that_was_missed_comes_once_and_says_it_is_late(
@@ -154,30 +137,6 @@ async def wait_for_digests(store: Store) -> None:
     await settle(store)
 
 
-async def test_digests_go_on_after_a_fault(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    fire_due = store.schedules.fire_due
-    faults = [ValueError("a bug"), StoreError("locked")]
-
-    async def fail_twice(moment: datetime) -> int:
-        if faults:
-            raise faults.pop()
-        return await fire_due(moment)
-
-    monkeypatch.setattr(store.schedules, "fire_due", fail_twice)
-    async with group_on(store) as group:
-        await group.ask("remember on")
-        await group.ask("digest 9:00 UTC")
-        [plan] = await plans(group)
-        await store.schedules.remove(plan)
-        await store.schedules.add(
-            replace(plan, next_at=current_clock().now() - timedelta(seconds=1))
-        )
-        await wait_for_digests(store)
-    assert not faults
-    jobs = await store.jobs.recent(set(JobState))
-    assert [job.command for job in jobs].count("digest_due") == 1
-
-
 async def test_digests_end_with_the_memory(group: Group) -> None:
     await group.ask("remember on")
     await group.ask("digest 9:00 UTC")
@@ -186,23 +145,6 @@ async def test_digests_end_with_the_memory(group: Group) -> None:
     [reply] = await fire(group, plan.next_at)
     assert reply.text == "No digest comes any more: nothing is remembered here now."
     assert await plans(group) == []
-
-
-async def test_nobody_types_a_digest_that_is_due(group: Group) -> None:
-    await group.ask("remember on")
-    await group.say("I buy a boat")
-    typed = group.write(
-        BEN, command="digest_due", text="2020-01-01T00:00+00:00 2030-01-01T00:00+00:00"
-    )
-    await group.send(typed)
-    assert group.answers(typed) == []
-
-
-async def test_the_words_of_a_plan_are_not_plain_on_the_disk(group: Group, tmp_path: Path) -> None:
-    await group.ask("remember on")
-    await group.ask("digest 9:00 Antarctica/Troll")
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert not [path for path in files if b"Antarctica" in path.read_bytes()]
 
 
 def test_links_move_with_their_text() -> None:

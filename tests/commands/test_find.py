@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
-from core.models import Chat, ChatSettings, Correction, Reply, Segment, TalkSettings, Transcript
-from core.store import Store
-from tests.support.group_talk import ADA, BEN, Group, group_on
+from core.models import Chat, ChatSettings, Correction, Segment, TalkSettings, Transcript
+from tests.support.group_talk import ADA, BEN, Group
 
 SAID = Transcript(
     "hello there. the invoice is with Cow Alski.",
@@ -19,15 +17,9 @@ SAID = Transcript(
 
 
 @pytest.fixture
-async def group(store: Store) -> AsyncIterator[Group]:
-    async with group_on(store) as group:
-        await group.ask("remember on")
-        yield group
-
-
-def linked(reply: Reply) -> list[tuple[str, str]]:
-    """Return the words that lead somewhere, and where."""
-    return [(reply.text[link.start : link.end], link.message_id) for link in reply.links]
+async def group(group: Group) -> Group:
+    await group.ask("remember on")
+    return group
 
 
 async def test_each_hit_has_its_place_and_voice_its_second(group: Group) -> None:
@@ -41,11 +33,9 @@ async def test_each_hit_has_its_place_and_voice_its_second(group: Group) -> None
         f"{then} Ben 2:14: the invoice is with Cow Alski.",
         f"{when} Ada: the invoice of May 😀 is late",
     ]
-    assert linked(found) == [
-        (then, note.message_id),
-        ("2:14", note.message_id),
-        (when, text.message_id),
-    ]
+    places = [(found.text[link.start : link.end], link.message_id) for link in found.links]
+    of_note = [(words, note.message_id) for words in (then, "2:14")]
+    assert places == [*of_note, (when, text.message_id)]
     assert found.links[2].thread_id == "5"
     play = [(b.label, b.command, b.text) for b in found.buttons]
     assert play == [("▶ 2:14", "replay", f"{note.message_id} 134")]
@@ -93,15 +83,6 @@ async def test_where_nothing_is_kept_or_found_that_is_said(group: Group) -> None
     assert "forward" in (await private.ask("find tea")).text
     await private.say("tea", forwarded_from="Eve")
     assert "Eve: tea" in (await private.ask("find tea")).text
-
-
-async def test_no_chat_finds_what_another_said(group: Group) -> None:
-    await group.say("canary of this group")
-    other = Group(group.road, Chat("test", "1", "-200"))
-    private = Group(group.road, Chat("test", "1", ADA), is_private=True)
-    await other.ask("remember on")
-    for place in (other, private):
-        assert "canary of" not in (await place.ask("find canary", ADA)).text
 
 
 async def test_a_deleted_and_an_edited_message_are_found_as_they_are_now(group: Group) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import cast
 
 import pytest
 
 from core.interfaces import Platform
-from core.models import Audio, Chat, KeptVoice
-from core.store import Store
+from core.models import Chat
 from core.store.links import MAX_TRIES
-from tests.support.group_talk import ADA, BEN, EVE, Group, group_on, quote
+from tests.support.group_talk import ADA, BEN, EVE, Group
 
 #: Ada's account on the other platform; there ADA's own id is Eve's.
 ADA_THERE = BEN
@@ -47,50 +44,23 @@ class Places:
 
 
 @pytest.fixture
-async def places(store: Store) -> AsyncIterator[Places]:
-    async with group_on(store) as group:
-        yield Places(group)
+async def places(group: Group) -> Places:
+    return Places(group)
 
 
-async def test_a_code_links_two_accounts(places: Places) -> None:
+async def test_a_code_links_two_accounts_and_what_was_chosen_here_holds(places: Places) -> None:
+    await places.private("test", ADA).ask("voice Mia", ADA)
+    await places.private("other", ADA_THERE).ask("voice 白桦", ADA_THERE)
     code = await places.code()
     assert code.startswith("/link ")
     said = await places.use(code)
     assert "Linked with your account on Test" in said and "/link off" in said
+    assert "what was chosen here holds" in said
+    assert (await places.store.voices.choice("test", ADA)).voice == "白桦"
     shown = await places.private("test", ADA).ask("link", ADA)
     assert "You are linked with your account on Other." in shown.text
     shown = await places.private("test", ADA).ask("link off", ADA)
     assert "linked with no other" in shown.text and not await places.is_linked()
-
-
-async def test_where_both_had_chosen_the_choice_of_here_holds_and_it_is_said(
-    places: Places,
-) -> None:
-    await places.private("test", ADA).ask("voice Mia", ADA)
-    await places.private("other", ADA_THERE).ask("voice 白桦", ADA_THERE)
-    assert "what was chosen here holds" in await places.use(await places.code())
-    for account in (("test", ADA), ("other", ADA_THERE)):
-        assert (await places.store.voices.choice(*account)).voice == "白桦"
-
-
-async def test_who_opts_out_vanishes_on_both_platforms(places: Places) -> None:
-    for group in (places.group, places.other_group):
-        await group.ask("remember on", EVE)
-        for person in (ADA, BEN, EVE):
-            await group.say(f"of {person}", person)
-    await places.use(await places.code())
-    said = await places.group.ask("remember me off", ADA)
-    assert "Deleted messages: 2." in said.text
-    assert await places.group.texts() == [f"of {BEN}", f"of {EVE}"]
-    assert await places.other_group.texts() == [f"of {ADA}", f"of {EVE}"]
-    await places.other_group.say("again", ADA_THERE)
-    note = await places.other_group.speak(ADA_THERE)
-    assert len(await places.other_group.kept()) == 2 and places.road.engine.calls == []
-    asked = await places.other_group.ask("transcribe", EVE, reply_to=quote(note))
-    assert "does not want" in asked.text
-    await places.other_group.ask("remember me on", ADA_THERE)
-    await places.group.say("back", ADA)
-    assert "back" in await places.group.texts()
 
 
 async def test_an_opt_out_of_before_holds_for_both_from_the_link_on(places: Places) -> None:
@@ -101,27 +71,6 @@ async def test_an_opt_out_of_before_holds_for_both_from_the_link_on(places: Plac
     said = await places.use(await places.code())
     assert "remember nothing" in said and "Deleted messages: 1." in said
     assert await places.group.kept() == await places.other_group.kept() == []
-
-
-async def test_a_voice_of_ones_own_speaks_on_both_and_for_nobody_else(places: Places) -> None:
-    sample = Audio(b"RIFF canary", "audio/wav", 8.0)
-    own = KeptVoice("v1", "me", sample, is_clone=True, consented_at=datetime.now(UTC))
-    await places.store.voices.keep(places.group.chat, ADA, own)
-    code = await places.code()
-    there = places.private("other", ADA_THERE)
-    assert "do not know the voice" in (await there.ask("voice me", ADA_THERE)).text
-    await places.use(code)
-    await there.ask("voice me", ADA_THERE)
-    await there.ask("say hello", ADA_THERE)
-    assert places.road.synthesizer.said[-1].sample == sample
-    for platform, person_id in (("other", ADA), ("test", ADA_THERE), ("other", EVE)):
-        asked = await places.private(platform, person_id).ask("say voice:me hi", person_id)
-        assert "do not know the voice" in asked.text
-    assert "nobody else" in (await places.other_group.ask("voice chat me", ADA_THERE)).text
-    await there.ask("link off", ADA_THERE)
-    await there.ask("say hello again", ADA_THERE)
-    assert places.road.synthesizer.said[-1].sample is None, "it went back to where it was recorded"
-    assert await places.store.voices.usable(places.group.chat, ADA) == [own]
 
 
 async def test_a_wrong_code_ones_own_and_too_many(places: Places) -> None:

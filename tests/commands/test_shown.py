@@ -18,7 +18,6 @@ from core.models import (
     ChatSettings,
     Job,
     JobState,
-    Message,
     NoteMode,
     Quoted,
     Reply,
@@ -66,9 +65,10 @@ class Trial:
         self.key = shown.heard_key
         assert self.key
 
-    async def run(self, command: str, **changes: Any) -> Reply:
+    async def run(self, command: str, /, **changes: Any) -> Reply:
         """Let a command answer, typed or pressed; what goes wrong is an answer too."""
-        message = self.group.write(command=command, **changes)
+        # A voice note that asks by itself has no command.
+        message = self.group.write(**{"command": command, **changes})
         now = current_clock().now()
         job = Job("0123456789", message, command, JobState.RUNNING, 1, now, now, SETTINGS)
         if message.is_private:
@@ -137,13 +137,7 @@ async def trial(store: Store) -> AsyncIterator[Trial]:
 
 @pytest.mark.parametrize(("command", "way"), WAYS, ids=[" ".join(pair) for pair in WAYS])
 async def test_a_models_text_is_shown_dead(trial: Trial, command: str, way: str) -> None:
-    changes = ASKING[command][way](trial)
-    if changes.pop("command", None) == "":
-        # A voice note that asks by itself has no command.
-        message = trial.group.write(command="", **changes)
-        reply = await run_bare(trial, message)
-    else:
-        reply = await trial.run(command, **changes)
+    reply = await trial.run(command, **ASKING[command][way](trial))
     assert trial.road.answerer.asked, reply
     assert "Ada" in reply.text + reply.quote, reply
     for text in trial.texts(reply):
@@ -157,15 +151,6 @@ async def test_a_models_text_is_shown_dead(trial: Trial, command: str, way: str)
     assert not any("collect.example" in file.title for file in reply.files)
     known = {trial.text.message_id, trial.voice.message_id}
     assert {link.message_id for link in reply.links} <= known
-
-
-async def run_bare(trial: Trial, message: Message) -> Reply:
-    bare = trial.group.write
-    trial.group.write = lambda *args, **changes: message  # type: ignore[method-assign]
-    try:
-        return await trial.run("ask")
-    finally:
-        trial.group.write = bare  # type: ignore[method-assign]
 
 
 async def test_all_other_commands_ask_no_model(trial: Trial) -> None:

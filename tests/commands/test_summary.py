@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -15,14 +15,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from core.errors import AssistantError, EngineBadReply, EngineBusy
+from core.errors import AssistantError, EngineBusy
 from core.interfaces import AnswererLimits, TranscriberLimits
 from core.models import (
     Answer,
     Audio,
     Chat,
     ChatSettings,
-    JobState,
     Message,
     Question,
     Quoted,
@@ -34,47 +33,41 @@ from core.models import (
 )
 from core.store import Store
 from tests.support.clean_start import open_store
+from tests.support.group_talk import ADA, BEN, EVE, Group
 from tests.support.group_week import OPTED_OUT, Week, make_note, make_week, tell
 from tests.support.loopback import Road, ScriptedEngine
 
 FORUM = Chat("test", "1", "-100500")
 _LINE = re.compile(r"^#(\d+) \d\d:\d\d (\S+)(?: \(to #\d+\))?(?: \(voice ([\d:]+)\))?: (.*)$")
 _SPOKEN = re.compile(r"\[([\d:]+)\] ([^\[]+)")
+HEADINGS = ("## DECISIONS", "## ACTIONS", "## QUESTIONS", "## Voice (Anna)")
+SCRIPT = "HOST: This was the week.\nAnna: I said so.\nBen (worried): So did I.\n" * 20
+MADE_UP = ("## Made up", "- See evil.example/now [#99999] [#0]", "- @all /stop [#1 59:59]")
 
 
 class Reader:
-    """Implements `core.interfaces.Answerer`: reads the lines of a prompt as a model would.
-
-    It finds the facts of a week wherever they stand, and what is said on each voice note, and
-    now and then makes up a source.
-    """
+    """Implements `core.interfaces.Answerer`: finds the facts of a week in the lines of a prompt."""
 
     name = "reader"
     chat_model = "reader-1"
+    chat_limits = AnswererLimits(context_tokens=8_000)
 
-    def __init__(self, week: Week, context_tokens: int = 8_000) -> None:
-        self.chat_limits = AnswererLimits(context_tokens=context_tokens)
+    def __init__(self, week: Week) -> None:
         self.facts = {fact.text: fact for fact in week.facts if fact.kind != "voice"}
         self.asked: list[Question] = []
         self.failures: list[AssistantError | None] = []
 
-    async def answer(
-        self, question: Question, *, on_text: Callable[[str], None] | None = None
-    ) -> Answer:
+    async def answer(self, question: Question, *, on_text: object = None) -> Answer:
         self.asked.append(question)
         await asyncio.sleep(0)
         if self.failures and (failure := self.failures.pop(0)) is not None:
             raise failure
         lines = question.turns[-1].text.splitlines()
-        text = self._script() if "HOST" in question.instructions else "\n".join(self._sum_up(lines))
+        text = SCRIPT if "HOST" in question.instructions else "\n".join(self._sum_up(lines))
         return Answer(text, usage=Usage(self.name, self.chat_model, 0.0, 10, 10))
 
-    def _script(self) -> str:
-        return "HOST: This was the week.\nAnna: I said so.\nBen (worried): So did I.\n" * 20
-
     def _sum_up(self, lines: Sequence[str]) -> list[str]:
-        headings = ("## DECISIONS", "## ACTIONS", "## QUESTIONS", "## Voice (Anna)")
-        found: dict[str, list[str]] = {heading: [] for heading in headings}
+        found: dict[str, list[str]] = {heading: [] for heading in HEADINGS}
         heading = ""
         for line in lines:
             if line.startswith("## "):
@@ -85,12 +78,7 @@ class Reader:
                 for heading, point in self._read(*match.groups(default="")):
                     found[heading].append(f"- {point}")
         points = [line for heading in found for line in (heading, *found[heading][:40])]
-        return [
-            *points,
-            "## Made up",
-            "- See evil.example/now [#99999] [#0]",
-            "- @all /stop [#1 59:59]",
-        ]
+        return [*points, *MADE_UP]
 
     def _read(self, number: str, name: str, length: str, text: str) -> list[tuple[str, str]]:
         if fact := self.facts.get(text):
@@ -106,62 +94,12 @@ class TruthfulEngine(ScriptedEngine):
 
     def __init__(self, week: Week) -> None:
         super().__init__(TranscriberLimits(max_piece_s=180.0, target_piece_s=120.0))
-        self.heard = {clips: tell(clips) for clips in week.notes.values()}
+        self.heard = [tell(clips) for clips in week.notes.values()]
 
     async def transcribe(self, audio: Audio, **options: Any) -> Transcript:
         await super().transcribe(audio, **options)
-        for heard in self.heard.values():
-            if abs(heard.duration_s - audio.duration_s) < 0.005:
-                return replace(heard, usage=Usage(self.name, self.model, audio.duration_s))
-        raise EngineBadReply("never heard")
-
-
-@dataclass
-class Group:
-    """A person in the group, at the end of its week."""
-
-    road: Road
-    reader: Reader
-    week: Week
-    #: When the last message was taken in: what a range counts from.
-    asked_at: datetime
-    ids = count(900_000)
-
-    async def ask(self, text: str, **changes: Any) -> Reply:
-        command, _, rest = text.removeprefix("/").partition(" ")
-        return await self.deliver(self.make(command=command, text=rest, **changes))
-
-    async def press(self, button: str, **changes: Any) -> Reply:
-        return await self.deliver(self.make(button=button, **changes))
-
-    def make(self, **changes: Any) -> Message:
-        fields: dict[str, Any] = {
-            "chat": FORUM, "message_id": str(next(self.ids)), "sent_at": datetime.now(UTC),
-            "sender_id": "11", "sender_name": "Anna", "is_private": False, "language": "en",
-        }  # fmt: skip
-        return Message(**{**fields, **changes})
-
-    async def deliver(self, message: Message) -> Reply:
-        job = await self.road.assistant.accept(message)
-        assert job is not None
-        await self.road.settle()
-        found = await self.road.store.jobs.find(job.job_id)
-        assert found and found.reply, found
-        self.asked_at = found.created_at
-        return found.reply
-
-    def linked(self, reply: Reply) -> list[str]:
-        """Return the ids that a reply links to, after checking that each may be seen."""
-        kept = self.week.kept
-        for link in reply.links:
-            assert link.message_id in kept
-            assert link.thread_id == kept[link.message_id].thread_id
-            words = reply.text[link.start : link.end]
-            name = kept[link.message_id].sender_name
-            assert words == "↗" or words.startswith(name), words
-        assert not any(words in reply.text for words in self.week.replaced)
-        assert "Victor" not in reply.text
-        return [link.message_id for link in reply.links]
+        heard = next(h for h in self.heard if abs(h.duration_s - audio.duration_s) < 0.005)
+        return replace(heard, usage=Usage(self.name, self.model, audio.duration_s))
 
 
 class WeekRoad(Road):
@@ -175,29 +113,48 @@ class WeekRoad(Road):
         self.platform.fetch = self.fetch  # type: ignore[method-assign]
 
     async def fetch(self, message: Message) -> bytes:
-        quoted = message.reply_to
-        attachment = message.attachment or (quoted and quoted.attachment)
+        attachment = message.attachment or (message.reply_to and message.reply_to.attachment)
         assert attachment
         self.fetched.append(attachment.file_id)
         if attachment.file_id in self.failing:
             raise EngineBusy("not now")
         return make_note(self.week.notes[attachment.file_id])
 
+    async def live(self) -> None:
+        """Let the week happen."""
+        settings = ChatSettings(talk=TalkSettings(remember_days=30))
+        await self.store.chats.save_settings(FORUM, settings)
+        await self.store.memory.opt_out("test", OPTED_OUT, True)
+        for event in self.week.events:
+            if event.is_deletion:
+                await self.assistant.forget(FORUM, event.message.message_id)
+            else:
+                await self.assistant.accept(event.message)
 
-async def live(road: Road, week: Week) -> None:
-    """Let the week happen."""
-    settings = ChatSettings(talk=TalkSettings(remember_days=30))
-    await road.store.chats.save_settings(FORUM, settings)
-    await road.store.memory.opt_out("test", OPTED_OUT, True)
-    for event in week.events:
-        if event.is_deletion:
-            await road.assistant.forget(FORUM, event.message.message_id)
-        else:
-            await road.assistant.accept(event.message)
+
+class Forum(Group):
+    """The group, at the end of its week."""
+
+    def __init__(self, road: WeekRoad, reader: Reader) -> None:
+        super().__init__(road, FORUM)
+        self.reader, self.week = reader, road.week
+        self._ids = count(900_000)
+
+    def linked(self, reply: Reply) -> list[str]:
+        """Return the ids that a reply links to, after checking that each may be seen."""
+        kept = self.week.kept
+        for link in reply.links:
+            message = kept[link.message_id]
+            assert link.thread_id == message.thread_id
+            words = reply.text[link.start : link.end]
+            assert words == "↗" or words.startswith(message.sender_name), words
+        assert not any(words in reply.text for words in self.week.replaced)
+        assert "Victor" not in reply.text
+        return [link.message_id for link in reply.links]
 
 
 END_AT = datetime.now(UTC) - timedelta(seconds=30)
-WEEK = make_week(END_AT, FORUM, count=450, notes=20)
+WEEK = make_week(END_AT, FORUM, count=250, notes=14)
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +165,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     async def fill() -> None:
         store = open_store(home)
         road = WeekRoad(store, WEEK, Reader(WEEK))
-        await live(road, WEEK)
+        await road.live()
         async with road.running():
             await road.settle()
         await store.close()
@@ -218,102 +175,54 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def group(lived: Path, tmp_path: Path) -> AsyncIterator[Group]:
+async def group(lived: Path, tmp_path: Path) -> AsyncIterator[Forum]:
     home = tmp_path / "home"
     shutil.copytree(lived, home)
     store, reader = open_store(home), Reader(WEEK)
     road = WeekRoad(store, WEEK, reader)
     async with road.running():
-        yield Group(road, reader, WEEK, END_AT)
+        yield Forum(road, reader)
     await store.close()
 
 
-def in_range(week: Week, since_at: datetime, topic: str | None = None) -> set[str]:
-    return {
-        key
-        for key, message in week.kept.items()
-        if message.sent_at >= since_at and topic in (None, message.thread_id)
-    }
-
-
-async def test_the_week_was_remembered_and_its_notes_were_heard(group: Group) -> None:
-    kept = await group.road.store.memory.count(FORUM)
-    assert kept == len(group.week.kept)
-    assert not group.reader.asked
-
-
-async def test_every_fact_of_the_week_is_told_with_its_message(group: Group) -> None:
-    reply = await group.ask("/summary everything long")
-    linked = group.linked(reply)
+async def test_every_fact_of_the_week_is_told_with_its_message(group: Forum) -> None:
+    reply = await group.ask("summary everything long")
+    assert set(group.linked(reply)) <= set(group.week.kept)
     assert len(group.reader.asked) > 2, "parts, and then together"
     for fact in group.reader.facts.values():
         assert fact.text in reply.text
         after = reply.text.index(fact.text) + len(fact.text)
         [link] = [link for link in reply.links if link.start == after + 1]
         assert link.message_id == fact.message_id
-    assert set(linked) <= set(group.week.kept)
     assert "59:59" not in reply.text and "evil.example" not in reply.text
     assert "@all" not in reply.text and "/stop" not in reply.text, "nothing that pings or acts"
 
 
-@pytest.mark.parametrize(
-    ("words", "since"),
-    [
-        ("last 20h", timedelta(hours=20)),
-        ("3 days", timedelta(days=3)),
-        ("最近两天", None),
-        ("since {day}", None),
-    ],
-)
-async def test_ranges_of_time(group: Group, words: str, since: timedelta | None) -> None:
-    day = (END_AT - timedelta(days=2)).date()
-    reply = await group.ask(f"/summary {words.format(day=day)}")
-    if "两" in words:
-        assert "I do not understand" in reply.text
-        return
-    midnight = datetime.combine(day, datetime.min.time(), UTC)
-    expected = in_range(group.week, group.asked_at - since if since else midnight)
-    assert f"messages: {len(expected)}" in reply.text
-    assert set(group.linked(reply)) <= expected
-
-
-async def test_a_number_of_messages_is_the_newest(group: Group) -> None:
-    reply = await group.ask("/summary 200 messages")
-    newest = sorted(group.week.kept.values(), key=lambda m: m.sent_at)[-200:]
-    assert "messages: 200" in reply.text
-    assert set(group.linked(reply)) <= {message.message_id for message in newest}
-
-
-async def test_this_topic_is_no_other(group: Group) -> None:
-    reply = await group.ask("/summary this topic 3d", thread_id="3")
-    expected = in_range(group.week, group.asked_at - timedelta(days=3), "3")
-    assert f"messages: {len(expected)}" in reply.text
-    assert set(group.linked(reply)) <= expected
-
-
-async def test_from_here_begins_with_the_message_that_is_answered(group: Group) -> None:
-    order = sorted(group.week.kept.values(), key=lambda m: m.sent_at)
-    begin = order[-150]
-    reply = await group.ask("/summary from here", reply_to=Quoted(begin.message_id))
+async def test_a_part_of_the_talk_is_counted_in_messages_or_by_topic(group: Forum) -> None:
+    newest = sorted(group.week.kept.values(), key=lambda m: m.sent_at)[-150:]
+    reply = await group.ask("summary from here", reply_to=Quoted(newest[0].message_id))
     assert "messages: 150" in reply.text
-    assert set(group.linked(reply)) <= {message.message_id for message in order[-150:]}
+    assert set(group.linked(reply)) <= {message.message_id for message in newest}
+    topic = {key for key, message in group.week.kept.items() if message.thread_id == "3"}
+    reply = await group.ask("summary this topic everything", thread_id="3")
+    assert f"messages: {len(topic)}" in reply.text
+    assert set(group.linked(reply)) <= topic
 
 
-async def test_since_i_last_read_is_what_came_after_the_last_summary(group: Group) -> None:
-    assert "messages:" in (await group.ask("/summary unread")).text
-    assert "Nothing was said" in (await group.ask("/summary unread")).text
-    news = group.make(text="I book the hall by Friday and pay the deposit.", sender_id="12")
-    assert await group.road.assistant.accept(replace(news, sender_name="Ben")) is None
-    reply = await group.ask("/summary since I last read")
+async def test_since_i_last_read_is_what_came_after_the_last_summary(group: Forum) -> None:
+    assert "messages:" in (await group.ask("summary unread")).text
+    assert "Nothing was said" in (await group.ask("summary unread")).text
+    news = await group.say("I book the hall by Friday and pay the deposit.", BEN)
+    reply = await group.ask("summary since I last read")
     assert "messages: 1 " in reply.text
     assert next(link.message_id for link in reply.links) == news.message_id
     # Another person has not read it.
-    other = await group.ask("/summary unread", sender_id="13")
+    other = await group.ask("summary unread", sender_id=EVE)
     assert "messages: 1 " not in other.text
 
 
-async def test_voice_notes_count_and_their_seconds_are_true(group: Group) -> None:
-    reply = await group.ask("/summary 3 days long")
+async def test_voice_notes_count_and_their_seconds_are_true(group: Forum) -> None:
+    reply = await group.ask("summary 3 days long")
     truth: dict[str, list[float]] = {}
     for fact in group.week.facts:
         if fact.second is not None:
@@ -328,36 +237,11 @@ async def test_voice_notes_count_and_their_seconds_are_true(group: Group) -> Non
     assert 1 <= len([b for b in reply.buttons if b.command == "replay"]) <= 6
 
 
-async def test_a_button_plays_those_seconds_alone(group: Group) -> None:
-    reply = await group.ask("/summary 3 days")
-    button = next(b for b in reply.buttons if b.command == "replay" and not b.text.endswith(" 0"))
-    message_id, start = button.text.split()
-    played = await group.press(button.token)
-    [file] = played.files
-    assert file.mime == "audio/ogg" and file.waveform
-    heard = tell(group.week.notes[f"note-{message_id}"])
-    assert 0.5 < (file.duration_s or 0) <= min(31, heard.duration_s - float(start) + 1)
-
-
-async def test_a_rerun_asks_nothing_again(group: Group) -> None:
-    job = await group.road.assistant.accept(
-        group.make(command="summary", text="everything", message_id="rerun")
-    )
-    assert job
-    await group.road.settle()
-    asked, heard = len(group.reader.asked), len(group.road.engine.calls)
-    first = await group.road.store.jobs.find(job.job_id)
-    assert first
-    again = await group.road.assistant.make_reply(replace(first, reply=None))
-    assert (len(group.reader.asked), len(group.road.engine.calls)) == (asked, heard)
-    assert first.reply and again.text == first.reply.text
-
-
 @pytest.mark.parametrize("step", [0, 2])
-async def test_a_failure_at_each_step_costs_no_second_call(group: Group, step: int) -> None:
+async def test_a_failure_at_each_step_costs_no_second_call(group: Forum, step: int) -> None:
     group.reader.failures = [None] * step + [EngineBusy("now", retry_after_s=30)]
     sent = len(group.road.platform.sent)
-    reply = await group.ask("/summary everything")
+    reply = await group.ask("summary everything")
     assert "messages:" in reply.text
     asked = [repr(question) for question in group.reader.asked]
     again = {text for text in asked if asked.count(text) > 1}
@@ -369,66 +253,48 @@ async def test_notes_that_nobody_heard_are_heard_or_named(tmp_path: Path) -> Non
     week = make_week(END_AT, FORUM, count=100, notes=12, seed=9)
     store, reader = open_store(tmp_path), Reader(week)
     road = WeekRoad(store, week, reader)
-    await live(road, week)
-    for job in await store.jobs.recent([JobState.WAITING], limit=500):
-        await store.jobs.finish(job.job_id, JobState.CANCELLED)
+    await road.live()
+    await store.jobs.cancel_chat(FORUM)
     notes = [m for m in week.kept.values() if m.attachment]
     unheard = notes[0].attachment
     assert unheard
     road.failing.add(unheard.file_id)
-    group = Group(road, reader, week, END_AT)
+    group = Forum(road, reader)
     async with road.running():
-        reply = await group.ask("/summary everything long")
+        reply = await group.ask("summary everything long")
         assert "I could not hear these voice notes: " in reply.text
         assert notes[0].message_id in [link.message_id for link in reply.links]
         assert set(road.fetched) == {m.attachment.file_id for m in notes if m.attachment}
-        fetched = len(road.fetched)
         road.failing.clear()
-        reply = await group.ask("/summary everything long")
-        assert "I could not hear" not in reply.text
-        assert road.fetched[fetched:] == [unheard.file_id]
+        road.fetched.clear()
+        assert "I could not hear" not in (await group.ask("summary everything long")).text
+        assert road.fetched == [unheard.file_id]
     await store.close()
 
 
-async def test_a_private_copy_leads_back_to_the_group(group: Group) -> None:
-    offer = await group.ask("/summary me 2 days")
-    assert not offer.links and len(offer.buttons) == 1 and offer.buttons[0].is_private
-    assert not group.reader.asked, "nothing is told in the group"
-    private = {"chat": Chat("test", "1", "11"), "is_private": True}
-    reply = await group.press(offer.buttons[0].token, **private)
-    assert reply.links and {link.chat_id for link in reply.links} == {FORUM.chat_id}
-    stranger = {"chat": Chat("test", "1", "99"), "is_private": True, "sender_id": "99"}
-    refused = await group.press(offer.buttons[0].token, **stranger)
-    assert not refused.links and "messages:" not in refused.text
-    play = next(button for button in reply.buttons if button.command == "replay")
-    assert (await group.press(play.token, **private)).files
-    assert "Nothing was said" in (await group.ask("/summary unread")).text
+async def test_a_private_copy_plays_what_was_said_in_the_group(group: Forum) -> None:
+    offer = await group.ask("summary me 2 days")
+    assert not offer.links and not group.reader.asked, "nothing is told in the group"
+    private: dict[str, Any] = {"chat": Chat("test", "1", ADA), "is_private": True}
+    reply = await group.press(offer, offer.buttons[0].label, **private)
+    play = next(button.label for button in reply.buttons if button.command == "replay")
+    assert (await group.press(reply, play, **private)).files
 
 
-async def test_a_summary_is_spoken_in_several_voices_within_a_minute(group: Group) -> None:
-    reply = await group.ask("/summary 2 days voice")
+async def test_a_summary_is_spoken_in_several_voices_within_a_minute(group: Forum) -> None:
+    reply = await group.ask("summary 2 days voice")
     [file] = reply.files
     assert file.mime == "audio/ogg" and 1 < (file.duration_s or 0) <= 60
-    said = group.road.synthesizer.said
-    voices = {u.text: u.voice for u in said}
+    voices = {u.text: u.voice for u in group.road.synthesizer.said}
     assert voices["This was the week."] == "Mia"
     assert voices["I said so."] == voices["So did I."] == "白桦"
-    assert not any(u.sample for u in said)
-    full = await group.ask("/summary 2 days voice full")
-    assert (full.files[0].duration_s or 0) >= (file.duration_s or 0)
 
 
-async def test_times_are_those_of_the_chats_zone(group: Group) -> None:
+async def test_times_are_those_of_the_chats_zone(group: Forum) -> None:
     tokyo = Schedule("s1", FORUM, "09:00", "Asia/Tokyo", False, None, False, "en", END_AT)
     await group.road.store.schedules.add(replace(tokyo, next_at=END_AT + timedelta(days=1)))
-    reply = await group.ask("/summary 20 messages")
+    reply = await group.ask("summary 20 messages")
     first = sorted(group.week.kept.values(), key=lambda m: m.sent_at)[-20]
     local = first.sent_at.astimezone(ZoneInfo("Asia/Tokyo"))
     assert reply.text.startswith(f"{local:%Y-%m-%d %H:%M}")
     assert f" {local:%H:%M} " in group.reader.asked[0].turns[0].text
-
-
-async def test_a_group_that_is_not_remembered_is_told_how(group: Group) -> None:
-    reply = await group.ask("/summary", chat=Chat("test", "1", "-1"))
-    assert "/remember on" in reply.text
-    assert not group.reader.asked

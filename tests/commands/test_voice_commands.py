@@ -10,22 +10,21 @@ import pytest
 from core import casting
 from core.casting import Choices
 from core.commands.say import read_call
-from core.errors import EngineBusy
 from core.models import (
-    Attachment,
     Audio,
+    Chat,
     Expectation,
-    JobState,
     KeptVoice,
     Quoted,
-    Reply,
     SpeechSettings,
     Transcript,
 )
 from core.store import Store
 from tests.conftest import NewMessage
-from tests.support.loopback import Road, ScriptedEngine, road_on
+from tests.support.group_talk import Group
+from tests.support.loopback import ScriptedEngine, road_on
 
+CHAT = Chat("test", "1", "100")
 NONE, MIA, DEAN, LI = (SpeechSettings(voice) for voice in ("", "Mia", "Dean", "白桦"))
 
 
@@ -36,7 +35,6 @@ NONE, MIA, DEAN, LI = (SpeechSettings(voice) for voice in ("", "Mia", "Dean", "�
         (NONE, DEAN, LI, "Dean", "your choice"),
         (NONE, NONE, LI, "白桦", "this chat"),
         (NONE, NONE, NONE, "", "the default"),
-        (MIA, NONE, NONE, "Mia", "this call"),
     ],
 )
 def test_which_voice_applies(
@@ -49,7 +47,6 @@ def test_which_voice_applies(
     ("typed", "voice", "style", "text"),
     [
         ("good morning", "", "", "good morning"),
-        ("voice:Mia good morning", "Mia", "", "good morning"),
         ('voice:Mia style:"warm, slow" good morning', "Mia", "warm, slow", "good morning"),
         ("style:happy voice:白桦 早上好", "白桦", "happy", "早上好"),
         ("the word voice:Mia in the middle", "", "", "the word voice:Mia in the middle"),
@@ -59,79 +56,44 @@ def test_what_a_call_chooses(typed: str, voice: str, style: str, text: str) -> N
     assert read_call(typed) == (SpeechSettings(voice, style), text)
 
 
-class Talk:
-    """A person in a chat."""
-
-    def __init__(self, road: Road, new_message: NewMessage) -> None:
-        self.road, self.new_message = road, new_message
-
-    async def send(self, text: str, **changes: Any) -> Reply:
-        """Type a command and return the answer."""
-        command, _, rest = text.removeprefix("/").partition(" ")
-        fields = {"attachment": None, "command": command, "text": rest, **changes}
-        return await self._deliver(self.new_message(**fields))
-
-    async def press(self, reply: Reply, label: str, **changes: Any) -> Reply:
-        [button] = [b for b in reply.buttons if b.label == label]
-        fields = {"attachment": None, "button": button.token, **changes}
-        return await self._deliver(self.new_message(**fields))
-
-    async def record(self, **changes: Any) -> Reply:
-        return await self._deliver(self.new_message(**changes))
-
-    async def _deliver(self, message: Any) -> Reply:
-        job = await self.road.assistant.accept(message)
-        assert job is not None
-        await self.road.settle()
-        found = await self.road.store.jobs.find(job.job_id)
-        assert found and found.reply
-        return found.reply
-
-
 @pytest.fixture
-async def talk(store: Store, new_message: NewMessage) -> AsyncIterator[Talk]:
+async def talk(store: Store) -> AsyncIterator[Group]:
     async with road_on(store) as road:
-        yield Talk(road, new_message)
+        yield Group(road, CHAT, is_private=True)
 
 
-async def test_say_speaks_a_text_and_the_message_that_is_answered(talk: Talk) -> None:
-    assert (await talk.send("/say good morning")).files[0].mime == "audio/ogg"
-    await talk.send("/say", reply_to=Quoted("5", "what you wrote"))
+async def test_say_speaks_a_text_and_the_message_that_is_answered(talk: Group) -> None:
+    assert (await talk.ask("say good morning")).files[0].mime == "audio/ogg"
+    await talk.ask("say", reply_to=Quoted("5", "what you wrote"))
     assert [u.text for u in talk.road.synthesizer.said] == ["good morning", "what you wrote"]
-    assert "/say" in (await talk.send("/say")).text
+    assert "/say" in (await talk.ask("say")).text
     assert talk.road.platform.played, "it is heard while it is spoken"
 
 
-async def test_a_text_that_is_too_long_offers_its_beginning(talk: Talk) -> None:
+async def test_a_text_that_is_too_long_offers_its_beginning(talk: Group) -> None:
     talk.road.synthesizer.char_s = 0.001
-    reply = await talk.send("/say " + "One sentence is as long as the other. " * 200)
+    reply = await talk.ask("say " + "One sentence is as long as the other. " * 200)
     assert not reply.files
     spoken = await talk.press(reply, "Say the beginning")
     assert spoken.files and (spoken.files[0].duration_s or 0) > 2
 
 
-async def test_a_person_and_a_chat_choose_their_voices(talk: Talk) -> None:
-    group = {"is_private": False, "thread_id": "4"}
-    await talk.send("/voice chat 白桦", **group)
-    await talk.send("/say one", **group)
-    await talk.send("/voice mia", **group)
-    await talk.send("/say two", **group)
-    await talk.send("/say voice:白桦 three", **group)
-    await talk.send("/say four", sender_id="8", **group)
-    await talk.send("/voice off", **group)
-    await talk.send("/say five", **group)
+async def test_a_person_and_a_chat_choose_their_voices(talk: Group) -> None:
+    group: dict[str, Any] = {"is_private": False, "thread_id": "4"}
+    for typed in (
+        *("voice chat 白桦", "say one", "voice mia", "say two", "say voice:白桦 three"),
+        *("voice off", "say four"),
+    ):
+        await talk.ask(typed, **group)
+    await talk.ask("voice mia", **group)
+    await talk.ask("say five", sender_id="8", **group)
     voices = [(u.text, u.voice) for u in talk.road.synthesizer.said]
-    assert voices == [
-        ("one", "白桦"),
-        ("two", "Mia"),
-        ("three", "白桦"),
-        ("four", "白桦"),
-        ("five", "白桦"),
-    ]
+    li = [(text, "白桦") for text in ("one", "three", "four", "five")]
+    assert voices == [li[0], ("two", "Mia"), *li[1:]]
 
 
-async def test_voice_shows_what_applies_and_lets_it_be_heard(talk: Talk) -> None:
-    shown = await talk.send("/voice")
+async def test_voice_shows_what_applies_and_lets_it_be_heard(talk: Group) -> None:
+    shown = await talk.ask("voice")
     assert "the default" in shown.text
     assert [b.label for b in shown.buttons] == ["Mia · English · female", "白桦 · Chinese · male"]
     preview = await talk.press(shown, "Mia · English · female")
@@ -139,59 +101,56 @@ async def test_voice_shows_what_applies_and_lets_it_be_heard(talk: Talk) -> None
     await talk.press(shown, "Mia · English · female")
     assert len(talk.road.synthesizer.said) == 1, "a preview is made once"
     await talk.press(preview, "For me")
-    assert "your choice" in (await talk.send("/voice")).text
-    assert "I do not know" in (await talk.send("/voice Nobody")).text
+    assert "your choice" in (await talk.ask("voice")).text
+    assert "I do not know" in (await talk.ask("voice Nobody")).text
 
 
-async def test_a_member_cannot_change_the_chats_voice_style_or_mode(talk: Talk) -> None:
+async def test_a_member_cannot_change_the_chats_voice_style_or_mode(talk: Group) -> None:
     talk.road.platform.can_administer = False
-    before = await talk.road.store.chats.settings(talk.new_message().chat)
-    for command in ("/voice chat Mia", "/style chat warm", "/replies always"):
-        reply = await talk.send(command, is_private=False)
+    before = await talk.road.store.chats.settings(CHAT)
+    for command in ("voice chat Mia", "style chat warm", "replies always"):
+        reply = await talk.ask(command, is_private=False)
         assert "admins" in reply.text
-    assert await talk.road.store.chats.settings(talk.new_message().chat) == before
+    assert await talk.road.store.chats.settings(CHAT) == before
 
 
-async def test_styles_are_chosen_and_ended(talk: Talk) -> None:
-    await talk.send("/style warm, tired")
-    assert "warm, tired" in (await talk.send("/style")).text
-    await talk.send("/say one")
-    await talk.send("/say style:(Happy) two")
-    await talk.send("/style off")
-    await talk.send("/say three")
+async def test_styles_are_chosen_and_ended(talk: Group) -> None:
+    await talk.ask("style warm, tired")
+    assert "warm, tired" in (await talk.ask("style")).text
+    await talk.ask("say one")
+    await talk.ask("say style:(Happy) two")
+    await talk.ask("style off")
+    await talk.ask("say three")
     said = [(u.text, u.styles, u.direction) for u in talk.road.synthesizer.said]
     assert said == [("one", (), "warm, tired"), ("two", ("Happy",), ""), ("three", (), "")]
 
 
-async def test_a_transcript_can_be_listened_to(talk: Talk) -> None:
-    transcript = await talk.record()
+async def test_a_transcript_can_be_listened_to_and_answers_be_spoken(talk: Group) -> None:
+    [transcript] = talk.answers(await talk.speak())
     assert not transcript.files
     assert (await talk.press(transcript, "Listen")).files
     assert [u.text for u in talk.road.synthesizer.said] == [transcript.quote]
+    assert "Listen" in (await talk.ask("replies")).text
+    assert "aloud" in (await talk.ask("replies always")).text
+    assert "aloud" in (await talk.ask("replies")).text
+    assert "/replies" in (await talk.ask("replies sometimes")).text
 
 
-async def test_replies_mode_is_kept(talk: Talk) -> None:
-    assert "Listen" in (await talk.send("/replies")).text
-    assert "aloud" in (await talk.send("/replies always")).text
-    assert "aloud" in (await talk.send("/replies")).text
-    assert "/replies" in (await talk.send("/replies sometimes")).text
-
-
-async def test_a_voice_is_designed_kept_named_used_and_deleted(talk: Talk) -> None:
-    takes = await talk.send("/voice design calm older woman")
+async def test_a_voice_is_designed_kept_named_used_and_deleted(talk: Group) -> None:
+    takes = await talk.ask("voice design calm older woman")
     assert [file.title for file in takes.files] == ["A", "B", "C"]
     said = talk.road.synthesizer.said
     assert [u.description for u in said] == ["calm older woman"] * 3
     await talk.press(takes, "Keep B")
     assert len(said) == 3, "the take that was heard is what is kept"
-    assert "Grandma" in (await talk.send("/voice rename calm older woman = Grandma")).text
-    assert (await talk.send("/voice list")).text == "– Grandma"
-    await talk.send("/voice Grandma")
-    await talk.send("/say hello")
+    assert "Grandma" in (await talk.ask("voice rename calm older woman = Grandma")).text
+    assert (await talk.ask("voice list")).text == "– Grandma"
+    await talk.ask("voice Grandma")
+    await talk.ask("say hello")
     assert said[-1].sample is not None
-    await talk.send("/voice delete Grandma")
-    assert "No voice" in (await talk.send("/voice list")).text
-    await talk.send("/say hello again")
+    await talk.ask("voice delete Grandma")
+    assert "No voice" in (await talk.ask("voice list")).text
+    await talk.ask("say hello again")
     assert said[-1].sample is None, "the default speaks when the voice is gone"
 
 
@@ -202,39 +161,34 @@ class SaysConsent(ScriptedEngine):
         return Transcript(self.text, duration_s=audio.duration_s)
 
 
-async def test_a_clone_needs_the_spoken_consent_and_is_its_owners_alone(
-    store: Store, new_message: NewMessage
-) -> None:
+async def test_a_clone_needs_the_spoken_consent_and_is_its_owners_alone(store: Store) -> None:
     engine = SaysConsent()
     async with road_on(store, engine) as road:
-        talk = Talk(road, new_message)
-        asked = await talk.send("/voice clone")
+        talk = Group(road, CHAT, is_private=True)
+        assert "private" in (await talk.ask("voice clone", is_private=False)).text
+        asked = await talk.ask("voice clone")
         engine.text = "Something else was said here, and it is no consent at all."
-        assert "not the sentence" in (await talk.record(attachment=Attachment("a"))).text
-        assert await store.voices.usable(talk.new_message().chat, "7") == []
+        assert "not the sentence" in talk.answers(await talk.speak())[0].text
+        assert await store.voices.usable(CHAT, "7") == []
         engine.text = asked.quote.lower().replace(".", "").replace("speaker", "speeker")
         road.platform.sound += b"\0\0"  # another recording
-        kept = await talk.record(attachment=Attachment("b"))
+        [kept] = talk.answers(await talk.speak())
         assert "for you alone" in kept.text
-        [own] = await store.voices.usable(talk.new_message().chat, "7")
+        [own] = await store.voices.usable(CHAT, "7")
         assert own.is_clone and own.consented_at and own.sample.data[:4] == b"RIFF"
-        assert await store.voices.usable(talk.new_message().chat, "8") == []
-        assert "I do not know" in (await talk.send("/say voice:me hi", sender_id="8")).text
-        assert "nobody else" in (await talk.send("/voice chat me")).text
-        await talk.send("/voice me")
-        await talk.send("/say hi")
+        assert await store.voices.usable(CHAT, "8") == []
+        assert "I do not know" in (await talk.ask("say voice:me hi", sender_id="8")).text
+        assert "nobody else" in (await talk.ask("voice chat me")).text
+        await talk.ask("voice me")
+        await talk.ask("say hi")
         assert road.synthesizer.said[-1].sample == own.sample
-        await talk.send("/voice delete me")
-        assert await store.voices.usable(talk.new_message().chat, "7") == []
-        await talk.send("/say hi again")
+        await talk.ask("voice delete me")
+        assert await store.voices.usable(CHAT, "7") == []
+        await talk.ask("say hi again")
         assert road.synthesizer.said[-1].sample is None
         engine.text = "an ordinary note"
         road.platform.sound += b"\0\0"
-        assert (await talk.record()).quote == "an ordinary note"
-
-
-async def test_a_clone_is_not_made_in_a_group(talk: Talk) -> None:
-    assert "private" in (await talk.send("/voice clone", is_private=False)).text
+        assert talk.answers(await talk.speak())[0].quote == "an ordinary note"
 
 
 @pytest.mark.parametrize(
@@ -244,20 +198,12 @@ async def test_a_clone_is_not_made_in_a_group(talk: Talk) -> None:
         ("i agree that a computer voice was made from it my code is apple river seven", True),
         ("I agree that a computer voice is made from it. My code is apple river eight.", False),
         ("apple river seven", False),
-        ("", False),
     ],
 )
 def test_whether_the_consent_was_said(heard: str, is_said: bool, new_message: NewMessage) -> None:
     sentence = "I agree that a computer voice is made from it. My code is apple river seven."
     expects = Expectation("consent", sentence, "apple river seven", new_message().sent_at)
     assert casting.is_said(expects, heard) is is_said
-
-
-async def test_a_failing_voice_leaves_one_line_why(talk: Talk) -> None:
-    talk.road.synthesizer.failures = [EngineBusy("503", retry_after_s=30) for _ in range(2)]
-    reply = await talk.send("/say good morning")
-    assert reply.files, "it was tried again"
-    assert await talk.road.store.jobs.counts() == {JobState.DONE: 1}
 
 
 def test_kept_voices_have_distinct_ids() -> None:

@@ -18,9 +18,3 @@ async def test_what_is_used_adds_up_for_each_key_and_day(store: Store) -> None:
     assert await allowances.spent_s("alice", TOMORROW) == 0.0
     assert await allowances.of_day(TODAY) == {"alice": 20.0, "bob": 1.0}
     assert await allowances.of_day(TOMORROW) == {}
-
-
-async def test_a_new_day_begins_with_nothing(store: Store) -> None:
-    await store.allowances.spend("alice", TODAY, 100.0)
-    await store.allowances.spend("alice", TOMORROW, 3.0)
-    assert await store.allowances.spent_s("alice", TOMORROW) == 3.0

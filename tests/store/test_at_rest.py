@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -8,13 +7,15 @@ import pytest
 from cryptography.fernet import Fernet
 
 from core.errors import ConfigError
-from core.models import File, JobState, Reply, Transcript
+from core.models import ChatSettings, Correction, File, JobState, Reply, TalkSettings, Transcript
 from core.picking import pick_command
 from core.store import Store, make_cipher
 from core.store.sealed import Sealed
 from core.store.tables import metadata
 from tests.conftest import NewMessage
 from tests.store.conftest import Add
+from tests.store.test_memory import CHAT, say, talk
+from tests.store.test_schedules import schedule
 
 CANARY = "canary-5f0c1d"
 
@@ -27,6 +28,11 @@ async def fill(store: Store, new_message: NewMessage) -> None:
     reply = Reply(CANARY, CANARY, (File(CANARY, "text/plain", CANARY.encode()),))
     await store.jobs.save_reply(job.job_id, reply, JobState.DONE)
     await store.results.save("key", Transcript(CANARY))
+    await talk(store, say(1, CANARY, sender_name=CANARY))
+    await store.memory.save_transcript(CHAT, "1", Transcript(CANARY))
+    corrections = (Correction("Kovalsky", CANARY),)
+    await store.chats.save_settings(CHAT, ChatSettings(talk=TalkSettings(glossary=corrections)))
+    await store.schedules.add(schedule(zone=CANARY))
 
 
 async def test_nothing_that_people_said_stands_in_the_files(
@@ -40,8 +46,15 @@ async def test_nothing_that_people_said_stands_in_the_files(
     assert found and found.text == CANARY
 
 
-def test_the_key_is_made_once_and_for_the_owner_only(tmp_path: Path) -> None:
+def test_the_key_is_made_once_on_the_disk_and_for_the_owner_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[bytes] = []
+    monkeypatch.setattr(
+        "os.fsync", lambda f: synced.append(Path(f"/proc/self/fd/{f}").read_bytes())
+    )
     sealed = make_cipher(None, tmp_path).encrypt(b"x")
+    assert synced == [(tmp_path / "secret.key").read_bytes()]
     assert make_cipher(None, tmp_path).decrypt(sealed) == b"x"
     assert (tmp_path / "secret.key").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["secret.key"]
@@ -67,12 +80,9 @@ def test_keys_rotate(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="HEARSAY_SECRET_KEY does not open this database"):
         make_cipher(old, tmp_path).decrypt(both.encrypt(b"y"))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_what_fernet_sealed_is_still_read(tmp_path: Path) -> None:
-    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    # What Fernet sealed is still read.
     token = Fernet(old).encrypt(b"from before")
-    assert make_cipher(f"{new},{old}", tmp_path).decrypt(token, b"any.column") == b"from before"
+    assert both.decrypt(token, b"any.column") == b"from before"
     with pytest.raises(ConfigError, match="HEARSAY_SECRET_KEY"):
         make_cipher(new, tmp_path).decrypt(token)
 
@@ -91,19 +101,6 @@ def test_what_was_sealed_by_an_earlier_version_opens(tmp_path: Path) -> None:
     sealed = bytes.fromhex("015cfe339d128fa517fccb7def577f6b14e2c1beec6de9780592c8f416d05bb047d6")
     cipher = make_cipher("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", tmp_path)
     assert cipher.decrypt(sealed, b"jobs.reply") == b"words"
-
-
-def test_a_new_key_is_on_the_disk_before_it_is_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    synced: list[bytes] = []
-
-    def sync(descriptor: int) -> None:
-        synced.append(Path(f"/proc/self/fd/{descriptor}").read_bytes())
-
-    monkeypatch.setattr("os.fsync", sync)
-    make_cipher(None, tmp_path)
-    assert synced == [(tmp_path / "secret.key").read_bytes()]
 
 
 @pytest.mark.parametrize("at", [0, 1, 13, -1])
@@ -125,24 +122,10 @@ def test_every_sealed_column_knows_its_place() -> None:
     assert b"messages.content" in places
 
 
-async def test_a_database_of_fernets_time_is_read(
-    store: Store, new_message: NewMessage, tmp_path: Path
-) -> None:
-    await fill(store, new_message)
-    key = (tmp_path / "secret.key").read_text()
-    with sqlite3.connect(tmp_path / "hearsay.db") as connection:
-        sealed = connection.execute("SELECT content FROM transcripts").fetchone()[0]
-        plain = make_cipher(None, tmp_path).decrypt(sealed, b"transcripts.content")
-        connection.execute("UPDATE transcripts SET content = ?", [Fernet(key).encrypt(plain)])
-    connection.close()
-    found = await store.results.find("key")
-    assert found and found.text == CANARY
-
-
 async def test_a_wrong_key_is_the_operators_to_mend(
-    store: Store, new_message: NewMessage, tmp_path: Path, database_url: str
+    store: Store, tmp_path: Path, database_url: str
 ) -> None:
-    await fill(store, new_message)
+    await store.results.save("key", Transcript(CANARY))
     other = Store(database_url, make_cipher(Fernet.generate_key().decode(), tmp_path))
     with pytest.raises(ConfigError, match="HEARSAY_SECRET_KEY"):
         await other.results.find("key")

@@ -50,6 +50,8 @@ async def test_damage_is_found(tmp_path: Path) -> None:
     path.write_bytes(b"no database" * 1000)
     with pytest.raises(StoreError, match="DatabaseError: file is not a database"):
         await examine(url)
+    with pytest.raises(StoreError, match="unable to open"):
+        await migrate(f"sqlite:///{tmp_path}/none/hearsay.db")
 
 
 @pytest.mark.parametrize("url", ["nonsense", "postgresql://u:canary@h/d"])
@@ -74,8 +76,3 @@ async def test_the_key_is_tried_on_what_is_there(
     assert await has_content(url, right)
     with pytest.raises(ConfigError, match="HEARSAY_SECRET_KEY"):
         await has_content(url, wrong)
-
-
-async def test_a_database_that_cannot_be_opened(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="unable to open"):
-        await migrate(f"sqlite:///{tmp_path}/none/hearsay.db")

@@ -6,33 +6,19 @@ from datetime import timedelta
 from sqlalchemy import update
 
 from core.clock import Clock
-from core.models import Delivery, DeliveryState, Job
-from core.picking import pick_command
+from core.models import Delivery, DeliveryState
 from core.store import Store
 from core.store.tables import deliveries
-from tests.conftest import NewMessage
+from tests.store.conftest import Add
 
 
-async def add(store: Store, new_message: NewMessage) -> Job:
-    job = await store.intake.add(new_message(), pick_command)
-    assert job
-    return job
-
-
-async def outdate(store: Store, job: Job) -> None:
-    async with store.jobs._database.write() as connection:
-        mine = update(deliveries).where(deliveries.c.job_id == job.job_id)
-        await connection.execute(mine.values(state=DeliveryState.STALE))
-
-
-async def test_a_part_that_is_to_be_edited_keeps_its_id_until_it_is(
-    store: Store, new_message: NewMessage
-) -> None:
-    job = await add(store, new_message)
+async def test_a_part_that_is_to_be_edited_keeps_its_id_until_it_is(store: Store, add: Add) -> None:
+    job = await add()
     ledger = store.ledger(job.job_id)
     await ledger.start(0)
     await ledger.finish(0, "5")
-    await outdate(store, job)
+    async with store.jobs._database.write() as connection:
+        await connection.execute(update(deliveries).values(state=DeliveryState.STALE))
     assert await ledger.find(0) == Delivery(0, DeliveryState.STALE, "5")
     await ledger.start(0)
     assert await ledger.find(0) == Delivery(0, DeliveryState.PENDING, "5")
@@ -42,10 +28,8 @@ async def test_a_part_that_is_to_be_edited_keeps_its_id_until_it_is(
     assert await ledger.find(0) == Delivery(0, DeliveryState.SENT, "6")
 
 
-async def test_a_part_that_is_no_longer_there_is_forgotten_alone(
-    store: Store, new_message: NewMessage
-) -> None:
-    job, other = await add(store, new_message), await add(store, new_message)
+async def test_a_part_that_is_no_longer_there_is_forgotten_alone(store: Store, add: Add) -> None:
+    job, other = await add(), await add()
     ledger, others = store.ledger(job.job_id), store.ledger(other.job_id)
     for part in (0, 1):
         await ledger.start(part)
@@ -58,12 +42,11 @@ async def test_a_part_that_is_no_longer_there_is_forgotten_alone(
 
 
 async def test_a_chat_without_voice_is_known_for_a_week(
-    store: Store, new_message: NewMessage, clock: Clock
+    store: Store, add: Add, clock: Clock
 ) -> None:
-    job = await add(store, new_message)
+    job = await add()
     await store.chats.note_no_voice(job.message.chat)
-    elsewhere = await store.intake.add(new_message("200"), pick_command)
-    assert elsewhere
+    elsewhere = await add("200")
     known = [await store.jobs.find(one.job_id) for one in (job, elsewhere)]
     assert [one and one.has_no_voice for one in known] == [True, False]
     assert known[0] == replace(job, has_no_voice=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,33 +60,27 @@ class Kept:
         await self._store.jobs.finish(job.job_id, JobState.DONE)
         return job
 
+    def ask_table(self, query: str, value: object) -> tuple[Any, ...]:
+        with closing(sqlite3.connect(self._folder / "hearsay.db")) as connection:
+            row: tuple[Any, ...] = connection.execute(f"SELECT {query}", [value]).fetchone()
+        return row
+
     def left(self, job: Job) -> dict[str, int]:
         """Count what hangs on a job."""
-        with sqlite3.connect(self._folder / "hearsay.db") as connection:
-            [key] = connection.execute(
-                "SELECT message_pk FROM jobs WHERE job_id = ?", [job.job_id]
-            ).fetchone()
-            queries = {
-                "content": ("messages WHERE content IS NOT NULL AND message_pk = ?", key),
-                "reply": ("jobs WHERE reply IS NOT NULL AND message_pk = ?", key),
-                "buttons": ("buttons WHERE job_id = ?", job.job_id),
-                "blobs": ("blobs WHERE message_pk = ?", key),
-                "transcripts": ("transcripts WHERE key LIKE ?", f"%-{job.job_id}"),
-            }
-            found = {
-                name: connection.execute(f"SELECT count(*) FROM {query}", [value]).fetchone()[0]
-                for name, (query, value) in queries.items()
-            }
-        connection.close()
-        return found
+        [key] = self.ask_table("message_pk FROM jobs WHERE job_id = ?", job.job_id)
+        queries = {
+            "content": ("messages WHERE content IS NOT NULL AND message_pk = ?", key),
+            "reply": ("jobs WHERE reply IS NOT NULL AND message_pk = ?", key),
+            "buttons": ("buttons WHERE job_id = ?", job.job_id),
+            "blobs": ("blobs WHERE message_pk = ?", key),
+            "transcripts": ("transcripts WHERE key LIKE ?", f"%-{job.job_id}"),
+        }
+        return {name: self.ask_table(f"count(*) FROM {query}", value)[0]
+                for name, (query, value) in queries.items()}  # fmt: skip
 
     def ended(self, job: Job) -> tuple[str, str]:
-        with sqlite3.connect(self._folder / "hearsay.db") as connection:
-            row: tuple[str, str] = connection.execute(
-                "SELECT state, error FROM jobs WHERE job_id = ?", [job.job_id]
-            ).fetchone()
-        connection.close()
-        return row
+        state, error = self.ask_table("state, error FROM jobs WHERE job_id = ?", job.job_id)
+        return state, error
 
 
 @pytest.fixture

@@ -28,44 +28,31 @@ async def test_a_message_and_its_job_come_back_unchanged(
     assert other.job_id != job.job_id, "the same id in another chat is another message"
 
 
-async def test_redelivery_is_ignored(store: Store, new_message: NewMessage) -> None:
-    message = new_message()
-    assert await store.intake.add(message, pick_command) is not None
-    assert await store.intake.add(message, pick_command) is None
-    assert await store.jobs.counts() == {JobState.WAITING: 1}
-
-
 @pytest.mark.parametrize(
-    ("edit", "is_new"),
+    ("command", "edit", "is_new"),
     [
-        ({"text": "typo"}, False),
-        ({"attachment": Attachment("file-2")}, True),
-        ({"command": "ask"}, True),
-        ({"command": "say", "attachment": None, "text": "hi"}, True),
+        ("", {"text": "typo"}, False),
+        ("", {"attachment": Attachment("file-2")}, True),
+        ("", {"command": "ask"}, True),
+        ("", {"command": "say", "attachment": None, "text": "hi"}, True),
+        ("say", {"text": "two"}, True),
     ],
 )
 async def test_an_edit_that_asks_for_the_same_is_ignored(
-    store: Store, new_message: NewMessage, edit: dict[str, object], is_new: bool
+    store: Store, new_message: NewMessage, command: str, edit: dict[str, object], is_new: bool
 ) -> None:
-    message = new_message()
+    message = new_message(command=command, text="one")
     assert await store.intake.add(message, pick_command)
+    assert await store.intake.add(message, pick_command) is None, "it came twice"
     edited = replace(message, edit_id="5", **edit)  # type: ignore[arg-type]
     assert (await store.intake.add(edited, pick_command) is not None) is is_new
     again = replace(edited, edit_id="6")
     assert await store.intake.add(again, pick_command) is None
+    back = replace(message, edit_id="7")
+    assert await store.intake.add(back, pick_command) is None, "that was asked already"
+    assert await store.jobs.counts() == {JobState.WAITING: 1 + is_new}
     elsewhere = replace(edited, chat=Chat("test", "1", "200"))
     assert await store.intake.add(elsewhere, pick_command), "there it is new"
-
-
-async def test_another_text_of_a_command_is_asked_anew(
-    store: Store, new_message: NewMessage
-) -> None:
-    message = new_message(command="say", text="one", attachment=None)
-    assert await store.intake.add(message, pick_command)
-    edited = replace(message, edit_id="5", text="two")
-    assert await store.intake.add(edited, pick_command)
-    back = replace(message, edit_id="6")
-    assert await store.intake.add(back, pick_command) is None, "that was said already"
 
 
 async def test_group_talk_is_not_kept(store: Store, new_message: NewMessage) -> None:

@@ -14,15 +14,12 @@ from core.models import (
     PLACEHOLDER,
     Button,
     Chat,
-    ChatSettings,
     Delivery,
     DeliveryState,
-    Expectation,
     File,
     Job,
     JobState,
     Reply,
-    TalkSettings,
 )
 from core.store import Store
 from core.store.tables import buttons, jobs
@@ -180,7 +177,9 @@ async def test_a_saved_reply_is_read_back_with_its_buttons(store: Store, add: Ad
 async def test_a_dead_letter_runs_again_in_place_of_its_failure(
     store: Store, add: Add, clock: Clock
 ) -> None:
-    job, other = await add(), await add("b")
+    job, other, unseen = await add(), await add("b"), await add("c")
+    await store.ledger(unseen.job_id).start(0)
+    await store.jobs.finish(unseen.job_id, JobState.DEAD)
     assert await store.jobs.retry(job.job_id) is False
     await store.jobs.mark_told(job.job_id)
     await store.jobs.claim()
@@ -199,16 +198,10 @@ async def test_a_dead_letter_runs_again_in_place_of_its_failure(
     assert (await row(store, job)).crashes == 0
     placeholder = Delivery(PLACEHOLDER, DeliveryState.SENT, "321")
     assert await store.jobs.deliveries(job.job_id) == [placeholder]
+    assert await store.jobs.retry(unseen.job_id)
+    assert await store.jobs.deliveries(unseen.job_id) == [], "nobody saw it: there is none"
     assert (await row(store, other)).state == JobState.DEAD
     assert await store.jobs.deliveries(other.job_id) == [Delivery(0, DeliveryState.SENT, "400")]
-
-
-async def test_a_dead_letter_that_nobody_saw_has_no_placeholder(store: Store, add: Add) -> None:
-    job = await add()
-    await store.ledger(job.job_id).start(0)
-    await store.jobs.finish(job.job_id, JobState.DEAD)
-    assert await store.jobs.retry(job.job_id)
-    assert await store.jobs.deliveries(job.job_id) == []
 
 
 async def test_an_answer_is_replaced_where_it_stands(store: Store, add: Add, clock: Clock) -> None:
@@ -235,12 +228,9 @@ async def test_an_answer_is_replaced_where_it_stands(store: Store, add: Add, clo
     assert found == replace(job, created_at=moment, run_at=moment, reply=found.reply)
     assert (await row(store, job)).crashes == 0
     parts = await store.jobs.deliveries(job.job_id)
-    assert [(d.part, d.state.value, d.platform_id) for d in parts] == [
-        (PLACEHOLDER, "sent", "id-1"),
-        (0, "stale", "id0"),
-        (1, "stale", "id1"),
-        (2, "pending", ""),
-    ]
+    stale = [(0, "stale", "id0"), (1, "stale", "id1")]
+    expected = [(PLACEHOLDER, "sent", "id-1"), *stale, (2, "pending", "")]
+    assert [(d.part, d.state.value, d.platform_id) for d in parts] == expected
     assert await row(store, other) == untouched
     assert DeliveryState.STALE not in {d.state for d in await store.jobs.deliveries(other.job_id)}
 
@@ -264,9 +254,8 @@ async def test_lists_hold_the_newest_first_of_their_chat_and_their_states(
 ) -> None:
     here = [await add("a") for _ in range(3)]
     there = await add("b")
-    elsewhere = [
-        await add("a", chat=chat) for chat in (Chat("test", "2", "a"), Chat("other", "1", "a"))
-    ]
+    places = Chat("test", "2", "a"), Chat("other", "1", "a")
+    elsewhere = [await add(chat=place) for place in places]
     await store.jobs.finish(here[0].job_id, JobState.DONE)
     await store.jobs.finish(there.job_id, JobState.DEAD)
     history = await store.jobs.history(here[0].message.chat)
@@ -277,64 +266,3 @@ async def test_lists_hold_the_newest_first_of_their_chat_and_their_states(
     assert await store.jobs.recent([JobState.WAITING], limit=2) == elsewhere[::-1]
     assert await store.jobs.counts() == {"waiting": 4, "done": 1, "dead": 1}
     assert await store.jobs.find("none") is None
-
-
-async def test_a_chat_that_is_gone_is_left_alone_until_it_speaks(
-    store: Store, add: Add, clock: Clock
-) -> None:
-    running, waiting, there = await add(), await add(), await add("b")
-    done = await add()
-    await store.jobs.claim()
-    await store.jobs.finish(done.job_id, JobState.DONE)
-    await clock.sleep(9)
-    await store.jobs.cancel_chat(running.message.chat)
-    assert await store.jobs.counts() == {"cancelled": 2, "done": 1, "waiting": 1}
-    for job in (running, waiting):
-        ended = await row(store, job)
-        assert (ended.error, ended.finished_at) == ("ChatGone", clock.now())
-    assert await claim(store) == there.job_id
-    back = await add()
-    assert await claim(store) == back.job_id
-
-
-async def move_twice(store: Store, old: Chat, new: Chat) -> None:
-    await store.chats.move(old, new)
-    changed = await store.chats.settings(new)
-    await store.chats.save_settings(new, replace(changed, language="fr"))
-    await store.chats.move(old, new)
-    assert (await store.chats.settings(new)).language == "fr", "it moved already"
-    await store.chats.save_settings(new, changed)
-
-
-async def test_a_chat_that_moves_takes_settings_jobs_and_buttons_along(
-    store: Store, add: Add
-) -> None:
-    old, new = Chat("test", "1", "100"), Chat("test", "1", "-100200")
-    chosen = ChatSettings("zh", is_auto=True, talk=TalkSettings(remember_days=3))
-    await store.chats.save_settings(old, chosen)
-    job, there = await add(), await add("b")
-    offer = Reply("x", buttons=(Button("More", "export", "txt"),))
-    [button] = (await store.jobs.save_reply(job.job_id, offer, JobState.DONE)).buttons
-    await move_twice(store, old, new)
-    assert await store.chats.settings(new) == chosen
-    assert await store.chats.settings(there.message.chat) == ChatSettings()
-    moved = await store.jobs.claim()
-    assert moved and moved.message.chat == new
-    assert moved.message.message_id == "", "ids of the old chat mean nothing in the new one"
-    same_id = await add("-100200", message_id=job.message.message_id)
-    assert same_id.message.message_id, "ids begin anew: this is another message"
-    pressed = await add("-100200", button=button.token, attachment=None)
-    assert (pressed.command, pressed.message.text) == ("export", "txt")
-    assert await store.jobs.find(there.job_id) == there
-    assert (await store.jobs.history(old)) == []
-
-
-async def test_a_new_chat_begins_like_another(store: Store, clock: Clock) -> None:
-    like, new = Chat("test", "1", "7"), Chat("test", "1", "7-a")
-    expects = Expectation("consent", "sentence", "code", clock.now())
-    await store.chats.save_settings(like, ChatSettings("zh", expects=expects))
-    await store.chats.begin(new, like)
-    assert await store.chats.settings(new) == ChatSettings("zh")
-    await store.chats.save_settings(new, ChatSettings("de"))
-    await store.chats.begin(new, like)
-    assert await store.chats.settings(new) == ChatSettings("de")

@@ -81,25 +81,19 @@ async def test_a_role_is_probed_once_a_day(store: Store, clock: Clock) -> None:
     assert not await probes.begin("hears", now + INTERVAL - timedelta(seconds=1))
     later = now + INTERVAL
     assert await probes.begin("hears", later)
-    assert await probes.all() == {
-        "hears": Probe("hears", "mimo", "asr", later, "Busy"),
-        "speaks": Probe("speaks", "", "", now),
-    }
+    hears, speaks = Probe("hears", "mimo", "asr", later, "Busy"), Probe("speaks", "", "", now)
+    assert await probes.all() == {"hears": hears, "speaks": speaks}
     # Noted while the clock was ahead: that holds nothing up.
     assert await probes.begin("hears", now + timedelta(seconds=1))
 
 
 async def test_an_operator_is_told_of_a_thing_once(store: Store, clock: Clock) -> None:
     chats = [Chat("test", "1", name) for name in "ab"]
-    assert [await store.notices.add(chat, "full", "The disk is full") for chat in chats] == [
-        True
-    ] * 2
-    assert await store.notices.add(chats[0], "full", "The disk is full") is False
+    for chat, is_new in ((chats[0], True), (chats[1], True), (chats[0], False)):
+        assert await store.notices.add(chat, "full", "The disk is full") is is_new
     assert await store.notices.add(chats[0], "busy", "x")
     jobs = await store.jobs.history(chats[0])
-    assert [(j.command, j.message.text) for j in jobs] == [
-        ("notice", "x"),
-        ("notice", "The disk is full"),
-    ]
+    told = [("notice", "x"), ("notice", "The disk is full")]
+    assert [(j.command, j.message.text) for j in jobs] == told
     assert jobs[0].message.sent_at == jobs[0].created_at == jobs[0].run_at == clock.now()
     assert (jobs[0].state.value, jobs[0].attempts, jobs[0].error) == ("waiting", 0, "")

@@ -50,19 +50,15 @@ async def answer(store: Store, new_message: NewMessage, state: JobState | None) 
     return job.job_id
 
 
-async def save_results(store: Store) -> None:
-    cost = Usage("test", "m", 1.0)
-    await store.results.save("key", Transcript("heard", usage=cost))
-    await store.results.save_answer("key", Answer("answered", usage=cost))
-    await store.results.save_sound("key", b"sound", cost, None)
-
-
 async def test_nothing_older_than_its_limit_is_left(
     store: Store, new_message: NewMessage, tmp_path: Path
 ) -> None:
     for state in (JobState.DONE, JobState.REFUSED, JobState.CANCELLED):
         await answer(store, new_message, state)
-    await save_results(store)
+    cost = Usage("test", "m", 1.0)
+    await store.results.save("key", Transcript("heard", usage=cost))
+    await store.results.save_answer("key", Answer("answered", usage=cost))
+    await store.results.save_sound("key", b"sound", cost, None)
     full = count_rows(tmp_path)
     assert set(full.values()) == {1, 3}
     assert await store.retention.purge(NOW + timedelta(days=6)) == 0

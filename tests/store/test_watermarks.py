@@ -9,11 +9,6 @@ async def test_the_newest_mark_of_each_chat_is_kept(store: Store) -> None:
     assert await store.watermarks.all("discord", "1") == {}
     await store.watermarks.move("discord", "1", {"10": "100", "20": "200"})
     await store.watermarks.move("discord", "1", {"10": "101"})
-    assert await store.watermarks.all("discord", "1") == {"10": "101", "20": "200"}
-
-
-async def test_bots_and_platforms_do_not_mix(store: Store) -> None:
-    await store.watermarks.move("discord", "1", {"10": "100"})
     await store.watermarks.move("discord", "2", {"10": "900"})
-    assert await store.watermarks.all("discord", "1") == {"10": "100"}
+    assert await store.watermarks.all("discord", "1") == {"10": "101", "20": "200"}
     assert await store.watermarks.all("telegram", "1") == {}

@@ -6,15 +6,13 @@ import statistics
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from core.audio.pauses import find_pauses
-from core.hearing import Hearing
 from core.models import Segment, Transcript
-from core.store import Store
 from core.summaries.moments import find_moments
 from tests.support import sounds
 from tests.support.group_week import make_note, make_week, tell
-from tests.support.loopback import ScriptedEngine
-from tests.support.thread_media import ThreadMedia
 
 
 def test_pauses_are_where_nobody_speaks() -> None:
@@ -36,20 +34,27 @@ def test_sentences_end_in_pauses() -> None:
     assert [(m.start_s, m.end_s) for m in moments] == [(0.4, 2.1), (2.8, 8.2), (9.0, 11.8)]
 
 
-def test_abbreviations_end_no_sentence() -> None:
-    heard = Transcript(
-        "I saw Mr. John, i. e. him, with Dr. Day. Then we left! Did you?", duration_s=20.0
-    )
-    assert [m.text for m in find_moments(heard)] == [
-        "I saw Mr. John, i. e. him, with Dr. Day.",
-        "Then we left!",
-        "Did you?",
-    ]
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        ("I saw Mr. John, i. e. him, with Dr. Day.", "Then we left!", "Did you?"),
+        ("今天下雨。", "我们明天再去吧！", "好不好？"),
+    ],
+)
+def test_without_times_it_is_parted_by_sentence(sentences: tuple[str, ...]) -> None:
+    joiner = " " if sentences[0].isascii() else ""
+    moments = find_moments(Transcript(joiner.join(sentences), duration_s=20.0))
+    assert [m.text for m in moments] == [*sentences]
+    # As long as their letters.
+    whole = sum(map(len, sentences))
+    assert moments[1].start_s == pytest.approx(20 * len(sentences[0]) / whole, abs=1.0)
+    assert moments[-1].end_s == pytest.approx(20.0)
 
 
 def test_what_the_engine_says_of_times_stands() -> None:
     segments = (Segment(0.0, 7.0, "One. Two."), Segment(7.0, 9.0, "Three."))
     assert find_moments(Transcript("", segments, 9.0, pauses=((3.0, 4.0),))) == segments
+    assert find_moments(Transcript("", (), 30.0)) == ()
 
 
 def test_the_seconds_of_a_weeks_notes() -> None:
@@ -66,13 +71,3 @@ def test_the_seconds_of_a_weeks_notes() -> None:
     assert len(errors) > 150
     assert statistics.median(errors) < 0.3
     assert sum(error <= 2 for error in errors) / len(errors) > 0.95
-
-
-async def test_a_transcript_knows_the_pauses_of_its_recording(store: Store) -> None:
-    hearing = Hearing(ThreadMedia(), ScriptedEngine(), store.results)
-    note = sounds.file("ogg-opus", sounds.speech(24.0) + sounds.silence(1.5) + sounds.speech(20.0))
-    heard = (await hearing.hear(note)).transcript
-    again = (await hearing.hear(note)).transcript
-    assert len(heard.segments) > 1
-    assert any(start <= 24.3 and end >= 25.3 for start, end in heard.pauses)
-    assert heard.pauses == tuple(sorted(heard.pauses)) == again.pauses

@@ -25,44 +25,33 @@ def ago(**length: float) -> Span:
     ("words", "span"),
     [
         ("last 2h", ago(hours=2)),
-        ("2h", ago(hours=2)),
         ("[last 2h]", ago(hours=2)),
         ("the last 30 minutes", ago(minutes=30)),
         ("last day", ago(days=1)),
-        ("past 2 weeks", ago(weeks=2)),
         ("0h", ago(minutes=1)),
         ("999999 weeks", ago(days=366)),
         ("最近3小时", ago(hours=3)),
         ("过去 2 个小时", ago(hours=2)),
-        ("3天", ago(days=3)),
         ("200 messages", Span(until_at=NOW, count=200)),
-        ("last 200", Span(until_at=NOW, count=200)),
         ("200", Span(until_at=NOW, count=200)),
         ("99999999", Span(until_at=NOW, count=10_000)),
         ("200条消息", Span(until_at=NOW, count=200)),
         ("since yesterday", Span(at(11), NOW)),
         ("Yesterday", Span(at(11), at(12))),
-        ("昨天", Span(at(11), at(12))),
         ("昨天以来", Span(at(11), NOW)),
-        ("从昨天", Span(at(11), NOW)),
         ("today", Span(at(12), NOW)),
-        ("今天", Span(at(12), NOW)),
         ("this week", Span(at(9), NOW)),
         ("本周", Span(at(9), NOW)),
         ("2026-03-10", Span(at(10), at(11))),
-        ("since 2026-03-10", Span(at(10), NOW)),
         ("since 10.3.", Span(at(10), NOW)),
         ("from 10.03.2026", Span(at(10), NOW)),
         ("3月10日起", Span(at(10), NOW)),
-        ("2026年3月10日", Span(at(10), at(11))),
         ("since 14:00", Span(at(12, 14), NOW)),
         ("since 16:00", Span(at(11, 16), NOW)),
         ("everything", Span(until_at=NOW)),
         ("from here", Span(until_at=NOW, from_id="77")),
-        ("从这里开始", Span(until_at=NOW, from_id="77")),
         ("", Span(until_at=NOW, from_id="77")),
         ("this topic last 2 days", Span(NOW - timedelta(days=2), NOW, thread_id="5")),
-        ("100 messages this topic", Span(until_at=NOW, count=100, thread_id="5")),
         ("这个话题 3天", Span(NOW - timedelta(days=3), NOW, thread_id="5")),
         ("last 3 days 50 messages", Span(NOW - timedelta(days=3), NOW, count=50)),
     ],
@@ -72,7 +61,7 @@ def test_which_part_of_the_talk_is_meant(words: str, span: Span) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["unread", "since I last read", "SINCE LAST READ", "未读", "上次看过以来"]
+    "words", ["unread", "SINCE LAST READ", "since I last read", "上次看过以来"]
 )
 def test_since_the_person_last_read(words: str) -> None:
     request = read_request(words, ASKED)
@@ -92,11 +81,8 @@ def test_the_usual_range_is_a_day_and_a_topic_narrows_it() -> None:
     ("words", "changes"),
     [
         ("me", {"is_private": True}),
-        ("发给我", {"is_private": True}),
-        ("voice", {"is_spoken": True}),
         ("语音 完整", {"is_spoken": True, "is_full": True}),
         ("voice full short", {"is_spoken": True, "is_full": True, "length": "short"}),
-        ("2h long", {"length": "long"}),
         ("详细", {"length": "long"}),
         ("简短 今天", {"length": "short"}),
     ],
@@ -120,8 +106,7 @@ def test_days_are_those_of_the_chats_zone() -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
-    ["bananas", "last bananas", "2h bananas", "2026-02-30", "25:99", "last 2 parsecs", "@all"],
+    "words", ["bananas", "2h bananas", "2026-02-30", "25:99", "last 2 parsecs", "最近两天"]
 )
 def test_other_words_are_refused_with_an_example(words: str) -> None:
     with pytest.raises(UserError) as refusal:
@@ -129,14 +114,11 @@ def test_other_words_are_refused_with_an_example(words: str) -> None:
     assert "/summary" in refusal.value.user_text
 
 
-def test_words_that_are_refused_ping_nobody() -> None:
+def test_what_is_refused_pings_nobody_and_from_here_needs_a_message() -> None:
     with pytest.raises(UserError) as refusal:
         read_request("@everyone https://evil.example", ASKED)
     shown = str(refusal.value.values["words"])
     assert "@everyone" not in shown and "evil.example" not in shown
-
-
-def test_from_here_needs_a_message() -> None:
     with pytest.raises(UserError, match="from here"):
         read_request("from here", Asked(NOW))
 

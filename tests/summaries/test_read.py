@@ -141,11 +141,8 @@ def test_what_has_no_points_is_shown_as_it_is() -> None:
     summary = read("Nothing much happened [#3].")
     assert summary.points == [] or summary.points[0].sources == (Source(3),)
     assert read("Nothing much happened.").plain == "Nothing much happened."
-
-
-def test_an_extract_is_read() -> None:
-    summary = read("- Anna: text 3 [#3]\n- Ben: Last. [#13 0:12]")
-    assert [point.sources for point in summary.points] == [(Source(3),), (Source(13, 12),)]
+    extract = read("- Anna: text 3 [#3]\n- Ben: Last. [#13 0:12]")
+    assert [point.sources for point in extract.points] == [(Source(3),), (Source(13, 12),)]
 
 
 @given(st.text(alphabet=st.sampled_from("#[]()0123456789: \n-*AnaBe发【】·.</>@"), max_size=300))
@@ -186,17 +183,10 @@ def test_points_have_their_places_behind_them() -> None:
     [button] = reply.buttons
     assert (button.label, button.command, button.text) == ("▶ Ben 0:12", "replay", "m13 12")
     assert "↗" not in reply.aloud and "Who pays?" in reply.aloud
-
-
-def test_a_copy_for_another_chat_says_whose_it_is() -> None:
-    reply = shown(chat_id="-100")
-    assert {link.chat_id for link in reply.links} == {"-100"}
-    assert reply.buttons[0].text == "m13 12 -100"
-
-
-def test_headings_are_in_the_readers_language() -> None:
-    reply = shown(language="zh-CN")
-    assert "Decisions" not in reply.text and "Open questions" not in reply.text
+    copy = shown(language="zh-CN", chat_id="-100")
+    assert {link.chat_id for link in copy.links} == {"-100"}
+    assert copy.buttons[0].text == "m13 12 -100"
+    assert "Decisions" not in copy.text and "Open questions" not in copy.text
 
 
 def test_only_so_many_buttons() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.models import Attachment, Remembered, Segment, Transcript
 from core.prompts.safety import fence
-from core.summaries.moments import find_end, find_moments
+from core.summaries.moments import find_end
 from core.summaries.render import Line, Talk, cut_parts
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -27,11 +27,8 @@ def texts(*messages: Remembered) -> list[str]:
 
 def test_lines_have_numbers_of_ours_times_names_and_answers() -> None:
     messages = [said(501, "one"), said(502, "two", reply_to="501"), said(503, "3", reply_to="9")]
-    assert texts(*messages) == [
-        "#1 17:21 Anna: one",
-        "#2 17:22 Anna (to #1): two",
-        "#3 17:23 Anna: 3",
-    ]
+    expected = ["#1 17:21 Anna: one", "#2 17:22 Anna (to #1): two", "#3 17:23 Anna: 3"]
+    assert texts(*messages) == expected
 
 
 def test_a_voice_note_has_its_seconds() -> None:
@@ -39,10 +36,8 @@ def test_a_voice_note_has_its_seconds() -> None:
     note = said(1, "", attachment=Attachment("f"), transcript=heard, sender_name="Ben")
     [line] = Talk([note]).lines()
     assert line.text == "#1 09:01 Ben (voice 0:48): [0:00] First this. [0:12] Then that."
-    assert [(p.mark, p.text) for p in line.passages] == [
-        ("#1 0:00", "Ben: First this."),
-        ("#1 0:12", "Ben: Then that."),
-    ]
+    passages = [("#1 0:00", "Ben: First this."), ("#1 0:12", "Ben: Then that.")]
+    assert [(p.mark, p.text) for p in line.passages] == passages
 
 
 def test_a_note_that_nobody_heard_is_named() -> None:
@@ -97,31 +92,6 @@ def test_parts_end_where_it_was_quiet() -> None:
 def test_a_line_that_is_longer_than_a_part_is_a_part() -> None:
     line = Line("x", 5000, START, 0, ())
     assert len(cut_parts([line, line], 1000)) == 2
-
-
-TEXT = "This is the first sentence of it. And here comes another one. Is this the last?"
-
-
-def test_a_stretch_without_times_is_parted_by_sentence() -> None:
-    moments = find_moments(Transcript(TEXT, duration_s=40.0))
-    assert [moment.text for moment in moments] == [
-        "This is the first sentence of it.",
-        "And here comes another one.",
-        "Is this the last?",
-    ]
-    assert [round(moment.start_s) for moment in moments] == [0, 17, 31]
-    assert moments[-1].end_s == pytest.approx(40.0)
-
-
-def test_what_has_times_keeps_them() -> None:
-    segments = (Segment(0.0, 7.0, TEXT), Segment(7.5, 9.0, "End."))
-    assert find_moments(Transcript("", segments, 9.0)) == segments
-    assert find_moments(Transcript("", (), 30.0)) == ()
-
-
-def test_chinese_is_parted_too() -> None:
-    heard = Transcript("今天下雨。我们明天再去吧！好不好？", duration_s=20.0)
-    assert len(find_moments(heard)) == 3
 
 
 @pytest.mark.parametrize(

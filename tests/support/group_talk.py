@@ -58,6 +58,12 @@ class Group:
         message = await self.send(self.write(sender_id, command=name, text=text, **changes))
         return self.answers(message)[-1]
 
+    async def press(self, reply: Reply, label: str, sender_id: str = ADA, **changes: Any) -> Reply:
+        """Press the button that is so called and return the answer."""
+        [token] = [button.token for button in reply.buttons if button.label == label]
+        message = await self.send(self.write(sender_id, button=token, **changes))
+        return self.answers(message)[-1]
+
     def answers(self, message: Message) -> list[Reply]:
         """Return what was said in answer to a message; an empty reply says nothing."""
         sent = self.road.platform.sent

@@ -1,0 +1,65 @@
+"""Chats that are gone, that move, and that begin."""
+
+from __future__ import annotations
+
+from core.clock import Clock
+from core.models import Button, Chat, ChatSettings, Expectation, JobState, Reply, TalkSettings
+from core.store import Store
+from tests.store.conftest import Add
+from tests.store.test_jobs_table import claim, row
+
+
+async def test_a_chat_that_is_gone_is_left_alone_until_it_speaks(
+    store: Store, add: Add, clock: Clock
+) -> None:
+    running, waiting, there = await add(), await add(), await add("b")
+    done = await add()
+    await store.jobs.claim()
+    await store.jobs.finish(done.job_id, JobState.DONE)
+    await clock.sleep(9)
+    await store.jobs.cancel_chat(running.message.chat)
+    assert await store.jobs.counts() == {"cancelled": 2, "done": 1, "waiting": 1}
+    for job in (running, waiting):
+        ended = await row(store, job)
+        assert (ended.error, ended.finished_at) == ("ChatGone", clock.now())
+    assert await claim(store) == there.job_id
+    back = await add()
+    assert await claim(store) == back.job_id
+
+
+async def test_a_chat_that_moves_takes_settings_jobs_and_buttons_along(
+    store: Store, add: Add
+) -> None:
+    old, new = Chat("test", "1", "100"), Chat("test", "1", "-100200")
+    chosen = ChatSettings("zh", is_auto=True, talk=TalkSettings(remember_days=3))
+    await store.chats.save_settings(old, chosen)
+    job, there = await add(), await add("b")
+    offer = Reply("x", buttons=(Button("More", "export", "txt"),))
+    [button] = (await store.jobs.save_reply(job.job_id, offer, JobState.DONE)).buttons
+    await store.chats.move(old, new)
+    assert await store.chats.settings(new) == chosen
+    await store.chats.save_settings(new, ChatSettings("fr"))
+    await store.chats.move(old, new)
+    assert await store.chats.settings(new) == ChatSettings("fr"), "it moved already"
+    await store.chats.save_settings(new, chosen)
+    assert await store.chats.settings(there.message.chat) == ChatSettings()
+    moved = await store.jobs.claim()
+    assert moved and moved.message.chat == new
+    assert moved.message.message_id == "", "ids of the old chat mean nothing in the new one"
+    same_id = await add("-100200", message_id=job.message.message_id)
+    assert same_id.message.message_id, "ids begin anew: this is another message"
+    pressed = await add("-100200", button=button.token, attachment=None)
+    assert (pressed.command, pressed.message.text) == ("export", "txt")
+    assert await store.jobs.find(there.job_id) == there
+    assert (await store.jobs.history(old)) == []
+
+
+async def test_a_new_chat_begins_like_another(store: Store, clock: Clock) -> None:
+    like, new = Chat("test", "1", "7"), Chat("test", "1", "7-a")
+    expects = Expectation("consent", "sentence", "code", clock.now())
+    await store.chats.save_settings(like, ChatSettings("zh", expects=expects))
+    await store.chats.begin(new, like)
+    assert await store.chats.settings(new) == ChatSettings("zh")
+    await store.chats.save_settings(new, ChatSettings("de"))
+    await store.chats.begin(new, like)
+    assert await store.chats.settings(new) == ChatSettings("de")
