@@ -72,8 +72,6 @@ class Sessions:
         self.beats: list[Beat] = []
         #: How often each event is told; 1 is right.
         self.copies = 1
-        #: So many events are never told.
-        self.losses = 0
         #: Events kept back, None while none are.
         self._held: list[tuple[Session, str, JSON]] | None = None
         self._random = random.Random(5)
@@ -89,9 +87,6 @@ class Sessions:
         is_content: bool = False,
     ) -> None:
         """Tell all sessions that hear it."""
-        if self.losses:
-            self.losses -= 1
-            return
         for session in self.all.values():
             if not session.is_valid or not session.hears(guild_id, intent):
                 continue
