@@ -33,22 +33,15 @@ def interaction_json(world: World, interaction: Interaction) -> JSON:
     granted = world.permissions_of(user.user_id, channel)
     app_granted = world.permissions_of(world.bot.user_id, channel)
     value: JSON = {
-        "id": interaction.interaction_id,
-        "application_id": world.application_id,
-        "type": interaction.kind,
-        "token": interaction.token,
-        "version": 1,
-        "data": interaction.data,
-        "channel_id": channel.channel_id,
+        "id": interaction.interaction_id, "application_id": world.application_id,
+        "type": interaction.kind, "token": interaction.token, "version": 1,
+        "data": interaction.data, "channel_id": channel.channel_id,
         "channel": channel_json(world, channel) | {"permissions": str(granted)},
-        "app_permissions": str(app_granted or granted),
-        "locale": user.locale,
+        "app_permissions": str(app_granted or granted), "locale": user.locale,
         "context": context_of(channel),
         "authorizing_integration_owners": _owners(world, interaction),
-        "attachment_size_limit": MAX_FILE_BYTES,
-        "entitlements": [],
-        "entitlement_sku_ids": [],
-    }
+        "attachment_size_limit": MAX_FILE_BYTES, "entitlements": [], "entitlement_sku_ids": [],
+    }  # fmt: skip
     if interaction.message_id:
         value["message"] = seen_message(world, world.any_message(interaction.message_id))
     return value | _asker_json(world, interaction)

@@ -139,17 +139,13 @@ class Sessions:
         world = self._api.world
         flags = application_flags(world.privileged)
         return {
-            "v": 10,
-            "user": user_json(world.bot),
+            "v": 10, "user": user_json(world.bot),
             "guilds": [{"id": guild.guild_id, "unavailable": True} for guild in guilds],
-            "session_id": session.session_id,
-            "session_type": "normal",
+            "session_id": session.session_id, "session_type": "normal",
             "resume_gateway_url": self._api.gateway_url,
-            "shard": [session.shard_id, session.shard_count],
-            "private_channels": [],
-            "relationships": [],
-            "application": {"id": world.application_id, "flags": flags},
-        }
+            "shard": [session.shard_id, session.shard_count], "private_channels": [],
+            "relationships": [], "application": {"id": world.application_id, "flags": flags},
+        }  # fmt: skip
 
     def find(self, session_id: str) -> Session | None:
         """Return a session that may still be resumed."""
