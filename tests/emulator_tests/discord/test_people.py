@@ -1,4 +1,4 @@
-"""Commands, menus, buttons, selects and forms: what people see and what their answers may be."""
+"""Commands, buttons and forms: what people see and what their answers may be."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import Any
 import pytest
 
 from tests.emulators.discord import DiscordServer
-from tests.emulators.discord.client import LocalClient, Rest, discord
+from tests.emulators.discord.client import Rest
 from tests.emulators.discord.records import Interaction
-
-NOBODY = discord.AllowedMentions.none()
 
 
 def offer(server: DiscordServer, **changes: Any) -> None:
@@ -40,79 +38,6 @@ class Calls:
 
     async def follow(self, **data: Any) -> tuple[int, int]:
         return await self._rest.code("POST", self._hook, json=data)
-
-
-class Bot(LocalClient):
-    """A bot with a menu, a button, a select and a form."""
-
-    def __init__(self, server: DiscordServer) -> None:
-        super().__init__(server, guild_ready_timeout=0.2, allowed_mentions=NOBODY)
-        self.tree = discord.app_commands.CommandTree(self)
-
-
-async def test_menus_buttons_selects_forms_and_choices_with_the_real_client(
-    server: DiscordServer,
-) -> None:
-    ann, ben = server.add_user("Ann"), server.add_user("Ben")
-    room = server.channel(server.add_guild(members=[ann, ben]))
-    async with Bot(server) as bot:
-
-        class Form(discord.ui.Modal, title="Rename"):
-            name: discord.ui.TextInput[Form] = discord.ui.TextInput(label="Name", custom_id="name")
-
-            async def on_submit(self, asked: discord.Interaction) -> None:
-                await asked.response.send_message(f"called {self.name.value}", ephemeral=True)
-
-        class View(discord.ui.View):
-            @discord.ui.button(label="Rename", custom_id="rename")
-            async def rename(self, asked: discord.Interaction, _: Any) -> None:
-                await asked.response.send_modal(Form())
-
-            @discord.ui.select(
-                custom_id="voice", options=[discord.SelectOption(label=one) for one in "ab"]
-            )
-            async def choose(
-                self, asked: discord.Interaction, select: discord.ui.Select[View]
-            ) -> None:
-                await asked.response.edit_message(content=f"chose {select.values[0]}")
-
-        @bot.tree.context_menu(name="Ask about this")
-        async def ask(asked: discord.Interaction, target: discord.Message) -> None:
-            await asked.response.send_message(target.content, view=View(timeout=None))
-
-        @bot.tree.command(name="voice", description="Choose a voice")
-        async def voice(asked: discord.Interaction, name: str) -> None:
-            await asked.response.send_message(name)
-
-        @voice.autocomplete("name")
-        async def names(
-            asked: discord.Interaction, typed: str
-        ) -> list[discord.app_commands.Choice[str]]:
-            return [discord.app_commands.Choice(name=typed.title(), value=typed)]
-
-        await bot.tree.sync()
-        note = server.send_text(room, ann, "what is this")
-        asked = server.context_menu(note, ann, "Ask about this")
-        [menu] = await server.wait_for(lambda: server.answers_of(asked))
-        assert menu.content == "what is this" and menu.labels == ["Rename"]
-        pressed = server.press(menu.message_id, ben, label="Rename")
-        await server.wait_for(lambda: server.interaction(pressed).modal)
-        sent = server.submit(pressed, ben, {"name": "Fern"})
-        [secret] = await server.wait_for(lambda: server.answers_of(sent))
-        assert (
-            secret.content == "called Fern" and server.ephemeral(room, ben) and secret.is_ephemeral
-        )
-        assert not server.ephemeral(room, ann)
-        server.select(menu.message_id, ann, ["b"])
-        await server.wait_for(lambda: server.message(menu.message_id).content == "chose b")
-        typing = server.autocomplete(room, ann, "voice", "name", "fern")
-        choices = await server.wait_for(lambda: server.interaction(typing).choices)
-        assert choices == [{"name": "Fern", "value": "fern"}]
-        with pytest.raises(ValueError, match="none of"):
-            server.select(menu.message_id, ann, ["z"])
-        with pytest.raises(ValueError, match="no Delete"):
-            server.press(menu.message_id, ann, label="Delete")
-        assert server.latencies()[-1] < 3
 
 
 async def test_an_answer_has_three_seconds_and_comes_once(
@@ -210,9 +135,11 @@ async def test_a_forged_press_reaches_the_bot_and_an_honest_one_does_not(
     asked = server.slash(room, ann, "say")
     row = {"type": 1, "components": [{"type": 2, "style": 1, "label": "Go", "custom_id": "go"}]}
     await Calls(server, rest, asked).answer(4, content="secret", flags=64, components=[row])
-    [secret] = server.ephemeral(room, ann)
+    [secret] = server.answers_of(asked)
     with pytest.raises(PermissionError):
         server.press(secret.message_id, ben, "go")
+    with pytest.raises(ValueError, match="no Delete"):
+        server.press(secret.message_id, ann, label="Delete")
     forged = server.press(secret.message_id, ben, "other", is_forged=True)
     assert server.interaction(forged).data["custom_id"] == "other"
     call = Calls(server, rest, server.press(secret.message_id, ann, "go"))
@@ -221,23 +148,24 @@ async def test_a_forged_press_reaches_the_bot_and_an_honest_one_does_not(
     assert server.message(secret.message_id).labels == []
 
 
-async def test_options_of_subcommands_are_checked_and_resolved(server: DiscordServer) -> None:
+async def test_options_are_checked_and_files_are_resolved(server: DiscordServer) -> None:
     ann = server.add_user()
-    people = {"type": 6, "name": "who", "description": "Who", "required": True}
-    number = {"type": 4, "name": "n", "description": "N", "min_value": 1, "max_value": 9}
-    chosen = {"type": 1, "name": "set", "description": "Set", "options": [people, number]}
-    offer(server, name="voice", options=[chosen])
-    room = server.dm(ann)
-    asked = server.interaction(server.slash(room, ann, "voice set", {"who": ann, "n": 3}))
-    [sub] = asked.data["options"]
-    assert [one["value"] for one in sub["options"]] == [ann, 3]
-    assert asked.data["resolved"]["users"][ann]["id"] == ann
-    with pytest.raises(ValueError, match="out of range"):
-        server.slash(room, ann, "voice set", {"who": ann, "n": 10})
-    with pytest.raises(ValueError, match="no option"):
-        server.slash(room, ann, "voice set", {"who": ann, "x": 1})
-
-
-async def test_waits_time_out(server: DiscordServer) -> None:
-    with pytest.raises(TimeoutError):
-        await server.wait_for(lambda: server.connected(), timeout_s=0.05)
+    text = {"type": 3, "name": "text", "description": "Text", "required": True, "max_length": 9}
+    tone = {"type": 3, "name": "tone", "description": "Tone", "choices": [{"value": "low"}]}
+    sound = {"type": 11, "name": "sound", "description": "Sound"}
+    offer(server, options=[text, tone, sound])
+    room, good = server.dm(ann), {"text": "hello", "tone": "low"}
+    asked = server.slash(room, ann, "say", good, attachments={"sound": ("a.ogg", b"OggS")})
+    data = server.interaction(asked).data
+    *words, file = [one["value"] for one in data["options"]]
+    assert words == ["hello", "low"]
+    assert data["resolved"]["attachments"][file]["filename"] == "a.ogg"
+    wrong: list[tuple[dict[str, str], str]] = [
+        ({}, "required"),
+        ({"text": "x" * 10}, "too long"),
+        ({"text": "x", "tone": "high"}, "none of"),
+        ({"text": "x", "x": "y"}, "no option"),
+    ]
+    for options, words_of_error in wrong:
+        with pytest.raises(ValueError, match=words_of_error):
+            server.slash(room, ann, "say", options)

@@ -13,9 +13,8 @@
         assert server.interaction(asked).latency_s < 1 and not server.pings()
 
 The server runs in a thread with its own event loop. As a process of its own it is
-`python -m tests.emulators.discord --port 0`, which prints its addresses as one line of JSON
-and takes the same methods by POST /control/<method> (see `control`, and `client.Remote`).
-How discord.py is pointed at it says `client`.
+`python -m tests.emulators.discord --port 0`, which prints its addresses as one line of JSON;
+POST /control/connected tells how many shards hear events.
 
 All ids are text. Voice channels are in `voice`: a test hears what the bot said there, and only
 their end-to-end encryption (DAVE) is not part. Neither are polls, stickers, stages, soundboards
@@ -26,13 +25,4 @@ from tests.emulators.discord.calls import Call, Fault
 from tests.emulators.discord.records import File, Interaction, Message, Ping
 from tests.emulators.discord.server import TOKEN, DiscordServer
 
-__all__ = [
-    "TOKEN",
-    "Call",
-    "DiscordServer",
-    "Fault",
-    "File",
-    "Interaction",
-    "Message",
-    "Ping",
-]
+__all__ = ["TOKEN", "Call", "DiscordServer", "Fault", "File", "Interaction", "Message", "Ping"]

@@ -1,4 +1,4 @@
-"""What people do with the bot's commands, buttons, selects and forms."""
+"""What people do with the bot's commands, buttons and forms."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from tests.emulators.common import locked
 from tests.emulators.discord import permissions
 from tests.emulators.discord.events import seen_message
 from tests.emulators.discord.interactions import (
-    ATTACHMENT,
     GUILD,
     command_data,
     context_of,
     interaction_json,
 )
-from tests.emulators.discord.payloads import JSON, user_json
+from tests.emulators.discord.payloads import JSON
 from tests.emulators.discord.records import (
     AUTOCOMPLETE,
     COMMAND,
@@ -28,7 +27,7 @@ from tests.emulators.discord.records import (
 )
 from tests.emulators.discord.writers import Writers
 
-BUTTON, SELECTS, USER_SELECT = 2, (3, 5, 6, 7, 8), 5
+BUTTON = 2
 
 
 class Actors(Writers):
@@ -49,15 +48,15 @@ class Actors(Writers):
         attachments: dict[str, tuple[str, bytes]] | None = None,
         is_forced: bool = False,
     ) -> str:
-        """Give a slash command: "say" or "voice set". attachments: option -> name and bytes.
+        """Give a slash command. attachments: option -> name and bytes.
 
         is_forced: as if the server had opened the command to everybody.
         """
-        command, path = self._find_command(channel, user, name, 1, is_forced)
+        command = self._find_command(channel, user, name, 1, is_forced)
         values = dict(options or {})
         for option, (file_name, content) in (attachments or {}).items():
             values[option] = self.world.add_file(channel, file_name, content).file_id
-        data = command_data(self.world, command, path, values)
+        data = command_data(self.world, command, values)
         return self._act(COMMAND, channel, user, data)
 
     @locked
@@ -71,20 +70,18 @@ class Actors(Writers):
         options: dict[str, Any] | None = None,
     ) -> str:
         """Type into an option that offers choices; see `interaction(id).choices`."""
-        command, path = self._find_command(channel, user, name, 1, False)
-        unfilled = {**command, "options": _all_optional(command.get("options") or [])}
-        data = command_data(self.world, unfilled, path, {**(options or {}), option: typed})
-        level = data
-        for _ in path:
-            level = level["options"][0]
-        next(one for one in level["options"] if one["name"] == option)["focused"] = True
+        command = self._find_command(channel, user, name, 1, False)
+        fields = [one | {"required": False, "choices": []} for one in command.get("options") or []]
+        values = {**(options or {}), option: typed}
+        data = command_data(self.world, {**command, "options": fields}, values)
+        next(one for one in data["options"] if one["name"] == option)["focused"] = True
         return self._act(AUTOCOMPLETE, channel, user, data)
 
     @locked
     def context_menu(self, message: str, user: str, name: str, *, is_forced: bool = False) -> str:
         """Choose a command from the menu of a message."""
         target = self.world.any_message(message)
-        command, _ = self._find_command(target.channel_id, user, name, 3, is_forced)
+        command = self._find_command(target.channel_id, user, name, 3, is_forced)
         data = {
             "id": command["id"],
             "name": command["name"],
@@ -94,20 +91,16 @@ class Actors(Writers):
         }
         return self._act(COMMAND, target.channel_id, user, data)
 
-    def _find_command(
-        self, channel: str, user: str, name: str, kind: int, is_forced: bool
-    ) -> tuple[JSON, list[str]]:
+    def _find_command(self, channel: str, user: str, name: str, kind: int, is_forced: bool) -> JSON:
         place = self.world.channels[channel]
-        root, *path = name.split() if kind == 1 else [name]
         for command in self.world.commands.values():
-            if command["name"] == root and command["type"] == kind:
+            if command["name"] == name and command["type"] == kind:
                 if not is_forced and not self._is_shown(command, place, user):
                     raise PermissionError(f"{user} is not shown {name} in {channel}")
-                return command, path
-        raise LookupError(f"no command {name}: {[*self._command_names()]}")
-
-    def _command_names(self) -> list[str]:
-        return [command["name"] for command in self.world.commands.values()]
+                return command
+        raise LookupError(
+            f"no command {name}: {[one['name'] for one in self.world.commands.values()]}"
+        )
 
     def _is_shown(self, command: JSON, place: Channel, user: str) -> bool:
         context, granted = context_of(place), self.world.permissions_of(user, place)
@@ -160,41 +153,10 @@ class Actors(Writers):
         data = {"custom_id": custom_id, "component_type": BUTTON}
         return self._act(COMPONENT, found.channel_id, user, data, message)
 
-    @locked
-    def select(
-        self,
-        message: str,
-        user: str,
-        values: list[str],
-        custom_id: str = "",
-        *,
-        is_forged: bool = False,
-    ) -> str:
-        """Choose values in a select; without a custom id, in the only one."""
-        found = self.world.any_message(message)
-        kind = 3
-        if not is_forged:
-            part = self._find_part(found, user, custom_id, "", SELECTS)
-            custom_id, kind = part["custom_id"], part["type"]
-            known = [option["value"] for option in part.get("options", [])]
-            if kind == 3 and not set(values) <= set(known):
-                raise ValueError(f"{values} are none of {known}")
-            if not part.get("min_values", 1) <= len(values) <= part.get("max_values", 1):
-                raise ValueError("too few or too many values")
-        data: JSON = {"custom_id": custom_id, "component_type": kind, "values": values}
-        if kind == USER_SELECT:
-            users = {one: user_json(self.world.users[one]) for one in values}
-            data["resolved"] = {"users": users}
-        return self._act(COMPONENT, found.channel_id, user, data, message)
-
-    def _find_part(
-        self, message: Message, user: str, custom_id: str, label: str, kinds: tuple[int, ...] = ()
-    ) -> JSON:
+    def _find_part(self, message: Message, user: str, custom_id: str, label: str) -> JSON:
         self._check_sees(message, user)
         for part in message.parts:
             is_it = part.get("custom_id") == custom_id if custom_id else part.get("label") == label
-            if kinds and not custom_id:
-                is_it = part["type"] in kinds
             if is_it:
                 if part.get("disabled"):
                     raise ValueError(f"{custom_id or label} is disabled")
@@ -246,22 +208,8 @@ def make_token() -> str:
     return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
 
 
-def _all_optional(options: list[JSON]) -> list[JSON]:
-    return [
-        {
-            **one,
-            "required": False,
-            "choices": [],
-            "options": _all_optional(one.get("options") or []),
-        }
-        for one in options
-    ]
-
-
 def _filled(row: JSON, values: dict[str, str]) -> JSON:
-    """Return a row (or a label) of a form with what was written into it."""
-    if "component" in row:
-        return {"type": row["type"], "component": _filled_part(row["component"], values)}
+    """Return a row of a form with what was written into it."""
     parts = [_filled_part(part, values) for part in row["components"]]
     return {"type": row["type"], "components": parts}
 
@@ -271,6 +219,3 @@ def _filled_part(part: JSON, values: dict[str, str]) -> JSON:
     if part.get("required", True) and not text:
         raise ValueError(f"{part['custom_id']} is required")
     return {"type": part["type"], "custom_id": part["custom_id"], "value": text}
-
-
-__all__ = ["ATTACHMENT", "Actors"]

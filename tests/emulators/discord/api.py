@@ -9,7 +9,6 @@ from typing import Any
 
 from tests.emulators.discord.calls import Call, InvalidRequests, Limits
 from tests.emulators.discord.errors import bad_field
-from tests.emulators.discord.records import File
 from tests.emulators.discord.world import World
 
 
@@ -120,6 +119,3 @@ def find_route(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
 def claims_of(entry: dict[str, Any]) -> dict[str, Any]:
     """Return what a request says of a file, as fields of File."""
     return {"duration_s": entry.get("duration_secs"), "waveform": entry.get("waveform")}
-
-
-__all__ = ["NO_CONTENT", "ROUTES", "Answer", "Api", "Ask", "File", "Upload", "route"]

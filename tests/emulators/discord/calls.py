@@ -11,13 +11,9 @@ from typing import Any, Literal
 from tests.emulators.common import Dice
 from tests.emulators.telegram.world import Clock
 
-FaultKind = Literal[
-    "status", "rate_limit", "html", "hang", "close", "lose_reply", "delay", "cut", "slow"
-]
+FaultKind = Literal["status", "rate_limit", "html", "hang", "close", "lose_reply", "delay", "cut"]
 Scope = Literal["user", "shared", "global"]
 
-#: So many refused requests in ten minutes, and the address is banned.
-MAX_INVALID = 10_000
 INVALID_SPAN_S = 600.0
 
 
@@ -45,7 +41,6 @@ class Call:
     fault: str = ""
     #: 401, 403 and 429 count towards a ban, but a 429 of scope "shared" does not.
     is_invalid: bool = False
-    is_over_limit: bool = False
 
 
 @dataclass(slots=True)
@@ -70,9 +65,8 @@ class Fault:
     scope: Scope = "user"
     #: Headers of `html`.
     headers: dict[str, str] = field(default_factory=dict)
-    #: Seconds of `delay`; bytes per second of `slow`.
+    #: Seconds of `delay`.
     delay_s: float = 0.0
-    bytes_per_s: float = 10_000.0
 
 
 class Faults(Dice):
@@ -175,12 +169,11 @@ class Limits:
 
 
 class InvalidRequests:
-    """Counts what leads to a ban: 10 000 requests refused with 401, 403 or 429 in ten minutes."""
+    """Counts what leads to a ban: requests refused with 401, 403 or 429 in ten minutes."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._moments: deque[float] = deque()
-        self.most = MAX_INVALID
 
     def add(self) -> None:
         """Count one."""
@@ -193,8 +186,3 @@ class InvalidRequests:
         while self._moments and self._moments[0] <= old:
             self._moments.popleft()
         return len(self._moments)
-
-    @property
-    def is_banned(self) -> bool:
-        """Whether every request is now refused with a page instead of JSON."""
-        return self.count >= self.most

@@ -1,4 +1,4 @@
-"""Routes of channels: messages and typing."""
+"""Routes of channels: messages, typing, threads."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ from typing import Any
 
 from tests.emulators.discord import permissions
 from tests.emulators.discord.api import NO_CONTENT, Answer, Ask, route
-from tests.emulators.discord.errors import refused
-from tests.emulators.discord.events import (
-    seen_message,
-    tell_channel,
-    without_content,
-)
+from tests.emulators.discord.errors import bad_field, refused
+from tests.emulators.discord.events import seen_message, tell_channel
 from tests.emulators.discord.payloads import channel_json
 from tests.emulators.discord.posting import delete_message, edit_message, make_message
-from tests.emulators.discord.records import FORUM, Channel, Message
+from tests.emulators.discord.records import FORUM, PUBLIC_THREAD, Channel, Message
 
 #: For so long the same nonce gives the same message: "the past few minutes".
 NONCE_S = 300.0
@@ -49,15 +45,10 @@ def _message(ask: Ask, channel: Channel) -> Message:
 
 
 def seen_by_bot(ask: Ask, message: Message) -> dict[str, Any]:
-    """Return a message as REST tells it: without content where the intent is not granted."""
-    world = ask.world
-    payload = seen_message(world, message)
+    """Return a message as REST tells it."""
+    payload = seen_message(ask.world, message)
     payload.pop("member", None)
-    me, channel = world.bot.user_id, world.channels[message.channel_id]
-    is_open = channel.guild_id is None or message.author_id == me or me in message.mentions
-    if is_open or "MESSAGE_CONTENT" in world.privileged:
-        return payload
-    return without_content(payload)
+    return payload
 
 
 # --- messages
@@ -155,3 +146,37 @@ def show_typing(ask: Ask) -> Answer:
     channel = open_channel(ask, "SEND_MESSAGES")
     channel.typing.append(ask.world.clock.now())
     return NO_CONTENT
+
+
+# --- threads
+
+
+@route("POST", "/channels/{channel}/messages/{message}/threads")
+def thread_from_message(ask: Ask) -> Answer:
+    channel = open_channel(ask, "CREATE_PUBLIC_THREADS")
+    message = _message(ask, channel)
+    if channel.is_thread or channel.guild_id is None:
+        raise refused(50008)
+    if message.thread_id:
+        raise refused(160004)
+    thread = _open_thread(ask, channel)
+    # A thread has the id of the message that it was made from.
+    del ask.world.channels[thread.channel_id]
+    thread.channel_id = message.thread_id = message.message_id
+    ask.world.channels[thread.channel_id] = thread
+    tell_channel(ask.world, thread, "CREATE")
+    return 201, channel_json(ask.world, thread)
+
+
+def _open_thread(ask: Ask, channel: Channel) -> Channel:
+    name = ask.form.get("name") or ""
+    if not 1 <= len(name) <= 100:
+        raise bad_field("name", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 100 in length.")
+    kind = PUBLIC_THREAD if channel.kind == FORUM else ask.form.get("type", PUBLIC_THREAD)
+    return ask.world.add_channel(
+        kind=kind,
+        guild_id=channel.guild_id,
+        name=name,
+        parent_id=channel.channel_id,
+        owner_id=ask.world.bot.user_id,
+    )

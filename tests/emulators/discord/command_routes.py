@@ -19,36 +19,15 @@ _LOCALES = (
     "ru uk hi th zh-CN ja zh-TW ko"
 )
 LOCALES = frozenset(_LOCALES.split())
-_SUB = (1, 2)
 
 
 @route("GET", "/applications/{application}/commands")
 def list_commands(ask: Ask) -> Answer:
-    return 200, _listed(ask)
-
-
-def _listed(ask: Ask) -> list[dict[str, Any]]:
-    """Lists leave translations out unless they are asked for."""
-    found = [*ask.world.commands.values()]
-    if ask.query.get("with_localizations") == "true":
-        return found
-    return [_without_translations(one) for one in found]
-
-
-def _without_translations(one: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in one.items() if not name.endswith("_localizations")}
-    for name in ("options", "choices"):
-        if one.get(name):
-            kept[name] = [_without_translations(inner) for inner in one[name]]
-    return kept
+    return 200, [*ask.world.commands.values()]
 
 
 @route("PUT", "/applications/{application}/commands")
 def overwrite_commands(ask: Ask) -> Answer:
-    return 200, _overwrite(ask)
-
-
-def _overwrite(ask: Ask) -> list[dict[str, Any]]:
     wanted: list[dict[str, Any]] = ask.body or []
     _check_table(wanted)
     before = {(one["type"], one["name"]): one for one in ask.world.commands.values()}
@@ -58,7 +37,7 @@ def _overwrite(ask: Ask) -> list[dict[str, Any]]:
         if one["id"] not in kept:
             del ask.world.commands[one["id"]]
     ask.api.command_writes.append((ask.call.route, [one["name"] for one in wanted]))
-    return after
+    return 200, after
 
 
 def _keep(
@@ -149,8 +128,6 @@ def _check_options(path: str, options: list[dict[str, Any]]) -> None:
         choices = one.get("choices") or []
         if len(choices) > 25 or (choices and one.get("autocomplete")):
             raise bad_field(f"{place}.choices", "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer.")
-        if one["type"] in _SUB:
-            _check_options(f"{place}.options", one.get("options") or [])
 
 
 def _count_chars(one: dict[str, Any]) -> int:

@@ -39,20 +39,12 @@ def application_json(ask: Ask) -> dict[str, Any]:
     """Return the application behind the bot."""
     owners = user_json(ask.world.developer)
     return {
-        "id": ask.world.application_id,
-        "name": ask.world.bot.name,
-        "description": "",
-        "icon": None,
-        "bot_public": True,
-        "bot_require_code_grant": False,
-        "owner": owners,
-        "team": None,
-        "verify_key": "0" * 64,
-        "flags": application_flags(ask.world.privileged),
+        "id": ask.world.application_id, "name": ask.world.bot.name, "description": "", "icon": None,
+        "bot_public": True, "bot_require_code_grant": False, "owner": owners, "team": None,
+        "verify_key": "0" * 64, "flags": application_flags(ask.world.privileged),
         "integration_types_config": {"0": {}, "1": {}},
-        "approximate_guild_count": len(ask.world.guilds),
-        "bot": user_json(ask.world.bot),
-    }
+        "approximate_guild_count": len(ask.world.guilds), "bot": user_json(ask.world.bot),
+    }  # fmt: skip
 
 
 def application_flags(privileged: set[str]) -> int:

@@ -16,14 +16,13 @@ from tests.emulators.discord import (
     command_routes,
     guild_routes,
     interaction_routes,
-    thread_routes,
 )
 from tests.emulators.discord.api import Api, Ask, Route, Upload, find_route
 from tests.emulators.discord.calls import Call, Fault
 from tests.emulators.discord.errors import NOT_FOUND, UNAUTHORIZED, ApiError, bad_field, refused
 
 #: Every module whose routes are in the table.
-ROUTERS = (channel_routes, command_routes, guild_routes, interaction_routes, thread_routes)
+ROUTERS = (channel_routes, command_routes, guild_routes, interaction_routes)
 MAX_REQUEST_BYTES = 25 << 20
 # Files stay in memory: a thread that writes them to a disk would be a wait that nobody counts.
 MultiPartParser.spool_max_size = MAX_REQUEST_BYTES
@@ -67,8 +66,6 @@ def _parse(body: bytes) -> Any:
 def run(api: Api, route: Route, ask: Ask, authorization: str) -> Response:
     """Answer a request that was read, as the rules of Discord say."""
     with api.world.lock:
-        if api.invalid.is_banned:
-            return page(429)
         major = next(
             (ask.params[one] for one in ("channel", "guild", "token") if one in ask.params), ""
         )
@@ -76,7 +73,6 @@ def run(api: Api, route: Route, ask: Ask, authorization: str) -> Response:
             if not route.is_open and authorization != f"Bot {api.world.token}":
                 raise UNAUTHORIZED
             wait_s, scope = api.limits.check(route.name, major)
-            ask.call.is_over_limit = wait_s > 0
             if wait_s and api.limits.is_strict:
                 return too_many(api, ask.call, wait_s, scope)
             status, body = _run(route, ask)
@@ -149,4 +145,4 @@ def spoil(api: Api, call: Call, fault: Fault) -> Response:
         return refuse(api, call, error)
 
 
-__all__ = ["NOT_FOUND", "find_route", "page", "read_ask", "refuse", "run", "spoil"]
+__all__ = ["NOT_FOUND", "find_route", "read_ask", "refuse", "run", "spoil"]

@@ -18,7 +18,6 @@ from tests.emulators.discord.posting import (
 from tests.emulators.discord.records import (
     AUTOCOMPLETE,
     CHOICES,
-    COMPONENT,
     DEFER,
     DEFER_UPDATE,
     EPHEMERAL,
@@ -26,7 +25,6 @@ from tests.emulators.discord.records import (
     MESSAGE,
     MODAL,
     MODAL_SUBMIT,
-    UPDATE,
     VOICE,
     Interaction,
     Message,
@@ -63,7 +61,7 @@ def _allowed_kinds(interaction: Interaction) -> set[int]:
         return {CHOICES}
     kinds = {MESSAGE, DEFER}
     if interaction.message_id:
-        kinds |= {DEFER_UPDATE, UPDATE}
+        kinds.add(DEFER_UPDATE)
     return kinds if interaction.kind == MODAL_SUBMIT else kinds | {MODAL}
 
 
@@ -109,13 +107,6 @@ def _defer_update(ask: Ask, interaction: Interaction, data: dict[str, Any]) -> N
     interaction.original_id = interaction.message_id
 
 
-def _update(ask: Ask, interaction: Interaction, data: dict[str, Any]) -> Message:
-    message = ask.world.any_message(interaction.message_id or "")
-    edit_message(ask, message, data, "edit")
-    interaction.original_id = message.message_id
-    return message
-
-
 def _choose(ask: Ask, interaction: Interaction, data: dict[str, Any]) -> None:
     choices = data.get("choices") or []
     if len(choices) > 25:
@@ -139,7 +130,6 @@ _ANSWERS: dict[int, Any] = {
     MESSAGE: _send,
     DEFER: _defer,
     DEFER_UPDATE: _defer_update,
-    UPDATE: _update,
     CHOICES: _choose,
     MODAL: _open_modal,
 }
@@ -201,11 +191,6 @@ def _fill(ask: Ask, interaction: Interaction, original: Message) -> Message:
     return message
 
 
-@route("GET", "/webhooks/{application}/{token}/messages/{message}", is_open=True)
-def get_answer(ask: Ask) -> Answer:
-    return 200, message_json(ask.world, _message(ask, _interaction(ask)))
-
-
 @route("PATCH", "/webhooks/{application}/{token}/messages/{message}", is_open=True)
 def edit_answer(ask: Ask) -> Answer:
     message = _message(ask, _interaction(ask))
@@ -217,6 +202,3 @@ def edit_answer(ask: Ask) -> Answer:
 def delete_answer(ask: Ask) -> Answer:
     delete_message(ask, _message(ask, _interaction(ask)))
     return NO_CONTENT
-
-
-__all__ = ["ANSWER_S", "COMPONENT", "MAX_FOLLOWUPS", "TOKEN_S"]

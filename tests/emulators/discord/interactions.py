@@ -10,13 +10,12 @@ from tests.emulators.discord.payloads import (
     channel_json,
     file_json,
     member_json,
-    role_json,
     user_json,
 )
 from tests.emulators.discord.records import DM, Channel, Interaction
 from tests.emulators.discord.world import MAX_FILE_BYTES, World
 
-SUB_COMMAND, GROUP, USER, CHANNEL, ROLE, ATTACHMENT = 1, 2, 6, 7, 8, 11
+ATTACHMENT = 11
 GUILD, BOT_DM, PRIVATE_CHANNEL = 0, 1, 2
 
 
@@ -34,22 +33,15 @@ def interaction_json(world: World, interaction: Interaction) -> JSON:
     granted = world.permissions_of(user.user_id, channel)
     app_granted = world.permissions_of(world.bot.user_id, channel)
     value: JSON = {
-        "id": interaction.interaction_id,
-        "application_id": world.application_id,
-        "type": interaction.kind,
-        "token": interaction.token,
-        "version": 1,
-        "data": interaction.data,
-        "channel_id": channel.channel_id,
+        "id": interaction.interaction_id, "application_id": world.application_id,
+        "type": interaction.kind, "token": interaction.token, "version": 1,
+        "data": interaction.data, "channel_id": channel.channel_id,
         "channel": channel_json(world, channel) | {"permissions": str(granted)},
-        "app_permissions": str(app_granted or granted),
-        "locale": user.locale,
+        "app_permissions": str(app_granted or granted), "locale": user.locale,
         "context": context_of(channel),
         "authorizing_integration_owners": _owners(world, interaction),
-        "attachment_size_limit": MAX_FILE_BYTES,
-        "entitlements": [],
-        "entitlement_sku_ids": [],
-    }
+        "attachment_size_limit": MAX_FILE_BYTES, "entitlements": [], "entitlement_sku_ids": [],
+    }  # fmt: skip
     if interaction.message_id:
         value["message"] = seen_message(world, world.any_message(interaction.message_id))
     return value | _asker_json(world, interaction)
@@ -80,34 +72,23 @@ def _owners(world: World, interaction: Interaction) -> dict[str, str]:
     return owners
 
 
-def command_data(world: World, command: JSON, path: list[str], values: dict[str, Any]) -> JSON:
-    """Return the data of a slash command. path: names of groups and subcommands below it.
+def command_data(world: World, command: JSON, values: dict[str, Any]) -> JSON:
+    """Return the data of a slash command.
 
     Raises ValueError for what a person could not have filled in.
     """
     data: JSON = {"id": command["id"], "name": command["name"], "type": 1}
-    level, options = command, data
-    for name in path:
-        level = _option(level, name)
-        options["options"] = [{"name": name, "type": level["type"]}]
-        options = options["options"][0]
-    known = [one for one in level.get("options") or [] if one["type"] not in (SUB_COMMAND, GROUP)]
-    if missing := [
-        one["name"] for one in known if one.get("required") and one["name"] not in values
-    ]:
+    known = {one["name"]: one for one in command.get("options") or []}
+    if missing := [name for name in known if known[name].get("required") and name not in values]:
         raise ValueError(f"{command['name']}: {missing} are required")
-    filled = [_fill(_option(level, name), value) for name, value in values.items()]
-    options["options"] = filled
-    if resolved := _resolve(world, filled):
-        data["resolved"] = resolved
+    if unknown := set(values) - set(known):
+        raise ValueError(f"{command['name']} has no option {unknown}")
+    filled = data["options"] = [_fill(known[name], value) for name, value in values.items()]
+    files = [one["value"] for one in filled if one["type"] == ATTACHMENT]
+    if files:
+        told = {one: file_json(world, world.files[one], is_ephemeral=True) for one in files}
+        data["resolved"] = {"attachments": told}
     return data
-
-
-def _option(level: JSON, name: str) -> JSON:
-    for one in level.get("options") or []:
-        if one["name"] == name:
-            return dict(one)
-    raise ValueError(f"{level['name']} has no option {name}")
 
 
 def _fill(option: JSON, value: Any) -> JSON:
@@ -116,30 +97,4 @@ def _fill(option: JSON, value: Any) -> JSON:
         raise ValueError(f"{option['name']}: {value} is none of {choices}")
     if isinstance(value, str) and len(value) > (option.get("max_length") or 6000):
         raise ValueError(f"{option['name']}: too long")
-    is_number = isinstance(value, int | float) and option["type"] in (4, 10)
-    if is_number and not _is_between(value, option):
-        raise ValueError(f"{option['name']}: {value} is out of range")
     return {"name": option["name"], "type": option["type"], "value": value}
-
-
-def _is_between(value: float, option: JSON) -> bool:
-    return bool(option.get("min_value", value) <= value <= option.get("max_value", value))
-
-
-def _resolve(world: World, filled: list[JSON]) -> JSON:
-    """Return the users, channels, roles and files that options name."""
-    resolved: JSON = {}
-    for one in filled:
-        value = one["value"]
-        if one["type"] == ATTACHMENT:
-            file = file_json(world, world.files[value], is_ephemeral=True)
-            resolved.setdefault("attachments", {})[value] = file
-        elif one["type"] == USER:
-            resolved.setdefault("users", {})[value] = user_json(world.users[value])
-        elif one["type"] == CHANNEL:
-            channel = channel_json(world, world.channels[value]) | {"permissions": "0"}
-            resolved.setdefault("channels", {})[value] = channel
-        elif one["type"] == ROLE:
-            role = next(g.roles[value] for g in world.guilds.values() if value in g.roles)
-            resolved.setdefault("roles", {})[value] = role_json(role, 1)
-    return resolved

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.emulators.discord import permissions
 from tests.emulators.discord.errors import bad_field
-from tests.emulators.discord.records import COMPONENTS_V2, Channel, Message, Ping
+from tests.emulators.discord.records import Channel, Message, Ping
 from tests.emulators.discord.world import World
 
 _USER = re.compile(r"<@!?(\d+)>")
@@ -68,7 +68,7 @@ def find_targets(
     world: World, message: Message, allowed: dict[str, Any], author_id: str
 ) -> list[str]:
     """Return whom the words of a message ping, as in `Ping.target`."""
-    text, parse = _text_of(message), allowed.get("parse", [])
+    text, parse = message.content, allowed.get("parse", [])
     channel = world.channels[message.channel_id]
     can_ping_all = permissions.has(world.permissions_of(author_id, channel), "MENTION_EVERYONE")
     targets = [
@@ -89,18 +89,6 @@ def _is_pingable(world: World, channel: Channel, role_id: str, can_ping_all: boo
     guild = world.guilds.get(channel.guild_id or "")
     role = guild.roles.get(role_id) if guild else None
     return role is not None and (can_ping_all or role.is_mentionable)
-
-
-def _text_of(message: Message) -> str:
-    """Text displays ping as content does; embeds do not."""
-    if not message.flags & COMPONENTS_V2:
-        return message.content
-    texts, open_ones = [], list(message.components)
-    while open_ones:
-        one = open_ones.pop()
-        open_ones += one.get("components", [])
-        texts.append(one.get("content", "") if one.get("type") == 10 else "")
-    return "\n".join(texts)
 
 
 def _note(message: Message, targets: list[str]) -> None:

@@ -57,21 +57,6 @@ class Oracle(Actors):
         return [copy.deepcopy(one) for one in found if not one.is_deleted and not one.is_loading]
 
     @locked
-    def ephemeral(self, channel: str, user: str = "") -> list[Message]:
-        """Return the bot's messages that one person alone sees in a channel."""
-        found = [
-            message
-            for message in self.world.channels[channel].messages.values()
-            if message.is_ephemeral and not message.is_deleted and not message.is_loading
-        ]
-        asked = self.world.interactions
-        return [
-            copy.deepcopy(one)
-            for one in found
-            if not user or asked[one.interaction_id or ""].user_id == user
-        ]
-
-    @locked
     def thinking(self, channel: str) -> list[Message]:
         """Return the messages in a channel that still say that the bot is thinking."""
         messages = self.world.channels[channel].messages.values()
@@ -98,19 +83,9 @@ class Oracle(Actors):
         }
 
     @locked
-    def typing(self, channel: str) -> list[float]:
-        """Return when the bot showed that it types."""
-        return list(self.world.channels[channel].typing)
-
-    @locked
     def threads(self, channel: str) -> list[str]:
         """Return the threads of a channel or the posts of a forum."""
         return [one.channel_id for one in self.world.channels.values() if one.parent_id == channel]
-
-    @locked
-    def file(self, url: str) -> bytes:
-        """Return what stands behind an attachment's address, expired or not."""
-        return self.world.files[url.split("/attachments/")[1].split("/")[1]].data
 
     # --- what must not be
 

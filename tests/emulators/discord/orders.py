@@ -21,11 +21,6 @@ class Orders(Oracle):
         self.faults.rules.append(Fault(pattern, kind, **details))  # type: ignore[arg-type]
 
     @locked
-    def set_ban(self, most: int) -> None:
-        """Ban the bot's address after so many invalid requests in ten minutes."""
-        self.api.invalid.most = most
-
-    @locked
     def expire_links(self) -> None:
         """Let every link to a file answer 404; a message fetched again carries new ones."""
         self.world.link_key += 1
@@ -93,12 +88,6 @@ class Orders(Oracle):
             connection.freeze()
 
     @locked
-    def revoke_token(self) -> None:
-        """Take the token away: 401 for requests, and the gateway closes with 4004."""
-        self.world.token = "revoked"
-        self.close_gateway(4004)
-
-    @locked
     def refuse_identify(self, code: int, count: int = 1) -> None:
         """Close the next connections that identify: 4004, 4013, 4014…"""
         self.gateway.refusals += [code] * count
@@ -127,11 +116,6 @@ class Orders(Oracle):
     def repeat_events(self, copies: int) -> None:
         """Tell each event so many times; 1 is right."""
         self.gateway.sessions.copies = copies
-
-    @locked
-    def lose_events(self, count: int = 1) -> None:
-        """Never tell the next events: a gap."""
-        self.gateway.sessions.losses = count
 
     @locked
     def hold_events(self) -> None:

@@ -46,33 +46,20 @@ def user_json(user: User) -> JSON:
 def role_json(role: Role, position: int) -> JSON:
     """Return a Role."""
     return {
-        "id": role.role_id,
-        "name": role.name,
-        "permissions": str(role.permissions),
-        "position": position,
-        "color": 0,
+        "id": role.role_id, "name": role.name, "permissions": str(role.permissions),
+        "position": position, "color": 0,
         "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
-        "hoist": False,
-        "managed": False,
-        "mentionable": role.is_mentionable,
-        "flags": 0,
-    }
+        "hoist": False, "managed": False, "mentionable": role.is_mentionable, "flags": 0,
+    }  # fmt: skip
 
 
 def member_json(world: World, member: Member) -> JSON:
     """Return a GuildMember with its user."""
     return {
-        "user": user_json(world.users[member.user_id]),
-        "nick": member.nick or None,
-        "avatar": None,
-        "roles": list(member.roles),
-        "joined_at": moment(0),
-        "premium_since": None,
-        "deaf": False,
-        "mute": False,
-        "pending": False,
-        "flags": 0,
-    }
+        "user": user_json(world.users[member.user_id]), "nick": member.nick or None, "avatar": None,
+        "roles": list(member.roles), "joined_at": moment(0), "premium_since": None, "deaf": False,
+        "mute": False, "pending": False, "flags": 0,
+    }  # fmt: skip
 
 
 def channel_json(world: World, channel: Channel) -> JSON:
@@ -126,27 +113,14 @@ def _thread_json(channel: Channel) -> JSON:
 def guild_json(world: World, guild: Guild) -> JSON:
     """Return a Guild as GET /guilds tells it."""
     return {
-        "id": guild.guild_id,
-        "name": guild.name,
-        "owner_id": guild.owner_id,
-        "icon": None,
-        "splash": None,
-        "banner": None,
-        "description": None,
-        "features": [],
-        "emojis": [],
+        "id": guild.guild_id, "name": guild.name, "owner_id": guild.owner_id, "icon": None,
+        "splash": None, "banner": None, "description": None, "features": [], "emojis": [],
         "stickers": [],
         "roles": [role_json(role, place) for place, role in enumerate(guild.roles.values())],
-        "afk_timeout": 300,
-        "verification_level": 0,
-        "default_message_notifications": 0,
-        "explicit_content_filter": 0,
-        "mfa_level": 0,
-        "nsfw_level": 0,
-        "premium_tier": 0,
-        "preferred_locale": guild.locale,
-        "system_channel_id": None,
-    }
+        "afk_timeout": 300, "verification_level": 0, "default_message_notifications": 0,
+        "explicit_content_filter": 0, "mfa_level": 0, "nsfw_level": 0, "premium_tier": 0,
+        "preferred_locale": guild.locale, "system_channel_id": None,
+    }  # fmt: skip
 
 
 def guild_create_json(world: World, guild: Guild, *, has_members: bool) -> JSON:
@@ -180,17 +154,11 @@ def guild_create_json(world: World, guild: Guild, *, has_members: bool) -> JSON:
 def voice_state_json(guild: Guild, user_id: str) -> JSON:
     """Return a VoiceState; its session is that of the user in the server."""
     return {
-        "channel_id": guild.voices.get(user_id),
-        "user_id": user_id,
-        "session_id": f"{user_id}{guild.guild_id}",
-        "deaf": False,
-        "mute": False,
-        "self_deaf": False,
-        "self_mute": False,
-        "self_video": False,
-        "suppress": user_id in guild.listeners,
-        "request_to_speak_timestamp": None,
-    }
+        "channel_id": guild.voices.get(user_id), "user_id": user_id,
+        "session_id": f"{user_id}{guild.guild_id}", "deaf": False, "mute": False,
+        "self_deaf": False, "self_mute": False, "self_video": False,
+        "suppress": user_id in guild.listeners, "request_to_speak_timestamp": None,
+    }  # fmt: skip
 
 
 def file_json(world: World, file: File, *, is_ephemeral: bool = False) -> JSON:
@@ -217,20 +185,14 @@ def file_json(world: World, file: File, *, is_ephemeral: bool = False) -> JSON:
 def message_json(world: World, message: Message, *, has_reply: bool = True) -> JSON:
     """Return a Message."""
     value: JSON = {
-        "id": message.message_id,
-        "channel_id": message.channel_id,
-        "author": user_json(world.users[message.author_id]),
-        "timestamp": moment(message.sent_at),
-        "edited_timestamp": moment(message.edited_at) if message.edited_at else None,
-        "tts": False,
-        "pinned": False,
-        "type": message.kind,
-        "flags": message.flags,
+        "id": message.message_id, "channel_id": message.channel_id,
+        "author": user_json(world.users[message.author_id]), "timestamp": moment(message.sent_at),
+        "edited_timestamp": moment(message.edited_at) if message.edited_at else None, "tts": False,
+        "pinned": False, "type": message.kind, "flags": message.flags,
         "mention_everyone": message.is_everyone,
         "mentions": [user_json(world.users[one]) for one in message.mentions],
-        "mention_roles": list(message.mention_roles),
-        **content_json(world, message),
-    }
+        "mention_roles": list(message.mention_roles), **content_json(world, message),
+    }  # fmt: skip
     if message.nonce is not None:
         value["nonce"] = message.nonce
     if message.webhook_id:

@@ -147,8 +147,8 @@ class People(Emulator):
         tell_channel(self.world, place, "UPDATE")
 
     @locked
-    def add_thread(self, channel: str, user: str, name: str = "Thread", message: str = "") -> str:
-        """Open a thread, from a message or from nothing; return its id."""
+    def add_thread(self, channel: str, user: str, name: str = "Thread") -> str:
+        """Open a thread and return its id."""
         parent = self.world.channels[channel]
         thread = self.world.add_channel(
             kind=PUBLIC_THREAD,
@@ -157,10 +157,6 @@ class People(Emulator):
             parent_id=channel,
             owner_id=user,
         )
-        if message:
-            del self.world.channels[thread.channel_id]
-            thread.channel_id = parent.messages[message].thread_id = message
-            self.world.channels[message] = thread
         tell_channel(self.world, thread, "CREATE")
         return thread.channel_id
 

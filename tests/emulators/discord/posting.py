@@ -6,12 +6,7 @@ from typing import Any
 
 from tests.emulators.discord import permissions
 from tests.emulators.discord.api import Ask, Upload, claims_of
-from tests.emulators.discord.checks import (
-    check_body,
-    check_not_empty,
-    check_voice,
-    file_too_large,
-)
+from tests.emulators.discord.checks import check_body, check_not_empty, check_voice
 from tests.emulators.discord.errors import bad_field, refused
 from tests.emulators.discord.events import tell_deletion, tell_message
 from tests.emulators.discord.mentions import ping
@@ -133,7 +128,7 @@ def take_files(ask: Ask, channel: Channel, body: dict[str, Any]) -> list[File]:
 
 def _keep(ask: Ask, channel: Channel, entry: dict[str, Any], upload: Upload) -> File:
     if len(upload.data) > MAX_FILE_BYTES:
-        raise file_too_large()
+        raise refused(40005)
     name = entry.get("filename") or upload.name
     return ask.world.add_file(channel.channel_id, name, upload.data, **claims_of(entry))
 

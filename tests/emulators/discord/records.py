@@ -13,11 +13,10 @@ EPHEMERAL = 1 << 6
 LOADING = 1 << 7
 VOICE = 1 << 13
 HAS_SNAPSHOT = 1 << 14
-COMPONENTS_V2 = 1 << 15
 
 # Kinds of interactions, and of the answers to them.
 COMMAND, COMPONENT, AUTOCOMPLETE, MODAL_SUBMIT = 2, 3, 4, 5
-MESSAGE, DEFER, DEFER_UPDATE, UPDATE, CHOICES, MODAL = 4, 5, 6, 7, 8, 9
+MESSAGE, DEFER, DEFER_UPDATE, CHOICES, MODAL = 4, 5, 6, 8, 9
 
 
 @dataclass(slots=True)
@@ -110,7 +109,6 @@ class Message:
     #: Every content it has had, the first one first.
     versions: list[str] = field(default_factory=list)
     nonce: str | None = None
-    #: Users by emoji.
     #: The interaction that it answers.
     interaction_id: str | None = None
     #: The thread that was made from it.
@@ -144,8 +142,7 @@ class Message:
         found, open_ones = [], list(self.components)
         while open_ones:
             one = open_ones.pop(0)
-            inner = [*one.get("components", []), *filter(None, [one.get("accessory")])]
-            open_ones = inner + open_ones
+            open_ones = one.get("components", []) + open_ones
             if "custom_id" in one or "url" in one:
                 found.append(one)
         return found

@@ -1,19 +1,17 @@
-"""The server itself: API, files, gateway and control on one port, in a thread of its own."""
+"""The server itself: API, files and gateway on one port, in a thread of its own."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from tests.emulators.discord import http
 from tests.emulators.discord.api import Api
 from tests.emulators.discord.calls import Call, Fault, Faults, InvalidRequests, Limits
-from tests.emulators.discord.control import run_control
 from tests.emulators.discord.errors import ApiError
 from tests.emulators.discord.gateway import Gateway
 from tests.emulators.discord.orders import Orders
@@ -21,18 +19,18 @@ from tests.emulators.discord.world import World
 from tests.emulators.serving import Serving, break_connection, stay_silent
 
 TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GhIjKl.abcdefghijklmnopqrstuvwxyz0123456789AB"
+API_PATH = "/api/v10"
 #: Faults that let the request happen; only its answer suffers.
-AFTERWARDS = ("lose_reply", "delay", "cut", "slow")
+AFTERWARDS = ("lose_reply", "delay", "cut")
 
 
 class DiscordServer(Orders):
     """A local Discord for one bot, with the people around it."""
 
-    def __init__(self, token: str = TOKEN, *, port: int = 0, api_path: str = "/api/v10") -> None:
+    def __init__(self, token: str = TOKEN, *, port: int = 0) -> None:
         super().__init__(World(token))
         self.token = token
         self.port = port
-        self.api_path = api_path
         self.calls = []
         self.faults = Faults()
         clock = self.world.clock
@@ -48,7 +46,7 @@ class DiscordServer(Orders):
     @property
     def api_base_url(self) -> str:
         """What DISCORD_API_BASE_URL is set to."""
-        return f"{self.base_url}{self.api_path}"
+        return f"{self.base_url}{API_PATH}"
 
     @property
     def gateway_url(self) -> str:
@@ -97,10 +95,9 @@ class DiscordServer(Orders):
             await server.serve(WebSocket(scope, receive, send))
             return
         request, path = Request(scope, receive), scope["path"]
-        if path.startswith("/control/"):
-            status, body = run_control(self, path[9:], await request.body())
-            await JSONResponse(body, status)(scope, receive, send)
-        elif path.startswith(f"{self.api_path}/"):
+        if path == "/control/connected":  # asked where the server is a process of its own
+            await JSONResponse({"result": self.connected()})(scope, receive, send)
+        elif path.startswith(f"{API_PATH}/"):
             await self._answer_api(request, send)
         elif path.startswith("/attachments/"):
             await self._answer_files(request, send)
@@ -110,7 +107,7 @@ class DiscordServer(Orders):
     async def _answer_api(self, request: Request, send: Send) -> None:
         # The path as it was sent: an emoji in it stays quoted.
         raw = request.scope["raw_path"].decode().partition("?")[0]
-        path = raw.removeprefix(self.api_path)
+        path = raw.removeprefix(API_PATH)
         found = http.find_route(request.method, path)
         name = found[0].name if found else f"{request.method} ?"
         call = self._note(name, path)
@@ -156,8 +153,6 @@ class DiscordServer(Orders):
             return
         if fault is not None and fault.kind == "delay":
             await asyncio.sleep(fault.delay_s)
-        if fault is not None and fault.kind == "slow":
-            answer = _slow_down(answer, fault.bytes_per_s)
         await answer(request.scope, request.receive, send)
 
     # --- files
@@ -185,14 +180,3 @@ async def _send_half(answer: Response, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": answer.raw_headers})
     half = bytes(answer.body)[: len(answer.body) // 2]
     await send({"type": "http.response.body", "body": half, "more_body": True})
-
-
-def _slow_down(answer: Response, bytes_per_s: float) -> Response:
-    data, piece = bytes(answer.body), max(1, int(bytes_per_s / 10))
-
-    async def trickle() -> AsyncIterator[bytes]:
-        for start in range(0, len(data), piece):
-            yield data[start : start + piece]
-            await asyncio.sleep(0.1)
-
-    return StreamingResponse(trickle(), answer.status_code, dict(answer.headers))

@@ -72,8 +72,6 @@ class Sessions:
         self.beats: list[Beat] = []
         #: How often each event is told; 1 is right.
         self.copies = 1
-        #: So many events are never told.
-        self.losses = 0
         #: Events kept back, None while none are.
         self._held: list[tuple[Session, str, JSON]] | None = None
         self._random = random.Random(5)
@@ -89,9 +87,6 @@ class Sessions:
         is_content: bool = False,
     ) -> None:
         """Tell all sessions that hear it."""
-        if self.losses:
-            self.losses -= 1
-            return
         for session in self.all.values():
             if not session.is_valid or not session.hears(guild_id, intent):
                 continue
@@ -144,17 +139,13 @@ class Sessions:
         world = self._api.world
         flags = application_flags(world.privileged)
         return {
-            "v": 10,
-            "user": user_json(world.bot),
+            "v": 10, "user": user_json(world.bot),
             "guilds": [{"id": guild.guild_id, "unavailable": True} for guild in guilds],
-            "session_id": session.session_id,
-            "session_type": "normal",
+            "session_id": session.session_id, "session_type": "normal",
             "resume_gateway_url": self._api.gateway_url,
-            "shard": [session.shard_id, session.shard_count],
-            "private_channels": [],
-            "relationships": [],
-            "application": {"id": world.application_id, "flags": flags},
-        }
+            "shard": [session.shard_id, session.shard_count], "private_channels": [],
+            "relationships": [], "application": {"id": world.application_id, "flags": flags},
+        }  # fmt: skip
 
     def find(self, session_id: str) -> Session | None:
         """Return a session that may still be resumed."""

@@ -54,22 +54,6 @@ class Writers(People):
         return self._send(channel, user, "", reply_to=reply_to, files=[file], flags=VOICE)
 
     @locked
-    def send_file(
-        self,
-        channel: str,
-        user: str,
-        data: bytes,
-        name: str = "sound.mp3",
-        *,
-        text: str = "",
-        reply_to: str | None = None,
-        claims: dict[str, Any] | None = None,
-    ) -> str:
-        """Send a file with or without words and return the message's id."""
-        file = self.world.add_file(channel, name, data, **(claims or {}))
-        return self._send(channel, user, text, reply_to=reply_to, files=[file])
-
-    @locked
     def forward(self, channel: str, user: str, message: str) -> str:
         """Forward a message from anywhere and return the new one's id."""
         snapshot = copy.deepcopy(self.world.any_message(message))
