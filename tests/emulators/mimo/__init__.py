@@ -26,9 +26,8 @@ __all__ = ["Call", "ChatOrder", "Fault", "MimoServer", "Rules"]
 class MimoServer(Serving):
     """The server in a thread of this process."""
 
-    def __init__(self, rules: Rules | None = None, *, port: int = 0, seed: int = 0) -> None:
+    def __init__(self, rules: Rules | None = None, *, port: int = 0) -> None:
         self._world = World(rules=rules or Rules())
-        self._world.plan.seed(seed)
         super().__init__(make_app(self._world), port=port)
 
     @property
