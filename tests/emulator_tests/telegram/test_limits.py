@@ -122,3 +122,18 @@ async def test_the_older_of_two_pollers_is_told_of_the_conflict(
             await first
         telegram.send_text(ann, ann, "hi")
         assert len(await second) == 1
+
+
+async def test_updates_are_shuffled_and_both_groups_told_of_a_move(
+    telegram: TelegramServer, bot: Bot
+) -> None:
+    group = telegram.add_chat("group")
+    moved = telegram.migrate(group)
+    old, new = [update.message for update in await bot.get_updates()]
+    assert old and new
+    assert (old.migrate_to_chat_id, new.migrate_from_chat_id) == (moved, group)
+    for number in range(30):
+        telegram.send_text(moved, telegram.world.bot.user_id, str(number))
+    telegram.shuffle()
+    ids = [update.update_id for update in await bot.get_updates(offset=telegram.pending()[2])]
+    assert ids != sorted(ids) == telegram.pending()

@@ -12,6 +12,7 @@ from tests.emulator_tests.telegram.conftest import Call
 from tests.emulators.telegram import TelegramServer
 from tests.emulators.telegram.methods import REACTIONS
 
+MIB = 1 << 20
 OPUS = b"OggS" + bytes(24) + b"OpusHead" + bytes(900)
 BOLD = {"type": "bold", "offset": 0, "length": 1}
 
@@ -98,7 +99,7 @@ async def test_a_voice_is_a_bubble_only_in_the_right_form(
 ) -> None:
     ann = telegram.add_user()
     assert (await bot.send_voice(ann, OPUS)).voice
-    assert (await bot.send_voice(ann, OPUS + bytes(1 << 20))).document
+    assert (await bot.send_voice(ann, OPUS + bytes(MIB))).document
     assert (await bot.send_voice(ann, b"RIFF" + bytes(100))).document
 
 
@@ -123,3 +124,26 @@ async def test_a_button_may_be_answered_for_150_seconds(
     late = await call("answerCallbackQuery", callback_query_id=query)
     assert late["description"].startswith("Bad Request: query is too old")
     assert len(telegram.queue.waiting()) == 1, "the press is no longer handed out"
+
+
+@pytest.mark.parametrize(
+    ("size", "claim"), [(20 * MIB, None), (20 * MIB + 1, 5), (5, 20 * MIB + 1)]
+)
+async def test_files_above_20_mib_are_refused_whatever_they_claim(
+    telegram: TelegramServer, call: Call, size: int, claim: int | None
+) -> None:
+    ann = telegram.add_user()
+    sent = telegram.send_document(ann, ann, bytes(size), claims={"claimed_bytes": claim})
+    file = telegram.message(ann, sent).file
+    assert file
+    body = await call("getFile", file_id=file.file_id)
+    assert body["ok"] == (claim is None)
+    assert body.get("description") == (None if claim is None else "Bad Request: file is too big")
+
+
+async def test_a_reply_stays_in_its_topic(telegram: TelegramServer, call: Call) -> None:
+    forum = telegram.add_chat(is_forum=True)
+    topic = telegram.add_topic(forum)
+    await call("sendMessage", chat_id=forum, text="x", reply_parameters={"message_id": topic})
+    await call("sendMessage", chat_id=forum, text="in General")
+    assert [message.thread_id for message in telegram.answers(forum)[-2:]] == [topic, None]
