@@ -8,8 +8,7 @@ from core.engines.mimo import Mimo
 from core.errors import EngineBadReply, EngineBusy, EngineError, EngineRefused
 from core.models import Utterance
 from tests.emulators.mimo import MimoServer
-from tests.emulators.mimo.faults import ANSWERS, SPEECH, STREAMS
-from tests.emulators.mimo.sound_faults import WAVS
+from tests.emulators.mimo.faults import ANSWERS, SPEECH, STREAMS, WAVS
 from tests.emulators.mimo.speaking import speak as make_sound
 from tests.engines.conftest import speak
 from tests.engines.test_mimo_faults import BROKEN, REFUSED

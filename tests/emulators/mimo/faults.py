@@ -20,6 +20,9 @@ from tests.emulators.mimo.contract import too_many, wrong_key, wrong_param
 from tests.emulators.mimo.sound_faults import CHUNKS, SOUNDS, WAVS
 from tests.emulators.serving import break_connection, stay_silent
 
+#: Tests take the names of all faults from here.
+__all__ = ["WAVS"]
+
 HTML = b"<html><head><title>%d</title></head><body><center>openresty</center></body></html>"
 _MB = 2**20
 
