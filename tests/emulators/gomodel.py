@@ -71,16 +71,10 @@ class GoModelServer(Serving):
 
 
 def make_app(world: Gateway) -> Starlette:
-    async def list_models(request: Request) -> Response:
-        names = (*world.upstream.rules.models, *world.named)
-        entries = [{"id": f"{PREFIX}{name}", "object": "model"} for name in names]
-        return JSONResponse({"object": "list", "data": entries})
-
     routes = [
         _make_route("/v1/audio/transcriptions", _transcribe, world),
         _make_route("/v1/audio/speech", _speak, world),
         _make_route("/v1/chat/completions", _complete, world),
-        Route("/v1/models", list_models),
     ]
     return Starlette(routes=routes)
 

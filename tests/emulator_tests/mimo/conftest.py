@@ -18,7 +18,6 @@ def server(_mimo: MimoServer) -> MimoServer:
 
 @pytest.fixture
 def client(server: MimoServer) -> Iterator[httpx.Client]:
-    with httpx.Client(
-        base_url=server.base_url, headers={"api-key": server.key}, verify=False
-    ) as client:
+    key = {"api-key": server.key}
+    with httpx.Client(base_url=server.base_url, headers=key, verify=False, timeout=20) as client:
         yield client

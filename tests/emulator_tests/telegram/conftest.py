@@ -1,11 +1,47 @@
-"""What tests of the virtual Telegram need."""
+"""A real client of the virtual Telegram, and plain calls for what it hides."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import httpx
 import pytest
+from telegram import Bot
+from telegram.request import HTTPXRequest
+
+from tests.emulators.telegram import TelegramServer
+
+Call = Callable[..., Awaitable[dict[str, Any]]]
 
 
-@pytest.fixture(autouse=True)
-def timedelta_durations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have python-telegram-bot use timedelta, which it warns about otherwise."""
-    monkeypatch.setenv("PTB_TIMEDELTA", "true")
+@pytest.fixture
+async def new_bot(telegram: TelegramServer) -> Callable[[], Bot]:
+    def build() -> Bot:
+        # Loading certificates takes longer than most tests, and there is no TLS here.
+        calls, polls = (HTTPXRequest(read_timeout=8, httpx_kwargs={"verify": False}) for _ in "ab")
+        return Bot(telegram.token, telegram.api_base_url, telegram.file_base_url, calls, polls)
+
+    return build
+
+
+@pytest.fixture
+async def bot(new_bot: Callable[[], Bot]) -> AsyncIterator[Bot]:
+    async with new_bot() as client:
+        yield client
+
+
+@pytest.fixture
+async def call(telegram: TelegramServer) -> AsyncIterator[Call]:
+    """Return the raw body of one call's answer."""
+    base_url = f"{telegram.api_base_url}{telegram.token}"
+    async with httpx.AsyncClient(base_url=base_url, timeout=8, verify=False) as client:
+
+        async def post(method: str, **params: Any) -> dict[str, Any]:
+            answer = await client.post(f"/{method}", json=params)
+            body: dict[str, Any] = answer.json()
+            assert body["ok"] == answer.is_success
+            assert body.get("error_code", 200) == answer.status_code
+            return body
+
+        yield post

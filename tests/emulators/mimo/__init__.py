@@ -26,9 +26,8 @@ __all__ = ["Call", "ChatOrder", "Fault", "MimoServer", "Rules"]
 class MimoServer(Serving):
     """The server in a thread of this process."""
 
-    def __init__(self, rules: Rules | None = None, *, port: int = 0, seed: int = 0) -> None:
+    def __init__(self, rules: Rules | None = None, *, port: int = 0) -> None:
         self._world = World(rules=rules or Rules())
-        self._world.plan.seed(seed)
         super().__init__(make_app(self._world), port=port)
 
     @property
@@ -89,16 +88,15 @@ class MimoServer(Serving):
         pattern: str = "",
         sound: bytes | None = None,
         reasoning: str = "Let me see.",
-        times: int | None = None,
     ) -> None:
-        """Let questions be answered so: those that hold `pattern` and `sound`, the next `times`.
+        """Let questions be answered so: those that hold `pattern` and `sound`.
 
         pattern: a regular expression, looked for in the last text of the user. What was added
         first is taken first. Questions that fit nothing are answered by rule: a talk or recording
         in lines with its summary, everything else with what was heard.
         """
         sha256 = hashlib.sha256(sound).hexdigest() if sound is not None else ""
-        self._world.scripts.append(Script(answer, pattern, sha256, reasoning, times))
+        self._world.scripts.append(Script(answer, pattern, sha256, reasoning))
 
     def clear_answers(self) -> None:
         self._world.scripts.clear()

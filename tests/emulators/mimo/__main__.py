@@ -6,7 +6,6 @@ import argparse
 import json
 
 from tests.emulators.mimo.app import make_app
-from tests.emulators.mimo.faults import Fault
 from tests.emulators.mimo.world import Rules, World
 from tests.emulators.serving import listen, make_server
 
@@ -14,25 +13,12 @@ from tests.emulators.serving import listen, make_server
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.emulators.mimo", description=__doc__)
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--key", default=Rules.key)
-    parser.add_argument("--latency-s", type=float, default=0.0)
     parser.add_argument("--realtime-factor", type=float, default=0.0)
-    parser.add_argument("--limits", action="store_true", help="100 calls, 10,000 tokens a minute")
-    parser.add_argument(
-        "--fault", action="append", default=[], metavar="JSON", help='{"kind": "503", "share": 0.3}'
-    )
     args = parser.parse_args()
-    rules = Rules(
-        key=args.key,
-        latency_s=args.latency_s,
-        realtime_factor=args.realtime_factor,
-        has_limits=args.limits,
-    )
-    world = World(rules=rules)
-    world.plan.faults.extend(Fault(**json.loads(fault)) for fault in args.fault)
     listener = listen(args.port)
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
     print(json.dumps({"base_url": f"{origin}/v1", "control": f"{origin}/_control"}), flush=True)
+    world = World(Rules(realtime_factor=args.realtime_factor))
     make_server(make_app(world)).run(sockets=[listener])
 
 

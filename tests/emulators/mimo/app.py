@@ -1,4 +1,4 @@
-"""The HTTP side: the two addresses the service has."""
+"""The HTTP side: the two addresses the service has, and two to steer it by."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import asdict
 from typing import Any
 
 from starlette.applications import Starlette
@@ -18,9 +19,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.emulators.mimo import faults
 from tests.emulators.mimo.chat_contract import ChatOrder, read_chat_order
 from tests.emulators.mimo.contract import Order, Refusal, check_key, read_body, read_order
-from tests.emulators.mimo.control import make_control
 from tests.emulators.mimo.faults import Fault, Role
 from tests.emulators.mimo.listening import Heard, listen, make_answer, make_events
+from tests.emulators.mimo.sound_faults import CHUNKS, SOUNDS
 from tests.emulators.mimo.speaking import (
     RATE_HZ,
     cut_file,
@@ -62,9 +63,25 @@ def make_app(world: World) -> Starlette:
     routes = [
         Route("/v1/chat/completions", complete, methods=["POST"]),
         Route("/v1/models", list_models, methods=["GET"]),
-        *make_control(world),
+        *_make_control(world),
     ]
     return Starlette(routes=routes, exception_handlers={404: unknown, 405: unknown})
+
+
+def _make_control(world: World) -> list[Route]:
+    """Return what steers a server in a process of its own: the rules to change, and the ledger."""
+
+    async def set_rules(request: Request) -> Response:
+        vars(world.rules).update(await request.json())
+        return JSONResponse(asdict(world.rules))
+
+    async def get_calls(_: Request) -> Response:
+        return JSONResponse({"calls": [asdict(call) for call in list(world.calls)]})
+
+    return [
+        Route("/_control/rules", set_rules, methods=["POST"]),
+        Route("/_control/calls", get_calls, methods=["GET"]),
+    ]
 
 
 class _Exchange:
@@ -130,8 +147,8 @@ class _Exchange:
         call.sha256, call.duration_s = hashlib.sha256(pcm).hexdigest(), len(pcm) / 2 / RATE_HZ
         usage = make_speech_usage(order, call.duration_s)
         self._world.bill(call, usage["total_tokens"])
-        file = faults.SOUNDS.get(kind, bytes)(make_file(order, pcm))
-        chunks = faults.CHUNKS.get(kind, list)(cut_file(order, file, rules.chunk_bytes))
+        file = SOUNDS.get(kind, bytes)(make_file(order, pcm))
+        chunks = CHUNKS.get(kind, list)(cut_file(order, file, rules.chunk_bytes))
         answer = {**make_speech_answer(order, chunks[0], uuid.uuid4().hex), "usage": usage}
         answer = faults.ANSWERS.get(kind, dict)(answer)
         await asyncio.sleep(rules.latency_s + call.duration_s * rules.realtime_factor)

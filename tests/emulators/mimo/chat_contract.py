@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import copy
 import hashlib
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.emulators.mimo.contract import wrong_param
+from tests.emulators.mimo.contract import BEGINNINGS, DATA_URL, read_data_url, wrong_param
 
 MAX_BASE64_CHARS = 50_000_000
 MAX_URL_BYTES = 100_000_000
@@ -37,25 +34,12 @@ _RANGES = {
     "frequency_penalty": (-2, 2),
     "presence_penalty": (-2, 2),
 }
-_DATA_URL = re.compile(r"data:([^;,]*);base64,", re.ASCII)
 _KINDS = {
-    "audio/mpeg": "mp3",
-    "audio/mp3": "mp3",
-    "audio/wav": "wav",
-    "audio/x-wav": "wav",
-    "audio/flac": "flac",
-    "audio/x-flac": "flac",
-    "audio/mp4": "m4a",
-    "audio/m4a": "m4a",
-    "audio/x-m4a": "m4a",
+    **dict.fromkeys(("audio/mpeg", "audio/mp3"), "mp3"),
+    **dict.fromkeys(("audio/wav", "audio/x-wav"), "wav"),
+    **dict.fromkeys(("audio/flac", "audio/x-flac"), "flac"),
+    **dict.fromkeys(("audio/mp4", "audio/m4a", "audio/x-m4a"), "m4a"),
     "audio/ogg": "ogg",
-}
-_BEGINNINGS: dict[str, Callable[[bytes], bool]] = {
-    "mp3": lambda s: s[:3] == b"ID3" or (len(s) > 4 and s[0] == 0xFF and s[1] >= 0xE0),
-    "wav": lambda s: s[:4] == b"RIFF" and s[8:12] == b"WAVE",
-    "flac": lambda s: s[:4] == b"fLaC",
-    "m4a": lambda s: s[4:8] == b"ftyp",
-    "ogg": lambda s: s[:4] == b"OggS",
 }
 
 
@@ -192,20 +176,7 @@ def _read_sound(audio: Any, urls: Mapping[str, bytes]) -> Sound:
         raise wrong_param("input_audio is malformed")
     if data.startswith(("http://", "https://")):
         return _fetch(data, urls)
-    head = _DATA_URL.match(data)
-    if head is None:
-        raise wrong_param("input_audio.data: invalid URL")
-    kind = _KINDS.get(head[1])
-    if kind is None:
-        raise wrong_param(f"unsupported audio MIME type {head[1]}")
-    if len(data) - head.end() > MAX_BASE64_CHARS:
-        raise wrong_param("the audio exceeds the limit of 50 MB")
-    try:
-        sound = base64.b64decode(data[head.end() :], validate=True)
-    except (binascii.Error, ValueError):
-        raise wrong_param("input_audio.data is not valid base64") from None
-    if not _BEGINNINGS[kind](sound):
-        raise wrong_param("the audio cannot be decoded")
+    kind, sound = read_data_url(data, _KINDS, MAX_BASE64_CHARS, "input_audio.data: invalid URL")
     return Sound(sound, kind)
 
 
@@ -215,7 +186,7 @@ def _fetch(url: str, urls: Mapping[str, bytes]) -> Sound:
         raise wrong_param("input_audio.data: the URL cannot be downloaded")
     if len(sound) > MAX_URL_BYTES:
         raise wrong_param("the audio exceeds the limit of 100 MB")
-    kinds = [kind for kind, begins in _BEGINNINGS.items() if begins(sound)]
+    kinds = [kind for kind, begins in BEGINNINGS.items() if begins(sound)]
     if not kinds:
         raise wrong_param("the audio cannot be decoded")
     return Sound(sound, kinds[0], url)
@@ -228,6 +199,6 @@ def _show(order: dict[str, Any], sounds: list[Sound]) -> dict[str, Any]:
         for part in message["content"] if isinstance(message["content"], list) else []:
             if part["type"] == "input_audio":
                 audio, sound = part["input_audio"], next(given)
-                if head := _DATA_URL.match(audio["data"]):
+                if head := DATA_URL.match(audio["data"]):
                     audio["data"] = head[0] + sound.sha256
     return shown

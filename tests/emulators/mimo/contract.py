@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,14 @@ MODELS = (
     "mimo-v2.5-tts-voiceclone",
 )
 MAX_BASE64_CHARS = 10_000_000
-_DATA_URL = re.compile(r"data:([^;,]*);base64,", re.ASCII)
+DATA_URL = re.compile(r"data:([^;,]*);base64,", re.ASCII)
+BEGINNINGS: dict[str, Callable[[bytes], bool]] = {
+    "mp3": lambda s: s[:3] == b"ID3" or (len(s) > 4 and s[0] == 0xFF and s[1] >= 0xE0),
+    "wav": lambda s: s[:4] == b"RIFF" and s[8:12] == b"WAVE",
+    "flac": lambda s: s[:4] == b"fLaC",
+    "m4a": lambda s: s[4:8] == b"ftyp",
+    "ogg": lambda s: s[:4] == b"OggS",
+}
 _KINDS = {"audio/wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
 #: Of these the last two are in no document, but known to be let pass.
 _FIELDS = {"model", "messages", "asr_options", "stream", "temperature", "max_completion_tokens"}
@@ -58,15 +65,8 @@ def unsupported_model(model: object) -> Refusal:
 
 
 def wrong_key() -> Refusal:
-    return Refusal(
-        401,
-        {
-            "message": "Invalid API Key",
-            "param": "Please provide valid API Key",
-            "code": "401",
-            "type": "invalid_key",
-        },
-    )
+    error = {"code": "401", "message": "Invalid API Key", "type": "invalid_key"}
+    return Refusal(401, {**error, "param": "Please provide valid API Key"})
 
 
 def too_many(message: str = "Too many requests") -> Refusal:
@@ -113,7 +113,7 @@ def read_order(order: dict[str, Any]) -> Order:
         raise wrong_param(f"unknown field {min(unknown)}")
     if not isinstance(order.get("stream", False), bool):
         raise wrong_param("stream must be a boolean")
-    kind, sound = read_sound(_read_part(order.get("messages")))
+    kind, sound = read_sound(_read_part(order.get("messages")).get("data"))
     language = _read_language(order.get("asr_options", {}))
     shown = _show(order, sound)
     return Order(order["model"], sound, kind, language, order.get("stream", False), shown)
@@ -121,9 +121,8 @@ def read_order(order: dict[str, Any]) -> Order:
 
 def _show(order: dict[str, Any], sound: bytes) -> dict[str, Any]:
     audio = order["messages"][0]["content"][0]["input_audio"]
-    head = _DATA_URL.match(audio["data"])
-    data = (head[0] if head else "") + hashlib.sha256(sound).hexdigest()
-    part = {"type": "input_audio", "input_audio": {**audio, "data": data}}
+    data = audio["data"].partition(",")[0] + "," + hashlib.sha256(sound).hexdigest()
+    part = {"type": "input_audio", "input_audio": {"data": data}}
     return {**order, "messages": [{"role": "user", "content": [part]}]}
 
 
@@ -139,31 +138,34 @@ def _read_part(messages: Any) -> dict[str, Any]:
     if len(parts) != 1 or not isinstance(parts[0], dict) or parts[0].get("type") != "input_audio":
         raise wrong_param("content must hold one input_audio and nothing else")
     audio = parts[0].get("input_audio")
-    if not isinstance(audio, dict) or set(audio) - {"data", "format"}:
+    if not isinstance(audio, dict) or set(audio) != {"data"}:
         raise wrong_param("input_audio is malformed")
     return audio
 
 
-def read_sound(audio: dict[str, Any]) -> tuple[str, bytes]:
-    data, form = audio.get("data"), audio.get("format")
-    if not isinstance(data, str) or form not in (None, "wav", "mp3"):
+def read_sound(data: Any) -> tuple[str, bytes]:
+    if not isinstance(data, str):
         raise wrong_param("input_audio.data is malformed")
-    if head := _DATA_URL.match(data):
-        kind = _KINDS.get(head[1], "")
-        data = data[head.end() :]
-        if not kind or form not in (None, kind):
-            raise wrong_param(f"unsupported audio MIME type {head[1]}")
-    elif form is None:
-        raise wrong_param("input_audio.data is malformed")
-    else:
-        kind = form
-    if len(data) > MAX_BASE64_CHARS:
-        raise wrong_param("the audio exceeds the limit of 10 MB")
+    return read_data_url(data, _KINDS, MAX_BASE64_CHARS, "input_audio.data is malformed")
+
+
+def read_data_url(
+    data: str, kinds: Mapping[str, str], max_chars: int, otherwise: str
+) -> tuple[str, bytes]:
+    """Return the kind of a sound and its bytes. otherwise: the reason where it is no data URL."""
+    head = DATA_URL.match(data)
+    if head is None:
+        raise wrong_param(otherwise)
+    kind = kinds.get(head[1])
+    if kind is None:
+        raise wrong_param(f"unsupported audio MIME type {head[1]}")
+    if len(data) - head.end() > max_chars:
+        raise wrong_param(f"the audio exceeds the limit of {max_chars // 1_000_000} MB")
     try:
-        sound = base64.b64decode(data, validate=True)
+        sound = base64.b64decode(data[head.end() :], validate=True)
     except (binascii.Error, ValueError):
         raise wrong_param("input_audio.data is not valid base64") from None
-    if not (_is_wav(sound) if kind == "wav" else _is_mp3(sound)):
+    if not BEGINNINGS[kind](sound):
         raise wrong_param("the audio cannot be decoded")
     return kind, sound
 
@@ -175,11 +177,3 @@ def _read_language(options: Any) -> str:
     if language not in ("auto", "zh", "en"):
         raise wrong_param("asr_options.language must be auto, zh or en")
     return str(language)
-
-
-def _is_wav(sound: bytes) -> bool:
-    return sound[:4] == b"RIFF" and sound[8:12] == b"WAVE"
-
-
-def _is_mp3(sound: bytes) -> bool:
-    return sound[:3] == b"ID3" or (len(sound) > 4 and sound[0] == 0xFF and sound[1] >= 0xE0)

@@ -122,12 +122,17 @@ def make_events(answer: dict[str, Any]) -> list[bytes]:
     deltas = [{**nothing, "content": "", "role": "assistant"}]
     deltas += [{**nothing, "reasoning_content": thoughts}] if thoughts else []
     deltas += [{**nothing, "content": text} for text in texts if text]
-    choices: list[dict[str, Any]] = [
-        {"delta": delta, "finish_reason": None, "index": 0} for delta in deltas
-    ]
-    choices.append({"delta": nothing, "finish_reason": choice["finish_reason"], "index": 0})
+    return make_chunks(answer, [*deltas, nothing])
+
+
+def make_chunks(answer: dict[str, Any], deltas: list[dict[str, Any]]) -> list[bytes]:
+    """Return the lines of a stream: a chunk for each delta, the last one ends it, then usage."""
+    reasons = [None] * (len(deltas) - 1) + [answer["choices"][0]["finish_reason"]]
     head = {**answer, "object": "chat.completion.chunk", "usage": None}
-    chunks = [{**head, "choices": [c]} for c in choices]
+    chunks = [
+        {**head, "choices": [{"delta": delta, "finish_reason": reason, "index": 0}]}
+        for delta, reason in zip(deltas, reasons, strict=True)
+    ]
     chunks.append({**head, "choices": [], "usage": answer["usage"]})
     lines = [json.dumps(chunk, ensure_ascii=False, separators=(",", ":")) for chunk in chunks]
     return [f"data: {line}\n\n".encode() for line in [*lines, "[DONE]"]]

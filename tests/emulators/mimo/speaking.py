@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 import zlib
 from typing import Any
 
-from tests.emulators.mimo.listening import count_tokens
+from tests.emulators.mimo.listening import count_tokens, make_chunks
 from tests.emulators.mimo.speech_contract import CLONE, DESIGN, SpeechOrder
 from tests.emulators.mimo.tones import make_pcm, make_wav, read_words
 
@@ -96,16 +95,7 @@ def make_speech_events(answer: dict[str, Any], chunks: list[str | None]) -> list
     for data in chunks:
         audio = None if data is None else _make_audio(answer["id"], data)
         deltas.append({**nothing, "audio": audio})
-    choices: list[dict[str, Any]] = [
-        {"delta": delta, "finish_reason": None, "index": 0} for delta in deltas
-    ]
-    reason = answer["choices"][0]["finish_reason"]
-    choices.append({"delta": nothing, "finish_reason": reason, "index": 0})
-    head = {**answer, "object": "chat.completion.chunk", "usage": None}
-    parts = [{**head, "choices": [choice]} for choice in choices]
-    parts.append({**head, "choices": [], "usage": answer["usage"]})
-    lines = [json.dumps(part, ensure_ascii=False, separators=(",", ":")) for part in parts]
-    return [f"data: {line}\n\n".encode() for line in [*lines, "[DONE]"]]
+    return make_chunks(answer, [*deltas, nothing])
 
 
 def _make_audio(call_id: str, data: str) -> dict[str, Any]:

@@ -68,9 +68,7 @@ def _read_messages(messages: Any) -> tuple[str, str]:
     if "assistant" not in roles:
         raise wrong_param("the text to speak must be in a message of role assistant")
     if roles not in (["assistant"], ["user", "assistant"]):
-        raise wrong_param(
-            "messages must be one of user, which may be left out, and one of assistant"
-        )
+        raise wrong_param("messages must be one of user, or none, and one of assistant")
     text = messages[-1]["content"]
     if not text.strip():
         raise wrong_param("the text to speak is empty")
@@ -104,7 +102,7 @@ def _read_sample(voice: Any) -> bytes:
     if not isinstance(voice, str) or not voice.startswith("data:"):
         raise wrong_param("audio.voice must be a data URL")
     try:
-        return read_sound({"data": voice})[1]
+        return read_sound(voice)[1]
     except Refusal as refusal:
         reason = str(refusal.args[0]["param"])
         raise wrong_param(reason.replace("input_audio.data", "audio.voice")) from None

@@ -29,7 +29,7 @@ _SMALL_CONTEXT, _LARGE_CONTEXT = 256_000, 1_000_000
 
 @dataclass
 class Script:
-    """What is answered where the question fits; the first that fits and is left is taken."""
+    """What is answered where the question fits; the first that fits is taken."""
 
     answer: str | Callable[[ChatOrder], str]
     #: Is to be found in the text of the last message of the user.
@@ -38,14 +38,12 @@ class Script:
     sha256: str = ""
     #: What the model thinks first, where it is to think.
     reasoning: str = "Let me see."
-    #: How many calls it still answers, None = without end.
-    times: int | None = None
 
     def fits(self, order: ChatOrder) -> bool:
         """Tell whether it is the answer to this question."""
         has_sound = not self.sha256 or self.sha256 in {s.sha256 for s in order.sounds}
         has_words = re.search(self.pattern, order.question, re.DOTALL) is not None
-        return self.times != 0 and has_sound and has_words
+        return has_sound and has_words
 
 
 @dataclass(frozen=True)
@@ -128,8 +126,6 @@ def _answer(
 ) -> tuple[str, str]:
     for script in scripts:
         if script.fits(order):
-            if script.times is not None:
-                script.times -= 1
             answer = script.answer
             return (answer if isinstance(answer, str) else answer(order)), script.reasoning
     # Only who wants a script speaks of a host.

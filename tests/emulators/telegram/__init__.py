@@ -14,17 +14,9 @@
 On a virtual loop the server runs on it, else in a thread with its own event loop.
 """
 
-from tests.emulators.telegram.calls import Call, Fault
-from tests.emulators.telegram.records import Message, StoredFile
-from tests.emulators.telegram.server import TOKEN, TelegramServer
+from tests.emulators.telegram.calls import Call
+from tests.emulators.telegram.records import Message
+from tests.emulators.telegram.server import TelegramServer
 from tests.emulators.telegram.world import ANONYMOUS_ADMIN
 
-__all__ = [
-    "ANONYMOUS_ADMIN",
-    "TOKEN",
-    "Call",
-    "Fault",
-    "Message",
-    "StoredFile",
-    "TelegramServer",
-]
+__all__ = ["ANONYMOUS_ADMIN", "Call", "Message", "TelegramServer"]

@@ -7,19 +7,16 @@ import json
 import signal
 import sys
 
-from tests.emulators.telegram.server import TOKEN, TelegramServer
+from tests.emulators.telegram.server import TelegramServer
 
 
 def main() -> None:
     """Serve until a signal comes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--token", default=TOKEN)
-    parser.add_argument("--local", action="store_true", help="getFile answers with a local path")
-    options = parser.parse_args()
     signals = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    server = TelegramServer(options.token, is_local=options.local, port=options.port)
+    server = TelegramServer(port=parser.parse_args().port)
     server.start()
     addresses = {
         "port": server.port,

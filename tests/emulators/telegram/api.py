@@ -40,7 +40,6 @@ class Ask:
 
     @property
     def world(self) -> World:
-        """The virtual Telegram."""
         return self.api.world
 
     def text(self, name: str) -> str:
@@ -88,10 +87,10 @@ class Ask:
     def open_chat(self) -> Chat:
         """Return the chat if the bot may still do something in it. Raises ApiError."""
         chat = self.chat()
-        self._check_alive(chat)
+        if chat.migrated_to is not None:
+            words = "group chat was upgraded to a supergroup chat"
+            raise bad_request(words, migrate_to_chat_id=chat.migrated_to)
         if chat.is_private:
-            if self.world.users[chat.chat_id].is_deactivated:
-                raise forbidden("user is deactivated")
             if chat.is_blocked:
                 raise forbidden("bot was blocked by the user")
             return chat
@@ -102,15 +101,6 @@ class Ask:
         if status == "left":
             raise forbidden(f"bot is not a member of the {chat.kind} chat")
         return chat
-
-    def _check_alive(self, chat: Chat) -> None:
-        if chat.migrated_to is not None:
-            raise bad_request(
-                "group chat was upgraded to a supergroup chat",
-                migrate_to_chat_id=chat.migrated_to,
-            )
-        if chat.is_gone:
-            raise forbidden("the group chat was deleted")
 
     def topic(self, chat: Chat) -> int | None:
         """Return the topic that `message_thread_id` names, None for none. Raises ApiError."""
@@ -126,6 +116,5 @@ class Ask:
     def count(self, chat: Chat) -> None:
         """Count a send or an edit against the flood limits. Raises ApiError with a 429."""
         wait_s = self.api.limits.check(chat.chat_id)
-        self.call.is_over_limit = wait_s > 0
         if wait_s and self.api.limits.is_strict:
             raise too_many_requests(wait_s)

@@ -14,10 +14,7 @@ AFTERWARDS = ("lose_reply", "delay", "cut", "slow")
 
 
 async def spoil(
-    fault: Fault,
-    call: Call,
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
+    fault: Fault, call: Call, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> bool:
     """Answer a call badly or never; return whether the connection goes on."""
     if fault.kind == "hang":
@@ -52,8 +49,6 @@ async def send_bytes(data: bytes, fault: Fault | None, writer: asyncio.StreamWri
         await writer.drain()
         writer.close()
         return False
-    if fault is not None and kind == "delay":
-        await asyncio.sleep(fault.delay_s)
     writer.write(head if kind == "slow" else head + data)
     if fault is not None and kind == "slow":
         piece = max(1, int(fault.bytes_per_s))

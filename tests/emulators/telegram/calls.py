@@ -27,8 +27,7 @@ class Call:
     chat_id: int | None = None
     #: HTTP status of the answer; 0 while there is none, or when it was never sent.
     status: int = 0
-    #: When the answer was written, on the same clock; 0 while it was not, or came
-    #: too late.
+    #: When the answer was written, on the same clock; 0 while it was not, or came too late.
     answered_at: float = 0.0
     #: The connection that it came by, and when that one ended: 0 while it is open.
     connection: int = 0
@@ -39,8 +38,6 @@ class Call:
     message_id: int | None = None
     #: Name of the fault that met it.
     fault: str = ""
-    #: True when it went over a limit, whether or not the limits are strict.
-    is_over_limit: bool = False
 
 
 @dataclass(slots=True)

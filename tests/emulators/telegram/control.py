@@ -26,17 +26,10 @@ def run_control(server: Oracle, name: str, body: bytes) -> tuple[int, Any]:
         arguments = json.loads(body or b"{}")
         if isinstance(arguments.get("data"), str):
             arguments["data"] = base64.b64decode(arguments["data"])
-        result = method(**_read_keys(arguments)) if callable(method) else method
+        result = method(**arguments) if callable(method) else method
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return 400, {"error": f"{type(error).__name__}: {error}"}
     return 200, {"result": _to_json(result)}
-
-
-def _read_keys(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Give `members` its numbers back: JSON knows only text as keys."""
-    if members := arguments.get("members"):
-        arguments["members"] = {int(user): status for user, status in members.items()}
-    return arguments
 
 
 def _to_json(value: Any) -> Any:

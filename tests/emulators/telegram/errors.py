@@ -44,23 +44,15 @@ class ApiError(Exception):
 
     def to_json(self) -> dict[str, Any]:
         """Return the body of the answer."""
-        body: dict[str, Any] = {
-            "ok": False,
-            "error_code": self.status,
-            "description": str(self),
-        }
-        if self.parameters:
-            body["parameters"] = self.parameters
-        return body
+        body = {"ok": False, "error_code": self.status, "description": str(self)}
+        return body | ({"parameters": self.parameters} if self.parameters else {})
 
 
 def bad_request(text: str, **parameters: int) -> ApiError:
-    """Return a 400."""
     return ApiError(400, text, **parameters)
 
 
 def forbidden(text: str) -> ApiError:
-    """Return a 403."""
     return ApiError(403, text)
 
 

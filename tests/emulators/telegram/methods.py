@@ -32,7 +32,6 @@ REACTIONS = frozenset(_EMOJIS.split())
 
 
 def get_me(ask: Ask) -> Any:
-    """GetMe."""
     return ask.world.bot.to_json() | {
         "can_join_groups": True,
         "can_read_all_group_messages": not ask.world.is_privacy_on,
@@ -43,7 +42,6 @@ def get_me(ask: Ask) -> Any:
 
 
 def get_chat_member(ask: Ask) -> Any:
-    """GetChatMember."""
     chat = ask.open_chat()
     user_id = ask.number("user_id")
     if user_id not in ask.world.users:
@@ -52,7 +50,6 @@ def get_chat_member(ask: Ask) -> Any:
 
 
 def send_chat_action(ask: Ask) -> Any:
-    """SendChatAction."""
     chat = ask.open_chat()
     ask.topic(chat)
     action = ask.text("action")
@@ -108,7 +105,6 @@ def set_my_commands(ask: Ask) -> Any:
 
 
 def get_my_commands(ask: Ask) -> Any:
-    """GetMyCommands."""
     return ask.api.menus.get(_menu_key(ask), [])
 
 

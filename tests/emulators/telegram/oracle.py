@@ -158,11 +158,6 @@ class Oracle(Writers):
         self.queue.set_id_base(base)
 
     @locked
-    def expire_links(self) -> None:
-        """Let every download link answer 404; getFile hands out new ones."""
-        self.api.links.clear()
-
-    @locked
     def set_privacy(self, *, is_on: bool) -> None:
         """Turn the bot's privacy mode in groups on or off (off at first)."""
         self.world.is_privacy_on = is_on

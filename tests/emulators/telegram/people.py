@@ -5,14 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.emulators.common import Emulator, locked
-from tests.emulators.telegram.records import (
-    Chat,
-    ChatKind,
-    Member,
-    Message,
-    Topic,
-    User,
-)
+from tests.emulators.telegram.records import Chat, ChatKind, Member, Message, Topic, User
 from tests.emulators.telegram.updates import UpdateQueue
 from tests.emulators.telegram.world import ANONYMOUS_ADMIN, World
 
@@ -152,20 +145,4 @@ class People(Emulator):
         chat = self.world.chats[message.chat_id]
         me = chat.members.get(self.world.bot.user_id)
         is_out = me is not None and me.status in ("left", "kicked")
-        if chat.is_gone or is_out or not self._is_shown(chat, message):
-            return 0
-        body = {kind: self.world.message_json(message)}
-        return self.queue.push(body)
-
-    def _is_shown(self, chat: Chat, message: Message) -> bool:
-        """Privacy mode: commands, mentions, replies to the bot, and service messages."""
-        me = self.world.bot
-        if chat.is_private or not self.world.is_privacy_on or not message.sender_id:
-            return True
-        if chat.members[me.user_id].status in ("administrator", "creator"):
-            return True
-        quoted = chat.messages.get(message.reply_to or 0)
-        is_reply = quoted is not None and quoted.sender_id == me.user_id
-        is_command = any(entity["type"] == "bot_command" for entity in message.entities)
-        is_foreign = "@" in message.text and f"@{me.username}" not in message.text
-        return is_reply or (is_command and not is_foreign) or f"@{me.username}" in message.text
+        return 0 if is_out else self.queue.push({kind: self.world.message_json(message)})

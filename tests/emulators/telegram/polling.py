@@ -19,8 +19,6 @@ MAX_TIMEOUT_S = 50
 HOLD_S = 3
 #: The same offset again this soon gets one update only.
 ONE_UPDATE_S = 0.5
-#: A second conflict within this time is told only after it.
-CONFLICT_PAUSE_S = 3.0
 
 
 class Poller:
@@ -31,7 +29,6 @@ class Poller:
         self._waiting: asyncio.Future[None] | None = None
         self._last_offset: int | None = None
         self._last_at = 0.0
-        self._next_conflict_at = 0.0
 
     async def get_updates(self, ask: Ask) -> list[dict[str, Any]]:
         """Answer getUpdates. Raises ApiError with a 409 when another poller takes over."""
@@ -71,19 +68,7 @@ class Poller:
             self._waiting.set_result(None)
 
     def abort(self, reason: str) -> None:
-        """End the waiting poll with a 409, the second within 3 s only after 3 s."""
+        """End the waiting poll with a 409."""
         waiting, self._waiting = self._waiting, None
-        if waiting is None or waiting.done():
-            return
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        if now >= self._next_conflict_at:
-            self._next_conflict_at = now + CONFLICT_PAUSE_S
-            _fail(waiting, reason)
-        else:
-            loop.call_later(CONFLICT_PAUSE_S, _fail, waiting, reason)
-
-
-def _fail(waiting: asyncio.Future[None], reason: str) -> None:
-    if not waiting.done():
-        waiting.set_exception(ApiError(409, reason))
+        if waiting is not None and not waiting.done():
+            waiting.set_exception(ApiError(409, reason))

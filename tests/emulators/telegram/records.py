@@ -20,17 +20,12 @@ class User:
     username: str = ""
     language: str = "en"
     is_bot: bool = False
-    is_deactivated: bool = False
     #: Voice messages from others are refused: a privacy setting of Premium.
     is_voice_forbidden: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the Bot API's User."""
-        user: dict[str, Any] = {
-            "id": self.user_id,
-            "is_bot": self.is_bot,
-            "first_name": self.name,
-        }
+        user = {"id": self.user_id, "is_bot": self.is_bot, "first_name": self.name}
         if self.username:
             user["username"] = self.username
         if not self.is_bot:
@@ -134,11 +129,8 @@ class Chat:
     migrated_to: int | None = None
     #: Nobody may write: CHAT_WRITE_FORBIDDEN.
     is_write_forbidden: bool = False
-    #: The bot lacks the right to send: "not enough rights".
-    is_text_restricted: bool = False
     has_reactions: bool = True
     is_blocked: bool = False
-    is_gone: bool = False
     #: Message drafts by id: what a private chat sees while an answer grows.
     drafts: dict[int, list[str]] = field(default_factory=dict)
     #: Chat actions shown, in order.

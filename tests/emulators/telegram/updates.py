@@ -30,7 +30,6 @@ class Update:
     body: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the Bot API's Update."""
         return {"update_id": self.update_id} | self.body
 
 
@@ -75,8 +74,6 @@ class UpdateQueue:
 
     def redeliver(self, update_id: int) -> None:
         """Hand this update out once more, confirmed or not."""
-        if update_id not in self._known:
-            raise KeyError(update_id)
         self._again.append(update_id)
         self.on_push()
 
@@ -92,9 +89,6 @@ class UpdateQueue:
         return repeated + fresh
 
     def _confirm(self, offset: int) -> None:
-        if offset < 0:
-            while len(self._waiting) > -offset:
-                self._waiting.popleft()
         if offset <= 0 or offset > self.next_id + MAX_LEAP:
             return
         if self._waiting and all(update.update_id >= offset for update in self._waiting):
@@ -105,10 +99,6 @@ class UpdateQueue:
         now = self._world.clock.now()
         if any(update.expires_at <= now for update in self._waiting):
             self._waiting = deque(one for one in self._waiting if one.expires_at > now)
-
-    def clear(self) -> None:
-        """Drop everything: `drop_pending_updates`."""
-        self._waiting.clear()
 
     def waiting(self) -> list[Update]:
         """Return what is not confirmed, oldest first."""

@@ -26,8 +26,6 @@ class Webhook:
         url = ask.text("url")
         if url and not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
             raise bad_request("bad webhook: An HTTPS URL must be provided for webhook")
-        if ask.flag("drop_pending_updates"):
-            self._queue.clear()
         self._queue.allow(ask.json("allowed_updates"))
         self.url = url
         if url:

@@ -64,23 +64,10 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
 
 
 async def _read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
-    if headers.get("transfer-encoding", "").lower() == "chunked":
-        return await _read_chunks(reader)
     size = int(headers.get("content-length", 0))
     if size > MAX_BODY_BYTES:
         raise ValueError("body too large")
     return await reader.readexactly(size) if size else b""
-
-
-async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
-    body = bytearray()
-    while size := int((await reader.readline()).split(b";")[0], 16):
-        body += (await reader.readexactly(size + 2))[:-2]
-        if len(body) > MAX_BODY_BYTES:
-            raise ValueError("body too large")
-    while (await reader.readline()).strip():
-        pass
-    return bytes(body)
 
 
 def read_params(request: Request) -> Params:

@@ -70,20 +70,6 @@ class Writers(People):
         return self._send_sound("audio", chat, user, data, duration, more)
 
     @locked
-    def send_video_note(
-        self, chat: int, user: int, data: bytes, *, duration: int = 3, **more: Any
-    ) -> int:
-        """Send a round video."""
-        return self._send_sound("video_note", chat, user, data, duration, more)
-
-    @locked
-    def send_video(
-        self, chat: int, user: int, data: bytes, *, duration: int = 3, **more: Any
-    ) -> int:
-        """Send a video."""
-        return self._send_sound("video", chat, user, data, duration, more)
-
-    @locked
     def send_document(self, chat: int, user: int, data: bytes, **more: Any) -> int:
         """Send a file of any kind."""
         return self.send_file("document", chat, user, data, **more)

@@ -1,0 +1,139 @@
+"""The local Telegram's limits on sending, and its rules for who asks for updates."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import httpx
+import pytest
+from telegram import Bot
+from telegram.error import Conflict
+
+from tests.emulator_tests.telegram.conftest import Call
+from tests.emulators.telegram import TelegramServer
+from tests.support.virtual_time import current_clock
+
+
+async def send_many(call: Call, chat: int, count: int) -> list[int]:
+    """Send texts one after another; return the waits that were asked for, 0 for none."""
+    bodies = [await call("sendMessage", chat_id=chat, text=str(number)) for number in range(count)]
+    return [body.get("parameters", {}).get("retry_after", 0) for body in bodies]
+
+
+async def test_a_private_chat_takes_three_at_once_and_then_one_per_second(
+    telegram: TelegramServer, call: Call
+) -> None:
+    ann = telegram.add_user()
+    telegram.set_limits(is_strict=True)
+    assert await send_many(call, ann, 5) == [0, 0, 0, 1, 1]
+    assert telegram.violations() == {ann: 2}
+    await asyncio.sleep(1)
+    assert await send_many(call, ann, 2) == [0, 1]
+    assert len(telegram.answers(ann)) == 4
+
+
+async def test_a_group_takes_twenty_per_minute_edits_included(
+    telegram: TelegramServer, call: Call
+) -> None:
+    group = telegram.add_chat()
+    telegram.set_limits(is_strict=True)
+    assert await send_many(call, group, 10) == [0] * 10
+    edits = [
+        await call("editMessageText", chat_id=group, message_id=1, text=f"edit {number}")
+        for number in range(11)
+    ]
+    assert [edit["ok"] for edit in edits] == [True] * 10 + [False]
+    assert edits[-1]["parameters"]["retry_after"] == 60
+    await asyncio.sleep(60)
+    assert await send_many(call, group, 1) == [0]
+
+
+async def test_thirty_per_second_in_all_and_only_counted_unless_strict(
+    telegram: TelegramServer,
+) -> None:
+    people = [telegram.add_user() for _ in range(35)]
+
+    async def everybody() -> int:
+        async with httpx.AsyncClient(verify=False) as client:
+            url = f"{telegram.api_base_url}{telegram.token}/sendMessage"
+            posts = [client.post(url, data={"chat_id": one, "text": "x"}) for one in people]
+            return sum(answer.status_code == 429 for answer in await asyncio.gather(*posts))
+
+    assert await everybody() == 0
+    assert sum(telegram.violations().values()) == 5
+    await asyncio.sleep(5)
+    telegram.set_limits(is_strict=True)
+    assert await everybody() == 5
+
+
+async def test_uploads_of_the_same_size_are_spaced_out(telegram: TelegramServer, bot: Bot) -> None:
+    telegram.set_limits(is_strict=True)
+    started = current_clock().monotonic()
+    for _ in range(10):
+        await bot.send_document(telegram.add_user(), bytes(300_000))
+    # Six pass at once, the others 0.2 s apart.
+    assert current_clock().monotonic() - started == pytest.approx(0.8)
+    hold = telegram.api.limits.upload_wait_s
+    assert not any(hold(200_000 + number) for number in range(40))
+    waits = [hold(400_000) for _ in range(35)]
+    assert waits[5] == pytest.approx(0, abs=1e-6)
+    assert waits[30] and waits[33] is None  # more than 5 s behind
+
+
+async def test_an_update_stays_until_a_higher_offset_confirms_it(
+    telegram: TelegramServer, bot: Bot
+) -> None:
+    ann = telegram.add_user()
+    for number in range(120):
+        telegram.send_text(ann, ann, str(number))
+    ids = telegram.pending()
+    assert [u.update_id for u in await bot.get_updates()] == ids[:100]
+    assert [u.update_id for u in await bot.get_updates(offset=ids[30], limit=2)] == ids[30:32]
+    assert telegram.pending() == ids[30:]
+    # An offset far beyond the queue is invalid: the head again, nothing confirmed.
+    assert [u.update_id for u in await bot.get_updates(ids[-1] + 500, limit=1)] == ids[30:31]
+    assert telegram.pending() == ids[30:]
+
+
+async def test_the_same_offset_again_is_held_and_gets_one_update(
+    telegram: TelegramServer, call: Call
+) -> None:
+    ann = telegram.add_user()
+    assert (await call("getUpdates"))["result"] == []
+    started = current_clock().monotonic()
+    assert (await call("getUpdates", limit=50))["result"] == []
+    assert current_clock().monotonic() - started == pytest.approx(3)
+    telegram.send_text(ann, ann, "1")
+    telegram.send_text(ann, ann, "2")
+    await call("getUpdates", offset=1)
+    assert len((await call("getUpdates", offset=1))["result"]) == 1
+
+
+async def test_the_older_of_two_pollers_is_told_of_the_conflict(
+    telegram: TelegramServer, bot: Bot, new_bot: Callable[[], Bot]
+) -> None:
+    ann = telegram.add_user()
+    async with new_bot() as other:
+        first = asyncio.create_task(bot.get_updates(timeout=6))
+        await asyncio.sleep(0.1)
+        second = asyncio.create_task(other.get_updates(timeout=6))
+        with pytest.raises(Conflict, match="terminated by other getUpdates request"):
+            await first
+        telegram.send_text(ann, ann, "hi")
+        assert len(await second) == 1
+
+
+async def test_updates_are_shuffled_and_both_groups_told_of_a_move(
+    telegram: TelegramServer, bot: Bot
+) -> None:
+    group = telegram.add_chat("group")
+    moved = telegram.migrate(group)
+    old, new = [update.message for update in await bot.get_updates()]
+    assert old and new
+    assert (old.migrate_to_chat_id, new.migrate_from_chat_id) == (moved, group)
+    for number in range(30):
+        telegram.send_text(moved, telegram.world.bot.user_id, str(number))
+    telegram.shuffle()
+    ids = [update.update_id for update in await bot.get_updates(offset=telegram.pending()[2])]
+    assert ids != sorted(ids) == telegram.pending()
