@@ -12,7 +12,7 @@ run: $(VENV)/run.stamp  ## start everything that is configured
 	$(BIN)/hearsay run
 
 test: $(VENV)/dev.stamp  ## all tests that this machine can run
-	$(BIN)/pytest -n 4 --no-loadscope-reorder
+	$(BIN)/pytest -n 3 --no-loadscope-reorder
 
 chaos: $(VENV)/dev.stamp  ## killed 200 times under load, 200 jobs for each fault, and more: about 40 minutes
 	HEARSAY_CHAOS=1 $(BIN)/pytest tests/chaos tests/acceptance tests/discord_bot/test_kills.py

@@ -221,12 +221,11 @@ async def test_it_leaves_when_nobody_is_left_for_a_while(hall: Hall) -> None:
     hall.server.add_member(hall.guild, robot)
     for who in (robot, hall.ben):
         voice.move(hall.guild, who, hall.stage)
-    voice.move(hall.guild, hall.ann, "")
-    await asyncio.sleep(ALONE_S + 5)
-    voice.move(hall.guild, hall.ben, "")
-    await asyncio.sleep(ALONE_S / 2)
+    for who in (hall.ann, hall.ben):
+        voice.move(hall.guild, who, "")
+    await asyncio.sleep(ALONE_S / 5)
     voice.move(hall.guild, hall.ben, hall.stage)  # who comes back soon finds it there
-    await asyncio.sleep(ALONE_S + 5)
+    await asyncio.sleep(ALONE_S + 1)
     voice.move(hall.guild, hall.ben, "")
     await asyncio.sleep(ALONE_S - 1)
     assert hall.where() == hall.stage

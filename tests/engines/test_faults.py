@@ -33,7 +33,7 @@ ENDS: dict[Ends, str] = {
     "reset_body short_body chunked_cut drip sse_error sse_reset",
     EngineLocked: "429_quota 401 402 403 404_html 302",
     EngineRefused: "400_file 400_data_prefix 421 421_as_400",
-    ModelGone: "404_model 400_model 400_model_old",
+    ModelGone: "404_model 400_model 400_model_old sse_gone",
     EngineBadReply: "200_html 200_empty huge gzip_bomb sse_cut sse_no_done sse_no_end "
     "sse_no_finish sse_nonsense sse_late_words speech_wav_cut speech_wav_head speech_wav_none "
     "speech_wav_rate speech_wav_stereo speech_wav_float speech_wav_odd speech_empty speech_odd "
@@ -66,7 +66,7 @@ ROADS = {
     "mimo answer whole": "429_none",
     "mimo answer stream": f"{EACH} {STREAM} sse_split",
     "mimo speak whole": f"{EACH} {SOUNDS} " + " ".join(WAVS),
-    "mimo speak stream": f"{EACH} {STREAM} {SOUNDS} speech_holes huge",
+    "mimo speak stream": f"{EACH} {STREAM} {SOUNDS} sse_gone speech_holes huge",
     "openai hear whole": f"{OPENAI} 503 403",
     "openai answer whole": f"{OPENAI} 404_model 400_file huge",
     "openai answer stream": "sse_cut sse_no_done sse_no_finish sse_error sse_nonsense sse_comments "

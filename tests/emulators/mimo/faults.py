@@ -270,8 +270,8 @@ def _split(events: list[bytes]) -> list[bytes]:
     return [whole[at : at + step] for at in range(0, len(whole), step)]
 
 
-def _error_event(events: list[bytes]) -> list[bytes]:
-    error = {"error": {"code": "429", "message": "Too many requests", "type": "limitation"}}
+def _error_event(events: list[bytes], code: str = "429", about: str = "") -> list[bytes]:
+    error = {"error": {"code": code, "message": about or "Too many requests", "type": "x"}}
     return [*events[: len(events) // 2], b"data: " + json.dumps(error).encode() + b"\n\n"]
 
 
@@ -285,6 +285,7 @@ STREAMS: dict[str, Callable[[list[bytes]], Iterable[bytes]]] = {
     "sse_comments": _comment,
     "sse_split": _split,
     "sse_error": _error_event,
+    "sse_gone": lambda events: _error_event(events, "404", "Not supported model"),
     "sse_nonsense": lambda events: [events[0], b"data: {nonsense\n\n", *events[1:]],
     "sse_late_words": lambda events: [*events[:-2], events[1], *events[-2:]],
 }
