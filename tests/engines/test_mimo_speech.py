@@ -231,6 +231,18 @@ async def test_the_next_model_is_spoken_to_in_its_own_way(server: MimoServer, mi
     assert request["audio"]["voice"] == "default_en"
 
 
+async def test_a_model_that_ends_in_the_middle_is_not_spoken_over(
+    server: MimoServer, mimo: Mimo
+) -> None:
+    server.rules.models = (mimo.speech_model, V2)
+    server.add_fault("sse_gone")
+    pcm = b""
+    with pytest.raises(ModelGone):
+        async for part in mimo.synthesize(Utterance("Hi.")):
+            pcm += part
+    assert pcm and make_sound("Hi.").startswith(pcm) and len(server.calls) == 1
+
+
 async def test_model_of_designed_voices_is_not_replaced(server: MimoServer, mimo: Mimo) -> None:
     server.rules.models = ("mimo-v2.5-tts",)
     for utterance in (Utterance("Hi.", description="x"), Utterance("Hi.", sample=SAMPLE)):
