@@ -210,7 +210,8 @@ async def test_the_gate_counts_the_length_of_each_piece_and_knows_the_recording(
     before = REGISTRY.get_sample_value(name, labels) or 0.0
     first, second = await ears.hearing.hear(b"a - b"), await ears.hearing.hear(b"c")
     assert passed == [(PIECE_S, first.key)] * 2 + [(PIECE_S, second.key)]
-    assert (REGISTRY.get_sample_value(name, labels) or 0.0) - before == 3 * PIECE_S
+    after = REGISTRY.get_sample_value(name, labels) or 0.0
+    assert after - before == pytest.approx(3 * PIECE_S)
 
 
 async def test_what_is_said_to_the_engine(ears: Ears, monkeypatch: pytest.MonkeyPatch) -> None:

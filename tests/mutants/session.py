@@ -194,7 +194,8 @@ def apply(mutant: Mutant, file: str) -> None:
     changed = {(old.co_qualname, old.co_firstlineno): new for old, new in pairs if old != new}
     gc.unfreeze()  # what is frozen is not found
     for found in gc.get_objects():
-        if isinstance(found, FunctionType) and found.__code__.co_filename == file:
+        # Some objects are proxies of what is gone: `isinstance` would ask them.
+        if type(found) is FunctionType and found.__code__.co_filename == file:
             key = (found.__code__.co_qualname, found.__code__.co_firstlineno)
             if key in changed:
                 found.__code__ = changed[key]

@@ -14,7 +14,7 @@ from core.store.sealed import Sealed
 from core.store.tables import metadata
 from tests.conftest import NewMessage
 from tests.store.conftest import Add
-from tests.store.test_memory import CHAT, say, talk
+from tests.store.talk import CHAT, say, talk
 from tests.store.test_schedules import schedule
 
 CANARY = "canary-5f0c1d"
