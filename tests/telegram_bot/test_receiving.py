@@ -57,8 +57,13 @@ async def test_kill_in_middle_loses_nothing(telegram: Server, settings: Settings
     assert ids(door) == notes
 
 
-async def test_poison_costs_itself(telegram: Server, running: Bot, door: Door, ann: int) -> None:
+async def test_poison_costs_itself(
+    telegram: Server, running: Bot, door: Door, ann: int, group: int
+) -> None:
     with capture_logs() as logs:
+        telegram.block(ann)
+        telegram.kick(group, ann)
+        telegram.unblock(ann)
         telegram.raw_update({"message": None})
         telegram.raw_update({"message": {"message_id": "x", "chat": 5, "text": "secret words"}})
         telegram.raw_update({"message": ["secret words"]})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from bots.telegram_bot import TelegramBot as Bot
@@ -9,7 +11,7 @@ from core.config import Settings
 from core.models import Button, Chat, ChatSettings, File, Reply, Span, TalkSettings
 from core.store import Store
 from tests.emulators.telegram import TelegramServer as Server
-from tests.support.telegram_inbox import StoreDoor, make_message
+from tests.support.telegram_inbox import StoreDoor, make_message, receiving
 from tests.support.virtual_time import current_clock
 
 NOTE = b"OggS"
@@ -90,3 +92,46 @@ async def test_after_a_restart_no_refused_voice_is_sent(
         ("sendvoice", ann, 400), ("sendaudio", ann, 200), ("sendaudio", ann, 200),
         ("sendvoice", ben, 200),
     ]  # fmt: skip
+
+
+async def test_updates_that_come_again_before_and_after_a_restart_are_one_job_each(
+    telegram: Server, settings: Settings, door: StoreDoor, ann: int
+) -> None:
+    ben = telegram.add_user("Ben")
+    sent = [telegram.send_voice(one, one, NOTE) for one in (ann, ben) * 6]
+    chance = random.Random(5)
+    for update in telegram.pending():
+        telegram.redeliver(update, chance.randrange(5))
+    updates = telegram.pending()
+    for _ in range(3):
+        async with receiving(Bot(settings, door, menu=(), clock=current_clock())):
+            sent.append(telegram.send_text(ann, ann, "All before this is handed out."))
+            await telegram.wait_for(lambda: not telegram.pending())
+        if len(updates) == 12:  # A button is pressed once, and that comes again too.
+            telegram.press_button(ann, ann, sent[0], "a button of old")
+            updates += telegram.pending()
+        for update in [updates[-1], *updates]:
+            telegram.redeliver(update)
+    asked = [(job.message.chat, job.message.message_id) for job in door.jobs]
+    assert len(set(asked)) == len(asked) == len(sent) + 1
+
+
+async def test_ids_out_of_order_with_gaps_and_begun_anew_lose_nothing(
+    telegram: Server, settings: Settings, door: StoreDoor, ann: int
+) -> None:
+    sent = []
+
+    async def send(count: int) -> None:
+        sent.extend(telegram.send_voice(ann, ann, NOTE) for _ in range(count))
+        await telegram.wait_for(lambda: not telegram.pending())
+
+    telegram.shuffle()
+    telegram.set_update_id(900_000_000)
+    async with receiving(Bot(settings, door, menu=(), clock=current_clock())):
+        await send(6)
+        # After a week without updates ids go on at random: far above, then far below.
+        for base in (900_500_000, 70_000_000):
+            telegram.set_update_id(base)
+            await send(3)
+            await send(3)
+    assert sorted(int(job.message.message_id) for job in door.jobs) == sent
