@@ -8,7 +8,7 @@ from bots.discord_bot import DiscordBot as Bot
 from core.config import Settings
 from tests.discord_bot.conftest import run_bot
 from tests.emulators.discord import DiscordServer as Server
-from tests.support.discord_inbox import FakeInbox as Door
+from tests.support.discord_inbox import FakeInbox
 
 
 def open_rooms(server: Server, count: int) -> tuple[str, list[str]]:
@@ -26,7 +26,7 @@ async def settle(bot: Bot) -> None:
             await asyncio.sleep(0.01)
 
 
-async def see(server: Server, door: Door, rooms: list[str], ann: str) -> None:
+async def see(server: Server, door: FakeInbox, rooms: list[str], ann: str) -> None:
     """Let the bot see a message in each room, so that it has marks."""
     before = len(door.messages)
     for room in rooms:
@@ -34,7 +34,7 @@ async def see(server: Server, door: Door, rooms: list[str], ann: str) -> None:
     await server.wait_for(lambda: len(door.messages) == before + len(rooms))
 
 
-async def test_a_lost_session_costs_nothing(server: Server, running: Bot, door: Door) -> None:
+async def test_a_lost_session_costs_nothing(server: Server, running: Bot, door: FakeInbox) -> None:
     """D12: 60 messages in 6 channels; each is handed in once, nothing old comes again."""
     ann, rooms = open_rooms(server, 6)
     old = server.add_channel(next(iter(server.world.guilds)), "old")
@@ -59,7 +59,7 @@ async def test_a_lost_session_costs_nothing(server: Server, running: Bot, door: 
     assert set(asked) == set(rooms) and server.identifies() == 2
 
 
-async def test_resuming_asks_for_nothing(server: Server, running: Bot, door: Door) -> None:
+async def test_resuming_asks_for_nothing(server: Server, running: Bot, door: FakeInbox) -> None:
     ann, [room] = open_rooms(server, 1)
     await see(server, door, [room], ann)
     server.drop()
@@ -69,7 +69,7 @@ async def test_resuming_asks_for_nothing(server: Server, running: Bot, door: Doo
     assert not server.calls_of("GET */messages")
 
 
-async def test_a_restart_goes_on(server: Server, settings: Settings, door: Door) -> None:
+async def test_a_restart_goes_on(server: Server, settings: Settings, door: FakeInbox) -> None:
     ann, [room] = open_rooms(server, 1)
     chat, thread = server.dm(ann), server.add_thread(room, ann)
     async with run_bot(settings, door):
@@ -86,7 +86,7 @@ async def test_a_restart_goes_on(server: Server, settings: Settings, door: Door)
     assert found[sent[2]].thread_id == thread and found[sent[2]].chat.chat_id == room
 
 
-async def test_a_first_mark_is_kept_at_once(server: Server, running: Bot, door: Door) -> None:
+async def test_a_first_mark_is_kept_at_once(server: Server, running: Bot, door: FakeInbox) -> None:
     """Also while others are held: without a mark nothing would be asked for after a crash."""
     ann, [room] = open_rooms(server, 1)
     running._marks.hold_all()

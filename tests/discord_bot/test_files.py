@@ -13,13 +13,12 @@ from bots.discord_bot.files import FileId, parse_file_id
 from core.errors import BadAudio, PlatformBusy, TooLong, UserError
 from core.models import Attachment, Message, Quoted
 from tests.emulators.discord import DiscordServer as Server
-from tests.support.discord_inbox import FakeInbox as Door
-from tests.support.discord_inbox import make_message
+from tests.support.discord_inbox import FakeInbox, make_message
 
 OGG = b"OggS" + bytes(5000)
 
 
-async def hear(server: Server, door: Door, **fields: Any) -> Message:
+async def hear(server: Server, door: FakeInbox, **fields: Any) -> Message:
     """Let the bot hear a voice message and return it."""
     ann = server.add_user("Ann")
     server.send_voice(server.dm(ann), ann, OGG, **fields)
@@ -35,7 +34,7 @@ def test_what_names_a_file_can_be_read_back(file_id: FileId) -> None:
     assert parse_file_id(str(file_id)) == file_id
 
 
-async def test_an_expired_link_is_renewed(server: Server, running: Bot, door: Door) -> None:
+async def test_an_expired_link_is_renewed(server: Server, running: Bot, door: FakeInbox) -> None:
     """H10: the message is asked for again and the sound comes."""
     message = await hear(server, door)
     assert await running.fetch(message) == OGG
@@ -53,7 +52,7 @@ async def test_an_expired_link_is_renewed(server: Server, running: Bot, door: Do
 
 
 async def test_the_sound_of_the_message_that_is_answered(
-    server: Server, running: Bot, door: Door, ann: str
+    server: Server, running: Bot, door: FakeInbox, ann: str
 ) -> None:
     chat = server.dm(ann)
     note = server.send_voice(chat, ann, OGG)
@@ -63,7 +62,7 @@ async def test_the_sound_of_the_message_that_is_answered(
     assert await running.fetch(door.messages[-1]) == OGG
 
 
-async def test_a_forwarded_sound(server: Server, running: Bot, door: Door) -> None:
+async def test_a_forwarded_sound(server: Server, running: Bot, door: FakeInbox) -> None:
     ann, bob = server.add_user("Ann"), server.add_user("Bob")
     far = server.private_chat(ann, bob)
     note = server.send_voice(far, bob, OGG)
@@ -74,7 +73,7 @@ async def test_a_forwarded_sound(server: Server, running: Bot, door: Door) -> No
     assert await running.fetch(door.messages[0]) == OGG
 
 
-async def test_link_alone_cannot_be_renewed(server: Server, running: Bot, door: Door) -> None:
+async def test_link_alone_cannot_be_renewed(server: Server, running: Bot, door: FakeInbox) -> None:
     message = await hear(server, door)
     assert message.attachment
     link = running.files._links[message.attachment.file_id]
@@ -87,7 +86,7 @@ async def test_link_alone_cannot_be_renewed(server: Server, running: Bot, door: 
 
 @pytest.mark.parametrize("kind", ["close", "cut", "lose_reply"])
 async def test_a_download_that_breaks_off_is_tried_once_more(
-    server: Server, running: Bot, door: Door, kind: str
+    server: Server, running: Bot, door: FakeInbox, kind: str
 ) -> None:
     message = await hear(server, door)
     server.fault("GET /cdn", kind)  # type: ignore[arg-type]
@@ -102,7 +101,7 @@ async def test_what_is_too_large_is_not_fetched(server: Server, running: Bot) ->
 
 
 async def test_what_is_larger_than_it_claims_is_left_off(
-    server: Server, running: Bot, door: Door, monkeypatch: pytest.MonkeyPatch
+    server: Server, running: Bot, door: FakeInbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "MAX_BYTES", 3000)
     message = await hear(server, door, claims={"claimed_bytes": 100})

@@ -16,8 +16,7 @@ from core.config import Settings
 from core.errors import ConfigError, PlatformLocked
 from tests.discord_bot.conftest import run_bot
 from tests.emulators.discord import DiscordServer as Server
-from tests.support.discord_inbox import FakeInbox as Door
-from tests.support.discord_inbox import make_message
+from tests.support.discord_inbox import FakeInbox, make_message
 from tests.support.virtual_time import current_clock
 
 
@@ -26,7 +25,7 @@ def list_beats() -> list[threading.Thread]:
     return [one for one in threading.enumerate() if isinstance(one, KeepAliveHandler)]
 
 
-async def hears(server: Server, door: Door, user: str) -> None:
+async def hears(server: Server, door: FakeInbox, user: str) -> None:
     """Wait until what a person writes now comes in."""
     text = f"heard? {len(door.messages)}"
     server.send_text(server.dm(user), user, text)
@@ -34,7 +33,9 @@ async def hears(server: Server, door: Door, user: str) -> None:
 
 
 @pytest.mark.parametrize("code", [1000, 4000, 4009])
-async def test_it_comes_back(server: Server, running: Bot, door: Door, code: int, ann: str) -> None:
+async def test_it_comes_back(
+    server: Server, running: Bot, door: FakeInbox, code: int, ann: str
+) -> None:
     """H1."""
     server.close_gateway(code)
     await server.wait_for(lambda: server.gateway.closes)
@@ -43,7 +44,7 @@ async def test_it_comes_back(server: Server, running: Bot, door: Door, code: int
     assert server.identifies() <= 2
 
 
-async def test_it_resumes_if_asked(server: Server, running: Bot, door: Door, ann: str) -> None:
+async def test_it_resumes_if_asked(server: Server, running: Bot, door: FakeInbox, ann: str) -> None:
     server.ask_reconnect()
     await server.wait_for(server.resumes)
     server.invalidate(is_resumable=True)
@@ -65,7 +66,7 @@ async def test_quiet_gateway_is_asked_and_stays(server: Server, running: Bot, cl
 
 
 async def test_a_silent_connection_counts_as_dead(
-    server: Server, running: Bot, door: Door, clock: Clock, ann: str
+    server: Server, running: Bot, door: FakeInbox, clock: Clock, ann: str
 ) -> None:
     """H1: taken up again at once, though the other side does not even agree to an end."""
     await server.wait_for(lambda: server.gateway.sessions.beats)
@@ -78,7 +79,7 @@ async def test_a_silent_connection_counts_as_dead(
 
 
 async def test_a_silent_gateway_does_not_hold_up_the_end(
-    server: Server, settings: Settings, door: Door, clock: Clock
+    server: Server, settings: Settings, door: FakeInbox, clock: Clock
 ) -> None:
     async with run_bot(settings, door):
         server.make_zombies()
@@ -88,7 +89,7 @@ async def test_a_silent_gateway_does_not_hold_up_the_end(
 
 
 async def test_no_beats_are_left_behind(
-    server: Server, settings: Settings, door: Door, monkeypatch: pytest.MonkeyPatch
+    server: Server, settings: Settings, door: FakeInbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A connection that is given up while it is made has its thread already."""
     monkeypatch.setattr(server.gateway, "_identify", lambda *_: None)
@@ -109,7 +110,12 @@ async def test_no_beats_are_left_behind(
     ],
 )
 async def test_what_no_reconnection_helps_against_ends_it(
-    server: Server, settings: Settings, door: Door, code: int, kind: type[Exception], words: str
+    server: Server,
+    settings: Settings,
+    door: FakeInbox,
+    code: int,
+    kind: type[Exception],
+    words: str,
 ) -> None:
     """H2."""
     server.refuse_identify(code)
@@ -119,7 +125,7 @@ async def test_what_no_reconnection_helps_against_ends_it(
     assert len(server.calls_of("GET /gateway/bot")) == 1
 
 
-async def test_a_wrong_token_ends_it(server: Server, settings: Settings, door: Door) -> None:
+async def test_a_wrong_token_ends_it(server: Server, settings: Settings, door: FakeInbox) -> None:
     wrong = settings.model_copy(update={"discord_bot_token": SecretStr("x")})
     with pytest.raises(PlatformLocked, match="token"):
         async with run_bot(wrong, door):
@@ -128,7 +134,7 @@ async def test_a_wrong_token_ends_it(server: Server, settings: Settings, door: D
 
 
 async def test_a_discord_that_is_not_there_yet_is_waited_for(
-    settings: Settings, door: Door, server: Server, ann: str
+    settings: Settings, door: FakeInbox, server: Server, ann: str
 ) -> None:
     await server.close()
     later = asyncio.create_task(open_later(server))
@@ -142,7 +148,7 @@ async def open_later(server: Server) -> None:
     await server.open()
 
 
-async def test_starts_are_waited_for(server: Server, settings: Settings, door: Door) -> None:
+async def test_starts_are_waited_for(server: Server, settings: Settings, door: FakeInbox) -> None:
     """Beyond the limit of a day Discord would take the token away."""
     bot = Bot(settings, door, current_clock())
     await bot.client.open()
@@ -162,7 +168,7 @@ async def test_starts_are_waited_for(server: Server, settings: Settings, door: D
     await bot.close()
 
 
-async def test_a_bot_that_never_logged_in_closes(settings: Settings, door: Door) -> None:
+async def test_a_bot_that_never_logged_in_closes(settings: Settings, door: FakeInbox) -> None:
     bot = Bot(settings, door, current_clock())
     assert not bot.is_ready
     assert await bot.is_admin(make_message("1"))

@@ -11,13 +11,12 @@ from core.config import Settings
 from core.errors import StoreError
 from tests.discord_bot.conftest import run_bot
 from tests.emulators.discord import DiscordServer as Server
-from tests.support.discord_inbox import FakeInbox as Door
-from tests.support.discord_inbox import make_message
+from tests.support.discord_inbox import FakeInbox, make_message
 
 OGG = b"OggS" + bytes(200)
 
 
-async def test_a_voice_comes_in(server: Server, running: Bot, door: Door, ann: str) -> None:
+async def test_a_voice_comes_in(server: Server, running: Bot, door: FakeInbox, ann: str) -> None:
     note = server.send_voice(server.dm(ann), ann, OGG, duration=4.0)
     await server.wait_for(lambda: door.messages)
     [message] = door.messages
@@ -30,7 +29,7 @@ async def test_a_voice_comes_in(server: Server, running: Bot, door: Door, ann: s
 
 
 async def test_every_event_told_three_times_is_handed_in_once(
-    server: Server, running: Bot, door: Door, ann: str, channel: str
+    server: Server, running: Bot, door: FakeInbox, ann: str, channel: str
 ) -> None:
     server.repeat_events(3)
     server.hold_events()
@@ -41,7 +40,7 @@ async def test_every_event_told_three_times_is_handed_in_once(
 
 
 async def test_what_the_store_does_not_take_is_handed_in_again_and_in_order(
-    server: Server, running: Bot, door: Door, ann: str
+    server: Server, running: Bot, door: FakeInbox, ann: str
 ) -> None:
     chat = server.dm(ann)
     door.troubles = [StoreError("locked"), StoreError("full"), OSError("?")]
@@ -52,7 +51,7 @@ async def test_what_the_store_does_not_take_is_handed_in_again_and_in_order(
 
 
 async def test_an_event_that_cannot_be_read_costs_itself_alone(
-    server: Server, running: Bot, door: Door, ann: str
+    server: Server, running: Bot, door: FakeInbox, ann: str
 ) -> None:
     chat = server.dm(ann)
     server.send_text(chat, ann, "for us", extra={"mentions": [{"no": "id"}]})
@@ -65,7 +64,7 @@ async def test_an_event_that_cannot_be_read_costs_itself_alone(
 
 
 async def test_edits_and_deletions_follow_their_message(
-    server: Server, running: Bot, door: Door, ann: str, channel: str
+    server: Server, running: Bot, door: FakeInbox, ann: str, channel: str
 ) -> None:
     sent = server.send_text(channel, ann, "first")
     server.edit(sent, "second")
@@ -77,7 +76,7 @@ async def test_edits_and_deletions_follow_their_message(
 
 
 async def test_threads_and_posts_are_parts_of_their_channel(
-    server: Server, running: Bot, door: Door, ann: str
+    server: Server, running: Bot, door: FakeInbox, ann: str
 ) -> None:
     guild = server.add_guild(members=[ann])
     room, forum = server.channel(guild), server.add_forum(guild)
@@ -89,7 +88,7 @@ async def test_threads_and_posts_are_parts_of_their_channel(
     assert not any(m.is_private for m in door.messages)
 
 
-async def test_bots_and_webhooks_are_nobody(server: Server, running: Bot, door: Door) -> None:
+async def test_bots_and_webhooks_are_nobody(server: Server, running: Bot, door: FakeInbox) -> None:
     ann, robot = server.add_user("Ann"), server.add_user("Robot", is_bot=True)
     guild = server.add_guild(members=[ann, robot])
     room = server.channel(guild)
@@ -103,7 +102,7 @@ async def test_bots_and_webhooks_are_nobody(server: Server, running: Bot, door: 
 
 
 async def test_only_chats_that_may_use_it_are_heard(
-    server: Server, settings: Settings, door: Door, ann: str
+    server: Server, settings: Settings, door: FakeInbox, ann: str
 ) -> None:
     ours = server.add_guild(members=[ann])
     theirs = server.add_guild(members=[ann])
@@ -115,7 +114,9 @@ async def test_only_chats_that_may_use_it_are_heard(
         assert door.texts() == ["here"]
 
 
-async def test_shards_hear_all(server: Server, settings: Settings, door: Door, ann: str) -> None:
+async def test_shards_hear_all(
+    server: Server, settings: Settings, door: FakeInbox, ann: str
+) -> None:
     rooms = [server.channel(server.add_guild(members=[ann])) for _ in range(4)]
     async with run_bot(settings.model_copy(update={"discord_shard_count": 2}), door):
         assert server.connected() == 2
@@ -125,7 +126,7 @@ async def test_shards_hear_all(server: Server, settings: Settings, door: Door, a
         assert sorted(door.texts()) == sorted(rooms)
 
 
-async def test_it_leaves_the_gateway(server: Server, settings: Settings, door: Door) -> None:
+async def test_it_leaves_the_gateway(server: Server, settings: Settings, door: FakeInbox) -> None:
     async with run_bot(settings, door):
         assert server.connected() == 1
     await asyncio.sleep(0.1)
@@ -133,7 +134,7 @@ async def test_it_leaves_the_gateway(server: Server, settings: Settings, door: D
 
 
 async def test_people_are_answered_in_the_language_of_their_server_or_app(
-    server: Server, running: Bot, door: Door
+    server: Server, running: Bot, door: FakeInbox
 ) -> None:
     ann = server.add_user("Ann", locale="zh-CN")
     room = server.channel(server.add_guild(members=[ann], locale="de"))
@@ -147,7 +148,7 @@ async def test_people_are_answered_in_the_language_of_their_server_or_app(
 
 
 async def test_a_channel_where_nothing_may_be_shown_is_soon_left_alone(
-    server: Server, running: Bot, door: Door, ann: str, channel: str
+    server: Server, running: Bot, door: FakeInbox, ann: str, channel: str
 ) -> None:
     """H7."""
     server.fault("POST */typing", "status", status=403, code=50013, count=None)

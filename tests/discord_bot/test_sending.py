@@ -22,8 +22,7 @@ from core.errors import ChatGone, MessageGone, PlatformBusy, PlatformError, Plat
 from core.interfaces import Envelope
 from core.models import DeliveryState, File, Link, Quoted, Reply
 from core.prompts.safety import revive
-from tests.support.discord_inbox import FakeInbox as Door
-from tests.support.discord_inbox import make_envelope, make_message
+from tests.support.discord_inbox import FakeInbox, make_envelope, make_message
 from tests.support.discord_markdown import read
 from tests.support.discord_server_chat import AGAIN, SEND, Room, make_room, only
 from tests.support.virtual_time import current_clock
@@ -197,7 +196,7 @@ async def test_a_server_that_is_silent_ends_the_call(bot: Bot, room: Room, clock
 
 
 async def test_nothing_goes_out_before_the_login_and_all_of_it_after(
-    settings: Settings, door: Door, room: Room
+    settings: Settings, door: FakeInbox, room: Room
 ) -> None:
     bot = Bot(settings, door, current_clock())
     envelope, _ = room.note()

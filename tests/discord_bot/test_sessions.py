@@ -20,7 +20,7 @@ from core.config import Settings
 from core.errors import PlatformBusy
 from tests.discord_bot.conftest import Advance
 from tests.emulators.discord import DiscordServer as Server
-from tests.support.discord_inbox import FakeInbox as Door
+from tests.support.discord_inbox import FakeInbox
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ async def test_failures_are_spread_until_one_holds(counted: Sessions, advance: A
 
 
 async def test_a_gateway_that_refuses_every_session_is_asked_ever_less_often(
-    server: Server, settings: Settings, door: Door, clock: Clock
+    server: Server, settings: Settings, door: FakeInbox, clock: Clock
 ) -> None:
     server.refuse_identify(4000, count=1000)
     bot = DiscordBot(settings, door, clock)

@@ -9,7 +9,7 @@ import pytest
 
 from bots.discord_bot import DiscordBot as Bot
 from core.models import Reply
-from tests.support.discord_inbox import FakeInbox as Door
+from tests.support.discord_inbox import FakeInbox
 from tests.support.discord_server_chat import AGAIN, SEND, Room, make_room, make_voice, only
 
 
@@ -39,7 +39,7 @@ async def test_text_and_buttons_stand_before_it(bot: Bot, room: Room) -> None:
 
 @pytest.mark.parametrize("code", [50173, 50013, 50159, 50160, 50161])
 async def test_a_refused_voice_message_is_a_file_and_stays_one(
-    bot: Bot, room: Room, door: Door, code: int
+    bot: Bot, room: Room, door: FakeInbox, code: int
 ) -> None:
     voice = await make_voice()
     room.server.fault(SEND, "status", status=403 if code in (50173, 50013) else 400, code=code)
@@ -57,7 +57,7 @@ async def test_a_refused_voice_message_is_a_file_and_stays_one(
 
 
 async def test_a_channel_that_takes_nothing_at_all_is_no_channel_without_voice(
-    bot: Bot, room: Room, door: Door
+    bot: Bot, room: Room, door: FakeInbox
 ) -> None:
     room.server.deny(room.channel, room.guild, "ATTACH_FILES", "SEND_VOICE_MESSAGES")
     await room.answer(bot, Reply(files=(await make_voice(),)))
@@ -111,7 +111,7 @@ async def test_a_secret_voice_is_a_file_of_the_answer(bot: Bot, room: Room, flag
 
 
 async def test_a_command_where_voice_is_refused_is_answered_with_the_file(
-    bot: Bot, room: Room, door: Door
+    bot: Bot, room: Room, door: FakeInbox
 ) -> None:
     room.server.deny(room.channel, room.guild, "SEND_VOICE_MESSAGES", "ATTACH_FILES")
     envelope, _, asked = await room.ask(bot)

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.interfaces import Envelope
 from core.models import Attachment, Chat, Message
-from tests.support.fake_inbox import FakeInbox as AnyDoor
+from tests.support import fake_inbox
 from tests.support.fake_inbox import MemoryLedger as MemoryLedger
 from tests.support.fake_inbox import make_job as make_job
 from tests.support.fake_inbox import make_settings as make_settings
@@ -16,7 +16,7 @@ from tests.support.virtual_time import current_clock
 
 
 @dataclass
-class FakeInbox(AnyDoor):
+class FakeInbox(fake_inbox.FakeInbox):
     """A door that hears of deletions and keeps how far was read."""
 
     forgotten: list[tuple[str, str]] = field(default_factory=list)

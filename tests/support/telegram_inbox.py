@@ -18,7 +18,7 @@ from core.picking import pick_command
 from core.store import Store
 from tests.emulators.telegram import Message as Shown
 from tests.emulators.telegram import TelegramServer
-from tests.support.fake_inbox import FakeInbox as AnyDoor
+from tests.support import fake_inbox
 from tests.support.fake_inbox import MemoryLedger as MemoryLedger
 from tests.support.fake_inbox import make_job as make_job
 from tests.support.fake_inbox import make_settings as make_settings
@@ -28,7 +28,7 @@ VOICE = Attachment("file-1", duration_s=3.0)
 
 
 @dataclass
-class FakeInbox(AnyDoor):
+class FakeInbox(fake_inbox.FakeInbox):
     """A door that hears of groups whose id has changed."""
 
     moves: list[tuple[str, str]] = field(default_factory=list)

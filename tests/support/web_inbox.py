@@ -28,7 +28,7 @@ from core.models import (
     Transcript,
 )
 from core.operations import Operations
-from tests.support.fake_inbox import FakeInbox as AnyDoor
+from tests.support import fake_inbox
 from tests.support.fake_inbox import MemoryLedger as MemoryLedger
 from tests.support.virtual_time import current_clock
 
@@ -44,7 +44,7 @@ HEARD = Transcript(
 )
 
 
-class FakeInbox(AnyDoor):
+class FakeInbox(fake_inbox.FakeInbox):
     """A door that runs its jobs at once, unless told not to."""
 
     #: Given by tests of the operator's view.

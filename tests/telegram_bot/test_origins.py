@@ -12,7 +12,7 @@ from bots.telegram_bot.intake import CHANNEL_FORWARDS, read_update
 from core.models import Message, Quoted
 from tests.emulators.telegram import ANONYMOUS_ADMIN
 from tests.emulators.telegram import TelegramServer as Server
-from tests.support.telegram_inbox import FakeInbox as Door
+from tests.support.telegram_inbox import FakeInbox
 from tests.telegram_bot.test_intake import (
     CHANNEL,
     FOUND,
@@ -112,7 +112,9 @@ def test_other_parameters_are_those_of_start(content: dict[str, Any]) -> None:
     assert message.command in ("start", "help")
 
 
-async def test_group_talk_comes_in(telegram: Server, running: Bot, door: Door, ann: int) -> None:
+async def test_group_talk_comes_in(
+    telegram: Server, running: Bot, door: FakeInbox, ann: int
+) -> None:
     ben = telegram.add_user("Ben")
     group = telegram.add_chat(members={ann: "creator", ben: "member"})
     said = telegram.send_text(group, ann, "We meet at nine.")

@@ -13,19 +13,18 @@ from core.config import Settings
 from core.errors import ConfigError, PlatformLocked
 from core.models import Job, Message
 from tests.emulators.telegram import TelegramServer as Server
-from tests.support.telegram_inbox import FakeInbox as Door
-from tests.support.telegram_inbox import make_settings, receiving
+from tests.support.telegram_inbox import FakeInbox, make_settings, receiving
 from tests.support.virtual_time import current_clock
 
 NOTE = b"OggS-not-really"
 
 
-def ids(door: Door) -> list[int]:
+def ids(door: FakeInbox) -> list[int]:
     return [int(m.message_id) for m in door.messages]
 
 
 async def test_note_is_handed_in_confirmed_and_heard_at_once(
-    telegram: Server, running: Bot, door: Door, clock: Clock, ann: int
+    telegram: Server, running: Bot, door: FakeInbox, clock: Clock, ann: int
 ) -> None:
     started_s = clock.monotonic()
     note = telegram.send_voice(ann, ann, NOTE, duration=4)
@@ -41,10 +40,10 @@ async def test_note_is_handed_in_confirmed_and_heard_at_once(
 
 
 async def test_kill_in_middle_loses_nothing(telegram: Server, settings: Settings, ann: int) -> None:
-    door = Door()
+    door = FakeInbox()
     notes = [telegram.send_text(ann, ann, str(n)) for n in range(20)]
 
-    class DyingDoor(Door):
+    class DyingDoor(FakeInbox):
         async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
             if len(door.messages) == 7:
                 await asyncio.Event().wait()
@@ -58,7 +57,7 @@ async def test_kill_in_middle_loses_nothing(telegram: Server, settings: Settings
 
 
 async def test_poison_costs_itself(
-    telegram: Server, running: Bot, door: Door, ann: int, group: int
+    telegram: Server, running: Bot, door: FakeInbox, ann: int, group: int
 ) -> None:
     with capture_logs() as logs:
         telegram.block(ann)
@@ -87,7 +86,7 @@ async def test_poison_costs_itself(
 async def test_polling_outlives(
     kind: str, details: dict[str, int], telegram: Server, settings: Settings, ann: int
 ) -> None:
-    door = Door()
+    door = FakeInbox()
     telegram.fault("getUpdates", kind, **details)  # type: ignore[arg-type]
     telegram.fault("getMe", "close", count=3)  # the network is not there yet
     note = telegram.send_voice(ann, ann, NOTE)
@@ -103,7 +102,7 @@ async def test_wrong_token_at_the_start_ends_the_process(telegram: Server) -> No
         telegram_bot_token="123456:BBBabcdefghijklmnopqrstuvwxyz0123456",
         telegram_api_base_url=telegram.api_base_url,
     )
-    bot = Bot(settings, Door(), menu=(), clock=current_clock())
+    bot = Bot(settings, FakeInbox(), menu=(), clock=current_clock())
     with capture_logs() as logs, pytest.raises(PlatformLocked) as caught:
         await bot.run()
     assert "BBBabc" not in f"{caught.value!r} {logs}"
@@ -119,7 +118,7 @@ async def test_end_is_quick_within_a_long_poll(telegram: Server, bot: Bot, clock
 
 @pytest.mark.parametrize("is_late", [False, True])
 async def test_press_is_answered_and_handed_in(
-    telegram: Server, running: Bot, door: Door, ann: int, is_late: bool
+    telegram: Server, running: Bot, door: FakeInbox, ann: int, is_late: bool
 ) -> None:
     ben = telegram.add_user("Ben")
     group = telegram.add_chat(members={ann: "member", ben: "member"})
@@ -145,7 +144,7 @@ async def test_only_allowed_chats_are_heard(named: str, telegram: Server, ann: i
         telegram_api_base_url=telegram.api_base_url,
         allowed_chats=str(group if named == "chat" else ann),
     )
-    door = Door()
+    door = FakeInbox()
     async with receiving(Bot(settings, door, menu=(), clock=current_clock())):
         with capture_logs() as logs:
             telegram.send_text(other, eve, "not allowed words")
@@ -159,7 +158,7 @@ async def test_only_allowed_chats_are_heard(named: str, telegram: Server, ann: i
 async def test_menu_is_set_once_and_in_both_languages(telegram: Server, settings: Settings) -> None:
     menu = [("help", "What I can do"), ("transcribe", "x" * 300)]
     for asked in (4, 8):
-        async with receiving(Bot(settings, Door(), menu, current_clock())):
+        async with receiving(Bot(settings, FakeInbox(), menu, current_clock())):
             await telegram.wait_for(lambda n=asked: len(telegram.calls_of("getMyCommands")) == n)  # type: ignore[misc]
             await asyncio.sleep(0.1)
     assert len(telegram.calls_of("setMyCommands")) == 4
@@ -171,7 +170,7 @@ async def test_menu_is_set_once_and_in_both_languages(telegram: Server, settings
         assert [c["command"] for c in commands] == ["help", "transcribe"]
         assert len(commands[1]["description"]) == 256
     # The program's own menu is taken by default.
-    async with receiving(Bot(settings, Door(), clock=current_clock())):
+    async with receiving(Bot(settings, FakeInbox(), clock=current_clock())):
         await telegram.wait_for(lambda: "summary" in str(telegram.menus()))
 
 
@@ -193,4 +192,4 @@ def test_without_a_token_it_is_not_configured() -> None:
     settings = make_settings()
     assert not Bot.is_configured(settings)
     with pytest.raises(ConfigError):
-        Bot(settings, Door())
+        Bot(settings, FakeInbox())

@@ -119,7 +119,7 @@ async def test_updates_that_come_again_before_and_after_a_restart_are_one_job_ea
 async def test_ids_out_of_order_with_gaps_and_begun_anew_lose_nothing(
     telegram: Server, settings: Settings, door: StoreDoor, ann: int
 ) -> None:
-    sent = []
+    sent: list[int] = []
 
     async def send(count: int) -> None:
         sent.extend(telegram.send_voice(ann, ann, NOTE) for _ in range(count))

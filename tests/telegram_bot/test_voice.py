@@ -18,8 +18,7 @@ from core.models import Button, File, Reply
 from tests.emulators.telegram import Message
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support.sounds import decode, speech
-from tests.support.telegram_inbox import FakeInbox as Door
-from tests.support.telegram_inbox import ambiguous_sends, make_envelope, only
+from tests.support.telegram_inbox import FakeInbox, ambiguous_sends, make_envelope, only
 from tests.support.virtual_time import current_clock
 
 NOTE = b"OggS"
@@ -126,7 +125,9 @@ async def test_length_is_told_in_whole_seconds(
     assert telegram.calls_of("sendVoice")[0].params.get("duration") == shown
 
 
-async def test_without_voice_it_is_music(telegram: Server, bot: Bot, door: Door, ann: int) -> None:
+async def test_without_voice_it_is_music(
+    telegram: Server, bot: Bot, door: FakeInbox, ann: int
+) -> None:
     ben = telegram.add_user("Ben")
     telegram.change(ann, is_voice_forbidden=True)
     question, before = telegram.send_voice(ann, ann, NOTE), ambiguous_sends()
@@ -175,7 +176,7 @@ async def test_caption_found_too_long_is_a_message(telegram: Server, bot: Bot, a
 
 
 async def test_voice_in_doubt_after_a_crash_is_sent_again(
-    telegram: Server, bot: Bot, settings: Settings, door: Door, ann: int
+    telegram: Server, bot: Bot, settings: Settings, door: FakeInbox, ann: int
 ) -> None:
     before = ambiguous_sends()
     telegram.change(ann, is_voice_forbidden=True)
