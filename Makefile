@@ -53,7 +53,7 @@ texts: $(VENV)/run.stamp  ## collect the texts that people see into every catalo
 	$(BIN)/python -m core.locale.collect
 
 pictures: $(VENV)/dev.stamp  ## make the pictures of the README again (needs Chromium)
-	$(BIN)/python -m tests.support.pictures
+	$(BIN)/python -m docs.pictures
 
 bench: $(VENV)/dev.stamp  ## all figures, each beside its other side; about ten minutes
 	for name in decode overhead throughput loop long wer first_audio summary find glossary idle defer \

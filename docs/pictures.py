@@ -1,4 +1,4 @@
-"""Makes the pictures of the README from the real program: `python -m tests.support.pictures`."""
+"""Makes the pictures of the README from the real program: `python -m docs.pictures`."""
 
 from __future__ import annotations
 
@@ -60,14 +60,7 @@ async def shoot_page(browser: Browser, url: str) -> None:
     await page.wait_for_timeout(3000)
     await shoot(page, "page")
     await page.keyboard.press("Escape")
-    for question in ("What may I ask?", "And to whom is that said?"):
-        await page.locator("#box").fill(question)
-        await page.keyboard.press("Enter")
-        await page.locator(".typed", has_text=question).wait_for()
-        await page.locator('.entry:last-child .answer[aria-busy="false"] .words').wait_for()
-    await page.locator("#box").press_sequentially("When was")
-    await shoot(page, "ask")
-    await page.locator("#box").fill("")
+    await shoot_questions(page)
     await send(page, "austen-0870.wav", "austen.wav")
     await page.locator("#summary").click()
     await page.locator(".words a").first.wait_for()
@@ -76,6 +69,17 @@ async def shoot_page(browser: Browser, url: str) -> None:
     state = await page.context.storage_state()
     await page.close()
     await shoot_phone(browser, url, state)
+
+
+async def shoot_questions(page: Page) -> None:
+    for question in ("What may I ask?", "And to whom is that said?"):
+        await page.locator("#box").fill(question)
+        await page.keyboard.press("Enter")
+        await page.locator(".typed", has_text=question).wait_for()
+        await page.locator('.entry:last-child .answer[aria-busy="false"] .words').wait_for()
+    await page.locator("#box").press_sequentially("When was")
+    await shoot(page, "ask")
+    await page.locator("#box").fill("")
 
 
 async def send(page: Page, name: str, shown: str) -> None:
