@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -26,35 +25,17 @@ from core.errors import (
     StoreError,
     UserError,
 )
-from core.interfaces import TranscriberLimits
 from core.jobs import RETRY, WAITING, decide
 from core.locale import translate
-from core.models import Chat, ChatSettings, Job, JobState, Message, Reply, TalkSettings
-from core.store import Store
-from tests.conftest import NewMessage
-from tests.support.loopback import Road, ScriptedEngine
-from tests.support.thread_media import ThreadMedia
+from core.models import Chat, ChatSettings, Job, JobState, Reply, TalkSettings
+from tests.conftest import NewMessage, asks_for_help
+from tests.support.loopback import Road
 
 NOW, LONG_AGO = timedelta(0), timedelta(days=2)
 
 
 def bug() -> Any:  # no AssistantError, which the engine's script wants
     return ValueError("what somebody said")
-
-
-@pytest.fixture
-async def road(store: Store) -> AsyncIterator[Road]:
-    engine = ScriptedEngine(TranscriberLimits(concurrency=100))
-    yield Road(store, engine, ThreadMedia())
-
-
-def asks_for_help(new_message: NewMessage, chat_id: str = "100", **changes: Any) -> Message:
-    """Return a message whose job takes no time and no engine."""
-    return new_message(chat_id, **{"attachment": None, "command": "help", **changes})
-
-
-def sent_to(road: Road) -> list[str]:
-    return [message_id for message_id, _ in road.platform.sent]
 
 
 async def find(road: Road, job: Job | None) -> Job:
@@ -193,9 +174,11 @@ async def test_a_parked_job_lets_others_pass_once_the_person_knows(
         await clock.sleep(0.1)
         helped = await road.assistant.accept(asks_for_help(new_message))
         await clock.sleep(1)
-        assert sent_to(road) == [], "the first one is to be tried again soon: it keeps its place"
+        assert road.platform.sent_to == [], (
+            "the first one is to be tried again soon: it keeps its place"
+        )
         await clock.sleep(2)
-        assert helped and sent_to(road) == [helped.message.message_id]
+        assert helped and road.platform.sent_to == [helped.message.message_id]
         assert (await find(road, slow)).is_told
         # The gate gives up at once what waits for longer than 20 s; the chat goes on meanwhile.
         assert await road.store.jobs.counts() == {JobState.WAITING: 1, JobState.DONE: 1}

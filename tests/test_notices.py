@@ -25,8 +25,8 @@ from tests.emulators.discord import DiscordServer
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 from tests.engines.conftest import make_settings
-from tests.support.clean_start import make_database
-from tests.support.loopback import LoopbackPlatform, settle
+from tests.support.clean_start import make_database, settle
+from tests.support.loopback import LoopbackPlatform
 from tests.support.virtual_time import current_clock
 
 OLD = "mimo-v2-asr"

@@ -18,12 +18,9 @@ from core.errors import EngineBusy, StoreError
 from core.interfaces import Envelope
 from core.jobs import MAX_RUNNING, Worker
 from core.models import Job, JobState, Reply
-from tests.conftest import NewMessage
+from tests.conftest import NewMessage, asks_for_help
 from tests.support.loopback import Road
 from tests.support.thread_media import ThreadMedia
-from tests.test_jobs import asks_for_help, road, sent_to
-
-__all__ = ["road"]
 
 
 async def test_so_many_jobs_run_at_once_and_no_more(
@@ -50,7 +47,7 @@ async def test_what_another_process_adds_is_seen_within_5_s(
         await clock.sleep(100)
         await road.store.intake.add(asks_for_help(new_message), lambda m, s: m.command)
         await clock.sleep(5.5)
-        assert sent_to(road) == ["1"]
+        assert road.platform.sent_to == ["1"]
 
 
 async def test_a_job_is_run_when_it_becomes_due_whatever_waits_before_it(
@@ -154,7 +151,7 @@ async def test_stopping_leaves_the_rest_to_the_next_start(
     await clock.sleep(0.5)
     await road.assistant.accept(asks_for_help(new_message, "3"))
     await stopping
-    assert sent_to(road) == [short.message_id], "it had 5 s; nothing new was begun"
+    assert road.platform.sent_to == [short.message_id], "it had 5 s; nothing new was begun"
     counts = await road.store.jobs.counts()
     assert counts == {JobState.DONE: 1, JobState.RUNNING: 1, JobState.WAITING: 1}
     await worker

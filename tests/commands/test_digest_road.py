@@ -11,8 +11,9 @@ import pytest
 from core.commands.digest_due import put_before
 from core.models import Button, JobState, Link, Reply, Schedule
 from core.store import Store, make_cipher
+from tests.support.clean_start import settle
 from tests.support.group_talk import BEN, GROUP, Group, group_on
-from tests.support.loopback import road_on, settle
+from tests.support.loopback import road_on
 from tests.support.virtual_time import current_clock
 
 TOLD = "## Boats\n- Ada buys a boat [#1]\n"

@@ -1,4 +1,4 @@
-"""Databases for tests: migrated once in each process, then copied."""
+"""Databases for tests, migrated once in each process, then copied; waiting for their jobs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 
 from cryptography.fernet import Fernet
 
+from core.models import JobState
 from core.store import Store, make_cipher, migrate
-from tests.support.virtual_time import current_clock
+from tests.support.virtual_time import current_clock, is_virtual
 
 
 class _Compiled(dict[Any, Any]):
@@ -56,3 +57,18 @@ def open_store(home: Path) -> Store:
         for engine in (store._database._writer, store._database._reader):
             engine.sync_engine._compiled_cache = _COMPILED
     return store
+
+
+async def settle(store: Store) -> dict[JobState, int]:
+    """Wait until no job is open and return how they ended."""
+    pause_s, longest_s, timeout_s = 0.01, 0.1, 60.0
+    if is_virtual():
+        longest_s, timeout_s = 10.0, 100_000.0
+    async with asyncio.timeout(timeout_s):
+        while True:
+            counts = await store.jobs.counts()
+            if not {JobState.WAITING, JobState.RUNNING} & set(counts):
+                return counts
+            # In real time too: the jobs of another process tell nobody when they end.
+            await asyncio.sleep(pause_s)
+            pause_s = min(longest_s, 1.5 * pause_s)

@@ -45,9 +45,10 @@ from core.speaking import Speaking
 from core.store import Store
 from core.understanding import Understanding
 from tests.support import sounds
+from tests.support.clean_start import settle
 from tests.support.paths import SPEECH
 from tests.support.thread_media import ThreadMedia
-from tests.support.virtual_time import current_clock, is_virtual
+from tests.support.virtual_time import current_clock
 
 
 class LoopbackPlatform:
@@ -67,6 +68,11 @@ class LoopbackPlatform:
         self.played: list[bytes] = []
         #: Raised by the next deliveries, one each.
         self.failures: list[AssistantError] = []
+
+    @property
+    def sent_to(self) -> list[str]:
+        """Ids of the messages that were answered, in order."""
+        return [message_id for message_id, _ in self.sent]
 
     async def run(self) -> None:
         await asyncio.Event().wait()
@@ -103,16 +109,31 @@ class LoopbackPlatform:
         pass
 
 
-class ScriptedEngine:
-    """Implements `core.interfaces.Transcriber`."""
+class Scripted:
+    """What the engines below have in common."""
 
     name = "scripted"
+
+    def __init__(self) -> None:
+        #: Raised by the next calls, one each; None lets a call through.
+        self.failures: list[AssistantError | None] = []
+
+    def fail(self) -> None:
+        if self.failures and (failure := self.failures.pop(0)) is not None:
+            raise failure
+
+    async def close(self) -> None:
+        pass
+
+
+class ScriptedEngine(Scripted):
+    """Implements `core.interfaces.Transcriber`."""
+
     model = "scripted-1"
 
     def __init__(self, limits: TranscriberLimits | None = None) -> None:
+        super().__init__()
         self.limits = limits or TranscriberLimits()
-        #: Raised by the next calls, one each; None lets a call through.
-        self.failures: list[AssistantError | None] = []
         #: The length of each sound, and when it came.
         self.calls: list[float] = []
         self.called_at: list[datetime] = []
@@ -136,8 +157,7 @@ class ScriptedEngine:
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             await asyncio.sleep(self.latency_s)
-            if self.failures and (failure := self.failures.pop(0)) is not None:
-                raise failure
+            self.fail()
         finally:
             self.at_once -= 1
         text = self.words or f"call {number}"
@@ -146,25 +166,21 @@ class ScriptedEngine:
         usage = Usage(self.name, self.model, audio.duration_s)
         return Transcript(text, duration_s=audio.duration_s, usage=usage)
 
-    async def close(self) -> None:
-        pass
 
-
-class ScriptedVoice:
+class ScriptedVoice(Scripted):
     """Implements `core.interfaces.Synthesizer`: a tone whose length follows the text."""
 
-    name = "scripted"
     speech_model = "scripted-tone"
     speech_rate_hz = 24_000
     #: How long a letter is said.
     char_s = 0.05
 
     def __init__(self) -> None:
+        super().__init__()
         self.speech_limits = SynthesizerLimits(
             max_chars=200, can_style=True, can_design=True, max_sample_bytes=10**7
         )
         self.said: list[Utterance] = []
-        self.failures: list[AssistantError | None] = []
 
     def voices(self) -> tuple[Voice, ...]:
         return (Voice("Mia", "Mia", "en", "female"), Voice("白桦", "白桦", "zh", "male"))
@@ -173,21 +189,17 @@ class ScriptedVoice:
         self.said.append(utterance)
         sound = sounds.tone(self.char_s * len(utterance.text), rate_hz=self.speech_rate_hz)
         yield sound[: len(sound) // 4 * 2]
-        if self.failures and (failure := self.failures.pop(0)) is not None:
-            raise failure
+        self.fail()
         yield sound[len(sound) // 4 * 2 :]
 
-    async def close(self) -> None:
-        pass
 
-
-class ScriptedAnswerer:
+class ScriptedAnswerer(Scripted):
     """Implements `core.interfaces.Answerer`: the first script whose pattern is found answers."""
 
-    name = "scripted"
     chat_model = "scripted-chat"
 
     def __init__(self, limits: AnswererLimits | None = None) -> None:
+        super().__init__()
         formats = ("audio/mpeg", "audio/wav", "audio/flac", "audio/mp4", "audio/ogg")
         self.chat_limits = limits or AnswererLimits(formats=formats, max_bytes=37_000_000)
         #: Pattern (searched in what asks, else in the system prompt) -> what is said.
@@ -195,16 +207,13 @@ class ScriptedAnswerer:
         #: A pattern of questions that are answered LISTEN where only the words are given.
         self.wants_sound = ""
         self.asked: list[Question] = []
-        #: Raised by the next calls, one each; None lets a call through.
-        self.failures: list[AssistantError | None] = []
 
     async def answer(
         self, question: Question, *, on_text: Callable[[str], None] | None = None
     ) -> Answer:
         self.asked.append(question)
         await asyncio.sleep(0)
-        if self.failures and (failure := self.failures.pop(0)) is not None:
-            raise failure
+        self.fail()
         said = self._find(question)
         if on_text:
             on_text(said.text)
@@ -224,24 +233,6 @@ class ScriptedAnswerer:
                 if re.search(pattern, place):
                     return said if isinstance(said, Answer) else Answer(said)
         return Answer(f"answer {len(self.asked)}")
-
-    async def close(self) -> None:
-        pass
-
-
-async def settle(store: Store) -> dict[JobState, int]:
-    """Wait until no job is open and return how they ended."""
-    pause_s, longest_s, timeout_s = 0.01, 0.1, 60.0
-    if is_virtual():
-        longest_s, timeout_s = 10.0, 100_000.0
-    async with asyncio.timeout(timeout_s):
-        while True:
-            counts = await store.jobs.counts()
-            if not {JobState.WAITING, JobState.RUNNING} & set(counts):
-                return counts
-            # In real time too: the jobs of another process tell nobody when they end.
-            await asyncio.sleep(pause_s)
-            pause_s = min(longest_s, 1.5 * pause_s)
 
 
 class Road:

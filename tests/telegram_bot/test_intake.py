@@ -9,38 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.telegram_bot.intake import POISON, ChatMove, Me, read_update
+from bots.telegram_bot.intake import POISON, ChatMove, read_update
 from core.models import Attachment, Chat, Message, Quoted
-
-ME = Me("123456", "hearsay_test_bot")
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-ANN = {"id": 7, "is_bot": False, "first_name": "Ann", "last_name": "Lee", "language_code": "de"}
-PRIVATE = {"id": 7, "type": "private", "first_name": "Ann"}
-GROUP = {"id": -1001, "type": "supergroup", "title": "Group"}
-VOICE = {"file_id": "v1", "file_unique_id": "u", "duration": 4, "mime_type": "audio/ogg"}
-FOUND = Attachment("v1", "voice", "", "audio/ogg", None, 4.0)
-
-
-def make(**fields: Any) -> dict[str, Any]:
-    """Make a raw message; a field of None is left out."""
-    base = {"message_id": 5, "date": 1700000000, "chat": PRIVATE, "from": ANN}
-    return {name: value for name, value in (base | fields).items() if value is not None}
-
-
-def read(**fields: Any) -> Message | ChatMove | None:
-    return read_update({"update_id": 1, "message": make(**fields)}, ME, NOW)
-
-
-def read_message(**fields: Any) -> Message:
-    message = read(**fields)
-    assert isinstance(message, Message)
-    return message
-
-
-def command(text: str, length: int | None = None, **fields: Any) -> dict[str, Any]:
-    length = len(text.split()[0]) if length is None else length
-    entity = {"type": "bot_command", "offset": 0, "length": length}
-    return {"text": text, "entities": [entity], **fields}
+from tests.support.telegram_updates import (
+    ANN,
+    CHANNEL,
+    FOUND,
+    GROUP,
+    ME,
+    NOW,
+    PRIVATE,
+    VOICE,
+    command,
+    make,
+    read,
+    read_message,
+)
 
 
 def test_voice_note() -> None:
@@ -163,7 +147,6 @@ def test_edits_differ_from_the_original_and_from_each_other() -> None:
 
 BOT = {"id": 99, "is_bot": True, "first_name": "Other"}
 ANONYMOUS = {"id": 1087968824, "is_bot": True, "first_name": "Group"}
-CHANNEL = {"id": -1002, "type": "channel", "title": "News"}
 
 
 @pytest.mark.parametrize(

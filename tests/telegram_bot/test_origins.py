@@ -13,7 +13,7 @@ from core.models import Message, Quoted
 from tests.emulators.telegram import ANONYMOUS_ADMIN
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import FakeInbox
-from tests.telegram_bot.test_intake import (
+from tests.support.telegram_updates import (
     CHANNEL,
     FOUND,
     GROUP,
