@@ -14,11 +14,13 @@ run: $(VENV)/run.stamp  ## start everything that is configured
 test: $(VENV)/dev.stamp  ## all tests that this machine can run
 	$(BIN)/pytest -n 3 --no-loadscope-reorder
 
+# One test may take many minutes here.
+LONG := -o faulthandler_timeout=3000
 chaos: $(VENV)/dev.stamp  ## killed 200 times under load, 200 jobs for each fault, and more: about 40 minutes
-	HEARSAY_CHAOS=1 $(BIN)/pytest tests/chaos tests/acceptance tests/discord_bot/test_kills.py
+	HEARSAY_CHAOS=1 $(BIN)/pytest $(LONG) tests/chaos tests/acceptance tests/discord_bot/test_kills.py
 
 fuzz: $(VENV)/dev.stamp  ## every property with thousands of random examples: about 20 minutes
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n 2 -m hypothesis
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest $(LONG) -n 2 -m hypothesis
 
 MODULES :=
 LIMIT := 60
