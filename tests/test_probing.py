@@ -117,6 +117,7 @@ async def test_a_model_that_ends_at_night_is_left_before_anybody_calls(
         await bot.use()
         await bot.probing.probe_due(T0 + 2 * DAY)
     assert warnings(logs) == list(zip(GOOD, NEXT, strict=True)), "told once"
+    assert "went well" not in str(logs)
     assert bot.told == [
         (f"{role}:{(T0 + DAY).isoformat()}", f"mimo: {new} {role} from now on, instead of {old}.")
         for role, old, new in zip(ROLES, GOOD, NEXT, strict=True)
