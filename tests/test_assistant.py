@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -35,9 +36,15 @@ class Slow(LoopbackPlatform):
     def __init__(self, clock: Clock) -> None:
         super().__init__()
         self._clock = clock
+        self.broken_off = 0
 
     async def show(self, envelope: Envelope, text: str, *, is_lasting: bool = False) -> None:
-        await self._clock.sleep(1)
+        try:
+            await self._clock.sleep(1)
+        except asyncio.CancelledError:
+            await self._clock.sleep(0.1)  # a connection is closed
+            self.broken_off += 1
+            raise
         await super().show(envelope, text, is_lasting=is_lasting)
 
 
@@ -203,6 +210,7 @@ async def test_of_texts_that_come_fast_the_newest_is_shown(
     assert job
     reply = await assistant.make_reply(job)
     assert reply.quote == "whole"
+    assert isinstance(road.platform, Slow) and road.platform.broken_off == 1
     await clock.sleep(60)
     # Each takes a second: the first, what had come when it was shown, and so on.
     assert [text for _, text, _ in road.platform.shown] == ["text 0", "text 9"]
