@@ -97,6 +97,3 @@ class MimoServer(Serving):
         """
         sha256 = hashlib.sha256(sound).hexdigest() if sound is not None else ""
         self._world.scripts.append(Script(answer, pattern, sha256, reasoning))
-
-    def clear_answers(self) -> None:
-        self._world.scripts.clear()
