@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,19 +23,13 @@ HEARD = Transcript(
 
 
 def make_talk() -> Talk:
-    people = (("1", "Anna"), ("2", "Ben"), ("3", "Mei"))
-    messages = []
-    for number in range(1, 13):
-        person, name = people[number % 3]
-        message = Remembered(
-            f"m{number}", START + timedelta(minutes=number), person, name, f"text {number}",
-            thread_id="5",
-        )  # fmt: skip
-        messages.append(message)
-    note = Remembered(
-        "m13", START + timedelta(minutes=13), "2", "Ben", "", "5", "", Attachment("f"), HEARD
-    )
-    return Talk([*messages, note])
+    def say(number: int, text: str, *more: Any) -> Remembered:
+        sender_id, name = (("1", "Anna"), ("2", "Ben"), ("3", "Mei"))[number % 3]
+        moment = START + timedelta(minutes=number)
+        return Remembered(f"m{number}", moment, sender_id, name, text, "5", *more)
+
+    messages = [say(number, f"text {number}") for number in range(1, 13)]
+    return Talk([*messages, say(13, "", "", Attachment("f"), HEARD)])
 
 
 TALK = make_talk()

@@ -216,13 +216,7 @@ def _stream(
 
 def _note_answer(call: Call, order: ChatOrder, told: Understood) -> None:
     call.sounds = [
-        {
-            "sha256": sound.sha256,
-            "kind": sound.kind,
-            "size_bytes": len(sound.data),
-            "duration_s": duration_s,
-            "url": sound.url,
-        }
+        {"kind": sound.kind, "duration_s": duration_s}
         for sound, duration_s in zip(order.sounds, told.durations_s, strict=True)
     ]
     call.sound_bytes = sum(len(sound.data) for sound in order.sounds)

@@ -34,8 +34,6 @@ class Sound:
 
     data: bytes
     kind: str
-    #: Where it was fetched from, empty if it was sent along.
-    url: str = ""
 
     @property
     def sha256(self) -> str:
@@ -160,7 +158,7 @@ def _fetch(url: str, urls: Mapping[str, bytes]) -> Sound:
     kinds = [kind for kind, begins in BEGINNINGS.items() if begins(sound)]
     if not kinds:
         raise wrong_param("the audio cannot be decoded")
-    return Sound(sound, kinds[0], url)
+    return Sound(sound, kinds[0])
 
 
 def _show(order: dict[str, Any], sounds: list[Sound]) -> dict[str, Any]:
