@@ -71,16 +71,12 @@ def test_the_form_that_was_asked_for() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "**The hall**\n* It is free. [#3]",
-        "# The hall:\n1. It is free. [#3]",
-        "### The hall\n• It is free. (#3)",
-        "## The hall\n- It is free.【#3】",
-        "## The hall\n- It is\n  free. [#3]",
-        "## The hall\nIt is free. [#3]",
-        "## The hall\n– **It is free.** [#3 0:07]",
-        "## The hall [#1]\n- It is free. [ #3 ]",
+        "**The hall**\n* It is free. [#3]", "# The hall:\n1. It is free. [#3]",
+        "### The hall\n• It is free. (#3)", "## The hall\n- It is free.【#3】",
+        "## The hall\n- It is\n  free. [#3]", "## The hall\nIt is free. [#3]",
+        "## The hall\n– **It is free.** [#3 0:07]", "## The hall [#1]\n- It is free. [ #3 ]",
     ],
-)
+)  # fmt: skip
 def test_other_forms_that_models_use(text: str) -> None:
     [section] = read(text).sections
     assert section.title == "The hall"
@@ -107,19 +103,13 @@ def test_sections_by_other_names(heading: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("marks", "sources"),
     [
-        ("[#99]", ()),
-        ("[#0]", ()),
-        ("[#13 0:21]", (Source(13),)),
-        ("[#13 59:59]", (Source(13),)),
-        ("[#13 0:20]", (Source(13, 12),)),
-        ("[#13 0:07]", (Source(13, 6),)),
-        ("[#13]", (Source(13, 0),)),
-        ("[#3 0:07]", (Source(3),)),
-        ("[#1] [#2] [#3] [#4]", (Source(1), Source(2), Source(3))),
-        ("[#2] [#2]", (Source(2),)),
+        ("[#99]", ()), ("[#0]", ()), ("[#13 0:21]", (Source(13),)), ("[#13 59:59]", (Source(13),)),
+        ("[#13 0:20]", (Source(13, 12),)), ("[#13 0:07]", (Source(13, 6),)),
+        ("[#13]", (Source(13, 0),)), ("[#3 0:07]", (Source(3),)),
+        ("[#1] [#2] [#3] [#4]", (Source(1), Source(2), Source(3))), ("[#2] [#2]", (Source(2),)),
         ("[#1-#3]", (Source(1), Source(3))),
     ],
-)
+)  # fmt: skip
 def test_a_source_that_was_not_in_the_input_is_dropped(
     marks: str, sources: tuple[Source, ...]
 ) -> None:
