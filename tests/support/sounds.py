@@ -35,11 +35,11 @@ def unpack(pcm: bytes) -> array.array[int]:
     return array.array("h", pcm)
 
 
-def decode(data: bytes, rate_hz: int = 16_000) -> bytes:
+def decode(data: bytes, rate_hz: int = 16_000, form: str | None = None) -> bytes:
     """Decode by PyAV alone: the other side that ours is compared with."""
     out = bytearray()
     resampler = av.AudioResampler(format="s16", layout="mono", rate=rate_hz)
-    with av.open(io.BytesIO(data), "r") as container:
+    with av.open(io.BytesIO(data), "r", format=form) as container:
         for frame in container.decode(audio=0):
             frame.pts = None
             for block in resampler.resample(frame):

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.emulators.mimo.contract import Order, wrong_param
 from tests.emulators.mimo.tones import RATE_HZ, is_silent, read_words
+from tests.support import sounds
 
 #: 8K context, 2K output; tokens per second of sound.
 MAX_OUTPUT_TOKENS = 2048
@@ -65,7 +66,9 @@ def listen(order: Order, texts: Mapping[str, str]) -> Heard:
 def decode(sound: bytes, kind: str) -> tuple[bytes, int]:
     """Return mono 16-bit samples and their rate. Raises Refusal."""
     try:
-        return _decode_wav(sound) if kind == "wav" else _decode_mp3(sound)
+        return (
+            _decode_wav(sound) if kind == "wav" else (sounds.decode(sound, RATE_HZ, "mp3"), RATE_HZ)
+        )
     except (wave.Error, EOFError, OSError, ValueError):
         raise wrong_param("the audio cannot be decoded") from None
 
@@ -157,13 +160,3 @@ def _decode_wav(sound: bytes) -> tuple[bytes, int]:
         return pcm[: len(pcm) // 2 * 2], rate_hz
     samples = memoryview(pcm[: len(pcm) // (2 * channels) * 2 * channels]).cast("h")
     return samples[::channels].tobytes(), rate_hz
-
-
-def _decode_mp3(sound: bytes) -> tuple[bytes, int]:
-    import av
-
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
-    with av.open(io.BytesIO(sound), "r", format="mp3") as file:
-        frames = [out for frame in file.decode(audio=0) for out in resampler.resample(frame)]
-    frames += resampler.resample(None)
-    return b"".join(bytes(frame.planes[0])[: frame.samples * 2] for frame in frames), RATE_HZ

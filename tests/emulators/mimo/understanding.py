@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from tests.emulators.mimo.listening import (
 )
 from tests.emulators.mimo.summarizing import perform, summarize
 from tests.emulators.mimo.tones import RATE_HZ
+from tests.support import sounds
 
 #: All that a call may hold: models of the second generation, and the later ones.
 _SMALL_CONTEXT, _LARGE_CONTEXT = 256_000, 1_000_000
@@ -138,19 +138,10 @@ def _hear(sound: Sound, texts: Mapping[str, str]) -> tuple[float, str]:
 @lru_cache(maxsize=4)
 def _decode(data: bytes) -> bytes:
     """Return the samples; those of the last sounds are kept, for they are asked about again."""
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
-    out = bytearray()
     try:
-        with av.open(io.BytesIO(data), "r") as file:
-            for frame in file.decode(audio=0):
-                frame.pts = None
-                for part in resampler.resample(frame):
-                    out += bytes(part.planes[0])[: part.samples * 2]
-        for part in resampler.resample(None):
-            out += bytes(part.planes[0])[: part.samples * 2]
+        return sounds.decode(data, RATE_HZ)
     except (av.FFmpegError, IndexError, ValueError):
         raise wrong_param("the audio cannot be decoded") from None
-    return bytes(out)
 
 
 def _find_context(model: str) -> int:
