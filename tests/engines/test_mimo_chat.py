@@ -31,12 +31,6 @@ def ask(text: str, *audios: Audio, **options: Any) -> Question:
     return Question((Turn("user", text, audios),), **options)
 
 
-def make_engine(server: MimoServer, model: str = "auto") -> Mimo:
-    return Mimo(
-        make_settings(mimo_base_url=server.base_url, mimo_api_key=server.key, mimo_chat_model=model)
-    )
-
-
 async def test_question_about_a_text(server: MimoServer, mimo: Mimo) -> None:
     server.add_answer("Four o'clock.", pattern="When")
     question = ask("When is it?", instructions="You are Hearsay.", max_tokens=300)
@@ -131,7 +125,8 @@ def test_sounds_are_encoded_while_they_are_sent() -> None:
 )
 async def test_context_is_that_of_the_model(server: MimoServer, model: str, context: int) -> None:
     server.rules.models = (model.removesuffix("[1m]"),)
-    engine = make_engine(server, model)
+    values = {"mimo_base_url": server.base_url, "mimo_api_key": server.key}
+    engine = Mimo(make_settings(**values, mimo_chat_model=model))
     assert engine.chat_limits.context_tokens == context
     assert (await engine.answer(ask("Hi."))).text
     assert server.calls[0].request["model"] == model

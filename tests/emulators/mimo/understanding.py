@@ -18,6 +18,8 @@ from tests.emulators.mimo.listening import (
     count_tokens,
     cut_tokens,
     describe,
+    make_usage,
+    wrap,
 )
 from tests.emulators.mimo.summarizing import perform, summarize
 from tests.emulators.mimo.tones import RATE_HZ
@@ -59,13 +61,7 @@ class Understood:
         prompt = OVERHEAD_TOKENS + self.text_tokens + sound
         thoughts = count_tokens(self.reasoning)
         completion = thoughts + count_tokens(self.text)
-        return {
-            "completion_tokens": completion,
-            "prompt_tokens": prompt,
-            "total_tokens": prompt + completion,
-            "completion_tokens_details": {"reasoning_tokens": thoughts},
-            "prompt_tokens_details": {"audio_tokens": sound, "cached_tokens": 0},
-        }
+        return make_usage(prompt, completion, audio=sound, thoughts=thoughts)
 
 
 def understand(
@@ -99,14 +95,8 @@ def make_chat_answer(told: Understood, model: str, call_id: str) -> dict[str, An
     message: dict[str, Any] = {"content": told.text, "role": "assistant", "tool_calls": None}
     if told.reasoning:
         message["reasoning_content"] = told.reasoning
-    return {
-        "id": call_id,
-        "choices": [{"finish_reason": told.finish_reason, "index": 0, "message": message}],
-        "created": 1776850627,
-        "model": model.removesuffix("[1m]"),
-        "object": "chat.completion",
-        "usage": told.usage,
-    }
+    answer = wrap(message, model.removesuffix("[1m]"), call_id, told.finish_reason)
+    return {**answer, "usage": told.usage}
 
 
 def echo(order: ChatOrder, heard: list[tuple[float, str]]) -> str:
