@@ -169,7 +169,8 @@ def listen(shown: Shown) -> Callable[[str], None] | None:
 
 
 @pytest.mark.parametrize(
-    "kind", sorted({*CHATS, "reasoning_only", "finish_length"} - {"chat_deaf"})
+    "kind",
+    sorted({*CHATS, "reasoning_only", "finish_length", "wrong_model", "no_usage"} - {"chat_deaf"}),
 )
 async def test_odd_answer_is_used(server: MimoServer, mimo: Mimo, kind: str, shown: Shown) -> None:
     server.add_answer(WORDS)
@@ -177,7 +178,7 @@ async def test_odd_answer_is_used(server: MimoServer, mimo: Mimo, kind: str, sho
     answer = await mimo.answer(ask("When?", make_audio(5)), on_text=listen(shown))
     assert answer.text == (WORDS[: len(WORDS) // 2] if kind == "finish_length" else WORDS)
     assert answer.is_cut == (kind in ("finish_length", "chat_repetition"))
-    assert not answer.is_thought
+    assert not answer.is_thought and (answer.usage is None) == (kind == "no_usage")
     assert len(server.calls) == (2 if kind in ("reasoning_only", "chat_swapped") else 1)
     assert not shown or all(WORDS.startswith(text.strip()) for text in shown)
     assert answer.reasoning == ("Hm, hm." if kind == "chat_tags" else "")

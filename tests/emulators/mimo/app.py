@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Any
 
@@ -150,8 +149,8 @@ class _Exchange:
         await asyncio.sleep(rules.latency_s + call.duration_s * rules.realtime_factor)
         if not order.is_streamed:
             return JSONResponse(answer)
-        events = make_speech_events(answer, chunks) if answer["choices"] else None
-        return _stream(answer, rules.chunk_latency_s * len(chunks), fault, events)
+        events = make_speech_events(answer, chunks)
+        return _stream(events, rules.chunk_latency_s * len(chunks), fault)
 
     def _draw(self, call: Call, role: Role) -> tuple[Fault | None, ASGIApp | None]:
         """Return the fault that befalls the call, and its answer where that needs no model."""
@@ -188,20 +187,12 @@ class _Exchange:
         if not call.is_streamed:
             await asyncio.sleep(wait_s)
             return JSONResponse(answer)
-        events = make_events(answer) if answer["choices"] else None
-        return _stream(answer, wait_s, fault, events)
+        return _stream(make_events(answer), wait_s, fault)
 
 
-def _stream(
-    answer: dict[str, Any], wait_s: float, fault: Fault | None, whole: list[bytes] | None
-) -> ASGIApp:
-    if whole is None:
-        only = f"data: {json.dumps(answer)}\n\n"
-        events: Iterable[bytes] = [only.encode(), b"data: [DONE]\n\n"]
-    else:
-        alter = faults.STREAMS.get(fault.kind) if fault else None
-        events = alter(whole) if alter else whole
-    parts = list(events)
+def _stream(events: list[bytes], wait_s: float, fault: Fault | None) -> ASGIApp:
+    alter = faults.STREAMS.get(fault.kind, list) if fault else list
+    parts = list(alter(events))
     if fault and fault.kind == "sse_reset":
         half = b"".join(parts[: len(parts) // 2])
         return faults.cut_after(half, is_reset=True, media_type=b"text/event-stream")

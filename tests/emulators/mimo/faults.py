@@ -185,8 +185,6 @@ def _half(answer: Answer) -> Answer:
 
 #: Answers of the model that are wrong: billed.
 ANSWERS: dict[str, Callable[[Answer], Answer]] = {
-    "empty_choices": lambda answer: {**answer, "choices": []},
-    "null_content": lambda answer: _with_message(answer, content=None),
     "reasoning_only": lambda answer: _with_message(answer, content="", reasoning_content="Hm."),
     "empty_text": lambda answer: _with_message(answer, content=""),
     "finish_length": _half,
