@@ -57,10 +57,6 @@ class GoModelServer(Serving):
         self.world = Gateway(upstream, named=named)
         super().__init__(make_app(self.world))
 
-    @property
-    def base_url(self) -> str:
-        return f"{self.origin}/v1"
-
 
 def make_app(world: Gateway) -> Starlette:
     routes = [

@@ -74,10 +74,6 @@ class OpenAIServer(Serving):
         self.world = World(rules or Rules())
         super().__init__(make_app(self.world))
 
-    @property
-    def base_url(self) -> str:
-        return f"{self.origin}/v1"
-
 
 def make_app(world: World) -> Starlette:
     async def list_models(request: Request) -> ASGIApp:

@@ -31,10 +31,6 @@ class MimoServer(Serving):
         super().__init__(make_app(self._world), port=port)
 
     @property
-    def base_url(self) -> str:
-        return f"{self.origin}/v1"
-
-    @property
     def key(self) -> str:
         return self._world.rules.key
 
