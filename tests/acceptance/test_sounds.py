@@ -7,7 +7,6 @@ short form one row of each verdict.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -19,11 +18,11 @@ from core.models import JobState
 from core.prompts.safety import revive
 from tests.acceptance.stage import Stage
 from tests.audio.bad_inputs import TABLE
-from tests.audio.test_pointing_outside import Trap, pointers
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.report import row, rows
 from tests.emulators.telegram import Message
 from tests.support import crafted, sounds
+from tests.support.outside import Trap, pointers, set_trap
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
@@ -88,11 +87,7 @@ async def test_bad_sound(stage: Stage, row: str, name: str) -> None:
     assert (len(stage.mimo.calls) > calls) is is_heard
 
 
-@pytest.fixture(scope="module")
-def trap() -> Iterator[Trap]:
-    trap = Trap()
-    yield trap
-    trap.close()
+trap = pytest.fixture(set_trap)
 
 
 @row("input-26-hls", "playlists named voice.ogg, to the network and to files: nothing is opened")

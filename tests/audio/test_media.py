@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import io
 import wave
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from itertools import accumulate
 
 import psutil
 import pytest
 
-from core.audio import Media, Piece, refusals
+from core.audio import Media, Piece
 from core.child import ChildMissing
-from core.errors import BadAudio
 from core.interfaces import TranscriberLimits
 from tests.support import crafted, sounds
 from tests.support.sounds import KINDS, decode, file, silence, speech, wav
@@ -51,13 +49,6 @@ async def test_formats(media: Media, kind: str) -> None:
         (0, "audio/wav", True, False)
     ]
     assert samples(pieces) == decode(data)
-
-
-async def test_recordings_of_people(media: Media) -> None:
-    for name, length_s in sounds.RECORDINGS.items():
-        [piece] = await hear(media, sounds.recording(name))
-        assert piece.audio.duration_s == pytest.approx(length_s, abs=0.01)
-        assert piece.has_speech
 
 
 async def test_stereo_keeps_the_level(media: Media) -> None:
@@ -146,15 +137,6 @@ async def test_many_at_once_do_not_mix(media: Media) -> None:
     assert [samples(pieces) for pieces in found] == [*map(decode, notes)]
 
 
-async def test_slow_caller_is_not_a_slow_child(media: Media) -> None:
-    count = 0
-    async with aclosing(media.pieces(wav(speech(60)), LOCAL)) as pieces:
-        async for _ in pieces:
-            await asyncio.sleep(3600)
-            count += 1
-    assert count >= 3
-
-
 async def test_long_recording_needs_little_memory_in_the_child() -> None:
     media = Media(workers=1)
     before = set(psutil.Process().children())
@@ -169,27 +151,6 @@ async def test_long_recording_needs_little_memory_in_the_child() -> None:
     await media.close()
     assert total_s == pytest.approx(400, abs=1)
     assert peak < 100 * 2**20
-
-
-async def test_killed_child_costs_its_own_file_only() -> None:
-    media = Media(workers=3)  # one of them is free of long files
-    before = set(psutil.Process().children())
-    data = wav(speech(120))
-    runs = [media.pieces(data, LOCAL) for _ in range(2)]
-    for pieces in runs:
-        await anext(pieces)
-    children = set(psutil.Process().children()) - before
-    assert len(children) == 2
-    children.pop().kill()
-
-    async def read(pieces: AsyncGenerator[Piece, None]) -> list[Piece]:
-        return [piece async for piece in pieces]
-
-    results = await asyncio.gather(*map(read, runs), return_exceptions=True)
-    [error] = [result for result in results if isinstance(result, BaseException)]
-    assert isinstance(error, BadAudio) and error.user_text == refusals.GAVE_UP
-    assert (await hear(media, data, LOCAL))[1:] in results
-    await media.close()
 
 
 async def test_closing_is_not_the_fault_of_the_file() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.audio import Media, MediaLimits, refusals
+from core.audio import Media, refusals
 from core.errors import BadAudio, TooLong
 from core.interfaces import AnswererLimits
 from tests.audio.bad_inputs import TABLE
@@ -94,10 +94,3 @@ async def test_it_is_converted_to_what_the_engine_takes(media: Media, mime: str)
     assert audio.mime == mime
     again = await media.prepare(audio.data, limits)
     assert again.data == audio.data
-
-
-async def test_too_long() -> None:
-    media = Media(workers=1, limits=MediaLimits(max_s=60))
-    with pytest.raises(TooLong):
-        await media.prepare(file("flac", speech(61)), MIMO)
-    await media.close()

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from tests.emulators.mimo.contract import Refusal
-from tests.emulators.mimo.faults import ANSWERS, BREAKS, REFUSALS, STREAMS, Fault
+from tests.emulators.mimo.faults import BREAKS, REFUSALS, STREAMS, Fault
 from tests.emulators.mimo.listening import decode
 from tests.emulators.mimo.speaking import RATE_HZ, speak
 from tests.emulators.mimo.tones import make_wav, read_words
@@ -74,10 +74,6 @@ class OpenAIServer(Serving):
         self.world = World(rules or Rules())
         super().__init__(make_app(self.world))
 
-    @property
-    def base_url(self) -> str:
-        return f"{self.origin}/v1"
-
 
 def make_app(world: World) -> Starlette:
     async def list_models(request: Request) -> ASGIApp:
@@ -101,7 +97,7 @@ def _make_route(
         try:
             _check_key(request, world.rules)
             fault = world.faults.pop(0) if world.faults else None
-            if fault and fault.kind not in (*ANSWERS, *STREAMS):
+            if fault and fault.kind not in STREAMS:
                 return {**REFUSALS, **BREAKS}[fault.kind](fault)
             return await answer(request, world, fault)
         except Refusal as refusal:

@@ -18,7 +18,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from tests.emulators.mimo.contract import Refusal
-from tests.emulators.mimo.faults import ANSWERS, STREAMS, Fault
+from tests.emulators.mimo.faults import STREAMS, Fault
 from tests.emulators.mimo.listening import decode
 from tests.emulators.mimo.tones import read_words
 
@@ -85,8 +85,6 @@ async def answer_chat(body: bytes, rules: ChatRules, fault: Fault | None = None)
     asked = await asyncio.to_thread(_read_messages, order["messages"])
     _check_sound(order["model"], asked, rules)
     answer = _make_answer(order, asked, rules)
-    if fault and fault.kind in ANSWERS:
-        answer = ANSWERS[fault.kind](answer)
     if not order.get("stream"):
         return JSONResponse(answer)
     events = [*_stream(answer, has_usage=bool(order.get("stream_options")))]
@@ -207,7 +205,7 @@ def _make_answer(order: dict[str, Any], asked: Asked, rules: ChatRules) -> dict[
 
 def _stream(answer: dict[str, Any], *, has_usage: bool) -> Iterator[bytes]:
     """Yield the answer word by word, as server-sent events."""
-    choice: dict[str, Any] = [*answer["choices"], {"message": {}, "finish_reason": "stop"}][0]
+    [choice] = answer["choices"]
     head = {"id": answer["id"], "object": "chat.completion.chunk", "model": answer["model"]}
 
     def event(delta: dict[str, Any], finish: str | None = None) -> bytes:
@@ -216,7 +214,7 @@ def _stream(answer: dict[str, Any], *, has_usage: bool) -> Iterator[bytes]:
 
     yield event({"role": "assistant", "content": ""})
     for name in ("reasoning_content", "content"):
-        for word in re.findall(r"\S+\s*", choice["message"].get(name) or ""):
+        for word in re.findall(r"\S+\s*", choice["message"].get(name, "")):
             yield event({name: word})
     yield event({}, choice["finish_reason"])
     if has_usage:

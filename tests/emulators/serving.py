@@ -204,3 +204,7 @@ class Serving(LocalServer):
 
     def end_serving(self) -> None:
         self._server.stop()
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.origin}/v1"

@@ -10,6 +10,7 @@ from core.engines.mimo import Mimo
 from core.engines.openai_style import OpenAIStyle
 from core.interfaces import Synthesizer
 from core.models import Audio, Utterance
+from tests import conftest as root
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording
 from tests.emulators.openai import OpenAIServer
@@ -41,10 +42,8 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[MimoServer]:
-    async with MimoServer() as server:
-        yield server
+#: The local service, for `mimo` is the engine here.
+server = root.mimo
 
 
 @pytest.fixture

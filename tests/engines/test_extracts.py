@@ -40,15 +40,10 @@ def make_question(task: str, words: str, passages: list[Passage]) -> Question:
     return Question((), task=task, words=words, passages=tuple(passages))  # type: ignore[arg-type]
 
 
-def find(words: str, passages: list[Passage]) -> list[str]:
-    """Return the marks of the answer, the best first."""
-    lines = extract(make_question("answer", words, passages)).splitlines()
+def find(words: str, passages: list[Passage], task: str = "answer") -> list[str]:
+    """Return the marks of the answer, the best first, or of the summary."""
+    lines = extract(make_question(task, words, passages)).splitlines()
     assert all(re.fullmatch(r"- .+ \[[^\[\]]+\]", line) for line in lines)
-    return [line.rpartition("[")[2].rstrip("]") for line in lines]
-
-
-def summarize(passages: list[Passage]) -> list[str]:
-    lines = extract(make_question("summarize", "", passages)).splitlines()
     return [line.rpartition("[")[2].rstrip("]") for line in lines]
 
 
@@ -123,7 +118,7 @@ Shall we rent a boat for Saturday?
 
 def test_summary_has_both_topics_in_order_without_chatter_or_repeats() -> None:
     lines = [line for line in TALK.splitlines() if line]
-    marks = summarize([Passage(str(n), line) for n, line in enumerate(lines)])
+    marks = find("", [Passage(str(n), line) for n, line in enumerate(lines)], "summarize")
     chosen = [lines[int(mark)] for mark in marks]
     assert len(chosen) == 3 and [*map(int, marks)] == sorted(map(int, marks))
     assert any("boat" in line for line in chosen) and any("dinner" in line for line in chosen)
@@ -141,7 +136,7 @@ def test_summary_covers_more_than_chance_would() -> None:
         terms = {term for n in numbers for term in bags[n]}
         return sum(whole[term] for term in terms) / whole.total()
 
-    marks = [int(mark) for mark in summarize(passages)]
+    marks = [int(mark) for mark in find("", passages, "summarize")]
     draw = random.Random(5)
     chance = sorted(cover(draw.sample(range(len(bags)), len(marks))) for _ in range(500))
     assert cover(marks) > chance[450], (cover(marks), chance[250], chance[450])

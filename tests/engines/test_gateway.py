@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from bots.__main__ import open_program
 from core.engines.mimo import Mimo
 from core.engines.openai_style import OpenAIStyle
-from core.errors import EngineBusy, EngineError, EngineLocked, EngineRefused, ModelGone
+from core.errors import EngineBusy, EngineError, EngineLocked, EngineRefused
 from core.models import Question, Turn, Utterance
 from core.speaking import Manner
 from tests.emulators.gomodel import GoModelServer
@@ -177,13 +177,6 @@ async def test_retired_models_reroute_and_the_operator_is_told_once(
     assert warned == list(pairwise(f"xiaomi/{name}" for name in (retired, *moves)))
     assert [entry.model for entry in server.billed] == [moves[-1]] * 2
     assert len(gateway.world.refused) == len(moves)
-
-
-async def test_model_that_nothing_follows_is_for_the_operator(make_engine: MakeOpenAI) -> None:
-    engine = make_engine(**dict.fromkeys(NAMES, "xiaomi/mimo-v9"))
-    for call in (engine.transcribe(make_audio(1)), ask(engine), say(engine)):
-        with pytest.raises(ModelGone):
-            await call
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from core.engines.mimo import Mimo
 from core.engines.mimo_wire import MAX_BYTES
-from core.errors import ConfigError, EngineBusy, EngineRefused, ModelGone
+from core.errors import ConfigError, EngineRefused, ModelGone
 from core.models import Audio, Question, Turn, Utterance
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording, make_wav
@@ -190,6 +190,7 @@ async def test_dead_model_is_left_for_the_next(server: MimoServer, role: Role) -
         await role.call(engine)
     server.rules.models = (other,)
     assert await role.call(engine), "it recovers by itself"
+    assert [call.method for call in server.all_calls].count("GET") == 2, "of its own accord"
     await engine.close()
 
 
@@ -199,12 +200,3 @@ async def test_no_death_harms_others(server: MimoServer, mimo: Mimo, role: Role)
     with pytest.raises(ModelGone):
         await role.call(mimo)
     assert all([await other.call(mimo) for other in others])
-
-
-async def test_each_has_its_minute(server: MimoServer, mimo: Mimo, role: Role) -> None:
-    server.rules.models = sum((other.models for other in ROLES), ())
-    server.rules.has_limits, server.rules.calls_per_minute = True, 1
-    await role.call(mimo)
-    with pytest.raises(EngineBusy):
-        await role.call(mimo)
-    assert all([await other.call(mimo) for other in ROLES if other is not role])

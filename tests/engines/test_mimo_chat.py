@@ -31,12 +31,6 @@ def ask(text: str, *audios: Audio, **options: Any) -> Question:
     return Question((Turn("user", text, audios),), **options)
 
 
-def make_engine(server: MimoServer, model: str = "auto") -> Mimo:
-    return Mimo(
-        make_settings(mimo_base_url=server.base_url, mimo_api_key=server.key, mimo_chat_model=model)
-    )
-
-
 async def test_question_about_a_text(server: MimoServer, mimo: Mimo) -> None:
     server.add_answer("Four o'clock.", pattern="When")
     question = ask("When is it?", instructions="You are Hearsay.", max_tokens=300)
@@ -87,13 +81,6 @@ async def test_recording_alone_is_a_question_too(server: MimoServer, mimo: Mimo)
         assert server.calls[-1].question.strip()
 
 
-async def test_odd_characters_do_not_break_the_body(server: MimoServer, mimo: Mimo) -> None:
-    text = 'a\udc00b\x00c;base64,"\\u0000 😀 你好'
-    await mimo.answer(ask(text, make_audio(5)))
-    assert server.calls[0].question == 'a\ufffdbc;base64,"\\u0000 😀 你好'
-    assert [sound["kind"] for sound in server.calls[0].sounds] == ["wav"]
-
-
 async def test_stream_shows_words_and_never_thoughts(server: MimoServer, mimo: Mimo) -> None:
     server.add_answer("It is four.", reasoning="Hm hm.")
     shown: list[str] = []
@@ -138,7 +125,8 @@ def test_sounds_are_encoded_while_they_are_sent() -> None:
 )
 async def test_context_is_that_of_the_model(server: MimoServer, model: str, context: int) -> None:
     server.rules.models = (model.removesuffix("[1m]"),)
-    engine = make_engine(server, model)
+    values = {"mimo_base_url": server.base_url, "mimo_api_key": server.key}
+    engine = Mimo(make_settings(**values, mimo_chat_model=model))
     assert engine.chat_limits.context_tokens == context
     assert (await engine.answer(ask("Hi."))).text
     assert server.calls[0].request["model"] == model
@@ -181,7 +169,8 @@ def listen(shown: Shown) -> Callable[[str], None] | None:
 
 
 @pytest.mark.parametrize(
-    "kind", sorted({*CHATS, "reasoning_only", "finish_length"} - {"chat_deaf"})
+    "kind",
+    sorted({*CHATS, "reasoning_only", "finish_length", "wrong_model", "no_usage"} - {"chat_deaf"}),
 )
 async def test_odd_answer_is_used(server: MimoServer, mimo: Mimo, kind: str, shown: Shown) -> None:
     server.add_answer(WORDS)
@@ -189,7 +178,7 @@ async def test_odd_answer_is_used(server: MimoServer, mimo: Mimo, kind: str, sho
     answer = await mimo.answer(ask("When?", make_audio(5)), on_text=listen(shown))
     assert answer.text == (WORDS[: len(WORDS) // 2] if kind == "finish_length" else WORDS)
     assert answer.is_cut == (kind in ("finish_length", "chat_repetition"))
-    assert not answer.is_thought
+    assert not answer.is_thought and (answer.usage is None) == (kind == "no_usage")
     assert len(server.calls) == (2 if kind in ("reasoning_only", "chat_swapped") else 1)
     assert not shown or all(WORDS.startswith(text.strip()) for text in shown)
     assert answer.reasoning == ("Hm, hm." if kind == "chat_tags" else "")

@@ -76,7 +76,8 @@ WRONG: dict[type[EngineError], list[list[Any]]] = {
     EngineBadReply: [
         *([STOP], [sound(b"ab")], [sound(b"abc"), STOP], [sound(b"ab"), STOP, sound(b"cd")]),
         *([chunk({"data": data}), STOP] for data in ("a", "YWI=\n", "ü", 1)),
-        *(["no object"], [sound(b"ab"), end("length")], [chunk(None, model="mimo-v2.6-flash")]),
+        *(["no object"], [sound(b"ab"), end("length")]),
+        [{**sound(b"ab"), "model": "mimo-v2.6-flash"}, STOP],
     ],
     EngineBusy: [[sound(b"ab"), {"error": {"code": "503", "message": "x"}}]],
     EngineRefused: [
@@ -100,12 +101,25 @@ def test_stream_that_was_cut_is_not_whole() -> None:
         run(sound(b"ab"), STOP, is_done=False)
 
 
-def test_routed_model_is_taken() -> None:
+WAV = {"data": b64encode(make_wav(b"abcd", rate_hz=24_000)).decode()}
+
+
+def read(audio: Any = WAV, reason: str = "stop", **fields: Any) -> bytes:
+    """The sound of a plain answer."""
+    choices = [{"finish_reason": reason, "message": {"audio": audio}}]
+    answer = {"model": MODEL, "choices": choices, **fields}
+    return read_speech(json.dumps(answer).encode(), model="mimo-v2-tts")
+
+
+def test_plain_answer_is_read() -> None:
     """The second generation is served by the third for a while."""
-    data = b64encode(make_wav(b"abcd", rate_hz=24_000)).decode()
-    choice = {"finish_reason": "stop", "message": {"audio": {"data": data}}}
-    answer = {"model": "mimo-v2.5-tts", "choices": [choice]}
-    assert read_speech(json.dumps(answer).encode(), model="mimo-v2-tts") == b"abcd"
+    assert read() == b"abcd"
+    odd: list[Any] = [{"choices": []}, {"audio": None}, {"reason": "length"}, {"model": "mimo-v2"}]
+    for wrong in odd:
+        with pytest.raises(EngineBadReply):
+            read(**wrong)
+    with pytest.raises(EngineRefused):
+        read(reason="content_filter")
 
 
 NAMES = st.sampled_from(["choices", "delta", "message", "audio", "data", "model", "error"])

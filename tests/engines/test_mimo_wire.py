@@ -170,7 +170,8 @@ def choice(content: Any = "Good.", finish_reason: Any = "stop", **message: Any) 
 @pytest.mark.parametrize(
     "body",
     [
-        changed(choices=[]), changed(choices=choice("", reasoning_content="Let me think.")),
+        changed(choices=[]), changed(choices=choice(None)),
+        changed(choices=choice("", reasoning_content="Let me think.")),
         changed(choices=choice("x" * 60_000)), changed(choices=choice(finish_reason="tool_calls")),
         changed(model="mimo-v2.6-flash"), changed(model=["asr"]), changed(error={"message": "x"}),
     ],

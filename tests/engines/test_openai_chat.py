@@ -11,7 +11,7 @@ import pytest
 from core.clock import Clock
 from core.engines.openai_chat_wire import read_error
 from core.engines.openai_style import OpenAIStyle
-from core.errors import CannotHear, EngineBadReply, EngineBusy, EngineRefused
+from core.errors import CannotHear, EngineBusy, EngineRefused
 from core.models import Audio, Question, Turn, Usage
 from tests.emulators.mimo.faults import Fault
 from tests.emulators.mimo.tones import make_recording
@@ -203,11 +203,3 @@ async def test_deadline_counts_sound(
 def test_what_is_said_of_sound_beside_another_reason_does_not_count(status: int) -> None:
     body = b'{"error": {"message": "Upgrade: audio is not supported by max_tokens of your plan"}}'
     assert not isinstance(read_error(status, body), EngineRefused)
-
-
-async def test_answer_without_words(openai: OpenAIServer, engine: OpenAIStyle) -> None:
-    wordless = dict.fromkeys(("empty_choices", "null_content", "empty_text"), EngineBadReply)
-    for kind, expected in {**wordless, "content_filter": EngineRefused}.items():
-        openai.world.faults.append(Fault(kind))
-        with pytest.raises(expected):
-            await engine.answer(ask())

@@ -94,9 +94,6 @@ async def test_what_the_service_would_refuse_is_not_sent(
     assert openai.world.forms == openai.world.orders == []
 
 
-# --- speech
-
-
 async def test_text_is_spoken_as_it_comes(openai: OpenAIServer, engine: OpenAIStyle) -> None:
     assert await speak(engine, Utterance(TEXT)) == make_sound(TEXT)
     order = {"model": "tts-1", "input": TEXT, "voice": "alloy", "response_format": "pcm"}

@@ -29,6 +29,10 @@ def test_samples_of_a_file_come_back() -> None:
     assert read_wav(make_wav(PCM, rate_hz=24_000), rate_hz=24_000) == PCM
     assert read_wav(make(), rate_hz=24_000) == PCM
     assert read_wav(make() + b"LIST\x04\0\0\0abcd", rate_hz=24_000) == PCM
+    # The format named the long way, and a chunk of odd length before the sound.
+    form = struct.pack("<HHIIHHHHIH14x", 0xFFFE, 1, 24_000, 48_000, 2, 16, 22, 16, 4, 1)
+    long = b"RIFF\0\0\0\0WAVEfmt \x28\0\0\0" + form + b"LIST\x03\0\0\0abc\0" + make()[36:]
+    assert read_wav(long, rate_hz=24_000) == PCM
 
 
 @pytest.mark.parametrize("size", [0, 0x7FFF0000, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF])

@@ -11,20 +11,7 @@ import pytest
 from core.audio.pauses import find_pauses
 from core.models import Segment, Transcript
 from core.summaries.moments import find_moments
-from tests.support import sounds
 from tests.support.group_week import make_note, make_week, tell
-
-
-def test_pauses_are_where_nobody_speaks() -> None:
-    speech = sounds.decode(sounds.recording("sb_example1.wav"))
-    pcm = sounds.silence(0.5) + speech + sounds.silence(0.8) + speech
-    pauses = find_pauses(pcm)
-    assert pauses[0][0] == 0.0 and pauses[0][1] >= 0.5
-    second_s = 0.5 + len(speech) / 32_000
-    assert any(start <= second_s and end >= second_s + 0.7 for start, end in pauses)
-    assert all(end - start >= 0.3 for start, end in pauses)
-    assert find_pauses(b"") == [] and find_pauses(sounds.silence(2.0)) == [(0.0, 2.0)]
-    assert find_pauses(sounds.tone(2.0)) == []
 
 
 def test_sentences_end_in_pauses() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,19 +23,13 @@ HEARD = Transcript(
 
 
 def make_talk() -> Talk:
-    people = (("1", "Anna"), ("2", "Ben"), ("3", "Mei"))
-    messages = []
-    for number in range(1, 13):
-        person, name = people[number % 3]
-        message = Remembered(
-            f"m{number}", START + timedelta(minutes=number), person, name, f"text {number}",
-            thread_id="5",
-        )  # fmt: skip
-        messages.append(message)
-    note = Remembered(
-        "m13", START + timedelta(minutes=13), "2", "Ben", "", "5", "", Attachment("f"), HEARD
-    )
-    return Talk([*messages, note])
+    def say(number: int, text: str, *more: Any) -> Remembered:
+        sender_id, name = (("1", "Anna"), ("2", "Ben"), ("3", "Mei"))[number % 3]
+        moment = START + timedelta(minutes=number)
+        return Remembered(f"m{number}", moment, sender_id, name, text, "5", *more)
+
+    messages = [say(number, f"text {number}") for number in range(1, 13)]
+    return Talk([*messages, say(13, "", "", Attachment("f"), HEARD)])
 
 
 TALK = make_talk()
@@ -76,16 +71,12 @@ def test_the_form_that_was_asked_for() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "**The hall**\n* It is free. [#3]",
-        "# The hall:\n1. It is free. [#3]",
-        "### The hall\n• It is free. (#3)",
-        "## The hall\n- It is free.【#3】",
-        "## The hall\n- It is\n  free. [#3]",
-        "## The hall\nIt is free. [#3]",
-        "## The hall\n– **It is free.** [#3 0:07]",
-        "## The hall [#1]\n- It is free. [ #3 ]",
+        "**The hall**\n* It is free. [#3]", "# The hall:\n1. It is free. [#3]",
+        "### The hall\n• It is free. (#3)", "## The hall\n- It is free.【#3】",
+        "## The hall\n- It is\n  free. [#3]", "## The hall\nIt is free. [#3]",
+        "## The hall\n– **It is free.** [#3 0:07]", "## The hall [#1]\n- It is free. [ #3 ]",
     ],
-)
+)  # fmt: skip
 def test_other_forms_that_models_use(text: str) -> None:
     [section] = read(text).sections
     assert section.title == "The hall"
@@ -112,19 +103,13 @@ def test_sections_by_other_names(heading: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("marks", "sources"),
     [
-        ("[#99]", ()),
-        ("[#0]", ()),
-        ("[#13 0:21]", (Source(13),)),
-        ("[#13 59:59]", (Source(13),)),
-        ("[#13 0:20]", (Source(13, 12),)),
-        ("[#13 0:07]", (Source(13, 6),)),
-        ("[#13]", (Source(13, 0),)),
-        ("[#3 0:07]", (Source(3),)),
-        ("[#1] [#2] [#3] [#4]", (Source(1), Source(2), Source(3))),
-        ("[#2] [#2]", (Source(2),)),
+        ("[#99]", ()), ("[#0]", ()), ("[#13 0:21]", (Source(13),)), ("[#13 59:59]", (Source(13),)),
+        ("[#13 0:20]", (Source(13, 12),)), ("[#13 0:07]", (Source(13, 6),)),
+        ("[#13]", (Source(13, 0),)), ("[#3 0:07]", (Source(3),)),
+        ("[#1] [#2] [#3] [#4]", (Source(1), Source(2), Source(3))), ("[#2] [#2]", (Source(2),)),
         ("[#1-#3]", (Source(1), Source(3))),
     ],
-)
+)  # fmt: skip
 def test_a_source_that_was_not_in_the_input_is_dropped(
     marks: str, sources: tuple[Source, ...]
 ) -> None:

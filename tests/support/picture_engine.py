@@ -52,10 +52,6 @@ class PictureEngine(Serving):
         ]
         super().__init__(Starlette(routes=routes))
 
-    @property
-    def base_url(self) -> str:
-        return f"{self.origin}/v1"
-
     async def _list_models(self, request: Request) -> Response:
         names = ("whisper-1", *self._rules.models)
         return JSONResponse({"object": "list", "data": [{"id": name} for name in names]})

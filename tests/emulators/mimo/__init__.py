@@ -31,10 +31,6 @@ class MimoServer(Serving):
         super().__init__(make_app(self._world), port=port)
 
     @property
-    def base_url(self) -> str:
-        return f"{self.origin}/v1"
-
-    @property
     def key(self) -> str:
         return self._world.rules.key
 
@@ -86,17 +82,12 @@ class MimoServer(Serving):
         answer: str | Callable[[ChatOrder], str],
         *,
         pattern: str = "",
-        sound: bytes | None = None,
         reasoning: str = "Let me see.",
     ) -> None:
-        """Let questions be answered so: those that hold `pattern` and `sound`.
+        """Let questions that hold `pattern` be answered so.
 
         pattern: a regular expression, looked for in the last text of the user. What was added
         first is taken first. Questions that fit nothing are answered by rule: a talk or recording
         in lines with its summary, everything else with what was heard.
         """
-        sha256 = hashlib.sha256(sound).hexdigest() if sound is not None else ""
-        self._world.scripts.append(Script(answer, pattern, sha256, reasoning))
-
-    def clear_answers(self) -> None:
-        self._world.scripts.clear()
+        self._world.scripts.append(Script(answer, pattern, reasoning))

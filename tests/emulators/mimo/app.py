@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Any
 
@@ -20,8 +19,7 @@ from tests.emulators.mimo import faults
 from tests.emulators.mimo.chat_contract import ChatOrder, read_chat_order
 from tests.emulators.mimo.contract import Order, Refusal, check_key, read_body, read_order
 from tests.emulators.mimo.faults import Fault, Role
-from tests.emulators.mimo.listening import Heard, listen, make_answer, make_events
-from tests.emulators.mimo.sound_faults import CHUNKS, SOUNDS
+from tests.emulators.mimo.listening import listen, make_answer, make_events
 from tests.emulators.mimo.speaking import (
     RATE_HZ,
     cut_file,
@@ -34,7 +32,6 @@ from tests.emulators.mimo.speaking import (
 from tests.emulators.mimo.speech_contract import SpeechOrder, read_speech_order
 from tests.emulators.mimo.understanding import Understood, make_chat_answer, understand
 from tests.emulators.mimo.world import Call, World
-from tests.emulators.serving import break_connection
 
 
 def make_app(world: World) -> Starlette:
@@ -125,21 +122,19 @@ class _Exchange:
             return _refuse(refusal)
 
     async def _listen(self, call: Call, order: Order) -> ASGIApp:
-        _note(call, order)
-        call.request = order.shown
-        fault = self._draw(call, "hear", is_streamed=order.is_streamed)
-        early = _find_early(fault)
+        call.language, call.is_streamed = order.language, order.is_streamed
+        call.sound_bytes, call.request = len(order.sound), order.shown
+        fault, early = self._draw(call, "hear")
         if early is not None:
             return early
         heard = await asyncio.to_thread(listen, order, self._world.texts)
-        return await self._say(call, order, heard, fault)
+        call.sha256, call.duration_s, call.text = heard.sha256, heard.duration_s, heard.text
+        return await self._send(call, make_answer(heard, order.model, uuid.uuid4().hex), fault)
 
     async def _speak(self, call: Call, order: SpeechOrder) -> ASGIApp:
-        call.is_streamed, call.text, call.sound_bytes = (
-            order.is_streamed, order.text, len(order.sample),
-        )  # fmt: skip
-        fault = self._draw(call, "speak", is_streamed=order.is_streamed)
-        early = _find_early(fault)
+        call.is_streamed, call.text = order.is_streamed, order.text
+        call.sound_bytes = len(order.sample)
+        fault, early = self._draw(call, "speak")
         if early is not None:
             return early
         kind, rules = fault.kind if fault else "", self._world.rules
@@ -147,28 +142,30 @@ class _Exchange:
         call.sha256, call.duration_s = hashlib.sha256(pcm).hexdigest(), len(pcm) / 2 / RATE_HZ
         usage = make_speech_usage(order, call.duration_s)
         self._world.bill(call, usage["total_tokens"])
-        file = SOUNDS.get(kind, bytes)(make_file(order, pcm))
-        chunks = CHUNKS.get(kind, list)(cut_file(order, file, rules.chunk_bytes))
+        file = faults.SOUNDS.get(kind, bytes)(make_file(order, pcm))
+        chunks = faults.CHUNKS.get(kind, list)(cut_file(order, file, rules.chunk_bytes))
         answer = {**make_speech_answer(order, chunks[0], uuid.uuid4().hex), "usage": usage}
         answer = faults.ANSWERS.get(kind, dict)(answer)
         await asyncio.sleep(rules.latency_s + call.duration_s * rules.realtime_factor)
         if not order.is_streamed:
             return JSONResponse(answer)
-        events = make_speech_events(answer, chunks) if answer["choices"] else None
-        return _stream(answer, rules.chunk_latency_s * len(chunks), fault, events)
+        events = make_speech_events(answer, chunks)
+        return _stream(events, rules.chunk_latency_s * len(chunks), fault)
 
-    def _draw(self, call: Call, role: Role, *, is_streamed: bool) -> Fault | None:
+    def _draw(self, call: Call, role: Role) -> tuple[Fault | None, ASGIApp | None]:
+        """Return the fault that befalls the call, and its answer where that needs no model."""
         self._world.check_limits(call.model)
-        fault = self._world.plan.draw(role, is_streamed=is_streamed)
-        call.fault = fault.kind if fault else ""
-        return fault
+        fault = self._world.plan.draw(role, is_streamed=call.is_streamed)
+        if fault is None:
+            return None, None
+        call.fault = fault.kind
+        make = {**faults.REFUSALS, **faults.BREAKS}.get(fault.kind)
+        return fault, make(fault) if make else None
 
     async def _reply(self, call: Call, order: ChatOrder) -> ASGIApp:
-        call.is_streamed, call.question, call.request = (
-            order.is_streamed, order.question, order.shown,
-        )  # fmt: skip
-        fault = self._draw(call, "answer", is_streamed=order.is_streamed)
-        early = _find_early(fault)
+        call.is_streamed, call.question = order.is_streamed, order.question
+        call.request = order.shown
+        fault, early = self._draw(call, "answer")
         if early is not None:
             return early
         world = self._world
@@ -178,10 +175,6 @@ class _Exchange:
         _note_answer(call, order, told)
         answer = make_chat_answer(told, order.model, uuid.uuid4().hex)
         return await self._send(call, answer, fault)
-
-    async def _say(self, call: Call, order: Order, heard: Heard, fault: Fault | None) -> ASGIApp:
-        call.sha256, call.duration_s, call.text = heard.sha256, heard.duration_s, heard.text
-        return await self._send(call, make_answer(heard, order.model, uuid.uuid4().hex), fault)
 
     async def _send(self, call: Call, answer: dict[str, Any], fault: Fault | None) -> ASGIApp:
         """Bill an answer in words, spoil it as the fault wants, and send it whole or streamed."""
@@ -194,32 +187,15 @@ class _Exchange:
         if not call.is_streamed:
             await asyncio.sleep(wait_s)
             return JSONResponse(answer)
-        events = make_events(answer) if answer["choices"] else None
-        return _stream(answer, wait_s, fault, events)
+        return _stream(make_events(answer), wait_s, fault)
 
 
-def _find_early(fault: Fault | None) -> ASGIApp | None:
-    """Return the answer that needs no model, None if the model is to be asked."""
-    if fault is None:
-        return None
-    make = faults.REFUSALS.get(fault.kind) or faults.BREAKS.get(fault.kind)
-    return make(fault) if make else None
-
-
-def _stream(
-    answer: dict[str, Any], wait_s: float, fault: Fault | None, whole: list[bytes] | None
-) -> ASGIApp:
-    if whole is None:
-        events: Iterable[bytes] = [
-            b"data: " + json.dumps(answer).encode() + b"\n\n",
-            b"data: [DONE]\n\n",
-        ]
-    else:
-        alter = faults.STREAMS.get(fault.kind) if fault else None
-        events = alter(whole) if alter else whole
-    parts = list(events)
+def _stream(events: list[bytes], wait_s: float, fault: Fault | None) -> ASGIApp:
+    alter = faults.STREAMS.get(fault.kind, list) if fault else list
+    parts = list(alter(events))
     if fault and fault.kind == "sse_reset":
-        return _cut_stream(parts)
+        half = b"".join(parts[: len(parts) // 2])
+        return faults.cut_after(half, is_reset=True, media_type=b"text/event-stream")
 
     async def paced() -> AsyncIterator[bytes]:
         for part in parts:
@@ -229,32 +205,9 @@ def _stream(
     return StreamingResponse(paced(), media_type="text/event-stream")
 
 
-def _cut_stream(parts: list[bytes]) -> ASGIApp:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        headers = [(b"content-type", b"text/event-stream")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        for part in parts[: len(parts) // 2]:
-            await send({"type": "http.response.body", "body": part, "more_body": True})
-        await asyncio.sleep(0.02)
-        break_connection(scope, is_reset=True)
-
-    return app
-
-
-def _note(call: Call, order: Order) -> None:
-    call.model, call.language, call.is_streamed = order.model, order.language, order.is_streamed
-    call.sound_bytes = len(order.sound)
-
-
 def _note_answer(call: Call, order: ChatOrder, told: Understood) -> None:
     call.sounds = [
-        {
-            "sha256": sound.sha256,
-            "kind": sound.kind,
-            "size_bytes": len(sound.data),
-            "duration_s": duration_s,
-            "url": sound.url,
-        }
+        {"kind": sound.kind, "duration_s": duration_s}
         for sound, duration_s in zip(order.sounds, told.durations_s, strict=True)
     ]
     call.sound_bytes = sum(len(sound.data) for sound in order.sounds)

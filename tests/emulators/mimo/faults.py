@@ -8,20 +8,14 @@ import random
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from functools import cache
 from typing import Any, Literal
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.emulators.mimo.contract import too_many, wrong_key, wrong_param
-from tests.emulators.mimo.sound_faults import CHUNKS, SOUNDS, WAVS
 from tests.emulators.serving import break_connection, stay_silent
-
-#: Tests take the names of all faults from here.
-__all__ = ["WAVS"]
 
 HTML = b"<html><head><title>%d</title></head><body><center>openresty</center></body></html>"
 _MB = 2**20
@@ -60,7 +54,7 @@ class FaultPlan:
             is_other = (fault.kind in SPEECH and role != "speak") or (
                 fault.kind in CHATS and role != "answer"
             )
-            if is_other or fault.kind in (WAVS if is_streamed else STREAMS):
+            if is_other or (fault.kind in STREAMS and not is_streamed):
                 continue
             if fault.times == 0 or self._random.random() >= fault.share:
                 continue
@@ -70,26 +64,12 @@ class FaultPlan:
         return None
 
 
-def _json(status: int, error: dict[str, Any], prefix: bytes = b"") -> Response:
-    body = prefix + json.dumps({"error": error}).encode()
-    return Response(body, status, media_type="application/json")
+def _json(status: int, error: dict[str, Any]) -> Response:
+    return JSONResponse({"error": error}, status)
 
 
 def _html(status: int) -> Response:
     return Response(HTML % status, status, media_type="text/html")
-
-
-def _limited(retry_after: str | None) -> Response:
-    headers = {} if retry_after is None else {"retry-after": retry_after}
-    return Response(too_many().body, 429, headers, media_type="application/json")
-
-
-def _date(fault: Fault) -> str:
-    return format_datetime(datetime.now(UTC) + timedelta(seconds=fault.value), usegmt=True)
-
-
-def _empty(status: int) -> Callable[[Fault], Response]:
-    return lambda _: Response(b"", status)
 
 
 _MODERATION = {
@@ -101,40 +81,26 @@ _MODERATION = {
 
 #: Answers of the gateway: the model is not reached, nothing is billed.
 REFUSALS: dict[str, Callable[[Fault], ASGIApp]] = {
-    "429_seconds": lambda fault: _limited(f"{fault.value:g}"),
-    "429_date": lambda fault: _limited(_date(fault)),
-    "429_none": lambda _: _limited(None),
+    "429_seconds": lambda fault: Response(
+        too_many().body, 429, {"retry-after": f"{fault.value:g}"}, media_type="application/json"
+    ),
     "429_quota": lambda _: Response(too_many("quota exhausted").body, 429),
     "500": lambda _: _json(500, {"code": 500, "message": "Internal Server Error"}),
-    "502": lambda _: _html(502),
     "503": lambda _: _json(503, {"code": "503", "message": "Service overloaded", "type": ""}),
     "504": lambda _: _html(504),
-    "554": _empty(554),
     "401": lambda _: Response(wrong_key().body, 401),
     "402": lambda _: _json(
-        402,
-        {
-            "code": "402",
-            "message": "Insufficient account balance",
-            "type": "insufficient_balance",
-        },
+        402, {"code": "402", "message": "Insufficient balance", "type": "insufficient_balance"}
     ),
     "403": lambda _: _json(403, {"code": "403", "message": "Access denied", "type": ""}),
     "400_file": lambda _: Response(wrong_param("the audio cannot be decoded").body, 400),
-    "400_data_prefix": lambda _: Response(b"data:" + wrong_param("no such option").body, 400),
     "421": lambda _: _json(421, _MODERATION),
     "421_as_400": lambda _: _json(400, _MODERATION),
     "404_model": lambda _: _json(404, {"code": "404", "message": "Model not found", "type": ""}),
-    "404_html": lambda _: _html(404),
-    "400_model": lambda _: _json(400, {"code": "400", "message": "Unsupported model x-asr"}),
-    "400_model_old": lambda _: _json(
-        400,
-        {"code": "400", "message": "Param Incorrect", "param": "Not supported model x", "type": ""},
-    ),
     "302": lambda _: Response(b"", 302, {"location": "http://127.0.0.1:1/"}),
     "200_error": lambda _: _json(200, {"code": "503", "message": "overloaded"}),
     "200_html": lambda _: _html(200),
-    "200_empty": _empty(200),
+    "200_empty": lambda _: Response(b"", 200),
 }
 
 
@@ -142,11 +108,17 @@ async def _reset(scope: Scope, receive: Receive, send: Send) -> None:
     break_connection(scope, is_reset=True)
 
 
-def _cut_after(head: bytes, *, length: int | None, is_reset: bool) -> ASGIApp:
+def cut_after(
+    head: bytes,
+    *,
+    is_reset: bool,
+    length: int | None = None,
+    media_type: bytes = b"application/json",
+) -> ASGIApp:
     """Answer with `head` and break off: short of `length`, or of the last chunk."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        headers = [(b"content-type", b"application/json")]
+        headers = [(b"content-type", media_type)]
         if length is not None:
             headers.append((b"content-length", str(length).encode()))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -188,9 +160,9 @@ def _plain(chunks: AsyncIterator[bytes]) -> Response:
 BREAKS: dict[str, Callable[[Fault], ASGIApp]] = {
     "hang": lambda _: stay_silent,
     "reset": lambda _: _reset,
-    "reset_body": lambda _: _cut_after(b'{"choices":[', length=4096, is_reset=True),
-    "short_body": lambda _: _cut_after(b'{"choices":[', length=4096, is_reset=False),
-    "chunked_cut": lambda _: _cut_after(b'{"choices":[', length=None, is_reset=False),
+    "reset_body": lambda _: cut_after(b'{"choices":[', length=4096, is_reset=True),
+    "short_body": lambda _: cut_after(b'{"choices":[', length=4096, is_reset=False),
+    "chunked_cut": lambda _: cut_after(b'{"choices":[', is_reset=False),
     "drip": lambda fault: _plain(_drip(fault.value)),
     "huge": lambda _: _plain(_huge()),
     "gzip_bomb": _bomb,
@@ -213,8 +185,6 @@ def _half(answer: Answer) -> Answer:
 
 #: Answers of the model that are wrong: billed.
 ANSWERS: dict[str, Callable[[Answer], Answer]] = {
-    "empty_choices": lambda answer: {**answer, "choices": []},
-    "null_content": lambda answer: _with_message(answer, content=None),
     "reasoning_only": lambda answer: _with_message(answer, content="", reasoning_content="Hm."),
     "empty_text": lambda answer: _with_message(answer, content=""),
     "finish_length": _half,
@@ -280,17 +250,25 @@ STREAMS: dict[str, Callable[[list[bytes]], Iterable[bytes]]] = {
     "sse_cut": _cut_event,
     "sse_no_done": lambda events: events[:-1],
     "sse_no_end": lambda events: events[:-3],
-    "sse_no_finish": lambda events: [*events[:-3], *events[-2:]],
     "sse_duplicate": _duplicate,
     "sse_comments": _comment,
     "sse_split": _split,
     "sse_error": _error_event,
     "sse_gone": lambda events: _error_event(events, "404", "Not supported model"),
     "sse_nonsense": lambda events: [events[0], b"data: {nonsense\n\n", *events[1:]],
-    "sse_late_words": lambda events: [*events[:-2], events[1], *events[-2:]],
 }
 
 
+#: Sound that is wrong, and chunks of it in base64 that are wrong or have holes: billed.
+SOUNDS: dict[str, Callable[[bytes], bytes]] = {
+    "speech_empty": lambda _: b"",
+    "speech_odd": lambda sound: sound[:-1],
+}
+CHUNKS: dict[str, Callable[[list[str | None]], list[str | None]]] = {
+    "speech_base64": lambda chunks: [*chunks[: len(chunks) // 2], "!!!!"],
+    "speech_null": lambda chunks: [None for _ in chunks],
+    "speech_holes": lambda chunks: [part for chunk in chunks for part in (chunk, None, "")],
+}
 SPEECH = frozenset({*SOUNDS, *CHUNKS})
 
 KINDS = frozenset({*REFUSALS, *BREAKS, *ANSWERS, *CHATS, *STREAMS, *SPEECH, "sse_reset"})

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.emulators.mimo.contract import Order, wrong_param
 from tests.emulators.mimo.tones import RATE_HZ, is_silent, read_words
+from tests.support import sounds
 
 #: 8K context, 2K output; tokens per second of sound.
 MAX_OUTPUT_TOKENS = 2048
@@ -39,10 +40,6 @@ class Heard:
     def audio_tokens(self) -> int:
         return round(self.duration_s * TOKENS_PER_S)
 
-    @property
-    def completion_tokens(self) -> int:
-        return count_tokens(self.text)
-
 
 def listen(order: Order, texts: Mapping[str, str]) -> Heard:
     """Return what is heard: what `texts` has for sha256(sound), else what the sound itself says.
@@ -65,7 +62,9 @@ def listen(order: Order, texts: Mapping[str, str]) -> Heard:
 def decode(sound: bytes, kind: str) -> tuple[bytes, int]:
     """Return mono 16-bit samples and their rate. Raises Refusal."""
     try:
-        return _decode_wav(sound) if kind == "wav" else _decode_mp3(sound)
+        return (
+            _decode_wav(sound) if kind == "wav" else (sounds.decode(sound, RATE_HZ, "mp3"), RATE_HZ)
+        )
     except (wave.Error, EOFError, OSError, ValueError):
         raise wrong_param("the audio cannot be decoded") from None
 
@@ -82,34 +81,37 @@ def cut_tokens(text: str, limit: int = MAX_OUTPUT_TOKENS) -> str:
     return text
 
 
-def make_usage(heard: Heard) -> dict[str, Any]:
+def make_usage(
+    prompt: int, completion: int, *, audio: int = 0, thoughts: int = 0
+) -> dict[str, Any]:
     return {
-        "completion_tokens": heard.completion_tokens,
-        "prompt_tokens": heard.prompt_tokens,
-        "total_tokens": heard.prompt_tokens + heard.completion_tokens,
-        "completion_tokens_details": {"reasoning_tokens": 0},
-        "prompt_tokens_details": {"audio_tokens": heard.audio_tokens, "cached_tokens": 0},
-        "seconds": round(heard.duration_s),
+        "completion_tokens": completion,
+        "prompt_tokens": prompt,
+        "total_tokens": prompt + completion,
+        "completion_tokens_details": {"reasoning_tokens": thoughts},
+        "prompt_tokens_details": {"audio_tokens": audio, "cached_tokens": 0},
+    }
+
+
+def wrap(
+    message: dict[str, Any], model: str, call_id: str, finish_reason: str = "stop"
+) -> dict[str, Any]:
+    """Return a message as the plain answer, as in the documents; its usage is missing yet."""
+    return {
+        "id": call_id,
+        "choices": [{"finish_reason": finish_reason, "index": 0, "message": message}],
+        "created": 1780398283,
+        "model": model,
+        "object": "chat.completion",
     }
 
 
 def make_answer(heard: Heard, model: str, call_id: str) -> dict[str, Any]:
-    """Return the plain answer, as in the documents."""
-    message: dict[str, Any] = {
-        "content": heard.text,
-        "role": "assistant",
-        "audio": None,
-        "tool_calls": None,
-        "audio_tokens": [],
-    }
-    return {
-        "id": call_id,
-        "choices": [{"finish_reason": heard.finish_reason, "index": 0, "message": message}],
-        "created": 1780398283,
-        "model": model,
-        "object": "chat.completion",
-        "usage": make_usage(heard),
-    }
+    nothing: dict[str, Any] = {"audio": None, "tool_calls": None, "audio_tokens": []}
+    message = {"content": heard.text, "role": "assistant", **nothing}
+    answer = wrap(message, model, call_id, heard.finish_reason)
+    usage = make_usage(heard.prompt_tokens, count_tokens(heard.text), audio=heard.audio_tokens)
+    return {**answer, "usage": {**usage, "seconds": round(heard.duration_s)}}
 
 
 def make_events(answer: dict[str, Any]) -> list[bytes]:
@@ -157,13 +159,3 @@ def _decode_wav(sound: bytes) -> tuple[bytes, int]:
         return pcm[: len(pcm) // 2 * 2], rate_hz
     samples = memoryview(pcm[: len(pcm) // (2 * channels) * 2 * channels]).cast("h")
     return samples[::channels].tobytes(), rate_hz
-
-
-def _decode_mp3(sound: bytes) -> tuple[bytes, int]:
-    import av
-
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
-    with av.open(io.BytesIO(sound), "r", format="mp3") as file:
-        frames = [out for frame in file.decode(audio=0) for out in resampler.resample(frame)]
-    frames += resampler.resample(None)
-    return b"".join(bytes(frame.planes[0])[: frame.samples * 2] for frame in frames), RATE_HZ

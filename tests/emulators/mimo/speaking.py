@@ -7,14 +7,18 @@ import re
 import zlib
 from typing import Any
 
-from tests.emulators.mimo.listening import count_tokens, make_chunks
+from tests.emulators.mimo.listening import (
+    TOKENS_PER_S,
+    count_tokens,
+    make_chunks,
+    make_usage,
+    wrap,
+)
 from tests.emulators.mimo.speech_contract import CLONE, DESIGN, SpeechOrder
 from tests.emulators.mimo.tones import make_pcm, make_wav, read_words
 
 RATE_HZ = 24_000
 GAP_S = 0.08
-#: Tokens of the model per second of sound.
-TOKENS_PER_S = 6.25
 #: One or two Chinese characters, or one word of letters and digits.
 _WORD = re.compile(r"[\u3400-\u9fff]{1,2}|[^\W_\u3400-\u9fff]+")
 _STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
@@ -61,31 +65,15 @@ def cut_file(order: SpeechOrder, file: bytes, chunk_bytes: int) -> list[str | No
 
 def make_speech_answer(order: SpeechOrder, data: str | None, call_id: str) -> dict[str, Any]:
     """Return the plain answer, as in the documents. data: None for no audio at all."""
-    message = {
-        "role": "assistant",
-        "content": "",
-        "audio": None if data is None else _make_audio(call_id, data),
-        "tool_calls": None,
-    }
-    return {
-        "id": call_id,
-        "choices": [{"finish_reason": "stop", "index": 0, "message": message}],
-        "created": 1780398283,
-        "model": order.model,
-        "object": "chat.completion",
-    }
+    audio = None if data is None else _make_audio(call_id, data)
+    message = {"role": "assistant", "content": "", "audio": audio, "tool_calls": None}
+    return wrap(message, order.model, call_id)
 
 
 def make_speech_usage(order: SpeechOrder, duration_s: float) -> dict[str, Any]:
     prompt = count_tokens(order.text) + count_tokens(order.direction)
-    completion = round(duration_s * TOKENS_PER_S)
-    return {
-        "completion_tokens": completion,
-        "prompt_tokens": prompt,
-        "total_tokens": prompt + completion,
-        "completion_tokens_details": {"reasoning_tokens": 0},
-        "prompt_tokens_details": None,
-    }
+    usage = make_usage(prompt, round(duration_s * TOKENS_PER_S))
+    return {**usage, "prompt_tokens_details": None}
 
 
 def make_speech_events(answer: dict[str, Any], chunks: list[str | None]) -> list[bytes]:

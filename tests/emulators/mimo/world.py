@@ -64,8 +64,7 @@ class Call:
     #: The body of the call: for speech as it came, else with the sha256 of each sound in the
     #: place of its base64.
     request: dict[str, Any] = field(default_factory=dict)
-    #: Of a question: the last text of the user, and the sounds in all its messages, each with
-    #: sha256, kind, size_bytes, duration_s and url.
+    #: Of a question: the last text of the user, and the sounds in all its messages.
     question: str = ""
     sounds: list[dict[str, Any]] = field(default_factory=list)
 
