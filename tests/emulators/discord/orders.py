@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.emulators.common import locked
-from tests.emulators.discord.calls import Fault, FaultKind, Faults
+from tests.emulators.discord.calls import Fault
 from tests.emulators.discord.gateway import Connection
 from tests.emulators.discord.oracle import Oracle
 
@@ -11,24 +11,14 @@ from tests.emulators.discord.oracle import Oracle
 class Orders(Oracle):
     """The faults and limits of the virtual Discord."""
 
-    faults: Faults
+    rule = Fault
 
     # --- requests
-
-    @locked
-    def fault(self, pattern: str, kind: FaultKind, **details: object) -> None:
-        """Spoil requests: see `Fault` for patterns, kinds and details; by default the next one."""
-        self.faults.rules.append(Fault(pattern, kind, **details))  # type: ignore[arg-type]
 
     @locked
     def expire_links(self) -> None:
         """Let every link to a file answer 404; a message fetched again carries new ones."""
         self.world.link_key += 1
-
-    @locked
-    def advance(self, hours: float = 0.0, *, seconds: float = 0.0) -> None:
-        """Move the server's clock: tokens of 15 minutes, deadlines of 3 s, links of a day."""
-        self.world.clock.advance(hours * 3600 + seconds)
 
     @locked
     def freeze(self) -> None:
@@ -37,10 +27,9 @@ class Orders(Oracle):
 
     @locked
     def forget_calls(self) -> None:
-        """Empty the ledgers of requests, pings and violations."""
-        self.calls.clear()
+        """Empty the ledgers of requests, violations, pings and menus."""
+        super().forget_calls()
         self.world.pings.clear()
-        self.api.limits.violations.clear()
         self.api.command_writes.clear()
 
     # --- the gateway

@@ -18,9 +18,6 @@ class People(Emulator):
 
     world: World
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-
     # --- people
 
     @locked

@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket
 
 from tests.emulators.discord import http
 from tests.emulators.discord.api import Api
-from tests.emulators.discord.calls import Call, Fault, Faults, InvalidRequests, Limits
+from tests.emulators.discord.calls import Call, Fault, InvalidRequests, Limits
 from tests.emulators.discord.errors import ApiError
 from tests.emulators.discord.gateway import Gateway
 from tests.emulators.discord.orders import Orders
@@ -28,20 +28,11 @@ class DiscordServer(Orders):
     """A local Discord for one bot, with the people around it."""
 
     def __init__(self, token: str = TOKEN, *, port: int = 0) -> None:
-        super().__init__(World(token))
-        self.token = token
-        self.port = port
-        self.calls = []
-        self.faults = Faults()
+        super().__init__(World(token), port)
         clock = self.world.clock
         self.api = Api(self.world, Limits(clock), InvalidRequests(clock))
         self.gateway = Gateway(self.api)
         self._server: Serving | None = None
-
-    @property
-    def base_url(self) -> str:
-        """The address without a path, for /control and files."""
-        return f"http://127.0.0.1:{self.port}"
 
     @property
     def api_base_url(self) -> str:
@@ -55,19 +46,11 @@ class DiscordServer(Orders):
 
     # --- life
 
-    def start(self) -> None:
-        """Bind the port and serve in a thread of its own; after `stop`, the same port again."""
-        self._bind().start()
-
-    def stop(self) -> None:
-        """Cut every connection and end the thread; the virtual Discord stays as it is."""
-        if self._server is not None:
-            self._server.stop()
-            self.gateway.voice.stop()
-            self._server = None
-
     async def serve(self) -> None:
-        await self._bind().serve()
+        self._server = Serving(self, port=self.port, has_websockets=True)
+        self.port = int(self._server.origin.rpartition(":")[2])
+        self.world.base_url, self.api.gateway_url = self.base_url, self.gateway_url
+        await self._server.serve()
 
     def is_serving(self) -> bool:
         return self._server is not None and self._server.is_serving()
@@ -77,13 +60,6 @@ class DiscordServer(Orders):
         self._server.end_serving()
         self.gateway.voice.stop()
         self._server = None
-
-    def _bind(self) -> Serving:
-        self._server = Serving(self, port=self.port, has_websockets=True)
-        self.port = int(self._server.origin.rpartition(":")[2])
-        self.world.base_url = self.base_url
-        self.api.gateway_url = self.gateway_url
-        return self._server
 
     # --- connections
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-import threading
 from pathlib import Path
 from typing import Any
 
 from tests.emulators.telegram.api import Api, Ask
 from tests.emulators.telegram.breakage import AFTERWARDS, send_bytes, spoil
-from tests.emulators.telegram.calls import Call, Faults, Limits
+from tests.emulators.telegram.calls import Call, Limits
 from tests.emulators.telegram.control import run_control
 from tests.emulators.telegram.errors import WEBHOOK_IS_SET, ApiError, too_many_requests
 from tests.emulators.telegram.methods import METHODS
@@ -39,23 +38,14 @@ class TelegramServer(Oracle):
 
     def __init__(self, token: str = TOKEN, *, is_local: bool = False, port: int = 0) -> None:
         world = World(token, is_local=is_local)
-        super().__init__(world, UpdateQueue(world))
-        self.token = token
-        self.port = port
-        self.calls = []
-        self.faults = Faults()
+        super().__init__(world, port)
+        self.queue = UpdateQueue(world)
         self.api = Api(world, self.queue, Limits(world.clock))
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop
+        self._is_up = False
         self._poller = Poller(self.queue)
         self._webhook = Webhook(self.queue, self._poller)
         self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def base_url(self) -> str:
-        """The address without a path, for /control."""
-        return f"http://127.0.0.1:{self.port}"
 
     @property
     def api_base_url(self) -> str:
@@ -69,26 +59,11 @@ class TelegramServer(Oracle):
 
     # --- life
 
-    def start(self) -> None:
-        """Bind the port and serve in a thread of its own; after `stop`, the same port again."""
-        self._ready.clear()
-        self._thread = threading.Thread(target=asyncio.run, args=(self.serve(),), daemon=True)
-        self._thread.start()
-        if not self._ready.wait(10):
-            raise RuntimeError("the server did not start")
-
-    def stop(self) -> None:
-        """Cut every connection and end the thread; the virtual Telegram stays as it is."""
-        if self._loop is not None and self._thread is not None:
-            self._loop.call_soon_threadsafe(self._stopping.set)
-            self._thread.join(10)
-            self._loop = None
-
     def is_serving(self) -> bool:
-        return self._ready.is_set()
+        return self._is_up
 
     def end_serving(self) -> None:
-        self._stopping.set()
+        self._loop.call_soon_threadsafe(self._stopping.set)
 
     async def serve(self) -> None:
         with tempfile.TemporaryDirectory(prefix="telegram-bot-api-") as folder:
@@ -103,7 +78,7 @@ class TelegramServer(Oracle):
         )
         self.port = listener.sockets[0].getsockname()[1]
         self.queue.on_push = self._on_push
-        self._ready.set()
+        self._is_up = True
         self._poller.wake()
         await self._stopping.wait()
         self.queue.on_push = lambda: None
@@ -113,11 +88,10 @@ class TelegramServer(Oracle):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._ready.clear()
+        self._is_up = False
 
     def _on_push(self) -> None:
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._poller.wake)
+        self._loop.call_soon_threadsafe(self._poller.wake)
 
     # --- connections
 
