@@ -9,12 +9,7 @@ from typing import Any
 from tests.emulators.common import locked
 from tests.emulators.discord import permissions
 from tests.emulators.discord.events import seen_message
-from tests.emulators.discord.interactions import (
-    GUILD,
-    command_data,
-    context_of,
-    interaction_json,
-)
+from tests.emulators.discord.interactions import GUILD, command_data, context_of, interaction_json
 from tests.emulators.discord.payloads import JSON
 from tests.emulators.discord.records import (
     AUTOCOMPLETE,

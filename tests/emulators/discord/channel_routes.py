@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.emulators.discord import permissions
-from tests.emulators.discord.api import NO_CONTENT, Answer, Ask, route
+from tests.emulators.discord.api import NO_CONTENT, Answer, Ask
 from tests.emulators.discord.errors import bad_field, refused
 from tests.emulators.discord.events import seen_message, tell_channel
 from tests.emulators.discord.payloads import channel_json
@@ -16,12 +16,10 @@ from tests.emulators.discord.records import FORUM, PUBLIC_THREAD, Channel, Messa
 NONCE_S = 300.0
 
 
-@route("GET", "/channels/{channel}")
 def get_channel(ask: Ask) -> Answer:
     return 200, channel_json(ask.world, open_channel(ask))
 
 
-@route("PATCH", "/channels/{channel}")
 def edit_channel(ask: Ask) -> Answer:
     channel = open_channel(ask)
     if not channel.is_thread or channel.owner_id != ask.world.bot.user_id:
@@ -54,7 +52,6 @@ def seen_by_bot(ask: Ask, message: Message) -> dict[str, Any]:
 # --- messages
 
 
-@route("GET", "/channels/{channel}/messages")
 def list_messages(ask: Ask) -> Answer:
     channel, limit = open_channel(ask), ask.number("limit", 50, 100)
     granted = ask.world.permissions_of(ask.world.bot.user_id, channel)
@@ -70,13 +67,11 @@ def list_messages(ask: Ask) -> Answer:
     return 200, [seen_by_bot(ask, one) for one in there[:limit]]
 
 
-@route("GET", "/channels/{channel}/messages/{message}")
 def get_message(ask: Ask) -> Answer:
     channel = open_channel(ask, "READ_MESSAGE_HISTORY")
     return 200, seen_by_bot(ask, _message(ask, channel))
 
 
-@route("POST", "/channels/{channel}/messages")
 def send_message(ask: Ask) -> Answer:
     channel = open_channel(ask)
     _check_can_send(ask, channel)
@@ -117,7 +112,6 @@ def _find_by_nonce(ask: Ask) -> Message | None:
     return ask.world.any_message(message_id)
 
 
-@route("PATCH", "/channels/{channel}/messages/{message}")
 def patch_message(ask: Ask) -> Answer:
     channel = open_channel(ask)
     message = _message(ask, channel)
@@ -129,7 +123,6 @@ def patch_message(ask: Ask) -> Answer:
     return 200, seen_by_bot(ask, message)
 
 
-@route("DELETE", "/channels/{channel}/messages/{message}")
 def remove_message(ask: Ask) -> Answer:
     channel = open_channel(ask)
     message = _message(ask, channel)
@@ -141,7 +134,6 @@ def remove_message(ask: Ask) -> Answer:
     return NO_CONTENT
 
 
-@route("POST", "/channels/{channel}/typing")
 def show_typing(ask: Ask) -> Answer:
     channel = open_channel(ask, "SEND_MESSAGES")
     channel.typing.append(ask.world.clock.now())
@@ -151,7 +143,6 @@ def show_typing(ask: Ask) -> Answer:
 # --- threads
 
 
-@route("POST", "/channels/{channel}/messages/{message}/threads")
 def thread_from_message(ask: Ask) -> Answer:
     channel = open_channel(ask, "CREATE_PUBLIC_THREADS")
     message = _message(ask, channel)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.emulators.discord.api import NO_CONTENT, Answer, Ask, route
+from tests.emulators.discord.api import NO_CONTENT, Answer, Ask
 from tests.emulators.discord.errors import bad_field, refused
 from tests.emulators.discord.events import tell_message
 from tests.emulators.discord.payloads import message_json
@@ -36,7 +36,6 @@ TOKEN_S = 15 * 60.0
 MAX_FOLLOWUPS = 5
 
 
-@route("POST", "/interactions/{interaction}/{token}/callback", is_open=True)
 def answer(ask: Ask) -> Answer:
     interaction = ask.world.interactions.get(ask.params["interaction"])
     now = ask.world.clock.monotonic()
@@ -163,7 +162,6 @@ def _message(ask: Ask, interaction: Interaction) -> Message:
     return message
 
 
-@route("POST", "/webhooks/{application}/{token}", is_open=True)
 def follow_up(ask: Ask) -> Answer:
     interaction = _interaction(ask)
     channel = ask.world.channels[interaction.channel_id]
@@ -191,14 +189,12 @@ def _fill(ask: Ask, interaction: Interaction, original: Message) -> Message:
     return message
 
 
-@route("PATCH", "/webhooks/{application}/{token}/messages/{message}", is_open=True)
 def edit_answer(ask: Ask) -> Answer:
     message = _message(ask, _interaction(ask))
     edit_message(ask, message, ask.form, "edit")
     return 200, message_json(ask.world, message)
 
 
-@route("DELETE", "/webhooks/{application}/{token}/messages/{message}", is_open=True)
 def delete_answer(ask: Ask) -> Answer:
     delete_message(ask, _message(ask, _interaction(ask)))
     return NO_CONTENT

@@ -121,10 +121,7 @@ def _read_part_head(head: str) -> dict[str, str]:
 
 
 def build_response(
-    status: int,
-    body: bytes,
-    mime: str = "application/json",
-    size_bytes: int | None = None,
+    status: int, body: bytes, mime: str = "application/json", size_bytes: int | None = None
 ) -> bytes:
     """Return a whole response; `size_bytes` is the length it claims when that is a lie."""
     reason = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Error"

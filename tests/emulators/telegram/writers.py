@@ -75,13 +75,7 @@ class Writers(People):
         return self.send_file("document", chat, user, data, **more)
 
     def _send_sound(
-        self,
-        kind: FileKind,
-        chat: int,
-        user: int,
-        data: bytes,
-        duration: int,
-        more: dict[str, Any],
+        self, kind: FileKind, chat: int, user: int, data: bytes, duration: int, more: dict[str, Any]
     ) -> int:
         claims = {"duration_s": duration} | more.pop("claims", {})
         return self.send_file(kind, chat, user, data, claims=claims, **more)
