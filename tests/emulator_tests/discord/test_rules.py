@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.emulator_tests.discord.conftest import Rest
 from tests.emulators.discord import DiscordServer
-from tests.emulators.discord.client import Rest
 
 OPUS = b"OggS" + bytes(24) + b"OpusHead" + bytes(900)
 WAVE = base64.b64encode(bytes(256)).decode()

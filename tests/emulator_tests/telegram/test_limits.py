@@ -67,20 +67,6 @@ async def test_thirty_per_second_in_all_and_only_counted_unless_strict(
     assert await everybody() == 5
 
 
-async def test_uploads_of_the_same_size_are_spaced_out(telegram: TelegramServer, bot: Bot) -> None:
-    telegram.set_limits(is_strict=True)
-    started = current_clock().monotonic()
-    for _ in range(10):
-        await bot.send_document(telegram.add_user(), bytes(300_000))
-    # Six pass at once, the others 0.2 s apart.
-    assert current_clock().monotonic() - started == pytest.approx(0.8)
-    hold = telegram.api.limits.upload_wait_s
-    assert not any(hold(200_000 + number) for number in range(40))
-    waits = [hold(400_000) for _ in range(35)]
-    assert waits[5] == pytest.approx(0, abs=1e-6)
-    assert waits[30] and waits[33] is None  # more than 5 s behind
-
-
 async def test_an_update_stays_until_a_higher_offset_confirms_it(
     telegram: TelegramServer, bot: Bot
 ) -> None:

@@ -205,12 +205,10 @@ def make_token() -> str:
 
 def _filled(row: JSON, values: dict[str, str]) -> JSON:
     """Return a row of a form with what was written into it."""
-    parts = [_filled_part(part, values) for part in row["components"]]
+    parts = []
+    for part in row["components"]:
+        text = values.get(part["custom_id"], part.get("value") or "")
+        if part.get("required", True) and not text:
+            raise ValueError(f"{part['custom_id']} is required")
+        parts.append({"type": part["type"], "custom_id": part["custom_id"], "value": text})
     return {"type": row["type"], "components": parts}
-
-
-def _filled_part(part: JSON, values: dict[str, str]) -> JSON:
-    text = values.get(part["custom_id"], part.get("value") or "")
-    if part.get("required", True) and not text:
-        raise ValueError(f"{part['custom_id']} is required")
-    return {"type": part["type"], "custom_id": part["custom_id"], "value": text}

@@ -38,8 +38,6 @@ class Call:
     message_id: str | None = None
     #: Name of the fault that met it.
     fault: str = ""
-    #: 401, 403 and 429 count towards a ban, but a 429 of scope "shared" does not.
-    is_invalid: bool = False
 
 
 @dataclass(slots=True)
@@ -146,7 +144,10 @@ class Limits:
 
 
 class InvalidRequests:
-    """Counts what leads to a ban: requests refused with 401, 403 or 429 in ten minutes."""
+    """Counts what leads to a ban: requests refused with 401, 403 or 429 in ten minutes.
+
+    A 429 of scope "shared" does not count.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -134,7 +134,6 @@ def refuse(api: Api, call: Call, error: ApiError) -> Response:
     if error.errors is not None:
         call.error += f" {json.dumps(error.errors)}"
     if error.status in (401, 403):
-        call.is_invalid = True
         api.invalid.add()
     return JSONResponse(error.to_json(), error.status, {"Via": "1.1 google"})
 
@@ -143,7 +142,6 @@ def too_many(api: Api, call: Call, wait_s: float, scope: str) -> Response:
     """Answer with a 429 of one of the three scopes."""
     call.status, call.error = 429, f"429 {scope}"
     if scope != "shared":
-        call.is_invalid = True
         api.invalid.add()
     body: dict[str, Any] = {
         "message": "You are being rate limited.",
@@ -167,7 +165,6 @@ def spoil(api: Api, call: Call, fault: Fault) -> Response:
         if fault.kind == "html":
             call.status = fault.status
             if fault.status == 429:
-                call.is_invalid = True
                 api.invalid.add()
             # Of whoever stands before Discord: no JSON, no `Via`.
             return Response(_PAGE, fault.status, fault.headers, media_type="text/html")

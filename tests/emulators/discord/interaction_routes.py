@@ -167,26 +167,15 @@ def follow_up(ask: Ask) -> Answer:
     channel = ask.world.channels[interaction.channel_id]
     original = channel.messages.get(interaction.original_id or "")
     if original is not None and original.is_loading and not original.is_deleted:
-        return 200, message_json(ask.world, _fill(ask, interaction, original))
+        # The first one takes the place of "thinking", as secret as that was; nobody speaks first.
+        assert not (ask.form.get("flags") or 0) & VOICE
+        edit_message(ask, original, ask.form | {"flags": 0}, "followup")
+        return 200, message_json(ask.world, original)
     if interaction.is_user_install and len(interaction.followups) >= MAX_FOLLOWUPS:
         raise refused(40094)
     message = make_message(ask, channel, ask.form, "followup", interaction)
     interaction.followups.append(message.message_id)
     return 200, message_json(ask.world, message)
-
-
-def _fill(ask: Ask, interaction: Interaction, original: Message) -> Message:
-    """Let the first follow-up take the place of "thinking", as secret as that was."""
-    flags = ask.form.get("flags") or 0
-    if not flags & VOICE:
-        edit_message(ask, original, ask.form | {"flags": 0}, "followup")
-        return original
-    body = ask.form | {"flags": flags & ~EPHEMERAL | original.flags & EPHEMERAL}
-    channel = ask.world.channels[interaction.channel_id]
-    message = make_message(ask, channel, body, "followup", interaction)
-    delete_message(ask, original)
-    interaction.original_id = ask.call.message_id = message.message_id
-    return message
 
 
 def edit_answer(ask: Ask) -> Answer:

@@ -11,9 +11,6 @@ from typing import Any
 from tests.emulators.common import Rule
 from tests.emulators.telegram.world import Clock
 
-#: Only uploads larger than this are held for having the same size as others.
-SAME_SIZE_BYTES = 100_000
-
 
 @dataclass(slots=True)
 class Call:
@@ -101,23 +98,6 @@ class Limits:
         self._all = _Window(30, 1.0)
         self._private: defaultdict[int, _Bucket] = defaultdict(lambda: _Bucket(3))
         self._groups: defaultdict[int, _Window] = defaultdict(lambda: _Window(20, 60.0))
-        self._uploads: dict[int, float] = {}
-
-    def upload_wait_s(self, size_bytes: int) -> float | None:
-        """Return how long an upload is held, None when it is refused with retry_after 60.
-
-        Uploads of exactly the same size are spaced out by 0.2 to 0.9 s once a burst is used up;
-        more than 5 s behind they are refused. Source: `Client.cpp`, `on_cmd`.
-        """
-        if size_bytes <= SAME_SIZE_BYTES or not self.is_strict:
-            return 0.0
-        now = self._clock.monotonic()
-        last = self._uploads.get(size_bytes, 0.0)
-        if last > now + 5.0:
-            return None
-        spacing = min(max(size_bytes * 1e-7, 0.2), 0.9)
-        self._uploads[size_bytes] = at = max(last + spacing, now - 1.0)
-        return max(0.0, at - now)
 
     def check(self, chat_id: int) -> int:
         """Count one send or edit; return 0 or the seconds to wait, in which case it is refused.

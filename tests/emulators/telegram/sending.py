@@ -182,13 +182,13 @@ def _send(ask: Ask, text: str, entities: list[Entity], file: StoredFile | None) 
 
 def _read_reply(ask: Ask, chat: Chat) -> int | None:
     reply = ask.json("reply_parameters", {})
-    message_id = int(reply.get("message_id", 0) or ask.number("reply_to_message_id"))
+    message_id: int | None = reply.get("message_id")
     if not message_id:
         return None
     quoted = chat.messages.get(message_id)
     if quoted is not None and not quoted.is_deleted:
         return message_id
-    if reply.get("allow_sending_without_reply") or ask.flag("allow_sending_without_reply"):
+    if reply.get("allow_sending_without_reply"):
         return None
     raise bad_request("message to be replied not found")
 

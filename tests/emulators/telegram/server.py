@@ -12,7 +12,7 @@ from tests.emulators.telegram.api import Api, Ask
 from tests.emulators.telegram.breakage import AFTERWARDS, send_bytes, spoil
 from tests.emulators.telegram.calls import Call, Limits
 from tests.emulators.telegram.control import run_control
-from tests.emulators.telegram.errors import WEBHOOK_IS_SET, ApiError, too_many_requests
+from tests.emulators.telegram.errors import WEBHOOK_IS_SET, ApiError
 from tests.emulators.telegram.methods import METHODS
 from tests.emulators.telegram.oracle import Oracle
 from tests.emulators.telegram.polling import Poller
@@ -29,8 +29,6 @@ from tests.emulators.telegram.wire import (
 from tests.emulators.telegram.world import World
 
 TOKEN = "123456:AAAabcdefghijklmnopqrstuvwxyz0123456"
-#: A flood at the server itself is held this long before it is refused.
-FLOOD_HOLD_S = 3.0
 
 
 class TelegramServer(Oracle):
@@ -140,13 +138,7 @@ class TelegramServer(Oracle):
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> bool:
-        try:
-            params = read_params(request)
-        except (ValueError, KeyError):
-            error = ApiError(400, "can't parse request")
-            writer.write(build_json(error.status, error.to_json()))
-            return True
-        ask = self._note(method, params)
+        ask = self._note(method, read_params(request))
         fault = self.faults.pick(method, ask.call.chat_id)
         if fault is not None:
             ask.call.fault = fault.kind
@@ -166,11 +158,9 @@ class TelegramServer(Oracle):
 
     def _note(self, method: str, params: Params) -> Ask:
         values = params.values | {name: file.name for name, file in params.files.items()}
-        chat_id = params.values.get("chat_id")
-        with contextlib.suppress(TypeError, ValueError):
-            chat_id = int(chat_id)  # type: ignore[arg-type]
         call = Call(method, values, self.world.clock.monotonic())
-        call.chat_id = chat_id if isinstance(chat_id, int) else None
+        with contextlib.suppress(KeyError, ValueError):
+            call.chat_id = int(params.values["chat_id"])
         call.connection = id(asyncio.current_task())
         self.calls.append(call)
         return Ask(self.api, params, call)
@@ -203,7 +193,6 @@ class TelegramServer(Oracle):
             if self._webhook.url:
                 raise ApiError(409, WEBHOOK_IS_SET)
             return await self._poller.get_updates(ask)
-        await self._hold_upload(ask)
         with self.world.lock:
             if name in ("setwebhook", "deletewebhook"):
                 return self._webhook.set(ask)
@@ -212,16 +201,6 @@ class TelegramServer(Oracle):
             if name not in METHODS:
                 raise ApiError(404, "method not found")
             return METHODS[name](ask)
-
-    async def _hold_upload(self, ask: Ask) -> None:
-        if not ask.params.files:
-            return
-        size = sum(len(file.data) for file in ask.params.files.values())
-        wait_s = self.api.limits.upload_wait_s(size)
-        if wait_s is None:
-            await asyncio.sleep(FLOOD_HOLD_S)
-            raise too_many_requests(60)
-        await asyncio.sleep(wait_s)
 
     # --- downloads
 
