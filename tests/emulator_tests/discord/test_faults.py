@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.emulator_tests.discord.conftest import Rest
 from tests.emulators.discord import DiscordServer
+from tests.emulators.discord.sessions import Session
 
 GUILDS, MESSAGES, PRIVATE, CONTENT = 1, 1 << 9, 1 << 12, 1 << 15
 
@@ -72,6 +73,12 @@ async def test_who_did_not_ask_for_content_sees_only_what_is_meant_for_the_bot(
         told = [await _hear(socket, "MESSAGE_CREATE") for _ in range(5)]
         assert "hidden" not in json.dumps(told[:3])
         assert "seen" in told[3]["content"] and told[4]["content"] == "private"
+
+
+def test_a_shard_hears_its_own_servers() -> None:
+    hears = [Session("", shard, 2, intents=0).hears for shard in (0, 1)]
+    assert [one(str(1 << 22), None) for one in hears] == [False, True]
+    assert [one(None, None) for one in hears] == [True, False]
 
 
 async def test_requests_over_a_limit_are_refused_and_counted(

@@ -6,7 +6,6 @@ import base64
 import json
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.emulator_tests.discord.conftest import Rest
@@ -151,24 +150,6 @@ async def test_archived_threads_open_again_and_locked_ones_do_not(
     assert await rest.code("POST", f"/channels/{room}/messages/{note}/threads", **side) == (201, 0)
     again = await rest.code("POST", f"/channels/{room}/messages/{note}/threads", **side)
     assert again == (400, 160004)
-
-
-async def test_the_same_nonce_is_the_same_message(
-    server: DiscordServer, rest: Rest, room: str
-) -> None:
-    path, body = (
-        f"/channels/{room}/messages",
-        {"content": "once", "nonce": "7", "enforce_nonce": True},
-    )
-    server.fault("POST */messages", "lose_reply")
-    with pytest.raises(httpx.TransportError):
-        await rest.call("POST", path, json=body)
-    again = (await rest.call("POST", path, json=body)).json()
-    [message] = server.answers(room)
-    assert again["id"] == message.message_id and again["nonce"] == "7"
-    server.advance(seconds=301)
-    await rest.call("POST", path, json=body)
-    assert len(server.answers(room)) == 2
 
 
 async def test_links_to_files_expire_and_a_fetched_message_has_new_ones(

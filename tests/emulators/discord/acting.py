@@ -77,13 +77,9 @@ class Actors(Writers):
         """Choose a command from the menu of a message."""
         target = self.world.any_message(message)
         command = self._find_command(target.channel_id, user, name, 3, is_forced)
-        data = {
-            "id": command["id"],
-            "name": command["name"],
-            "type": 3,
-            "target_id": message,
-            "resolved": {"messages": {message: seen_message(self.world, target)}},
-        }
+        shown = {"messages": {message: seen_message(self.world, target)}}
+        known = {"id": command["id"], "name": command["name"], "type": 3}
+        data = {**known, "target_id": message, "resolved": shown}
         return self._act(COMMAND, target.channel_id, user, data)
 
     def _find_command(self, channel: str, user: str, name: str, kind: int, is_forced: bool) -> JSON:
@@ -179,16 +175,12 @@ class Actors(Writers):
         self, kind: int, channel: str, user: str, data: JSON, message: str | None = None
     ) -> str:
         place = self.world.channels[channel]
+        who = (self.world.snowflake(), make_token(), kind, user, channel, place.guild_id)
         interaction = Interaction(
-            self.world.snowflake(),
-            make_token(),
-            kind,
-            user,
-            channel,
-            place.guild_id,
+            *who,
             self.world.clock.monotonic(),
             data,
-            message_id=message,
+            message,
             is_user_install=self._is_foreign(place),
         )
         self.world.interactions[interaction.interaction_id] = interaction

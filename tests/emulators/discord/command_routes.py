@@ -44,16 +44,10 @@ def _keep(
     kind = wanted.get("type", CHAT_INPUT)
     old = before.get((kind, wanted["name"]))
     defaults = {
-        "application_id": ask.world.application_id,
-        "description": "",
-        "dm_permission": True,
-        "default_member_permissions": None,
-        "nsfw": False,
-        "integration_types": [0],
-        "contexts": None,
-        "name_localizations": None,
-        "description_localizations": None,
-    }
+        "application_id": ask.world.application_id, "description": "", "dm_permission": True,
+        "default_member_permissions": None, "nsfw": False, "integration_types": [0],
+        "contexts": None, "name_localizations": None, "description_localizations": None,
+    }  # fmt: skip
     command_id = old["id"] if old else ask.world.snowflake()
     told = {name: value for name, value in wanted.items() if value is not None}
     made = {**defaults, **told, "type": kind, "id": command_id, "version": ask.world.snowflake()}

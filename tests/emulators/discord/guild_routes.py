@@ -47,11 +47,9 @@ def get_gateway_bot(ask: Ask) -> Answer:
     now = ask.world.clock.monotonic()
     used = sum(moment > now - DAY_S for moment in ask.api.identifies)
     limit = {
-        "total": IDENTIFIES_A_DAY,
-        "remaining": max(0, IDENTIFIES_A_DAY - used),
-        "reset_after": int(DAY_S * 1000),
-        "max_concurrency": 1,
-    }
+        "total": IDENTIFIES_A_DAY, "remaining": max(0, IDENTIFIES_A_DAY - used),
+        "reset_after": int(DAY_S * 1000), "max_concurrency": 1,
+    }  # fmt: skip
     return 200, {"url": ask.api.gateway_url, "shards": ask.api.shards, "session_start_limit": limit}
 
 

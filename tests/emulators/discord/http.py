@@ -143,17 +143,11 @@ def too_many(api: Api, call: Call, wait_s: float, scope: str) -> Response:
     call.status, call.error = 429, f"429 {scope}"
     if scope != "shared":
         api.invalid.add()
-    body: dict[str, Any] = {
-        "message": "You are being rate limited.",
-        "retry_after": round(wait_s, 3),
-        "global": scope == "global",
-    }
-    headers = {
-        "Via": "1.1 google",
-        "Retry-After": str(int(wait_s) + 1),
-        "X-RateLimit-Scope": scope,
-        **({"X-RateLimit-Global": "true"} if scope == "global" else {}),
-    }
+    is_global, words = scope == "global", "You are being rate limited."
+    body = {"message": words, "retry_after": round(wait_s, 3), "global": is_global}
+    headers = {"Via": "1.1 google", "Retry-After": str(int(wait_s) + 1), "X-RateLimit-Scope": scope}
+    if is_global:
+        headers["X-RateLimit-Global"] = "true"
     return JSONResponse(body, 429, headers)
 
 

@@ -68,11 +68,9 @@ def _response(ask: Ask, interaction: Interaction, message: Message | None) -> di
     value: dict[str, Any] = {"id": interaction.interaction_id, "type": interaction.kind}
     answer: dict[str, Any] = {"interaction": value}
     if message is not None:
-        value |= {
-            "response_message_id": message.message_id,
-            "response_message_loading": message.is_loading,
-            "response_message_ephemeral": message.is_ephemeral,
-        }
+        value["response_message_id"] = message.message_id
+        value["response_message_loading"] = message.is_loading
+        value["response_message_ephemeral"] = message.is_ephemeral
         resource = {"type": interaction.answer_kind, "message": message_json(ask.world, message)}
         answer["resource"] = resource
     return answer
@@ -126,12 +124,9 @@ def _open_modal(ask: Ask, interaction: Interaction, data: dict[str, Any]) -> Non
 
 
 _ANSWERS: dict[int, Any] = {
-    MESSAGE: _send,
-    DEFER: _defer,
-    DEFER_UPDATE: _defer_update,
-    CHOICES: _choose,
+    MESSAGE: _send, DEFER: _defer, DEFER_UPDATE: _defer_update, CHOICES: _choose,
     MODAL: _open_modal,
-}
+}  # fmt: skip
 
 
 # --- with the token

@@ -31,8 +31,5 @@ class Webhook:
 
     def info(self) -> dict[str, Any]:
         """GetWebhookInfo."""
-        return {
-            "url": self.url,
-            "has_custom_certificate": False,
-            "pending_update_count": len(self._queue.waiting()),
-        }
+        pending = len(self._queue.waiting())
+        return {"url": self.url, "has_custom_certificate": False, "pending_update_count": pending}

@@ -125,11 +125,8 @@ class World:
     def message_json(self, message: Message, *, has_reply: bool = True) -> dict[str, Any]:
         """Return the Bot API's Message."""
         chat = self.chats[message.chat_id]
-        value: dict[str, Any] = {
-            "message_id": message.message_id,
-            "date": message.date,
-            "chat": self.chat_json(chat),
-        }
+        value: dict[str, Any] = {"message_id": message.message_id, "date": message.date}
+        value["chat"] = self.chat_json(chat)
         if message.sender_id:
             value["from"] = self.users[message.sender_id].to_json()
         self._add_content(value, message)

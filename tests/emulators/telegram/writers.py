@@ -151,26 +151,16 @@ class Writers(People):
     def press_button(self, chat: int, user: int, message_id: int, button: str) -> str:
         """Press the button with this text or data (forged data too); return the query's id."""
         message = self.world.chats[chat].messages[message_id]
-        data = next(
-            (
-                one["callback_data"]
-                for row in message.buttons
-                for one in row
-                if "callback_data" in one and button in (one["text"], one["callback_data"])
-            ),
-            button,
-        )
+        keys = [one for row in message.buttons for one in row if "callback_data" in one]
+        texts = {one["text"]: one["callback_data"] for one in reversed(keys)}
         query_id = str(4_000_000_000_000_000 + self.world.number())
         expires_at = self.world.clock.now() + CALLBACK_S
         query = CallbackQuery(query_id, user, chat, message_id, expires_at)
         self.world.callbacks[query_id] = query
         body = {
-            "id": query_id,
-            "from": self.world.users[user].to_json(),
-            "message": self.world.message_json(message),
-            "chat_instance": str(chat),
-            "data": data,
-        }
+            "id": query_id, "from": self.world.users[user].to_json(), "chat_instance": str(chat),
+            "message": self.world.message_json(message), "data": texts.get(button, button),
+        }  # fmt: skip
         self.queue.push({"callback_query": body}, life_s=CALLBACK_S)
         return query_id
 
@@ -186,11 +176,8 @@ class Writers(People):
 
 
 def _find_commands(text: str) -> list[Entity]:
+    found = ((utf16_length(text[: one.start()]), one.group()) for one in _COMMAND.finditer(text))
     return [
-        {
-            "type": "bot_command",
-            "offset": utf16_length(text[: match.start()]),
-            "length": utf16_length(match.group()),
-        }
-        for match in _COMMAND.finditer(text)
+        {"type": "bot_command", "offset": start, "length": utf16_length(words)}
+        for start, words in found
     ]
