@@ -176,13 +176,8 @@ class Actors(Writers):
     ) -> str:
         place = self.world.channels[channel]
         who = (self.world.snowflake(), make_token(), kind, user, channel, place.guild_id)
-        interaction = Interaction(
-            *who,
-            self.world.clock.monotonic(),
-            data,
-            message,
-            is_user_install=self._is_foreign(place),
-        )
+        now, is_foreign = self.world.clock.monotonic(), self._is_foreign(place)
+        interaction = Interaction(*who, now, data, message, is_user_install=is_foreign)
         self.world.interactions[interaction.interaction_id] = interaction
         payload = interaction_json(self.world, interaction)
         self.world.emit("INTERACTION_CREATE", payload, guild_id=place.guild_id)

@@ -31,9 +31,7 @@ class Upload:
 class Request:
     """One HTTP request."""
 
-    method: str
     path: str
-    query: str
     headers: dict[str, str]
     body: bytes
 
@@ -51,19 +49,13 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
     try:
         head = await reader.readuntil(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
-        method, target, _ = first.split(" ", 2)
+        path = unquote(first.split(" ")[1].partition("?")[0])
         pairs = (line.partition(":") for line in lines if line)
         headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-        body = await _read_body(reader, headers)
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError, OSError):
         return None
-    path, _, query = target.partition("?")
-    return Request(method, unquote(path), query, headers, body)
-
-
-async def _read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
-    size = int(headers.get("content-length", 0))
-    return await reader.readexactly(size) if size else b""
+    return Request(path, headers, body)
 
 
 def read_params(request: Request) -> Params:
