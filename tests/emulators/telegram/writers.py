@@ -41,44 +41,41 @@ class Writers(People):
         data: bytes,
         *,
         caption: str = "",
+        duration: int = 0,
         claims: dict[str, Any] | None = None,
         **where: Any,
     ) -> int:
         """Send a file; return the message id.
 
+        duration: in seconds, as claimed.
         claims: what Telegram says of it: name, mime, duration_s, claimed_bytes (None = missing).
         where: reply_to and thread (ids), forwarded (who wrote it first: the id of a user, group
         or channel, True = a hidden user), entities, extra (fields added to the Message as they
         are).
         """
-        claims = {"mime": _MIMES.get(kind, "application/octet-stream")} | (claims or {})
-        file = self.world.keep_file(kind, data, **claims)
+        mime = _MIMES.get(kind, "application/octet-stream")
+        known = {"mime": mime, "duration_s": duration, **(claims or {})}
+        file = self.world.keep_file(kind, data, **known)
         return self._send(chat, user, caption, file=file, **where)
 
     @locked
     def send_voice(
         self, chat: int, user: int, data: bytes, *, duration: int = 3, **more: Any
     ) -> int:
-        """Send a voice note; duration in seconds as claimed. more: as for `send_file`."""
-        return self._send_sound("voice", chat, user, data, duration, more)
+        """Send a voice note. more: as for `send_file`."""
+        return self.send_file("voice", chat, user, data, duration=duration, **more)
 
     @locked
     def send_audio(
         self, chat: int, user: int, data: bytes, *, duration: int = 3, **more: Any
     ) -> int:
         """Send a piece of music or another audio file."""
-        return self._send_sound("audio", chat, user, data, duration, more)
+        return self.send_file("audio", chat, user, data, duration=duration, **more)
 
     @locked
     def send_document(self, chat: int, user: int, data: bytes, **more: Any) -> int:
         """Send a file of any kind."""
         return self.send_file("document", chat, user, data, **more)
-
-    def _send_sound(
-        self, kind: FileKind, chat: int, user: int, data: bytes, duration: int, more: dict[str, Any]
-    ) -> int:
-        claims = {"duration_s": duration} | more.pop("claims", {})
-        return self.send_file(kind, chat, user, data, claims=claims, **more)
 
     def _send(
         self,
