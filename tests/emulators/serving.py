@@ -119,14 +119,7 @@ class LocalServer:
     """
 
     _serving: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Bind the port and serve in a thread."""
-        raise NotImplementedError
-
-    def stop(self) -> None:
-        """Cut every connection and end the thread."""
-        raise NotImplementedError
+    _thread: threading.Thread | None = None
 
     async def serve(self) -> None:
         """Serve on the running loop until `end_serving`."""
@@ -137,8 +130,24 @@ class LocalServer:
         raise NotImplementedError
 
     def end_serving(self) -> None:
-        """Let `serve` cut every connection and return."""
+        """Let `serve` cut every connection and return; to be called from any thread."""
         raise NotImplementedError
+
+    def start(self) -> None:
+        """Serve in a thread of its own; after `stop`, on the same port again."""
+        self._thread = threading.Thread(target=lambda: asyncio.run(self.serve()), daemon=True)
+        self._thread.start()
+        end_s = time.monotonic() + 30
+        while not self.is_serving():
+            assert self._thread.is_alive() and time.monotonic() < end_s, "did not start"
+            time.sleep(0.002)  # nobody tells a thread that it has started
+
+    def stop(self) -> None:
+        """Cut every connection and end the thread."""
+        if self._thread is not None:
+            self.end_serving()
+            self._thread.join(30)
+            self._thread = None
 
     async def open(self) -> None:
         """Serve where the context says; after `close`, the same port again."""
@@ -174,26 +183,10 @@ class Serving(LocalServer):
     def __init__(self, app: ASGIApp, *, port: int = 0, has_websockets: bool = False) -> None:
         self._server = make_server(app, has_websockets=has_websockets)
         self._socket = listen(port)
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True
-        )
 
     @property
     def origin(self) -> str:
         return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-
-    def start(self) -> None:
-        self._thread.start()
-        deadline = time.monotonic() + 10
-        while not self._server.started:
-            assert self._thread.is_alive() and time.monotonic() < deadline, "did not start"
-            # uvicorn tells nobody that it has started.
-            time.sleep(0.002)
-
-    def stop(self) -> None:
-        self._server.stop()
-        self._thread.join(10)
-        self._socket.close()
 
     async def serve(self) -> None:
         await self._server._serve(sockets=[self._socket])

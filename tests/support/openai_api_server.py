@@ -38,7 +38,6 @@ class ApiServer(LocalServer):
     def __init__(self, home: Path, mimo: MimoServer | None, **more: Any) -> None:
         make_database(home)
         self._settings = make_settings(home, mimo, **more)
-        self._thread = threading.Thread(target=lambda: asyncio.run(self.serve()), daemon=True)
         self._is_up, self._has_ended = threading.Event(), asyncio.Event()
         self._loop: asyncio.AbstractEventLoop
         self.origin = ""
@@ -46,14 +45,6 @@ class ApiServer(LocalServer):
     @property
     def base_url(self) -> str:
         return f"{self.origin}/v1"
-
-    def start(self) -> None:
-        self._thread.start()
-        assert self._is_up.wait(30), "did not start"
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self.end_serving)
-        self._thread.join(30)
 
     async def serve(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -73,7 +64,7 @@ class ApiServer(LocalServer):
         return self._is_up.is_set()
 
     def end_serving(self) -> None:
-        self._has_ended.set()
+        self._loop.call_soon_threadsafe(self._has_ended.set)
 
 
 def open_client(api: ApiServer, key: str = KEY) -> httpx.AsyncClient:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.emulator_tests.discord.conftest import Rest
 from tests.emulators.discord import DiscordServer
-from tests.emulators.discord.client import Rest
 from tests.emulators.discord.records import Interaction
 
 

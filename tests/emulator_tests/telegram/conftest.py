@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -38,7 +39,11 @@ async def call(telegram: TelegramServer) -> AsyncIterator[Call]:
     async with httpx.AsyncClient(base_url=base_url, timeout=8, verify=False) as client:
 
         async def post(method: str, **params: Any) -> dict[str, Any]:
-            answer = await client.post(f"/{method}", json=params)
+            form = {
+                name: value if isinstance(value, str) else json.dumps(value)
+                for name, value in params.items()
+            }
+            answer = await client.post(f"/{method}", data=form)
             body: dict[str, Any] = answer.json()
             assert body["ok"] == answer.is_success
             assert body.get("error_code", 200) == answer.status_code

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import httpx
 import pytest
 from telegram import Bot
 from telegram.error import Conflict
@@ -50,35 +49,19 @@ async def test_a_group_takes_twenty_per_minute_edits_included(
 
 
 async def test_thirty_per_second_in_all_and_only_counted_unless_strict(
-    telegram: TelegramServer,
+    telegram: TelegramServer, call: Call
 ) -> None:
     people = [telegram.add_user() for _ in range(35)]
 
     async def everybody() -> int:
-        async with httpx.AsyncClient(verify=False) as client:
-            url = f"{telegram.api_base_url}{telegram.token}/sendMessage"
-            posts = [client.post(url, data={"chat_id": one, "text": "x"}) for one in people]
-            return sum(answer.status_code == 429 for answer in await asyncio.gather(*posts))
+        sends = (call("sendMessage", chat_id=one, text="x") for one in people)
+        return sum(body.get("error_code") == 429 for body in await asyncio.gather(*sends))
 
     assert await everybody() == 0
     assert sum(telegram.violations().values()) == 5
     await asyncio.sleep(5)
     telegram.set_limits(is_strict=True)
     assert await everybody() == 5
-
-
-async def test_uploads_of_the_same_size_are_spaced_out(telegram: TelegramServer, bot: Bot) -> None:
-    telegram.set_limits(is_strict=True)
-    started = current_clock().monotonic()
-    for _ in range(10):
-        await bot.send_document(telegram.add_user(), bytes(300_000))
-    # Six pass at once, the others 0.2 s apart.
-    assert current_clock().monotonic() - started == pytest.approx(0.8)
-    hold = telegram.api.limits.upload_wait_s
-    assert not any(hold(200_000 + number) for number in range(40))
-    waits = [hold(400_000) for _ in range(35)]
-    assert waits[5] == pytest.approx(0, abs=1e-6)
-    assert waits[30] and waits[33] is None  # more than 5 s behind
 
 
 async def test_an_update_stays_until_a_higher_offset_confirms_it(

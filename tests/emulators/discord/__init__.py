@@ -6,7 +6,7 @@
         guild = server.add_guild(members=[ann])             # its owner is somebody else
         room = server.channel(guild)                        # "general"
         note = server.send_voice(room, ann, ogg_bytes, duration=4)
-        server.fault("POST */messages", "lose_reply")       # see calls.Fault for all kinds
+        server.fault("POST */messages", "lose_reply")       # see common.FaultKind for all kinds
         [answer] = await server.wait_for(lambda: server.answers_to(note))
         asked = server.slash(room, ann, "say", {"text": "hello"})
         [voice] = await server.wait_for(lambda: server.answers_of(asked))

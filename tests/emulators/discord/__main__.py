@@ -1,36 +1,6 @@
-"""Runs the server as a process: prints its addresses as JSON, stops at SIGTERM or SIGINT."""
+"""Runs the server as a process."""
 
-from __future__ import annotations
+from tests.emulators.common import run_alone
+from tests.emulators.discord.server import DiscordServer
 
-import argparse
-import json
-import signal
-import sys
-
-from tests.emulators.discord.server import TOKEN, DiscordServer
-
-
-def main() -> None:
-    """Serve until a signal comes."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--token", default=TOKEN)
-    options = parser.parse_args()
-    signals = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    server = DiscordServer(options.token, port=options.port)
-    server.start()
-    addresses = {
-        "port": server.port,
-        "token": server.token,
-        "base_url": server.base_url,
-        "api_base_url": server.api_base_url,
-        "gateway_url": server.gateway_url,
-    }
-    sys.stdout.write(json.dumps(addresses) + "\n")
-    sys.stdout.flush()
-    signal.sigwait(signals)
-    server.stop()
-
-
-main()
+run_alone(DiscordServer, "base_url", "api_base_url")

@@ -9,12 +9,7 @@ from typing import Any
 from tests.emulators.common import locked
 from tests.emulators.discord import permissions
 from tests.emulators.discord.events import seen_message
-from tests.emulators.discord.interactions import (
-    GUILD,
-    command_data,
-    context_of,
-    interaction_json,
-)
+from tests.emulators.discord.interactions import GUILD, command_data, context_of, interaction_json
 from tests.emulators.discord.payloads import JSON
 from tests.emulators.discord.records import (
     AUTOCOMPLETE,
@@ -82,13 +77,9 @@ class Actors(Writers):
         """Choose a command from the menu of a message."""
         target = self.world.any_message(message)
         command = self._find_command(target.channel_id, user, name, 3, is_forced)
-        data = {
-            "id": command["id"],
-            "name": command["name"],
-            "type": 3,
-            "target_id": message,
-            "resolved": {"messages": {message: seen_message(self.world, target)}},
-        }
+        shown = {"messages": {message: seen_message(self.world, target)}}
+        known = {"id": command["id"], "name": command["name"], "type": 3}
+        data = {**known, "target_id": message, "resolved": shown}
         return self._act(COMMAND, target.channel_id, user, data)
 
     def _find_command(self, channel: str, user: str, name: str, kind: int, is_forced: bool) -> JSON:
@@ -184,18 +175,9 @@ class Actors(Writers):
         self, kind: int, channel: str, user: str, data: JSON, message: str | None = None
     ) -> str:
         place = self.world.channels[channel]
-        interaction = Interaction(
-            self.world.snowflake(),
-            make_token(),
-            kind,
-            user,
-            channel,
-            place.guild_id,
-            self.world.clock.monotonic(),
-            data,
-            message_id=message,
-            is_user_install=self._is_foreign(place),
-        )
+        who = (self.world.snowflake(), make_token(), kind, user, channel, place.guild_id)
+        now, is_foreign = self.world.clock.monotonic(), self._is_foreign(place)
+        interaction = Interaction(*who, now, data, message, is_user_install=is_foreign)
         self.world.interactions[interaction.interaction_id] = interaction
         payload = interaction_json(self.world, interaction)
         self.world.emit("INTERACTION_CREATE", payload, guild_id=place.guild_id)
@@ -210,12 +192,10 @@ def make_token() -> str:
 
 def _filled(row: JSON, values: dict[str, str]) -> JSON:
     """Return a row of a form with what was written into it."""
-    parts = [_filled_part(part, values) for part in row["components"]]
+    parts = []
+    for part in row["components"]:
+        text = values.get(part["custom_id"], part.get("value") or "")
+        if part.get("required", True) and not text:
+            raise ValueError(f"{part['custom_id']} is required")
+        parts.append({"type": part["type"], "custom_id": part["custom_id"], "value": text})
     return {"type": row["type"], "components": parts}
-
-
-def _filled_part(part: JSON, values: dict[str, str]) -> JSON:
-    text = values.get(part["custom_id"], part.get("value") or "")
-    if part.get("required", True) and not text:
-        raise ValueError(f"{part['custom_id']} is required")
-    return {"type": part["type"], "custom_id": part["custom_id"], "value": text}

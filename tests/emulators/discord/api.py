@@ -1,8 +1,7 @@
-"""What every route of the API needs: the request, and the table of routes."""
+"""What every route of the API needs: the state, and the request."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,47 +72,6 @@ class Ask:
 Answer = tuple[int, Any]
 RouteFunction = Callable[[Ask], Answer]
 NO_CONTENT: Answer = (204, None)
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A method and a path, and what answers them."""
-
-    method: str
-    template: str
-    pattern: re.Pattern[str]
-    run: RouteFunction
-    #: Whether the bot's token must be shown; answers to interactions carry their own.
-    is_open: bool
-
-    @property
-    def name(self) -> str:
-        """Method and template."""
-        return f"{self.method} {self.template}"
-
-
-ROUTES: list[Route] = []
-
-
-def route(
-    method: str, template: str, *, is_open: bool = False
-) -> Callable[[RouteFunction], RouteFunction]:
-    """Let a function answer a method and a path with {names} in it."""
-    pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template) + r"\Z")
-
-    def add(function: RouteFunction) -> RouteFunction:
-        ROUTES.append(Route(method, template, pattern, function, is_open))
-        return function
-
-    return add
-
-
-def find_route(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-    """Return what answers a request, and the values of the names in its path."""
-    for one in ROUTES:
-        if one.method == method and (found := one.pattern.match(path)):
-            return one, found.groupdict()
-    return None
 
 
 def claims_of(entry: dict[str, Any]) -> dict[str, Any]:

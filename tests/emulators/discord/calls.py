@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from tests.emulators.common import Dice
+from tests.emulators.common import Rule
 from tests.emulators.telegram.world import Clock
 
-FaultKind = Literal["status", "rate_limit", "html", "hang", "close", "lose_reply", "delay", "cut"]
 Scope = Literal["user", "shared", "global"]
 
 INVALID_SPAN_S = 600.0
@@ -39,50 +38,26 @@ class Call:
     message_id: str | None = None
     #: Name of the fault that met it.
     fault: str = ""
-    #: 401, 403 and 429 count towards a ban, but a 429 of scope "shared" does not.
-    is_invalid: bool = False
 
 
 @dataclass(slots=True)
-class Fault:
-    """A rule that spoils requests whose route or path fits `pattern`.
+class Fault(Rule):
+    """A rule for requests whose route or path fits `pattern`.
 
     "POST */messages" fits "POST /channels/{channel}/messages", and "POST /channels/12/messages"
     one channel of it; downloads are "GET /cdn".
     """
 
-    pattern: str
-    kind: FaultKind
-    #: How many requests it still spoils; None = all.
-    count: int | None = 1
-    probability: float = 1.0
-    #: HTTP status of `status` and `html`, and Discord's error code.
-    status: int = 500
+    #: Discord's error code.
     code: int = 0
-    description: str = ""
     #: Seconds and scope of `rate_limit`.
     retry_after: float = 1.0
     scope: Scope = "user"
     #: Headers of `html`.
     headers: dict[str, str] = field(default_factory=dict)
-    #: Seconds of `delay`.
-    delay_s: float = 0.0
 
-
-class Faults(Dice):
-    """The rules in force, tried in the order they were added."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rules: list[Fault] = []
-
-    def pick(self, route: str, path: str) -> Fault | None:
-        """Return the rule that meets this request, and count it."""
-        for rule in self.rules:
-            is_hit = fnmatchcase(route, rule.pattern) or fnmatchcase(path, rule.pattern)
-            if is_hit and self.meets(rule):
-                return rule
-        return None
+    def fits(self, route: str, path: str) -> bool:
+        return fnmatchcase(route, self.pattern) or fnmatchcase(path, self.pattern)
 
 
 @dataclass(slots=True)
@@ -169,7 +144,10 @@ class Limits:
 
 
 class InvalidRequests:
-    """Counts what leads to a ban: requests refused with 401, 403 or 429 in ten minutes."""
+    """Counts what leads to a ban: requests refused with 401, 403 or 429 in ten minutes.
+
+    A 429 of scope "shared" does not count.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

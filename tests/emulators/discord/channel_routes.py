@@ -5,23 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from tests.emulators.discord import permissions
-from tests.emulators.discord.api import NO_CONTENT, Answer, Ask, route
+from tests.emulators.discord.api import NO_CONTENT, Answer, Ask
 from tests.emulators.discord.errors import bad_field, refused
 from tests.emulators.discord.events import seen_message, tell_channel
 from tests.emulators.discord.payloads import channel_json
 from tests.emulators.discord.posting import delete_message, edit_message, make_message
-from tests.emulators.discord.records import FORUM, PUBLIC_THREAD, Channel, Message
+from tests.emulators.discord.records import FORUM, Channel, Message
 
 #: For so long the same nonce gives the same message: "the past few minutes".
 NONCE_S = 300.0
 
 
-@route("GET", "/channels/{channel}")
 def get_channel(ask: Ask) -> Answer:
     return 200, channel_json(ask.world, open_channel(ask))
 
 
-@route("PATCH", "/channels/{channel}")
 def edit_channel(ask: Ask) -> Answer:
     channel = open_channel(ask)
     if not channel.is_thread or channel.owner_id != ask.world.bot.user_id:
@@ -54,7 +52,6 @@ def seen_by_bot(ask: Ask, message: Message) -> dict[str, Any]:
 # --- messages
 
 
-@route("GET", "/channels/{channel}/messages")
 def list_messages(ask: Ask) -> Answer:
     channel, limit = open_channel(ask), ask.number("limit", 50, 100)
     granted = ask.world.permissions_of(ask.world.bot.user_id, channel)
@@ -70,13 +67,11 @@ def list_messages(ask: Ask) -> Answer:
     return 200, [seen_by_bot(ask, one) for one in there[:limit]]
 
 
-@route("GET", "/channels/{channel}/messages/{message}")
 def get_message(ask: Ask) -> Answer:
     channel = open_channel(ask, "READ_MESSAGE_HISTORY")
     return 200, seen_by_bot(ask, _message(ask, channel))
 
 
-@route("POST", "/channels/{channel}/messages")
 def send_message(ask: Ask) -> Answer:
     channel = open_channel(ask)
     _check_can_send(ask, channel)
@@ -117,7 +112,6 @@ def _find_by_nonce(ask: Ask) -> Message | None:
     return ask.world.any_message(message_id)
 
 
-@route("PATCH", "/channels/{channel}/messages/{message}")
 def patch_message(ask: Ask) -> Answer:
     channel = open_channel(ask)
     message = _message(ask, channel)
@@ -129,7 +123,6 @@ def patch_message(ask: Ask) -> Answer:
     return 200, seen_by_bot(ask, message)
 
 
-@route("DELETE", "/channels/{channel}/messages/{message}")
 def remove_message(ask: Ask) -> Answer:
     channel = open_channel(ask)
     message = _message(ask, channel)
@@ -141,7 +134,6 @@ def remove_message(ask: Ask) -> Answer:
     return NO_CONTENT
 
 
-@route("POST", "/channels/{channel}/typing")
 def show_typing(ask: Ask) -> Answer:
     channel = open_channel(ask, "SEND_MESSAGES")
     channel.typing.append(ask.world.clock.now())
@@ -151,7 +143,6 @@ def show_typing(ask: Ask) -> Answer:
 # --- threads
 
 
-@route("POST", "/channels/{channel}/messages/{message}/threads")
 def thread_from_message(ask: Ask) -> Answer:
     channel = open_channel(ask, "CREATE_PUBLIC_THREADS")
     message = _message(ask, channel)
@@ -159,24 +150,10 @@ def thread_from_message(ask: Ask) -> Answer:
         raise refused(50008)
     if message.thread_id:
         raise refused(160004)
-    thread = _open_thread(ask, channel)
-    # A thread has the id of the message that it was made from.
-    del ask.world.channels[thread.channel_id]
-    thread.channel_id = message.thread_id = message.message_id
-    ask.world.channels[thread.channel_id] = thread
-    tell_channel(ask.world, thread, "CREATE")
-    return 201, channel_json(ask.world, thread)
-
-
-def _open_thread(ask: Ask, channel: Channel) -> Channel:
-    name = ask.form.get("name") or ""
+    name, me = ask.form.get("name") or "", ask.world.bot.user_id
     if not 1 <= len(name) <= 100:
         raise bad_field("name", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 100 in length.")
-    kind = PUBLIC_THREAD if channel.kind == FORUM else ask.form.get("type", PUBLIC_THREAD)
-    return ask.world.add_channel(
-        kind=kind,
-        guild_id=channel.guild_id,
-        name=name,
-        parent_id=channel.channel_id,
-        owner_id=ask.world.bot.user_id,
-    )
+    thread = ask.world.add_thread(channel, me, name, thread_id=message.message_id)
+    message.thread_id = thread.channel_id
+    tell_channel(ask.world, thread, "CREATE")
+    return 201, channel_json(ask.world, thread)

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from tests.emulators.discord.api import Answer, Ask, route
+from tests.emulators.discord.api import Answer, Ask
 from tests.emulators.discord.errors import ApiError, bad_field, too_long
 
 CHAT_INPUT, USER_MENU, MESSAGE_MENU = 1, 2, 3
@@ -21,12 +21,10 @@ _LOCALES = (
 LOCALES = frozenset(_LOCALES.split())
 
 
-@route("GET", "/applications/{application}/commands")
 def list_commands(ask: Ask) -> Answer:
     return 200, [*ask.world.commands.values()]
 
 
-@route("PUT", "/applications/{application}/commands")
 def overwrite_commands(ask: Ask) -> Answer:
     wanted: list[dict[str, Any]] = ask.body or []
     _check_table(wanted)
@@ -41,23 +39,15 @@ def overwrite_commands(ask: Ask) -> Answer:
 
 
 def _keep(
-    ask: Ask,
-    wanted: dict[str, Any],
-    before: dict[tuple[int, str], dict[str, Any]],
+    ask: Ask, wanted: dict[str, Any], before: dict[tuple[int, str], dict[str, Any]]
 ) -> dict[str, Any]:
     kind = wanted.get("type", CHAT_INPUT)
     old = before.get((kind, wanted["name"]))
     defaults = {
-        "application_id": ask.world.application_id,
-        "description": "",
-        "dm_permission": True,
-        "default_member_permissions": None,
-        "nsfw": False,
-        "integration_types": [0],
-        "contexts": None,
-        "name_localizations": None,
-        "description_localizations": None,
-    }
+        "application_id": ask.world.application_id, "description": "", "dm_permission": True,
+        "default_member_permissions": None, "nsfw": False, "integration_types": [0],
+        "contexts": None, "name_localizations": None, "description_localizations": None,
+    }  # fmt: skip
     command_id = old["id"] if old else ask.world.snowflake()
     told = {name: value for name, value in wanted.items() if value is not None}
     made = {**defaults, **told, "type": kind, "id": command_id, "version": ask.world.snowflake()}

@@ -72,7 +72,3 @@ def bad_field(path: str, code: str, text: str) -> ApiError:
 def too_long(path: str, most: int) -> ApiError:
     """Return 50035 for a text that is longer than `most` characters."""
     return bad_field(path, "BASE_TYPE_MAX_LENGTH", f"Must be {most} or fewer in length.")
-
-
-UNAUTHORIZED = ApiError(401, 0, "401: Unauthorized")
-NOT_FOUND = ApiError(404, 0, "404: Not Found")

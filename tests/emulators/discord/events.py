@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tests.emulators.discord import permissions
 from tests.emulators.discord.payloads import (
     JSON,
@@ -59,20 +57,20 @@ def seen_message(world: World, message: Message) -> JSON:
 def without_content(payload: JSON) -> JSON:
     """Return a message as a bot without MESSAGE_CONTENT gets it."""
     bare = {"content": "", "attachments": [], "embeds": [], "components": []}
-    hidden = payload | bare
-    if "message_snapshots" in payload:
-        snapshots = [one["message"] | bare for one in payload["message_snapshots"]]
-        hidden["message_snapshots"] = [{"message": one} for one in snapshots]
-    if quoted := payload.get("referenced_message"):
-        hidden["referenced_message"] = quoted | bare
-    return hidden
+    return payload | bare | {"message_snapshots": [], "referenced_message": None}
 
 
 def tell_deletion(world: World, message: Message) -> None:
     """Tell that a message is gone."""
     channel = world.channels[message.channel_id]
     payload: JSON = {"id": message.message_id, "channel_id": channel.channel_id}
-    _tell(world, "MESSAGE_DELETE", channel, payload, (GUILD_MESSAGES, DIRECT_MESSAGES))
+    if not is_seen(world, channel):
+        return
+    if channel.guild_id is None:
+        world.emit("MESSAGE_DELETE", payload, intent=DIRECT_MESSAGES)
+    else:
+        payload["guild_id"] = channel.guild_id
+        world.emit("MESSAGE_DELETE", payload, guild_id=channel.guild_id, intent=GUILD_MESSAGES)
 
 
 def tell_channel(world: World, channel: Channel, deed: str) -> None:
@@ -96,15 +94,3 @@ def tell_voice_state(world: World, guild: Guild, user_id: str) -> None:
 def is_seen(world: World, channel: Channel) -> bool:
     """Tell whether the bot sees a channel."""
     return permissions.has(world.permissions_of(world.bot.user_id, channel), "VIEW_CHANNEL")
-
-
-def _tell(
-    world: World, name: str, channel: Channel, payload: dict[str, Any], intents: tuple[int, int]
-) -> None:
-    if not is_seen(world, channel):
-        return
-    if channel.guild_id is None:
-        world.emit(name, payload, intent=intents[1])
-    else:
-        payload["guild_id"] = channel.guild_id
-        world.emit(name, payload, guild_id=channel.guild_id, intent=intents[0])

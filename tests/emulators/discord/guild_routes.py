@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from tests.emulators.discord.api import NO_CONTENT, Answer, Ask, route
+from tests.emulators.discord.api import NO_CONTENT, Answer, Ask
 from tests.emulators.discord.errors import bad_field, refused
 from tests.emulators.discord.events import tell_voice_state
-from tests.emulators.discord.payloads import (
-    channel_json,
-    guild_json,
-    member_json,
-    user_json,
-)
+from tests.emulators.discord.payloads import channel_json, guild_json, member_json, user_json
 from tests.emulators.discord.records import STAGE, Guild
 
 DAY_S = 24 * 3600.0
 IDENTIFIES_A_DAY = 1000
 
 
-@route("GET", "/users/@me")
 def get_me(ask: Ask) -> Answer:
     extra = {"mfa_enabled": False, "locale": "en-US", "verified": True, "email": None, "flags": 0}
     return 200, user_json(ask.world.bot) | extra
 
 
-@route("POST", "/users/@me/channels")
 def open_dm(ask: Ask) -> Answer:
     user_id = str(ask.form.get("recipient_id"))
     if user_id not in ask.world.users:
@@ -35,15 +26,14 @@ def open_dm(ask: Ask) -> Answer:
     return 200, channel_json(ask.world, ask.world.dm_with(user_id))
 
 
-def application_json(ask: Ask) -> dict[str, Any]:
-    """Return the application behind the bot."""
-    owners = user_json(ask.world.developer)
-    return {
-        "id": ask.world.application_id, "name": ask.world.bot.name, "description": "", "icon": None,
-        "bot_public": True, "bot_require_code_grant": False, "owner": owners, "team": None,
-        "verify_key": "0" * 64, "flags": application_flags(ask.world.privileged),
-        "integration_types_config": {"0": {}, "1": {}},
-        "approximate_guild_count": len(ask.world.guilds), "bot": user_json(ask.world.bot),
+def get_application(ask: Ask) -> Answer:
+    world = ask.world
+    return 200, {
+        "id": world.application_id, "name": world.bot.name, "description": "", "icon": None,
+        "bot_public": True, "bot_require_code_grant": False, "owner": user_json(world.developer),
+        "team": None, "verify_key": "0" * 64, "flags": application_flags(world.privileged),
+        "integration_types_config": {"0": {}, "1": {}}, "bot": user_json(world.bot),
+        "approximate_guild_count": len(world.guilds),
     }  # fmt: skip
 
 
@@ -53,31 +43,14 @@ def application_flags(privileged: set[str]) -> int:
     return sum(flag for name, flag in flags.items() if name in privileged)
 
 
-@route("GET", "/applications/@me")
-def get_application(ask: Ask) -> Answer:
-    return 200, application_json(ask)
-
-
-@route("GET", "/oauth2/applications/@me")
-def get_oauth_application(ask: Ask) -> Answer:
-    return 200, application_json(ask)
-
-
-@route("GET", "/gateway/bot")
 def get_gateway_bot(ask: Ask) -> Answer:
     now = ask.world.clock.monotonic()
     used = sum(moment > now - DAY_S for moment in ask.api.identifies)
     limit = {
-        "total": IDENTIFIES_A_DAY,
-        "remaining": max(0, IDENTIFIES_A_DAY - used),
-        "reset_after": int(DAY_S * 1000),
-        "max_concurrency": 1,
-    }
-    return 200, {
-        "url": ask.api.gateway_url,
-        "shards": ask.api.shards,
-        "session_start_limit": limit,
-    }
+        "total": IDENTIFIES_A_DAY, "remaining": max(0, IDENTIFIES_A_DAY - used),
+        "reset_after": int(DAY_S * 1000), "max_concurrency": 1,
+    }  # fmt: skip
+    return 200, {"url": ask.api.gateway_url, "shards": ask.api.shards, "session_start_limit": limit}
 
 
 # --- servers
@@ -92,12 +65,10 @@ def _guild(ask: Ask) -> Guild:
     return guild
 
 
-@route("GET", "/guilds/{guild}")
 def get_guild(ask: Ask) -> Answer:
     return 200, guild_json(ask.world, _guild(ask))
 
 
-@route("GET", "/guilds/{guild}/members/{user}")
 def get_member(ask: Ask) -> Answer:
     member = _guild(ask).members.get(ask.params["user"])
     if member is None:
@@ -105,7 +76,6 @@ def get_member(ask: Ask) -> Answer:
     return 200, member_json(ask.world, member)
 
 
-@route("PATCH", "/guilds/{guild}/voice-states/@me")
 def edit_voice_state(ask: Ask) -> Answer:
     """Let the bot be heard on the stage that it is on: only who may mute others lets itself."""
     guild, me = _guild(ask), ask.world.bot.user_id

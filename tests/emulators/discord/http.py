@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from urllib.parse import unquote
 
@@ -11,37 +12,72 @@ from starlette.formparsers import MultiPartParser
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tests.emulators.discord import (
-    channel_routes,
-    command_routes,
-    guild_routes,
-    interaction_routes,
-)
-from tests.emulators.discord.api import Api, Ask, Route, Upload, find_route
+from tests.emulators.discord import channel_routes, command_routes, guild_routes, interaction_routes
+from tests.emulators.discord.api import Answer, Api, Ask, RouteFunction, Upload
 from tests.emulators.discord.calls import Call, Fault
-from tests.emulators.discord.errors import NOT_FOUND, UNAUTHORIZED, ApiError, bad_field, refused
+from tests.emulators.discord.errors import ApiError, bad_field, refused
 
-#: Every module whose routes are in the table.
-ROUTERS = (channel_routes, command_routes, guild_routes, interaction_routes)
+#: Method and path -> what answers. With a {token} in the path the bot's own is not asked for.
+ROUTES: dict[str, RouteFunction] = {
+    "GET /users/@me": guild_routes.get_me,
+    "POST /users/@me/channels": guild_routes.open_dm,
+    "GET /applications/@me": guild_routes.get_application,
+    "GET /oauth2/applications/@me": guild_routes.get_application,
+    "GET /gateway/bot": guild_routes.get_gateway_bot,
+    "GET /guilds/{guild}": guild_routes.get_guild,
+    "GET /guilds/{guild}/members/{user}": guild_routes.get_member,
+    "PATCH /guilds/{guild}/voice-states/@me": guild_routes.edit_voice_state,
+    "GET /applications/{application}/commands": command_routes.list_commands,
+    "PUT /applications/{application}/commands": command_routes.overwrite_commands,
+    "GET /channels/{channel}": channel_routes.get_channel,
+    "PATCH /channels/{channel}": channel_routes.edit_channel,
+    "GET /channels/{channel}/messages": channel_routes.list_messages,
+    "GET /channels/{channel}/messages/{message}": channel_routes.get_message,
+    "POST /channels/{channel}/messages": channel_routes.send_message,
+    "PATCH /channels/{channel}/messages/{message}": channel_routes.patch_message,
+    "DELETE /channels/{channel}/messages/{message}": channel_routes.remove_message,
+    "POST /channels/{channel}/typing": channel_routes.show_typing,
+    "POST /channels/{channel}/messages/{message}/threads": channel_routes.thread_from_message,
+    "POST /interactions/{interaction}/{token}/callback": interaction_routes.answer,
+    "POST /webhooks/{application}/{token}": interaction_routes.follow_up,
+    "PATCH /webhooks/{application}/{token}/messages/{message}": interaction_routes.edit_answer,
+    "DELETE /webhooks/{application}/{token}/messages/{message}": interaction_routes.delete_answer,
+}
+_PATTERNS = {name: re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", name)) for name in ROUTES}
 MAX_REQUEST_BYTES = 25 << 20
 # Files stay in memory: a thread that writes them to a disk would be a wait that nobody counts.
 MultiPartParser.spool_max_size = MAX_REQUEST_BYTES
 _PAGE = b"<!DOCTYPE html><html><head><title>Access denied</title></head><body>1015</body></html>"
 
 
-async def read_ask(api: Api, call: Call, request: Request, params: dict[str, str]) -> Ask:
-    """Read a request. Raises ApiError for bodies that cannot be read."""
-    values = {name: unquote(value) for name, value in params.items()}
+def find_route(request: str) -> tuple[str, dict[str, str]]:
+    """Return the route of a method and path, and the values in it."""
+    for name, pattern in _PATTERNS.items():
+        if found := pattern.fullmatch(request):
+            return name, {key: unquote(value) for key, value in found.groupdict().items()}
+    return f"{request.partition(' ')[0]} ?", {}
+
+
+async def answer(api: Api, call: Call, request: Request, values: dict[str, str]) -> Response:
+    """Answer a request as the rules of Discord say."""
     ask = Ask(api, call, values, dict(request.query_params))
+    try:
+        await _read(ask, request)
+    except ApiError as error:
+        return refuse(api, call, error)
+    return _run(ask, request.headers.get("authorization", ""))
+
+
+async def _read(ask: Ask, request: Request) -> None:
+    if ask.call.route not in ROUTES:
+        raise ApiError(404, 0, "404: Not Found")
     if int(request.headers.get("content-length", 0)) > MAX_REQUEST_BYTES:
         raise refused(40005)
-    kind = request.headers.get("content-type", "")
-    if kind.startswith("multipart/form-data"):
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
         await _read_form(ask, request)
     elif body := await request.body():
         ask.body = _parse(body)
-    call.body = ask.body
-    return ask
+    ask.call.body = ask.body
 
 
 async def _read_form(ask: Ask, request: Request) -> None:
@@ -63,31 +99,30 @@ def _parse(body: bytes) -> Any:
         raise ApiError(400, 50109, "The request body contains invalid JSON.") from None
 
 
-def run(api: Api, route: Route, ask: Ask, authorization: str) -> Response:
-    """Answer a request that was read, as the rules of Discord say."""
+def _run(ask: Ask, authorization: str) -> Response:
+    api, name = ask.api, ask.call.route
     with api.world.lock:
         major = next(
             (ask.params[one] for one in ("channel", "guild", "token") if one in ask.params), ""
         )
         try:
-            if not route.is_open and authorization != f"Bot {api.world.token}":
-                raise UNAUTHORIZED
-            wait_s, scope = api.limits.check(route.name, major)
+            if "{token}" not in name and authorization != f"Bot {api.world.token}":
+                raise ApiError(401, 0, "401: Unauthorized")
+            wait_s, scope = api.limits.check(name, major)
             if wait_s and api.limits.is_strict:
                 return too_many(api, ask.call, wait_s, scope)
-            status, body = _run(route, ask)
+            ask.call.status, body = _find_answer(ask)
         except ApiError as error:
             return refuse(api, ask.call, error)
-        headers = {"Via": "1.1 google", **api.limits.headers(route.name, major)}
-    ask.call.status = status
+        headers = {"Via": "1.1 google", **api.limits.headers(name, major)}
     if body is None:
-        return Response(status_code=status, headers=headers)
-    return JSONResponse(body, status, headers)
+        return Response(status_code=ask.call.status, headers=headers)
+    return JSONResponse(body, ask.call.status, headers)
 
 
-def _run(route: Route, ask: Ask) -> tuple[int, Any]:
+def _find_answer(ask: Ask) -> Answer:
     try:
-        return route.run(ask)
+        return ROUTES[ask.call.route](ask)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         # A form that no rule foresaw: refused as any bad form is, and the ledger says why.
         raise bad_field("_", type(error).__name__, str(error)) from error
@@ -99,7 +134,6 @@ def refuse(api: Api, call: Call, error: ApiError) -> Response:
     if error.errors is not None:
         call.error += f" {json.dumps(error.errors)}"
     if error.status in (401, 403):
-        call.is_invalid = True
         api.invalid.add()
     return JSONResponse(error.to_json(), error.status, {"Via": "1.1 google"})
 
@@ -108,25 +142,13 @@ def too_many(api: Api, call: Call, wait_s: float, scope: str) -> Response:
     """Answer with a 429 of one of the three scopes."""
     call.status, call.error = 429, f"429 {scope}"
     if scope != "shared":
-        call.is_invalid = True
         api.invalid.add()
-    body: dict[str, Any] = {
-        "message": "You are being rate limited.",
-        "retry_after": round(wait_s, 3),
-        "global": scope == "global",
-    }
-    headers = {
-        "Via": "1.1 google",
-        "Retry-After": str(int(wait_s) + 1),
-        "X-RateLimit-Scope": scope,
-        **({"X-RateLimit-Global": "true"} if scope == "global" else {}),
-    }
+    is_global, words = scope == "global", "You are being rate limited."
+    body = {"message": words, "retry_after": round(wait_s, 3), "global": is_global}
+    headers = {"Via": "1.1 google", "Retry-After": str(int(wait_s) + 1), "X-RateLimit-Scope": scope}
+    if is_global:
+        headers["X-RateLimit-Global"] = "true"
     return JSONResponse(body, 429, headers)
-
-
-def page(status: int, headers: dict[str, str] | None = None) -> Response:
-    """Answer with a page of whoever stands before Discord: no JSON, no `Via`."""
-    return Response(_PAGE, status, headers, media_type="text/html")
 
 
 def spoil(api: Api, call: Call, fault: Fault) -> Response:
@@ -137,12 +159,9 @@ def spoil(api: Api, call: Call, fault: Fault) -> Response:
         if fault.kind == "html":
             call.status = fault.status
             if fault.status == 429:
-                call.is_invalid = True
                 api.invalid.add()
-            return page(fault.status, fault.headers)
+            # Of whoever stands before Discord: no JSON, no `Via`.
+            return Response(_PAGE, fault.status, fault.headers, media_type="text/html")
         words = fault.description or {503: "503: Service Unavailable"}.get(fault.status, "")
         error = refused(fault.code) if fault.code else ApiError(fault.status, 0, words)
         return refuse(api, call, error)
-
-
-__all__ = ["NOT_FOUND", "find_route", "read_ask", "refuse", "run", "spoil"]

@@ -5,13 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.emulators.discord.events import seen_message
-from tests.emulators.discord.payloads import (
-    JSON,
-    channel_json,
-    file_json,
-    member_json,
-    user_json,
-)
+from tests.emulators.discord.payloads import JSON, channel_json, file_json, member_json, user_json
 from tests.emulators.discord.records import DM, Channel, Interaction
 from tests.emulators.discord.world import MAX_FILE_BYTES, World
 

@@ -20,8 +20,6 @@ class Oracle(Actors):
 
     api: Api
     gateway: Gateway
-    #: Every request, oldest first, refused and spoiled ones too.
-    calls: list[Call]
 
     # --- what is visible
 
@@ -98,11 +96,6 @@ class Oracle(Actors):
     def invalid_requests(self) -> int:
         """Return how many requests of the last ten minutes count towards a ban."""
         return self.api.invalid.count
-
-    @locked
-    def violations(self) -> dict[str, int]:
-        """Return by route, and for "global", how many requests went over a limit."""
-        return dict(self.api.limits.violations)
 
     @locked
     def identifies(self, hours: float = 1.0) -> int:

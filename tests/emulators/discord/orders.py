@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from tests.emulators.common import locked
-from tests.emulators.discord.calls import Fault, FaultKind, Faults
-from tests.emulators.discord.gateway import Connection
+from tests.emulators.discord.calls import Fault
 from tests.emulators.discord.oracle import Oracle
 
 
 class Orders(Oracle):
     """The faults and limits of the virtual Discord."""
 
-    faults: Faults
+    rule = Fault
 
     # --- requests
-
-    @locked
-    def fault(self, pattern: str, kind: FaultKind, **details: object) -> None:
-        """Spoil requests: see `Fault` for patterns, kinds and details; by default the next one."""
-        self.faults.rules.append(Fault(pattern, kind, **details))  # type: ignore[arg-type]
 
     @locked
     def expire_links(self) -> None:
@@ -26,33 +20,18 @@ class Orders(Oracle):
         self.world.link_key += 1
 
     @locked
-    def advance(self, hours: float = 0.0, *, seconds: float = 0.0) -> None:
-        """Move the server's clock: tokens of 15 minutes, deadlines of 3 s, links of a day."""
-        self.world.clock.advance(hours * 3600 + seconds)
-
-    @locked
-    def freeze(self) -> None:
-        """Stop the server's clock: it moves by `advance` only."""
-        self.world.clock.freeze()
-
-    @locked
     def forget_calls(self) -> None:
-        """Empty the ledgers of requests, pings and violations."""
-        self.calls.clear()
+        """Empty the ledgers of requests, violations, pings and menus."""
+        super().forget_calls()
         self.world.pings.clear()
-        self.api.limits.violations.clear()
         self.api.command_writes.clear()
 
     # --- the gateway
 
-    @property
-    def _open(self) -> list[Connection]:
-        return list(self.gateway.connections)
-
     @locked
     def ask_reconnect(self) -> None:
         """Send op 7 to every connection."""
-        for connection in self._open:
+        for connection in list(self.gateway.connections):
             connection.tell({"op": 7, "d": None})
 
     @locked
@@ -60,7 +39,7 @@ class Orders(Oracle):
         """Send op 9. Without is_resumable the sessions are lost."""
         if not is_resumable:
             self.gateway.sessions.invalidate()
-        for connection in self._open:
+        for connection in list(self.gateway.connections):
             connection.tell({"op": 9, "d": is_resumable})
 
     @locked
@@ -72,19 +51,19 @@ class Orders(Oracle):
     @locked
     def close_gateway(self, code: int = 4000) -> None:
         """Close every connection with a code."""
-        for connection in self._open:
+        for connection in list(self.gateway.connections):
             connection.close(code)
 
     @locked
     def drop(self) -> None:
         """Cut every connection of the gateway without a word."""
-        for connection in self._open:
+        for connection in list(self.gateway.connections):
             connection.drop()
 
     @locked
     def make_zombies(self) -> None:
         """Let the present connections stay open, silent and deaf: no ACK, no event, no end."""
-        for connection in self._open:
+        for connection in list(self.gateway.connections):
             connection.freeze()
 
     @locked

@@ -33,13 +33,9 @@ def moment(seconds: float) -> str:
 def user_json(user: User) -> JSON:
     """Return a User."""
     value: JSON = {
-        "id": user.user_id,
-        "username": user.name.lower().replace(" ", "_"),
-        "global_name": user.name,
-        "discriminator": "0",
-        "avatar": None,
-        "public_flags": 0,
-    }
+        "id": user.user_id, "username": user.name.lower().replace(" ", "_"),
+        "global_name": user.name, "discriminator": "0", "avatar": None, "public_flags": 0,
+    }  # fmt: skip
     return value | ({"bot": True} if user.is_bot else {})
 
 
@@ -64,20 +60,12 @@ def member_json(world: World, member: Member) -> JSON:
 
 def channel_json(world: World, channel: Channel) -> JSON:
     """Return a Channel of any kind."""
-    value: JSON = {
-        "id": channel.channel_id,
-        "type": channel.kind,
-        "last_message_id": channel.last_message_id,
-        "flags": 0,
-    }
+    last = {"last_message_id": channel.last_message_id}
+    value: JSON = {"id": channel.channel_id, "type": channel.kind, "flags": 0, **last}
     if channel.kind == DM:
         return value | {"recipients": [user_json(world.users[channel.recipient_id])]}
-    value |= {
-        "guild_id": channel.guild_id,
-        "name": channel.name,
-        "parent_id": channel.parent_id,
-        "rate_limit_per_user": 0,
-    }
+    place = {"guild_id": channel.guild_id, "parent_id": channel.parent_id}
+    value |= {**place, "name": channel.name, "rate_limit_per_user": 0}
     if channel.is_thread:
         return value | _thread_json(channel)
     value |= {"position": 0, "nsfw": False, "topic": None}
@@ -94,20 +82,13 @@ def channel_json(world: World, channel: Channel) -> JSON:
 
 def _thread_json(channel: Channel) -> JSON:
     count = sum(not message.is_deleted for message in channel.messages.values())
+    state = {"archived": channel.is_archived, "locked": channel.is_locked}
+    times = {"archive_timestamp": moment(0), "create_timestamp": moment(0)}
     return {
-        "owner_id": channel.owner_id,
-        "message_count": count,
-        "member_count": 1,
-        "total_message_sent": len(channel.messages),
-        "applied_tags": [],
-        "thread_metadata": {
-            "archived": channel.is_archived,
-            "locked": channel.is_locked,
-            "auto_archive_duration": 1440,
-            "archive_timestamp": moment(0),
-            "create_timestamp": moment(0),
-        },
-    }
+        "owner_id": channel.owner_id, "message_count": count, "member_count": 1,
+        "total_message_sent": len(channel.messages), "applied_tags": [],
+        "thread_metadata": {**state, **times, "auto_archive_duration": 1440},
+    }  # fmt: skip
 
 
 def guild_json(world: World, guild: Guild) -> JSON:
@@ -133,22 +114,16 @@ def guild_create_json(world: World, guild: Guild, *, has_members: bool) -> JSON:
         and permissions.has(world.permissions_of(me, channel), "VIEW_CHANNEL")
     ]
     members = [one for one in guild.members.values() if has_members or one.user_id == me]
+    threads = [one for one in seen if one.is_thread and not one.is_archived]
     return guild_json(world, guild) | {
-        "joined_at": moment(0),
-        "large": False,
-        "unavailable": False,
+        "joined_at": moment(0), "large": False, "unavailable": False,
         "member_count": len(guild.members),
         "members": [member_json(world, member) for member in members],
         "channels": [channel_json(world, one) for one in seen if not one.is_thread],
-        "threads": [
-            channel_json(world, one) for one in seen if one.is_thread and not one.is_archived
-        ],
-        "voice_states": [voice_state_json(guild, user) for user in guild.voices],
-        "presences": [],
-        "stage_instances": [],
-        "guild_scheduled_events": [],
-        "soundboard_sounds": [],
-    }
+        "threads": [channel_json(world, one) for one in threads],
+        "voice_states": [voice_state_json(guild, user) for user in guild.voices], "presences": [],
+        "stage_instances": [], "guild_scheduled_events": [], "soundboard_sounds": [],
+    }  # fmt: skip
 
 
 def voice_state_json(guild: Guild, user_id: str) -> JSON:
@@ -164,13 +139,9 @@ def voice_state_json(guild: Guild, user_id: str) -> JSON:
 def file_json(world: World, file: File, *, is_ephemeral: bool = False) -> JSON:
     """Return an Attachment, with a link that works for a day from now."""
     link = world.link(file)
-    value: JSON = {
-        "id": file.file_id,
-        "filename": file.name,
-        "size": len(file.data) if file.claimed_bytes is None else file.claimed_bytes,
-        "url": link,
-        "proxy_url": link,
-    }
+    size = len(file.data) if file.claimed_bytes is None else file.claimed_bytes
+    links = {"url": link, "proxy_url": link}
+    value: JSON = {"id": file.file_id, "filename": file.name, "size": size, **links}
     if mime := file.mime or mimetypes.guess_type(file.name)[0]:
         value["content_type"] = mime
     if file.title:
@@ -208,14 +179,9 @@ def message_json(world: World, message: Message, *, has_reply: bool = True) -> J
 
 def content_json(world: World, message: Message) -> JSON:
     """Return what a bot without the intent MESSAGE_CONTENT does not see."""
-    return {
-        "content": message.content,
-        "attachments": [
-            file_json(world, file, is_ephemeral=message.is_ephemeral) for file in message.files
-        ],
-        "embeds": list(message.embeds),
-        "components": list(message.components),
-    }
+    files = [file_json(world, one, is_ephemeral=message.is_ephemeral) for one in message.files]
+    parts = {"embeds": list(message.embeds), "components": list(message.components)}
+    return {"content": message.content, "attachments": files, **parts}
 
 
 def _add_reference(world: World, value: JSON, message: Message, *, has_reply: bool) -> None:
@@ -225,21 +191,17 @@ def _add_reference(world: World, value: JSON, message: Message, *, has_reply: bo
         place["guild_id"] = channel.guild_id
     if message.snapshots:
         [first] = message.snapshots
-        value["message_reference"] = {
-            "type": 1,
-            "message_id": first.message_id,
-            "channel_id": first.channel_id,
-        }
+        origin = {"message_id": first.message_id, "channel_id": first.channel_id}
+        value["message_reference"] = {"type": 1, **origin}
         value["message_snapshots"] = [{"message": _snapshot(world, first)}]
     if message.reply_to is None:
         return
     value["message_reference"] = {"type": 0, "message_id": message.reply_to, **place}
     if has_reply:
         found = channel.messages.get(message.reply_to)
-        is_there = found is not None and not found.is_deleted
-        value["referenced_message"] = (
-            message_json(world, found, has_reply=False) if found and is_there else None
-        )
+        is_there = found and not found.is_deleted
+        quoted = message_json(world, found, has_reply=False) if found and is_there else None
+        value["referenced_message"] = quoted
 
 
 def _snapshot(world: World, message: Message) -> JSON:
@@ -254,9 +216,6 @@ def _snapshot(world: World, message: Message) -> JSON:
 
 def _metadata(world: World, interaction_id: str) -> JSON:
     interaction = world.interactions[interaction_id]
-    return {
-        "id": interaction_id,
-        "type": interaction.kind,
-        "user": user_json(world.users[interaction.user_id]),
-        "authorizing_integration_owners": {},
-    }
+    user = user_json(world.users[interaction.user_id])
+    known = {"id": interaction_id, "type": interaction.kind, "user": user}
+    return known | {"authorizing_integration_owners": {}}

@@ -9,7 +9,7 @@ from tests.emulators.common import Emulator, locked
 from tests.emulators.discord import permissions
 from tests.emulators.discord.events import GUILD_MEMBERS, GUILDS, tell_channel
 from tests.emulators.discord.payloads import guild_create_json, member_json
-from tests.emulators.discord.records import DM, FORUM, PUBLIC_THREAD, TEXT, Guild, Member, Role
+from tests.emulators.discord.records import DM, FORUM, TEXT, Guild, Member, Role
 from tests.emulators.discord.world import World
 
 
@@ -17,9 +17,6 @@ class People(Emulator):
     """Users, servers, members, roles, channels and threads. All ids are text."""
 
     world: World
-
-    def __init__(self, world: World) -> None:
-        self.world = world
 
     # --- people
 
@@ -78,7 +75,7 @@ class People(Emulator):
     def add_member(self, guild: str, user: str, *roles: str) -> None:
         """Let a person into a server, with roles by their names."""
         place = self.world.guilds[guild]
-        given = [self.world.role_of(place, name).role_id for name in roles]
+        given = [one.role_id for one in place.roles.values() if one.name in roles]
         deed = "UPDATE" if user in place.members else "ADD"
         member = place.members[user] = Member(user, given)
         payload = member_json(self.world, member) | {"guild_id": guild}
@@ -149,14 +146,7 @@ class People(Emulator):
     @locked
     def add_thread(self, channel: str, user: str, name: str = "Thread") -> str:
         """Open a thread and return its id."""
-        parent = self.world.channels[channel]
-        thread = self.world.add_channel(
-            kind=PUBLIC_THREAD,
-            guild_id=parent.guild_id,
-            name=name,
-            parent_id=channel,
-            owner_id=user,
-        )
+        thread = self.world.add_thread(self.world.channels[channel], user, name)
         tell_channel(self.world, thread, "CREATE")
         return thread.channel_id
 

@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket
 
 from tests.emulators.discord import http
 from tests.emulators.discord.api import Api
-from tests.emulators.discord.calls import Call, Fault, Faults, InvalidRequests, Limits
+from tests.emulators.discord.calls import Call, Fault, InvalidRequests, Limits
 from tests.emulators.discord.errors import ApiError
 from tests.emulators.discord.gateway import Gateway
 from tests.emulators.discord.orders import Orders
@@ -28,20 +28,11 @@ class DiscordServer(Orders):
     """A local Discord for one bot, with the people around it."""
 
     def __init__(self, token: str = TOKEN, *, port: int = 0) -> None:
-        super().__init__(World(token))
-        self.token = token
-        self.port = port
-        self.calls = []
-        self.faults = Faults()
+        super().__init__(World(token), port)
         clock = self.world.clock
         self.api = Api(self.world, Limits(clock), InvalidRequests(clock))
         self.gateway = Gateway(self.api)
         self._server: Serving | None = None
-
-    @property
-    def base_url(self) -> str:
-        """The address without a path, for /control and files."""
-        return f"http://127.0.0.1:{self.port}"
 
     @property
     def api_base_url(self) -> str:
@@ -55,19 +46,11 @@ class DiscordServer(Orders):
 
     # --- life
 
-    def start(self) -> None:
-        """Bind the port and serve in a thread of its own; after `stop`, the same port again."""
-        self._bind().start()
-
-    def stop(self) -> None:
-        """Cut every connection and end the thread; the virtual Discord stays as it is."""
-        if self._server is not None:
-            self._server.stop()
-            self.gateway.voice.stop()
-            self._server = None
-
     async def serve(self) -> None:
-        await self._bind().serve()
+        self._server = Serving(self, port=self.port, has_websockets=True)
+        self.port = int(self._server.origin.rpartition(":")[2])
+        self.world.base_url, self.api.gateway_url = self.base_url, self.gateway_url
+        await self._server.serve()
 
     def is_serving(self) -> bool:
         return self._server is not None and self._server.is_serving()
@@ -77,13 +60,6 @@ class DiscordServer(Orders):
         self._server.end_serving()
         self.gateway.voice.stop()
         self._server = None
-
-    def _bind(self) -> Serving:
-        self._server = Serving(self, port=self.port, has_websockets=True)
-        self.port = int(self._server.origin.rpartition(":")[2])
-        self.world.base_url = self.base_url
-        self.api.gateway_url = self.gateway_url
-        return self._server
 
     # --- connections
 
@@ -97,41 +73,31 @@ class DiscordServer(Orders):
         request, path = Request(scope, receive), scope["path"]
         if path == "/control/connected":  # asked where the server is a process of its own
             await JSONResponse({"result": self.connected()})(scope, receive, send)
-        elif path.startswith(f"{API_PATH}/"):
-            await self._answer_api(request, send)
-        elif path.startswith("/attachments/"):
-            await self._answer_files(request, send)
+        elif path.startswith((f"{API_PATH}/", "/attachments/")):
+            await self._answer(request, send)
         else:
             await Response(status_code=404)(scope, receive, send)
 
-    async def _answer_api(self, request: Request, send: Send) -> None:
+    async def _answer(self, request: Request, send: Send) -> None:
         # The path as it was sent: an emoji in it stays quoted.
-        raw = request.scope["raw_path"].decode().partition("?")[0]
-        path = raw.removeprefix(API_PATH)
-        found = http.find_route(request.method, path)
-        name = found[0].name if found else f"{request.method} ?"
-        call = self._note(name, path)
-        fault = self.faults.pick(name, f"{request.method} {path}")
+        path = request.scope["raw_path"].decode().partition("?")[0]
+        asked = f"{request.method} {path.removeprefix(API_PATH)}"
+        is_file = path.startswith("/attachments/")
+        name, values = ("GET /cdn", {}) if is_file else http.find_route(asked)
+        call = Call(name, path.removeprefix(API_PATH), self.world.clock.monotonic())
+        self.calls.append(call)
+        fault = self.faults.pick(name, asked)
+        call.fault = fault.kind if fault else ""
         if fault is not None and fault.kind not in AFTERWARDS:
             await self._spoil(fault, call, request, send)
             return
-        try:
-            if found is None:
-                raise http.NOT_FOUND
-            ask = await http.read_ask(self.api, call, request, found[1])
-        except ApiError as error:
-            answer = http.refuse(self.api, call, error)
+        if is_file:
+            answer = self._download(request, call)
         else:
-            answer = http.run(self.api, found[0], ask, request.headers.get("authorization", ""))
+            answer = await http.answer(self.api, call, request, values)
         await self._deliver(answer, fault, call, request, send)
 
-    def _note(self, route: str, path: str) -> Call:
-        call = Call(route, path, self.world.clock.monotonic())
-        self.calls.append(call)
-        return call
-
     async def _spoil(self, fault: Fault, call: Call, request: Request, send: Send) -> None:
-        call.fault = fault.kind
         if fault.kind == "hang":
             await stay_silent(request.scope, request.receive, send)
         elif fault.kind == "close":
@@ -144,7 +110,6 @@ class DiscordServer(Orders):
     async def _deliver(
         self, answer: Response, fault: Fault | None, call: Call, request: Request, send: Send
     ) -> None:
-        call.fault = fault.kind if fault else ""
         if fault is not None and fault.kind in ("lose_reply", "cut"):
             if fault.kind == "cut":
                 await _send_half(answer, send)
@@ -155,24 +120,14 @@ class DiscordServer(Orders):
             await asyncio.sleep(fault.delay_s)
         await answer(request.scope, request.receive, send)
 
-    # --- files
-
-    async def _answer_files(self, request: Request, send: Send) -> None:
-        call = self._note("GET /cdn", request.url.path)
-        fault = self.faults.pick("GET /cdn", f"{request.method} {request.url.path}")
-        if fault is not None and fault.kind not in AFTERWARDS:
-            await self._spoil(fault, call, request, send)
-            return
-        with self.world.lock:
-            answer = self._download(request)
-        call.status = answer.status_code
-        await self._deliver(answer, fault, call, request, send)
-
-    def _download(self, request: Request) -> Response:
+    def _download(self, request: Request, call: Call) -> Response:
         try:
-            file = self.world.open_link(request.url.path, dict(request.query_params))
+            with self.world.lock:
+                file = self.world.open_link(request.url.path, dict(request.query_params))
         except ApiError as error:
+            call.status = error.status
             return Response(str(error), error.status, media_type="text/plain")
+        call.status = 200
         return Response(file.data, media_type=file.mime or "application/octet-stream")
 
 

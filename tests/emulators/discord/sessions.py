@@ -12,9 +12,6 @@ from tests.emulators.discord.guild_routes import application_flags
 from tests.emulators.discord.payloads import JSON, guild_create_json, user_json
 from tests.emulators.discord.records import Guild
 
-#: A session without a connection can be resumed for so long: "a few minutes".
-RESUME_S = 180.0
-
 
 class Line(Protocol):
     """What a session is told through."""
@@ -24,10 +21,8 @@ class Line(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """A heartbeat: when, how long after the last one, and how much too late."""
+    """A heartbeat: how long after the last one, and how much too late."""
 
-    shard_id: int
-    at: float
     gap_s: float
     late_s: float
 
@@ -45,8 +40,6 @@ class Session:
     #: Everything told, for a resume: sequence numbers and whole messages.
     told: list[tuple[int, JSON]] = field(default_factory=list)
     is_valid: bool = True
-    #: When its connection ended, on the monotonic clock.
-    parted_at: float = 0.0
     resumes: int = 0
 
     def push(self, name: str, payload: JSON) -> None:
@@ -127,12 +120,9 @@ class Sessions:
             if world.bot.user_id in guild.members and session.hears(guild.guild_id, None)
         ]
         session.push("READY", self._ready_json(session, mine))
-        for guild in mine:
-            if session.intents & GUILDS:
-                has_members = bool(intents & PRESENCES)
-                session.push(
-                    "GUILD_CREATE", guild_create_json(world, guild, has_members=has_members)
-                )
+        for guild in mine if intents & GUILDS else ():
+            told = guild_create_json(world, guild, has_members=bool(intents & PRESENCES))
+            session.push("GUILD_CREATE", told)
         return session
 
     def _ready_json(self, session: Session, guilds: list[Guild]) -> JSON:
@@ -150,13 +140,7 @@ class Sessions:
     def find(self, session_id: str) -> Session | None:
         """Return a session that may still be resumed."""
         session = self.all.get(session_id)
-        if session is None or not session.is_valid:
-            return None
-        away_s = self._api.world.clock.monotonic() - session.parted_at
-        if session.connection is None and away_s > RESUME_S:
-            session.is_valid = False
-            return None
-        return session
+        return session if session and session.is_valid else None
 
     def resume(self, session: Session, connection: Line, seq: int) -> None:
         """Tell again what came after `seq`, then RESUMED."""

@@ -14,13 +14,13 @@ from tests.emulators.discord import permissions
 from tests.emulators.discord.errors import ApiError, refused
 from tests.emulators.discord.records import (
     DM,
+    PUBLIC_THREAD,
     Channel,
     File,
     Guild,
     Interaction,
     Message,
     Ping,
-    Role,
     User,
 )
 from tests.emulators.telegram.world import Clock
@@ -78,6 +78,13 @@ class World:
         channel = Channel(self.snowflake(), **fields)
         self.channels[channel.channel_id] = channel
         return channel
+
+    def add_thread(self, parent: Channel, owner: str, name: str, thread_id: str = "") -> Channel:
+        """Open a thread; it has the id of the message that it was made from, if any."""
+        place = (thread_id or self.snowflake(), PUBLIC_THREAD, parent.guild_id, name)
+        thread = Channel(*place, parent_id=parent.channel_id, owner_id=owner)
+        self.channels[thread.channel_id] = thread
+        return thread
 
     def add_message(
         self, channel: Channel, author_id: str, content: str = "", **more: Any
@@ -150,10 +157,6 @@ class World:
             raise refused(50001)
         if not all(permissions.has(granted, name) for name in names):
             raise refused(50013)
-
-    def role_of(self, guild: Guild, name: str) -> Role:
-        """Return a role by its name. Raises KeyError."""
-        return next(role for role in guild.roles.values() if role.name == name)
 
     # --- links to files
 

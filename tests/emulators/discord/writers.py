@@ -20,13 +20,7 @@ class Writers(People):
 
     @locked
     def send_text(
-        self,
-        channel: str,
-        user: str,
-        text: str,
-        *,
-        reply_to: str | None = None,
-        **fields: Any,
+        self, channel: str, user: str, text: str, *, reply_to: str | None = None, **fields: Any
     ) -> str:
         """Write a message and return its id; fields are those of Message."""
         return self._send(channel, user, text, reply_to=reply_to, **fields)

@@ -5,7 +5,7 @@
                   base_file_url=telegram.file_base_url)
         ann = telegram.add_user("Ann")                      # also the id of the private chat
         note = telegram.send_voice(ann, ann, ogg_bytes, duration=4)
-        telegram.fault("sendMessage", "lose_reply")         # see calls.Fault for all kinds
+        telegram.fault("sendMessage", "lose_reply")         # see common.FaultKind for all kinds
         ...                                                 # the bot under test works
         [answer] = await telegram.wait_for(lambda: telegram.answers_to(ann, note))
         assert answer.text == "hello" and answer.versions == ["…", "hello"]

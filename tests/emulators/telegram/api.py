@@ -44,10 +44,7 @@ class Ask:
 
     def text(self, name: str) -> str:
         """Return a parameter as text, empty when it is missing."""
-        value = self.params.values.get(name, "")
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        return value if isinstance(value, str) else json.dumps(value)
+        return self.params.values.get(name, "")
 
     def number(self, name: str, default: int = 0) -> int:
         """Return a parameter as a number; what is none counts as missing, as at Telegram."""
@@ -56,19 +53,10 @@ class Ask:
         except ValueError:
             return default
 
-    def flag(self, name: str) -> bool:
-        """Return a parameter as a truth value."""
-        return self.text(name).lower() in ("true", "1", "yes", "t", "y")
-
     def json(self, name: str, default: Any = None) -> Any:
         """Return a parameter that holds JSON. Raises ApiError when it does not."""
-        value = self.params.values.get(name)
-        if not isinstance(value, str):
-            return default if value is None else value
-        if not value:
-            return default
         try:
-            return json.loads(value)
+            return json.loads(self.text(name)) if self.text(name) else default
         except ValueError:
             raise bad_request(f"can't parse {name.replace('_', ' ')} JSON object") from None
 

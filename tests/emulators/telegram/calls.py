@@ -6,14 +6,10 @@ import math
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Any
 
-from tests.emulators.common import Dice
+from tests.emulators.common import Rule
 from tests.emulators.telegram.world import Clock
-
-#: Only uploads larger than this are held for having the same size as others.
-SAME_SIZE_BYTES = 100_000
-FaultKind = Literal["status", "html", "hang", "close", "lose_reply", "delay", "cut", "slow"]
 
 
 @dataclass(slots=True)
@@ -41,40 +37,18 @@ class Call:
 
 
 @dataclass(slots=True)
-class Fault:
-    """A rule that spoils calls whose method fits `pattern` ("send*"; "download" for files)."""
+class Fault(Rule):
+    """A rule for calls whose method fits `pattern` ("send*"; "download" for files)."""
 
-    pattern: str
-    kind: FaultKind
-    #: How many calls it still spoils; None = all.
-    count: int | None = 1
-    probability: float = 1.0
     chat_id: int | None = None
-    #: HTTP status of `status` and `html`.
-    status: int = 500
-    description: str = ""
     #: Seconds, for status 429.
     retry_after: int | None = None
-    #: Seconds of `delay`; bytes per second of `slow`.
-    delay_s: float = 0.0
+    #: Bytes per second of `slow`.
     bytes_per_s: float = 10_000.0
 
-
-class Faults(Dice):
-    """The rules in force, tried in the order they were added."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rules: list[Fault] = []
-
-    def pick(self, method: str, chat_id: int | None) -> Fault | None:
-        """Return the rule that meets this call, and count it."""
-        for rule in self.rules:
-            is_there = rule.chat_id is None or rule.chat_id == chat_id
-            is_hit = is_there and fnmatchcase(method.lower(), rule.pattern.lower())
-            if is_hit and self.meets(rule):
-                return rule
-        return None
+    def fits(self, method: str, chat_id: int | None) -> bool:
+        is_there = self.chat_id is None or self.chat_id == chat_id
+        return is_there and fnmatchcase(method.lower(), self.pattern.lower())
 
 
 @dataclass(slots=True)
@@ -124,23 +98,6 @@ class Limits:
         self._all = _Window(30, 1.0)
         self._private: defaultdict[int, _Bucket] = defaultdict(lambda: _Bucket(3))
         self._groups: defaultdict[int, _Window] = defaultdict(lambda: _Window(20, 60.0))
-        self._uploads: dict[int, float] = {}
-
-    def upload_wait_s(self, size_bytes: int) -> float | None:
-        """Return how long an upload is held, None when it is refused with retry_after 60.
-
-        Uploads of exactly the same size are spaced out by 0.2 to 0.9 s once a burst is used up;
-        more than 5 s behind they are refused. Source: `Client.cpp`, `on_cmd`.
-        """
-        if size_bytes <= SAME_SIZE_BYTES or not self.is_strict:
-            return 0.0
-        now = self._clock.monotonic()
-        last = self._uploads.get(size_bytes, 0.0)
-        if last > now + 5.0:
-            return None
-        spacing = min(max(size_bytes * 1e-7, 0.2), 0.9)
-        self._uploads[size_bytes] = at = max(last + spacing, now - 1.0)
-        return max(0.0, at - now)
 
     def check(self, chat_id: int) -> int:
         """Count one send or edit; return 0 or the seconds to wait, in which case it is refused.

@@ -26,11 +26,8 @@ def get_file(ask: Ask) -> Any:
     if not ask.world.is_local and max(len(file.data), file.claimed_bytes or 0) > MAX_DOWNLOAD_BYTES:
         raise bad_request("file is too big")
     path = _write_local(ask.api, file) if ask.world.is_local else _make_link(ask.api, file)
-    value: dict[str, Any] = {
-        "file_id": file.file_id,
-        "file_unique_id": file.file_unique_id,
-        "file_path": path,
-    }
+    value: dict[str, Any] = {"file_id": file.file_id, "file_unique_id": file.file_unique_id}
+    value["file_path"] = path
     if file.claimed_bytes is not None:
         value["file_size"] = file.claimed_bytes
     return value

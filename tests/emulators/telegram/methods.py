@@ -33,12 +33,10 @@ REACTIONS = frozenset(_EMOJIS.split())
 
 def get_me(ask: Ask) -> Any:
     return ask.world.bot.to_json() | {
-        "can_join_groups": True,
-        "can_read_all_group_messages": not ask.world.is_privacy_on,
-        "supports_inline_queries": False,
-        "can_connect_to_business": False,
+        "can_join_groups": True, "can_read_all_group_messages": not ask.world.is_privacy_on,
+        "supports_inline_queries": False, "can_connect_to_business": False,
         "has_main_web_app": False,
-    }
+    }  # fmt: skip
 
 
 def get_chat_member(ask: Ask) -> Any:

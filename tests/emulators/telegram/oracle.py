@@ -5,11 +5,10 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Collection
-from typing import Any
 
 from tests.emulators.common import locked
 from tests.emulators.telegram.api import Api
-from tests.emulators.telegram.calls import Call, Fault, FaultKind, Faults
+from tests.emulators.telegram.calls import Call, Fault
 from tests.emulators.telegram.entities import Entity
 from tests.emulators.telegram.links import find_links
 from tests.emulators.telegram.records import Message
@@ -25,9 +24,7 @@ class Oracle(Writers):
     """The people's deeds, and the questions and orders of a test."""
 
     api: Api
-    faults: Faults
-    #: Every call, oldest first, refused and spoiled ones too.
-    calls: list[Call]
+    rule = Fault
 
     # --- questions
 
@@ -87,11 +84,6 @@ class Oracle(Writers):
         return {"|".join(key): menu for key, menu in self.api.menus.items()}
 
     @locked
-    def violations(self) -> dict[int, int]:
-        """Return by chat how many sends and edits went over Telegram's limits."""
-        return dict(self.api.limits.violations)
-
-    @locked
     def follow_link(self, url: str) -> Message | None:
         """Return the message that an address in a supergroup leads to, None if there is none."""
         found = _ADDRESS.fullmatch(url)
@@ -132,16 +124,6 @@ class Oracle(Writers):
     # --- orders
 
     @locked
-    def fault(self, pattern: str, kind: FaultKind, **details: Any) -> None:
-        """Spoil calls: see `Fault` for patterns, kinds and details; by default the next one."""
-        self.faults.rules.append(Fault(pattern, kind, **details))
-
-    @locked
-    def advance(self, hours: float = 0.0, *, seconds: float = 0.0) -> None:
-        """Move the server's clock."""
-        self.world.clock.advance(hours * 3600 + seconds)
-
-    @locked
     def redeliver(self, update_id: int, count: int = 1) -> None:
         """Hand an update out again with the next polls, confirmed or not."""
         for _ in range(count):
@@ -161,12 +143,6 @@ class Oracle(Writers):
     def set_privacy(self, *, is_on: bool) -> None:
         """Turn the bot's privacy mode in groups on or off (off at first)."""
         self.world.is_privacy_on = is_on
-
-    @locked
-    def forget_calls(self) -> None:
-        """Empty the ledger of calls and violations."""
-        self.calls.clear()
-        self.api.limits.violations.clear()
 
 
 def _blank_out(text: str, covered: list[Entity]) -> str:

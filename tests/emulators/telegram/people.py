@@ -14,10 +14,7 @@ class People(Emulator):
     """Users and their chats, members and topics, blocks, kicks and moves."""
 
     world: World
-
-    def __init__(self, world: World, queue: UpdateQueue) -> None:
-        self.world = world
-        self.queue = queue
+    queue: UpdateQueue
 
     # --- who and where
 

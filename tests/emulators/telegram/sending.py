@@ -23,8 +23,7 @@ _CONTROLS = {code: " " for code in range(32) if chr(code) not in "\n\r"}
 
 def send_message(ask: Ask) -> Any:
     """SendMessage: a text of at most 4096 UTF-16 units after parsing."""
-    text, entities = _read_text(ask, "text", "entities", MAX_TEXT_UNITS)
-    return _send(ask, text, entities, None)
+    return _send(ask, *_read_text(ask), None)
 
 
 def send_voice(ask: Ask) -> Any:
@@ -42,7 +41,7 @@ def send_document(ask: Ask) -> Any:
 
 def edit_message_text(ask: Ask) -> Any:
     """EditMessageText: the bot's own text message, buttons replaced or removed."""
-    text, entities = _read_text(ask, "text", "entities", MAX_TEXT_UNITS)
+    text, entities = _read_text(ask)
     message = _own_message(ask)
     if message.file is not None:
         raise bad_request("there is no text in the message to edit")
@@ -68,7 +67,7 @@ def delete_message(ask: Ask) -> Any:
 
 def send_message_draft(ask: Ask) -> Any:
     """SendMessageDraft: a preview that grows, in private chats only."""
-    text, entities = _read_text(ask, "text", "entities", MAX_TEXT_UNITS, is_needed=False)
+    text, _ = _read_text(ask, is_needed=False)
     chat = ask.open_chat()
     ask.topic(chat)
     if not chat.is_private:
@@ -76,27 +75,27 @@ def send_message_draft(ask: Ask) -> Any:
     draft_id = ask.number("draft_id")
     if not draft_id:
         raise bad_request("RANDOM_ID_INVALID")
-    check_entities(text, entities)
     chat.drafts.setdefault(draft_id, []).append(text)
     return True
 
 
-def _read_text(
-    ask: Ask, name: str, entities_name: str, limit: int, *, is_needed: bool = True
-) -> tuple[str, list[Entity]]:
-    text = ask.text(name).translate(_CONTROLS)
-    if not text and is_needed and name == "text":
+def _read_text(ask: Ask, *, is_needed: bool = True) -> tuple[str, list[Entity]]:
+    text = ask.text("text")
+    if not text and is_needed:
         raise bad_request("message text is empty")
-    entities = ask.json(entities_name, [])
+    text, entities = _read_words(ask, text, "entities")
+    if not text and is_needed:
+        raise bad_request("text must be non-empty")
+    if utf16_length(text) > MAX_TEXT_UNITS:
+        raise bad_request("message is too long")
+    return text, entities
+
+
+def _read_words(ask: Ask, text: str, name: str) -> tuple[str, list[Entity]]:
+    text, entities = text.translate(_CONTROLS), ask.json(name, [])
     if ask.text("parse_mode"):
         raise bad_request("unsupported parse_mode")  # here: what people said must never be markup
-    text, entities = _trim(text, check_entities(text, entities))
-    if not text and is_needed and name == "text":
-        raise bad_request("text must be non-empty")
-    if utf16_length(text) > limit:
-        is_text = name == "text"
-        raise bad_request("message is too long" if is_text else "message caption is too long")
-    return text, entities
+    return _trim(text, check_entities(text, entities))
 
 
 def _trim(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
@@ -128,7 +127,9 @@ def _read_buttons(ask: Ask) -> list[list[Button]]:
 
 
 def _send_file(ask: Ask, kind: str) -> Any:
-    text, entities = _read_text(ask, "caption", "caption_entities", MAX_CAPTION_UNITS)
+    text, entities = _read_words(ask, ask.text("caption"), "caption_entities")
+    if utf16_length(text) > MAX_CAPTION_UNITS:
+        raise bad_request("message caption is too long")
     source = ask.upload(kind)
     chat = ask.open_chat()
     is_voice_refused = chat.is_private and ask.world.users[chat.chat_id].is_voice_forbidden
@@ -166,29 +167,21 @@ def _send(ask: Ask, text: str, entities: list[Entity], file: StoredFile | None) 
         thread = chat.messages[reply_to].thread_id
     _check_rights(ask, chat, thread)
     ask.count(chat)
-    message = ask.world.add_message(
-        chat,
-        ask.world.bot.user_id,
-        text,
-        entities=entities,
-        buttons=buttons,
-        file=file,
-        reply_to=reply_to,
-        thread_id=thread,
-    )
+    fields = {"entities": entities, "buttons": buttons, "reply_to": reply_to, "thread_id": thread}
+    message = ask.world.add_message(chat, ask.world.bot.user_id, text, file=file, **fields)
     ask.call.message_id = message.message_id
     return ask.world.message_json(message)
 
 
 def _read_reply(ask: Ask, chat: Chat) -> int | None:
     reply = ask.json("reply_parameters", {})
-    message_id = int(reply.get("message_id", 0) or ask.number("reply_to_message_id"))
+    message_id: int | None = reply.get("message_id")
     if not message_id:
         return None
     quoted = chat.messages.get(message_id)
     if quoted is not None and not quoted.is_deleted:
         return message_id
-    if reply.get("allow_sending_without_reply") or ask.flag("allow_sending_without_reply"):
+    if reply.get("allow_sending_without_reply"):
         return None
     raise bad_request("message to be replied not found")
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-import threading
 from pathlib import Path
 from typing import Any
 
 from tests.emulators.telegram.api import Api, Ask
 from tests.emulators.telegram.breakage import AFTERWARDS, send_bytes, spoil
-from tests.emulators.telegram.calls import Call, Faults, Limits
+from tests.emulators.telegram.calls import Call, Limits
 from tests.emulators.telegram.control import run_control
-from tests.emulators.telegram.errors import WEBHOOK_IS_SET, ApiError, too_many_requests
+from tests.emulators.telegram.errors import WEBHOOK_IS_SET, ApiError
 from tests.emulators.telegram.methods import METHODS
 from tests.emulators.telegram.oracle import Oracle
 from tests.emulators.telegram.polling import Poller
@@ -30,8 +29,6 @@ from tests.emulators.telegram.wire import (
 from tests.emulators.telegram.world import World
 
 TOKEN = "123456:AAAabcdefghijklmnopqrstuvwxyz0123456"
-#: A flood at the server itself is held this long before it is refused.
-FLOOD_HOLD_S = 3.0
 
 
 class TelegramServer(Oracle):
@@ -39,23 +36,14 @@ class TelegramServer(Oracle):
 
     def __init__(self, token: str = TOKEN, *, is_local: bool = False, port: int = 0) -> None:
         world = World(token, is_local=is_local)
-        super().__init__(world, UpdateQueue(world))
-        self.token = token
-        self.port = port
-        self.calls = []
-        self.faults = Faults()
+        super().__init__(world, port)
+        self.queue = UpdateQueue(world)
         self.api = Api(world, self.queue, Limits(world.clock))
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop
+        self._is_up = False
         self._poller = Poller(self.queue)
         self._webhook = Webhook(self.queue, self._poller)
         self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def base_url(self) -> str:
-        """The address without a path, for /control."""
-        return f"http://127.0.0.1:{self.port}"
 
     @property
     def api_base_url(self) -> str:
@@ -69,26 +57,11 @@ class TelegramServer(Oracle):
 
     # --- life
 
-    def start(self) -> None:
-        """Bind the port and serve in a thread of its own; after `stop`, the same port again."""
-        self._ready.clear()
-        self._thread = threading.Thread(target=asyncio.run, args=(self.serve(),), daemon=True)
-        self._thread.start()
-        if not self._ready.wait(10):
-            raise RuntimeError("the server did not start")
-
-    def stop(self) -> None:
-        """Cut every connection and end the thread; the virtual Telegram stays as it is."""
-        if self._loop is not None and self._thread is not None:
-            self._loop.call_soon_threadsafe(self._stopping.set)
-            self._thread.join(10)
-            self._loop = None
-
     def is_serving(self) -> bool:
-        return self._ready.is_set()
+        return self._is_up
 
     def end_serving(self) -> None:
-        self._stopping.set()
+        self._loop.call_soon_threadsafe(self._stopping.set)
 
     async def serve(self) -> None:
         with tempfile.TemporaryDirectory(prefix="telegram-bot-api-") as folder:
@@ -103,7 +76,7 @@ class TelegramServer(Oracle):
         )
         self.port = listener.sockets[0].getsockname()[1]
         self.queue.on_push = self._on_push
-        self._ready.set()
+        self._is_up = True
         self._poller.wake()
         await self._stopping.wait()
         self.queue.on_push = lambda: None
@@ -113,11 +86,10 @@ class TelegramServer(Oracle):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._ready.clear()
+        self._is_up = False
 
     def _on_push(self) -> None:
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._poller.wake)
+        self._loop.call_soon_threadsafe(self._poller.wake)
 
     # --- connections
 
@@ -166,13 +138,7 @@ class TelegramServer(Oracle):
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> bool:
-        try:
-            params = read_params(request)
-        except (ValueError, KeyError):
-            error = ApiError(400, "can't parse request")
-            writer.write(build_json(error.status, error.to_json()))
-            return True
-        ask = self._note(method, params)
+        ask = self._note(method, read_params(request))
         fault = self.faults.pick(method, ask.call.chat_id)
         if fault is not None:
             ask.call.fault = fault.kind
@@ -192,11 +158,9 @@ class TelegramServer(Oracle):
 
     def _note(self, method: str, params: Params) -> Ask:
         values = params.values | {name: file.name for name, file in params.files.items()}
-        chat_id = params.values.get("chat_id")
-        with contextlib.suppress(TypeError, ValueError):
-            chat_id = int(chat_id)  # type: ignore[arg-type]
         call = Call(method, values, self.world.clock.monotonic())
-        call.chat_id = chat_id if isinstance(chat_id, int) else None
+        with contextlib.suppress(KeyError, ValueError):
+            call.chat_id = int(params.values["chat_id"])
         call.connection = id(asyncio.current_task())
         self.calls.append(call)
         return Ask(self.api, params, call)
@@ -229,7 +193,6 @@ class TelegramServer(Oracle):
             if self._webhook.url:
                 raise ApiError(409, WEBHOOK_IS_SET)
             return await self._poller.get_updates(ask)
-        await self._hold_upload(ask)
         with self.world.lock:
             if name in ("setwebhook", "deletewebhook"):
                 return self._webhook.set(ask)
@@ -238,16 +201,6 @@ class TelegramServer(Oracle):
             if name not in METHODS:
                 raise ApiError(404, "method not found")
             return METHODS[name](ask)
-
-    async def _hold_upload(self, ask: Ask) -> None:
-        if not ask.params.files:
-            return
-        size = sum(len(file.data) for file in ask.params.files.values())
-        wait_s = self.api.limits.upload_wait_s(size)
-        if wait_s is None:
-            await asyncio.sleep(FLOOD_HOLD_S)
-            raise too_many_requests(60)
-        await asyncio.sleep(wait_s)
 
     # --- downloads
 

@@ -13,8 +13,6 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-#: A request larger than this is refused: the largest upload is 50 MB.
-MAX_BODY_BYTES = 64 << 20
 MAX_HEAD_BYTES = 64 << 10
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
@@ -33,18 +31,16 @@ class Upload:
 class Request:
     """One HTTP request."""
 
-    method: str
     path: str
-    query: str
     headers: dict[str, str]
     body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """The parameters of a call: form fields as text, JSON fields as they came."""
+    """The parameters of a call."""
 
-    values: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict)
     files: dict[str, Upload] = field(default_factory=dict)
 
 
@@ -53,47 +49,25 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
     try:
         head = await reader.readuntil(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
-        method, target, _ = first.split(" ", 2)
+        path = unquote(first.split(" ")[1].partition("?")[0])
         pairs = (line.partition(":") for line in lines if line)
         headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-        body = await _read_body(reader, headers)
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError, OSError):
         return None
-    path, _, query = target.partition("?")
-    return Request(method, unquote(path), query, headers, body)
-
-
-async def _read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
-    size = int(headers.get("content-length", 0))
-    if size > MAX_BODY_BYTES:
-        raise ValueError("body too large")
-    return await reader.readexactly(size) if size else b""
+    return Request(path, headers, body)
 
 
 def read_params(request: Request) -> Params:
-    """Return the parameters from query string, JSON, form or multipart body.
-
-    Raises ValueError for a body that is not what its content type says.
-    """
-    values: dict[str, Any] = dict(parse_qsl(request.query, keep_blank_values=True))
+    """Return the parameters from a form or a multipart body."""
     kind = request.headers.get("content-type", "")
-    if kind.startswith("application/json"):
-        loaded = json.loads(request.body or b"{}")
-        if not isinstance(loaded, dict):
-            raise ValueError("not an object")
-        values |= {name: value for name, value in loaded.items() if value is not None}
-    elif kind.startswith("multipart/form-data"):
-        files: dict[str, Upload] = {}
-        _read_multipart(request.body, kind, values, files)
-        return Params(values, files)
-    elif kind.startswith("application/x-www-form-urlencoded"):
-        values |= dict(parse_qsl(request.body.decode(), keep_blank_values=True))
-    return Params(values)
+    if kind.startswith("multipart/form-data"):
+        return _read_multipart(request.body, kind)
+    return Params(dict(parse_qsl(request.body.decode(), keep_blank_values=True)))
 
 
-def _read_multipart(
-    body: bytes, kind: str, values: dict[str, Any], files: dict[str, Upload]
-) -> None:
+def _read_multipart(body: bytes, kind: str) -> Params:
+    params = Params()
     boundary = kind.partition("boundary=")[2].strip('"').encode()
     for part in body.split(b"--" + boundary)[1:-1]:
         head, _, data = part.partition(b"\r\n\r\n")
@@ -102,9 +76,10 @@ def _read_multipart(
         name = fields.get("name", "")
         if "filename" in fields:
             mime = fields.get("content-type", "application/octet-stream")
-            files[name] = Upload(fields["filename"], mime, data)
+            params.files[name] = Upload(fields["filename"], mime, data)
         else:
-            values[name] = data.decode()
+            params.values[name] = data.decode()
+    return params
 
 
 def _read_part_head(head: str) -> dict[str, str]:
@@ -121,10 +96,7 @@ def _read_part_head(head: str) -> dict[str, str]:
 
 
 def build_response(
-    status: int,
-    body: bytes,
-    mime: str = "application/json",
-    size_bytes: int | None = None,
+    status: int, body: bytes, mime: str = "application/json", size_bytes: int | None = None
 ) -> bytes:
     """Return a whole response; `size_bytes` is the length it claims when that is a lie."""
     reason = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Error"

@@ -32,11 +32,6 @@ class Clock:
     def __init__(self) -> None:
         self._source = current_clock()
         self._ahead_s = 0.0
-        self._frozen: tuple[float, float] | None = None
-
-    def freeze(self) -> None:
-        """Let the time move by hand only."""
-        self._frozen = self._source.now().timestamp(), self._source.monotonic()
 
     def advance(self, seconds: float) -> None:
         """Move the time."""
@@ -44,13 +39,11 @@ class Clock:
 
     def now(self) -> float:
         """Return Unix time."""
-        now_s = self._frozen[0] if self._frozen else self._source.now().timestamp()
-        return now_s + self._ahead_s
+        return self._source.now().timestamp() + self._ahead_s
 
     def monotonic(self) -> float:
         """Return seconds that only grow."""
-        now_s = self._frozen[1] if self._frozen else self._source.monotonic()
-        return now_s + self._ahead_s
+        return self._source.monotonic() + self._ahead_s
 
 
 class World:
@@ -132,11 +125,8 @@ class World:
     def message_json(self, message: Message, *, has_reply: bool = True) -> dict[str, Any]:
         """Return the Bot API's Message."""
         chat = self.chats[message.chat_id]
-        value: dict[str, Any] = {
-            "message_id": message.message_id,
-            "date": message.date,
-            "chat": self.chat_json(chat),
-        }
+        value: dict[str, Any] = {"message_id": message.message_id, "date": message.date}
+        value["chat"] = self.chat_json(chat)
         if message.sender_id:
             value["from"] = self.users[message.sender_id].to_json()
         self._add_content(value, message)

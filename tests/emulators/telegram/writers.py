@@ -41,50 +41,41 @@ class Writers(People):
         data: bytes,
         *,
         caption: str = "",
+        duration: int = 0,
         claims: dict[str, Any] | None = None,
         **where: Any,
     ) -> int:
         """Send a file; return the message id.
 
+        duration: in seconds, as claimed.
         claims: what Telegram says of it: name, mime, duration_s, claimed_bytes (None = missing).
         where: reply_to and thread (ids), forwarded (who wrote it first: the id of a user, group
         or channel, True = a hidden user), entities, extra (fields added to the Message as they
         are).
         """
-        claims = {"mime": _MIMES.get(kind, "application/octet-stream")} | (claims or {})
-        file = self.world.keep_file(kind, data, **claims)
+        mime = _MIMES.get(kind, "application/octet-stream")
+        known = {"mime": mime, "duration_s": duration, **(claims or {})}
+        file = self.world.keep_file(kind, data, **known)
         return self._send(chat, user, caption, file=file, **where)
 
     @locked
     def send_voice(
         self, chat: int, user: int, data: bytes, *, duration: int = 3, **more: Any
     ) -> int:
-        """Send a voice note; duration in seconds as claimed. more: as for `send_file`."""
-        return self._send_sound("voice", chat, user, data, duration, more)
+        """Send a voice note. more: as for `send_file`."""
+        return self.send_file("voice", chat, user, data, duration=duration, **more)
 
     @locked
     def send_audio(
         self, chat: int, user: int, data: bytes, *, duration: int = 3, **more: Any
     ) -> int:
         """Send a piece of music or another audio file."""
-        return self._send_sound("audio", chat, user, data, duration, more)
+        return self.send_file("audio", chat, user, data, duration=duration, **more)
 
     @locked
     def send_document(self, chat: int, user: int, data: bytes, **more: Any) -> int:
         """Send a file of any kind."""
         return self.send_file("document", chat, user, data, **more)
-
-    def _send_sound(
-        self,
-        kind: FileKind,
-        chat: int,
-        user: int,
-        data: bytes,
-        duration: int,
-        more: dict[str, Any],
-    ) -> int:
-        claims = {"duration_s": duration} | more.pop("claims", {})
-        return self.send_file(kind, chat, user, data, claims=claims, **more)
 
     def _send(
         self,
@@ -157,26 +148,16 @@ class Writers(People):
     def press_button(self, chat: int, user: int, message_id: int, button: str) -> str:
         """Press the button with this text or data (forged data too); return the query's id."""
         message = self.world.chats[chat].messages[message_id]
-        data = next(
-            (
-                one["callback_data"]
-                for row in message.buttons
-                for one in row
-                if "callback_data" in one and button in (one["text"], one["callback_data"])
-            ),
-            button,
-        )
+        keys = [one for row in message.buttons for one in row if "callback_data" in one]
+        texts = {one["text"]: one["callback_data"] for one in reversed(keys)}
         query_id = str(4_000_000_000_000_000 + self.world.number())
         expires_at = self.world.clock.now() + CALLBACK_S
         query = CallbackQuery(query_id, user, chat, message_id, expires_at)
         self.world.callbacks[query_id] = query
         body = {
-            "id": query_id,
-            "from": self.world.users[user].to_json(),
-            "message": self.world.message_json(message),
-            "chat_instance": str(chat),
-            "data": data,
-        }
+            "id": query_id, "from": self.world.users[user].to_json(), "chat_instance": str(chat),
+            "message": self.world.message_json(message), "data": texts.get(button, button),
+        }  # fmt: skip
         self.queue.push({"callback_query": body}, life_s=CALLBACK_S)
         return query_id
 
@@ -192,11 +173,8 @@ class Writers(People):
 
 
 def _find_commands(text: str) -> list[Entity]:
+    found = ((utf16_length(text[: one.start()]), one.group()) for one in _COMMAND.finditer(text))
     return [
-        {
-            "type": "bot_command",
-            "offset": utf16_length(text[: match.start()]),
-            "length": utf16_length(match.group()),
-        }
-        for match in _COMMAND.finditer(text)
+        {"type": "bot_command", "offset": start, "length": utf16_length(words)}
+        for start, words in found
     ]
