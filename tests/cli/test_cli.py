@@ -221,9 +221,7 @@ def test_several_subtitles_need_a_folder(hearsay: Hearsay) -> None:
 
 
 @pytest.mark.real_time
-async def test_jobs_are_listed_and_their_content_is_shown_only_when_asked(
-    hearsay: Hearsay,
-) -> None:
+async def test_jobs_are_listed_and_their_content_is_shown_only_when_asked(hearsay: Hearsay) -> None:
     hearsay("migrate")
     async with opened(hearsay) as store:
         dead = await add_dead(store, 1)

@@ -149,11 +149,7 @@ async def test_telegram_out_of_reach(base_url: str) -> None:
     [
         ({"mimo_asr_model": "mimo-v1-asr"}, "does not list mimo-v1-asr", "MIMO_ASR_MODEL"),
         ({"mimo_tts_model": "mimo-v2-tts"}, "2.6-flash, but does not list mimo-v2-tts", "MIMO_TTS"),
-        (
-            {"mimo_chat_model": "mimo-v1"},
-            "-asr, but does not list mimo-v1",
-            "_CHAT_MODEL to auto",
-        ),
+        ({"mimo_chat_model": "mimo-v1"}, "-asr, but does not list mimo-v1", "_CHAT_MODEL to auto"),
     ],
 )
 async def test_a_model_that_is_gone(

@@ -5,11 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.errors import EngineBusy, UserError
-from core.models import (
-    Attachment,
-    Message,
-    Quoted,
-)
+from core.models import Attachment, Message, Quoted
 from core.prompts.ask import MAX_DIALOGUE_CHARS, Exchange, bound, may_want_sound, wants_sound
 from core.store import Store
 from tests.commands.test_ask import NOTE, Talk, talk

@@ -25,9 +25,7 @@ from tests.conftest import NewMessage
 from tests.support.group_talk import ADA, BEN, Group, quote
 
 
-async def test_talk_that_nobody_wants_remembered_is_not_on_the_disk(
-    group: Group,
-) -> None:
+async def test_talk_that_nobody_wants_remembered_is_not_on_the_disk(group: Group) -> None:
     await group.say("canary-77", attachment=Attachment("canary-file"))
     await group.say("canary-88", edit_id="5")
     assert await group.kept() == []
@@ -124,9 +122,7 @@ async def test_a_note_that_was_deleted_before_it_was_heard_costs_nothing(group: 
     assert group.road.engine.calls == [] and await group.kept() == []
 
 
-async def test_who_opts_out_vanishes_everywhere_and_comes_back_when_they_want(
-    group: Group,
-) -> None:
+async def test_who_opts_out_vanishes_everywhere_and_comes_back_when_they_want(group: Group) -> None:
     other = Group(group.road, Chat("test", "1", "-200"))
     for place in (group, other):
         await place.ask("remember on")
@@ -204,10 +200,7 @@ FIX = "no, it is Kowalski"
     ],
 )
 def test_what_a_groups_message_asks_for(
-    new_message: NewMessage,
-    changes: dict[str, object],
-    settings: ChatSettings,
-    command: str | None,
+    new_message: NewMessage, changes: dict[str, object], settings: ChatSettings, command: str | None
 ) -> None:
     message = new_message(**{"is_private": False, "attachment": None, **changes})
     assert pick_command(message, settings) == command

@@ -119,7 +119,7 @@ ASKING: dict[str, Ways] = {
             "text": write_copy(Copy(GROUP.chat_id, Request(Span()))),
             "is_private": True,
             "chat": replace(GROUP, chat_id="7"),
-        },
+        }
     },
     "digest_due": {"late": lambda trial: {"text": trial.due()}},
     "brief": {"pressed": lambda trial: {"text": trial.key}},

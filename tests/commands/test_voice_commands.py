@@ -10,15 +10,7 @@ import pytest
 from core import casting
 from core.casting import Choices
 from core.commands.say import read_call
-from core.models import (
-    Audio,
-    Chat,
-    Expectation,
-    KeptVoice,
-    Quoted,
-    SpeechSettings,
-    Transcript,
-)
+from core.models import Audio, Chat, Expectation, KeptVoice, Quoted, SpeechSettings, Transcript
 from core.store import Store
 from tests.conftest import NewMessage
 from tests.support.group_talk import Group

@@ -12,13 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from core.models import (
-    Chat,
-    Quoted,
-    Segment,
-    Span,
-    Transcript,
-)
+from core.models import Chat, Quoted, Segment, Span, Transcript
 from core.store import Store
 from core.store.tables import remembered
 from tests.store.talk import CHAT, REMEMBERS, START, VOICE, say, silent, talk, texts
@@ -154,9 +148,7 @@ async def test_a_message_that_was_deleted_takes_no_transcript(store: Store) -> N
     assert await rows_of(store) == [("1", False, False), ("2", False, False)]
 
 
-async def test_only_a_chat_that_is_remembered_notes_what_it_is_not_to_take_in(
-    store: Store,
-) -> None:
+async def test_only_a_chat_that_is_remembered_notes_what_it_is_not_to_take_in(store: Store) -> None:
     assert not await store.memory.forget(CHAT, "1")
     assert await rows_of(store) == []
     await store.chats.save_settings(CHAT, REMEMBERS)
