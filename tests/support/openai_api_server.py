@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import httpx
+from httpx import AsyncClient
 
 from bots.__main__ import _open_api, open_program
 from bots.web_chat import WebChat
@@ -76,10 +76,10 @@ class ApiServer(LocalServer):
         self._has_ended.set()
 
 
-def open_client(api: ApiServer, key: str = KEY) -> httpx.AsyncClient:
+def open_client(api: ApiServer, key: str = KEY) -> AsyncClient:
     """Return a client, without certificates: they take longer to be loaded than most tests."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    return httpx.AsyncClient(base_url=api.base_url, headers=headers, timeout=60, verify=False)
+    return AsyncClient(base_url=api.base_url, headers=headers, timeout=60, verify=False)
 
 
 async def knock(

@@ -7,9 +7,9 @@ from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any, Literal
 
-import httpx
 import pytest
 import pytest_asyncio
+from httpx import AsyncClient, Response
 from pydantic import SecretStr
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -47,12 +47,12 @@ async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebChat
         yield web
 
 
-def open_at(web: WebChat, address: str, **headers: str) -> httpx.AsyncClient:
+def open_at(web: WebChat, address: str, **headers: str) -> AsyncClient:
     """A browser at `address`, behind a proxy on this machine."""
     return open_client(web, **{"X-Forwarded-For": address, **headers})
 
 
-async def log_in(client: httpx.AsyncClient, password: str, area: str = "") -> httpx.Response:
+async def log_in(client: AsyncClient, password: str, area: str = "") -> Response:
     return await client.post(f"{area}/login", json={"password": password})
 
 

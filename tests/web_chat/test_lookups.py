@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
+from httpx import AsyncClient
 
 from bots.web_chat.wire import build_title
 from core.models import (
@@ -24,7 +24,7 @@ from tests.support.web_client import SOUND, send_sound, wait_for_reply
 from tests.support.web_inbox import FakeInbox
 
 
-async def say(browser: httpx.AsyncClient, text: str, chat: str, name: str = "") -> dict[str, Any]:
+async def say(browser: AsyncClient, text: str, chat: str, name: str = "") -> dict[str, Any]:
     form = {"id": (None, name or f"note-{chat or 'first'}"), "text": (None, text)}
     answer = await browser.post("/api/messages", params={"chat": chat}, files=form)
     assert answer.status_code == 200, answer.text
@@ -32,13 +32,13 @@ async def say(browser: httpx.AsyncClient, text: str, chat: str, name: str = "") 
     return entry
 
 
-async def list_chats(browser: httpx.AsyncClient) -> list[tuple[str, str]]:
+async def list_chats(browser: AsyncClient) -> list[tuple[str, str]]:
     chats = (await browser.get("/api/chats")).json()["chats"]
     return [(chat["name"], chat["title"]) for chat in chats]
 
 
 async def test_a_browser_has_many_chats_and_sees_no_others(
-    browser: httpx.AsyncClient, stranger: httpx.AsyncClient, door: FakeInbox
+    browser: AsyncClient, stranger: AsyncClient, door: FakeInbox
 ) -> None:
     await say(browser, "good morning", "")
     await say(browser, "/say voice:Mia  good\nnight", "abc12345")
@@ -52,15 +52,13 @@ async def test_a_browser_has_many_chats_and_sees_no_others(
     assert {chat.chat_id.partition("-")[0] for chat, _ in door.jobs} == senders
 
 
-async def test_a_chat_cannot_be_called_anything(browser: httpx.AsyncClient) -> None:
+async def test_a_chat_cannot_be_called_anything(browser: AsyncClient) -> None:
     for name in ("../x", "ABC", "a" * 17, "a-b", "%", "a%00"):
         answer = await browser.get("/api/history", params={"chat": name})
         assert answer.status_code == 401, name
 
 
-async def test_a_new_chat_begins_like_the_one_before(
-    browser: httpx.AsyncClient, door: FakeInbox
-) -> None:
+async def test_a_new_chat_begins_like_the_one_before(browser: AsyncClient, door: FakeInbox) -> None:
     form = {"id": (None, "note-0001"), "text": (None, "hello")}
     await browser.post("/api/messages?chat=new1&like=old1", files=form)
     ((new, old),) = door.begun.items()
@@ -68,7 +66,7 @@ async def test_a_new_chat_begins_like_the_one_before(
 
 
 async def test_a_recording_and_its_words_come_back(
-    browser: httpx.AsyncClient, stranger: httpx.AsyncClient
+    browser: AsyncClient, stranger: AsyncClient
 ) -> None:
     await send_sound(browser)
     entry = await wait_for_reply(browser, "message-1")
@@ -87,7 +85,7 @@ async def test_a_recording_and_its_words_come_back(
         assert (await stranger.get(theirs)).status_code == 404
 
 
-async def test_what_is_chosen_is_shown(browser: httpx.AsyncClient, door: FakeInbox) -> None:
+async def test_what_is_chosen_is_shown(browser: AsyncClient, door: FakeInbox) -> None:
     door.settings = ChatSettings(language="zh", replies=RepliesMode.AUTO)
     door.speech = SpeechSettings("Mia", "warm")
     choices = (await browser.get("/api/choices")).json()

@@ -5,8 +5,8 @@ import contextlib
 import hashlib
 from http.cookies import SimpleCookie
 
-import httpx
 import pytest
+from httpx import AsyncClient, ReadError, WriteError
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
@@ -98,7 +98,7 @@ def test_host_names_are_read(host: str, name: str) -> None:
 
 
 async def test_request_from_another_page_is_refused(
-    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
+    browser: AsyncClient, web: WebChat, door: FakeInbox
 ) -> None:
     press = {"id": "press-0001", "token": "t"}
     cookie = f"{COOKIE}={browser.cookies[COOKIE]}"
@@ -132,7 +132,7 @@ async def test_no_session_no_chat(web: WebChat) -> None:
                 pass
 
 
-async def test_cookie_is_out_of_reach_and_renewed(browser: httpx.AsyncClient) -> None:
+async def test_cookie_is_out_of_reach_and_renewed(browser: AsyncClient) -> None:
     key = browser.cookies[COOKIE]
     answer = await browser.post("/api/session")
     cookie = SimpleCookie(answer.headers["set-cookie"])[COOKIE]
@@ -170,7 +170,7 @@ def open_at(key: str, query: str) -> HTTPConnection:
 
 
 async def test_session_sees_its_own_chat_only(
-    browser: httpx.AsyncClient, stranger: httpx.AsyncClient, web: WebChat, door: FakeInbox
+    browser: AsyncClient, stranger: AsyncClient, web: WebChat, door: FakeInbox
 ) -> None:
     async with listen(stranger, web) as socket:
         await send_sound(browser)
@@ -185,7 +185,7 @@ async def test_session_sees_its_own_chat_only(
     assert browser.cookies[COOKIE] not in repr(door.jobs)
 
 
-def claim(browser: httpx.AsyncClient, size: int) -> bytes:
+def claim(browser: AsyncClient, size: int) -> bytes:
     """Return the head of a request that announces a form of that size."""
     cookie = f"{COOKIE}={browser.cookies[COOKIE]}".encode()
     return (
@@ -194,22 +194,20 @@ def claim(browser: httpx.AsyncClient, size: int) -> bytes:
     )
 
 
-async def test_announced_oversize_is_refused_unread(
-    browser: httpx.AsyncClient, web: WebChat
-) -> None:
+async def test_announced_oversize_is_refused_unread(browser: AsyncClient, web: WebChat) -> None:
     answer = await talk(web, claim(browser, 99_999_999_999))
     assert answer.startswith(b"HTTP/1.1 413")
     assert b"the limit is 50 MB" in answer
 
 
-async def test_what_does_not_end_is_cut(browser: httpx.AsyncClient, door: FakeInbox) -> None:
+async def test_what_does_not_end_is_cut(browser: AsyncClient, door: FakeInbox) -> None:
     for path, head, most in (
         ("/api/messages", FILE_HEAD, MAX_FILE_BYTES + (32 << 20)),
         ("/api/buttons", b" ", 64 << 20),
     ):
         body = Endless(head)
         # Cut off while still sending, the answer may be lost.
-        with contextlib.suppress(httpx.WriteError, httpx.ReadError):
+        with contextlib.suppress(WriteError, ReadError):
             answer = await browser.post(path, content=body, headers=IS_FORM)
             assert answer.status_code == 413
         assert body.sent_bytes < most
@@ -226,7 +224,7 @@ FORM = (
 
 
 async def test_body_longer_than_it_claims_is_cut_and_refused(
-    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
+    browser: AsyncClient, web: WebChat, door: FakeInbox
 ) -> None:
     for claimed in (1, 80, len(FORM) - 12):
         answer = await talk(web, claim(browser, claimed) + FORM)
@@ -237,7 +235,7 @@ async def test_body_longer_than_it_claims_is_cut_and_refused(
 
 
 async def test_body_shorter_than_it_claims_is_no_message(
-    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox, clock: Clock
+    browser: AsyncClient, web: WebChat, door: FakeInbox, clock: Clock
 ) -> None:
     host, port = web.url.removeprefix("http://").split(":")
     _, writer = await asyncio.open_connection(host, int(port))
@@ -250,7 +248,7 @@ async def test_body_shorter_than_it_claims_is_no_message(
     assert (await browser.get("/livez")).status_code == 200
 
 
-async def test_broken_form_is_refused(browser: httpx.AsyncClient, door: FakeInbox) -> None:
+async def test_broken_form_is_refused(browser: AsyncClient, door: FakeInbox) -> None:
     for body in (b"", b"--x--\r\n", b"nonsense", b"--x\r\n\r\n", FORM[: len(FORM) // 2]):
         answer = await browser.post("/api/messages", content=body, headers=IS_FORM)
         assert answer.status_code == 400, body
@@ -260,7 +258,7 @@ async def test_broken_form_is_refused(browser: httpx.AsyncClient, door: FakeInbo
     assert len(door.jobs) == 1
 
 
-async def test_broken_press_is_refused(browser: httpx.AsyncClient, door: FakeInbox) -> None:
+async def test_broken_press_is_refused(browser: AsyncClient, door: FakeInbox) -> None:
     for body in (b"", b"[]", b"{}", b'{"id":"press-0001","token":""}', b"[" * 100_000):
         answer = await browser.post("/api/buttons", content=body)
         assert answer.status_code == 400, body[:40]

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
+from httpx import AsyncClient
 
 from bots.web_chat.openai_api.keys import Key, find_key, read_keys
 from core.errors import ConfigError
@@ -90,7 +90,7 @@ async def test_scheme_is_read_in_any_case(api: ApiServer) -> None:
             assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_methods_and_paths_are_told_in_the_same_form(http: httpx.AsyncClient) -> None:
+async def test_methods_and_paths_are_told_in_the_same_form(http: AsyncClient) -> None:
     answer = await http.get("/audio/speech")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
     assert answer.json()["error"]["type"] == "invalid_request_error"
@@ -121,7 +121,7 @@ async def test_keys_that_cannot_be_read_are_not_told(listed: str) -> None:
 
 
 async def test_a_request_leaves_one_line_without_content(
-    http: httpx.AsyncClient, capfd: pytest.CaptureFixture[str]
+    http: AsyncClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
     words = "The eagle lands at nine"
     answer = await http.post(

@@ -6,8 +6,8 @@ import base64
 import contextlib
 from typing import Any
 
-import httpx
 import pytest
+from httpx import AsyncClient, ReadError, Response, WriteError
 
 from bots.web_chat.openai_api.errors import ApiError
 from bots.web_chat.openai_api.fields import read_object
@@ -28,7 +28,7 @@ KINDS = {
 PLAYLIST = b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n"
 
 
-async def test_hostile_files_are_refused(http: httpx.AsyncClient, mimo: MimoServer) -> None:
+async def test_hostile_files_are_refused(http: AsyncClient, mimo: MimoServer) -> None:
     """One of each verdict: the whole table is in tests/audio."""
     for data, status in ((PLAYLIST, 400), (crafted.silent_opus(3), 413)):
         files: Any = {"file": ("note.ogg", data, "audio/ogg"), "model": (None, "whisper-1")}
@@ -36,14 +36,12 @@ async def test_hostile_files_are_refused(http: httpx.AsyncClient, mimo: MimoServ
     assert not mimo.calls
 
 
-def check_refused(answer: httpx.Response, status: int = 400) -> None:
+def check_refused(answer: Response, status: int = 400) -> None:
     assert answer.status_code == status, answer.text
     assert answer.json()["error"]["type"] == "invalid_request_error"
 
 
-async def test_hostile_recordings_in_chat_are_refused(
-    http: httpx.AsyncClient, mimo: MimoServer
-) -> None:
+async def test_hostile_recordings_in_chat_are_refused(http: AsyncClient, mimo: MimoServer) -> None:
     data = base64.b64encode(PLAYLIST).decode()
     part = {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}
     body = {"model": "gpt-audio", "messages": [{"role": "user", "content": [part]}]}
@@ -51,9 +49,7 @@ async def test_hostile_recordings_in_chat_are_refused(
     assert not mimo.calls
 
 
-async def test_silence_is_no_words_and_costs_nothing(
-    http: httpx.AsyncClient, mimo: MimoServer
-) -> None:
+async def test_silence_is_no_words_and_costs_nothing(http: AsyncClient, mimo: MimoServer) -> None:
     files: Any = {"file": ("a.wav", sounds.wav(sounds.silence(3))), "model": (None, "whisper-1")}
     answer = await http.post("/audio/transcriptions", files=files)
     assert (answer.status_code, answer.json()["text"]) == (200, "")
@@ -61,12 +57,12 @@ async def test_silence_is_no_words_and_costs_nothing(
 
 
 async def test_a_body_that_is_too_large_is_not_read_to_its_end(
-    api: ApiServer, http: httpx.AsyncClient
+    api: ApiServer, http: AsyncClient
 ) -> None:
     for path in ("/audio/transcriptions", "/audio/speech"):
         body = Endless(FILE_HEAD)
         # Cut off while still sending, the answer may be lost.
-        with contextlib.suppress(httpx.WriteError, httpx.ReadError):
+        with contextlib.suppress(WriteError, ReadError):
             answer = await http.post(path, content=body, headers={"Content-Type": KINDS[path]})
             assert answer.status_code == 413
         assert body.sent_bytes < MAX_FILE_BYTES + (32 << 20)
@@ -88,7 +84,7 @@ FORM = (
 )
 
 
-async def test_broken_forms_are_refused(http: httpx.AsyncClient) -> None:
+async def test_broken_forms_are_refused(http: AsyncClient) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     broken = [b"", b"--x--\r\n", b"nonsense", FORM[:-12], FORM[: len(FORM) // 2], b"--x\r\n\r\n"]
     for body in broken:
@@ -97,7 +93,7 @@ async def test_broken_forms_are_refused(http: httpx.AsyncClient) -> None:
     assert answer.status_code == 200, answer.text
 
 
-async def test_two_files_are_refused(http: httpx.AsyncClient) -> None:
+async def test_two_files_are_refused(http: AsyncClient) -> None:
     sound = sounds.file("wav")
     for second in ("file", "other"):
         files: Any = [
@@ -139,7 +135,7 @@ async def test_broken_json_is_refused() -> None:
         assert caught.value.status_code == 400 and "JSON" in caught.value.detail, body[:40]
 
 
-async def test_broken_json_is_refused_in_our_form(http: httpx.AsyncClient) -> None:
+async def test_broken_json_is_refused_in_our_form(http: AsyncClient) -> None:
     headers = {"Content-Type": "application/json"}
     for body in (*BROKEN_JSON[::5], *BROKEN_SPEECH):
         for path in ("/audio/speech", "/chat/completions"):
