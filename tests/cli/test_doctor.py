@@ -17,10 +17,11 @@ import telegram as sdk
 from cryptography.fernet import Fernet
 
 from bots.checks import CHECKS, run_check
-from bots.findings import Finding, Status, Visit
+from bots.findings import Status, Visit
 from bots.telegram_bot.check import Account, ask_account
 from core.config import Settings
 from core.models import Transcript
+from tests.cli.conftest import look
 from tests.emulators.mimo import MimoServer
 from tests.emulators.openai import OpenAIServer
 from tests.emulators.telegram import TelegramServer
@@ -45,12 +46,6 @@ def at(telegram: TelegramServer, mimo: MimoServer) -> dict[str, str]:
         "MIMO_API_KEY": KEY,
         "MIMO_BASE_URL": mimo.base_url,
     }
-
-
-async def look(name: str, **values: object) -> Finding:
-    """Run one check in this process."""
-    settings = Settings(_env_file=None, **values)  # type: ignore[arg-type,call-arg]
-    return await run_check(dict(CHECKS)[name], Visit(settings))
 
 
 async def fill(home: Path) -> None:

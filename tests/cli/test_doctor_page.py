@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bots.findings import Status
-from tests.cli.test_doctor import look
+from tests.cli.conftest import look
 
 LONG = "correct horse battery"
 

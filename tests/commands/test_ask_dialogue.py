@@ -8,10 +8,8 @@ from core.errors import EngineBusy, UserError
 from core.models import Attachment, Message, Quoted
 from core.prompts.ask import MAX_DIALOGUE_CHARS, Exchange, bound, may_want_sound, wants_sound
 from core.store import Store
-from tests.commands.test_ask import NOTE, Talk, talk
+from tests.commands.conftest import NOTE, Talk
 from tests.support import sounds
-
-__all__ = ["talk"]
 
 
 async def test_three_questions_follow_and_the_sound_goes_out_when_it_is_needed(talk: Talk) -> None:

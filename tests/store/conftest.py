@@ -6,13 +6,26 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from core.models import Job
 from core.picking import pick_command
 from core.store import Store
+from core.store.tables import jobs
 from tests.conftest import NewMessage
 
 Add = Callable[..., Awaitable[Job]]
+
+
+async def claim(store: Store) -> str:
+    """Return the id of the job that runs next, empty if none may."""
+    job = await store.jobs.claim()
+    return job.job_id if job else ""
+
+
+async def row(store: Store, job: Job) -> Any:
+    async with store._database.read() as connection:
+        return (await connection.execute(select(jobs).where(jobs.c.job_id == job.job_id))).one()
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ from __future__ import annotations
 from core.clock import Clock
 from core.models import Button, Chat, ChatSettings, Expectation, JobState, Reply, TalkSettings
 from core.store import Store
-from tests.store.conftest import Add
-from tests.store.test_jobs_table import claim, row
+from tests.store.conftest import Add, claim, row
 
 
 async def test_a_chat_that_is_gone_is_left_alone_until_it_speaks(

@@ -23,7 +23,7 @@ from core.models import (
 )
 from core.store import Store, forgetting
 from tests.store.conftest import Add
-from tests.store.talk import CHAT, say, talk
+from tests.support.remembered_talk import CHAT, say, talk
 
 ADA, BEN = "7", "8"
 GROUP, OTHER = Chat("test", "1", "100"), Chat("test", "1", "200")

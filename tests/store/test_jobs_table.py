@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -22,21 +21,10 @@ from core.models import (
     Reply,
 )
 from core.store import Store
-from core.store.tables import buttons, jobs
-from tests.store.conftest import Add
+from core.store.tables import buttons
+from tests.store.conftest import Add, claim, row
 
 HOUR = timedelta(hours=1)
-
-
-async def claim(store: Store) -> str:
-    """Return the id of the job that runs next, empty if none may."""
-    job = await store.jobs.claim()
-    return job.job_id if job else ""
-
-
-async def row(store: Store, job: Job) -> Any:
-    async with store._database.read() as connection:
-        return (await connection.execute(select(jobs).where(jobs.c.job_id == job.job_id))).one()
 
 
 async def send(store: Store, job: Job, part: int, platform_id: str) -> None:

@@ -15,7 +15,7 @@ from core.clock import Clock
 from core.models import Audio, Chat, KeptVoice, SpeechSettings
 from core.store import Outcome, Store, migrate
 from core.store.links import CODE_AGE, MAX_TRIES
-from tests.store.talk import REMEMBERS, say, talk, texts
+from tests.support.remembered_talk import REMEMBERS, say, talk, texts
 
 ADA = ("telegram", "7")
 ADA_THERE = ("discord", "4242")

@@ -15,8 +15,8 @@ from sqlalchemy import select
 from core.models import Chat, Quoted, Segment, Span, Transcript
 from core.store import Store
 from core.store.tables import remembered
-from tests.store.talk import CHAT, REMEMBERS, START, VOICE, say, silent, talk, texts
 from tests.support.clean_start import open_store
+from tests.support.remembered_talk import CHAT, REMEMBERS, START, VOICE, say, silent, talk, texts
 
 
 async def test_a_talk_comes_back_in_order_with_what_was_said(store: Store) -> None:

@@ -24,7 +24,7 @@ from core.models import (
 from core.picking import pick_command
 from core.store import Store
 from tests.conftest import NewMessage
-from tests.store.talk import CHAT, say, talk, texts
+from tests.support.remembered_talk import CHAT, say, talk, texts
 
 NOW = datetime.now(UTC)
 TABLES = ("messages", "jobs", "deliveries", "buttons", "blobs", "transcripts", "answers", "sounds")

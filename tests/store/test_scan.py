@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from core.models import Correction, Remembered, Transcript
 from core.store import Store
 from core.store.scan import Search
-from tests.store.talk import CHAT, START, VOICE, say, talk
+from tests.support.remembered_talk import CHAT, START, VOICE, say, talk
 
 
 async def find(store: Store, words: str, limit: int = 10, *fixes: Correction) -> list[str]:

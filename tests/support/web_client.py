@@ -51,6 +51,21 @@ def open_client(web: WebChat, **headers: str) -> AsyncClient:
     return AsyncClient(base_url=web.url, headers=given, timeout=30, verify=False)
 
 
+async def send_raw(url: str, request: bytes) -> tuple[int, str, bytes]:
+    """Send bytes and return the status, the head in small letters and the body of the answer."""
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(request)
+        async with asyncio.timeout(30):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            body = await reader.readexactly(int(head.split("content-length: ")[1].split()[0]))
+    finally:
+        writer.close()
+        await writer.wait_closed()
+    return int(head.split()[1]), head, body
+
+
 async def send_sound(browser: AsyncClient, message_id: str = "message-1") -> Response:
     return await browser.post(
         "/api/messages",
