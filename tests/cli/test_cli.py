@@ -167,9 +167,7 @@ def test_words_go_to_stdout_and_are_kept(hearsay: Hearsay, mimo: MimoServer) -> 
     assert len(mimo.billed) == 1
 
 
-def test_time_heals_a_busy_service_and_a_wrong_key_ends_it(
-    hearsay: Hearsay, mimo: MimoServer
-) -> None:
+def test_time_heals_a_busy_service_a_wrong_key_ends_it(hearsay: Hearsay, mimo: MimoServer) -> None:
     for name, number in (("a.wav", 1), ("b.wav", 4)):
         (hearsay.folder / name).write_bytes(make_recording(range(number, number + 3)))
     mimo.add_fault("503", times=1)

@@ -147,9 +147,7 @@ async def test_telegram_out_of_reach(base_url: str) -> None:
         ({"mimo_chat_model": "mimo-v1"}, "-asr, but does not list mimo-v1", "_CHAT_MODEL to auto"),
     ],
 )
-async def test_a_model_that_is_gone(
-    mimo: MimoServer, values: dict[str, str], text: str, cure: str
-) -> None:
+async def test_a_gone_model(mimo: MimoServer, values: dict[str, str], text: str, cure: str) -> None:
     found = await look("mimo", mimo_api_key=KEY, mimo_base_url=mimo.base_url, **values)
     # Without ears it can do nothing.
     is_deaf = "mimo_asr_model" in values

@@ -98,9 +98,7 @@ async def test_tone_thoughts_cuts_and_extracts_are_told(talk: Talk) -> None:
         assert "(tone)" not in text and note not in reply.aloud
 
 
-async def test_an_engine_that_does_not_hear_reads_the_transcript(
-    store: Store, new_message: NewMessage
-) -> None:
+async def test_a_deaf_engine_reads_the_transcript(store: Store, new_message: NewMessage) -> None:
     answerer = ScriptedAnswerer(DEAF)
     async with road_on(store, answerer=answerer) as road:
         talk = Talk(road, new_message)

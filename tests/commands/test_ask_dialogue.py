@@ -74,9 +74,7 @@ async def test_the_last_recording_stays_the_same_when_newer_ones_come(talk: Talk
     assert subject.attachment.file_id == "file-2"
 
 
-async def test_where_the_sound_is_gone_its_words_still_answer(
-    talk: Talk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_without_the_sound_words_answer(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     await talk.send(attachment=Attachment("file-1"))
 
     async def fetch(message: Message) -> bytes:
@@ -125,9 +123,7 @@ async def test_the_button_ask_leads_to_a_question(talk: Talk) -> None:
 
 
 @pytest.mark.parametrize("step", ["first", "words", "listen"])
-async def test_what_fails_once_is_asked_again_and_nothing_is_asked_twice(
-    talk: Talk, step: str
-) -> None:
+async def test_what_fails_is_asked_again_and_nothing_else_is_twice(talk: Talk, step: str) -> None:
     fails = {"first": 0, "words": 1, "listen": 2}[step]
     talk.answerer.failures = [None] * fails + [EngineBusy("503")]
     talk.answerer.wants_sound = "mood"
@@ -138,9 +134,7 @@ async def test_what_fails_once_is_asked_again_and_nothing_is_asked_twice(
     assert len(talk.answerer.asked) == 4
 
 
-async def test_who_takes_back_what_they_said_takes_the_dialogue_along(
-    talk: Talk, store: Store
-) -> None:
+async def test_who_takes_back_words_takes_the_dialogue_along(talk: Talk, store: Store) -> None:
     bens = Quoted("voice-1", "", Attachment("file-1"), sender_id="9")
     await talk.send(command="ask", text="What?", reply_to=bens, is_private=False)
     await talk.follow("And why?", is_private=False)

@@ -93,9 +93,7 @@ async def test_a_transcript_that_is_gone(listener: Listener) -> None:
     assert "no longer have this transcript" in reply.text
 
 
-async def test_offline_a_recording_is_an_extract(
-    store: Store, new_message: NewMessage, offline: Offline
-) -> None:
+async def test_offline_it_extracts(store: Store, new_message: NewMessage, offline: Offline) -> None:
     road = Road(store, ScriptedEngine(), answerer=offline)
     reply = await Listener(road, new_message).brief(HEARD)
     lines = [line for line in reply.text.splitlines() if line.startswith("• ")]

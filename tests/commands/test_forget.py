@@ -67,9 +67,7 @@ async def test_an_answer_is_forgotten_with_its_question(group: Group, person: st
     assert counts((await group.ask("forget", BEN, reply_to=ours)).text) == [0, 0, 0]
 
 
-async def test_an_answer_that_came_after_a_move_is_forgotten_with_what_was_said_before(
-    group: Group,
-) -> None:
+async def test_an_answer_after_a_move_is_forgotten_with_what_was_said_before(group: Group) -> None:
     store, old = group.road.store, group.chat
     await group.ask("auto on", EVE)
     note, other = await group.speak(ADA), await group.speak(BEN)
@@ -87,9 +85,7 @@ async def test_an_answer_that_came_after_a_move_is_forgotten_with_what_was_said_
     assert [kept.sender_id for kept in await group.kept()] == [BEN]
 
 
-async def test_all_of_a_persons_here_and_nothing_elsewhere_or_of_others(
-    group: Group, tmp_path: Path
-) -> None:
+async def test_all_of_a_persons_here_and_nothing_else_goes(group: Group, tmp_path: Path) -> None:
     other = Group(group.road, Chat("test", "1", "-200"))
     await other.ask("remember on", EVE)
     await other.say("elsewhere", ADA)

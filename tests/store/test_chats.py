@@ -8,9 +8,7 @@ from core.store import Store
 from tests.store.conftest import Add, claim, row
 
 
-async def test_a_chat_that_is_gone_is_left_alone_until_it_speaks(
-    store: Store, add: Add, clock: Clock
-) -> None:
+async def test_gone_chats_are_let_be_until_they_speak(store: Store, add: Add, clock: Clock) -> None:
     running, waiting, there = await add(), await add(), await add("b")
     done = await add()
     await store.jobs.claim()
@@ -26,9 +24,7 @@ async def test_a_chat_that_is_gone_is_left_alone_until_it_speaks(
     assert await claim(store) == back.job_id
 
 
-async def test_a_chat_that_moves_takes_settings_jobs_and_buttons_along(
-    store: Store, add: Add
-) -> None:
+async def test_a_chat_that_moves_takes_all_that_hangs_on_it_along(store: Store, add: Add) -> None:
     old, new = Chat("test", "1", "100"), Chat("test", "1", "-100200")
     chosen = ChatSettings("zh", is_auto=True, talk=TalkSettings(remember_days=3))
     await store.chats.save_settings(old, chosen)

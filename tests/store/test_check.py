@@ -63,9 +63,7 @@ async def test_an_address_that_is_none_is_not_told(url: str) -> None:
 
 
 @pytest.mark.parametrize("kept", ["message", "transcript"])
-async def test_the_key_is_tried_on_what_is_there(
-    store: Store, add: Add, tmp_path: Path, kept: str
-) -> None:
+async def test_the_key_is_tried_first(store: Store, add: Add, tmp_path: Path, kept: str) -> None:
     url, right = make_database(tmp_path), make_cipher(None, tmp_path)
     wrong = make_cipher(Fernet.generate_key().decode(), tmp_path)
     assert not await has_content(url, wrong), "nothing that it could open"

@@ -95,9 +95,7 @@ async def test_the_newest_are_traced(store: Store, new_message: NewMessage) -> N
     assert await store.figures.steps("nothing") is None
 
 
-async def test_hours_count_what_ended_and_how_long_it_took(
-    store: Store, new_message: NewMessage
-) -> None:
+async def test_hours_count_what_ended_and_its_length(store: Store, new_message: NewMessage) -> None:
     ends = [(JobState.DONE, 1.0), (JobState.DONE, 3.0), (JobState.REFUSED, 2.0)]
     ends += [(JobState.DEAD, 900.0), (JobState.WAITING, 0.0)]
     for minute, (state, wait_s) in enumerate(ends):

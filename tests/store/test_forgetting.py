@@ -174,9 +174,7 @@ async def test_after_a_chat_moved_its_ids_mean_other_messages(store: Store, kept
     assert kept.left(quoting)["content"] == 1
 
 
-async def test_all_of_a_long_history_goes(
-    store: Store, kept: Kept, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_long_histories_go(store: Store, kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forgetting, "_BATCH", 2)
     jobs = [await kept.answer(sender_id=who) for who in (ADA, ADA, BEN, BEN, ADA)]
     receipt = await store.forgetting.forget_person(GROUP, ADA)

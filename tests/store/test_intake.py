@@ -14,9 +14,7 @@ from tests.conftest import NewMessage
 from tests.store.conftest import Add
 
 
-async def test_a_message_and_its_job_come_back_unchanged(
-    store: Store, add: Add, clock: Clock
-) -> None:
+async def test_message_and_job_come_back_unchanged(store: Store, add: Add, clock: Clock) -> None:
     chosen = ChatSettings("zh")
     await store.chats.save_settings(Chat("test", "1", "100"), chosen)
     changes = {"text": "caption 😀", "thread_id": "4", "language": "zh-hans", "message_id": "5"}
@@ -83,9 +81,7 @@ async def press(store: Store, message: Message, token: str, chat_id: str) -> tup
     return job.command, job.message.text
 
 
-async def test_a_button_works_in_its_chat_only(
-    store: Store, add: Add, new_message: NewMessage
-) -> None:
+async def test_a_button_works_in_its_chat(store: Store, add: Add, new_message: NewMessage) -> None:
     job = await add()
     offer = Reply("done", buttons=(Button(".txt", "export", "txt key"),))
     token = (await store.jobs.save_reply(job.job_id, offer, JobState.DONE)).buttons[0].token

@@ -227,9 +227,7 @@ async def test_codes_differ_are_sealed_and_go(store: Store, tmp_path: Path, cloc
     assert await store.retention.purge(clock.now() + CODE_AGE) == 50
 
 
-async def test_people_of_before_are_kept_by_the_migration(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_people_of_before_outlive_the_migration(database_url: str, tmp_path: Path) -> None:
     await migrate(database_url, "0004")
     row = "INSERT INTO people (platform, person_id, is_opted_out) VALUES ('telegram', '7', 1)"
     with closing(sqlite3.connect(tmp_path / "hearsay.db")) as connection:

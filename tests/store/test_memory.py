@@ -184,9 +184,7 @@ NUMBERS = st.integers(1, 3)
 
 @settings(max_examples=10)
 @given(st.lists(st.tuples(NUMBERS, st.none() | st.integers(0, 3)), max_size=15))
-def test_edits_and_deletions_hold_in_whatever_order_they_come(
-    steps: list[tuple[int, int | None]],
-) -> None:
+def test_edits_and_deletions_hold_in_whatever_order(steps: list[tuple[int, int | None]]) -> None:
     """A step is the number of a message and which edit of it comes; none is its deletion."""
     gone = {number for number, edit in steps if edit is None}
     newest = {n: max(e for other, e in steps if other == n and e is not None)
@@ -208,9 +206,7 @@ def test_edits_and_deletions_hold_in_whatever_order_they_come(
     asyncio.run(run())
 
 
-async def test_a_busy_group_costs_one_commit_a_message(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_each_message_costs_one_commit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     await store.chats.save_settings(CHAT, REMEMBERS)
     write, begun = store._database.write, []
 

@@ -119,9 +119,7 @@ async def test_talk_ends_after_the_days_of_its_chat(store: Store) -> None:
     assert await texts(store, month) == ["29 days", "8 days", "6 days", "1 days"]
 
 
-async def test_what_was_forwarded_in_private_ends_after_a_day(
-    store: Store, new_message: NewMessage
-) -> None:
+async def test_what_was_forwarded_ends_after_a_day(store: Store, new_message: NewMessage) -> None:
     for hours in (23, 25):
         message = new_message(text=f"{hours} hours", forwarded_from="Eve", attachment=None)
         sent_at = NOW - timedelta(hours=hours)

@@ -76,9 +76,7 @@ async def test_of_several_missed_days_one_digest_comes(store: Store) -> None:
     assert await store.schedules.next_due_at() == DUE + 4 * DAY
 
 
-async def test_workers_that_race_add_one_job(
-    store: Store, tmp_path: Path, database_url: str
-) -> None:
+async def test_workers_racing_add_one_job(store: Store, tmp_path: Path, database_url: str) -> None:
     others = [Store(database_url, make_cipher(None, tmp_path)) for _ in range(3)]
     for name in "abcde":
         chat = Chat("test", "1", name)
@@ -111,7 +109,7 @@ async def test_a_clock_that_was_a_year_ahead_does_not_silence_digests(store: Sto
     assert due.since_at == DUE
 
 
-async def test_a_chat_that_is_gone_hears_nothing_until_it_is_back(
+async def test_a_gone_chat_hears_nothing_until_it_is_back(
     store: Store, new_message: NewMessage
 ) -> None:
     await store.schedules.add(schedule())

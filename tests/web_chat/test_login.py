@@ -69,9 +69,7 @@ async def log_in(client: AsyncClient, password: str, area: str = "") -> Response
         ),
     ],
 )
-async def test_others_need_a_password_and_a_name(
-    tmp_path: Path, settings: dict[str, Any], told: str
-) -> None:
+async def test_others_need_a_password(tmp_path: Path, settings: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         WebChat(make_settings(tmp_path, **settings), FakeInbox())
     WebChat(make_settings(tmp_path, web_hosts=("localhost",)), FakeInbox())
@@ -116,9 +114,7 @@ async def test_nothing_is_shown_without_the_password(web: WebChat) -> None:
     [("", "/api/messages"), (f"{PAGE.cookie}={'a' * 43}", "/api/messages")]
     + [(f"{OPERATOR.cookie}={'a' * 43}", f"/operator/{path}") for path in ("api/x", "logout")],
 )
-async def test_stranger_is_refused_before_the_body_is_read(
-    web: WebChat, cookie: str, path: str
-) -> None:
+async def test_stranger_is_refused_before_reading(web: WebChat, cookie: str, path: str) -> None:
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n"
     request = f"{head}Content-Length: 1000000\r\n\r\n".encode()
     status, _, body = await send_raw(web.url, request)
@@ -136,9 +132,7 @@ async def test_stranger_is_refused_before_the_body_is_read(
         "Sec-Fetch-Site: same-site",
     ],
 )
-async def test_login_from_another_page_is_refused_unread(
-    web: WebChat, area: Any, refused: str
-) -> None:
+async def test_login_from_others_is_refused_unread(web: WebChat, area: Any, refused: str) -> None:
     head = f"POST {area.path}/login HTTP/1.1\r\nHost: localhost\r\n{refused}\r\n"
     status, _, body = await send_raw(web.url, f"{head}Content-Length: 1000\r\n\r\n".encode())
     assert status == 403 and b"other pages" in body

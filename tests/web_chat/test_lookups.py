@@ -65,9 +65,7 @@ async def test_a_new_chat_begins_like_the_one_before(browser: AsyncClient, door:
     assert (new.chat_id[-5:], old.chat_id[-5:]) == ("-new1", "-old1")
 
 
-async def test_a_recording_and_its_words_come_back(
-    browser: AsyncClient, stranger: AsyncClient
-) -> None:
+async def test_recording_and_words_come_back(browser: AsyncClient, stranger: AsyncClient) -> None:
     await send_sound(browser)
     entry = await wait_for_reply(browser, "message-1")
     sound = await browser.get("/api/sounds/message-1")

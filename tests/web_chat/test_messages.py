@@ -12,9 +12,7 @@ from tests.support.web_client import SOUND, listen, next_event, send_sound, wait
 from tests.support.web_inbox import FakeInbox, MemoryLedger
 
 
-async def test_sound_is_kept_before_it_is_acknowledged(
-    browser: AsyncClient, door: FakeInbox
-) -> None:
+async def test_sound_is_kept_before_acknowledged(browser: AsyncClient, door: FakeInbox) -> None:
     door.is_answering = False
     answer = await send_sound(browser)
     entry = answer.json()["entry"]
@@ -55,9 +53,7 @@ async def test_page_that_opens_late_gets_the_text_so_far(
             assert (await next_event(late))["text"] == "The stale smell of"
 
 
-async def test_slow_page_gets_the_newest_text_only(
-    browser: AsyncClient, web: WebChat, door: FakeInbox
-) -> None:
+async def test_slow_page_gets_newest(browser: AsyncClient, web: WebChat, door: FakeInbox) -> None:
     door.is_answering = False
     await send_sound(browser)
     (job,) = door.jobs.values()
@@ -71,9 +67,7 @@ async def test_slow_page_gets_the_newest_text_only(
     assert len(texts) <= 2
 
 
-async def test_upload_repeated_after_a_lost_answer_is_one_message(
-    browser: AsyncClient, door: FakeInbox
-) -> None:
+async def test_upload_sent_again_is_one_message(browser: AsyncClient, door: FakeInbox) -> None:
     first = await send_sound(browser)
     again = await send_sound(browser)
     assert again.status_code == 200
@@ -103,9 +97,7 @@ async def test_commands_are_those_of_the_menu(browser: AsyncClient) -> None:
     assert all(command["help"] for command in listed)
 
 
-async def test_pressed_button_is_a_message_with_its_token(
-    browser: AsyncClient, door: FakeInbox
-) -> None:
+async def test_pressed_button_sends_its_token(browser: AsyncClient, door: FakeInbox) -> None:
     press = {"id": "press-0001", "token": "t-summary"}
     for _ in range(2):
         answer = await browser.post("/api/buttons", json=press)
@@ -130,9 +122,7 @@ async def test_files_of_a_reply_are_downloads_that_no_browser_runs(browser: Asyn
     assert disposition.count('"') == 2
 
 
-async def test_bad_message_is_refused_with_one_sentence(
-    browser: AsyncClient, door: FakeInbox
-) -> None:
+async def test_bad_message_is_refused_in_a_sentence(browser: AsyncClient, door: FakeInbox) -> None:
     for fields, sentence in (
         ({"text": "hi"}, "This message has no proper id."),
         ({"id": "../../etc", "text": "hi"}, "This message has no proper id."),
@@ -149,9 +139,7 @@ async def test_bad_message_is_refused_with_one_sentence(
     assert not door.jobs
 
 
-async def test_message_that_cannot_be_kept_is_not_acknowledged(
-    browser: AsyncClient, door: FakeInbox
-) -> None:
+async def test_what_is_not_kept_is_not_acknowledged(browser: AsyncClient, door: FakeInbox) -> None:
     door.error = EngineBusy("no room on the disk")
     answer = await send_sound(browser)
     assert answer.status_code == 503

@@ -154,9 +154,7 @@ async def test_figures_tell_hours_and_costs(desk: Desk, operator: AsyncClient) -
 
 
 @pytest.mark.usefixtures("logs")
-async def test_problems_are_shown_by_id(
-    operator: AsyncClient, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_problems_have_ids(operator: AsyncClient, capsys: pytest.CaptureFixture[str]) -> None:
     structlog.get_logger().warning("failed", error="EngineBusy: 503", job="0123456789")
     newest = (await get(operator, "problems"))["problems"][0]
     expected = ("warning", "failed", "EngineBusy", "0123456789")

@@ -67,9 +67,7 @@ def test_host_names_are_read(host: str, name: str) -> None:
     assert read_host_name(host) == name
 
 
-async def test_request_from_another_page_is_refused(
-    browser: AsyncClient, web: WebChat, door: FakeInbox
-) -> None:
+async def test_other_pages_are_refused(browser: AsyncClient, web: WebChat, door: FakeInbox) -> None:
     press = {"id": "press-0001", "token": "t"}
     cookie = f"{COOKIE}={browser.cookies[COOKIE]}"
     address = web.url.replace("http", "ws") + "/api/events"

@@ -76,9 +76,7 @@ async def test_a_slow_page_gets_all_of_the_sound_in_order_and_then_the_reply(
     assert event["type"] == "reply"
 
 
-async def test_a_second_try_begins_at_the_start_again(
-    browser: AsyncClient, web: WebChat, door: FakeInbox
-) -> None:
+async def test_second_tries_begin_anew(browser: AsyncClient, web: WebChat, door: FakeInbox) -> None:
     envelope = await new_envelope(browser, door)
     again = Envelope(envelope.job_id, envelope.message, envelope.ledger)
     async with listen(browser, web) as socket:
@@ -99,9 +97,7 @@ async def test_sound_reaches_the_pages_of_its_own_chat_only(
             await asyncio.wait_for(other.recv(), 10)
 
 
-async def test_files_of_speech_tell_their_length_and_title(
-    browser: AsyncClient, web: WebChat
-) -> None:
+async def test_files_of_speech_tell_length_and_title(browser: AsyncClient, web: WebChat) -> None:
     async with listen(browser, web) as socket:
         form = {"id": (None, "message-1"), "text": (None, "/takes")}
         assert (await browser.post("/api/messages", files=form)).status_code == 200

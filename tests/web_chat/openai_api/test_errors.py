@@ -72,9 +72,7 @@ def test_what_the_service_answers_is_given_on(
         (AssistantError("secret detail"), (500, OURS), "Reference: req_1."),
     ],
 )
-def test_errors_of_the_core_are_told(
-    error: AssistantError, told: tuple[int, str], words: str
-) -> None:
+def test_errors_of_ours_are_told(error: AssistantError, told: tuple[int, str], words: str) -> None:
     answer = read_error(error, "req_1")
     assert (answer.status_code, answer.kind) == told
     assert words in answer.detail and "secret" not in answer.detail

@@ -56,9 +56,7 @@ async def test_silence_is_no_words_and_costs_nothing(http: AsyncClient, mimo: Mi
     assert not mimo.calls
 
 
-async def test_a_body_that_is_too_large_is_not_read_to_its_end(
-    api: ApiServer, http: AsyncClient
-) -> None:
+async def test_a_body_too_large_is_not_read_to_its_end(api: ApiServer, http: AsyncClient) -> None:
     for path in ("/audio/transcriptions", "/audio/speech"):
         body = Endless(FILE_HEAD)
         # Cut off while still sending, the answer may be lost.

@@ -115,9 +115,7 @@ async def test_links_lead_to_entries_and_a_quote_can_stand_above(page: Page) -> 
     await expect(answer.get_by_role("button", name="Ask about this recording")).to_be_visible()
 
 
-async def test_the_row_under_a_transcript_fits_a_phone_in_chinese(
-    browser: Browser, url: str
-) -> None:
+async def test_the_row_of_a_transcript_fits_a_phone_in_chinese(browser: Browser, url: str) -> None:
     narrow = ViewportSize(width=320, height=640)
     async with open_page(browser, url, locale="zh-CN", viewport=narrow) as page:
         await expect(page.locator("#empty h2")).to_have_text("说出来，读出来。")
