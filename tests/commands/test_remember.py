@@ -7,20 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from core.clock import Clock
-from core.models import (
-    Attachment,
-    Button,
-    Chat,
-    ChatSettings,
-    JobState,
-    Message,
-    Quoted,
-    Reply,
-    TalkSettings,
-)
+from core.models import Attachment, Chat, ChatSettings, Quoted, TalkSettings
 from core.picking import pick_command
-from core.store import Store
 from tests.conftest import NewMessage
 from tests.support.group_talk import ADA, BEN, Group, quote
 
@@ -204,39 +192,3 @@ def test_what_a_groups_message_asks_for(
 ) -> None:
     message = new_message(**{"is_private": False, "attachment": None, **changes})
     assert pick_command(message, settings) == command
-
-
-async def press(store: Store, message: Message, token: str) -> tuple[str, str]:
-    pressed = replace(message, button=token, command="start", text=token, attachment=None)
-    seen: list[Message] = []
-
-    def look(message: Message, settings: ChatSettings) -> None:
-        seen.append(message)
-
-    await store.intake.add(pressed, look)
-    assert seen[0].button == token, "it came from a button, and that is to be seen"
-    return seen[0].command, seen[0].text
-
-
-async def test_a_private_button_works_for_its_person_in_private_within_an_hour(
-    store: Store, new_message: NewMessage, clock: Clock
-) -> None:
-    asked = new_message("-100", is_private=False, sender_id=ADA, command="help")
-    job = await store.intake.add(asked, pick_command)
-    assert job
-    offer = Reply("here", buttons=(Button("For me", "private_summary", "all", is_private=True),))
-    token = (await store.jobs.save_reply(job.job_id, offer, JobState.DONE)).buttons[0].token
-    hers = new_message(ADA, sender_id=ADA)
-    stale = ("stale_button", "")
-    assert await press(store, hers, token) == ("private_summary", "all")
-    for wrong in (
-        new_message(BEN, sender_id=BEN),
-        new_message(BEN, sender_id=ADA, is_private=False),
-        replace(asked, message_id="press"),
-        replace(hers, chat=Chat("test", "2", ADA)),
-        replace(hers, chat=Chat("other", "1", ADA)),
-    ):
-        assert await press(store, wrong, token) == stale
-    assert await press(store, hers, token) == ("private_summary", "all"), "twice is as good"
-    await clock.sleep(61 * 60)
-    assert await press(store, hers, token) == stale

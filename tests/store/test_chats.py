@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 from core.clock import Clock
-from core.models import Button, Chat, ChatSettings, Expectation, JobState, Reply, TalkSettings
+from core.models import (
+    Audio,
+    Button,
+    Chat,
+    ChatSettings,
+    Expectation,
+    JobState,
+    KeptVoice,
+    RepliesMode,
+    Reply,
+    Schedule,
+    SpeechSettings,
+    TalkSettings,
+)
 from core.store import Store
 from tests.store.conftest import Add, claim, row
+
+VOICE = KeptVoice("v1", "Grandma", Audio(b"RIFF\xff\x00", "audio/wav", 2.0))
+DUE = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+OLD = Chat("test", "1", "100")
+DIGEST = Schedule("a", OLD, "09:00", "Europe/Berlin", False, None, False, "de", DUE)
 
 
 async def test_gone_chats_are_let_be_until_they_speak(store: Store, add: Add, clock: Clock) -> None:
@@ -25,14 +46,19 @@ async def test_gone_chats_are_let_be_until_they_speak(store: Store, add: Add, cl
 
 
 async def test_a_chat_that_moves_takes_all_that_hangs_on_it_along(store: Store, add: Add) -> None:
-    old, new = Chat("test", "1", "100"), Chat("test", "1", "-100200")
-    chosen = ChatSettings("zh", is_auto=True, talk=TalkSettings(remember_days=3))
+    old, new = OLD, Chat("test", "1", "-100200")
+    talk, speech = TalkSettings(remember_days=3), SpeechSettings("kept:v1")
+    chosen = ChatSettings("zh", True, talk=talk, speech=speech, replies=RepliesMode.ALWAYS)
     await store.chats.save_settings(old, chosen)
+    await store.voices.keep(old, "7", VOICE)
+    await store.schedules.add(DIGEST)
     job, there = await add(), await add("b")
     offer = Reply("x", buttons=(Button("More", "export", "txt"),))
     [button] = (await store.jobs.save_reply(job.job_id, offer, JobState.DONE)).buttons
     await store.chats.move(old, new)
     assert await store.chats.settings(new) == chosen
+    assert await store.voices.usable(new, "9") == [VOICE]
+    assert await store.schedules.find(new) == [replace(DIGEST, chat=new)]
     await store.chats.save_settings(new, ChatSettings("fr"))
     await store.chats.move(old, new)
     assert await store.chats.settings(new) == ChatSettings("fr"), "it moved already"
@@ -49,7 +75,7 @@ async def test_a_chat_that_moves_takes_all_that_hangs_on_it_along(store: Store, 
     assert (await store.jobs.history(old)) == []
 
 
-async def test_a_new_chat_begins_like_another(store: Store, clock: Clock) -> None:
+async def test_a_new_chat_begins_like_another(store: Store, add: Add, clock: Clock) -> None:
     like, new = Chat("test", "1", "7"), Chat("test", "1", "7-a")
     expects = Expectation("consent", "sentence", "code", clock.now())
     await store.chats.save_settings(like, ChatSettings("zh", expects=expects))
@@ -58,3 +84,6 @@ async def test_a_new_chat_begins_like_another(store: Store, clock: Clock) -> Non
     await store.chats.save_settings(new, ChatSettings("de"))
     await store.chats.begin(new, like)
     assert await store.chats.settings(new) == ChatSettings("de")
+    spoken_in = (await add()).message.chat
+    await store.chats.begin(spoken_in, like)
+    assert await store.chats.settings(spoken_in) == ChatSettings(), "it is not new"

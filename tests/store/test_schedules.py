@@ -124,15 +124,6 @@ async def test_a_gone_chat_hears_nothing_until_it_is_back(
     assert await store.schedules.fire_due(DUE) == 1
 
 
-async def test_a_chat_that_moved_takes_its_digest_along(store: Store) -> None:
-    await store.schedules.add(schedule())
-    new = Chat("test", "1", "-100500")
-    await store.chats.move(CHAT, new)
-    assert await store.schedules.fire_due(DUE) == 1
-    [job] = await digests(store)
-    assert job.message.chat == new
-
-
 async def test_a_new_plan_takes_the_place_of_the_old_one(store: Store) -> None:
     await store.schedules.add(schedule("a"))
     await store.schedules.add(schedule("b", at="10:00", thread_id="9"))

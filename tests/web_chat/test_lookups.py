@@ -8,17 +8,7 @@ from typing import Any
 from httpx import AsyncClient
 
 from bots.web_chat.wire import build_title
-from core.models import (
-    Attachment,
-    Chat,
-    ChatSettings,
-    Job,
-    JobState,
-    RepliesMode,
-    Reply,
-    SpeechSettings,
-)
-from core.store import Store
+from core.models import Attachment, ChatSettings, Job, JobState, RepliesMode, Reply, SpeechSettings
 from tests.conftest import NewMessage
 from tests.support.web_client import SOUND, send_sound, wait_for_reply
 from tests.support.web_inbox import FakeInbox
@@ -110,12 +100,3 @@ def test_titles_tell_what_a_chat_is_about(new_message: NewMessage) -> None:
     assert title(Reply(quote="Good  morning"), attachment=voice, text="") == "Good morning"
     assert title(Reply(quote="Good morning"), attachment=file, text="") == "call.mp3"
     assert len(title(text="word " * 100)) == 80
-
-
-async def test_only_a_new_chat_begins_like_another(store: Store, new_message: NewMessage) -> None:
-    me, fresh, used = (Chat("web", "local", name) for name in ("aa", "aa-x2", "aa-x1"))
-    assert await store.intake.add(new_message(chat=used, text="hi"), lambda *_: "help")
-    await store.chats.save_settings(me, ChatSettings(language="zh"))
-    for chat, language in ((fresh, "zh"), (used, None)):
-        await store.chats.begin(chat, me)
-        assert (await store.chats.settings(chat)).language == language
