@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import unquote
 
 from httpx import AsyncClient
@@ -18,12 +19,8 @@ async def test_sound_is_kept_before_acknowledged(browser: AsyncClient, door: Fak
     entry = answer.json()["entry"]
     assert answer.status_code == 200
     assert entry["state"] == "waiting"
-    assert entry["file"] == {
-        "kind": "voice",
-        "name": "note.ogg",
-        "size_bytes": len(SOUND),
-        "duration_s": 2.5,
-    }
+    told = {"kind": "voice", "name": "note.ogg", "size_bytes": len(SOUND), "duration_s": 2.5}
+    assert entry["file"] == told
     assert list(door.blobs.values()) == [SOUND]
     (job,) = door.jobs.values()
     assert job.message.attachment is not None
@@ -76,12 +73,9 @@ async def test_upload_sent_again_is_one_message(browser: AsyncClient, door: Fake
 
 
 async def test_typed_command_is_split_from_its_text(browser: AsyncClient, door: FakeInbox) -> None:
-    await browser.post(
-        "/api/messages",
-        data={"id": "command-1", "text": " /Language  zh-CN "},
-        files={"ignored": ("", b"")},
-        headers={"Accept-Language": "zh-CN,zh;q=0.9"},
-    )
+    typed = {"id": "command-1", "text": " /Language  zh-CN "}
+    more: Any = {"files": {"ignored": ("", b"")}, "headers": {"Accept-Language": "zh-CN,zh;q=0.9"}}
+    await browser.post("/api/messages", data=typed, **more)
     (job,) = door.jobs.values()
     assert (job.message.command, job.message.text) == ("language", "zh-CN")
     assert job.message.language == "zh-CN"

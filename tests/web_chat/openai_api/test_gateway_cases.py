@@ -205,16 +205,10 @@ PARTS: list[tuple[dict[str, Any], str]] = [
     ({"type": "text", "text": 1}, "a part is a text"),
     ({"type": "input_audio"}, "input_audio.data must be a string"),
     ({"type": "input_audio", "input_audio": {"data": "UklGRg=="}}, "input_audio.format must be"),
-    (
-        {"type": "input_audio", "input_audio": {"data": "https://x/y.wav", "format": "wav"}},
-        "addresses are not fetched",
-    ),
-    (
-        {"type": "input_audio", "input_audio": {"data": "not base64", "format": "wav"}},
-        "not valid base64",
-    ),
-    ({"type": "input_audio", "input_audio": {"data": "", "format": "mp3"}}, "recording is empty"),
-]
+    *(({"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}, why)
+      for data, why in (("https://x/y.wav", "addresses are not fetched"),
+                        ("not base64", "not valid base64"), ("", "recording is empty"))),
+]  # fmt: skip
 REFUSED += [({"messages": [{"role": "user", "content": [part]}]}, why) for part, why in PARTS]
 
 
