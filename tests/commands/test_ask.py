@@ -142,10 +142,12 @@ async def test_thinking_is_switched_and_admins_alone_may(talk: Talk) -> None:
 
 
 async def test_a_voice_note_is_the_question_where_that_was_chosen(talk: Talk) -> None:
-    await talk.send(command="mode", text="ask")
-    reply = await talk.send(attachment=Attachment("file-1", duration_s=1.1))
-    assert (reply.quote, reply.is_quote_first, reply.text) == ("call 1", True, "answer 1")
-    assert talk.turns == (Turn("user", "call 1"),)
+    for mode, more in (("both", ["translate", "ask_about", "listen"]), ("ask", ["listen"])):
+        await talk.send(command="mode", text=mode)
+        reply = await talk.send(attachment=Attachment("file-1", duration_s=1.1))
+        assert (reply.quote, reply.is_quote_first, reply.text) == ("call 1", True, "answer 1")
+        assert [button.command for button in reply.buttons] == more
+        assert talk.turns == (Turn("user", "call 1"),)
     reply = await talk.send(attachment=Attachment("song", "audio"))
     assert reply.quote and not reply.is_quote_first
     reply = await talk.send(attachment=Attachment("f"), forwarded_from="Ben")

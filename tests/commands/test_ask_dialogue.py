@@ -146,13 +146,6 @@ async def test_who_takes_back_words_takes_the_dialogue_along(talk: Talk, store: 
     assert [job.message.text for job in await store.jobs.history(chat)] == ["How far is the moon?"]
 
 
-async def test_both_shows_the_words_and_the_answer(talk: Talk) -> None:
-    await talk.send(command="mode", text="both")
-    reply = await talk.send(attachment=Attachment("file-1", duration_s=1.1))
-    assert (reply.quote, reply.is_quote_first, reply.text) == ("call 1", True, "answer 1")
-    assert [button.command for button in reply.buttons] == ["translate", "ask_about", "listen"]
-
-
 def test_listen_is_known_while_it_comes() -> None:
     assert all(may_want_sound("LISTEN."[:n]) for n in range(8))
     assert wants_sound('"LISTEN"') and wants_sound("**LISTEN**\nbecause")

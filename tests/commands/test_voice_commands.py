@@ -21,18 +21,16 @@ NONE, MIA, DEAN, LI = (SpeechSettings(voice) for voice in ("", "Mia", "Dean", "�
 
 
 @pytest.mark.parametrize(
-    ("call", "person", "chat", "voice", "source"),
+    ("choices", "found"),
     [
-        (MIA, DEAN, LI, "Mia", "this call"),
-        (NONE, DEAN, LI, "Dean", "your choice"),
-        (NONE, NONE, LI, "白桦", "this chat"),
-        (NONE, NONE, NONE, "", "the default"),
+        (Choices(MIA, DEAN, LI), ("Mia", "this call")),
+        (Choices(NONE, DEAN, LI), ("Dean", "your choice")),
+        (Choices(NONE, NONE, LI), ("白桦", "this chat")),
+        (Choices(NONE, NONE, NONE), ("", "the default")),
     ],
 )
-def test_which_voice_applies(
-    call: SpeechSettings, person: SpeechSettings, chat: SpeechSettings, voice: str, source: str
-) -> None:
-    assert Choices(call, person, chat).find("voice") == (voice, source)
+def test_which_voice_applies(choices: Choices, found: tuple[str, str]) -> None:
+    assert choices.find("voice") == found
 
 
 @pytest.mark.parametrize(

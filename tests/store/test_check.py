@@ -14,13 +14,7 @@ from core.store import Store, make_cipher, migrate
 from core.store.check import Condition, examine, has_content
 from core.store.revisions import list_revisions
 from tests.store.conftest import Add
-from tests.support.clean_start import make_database
-
-
-def change(path: Path, statement: str) -> None:
-    with sqlite3.connect(path / "hearsay.db") as connection:
-        connection.execute(statement)
-    connection.close()
+from tests.support.clean_start import change, make_database
 
 
 async def test_a_database_that_is_not_there_is_not_made(database_url: str, tmp_path: Path) -> None:

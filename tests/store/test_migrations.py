@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from core.store import migrate
 from core.store.migrate import make_config
 from core.store.revisions import list_revisions
 from core.store.tables import metadata
+from tests.support.clean_start import change
 
 
 async def test_migrations_lead_to_the_tables_of_the_code(database_url: str) -> None:
@@ -71,8 +71,6 @@ async def test_migrating_twice_and_at_once_is_harmless(database_url: str) -> Non
 
 async def test_a_newer_database_is_refused(database_url: str, tmp_path: Path) -> None:
     await migrate(database_url)
-    with sqlite3.connect(tmp_path / "hearsay.db") as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.close()
+    change(tmp_path, "UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(ConfigError, match="newer"):
         await migrate(database_url)

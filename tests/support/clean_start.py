@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,12 @@ def make_database(home: Path) -> str:
     if not path.exists():
         path.write_bytes(_migrated())
     return f"sqlite:///{path}"
+
+
+def change(home: Path, statement: str) -> None:
+    """Change the database in `home` behind the program's back."""
+    with closing(sqlite3.connect(home / "hearsay.db", isolation_level=None)) as connection:
+        connection.execute(statement)
 
 
 def open_store(home: Path) -> Store:
