@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import sqlite3
 import subprocess
 import threading
 import urllib.request
@@ -22,6 +21,7 @@ from core.models import Chat, Job, JobState, Message, Reply
 from core.store import Store, make_cipher
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording
+from tests.support.clean_start import ask_database
 from tests.support.hearsay_command import CANARIES, HEARSAY, KEY, PLAIN_KEY, TOKEN, Hearsay
 from tests.support.paths import SPEECH
 
@@ -90,9 +90,7 @@ def test_migrate_makes_a_database_and_says_so(hearsay: Hearsay) -> None:
     for _ in range(2):
         done = hearsay("migrate")
         assert (done.returncode, done.stdout) == (0, "The database is up to date.\n")
-    with sqlite3.connect(hearsay.database) as connection:
-        assert connection.execute("SELECT count(*) FROM jobs").fetchone() == (0,)
-    connection.close()
+    assert ask_database(hearsay.home, "SELECT * FROM jobs") == []
     assert hearsay.home.stat().st_mode & 0o777 == 0o700
     assert not hearsay("migrate").stderr
 

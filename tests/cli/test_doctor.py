@@ -24,7 +24,7 @@ from tests.cli.conftest import look
 from tests.emulators.mimo import MimoServer
 from tests.emulators.openai import OpenAIServer
 from tests.emulators.telegram import TelegramServer
-from tests.support.clean_start import change, open_store
+from tests.support.clean_start import ask_database, open_store
 from tests.support.hearsay_command import KEY, TOKEN, Hearsay
 
 #: A port that nothing listens on.
@@ -221,7 +221,7 @@ async def test_a_clock_that_is_wrong(
 async def test_a_database_that_is_newer_or_damaged(tmp_path: Path) -> None:
     home = tmp_path / "home"
     await fill(home)
-    change(home, "UPDATE alembic_version SET version_num = '9999'")
+    ask_database(home, "UPDATE alembic_version SET version_num = '9999'")
     found = await look("database", hearsay_home=home)
     assert (found.status, found.code) == (Status.FAIL, 74)
     assert "newer than this program" in found.text

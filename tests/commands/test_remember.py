@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from core.models import Attachment, Chat, ChatSettings, Quoted, TalkSettings
+from core.models import Attachment, Chat, ChatSettings, Quoted
 from core.picking import pick_command
 from tests.conftest import NewMessage
 from tests.support.group_talk import ADA, BEN, Group, quote
+from tests.support.remembered_talk import REMEMBERS
 
 
 async def test_talk_that_nobody_wants_remembered_is_not_on_the_disk(group: Group) -> None:
@@ -157,7 +158,6 @@ async def test_a_private_chat_keeps_only_what_is_forwarded(group: Group) -> None
     assert kept[2].transcript and kept[2].transcript.text == "call 1"
 
 
-REMEMBERS = ChatSettings(talk=TalkSettings(remember_days=7))
 SONG = Attachment("f", kind="audio")
 VOICE = Attachment("f")
 FIX = "no, it is Kowalski"

@@ -1,28 +1,19 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 
 from core.errors import ConfigError
-from core.models import (
-    ChatSettings,
-    Correction,
-    File,
-    JobState,
-    Reply,
-    Schedule,
-    TalkSettings,
-    Transcript,
-)
+from core.models import ChatSettings, Correction, File, JobState, Reply, TalkSettings, Transcript
 from core.picking import pick_command
 from core.store import Store, make_cipher
 from core.store.sealed import Sealed
 from core.store.tables import metadata
 from tests.conftest import NewMessage
-from tests.store.conftest import Add
+from tests.store.conftest import Add, schedule
 from tests.support.remembered_talk import CHAT, say, talk
 
 CANARY = "canary-5f0c1d"
@@ -40,9 +31,7 @@ async def fill(store: Store, new_message: NewMessage) -> None:
     await store.memory.save_transcript(CHAT, "1", Transcript(CANARY))
     corrections = (Correction("Kovalsky", CANARY),)
     await store.chats.save_settings(CHAT, ChatSettings(talk=TalkSettings(glossary=corrections)))
-    moment = datetime.now(UTC)
-    plan = Schedule("a", CHAT, "09:00", CANARY, False, None, False, "de", moment)
-    await store.schedules.add(plan)
+    await store.schedules.add(schedule(zone=CANARY))
 
 
 async def test_nothing_that_people_said_stands_in_the_files(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from core.clock import Clock
 from core.models import (
@@ -16,17 +15,15 @@ from core.models import (
     KeptVoice,
     RepliesMode,
     Reply,
-    Schedule,
     SpeechSettings,
     TalkSettings,
 )
 from core.store import Store
-from tests.store.conftest import Add, claim, row
+from tests.store.conftest import Add, claim, row, schedule
 
 VOICE = KeptVoice("v1", "Grandma", Audio(b"RIFF\xff\x00", "audio/wav", 2.0))
-DUE = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 OLD = Chat("test", "1", "100")
-DIGEST = Schedule("a", OLD, "09:00", "Europe/Berlin", False, None, False, "de", DUE)
+DIGEST = schedule(chat=OLD)
 
 
 async def test_gone_chats_are_let_be_until_they_speak(store: Store, add: Add, clock: Clock) -> None:

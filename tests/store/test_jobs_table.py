@@ -9,17 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from core.clock import Clock
-from core.models import (
-    PLACEHOLDER,
-    Button,
-    Chat,
-    Delivery,
-    DeliveryState,
-    File,
-    Job,
-    JobState,
-    Reply,
-)
+from core.models import PLACEHOLDER, Button, Chat, Delivery, DeliveryState, File, JobState, Reply
 from core.store import Store
 from core.store.tables import buttons
 from tests.store.conftest import Add, claim, row
@@ -27,8 +17,8 @@ from tests.store.conftest import Add, claim, row
 HOUR = timedelta(hours=1)
 
 
-async def send(store: Store, job: Job, part: int, platform_id: str) -> None:
-    ledger = store.ledger(job.job_id)
+async def send(store: Store, job_id: str, part: int, platform_id: str) -> None:
+    ledger = store.ledger(job_id)
     await ledger.start(part)
     await ledger.finish(part, platform_id)
 
@@ -165,8 +155,8 @@ async def test_a_dead_letter_runs_again_in_its_place(store: Store, add: Add, clo
     await store.jobs.claim()
     await store.jobs.save_reply(job.job_id, Reply("failed"), JobState.DEAD)
     for part, name in ((0, "321"), (1, "322")):
-        await send(store, job, part, name)
-    await send(store, other, 0, "400")
+        await send(store, job.job_id, part, name)
+    await send(store, other.job_id, 0, "400")
     for one in (job, other):
         await store.jobs.finish(one.job_id, JobState.DEAD, "EngineBusy")
     await clock.sleep(60)
@@ -192,7 +182,7 @@ async def test_an_answer_is_replaced_where_it_stands(store: Store, add: Add, clo
         await store.jobs.mark_told(one.job_id)
         await store.jobs.save_reply(one.job_id, Reply("wrong"), JobState.DONE)
         for part in (PLACEHOLDER, 0, 1):
-            await send(store, one, part, f"id{part}")
+            await send(store, one.job_id, part, f"id{part}")
         await store.ledger(one.job_id).start(2)
         await store.jobs.finish(one.job_id, JobState.DONE)
     untouched = await row(store, other)

@@ -14,7 +14,7 @@ from core.store import migrate
 from core.store.migrate import make_config
 from core.store.revisions import list_revisions
 from core.store.tables import metadata
-from tests.support.clean_start import change
+from tests.support.clean_start import ask_database
 
 
 async def test_migrations_lead_to_the_tables_of_the_code(database_url: str) -> None:
@@ -71,6 +71,6 @@ async def test_migrating_twice_and_at_once_is_harmless(database_url: str) -> Non
 
 async def test_a_newer_database_is_refused(database_url: str, tmp_path: Path) -> None:
     await migrate(database_url)
-    change(tmp_path, "UPDATE alembic_version SET version_num = '9999'")
+    ask_database(tmp_path, "UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(ConfigError, match="newer"):
         await migrate(database_url)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sqlite3
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,6 +23,7 @@ from core.models import (
 from core.picking import pick_command
 from core.store import Store
 from tests.conftest import NewMessage
+from tests.support.clean_start import ask_database
 from tests.support.remembered_talk import CHAT, say, talk, texts
 
 NOW = datetime.now(UTC)
@@ -31,10 +31,7 @@ TABLES = ("messages", "jobs", "deliveries", "buttons", "blobs", "transcripts", "
 
 
 def count_rows(folder: Path) -> dict[str, int]:
-    with sqlite3.connect(folder / "hearsay.db") as connection:
-        counts = {t: connection.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in TABLES}
-    connection.close()
-    return counts
+    return {t: ask_database(folder, f"SELECT count(*) FROM {t}")[0][0] for t in TABLES}
 
 
 async def answer(store: Store, new_message: NewMessage, state: JobState | None) -> str:

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
 import pytest
 from sqlalchemy import event
 
-from core.models import Chat, Job, JobState, Schedule
+from core.models import Chat, Job, JobState
 from core.picking import pick_command
 from core.store import Store, make_cipher
 from core.store.schedules import COMMAND, read_due
 from tests.conftest import NewMessage
+from tests.store.conftest import DUE, schedule
 from tests.support.clean_start import open_store
 
 CHAT = Chat("test", "1", "-100")
-#: A Monday, in winter: 9:00 in Berlin.
-DUE = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 #: What was sent so shortly before is for the next digest.
 ON_ITS_WAY = 5 * SECOND
-
-
-def schedule(schedule_id: str = "a", **changes: object) -> Schedule:
-    made = Schedule(schedule_id, CHAT, "09:00", "Europe/Berlin", False, None, False, "de", DUE)
-    return replace(made, **changes)  # type: ignore[arg-type]
 
 
 async def digests(store: Store) -> list[Job]:

@@ -47,10 +47,10 @@ def make_database(home: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def change(home: Path, statement: str) -> None:
-    """Change the database in `home` behind the program's back."""
+def ask_database(home: Path, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    """Read or change the database in `home` behind the program's back."""
     with closing(sqlite3.connect(home / "hearsay.db", isolation_level=None)) as connection:
-        connection.execute(statement)
+        return connection.execute(statement, values).fetchall()
 
 
 def open_store(home: Path) -> Store:
