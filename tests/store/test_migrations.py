@@ -45,19 +45,13 @@ def describe(url: str) -> dict[str, list[str]]:
     with engine.connect() as connection:
         seen = inspect(connection)
         for table in seen.get_table_names():
-            found[table] = sorted(
-                str(sorted((key, str(value)) for key, value in one.items() if key != "name"))
-                if isinstance(one, dict) and "column_names" in one
-                else str(one)
-                for one in (
-                    *seen.get_columns(table),
-                    *seen.get_foreign_keys(table),
-                    *seen.get_unique_constraints(table),
-                    *seen.get_indexes(table),
-                    *seen.get_check_constraints(table),
-                    seen.get_pk_constraint(table)["constrained_columns"],
-                )
-            )
+            parts = [*seen.get_columns(table), *seen.get_foreign_keys(table)]
+            checks = seen.get_check_constraints(table)
+            lists = seen.get_unique_constraints(table) + seen.get_indexes(table)
+            # What holds several columns may be called otherwise.
+            unnamed = [sorted((k, str(v)) for k, v in one.items() if k != "name") for one in lists]
+            key = seen.get_pk_constraint(table)["constrained_columns"]
+            found[table] = sorted(map(str, (*parts, *checks, *unnamed, key)))
         rows = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars()
         found["revisions"] = list(rows)
     engine.dispose()
