@@ -92,6 +92,8 @@ async def test_what_is_used_adds_up_for_each_key_and_day(store: Store) -> None:
     assert spent == [20.0, 0.0]
     assert await allowances.of_day(today) == {"alice": 20.0, "bob": 1.0}
     assert await allowances.of_day(tomorrow) == {}
+    await allowances.spend("bob", tomorrow, 3.0)
+    assert await allowances.of_day(tomorrow) == {"bob": 3.0}, "each day begins at nothing"
 
 
 async def test_how_far_chats_were_read_is_kept(store: Store) -> None:
