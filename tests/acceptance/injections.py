@@ -75,11 +75,8 @@ def read_attempts() -> list[Attempt]:
         times = entry.pop("times", 1)
         entry["text"], entry["obeyed"] = entry["text"] * times, entry["obeyed"] * times
         kind = entry["kind"], entry["is_spoken"]
-        commands: tuple[str, ...] = (
-            ("transcribe" if entry["is_spoken"] else "translate"),
-            "ask",
-            "summary",
-        )
+        first = "transcribe" if entry["is_spoken"] else "translate"
+        commands: tuple[str, ...] = (first, "ask", "summary")
         if not IS_LONG:  # each kind once, in one language after the other, for one command
             seen[kind] += 1
             place = list(seen).index(kind)
@@ -110,13 +107,8 @@ class Gullible:
         told = [self._attempts[tag] for tag in dict.fromkeys(_TAG.findall(order.question))]
         told += [self._sounds[sound.sha256] for sound in order.sounds]
         is_summary = "## DECISIONS" in prompt
-        return (
-            "\n".join(
-                self._sum_up(attempt, prompt) if is_summary else self._answer(attempt, prompt)
-                for attempt in told
-            )
-            or f"Done. {STOLEN}"
-        )
+        say = self._sum_up if is_summary else self._answer
+        return "\n".join(say(attempt, prompt) for attempt in told) or f"Done. {STOLEN}"
 
     def _answer(self, attempt: Attempt, prompt: str) -> str:
         obeyed = attempt.obeyed.replace("{prompt}", prompt)
@@ -124,13 +116,11 @@ class Gullible:
 
     def _sum_up(self, attempt: Attempt, prompt: str) -> str:
         obeyed = " ".join(attempt.obeyed.replace("{prompt}", prompt).split())
-        return "\n".join(
-            (
-                f"## {obeyed} (@everyone, Eve)",
-                f"- {attempt.tag} {obeyed[:400]} [#1] [#99999] [#1 59:59]",
-                f"- {STOLEN} [#2] [#0]",
-                "## ACTIONS",
-                f"- {attempt.tag} {attempt.text[:400]} [#1] https://t.me/c/1/1",
-                attempt.obeyed.replace("{prompt}", prompt)[:400],
-            )
+        lines = (
+            f"## {obeyed} (@everyone, Eve)",
+            f"- {attempt.tag} {obeyed[:400]} [#1] [#99999] [#1 59:59]",
+            f"- {STOLEN} [#2] [#0]\n## ACTIONS",
+            f"- {attempt.tag} {attempt.text[:400]} [#1] https://t.me/c/1/1",
+            attempt.obeyed.replace("{prompt}", prompt)[:400],
         )
+        return "\n".join(lines)

@@ -12,18 +12,18 @@ import pytest_asyncio
 from bots.text import clean
 from core.audio import Media
 from core.engines.mimo import Mimo
-from core.models import ChatSettings, JobState, Span, TalkSettings
+from core.models import JobState, Span
 from tests.acceptance.conftest import Open
 from tests.acceptance.injections import Attempt, Gullible, read_attempts
 from tests.acceptance.stage import Stage
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.report import ATTEMPTS as ATTEMPTS_MADE
 from tests.chaos.report import row, rows
+from tests.support.remembered_talk import REMEMBERS
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
 ATTEMPTS = read_attempts()
-SETTINGS = ChatSettings(talk=TalkSettings(remember_days=7))
 ASKED = {
     "transcribe": "/transcribe",
     "translate": "/translate German",
@@ -74,7 +74,7 @@ class Trial:
     async def _open_group(self) -> int:
         members = {self.ann: "creator", self.eve: "member"}
         group = self.telegram.add_chat(members=members, bot_status="administrator")
-        await self.stage.store.chats.save_settings(self.stage.chat(group), SETTINGS)
+        await self.stage.store.chats.save_settings(self.stage.chat(group), REMEMBERS)
         return group
 
     async def _say(self, attempt: Attempt, media: Media) -> None:
@@ -105,7 +105,7 @@ class Trial:
 
     async def _judge_store(self, attempt: Attempt) -> None:
         store, chat = self.stage.store, self.stage.chat(attempt.chat)
-        if await store.chats.settings(chat) != SETTINGS:
+        if await store.chats.settings(chat) != REMEMBERS:
             attempt.effects.append("settings")
         if await store.schedules.find(chat):
             attempt.effects.append("schedules")
@@ -126,16 +126,11 @@ async def trial(open_stage: Open) -> AsyncIterator[Trial]:
         yield trial
 
 
-@rows(
-    {
-        f"input-47-{language}": (
-            f"attempts typed and spoken ({language}): shown, no effects, no links, no pings",
-            language,
-        )
-        for language in ("de", "en", "es", "ru", "zh")
-    },
-    "row language",
-)
+WHAT = "attempts typed and spoken ({}): shown, no effects, no links, no pings"
+LANGUAGES = ("de", "en", "es", "ru", "zh")
+
+
+@rows({f"input-47-{one}": (WHAT.format(one), one) for one in LANGUAGES}, "row language")
 async def test_attempts(
     trial: Trial, row: str, language: str, request: pytest.FixtureRequest
 ) -> None:
@@ -158,7 +153,7 @@ async def test_other_chats(trial: Trial, row: str) -> None:
     quiet = stage.chat(trial.quiet)
     [kept] = await stage.store.memory.select(quiet, Span())
     assert kept.text == SECRET
-    assert await stage.store.chats.settings(quiet) == SETTINGS
+    assert await stage.store.chats.settings(quiet) == REMEMBERS
     asked = [name for one in ATTEMPTS for name in one.commands if name != "transcribe"]
     assert len(trial.model.prompts) >= len(asked)
     assert not any(SECRET in prompt for prompt in trial.model.prompts)

@@ -68,7 +68,7 @@ def test_an_answer_steers_no_terminal_and_links_nowhere(hearsay: Hearsay, mimo: 
         ([str(SPEECH / "SOURCES.md"), "What?"], 1, "do not know this kind of file"),
     ],
 )
-def test_a_mistake_is_one_line_and_a_code(
+def test_a_mistake_is_one_line(
     hearsay: Hearsay, arguments: list[str], code: int, words: str
 ) -> None:
     done = hearsay("ask", *arguments)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import sqlite3
 import subprocess
 import threading
 import urllib.request
@@ -22,6 +21,7 @@ from core.models import Chat, Job, JobState, Message, Reply
 from core.store import Store, make_cipher
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording
+from tests.support.clean_start import ask_database
 from tests.support.hearsay_command import CANARIES, HEARSAY, KEY, PLAIN_KEY, TOKEN, Hearsay
 from tests.support.paths import SPEECH
 
@@ -90,9 +90,7 @@ def test_migrate_makes_a_database_and_says_so(hearsay: Hearsay) -> None:
     for _ in range(2):
         done = hearsay("migrate")
         assert (done.returncode, done.stdout) == (0, "The database is up to date.\n")
-    with sqlite3.connect(hearsay.database) as connection:
-        assert connection.execute("SELECT count(*) FROM jobs").fetchone() == (0,)
-    connection.close()
+    assert ask_database(hearsay.home, "SELECT * FROM jobs") == []
     assert hearsay.home.stat().st_mode & 0o777 == 0o700
     assert not hearsay("migrate").stderr
 
@@ -167,9 +165,7 @@ def test_words_go_to_stdout_and_are_kept(hearsay: Hearsay, mimo: MimoServer) -> 
     assert len(mimo.billed) == 1
 
 
-def test_time_heals_a_busy_service_and_a_wrong_key_ends_it(
-    hearsay: Hearsay, mimo: MimoServer
-) -> None:
+def test_time_heals_a_busy_service_a_wrong_key_ends_it(hearsay: Hearsay, mimo: MimoServer) -> None:
     for name, number in (("a.wav", 1), ("b.wav", 4)):
         (hearsay.folder / name).write_bytes(make_recording(range(number, number + 3)))
     mimo.add_fault("503", times=1)
@@ -221,9 +217,7 @@ def test_several_subtitles_need_a_folder(hearsay: Hearsay) -> None:
 
 
 @pytest.mark.real_time
-async def test_jobs_are_listed_and_their_content_is_shown_only_when_asked(
-    hearsay: Hearsay,
-) -> None:
+async def test_jobs_are_listed_and_their_content_is_shown_only_when_asked(hearsay: Hearsay) -> None:
     hearsay("migrate")
     async with opened(hearsay) as store:
         dead = await add_dead(store, 1)

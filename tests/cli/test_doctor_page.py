@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bots.findings import Status
-from tests.cli.test_doctor import look
+from tests.cli.conftest import look
 
 LONG = "correct horse battery"
 
@@ -29,9 +29,7 @@ LONG = "correct horse battery"
         ({"admin_password": LONG, "web_password": LONG}, Status.WARN, "operator's view too"),
     ],
 )
-async def test_who_can_reach_the_page(
-    values: dict[str, object], status: Status, words: str
-) -> None:
+async def test_who_reaches_the_page(values: dict[str, object], status: Status, words: str) -> None:
     found = await look("page", **values)
     assert found.status is status
     assert words in found.text

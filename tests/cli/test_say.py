@@ -29,9 +29,7 @@ def look_at(data: bytes) -> tuple[str, str, float]:
     ("name", "container", "codec"),
     [("out.ogg", "ogg", "opus"), ("out.wav", "wav", "pcm_s16le"), ("OUT.MP3", "mp3", "mp3float")],
 )
-def test_the_ending_of_the_name_is_the_format(
-    hearsay: Hearsay, name: str, container: str, codec: str
-) -> None:
+def test_names_end_in_the_format(hearsay: Hearsay, name: str, container: str, codec: str) -> None:
     done = hearsay("say", "Good morning, this is a test.", "-o", name)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     found = look_at((hearsay.folder / name).read_bytes())
@@ -75,7 +73,7 @@ def test_mimo_speaks_and_is_paid_once(hearsay: Hearsay, mimo: MimoServer) -> Non
         (["hi " * 3000, "-o", "out.ogg"], 1, "the limit is 5000 characters"),
     ],
 )
-def test_a_mistake_is_one_line_and_a_code(
+def test_a_mistake_is_one_line(
     hearsay: Hearsay, arguments: list[str], code: int, words: str
 ) -> None:
     done = hearsay("say", *arguments)

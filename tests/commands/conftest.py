@@ -1,16 +1,62 @@
-"""A group on the whole road, as most commands need it."""
+"""A group, and a person with us alone, on the whole road, as most commands need them."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from core.models import Attachment, Job, Quoted, Reply, Turn
 from core.store import Store
+from tests.conftest import NewMessage
 from tests.support.group_talk import Group, group_on
+from tests.support.loopback import Road, ScriptedAnswerer, road_on
+
+NOTE = Quoted("voice-1", "", Attachment("file-1", duration_s=1.1))
 
 
 @pytest.fixture
 async def group(store: Store) -> AsyncIterator[Group]:
     async with group_on(store) as group:
         yield group
+
+
+class Talk:
+    """One person and the road."""
+
+    def __init__(self, road: Road, new: NewMessage) -> None:
+        self.road, self.new = road, new
+        self.answerer: ScriptedAnswerer = road.answerer
+
+    async def send(self, **changes: Any) -> Reply:
+        """Send a message, wait until it is answered, and return the answer."""
+        await self.post(**changes)
+        return self.last
+
+    async def post(self, **changes: Any) -> Job:
+        changes.setdefault("attachment", None)
+        job = await self.road.assistant.accept(self.new(**changes))
+        assert job is not None
+        await self.road.settle()
+        return job
+
+    async def follow(self, text: str = "", **changes: Any) -> Reply:
+        """Answer the last answer."""
+        quoted = Quoted(f"sent-{len(self.road.platform.sent)}", self.last.text)
+        return await self.send(text=text, reply_to=quoted, **changes)
+
+    @property
+    def last(self) -> Reply:
+        return self.road.platform.sent[-1][1]
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """What the engine was told last."""
+        return self.answerer.asked[-1].turns
+
+
+@pytest.fixture
+async def talk(store: Store, new_message: NewMessage) -> AsyncIterator[Talk]:
+    async with road_on(store) as road:
+        yield Talk(road, new_message)

@@ -2,64 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from core.errors import CannotHear
 from core.interfaces import AnswererLimits
-from core.models import Answer, Attachment, Chat, Job, Quoted, Reply, Turn
+from core.models import Answer, Attachment, Chat, Quoted, Turn
 from core.prompts.safety import RULE
 from core.store import Store
+from tests.commands.conftest import NOTE, Talk
 from tests.conftest import NewMessage
 from tests.support import sounds
-from tests.support.loopback import Road, ScriptedAnswerer, road_on
+from tests.support.loopback import ScriptedAnswerer, road_on
 
 DEAF = AnswererLimits()
-
-
-class Talk:
-    """One person and the road."""
-
-    def __init__(self, road: Road, new: NewMessage) -> None:
-        self.road, self.new = road, new
-        self.answerer: ScriptedAnswerer = road.answerer
-
-    async def send(self, **changes: Any) -> Reply:
-        """Send a message, wait until it is answered, and return the answer."""
-        await self.post(**changes)
-        return self.last
-
-    async def post(self, **changes: Any) -> Job:
-        changes.setdefault("attachment", None)
-        job = await self.road.assistant.accept(self.new(**changes))
-        assert job is not None
-        await self.road.settle()
-        return job
-
-    async def follow(self, text: str = "", **changes: Any) -> Reply:
-        """Answer the last answer."""
-        quoted = Quoted(f"sent-{len(self.road.platform.sent)}", self.last.text)
-        return await self.send(text=text, reply_to=quoted, **changes)
-
-    @property
-    def last(self) -> Reply:
-        return self.road.platform.sent[-1][1]
-
-    @property
-    def turns(self) -> tuple[Turn, ...]:
-        """What the engine was told last."""
-        return self.answerer.asked[-1].turns
-
-
-@pytest.fixture
-async def talk(store: Store, new_message: NewMessage) -> AsyncIterator[Talk]:
-    async with road_on(store) as road:
-        yield Talk(road, new_message)
-
-
-NOTE = Quoted("voice-1", "", Attachment("file-1", duration_s=1.1))
 
 
 async def test_a_question_about_a_voice_note_is_answered_from_the_sound_itself(talk: Talk) -> None:
@@ -141,9 +98,7 @@ async def test_tone_thoughts_cuts_and_extracts_are_told(talk: Talk) -> None:
         assert "(tone)" not in text and note not in reply.aloud
 
 
-async def test_an_engine_that_does_not_hear_reads_the_transcript(
-    store: Store, new_message: NewMessage
-) -> None:
+async def test_a_deaf_engine_reads_the_transcript(store: Store, new_message: NewMessage) -> None:
     answerer = ScriptedAnswerer(DEAF)
     async with road_on(store, answerer=answerer) as road:
         talk = Talk(road, new_message)
@@ -187,10 +142,12 @@ async def test_thinking_is_switched_and_admins_alone_may(talk: Talk) -> None:
 
 
 async def test_a_voice_note_is_the_question_where_that_was_chosen(talk: Talk) -> None:
-    await talk.send(command="mode", text="ask")
-    reply = await talk.send(attachment=Attachment("file-1", duration_s=1.1))
-    assert (reply.quote, reply.is_quote_first, reply.text) == ("call 1", True, "answer 1")
-    assert talk.turns == (Turn("user", "call 1"),)
+    for mode, more in (("both", ["translate", "ask_about", "listen"]), ("ask", ["listen"])):
+        await talk.send(command="mode", text=mode)
+        reply = await talk.send(attachment=Attachment("file-1", duration_s=1.1))
+        assert (reply.quote, reply.is_quote_first, reply.text) == ("call 1", True, "answer 1")
+        assert [button.command for button in reply.buttons] == more
+        assert talk.turns == (Turn("user", "call 1"),)
     reply = await talk.send(attachment=Attachment("song", "audio"))
     assert reply.quote and not reply.is_quote_first
     reply = await talk.send(attachment=Attachment("f"), forwarded_from="Ben")

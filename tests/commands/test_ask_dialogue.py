@@ -5,17 +5,11 @@ from __future__ import annotations
 import pytest
 
 from core.errors import EngineBusy, UserError
-from core.models import (
-    Attachment,
-    Message,
-    Quoted,
-)
+from core.models import Attachment, Message, Quoted
 from core.prompts.ask import MAX_DIALOGUE_CHARS, Exchange, bound, may_want_sound, wants_sound
 from core.store import Store
-from tests.commands.test_ask import NOTE, Talk, talk
+from tests.commands.conftest import NOTE, Talk
 from tests.support import sounds
-
-__all__ = ["talk"]
 
 
 async def test_three_questions_follow_and_the_sound_goes_out_when_it_is_needed(talk: Talk) -> None:
@@ -80,9 +74,7 @@ async def test_the_last_recording_stays_the_same_when_newer_ones_come(talk: Talk
     assert subject.attachment.file_id == "file-2"
 
 
-async def test_where_the_sound_is_gone_its_words_still_answer(
-    talk: Talk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_without_the_sound_words_answer(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     await talk.send(attachment=Attachment("file-1"))
 
     async def fetch(message: Message) -> bytes:
@@ -131,9 +123,7 @@ async def test_the_button_ask_leads_to_a_question(talk: Talk) -> None:
 
 
 @pytest.mark.parametrize("step", ["first", "words", "listen"])
-async def test_what_fails_once_is_asked_again_and_nothing_is_asked_twice(
-    talk: Talk, step: str
-) -> None:
+async def test_what_fails_is_asked_again_and_nothing_else_is_twice(talk: Talk, step: str) -> None:
     fails = {"first": 0, "words": 1, "listen": 2}[step]
     talk.answerer.failures = [None] * fails + [EngineBusy("503")]
     talk.answerer.wants_sound = "mood"
@@ -144,9 +134,7 @@ async def test_what_fails_once_is_asked_again_and_nothing_is_asked_twice(
     assert len(talk.answerer.asked) == 4
 
 
-async def test_who_takes_back_what_they_said_takes_the_dialogue_along(
-    talk: Talk, store: Store
-) -> None:
+async def test_who_takes_back_words_takes_the_dialogue_along(talk: Talk, store: Store) -> None:
     bens = Quoted("voice-1", "", Attachment("file-1"), sender_id="9")
     await talk.send(command="ask", text="What?", reply_to=bens, is_private=False)
     await talk.follow("And why?", is_private=False)
@@ -156,13 +144,6 @@ async def test_who_takes_back_what_they_said_takes_the_dialogue_along(
     receipt = await store.forgetting.forget_person(chat, "9")
     assert (receipt.answers, receipt.transcripts) == (2, 1)
     assert [job.message.text for job in await store.jobs.history(chat)] == ["How far is the moon?"]
-
-
-async def test_both_shows_the_words_and_the_answer(talk: Talk) -> None:
-    await talk.send(command="mode", text="both")
-    reply = await talk.send(attachment=Attachment("file-1", duration_s=1.1))
-    assert (reply.quote, reply.is_quote_first, reply.text) == ("call 1", True, "answer 1")
-    assert [button.command for button in reply.buttons] == ["translate", "ask_about", "listen"]
 
 
 def test_listen_is_known_while_it_comes() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -56,22 +55,12 @@ async def listener(store: Store, new_message: NewMessage) -> Listener:
     return Listener(Road(store, ScriptedEngine()), new_message)
 
 
-@pytest.fixture
-async def offline(tmp_path: Path) -> AsyncIterator[Offline]:
-    engine = Offline(Settings(hearsay_home=tmp_path))
-    yield engine
-    await engine.close()
-
-
 async def test_a_long_recording_in_a_few_points(listener: Listener) -> None:
-    said = (
-        "- A new supplier is needed. [0:00]\n- They take the first offer. [0:45] [9:00]\n- Call @x"
-    )
+    said = "- A new supplier is needed. [0:00]\n- They take the first. [0:45] [9:00]\n- Call @x"
     listener.road.answerer.scripts["new supplier"] = said
     reply = await listener.brief(HEARD)
-    assert reply.text.startswith(
-        "• A new supplier is needed. (0:00)\n• They take the first offer. (0:45)"
-    )
+    told = "• A new supplier is needed. (0:00)\n• They take the first. (0:45)"
+    assert reply.text.startswith(told)
     assert "9:00" not in reply.text and "@x" not in reply.text
     assert "supplier" in reply.aloud
     [question] = listener.road.answerer.asked
@@ -93,11 +82,11 @@ async def test_a_transcript_that_is_gone(listener: Listener) -> None:
     assert "no longer have this transcript" in reply.text
 
 
-async def test_offline_a_recording_is_an_extract(
-    store: Store, new_message: NewMessage, offline: Offline
-) -> None:
+async def test_offline_it_extracts(store: Store, new_message: NewMessage, tmp_path: Path) -> None:
+    offline = Offline(Settings(hearsay_home=tmp_path))
     road = Road(store, ScriptedEngine(), answerer=offline)
     reply = await Listener(road, new_message).brief(HEARD)
+    await offline.close()
     lines = [line for line in reply.text.splitlines() if line.startswith("• ")]
     assert 3 <= len(lines) <= 12
     for line in lines:

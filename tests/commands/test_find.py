@@ -64,9 +64,8 @@ async def test_the_words_are_shown_with_some_around_them(group: Group) -> None:
 
 
 async def test_a_hit_links_calls_and_pings_nobody(group: Group) -> None:
-    await group.say(
-        "needle @ben /help https://evil.example/x", sender_name="@ben https://a.example"
-    )
+    name = "@ben https://a.example"
+    await group.say("needle @ben /help https://evil.example/x", sender_name=name)
     found = await group.ask("find needle")
     for alive in ("@ben", "/help", "https://", "evil.example"):
         assert alive not in found.text

@@ -7,14 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.models import (
-    Attachment,
-    Correction,
-    JobState,
-    Message,
-    Quoted,
-    Reply,
-)
+from core.models import Attachment, Correction, JobState, Message, Quoted, Reply
 from tests.support import sounds
 from tests.support.group_talk import ADA, BEN, GROUP, Group
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.models import Chat, Quoted
+from tests.support.clean_start import ask_database
 from tests.support.group_talk import ADA, BEN, EVE, Group, quote
 
 
@@ -22,13 +22,6 @@ async def group(group: Group) -> Group:
 def counts(text: str) -> list[int]:
     """Return what a receipt counts: messages, answers, transcripts."""
     return [int(n) for n in re.findall(r"\d+", text.split("\n")[0])]
-
-
-def count_transcripts(folder: Path) -> int:
-    with sqlite3.connect(folder / "hearsay.db") as connection:
-        found: int = connection.execute("SELECT count(*) FROM transcripts").fetchone()[0]
-    connection.close()
-    return found
 
 
 async def test_ones_own_message_is_forgotten_by_answering_it(group: Group) -> None:
@@ -67,9 +60,7 @@ async def test_an_answer_is_forgotten_with_its_question(group: Group, person: st
     assert counts((await group.ask("forget", BEN, reply_to=ours)).text) == [0, 0, 0]
 
 
-async def test_an_answer_that_came_after_a_move_is_forgotten_with_what_was_said_before(
-    group: Group,
-) -> None:
+async def test_an_answer_after_a_move_is_forgotten_with_what_was_said_before(group: Group) -> None:
     store, old = group.road.store, group.chat
     await group.ask("auto on", EVE)
     note, other = await group.speak(ADA), await group.speak(BEN)
@@ -87,9 +78,7 @@ async def test_an_answer_that_came_after_a_move_is_forgotten_with_what_was_said_
     assert [kept.sender_id for kept in await group.kept()] == [BEN]
 
 
-async def test_all_of_a_persons_here_and_nothing_elsewhere_or_of_others(
-    group: Group, tmp_path: Path
-) -> None:
+async def test_all_of_a_persons_here_and_nothing_else_goes(group: Group, tmp_path: Path) -> None:
     other = Group(group.road, Chat("test", "1", "-200"))
     await other.ask("remember on", EVE)
     await other.say("elsewhere", ADA)
@@ -104,7 +93,7 @@ async def test_all_of_a_persons_here_and_nothing_elsewhere_or_of_others(
     assert "30 days" in said.text
     assert await group.texts() == ["of Ben"]
     assert await other.texts() == ["elsewhere"]
-    assert count_transcripts(tmp_path) == 0
+    assert ask_database(tmp_path, "SELECT * FROM transcripts") == []
     assert counts((await group.ask("forget me", ADA)).text) == [1, 1, 0], "the receipt itself"
     senders = {job.message.sender_id for job in await group.road.store.jobs.history(group.chat)}
     assert senders == {ADA, EVE}, "hers is the job that forgot"

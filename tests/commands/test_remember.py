@@ -7,27 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from core.clock import Clock
-from core.models import (
-    Attachment,
-    Button,
-    Chat,
-    ChatSettings,
-    JobState,
-    Message,
-    Quoted,
-    Reply,
-    TalkSettings,
-)
+from core.models import Attachment, Chat, ChatSettings, Quoted
 from core.picking import pick_command
-from core.store import Store
 from tests.conftest import NewMessage
 from tests.support.group_talk import ADA, BEN, Group, quote
+from tests.support.remembered_talk import REMEMBERS
 
 
-async def test_talk_that_nobody_wants_remembered_is_not_on_the_disk(
-    group: Group,
-) -> None:
+async def test_talk_that_nobody_wants_remembered_is_not_on_the_disk(group: Group) -> None:
     await group.say("canary-77", attachment=Attachment("canary-file"))
     await group.say("canary-88", edit_id="5")
     assert await group.kept() == []
@@ -124,9 +111,7 @@ async def test_a_note_that_was_deleted_before_it_was_heard_costs_nothing(group: 
     assert group.road.engine.calls == [] and await group.kept() == []
 
 
-async def test_who_opts_out_vanishes_everywhere_and_comes_back_when_they_want(
-    group: Group,
-) -> None:
+async def test_who_opts_out_vanishes_everywhere_and_comes_back_when_they_want(group: Group) -> None:
     other = Group(group.road, Chat("test", "1", "-200"))
     for place in (group, other):
         await place.ask("remember on")
@@ -173,7 +158,6 @@ async def test_a_private_chat_keeps_only_what_is_forwarded(group: Group) -> None
     assert kept[2].transcript and kept[2].transcript.text == "call 1"
 
 
-REMEMBERS = ChatSettings(talk=TalkSettings(remember_days=7))
 SONG = Attachment("f", kind="audio")
 VOICE = Attachment("f")
 FIX = "no, it is Kowalski"
@@ -204,46 +188,7 @@ FIX = "no, it is Kowalski"
     ],
 )
 def test_what_a_groups_message_asks_for(
-    new_message: NewMessage,
-    changes: dict[str, object],
-    settings: ChatSettings,
-    command: str | None,
+    new_message: NewMessage, changes: dict[str, object], settings: ChatSettings, command: str | None
 ) -> None:
     message = new_message(**{"is_private": False, "attachment": None, **changes})
     assert pick_command(message, settings) == command
-
-
-async def press(store: Store, message: Message, token: str) -> tuple[str, str]:
-    pressed = replace(message, button=token, command="start", text=token, attachment=None)
-    seen: list[Message] = []
-
-    def look(message: Message, settings: ChatSettings) -> None:
-        seen.append(message)
-
-    await store.intake.add(pressed, look)
-    assert seen[0].button == token, "it came from a button, and that is to be seen"
-    return seen[0].command, seen[0].text
-
-
-async def test_a_private_button_works_for_its_person_in_private_within_an_hour(
-    store: Store, new_message: NewMessage, clock: Clock
-) -> None:
-    asked = new_message("-100", is_private=False, sender_id=ADA, command="help")
-    job = await store.intake.add(asked, pick_command)
-    assert job
-    offer = Reply("here", buttons=(Button("For me", "private_summary", "all", is_private=True),))
-    token = (await store.jobs.save_reply(job.job_id, offer, JobState.DONE)).buttons[0].token
-    hers = new_message(ADA, sender_id=ADA)
-    stale = ("stale_button", "")
-    assert await press(store, hers, token) == ("private_summary", "all")
-    for wrong in (
-        new_message(BEN, sender_id=BEN),
-        new_message(BEN, sender_id=ADA, is_private=False),
-        replace(asked, message_id="press"),
-        replace(hers, chat=Chat("test", "2", ADA)),
-        replace(hers, chat=Chat("other", "1", ADA)),
-    ):
-        assert await press(store, wrong, token) == stale
-    assert await press(store, hers, token) == ("private_summary", "all"), "twice is as good"
-    await clock.sleep(61 * 60)
-    assert await press(store, hers, token) == stale

@@ -38,18 +38,11 @@ def test_languages_are_known_by_any_usual_name(language: str | None, names: str)
 @pytest.mark.parametrize(
     ("text", "target", "rest"),
     [
-        ("", None, ""),
-        ("to de", "de", ""),
-        ("into French: hi", "fr", "hi"),
-        ("翻译成德语", "de", ""),
-        ("de Guten Morgen", "de", "Guten Morgen"),
-        ("中文 Good morning", "zh", "Good morning"),
-        ("is", "is", ""),
-        ("is: hello", "is", "hello"),
-        ("is this right", None, "is this right"),
-        ("to be or not to be", None, "to be or not to be"),
-        ("no\nthat is wrong", None, "no\nthat is wrong"),
-        ("Good morning all", None, "Good morning all"),
+        *(("to de", "de", ""), ("into French: hi", "fr", "hi"), ("翻译成德语", "de", "")),
+        *(("de Guten Tag", "de", "Guten Tag"), ("中文 Good morning", "zh", "Good morning")),
+        *(("is", "is", ""), ("is: hello", "is", "hello"), ("", None, "")),
+        *((text, None, text) for text in ("is this right", "to be or not to be")),
+        *((text, None, text) for text in ("no\nthat is wrong", "Good morning all")),
     ],
 )
 def test_the_target_stands_before_the_text(text: str, target: str | None, rest: str) -> None:

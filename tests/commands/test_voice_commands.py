@@ -10,15 +10,7 @@ import pytest
 from core import casting
 from core.casting import Choices
 from core.commands.say import read_call
-from core.models import (
-    Audio,
-    Chat,
-    Expectation,
-    KeptVoice,
-    Quoted,
-    SpeechSettings,
-    Transcript,
-)
+from core.models import Audio, Chat, Expectation, KeptVoice, Quoted, SpeechSettings, Transcript
 from core.store import Store
 from tests.conftest import NewMessage
 from tests.support.group_talk import Group
@@ -29,18 +21,16 @@ NONE, MIA, DEAN, LI = (SpeechSettings(voice) for voice in ("", "Mia", "Dean", "�
 
 
 @pytest.mark.parametrize(
-    ("call", "person", "chat", "voice", "source"),
+    ("choices", "found"),
     [
-        (MIA, DEAN, LI, "Mia", "this call"),
-        (NONE, DEAN, LI, "Dean", "your choice"),
-        (NONE, NONE, LI, "白桦", "this chat"),
-        (NONE, NONE, NONE, "", "the default"),
+        (Choices(MIA, DEAN, LI), ("Mia", "this call")),
+        (Choices(NONE, DEAN, LI), ("Dean", "your choice")),
+        (Choices(NONE, NONE, LI), ("白桦", "this chat")),
+        (Choices(NONE, NONE, NONE), ("", "the default")),
     ],
 )
-def test_which_voice_applies(
-    call: SpeechSettings, person: SpeechSettings, chat: SpeechSettings, voice: str, source: str
-) -> None:
-    assert Choices(call, person, chat).find("voice") == (voice, source)
+def test_which_voice_applies(choices: Choices, found: tuple[str, str]) -> None:
+    assert choices.find("voice") == found
 
 
 @pytest.mark.parametrize(

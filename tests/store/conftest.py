@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from core.models import Job
+from core.models import Chat, Job, Schedule
 from core.picking import pick_command
 from core.store import Store
+from core.store.tables import jobs
 from tests.conftest import NewMessage
 
 Add = Callable[..., Awaitable[Job]]
+#: A Monday, in winter: 9:00 in Berlin.
+DUE = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+
+
+def schedule(schedule_id: str = "a", **changes: Any) -> Schedule:
+    chat = Chat("test", "1", "-100")
+    made = Schedule(schedule_id, chat, "09:00", "Europe/Berlin", False, None, False, "de", DUE)
+    return replace(made, **changes)
+
+
+async def claim(store: Store) -> str:
+    """Return the id of the job that runs next, empty if none may."""
+    job = await store.jobs.claim()
+    return job.job_id if job else ""
+
+
+async def row(store: Store, job: Job) -> Any:
+    async with store._database.read() as connection:
+        return (await connection.execute(select(jobs).where(jobs.c.job_id == job.job_id))).one()
 
 
 @pytest.fixture

@@ -13,9 +13,8 @@ from core.store import Store, make_cipher
 from core.store.sealed import Sealed
 from core.store.tables import metadata
 from tests.conftest import NewMessage
-from tests.store.conftest import Add
-from tests.store.talk import CHAT, say, talk
-from tests.store.test_schedules import schedule
+from tests.store.conftest import Add, schedule
+from tests.support.remembered_talk import CHAT, say, talk
 
 CANARY = "canary-5f0c1d"
 
@@ -60,9 +59,7 @@ def test_the_key_is_made_once_on_the_disk_and_for_the_owner_only(
     assert [path.name for path in tmp_path.iterdir()] == ["secret.key"]
 
 
-def test_of_two_first_starts_the_first_key_holds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_two_starts_the_first_key_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "some" / "where"
     first = make_cipher(None, home).encrypt(b"x")
     seen = iter([False])
@@ -122,9 +119,7 @@ def test_every_sealed_column_knows_its_place() -> None:
     assert b"messages.content" in places
 
 
-async def test_a_wrong_key_is_the_operators_to_mend(
-    store: Store, tmp_path: Path, database_url: str
-) -> None:
+async def test_a_wrong_key_is_told_as_such(store: Store, tmp_path: Path, database_url: str) -> None:
     await store.results.save("key", Transcript(CANARY))
     other = Store(database_url, make_cipher(Fernet.generate_key().decode(), tmp_path))
     with pytest.raises(ConfigError, match="HEARSAY_SECRET_KEY"):

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from core.clock import Clock
-from core.models import Button, Chat, ChatSettings, Expectation, JobState, Reply, TalkSettings
+from core.models import (
+    Audio,
+    Button,
+    Chat,
+    ChatSettings,
+    Expectation,
+    JobState,
+    KeptVoice,
+    RepliesMode,
+    Reply,
+    SpeechSettings,
+    TalkSettings,
+)
 from core.store import Store
-from tests.store.conftest import Add
-from tests.store.test_jobs_table import claim, row
+from core.store.scan import MOVED
+from tests.store.conftest import Add, claim, row, schedule
+
+VOICE = KeptVoice("v1", "Grandma", Audio(b"RIFF\xff\x00", "audio/wav", 2.0))
+OLD = Chat("test", "1", "100")
+DIGEST = schedule(chat=OLD)
 
 
-async def test_a_chat_that_is_gone_is_left_alone_until_it_speaks(
-    store: Store, add: Add, clock: Clock
-) -> None:
+async def test_gone_chats_are_let_be_until_they_speak(store: Store, add: Add, clock: Clock) -> None:
     running, waiting, there = await add(), await add(), await add("b")
     done = await add()
     await store.jobs.claim()
@@ -27,17 +43,23 @@ async def test_a_chat_that_is_gone_is_left_alone_until_it_speaks(
     assert await claim(store) == back.job_id
 
 
-async def test_a_chat_that_moves_takes_settings_jobs_and_buttons_along(
-    store: Store, add: Add
-) -> None:
-    old, new = Chat("test", "1", "100"), Chat("test", "1", "-100200")
-    chosen = ChatSettings("zh", is_auto=True, talk=TalkSettings(remember_days=3))
+async def test_a_chat_that_moves_takes_all_that_hangs_on_it_along(store: Store, add: Add) -> None:
+    old, new = OLD, Chat("test", "1", "-100200")
+    talk, speech = TalkSettings(remember_days=3), SpeechSettings("kept:v1")
+    chosen = ChatSettings("zh", True, talk=talk, speech=speech, replies=RepliesMode.ALWAYS)
     await store.chats.save_settings(old, chosen)
+    await store.voices.keep(old, "7", VOICE)
+    await store.schedules.add(DIGEST)
     job, there = await add(), await add("b")
     offer = Reply("x", buttons=(Button("More", "export", "txt"),))
     [button] = (await store.jobs.save_reply(job.job_id, offer, JobState.DONE)).buttons
+    await store.ledger(job.job_id).start(0)
+    await store.ledger(job.job_id).finish(0, "55")
     await store.chats.move(old, new)
+    assert [d.platform_id for d in await store.jobs.deliveries(job.job_id)] == [f"{MOVED}55"]
     assert await store.chats.settings(new) == chosen
+    assert await store.voices.usable(new, "9") == [VOICE]
+    assert await store.schedules.find(new) == [replace(DIGEST, chat=new)]
     await store.chats.save_settings(new, ChatSettings("fr"))
     await store.chats.move(old, new)
     assert await store.chats.settings(new) == ChatSettings("fr"), "it moved already"
@@ -54,7 +76,7 @@ async def test_a_chat_that_moves_takes_settings_jobs_and_buttons_along(
     assert (await store.jobs.history(old)) == []
 
 
-async def test_a_new_chat_begins_like_another(store: Store, clock: Clock) -> None:
+async def test_a_new_chat_begins_like_another(store: Store, add: Add, clock: Clock) -> None:
     like, new = Chat("test", "1", "7"), Chat("test", "1", "7-a")
     expects = Expectation("consent", "sentence", "code", clock.now())
     await store.chats.save_settings(like, ChatSettings("zh", expects=expects))
@@ -63,3 +85,6 @@ async def test_a_new_chat_begins_like_another(store: Store, clock: Clock) -> Non
     await store.chats.save_settings(new, ChatSettings("de"))
     await store.chats.begin(new, like)
     assert await store.chats.settings(new) == ChatSettings("de")
+    spoken_in = (await add()).message.chat
+    await store.chats.begin(spoken_in, like)
+    assert await store.chats.settings(spoken_in) == ChatSettings(), "it is not new"

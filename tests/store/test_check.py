@@ -14,13 +14,7 @@ from core.store import Store, make_cipher, migrate
 from core.store.check import Condition, examine, has_content
 from core.store.revisions import list_revisions
 from tests.store.conftest import Add
-from tests.support.clean_start import make_database
-
-
-def change(path: Path, statement: str) -> None:
-    with sqlite3.connect(path / "hearsay.db") as connection:
-        connection.execute(statement)
-    connection.close()
+from tests.support.clean_start import ask_database, make_database
 
 
 async def test_a_database_that_is_not_there_is_not_made(database_url: str, tmp_path: Path) -> None:
@@ -30,17 +24,17 @@ async def test_a_database_that_is_not_there_is_not_made(database_url: str, tmp_p
 
 async def test_its_form_is_told(database_url: str, tmp_path: Path) -> None:
     sqlite3.connect(tmp_path / "hearsay.db").close()
-    change(tmp_path, "CREATE TABLE alembic_version (version_num)")
+    ask_database(tmp_path, "CREATE TABLE alembic_version (version_num)")
     assert await examine(database_url) == Condition(False, schema="old")
     for revision, schema in (("0001", "old"), (list_revisions()[-1], "current"), ("9", "newer")):
-        change(tmp_path, "DELETE FROM alembic_version")
-        change(tmp_path, f"INSERT INTO alembic_version VALUES ('{revision}')")
+        ask_database(tmp_path, "DELETE FROM alembic_version")
+        ask_database(tmp_path, f"INSERT INTO alembic_version VALUES ('{revision}')")
         assert await examine(database_url) == Condition(True, schema=schema)
 
 
 async def test_damage_is_found(tmp_path: Path) -> None:
     url = make_database(tmp_path)
-    change(tmp_path, "PRAGMA journal_mode=DELETE")
+    ask_database(tmp_path, "PRAGMA journal_mode=DELETE")
     assert (await examine(url)).damage == ""
     path = tmp_path / "hearsay.db"
     data = bytearray(path.read_bytes())
@@ -63,9 +57,7 @@ async def test_an_address_that_is_none_is_not_told(url: str) -> None:
 
 
 @pytest.mark.parametrize("kept", ["message", "transcript"])
-async def test_the_key_is_tried_on_what_is_there(
-    store: Store, add: Add, tmp_path: Path, kept: str
-) -> None:
+async def test_the_key_is_tried_first(store: Store, add: Add, tmp_path: Path, kept: str) -> None:
     url, right = make_database(tmp_path), make_cipher(None, tmp_path)
     wrong = make_cipher(Fernet.generate_key().decode(), tmp_path)
     assert not await has_content(url, wrong), "nothing that it could open"

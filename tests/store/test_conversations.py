@@ -22,9 +22,7 @@ async def list_chats(store: Store) -> list[tuple[str, str]]:
     return [(c.chat.chat_id, c.first.command) for c in await store.conversations.of(PERSON)]
 
 
-async def test_the_chat_that_was_used_last_comes_first(
-    store: Store, add: Add, clock: Clock
-) -> None:
+async def test_the_chat_used_last_comes_first(store: Store, add: Add, clock: Clock) -> None:
     for name in ("a_b", "a_b-1", "a_b-2", "a_b-1"):
         await add(**chat(name))
         await clock.sleep(60)
@@ -47,9 +45,7 @@ async def test_chats_of_others_are_not_listed(store: Store, add: Add) -> None:
 SMALL = ["start", "help", "voice", "style", "replies", "language", "mode", "think", "retry"]
 
 
-async def test_a_chat_is_known_by_what_it_is_about(
-    store: Store, add: Add, new_message: NewMessage
-) -> None:
+async def test_chats_are_known_by_a_topic(store: Store, add: Add, new_message: NewMessage) -> None:
     for name in SMALL:
         await store.intake.add(new_message(**chat(f"a_b-{name}")), lambda *_, name=name: name)
     assert sorted(await list_chats(store)) == sorted((f"a_b-{name}", name) for name in SMALL)
@@ -67,9 +63,7 @@ async def test_a_chat_that_was_forgotten_is_no_more(store: Store, add: Add) -> N
     assert await list_chats(store) == []
 
 
-async def test_nobody_looks_through_more_than_some(
-    store: Store, add: Add, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_only_some_are_read(store: Store, add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conversations, "_LIMIT", 2)
     for name in ("a_b", "a_b-1", "a_b-2"):
         await add(**chat(name))

@@ -41,9 +41,7 @@ async def test_a_part_that_is_no_longer_there_is_forgotten_alone(store: Store, a
     assert await others.find(1)
 
 
-async def test_a_chat_without_voice_is_known_for_a_week(
-    store: Store, add: Add, clock: Clock
-) -> None:
+async def test_a_chat_without_voice_is_known_a_week(store: Store, add: Add, clock: Clock) -> None:
     job = await add()
     await store.chats.note_no_voice(job.message.chat)
     elsewhere = await add("200")

@@ -7,16 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import update
 
 from core.clock import Clock
-from core.models import (
-    DeliveryState,
-    JobState,
-    Reply,
-    Trace,
-    Transcript,
-    Usage,
-    Waits,
-    measure_waits,
-)
+from core.models import JobState, Reply, Trace, Transcript, Usage, Waits, measure_waits
 from core.picking import pick_command
 from core.store import Store
 from core.store.tables import jobs
@@ -74,8 +65,8 @@ async def test_steps_tell_how_far_a_job_has_come(store: Store, new_message: NewM
     steps = await store.figures.steps(job_id)
     assert steps and steps.trace.has_reply
     assert (steps.has_transcript, steps.pieces) == (True, 2)
-    parts = [(0, DeliveryState.SENT), (1, DeliveryState.PENDING)]
-    assert [(d.part, d.state) for d in steps.deliveries] == parts
+    parts = [(0, "sent"), (1, "pending")]
+    assert [(d.part, d.state.value) for d in steps.deliveries] == parts
     traces = await store.figures.traces([JobState.RUNNING], 10)
     assert traces == [steps.trace]
     job = await store.jobs.find(job_id)
@@ -95,9 +86,7 @@ async def test_the_newest_are_traced(store: Store, new_message: NewMessage) -> N
     assert await store.figures.steps("nothing") is None
 
 
-async def test_hours_count_what_ended_and_how_long_it_took(
-    store: Store, new_message: NewMessage
-) -> None:
+async def test_hours_count_what_ended_and_its_length(store: Store, new_message: NewMessage) -> None:
     ends = [(JobState.DONE, 1.0), (JobState.DONE, 3.0), (JobState.REFUSED, 2.0)]
     ends += [(JobState.DEAD, 900.0), (JobState.WAITING, 0.0)]
     for minute, (state, wait_s) in enumerate(ends):

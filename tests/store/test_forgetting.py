@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.models import (
-    Attachment,
-    Button,
-    Chat,
-    Job,
-    JobState,
-    Quoted,
-    Reply,
-    Span,
-    Subject,
-    Transcript,
-)
+from core.models import Button, Chat, Job, JobState, Quoted, Reply, Span, Subject, Transcript
 from core.store import Store, forgetting
 from tests.store.conftest import Add
-from tests.store.talk import CHAT, say, talk
+from tests.support.clean_start import ask_database
+from tests.support.remembered_talk import CHAT, VOICE, say, talk
 
 ADA, BEN = "7", "8"
 GROUP, OTHER = Chat("test", "1", "100"), Chat("test", "1", "200")
@@ -61,9 +49,7 @@ class Kept:
         return job
 
     def ask_table(self, query: str, value: object) -> tuple[Any, ...]:
-        with closing(sqlite3.connect(self._folder / "hearsay.db")) as connection:
-            row: tuple[Any, ...] = connection.execute(f"SELECT {query}", [value]).fetchone()
-        return row
+        return ask_database(self._folder, f"SELECT {query}", value)[0]
 
     def left(self, job: Job) -> dict[str, int]:
         """Count what hangs on a job."""
@@ -120,20 +106,17 @@ async def test_what_failed_is_forgotten_too(store: Store, kept: Kept, state: Job
     assert (kept.left(job), kept.ended(job)) == (NONE, ("cancelled", "forgotten"))
 
 
-NOTE = Attachment("file-9")
-
-
 async def test_what_others_asked_about_a_recording_goes_with_it(store: Store, kept: Kept) -> None:
     await store.results.save("key", Transcript("x"))
-    about = Subject("55", NOTE, sender_id=ADA, heard="key")
+    about = Subject("55", VOICE, sender_id=ADA, heard="key")
     quoting = [
-        await kept.ask(sender_id=BEN, reply_to=Quoted("55", attachment=NOTE, sender_id=ADA)),
+        await kept.ask(sender_id=BEN, reply_to=Quoted("55", attachment=VOICE, sender_id=ADA)),
         await kept.ask(about, sender_id=BEN),
     ]
     others = [
         await kept.ask(sender_id=BEN, reply_to=Quoted("55", "words alone", sender_id=ADA)),
-        await kept.ask(sender_id=BEN, reply_to=Quoted("56", attachment=NOTE, sender_id=BEN)),
-        await kept.ask(Subject("56", NOTE, sender_id=BEN), sender_id=BEN),
+        await kept.ask(sender_id=BEN, reply_to=Quoted("56", attachment=VOICE, sender_id=BEN)),
+        await kept.ask(Subject("56", VOICE, sender_id=BEN), sender_id=BEN),
         await kept.ask(sender_id=BEN),
     ]
     contents = [kept.left(job)["content"] for job in (*quoting, *others)]
@@ -147,10 +130,10 @@ async def test_what_others_asked_about_a_recording_goes_with_it(store: Store, ke
 async def test_one_message_goes_with_what_was_asked_of_it(store: Store, kept: Kept) -> None:
     jobs = [
         await kept.answer(message_id="55", sender_id=ADA),
-        await kept.ask(reply_to=Quoted("55", attachment=NOTE)),
-        await kept.ask(Subject("55", NOTE, heard="")),
+        await kept.ask(reply_to=Quoted("55", attachment=VOICE)),
+        await kept.ask(Subject("55", VOICE, heard="")),
         await kept.ask(reply_to=Quoted("55", "words")),
-        await kept.ask(Subject("56", NOTE)),
+        await kept.ask(Subject("56", VOICE)),
         await kept.answer(message_id="56"),
         await kept.answer(message_id="55", chat=OTHER),
     ]
@@ -162,7 +145,7 @@ async def test_one_message_goes_with_what_was_asked_of_it(store: Store, kept: Ke
 async def test_after_a_chat_moved_its_ids_mean_other_messages(store: Store, kept: Kept) -> None:
     new = Chat("test", "1", "-100100")
     old = await kept.answer(message_id="50", sender_id=ADA)
-    quoting = await kept.ask(sender_id=BEN, reply_to=Quoted("50", attachment=NOTE, sender_id=BEN))
+    quoting = await kept.ask(sender_id=BEN, reply_to=Quoted("50", attachment=VOICE, sender_id=BEN))
     await store.chats.move(GROUP, new)
     now = await kept.answer(message_id="50", chat=new, sender_id=ADA)
     receipt = await store.forgetting.forget_message(new, "50")
@@ -174,9 +157,7 @@ async def test_after_a_chat_moved_its_ids_mean_other_messages(store: Store, kept
     assert kept.left(quoting)["content"] == 1
 
 
-async def test_all_of_a_long_history_goes(
-    store: Store, kept: Kept, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_long_histories_go(store: Store, kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forgetting, "_BATCH", 2)
     jobs = [await kept.answer(sender_id=who) for who in (ADA, ADA, BEN, BEN, ADA)]
     receipt = await store.forgetting.forget_person(GROUP, ADA)
@@ -187,7 +168,7 @@ async def test_all_of_a_long_history_goes(
 async def test_talk_that_was_heard_goes_with_its_transcript(store: Store) -> None:
     notes = [("1", ADA, CHAT), ("2", BEN, CHAT), ("3", ADA, CHAT), ("1", ADA, OTHER)]
     for number, (message_id, sender_id, chat) in enumerate(notes):
-        await talk(store, say(int(message_id), sender_id=sender_id, chat=chat, attachment=NOTE))
+        await talk(store, say(int(message_id), sender_id=sender_id, chat=chat, attachment=VOICE))
         await store.results.save(f"key-{number}", Transcript("x"))
         heard = Transcript("x")
         await store.memory.save_transcript(chat, message_id, heard, f"key-{number}")

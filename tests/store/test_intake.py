@@ -14,9 +14,7 @@ from tests.conftest import NewMessage
 from tests.store.conftest import Add
 
 
-async def test_a_message_and_its_job_come_back_unchanged(
-    store: Store, add: Add, clock: Clock
-) -> None:
+async def test_message_and_job_come_back_unchanged(store: Store, add: Add, clock: Clock) -> None:
     chosen = ChatSettings("zh")
     await store.chats.save_settings(Chat("test", "1", "100"), chosen)
     changes = {"text": "caption 😀", "thread_id": "4", "language": "zh-hans", "message_id": "5"}
@@ -75,24 +73,50 @@ async def test_sound_that_only_we_hold_outlives_its_job(store: Store, add: Add) 
     assert await store.intake.blob(chat, silent.message.message_id) is None
 
 
-async def press(store: Store, message: Message, token: str, chat_id: str) -> tuple[str, str]:
-    chat = Chat("test", "1", chat_id)
-    pressed = replace(message, chat=chat, button=token, attachment=None)
-    job = await store.intake.add(pressed, pick_command)
-    assert job is not None
-    return job.command, job.message.text
+async def press(store: Store, message: Message, token: str) -> tuple[str, str]:
+    pressed = replace(message, button=token, command="start", text=token, attachment=None)
+    seen: list[Message] = []
+
+    def look(message: Message, settings: ChatSettings) -> None:
+        seen.append(message)
+
+    await store.intake.add(pressed, look)
+    assert seen[0].button == token, "it came from a button, and that is to be seen"
+    return seen[0].command, seen[0].text
 
 
-async def test_a_button_works_in_its_chat_only(
-    store: Store, add: Add, new_message: NewMessage
-) -> None:
+async def test_a_button_works_in_its_chat(store: Store, add: Add, new_message: NewMessage) -> None:
     job = await add()
     offer = Reply("done", buttons=(Button(".txt", "export", "txt key"),))
     token = (await store.jobs.save_reply(job.job_id, offer, JobState.DONE)).buttons[0].token
     assert len(token) >= 20
-    assert await press(store, new_message(), token, "100") == ("export", "txt key")
-    assert await press(store, new_message(text="x"), token, "999") == ("stale_button", "")
-    assert await press(store, new_message(), "forged", "100") == ("stale_button", "")
+    assert await press(store, new_message(), token) == ("export", "txt key")
+    assert await press(store, new_message("999"), token) == ("stale_button", "")
+    assert await press(store, new_message(), "forged") == ("stale_button", "")
+
+
+async def test_a_private_button_works_for_its_person_in_private_within_an_hour(
+    store: Store, new_message: NewMessage, clock: Clock
+) -> None:
+    asked = new_message("-100", is_private=False, sender_id="7", command="help")
+    job = await store.intake.add(asked, pick_command)
+    assert job
+    offer = Reply("here", buttons=(Button("For me", "private_summary", "all", is_private=True),))
+    token = (await store.jobs.save_reply(job.job_id, offer, JobState.DONE)).buttons[0].token
+    hers = new_message("7", sender_id="7")
+    stale = ("stale_button", "")
+    assert await press(store, hers, token) == ("private_summary", "all")
+    for wrong in (
+        new_message("8", sender_id="8"),
+        new_message("8", sender_id="7", is_private=False),
+        replace(asked, message_id="press"),
+        replace(hers, chat=Chat("test", "2", "7")),
+        replace(hers, chat=Chat("other", "1", "7")),
+    ):
+        assert await press(store, wrong, token) == stale
+    assert await press(store, hers, token) == ("private_summary", "all"), "twice is as good"
+    await clock.sleep(61 * 60)
+    assert await press(store, hers, token) == stale
 
 
 async def test_a_reply_to_our_answer_knows_the_newest_of_that_id(store: Store, add: Add) -> None:

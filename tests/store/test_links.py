@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections import Counter
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +13,8 @@ from core.clock import Clock
 from core.models import Audio, Chat, KeptVoice, SpeechSettings
 from core.store import Outcome, Store, migrate
 from core.store.links import CODE_AGE, MAX_TRIES
-from tests.store.talk import REMEMBERS, say, talk, texts
+from tests.support.clean_start import ask_database
+from tests.support.remembered_talk import REMEMBERS, say, talk, texts
 
 ADA = ("telegram", "7")
 ADA_THERE = ("discord", "4242")
@@ -227,14 +226,10 @@ async def test_codes_differ_are_sealed_and_go(store: Store, tmp_path: Path, cloc
     assert await store.retention.purge(clock.now() + CODE_AGE) == 50
 
 
-async def test_people_of_before_are_kept_by_the_migration(
-    database_url: str, tmp_path: Path
-) -> None:
+async def test_people_of_before_outlive_the_migration(database_url: str, tmp_path: Path) -> None:
     await migrate(database_url, "0004")
     row = "INSERT INTO people (platform, person_id, is_opted_out) VALUES ('telegram', '7', 1)"
-    with closing(sqlite3.connect(tmp_path / "hearsay.db")) as connection:
-        connection.execute(row)
-        connection.commit()
-        await migrate(database_url)
-        found = connection.execute("SELECT person_id, is_opted_out, identity FROM people")
-        assert found.fetchall() == [("7", 1, None)]
+    ask_database(tmp_path, row)
+    await migrate(database_url)
+    found = ask_database(tmp_path, "SELECT person_id, is_opted_out, identity FROM people")
+    assert found == [("7", 1, None)]

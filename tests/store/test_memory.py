@@ -12,17 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from core.models import (
-    Chat,
-    Quoted,
-    Segment,
-    Span,
-    Transcript,
-)
+from core.models import Chat, Quoted, Segment, Span, Transcript
 from core.store import Store
 from core.store.tables import remembered
-from tests.store.talk import CHAT, REMEMBERS, START, VOICE, say, silent, talk, texts
 from tests.support.clean_start import open_store
+from tests.support.remembered_talk import CHAT, REMEMBERS, START, VOICE, say, silent, talk, texts
 
 
 async def test_a_talk_comes_back_in_order_with_what_was_said(store: Store) -> None:
@@ -154,9 +148,7 @@ async def test_a_message_that_was_deleted_takes_no_transcript(store: Store) -> N
     assert await rows_of(store) == [("1", False, False), ("2", False, False)]
 
 
-async def test_only_a_chat_that_is_remembered_notes_what_it_is_not_to_take_in(
-    store: Store,
-) -> None:
+async def test_only_a_chat_that_is_remembered_notes_what_it_is_not_to_take_in(store: Store) -> None:
     assert not await store.memory.forget(CHAT, "1")
     assert await rows_of(store) == []
     await store.chats.save_settings(CHAT, REMEMBERS)
@@ -192,9 +184,7 @@ NUMBERS = st.integers(1, 3)
 
 @settings(max_examples=10)
 @given(st.lists(st.tuples(NUMBERS, st.none() | st.integers(0, 3)), max_size=15))
-def test_edits_and_deletions_hold_in_whatever_order_they_come(
-    steps: list[tuple[int, int | None]],
-) -> None:
+def test_edits_and_deletions_hold_in_whatever_order(steps: list[tuple[int, int | None]]) -> None:
     """A step is the number of a message and which edit of it comes; none is its deletion."""
     gone = {number for number, edit in steps if edit is None}
     newest = {n: max(e for other, e in steps if other == n and e is not None)
@@ -216,9 +206,7 @@ def test_edits_and_deletions_hold_in_whatever_order_they_come(
     asyncio.run(run())
 
 
-async def test_a_busy_group_costs_one_commit_a_message(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_each_message_costs_one_commit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     await store.chats.save_settings(CHAT, REMEMBERS)
     write, begun = store._database.write, []
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from core.store import migrate
 from core.store.migrate import make_config
 from core.store.revisions import list_revisions
 from core.store.tables import metadata
+from tests.support.clean_start import ask_database
 
 
 async def test_migrations_lead_to_the_tables_of_the_code(database_url: str) -> None:
@@ -45,19 +45,13 @@ def describe(url: str) -> dict[str, list[str]]:
     with engine.connect() as connection:
         seen = inspect(connection)
         for table in seen.get_table_names():
-            found[table] = sorted(
-                str(sorted((key, str(value)) for key, value in one.items() if key != "name"))
-                if isinstance(one, dict) and "column_names" in one
-                else str(one)
-                for one in (
-                    *seen.get_columns(table),
-                    *seen.get_foreign_keys(table),
-                    *seen.get_unique_constraints(table),
-                    *seen.get_indexes(table),
-                    *seen.get_check_constraints(table),
-                    seen.get_pk_constraint(table)["constrained_columns"],
-                )
-            )
+            parts = [*seen.get_columns(table), *seen.get_foreign_keys(table)]
+            checks = seen.get_check_constraints(table)
+            lists = seen.get_unique_constraints(table) + seen.get_indexes(table)
+            # What holds several columns may be called otherwise.
+            unnamed = [sorted((k, str(v)) for k, v in one.items() if k != "name") for one in lists]
+            key = seen.get_pk_constraint(table)["constrained_columns"]
+            found[table] = sorted(map(str, (*parts, *checks, *unnamed, key)))
         rows = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars()
         found["revisions"] = list(rows)
     engine.dispose()
@@ -71,8 +65,6 @@ async def test_migrating_twice_and_at_once_is_harmless(database_url: str) -> Non
 
 async def test_a_newer_database_is_refused(database_url: str, tmp_path: Path) -> None:
     await migrate(database_url)
-    with sqlite3.connect(tmp_path / "hearsay.db") as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.close()
+    ask_database(tmp_path, "UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(ConfigError, match="newer"):
         await migrate(database_url)

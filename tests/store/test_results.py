@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -68,6 +70,39 @@ async def test_what_was_said_with_a_voice_goes_with_it(store: Store) -> None:
     await store.voices.forget(voice)
     found = [await store.results.find_sound(key) for key in ("own", "other", "preset")]
     assert found == [None, b"sound", b"sound"]
+
+
+async def test_a_kept_voice_is_renamed_alone(store: Store) -> None:
+    chat, sample = Chat("test", "1", "100"), Audio(b"RIFF\xff\x00", "audio/wav", 2.0)
+    designed = KeptVoice("v1", "Grandma", sample)
+    own = KeptVoice("v2", "me", sample, is_clone=True, consented_at=datetime.now(UTC))
+    for voice in (designed, own):
+        await store.voices.keep(chat, "7", voice)
+    renamed = replace(own, name="mine")
+    await store.voices.rename(renamed)
+    assert await store.voices.usable(chat, "7") == [designed, renamed]
+
+
+async def test_what_is_used_adds_up_for_each_key_and_day(store: Store) -> None:
+    allowances, today, tomorrow = store.allowances, date(2026, 11, 21), date(2026, 11, 22)
+    assert await allowances.spent_s("alice", today) == 0.0
+    await asyncio.gather(*(allowances.spend("alice", today, 2.5) for _ in range(8)))
+    await allowances.spend("bob", today, 1.0)
+    spent = [await allowances.spent_s(*of) for of in (("alice", today), ("alice", tomorrow))]
+    assert spent == [20.0, 0.0]
+    assert await allowances.of_day(today) == {"alice": 20.0, "bob": 1.0}
+    assert await allowances.of_day(tomorrow) == {}
+    await allowances.spend("bob", tomorrow, 3.0)
+    assert await allowances.of_day(tomorrow) == {"bob": 3.0}, "each day begins at nothing"
+
+
+async def test_how_far_chats_were_read_is_kept(store: Store) -> None:
+    assert await store.watermarks.all("discord", "1") == {}
+    await store.watermarks.move("discord", "1", {"10": "100", "20": "200"})
+    await store.watermarks.move("discord", "1", {"10": "101"})
+    await store.watermarks.move("discord", "2", {"10": "900"})
+    assert await store.watermarks.all("discord", "1") == {"10": "101", "20": "200"}
+    assert await store.watermarks.all("telegram", "1") == {}
 
 
 async def test_a_role_is_probed_once_a_day(store: Store, clock: Clock) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sqlite3
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,17 +23,15 @@ from core.models import (
 from core.picking import pick_command
 from core.store import Store
 from tests.conftest import NewMessage
-from tests.store.talk import CHAT, say, talk, texts
+from tests.support.clean_start import ask_database
+from tests.support.remembered_talk import CHAT, say, talk, texts
 
 NOW = datetime.now(UTC)
 TABLES = ("messages", "jobs", "deliveries", "buttons", "blobs", "transcripts", "answers", "sounds")
 
 
 def count_rows(folder: Path) -> dict[str, int]:
-    with sqlite3.connect(folder / "hearsay.db") as connection:
-        counts = {t: connection.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in TABLES}
-    connection.close()
-    return counts
+    return {t: ask_database(folder, f"SELECT count(*) FROM {t}")[0][0] for t in TABLES}
 
 
 async def answer(store: Store, new_message: NewMessage, state: JobState | None) -> str:
@@ -119,9 +116,7 @@ async def test_talk_ends_after_the_days_of_its_chat(store: Store) -> None:
     assert await texts(store, month) == ["29 days", "8 days", "6 days", "1 days"]
 
 
-async def test_what_was_forwarded_in_private_ends_after_a_day(
-    store: Store, new_message: NewMessage
-) -> None:
+async def test_what_was_forwarded_ends_after_a_day(store: Store, new_message: NewMessage) -> None:
     for hours in (23, 25):
         message = new_message(text=f"{hours} hours", forwarded_from="Eve", attachment=None)
         sent_at = NOW - timedelta(hours=hours)

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from core.models import Correction, Remembered, Transcript
 from core.store import Store
 from core.store.scan import Search
-from tests.store.talk import CHAT, START, VOICE, say, talk
+from tests.support.remembered_talk import CHAT, START, VOICE, say, talk
 
 
 async def find(store: Store, words: str, limit: int = 10, *fixes: Correction) -> list[str]:
@@ -39,9 +39,7 @@ async def test_words_are_found_in_texts_and_in_what_was_said(store: Store) -> No
     assert await find(store, "kowalski paid", 10, fix) == ["2"]
 
 
-async def test_a_search_reads_on_until_it_has_enough(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_search_goes_on_until_enough(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.store.memory._PAGE", 3)
     same = [say(n, f"tea number {n}", sent_at=START) for n in range(1, 8)]
     await talk(store, *same, say(8, "tea"), say(9, "coffee"))

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
 import pytest
 from sqlalchemy import event
 
-from core.models import Chat, Job, JobState, Schedule
+from core.models import Chat, Job, JobState
 from core.picking import pick_command
 from core.store import Store, make_cipher
 from core.store.schedules import COMMAND, read_due
 from tests.conftest import NewMessage
+from tests.store.conftest import DUE, schedule
 from tests.support.clean_start import open_store
 
 CHAT = Chat("test", "1", "-100")
-#: A Monday, in winter: 9:00 in Berlin.
-DUE = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 #: What was sent so shortly before is for the next digest.
 ON_ITS_WAY = 5 * SECOND
-
-
-def schedule(schedule_id: str = "a", **changes: object) -> Schedule:
-    made = Schedule(schedule_id, CHAT, "09:00", "Europe/Berlin", False, None, False, "de", DUE)
-    return replace(made, **changes)  # type: ignore[arg-type]
 
 
 async def digests(store: Store) -> list[Job]:
@@ -76,9 +69,7 @@ async def test_of_several_missed_days_one_digest_comes(store: Store) -> None:
     assert await store.schedules.next_due_at() == DUE + 4 * DAY
 
 
-async def test_workers_that_race_add_one_job(
-    store: Store, tmp_path: Path, database_url: str
-) -> None:
+async def test_workers_racing_add_one_job(store: Store, tmp_path: Path, database_url: str) -> None:
     others = [Store(database_url, make_cipher(None, tmp_path)) for _ in range(3)]
     for name in "abcde":
         chat = Chat("test", "1", name)
@@ -111,7 +102,7 @@ async def test_a_clock_that_was_a_year_ahead_does_not_silence_digests(store: Sto
     assert due.since_at == DUE
 
 
-async def test_a_chat_that_is_gone_hears_nothing_until_it_is_back(
+async def test_a_gone_chat_hears_nothing_until_it_is_back(
     store: Store, new_message: NewMessage
 ) -> None:
     await store.schedules.add(schedule())
@@ -124,15 +115,6 @@ async def test_a_chat_that_is_gone_hears_nothing_until_it_is_back(
     assert await store.intake.add(new_message("-100"), pick_command)
     assert await store.schedules.next_due_at() == DUE
     assert await store.schedules.fire_due(DUE) == 1
-
-
-async def test_a_chat_that_moved_takes_its_digest_along(store: Store) -> None:
-    await store.schedules.add(schedule())
-    new = Chat("test", "1", "-100500")
-    await store.chats.move(CHAT, new)
-    assert await store.schedules.fire_due(DUE) == 1
-    [job] = await digests(store)
-    assert job.message.chat == new
 
 
 async def test_a_new_plan_takes_the_place_of_the_old_one(store: Store) -> None:

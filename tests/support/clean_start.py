@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,12 @@ def make_database(home: Path) -> str:
     if not path.exists():
         path.write_bytes(_migrated())
     return f"sqlite:///{path}"
+
+
+def ask_database(home: Path, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    """Read or change the database in `home` behind the program's back."""
+    with closing(sqlite3.connect(home / "hearsay.db", isolation_level=None)) as connection:
+        return connection.execute(statement, values).fetchall()
 
 
 def open_store(home: Path) -> Store:

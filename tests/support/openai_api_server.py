@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import httpx
+from httpx import AsyncClient
 
 from bots.__main__ import _open_api, open_program
 from bots.web_chat import WebChat
@@ -17,6 +17,7 @@ from tests.emulators.mimo import MimoServer
 from tests.emulators.serving import LocalServer
 from tests.support.clean_start import make_database
 from tests.support.virtual_time import current_clock
+from tests.support.web_client import send_raw
 
 KEY = "sk-hearsay-test-0123456789"
 OTHER_KEY = "sk-hearsay-other-0123456789"
@@ -67,29 +68,20 @@ class ApiServer(LocalServer):
         self._loop.call_soon_threadsafe(self._has_ended.set)
 
 
-def open_client(api: ApiServer, key: str = KEY) -> httpx.AsyncClient:
+def open_client(api: ApiServer, key: str = KEY) -> AsyncClient:
     """Return a client, without certificates: they take longer to be loaded than most tests."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    return httpx.AsyncClient(base_url=api.base_url, headers=headers, timeout=60, verify=False)
+    return AsyncClient(base_url=api.base_url, headers=headers, timeout=60, verify=False)
 
 
 async def knock(
     api: ApiServer, path: str, *headers: str, size: int = 1_000_000
 ) -> tuple[int, dict[str, Any], str]:
     """Announce a body of that size, send none of it, and return what is answered."""
-    host, port = api.origin.removeprefix("http://").split(":")
     lines = [f"POST {path} HTTP/1.1", *headers, f"Content-Length: {size}"]
-    for name, value in (("Host", f"{host}:{port}"), ("Content-Type", "application/json")):
+    host = api.origin.removeprefix("http://")
+    for name, value in (("Host", host), ("Content-Type", "application/json")):
         if not any(line.startswith(f"{name}:") for line in headers):
             lines.append(f"{name}: {value}")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    try:
-        writer.write("\r\n".join([*lines, "", ""]).encode())
-        async with asyncio.timeout(20):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-            length = int(head.split("content-length: ")[1].split()[0])
-            body = await reader.readexactly(length)
-    finally:
-        writer.close()
-        await writer.wait_closed()
-    return int(head.split()[1]), json.loads(body)["error"], head
+    status, head, body = await send_raw(api.origin, "\r\n".join([*lines, "", ""]).encode())
+    return status, json.loads(body)["error"], head

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
+from httpx import AsyncClient, Response
 from websockets.asyncio.client import ClientConnection, connect
 
 from bots.web_chat import WebChat
@@ -34,7 +34,7 @@ FILE_HEAD = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r
 IS_FORM = {"Content-Type": "multipart/form-data; boundary=x"}
 
 
-def listen(browser: httpx.AsyncClient, web: WebChat) -> connect:
+def listen(browser: AsyncClient, web: WebChat) -> connect:
     cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
     address = web.url.replace("http", "ws") + "/api/events"
     return connect(address, origin=web.url, additional_headers={"Cookie": cookie})  # type: ignore[arg-type]
@@ -45,13 +45,28 @@ async def next_event(socket: ClientConnection) -> dict[str, Any]:
     return event
 
 
-def open_client(web: WebChat, **headers: str) -> httpx.AsyncClient:
+def open_client(web: WebChat, **headers: str) -> AsyncClient:
     """Return a browser at the page, without certificates: they take longest to be loaded."""
     given = {"Origin": web.url, **headers}
-    return httpx.AsyncClient(base_url=web.url, headers=given, timeout=30, verify=False)
+    return AsyncClient(base_url=web.url, headers=given, timeout=30, verify=False)
 
 
-async def send_sound(browser: httpx.AsyncClient, message_id: str = "message-1") -> httpx.Response:
+async def send_raw(url: str, request: bytes) -> tuple[int, str, bytes]:
+    """Send bytes and return the status, the head in small letters and the body of the answer."""
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(request)
+        async with asyncio.timeout(30):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            body = await reader.readexactly(int(head.split("content-length: ")[1].split()[0]))
+    finally:
+        writer.close()
+        await writer.wait_closed()
+    return int(head.split()[1]), head, body
+
+
+async def send_sound(browser: AsyncClient, message_id: str = "message-1") -> Response:
     return await browser.post(
         "/api/messages",
         data={"id": message_id, "kind": "voice", "duration_s": "2.5"},
@@ -59,7 +74,7 @@ async def send_sound(browser: httpx.AsyncClient, message_id: str = "message-1") 
     )
 
 
-async def wait_for_reply(browser: httpx.AsyncClient, message_id: str) -> dict[str, Any]:
+async def wait_for_reply(browser: AsyncClient, message_id: str) -> dict[str, Any]:
     for _ in range(1000):
         entries = (await browser.get("/api/history")).json()["entries"]
         found: list[dict[str, Any]] = [e for e in entries if e["id"] == message_id and e["reply"]]

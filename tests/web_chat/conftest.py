@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
+from httpx import AsyncClient
 
 from bots.web_chat import WebChat
 from core.config import Settings
@@ -29,7 +29,7 @@ async def web(settings: Settings, door: FakeInbox) -> AsyncIterator[WebChat]:
 
 
 @pytest.fixture
-async def browser(web: WebChat) -> AsyncIterator[httpx.AsyncClient]:
+async def browser(web: WebChat) -> AsyncIterator[AsyncClient]:
     """A client with a session, as a page has one."""
     async with open_client(web) as client:
         assert (await client.post("/api/session")).status_code == 200
@@ -37,7 +37,7 @@ async def browser(web: WebChat) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def stranger(web: WebChat) -> AsyncIterator[httpx.AsyncClient]:
+async def stranger(web: WebChat) -> AsyncIterator[AsyncClient]:
     """Another browser with a session of its own."""
     async with open_client(web) as client:
         assert (await client.post("/api/session")).status_code == 200

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
+from httpx import AsyncClient
 
 from bots.web_chat import WebChat
 from bots.web_chat.wire import build_entry, build_reply
@@ -15,14 +15,14 @@ from tests.support.web_client import SOUND, listen, next_event, send_sound, wait
 from tests.support.web_inbox import FakeInbox, MemoryLedger
 
 
-async def ask(browser: httpx.AsyncClient, text: str, reply_to: str, name: str = "ask-0001") -> None:
+async def ask(browser: AsyncClient, text: str, reply_to: str, name: str = "ask-0001") -> None:
     form = {"id": (None, name), "text": (None, text), "reply_to": (None, reply_to)}
     answer = await browser.post("/api/messages", files=form)
     assert answer.status_code == 200, answer.text
 
 
 async def test_a_question_brings_the_answer_that_it_is_about(
-    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
+    browser: AsyncClient, web: WebChat, door: FakeInbox
 ) -> None:
     await send_sound(browser)
     await wait_for_reply(browser, "message-1")
@@ -44,7 +44,7 @@ async def test_a_question_brings_the_answer_that_it_is_about(
 
 
 async def test_a_question_about_the_chat_of_another_browser_is_about_nothing(
-    browser: httpx.AsyncClient, stranger: httpx.AsyncClient, door: FakeInbox
+    browser: AsyncClient, stranger: AsyncClient, door: FakeInbox
 ) -> None:
     await send_sound(browser)
     await ask(stranger, "What is said?", "message-1")
@@ -74,7 +74,7 @@ def test_links_are_counted_as_a_page_counts() -> None:
 
 
 async def test_an_answer_that_changed_takes_the_place_of_the_old(
-    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
+    browser: AsyncClient, web: WebChat, door: FakeInbox
 ) -> None:
     door.is_answering = False
     await send_sound(browser)

@@ -5,26 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
+from httpx import AsyncClient
 
 from bots.web_chat.wire import build_title
-from core.models import (
-    Attachment,
-    Chat,
-    ChatSettings,
-    Job,
-    JobState,
-    RepliesMode,
-    Reply,
-    SpeechSettings,
-)
-from core.store import Store
+from core.models import Attachment, ChatSettings, Job, JobState, RepliesMode, Reply, SpeechSettings
 from tests.conftest import NewMessage
 from tests.support.web_client import SOUND, send_sound, wait_for_reply
 from tests.support.web_inbox import FakeInbox
 
 
-async def say(browser: httpx.AsyncClient, text: str, chat: str, name: str = "") -> dict[str, Any]:
+async def say(browser: AsyncClient, text: str, chat: str, name: str = "") -> dict[str, Any]:
     form = {"id": (None, name or f"note-{chat or 'first'}"), "text": (None, text)}
     answer = await browser.post("/api/messages", params={"chat": chat}, files=form)
     assert answer.status_code == 200, answer.text
@@ -32,13 +22,13 @@ async def say(browser: httpx.AsyncClient, text: str, chat: str, name: str = "") 
     return entry
 
 
-async def list_chats(browser: httpx.AsyncClient) -> list[tuple[str, str]]:
+async def list_chats(browser: AsyncClient) -> list[tuple[str, str]]:
     chats = (await browser.get("/api/chats")).json()["chats"]
     return [(chat["name"], chat["title"]) for chat in chats]
 
 
 async def test_a_browser_has_many_chats_and_sees_no_others(
-    browser: httpx.AsyncClient, stranger: httpx.AsyncClient, door: FakeInbox
+    browser: AsyncClient, stranger: AsyncClient, door: FakeInbox
 ) -> None:
     await say(browser, "good morning", "")
     await say(browser, "/say voice:Mia  good\nnight", "abc12345")
@@ -52,24 +42,20 @@ async def test_a_browser_has_many_chats_and_sees_no_others(
     assert {chat.chat_id.partition("-")[0] for chat, _ in door.jobs} == senders
 
 
-async def test_a_chat_cannot_be_called_anything(browser: httpx.AsyncClient) -> None:
+async def test_a_chat_cannot_be_called_anything(browser: AsyncClient) -> None:
     for name in ("../x", "ABC", "a" * 17, "a-b", "%", "a%00"):
         answer = await browser.get("/api/history", params={"chat": name})
         assert answer.status_code == 401, name
 
 
-async def test_a_new_chat_begins_like_the_one_before(
-    browser: httpx.AsyncClient, door: FakeInbox
-) -> None:
+async def test_a_new_chat_begins_like_the_one_before(browser: AsyncClient, door: FakeInbox) -> None:
     form = {"id": (None, "note-0001"), "text": (None, "hello")}
     await browser.post("/api/messages?chat=new1&like=old1", files=form)
     ((new, old),) = door.begun.items()
     assert (new.chat_id[-5:], old.chat_id[-5:]) == ("-new1", "-old1")
 
 
-async def test_a_recording_and_its_words_come_back(
-    browser: httpx.AsyncClient, stranger: httpx.AsyncClient
-) -> None:
+async def test_recording_and_words_come_back(browser: AsyncClient, stranger: AsyncClient) -> None:
     await send_sound(browser)
     entry = await wait_for_reply(browser, "message-1")
     sound = await browser.get("/api/sounds/message-1")
@@ -87,21 +73,12 @@ async def test_a_recording_and_its_words_come_back(
         assert (await stranger.get(theirs)).status_code == 404
 
 
-async def test_what_is_chosen_is_shown(browser: httpx.AsyncClient, door: FakeInbox) -> None:
+async def test_what_is_chosen_is_shown(browser: AsyncClient, door: FakeInbox) -> None:
     door.settings = ChatSettings(language="zh", replies=RepliesMode.AUTO)
     door.speech = SpeechSettings("Mia", "warm")
-    choices = (await browser.get("/api/choices")).json()
-    assert choices == {
-        "voice": "Mia",
-        "style": "warm",
-        "replies": "auto",
-        "mode": "transcribe",
-        "think": "off",
-        "language": "zh",
-        "voices": [],
-        "styles": [],
-        "languages": [],
-    }
+    chosen = {"voice": "Mia", "style": "warm", "replies": "auto", "mode": "transcribe"}
+    rest = {"think": "off", "language": "zh", "voices": [], "styles": [], "languages": []}
+    assert (await browser.get("/api/choices")).json() == chosen | rest
 
 
 def test_titles_tell_what_a_chat_is_about(new_message: NewMessage) -> None:
@@ -114,12 +91,3 @@ def test_titles_tell_what_a_chat_is_about(new_message: NewMessage) -> None:
     assert title(Reply(quote="Good  morning"), attachment=voice, text="") == "Good morning"
     assert title(Reply(quote="Good morning"), attachment=file, text="") == "call.mp3"
     assert len(title(text="word " * 100)) == 80
-
-
-async def test_only_a_new_chat_begins_like_another(store: Store, new_message: NewMessage) -> None:
-    me, fresh, used = (Chat("web", "local", name) for name in ("aa", "aa-x2", "aa-x1"))
-    assert await store.intake.add(new_message(chat=used, text="hi"), lambda *_: "help")
-    await store.chats.save_settings(me, ChatSettings(language="zh"))
-    for chat, language in ((fresh, "zh"), (used, None)):
-        await store.chats.begin(chat, me)
-        assert (await store.chats.settings(chat)).language == language

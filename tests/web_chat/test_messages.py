@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import unquote
 
-import httpx
+from httpx import AsyncClient
 
 from bots.web_chat import WebChat
 from core.commands import menu
@@ -12,20 +13,14 @@ from tests.support.web_client import SOUND, listen, next_event, send_sound, wait
 from tests.support.web_inbox import FakeInbox, MemoryLedger
 
 
-async def test_sound_is_kept_before_it_is_acknowledged(
-    browser: httpx.AsyncClient, door: FakeInbox
-) -> None:
+async def test_sound_is_kept_before_acknowledged(browser: AsyncClient, door: FakeInbox) -> None:
     door.is_answering = False
     answer = await send_sound(browser)
     entry = answer.json()["entry"]
     assert answer.status_code == 200
     assert entry["state"] == "waiting"
-    assert entry["file"] == {
-        "kind": "voice",
-        "name": "note.ogg",
-        "size_bytes": len(SOUND),
-        "duration_s": 2.5,
-    }
+    told = {"kind": "voice", "name": "note.ogg", "size_bytes": len(SOUND), "duration_s": 2.5}
+    assert entry["file"] == told
     assert list(door.blobs.values()) == [SOUND]
     (job,) = door.jobs.values()
     assert job.message.attachment is not None
@@ -34,9 +29,7 @@ async def test_sound_is_kept_before_it_is_acknowledged(
     assert (job.message.chat.platform, job.message.chat.bot_id) == ("web", "local")
 
 
-async def test_page_sees_partial_text_then_the_reply(
-    browser: httpx.AsyncClient, web: WebChat
-) -> None:
+async def test_page_sees_partial_text_then_the_reply(browser: AsyncClient, web: WebChat) -> None:
     async with listen(browser, web) as socket:
         await send_sound(browser)
         partial, final = await next_event(socket), await next_event(socket)
@@ -47,7 +40,7 @@ async def test_page_sees_partial_text_then_the_reply(
 
 
 async def test_page_that_opens_late_gets_the_text_so_far(
-    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
+    browser: AsyncClient, web: WebChat, door: FakeInbox
 ) -> None:
     door.may_finish.clear()
     async with listen(browser, web) as early:
@@ -57,9 +50,7 @@ async def test_page_that_opens_late_gets_the_text_so_far(
             assert (await next_event(late))["text"] == "The stale smell of"
 
 
-async def test_slow_page_gets_the_newest_text_only(
-    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
-) -> None:
+async def test_slow_page_gets_newest(browser: AsyncClient, web: WebChat, door: FakeInbox) -> None:
     door.is_answering = False
     await send_sound(browser)
     (job,) = door.jobs.values()
@@ -73,9 +64,7 @@ async def test_slow_page_gets_the_newest_text_only(
     assert len(texts) <= 2
 
 
-async def test_upload_repeated_after_a_lost_answer_is_one_message(
-    browser: httpx.AsyncClient, door: FakeInbox
-) -> None:
+async def test_upload_sent_again_is_one_message(browser: AsyncClient, door: FakeInbox) -> None:
     first = await send_sound(browser)
     again = await send_sound(browser)
     assert again.status_code == 200
@@ -83,15 +72,10 @@ async def test_upload_repeated_after_a_lost_answer_is_one_message(
     assert len(door.jobs) == 1
 
 
-async def test_typed_command_is_split_from_its_text(
-    browser: httpx.AsyncClient, door: FakeInbox
-) -> None:
-    await browser.post(
-        "/api/messages",
-        data={"id": "command-1", "text": " /Language  zh-CN "},
-        files={"ignored": ("", b"")},
-        headers={"Accept-Language": "zh-CN,zh;q=0.9"},
-    )
+async def test_typed_command_is_split_from_its_text(browser: AsyncClient, door: FakeInbox) -> None:
+    typed = {"id": "command-1", "text": " /Language  zh-CN "}
+    more: Any = {"files": {"ignored": ("", b"")}, "headers": {"Accept-Language": "zh-CN,zh;q=0.9"}}
+    await browser.post("/api/messages", data=typed, **more)
     (job,) = door.jobs.values()
     assert (job.message.command, job.message.text) == ("language", "zh-CN")
     assert job.message.language == "zh-CN"
@@ -101,15 +85,13 @@ async def test_typed_command_is_split_from_its_text(
     assert (job.message.command, job.message.text) == ("", "5/3 or a/b\n/help")
 
 
-async def test_commands_are_those_of_the_menu(browser: httpx.AsyncClient) -> None:
+async def test_commands_are_those_of_the_menu(browser: AsyncClient) -> None:
     listed = (await browser.get("/api/commands")).json()
     assert [command["name"] for command in listed] == [name for name, _ in menu()]
     assert all(command["help"] for command in listed)
 
 
-async def test_pressed_button_is_a_message_with_its_token(
-    browser: httpx.AsyncClient, door: FakeInbox
-) -> None:
+async def test_pressed_button_sends_its_token(browser: AsyncClient, door: FakeInbox) -> None:
     press = {"id": "press-0001", "token": "t-summary"}
     for _ in range(2):
         answer = await browser.post("/api/buttons", json=press)
@@ -118,9 +100,7 @@ async def test_pressed_button_is_a_message_with_its_token(
     assert (job.message.button, job.message.text, job.message.command) == ("t-summary", "", "")
 
 
-async def test_files_of_a_reply_are_downloads_that_no_browser_runs(
-    browser: httpx.AsyncClient,
-) -> None:
+async def test_files_of_a_reply_are_downloads_that_no_browser_runs(browser: AsyncClient) -> None:
     await send_sound(browser)
     text, hostile = (await wait_for_reply(browser, "message-1"))["reply"]["files"]
     answer = await browser.get(text["url"])
@@ -136,9 +116,7 @@ async def test_files_of_a_reply_are_downloads_that_no_browser_runs(
     assert disposition.count('"') == 2
 
 
-async def test_bad_message_is_refused_with_one_sentence(
-    browser: httpx.AsyncClient, door: FakeInbox
-) -> None:
+async def test_bad_message_is_refused_in_a_sentence(browser: AsyncClient, door: FakeInbox) -> None:
     for fields, sentence in (
         ({"text": "hi"}, "This message has no proper id."),
         ({"id": "../../etc", "text": "hi"}, "This message has no proper id."),
@@ -155,9 +133,7 @@ async def test_bad_message_is_refused_with_one_sentence(
     assert not door.jobs
 
 
-async def test_message_that_cannot_be_kept_is_not_acknowledged(
-    browser: httpx.AsyncClient, door: FakeInbox
-) -> None:
+async def test_what_is_not_kept_is_not_acknowledged(browser: AsyncClient, door: FakeInbox) -> None:
     door.error = EngineBusy("no room on the disk")
     answer = await send_sound(browser)
     assert answer.status_code == 503

@@ -6,8 +6,8 @@ import asyncio
 import base64
 from typing import Any
 
-import httpx
 import pytest
+from httpx import AsyncClient
 
 from bots.web_chat import WebChat
 from core.clock import Clock
@@ -23,7 +23,7 @@ def door() -> FakeInbox:
     return SpeechDoor()
 
 
-async def new_envelope(browser: httpx.AsyncClient, door: FakeInbox) -> Envelope:
+async def new_envelope(browser: AsyncClient, door: FakeInbox) -> Envelope:
     door.is_answering = False
     await send_sound(browser)
     (job,) = door.jobs.values()
@@ -36,7 +36,7 @@ def pcm_of(event: dict[str, Any]) -> bytes:
 
 
 async def test_sound_is_there_at_once_and_before_the_reply(
-    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox, clock: Clock
+    browser: AsyncClient, web: WebChat, door: FakeInbox, clock: Clock
 ) -> None:
     envelope = await new_envelope(browser, door)
     async with listen(browser, web) as socket:
@@ -56,7 +56,7 @@ async def test_sound_is_there_at_once_and_before_the_reply(
 
 
 async def test_a_slow_page_gets_all_of_the_sound_in_order_and_then_the_reply(
-    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
+    browser: AsyncClient, web: WebChat, door: FakeInbox
 ) -> None:
     envelope = await new_envelope(browser, door)
     # Each as it comes, and then as much at once: no client takes events of any size.
@@ -76,9 +76,7 @@ async def test_a_slow_page_gets_all_of_the_sound_in_order_and_then_the_reply(
     assert event["type"] == "reply"
 
 
-async def test_a_second_try_begins_at_the_start_again(
-    browser: httpx.AsyncClient, web: WebChat, door: FakeInbox
-) -> None:
+async def test_second_tries_begin_anew(browser: AsyncClient, web: WebChat, door: FakeInbox) -> None:
     envelope = await new_envelope(browser, door)
     again = Envelope(envelope.job_id, envelope.message, envelope.ledger)
     async with listen(browser, web) as socket:
@@ -89,7 +87,7 @@ async def test_a_second_try_begins_at_the_start_again(
 
 
 async def test_sound_reaches_the_pages_of_its_own_chat_only(
-    browser: httpx.AsyncClient, stranger: httpx.AsyncClient, web: WebChat, door: FakeInbox
+    browser: AsyncClient, stranger: AsyncClient, web: WebChat, door: FakeInbox
 ) -> None:
     envelope = await new_envelope(browser, door)
     async with listen(browser, web) as own, listen(stranger, web) as other:
@@ -99,9 +97,7 @@ async def test_sound_reaches_the_pages_of_its_own_chat_only(
             await asyncio.wait_for(other.recv(), 10)
 
 
-async def test_files_of_speech_tell_their_length_and_title(
-    browser: httpx.AsyncClient, web: WebChat
-) -> None:
+async def test_files_of_speech_tell_length_and_title(browser: AsyncClient, web: WebChat) -> None:
     async with listen(browser, web) as socket:
         form = {"id": (None, "message-1"), "text": (None, "/takes")}
         assert (await browser.post("/api/messages", files=form)).status_code == 200

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Literal
 
-import httpx
 import pytest
 import pytest_asyncio
+from httpx import AsyncClient
 
 from tests.emulators.mimo import MimoServer
 from tests.support.openai_api_server import KEY, ApiServer, open_client
@@ -40,7 +40,7 @@ def mimo(mimo_server: MimoServer) -> MimoServer:
 
 
 @pytest_asyncio.fixture(loop_scope=LOOP)
-async def http(api: ApiServer, mimo: MimoServer) -> AsyncIterator[httpx.AsyncClient]:
+async def http(api: ApiServer, mimo: MimoServer) -> AsyncIterator[AsyncClient]:
     async with open_client(api) as client:
         yield client
 

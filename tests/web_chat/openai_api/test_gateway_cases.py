@@ -12,8 +12,8 @@ import io
 import wave
 from typing import Any
 
-import httpx
 import pytest
+from httpx import AsyncClient, Response
 
 from bots.web_chat.openai_api.chat_order import read_chat
 from bots.web_chat.openai_api.errors import ApiError
@@ -47,7 +47,7 @@ def decode_wav(body: bytes) -> float:
     ],
 )
 async def test_speech(
-    http: httpx.AsyncClient, mimo: MimoServer, body: dict[str, Any], voice: str, kind: str
+    http: AsyncClient, mimo: MimoServer, body: dict[str, Any], voice: str, kind: str
 ) -> None:
     answer = await http.post("/audio/speech", json={"model": "mimo-v2.5-tts", **body})
     assert (answer.status_code, answer.headers["content-type"]) == (200, f"audio/{kind}")
@@ -65,7 +65,7 @@ async def test_speech(
         assert abs(len(sounds.decode(answer.content)) / 32_000 - asked.duration_s) < 0.5
 
 
-async def test_speech_that_is_refused(http: httpx.AsyncClient, mimo: MimoServer) -> None:
+async def test_speech_that_is_refused(http: AsyncClient, mimo: MimoServer) -> None:
     for body, why in (
         ({}, "input is required"),
         ({"input": " \n"}, "input is required"),
@@ -86,7 +86,7 @@ NO_TIMES = "does not support timestamp_granularities other than segment"
 VERBOSE = {"response_format": "verbose_json"}
 
 
-async def write_down(http: httpx.AsyncClient, sound: bytes, **form: Any) -> httpx.Response:
+async def write_down(http: AsyncClient, sound: bytes, **form: Any) -> Response:
     return await http.post(
         "/audio/transcriptions",
         data={"model": "mimo-v2.5-asr", **form},
@@ -108,7 +108,7 @@ async def write_down(http: httpx.AsyncClient, sound: bytes, **form: Any) -> http
     ],
 )
 async def test_transcription(
-    http: httpx.AsyncClient,
+    http: AsyncClient,
     mimo: MimoServer,
     number: int,
     form: dict[str, Any],
@@ -132,7 +132,7 @@ def check_asked(call: Call, request: dict[str, Any]) -> None:
     assert call.request == {"model": "mimo-v2.5-asr", "messages": messages, **request}
 
 
-async def test_transcription_that_is_refused(http: httpx.AsyncClient, mimo: MimoServer) -> None:
+async def test_transcription_that_is_refused(http: AsyncClient, mimo: MimoServer) -> None:
     refused: list[tuple[dict[str, Any], str]] = [
         ({**VERBOSE, "timestamp_granularities[]": ["word", "segment"]}, NO_TIMES),
         ({"timestamp_granularities[]": "segment"}, "needs response_format verbose_json"),
@@ -155,14 +155,14 @@ async def test_transcription_that_is_refused(http: httpx.AsyncClient, mimo: Mimo
     assert not mimo.calls
 
 
-async def test_names_and_types_are_not_believed(http: httpx.AsyncClient, mimo: MimoServer) -> None:
+async def test_names_and_types_are_not_believed(http: AsyncClient, mimo: MimoServer) -> None:
     """A gateway picks a type by what the file is called; here its bytes tell, and WAV goes out."""
     answer = await write_down(http, sounds.file("mp3", sounds.speech(2.3)))
     assert answer.status_code == 200, answer.text
     check_asked(mimo.calls[-1], AUTO)
 
 
-async def test_no_file(http: httpx.AsyncClient) -> None:
+async def test_no_file(http: AsyncClient) -> None:
     form: Any = {"model": (None, "mimo-v2.5-asr")}
     for file, why in (
         ({}, "file is required"),
@@ -205,16 +205,10 @@ PARTS: list[tuple[dict[str, Any], str]] = [
     ({"type": "text", "text": 1}, "a part is a text"),
     ({"type": "input_audio"}, "input_audio.data must be a string"),
     ({"type": "input_audio", "input_audio": {"data": "UklGRg=="}}, "input_audio.format must be"),
-    (
-        {"type": "input_audio", "input_audio": {"data": "https://x/y.wav", "format": "wav"}},
-        "addresses are not fetched",
-    ),
-    (
-        {"type": "input_audio", "input_audio": {"data": "not base64", "format": "wav"}},
-        "not valid base64",
-    ),
-    ({"type": "input_audio", "input_audio": {"data": "", "format": "mp3"}}, "recording is empty"),
-]
+    *(({"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}, why)
+      for data, why in (("https://x/y.wav", "addresses are not fetched"),
+                        ("not base64", "not valid base64"), ("", "recording is empty"))),
+]  # fmt: skip
 REFUSED += [({"messages": [{"role": "user", "content": [part]}]}, why) for part, why in PARTS]
 
 
@@ -227,7 +221,7 @@ async def test_what_chat_cannot_do_is_refused() -> None:
         assert why in told.detail, change
 
 
-async def test_refusals_of_chat_are_sent(http: httpx.AsyncClient, mimo: MimoServer) -> None:
+async def test_refusals_of_chat_are_sent(http: AsyncClient, mimo: MimoServer) -> None:
     for change, why in (
         *REFUSED[::9],
         ({"model": "mimo-v2.5-asr"}, "it is for /v1/audio/transcriptions"),
@@ -237,7 +231,7 @@ async def test_refusals_of_chat_are_sent(http: httpx.AsyncClient, mimo: MimoServ
     assert not mimo.calls
 
 
-async def test_chat(http: httpx.AsyncClient, mimo: MimoServer) -> None:
+async def test_chat(http: AsyncClient, mimo: MimoServer) -> None:
     """Labels change nothing; a retired name means the model that took its place."""
     body = {"model": "mimo-v2.5", "messages": [{"role": "user", "content": "hi"}], "user": "ada"}
     answer = await http.post("/chat/completions", json={**body, "n": 1, "tools": []})
@@ -251,7 +245,7 @@ async def test_chat(http: httpx.AsyncClient, mimo: MimoServer) -> None:
     assert asked.request["messages"] == [{"role": "user", "content": "hi"}]
 
 
-async def test_chat_goes_on(http: httpx.AsyncClient, mimo: MimoServer) -> None:
+async def test_chat_goes_on(http: AsyncClient, mimo: MimoServer) -> None:
     messages = [{"role": role, "content": role} for role in ("user", "assistant", "user")]
     orders = {"max_completion_tokens": 50, "temperature": 0.3, "thinking": {"type": "enabled"}}
     first = {"role": "developer", "content": "You know gardens."}
@@ -264,7 +258,7 @@ async def test_chat_goes_on(http: httpx.AsyncClient, mimo: MimoServer) -> None:
     assert {name: asked[name] for name in orders} == orders
 
 
-async def test_a_data_url_is_a_recording_too(http: httpx.AsyncClient, mimo: MimoServer) -> None:
+async def test_a_data_url_is_a_recording_too(http: AsyncClient, mimo: MimoServer) -> None:
     data = f"data:audio/mpeg;base64,{base64.b64encode(sounds.file('mp3')).decode()}"
     part = {"type": "input_audio", "input_audio": {"data": data}}
     body = {"model": "gpt-audio", "messages": [{"role": "user", "content": [part]}]}
@@ -272,7 +266,7 @@ async def test_a_data_url_is_a_recording_too(http: httpx.AsyncClient, mimo: Mimo
     assert [sound["kind"] for sound in mimo.calls[-1].sounds] == ["mp3"]
 
 
-async def test_what_is_not_there(http: httpx.AsyncClient) -> None:
+async def test_what_is_not_there(http: AsyncClient) -> None:
     """No embeddings, no translations, no batches."""
     for path in ("/embeddings", "/audio/translations", "/batches", "/files", "/responses"):
         answer = await http.post(path, json={"model": "x", "input": "y"})
@@ -280,7 +274,7 @@ async def test_what_is_not_there(http: httpx.AsyncClient) -> None:
         assert answer.json()["error"]["type"] == "not_found_error"
 
 
-def check_refusal(answer: httpx.Response, why: str) -> None:
+def check_refusal(answer: Response, why: str) -> None:
     assert answer.status_code == 400, answer.text
     error = answer.json()["error"]
     assert set(error) == {"type", "message", "param", "code"}

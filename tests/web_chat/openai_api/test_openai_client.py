@@ -189,9 +189,7 @@ async def test_what_breaks_off_is_no_whole_answer(client: AsyncOpenAI, mimo: Mim
         await client.audio.speech.create(**speech, response_format="wav")
 
 
-async def test_text_that_was_given_on_goes_on_where_it_was(
-    client: AsyncOpenAI, mimo: MimoServer
-) -> None:
+async def test_text_that_broke_off_goes_on_there(client: AsyncOpenAI, mimo: MimoServer) -> None:
     mimo.add_fault("sse_reset", times=1)
     stream = await client.audio.transcriptions.create(
         file=recording(*range(80, 90)), model="whisper-1", stream=True

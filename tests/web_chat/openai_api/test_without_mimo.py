@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from itertools import pairwise
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
+from httpx import AsyncClient
 
 from bots.web_chat.openai_api.stream import Growth
 from core.audio.rate import RateConverter
@@ -34,14 +34,12 @@ async def deaf(
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def http(deaf: ApiServer, mimo: MimoServer) -> AsyncIterator[httpx.AsyncClient]:
+async def http(deaf: ApiServer, mimo: MimoServer) -> AsyncIterator[AsyncClient]:
     async with open_client(deaf) as client:
         yield client
 
 
-async def test_who_cannot_hear_is_given_the_words(
-    http: httpx.AsyncClient, mimo: MimoServer
-) -> None:
+async def test_who_cannot_hear_is_given_the_words(http: AsyncClient, mimo: MimoServer) -> None:
     data = base64.b64encode(make_recording([601, 602, 603])).decode()
     sound = {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}
     words = {"type": "text", "text": "Where is w602?"}
@@ -54,7 +52,7 @@ async def test_who_cannot_hear_is_given_the_words(
     assert [call.model for call in mimo.calls] == ["mimo-v2.5-asr"]
 
 
-async def test_what_an_engine_cannot_do_is_refused(http: httpx.AsyncClient) -> None:
+async def test_what_an_engine_cannot_do_is_refused(http: AsyncClient) -> None:
     ask: dict[str, Any] = {"model": "extracts", "messages": [{"role": "user", "content": "Why?"}]}
     for path, body, why in (
         ("/chat/completions", {**ask, "thinking": {"type": "enabled"}}, "does not think"),
@@ -69,7 +67,7 @@ async def test_what_an_engine_cannot_do_is_refused(http: httpx.AsyncClient) -> N
         assert why in answer.json()["error"]["message"]
 
 
-async def test_models_are_those_of_the_engines(http: httpx.AsyncClient) -> None:
+async def test_models_are_those_of_the_engines(http: AsyncClient) -> None:
     listed = (await http.get("/models")).json()["data"]
     assert [(one["id"], one["owned_by"]) for one in listed] == [
         ("mimo-v2.5-asr", "mimo"),

@@ -68,22 +68,27 @@ async def test_a_question_is_asked_about_an_answer(page: Page, door: TalkDoor) -
     await expect(asked).to_have_text("The stale smell of old beer lingers.")
     await page.reload()
     await expect(asked).to_have_attribute("href", f"#m-{first.message_id}")
-    # Plain words go on from the last answer, unless the person wants to begin anew.
+    await go_on(page, door)
+
+
+async def go_on(page: Page, door: TalkDoor) -> None:
+    """Plain words go on from the last answer, unless the person wants to begin anew."""
+    first, second = (job.message.message_id for job in door.jobs.values())
     await page.locator("#box").press_sequentially("And")
     await expect(page.locator("#about")).to_contain_text("text=What does")
     await type_in(page, "And now?")
     await read_answer(page)
-    assert quoted_by_last(door) == second.message_id
+    assert quoted_by_last(door) == second
     await page.locator("#box").press_sequentially("New")
     await page.get_by_role("button", name="Not about this").click()
     await type_in(page, "New thing")
     await read_answer(page)
     assert quoted_by_last(door) is None
     # A spoken question is about it too.
-    await ask.first.click()
+    await page.get_by_role("button", name="Ask about this recording").first.click()
     await record(page, 0.5)
     await read_answer(page)
-    assert quoted_by_last(door) == first.message_id
+    assert quoted_by_last(door) == first
     assert [*door.jobs.values()][-1].message.attachment
 
 
@@ -115,9 +120,7 @@ async def test_links_lead_to_entries_and_a_quote_can_stand_above(page: Page) -> 
     await expect(answer.get_by_role("button", name="Ask about this recording")).to_be_visible()
 
 
-async def test_the_row_under_a_transcript_fits_a_phone_in_chinese(
-    browser: Browser, url: str
-) -> None:
+async def test_the_row_of_a_transcript_fits_a_phone_in_chinese(browser: Browser, url: str) -> None:
     narrow = ViewportSize(width=320, height=640)
     async with open_page(browser, url, locale="zh-CN", viewport=narrow) as page:
         await expect(page.locator("#empty h2")).to_have_text("说出来，读出来。")

@@ -51,9 +51,7 @@ async def position_of(page: Page) -> float:
     return float(await page.locator(".spoken .player input").last.input_value())
 
 
-async def test_sound_is_heard_as_it_comes_and_goes_on_from_the_file(
-    page: Page, door: SpeechDoor
-) -> None:
+async def test_sound_is_heard_as_it_comes_then_from_the_file(page: Page, door: SpeechDoor) -> None:
     # Long enough to be looked at while it is heard, on a slow machine too.
     door.seconds = 8.0
     door.may_finish.clear()

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
+from httpx import URL, AsyncClient
 from playwright.async_api import Browser, Page, StorageState, expect
 
 from tests.support.browser_pages import (
@@ -39,26 +39,26 @@ pytestmark = [pytest.mark.browser, pytest.mark.real_time, pytest.mark.asyncio(lo
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def killed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
+async def killed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[AsyncClient]:
     """A client of the program, which was killed as soon as it had taken a message."""
     home = tmp_path_factory.mktemp("home")
-    async with PictureEngine() as engine, httpx.AsyncClient(verify=False) as client:
+    async with PictureEngine() as engine, AsyncClient(verify=False) as client:
         settings = {"OPENAI_BASE_URL": engine.base_url, "ANSWERER": "offline"}
         settings["TRANSCRIBER"] = "openai"
         async with run_program(home, **settings) as (process, url):
-            client.base_url = httpx.URL(url)
+            client.base_url = URL(url)
             assert (await client.post("/api/session")).status_code == 200
             assert (await send_sound(client)).status_code == 200
             process.send_signal(signal.SIGKILL)
             await process.wait()
         # The same session at another port: a cookie knows no ports.
         async with run_program(home, **settings) as (_, url):
-            client.base_url = httpx.URL(url)
+            client.base_url = URL(url)
             yield client
 
 
 @pytest.fixture(scope="module")
-def url(killed: httpx.AsyncClient) -> str:
+def url(killed: AsyncClient) -> str:
     return str(killed.base_url).rstrip("/")
 
 
@@ -75,7 +75,7 @@ async def visitor(browser: Browser, url: str) -> StorageState:
         return await page.context.storage_state()
 
 
-async def test_what_was_acknowledged_is_answered_after_a_kill(killed: httpx.AsyncClient) -> None:
+async def test_what_was_acknowledged_is_answered_after_a_kill(killed: AsyncClient) -> None:
     entry = await wait_for_reply(killed, "message-1")
     assert entry["reply"]["text"]
     again = await send_sound(killed)
