@@ -104,10 +104,7 @@ async def test_no_beats_are_left_behind(
 
 @pytest.mark.parametrize(
     ("code", "kind", "words"),
-    [
-        (4011, ConfigError, "DISCORD_SHARD_COUNT"),
-        (4013, ConfigError, "intents"),
-    ],
+    [(4011, ConfigError, "DISCORD_SHARD_COUNT"), (4013, ConfigError, "intents")],
 )
 async def test_what_no_reconnection_helps_against_ends_it(
     server: Server,
