@@ -93,16 +93,13 @@ async def test_a_download_that_breaks_off_is_tried_once_more(
     assert await running.fetch(message) == OGG
 
 
-async def test_what_is_too_large_is_not_fetched(server: Server, running: Bot) -> None:
+async def test_what_is_too_large_is_not_fetched_whatever_it_claims(
+    server: Server, running: Bot, door: FakeInbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     large = Attachment("1/2/3", size_bytes=files.MAX_BYTES + 1)
     with pytest.raises(TooLong):
         await running.fetch(make_message("1", attachment=large))
     assert not server.calls_of("GET /cdn")
-
-
-async def test_what_is_larger_than_it_claims_is_left_off(
-    server: Server, running: Bot, door: FakeInbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
     monkeypatch.setattr(files, "MAX_BYTES", 3000)
     message = await hear(server, door, claims={"claimed_bytes": 100})
     with pytest.raises(TooLong):

@@ -197,15 +197,6 @@ async def test_buttons_ask_for_the_same_rights(town: Town) -> None:
     assert stranger.speech.voice != "Mia"
 
 
-async def test_a_made_up_button_does_nothing(town: Town) -> None:
-    posted = await town.give("manager", "remember", {"choice": "on"})
-    await town.reset()
-    for custom_id in ("h:" + "A" * 22, "p:" + "A" * 22, "h:1", "f:" + "A" * 22, "x"):
-        owner = town.people["owner"]
-        await town.answer(town.server.press(posted.message_id, owner, custom_id, is_forged=True))
-    assert not await town.is_changed()
-
-
 async def test_a_private_button_is_for_the_one_who_asked(town: Town) -> None:
     await town.reset()
     told = town.server.send_text(town.room, town.people["member"], "The tiles will be blue.")
