@@ -72,12 +72,10 @@ def test_how_long_to_wait_is_kept() -> None:
         (aiohttp.ServerDisconnectedError(), PlatformBusy), (Paused("x"), PlatformBusy),
         (ConnectionResetError(), PlatformBusy), (TimeoutError(), PlatformBusy),
         (discord.InteractionResponded(SimpleNamespace()), PlatformError),  # type: ignore[arg-type]
-        (discord.app_commands.CommandInvokeError, PlatformError),
+        (discord.app_commands.AppCommandError("x"), PlatformError),
     ],
 )  # fmt: skip
 def test_other_errors(error: Any, kind: type) -> None:
-    if isinstance(error, type):
-        error = discord.app_commands.AppCommandError("x")
     assert type(read_error(error)) is kind
 
 
