@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bots.telegram_bot.intake import CHANNEL_FORWARDS, read_update
+from bots.telegram_bot.intake import read_update
 from core.models import Message, Quoted
 from tests.support.telegram_updates import (
     CHANNEL,
@@ -18,7 +18,6 @@ from tests.support.telegram_updates import (
     VOICE,
     command,
     make,
-    read,
     read_message,
 )
 
@@ -47,14 +46,6 @@ def test_a_forwarded_command_is_text(text: str) -> None:
     origin = {"type": "user", "sender_user": BEN, "date": 1}
     message = read_message(forward_origin=origin, **command(text))
     assert (message.command, message.text) == ("", text)
-
-
-def test_automatic_forwards_stay_out() -> None:
-    origin = {"type": "channel", "chat": CHANNEL, "message_id": 3, "date": 1}
-    sender = {"id": CHANNEL_FORWARDS, "is_bot": False, "first_name": "Telegram"}
-    fields = {"chat": GROUP, "text": "post", "forward_origin": origin, "from": sender}
-    assert read(**fields, is_automatic_forward=True, sender_chat=CHANNEL) is None
-    assert read(**fields) is None
 
 
 @pytest.mark.parametrize(
