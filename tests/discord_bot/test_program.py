@@ -21,7 +21,6 @@ async def test_killed_often_it_answers_once(program: DiscordProgram, server: Ser
     people = [server.add_user(f"Person {n}") for n in range(2)]
     room = server.channel(server.add_guild(members=people))
     await program.write_all(room)
-    notes = await make_notes(range(6))
     await program.start()
     sent = [server.send_text(server.dm(one), one, "hello") for one in people]
     sent.append(server.send_voice(room, people[0], VOICE))
@@ -31,14 +30,13 @@ async def test_killed_often_it_answers_once(program: DiscordProgram, server: Ser
         lambda: program.states()["running"],
         lambda: sum(program.states().values()) == len(sent),
     ]
-    for number, note in notes.items():
+    for number, note in (await make_notes(range(6))).items():
         one = people[number % 2]
         sent.append(server.send_voice(server.dm(one), one, note, duration=2))
         if number % 2 == 1:
             await server.wait_for(moments.pop(0))
             await program.kill()
-            missed = [server.send_voice(place, one, VOICE) for place in (server.dm(one), room)]
-            sent += missed
+            sent += (missed := [server.send_voice(at, one, VOICE) for at in (server.dm(one), room)])
             await program.start(is_awaited=number != 3)
     await program.settle(len(sent), 120)
     # What still was to come would come before the answer to what is said last.
