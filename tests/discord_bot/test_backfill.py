@@ -59,16 +59,6 @@ async def test_a_lost_session_costs_nothing(server: Server, running: Bot, door: 
     assert set(asked) == set(rooms) and server.identifies() == 2
 
 
-async def test_resuming_asks_for_nothing(server: Server, running: Bot, door: FakeInbox) -> None:
-    ann, [room] = open_rooms(server, 1)
-    await see(server, door, [room], ann)
-    server.drop()
-    server.send_text(room, ann, "between")
-    await server.wait_for(lambda: "between" in door.texts())
-    assert server.identifies() == 1 and server.resumes() == 1
-    assert not server.calls_of("GET */messages")
-
-
 async def test_a_restart_goes_on(server: Server, settings: Settings, door: FakeInbox) -> None:
     ann, [room] = open_rooms(server, 1)
     chat, thread = server.dm(ann), server.add_thread(room, ann)

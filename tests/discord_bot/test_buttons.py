@@ -39,9 +39,6 @@ def test_what_is_built_is_read_again(count: int) -> None:
             for option in part["options"]
         ]
     assert [press.token for press in presses if press] == [one.token for one in buttons]
-
-
-def test_a_private_button_says_so() -> None:
     [row] = build_components([Button("Read", "private_summary", token=TOKEN, is_private=True)])
     assert read_press(row["components"][0]) == Press(TOKEN, is_private=True)
 

@@ -12,7 +12,6 @@ import pytest
 
 from bots.discord_bot.errors import TABLE, describe, read_error
 from bots.discord_bot.pacing import Paused
-from bots.exits import CONFIG, LOCKED, code_of
 from core import errors
 from core.errors import ChatGone, ConfigError, MessageGone, PlatformBusy, PlatformError
 
@@ -73,19 +72,11 @@ def test_how_long_to_wait_is_kept() -> None:
         (aiohttp.ServerDisconnectedError(), PlatformBusy), (Paused("x"), PlatformBusy),
         (ConnectionResetError(), PlatformBusy), (TimeoutError(), PlatformBusy),
         (discord.InteractionResponded(SimpleNamespace()), PlatformError),  # type: ignore[arg-type]
-        (discord.app_commands.CommandInvokeError, PlatformError),
+        (discord.app_commands.AppCommandError("x"), PlatformError),
     ],
 )  # fmt: skip
 def test_other_errors(error: Any, kind: type) -> None:
-    if isinstance(error, type):
-        error = discord.app_commands.AppCommandError("x")
     assert type(read_error(error)) is kind
-
-
-@pytest.mark.parametrize(("code", "ends_with"), [(4004, LOCKED), (4013, CONFIG), (4014, CONFIG)])
-def test_what_only_the_operator_can_mend_has_an_exit_code(code: int, ends_with: int) -> None:
-    ours = read_error(make_closed(code))
-    assert not ours.is_retryable and code_of(ours) == ends_with
 
 
 def test_no_error_holds_an_address_or_a_page() -> None:

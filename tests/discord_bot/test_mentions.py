@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from discord.http import Route
 
 from bots.discord_bot import DiscordBot as Bot
 from core.models import Button, File, Link, Reply
@@ -31,14 +30,6 @@ def everywhere(text: str) -> Reply:
     links = (Link(0, 9, "1"), Link(10, len(text), "2"))
     buttons = (Button(text, "say", token=TOKEN), Button(text, "say", text, token=TOKEN[::-1]))
     return Reply(text, text, files=files, buttons=buttons, links=links)
-
-
-async def test_the_oracle_would_hear_it(bot: Bot, room: Room) -> None:
-    """The same words without our care ring everywhere."""
-    route = Route("POST", "/channels/{channel_id}/messages", channel_id=int(room.channel))
-    await bot.client.http.request(route, json={"content": calls(room)})
-    targets = {ping.target.split(":")[0] for ping in room.server.pings()}
-    assert targets == {"everyone", "here", "user", "role"}
 
 
 @pytest.mark.parametrize("kind", ["note", "dm", "command", "secret", "personal", "late"])

@@ -43,16 +43,6 @@ def by_name() -> dict[str, dict[str, Any]]:
     return {one["name"]: one for one in build_menu()}
 
 
-@pytest.fixture
-def _with_newcomer(monkeypatch: pytest.MonkeyPatch) -> None:
-    load = commands.load_command
-    monkeypatch.setitem(commands.COMMANDS, "count", "nowhere:command")
-    # As for its file and its line in the table: nothing of Discord's is touched.
-    monkeypatch.setattr(
-        commands, "load_command", lambda name: NEWCOMER if name == "count" else load(name)
-    )
-
-
 def test_every_command_of_the_table_is_there_with_its_uses() -> None:
     uses = [use.label for _, command in listed() for use in command.uses]
     assert [one["name"] for one in build_menu()] == [*(name for name, _ in listed()), *uses]
@@ -95,8 +85,15 @@ def test_options_come_from_the_table() -> None:
         assert required == sorted(required, reverse=True)  # as Discord wants
 
 
-@pytest.mark.usefixtures("_with_newcomer")
-async def test_new_command_appears_by_its_line_in_table(server: Server, settings: Settings) -> None:
+async def test_new_command_appears_by_its_line_in_table(
+    server: Server, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As for its file and its line in the table: nothing of Discord's is touched.
+    load = commands.load_command
+    monkeypatch.setitem(commands.COMMANDS, "count", "nowhere:command")
+    monkeypatch.setattr(
+        commands, "load_command", lambda name: NEWCOMER if name == "count" else load(name)
+    )
     async with run_bot(settings, FakeInbox()):
         await server.wait_for(server.commands)
     found = server.commands()

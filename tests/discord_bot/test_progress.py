@@ -78,14 +78,6 @@ async def test_a_secret_that_is_late_is_not_drawn_for_all(bot: Bot, room: Room) 
     assert room.server.calls_of("* /webhooks/*") == []
 
 
-async def test_kill_before_placeholder_was_kept_makes_no_second_one(bot: Bot, room: Room) -> None:
-    envelope, ledger = await lose_placeholder(bot, room)
-    await bot.show(envelope, "two")
-    await room.server.wait_for(lambda: ledger.ids()[PLACEHOLDER])
-    await bot.deliver(envelope, Reply("hello"))
-    assert only(room.server.answers(room.channel)).content == "hello"
-
-
 async def lose_placeholder(bot: Bot, room: Room) -> tuple[Envelope, MemoryLedger]:
     """Draw as a process does that dies before the id of the message is kept."""
     envelope, ledger = room.note()
@@ -97,15 +89,19 @@ async def lose_placeholder(bot: Bot, room: Room) -> tuple[Envelope, MemoryLedger
     return envelope, ledger
 
 
-@pytest.mark.parametrize("kind", ["text", "voice", "nothing"])
+@pytest.mark.parametrize("kind", ["text", "more", "voice", "nothing"])
 async def test_an_unknown_placeholder_does_not_stay(bot: Bot, room: Room, kind: str) -> None:
     envelope, ledger = await lose_placeholder(bot, room)
-    replies = {"text": Reply("hello"), "voice": Reply(files=(await make_voice(),))}
+    if kind == "more":
+        await bot.show(envelope, "two")
+        await room.server.wait_for(lambda: ledger.ids()[PLACEHOLDER])
+    text = Reply("hello")
+    replies = {"text": text, "more": text, "voice": Reply(files=(await make_voice(),))}
     await bot.deliver(envelope, replies.get(kind, Reply()))
     answers = room.server.answers(room.channel)
-    assert [(one.content, one.is_voice) for one in answers] == {
-        "text": [("hello", False)], "voice": [("", True)], "nothing": [],
-    }[kind]  # fmt: skip
+    words = [("hello", False)]
+    expected = {"text": words, "more": words, "voice": [("", True)], "nothing": []}
+    assert [(one.content, one.is_voice) for one in answers] == expected[kind]
     assert ledger.ids().get(0, "") == (answers[0].message_id if answers else "")
 
 

@@ -78,14 +78,11 @@ class Town:
         kept = await self.store.voices.usable(self.chat, "nobody")
         return is_planned or bool(kept) or await self.store.chats.settings(self.chat) != BASE
 
-    async def answer(self, asked: str) -> Message:
-        return await self.program.answer(asked)
-
     async def give(self, who: str, name: str, options: dict[str, str], place: str = "") -> Message:
         asked = self.server.slash(
             place or self.room, self.people[who], name, options, is_forced=True
         )
-        return await self.answer(asked)
+        return await self.program.answer(asked)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -169,7 +166,7 @@ async def test_buttons_ask_for_the_same_rights(town: Town) -> None:
     voices = await town.give("manager", "voice", {})
     label = next(one for one in voices.labels if one.startswith("Mia"))
     pressed = town.server.press(voices.message_id, town.people["manager"], label=label)
-    preview = await town.answer(pressed)
+    preview = await town.program.answer(pressed)
     assert preview.is_ephemeral
     takes = await town.give("manager", "voice", {"voice": "design a calm woman"})
     found = []
@@ -181,7 +178,7 @@ async def test_buttons_ask_for_the_same_rights(town: Town) -> None:
             place = message.message_id
             if who == "stranger":
                 place = (await town.give("stranger", "voice", {}, town.foreign)).message_id
-            answer = await town.answer(
+            answer = await town.program.answer(
                 town.server.press(place, town.people[who], custom_id, is_forged=True)
             )
             if await town.is_changed():
@@ -197,15 +194,6 @@ async def test_buttons_ask_for_the_same_rights(town: Town) -> None:
     assert stranger.speech.voice != "Mia"
 
 
-async def test_a_made_up_button_does_nothing(town: Town) -> None:
-    posted = await town.give("manager", "remember", {"choice": "on"})
-    await town.reset()
-    for custom_id in ("h:" + "A" * 22, "p:" + "A" * 22, "h:1", "f:" + "A" * 22, "x"):
-        owner = town.people["owner"]
-        await town.answer(town.server.press(posted.message_id, owner, custom_id, is_forged=True))
-    assert not await town.is_changed()
-
-
 async def test_a_private_button_is_for_the_one_who_asked(town: Town) -> None:
     await town.reset()
     told = town.server.send_text(town.room, town.people["member"], "The tiles will be blue.")
@@ -216,7 +204,7 @@ async def test_a_private_button_is_for_the_one_who_asked(town: Town) -> None:
     answers = {}
     for who in ("manager", "owner", "member"):
         asked = town.server.press(offer.message_id, town.people[who], custom_id)
-        answers[who] = await town.answer(asked)
+        answers[who] = await town.program.answer(asked)
     assert {one.is_ephemeral for one in answers.values()} == {True}
     is_refused = {who: "no longer works" in one.content for who, one in answers.items()}
     assert is_refused == {"manager": True, "owner": True, "member": False}
@@ -227,15 +215,15 @@ async def test_who_is_not_to_be_written_down_is_not_by_strangers(town: Town) -> 
     chat = town.server.private_chat(stranger, member)
     note = town.server.send_voice(chat, member, make_note(7), duration=2)
     asked = town.server.context_menu(note, stranger, "Transcribe for me")
-    assert "w7" in (await town.answer(asked)).content
+    assert "w7" in (await town.program.answer(asked)).content
     await town.give("member", "remember", {"choice": "me off"})
     for label in ("Transcribe", "Transcribe for me", "Translate"):
         asked = town.server.context_menu(note, stranger, label)
-        assert "does not want" in (await town.answer(asked)).content
+        assert "does not want" in (await town.program.answer(asked)).content
     asked = town.server.context_menu(note, stranger, "Ask about this")
     await town.server.wait_for(lambda: town.server.interaction(asked).modal)
     sent = town.server.submit(asked, stranger, {"text": "What is said?"})
-    assert "does not want" in (await town.answer(sent)).content
+    assert "does not want" in (await town.program.answer(sent)).content
 
 
 async def test_what_is_offered_is_what_the_person_may_use(town: Town) -> None:

@@ -8,17 +8,15 @@ from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.parts import MAX_FILE_BYTES
 from bots.discord_bot.sounds import fit_sounds
 from core.models import File, Reply
-from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.mimo import tones
 from tests.support import sounds
-from tests.support.discord_server_chat import make_room, make_voice, only
+from tests.support.discord_server_chat import Room, make_voice, only
 
 #: More than Discord takes.
 LARGE = tones.make_wav(sounds.tone(28.0, 440, 8000, 192_000), rate_hz=192_000)
 
 
-async def test_large_sound_goes_out_smaller(bot: Bot, server: Server) -> None:
-    room = make_room(server)
+async def test_large_sound_goes_out_smaller(bot: Bot, room: Room) -> None:
     envelope, _ = room.note()
     large = File("talk.wav", "audio/wav", LARGE, 28.0)
     assert len(large.data) > MAX_FILE_BYTES
@@ -40,8 +38,7 @@ async def test_parts_are_named_and_the_rest_is_left_alone() -> None:
     assert all(len(file.data) <= 43_000 for file in parts)
 
 
-async def test_what_cannot_be_read_is_told(bot: Bot, server: Server) -> None:
-    room = make_room(server)
+async def test_what_cannot_be_read_is_told(bot: Bot, room: Room) -> None:
     envelope, _ = room.note()
     broken = File("talk.wav", "audio/wav", bytes(MAX_FILE_BYTES + 1))
     await bot.deliver(envelope, Reply("Here it is.", files=(broken,)))
@@ -49,8 +46,7 @@ async def test_what_cannot_be_read_is_told(bot: Bot, server: Server) -> None:
     assert not answer.files and "10 MB" in answer.content
 
 
-async def test_a_large_voice_message_stays_one(bot: Bot, server: Server) -> None:
-    room = make_room(server)
+async def test_a_large_voice_message_stays_one(bot: Bot, room: Room) -> None:
     envelope, _ = room.note()
     large = File("talk.wav", "audio/wav", LARGE, 28.0, waveform=bytes(range(60)))
     await bot.deliver(envelope, Reply(files=(large,)))

@@ -52,12 +52,7 @@ WORDS = st.text(
 )
 
 
-@given(
-    st.lists(st.tuples(PLAIN, WORDS), max_size=12),
-    PLAIN,
-    st.booleans(),
-    st.integers(1, 20),
-)
+@given(st.lists(st.tuples(PLAIN, WORDS), max_size=12), PLAIN, st.booleans(), st.integers(1, 20))
 def test_each_link_lies_on_its_own_words(
     pieces: list[tuple[str, str]], quote: str, is_quote_first: bool, times: int
 ) -> None:
@@ -161,7 +156,9 @@ def test_a_folded_quote_can_stand_above() -> None:
 
 
 def test_a_quote_above_over_several_messages_ends_before_the_text() -> None:
-    _, last = build_parts(Reply("The answer.", "word " * 1500, is_quote_first=True), GROUP)
+    parts = build_parts(Reply("The answer.", "word " * 1500, is_quote_first=True), GROUP)
+    assert [[e.type for e in part.entities] for part in parts] == [["expandable_blockquote"]] * 2
+    last = parts[-1]
     assert isinstance(last, TextPart) and last.text.endswith("\n\nThe answer.")
     [entity] = last.entities
     assert slice_units(last.text, entity).split() == last.text.removesuffix("The answer.").split()

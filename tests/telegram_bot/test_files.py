@@ -38,11 +38,6 @@ async def test_bytes_arrive_whatever_their_size_was_said_to_be(
     assert await bot.fetch(asks) == DATA
 
 
-async def test_message_without_sound_is_told(bot: Bot) -> None:
-    with pytest.raises(BadAudio):
-        await bot.fetch(make_message(1, attachment=None))
-
-
 async def test_too_big_is_refused_before_any_call(telegram: Server, bot: Bot) -> None:
     bot.files.max_bytes = CLOUD_MAX_BYTES
     assert await bot.fetch(send(telegram, claimed_bytes=CLOUD_MAX_BYTES)) == DATA
@@ -68,13 +63,15 @@ async def test_download_that_is_cut_is_begun_anew(fault: str, telegram: Server, 
     assert len(telegram.calls_of("getFile")) == 2
 
 
-async def test_file_that_is_gone_is_told(telegram: Server, bot: Bot) -> None:
+async def test_sound_that_is_gone_or_was_never_there_is_told(telegram: Server, bot: Bot) -> None:
     message = send(telegram)
     telegram.fault("download", "status", status=404, count=None)
     with pytest.raises(UserError, match="no longer has this file"):
         await bot.fetch(message)
     with pytest.raises(UserError, match="no longer has this file"):
         await bot.fetch(make_message(1, attachment=Attachment("made-up")))
+    with pytest.raises(BadAudio):
+        await bot.fetch(make_message(1, attachment=None))
 
 
 @pytest.mark.parametrize(

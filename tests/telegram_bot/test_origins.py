@@ -7,12 +7,8 @@ from typing import Any
 
 import pytest
 
-from bots.telegram_bot import TelegramBot as Bot
-from bots.telegram_bot.intake import CHANNEL_FORWARDS, read_update
+from bots.telegram_bot.intake import read_update
 from core.models import Message, Quoted
-from tests.emulators.telegram import ANONYMOUS_ADMIN
-from tests.emulators.telegram import TelegramServer as Server
-from tests.support.telegram_inbox import FakeInbox
 from tests.support.telegram_updates import (
     CHANNEL,
     FOUND,
@@ -22,7 +18,6 @@ from tests.support.telegram_updates import (
     VOICE,
     command,
     make,
-    read,
     read_message,
 )
 
@@ -51,14 +46,6 @@ def test_a_forwarded_command_is_text(text: str) -> None:
     origin = {"type": "user", "sender_user": BEN, "date": 1}
     message = read_message(forward_origin=origin, **command(text))
     assert (message.command, message.text) == ("", text)
-
-
-def test_automatic_forwards_stay_out() -> None:
-    origin = {"type": "channel", "chat": CHANNEL, "message_id": 3, "date": 1}
-    sender = {"id": CHANNEL_FORWARDS, "is_bot": False, "first_name": "Telegram"}
-    fields = {"chat": GROUP, "text": "post", "forward_origin": origin, "from": sender}
-    assert read(**fields, is_automatic_forward=True, sender_chat=CHANNEL) is None
-    assert read(**fields) is None
 
 
 @pytest.mark.parametrize(
@@ -110,26 +97,6 @@ def test_other_parameters_are_those_of_start(content: dict[str, Any]) -> None:
     message = read_message(**content)
     assert message.button == ""
     assert message.command in ("start", "help")
-
-
-async def test_group_talk_comes_in(
-    telegram: Server, running: Bot, door: FakeInbox, ann: int
-) -> None:
-    ben = telegram.add_user("Ben")
-    group = telegram.add_chat(members={ann: "creator", ben: "member"})
-    said = telegram.send_text(group, ann, "We meet at nine.")
-    telegram.send_text(group, ben, "Fine.", reply_to=said)
-    telegram.send_text(group, ben, "Look:", forwarded=ann)
-    telegram.send_text(group, ANONYMOUS_ADMIN, "Quiet!", reply_to=said)
-    telegram.edit_message(group, said, "We meet at ten.")
-    await telegram.wait_for(lambda: len(door.messages) == 5)
-    first, answer, forward, order, edit = door.messages
-    assert (first.sender_id, first.edit_id) == (str(ann), "")
-    assert answer.reply_to == Quoted(str(said), "We meet at nine.", None, str(ann))
-    assert (forward.sender_id, forward.forwarded_from) == (str(ben), "Ann")
-    assert (order.sender_id, order.reply_to and order.reply_to.sender_id) == (str(group), str(ann))
-    assert (edit.message_id, edit.text, edit.edit_id != "") == (str(said), "We meet at ten.", True)
-    assert not telegram.calls_of("sendMessage")
 
 
 @pytest.mark.parametrize(("chat", "is_news"), [(GROUP, True), (None, False)])

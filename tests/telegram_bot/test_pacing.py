@@ -68,17 +68,6 @@ async def test_what_counts_is_when_a_call_goes_out(pacer: Pacer, clock: Clock) -
     assert await times(clock, *(pacer.wait(ANN) for _ in range(4))) == [10, 10, 10, 13.1]
 
 
-async def test_calls_of_a_chat_keep_their_order(pacer: Pacer) -> None:
-    order: list[int] = []
-
-    async def send(number: int) -> None:
-        await pacer.wait(ANN)
-        order.append(number)
-
-    await asyncio.gather(*map(send, range(8)))
-    assert order == list(range(8))
-
-
 @pytest.mark.parametrize("chat", [ANN, None])
 async def test_the_longer_wait_counts(chat: str | None, pacer: Pacer, clock: Clock) -> None:
     pacer.hold(chat, 30)

@@ -58,10 +58,7 @@ async def test_group_sees_one_message_that_is_edited(telegram: Server, bot: Bot,
 
 @pytest.mark.parametrize(
     ("is_group", "expected"),
-    [
-        (False, [(0, 0), (1, 10), (2, 20), (3, 30), (4, 39)]),
-        (True, [(0, 0), (2.5, 25), (5, 39)]),
-    ],
+    [(False, [(0, 0), (1, 10), (2, 20), (3, 30), (4, 39)]), (True, [(0, 0), (2.5, 25), (5, 39)])],
 )
 async def test_latest_text_wins_at_the_pace_of_the_chat(
     is_group: bool, expected: list[tuple[float, int]], telegram: Server,

@@ -11,7 +11,7 @@ from core.errors import PlatformBusy
 from core.interfaces import Envelope
 from core.models import Button, Delivery, DeliveryState, File, Reply
 from tests.emulators.telegram import TelegramServer as Server
-from tests.support.telegram_inbox import MemoryLedger, ambiguous_sends, make_envelope, show
+from tests.support.telegram_inbox import MemoryLedger, ambiguous_sends, make_envelope
 
 NOTE = b"OggS"
 FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
@@ -127,18 +127,6 @@ async def test_an_answer_becomes_longer_and_is_taken_back(telegram: Server, bot:
     ledger.outdate()
     await bot.deliver(envelope, Reply())
     assert telegram.answers_to(ann, note) == [] and ledger.rows == {}
-
-
-async def test_a_placeholder_stays(telegram: Server, bot: Bot, ann: int, group: int) -> None:
-    note = telegram.send_voice(group, ann, NOTE)
-    envelope, ledger = make_envelope(group, note)
-    await show(bot, envelope, "so far")
-    await bot.deliver(envelope, Reply("old"))
-    ledger.outdate()
-    await bot.show(envelope, "progress of the second run")
-    await bot.deliver(envelope, Reply("new"))
-    [shown] = telegram.answers_to(group, note)
-    assert shown.versions == ["so far", "old", "new"]
 
 
 async def test_a_chat_that_told_to_wait_at_a_deletion_waits(telegram: Server, bot: Bot) -> None:
