@@ -52,17 +52,19 @@ async def test_nothing_older_than_its_limit_is_left(
 ) -> None:
     for state in (JobState.DONE, JobState.REFUSED, JobState.CANCELLED):
         await answer(store, new_message, state)
+    [[moment]] = ask_database(tmp_path, "SELECT min(finished_at) FROM jobs")
+    first = datetime.fromisoformat(moment).replace(tzinfo=UTC)
     cost = Usage("test", "m", 1.0)
     await store.results.save("key", Transcript("heard", usage=cost))
     await store.results.save_answer("key", Answer("answered", usage=cost))
     await store.results.save_sound("key", b"sound", cost, None)
     full = count_rows(tmp_path)
     assert set(full.values()) == {1, 3}
-    assert await store.retention.purge(NOW + timedelta(days=6)) == 0
+    assert await store.retention.purge(first + timedelta(days=7)) == 0
     assert count_rows(tmp_path) == full
     await store.retention.purge(NOW + timedelta(days=8))
     assert count_rows(tmp_path) == {**full, "blobs": 0}
-    await store.retention.purge(NOW + timedelta(days=29))
+    assert await store.retention.purge(first + timedelta(days=30)) == 0
     assert count_rows(tmp_path) == {**full, "blobs": 0}
     await store.retention.purge(NOW + timedelta(days=31))
     assert set(count_rows(tmp_path).values()) == {0}
@@ -106,14 +108,14 @@ async def test_talk_ends_after_the_days_of_its_chat(store: Store) -> None:
     week, month = CHAT, Chat("test", "1", "-200")
     settings = ChatSettings(talk=TalkSettings(remember_days=30))
     await store.chats.save_settings(month, settings)
-    for days in (1, 6, 8, 29, 31):
+    for days in (1, 7, 8, 30, 31):
         moment = NOW - timedelta(days=days)
         for chat in (week, month):
             await talk(store, say(days, f"{days} days", chat=chat, sent_at=moment))
     await store.memory.forget(week, "8")
-    await store.retention.purge(NOW)
-    assert await texts(store, week) == ["6 days", "1 days"]
-    assert await texts(store, month) == ["29 days", "8 days", "6 days", "1 days"]
+    assert await store.retention.purge(NOW) == 4
+    assert await texts(store, week) == ["7 days", "1 days"]
+    assert await texts(store, month) == ["30 days", "8 days", "7 days", "1 days"]
 
 
 async def test_what_was_forwarded_ends_after_a_day(store: Store, new_message: NewMessage) -> None:
