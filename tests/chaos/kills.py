@@ -54,7 +54,8 @@ async def check_steps(
 
     judged = await asyncio.gather(*(run(*numbered) for numbered in enumerate(steps)))
     add_table(f"killed at each step of {title}", HEAD, [row for row, _ in judged])
-    assert [fault for _, faults in judged for fault in faults] == []
+    found = [fault for _, faults in judged for fault in faults]
+    assert not found, found
 
 
 def judge(bot: Bot, step: Step, outcome: Outcome) -> tuple[Sequence[object], list[str]]:

@@ -51,8 +51,8 @@ FIX = [
     *(("F2 to be mended", 1), ("S9 reply sent", 2), ("F1 correction kept", 1)),
     *(("S8 reply saved", 1), ("S9 reply sent", 1), ("SX reply delivered", 1)),
 ]
-#: Enough for three parts of a summary, which a fourth question joins.
-MESSAGES, CHARS, QUESTIONS = 48, 4000, 4
+#: Enough for three parts of a summary, which a fourth question joins: cut where it was quiet.
+MESSAGES, PARTS, CHARS, QUESTIONS = 48, 3, 4000, 4
 #: A step and which pass of it: of the first part, and of the question that joins them.
 SUMMARY = [
     *(("A1 asking", QUESTIONS), ("A3 answer kept", 1), ("A1 asking", 1), ("A2 answered", 1)),
@@ -148,6 +148,8 @@ async def sum_up(bot: Bot, step: Step) -> Outcome:
     await bot.start(kill_at=step[0], kill_count=step[1], kill_late=True)
     await bot.settle(1, 30)
     for number in range(MESSAGES):
+        if number % (MESSAGES // PARTS) == 0:
+            telegram.advance(hours=1)
         telegram.send_text(group, anna, f"{number} " + "words of it " * (CHARS // 12))
     await telegram.wait_for(lambda: not telegram.pending())
     bot.arm()
