@@ -59,12 +59,8 @@ async def check_steps(
 
 
 def judge(bot: Bot, step: Step, outcome: Outcome) -> tuple[Sequence[object], list[str]]:
-    """Return the row of the table, and what is not as promised.
-
-    Only a kill between Telegram's answer and its being kept excuses a second message.
-    """
-    lost = find_lost(bot.telegram) if is_in_window(step[0]) else ()
-    doubled = count_doubled(outcome.answers, lost)
+    """Return the row of the table, and what is not as promised."""
+    doubled = count_doubled(outcome.answers, find_excused(bot, step, outcome.answers))
     is_lost = not outcome.answers
     faults = {
         "lost": is_lost,
@@ -75,3 +71,15 @@ def judge(bot: Bot, step: Step, outcome: Outcome) -> tuple[Sequence[object], lis
     name = " ".join(map(str, step))
     row = (name, int(is_lost), doubled, max(0, len(outcome.answers) - 1 - doubled), outcome.billed)
     return row, [f"{name}: {fault}" for fault, is_so in faults.items() if is_so]
+
+
+def find_excused(bot: Bot, step: Step, answers: list[Message]) -> set[tuple[int, int]]:
+    """Return the messages that may stand beside the last one: chat and id of each.
+
+    Only a kill between Telegram's answer and its being kept excuses one. At a step where an answer
+    is not on its way that can be a text so far, which goes out beside the work.
+    """
+    lost = find_lost(bot.telegram)
+    if is_in_window(step[0]):
+        return lost
+    return lost & {(one.chat_id, one.message_id) for one in answers if one.text != answers[-1].text}
