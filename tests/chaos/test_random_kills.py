@@ -25,9 +25,9 @@ pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 NOTES, CHATS, KILLS = (1000, 40, 200) if IS_LONG else (24, 8, 6)
 #: The longest that one process lives once it receives.
 LIFE_S = 1.8 if IS_LONG else 1.0
-DRAIN_S = 300.0 if IS_LONG else 60.0
+DRAIN_S = 600.0 if IS_LONG else 60.0
 #: A bound for the whole, which nothing should come near.
-LIMIT_S = 900.0 if IS_LONG else 180.0
+LIMIT_S = 1200.0 if IS_LONG else 180.0
 
 
 @dataclass
