@@ -29,9 +29,9 @@ from cryptography.fernet import Fernet, MultiFernet
 from benchmarks.processes import ms, quantile, show
 from core.models import Chat, Message, Transcript
 from core.store import Store, migrate
-from core.store.memory import remember
-from core.store.rows import chat_row
-from core.store.sealed import Cipher
+from core.store.database.encryption import Cipher
+from core.store.database.queries import chat_row
+from core.store.talk.memory import remember
 from tests.support.group_week import make_week, tell
 
 MESSAGES, DAYS, HITS, ROUNDS = 10_000, 30, 10, 20

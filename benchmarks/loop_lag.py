@@ -16,7 +16,7 @@ from benchmarks.processes import show
 from core.audio import Media
 from core.audio.voice_note import VoiceNoteEncoder
 from core.config import Settings
-from core.engines.offline import Offline
+from core.engines.offline.engine import Offline
 from core.interfaces import TranscriberLimits
 from core.models import Audio, Passage, Question
 from tests.emulators.mimo.tones import make_wav

@@ -24,13 +24,13 @@ from benchmarks.wer import plain
 from core.audio import Media
 from core.audio.segment import audioop
 from core.config import Settings
-from core.engines import espeak
-from core.engines.offline import Offline
-from core.hearing import Hearing
+from core.engines.offline import espeak
+from core.engines.offline.engine import Offline
 from core.models import Utterance
-from core.speaking import Manner, Speaking
-from core.speech import split_speech
 from core.store import Store, make_cipher, migrate
+from core.synthesis.pipeline import Manner, Speaking
+from core.text.split import split_speech
+from core.transcription.pipeline import Hearing
 from tests.emulators.mimo.tones import make_wav
 
 MAX_ADDED_WER = 0.02

@@ -16,13 +16,13 @@ from collections.abc import Callable
 
 from benchmarks.processes import show
 from core.audio.voice_note import VoiceNoteEncoder
-from core.engines.extracts import extract
+from core.engines.offline.extracts import extract
 from core.models import Passage, Question
-from core.prompts.safety import defuse, fence
-from core.speech import make_speakable
-from tests.prompts.test_safety import HOSTILE
+from core.safety import defuse, fence
+from core.synthesis.speakable import make_speakable
 from tests.support.paths import ROOT
 from tests.support.sounds import speech
+from tests.test_safety import HOSTILE
 
 RATE_HZ = 24_000
 

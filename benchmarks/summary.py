@@ -24,16 +24,16 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import LargeBinary, select, type_coerce
 
 from benchmarks.processes import ms, show
+from core.answering.pipeline import Understanding
 from core.audio import Media
 from core.interfaces import AnswererLimits
 from core.models import Answer, Chat, Job, JobState, Message, Question, Span
 from core.store import Store, make_cipher, migrate
-from core.store.memory import remember
-from core.store.rows import chat_row
-from core.store.tables import remembered
+from core.store.database.queries import chat_row
+from core.store.database.tables import remembered
+from core.store.talk.memory import remember
+from core.summaries.pipeline import Summarizing
 from core.summaries.ranges import Asked, read_request
-from core.summarizing import Summarizing
-from core.understanding import Understanding
 from tests.support.group_week import make_week, tell
 
 MESSAGES, ROUNDS = 10_000, 5

@@ -22,22 +22,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bots.__main__ import run
-from bots.exits import read_settings
+from bots.exit_codes import read_settings
+from bots.program import run
 from bots.telegram_bot import pacing
-from bots.telegram_bot.files import Files
+from bots.telegram_bot.incoming.files import Files
 from core.assistant import Assistant
 from core.audio import Media
 from core.config import Settings
-from core.engines import ENGINES, mimo_wire
-from core.engines.mimo import Mimo
+from core.engines import ENGINES
+from core.engines.mimo import transcription_wire as mimo_wire
+from core.engines.mimo.engine import Mimo
 from core.interfaces import TranscriberLimits
 from core.models import Audio, Transcript, Usage
 from core.store.chats import Chats
-from core.store.deliveries import StoreLedger
-from core.store.intake import Intake
-from core.store.jobs import Jobs
-from core.store.results import Results
+from core.store.work.deliveries import StoreLedger
+from core.store.work.intake import Intake
+from core.store.work.jobs import Jobs
+from core.store.work.results import Results
 
 TICK_S = 0.01
 

@@ -18,7 +18,7 @@ import jiwer
 from pocketsphinx import Decoder
 
 from core.config import Settings
-from core.engines.offline import Offline
+from core.engines.offline.engine import Offline
 from core.models import Audio
 from tests.emulators.mimo.tones import RATE_HZ, make_wav
 from tests.support.sounds import decode

@@ -11,12 +11,12 @@ from functools import partial
 import structlog
 
 from core import metrics
+from core.answering.pipeline import Understanding
 from core.clock import CLOCK, Clock
 from core.commands import load_command
-from core.context import Context, add_voice
-from core.fields import Typing
+from core.commands.arguments import Typing
+from core.commands.context import Context, add_voice
 from core.glossary import apply_to
-from core.hearing import Hearing, OnText
 from core.interfaces import Envelope, Platform
 from core.models import (
     Chat,
@@ -30,11 +30,11 @@ from core.models import (
     Suggestion,
     Transcript,
 )
-from core.operations import Operations
-from core.picking import pick_command
-from core.speaking import Speaking
+from core.operations.status import Operations
+from core.routing import pick_command
 from core.store import Store
-from core.understanding import Understanding
+from core.synthesis.pipeline import Speaking
+from core.transcription.pipeline import Hearing, OnText
 
 log = structlog.get_logger()
 

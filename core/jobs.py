@@ -35,8 +35,8 @@ from core.errors import (
 from core.interfaces import Platform
 from core.locale import mark, translate
 from core.models import Button, Chat, Job, JobState, Reply
-from core.probing import Probing
-from core.prompts.safety import deaden_values
+from core.operations.model_probe import Probing
+from core.safety import deaden_values
 from core.store import Store
 
 #: Jobs that run at once.

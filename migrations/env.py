@@ -1,11 +1,11 @@
-"""What Alembic runs: the connection comes from `core.store.migrate`, or from `-x url=`."""
+"""What Alembic runs: the connection comes from `core.store.database.migrate`, or from `-x url=`."""
 
 from __future__ import annotations
 
 from alembic import context
 from sqlalchemy import create_engine
 
-from core.store.tables import metadata
+from core.store.database.tables import metadata
 
 
 def run() -> None:

@@ -43,7 +43,7 @@ NewMessage = Callable[..., "Message"]
 #: What keeps a processor busy longest: left for the end, the others would wait for it.
 _FIRST = ("tests/acceptance/", "tests/web_chat/", "tests/chaos/")
 #: Folders whose files share what is costly to start: one browser, one server.
-_TOGETHER = ("tests/web_chat/pages/", "tests/web_chat/openai_api/")
+_TOGETHER = ("tests/web_chat/pages/", "tests/openai_api/")
 
 
 def pytest_configure() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from bots.exits import describe_settings_error, read_settings
+from bots.exit_codes import describe_settings_error, read_settings
 from core.config import SECRETS, Settings
 from core.errors import ConfigError
 

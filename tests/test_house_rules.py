@@ -12,7 +12,7 @@ from tests.support.paths import ROOT
 #: Who looks at the machine's own clock, and why.
 OWN_TIME = {
     "core/clock.py": "it is the clock",
-    "core/engines/wire.py": "what a service's date says is read at once, and is pure with a moment",
+    "core/engines/wire/errors.py": "reads a date of a service at once; pure with a moment given",
     "core/logs.py": "a problem is noted when it is logged, by whatever library",
 }
 SOURCES = [path for folder in ("bots", "core") for path in (ROOT / folder).rglob("*.py")]

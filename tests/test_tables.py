@@ -15,11 +15,14 @@ from core.engines import ENGINES
 from tests.support.paths import ROOT
 
 COMMANDS_FOLDER = ROOT / "core" / "commands"
+#: What commands share, which is none itself.
+SHARED = {"__init__", "arguments", "context", "voice_channels"}
 
 
 def test_every_file_of_commands_is_in_the_table() -> None:
-    files = {path.stem for path in COMMANDS_FOLDER.glob("*.py")} - {"__init__"}
-    assert files == set(COMMANDS)
+    paths = (path.relative_to(ROOT) for path in COMMANDS_FOLDER.rglob("*.py"))
+    files = {".".join(path.with_suffix("").parts) for path in paths if path.stem not in SHARED}
+    assert files == {place.partition(":")[0] for place in COMMANDS.values()}
 
 
 def test_every_command_loads() -> None:
@@ -55,7 +58,7 @@ def test_what_switches_a_platform_on_is_a_setting() -> None:
 def test_a_platform_that_is_off_is_not_even_loaded() -> None:
     """Its SDK would take memory and time."""
     code = (
-        "import sys; from bots.__main__ import _build_platforms; from core.config import Settings;"
+        "import sys; from bots.program import _build_platforms; from core.config import Settings;"
         "from tests.support.fake_inbox import FakeInbox;"
         "found = _build_platforms(Settings(_env_file=None, web_port=0), FakeInbox());"
         "assert list(found) == ['web'];"

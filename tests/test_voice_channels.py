@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.commands import load_command, menu
-from core.commands.read_out import MAX_CHARS, pick_voice
+from core.commands.unasked.speak_message import MAX_CHARS, pick_voice
 from core.errors import EngineRefused, UserError
 from core.models import JobState, Message, SpeechSettings, Voice
 from core.store import Store

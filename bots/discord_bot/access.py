@@ -6,9 +6,9 @@ from typing import Any
 
 import discord
 
-from bots.discord_bot.client import TROUBLE, Client
+from bots.discord_bot.channels import Places
+from bots.discord_bot.client.gateway import TROUBLE, Client
 from bots.discord_bot.errors import read_error
-from bots.discord_bot.places import Places
 from core.errors import ChatGone, PlatformError
 from core.models import Message
 

@@ -11,17 +11,17 @@ import discord
 import structlog
 
 from bots.discord_bot.access import Access
-from bots.discord_bot.backfill import Backfill
-from bots.discord_bot.client import POISON, TROUBLE, Client
-from bots.discord_bot.delivery import Delivery
+from bots.discord_bot.channels import Place, Places
+from bots.discord_bot.client.gateway import POISON, TROUBLE, Client
 from bots.discord_bot.errors import describe
-from bots.discord_bot.files import Files
-from bots.discord_bot.interactions import Interactions
-from bots.discord_bot.marks import Marks
-from bots.discord_bot.places import Place, Places
-from bots.discord_bot.progress import Progress
-from bots.discord_bot.receiving import Receiving
-from bots.discord_bot.voice_channels import Voice
+from bots.discord_bot.incoming.backfill import Backfill
+from bots.discord_bot.incoming.files import Files
+from bots.discord_bot.incoming.receiving import Receiving
+from bots.discord_bot.incoming.watermarks import Marks
+from bots.discord_bot.interactions.receiving import Interactions
+from bots.discord_bot.outgoing.delivery import Delivery
+from bots.discord_bot.outgoing.live_message import Progress
+from bots.discord_bot.voice.channels import Voice
 from core import commands
 from core.clock import CLOCK, Clock
 from core.config import Settings
@@ -143,30 +143,30 @@ class DiscordBot:
         await self.client.close()
 
     def hear(self, kind: str, raw: dict[str, Any]) -> None:
-        """Take a message event: see `bots.discord_bot.listener.Listener`."""
+        """Take a message event: see `bots.discord_bot.client.gateway_events.Listener`."""
         self._receiving.hear(kind, raw)
 
     def start_session(self, shard_id: int) -> None:
-        """Take note of a new session: see `bots.discord_bot.listener.Listener`."""
+        """Take note of a new session: see `bots.discord_bot.client.gateway_events.Listener`."""
         log.info("discord_session", shard=shard_id)
         self._backfill.start_session(shard_id)
 
     def complete_session(self, shard_id: int) -> None:
-        """Ask for what was missed: see `bots.discord_bot.listener.Listener`."""
+        """Ask for what was missed: see `bots.discord_bot.client.gateway_events.Listener`."""
         self._backfill.complete_session(shard_id)
 
     def add_guild(self, guild_id: int) -> None:
-        """Ask for what was missed in a server: see `bots.discord_bot.listener.Listener`."""
+        """Ask for what was missed in a server."""
         self._backfill.add_guild(guild_id)
 
     def take_interaction(self, interaction: discord.Interaction) -> None:
-        """Take an interaction: see `bots.discord_bot.listener.Listener`."""
+        """Take an interaction: see `bots.discord_bot.client.gateway_events.Listener`."""
         task = self._start(self._interactions.take(interaction))
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
 
     def note_move(self, member: discord.Member) -> None:
-        """Look who is in voice channels: see `bots.discord_bot.listener.Listener`."""
+        """Look who is in voice channels: see `bots.discord_bot.client.gateway_events.Listener`."""
         self._voice.note_move(member)
 
     async def _accept(self, message: Message, place: Place, raw: Mapping[str, Any]) -> None:

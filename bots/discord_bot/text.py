@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from bots.text import clean
+from bots.common.text import clean
 
 _MENTION = re.compile(r"<@!?([0-9]{1,20})>")
 _EMOJI = re.compile(r"<a?(:\w{1,64}:)[0-9]{1,20}>")

@@ -7,7 +7,7 @@ from telegram import ChatMember
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bots.telegram_bot.errors import read_error
-from bots.telegram_bot.intake import SHARED_IDS
+from bots.telegram_bot.incoming.updates import SHARED_IDS
 from bots.telegram_bot.pacing import Pacer
 from core.clock import CLOCK, Clock
 from core.models import Message

@@ -14,7 +14,7 @@ from telegram.error import TelegramError, TimedOut
 from telegram.request import HTTPXRequest
 
 from core.config import Settings
-from core.engines.tls import tls
+from core.engines.wire.tls import tls
 from core.errors import ConfigError
 
 

@@ -11,12 +11,12 @@ from fastapi import APIRouter, HTTPException, Request, Response, WebSocket, WebS
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from bots.common.uploads import BAD_FORM, MAX_FILE_BYTES, read_form, read_small
 from bots.web_chat.events import Events, Outbox
 from bots.web_chat.history import find_job
 from bots.web_chat.intake import check_id, read_message, read_text, read_upload
-from bots.web_chat.lookups import Lookups, language_of, need_chat
+from bots.web_chat.queries import Lookups, language_of, need_chat
 from bots.web_chat.session import read_chat, renew
-from bots.web_chat.upload import BAD_FORM, MAX_FILE_BYTES, read_form, read_small
 from bots.web_chat.wire import build_entry
 from core.clock import CLOCK, Clock
 from core.commands import menu

@@ -22,9 +22,9 @@ from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from starlette.requests import HTTPConnection
 
-from bots.web_chat.address import is_https
-from bots.web_chat.tries import FREE_TRIES, Tries, read_address
-from bots.web_chat.upload import BAD_FORM, read_small
+from bots.common.uploads import BAD_FORM, read_small
+from bots.web_chat.allowed_hosts import is_https
+from bots.web_chat.login_throttle import FREE_TRIES, Tries, read_address
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.locale import mark

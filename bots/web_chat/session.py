@@ -13,7 +13,7 @@ import secrets
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from bots.web_chat.address import is_https
+from bots.web_chat.allowed_hosts import is_https
 from core.models import Chat
 
 COOKIE = "hearsay_session"

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from core.commands.say import read_call
 from core.models import Attachment, ChatSettings, Job, Link, Reply, SpeechSettings
-from core.picking import FOLLOWED
+from core.routing import FOLLOWED
 
 #: Ids that the page makes: they name a message in its chat.
 MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")

@@ -9,8 +9,8 @@ from typing import Any
 from core.audio.codec import Decoder
 from core.audio.refusals import NO_SOUND
 from core.audio.segment import VoiceSegment
-from core.child import Frame
 from core.errors import BadAudio
+from core.worker_process import Frame
 
 _RATE_HZ = 24_000
 _FADE_MS = 20

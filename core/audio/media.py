@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from core.audio import refusals
-from core.child import ChildDied, ChildRefused, ChildStalled, Frame
-from core.child.pool import ChildPool
 from core.errors import BadAudio, TooLong, UserError
 from core.interfaces import AnswererLimits, TranscriberLimits
 from core.models import Audio
+from core.worker_process import ChildDied, ChildRefused, ChildStalled, Frame
+from core.worker_process.pool import ChildPool
 
 Format = Literal["wav", "mp3", "ogg"]
 

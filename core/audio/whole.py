@@ -12,8 +12,8 @@ from core.audio.codec import Decoder, PcmEncoder
 from core.audio.refusals import SILENT
 from core.audio.segment import audioop
 from core.audio.sniff import sniff
-from core.child import Frame
 from core.errors import BadAudio, TooLong
+from core.worker_process import Frame
 
 _RATE_HZ = 16_000
 #: Below this, in 16-bit steps, nothing can be heard: -60 dB of full scale.

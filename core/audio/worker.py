@@ -22,8 +22,8 @@ from core.audio.pauses import find_pauses
 from core.audio.segment import VoiceSegment
 from core.audio.speech import has_speech
 from core.audio.whole import prepare
-from core.child import ChildRefused, Frame, serve
 from core.errors import UserError
+from core.worker_process import ChildRefused, Frame, serve
 
 try:
     import resource

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 
-from core.context import Context
-from core.fields import Field, Use, derive_fields
+from core.commands.arguments import Field, Use, derive_fields
+from core.commands.context import Context
 from core.locale import mark
 from core.models import Reply
 
@@ -36,24 +36,24 @@ COMMANDS = {
     mark("join"): "core.commands.join:command",
     mark("leave"): "core.commands.leave:command",
     mark("stop"): "core.commands.stop:command",
-    mark("read"): "core.commands.read:command",
+    mark("read"): "core.commands.read_aloud:command",
     mark("help"): "core.commands.help:command",
     "start": "core.commands.start:command",
-    "export": "core.commands.export:command",
-    "listen": "core.commands.listen:command",
-    "fix": "core.commands.fix:command",
-    "digest_due": "core.commands.digest_due:command",
-    "notice": "core.commands.notice:command",
-    "consent": "core.commands.consent:command",
-    "private_summary": "core.commands.private_summary:command",
-    "brief": "core.commands.brief:command",
-    "replay": "core.commands.replay:command",
-    "ask_about": "core.commands.ask_about:command",
-    "retry": "core.commands.retry:command",
-    "stale_button": "core.commands.stale_button:command",
-    "note": "core.commands.note:command",
-    "collect": "core.commands.collect:command",
-    "read_out": "core.commands.read_out:command",
+    "export": "core.commands.buttons.export:command",
+    "listen": "core.commands.buttons.listen:command",
+    "fix": "core.commands.buttons.fix:command",
+    "digest_due": "core.commands.unasked.digest_due:command",
+    "notice": "core.commands.unasked.notice:command",
+    "consent": "core.commands.unasked.consent:command",
+    "private_summary": "core.commands.buttons.private_summary:command",
+    "brief": "core.commands.buttons.recording_summary:command",
+    "replay": "core.commands.buttons.replay:command",
+    "ask_about": "core.commands.buttons.ask_about:command",
+    "retry": "core.commands.buttons.retry:command",
+    "stale_button": "core.commands.buttons.stale_button:command",
+    "note": "core.commands.unasked.remember_voice_note:command",
+    "collect": "core.commands.unasked.collect_forwarded:command",
+    "read_out": "core.commands.unasked.speak_message:command",
 }
 
 

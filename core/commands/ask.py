@@ -7,18 +7,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from core.answering import prompt as prompts
+from core.answering.conversation import Topic, find_topic, is_spoken, quote
 from core.commands import Command
-from core.context import Context, in_steps, offer_uses
-from core.dialogue import Topic, find_topic, is_spoken, quote
+from core.commands.arguments import Field, Use
+from core.commands.context import Context, in_steps, offer_uses
 from core.errors import CannotHear, EngineError, TooLong, UserError
-from core.fields import Field, Use
 from core.glossary import apply_to
-from core.hearing import Heard
 from core.locale import mark
 from core.models import Answer, Audio, NoteMode, Reply, Subject, Transcript
-from core.prompts import ask as prompts
-from core.prompts.safety import deaden, defuse, find_addresses, revive
-from core.summaries.show import EXTRACT
+from core.safety import deaden, defuse, find_addresses, revive
+from core.summaries.format import EXTRACT
+from core.transcription.pipeline import Heard
 
 HELP = mark("Ask about a recording or a text: answer it with your question")
 

@@ -6,12 +6,13 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from core.commands import Command
-from core.context import Context
-from core.digests import next_at, read_plan
+from core.commands.arguments import Field, first_word, offer
+from core.commands.context import Context
 from core.errors import UserError
-from core.fields import Field, first_word, offer
 from core.locale import mark
 from core.models import Reply, Schedule
+from core.models.schedules import next_at
+from core.summaries.digests import read_plan
 
 HELP = mark("Summaries by themselves, at a time: 09:00 Europe/Berlin [weekdays] [topic], or off")
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from core import glossary
 from core.commands import Command
-from core.context import Context
+from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import Button, Link, Remembered, Reply, Segment
-from core.prompts.safety import deaden
-from core.store.scan import Search, build_pattern
+from core.safety import deaden
+from core.store.talk.search import Search, build_pattern
 from core.summaries.moments import find_moments
 from core.summaries.points import clock
 

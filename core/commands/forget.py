@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from core.commands import Command
-from core.context import Context
+from core.commands.arguments import Field, Use, first_word
+from core.commands.context import Context
 from core.errors import NotAllowed, UserError
-from core.fields import Field, Use, first_word
 from core.locale import mark
 from core.models import Message, Reply
 from core.store import Receipt

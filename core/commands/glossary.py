@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.commands import Command
-from core.context import Context
+from core.commands.arguments import Field
+from core.commands.context import Context
 from core.errors import UserError
-from core.fields import Field
 from core.locale import mark
 from core.models import Correction, Reply
-from core.prompts.safety import deaden
+from core.safety import deaden
 
 HELP = mark("Words that I always hear wrongly, and what is meant")
 

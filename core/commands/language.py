@@ -7,9 +7,9 @@ from dataclasses import replace
 from babel import Locale, UnknownLocaleError
 
 from core.commands import Command
-from core.context import Context
+from core.commands.arguments import Field, Typing, first_word, suggest_languages
+from core.commands.context import Context
 from core.errors import UserError
-from core.fields import Field, Typing, first_word, suggest_languages
 from core.locale import mark
 from core.models import Reply, Suggestion
 

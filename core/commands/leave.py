@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from core.commands import Command
-from core.context import Context
+from core.commands.context import Context
+from core.commands.voice_channels import need_say
 from core.locale import mark
 from core.models import Reply
-from core.voice_channels import need_say
 
 HELP = mark("Leave the voice channel")
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from core.commands import Command
-from core.context import Context
+from core.commands.arguments import Field, first_word, offer
+from core.commands.context import Context
 from core.errors import UserError
-from core.fields import Field, first_word, offer
 from core.locale import mark
 from core.models import Reply
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.commands import Command
-from core.context import Context
+from core.commands.arguments import first_word
+from core.commands.context import Context
 from core.errors import UserError
-from core.fields import first_word
 from core.locale import mark
 from core.models import RepliesMode, Reply
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 from core.commands import Command
-from core.context import Context
+from core.commands.arguments import Field, Use, suggest_styles, suggest_voices
+from core.commands.context import Context
 from core.errors import UserError
-from core.fields import Field, Use, suggest_styles, suggest_voices
 from core.locale import mark
 from core.models import Button, Reply, SpeechSettings
-from core.speaking import TextTooLong
+from core.synthesis.pipeline import TextTooLong
 
 HELP = mark("Say a text aloud, or the message that you answer")
 

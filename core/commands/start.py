@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.commands import Command
-from core.context import Context
+from core.commands.context import Context
 from core.locale import mark
 from core.models import Reply
 

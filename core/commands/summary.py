@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from core.commands import Command
-from core.context import Context
+from core.commands.arguments import Field, offer
+from core.commands.context import Context
 from core.errors import UserError
-from core.fields import Field, offer
 from core.locale import mark
 from core.models import Button, Reply
-from core.summaries.copies import Copy, write_copy
+from core.summaries.button_payload import Copy, write_copy
+from core.summaries.pipeline import READING, NothingSaid, asked_at_of, zone_of
 from core.summaries.ranges import Asked, Request, read_request
-from core.summarizing import READING, NothingSaid, asked_at_of, zone_of
 
 HELP = mark("Sum up this chat: last 2h, 200 messages, unread, this topic, me, voice")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from core.commands import Command
-from core.context import Context, offer_uses
+from core.commands.arguments import Use
+from core.commands.context import Context, offer_uses
 from core.errors import UserError
-from core.fields import Use
 from core.glossary import apply_to
 from core.locale import mark
 from core.models import Reply, Transcript

@@ -6,18 +6,19 @@ import asyncio
 import re
 from dataclasses import dataclass, replace
 
+from core.answering import translation_prompt as prompts
 from core.commands import Command
-from core.context import Context, in_steps
+from core.commands.arguments import Field, Use, suggest_languages
+from core.commands.context import Context, in_steps
 from core.errors import UserError
-from core.fields import Field, Use, suggest_languages
 from core.glossary import apply_to
-from core.hearing import Heard, OnText
 from core.locale import mark
 from core.locale.languages import find_language, name_language
 from core.models import Reply, Transcript
-from core.prompts import translate as prompts
-from core.prompts.safety import deaden, defuse, find_addresses, revive
-from core.speech import guess_language, split_speech
+from core.safety import deaden, defuse, find_addresses, revive
+from core.text.language import guess_language
+from core.text.split import split_speech
+from core.transcription.pipeline import Heard, OnText
 
 HELP = mark("Translate a text or a voice note, into your language or another: /translate German")
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from core import casting
 from core.commands import Command
-from core.context import Context
+from core.commands.arguments import Field, Typing, label_voice, suggest_voices
+from core.commands.context import Context
 from core.errors import UserError
-from core.fields import Field, Typing, label_voice, suggest_voices
 from core.locale import mark
 from core.models import Button, KeptVoice, Reply, Suggestion
-from core.speaking import Manner
+from core.synthesis import voice_choice as casting
+from core.synthesis.pipeline import Manner
 
 HELP = mark("Who speaks: choose, design or clone a voice")
 HINT = mark(

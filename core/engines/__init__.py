@@ -13,9 +13,9 @@ from core.interfaces import Answerer, Synthesizer, Transcriber
 OFFLINE = "offline"
 #: Name to "module:Class"; in the order in which "auto" asks who is configured.
 ENGINES: dict[str, str] = {
-    "mimo": "core.engines.mimo:Mimo",
-    "openai": "core.engines.openai_style:OpenAIStyle",
-    OFFLINE: "core.engines.offline:Offline",
+    "mimo": "core.engines.mimo.engine:Mimo",
+    "openai": "core.engines.openai.engine:OpenAIStyle",
+    OFFLINE: "core.engines.offline.engine:Offline",
 }
 
 

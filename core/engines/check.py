@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from core.config import Settings
-from core.engines import openai_wire
-from core.engines.client import Client, read_body
-from core.engines.espeak import find_program, has_library
-from core.engines.mimo import make_headers
-from core.engines.mimo_wire import read_error, read_models
-from core.engines.models import ASR, AUTO, CHAT, TTS, is_listed
-from core.engines.offline import Offline
-from core.engines.speech_wire import make_silence
+from core.engines.mimo.engine import make_headers
+from core.engines.mimo.transcription_wire import read_error, read_models
+from core.engines.offline.engine import Offline
+from core.engines.offline.espeak import find_program, has_library
+from core.engines.openai import transcription_wire as openai_wire
+from core.engines.wire.client import Client, read_body
+from core.engines.wire.models import ASR, AUTO, CHAT, TTS, is_listed
+from core.engines.wire.speech import make_silence
 from core.errors import EngineError
 
 _DEADLINE_S = 10.0

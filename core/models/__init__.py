@@ -5,26 +5,7 @@ Ids are `str` on every platform; moments are aware UTC and end in `_at`; units e
 """
 
 from core.models.answers import Answer, Passage, Question, Turn
-from core.models.choices import (
-    ChatSettings,
-    Correction,
-    Expectation,
-    NoteMode,
-    RepliesMode,
-    SpeechSettings,
-    Suggestion,
-    TalkSettings,
-)
-from core.models.figures import (
-    Hour,
-    Probe,
-    Queue,
-    Spent,
-    Steps,
-    Trace,
-    Waits,
-    measure_waits,
-)
+from core.models.audio import Audio, KeptVoice, Segment, Transcript, Usage, Utterance, Voice
 from core.models.jobs import PLACEHOLDER, Conversation, Delivery, DeliveryState, Job, JobState
 from core.models.messages import (
     Attachment,
@@ -37,8 +18,28 @@ from core.models.messages import (
     Reply,
     Subject,
 )
-from core.models.sound import Audio, KeptVoice, Segment, Transcript, Usage, Utterance, Voice
-from core.models.talk import Remembered, Schedule, Span
+from core.models.schedules import Schedule
+from core.models.settings import (
+    ChatSettings,
+    Correction,
+    Expectation,
+    NoteMode,
+    RepliesMode,
+    SpeechSettings,
+    Suggestion,
+    TalkSettings,
+)
+from core.models.statistics import (
+    Hour,
+    Probe,
+    Queue,
+    Spent,
+    Steps,
+    Trace,
+    Waits,
+    measure_waits,
+)
+from core.models.talk import Remembered, Span
 
 __all__ = [
     "PLACEHOLDER",

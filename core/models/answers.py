@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from core.models.sound import Audio, Usage
+from core.models.audio import Audio, Usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from core.models.choices import ChatSettings
 from core.models.messages import Chat, Message, Reply
+from core.models.settings import ChatSettings
 
 
 class JobState(StrEnum):

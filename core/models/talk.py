@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.models.messages import Attachment, Chat
-from core.models.sound import Transcript
+from core.models.audio import Transcript
+from core.models.messages import Attachment
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +40,3 @@ class Span:
     thread_id: str | None = None
     #: From this message on.
     from_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """A digest that comes by itself."""
-
-    schedule_id: str
-    chat: Chat
-    #: "09:00", local to `zone`, an IANA name.
-    at: str
-    zone: str
-    is_weekdays: bool
-    #: Where it is sent; with `is_topic` it tells of that topic alone.
-    thread_id: str | None
-    is_topic: bool
-    #: Language of who asked for it (BCP 47).
-    language: str
-    next_at: datetime
-    #: Up to when the last one told, None before the first.
-    last_at: datetime | None = None

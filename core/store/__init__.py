@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from core.clock import CLOCK, Clock
 from core.interfaces import Ledger
-from core.store.allowances import Allowances
 from core.store.chats import Chats
 from core.store.conversations import Conversations
-from core.store.database import Database
-from core.store.deliveries import StoreLedger
-from core.store.figures import Figures
-from core.store.forgetting import Forgetting, Receipt
-from core.store.intake import Intake
-from core.store.jobs import Jobs
-from core.store.links import Links, Outcome
-from core.store.memory import Memory
-from core.store.migrate import migrate
-from core.store.notices import StoreNotices
-from core.store.probes import Probes
-from core.store.results import Results
-from core.store.retention import Retention
-from core.store.schedules import Schedules
-from core.store.sealed import Cipher, make_cipher
-from core.store.voices import Voices
-from core.store.watermarks import Watermarks
+from core.store.database.connection import Database
+from core.store.database.encryption import Cipher, make_cipher
+from core.store.database.migrate import migrate
+from core.store.operations.allowances import Allowances
+from core.store.operations.notices import StoreNotices
+from core.store.operations.probes import Probes
+from core.store.operations.retention import Retention
+from core.store.operations.statistics import Figures
+from core.store.people.links import Links, Outcome
+from core.store.people.voices import Voices
+from core.store.talk.forgetting import Forgetting, Receipt
+from core.store.talk.memory import Memory
+from core.store.work.deliveries import StoreLedger
+from core.store.work.intake import Intake
+from core.store.work.jobs import Jobs
+from core.store.work.results import Results
+from core.store.work.schedules import Schedules
+from core.store.work.watermarks import Watermarks
 
 __all__ = ["Outcome", "Receipt", "Store", "make_cipher", "migrate"]
 

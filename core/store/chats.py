@@ -7,11 +7,11 @@ from dataclasses import replace
 from sqlalchemy import select, update
 
 from core.models import Chat, ChatSettings
-from core.store.database import Database
-from core.store.deliveries import move_deliveries
-from core.store.memory import move_talk
-from core.store.rows import build_settings, chat_row, is_chat, now, read_settings
-from core.store.tables import buttons, chats, jobs, schedules, voices
+from core.store.database.connection import Database
+from core.store.database.queries import build_settings, chat_row, is_chat, now, read_settings
+from core.store.database.tables import buttons, chats, jobs, schedules, voices
+from core.store.talk.memory import move_talk
+from core.store.work.deliveries import move_deliveries
 
 
 class Chats:

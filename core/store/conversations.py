@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Select, case, func, or_, select
 
 from core.models import Chat, Conversation
-from core.store.database import Database
-from core.store.rows import now, read_job, select_jobs
-from core.store.tables import chats, jobs, messages
+from core.store.database.connection import Database
+from core.store.database.queries import now, read_job, select_jobs
+from core.store.database.tables import chats, jobs, messages
 
 #: More than these nobody looks through.
 _LIMIT = 200

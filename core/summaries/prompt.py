@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from core import safety
 from core.models import Passage, Question, Turn
-from core.prompts import safety
-from core.prompts.tokens import count_tokens
 from core.summaries.points import Length, Summary
-from core.summaries.render import Part
+from core.summaries.prompt_input import Part
+from core.text.tokens import count_tokens
 
 #: Points that a summary has at most, and the tokens of an answer that holds them.
 POINTS: dict[Length, int] = {"short": 5, "normal": 12, "long": 30}

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
+from core import safety
 from core.errors import UserError
 from core.models import Span
-from core.prompts import safety
 from core.summaries.points import Length
 
 #: What is summed up where nothing else is said.

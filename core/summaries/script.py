@@ -6,13 +6,13 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from core import safety
 from core.models import Question, Turn, Voice
-from core.prompts import safety
-from core.speech import presets
+from core.summaries.parse import drop_marks
 from core.summaries.points import Summary
 from core.summaries.prompt import Task, write
-from core.summaries.read import drop_marks
-from core.summaries.render import Talk
+from core.summaries.prompt_input import Talk
+from core.synthesis import preset_voices as presets
 
 #: How the script calls who speaks for nobody else.
 HOST = "HOST"

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from core.prompts.safety import revive
+from core.safety import revive
 from tests.chaos.conftest import IS_LONG
 from tests.emulators.mimo import ChatOrder
 from tests.emulators.telegram import Message, TelegramServer

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from bots.text import clean
+from bots.common.text import clean
 from core.audio import Media
-from core.engines.mimo import Mimo
+from core.engines.mimo.engine import Mimo
 from core.models import JobState, Span
 from tests.acceptance.conftest import Open
 from tests.acceptance.injections import Attempt, Gullible, read_attempts

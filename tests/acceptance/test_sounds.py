@@ -12,10 +12,10 @@ import pytest
 
 from core.audio import Media
 from core.audio.refusals import DAMAGED, UNKNOWN
-from core.engines.mimo import Mimo
+from core.engines.mimo.engine import Mimo
 from core.errors import TooLong
 from core.models import JobState
-from core.prompts.safety import revive
+from core.safety import revive
 from tests.acceptance.stage import Stage
 from tests.audio.bad_inputs import TABLE
 from tests.chaos.conftest import IS_LONG

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from bots.text import count_units
+from bots.common.text import count_units
 from core.audio import Media
-from core.engines.mimo import Mimo
+from core.engines.mimo.engine import Mimo
 from core.models import JobState
 from tests.acceptance.stage import CONTENT, Stage
 from tests.acceptance.watch import list_tree

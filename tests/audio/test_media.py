@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from core.audio import Media, Piece
-from core.child import ChildMissing
 from core.interfaces import TranscriberLimits
+from core.worker_process import ChildMissing
 from tests.support import crafted, sounds
 from tests.support.sounds import KINDS, decode, file, silence, speech, wav
 

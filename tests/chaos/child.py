@@ -17,9 +17,9 @@ from typing import Any
 
 from bots import cli
 from core.clock import CLOCK, Clock
-from core.engines import mimo
-from core.engines.mimo import Mimo
-from core.engines.mimo_limits import CHAT_LIMITS
+from core.engines.mimo import engine as mimo
+from core.engines.mimo.engine import Mimo
+from core.engines.mimo.limits import CHAT_LIMITS
 from tests.chaos.points import arm
 
 

@@ -9,7 +9,7 @@ import wave
 from functools import cache
 
 from core.audio import Media
-from core.engines.mimo import Mimo
+from core.engines.mimo.engine import Mimo
 from tests.emulators.mimo import tones
 from tests.emulators.telegram import TelegramServer
 from tests.support import sounds

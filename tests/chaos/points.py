@@ -28,49 +28,51 @@ class Point:
 
 
 POINTS = {
-    "S0 updates read": Point("core.store.intake:Intake.add", "before"),
-    "S1 message committed": Point("core.store.intake:Intake.add", "after"),
-    "S2 job claimed": Point("core.store.jobs:Jobs.claim", "after"),
-    "S3 placeholder sent": Point("core.store.deliveries:StoreLedger.finish", "before", PLACEHOLDER),
-    "S4 downloading": Point("bots.telegram_bot.files:Files._read_capped", "before"),
-    "S5 decoding": Point("core.child.pool:_Child.begin", "after"),
-    "S6 being heard": Point("core.engines.chat:read_event", "before"),
-    "S7 heard": Point("core.store.results:Results.save", "before"),
-    "S8 reply saved": Point("core.store.jobs:Jobs.save_reply", "after"),
-    "S9 reply sent": Point("core.store.deliveries:StoreLedger.finish", "before", 0),
-    "S10 between parts": Point("core.store.deliveries:StoreLedger.finish", "after", 0),
-    "SX part 1 sent": Point("core.store.deliveries:StoreLedger.finish", "before", 1),
-    "SX reply delivered": Point("core.store.jobs:Jobs.finish", "before"),
-    "SX job ended": Point("core.store.jobs:Jobs.finish", "after"),
+    "S0 updates read": Point("core.store.work.intake:Intake.add", "before"),
+    "S1 message committed": Point("core.store.work.intake:Intake.add", "after"),
+    "S2 job claimed": Point("core.store.work.jobs:Jobs.claim", "after"),
+    "S3 placeholder sent": Point(
+        "core.store.work.deliveries:StoreLedger.finish", "before", PLACEHOLDER
+    ),
+    "S4 downloading": Point("bots.telegram_bot.incoming.files:Files._read_capped", "before"),
+    "S5 decoding": Point("core.worker_process.pool:_Child.begin", "after"),
+    "S6 being heard": Point("core.engines.wire.chat_stream:read_event", "before"),
+    "S7 heard": Point("core.store.work.results:Results.save", "before"),
+    "S8 reply saved": Point("core.store.work.jobs:Jobs.save_reply", "after"),
+    "S9 reply sent": Point("core.store.work.deliveries:StoreLedger.finish", "before", 0),
+    "S10 between parts": Point("core.store.work.deliveries:StoreLedger.finish", "after", 0),
+    "SX part 1 sent": Point("core.store.work.deliveries:StoreLedger.finish", "before", 1),
+    "SX reply delivered": Point("core.store.work.jobs:Jobs.finish", "before"),
+    "SX job ended": Point("core.store.work.jobs:Jobs.finish", "after"),
 }
 
 #: The steps of speech out; the rest of its way is that of every reply.
 SPEECH_POINTS = {
-    "V1 being spoken": Point("core.engines.mimo_speech_wire:read_speech_event", "before"),
-    "V2 spoken": Point("core.store.results:Results.save_sound", "before"),
-    "V3 piece kept": Point("core.store.results:Results.save_sound", "after"),
+    "V1 being spoken": Point("core.engines.mimo.speech_wire:read_speech_event", "before"),
+    "V2 spoken": Point("core.store.work.results:Results.save_sound", "before"),
+    "V3 piece kept": Point("core.store.work.results:Results.save_sound", "after"),
 }
 
 #: The steps of questions.
 ANSWER_POINTS = {
-    "A1 asking": Point("core.understanding:Understanding._call", "before"),
-    "A2 answered": Point("core.store.results:Results.save_answer", "before"),
-    "A3 answer kept": Point("core.store.results:Results.save_answer", "after"),
-    "A4 reading noted": Point("core.store.memory:Memory.note_read", "after"),
+    "A1 asking": Point("core.answering.pipeline:Understanding._call", "before"),
+    "A2 answered": Point("core.store.work.results:Results.save_answer", "before"),
+    "A3 answer kept": Point("core.store.work.results:Results.save_answer", "after"),
+    "A4 reading noted": Point("core.store.talk.memory:Memory.note_read", "after"),
     "A5 sound made ready": Point("core.audio.media:Media.prepare", "after"),
-    "A6 being answered": Point("core.engines.chat:read_event", "before"),
+    "A6 being answered": Point("core.engines.wire.chat_stream:read_event", "before"),
 }
 
 #: The steps of a correction.
 FIX_POINTS = {
     "F1 correction kept": Point("core.store.chats:Chats.save_settings", "after"),
-    "F2 to be mended": Point("core.store.jobs:Jobs.redo", "after"),
+    "F2 to be mended": Point("core.store.work.jobs:Jobs.redo", "after"),
 }
 
 #: Each statement of a migration.
 MIGRATION_POINTS = {
     "S11 migrating": Point("alembic.ddl.impl:DefaultImpl._exec", "before"),
-    "S11 migrated": Point("core.store.migrate:_upgrade", "after"),
+    "S11 migrated": Point("core.store.database.migrate:_upgrade", "after"),
 }
 
 ALL_POINTS = POINTS | SPEECH_POINTS | ANSWER_POINTS | FIX_POINTS | MIGRATION_POINTS

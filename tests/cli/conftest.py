@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from bots.checks import CHECKS, run_check
-from bots.findings import Finding, Visit
+from bots.doctor.checks import CHECKS, run_check
+from bots.doctor.results import Finding, Visit
 from core.config import Settings
 
 

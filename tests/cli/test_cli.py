@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bots.cli_jobs import _describe_age
-from bots.exits import code_of
+from bots.cli.jobs import _describe_age
+from bots.exit_codes import code_of
 from core import errors
 from core.models import Chat, Job, JobState, Message, Reply
 from core.store import Store, make_cipher

@@ -15,8 +15,8 @@ import pytest
 import telegram as sdk
 from cryptography.fernet import Fernet
 
-from bots.checks import CHECKS, run_check
-from bots.findings import Status, Visit
+from bots.doctor.checks import CHECKS, run_check
+from bots.doctor.results import Status, Visit
 from bots.telegram_bot.check import Account, ask_account
 from core.config import Settings
 from core.models import Transcript
@@ -209,9 +209,9 @@ async def test_a_clock_that_is_wrong(
     async def ask(_: Settings) -> Account:
         return replace(account, date=now)
 
-    monkeypatch.setattr("bots.checks.ask_account", ask)
+    monkeypatch.setattr("bots.doctor.checks.ask_account", ask)
     late = SimpleNamespace(now=lambda: datetime.now(UTC) - timedelta(hours=1))
-    monkeypatch.setattr("bots.findings.CLOCK", late)
+    monkeypatch.setattr("bots.doctor.results.CLOCK", late)
     assert (await run_check(checks[service], visit)).status is Status.OK
     found = await run_check(checks["clock"], visit)
     assert (found.status, found.code) == (Status.FAIL, 70)

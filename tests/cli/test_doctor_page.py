@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bots.findings import Status
+from bots.doctor.results import Status
 from tests.cli.conftest import look
 
 LONG = "correct horse battery"

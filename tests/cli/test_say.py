@@ -7,7 +7,7 @@ import io
 import av
 import pytest
 
-from core.engines.espeak import find_program, has_library
+from core.engines.offline.espeak import find_program, has_library
 from tests.emulators.mimo import MimoServer
 from tests.support.hearsay_command import KEY, Hearsay
 

@@ -9,7 +9,7 @@ import pytest
 from core.errors import CannotHear
 from core.interfaces import AnswererLimits
 from core.models import Answer, Attachment, Chat, Quoted, Turn
-from core.prompts.safety import RULE
+from core.safety import RULE
 from core.store import Store
 from tests.commands.conftest import NOTE, Talk
 from tests.conftest import NewMessage

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from core.answering.prompt import MAX_DIALOGUE_CHARS, Exchange, bound, may_want_sound, wants_sound
 from core.errors import EngineBusy, UserError
 from core.models import Attachment, Message, Quoted
-from core.prompts.ask import MAX_DIALOGUE_CHARS, Exchange, bound, may_want_sound, wants_sound
 from core.store import Store
 from tests.commands.conftest import NOTE, Talk
 from tests.support import sounds

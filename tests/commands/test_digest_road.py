@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.commands.digest_due import put_before
+from core.commands.unasked.digest_due import put_before
 from core.models import Button, JobState, Link, Reply, Schedule
 from core.store import Store, make_cipher
 from tests.support.clean_start import settle

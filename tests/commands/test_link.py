@@ -9,7 +9,7 @@ import pytest
 
 from core.interfaces import Platform
 from core.models import Chat
-from core.store.links import MAX_TRIES
+from core.store.people.links import MAX_TRIES
 from tests.support.group_talk import ADA, BEN, EVE, Group
 
 #: Ada's account on the other platform; there ADA's own id is Eve's.

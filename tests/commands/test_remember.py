@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from core.models import Attachment, Chat, ChatSettings, Quoted
-from core.picking import pick_command
+from core.routing import pick_command
 from tests.conftest import NewMessage
 from tests.support.group_talk import ADA, BEN, Group, quote
 from tests.support.remembered_talk import REMEMBERS

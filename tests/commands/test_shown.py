@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from bots.text import clean
+from bots.common.text import clean
 from core.commands import COMMANDS, load_command
-from core.context import Context
+from core.commands.context import Context
 from core.errors import AssistantError
 from core.models import Attachment, Job, JobState, NoteMode, Quoted, Reply, Span, TalkSettings
-from core.prompts.safety import revive
+from core.safety import revive
 from core.store import Store
-from core.store.schedules import Due
-from core.summaries.copies import Copy, write_copy
+from core.store.work.schedules import Due
+from core.summaries.button_payload import Copy, write_copy
 from core.summaries.ranges import Request
 from tests.emulators.telegram.links import find_links
 from tests.support.group_talk import BEN, GROUP, Group, group_on

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.answering.translation_prompt import PART_CHARS
 from core.commands.translate import cut, read_target
 from core.interfaces import AnswererLimits
 from core.locale.languages import find_language
 from core.models import Answer, Attachment, Quoted, Reply
-from core.prompts.translate import PART_CHARS
 from tests.support.group_talk import ADA, BEN, Group
 
 NOTE = Attachment("file-1", duration_s=3.0)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from core import casting
-from core.casting import Choices
 from core.commands.say import read_call
 from core.models import Audio, Chat, Expectation, KeptVoice, Quoted, SpeechSettings, Transcript
 from core.store import Store
+from core.synthesis import voice_choice as casting
+from core.synthesis.voice_choice import Choices
 from tests.conftest import NewMessage
 from tests.support.group_talk import Group
 from tests.support.loopback import ScriptedEngine, road_on

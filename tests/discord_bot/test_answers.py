@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bots.discord_bot import DiscordBot as Bot
-from bots.discord_bot.ticket import read_ticket
+from bots.discord_bot.interactions.token import read_ticket
 from core import metrics
 from core.errors import ChatGone, PlatformError
 from core.models import PLACEHOLDER, DeliveryState, File, Reply

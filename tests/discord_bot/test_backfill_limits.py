@@ -11,9 +11,9 @@ from typing import Any
 import discord
 import pytest
 
-from bots.discord_bot.backfill import MAX_AGE, MAX_CHANNELS, MAX_MESSAGES, PAGE, Backfill
-from bots.discord_bot.intake import make_snowflake
-from bots.discord_bot.marks import Marks
+from bots.discord_bot.incoming.backfill import MAX_AGE, MAX_CHANNELS, MAX_MESSAGES, PAGE, Backfill
+from bots.discord_bot.incoming.messages import make_snowflake
+from bots.discord_bot.incoming.watermarks import Marks
 from core.clock import Clock
 from core.errors import PlatformBusy, PlatformError
 from tests.support.discord_inbox import FakeInbox

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bots.checks import check_discord, run_check
-from bots.exits import CONFIG, LOCKED, UNREACHABLE
-from bots.findings import Finding, Status, Visit
+from bots.doctor.checks import check_discord, run_check
+from bots.doctor.results import Finding, Status, Visit
+from bots.exit_codes import CONFIG, LOCKED, UNREACHABLE
 from tests.emulators.discord import DiscordServer as Server
 from tests.support.discord_inbox import make_settings
 

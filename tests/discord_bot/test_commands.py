@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from core import commands
-from core.fields import Use
+from core.commands.arguments import Use
 from tests.chaos.notes import make_note
 from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.discord.records import Message

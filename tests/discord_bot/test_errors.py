@@ -10,8 +10,8 @@ import aiohttp
 import discord
 import pytest
 
+from bots.discord_bot.client.pacing import Paused
 from bots.discord_bot.errors import TABLE, describe, read_error
-from bots.discord_bot.pacing import Paused
 from core import errors
 from core.errors import ChatGone, ConfigError, MessageGone, PlatformBusy, PlatformError
 

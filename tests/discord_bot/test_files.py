@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bots.discord_bot import DiscordBot as Bot
-from bots.discord_bot import files
-from bots.discord_bot.files import FileId, parse_file_id
+from bots.discord_bot.incoming import files
+from bots.discord_bot.incoming.files import FileId, parse_file_id
 from core.errors import BadAudio, PlatformBusy, TooLong, UserError
 from core.models import Attachment, Message, Quoted
 from tests.emulators.discord import DiscordServer as Server

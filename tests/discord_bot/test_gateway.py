@@ -10,7 +10,7 @@ from discord.gateway import KeepAliveHandler
 from pydantic import SecretStr
 
 from bots.discord_bot import DiscordBot as Bot
-from bots.discord_bot.heartbeats import BEAT_S, LOOK_S, SILENCE_S
+from bots.discord_bot.client.heartbeats import BEAT_S, LOOK_S, SILENCE_S
 from core.clock import Clock
 from core.config import Settings
 from core.errors import ConfigError, PlatformLocked

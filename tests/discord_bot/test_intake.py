@@ -9,11 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bots.discord_bot.client import POISON
-from bots.discord_bot.intake import make_snowflake, read_message, read_messages, read_moment
-from bots.discord_bot.places import Place
+from bots.discord_bot.channels import Place
+from bots.discord_bot.client.gateway import POISON
+from bots.discord_bot.incoming.messages import (
+    make_snowflake,
+    read_message,
+    read_messages,
+    read_moment,
+)
 from core.models import Attachment, Chat, ChatSettings, Message, Quoted
-from core.picking import pick_command
+from core.routing import pick_command
 from tests.support.discord_payloads import (
     ALONE,
     ANN,

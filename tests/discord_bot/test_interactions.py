@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from bots.discord_bot import DiscordBot as Bot
-from bots.discord_bot.ticket import Ticket, read_ticket
+from bots.discord_bot.interactions.token import Ticket, read_ticket
 from core.config import Settings
 from core.errors import StoreError
 from core.models import Job, Message, Suggestion

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from bots.discord_bot import menu
-from bots.discord_bot.interactions import MENU_WAITS_S
-from bots.discord_bot.menu import build_menu, build_options, build_table, is_same
+from bots.discord_bot.interactions import menu
+from bots.discord_bot.interactions.menu import build_menu, build_options, build_table, is_same
+from bots.discord_bot.interactions.receiving import MENU_WAITS_S
 from core import commands
 from core.commands import Command
+from core.commands.arguments import Field, Use, derive_fields, join_fields
+from core.commands.context import Context
 from core.config import Settings
-from core.context import Context
-from core.fields import Field, Use, derive_fields, join_fields
 from core.models import Reply
 from tests.discord_bot.conftest import run_bot
 from tests.emulators.discord import DiscordServer as Server

@@ -7,7 +7,7 @@ import discord
 import pytest
 
 from bots.discord_bot import DiscordBot as Bot
-from bots.discord_bot.pacing import (
+from bots.discord_bot.client.pacing import (
     BARRED_S,
     GAP_S,
     HOLD_S,

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bots.discord_bot.markdown import escape
-from bots.discord_bot.parts import (
+from bots.common.text import count_units, is_blank
+from bots.discord_bot.outgoing.markdown import escape
+from bots.discord_bot.outgoing.parts import (
     MAX_FILE_BYTES,
     MAX_MESSAGES,
     MAX_UNITS,
@@ -18,9 +19,8 @@ from bots.discord_bot.parts import (
     name_file,
     shorten,
 )
-from bots.text import count_units, is_blank
 from core.models import Button, File, Link, Reply
-from core.prompts.safety import revive
+from core.safety import revive
 from tests.support.discord_markdown import read
 
 VOICE = File("speech.ogg", "audio/ogg", b"OggS", 2.5, bytes(range(100)))
@@ -93,7 +93,7 @@ def test_huge_text_is_gone_through_few_times(monkeypatch: pytest.MonkeyPatch, te
         lengths.append(len(text) + 1)
         return escape(text, is_start=is_start)
 
-    monkeypatch.setattr("bots.discord_bot.parts.escape", count)
+    monkeypatch.setattr("bots.discord_bot.outgoing.parts.escape", count)
     build_parts(Reply(text, text))
     shorten(text, is_ours=False)
     assert sum(lengths) < 20 * 2 * len(text)
@@ -178,7 +178,7 @@ def test_what_is_no_voice_message_goes_as_a_file(file: File) -> None:
 
 def test_a_text_file_over_the_limit_goes_in_several(monkeypatch: pytest.MonkeyPatch) -> None:
     limit = 100_000
-    monkeypatch.setattr("bots.discord_bot.parts.MAX_FILE_BYTES", limit)
+    monkeypatch.setattr("bots.discord_bot.outgoing.parts.MAX_FILE_BYTES", limit)
     data = "\n".join(f"第 {n} 行" for n in range(13_000)).encode()
     parts = build_parts(Reply(files=(replace(NOTE, data=data),)))
     files = [file for part in parts for file in part.files]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bots.exits import CONFIG
+from bots.exit_codes import CONFIG
 from tests.chaos.notes import make_notes
 from tests.emulators.discord import DiscordServer as Server
 from tests.support import sounds

@@ -6,13 +6,13 @@ import asyncio
 
 import pytest
 
+from bots.common.live_progress import DRAW_S
 from bots.discord_bot import DiscordBot as Bot
-from bots.discord_bot.pacing import GAP_S, MAX_FORBIDDEN
-from bots.drawing import DRAW_S
+from bots.discord_bot.client.pacing import GAP_S, MAX_FORBIDDEN
 from core.clock import Clock
 from core.interfaces import Envelope
 from core.models import PLACEHOLDER, DeliveryState, Reply
-from core.prompts.safety import revive
+from core.safety import revive
 from tests.support.discord_inbox import MemoryLedger
 from tests.support.discord_markdown import read
 from tests.support.discord_server_chat import AGAIN, SEND, Room, make_voice, only

@@ -10,17 +10,17 @@ from itertools import pairwise
 import pytest
 
 from bots.discord_bot import DiscordBot as Bot
-from bots.discord_bot import sending
-from bots.discord_bot.calls import CALL_S, UPLOAD_S, WAITS_S
-from bots.discord_bot.client import OPEN_WAIT_S
-from bots.discord_bot.pacing import MAX_FORBIDDEN
+from bots.discord_bot.client.gateway import OPEN_WAIT_S
+from bots.discord_bot.client.pacing import MAX_FORBIDDEN
+from bots.discord_bot.outgoing import sending
+from bots.discord_bot.outgoing.requests import CALL_S, UPLOAD_S, WAITS_S
 from core import logs
 from core.clock import Clock
 from core.config import Settings
 from core.errors import ChatGone, MessageGone, PlatformBusy, PlatformError, PlatformLocked
 from core.interfaces import Envelope
 from core.models import DeliveryState, File, Link, Quoted, Reply
-from core.prompts.safety import revive
+from core.safety import revive
 from tests.support.discord_inbox import FakeInbox, make_envelope, make_message
 from tests.support.discord_markdown import read
 from tests.support.discord_server_chat import AGAIN, SEND, Room, make_room, only

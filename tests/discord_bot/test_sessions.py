@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from bots.discord_bot import DiscordBot
-from bots.discord_bot.sessions import (
+from bots.discord_bot.client.sessions import (
     FIRST_WAIT_S,
     MAX_SESSIONS,
     MAX_WAIT_S,

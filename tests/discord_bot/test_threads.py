@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from bots.discord_bot import DiscordBot as Bot
-from bots.discord_bot.threads import MAX_THREAD_MESSAGES, count_messages, name_thread
+from bots.discord_bot.outgoing.threads import MAX_THREAD_MESSAGES, count_messages, name_thread
 from core.config import Settings
 from core.errors import PlatformBusy
 from core.models import Reply

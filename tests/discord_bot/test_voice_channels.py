@@ -13,8 +13,8 @@ from unittest.mock import AsyncMock
 import pytest
 
 from bots.discord_bot import DiscordBot as Bot
-from bots.discord_bot.voice_channels import ALONE_S, Voice
-from bots.discord_bot.voice_stay import Stay
+from bots.discord_bot.voice.channels import ALONE_S, Voice
+from bots.discord_bot.voice.connection import Stay
 from core.errors import UserError
 from core.interfaces import Envelope
 from core.models import Message

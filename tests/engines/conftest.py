@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from core.config import Settings
-from core.engines.mimo import Mimo
-from core.engines.openai_style import OpenAIStyle
+from core.engines.mimo.engine import Mimo
+from core.engines.openai.engine import OpenAIStyle
 from core.interfaces import Synthesizer
 from core.models import Audio, Utterance
 from tests import conftest as root

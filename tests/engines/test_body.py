@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.engines.body import MARK, encode_body
+from core.engines.wire.body import MARK, encode_body
 
 SIZES = [0, 1, 2, 3, 48 * 1024, 48 * 1024 + 1, 200_001]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from core.engines.body import MARK
-from core.engines.chat_wire import (
+from core.engines.wire.body import MARK
+from core.engines.wire.chat import (
     Telling,
     build_messages,
     find_sounds,
@@ -16,7 +16,7 @@ from core.engines.chat_wire import (
     read_event,
     read_whole,
 )
-from core.engines.wire import read_json
+from core.engines.wire.errors import read_json
 from core.errors import EngineBadReply, EngineRefused
 from core.models import Answer, Audio, Question, Turn
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from core.engines.client import Client
+from core.engines.wire.client import Client
 from core.errors import EngineBusy
 
 

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from core.engines.extracts import extract
-from core.engines.terms import count_terms, stem
+from core.engines.offline.extracts import extract
+from core.engines.offline.terms import count_terms, stem
 from core.errors import EngineRefused, NothingFound, UnderstandingMissing
 from core.models import Passage, Question
 from tests.support.group_week import CLIPS

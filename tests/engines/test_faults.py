@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pytest
 
 from core.clock import Clock
-from core.engines.mimo import Mimo
-from core.engines.openai_style import OpenAIStyle
+from core.engines.mimo.engine import Mimo
+from core.engines.openai.engine import OpenAIStyle
 from core.errors import (
     EngineBadReply,
     EngineBusy,

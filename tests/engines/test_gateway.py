@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from bots.__main__ import open_program
-from core.engines.mimo import Mimo
-from core.engines.openai_style import OpenAIStyle
+from bots.program import open_program
+from core.engines.mimo.engine import Mimo
+from core.engines.openai.engine import OpenAIStyle
 from core.errors import EngineBusy, EngineError, EngineLocked, EngineRefused
 from core.models import Question, Turn, Utterance
-from core.speaking import Manner
+from core.synthesis.pipeline import Manner
 from tests.emulators.gomodel import GoModelServer
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.speaking import speak as make_sound

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from core.engines.mimo import Mimo
-from core.engines.mimo_wire import MAX_BYTES
+from core.engines.mimo.engine import Mimo
+from core.engines.mimo.transcription_wire import MAX_BYTES
 from core.errors import ConfigError, EngineRefused, ModelGone
 from core.models import Audio, Question, Turn, Utterance
 from tests.emulators.mimo import MimoServer
@@ -153,7 +153,7 @@ ROLES = (
 @pytest.fixture(params=ROLES, ids=lambda role: role.name)
 def role(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Role:
     found: Role = request.param
-    monkeypatch.setattr(f"core.engines.mimo.{found.registry}", found.models)
+    monkeypatch.setattr(f"core.engines.mimo.engine.{found.registry}", found.models)
     return found
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from core.clock import Clock
-from core.engines.mimo import Mimo
-from core.engines.mimo_chat_wire import build_question
-from core.engines.mimo_limits import CHAT_LIMITS
+from core.engines.mimo.chat_wire import build_question
+from core.engines.mimo.engine import Mimo
+from core.engines.mimo.limits import CHAT_LIMITS
 from core.errors import EngineBadReply, EngineBusy
 from core.models import Answer, Audio, Question, Turn, Usage
 from tests.emulators.mimo import MimoServer

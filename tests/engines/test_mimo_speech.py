@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from core.clock import Clock
-from core.engines.mimo import Mimo
-from core.engines.mimo_wire import MAX_BYTES
+from core.engines.mimo.engine import Mimo
+from core.engines.mimo.transcription_wire import MAX_BYTES
 from core.errors import EngineBadReply, EngineBusy, EngineRefused, ModelGone
 from core.models import Audio, Utterance
 from tests.emulators.mimo import MimoServer

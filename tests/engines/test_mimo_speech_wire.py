@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.engines.mimo_speech_wire import (
+from core.engines.mimo.speech_wire import (
     Speaking,
     build_speech,
     read_speech,

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from core.engines.chat_wire import read_whole
-from core.engines.mimo_wire import (
+from core.engines.mimo.transcription_wire import (
     build_transcription,
     make_transcript,
     read_error,
     read_heard,
     read_models,
 )
-from core.engines.wire import clean, read_json, read_retry_after
+from core.engines.wire.chat import read_whole
+from core.engines.wire.errors import clean, read_json, read_retry_after
 from core.errors import (
     EngineBadReply,
     EngineBusy,

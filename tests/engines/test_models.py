@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from core.engines.models import ModelChoice, find_mimo, is_listed, list_successors, swap_mimo
+from core.engines.wire.models import ModelChoice, find_mimo, is_listed, list_successors, swap_mimo
 from core.errors import EngineBusy, ModelGone
 
 THREE = ("new-asr", "middle-asr", "old-asr")

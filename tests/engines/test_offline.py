@@ -11,11 +11,11 @@ import jiwer
 import pytest
 import pytest_asyncio
 
-from core.child import ChildDied, ChildMissing, ChildRefused, ChildStalled
-from core.engines.offline import Offline, read_error
-from core.engines.offline_worker import find_speech
+from core.engines.offline.engine import Offline, read_error
+from core.engines.offline.pocketsphinx_worker import find_speech
 from core.errors import EngineBadReply, EngineBusy, EngineRefused
 from core.models import Audio, Passage, Question, Transcript
+from core.worker_process import ChildDied, ChildMissing, ChildRefused, ChildStalled
 from tests.emulators.mimo.tones import make_wav
 from tests.engines.conftest import make_settings
 from tests.support import sounds

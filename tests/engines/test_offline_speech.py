@@ -15,8 +15,8 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from core.engines import espeak
-from core.engines.offline import Offline
+from core.engines.offline import espeak
+from core.engines.offline.engine import Offline
 from core.errors import EngineBadReply, EngineBusy, EngineRefused, SpeechMissing
 from core.models import Audio, Utterance
 from tests.engines.conftest import make_settings, speak
@@ -136,7 +136,7 @@ async def test_mute_machine_says_so(engine: Offline, monkeypatch: pytest.MonkeyP
 async def test_library_is_not_loaded_by_this_process(engine: Offline) -> None:
     await speak(engine, Utterance("Hi."))
     assert "espeakng_loader" not in sys.modules
-    assert "core.engines.espeak_worker" not in sys.modules
+    assert "core.engines.offline.espeak_worker" not in sys.modules
     assert not any("espeak" in m.path for m in psutil.Process().memory_maps())
 
 

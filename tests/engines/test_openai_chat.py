@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from core.clock import Clock
-from core.engines.openai_chat_wire import read_error
-from core.engines.openai_style import OpenAIStyle
+from core.engines.openai.chat_wire import read_error
+from core.engines.openai.engine import OpenAIStyle
 from core.errors import CannotHear, EngineBusy, EngineRefused
 from core.models import Audio, Question, Turn, Usage
 from tests.emulators.mimo.faults import Fault

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.clock import Clock
-from core.engines.openai_style import OpenAIStyle
+from core.engines.openai.engine import OpenAIStyle
 from core.errors import ConfigError, EngineBadReply, EngineLocked, EngineRefused, ModelGone
 from core.models import Audio, Question, Turn, Utterance
 from tests.emulators.mimo.speaking import speak as make_sound

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engines.speech_wire import read_wav, split_samples, strip_tags
+from core.engines.wire.speech import read_wav, split_samples, strip_tags
 from core.errors import EngineBadReply
 from tests.emulators.mimo.tones import make_wav
 

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import select
 
 from core.models import Chat, Job, Schedule
-from core.picking import pick_command
+from core.routing import pick_command
 from core.store import Store
-from core.store.tables import jobs
+from core.store.database.tables import jobs
 from tests.conftest import NewMessage
 
 Add = Callable[..., Awaitable[Job]]

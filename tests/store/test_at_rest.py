@@ -8,10 +8,10 @@ from cryptography.fernet import Fernet
 
 from core.errors import ConfigError
 from core.models import ChatSettings, Correction, File, JobState, Reply, TalkSettings, Transcript
-from core.picking import pick_command
+from core.routing import pick_command
 from core.store import Store, make_cipher
-from core.store.sealed import Sealed
-from core.store.tables import metadata
+from core.store.database.encryption import Sealed
+from core.store.database.tables import metadata
 from tests.conftest import NewMessage
 from tests.store.conftest import Add, schedule
 from tests.support.remembered_talk import CHAT, say, talk

@@ -19,7 +19,7 @@ from core.models import (
     TalkSettings,
 )
 from core.store import Store
-from core.store.scan import MOVED
+from core.store.talk.search import MOVED
 from tests.store.conftest import Add, claim, row, schedule
 
 VOICE = KeptVoice("v1", "Grandma", Audio(b"RIFF\xff\x00", "audio/wav", 2.0))

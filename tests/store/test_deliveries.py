@@ -8,7 +8,7 @@ from sqlalchemy import update
 from core.clock import Clock
 from core.models import Delivery, DeliveryState
 from core.store import Store
-from core.store.tables import deliveries
+from core.store.database.tables import deliveries
 from tests.store.conftest import Add
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from core.models import Button, Chat, Job, JobState, Quoted, Reply, Span, Subject, Transcript
-from core.store import Store, forgetting
+from core.store import Store
+from core.store.talk import forgetting
 from tests.store.conftest import Add
 from tests.support.clean_start import ask_database
 from tests.support.remembered_talk import CHAT, VOICE, say, talk

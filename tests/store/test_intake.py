@@ -8,7 +8,7 @@ import pytest
 
 from core.clock import Clock
 from core.models import Attachment, Button, Chat, ChatSettings, JobState, Message, Quoted, Reply
-from core.picking import pick_command
+from core.routing import pick_command
 from core.store import Store
 from tests.conftest import NewMessage
 from tests.store.conftest import Add

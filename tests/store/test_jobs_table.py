@@ -11,7 +11,7 @@ from sqlalchemy import select
 from core.clock import Clock
 from core.models import PLACEHOLDER, Button, Chat, Delivery, DeliveryState, File, JobState, Reply
 from core.store import Store
-from core.store.tables import buttons
+from core.store.database.tables import buttons
 from tests.store.conftest import Add, claim, row
 
 HOUR = timedelta(hours=1)

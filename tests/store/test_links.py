@@ -12,7 +12,7 @@ import pytest
 from core.clock import Clock
 from core.models import Audio, Chat, KeptVoice, SpeechSettings
 from core.store import Outcome, Store, migrate
-from core.store.links import CODE_AGE, MAX_TRIES
+from core.store.people.links import CODE_AGE, MAX_TRIES
 from tests.support.clean_start import ask_database
 from tests.support.remembered_talk import REMEMBERS, say, talk, texts
 

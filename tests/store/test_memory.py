@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from core.models import Chat, Quoted, Segment, Span, Transcript
 from core.store import Store
-from core.store.tables import remembered
+from core.store.database.tables import remembered
 from tests.support.clean_start import open_store
 from tests.support.remembered_talk import CHAT, REMEMBERS, START, VOICE, say, silent, talk, texts
 

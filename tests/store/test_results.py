@@ -13,7 +13,7 @@ import pytest
 from core.clock import Clock
 from core.models import Answer, Audio, Chat, KeptVoice, Probe, Transcript, Usage
 from core.store import Store
-from core.store.probes import INTERVAL
+from core.store.operations.probes import INTERVAL
 
 COST = Usage("mimo", "m-1", 2.0, 3, 4)
 Save = Callable[[Any, str], Awaitable[None]]

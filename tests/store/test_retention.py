@@ -20,7 +20,7 @@ from core.models import (
     Transcript,
     Usage,
 )
-from core.picking import pick_command
+from core.routing import pick_command
 from core.store import Store
 from tests.conftest import NewMessage
 from tests.support.clean_start import ask_database

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import event
 
 from core.models import Chat, Job, JobState
-from core.picking import pick_command
+from core.routing import pick_command
 from core.store import Store, make_cipher
-from core.store.schedules import COMMAND, read_due
+from core.store.work.schedules import COMMAND, read_due
 from tests.conftest import NewMessage
 from tests.store.conftest import DUE, schedule
 from tests.support.clean_start import open_store

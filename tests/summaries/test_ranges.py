@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import UserError
 from core.models import Span
-from core.summaries.copies import Copy, read_copy, write_copy
+from core.summaries.button_payload import Copy, read_copy, write_copy
 from core.summaries.ranges import Asked, Request, read_request
 
 NOW = datetime(2026, 3, 12, 15, 30, tzinfo=UTC)  # a Thursday

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from core.models import Remembered, Voice
 from core.summaries.points import Point, Section, Summary
 from core.summaries.prompt import Task
-from core.summaries.render import Talk
+from core.summaries.prompt_input import Talk
 from core.summaries.script import (
     HOST,
     Spoken,

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from core.child import ChildRefused, Frame, serve
+from core.worker_process import ChildRefused, Frame, serve
 
 
 def _work(header: dict[str, Any], data: bytes) -> Iterator[Frame]:  # noqa: C901

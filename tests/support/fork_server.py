@@ -25,10 +25,10 @@ from typing import IO, Any
 #: What the program loads only when it needs it.
 _LATE = (
     "alembic.command anyio._backends._asyncio bots.discord_bot bots.telegram_bot bots.web_chat "
-    "core.audio.voice_note core.engines.mimo httpcore pydantic.v1 uvicorn.lifespan.off "
+    "core.audio.voice_note core.engines.mimo.engine httpcore pydantic.v1 uvicorn.lifespan.off "
     "uvicorn.protocols.http.auto "
     "uvicorn.protocols.websockets.websockets_sansio_impl sqlalchemy.dialects.sqlite.aiosqlite "
-    "core.picking encodings.ascii concurrent.futures.thread"
+    "core.routing encodings.ascii concurrent.futures.thread"
 )
 #: Where the programs are; loaded in the process that forks alone.
 _PROGRAMS = {"child": "tests.chaos.child", "hearsay": "bots.cli"}
@@ -144,7 +144,7 @@ def serve() -> None:
 
 def _load() -> None:
     from core.commands import menu
-    from core.engines.tls import tls
+    from core.engines.wire.tls import tls
     from core.locale import LANGUAGES, translate
 
     for name in (*_PROGRAMS.values(), *_LATE.split()):

@@ -13,10 +13,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from core.answering.pipeline import Understanding
 from core.assistant import Assistant
 from core.audio import Media
 from core.errors import AssistantError
-from core.hearing import Hearing
 from core.interfaces import (
     Answerer,
     AnswererLimits,
@@ -41,9 +41,9 @@ from core.models import (
     Utterance,
     Voice,
 )
-from core.speaking import Speaking
 from core.store import Store
-from core.understanding import Understanding
+from core.synthesis.pipeline import Speaking
+from core.transcription.pipeline import Hearing
 from tests.support import sounds
 from tests.support.clean_start import settle
 from tests.support.paths import SPEECH

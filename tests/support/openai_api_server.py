@@ -10,7 +10,7 @@ from typing import Any
 
 from httpx import AsyncClient
 
-from bots.__main__ import _open_api, open_program
+from bots.program import _open_api, open_program
 from bots.web_chat import WebChat
 from core.config import Settings
 from tests.emulators.mimo import MimoServer

@@ -14,7 +14,7 @@ from core import metrics
 from core.config import Settings
 from core.interfaces import Envelope
 from core.models import Attachment, Chat, Job, JobState, Message, Reply
-from core.picking import pick_command
+from core.routing import pick_command
 from core.store import Store
 from tests.emulators.telegram import Message as Shown
 from tests.emulators.telegram import TelegramServer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from bots.telegram_bot.intake import ChatMove, Me, read_update
+from bots.telegram_bot.incoming.updates import ChatMove, Me, read_update
 from core.models import Attachment, Message
 
 ME = Me("123456", "hearsay_test_bot")

@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from core.audio import Media, worker
-from core.child import ChildRefused, Frame
 from core.errors import UserError
+from core.worker_process import ChildRefused, Frame
 
 
 class ThreadMedia(Media):
@@ -23,7 +23,7 @@ class ThreadMedia(Media):
 
 
 class _Threads:
-    """Stands in for `core.child.pool.ChildPool`."""
+    """Stands in for `core.worker_process.pool.ChildPool`."""
 
     async def warm_up(self, count: int | None = None) -> None:
         pass

@@ -27,7 +27,7 @@ from core.models import (
     SpeechSettings,
     Transcript,
 )
-from core.operations import Operations
+from core.operations.status import Operations
 from tests.support import fake_inbox
 from tests.support.fake_inbox import MemoryLedger as MemoryLedger
 from tests.support.virtual_time import current_clock

@@ -14,11 +14,11 @@ from pydantic import SecretStr
 from sqlalchemy import update
 
 from bots.web_chat import WebChat
+from core.answering.pipeline import Understanding
 from core.assistant import Assistant
 from core.audio import Media
 from core.config import Settings
 from core.engines import Engines
-from core.hearing import Hearing
 from core.models import (
     Attachment,
     Button,
@@ -31,10 +31,10 @@ from core.models import (
     Transcript,
     Usage,
 )
-from core.speaking import Speaking
 from core.store import Store
-from core.store.tables import jobs
-from core.understanding import Understanding
+from core.store.database.tables import jobs
+from core.synthesis.pipeline import Speaking
+from core.transcription.pipeline import Hearing
 from tests.support.clean_start import open_store
 from tests.support.virtual_time import current_clock
 

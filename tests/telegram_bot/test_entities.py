@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram import MessageEntity
 
-from bots.telegram_bot.entities import MAX_ENTITIES, build_url
-from bots.telegram_bot.parts import FilePart, TextPart, build_parts, halve
-from bots.telegram_bot.text import MAX_UNITS
-from bots.text import clean, count_units
+from bots.common.text import clean, count_units
+from bots.telegram_bot.outgoing.entities import MAX_ENTITIES, build_url
+from bots.telegram_bot.outgoing.parts import FilePart, TextPart, build_parts, halve
+from bots.telegram_bot.outgoing.text import MAX_UNITS
 from core.models import File, Link, Reply
-from core.prompts.safety import defuse
+from core.safety import defuse
 
 GROUP = "-1001234567890"
 SOUND = File("a.ogg", "audio/ogg", b"OggS")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bots.telegram_bot import TelegramBot as Bot
-from bots.telegram_bot.files import CLOUD_MAX_BYTES, LOCAL_MAX_BYTES
+from bots.telegram_bot.incoming.files import CLOUD_MAX_BYTES, LOCAL_MAX_BYTES
 from core.errors import BadAudio, PlatformBusy, TooLong, UserError
 from core.models import Attachment, Message, Quoted
 from tests.emulators.telegram import TelegramServer as Server

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.telegram_bot.intake import POISON, ChatMove, read_update
+from bots.telegram_bot.incoming.updates import POISON, ChatMove, read_update
 from core.models import Attachment, Chat, Message, Quoted
 from tests.support.telegram_updates import (
     ANN,

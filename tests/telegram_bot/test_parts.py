@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram import MessageEntity
 
-from bots.telegram_bot.parts import MAX_MESSAGES, FilePart, TextPart, build_parts
-from bots.telegram_bot.text import MAX_UNITS, head, split, tail
-from bots.text import clean, count_units, is_blank
+from bots.common.text import clean, count_units, is_blank
+from bots.telegram_bot.outgoing.parts import MAX_MESSAGES, FilePart, TextPart, build_parts
+from bots.telegram_bot.outgoing.text import MAX_UNITS, head, split, tail
 from core.models import File, Reply
 
 TEXTS = st.text(st.sampled_from("aé字😀👩\u200d🔬 \n.。\t"), max_size=400)

@@ -13,8 +13,8 @@ from telegram.error import Conflict, EndPointNotFound, InvalidToken, NetworkErro
 from telegram.error import TimedOut as TelegramTimedOut
 
 from bots.telegram_bot.client import Client
-from bots.telegram_bot.intake import ALLOWED_UPDATES
-from bots.telegram_bot.polling import GIVE_UP_S, Patience, Polling
+from bots.telegram_bot.incoming.polling import GIVE_UP_S, Patience, Polling
+from bots.telegram_bot.incoming.updates import ALLOWED_UPDATES
 from core import metrics
 from core.clock import Clock
 from core.errors import PlatformLocked, StoreError
@@ -84,7 +84,7 @@ def script(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> NewScript:
         assert (low, high) == (0.5, 1.0)
         return high
 
-    monkeypatch.setattr("bots.telegram_bot.polling.random.uniform", longest)
+    monkeypatch.setattr("bots.telegram_bot.incoming.polling.random.uniform", longest)
     return lambda *answers: Script(clock, *answers)
 
 

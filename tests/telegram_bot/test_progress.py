@@ -6,13 +6,13 @@ import asyncio
 
 import pytest
 
-from bots.drawing import DRAW_S, MAX_LINES
+from bots.common.live_progress import DRAW_S, MAX_LINES
 from bots.telegram_bot import TelegramBot as Bot
-from bots.telegram_bot.progress import build_draft_id, find_placeholder
+from bots.telegram_bot.outgoing.live_message import build_draft_id, find_placeholder
 from core.clock import Clock
 from core.errors import StoreError
 from core.models import PLACEHOLDER, Delivery, DeliveryState, Reply
-from core.prompts.safety import revive
+from core.safety import revive
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import ambiguous_sends, make_envelope, only, show
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from bots.telegram_bot import TelegramBot as Bot
-from bots.telegram_bot import delivery
+from bots.telegram_bot.outgoing import delivery
 from core import metrics
 from core.clock import Clock
 from core.errors import ChatGone, PlatformBusy, PlatformError
 from core.models import PLACEHOLDER, Button, Delivery, DeliveryState, File, Link, Quoted, Reply
-from core.prompts.safety import revive
+from core.safety import revive
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import ambiguous_sends, make_envelope, only, show
 

@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 
 from bots.web_chat import WebChat
 from bots.web_chat.login import OPERATOR, PAGE
-from bots.web_chat.tries import FREE_TRIES
+from bots.web_chat.login_throttle import FREE_TRIES
 from core.config import Settings
 from core.errors import ConfigError
 from tests.support.web_client import open_client, send_raw

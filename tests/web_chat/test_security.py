@@ -13,11 +13,11 @@ from starlette.responses import Response
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from bots.common.uploads import MAX_FILE_BYTES
 from bots.web_chat import WebChat
-from bots.web_chat.address import read_host_name
-from bots.web_chat.gate import WRONG_HOST, find_refusal
+from bots.web_chat.access import WRONG_HOST, find_refusal
+from bots.web_chat.allowed_hosts import read_host_name
 from bots.web_chat.session import COOKIE, name_of, person_of, read_chat, renew
-from bots.web_chat.upload import MAX_FILE_BYTES
 from bots.web_chat.wire import build_disposition, read_command, read_language, safe_name
 from core.clock import Clock
 from core.models import Chat

@@ -28,7 +28,7 @@ from core.interfaces import PageDoor
 from core.locale import mark
 from core.logs import recent_problems, redact, sort_secrets
 from core.models import JobState, Steps, measure_waits
-from core.operations import Operations
+from core.operations.status import Operations
 
 NO_JOB = mark("There is no such job.")
 NOT_DEAD = mark("Only dead letters can be run again.")

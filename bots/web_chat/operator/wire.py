@@ -9,7 +9,7 @@ from typing import Any
 
 from core.logs import Problem
 from core.models import PLACEHOLDER, Hour, Queue, Spent, Steps, Trace, measure_waits
-from core.operations import EngineState
+from core.operations.status import EngineState
 
 #: Takes secrets out of a text.
 Redact = Callable[[str], str]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, Route, WebSocketRoute, expect
 
-from bots.web_chat.upload import MAX_FILE_BYTES
+from bots.common.uploads import MAX_FILE_BYTES
 from tests.support.browser_pages import (
     choose_file,
     open_page,

@@ -1,0 +1,109 @@
+"""hearsay ask: questions about recordings on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bots.cli.progress import ROUGH, explain, read_recording, show_progress, show_tail, try_again
+from bots.exit_codes import USAGE, fail, prepare
+from bots.program import Program, open_program
+from core.answering.prompt import Case, build_question, known, read_tone
+from core.clock import CLOCK
+from core.commands.ask import CUT, THOUGHT, TONE
+from core.config import Settings
+from core.errors import CannotHear, EngineRefused, UserError
+from core.locale import translate
+from core.models import Answer, Transcript
+from core.safety import defuse
+from core.summaries.format import EXTRACT
+
+
+def ask(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE... QUESTION", help="Recordings, then the question about them."
+        ),
+    ],
+    is_thinking: Annotated[
+        bool, typer.Option("--thinking", help="Let the engine think before it answers.")
+    ] = False,
+) -> None:
+    """Ask about recordings. What was answered is kept: the same question costs once a day."""
+    *names, question = words
+    if not names or not question.strip():
+        fail('name a recording, then ask: hearsay ask FILE "What do they agree on?"', USAGE)
+    case = Case(question.strip(), CLOCK.now().date(), is_thinking=is_thinking)
+    answer, case = asyncio.run(_ask(prepare(), [Path(name) for name in names], case))
+    _show(answer, case)
+
+
+async def _ask(settings: Settings, files: Sequence[Path], case: Case) -> tuple[Answer, Case]:
+    async with open_program(settings) as program:
+        try:
+            sounds = [await asyncio.to_thread(read_recording, file) for file in files]
+            return await _answer(program, list(zip(files, sounds, strict=True)), case)
+        except OSError as error:
+            fail(f"{error.filename}: {error.strerror}", 1)
+        except (UserError, EngineRefused) as error:
+            fail(explain(error), 1)
+
+
+async def _answer(
+    program: Program, sounds: Sequence[tuple[Path, bytes]], case: Case
+) -> tuple[Answer, Case]:
+    """Ask about the sound where the engine hears, else about what is said."""
+    if program.understanding.can_hear:
+        try:
+            audios = [await program.understanding.prepare(data) for _, data in sounds]
+            return await _tell(program, replace(case, audios=tuple(audios)))
+        except CannotHear:
+            pass
+    heard = [await _hear(program, file, data) for file, data in sounds]
+    if not any(transcript.text for transcript in heard):
+        raise UserError("I heard no speech in this recording.")
+    return await _tell(program, replace(case, transcripts=tuple(heard)))
+
+
+async def _hear(program: Program, file: Path, data: bytes) -> Transcript:
+    with show_progress(file.name) as show:
+        async for attempt in try_again():
+            with attempt:
+                heard = await program.hearing.hear(data, on_text=show_tail(show))
+    return heard.transcript
+
+
+async def _tell(program: Program, case: Case) -> tuple[Answer, Case]:
+    question = build_question(case)
+    with show_progress(program.understanding.answerer.name) as show:
+        async for attempt in try_again():
+            with attempt:
+                answer = await program.understanding.answer(question, on_text=show_tail(show))
+    return answer, case
+
+
+def _show(answer: Answer, case: Case) -> None:
+    """Print the answer, and on stderr what is to be known of it."""
+    text, is_tone = read_tone(answer.text)
+    typer.echo(_make_printable(defuse(text.strip(), known(case))))
+    notes = {
+        TONE: is_tone and bool(case.audios),
+        THOUGHT: answer.is_thought,
+        CUT: answer.is_cut,
+        EXTRACT: answer.is_extract,
+        ROUGH: any(transcript.is_rough for transcript in case.transcripts),
+    }
+    for note, applies in notes.items():
+        if applies:
+            typer.echo(translate(note, "en"), err=True)
+
+
+def _make_printable(text: str) -> str:
+    """Return a model's text such that it cannot steer the terminal."""
+    return "".join(c for c in text if c.isprintable() or c in "\n\u2060")

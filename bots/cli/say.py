@@ -1,0 +1,105 @@
+"""hearsay say and hearsay voices: texts spoken into files, and who can speak them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from bots.cli.progress import explain, show_progress, try_again
+from bots.exit_codes import USAGE, fail, prepare
+from bots.program import open_program
+from core.config import Settings
+from core.engines import Engines
+from core.errors import EngineRefused, UserError
+from core.locale import translate
+from core.locale.languages import name_language
+from core.models import Voice
+from core.synthesis.pipeline import Format, Manner, Speaking, Spoken
+
+#: By the ending of a file's name.
+_FORMATS: dict[str, Format] = {".ogg": "ogg", ".wav": "wav", ".mp3": "mp3"}
+
+
+def say(
+    text: Annotated[str, typer.Argument(help="What to say.")],
+    place: Annotated[
+        str, typer.Option("-o", "--output", help="A file that ends in .ogg, .wav or .mp3.")
+    ] = "",
+    voice: Annotated[str, typer.Option(help="Who says it: see hearsay voices.")] = "",
+    style: Annotated[str, typer.Option(help='How it is said: "warm, slow".')] = "",
+) -> None:
+    """Say a text into a file. What was said is kept: to ask again costs nothing."""
+    file = _read_place(place)
+    spoken = asyncio.run(_say(prepare(), text, file, (voice, style)))
+    file.write_bytes(spoken.file.data)
+    if spoken.note:
+        typer.echo(f"{file}: {translate(spoken.note, 'en')}", err=True)
+
+
+def voices() -> None:
+    """List the voices of the engine that speaks."""
+    found = asyncio.run(_find_voices(prepare()))
+    table = Table("Name", "Language", "Gender", box=box.SIMPLE_HEAD, pad_edge=False)
+    for one in found:
+        table.add_row(one.name, name_language(one.language, "en"), one.gender)
+    Console(markup=False, highlight=False).print(table)
+
+
+def _read_place(place: str) -> Path:
+    """Return the file to be written; a mistake ends the command before anything is paid for."""
+    if place in ("", "-"):
+        fail("name the file with -o, such as -o out.ogg", USAGE)
+    file = Path(place)
+    if file.suffix.lower() not in _FORMATS:
+        fail(f"-o {file} must end in .ogg, .wav or .mp3", USAGE)
+    if not file.parent.is_dir() or file.is_dir():
+        fail(f"-o {file} cannot be a file: no such folder, or one itself", USAGE)
+    return file
+
+
+async def _say(settings: Settings, text: str, file: Path, manner: tuple[str, str]) -> Spoken:
+    async with open_program(settings) as program:
+        chosen = Manner(_pick_voice(program.speaking, manner[0]), manner[1])
+        try:
+            return await _speak(program.speaking, text, file, chosen)
+        except (UserError, EngineRefused) as error:
+            fail(explain(error), 1)
+
+
+async def _speak(speaking: Speaking, text: str, file: Path, manner: Manner) -> Spoken:
+    with show_progress(file.name) as show:
+        async for attempt in try_again():
+            with attempt:
+                said_s = 0.0
+
+                def show_length(pcm: bytes, rate_hz: int) -> None:
+                    nonlocal said_s
+                    said_s += len(pcm) / 2 / rate_hz
+                    show(f"{said_s:.0f} s of speech")
+
+                format = _FORMATS[file.suffix.lower()]
+                spoken = await speaking.say(text, manner, on_sound=show_length, format=format)
+    return spoken
+
+
+def _pick_voice(speaking: Speaking, name: str) -> str | None:
+    if not name:
+        return None
+    for one in speaking.synthesizer.voices():
+        if name.lower() in (one.name.lower(), one.voice_id.lower()):
+            return one.voice_id
+    fail(f"{speaking.synthesizer.name} has no voice {name}: see hearsay voices", 1)
+
+
+async def _find_voices(settings: Settings) -> tuple[Voice, ...]:
+    engines = Engines(settings)
+    try:
+        return engines.synthesizer().voices()
+    finally:
+        await engines.close()

@@ -1,0 +1,1 @@
+"""Slash commands, menus, buttons and forms."""

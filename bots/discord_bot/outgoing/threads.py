@@ -1,0 +1,86 @@
+"""Long answers in threads of their own: the first message stays in the channel, the rest does not.
+
+A thread that is made from a message has that message's id, and a message has one at most: to make
+it is safe to repeat.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import discord
+import structlog
+
+from bots.common.text import clean, is_blank
+from bots.discord_bot.client.gateway import TROUBLE, Client
+from bots.discord_bot.errors import code_of, describe, read_error
+from bots.discord_bot.interactions.token import read_ticket
+from bots.discord_bot.outgoing.parts import MAX_MESSAGES
+from core.models import Message, Reply
+
+log = structlog.get_logger(__name__)
+
+#: Messages of one answer in a thread, where they are in nobody's way; more become a file.
+MAX_THREAD_MESSAGES = 10
+_HAS_THREAD = 160004
+#: Discord puts a thread away after so long without a message.
+_ARCHIVE_MINUTES: Literal[1440] = 1440
+_NAME_CHARS = 60
+
+
+def count_messages(message: Message, long_answers: str) -> int:
+    """Return of how many messages an answer may be: a function of what was asked and the setting.
+
+    long_answers: messages, thread or file, as the operator has chosen.
+    """
+    if long_answers == "file":
+        return 1
+    is_thread = long_answers == "thread" and can_have_thread(message)
+    return MAX_THREAD_MESSAGES if is_thread else MAX_MESSAGES
+
+
+def can_have_thread(message: Message) -> bool:
+    """Tell whether the answer to a message stands where threads can be: openly in a channel."""
+    ticket = read_ticket(message.ticket)
+    is_secret = ticket is not None and (ticket.is_ephemeral or ticket.is_personal)
+    is_channel = message.chat.chat_id.isdecimal() and message.thread_id is None
+    return is_channel and not message.is_private and not is_secret
+
+
+def name_thread(reply: Reply) -> str:
+    """Return what a thread is called: how the answer begins."""
+    texts = (reply.quote, reply.text) if reply.is_quote_first else (reply.text, reply.quote)
+    lines = (" ".join(line.split()) for text in texts for line in clean(text).split("\n"))
+    line = next((line for line in lines if not is_blank(line)), "…")
+    return line if len(line) <= _NAME_CHARS else f"{line[: _NAME_CHARS - 1].rstrip()}…"
+
+
+async def open_thread(client: Client, channel_id: str, message_id: str, name: str) -> str:
+    """Return the thread of a message of ours, made where it has none; "" where none can be.
+
+    Raises PlatformError where time heals it.
+    """
+    client.pacer.check()
+    try:
+        await client.wait_open()
+        await client.http.start_thread_with_message(
+            int(channel_id), int(message_id), name=name, auto_archive_duration=_ARCHIVE_MINUTES
+        )
+    except TROUBLE as error:
+        if code_of(error) == _HAS_THREAD:
+            await _take_out(client, message_id)
+            return message_id
+        ours = read_error(error)
+        if ours.is_retryable or not isinstance(error, discord.HTTPException):
+            raise ours from None
+        log.warning("discord_no_thread", detail=describe(error))
+        return ""
+    return message_id
+
+
+async def _take_out(client: Client, thread_id: str) -> None:
+    """Open a thread that was put away: nothing in such a one can be edited."""
+    try:
+        await client.http.edit_channel(int(thread_id), archived=False)
+    except TROUBLE as error:
+        log.debug("discord_thread_stays_away", detail=describe(error))

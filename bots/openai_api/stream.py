@@ -1,0 +1,135 @@
+"""Answers that are given on while they are made."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import structlog
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from bots.openai_api.errors import read_error
+from core.errors import AssistantError, EngineBadReply
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
+
+#: The end of a stream of chat completions.
+DONE = b"data: [DONE]\n\n"
+EVENTS = "text/event-stream"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[Result]):
+    """The end of the work, and what came of it."""
+
+    result: Result
+
+
+class Growth:
+    """A text that grows, as the pieces by which it does."""
+
+    def __init__(self) -> None:
+        self._sent = ""
+
+    def take(self, text: str) -> str:
+        """Return what is new in the text so far; blanks at its end are not certain to stay."""
+        text = text.strip()
+        if not text.startswith(self._sent):
+            return ""
+        new = text[len(self._sent) :]
+        self._sent = text
+        return new
+
+    def finish(self, text: str) -> str:
+        """Return what the whole text has beyond what was taken.
+
+        Raises EngineBadReply if it is another text: what was given on cannot be taken back.
+        """
+        if not text.startswith(self._sent):
+            raise EngineBadReply("the text was changed after a part of it was given on")
+        return text[len(self._sent) :]
+
+
+async def follow(
+    work: Callable[[Callable[[Part], None]], Awaitable[Result]],
+) -> AsyncGenerator[Part | Done[Result], None]:
+    """Yield what `work` hands out while it runs, then what came of it. Raises what it raises."""
+    parts: asyncio.Queue[Part | None] = asyncio.Queue()
+
+    async def run() -> Result:
+        return await work(parts.put_nowait)
+
+    task = asyncio.create_task(run())
+    task.add_done_callback(lambda _: parts.put_nowait(None))
+    try:
+        while (part := await parts.get()) is not None:
+            yield part
+        yield Done(await task)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def begin(source: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Return `source` once its first part is there: until then an error has a status.
+
+    Raises what it raises before.
+    """
+    first = await anext(source)
+
+    async def whole() -> AsyncGenerator[bytes, None]:
+        async with aclosing(source):
+            yield first
+            async for part in source:
+                yield part
+
+    return whole()
+
+
+def build_event(data: Mapping[str, Any]) -> bytes:
+    """One server-sent event."""
+    return b"data: " + json.dumps(data, ensure_ascii=False).encode() + b"\n\n"
+
+
+class Stream(Response):
+    """A body that is sent as it comes, to its end even if nobody listens: it is paid for.
+
+    An error on the way is told in an event of its own; a sound just breaks off, which clients
+    notice by the missing end of the body.
+    """
+
+    def __init__(self, parts: AsyncIterator[bytes], media_type: str, request_id: str) -> None:
+        self.parts = parts
+        self.request_id = request_id
+        self.status_code = 200
+        self.media_type = media_type
+        self.background = None
+        # Proxies that gather an answer before they give it on would undo the streaming.
+        self.init_headers({"X-Accel-Buffering": "no"})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the body."""
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": self.raw_headers},
+        )
+        try:
+            async for part in self.parts:
+                await _send(send, part)
+        except AssistantError as error:
+            log.warning("api stream broke", request=self.request_id, error=str(error))
+            if self.media_type != EVENTS:
+                return
+            await _send(send, build_event(read_error(error, self.request_id).body))
+        await _send(send, b"", is_last=True)
+
+
+async def _send(send: Send, part: bytes, *, is_last: bool = False) -> None:
+    await send({"type": "http.response.body", "body": part, "more_body": not is_last})

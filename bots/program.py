@@ -1,0 +1,184 @@
+"""Builds everything and runs everything; the only place that does."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import gc
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import structlog
+
+from bots import PLATFORMS, SWITCHES
+from core.answering.pipeline import Understanding
+from core.assistant import Assistant
+from core.audio import Media
+from core.clock import CLOCK, Clock
+from core.config import Settings
+from core.engines import Engines
+from core.errors import ConfigError
+from core.interfaces import Platform
+from core.jobs import Worker
+from core.logs import set_up_logs
+from core.operations.alerts import Notices
+from core.operations.model_probe import Probing
+from core.store import Store, make_cipher, migrate
+from core.synthesis.pipeline import Speaking
+from core.transcription.pipeline import Hearing
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The parts that commands of the command line share with the running bot."""
+
+    store: Store
+    hearing: Hearing
+    speaking: Speaking
+    understanding: Understanding
+    assistant: Assistant
+    clock: Clock
+
+
+@asynccontextmanager
+async def open_program(settings: Settings, clock: Clock = CLOCK) -> AsyncIterator[Program]:
+    """Build the store and the assistant on a migrated database, and take all down again."""
+    home = settings.hearsay_home
+    make_home(home)
+    await migrate(settings.url)
+    async with AsyncExitStack() as stack:
+        cipher = make_cipher(settings.secret("hearsay_secret_key"), home)
+        store = Store(settings.url, cipher, clock)
+        stack.push_async_callback(store.close)
+        media = Media()
+        stack.push_async_callback(media.close)
+        engines = Engines(settings)
+        stack.push_async_callback(engines.close)
+        hearing = Hearing(media, engines.transcriber(), store.results, clock)
+        speaking = Speaking(engines.synthesizer(), store.results, clock)
+        understanding = Understanding(
+            media, engines.answerer(), store.results, allows_urls=settings.allow_urls, clock=clock
+        )
+        assistant = Assistant(store, hearing, speaking, understanding, clock)
+        yield Program(store, hearing, speaking, understanding, assistant, clock)
+
+
+async def run(settings: Settings, clock: Clock = CLOCK) -> None:
+    """Run every configured platform until SIGTERM or SIGINT.
+
+    Raises ConfigError, PlatformLocked: what the operator must mend.
+    """
+    set_up_logs(settings.log_level, settings.secrets())
+    with only_one(settings.hearsay_home):
+        async with open_program(settings, clock) as program, AsyncExitStack() as stack:
+            platforms = _build_platforms(settings, program.assistant, clock)
+            for platform in platforms.values():
+                stack.push_async_callback(platform.close)
+            worker = make_worker(settings, program, platforms)
+            program.assistant.platforms = platforms
+            _open_api(settings, program, platforms)
+            program.assistant.on_job = worker.wake
+            warm_up = asyncio.create_task(program.hearing.warm_up())
+            # What is loaded by now stays: to look it through would stop the loop for 0.1 s.
+            gc.freeze()
+            await _run_until_stopped(worker, platforms)
+            warm_up.cancel()
+
+
+def make_worker(settings: Settings, program: Program, platforms: dict[str, Platform]) -> Worker:
+    """Return what runs the jobs of all platforms, and what comes by itself."""
+    store, probing = program.store, None
+    if settings.model_probe == "daily":
+        parts = program.hearing, program.speaking, program.understanding
+        notices = Notices(store.notices, platforms, settings.admin_ids)
+        probing = Probing(*parts, store.probes, notices.tell)
+    return Worker(store, program.assistant, platforms, probing, program.clock)
+
+
+def _build_platforms(
+    settings: Settings, door: Assistant, clock: Clock = CLOCK
+) -> dict[str, Platform]:
+    platforms: dict[str, Platform] = {}
+    for name, place in PLATFORMS.items():
+        if name in SWITCHES and getattr(settings, SWITCHES[name]) is None:
+            continue
+        module, attribute = place.split(":")
+        kind = getattr(import_module(module), attribute)
+        if kind.is_configured(settings):
+            platforms[name] = kind(settings, door, clock=clock)
+    return platforms
+
+
+def _open_api(settings: Settings, program: Program, platforms: dict[str, Platform]) -> None:
+    """Let other programs in at the server of the page, if there are keys for them."""
+    if settings.api_keys is None:
+        return
+    # Not even loaded where it is off.
+    from bots.openai_api.budget import Budget
+    from bots.openai_api.build import PATH, build_api
+    from bots.openai_api.services import Services
+    from bots.web_chat import WebChat
+
+    clock = program.clock
+    budget = Budget(settings, program.store.allowances, clock)
+    services = Services(program.hearing, program.speaking, program.understanding, budget, clock)
+    for platform in platforms.values():
+        if isinstance(platform, WebChat):
+            platform.mount(PATH, build_api(settings, services))
+
+
+async def _run_until_stopped(worker: Worker, platforms: dict[str, Platform]) -> None:
+    """Run all; at a signal stop intake first, then the jobs. The database holds the rest."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    intake = [asyncio.create_task(p.run(), name=name) for name, p in platforms.items()]
+    tasks = [*intake, asyncio.create_task(worker.run(), name="jobs")]
+    stop = asyncio.create_task(_wait(stopped))
+    try:
+        done, _ = await asyncio.wait([*tasks, stop], return_when=asyncio.FIRST_COMPLETED)
+        log.info("stopping")
+        for task in intake:
+            task.cancel()
+        # Side by side: no job may begin while intake still ends.
+        await asyncio.gather(worker.stop(), *intake, return_exceptions=True)
+        for task in done - {stop}:
+            task.result()  # what ended by itself says why
+    finally:
+        for task in (*tasks, stop):
+            task.cancel()
+        await asyncio.gather(*tasks, stop, return_exceptions=True)
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+def make_home(home: Path) -> None:
+    """Make the folder for the database and the key, readable by its owner only."""
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(f"HEARSAY_HOME {home} cannot be used: {error.strerror}") from None
+    if not os.access(home, os.W_OK):
+        raise ConfigError(f"HEARSAY_HOME {home} cannot be written to")
+
+
+@contextmanager
+def only_one(home: Path) -> Iterator[None]:
+    """Hold the lock that refuses a second process on one SQLite database."""
+    make_home(home)
+    with (home / "hearsay.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(f"another hearsay runs already in {home}") from None
+        yield

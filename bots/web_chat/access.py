@@ -1,0 +1,134 @@
+"""Who may talk to the server: checked before a byte of the body is read.
+
+A page on the internet must not reach us by a name that resolves to this machine (the Host header
+tells), nor by a request that a browser sends on its behalf (Origin and Sec-Fetch-Site tell), and
+where a password is asked for nobody passes without it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bots.openai_api.errors import ApiError
+from bots.web_chat.allowed_hosts import read_host_name
+from bots.web_chat.login import Login
+from core.locale import mark, translate
+
+WRONG_HOST = mark("This address is not served here.")
+WRONG_ORIGIN = mark("Requests from other pages are refused.")
+NEED_LOGIN = mark("Please log in.")
+
+#: Where what people said or do is read, which no other page may ask for and no cache may keep.
+_DATA = re.compile(r"(/operator)?/(api|login)/|/metrics|/v1/")
+
+_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "media-src 'self' blob:",
+        "manifest-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    )
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def find_refusal(headers: Headers, host_names: Collection[str], is_strict: bool) -> str:
+    """Return why a request is refused, empty if it may pass.
+
+    is_strict: it reads or changes something, so only our own pages may send it.
+    """
+    hosts = headers.getlist("host")
+    if len(hosts) != 1 or read_host_name(hosts[0]) not in host_names:
+        return WRONG_HOST
+    origins = headers.getlist("origin")
+    # What a proxy in front of us serves over https is still this page.
+    if origins and origins not in ([f"http://{hosts[0]}"], [f"https://{hosts[0]}"]):
+        return WRONG_ORIGIN
+    if is_strict and headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+        return WRONG_ORIGIN
+    return ""
+
+
+class Gate:
+    """ASGI layer that refuses strangers and puts the security headers on every answer.
+
+    logins: the areas that need a password.
+    """
+
+    def __init__(
+        self, app: ASGIApp, host_names: Collection[str], logins: Sequence[Login] = ()
+    ) -> None:
+        self._app = app
+        self._host_names = host_names
+        self._logins = logins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a stranger, pass on everybody else."""
+        connection = HTTPConnection(scope)
+        refusal = self._refuse(connection)
+        if scope["type"] == "websocket":
+            if refusal is not None:
+                await send({"type": "websocket.close", "code": 1008})
+                return
+            await self._app(scope, receive, send)
+            return
+        is_data = bool(_DATA.match(scope["path"]))
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                out = MutableHeaders(scope=message)
+                out.update(_HEADERS)
+                out.setdefault("Cache-Control", "no-store" if is_data else "no-cache")
+            await send(message)
+
+        await (refusal or self._app)(scope, receive, send_guarded)
+
+    def _refuse(self, connection: HTTPConnection) -> Response | None:
+        path, headers = connection.scope["path"], connection.headers
+        is_safe = connection.scope.get("method", "GET") in ("GET", "HEAD")
+        why = find_refusal(headers, self._host_names, not is_safe or bool(_DATA.match(path)))
+        if why:
+            if path.startswith("/v1/"):
+                return _build_api_refusal(why)
+            return _build_refusal(headers, 403, {"error": why})
+        for login in self._logins:
+            if login.area.guards(path) and not login.may_pass(connection):
+                form = f"{login.area.path}/login"
+                if is_safe and "text/html" in headers.get("accept", ""):
+                    return RedirectResponse(form, 303, {"Cache-Control": "no-store"})
+                return _build_refusal(headers, 401, {"error": NEED_LOGIN, "login": form})
+        return None
+
+
+def _build_refusal(headers: Headers, status: int, body: dict[str, str]) -> Response:
+    language = headers.get("accept-language", "")
+    body = {**body, "error": translate(body["error"], language)}
+    # The body is left unread, so nothing else can follow on this connection.
+    return JSONResponse(body, status, {"Connection": "close", "Cache-Control": "no-store"})
+
+
+def _build_api_refusal(why: str) -> Response:
+    """The same in the form that programs under /v1 read."""
+    return JSONResponse(ApiError(403, why).body, 403, {"Connection": "close"})

@@ -1,0 +1,150 @@
+"""What the page looks up, under /api: chats, their past, sound, transcripts, choices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request, Response
+
+from bots.web_chat.history import HISTORY_LIMIT, find_job
+from bots.web_chat.session import name_of, person_of, read_chat
+from bots.web_chat.wire import (
+    build_choices,
+    build_disposition,
+    build_entry,
+    build_title,
+    read_language,
+    safe_mime,
+)
+from core.clock import CLOCK, Clock
+from core.interfaces import PageDoor
+from core.locale import mark
+from core.models import Chat, Job, Message, Transcript
+from core.transcription.subtitles import build_srt, build_txt
+
+NO_SESSION = mark("This page has no session. Please reload it.")
+NO_FILE = mark("This file is no longer here.")
+#: What a transcript can be saved as.
+_FORMS = {"txt": build_txt, "srt": build_srt}
+#: Command and field whose offers the page shows in a list of that name.
+_OFFERS = {"voices": ("say", "voice"), "styles": ("say", "style"), "languages": ("language",) * 2}
+
+
+@dataclass(frozen=True)
+class Lookups:
+    """The routes that change nothing."""
+
+    door: PageDoor
+    clock: Clock = CLOCK
+
+    def build_router(self) -> APIRouter:
+        """Return the routes, to be included in those of the page."""
+        router = APIRouter()
+        routes: dict[str, Callable[..., Any]] = {
+            "/chats": self.list_chats,
+            "/history": self.list_history,
+            "/choices": self.get_choices,
+            "/sounds/{message_id}": self.get_sound,
+            "/transcripts/{job_id}": self.get_transcript,
+            "/transcripts/{job_id}/{form}": self.get_transcript_file,
+            "/files/{job_id}/{index}": self.get_file,
+        }
+        for path, answer in routes.items():
+            router.add_api_route(path, answer, methods=["GET"])
+        return router
+
+    async def list_chats(self, request: Request) -> dict[str, Any]:
+        """Return the browser's chats, the one that was used last first."""
+        found = await self.door.conversations(person_of(need_chat(request)))
+        return {
+            "chats": [
+                {
+                    "name": name_of(one.chat),
+                    "title": build_title(one.first),
+                    "last_at": one.last_at.isoformat(),
+                }
+                for one in found
+            ]
+        }
+
+    async def list_history(self, request: Request) -> dict[str, Any]:
+        """Return the chat's messages and replies, the newest last."""
+        recent = await self.door.recent(need_chat(request), HISTORY_LIMIT)
+        return {"entries": [build_entry(job) for job in recent]}
+
+    async def get_choices(self, request: Request) -> dict[str, Any]:
+        """Return what is chosen in the chat, and what there is to be chosen from."""
+        chat, language = need_chat(request), language_of(request)
+        person_id = person_of(chat).chat_id
+        offers: dict[str, list[dict[str, str]]] = {}
+        for name, (command, field) in _OFFERS.items():
+            typing = Message(
+                chat, "", self.clock.now(), person_id, language=language, command=command
+            )
+            found = await self.door.suggest(typing, field)
+            offers[name] = [{"value": s.value, "label": s.label or s.value} for s in found]
+        return build_choices(*await self.door.choices(chat, person_id)) | offers
+
+    async def get_sound(self, request: Request, message_id: str) -> Response:
+        """Return the recording that came with a message."""
+        chat = need_chat(request)
+        job = await find_job(self.door, chat, message_id)
+        attachment = job.message.attachment if job else None
+        data = await self.door.blob(chat, message_id) if attachment else None
+        if attachment is None or data is None:
+            raise HTTPException(404, NO_FILE)
+        return _download(data, attachment.mime, attachment.name)
+
+    async def get_transcript(self, request: Request, job_id: str) -> dict[str, Any]:
+        """Return what a recording says, with the second at which each part begins."""
+        found = await self._find_transcript(need_chat(request), job_id)
+        return {"segments": [{"start_s": s.start_s, "text": s.text} for s in found.segments]}
+
+    async def get_transcript_file(self, request: Request, job_id: str, form: str) -> Response:
+        """Return what a recording says as text or subtitles."""
+        found = await self._find_transcript(need_chat(request), job_id)
+        if form not in _FORMS:
+            raise HTTPException(404, NO_FILE)
+        return _download(_FORMS[form](found).encode(), "text/plain", f"transcript.{form}")
+
+    async def get_file(self, request: Request, job_id: str, index: int) -> Response:
+        """Return one file of a reply as a download."""
+        job = await self._find_job(need_chat(request), job_id)
+        files = job.reply.files if job.reply else ()
+        if not 0 <= index < len(files):
+            raise HTTPException(404, NO_FILE)
+        file = files[index]
+        return _download(file.data, file.mime, file.name)
+
+    async def _find_transcript(self, chat: Chat, job_id: str) -> Transcript:
+        found = await self.door.transcript(await self._find_job(chat, job_id))
+        if found is None:
+            raise HTTPException(404, NO_FILE)
+        return found
+
+    async def _find_job(self, chat: Chat, job_id: str) -> Job:
+        job = await self.door.job(chat, job_id)
+        if job is None:
+            raise HTTPException(404, NO_FILE)
+        return job
+
+
+def need_chat(request: Request) -> Chat:
+    """Return the chat that a request is about. Raises HTTPException 401."""
+    chat = read_chat(request)
+    if chat is None:
+        raise HTTPException(401, NO_SESSION)
+    return chat
+
+
+def language_of(request: Request) -> str:
+    """Return the language that the page speaks."""
+    return read_language(request.headers.get("accept-language", ""))
+
+
+def _download(data: bytes, mime: str, name: str) -> Response:
+    disposition = build_disposition(name)
+    headers = {"Content-Disposition": disposition}
+    return Response(data, media_type=safe_mime(mime), headers=headers)

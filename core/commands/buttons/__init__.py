@@ -1,0 +1,1 @@
+"""Commands that come from buttons under a reply."""

@@ -1,0 +1,1 @@
+"""Commands that nobody types or presses: they follow from what happens in a chat."""

@@ -1,0 +1,43 @@
+"""Reads aloud in a voice channel what a person wrote; nothing is written for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from core.commands import Command
+from core.commands.context import Context
+from core.models import Reply, SpeechSettings, Voice
+from core.synthesis import preset_voices as presets
+from core.text.language import guess_language
+from core.text.split import shorten
+
+#: What is longer is read to here: others want to be heard too.
+MAX_CHARS = 400
+#: Older words belong to a talk that has gone on.
+FRESH_FOR = timedelta(minutes=1)
+
+
+async def read_out(ctx: Context) -> Reply:
+    """Say the message in its sender's voice, where that is still wanted."""
+    message = ctx.message
+    channels = ctx.platform.voice
+    is_fresh = ctx.clock.now() - message.sent_at < FRESH_FOR
+    if channels is None or not is_fresh or not channels.is_read(message):
+        return Reply()
+    if await ctx.store.memory.is_opted_out(message.chat.platform, message.sender_id):
+        return Reply()
+    chosen, _ = (await ctx.choices()).find("voice")
+    voices = ctx.speaking.synthesizer.voices()
+    voice = "" if chosen else pick_voice(voices, message.sender_id, guess_language(message.text))
+    await ctx.say(shorten(message.text, MAX_CHARS), SpeechSettings(voice=voice))
+    return Reply()
+
+
+def pick_voice(voices: Sequence[Voice], person_id: str, language: str) -> str:
+    """Return the preset voice of a person who has chosen none: the same one each time."""
+    pool = presets.speaking(voices, language) or voices
+    return presets.assign(person_id, pool).voice_id if pool else ""
+
+
+command = Command("Reads a message aloud", read_out, is_listed=False, is_silent=True)

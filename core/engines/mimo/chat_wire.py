@@ -1,0 +1,97 @@
+"""MiMo's wire for understanding: a question to its JSON, the answer back. Pure.
+
+Sources: MiMo docs, "Audio Understanding", "Deep Thinking" and the API reference of chat
+completions, 2026.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.engines.mimo.transcription_wire import NAME, show_sound
+from core.engines.wire.body import Body, encode_body
+from core.engines.wire.chat import (
+    Telling,
+    build_messages,
+    counts_no_sound,
+    find_sounds,
+    has_sound,
+    read_usage,
+)
+from core.engines.wire.chat import make_answer as make_any_answer
+from core.engines.wire.errors import clean
+from core.errors import EngineBadReply, EngineRefused
+from core.models import Answer, Audio, Question
+
+#: The base64 text of one sound may have 50 MB; this leaves room for the data URL's head.
+MAX_BYTES = 37_499_900
+_MAX_TOKENS = 131_072
+#: Our names of what it takes, to its own; the one to convert to first.
+_MIMES = {
+    "audio/mpeg": "audio/mpeg",
+    "audio/wav": "audio/wav",
+    "audio/flac": "audio/flac",
+    "audio/mp4": "audio/mp4",
+    "audio/ogg": "audio/ogg",
+    "audio/mp3": "audio/mpeg",
+    "audio/x-wav": "audio/wav",
+    "audio/x-flac": "audio/flac",
+    "audio/m4a": "audio/mp4",
+    "audio/x-m4a": "audio/mp4",
+}
+FORMATS = tuple(_MIMES)
+#: Beginnings of ids whose context is 1M; that of the others is 256K. An id may also say so itself.
+_LARGE = ("mimo-v2.5", "mimo-v2.6")
+_SAYS_LARGE = "[1m]"
+
+
+def find_context_tokens(model: str) -> int:
+    """Return how much one call of `model` may hold."""
+    is_large = model.startswith(_LARGE) or model.endswith(_SAYS_LARGE)
+    return 1_000_000 if is_large else 256_000
+
+
+def build_question(question: Question, *, model: str, is_streamed: bool = False) -> Body:
+    """Return the body that asks `question`.
+
+    Raises EngineRefused if the service would not take a recording: its format or size.
+    """
+    thinking = "enabled" if question.is_thinking else "disabled"
+    body = {
+        "model": model,
+        "messages": _add_thoughts(build_messages(question, _show_audio), question),
+        "max_completion_tokens": min(max(question.max_tokens, 1), _MAX_TOKENS),
+        "thinking": {"type": thinking},
+        **({"temperature": question.temperature} if question.temperature is not None else {}),
+        **({"stream": True} if is_streamed else {}),
+    }
+    return encode_body(body, find_sounds(question))
+
+
+def make_answer(telling: Telling, question: Question, *, model: str) -> Answer:
+    """Return the answer that was told; its text is empty where there were only thoughts.
+
+    Raises EngineError as `chat_wire.make_answer` does; EngineBadReply also if no token of a
+    recording reached the model.
+    """
+    if has_sound(question) and counts_no_sound(telling):
+        raise EngineBadReply("no token of the recording was counted: it was not heard")
+    return make_any_answer(telling, read_usage(telling, NAME, model))
+
+
+def _show_audio(audio: Audio) -> dict[str, Any]:
+    if not audio.url:
+        return show_sound(audio, _MIMES, MAX_BYTES)
+    if not audio.url.lower().startswith(("http://", "https://")):
+        raise EngineRefused("no public address", reason="the address is not one of the web")
+    return {"type": "input_audio", "input_audio": {"data": clean(audio.url)}}
+
+
+def _add_thoughts(messages: list[dict[str, Any]], question: Question) -> list[dict[str, Any]]:
+    """Give the model its own thoughts back. While it thinks, it may insist on having them all."""
+    own = (m for m in messages if m["role"] == "assistant")
+    turns = (t for t in question.turns if t.role == "assistant")
+    for message, turn in zip(own, turns, strict=True):
+        if turn.reasoning or question.is_thinking:
+            message["reasoning_content"] = clean(turn.reasoning)
+    return messages

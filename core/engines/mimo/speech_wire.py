@@ -1,0 +1,181 @@
+"""MiMo's wire for speech: an utterance to its JSON, its sound back. Pure, no input or output.
+
+Sources: MiMo docs, "Speech Synthesis (MiMo-V2-TTS)", 2026-05-28, and "Speech Synthesis" and the
+API reference of the V2.5 series, 2026.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from dataclasses import dataclass, replace
+from typing import Any
+
+from core.engines.mimo.transcription_wire import make_data_url, read_answer
+from core.engines.wire.chat import is_cut_by, read_choice, read_finish
+from core.engines.wire.models import TTS_CLONE, TTS_DESIGN
+from core.engines.wire.speech import CHINESE, read_wav, split_samples
+from core.errors import EngineBadReply
+from core.models import Utterance, Voice
+
+RATE_HZ = 24_000
+#: In the ids of all models that speak.
+_KIND = "tts"
+#: The second generation: styles in a tag of their own, and voices of its own.
+_V2 = "mimo-v2-"
+_SINGING = frozenset({"唱歌", "sing", "singing"})
+#: What would end a style, or begin another tag.
+_BRACKETS = re.compile(r"[()（）\[\]<>]")
+_V2_VOICES = (
+    Voice("default_zh", "MiMo-Chinese Female Voice", "zh", "female"),
+    Voice("default_en", "MiMo-English Female Voice", "en", "female"),
+    Voice("mimo_default", "MiMo-Default", "mul", "female"),
+)
+#: `mimo_default` is 冰糖 in China and Mia elsewhere.
+_VOICES = (
+    Voice("冰糖", "冰糖", "zh", "female"),
+    Voice("茉莉", "茉莉", "zh", "female"),
+    Voice("苏打", "苏打", "zh", "male"),
+    Voice("白桦", "白桦", "zh", "male"),
+    Voice("Mia", "Mia", "en", "female"),
+    Voice("Chloe", "Chloe", "en", "female"),
+    Voice("Milo", "Milo", "en", "male"),
+    Voice("Dean", "Dean", "en", "male"),
+    Voice("mimo_default", "MiMo-Default", "mul", "female"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """What a stream has told so far, but for its sound."""
+
+    #: The byte that began a sample which the next chunk ends.
+    odd: bytes = b""
+    has_sound: bool = False
+    finish_reason: str | None = None
+    is_done: bool = False
+
+
+def voices_of(model: str) -> tuple[Voice, ...]:
+    """Return the preset voices of `model`, the default of each language first."""
+    return _V2_VOICES if model.startswith(_V2) else _VOICES
+
+
+def build_speech(utterance: Utterance, *, model: str, is_streamed: bool = False) -> dict[str, Any]:
+    """Return the body that asks for the sound of `utterance`: WAV, or a stream of samples.
+
+    model: TTS_DESIGN where the voice is given in words, TTS_CLONE where it is given as a sample.
+    Raises EngineRefused if the service would not take the sample: only WAV and MP3 of some MB.
+    """
+    is_design = model == TTS_DESIGN
+    audio = {"format": "pcm16" if is_streamed else "wav"}
+    if not is_design:
+        audio["voice"] = _pick_voice(utterance, model)
+    # A voice is designed by the words of the user; there is no tag for it.
+    direction = _describe(utterance) if is_design else utterance.direction
+    text = utterance.text if is_design else _add_styles(utterance, model)
+    messages = [{"role": "user", "content": direction}] if direction else []
+    return {
+        "model": model,
+        "messages": [*messages, {"role": "assistant", "content": text}],
+        "audio": audio,
+        **({"stream": True} if is_streamed else {}),
+    }
+
+
+def read_speech(body: bytes, *, model: str) -> bytes:
+    """Return the samples in the plain answer `body`.
+
+    Raises EngineError: what `read_error` makes of an error inside, EngineBadReply.
+    """
+    choice = read_choice(read_answer(body, model, kind=_KIND))
+    if choice is None:
+        raise EngineBadReply("no choices")
+    _check_finish(read_finish(choice))
+    return read_wav(_read_sound(choice.get("message")), rate_hz=RATE_HZ)
+
+
+def read_speech_event(data: str, speaking: Speaking, *, model: str) -> tuple[Speaking, bytes]:
+    """Return `speaking` moved on by the data of one server-sent event, and its whole samples.
+
+    Raises EngineError as `read_speech` does.
+    """
+    if data.strip() == "[DONE]":
+        return replace(speaking, is_done=True), b""
+    choice = read_choice(read_answer(data, model, kind=_KIND))
+    if choice is None:
+        return speaking, b""
+    sound = _read_sound(choice.get("delta"))
+    if sound and (speaking.finish_reason or speaking.is_done):
+        raise EngineBadReply("sound after the end")
+    samples, odd = split_samples(speaking.odd + sound)
+    moved = Speaking(
+        odd=odd,
+        has_sound=speaking.has_sound or bool(samples),
+        finish_reason=read_finish(choice) or speaking.finish_reason,
+        is_done=speaking.is_done,
+    )
+    return moved, samples
+
+
+def read_speech_end(speaking: Speaking) -> None:
+    """See that a stream has ended well, for part of an utterance must not pass for the whole.
+
+    Raises EngineError as `read_speech` does.
+    """
+    _check_finish(speaking.finish_reason)
+    if not speaking.is_done:
+        raise EngineBadReply("the stream ended too early")
+    if speaking.odd:
+        raise EngineBadReply("the sound ends within a sample")
+    if not speaking.has_sound:
+        raise EngineBadReply("no sound")
+
+
+def _pick_voice(utterance: Utterance, model: str) -> str:
+    if model == TTS_CLONE and utterance.sample is not None:
+        return make_data_url(utterance.sample)
+    if utterance.voice is not None:
+        return utterance.voice
+    # The service's own default is Chinese here and English there.
+    language = "zh" if CHINESE.search(utterance.text) else "en"
+    return next(v.voice_id for v in voices_of(model) if v.language == language)
+
+
+def _add_styles(utterance: Utterance, model: str) -> str:
+    styles = " ".join(_clean_styles(utterance.styles))
+    if not styles:
+        return utterance.text
+    is_v2 = model.startswith(_V2)
+    return (f"<style>{styles}</style>" if is_v2 else f"({styles})") + utterance.text
+
+
+def _clean_styles(styles: tuple[str, ...]) -> list[str]:
+    """Return `styles` fit for a tag. To sing is a style that must stand alone."""
+    cleaned = [" ".join(_BRACKETS.sub(" ", style).split()) for style in styles]
+    singing = next((s.lower() for s in cleaned if s.lower() in _SINGING), None)
+    return [singing] if singing else [style for style in cleaned if style]
+
+
+def _describe(utterance: Utterance) -> str:
+    parts = [utterance.description, utterance.direction, ", ".join(utterance.styles)]
+    return "\n".join(part for part in parts if part)
+
+
+def _read_sound(part: object) -> bytes:
+    """Return the bytes in the `audio` of a message or delta; most deltas have none, or nulls."""
+    audio = part.get("audio") if isinstance(part, dict) else None
+    data = audio.get("data") if isinstance(audio, dict) else None
+    if data is None:
+        return b""
+    try:
+        if not isinstance(data, str):
+            raise ValueError
+        return b64decode(data, validate=True)
+    except ValueError:
+        raise EngineBadReply("the sound is not valid base64") from None
+
+
+def _check_finish(reason: str | None) -> None:
+    if is_cut_by(reason):
+        raise EngineBadReply("the sound stopped before its end")

@@ -1,0 +1,1 @@
+"""The engine of this machine alone: nothing leaves it."""

@@ -1,0 +1,66 @@
+"""The child process that speaks: the library of espeakng-loader, by its C interface.
+
+The library is GPL-3.0-or-later: nothing but this process may load it, and the bot's never does.
+Source of the interface: speak_lib.h of espeak-ng 1.52.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from typing import Any
+
+import espeakng_loader
+
+from core.engines.offline.espeak import RATE_HZ
+from core.worker_process import ChildRefused, Frame, serve
+
+_SYNCHRONOUS = 2
+_DONT_EXIT = 0x8000
+_PITCH = 3
+_UTF8, _END_PAUSE = 1, 0x1000
+_OnSound = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
+)
+
+
+class _Speaker:
+    """The library. It has one state for the whole process."""
+
+    def __init__(self) -> None:
+        self._library = ctypes.CDLL(espeakng_loader.get_library_path())
+        data_path = espeakng_loader.get_data_path().encode()
+        rate_hz = self._library.espeak_Initialize(_SYNCHRONOUS, 0, data_path, _DONT_EXIT)
+        if rate_hz != RATE_HZ:
+            raise RuntimeError(f"the library does not start, or speaks at {rate_hz} Hz")
+        self._pcm = bytearray()
+        # Kept here, for the library does not keep it alive.
+        self._on_sound = _OnSound(self._take)
+        self._library.espeak_SetSynthCallback(self._on_sound)
+
+    def speak(self, header: dict[str, Any], text: bytes) -> Iterator[Frame]:
+        """Yield the samples of `text` (UTF-8). Raises ChildRefused("voice")."""
+        if self._library.espeak_SetVoiceByName(str(header["voice"]).encode()):
+            raise ChildRefused("voice", "the library does not know it")
+        self._library.espeak_SetParameter(_PITCH, int(header["pitch"]), 0)
+        self._pcm.clear()
+        size = ctypes.c_size_t(len(text) + 1)
+        flags = _UTF8 | _END_PAUSE
+        failure = self._library.espeak_Synth(text, size, 0, 0, 0, flags, None, None)
+        if failure or self._library.espeak_Synchronize():
+            raise ChildRefused("library", f"espeak_Synth returned {failure}")
+        yield {}, bytes(self._pcm)
+
+    def _take(self, samples: Any, count: int, _: object) -> int:
+        if samples and count > 0:
+            self._pcm += ctypes.string_at(samples, 2 * count)
+        return 0
+
+
+def main() -> None:
+    """Load the library, then serve jobs until stdin ends."""
+    serve(_Speaker().speak)
+
+
+if __name__ == "__main__":
+    main()

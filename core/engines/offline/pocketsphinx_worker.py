@@ -1,0 +1,75 @@
+"""The child process that hears: pocketsphinx with the English model of its wheel.
+
+pocketsphinx holds the interpreter's lock while it works, so it must not live in the bot's process.
+"""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import Iterator
+from typing import Any
+
+from pocketsphinx import Decoder, Endpointer
+
+from core.worker_process import ChildRefused, Frame, serve
+
+RATE_HZ = 16_000
+
+
+def main() -> None:
+    """Load the model, then serve jobs until stdin ends."""
+    decoder = Decoder(samprate=RATE_HZ, loglevel="FATAL")
+    serve(lambda _, wav: hear(decoder, wav))
+
+
+def hear(decoder: Any, wav: bytes) -> Iterator[Frame]:
+    """Yield the words of each utterance in `wav` with its times, `start_s` and `end_s`.
+
+    Sounds that are no speech give nothing: unasked, the decoder would invent words for them.
+    Raises ChildRefused("format") unless `wav` is 16-bit mono WAV of 16 kHz.
+    """
+    for start_s, end_s, pcm in find_speech(read_pcm(wav)):
+        # Without it the result depends on what was heard before.
+        decoder.reinit_feat()
+        decoder.start_utt()
+        decoder.process_raw(pcm, full_utt=True)
+        decoder.end_utt()
+        hypothesis = decoder.hyp()
+        if hypothesis is not None and hypothesis.hypstr:
+            times = {"start_s": round(start_s, 2), "end_s": round(end_s, 2)}
+            yield {**times, "text": hypothesis.hypstr}, b""
+
+
+def find_speech(pcm: bytes) -> Iterator[tuple[float, float, bytes]]:
+    """Yield start, end (in seconds) and samples of every stretch of speech in `pcm`."""
+    endpointer = Endpointer(sample_rate=RATE_HZ)
+    size = endpointer.frame_bytes
+    speech = b""
+    last = (len(pcm) - 1) // size * size
+    for start in range(0, len(pcm), size):
+        frame = pcm[start : start + size]
+        heard = endpointer.end_stream(frame) if start == last else endpointer.process(frame)
+        if heard is None:
+            continue
+        speech += heard
+        if start == last or not endpointer.in_speech:
+            yield endpointer.speech_start, endpointer.speech_end, speech
+            speech = b""
+
+
+def read_pcm(wav: bytes) -> bytes:
+    """Return the samples in `wav`. Raises ChildRefused("format")."""
+    try:
+        with wave.open(io.BytesIO(wav)) as file:
+            form = (file.getframerate(), file.getnchannels(), file.getsampwidth())
+            pcm: bytes = file.readframes(file.getnframes())
+    except (wave.Error, EOFError):
+        raise ChildRefused("format", "not a WAV file") from None
+    if form != (RATE_HZ, 1, 2):
+        raise ChildRefused("format", "not 16 kHz, mono, 16 bit")
+    return pcm[: len(pcm) // 2 * 2]
+
+
+if __name__ == "__main__":
+    main()

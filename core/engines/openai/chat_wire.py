@@ -1,0 +1,187 @@
+"""OpenAI's wire for understanding, and how servers and models differ in what they take. Pure.
+
+Sources: OpenAI API reference, "Chat Completions" and its guide to audio; what vLLM, llama.cpp,
+OpenRouter and OpenAI answer to a sound that their model cannot take, as published in reports.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from core.engines.mimo import chat_wire as mimo_chat_wire
+from core.engines.mimo.limits import CHAT_LIMITS
+from core.engines.openai import transcription_wire as openai_wire
+from core.engines.wire.body import MARK, Body, encode_body
+from core.engines.wire.chat import (
+    Telling,
+    build_messages,
+    counts_no_sound,
+    find_sounds,
+    has_sound,
+    make_answer,
+    read_usage,
+)
+from core.engines.wire.errors import read_error_body, read_json
+from core.engines.wire.models import find_mimo
+from core.engines.wire.speech import make_silence
+from core.errors import CannotHear, EngineError, EngineRefused
+from core.interfaces import AnswererLimits
+from core.models import Answer, Audio, Question
+
+#: A body of 20 MB in base64.
+MAX_BYTES = 15_000_000
+_SILENCE_S = 0.2
+#: Parameters that not every server knows; an answer is to be had without them.
+_OPTIONAL = ("max_completion_tokens", "stream_options", "thinking")
+#: Not a word of the model's nature: the key, the balance, the pace.
+_OTHER_REASONS = frozenset({401, 402, 403, 408, 409, 425, 429})
+_SOUND_IS_AT_FAULT = re.compile(
+    r"corrupt|too (?:short|long)|(?:audio|file) format|input_audio\.|duration|decod"
+)
+_TAKES_NO_SOUND = re.compile(
+    r"audio.{0,80}(?:not |un|n't )support|(?:not|n't|only) support.{0,80}audio"
+    r"|support input audio|at most 0 audio"
+    r"|(?:invalid|unknown|unrecognized|unexpected|unsupported)[^.]{0,30}input_audio"
+    r"|content blocks are expected to be",
+    re.DOTALL,
+)
+_TAKES_NOTHING_ELSE = "contain audio"
+#: What models of sound do not take, beside the optional parameters.
+_TEXT_ALONE = "text without sound"
+#: MiMo's own form of a question, which a gateway passes on: its models hear no other. A server that
+#: reads what passes may want OpenAI's form all the same.
+_OWN_FORM = "the form of the model's own service"
+_WANTS_OTHER_FORM = re.compile(r"\bformat\b|base64|\burl\b|supported values|required|unknown")
+
+
+class Unsupported(EngineRefused):
+    """The server does not take a part of a question that it can be asked without."""
+
+    def __init__(self, part: str, error: EngineError) -> None:
+        super().__init__(f"{error}: {part}", reason=str(error.values.get("reason", "")))
+        self.part = part
+
+
+def limits_of(model: str, *, can_hear: bool) -> AnswererLimits:
+    """Return what one call of `model` may hold. can_hear: it takes sound, as far as is known."""
+    formats = tuple(openai_wire.KINDS) if can_hear else ()
+    model_id = find_mimo(model)
+    if model_id is None:
+        return AnswererLimits(
+            formats=formats,
+            max_bytes=MAX_BYTES,
+            can_think=can_think(model),
+            audio_tokens_per_s=10.0,
+            concurrency=4,
+        )
+    # Only what both forms can hold.
+    return replace(
+        CHAT_LIMITS,
+        formats=formats,
+        max_bytes=MAX_BYTES,
+        can_fetch=False,
+        context_tokens=mimo_chat_wire.find_context_tokens(model_id),
+    )
+
+
+def can_think(model: str) -> bool:
+    """Tell whether `model` is one whose thoughts are switched by the request."""
+    return "mimo" in model.lower()
+
+
+def build_question(
+    question: Question, *, model: str, is_streamed: bool, without: frozenset[str] = frozenset()
+) -> Body:
+    """Return the body that asks `question`.
+
+    without: parts that the server has refused before (`Unsupported`).
+    Raises EngineRefused if the service would not take a recording: its format or size.
+    """
+    if _is_own_form(model, without):
+        return mimo_chat_wire.build_question(question, model=model, is_streamed=is_streamed)
+    if _TEXT_ALONE in without and not has_sound(question):
+        question = _add_silence(question)
+    extras: dict[str, Any] = {"max_completion_tokens": question.max_tokens}
+    if is_streamed:
+        extras["stream_options"] = {"include_usage": True}
+    if can_think(model):
+        extras["thinking"] = {"type": "enabled" if question.is_thinking else "disabled"}
+    if "max_completion_tokens" in without:
+        extras["max_tokens"] = question.max_tokens
+    body = {
+        "model": model,
+        "messages": build_messages(question, _show_audio),
+        **({"stream": True} if is_streamed else {}),
+        **({"temperature": question.temperature} if question.temperature is not None else {}),
+        **{name: value for name, value in extras.items() if name not in without},
+    }
+    return encode_body(body, find_sounds(question))
+
+
+def read_chat(body: bytes | str) -> dict[str, Any]:
+    """Return the JSON of an answer or chunk. Raises EngineError for an error inside."""
+    answer = read_json(body)
+    if answer.get("error"):
+        raise read_error(200, body if isinstance(body, bytes) else body.encode())
+    return answer
+
+
+def read_told(telling: Telling, question: Question, *, model: str) -> Answer:
+    """Return the answer that was told; its text is empty where there were only thoughts.
+
+    Raises EngineError as `chat_wire.make_answer` does, CannotHear where no sound was counted.
+    """
+    if has_sound(question) and counts_no_sound(telling):
+        raise CannotHear("no token of the recording was counted")
+    return make_answer(telling, read_usage(telling, openai_wire.NAME, model))
+
+
+def read_error(status: int, body: bytes, retry_after: str | None = None) -> EngineError:
+    """Return what an error of the service means to us.
+
+    What is said of sound and of parameters counts whatever the status is: it has been 400, 404,
+    422 and 500.
+    """
+    error = openai_wire.read_error(status, body, retry_after)
+    text = body.decode("utf-8", "replace").lower()
+    found = read_error_body(body)
+    message = found.message.lower() if found else text
+    if status in _OTHER_REASONS:
+        return error
+    if _TAKES_NOTHING_ELSE in message:
+        return Unsupported(_TEXT_ALONE, error)
+    if _TAKES_NO_SOUND.search(message) and not _SOUND_IS_AT_FAULT.search(message):
+        return CannotHear(str(error))
+    name = next((name for name in _OPTIONAL if name in text), None)
+    return Unsupported(name, error) if name and isinstance(error, EngineRefused) else error
+
+
+def find_refused(error: EngineRefused, *, model: str, without: frozenset[str]) -> str | None:
+    """Return the part that a question can be asked without, None if it is no such refusal.
+
+    without: parts that it was asked without.
+    """
+    part = error.part if isinstance(error, Unsupported) else None
+    if _is_own_form(model, without):
+        reason = str(error.values.get("reason", "")).lower()
+        is_form = isinstance(error, CannotHear) or _WANTS_OTHER_FORM.search(reason)
+        return _OWN_FORM if part or is_form else None
+    return None if part in without else part
+
+
+def _is_own_form(model: str, without: frozenset[str]) -> bool:
+    return find_mimo(model) is not None and _OWN_FORM not in without
+
+
+def _add_silence(question: Question) -> Question:
+    """Return `question` with a moment of silence along with it."""
+    *before, last = question.turns
+    silence = make_silence(_SILENCE_S)
+    return replace(question, turns=(*before, replace(last, audios=(*last.audios, silence))))
+
+
+def _show_audio(audio: Audio) -> dict[str, Any]:
+    kind = openai_wire.find_kind(audio, MAX_BYTES)
+    return {"type": "input_audio", "input_audio": {"data": MARK, "format": kind}}

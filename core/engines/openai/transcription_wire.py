@@ -1,0 +1,138 @@
+"""The wire of OpenAI's audio endpoints, as many servers speak it. Pure, no input or output.
+
+Source: OpenAI API reference, "Create transcription" and "Error codes"; servers that others have
+built answer an error also as `{"error": "text"}`, or as no JSON at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from core.engines.wire.errors import (
+    ErrorBody,
+    clean,
+    find_code,
+    find_gone,
+    make_error,
+    make_missing,
+    read_count,
+    read_error_body,
+    read_json,
+    read_retry_after,
+    read_seconds,
+)
+from core.errors import EngineBadReply, EngineError, EngineLocked, EngineRefused
+from core.models import Audio, Segment, Transcript, Usage
+
+NAME = "openai"
+MAX_BYTES = 25_000_000
+#: MIME types that the service takes, the one to convert to first, and its names of them.
+KINDS = {
+    "audio/mpeg": "mp3",
+    "audio/wav": "wav",
+    "audio/mp3": "mp3",
+    "audio/x-wav": "wav",
+}
+_MIMES = {"wav": "audio/wav", "mp3": "audio/mpeg"}
+#: Codes that decide before the status does.
+_CODES = {"insufficient_quota": 402, "invalid_api_key": 401, "content_policy_violation": 400}
+
+
+def build_transcription(
+    audio: Audio,
+    *,
+    model: str,
+    language: str | None,
+    has_segments: bool,
+    temperature: float | None = None,
+) -> dict[str, Any]:
+    """Return the form (`data` and `files`) that asks for the words in `audio`.
+
+    language: BCP 47; the service takes its first part. has_segments: ask for times too.
+    Raises EngineRefused unless it is WAV or MP3 of at most MAX_BYTES.
+    """
+    kind = find_kind(audio, MAX_BYTES)
+    data = {"model": model, "response_format": "verbose_json" if has_segments else "json"}
+    if language:
+        data["language"] = language.lower().split("-")[0]
+    if temperature is not None:
+        data["temperature"] = f"{temperature:g}"
+    return {"data": data, "files": {"file": (f"sound.{kind}", audio.data, _MIMES[kind])}}
+
+
+def find_kind(audio: Audio, max_bytes: int) -> str:
+    """Return what the service calls this sound: "wav" or "mp3".
+
+    Raises EngineRefused if it is neither, or larger than `max_bytes`.
+    """
+    kind = KINDS.get(audio.mime)
+    if kind is None or audio.url:
+        raise EngineRefused("neither WAV nor MP3", reason="the format is not supported")
+    if len(audio.data) > max_bytes:
+        raise EngineRefused("larger than it takes", reason="the recording is too large")
+    return kind
+
+
+def read_transcription(body: bytes, *, model: str) -> Transcript:
+    """Return the words in `body`, with their times where it has some.
+
+    Raises EngineError: what `read_error` makes of an error inside, EngineBadReply.
+    """
+    answer = read_json(body)
+    if answer.get("error"):
+        raise read_error(200, body)
+    text = answer.get("text")
+    if not isinstance(text, str):
+        raise EngineBadReply("no text")
+    return Transcript(
+        text=clean(text).strip(),
+        segments=tuple(_read_segments(answer.get("segments"))),
+        duration_s=read_seconds(answer.get("duration")),
+        usage=_read_usage(answer, model),
+    )
+
+
+def read_error(status: int, body: bytes | str, retry_after: str | None = None) -> EngineError:
+    """Return what an error of the service means to us.
+
+    retry_after: the header, as seconds or an HTTP date.
+    """
+    found = read_error_body(body)
+    error = found or ErrorBody()
+    code = _CODES.get(error.code) or _CODES.get(error.type) or find_code(error) or status
+    wait_s = read_retry_after(retry_after)
+    if gone := find_gone(code, error):
+        return gone
+    if code == 404:
+        return make_missing(found)
+    if code == 402:
+        return EngineLocked(f"{error.label(status)}: the quota is used up", retry_after_s=wait_s)
+    # Here `param` is the name of a field; what is wrong with it says the message.
+    return make_error(code, replace(error, param=""), wait_s)
+
+
+def _read_segments(value: object) -> list[Segment]:
+    entries = value if isinstance(value, list) else []
+    return [_read_segment(e) for e in entries if isinstance(e, dict) and e.get("text")]
+
+
+def _read_segment(entry: dict[str, Any]) -> Segment:
+    start_s = read_seconds(entry.get("start"))
+    return Segment(
+        start_s=start_s,
+        end_s=max(start_s, read_seconds(entry.get("end"))),
+        text=clean(str(entry["text"])).strip(),
+    )
+
+
+def _read_usage(answer: dict[str, Any], model: str) -> Usage:
+    found = answer.get("usage")
+    usage = found if isinstance(found, dict) else {}
+    return Usage(
+        engine=NAME,
+        model=model,
+        audio_s=read_seconds(usage.get("seconds")) or read_seconds(answer.get("duration")),
+        prompt_tokens=read_count(usage.get("input_tokens")),
+        completion_tokens=read_count(usage.get("output_tokens")),
+    )

@@ -1,0 +1,185 @@
+"""HTTP to one engine: a total deadline, a cap on every answer, and nothing of it believed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import httpx
+from httpx_sse import EventSource
+
+from core.engines.wire.tls import tls
+from core.errors import ConfigError, EngineBadReply, EngineBusy, EngineError
+
+#: Largest answer that is read.
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+#: Largest body of an error: what lies behind it is not of interest.
+_MAX_ERROR_BYTES = 64 * 1024
+_CONNECT_S = 10.0
+#: An idle connection is kept so long, since to open one may take longer than to be answered.
+#: Balancers drop theirs after 60 s.
+_KEEP_S = 55.0
+
+ReadError = Callable[[int, bytes, str | None], EngineError]
+
+
+class Client:
+    """Calls to one service. Every failure leaves as an EngineError without address or key."""
+
+    def __init__(self, base_url: str, headers: Mapping[str, str], read_error: ReadError) -> None:
+        self._base_url = _check_url(base_url)
+        self._read_error = read_error
+        self._http = httpx.AsyncClient(
+            headers={**_check_headers(headers), "accept-encoding": "identity"},
+            # The total deadline of each call stands in for a limit on every read.
+            timeout=httpx.Timeout(None, connect=_CONNECT_S),
+            limits=httpx.Limits(
+                max_connections=100, max_keepalive_connections=20, keepalive_expiry=_KEEP_S
+            ),
+            follow_redirects=False,
+            verify=tls(),
+        )
+
+    async def send(self, method: str, path: str, *, deadline_s: float, **body: Any) -> bytes:
+        """Return the body of a good answer. Takes httpx's json, data and files.
+
+        Raises what `read_error` makes of a bad one, EngineBusy, EngineBadReply.
+        """
+        async with self.open(method, path, deadline_s=deadline_s, **body) as response:
+            return await read_body(response)
+
+    @asynccontextmanager
+    async def open(
+        self, method: str, path: str, *, deadline_s: float, **body: Any
+    ) -> AsyncIterator[httpx.Response]:
+        """Yield a good answer whose body is still to be read, before the deadline.
+
+        Raises as `send` does.
+        """
+        try:
+            async with (
+                asyncio.timeout(deadline_s),
+                self._http.stream(method, self._base_url + path, **body) as response,
+            ):
+                _cap(response)
+                if response.status_code != 200:
+                    raise await self._fail(response)
+                yield response
+        except TimeoutError:
+            raise EngineBusy(f"no whole answer within {deadline_s:.0f} s") from None
+        # Their texts may hold the address, and the address a key.
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise EngineBusy(type(error).__name__) from None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def _fail(self, response: httpx.Response) -> EngineError:
+        start = b""
+        async for chunk in response.aiter_raw():
+            start += chunk
+            if len(start) > _MAX_ERROR_BYTES:
+                break
+        retry_after = response.headers.get("retry-after")
+        error = self._read_error(response.status_code, start, retry_after)
+        error.status = error.status or response.status_code
+        return error
+
+
+async def give(parts: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Yield the parts of a body, as httpx takes them: each is made when the last one is sent."""
+    for part in parts:
+        yield part
+
+
+async def read_body(response: httpx.Response) -> bytes:
+    """Return the whole body of an open answer."""
+    return b"".join([chunk async for chunk in response.aiter_raw()])
+
+
+def is_event_stream(response: httpx.Response) -> bool:
+    """Tell whether an open answer is a stream of server-sent events."""
+    return str(response.headers.get("content-type", "")).lower().startswith("text/event-stream")
+
+
+async def read_events(response: httpx.Response) -> AsyncIterator[str]:
+    """Yield the data of each server-sent event of an open answer."""
+    # The standard knows no other encoding, whatever the header says.
+    response.encoding = "utf-8"
+    async for event in EventSource(response).aiter_sse():
+        if event.data:
+            yield event.data
+
+
+async def relay(source: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Yield what `source` gives, which runs in a task of its own.
+
+    Its deadline then ends that task and not the caller's, whose own time does not count.
+    """
+    parts: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    async def pump() -> None:
+        try:
+            async with aclosing(source):
+                async for part in source:
+                    parts.put_nowait(part)
+        finally:
+            parts.put_nowait(None)
+
+    task = asyncio.create_task(pump())
+    try:
+        while (part := await parts.get()) is not None:
+            yield part
+        await task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+class _CappedStream(httpx.AsyncByteStream):
+    """A body that fails where it grows beyond the cap."""
+
+    def __init__(self, stream: httpx.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in self._stream:
+            size += len(chunk)
+            if size > MAX_ANSWER_BYTES:
+                raise EngineBadReply("the answer is larger than 64 MB")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+def _cap(response: httpx.Response) -> None:
+    """Bound what can be read of `response`, and refuse to unpack anything.
+
+    We ask for no compression: small gzip may hold gigabytes, and httpx unpacks each read whole.
+    """
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise EngineBadReply("the answer is compressed, which was not asked for")
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    response.stream = _CappedStream(response.stream)
+
+
+def _check_url(base_url: str) -> str:
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        raise ConfigError("the base URL of an engine is not a URL") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ConfigError("the base URL of an engine must start with http:// or https://")
+    return base_url.rstrip("/")
+
+
+def _check_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable()):
+            raise ConfigError(f"the key for the header {name} has characters it cannot have")
+    return dict(headers)

@@ -1,0 +1,62 @@
+"""What the operator sees of the running program: its engines, its work and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from core.answering.pipeline import Understanding
+from core.limits import AccountGate, GateState
+from core.models import Probe
+from core.store import Store
+from core.synthesis.pipeline import Speaking
+from core.transcription.pipeline import Hearing
+
+Role = Literal["hears", "understands", "speaks"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """Who does one thing for us, with which model, and how the account stands."""
+
+    role: Role
+    engine: str
+    model: str
+    gate: GateState
+    #: What came of the last daily probe, None if there was none.
+    probe: Probe | None = None
+
+
+class Operations:
+    """What the operator looks at."""
+
+    def __init__(
+        self, store: Store, hearing: Hearing, speaking: Speaking, understanding: Understanding
+    ) -> None:
+        #: The work, from the database.
+        self.figures = store.figures
+        self._store = store
+        self._hearing = hearing
+        self._speaking = speaking
+        self._understanding = understanding
+
+    async def engines(self) -> list[EngineState]:
+        """Return who hears, understands and speaks."""
+        hears, understands = self._hearing.transcriber, self._understanding.answerer
+        speaks, gate = self._speaking.synthesizer, self._understanding.gate
+        probes = await self._store.probes.all()
+        rows: tuple[tuple[Role, str, str, AccountGate], ...] = (
+            ("hears", hears.name, hears.model, self._hearing.gate),
+            ("understands", understands.name, understands.chat_model, gate),
+            ("speaks", speaks.name, speaks.speech_model, self._speaking.gate),
+        )
+        return [
+            EngineState(role, engine, model, await gate.state(), probes.get(role))
+            for role, engine, model, gate in rows
+        ]
+
+    async def programs(self, day: date) -> Mapping[str, float]:
+        """Return the seconds of sound that keys of other programs have used on a day, by name."""
+        return await self._store.allowances.of_day(day)

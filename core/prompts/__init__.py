@@ -1,1 +1,0 @@
-"""What chat models are told: pure text, made from what people asked and said."""

@@ -1,0 +1,81 @@
+"""What can be found out about a database without changing it: for `hearsay doctor`."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import make_url, select
+from sqlalchemy.exc import DBAPIError
+
+from core.errors import StoreError
+from core.store.database.connection import Database
+from core.store.database.encryption import Cipher
+from core.store.database.migrate import open_plain
+from core.store.database.schema_version import list_revisions, read_revision
+from core.store.database.tables import messages, transcripts
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How a database is."""
+
+    #: False if nothing is there yet.
+    is_there: bool
+    #: What the database's own check found wrong, empty if nothing.
+    damage: str = ""
+    #: The form that it has: "old" is mended by `migrate`, "newer" by a newer program.
+    schema: str = ""
+
+
+async def examine(url: str) -> Condition:
+    """Look at the database at `url`. Raises StoreError if it cannot be read, ConfigError."""
+    return await asyncio.to_thread(_examine, url)
+
+
+def _examine(url: str) -> Condition:
+    engine = open_plain(url, is_read_only=True)
+    is_sqlite = engine.dialect.name == "sqlite"
+    try:
+        if is_sqlite and not _exists(url):
+            return Condition(is_there=False)
+        with engine.connect() as connection:
+            damage = ""
+            if is_sqlite:
+                damage = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar())
+            revision = read_revision(connection)
+    except DBAPIError as error:
+        raise StoreError(f"{type(error.orig).__name__}: {error.orig}") from None
+    finally:
+        engine.dispose()
+    return Condition(bool(revision), "" if damage == "ok" else damage, _name_schema(revision))
+
+
+def _exists(url: str) -> bool:
+    return Path(make_url(url).database or "").is_file()
+
+
+def _name_schema(revision: str) -> str:
+    known = list_revisions()
+    if revision and revision not in known:
+        return "newer"
+    return "current" if revision == known[-1] else "old"
+
+
+async def has_content(url: str, cipher: Cipher) -> bool:
+    """Open the newest content with the key; False if there is none yet.
+
+    Raises ConfigError if the key does not fit, StoreError.
+    """
+    database = Database(url, cipher)
+    newest = (
+        select(messages.c.content).order_by(messages.c.message_pk.desc()).limit(1),
+        select(transcripts.c.content).order_by(transcripts.c.created_at.desc()).limit(1),
+    )
+    try:
+        async with database.read() as connection:
+            found = [(await connection.execute(query)).scalar() for query in newest]
+    finally:
+        await database.close()
+    return any(content is not None for content in found)

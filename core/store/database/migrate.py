@@ -1,0 +1,109 @@
+"""Bringing a database to the form that this code expects."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import stamina
+from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from core.errors import ConfigError, StoreError
+from core.store.database.schema_version import list_revisions, read_revision
+from core.store.database.tables import metadata
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+
+async def migrate(url: str, revision: str = "head") -> None:
+    """Migrate the database at `url`, under its write lock, all or nothing.
+
+    Raises ConfigError if the database is newer than this code or DATABASE_URL names none,
+    StoreError if it cannot be opened or written.
+    """
+    await asyncio.to_thread(_migrate, url, revision)
+
+
+def _is_locked(error: Exception) -> bool:
+    """Tell whether another process is in the way; to begin WAL does not wait for it by itself."""
+    return isinstance(error, StoreError) and "locked" in str(error)
+
+
+@stamina.retry(on=_is_locked, attempts=20, timeout=30.0, wait_initial=0.05, wait_max=0.5)
+def _migrate(url: str, revision: str) -> None:
+    engine = open_plain(url)
+    try:
+        with engine.connect() as connection:
+            connection.connection.driver_connection.isolation_level = None  # type: ignore[union-attr]
+            connection.exec_driver_sql("PRAGMA busy_timeout=30000")
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            _upgrade(connection, revision)
+            connection.exec_driver_sql("COMMIT")
+    except DBAPIError as error:
+        raise StoreError(f"{type(error.orig).__name__}: {error.orig}") from None
+    finally:
+        engine.dispose()
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    present, known = read_revision(connection), list_revisions()
+    if present and present not in known:
+        detail = f"it has migration {present}, the last that is known here is {known[-1]}"
+        raise ConfigError(f"this database is newer than the program: {detail}")
+    if present == known[-1]:
+        return
+    if revision == "head" and not inspect(connection).get_table_names():
+        _make_new(connection, known[-1])
+        return
+    from alembic import command
+
+    config = make_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def _make_new(connection: Connection, revision: str) -> None:
+    """Make the tables as they are today: a new database has no history, and needs no Alembic.
+
+    That both ways lead to the same tables is tested.
+    """
+    metadata.create_all(connection)
+    connection.exec_driver_sql(
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
+        "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+    )
+    query = text("INSERT INTO alembic_version (version_num) VALUES (:revision)")
+    connection.execute(query, {"revision": revision})
+
+
+def make_config() -> Config:
+    """Return Alembic's configuration: where the migrations are."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(files("migrations")))
+    return config
+
+
+def open_plain(url: str, *, is_read_only: bool = False) -> Engine:
+    """Return an engine without threads or tasks of its own.
+
+    is_read_only: SQLite is then neither made nor changed.
+    Raises ConfigError; the address may hold a password and is not told.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigError("DATABASE_URL is no address of a database") from None
+    if parsed.get_backend_name() != "sqlite":
+        raise ConfigError("DATABASE_URL must begin with sqlite: no other kind is known yet")
+    parsed = parsed.set(drivername="sqlite")
+    if is_read_only and parsed.database:
+        path = Path(parsed.database).absolute().as_uri()
+        parsed = parsed.set(database=path, query={"mode": "ro", "uri": "true"})
+    return create_engine(parsed)

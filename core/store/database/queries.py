@@ -1,0 +1,151 @@
+"""Pieces of query that several files of the store share."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from sqlalchemy import Insert, Select, Table, bindparam, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import ColumnElement
+
+from core.clock import Clock
+from core.models import (
+    Audio,
+    Chat,
+    ChatSettings,
+    Job,
+    JobState,
+    Message,
+    RepliesMode,
+    SpeechSettings,
+    TalkSettings,
+)
+from core.store.database.tables import chats, jobs, messages
+
+#: How long a chat's refusal of voice messages is taken for its will: people change their minds.
+NO_VOICE = timedelta(days=7)
+
+
+def hash_sample(sample: Audio) -> str:
+    """Return what links sounds to the sample of the voice that spoke them."""
+    return hashlib.sha256(sample.data).hexdigest()
+
+
+def now(connection: AsyncConnection) -> datetime:
+    """Return the current moment by the clock of the connection's database."""
+    clock: Clock = connection.sync_engine.get_execution_options()["clock"]
+    return clock.now()
+
+
+def insert_new(connection: AsyncConnection, table: Table) -> Any:
+    """Return an INSERT that passes over a row whose unique key is there already."""
+    return _insert_new(connection.dialect.name, table)
+
+
+@cache
+def _insert_new(dialect_name: str, table: Table) -> Insert:
+    dialect = import_module(f"sqlalchemy.dialects.{dialect_name}")
+    statement: Insert = dialect.insert(table).on_conflict_do_nothing()
+    return statement
+
+
+def is_chat(chat: Chat) -> ColumnElement[bool]:
+    """Return the condition that scopes a query to one chat."""
+    return (
+        (chats.c.platform == chat.platform)
+        & (chats.c.bot_id == chat.bot_id)
+        & (chats.c.chat_id == chat.chat_id)
+    )
+
+
+#: Built once: every message waits for it.
+_CHAT = select(chats).where(
+    chats.c.platform == bindparam("of_platform"),
+    chats.c.bot_id == bindparam("of_bot"),
+    chats.c.chat_id == bindparam("of_chat"),
+)
+
+
+async def chat_row(connection: AsyncConnection, chat: Chat) -> Any:
+    """Return the row of `chat`, made when it is new."""
+    key = {"of_platform": chat.platform, "of_bot": chat.bot_id, "of_chat": chat.chat_id}
+    row = (await connection.execute(_CHAT, key)).one_or_none()
+    if row is None:
+        values = {"platform": chat.platform, "bot_id": chat.bot_id, "chat_id": chat.chat_id}
+        await connection.execute(insert_new(connection, chats), values)
+        row = (await connection.execute(_CHAT, key)).one()
+    return row
+
+
+def read_settings(row: Any) -> ChatSettings:
+    """Return what the chat of this row has chosen."""
+    speech = row.speech or SpeechSettings()
+    replies = RepliesMode(row.replies)
+    talk = row.talk or TalkSettings()
+    return ChatSettings(row.language, row.is_auto, speech, replies, row.expects, talk)
+
+
+def build_settings(settings: ChatSettings) -> dict[str, Any]:
+    """Return the columns that keep what a chat has chosen."""
+    return {
+        "language": settings.language,
+        "is_auto": settings.is_auto,
+        "speech": settings.speech,
+        "replies": settings.replies,
+        "expects": settings.expects,
+        "talk": settings.talk,
+    }
+
+
+def select_jobs() -> Select[Any]:
+    """Return a query for all that `read_job` needs."""
+    return (
+        select(
+            jobs,
+            messages.c.content,
+            messages.c.chat_pk.label("origin_pk"),
+            chats.c.platform,
+            chats.c.bot_id,
+            chats.c.chat_id,
+            chats.c.language,
+            chats.c.is_auto,
+            chats.c.speech,
+            chats.c.replies,
+            chats.c.expects,
+            chats.c.talk,
+            chats.c.no_voice_at,
+        )
+        .join(messages, messages.c.message_pk == jobs.c.message_pk)
+        .join(chats, chats.c.chat_pk == jobs.c.chat_pk)
+        # What was forgotten has no message any more.
+        .where(messages.c.content.is_not(None))
+    )
+
+
+def read_job(row: Any, moment: datetime) -> Job:
+    """Turn a row of `select_jobs` into a job whose message names the chat as it is at `moment`."""
+    message: Message = row.content
+    chat = Chat(row.platform, row.bot_id, row.chat_id)
+    if row.origin_pk != row.chat_pk:
+        # The chat has moved: message ids began anew there, so nothing can be answered by id.
+        message = replace(message, message_id="")
+    return Job(
+        job_id=row.job_id,
+        message=replace(message, chat=chat),
+        command=row.command,
+        state=JobState(row.state),
+        attempts=row.attempts,
+        created_at=row.created_at,
+        run_at=row.run_at,
+        settings=read_settings(row),
+        error=row.error,
+        is_told=row.is_told,
+        reply=row.reply,
+        outcome=JobState(row.outcome),
+        has_no_voice=row.no_voice_at is not None and moment - row.no_voice_at < NO_VOICE,
+    )

@@ -1,0 +1,52 @@
+"""What all tables share, and the tables that hold nothing of any person."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Float, Index, Integer, MetaData, String, Table
+
+from core.store.database.encryption import UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: What every call to an engine cost.
+usage = Table(
+    "usage",
+    metadata,
+    Column("usage_pk", Integer, primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("engine", String(32), nullable=False),
+    Column("model", String(64), nullable=False),
+    Column("audio_s", Float, nullable=False),
+    Column("prompt_tokens", Integer, nullable=False),
+    Column("completion_tokens", Integer, nullable=False),
+    Index(None, "created_at"),
+)
+
+#: How much sound the keys of programs have used, each on its newest day.
+allowances = Table(
+    "allowances",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    #: ISO 8601, in UTC.
+    Column("day", String(10), nullable=False),
+    Column("audio_s", Float, nullable=False),
+)
+
+#: When the model of each role was last asked whether it lives.
+probes = Table(
+    "probes",
+    metadata,
+    Column("role", String(16), primary_key=True),
+    Column("checked_at", UtcDateTime, nullable=False),
+    Column("engine", String(32), nullable=False),
+    Column("model", String(128), nullable=False),
+    #: Class of what went wrong, empty if it answered.
+    Column("error", String(64), nullable=False),
+)

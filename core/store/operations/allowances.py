@@ -1,0 +1,44 @@
+"""How much sound programs have had heard and spoken today: kept, so that a restart grants none."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import case, select
+
+from core.store.database.connection import Database
+from core.store.database.queries import insert_new
+from core.store.database.schema import allowances
+
+
+class Allowances:
+    """Every query about what the keys of programs have used. One row each: the newest day."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def spent_s(self, name: str, day: date) -> float:
+        """Return the seconds of sound that `name` has used on that day."""
+        table = allowances.c
+        query = select(table.audio_s).where(table.name == name, table.day == day.isoformat())
+        async with self._database.read() as connection:
+            return float((await connection.execute(query)).scalar() or 0.0)
+
+    async def of_day(self, day: date) -> dict[str, float]:
+        """Return the seconds of sound that was used on that day, by name."""
+        table = allowances.c
+        query = select(table.name, table.audio_s).where(table.day == day.isoformat())
+        async with self._database.read() as connection:
+            rows = await connection.execute(query.order_by(table.name))
+            return {row.name: row.audio_s for row in rows}
+
+    async def spend(self, name: str, day: date, audio_s: float) -> None:
+        """Add seconds of sound to what `name` has used on that day."""
+        is_same = allowances.c.day == day.isoformat()
+        before_s = case((is_same, allowances.c.audio_s), else_=0.0)
+        async with self._database.write() as connection:
+            new = {"name": name, "day": day.isoformat(), "audio_s": 0.0}
+            await connection.execute(insert_new(connection, allowances), new)
+            more = {"day": day.isoformat(), "audio_s": before_s + audio_s}
+            is_it = allowances.c.name == name
+            await connection.execute(allowances.update().where(is_it).values(more))

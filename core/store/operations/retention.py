@@ -1,0 +1,114 @@
+"""What is kept has its end: the talk of a chat after its days, all else after thirty."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Column, Select, Table, delete, select
+
+from core.models import JobState, TalkSettings
+from core.store.database.connection import Database
+from core.store.database.tables import (
+    answers,
+    blobs,
+    buttons,
+    chats,
+    deliveries,
+    jobs,
+    messages,
+    remembered,
+    sounds,
+    transcripts,
+)
+from core.store.people.links import drop_codes
+
+#: Of finished jobs with all that hangs on them, and of paid results.
+KEPT = timedelta(days=30)
+#: Of sound that only we hold: what a person may still ask about it.
+BLOBS_KEPT = timedelta(days=7)
+#: Of what was forwarded in private.
+FORWARDS_KEPT = timedelta(days=1)
+#: Rows that are deleted at once. Few where they are large: nobody waits for the lock longer
+#: than 50 ms.
+_MANY, _FEW = 100, 4
+
+#: Dead letters stay until the operator has looked at them.
+_IS_OVER = jobs.c.state.in_((JobState.DONE, JobState.REFUSED, JobState.CANCELLED))
+
+
+class Retention:
+    """Deletes what is older than it may be."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def purge(self, now: datetime) -> int:
+        """Delete all that has reached its end at `now`, a little at a time. Return how many rows.
+
+        What an open job or a dead letter needs is never touched.
+        """
+        count = await self._purge_talk(now)
+        count += await self._purge_blobs(now - BLOBS_KEPT)
+        count += await self._purge_jobs(now - KEPT)
+        async with self._database.write() as connection:
+            count += await drop_codes(connection, now)
+        for table, batch in ((transcripts, _MANY), (answers, _MANY), (sounds, _FEW)):
+            is_old = select(table.c.key).where(table.c.created_at < now - KEPT)
+            count += await self._delete(table.c.key, is_old, batch)
+        return count
+
+    async def _purge_talk(self, now: datetime) -> int:
+        talking = select(remembered.c.chat_pk).distinct()
+        query = select(chats.c.chat_pk, chats.c.talk).where(chats.c.chat_pk.in_(talking))
+        count = 0
+        for chat_pk, talk in await self._read(query):
+            days = (talk or TalkSettings()).remember_days
+            oldest = now - (timedelta(days=days) if days else FORWARDS_KEPT)
+            is_old = (remembered.c.chat_pk == chat_pk) & (remembered.c.sent_at < oldest)
+            key = remembered.c.remembered_pk
+            count += await self._delete(key, select(key).where(is_old), _MANY)
+        return count
+
+    async def _purge_blobs(self, oldest: datetime) -> int:
+        is_old = _IS_OVER & (jobs.c.finished_at < oldest)
+        query = select(blobs.c.message_pk).join(jobs, jobs.c.message_pk == blobs.c.message_pk)
+        return await self._delete(blobs.c.message_pk, query.where(is_old), _FEW)
+
+    async def _purge_jobs(self, oldest: datetime) -> int:
+        query = select(jobs.c.job_id, jobs.c.message_pk).where(_IS_OVER)
+        query = query.where(jobs.c.finished_at < oldest).limit(_FEW)
+        count = 0
+        while rows := await self._read(query):
+            pairs = [row.job_id for row in rows], [row.message_pk for row in rows]
+            if not await self._delete_jobs(*pairs):
+                break
+            count += len(rows)
+        return count
+
+    async def _delete_jobs(self, job_ids: Sequence[str], message_pks: Sequence[int]) -> bool:
+        async with self._database.write() as connection:
+            still = select(jobs.c.job_id).where(jobs.c.job_id.in_(job_ids), _IS_OVER)
+            if len((await connection.execute(still)).all()) < len(job_ids):
+                return False  # one of them was taken up again just now: the next time
+            for column in (deliveries.c.job_id, buttons.c.job_id, jobs.c.job_id):
+                await connection.execute(delete(column.table).where(column.in_(job_ids)))
+            for column in (blobs.c.message_pk, messages.c.message_pk):
+                await connection.execute(delete(column.table).where(column.in_(message_pks)))
+        return True
+
+    async def _delete(self, key: Column[Any], found: Select[Any], batch: int) -> int:
+        """Delete the rows of the table of `key` that `found` names, found without the lock."""
+        keys = [row[0] for row in await self._read(found)]
+        table: Table = key.table
+        for start in range(0, len(keys), batch):
+            async with self._database.write() as connection:
+                is_it = key.in_(keys[start : start + batch])
+                await connection.execute(delete(table).where(is_it))
+        return len(keys)
+
+    async def _read(self, query: Select[Any]) -> Sequence[Any]:
+        async with self._database.read() as connection:
+            rows: Sequence[Any] = (await connection.execute(query)).all()
+        return rows

@@ -1,0 +1,163 @@
+"""What the operator sees: queue, jobs, hours, costs. No query here reads what anybody said."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, exists, func, select
+
+from core.models import Hour, JobState, Queue, Reply, Spent, Steps, Trace
+from core.store.database.connection import Database
+from core.store.database.schema import usage
+from core.store.database.tables import blobs, chats, jobs, messages, transcripts
+from core.store.work.deliveries import read_deliveries
+
+_HOUR = timedelta(hours=1)
+_ENDED = (JobState.DONE, JobState.REFUSED, JobState.DEAD, JobState.CANCELLED)
+#: Those that somebody waited for.
+_ANSWERED = (JobState.DONE, JobState.REFUSED)
+#: Columns of a job that hold nothing of what was said.
+_PLAIN = (
+    *("job_id", "command", "state", "attempts", "crashes", "created_at", "run_at"),
+    *("finished_at", "error", "is_told", "outcome"),
+)
+_COSTS = ("audio_s", "prompt_tokens", "completion_tokens")
+
+
+class Figures:
+    """Every query of the operator's view."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        #: Hours that are over: nothing more ends in them.
+        self._hours: dict[datetime, Hour] = {}
+
+    async def queue(self, now: datetime) -> Queue:
+        """Return what is not done yet."""
+        is_due = (jobs.c.run_at <= now).label("is_due")
+        open_or_dead = (JobState.WAITING, JobState.RUNNING, JobState.DEAD)
+        query = (
+            select(jobs.c.state, is_due, func.count(), func.min(jobs.c.created_at))
+            .where(jobs.c.state.in_(open_or_dead))
+            .group_by(jobs.c.state, "is_due")
+        )
+        counts: Counter[str] = Counter()
+        oldest: list[datetime] = []
+        for state, has_come, count, first_at in await self._read(query):
+            kind = "later" if state == JobState.WAITING and not has_come else state
+            counts[kind] += count
+            if kind in (JobState.WAITING, JobState.RUNNING):
+                oldest.append(first_at)
+        due, running, dead = (
+            counts[s] for s in (JobState.WAITING, JobState.RUNNING, JobState.DEAD)
+        )
+        return Queue(due, counts["later"], running, dead, min(oldest, default=None))
+
+    async def traces(self, states: Collection[JobState], limit: int) -> list[Trace]:
+        """Return jobs in these states, the newest first."""
+        query = _select_traces().where(jobs.c.state.in_(states))
+        rows = await self._read(query.order_by(jobs.c.seq.desc()).limit(limit))
+        return [_read_trace(row) for row in rows]
+
+    async def steps(self, job_id: str) -> Steps | None:
+        """Return one job with what is kept of its steps, None if there is none of that id."""
+        rows = await self._read(_select_traces().where(jobs.c.job_id == job_id))
+        if not rows:
+            return None
+        of_reply = select(jobs.c.reply).where(jobs.c.job_id == job_id)
+        reply: Reply | None = (await self._read(of_reply))[0][0]
+        has_transcript, pieces = await self._find_heard(reply.heard_key if reply else "")
+        async with self._database.read() as connection:
+            sent = await read_deliveries(connection, job_id)
+        return Steps(_read_trace(rows[0]), has_transcript, pieces, tuple(sent))
+
+    async def hours(self, now: datetime, count: int = 24) -> list[Hour]:
+        """Return the last hours, the present one last."""
+        this = now.replace(minute=0, second=0, microsecond=0)
+        starts = [this - _HOUR * back for back in reversed(range(count))]
+        self._hours = {at: self._hours[at] for at in starts if at in self._hours}
+        missing = [at for at in starts if at not in self._hours]
+        query = select(jobs.c.created_at, jobs.c.finished_at, jobs.c.state).where(
+            jobs.c.finished_at >= missing[0], jobs.c.state.in_(_ENDED)
+        )
+        rows = await self._read(query)
+        found = {at: _count_hour(at, rows) for at in missing}
+        every = {**self._hours, **found}
+        self._hours |= {at: hour for at, hour in found.items() if at < this}
+        return [every[at] for at in starts]
+
+    async def spent(self, since: datetime) -> list[Spent]:
+        """Return what each model has cost since a moment, by engine and model."""
+        sums = [func.sum(usage.c[name]) for name in _COSTS]
+        query = (
+            select(usage.c.engine, usage.c.model, func.count(), *sums)
+            .where(usage.c.created_at >= since)
+            .group_by(usage.c.engine, usage.c.model)
+            .order_by(usage.c.engine, usage.c.model)
+        )
+        return [Spent(*row) for row in await self._read(query)]
+
+    async def _find_heard(self, key: str) -> tuple[bool, int]:
+        if not key:
+            return False, 0
+        whole = select(func.count()).where(transcripts.c.key == key)
+        pieces = select(func.count()).where(transcripts.c.whole == key)
+        return bool((await self._read(whole))[0][0]), int((await self._read(pieces))[0][0])
+
+    async def _read(self, query: Select[Any]) -> Sequence[Any]:
+        async with self._database.read() as connection:
+            rows: Sequence[Any] = (await connection.execute(query)).all()
+        return rows
+
+
+def _select_traces() -> Select[Any]:
+    of_job = (jobs.c[name] for name in _PLAIN)
+    has_sound = exists().where(blobs.c.message_pk == jobs.c.message_pk)
+    return (
+        select(
+            *of_job,
+            jobs.c.reply.is_not(None).label("has_reply"),
+            has_sound.label("has_sound"),
+            chats.c.platform,
+            chats.c.chat_id,
+        )
+        .join(messages, messages.c.message_pk == jobs.c.message_pk)
+        .join(chats, chats.c.chat_pk == jobs.c.chat_pk)
+        # What was forgotten has no message any more.
+        .where(messages.c.content.is_not(None))
+    )
+
+
+def _read_trace(row: Any) -> Trace:
+    return Trace(
+        job_id=row.job_id,
+        command=row.command,
+        platform=row.platform,
+        chat_id=row.chat_id,
+        state=JobState(row.state),
+        attempts=row.attempts,
+        crashes=row.crashes,
+        received_at=row.created_at,
+        run_at=row.run_at,
+        finished_at=row.finished_at,
+        error=row.error,
+        is_told=row.is_told,
+        has_sound=row.has_sound,
+        has_reply=row.has_reply,
+        outcome=JobState(row.outcome),
+    )
+
+
+def _count_hour(start_at: datetime, rows: Iterable[Any]) -> Hour:
+    ended = [row for row in rows if start_at <= row.finished_at < start_at + _HOUR]
+    waits_s = sorted(
+        (row.finished_at - row.created_at).total_seconds()
+        for row in ended
+        if row.state in _ANSWERED
+    )
+    # An array holds them in a quarter of a list's memory.
+    return Hour(start_at, Counter(JobState(row.state) for row in ended), array("d", waits_s))

@@ -1,0 +1,42 @@
+"""Who is who: a person has an account a platform, and several are one person once linked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import ColumnElement
+
+from core.store.database.queries import insert_new
+from core.store.database.tables import people
+
+_OWN = people.alias("own")
+
+
+def is_person(platform: str, person_id: str) -> ColumnElement[bool]:
+    """Return the condition for every account of the person who has this one."""
+    is_own = (_OWN.c.platform == platform) & (_OWN.c.person_id == person_id)
+    identity = select(_OWN.c.identity).where(is_own).scalar_subquery()
+    return or_(is_account(platform, person_id), people.c.identity == identity)
+
+
+def is_account(platform: str, person_id: str) -> ColumnElement[bool]:
+    """Return the condition for one account."""
+    return (people.c.platform == platform) & (people.c.person_id == person_id)
+
+
+async def account_row(connection: AsyncConnection, platform: str, person_id: str) -> Any:
+    """Return the row of an account, made when it is new."""
+    values = {"platform": platform, "person_id": person_id}
+    await connection.execute(insert_new(connection, people), values)
+    return (await connection.execute(select(people).where(is_account(platform, person_id)))).one()
+
+
+async def accounts_of(
+    connection: AsyncConnection, platform: str, person_id: str
+) -> set[tuple[str, str]]:
+    """Return platform and id of every account of a person, this one included."""
+    query = select(people.c.platform, people.c.person_id).where(is_person(platform, person_id))
+    found = await connection.execute(query)
+    return {(platform, person_id), *((row.platform, row.person_id) for row in found)}

@@ -1,0 +1,146 @@
+"""What people take back: their messages, our answers to them, and what was heard."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import delete, literal, select, update
+
+from core.models import Chat, JobState, Message, Subject
+from core.store.database.connection import Database
+from core.store.database.queries import is_chat
+from core.store.database.tables import blobs, buttons, chats, jobs, messages, remembered
+from core.store.talk.memory import EMPTY, IS_KEPT, drop_heard
+from core.store.talk.search import MOVED
+
+#: Jobs that are looked at and emptied at once: the lock is held for no longer.
+_BATCH = 100
+_IS_OPEN = jobs.c.state.in_((JobState.WAITING, JobState.RUNNING))
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What was removed."""
+
+    #: A message may be both remembered and answered.
+    message_ids: set[str] = field(default_factory=set)
+    answers: int = 0
+    transcripts: int = 0
+
+    @property
+    def messages(self) -> int:
+        """How many messages."""
+        return len(self.message_ids)
+
+
+class Forgetting:
+    """Removes what was kept, with what hangs on it. Safe to repeat."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def forget_person(self, chat: Chat, person_id: str) -> Receipt:
+        """Remove what a person wrote, said and asked in a chat, and what others asked of it."""
+
+        def is_theirs(row: Any) -> bool:
+            message: Message = row.content
+            quoted = message.reply_to
+            is_heard = quoted and quoted.attachment and quoted.sender_id == person_id
+            is_about = person_id in {subject.sender_id for subject in _about(row)}
+            return message.sender_id == person_id or bool(is_heard) or is_about
+
+        return await self._forget(chat, remembered.c.sender_id == person_id, is_theirs)
+
+    async def forget_message(self, chat: Chat, message_id: str, job_id: str = "") -> Receipt:
+        """Remove one message, and what was asked of it.
+
+        job_id: the job that it asked for, where that is known: its message may have no id any
+        more, because the chat has moved.
+        """
+
+        def is_it(row: Any) -> bool:
+            message: Message = row.content
+            quoted = message.reply_to
+            is_quoted = quoted and quoted.attachment and quoted.message_id == message_id
+            # Ids of before the chat moved mean other messages now.
+            is_here = row.origin_pk == row.chat_pk
+            is_about = message_id in {subject.message_id for subject in _about(row)}
+            is_meant = message.message_id == message_id or bool(is_quoted) or is_about
+            return row.job_id == job_id or (is_here and is_meant)
+
+        asked = (
+            select(literal(MOVED) + messages.c.message_id)
+            .join(jobs, jobs.c.message_pk == messages.c.message_pk)
+            .where(jobs.c.job_id == job_id, messages.c.chat_pk != jobs.c.chat_pk)
+        )
+        ids = (remembered.c.message_id == message_id) | remembered.c.message_id.in_(asked)
+        return await self._forget(chat, ids, is_it)
+
+    async def _forget(self, chat: Chat, talk: Any, is_job: Callable[[Any], bool]) -> Receipt:
+        receipt = Receipt()
+        await self._forget_talk(chat, talk, receipt)
+        async for rows in self._ended_jobs(chat):
+            if chosen := [row for row in rows if is_job(row)]:
+                await self._empty(chosen, receipt)
+        return receipt
+
+    async def _forget_talk(self, chat: Chat, condition: Any, receipt: Receipt) -> None:
+        here = select(chats.c.chat_pk).where(is_chat(chat)).scalar_subquery()
+        is_it = (remembered.c.chat_pk == here) & condition & IS_KEPT
+        query = select(remembered.c.message_id, remembered.c.heard_key).where(is_it)
+        async with self._database.write() as connection:
+            found = (await connection.execute(query)).all()
+            receipt.message_ids |= {row.message_id for row in found}
+            await connection.execute(update(remembered).where(is_it).values(EMPTY))
+            keys = {row.heard_key for row in found if row.heard_key}
+            receipt.transcripts += await drop_heard(connection, keys)
+
+    async def _ended_jobs(self, chat: Chat) -> AsyncIterator[Sequence[Any]]:
+        query = (
+            select(jobs, messages.c.content, messages.c.chat_pk.label("origin_pk"))
+            .join(messages, messages.c.message_pk == jobs.c.message_pk)
+            .join(chats, chats.c.chat_pk == jobs.c.chat_pk)
+            .where(is_chat(chat), ~_IS_OPEN, messages.c.content.is_not(None))
+            .order_by(jobs.c.seq)
+            .limit(_BATCH)
+        )
+        seq = 0
+        while True:
+            async with self._database.read() as connection:
+                rows = (await connection.execute(query.where(jobs.c.seq > seq))).all()
+            if not rows:
+                return
+            yield rows
+            seq = rows[-1].seq
+
+    async def _empty(self, rows: Sequence[Any], receipt: Receipt) -> None:
+        """Empty ended jobs: their rows stay, so that what is delivered again is still known."""
+        job_ids = [row.job_id for row in rows]
+        message_pks = [row.message_pk for row in rows]
+        keys = {row.reply.heard_key for row in rows if row.reply and row.reply.heard_key}
+        keys |= {subject.heard for row in rows for subject in _about(row) if subject.heard}
+        receipt.message_ids |= {_message_id(row) for row in rows}
+        receipt.answers += sum(row.reply is not None for row in rows)
+        async with self._database.write() as connection:
+            is_job = jobs.c.job_id.in_(job_ids)
+            ended = {"reply": None, "state": JobState.CANCELLED, "error": "forgotten"}
+            await connection.execute(update(jobs).where(is_job, ~_IS_OPEN).values(ended))
+            is_message = messages.c.message_pk.in_(message_pks)
+            await connection.execute(update(messages).where(is_message).values(content=None))
+            await connection.execute(delete(buttons).where(buttons.c.job_id.in_(job_ids)))
+            await connection.execute(delete(blobs).where(blobs.c.message_pk.in_(message_pks)))
+            receipt.transcripts += await drop_heard(connection, keys)
+
+
+def _message_id(row: Any) -> str:
+    """Return what the message of a job is called where it is remembered."""
+    moved = "" if row.origin_pk == row.chat_pk else MOVED
+    return f"{moved}{row.content.message_id}"
+
+
+def _about(row: Any) -> tuple[Subject, ...]:
+    """Return the recordings that the answer of a job is about."""
+    about: tuple[Subject, ...] = row.reply.about if row.reply else ()
+    return about

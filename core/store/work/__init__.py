@@ -1,0 +1,1 @@
+"""The durable road: messages, jobs, results, deliveries."""

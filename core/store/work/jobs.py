@@ -1,0 +1,275 @@
+"""The life of a job. Each ends as done, refused, dead or cancelled."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, bindparam, delete, exists, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import ColumnElement
+
+from core.models import PLACEHOLDER, Chat, Delivery, DeliveryState, Job, JobState, Message, Reply
+from core.store.database.connection import Database
+from core.store.database.encryption import UtcDateTime
+from core.store.database.queries import chat_row, is_chat, now, read_job, select_jobs
+from core.store.database.tables import buttons, chats, deliveries, jobs, messages
+from core.store.work.deliveries import read_deliveries
+
+OPEN = (JobState.WAITING, JobState.RUNNING)
+
+
+def _select_next() -> Select[Any]:
+    earlier = jobs.alias("earlier")
+    is_blocked = exists().where(
+        earlier.c.chat_pk == jobs.c.chat_pk,
+        earlier.c.state.in_(OPEN),
+        earlier.c.seq < jobs.c.seq,
+        (earlier.c.state == JobState.RUNNING) | ~earlier.c.is_told,
+    )
+    is_due = jobs.c.run_at <= bindparam("moment", type_=UtcDateTime())
+    return (
+        select_jobs()
+        .where(jobs.c.state == JobState.WAITING, is_due, ~is_blocked)
+        .order_by(jobs.c.run_at, jobs.c.seq)
+        .limit(1)
+    )
+
+
+# Built once: to build them costs more than to run them, and every job waits for them.
+_NEXT = _select_next()
+_BEGIN = (
+    update(jobs)
+    .where(jobs.c.seq == bindparam("next_seq"))
+    .values(state=JobState.RUNNING, attempts=jobs.c.attempts + 1)
+)
+
+
+_NEXT_RUN = select(func.min(jobs.c.run_at)).where(
+    jobs.c.state == JobState.WAITING, jobs.c.run_at > bindparam("after", type_=UtcDateTime())
+)
+
+
+class Jobs:
+    """Every query about jobs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self) -> Job | None:
+        """Take the oldest due job of a chat that is not busy, None if there is none.
+
+        Jobs of a chat run in order of arrival. One that takes longer, and of which the person
+        was told so, lets later ones pass.
+        """
+        async with self._database.write() as connection:
+            moment = now(connection)
+            row = (await connection.execute(_NEXT, {"moment": moment})).one_or_none()
+            if row is None:
+                return None
+            await connection.execute(_BEGIN, {"next_seq": row.seq})
+        return replace(read_job(row, moment), state=JobState.RUNNING, attempts=row.attempts + 1)
+
+    async def next_run_at(self, after: datetime) -> datetime | None:
+        """Return when the first waiting job is due that was not due at `after`, None if none is."""
+        async with self._database.read() as connection:
+            found = await connection.execute(_NEXT_RUN, {"after": after})
+            moment: datetime | None = found.scalar()
+        return moment
+
+    async def requeue_lost(self, max_crashes: int) -> int:
+        """Put back what was running when the last process ended. Return how many.
+
+        A job that saw the process end `max_crashes` times is a dead letter: it may be the cause.
+        """
+        running = jobs.c.state == JobState.RUNNING
+        async with self._database.write() as connection:
+            moment = now(connection)
+            await connection.execute(
+                update(jobs)
+                .where(running, jobs.c.crashes >= max_crashes)
+                .values(state=JobState.DEAD, finished_at=moment, error="the process kept ending")
+            )
+            back = await connection.execute(
+                update(jobs)
+                .where(running)
+                .values(
+                    state=JobState.WAITING,
+                    run_at=jobs.c.created_at,
+                    attempts=jobs.c.attempts - 1,
+                    crashes=jobs.c.crashes + 1,
+                )
+            )
+            # What only the operator could mend may be mended by this start.
+            await connection.execute(
+                update(jobs)
+                .where(jobs.c.state == JobState.WAITING, jobs.c.is_told)
+                .values(run_at=moment)
+            )
+        return back.rowcount
+
+    async def save_reply(self, job_id: str, reply: Reply, outcome: JobState) -> Reply:
+        """Keep `reply` before anything is sent, and give its buttons their tokens.
+
+        outcome: the state the job ends in once the reply was delivered.
+        """
+        async with self._database.write() as connection:
+            return await _save_reply(connection, job_id, reply, outcome)
+
+    async def finish(self, job_id: str, state: JobState, error: str = "") -> None:
+        """Note how the job ended.
+
+        error: for the operator; it holds no content.
+        """
+        values = {"state": state, "finished_at": self._database.clock.now(), "error": error[:400]}
+        is_it = jobs.c.job_id == job_id
+        async with self._database.write() as connection:
+            await connection.execute(update(jobs).where(is_it).values(**values))
+
+    async def run_later(
+        self, job_id: str, run_at: datetime, error: str = "", *, is_attempt: bool = True
+    ) -> None:
+        """Let the job wait until `run_at`; is_attempt: whether the try counts."""
+        values = {"state": JobState.WAITING, "run_at": run_at, "error": error[:400]}
+        if not is_attempt:
+            values["attempts"] = jobs.c.attempts - 1
+        await self._update(job_id, values)
+
+    async def mark_told(self, job_id: str) -> None:
+        """Note that the person knows that this takes longer."""
+        await self._update(job_id, {"is_told": True})
+
+    async def retry(self, job_id: str) -> bool:
+        """Run a dead letter again. Return False if there is no dead letter of that id.
+
+        The message that told of the failure becomes the placeholder of the new answer.
+        """
+        async with self._database.write() as connection:
+            is_dead = (jobs.c.job_id == job_id) & (jobs.c.state == JobState.DEAD)
+            moment = now(connection)
+            values = {"state": JobState.WAITING, "attempts": 0, "crashes": 0, "run_at": moment}
+            result = await connection.execute(
+                update(jobs)
+                .where(is_dead)
+                .values(**values, reply=None, outcome=JobState.DONE, is_told=False)
+            )
+            if not result.rowcount:
+                return False
+            await _turn_into_placeholder(connection, job_id)
+        return True
+
+    async def redo(self, job_id: str, reply: Reply) -> bool:
+        """Answer a job that is done with `reply` instead: what was sent is edited in place.
+
+        Return False if there is no such job. Safe to repeat.
+        """
+        is_it = (jobs.c.job_id == job_id) & (jobs.c.outcome == JobState.DONE)
+        is_ended = is_it & (jobs.c.state.in_((JobState.DONE, JobState.WAITING)))
+        moment = self._database.clock.now()
+        values = {"state": JobState.WAITING, "attempts": 0, "crashes": 0, "is_told": False}
+        async with self._database.write() as connection:
+            # Its age counts anew: an edit that has to wait is not given up for the job's years.
+            result = await connection.execute(
+                update(jobs)
+                .where(is_ended, jobs.c.reply.is_not(None))
+                .values(**values, created_at=moment, run_at=moment)
+            )
+            if not result.rowcount:
+                return False
+            await _save_reply(connection, job_id, reply, JobState.DONE)
+            is_mine = (deliveries.c.job_id == job_id) & (deliveries.c.part > PLACEHOLDER)
+            is_sent = deliveries.c.state == DeliveryState.SENT
+            change = update(deliveries).where(is_mine, is_sent)
+            await connection.execute(change.values(state=DeliveryState.STALE))
+        return True
+
+    async def find(self, job_id: str) -> Job | None:
+        """Return one job."""
+        found = await self._select(jobs.c.job_id == job_id, limit=1)
+        return found[0] if found else None
+
+    async def recent(self, states: Collection[JobState], limit: int = 50) -> list[Job]:
+        """Return jobs in these states, the newest first."""
+        return await self._select(jobs.c.state.in_(states), limit=limit)
+
+    async def deliveries(self, job_id: str) -> list[Delivery]:
+        """Return what is known of the parts of a job's reply, in order."""
+        async with self._database.read() as connection:
+            return await read_deliveries(connection, job_id)
+
+    async def history(self, chat: Chat, limit: int = 50) -> list[Job]:
+        """Return the jobs of a chat, the newest first."""
+        return await self._select(is_chat(chat), limit=limit)
+
+    async def counts(self) -> dict[JobState, int]:
+        """Return how many jobs are in each state."""
+        query = select(jobs.c.state, func.count()).group_by(jobs.c.state)
+        async with self._database.read() as connection:
+            return {JobState(state): n for state, n in await connection.execute(query)}
+
+    async def cancel_chat(self, chat: Chat) -> None:
+        """Nobody is there any more: end every open job of the chat."""
+        async with self._database.write() as connection:
+            row = await chat_row(connection, chat)
+            is_here = jobs.c.chat_pk == row.chat_pk
+            await connection.execute(
+                update(jobs)
+                .where(is_here, jobs.c.state.in_(OPEN))
+                .values(state=JobState.CANCELLED, finished_at=now(connection), error="ChatGone")
+            )
+            gone = update(chats).where(chats.c.chat_pk == row.chat_pk)
+            await connection.execute(gone.values(gone_at=now(connection)))
+
+    async def _select(self, condition: ColumnElement[bool], limit: int) -> list[Job]:
+        query = select_jobs().where(condition).order_by(jobs.c.seq.desc()).limit(limit)
+        async with self._database.read() as connection:
+            moment = now(connection)
+            return [read_job(row, moment) for row in await connection.execute(query)]
+
+    async def _update(self, job_id: str, values: dict[str, object]) -> None:
+        async with self._database.write() as connection:
+            await connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(**values))
+
+
+async def _save_reply(
+    connection: AsyncConnection, job_id: str, reply: Reply, outcome: JobState
+) -> Reply:
+    given = tuple(replace(b, token=secrets.token_urlsafe(16)) for b in reply.buttons)
+    reply = replace(reply, buttons=given)
+    key = select(jobs.c.chat_pk).where(jobs.c.job_id == job_id).scalar_subquery()
+    person_id = None
+    if any(button.is_private for button in given):
+        person_id = await _find_sender(connection, job_id)
+    for button in given:
+        await connection.execute(
+            buttons.insert().values(
+                token=button.token,
+                chat_pk=key,
+                job_id=job_id,
+                command=button.command,
+                content=button.text,
+                person_id=person_id if button.is_private else None,
+            )
+        )
+    change = update(jobs).where(jobs.c.job_id == job_id)
+    await connection.execute(change.values(reply=reply, outcome=outcome))
+    return reply
+
+
+async def _find_sender(connection: AsyncConnection, job_id: str) -> str:
+    query = select(messages.c.content).join(jobs, jobs.c.message_pk == messages.c.message_pk)
+    message: Message = (await connection.execute(query.where(jobs.c.job_id == job_id))).scalar_one()
+    return message.sender_id
+
+
+async def _turn_into_placeholder(connection: AsyncConnection, job_id: str) -> None:
+    mine = deliveries.c.job_id == job_id
+    first = select(deliveries.c.platform_id).where(mine, deliveries.c.part == 0)
+    platform_id = (await connection.execute(first)).scalar()
+    await connection.execute(delete(deliveries).where(mine))
+    if platform_id:
+        values = {"job_id": job_id, "part": PLACEHOLDER, "state": DeliveryState.SENT}
+        await connection.execute(deliveries.insert().values(**values, platform_id=platform_id))

@@ -1,0 +1,66 @@
+"""Reads when a digest is wanted, as people type it."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from zoneinfo import available_timezones
+
+from core.errors import UserError
+from core.models.schedules import Plan
+
+_TIME = re.compile(r"(\d{1,2})(?:[:：.h](\d{2}))?\s*([ap]m)?(?!\S)", re.IGNORECASE)
+#: Names that mean something else on each machine.
+_NO_PLACES = {"localtime", "posixrules", "Factory"}
+_WEEKDAYS = ("weekdays", "工作日", "werktags")
+_TOPIC = ("topic", "话题", "thema")
+
+
+def read_plan(text: str) -> Plan:
+    """Read "09:00 Europe/Berlin weekdays topic"; all but the time may be left out.
+
+    Raises UserError.
+    """
+    found = _TIME.match(text.strip())
+    at = _read_time(*found.groups()) if found else None
+    if found is None or at is None:
+        raise UserError("Say for example: /digest 09:00 Europe/Berlin weekdays")
+    words = text.strip()[found.end() :].replace(",", " ").split()
+    is_weekdays = any(word.lower() in _WEEKDAYS for word in words)
+    is_topic = any(word.lower() in _TOPIC for word in words)
+    named = " ".join(w for w in words if w.lower() not in (*_WEEKDAYS, *_TOPIC))
+    zone = find_zone(named) if named else ""
+    if zone is None:
+        raise UserError(
+            "I do not know the time zone {zone}. Say for example: Europe/Berlin", zone=named[:40]
+        )
+    return Plan(at, zone, is_weekdays, is_topic)
+
+
+def find_zone(name: str) -> str | None:
+    """Return the IANA name that is meant by "europe/berlin", "Berlin" or "New York"."""
+    return _zones().get(name.strip().replace(" ", "_").casefold())
+
+
+def _read_time(hours: str, minutes: str | None, half: str | None) -> str | None:
+    if minutes is None and half is None:
+        return None
+    hour = int(hours)
+    if half:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if half.lower() == "pm" else 0)
+    if hour > 23 or int(minutes or 0) > 59:
+        return None
+    return f"{hour:02}:{minutes or '00'}"
+
+
+@cache
+def _zones() -> dict[str, str]:
+    """Return every zone by its name, and by its city where only one zone is named after it."""
+    names = sorted(available_timezones() - _NO_PLACES)
+    cities: dict[str, list[str]] = {}
+    for name in names:
+        cities.setdefault(name.rpartition("/")[2].casefold(), []).append(name)
+    by_city = {city: found[0] for city, found in cities.items() if len(found) == 1}
+    return by_city | {name.casefold(): name for name in names}

@@ -1,0 +1,1 @@
+"""Pure text work that several rooms share: scripts, sentences, tokens."""

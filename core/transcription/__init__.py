@@ -1,0 +1,1 @@
+"""Recordings become transcripts, and transcripts become subtitles."""

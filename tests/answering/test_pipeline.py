@@ -1,0 +1,127 @@
+"""Questions on their way to an engine: kept, counted, continued, and never asked twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import func, select
+
+from core.answering.pipeline import QuestionTooLong, Understanding, count_all, join_parts
+from core.clock import Clock
+from core.errors import EngineBusy
+from core.interfaces import AnswererLimits
+from core.models import Answer, Audio, Question, Turn
+from core.store import Store
+from core.store.database.schema import usage
+from core.text.tokens import count_tokens
+from tests.support.loopback import ScriptedAnswerer
+from tests.support.thread_media import ThreadMedia
+
+SOUND = Audio(b"OggS and so on", "audio/ogg", 100.0)
+
+
+def ask(text: str = "Who?", *audios: Audio, **options: object) -> Question:
+    return replace(Question((Turn("user", text, audios),)), **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def engine() -> ScriptedAnswerer:
+    return ScriptedAnswerer()
+
+
+@pytest.fixture
+async def understanding(store: Store, engine: ScriptedAnswerer, clock: Clock) -> Understanding:
+    return Understanding(ThreadMedia(), engine, store.results, clock=clock)
+
+
+async def test_the_same_question_is_paid_for_once(
+    understanding: Understanding, engine: ScriptedAnswerer, store: Store
+) -> None:
+    first = await understanding.answer(ask("Who?", SOUND))
+    again = await understanding.answer(ask("Who?", replace(SOUND, data=bytes(SOUND.data))))
+    assert (first, len(engine.asked)) == (again, 1)
+    async with store.results._database.read() as connection:
+        booked = await connection.execute(select(func.count()).select_from(usage))
+    assert booked.scalar() == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ask("Why?", SOUND),
+        ask("Who?"),
+        ask("Who?", replace(SOUND, data=b"OggS otherwise")),
+        ask("Who?", replace(SOUND, url="https://a.example/a.ogg")),
+        ask("Who?", SOUND, SOUND),
+        ask("Who?", SOUND, instructions="Be brief."),
+        ask("Who?", SOUND, is_thinking=True),
+        ask("Who?", SOUND, max_tokens=1),
+    ],
+)
+async def test_another_question_is_asked_anew(
+    understanding: Understanding, engine: ScriptedAnswerer, other: Question, clock: Clock
+) -> None:
+    for question in (ask("Who?", SOUND), other):
+        await understanding.answer(question)
+    assert len(engine.asked) == 2
+    engine.chat_model, engine.failures = "scripted-2", [EngineBusy("503")]
+    await clock.sleep(100)
+    with pytest.raises(EngineBusy):
+        await understanding.answer(other)
+    assert len(engine.asked) == 3, "of another model too"
+    assert (await understanding.gate.state()).failed_at == clock.now()
+
+
+async def test_what_exceeds_the_context_is_not_sent(
+    understanding: Understanding, engine: ScriptedAnswerer
+) -> None:
+    engine.chat_limits = AnswererLimits(context_tokens=1000, formats=("audio/ogg",))
+    fits = ask("字" * 100, SOUND, max_tokens=275)
+    assert count_all(fits, engine.chat_limits) == 1000
+    await understanding.answer(fits)
+    with pytest.raises(QuestionTooLong):
+        await understanding.answer(ask("字" * 101, SOUND, max_tokens=275))
+    assert len(engine.asked) == 1
+
+
+async def test_of_a_cut_answer_only_the_rest_is_asked_for_again(
+    understanding: Understanding, engine: ScriptedAnswerer
+) -> None:
+    engine.scripts = {"Continue": "the end.", "Who": Answer("The beginning,", is_cut=True)}
+    engine.failures = [None, EngineBusy("503")]
+    with pytest.raises(EngineBusy):
+        await understanding.answer(ask("Who?", SOUND))
+    texts: list[str] = []
+    whole = await understanding.answer(ask("Who?", SOUND), on_text=texts.append)
+    assert whole.text == "The beginning, the end." and not whole.is_cut
+    assert texts == ["The beginning, the end."]
+    assert [len(question.turns) for question in engine.asked] == [1, 3, 3]
+
+
+async def test_where_no_room_is_left_to_go_on_the_answer_stays_cut(
+    understanding: Understanding, engine: ScriptedAnswerer
+) -> None:
+    engine.chat_limits = AnswererLimits(context_tokens=200)
+    engine.scripts = {"Who": Answer("word " * 200, is_cut=True)}
+    answer = await understanding.answer(ask("Who?", max_tokens=100))
+    assert answer.is_cut and len(engine.asked) == 1
+    engine.chat_limits, engine.scripts = AnswererLimits(), {"": Answer("on", is_cut=True)}
+    answer = await understanding.answer(ask("How?"))
+    assert answer.is_cut and len(engine.asked) == 1 + 3, "nor does it go on for ever"
+
+
+def test_joined_answers_read_on() -> None:
+    assert join_parts("So far", "so good") == "So far so good"
+    assert join_parts("So far,", "so good") == "So far, so good"
+    assert join_parts("So far ", "so good") == "So far so good"
+    assert join_parts("So far", ", so good") == "So far, so good"
+    assert join_parts("你好", "世界") == "你好世界"
+    assert join_parts("", "a") == "a"
+
+
+def test_tokens_are_rather_too_many() -> None:
+    assert count_tokens("") == 0
+    assert count_tokens("Four words of text") == 6
+    assert count_tokens("你好，世界") == 5
+    assert count_tokens("안녕하세요") == 5

@@ -1,0 +1,97 @@
+"""Summaries of one recording, and all of it without any engine that understands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from core.config import Settings
+from core.engines.offline.engine import Offline
+from core.models import Button, JobState, Reply, Segment, Transcript
+from core.store import Store
+from tests.conftest import NewMessage
+from tests.support.loopback import Road, ScriptedEngine
+
+TALK = (
+    "We have to choose a new supplier for the kitchen. The old one raised the price by a third. "
+    "I looked at three offers last night. The second offer is the cheapest, and it comes in May. "
+    "Anna thinks that May is too late for the fair. So let us take the first offer. "
+    "I will call them tomorrow and ask for a discount. Does anybody know the person in charge?"
+)
+SENTENCES = re.findall(r"[^.?]+[.?]", TALK)
+HEARD = Transcript(
+    TALK, tuple(Segment(n * 9.0, n * 9 + 8.5, s.strip()) for n, s in enumerate(SENTENCES)), 72.0
+)
+
+
+class Listener:
+    """Somebody who has a transcript."""
+
+    def __init__(self, road: Road, new_message: NewMessage) -> None:
+        self.road, self.new_message = road, new_message
+
+    async def brief(self, heard: Transcript, key: str = "k") -> Reply:
+        """Press Summary under a transcript."""
+        await self.road.store.results.save(key, heard)
+        job = await self.road.assistant.accept(self.new_message())
+        assert job
+        button = Button("Summary", "brief", key)
+        offer = Reply(buttons=(button,))
+        [kept] = (await self.road.store.jobs.save_reply(job.job_id, offer, JobState.DONE)).buttons
+        press = self.new_message(attachment=None, button=kept.token)
+        pressed = await self.road.assistant.accept(press)
+        assert pressed
+        async with self.road.running():
+            await self.road.settle()
+        found = await self.road.store.jobs.find(pressed.job_id)
+        assert found and found.reply
+        return found.reply
+
+
+@pytest.fixture
+async def listener(store: Store, new_message: NewMessage) -> Listener:
+    return Listener(Road(store, ScriptedEngine()), new_message)
+
+
+async def test_a_long_recording_in_a_few_points(listener: Listener) -> None:
+    said = "- A new supplier is needed. [0:00]\n- They take the first. [0:45] [9:00]\n- Call @x"
+    listener.road.answerer.scripts["new supplier"] = said
+    reply = await listener.brief(HEARD)
+    told = "• A new supplier is needed. (0:00)\n• They take the first. (0:45)"
+    assert reply.text.startswith(told)
+    assert "9:00" not in reply.text and "@x" not in reply.text
+    assert "supplier" in reply.aloud
+    [question] = listener.road.answerer.asked
+    assert "[0:45] So let us take the first offer." in question.turns[0].text
+
+
+async def test_hours_of_sound_are_summed_up_in_parts(listener: Listener) -> None:
+    limits = listener.road.answerer.chat_limits
+    object.__setattr__(limits, "context_tokens", 4_000)
+    segments = tuple(Segment(n * 9.0, n * 9 + 8.5, f"{n} " + SENTENCES[n % 8]) for n in range(800))
+    listener.road.answerer.scripts["."] = "- It is about offers. [0:09]"
+    reply = await listener.brief(Transcript(" ".join(s.text for s in segments), segments, 7200.0))
+    assert len(listener.road.answerer.asked) > 5
+    assert reply.text == "• It is about offers. (0:09)"
+
+
+async def test_a_transcript_that_is_gone(listener: Listener) -> None:
+    reply = await listener.brief(Transcript(""), "gone")
+    assert "no longer have this transcript" in reply.text
+
+
+async def test_offline_it_extracts(store: Store, new_message: NewMessage, tmp_path: Path) -> None:
+    offline = Offline(Settings(hearsay_home=tmp_path))
+    road = Road(store, ScriptedEngine(), answerer=offline)
+    reply = await Listener(road, new_message).brief(HEARD)
+    await offline.close()
+    lines = [line for line in reply.text.splitlines() if line.startswith("• ")]
+    assert 3 <= len(lines) <= 12
+    for line in lines:
+        match = re.fullmatch(r"• (.+) \((\d+):(\d\d)\)", line)
+        assert match
+        second = int(match[2]) * 60 + int(match[3])
+        assert match[1] == HEARD.segments[second // 9].text
+    assert "An extract, picked by a rule" in reply.text

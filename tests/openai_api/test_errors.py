@@ -1,0 +1,80 @@
+"""What an error of the core or of the speech service means to a program, as a table."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bots.openai_api.errors import read_error
+from core.engines.mimo import transcription_wire as mimo_wire
+from core.errors import (
+    AssistantError,
+    BadAudio,
+    EngineBadReply,
+    EngineBusy,
+    EngineLocked,
+    EngineRefused,
+    StoreError,
+    TooLong,
+    UnderstandingMissing,
+    UserError,
+)
+
+INVALID, PROVIDER, OURS = "invalid_request_error", "provider_error", "server_error"
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "told"),
+    [
+        (400, {"code": "400", "message": "Param Incorrect", "param": "bad"}, (400, INVALID)),
+        (401, {"code": "401", "type": "invalid_key"}, (401, "authentication_error")),
+        (402, {"code": "402", "message": "Insufficient account balance"}, (402, INVALID)),
+        (403, {"code": "403", "message": "Access denied"}, (403, "authentication_error")),
+        (404, {"code": "404", "message": "Model not found"}, (404, "not_found_error")),
+        # The code inside is the truer one: gateways change the status.
+        (400, {"code": "421", "message": "Moderation Block"}, (421, INVALID)),
+        (429, {"code": "429", "message": "quota exhausted"}, (429, "rate_limit_error")),
+        (502, None, (502, PROVIDER)),
+        (503, {"code": "503", "message": "overloaded"}, (503, PROVIDER)),
+        (200, {"code": "503", "message": "overloaded"}, (503, PROVIDER)),
+        (302, None, (503, PROVIDER)),
+    ],
+)
+def test_what_the_service_answers_is_given_on(
+    status: int, error: dict[str, str] | None, told: tuple[int, str]
+) -> None:
+    body = json.dumps({"error": error}).encode() if error else b"<html>no</html>"
+    found = mimo_wire.read_error(status, body, "7")
+    # As the client does it: what has no status of its own has that of the answer.
+    found.status = found.status or status
+    answer = read_error(found, "req_1")
+    assert (answer.status_code, answer.kind) == told
+    if status == 429:
+        assert (answer.headers or {})["Retry-After"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "words"),
+    [
+        (BadAudio(), (400, INVALID), "could not read any sound"),
+        (TooLong(hours="2"), (413, INVALID), "the limit is 2 hours"),
+        (UserError("No {what}.", what="way"), (400, INVALID), "No way."),
+        (UnderstandingMissing("x"), (400, INVALID), "none is set up"),
+        (EngineRefused("x", reason="too loud"), (400, INVALID), "refused this: too loud."),
+        (EngineBadReply("no choices"), (502, PROVIDER), "no choices"),
+        (EngineBusy("ConnectError"), (503, PROVIDER), "ConnectError"),
+        (EngineLocked("the engine is paused", retry_after_s=90), (503, PROVIDER), "paused"),
+        (StoreError("locked"), (503, OURS), "database is busy"),
+        (AssistantError("secret detail"), (500, OURS), "Reference: req_1."),
+    ],
+)
+def test_errors_of_ours_are_told(error: AssistantError, told: tuple[int, str], words: str) -> None:
+    answer = read_error(error, "req_1")
+    assert (answer.status_code, answer.kind) == told
+    assert words in answer.detail and "secret" not in answer.detail
+    assert set(answer.body["error"]) == {"message", "type", "param", "code"}
+    # Clients try again by themselves only where that is soon.
+    headers = answer.headers or {}
+    is_late = bool(isinstance(error, EngineLocked) and error.retry_after_s)
+    assert (headers.get("X-Should-Retry") == "false") == is_late

@@ -1,0 +1,183 @@
+"""Who is let in, before a byte of the body is read; what is logged; what each key may use."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from httpx import AsyncClient
+
+from bots.openai_api.keys import Key, find_key, read_keys
+from core.errors import ConfigError
+from tests.emulators.mimo import MimoServer
+from tests.emulators.mimo.tones import make_recording
+from tests.support.openai_api_server import KEY, OTHER_KEY, ApiServer, knock, open_client
+
+#: The servers are on the loop of all tests here.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+RIGHT = f"Authorization: Bearer {KEY}"
+ROUTES = ("/v1/audio/transcriptions", "/v1/audio/speech", "/v1/chat/completions", "/v1/nothing")
+
+
+@pytest.mark.parametrize("path", ROUTES)
+async def test_no_key_no_body(api: ApiServer, path: str) -> None:
+    status, error, head = await knock(api, path)
+    told = (401, "authentication_error", "invalid_api_key")
+    assert (status, error["type"], error["code"]) == told
+    assert "www-authenticate: bearer" in head and "connection: close" not in head
+    assert "x-request-id: req_" in head
+    # A large body would have to be read to be got rid of.
+    assert "connection: close" in (await knock(api, path, size=50_000_000))[2]
+
+
+async def test_a_client_with_a_body_sees_that_its_key_is_wrong(api: ApiServer) -> None:
+    async with open_client(api, "sk-wrong") as client:
+        for size in (1, 10_000, 900_000):
+            files: Any = {"file": ("a.wav", bytes(size)), "model": (None, "whisper-1")}
+            answer = await client.post("/audio/transcriptions", files=files)
+            assert answer.status_code == 401
+
+
+async def test_wrong_key_no_body(api: ApiServer) -> None:
+    keys = ("sk-wrong", f"{KEY}x", KEY[:-1], "", f"alice={KEY}", "\u00e9\u00e9")
+    lines = (f"Authorization: Basic {KEY}", f"Authorization: {KEY}", f"api-key: {KEY}")
+    for line in (*(f"Authorization: Bearer {key}" for key in keys), *lines):
+        assert (await knock(api, ROUTES[0], line))[0] == 401, line
+
+
+async def test_wrong_place_no_body(api: ApiServer) -> None:
+    for header, why in (
+        ("Origin: http://evil.example", "Requests from other pages are refused."),
+        ("Origin: null", "Requests from other pages are refused."),
+        ("Sec-Fetch-Site: cross-site", "Requests from other pages are refused."),
+        ("Host: evil.example", "This address is not served here."),
+    ):
+        status, error, _ = await knock(api, ROUTES[0], RIGHT, header)
+        assert (status, error["message"], error["type"]) == (403, why, "invalid_request_error")
+
+
+async def test_right_key_is_asked_for_its_body(api: ApiServer) -> None:
+    """The other side of the tests above: with the key, the answer waits for the body."""
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(10):
+            await knock(api, "/v1/chat/completions", RIGHT)
+
+
+async def test_scheme_is_read_in_any_case(api: ApiServer) -> None:
+    async with open_client(api, key="") as client:
+        for given in (f"bearer {KEY}", f"BEARER  {OTHER_KEY}"):
+            answer = await client.get("/models", headers={"Authorization": given})
+            assert answer.status_code == 200
+            assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_methods_and_paths_are_told_in_the_same_form(http: AsyncClient) -> None:
+    answer = await http.get("/audio/speech")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert answer.json()["error"]["type"] == "invalid_request_error"
+    assert (await http.post("/audio/speech", content=b"{}")).status_code == 415
+    assert (await http.post("/audio/transcriptions", json={})).status_code == 415
+
+
+async def test_keys_are_read() -> None:
+    keys = read_keys(f" alice={KEY}, bob={OTHER_KEY}=x ,")
+    assert [key.name for key in keys] == ["alice", "bob"]
+    assert KEY not in repr(keys)
+    assert find_key(keys, f"Bearer {OTHER_KEY}=x") == keys[1]
+    assert find_key(keys, "Bearer ") is None
+    assert find_key((), "") is None
+    # A header that names no key matches none, not even one without a hash.
+    assert find_key((Key("eve", b""),), "no key") is None
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [KEY, f"={KEY}", "alice=short", f"a b={KEY}", f"alice={KEY},alice={OTHER_KEY}",
+     f"alice={KEY},bob={KEY}", f"alice={KEY} x"],
+)  # fmt: skip
+async def test_keys_that_cannot_be_read_are_not_told(listed: str) -> None:
+    with pytest.raises(ConfigError, match=r"^API_KEYS: ") as caught:
+        read_keys(listed)
+    assert KEY not in str(caught.value) and "short" not in str(caught.value)
+
+
+async def test_a_request_leaves_one_line_without_content(
+    http: AsyncClient, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = "The eagle lands at nine"
+    speech = {"model": "tts-1", "input": words, "voice": words}
+    assert (await http.post("/audio/speech", json=speech)).status_code == 400
+    sound = make_recording([901, 902])
+    files: Any = {"file": (words, sound), "model": (None, "whisper-1")}
+    answer = await http.post("/audio/transcriptions", files=files)
+    request_id = answer.headers["x-request-id"]
+    log = ""
+    async with asyncio.timeout(30):
+        # The line comes after the answer.
+        while request_id not in log:
+            log += "".join(capfd.readouterr())
+            await asyncio.sleep(0.01)
+    ours = [line for line in log.splitlines() if request_id in line]
+    assert len(ours) == 1
+    for part in ("alice", "/audio/transcriptions", "200"):
+        assert part in ours[0]
+    for secret in (words, "w901", KEY):
+        assert secret not in log
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def poor(
+    mimo_server: MimoServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[ApiServer]:
+    """A server whose keys may make ten requests and use a minute of sound."""
+    home: Path = tmp_path_factory.mktemp("poor")
+    limits = {"api_requests_per_minute": 10, "api_audio_minutes_per_day": 1}
+    async with ApiServer(home, mimo_server, **limits) as server:
+        yield server
+
+
+async def test_each_key_has_a_budget_of_its_own(poor: ApiServer, mimo: MimoServer) -> None:
+    async with open_client(poor, key="") as client:
+        alice, bob = ({"Authorization": f"Bearer {key}"} for key in (KEY, OTHER_KEY))
+        files: Any = {"file": ("a.wav", make_recording([1] * 61)), "model": (None, "whisper-1")}
+        answer = await client.post("/audio/transcriptions", files=files, headers=alice)
+        assert answer.status_code == 200, answer.text
+        speech = {"model": "tts-1", "input": "One more word."}
+        more: Any = {"/audio/transcriptions": {"files": files}, "/audio/speech": {"json": speech}}
+        for path, body in more.items():
+            answer = await client.post(path, headers=alice, **body)
+            assert answer.status_code == 429
+            error = answer.json()["error"]
+            assert (error["type"], error["code"]) == ("rate_limit_error", "insufficient_quota")
+            assert 0 < int(answer.headers["retry-after"]) <= 24 * 3600
+        # What is spent is known after a restart as well, and it is alice's alone.
+        answer = await client.post("/audio/speech", headers=bob, json=speech)
+        assert answer.status_code == 200
+        statuses = [(await client.get("/models", headers=bob)).status_code for _ in range(11)]
+        assert statuses == [200] * 9 + [429] * 2
+        answer = await client.get("/models", headers=bob)
+        error = answer.json()["error"]
+        assert (error["type"], error["code"]) == ("rate_limit_error", "rate_limit_exceeded")
+        assert 0 < int(answer.headers["retry-after"]) <= 60
+        assert (await client.get("/models", headers=alice)).status_code == 200
+
+
+async def test_the_page_has_a_password_of_its_own(mimo: MimoServer, tmp_path: Path) -> None:
+    """A key opens the endpoints and nothing else; the page's password does not open them."""
+    async with ApiServer(tmp_path, mimo, web_password="the password of the page") as server:
+        for secret, api, page in ((KEY, 200, 401), ("the password of the page", 401, 200)):
+            async with open_client(server, secret) as client:
+                assert (await client.get("/models")).status_code == api
+                assert (await client.get(f"{server.origin}/metrics")).status_code == page
+
+
+async def test_off_without_keys(mimo: MimoServer, tmp_path: Path) -> None:
+    async with ApiServer(tmp_path, mimo, api_keys=None) as server, open_client(server) as client:
+        assert (await client.get("/models")).status_code == 404
+        assert (await client.get("/openapi.json")).status_code == 404
+        assert (await client.get(f"{server.origin}/livez")).status_code == 200

@@ -1,0 +1,100 @@
+"""Engines that can do less: what we can add is added, the rest is refused."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from httpx import AsyncClient
+
+from bots.openai_api.stream import Growth
+from core.audio.rate import RateConverter
+from core.errors import EngineBadReply
+from tests.emulators.mimo import MimoServer
+from tests.emulators.mimo.tones import make_recording
+from tests.support import sounds
+from tests.support.openai_api_server import ApiServer, open_client
+
+#: The servers are on the loop of all tests here.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def deaf(
+    mimo_server: MimoServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[ApiServer]:
+    """MiMo hears; the machine alone answers, and speaks."""
+    roles = {"answerer": "offline", "synthesizer": "offline"}
+    async with ApiServer(tmp_path_factory.mktemp("deaf"), mimo_server, **roles) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def http(deaf: ApiServer, mimo: MimoServer) -> AsyncIterator[AsyncClient]:
+    async with open_client(deaf) as client:
+        yield client
+
+
+async def test_who_cannot_hear_is_given_the_words(http: AsyncClient, mimo: MimoServer) -> None:
+    data = base64.b64encode(make_recording([601, 602, 603])).decode()
+    sound = {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}
+    words = {"type": "text", "text": "Where is w602?"}
+    body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": [sound, words]}]}
+    answer = await http.post("/chat/completions", json=body)
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert told["model"] == "extracts"
+    assert "w602" in told["choices"][0]["message"]["content"]
+    assert [call.model for call in mimo.calls] == ["mimo-v2.5-asr"]
+
+
+async def test_what_an_engine_cannot_do_is_refused(http: AsyncClient) -> None:
+    ask: dict[str, Any] = {"model": "extracts", "messages": [{"role": "user", "content": "Why?"}]}
+    for path, body, why in (
+        ("/chat/completions", {**ask, "thinking": {"type": "enabled"}}, "does not think"),
+        ("/chat/completions", {**ask, "reasoning_effort": "high"}, "does not think"),
+        ("/audio/speech", {"model": "tts-1", "input": "Hm", "instructions": "warm"}, "plainly"),
+        ("/audio/speech", {"model": "tts-1", "input": "Hm", "voice": "Mia"}, "voice must be one"),
+        ("/audio/speech", {"model": "tts-1", "input": "*** --- ..."}, "nothing in it"),
+        ("/audio/speech", {"model": "tts-1", "input": "far " * 2000}, "limit is 5000"),
+    ):
+        answer = await http.post(path, json=body)
+        assert answer.status_code == 400, answer.text
+        assert why in answer.json()["error"]["message"]
+
+
+async def test_models_are_those_of_the_engines(http: AsyncClient) -> None:
+    listed = (await http.get("/models")).json()["data"]
+    assert [(one["id"], one["owned_by"]) for one in listed] == [
+        ("mimo-v2.5-asr", "mimo"),
+        ("extracts", "offline"),
+        ("espeak-ng", "offline"),
+    ]
+    # MiMo's names are only known where MiMo serves.
+    assert (await http.get("/models/mimo-v2.5-tts")).status_code == 404
+
+
+async def test_samples_get_the_rate_that_clients_expect() -> None:
+    converter = RateConverter(22_050, 24_000)
+    pcm = sounds.tone(2.0, hz=440, rate_hz=22_050)
+    parts = [pcm[at : at + 1000] for at in range(0, len(pcm), 1000)]
+    whole = b"".join(map(converter.feed, parts))
+    assert abs(len(whole) / 2 - 48_000) <= 2
+    values = sounds.unpack(whole)
+    rises = sum(a < 0 <= b for a, b in pairwise(values))
+    assert abs(rises - 880) <= 1
+    assert RateConverter(24_000, 24_000).feed(pcm) is pcm
+
+
+async def test_growth_gives_each_piece_once() -> None:
+    growth = Growth()
+    assert [growth.take(text) for text in (" One", "One ", "One two", "One", "Two")] == [
+        *("One", "", " two", "", "")
+    ]
+    assert growth.finish("One two three") == " three"
+    with pytest.raises(EngineBadReply):
+        growth.finish("Another text")

@@ -1,0 +1,214 @@
+"""The daily probe of models, against a local MiMo whose models go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from bots.program import make_worker
+from core.answering.pipeline import Understanding
+from core.assistant import Assistant
+from core.clock import Clock
+from core.engines import Engines
+from core.engines.mimo import engine as mimo_module
+from core.models import Probe, Question, Turn, Utterance
+from core.operations.model_probe import Probing
+from core.store import Store
+from core.synthesis.pipeline import Speaking
+from core.transcription.pipeline import Hearing
+from tests.emulators.mimo import MimoServer
+from tests.emulators.openai import OpenAIServer
+from tests.engines.conftest import make_audio, make_settings, speak
+from tests.support.clean_start import open_store
+from tests.support.thread_media import ThreadMedia
+from tests.support.virtual_time import current_clock
+
+T0 = datetime(2026, 12, 1, 3, 0, tzinfo=UTC)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+GOOD = ("mimo-v3-asr", "mimo-v2.6-flash", "mimo-v2.5-tts")
+NEXT = ("mimo-v2.5-asr", "mimo-v2.5", "mimo-v2-tts")
+ROLES = ("hears", "understands", "speaks")
+
+
+@pytest.fixture
+async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MimoServer]:
+    monkeypatch.setattr(mimo_module, "ASR", (GOOD[0], NEXT[0]))
+    async with MimoServer() as server:
+        server.rules.models = (*GOOD, *NEXT)
+        yield server
+
+
+class Bot:
+    """What is probed, and who probes it."""
+
+    def __init__(self, store: Store, **settings: Any) -> None:
+        self.store = store
+        media, clock = ThreadMedia(), current_clock()
+        self.engines = Engines(make_settings(**settings))
+        hearing = Hearing(media, self.engines.transcriber(), store.results, clock)
+        speaking = Speaking(self.engines.synthesizer(), store.results, clock)
+        understanding = Understanding(media, self.engines.answerer(), store.results, clock=clock)
+        self.roles = hearing, speaking, understanding
+        self.assistant = Assistant(store, *self.roles)
+        #: What the operator is told, with what makes it one piece of news.
+        self.told: list[tuple[str, str]] = []
+        self.probing = Probing(*self.roles, store.probes, self.tell)
+
+    async def tell(self, key: str, text: str) -> None:
+        self.told.append((key, text))
+
+    async def use(self) -> None:
+        """Let people use each role once."""
+        assert (await self.engines.transcriber().transcribe(make_audio(5))).text == "w5"
+        assert (await self.engines.answerer().answer(Question((Turn("user", "Hi."),)))).text
+        assert await speak(self.engines.synthesizer(), Utterance("Hi."))
+
+    async def states(self) -> dict[str, tuple[str, Probe | None]]:
+        return {s.role: (s.model, s.probe) for s in await self.assistant.operations.engines()}
+
+
+@asynccontextmanager
+async def a_bot(home: Path, **settings: Any) -> AsyncIterator[Bot]:
+    bot = Bot(open_store(home), **settings)
+    try:
+        yield bot
+    finally:
+        await bot.engines.close()
+        await bot.store.close()
+
+
+def on_mimo(server: MimoServer) -> dict[str, Any]:
+    return {"mimo_api_key": server.key, "mimo_base_url": server.base_url}
+
+
+@pytest.fixture
+async def bot(server: MimoServer, tmp_path: Path) -> AsyncIterator[Bot]:
+    async with a_bot(tmp_path, **on_mimo(server)) as bot:
+        yield bot
+
+
+def warnings(logs: Any) -> list[tuple[Any, ...]]:
+    fields = ("model", "next", "error")
+    found = [log for log in logs if log["log_level"] == "warning"]
+    return [tuple(log[name] for name in fields if name in log) for log in found]
+
+
+async def test_a_model_that_ends_at_night_is_left_before_anybody_calls(
+    bot: Bot, server: MimoServer
+) -> None:
+    await bot.probing.probe_due(T0)
+    assert [call.model for call in server.billed] == [*GOOD]
+    hears, understands, speaks = server.billed
+    assert (hears.duration_s, hears.text, speaks.text) == (1.0, "", "Yes."), "it costs little"
+    assert understands.request["thinking"] == {"type": "disabled"}
+    assert understands.request["max_completion_tokens"] == 16
+    server.rules.models = NEXT
+    with capture_logs() as logs:
+        await bot.probing.probe_due(T0 + DAY)
+        before = len(server.all_calls)
+        await bot.use()
+        await bot.probing.probe_due(T0 + 2 * DAY)
+    assert warnings(logs) == list(zip(GOOD, NEXT, strict=True)), "told once"
+    assert "went well" not in str(logs)
+    assert bot.told == [
+        (f"{role}:{(T0 + DAY).isoformat()}", f"mimo: {new} {role} from now on, instead of {old}.")
+        for role, old, new in zip(ROLES, GOOD, NEXT, strict=True)
+    ]
+    calls = server.all_calls[before:]
+    assert [(call.model, call.status) for call in calls] == [(model, 200) for model in NEXT] * 2
+    assert await bot.states() == {
+        role: (model, Probe(role, "mimo", model, T0 + 2 * DAY))
+        for role, model in zip(ROLES, NEXT, strict=True)
+    }
+
+
+async def test_nobody_is_probed_twice_a_day(server: MimoServer, tmp_path: Path) -> None:
+    """Whatever restarts and clocks do; each jump of a clock costs one probe at most."""
+    hours = [(0, 3), (1, 3), (23, 3), (24, 6), (9600, 9), (9601, 9), (48, 12), (49, 12), (72, 15)]
+    for moment, billed in ((T0 + n * HOUR, billed) for n, billed in hours):
+        async with a_bot(tmp_path, **on_mimo(server)) as bot:
+            await asyncio.gather(*(bot.probing.probe_due(moment) for _ in range(3)))
+            assert len(server.billed) == billed, moment
+
+
+async def test_an_end_within_a_probe_makes_no_second_one(bot: Bot, server: MimoServer) -> None:
+    server.rules.latency_s = 30.0
+    task = asyncio.create_task(bot.probing.probe_due(T0))
+    async with asyncio.timeout(30):
+        while not server.calls:
+            await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    server.rules.latency_s = 0.0
+    await bot.probing.probe_due(T0 + HOUR)
+    assert [call.model for call in server.billed[-2:]] == [*GOOD[1:]]
+    assert len(server.calls) == 3, "one of each role"
+
+
+async def test_what_nothing_can_follow_is_told_once(server: MimoServer, tmp_path: Path) -> None:
+    """Also by a program that starts anew each day."""
+    failed: list[str] = []
+    told: list[str] = []
+    for days, (living, error) in enumerate([((), "ModelGone")] * 3 + [(GOOD, "")]):
+        server.rules.models = living
+        with capture_logs() as logs:
+            async with a_bot(tmp_path, **on_mimo(server)) as bot:
+                await bot.probing.probe_due(T0 + days * DAY)
+                states = await bot.states()
+                told += [text for _, text in bot.told]
+        assert [probe.error for _, probe in states.values() if probe] == [error] * 3
+        failed += [log["role"] for log in logs if log.get("error") == "ModelGone"]
+    assert failed == [*ROLES], "each role once in three days"
+    assert told == [
+        f"mimo: the model that {role}, {model}, did not answer the daily probe (ModelGone)."
+        " hearsay doctor tells what to do."
+        for role, model in zip(ROLES, GOOD, strict=True)
+    ]
+    assert [log["role"] for log in logs if "went well" in log["event"]] == [*ROLES]
+
+
+async def test_a_bad_night_of_the_service_holds_nobody_up(bot: Bot, server: MimoServer) -> None:
+    server.add_fault("503", times=3)
+    with capture_logs() as logs:
+        await bot.probing.probe_due(T0)
+    assert [found[-1] for found in warnings(logs)] == ["EngineBusy"] * 3
+    assert server.key not in str(logs) and server.origin not in str(logs)
+    assert {state.gate.pause_s for state in await bot.assistant.operations.engines()} == {0.0}
+    await bot.use()
+    assert [call.model for call in server.billed] == [*GOOD], "busy models are not left"
+
+
+async def test_this_machine_alone_is_left_alone(tmp_path: Path) -> None:
+    async with a_bot(tmp_path) as bot:
+        await bot.probing.probe_due(T0)
+        assert await bot.store.probes.all() == {}
+        assert [probe for _, probe in (await bot.states()).values()] == [None] * 3
+
+
+async def test_openai_style_servers_are_probed_too(tmp_path: Path) -> None:
+    async with OpenAIServer() as server, a_bot(tmp_path, openai_base_url=server.base_url) as bot:
+        await bot.probing.probe_due(T0)
+        assert {probe.error for _, probe in (await bot.states()).values() if probe} == {""}
+        world = server.world
+        assert [len(calls) for calls in (world.forms, world.questions, world.orders)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("setting", "is_on"), [("off", False), ("daily", True)])
+async def test_the_program_probes_unless_that_is_off(
+    bot: Bot, clock: Clock, setting: str, is_on: bool
+) -> None:
+    parts = bot.assistant, *bot.roles
+    program: Any = SimpleNamespace(
+        store=bot.store, clock=clock,
+        **dict(zip(("assistant", "hearing", "speaking", "understanding"), parts, strict=True)),
+    )  # fmt: skip
+    worker = make_worker(make_settings(model_probe=setting), program, {})
+    assert bool(worker._probing) is is_on

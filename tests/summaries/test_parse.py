@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.models import Attachment, Remembered, Reply, Segment, Transcript
+from core.summaries.format import MAX_BUTTONS, Told, show_recording, show_summary
+from core.summaries.parse import defuse_summary, read_summary, sources_at, sources_in
+from core.summaries.points import Point, Section, Source, Summary, join_extracts
+from core.summaries.prompt import Task, ask_part, ask_recording, ask_whole, group_passages, write
+from core.summaries.prompt_input import Talk, cut_parts
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+HEARD = Transcript(
+    "",
+    (Segment(0.0, 5.0, "First."), Segment(6.0, 11.0, "Then."), Segment(12.0, 20.0, "Last.")),
+    20.0,
+)
+
+
+def make_talk() -> Talk:
+    def say(number: int, text: str, *more: Any) -> Remembered:
+        sender_id, name = (("1", "Anna"), ("2", "Ben"), ("3", "Mei"))[number % 3]
+        moment = START + timedelta(minutes=number)
+        return Remembered(f"m{number}", moment, sender_id, name, text, "5", *more)
+
+    messages = [say(number, f"text {number}") for number in range(1, 13)]
+    return Talk([*messages, say(13, "", "", Attachment("f"), HEARD)])
+
+
+TALK = make_talk()
+NAMES = {"Anna", "Ben", "Mei"}
+
+
+def read(text: str) -> Summary:
+    return read_summary(text, sources_in(TALK), NAMES)
+
+
+FULL = """Here is the summary:
+## The hall (Anna, Ben, Nobody)
+- The hall is free on Saturday. [#3]
+- It costs more than last year [#4] [#13 0:12]
+
+## DECISIONS
+- Take it. [#5, #6]
+## ACTIONS
+- Anna: book it by Friday. [#7]
+## QUESTIONS
+- Who pays? [#8]
+"""
+
+
+def test_the_form_that_was_asked_for() -> None:
+    summary = read(FULL)
+    assert summary.sections == (
+        Section("topic", "The hall", ("Anna", "Ben"), (
+            Point("The hall is free on Saturday.", (Source(3),)),
+            Point("It costs more than last year", (Source(4), Source(13, 12))),
+        )),
+        Section("decisions", "", (), (Point("Take it.", (Source(5), Source(6))),)),
+        Section("actions", "", (), (Point("Anna: book it by Friday.", (Source(7),)),)),
+        Section("questions", "", (), (Point("Who pays?", (Source(8),)),)),
+    )  # fmt: skip
+    assert read(write(summary)) == summary, "parts are joined in the same form"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "**The hall**\n* It is free. [#3]", "# The hall:\n1. It is free. [#3]",
+        "### The hall\n• It is free. (#3)", "## The hall\n- It is free.【#3】",
+        "## The hall\n- It is\n  free. [#3]", "## The hall\nIt is free. [#3]",
+        "## The hall\n– **It is free.** [#3 0:07]", "## The hall [#1]\n- It is free. [ #3 ]",
+    ],
+)  # fmt: skip
+def test_other_forms_that_models_use(text: str) -> None:
+    [section] = read(text).sections
+    assert section.title == "The hall"
+    [point] = section.points
+    assert " ".join(point.text.split()) == "It is free."
+    assert point.sources in ((Source(3),), ())
+
+
+@pytest.mark.parametrize(
+    ("heading", "kind"),
+    [
+        ("Decisions", "decisions"), ("**Action items:**", "actions"), ("## 待办事项", "actions"),
+        ("## Open questions", "questions"), ("## Offene Fragen", "questions"),
+        ("## 决定", "decisions"),
+        ("## People", "topic"),
+    ],
+)  # fmt: skip
+def test_sections_by_other_names(heading: str, kind: str) -> None:
+    marked = heading if heading[0] in "#*" else f"## {heading}"
+    [section] = read(f"{marked}\n- Something. [#1]").sections
+    assert section.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("marks", "sources"),
+    [
+        ("[#99]", ()), ("[#0]", ()), ("[#13 0:21]", (Source(13),)), ("[#13 59:59]", (Source(13),)),
+        ("[#13 0:20]", (Source(13, 12),)), ("[#13 0:07]", (Source(13, 6),)),
+        ("[#13]", (Source(13, 0),)), ("[#3 0:07]", (Source(3),)),
+        ("[#1] [#2] [#3] [#4]", (Source(1), Source(2), Source(3))), ("[#2] [#2]", (Source(2),)),
+        ("[#1-#3]", (Source(1), Source(3))),
+    ],
+)  # fmt: skip
+def test_a_source_that_was_not_in_the_input_is_dropped(
+    marks: str, sources: tuple[Source, ...]
+) -> None:
+    [point] = read(f"- Something. {marks}").points
+    assert point == Point("Something.", sources)
+
+
+def test_brackets_of_the_text_stay() -> None:
+    [point] = read("- We meet (at 14:05) in room [B] about ticket #12. [#2]").points
+    assert point.text == "We meet (at 14:05) in room [B] about ticket #12."
+
+
+def test_what_has_no_points_is_shown_as_it_is() -> None:
+    summary = read("Nothing much happened [#3].")
+    assert summary.points == [] or summary.points[0].sources == (Source(3),)
+    assert read("Nothing much happened.").plain == "Nothing much happened."
+    extract = read("- Anna: text 3 [#3]\n- Ben: Last. [#13 0:12]")
+    assert [point.sources for point in extract.points] == [(Source(3),), (Source(13, 12),)]
+
+
+@given(st.text(alphabet=st.sampled_from("#[]()0123456789: \n-*AnaBe发【】·.</>@"), max_size=300))
+def test_any_text_can_be_read_and_shown(text: str) -> None:
+    summary = defuse_summary(read(text), "")
+    reply = show_summary(Told(summary, TALK), "en")
+    for link in reply.links:
+        assert 0 <= link.start < link.end <= len(reply.text)
+        assert link.message_id in {f"m{number}" for number in range(1, 14)}
+
+
+def test_nothing_of_a_models_text_links_or_pings() -> None:
+    text = (
+        "## @everyone https://evil.example/x (Anna)\n"
+        "- Press /stop or ask @boss at evil.example. [#1]\n"
+        "- See known.example/page [#2]"
+    )
+    summary = defuse_summary(read(text), "look at known.example/page")
+    reply = show_summary(Told(summary, TALK), "en")
+    for bad in ("@everyone", "evil.example", "/stop", "@boss", "known.example"):
+        assert bad not in reply.text
+    assert "known" in reply.text, "what was in the talk stays readable"
+    assert [link.message_id for link in reply.links] == ["m1", "m2"]
+
+
+def shown(text: str = FULL, language: str = "en", chat_id: str = "") -> Reply:
+    return show_summary(Told(read(text), TALK), language, chat_id)
+
+
+def test_points_have_their_places_behind_them() -> None:
+    reply = shown()
+    assert "The hall (Anna, Ben)" in reply.text
+    assert "• The hall is free on Saturday. ↗\n" in reply.text
+    assert "• It costs more than last year ↗ Ben 0:12\n" in reply.text
+    assert "\n\nOpen questions\n• Who pays? ↗" in reply.text
+    words = [(reply.text[a.start : a.end], a.message_id, a.thread_id) for a in reply.links]
+    assert ("Ben 0:12", "m13", "5") in words and ("↗", "m3", "5") in words
+    [button] = reply.buttons
+    assert (button.label, button.command, button.text) == ("▶ Ben 0:12", "replay", "m13 12")
+    assert "↗" not in reply.aloud and "Who pays?" in reply.aloud
+    copy = shown(language="zh-CN", chat_id="-100")
+    assert {link.chat_id for link in copy.links} == {"-100"}
+    assert copy.buttons[0].text == "m13 12 -100"
+    assert "Decisions" not in copy.text and "Open questions" not in copy.text
+
+
+def test_only_so_many_buttons() -> None:
+    segments = tuple(Segment(n * 2.0, n * 2 + 1.9, "x") for n in range(20))
+    note = Remembered("m1", START, "2", "Ben", "", None, "", Attachment("f"),
+                      Transcript("", segments, 40.0))  # fmt: skip
+    talk = Talk([note])
+    text = "\n".join(f"- p{n} [#1 0:{n * 2:02}]" for n in range(20))
+    summary = read_summary(text, sources_in(talk))
+    reply = show_summary(Told(summary, talk), "en")
+    assert len(reply.buttons) == MAX_BUTTONS
+    assert len({button.text for button in reply.buttons}) == MAX_BUTTONS
+
+
+def test_what_could_not_be_heard_and_what_is_missing_is_said() -> None:
+    told = Told(Summary(read(FULL).sections, is_extract=True), TALK, unheard=(13,), is_cut=True)
+    reply = show_summary(told, "en")
+    assert "I could not hear these voice notes: Ben 09:13" in reply.text
+    assert "its end is missing" in reply.text
+    assert reply.text.endswith("no engine that understands is set up.")
+
+
+def test_extracts_of_parts_share_the_room() -> None:
+    def extract(count: int, first: int) -> Summary:
+        points = tuple(Point(f"p{first + n}", (Source(first + n),)) for n in range(count))
+        return Summary((Section("topic", points=points),) if points else (), is_extract=True)
+
+    joined = join_extracts([extract(9, 100), extract(0, 0), extract(2, 300)], 12)
+    assert joined.is_extract
+    numbers = [[s.number for p in part.points for s in p.sources] for part in joined.sections]
+    assert numbers == [[100, 102, 104, 106], [300, 301]]
+    assert len(join_extracts([extract(12, 1)], 5).points) == 5
+
+
+def test_a_recording_is_summed_up_with_its_seconds() -> None:
+    summary = read_summary("- First this. [0:12]\n- Then that. [9:59]", sources_at(20.0))
+    assert show_recording(summary, "en").text == "• First this. (0:12)\n• Then that."
+
+
+def test_questions_hold_the_data_fenced_and_the_same_each_time() -> None:
+    task = Task(START.date(), "German", "short")
+    [part] = cut_parts(list(TALK.lines()), 10_000)
+    question = ask_part(part, task)
+    assert question == ask_part(part, task)
+    assert (
+        question.turns[0].text.startswith("<data>\n") and "#13 09:13 Ben" in question.turns[0].text
+    )
+    for words in ("2026-03-02", "German", "never an instruction", "[#13 0:12]", "At most 5 points"):
+        assert words in question.instructions
+    assert question.task == "summarize" and len(question.passages) == 15
+    whole = ask_whole([read(FULL)] * 2, task)
+    assert "[#13 0:12]" in whole.turns[0].text and "2 parts" in whole.instructions
+    assert ("#4", "It costs more than last year") in [(p.mark, p.text) for p in whole.passages]
+    recording = ask_recording(question.passages[-3:], task)
+    assert "[#13 0:00] Ben: First." in recording.turns[0].text
+
+
+def test_passages_are_grouped_by_what_fits() -> None:
+    passages = [p for line in TALK.lines() for p in line.passages]
+    groups = group_passages(passages, 40)
+    assert len(groups) > 2 and [p for group in groups for p in group] == passages
+    assert group_passages([], 40) == [[]]

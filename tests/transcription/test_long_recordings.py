@@ -1,0 +1,93 @@
+"""Long recordings through the real engine against the local MiMo: its limits, order and times.
+
+The recordings are words that are numbers (see `tests.emulators.mimo.tones`): what comes back
+tells which were lost, doubled, cut in two or out of place, and the truth is when each was played.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from pydantic import SecretStr
+
+from core.config import Settings
+from core.engines.mimo.engine import Mimo
+from core.store import Store
+from core.transcription.pipeline import Heard, Hearing
+from tests.emulators.mimo import MimoServer
+from tests.emulators.mimo.contract import MAX_BASE64_CHARS
+from tests.emulators.mimo.listening import MAX_CONTEXT_TOKENS, MAX_OUTPUT_TOKENS
+from tests.emulators.mimo.tones import WORD_S, make_recording
+from tests.support import sounds
+from tests.support.thread_media import ThreadMedia
+
+GAP_S = 0.64
+#: The distance from the start of one word to that of the next.
+STEP_S = WORD_S + GAP_S
+
+
+def recording(seconds: int) -> bytes:
+    """OGG/Opus of the words w0, w1, w2 …"""
+    wav = make_recording(range(round(seconds / STEP_S)), gap_s=GAP_S)
+    # The quickest form of the codec.
+    options = {"application": "audio", "compression_level": "0", "frame_duration": "60"}
+    return sounds.encode(wav[44:], "ogg", "libopus", options=options)
+
+
+@pytest.fixture
+async def hearing(mimo: MimoServer, store: Store) -> AsyncIterator[Hearing]:
+    """Hear by MiMo in short pieces; its limits per minute are lifted, those of one call are not."""
+    settings = Settings(
+        _env_file=None, mimo_base_url=mimo.base_url, mimo_api_key=SecretStr(mimo.key)
+    )  # type: ignore[call-arg]
+    engine = Mimo(settings)
+    engine.limits = replace(
+        engine.limits, calls_per_minute=None, tokens_per_minute=None, concurrency=4,
+        target_piece_s=12.0, max_piece_s=18.0,
+    )  # fmt: skip
+    yield Hearing(ThreadMedia(), engine, store.results)
+    await engine.close()
+
+
+async def test_a_long_recording_is_heard_whole_and_in_order(
+    mimo: MimoServer, hearing: Hearing
+) -> None:
+    """It is more pieces than calls under way at once."""
+    shown: list[str] = []
+    heard = await hearing.hear(recording(120), on_text=shown.append)
+    count = round(120 / STEP_S)
+    assert heard.transcript.text == " ".join(f"w{number}" for number in range(count))
+    assert heard.transcript.duration_s == pytest.approx(count * STEP_S, abs=0.1)
+    assert not heard.transcript.is_cut
+    check_times(heard)
+    check_calls(mimo)
+    assert shown[-1] == heard.transcript.text
+    assert all(len(one) <= len(later) for one, later in pairwise(shown))
+
+
+def check_times(heard: Heard) -> None:
+    """Each segment begins within 1 s before its first word and ends as close after its last."""
+    segments = heard.transcript.segments
+    for segment in segments:
+        first, *_, last = [int(word[1:]) for word in segment.text.split() * 2]
+        assert segment.start_s == pytest.approx(first * STEP_S, abs=1.0)
+        assert segment.end_s == pytest.approx(last * STEP_S + WORD_S, abs=1.0)
+    assert segments[0].start_s == 0.0
+    for one, next_one in pairwise(segments):
+        assert one.end_s == pytest.approx(next_one.start_s, abs=0.01)
+
+
+def check_calls(mimo: MimoServer) -> None:
+    """The ledger of the service: no call over its limits, nothing heard twice."""
+    calls = mimo.calls
+    assert {(call.status, call.is_streamed) for call in calls} == {(200, True)}
+    assert len({call.sha256 for call in calls}) == len(calls) > 4
+    assert sum(call.duration_s for call in calls) == pytest.approx(120, abs=1.0)
+    assert mimo.most_under_way <= 4
+    for call in calls:
+        assert 4 * -(-call.sound_bytes // 3) <= MAX_BASE64_CHARS
+        assert call.tokens <= MAX_CONTEXT_TOKENS
+        assert len(call.text) / 4 <= MAX_OUTPUT_TOKENS

@@ -1,0 +1,59 @@
+"""Pools whose children do what a test says."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from core.worker_process import Frame
+from core.worker_process.pool import ChildPool
+from tests.support.paths import ROOT
+
+WORK = str(ROOT / "tests" / "support" / "child_work.py")
+
+
+class Pool(ChildPool):
+    """A pool whose child is a file of the tests, or does what `code` says."""
+
+    def __init__(self, *arguments: str, code: str = "", **options: Any) -> None:
+        super().__init__("-", **options)
+        source = ["-c", _LIAR + code] if code else [WORK, *arguments]
+        self._command = (sys.executable, "-I", *source)
+
+
+#: What speaks the language of children, and may break off wherever it likes.
+_LIAR = """
+import os, signal, struct, sys
+def send(kind, header=b"{}", data=b"", *, claimed=None):
+    size = len(data) if claimed is None else claimed
+    os.write(1, struct.pack(">cII", kind, len(header), size) + header + data)
+def take():
+    _, header, data = struct.unpack(">cII", sys.stdin.buffer.read(9))
+    return sys.stdin.buffer.read(header + data)
+"""
+
+
+MakePool = Callable[..., Pool]
+
+
+@pytest.fixture
+async def make_pool() -> AsyncIterator[MakePool]:
+    """Make pools that are closed at the end, also where a test fails."""
+    made: list[Pool] = []
+
+    def make(*arguments: str, **options: Any) -> Pool:
+        made.append(Pool(*arguments, **options))
+        return made[-1]
+
+    yield make
+    for pool in made:
+        await pool.close()
+
+
+async def run(
+    pool: ChildPool, header: dict[str, Any], data: bytes = b"", **more: Any
+) -> list[Frame]:
+    return [frame async for frame in pool.run(header, data, **more)]

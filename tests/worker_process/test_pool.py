@@ -1,0 +1,208 @@
+"""Child processes that die or stall cost their own job only."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import psutil
+import pytest
+import pytest_asyncio
+
+from core.worker_process import ChildDied, ChildError, ChildMissing, ChildRefused, ChildStalled
+from tests.worker_process.conftest import WORK, MakePool, Pool, run
+
+
+def children() -> list[psutil.Process]:
+    """Return the children of the test's own pools."""
+    mine = {child: child.cmdline() for child in psutil.Process().children()}
+    return [child for child, line in mine.items() if WORK in line and "shared" not in line]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared() -> AsyncIterator[Pool]:
+    pool = Pool("shared", size=2)
+    yield pool
+    await pool.close()
+
+
+async def ask_pid(pool: Pool) -> int:
+    [(header, _)] = await run(pool, {"do": "echo"})
+    return int(header["pid"])
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_frames_come_back_as_they_went(shared: Pool) -> None:
+    data = os.urandom(3_000_000)
+    frames = await run(shared, {"do": "echo", "times": 3}, data)
+    assert [header["index"] for header, _ in frames] == [0, 1, 2]
+    assert all(back == data for _, back in frames)
+    assert await run(shared, {"do": "echo", "times": 0}) == []
+    assert await run(shared, {"do": "print"}) == [({}, b"")], "a stray line breaks no frame"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    ("header", "error", "text"),
+    [
+        ({"do": "die"}, ChildDied, "ended with -9"),
+        ({"do": "raise"}, ChildDied, "failed with KeyError"),
+        ({"do": "nonsense"}, ChildDied, "its frame is too large"),
+        ({"do": "memory"}, ChildRefused, "memory"),
+        ({"do": "refuse"}, ChildRefused, "empty: nothing in it"),
+        ({"do": "hang"}, ChildStalled, "silent for 5 s"),
+    ],
+)
+async def test_trouble_costs_one_job_only(
+    shared: Pool, header: dict[str, Any], error: type[ChildError], text: str
+) -> None:
+    async with aclosing(shared.run({"do": "echo", "times": 3})) as neighbour:
+        await anext(neighbour)
+        with pytest.raises(error) as caught:
+            await run(shared, header, stall_s=5.0)
+        assert str(caught.value) == text and not caught.value.is_retryable
+        assert len([frame async for frame in neighbour]) == 2
+    for _ in range(2):
+        assert await run(shared, {"do": "echo"}, b"x")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_clock_runs_for_the_child_alone(shared: Pool) -> None:
+    """Twenty seconds for each frame, and none for what the caller does meanwhile."""
+    clock = asyncio.get_running_loop()
+    async with aclosing(shared.run({"do": "echo", "times": 3})) as frames:
+        for _ in range(3):
+            await anext(frames)
+            await asyncio.sleep(3600)
+    began_s = clock.time()
+    with pytest.raises(ChildStalled, match="silent for 20 s"):
+        await run(shared, {"do": "hang"})
+    assert clock.time() - began_s == pytest.approx(20)
+
+
+async def test_child_knows_nothing(monkeypatch: pytest.MonkeyPatch, make_pool: MakePool) -> None:
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", "1:secret")
+    pool = make_pool("one", "two", size=1)
+    [(header, _)] = await run(pool, {"do": "where"})
+    assert header["cwd"] == "/"
+    assert header["argv"] == ["one", "two"]
+    assert header["session"] == header["pid"], "no signal to our group reaches it"
+    assert not "".join(text for name, text in header["environment"].items() if name != "LC_CTYPE")
+
+
+async def test_children_are_kept_and_recycled(make_pool: MakePool) -> None:
+    """One works at a time: so there is one."""
+    pool = make_pool(size=2, recycle_after=3)
+    pids = [await ask_pid(pool) for _ in range(7)]
+    first, second, third = pids[0], pids[3], pids[6]
+    assert pids == [first] * 3 + [second] * 3 + [third]
+    assert len({first, second, third}) == 3
+    assert [child.pid for child in children()] == [third]
+    assert len(pool._children) == 1, "what was ended is forgotten"
+    assert not psutil.pid_exists(first)
+    assert make_pool(size=1)._recycle_after == 200, "without being asked for"
+
+
+async def test_children_are_started_as_asked(make_pool: MakePool) -> None:
+    pool = make_pool(size=2)
+    started = []
+    for count in (1, 1, None, 5):
+        await pool.warm_up(count)
+        started.append(children())
+    assert [*map(len, started)] == [1, 1, 2, 2]
+    assert started[0] == started[1]
+
+
+async def test_refusal_keeps_the_child_and_memory_does_not(make_pool: MakePool) -> None:
+    pool, pids = make_pool(size=1), []
+    for trouble, told in (("refuse", ("empty", "nothing in it")), ("memory", ("memory", ""))):
+        pids.append(await ask_pid(pool))
+        with pytest.raises(ChildRefused) as caught:
+            await run(pool, {"do": trouble})
+        assert (caught.value.kind, caught.value.detail) == told
+    assert pids[0] == pids[1] != await ask_pid(pool)
+
+
+async def test_consumer_that_leaves_frees_the_slot(make_pool: MakePool) -> None:
+    pool, pids = make_pool(size=1), []
+
+    async def consume() -> None:
+        async for header, _ in pool.run({"do": "hang"}, stall_s=3600):
+            pids.append(header["pid"])
+
+    task = asyncio.create_task(consume())
+    while not pids:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with aclosing(pool.run({"do": "hang"})) as frames:
+        pids.append((await anext(frames))[0]["pid"])
+    pids.append(await ask_pid(pool))
+    assert len(set(pids)) == 3
+    assert not any(map(psutil.pid_exists, pids[:2]))
+
+
+async def test_cancelled_while_a_child_starts_loses_nothing(make_pool: MakePool) -> None:
+    pool = make_pool(size=1)
+    task = asyncio.create_task(run(pool, {"do": "echo"}))
+    while not children():
+        await asyncio.sleep(0)
+    [started] = children()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+    assert await ask_pid(pool) == started.pid, "the child that was starting is taken"
+
+
+async def test_cancelled_while_waiting_loses_nothing(make_pool: MakePool) -> None:
+    pool = make_pool(size=1)
+    async with aclosing(pool.run({"do": "echo", "times": 2})) as frames:
+        await anext(frames)
+        waiting = [asyncio.create_task(run(pool, {"do": "echo"})) for _ in range(5)]
+        await asyncio.sleep(1)
+        for task in waiting[:4]:
+            task.cancel()
+        await anext(frames)
+    assert len(await waiting[4]) == 1
+
+
+async def test_close_leaves_no_process(make_pool: MakePool) -> None:
+    pool = make_pool(size=2)
+    frames = pool.run({"do": "hang"})
+    await anext(frames)
+    busy = asyncio.create_task(run(pool, {"do": "hang"}, stall_s=3600))
+    waiting = asyncio.create_task(run(pool, {"do": "echo"}))
+    await asyncio.sleep(60)
+    assert len(children()) == 2
+    await pool.close()
+    assert not children()
+    for left in (busy, anext(frames), waiting, run(pool, {"do": "echo"})):
+        with pytest.raises(ChildMissing, match=r"the pool (is|was) closed$") as caught:
+            await left
+        assert caught.value.is_retryable
+    assert not children()
+
+
+async def test_close_while_a_child_starts(make_pool: MakePool) -> None:
+    pool = make_pool(size=1)
+    task = asyncio.create_task(run(pool, {"do": "echo"}))
+    while not children():
+        await asyncio.sleep(0)
+    await pool.close()
+    assert not children()
+    await asyncio.gather(task, return_exceptions=True)
+    assert not children()
+
+
+async def test_close_with_undelivered_frames(make_pool: MakePool) -> None:
+    """A child that is blocked on a full pipe still goes away."""
+    pool = make_pool(size=1)
+    frames = pool.run({"do": "echo", "times": 50}, bytes(1_000_000))
+    await anext(frames)
+    await pool.close()
+    assert not children()
+    await frames.aclose()

@@ -1,0 +1,98 @@
+"""Children that are not what they should be, or whose parent is gone."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from core.clock import Clock
+from core.worker_process import ChildDied, ChildError, ChildMissing, ChildStalled
+from core.worker_process.pool import ChildPool
+from tests.support.paths import ROOT
+from tests.worker_process.conftest import WORK, MakePool, run
+
+TOO_LARGE = "its frame is too large"
+#: Why it failed, at too great a length.
+LONG = b'{"detail": "' + b"x" * 300 + b'"}'
+
+
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        ((sys.executable, "-I", "-m", "core.no_such_module"), "did not start: ended with 1"),
+        (("/no/such/program",), "cannot start a child: FileNotFoundError"),
+        ((sys.executable, "-c", "import signal; signal.pause()"), "start: silent for 60 s"),
+    ],
+)
+async def test_child_that_cannot_start_is_our_trouble(command: tuple[str, ...], text: str) -> None:
+    pool = ChildPool("core.no_such_module", size=1)
+    assert pool._command == (sys.executable, "-I", "-m", "core.no_such_module")
+    pool._command = command
+    for attempt in (run(pool, {}), run(pool, {}), pool.warm_up()):
+        with pytest.raises(ChildMissing, match=text) as caught:
+            await attempt
+        assert caught.value.is_retryable
+    before = {child.pid for child in psutil.Process().children()}
+    assert before == {child.pid for child in psutil.Process().children()}, "it was ended at once"
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "text", "after_s"),
+    [
+        ("send(b'S'); signal.pause()", ChildStalled, "took no data for 7 s", 7),
+        ("send(b'S'); take(); send(b'W', b'[]'); take()", ChildDied, "it spoke nonsense", 0),
+        ("send(b'S'); take(); send(b'W', claimed=2**29 - 1)", ChildDied, TOO_LARGE, 0),
+        ("send(b'S'); take(); send(b'W', data=b'a', claimed=2); take()", ChildStalled, "silent", 7),
+        ("send(b'S'); take(); send(b'W', claimed=2); sys.exit(3)", ChildDied, "ended with 3", 0),
+        ("send(b'S'); sys.exit(4)", ChildDied, "ended with 4", 0),
+        ("send(b'S'); take(); os.close(1); signal.pause()", ChildDied, "ended with -9", 1),
+        ("send(b'S'); take(); os.close(1); take()", ChildDied, "ended with 1", 0),
+        (f"send(b'S'); take(); send(b'F', {LONG!r})", ChildDied, "failed with " + "x" * 188, 0),
+    ],
+)
+async def test_child_that_lies_costs_its_job_and_is_replaced(
+    code: str, error: type[ChildError], text: str, after_s: float, clock: Clock, make_pool: MakePool
+) -> None:
+    pool = make_pool(size=1, code=code)
+    await pool.warm_up()
+    for _ in range(2):
+        began_s = clock.monotonic()
+        with pytest.raises(error) as caught:
+            await run(pool, {}, bytes(3_000_000), stall_s=7.0)
+        assert type(caught.value) is error
+        assert str(caught.value) == text or (error, text) == (ChildStalled, "silent")
+        assert clock.monotonic() - began_s == pytest.approx(after_s, abs=0.01)
+
+
+_PARENT = """
+import asyncio, sys
+sys.path.insert(0, {folder!r})
+from core.worker_process.pool import ChildPool
+async def main():
+    pool = ChildPool("-", size=2)
+    pool._command = (sys.executable, "-I", {work!r})
+    await pool.warm_up()
+    frames = pool.run({{"do": "echo", "times": 50}}, bytes(1_000_000))
+    await anext(frames)
+    print(*(child._process.pid for child in pool._children), flush=True)
+    await asyncio.sleep(600)
+asyncio.run(main())
+"""
+
+
+def test_killed_parent_leaves_no_child() -> None:
+    """Idle children see the end of stdin, and a busy one that nobody reads what it writes."""
+    code = _PARENT.format(folder=str(ROOT), work=WORK)
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd="/")
+    assert parent.stdout
+    found = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    assert len(found) == 2
+    _, alive = psutil.wait_procs(found, timeout=60)
+    assert not alive
