@@ -53,9 +53,9 @@ def main() -> None:
     found = asyncio.run(measure(voice_notes(SOUNDS, SECONDS)))
     rows: list[tuple[object, ...]] = [("", "p50 ms", "p99 ms", "max ms", "ticks", "p99 target")]
     for name, late_s in found.items():
-        figures = [ms(quantile(late_s, share)) for share in (0.5, 0.99, 1.0)]
+        statistics = [ms(quantile(late_s, share)) for share in (0.5, 0.99, 1.0)]
         target = "" if name == "idle" else f"< {TARGET_S * 1000:.0f}"
-        rows.append((name, *figures, len(late_s), target))
+        rows.append((name, *statistics, len(late_s), target))
     show("How late the event loop wakes what is due", rows)
 
 

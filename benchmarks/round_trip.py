@@ -28,9 +28,9 @@ from core.engines.offline import espeak
 from core.engines.offline.engine import Offline
 from core.models import Utterance
 from core.store import Store, make_cipher, migrate
-from core.synthesis.pipeline import Manner, Speaking
+from core.synthesis.pipeline import SynthesisPipeline, VoiceStyle
 from core.text.split import split_speech
-from core.transcription.pipeline import Hearing
+from core.transcription.pipeline import TranscriptionPipeline
 from tests.emulators.mimo.tones import make_wav
 
 MAX_ADDED_WER = 0.02
@@ -75,7 +75,7 @@ class Seam:
 
 
 @asynccontextmanager
-async def open_road() -> AsyncIterator[tuple[Offline, Speaking, Hearing]]:
+async def open_road() -> AsyncIterator[tuple[Offline, SynthesisPipeline, TranscriptionPipeline]]:
     """The offline engine, and both directions on a fresh database."""
     with tempfile.TemporaryDirectory() as home:
         url = f"sqlite:///{home}/hearsay.db"
@@ -84,7 +84,11 @@ async def open_road() -> AsyncIterator[tuple[Offline, Speaking, Hearing]]:
         media, engine = Media(workers=1), Offline(Settings(_env_file=None))  # type: ignore[call-arg]
         await engine.warm_up()
         try:
-            yield engine, Speaking(engine, store.results), Hearing(media, engine, store.results)
+            yield (
+                engine,
+                SynthesisPipeline(engine, store.results),
+                TranscriptionPipeline(media, engine, store.results),
+            )
         finally:
             await engine.close()
             await media.close()
@@ -98,13 +102,13 @@ async def synthesize(engine: Offline, text: str) -> bytes:
 async def measure_words() -> tuple[list[str], list[str]]:
     """Return what is heard of the voice notes, and of the raw sound."""
     notes, raw = [], []
-    async with open_road() as (engine, speaking, hearing):
+    async with open_road() as (engine, synthesis, transcription):
         for sentence in SENTENCES:
-            spoken = await speaking.say(sentence, Manner())
-            heard = await hearing.hear(spoken.file.data, language="en")
+            spoken = await synthesis.synthesize(sentence, VoiceStyle())
+            heard = await transcription.transcribe(spoken.file.data, language="en")
             notes.append(plain(heard.transcript.text))
             wav = make_wav(await synthesize(engine, sentence), rate_hz=RATE_HZ)
-            heard = await hearing.hear(wav, language="en")
+            heard = await transcription.transcribe(wav, language="en")
             raw.append(plain(heard.transcript.text))
     return notes, raw
 
@@ -112,10 +116,10 @@ async def measure_words() -> tuple[list[str], list[str]]:
 async def measure_seams() -> tuple[list[Seam], int]:
     """Return the seams of a long text, and the largest step of the pieces themselves."""
     pcm = bytearray()
-    async with open_road() as (engine, speaking, _):
+    async with open_road() as (engine, synthesis, _):
         engine.speech_limits = replace(engine.speech_limits, max_chars=PIECE_CHARS)
         text = " ".join(SENTENCES)
-        await speaking.say(text, Manner(), on_sound=lambda sound, _: pcm.extend(sound))
+        await synthesis.synthesize(text, VoiceStyle(), on_audio=lambda sound, _: pcm.extend(sound))
         pieces = [await synthesize(engine, p) for p in split_speech(text, PIECE_CHARS)]
     spans = []
     at = 0

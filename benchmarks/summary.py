@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import LargeBinary, select, type_coerce
 
 from benchmarks.processes import ms, show
-from core.answering.pipeline import Understanding
+from core.answering.pipeline import AnsweringPipeline
 from core.audio import Media
 from core.interfaces import AnswererLimits
 from core.models import Answer, Chat, Job, JobState, Message, Question, Span
@@ -32,8 +32,8 @@ from core.store import Store, make_cipher, migrate
 from core.store.database.queries import chat_row
 from core.store.database.tables import remembered
 from core.store.talk.memory import remember
-from core.summaries.pipeline import Summarizing
-from core.summaries.ranges import Asked, read_request
+from core.summaries.pipeline import SummaryPipeline
+from core.summaries.ranges import RangeContext, read_request
 from tests.support.group_week import make_week, tell
 
 MESSAGES, ROUNDS = 10_000, 5
@@ -117,10 +117,10 @@ async def read_alone(store: Store) -> int:
 async def prepare(store: Store, media: Media, number: int) -> tuple[Took, int]:
     """Return what it took until the last part was asked for, and how many parts there are."""
     engine = AtOnce()
-    understanding = Understanding(media, engine, store.results)
-    summarizing = Summarizing(store, cast(Any, None), understanding, cast(Any, None))
+    answering = AnsweringPipeline(media, engine, store.results)
+    summarizing = SummaryPipeline(store, cast(Any, None), answering, cast(Any, None))
     job = make_job(number)
-    request = read_request("everything", Asked(job.created_at))
+    request = read_request("everything", RangeContext(job.created_at))
     begun = now()
     await summarizing.tell(job, request)
     # The last question joins the parts.

@@ -25,7 +25,7 @@ from typing import Any
 from bots.exit_codes import read_settings
 from bots.program import run
 from bots.telegram_bot import pacing
-from bots.telegram_bot.incoming.files import Files
+from bots.telegram_bot.incoming.files import TelegramFiles
 from core.assistant import Assistant
 from core.audio import Media
 from core.config import Settings
@@ -122,7 +122,7 @@ def watch_steps() -> None:
         (Intake, ("add",)),
         (Jobs, ("claim", "save_reply", "finish", "next_run_at")),
         (Chats, ("settings",)),
-        (Files, ("fetch", "_find", "_download")),
+        (TelegramFiles, ("fetch", "_find", "_download")),
         (Results, ("find", "save")),
         (StoreLedger, ("find", "start", "finish")),
         (Mimo, ("transcribe",)),

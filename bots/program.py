@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from bots import PLATFORMS, SWITCHES
-from core.answering.pipeline import Understanding
+from core.answering.pipeline import AnsweringPipeline
 from core.assistant import Assistant
 from core.audio import Media
 from core.clock import CLOCK, Clock
@@ -24,13 +24,13 @@ from core.config import Settings
 from core.engines import Engines
 from core.errors import ConfigError
 from core.interfaces import Platform
-from core.jobs import Worker
+from core.jobs import JobRunner
 from core.logs import set_up_logs
-from core.operations.alerts import Notices
-from core.operations.model_probe import Probing
+from core.operations.alerts import Alerts
+from core.operations.model_probe import ModelProbe
 from core.store import Store, make_cipher, migrate
-from core.synthesis.pipeline import Speaking
-from core.transcription.pipeline import Hearing
+from core.synthesis.pipeline import SynthesisPipeline
+from core.transcription.pipeline import TranscriptionPipeline
 
 log = structlog.get_logger()
 
@@ -40,9 +40,9 @@ class Program:
     """The parts that commands of the command line share with the running bot."""
 
     store: Store
-    hearing: Hearing
-    speaking: Speaking
-    understanding: Understanding
+    transcription: TranscriptionPipeline
+    synthesis: SynthesisPipeline
+    answering: AnsweringPipeline
     assistant: Assistant
     clock: Clock
 
@@ -61,13 +61,13 @@ async def open_program(settings: Settings, clock: Clock = CLOCK) -> AsyncIterato
         stack.push_async_callback(media.close)
         engines = Engines(settings)
         stack.push_async_callback(engines.close)
-        hearing = Hearing(media, engines.transcriber(), store.results, clock)
-        speaking = Speaking(engines.synthesizer(), store.results, clock)
-        understanding = Understanding(
+        transcription = TranscriptionPipeline(media, engines.transcriber(), store.results, clock)
+        synthesis = SynthesisPipeline(engines.synthesizer(), store.results, clock)
+        answering = AnsweringPipeline(
             media, engines.answerer(), store.results, allows_urls=settings.allow_urls, clock=clock
         )
-        assistant = Assistant(store, hearing, speaking, understanding, clock)
-        yield Program(store, hearing, speaking, understanding, assistant, clock)
+        assistant = Assistant(store, transcription, synthesis, answering, clock)
+        yield Program(store, transcription, synthesis, answering, assistant, clock)
 
 
 async def run(settings: Settings, clock: Clock = CLOCK) -> None:
@@ -81,29 +81,31 @@ async def run(settings: Settings, clock: Clock = CLOCK) -> None:
             platforms = _build_platforms(settings, program.assistant, clock)
             for platform in platforms.values():
                 stack.push_async_callback(platform.close)
-            worker = make_worker(settings, program, platforms)
+            job_runner = make_job_runner(settings, program, platforms)
             program.assistant.platforms = platforms
             _open_api(settings, program, platforms)
-            program.assistant.on_job = worker.wake
-            warm_up = asyncio.create_task(program.hearing.warm_up())
+            program.assistant.on_job = job_runner.wake
+            warm_up = asyncio.create_task(program.transcription.warm_up())
             # What is loaded by now stays: to look it through would stop the loop for 0.1 s.
             gc.freeze()
-            await _run_until_stopped(worker, platforms)
+            await _run_until_stopped(job_runner, platforms)
             warm_up.cancel()
 
 
-def make_worker(settings: Settings, program: Program, platforms: dict[str, Platform]) -> Worker:
+def make_job_runner(
+    settings: Settings, program: Program, platforms: dict[str, Platform]
+) -> JobRunner:
     """Return what runs the jobs of all platforms, and what comes by itself."""
-    store, probing = program.store, None
+    store, model_probe = program.store, None
     if settings.model_probe == "daily":
-        parts = program.hearing, program.speaking, program.understanding
-        notices = Notices(store.notices, platforms, settings.admin_ids)
-        probing = Probing(*parts, store.probes, notices.tell)
-    return Worker(store, program.assistant, platforms, probing, program.clock)
+        parts = program.transcription, program.synthesis, program.answering
+        alerts = Alerts(store.alerts, platforms, settings.admin_ids)
+        model_probe = ModelProbe(*parts, store.probes, alerts.tell)
+    return JobRunner(store, program.assistant, platforms, model_probe, program.clock)
 
 
 def _build_platforms(
-    settings: Settings, door: Assistant, clock: Clock = CLOCK
+    settings: Settings, inbox: Assistant, clock: Clock = CLOCK
 ) -> dict[str, Platform]:
     platforms: dict[str, Platform] = {}
     for name, place in PLATFORMS.items():
@@ -112,7 +114,7 @@ def _build_platforms(
         module, attribute = place.split(":")
         kind = getattr(import_module(module), attribute)
         if kind.is_configured(settings):
-            platforms[name] = kind(settings, door, clock=clock)
+            platforms[name] = kind(settings, inbox, clock=clock)
     return platforms
 
 
@@ -128,20 +130,20 @@ def _open_api(settings: Settings, program: Program, platforms: dict[str, Platfor
 
     clock = program.clock
     budget = Budget(settings, program.store.allowances, clock)
-    services = Services(program.hearing, program.speaking, program.understanding, budget, clock)
+    services = Services(program.transcription, program.synthesis, program.answering, budget, clock)
     for platform in platforms.values():
         if isinstance(platform, WebChat):
             platform.mount(PATH, build_api(settings, services))
 
 
-async def _run_until_stopped(worker: Worker, platforms: dict[str, Platform]) -> None:
+async def _run_until_stopped(job_runner: JobRunner, platforms: dict[str, Platform]) -> None:
     """Run all; at a signal stop intake first, then the jobs. The database holds the rest."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     intake = [asyncio.create_task(p.run(), name=name) for name, p in platforms.items()]
-    tasks = [*intake, asyncio.create_task(worker.run(), name="jobs")]
+    tasks = [*intake, asyncio.create_task(job_runner.run(), name="jobs")]
     stop = asyncio.create_task(_wait(stopped))
     try:
         done, _ = await asyncio.wait([*tasks, stop], return_when=asyncio.FIRST_COMPLETED)
@@ -149,7 +151,7 @@ async def _run_until_stopped(worker: Worker, platforms: dict[str, Platform]) -> 
         for task in intake:
             task.cancel()
         # Side by side: no job may begin while intake still ends.
-        await asyncio.gather(worker.stop(), *intake, return_exceptions=True)
+        await asyncio.gather(job_runner.stop(), *intake, return_exceptions=True)
         for task in done - {stop}:
             task.result()  # what ended by itself says why
     finally:

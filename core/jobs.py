@@ -35,8 +35,8 @@ from core.errors import (
 from core.interfaces import Platform
 from core.locale import mark, translate
 from core.models import Button, Chat, Job, JobState, Reply
-from core.operations.model_probe import Probing
-from core.safety import deaden_values
+from core.operations.model_probe import ModelProbe
+from core.safety import disable_links_in
 from core.store import Store
 
 #: Jobs that run at once.
@@ -110,7 +110,7 @@ def _describe(error: Exception) -> str:
     return f"{name}: {error}" if isinstance(error, AssistantError) else name
 
 
-class Worker:
+class JobRunner:
     """Runs jobs: in order within a chat, side by side over chats."""
 
     def __init__(
@@ -118,14 +118,14 @@ class Worker:
         store: Store,
         assistant: Assistant,
         platforms: Mapping[str, Platform],
-        probing: Probing | None = None,
+        model_probe: ModelProbe | None = None,
         clock: Clock = CLOCK,
     ) -> None:
         """Take what jobs need. probing: None leaves the models alone."""
         self._store = store
         self._assistant = assistant
         self._platforms = platforms
-        self._probing = probing
+        self._model_probe = model_probe
         self._clock = clock
         self._wake = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
@@ -187,10 +187,10 @@ class Worker:
     @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=30.0)
     async def _probe_models(self) -> None:
         """See once a day that the models live; after a start, what has waited comes first."""
-        while self._probing:
+        while self._model_probe:
             await self._clock.sleep(PROBE_AFTER_S)
             with suppress(StoreError):
-                await self._probing.probe_due(self._clock.now())
+                await self._model_probe.probe_due(self._clock.now())
 
     @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=30.0)
     async def _claim(self) -> Job | None:
@@ -232,7 +232,7 @@ class Worker:
             made = await self._assistant.make_reply(job)
             reply = await self._store.jobs.save_reply(job.job_id, made, JobState.DONE)
         platform = self._platforms[job.message.chat.platform]
-        await platform.deliver(self._assistant.envelope(job), reply)
+        await platform.deliver(self._assistant.target(job), reply)
         await self._end(job, job.outcome, job.error)
 
     async def _end(self, job: Job, state: JobState, error: str) -> None:
@@ -275,7 +275,7 @@ class Worker:
             if not load_command(job.command).is_silent:
                 text = translate(WAITING, job.message.language)
                 platform = self._platforms[job.message.chat.platform]
-                await platform.show(self._assistant.envelope(job), text, is_lasting=True)
+                await platform.show(self._assistant.target(job), text, is_lasting=True)
             await self._store.jobs.mark_told(job.job_id)
         run_at = self._clock.now() + timedelta(seconds=decision.delay_s)
         await self._store.jobs.run_later(job.job_id, run_at, error, is_attempt=decision.is_attempt)
@@ -284,7 +284,7 @@ class Worker:
         """Make what went wrong the reply; a dead letter gets a button to try again."""
         language = job.message.language
         told = error if isinstance(error, AssistantError) else AssistantError()
-        values = {"job": job.job_id, **deaden_values(told.values)}
+        values = {"job": job.job_id, **disable_links_in(told.values)}
         text = translate(told.user_text, language, **values)
         reply, outcome = Reply(text), JobState.REFUSED
         if decision.kind == "give_up":

@@ -65,7 +65,7 @@ _TRAIL = ".,;:!?)]}'*_~|/"
 def find_addresses(text: str) -> frozenset[str]:
     """Return the addresses in a text, and the servers they are on, to be given to `defuse`."""
     found: set[str] = set()
-    for match in _ADDRESS.finditer(revive(_flatten(text))):
+    for match in _ADDRESS.finditer(restore_links(_flatten(text))):
         if _is_address(match):
             address = _simplify(match.group())
             found |= {address, address[: _end_host(address)]}
@@ -135,14 +135,14 @@ def defuse(text: str, known: str | frozenset[str] = "") -> str:
     out; one that is stays readable, and dead. Defused again with the same data, it stays as it is.
     """
     leave_out = _leave_out_unless(known)
-    before, text = "", revive(_flatten(text))
+    before, text = "", restore_links(_flatten(text))
     while text != before:
         # What stood behind an address may be one when that is gone.
         before, text = text, _ADDRESS.sub(leave_out, text)
-    return deaden(text)
+    return disable_links(text)
 
 
-def deaden(text: str) -> str:
+def disable_links(text: str) -> str:
     """Return a person's words so that no client makes a link, a command or a ping of them.
 
     All of them stay readable. Deadened again, the text stays as it is.
@@ -152,12 +152,14 @@ def deaden(text: str) -> str:
     return _PHONE.sub(lambda found: re.sub(r"\+|\d{3}(?=\d)", rf"\g<0>{_JOINER}", found[0]), text)
 
 
-def deaden_values(values: Mapping[str, object]) -> dict[str, object]:
+def disable_links_in(values: Mapping[str, object]) -> dict[str, object]:
     """Return what is put into a text of ours with the words of people deadened."""
-    return {n: deaden(value) if isinstance(value, str) else value for n, value in values.items()}
+    return {
+        n: disable_links(value) if isinstance(value, str) else value for n, value in values.items()
+    }
 
 
-def revive(text: str) -> str:
+def restore_links(text: str) -> str:
     """Return a defused text as the model wrote it, to be told to a model and to nobody else."""
     return text.replace(_JOINER, "")
 

@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 
 from core.assistant import Assistant
 from core.clock import Clock
-from core.interfaces import Envelope
+from core.interfaces import DeliveryTarget
 from core.models import (
     Chat,
     Correction,
@@ -38,14 +38,14 @@ class Slow(LoopbackPlatform):
         self._clock = clock
         self.broken_off = 0
 
-    async def show(self, envelope: Envelope, text: str, *, is_lasting: bool = False) -> None:
+    async def show(self, target: DeliveryTarget, text: str, *, is_lasting: bool = False) -> None:
         try:
             await self._clock.sleep(1)
         except asyncio.CancelledError:
             await self._clock.sleep(0.1)  # a connection is closed
             self.broken_off += 1
             raise
-        await super().show(envelope, text, is_lasting=is_lasting)
+        await super().show(target, text, is_lasting=is_lasting)
 
 
 @pytest.fixture
@@ -122,15 +122,15 @@ async def test_a_refusal_of_voice_goes_with_the_next_answers(
     assistant: Assistant, new_message: NewMessage, store: Store
 ) -> None:
     job = await assistant.accept(new_message())
-    assert job and not assistant.envelope(job).has_no_voice
+    assert job and not assistant.target(job).has_no_voice
     await assistant.note_no_voice(job.message.chat)
     again = await store.jobs.find(job.job_id)
-    assert again and assistant.envelope(again).has_no_voice
-    envelope = assistant.envelope(replace(job, outcome=JobState.REFUSED))
-    assert (envelope.job_id, envelope.message) == (job.job_id, job.message)
-    assert envelope.is_refusal and not assistant.envelope(job).is_refusal
-    await envelope.ledger.start(0)
-    found = await assistant.envelope(job).ledger.find(0)
+    assert again and assistant.target(again).has_no_voice
+    target = assistant.target(replace(job, outcome=JobState.REFUSED))
+    assert (target.job_id, target.message) == (job.job_id, job.message)
+    assert target.is_refusal and not assistant.target(job).is_refusal
+    await target.ledger.start(0)
+    found = await assistant.target(job).ledger.find(0)
     assert found and found.state is not DeliveryState.SENT
 
 

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bots.common.text import clean
-from core.safety import LEFT_OUT, deaden, defuse, fence, find_addresses, revive
+from core.safety import LEFT_OUT, defuse, disable_links, fence, find_addresses, restore_links
 from tests.emulators.telegram.links import find_links
 
 JOINER = "\u2060"
@@ -41,10 +41,12 @@ def test_an_address_is_left_out_unless_the_data_has_it(address: str) -> None:
         text = frame.format(address)
         shown = defuse(text)
         assert LEFT_OUT in shown
-        assert not re.search(r"evil|пример|xn--|2130706433|::1|1\.2", revive(shown), re.IGNORECASE)
+        assert not re.search(
+            r"evil|пример|xn--|2130706433|::1|1\.2", restore_links(shown), re.IGNORECASE
+        )
         assert is_dead(shown)
         kept = defuse(text, f"We said: {address} is the place.")
-        assert revive(kept) == text
+        assert restore_links(kept) == text
         assert is_dead(kept) and "://" not in kept
 
 
@@ -53,7 +55,7 @@ def test_a_call_is_dead_and_stays_readable(words: str) -> None:
     for frame in ("{}", "so {} it is", "({})", "a\n{}", "「{}」"):
         text = frame.format(words)
         shown = defuse(text)
-        assert shown != text and revive(shown) == text
+        assert shown != text and restore_links(shown) == text
         assert is_dead(shown)
 
 
@@ -98,7 +100,7 @@ def test_an_address_that_only_looks_like_one_of_the_data_is_left_out(said: str, 
 )
 def test_an_address_of_the_data_may_be_written_in_another_way(said: str, given: str) -> None:
     shown = defuse(said, given)
-    assert revive(shown) == said
+    assert restore_links(shown) == said
     assert is_dead(shown)
     assert defuse(said, find_addresses(given)) == shown
 
@@ -140,7 +142,7 @@ def test_ordinary_text_stays_as_it_is(text: str) -> None:
 
 def test_what_only_looks_like_an_address_stays_readable() -> None:
     for text in ("That was the end.So we went.", "node.js and file.txt", "version 1.2.3.4", "#12"):
-        assert revive(defuse(text)) == text
+        assert restore_links(defuse(text)) == text
 
 
 MARKS = "aZ9é字б.:/@#$+<>()[]!-_ \n\t?&=%'\"*~|。．＠#️\u2060\u200b\u200c\x07"
@@ -169,10 +171,10 @@ def test_nothing_in_a_defused_text_is_linked(text: str, given_text: str) -> None
 
 @given(TEXTS)
 def test_a_persons_words_stay_and_are_dead(text: str) -> None:
-    shown = deaden(text)
+    shown = disable_links(text)
     assert is_dead(shown)
-    assert deaden(shown) == shown
-    assert revive(shown) == revive(deaden(revive(text)))
+    assert disable_links(shown) == shown
+    assert restore_links(shown) == restore_links(disable_links(restore_links(text)))
 
 
 @given(TEXTS)

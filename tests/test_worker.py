@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 
 from core.clock import Clock
 from core.errors import EngineBusy, StoreError
-from core.interfaces import Envelope
-from core.jobs import MAX_RUNNING, Worker
+from core.interfaces import DeliveryTarget
+from core.jobs import MAX_RUNNING, JobRunner
 from core.models import Job, JobState, Reply
 from tests.conftest import NewMessage, asks_for_help
 from tests.support.loopback import Road
@@ -28,7 +28,7 @@ async def test_so_many_jobs_run_at_once_and_no_more(
 ) -> None:
     began: list[float] = []
 
-    async def deliver(envelope: Envelope, reply: Reply) -> None:
+    async def deliver(target: DeliveryTarget, reply: Reply) -> None:
         began.append(clock.monotonic())
         await clock.sleep(60)
 
@@ -123,8 +123,10 @@ async def test_what_comes_by_itself_comes_when_it_is_due(
     monkeypatch.setattr(store.retention, "purge", partial(note, "purged"))
     monkeypatch.setattr(store.schedules, "fire_due", partial(note, "fired"))
     monkeypatch.setattr(store.schedules, "next_due_at", next_due_at)
-    probing: Any = SimpleNamespace(probe_due=partial(note, "probed"))
-    task = asyncio.create_task(Worker(store, road.assistant, platforms, probing, clock).run())
+    model_probe: Any = SimpleNamespace(probe_due=partial(note, "probed"))
+    task = asyncio.create_task(
+        JobRunner(store, road.assistant, platforms, model_probe, clock).run()
+    )
     await clock.sleep(3633)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -13,7 +13,7 @@ import typer
 from bots.cli.progress import ROUGH, explain, read_recording, show_progress, show_tail, try_again
 from bots.exit_codes import USAGE, fail, prepare
 from bots.program import Program, open_program
-from core.answering.prompt import Case, build_question, known, read_tone
+from core.answering.prompt import QuestionInput, build_question, known, read_tone
 from core.clock import CLOCK
 from core.commands.ask import CUT, THOUGHT, TONE
 from core.config import Settings
@@ -39,12 +39,14 @@ def ask(
     *names, question = words
     if not names or not question.strip():
         fail('name a recording, then ask: hearsay ask FILE "What do they agree on?"', USAGE)
-    case = Case(question.strip(), CLOCK.now().date(), is_thinking=is_thinking)
+    case = QuestionInput(question.strip(), CLOCK.now().date(), is_thinking=is_thinking)
     answer, case = asyncio.run(_ask(prepare(), [Path(name) for name in names], case))
     _show(answer, case)
 
 
-async def _ask(settings: Settings, files: Sequence[Path], case: Case) -> tuple[Answer, Case]:
+async def _ask(
+    settings: Settings, files: Sequence[Path], case: QuestionInput
+) -> tuple[Answer, QuestionInput]:
     async with open_program(settings) as program:
         try:
             sounds = [await asyncio.to_thread(read_recording, file) for file in files]
@@ -56,12 +58,12 @@ async def _ask(settings: Settings, files: Sequence[Path], case: Case) -> tuple[A
 
 
 async def _answer(
-    program: Program, sounds: Sequence[tuple[Path, bytes]], case: Case
-) -> tuple[Answer, Case]:
+    program: Program, sounds: Sequence[tuple[Path, bytes]], case: QuestionInput
+) -> tuple[Answer, QuestionInput]:
     """Ask about the sound where the engine hears, else about what is said."""
-    if program.understanding.can_hear:
+    if program.answering.takes_audio:
         try:
-            audios = [await program.understanding.prepare(data) for _, data in sounds]
+            audios = [await program.answering.prepare(data) for _, data in sounds]
             return await _tell(program, replace(case, audios=tuple(audios)))
         except CannotHear:
             pass
@@ -75,20 +77,20 @@ async def _hear(program: Program, file: Path, data: bytes) -> Transcript:
     with show_progress(file.name) as show:
         async for attempt in try_again():
             with attempt:
-                heard = await program.hearing.hear(data, on_text=show_tail(show))
+                heard = await program.transcription.transcribe(data, on_text=show_tail(show))
     return heard.transcript
 
 
-async def _tell(program: Program, case: Case) -> tuple[Answer, Case]:
+async def _tell(program: Program, case: QuestionInput) -> tuple[Answer, QuestionInput]:
     question = build_question(case)
-    with show_progress(program.understanding.answerer.name) as show:
+    with show_progress(program.answering.answerer.name) as show:
         async for attempt in try_again():
             with attempt:
-                answer = await program.understanding.answer(question, on_text=show_tail(show))
+                answer = await program.answering.answer(question, on_text=show_tail(show))
     return answer, case
 
 
-def _show(answer: Answer, case: Case) -> None:
+def _show(answer: Answer, case: QuestionInput) -> None:
     """Print the answer, and on stderr what is to be known of it."""
     text, is_tone = read_tone(answer.text)
     typer.echo(_make_printable(defuse(text.strip(), known(case))))

@@ -20,7 +20,7 @@ from core.errors import EngineRefused, UserError
 from core.locale import translate
 from core.locale.languages import name_language
 from core.models import Voice
-from core.synthesis.pipeline import Format, Manner, Speaking, Spoken
+from core.synthesis.pipeline import Format, SynthesisPipeline, SynthesisResult, VoiceStyle
 
 #: By the ending of a file's name.
 _FORMATS: dict[str, Format] = {".ogg": "ogg", ".wav": "wav", ".mp3": "mp3"}
@@ -63,16 +63,20 @@ def _read_place(place: str) -> Path:
     return file
 
 
-async def _say(settings: Settings, text: str, file: Path, manner: tuple[str, str]) -> Spoken:
+async def _say(
+    settings: Settings, text: str, file: Path, voice_style: tuple[str, str]
+) -> SynthesisResult:
     async with open_program(settings) as program:
-        chosen = Manner(_pick_voice(program.speaking, manner[0]), manner[1])
+        chosen = VoiceStyle(_pick_voice(program.synthesis, voice_style[0]), voice_style[1])
         try:
-            return await _speak(program.speaking, text, file, chosen)
+            return await _speak(program.synthesis, text, file, chosen)
         except (UserError, EngineRefused) as error:
             fail(explain(error), 1)
 
 
-async def _speak(speaking: Speaking, text: str, file: Path, manner: Manner) -> Spoken:
+async def _speak(
+    synthesis: SynthesisPipeline, text: str, file: Path, voice_style: VoiceStyle
+) -> SynthesisResult:
     with show_progress(file.name) as show:
         async for attempt in try_again():
             with attempt:
@@ -84,17 +88,19 @@ async def _speak(speaking: Speaking, text: str, file: Path, manner: Manner) -> S
                     show(f"{said_s:.0f} s of speech")
 
                 format = _FORMATS[file.suffix.lower()]
-                spoken = await speaking.say(text, manner, on_sound=show_length, format=format)
+                spoken = await synthesis.synthesize(
+                    text, voice_style, on_audio=show_length, format=format
+                )
     return spoken
 
 
-def _pick_voice(speaking: Speaking, name: str) -> str | None:
+def _pick_voice(synthesis: SynthesisPipeline, name: str) -> str | None:
     if not name:
         return None
-    for one in speaking.synthesizer.voices():
+    for one in synthesis.synthesizer.voices():
         if name.lower() in (one.name.lower(), one.voice_id.lower()):
             return one.voice_id
-    fail(f"{speaking.synthesizer.name} has no voice {name}: see hearsay voices", 1)
+    fail(f"{synthesis.synthesizer.name} has no voice {name}: see hearsay voices", 1)
 
 
 async def _find_voices(settings: Settings) -> tuple[Voice, ...]:

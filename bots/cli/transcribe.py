@@ -18,11 +18,11 @@ from bots.program import open_program
 from core.config import Settings
 from core.errors import AssistantError
 from core.models import Transcript
-from core.transcription.pipeline import Hearing
+from core.transcription.pipeline import TranscriptionPipeline
 from core.transcription.subtitles import build_srt
 
 
-class Form(StrEnum):
+class OutputFormat(StrEnum):
     """What a transcript can be written as."""
 
     TXT = "txt"
@@ -34,7 +34,7 @@ class Form(StrEnum):
 class Output:
     """Where results go: to stdout, or to `place`, one file each."""
 
-    form: Form
+    form: OutputFormat
     place: Path | None
     is_many: bool
     _written: set[Path] = field(default_factory=set)
@@ -45,7 +45,7 @@ class Output:
         if self.place is not None:
             self._target(self.place, source).write_text(text, encoding="utf-8")
             return
-        if self.is_many and self.form is Form.TXT:
+        if self.is_many and self.form is OutputFormat.TXT:
             text = f"== {source} ==\n{text}"
         typer.echo(text, nl=False)
 
@@ -66,14 +66,15 @@ def transcribe(
         str, typer.Option(help="What is spoken: en, zh, … or auto to find out.")
     ] = "auto",
     form: Annotated[
-        Form, typer.Option("--format", help="txt: the words; srt: subtitles; json: all of it.")
-    ] = Form.TXT,
+        OutputFormat,
+        typer.Option("--format", help="txt: the words; srt: subtitles; json: all of it."),
+    ] = OutputFormat.TXT,
     place: Annotated[
         Path | None, typer.Option("-o", "--output", help="A file, or a folder for several.")
     ] = None,
 ) -> None:
     """Write down what recordings say. Results are kept: to ask again costs nothing."""
-    if form is Form.SRT and len(files) > 1 and place is None:
+    if form is OutputFormat.SRT and len(files) > 1 and place is None:
         raise typer.BadParameter("several files as srt need a folder", param_hint="-o")
     output = Output(form, place, len(files) > 1)
     spoken = None if language == "auto" else language
@@ -88,7 +89,7 @@ async def _run(
     async with open_program(settings) as program:
         for file in files:
             try:
-                output.write(file, await _hear(program.hearing, file, language))
+                output.write(file, await _hear(program.transcription, file, language))
             except OSError as error:
                 code = _complain(error.filename or file, error.strerror or "")
             except AssistantError as error:
@@ -98,13 +99,15 @@ async def _run(
     return code
 
 
-async def _hear(hearing: Hearing, file: Path, language: str | None) -> Transcript:
+async def _hear(
+    transcription: TranscriptionPipeline, file: Path, language: str | None
+) -> Transcript:
     data = await asyncio.to_thread(read_recording, file)
     with show_progress(file.name) as show:
         on_text = show_tail(show)
         async for attempt in try_again():
             with attempt:
-                heard = await hearing.hear(data, language=language, on_text=on_text)
+                heard = await transcription.transcribe(data, language=language, on_text=on_text)
     _comment(file, heard.transcript)
     return heard.transcript
 
@@ -123,11 +126,11 @@ def _complain(file: Path | str, sentence: str) -> int:
     return 1
 
 
-def build(form: Form, source: Path, transcript: Transcript) -> str:
+def build(form: OutputFormat, source: Path, transcript: Transcript) -> str:
     """Return the transcript as text of this form, with a line break at its end."""
-    if form is Form.SRT:
+    if form is OutputFormat.SRT:
         return build_srt(transcript)
-    if form is Form.JSON:
+    if form is OutputFormat.JSON:
         value = {"file": str(source), **asdict(transcript)}
         return json.dumps(value, ensure_ascii=False) + "\n"
     return f"{transcript.text}\n"

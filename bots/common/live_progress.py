@@ -13,21 +13,21 @@ from typing import Generic, TypeVar
 import structlog
 
 from core.errors import AssistantError
-from core.interfaces import Envelope
+from core.interfaces import DeliveryTarget
 
 log = structlog.get_logger(__name__)
 
 #: Total deadline of one drawing: the reply waits for the one that is under way.
-DRAW_S = 10.0
+UPDATE_S = 10.0
 #: Lines of jobs that ended without a reply are dropped above this.
-MAX_LINES = 500
+MAX_LIVE_MESSAGES = 500
 
 
 @dataclass
-class Line:
+class LiveMessage:
     """What one job shows."""
 
-    envelope: Envelope
+    target: DeliveryTarget
     text: str = ""
     shown: str | None = None
     #: A call is under way: it must end before the reply goes out.
@@ -37,56 +37,56 @@ class Line:
     task: asyncio.Task[None] | None = None
 
 
-AnyLine = TypeVar("AnyLine", bound=Line)
+AnyLiveMessage = TypeVar("AnyLiveMessage", bound=LiveMessage)
 
 
-class Drawing(ABC, Generic[AnyLine]):
+class LiveMessages(ABC, Generic[AnyLiveMessage]):
     """The lines of one platform.
 
     name: of the platform, for the log. kind: what it keeps of each line.
     """
 
-    def __init__(self, name: str, kind: type[AnyLine]) -> None:
+    def __init__(self, name: str, kind: type[AnyLiveMessage]) -> None:
         self._name = name
         self._kind = kind
-        self._lines: dict[str, AnyLine] = {}
+        self._live: dict[str, AnyLiveMessage] = {}
 
-    async def end(self, envelope: Envelope) -> None:
+    async def end(self, target: DeliveryTarget) -> None:
         """Stop drawing and return when no call is under way any more."""
-        line = self._lines.pop(envelope.job_id, None)
-        if line and line.task:
-            line.is_over = True
-            if not line.is_calling:
-                line.task.cancel()
-            await asyncio.wait([line.task])
+        live = self._live.pop(target.job_id, None)
+        if live and live.task:
+            live.is_over = True
+            if not live.is_calling:
+                live.task.cancel()
+            await asyncio.wait([live.task])
 
     async def close(self) -> None:
         """Stop all drawing."""
-        tasks = [line.task for line in self._lines.values() if line.task]
-        self._lines.clear()
+        tasks = [live.task for live in self._live.values() if live.task]
+        self._live.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     @abstractmethod
-    async def _draw(self, line: AnyLine) -> None:
+    async def _update(self, live: AnyLiveMessage) -> None:
         """Draw the line's text, and what it becomes meanwhile."""
 
-    def _find_line(self, envelope: Envelope) -> AnyLine:
+    def _find(self, target: DeliveryTarget) -> AnyLiveMessage:
         """Return the line of a job, a new one for the first text."""
-        if len(self._lines) > MAX_LINES:
-            self._drop(next(iter(self._lines)))
-        return self._lines.setdefault(envelope.job_id, self._kind(envelope))
+        if len(self._live) > MAX_LIVE_MESSAGES:
+            self._drop(next(iter(self._live)))
+        return self._live.setdefault(target.job_id, self._kind(target))
 
-    def _start(self, line: AnyLine) -> None:
+    def _start(self, live: AnyLiveMessage) -> None:
         """Draw a line unless that is done already. Returns at once and never raises."""
-        if line.is_over or (line.task and not line.task.done()):
+        if live.is_over or (live.task and not live.task.done()):
             return
-        line.task = asyncio.create_task(self._draw(line))
-        line.task.add_done_callback(self._report)
+        live.task = asyncio.create_task(self._update(live))
+        live.task.add_done_callback(self._report)
 
     def _drop(self, job_id: str) -> None:
-        if (task := self._lines.pop(job_id).task) and not task.done():
+        if (task := self._live.pop(job_id).task) and not task.done():
             task.cancel()
 
     def _report(self, task: asyncio.Task[None]) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import discord
 
-from bots.discord_bot.channels import Places
-from bots.discord_bot.client.gateway import TROUBLE, Client
+from bots.discord_bot.channels import Channels
+from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
 from bots.discord_bot.errors import read_error
 from core.errors import ChatGone, PlatformError
 from core.models import Message
@@ -19,12 +19,12 @@ _ADMIN = discord.Permissions(administrator=True).value
 _MANAGER = discord.Permissions(manage_guild=True).value
 
 
-class Access:
+class DiscordAdmins:
     """Knows who manages servers: their owner, and who may manage them or do everything."""
 
-    def __init__(self, client: Client, places: Places) -> None:
+    def __init__(self, client: DiscordClient, channels: Channels) -> None:
         self._client = client
-        self._places = places
+        self._channels = channels
         self._cache: dict[tuple[str, str], tuple[float, bool]] = {}
 
     async def is_admin(self, message: Message) -> bool:
@@ -32,7 +32,7 @@ class Access:
         if message.is_private:
             return True
         sender_id = message.sender_id
-        guild_id = await self._places.find_guild(message.chat)
+        guild_id = await self._channels.find_guild(message.chat)
         if not (guild_id and sender_id.isdecimal()):
             return False
         until_s, is_admin = self._cache.get((guild_id, sender_id), (0.0, False))

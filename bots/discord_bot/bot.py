@@ -10,23 +10,23 @@ from typing import Any
 import discord
 import structlog
 
-from bots.discord_bot.access import Access
-from bots.discord_bot.channels import Place, Places
-from bots.discord_bot.client.gateway import POISON, TROUBLE, Client
+from bots.discord_bot.access import DiscordAdmins
+from bots.discord_bot.channels import ChannelRef, Channels
+from bots.discord_bot.client.gateway import POISON, TROUBLE, DiscordClient
 from bots.discord_bot.errors import describe
 from bots.discord_bot.incoming.backfill import Backfill
-from bots.discord_bot.incoming.files import Files
-from bots.discord_bot.incoming.receiving import Receiving
-from bots.discord_bot.incoming.watermarks import Marks
+from bots.discord_bot.incoming.files import DiscordFiles
+from bots.discord_bot.incoming.receiving import GatewayIntake
+from bots.discord_bot.incoming.watermarks import ChannelWatermarks
 from bots.discord_bot.interactions.receiving import Interactions
-from bots.discord_bot.outgoing.delivery import Delivery
-from bots.discord_bot.outgoing.live_message import Progress
-from bots.discord_bot.voice.channels import Voice
+from bots.discord_bot.outgoing.delivery import DiscordDelivery
+from bots.discord_bot.outgoing.live_message import DiscordLiveMessages
+from bots.discord_bot.voice.channels import DiscordVoiceChannels
 from core import commands
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import AssistantError, PlatformBusy
-from core.interfaces import Door, Envelope, VoiceChannels
+from core.interfaces import DeliveryTarget, Inbox, VoiceChannels
 from core.models import Chat, Job, Message, Reply
 
 log = structlog.get_logger(__name__)
@@ -42,22 +42,24 @@ class DiscordBot:
 
     name = "discord"
 
-    def __init__(self, settings: Settings, door: Door, clock: Clock = CLOCK) -> None:
+    def __init__(self, settings: Settings, inbox: Inbox, clock: Clock = CLOCK) -> None:
         """Take a door to hand messages to."""
-        self._door = door
+        self._inbox = inbox
         self._allowed = frozenset(settings.allowed_chats)
-        self.client = Client(settings, self, clock)
-        self.places = Places(self.client)
-        self._progress = Progress(self.client)
-        self._delivery = Delivery(self.client, self.places, self._progress, door)
+        self.client = DiscordClient(settings, self, clock)
+        self.channels = Channels(self.client)
+        self._live_messages = DiscordLiveMessages(self.client)
+        self._delivery = DiscordDelivery(self.client, self.channels, self._live_messages, inbox)
         self._delivery.long_answers = settings.discord_long_answers
-        self._interactions = Interactions(self.client, door, self._accept_interaction)
-        self.files = Files(self.client)
-        self._voice = Voice(self.client)
-        self._access = Access(self.client, self.places)
-        self._marks = Marks(self.name, door, clock)
-        self._receiving = Receiving(self.client, self.places, self._marks, door, self._accept)
-        self._backfill = Backfill(self.client, self._marks, self._receiving.commit)
+        self._interactions = Interactions(self.client, inbox, self._accept_interaction)
+        self.files = DiscordFiles(self.client)
+        self._voice = DiscordVoiceChannels(self.client)
+        self._admins = DiscordAdmins(self.client, self.channels)
+        self._watermarks = ChannelWatermarks(self.name, inbox, clock)
+        self._intake = GatewayIntake(
+            self.client, self.channels, self._watermarks, inbox, self._accept
+        )
+        self._backfill = Backfill(self.client, self._watermarks, self._intake.commit)
         #: As their app last told with a command.
         self._languages: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -85,12 +87,12 @@ class DiscordBot:
         Raises PlatformLocked, ConfigError: what the operator must mend.
         """
         await self.client.open()
-        await self._marks.load(self.client.bot_id)
+        await self._watermarks.load(self.client.bot_id)
         log.info("discord_started", bot_id=self.client.bot_id)
         self._start(self._interactions.start())
         beside = [
-            asyncio.create_task(self._receiving.run()),
-            asyncio.create_task(self._marks.run()),
+            asyncio.create_task(self._intake.run()),
+            asyncio.create_task(self._watermarks.run()),
         ]
         try:
             await self.client.listen()
@@ -100,34 +102,34 @@ class DiscordBot:
             await asyncio.gather(*beside, self._backfill.close(), return_exceptions=True)
             await self._voice.close()
             await self.client.leave()
-            await self._marks.flush()
+            await self._watermarks.flush()
 
     async def fetch(self, message: Message) -> bytes:
         """Return the sound of a message: see `core.interfaces.Platform`."""
         return await self.files.fetch(message)
 
-    async def show(self, envelope: Envelope, text: str, *, is_lasting: bool = False) -> None:
+    async def show(self, target: DeliveryTarget, text: str, *, is_lasting: bool = False) -> None:
         """Show the text so far, at the pace that Discord allows: see `core.interfaces.Platform`."""
-        self._progress.show(envelope, text, is_lasting=is_lasting)
+        self._live_messages.show(target, text, is_lasting=is_lasting)
 
-    def play(self, envelope: Envelope, pcm: bytes, rate_hz: int) -> None:
+    def play(self, target: DeliveryTarget, pcm: bytes, rate_hz: int) -> None:
         """Let sound be heard in the voice channel that we are in: messages play whole ones only."""
-        self._voice.play(envelope, pcm, rate_hz)
+        self._voice.play(target, pcm, rate_hz)
 
-    async def deliver(self, envelope: Envelope, reply: Reply) -> None:
+    async def deliver(self, target: DeliveryTarget, reply: Reply) -> None:
         """Send a reply: see `core.interfaces.Platform`."""
-        self._voice.end(envelope.job_id)
-        await self._delivery.deliver(envelope, reply)
+        self._voice.end(target.job_id)
+        await self._delivery.deliver(target, reply)
 
     async def is_admin(self, message: Message) -> bool:
         """Tell whether the sender may change settings: see `core.interfaces.Platform`."""
-        return await self._access.is_admin(message)
+        return await self._admins.is_admin(message)
 
     async def private_chat(self, person_id: str) -> Chat:
         """Return the channel that we share with a person: see `core.interfaces.Platform`."""
         if not self.client.bot_id:
             raise PlatformBusy("not logged in to Discord yet")
-        return Chat(self.name, self.client.bot_id, await self.places.open_private(person_id))
+        return Chat(self.name, self.client.bot_id, await self.channels.open_private(person_id))
 
     async def close(self) -> None:
         """Let go of connections and of what still runs beside."""
@@ -138,13 +140,13 @@ class DiscordBot:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._progress.close()
+        await self._live_messages.close()
         await self.files.close()
         await self.client.close()
 
     def hear(self, kind: str, raw: dict[str, Any]) -> None:
         """Take a message event: see `bots.discord_bot.client.gateway_events.Listener`."""
-        self._receiving.hear(kind, raw)
+        self._intake.hear(kind, raw)
 
     def start_session(self, shard_id: int) -> None:
         """Take note of a new session: see `bots.discord_bot.client.gateway_events.Listener`."""
@@ -169,13 +171,13 @@ class DiscordBot:
         """Look who is in voice channels: see `bots.discord_bot.client.gateway_events.Listener`."""
         self._voice.note_move(member)
 
-    async def _accept(self, message: Message, place: Place, raw: Mapping[str, Any]) -> None:
+    async def _accept(self, message: Message, place: ChannelRef, raw: Mapping[str, Any]) -> None:
         """Commit what a person wrote. Raises what the door raises."""
         if not self._is_allowed(message, place.guild_id):
             return
         self.files.note_links(raw)
         language = self._find_language(message.sender_id, place)
-        job = await self._door.accept(replace(message, language=language))
+        job = await self._inbox.accept(replace(message, language=language))
         quoted = message.reply_to and message.reply_to.attachment
         is_loud = job is not None and not commands.load_command(job.command).is_silent
         if is_loud and (message.attachment or quoted):
@@ -186,7 +188,7 @@ class DiscordBot:
         self._languages[message.sender_id] = message.language
         if len(self._languages) > _MAX_LANGUAGES:
             del self._languages[next(iter(self._languages))]
-        return await self._door.accept(message) if self._is_allowed(message, guild_id) else None
+        return await self._inbox.accept(message) if self._is_allowed(message, guild_id) else None
 
     def _is_allowed(self, message: Message, guild_id: str) -> bool:
         of_it = {message.chat.chat_id, message.sender_id, guild_id}
@@ -195,14 +197,14 @@ class DiscordBot:
         log.debug("discord_chat_not_allowed", message_id=message.message_id)
         return False
 
-    def _find_language(self, person_id: str, place: Place) -> str:
+    def _find_language(self, person_id: str, place: ChannelRef) -> str:
         """Return the language of a person's app, which plain messages do not tell."""
         if known := self._languages.get(person_id):
             return known
         guild = self.client.get_guild(int(place.guild_id)) if place.guild_id else None
         return guild.preferred_locale.value if guild else ""
 
-    async def _show_typing(self, place: Place) -> None:
+    async def _show_typing(self, place: ChannelRef) -> None:
         """Show that the message was heard, where that is welcome."""
         pacer, channel_id = self.client.pacer, place.channel_id
         if pacer.is_held(channel_id):

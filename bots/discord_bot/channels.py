@@ -8,7 +8,7 @@ from typing import Any
 
 import discord
 
-from bots.discord_bot.client.gateway import TROUBLE, Client
+from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
 from bots.discord_bot.errors import read_error
 from core.errors import ChatGone
 from core.models import Chat
@@ -18,7 +18,7 @@ _MAX_KNOWN = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ChannelRef:
     """What a channel of Discord is to us: threads and posts are parts of their channel's chat."""
 
     #: Empty in private.
@@ -37,25 +37,25 @@ class Place:
         return self.thread_id or self.chat_id
 
 
-class Places:
+class Channels:
     """Knows channels: those that the gateway told of, and others once they were asked for."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: DiscordClient) -> None:
         self._client = client
-        self._asked: dict[str, Place] = {}
+        self._asked: dict[str, ChannelRef] = {}
 
-    def find(self, channel_id: str, guild_id: str) -> Place | None:
+    def find(self, channel_id: str, guild_id: str) -> ChannelRef | None:
         """Return where a channel is; None if it has to be asked for.
 
         guild_id: as the event that names the channel has it, empty in private.
         """
         if not guild_id:
-            return Place("", channel_id)
+            return ChannelRef("", channel_id)
         guild = self._client.get_guild(int(guild_id))
         channel = guild.get_channel_or_thread(int(channel_id)) if guild else None
         return read_channel(channel) if channel else self._asked.get(channel_id)
 
-    async def ask(self, channel_id: str) -> Place:
+    async def ask(self, channel_id: str) -> ChannelRef:
         """Return where a channel is, as Discord says. Raises PlatformError."""
         known = self._client.get_channel(int(channel_id))
         if isinstance(known, discord.abc.GuildChannel | discord.Thread):
@@ -93,17 +93,17 @@ class Places:
             return ""
 
 
-def read_channel(channel: discord.abc.GuildChannel | discord.Thread) -> Place:
+def read_channel(channel: discord.abc.GuildChannel | discord.Thread) -> ChannelRef:
     """Return where a channel is that the gateway told of."""
     guild_id = str(channel.guild.id)
     if isinstance(channel, discord.Thread):
-        return Place(guild_id, str(channel.parent_id), str(channel.id))
-    return Place(guild_id, str(channel.id))
+        return ChannelRef(guild_id, str(channel.parent_id), str(channel.id))
+    return ChannelRef(guild_id, str(channel.id))
 
 
-def read_raw(raw: Mapping[str, Any]) -> Place:
+def read_raw(raw: Mapping[str, Any]) -> ChannelRef:
     """Return where a channel is, from what the REST API says of it."""
     guild_id, channel_id = str(raw.get("guild_id") or ""), str(raw["id"])
     if raw.get("type") in _THREADS and raw.get("parent_id"):
-        return Place(guild_id, str(raw["parent_id"]), channel_id)
-    return Place(guild_id, channel_id)
+        return ChannelRef(guild_id, str(raw["parent_id"]), channel_id)
+    return ChannelRef(guild_id, channel_id)

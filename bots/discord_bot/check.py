@@ -16,7 +16,7 @@ _MAY_READ = 1 << 18 | 1 << 19
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class DiscordAccount:
     """What Discord says of the bot behind a token."""
 
     name: str
@@ -29,7 +29,7 @@ class Account:
     date: str
 
 
-async def ask_account(settings: Settings) -> Account:
+async def ask_account(settings: Settings) -> DiscordAccount:
     """Return what Discord says of the token. Raises PlatformLocked, other PlatformErrors."""
     base = settings.discord_api_base_url.rstrip("/")
     headers = {"Authorization": f"Bot {settings.secret('discord_bot_token')}"}
@@ -42,7 +42,7 @@ async def ask_account(settings: Settings) -> Account:
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise PlatformBusy(f"Discord cannot be reached: {type(error).__name__}") from None
     try:
-        return Account(
+        return DiscordAccount(
             name=str(me["username"]),
             can_read=bool(int(application.get("flags") or 0) & _MAY_READ),
             shards=int(gateway["shards"]),

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from bots.doctor.results import Finding, Status, Visit, fail, ok
+from bots.doctor.results import CheckRun, Result, Status, fail, ok
 from bots.exit_codes import CONFIG, read_settings
 from core.config import Settings
 from core.errors import ConfigError
@@ -30,7 +30,7 @@ class Report:
         self._is_json = is_json
         self._found: list[dict[str, str]] = []
 
-    def add(self, name: str, finding: Finding) -> None:
+    def add(self, name: str, finding: Result) -> None:
         """Take in what the check called `name` found."""
         self.code = self.code or finding.code
         text, cure = self._clean(finding.text), self._clean(finding.cure)
@@ -78,6 +78,6 @@ async def _run_checks(settings: Settings, report: Report) -> None:
     # It loads every platform and engine: the other commands need not wait for that.
     from bots.doctor.checks import CHECKS, run_check
 
-    visit = Visit(settings)
+    visit = CheckRun(settings)
     for name, check in CHECKS:
         report.add(name, await run_check(check, visit))

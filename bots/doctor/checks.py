@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from bots.discord_bot.check import ask_account as ask_discord
-from bots.doctor.results import Check, Finding, Visit, fail, ok, warn
+from bots.doctor.results import Check, CheckRun, Result, fail, ok, warn
 from bots.doctor.web_checks import check_api, check_page
 from bots.exit_codes import CONFIG, LOCKED, OTHER, STORE, code_of
 from bots.telegram_bot.check import ask_account
@@ -40,7 +40,7 @@ _KEY_CURE = (
 )
 
 
-async def check_home(visit: Visit) -> Finding:
+async def check_home(visit: CheckRun) -> Result:
     """See that HEARSAY_HOME can be used, or made."""
     home = visit.settings.hearsay_home
     place = _existing(home)
@@ -56,7 +56,7 @@ async def check_home(visit: Visit) -> Finding:
     return ok(f"{home}" if home.exists() else f"{home} will be made at the first start")
 
 
-async def check_modes(visit: Visit) -> Finding:
+async def check_modes(visit: CheckRun) -> Result:
     """See that nobody else can read what is kept."""
     home = visit.settings.hearsay_home
     key = home / "secret.key"
@@ -68,7 +68,7 @@ async def check_modes(visit: Visit) -> Finding:
     return ok("only this user can read the files")
 
 
-async def check_disk(visit: Visit) -> Finding:
+async def check_disk(visit: CheckRun) -> Result:
     """See that there is room for the database."""
     free = shutil.disk_usage(_existing(visit.settings.hearsay_home)).free
     text = f"{free // _MB} MB free"
@@ -78,7 +78,7 @@ async def check_disk(visit: Visit) -> Finding:
     return warn(text, cure) if free < _LOW_BYTES else ok(text)
 
 
-async def check_sqlite(visit: Visit) -> Finding:
+async def check_sqlite(visit: CheckRun) -> Result:
     """See that SQLite is free of a known bug."""
     if not visit.settings.url.startswith("sqlite"):
         return ok("not used")
@@ -88,7 +88,7 @@ async def check_sqlite(visit: Visit) -> Finding:
     return ok(sqlite3.sqlite_version)
 
 
-async def check_database(visit: Visit) -> Finding:
+async def check_database(visit: CheckRun) -> Result:
     """See that the database can be opened, is whole, and has the form this program expects."""
     found = await database.examine(visit.settings.url)
     if found.damage:
@@ -104,7 +104,7 @@ async def check_database(visit: Visit) -> Finding:
     return ok("whole and up to date")
 
 
-async def check_key(visit: Visit) -> Finding:
+async def check_key(visit: CheckRun) -> Result:
     """See that the key opens what the database holds."""
     settings = visit.settings
     if not (await database.examine(settings.url)).is_there:
@@ -122,7 +122,7 @@ async def check_key(visit: Visit) -> Finding:
     return ok("opens the database" if has_content else "there is nothing to open yet")
 
 
-async def check_telegram(visit: Visit) -> Finding:
+async def check_telegram(visit: CheckRun) -> Result:
     """See that the token is good and that updates can be polled."""
     if visit.settings.telegram_bot_token is None:
         return ok("not set up: TELEGRAM_BOT_TOKEN is empty")
@@ -142,7 +142,7 @@ async def check_telegram(visit: Visit) -> Finding:
     return ok(f"{name}, {account.pending} waiting; {groups}")
 
 
-async def check_discord(visit: Visit) -> Finding:
+async def check_discord(visit: CheckRun) -> Result:
     """See that the token is good, and that the gateway will let us in."""
     if visit.settings.discord_bot_token is None:
         return ok("not set up: DISCORD_BOT_TOKEN is empty")
@@ -159,7 +159,7 @@ async def check_discord(visit: Visit) -> Finding:
     return ok(f"{account.name}, {account.shards} connection(s)")
 
 
-async def check_engine(visit: Visit) -> Finding:
+async def check_engine(visit: CheckRun) -> Result:
     """See that the engines that are to hear, to understand and to speak are set up."""
     built = Engines(visit.settings)
     try:
@@ -178,7 +178,7 @@ async def check_engine(visit: Visit) -> Finding:
     return ok(f"{hears}, {synthesizer.name} speaks ({synthesizer.speech_model})")
 
 
-async def check_mimo(visit: Visit) -> Finding:
+async def check_mimo(visit: CheckRun) -> Result:
     """See that MiMo takes the key and has the models."""
     settings = visit.settings
     if settings.mimo_api_key is None:
@@ -202,7 +202,7 @@ async def check_mimo(visit: Visit) -> Finding:
     return ok(f"takes the key and has {', '.join(has)}")
 
 
-async def check_openai(visit: Visit) -> Finding:
+async def check_openai(visit: CheckRun) -> Result:
     """See that the OpenAI-style server answers; not all of them list their models."""
     settings = visit.settings
     if settings.openai_base_url is None:
@@ -222,7 +222,7 @@ async def check_openai(visit: Visit) -> Finding:
     return ok(f"has {', '.join(wanted.values())}")
 
 
-async def check_clock(visit: Visit) -> Finding:
+async def check_clock(visit: CheckRun) -> Result:
     """See that our clock agrees with those of the services that answered."""
     if not visit.skews_s:
         return ok("no service to compare it with")
@@ -234,7 +234,7 @@ async def check_clock(visit: Visit) -> Finding:
     return ok(f"agrees with {service}'s")
 
 
-async def check_offline(visit: Visit) -> Finding:
+async def check_offline(visit: CheckRun) -> Result:
     """See that the offline engine loads and answers: silence has no words."""
     try:
         words = await engines.hear_silence(visit.settings)
@@ -244,7 +244,7 @@ async def check_offline(visit: Visit) -> Finding:
     return ok("loads and answers") if not words else warn("hears words in silence", "Report this.")
 
 
-async def check_sound(visit: Visit) -> Finding:
+async def check_sound(visit: CheckRun) -> Result:
     """See that sound is read and written: silence to OGG and back again."""
     media = Media(workers=1)
     silence = make_silence(1.0)
@@ -282,7 +282,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
 )
 
 
-async def run_check(check: Check, visit: Visit) -> Finding:
+async def run_check(check: Check, visit: CheckRun) -> Result:
     """Run one check; what it cannot look at is a failure as well."""
     try:
         return await check(visit)

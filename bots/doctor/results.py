@@ -20,7 +20,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Result:
     """What one check found."""
 
     status: Status
@@ -32,7 +32,7 @@ class Finding:
 
 
 @dataclass(slots=True)
-class Visit:
+class CheckRun:
     """What the checks of one call share."""
 
     settings: Settings
@@ -45,19 +45,19 @@ class Visit:
             self.skews_s[service] = (server_at - CLOCK.now()).total_seconds()
 
 
-Check = Callable[[Visit], Awaitable[Finding]]
+Check = Callable[[CheckRun], Awaitable[Result]]
 
 
-def ok(text: str) -> Finding:
+def ok(text: str) -> Result:
     """Return a finding that all is well."""
-    return Finding(Status.OK, text)
+    return Result(Status.OK, text)
 
 
-def warn(text: str, cure: str) -> Finding:
+def warn(text: str, cure: str) -> Result:
     """Return a finding that the program can live with."""
-    return Finding(Status.WARN, text, cure)
+    return Result(Status.WARN, text, cure)
 
 
-def fail(text: str, cure: str, code: int) -> Finding:
+def fail(text: str, cure: str, code: int) -> Result:
     """Return a finding that must be mended."""
-    return Finding(Status.FAIL, text, cure, code)
+    return Result(Status.FAIL, text, cure, code)

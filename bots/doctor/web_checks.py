@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bots.doctor.results import Finding, Visit, fail, ok, warn
+from bots.doctor.results import CheckRun, Result, fail, ok, warn
 from bots.exit_codes import CONFIG
 from bots.openai_api.keys import read_keys
 from bots.web_chat.allowed_hosts import (
@@ -26,7 +26,7 @@ _HTTPS_CURE = (
 )
 
 
-async def check_page(visit: Visit) -> Finding:
+async def check_page(visit: CheckRun) -> Result:
     """See who can reach the page and the operator's view, and what they are asked for."""
     settings = visit.settings
     try:
@@ -37,7 +37,7 @@ async def check_page(visit: Visit) -> Finding:
     return _find_weakness(settings) or ok(_describe(settings))
 
 
-async def check_api(visit: Visit) -> Finding:
+async def check_api(visit: CheckRun) -> Result:
     """See which programs may use the endpoints under /v1, and whether their keys can be read."""
     settings = visit.settings
     try:
@@ -49,7 +49,7 @@ async def check_api(visit: Visit) -> Finding:
     return ok(f"/v1 is open to {', '.join(key.name for key in keys)}")
 
 
-def _find_weakness(settings: Settings) -> Finding | None:
+def _find_weakness(settings: Settings) -> Result | None:
     page, admin = settings.secret("web_password"), settings.secret("admin_password")
     if page and page == admin:
         text = "WEB_PASSWORD opens the operator's view too"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bots.openai_api.chat_messages import Said
-from bots.openai_api.chat_request import ChatOrder
+from bots.openai_api.chat_messages import ChatMessage
+from bots.openai_api.chat_request import ChatRequest
 from bots.openai_api.services import Services
 from core.answering.pipeline import MAX_CONTINUATIONS
 from core.answering.prompt import clock
@@ -17,11 +17,11 @@ _OnText = Callable[[str], None] | None
 
 
 @dataclass(slots=True)
-class Asking:
+class ChatAnswering:
     """One question to the engine that understands."""
 
     services: Services
-    order: ChatOrder
+    order: ChatRequest
     #: Length of the recordings, once they were read.
     audio_s: float = 0.0
     _passages: list[Passage] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Asking:
         """
         self.audio_s, self._passages = 0.0, []
         has_sound = any(said.sounds for said in self.order.said)
-        if not has_sound or self.services.understanding.can_hear:
+        if not has_sound or self.services.answering.takes_audio:
             try:
                 return await self._ask([await self._prepare(s) for s in self.order.said], on_text)
             except CannotHear:
@@ -53,20 +53,20 @@ class Asking:
         )
         # Who has set a limit wants what is cut there.
         continuations = 0 if order.max_tokens else MAX_CONTINUATIONS
-        return await self.services.understanding.answer(
+        return await self.services.answering.answer(
             question, on_text=on_text, continuations=continuations
         )
 
-    async def _prepare(self, said: Said) -> Turn:
-        audios = [await self.services.understanding.prepare(sound) for sound in said.sounds]
+    async def _prepare(self, said: ChatMessage) -> Turn:
+        audios = [await self.services.answering.prepare(sound) for sound in said.sounds]
         self.audio_s += sum(audio.duration_s for audio in audios)
         return Turn(said.role, said.text, tuple(audios), said.reasoning)
 
-    async def _hear(self, said: Said) -> Turn:
+    async def _hear(self, said: ChatMessage) -> Turn:
         """Return a message with the words of its recordings in front of its own."""
         texts = []
         for sound in said.sounds:
-            transcript = (await self.services.hearing.hear(sound)).transcript
+            transcript = (await self.services.transcription.transcribe(sound)).transcript
             self.audio_s += transcript.duration_s
             texts.append(f"The recording says:\n{transcript.text}")
             self._passages += [Passage(clock(s.start_s), s.text) for s in transcript.segments]

@@ -13,7 +13,7 @@ ROOM_BYTES = 256 * 2**20
 LARGEST_BYTES = 72 * 2**20
 
 
-class Room:
+class BodyLimit:
     """The memory that bodies may take, given in the order of coming."""
 
     def __init__(self, size_bytes: int = ROOM_BYTES) -> None:

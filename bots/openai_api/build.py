@@ -6,7 +6,7 @@ from starlette.types import ASGIApp
 
 from bots.openai_api.app import build_app
 from bots.openai_api.keys import read_keys
-from bots.openai_api.middleware import Entry
+from bots.openai_api.middleware import ApiMiddleware
 from bots.openai_api.services import Services
 from core.config import Settings
 
@@ -17,4 +17,4 @@ PATH = "/v1"
 def build_api(settings: Settings, services: Services) -> ASGIApp:
     """Return the endpoints. Raises ConfigError if API_KEYS cannot be read."""
     keys = read_keys(settings.secret("api_keys") or "")
-    return Entry(build_app(services), keys, services.budget, services.clock)
+    return ApiMiddleware(build_app(services), keys, services.budget, services.clock)

@@ -13,9 +13,9 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from bots.common.uploads import MAX_FILE_BYTES
-from bots.openai_api.answering import Asking
+from bots.openai_api.answering import ChatAnswering
 from bots.openai_api.body import read_json
-from bots.openai_api.chat_request import ChatOrder, read_chat
+from bots.openai_api.chat_request import ChatRequest, read_chat
 from bots.openai_api.chat_response import (
     Head,
     build_chunk,
@@ -56,7 +56,7 @@ class Chat:
         # A thread: the recordings may be many megabytes.
         order = await asyncio.to_thread(read_chat, body)
         served = pick_model(self.services, order.model, "understand")
-        if order.is_thinking and not self.services.understanding.answerer.chat_limits.can_think:
+        if order.is_thinking and not self.services.answering.answerer.chat_limits.can_think:
             raise refuse("this model does not think before it answers", "thinking")
         request_id = read_request_id(request)
         created_s = int(self.services.clock.now().timestamp())
@@ -66,14 +66,14 @@ class Chat:
         return JSONResponse(build_completion(head, await self._answer(order, name)))
 
     async def _answer(
-        self, order: ChatOrder, name: str, on_text: Callable[[str], None] | None = None
+        self, order: ChatRequest, name: str, on_text: Callable[[str], None] | None = None
     ) -> Answer:
-        asking = Asking(self.services, order)
+        asking = ChatAnswering(self.services, order)
         answer = await try_again(partial(asking.answer, on_text))
         await self.services.budget.spend(name, asking.audio_s)
         return answer
 
-    async def _tell(self, order: ChatOrder, head: Head, name: str) -> AsyncGenerator[bytes, None]:
+    async def _tell(self, order: ChatRequest, head: Head, name: str) -> AsyncGenerator[bytes, None]:
         """Yield the chunks of an answer."""
         growth, role = Growth(), {"role": "assistant"}
         parts = follow(partial(self._answer, order, name))
@@ -90,7 +90,7 @@ class Chat:
 
 
 def _end(
-    head: Head, answer: Answer, delta: dict[str, Any], order: ChatOrder
+    head: Head, answer: Answer, delta: dict[str, Any], order: ChatRequest
 ) -> list[dict[str, Any]]:
     """Return the last chunks: what is left to say, why it ended, what it cost."""
     thoughts = {"reasoning_content": answer.reasoning} if answer.reasoning else {}

@@ -26,7 +26,7 @@ _NO_FETCH = "addresses are not fetched from here: send the sound itself as base6
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ChatMessage:
     """One message."""
 
     role: Literal["user", "assistant"]
@@ -36,12 +36,12 @@ class Said:
     reasoning: str = ""
 
 
-def read_messages(messages: object) -> tuple[str, tuple[Said, ...]]:
+def read_messages(messages: object) -> tuple[str, tuple[ChatMessage, ...]]:
     """Return the instructions at the beginning, and what was said after them. Raises ApiError."""
     if not isinstance(messages, list) or not 0 < len(messages) <= MAX_MESSAGES:
         raise refuse(f"messages must be a list of 1 to {MAX_MESSAGES} messages", "messages")
     instructions: list[str] = []
-    said: list[Said] = []
+    said: list[ChatMessage] = []
     for number, message in enumerate(messages):
         at = f"messages[{number}]"
         role = _check(message, at)
@@ -73,7 +73,7 @@ def _check(message: object, at: str) -> str:
     return role
 
 
-def _read_said(message: dict[str, Any], at: str) -> Said:
+def _read_said(message: dict[str, Any], at: str) -> ChatMessage:
     role: Literal["user", "assistant"] = "user" if message["role"] == "user" else "assistant"
     read_sound = _read_sound if role == "user" else None
     text, sounds = _read_content(message.get("content"), at, read_sound)
@@ -82,7 +82,7 @@ def _read_said(message: dict[str, Any], at: str) -> Said:
     reasoning = message.get("reasoning_content")
     if reasoning is not None and not isinstance(reasoning, str):
         raise refuse(f"{at}: reasoning_content must be a string", at)
-    return Said(role, text, sounds, reasoning or "")
+    return ChatMessage(role, text, sounds, reasoning or "")
 
 
 def _read_content(

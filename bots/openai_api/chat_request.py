@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bots.openai_api.chat_messages import Said, read_messages
+from bots.openai_api.chat_messages import ChatMessage, read_messages
 from bots.openai_api.errors import refuse
 from bots.openai_api.fields import (
     read_choice,
@@ -56,12 +56,12 @@ _HINTS = {"audio": ": /v1/audio/speech speaks", "modalities": ": /v1/audio/speec
 
 
 @dataclass(frozen=True, slots=True)
-class ChatOrder:
+class ChatRequest:
     """A dialogue that is to be continued."""
 
     model: str
     instructions: str
-    said: tuple[Said, ...]
+    said: tuple[ChatMessage, ...]
     #: Longest answer in tokens, None = as long as it gets here.
     max_tokens: int | None
     temperature: float | None
@@ -71,13 +71,13 @@ class ChatOrder:
     has_usage: bool
 
 
-def read_chat(body: dict[str, Any]) -> ChatOrder:
+def read_chat(body: dict[str, Any]) -> ChatRequest:
     """Return what is asked. Raises ApiError."""
     refuse_unknown(body, (*READ, *NEUTRAL, *LABELS))
     _refuse_impossible(body)
     instructions, said = read_messages(body.get("messages"))
     is_streamed = read_flag(body, "stream")
-    return ChatOrder(
+    return ChatRequest(
         model=read_text(body, "model"),
         instructions=instructions,
         said=said,

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bots.openai_api.body_limit import Room
+from bots.openai_api.body_limit import BodyLimit
 from bots.openai_api.budget import Budget
 from bots.openai_api.errors import AUTHENTICATION, ApiError
 from bots.openai_api.keys import Key, find_key
@@ -24,7 +24,7 @@ _PASSED_BYTES = 1_000_000
 _OPEN = "/openapi.json"
 
 
-class Entry:
+class ApiMiddleware:
     """ASGI layer in front of the endpoints."""
 
     def __init__(
@@ -34,7 +34,7 @@ class Entry:
         self._keys = keys
         self._budget = budget
         self._clock = clock
-        self._room = Room()
+        self._room = BodyLimit()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let through who has a key and may make a request; tell everybody else why not."""

@@ -43,8 +43,8 @@ class Served:
 
 def list_served(services: Services) -> list[Served]:
     """Return the models that the next calls will use."""
-    hears, speaks = services.hearing.transcriber, services.speaking.synthesizer
-    understands = services.understanding.answerer
+    hears, speaks = services.transcription.transcriber, services.synthesis.synthesizer
+    understands = services.answering.answerer
     return [
         Served(hears.model, "listen", hears.name),
         Served(understands.chat_model, "understand", understands.name),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-Form = dict[str, Any]
+TranscriptionRequest = dict[str, Any]
 
 
-def thing(properties: dict[str, Form], *, required: Sequence[str] = ()) -> Form:
+def thing(
+    properties: dict[str, TranscriptionRequest], *, required: Sequence[str] = ()
+) -> TranscriptionRequest:
     """An object with these properties and no others."""
     return {
         "type": "object",
@@ -18,30 +20,30 @@ def thing(properties: dict[str, Form], *, required: Sequence[str] = ()) -> Form:
     }
 
 
-def array(items: Form) -> Form:
+def array(items: TranscriptionRequest) -> TranscriptionRequest:
     """A list of such items."""
     return {"type": "array", "items": items}
 
 
-def choice(values: Sequence[str]) -> Form:
+def choice(values: Sequence[str]) -> TranscriptionRequest:
     """One of these texts."""
     return {"type": "string", "enum": list(values)}
 
 
-def text(description: str) -> Form:
+def text(description: str) -> TranscriptionRequest:
     """A text, and what it is for."""
     return {"type": "string", "description": description}
 
 
-def described(form: Form, description: str) -> Form:
+def described(form: TranscriptionRequest, description: str) -> TranscriptionRequest:
     """A form, and what it is for."""
     return {**form, "description": description}
 
 
-_TEXT: Form = {"type": "string"}
-_MAYBE: Form = {"type": ["string", "null"]}
-_COUNT: Form = {"type": "integer", "minimum": 0}
-_NUMBER: Form = {"type": "number"}
+_TEXT: TranscriptionRequest = {"type": "string"}
+_MAYBE: TranscriptionRequest = {"type": ["string", "null"]}
+_COUNT: TranscriptionRequest = {"type": "integer", "minimum": 0}
+_NUMBER: TranscriptionRequest = {"type": "number"}
 
 ERROR = thing(
     {
@@ -81,12 +83,12 @@ TRANSCRIPTION = thing(
     required=("text",),
 )
 _USAGE = thing({name: _COUNT for name in ("prompt_tokens", "completion_tokens", "total_tokens")})
-_SAID: dict[str, Form] = {
+_SAID: dict[str, TranscriptionRequest] = {
     "role": choice(("assistant",)),
     "content": _TEXT,
     "reasoning_content": _TEXT,
 }
-_HEAD: dict[str, Form] = {
+_HEAD: dict[str, TranscriptionRequest] = {
     "id": _TEXT,
     "created": _COUNT,
     "model": _TEXT,
@@ -94,7 +96,7 @@ _HEAD: dict[str, Form] = {
 }
 
 
-def _build_choices(name: str, said: dict[str, Form]) -> Form:
+def _build_choices(name: str, said: dict[str, TranscriptionRequest]) -> TranscriptionRequest:
     return array(
         thing(
             {
@@ -117,7 +119,7 @@ COMPLETION = thing(
 )
 
 
-def _build_event(description: str) -> Form:
+def _build_event(description: str) -> TranscriptionRequest:
     """A server-sent event; what else stands in one is not of interest."""
     data = {"data": text(description)}
     return {"type": "object", "properties": data, "required": ["data"]}

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from bots.openai_api.budget import Budget
-from core.answering.pipeline import Understanding
+from core.answering.pipeline import AnsweringPipeline
 from core.clock import CLOCK, Clock
-from core.synthesis.pipeline import Speaking
-from core.transcription.pipeline import Hearing
+from core.synthesis.pipeline import SynthesisPipeline
+from core.transcription.pipeline import TranscriptionPipeline
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """The core's three abilities, the same that messages use, and what keys may use of them."""
 
-    hearing: Hearing
-    speaking: Speaking
-    understanding: Understanding
+    transcription: TranscriptionPipeline
+    synthesis: SynthesisPipeline
+    answering: AnsweringPipeline
     budget: Budget
     clock: Clock = CLOCK
 

@@ -16,11 +16,11 @@ from bots.openai_api.body import read_json
 from bots.openai_api.models import pick_model
 from bots.openai_api.retry import try_again
 from bots.openai_api.services import Services, read_key_name, read_request_id
-from bots.openai_api.speech_request import MEDIA_TYPES, SpeechOrder, read_speech
+from bots.openai_api.speech_request import MEDIA_TYPES, SpeechRequest, read_speech
 from bots.openai_api.stream import EVENTS, Done, Stream, begin, build_event, follow
 from core.audio.rate import RateConverter
 from core.synthesis.pipeline import Format as FileFormat
-from core.synthesis.pipeline import Manner, Spoken
+from core.synthesis.pipeline import SynthesisResult, VoiceStyle
 
 #: A text of the longest kind, each character of it escaped.
 _BODY_BYTES = 256 * 1024
@@ -43,7 +43,7 @@ class Speech:
         """Say a text."""
         name = read_key_name(request)
         await self.services.budget.check_sound(name)
-        engine = self.services.speaking.synthesizer
+        engine = self.services.synthesis.synthesizer
         voices = [voice.voice_id for voice in engine.voices()]
         body = await read_json(request, _BODY_BYTES)
         order = read_speech(body, voices, can_style=engine.speech_limits.can_style)
@@ -52,19 +52,19 @@ class Speech:
         media_type = EVENTS if order.is_events else MEDIA_TYPES[order.response_format]
         return Stream(sound, media_type, read_request_id(request))
 
-    def _give(self, order: SpeechOrder, name: str) -> AsyncGenerator[bytes, None]:
+    def _give(self, order: SpeechRequest, name: str) -> AsyncGenerator[bytes, None]:
         is_file = order.response_format in _FILES
         parts = self._give_file(order, name) if is_file else self._give_samples(order, name)
         return _tell(parts) if order.is_events else parts
 
-    async def _give_file(self, order: SpeechOrder, name: str) -> AsyncGenerator[bytes, None]:
+    async def _give_file(self, order: SpeechRequest, name: str) -> AsyncGenerator[bytes, None]:
         data = (await self._say(order, name, _FILES[order.response_format])).file.data
         for start in range(0, len(data), _PART_BYTES):
             yield data[start : start + _PART_BYTES]
 
-    async def _give_samples(self, order: SpeechOrder, name: str) -> AsyncGenerator[bytes, None]:
+    async def _give_samples(self, order: SpeechRequest, name: str) -> AsyncGenerator[bytes, None]:
         """Yield the samples as they come, behind the head of a WAV if it is to be one."""
-        rate_hz = self.services.speaking.synthesizer.speech_rate_hz
+        rate_hz = self.services.synthesis.synthesizer.speech_rate_hz
         is_wav = order.response_format == "wav"
         converter = RateConverter(rate_hz, rate_hz if is_wav else PCM_HZ)
         head = build_wav_head(rate_hz) if is_wav else b""
@@ -77,23 +77,29 @@ class Speech:
 
     async def _say(
         self,
-        order: SpeechOrder,
+        order: SpeechRequest,
         name: str,
         format: FileFormat,
-        on_sound: Callable[[bytes], None] | None = None,
-    ) -> Spoken:
+        on_audio: Callable[[bytes], None] | None = None,
+    ) -> SynthesisResult:
         has_begun = False
 
         def give(pcm: bytes, rate_hz: int) -> None:
             nonlocal has_begun
             has_begun = True
-            if on_sound:
-                on_sound(pcm)
+            if on_audio:
+                on_audio(pcm)
 
-        manner = Manner(order.voice, order.style)
-        say = partial(self.services.speaking.say, order.text, manner, on_sound=give, format=format)
+        voice_style = VoiceStyle(order.voice, order.style)
+        say = partial(
+            self.services.synthesis.synthesize,
+            order.text,
+            voice_style,
+            on_audio=give,
+            format=format,
+        )
         # A file is given on when it is whole: until then nothing would be heard twice.
-        spoken = await try_again(say, lambda: has_begun and on_sound is not None)
+        spoken = await try_again(say, lambda: has_begun and on_audio is not None)
         await self.services.budget.spend(name, spoken.file.duration_s or 0.0)
         return spoken
 

@@ -35,7 +35,7 @@ _NO_SPEED = "speed cannot be set; use instructions to adjust the pace"
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechOrder:
+class SpeechRequest:
     """A text and how it is to be said."""
 
     model: str
@@ -48,7 +48,7 @@ class SpeechOrder:
     is_events: bool
 
 
-def read_speech(body: dict[str, Any], voices: Collection[str], *, can_style: bool) -> SpeechOrder:
+def read_speech(body: dict[str, Any], voices: Collection[str], *, can_style: bool) -> SpeechRequest:
     """Return what is wanted. voices: those of the engine. Raises ApiError."""
     refuse_unknown(body, FIELDS)
     text = read_text(body, "input")
@@ -59,7 +59,7 @@ def read_speech(body: dict[str, Any], voices: Collection[str], *, can_style: boo
     style = read_text(body, "instructions").strip()
     if style and not can_style:
         raise refuse("this model takes no instructions: it speaks plainly", "instructions")
-    return SpeechOrder(
+    return SpeechRequest(
         model=read_text(body, "model"),
         text=text,
         voice=_read_voice(body, voices),

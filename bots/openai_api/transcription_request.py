@@ -23,7 +23,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class TranscriptionRequest:
     """A recording and how its words are wanted."""
 
     data: bytes
@@ -35,7 +35,7 @@ class Form:
     is_streamed: bool
 
 
-async def read_transcription(form: FormData) -> Form:
+async def read_transcription(form: FormData) -> TranscriptionRequest:
     """Return what is wanted. Raises ApiError."""
     texts = _read_texts(form)
     _refuse_impossible(texts)
@@ -44,7 +44,7 @@ async def read_transcription(form: FormData) -> Form:
     if not data:
         raise refuse("file is required", "file")
     response_format = read_choice(dict(_last(texts)), "response_format", FORMATS)
-    wanted = Form(
+    wanted = TranscriptionRequest(
         data=data,
         model=_get(texts, "model"),
         language=_read_language(_get(texts, "language")),

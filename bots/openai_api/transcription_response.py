@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from bots.openai_api.transcription_request import Form
+from bots.openai_api.transcription_request import TranscriptionRequest
 from core.locale.languages import name_language
 from core.models import Transcript
 from core.text.language import guess_language
@@ -21,7 +21,7 @@ _TEXTS: dict[str, tuple[Callable[[Transcript], str], str]] = {
 }
 
 
-def build_transcription(form: Form, transcript: Transcript) -> Response:
+def build_transcription(form: TranscriptionRequest, transcript: Transcript) -> Response:
     """Return the transcript in the format that was asked for."""
     if form.response_format in _TEXTS:
         build, media_type = _TEXTS[form.response_format]
@@ -31,7 +31,7 @@ def build_transcription(form: Form, transcript: Transcript) -> Response:
     return JSONResponse({"text": transcript.text, "usage": _build_usage(transcript)})
 
 
-def build_verbose(form: Form, transcript: Transcript) -> dict[str, Any]:
+def build_verbose(form: TranscriptionRequest, transcript: Transcript) -> dict[str, Any]:
     """The transcript with the times of its parts."""
     return {
         "task": "transcribe",

@@ -17,7 +17,7 @@ from bots.openai_api.models import pick_model
 from bots.openai_api.retry import try_again
 from bots.openai_api.services import Services, read_key_name, read_request_id
 from bots.openai_api.stream import EVENTS, Done, Growth, Stream, begin, build_event, follow
-from bots.openai_api.transcription_request import Form, read_transcription
+from bots.openai_api.transcription_request import TranscriptionRequest, read_transcription
 from bots.openai_api.transcription_response import build_transcription
 from core.models import Transcript
 
@@ -43,7 +43,7 @@ class Transcriptions:
         finally:
             await fields.close()
         pick_model(self.services, form.model, "listen")
-        if form.temperature and not self.services.hearing.transcriber.limits.can_vary:
+        if form.temperature and not self.services.transcription.transcriber.limits.can_vary:
             raise refuse("this model takes no temperature but 0", "temperature")
         if not form.is_streamed:
             return build_transcription(form, await self._hear(form, name))
@@ -51,10 +51,10 @@ class Transcriptions:
         return Stream(events, EVENTS, read_request_id(request))
 
     async def _hear(
-        self, form: Form, name: str, on_text: Callable[[str], None] | None = None
+        self, form: TranscriptionRequest, name: str, on_text: Callable[[str], None] | None = None
     ) -> Transcript:
         hear = partial(
-            self.services.hearing.hear,
+            self.services.transcription.transcribe,
             form.data,
             language=form.language,
             temperature=form.temperature,
@@ -64,7 +64,7 @@ class Transcriptions:
         await self.services.budget.spend(name, heard.transcript.duration_s)
         return heard.transcript
 
-    async def _tell(self, form: Form, name: str) -> AsyncGenerator[bytes, None]:
+    async def _tell(self, form: TranscriptionRequest, name: str) -> AsyncGenerator[bytes, None]:
         """Yield the events by which the text grows, then the whole of it."""
         growth = Growth()
         parts = follow(partial(self._hear, form, name))

@@ -8,7 +8,7 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bots.telegram_bot.errors import read_error
 from bots.telegram_bot.incoming.updates import SHARED_IDS
-from bots.telegram_bot.pacing import Pacer
+from bots.telegram_bot.pacing import TelegramPacer
 from core.clock import CLOCK, Clock
 from core.models import Message
 
@@ -18,10 +18,10 @@ _MAX_CACHED = 5000
 _ADMINS = frozenset({ChatMember.OWNER, ChatMember.ADMINISTRATOR})
 
 
-class Access:
+class TelegramAdmins:
     """Knows the admins of chats."""
 
-    def __init__(self, bot: telegram.Bot, pacer: Pacer, clock: Clock = CLOCK) -> None:
+    def __init__(self, bot: telegram.Bot, pacer: TelegramPacer, clock: Clock = CLOCK) -> None:
         self._clock = clock
         self._bot = bot
         self._pacer = pacer

@@ -10,22 +10,28 @@ import structlog
 from telegram.constants import ChatAction, ReactionEmoji
 from telegram.error import BadRequest, RetryAfter, TelegramError
 
-from bots.telegram_bot.access import Access
-from bots.telegram_bot.client import Client
+from bots.telegram_bot.access import TelegramAdmins
+from bots.telegram_bot.client import TelegramClient
 from bots.telegram_bot.errors import as_seconds, describe
-from bots.telegram_bot.incoming.files import Files
-from bots.telegram_bot.incoming.polling import Patience, Polling
-from bots.telegram_bot.incoming.updates import CALLBACK_PREFIX, POISON, ChatMove, Me, read_update
+from bots.telegram_bot.incoming.files import TelegramFiles
+from bots.telegram_bot.incoming.polling import Backoff, Polling
+from bots.telegram_bot.incoming.updates import (
+    CALLBACK_PREFIX,
+    POISON,
+    BotIdentity,
+    ChatMove,
+    read_update,
+)
 from bots.telegram_bot.menu import update_menu
-from bots.telegram_bot.outgoing.delivery import Delivery
-from bots.telegram_bot.outgoing.live_message import Progress
+from bots.telegram_bot.outgoing.delivery import TelegramDelivery
+from bots.telegram_bot.outgoing.live_message import TelegramLiveMessages
 from bots.telegram_bot.outgoing.message import as_thread
-from bots.telegram_bot.pacing import Pacer
+from bots.telegram_bot.pacing import TelegramPacer
 from core import commands
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import PlatformBusy
-from core.interfaces import Door, Envelope
+from core.interfaces import DeliveryTarget, Inbox
 from core.models import Chat, Message, Reply
 
 log = structlog.get_logger(__name__)
@@ -46,7 +52,7 @@ class TelegramBot:
     def __init__(
         self,
         settings: Settings,
-        door: Door,
+        inbox: Inbox,
         menu: Iterable[tuple[str, str]] | None = None,
         clock: Clock = CLOCK,
     ) -> None:
@@ -54,18 +60,18 @@ class TelegramBot:
 
         menu: (command, key of its help text) each; None = all that people can ask for.
         """
-        self._door = door
+        self._inbox = inbox
         self._menu = menu
         self._allowed = frozenset(settings.allowed_chats)
-        self._client = Client(settings)
+        self._client = TelegramClient(settings)
         self._clock = clock
-        self.pacer = Pacer(clock)
-        self._progress = Progress(self._client.bot, self.pacer, clock)
-        self._delivery = Delivery(self._client.bot, self.pacer, self._progress, door)
-        self.files = Files(self._client.bot, self.pacer, settings)
-        self._access = Access(self._client.bot, self.pacer, clock)
+        self.pacer = TelegramPacer(clock)
+        self._live_messages = TelegramLiveMessages(self._client.bot, self.pacer, clock)
+        self._delivery = TelegramDelivery(self._client.bot, self.pacer, self._live_messages, inbox)
+        self.files = TelegramFiles(self._client.bot, self.pacer, settings)
+        self._admins = TelegramAdmins(self._client.bot, self.pacer, clock)
         self._polling = Polling(self._client, self._take, clock)
-        self._me = Me("", "")
+        self._me = BotIdentity("", "")
         self._tasks: set[asyncio.Task[None]] = set()
 
     @classmethod
@@ -94,20 +100,20 @@ class TelegramBot:
         """Return the sound of a message: see `core.interfaces.Platform`."""
         return await self.files.fetch(message)
 
-    async def show(self, envelope: Envelope, text: str, *, is_lasting: bool = False) -> None:
+    async def show(self, target: DeliveryTarget, text: str, *, is_lasting: bool = False) -> None:
         """Show the text so far, at the pace the chat allows: see `core.interfaces.Platform`."""
-        self._progress.show(envelope, text, is_lasting=is_lasting)
+        self._live_messages.show(target, text, is_lasting=is_lasting)
 
-    def play(self, envelope: Envelope, pcm: bytes, rate_hz: int) -> None:
+    def play(self, target: DeliveryTarget, pcm: bytes, rate_hz: int) -> None:
         """Do nothing: Telegram plays whole voice messages only."""
 
-    async def deliver(self, envelope: Envelope, reply: Reply) -> None:
+    async def deliver(self, target: DeliveryTarget, reply: Reply) -> None:
         """Send a reply: see `core.interfaces.Platform`."""
-        await self._delivery.deliver(envelope, reply)
+        await self._delivery.deliver(target, reply)
 
     async def is_admin(self, message: Message) -> bool:
         """Tell whether the sender may change settings: see `core.interfaces.Platform`."""
-        return await self._access.is_admin(message)
+        return await self._admins.is_admin(message)
 
     async def private_chat(self, person_id: str) -> Chat:
         """Return the chat that has the person's id: see `core.interfaces.Platform`."""
@@ -121,12 +127,12 @@ class TelegramBot:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._progress.close()
+        await self._live_messages.close()
         await self.files.close()
         await self._client.close()
 
-    async def _ask_me(self) -> Me:
-        patience = Patience(self._clock)
+    async def _ask_me(self) -> BotIdentity:
+        patience = Backoff(self._clock)
         while True:
             try:
                 me = await self._client.bot.get_me()
@@ -134,7 +140,7 @@ class TelegramBot:
                 log.warning("telegram_start_failed", detail=describe(error))
                 await patience.wait(error)
             else:
-                return Me(str(me.id), me.username or "")
+                return BotIdentity(str(me.id), me.username or "")
 
     async def _take(self, raw: dict[str, Any]) -> None:
         """Commit one update. Whatever it raises, the update will be fetched again."""
@@ -145,7 +151,7 @@ class TelegramBot:
             log.error("telegram_update_unread", update_id=update_id, error=type(error).__name__)
             return
         if isinstance(found, ChatMove):
-            await self._door.move_chat(self.name, self._me.bot_id, found.old_id, found.new_id)
+            await self._inbox.move_chat(self.name, self._me.bot_id, found.old_id, found.new_id)
         elif found and self._is_allowed(found):
             await self._accept(found)
 
@@ -153,7 +159,7 @@ class TelegramBot:
         is_press = message.message_id.startswith(CALLBACK_PREFIX)
         if is_press:
             self._start(self._answer_press(message))
-        job = await self._door.accept(message)
+        job = await self._inbox.accept(message)
         quoted = message.reply_to and message.reply_to.attachment
         is_loud = job is not None and not commands.load_command(job.command).is_silent
         if is_loud and not is_press and (message.attachment or quoted):

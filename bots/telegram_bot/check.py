@@ -16,7 +16,7 @@ _DEADLINE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class TelegramAccount:
     """What Telegram says of the bot behind a token."""
 
     username: str
@@ -30,7 +30,7 @@ class Account:
     date: str
 
 
-async def ask_account(settings: Settings) -> Account:
+async def ask_account(settings: Settings) -> TelegramAccount:
     """Return what Telegram says of the token. Raises PlatformLocked, other PlatformErrors."""
     dates: list[str] = []
 
@@ -51,10 +51,10 @@ async def ask_account(settings: Settings) -> Account:
         await connection.shutdown()
 
 
-async def _ask(bot: Bot, dates: list[str]) -> Account:
+async def _ask(bot: Bot, dates: list[str]) -> TelegramAccount:
     me = await bot.get_me()
     webhook = await bot.get_webhook_info()
-    return Account(
+    return TelegramAccount(
         username=me.username or "",
         has_webhook=bool(webhook.url),
         pending=webhook.pending_update_count,

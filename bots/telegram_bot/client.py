@@ -84,7 +84,7 @@ def _cut_message(result: Any) -> Any:
     return {"message_id": result["message_id"], "date": result["date"], "chat": place}
 
 
-class Client:
+class TelegramClient:
     """One bot's two connections: one for the long poll alone, one for all other calls."""
 
     def __init__(self, settings: Settings) -> None:

@@ -98,7 +98,7 @@ GROUP = (20, 61.0)
 OVERALL = (3, 0.12)
 
 
-class Pacer:
+class TelegramPacer:
     """The line in front of Telegram."""
 
     def __init__(self, clock: Clock = CLOCK) -> None:

@@ -71,7 +71,7 @@ def find_refusal(headers: Headers, host_names: Collection[str], is_strict: bool)
     return ""
 
 
-class Gate:
+class AccessControl:
     """ASGI layer that refuses strangers and puts the security headers on every answer.
 
     logins: the areas that need a password.

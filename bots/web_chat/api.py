@@ -15,12 +15,12 @@ from bots.common.uploads import BAD_FORM, MAX_FILE_BYTES, read_form, read_small
 from bots.web_chat.events import Events, Outbox
 from bots.web_chat.history import find_job
 from bots.web_chat.intake import check_id, read_message, read_text, read_upload
-from bots.web_chat.queries import Lookups, language_of, need_chat
+from bots.web_chat.queries import Queries, language_of, need_chat
 from bots.web_chat.session import read_chat, renew
 from bots.web_chat.wire import build_entry
 from core.clock import CLOCK, Clock
 from core.commands import menu
-from core.interfaces import PageDoor
+from core.interfaces import WebInbox
 from core.locale import translate
 from core.models import Message
 
@@ -28,7 +28,7 @@ from core.models import Message
 _UPLOAD_S = 600
 
 
-class Press(BaseModel):
+class PressRequest(BaseModel):
     """A button that a person pressed."""
 
     model_config = ConfigDict(extra="forbid")
@@ -42,7 +42,7 @@ class Press(BaseModel):
 class Api:
     """The routes of the page."""
 
-    door: PageDoor
+    inbox: WebInbox
     events: Events
     clock: Clock = CLOCK
     #: True where people had to log in, and so may log out.
@@ -55,7 +55,7 @@ class Api:
         router.add_api_route("/messages", self.post_message, methods=["POST"])
         router.add_api_route("/buttons", self.press_button, methods=["POST"])
         router.add_api_route("/commands", self.list_commands, methods=["GET"])
-        router.include_router(Lookups(self.door, self.clock).build_router())
+        router.include_router(Queries(self.inbox, self.clock).build_router())
         router.add_api_websocket_route("/events", self.follow)
         return router
 
@@ -74,7 +74,7 @@ class Api:
         try:
             message_id = check_id(read_text(form, "id"))
             attachment, data = await read_upload(form, message_id)
-            message = await read_message(form, attachment, chat, self.door, self.clock.now())
+            message = await read_message(form, attachment, chat, self.inbox, self.clock.now())
         finally:
             await form.close()
         return await self._accept(request, message, data)
@@ -83,11 +83,11 @@ class Api:
         """Take in a pressed button: a message whose words the token stands for."""
         chat = need_chat(request)
         try:
-            press = Press.model_validate_json(await read_small(request))
+            press = PressRequest.model_validate_json(await read_small(request))
         except ValidationError as error:
             raise HTTPException(400, BAD_FORM) from error
         fields = {"id": press.id, "text": press.token}
-        message = await read_message(fields, None, chat, self.door, self.clock.now())
+        message = await read_message(fields, None, chat, self.inbox, self.clock.now())
         message = replace(message, text="", command="", button=press.token)
         return await self._accept(request, message, None)
 
@@ -117,10 +117,10 @@ class Api:
         self, request: Request, message: Message, data: bytes | None
     ) -> dict[str, Any]:
         if like := read_chat(request, "like"):
-            await self.door.begin(message.chat, like)
-        job = await self.door.accept(replace(message, language=language_of(request)), data)
+            await self.inbox.begin(message.chat, like)
+        job = await self.inbox.accept(replace(message, language=language_of(request)), data)
         if job is None:
-            job = await find_job(self.door, message.chat, message.message_id)
+            job = await find_job(self.inbox, message.chat, message.message_id)
         return {"entry": build_entry(job) if job else None}
 
 

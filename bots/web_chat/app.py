@@ -33,7 +33,7 @@ def build_app(api: Api, routers: Iterable[APIRouter] = ()) -> FastAPI:
     app.include_router(api.build_router())
     for router in routers:
         app.include_router(router)
-    _add_operator_routes(app, api.door.readiness)
+    _add_operator_routes(app, api.inbox.readiness)
 
     @app.get("/", include_in_schema=False)
     async def page() -> Response:

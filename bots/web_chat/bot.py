@@ -7,19 +7,19 @@ import asyncio
 import structlog
 from starlette.types import ASGIApp
 
-from bots.web_chat.access import Gate
+from bots.web_chat.access import AccessControl
 from bots.web_chat.allowed_hosts import read_host_names, shown_host
 from bots.web_chat.api import Api
 from bots.web_chat.app import build_app
 from bots.web_chat.events import Events
 from bots.web_chat.login import build_logins
-from bots.web_chat.operator import OperatorApi, OperatorDoor
+from bots.web_chat.operator import OperatorApi, OperatorInbox
 from bots.web_chat.server import open_socket, serve
 from bots.web_chat.wire import build_reply
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import ChatGone, UserError
-from core.interfaces import Envelope
+from core.interfaces import DeliveryTarget
 from core.locale import mark
 from core.models import Chat, Message, Reply
 
@@ -37,21 +37,21 @@ class WebChat:
     #: A page has none.
     voice = None
 
-    def __init__(self, settings: Settings, door: OperatorDoor, clock: Clock = CLOCK) -> None:
+    def __init__(self, settings: Settings, inbox: OperatorInbox, clock: Clock = CLOCK) -> None:
         """Raises ConfigError if the page would be open to others without a password."""
         host_names = read_host_names(settings)
         self._host = settings.web_host
         self._port = settings.web_port
-        self._door = door
+        self._inbox = inbox
         self._events = Events()
         logins = build_logins(settings, clock)
         routers = [login.build_router() for login in logins]
         self._has_operator = settings.admin_password is not None
         if self._has_operator:
-            routers.append(OperatorApi(door, settings, clock).build_router())
-        api = Api(door, self._events, clock, has_login=settings.web_password is not None)
+            routers.append(OperatorApi(inbox, settings, clock).build_router())
+        api = Api(inbox, self._events, clock, has_login=settings.web_password is not None)
         self._pages = build_app(api, routers)
-        self._app = Gate(self._pages, host_names, logins)
+        self._app = AccessControl(self._pages, host_names, logins)
         #: Where the page is, once `is_open` is set.
         self.url = ""
         self.is_open = asyncio.Event()
@@ -98,29 +98,29 @@ class WebChat:
         if message.reply_to and message.reply_to.attachment:
             wanted.append(message.reply_to.message_id)
         for message_id in wanted:
-            data = await self._door.blob(message.chat, message_id)
+            data = await self._inbox.blob(message.chat, message_id)
             if data is not None:
                 return data
         raise UserError(SOUND_GONE)
 
-    async def show(self, envelope: Envelope, text: str, *, is_lasting: bool = False) -> None:
+    async def show(self, target: DeliveryTarget, text: str, *, is_lasting: bool = False) -> None:
         """Show the text so far on the chat's open pages, and on those that open before the end."""
-        self._events.show(envelope.message.chat, envelope.message.message_id, text)
+        self._events.show(target.message.chat, target.message.message_id, text)
 
-    def play(self, envelope: Envelope, pcm: bytes, rate_hz: int) -> None:
+    def play(self, target: DeliveryTarget, pcm: bytes, rate_hz: int) -> None:
         """Let the chat's open pages play the sound as it comes."""
-        self._events.play(envelope, pcm, rate_hz)
+        self._events.play(target, pcm, rate_hz)
 
-    async def deliver(self, envelope: Envelope, reply: Reply) -> None:
+    async def deliver(self, target: DeliveryTarget, reply: Reply) -> None:
         """Show the reply. It counts as sent when no page is open: the history shows it later.
 
         To repeat it is harmless: a page puts it where it was.
         """
-        await envelope.ledger.start(_WHOLE)
-        message = envelope.message
-        built = build_reply(envelope.job_id, reply)
+        await target.ledger.start(_WHOLE)
+        message = target.message
+        built = build_reply(target.job_id, reply)
         self._events.finish(message.chat, message.message_id, built)
-        await envelope.ledger.finish(_WHOLE, message.message_id)
+        await target.ledger.finish(_WHOLE, message.message_id)
 
     async def is_admin(self, message: Message) -> bool:
         """Tell that the sender may change the chat's settings: it is theirs alone."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from core.interfaces import Envelope
+from core.interfaces import DeliveryTarget
 from core.models import Chat
 
 #: Between two sends to one page: faster than the eye reads, slow enough for a phone.
@@ -66,7 +66,7 @@ class Events:
         self._outboxes: defaultdict[Chat, set[Outbox]] = defaultdict(set)
         self._partials: dict[tuple[Chat, str], dict[str, Any]] = {}
         #: The try that is being heard of each message, and how far it is.
-        self._heard: dict[tuple[Chat, str], tuple[Envelope, float]] = {}
+        self._heard: dict[tuple[Chat, str], tuple[DeliveryTarget, float]] = {}
 
     def open(self, chat: Chat) -> Outbox:
         """Add a page; it is told at once how far the messages under way are."""
@@ -91,16 +91,16 @@ class Events:
             del self._partials[next(iter(self._partials))]
         self._publish(chat, event)
 
-    def play(self, envelope: Envelope, pcm: bytes, rate_hz: int) -> None:
+    def play(self, target: DeliveryTarget, pcm: bytes, rate_hz: int) -> None:
         """Let the chat's pages play sound as it comes: 16-bit mono.
 
         Each event tells where in the whole it begins: a job that is tried again, which brings an
         envelope of its own, begins at the start, and pages leave out what they have played.
         """
-        message = envelope.message
+        message = target.message
         key = message.chat, message.message_id
-        known, at_s = self._heard.pop(key, (envelope, 0.0))
-        if known is not envelope:
+        known, at_s = self._heard.pop(key, (target, 0.0))
+        if known is not target:
             at_s = 0.0
         for piece in _cut(pcm):
             sound = base64.b64encode(piece).decode()
@@ -109,7 +109,7 @@ class Events:
             at_s += len(piece) / 2 / rate_hz
             for outbox in self._outboxes.get(message.chat, ()):
                 outbox.put_sound(event)
-        self._heard[key] = envelope, at_s
+        self._heard[key] = target, at_s
         if len(self._heard) > _REMEMBERED:
             del self._heard[next(iter(self._heard))]
 

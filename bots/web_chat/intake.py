@@ -14,7 +14,7 @@ from bots.web_chat.history import find_job
 from bots.web_chat.session import person_of
 from bots.web_chat.wire import MESSAGE_ID, read_command, safe_name
 from core.errors import UserError
-from core.interfaces import Door
+from core.interfaces import Inbox
 from core.locale import mark
 from core.models import Attachment, Chat, Message, Quoted
 
@@ -57,7 +57,7 @@ async def read_upload(fields: Fields, message_id: str) -> tuple[Attachment | Non
 
 
 async def read_message(
-    fields: Fields, attachment: Attachment | None, chat: Chat, door: Door, now: datetime
+    fields: Fields, attachment: Attachment | None, chat: Chat, inbox: Inbox, now: datetime
 ) -> Message:
     """Return what the person sent. Raises HTTPException 400, UserError."""
     typed = read_text(fields, "text")
@@ -74,7 +74,7 @@ async def read_message(
         text=text,
         command=command,
         attachment=attachment,
-        reply_to=await _find_quoted(read_text(fields, "reply_to"), chat, door),
+        reply_to=await _find_quoted(read_text(fields, "reply_to"), chat, inbox),
     )
 
 
@@ -84,9 +84,9 @@ def read_text(fields: Fields, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-async def _find_quoted(message_id: str, chat: Chat, door: Door) -> Quoted | None:
+async def _find_quoted(message_id: str, chat: Chat, inbox: Inbox) -> Quoted | None:
     """Return the message that is answered: on the page a message and its answer are one."""
-    job = await find_job(door, chat, message_id) if message_id else None
+    job = await find_job(inbox, chat, message_id) if message_id else None
     if job is None:
         return None
     answer = (job.reply.text or job.reply.quote) if job.reply else ""

@@ -24,7 +24,7 @@ from starlette.requests import HTTPConnection
 
 from bots.common.uploads import BAD_FORM, read_small
 from bots.web_chat.allowed_hosts import is_https
-from bots.web_chat.login_throttle import FREE_TRIES, Tries, read_address
+from bots.web_chat.login_throttle import FREE_TRIES, LoginThrottle, read_address
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.locale import mark
@@ -93,7 +93,7 @@ class Login:
         self.area = area
         self._digest = _hash(password)
         self._clock = clock
-        self._tries = Tries(clock)
+        self._tries = LoginThrottle(clock)
         #: When each login ends, by the hash of its key, in the order in which they began.
         self._ends_at_s: dict[bytes, float] = {}
 

@@ -21,17 +21,17 @@ _IPV6_NETWORK = 64
 
 
 @dataclass(slots=True)
-class _Tried:
+class _Attempts:
     count: int = 0
     free_at_s: float = 0.0
 
 
-class Tries:
+class LoginThrottle:
     """Counts wrong tries."""
 
     def __init__(self, clock: Clock = CLOCK) -> None:
         self._clock = clock
-        self._tried: OrderedDict[str, _Tried] = OrderedDict()
+        self._tried: OrderedDict[str, _Attempts] = OrderedDict()
 
     def wait_s(self, address: str) -> float:
         """Return how long `address` has to wait before its next try, 0 = not at all."""
@@ -40,7 +40,7 @@ class Tries:
 
     def note_wrong(self, address: str) -> int:
         """Count a wrong try. Return how many there were."""
-        tried = self._tried.setdefault(address, _Tried())
+        tried = self._tried.setdefault(address, _Attempts())
         self._tried.move_to_end(address)
         tried.count += 1
         if tried.count > FREE_TRIES:

@@ -19,7 +19,7 @@ from bots.web_chat.wire import (
     safe_mime,
 )
 from core.clock import CLOCK, Clock
-from core.interfaces import PageDoor
+from core.interfaces import WebInbox
 from core.locale import mark
 from core.models import Chat, Job, Message, Transcript
 from core.transcription.subtitles import build_srt, build_txt
@@ -33,10 +33,10 @@ _OFFERS = {"voices": ("say", "voice"), "styles": ("say", "style"), "languages": 
 
 
 @dataclass(frozen=True)
-class Lookups:
+class Queries:
     """The routes that change nothing."""
 
-    door: PageDoor
+    inbox: WebInbox
     clock: Clock = CLOCK
 
     def build_router(self) -> APIRouter:
@@ -57,7 +57,7 @@ class Lookups:
 
     async def list_chats(self, request: Request) -> dict[str, Any]:
         """Return the browser's chats, the one that was used last first."""
-        found = await self.door.conversations(person_of(need_chat(request)))
+        found = await self.inbox.conversations(person_of(need_chat(request)))
         return {
             "chats": [
                 {
@@ -71,7 +71,7 @@ class Lookups:
 
     async def list_history(self, request: Request) -> dict[str, Any]:
         """Return the chat's messages and replies, the newest last."""
-        recent = await self.door.recent(need_chat(request), HISTORY_LIMIT)
+        recent = await self.inbox.recent(need_chat(request), HISTORY_LIMIT)
         return {"entries": [build_entry(job) for job in recent]}
 
     async def get_choices(self, request: Request) -> dict[str, Any]:
@@ -83,16 +83,16 @@ class Lookups:
             typing = Message(
                 chat, "", self.clock.now(), person_id, language=language, command=command
             )
-            found = await self.door.suggest(typing, field)
+            found = await self.inbox.suggest(typing, field)
             offers[name] = [{"value": s.value, "label": s.label or s.value} for s in found]
-        return build_choices(*await self.door.choices(chat, person_id)) | offers
+        return build_choices(*await self.inbox.choices(chat, person_id)) | offers
 
     async def get_sound(self, request: Request, message_id: str) -> Response:
         """Return the recording that came with a message."""
         chat = need_chat(request)
-        job = await find_job(self.door, chat, message_id)
+        job = await find_job(self.inbox, chat, message_id)
         attachment = job.message.attachment if job else None
-        data = await self.door.blob(chat, message_id) if attachment else None
+        data = await self.inbox.blob(chat, message_id) if attachment else None
         if attachment is None or data is None:
             raise HTTPException(404, NO_FILE)
         return _download(data, attachment.mime, attachment.name)
@@ -119,13 +119,13 @@ class Lookups:
         return _download(file.data, file.mime, file.name)
 
     async def _find_transcript(self, chat: Chat, job_id: str) -> Transcript:
-        found = await self.door.transcript(await self._find_job(chat, job_id))
+        found = await self.inbox.transcript(await self._find_job(chat, job_id))
         if found is None:
             raise HTTPException(404, NO_FILE)
         return found
 
     async def _find_job(self, chat: Chat, job_id: str) -> Job:
-        job = await self.door.job(chat, job_id)
+        job = await self.inbox.job(chat, job_id)
         if job is None:
             raise HTTPException(404, NO_FILE)
         return job

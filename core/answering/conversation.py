@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from core.answering.prompt import MAX_EXCHANGES, Exchange
-from core.models import Job, Message, Quoted, Subject
-from core.safety import revive
+from core.models import Job, Message, Quoted, RecordingReference
+from core.safety import restore_links
 from core.store import Store
 
 #: Commands that are about the recording that they come with.
@@ -22,7 +22,7 @@ class Topic:
     """All that a question may be about."""
 
     #: The question's own recording first.
-    subjects: tuple[Subject, ...] = ()
+    subjects: tuple[RecordingReference, ...] = ()
     text: str = ""
     #: The oldest first.
     exchanges: tuple[Exchange, ...] = ()
@@ -37,7 +37,7 @@ def is_spoken(job: Job) -> bool:
     return job.command == "ask" and is_bare
 
 
-def quote(message: Message, subject: Subject) -> Message:
+def quote(message: Message, subject: RecordingReference) -> Message:
     """Return `message` as if it answered the one with the recording, so that it can be fetched."""
     if subject.message_id == message.message_id:
         return replace(message, reply_to=None)
@@ -57,10 +57,10 @@ async def find_topic(store: Store, job: Job) -> Topic:
     return Topic(await _find_last(store, job))
 
 
-async def _follow(store: Store, own: tuple[Subject, ...], quoted: Quoted) -> Topic:
+async def _follow(store: Store, own: tuple[RecordingReference, ...], quoted: Quoted) -> Topic:
     """Return what a dialogue is about, from the answer that is quoted back to its start."""
     chain: list[Job] = []
-    text = revive(quoted.text)
+    text = restore_links(quoted.text)
     at: Quoted | None = quoted
     while at and at.job_id and len(chain) < _MAX_CHAIN:
         job = await store.jobs.find(at.job_id)
@@ -71,25 +71,25 @@ async def _follow(store: Store, own: tuple[Subject, ...], quoted: Quoted) -> Top
         text = at.text if at and not at.job_id else ""
     earlier = next(filter(None, map(find_subjects, chain)), ())
     if chain and not earlier and chain[-1].command != "ask" and chain[-1].reply:
-        text = revive(chain[-1].reply.text or chain[-1].reply.quote)
+        text = restore_links(chain[-1].reply.text or chain[-1].reply.quote)
     exchanges = tuple(filter(None, map(_exchange, reversed(chain))))
     return Topic((*own, *earlier), text, exchanges, is_followed=bool(exchanges) and not own)
 
 
-def _own(job: Job) -> tuple[Subject, ...]:
+def _own(job: Job) -> tuple[RecordingReference, ...]:
     message = job.message
     if message.attachment is None or is_spoken(job):
         return ()
-    return (Subject(message.message_id, message.attachment, message.sender_id),)
+    return (RecordingReference(message.message_id, message.attachment, message.sender_id),)
 
 
-def _quoted(quoted: Quoted | None) -> tuple[Subject, ...]:
+def _quoted(quoted: Quoted | None) -> tuple[RecordingReference, ...]:
     if quoted is None or quoted.attachment is None or quoted.job_id:
         return ()
-    return (Subject(quoted.message_id, quoted.attachment, quoted.sender_id),)
+    return (RecordingReference(quoted.message_id, quoted.attachment, quoted.sender_id),)
 
 
-def find_subjects(job: Job) -> tuple[Subject, ...]:
+def find_subjects(job: Job) -> tuple[RecordingReference, ...]:
     """Return the recordings that an answered job was about."""
     if job.reply and job.reply.about:
         return job.reply.about
@@ -100,7 +100,7 @@ def find_subjects(job: Job) -> tuple[Subject, ...]:
     return tuple(replace(subject, heard=key) for subject in _brought(job)[:1])
 
 
-def _brought(job: Job) -> tuple[Subject, ...]:
+def _brought(job: Job) -> tuple[RecordingReference, ...]:
     """Return the recordings that came with a job's message."""
     return (*_own(job), *_quoted(job.message.reply_to))
 
@@ -109,10 +109,10 @@ def _exchange(job: Job) -> Exchange | None:
     if job.command != "ask" or job.reply is None or not job.reply.aloud:
         return None
     asked = job.reply.quote if job.reply.is_quote_first else job.message.text
-    return Exchange(asked, revive(job.reply.aloud))
+    return Exchange(asked, restore_links(job.reply.aloud))
 
 
-async def _find_last(store: Store, job: Job) -> tuple[Subject, ...]:
+async def _find_last(store: Store, job: Job) -> tuple[RecordingReference, ...]:
     """Return the newest recording before the job, in its topic, that may be asked about."""
     message = job.message
     heard = [
@@ -128,5 +128,5 @@ async def _find_last(store: Store, job: Job) -> tuple[Subject, ...]:
     if kept and kept.attachment and kept.sent_at <= message.sent_at:
         is_newer = not heard or kept.sent_at > heard[0].message.sent_at
         if is_newer:
-            return (Subject(kept.message_id, kept.attachment, kept.sender_id),)
+            return (RecordingReference(kept.message_id, kept.attachment, kept.sender_id),)
     return find_subjects(heard[0]) if heard else ()

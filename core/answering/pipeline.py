@@ -36,7 +36,7 @@ class QuestionTooLong(UserError):
     user_text = "This is too much for one question: ask about a part of it."
 
 
-class Understanding:
+class AnsweringPipeline:
     """Answers questions with one engine.
 
     allows_urls: whether the engine may be told to fetch sound from an address by itself.
@@ -63,14 +63,14 @@ class Understanding:
         return AccountGate(self.answerer.name, self.answerer.chat_limits, "chat", self._clock)
 
     @property
-    def can_hear(self) -> bool:
+    def takes_audio(self) -> bool:
         """True where the engine takes sound."""
         return bool(self.answerer.chat_limits.formats)
 
     @property
-    def can_fetch(self) -> bool:
+    def can_fetch_urls(self) -> bool:
         """True where the engine may be given the address of a sound instead of the sound."""
-        return self._allows_urls and self.answerer.chat_limits.can_fetch
+        return self._allows_urls and self.answerer.chat_limits.can_fetch_urls
 
     async def prepare(self, data: bytes, *, hint_s: float | None = None) -> Audio:
         """Return a recording ready for the engine: as it came where it takes that, else converted.

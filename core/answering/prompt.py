@@ -53,7 +53,7 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class QuestionInput:
     """A question and all that its answer may rest on."""
 
     words: str
@@ -71,7 +71,7 @@ class Case:
     is_thinking: bool = False
 
 
-def build_question(case: Case) -> Question:
+def build_question(case: QuestionInput) -> Question:
     """Return the question as it is sent."""
     material = _describe(case)
     asked = [Turn("user", case.words, case.audios)]
@@ -102,7 +102,7 @@ def bound(exchanges: Sequence[Exchange]) -> list[Exchange]:
     return kept
 
 
-def known(case: Case) -> str:
+def known(case: QuestionInput) -> str:
     """Return all the text that the answer may have an address from."""
     said = [part for exchange in case.exchanges for part in (exchange.question, exchange.answer)]
     heard = [transcript.text for transcript in case.transcripts]
@@ -125,7 +125,7 @@ def may_want_sound(text: str) -> bool:
     return wants_sound(text) or _MAY_BE_LISTEN.fullmatch(text) is not None
 
 
-def _instruct(case: Case) -> str:
+def _instruct(case: QuestionInput) -> str:
     parts = [_WHO.format(today=case.today.isoformat()), RULE, _FORM]
     if case.audios:
         parts.append(_SOUND)
@@ -136,7 +136,7 @@ def _instruct(case: Case) -> str:
     return "\n\n".join(parts)
 
 
-def _describe(case: Case) -> str:
+def _describe(case: QuestionInput) -> str:
     """Return what the question is about, as data."""
     texts = [_write(transcript) for transcript in case.transcripts]
     count = len(texts)
@@ -156,7 +156,7 @@ def _write(transcript: Transcript) -> str:
     return "\n".join(lines) or transcript.text
 
 
-def _passages(case: Case) -> Iterable[Passage]:
+def _passages(case: QuestionInput) -> Iterable[Passage]:
     is_one = len(case.transcripts) == 1
     for number, transcript in enumerate(case.transcripts, 1):
         for segment in transcript.segments or (Segment(0.0, 0.0, transcript.text),):

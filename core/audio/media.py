@@ -12,8 +12,8 @@ from core.audio import refusals
 from core.errors import BadAudio, TooLong, UserError
 from core.interfaces import AnswererLimits, TranscriberLimits
 from core.models import Audio
-from core.worker_process import ChildDied, ChildRefused, ChildStalled, Frame
-from core.worker_process.pool import ChildPool
+from core.worker_process import Frame, WorkerDied, WorkerRefused, WorkerStalled
+from core.worker_process.pool import WorkerPool
 
 Format = Literal["wav", "mp3", "ogg"]
 
@@ -81,7 +81,7 @@ class Media:
         memory = str(self._limits.memory_bytes)
         # A long recording keeps its child until its last piece was heard: one stays free of them.
         self._long = asyncio.Semaphore(max(1, size - 1))
-        self._pool = ChildPool("core.audio.worker", size=size, arguments=(memory,))
+        self._pool = WorkerPool("core.audio.worker", size=size, arguments=(memory,))
 
     async def warm_up(self, count: int | None = None) -> None:
         """Start so many children, or all, now instead of at the first file."""
@@ -182,9 +182,9 @@ class Media:
             async with aclosing(self._pool.run(header, data, stall_s=_STALL_S)) as frames:
                 async for frame in frames:
                     yield frame
-        except ChildRefused as refused:
+        except WorkerRefused as refused:
             raise _read_refusal(refused, header["max_s"]) from None
-        except (ChildDied, ChildStalled) as error:
+        except (WorkerDied, WorkerStalled) as error:
             raise BadAudio(refusals.GAVE_UP) from error
 
 
@@ -196,7 +196,7 @@ def _cut_limits(limits: TranscriberLimits, format: str) -> dict[str, float]:
     return {"max_s": max_s, "target_s": target_s, "concurrency": limits.concurrency}
 
 
-def _read_refusal(refused: ChildRefused, max_s: float) -> UserError:
+def _read_refusal(refused: WorkerRefused, max_s: float) -> UserError:
     if refused.kind == TooLong.__name__:
         return TooLong(hours=f"{max_s / 3600:g}")
     if refused.kind == "memory" or refused.detail not in refusals.ALL:

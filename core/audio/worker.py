@@ -23,7 +23,7 @@ from core.audio.segment import VoiceSegment
 from core.audio.speech import has_speech
 from core.audio.whole import prepare
 from core.errors import UserError
-from core.worker_process import ChildRefused, Frame, serve
+from core.worker_process import Frame, WorkerRefused, serve
 
 try:
     import resource
@@ -36,7 +36,7 @@ def _work(header: dict[str, Any], data: bytes) -> Iterator[Frame]:
     try:
         yield from _JOBS[header["do"]](header, data)
     except UserError as error:
-        raise ChildRefused(type(error).__name__, error.user_text) from None
+        raise WorkerRefused(type(error).__name__, error.user_text) from None
     finally:
         gc.collect()  # resamplers hold memory until the cycle collector has run
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 
-from core.commands.arguments import Field, Use, derive_fields
+from core.commands.arguments import Argument, MessageAction, derive_arguments
 from core.commands.context import Context
 from core.locale import mark
 from core.models import Reply
@@ -71,22 +71,22 @@ class Command:
     #: True for what nobody asked for: that it failed is not told either.
     is_silent: bool = False
     #: What may follow, part by part; without any, platforms with fields make one of `argument`.
-    fields: tuple[Field, ...] = ()
+    fields: tuple[Argument, ...] = ()
     #: True where a recording may come with it.
-    takes_sound: bool = False
+    takes_audio: bool = False
     #: True where the answer concerns whoever asked, and nobody else in the chat.
     is_personal: bool = False
     #: True where only admins can make use of it in a group: others need not be shown it.
     is_for_admins: bool = False
     #: What it does with a message that somebody points at.
-    uses: tuple[Use, ...] = ()
+    message_actions: tuple[MessageAction, ...] = ()
     #: True where it has no sense on platforms without voice channels: they do not show it.
-    needs_voice: bool = False
+    needs_voice_channels: bool = False
 
     @property
-    def asked(self) -> tuple[Field, ...]:
+    def asked(self) -> tuple[Argument, ...]:
         """What a platform with fields asks for."""
-        return self.fields or derive_fields(self.argument)
+        return self.fields or derive_arguments(self.argument)
 
 
 @cache
@@ -100,5 +100,5 @@ def load_command(name: str) -> Command:
 def menu(*, has_voice: bool = False) -> list[tuple[str, Command]]:
     """Return the commands that people are shown, in order. has_voice: there are voice channels."""
     listed = [(name, load_command(name)) for name in COMMANDS]
-    fitting = [(name, one) for name, one in listed if has_voice or not one.needs_voice]
+    fitting = [(name, one) for name, one in listed if has_voice or not one.needs_voice_channels]
     return [(name, command) for name, command in fitting if command.is_listed]

@@ -11,7 +11,7 @@ from core.locale import mark, translate
 from core.locale.languages import COMMON_LANGUAGES, find_language, name_language
 from core.models import Message, Suggestion, Voice
 from core.store import Store
-from core.synthesis.pipeline import Speaking
+from core.synthesis.pipeline import SynthesisPipeline
 
 #: What voices are called by.
 GENDERS = {"female": mark("female"), "male": mark("male")}
@@ -32,21 +32,21 @@ STYLES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Typing:
+class ArgumentInput:
     """A person who is filling in a field."""
 
     #: Its command is the one being given, its text what stands in the field so far.
     message: Message
-    speaking: Speaking
+    synthesis: SynthesisPipeline
     store: Store
 
 
 #: Returns what may be put into a field, the likeliest first; the platform shows what fits.
-Suggest = Callable[[Typing], Awaitable[list[Suggestion]]]
+Suggest = Callable[[ArgumentInput], Awaitable[list[Suggestion]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class Argument:
     """One part of what follows a command's name."""
 
     #: One word in lower case.
@@ -69,7 +69,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class MessageAction:
     """What a command does with a message, as an entry of that message's menu."""
 
     #: A text.
@@ -80,7 +80,7 @@ class Use:
     asks: str = ""
 
 
-def derive_fields(argument: str) -> tuple[Field, ...]:
+def derive_arguments(argument: str) -> tuple[Argument, ...]:
     """Return the field of a command that names none: it is described by its argument.
 
     "on | off" is a choice, "question" a field of that name that must be filled in, "[text]" one
@@ -90,14 +90,14 @@ def derive_fields(argument: str) -> tuple[Field, ...]:
         return ()
     words = argument.split(" | ")
     if len(words) > 1 and all(re.fullmatch("[a-z]+", word) for word in words):
-        return (Field("choice", argument, choices=tuple(words)),)
+        return (Argument("choice", argument, choices=tuple(words)),)
     name = argument.strip("[]")
     if re.fullmatch("[a-z]+", name):
-        return (Field(name, name, is_required=name == argument),)
-    return (Field("what", argument),)
+        return (Argument(name, name, is_required=name == argument),)
+    return (Argument("what", argument),)
 
 
-def join_fields(fields: tuple[Field, ...], values: Mapping[str, str]) -> str:
+def join_arguments(fields: tuple[Argument, ...], values: Mapping[str, str]) -> str:
     """Return what people would type: the values in the order of the fields."""
     filled = ((field, values.get(field.name, "").strip()) for field in fields)
     return " ".join(field.write(value) for field, value in filled if value)
@@ -106,18 +106,18 @@ def join_fields(fields: tuple[Field, ...], values: Mapping[str, str]) -> str:
 def offer(*values: str) -> Suggest:
     """Return what offers these values, whoever asks."""
 
-    async def suggest(typing: Typing) -> list[Suggestion]:
+    async def suggest(typing: ArgumentInput) -> list[Suggestion]:
         return [Suggestion(value) for value in values]
 
     return suggest
 
 
-async def suggest_voices(typing: Typing) -> list[Suggestion]:
+async def suggest_voices(typing: ArgumentInput) -> list[Suggestion]:
     """Offer every voice that this person may use, those that were kept first."""
     message, reader = typing.message, typing.message.language
     kept = await typing.store.voices.usable(message.chat, message.sender_id)
     found = [Suggestion(voice.choice, voice.name) for voice in kept]
-    for voice in typing.speaking.synthesizer.voices():
+    for voice in typing.synthesis.synthesizer.voices():
         found.append(Suggestion(voice.name, label_voice(voice, reader)))
     return found
 
@@ -129,12 +129,12 @@ def label_voice(preset: Voice, reader: str) -> str:
     return " · ".join(filter(None, words))
 
 
-async def suggest_styles(typing: Typing) -> list[Suggestion]:
+async def suggest_styles(typing: ArgumentInput) -> list[Suggestion]:
     """Offer some ways to speak."""
     return [Suggestion(translate(style, typing.message.language)) for style in STYLES]
 
 
-async def suggest_languages(typing: Typing) -> list[Suggestion]:
+async def suggest_languages(typing: ArgumentInput) -> list[Suggestion]:
     """Offer the languages by their names, and the one that is being typed if it is a rare one."""
     # A thread: names of languages are read from files the first time.
     return await asyncio.to_thread(_name_languages, typing.message)

@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 from core.answering import prompt as prompts
 from core.answering.conversation import Topic, find_topic, is_spoken, quote
 from core.commands import Command
-from core.commands.arguments import Field, Use
+from core.commands.arguments import Argument, MessageAction
 from core.commands.context import Context, in_steps, offer_uses
 from core.errors import CannotHear, EngineError, TooLong, UserError
 from core.glossary import apply_to
 from core.locale import mark
-from core.models import Answer, Audio, NoteMode, Reply, Subject, Transcript
-from core.safety import deaden, defuse, find_addresses, revive
+from core.models import Answer, Audio, NoteMode, RecordingReference, Reply, Transcript
+from core.safety import defuse, disable_links, find_addresses, restore_links
 from core.summaries.format import EXTRACT
-from core.transcription.pipeline import Heard
+from core.transcription.pipeline import StoredTranscript
 
 HELP = mark("Ask about a recording or a text: answer it with your question")
 
@@ -38,12 +38,12 @@ _SOUND_URL = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class AskResult:
     """An answer, what it was given, and the recordings it is about."""
 
     answer: Answer
-    case: prompts.Case
-    subjects: tuple[Subject, ...] = ()
+    case: prompts.QuestionInput
+    subjects: tuple[RecordingReference, ...] = ()
 
 
 class SoundGone(UserError):
@@ -64,20 +64,20 @@ async def ask(ctx: Context) -> Reply:
         raise UserError(NOTHING)
     await ctx.require_willing({subject.sender_id for subject in topic.subjects})
     settings = ctx.settings.talk
-    case = prompts.Case(
+    case = prompts.QuestionInput(
         words,
         ctx.job.created_at.date(),
         text=topic.text,
         exchanges=topic.exchanges,
         is_thinking=settings.is_thinking,
     )
-    outcome = await Asking(ctx, topic, urls).answer(case)
+    outcome = await AnswerAttempt(ctx, topic, urls).answer(case)
     return _show(ctx, outcome, spoken)
 
 
-async def _hear_question(ctx: Context) -> Heard:
+async def _hear_question(ctx: Context) -> StoredTranscript:
     data = await ctx.fetch(replace(ctx.message, reply_to=None))
-    heard = await ctx.hearing.hear(data, language=ctx.settings.language)
+    heard = await ctx.transcription.transcribe(data, language=ctx.settings.language)
     if not heard.transcript.text:
         raise UserError("I heard no speech in this recording.")
     await ctx.remember(heard)
@@ -87,50 +87,50 @@ async def _hear_question(ctx: Context) -> Heard:
 def _find_urls(ctx: Context, words: str) -> tuple[Audio, ...]:
     """Return the sounds that the question names, for the engine's service to fetch."""
     urls = _SOUND_URL.findall(words)
-    if urls and not ctx.understanding.can_fetch:
+    if urls and not ctx.answering.can_fetch_urls:
         raise UserError(NO_URLS)
     return tuple(Audio(b"", "", 0.0, url) for url in urls)
 
 
-class Asking:
+class AnswerAttempt:
     """One question on its way to the engine: with the sound, or with its words."""
 
     def __init__(self, ctx: Context, topic: Topic, urls: tuple[Audio, ...]) -> None:
         self._ctx, self._urls = ctx, urls
         self._topic = topic
 
-    async def answer(self, case: prompts.Case) -> Outcome:
+    async def answer(self, case: prompts.QuestionInput) -> AskResult:
         """Return the answer. Sound goes out once at most, and not where the words will do."""
         topic = self._topic
         if not (topic.subjects or self._urls):
             return await self._ask(case)
-        can_hear = self._ctx.understanding.can_hear
-        if can_hear and not topic.is_followed:
+        takes_audio = self._ctx.answering.takes_audio
+        if takes_audio and not topic.is_followed:
             try:
                 return await self._keep_words(await self._ask_with_sound(case))
             except CannotHear:
-                can_hear = False
+                takes_audio = False
             except SoundGone:
                 if not all(subject.heard for subject in topic.subjects):
                     raise
-        return await self._ask_with_words(case, can_hear=can_hear)
+        return await self._ask_with_words(case, takes_audio=takes_audio)
 
-    async def _ask_with_sound(self, case: prompts.Case) -> Outcome:
+    async def _ask_with_sound(self, case: prompts.QuestionInput) -> AskResult:
         sounds = [await self._prepare(subject) for subject in self._topic.subjects]
         return await self._ask(replace(case, audios=(*sounds, *self._urls), may_listen=False))
 
-    async def _ask_with_words(self, case: prompts.Case, *, can_hear: bool) -> Outcome:
+    async def _ask_with_words(self, case: prompts.QuestionInput, *, takes_audio: bool) -> AskResult:
         try:
-            case = replace(case, transcripts=await self._hear_all(), may_listen=can_hear)
+            case = replace(case, transcripts=await self._hear_all(), may_listen=takes_audio)
         except SoundGone:
             if not case.exchanges:
                 raise
             # What was said of it before is all that is left.
             return await self._ask(case)
-        if can_hear and not any(transcript.text for transcript in case.transcripts):
+        if takes_audio and not any(transcript.text for transcript in case.transcripts):
             return await self._ask_with_sound(replace(case, transcripts=()))
         told = await self._ask(case)
-        if not (can_hear and prompts.wants_sound(told.answer.text)):
+        if not (takes_audio and prompts.wants_sound(told.answer.text)):
             return told
         try:
             return await self._ask_with_sound(replace(case, transcripts=()))
@@ -139,7 +139,7 @@ class Asking:
         except CannotHear:
             return await self._ask(replace(case, may_listen=False))
 
-    async def _keep_words(self, outcome: Outcome) -> Outcome:
+    async def _keep_words(self, outcome: AskResult) -> AskResult:
         """Write down an upload that is ours until the job ends: further questions need its words.
 
         One that cannot be written down costs those questions only.
@@ -157,22 +157,24 @@ class Asking:
         self._topic = replace(self._topic, subjects=tuple(subject for subject, _ in heard))
         return tuple(transcript for _, transcript in heard)
 
-    async def _hear(self, subject: Subject) -> tuple[Subject, Transcript]:
+    async def _hear(self, subject: RecordingReference) -> tuple[RecordingReference, Transcript]:
         ctx = self._ctx
         found = await ctx.store.results.find(subject.heard) if subject.heard else None
         if found is None:
             hint_s = subject.attachment.duration_s
             data = await self._fetch(subject)
-            heard = await ctx.hearing.hear(data, language=ctx.settings.language, hint_s=hint_s)
+            heard = await ctx.transcription.transcribe(
+                data, language=ctx.settings.language, hint_s=hint_s
+            )
             subject, found = replace(subject, heard=heard.key), heard.transcript
         return subject, apply_to(found, ctx.settings.talk.glossary)
 
-    async def _prepare(self, subject: Subject) -> Audio:
+    async def _prepare(self, subject: RecordingReference) -> Audio:
         data = await self._fetch(subject)
         hint_s = subject.attachment.duration_s
-        return await self._ctx.understanding.prepare(data, hint_s=hint_s)
+        return await self._ctx.answering.prepare(data, hint_s=hint_s)
 
-    async def _fetch(self, subject: Subject) -> bytes:
+    async def _fetch(self, subject: RecordingReference) -> bytes:
         try:
             return await self._ctx.fetch(quote(self._ctx.message, subject))
         except TooLong:
@@ -180,7 +182,7 @@ class Asking:
         except UserError as error:
             raise SoundGone(error.user_text, **error.values) from None
 
-    async def _ask(self, case: prompts.Case) -> Outcome:
+    async def _ask(self, case: prompts.QuestionInput) -> AskResult:
         clean = make_clean(case)
 
         def show(text: str) -> None:
@@ -189,23 +191,23 @@ class Asking:
                 self._ctx.on_text(clean(prompts.read_tone(text)[0].strip()))
 
         question = prompts.build_question(case)
-        answer = await self._ctx.understanding.answer(question, on_text=in_steps(show))
-        return Outcome(answer, case, self._topic.subjects)
+        answer = await self._ctx.answering.answer(question, on_text=in_steps(show))
+        return AskResult(answer, case, self._topic.subjects)
 
 
-def make_clean(case: prompts.Case) -> Callable[[str], str]:
+def make_clean(case: prompts.QuestionInput) -> Callable[[str], str]:
     """Return what makes an answer safe to be shown.
 
     An address that nothing in the text had is left out, but where the engine heard the sound
     itself: it may have been said there, so it stays, dead.
     """
     if case.audios:
-        return lambda text: deaden(revive(text))
+        return lambda text: disable_links(restore_links(text))
     addresses = find_addresses(prompts.known(case))
     return lambda text: defuse(text, addresses)
 
 
-def _show(ctx: Context, outcome: Outcome, spoken: Heard | None) -> Reply:
+def _show(ctx: Context, outcome: AskResult, spoken: StoredTranscript | None) -> Reply:
     answer, case = outcome.answer, outcome.case
     said, is_tone = prompts.read_tone(answer.text)
     text = make_clean(case)(said.strip())
@@ -232,7 +234,7 @@ command = Command(
     HELP,
     ask,
     argument="question",
-    fields=(Field("question", mark("What you want to know"), is_required=True),),
-    takes_sound=True,
-    uses=(Use(mark("Ask about this"), asks="question"),),
+    fields=(Argument("question", mark("What you want to know"), is_required=True),),
+    takes_audio=True,
+    message_actions=(MessageAction(mark("Ask about this"), asks="question"),),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 
-from core.answering.pipeline import Understanding
+from core.answering.pipeline import AnsweringPipeline
 from core.clock import Clock
 from core.errors import EngineError, NotAllowed, UserError
 from core.interfaces import Platform
@@ -20,13 +20,13 @@ from core.models import (
     SpeechSettings,
     Transcript,
 )
-from core.safety import deaden_values
+from core.safety import disable_links_in
 from core.store import Store
-from core.summaries.pipeline import Summarizing
-from core.synthesis.pipeline import MAX_CHARS, OnSound, Speaking, Spoken
-from core.synthesis.voice_choice import Choices, pick_manner
+from core.summaries.pipeline import SummaryPipeline
+from core.synthesis.pipeline import MAX_CHARS, OnAudio, SynthesisPipeline, SynthesisResult
+from core.synthesis.voice_choice import Choices, choose_voice_style
 from core.text.split import shorten
-from core.transcription.pipeline import Heard, Hearing, OnText
+from core.transcription.pipeline import OnText, StoredTranscript, TranscriptionPipeline
 
 LISTEN = mark("Listen")
 #: What is longer than this can be summed up.
@@ -57,15 +57,15 @@ class Context:
 
     job: Job
     platform: Platform
-    hearing: Hearing
-    speaking: Speaking
-    understanding: Understanding
+    transcription: TranscriptionPipeline
+    synthesis: SynthesisPipeline
+    answering: AnsweringPipeline
     store: Store
     clock: Clock
     #: Call it with the text so far: it is shown as soon as the platform allows.
     on_text: OnText
     #: Call it with sound as it comes: it is heard at once where the platform can.
-    on_sound: OnSound
+    on_audio: OnAudio
 
     @property
     def settings(self) -> ChatSettings:
@@ -79,7 +79,7 @@ class Context:
 
     def text(self, text: str, /, **values: object) -> str:
         """Return `text` in the sender's language; words of people in it link nowhere."""
-        return translate(text, self.message.language, **deaden_values(values))
+        return translate(text, self.message.language, **disable_links_in(values))
 
     async def person(self) -> SpeechSettings:
         """Return what the sender has chosen for themselves."""
@@ -90,11 +90,17 @@ class Context:
         """Return what was chosen of how to speak; call: for this one time."""
         return Choices(call, await self.person(), self.settings.speech)
 
-    async def say(self, text: str, call: SpeechSettings = SpeechSettings()) -> Spoken:  # noqa: B008
+    async def synthesize(
+        self,
+        text: str,
+        call: SpeechSettings = SpeechSettings(),  # noqa: B008
+    ) -> SynthesisResult:
         """Say `text` in the voice and style that apply. Raises UserError, EngineError."""
         choices = await self.choices(call)
-        manner = await pick_manner(self.store.voices, self.speaking, choices, self.message)
-        return await self.speaking.say(text, manner, on_sound=self.on_sound)
+        voice_style = await choose_voice_style(
+            self.store.voices, self.synthesis, choices, self.message
+        )
+        return await self.synthesis.synthesize(text, voice_style, on_audio=self.on_audio)
 
     async def fetch(self, message: Message | None = None) -> bytes:
         """Return the sound of the message, or of the one it quotes.
@@ -106,7 +112,7 @@ class Context:
             await self.require_willing({message.reply_to.sender_id})
         return await self.platform.fetch(message)
 
-    async def remember(self, heard: Heard) -> None:
+    async def remember(self, heard: StoredTranscript) -> None:
         """Keep what the message's recording says, or the quoted one's, if that is remembered."""
         message = self.message
         if message.attachment:
@@ -130,9 +136,9 @@ class Context:
             raise UserError("Whoever said this does not want it to be written down.")
 
     @property
-    def summarizing(self) -> Summarizing:
+    def summaries(self) -> SummaryPipeline:
         """What sums up talks and recordings."""
-        return Summarizing(self.store, self.hearing, self.understanding, self.platform)
+        return SummaryPipeline(self.store, self.transcription, self.answering, self.platform)
 
     async def require_admin(self) -> None:
         """Raise NotAllowed unless the sender may change this chat's settings."""
@@ -154,7 +160,7 @@ async def add_voice(ctx: Context, reply: Reply) -> Reply:
         button = Button(ctx.text(LISTEN), "listen", reply.aloud)
         return replace(reply, buttons=(*reply.buttons, button))
     try:
-        spoken = await ctx.say(shorten(reply.aloud, MAX_CHARS))
+        spoken = await ctx.synthesize(shorten(reply.aloud, MAX_CHARS))
     except EngineError:
         note = ctx.text("I could not say it aloud this time.")
         return replace(reply, text=f"{reply.text}\n\n{note}".strip())
@@ -169,7 +175,7 @@ def offer_uses(ctx: Context, heard: Transcript, key: str) -> tuple[Button, ...]:
 def _offer_uses(ctx: Context, heard: Transcript, key: str) -> Iterator[Button]:
     if heard.duration_s > SUMMARY_OVER_S:
         yield Button(ctx.text("Summary"), "brief", key)
-    if ctx.understanding.answerer.chat_limits.can_translate:
+    if ctx.answering.answerer.chat_limits.can_translate:
         yield Button(ctx.text("Translate"), "translate", key)
     yield Button(ctx.text("Ask"), "ask_about", key)
     if ctx.job.command == "transcribe":

@@ -6,7 +6,7 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from core.commands import Command
-from core.commands.arguments import Field, first_word, offer
+from core.commands.arguments import Argument, first_word, offer
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
@@ -92,7 +92,7 @@ command = Command(
     digest,
     argument="time [zone] | off",
     fields=(
-        Field(
+        Argument(
             "time",
             mark("When, and in which zone: 09:00 Europe/Berlin"),
             suggest=offer("off", "09:00", "09:00 weekdays", "18:00 topic"),

@@ -10,8 +10,8 @@ from core.commands import Command
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
-from core.models import Button, Link, Remembered, Reply, Segment
-from core.safety import deaden
+from core.models import Button, Link, RememberedMessage, Reply, Segment
+from core.safety import disable_links
 from core.store.talk.search import Search, build_pattern
 from core.summaries.moments import find_moments
 from core.summaries.points import clock
@@ -53,7 +53,7 @@ class Hits:
         self.buttons: list[Button] = []
         self._patterns = [build_pattern(word) for word in search.words]
 
-    def add(self, hit: Remembered) -> None:
+    def add(self, hit: RememberedMessage) -> None:
         """Write one: when, who, the words; for voice the second, and a button that plays it."""
         moment, second = self._find_moment(hit), ""
         if moment is not None:
@@ -62,18 +62,18 @@ class Hits:
             self.buttons.append(Button(f"▶ {second}", "replay", play))
         self.text += "\n" if self.text else ""
         self._link(f"{hit.sent_at:%Y-%m-%d %H:%M}", hit)
-        self.text += f" {deaden(hit.sender_name)}"
+        self.text += f" {disable_links(hit.sender_name)}"
         if second:
             self.text += " "
             self._link(second, hit)
         self.text += f": {self._cut(moment.text if moment else hit.text)}"
 
-    def _link(self, text: str, hit: Remembered) -> None:
+    def _link(self, text: str, hit: RememberedMessage) -> None:
         start = len(self.text)
         self.text += text
         self.links.append(Link(start, len(self.text), hit.message_id, hit.thread_id))
 
-    def _find_moment(self, hit: Remembered) -> Segment | None:
+    def _find_moment(self, hit: RememberedMessage) -> Segment | None:
         """Return when in the recording it is said; None where the written text has more of it."""
         if hit.transcript is None or self._count(hit.text) == len(self._patterns):
             return None
@@ -90,7 +90,7 @@ class Hits:
         start = max(0, min(places, default=0) - BEFORE_CHARS)
         part = text[start : start + AROUND_CHARS]
         ends = "…" if start else "", "…" if start + AROUND_CHARS < len(text) else ""
-        return deaden(f"{ends[0]}{part}{ends[1]}")
+        return disable_links(f"{ends[0]}{part}{ends[1]}")
 
 
 command = Command(HELP, find, argument="words")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.commands import Command
-from core.commands.arguments import Field, Use, first_word
+from core.commands.arguments import Argument, MessageAction, first_word
 from core.commands.context import Context
 from core.errors import NotAllowed, UserError
 from core.locale import mark
@@ -65,7 +65,7 @@ command = Command(
     HELP,
     forget,
     argument="me",
-    fields=(Field("whose", mark("me = all that is yours here"), choices=("me",)),),
+    fields=(Argument("whose", mark("me = all that is yours here"), choices=("me",)),),
     is_personal=True,
-    uses=(Use(mark("Forget this"), is_for_me=True),),
+    message_actions=(MessageAction(mark("Forget this"), is_for_me=True),),
 )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.commands import Command
-from core.commands.arguments import Field
+from core.commands.arguments import Argument
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import Correction, Reply
-from core.safety import deaden
+from core.safety import disable_links
 
 HELP = mark("Words that I always hear wrongly, and what is meant")
 
@@ -42,7 +42,7 @@ def _list(ctx: Context, known: tuple[Correction, ...]) -> str:
             "No corrections yet. Answer a transcript with: no, it is Kowalski. "
             "Or with: Kovalsky = Kowalski"
         )
-    lines = (deaden(f"{number}. {c.heard} → {c.meant}") for number, c in enumerate(known, 1))
+    lines = (disable_links(f"{number}. {c.heard} → {c.meant}") for number, c in enumerate(known, 1))
     return "\n".join([*lines, "", ctx.text("/glossary remove 2 removes the second one.")])
 
 
@@ -57,6 +57,6 @@ command = Command(
     HELP,
     glossary,
     argument="remove N",
-    fields=(Field("remove", mark("The number of the one to remove"), form="remove {}"),),
+    fields=(Argument("remove", mark("The number of the one to remove"), form="remove {}"),),
     is_personal=True,
 )

@@ -22,4 +22,4 @@ async def join(ctx: Context) -> Reply:
     return Reply(told)
 
 
-command = Command(HELP, join, needs_voice=True)
+command = Command(HELP, join, needs_voice_channels=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from babel import Locale, UnknownLocaleError
 
 from core.commands import Command
-from core.commands.arguments import Field, Typing, first_word, suggest_languages
+from core.commands.arguments import Argument, ArgumentInput, first_word, suggest_languages
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
@@ -43,7 +43,7 @@ def _name(tag: str, reader: str) -> str | None:
     return locale.get_display_name("zh" if reader.lower().startswith("zh") else "en")
 
 
-async def suggest(typing: Typing) -> list[Suggestion]:
+async def suggest(typing: ArgumentInput) -> list[Suggestion]:
     """Offer to find out, and the languages."""
     return [Suggestion("auto"), *await suggest_languages(typing)]
 
@@ -52,7 +52,7 @@ command = Command(
     HELP,
     language,
     argument="en | zh | auto",
-    fields=(Field("language", mark("The language that is spoken"), suggest=suggest),),
+    fields=(Argument("language", mark("The language that is spoken"), suggest=suggest),),
     is_personal=True,
     is_for_admins=True,
 )

@@ -19,4 +19,4 @@ async def leave(ctx: Context) -> Reply:
     return Reply(ctx.text("I have left {channel}.", channel=name))
 
 
-command = Command(HELP, leave, needs_voice=True)
+command = Command(HELP, leave, needs_voice_channels=True)

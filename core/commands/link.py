@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from core.commands import Command
-from core.commands.arguments import Field, first_word, offer
+from core.commands.arguments import Argument, first_word, offer
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import Reply
-from core.store import Outcome
+from core.store import LinkResult
 
 HELP = mark("One person on several platforms: share your voice and opt-out")
 GIVEN = mark(
@@ -26,15 +26,15 @@ PARTED = mark(
     "on both sides as they were; a voice of your own stays where it was recorded."
 )
 REFUSALS = {
-    Outcome.UNKNOWN: mark(
+    LinkResult.UNKNOWN: mark(
         "I do not know this code, or it was used, or its 10 minutes are over. /link on the other "
         "platform gives a new one."
     ),
-    Outcome.OWN: mark("This code is for your account on another platform: send it to me there."),
-    Outcome.SAME_PLATFORM: mark(
+    LinkResult.OWN: mark("This code is for your account on another platform: send it to me there."),
+    LinkResult.SAME_PLATFORM: mark(
         "Only one account on each platform can be linked. /link off parts an account."
     ),
-    Outcome.TOO_MANY_TRIES: mark("These were too many codes. Try again in 10 minutes."),
+    LinkResult.TOO_MANY_TRIES: mark("These were too many codes. Try again in 10 minutes."),
 }
 
 
@@ -71,7 +71,7 @@ async def join(ctx: Context) -> Reply:
     chat, person_id = ctx.message.chat, ctx.message.sender_id
     links, memory = ctx.store.links, ctx.store.memory
     outcome = await links.join(chat.platform, person_id, ctx.message.text, ctx.job.job_id)
-    if outcome is not Outcome.LINKED:
+    if outcome is not LinkResult.LINKED:
         raise UserError(REFUSALS[outcome])
     text = ctx.text(LINKED, platforms=await _name_others(ctx))
     if await memory.is_opted_out(chat.platform, person_id):
@@ -92,6 +92,8 @@ command = Command(
     HELP,
     link,
     argument="[code] | off",
-    fields=(Field("code", mark("The code from the other platform, or off"), suggest=offer("off")),),
+    fields=(
+        Argument("code", mark("The code from the other platform, or off"), suggest=offer("off")),
+    ),
     is_personal=True,
 )

@@ -31,4 +31,4 @@ async def read(ctx: Context) -> Reply:
     return Reply(told)
 
 
-command = Command(HELP, read, argument="on | off", needs_voice=True)
+command = Command(HELP, read, argument="on | off", needs_voice_channels=True)

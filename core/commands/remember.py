@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from core.commands import Command
-from core.commands.arguments import Field, first_word, offer
+from core.commands.arguments import Argument, first_word, offer
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
@@ -116,7 +116,7 @@ command = Command(
     remember,
     argument="on | off | 30d | me off",
     fields=(
-        Field(
+        Argument(
             "choice",
             mark("Whether, for how many days, or not what you say"),
             suggest=offer("on", "off", "30d", "me off", "me on"),

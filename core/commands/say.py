@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from core.commands import Command
-from core.commands.arguments import Field, Use, suggest_styles, suggest_voices
+from core.commands.arguments import Argument, MessageAction, suggest_styles, suggest_voices
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
@@ -36,7 +36,7 @@ async def say(ctx: Context) -> Reply:
     if not text:
         raise UserError("Tell me what to say: /say good morning")
     try:
-        spoken = await ctx.say(text, call)
+        spoken = await ctx.synthesize(text, call)
     except TextTooLong as error:
         offer = Button(ctx.text("Say the beginning"), "say", error.start)
         return Reply(ctx.text(error.user_text, **error.values), buttons=(offer,))
@@ -48,9 +48,9 @@ command = Command(
     say,
     argument="text",
     fields=(
-        Field("voice", mark("Who speaks"), suggest=suggest_voices, form='voice:"{}"'),
-        Field("style", mark("How it is spoken"), suggest=suggest_styles, form='style:"{}"'),
-        Field("text", mark("What is said"), is_required=True),
+        Argument("voice", mark("Who speaks"), suggest=suggest_voices, form='voice:"{}"'),
+        Argument("style", mark("How it is spoken"), suggest=suggest_styles, form='style:"{}"'),
+        Argument("text", mark("What is said"), is_required=True),
     ),
-    uses=(Use(mark("Speak this")),),
+    message_actions=(MessageAction(mark("Speak this")),),
 )

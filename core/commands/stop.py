@@ -18,4 +18,4 @@ async def stop(ctx: Context) -> Reply:
     return Reply(ctx.text("I am silent."))
 
 
-command = Command(HELP, stop, needs_voice=True)
+command = Command(HELP, stop, needs_voice_channels=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.commands import Command
-from core.commands.arguments import Field, Typing, suggest_styles
+from core.commands.arguments import Argument, ArgumentInput, suggest_styles
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
@@ -46,7 +46,7 @@ async def _describe(ctx: Context) -> str:
     return ctx.text("No style is chosen. Say for example: /style warm, tired, slow")
 
 
-async def suggest(typing: Typing) -> list[Suggestion]:
+async def suggest(typing: ArgumentInput) -> list[Suggestion]:
     """Offer some styles, and none."""
     return [Suggestion("off"), *await suggest_styles(typing)]
 
@@ -55,6 +55,6 @@ command = Command(
     HELP,
     style,
     argument="words | off",
-    fields=(Field("style", mark("How it is spoken"), suggest=suggest),),
+    fields=(Argument("style", mark("How it is spoken"), suggest=suggest),),
     is_personal=True,
 )

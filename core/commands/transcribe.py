@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.commands import Command
-from core.commands.arguments import Use
+from core.commands.arguments import MessageAction
 from core.commands.context import Context, offer_uses
 from core.errors import UserError
 from core.glossary import apply_to
@@ -20,7 +20,7 @@ async def transcribe(ctx: Context) -> Reply:
     if not attachment:
         raise UserError("Send me a voice note, or answer one with /transcribe.")
     data = await ctx.fetch()
-    heard = await ctx.hearing.hear(
+    heard = await ctx.transcription.transcribe(
         data,
         language=ctx.settings.language,
         hint_s=attachment.duration_s,
@@ -47,6 +47,9 @@ def _note(ctx: Context, transcript: Transcript) -> str:
 command = Command(
     HELP,
     transcribe,
-    takes_sound=True,
-    uses=(Use(mark("Transcribe")), Use(mark("Transcribe for me"), is_for_me=True)),
+    takes_audio=True,
+    message_actions=(
+        MessageAction(mark("Transcribe")),
+        MessageAction(mark("Transcribe for me"), is_for_me=True),
+    ),
 )

@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 
 from core.answering import translation_prompt as prompts
 from core.commands import Command
-from core.commands.arguments import Field, Use, suggest_languages
+from core.commands.arguments import Argument, MessageAction, suggest_languages
 from core.commands.context import Context, in_steps
 from core.errors import UserError
 from core.glossary import apply_to
 from core.locale import mark
 from core.locale.languages import find_language, name_language
 from core.models import Reply, Transcript
-from core.safety import deaden, defuse, find_addresses, revive
+from core.safety import defuse, disable_links, find_addresses, restore_links
 from core.text.language import guess_language
 from core.text.split import split_speech
-from core.transcription.pipeline import Heard, OnText
+from core.transcription.pipeline import OnText, StoredTranscript
 
 HELP = mark("Translate a text or a voice note, into your language or another: /translate German")
 
@@ -52,7 +52,7 @@ class Material:
 
 async def translate(ctx: Context) -> Reply:
     """Answer with the translation."""
-    if not ctx.understanding.answerer.chat_limits.can_translate:
+    if not ctx.answering.answerer.chat_limits.can_translate:
         raise UserError(OFFLINE)
     is_press = ctx.message.button and _KEY.fullmatch(ctx.message.text)
     # A thread: names of languages are read from files the first time.
@@ -103,7 +103,7 @@ async def _find_pressed(ctx: Context) -> Material:
     heard = await ctx.store.results.find(ctx.message.text)
     if heard is None:
         raise UserError("I no longer have this transcript. Send the recording again.")
-    return _read(ctx, Heard(ctx.message.text, heard))
+    return _read(ctx, StoredTranscript(ctx.message.text, heard))
 
 
 async def _find(ctx: Context, rest: str) -> Material:
@@ -114,7 +114,7 @@ async def _find(ctx: Context, rest: str) -> Material:
         return Material(rest)
     if attachment:
         data = await ctx.fetch()
-        heard = await ctx.hearing.hear(
+        heard = await ctx.transcription.transcribe(
             data, language=ctx.settings.language, hint_s=attachment.duration_s
         )
         await ctx.remember(heard)
@@ -123,13 +123,13 @@ async def _find(ctx: Context, rest: str) -> Material:
         # Our own message whole, however many parts it was sent in.
         job = await ctx.store.jobs.find(quoted.job_id)
         if job and job.reply and (said := job.reply.quote or job.reply.text):
-            return Material(revive(said), job.reply.heard_key)
+            return Material(restore_links(said), job.reply.heard_key)
     if quoted and quoted.text:
-        return Material(revive(quoted.text))
+        return Material(restore_links(quoted.text))
     raise UserError(HOW)
 
 
-def _read(ctx: Context, heard: Heard) -> Material:
+def _read(ctx: Context, heard: StoredTranscript) -> Material:
     transcript: Transcript = apply_to(heard.transcript, ctx.settings.talk.glossary)
     if not transcript.text:
         raise UserError("I heard no speech in this recording.")
@@ -144,10 +144,10 @@ async def _translate(ctx: Context, text: str, target: str) -> str | None:
         question = prompts.build_question(
             part, name_language(target, "en"), ctx.job.created_at.date()
         )
-        answer = await ctx.understanding.answer(question, on_text=_listener(ctx, done, part))
+        answer = await ctx.answering.answer(question, on_text=_listener(ctx, done, part))
         is_same = prompts.is_same(answer.text) and not prompts.is_same(part)
         is_changed = is_changed or not is_same
-        done.append(deaden(part) if is_same else defuse(answer.text.strip(), part))
+        done.append(disable_links(part) if is_same else defuse(answer.text.strip(), part))
         notes |= {CUT} if answer.is_cut else set()
     if not is_changed:
         return None
@@ -184,9 +184,9 @@ command = Command(
     translate,
     argument="[language] [text]",
     fields=(
-        Field("language", mark("Into which language"), suggest=suggest_languages, form="{}:"),
-        Field("text", mark("The text; without one, a recording")),
+        Argument("language", mark("Into which language"), suggest=suggest_languages, form="{}:"),
+        Argument("text", mark("The text; without one, a recording")),
     ),
-    takes_sound=True,
-    uses=(Use(mark("Translate")),),
+    takes_audio=True,
+    message_actions=(MessageAction(mark("Translate")),),
 )

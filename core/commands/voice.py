@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from core.commands import Command
-from core.commands.arguments import Field, Typing, label_voice, suggest_voices
+from core.commands.arguments import Argument, ArgumentInput, label_voice, suggest_voices
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import Button, KeptVoice, Reply, Suggestion
 from core.synthesis import voice_choice as casting
-from core.synthesis.pipeline import Manner
+from core.synthesis.pipeline import VoiceStyle
 
 HELP = mark("Who speaks: choose, design or clone a voice")
 HINT = mark(
@@ -42,7 +42,7 @@ async def show(ctx: Context, _: str) -> Reply:
     lines = [ctx.text("Voice: {voice} ({source})", voice=shown, source=ctx.text(source)), ""]
     kept = await ctx.store.voices.usable(ctx.message.chat, ctx.message.sender_id)
     reader = ctx.message.language
-    presets = [(v.name, label_voice(v, reader)) for v in ctx.speaking.synthesizer.voices()]
+    presets = [(v.name, label_voice(v, reader)) for v in ctx.synthesis.synthesizer.voices()]
     offers = presets + [(v.choice, v.name) for v in kept]
     buttons = tuple(Button(shown, "voice", f"try {name}") for name, shown in offers)
     return Reply("\n".join([*lines, ctx.text(HINT)]), buttons=buttons)
@@ -50,7 +50,7 @@ async def show(ctx: Context, _: str) -> Reply:
 
 async def find(ctx: Context, name: str) -> str | KeptVoice | None:
     """Return the voice called `name` that this person may use."""
-    return await casting.find_voice(ctx.store.voices, ctx.speaking, name, ctx.message)
+    return await casting.find_voice(ctx.store.voices, ctx.synthesis, name, ctx.message)
 
 
 async def need(ctx: Context, name: str) -> tuple[str, str]:
@@ -67,7 +67,7 @@ def name_of(ctx: Context, voice: str | KeptVoice) -> str:
     """Return what people call a voice; engines have names of their own for their presets."""
     if isinstance(voice, KeptVoice):
         return voice.name
-    presets = ctx.speaking.synthesizer.voices()
+    presets = ctx.synthesis.synthesizer.voices()
     return next((preset.name for preset in presets if preset.voice_id == voice), voice)
 
 
@@ -101,7 +101,7 @@ async def preview(ctx: Context, name: str) -> Reply:
     found = await find(ctx, name)
     _, shown = await need(ctx, name)
     text = ctx.text("Hello, this is how I sound.")
-    spoken = await ctx.speaking.say(text, Manner(found), on_sound=ctx.on_sound)
+    spoken = await ctx.synthesis.synthesize(text, VoiceStyle(found), on_audio=ctx.on_audio)
     buttons = (
         Button(ctx.text("For me"), "voice", name),
         Button(ctx.text("For this chat"), "voice", f"chat {name}"),
@@ -111,7 +111,7 @@ async def preview(ctx: Context, name: str) -> Reply:
 
 async def design(ctx: Context, description: str) -> Reply:
     """Make three takes of a voice that is given in words."""
-    takes = await casting.make_takes(ctx.speaking, description, ctx.text(casting.AUDITION))
+    takes = await casting.make_takes(ctx.synthesis, description, ctx.text(casting.PREVIEW_TEXT))
     buttons = tuple(
         Button(ctx.text("Keep {take}", take=take), "voice", f"keep {take} {description}")
         for take in casting.TAKES
@@ -124,7 +124,7 @@ async def keep(ctx: Context, rest: str) -> Reply:
     take, _, description = rest.partition(" ")
     if not ctx.message.is_private:
         await ctx.require_admin()
-    kept = await casting.keep_take(ctx.speaking, description, ctx.text(casting.AUDITION), take)
+    kept = await casting.keep_take(ctx.synthesis, description, ctx.text(casting.PREVIEW_TEXT), take)
     await ctx.store.voices.keep(ctx.message.chat, ctx.message.sender_id, kept)
     text = ctx.text("Kept as {voice}. /voice rename {voice} = NAME names it.", voice=kept.name)
     return Reply(text, buttons=(Button(ctx.text("For me"), "voice", kept.choice),))
@@ -164,7 +164,7 @@ async def clone(ctx: Context, rest: str) -> Reply:
     """Ask for the consent that must be spoken before one's own voice is made."""
     if not ctx.message.is_private:
         raise UserError("Only in a private chat: your voice is yours alone.")
-    if not ctx.speaking.synthesizer.speech_limits.max_sample_bytes:
+    if not ctx.synthesis.synthesizer.speech_limits.max_sample_bytes:
         raise UserError("The engine that speaks here cannot learn a voice.")
     expects = None
     if rest.lower() != "off":
@@ -197,7 +197,7 @@ ACTIONS: dict[str, Callable[[Context, str], Awaitable[Reply]]] = {
 }
 
 
-async def suggest(typing: Typing) -> list[Suggestion]:
+async def suggest(typing: ArgumentInput) -> list[Suggestion]:
     """Offer the voices, and what else can be done with them."""
     return [*await suggest_voices(typing), *map(Suggestion, ("off", "list", "design", "clone"))]
 
@@ -206,6 +206,6 @@ command = Command(
     HELP,
     voice,
     argument="name | design | clone | list",
-    fields=(Field("voice", mark("A voice, or what is to be done"), suggest=suggest),),
+    fields=(Argument("voice", mark("A voice, or what is to be done"), suggest=suggest),),
     is_personal=True,
 )

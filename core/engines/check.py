@@ -13,7 +13,7 @@ from core.engines.mimo.transcription_wire import read_error, read_models
 from core.engines.offline.engine import Offline
 from core.engines.offline.espeak import find_program, has_library
 from core.engines.openai import transcription_wire as openai_wire
-from core.engines.wire.client import Client, read_body
+from core.engines.wire.client import EngineClient, read_body
 from core.engines.wire.models import ASR, AUTO, CHAT, TTS, is_listed
 from core.engines.wire.speech import make_silence
 from core.errors import EngineError
@@ -98,7 +98,7 @@ async def _ask(
     headers: Mapping[str, str],
     read: Callable[[int, bytes, str | None], EngineError],
 ) -> Service:
-    client = Client(base_url, headers, read)
+    client = EngineClient(base_url, headers, read)
     try:
         async with client.open("GET", "/models", deadline_s=_DEADLINE_S) as response:
             server_at = read_date(response.headers.get("date"))

@@ -9,20 +9,27 @@ from core.interfaces.engines import (
     Transcriber,
     TranscriberLimits,
 )
-from core.interfaces.platforms import Door, Envelope, Ledger, PageDoor, Platform, VoiceChannels
+from core.interfaces.platforms import (
+    DeliveryTarget,
+    Inbox,
+    Ledger,
+    Platform,
+    VoiceChannels,
+    WebInbox,
+)
 
 __all__ = [
     "Answerer",
     "AnswererLimits",
     "CallLimits",
-    "Door",
-    "Envelope",
+    "DeliveryTarget",
+    "Inbox",
     "Ledger",
-    "PageDoor",
     "Platform",
     "Synthesizer",
     "SynthesizerLimits",
     "Transcriber",
     "TranscriberLimits",
     "VoiceChannels",
+    "WebInbox",
 ]

@@ -121,7 +121,7 @@ class AnswererLimits(CallLimits):
     #: Largest sound in bytes, before any base64.
     max_bytes: int = 0
     #: True where it fetches sound from a public address by itself.
-    can_fetch: bool = False
+    can_fetch_urls: bool = False
     #: True where `Question.is_thinking` changes something.
     can_think: bool = False
     #: All that one call may hold, question and answer, in tokens.

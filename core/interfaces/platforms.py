@@ -10,9 +10,9 @@ from core.models import (
     Chat,
     ChatSettings,
     Conversation,
-    Delivery,
     Job,
     Message,
+    PartDelivery,
     Reply,
     SpeechSettings,
     Suggestion,
@@ -23,7 +23,7 @@ from core.models import (
 class Ledger(Protocol):
     """What is known of the parts of one job's reply; kept, so that a repeat is safe."""
 
-    async def find(self, part: int) -> Delivery | None:
+    async def find(self, part: int) -> PartDelivery | None:
         """Return what is known of `part`, None if it was never tried."""
 
     async def start(self, part: int) -> None:
@@ -40,20 +40,20 @@ class Ledger(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class DeliveryTarget:
     """Where an answer goes, and what of it has gone already."""
 
     job_id: str
     message: Message
     ledger: Ledger
-    #: True where the chat refused voice messages: see `Door.note_no_voice`.
+    #: True where the chat refused voice messages: see `Inbox.note_no_voice`.
     has_no_voice: bool = False
     #: True where it is only told why it cannot be done: for whoever asked, where nobody else
     #: need see it.
     is_refusal: bool = False
 
 
-class Door(Protocol):
+class Inbox(Protocol):
     """How a platform hands a message in."""
 
     async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
@@ -97,7 +97,7 @@ class Door(Protocol):
         """Return the parts of the program and whether each can do its work."""
 
 
-class PageDoor(Door, Protocol):
+class WebInbox(Inbox, Protocol):
     """What a page asks besides: it has no app around it that knows chats, choices and sound."""
 
     async def conversations(self, person: Chat) -> list[Conversation]:
@@ -179,16 +179,16 @@ class Platform(Protocol):
         Raises TooLong before the download if it is known to be too large, PlatformError.
         """
 
-    async def show(self, envelope: Envelope, text: str, *, is_lasting: bool = False) -> None:
+    async def show(self, target: DeliveryTarget, text: str, *, is_lasting: bool = False) -> None:
         """Show the text so far. Paced by the platform, best effort: it never raises.
 
         is_lasting: it must stay to be seen until the answer takes its place.
         """
 
-    def play(self, envelope: Envelope, pcm: bytes, rate_hz: int) -> None:
+    def play(self, target: DeliveryTarget, pcm: bytes, rate_hz: int) -> None:
         """Let sound be heard as it comes, where the platform can: 16-bit mono. It never raises."""
 
-    async def deliver(self, envelope: Envelope, reply: Reply) -> None:
+    async def deliver(self, target: DeliveryTarget, reply: Reply) -> None:
         """Send what the ledger does not hold as sent.
 
         Raises PlatformError: PlatformBusy to be called again, ChatMoved, ChatGone.

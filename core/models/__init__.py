@@ -6,7 +6,7 @@ Ids are `str` on every platform; moments are aware UTC and end in `_at`; units e
 
 from core.models.answers import Answer, Passage, Question, Turn
 from core.models.audio import Audio, KeptVoice, Segment, Transcript, Usage, Utterance, Voice
-from core.models.jobs import PLACEHOLDER, Conversation, Delivery, DeliveryState, Job, JobState
+from core.models.jobs import PLACEHOLDER, Conversation, DeliveryState, Job, JobState, PartDelivery
 from core.models.messages import (
     Attachment,
     Button,
@@ -15,8 +15,8 @@ from core.models.messages import (
     Link,
     Message,
     Quoted,
+    RecordingReference,
     Reply,
-    Subject,
 )
 from core.models.schedules import Schedule
 from core.models.settings import (
@@ -39,7 +39,7 @@ from core.models.statistics import (
     Waits,
     measure_waits,
 )
-from core.models.talk import Remembered, Span
+from core.models.talk import RememberedMessage, Span
 
 __all__ = [
     "PLACEHOLDER",
@@ -51,7 +51,6 @@ __all__ = [
     "ChatSettings",
     "Conversation",
     "Correction",
-    "Delivery",
     "DeliveryState",
     "Expectation",
     "File",
@@ -62,12 +61,14 @@ __all__ = [
     "Link",
     "Message",
     "NoteMode",
+    "PartDelivery",
     "Passage",
     "Probe",
     "Question",
     "Queue",
     "Quoted",
-    "Remembered",
+    "RecordingReference",
+    "RememberedMessage",
     "RepliesMode",
     "Reply",
     "Schedule",
@@ -76,7 +77,6 @@ __all__ = [
     "SpeechSettings",
     "Spent",
     "Steps",
-    "Subject",
     "Suggestion",
     "TalkSettings",
     "Trace",

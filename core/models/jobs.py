@@ -75,7 +75,7 @@ class DeliveryState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class PartDelivery:
     """One part of a reply on its way out: 0, 1, … or PLACEHOLDER."""
 
     part: int

@@ -70,7 +70,7 @@ class Message:
     #: Who wrote it first, where it was forwarded; empty if it was not.
     forwarded_from: str = ""
     #: What the platform needs to answer, opaque to all others; empty where ids are enough.
-    ticket: str = ""
+    reply_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class RecordingReference:
     """A recording that an answer is about, so that the next question finds it."""
 
     message_id: str
@@ -149,4 +149,4 @@ class Reply:
     #: The key of the transcript that it rests on: what is forgotten with it.
     heard_key: str = ""
     #: The recordings that it is about.
-    about: tuple[Subject, ...] = ()
+    about: tuple[RecordingReference, ...] = ()

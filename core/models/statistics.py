@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import chain
 from statistics import median
 
-from core.models.jobs import Delivery, JobState
+from core.models.jobs import JobState, PartDelivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Steps:
     #: True where the transcript that the reply rests on is kept, and the pieces it was made of.
     has_transcript: bool
     pieces: int
-    deliveries: tuple[Delivery, ...]
+    deliveries: tuple[PartDelivery, ...]
 
 
 @dataclass(frozen=True, slots=True)

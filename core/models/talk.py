@@ -10,7 +10,7 @@ from core.models.messages import Attachment
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class RememberedMessage:
     """One message of a talk, in its newest form."""
 
     message_id: str

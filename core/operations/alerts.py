@@ -10,7 +10,7 @@ import structlog
 from core.errors import PlatformBusy, PlatformError
 from core.interfaces import Platform
 from core.models import Chat
-from core.store.operations.notices import StoreNotices
+from core.store.operations.notices import AlertStore
 
 #: Tries until a platform is there, two minutes in all: the program may have begun just now.
 _ATTEMPTS = 18
@@ -18,14 +18,14 @@ _ATTEMPTS = 18
 log = structlog.get_logger()
 
 
-class Notices:
+class Alerts:
     """Tells operators; admins: "platform:id" of each, as ADMIN_IDS has them.
 
     The settings see to it that each of these platforms is there.
     """
 
     def __init__(
-        self, store: StoreNotices, platforms: Mapping[str, Platform], admins: Sequence[str]
+        self, store: AlertStore, platforms: Mapping[str, Platform], admins: Sequence[str]
     ) -> None:
         self._store = store
         self._platforms = platforms

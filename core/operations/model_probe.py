@@ -16,15 +16,15 @@ from datetime import datetime
 
 import structlog
 
-from core.answering.pipeline import Understanding
+from core.answering.pipeline import AnsweringPipeline
 from core.engines import OFFLINE
 from core.engines.wire.speech import make_silence
 from core.errors import EngineError
 from core.limits import AccountGate
 from core.models import Probe, Question, Turn, Utterance
 from core.store.operations.probes import Probes, is_fresh
-from core.synthesis.pipeline import Speaking
-from core.transcription.pipeline import Hearing
+from core.synthesis.pipeline import SynthesisPipeline
+from core.transcription.pipeline import TranscriptionPipeline
 
 _SILENCE_S = 1.0
 #: The answer ends by itself after a token or two; some services refuse less room.
@@ -50,21 +50,21 @@ class _Role:
     ask: Callable[[], Awaitable[object]]
 
 
-class Probing:
+class ModelProbe:
     """Asks the models of all roles whether they live."""
 
     def __init__(
         self,
-        hearing: Hearing,
-        speaking: Speaking,
-        understanding: Understanding,
+        transcription: TranscriptionPipeline,
+        synthesis: SynthesisPipeline,
+        answering: AnsweringPipeline,
         probes: Probes,
         tell: Tell,
     ) -> None:
         """Take what is probed. tell: is given what the operator should know."""
         self._probes = probes
         self._tell = tell
-        self._roles = _list_roles(hearing, speaking, understanding)
+        self._roles = _list_roles(transcription, synthesis, answering)
 
     async def probe_due(self, now: datetime) -> None:
         """Probe the roles that nobody has probed for a day; tell the operator what is new.
@@ -88,10 +88,10 @@ class Probing:
 
 
 def _list_roles(
-    hearing: Hearing, speaking: Speaking, understanding: Understanding
+    transcription: TranscriptionPipeline, synthesis: SynthesisPipeline, answering: AnsweringPipeline
 ) -> tuple[_Role, ...]:
-    hears, speaks = hearing.transcriber, speaking.synthesizer
-    understands = understanding.answerer
+    hears, speaks = transcription.transcriber, synthesis.synthesizer
+    understands = answering.answerer
 
     async def speak() -> None:
         async with aclosing(speaks.synthesize(Utterance(_WORD))) as sound:
@@ -102,18 +102,18 @@ def _list_roles(
         _Role(
             "hears",
             hears.name,
-            hearing.gate,
+            transcription.gate,
             lambda: hears.model,
             lambda: hears.transcribe(make_silence(_SILENCE_S)),
         ),
         _Role(
             "understands",
             understands.name,
-            understanding.gate,
+            answering.gate,
             lambda: understands.chat_model,
             lambda: understands.answer(_QUESTION),
         ),
-        _Role("speaks", speaks.name, speaking.gate, lambda: speaks.speech_model, speak),
+        _Role("speaks", speaks.name, synthesis.gate, lambda: speaks.speech_model, speak),
     )
 
 

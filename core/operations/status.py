@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from core.answering.pipeline import Understanding
+from core.answering.pipeline import AnsweringPipeline
 from core.limits import AccountGate, GateState
 from core.models import Probe
 from core.store import Store
-from core.synthesis.pipeline import Speaking
-from core.transcription.pipeline import Hearing
+from core.synthesis.pipeline import SynthesisPipeline
+from core.transcription.pipeline import TranscriptionPipeline
 
 Role = Literal["hears", "understands", "speaks"]
 
@@ -29,28 +29,32 @@ class EngineState:
     probe: Probe | None = None
 
 
-class Operations:
+class OperatorStatus:
     """What the operator looks at."""
 
     def __init__(
-        self, store: Store, hearing: Hearing, speaking: Speaking, understanding: Understanding
+        self,
+        store: Store,
+        transcription: TranscriptionPipeline,
+        synthesis: SynthesisPipeline,
+        answering: AnsweringPipeline,
     ) -> None:
         #: The work, from the database.
-        self.figures = store.figures
+        self.statistics = store.statistics
         self._store = store
-        self._hearing = hearing
-        self._speaking = speaking
-        self._understanding = understanding
+        self._transcription = transcription
+        self._synthesis = synthesis
+        self._answering = answering
 
     async def engines(self) -> list[EngineState]:
         """Return who hears, understands and speaks."""
-        hears, understands = self._hearing.transcriber, self._understanding.answerer
-        speaks, gate = self._speaking.synthesizer, self._understanding.gate
+        hears, understands = self._transcription.transcriber, self._answering.answerer
+        speaks, gate = self._synthesis.synthesizer, self._answering.gate
         probes = await self._store.probes.all()
         rows: tuple[tuple[Role, str, str, AccountGate], ...] = (
-            ("hears", hears.name, hears.model, self._hearing.gate),
+            ("hears", hears.name, hears.model, self._transcription.gate),
             ("understands", understands.name, understands.chat_model, gate),
-            ("speaks", speaks.name, speaks.speech_model, self._speaking.gate),
+            ("speaks", speaks.name, speaks.speech_model, self._synthesis.gate),
         )
         return [
             EngineState(role, engine, model, await gate.state(), probes.get(role))

@@ -10,11 +10,11 @@ from core.store.database.connection import Database
 from core.store.database.encryption import Cipher, make_cipher
 from core.store.database.migrate import migrate
 from core.store.operations.allowances import Allowances
-from core.store.operations.notices import StoreNotices
+from core.store.operations.notices import AlertStore
 from core.store.operations.probes import Probes
 from core.store.operations.retention import Retention
-from core.store.operations.statistics import Figures
-from core.store.people.links import Links, Outcome
+from core.store.operations.statistics import Statistics
+from core.store.people.links import LinkResult, Links
 from core.store.people.voices import Voices
 from core.store.talk.forgetting import Forgetting, Receipt
 from core.store.talk.memory import Memory
@@ -25,7 +25,7 @@ from core.store.work.results import Results
 from core.store.work.schedules import Schedules
 from core.store.work.watermarks import Watermarks
 
-__all__ = ["Outcome", "Receipt", "Store", "make_cipher", "migrate"]
+__all__ = ["LinkResult", "Receipt", "Store", "make_cipher", "migrate"]
 
 
 class Store:
@@ -45,10 +45,10 @@ class Store:
         self.retention = Retention(self._database)
         self.schedules = Schedules(self._database)
         self.probes = Probes(self._database)
-        self.notices = StoreNotices(self._database)
+        self.alerts = AlertStore(self._database)
         self.watermarks = Watermarks(self._database)
         self.allowances = Allowances(self._database)
-        self.figures = Figures(self._database)
+        self.statistics = Statistics(self._database)
 
     def ledger(self, job_id: str) -> Ledger:
         """Return the ledger of one job's reply."""

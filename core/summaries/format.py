@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from core.locale import mark, translate
-from core.models import Button, Link, Remembered, Reply
+from core.models import Button, Link, RememberedMessage, Reply
 from core.summaries.points import Kind, Section, Source, Summary, clock
 from core.summaries.prompt_input import Talk
 
@@ -26,7 +26,7 @@ CUT = mark("The summary was too long for the service: its end is missing.")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ToldSummary:
     """A summary and the talk that it is of."""
 
     summary: Summary
@@ -48,14 +48,14 @@ class _Page:
     def write(self, text: str) -> None:
         self.text += text
 
-    def link(self, text: str, message: Remembered) -> None:
+    def link(self, text: str, message: RememberedMessage) -> None:
         start = len(self.text)
         self.text += text
         place = Link(start, len(self.text), message.message_id, message.thread_id, self.chat_id)
         self.links.append(place)
 
 
-def show_summary(told: Told, language: str, chat_id: str = "") -> Reply:
+def show_summary(told: ToldSummary, language: str, chat_id: str = "") -> Reply:
     """Return the reply that shows a summary to a reader of `language`.
 
     chat_id: the talk's chat where the reply goes to another one.
@@ -136,7 +136,7 @@ def _name(source: Source, talk: Talk) -> str:
     return f"{talk.shown(message)} {clock(source.second)}"
 
 
-def _write_notes(page: _Page, told: Told, language: str) -> None:
+def _write_notes(page: _Page, told: ToldSummary, language: str) -> None:
     if told.unheard:
         page.write(f"\n\n{translate(UNHEARD, language)}")
         for number in told.unheard:
@@ -150,7 +150,7 @@ def _write_notes(page: _Page, told: Told, language: str) -> None:
         page.write(f"\n\n{translate(EXTRACT, language)}")
 
 
-def _buttons(told: Told, chat_id: str) -> tuple[Button, ...]:
+def _buttons(told: ToldSummary, chat_id: str) -> tuple[Button, ...]:
     """Return what plays the seconds that points rest on."""
     sources = dict.fromkeys(
         source

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from core.models import Attachment, Job, Remembered, Span
+from core.models import Attachment, Job, RememberedMessage, Span
 from core.store import Store
 
 #: How far back the recordings of a chat are looked for.
 _RECENT = 100
 
 
-async def select_own(store: Store, job: Job, span: Span) -> list[Remembered]:
+async def select_own(store: Store, job: Job, span: Span) -> list[RememberedMessage]:
     """Return the recordings of the job's chat that were written down, in order of time."""
     recent = await store.jobs.history(job.message.chat, _RECENT)
     found = [await _read(store, one) for one in reversed(recent) if _is_meant(one, span)]
@@ -24,12 +24,12 @@ def _is_meant(job: Job, span: Span) -> bool:
     return is_heard and is_since and (span.until_at is None or sent_at <= span.until_at)
 
 
-async def _read(store: Store, job: Job) -> Remembered | None:
+async def _read(store: Store, job: Job) -> RememberedMessage | None:
     message = job.message
     transcript = await store.results.find(job.reply.heard_key) if job.reply else None
     if transcript is None:
         return None
-    return Remembered(
+    return RememberedMessage(
         message_id=message.message_id,
         sent_at=message.sent_at,
         sender_id=message.sender_id,

@@ -12,15 +12,25 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from core import glossary
-from core.answering.pipeline import Understanding
+from core.answering.pipeline import AnsweringPipeline
 from core.errors import EngineError, EngineRefused, PlatformError, UserError
 from core.interfaces import Platform
 from core.locale import mark, translate
 from core.locale.languages import name_language
-from core.models import Answer, Chat, Job, Passage, Question, Quoted, Remembered, Reply, Transcript
+from core.models import (
+    Answer,
+    Chat,
+    Job,
+    Passage,
+    Question,
+    Quoted,
+    RememberedMessage,
+    Reply,
+    Transcript,
+)
 from core.store import Store
 from core.summaries import prompt
-from core.summaries.format import Told, show_summary
+from core.summaries.format import ToldSummary, show_summary
 from core.summaries.moments import find_moments
 from core.summaries.own_recordings import select_own
 from core.summaries.parse import defuse_summary, read_summary, sources_at, sources_in
@@ -28,8 +38,8 @@ from core.summaries.points import Length, Point, Summary, clock, join_extracts
 from core.summaries.prompt_input import Talk, cut_parts
 from core.summaries.ranges import USUAL, Request, find_zone
 from core.summaries.spoken_summary import speak_script, write_script
-from core.synthesis.pipeline import Speaking
-from core.transcription.pipeline import Hearing
+from core.synthesis.pipeline import SynthesisPipeline
+from core.transcription.pipeline import TranscriptionPipeline
 
 #: Shown meanwhile: hours of talk take a while.
 READING = mark("I am going through what was said …")
@@ -54,19 +64,23 @@ class NothingHeard(UserError):
     user_text = "I could not hear any of what was said in this time."
 
 
-class Summarizing:
+class SummaryPipeline:
     """Sums up what is remembered of a chat."""
 
     def __init__(
-        self, store: Store, hearing: Hearing, understanding: Understanding, platform: Platform
+        self,
+        store: Store,
+        transcription: TranscriptionPipeline,
+        answering: AnsweringPipeline,
+        platform: Platform,
     ) -> None:
         self._store = store
-        self._hearing = hearing
-        self._understanding = understanding
+        self._transcription = transcription
+        self._answering = answering
         self._platform = platform
 
     async def answer(
-        self, job: Job, request: Request, speaking: Speaking, chat: Chat | None = None
+        self, job: Job, request: Request, synthesis: SynthesisPipeline, chat: Chat | None = None
     ) -> Reply:
         """Return the summary as the request wants it, and note that who asked knows the talk now.
 
@@ -75,19 +89,23 @@ class Summarizing:
         told = await self.tell(job, request, chat)
         reply = self._show(told, job, chat)
         if request.is_spoken:
-            reply = await self._speak(reply, told, (job, request), speaking)
+            reply = await self._speak(reply, told, (job, request), synthesis)
         await self.note_read(job, request, chat)
         return reply
 
     async def _speak(
-        self, reply: Reply, told: Told, order: tuple[Job, Request], speaking: Speaking
+        self,
+        reply: Reply,
+        told: ToldSummary,
+        order: tuple[Job, Request],
+        synthesis: SynthesisPipeline,
     ) -> Reply:
         job, request = order
         language = job.message.language
         task = make_task(job, request.length)
         try:
-            lines = await write_script(self._understanding, told, task, is_full=request.is_full)
-            file = await speak_script(speaking, lines, told, language, is_full=request.is_full)
+            lines = await write_script(self._answering, told, task, is_full=request.is_full)
+            file = await speak_script(synthesis, lines, told, language, is_full=request.is_full)
         except (UserError, EngineRefused):
             note = translate("I could not say it aloud this time.", language)
             return replace(reply, text=f"{reply.text}\n\n{note}")
@@ -100,11 +118,11 @@ class Summarizing:
         """
         return self._show(await self.tell(job, request, chat), job, chat)
 
-    def _show(self, told: Told, job: Job, chat: Chat | None) -> Reply:
+    def _show(self, told: ToldSummary, job: Job, chat: Chat | None) -> Reply:
         origin = chat.chat_id if chat and chat != job.message.chat else ""
         return show_summary(told, job.message.language, origin)
 
-    async def tell(self, job: Job, request: Request, chat: Chat | None = None) -> Told:
+    async def tell(self, job: Job, request: Request, chat: Chat | None = None) -> ToldSummary:
         """Return the summary and the talk that it is of. Raises NothingSaid, EngineError."""
         chat = chat or job.message.chat
         messages = await self._select(job, request, chat)
@@ -121,7 +139,7 @@ class Summarizing:
             for number, message in enumerate(talk.messages, 1)
             if message.attachment and message.transcript is None
         )
-        return Told(summary, talk, unheard, is_cut)
+        return ToldSummary(summary, talk, unheard, is_cut)
 
     async def note_read(self, job: Job, request: Request, chat: Chat | None = None) -> None:
         """Note that who asked knows the talk up to now, if that is what they were told."""
@@ -146,7 +164,7 @@ class Summarizing:
         summary = replace(summaries[0], is_extract=answers[0].is_extract)
         return defuse_summary(summary, heard.text)
 
-    async def _select(self, job: Job, request: Request, chat: Chat) -> list[Remembered]:
+    async def _select(self, job: Job, request: Request, chat: Chat) -> list[RememberedMessage]:
         span, memory = request.span, self._store.memory
         if request.is_unread:
             read_at = await memory.read_at(chat, job.message.sender_id)
@@ -165,11 +183,13 @@ class Summarizing:
             if message.sender_id not in opted_out and not message.text.startswith("/")
         ]
 
-    async def _hear(self, job: Job, chat: Chat, messages: Sequence[Remembered]) -> list[Remembered]:
+    async def _hear(
+        self, job: Job, chat: Chat, messages: Sequence[RememberedMessage]
+    ) -> list[RememberedMessage]:
         """Return the messages with what their recordings say, as far as that can be heard."""
         slots = asyncio.Semaphore(_HEARD_AT_ONCE)
 
-        async def hear(message: Remembered) -> Remembered:
+        async def hear(message: RememberedMessage) -> RememberedMessage:
             async with slots:
                 return await self._hear_one(job, chat, message)
 
@@ -182,21 +202,25 @@ class Summarizing:
             for m in heard
         ]
 
-    async def _hear_one(self, job: Job, chat: Chat, message: Remembered) -> Remembered:
+    async def _hear_one(
+        self, job: Job, chat: Chat, message: RememberedMessage
+    ) -> RememberedMessage:
         """Return the message with its transcript; one that fails must not cost the summary."""
         quoted = Quoted(message.message_id, attachment=message.attachment)
         wanted = replace(job.message, chat=chat, attachment=None, reply_to=quoted)
         try:
             data = await self._platform.fetch(wanted)
             hint_s = message.attachment.duration_s if message.attachment else None
-            found = await self._hearing.hear(data, language=job.settings.language, hint_s=hint_s)
+            found = await self._transcription.transcribe(
+                data, language=job.settings.language, hint_s=hint_s
+            )
         except (UserError, EngineError, PlatformError):
             return message
         heard = found.transcript
         await self._store.memory.save_transcript(chat, message.message_id, heard, found.key)
         return replace(message, transcript=heard)
 
-    async def _sum_up(self, talk: Talk, task: prompt.Task) -> tuple[Summary, bool]:
+    async def _sum_up(self, talk: Talk, task: prompt.SummaryTask) -> tuple[Summary, bool]:
         """Return the summary of a talk, and whether some of it is missing."""
         lines = await asyncio.to_thread(lambda: list(talk.lines()))
         parts = await asyncio.to_thread(cut_parts, lines, self._part_tokens(task.length))
@@ -219,7 +243,7 @@ class Summarizing:
 
     async def _ask(self, questions: Sequence[Question]) -> list[Answer]:
         """Ask side by side. Those under way are let finish when one fails: they are paid for."""
-        asked = (self._understanding.answer(question) for question in questions)
+        asked = (self._answering.answer(question) for question in questions)
         answers = await asyncio.gather(*asked, return_exceptions=True)
         for answer in answers:
             if isinstance(answer, BaseException):
@@ -227,11 +251,11 @@ class Summarizing:
         return [answer for answer in answers if isinstance(answer, Answer)]
 
     def _part_tokens(self, length: Length) -> int:
-        context = self._understanding.answerer.chat_limits.context_tokens
+        context = self._answering.answerer.chat_limits.context_tokens
         free = context - prompt.INSTRUCTION_TOKENS - prompt.TOKENS[length]
         return max(_LEAST_PART_TOKENS, min(_PART_TOKENS, free))
 
-    def _group(self, summaries: Sequence[Summary], task: prompt.Task) -> list[list[Summary]]:
+    def _group(self, summaries: Sequence[Summary], task: prompt.SummaryTask) -> list[list[Summary]]:
         """Return the summaries of parts in as few groups as fit one question each."""
         room = self._part_tokens(task.length)
         size = max(2, min(_MOST_JOINED, room // prompt.TOKENS[task.length]))
@@ -253,9 +277,9 @@ async def zone_of(store: Store, chat: Chat) -> str:
     return plans[0].zone if plans else "UTC"
 
 
-def make_task(job: Job, length: Length) -> prompt.Task:
+def make_task(job: Job, length: Length) -> prompt.SummaryTask:
     """Return how a summary for the reader of `job` is to be written."""
     language = job.message.language
-    return prompt.Task(
+    return prompt.SummaryTask(
         job.created_at.date(), name_language(language, "en") if language else "", length
     )

@@ -9,7 +9,7 @@ from datetime import date
 from core import safety
 from core.models import Passage, Question, Turn
 from core.summaries.points import Length, Summary
-from core.summaries.prompt_input import Part
+from core.summaries.prompt_input import TalkPart
 from core.text.tokens import count_tokens
 
 #: Points that a summary has at most, and the tokens of an answer that holds them.
@@ -55,7 +55,7 @@ _JOIN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class SummaryTask:
     """How a summary is to be written."""
 
     #: The day on which it was asked for.
@@ -65,12 +65,12 @@ class Task:
     length: Length
 
 
-def ask_part(part: Part, task: Task) -> Question:
+def ask_part(part: TalkPart, task: SummaryTask) -> Question:
     """Return the question that sums up one part of a talk."""
     return _ask([_READ, _FORM], part.text, part.passages, task)
 
 
-def ask_whole(summaries: Sequence[Summary], task: Task) -> Question:
+def ask_whole(summaries: Sequence[Summary], task: SummaryTask) -> Question:
     """Return the question that makes one summary of those of the parts."""
     text = "\n\n".join(write(summary) for summary in summaries)
     passages = tuple(
@@ -82,7 +82,7 @@ def ask_whole(summaries: Sequence[Summary], task: Task) -> Question:
     return _ask([_JOIN.format(count=len(summaries)), _FORM], text, passages, task)
 
 
-def ask_recording(passages: Sequence[Passage], task: Task) -> Question:
+def ask_recording(passages: Sequence[Passage], task: SummaryTask) -> Question:
     """Return the question that sums up one recording; its passages are marked "2:14"."""
     text = "\n".join(f"[{passage.mark}] {passage.text}" for passage in passages)
     return _ask([_RECORDING], text, tuple(passages), task)
@@ -115,7 +115,7 @@ def write(summary: Summary) -> str:
     return "\n".join([*lines, summary.plain]).strip()
 
 
-def _ask(rules: list[str], text: str, passages: tuple[Passage, ...], task: Task) -> Question:
+def _ask(rules: list[str], text: str, passages: tuple[Passage, ...], task: SummaryTask) -> Question:
     language = _LANGUAGE.format(language=task.language) if task.language else _SAME
     amount = _AMOUNT.format(points=POINTS[task.length])
     who = _WHO.format(today=task.today.isoformat())

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
 from core import safety
-from core.models import Passage, Remembered
+from core.models import Passage, RememberedMessage
 from core.summaries.moments import find_moments
 from core.summaries.points import Source, clock
 
@@ -21,7 +21,7 @@ _FULL_SHARE = 0.6
 _BYTES_PER_TOKEN = 3
 
 
-class Line(NamedTuple):
+class TalkEntry(NamedTuple):
     """One message, or a piece of a long one, as a model reads it."""
 
     text: str
@@ -34,7 +34,7 @@ class Line(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TalkPart:
     """What is summed up with one question."""
 
     text: str
@@ -44,7 +44,7 @@ class Part:
 class Talk:
     """The messages that a summary is of; in its prompts each goes by its number, from 1."""
 
-    def __init__(self, messages: Sequence[Remembered], zone: tzinfo = UTC) -> None:
+    def __init__(self, messages: Sequence[RememberedMessage], zone: tzinfo = UTC) -> None:
         # Topic by topic: what was said side by side is told apart.
         first: dict[str, int] = {}
         for index, message in enumerate(messages):
@@ -52,19 +52,19 @@ class Talk:
         self.messages = sorted(messages, key=lambda m: (first[m.thread_id or ""], m.sent_at))
         self.zone = zone
 
-    def find(self, number: int) -> Remembered | None:
+    def find(self, number: int) -> RememberedMessage | None:
         """Return the message of that number, None if there is none."""
         return self.messages[number - 1] if 1 <= number <= len(self.messages) else None
 
-    def name(self, message: Remembered) -> str:
+    def name(self, message: RememberedMessage) -> str:
         """Return how the prompt calls who sent it; one who forwards names another each time."""
         return _clean(message.sender_name)[:_NAME_CHARS] or "?"
 
-    def shown(self, message: Remembered) -> str:
+    def shown(self, message: RememberedMessage) -> str:
         """Return the name as readers see it: it is no link and pings nobody."""
         return safety.defuse(self.name(message), message.sender_name)
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[TalkEntry]:
         """Yield the talk as a model reads it."""
         numbers = {m.message_id: number for number, m in enumerate(self.messages, 1)}
         topics: dict[str, int] = {}
@@ -81,21 +81,21 @@ class Talk:
                 found = tuple(
                     Passage(Source(number, at).mark, f"{who}: {said}") for at, said in row
                 )
-                yield Line(text, tokens, sent_at, topic, found)
+                yield TalkEntry(text, tokens, sent_at, topic, found)
 
 
 #: Something that was said, and the second of the recording, None where it was written.
 _Said = tuple[int | None, str]
 
 
-def _note(message: Remembered) -> str:
+def _note(message: RememberedMessage) -> str:
     """Return what a line says of the message's recording."""
     if message.transcript is not None:
         return f" (voice {clock(message.transcript.duration_s)})"
     return " (a recording that was not heard)" if message.attachment else ""
 
 
-def _rows(message: Remembered) -> list[list[_Said]]:
+def _rows(message: RememberedMessage) -> list[list[_Said]]:
     """Return what a message says, in rows that are no longer than a line may be."""
     text = _clean(message.text)
     if message.attachment is None and len(text) <= _LINE_CHARS:
@@ -131,7 +131,7 @@ def _clean(text: str) -> str:
     return " ".join(text.split())
 
 
-def cut_parts(lines: Sequence[Line], max_tokens: int) -> list[Part]:
+def cut_parts(lines: Sequence[TalkEntry], max_tokens: int) -> list[TalkPart]:
     """Return the talk in as few parts as fit, cut where it was quiet for longest."""
     parts, start = [], 0
     while start < len(lines):
@@ -141,7 +141,7 @@ def cut_parts(lines: Sequence[Line], max_tokens: int) -> list[Part]:
     return parts
 
 
-def _find_end(lines: Sequence[Line], start: int, max_tokens: int) -> int:
+def _find_end(lines: Sequence[TalkEntry], start: int, max_tokens: int) -> int:
     """Return where the part that begins at `start` ends best, at least one line further."""
     used, end, soonest = lines[start].tokens, start + 1, start + 1
     while end < len(lines) and used + lines[end].tokens <= max_tokens:
@@ -154,14 +154,14 @@ def _find_end(lines: Sequence[Line], start: int, max_tokens: int) -> int:
     return max(range(soonest, end + 1), key=lambda at: (_quiet(lines, at), at))
 
 
-def _quiet(lines: Sequence[Line], at: int) -> tuple[bool, float]:
+def _quiet(lines: Sequence[TalkEntry], at: int) -> tuple[bool, float]:
     """Return how good a place it is to cut before line `at`: another topic, or a long silence."""
     before, after = lines[at - 1], lines[at]
     gap_s = (after.sent_at - before.sent_at).total_seconds()
     return before.topic != after.topic, gap_s
 
 
-def _build(lines: Sequence[Line]) -> Part:
+def _build(lines: Sequence[TalkEntry]) -> TalkPart:
     texts: list[str] = []
     topic, day = 0, ""
     for line in lines:
@@ -172,4 +172,4 @@ def _build(lines: Sequence[Line]) -> Part:
             texts.append(f"--- {new_day} ---")
             day = new_day
         texts.append(line.text)
-    return Part("\n".join(texts), tuple(p for line in lines for p in line.passages))
+    return TalkPart("\n".join(texts), tuple(p for line in lines for p in line.passages))

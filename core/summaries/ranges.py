@@ -43,7 +43,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RangeContext:
     """When and where a summary is asked for."""
 
     at: datetime
@@ -57,7 +57,7 @@ class Asked:
 class _Reading:
     """What was read so far."""
 
-    asked: Asked
+    asked: RangeContext
     request: Request = field(default_factory=Request)
     has_range: bool = False
 
@@ -86,7 +86,7 @@ class _Reading:
         return self.asked.at.astimezone(self.zone).date()
 
 
-def read_request(text: str, asked: Asked) -> Request:
+def read_request(text: str, asked: RangeContext) -> Request:
     """Return what `text` asks for; `span.until_at` is always set.
 
     Raises UserError at words that mean nothing here, and where "from here" answers no message.

@@ -10,7 +10,7 @@ from core import safety
 from core.models import Question, Turn, Voice
 from core.summaries.parse import drop_marks
 from core.summaries.points import Summary
-from core.summaries.prompt import Task, write
+from core.summaries.prompt import SummaryTask, write
 from core.summaries.prompt_input import Talk
 from core.synthesis import preset_voices as presets
 
@@ -37,7 +37,7 @@ as they are spoken, and use no other form. The piece is spoken in at most {secon
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class ScriptLine:
     """One line of a script."""
 
     speaker: str
@@ -45,7 +45,9 @@ class Spoken:
     style: str = ""
 
 
-def ask_script(summary: Summary, names: Collection[str], task: Task, seconds: int) -> Question:
+def ask_script(
+    summary: Summary, names: Collection[str], task: SummaryTask, seconds: int
+) -> Question:
     """Return the question that turns a summary into a script."""
     rules = _RULES.format(
         names=", ".join((HOST, *names)),
@@ -62,7 +64,7 @@ def ask_script(summary: Summary, names: Collection[str], task: Task, seconds: in
     )
 
 
-def read_script(text: str, names: Collection[str]) -> list[Spoken]:
+def read_script(text: str, names: Collection[str]) -> list[ScriptLine]:
     """Return the lines of a script; whoever took no part in the talk is the host."""
     lines = []
     for row in drop_marks(text).splitlines():
@@ -72,19 +74,19 @@ def read_script(text: str, names: Collection[str]) -> list[Spoken]:
         said = row[match.end() :] if match and is_known else row
         if said := said.strip(" *#-"):
             speaker = name if name in names else HOST
-            lines.append(Spoken(speaker, said, (match["style"] or "") if match else ""))
+            lines.append(ScriptLine(speaker, said, (match["style"] or "") if match else ""))
     return lines
 
 
-def script_of(summary: Summary, names: Collection[str]) -> list[Spoken]:
+def script_of(summary: Summary, names: Collection[str]) -> list[ScriptLine]:
     """Return a script without a model: the points as they stand, by who is named before them."""
     lines = [point.text for point in summary.points] or summary.plain.splitlines()
     return read_script("\n".join(lines).replace(_JOINER, ""), names)
 
 
-def shorten_script(lines: Sequence[Spoken], seconds: float) -> list[Spoken]:
+def shorten_script(lines: Sequence[ScriptLine], seconds: float) -> list[ScriptLine]:
     """Return the first lines that are spoken in about `seconds`, at least one."""
-    kept: list[Spoken] = []
+    kept: list[ScriptLine] = []
     left = seconds * _LETTERS_PER_S
     for line in lines:
         left -= len(line.text) + 2 * len(_DENSE.findall(line.text))
@@ -99,7 +101,7 @@ def cast_voices(talk: Talk, voices: Sequence[Voice], language: str) -> Mapping[s
 
     A person has the same preset voice each time: it follows from who they are.
     """
-    own = presets.speaking(voices, language or "en")
+    own = presets.voices_for_language(voices, language or "en")
     pool = own if len(own) > 1 else list(voices)
     if not pool:
         return {}

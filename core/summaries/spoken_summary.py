@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 
-from core.answering.pipeline import Understanding
+from core.answering.pipeline import AnsweringPipeline
 from core.models import File
-from core.safety import defuse, revive
-from core.summaries.format import Told
-from core.summaries.prompt import Task, write
+from core.safety import defuse, restore_links
+from core.summaries.format import ToldSummary
+from core.summaries.prompt import SummaryTask, write
 from core.summaries.script import (
-    Spoken,
+    ScriptLine,
     ask_script,
     cast_voices,
     read_script,
     script_of,
     shorten_script,
 )
-from core.synthesis.pipeline import MAX_CHARS, Manner, Speaking
+from core.synthesis.pipeline import MAX_CHARS, SynthesisPipeline, VoiceStyle
 
 SHORT_S = 60
 #: About as much as is said at once.
@@ -25,34 +25,39 @@ FULL_S = 300
 
 
 async def write_script(
-    understanding: Understanding, told: Told, task: Task, *, is_full: bool
-) -> list[Spoken]:
+    answering: AnsweringPipeline, told: ToldSummary, task: SummaryTask, *, is_full: bool
+) -> list[ScriptLine]:
     """Return the lines that tell a summary. Raises EngineError."""
     seconds = FULL_S if is_full else SHORT_S
     names = dict.fromkeys(told.talk.name(message) for message in told.talk.messages)
     if told.summary.is_extract:
         lines = script_of(told.summary, names)
     else:
-        answer = await understanding.answer(ask_script(told.summary, names, task, seconds))
+        answer = await answering.answer(ask_script(told.summary, names, task, seconds))
         # Nobody is told by voice either to go where the talk led nobody.
-        said = revive(defuse(answer.text, write(told.summary)))
+        said = restore_links(defuse(answer.text, write(told.summary)))
         lines = read_script(said, names) or script_of(told.summary, names)
     return await asyncio.to_thread(shorten_script, lines, seconds)
 
 
 async def speak_script(
-    speaking: Speaking, lines: list[Spoken], told: Told, language: str, *, is_full: bool
+    synthesis: SynthesisPipeline,
+    lines: list[ScriptLine],
+    told: ToldSummary,
+    language: str,
+    *,
+    is_full: bool,
 ) -> File:
     """Return a script as one voice note. Raises UserError, EngineError."""
-    voices = cast_voices(told.talk, speaking.synthesizer.voices(), language)
-    dialogue = [(line.text, Manner(voices.get(line.speaker), line.style)) for line in lines]
+    voices = cast_voices(told.talk, synthesis.synthesizer.voices(), language)
+    dialogue = [(line.text, VoiceStyle(voices.get(line.speaker), line.style)) for line in lines]
     if is_full:
         while len(dialogue) > 1 and sum(len(text) + 1 for text, _ in dialogue) > MAX_CHARS:
             dialogue.pop()
-        return await speaking.say_dialogue(dialogue)
-    file = await speaking.say_dialogue(dialogue)
+        return await synthesis.synthesize_dialogue(dialogue)
+    file = await synthesis.synthesize_dialogue(dialogue)
     # What was said is kept, so that a shorter form of it costs nothing.
     while (file.duration_s or 0.0) > SHORT_S and len(dialogue) > 1:
         dialogue.pop()
-        file = await speaking.say_dialogue(dialogue)
+        file = await synthesis.synthesize_dialogue(dialogue)
     return file

@@ -33,13 +33,13 @@ MAX_TITLE_CHARS = 60
 
 Format = Literal["ogg", "mp3", "flac", "wav"]
 #: Called with PCM as it comes, and its sample rate.
-OnSound = Callable[[bytes, int], None]
+OnAudio = Callable[[bytes, int], None]
 
 PLAIN_ONLY = mark("This engine performs no styles, so I speak plainly.")
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class VoiceStyle:
     """With which voice and how something is said."""
 
     #: A preset voice, or a kept one; None = the engine's own choice.
@@ -49,7 +49,7 @@ class Manner:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class SynthesisResult:
     """A text that was said."""
 
     file: File
@@ -73,7 +73,7 @@ class NothingToSay(UserError):
     user_text = "There is nothing in it that I could say aloud."
 
 
-class Speaking:
+class SynthesisPipeline:
     """Says texts with one engine."""
 
     def __init__(self, synthesizer: Synthesizer, results: Results, clock: Clock = CLOCK) -> None:
@@ -82,22 +82,27 @@ class Speaking:
         #: What every call to the engine passes.
         self.gate = AccountGate(synthesizer.name, synthesizer.speech_limits, "speech", clock)
 
-    async def say(
-        self, text: str, manner: Manner, *, on_sound: OnSound | None = None, format: Format = "ogg"
-    ) -> Spoken:
+    async def synthesize(
+        self,
+        text: str,
+        voice_style: VoiceStyle,
+        *,
+        on_audio: OnAudio | None = None,
+        format: Format = "ogg",
+    ) -> SynthesisResult:
         """Return `text` as a voice note. format: "ogg", "mp3", "flac" or "wav".
 
         Raises UserError (nothing to say, TextTooLong), EngineError.
         """
         # A thread: long Markdown takes a while to be made speakable.
-        utterances = await asyncio.to_thread(self._plan, text, manner)
-        file = await self._say_utterances(utterances, on_sound, format)
+        utterances = await asyncio.to_thread(self._plan, text, voice_style)
+        file = await self._say_utterances(utterances, on_audio, format)
         is_plain = not self.synthesizer.speech_limits.can_style
-        is_styled = bool(manner.style or read_styles(text).styles)
-        return Spoken(file, PLAIN_ONLY if is_plain and is_styled else "")
+        is_styled = bool(voice_style.style or read_styles(text).styles)
+        return SynthesisResult(file, PLAIN_ONLY if is_plain and is_styled else "")
 
-    async def say_dialogue(
-        self, lines: Sequence[tuple[str, Manner]], *, on_sound: OnSound | None = None
+    async def synthesize_dialogue(
+        self, lines: Sequence[tuple[str, VoiceStyle]], *, on_audio: OnAudio | None = None
     ) -> File:
         """Return lines of several speakers as one voice note, one after the other.
 
@@ -105,10 +110,10 @@ class Speaking:
         TextTooLong), EngineError.
         """
         utterances = await asyncio.to_thread(self._plan_dialogue, lines)
-        return await self._say_utterances(utterances, on_sound, "ogg")
+        return await self._say_utterances(utterances, on_audio, "ogg")
 
     async def _say_utterances(
-        self, utterances: list[Utterance], on_sound: OnSound | None, format: Format
+        self, utterances: list[Utterance], on_audio: OnAudio | None, format: Format
     ) -> File:
         rate_hz = self.synthesizer.speech_rate_hz
         encoder = audio.VoiceNoteEncoder(rate_hz, format=format, comment=self._credit)
@@ -116,8 +121,8 @@ class Speaking:
         async with aclosing(self._say_all(utterances)) as pieces:
             async for piece in pieces:
                 sound = joiner.end_piece() if piece is None else joiner.feed(piece)
-                if on_sound and sound:
-                    on_sound(sound, rate_hz)
+                if on_audio and sound:
+                    on_audio(sound, rate_hz)
                 await encoder.feed(sound)
         note = await encoder.finish()
         title = shorten(utterances[0].text, MAX_TITLE_CHARS)
@@ -127,7 +132,7 @@ class Speaking:
     def _credit(self) -> str:
         return f"{self.synthesizer.name} {self.synthesizer.speech_model}"
 
-    async def audition(self, text: str, description: str, take: str) -> File:
+    async def preview(self, text: str, description: str, take: str) -> File:
         """Return a take of a voice that is given in words; the same take is made once."""
         rate_hz = self.synthesizer.speech_rate_hz
         encoder = audio.VoiceNoteEncoder(rate_hz, comment=self._credit)
@@ -135,7 +140,7 @@ class Speaking:
         note = await encoder.finish()
         return File(f"{take}.ogg", note.mime, note.data, note.duration_s, note.waveform)
 
-    async def audition_sample(self, text: str, description: str, take: str) -> Audio:
+    async def preview_sample(self, text: str, description: str, take: str) -> Audio:
         """Return a take as the sample of a voice, WAV."""
         rate_hz = self.synthesizer.speech_rate_hz
         segment = audio.VoiceSegment.from_pcm(await self._take(text, description, take), rate_hz)
@@ -147,21 +152,21 @@ class Speaking:
         await self._say_one(utterance, lambda sound: chunks.append(sound or b""), take)
         return b"".join(chunks)
 
-    def _plan(self, text: str, manner: Manner) -> list[Utterance]:
+    def _plan(self, text: str, voice_style: VoiceStyle) -> list[Utterance]:
         """Return the calls that say `text`."""
         limits = self.synthesizer.speech_limits
         styled = read_styles(text)
-        chosen, direction = _read_manner(manner.style)
+        chosen, direction = _read_manner(voice_style.style)
         styles = styled.styles or chosen
         spoken = make_speakable(styled.text, keeps_tags=limits.can_style)
         if not spoken:
             raise NothingToSay
         if len(spoken) > MAX_CHARS:
             raise TextTooLong(shorten(spoken, MAX_CHARS))
-        kept = manner.voice if isinstance(manner.voice, KeptVoice) else None
+        kept = voice_style.voice if isinstance(voice_style.voice, KeptVoice) else None
         first = Utterance(
             text="",
-            voice=manner.voice if isinstance(manner.voice, str) else None,
+            voice=voice_style.voice if isinstance(voice_style.voice, str) else None,
             styles=styles if limits.can_style else (),
             direction=direction if limits.can_style else "",
             sample=kept.sample if kept else None,
@@ -169,12 +174,12 @@ class Speaking:
         pieces = split_speech(spoken, limits.max_chars)
         return [replace(first, text=piece) for piece in pieces]
 
-    def _plan_dialogue(self, lines: Sequence[tuple[str, Manner]]) -> list[Utterance]:
+    def _plan_dialogue(self, lines: Sequence[tuple[str, VoiceStyle]]) -> list[Utterance]:
         """Return the calls that say all lines, in order."""
         utterances: list[Utterance] = []
-        for text, manner in lines:
+        for text, voice_style in lines:
             with suppress(NothingToSay):
-                utterances += self._plan(text, manner)
+                utterances += self._plan(text, voice_style)
         spoken = " ".join(utterance.text for utterance in utterances)
         if len(spoken) > MAX_CHARS:
             raise TextTooLong(shorten(spoken, MAX_CHARS))

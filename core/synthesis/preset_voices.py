@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from core.models import Voice
 
 
-def speaking(voices: Sequence[Voice], language: str) -> list[Voice]:
+def voices_for_language(voices: Sequence[Voice], language: str) -> list[Voice]:
     """Return the voices whose language, BCP 47, is the same but for its region."""
     wanted = language.lower().split("-")[0]
     return [voice for voice in voices if voice.language.lower().split("-")[0] == wanted]

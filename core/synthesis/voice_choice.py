@@ -13,7 +13,7 @@ from core.locale import mark
 from core.models import Audio, Expectation, File, KeptVoice, Message, SpeechSettings
 from core.models.audio import KEPT
 from core.store.people.voices import Voices
-from core.synthesis.pipeline import Manner, Speaking
+from core.synthesis.pipeline import SynthesisPipeline, VoiceStyle
 
 #: Where a choice may come from, the strongest first.
 SOURCES = (mark("this call"), mark("your choice"), mark("this chat"), mark("the default"))
@@ -35,9 +35,9 @@ class Choices:
         return "", SOURCES[-1]
 
 
-async def pick_manner(
-    voices: Voices, speaking: Speaking, choices: Choices, message: Message
-) -> Manner:
+async def choose_voice_style(
+    voices: Voices, synthesis: SynthesisPipeline, choices: Choices, message: Message
+) -> VoiceStyle:
     """Return the voice and style that apply.
 
     Raises UserError if this call names a voice that there is not. A voice chosen earlier that
@@ -45,20 +45,20 @@ async def pick_manner(
     """
     name, _ = choices.find("voice")
     style, _ = choices.find("style")
-    voice = await find_voice(voices, speaking, name, message) if name else None
+    voice = await find_voice(voices, synthesis, name, message) if name else None
     if voice is None and choices.call.voice:
         raise UserError("I do not know the voice {voice}. /voice shows all.", voice=name)
-    return Manner(voice, "" if style.lower() == "off" else style)
+    return VoiceStyle(voice, "" if style.lower() == "off" else style)
 
 
 async def find_voice(
-    voices: Voices, speaking: Speaking, name: str, message: Message
+    voices: Voices, synthesis: SynthesisPipeline, name: str, message: Message
 ) -> str | KeptVoice | None:
     """Return the preset or kept voice called `name`, None if this person may not use one."""
-    for preset in speaking.synthesizer.voices():
+    for preset in synthesis.synthesizer.voices():
         if name.lower() in (preset.voice_id.lower(), preset.name.lower()):
             return preset.voice_id
-    if not speaking.synthesizer.speech_limits.max_sample_bytes:
+    if not synthesis.synthesizer.speech_limits.max_sample_bytes:
         return None
     wanted = name.removeprefix(KEPT)
     for kept in await voices.usable(message.chat, message.sender_id):
@@ -75,7 +75,7 @@ CONSENT_FOR = timedelta(minutes=15)
 #: Share of the sentence's words that must be heard; recognisers mishear some.
 CONSENT_SHARE = 0.75
 
-AUDITION = mark(
+PREVIEW_TEXT = mark(
     "Good morning. This is a voice that was made for you. How do you like it? "
     "I can read your messages, tell a story, or just say hello."
 )
@@ -96,20 +96,22 @@ CODE_WORDS = (
 )
 
 
-async def make_takes(speaking: Speaking, description: str, text: str) -> tuple[File, ...]:
+async def make_takes(synthesis: SynthesisPipeline, description: str, text: str) -> tuple[File, ...]:
     """Return one file per take of a voice that is given in words."""
-    if not speaking.synthesizer.speech_limits.can_design:
+    if not synthesis.synthesizer.speech_limits.can_design:
         raise UserError("The engine that speaks here cannot design a voice.")
-    files = await asyncio.gather(*(speaking.audition(text, description, t) for t in TAKES))
+    files = await asyncio.gather(*(synthesis.preview(text, description, t) for t in TAKES))
     return tuple(
         replace(file, name=f"{take}.ogg", title=take)
         for take, file in zip(TAKES, files, strict=True)
     )
 
 
-async def keep_take(speaking: Speaking, description: str, text: str, take: str) -> KeptVoice:
+async def keep_take(
+    synthesis: SynthesisPipeline, description: str, text: str, take: str
+) -> KeptVoice:
     """Return a take as a voice to be kept; its sound was kept when it was made."""
-    sample = await speaking.audition_sample(text, description, take)
+    sample = await synthesis.preview_sample(text, description, take)
     return KeptVoice(secrets.token_hex(5), description[:MAX_NAME_CHARS], sample)
 
 

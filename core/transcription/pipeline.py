@@ -24,14 +24,14 @@ OnText = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class StoredTranscript:
     """A transcript and the key under which it is kept."""
 
     key: str
     transcript: Transcript
 
 
-class Hearing:
+class TranscriptionPipeline:
     """Hears recordings with one engine."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Hearing:
         audio = cut.audio
         return File("excerpt.ogg", audio.mime, audio.data, audio.duration_s, cut.waveform)
 
-    async def hear(
+    async def transcribe(
         self,
         data: bytes,
         *,
@@ -66,7 +66,7 @@ class Hearing:
         hint_s: float | None = None,
         on_text: OnText | None = None,
         temperature: float | None = None,
-    ) -> Heard:
+    ) -> StoredTranscript:
         """Return what is said in `data`, in order, with start times.
 
         data: the file as it came; hint_s: its claimed length, not trusted.
@@ -76,16 +76,16 @@ class Hearing:
         sound = (await asyncio.to_thread(hashlib.sha256, data)).hexdigest()
         engine = f"{self.transcriber.name}|{self.transcriber.model}"
         wanted = f"{language or 'auto'}{'' if temperature is None else f'|{temperature:g}'}"
-        recording = Recording(f"{sound}|{engine}|{wanted}", language, on_text, temperature)
+        recording = PendingTranscript(f"{sound}|{engine}|{wanted}", language, on_text, temperature)
         key = recording.key("all")
         found = await self._results.find(key)
         if found is None:
             found = await self._hear_pieces(recording, data, hint_s)
             await self._results.save(key, found)
-        return Heard(key, found)
+        return StoredTranscript(key, found)
 
     async def _hear_pieces(
-        self, recording: Recording, data: bytes, hint_s: float | None
+        self, recording: PendingTranscript, data: bytes, hint_s: float | None
     ) -> Transcript:
         pieces = self._media.pieces(data, self.transcriber.limits, hint_s=hint_s)
         try:
@@ -98,7 +98,7 @@ class Hearing:
         finally:
             await recording.abandon()
 
-    async def _start(self, recording: Recording, piece: Piece) -> None:
+    async def _start(self, recording: PendingTranscript, piece: Piece) -> None:
         """Begin to hear `piece` as soon as there is a place for it."""
         key = recording.key(f"{piece.start_s:.3f}+{piece.audio.duration_s:.3f}")
         if not piece.has_speech:
@@ -112,7 +112,7 @@ class Hearing:
             # Not by the task itself: one that is cancelled before its first step does nothing.
             task.add_done_callback(lambda _: self.gate.give_slot())
 
-    async def _hear(self, recording: Recording, piece: Piece, key: str) -> None:
+    async def _hear(self, recording: PendingTranscript, piece: Piece, key: str) -> None:
         engine, duration_s = self.transcriber, piece.audio.duration_s
         async with self.gate.call(duration_s, recording.key("all")):
             transcript = await engine.transcribe(
@@ -126,7 +126,7 @@ class Hearing:
         recording.put(piece, transcript)
 
 
-class Recording:
+class PendingTranscript:
     """One recording on its way: the pieces that are being heard, and the text so far."""
 
     def __init__(
@@ -148,9 +148,9 @@ class Recording:
         """Return the key under which the result of `piece` is kept."""
         return hashlib.sha256(f"{self._base}|{piece}".encode()).hexdigest()
 
-    def add(self, hearing: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    def add(self, transcription: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Let a piece be heard beside the others, and return the task that hears it."""
-        self._tasks.append(asyncio.create_task(hearing))
+        self._tasks.append(asyncio.create_task(transcription))
         return self._tasks[-1]
 
     def put(self, piece: Piece, transcript: Transcript) -> None:

@@ -25,25 +25,25 @@ HEAD = struct.Struct(">cII")
 WORK, READY, END, REFUSED, FAILED = b"W", b"S", b"E", b"R", b"F"
 
 
-class ChildError(AssistantError):
+class WorkerError(AssistantError):
     """A child process did not do its job."""
 
 
-class ChildDied(ChildError):
+class WorkerDied(WorkerError):
     """It crashed or was killed, by the system or by its own limits."""
 
 
-class ChildStalled(ChildError):
+class WorkerStalled(WorkerError):
     """Nothing came from it for too long."""
 
 
-class ChildMissing(ChildError):
+class WorkerMissing(WorkerError):
     """It could not be started, or the pool is closed. The job is not to blame."""
 
     is_retryable = True
 
 
-class ChildRefused(ChildError):
+class WorkerRefused(WorkerError):
     """It works and says no: `kind` in one word. "memory" means that memory ran out."""
 
     def __init__(self, kind: str, detail: str = "") -> None:
@@ -76,7 +76,7 @@ def serve(work: Callable[[dict[str, Any], bytes], Iterator[Frame]]) -> None:
             for frame in work(header, source.read(data_bytes)):
                 send(WORK, *frame)
             send(END, {})
-        except ChildRefused as refused:
+        except WorkerRefused as refused:
             send(REFUSED, {"kind": refused.kind, "detail": refused.detail})
         except MemoryError:
             return send(REFUSED, {"kind": "memory"})

@@ -15,12 +15,12 @@ from core.worker_process import (
     HEAD,
     REFUSED,
     WORK,
-    ChildDied,
-    ChildError,
-    ChildMissing,
-    ChildRefused,
-    ChildStalled,
     Frame,
+    WorkerDied,
+    WorkerError,
+    WorkerMissing,
+    WorkerRefused,
+    WorkerStalled,
 )
 
 #: A child is not trusted: it may have been taken over by the file it reads.
@@ -33,7 +33,7 @@ _DYING_S = 1.0
 _ENVIRONMENT = {"PATH": ""}
 
 
-class ChildPool:
+class WorkerPool:
     """Up to `size` children that run `module`, started on first use or by `warm_up`.
 
     module: its main calls `serve`. arguments: its argv.
@@ -47,9 +47,9 @@ class ChildPool:
         self._recycle_after, self._is_closed = recycle_after, False
         #: One per child: the task that starts or started it, None before the first use. The last
         #: one used is used next, so that no more are started than work at once.
-        self._slots: asyncio.Queue[asyncio.Task[_Child] | None] = asyncio.LifoQueue()
-        self._children: set[_Child] = set()
-        self._starting: set[asyncio.Task[_Child]] = set()
+        self._slots: asyncio.Queue[asyncio.Task[_WorkerProcess] | None] = asyncio.LifoQueue()
+        self._children: set[_WorkerProcess] = set()
+        self._starting: set[asyncio.Task[_WorkerProcess]] = set()
         for _ in range(size):
             self._slots.put_nowait(None)
 
@@ -72,16 +72,16 @@ class ChildPool:
         Raises ChildDied, ChildStalled, ChildRefused, ChildMissing.
         """
         if self._is_closed:
-            raise ChildMissing("the pool is closed")
+            raise WorkerMissing("the pool is closed")
         task = await self._slots.get() or self._start()
         try:
             child = await asyncio.shield(task)
             await child.begin(header, data, stall_s)
             while frame := await child.next_frame(stall_s):
                 yield frame
-        except ChildDied:
+        except WorkerDied:
             if self._is_closed:
-                raise ChildMissing("the pool was closed") from None
+                raise WorkerMissing("the pool was closed") from None
             raise
         finally:
             self._slots.put_nowait(self._renew(task))
@@ -92,7 +92,7 @@ class ChildPool:
         await asyncio.gather(*self._starting, return_exceptions=True)
         await asyncio.gather(*(child.end() for child in self._children))
 
-    def _renew(self, task: asyncio.Task[_Child]) -> asyncio.Task[_Child] | None:
+    def _renew(self, task: asyncio.Task[_WorkerProcess]) -> asyncio.Task[_WorkerProcess] | None:
         if not task.done():
             return task
         if task.cancelled() or task.exception() or self._is_closed:
@@ -102,25 +102,25 @@ class ChildPool:
             return task
         return self._start(instead_of=child)
 
-    def _start(self, instead_of: _Child | None = None) -> asyncio.Task[_Child]:
+    def _start(self, instead_of: _WorkerProcess | None = None) -> asyncio.Task[_WorkerProcess]:
         # A task of its own: the cancellation of one job must not lose the slot.
         task = asyncio.create_task(self._launch(instead_of))
         self._starting.add(task)
         task.add_done_callback(self._starting.discard)
         return task
 
-    async def _launch(self, instead_of: _Child | None) -> _Child:
+    async def _launch(self, instead_of: _WorkerProcess | None) -> _WorkerProcess:
         if instead_of:
             await instead_of.end()
             self._children.discard(instead_of)
         if self._is_closed:
-            raise ChildMissing("the pool is closed")
-        child = await _Child.start(self._command)
+            raise WorkerMissing("the pool is closed")
+        child = await _WorkerProcess.start(self._command)
         self._children.add(child)
         return child
 
 
-class _Child:
+class _WorkerProcess:
     """One child process, seen from its parent."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
@@ -131,7 +131,7 @@ class _Child:
         self.is_idle = False
 
     @classmethod
-    async def start(cls, command: Sequence[str]) -> _Child:
+    async def start(cls, command: Sequence[str]) -> _WorkerProcess:
         """Start it and wait until it is ready. Raises ChildMissing."""
         pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
         try:
@@ -141,13 +141,13 @@ class _Child:
                 limit=_PART_BYTES,
             )  # fmt: skip
         except OSError as error:
-            raise ChildMissing(f"cannot start a child: {type(error).__name__}") from error
+            raise WorkerMissing(f"cannot start a child: {type(error).__name__}") from error
         child = cls(process)
         try:
             await child._receive(_START_S)
             child.is_idle = True
-        except ChildError as error:
-            raise ChildMissing(f"a child did not start: {error}") from error
+        except WorkerError as error:
+            raise WorkerMissing(f"a child did not start: {error}") from error
         finally:
             if not child.is_idle:
                 await child.end()
@@ -165,7 +165,7 @@ class _Child:
                 async with asyncio.timeout(stall_s):
                     await self._stdin.drain()
         except TimeoutError:
-            raise ChildStalled(f"took no data for {stall_s:.0f} s") from None
+            raise WorkerStalled(f"took no data for {stall_s:.0f} s") from None
         except (BrokenPipeError, ConnectionResetError):
             raise await self._obituary() from None
 
@@ -174,9 +174,9 @@ class _Child:
         kind, (header, data) = await self._receive(stall_s)
         self.is_idle = kind == END or (kind == REFUSED and header.get("kind") != "memory")
         if kind == REFUSED:
-            raise ChildRefused(str(header.get("kind")), str(header.get("detail", "")))
+            raise WorkerRefused(str(header.get("kind")), str(header.get("detail", "")))
         if kind == FAILED:
-            raise ChildDied(f"failed with {header.get('detail')}"[:200])
+            raise WorkerDied(f"failed with {header.get('detail')}"[:200])
         return (header, data) if kind == WORK else None
 
     async def end(self) -> None:
@@ -193,17 +193,17 @@ class _Child:
             async with asyncio.timeout(stall_s), self._reading:
                 kind, head, data = HEAD.unpack(await self._stdout.readexactly(HEAD.size))
                 if head + data > _MAX_FRAME_BYTES:
-                    raise ChildDied("its frame is too large")
+                    raise WorkerDied("its frame is too large")
                 header = json.loads(await self._stdout.readexactly(head))
                 if not isinstance(header, dict):
                     raise ValueError
                 return kind, (header, await self._read(data))
         except TimeoutError:
-            raise ChildStalled(f"silent for {stall_s:.0f} s") from None
+            raise WorkerStalled(f"silent for {stall_s:.0f} s") from None
         except (asyncio.IncompleteReadError, ConnectionResetError):
             raise await self._obituary() from None
         except ValueError:
-            raise ChildDied("it spoke nonsense") from None
+            raise WorkerDied("it spoke nonsense") from None
 
     async def _read(self, size: int) -> bytes:
         # In parts: one large read would be copied while the event loop stands still.
@@ -213,7 +213,7 @@ class _Child:
         ]
         return b"".join(parts)
 
-    async def _obituary(self) -> ChildDied:
+    async def _obituary(self) -> WorkerDied:
         # Its own end first: if a signal meets it there, asyncio loses how it ended and says 255.
         self._stdin.close()
         with suppress(TimeoutError):
@@ -221,4 +221,4 @@ class _Child:
                 await self._stdout.read()
                 await self._process.wait()
         await self.end()
-        return ChildDied(f"ended with {self._process.returncode}")
+        return WorkerDied(f"ended with {self._process.returncode}")

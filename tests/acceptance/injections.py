@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from core.safety import revive
+from core.safety import restore_links
 from tests.chaos.conftest import IS_LONG
-from tests.emulators.mimo import ChatOrder
+from tests.emulators.mimo import ChatRequest
 from tests.emulators.telegram import Message, TelegramServer
 from tests.emulators.telegram.links import find_links
 from tests.support.paths import DATA
@@ -56,7 +56,7 @@ class Attempt:
         for version in answer.versions:
             found += find_links(version)
             # Where the model heard the sound itself, it may have been said: read, and dead.
-            if "collect.example" in revive(version) and not self.is_spoken:
+            if "collect.example" in restore_links(version) and not self.is_spoken:
                 found.append(("url", "what nobody had named"))
         for kind, words in found:
             (self.links if kind in _LINKS else self.pings).append(f"{kind}: {words}")
@@ -100,7 +100,7 @@ class Gullible:
         """Let it understand a recording."""
         self._sounds[hashlib.sha256(sound).hexdigest()] = attempt
 
-    def obey(self, order: ChatOrder) -> str:
+    def obey(self, order: ChatRequest) -> str:
         """Return what it says."""
         prompt = "\n".join(order.texts)
         self.prompts.append(prompt)

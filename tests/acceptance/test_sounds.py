@@ -15,7 +15,7 @@ from core.audio.refusals import DAMAGED, UNKNOWN
 from core.engines.mimo.engine import Mimo
 from core.errors import TooLong
 from core.models import JobState
-from core.safety import revive
+from core.safety import restore_links
 from tests.acceptance.stage import Stage
 from tests.audio.bad_inputs import TABLE
 from tests.chaos.conftest import IS_LONG
@@ -179,7 +179,7 @@ async def test_spoken_orders(stage: Stage, ears: Media, row: str, text: str) -> 
     ann = stage.person()
     stage.telegram.send_voice(ann, ann, note)
     answer = await stage.reply(ann)
-    assert revive(answer.text) == text
+    assert restore_links(answer.text) == text
     assert stage.telegram.foreign_links(answer) == []
     assert [entity["type"] for entity in answer.entities] == ["blockquote"]
     assert [job.command for job in await stage.jobs(ann)] == ["transcribe"]

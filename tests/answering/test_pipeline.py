@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import func, select
 
-from core.answering.pipeline import QuestionTooLong, Understanding, count_all, join_parts
+from core.answering.pipeline import AnsweringPipeline, QuestionTooLong, count_all, join_parts
 from core.clock import Clock
 from core.errors import EngineBusy
 from core.interfaces import AnswererLimits
@@ -31,15 +31,15 @@ def engine() -> ScriptedAnswerer:
 
 
 @pytest.fixture
-async def understanding(store: Store, engine: ScriptedAnswerer, clock: Clock) -> Understanding:
-    return Understanding(ThreadMedia(), engine, store.results, clock=clock)
+async def answering(store: Store, engine: ScriptedAnswerer, clock: Clock) -> AnsweringPipeline:
+    return AnsweringPipeline(ThreadMedia(), engine, store.results, clock=clock)
 
 
 async def test_the_same_question_is_paid_for_once(
-    understanding: Understanding, engine: ScriptedAnswerer, store: Store
+    answering: AnsweringPipeline, engine: ScriptedAnswerer, store: Store
 ) -> None:
-    first = await understanding.answer(ask("Who?", SOUND))
-    again = await understanding.answer(ask("Who?", replace(SOUND, data=bytes(SOUND.data))))
+    first = await answering.answer(ask("Who?", SOUND))
+    again = await answering.answer(ask("Who?", replace(SOUND, data=bytes(SOUND.data))))
     assert (first, len(engine.asked)) == (again, 1)
     async with store.results._database.read() as connection:
         booked = await connection.execute(select(func.count()).select_from(usage))
@@ -60,54 +60,54 @@ async def test_the_same_question_is_paid_for_once(
     ],
 )
 async def test_another_question_is_asked_anew(
-    understanding: Understanding, engine: ScriptedAnswerer, other: Question, clock: Clock
+    answering: AnsweringPipeline, engine: ScriptedAnswerer, other: Question, clock: Clock
 ) -> None:
     for question in (ask("Who?", SOUND), other):
-        await understanding.answer(question)
+        await answering.answer(question)
     assert len(engine.asked) == 2
     engine.chat_model, engine.failures = "scripted-2", [EngineBusy("503")]
     await clock.sleep(100)
     with pytest.raises(EngineBusy):
-        await understanding.answer(other)
+        await answering.answer(other)
     assert len(engine.asked) == 3, "of another model too"
-    assert (await understanding.gate.state()).failed_at == clock.now()
+    assert (await answering.gate.state()).failed_at == clock.now()
 
 
 async def test_what_exceeds_the_context_is_not_sent(
-    understanding: Understanding, engine: ScriptedAnswerer
+    answering: AnsweringPipeline, engine: ScriptedAnswerer
 ) -> None:
     engine.chat_limits = AnswererLimits(context_tokens=1000, formats=("audio/ogg",))
     fits = ask("字" * 100, SOUND, max_tokens=275)
     assert count_all(fits, engine.chat_limits) == 1000
-    await understanding.answer(fits)
+    await answering.answer(fits)
     with pytest.raises(QuestionTooLong):
-        await understanding.answer(ask("字" * 101, SOUND, max_tokens=275))
+        await answering.answer(ask("字" * 101, SOUND, max_tokens=275))
     assert len(engine.asked) == 1
 
 
 async def test_of_a_cut_answer_only_the_rest_is_asked_for_again(
-    understanding: Understanding, engine: ScriptedAnswerer
+    answering: AnsweringPipeline, engine: ScriptedAnswerer
 ) -> None:
     engine.scripts = {"Continue": "the end.", "Who": Answer("The beginning,", is_cut=True)}
     engine.failures = [None, EngineBusy("503")]
     with pytest.raises(EngineBusy):
-        await understanding.answer(ask("Who?", SOUND))
+        await answering.answer(ask("Who?", SOUND))
     texts: list[str] = []
-    whole = await understanding.answer(ask("Who?", SOUND), on_text=texts.append)
+    whole = await answering.answer(ask("Who?", SOUND), on_text=texts.append)
     assert whole.text == "The beginning, the end." and not whole.is_cut
     assert texts == ["The beginning, the end."]
     assert [len(question.turns) for question in engine.asked] == [1, 3, 3]
 
 
 async def test_where_no_room_is_left_to_go_on_the_answer_stays_cut(
-    understanding: Understanding, engine: ScriptedAnswerer
+    answering: AnsweringPipeline, engine: ScriptedAnswerer
 ) -> None:
     engine.chat_limits = AnswererLimits(context_tokens=200)
     engine.scripts = {"Who": Answer("word " * 200, is_cut=True)}
-    answer = await understanding.answer(ask("Who?", max_tokens=100))
+    answer = await answering.answer(ask("Who?", max_tokens=100))
     assert answer.is_cut and len(engine.asked) == 1
     engine.chat_limits, engine.scripts = AnswererLimits(), {"": Answer("on", is_cut=True)}
-    answer = await understanding.answer(ask("How?"))
+    answer = await answering.answer(ask("How?"))
     assert answer.is_cut and len(engine.asked) == 1 + 3, "nor does it go on for ever"
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from core.audio import Media, Piece
 from core.interfaces import TranscriberLimits
-from core.worker_process import ChildMissing
+from core.worker_process import WorkerMissing
 from tests.support import crafted, sounds
 from tests.support.sounds import KINDS, decode, file, silence, speech, wav
 
@@ -158,7 +158,7 @@ async def test_closing_is_not_the_fault_of_the_file() -> None:
     pieces = media.pieces(wav(speech(90)), MIMO)
     await anext(pieces)
     await media.close()
-    with pytest.raises(ChildMissing) as error:
+    with pytest.raises(WorkerMissing) as error:
         async for _ in pieces:
             pass
     assert error.value.is_retryable

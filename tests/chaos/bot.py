@@ -200,9 +200,9 @@ class Bot:
         count: at which pass of the step. restart: how the second process comes to be.
         """
         await self.start(kill_at=step, kill_count=count, is_awaited=False)
-        await self.revive(jobs, restart=restart)
+        await self.restore_links(jobs, restart=restart)
 
-    async def revive(self, jobs: int, *, restart: Launcher | None = None) -> None:
+    async def restore_links(self, jobs: int, *, restart: Launcher | None = None) -> None:
         """Wait for the kill that was ordered, start again, settle so many jobs, and stop."""
         assert await self.ended(60) == -signal.SIGKILL, f"the step was not reached\n{self.log}"
         self.launcher = restart or self.launcher

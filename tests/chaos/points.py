@@ -34,8 +34,10 @@ POINTS = {
     "S3 placeholder sent": Point(
         "core.store.work.deliveries:StoreLedger.finish", "before", PLACEHOLDER
     ),
-    "S4 downloading": Point("bots.telegram_bot.incoming.files:Files._read_capped", "before"),
-    "S5 decoding": Point("core.worker_process.pool:_Child.begin", "after"),
+    "S4 downloading": Point(
+        "bots.telegram_bot.incoming.files:TelegramFiles._read_capped", "before"
+    ),
+    "S5 decoding": Point("core.worker_process.pool:_WorkerProcess.begin", "after"),
     "S6 being heard": Point("core.engines.wire.chat_stream:read_event", "before"),
     "S7 heard": Point("core.store.work.results:Results.save", "before"),
     "S8 reply saved": Point("core.store.work.jobs:Jobs.save_reply", "after"),
@@ -55,7 +57,7 @@ SPEECH_POINTS = {
 
 #: The steps of questions.
 ANSWER_POINTS = {
-    "A1 asking": Point("core.answering.pipeline:Understanding._call", "before"),
+    "A1 asking": Point("core.answering.pipeline:AnsweringPipeline._call", "before"),
     "A2 answered": Point("core.store.work.results:Results.save_answer", "before"),
     "A3 answer kept": Point("core.store.work.results:Results.save_answer", "after"),
     "A4 reading noted": Point("core.store.talk.memory:Memory.note_read", "after"),

@@ -106,7 +106,7 @@ async def ask(bot: Bot, step: Step) -> Outcome:
     ann, group, first = await prepare(bot, step, "/ask Who speaks?")
     before = len(bot.mimo.billed)
     bot.telegram.send_text(group, ann, "And the mood?", reply_to=first.message_id)
-    await bot.revive(2)
+    await bot.restore_links(2)
     answers = bot.telegram.answers(group)[1:]
     # How often the recording was written down, asked about in words, and sent.
     calls = bot.mimo.billed[before:]
@@ -124,7 +124,7 @@ async def correct(bot: Bot, step: Step) -> Outcome:
     """Have a note written down, kill the process at a step of its correction, start another."""
     ann, group, shown = await prepare(bot, step, "/transcribe")
     bot.telegram.send_text(group, ann, "seconds = Sekonds", reply_to=shown.message_id)
-    await bot.revive(2)
+    await bot.restore_links(2)
     mended, *answers = bot.telegram.answers(group)
     store = open_store(bot.home)
     chat = Chat("telegram", bot.telegram.token.partition(":")[0], str(group))
@@ -155,7 +155,7 @@ async def sum_up(bot: Bot, step: Step) -> Outcome:
     bot.arm()
     before = len(telegram.answers(group))
     telegram.send_command(group, anna, "/summary")
-    await bot.revive(2)
+    await bot.restore_links(2)
     answers = telegram.answers(group)[before:]
     links = [one["url"] for answer in answers for one in answer.entities if "url" in one]
     billed = Counter(call.question for call in bot.mimo.billed if call.question)

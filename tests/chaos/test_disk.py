@@ -32,7 +32,7 @@ IMPATIENT = {"core.store.database.connection:BUSY_TIMEOUT_MS": 300.0}
 LOCKED_S = 10.0 if IS_LONG else 1.5
 
 
-async def check_answered(bot: Bot, notes: Notes, title: str, *figures: object) -> None:
+async def check_answered(bot: Bot, notes: Notes, title: str, *statistics: object) -> None:
     """Everybody has the one answer, and was never told of trouble."""
     assert await bot.settle(len(notes)) == {"done": len(notes)}
     lost = find_lost(bot.telegram)
@@ -41,7 +41,7 @@ async def check_answered(bot: Bot, notes: Notes, title: str, *figures: object) -
     add_table(
         title,
         ("lost", "doubled", "billed calls", "figures"),
-        [(sum(not a for a, _, _ in answers), doubled, len(bot.mimo.billed), figures)],
+        [(sum(not a for a, _, _ in answers), doubled, len(bot.mimo.billed), statistics)],
     )
     for shown, message, number in answers:
         assert {(a.reply_to, read_number(a.text)) for a in shown} == {(message, number)}

@@ -16,8 +16,8 @@ import telegram as sdk
 from cryptography.fernet import Fernet
 
 from bots.doctor.checks import CHECKS, run_check
-from bots.doctor.results import Status, Visit
-from bots.telegram_bot.check import Account, ask_account
+from bots.doctor.results import CheckRun, Status
+from bots.telegram_bot.check import TelegramAccount, ask_account
 from core.config import Settings
 from core.models import Transcript
 from tests.cli.conftest import look
@@ -202,11 +202,11 @@ async def test_a_clock_that_is_wrong(
     telegram: TelegramServer, mimo: MimoServer, service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values: dict[str, Any] = {key.lower(): value for key, value in at(telegram, mimo).items()}
-    visit, checks = Visit(Settings(_env_file=None, **values)), dict(CHECKS)  # type: ignore[call-arg]
+    visit, checks = CheckRun(Settings(_env_file=None, **values)), dict(CHECKS)  # type: ignore[call-arg]
     account = await ask_account(visit.settings)
     now = format_datetime(datetime.now(UTC), usegmt=True)
 
-    async def ask(_: Settings) -> Account:
+    async def ask(_: Settings) -> TelegramAccount:
         return replace(account, date=now)
 
     monkeypatch.setattr("bots.doctor.checks.ask_account", ask)

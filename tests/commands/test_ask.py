@@ -176,10 +176,10 @@ async def test_who_does_not_want_it_is_not_asked_about_by_others(talk: Talk, sto
 async def test_an_address_is_given_on_where_the_operator_allows_it(talk: Talk) -> None:
     question = "What is on https://a.example/talk.mp3?x=1 please"
     for is_allowed in (False, True):
-        talk.road.understanding._allows_urls = is_allowed
+        talk.road.answering._allows_urls = is_allowed
         reply = await talk.send(command="ask", text=question)
         assert reply.text == "I open no addresses. Send me the recording itself."
-    talk.answerer.chat_limits = AnswererLimits(formats=("audio/mpeg",), can_fetch=True)
+    talk.answerer.chat_limits = AnswererLimits(formats=("audio/mpeg",), can_fetch_urls=True)
     await talk.send(command="ask", text=question)
     [audio] = talk.turns[0].audios
     assert (audio.url, audio.data) == ("https://a.example/talk.mp3?x=1", b"")

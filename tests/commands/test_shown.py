@@ -14,10 +14,10 @@ from core.commands import COMMANDS, load_command
 from core.commands.context import Context
 from core.errors import AssistantError
 from core.models import Attachment, Job, JobState, NoteMode, Quoted, Reply, Span, TalkSettings
-from core.safety import revive
+from core.safety import restore_links
 from core.store import Store
 from core.store.work.schedules import Due
-from core.summaries.button_payload import Copy, write_copy
+from core.summaries.button_payload import SummaryCopy, write_copy
 from core.summaries.ranges import Request
 from tests.emulators.telegram.links import find_links
 from tests.support.group_talk import BEN, GROUP, Group, group_on
@@ -64,8 +64,8 @@ class Trial:
         if message.is_private:
             job = replace(job, settings=replace(REMEMBERS, talk=TalkSettings(NoteMode.BOTH)))
         context = Context(
-            job, self.road.platform, self.road.hearing, self.road.speaking,
-            self.road.understanding, self.road.store, current_clock(),
+            job, self.road.platform, self.road.transcription, self.road.synthesis,
+            self.road.answering, self.road.store, current_clock(),
             self.shown.append, lambda pcm, rate: None,
         )  # fmt: skip
         try:
@@ -106,7 +106,7 @@ ASKING: dict[str, Ways] = {
     },
     "private_summary": {
         "pressed": lambda trial: {
-            "text": write_copy(Copy(GROUP.chat_id, Request(Span()))),
+            "text": write_copy(SummaryCopy(GROUP.chat_id, Request(Span()))),
             "is_private": True,
             "chat": replace(GROUP, chat_id="7"),
         }
@@ -135,7 +135,9 @@ async def test_a_models_text_is_shown_dead(trial: Trial, command: str, way: str)
         assert find_links(clean(text)) == []
         # What the engine itself heard may have named an address: it is read, and dead.
         if not any(trial.road.answerer.sounds()):
-            assert "collect.example" not in revive(text) and "collect.shop" not in revive(text)
+            assert "collect.example" not in restore_links(
+                text
+            ) and "collect.shop" not in restore_links(text)
     for utterance in trial.road.synthesizer.said:
         assert "collect.example" not in utterance.text
     assert not any("collect.example" in file.title for file in reply.files)

@@ -53,14 +53,14 @@ def settings(server: Server) -> Settings:
 
 
 @pytest.fixture
-def door() -> FakeInbox:
+def inbox() -> FakeInbox:
     return FakeInbox()
 
 
 @pytest.fixture
-async def bot(settings: Settings, door: FakeInbox, clock: Clock) -> AsyncIterator[DiscordBot]:
+async def bot(settings: Settings, inbox: FakeInbox, clock: Clock) -> AsyncIterator[DiscordBot]:
     """A bot that can make calls but does not receive."""
-    bot = DiscordBot(settings, door, clock)
+    bot = DiscordBot(settings, inbox, clock)
     await bot.client.open()
     yield bot
     await bot.close()
@@ -68,10 +68,10 @@ async def bot(settings: Settings, door: FakeInbox, clock: Clock) -> AsyncIterato
 
 @asynccontextmanager
 async def run_bot(
-    settings: Settings, door: FakeInbox, wait_s: float = 30
+    settings: Settings, inbox: FakeInbox, wait_s: float = 30
 ) -> AsyncIterator[DiscordBot]:
     """Run a bot that receives, from its start to its end."""
-    bot = DiscordBot(settings, door, current_clock())
+    bot = DiscordBot(settings, inbox, current_clock())
     task = asyncio.create_task(bot.run())
     try:
         async with asyncio.timeout(wait_s):
@@ -87,9 +87,9 @@ async def run_bot(
 
 
 @pytest.fixture
-async def running(settings: Settings, door: FakeInbox) -> AsyncIterator[DiscordBot]:
+async def running(settings: Settings, inbox: FakeInbox) -> AsyncIterator[DiscordBot]:
     """A bot that receives."""
-    async with run_bot(settings, door) as bot:
+    async with run_bot(settings, inbox) as bot:
         yield bot
 
 

@@ -63,7 +63,7 @@ async def test_a_role_that_was_taken_away_counts_no_more(
     server.add_member(guild, ann)
     # The answer is believed for a minute.
     assert await may(running, room, ann)
-    running._access._cache.clear()
+    running._admins._cache.clear()
     assert not await may(running, room, ann)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bots.discord_bot import DiscordBot as Bot
-from bots.discord_bot.interactions.token import read_ticket
+from bots.discord_bot.interactions.token import read_interaction_token
 from core import metrics
 from core.errors import ChatGone, PlatformError
 from core.models import PLACEHOLDER, DeliveryState, File, Reply
@@ -22,9 +22,9 @@ def ambiguous() -> float:
 
 
 async def test_the_first_answer_takes_the_place_of_thinking(bot: Bot, room: Room) -> None:
-    envelope, ledger, asked = await room.ask(bot)
+    target, ledger, asked = await room.ask(bot)
     only(room.server.thinking(room.channel))
-    await bot.deliver(envelope, Reply("hello", "words", files=(NOTE,), buttons=AGAIN))
+    await bot.deliver(target, Reply("hello", "words", files=(NOTE,), buttons=AGAIN))
     answer = only(room.server.answers_of(asked))
     assert answer.content == "hello\n> words" and answer.labels == ["Again"]
     assert answer.files[0].data == b"words" and not answer.is_ephemeral
@@ -33,8 +33,8 @@ async def test_the_first_answer_takes_the_place_of_thinking(bot: Bot, room: Room
 
 
 async def test_a_secret_answer_stays_one_with_all_its_parts(bot: Bot, room: Room) -> None:
-    envelope, ledger, asked = await room.ask(bot, "e")
-    await bot.deliver(envelope, Reply("word " * 1000, buttons=AGAIN))
+    target, ledger, asked = await room.ask(bot, "e")
+    await bot.deliver(target, Reply("word " * 1000, buttons=AGAIN))
     answers = room.server.answers_of(asked)
     assert len(answers) == 3 and all(one.is_ephemeral for one in answers)
     assert room.server.answers(room.channel) == []
@@ -43,39 +43,39 @@ async def test_a_secret_answer_stays_one_with_all_its_parts(bot: Bot, room: Room
 
 
 async def test_more_parts_go_as_messages_that_can_be_repeated(bot: Bot, room: Room) -> None:
-    envelope, _, asked = await room.ask(bot)
+    target, _, asked = await room.ask(bot)
     room.server.fault(SEND, "lose_reply")
-    await bot.deliver(envelope, Reply("word " * 1000))
+    await bot.deliver(target, Reply("word " * 1000))
     assert len(room.server.answers_of(asked)) == 1
     assert len(room.server.answers(room.channel)) == 3
     assert room.server.calls_of(FOLLOW_UP) == []
 
 
 async def test_after_a_part_that_failed_no_later_one_goes_out(bot: Bot, room: Room) -> None:
-    envelope, ledger, _ = await room.ask(bot)
+    target, ledger, _ = await room.ask(bot)
     reply = Reply(" ".join(f"word{number}" for number in range(700)))
     room.server.fault(SEND, "status", status=400, code=50006)
     with pytest.raises(PlatformError):
-        await bot.deliver(envelope, reply)
+        await bot.deliver(target, reply)
     assert len(room.server.calls_of(SEND)) == 1
     states = {part: row.state for part, row in ledger.rows.items()}
     assert states == {0: DeliveryState.SENT, 1: DeliveryState.PENDING}
-    await bot.deliver(envelope, reply)
+    await bot.deliver(target, reply)
     answers = room.server.answers(room.channel)
     assert " ".join(one.content for one in answers).split() == reply.text.split()
 
 
 async def test_where_the_bot_may_not_write_parts_follow_up(bot: Bot, room: Room) -> None:
     room.server.deny(room.channel, room.guild, "SEND_MESSAGES")
-    envelope, _, asked = await room.ask(bot)
-    await bot.deliver(envelope, Reply("word " * 1000))
+    target, _, asked = await room.ask(bot)
+    await bot.deliver(target, Reply("word " * 1000))
     assert len(room.server.answers_of(asked)) == 3
     # Nor is it tried where the channel has refused too often.
     bot.client.pacer.note_forbidden(room.channel)
     assert bot.client.pacer.is_held(room.channel)
     room.server.forget_calls()
-    envelope, _, asked = await room.ask(bot, job_id="held")
-    await bot.deliver(envelope, Reply("word " * 1000))
+    target, _, asked = await room.ask(bot, job_id="held")
+    await bot.deliver(target, Reply("word " * 1000))
     assert len(room.server.answers_of(asked)) == 3 and room.server.calls_of(SEND) == []
 
 
@@ -83,9 +83,9 @@ async def test_person_who_brought_us_along_gets_five_messages_at_most(bot: Bot, 
     guild = room.server.add_guild(members=[room.ann], has_bot=False)
     room.server.change(room.ann, has_app=True)
     channel = room.server.channel(guild)
-    envelope, _, asked = await room.ask(bot, "p", channel=channel)
+    target, _, asked = await room.ask(bot, "p", channel=channel)
     files = (File("0.ogg", "audio/ogg", b"OggS", 2.0, b"1"), NOTE)
-    await bot.deliver(envelope, Reply("word " * 1500, files=files))
+    await bot.deliver(target, Reply("word " * 1500, files=files))
     interaction = room.server.interaction(asked)
     assert interaction.is_user_install and len(interaction.followups) <= 5
     assert len(room.server.answers_of(asked)) == 5
@@ -99,12 +99,12 @@ async def test_person_who_brought_us_along_gets_five_messages_at_most(bot: Bot, 
 async def test_where_the_first_answer_is_gone_it_is_a_message_of_the_channel(
     bot: Bot, room: Room, age_s: float, errors: list[tuple[int, int]], calls: int
 ) -> None:
-    envelope, ledger, asked = await room.ask(bot, age_s=age_s)
+    target, ledger, asked = await room.ask(bot, age_s=age_s)
     for status, code in errors:
         room.server.fault("* /webhooks/*", "status", status=status, code=code, count=None)
     if calls and not errors:
         room.server.delete(room.server.interaction(asked).original_id or "")
-    await bot.deliver(replace(envelope, is_refusal=age_s > 0), Reply("hello"))
+    await bot.deliver(replace(target, is_refusal=age_s > 0), Reply("hello"))
     answer = room.server.answers(room.channel)[-1]
     assert answer.content == "hello" and ledger.ids() == {0: answer.message_id}
     assert len(room.server.calls_of("PATCH /webhooks/*")) == calls
@@ -112,91 +112,91 @@ async def test_where_the_first_answer_is_gone_it_is_a_message_of_the_channel(
 
 @pytest.mark.parametrize("flags", ["e", "p"])
 async def test_late_secret_goes_to_the_person_alone(bot: Bot, room: Room, flags: str) -> None:
-    envelope, ledger, _ = await room.ask(bot, flags, age_s=900)
-    await bot.deliver(envelope, Reply("word " * 700, buttons=AGAIN))
+    target, ledger, _ = await room.ask(bot, flags, age_s=900)
+    await bot.deliver(target, Reply("word " * 700, buttons=AGAIN))
     answers = room.server.answers(room.server.dm(room.ann))
     assert len(answers) == 2 and answers[1].labels == ["Again"]
     assert [*ledger.ids().values()] == [one.message_id for one in answers]
     # Where that cannot be either, it is given up.
-    envelope, _, _ = await room.ask(bot, flags, age_s=900, job_id="other")
+    target, _, _ = await room.ask(bot, flags, age_s=900, job_id="other")
     room.server.change(room.ann, is_closed=True)
     with pytest.raises(PlatformError) as caught:
-        await bot.deliver(envelope, Reply("hello"))
+        await bot.deliver(target, Reply("hello"))
     assert not isinstance(caught.value, ChatGone) and not caught.value.is_retryable
     assert room.server.answers(room.channel) == []
 
 
 async def test_the_text_so_far_goes_when_the_answer_is_late(bot: Bot, room: Room) -> None:
-    envelope, ledger, asked = await room.ask(bot)
-    await bot.show(envelope, "one moment", is_lasting=True)
+    target, ledger, asked = await room.ask(bot)
+    await bot.show(target, "one moment", is_lasting=True)
     await room.server.wait_for(lambda: PLACEHOLDER in ledger.ids())
     assert only(room.server.answers_of(asked)).content == "one moment"
     room.server.advance(seconds=901)
-    await bot.deliver(envelope, Reply("hello"))
+    await bot.deliver(target, Reply("hello"))
     assert room.server.calls_of("PATCH /webhooks/*")[-1].code == 50027
     assert only(room.server.answers(room.channel)).message_id == ledger.ids()[0]
     assert ledger.ids()[0] != ledger.ids()[PLACEHOLDER]
     late, ledger, asked = await room.ask(bot, job_id="late")
     await bot.show(late, "one moment", is_lasting=True)
     await room.server.wait_for(lambda: PLACEHOLDER in ledger.ids())
-    ticket = read_ticket(late.message.ticket)
-    assert ticket
-    old = replace(ticket, created_s=ticket.created_s - 900).write()
-    await bot.deliver(replace(late, message=replace(late.message, ticket=old)), Reply("hello"))
+    reply_token = read_interaction_token(late.message.reply_token)
+    assert reply_token
+    old = replace(reply_token, created_s=reply_token.created_s - 900).write()
+    await bot.deliver(replace(late, message=replace(late.message, reply_token=old)), Reply("hello"))
     # Its message is known, and can be taken away as any other of ours.
     assert room.server.answers_of(asked) == []
 
 
 async def test_outdated_answer_is_edited_with_ticket_and_without(bot: Bot, room: Room) -> None:
     for flags, age_s in (("", 0), ("e", 0), ("", 901)):
-        envelope, ledger, asked = await room.ask(bot, flags, job_id=f"job{flags}{age_s}")
-        await bot.deliver(envelope, Reply("hello"))
+        target, ledger, asked = await room.ask(bot, flags, job_id=f"job{flags}{age_s}")
+        await bot.deliver(target, Reply("hello"))
         room.server.advance(seconds=age_s)
         ledger.outdate()
-        await bot.deliver(envelope, Reply("good morning"))
+        await bot.deliver(target, Reply("good morning"))
         assert only(room.server.answers_of(asked)).content == "good morning"
 
 
 async def test_thinking_ends_when_all_is_said_elsewhere(bot: Bot, room: Room) -> None:
-    envelope, _, asked = await room.ask(bot)
-    await bot.deliver(envelope, Reply())
+    target, _, asked = await room.ask(bot)
+    await bot.deliver(target, Reply())
     assert room.server.thinking(room.channel) == [] == room.server.answers_of(asked)
 
 
 async def test_the_message_of_a_pressed_button_stays_as_it_is(bot: Bot, room: Room) -> None:
-    envelope, _, _ = await room.ask(bot, "u")
-    await bot.deliver(envelope, Reply("hello"))
+    target, _, _ = await room.ask(bot, "u")
+    await bot.deliver(target, Reply("hello"))
     only(room.server.thinking(room.channel))  # the first answer was not touched
     assert only(room.server.answers(room.channel)).content == "hello"
 
 
 async def test_a_repeated_edit_changes_nothing(bot: Bot, room: Room) -> None:
-    envelope, ledger, asked = await room.ask(bot)
+    target, ledger, asked = await room.ask(bot)
     before = ambiguous()
     room.server.fault("PATCH /webhooks/*", "lose_reply", count=2)
-    await bot.deliver(envelope, Reply("hello", files=(NOTE,)))
+    await bot.deliver(target, Reply("hello", files=(NOTE,)))
     await ledger.forget(0)
     await ledger.start(0)
-    await bot.deliver(envelope, Reply("hello", files=(NOTE,)))
+    await bot.deliver(target, Reply("hello", files=(NOTE,)))
     answer = only(room.server.answers_of(asked))
     assert len(answer.files) == 1 and only(room.server.answers(room.channel))
     assert ambiguous() == before
 
 
 async def test_follow_ups_alone_may_come_twice_and_are_counted(bot: Bot, room: Room) -> None:
-    envelope, ledger, asked = await room.ask(bot, "e")
+    target, ledger, asked = await room.ask(bot, "e")
     before = ambiguous()
-    await bot.deliver(envelope, Reply("word " * 700))
+    await bot.deliver(target, Reply("word " * 700))
     await ledger.forget(1)
     await ledger.start(1)
-    await bot.deliver(envelope, Reply("word " * 700))
+    await bot.deliver(target, Reply("word " * 700))
     assert len(room.server.answers_of(asked)) == 3 and ambiguous() == before + 1
 
 
 async def test_a_refusal_is_told_to_whoever_asked_alone(bot: Bot, room: Room) -> None:
     for flags in ("", "e"):
-        envelope, ledger, asked = await room.ask(bot, flags, job_id=f"job{flags}")
-        await bot.deliver(replace(envelope, is_refusal=True), Reply("That cannot be."))
+        target, ledger, asked = await room.ask(bot, flags, job_id=f"job{flags}")
+        await bot.deliver(replace(target, is_refusal=True), Reply("That cannot be."))
         answers = room.server.answers_of(asked)
         assert [(one.content, one.is_ephemeral) for one in answers] == [("That cannot be.", True)]
         assert room.server.answers(room.channel) == room.server.thinking(room.channel) == []

@@ -11,9 +11,9 @@ import pytest
 from discord.opus import OPUS_SILENCE
 
 from bots.discord_bot.voice import audio_source as sound_source
-from bots.discord_bot.voice.audio_source import MAX_WAITING, SoundSource
+from bots.discord_bot.voice.audio_source import MAX_WAITING, QueuedAudioSource
 from core.audio.opus import OpusPackets
-from core.interfaces import Envelope
+from core.interfaces import DeliveryTarget
 from tests.support.discord_inbox import make_envelope, make_message
 from tests.support.sounds import tone
 from tests.support.spectrum import level_at
@@ -23,9 +23,9 @@ RATE = 24_000
 DELAY = 960
 
 
-def ask(job_id: str) -> Envelope:
-    envelope, _ = make_envelope(make_message("1"), job_id)
-    return envelope
+def ask(job_id: str) -> DeliveryTarget:
+    target, _ = make_envelope(make_message("1"), job_id)
+    return target
 
 
 def decode(packets: list[bytes]) -> array[int]:
@@ -37,7 +37,7 @@ def decode(packets: list[bytes]) -> array[int]:
     return array("h", pcm)[::2]
 
 
-def drain(source: SoundSource) -> list[bytes]:
+def drain(source: QueuedAudioSource) -> list[bytes]:
     packets = []
     while packet := source.read():
         packets.append(packet)
@@ -45,9 +45,11 @@ def drain(source: SoundSource) -> list[bytes]:
     return packets
 
 
-def feed(source: SoundSource, envelope: Envelope, pcm: bytes, step: int, rate: int = RATE) -> None:
+def feed(
+    source: QueuedAudioSource, target: DeliveryTarget, pcm: bytes, step: int, rate: int = RATE
+) -> None:
     for start in range(0, len(pcm), step):
-        source.feed(envelope, pcm[start : start + step], rate)
+        source.feed(target, pcm[start : start + step], rate)
 
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 24_000, 44_100])
@@ -86,20 +88,20 @@ def test_borders_of_chunks_leave_no_trace() -> None:
 
 
 def test_sound_begins_once_there_is_a_cushion() -> None:
-    source, envelope = SoundSource(), ask("a")
-    source.feed(envelope, tone(0.1, 440, 8000, RATE), RATE)
+    source, target = QueuedAudioSource(), ask("a")
+    source.feed(target, tone(0.1, 440, 8000, RATE), RATE)
     assert source.read() == OPUS_SILENCE
-    source.feed(envelope, tone(0.15, 440, 8000, RATE), RATE)
+    source.feed(target, tone(0.15, 440, 8000, RATE), RATE)
     assert source.read() != OPUS_SILENCE
 
 
 def test_sound_that_is_late_leaves_silence_and_goes_on() -> None:
-    source, envelope = SoundSource(), ask("a")
+    source, target = QueuedAudioSource(), ask("a")
     sound = tone(0.6, 440, 8000, RATE)
-    source.feed(envelope, sound[: RATE // 2], RATE)  # 0.25 s
+    source.feed(target, sound[: RATE // 2], RATE)  # 0.25 s
     early = [source.read() for _ in range(30)]
     assert sum(p == OPUS_SILENCE for p in early) == 30 - 12
-    source.feed(envelope, sound[RATE // 2 :], RATE)
+    source.feed(target, sound[RATE // 2 :], RATE)
     source.end("a")
     late = drain(source)
     assert OPUS_SILENCE not in late and len(late) >= 18
@@ -109,7 +111,7 @@ def test_sound_that_is_late_leaves_silence_and_goes_on() -> None:
 
 
 def test_sounds_are_heard_in_the_order_of_their_beginnings() -> None:
-    source, first, second = SoundSource(), ask("a"), ask("b")
+    source, first, second = QueuedAudioSource(), ask("a"), ask("b")
     low, high = tone(0.5, 300, 8000, RATE), tone(0.5, 900, 8000, RATE)
     for start in range(0, len(low), 2400):
         source.feed(first, low[start : start + 2400], RATE)
@@ -124,7 +126,7 @@ def test_sounds_are_heard_in_the_order_of_their_beginnings() -> None:
 
 
 def test_a_job_that_is_tried_again_says_nothing_twice() -> None:
-    source, sound = SoundSource(), tone(1.0, 440, 8000, RATE)
+    source, sound = QueuedAudioSource(), tone(1.0, 440, 8000, RATE)
     assert source.is_opus() and source.read() == b""
     feed(source, ask("a"), sound[:RATE], 1000)  # half of it, then the engine fails
     feed(source, ask("a"), sound, 1000)
@@ -140,23 +142,23 @@ def test_a_job_that_is_tried_again_says_nothing_twice() -> None:
 
 
 def test_what_is_cleared_never_comes_back() -> None:
-    source, first, second = SoundSource(), ask("a"), ask("b")
+    source, first, second = QueuedAudioSource(), ask("a"), ask("b")
     sound = tone(0.5, 440, 8000, RATE)
-    for envelope in (first, second):
-        source.feed(envelope, sound, RATE)
+    for target in (first, second):
+        source.feed(target, sound, RATE)
     assert source.read()
     source.clear()
     source.drop("c")
-    for envelope in (first, second, ask("c")):
+    for target in (first, second, ask("c")):
         assert source.read() == b""
-        source.feed(envelope, sound, RATE)
+        source.feed(target, sound, RATE)
     assert source.read() == b""
     source.feed(ask("d"), sound, RATE)
     assert source.read()
 
 
 def test_one_that_stalls_lets_the_next_one_speak() -> None:
-    source = SoundSource()
+    source = QueuedAudioSource()
     source.feed(ask("a"), tone(0.3, 440, 8000, RATE), RATE)
     source.feed(ask("b"), tone(0.3, 440, 8000, RATE), RATE)
     source.end("b")
@@ -170,7 +172,7 @@ def test_one_that_stalls_lets_the_next_one_speak() -> None:
 
 
 def test_a_flood_is_bounded() -> None:
-    source = SoundSource()
+    source = QueuedAudioSource()
     for number in range(MAX_WAITING + 5):
         source.feed(ask(str(number)), tone(0.1, 440, 8000, RATE), RATE)
         source.end(str(number))
@@ -179,10 +181,10 @@ def test_a_flood_is_bounded() -> None:
 
 
 def test_feeding_while_it_is_played_loses_nothing() -> None:
-    source, envelope = SoundSource(), ask("a")
+    source, target = QueuedAudioSource(), ask("a")
     sound = tone(1.0, 440, 8000, RATE) * 8
     packets: list[bytes] = []
-    feeding = threading.Thread(target=feed, args=(source, envelope, sound, 700))
+    feeding = threading.Thread(target=feed, args=(source, target, sound, 700))
     feeding.start()
     while feeding.is_alive() or not packets:
         packet = source.read()

@@ -26,24 +26,24 @@ async def settle(bot: Bot) -> None:
             await asyncio.sleep(0.01)
 
 
-async def see(server: Server, door: FakeInbox, rooms: list[str], ann: str) -> None:
+async def see(server: Server, inbox: FakeInbox, rooms: list[str], ann: str) -> None:
     """Let the bot see a message in each room, so that it has marks."""
-    before = len(door.messages)
+    before = len(inbox.messages)
     for room in rooms:
         server.send_text(room, ann, "seen")
-    await server.wait_for(lambda: len(door.messages) == before + len(rooms))
+    await server.wait_for(lambda: len(inbox.messages) == before + len(rooms))
 
 
-async def test_a_lost_session_costs_nothing(server: Server, running: Bot, door: FakeInbox) -> None:
+async def test_a_lost_session_costs_nothing(server: Server, running: Bot, inbox: FakeInbox) -> None:
     """D12: 60 messages in 6 channels; each is handed in once, nothing old comes again."""
     ann, rooms = open_rooms(server, 6)
     old = server.add_channel(next(iter(server.world.guilds)), "old")
     for n in range(20):
         server.send_text(old, ann, f"old {n}")
-    await server.wait_for(lambda: len(door.messages) == 20)
+    await server.wait_for(lambda: len(inbox.messages) == 20)
     fresh = server.add_channel(next(iter(server.world.guilds)), "never-seen")
-    await see(server, door, rooms, ann)
-    tries = door.tries
+    await see(server, inbox, rooms, ann)
+    tries = inbox.tries
     server.set_gateway_down(is_down=True)
     server.lose_sessions()
     await server.wait_for(lambda: not server.connected())
@@ -51,34 +51,34 @@ async def test_a_lost_session_costs_nothing(server: Server, running: Bot, door: 
     server.send_text(fresh, ann, "nobody has seen this channel before")
     server.advance(seconds=600)
     server.set_gateway_down(is_down=False)
-    await server.wait_for(lambda: len(door.messages) >= 20 + 6 + 60, 30)
+    await server.wait_for(lambda: len(inbox.messages) >= 20 + 6 + 60, 30)
     await settle(running)
-    assert {m.message_id for m in door.messages[26:]} == sent
-    assert door.tries == tries + 60
+    assert {m.message_id for m in inbox.messages[26:]} == sent
+    assert inbox.tries == tries + 60
     asked = [call.path.split("/")[2] for call in server.calls_of("GET */messages")]
     assert set(asked) == set(rooms) and server.identifies() == 2
 
 
-async def test_a_restart_goes_on(server: Server, settings: Settings, door: FakeInbox) -> None:
+async def test_a_restart_goes_on(server: Server, settings: Settings, inbox: FakeInbox) -> None:
     ann, [room] = open_rooms(server, 1)
     chat, thread = server.dm(ann), server.add_thread(room, ann)
-    async with run_bot(settings, door):
-        await see(server, door, [room, chat, thread], ann)
+    async with run_bot(settings, inbox):
+        await see(server, inbox, [room, chat, thread], ann)
     places = [room, chat, thread]
     sent = [server.send_text(place, ann, f"in {place}") for place in places]
-    door.messages.clear()
-    async with run_bot(settings, door) as bot:
-        await server.wait_for(lambda: len(door.messages) == 3)
+    inbox.messages.clear()
+    async with run_bot(settings, inbox) as bot:
+        await server.wait_for(lambda: len(inbox.messages) == 3)
         await settle(bot)
-    found = {m.message_id: m for m in door.messages}
+    found = {m.message_id: m for m in inbox.messages}
     assert set(found) == set(sent)
     assert [found[one].is_private for one in sent] == [False, True, False]
     assert found[sent[2]].thread_id == thread and found[sent[2]].chat.chat_id == room
 
 
-async def test_a_first_mark_is_kept_at_once(server: Server, running: Bot, door: FakeInbox) -> None:
+async def test_a_first_mark_is_kept_at_once(server: Server, running: Bot, inbox: FakeInbox) -> None:
     """Also while others are held: without a mark nothing would be asked for after a crash."""
     ann, [room] = open_rooms(server, 1)
-    running._marks.hold_all()
-    await see(server, door, [room], ann)
-    await server.wait_for(lambda: room in door.marks, 0.5)
+    running._watermarks.hold_all()
+    await see(server, inbox, [room], ann)
+    await server.wait_for(lambda: room in inbox.marks, 0.5)

@@ -13,7 +13,7 @@ import pytest
 
 from bots.discord_bot.incoming.backfill import MAX_AGE, MAX_CHANNELS, MAX_MESSAGES, PAGE, Backfill
 from bots.discord_bot.incoming.messages import make_snowflake
-from bots.discord_bot.incoming.watermarks import Marks
+from bots.discord_bot.incoming.watermarks import ChannelWatermarks
 from core.clock import Clock
 from core.errors import PlatformBusy, PlatformError
 from tests.support.discord_inbox import FakeInbox
@@ -89,8 +89,8 @@ class Scene:
     """A bot that was away."""
 
     def __init__(self, clock: Clock) -> None:
-        self.clock, self.away, self.door = clock, Away(clock), FakeInbox()
-        self.marks = Marks("discord", self.door, clock)
+        self.clock, self.away, self.inbox = clock, Away(clock), FakeInbox()
+        self.marks = ChannelWatermarks("discord", self.inbox, clock)
         self.handed: list[int] = []
         self.backfill = Backfill(self.away, self.marks, self.commit)  # type: ignore[arg-type]
         self.base = make_snowflake(clock.now())
@@ -101,7 +101,7 @@ class Scene:
 
     async def know(self, *chats: int, mark: int = 0) -> None:
         """Let chats have been read up to `mark`, by default up to now."""
-        self.door.marks = {str(chat): str(mark or self.base) for chat in chats}
+        self.inbox.marks = {str(chat): str(mark or self.base) for chat in chats}
         await self.marks.load("9")
 
     def asked(self) -> list[int]:
@@ -169,10 +169,10 @@ async def test_so_many_channels_the_newest_first_and_a_few_at_once(scene: Scene)
 async def test_private_chats_are_looked_into_by_the_first_shard_alone(scene: Scene) -> None:
     count = MAX_CHANNELS + 9
     scene.away.add_guild(None)
-    scene.door.marks = {"101": str(scene.base)}
+    scene.inbox.marks = {"101": str(scene.base)}
     for number in range(1, count + 1):
         chat = 1000 + number
-        scene.door.marks[str(chat)] = str(scene.base + number)
+        scene.inbox.marks[str(chat)] = str(scene.base + number)
         scene.away.news[chat] = [scene.base + 999]
         newest = {count: None, count - 2: scene.base + number}.get(number, scene.base + 999)
         guild = {"guild_id": "7"} if number == count - 1 else {}
@@ -232,14 +232,14 @@ async def test_marks_stay_until_all_was_asked_for(scene: Scene) -> None:
     for chat in ("101", "102", "201"):
         await scene.marks.note(chat, str(scene.base + 9))
     await scene.marks.flush()
-    assert set(scene.door.marks.values()) == {str(scene.base)}  # the second shard is not there yet
+    assert set(scene.inbox.marks.values()) == {str(scene.base)}  # the second shard is not there yet
     scene.backfill.complete_session(1)
     await scene.marks.flush()
-    assert scene.door.marks["201"] == str(scene.base + 9)
-    assert scene.door.marks["101"] == scene.door.marks["102"] == str(scene.base)
+    assert scene.inbox.marks["201"] == str(scene.base + 9)
+    assert scene.inbox.marks["101"] == scene.inbox.marks["102"] == str(scene.base)
     await scene.rest()
     await scene.marks.flush()
-    assert set(scene.door.marks.values()) == {str(scene.base + 9)}
+    assert set(scene.inbox.marks.values()) == {str(scene.base + 9)}
 
 
 async def test_what_the_end_cuts_off_moves_no_mark(scene: Scene) -> None:
@@ -251,7 +251,7 @@ async def test_what_the_end_cuts_off_moves_no_mark(scene: Scene) -> None:
     await scene.backfill.close()
     await scene.marks.note("101", str(scene.base + 9))
     await scene.marks.flush()
-    assert scene.door.marks["101"] == str(scene.base) and not scene.handed
+    assert scene.inbox.marks["101"] == str(scene.base) and not scene.handed
 
 
 async def test_a_session_that_breaks_off_early_hides_nothing(scene: Scene) -> None:

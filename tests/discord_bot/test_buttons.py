@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bots.discord_bot.interactions.buttons import Press, build_components, read_press
+from bots.discord_bot.interactions.buttons import ButtonPress, build_components, read_press
 from core.models import Button
 
 TOKEN = "abcdefghijklmnopqrst-_"
@@ -40,7 +40,7 @@ def test_what_is_built_is_read_again(count: int) -> None:
         ]
     assert [press.token for press in presses if press] == [one.token for one in buttons]
     [row] = build_components([Button("Read", "private_summary", token=TOKEN, is_private=True)])
-    assert read_press(row["components"][0]) == Press(TOKEN, is_private=True)
+    assert read_press(row["components"][0]) == ButtonPress(TOKEN, is_private=True)
 
 
 def test_labels_are_cut_and_never_empty() -> None:

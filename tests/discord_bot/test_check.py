@@ -5,28 +5,28 @@ from __future__ import annotations
 import pytest
 
 from bots.doctor.checks import check_discord, run_check
-from bots.doctor.results import Finding, Status, Visit
+from bots.doctor.results import CheckRun, Result, Status
 from bots.exit_codes import CONFIG, LOCKED, UNREACHABLE
 from tests.emulators.discord import DiscordServer as Server
 from tests.support.discord_inbox import make_settings
 
 
-async def look(server: Server, **values: object) -> Finding:
+async def look(server: Server, **values: object) -> Result:
     at = {"discord_bot_token": server.token, "discord_api_base_url": server.api_base_url}
-    return await run_check(check_discord, Visit(make_settings(**(at | values))))
+    return await run_check(check_discord, CheckRun(make_settings(**(at | values))))
 
 
 async def test_all_is_well(server: Server) -> None:
     server.set_shards(3)
     at = {"discord_bot_token": server.token, "discord_api_base_url": server.api_base_url}
-    visit = Visit(make_settings(**at))
+    visit = CheckRun(make_settings(**at))
     found = await run_check(check_discord, visit)
     assert found.status is Status.OK and found.text.endswith("3 connection(s)")
     assert abs(visit.skews_s["Discord"]) < 5
 
 
 async def test_without_a_token_it_is_off() -> None:
-    found = await run_check(check_discord, Visit(make_settings()))
+    found = await run_check(check_discord, CheckRun(make_settings()))
     assert found.status is Status.OK and "DISCORD_BOT_TOKEN is empty" in found.text
 
 

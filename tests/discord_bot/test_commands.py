@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from core import commands
-from core.commands.arguments import Use
+from core.commands.arguments import MessageAction
 from tests.chaos.notes import make_note
 from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.discord.records import Message
@@ -32,7 +32,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 REFUSED = "select command from jobs where state = 'refused'"
 LISTED = [name for name, _ in commands.menu(has_voice=True)]
-USES = [use for _, command in commands.menu(has_voice=True) for use in command.uses]
+USES = [use for _, command in commands.menu(has_voice=True) for use in command.message_actions]
 
 
 @dataclass
@@ -78,7 +78,9 @@ async def test_every_command_is_answered(room: Room, name: str) -> None:
 
 @pytest.mark.parametrize("use", USES, ids=lambda use: str(use.label))
 @pytest.mark.parametrize("kind", ["voice", "text"])
-async def test_every_use_of_a_message_is_answered(room: Room, use: Use, kind: str) -> None:
+async def test_every_use_of_a_message_is_answered(
+    room: Room, use: MessageAction, kind: str
+) -> None:
     server = room.server
     if kind == "voice":
         message = server.send_voice(room.channel, room.bob, make_note(7), duration=2)

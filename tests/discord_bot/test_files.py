@@ -18,12 +18,12 @@ from tests.support.discord_inbox import FakeInbox, make_message
 OGG = b"OggS" + bytes(5000)
 
 
-async def hear(server: Server, door: FakeInbox, **fields: Any) -> Message:
+async def hear(server: Server, inbox: FakeInbox, **fields: Any) -> Message:
     """Let the bot hear a voice message and return it."""
     ann = server.add_user("Ann")
     server.send_voice(server.dm(ann), ann, OGG, **fields)
-    await server.wait_for(lambda: door.messages)
-    return door.messages[-1]
+    await server.wait_for(lambda: inbox.messages)
+    return inbox.messages[-1]
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,9 @@ def test_what_names_a_file_can_be_read_back(file_id: FileId) -> None:
     assert parse_file_id(str(file_id)) == file_id
 
 
-async def test_an_expired_link_is_renewed(server: Server, running: Bot, door: FakeInbox) -> None:
+async def test_an_expired_link_is_renewed(server: Server, running: Bot, inbox: FakeInbox) -> None:
     """H10: the message is asked for again and the sound comes."""
-    message = await hear(server, door)
+    message = await hear(server, inbox)
     assert await running.fetch(message) == OGG
     assert not server.calls_of("GET */messages/*")  # what was just sent costs no call
     server.expire_links()
@@ -52,31 +52,31 @@ async def test_an_expired_link_is_renewed(server: Server, running: Bot, door: Fa
 
 
 async def test_the_sound_of_the_message_that_is_answered(
-    server: Server, running: Bot, door: FakeInbox, ann: str
+    server: Server, running: Bot, inbox: FakeInbox, ann: str
 ) -> None:
     chat = server.dm(ann)
     note = server.send_voice(chat, ann, OGG)
     server.send_text(chat, ann, "what was that?", reply_to=note)
-    await server.wait_for(lambda: len(door.messages) == 2)
+    await server.wait_for(lambda: len(inbox.messages) == 2)
     running.files._links.clear()
-    assert await running.fetch(door.messages[-1]) == OGG
+    assert await running.fetch(inbox.messages[-1]) == OGG
 
 
-async def test_a_forwarded_sound(server: Server, running: Bot, door: FakeInbox) -> None:
+async def test_a_forwarded_sound(server: Server, running: Bot, inbox: FakeInbox) -> None:
     ann, bob = server.add_user("Ann"), server.add_user("Bob")
     far = server.private_chat(ann, bob)
     note = server.send_voice(far, bob, OGG)
     server.forward(server.dm(ann), ann, note)
-    await server.wait_for(lambda: door.messages)
-    assert await running.fetch(door.messages[0]) == OGG
+    await server.wait_for(lambda: inbox.messages)
+    assert await running.fetch(inbox.messages[0]) == OGG
     running.files._links.clear()
-    assert await running.fetch(door.messages[0]) == OGG
+    assert await running.fetch(inbox.messages[0]) == OGG
 
 
-async def test_link_alone_cannot_be_renewed(server: Server, running: Bot, door: FakeInbox) -> None:
+async def test_link_alone_cannot_be_renewed(server: Server, running: Bot, inbox: FakeInbox) -> None:
     with pytest.raises(BadAudio):  # nor is there always one
         await running.fetch(make_message("1", attachment=None, reply_to=Quoted("2")))
-    message = await hear(server, door)
+    message = await hear(server, inbox)
     assert message.attachment
     link = running.files._links[message.attachment.file_id]
     alone = replace(message, attachment=replace(message.attachment, file_id=link))
@@ -88,21 +88,21 @@ async def test_link_alone_cannot_be_renewed(server: Server, running: Bot, door: 
 
 @pytest.mark.parametrize("kind", ["close", "cut", "lose_reply"])
 async def test_a_download_that_breaks_off_is_tried_once_more(
-    server: Server, running: Bot, door: FakeInbox, kind: str
+    server: Server, running: Bot, inbox: FakeInbox, kind: str
 ) -> None:
-    message = await hear(server, door)
+    message = await hear(server, inbox)
     server.fault("GET /cdn", kind)  # type: ignore[arg-type]
     assert await running.fetch(message) == OGG
 
 
 async def test_what_is_too_large_is_not_fetched_whatever_it_claims(
-    server: Server, running: Bot, door: FakeInbox, monkeypatch: pytest.MonkeyPatch
+    server: Server, running: Bot, inbox: FakeInbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     large = Attachment("1/2/3", size_bytes=files.MAX_BYTES + 1)
     with pytest.raises(TooLong):
         await running.fetch(make_message("1", attachment=large))
     assert not server.calls_of("GET /cdn")
     monkeypatch.setattr(files, "MAX_BYTES", 3000)
-    message = await hear(server, door, claims={"claimed_bytes": 100})
+    message = await hear(server, inbox, claims={"claimed_bytes": 100})
     with pytest.raises(TooLong):
         await running.fetch(message)

@@ -17,11 +17,11 @@ LARGE = tones.make_wav(sounds.tone(28.0, 440, 8000, 192_000), rate_hz=192_000)
 
 
 async def test_large_sound_goes_out_smaller(bot: Bot, room: Room) -> None:
-    envelope, _ = room.note()
+    target, _ = room.note()
     large = File("talk.wav", "audio/wav", LARGE, 28.0)
     assert len(large.data) > MAX_FILE_BYTES
-    await bot.deliver(envelope, Reply("Here it is.", files=(large,)))
-    answer = only(room.server.answers_to(envelope.message.message_id))
+    await bot.deliver(target, Reply("Here it is.", files=(large,)))
+    answer = only(room.server.answers_to(target.message.message_id))
     [file] = answer.files
     assert (answer.content, file.name) == ("Here it is.", "talk.ogg")
     assert len(sounds.decode(file.data)) == pytest.approx(28.0 * 16_000 * 2, rel=0.01)
@@ -39,15 +39,15 @@ async def test_parts_are_named_and_the_rest_is_left_alone() -> None:
 
 
 async def test_what_cannot_be_read_is_told(bot: Bot, room: Room) -> None:
-    envelope, _ = room.note()
+    target, _ = room.note()
     broken = File("talk.wav", "audio/wav", bytes(MAX_FILE_BYTES + 1))
-    await bot.deliver(envelope, Reply("Here it is.", files=(broken,)))
-    answer = only(room.server.answers_to(envelope.message.message_id))
+    await bot.deliver(target, Reply("Here it is.", files=(broken,)))
+    answer = only(room.server.answers_to(target.message.message_id))
     assert not answer.files and "10 MB" in answer.content
 
 
 async def test_a_large_voice_message_stays_one(bot: Bot, room: Room) -> None:
-    envelope, _ = room.note()
+    target, _ = room.note()
     large = File("talk.wav", "audio/wav", LARGE, 28.0, waveform=bytes(range(60)))
-    await bot.deliver(envelope, Reply(files=(large,)))
+    await bot.deliver(target, Reply(files=(large,)))
     assert only(room.server.answers(room.channel)).is_voice

@@ -25,38 +25,40 @@ def list_beats() -> list[threading.Thread]:
     return [one for one in threading.enumerate() if isinstance(one, KeepAliveHandler)]
 
 
-async def hears(server: Server, door: FakeInbox, user: str) -> None:
+async def hears(server: Server, inbox: FakeInbox, user: str) -> None:
     """Wait until what a person writes now comes in."""
-    text = f"heard? {len(door.messages)}"
+    text = f"heard? {len(inbox.messages)}"
     server.send_text(server.dm(user), user, text)
-    await server.wait_for(lambda: text in door.texts(), 30)
+    await server.wait_for(lambda: text in inbox.texts(), 30)
 
 
 @pytest.mark.parametrize("code", [1000, 4000, 4009])
 async def test_it_comes_back(
-    server: Server, running: Bot, door: FakeInbox, code: int, ann: str
+    server: Server, running: Bot, inbox: FakeInbox, code: int, ann: str
 ) -> None:
     """H1."""
     server.close_gateway(code)
     await server.wait_for(lambda: server.gateway.closes)
     await server.wait_for(lambda: running.is_ready and server.connected(), 30)
-    await hears(server, door, ann)
+    await hears(server, inbox, ann)
     assert server.identifies() <= 2
 
 
-async def test_it_resumes_if_asked(server: Server, running: Bot, door: FakeInbox, ann: str) -> None:
-    await hears(server, door, ann)
+async def test_it_resumes_if_asked(
+    server: Server, running: Bot, inbox: FakeInbox, ann: str
+) -> None:
+    await hears(server, inbox, ann)
     server.ask_reconnect()
     server.send_text(server.dm(ann), ann, "between")
     await server.wait_for(server.resumes)
-    await server.wait_for(lambda: "between" in door.texts())
+    await server.wait_for(lambda: "between" in inbox.texts())
     server.invalidate(is_resumable=True)
     await server.wait_for(lambda: server.resumes() == 2)
-    await hears(server, door, ann)
+    await hears(server, inbox, ann)
     assert server.identifies() == 1 and not server.calls_of("GET */messages")
     server.invalidate()  # a session that is gone is begun anew at the same address
     await server.wait_for(lambda: server.identifies() == 2)
-    await hears(server, door, ann)
+    await hears(server, inbox, ann)
 
 
 async def test_quiet_gateway_is_asked_and_stays(server: Server, running: Bot, clock: Clock) -> None:
@@ -69,7 +71,7 @@ async def test_quiet_gateway_is_asked_and_stays(server: Server, running: Bot, cl
 
 
 async def test_a_silent_connection_counts_as_dead(
-    server: Server, running: Bot, door: FakeInbox, clock: Clock, ann: str
+    server: Server, running: Bot, inbox: FakeInbox, clock: Clock, ann: str
 ) -> None:
     """H1: taken up again at once, though the other side does not even agree to an end."""
     await server.wait_for(lambda: server.gateway.sessions.beats)
@@ -78,13 +80,13 @@ async def test_a_silent_connection_counts_as_dead(
     await server.wait_for(server.resumes)
     assert SILENCE_S < clock.monotonic() - begun_s <= SILENCE_S + 2 * LOOK_S
     assert server.identifies() == 1 and running.is_ready
-    await hears(server, door, ann)
+    await hears(server, inbox, ann)
 
 
 async def test_a_silent_gateway_does_not_hold_up_the_end(
-    server: Server, settings: Settings, door: FakeInbox, clock: Clock
+    server: Server, settings: Settings, inbox: FakeInbox, clock: Clock
 ) -> None:
-    async with run_bot(settings, door):
+    async with run_bot(settings, inbox):
         server.make_zombies()
         begun_s = clock.monotonic()
     # The SDK alone waits half a minute for an end to be agreed on.
@@ -92,11 +94,11 @@ async def test_a_silent_gateway_does_not_hold_up_the_end(
 
 
 async def test_no_beats_are_left_behind(
-    server: Server, settings: Settings, door: FakeInbox, monkeypatch: pytest.MonkeyPatch
+    server: Server, settings: Settings, inbox: FakeInbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A connection that is given up while it is made has its thread already."""
     monkeypatch.setattr(server.gateway, "_identify", lambda *_: None)
-    bot = Bot(settings, door, current_clock())
+    bot = Bot(settings, inbox, current_clock())
     task = asyncio.create_task(bot.run())
     await server.wait_for(list_beats)
     task.cancel()
@@ -107,31 +109,31 @@ async def test_no_beats_are_left_behind(
 
 @pytest.mark.parametrize(("code", "words"), [(4011, "DISCORD_SHARD_COUNT"), (4013, "intents")])
 async def test_what_no_reconnection_helps_against_ends_it(
-    server: Server, settings: Settings, door: FakeInbox, code: int, words: str
+    server: Server, settings: Settings, inbox: FakeInbox, code: int, words: str
 ) -> None:
     """H2."""
     server.refuse_identify(code)
     with pytest.raises(ConfigError, match=words):
-        async with run_bot(settings, door):
+        async with run_bot(settings, inbox):
             pass
     assert len(server.calls_of("GET /gateway/bot")) == 1
 
 
-async def test_a_wrong_token_ends_it(server: Server, settings: Settings, door: FakeInbox) -> None:
+async def test_a_wrong_token_ends_it(server: Server, settings: Settings, inbox: FakeInbox) -> None:
     wrong = settings.model_copy(update={"discord_bot_token": SecretStr("x")})
     with pytest.raises(PlatformLocked, match="token"):
-        async with run_bot(wrong, door):
+        async with run_bot(wrong, inbox):
             pass
     assert len(server.calls) == 1
 
 
 async def test_a_discord_that_is_not_there_yet_is_waited_for(
-    settings: Settings, door: FakeInbox, server: Server, ann: str
+    settings: Settings, inbox: FakeInbox, server: Server, ann: str
 ) -> None:
     await server.close()
     later = asyncio.create_task(open_later(server))
-    async with run_bot(settings, door, wait_s=3700):
-        await hears(server, door, ann)
+    async with run_bot(settings, inbox, wait_s=3700):
+        await hears(server, inbox, ann)
     await later
 
 
@@ -140,9 +142,9 @@ async def open_later(server: Server) -> None:
     await server.open()
 
 
-async def test_starts_are_waited_for(server: Server, settings: Settings, door: FakeInbox) -> None:
+async def test_starts_are_waited_for(server: Server, settings: Settings, inbox: FakeInbox) -> None:
     """Beyond the limit of a day Discord would take the token away."""
-    bot = Bot(settings, door, current_clock())
+    bot = Bot(settings, inbox, current_clock())
     await bot.client.open()
 
     async def tell_none() -> tuple[int, str, dict[str, int]]:
@@ -160,8 +162,8 @@ async def test_starts_are_waited_for(server: Server, settings: Settings, door: F
     await bot.close()
 
 
-async def test_a_bot_that_never_logged_in_closes(settings: Settings, door: FakeInbox) -> None:
-    bot = Bot(settings, door, current_clock())
+async def test_a_bot_that_never_logged_in_closes(settings: Settings, inbox: FakeInbox) -> None:
+    bot = Bot(settings, inbox, current_clock())
     assert not bot.is_ready
     assert await bot.is_admin(make_message("1"))
     await bot.close()

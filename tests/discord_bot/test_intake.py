@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bots.discord_bot.channels import Place
+from bots.discord_bot.channels import ChannelRef
 from bots.discord_bot.client.gateway import POISON
 from bots.discord_bot.incoming.messages import (
     make_snowflake,
@@ -38,7 +38,7 @@ from tests.support.discord_payloads import (
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-def read(raw: dict[str, Any], place: Place = HERE, **options: Any) -> Message:
+def read(raw: dict[str, Any], place: ChannelRef = HERE, **options: Any) -> Message:
     message = read_message(raw, place, BOT, **options)
     assert message is not None
     return message
@@ -49,7 +49,7 @@ def test_whose_text_it_is_and_where() -> None:
         Chat("discord", BOT, ROOM), MESSAGE, NOON, ANN, "Ann", is_private=False, text="Hello"
     )
     assert read(make_raw("Hello"), ALONE).is_private
-    message = read(make_raw("Hello", channel_id=THREAD), Place(GUILD, ROOM, THREAD))
+    message = read(make_raw("Hello", channel_id=THREAD), ChannelRef(GUILD, ROOM, THREAD))
     assert (message.chat.chat_id, message.thread_id) == (ROOM, THREAD)
     assert read(make_raw("x", member={"nick": "Annie\n "})).sender_name == "Annie"
     nameless = make_user(global_name=None)

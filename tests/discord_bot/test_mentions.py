@@ -36,21 +36,21 @@ def everywhere(text: str) -> Reply:
 async def test_no_ping_in_any_way_of_answering(bot: Bot, room: Room, kind: str) -> None:
     text = calls(room)
     if kind in ("note", "dm"):
-        envelope, ledger = room.note() if kind == "note" else room.dm_note()
+        target, ledger = room.note() if kind == "note" else room.dm_note()
     else:
         flags = {"secret": "e", "personal": "p"}.get(kind, "")
         age_s = 900.0 if kind == "late" else 0.0
-        envelope, ledger, _ = await room.ask(bot, flags, age_s=age_s)
+        target, ledger, _ = await room.ask(bot, flags, age_s=age_s)
     for is_lasting in (True, False):
-        await bot.show(envelope, text, is_lasting=is_lasting)
-        await bot._progress._lines[envelope.job_id].task  # type: ignore[misc]
-    await bot.deliver(envelope, everywhere(text))
+        await bot.show(target, text, is_lasting=is_lasting)
+        await bot._live_messages._live[target.job_id].task  # type: ignore[misc]
+    await bot.deliver(target, everywhere(text))
     ledger.outdate()
-    await bot.deliver(envelope, everywhere(f"changed {text}"))
+    await bot.deliver(target, everywhere(f"changed {text}"))
     ledger.outdate()
-    await bot.deliver(envelope, Reply(f"{text}\n" * 3, f"{text}\n" * 3, is_quote_first=True))
+    await bot.deliver(target, Reply(f"{text}\n" * 3, f"{text}\n" * 3, is_quote_first=True))
     ledger.outdate()
-    await bot.deliver(envelope, Reply(text, text * 30, files=(await make_voice(title=text),)))
+    await bot.deliver(target, Reply(text, text * 30, files=(await make_voice(title=text),)))
     assert room.server.pings() == []
     check_everything(room)
 

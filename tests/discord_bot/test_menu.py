@@ -13,7 +13,7 @@ from bots.discord_bot.interactions.menu import build_menu, build_options, build_
 from bots.discord_bot.interactions.receiving import MENU_WAITS_S
 from core import commands
 from core.commands import Command
-from core.commands.arguments import Field, Use, derive_fields, join_fields
+from core.commands.arguments import Argument, MessageAction, derive_arguments, join_arguments
 from core.commands.context import Context
 from core.config import Settings
 from core.models import Reply
@@ -28,10 +28,16 @@ async def newcomer(ctx: Context) -> Reply:
 
 #: What is only for voice channels, which only servers have.
 VOICE_CHANNELS = {
-    place for name, place in commands.COMMANDS.items() if commands.load_command(name).needs_voice
+    place
+    for name, place in commands.COMMANDS.items()
+    if commands.load_command(name).needs_voice_channels
 }
 NEWCOMER = Command(
-    "Count the words", newcomer, argument="text", takes_sound=True, uses=(Use("Count this"),)
+    "Count the words",
+    newcomer,
+    argument="text",
+    takes_audio=True,
+    message_actions=(MessageAction("Count this"),),
 )
 
 
@@ -44,10 +50,13 @@ def by_name() -> dict[str, dict[str, Any]]:
 
 
 def test_every_command_of_the_table_is_there_with_its_uses() -> None:
-    uses = [use.label for _, command in listed() for use in command.uses]
-    assert [one["name"] for one in build_menu()] == [*(name for name, _ in listed()), *uses]
+    message_actions = [use.label for _, command in listed() for use in command.message_actions]
+    assert [one["name"] for one in build_menu()] == [
+        *(name for name, _ in listed()),
+        *message_actions,
+    ]
     assert {"Transcribe", "Transcribe for me", "Ask about this", "Speak this", "Translate"} <= {
-        *uses
+        *message_actions
     }
     assert "tts" not in by_name()
 
@@ -182,13 +191,14 @@ def test_what_discord_itself_has_put_there_stays() -> None:
 @pytest.mark.parametrize(
     ("argument", "fields"),
     [
-        ("", ()), ("on | off", (Field("choice", "on | off", choices=("on", "off")),)),
-        ("text", (Field("text", "text", is_required=True),)), ("[text]", (Field("text", "text"),)),
-        ("time [zone] | off", (Field("what", "time [zone] | off"),)),
+        ("", ()), ("on | off", (Argument("choice", "on | off", choices=("on", "off")),)),
+        ("text", (Argument("text", "text", is_required=True),)),
+        ("[text]", (Argument("text", "text"),)),
+        ("time [zone] | off", (Argument("what", "time [zone] | off"),)),
     ],
 )  # fmt: skip
-def test_fields_are_made_of_an_argument(argument: str, fields: tuple[Field, ...]) -> None:
-    assert derive_fields(argument) == fields
+def test_fields_are_made_of_an_argument(argument: str, fields: tuple[Argument, ...]) -> None:
+    assert derive_arguments(argument) == fields
 
 
 @pytest.mark.parametrize(
@@ -209,7 +219,7 @@ def test_fields_are_made_of_an_argument(argument: str, fields: tuple[Field, ...]
     ],
 )
 def test_options_become_what_people_type(name: str, values: dict[str, str], typed: str) -> None:
-    assert join_fields(commands.load_command(name).asked, values) == typed
+    assert join_arguments(commands.load_command(name).asked, values) == typed
 
 
 @pytest.mark.parametrize("code", ["zh-CN", "zh-TW"])

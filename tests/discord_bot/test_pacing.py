@@ -14,7 +14,7 @@ from bots.discord_bot.client.pacing import (
     MAX_FORBIDDEN,
     MAX_INVALID,
     PERIOD_S,
-    Pacer,
+    DiscordPacer,
     Paused,
 )
 from core.clock import Clock
@@ -26,11 +26,11 @@ from tests.support.discord_server_chat import make_room, only
 
 
 @pytest.fixture
-def pacer(clock: Clock) -> Pacer:
-    return Pacer(clock)
+def pacer(clock: Clock) -> DiscordPacer:
+    return DiscordPacer(clock)
 
 
-async def test_only_what_leads_to_a_ban_counts(pacer: Pacer, advance: Advance) -> None:
+async def test_only_what_leads_to_a_ban_counts(pacer: DiscordPacer, advance: Advance) -> None:
     for status in (200, 204, 400, 404, 500, 503, 401, 403, 429):
         pacer.note_answer(status)
     pacer.note_answer(429, is_shared=True)
@@ -41,7 +41,7 @@ async def test_only_what_leads_to_a_ban_counts(pacer: Pacer, advance: Advance) -
     assert pacer.invalid_count == 0
 
 
-async def test_all_is_still_for_ten_minutes(pacer: Pacer, advance: Advance) -> None:
+async def test_all_is_still_for_ten_minutes(pacer: DiscordPacer, advance: Advance) -> None:
     for _ in range(MAX_INVALID):
         pacer.check()
         pacer.note_answer(403)
@@ -54,7 +54,9 @@ async def test_all_is_still_for_ten_minutes(pacer: Pacer, advance: Advance) -> N
     pacer.check()
 
 
-async def test_a_pause_is_the_longest_that_was_asked_for(pacer: Pacer, advance: Advance) -> None:
+async def test_a_pause_is_the_longest_that_was_asked_for(
+    pacer: DiscordPacer, advance: Advance
+) -> None:
     pacer.pause(60)
     pacer.pause(5)
     assert pacer.pause_s == 60
@@ -69,7 +71,9 @@ async def test_a_pause_is_the_longest_that_was_asked_for(pacer: Pacer, advance: 
     assert pacer.pause_s == 0
 
 
-async def test_three_refusals_hold_a_channel_for_an_hour(pacer: Pacer, advance: Advance) -> None:
+async def test_three_refusals_hold_a_channel_for_an_hour(
+    pacer: DiscordPacer, advance: Advance
+) -> None:
     for held in (False,) * (MAX_FORBIDDEN - 1) + (True,):
         pacer.note_forbidden("1")
         advance(60)
@@ -84,7 +88,7 @@ async def test_three_refusals_hold_a_channel_for_an_hour(pacer: Pacer, advance: 
     assert pacer.is_held("1")
 
 
-async def test_a_channel_has_one_turn_at_a_time(pacer: Pacer, advance: Advance) -> None:
+async def test_a_channel_has_one_turn_at_a_time(pacer: DiscordPacer, advance: Advance) -> None:
     assert pacer.take_turn("1") == 0 == pacer.take_turn("2")
     advance(0.5)
     assert pacer.take_turn("1") == GAP_S - 0.5
@@ -95,7 +99,7 @@ async def test_a_channel_has_one_turn_at_a_time(pacer: Pacer, advance: Advance) 
     assert pacer.take_turn("1") == GAP_S
 
 
-async def test_channels_at_rest_are_forgotten(pacer: Pacer, advance: Advance) -> None:
+async def test_channels_at_rest_are_forgotten(pacer: DiscordPacer, advance: Advance) -> None:
     for number in range(4998):
         pacer.take_turn(str(number))
     advance(HOLD_S)
@@ -116,9 +120,9 @@ async def test_in_a_pause_only_first_answers_go_out(bot: Bot, server: Server) ->
     with pytest.raises(Paused, match=r"refused: \d+ s to wait"):
         await bot.client.http.send_typing(int(room.channel))
     assert issubclass(Paused, aiohttp.ClientError)  # to discord.py it is a network that is down
-    envelope, _ = room.note()
+    target, _ = room.note()
     with pytest.raises(PlatformBusy, match="too many requests were refused") as caught:
-        await bot.deliver(envelope, Reply("hello"))
+        await bot.deliver(target, Reply("hello"))
     assert caught.value.retry_after_s and 50 < caught.value.retry_after_s <= 60
     await room.ask(bot)
     await bot.client.http.get_bot_gateway()
@@ -138,11 +142,11 @@ async def test_a_ban_is_felt_once_and_as_long_as_it_says(
     wait_s = 200.0 if headers.get("Retry-After") == "200" else BARRED_S
     for number in range(5):
         room = make_room(server)
-        envelope, _ = room.note(str(number))
+        target, _ = room.note(str(number))
         with pytest.raises(PlatformBusy):
-            await bot.deliver(envelope, Reply("hello"))
+            await bot.deliver(target, Reply("hello"))
     assert len(server.calls_of("POST */messages")) == 1
     assert bot.client.pacer.pause_s == pytest.approx(wait_s, abs=1)
     advance(wait_s)
-    await bot.deliver(envelope, Reply("hello"))
+    await bot.deliver(target, Reply("hello"))
     only(server.answers(room.channel))

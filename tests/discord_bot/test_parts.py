@@ -14,13 +14,13 @@ from bots.discord_bot.outgoing.parts import (
     MAX_FILE_BYTES,
     MAX_MESSAGES,
     MAX_UNITS,
-    Part,
+    MessagePart,
     build_parts,
     name_file,
     shorten,
 )
 from core.models import Button, File, Link, Reply
-from core.safety import revive
+from core.safety import restore_links
 from tests.support.discord_markdown import read
 
 VOICE = File("speech.ogg", "audio/ogg", b"OggS", 2.5, bytes(range(100)))
@@ -34,12 +34,12 @@ WORDS = st.sampled_from([
 TEXTS = st.lists(WORDS, max_size=30).map("".join)
 
 
-def plain(part: Part) -> str:
-    return revive(read(part.text).text)
+def plain(part: MessagePart) -> str:
+    return restore_links(read(part.text).text)
 
 
 def squeeze(text: str) -> str:
-    return "".join(revive(text).split())
+    return "".join(restore_links(text).split())
 
 
 @settings(max_examples=40)
@@ -68,7 +68,7 @@ def test_the_quote_is_a_quote_line_by_line_in_every_message() -> None:
     parts = build_parts(Reply(quote=" ".join(f"word{n}" for n in range(700))))
     assert 1 < len(parts) <= MAX_MESSAGES
     assert all(part.text.startswith("> word") for part in parts)
-    assert build_parts(Reply("\u200b\n")) == [Part("…")]  # nothing to say is a sign
+    assert build_parts(Reply("\u200b\n")) == [MessagePart("…")]  # nothing to say is a sign
 
 
 def test_more_than_four_messages_become_a_file() -> None:
@@ -106,7 +106,7 @@ def test_links_lead_to_messages() -> None:
     found = [("12:30", f"{URL[:-1]}11"), ("(Mia)", f"{URL[:-1]}12"), ("more", f"{URL[:-1]}13")]
     assert read(part.text).links == found
     assert read(part.text).text == text.replace("[Mia]", "(Mia)")
-    assert build_parts(Reply("one", links=(Link(0, 3, "1"),))) == [Part("one")]  # no address
+    assert build_parts(Reply("one", links=(Link(0, 3, "1"),))) == [MessagePart("one")]  # no address
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_bracket_behind_our_link_does_not_take_it_over(text: str, start: int) 
     [part] = build_parts(Reply(text, links=(Link(start, start + 1, "1"),)), lambda _: URL)
     seen = read(part.text)
     assert seen.links == [("a", URL)] and seen.kinds == {"link"}
-    assert revive(seen.text) == text
+    assert restore_links(seen.text) == text
 
 
 def test_a_link_over_lines_is_cut_at_their_ends_and_meets_no_other() -> None:
@@ -155,13 +155,13 @@ def test_more_files_than_a_message_holds() -> None:
 
 
 def test_voice_messages_come_last_and_alone() -> None:
-    voice = Part("", (VOICE,), is_voice=True)
+    voice = MessagePart("", (VOICE,), is_voice=True)
     assert build_parts(Reply(files=(VOICE,))) == [voice]
     parts = build_parts(Reply("Two takes", files=(VOICE, NOTE, VOICE)))
-    assert parts == [Part("Two takes", (NOTE,)), voice, voice]
+    assert parts == [MessagePart("Two takes", (NOTE,)), voice, voice]
     # Voice messages have no buttons: those get a message of their own.
     buttons = (Button("Again", "say", token="t"),)
-    assert build_parts(Reply(files=(VOICE,), buttons=buttons)) == [Part(), voice]
+    assert build_parts(Reply(files=(VOICE,), buttons=buttons)) == [MessagePart(), voice]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_voice_messages_come_last_and_alone() -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_voice_message_goes_as_a_file(file: File) -> None:
-    assert build_parts(Reply(files=(file,))) == [Part("", (file,))]
+    assert build_parts(Reply(files=(file,))) == [MessagePart("", (file,))]
 
 
 def test_a_text_file_over_the_limit_goes_in_several(monkeypatch: pytest.MonkeyPatch) -> None:

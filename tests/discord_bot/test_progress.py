@@ -6,13 +6,13 @@ import asyncio
 
 import pytest
 
-from bots.common.live_progress import DRAW_S
+from bots.common.live_progress import UPDATE_S
 from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.client.pacing import GAP_S, MAX_FORBIDDEN
 from core.clock import Clock
-from core.interfaces import Envelope
+from core.interfaces import DeliveryTarget
 from core.models import PLACEHOLDER, DeliveryState, Reply
-from core.safety import revive
+from core.safety import restore_links
 from tests.support.discord_inbox import MemoryLedger
 from tests.support.discord_markdown import read
 from tests.support.discord_server_chat import AGAIN, SEND, Room, make_voice, only
@@ -21,24 +21,24 @@ SILENT = 1 << 12
 
 
 async def test_the_latest_text_wins(bot: Bot, room: Room) -> None:
-    envelope, ledger = room.note()
+    target, ledger = room.note()
     for number in range(20):
-        await bot.show(envelope, f"word {number}")
+        await bot.show(target, f"word {number}")
     await room.server.wait_for(lambda: room.server.answers(room.channel))
     assert only(room.server.answers(room.channel)).versions == ["word 19"]
     for number in range(20, 40):
-        await bot.show(envelope, f"word {number}")
+        await bot.show(target, f"word {number}")
         await asyncio.sleep(0.15)
     await asyncio.sleep(60)
     answer = only(room.server.answers(room.channel))
     # Twenty texts within three seconds: one each two seconds, and the last one.
     assert answer.versions[-1] == "word 39" and len(answer.versions) == 3
-    assert answer.reply_to == envelope.message.message_id and answer.flags & SILENT
+    assert answer.reply_to == target.message.message_id and answer.flags & SILENT
     assert ledger.ids() == {PLACEHOLDER: answer.message_id}
-    await bot.deliver(envelope, Reply("hello", buttons=AGAIN))
+    await bot.deliver(target, Reply("hello", buttons=AGAIN))
     assert len(room.server.calls_of(SEND)) == 1
     room.server.forget_calls()
-    await bot.show(envelope, "late")
+    await bot.show(target, "late")
     await asyncio.sleep(60)
     answer = only(room.server.answers(room.channel))
     assert (answer.content, answer.labels) == ("hello", ["Again"])
@@ -46,13 +46,13 @@ async def test_the_latest_text_wins(bot: Bot, room: Room) -> None:
 
 
 async def test_words_of_people_are_shown_as_they_are(bot: Bot, room: Room) -> None:
-    envelope, _ = room.note()
+    target, _ = room.note()
     words = "@everyone <@1> **bold** [a](https://e.example) https://e.example\n# x"
-    await bot.show(envelope, words)
+    await bot.show(target, words)
     await room.server.wait_for(lambda: room.server.answers(room.channel))
     seen = read(only(room.server.answers(room.channel)).content)
-    assert revive(seen.text) == words and seen.kinds == set() and room.server.pings() == []
-    await bot.show(envelope, "*" * 3000 + " the end")
+    assert restore_links(seen.text) == words and seen.kinds == set() and room.server.pings() == []
+    await bot.show(target, "*" * 3000 + " the end")
     await asyncio.sleep(GAP_S)
     content = only(room.server.answers(room.channel)).content
     assert content.startswith("…") and content.endswith(" the end") and len(content) > 1900
@@ -60,44 +60,44 @@ async def test_words_of_people_are_shown_as_they_are(bot: Bot, room: Room) -> No
 
 @pytest.mark.parametrize("flags", ["", "e"])
 async def test_interaction_is_drawn_in_its_first_answer(bot: Bot, room: Room, flags: str) -> None:
-    envelope, _, asked = await room.ask(bot, flags)
-    await bot.show(envelope, "one moment", is_lasting=True)
+    target, _, asked = await room.ask(bot, flags)
+    await bot.show(target, "one moment", is_lasting=True)
     await room.server.wait_for(lambda: room.server.answers_of(asked))
-    await bot.show(envelope, "and more")
+    await bot.show(target, "and more")
     await room.server.wait_for(lambda: only(room.server.answers_of(asked)).content == "and more")
-    await bot.deliver(envelope, Reply("hello"))
+    await bot.deliver(target, Reply("hello"))
     assert only(room.server.answers_of(asked)).versions[1:] == ["one moment", "and more", "hello"]
     assert room.server.calls_of(SEND) == []
 
 
 async def test_a_secret_that_is_late_is_not_drawn_for_all(bot: Bot, room: Room) -> None:
-    envelope, _, _ = await room.ask(bot, "e", age_s=900)
-    await bot.show(envelope, "secret words")
+    target, _, _ = await room.ask(bot, "e", age_s=900)
+    await bot.show(target, "secret words")
     await asyncio.sleep(60)
     assert room.server.answers(room.channel) == [] and room.server.calls_of(SEND) == []
     assert room.server.calls_of("* /webhooks/*") == []
 
 
-async def lose_placeholder(bot: Bot, room: Room) -> tuple[Envelope, MemoryLedger]:
+async def lose_placeholder(bot: Bot, room: Room) -> tuple[DeliveryTarget, MemoryLedger]:
     """Draw as a process does that dies before the id of the message is kept."""
-    envelope, ledger = room.note()
-    await bot.show(envelope, "one")
+    target, ledger = room.note()
+    await bot.show(target, "one")
     await room.server.wait_for(lambda: PLACEHOLDER in ledger.ids())
-    await bot._progress.end(envelope)
+    await bot._live_messages.end(target)
     await ledger.forget(PLACEHOLDER)
     await ledger.start(PLACEHOLDER)
-    return envelope, ledger
+    return target, ledger
 
 
 @pytest.mark.parametrize("kind", ["text", "more", "voice", "nothing"])
 async def test_an_unknown_placeholder_does_not_stay(bot: Bot, room: Room, kind: str) -> None:
-    envelope, ledger = await lose_placeholder(bot, room)
+    target, ledger = await lose_placeholder(bot, room)
     if kind == "more":
-        await bot.show(envelope, "two")
+        await bot.show(target, "two")
         await room.server.wait_for(lambda: ledger.ids()[PLACEHOLDER])
     text = Reply("hello")
     replies = {"text": text, "more": text, "voice": Reply(files=(await make_voice(),))}
-    await bot.deliver(envelope, replies.get(kind, Reply()))
+    await bot.deliver(target, replies.get(kind, Reply()))
     answers = room.server.answers(room.channel)
     words = [("hello", False)]
     expected = {"text": words, "more": words, "voice": [("", True)], "nothing": []}
@@ -106,23 +106,23 @@ async def test_an_unknown_placeholder_does_not_stay(bot: Bot, room: Room, kind: 
 
 
 async def test_the_answer_waits_for_the_drawing_under_way(bot: Bot, room: Room) -> None:
-    envelope, ledger = room.note()
+    target, ledger = room.note()
     room.server.fault(SEND, "delay", delay_s=0.5)
-    await bot.show(envelope, "one")
+    await bot.show(target, "one")
     await room.server.wait_for(lambda: room.server.calls_of(SEND))
     assert ledger.rows[PLACEHOLDER].state is DeliveryState.PENDING  # noted before it is made
-    await bot.deliver(envelope, Reply("hello"))
+    await bot.deliver(target, Reply("hello"))
     await asyncio.sleep(60)
     assert only(room.server.answers(room.channel)).content == "hello"
 
 
 async def test_the_answer_waits_for_no_later_drawing(bot: Bot, room: Room, clock: Clock) -> None:
-    envelope, _ = room.note()
-    await bot.show(envelope, "one")
+    target, _ = room.note()
+    await bot.show(target, "one")
     await room.server.wait_for(lambda: room.server.answers(room.channel))
-    await bot.show(envelope, "two")
+    await bot.show(target, "two")
     begun_s = clock.monotonic()
-    await bot.deliver(envelope, Reply("hello"))
+    await bot.deliver(target, Reply("hello"))
     assert clock.monotonic() - begun_s < GAP_S / 2
     assert only(room.server.answers(room.channel)).versions == ["one", "hello"]
 
@@ -130,42 +130,42 @@ async def test_the_answer_waits_for_no_later_drawing(bot: Bot, room: Room, clock
 async def test_a_refusal_ends_the_drawing_and_never_raises(bot: Bot, room: Room) -> None:
     room.server.deny(room.channel, room.guild, "SEND_MESSAGES")
     for number in range(1, 7):
-        envelope, _ = room.note(str(number))
+        target, _ = room.note(str(number))
         for text in ("one", "two", "three"):
-            await bot.show(envelope, text)
+            await bot.show(target, text)
             await asyncio.sleep(GAP_S)
         assert len(room.server.calls_of(SEND)) == min(number, MAX_FORBIDDEN)
 
 
 async def test_a_refused_interaction_says_nothing_about_its_channel(bot: Bot, room: Room) -> None:
     for number in range(MAX_FORBIDDEN + 1):
-        envelope, _, _ = await room.ask(bot, job_id=str(number))
+        target, _, _ = await room.ask(bot, job_id=str(number))
         room.server.fault("PATCH /webhooks/*", "status", status=403, code=50013)
-        await bot.show(envelope, "one")
+        await bot.show(target, "one")
         await asyncio.sleep(GAP_S)
     assert not bot.client.pacer.is_held(room.channel)
 
 
 async def test_an_overload_only_delays_it(bot: Bot, room: Room) -> None:
-    envelope, _ = room.note()
+    target, _ = room.note()
     room.server.fault(SEND, "status", status=503, count=None)
     for number in range(MAX_FORBIDDEN + 1):
-        await bot.show(envelope, f"number {number}")
+        await bot.show(target, f"number {number}")
         await asyncio.sleep(60)
     assert not bot.client.pacer.is_held(room.channel)
     room.server.clear_faults()
-    await bot.show(envelope, "one")
+    await bot.show(target, "one")
     await room.server.wait_for(lambda: room.server.answers(room.channel))
     assert only(room.server.answers(room.channel)).content == "one"
 
 
 async def test_a_call_that_is_not_answered_is_given_up(bot: Bot, room: Room, clock: Clock) -> None:
-    envelope, _ = room.note()
+    target, _ = room.note()
     room.server.fault(SEND, "hang")
-    await bot.show(envelope, "one")
+    await bot.show(target, "one")
     await room.server.wait_for(lambda: room.server.calls_of(SEND))
-    await bot.show(envelope, "two")
+    await bot.show(target, "two")
     begun_s = clock.monotonic()
-    await bot.deliver(envelope, Reply("hello"))
-    assert clock.monotonic() - begun_s == pytest.approx(DRAW_S, abs=0.2)
+    await bot.deliver(target, Reply("hello"))
+    assert clock.monotonic() - begun_s == pytest.approx(UPDATE_S, abs=0.2)
     assert only(room.server.answers(room.channel)).versions == ["hello"]

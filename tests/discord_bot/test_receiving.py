@@ -16,10 +16,10 @@ from tests.support.discord_inbox import FakeInbox, make_message
 OGG = b"OggS" + bytes(200)
 
 
-async def test_a_voice_comes_in(server: Server, running: Bot, door: FakeInbox, ann: str) -> None:
+async def test_a_voice_comes_in(server: Server, running: Bot, inbox: FakeInbox, ann: str) -> None:
     note = server.send_voice(server.dm(ann), ann, OGG, duration=4.0)
-    await server.wait_for(lambda: door.messages)
-    [message] = door.messages
+    await server.wait_for(lambda: inbox.messages)
+    [message] = inbox.messages
     assert message.message_id == note and message.is_private
     assert message.attachment and message.attachment.kind == "voice"
     assert message.attachment.duration_s == 4.0
@@ -29,66 +29,69 @@ async def test_a_voice_comes_in(server: Server, running: Bot, door: FakeInbox, a
 
 
 async def test_every_event_told_three_times_is_handed_in_once(
-    server: Server, running: Bot, door: FakeInbox, ann: str, channel: str
+    server: Server, running: Bot, inbox: FakeInbox, ann: str, channel: str
 ) -> None:
     server.repeat_events(3)
     server.hold_events()
     sent = {server.send_text(channel, ann, f"number {n}") for n in range(10)}
     server.release_events(is_shuffled=True)
-    await server.wait_for(lambda: door.tries == 30)
-    assert {m.message_id for m in door.messages} == sent and len(door.messages) == 10
+    await server.wait_for(lambda: inbox.tries == 30)
+    assert {m.message_id for m in inbox.messages} == sent and len(inbox.messages) == 10
 
 
 async def test_what_the_store_does_not_take_is_handed_in_again_and_in_order(
-    server: Server, running: Bot, door: FakeInbox, ann: str
+    server: Server, running: Bot, inbox: FakeInbox, ann: str
 ) -> None:
     chat = server.dm(ann)
-    door.troubles = [StoreError("locked"), StoreError("full"), OSError("?")]
+    inbox.troubles = [StoreError("locked"), StoreError("full"), OSError("?")]
     for n in range(3):
         server.send_text(chat, ann, f"number {n}")
-    await server.wait_for(lambda: len(door.messages) == 3)
-    assert door.texts() == ["number 0", "number 1", "number 2"]
+    await server.wait_for(lambda: len(inbox.messages) == 3)
+    assert inbox.texts() == ["number 0", "number 1", "number 2"]
 
 
 async def test_an_event_that_cannot_be_read_costs_itself_alone(
-    server: Server, running: Bot, door: FakeInbox, ann: str
+    server: Server, running: Bot, inbox: FakeInbox, ann: str
 ) -> None:
     chat = server.dm(ann)
     server.send_text(chat, ann, "for us", extra={"mentions": [{"no": "id"}]})
     with server.world.lock:  # for the library
         server.world.emit("CHANNEL_CREATE", {"nothing": "of use"}, intent=1)
     server.send_text(chat, ann, "whole")
-    await server.wait_for(lambda: door.messages)
-    assert door.texts() == ["whole"]
+    await server.wait_for(lambda: inbox.messages)
+    assert inbox.texts() == ["whole"]
     assert running.is_ready and server.identifies() == 1
 
 
 async def test_edits_and_deletions_follow_their_message(
-    server: Server, running: Bot, door: FakeInbox, ann: str, channel: str
+    server: Server, running: Bot, inbox: FakeInbox, ann: str, channel: str
 ) -> None:
     sent = server.send_text(channel, ann, "first")
     server.edit(sent, "second")
     server.delete(sent)
-    await server.wait_for(lambda: door.forgotten)
-    assert door.texts() == ["first", "second"]
-    assert [bool(m.edit_id) for m in door.messages] == [False, True]
-    assert door.forgotten == [(channel, sent)]
+    await server.wait_for(lambda: inbox.forgotten)
+    assert inbox.texts() == ["first", "second"]
+    assert [bool(m.edit_id) for m in inbox.messages] == [False, True]
+    assert inbox.forgotten == [(channel, sent)]
 
 
 async def test_threads_and_posts_are_parts_of_their_channel(
-    server: Server, running: Bot, door: FakeInbox, ann: str
+    server: Server, running: Bot, inbox: FakeInbox, ann: str
 ) -> None:
     guild = server.add_guild(members=[ann])
     room, forum = server.channel(guild), server.add_forum(guild)
     thread = server.add_thread(room, ann)
     server.send_text(thread, ann, "in a thread")
     post, _ = server.post(forum, ann, "Title", "in a post")
-    await server.wait_for(lambda: len(door.messages) == 2)
-    assert [(m.chat.chat_id, m.thread_id) for m in door.messages] == [(room, thread), (forum, post)]
-    assert not any(m.is_private for m in door.messages)
+    await server.wait_for(lambda: len(inbox.messages) == 2)
+    assert [(m.chat.chat_id, m.thread_id) for m in inbox.messages] == [
+        (room, thread),
+        (forum, post),
+    ]
+    assert not any(m.is_private for m in inbox.messages)
 
 
-async def test_bots_and_webhooks_are_nobody(server: Server, running: Bot, door: FakeInbox) -> None:
+async def test_bots_and_webhooks_are_nobody(server: Server, running: Bot, inbox: FakeInbox) -> None:
     ann, robot = server.add_user("Ann"), server.add_user("Robot", is_bot=True)
     guild = server.add_guild(members=[ann, robot])
     room = server.channel(guild)
@@ -97,58 +100,58 @@ async def test_bots_and_webhooks_are_nobody(server: Server, running: Bot, door: 
     route = Route("POST", f"/channels/{room}/messages")
     await running.client.http.request(route, json={"content": "from us"})
     server.send_text(room, ann, "from Ann")
-    await server.wait_for(lambda: door.messages)
-    assert door.texts() == ["from Ann"]
+    await server.wait_for(lambda: inbox.messages)
+    assert inbox.texts() == ["from Ann"]
 
 
 async def test_only_chats_that_may_use_it_are_heard(
-    server: Server, settings: Settings, door: FakeInbox, ann: str
+    server: Server, settings: Settings, inbox: FakeInbox, ann: str
 ) -> None:
     ours = server.add_guild(members=[ann])
     theirs = server.add_guild(members=[ann])
-    async with run_bot(settings.model_copy(update={"allowed_chats": (ours,)}), door):
+    async with run_bot(settings.model_copy(update={"allowed_chats": (ours,)}), inbox):
         server.send_text(server.channel(theirs), ann, "there")
         server.send_text(server.dm(ann), ann, "alone")
         server.send_text(server.channel(ours), ann, "here")
-        await server.wait_for(lambda: door.messages)
-        assert door.texts() == ["here"]
+        await server.wait_for(lambda: inbox.messages)
+        assert inbox.texts() == ["here"]
 
 
 async def test_shards_hear_all_and_leave_the_gateway(
-    server: Server, settings: Settings, door: FakeInbox, ann: str
+    server: Server, settings: Settings, inbox: FakeInbox, ann: str
 ) -> None:
     rooms = [server.channel(server.add_guild(members=[ann])) for _ in range(4)]
-    async with run_bot(settings.model_copy(update={"discord_shard_count": 2}), door):
+    async with run_bot(settings.model_copy(update={"discord_shard_count": 2}), inbox):
         assert server.connected() == 2
         for room in rooms:
             server.send_text(room, ann, room)
-        await server.wait_for(lambda: len(door.messages) == 4)
-        assert sorted(door.texts()) == sorted(rooms)
+        await server.wait_for(lambda: len(inbox.messages) == 4)
+        assert sorted(inbox.texts()) == sorted(rooms)
     await asyncio.sleep(0.1)
     assert server.connected() == 0 and server.gateway.closes == [1000] * 2
 
 
 async def test_people_are_answered_in_the_language_of_their_server_or_app(
-    server: Server, running: Bot, door: FakeInbox
+    server: Server, running: Bot, inbox: FakeInbox
 ) -> None:
     ann = server.add_user("Ann", locale="zh-CN")
     room = server.channel(server.add_guild(members=[ann], locale="de"))
     await server.wait_for(lambda: running.client.guilds)
     server.send_text(room, ann, "in the server")
-    await server.wait_for(lambda: door.messages)
+    await server.wait_for(lambda: inbox.messages)
     await running._accept_interaction(make_message(room, language="zh-CN", sender_id=ann))
     server.send_text(room, ann, "after a command")
-    await server.wait_for(lambda: len(door.messages) == 3)
-    assert [m.language for m in door.messages] == ["de", "zh-CN", "zh-CN"]
+    await server.wait_for(lambda: len(inbox.messages) == 3)
+    assert [m.language for m in inbox.messages] == ["de", "zh-CN", "zh-CN"]
 
 
 async def test_a_channel_where_nothing_may_be_shown_is_soon_left_alone(
-    server: Server, running: Bot, door: FakeInbox, ann: str, channel: str
+    server: Server, running: Bot, inbox: FakeInbox, ann: str, channel: str
 ) -> None:
     """H7."""
     server.fault("POST */typing", "status", status=403, code=50013, count=None)
     for n in range(6):
         server.send_voice(channel, ann, OGG)
-        await server.wait_for(lambda n=n: len(door.messages) == n + 1)  # type: ignore[misc]
+        await server.wait_for(lambda n=n: len(inbox.messages) == n + 1)  # type: ignore[misc]
         await asyncio.sleep(0.1)
     assert len(server.calls_of("POST */typing")) == 3

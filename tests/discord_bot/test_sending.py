@@ -18,9 +18,9 @@ from core import logs
 from core.clock import Clock
 from core.config import Settings
 from core.errors import ChatGone, MessageGone, PlatformBusy, PlatformError, PlatformLocked
-from core.interfaces import Envelope
+from core.interfaces import DeliveryTarget
 from core.models import DeliveryState, File, Link, Quoted, Reply
-from core.safety import revive
+from core.safety import restore_links
 from tests.support.discord_inbox import FakeInbox, make_envelope, make_message
 from tests.support.discord_markdown import read
 from tests.support.discord_server_chat import AGAIN, SEND, Room, make_room, only
@@ -34,13 +34,13 @@ def count_sends(room: Room) -> int:
 
 
 async def test_the_answer_stands_under_the_note(bot: Bot, room: Room) -> None:
-    envelope, ledger = room.note()
+    target, ledger = room.note()
     await bot.deliver(
-        envelope, Reply("Heard:", "hello https://e.example @everyone *_`", buttons=AGAIN)
+        target, Reply("Heard:", "hello https://e.example @everyone *_`", buttons=AGAIN)
     )
-    answer = only(room.server.answers_to(envelope.message.message_id))
+    answer = only(room.server.answers_to(target.message.message_id))
     seen = read(answer.content)
-    assert revive(seen.text) == "Heard:\nhello https://e.example @everyone *_`"
+    assert restore_links(seen.text) == "Heard:\nhello https://e.example @everyone *_`"
     assert seen.kinds == {"quote"}
     assert ledger.ids() == {0: answer.message_id}
     assert answer.labels == ["Again"] and answer.flags & 4
@@ -50,52 +50,52 @@ async def test_the_answer_stands_under_the_note(bot: Bot, room: Room) -> None:
 
 
 async def test_links_lead_to_messages_of_the_server(bot: Bot, room: Room) -> None:
-    envelope, _ = room.note()
+    target, _ = room.note()
     other = room.server.add_channel(room.guild, "other")
     links = (
         Link(0, 3, "11"), Link(4, 7, "12", thread_id="77"), Link(8, 13, "13", chat_id=other),
         Link(14, 18, "14", chat_id="999"),
     )  # fmt: skip
-    await bot.deliver(envelope, Reply("one two three four", links=links))
+    await bot.deliver(target, Reply("one two three four", links=links))
     base = f"https://discord.com/channels/{room.guild}"
     assert read(only(room.server.answers(room.channel)).content).links == [
         ("one", f"{base}/{room.channel}/11"), ("two", f"{base}/77/12"),
         ("three", f"{base}/{other}/13"),
     ]  # fmt: skip
-    envelope, _ = room.dm_note()
-    await bot.deliver(envelope, Reply("one", links=(Link(0, 3, "11"),)))
-    chat = envelope.message.chat.chat_id
+    target, _ = room.dm_note()
+    await bot.deliver(target, Reply("one", links=(Link(0, 3, "11"),)))
+    chat = target.message.chat.chat_id
     found = read(only(room.server.answers(chat)).content).links
     assert found == [("one", f"https://discord.com/channels/@me/{chat}/11")]
 
 
 async def test_a_question_out_of_reach_silences_nobody(bot: Bot, room: Room) -> None:
-    envelope, _ = room.note()
-    room.server.delete(envelope.message.message_id)
-    await bot.deliver(envelope, Reply("hello"))
+    target, _ = room.note()
+    room.server.delete(target.message.message_id)
+    await bot.deliver(target, Reply("hello"))
     assert only(room.server.answers(room.channel)).reply_to is None and count_sends(room) == 1
-    envelope, _ = room.note("other")
+    target, _ = room.note("other")
     room.server.deny(room.channel, room.guild, "READ_MESSAGE_HISTORY")
-    await bot.deliver(envelope, Reply("hello", files=(FILE,)))
+    await bot.deliver(target, Reply("hello", files=(FILE,)))
     _, answer = room.server.answers(room.channel)
     assert answer.reply_to is None and len(answer.files) == 1
 
 
 @pytest.mark.parametrize(("status", "code"), [(413, 0), (400, 40005)])
 async def test_files_that_do_not_go_are_told(bot: Bot, room: Room, status: int, code: int) -> None:
-    envelope, _ = room.note()
+    target, _ = room.note()
     room.server.fault(SEND, "status", status=status, code=code)
-    await bot.deliver(envelope, Reply("Here:", files=(FILE,)))
+    await bot.deliver(target, Reply("Here:", files=(FILE,)))
     assert "too big" in only(room.server.answers(room.channel)).content
     data = bytes(range(256)) * (10 << 12)
     fits = File("fits.bin", "application/octet-stream", data)
     # Two of 10 MiB are one request.
-    envelope, _ = await room.answer(bot, Reply("Here:", files=(fits, fits)), "other")
-    answer = only(room.server.answers_to(envelope.message.message_id))
+    target, _ = await room.answer(bot, Reply("Here:", files=(fits, fits)), "other")
+    answer = only(room.server.answers_to(target.message.message_id))
     assert [file.data for file in answer.files] == [data] * 2
     room.server.deny(room.channel, room.guild, "ATTACH_FILES")
-    envelope, _ = await room.answer(bot, Reply("Here:", files=(FILE,)), "forbidden")
-    answer = only(room.server.answers_to(envelope.message.message_id))
+    target, _ = await room.answer(bot, Reply("Here:", files=(FILE,)), "forbidden")
+    answer = only(room.server.answers_to(target.message.message_id))
     assert answer.content == f"Here:\n{sending.FILES_FORBIDDEN}"
 
 
@@ -105,14 +105,14 @@ async def test_the_log_holds_no_word_and_no_token(
     caplog.set_level("INFO")
     room.server.deny(room.channel, room.guild, "ATTACH_FILES", "READ_MESSAGE_HISTORY")
     asked, _, _ = await room.ask(bot)
-    token = asked.message.ticket.split(":")[1]
+    token = asked.message.reply_token.split(":")[1]
     room.server.fault("PATCH /webhooks/*", "rate_limit", retry_after=0.01)
     room.server.fault("PATCH /webhooks/*", "status", status=404, code=10062)
     await bot.deliver(asked, Reply("zebra " * 500, "zebra", files=(FILE,)))
-    envelope, _ = room.note("other")
+    target, _ = room.note("other")
     room.server.fault(SEND, "status", code=50008)
     with pytest.raises(PlatformError) as caught:
-        await bot.deliver(envelope, Reply("zebra"))
+        await bot.deliver(target, Reply("zebra"))
     seen = caplog.text + capsys.readouterr().out + str(caught.value)
     assert "discord_mended" in seen and "zebra" not in seen
     assert room.server.token not in seen
@@ -123,42 +123,42 @@ async def test_the_log_holds_no_word_and_no_token(
 
 
 async def test_a_kill_after_the_send_makes_no_second_message(bot: Bot, room: Room) -> None:
-    envelope, ledger = room.note()
+    target, ledger = room.note()
     room.server.fault(SEND, "status", status=503, count=2)
     room.server.fault(SEND, "lose_reply", count=None)
     with pytest.raises(PlatformBusy):
-        await bot.deliver(envelope, Reply("hello", files=(FILE,)))
+        await bot.deliver(target, Reply("hello", files=(FILE,)))
     assert ledger.rows[0].state is DeliveryState.PENDING
     room.server.clear_faults()
-    await bot.deliver(envelope, Reply("hello", files=(FILE,)))
+    await bot.deliver(target, Reply("hello", files=(FILE,)))
     answer = only(room.server.answers(room.channel))
     assert (ledger.ids(), answer.files[0].data) == ({0: answer.message_id}, FILE.data)
     await ledger.forget(0)
     await ledger.start(0)  # the process died before the id was kept
-    await bot.deliver(envelope, Reply("good morning"))
+    await bot.deliver(target, Reply("good morning"))
     assert only(room.server.answers(room.channel)).content == "good morning"
 
 
 async def test_parts_that_went_out_are_not_sent_again(bot: Bot, room: Room) -> None:
-    envelope, ledger = room.note()
+    target, ledger = room.note()
     reply = Reply(quote="word " * 1000)
-    await bot.deliver(envelope, reply)
-    await bot.deliver(envelope, reply)
-    answers = room.server.answers_to(envelope.message.message_id)
+    await bot.deliver(target, reply)
+    await bot.deliver(target, reply)
+    answers = room.server.answers_to(target.message.message_id)
     assert len(answers) == 3 == count_sends(room)
     assert [*ledger.ids().values()] == [one.message_id for one in answers]
     assert room.server.calls_of("PATCH *") == []
     await ledger.forget(2)
     room.server.advance(hours=1)
-    await bot.deliver(envelope, reply)
+    await bot.deliver(target, reply)
     assert count_sends(room) == 4
 
 
 async def test_an_overload_that_stays_is_for_the_job(bot: Bot, room: Room) -> None:
-    envelope, ledger = room.note()
+    target, ledger = room.note()
     room.server.fault(SEND, "status", status=503, count=None)
     with pytest.raises(PlatformBusy):
-        await bot.deliver(envelope, Reply("hello"))
+        await bot.deliver(target, Reply("hello"))
     tries = room.server.calls_of(SEND)
     waits_s = [later.at - one.at for one, later in pairwise(tries)]
     assert waits_s == pytest.approx(WAITS_S, abs=0.1)
@@ -167,21 +167,21 @@ async def test_an_overload_that_stays_is_for_the_job(bot: Bot, room: Room) -> No
 
 async def test_a_server_that_is_silent_ends_the_call(bot: Bot, room: Room, clock: Clock) -> None:
     for part, limit_s in ((Reply("hello"), CALL_S), (Reply(files=(FILE,)), UPLOAD_S)):
-        envelope, _ = room.note(str(limit_s))
+        target, _ = room.note(str(limit_s))
         room.server.fault(SEND, "hang")
         begun_s = clock.monotonic()
         with pytest.raises(PlatformBusy, match="does not answer"):
-            await bot.deliver(envelope, part)
+            await bot.deliver(target, part)
         assert clock.monotonic() - begun_s == pytest.approx(limit_s, abs=0.1)
 
 
 async def test_nothing_goes_out_before_the_login_and_all_of_it_after(
-    settings: Settings, door: FakeInbox, room: Room
+    settings: Settings, inbox: FakeInbox, room: Room
 ) -> None:
-    bot = Bot(settings, door, current_clock())
-    envelope, _ = room.note()
-    await bot.show(envelope, "one moment", is_lasting=True)
-    work = asyncio.create_task(bot.deliver(envelope, Reply("hello")))
+    bot = Bot(settings, inbox, current_clock())
+    target, _ = room.note()
+    await bot.show(target, "one moment", is_lasting=True)
+    work = asyncio.create_task(bot.deliver(target, Reply("hello")))
     await asyncio.sleep(OPEN_WAIT_S - 1)
     assert not work.done() and room.server.calls == []
     await bot.client.open()
@@ -191,37 +191,37 @@ async def test_nothing_goes_out_before_the_login_and_all_of_it_after(
 
 
 async def test_an_outdated_answer_is_edited_in_place(bot: Bot, room: Room) -> None:
-    envelope, ledger = await room.answer(bot, Reply("hello", files=(FILE,), buttons=AGAIN))
+    target, ledger = await room.answer(bot, Reply("hello", files=(FILE,), buttons=AGAIN))
     first = ledger.ids()
     ledger.outdate()
-    await bot.deliver(envelope, Reply("good morning"))
+    await bot.deliver(target, Reply("good morning"))
     answer = only(room.server.answers(room.channel))
     assert (answer.content, answer.files, answer.labels) == ("good morning", [], [])
     assert ledger.ids() == first
     # The nonce of the first one would give back what was deleted.
     room.server.delete(first[0])
     ledger.outdate()
-    await bot.deliver(envelope, Reply("good night"))
+    await bot.deliver(target, Reply("good night"))
     answer = only(room.server.answers(room.channel))
     assert answer.content == "good night" and ledger.ids() == {0: answer.message_id}
     ledger.outdate()
-    await bot.deliver(envelope, Reply())
+    await bot.deliver(target, Reply())
     assert room.server.answers(room.channel) == [] and ledger.ids() == {}
 
 
 async def test_an_outdated_answer_becomes_shorter_and_longer(bot: Bot, room: Room) -> None:
-    envelope, ledger = await room.answer(bot, Reply("word " * 1000))
+    target, ledger = await room.answer(bot, Reply("word " * 1000))
     first = ledger.ids()
     assert len(first) == 3
     ledger.outdate()
-    await bot.deliver(envelope, Reply("short"))
+    await bot.deliver(target, Reply("short"))
     # The last one first: the ledger never has a gap.
     gone = [call.path.rpartition("/")[2] for call in room.server.calls_of("DELETE */messages/*")]
     assert gone == [first[2], first[1]]
     assert [a.content for a in room.server.answers(room.channel)] == ["short"]
     assert len(ledger.ids()) == 1
     ledger.outdate()
-    await bot.deliver(envelope, Reply("word " * 1000))
+    await bot.deliver(target, Reply("word " * 1000))
     assert len(room.server.answers(room.channel)) == 3
 
 
@@ -251,9 +251,9 @@ async def test_strict_limits_hold_for_a_burst(bot: Bot, room: Room) -> None:
 async def test_a_channel_that_refuses_is_left_alone(bot: Bot, room: Room, code: int) -> None:
     room.server.fault(SEND, "status", status=403, code=code, count=None)
     for number in range(MAX_FORBIDDEN + 3):
-        envelope, _ = room.note(str(number))
+        target, _ = room.note(str(number))
         with pytest.raises(ChatGone):
-            await bot.deliver(envelope, Reply("hello", files=(FILE,) * (code == 50013)))
+            await bot.deliver(target, Reply("hello", files=(FILE,) * (code == 50013)))
     assert count_sends(room) == MAX_FORBIDDEN == 3
     room.server.clear_faults()
     other = make_room(room.server)
@@ -278,13 +278,13 @@ async def test_what_ends_one_chat_one_thread_or_all_of_it(bot: Bot, room: Room) 
     room.server.change(room.ann, is_closed=True)
     await fails(bot, notes[3], ChatGone)
     message = make_message("user:x", "interaction:5", sender_id="x", attachment=None)
-    envelope, _ = make_envelope(replace(message, ticket="5:token:1:p"))
-    await fails(bot, envelope, MessageGone)
+    target, _ = make_envelope(replace(message, reply_token="5:token:1:p"))
+    await fails(bot, target, MessageGone)
 
 
-async def fails(bot: Bot, envelope: Envelope, kind: type[PlatformError]) -> None:
+async def fails(bot: Bot, target: DeliveryTarget, kind: type[PlatformError]) -> None:
     with pytest.raises(PlatformError) as caught:
-        await bot.deliver(envelope, Reply("hello"))
+        await bot.deliver(target, Reply("hello"))
     assert type(caught.value) is kind
 
 

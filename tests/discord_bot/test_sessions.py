@@ -72,10 +72,10 @@ async def test_failures_are_spread_until_one_holds(counted: Sessions, advance: A
 
 
 async def test_a_gateway_that_refuses_every_session_is_asked_ever_less_often(
-    server: Server, settings: Settings, door: FakeInbox, clock: Clock
+    server: Server, settings: Settings, inbox: FakeInbox, clock: Clock
 ) -> None:
     server.refuse_identify(4000, count=1000)
-    bot = DiscordBot(settings, door, clock)
+    bot = DiscordBot(settings, inbox, clock)
     task = asyncio.create_task(bot.run())
 
     def begun() -> int:

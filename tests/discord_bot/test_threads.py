@@ -37,9 +37,9 @@ def words(room: Room, *places: str) -> str:
 
 
 async def test_first_message_stands_in_channel_and_rest_in_its_thread(bot: Bot, room: Room) -> None:
-    envelope, ledger = await room.answer(bot, Reply(LONG, buttons=AGAIN))
+    target, ledger = await room.answer(bot, Reply(LONG, buttons=AGAIN))
     first = only(room.server.answers(room.channel))
-    assert first.reply_to == envelope.message.message_id and first.labels == []
+    assert first.reply_to == target.message.message_id and first.labels == []
     [thread] = room.server.threads(room.channel)
     assert thread == first.message_id == first.thread_id
     assert words(room, room.channel, thread) == LONG
@@ -51,8 +51,8 @@ async def test_first_message_stands_in_channel_and_rest_in_its_thread(bot: Bot, 
 
 
 async def test_an_interaction_has_its_thread_too(bot: Bot, room: Room) -> None:
-    envelope, _, asked = await room.ask(bot)
-    await bot.deliver(envelope, Reply(LONG, files=(await make_voice(),)))
+    target, _, asked = await room.ask(bot)
+    await bot.deliver(target, Reply(LONG, files=(await make_voice(),)))
     first = only(room.server.answers_of(asked))
     [thread] = room.server.threads(room.channel)
     assert thread == first.message_id and len(room.server.answers(thread)) == 2
@@ -63,16 +63,16 @@ async def test_an_interaction_has_its_thread_too(bot: Bot, room: Room) -> None:
 @pytest.mark.parametrize("pattern", [OPEN, SEND])
 @pytest.mark.parametrize("kind", ["lose_reply", "status"])
 async def test_what_is_repeated_stands_once(bot: Bot, room: Room, pattern: str, kind: str) -> None:
-    envelope, _ = room.note()
+    target, _ = room.note()
     server, reply = room.server, Reply(LONG)
     server.fault(pattern, kind, status=503)  # type: ignore[arg-type]
     with suppress(PlatformBusy):
-        await bot.deliver(envelope, reply)
-    await bot.deliver(envelope, reply)
+        await bot.deliver(target, reply)
+    await bot.deliver(target, reply)
     [thread] = server.threads(room.channel)
     assert len(server.answers(room.channel)) == 1
     assert words(room, room.channel, thread) == LONG
-    await bot.deliver(envelope, reply)
+    await bot.deliver(target, reply)
     assert len(server.answers(thread)) == 2
 
 
@@ -86,8 +86,8 @@ async def test_without_threads_all_stands_in_the_channel(bot: Bot, room: Room, r
 
 async def test_where_there_are_no_threads_it_is_as_ever(bot: Bot, room: Room) -> None:
     thread = room.server.add_thread(room.channel, room.ann, "Talk")
-    for envelope, _ in (room.dm_note(), room.note("in a thread", thread_id=thread)):
-        await bot.deliver(envelope, Reply(LONG))
+    for target, _ in (room.dm_note(), room.note("in a thread", thread_id=thread)):
+        await bot.deliver(target, Reply(LONG))
     secret, _, asked = await room.ask(bot, "e", job_id="secret")
     await bot.deliver(secret, Reply(LONG))
     assert len(room.server.answers_of(asked)) == 3
@@ -97,17 +97,17 @@ async def test_where_there_are_no_threads_it_is_as_ever(bot: Bot, room: Room) ->
 
 
 async def test_an_answer_that_changes_is_edited_in_its_thread(bot: Bot, room: Room) -> None:
-    envelope, ledger = await room.answer(bot, Reply(LONG))
+    target, ledger = await room.answer(bot, Reply(LONG))
     [thread] = room.server.threads(room.channel)
     before = ledger.ids()
     room.server.archive_thread(thread)  # it is taken out again
     for text in (LONG.replace("said", "SAID"), "short"):
         ledger.outdate()
-        await bot.deliver(envelope, Reply(text))
+        await bot.deliver(target, Reply(text))
         assert words(room, room.channel, thread) == text
     assert ledger.ids() == {0: before[0]}
     ledger.outdate()
-    await bot.deliver(envelope, Reply(LONG))
+    await bot.deliver(target, Reply(LONG))
     assert words(room, room.channel, thread) == LONG
     assert room.server.threads(room.channel) == [thread]
 

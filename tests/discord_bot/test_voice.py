@@ -15,8 +15,8 @@ from tests.support.discord_server_chat import AGAIN, SEND, Room, make_room, make
 
 async def test_a_spoken_reply_is_a_voice_message(bot: Bot, room: Room) -> None:
     voice = await make_voice(2.6)
-    envelope, ledger = await room.answer(bot, Reply(files=(voice,)))
-    answer = only(room.server.answers_to(envelope.message.message_id))
+    target, ledger = await room.answer(bot, Reply(files=(voice,)))
+    answer = only(room.server.answers_to(target.message.message_id))
     assert answer.is_voice and not answer.content and ledger.ids() == {0: answer.message_id}
     [file] = answer.files
     assert file.data == voice.data and file.duration_s == pytest.approx(2.6, abs=0.05)
@@ -32,32 +32,32 @@ async def test_text_and_buttons_stand_before_it(bot: Bot, room: Room) -> None:
     text, spoken = room.server.answers(room.channel)
     assert text.content == "hello" and text.labels == ["Again"]
     assert spoken.is_voice and not spoken.parts
-    envelope, _ = await room.answer(bot, Reply(files=(voice,), buttons=AGAIN), "other")
-    under, spoken = room.server.answers_to(envelope.message.message_id)
+    target, _ = await room.answer(bot, Reply(files=(voice,), buttons=AGAIN), "other")
+    under, spoken = room.server.answers_to(target.message.message_id)
     assert under.labels == ["Again"] and not under.content and spoken.is_voice
 
 
 @pytest.mark.parametrize("code", [50173, 50013, 50159, 50160, 50161])
 async def test_a_refused_voice_message_is_a_file_and_stays_one(
-    bot: Bot, room: Room, door: FakeInbox, code: int
+    bot: Bot, room: Room, inbox: FakeInbox, code: int
 ) -> None:
     voice = await make_voice()
     room.server.fault(SEND, "status", status=403 if code in (50173, 50013) else 400, code=code)
     for job_id in ("a", "b"):
-        envelope, _ = await room.answer(bot, Reply(files=(voice,)), job_id)
+        target, _ = await room.answer(bot, Reply(files=(voice,)), job_id)
     assert len(room.server.calls_of(SEND)) == 3
-    assert door.without_voice == [envelope.message.chat]
+    assert inbox.without_voice == [target.message.chat]
     # What was remembered of another chat saves the try there.
     other = make_room(room.server)
-    envelope, _ = other.note()
-    await bot.deliver(replace(envelope, has_no_voice=True), Reply(files=(voice,)))
+    target, _ = other.note()
+    await bot.deliver(replace(target, has_no_voice=True), Reply(files=(voice,)))
     assert len(room.server.calls_of(SEND)) == 4
     answers = room.server.answers(room.channel) + room.server.answers(other.channel)
     assert [(one.is_voice, one.files[0].data) for one in answers] == [(False, voice.data)] * 3
 
 
 async def test_a_channel_that_takes_nothing_at_all_is_no_channel_without_voice(
-    bot: Bot, room: Room, door: FakeInbox
+    bot: Bot, room: Room, inbox: FakeInbox
 ) -> None:
     room.server.deny(room.channel, room.guild, "ATTACH_FILES", "SEND_VOICE_MESSAGES")
     await room.answer(bot, Reply(files=(await make_voice(),)))
@@ -68,35 +68,35 @@ async def test_a_channel_that_takes_nothing_at_all_is_no_channel_without_voice(
 
 async def test_kill_between_send_and_store_is_no_second_voice_message(bot: Bot, room: Room) -> None:
     voice = await make_voice()
-    envelope, ledger = await room.answer(bot, Reply("hello", files=(voice,)))
+    target, ledger = await room.answer(bot, Reply("hello", files=(voice,)))
     for part in (0, 1):
         await ledger.forget(part)
         await ledger.start(part)
-    await bot.deliver(envelope, Reply("hello", files=(voice,)))
+    await bot.deliver(target, Reply("hello", files=(voice,)))
     assert len(room.server.answers(room.channel)) == 2 == len(ledger.ids())
 
 
 async def test_a_changed_voice_message_takes_the_place_of_the_first(bot: Bot, room: Room) -> None:
-    envelope, ledger = await room.answer(bot, Reply(files=(await make_voice(2.0),)))
+    target, ledger = await room.answer(bot, Reply(files=(await make_voice(2.0),)))
     first = ledger.ids()[0]
     ledger.outdate()
-    await bot.deliver(envelope, Reply(files=(await make_voice(4.0),)))
+    await bot.deliver(target, Reply(files=(await make_voice(4.0),)))
     answer = only(room.server.answers(room.channel))
     assert answer.is_voice and answer.message_id != first
     assert answer.files[0].duration_s == pytest.approx(4.0, abs=0.1)
     ledger.outdate()
-    await bot.deliver(envelope, Reply("in words"))
+    await bot.deliver(target, Reply("in words"))
     assert only(room.server.answers(room.channel)).content == "in words"
 
 
 async def test_a_command_is_answered_aloud_in_the_channel(bot: Bot, room: Room) -> None:
-    envelope, ledger, asked = await room.ask(bot)
-    await bot.deliver(envelope, Reply(files=(await make_voice(),)))
+    target, ledger, asked = await room.ask(bot)
+    await bot.deliver(target, Reply(files=(await make_voice(),)))
     spoken = only(room.server.answers(room.channel))
     assert spoken.is_voice and ledger.ids() == {0: spoken.message_id}
     assert room.server.thinking(room.channel) == [] == room.server.answers_of(asked)
-    envelope, _, asked = await room.ask(bot, job_id="other")
-    await bot.deliver(envelope, Reply("hello", files=(await make_voice(),)))
+    target, _, asked = await room.ask(bot, job_id="other")
+    await bot.deliver(target, Reply("hello", files=(await make_voice(),)))
     assert only(room.server.answers_of(asked)).content == "hello"
     assert room.server.answers(room.channel)[-1].is_voice
 
@@ -104,17 +104,17 @@ async def test_a_command_is_answered_aloud_in_the_channel(bot: Bot, room: Room) 
 @pytest.mark.parametrize("flags", ["e", "p"])
 async def test_a_secret_voice_is_a_file_of_the_answer(bot: Bot, room: Room, flags: str) -> None:
     voice = await make_voice()
-    envelope, _, asked = await room.ask(bot, flags)
-    await bot.deliver(envelope, Reply(files=(voice,)))
+    target, _, asked = await room.ask(bot, flags)
+    await bot.deliver(target, Reply(files=(voice,)))
     assert only(room.server.answers_of(asked)).files[0].data == voice.data
     assert not [one for one in room.server.answers(room.channel) if one.interaction_id is None]
 
 
 async def test_a_command_where_voice_is_refused_is_answered_with_the_file(
-    bot: Bot, room: Room, door: FakeInbox
+    bot: Bot, room: Room, inbox: FakeInbox
 ) -> None:
     room.server.deny(room.channel, room.guild, "SEND_VOICE_MESSAGES", "ATTACH_FILES")
-    envelope, _, asked = await room.ask(bot)
-    await bot.deliver(envelope, Reply(files=(await make_voice(),)))
+    target, _, asked = await room.ask(bot)
+    await bot.deliver(target, Reply(files=(await make_voice(),)))
     answer = only(room.server.answers_of(asked))
-    assert len(answer.files) == 1 and not answer.is_voice and door.without_voice
+    assert len(answer.files) == 1 and not answer.is_voice and inbox.without_voice

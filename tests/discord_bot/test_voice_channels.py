@@ -13,10 +13,10 @@ from unittest.mock import AsyncMock
 import pytest
 
 from bots.discord_bot import DiscordBot as Bot
-from bots.discord_bot.voice.channels import ALONE_S, Voice
-from bots.discord_bot.voice.connection import Stay
+from bots.discord_bot.voice.channels import ALONE_S, DiscordVoiceChannels
+from bots.discord_bot.voice.connection import VoiceConnection
 from core.errors import UserError
-from core.interfaces import Envelope
+from core.interfaces import DeliveryTarget
 from core.models import Message
 from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.discord.records import STAGE, VOICE_CHANNEL
@@ -45,23 +45,23 @@ class Hall:
         values = {"is_private": False, "attachment": None, "sent_at": current_clock().now()}
         return make_message(room or self.room, sender_id=sender or self.ann, **values | fields)
 
-    def ask(self, job_id: str, sender: str = "", **fields: Any) -> Envelope:
+    def ask(self, job_id: str, sender: str = "", **fields: Any) -> DeliveryTarget:
         return make_envelope(self.message(sender, **fields), job_id)[0]
 
     @property
-    def voice(self) -> Voice:
-        assert isinstance(self.bot.voice, Voice)
+    def voice(self) -> DiscordVoiceChannels:
+        assert isinstance(self.bot.voice, DiscordVoiceChannels)
         return self.bot.voice
 
     @property
-    def stay(self) -> Stay:
+    def stay(self) -> VoiceConnection:
         [stay] = self.bot.client.voice_clients
-        assert isinstance(stay, Stay)
+        assert isinstance(stay, VoiceConnection)
         return stay
 
-    def play(self, envelope: Envelope, seconds: float = 0.4) -> None:
+    def play(self, target: DeliveryTarget, seconds: float = 0.4) -> None:
         """Say something that Ann hears if she is meant to."""
-        self.bot.play(envelope, tone(seconds, 440, 8000, RATE), RATE)
+        self.bot.play(target, tone(seconds, 440, 8000, RATE), RATE)
 
     def where(self) -> str:
         return self.server.gateway.voice.channel_of(self.guild)
@@ -138,10 +138,10 @@ async def test_what_is_said_on_a_stage_is_heard_as_it_comes(hall: Hall) -> None:
     hall.server.allow(stage, "", "MUTE_MEMBERS")
     await hall.enter(stage, hall.ann)
     assert await hall.voice.join(hall.message()) == "Reading"
-    envelope = hall.ask("a", command="say")
+    target = hall.ask("a", command="say")
     sound = tone(1.0, 440, 8000, RATE)
     for start in range(0, len(sound), 3334):
-        hall.bot.play(envelope, sound[start : start + 3334], RATE)
+        hall.bot.play(target, sound[start : start + 3334], RATE)
         await asyncio.sleep(0.01)  # it comes in pieces, faster than it is heard
     # Before the end is known it is heard already.
     await hall.server.wait_for(lambda: hall.spoken() > 10)
@@ -221,12 +221,12 @@ async def test_it_says_why_it_does_not_come(hall: Hall, monkeypatch: pytest.Monk
     assert "voice channel first" in await refusal(hall.message(hall.ben))
     assert "no voice channels" in await refusal(hall.message(is_private=True))
     with monkeypatch.context() as patch:
-        patch.setattr(Stay, "warn_dave", True)
+        patch.setattr(VoiceConnection, "warn_dave", True)
         assert "davey" in await refusal(hall.message())
         # What it stands for: without davey the library refuses.
         patch.setattr("discord.voice_client.has_dave", False)
         with pytest.raises(RuntimeError, match="davey"):
-            Stay(None, None)  # type: ignore[arg-type]
+            VoiceConnection(None, None)  # type: ignore[arg-type]
     hall.server.deny(hall.stage, "", "SPEAK")
     await asyncio.sleep(1)
     assert "may not" in await refusal(hall.message())
@@ -277,7 +277,7 @@ async def test_only_what_is_meant_for_it_is_heard(hall: Hall) -> None:
     hall.play(hall.ask("a", room=elsewhere, command="ask"))
     hall.play(hall.ask("b", hall.ben, room=elsewhere, command="say"))
     hall.play(hall.ask("c", sent_at=now - timedelta(minutes=1)))
-    hall.play(hall.ask("d", ticket=f"1:token:{int(now.timestamp())}:e", command="say"))
+    hall.play(hall.ask("d", reply_token=f"1:token:{int(now.timestamp())}:e", command="say"))
     hall.play(hall.ask("e", is_private=True, command="say"))
     hall.play(hall.ask("f", room="user:42", command="say"))
     await hall.hears_alone("g", 0, room=elsewhere, command="say")

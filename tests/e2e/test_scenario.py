@@ -18,7 +18,7 @@ from tests.emulators.telegram import TelegramServer
 from tests.support.scenario_people import NAMES, Answer, OnDiscord, OnTelegram, OnWeb
 
 Person = OnTelegram | OnDiscord | OnWeb
-Told = dict[str, Answer]
+ToldSummary = dict[str, Answer]
 
 MORNING, EVENING = "Good morning, {name}.", "Good evening, {name}."
 #: The voice that is used unless somebody chooses, and one that can be chosen.
@@ -80,7 +80,7 @@ async def teach(mimo: MimoServer) -> None:
     mimo.add_answer(ANSWER, pattern=re.escape(QUESTION))
 
 
-async def tell(person: Person) -> Told:
+async def tell(person: Person) -> ToldSummary:
     """Let a person live the story; return what was answered, step by step."""
     note = await person.send_note(make_note(NAMES.index(person.name)))
     told = {"note": note}
@@ -96,7 +96,7 @@ async def tell(person: Person) -> Told:
     return told
 
 
-def check(person: Person, told: Told, mimo: MimoServer) -> None:
+def check(person: Person, told: ToldSummary, mimo: MimoServer) -> None:
     """See that the story went as it should."""
     spoken = [step for step, answer in told.items() if answer.sound]
     assert spoken == ["morning", "evening", "aloud"]
@@ -117,7 +117,7 @@ def find_voices(mimo: MimoServer, text: str) -> list[str]:
     return [str(call.request["audio"].get("voice", "")) for call in spoken]
 
 
-def find_common(person: Person, told: Told) -> dict[str, tuple[str, list[str]]]:
+def find_common(person: Person, told: ToldSummary) -> dict[str, tuple[str, list[str]]]:
     """Return what must be the same for everybody: text and buttons."""
 
     def make_neutral(text: str) -> str:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from core.engines.wire.client import Client
+from core.engines.wire.client import EngineClient
 from core.errors import EngineBusy
 
 
@@ -31,7 +31,7 @@ async def test_idle_connection_is_kept_for_less_than_a_minute(
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        client = Client(f"http://127.0.0.1:{port}", {}, _refuse)
+        client = EngineClient(f"http://127.0.0.1:{port}", {}, _refuse)
         assert await client.send("GET", "/", deadline_s=5.0) == b"ok"
         # The connection's clock alone: the loop's own would end the call.
         clock = SimpleNamespace(monotonic=lambda: time.monotonic() + idle_s)

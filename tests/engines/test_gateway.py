@@ -14,7 +14,7 @@ from core.engines.mimo.engine import Mimo
 from core.engines.openai.engine import OpenAIStyle
 from core.errors import EngineBusy, EngineError, EngineLocked, EngineRefused
 from core.models import Question, Turn, Utterance
-from core.synthesis.pipeline import Manner
+from core.synthesis.pipeline import VoiceStyle
 from tests.emulators.gomodel import GoModelServer
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.speaking import speak as make_sound
@@ -217,11 +217,11 @@ async def test_whole_assistant_runs_on_a_gateway(gateway: GoModelServer, tmp_pat
     settings = make_settings(hearsay_home=tmp_path, **own, **NAMES)
     sound = make_audio(3, 900)
     async with open_program(settings) as program:
-        heard = await program.hearing.hear(sound.data, language="de")
+        heard = await program.transcription.transcribe(sound.data, language="de")
         assert heard.transcript.text == "w3 w900"
-        prepared = await program.understanding.prepare(sound.data)
-        answer = await program.understanding.answer(Question((Turn("user", "So?", (prepared,)),)))
+        prepared = await program.answering.prepare(sound.data)
+        answer = await program.answering.answer(Question((Turn("user", "So?", (prepared,)),)))
         assert "w3 w900" in answer.text
-        spoken = await program.speaking.say("Hello there.", Manner(style="(happy)"))
+        spoken = await program.synthesis.synthesize("Hello there.", VoiceStyle(style="(happy)"))
         assert (spoken.file.duration_s or 0) > 0.2 and not spoken.note
     assert not gateway.world.refused

@@ -154,7 +154,11 @@ def test_limits_are_those_of_the_documents() -> None:
     limits = CHAT_LIMITS
     assert limits.formats[0] == "audio/mpeg"
     assert {"audio/wav", "audio/flac", "audio/mp4", "audio/x-m4a", "audio/ogg"} < {*limits.formats}
-    assert (limits.can_fetch, limits.can_think, limits.audio_tokens_per_s) == (True, True, 6.25)
+    assert (limits.can_fetch_urls, limits.can_think, limits.audio_tokens_per_s) == (
+        True,
+        True,
+        6.25,
+    )
     assert (limits.calls_per_minute, limits.tokens_per_minute) == (100, 10_000_000)
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.engines.mimo.speech_wire import (
-    Speaking,
+    SpeechStream,
     build_speech,
     read_speech,
     read_speech_end,
@@ -36,12 +36,12 @@ def sound(data: bytes) -> dict[str, Any]:
 
 def run(*events: Any, is_done: bool = True) -> bytes:
     """The sound of a stream of these events. Raises what reading it raises."""
-    speaking, made = Speaking(), b""
+    stream, made = SpeechStream(), b""
     lines = [json.dumps(event) for event in events] + ["[DONE]"] * is_done
     for line in lines:
-        speaking, samples = read_speech_event(line, speaking, model=MODEL)
+        stream, samples = read_speech_event(line, stream, model=MODEL)
         made += samples
-    read_speech_end(speaking)
+    read_speech_end(stream)
     return made
 
 
@@ -134,7 +134,7 @@ JSON = st.recursive(
 def test_no_answer_does_worse_than_an_error(value: Any) -> None:
     for text in (json.dumps(value), json.dumps({"choices": [value]})):
         with suppress(EngineError):
-            read_speech_event(text, Speaking(), model=MODEL)
+            read_speech_event(text, SpeechStream(), model=MODEL)
         with suppress(EngineError):
             read_speech(text.encode(), model=MODEL)
 

@@ -15,7 +15,7 @@ from core.engines.offline.engine import Offline, read_error
 from core.engines.offline.pocketsphinx_worker import find_speech
 from core.errors import EngineBadReply, EngineBusy, EngineRefused
 from core.models import Audio, Passage, Question, Transcript
-from core.worker_process import ChildDied, ChildMissing, ChildRefused, ChildStalled
+from core.worker_process import WorkerDied, WorkerMissing, WorkerRefused, WorkerStalled
 from tests.emulators.mimo.tones import make_wav
 from tests.engines.conftest import make_settings
 from tests.support import sounds
@@ -144,7 +144,9 @@ async def test_size_follows_the_machine(engine: Offline) -> None:
 
 
 async def test_failure_of_a_child_is_read() -> None:
-    read = [read_error(error) for error in (ChildRefused("format"), ChildRefused("memory"))]
-    read += [read_error(error) for error in (ChildMissing("x"), ChildDied("x"), ChildStalled("x"))]
+    read = [read_error(error) for error in (WorkerRefused("format"), WorkerRefused("memory"))]
+    read += [
+        read_error(error) for error in (WorkerMissing("x"), WorkerDied("x"), WorkerStalled("x"))
+    ]
     expected = [EngineRefused, EngineBusy, EngineBusy, EngineBadReply, EngineBadReply]
     assert [type(error) for error in read] == expected

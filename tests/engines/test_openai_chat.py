@@ -21,7 +21,7 @@ from tests.support import sounds
 
 
 @pytest.fixture
-def hearing(make_openai: MakeOpenAI) -> OpenAIStyle:
+def transcription(make_openai: MakeOpenAI) -> OpenAIStyle:
     return make_openai(openai_chat_model="gpt-audio")
 
 
@@ -53,10 +53,10 @@ async def test_answer_grows_while_it_comes(openai: OpenAIServer, engine: OpenAIS
     assert (sent["stream"], sent["stream_options"]) == (True, {"include_usage": True})
 
 
-async def test_sound_is_sent_as_it_is(openai: OpenAIServer, hearing: OpenAIStyle) -> None:
+async def test_sound_is_sent_as_it_is(openai: OpenAIServer, transcription: OpenAIStyle) -> None:
     wav = make_audio(3, 900)
     mp3 = sounds.encode(make_recording([7])[44:], "mp3", "libmp3lame")
-    answer = await hearing.answer(ask("Who?", wav, Audio(mp3, "audio/mpeg", 1.0)))
+    answer = await transcription.answer(ask("Who?", wav, Audio(mp3, "audio/mpeg", 1.0)))
     assert answer.text == "You asked: Who? I heard: w3 w900 w7."
     (sent,) = openai.world.questions
     first, second, text = sent["messages"][1]["content"]
@@ -65,14 +65,16 @@ async def test_sound_is_sent_as_it_is(openai: OpenAIServer, hearing: OpenAIStyle
     assert text == {"type": "text", "text": "Who?"}
 
 
-async def test_what_is_not_taken_is_not_sent(openai: OpenAIServer, hearing: OpenAIStyle) -> None:
+async def test_what_is_not_taken_is_not_sent(
+    openai: OpenAIServer, transcription: OpenAIStyle
+) -> None:
     linked = Audio(b"", "audio/wav", 1.0, url="https://example.org/a.wav")
     large = Audio(bytes(15_000_001), "audio/wav", 1.0)
     for audio in (Audio(b"OggS", "audio/ogg", 1.0), large, linked):
         with pytest.raises(EngineRefused):
-            await hearing.answer(ask("?", audio))
+            await transcription.answer(ask("?", audio))
     assert openai.world.questions == []
-    assert hearing.chat_limits.formats[0] == "audio/mpeg"
+    assert transcription.chat_limits.formats[0] == "audio/mpeg"
 
 
 async def test_deaf_model_is_remembered(openai: OpenAIServer, engine: OpenAIStyle) -> None:
@@ -109,19 +111,21 @@ async def test_every_known_way_to_be_deaf_is_understood(
     assert engine.chat_limits.formats == ()
 
 
-async def test_bad_sound_does_not_make_a_model_deaf(hearing: OpenAIStyle) -> None:
+async def test_bad_sound_does_not_make_a_model_deaf(transcription: OpenAIStyle) -> None:
     with pytest.raises(EngineRefused) as caught:
-        await hearing.answer(ask("Who?", Audio(b"no sound", "audio/wav", 1.0)))
+        await transcription.answer(ask("Who?", Audio(b"no sound", "audio/wav", 1.0)))
     assert not isinstance(caught.value, CannotHear)
-    assert hearing.chat_limits.formats
-    assert (await hearing.answer(ask("Who?", make_audio(5)))).text.endswith("I heard: w5.")
+    assert transcription.chat_limits.formats
+    assert (await transcription.answer(ask("Who?", make_audio(5)))).text.endswith("I heard: w5.")
 
 
-async def test_who_wants_sound_gets_silence(openai: OpenAIServer, hearing: OpenAIStyle) -> None:
+async def test_who_wants_sound_gets_silence(
+    openai: OpenAIServer, transcription: OpenAIStyle
+) -> None:
     for _ in range(2):
-        assert (await hearing.answer(ask())).text == "You asked: What now? I heard: nothing."
+        assert (await transcription.answer(ask())).text == "You asked: What now? I heard: nothing."
     assert len(openai.world.questions) == 3, "it is remembered"
-    assert (await hearing.answer(ask("Who?", make_audio(5)))).text.endswith("I heard: w5.")
+    assert (await transcription.answer(ask("Who?", make_audio(5)))).text.endswith("I heard: w5.")
     assert len(openai.world.questions[-1]["messages"][1]["content"]) == 2
 
 
@@ -190,12 +194,12 @@ async def test_answer_that_was_cut_says_so(engine: OpenAIStyle) -> None:
 
 
 async def test_deadline_counts_sound(
-    openai: OpenAIServer, hearing: OpenAIStyle, clock: Clock
+    openai: OpenAIServer, transcription: OpenAIStyle, clock: Clock
 ) -> None:
     openai.world.faults.append(Fault("hang"))
     started_s = clock.monotonic()
     with pytest.raises(EngineBusy):
-        await hearing.answer(ask("Hi.", make_audio(1, 2, 3), max_tokens=100))
+        await transcription.answer(ask("Hi.", make_audio(1, 2, 3), max_tokens=100))
     assert clock.monotonic() - started_s == pytest.approx(60 + 2 * 3 + 100 * 0.1)
 
 

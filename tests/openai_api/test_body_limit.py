@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import asyncio
 
-from bots.openai_api.body_limit import LARGEST_BYTES, ROOM_BYTES, Room
+from bots.openai_api.body_limit import LARGEST_BYTES, ROOM_BYTES, BodyLimit
 
 
 async def test_who_finds_no_room_waits_and_is_let_in_in_order() -> None:
-    room, order = Room(), []
+    room, order = BodyLimit(), []
     may_go = asyncio.Event()
 
     async def come(name: str, announced: str) -> None:
@@ -28,7 +28,7 @@ async def test_who_finds_no_room_waits_and_is_let_in_in_order() -> None:
 
 
 async def test_room_is_given_back_by_who_fails_or_goes() -> None:
-    room = Room(10)
+    room = BodyLimit(10)
     for _ in range(3):
         try:
             async with room.hold("10"):

@@ -13,13 +13,13 @@ import pytest
 from pydantic import ValidationError
 from structlog.testing import capture_logs
 
-from bots.program import Program, _build_platforms, make_worker, open_program
+from bots.program import Program, _build_platforms, make_job_runner, open_program
 from core.clock import Clock
 from core.config import Settings
 from core.errors import ChatGone, PlatformBusy, PlatformError
 from core.interfaces import Platform
 from core.models import Chat, JobState, Probe
-from core.operations.alerts import Notices
+from core.operations.alerts import Alerts
 from core.store import Store
 from tests.emulators.discord import DiscordServer
 from tests.emulators.mimo import MimoServer
@@ -41,7 +41,7 @@ async def running(settings: Settings) -> AsyncIterator[tuple[Program, dict[str, 
         platforms = _build_platforms(settings, program.assistant, program.clock)
         program.assistant.platforms = platforms
         del platforms["web"]
-        worker = make_worker(settings, program, platforms)
+        worker = make_job_runner(settings, program, platforms)
         runs = [*(platform.run() for platform in platforms.values()), worker.run()]
         tasks = [asyncio.create_task(run) for run in runs]
         try:
@@ -102,9 +102,9 @@ async def test_each_operator_is_told_in_their_private_chat(
         admins = (f"discord:{closed}", "discord:404", f"telegram:{ann}", f"discord:{ben}")
         with capture_logs() as logs:
             async with running(settings) as (program, platforms):
-                notices = Notices(program.store.notices, platforms, admins)
+                alerts = Alerts(program.store.alerts, platforms, admins)
                 for _ in range(2):
-                    await notices.tell("key", "News.")
+                    await alerts.tell("key", "News.")
                 ended = {JobState.DONE: 2, JobState.CANCELLED: 1}
                 assert await settle(program.store) == ended
         assert [answer.text for answer in telegram.answers(ann)] == ["News."]
@@ -135,19 +135,19 @@ async def told(store: Store) -> list[tuple[str, str]]:
 
 
 async def test_each_key_is_told_once_to_each(store: Store) -> None:
-    both = Notices(store.notices, {"a": Shy(), "b": Shy()}, ("a:7", "b:8:9"))
+    both = Alerts(store.alerts, {"a": Shy(), "b": Shy()}, ("a:7", "b:8:9"))
     for key, text in [("k1", "One."), ("k1", "One again."), ("k2", "Two.")]:
         await both.tell(key, text)
     assert await told(store) == [("7", "One."), ("8:9", "One."), ("7", "Two."), ("8:9", "Two.")]
     assert {job.command for job in await store.jobs.recent(set(JobState), 9)} == {"notice"}
-    await Notices(store.notices, {}, ()).tell("k3", "Nobody is to be told.")
+    await Alerts(store.alerts, {}, ()).tell("k3", "Nobody is to be told.")
     assert len(await told(store)) == 4
 
 
 async def test_a_platform_that_comes_late_is_waited_for(store: Store, clock: Clock) -> None:
     began_s = clock.monotonic()
     busy = [PlatformBusy("not connected yet") for _ in range(12)]
-    await Notices(store.notices, {"a": Shy(*busy)}, ("a:7",)).tell("k", "News.")
+    await Alerts(store.alerts, {"a": Shy(*busy)}, ("a:7",)).tell("k", "News.")
     assert await told(store) == [("7", "News.")]
     assert 20 < clock.monotonic() - began_s < 120
 
@@ -161,7 +161,7 @@ async def test_who_cannot_be_reached_keeps_nobody_else_waiting(
     began_s, away = clock.monotonic(), Shy(*errors)
     with capture_logs() as logs:
         platforms = {"a": away, "b": Shy()}
-        await Notices(store.notices, platforms, ("a:7", "b:8")).tell("k", "News.")
+        await Alerts(store.alerts, platforms, ("a:7", "b:8")).tell("k", "News.")
     assert await told(store) == [("8", "News.")]
     assert away.asked == asked and clock.monotonic() - began_s < 180
     # stamina tells of the tries; the last line is ours.

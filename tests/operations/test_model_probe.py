@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bots.program import make_worker
-from core.answering.pipeline import Understanding
+from bots.program import make_job_runner
+from core.answering.pipeline import AnsweringPipeline
 from core.assistant import Assistant
 from core.clock import Clock
 from core.engines import Engines
 from core.engines.mimo import engine as mimo_module
 from core.models import Probe, Question, Turn, Utterance
-from core.operations.model_probe import Probing
+from core.operations.model_probe import ModelProbe
 from core.store import Store
-from core.synthesis.pipeline import Speaking
-from core.transcription.pipeline import Hearing
+from core.synthesis.pipeline import SynthesisPipeline
+from core.transcription.pipeline import TranscriptionPipeline
 from tests.emulators.mimo import MimoServer
 from tests.emulators.openai import OpenAIServer
 from tests.engines.conftest import make_audio, make_settings, speak
@@ -53,14 +53,16 @@ class Bot:
         self.store = store
         media, clock = ThreadMedia(), current_clock()
         self.engines = Engines(make_settings(**settings))
-        hearing = Hearing(media, self.engines.transcriber(), store.results, clock)
-        speaking = Speaking(self.engines.synthesizer(), store.results, clock)
-        understanding = Understanding(media, self.engines.answerer(), store.results, clock=clock)
-        self.roles = hearing, speaking, understanding
+        transcription = TranscriptionPipeline(
+            media, self.engines.transcriber(), store.results, clock
+        )
+        synthesis = SynthesisPipeline(self.engines.synthesizer(), store.results, clock)
+        answering = AnsweringPipeline(media, self.engines.answerer(), store.results, clock=clock)
+        self.roles = transcription, synthesis, answering
         self.assistant = Assistant(store, *self.roles)
         #: What the operator is told, with what makes it one piece of news.
         self.told: list[tuple[str, str]] = []
-        self.probing = Probing(*self.roles, store.probes, self.tell)
+        self.model_probe = ModelProbe(*self.roles, store.probes, self.tell)
 
     async def tell(self, key: str, text: str) -> None:
         self.told.append((key, text))
@@ -72,7 +74,7 @@ class Bot:
         assert await speak(self.engines.synthesizer(), Utterance("Hi."))
 
     async def states(self) -> dict[str, tuple[str, Probe | None]]:
-        return {s.role: (s.model, s.probe) for s in await self.assistant.operations.engines()}
+        return {s.role: (s.model, s.probe) for s in await self.assistant.status.engines()}
 
 
 @asynccontextmanager
@@ -104,7 +106,7 @@ def warnings(logs: Any) -> list[tuple[Any, ...]]:
 async def test_a_model_that_ends_at_night_is_left_before_anybody_calls(
     bot: Bot, server: MimoServer
 ) -> None:
-    await bot.probing.probe_due(T0)
+    await bot.model_probe.probe_due(T0)
     assert [call.model for call in server.billed] == [*GOOD]
     hears, understands, speaks = server.billed
     assert (hears.duration_s, hears.text, speaks.text) == (1.0, "", "Yes."), "it costs little"
@@ -112,10 +114,10 @@ async def test_a_model_that_ends_at_night_is_left_before_anybody_calls(
     assert understands.request["max_completion_tokens"] == 16
     server.rules.models = NEXT
     with capture_logs() as logs:
-        await bot.probing.probe_due(T0 + DAY)
+        await bot.model_probe.probe_due(T0 + DAY)
         before = len(server.all_calls)
         await bot.use()
-        await bot.probing.probe_due(T0 + 2 * DAY)
+        await bot.model_probe.probe_due(T0 + 2 * DAY)
     assert warnings(logs) == list(zip(GOOD, NEXT, strict=True)), "told once"
     assert "went well" not in str(logs)
     assert bot.told == [
@@ -135,20 +137,20 @@ async def test_nobody_is_probed_twice_a_day(server: MimoServer, tmp_path: Path) 
     hours = [(0, 3), (1, 3), (23, 3), (24, 6), (9600, 9), (9601, 9), (48, 12), (49, 12), (72, 15)]
     for moment, billed in ((T0 + n * HOUR, billed) for n, billed in hours):
         async with a_bot(tmp_path, **on_mimo(server)) as bot:
-            await asyncio.gather(*(bot.probing.probe_due(moment) for _ in range(3)))
+            await asyncio.gather(*(bot.model_probe.probe_due(moment) for _ in range(3)))
             assert len(server.billed) == billed, moment
 
 
 async def test_an_end_within_a_probe_makes_no_second_one(bot: Bot, server: MimoServer) -> None:
     server.rules.latency_s = 30.0
-    task = asyncio.create_task(bot.probing.probe_due(T0))
+    task = asyncio.create_task(bot.model_probe.probe_due(T0))
     async with asyncio.timeout(30):
         while not server.calls:
             await asyncio.sleep(0.01)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     server.rules.latency_s = 0.0
-    await bot.probing.probe_due(T0 + HOUR)
+    await bot.model_probe.probe_due(T0 + HOUR)
     assert [call.model for call in server.billed[-2:]] == [*GOOD[1:]]
     assert len(server.calls) == 3, "one of each role"
 
@@ -161,7 +163,7 @@ async def test_what_nothing_can_follow_is_told_once(server: MimoServer, tmp_path
         server.rules.models = living
         with capture_logs() as logs:
             async with a_bot(tmp_path, **on_mimo(server)) as bot:
-                await bot.probing.probe_due(T0 + days * DAY)
+                await bot.model_probe.probe_due(T0 + days * DAY)
                 states = await bot.states()
                 told += [text for _, text in bot.told]
         assert [probe.error for _, probe in states.values() if probe] == [error] * 3
@@ -178,24 +180,24 @@ async def test_what_nothing_can_follow_is_told_once(server: MimoServer, tmp_path
 async def test_a_bad_night_of_the_service_holds_nobody_up(bot: Bot, server: MimoServer) -> None:
     server.add_fault("503", times=3)
     with capture_logs() as logs:
-        await bot.probing.probe_due(T0)
+        await bot.model_probe.probe_due(T0)
     assert [found[-1] for found in warnings(logs)] == ["EngineBusy"] * 3
     assert server.key not in str(logs) and server.origin not in str(logs)
-    assert {state.gate.pause_s for state in await bot.assistant.operations.engines()} == {0.0}
+    assert {state.gate.pause_s for state in await bot.assistant.status.engines()} == {0.0}
     await bot.use()
     assert [call.model for call in server.billed] == [*GOOD], "busy models are not left"
 
 
 async def test_this_machine_alone_is_left_alone(tmp_path: Path) -> None:
     async with a_bot(tmp_path) as bot:
-        await bot.probing.probe_due(T0)
+        await bot.model_probe.probe_due(T0)
         assert await bot.store.probes.all() == {}
         assert [probe for _, probe in (await bot.states()).values()] == [None] * 3
 
 
 async def test_openai_style_servers_are_probed_too(tmp_path: Path) -> None:
     async with OpenAIServer() as server, a_bot(tmp_path, openai_base_url=server.base_url) as bot:
-        await bot.probing.probe_due(T0)
+        await bot.model_probe.probe_due(T0)
         assert {probe.error for _, probe in (await bot.states()).values() if probe} == {""}
         world = server.world
         assert [len(calls) for calls in (world.forms, world.questions, world.orders)] == [1, 1, 1]
@@ -210,5 +212,5 @@ async def test_the_program_probes_unless_that_is_off(
         store=bot.store, clock=clock,
         **dict(zip(("assistant", "hearing", "speaking", "understanding"), parts, strict=True)),
     )  # fmt: skip
-    worker = make_worker(make_settings(model_probe=setting), program, {})
-    assert bool(worker._probing) is is_on
+    worker = make_job_runner(make_settings(model_probe=setting), program, {})
+    assert bool(worker._model_probe) is is_on

@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import update
 
 from core.clock import Clock
-from core.models import Delivery, DeliveryState
+from core.models import DeliveryState, PartDelivery
 from core.store import Store
 from core.store.database.tables import deliveries
 from tests.store.conftest import Add
@@ -19,13 +19,13 @@ async def test_a_part_that_is_to_be_edited_keeps_its_id_until_it_is(store: Store
     await ledger.finish(0, "5")
     async with store.jobs._database.write() as connection:
         await connection.execute(update(deliveries).values(state=DeliveryState.STALE))
-    assert await ledger.find(0) == Delivery(0, DeliveryState.STALE, "5")
+    assert await ledger.find(0) == PartDelivery(0, DeliveryState.STALE, "5")
     await ledger.start(0)
-    assert await ledger.find(0) == Delivery(0, DeliveryState.PENDING, "5")
+    assert await ledger.find(0) == PartDelivery(0, DeliveryState.PENDING, "5")
     await ledger.finish(0, "6")
-    assert await ledger.find(0) == Delivery(0, DeliveryState.SENT, "6")
+    assert await ledger.find(0) == PartDelivery(0, DeliveryState.SENT, "6")
     await ledger.start(0)
-    assert await ledger.find(0) == Delivery(0, DeliveryState.SENT, "6")
+    assert await ledger.find(0) == PartDelivery(0, DeliveryState.SENT, "6")
 
 
 async def test_a_part_that_is_no_longer_there_is_forgotten_alone(store: Store, add: Add) -> None:

@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from core.models import Button, Chat, Job, JobState, Quoted, Reply, Span, Subject, Transcript
+from core.models import (
+    Button,
+    Chat,
+    Job,
+    JobState,
+    Quoted,
+    RecordingReference,
+    Reply,
+    Span,
+    Transcript,
+)
 from core.store import Store
 from core.store.talk import forgetting
 from tests.store.conftest import Add
@@ -41,7 +51,7 @@ class Kept:
             await self._store.jobs.finish(job.job_id, state)
         return job
 
-    async def ask(self, about: Subject | None = None, **changes: object) -> Job:
+    async def ask(self, about: RecordingReference | None = None, **changes: object) -> Job:
         """Ask in words; the answer is about a recording of somebody else."""
         job = await self._add(command="ask", text="What?", attachment=None, **changes)
         reply = Reply("answer", about=(about,) if about else ())
@@ -109,7 +119,7 @@ async def test_what_failed_is_forgotten_too(store: Store, kept: Kept, state: Job
 
 async def test_what_others_asked_about_a_recording_goes_with_it(store: Store, kept: Kept) -> None:
     await store.results.save("key", Transcript("x"))
-    about = Subject("55", VOICE, sender_id=ADA, heard="key")
+    about = RecordingReference("55", VOICE, sender_id=ADA, heard="key")
     quoting = [
         await kept.ask(sender_id=BEN, reply_to=Quoted("55", attachment=VOICE, sender_id=ADA)),
         await kept.ask(about, sender_id=BEN),
@@ -117,7 +127,7 @@ async def test_what_others_asked_about_a_recording_goes_with_it(store: Store, ke
     others = [
         await kept.ask(sender_id=BEN, reply_to=Quoted("55", "words alone", sender_id=ADA)),
         await kept.ask(sender_id=BEN, reply_to=Quoted("56", attachment=VOICE, sender_id=BEN)),
-        await kept.ask(Subject("56", VOICE, sender_id=BEN), sender_id=BEN),
+        await kept.ask(RecordingReference("56", VOICE, sender_id=BEN), sender_id=BEN),
         await kept.ask(sender_id=BEN),
     ]
     contents = [kept.left(job)["content"] for job in (*quoting, *others)]
@@ -132,9 +142,9 @@ async def test_one_message_goes_with_what_was_asked_of_it(store: Store, kept: Ke
     jobs = [
         await kept.answer(message_id="55", sender_id=ADA),
         await kept.ask(reply_to=Quoted("55", attachment=VOICE)),
-        await kept.ask(Subject("55", VOICE, heard="")),
+        await kept.ask(RecordingReference("55", VOICE, heard="")),
         await kept.ask(reply_to=Quoted("55", "words")),
-        await kept.ask(Subject("56", VOICE)),
+        await kept.ask(RecordingReference("56", VOICE)),
         await kept.answer(message_id="56"),
         await kept.answer(message_id="55", chat=OTHER),
     ]

@@ -9,7 +9,16 @@ import pytest
 from sqlalchemy import select
 
 from core.clock import Clock
-from core.models import PLACEHOLDER, Button, Chat, Delivery, DeliveryState, File, JobState, Reply
+from core.models import (
+    PLACEHOLDER,
+    Button,
+    Chat,
+    DeliveryState,
+    File,
+    JobState,
+    PartDelivery,
+    Reply,
+)
 from core.store import Store
 from core.store.database.tables import buttons
 from tests.store.conftest import Add, claim, row
@@ -164,12 +173,12 @@ async def test_a_dead_letter_runs_again_in_its_place(store: Store, add: Add, clo
     found = await store.jobs.find(job.job_id)
     assert found == replace(job, run_at=clock.now(), error="EngineBusy")
     assert (await row(store, job)).crashes == 0
-    placeholder = Delivery(PLACEHOLDER, DeliveryState.SENT, "321")
+    placeholder = PartDelivery(PLACEHOLDER, DeliveryState.SENT, "321")
     assert await store.jobs.deliveries(job.job_id) == [placeholder]
     assert await store.jobs.retry(unseen.job_id)
     assert await store.jobs.deliveries(unseen.job_id) == [], "nobody saw it: there is none"
     assert (await row(store, other)).state == JobState.DEAD
-    assert await store.jobs.deliveries(other.job_id) == [Delivery(0, DeliveryState.SENT, "400")]
+    assert await store.jobs.deliveries(other.job_id) == [PartDelivery(0, DeliveryState.SENT, "400")]
 
 
 async def test_an_answer_is_replaced_where_it_stands(store: Store, add: Add, clock: Clock) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from core.clock import Clock
 from core.models import Audio, Chat, KeptVoice, SpeechSettings
-from core.store import Outcome, Store, migrate
+from core.store import LinkResult, Store, migrate
 from core.store.people.links import CODE_AGE, MAX_TRIES
 from tests.support.clean_start import ask_database
 from tests.support.remembered_talk import REMEMBERS, say, talk, texts
@@ -28,12 +28,12 @@ def own_voice(voice_id: str) -> KeptVoice:
     return KeptVoice(voice_id, "me", sample, is_clone=True, consented_at=datetime.now(UTC))
 
 
-async def join(store: Store, made: tuple[str, str], used: tuple[str, str], job: str) -> Outcome:
+async def join(store: Store, made: tuple[str, str], used: tuple[str, str], job: str) -> LinkResult:
     return await store.links.join(*used, await store.links.offer(*made), job)
 
 
 async def link(store: Store) -> None:
-    assert await join(store, ADA, ADA_THERE, "job-1") is Outcome.LINKED
+    assert await join(store, ADA, ADA_THERE, "job-1") is LinkResult.LINKED
 
 
 async def voice_of(store: Store, account: tuple[str, str]) -> str:
@@ -137,7 +137,7 @@ async def test_parted_each_keeps_the_choices_and_the_voices_recorded_there(store
 async def test_three_accounts_and_one_that_leaves(store: Store) -> None:
     page = ("web", "c0ffee")
     await link(store)
-    assert await join(store, ADA_THERE, page, "job-2") is Outcome.LINKED
+    assert await join(store, ADA_THERE, page, "job-2") is LinkResult.LINKED
     assert await store.links.others(*ADA) == ["discord", "web"]
     await store.voices.save_choice(*page, SpeechSettings("Mia"))
     assert await voice_of(store, ADA) == "Mia"
@@ -150,36 +150,36 @@ async def test_three_accounts_and_one_that_leaves(store: Store) -> None:
 
 async def test_nobody_has_two_accounts_on_one_platform(store: Store) -> None:
     await link(store)
-    assert await join(store, ADA, ("telegram", "8"), "job-2") is Outcome.SAME_PLATFORM
-    assert await join(store, ("telegram", "8"), ADA_THERE, "job-3") is Outcome.SAME_PLATFORM
+    assert await join(store, ADA, ("telegram", "8"), "job-2") is LinkResult.SAME_PLATFORM
+    assert await join(store, ("telegram", "8"), ADA_THERE, "job-3") is LinkResult.SAME_PLATFORM
     assert await store.links.others("telegram", "8") == []
-    assert await join(store, ADA, ADA_THERE, "job-4") is Outcome.LINKED, "they are already"
+    assert await join(store, ADA, ADA_THERE, "job-4") is LinkResult.LINKED, "they are already"
 
 
 async def test_a_code_works_once_and_again_for_the_job_that_used_it(store: Store) -> None:
     code = await store.links.offer(*ADA)
-    assert await store.links.join(*ADA, code, "job-0") is Outcome.OWN, "it may still be used"
+    assert await store.links.join(*ADA, code, "job-0") is LinkResult.OWN, "it may still be used"
     typed = f" {code[:4].lower()}-{code[4:]} "
-    assert await store.links.join(*ADA_THERE, typed, "job-1") is Outcome.LINKED
-    assert await store.links.join(*ADA_THERE, typed, "job-1") is Outcome.LINKED
-    assert await store.links.join(*ADA_THERE, typed, "job-2") is Outcome.UNKNOWN
-    assert await store.links.join("web", "c0ffee", code, "job-3") is Outcome.UNKNOWN
+    assert await store.links.join(*ADA_THERE, typed, "job-1") is LinkResult.LINKED
+    assert await store.links.join(*ADA_THERE, typed, "job-1") is LinkResult.LINKED
+    assert await store.links.join(*ADA_THERE, typed, "job-2") is LinkResult.UNKNOWN
+    assert await store.links.join("web", "c0ffee", code, "job-3") is LinkResult.UNKNOWN
     assert await store.links.others(*ADA) == ["discord"]
 
 
 async def test_the_wrong_the_replaced_the_own_and_the_void_code(store: Store) -> None:
     first, second = [await store.links.offer(*ADA) for _ in range(2)]
     for code in ("", "ABCDEFGH", second[:-1], first):
-        assert await store.links.join(*ADA_THERE, code, "job-1") is Outcome.UNKNOWN
-    assert await store.links.join(*ADA, second, "job-2") is Outcome.OWN
+        assert await store.links.join(*ADA_THERE, code, "job-1") is LinkResult.UNKNOWN
+    assert await store.links.join(*ADA, second, "job-2") is LinkResult.OWN
     others = await store.links.offer("telegram", "8")
     await store.links.part(*ADA)
-    assert await store.links.join("discord", "8", second, "job-3") is Outcome.UNKNOWN
+    assert await store.links.join("discord", "8", second, "job-3") is LinkResult.UNKNOWN
     third = await store.links.offer(*ADA)
     await store.links.void(third)
-    assert await store.links.join("discord", "8", third, "job-4") is Outcome.UNKNOWN
+    assert await store.links.join("discord", "8", third, "job-4") is LinkResult.UNKNOWN
     await store.links.void("none")
-    assert await store.links.join("discord", "9", others, "job-5") is Outcome.LINKED
+    assert await store.links.join("discord", "9", others, "job-5") is LinkResult.LINKED
     for account in (ADA, ADA_THERE, ("discord", "8")):
         assert await store.links.others(*account) == []
 
@@ -189,22 +189,24 @@ async def test_a_code_has_its_end(store: Store, clock: Clock, age: timedelta) ->
     code = await store.links.offer(*ADA)
     await clock.sleep(age.total_seconds())
     outcome = await store.links.join(*ADA_THERE, code, "job-1")
-    assert outcome is (Outcome.UNKNOWN if age == CODE_AGE else Outcome.LINKED)
+    assert outcome is (LinkResult.UNKNOWN if age == CODE_AGE else LinkResult.LINKED)
 
 
 async def test_nobody_may_try_many_codes(store: Store, clock: Clock) -> None:
     code = await store.links.offer(*ADA)
     for number in range(MAX_TRIES):
         tried = await store.links.join(*ADA_THERE, f"WRONG{number}", f"job-{number}")
-        assert tried is Outcome.UNKNOWN
+        assert tried is LinkResult.UNKNOWN
     for number in range(3):
         tried = await store.links.join(*ADA_THERE, code, f"late-{number}")
-        assert tried is Outcome.TOO_MANY_TRIES
-    assert await store.links.join(*ADA_THERE, "WRONG", "job-9") is Outcome.TOO_MANY_TRIES
+        assert tried is LinkResult.TOO_MANY_TRIES
+    assert await store.links.join(*ADA_THERE, "WRONG", "job-9") is LinkResult.TOO_MANY_TRIES
     others = await store.links.offer("telegram", "8")
-    assert await store.links.join("discord", "8", others, "job-8") is Outcome.LINKED, "each has own"
+    assert await store.links.join("discord", "8", others, "job-8") is LinkResult.LINKED, (
+        "each has own"
+    )
     await clock.sleep(CODE_AGE.total_seconds())
-    assert await join(store, ADA, ADA_THERE, "job-10") is Outcome.LINKED
+    assert await join(store, ADA, ADA_THERE, "job-10") is LinkResult.LINKED
 
 
 async def test_of_many_who_use_a_code_at_once_one_is_linked(store: Store) -> None:
@@ -212,9 +214,9 @@ async def test_of_many_who_use_a_code_at_once_one_is_linked(store: Store) -> Non
     users = [("discord", str(n)) for n in range(8)]
     joins = (store.links.join(*user, code, f"job-{user[1]}") for user in users)
     outcomes = await asyncio.gather(*joins)
-    assert Counter(outcomes) == {Outcome.LINKED: 1, Outcome.UNKNOWN: 7}
+    assert Counter(outcomes) == {LinkResult.LINKED: 1, LinkResult.UNKNOWN: 7}
     linked = [user for user in users if await store.links.others(*user)]
-    assert [users[outcomes.index(Outcome.LINKED)]] == linked
+    assert [users[outcomes.index(LinkResult.LINKED)]] == linked
 
 
 async def test_codes_differ_are_sealed_and_go(store: Store, tmp_path: Path, clock: Clock) -> None:

@@ -49,7 +49,7 @@ async def test_a_paid_result_is_kept_once_and_booked(store: Store, clock: Clock,
     await save(make("other"), "other")
     assert (await find("key"), await find("other")) == (make("first"), make("other"))
     assert await find("none") is None
-    [spent] = await store.figures.spent(began)
+    [spent] = await store.statistics.spent(began)
     assert (spent.engine, spent.model, spent.calls) == ("mimo", "m-1", 3)
     assert (spent.audio_s, spent.prompt_tokens, spent.completion_tokens) == (6.0, 9, 12)
 
@@ -57,7 +57,7 @@ async def test_a_paid_result_is_kept_once_and_booked(store: Store, clock: Clock,
 async def test_what_cost_nothing_is_not_booked(store: Store, clock: Clock) -> None:
     await store.results.save("key", Transcript("x"))
     await store.results.save_answer("key", Answer("x"))
-    assert await store.figures.spent(clock.now() - timedelta(1)) == []
+    assert await store.statistics.spent(clock.now() - timedelta(1)) == []
 
 
 async def test_what_was_said_with_a_voice_goes_with_it(store: Store) -> None:
@@ -125,8 +125,8 @@ async def test_a_role_is_probed_once_a_day(store: Store, clock: Clock) -> None:
 async def test_an_operator_is_told_of_a_thing_once(store: Store, clock: Clock) -> None:
     chats = [Chat("test", "1", name) for name in "ab"]
     for chat, is_new in ((chats[0], True), (chats[1], True), (chats[0], False)):
-        assert await store.notices.add(chat, "full", "The disk is full") is is_new
-    assert await store.notices.add(chats[0], "busy", "x")
+        assert await store.alerts.add(chat, "full", "The disk is full") is is_new
+    assert await store.alerts.add(chats[0], "busy", "x")
     jobs = await store.jobs.history(chats[0])
     told = [("notice", "x"), ("notice", "The disk is full")]
     assert [(j.command, j.message.text) for j in jobs] == told

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from core.models import Correction, Remembered, Transcript
+from core.models import Correction, RememberedMessage, Transcript
 from core.store import Store
 from core.store.talk.search import Search
 from tests.support.remembered_talk import CHAT, START, VOICE, say, talk
@@ -53,7 +53,7 @@ words = st.text(alphabet="ab日本 ", min_size=1, max_size=6)
 @settings(deadline=None)
 @given(text=st.text(alphabet="abAB日本-'\"\n ", max_size=20), query=words)
 def test_what_is_passed_over_unread_does_not_hold_the_words(text: str, query: str) -> None:
-    message = Remembered("1", START, "7", "Ada", text)
+    message = RememberedMessage("1", START, "7", "Ada", text)
     search = Search(query)
-    plain = TypeAdapter(Remembered).dump_json(message)
+    plain = TypeAdapter(RememberedMessage).dump_json(message)
     assert search.may_be_in(plain, b"") or not search.is_in(message)

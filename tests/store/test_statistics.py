@@ -31,7 +31,7 @@ async def change(store: Store, job_id: str, **values: object) -> None:
 
 async def test_queue_tells_what_waits_and_since_when(store: Store, new_message: NewMessage) -> None:
     now = datetime.now(UTC)
-    empty = await store.figures.queue(now)
+    empty = await store.statistics.queue(now)
     assert (empty.due, empty.later, empty.running, empty.dead) == (0, 0, 0, 0)
     assert empty.oldest_at is None
     ids = [await add(store, new_message, chat_id=str(n)) for n in range(6)]
@@ -42,7 +42,7 @@ async def test_queue_tells_what_waits_and_since_when(store: Store, new_message: 
     assert claimed and claimed.job_id == ids[0]
     await store.jobs.finish(ids[2], JobState.DEAD, "EngineBusy")
     await store.jobs.finish(ids[3], JobState.DONE)
-    queue = await store.figures.queue(datetime.now(UTC))
+    queue = await store.statistics.queue(datetime.now(UTC))
     assert (queue.due, queue.later, queue.running, queue.dead) == (2, 1, 1, 1)
     assert queue.oldest_at == old, "what waits for its moment keeps nobody waiting"
 
@@ -50,7 +50,7 @@ async def test_queue_tells_what_waits_and_since_when(store: Store, new_message: 
 async def test_steps_tell_how_far_a_job_has_come(store: Store, new_message: NewMessage) -> None:
     job_id = await add(store, new_message)
     await store.jobs.claim()
-    first = await store.figures.steps(job_id)
+    first = await store.statistics.steps(job_id)
     assert first and first.trace.state is JobState.RUNNING
     assert (first.trace.attempts, first.trace.has_sound, first.trace.has_reply) == (1, True, False)
     assert (first.has_transcript, first.pieces, first.deliveries) == (False, 0, ())
@@ -62,12 +62,12 @@ async def test_steps_tell_how_far_a_job_has_come(store: Store, new_message: NewM
     await ledger.start(0)
     await ledger.finish(0, "77")
     await ledger.start(1)
-    steps = await store.figures.steps(job_id)
+    steps = await store.statistics.steps(job_id)
     assert steps and steps.trace.has_reply
     assert (steps.has_transcript, steps.pieces) == (True, 2)
     parts = [(0, "sent"), (1, "pending")]
     assert [(d.part, d.state.value) for d in steps.deliveries] == parts
-    traces = await store.figures.traces([JobState.RUNNING], 10)
+    traces = await store.statistics.traces([JobState.RUNNING], 10)
     assert traces == [steps.trace]
     job = await store.jobs.find(job_id)
     assert job
@@ -81,9 +81,9 @@ async def test_steps_tell_how_far_a_job_has_come(store: Store, new_message: NewM
 
 async def test_the_newest_are_traced(store: Store, new_message: NewMessage) -> None:
     ids = [await add(store, new_message) for _ in range(2)]
-    waiting = await store.figures.traces([JobState.WAITING, JobState.RUNNING], 1)
+    waiting = await store.statistics.traces([JobState.WAITING, JobState.RUNNING], 1)
     assert [trace.job_id for trace in waiting] == ids[1:]
-    assert await store.figures.steps("nothing") is None
+    assert await store.statistics.steps("nothing") is None
 
 
 async def test_hours_count_what_ended_and_its_length(store: Store, new_message: NewMessage) -> None:
@@ -95,7 +95,7 @@ async def test_hours_count_what_ended_and_its_length(store: Store, new_message: 
         values = {"state": state, "created_at": created_at, "finished_at": ended_at}
         await change(store, await add(store, new_message), **values)
     at = HOUR + timedelta(minutes=30)
-    hours = await store.figures.hours(at)
+    hours = await store.statistics.hours(at)
     past = [HOUR - timedelta(hours=n) for n in range(23, -1, -1)]
     assert [hour.start_at for hour in hours] == past
     assert hours[-1].ended == {JobState.DONE: 2, JobState.REFUSED: 1, JobState.DEAD: 1}
@@ -107,10 +107,10 @@ async def test_hours_count_what_ended_and_its_length(store: Store, new_message: 
     values = {"state": JobState.DONE, "created_at": late, "finished_at": late}
     await change(store, await add(store, new_message), **values)
     for later in (late, HOUR + timedelta(hours=3), HOUR + timedelta(hours=3, minutes=1)):
-        found = {hour.start_at: hour for hour in await store.figures.hours(later)}
+        found = {hour.start_at: hour for hour in await store.statistics.hours(later)}
         assert found[HOUR].ended[JobState.DONE] == 3
-    assert len(await store.figures.hours(HOUR + timedelta(days=9))) == 24
-    assert len(store.figures._hours) <= 24
+    assert len(await store.statistics.hours(HOUR + timedelta(days=9))) == 24
+    assert len(store.statistics._hours) <= 24
 
 
 async def test_what_was_spent_is_summed_up_by_model(store: Store, clock: Clock) -> None:
@@ -119,8 +119,8 @@ async def test_what_was_spent_is_summed_up_by_model(store: Store, clock: Clock) 
         cost = Usage("mimo", "asr", audio_s=2.0, prompt_tokens=10, completion_tokens=5)
         await store.results.save(str(number), Transcript("x", usage=cost))
     await store.results.save("other", Transcript("x", usage=Usage("offline", "gist", audio_s=1.0)))
-    spent = await store.figures.spent(began)
+    spent = await store.statistics.spent(began)
     sums = [("mimo", "asr", 3, 6.0), ("offline", "gist", 1, 1.0)]
     assert [(s.engine, s.model, s.calls, s.audio_s) for s in spent] == sums
     assert (spent[0].prompt_tokens, spent[0].completion_tokens) == (30, 15)
-    assert await store.figures.spent(clock.now() + timedelta(1)) == []
+    assert await store.statistics.spent(clock.now() + timedelta(1)) == []

@@ -7,11 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.models import Attachment, Remembered, Reply, Segment, Transcript
-from core.summaries.format import MAX_BUTTONS, Told, show_recording, show_summary
+from core.models import Attachment, RememberedMessage, Reply, Segment, Transcript
+from core.summaries.format import MAX_BUTTONS, ToldSummary, show_recording, show_summary
 from core.summaries.parse import defuse_summary, read_summary, sources_at, sources_in
 from core.summaries.points import Point, Section, Source, Summary, join_extracts
-from core.summaries.prompt import Task, ask_part, ask_recording, ask_whole, group_passages, write
+from core.summaries.prompt import (
+    SummaryTask,
+    ask_part,
+    ask_recording,
+    ask_whole,
+    group_passages,
+    write,
+)
 from core.summaries.prompt_input import Talk, cut_parts
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -23,10 +30,10 @@ HEARD = Transcript(
 
 
 def make_talk() -> Talk:
-    def say(number: int, text: str, *more: Any) -> Remembered:
+    def say(number: int, text: str, *more: Any) -> RememberedMessage:
         sender_id, name = (("1", "Anna"), ("2", "Ben"), ("3", "Mei"))[number % 3]
         moment = START + timedelta(minutes=number)
-        return Remembered(f"m{number}", moment, sender_id, name, text, "5", *more)
+        return RememberedMessage(f"m{number}", moment, sender_id, name, text, "5", *more)
 
     messages = [say(number, f"text {number}") for number in range(1, 13)]
     return Talk([*messages, say(13, "", "", Attachment("f"), HEARD)])
@@ -133,7 +140,7 @@ def test_what_has_no_points_is_shown_as_it_is() -> None:
 @given(st.text(alphabet=st.sampled_from("#[]()0123456789: \n-*AnaBe发【】·.</>@"), max_size=300))
 def test_any_text_can_be_read_and_shown(text: str) -> None:
     summary = defuse_summary(read(text), "")
-    reply = show_summary(Told(summary, TALK), "en")
+    reply = show_summary(ToldSummary(summary, TALK), "en")
     for link in reply.links:
         assert 0 <= link.start < link.end <= len(reply.text)
         assert link.message_id in {f"m{number}" for number in range(1, 14)}
@@ -146,7 +153,7 @@ def test_nothing_of_a_models_text_links_or_pings() -> None:
         "- See known.example/page [#2]"
     )
     summary = defuse_summary(read(text), "look at known.example/page")
-    reply = show_summary(Told(summary, TALK), "en")
+    reply = show_summary(ToldSummary(summary, TALK), "en")
     for bad in ("@everyone", "evil.example", "/stop", "@boss", "known.example"):
         assert bad not in reply.text
     assert "known" in reply.text, "what was in the talk stays readable"
@@ -154,7 +161,7 @@ def test_nothing_of_a_models_text_links_or_pings() -> None:
 
 
 def shown(text: str = FULL, language: str = "en", chat_id: str = "") -> Reply:
-    return show_summary(Told(read(text), TALK), language, chat_id)
+    return show_summary(ToldSummary(read(text), TALK), language, chat_id)
 
 
 def test_points_have_their_places_behind_them() -> None:
@@ -176,18 +183,20 @@ def test_points_have_their_places_behind_them() -> None:
 
 def test_only_so_many_buttons() -> None:
     segments = tuple(Segment(n * 2.0, n * 2 + 1.9, "x") for n in range(20))
-    note = Remembered("m1", START, "2", "Ben", "", None, "", Attachment("f"),
+    note = RememberedMessage("m1", START, "2", "Ben", "", None, "", Attachment("f"),
                       Transcript("", segments, 40.0))  # fmt: skip
     talk = Talk([note])
     text = "\n".join(f"- p{n} [#1 0:{n * 2:02}]" for n in range(20))
     summary = read_summary(text, sources_in(talk))
-    reply = show_summary(Told(summary, talk), "en")
+    reply = show_summary(ToldSummary(summary, talk), "en")
     assert len(reply.buttons) == MAX_BUTTONS
     assert len({button.text for button in reply.buttons}) == MAX_BUTTONS
 
 
 def test_what_could_not_be_heard_and_what_is_missing_is_said() -> None:
-    told = Told(Summary(read(FULL).sections, is_extract=True), TALK, unheard=(13,), is_cut=True)
+    told = ToldSummary(
+        Summary(read(FULL).sections, is_extract=True), TALK, unheard=(13,), is_cut=True
+    )
     reply = show_summary(told, "en")
     assert "I could not hear these voice notes: Ben 09:13" in reply.text
     assert "its end is missing" in reply.text
@@ -212,7 +221,7 @@ def test_a_recording_is_summed_up_with_its_seconds() -> None:
 
 
 def test_questions_hold_the_data_fenced_and_the_same_each_time() -> None:
-    task = Task(START.date(), "German", "short")
+    task = SummaryTask(START.date(), "German", "short")
     [part] = cut_parts(list(TALK.lines()), 10_000)
     question = ask_part(part, task)
     assert question == ask_part(part, task)

@@ -7,21 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.models import Attachment, Remembered, Segment, Transcript
+from core.models import Attachment, RememberedMessage, Segment, Transcript
 from core.safety import fence
 from core.summaries.moments import find_end
-from core.summaries.prompt_input import Line, Talk, cut_parts
+from core.summaries.prompt_input import Talk, TalkEntry, cut_parts
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
-def said(number: int, text: str = "hello", minutes: float = 0, **more: object) -> Remembered:
+def said(number: int, text: str = "hello", minutes: float = 0, **more: object) -> RememberedMessage:
     fields: dict[str, object] = {"sender_id": "1", "sender_name": "Anna", **more}
     moment = START + timedelta(minutes=minutes or number)
-    return Remembered(str(number), moment, text=text, **fields)  # type: ignore[arg-type]
+    return RememberedMessage(str(number), moment, text=text, **fields)  # type: ignore[arg-type]
 
 
-def texts(*messages: Remembered) -> list[str]:
+def texts(*messages: RememberedMessage) -> list[str]:
     return [line.text for line in Talk(messages).lines()]
 
 
@@ -90,7 +90,7 @@ def test_parts_end_where_it_was_quiet() -> None:
 
 
 def test_a_line_that_is_longer_than_a_part_is_a_part() -> None:
-    line = Line("x", 5000, START, 0, ())
+    line = TalkEntry("x", 5000, START, 0, ())
     assert len(cut_parts([line, line], 1000)) == 2
 
 

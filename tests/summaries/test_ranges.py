@@ -6,11 +6,11 @@ import pytest
 
 from core.errors import UserError
 from core.models import Span
-from core.summaries.button_payload import Copy, read_copy, write_copy
-from core.summaries.ranges import Asked, Request, read_request
+from core.summaries.button_payload import SummaryCopy, read_copy, write_copy
+from core.summaries.ranges import RangeContext, Request, read_request
 
 NOW = datetime(2026, 3, 12, 15, 30, tzinfo=UTC)  # a Thursday
-ASKED = Asked(NOW, thread_id="5", reply_to="77")
+ASKED = RangeContext(NOW, thread_id="5", reply_to="77")
 
 
 def at(day: int, hour: int = 0, minute: int = 0, month: int = 3) -> datetime:
@@ -56,7 +56,7 @@ def test_since_the_person_last_read(words: str) -> None:
 
 
 def test_the_usual_range_is_a_day_and_a_topic_narrows_it() -> None:
-    plain = Asked(NOW)
+    plain = RangeContext(NOW)
     assert read_request("", plain).span == ago(days=1)
     topic = read_request("this topic", plain)
     assert topic.span == Span(NOW - timedelta(days=1), NOW, thread_id="")
@@ -84,7 +84,7 @@ def test_how_it_is_told(words: str, changes: dict[str, object]) -> None:
 
 
 def test_days_are_those_of_the_chats_zone() -> None:
-    asked = Asked(datetime(2026, 3, 29, 22, 30, tzinfo=UTC), zone="Europe/Berlin")
+    asked = RangeContext(datetime(2026, 3, 29, 22, 30, tzinfo=UTC), zone="Europe/Berlin")
     # Half past midnight there, and the clocks were put forward the day before.
     assert read_request("today", asked).span.since_at == at(29, 22)
     assert read_request("since yesterday", asked).span.since_at == at(28, 23)
@@ -106,11 +106,11 @@ def test_what_is_refused_pings_nobody_and_from_here_needs_a_message() -> None:
     shown = str(refusal.value.values["words"])
     assert "@everyone" not in shown and "evil.example" not in shown
     with pytest.raises(UserError, match="from here"):
-        read_request("from here", Asked(NOW))
+        read_request("from here", RangeContext(NOW))
 
 
 def test_a_copy_comes_back_from_its_button() -> None:
-    copy = Copy("-100", read_request("last 2 days this topic short me", ASKED))
+    copy = SummaryCopy("-100", read_request("last 2 days this topic short me", ASKED))
     assert read_copy(write_copy(copy)) == copy
     for text in ("", "{}", '{"chat_id": 1}'):
         with pytest.raises(ValueError):

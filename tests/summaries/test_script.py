@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from core.models import Remembered, Voice
+from core.models import RememberedMessage, Voice
 from core.summaries.points import Point, Section, Summary
-from core.summaries.prompt import Task
+from core.summaries.prompt import SummaryTask
 from core.summaries.prompt_input import Talk
 from core.summaries.script import (
     HOST,
-    Spoken,
+    ScriptLine,
     ask_script,
     cast_voices,
     read_script,
@@ -25,7 +25,7 @@ VOICES = (
 
 
 def make_talk(*people: tuple[str, str]) -> Talk:
-    return Talk([Remembered(str(n), START, *person) for n, person in enumerate(people)])
+    return Talk([RememberedMessage(str(n), START, *person) for n, person in enumerate(people)])
 
 
 def test_lines_are_read_by_speaker() -> None:
@@ -38,12 +38,12 @@ def test_lines_are_read_by_speaker() -> None:
         "And a line without a speaker.\n\n"
     )
     assert read_script(text, NAMES) == [
-        Spoken(HOST, "It was about the budget."),
-        Spoken("Anna", "I asked for two more weeks."),
-        Spoken("Ben", "I said that the money is running out.", "worried"),
-        Spoken("小红", "我也这么想。"),
-        Spoken(HOST, "Nobody: This person was not there."),
-        Spoken(HOST, "And a line without a speaker."),
+        ScriptLine(HOST, "It was about the budget."),
+        ScriptLine("Anna", "I asked for two more weeks."),
+        ScriptLine("Ben", "I said that the money is running out.", "worried"),
+        ScriptLine("小红", "我也这么想。"),
+        ScriptLine(HOST, "Nobody: This person was not there."),
+        ScriptLine(HOST, "And a line without a speaker."),
     ]
 
 
@@ -51,17 +51,17 @@ def test_an_extract_is_spoken_by_those_who_said_it() -> None:
     points = (Point("Anna: I book the hall."), Point("The hall is free."))
     summary = Summary((Section("topic", points=points),), is_extract=True)
     assert script_of(summary, NAMES) == [
-        Spoken("Anna", "I book the hall."),
-        Spoken(HOST, "The hall is free."),
+        ScriptLine("Anna", "I book the hall."),
+        ScriptLine(HOST, "The hall is free."),
     ]
-    assert script_of(Summary(plain="Nothing much."), NAMES) == [Spoken(HOST, "Nothing much.")]
+    assert script_of(Summary(plain="Nothing much."), NAMES) == [ScriptLine(HOST, "Nothing much.")]
 
 
 def test_only_what_fits_the_time_is_spoken() -> None:
-    lines = [Spoken(HOST, "x" * 130)] * 10
+    lines = [ScriptLine(HOST, "x" * 130)] * 10
     assert len(shorten_script(lines, 60)) == 6
-    assert len(shorten_script([Spoken(HOST, "汉" * 130)] * 10, 60)) == 2
-    assert len(shorten_script([Spoken(HOST, "x" * 9000)], 60)) == 1
+    assert len(shorten_script([ScriptLine(HOST, "汉" * 130)] * 10, 60)) == 2
+    assert len(shorten_script([ScriptLine(HOST, "x" * 9000)], 60)) == 1
 
 
 def test_everybody_keeps_their_voice() -> None:
@@ -87,7 +87,7 @@ def test_forwarded_people_are_told_apart() -> None:
 
 def test_the_question_names_who_may_speak() -> None:
     summary = Summary((Section("topic", "Hall", ("Anna",), (Point("Anna\u2060: go."),)),))
-    question = ask_script(summary, NAMES, Task(START.date(), "Chinese", "short"), 60)
+    question = ask_script(summary, NAMES, SummaryTask(START.date(), "Chinese", "short"), 60)
     assert (
         "HOST, Anna, Ben, 小红" in question.instructions and "60 seconds" in question.instructions
     )

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from core.worker_process import ChildRefused, Frame, serve
+from core.worker_process import Frame, WorkerRefused, serve
 
 
 def _work(header: dict[str, Any], data: bytes) -> Iterator[Frame]:  # noqa: C901
@@ -33,7 +33,7 @@ def _work(header: dict[str, Any], data: bytes) -> Iterator[Frame]:  # noqa: C901
         case "memory":
             raise MemoryError
         case "refuse":
-            raise ChildRefused("empty", "nothing in it")
+            raise WorkerRefused("empty", "nothing in it")
         case "nonsense":
             sys.__stdout__.buffer.write(b"\xff" * 64)  # type: ignore[union-attr]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.interfaces import Envelope
+from core.interfaces import DeliveryTarget
 from core.models import Attachment, Chat, Message
 from tests.support import fake_inbox
 from tests.support.fake_inbox import MemoryLedger as MemoryLedger
@@ -47,6 +47,8 @@ def make_message(chat_id: str, message_id: str = "1", **fields: Any) -> Message:
     return Message(Chat("discord", "1", chat_id), message_id, **values)
 
 
-def make_envelope(message: Message, job_id: str = "0123456789") -> tuple[Envelope, MemoryLedger]:
+def make_envelope(
+    message: Message, job_id: str = "0123456789"
+) -> tuple[DeliveryTarget, MemoryLedger]:
     ledger = MemoryLedger()
-    return Envelope(job_id, message, ledger), ledger
+    return DeliveryTarget(job_id, message, ledger), ledger

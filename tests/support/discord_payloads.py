@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from bots.discord_bot.channels import Place
+from bots.discord_bot.channels import ChannelRef
 
 BOT, ANN, BOB = "900000000000000001", "800000000000000001", "800000000000000002"
 GUILD, ROOM, THREAD = "700000000000000001", "600000000000000001", "600000000000000002"
 #: 2026-11-21 12:00:00 UTC.
 MESSAGE = str((1795262400000 - 1420070400000) << 22)
-HERE = Place(GUILD, ROOM)
-ALONE = Place("", ROOM)
+HERE = ChannelRef(GUILD, ROOM)
+ALONE = ChannelRef("", ROOM)
 
 
 def make_user(user_id: str = ANN, name: str = "ann", **fields: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from discord.http import Route
 
 from bots.discord_bot import DiscordBot
 from core.audio.voice_note import VoiceNoteEncoder
-from core.interfaces import Envelope
+from core.interfaces import DeliveryTarget
 from core.models import Button, File, Reply
 from tests.emulators.discord import DiscordServer
 from tests.emulators.discord.records import COMMAND, DEFER, EPHEMERAL, Message
@@ -44,7 +44,9 @@ class Room:
     guild: str
     channel: str
 
-    def note(self, job_id: str = "0123456789", **fields: Any) -> tuple[Envelope, MemoryLedger]:
+    def note(
+        self, job_id: str = "0123456789", **fields: Any
+    ) -> tuple[DeliveryTarget, MemoryLedger]:
         """Let Ann send a voice message; return the job that it asks for."""
         message_id = self.server.send_voice(fields.get("thread_id") or self.channel, self.ann, OGG)
         values = {"sender_id": self.ann, "is_private": False, **fields}
@@ -52,13 +54,13 @@ class Room:
 
     async def answer(
         self, bot: DiscordBot, reply: Reply, job_id: str = "0123456789", **fields: Any
-    ) -> tuple[Envelope, MemoryLedger]:
+    ) -> tuple[DeliveryTarget, MemoryLedger]:
         """Let Ann send a voice message, and the bot answer it."""
-        envelope, ledger = self.note(job_id, **fields)
-        await bot.deliver(envelope, reply)
-        return envelope, ledger
+        target, ledger = self.note(job_id, **fields)
+        await bot.deliver(target, reply)
+        return target, ledger
 
-    def dm_note(self, job_id: str = "dm", **fields: Any) -> tuple[Envelope, MemoryLedger]:
+    def dm_note(self, job_id: str = "dm", **fields: Any) -> tuple[DeliveryTarget, MemoryLedger]:
         """Let Ann send a voice message in private."""
         chat = self.server.dm(self.ann)
         message_id = self.server.send_voice(chat, self.ann, OGG)
@@ -72,7 +74,7 @@ class Room:
         channel: str = "",
         age_s: float = 0.0,
         job_id: str = "0123456789",
-    ) -> tuple[Envelope, MemoryLedger, str]:
+    ) -> tuple[DeliveryTarget, MemoryLedger, str]:
         """Let Ann give a command that is deferred; return its job and the interaction.
 
         flags: those of the ticket. age_s: how long ago the bot believes that it was asked.
@@ -90,8 +92,8 @@ class Room:
         values: dict[str, Any] = {"sender_id": self.ann, "is_private": "p" in flags}
         values |= {"ticket": f"{asked}:{token}:{created}:{flags}", "attachment": None}
         message = make_message(chat_id, f"interaction:{asked}", **values)
-        envelope, ledger = make_envelope(message, job_id)
-        return envelope, ledger, asked
+        target, ledger = make_envelope(message, job_id)
+        return target, ledger, asked
 
 
 def make_room(server: DiscordServer, ann: str = "") -> Room:

@@ -8,26 +8,26 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.config import Settings
-from core.models import Chat, Delivery, DeliveryState, Job, JobState, Message, Suggestion
+from core.models import Chat, DeliveryState, Job, JobState, Message, PartDelivery, Suggestion
 
 
 class MemoryLedger:
     """A ledger in a dict."""
 
     def __init__(self) -> None:
-        self.rows: dict[int, Delivery] = {}
+        self.rows: dict[int, PartDelivery] = {}
 
-    async def find(self, part: int) -> Delivery | None:
+    async def find(self, part: int) -> PartDelivery | None:
         return self.rows.get(part)
 
     async def start(self, part: int) -> None:
         known = self.rows.get(part)
         if known is None or known.state is DeliveryState.STALE:
             platform_id = known.platform_id if known else ""
-            self.rows[part] = Delivery(part, DeliveryState.PENDING, platform_id)
+            self.rows[part] = PartDelivery(part, DeliveryState.PENDING, platform_id)
 
     async def finish(self, part: int, platform_id: str) -> None:
-        self.rows[part] = Delivery(part, DeliveryState.SENT, platform_id)
+        self.rows[part] = PartDelivery(part, DeliveryState.SENT, platform_id)
 
     async def forget(self, part: int) -> None:
         self.rows.pop(part, None)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from core.models import Attachment, Chat, Message, Quoted, Remembered, Reply, Span
+from core.models import Attachment, Chat, Message, Quoted, RememberedMessage, Reply, Span
 from core.store import Store
 from tests.support.loopback import Road, road_on
 from tests.support.virtual_time import current_clock
@@ -69,7 +69,7 @@ class Group:
         sent = self.road.platform.sent
         return [r for message_id, r in sent if message_id == message.message_id and r != Reply()]
 
-    async def kept(self) -> list[Remembered]:
+    async def kept(self) -> list[RememberedMessage]:
         return await self.road.store.memory.select(self.chat, Span())
 
     async def texts(self) -> list[str]:

@@ -13,20 +13,20 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from core.answering.pipeline import Understanding
+from core.answering.pipeline import AnsweringPipeline
 from core.assistant import Assistant
 from core.audio import Media
 from core.errors import AssistantError
 from core.interfaces import (
     Answerer,
     AnswererLimits,
-    Envelope,
+    DeliveryTarget,
     Synthesizer,
     SynthesizerLimits,
     TranscriberLimits,
     VoiceChannels,
 )
-from core.jobs import Worker
+from core.jobs import JobRunner
 from core.models import (
     Answer,
     Audio,
@@ -42,8 +42,8 @@ from core.models import (
     Voice,
 )
 from core.store import Store
-from core.synthesis.pipeline import Speaking
-from core.transcription.pipeline import Hearing
+from core.synthesis.pipeline import SynthesisPipeline
+from core.transcription.pipeline import TranscriptionPipeline
 from tests.support import sounds
 from tests.support.clean_start import settle
 from tests.support.paths import SPEECH
@@ -80,24 +80,24 @@ class LoopbackPlatform:
     async def fetch(self, message: Message) -> bytes:
         return self.sound
 
-    async def show(self, envelope: Envelope, text: str, *, is_lasting: bool = False) -> None:
-        self.shown.append((envelope.message.message_id, text, is_lasting))
+    async def show(self, target: DeliveryTarget, text: str, *, is_lasting: bool = False) -> None:
+        self.shown.append((target.message.message_id, text, is_lasting))
 
-    def play(self, envelope: Envelope, pcm: bytes, rate_hz: int) -> None:
+    def play(self, target: DeliveryTarget, pcm: bytes, rate_hz: int) -> None:
         self.played.append(pcm)
 
-    async def deliver(self, envelope: Envelope, reply: Reply) -> None:
-        known = await envelope.ledger.find(0)
+    async def deliver(self, target: DeliveryTarget, reply: Reply) -> None:
+        known = await target.ledger.find(0)
         if known and known.state is DeliveryState.SENT:
             return
-        await envelope.ledger.start(0)
+        await target.ledger.start(0)
         if self.failures:
             raise self.failures.pop(0)
-        self.sent.append((envelope.message.message_id, reply))
+        self.sent.append((target.message.message_id, reply))
         platform_id = known.platform_id if known else ""
         if platform_id:
             self.edited.append(platform_id)
-        await envelope.ledger.finish(0, platform_id or f"sent-{len(self.sent)}")
+        await target.ledger.finish(0, platform_id or f"sent-{len(self.sent)}")
 
     async def is_admin(self, message: Message) -> bool:
         return self.can_administer
@@ -251,16 +251,16 @@ class Road:
         self.engine = engine
         self.platform = LoopbackPlatform()
         clock = current_clock()
-        self.hearing = Hearing(media, engine, store.results, clock)
+        self.transcription = TranscriptionPipeline(media, engine, store.results, clock)
         self.synthesizer = ScriptedVoice()
-        self.speaking = Speaking(synthesizer or self.synthesizer, store.results, clock)
+        self.synthesis = SynthesisPipeline(synthesizer or self.synthesizer, store.results, clock)
         self.answerer = ScriptedAnswerer()
-        self.understanding = Understanding(
+        self.answering = AnsweringPipeline(
             media, answerer or self.answerer, store.results, clock=clock
         )
-        self.assistant = Assistant(store, self.hearing, self.speaking, self.understanding, clock)
+        self.assistant = Assistant(store, self.transcription, self.synthesis, self.answering, clock)
         self.assistant.platforms = {"test": self.platform}
-        self.worker = Worker(store, self.assistant, self.assistant.platforms, clock=clock)
+        self.worker = JobRunner(store, self.assistant, self.assistant.platforms, clock=clock)
         self.assistant.on_job = self.worker.wake
 
     async def settle(self) -> dict[JobState, int]:

@@ -12,7 +12,7 @@ from typing import Any
 from bots.telegram_bot import TelegramBot
 from core import metrics
 from core.config import Settings
-from core.interfaces import Envelope
+from core.interfaces import DeliveryTarget
 from core.models import Attachment, Chat, Job, JobState, Message, Reply
 from core.routing import pick_command
 from core.store import Store
@@ -52,9 +52,9 @@ def make_message(chat_id: int, message_id: int | str = 1, **fields: Any) -> Mess
 
 def make_envelope(
     chat_id: int, message_id: int | str = 1, job_id: str = "0123456789", **fields: Any
-) -> tuple[Envelope, MemoryLedger]:
+) -> tuple[DeliveryTarget, MemoryLedger]:
     ledger = MemoryLedger()
-    return Envelope(job_id, make_message(chat_id, message_id, **fields), ledger), ledger
+    return DeliveryTarget(job_id, make_message(chat_id, message_id, **fields), ledger), ledger
 
 
 def settings_for(telegram: TelegramServer, **values: Any) -> Settings:
@@ -78,10 +78,10 @@ async def receiving(bot: TelegramBot) -> AsyncIterator[TelegramBot]:
         await bot.close()
 
 
-async def show(bot: TelegramBot, envelope: Envelope, *texts: str, **options: bool) -> None:
+async def show(bot: TelegramBot, target: DeliveryTarget, *texts: str, **options: bool) -> None:
     """Show texts so far, a minute apart: each has been drawn, or never will be."""
     for text in texts:
-        await bot.show(envelope, text, **options)
+        await bot.show(target, text, **options)
         await current_clock().sleep(60)
 
 
@@ -133,5 +133,5 @@ class StoreDoor(FakeInbox):
         job = await self.store.jobs.find(job_id)
         assert job and job.reply
         ledger = self.store.ledger(job_id)
-        await bot.deliver(Envelope(job_id, job.message, ledger, job.has_no_voice), job.reply)
+        await bot.deliver(DeliveryTarget(job_id, job.message, ledger, job.has_no_voice), job.reply)
         await self.store.jobs.finish(job_id, JobState.DONE)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from bots.telegram_bot.incoming.updates import ChatMove, Me, read_update
+from bots.telegram_bot.incoming.updates import BotIdentity, ChatMove, read_update
 from core.models import Attachment, Message
 
-ME = Me("123456", "hearsay_test_bot")
+ME = BotIdentity("123456", "hearsay_test_bot")
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ANN = {"id": 7, "is_bot": False, "first_name": "Ann", "last_name": "Lee", "language_code": "de"}
 PRIVATE = {"id": 7, "type": "private", "first_name": "Ann"}

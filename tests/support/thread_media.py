@@ -11,7 +11,7 @@ from typing import Any
 
 from core.audio import Media, worker
 from core.errors import UserError
-from core.worker_process import ChildRefused, Frame
+from core.worker_process import Frame, WorkerRefused
 
 
 class ThreadMedia(Media):
@@ -23,7 +23,7 @@ class ThreadMedia(Media):
 
 
 class _Threads:
-    """Stands in for `core.worker_process.pool.ChildPool`."""
+    """Stands in for `core.worker_process.pool.WorkerPool`."""
 
     async def warm_up(self, count: int | None = None) -> None:
         pass
@@ -36,7 +36,7 @@ class _Threads:
             while frame := await asyncio.to_thread(next, frames, None):
                 yield frame
         except UserError as error:
-            raise ChildRefused(type(error).__name__, error.user_text) from None
+            raise WorkerRefused(type(error).__name__, error.user_text) from None
 
     async def close(self) -> None:
         pass

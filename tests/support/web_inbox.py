@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from bots.web_chat import WebChat
 from core.config import Settings
 from core.errors import AssistantError
-from core.interfaces import Envelope
+from core.interfaces import DeliveryTarget
 from core.models import (
     Button,
     Chat,
@@ -27,7 +27,7 @@ from core.models import (
     SpeechSettings,
     Transcript,
 )
-from core.operations.status import Operations
+from core.operations.status import OperatorStatus
 from tests.support import fake_inbox
 from tests.support.fake_inbox import MemoryLedger as MemoryLedger
 from tests.support.virtual_time import current_clock
@@ -48,7 +48,7 @@ class FakeInbox(fake_inbox.FakeInbox):
     """A door that runs its jobs at once, unless told not to."""
 
     #: Given by tests of the operator's view.
-    operations: Operations
+    status: OperatorStatus
 
     def __init__(self) -> None:
         super().__init__()
@@ -134,16 +134,16 @@ class FakeInbox(fake_inbox.FakeInbox):
 
     async def _answer(self, job: Job) -> None:
         message = job.message
-        envelope = Envelope(job.job_id, message, MemoryLedger())
+        target = DeliveryTarget(job.job_id, message, MemoryLedger())
         await self.may_start.wait()
-        state, reply = JobState.DONE, await self._make_reply(message, envelope)
+        state, reply = JobState.DONE, await self._make_reply(message, target)
         if message.command == "fail" and not self.is_mended:
             state = JobState.DEAD
         job = replace(job, state=state, reply=reply)
         self.jobs[message.chat, message.message_id] = job
-        await self.web.deliver(envelope, reply)
+        await self.web.deliver(target, reply)
 
-    async def _make_reply(self, message: Message, envelope: Envelope) -> Reply:
+    async def _make_reply(self, message: Message, target: DeliveryTarget) -> Reply:
         if message.command == "fail" and not self.is_mended:
             again = Button("Retry", "retry", token="t-retry")
             return Reply("Something went wrong on my side. Reference: 012345.", buttons=(again,))
@@ -156,7 +156,7 @@ class FakeInbox(fake_inbox.FakeInbox):
         if not message.attachment:
             return Reply(text=f"command={message.command} text={message.text}")
         sound = await self.web.fetch(message)
-        await self.web.show(envelope, "The stale smell of")
+        await self.web.show(target, "The stale smell of")
         await asyncio.sleep(PARTIAL_S)
         await self.may_finish.wait()
         return Reply(
@@ -177,10 +177,10 @@ class FakeInbox(fake_inbox.FakeInbox):
 
 
 @asynccontextmanager
-async def open_web(settings: Settings, door: FakeInbox) -> AsyncIterator[WebChat]:
-    """Run the web chat behind `door`."""
-    web = WebChat(settings, door, current_clock())
-    door.web = web
+async def open_web(settings: Settings, inbox: FakeInbox) -> AsyncIterator[WebChat]:
+    """Run the web chat behind `inbox`."""
+    web = WebChat(settings, inbox, current_clock())
+    inbox.web = web
     running = asyncio.create_task(web.run())
     await asyncio.wait_for(web.is_open.wait(), 5)
     try:
@@ -188,4 +188,4 @@ async def open_web(settings: Settings, door: FakeInbox) -> AsyncIterator[WebChat
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        await door.close()
+        await inbox.close()

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import update
 
 from bots.web_chat import WebChat
-from core.answering.pipeline import Understanding
+from core.answering.pipeline import AnsweringPipeline
 from core.assistant import Assistant
 from core.audio import Media
 from core.config import Settings
@@ -33,8 +33,8 @@ from core.models import (
 )
 from core.store import Store
 from core.store.database.tables import jobs
-from core.synthesis.pipeline import Speaking
-from core.transcription.pipeline import Hearing
+from core.synthesis.pipeline import SynthesisPipeline
+from core.transcription.pipeline import TranscriptionPipeline
 from tests.support.clean_start import open_store
 from tests.support.virtual_time import current_clock
 
@@ -64,9 +64,9 @@ async def open_desk(home: Path) -> AsyncIterator[Desk]:
     store, media, engines = open_store(home), Media(workers=1), Engines(settings)
     assistant = Assistant(
         store,
-        Hearing(media, engines.transcriber(), store.results),
-        Speaking(engines.synthesizer(), store.results),
-        Understanding(media, engines.answerer(), store.results),
+        TranscriptionPipeline(media, engines.transcriber(), store.results),
+        SynthesisPipeline(engines.synthesizer(), store.results),
+        AnsweringPipeline(media, engines.answerer(), store.results),
     )
     web = WebChat(settings, assistant, current_clock())
     assistant.platforms = {"web": web}
@@ -101,7 +101,7 @@ async def add_job(
         attachment=sound,
         reply_to=Quoted("1", MARKER, sound),
         forwarded_from=MARKER,
-        ticket=MARKER,
+        reply_token=MARKER,
     )
     job = await store.intake.add(message, lambda *_: command, MARKER.encode())
     assert job

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from core.interfaces import Envelope
+from core.interfaces import DeliveryTarget
 from core.models import Button, File, Message, Reply, Suggestion
 from tests.support import sounds
 from tests.support.web_inbox import FakeInbox
@@ -38,12 +38,12 @@ class SpeechDoor(FakeInbox):
         #: Tries of the next /say that break off after half of the sound.
         self.breaks = 0
 
-    async def _make_reply(self, message: Message, envelope: Envelope) -> Reply:
+    async def _make_reply(self, message: Message, target: DeliveryTarget) -> Reply:
         if message.command == "say":
-            await self._say(message, envelope)
+            await self._say(message, target)
             return Reply(files=(spoken(seconds=self.seconds),))
         if message.command == "stumble":
-            await self._say(message, envelope)
+            await self._say(message, target)
             return Reply("Something went wrong on my side.")
         if message.command == "voice":
             labels = [f"Voice {n} · English (United States) · female" for n in range(14)]
@@ -53,18 +53,18 @@ class SpeechDoor(FakeInbox):
             takes = tuple(spoken(take, 1.0) for take in "ABC")
             keep = tuple(Button(f"Keep {take}", "voice", token=f"t-{take}") for take in "ABC")
             return Reply("Three takes: A, B and C.", files=takes, buttons=keep)
-        return await super()._make_reply(message, envelope)
+        return await super()._make_reply(message, target)
 
     async def suggest(self, message: Message, field: str) -> list[Suggestion]:
         return [Suggestion("Mia"), Suggestion("Milo")] if field == "voice" else []
 
-    async def _say(self, message: Message, envelope: Envelope) -> None:
+    async def _say(self, message: Message, target: DeliveryTarget) -> None:
         whole = list(chunks(self.seconds))
         for _ in range(self.breaks):
             for chunk in whole[: len(whole) // 2]:
-                self.web.play(envelope, chunk, RATE_HZ)
-            envelope = Envelope(envelope.job_id, message, envelope.ledger)
+                self.web.play(target, chunk, RATE_HZ)
+            target = DeliveryTarget(target.job_id, message, target.ledger)
         for chunk in whole:
-            self.web.play(envelope, chunk, RATE_HZ)
+            self.web.play(target, chunk, RATE_HZ)
             await asyncio.sleep(CHUNK_S / 10)
         await self.may_finish.wait()

@@ -24,14 +24,14 @@ def settings(telegram: Server) -> Settings:
 
 
 @pytest.fixture
-def door() -> FakeInbox:
+def inbox() -> FakeInbox:
     return FakeInbox()
 
 
 @pytest.fixture
-async def bot(settings: Settings, door: FakeInbox, clock: Clock) -> AsyncIterator[Bot]:
+async def bot(settings: Settings, inbox: FakeInbox, clock: Clock) -> AsyncIterator[Bot]:
     """A bot that sends but does not receive."""
-    bot = Bot(settings, door, menu=(), clock=clock)
+    bot = Bot(settings, inbox, menu=(), clock=clock)
     yield bot
     await bot.close()
 

@@ -53,8 +53,8 @@ async def test_private_button_leads_to_the_bot(telegram: Server, bot: Bot, group
     with pytest.raises(PlatformBusy):
         await bot.deliver(make_envelope(group, job_id="0")[0], Reply("x", buttons=buttons))
     for number in range(2):
-        envelope, _ = make_envelope(group, job_id=str(number))
-        await bot.deliver(envelope, Reply("I have it ready.", buttons=buttons))
+        target, _ = make_envelope(group, job_id=str(number))
+        await bot.deliver(target, Reply("I have it ready.", buttons=buttons))
     [private], [replay] = telegram.answers(group)[0].buttons
     assert private["url"] == f"https://t.me/hearsay_test_bot?start={token}"
     assert "callback_data" not in private

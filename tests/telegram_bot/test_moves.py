@@ -17,7 +17,7 @@ NOTE = b"OggS"
 
 
 @pytest.fixture
-def door(store: Store) -> StoreDoor:
+def inbox(store: Store) -> StoreDoor:
     return StoreDoor(store)
 
 
@@ -27,24 +27,24 @@ def group(telegram: Server, ann: int) -> int:
     return telegram.add_chat("group", members={ann: "creator"})
 
 
-async def send_note(telegram: Server, door: StoreDoor, group: int, ann: int) -> Job:
+async def send_note(telegram: Server, inbox: StoreDoor, group: int, ann: int) -> Job:
     """Return the job of a note that is the first message of its group."""
     assert telegram.send_command(group, ann, "/transcribe", reply_to=1) == 1
-    return await door.next_job(telegram)
+    return await inbox.next_job(telegram)
 
 
 async def test_moved_chat_is_told_and_answered_without_old_message_ids(
     telegram: Server, bot: Bot, group: int, ann: int
 ) -> None:
     note = telegram.send_voice(group, ann, NOTE)
-    envelope, ledger = make_envelope(group, note)
-    await show(bot, envelope, "so far")
+    target, ledger = make_envelope(group, note)
+    await show(bot, target, "so far")
     new = telegram.migrate(group)
     # A message of our own that has the placeholder's id in the new chat.
     other = await bot._client.bot.send_message(new, "other")
     assert f"{group}/{other.message_id}" == ledger.ids()[PLACEHOLDER]
     with pytest.raises(ChatMoved) as caught:
-        await bot.deliver(envelope, Reply("x"))
+        await bot.deliver(target, Reply("x"))
     assert caught.value.new_chat_id == str(new)
     # As the store gives it after a move: the message's id is of another chat.
     moved = replace(make_envelope(new, "")[0], ledger=ledger)
@@ -55,8 +55,8 @@ async def test_moved_chat_is_told_and_answered_without_old_message_ids(
 async def test_parts_sent_before_a_move_are_not_touched_after_it(
     telegram: Server, bot: Bot, group: int, ann: int
 ) -> None:
-    envelope, ledger = make_envelope(group, telegram.send_voice(group, ann, NOTE))
-    await bot.deliver(envelope, Reply("x" * 4097))
+    target, ledger = make_envelope(group, telegram.send_voice(group, ann, NOTE))
+    await bot.deliver(target, Reply("x" * 4097))
     new = telegram.migrate(group)
     others = [await bot._client.bot.send_message(new, f"other {n}") for n in range(3)]
     assert set(ledger.ids().values()) < {str(other.message_id) for other in others}
@@ -68,57 +68,57 @@ async def test_parts_sent_before_a_move_are_not_touched_after_it(
 
 
 async def test_reply_to_a_person_is_none_to_an_answer_of_before_the_move(
-    telegram: Server, running: Bot, door: StoreDoor, group: int, ann: int
+    telegram: Server, running: Bot, inbox: StoreDoor, group: int, ann: int
 ) -> None:
-    job = await send_note(telegram, door, group, ann)
-    await door.answer(running, job.job_id, Reply("Heard."))
+    job = await send_note(telegram, inbox, group, ann)
+    await inbox.answer(running, job.job_id, Reply("Heard."))
     ours = only(telegram.answers(group)).message_id
     new = telegram.migrate(group)
     said = telegram.send_text(new, ann, "We meet at nine.")
     assert said == ours
     telegram.send_text(new, ann, "Really?", reply_to=said)
     telegram.send_command(new, ann, "/forget", reply_to=said)
-    asked = await door.next_job(telegram)
-    assert door.accepted == 2, "nobody asked anything but /transcribe and /forget"
+    asked = await inbox.next_job(telegram)
+    assert inbox.accepted == 2, "nobody asked anything but /transcribe and /forget"
     assert asked.message.reply_to and not asked.message.reply_to.job_id
 
 
 async def test_answer_that_came_after_the_move_can_be_answered(
-    telegram: Server, running: Bot, door: StoreDoor, store: Store, group: int, ann: int
+    telegram: Server, running: Bot, inbox: StoreDoor, store: Store, group: int, ann: int
 ) -> None:
-    job = await send_note(telegram, door, group, ann)
+    job = await send_note(telegram, inbox, group, ann)
     await store.ledger(job.job_id).start(0)
     new = telegram.migrate(group)
-    await telegram.wait_for(lambda: door.moves)
-    await door.answer(running, job.job_id, Reply("Heard."))
+    await telegram.wait_for(lambda: inbox.moves)
+    await inbox.answer(running, job.job_id, Reply("Heard."))
     answer = only(telegram.answers(new))
     telegram.send_text(new, ann, "Really?", reply_to=answer.message_id)
-    asked = await door.next_job(telegram)
+    asked = await inbox.next_job(telegram)
     assert asked.message.reply_to and asked.message.reply_to.job_id == job.job_id
 
 
 async def test_send_that_was_under_way_at_the_move_went_to_the_old_chat(
-    telegram: Server, running: Bot, door: StoreDoor, store: Store, group: int, ann: int
+    telegram: Server, running: Bot, inbox: StoreDoor, store: Store, group: int, ann: int
 ) -> None:
-    job = await send_note(telegram, door, group, ann)
+    job = await send_note(telegram, inbox, group, ann)
     ledger = store.ledger(job.job_id)
     for part in (0, 1):
         await ledger.start(part)
     await ledger.finish(1, "3")
     telegram.migrate(group)
-    await telegram.wait_for(lambda: door.moves)
+    await telegram.wait_for(lambda: inbox.moves)
     await ledger.finish(0, "2")
     kept = [row.platform_id for row in await store.jobs.deliveries(job.job_id)]
     assert kept == ["old:2", "old:3"]
 
 
 async def test_part_begun_again_in_the_new_chat_has_no_id_of_the_old_one(
-    telegram: Server, running: Bot, door: StoreDoor, store: Store, group: int, ann: int
+    telegram: Server, running: Bot, inbox: StoreDoor, store: Store, group: int, ann: int
 ) -> None:
-    job = await send_note(telegram, door, group, ann)
-    await door.answer(running, job.job_id, Reply("Heard."))
+    job = await send_note(telegram, inbox, group, ann)
+    await inbox.answer(running, job.job_id, Reply("Heard."))
     telegram.migrate(group)
-    await telegram.wait_for(lambda: door.moves)
+    await telegram.wait_for(lambda: inbox.moves)
     assert await store.jobs.redo(job.job_id, Reply("Heard better."))
     ledger = store.ledger(job.job_id)
     await ledger.start(0)

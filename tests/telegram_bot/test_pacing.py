@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bots.telegram_bot.pacing import MAX_WAIT_S, Pacer, is_group
+from bots.telegram_bot.pacing import MAX_WAIT_S, TelegramPacer, is_group
 from core.clock import Clock
 from core.errors import PlatformBusy
 
@@ -16,8 +16,8 @@ ANN, BOB, GROUP = "1", "2", "-100"
 
 
 @pytest.fixture
-def pacer(clock: Clock) -> Pacer:
-    return Pacer(clock)
+def pacer(clock: Clock) -> TelegramPacer:
+    return TelegramPacer(clock)
 
 
 async def times(clock: Clock, *waits: Coroutine[Any, Any, Any]) -> list[float]:
@@ -31,20 +31,20 @@ async def times(clock: Clock, *waits: Coroutine[Any, Any, Any]) -> list[float]:
     return await asyncio.gather(*map(measure, waits))
 
 
-async def test_a_person_gets_three_in_each_period(pacer: Pacer, clock: Clock) -> None:
+async def test_a_person_gets_three_in_each_period(pacer: TelegramPacer, clock: Clock) -> None:
     waits = [*(pacer.wait(ANN) for _ in range(7)), pacer.wait(BOB)]
     # Chats do not wait for each other.
     assert await times(clock, *waits) == [0, 0, 0, 3.1, 3.1, 3.1, 6.2, 0.12]
 
 
-async def test_the_window_slides(pacer: Pacer, clock: Clock) -> None:
+async def test_the_window_slides(pacer: TelegramPacer, clock: Clock) -> None:
     for _ in range(4):
         await pacer.wait(ANN)
         await clock.sleep(1.0)  # at 0, 1, 2 and 3.1 s
     assert await times(clock, pacer.wait(ANN), pacer.wait(ANN)) == [0, 1.0]
 
 
-async def test_a_group_gets_twenty_in_61_seconds(pacer: Pacer, clock: Clock) -> None:
+async def test_a_group_gets_twenty_in_61_seconds(pacer: TelegramPacer, clock: Clock) -> None:
     for _ in range(20):
         await pacer.wait(GROUP)
     assert clock.monotonic() == pytest.approx(1000.72)  # three in 0.12 s, as over all
@@ -55,7 +55,7 @@ async def test_a_group_gets_twenty_in_61_seconds(pacer: Pacer, clock: Clock) -> 
     assert await times(clock, pacer.wait(GROUP)) == [60.0]
 
 
-async def test_over_all_it_is_25_a_second_evenly(pacer: Pacer, clock: Clock) -> None:
+async def test_over_all_it_is_25_a_second_evenly(pacer: TelegramPacer, clock: Clock) -> None:
     chats = [str(number) for number in range(1, 8)]
     expected = [0, 0, 0, 0.12, 0.12, 0.12, 0.24]
     assert await times(clock, *(pacer.wait(chat) for chat in chats)) == expected
@@ -63,13 +63,13 @@ async def test_over_all_it_is_25_a_second_evenly(pacer: Pacer, clock: Clock) -> 
     assert await times(clock, *(pacer.wait() for _ in range(7))) == expected
 
 
-async def test_what_counts_is_when_a_call_goes_out(pacer: Pacer, clock: Clock) -> None:
+async def test_what_counts_is_when_a_call_goes_out(pacer: TelegramPacer, clock: Clock) -> None:
     pacer.hold(None, 10)
     assert await times(clock, *(pacer.wait(ANN) for _ in range(4))) == [10, 10, 10, 13.1]
 
 
 @pytest.mark.parametrize("chat", [ANN, None])
-async def test_the_longer_wait_counts(chat: str | None, pacer: Pacer, clock: Clock) -> None:
+async def test_the_longer_wait_counts(chat: str | None, pacer: TelegramPacer, clock: Clock) -> None:
     pacer.hold(chat, 30)
     pacer.hold(chat, 1)
     assert await times(clock, pacer.wait(ANN)) == [30]
@@ -77,7 +77,7 @@ async def test_the_longer_wait_counts(chat: str | None, pacer: Pacer, clock: Clo
 
 @pytest.mark.parametrize("chat", [ANN, None])
 async def test_hold_reaches_those_who_wait_already(
-    chat: str | None, pacer: Pacer, clock: Clock
+    chat: str | None, pacer: TelegramPacer, clock: Clock
 ) -> None:
     pacer.hold(chat, 5)  # for the chat, or over all
     waiting = asyncio.create_task(times(clock, pacer.wait(ANN)))
@@ -86,7 +86,9 @@ async def test_hold_reaches_those_who_wait_already(
     assert await waiting == [41]
 
 
-async def test_hold_that_gets_too_long_is_told_while_waiting(pacer: Pacer, clock: Clock) -> None:
+async def test_hold_that_gets_too_long_is_told_while_waiting(
+    pacer: TelegramPacer, clock: Clock
+) -> None:
     pacer.hold(ANN, 5)
     waiting = asyncio.create_task(pacer.wait(ANN))
     await clock.sleep(1.0)
@@ -96,7 +98,9 @@ async def test_hold_that_gets_too_long_is_told_while_waiting(pacer: Pacer, clock
     assert caught.value.retry_after_s == pytest.approx(96)
 
 
-async def test_three_chats_told_to_wait_in_row_hold_everything(pacer: Pacer, clock: Clock) -> None:
+async def test_three_chats_told_to_wait_in_row_hold_everything(
+    pacer: TelegramPacer, clock: Clock
+) -> None:
     for chat in (ANN, BOB, BOB):
         pacer.hold(chat, 20)
     pacer.note_success()
@@ -107,7 +111,9 @@ async def test_three_chats_told_to_wait_in_row_hold_everything(pacer: Pacer, clo
     assert await times(clock, pacer.wait("6"), pacer.wait_beside("7"), pacer.wait()) == [20] * 3
 
 
-async def test_reactions_do_not_count_in_chat_but_obey_its_hold(pacer: Pacer, clock: Clock) -> None:
+async def test_reactions_do_not_count_in_chat_but_obey_its_hold(
+    pacer: TelegramPacer, clock: Clock
+) -> None:
     waits = [pacer.wait_beside(ANN) for _ in range(4)]
     assert await times(clock, *waits, pacer.wait(ANN)) == [0, 0, 0, 0.12, 0.12]
     pacer.hold(ANN, 30)
@@ -115,7 +121,9 @@ async def test_reactions_do_not_count_in_chat_but_obey_its_hold(pacer: Pacer, cl
 
 
 @pytest.mark.parametrize("chat", [ANN, None])
-async def test_long_wait_is_told_not_slept(chat: str | None, pacer: Pacer, clock: Clock) -> None:
+async def test_long_wait_is_told_not_slept(
+    chat: str | None, pacer: TelegramPacer, clock: Clock
+) -> None:
     pacer.hold(chat, MAX_WAIT_S + 0.5)
     for wait in (pacer.wait(ANN), pacer.wait_beside(ANN)):
         with pytest.raises(PlatformBusy) as caught:
@@ -128,7 +136,7 @@ async def test_long_wait_is_told_not_slept(chat: str | None, pacer: Pacer, clock
     assert await times(clock, pacer.wait(ANN), pacer.wait_beside(ANN)) == [60, 60]
 
 
-async def test_long_line_is_told_instead_of_joined(pacer: Pacer) -> None:
+async def test_long_line_is_told_instead_of_joined(pacer: TelegramPacer) -> None:
     waits = [pacer.wait(ANN) for _ in range(63)]
     results = await asyncio.gather(*waits, return_exceptions=True)
     # Sixty are through after 19 periods; the next one would be after 20.
@@ -137,7 +145,7 @@ async def test_long_line_is_told_instead_of_joined(pacer: Pacer) -> None:
     assert waits_s == pytest.approx([62.0] * 3)
 
 
-async def test_cancelled_wait_leaves_the_line_open(pacer: Pacer, clock: Clock) -> None:
+async def test_cancelled_wait_leaves_the_line_open(pacer: TelegramPacer, clock: Clock) -> None:
     pacer.hold(ANN, 30)
     waits = [asyncio.create_task(pacer.wait(ANN)) for _ in range(3)]
     await clock.sleep(1.0)
@@ -149,7 +157,7 @@ async def test_cancelled_wait_leaves_the_line_open(pacer: Pacer, clock: Clock) -
 
 @pytest.mark.parametrize(("chat", "share", "pause_s"), [(ANN, 1, 1.0), (GROUP, 10, 3.05)])
 async def test_progress_leaves_half_of_the_window_to_the_final_text(
-    chat: str, share: int, pause_s: float, pacer: Pacer, clock: Clock
+    chat: str, share: int, pause_s: float, pacer: TelegramPacer, clock: Clock
 ) -> None:
     for _ in range(share):
         assert pacer.try_take(chat) == 0.0
@@ -158,7 +166,9 @@ async def test_progress_leaves_half_of_the_window_to_the_final_text(
     assert await times(clock, pacer.wait(chat), pacer.wait(chat)) == [0, 0]
 
 
-async def test_progress_counts_and_waits_as_all_calls_do(pacer: Pacer, clock: Clock) -> None:
+async def test_progress_counts_and_waits_as_all_calls_do(
+    pacer: TelegramPacer, clock: Clock
+) -> None:
     assert [pacer.try_take(chat) for chat in (ANN, BOB, GROUP)] == [0.0] * 3
     assert pacer.try_take(GROUP) == 0.2  # 0.12 s would do
     assert await times(clock, pacer.wait("3")) == [0.12]
@@ -168,7 +178,7 @@ async def test_progress_counts_and_waits_as_all_calls_do(pacer: Pacer, clock: Cl
     assert pacer.try_take("5") == pytest.approx(40)
 
 
-async def test_progress_gives_way_to_those_who_wait(pacer: Pacer, clock: Clock) -> None:
+async def test_progress_gives_way_to_those_who_wait(pacer: TelegramPacer, clock: Clock) -> None:
     pacer.hold(GROUP, 20)
     waiting = asyncio.create_task(pacer.wait(GROUP))
     await asyncio.sleep(0)
@@ -181,7 +191,7 @@ async def test_progress_gives_way_to_those_who_wait(pacer: Pacer, clock: Clock) 
     await waiting
 
 
-async def test_idle_chats_are_forgotten(pacer: Pacer, clock: Clock) -> None:
+async def test_idle_chats_are_forgotten(pacer: TelegramPacer, clock: Clock) -> None:
     def are_known(*chats: str) -> list[bool]:
         return [chat in pacer._lanes for chat in chats]
 

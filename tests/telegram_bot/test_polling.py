@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 from telegram.error import Conflict, EndPointNotFound, InvalidToken, NetworkError, RetryAfter
 from telegram.error import TimedOut as TelegramTimedOut
 
-from bots.telegram_bot.client import Client
-from bots.telegram_bot.incoming.polling import GIVE_UP_S, Patience, Polling
+from bots.telegram_bot.client import TelegramClient
+from bots.telegram_bot.incoming.polling import GIVE_UP_S, Backoff, Polling
 from bots.telegram_bot.incoming.updates import ALLOWED_UPDATES
 from core import metrics
 from core.clock import Clock
@@ -37,7 +37,7 @@ class Script:
         self.taken: list[Any] = []
         self.troubles: list[BaseException | None] = []
         self.ended = asyncio.Event()
-        self.polling = Polling(cast(Client, self), self.take, clock)
+        self.polling = Polling(cast(TelegramClient, self), self.take, clock)
 
     @property
     def now_s(self) -> float:
@@ -143,7 +143,7 @@ async def test_conflict_is_told_apart(script: NewScript) -> None:
 async def test_token_that_is_refused_for_five_minutes_ends_it(
     error: Exception, clock: Clock, after_s: float, is_over: bool
 ) -> None:
-    patience = Patience(clock)
+    patience = Backoff(clock)
     await patience.wait(error)
     await clock.sleep(GIVE_UP_S)
     await patience.wait(NetworkError("that is something else"))

@@ -6,37 +6,37 @@ import asyncio
 
 import pytest
 
-from bots.common.live_progress import DRAW_S, MAX_LINES
+from bots.common.live_progress import MAX_LIVE_MESSAGES, UPDATE_S
 from bots.telegram_bot import TelegramBot as Bot
 from bots.telegram_bot.outgoing.live_message import build_draft_id, find_placeholder
 from core.clock import Clock
 from core.errors import StoreError
-from core.models import PLACEHOLDER, Delivery, DeliveryState, Reply
-from core.safety import revive
+from core.models import PLACEHOLDER, DeliveryState, PartDelivery, Reply
+from core.safety import restore_links
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import ambiguous_sends, make_envelope, only, show
 
 
 async def test_one_person_sees_a_draft_grow(telegram: Server, bot: Bot, ann: int) -> None:
     topic = str(telegram.add_topic(ann))
-    envelope, ledger = make_envelope(ann, job_id="00000000aa", thread_id=topic)
-    await show(bot, envelope, "one", "one two", "one two three")
+    target, ledger = make_envelope(ann, job_id="00000000aa", thread_id=topic)
+    await show(bot, target, "one", "one two", "one two three")
     assert telegram.drafts(ann) == {1068397955: ["one", "one two", "one two three"]}
     assert telegram.calls[0].params["message_thread_id"] == topic
-    await bot.deliver(envelope, Reply("all"))
+    await bot.deliver(target, Reply("all"))
     assert only(telegram.answers(ann)).versions == ["all"]
     assert PLACEHOLDER not in ledger.rows
 
 
 async def test_what_has_to_stay_becomes_the_answer(telegram: Server, bot: Bot, ann: int) -> None:
     note = telegram.send_text(ann, ann, "x")
-    envelope, _ = make_envelope(ann, note)
-    await show(bot, envelope, "one")
-    await show(bot, envelope, "this takes longer", is_lasting=True)
-    await bot._progress.end(envelope)
-    await show(bot, envelope, "more")
-    assert telegram.drafts(ann) == {build_draft_id(envelope.job_id): ["one"]}
-    await bot.deliver(envelope, Reply("all"))
+    target, _ = make_envelope(ann, note)
+    await show(bot, target, "one")
+    await show(bot, target, "this takes longer", is_lasting=True)
+    await bot._live_messages.end(target)
+    await show(bot, target, "more")
+    assert telegram.drafts(ann) == {build_draft_id(target.job_id): ["one"]}
+    await bot.deliver(target, Reply("all"))
     answer = only(telegram.answers_to(ann, note))
     assert answer.versions == ["this takes longer", "more", "all"]
     assert telegram.calls_of("sendMessage")[0].params["disable_notification"] == "true"
@@ -46,12 +46,12 @@ async def test_group_sees_one_message_that_is_edited(telegram: Server, bot: Bot,
     group = telegram.add_chat(members={ann: "creator"})
     topic = telegram.add_topic(group)
     note = telegram.send_text(group, ann, "x", thread=topic)
-    envelope, ledger = make_envelope(group, note, thread_id=str(topic))
-    await show(bot, envelope, "one", "one two")
+    target, ledger = make_envelope(group, note, thread_id=str(topic))
+    await show(bot, target, "one", "one two")
     placeholder = only(telegram.answers_to(group, note))
     assert (placeholder.text, placeholder.thread_id) == ("one two", topic)
     assert ledger.ids() == {PLACEHOLDER: f"{group}/{placeholder.message_id}"}
-    await bot.deliver(envelope, Reply("all"))
+    await bot.deliver(target, Reply("all"))
     assert only(telegram.answers(group)).versions == ["one", "one two", "all"]
     assert ledger.ids()[0] == str(placeholder.message_id)
 
@@ -64,10 +64,10 @@ async def test_latest_text_wins_at_the_pace_of_the_chat(
     is_group: bool, expected: list[tuple[float, int]], telegram: Server,
     bot: Bot, ann: int, group: int, clock: Clock,
 ) -> None:  # fmt: skip
-    envelope, _ = make_envelope(group if is_group else ann)
+    target, _ = make_envelope(group if is_group else ann)
     started_s = clock.monotonic()
     for number in range(40):
-        await bot.show(envelope, str(number))
+        await bot.show(target, str(number))
         await clock.sleep(0.1 if number else 0.05)
     await clock.sleep(60)
     drawn = [(call.at - started_s, int(call.params["text"])) for call in telegram.calls]
@@ -83,12 +83,12 @@ async def test_text_shows_its_end(is_lasting: bool, telegram: Server, bot: Bot, 
 
 
 async def test_words_of_people_call_nobody(telegram: Server, bot: Bot, group: int) -> None:
-    envelope, _ = make_envelope(group)
-    await show(bot, envelope, "\x00", " \n", "ask @bob\x00")
+    target, _ = make_envelope(group)
+    await show(bot, target, "\x00", " \n", "ask @bob\x00")
     shown = only(telegram.answers(group)).text
     assert shown != "ask @bob"
-    assert revive(shown) == "ask @bob"
-    await show(bot, envelope, "ask @bob\x00", is_lasting=True)
+    assert restore_links(shown) == "ask @bob"
+    await show(bot, target, "ask @bob\x00", is_lasting=True)
     assert only(telegram.answers(group)).text == "ask @bob"
 
 
@@ -96,25 +96,25 @@ async def test_reply_waits_for_a_call_under_way_and_nothing_is_drawn_after_it(
     telegram: Server, bot: Bot, group: int, clock: Clock
 ) -> None:
     telegram.fault("sendMessage", "delay", delay_s=5)
-    envelope, _ = make_envelope(group)
-    await bot.show(envelope, "slow")
+    target, _ = make_envelope(group)
+    await bot.show(target, "slow")
     await telegram.wait_for(lambda: telegram.calls)
-    await bot.show(envelope, "later")
-    await bot.deliver(envelope, Reply("all"))
-    await show(bot, envelope, "late")
+    await bot.show(target, "later")
+    await bot.deliver(target, Reply("all"))
+    await show(bot, target, "late")
     assert only(telegram.answers(group)).versions == ["slow", "all"]
 
 
 async def test_lost_placeholder_is_not_sent_twice(telegram: Server, bot: Bot, group: int) -> None:
-    envelope, ledger = make_envelope(group)
+    target, ledger = make_envelope(group)
     before = ambiguous_sends()
     telegram.fault("sendMessage", "status", status=429, retry_after=1)
     telegram.fault("sendMessage", "lose_reply")
-    await show(bot, envelope, "refused", "one", "two", "three")
+    await show(bot, target, "refused", "one", "two", "three")
     assert len(telegram.calls_of("sendMessage")) == 2
-    assert ledger.rows[PLACEHOLDER] == Delivery(PLACEHOLDER, DeliveryState.PENDING)
+    assert ledger.rows[PLACEHOLDER] == PartDelivery(PLACEHOLDER, DeliveryState.PENDING)
     for _ in range(2):
-        await bot.deliver(envelope, Reply("all"))
+        await bot.deliver(target, Reply("all"))
     assert [a.text for a in telegram.answers(group)] == ["one", "all"]
     assert ambiguous_sends() == before + 1
 
@@ -122,17 +122,17 @@ async def test_lost_placeholder_is_not_sent_twice(telegram: Server, bot: Bot, gr
 async def test_refused_placeholder_is_tried_again_and_not_counted_as_lost(
     telegram: Server, bot: Bot, group: int, clock: Clock
 ) -> None:
-    envelope, ledger = make_envelope(group)
+    target, ledger = make_envelope(group)
     before = ambiguous_sends()
     telegram.fault("sendMessage", "status", status=429, retry_after=30)
-    await bot.show(envelope, "one")
+    await bot.show(target, "one")
     await clock.sleep(5)
     assert ledger.rows[PLACEHOLDER].state is DeliveryState.PENDING
-    await bot._progress._count_lost(envelope)
+    await bot._live_messages._count_lost(target)
     assert ambiguous_sends() == before
-    assert bot._progress._unsent == set(), "each job is forgotten with its reply"
-    bot._progress._unsent.add(envelope.job_id)
-    await show(bot, envelope, "two")
+    assert bot._live_messages._unsent == set(), "each job is forgotten with its reply"
+    bot._live_messages._unsent.add(target.job_id)
+    await show(bot, target, "two")
     refused, sent = telegram.calls
     assert sent.at - refused.at == pytest.approx(30, abs=0.01)
     assert only(telegram.answers(group)).text == "two"
@@ -142,13 +142,13 @@ async def test_refused_placeholder_is_tried_again_and_not_counted_as_lost(
 async def test_placeholder_that_cannot_be_edited_is_left_alone(
     is_gone: bool, telegram: Server, bot: Bot, group: int
 ) -> None:
-    envelope, _ = make_envelope(group)
-    await show(bot, envelope, "one")
+    target, _ = make_envelope(group)
+    await show(bot, target, "one")
     if is_gone:
         telegram.delete_message(group, only(telegram.answers(group)).message_id)
     else:
         telegram.fault("*", "status", status=400, description="message is not modified")
-    await show(bot, envelope, "two", "three")
+    await show(bot, target, "two", "three")
     assert len(telegram.calls) == (2 if is_gone else 3)
     assert [shown.text for shown in telegram.answers(group)] == ([] if is_gone else ["three"])
 
@@ -174,34 +174,34 @@ async def test_draft_that_is_refused_for_good_is_not_tried_again(
 
 async def test_what_has_to_stay_comes_without_drafts(telegram: Server, bot: Bot, ann: int) -> None:
     telegram.fault("sendMessageDraft", "status", status=404, count=None)
-    envelope, _ = make_envelope(ann)
-    await show(bot, envelope, "one")
-    await show(bot, envelope, "this takes longer", is_lasting=True)
+    target, _ = make_envelope(ann)
+    await show(bot, target, "one")
+    await show(bot, target, "this takes longer", is_lasting=True)
     assert only(telegram.answers(ann)).text == "this takes longer"
     telegram.fault("*", "status", status=403, count=None)
-    await show(bot, envelope, "a", "b", is_lasting=True)
+    await show(bot, target, "a", "b", is_lasting=True)
     assert len(telegram.calls) == 3
 
 
 async def test_ledger_trouble(bot: Bot, group: int, capsys: pytest.CaptureFixture[str]) -> None:
-    envelope, ledger = make_envelope(group)
+    target, ledger = make_envelope(group)
 
     async def fail(part: int) -> None:
         raise StoreError("locked")
 
     ledger.find = fail  # type: ignore[method-assign]
-    await show(bot, envelope, "x")
+    await show(bot, target, "x")
     assert "telegram_progress_failed" in capsys.readouterr().out
 
 
 async def test_jobs_without_an_end_are_forgotten(telegram: Server, bot: Bot, ann: int) -> None:
     bot.pacer.hold(str(ann), 3600)
-    bot._progress._unsent.add("0")
-    for number in range(MAX_LINES + 2):
+    bot._live_messages._unsent.add("0")
+    for number in range(MAX_LIVE_MESSAGES + 2):
         await bot.show(make_envelope(ann, job_id=str(number))[0], "x")
-    assert len(bot._progress._lines) == MAX_LINES + 1
-    assert "0" not in bot._progress._lines
-    assert bot._progress._unsent == set()
+    assert len(bot._live_messages._live) == MAX_LIVE_MESSAGES + 1
+    assert "0" not in bot._live_messages._live
+    assert bot._live_messages._unsent == set()
 
 
 @pytest.mark.parametrize(
@@ -212,12 +212,12 @@ async def test_jobs_without_an_end_are_forgotten(telegram: Server, bot: Bot, ann
     ],
 )  # fmt: skip
 async def test_placeholder_is_of_its_chat(kept: str | None, message_id: str, expected: str) -> None:
-    envelope, ledger = make_envelope(-100, message_id)
-    assert await find_placeholder(envelope) == ""
+    target, ledger = make_envelope(-100, message_id)
+    assert await find_placeholder(target) == ""
     await ledger.start(PLACEHOLDER)
     if kept is not None:
         await ledger.finish(PLACEHOLDER, kept)
-    assert await find_placeholder(envelope) == expected
+    assert await find_placeholder(target) == expected
 
 
 def test_draft_ids_are_numbers_that_telegram_takes() -> None:
@@ -231,12 +231,12 @@ async def test_drawing_that_hangs_is_given_up(
     telegram: Server, bot: Bot, group: int, clock: Clock
 ) -> None:
     telegram.fault("sendMessage", "hang")
-    envelope, _ = make_envelope(group)
+    target, _ = make_envelope(group)
     started_s = clock.monotonic()
-    await bot.show(envelope, "one")
+    await bot.show(target, "one")
     await telegram.wait_for(lambda: telegram.calls)
-    await bot.deliver(envelope, Reply("all"))
-    assert clock.monotonic() - started_s == pytest.approx(DRAW_S)
+    await bot.deliver(target, Reply("all"))
+    assert clock.monotonic() - started_s == pytest.approx(UPDATE_S)
     assert only(telegram.answers(group)).text == "all"
 
 
@@ -244,18 +244,18 @@ async def test_slow_call_puts_off_the_next_one(
     telegram: Server, bot: Bot, group: int, clock: Clock
 ) -> None:
     telegram.fault("sendMessage", "delay", delay_s=5)
-    envelope, _ = make_envelope(group)
-    await bot.show(envelope, "one")
+    target, _ = make_envelope(group)
+    await bot.show(target, "one")
     await clock.sleep(1)
-    await show(bot, envelope, "two")
+    await show(bot, target, "two")
     first, second = telegram.calls
     assert second.at - first.at == pytest.approx(7.5, abs=0.01)
-    await bot.show(envelope, "three")
+    await bot.show(target, "three")
     await clock.sleep(1)
-    await bot.show(envelope, "four")
+    await bot.show(target, "four")
     await asyncio.sleep(0)
     started_s = clock.monotonic()
-    await bot.deliver(envelope, Reply("all"))  # it does not wait for the next drawing
+    await bot.deliver(target, Reply("all"))  # it does not wait for the next drawing
     assert clock.monotonic() - started_s < 0.1
     assert only(telegram.answers(group)).versions[1:] == ["two", "three", "all"]
 

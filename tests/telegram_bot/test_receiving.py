@@ -19,19 +19,19 @@ from tests.support.virtual_time import current_clock
 NOTE = b"OggS-not-really"
 
 
-def ids(door: FakeInbox) -> list[int]:
-    return [int(m.message_id) for m in door.messages]
+def ids(inbox: FakeInbox) -> list[int]:
+    return [int(m.message_id) for m in inbox.messages]
 
 
 async def test_note_is_handed_in_confirmed_and_heard_at_once(
-    telegram: Server, running: Bot, door: FakeInbox, clock: Clock, ann: int
+    telegram: Server, running: Bot, inbox: FakeInbox, clock: Clock, ann: int
 ) -> None:
     started_s = clock.monotonic()
     note = telegram.send_voice(ann, ann, NOTE, duration=4)
     await telegram.wait_for(lambda: telegram.reactions(ann, note) == ["👀"])
     assert clock.monotonic() - started_s < 1
-    assert ids(door) == [note]
-    assert door.messages[0].attachment and door.messages[0].attachment.duration_s == 4.0
+    assert ids(inbox) == [note]
+    assert inbox.messages[0].attachment and inbox.messages[0].attachment.duration_s == 4.0
     await telegram.wait_for(lambda: telegram.pending() == [])
     assert running.is_ready and running.poll_age_s < 5
     telegram.change(ann, has_reactions=False)
@@ -40,24 +40,24 @@ async def test_note_is_handed_in_confirmed_and_heard_at_once(
 
 
 async def test_kill_in_middle_loses_nothing(telegram: Server, settings: Settings, ann: int) -> None:
-    door = FakeInbox()
+    inbox = FakeInbox()
     notes = [telegram.send_text(ann, ann, str(n)) for n in range(20)]
 
     class DyingDoor(FakeInbox):
         async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
-            if len(door.messages) == 7:
+            if len(inbox.messages) == 7:
                 await asyncio.Event().wait()
-            return await door.accept(message, data)
+            return await inbox.accept(message, data)
 
     async with receiving(Bot(settings, DyingDoor(), menu=(), clock=current_clock())):
-        await telegram.wait_for(lambda: len(door.messages) == 7)
-    async with receiving(Bot(settings, door, menu=(), clock=current_clock())):
-        await telegram.wait_for(lambda: len(door.messages) == 20)
-    assert ids(door) == notes
+        await telegram.wait_for(lambda: len(inbox.messages) == 7)
+    async with receiving(Bot(settings, inbox, menu=(), clock=current_clock())):
+        await telegram.wait_for(lambda: len(inbox.messages) == 20)
+    assert ids(inbox) == notes
 
 
 async def test_poison_costs_itself(
-    telegram: Server, running: Bot, door: FakeInbox, ann: int, group: int
+    telegram: Server, running: Bot, inbox: FakeInbox, ann: int, group: int
 ) -> None:
     with capture_logs() as logs:
         telegram.block(ann)
@@ -70,7 +70,7 @@ async def test_poison_costs_itself(
         telegram.raw_update({"new_kind": {"deep": [None]}, "unknown": 1})
         note = telegram.send_voice(ann, ann, NOTE)
         await telegram.wait_for(lambda: telegram.pending() == [])
-    assert ids(door) == [note]
+    assert ids(inbox) == [note]
     assert {log["event"] for log in logs} == {"telegram_update_unread"}
     assert all(isinstance(log["update_id"], int) for log in logs)
     assert "secret words" not in str(logs)
@@ -86,15 +86,15 @@ async def test_poison_costs_itself(
 async def test_polling_outlives(
     kind: str, details: dict[str, int], telegram: Server, settings: Settings, ann: int
 ) -> None:
-    door = FakeInbox()
+    inbox = FakeInbox()
     telegram.fault("getUpdates", kind, **details)  # type: ignore[arg-type]
     telegram.fault("getMe", "close", count=3)  # the network is not there yet
     note = telegram.send_voice(ann, ann, NOTE)
-    bot = Bot(settings, door, menu=(), clock=current_clock())
+    bot = Bot(settings, inbox, menu=(), clock=current_clock())
     assert not bot.is_ready
     async with receiving(bot):
-        await telegram.wait_for(lambda: door.messages, 60)
-        assert ids(door) == [note] and bot.is_ready
+        await telegram.wait_for(lambda: inbox.messages, 60)
+        assert ids(inbox) == [note] and bot.is_ready
 
 
 async def test_wrong_token_at_the_start_ends_the_process(telegram: Server) -> None:
@@ -118,7 +118,7 @@ async def test_end_is_quick_within_a_long_poll(telegram: Server, bot: Bot, clock
 
 @pytest.mark.parametrize("is_late", [False, True])
 async def test_press_is_answered_and_handed_in(
-    telegram: Server, running: Bot, door: FakeInbox, ann: int, is_late: bool
+    telegram: Server, running: Bot, inbox: FakeInbox, ann: int, is_late: bool
 ) -> None:
     ben = telegram.add_user("Ben")
     group = telegram.add_chat(members={ann: "member", ben: "member"})
@@ -127,9 +127,9 @@ async def test_press_is_answered_and_handed_in(
         telegram.fault("answerCallbackQuery", "status", status=400, description="query is too old")
     query = telegram.press_button(group, ben, note, "forged")
     await telegram.wait_for(lambda: telegram.calls_of("answerCallbackQuery"))
-    await telegram.wait_for(lambda: len(door.messages) == 2)
+    await telegram.wait_for(lambda: len(inbox.messages) == 2)
     assert (telegram.callback_answer(query) is None) is is_late
-    press = door.messages[1]
+    press = inbox.messages[1]
     assert (press.button, press.sender_id) == ("forged", str(ben))
     assert press.reply_to and press.reply_to.message_id == str(note)
 
@@ -144,14 +144,14 @@ async def test_only_allowed_chats_are_heard(named: str, telegram: Server, ann: i
         telegram_api_base_url=telegram.api_base_url,
         allowed_chats=str(group if named == "chat" else ann),
     )
-    door = FakeInbox()
-    async with receiving(Bot(settings, door, menu=(), clock=current_clock())):
+    inbox = FakeInbox()
+    async with receiving(Bot(settings, inbox, menu=(), clock=current_clock())):
         with capture_logs() as logs:
             telegram.send_text(other, eve, "not allowed words")
             telegram.send_text(eve, eve, "not allowed words")
             telegram.send_text(group, ann, "allowed")
-            await telegram.wait_for(lambda: door.messages)
-        assert [m.text for m in door.messages] == ["allowed"]
+            await telegram.wait_for(lambda: inbox.messages)
+        assert [m.text for m in inbox.messages] == ["allowed"]
         assert "not allowed words" not in str(logs)
 
 

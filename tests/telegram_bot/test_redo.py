@@ -8,8 +8,8 @@ import pytest
 
 from bots.telegram_bot import TelegramBot as Bot
 from core.errors import PlatformBusy
-from core.interfaces import Envelope
-from core.models import Button, Delivery, DeliveryState, File, Reply
+from core.interfaces import DeliveryTarget
+from core.models import Button, DeliveryState, File, PartDelivery, Reply
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import MemoryLedger, ambiguous_sends, make_envelope
 
@@ -19,15 +19,15 @@ FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
 
 async def answer(
     telegram: Server, bot: Bot, reply: Reply
-) -> tuple[int, int, Envelope, MemoryLedger]:
+) -> tuple[int, int, DeliveryTarget, MemoryLedger]:
     """Let the bot answer a note, and outdate the answer."""
     ann = telegram.add_user("Ann")
     note = telegram.send_voice(ann, ann, NOTE)
-    envelope, ledger = make_envelope(ann, note)
-    await bot.deliver(envelope, reply)
+    target, ledger = make_envelope(ann, note)
+    await bot.deliver(target, reply)
     ledger.outdate()
     telegram.forget_calls()
-    return ann, note, envelope, ledger
+    return ann, note, target, ledger
 
 
 def calls(telegram: Server) -> list[str]:
@@ -36,27 +36,27 @@ def calls(telegram: Server) -> list[str]:
 
 async def test_changed_text_is_an_edit(telegram: Server, bot: Bot) -> None:
     old = Reply(quote="Mister Kovalsky", buttons=(Button("Fix", "fix", token="t1"),))
-    ann, note, envelope, ledger = await answer(telegram, bot, old)
+    ann, note, target, ledger = await answer(telegram, bot, old)
     new = Reply(quote="Mister Kowalski", buttons=(Button("Fix", "fix", token="t2"),))
-    await bot.deliver(envelope, new)
+    await bot.deliver(target, new)
     [shown] = telegram.answers_to(ann, note)
     assert shown.versions == ["Mister Kovalsky", "Mister Kowalski"]
     assert [button["callback_data"] for button in shown.buttons[0]] == ["t2"]
     assert ledger.rows[0].state is DeliveryState.SENT
     assert calls(telegram) == ["editmessagetext"]
-    await bot.deliver(envelope, new)
+    await bot.deliver(target, new)
     assert calls(telegram) == ["editmessagetext"]
 
 
 async def test_a_crash_around_the_edit_leaves_one_answer(telegram: Server, bot: Bot) -> None:
     before = ambiguous_sends()
-    ann, note, envelope, ledger = await answer(telegram, bot, Reply("old"))
+    ann, note, target, ledger = await answer(telegram, bot, Reply("old"))
     telegram.fault("editMessageText", "lose_reply")
-    await bot.show(envelope, "progress of the second run")
+    await bot.show(target, "progress of the second run")
     with pytest.raises(PlatformBusy):
-        await bot.deliver(envelope, Reply("new"))
+        await bot.deliver(target, Reply("new"))
     assert ledger.rows[0].platform_id
-    await bot.deliver(envelope, Reply("new"))
+    await bot.deliver(target, Reply("new"))
     [shown] = telegram.answers_to(ann, note)
     assert shown.versions == ["old", "new"]
     assert telegram.drafts(ann) == {}, "no draft is shown above what will be edited"
@@ -66,13 +66,13 @@ async def test_a_crash_around_the_edit_leaves_one_answer(telegram: Server, bot: 
 @pytest.mark.parametrize("is_gone", [True, False])
 async def test_what_cannot_change_is_sent_anew(telegram: Server, bot: Bot, is_gone: bool) -> None:
     before = ambiguous_sends()
-    ann, note, envelope, ledger = await answer(telegram, bot, Reply("old"))
+    ann, note, target, ledger = await answer(telegram, bot, Reply("old"))
     if is_gone:
         telegram.delete_message(ann, int(ledger.ids()[0]))
     else:
         words = "message can't be edited"
         telegram.fault("editMessageText", "status", status=400, description=words)
-    await bot.deliver(envelope, Reply("new"))
+    await bot.deliver(target, Reply("new"))
     [shown] = telegram.answers_to(ann, note)
     assert (shown.text, ledger.ids()) == ("new", {0: str(shown.message_id)})
     assert ambiguous_sends() == before
@@ -80,15 +80,15 @@ async def test_what_cannot_change_is_sent_anew(telegram: Server, bot: Bot, is_go
 
 async def test_another_kind_takes_the_place_of_the_old(telegram: Server, bot: Bot) -> None:
     before = ambiguous_sends()
-    ann, note, envelope, ledger = await answer(telegram, bot, Reply("words"))
-    await bot.deliver(envelope, Reply(files=(FILE,)))
+    ann, note, target, ledger = await answer(telegram, bot, Reply("words"))
+    await bot.deliver(target, Reply(files=(FILE,)))
     [shown] = telegram.answers_to(ann, note)
     assert shown.file is not None
     ledger.outdate()
     telegram.fault("sendMessage", "lose_reply")
     with pytest.raises(PlatformBusy):
-        await bot.deliver(envelope, Reply("words again"))
-    await bot.deliver(envelope, Reply("words again"))
+        await bot.deliver(target, Reply("words again"))
+    await bot.deliver(target, Reply("words again"))
     shown, twice = telegram.answers_to(ann, note)
     assert {(one.file, one.text) for one in (shown, twice)} == {(None, "words again")}
     assert ledger.ids() == {0: str(twice.message_id)}
@@ -96,12 +96,14 @@ async def test_another_kind_takes_the_place_of_the_old(telegram: Server, bot: Bo
 
 
 async def test_parts_too_many_are_taken_back_the_last_one_first(telegram: Server, bot: Bot) -> None:
-    ann, note, envelope, ledger = await answer(telegram, bot, Reply("long " * 3200))
+    ann, note, target, ledger = await answer(telegram, bot, Reply("long " * 3200))
     ids = list(ledger.ids().values())
     assert len(ids) == 4
-    ledger.rows[3] = Delivery(3, DeliveryState.PENDING)  # it may stand there, nobody knows where
+    ledger.rows[3] = PartDelivery(
+        3, DeliveryState.PENDING
+    )  # it may stand there, nobody knows where
     telegram.fault("deleteMessage", "status", status=400, description="message can't be deleted")
-    await bot.deliver(envelope, Reply("short"))
+    await bot.deliver(target, Reply("short"))
     first, second = telegram.calls_of("deleteMessage")
     assert [call.params["message_id"] for call in (first, second)] == [ids[2], ids[1]]
     assert second.at - first.at == pytest.approx(3.1), "deletions keep the chat's pace"
@@ -112,28 +114,28 @@ async def test_parts_too_many_are_taken_back_the_last_one_first(telegram: Server
     assert telegram.answers_to(ann, note)[0].text == "short"
     assert list(ledger.rows) == [0]
     telegram.forget_calls()
-    await bot.deliver(envelope, Reply("short"))
+    await bot.deliver(target, Reply("short"))
     assert telegram.calls == []
 
 
 async def test_an_answer_becomes_longer_and_is_taken_back(telegram: Server, bot: Bot) -> None:
     button = (Button("Fix", "fix", token="t1"),)
-    ann, note, envelope, ledger = await answer(telegram, bot, Reply("a", buttons=button))
-    await bot.deliver(envelope, Reply("b" * 5000, buttons=button))
+    ann, note, target, ledger = await answer(telegram, bot, Reply("a", buttons=button))
+    await bot.deliver(target, Reply("b" * 5000, buttons=button))
     first, second = telegram.answers_to(ann, note)
     assert [first.versions[0], len(first.text), len(second.text)] == ["a", 4096, 904]
     assert [first.labels, second.labels] == [[], ["Fix"]]
     assert list(ledger.rows) == [0, 1]
     ledger.outdate()
-    await bot.deliver(envelope, Reply())
+    await bot.deliver(target, Reply())
     assert telegram.answers_to(ann, note) == [] and ledger.rows == {}
 
 
 async def test_a_chat_that_told_to_wait_at_a_deletion_waits(telegram: Server, bot: Bot) -> None:
-    _, _, envelope, _ = await answer(telegram, bot, Reply("words", files=(FILE,)))
+    _, _, target, _ = await answer(telegram, bot, Reply("words", files=(FILE,)))
     telegram.fault("deleteMessage", "status", status=429, retry_after=3600)
-    await bot.deliver(envelope, Reply("words again"))
+    await bot.deliver(target, Reply("words again"))
     telegram.forget_calls()
     with pytest.raises(PlatformBusy):
-        await bot.deliver(replace(envelope, job_id="2", ledger=MemoryLedger()), Reply("next"))
+        await bot.deliver(replace(target, job_id="2", ledger=MemoryLedger()), Reply("next"))
     assert telegram.calls == []

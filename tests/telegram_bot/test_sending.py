@@ -13,8 +13,8 @@ from bots.telegram_bot.outgoing import delivery
 from core import metrics
 from core.clock import Clock
 from core.errors import ChatGone, PlatformBusy, PlatformError
-from core.models import PLACEHOLDER, Button, Delivery, DeliveryState, File, Link, Quoted, Reply
-from core.safety import revive
+from core.models import PLACEHOLDER, Button, DeliveryState, File, Link, PartDelivery, Quoted, Reply
+from core.safety import restore_links
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import ambiguous_sends, make_envelope, only, show
 
@@ -28,14 +28,14 @@ def count_sends(telegram: Server) -> int:
 
 async def test_answer_stands_under_the_note(telegram: Server, bot: Bot, ann: int) -> None:
     note = telegram.send_voice(ann, ann, NOTE)
-    envelope, ledger = make_envelope(ann, note)
+    target, ledger = make_envelope(ann, note)
     count = metrics.SENDS.labels("telegram", "ok")._value
     before = count.get()
-    await bot.deliver(envelope, Reply("Heard:", "hello http://example.com @bob <b>*_`"))
+    await bot.deliver(target, Reply("Heard:", "hello http://example.com @bob <b>*_`"))
     answer = only(telegram.answers_to(ann, note))
     assert count.get() == before + 1
     # All that was said can be read, and nothing of it leads or calls anywhere.
-    assert revive(answer.text) == "Heard:\n\nhello http://example.com @bob <b>*_`"
+    assert restore_links(answer.text) == "Heard:\n\nhello http://example.com @bob <b>*_`"
     assert telegram.foreign_links(answer) == []
     assert [(e["type"], e["offset"]) for e in answer.entities] == [("blockquote", 8)]
     assert ledger.ids() == {0: str(answer.message_id)}
@@ -51,8 +51,8 @@ async def test_topic_is_kept(telegram: Server, bot: Bot, ann: int) -> None:
     # A press is answered under the message of its buttons.
     press = {"reply_to": Quoted(str(note)), "attachment": None}
     for job_id, message_id, fields in (("1", note, {}), ("2", "callback:77", press)):
-        envelope, _ = make_envelope(forum, message_id, job_id, thread_id=str(topic), **fields)
-        await bot.deliver(envelope, Reply("x", files=(FILE,), links=(Link(0, 1, "5"),)))
+        target, _ = make_envelope(forum, message_id, job_id, thread_id=str(topic), **fields)
+        await bot.deliver(target, Reply("x", files=(FILE,), links=(Link(0, 1, "5"),)))
     answers = telegram.answers_to(forum, note)
     assert [a.thread_id for a in answers] == [topic] * 4
     url = f"https://t.me/c/{-forum - 1_000_000_000_000}/5"
@@ -61,15 +61,15 @@ async def test_topic_is_kept(telegram: Server, bot: Bot, ann: int) -> None:
 
 
 async def test_next_try_begins_at_part_that_failed(telegram: Server, bot: Bot, ann: int) -> None:
-    envelope, ledger = make_envelope(ann)
+    target, ledger = make_envelope(ann)
     await ledger.start(0)
     await ledger.finish(0, "77")
     telegram.fault("sendMessage", "status", status=500)
     with pytest.raises(PlatformBusy):
-        await bot.deliver(envelope, Reply("x" * 9000))
+        await bot.deliver(target, Reply("x" * 9000))
     assert list(ledger.rows) == [0, 1]
     for _ in range(2):
-        await bot.deliver(envelope, Reply("x" * 9000))
+        await bot.deliver(target, Reply("x" * 9000))
     assert [len(a.text) for a in telegram.answers(ann)] == [4096, 9000 - 2 * 4096]
     assert ledger.ids()[0] == "77"
     assert count_sends(telegram) == 3
@@ -80,16 +80,16 @@ async def test_nothing_begins_too_early(telegram: Server, bot: Bot, ann: int, cl
     telegram.fault("sendMessage", "status", status=429, retry_after=3600)
     refused, first = make_envelope(ann, job_id="1")
     waiting, second = make_envelope(ann, job_id="2")
-    for envelope in (refused, waiting, refused):
+    for target in (refused, waiting, refused):
         with pytest.raises(PlatformBusy) as caught:
-            await bot.deliver(envelope, Reply("x"))
+            await bot.deliver(target, Reply("x"))
         assert caught.value.retry_after_s == pytest.approx(3600)
-        await bot.show(envelope, "x")
+        await bot.show(target, "x")
     assert (first.rows[0].state, second.rows) == (DeliveryState.PENDING, {})
     await clock.sleep(3600)
     assert len(telegram.calls) == 1
-    for envelope in (refused, waiting):
-        await bot.deliver(envelope, Reply("x"))
+    for target in (refused, waiting):
+        await bot.deliver(target, Reply("x"))
     assert count_sends(telegram) == 3
     assert ambiguous_sends() == before, "what was refused is no repeat"
 
@@ -98,13 +98,13 @@ async def test_who_asks_to_wait_again_and_again_is_asked_six_times(
     telegram: Server, bot: Bot, ann: int, clock: Clock
 ) -> None:
     before, started_s = ambiguous_sends(), clock.monotonic()
-    envelope, _ = make_envelope(ann)
+    target, _ = make_envelope(ann)
     telegram.fault("sendMessage", "status", status=429, retry_after=7, count=6)
     with pytest.raises(PlatformBusy):
-        await bot.deliver(envelope, Reply("x"))
+        await bot.deliver(target, Reply("x"))
     assert clock.monotonic() - started_s == pytest.approx(42, abs=0.01)
     assert count_sends(telegram) == 6
-    await bot.deliver(envelope, Reply("x"))
+    await bot.deliver(target, Reply("x"))
     assert ambiguous_sends() == before
 
 
@@ -156,12 +156,12 @@ async def test_what_the_sdk_cannot_read_is_sent_once(telegram: Server, bot: Bot,
 async def test_errors(
     fault: dict[str, Any], error: type, telegram: Server, bot: Bot, ann: int
 ) -> None:
-    envelope, ledger = make_envelope(ann)
+    target, ledger = make_envelope(ann)
     telegram.fault("sendMessage", **({"kind": "status"} | fault))
     count = metrics.SENDS.labels("telegram", error.__name__)._value
     before = count.get()
     with pytest.raises(error) as caught:
-        await bot.deliver(envelope, Reply("secret words"))
+        await bot.deliver(target, Reply("secret words"))
     assert type(caught.value) is error
     assert count.get() == before + 1
     assert count_sends(telegram) == 1
@@ -171,7 +171,7 @@ async def test_errors(
     assert ledger.rows[0].state is DeliveryState.PENDING
     # What was refused is not there; of all else nobody knows.
     before = ambiguous_sends()
-    await bot.deliver(envelope, Reply("secret words"))
+    await bot.deliver(target, Reply("secret words"))
     assert ambiguous_sends() == before + (error is PlatformBusy)
     assert len(telegram.answers(ann)) == 1 + ("kind" in fault)
 
@@ -212,9 +212,9 @@ async def test_what_is_refused_is_left_out(
 async def test_placeholder_is_taken_away_where_no_text_comes(
     reply: Reply, shown: list[bool], telegram: Server, bot: Bot, group: int
 ) -> None:
-    envelope, _ = make_envelope(group)
-    await show(bot, envelope, "so far")
-    await bot.deliver(envelope, reply)
+    target, _ = make_envelope(group)
+    await show(bot, target, "so far")
+    await bot.deliver(target, reply)
     assert [answer.file is not None for answer in telegram.answers(group)] == shown
 
 
@@ -223,8 +223,8 @@ async def test_text_found_too_long_is_split(telegram: Server, bot: Bot, ann: int
     telegram.fault("sendMessage", "status", status=400, description="message is too long", count=2)
     words = " ".join(f"word{n}" for n in range(100))
     buttons = (Button("B", "c", token="t"),)
-    envelope, ledger = make_envelope(ann)
-    await bot.deliver(envelope, Reply(words, buttons=buttons))
+    target, ledger = make_envelope(ann)
+    await bot.deliver(target, Reply(words, buttons=buttons))
     answers = telegram.answers(ann)
     assert " ".join(a.text for a in answers) == words
     assert [a.labels for a in answers] == [[]] * (len(answers) - 1) + [["B"]]
@@ -241,25 +241,25 @@ async def test_placeholder_becomes_the_first_part_alone(
     is_refused: bool, telegram: Server, bot: Bot, group: int
 ) -> None:
     first, second = ("one", "two") if is_refused else ("x" * 4096, "y")
-    envelope, _ = make_envelope(group)
-    await show(bot, envelope, "so far")
+    target, _ = make_envelope(group)
+    await show(bot, target, "so far")
     if is_refused:
         telegram.fault("*", "status", status=400, description="message is too long")
-    await bot.deliver(envelope, Reply("one two" if is_refused else first + second))
+    await bot.deliver(target, Reply("one two" if is_refused else first + second))
     shown = [answer.versions for answer in telegram.answers(group)]
     assert shown == [["so far", first], [second]]
 
 
 async def test_nothing_to_change_is_success(telegram: Server, bot: Bot, group: int) -> None:
     before = ambiguous_sends()
-    envelope, ledger = make_envelope(group)
-    await show(bot, envelope, "same")
+    target, ledger = make_envelope(group)
+    await show(bot, target, "same")
     # The second time as after a crash that followed the edit.
     for _ in range(2):
-        await bot.deliver(envelope, Reply("same"))
+        await bot.deliver(target, Reply("same"))
         assert only(telegram.answers(group)).versions == ["same"]
         assert ledger.rows[0].state is DeliveryState.SENT
-        ledger.rows[0] = Delivery(0, DeliveryState.PENDING)
+        ledger.rows[0] = PartDelivery(0, DeliveryState.PENDING)
     assert ambiguous_sends() == before
 
 
@@ -276,9 +276,9 @@ async def test_limits_hold_under_a_crowd(telegram: Server, bot: Bot) -> None:
 
 
 async def test_failure_becomes_the_answer(telegram: Server, bot: Bot, ann: int) -> None:
-    envelope, ledger = make_envelope(ann)
-    await bot.deliver(envelope, Reply("That failed."))
+    target, ledger = make_envelope(ann)
+    await bot.deliver(target, Reply("That failed."))
     # What the store does with a dead letter that is run again.
-    ledger.rows = {PLACEHOLDER: Delivery(PLACEHOLDER, DeliveryState.SENT, ledger.ids()[0])}
-    await bot.deliver(envelope, Reply("all"))
+    ledger.rows = {PLACEHOLDER: PartDelivery(PLACEHOLDER, DeliveryState.SENT, ledger.ids()[0])}
+    await bot.deliver(target, Reply("all"))
     assert [answer.versions for answer in telegram.answers(ann)] == [["That failed.", "all"]]

@@ -18,25 +18,25 @@ NOTE = b"OggS"
 
 
 @pytest.fixture
-def door(store: Store) -> StoreDoor:
+def inbox(store: Store) -> StoreDoor:
     return StoreDoor(store)
 
 
 async def test_a_private_button_works_for_the_one_who_asked(
-    telegram: Server, running: Bot, door: StoreDoor, ann: int
+    telegram: Server, running: Bot, inbox: StoreDoor, ann: int
 ) -> None:
     eve = telegram.add_user("Eve")
     group = telegram.add_chat(members={ann: "member", eve: "member"})
     telegram.send_command(group, ann, "/summary me")
-    job = await door.next_job(telegram)
+    job = await inbox.next_job(telegram)
     button = Button("Read it in private", "private_summary", "what it holds", is_private=True)
-    await door.answer(running, job.job_id, Reply("Here it is.", buttons=(button,)))
+    await inbox.answer(running, job.job_id, Reply("Here it is.", buttons=(button,)))
     [[key]] = telegram.answers(group)[0].buttons
     assert telegram.foreign_links(telegram.answers(group)[0]) == []
     found = []
     for person in (eve, ann, ann):
         telegram.open_link(person, key["url"])
-        pressed = await door.next_job(telegram)
+        pressed = await inbox.next_job(telegram)
         found.append((pressed.message.chat.chat_id, pressed.command, pressed.message.text))
     assert found == [
         (str(eve), "stale_button", ""),
@@ -45,19 +45,19 @@ async def test_a_private_button_works_for_the_one_who_asked(
     ]
     # Typed into the group, the token does nothing.
     telegram.send_command(group, ann, f"/start {key['url'].partition('=')[2]}")
-    typed = await door.next_job(telegram)
+    typed = await inbox.next_job(telegram)
     assert (typed.command, typed.message.button) == ("start", "")
 
 
 async def test_what_is_only_remembered_shows_nothing(
-    telegram: Server, running: Bot, door: StoreDoor, store: Store, ann: int, group: int
+    telegram: Server, running: Bot, inbox: StoreDoor, store: Store, ann: int, group: int
 ) -> None:
     settings = ChatSettings(talk=TalkSettings(remember_days=7))
     await store.chats.save_settings(Chat("telegram", "123456", str(group)), settings)
     note = telegram.send_voice(group, ann, NOTE)
     said = telegram.send_text(group, ann, "We meet at nine.")
-    job = await door.next_job(telegram)
-    await door.answer(running, job.job_id, Reply())
+    job = await inbox.next_job(telegram)
+    await inbox.answer(running, job.job_id, Reply())
     asked = telegram.send_command(group, ann, "/transcribe", reply_to=note)
     await telegram.wait_for(lambda: telegram.reactions(group, asked))
     assert job.command == "note"
@@ -75,17 +75,17 @@ async def test_what_is_only_remembered_shows_nothing(
 
 
 async def test_after_a_restart_no_refused_voice_is_sent(
-    telegram: Server, settings: Settings, door: StoreDoor
+    telegram: Server, settings: Settings, inbox: StoreDoor
 ) -> None:
     ann = telegram.add_user("Ann", is_voice_forbidden=True)
     ben = telegram.add_user("Ben")
     for chat, message_id in ((ann, 1), (ann, 2), (ben, 1)):
         # A process that begins and ends with this answer.
-        bot = Bot(settings, door, menu=(), clock=current_clock())
-        job = await door.accept(make_message(chat, message_id))
+        bot = Bot(settings, inbox, menu=(), clock=current_clock())
+        job = await inbox.accept(make_message(chat, message_id))
         assert job
         file = File("a.ogg", "audio/ogg", b"OggS" + b"OpusHead")
-        await door.answer(bot, job.job_id, Reply("Said.", files=(file,)))
+        await inbox.answer(bot, job.job_id, Reply("Said.", files=(file,)))
         await bot.close()
     made = [(call.method.lower(), call.chat_id, call.status) for call in telegram.calls]
     assert [call for call in made if call[0].startswith("send")] == [
@@ -95,7 +95,7 @@ async def test_after_a_restart_no_refused_voice_is_sent(
 
 
 async def test_updates_that_come_again_before_and_after_a_restart_are_one_job_each(
-    telegram: Server, settings: Settings, door: StoreDoor, ann: int
+    telegram: Server, settings: Settings, inbox: StoreDoor, ann: int
 ) -> None:
     ben = telegram.add_user("Ben")
     sent = [telegram.send_voice(one, one, NOTE) for one in (ann, ben) * 6]
@@ -104,7 +104,7 @@ async def test_updates_that_come_again_before_and_after_a_restart_are_one_job_ea
         telegram.redeliver(update, chance.randrange(5))
     updates = telegram.pending()
     for _ in range(3):
-        async with receiving(Bot(settings, door, menu=(), clock=current_clock())):
+        async with receiving(Bot(settings, inbox, menu=(), clock=current_clock())):
             sent.append(telegram.send_text(ann, ann, "All before this is handed out."))
             await telegram.wait_for(lambda: not telegram.pending())
         if len(updates) == 12:  # A button is pressed once, and that comes again too.
@@ -112,12 +112,12 @@ async def test_updates_that_come_again_before_and_after_a_restart_are_one_job_ea
             updates += telegram.pending()
         for update in [updates[-1], *updates]:
             telegram.redeliver(update)
-    asked = [(job.message.chat, job.message.message_id) for job in door.jobs]
+    asked = [(job.message.chat, job.message.message_id) for job in inbox.jobs]
     assert len(set(asked)) == len(asked) == len(sent) + 1
 
 
 async def test_ids_out_of_order_with_gaps_and_begun_anew_lose_nothing(
-    telegram: Server, settings: Settings, door: StoreDoor, ann: int
+    telegram: Server, settings: Settings, inbox: StoreDoor, ann: int
 ) -> None:
     sent: list[int] = []
 
@@ -127,11 +127,11 @@ async def test_ids_out_of_order_with_gaps_and_begun_anew_lose_nothing(
 
     telegram.shuffle()
     telegram.set_update_id(900_000_000)
-    async with receiving(Bot(settings, door, menu=(), clock=current_clock())):
+    async with receiving(Bot(settings, inbox, menu=(), clock=current_clock())):
         await send(6)
         # After a week without updates ids go on at random: far above, then far below.
         for base in (900_500_000, 70_000_000):
             telegram.set_update_id(base)
             await send(3)
             await send(3)
-    assert sorted(int(job.message.message_id) for job in door.jobs) == sent
+    assert sorted(int(job.message.message_id) for job in inbox.jobs) == sent

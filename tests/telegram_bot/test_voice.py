@@ -38,8 +38,8 @@ def kinds(messages: list[Message]) -> list[str]:
 
 async def test_spoken_reply_is_a_voice_message(telegram: Server, bot: Bot, ann: int) -> None:
     question = telegram.send_voice(ann, ann, NOTE)
-    envelope, ledger = make_envelope(ann, question)
-    await bot.deliver(envelope, Reply(files=(await make_file(7.6),), buttons=BUTTONS))
+    target, ledger = make_envelope(ann, question)
+    await bot.deliver(target, Reply(files=(await make_file(7.6),), buttons=BUTTONS))
     answer = only(telegram.answers_to(ann, question))
     assert answer.file is not None
     assert (answer.file.kind, answer.file.mime) == ("voice", "audio/ogg")
@@ -117,15 +117,15 @@ async def test_length_is_told_in_whole_seconds(
 
 
 async def test_without_voice_it_is_music(
-    telegram: Server, bot: Bot, door: FakeInbox, ann: int
+    telegram: Server, bot: Bot, inbox: FakeInbox, ann: int
 ) -> None:
     ben = telegram.add_user("Ben")
     telegram.change(ann, is_voice_forbidden=True)
     question, before = telegram.send_voice(ann, ann, NOTE), ambiguous_sends()
     file = await make_file()
     reply = Reply("words", files=(file,), buttons=BUTTONS)
-    envelope, ledger = make_envelope(ann, question, job_id="a")
-    await bot.deliver(envelope, reply)
+    target, ledger = make_envelope(ann, question, job_id="a")
+    await bot.deliver(target, reply)
     answer = only(telegram.answers_to(ann, question))
     assert answer.file is not None
     assert (answer.file.kind, answer.file.data) == ("audio", file.data)
@@ -138,7 +138,7 @@ async def test_without_voice_it_is_music(
     assert kinds(telegram.answers(ann)) == ["audio", "audio"]
     assert kinds(telegram.answers(ben)) == ["voice"]
     assert len(telegram.calls_of("sendVoice", chat=ann)) == 1
-    assert [chat.chat_id for chat in door.without_voice] == [str(ann)]
+    assert [chat.chat_id for chat in inbox.without_voice] == [str(ann)]
     assert ambiguous_sends() == before
 
 
@@ -158,8 +158,8 @@ async def test_chat_without_voice_and_music_gets_a_file(telegram: Server, bot: B
 
 async def test_caption_found_too_long_is_a_message(telegram: Server, bot: Bot, ann: int) -> None:
     telegram.fault("sendVoice", "status", status=400, description="message caption is too long")
-    envelope, ledger = make_envelope(ann)
-    await bot.deliver(envelope, Reply("words", files=(await make_file(),), buttons=BUTTONS))
+    target, ledger = make_envelope(ann)
+    await bot.deliver(target, Reply("words", files=(await make_file(),), buttons=BUTTONS))
     text, voice = telegram.answers(ann)
     assert (text.text, text.labels, kinds([text])) == ("words", [], ["text"])
     assert (voice.text, voice.labels, kinds([voice])) == ("", ["Again"], ["voice"])
@@ -167,18 +167,18 @@ async def test_caption_found_too_long_is_a_message(telegram: Server, bot: Bot, a
 
 
 async def test_voice_in_doubt_after_a_crash_is_sent_again(
-    telegram: Server, bot: Bot, settings: Settings, door: FakeInbox, ann: int
+    telegram: Server, bot: Bot, settings: Settings, inbox: FakeInbox, ann: int
 ) -> None:
     before = ambiguous_sends()
     telegram.change(ann, is_voice_forbidden=True)
-    envelope, ledger = make_envelope(ann)
+    target, ledger = make_envelope(ann)
     reply = Reply("Which one?", files=(await make_file(1), await make_file(1.5)), buttons=BUTTONS)
     telegram.fault("sendAudio", "lose_reply")
     with pytest.raises(PlatformBusy):
-        await bot.deliver(envelope, reply)
+        await bot.deliver(target, reply)
     # Another process: it knows the ledger only.
-    second = Bot(settings, door, menu=(), clock=current_clock())
-    await second.deliver(envelope, reply)
+    second = Bot(settings, inbox, menu=(), clock=current_clock())
+    await second.deliver(target, reply)
     await second.close()
     assert kinds(telegram.answers(ann)) == ["text", "audio", "audio", "audio"]
     assert [a.labels for a in telegram.answers(ann)] == [[], [], [], ["Again"]]

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from core.config import Settings
 from core.engines.mimo.engine import Mimo
 from core.store import Store
-from core.transcription.pipeline import Heard, Hearing
+from core.transcription.pipeline import StoredTranscript, TranscriptionPipeline
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.contract import MAX_BASE64_CHARS
 from tests.emulators.mimo.listening import MAX_CONTEXT_TOKENS, MAX_OUTPUT_TOKENS
@@ -38,7 +38,7 @@ def recording(seconds: int) -> bytes:
 
 
 @pytest.fixture
-async def hearing(mimo: MimoServer, store: Store) -> AsyncIterator[Hearing]:
+async def transcription(mimo: MimoServer, store: Store) -> AsyncIterator[TranscriptionPipeline]:
     """Hear by MiMo in short pieces; its limits per minute are lifted, those of one call are not."""
     settings = Settings(
         _env_file=None, mimo_base_url=mimo.base_url, mimo_api_key=SecretStr(mimo.key)
@@ -48,16 +48,16 @@ async def hearing(mimo: MimoServer, store: Store) -> AsyncIterator[Hearing]:
         engine.limits, calls_per_minute=None, tokens_per_minute=None, concurrency=4,
         target_piece_s=12.0, max_piece_s=18.0,
     )  # fmt: skip
-    yield Hearing(ThreadMedia(), engine, store.results)
+    yield TranscriptionPipeline(ThreadMedia(), engine, store.results)
     await engine.close()
 
 
 async def test_a_long_recording_is_heard_whole_and_in_order(
-    mimo: MimoServer, hearing: Hearing
+    mimo: MimoServer, transcription: TranscriptionPipeline
 ) -> None:
     """It is more pieces than calls under way at once."""
     shown: list[str] = []
-    heard = await hearing.hear(recording(120), on_text=shown.append)
+    heard = await transcription.transcribe(recording(120), on_text=shown.append)
     count = round(120 / STEP_S)
     assert heard.transcript.text == " ".join(f"w{number}" for number in range(count))
     assert heard.transcript.duration_s == pytest.approx(count * STEP_S, abs=0.1)
@@ -68,7 +68,7 @@ async def test_a_long_recording_is_heard_whole_and_in_order(
     assert all(len(one) <= len(later) for one, later in pairwise(shown))
 
 
-def check_times(heard: Heard) -> None:
+def check_times(heard: StoredTranscript) -> None:
     """Each segment begins within 1 s before its first word and ends as close after its last."""
     segments = heard.transcript.segments
     for segment in segments:

@@ -18,7 +18,7 @@ from core.errors import BadAudio, EngineBusy
 from core.interfaces import TranscriberLimits
 from core.models import Audio, Segment, Transcript
 from core.store import Store
-from core.transcription.pipeline import Hearing, join_texts, stitch
+from core.transcription.pipeline import TranscriptionPipeline, join_texts, stitch
 from tests.support import sounds
 from tests.support.loopback import ScriptedEngine
 from tests.support.thread_media import ThreadMedia
@@ -95,14 +95,14 @@ class Listener(ScriptedEngine):
 
 
 class Ears:
-    """`Hearing` with the two above."""
+    """`TranscriptionPipeline` with the two above."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self.media, self.engine = FewPieces(), Listener()
-        self.hearing = Hearing(self.media, self.engine, store.results, clock)
+        self.transcription = TranscriptionPipeline(self.media, self.engine, store.results, clock)
 
-    async def hear(self, words: str, **options: Any) -> str:
-        return (await self.hearing.hear(words.encode(), **options)).transcript.text
+    async def transcribe(self, words: str, **options: Any) -> str:
+        return (await self.transcription.transcribe(words.encode(), **options)).transcript.text
 
 
 @pytest.fixture
@@ -116,7 +116,9 @@ async def test_pieces_are_heard_side_by_side_and_stitched_in_order(
     ears.engine.latencies_s = {"one": 5.0, "two": 1.0, "three": 1.0, "four": 4.0}
     texts: list[str] = []
     started_s = clock.monotonic()
-    heard = await ears.hearing.hear(b"one two - three four", on_text=texts.append, hint_s=7.0)
+    heard = await ears.transcription.transcribe(
+        b"one two - three four", on_text=texts.append, hint_s=7.0
+    )
     assert clock.monotonic() - started_s == pytest.approx(6.0), "two at once, as the engine allows"
     assert heard.transcript.text == "one two three four"
     starts = [(s.start_s, s.end_s, s.text) for s in heard.transcript.segments]
@@ -128,7 +130,7 @@ async def test_pieces_are_heard_side_by_side_and_stitched_in_order(
 
 
 async def test_no_more_pieces_are_held_than_calls_are_under_way(ears: Ears, clock: Clock) -> None:
-    task = asyncio.create_task(ears.hear("a b c d e f"))
+    task = asyncio.create_task(ears.transcribe("a b c d e f"))
     await clock.sleep(0.5)
     assert (ears.engine.heard, ears.media.given) == (["a", "b"], 3)
     await task
@@ -140,14 +142,14 @@ async def test_after_a_failure_nothing_more_is_begun_and_what_was_paid_for_is_ke
 ) -> None:
     ears.engine.fails, ears.engine.latencies_s = {"b"}, {"a": 9.0}
     with pytest.raises(EngineBusy):
-        await ears.hear("a b c d e f")
-    assert (await ears.hearing.gate.state()).failed_at == clock.now() - timedelta(seconds=8)
+        await ears.transcribe("a b c d e f")
+    assert (await ears.transcription.gate.state()).failed_at == clock.now() - timedelta(seconds=8)
     # One more may have begun in the failed one's place; "a", under way, came to its end.
     assert ears.engine.heard == ["a", "b", "c"] and ears.engine.cancelled == []
     ears.engine.fails = set()
-    assert await ears.hear("a b c d e f") == "a b c d e f"
+    assert await ears.transcribe("a b c d e f") == "a b c d e f"
     assert ears.engine.heard == ["a", "b", "c", "b", "d", "e", "f"]
-    assert await ears.hear("a b c d e f") == "a b c d e f"
+    assert await ears.transcribe("a b c d e f") == "a b c d e f"
     assert len(ears.engine.heard) == 7, "the whole is kept too"
     assert ears.media.given == 3 + 6, "not even the sound is read again"
     assert await has_free_places(ears)
@@ -158,7 +160,7 @@ async def has_free_places(ears: Ears) -> bool:
     try:
         async with asyncio.timeout(1):
             for _ in range(LIMITS.concurrency):
-                await ears.hearing.gate.take_slot()
+                await ears.transcription.gate.take_slot()
     except TimeoutError:
         return False
     return True
@@ -167,7 +169,7 @@ async def has_free_places(ears: Ears) -> bool:
 @pytest.mark.parametrize("end", ["damaged", "... damaged", "cancelled"])
 async def test_what_cannot_be_finished_is_broken_off(ears: Ears, clock: Clock, end: str) -> None:
     ears.engine.latencies_s = {"a": 60.0}
-    task = asyncio.create_task(ears.hear(f"a {end} c"))
+    task = asyncio.create_task(ears.transcribe(f"a {end} c"))
     if end == "cancelled":
         await clock.sleep(5)
         task.cancel()
@@ -181,17 +183,19 @@ async def test_what_cannot_be_finished_is_broken_off(ears: Ears, clock: Clock, e
 async def test_another_language_model_or_temperature_is_another_result(ears: Ears) -> None:
     ways: list[dict[str, Any]] = [{}, {"language": "en"}, {"temperature": 0.5}]
     ways += [{"language": "en", "temperature": 0.5}, {"temperature": 0.0}]
-    keys = [(await ears.hearing.hear(b"a", **way)).key for way in ways]
+    keys = [(await ears.transcription.transcribe(b"a", **way)).key for way in ways]
     ears.engine.model = "scripted-2"
-    keys.append((await ears.hearing.hear(b"a")).key)
+    keys.append((await ears.transcription.transcribe(b"a")).key)
     assert len(set(keys)) == len(ears.engine.heard) == 6
-    assert [(await ears.hearing.hear(b"a")).key] == keys[-1:] and len(ears.engine.heard) == 6
+    assert [(await ears.transcription.transcribe(b"a")).key] == keys[-1:] and len(
+        ears.engine.heard
+    ) == 6
     # Another key would have all that is kept paid for once more.
     base = f"{hashlib.sha256(b'a').hexdigest()}|scripted|scripted-1|"
     wanted = [f"{base}{way}|all" for way in ("auto", "en", "auto|0.5", "en|0.5", "auto|0")]
     assert keys[:5] == [hashlib.sha256(key.encode()).hexdigest() for key in wanted]
     # The same pieces of another recording are other ones.
-    await ears.hear("a b")
+    await ears.transcribe("a b")
     assert ears.engine.heard[6:] == ["a", "b"]
 
 
@@ -205,11 +209,14 @@ async def test_the_gate_counts_the_length_of_each_piece_and_knows_the_recording(
         passed.append((duration_s, sound))
         yield
 
-    monkeypatch.setattr(ears.hearing.gate, "call", call)
+    monkeypatch.setattr(ears.transcription.gate, "call", call)
     labels = {"engine": "scripted"}
     name = "hearsay_engine_audio_seconds_total"
     before = REGISTRY.get_sample_value(name, labels) or 0.0
-    first, second = await ears.hearing.hear(b"a - b"), await ears.hearing.hear(b"c")
+    first, second = (
+        await ears.transcription.transcribe(b"a - b"),
+        await ears.transcription.transcribe(b"c"),
+    )
     assert passed == [(PIECE_S, first.key)] * 2 + [(PIECE_S, second.key)]
     after = REGISTRY.get_sample_value(name, labels) or 0.0
     assert after - before == pytest.approx(3 * PIECE_S)
@@ -223,28 +230,28 @@ async def test_what_is_said_to_the_engine(ears: Ears, monkeypatch: pytest.Monkey
         return Transcript("x")
 
     monkeypatch.setattr(ears.engine, "transcribe", transcribe)
-    await ears.hearing.warm_up()
+    await ears.transcription.warm_up()
     assert ears.media.warmed == [1], "one child is started before anybody speaks"
-    await ears.hear("a", language="de", temperature=0.5)
+    await ears.transcribe("a", language="de", temperature=0.5)
     assert asked == [{"language": "de", "temperature": 0.5, "on_text": None}]
 
 
 async def test_a_real_recording_from_its_file_to_its_end(store: Store, clock: Clock) -> None:
     """Cut where nobody speaks; minutes of silence are not sent."""
     engine = ScriptedEngine(TranscriberLimits(target_piece_s=20.0))
-    hearing = Hearing(ThreadMedia(), engine, store.results, clock)
+    transcription = TranscriptionPipeline(ThreadMedia(), engine, store.results, clock)
     quiet = sounds.silence(60.0)
     sound = sounds.wav(sounds.speech(20.0) + quiet + sounds.speech(20.0))
-    transcript = (await hearing.hear(sound)).transcript
+    transcript = (await transcription.transcribe(sound)).transcript
     assert transcript.duration_s == pytest.approx(100.0, abs=0.1)
     assert 40 <= sum(engine.calls) <= 80 and transcript.pauses
-    converted = await hearing.convert(sound)
+    converted = await transcription.convert(sound)
     assert (converted.mime, converted.data[24:28]) == ("audio/wav", (24_000).to_bytes(4, "little"))
-    excerpt = await hearing.excerpt(sound, 5.0, 8.0)
+    excerpt = await transcription.excerpt(sound, 5.0, 8.0)
     assert (excerpt.name, excerpt.mime, excerpt.data[:4]) == ("excerpt.ogg", "audio/ogg", b"OggS")
     assert excerpt.duration_s == pytest.approx(3.0, abs=0.1) and excerpt.waveform
     with pytest.raises(BadAudio):
-        await hearing.hear(b"no sound at all")
+        await transcription.transcribe(b"no sound at all")
 
 
 def test_an_engines_own_times_are_moved_to_where_the_piece_begins() -> None:

@@ -18,13 +18,13 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def door() -> FakeInbox:
+def inbox() -> FakeInbox:
     return FakeInbox()
 
 
 @pytest.fixture
-async def web(settings: Settings, door: FakeInbox) -> AsyncIterator[WebChat]:
-    async with open_web(settings, door) as web:
+async def web(settings: Settings, inbox: FakeInbox) -> AsyncIterator[WebChat]:
+    async with open_web(settings, inbox) as web:
         yield web
 
 

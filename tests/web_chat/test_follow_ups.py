@@ -8,7 +8,7 @@ from httpx import AsyncClient
 from bots.web_chat import WebChat
 from bots.web_chat.wire import build_entry, build_reply
 from core.errors import UserError
-from core.interfaces import Envelope
+from core.interfaces import DeliveryTarget
 from core.models import DeliveryState, Job, JobState, Link, Reply
 from tests.conftest import NewMessage
 from tests.support.web_client import SOUND, listen, next_event, send_sound, wait_for_reply
@@ -22,18 +22,18 @@ async def ask(browser: AsyncClient, text: str, reply_to: str, name: str = "ask-0
 
 
 async def test_a_question_brings_the_answer_that_it_is_about(
-    browser: AsyncClient, web: WebChat, door: FakeInbox
+    browser: AsyncClient, web: WebChat, inbox: FakeInbox
 ) -> None:
     await send_sound(browser)
     await wait_for_reply(browser, "message-1")
     await ask(browser, "Who says so?", "message-1")
-    job = next(job for (_, name), job in door.jobs.items() if name == "ask-0001")
+    job = next(job for (_, name), job in inbox.jobs.items() if name == "ask-0001")
     quoted = job.message.reply_to
     assert quoted is not None
     assert (quoted.message_id, quoted.text) == ("message-1", f"Heard {len(SOUND)} bytes")
     assert quoted.attachment is not None
     assert await web.fetch(job.message) == SOUND
-    door.blobs.clear()
+    inbox.blobs.clear()
     with pytest.raises(UserError, match="no longer kept"):
         await web.fetch(job.message)
     entries = (await browser.get("/api/history")).json()["entries"]
@@ -44,11 +44,11 @@ async def test_a_question_brings_the_answer_that_it_is_about(
 
 
 async def test_a_question_about_the_chat_of_another_browser_is_about_nothing(
-    browser: AsyncClient, stranger: AsyncClient, door: FakeInbox
+    browser: AsyncClient, stranger: AsyncClient, inbox: FakeInbox
 ) -> None:
     await send_sound(browser)
     await ask(stranger, "What is said?", "message-1")
-    job = next(job for (_, name), job in door.jobs.items() if name == "ask-0001")
+    job = next(job for (_, name), job in inbox.jobs.items() if name == "ask-0001")
     assert job.message.reply_to is None
 
 
@@ -74,17 +74,17 @@ def test_links_are_counted_as_a_page_counts() -> None:
 
 
 async def test_an_answer_that_changed_takes_the_place_of_the_old(
-    browser: AsyncClient, web: WebChat, door: FakeInbox
+    browser: AsyncClient, web: WebChat, inbox: FakeInbox
 ) -> None:
-    door.is_answering = False
+    inbox.is_answering = False
     await send_sound(browser)
-    (job,) = door.jobs.values()
+    (job,) = inbox.jobs.values()
     ledger = MemoryLedger()
-    envelope = Envelope(job.job_id, job.message, ledger)
-    await web.deliver(envelope, Reply("old"))
+    target = DeliveryTarget(job.job_id, job.message, ledger)
+    await web.deliver(target, Reply("old"))
     ledger.outdate()
     async with listen(browser, web) as socket:
-        await web.deliver(envelope, Reply("new"))
+        await web.deliver(target, Reply("new"))
         event = await next_event(socket)
     assert (event["type"], event["id"], event["reply"]["text"]) == ("reply", "message-1", "new")
     assert [(part.state, part.platform_id) for part in ledger.rows.values()] == [

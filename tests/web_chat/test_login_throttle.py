@@ -10,14 +10,20 @@ import structlog
 from starlette.requests import Request
 
 from bots.web_chat.login import MAX_LOGINS, OPERATOR, Login
-from bots.web_chat.login_throttle import FREE_TRIES, MAX_WAIT_S, REMEMBERED, Tries, read_address
+from bots.web_chat.login_throttle import (
+    FREE_TRIES,
+    MAX_WAIT_S,
+    REMEMBERED,
+    LoginThrottle,
+    read_address,
+)
 from core.clock import Clock
 
 ADMIN = "staple 密码 canary"
 
 
 async def test_wait_grows_and_is_bounded(clock: Clock) -> None:
-    tries = Tries(clock)
+    tries = LoginThrottle(clock)
     waits = []
     for _ in range(2000):
         tries.note_wrong("a")
@@ -33,14 +39,14 @@ async def test_wait_grows_and_is_bounded(clock: Clock) -> None:
 
 
 async def test_tries_take_little_memory() -> None:
-    tries = Tries()
+    tries = LoginThrottle()
     for number in range(REMEMBERED * 2):
         tries.note_wrong(str(number))
     assert len(tries._tried) == REMEMBERED
 
 
 async def test_who_was_silent_for_the_longest_is_forgotten_first() -> None:
-    tries = Tries()
+    tries = LoginThrottle()
     for number in range(REMEMBERED):
         tries.note_wrong(str(number))
     assert tries.note_wrong("0") == 2

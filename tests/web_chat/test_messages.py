@@ -8,21 +8,21 @@ from httpx import AsyncClient
 from bots.web_chat import WebChat
 from core.commands import menu
 from core.errors import EngineBusy, UserError
-from core.interfaces import Envelope
+from core.interfaces import DeliveryTarget
 from tests.support.web_client import SOUND, listen, next_event, send_sound, wait_for_reply
 from tests.support.web_inbox import FakeInbox, MemoryLedger
 
 
-async def test_sound_is_kept_before_acknowledged(browser: AsyncClient, door: FakeInbox) -> None:
-    door.is_answering = False
+async def test_sound_is_kept_before_acknowledged(browser: AsyncClient, inbox: FakeInbox) -> None:
+    inbox.is_answering = False
     answer = await send_sound(browser)
     entry = answer.json()["entry"]
     assert answer.status_code == 200
     assert entry["state"] == "waiting"
     told = {"kind": "voice", "name": "note.ogg", "size_bytes": len(SOUND), "duration_s": 2.5}
     assert entry["file"] == told
-    assert list(door.blobs.values()) == [SOUND]
-    (job,) = door.jobs.values()
+    assert list(inbox.blobs.values()) == [SOUND]
+    (job,) = inbox.jobs.values()
     assert job.message.attachment is not None
     assert job.message.attachment.mime == "audio/ogg"
     assert job.message.sender_id == job.message.chat.chat_id
@@ -40,9 +40,9 @@ async def test_page_sees_partial_text_then_the_reply(browser: AsyncClient, web: 
 
 
 async def test_page_that_opens_late_gets_the_text_so_far(
-    browser: AsyncClient, web: WebChat, door: FakeInbox
+    browser: AsyncClient, web: WebChat, inbox: FakeInbox
 ) -> None:
-    door.may_finish.clear()
+    inbox.may_finish.clear()
     async with listen(browser, web) as early:
         await send_sound(browser)
         await next_event(early)
@@ -50,38 +50,38 @@ async def test_page_that_opens_late_gets_the_text_so_far(
             assert (await next_event(late))["text"] == "The stale smell of"
 
 
-async def test_slow_page_gets_newest(browser: AsyncClient, web: WebChat, door: FakeInbox) -> None:
-    door.is_answering = False
+async def test_slow_page_gets_newest(browser: AsyncClient, web: WebChat, inbox: FakeInbox) -> None:
+    inbox.is_answering = False
     await send_sound(browser)
-    (job,) = door.jobs.values()
-    envelope = Envelope(job.job_id, job.message, MemoryLedger())
+    (job,) = inbox.jobs.values()
+    target = DeliveryTarget(job.job_id, job.message, MemoryLedger())
     async with listen(browser, web) as socket:
         for count in range(1000):
-            await web.show(envelope, f"word {count}")
+            await web.show(target, f"word {count}")
         texts = [(await next_event(socket))["text"]]
         while texts[-1] != "word 999":
             texts.append((await next_event(socket))["text"])
     assert len(texts) <= 2
 
 
-async def test_upload_sent_again_is_one_message(browser: AsyncClient, door: FakeInbox) -> None:
+async def test_upload_sent_again_is_one_message(browser: AsyncClient, inbox: FakeInbox) -> None:
     first = await send_sound(browser)
     again = await send_sound(browser)
     assert again.status_code == 200
     assert again.json()["entry"]["job_id"] == first.json()["entry"]["job_id"]
-    assert len(door.jobs) == 1
+    assert len(inbox.jobs) == 1
 
 
-async def test_typed_command_is_split_from_its_text(browser: AsyncClient, door: FakeInbox) -> None:
+async def test_typed_command_is_split_from_its_text(browser: AsyncClient, inbox: FakeInbox) -> None:
     typed = {"id": "command-1", "text": " /Language  zh-CN "}
     more: Any = {"files": {"ignored": ("", b"")}, "headers": {"Accept-Language": "zh-CN,zh;q=0.9"}}
     await browser.post("/api/messages", data=typed, **more)
-    (job,) = door.jobs.values()
+    (job,) = inbox.jobs.values()
     assert (job.message.command, job.message.text) == ("language", "zh-CN")
     assert job.message.language == "zh-CN"
     form = {"id": (None, "plain-text-1"), "text": (None, "5/3 or a/b\n/help")}
     assert (await browser.post("/api/messages", files=form)).status_code == 200
-    [*_, job] = door.jobs.values()
+    [*_, job] = inbox.jobs.values()
     assert (job.message.command, job.message.text) == ("", "5/3 or a/b\n/help")
 
 
@@ -91,12 +91,12 @@ async def test_commands_are_those_of_the_menu(browser: AsyncClient) -> None:
     assert all(command["help"] for command in listed)
 
 
-async def test_pressed_button_sends_its_token(browser: AsyncClient, door: FakeInbox) -> None:
+async def test_pressed_button_sends_its_token(browser: AsyncClient, inbox: FakeInbox) -> None:
     press = {"id": "press-0001", "token": "t-summary"}
     for _ in range(2):
         answer = await browser.post("/api/buttons", json=press)
         assert answer.status_code == 200
-    (job,) = door.jobs.values()
+    (job,) = inbox.jobs.values()
     assert (job.message.button, job.message.text, job.message.command) == ("t-summary", "", "")
 
 
@@ -116,7 +116,7 @@ async def test_files_of_a_reply_are_downloads_that_no_browser_runs(browser: Asyn
     assert disposition.count('"') == 2
 
 
-async def test_bad_message_is_refused_in_a_sentence(browser: AsyncClient, door: FakeInbox) -> None:
+async def test_bad_message_is_refused_in_a_sentence(browser: AsyncClient, inbox: FakeInbox) -> None:
     for fields, sentence in (
         ({"text": "hi"}, "This message has no proper id."),
         ({"id": "../../etc", "text": "hi"}, "This message has no proper id."),
@@ -130,16 +130,16 @@ async def test_bad_message_is_refused_in_a_sentence(browser: AsyncClient, door: 
     empty = {"file": ("a.ogg", b"")}
     answer = await browser.post("/api/messages", data={"id": "empty-file"}, files=empty)
     assert (answer.status_code, answer.json()) == (400, {"error": "This file is empty."})
-    assert not door.jobs
+    assert not inbox.jobs
 
 
-async def test_what_is_not_kept_is_not_acknowledged(browser: AsyncClient, door: FakeInbox) -> None:
-    door.error = EngineBusy("no room on the disk")
+async def test_what_is_not_kept_is_not_acknowledged(browser: AsyncClient, inbox: FakeInbox) -> None:
+    inbox.error = EngineBusy("no room on the disk")
     answer = await send_sound(browser)
     assert answer.status_code == 503
     assert "no room" not in answer.text
-    door.error = UserError("Too many recordings are waiting: {count}.", count=3)
+    inbox.error = UserError("Too many recordings are waiting: {count}.", count=3)
     answer = await send_sound(browser)
     assert answer.json() == {"error": "Too many recordings are waiting: 3."}
-    door.error = None
+    inbox.error = None
     assert (await send_sound(browser)).status_code == 200

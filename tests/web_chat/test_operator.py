@@ -143,12 +143,15 @@ async def test_dead_letter_is_shown_and_run_again(
 async def test_figures_tell_hours_and_costs(desk: Desk, operator: AsyncClient) -> None:
     await move_back(desk.store, await add_job(desk.store, JobState.DONE), 2.0, 5.0)
     await desk.store.allowances.spend("script", current_clock().now().date(), 90.0)
-    figures = await get(operator, "figures")
-    assert len(figures["hours"]) == 24
-    assert (figures["hours"][-3]["ended"], figures["hours"][-3]["median_s"]) == ({"done": 1}, 5.0)
-    spent = {(one["engine"], one["model"]): one for one in figures["month"]}
+    statistics = await get(operator, "figures")
+    assert len(statistics["hours"]) == 24
+    assert (statistics["hours"][-3]["ended"], statistics["hours"][-3]["median_s"]) == (
+        {"done": 1},
+        5.0,
+    )
+    spent = {(one["engine"], one["model"]): one for one in statistics["month"]}
     assert spent["mimo", "mimo-v2.5-asr"]["audio_s"] >= 3.0
-    assert figures["programs"] == [{"name": "script", "audio_s": 90.0}]
+    assert statistics["programs"] == [{"name": "script", "audio_s": 90.0}]
 
 
 @pytest.mark.usefixtures("logs")

@@ -28,7 +28,7 @@ async def list_chats(browser: AsyncClient) -> list[tuple[str, str]]:
 
 
 async def test_a_browser_has_many_chats_and_sees_no_others(
-    browser: AsyncClient, stranger: AsyncClient, door: FakeInbox
+    browser: AsyncClient, stranger: AsyncClient, inbox: FakeInbox
 ) -> None:
     await say(browser, "good morning", "")
     await say(browser, "/say voice:Mia  good\nnight", "abc12345")
@@ -37,9 +37,9 @@ async def test_a_browser_has_many_chats_and_sees_no_others(
     for path in ("/api/history?chat=abc12345", "/api/history"):
         assert len((await browser.get(path)).json()["entries"]) == 1
         assert (await stranger.get(path)).json()["entries"] == []
-    senders = {job.message.sender_id for job in door.jobs.values()}
+    senders = {job.message.sender_id for job in inbox.jobs.values()}
     assert len(senders) == 1, "one person in two chats"
-    assert {chat.chat_id.partition("-")[0] for chat, _ in door.jobs} == senders
+    assert {chat.chat_id.partition("-")[0] for chat, _ in inbox.jobs} == senders
 
 
 async def test_a_chat_cannot_be_called_anything(browser: AsyncClient) -> None:
@@ -48,10 +48,12 @@ async def test_a_chat_cannot_be_called_anything(browser: AsyncClient) -> None:
         assert answer.status_code == 401, name
 
 
-async def test_a_new_chat_begins_like_the_one_before(browser: AsyncClient, door: FakeInbox) -> None:
+async def test_a_new_chat_begins_like_the_one_before(
+    browser: AsyncClient, inbox: FakeInbox
+) -> None:
     form = {"id": (None, "note-0001"), "text": (None, "hello")}
     await browser.post("/api/messages?chat=new1&like=old1", files=form)
-    ((new, old),) = door.begun.items()
+    ((new, old),) = inbox.begun.items()
     assert (new.chat_id[-5:], old.chat_id[-5:]) == ("-new1", "-old1")
 
 
@@ -73,9 +75,9 @@ async def test_recording_and_words_come_back(browser: AsyncClient, stranger: Asy
         assert (await stranger.get(theirs)).status_code == 404
 
 
-async def test_what_is_chosen_is_shown(browser: AsyncClient, door: FakeInbox) -> None:
-    door.settings = ChatSettings(language="zh", replies=RepliesMode.AUTO)
-    door.speech = SpeechSettings("Mia", "warm")
+async def test_what_is_chosen_is_shown(browser: AsyncClient, inbox: FakeInbox) -> None:
+    inbox.settings = ChatSettings(language="zh", replies=RepliesMode.AUTO)
+    inbox.speech = SpeechSettings("Mia", "warm")
     chosen = {"voice": "Mia", "style": "warm", "replies": "auto", "mode": "transcribe"}
     rest = {"think": "off", "language": "zh", "voices": [], "styles": [], "languages": []}
     assert (await browser.get("/api/choices")).json() == chosen | rest

@@ -67,7 +67,9 @@ def test_host_names_are_read(host: str, name: str) -> None:
     assert read_host_name(host) == name
 
 
-async def test_other_pages_are_refused(browser: AsyncClient, web: WebChat, door: FakeInbox) -> None:
+async def test_other_pages_are_refused(
+    browser: AsyncClient, web: WebChat, inbox: FakeInbox
+) -> None:
     press = {"id": "press-0001", "token": "t"}
     cookie = f"{COOKIE}={browser.cookies[COOKIE]}"
     address = web.url.replace("http", "ws") + "/api/events"
@@ -79,7 +81,7 @@ async def test_other_pages_are_refused(browser: AsyncClient, web: WebChat, door:
         answer = await browser.post("/api/buttons", json=press, headers=headers)
         assert answer.status_code == 403, headers
         assert answer.json() == {"error": "Requests from other pages are refused."}
-        assert not door.jobs
+        assert not inbox.jobs
         with pytest.raises(InvalidStatus, match="403"):
             async with connect(address, additional_headers={**headers, "Cookie": cookie}):
                 pass
@@ -135,7 +137,7 @@ def open_at(key: str, query: str) -> HTTPConnection:
 
 
 async def test_session_sees_its_own_chat_only(
-    browser: AsyncClient, stranger: AsyncClient, web: WebChat, door: FakeInbox
+    browser: AsyncClient, stranger: AsyncClient, web: WebChat, inbox: FakeInbox
 ) -> None:
     async with listen(stranger, web) as socket:
         await send_sound(browser)
@@ -146,8 +148,8 @@ async def test_session_sees_its_own_chat_only(
         # The same id in another chat is another message.
         await send_sound(stranger, "message-1")
         assert (await next_event(socket))["id"] == "message-1"
-    assert len(door.jobs) == 2
-    assert browser.cookies[COOKIE] not in repr(door.jobs)
+    assert len(inbox.jobs) == 2
+    assert browser.cookies[COOKIE] not in repr(inbox.jobs)
 
 
 def claim(browser: AsyncClient, size: int) -> bytes:
@@ -164,7 +166,7 @@ async def test_announced_oversize_is_refused_unread(browser: AsyncClient, web: W
     assert status == 413 and b"the limit is 50 MB" in body
 
 
-async def test_what_does_not_end_is_cut(browser: AsyncClient, door: FakeInbox) -> None:
+async def test_what_does_not_end_is_cut(browser: AsyncClient, inbox: FakeInbox) -> None:
     for path, head, most in (
         ("/api/messages", FILE_HEAD, MAX_FILE_BYTES + (32 << 20)),
         ("/api/buttons", b" ", 64 << 20),
@@ -175,7 +177,7 @@ async def test_what_does_not_end_is_cut(browser: AsyncClient, door: FakeInbox) -
             answer = await browser.post(path, content=body, headers=IS_FORM)
             assert answer.status_code == 413
         assert body.sent_bytes < most
-    assert not door.jobs
+    assert not inbox.jobs
     assert (await browser.get("/livez")).status_code == 200
 
 
@@ -188,17 +190,17 @@ FORM = (
 
 
 async def test_body_longer_than_it_claims_is_cut_and_refused(
-    browser: AsyncClient, web: WebChat, door: FakeInbox
+    browser: AsyncClient, web: WebChat, inbox: FakeInbox
 ) -> None:
     for claimed in (1, 80, len(FORM) - 12):
         assert (await send_raw(web.url, claim(browser, claimed) + FORM))[0] == 400, claimed
-    assert not door.jobs
+    assert not inbox.jobs
     assert (await send_raw(web.url, claim(browser, len(FORM)) + FORM))[0] == 200
-    assert len(door.jobs) == 1
+    assert len(inbox.jobs) == 1
 
 
 async def test_body_shorter_than_it_claims_is_no_message(
-    browser: AsyncClient, web: WebChat, door: FakeInbox, clock: Clock
+    browser: AsyncClient, web: WebChat, inbox: FakeInbox, clock: Clock
 ) -> None:
     host, port = web.url.removeprefix("http://").split(":")
     _, writer = await asyncio.open_connection(host, int(port))
@@ -207,25 +209,25 @@ async def test_body_shorter_than_it_claims_is_no_message(
     writer.close()
     await writer.wait_closed()
     await clock.sleep(10)
-    assert not door.jobs
+    assert not inbox.jobs
     assert (await browser.get("/livez")).status_code == 200
 
 
-async def test_broken_form_is_refused(browser: AsyncClient, door: FakeInbox) -> None:
+async def test_broken_form_is_refused(browser: AsyncClient, inbox: FakeInbox) -> None:
     for body in (b"", b"--x--\r\n", b"nonsense", b"--x\r\n\r\n", FORM[:-12], FORM[:99]):
         answer = await browser.post("/api/messages", content=body, headers=IS_FORM)
         assert answer.status_code == 400, body
-    assert not door.jobs
+    assert not inbox.jobs
     answer = await browser.post("/api/messages", content=FORM * 2 + b"--y", headers=IS_FORM)
     assert answer.status_code == 200
-    assert len(door.jobs) == 1
+    assert len(inbox.jobs) == 1
 
 
-async def test_broken_press_is_refused(browser: AsyncClient, door: FakeInbox) -> None:
+async def test_broken_press_is_refused(browser: AsyncClient, inbox: FakeInbox) -> None:
     for body in (b"", b"[]", b"{}", b'{"id":"press-0001","token":""}', b"[" * 100_000):
         answer = await browser.post("/api/buttons", content=body)
         assert answer.status_code == 400, body[:40]
-    assert not door.jobs
+    assert not inbox.jobs
 
 
 @pytest.mark.parametrize(

@@ -54,12 +54,12 @@ def test_small_answers_are_not_held_back() -> None:
         assert listener.proto == socket.IPPROTO_TCP
 
 
-async def test_operator_sees_life_readiness_and_numbers(web: WebChat, door: FakeInbox) -> None:
+async def test_operator_sees_life_readiness_and_numbers(web: WebChat, inbox: FakeInbox) -> None:
     async with open_client(web) as client:
         assert (await client.get("/livez")).status_code == 200
         ready = await client.get("/readyz")
-        assert (ready.status_code, ready.json()["parts"]) == (200, door.parts)
-        door.parts["jobs"] = False
+        assert (ready.status_code, ready.json()["parts"]) == (200, inbox.parts)
+        inbox.parts["jobs"] = False
         ready = await client.get("/readyz")
         assert (ready.status_code, ready.json()["is_ready"]) == (503, False)
         MESSAGES.labels("web", "test").inc()

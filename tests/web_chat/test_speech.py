@@ -11,7 +11,7 @@ from httpx import AsyncClient
 
 from bots.web_chat import WebChat
 from core.clock import Clock
-from core.interfaces import Envelope
+from core.interfaces import DeliveryTarget
 from core.models import Reply
 from tests.support.web_client import listen, next_event, send_sound
 from tests.support.web_inbox import FakeInbox, MemoryLedger
@@ -19,15 +19,15 @@ from tests.support.web_speech import RATE_HZ, SpeechDoor, chunks
 
 
 @pytest.fixture
-def door() -> FakeInbox:
+def inbox() -> FakeInbox:
     return SpeechDoor()
 
 
-async def new_envelope(browser: AsyncClient, door: FakeInbox) -> Envelope:
-    door.is_answering = False
+async def new_envelope(browser: AsyncClient, inbox: FakeInbox) -> DeliveryTarget:
+    inbox.is_answering = False
     await send_sound(browser)
-    (job,) = door.jobs.values()
-    return Envelope(job.job_id, job.message, MemoryLedger())
+    (job,) = inbox.jobs.values()
+    return DeliveryTarget(job.job_id, job.message, MemoryLedger())
 
 
 def pcm_of(event: dict[str, Any]) -> bytes:
@@ -36,35 +36,35 @@ def pcm_of(event: dict[str, Any]) -> bytes:
 
 
 async def test_sound_is_there_at_once_and_before_the_reply(
-    browser: AsyncClient, web: WebChat, door: FakeInbox, clock: Clock
+    browser: AsyncClient, web: WebChat, inbox: FakeInbox, clock: Clock
 ) -> None:
-    envelope = await new_envelope(browser, door)
+    target = await new_envelope(browser, inbox)
     async with listen(browser, web) as socket:
         for chunk in list(chunks(0.7)):
             # Text that is being paced must not hold the sound back.
-            await web.show(envelope, f"word {chunk[:4]!r}")
+            await web.show(target, f"word {chunk[:4]!r}")
             await clock.sleep(0)
             started_s = clock.monotonic()
-            web.play(envelope, chunk, RATE_HZ)
+            web.play(target, chunk, RATE_HZ)
             while (event := await next_event(socket))["type"] != "sound":
                 pass
             assert pcm_of(event) == chunk
             assert clock.monotonic() == started_s
-        await web.deliver(envelope, Reply("Done."))
+        await web.deliver(target, Reply("Done."))
         while (event := await next_event(socket))["type"] != "reply":
             assert event["type"] == "text"
 
 
 async def test_a_slow_page_gets_all_of_the_sound_in_order_and_then_the_reply(
-    browser: AsyncClient, web: WebChat, door: FakeInbox
+    browser: AsyncClient, web: WebChat, inbox: FakeInbox
 ) -> None:
-    envelope = await new_envelope(browser, door)
+    target = await new_envelope(browser, inbox)
     # Each as it comes, and then as much at once: no client takes events of any size.
     whole = [*chunks(10.0), b"".join(chunks(30.0))]
     async with listen(browser, web) as socket:
         for chunk in whole:
-            web.play(envelope, chunk, RATE_HZ)
-        await web.deliver(envelope, Reply("Done."))
+            web.play(target, chunk, RATE_HZ)
+        await web.deliver(target, Reply("Done."))
         heard, places = b"", []
         while (event := await next_event(socket))["type"] == "sound":
             places.append((event["at_s"], len(heard) / 2 / RATE_HZ))
@@ -76,22 +76,24 @@ async def test_a_slow_page_gets_all_of_the_sound_in_order_and_then_the_reply(
     assert event["type"] == "reply"
 
 
-async def test_second_tries_begin_anew(browser: AsyncClient, web: WebChat, door: FakeInbox) -> None:
-    envelope = await new_envelope(browser, door)
-    again = Envelope(envelope.job_id, envelope.message, envelope.ledger)
+async def test_second_tries_begin_anew(
+    browser: AsyncClient, web: WebChat, inbox: FakeInbox
+) -> None:
+    target = await new_envelope(browser, inbox)
+    again = DeliveryTarget(target.job_id, target.message, target.ledger)
     async with listen(browser, web) as socket:
-        for one in (envelope, envelope, again, again):
+        for one in (target, target, again, again):
             web.play(one, next(chunks()), RATE_HZ)
         places = [(await next_event(socket))["at_s"] for _ in range(4)]
     assert places == pytest.approx([0.0, 0.1, 0.0, 0.1])
 
 
 async def test_sound_reaches_the_pages_of_its_own_chat_only(
-    browser: AsyncClient, stranger: AsyncClient, web: WebChat, door: FakeInbox
+    browser: AsyncClient, stranger: AsyncClient, web: WebChat, inbox: FakeInbox
 ) -> None:
-    envelope = await new_envelope(browser, door)
+    target = await new_envelope(browser, inbox)
     async with listen(browser, web) as own, listen(stranger, web) as other:
-        web.play(envelope, next(chunks()), RATE_HZ)
+        web.play(target, next(chunks()), RATE_HZ)
         await next_event(own)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(other.recv(), 10)

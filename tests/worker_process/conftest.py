@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from core.worker_process import Frame
-from core.worker_process.pool import ChildPool
+from core.worker_process.pool import WorkerPool
 from tests.support.paths import ROOT
 
 WORK = str(ROOT / "tests" / "support" / "child_work.py")
 
 
-class Pool(ChildPool):
+class Pool(WorkerPool):
     """A pool whose child is a file of the tests, or does what `code` says."""
 
     def __init__(self, *arguments: str, code: str = "", **options: Any) -> None:
@@ -54,6 +54,6 @@ async def make_pool() -> AsyncIterator[MakePool]:
 
 
 async def run(
-    pool: ChildPool, header: dict[str, Any], data: bytes = b"", **more: Any
+    pool: WorkerPool, header: dict[str, Any], data: bytes = b"", **more: Any
 ) -> list[Frame]:
     return [frame async for frame in pool.run(header, data, **more)]

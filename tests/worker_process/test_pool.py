@@ -12,7 +12,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from core.worker_process import ChildDied, ChildError, ChildMissing, ChildRefused, ChildStalled
+from core.worker_process import WorkerDied, WorkerError, WorkerMissing, WorkerRefused, WorkerStalled
 from tests.worker_process.conftest import WORK, MakePool, Pool, run
 
 
@@ -48,16 +48,16 @@ async def test_frames_come_back_as_they_went(shared: Pool) -> None:
 @pytest.mark.parametrize(
     ("header", "error", "text"),
     [
-        ({"do": "die"}, ChildDied, "ended with -9"),
-        ({"do": "raise"}, ChildDied, "failed with KeyError"),
-        ({"do": "nonsense"}, ChildDied, "its frame is too large"),
-        ({"do": "memory"}, ChildRefused, "memory"),
-        ({"do": "refuse"}, ChildRefused, "empty: nothing in it"),
-        ({"do": "hang"}, ChildStalled, "silent for 5 s"),
+        ({"do": "die"}, WorkerDied, "ended with -9"),
+        ({"do": "raise"}, WorkerDied, "failed with KeyError"),
+        ({"do": "nonsense"}, WorkerDied, "its frame is too large"),
+        ({"do": "memory"}, WorkerRefused, "memory"),
+        ({"do": "refuse"}, WorkerRefused, "empty: nothing in it"),
+        ({"do": "hang"}, WorkerStalled, "silent for 5 s"),
     ],
 )
 async def test_trouble_costs_one_job_only(
-    shared: Pool, header: dict[str, Any], error: type[ChildError], text: str
+    shared: Pool, header: dict[str, Any], error: type[WorkerError], text: str
 ) -> None:
     async with aclosing(shared.run({"do": "echo", "times": 3})) as neighbour:
         await anext(neighbour)
@@ -78,7 +78,7 @@ async def test_clock_runs_for_the_child_alone(shared: Pool) -> None:
             await anext(frames)
             await asyncio.sleep(3600)
     began_s = clock.time()
-    with pytest.raises(ChildStalled, match="silent for 20 s"):
+    with pytest.raises(WorkerStalled, match="silent for 20 s"):
         await run(shared, {"do": "hang"})
     assert clock.time() - began_s == pytest.approx(20)
 
@@ -120,7 +120,7 @@ async def test_refusal_keeps_the_child_and_memory_does_not(make_pool: MakePool) 
     pool, pids = make_pool(size=1), []
     for trouble, told in (("refuse", ("empty", "nothing in it")), ("memory", ("memory", ""))):
         pids.append(await ask_pid(pool))
-        with pytest.raises(ChildRefused) as caught:
+        with pytest.raises(WorkerRefused) as caught:
             await run(pool, {"do": trouble})
         assert (caught.value.kind, caught.value.detail) == told
     assert pids[0] == pids[1] != await ask_pid(pool)
@@ -181,7 +181,7 @@ async def test_close_leaves_no_process(make_pool: MakePool) -> None:
     await pool.close()
     assert not children()
     for left in (busy, anext(frames), waiting, run(pool, {"do": "echo"})):
-        with pytest.raises(ChildMissing, match=r"the pool (is|was) closed$") as caught:
+        with pytest.raises(WorkerMissing, match=r"the pool (is|was) closed$") as caught:
             await left
         assert caught.value.is_retryable
     assert not children()

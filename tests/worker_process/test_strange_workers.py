@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from core.clock import Clock
-from core.worker_process import ChildDied, ChildError, ChildMissing, ChildStalled
-from core.worker_process.pool import ChildPool
+from core.worker_process import WorkerDied, WorkerError, WorkerMissing, WorkerStalled
+from core.worker_process.pool import WorkerPool
 from tests.support.paths import ROOT
 from tests.worker_process.conftest import WORK, MakePool, run
 
@@ -29,11 +29,11 @@ LONG = b'{"detail": "' + b"x" * 300 + b'"}'
     ],
 )
 async def test_child_that_cannot_start_is_our_trouble(command: tuple[str, ...], text: str) -> None:
-    pool = ChildPool("core.no_such_module", size=1)
+    pool = WorkerPool("core.no_such_module", size=1)
     assert pool._command == (sys.executable, "-I", "-m", "core.no_such_module")
     pool._command = command
     for attempt in (run(pool, {}), run(pool, {}), pool.warm_up()):
-        with pytest.raises(ChildMissing, match=text) as caught:
+        with pytest.raises(WorkerMissing, match=text) as caught:
             await attempt
         assert caught.value.is_retryable
     before = {child.pid for child in psutil.Process().children()}
@@ -43,19 +43,29 @@ async def test_child_that_cannot_start_is_our_trouble(command: tuple[str, ...], 
 @pytest.mark.parametrize(
     ("code", "error", "text", "after_s"),
     [
-        ("send(b'S'); signal.pause()", ChildStalled, "took no data for 7 s", 7),
-        ("send(b'S'); take(); send(b'W', b'[]'); take()", ChildDied, "it spoke nonsense", 0),
-        ("send(b'S'); take(); send(b'W', claimed=2**29 - 1)", ChildDied, TOO_LARGE, 0),
-        ("send(b'S'); take(); send(b'W', data=b'a', claimed=2); take()", ChildStalled, "silent", 7),
-        ("send(b'S'); take(); send(b'W', claimed=2); sys.exit(3)", ChildDied, "ended with 3", 0),
-        ("send(b'S'); sys.exit(4)", ChildDied, "ended with 4", 0),
-        ("send(b'S'); take(); os.close(1); signal.pause()", ChildDied, "ended with -9", 1),
-        ("send(b'S'); take(); os.close(1); take()", ChildDied, "ended with 1", 0),
-        (f"send(b'S'); take(); send(b'F', {LONG!r})", ChildDied, "failed with " + "x" * 188, 0),
+        ("send(b'S'); signal.pause()", WorkerStalled, "took no data for 7 s", 7),
+        ("send(b'S'); take(); send(b'W', b'[]'); take()", WorkerDied, "it spoke nonsense", 0),
+        ("send(b'S'); take(); send(b'W', claimed=2**29 - 1)", WorkerDied, TOO_LARGE, 0),
+        (
+            "send(b'S'); take(); send(b'W', data=b'a', claimed=2); take()",
+            WorkerStalled,
+            "silent",
+            7,
+        ),
+        ("send(b'S'); take(); send(b'W', claimed=2); sys.exit(3)", WorkerDied, "ended with 3", 0),
+        ("send(b'S'); sys.exit(4)", WorkerDied, "ended with 4", 0),
+        ("send(b'S'); take(); os.close(1); signal.pause()", WorkerDied, "ended with -9", 1),
+        ("send(b'S'); take(); os.close(1); take()", WorkerDied, "ended with 1", 0),
+        (f"send(b'S'); take(); send(b'F', {LONG!r})", WorkerDied, "failed with " + "x" * 188, 0),
     ],
 )
 async def test_child_that_lies_costs_its_job_and_is_replaced(
-    code: str, error: type[ChildError], text: str, after_s: float, clock: Clock, make_pool: MakePool
+    code: str,
+    error: type[WorkerError],
+    text: str,
+    after_s: float,
+    clock: Clock,
+    make_pool: MakePool,
 ) -> None:
     pool = make_pool(size=1, code=code)
     await pool.warm_up()
@@ -64,7 +74,7 @@ async def test_child_that_lies_costs_its_job_and_is_replaced(
         with pytest.raises(error) as caught:
             await run(pool, {}, bytes(3_000_000), stall_s=7.0)
         assert type(caught.value) is error
-        assert str(caught.value) == text or (error, text) == (ChildStalled, "silent")
+        assert str(caught.value) == text or (error, text) == (WorkerStalled, "silent")
         assert clock.monotonic() - began_s == pytest.approx(after_s, abs=0.01)
 
 

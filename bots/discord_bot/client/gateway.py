@@ -19,9 +19,9 @@ from discord.utils import MISSING
 
 from bots.discord_bot.client.gateway_events import Listener
 from bots.discord_bot.client.heartbeats import SILENCE_S, Heartbeats
-from bots.discord_bot.client.pacing import Pacer, build_trace
+from bots.discord_bot.client.pacing import DiscordPacer, build_trace
 from bots.discord_bot.client.sessions import Sessions
-from bots.discord_bot.client.sockets import Lines
+from bots.discord_bot.client.sockets import OpenSockets
 from bots.discord_bot.errors import describe, read_error
 from core.clock import CLOCK, Clock
 from core.config import Settings
@@ -55,7 +55,7 @@ _IDENTIFY_S = 5.0
 _FIRST_WAIT_S, _MAX_WAIT_S = 1.0, 60.0
 
 
-class _State(AutoShardedConnectionState["Client"]):
+class _State(AutoShardedConnectionState["DiscordClient"]):
     """The SDK's memory of servers and channels; messages go to us as Discord wrote them."""
 
     def __init__(self, listener: Listener, **options: Any) -> None:
@@ -83,7 +83,7 @@ class _State(AutoShardedConnectionState["Client"]):
         self._listener.hear("MESSAGE_DELETE_BULK", data)
 
 
-class Client(discord.AutoShardedClient):
+class DiscordClient(discord.AutoShardedClient):
     """One bot's gateway and REST connections."""
 
     def __init__(self, settings: Settings, listener: Listener, clock: Clock = CLOCK) -> None:
@@ -93,7 +93,7 @@ class Client(discord.AutoShardedClient):
         self._token = token
         self._listener = listener
         self.clock = clock
-        self.pacer = Pacer(clock)
+        self.pacer = DiscordPacer(clock)
         self._sessions = Sessions(clock)
         self._is_begun = False
         self._is_open = asyncio.Event()
@@ -114,7 +114,7 @@ class Client(discord.AutoShardedClient):
             max_ratelimit_timeout=MAX_LIMIT_WAIT_S,
             http_trace=build_trace(self.pacer),
         )
-        self._lines = Lines(self.http)
+        self._sockets = OpenSockets(self.http)
 
     @property
     def bot_id(self) -> str:
@@ -176,7 +176,7 @@ class Client(discord.AutoShardedClient):
     async def close(self) -> None:
         """Close all connections."""
         self._is_open.clear()
-        await self._lines.end()
+        await self._sockets.end()
         if self._is_begun:
             await super().close()
 
@@ -260,7 +260,7 @@ class Client(discord.AutoShardedClient):
 
     async def _renew(self) -> None:
         """Leave every connection, so that a login can follow."""
-        await self._lines.end()
+        await self._sockets.end()
         await super().close()
         self.clear()
         # What is left in the queue of the old connections would end the new ones.

@@ -46,7 +46,7 @@ class _Channel:
     drawn_s: float = float("-inf")
 
 
-class Pacer:
+class DiscordPacer:
     """Counts what Discord refuses. Moments are seconds of `clock`."""
 
     def __init__(self, clock: Clock = CLOCK) -> None:
@@ -119,7 +119,7 @@ class Pacer:
         return self._channels.setdefault(channel_id, _Channel())
 
 
-def build_trace(pacer: Pacer) -> aiohttp.TraceConfig:
+def build_trace(pacer: DiscordPacer) -> aiohttp.TraceConfig:
     """Return what shows the pacer every request of a client, discord.py's own repeats included."""
 
     async def on_start(
@@ -145,7 +145,7 @@ def _is_held_back(url: str) -> bool:
     return path != url and not path.startswith(_ALWAYS)
 
 
-def _read_answer(pacer: Pacer, response: aiohttp.ClientResponse) -> None:
+def _read_answer(pacer: DiscordPacer, response: aiohttp.ClientResponse) -> None:
     headers = response.headers
     pacer.note_answer(response.status, is_shared=headers.get("X-RateLimit-Scope") == "shared")
     # A page in place of the API's answer: what stands before it keeps us out.

@@ -7,7 +7,7 @@ thread that keeps them alive.
 from __future__ import annotations
 
 import asyncio
-import socket
+import socket as sockets
 import threading
 from contextlib import suppress
 from typing import Any
@@ -18,7 +18,7 @@ from discord.gateway import KeepAliveHandler
 from discord.http import HTTPClient
 
 
-class Lines:
+class OpenSockets:
     """Every connection that one client has opened."""
 
     def __init__(self, http: HTTPClient) -> None:
@@ -27,9 +27,9 @@ class Lines:
         connect = http.ws_connect
 
         async def ws_connect(url: str, **options: Any) -> aiohttp.ClientWebSocketResponse:
-            line = await connect(url, **options)
-            self._open.add(line)
-            return line
+            socket = await connect(url, **options)
+            self._open.add(socket)
+            return socket
 
         http.ws_connect = ws_connect  # type: ignore[method-assign]
 
@@ -39,14 +39,14 @@ class Lines:
         for thread in threading.enumerate():
             if isinstance(thread, KeepAliveHandler) and thread.ws.loop is loop:
                 thread.stop()
-        for line in list(self._open):
-            cut(line)
-            await line.close()
+        for socket in list(self._open):
+            cut(socket)
+            await socket.close()
         self._open.clear()
 
 
-def cut(line: aiohttp.ClientWebSocketResponse) -> None:
+def cut(socket: aiohttp.ClientWebSocketResponse) -> None:
     """Let whoever reads find the end of a line, as if the other side had gone."""
-    if transport := line.get_extra_info("socket"):
+    if transport := socket.get_extra_info("socket"):
         with suppress(OSError):
-            transport.shutdown(socket.SHUT_RDWR)
+            transport.shutdown(sockets.SHUT_RDWR)

@@ -15,11 +15,11 @@ from typing import Any
 import discord
 import structlog
 
-from bots.discord_bot.channels import Place, read_channel, read_raw
-from bots.discord_bot.client.gateway import TROUBLE, Client
+from bots.discord_bot.channels import ChannelRef, read_channel, read_raw
+from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
 from bots.discord_bot.errors import describe, read_error
 from bots.discord_bot.incoming.messages import make_snowflake
-from bots.discord_bot.incoming.watermarks import Marks
+from bots.discord_bot.incoming.watermarks import ChannelWatermarks
 from core.errors import AssistantError
 
 log = structlog.get_logger(__name__)
@@ -34,14 +34,14 @@ PAGE = 100
 _AT_ONCE = 4
 _TRIES, _FIRST_WAIT_S, _MAX_WAIT_S = 8, 1.0, 60.0
 
-Commit = Callable[[str, dict[str, Any], Place | None], Awaitable[None]]
+Commit = Callable[[str, dict[str, Any], ChannelRef | None], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
     """A channel in which messages may have been missed."""
 
-    place: Place
+    place: ChannelRef
     #: Messages up to this one are known.
     after: int
     #: The newest message there is.
@@ -51,9 +51,11 @@ class Gap:
 class Backfill:
     """Asks for missed messages and hands them in; marks stay where they are until that is done."""
 
-    def __init__(self, client: Client, marks: Marks, commit: Commit) -> None:
+    def __init__(
+        self, client: DiscordClient, watermarks: ChannelWatermarks, commit: Commit
+    ) -> None:
         self._client = client
-        self._marks = marks
+        self._watermarks = watermarks
         self._commit = commit
         #: What was known when the session of a shard began.
         self._before: dict[int, dict[str, int]] = {}
@@ -66,10 +68,10 @@ class Backfill:
     def start_session(self, shard_id: int) -> None:
         """Remember what is known now: all that comes after it on this shard may be missed."""
         if shard_id not in self._incomplete:
-            self._before[shard_id] = self._marks.snapshot()
+            self._before[shard_id] = self._watermarks.snapshot()
         self._incomplete.add(shard_id)
         self._caught[shard_id] = set()
-        self._marks.hold_all()
+        self._watermarks.hold_all()
 
     def complete_session(self, shard_id: int) -> None:
         """Begin to ask, now that the channels of the shard are known."""
@@ -84,7 +86,7 @@ class Backfill:
             self._fill_private(before, oldest)
         self._incomplete.discard(shard_id)
         if not self._incomplete:
-            self._marks.release_all()
+            self._watermarks.release_all()
 
     def add_guild(self, guild_id: int) -> None:
         """Ask in a server that became available later than its session."""
@@ -123,7 +125,7 @@ class Backfill:
             self._start(chat_id, self._look_into(chat_id, after))
 
     def _start(self, chat_id: str, work: Any) -> None:
-        self._marks.hold(chat_id)
+        self._watermarks.hold(chat_id)
         task = asyncio.create_task(self._run(work))
         self._tasks.add(task)
 
@@ -131,7 +133,7 @@ class Backfill:
             self._tasks.discard(task)
             # What was not asked for must be asked for after the next start.
             if not task.cancelled():
-                self._marks.release(chat_id)
+                self._watermarks.release(chat_id)
 
         task.add_done_callback(end)
 

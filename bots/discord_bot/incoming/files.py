@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import structlog
 
-from bots.discord_bot.client.gateway import TROUBLE, Client
+from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
 from bots.discord_bot.errors import FILE_GONE, TOO_BIG, read_error
 from core.errors import BadAudio, ChatGone, MessageGone, PlatformBusy, TooLong, UserError
 from core.models import Attachment, Message
@@ -56,7 +56,7 @@ def parse_file_id(text: str) -> FileId:
     return FileId(parts[0], parts[1], parts[2], url) if len(parts) == 3 else FileId(url=url)
 
 
-class _Cut(Exception):
+class DownloadCut(Exception):
     """The download ended early or its link is no longer valid: worth a new link."""
 
     def __init__(self, reason: str, *, is_link_gone: bool = False) -> None:
@@ -64,10 +64,10 @@ class _Cut(Exception):
         self.is_link_gone = is_link_gone
 
 
-class Files:
+class DiscordFiles:
     """Downloads of one bot."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: DiscordClient) -> None:
         self._client = client
         self._links: OrderedDict[str, str] = OrderedDict()
         self._session: aiohttp.ClientSession | None = None
@@ -96,7 +96,7 @@ class Files:
         url = file_id.url or self._links.get(file_id.place) or await self._renew(file_id)
         try:
             return await self._download(url, attachment)
-        except _Cut as first:
+        except DownloadCut as first:
             log.info("discord_download_again", reason=str(first))
             return await self._fetch_again(file_id, attachment)
 
@@ -109,7 +109,7 @@ class Files:
         url = await self._renew(file_id)
         try:
             return await self._download(url, attachment)
-        except _Cut as second:
+        except DownloadCut as second:
             if second.is_link_gone:
                 raise UserError(FILE_GONE) from None
             raise PlatformBusy(str(second)) from None
@@ -143,11 +143,11 @@ class Files:
                 _check_status(answer.status)
                 data = await _read_capped(answer)
         except aiohttp.ClientPayloadError as error:
-            raise _Cut(type(error).__name__) from None
+            raise DownloadCut(type(error).__name__) from None
         except (aiohttp.ClientError, aiohttp.InvalidURL, OSError, TimeoutError) as error:
             raise PlatformBusy(f"download: {type(error).__name__}") from None
         if len(data) < (attachment.size_bytes or 0):
-            raise _Cut("shorter than announced")
+            raise DownloadCut("shorter than announced")
         return data
 
     def _connect(self) -> aiohttp.ClientSession:
@@ -175,7 +175,7 @@ async def _read_capped(answer: aiohttp.ClientResponse) -> bytes:
 
 def _check_status(status: int) -> None:
     if status in (400, 401, 403, 404, 410):
-        raise _Cut(f"link answered {status}", is_link_gone=True)
+        raise DownloadCut(f"link answered {status}", is_link_gone=True)
     if status != 200:
         raise PlatformBusy(f"download answered {status}")
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bots.discord_bot.channels import Place
+from bots.discord_bot.channels import ChannelRef
 from bots.discord_bot.incoming.attachments import read_attachment, read_attachments
 from bots.discord_bot.text import clean_line, mentions, read_content, read_name
 from core.models import Chat, Message, Quoted
@@ -39,7 +39,7 @@ def make_snowflake(moment: datetime) -> int:
 
 
 def read_messages(
-    raw: Mapping[str, Any], place: Place, bot_id: str, *, is_edit: bool = False
+    raw: Mapping[str, Any], place: ChannelRef, bot_id: str, *, is_edit: bool = False
 ) -> list[Message]:
     """Return what a person wrote: one message for each sound in it, one if there is none.
 
@@ -60,7 +60,7 @@ def read_messages(
 
 
 def read_message(
-    raw: Mapping[str, Any], place: Place, bot_id: str, *, is_edit: bool = False
+    raw: Mapping[str, Any], place: ChannelRef, bot_id: str, *, is_edit: bool = False
 ) -> Message | None:
     """Return what a person wrote, None if it is nobody's, or nothing that can be read.
 
@@ -84,7 +84,7 @@ def read_message(
     return message if message.text or message.attachment or message.command or is_news else None
 
 
-def _read_origin(raw: Mapping[str, Any], place: Place, bot_id: str) -> Message:
+def _read_origin(raw: Mapping[str, Any], place: ChannelRef, bot_id: str) -> Message:
     """Return who wrote where and when."""
     author = raw["author"]
     return Message(

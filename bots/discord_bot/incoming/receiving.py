@@ -12,12 +12,12 @@ from typing import Any
 
 import structlog
 
-from bots.discord_bot.channels import Place, Places
-from bots.discord_bot.client.gateway import POISON, Client
+from bots.discord_bot.channels import ChannelRef, Channels
+from bots.discord_bot.client.gateway import POISON, DiscordClient
 from bots.discord_bot.incoming.messages import PLATFORM, read_messages
-from bots.discord_bot.incoming.watermarks import Marks
+from bots.discord_bot.incoming.watermarks import ChannelWatermarks
 from core.errors import ChatGone, PlatformError
-from core.interfaces import Door
+from core.interfaces import Inbox
 from core.models import Chat, Message
 
 log = structlog.get_logger(__name__)
@@ -29,19 +29,24 @@ _FIRST_WAIT_S, _MAX_WAIT_S = 0.1, 15.0
 _ASK_S = 5.0
 
 #: Takes a message, where it is, and what Discord wrote.
-Accept = Callable[[Message, Place, Mapping[str, Any]], Awaitable[None]]
+Accept = Callable[[Message, ChannelRef, Mapping[str, Any]], Awaitable[None]]
 
 
-class Receiving:
+class GatewayIntake:
     """Takes events at once and commits them one after the other."""
 
     def __init__(
-        self, client: Client, places: Places, marks: Marks, door: Door, accept: Accept
+        self,
+        client: DiscordClient,
+        channels: Channels,
+        watermarks: ChannelWatermarks,
+        inbox: Inbox,
+        accept: Accept,
     ) -> None:
         self._client = client
-        self._places = places
-        self._marks = marks
-        self._door = door
+        self._channels = channels
+        self._watermarks = watermarks
+        self._inbox = inbox
         self._accept = accept
         self._queue: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
 
@@ -55,7 +60,7 @@ class Receiving:
             kind, raw = await self._queue.get()
             await self.commit(kind, raw)
 
-    async def commit(self, kind: str, raw: dict[str, Any], place: Place | None = None) -> None:
+    async def commit(self, kind: str, raw: dict[str, Any], place: ChannelRef | None = None) -> None:
         """Hand in one event; if that fails, again until it is done."""
         wait_s, tries = _FIRST_WAIT_S, 0
         while True:
@@ -73,32 +78,32 @@ class Receiving:
             await self._client.clock.sleep(wait_s)
             wait_s = min(_MAX_WAIT_S, wait_s * 2)
 
-    async def _take(self, kind: str, raw: dict[str, Any], place: Place | None) -> None:
+    async def _take(self, kind: str, raw: dict[str, Any], place: ChannelRef | None) -> None:
         place = place or await self._find_place(raw)
         if place is None:
             return
         if kind in ("MESSAGE_DELETE", "MESSAGE_DELETE_BULK"):
             chat = Chat(PLATFORM, self._client.bot_id, place.chat_id)
             for message_id in raw.get("ids") or (raw["id"],):
-                await self._door.forget(chat, str(message_id))
+                await self._inbox.forget(chat, str(message_id))
             return
         is_edit = kind == "MESSAGE_UPDATE"
         for message in read_messages(raw, place, self._client.bot_id, is_edit=is_edit):
             await self._accept(message, place, raw)
         if not is_edit:
-            await self._marks.note(place.chat_id, str(raw["id"]))
+            await self._watermarks.note(place.chat_id, str(raw["id"]))
 
-    async def _find_place(self, raw: dict[str, Any]) -> Place | None:
+    async def _find_place(self, raw: dict[str, Any]) -> ChannelRef | None:
         channel_id, guild_id = str(raw["channel_id"]), str(raw.get("guild_id") or "")
-        found = self._places.find(channel_id, guild_id)
+        found = self._channels.find(channel_id, guild_id)
         if found:
             return found
         try:
             async with asyncio.timeout(_ASK_S):
-                return await self._places.ask(channel_id)
+                return await self._channels.ask(channel_id)
         except ChatGone:
             return None
         except (PlatformError, TimeoutError) as error:
             # A thread then counts as a chat of its own: better than to let all others wait.
             log.warning("discord_place_unknown", error=type(error).__name__)
-            return Place(guild_id, channel_id)
+            return ChannelRef(guild_id, channel_id)

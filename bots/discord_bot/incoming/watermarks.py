@@ -6,7 +6,7 @@ import structlog
 
 from core.clock import CLOCK, Clock
 from core.errors import AssistantError
-from core.interfaces import Door
+from core.interfaces import Inbox
 
 log = structlog.get_logger(__name__)
 
@@ -14,15 +14,15 @@ log = structlog.get_logger(__name__)
 PACE_S = 3.0
 
 
-class Marks:
+class ChannelWatermarks:
     """The newest message of each chat, kept a little later than it was handed in.
 
     Message ids of Discord grow with time over all channels.
     """
 
-    def __init__(self, platform: str, door: Door, clock: Clock = CLOCK) -> None:
+    def __init__(self, platform: str, inbox: Inbox, clock: Clock = CLOCK) -> None:
         self._platform = platform
-        self._door = door
+        self._inbox = inbox
         self._clock = clock
         self._bot_id = ""
         self._seen: dict[str, int] = {}
@@ -37,7 +37,7 @@ class Marks:
     async def load(self, bot_id: str) -> None:
         """Read what was kept. Raises StoreError."""
         self._bot_id = bot_id
-        kept = await self._door.watermarks(self._platform, bot_id)
+        kept = await self._inbox.watermarks(self._platform, bot_id)
         self._seen |= {chat_id: int(mark) for chat_id, mark in kept.items() if mark.isdecimal()}
         self._kept = {*self._seen}
 
@@ -89,7 +89,7 @@ class Marks:
         seen = {chat_id: str(self._seen[chat_id]) for chat_id in ready}
         self._fresh -= ready
         try:
-            await self._door.note_seen(self._platform, self._bot_id, seen)
+            await self._inbox.note_seen(self._platform, self._bot_id, seen)
             self._kept |= ready
         except AssistantError as error:
             self._fresh |= ready

@@ -29,7 +29,7 @@ _LABEL_CHARS, _OPTION_CHARS = 80, 100
 
 
 @dataclass(frozen=True, slots=True)
-class Press:
+class ButtonPress:
     """A button that somebody has pressed or chosen."""
 
     token: str
@@ -50,7 +50,7 @@ def build_components(buttons: Sequence[Button], prompt: str = "…") -> list[dic
     return [{"type": _ROW, "components": row} for row in rows]
 
 
-def read_press(data: Mapping[str, Any]) -> Press | None:
+def read_press(data: Mapping[str, Any]) -> ButtonPress | None:
     """Return which button an interaction's data tells of, None if it is none of ours."""
     custom_id = str(data.get("custom_id") or "")
     if custom_id.startswith(_SELECT):
@@ -58,7 +58,7 @@ def read_press(data: Mapping[str, Any]) -> Press | None:
     prefix, token = custom_id[:2], custom_id[2:]
     if prefix not in (_SHARED, _PRIVATE) or not _TOKEN.fullmatch(token):
         return None
-    return Press(token, is_private=prefix == _PRIVATE)
+    return ButtonPress(token, is_private=prefix == _PRIVATE)
 
 
 def _build_id(button: Button) -> str:

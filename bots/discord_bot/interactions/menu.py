@@ -13,10 +13,10 @@ from typing import Any
 import discord
 from discord.http import Route
 
-from bots.discord_bot.client.gateway import Client
+from bots.discord_bot.client.gateway import DiscordClient
 from core import commands
 from core.commands import Command
-from core.commands.arguments import Field, Use
+from core.commands.arguments import Argument, MessageAction
 from core.locale import LANGUAGES, mark, translate
 
 CHAT_INPUT, MESSAGE = 1, 3
@@ -49,8 +49,8 @@ def build_menu() -> list[dict[str, Any]]:
     """Return all slash commands and all entries of the menu of messages."""
     menu = commands.menu(has_voice=True)
     slash = (build_slash(name, command) for name, command in menu)
-    uses = (build_use(use) for _, command in menu for use in command.uses)
-    return [*slash, *uses]
+    message_actions = (build_use(use) for _, command in menu for use in command.message_actions)
+    return [*slash, *message_actions]
 
 
 def build_slash(name: str, command: Command) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def build_slash(name: str, command: Command) -> dict[str, Any]:
         "integration_types": [GUILD, PERSON],
         "contexts": [IN_GUILD, WITH_BOT, AMONG_PEOPLE],
     }
-    if command.needs_voice:
+    if command.needs_voice_channels:
         return body | {"integration_types": [GUILD], "contexts": [IN_GUILD]}
     if command.is_for_admins:
         # Elsewhere there is nothing that only admins may choose.
@@ -76,7 +76,7 @@ def build_slash(name: str, command: Command) -> dict[str, Any]:
     return body
 
 
-def build_use(use: Use) -> dict[str, Any]:
+def build_use(use: MessageAction) -> dict[str, Any]:
     """Return an entry of the menu of messages."""
     return {
         "type": MESSAGE,
@@ -90,13 +90,13 @@ def build_options(command: Command) -> list[dict[str, Any]]:
     """Return the options of a slash command: Discord wants the required ones first."""
     fields = sorted(command.asked, key=lambda field: not field.is_required)
     options = [_build_option(field) for field in fields]
-    if command.takes_sound:
+    if command.takes_audio:
         help_ = _describe(RECORDING_HELP)
         options.append({"type": ATTACHMENT, **_name(RECORDING), **help_})
     return options
 
 
-def _build_option(field: Field) -> dict[str, Any]:
+def _build_option(field: Argument) -> dict[str, Any]:
     option = {"type": STRING, **_name(field.name), **_describe(field.help)}
     option |= {"required": field.is_required, "autocomplete": field.suggest is not None}
     if field.choices:
@@ -131,7 +131,7 @@ def build_table(known: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [*build_menu(), *(dict(one) for one in known if one.get("type") == _ENTRY_POINT)]
 
 
-async def update_menu(client: Client) -> int:
+async def update_menu(client: DiscordClient) -> int:
     """Bring Discord's table up to date and return how many commands it has now, 0 if it was.
 
     Raises what the client's calls raise.

@@ -11,9 +11,9 @@ from typing import Any
 import discord
 
 from bots.common.text import clean
-from bots.discord_bot.interactions.parser import Asked
+from bots.discord_bot.interactions.parser import ParsedInteraction
 from core import commands
-from core.commands.arguments import join_fields
+from core.commands.arguments import join_arguments
 from core.locale import translate
 
 #: How long a form may stay open.
@@ -28,16 +28,16 @@ _TITLE_CHARS, _LABEL_CHARS, _TEXT_CHARS = 45, 45, 2000
 @dataclass(frozen=True, slots=True)
 class _Open:
     person_id: str
-    asked: Asked
+    asked: ParsedInteraction
 
 
-class Forms:
+class Modals:
     """The forms that people have not sent yet."""
 
     def __init__(self) -> None:
         self._open: OrderedDict[str, _Open] = OrderedDict()
 
-    def open(self, interaction: discord.Interaction, asked: Asked) -> discord.ui.Modal:
+    def open(self, interaction: discord.Interaction, asked: ParsedInteraction) -> discord.ui.Modal:
         """Return the form that asks for what is missing, and keep what it is about."""
         token, language = secrets.token_urlsafe(16), interaction.locale.value
         self._open[token] = _Open(str(interaction.user.id), asked)
@@ -58,7 +58,7 @@ class Forms:
         )
         return form.add_item(box)
 
-    def read(self, interaction: discord.Interaction) -> Asked | None:
+    def read(self, interaction: discord.Interaction) -> ParsedInteraction | None:
         """Return what was asked with what was written, None where the form is known no longer."""
         data: Mapping[str, Any] = interaction.data or {}
         token = str(data.get("custom_id") or "").removeprefix(_PREFIX)
@@ -66,7 +66,7 @@ class Forms:
         if kept is None or kept.person_id != str(interaction.user.id):
             return None
         fields = commands.load_command(kept.asked.command).asked
-        text = join_fields(fields, {kept.asked.asks: _read_text(data)})
+        text = join_arguments(fields, {kept.asked.asks: _read_text(data)})
         return replace(kept.asked, text=text, asks="")
 
 

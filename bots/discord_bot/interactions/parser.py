@@ -9,7 +9,7 @@ from typing import Any
 import discord
 
 from bots.common.text import clean
-from bots.discord_bot.channels import Place
+from bots.discord_bot.channels import ChannelRef
 from bots.discord_bot.incoming.attachments import build_attachment, find_sound, is_sound
 from bots.discord_bot.incoming.files import FileId
 from bots.discord_bot.incoming.messages import (
@@ -20,10 +20,10 @@ from bots.discord_bot.incoming.messages import (
 )
 from bots.discord_bot.interactions.buttons import read_press
 from bots.discord_bot.interactions.menu import ATTACHMENT, CHAT_INPUT, MESSAGE
-from bots.discord_bot.interactions.token import Ticket
+from bots.discord_bot.interactions.token import InteractionToken
 from bots.discord_bot.text import clean_line, read_content
 from core import commands
-from core.commands.arguments import Use, join_fields
+from core.commands.arguments import MessageAction, join_arguments
 from core.models import Attachment, Chat, Message, Quoted
 
 #: Begins the id of the chat of a person who uses us where we are no member.
@@ -31,7 +31,7 @@ PERSON_PREFIX = "user:"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ParsedInteraction:
     """What an interaction asks for."""
 
     command: str = ""
@@ -49,7 +49,7 @@ class Asked:
     label: str = ""
 
 
-def read_asked(interaction: discord.Interaction, bot_id: str) -> Asked | None:
+def parse_interaction(interaction: discord.Interaction, bot_id: str) -> ParsedInteraction | None:
     """Return what an interaction asks for, None if nothing that we still offer."""
     data: Mapping[str, Any] = interaction.data or {}
     if interaction.type is discord.InteractionType.component:
@@ -66,7 +66,7 @@ def read_asked(interaction: discord.Interaction, bot_id: str) -> Asked | None:
     return asked
 
 
-def _read_slash(data: Mapping[str, Any], bot_id: str) -> Asked | None:
+def _read_slash(data: Mapping[str, Any], bot_id: str) -> ParsedInteraction | None:
     name = str(data.get("name"))
     if not _is_offered(name):
         return None
@@ -76,8 +76,8 @@ def _read_slash(data: Mapping[str, Any], bot_id: str) -> Asked | None:
         str(one["name"]): read_content({"content": str(one["value"]), "mentions": people}, bot_id)
         for one in data.get("options") or ()
     }
-    text, attachment = join_fields(command.asked, values), _read_recording(data)
-    return Asked(name, text, attachment=attachment, is_ephemeral=command.is_personal)
+    text, attachment = join_arguments(command.asked, values), _read_recording(data)
+    return ParsedInteraction(name, text, attachment=attachment, is_ephemeral=command.is_personal)
 
 
 def _read_recording(data: Mapping[str, Any]) -> Attachment | None:
@@ -95,7 +95,7 @@ def _is_voice(file: Mapping[str, Any]) -> bool:
     return is_sound(file) and file.get("waveform") is not None
 
 
-def _read_use(data: Mapping[str, Any], bot_id: str) -> Asked | None:
+def _read_use(data: Mapping[str, Any], bot_id: str) -> ParsedInteraction | None:
     found = _find_use(str(data.get("name")))
     raw = ((data.get("resolved") or {}).get("messages") or {}).get(str(data.get("target_id")))
     if found is None or raw is None:
@@ -103,7 +103,9 @@ def _read_use(data: Mapping[str, Any], bot_id: str) -> Asked | None:
     name, use = found
     quoted = read_target(raw, bot_id)
     is_ephemeral = use.is_for_me or commands.load_command(name).is_personal
-    return Asked(name, reply_to=quoted, is_ephemeral=is_ephemeral, asks=use.asks, label=use.label)
+    return ParsedInteraction(
+        name, reply_to=quoted, is_ephemeral=is_ephemeral, asks=use.asks, label=use.label
+    )
 
 
 def read_target(raw: Mapping[str, Any], bot_id: str) -> Quoted:
@@ -116,13 +118,15 @@ def read_target(raw: Mapping[str, Any], bot_id: str) -> Quoted:
     return replace(quoted, attachment=replace(quoted.attachment, file_id=file_id))
 
 
-def _read_press(interaction: discord.Interaction, data: Mapping[str, Any]) -> Asked | None:
+def _read_press(
+    interaction: discord.Interaction, data: Mapping[str, Any]
+) -> ParsedInteraction | None:
     press, under = read_press(data), interaction.message
     if press is None or under is None:
         return None
     quoted = Quoted(str(under.id), clean(under.content), sender_id=str(under.author.id))
     is_ephemeral = press.is_private or under.flags.ephemeral
-    return Asked(
+    return ParsedInteraction(
         button=press.token,
         reply_to=quoted,
         is_ephemeral=is_ephemeral,
@@ -134,10 +138,14 @@ def _is_offered(name: str) -> bool:
     return name in commands.COMMANDS and commands.load_command(name).is_listed
 
 
-def _find_use(label: str) -> tuple[str, Use] | None:
+def _find_use(label: str) -> tuple[str, MessageAction] | None:
     """Return the command that has an entry of that name in the menu of messages."""
-    uses = ((name, use) for name, command in commands.menu(has_voice=True) for use in command.uses)
-    return next(((name, use) for name, use in uses if use.label == label), None)
+    message_actions = (
+        (name, use)
+        for name, command in commands.menu(has_voice=True)
+        for use in command.message_actions
+    )
+    return next(((name, use) for name, use in message_actions if use.label == label), None)
 
 
 def is_foreign(interaction: discord.Interaction) -> bool:
@@ -147,22 +155,22 @@ def is_foreign(interaction: discord.Interaction) -> bool:
     return interaction.context.private_channel
 
 
-def find_place(interaction: discord.Interaction) -> Place:
+def find_place(interaction: discord.Interaction) -> ChannelRef:
     """Return where an interaction happens."""
     channel = interaction.channel
     guild_id = str(interaction.guild_id or "")
     if isinstance(channel, discord.Thread):
-        return Place(guild_id, str(channel.parent_id), str(channel.id))
-    return Place(guild_id, str(channel.id if channel else interaction.user.id))
+        return ChannelRef(guild_id, str(channel.parent_id), str(channel.id))
+    return ChannelRef(guild_id, str(channel.id if channel else interaction.user.id))
 
 
 def build_message(
-    interaction: discord.Interaction, asked: Asked, bot_id: str, received_s: float
+    interaction: discord.Interaction, asked: ParsedInteraction, bot_id: str, received_s: float
 ) -> Message:
     """Return what the core is told. received_s: when it came, in seconds since 1970."""
     place, is_own = find_place(interaction), asked.is_private or is_foreign(interaction)
     person_id = str(interaction.user.id)
-    ticket = Ticket(
+    token = InteractionToken(
         str(interaction.id),
         interaction.token,
         int(received_s),
@@ -183,7 +191,7 @@ def build_message(
         button=asked.button,
         attachment=asked.attachment,
         reply_to=asked.reply_to,
-        ticket=ticket.write(),
+        reply_token=token.write(),
     )
 
 

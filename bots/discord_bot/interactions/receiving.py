@@ -13,7 +13,7 @@ import discord
 import structlog
 from discord import InteractionType
 
-from bots.discord_bot.client.gateway import POISON, TROUBLE, Client
+from bots.discord_bot.client.gateway import POISON, TROUBLE, DiscordClient
 from bots.discord_bot.errors import (
     ALREADY_ANSWERED,
     UNKNOWN_INTERACTION,
@@ -23,12 +23,17 @@ from bots.discord_bot.errors import (
 )
 from bots.discord_bot.interactions.autocomplete import pick_choices
 from bots.discord_bot.interactions.menu import update_menu
-from bots.discord_bot.interactions.modals import Forms
-from bots.discord_bot.interactions.parser import Asked, build_message, find_focus, read_asked
+from bots.discord_bot.interactions.modals import Modals
+from bots.discord_bot.interactions.parser import (
+    ParsedInteraction,
+    build_message,
+    find_focus,
+    parse_interaction,
+)
 from bots.discord_bot.interactions.token import LIFE_S
 from core import commands
 from core.errors import AssistantError
-from core.interfaces import Door
+from core.interfaces import Inbox
 from core.locale import mark, translate
 from core.models import Job, Message
 
@@ -54,13 +59,13 @@ Accept = Callable[[Message, str], Awaitable[Job | None]]
 class Interactions:
     """Answers within a second that it was heard, then hands in what was asked."""
 
-    def __init__(self, client: Client, door: Door, accept: Accept) -> None:
+    def __init__(self, client: DiscordClient, inbox: Inbox, accept: Accept) -> None:
         """Take where to hand messages in."""
         self._client = client
         self._clock = client.clock
-        self._door = door
+        self._inbox = inbox
         self._accept = accept
-        self._forms = Forms()
+        self._modals = Modals()
 
     async def start(self) -> None:
         """Bring the commands that Discord shows up to date; called once, after the login.
@@ -92,7 +97,7 @@ class Interactions:
             text = translate(GONE, interaction.locale.value)
             await interaction.response.send_message(text, ephemeral=True)
         elif asked.asks:
-            await interaction.response.send_modal(self._forms.open(interaction, asked))
+            await interaction.response.send_modal(self._modals.open(interaction, asked))
         else:
             is_ours = await self._defer(interaction, asked)
             message = build_message(interaction, asked, self._client.bot_id, received_s)
@@ -101,16 +106,16 @@ class Interactions:
                 text = translate(NOT_ALLOWED, message.language)
                 await interaction.edit_original_response(content=text)
 
-    def _read(self, interaction: discord.Interaction) -> Asked | None:
+    def _read(self, interaction: discord.Interaction) -> ParsedInteraction | None:
         try:
             if interaction.type is InteractionType.modal_submit:
-                return self._forms.read(interaction)
-            return read_asked(interaction, self._client.bot_id)
+                return self._modals.read(interaction)
+            return parse_interaction(interaction, self._client.bot_id)
         except POISON as error:
             log.error("discord_interaction_unread", error=type(error).__name__)
             return None
 
-    async def _defer(self, interaction: discord.Interaction, asked: Asked) -> bool:
+    async def _defer(self, interaction: discord.Interaction, asked: ParsedInteraction) -> bool:
         """Tell Discord that the answer will come; return whether the first answer is now ours.
 
         It never raises: what was not told in time is answered in the channel all the same.
@@ -152,12 +157,12 @@ class Interactions:
         name, (field, typed) = str(data.get("name")), find_focus(data)
         found = []
         if name in commands.COMMANDS:
-            asked = Asked(name, typed)
+            asked = ParsedInteraction(name, typed)
             received_s = self._clock.now().timestamp()
             message = build_message(interaction, asked, self._client.bot_id, received_s)
             try:
                 async with asyncio.timeout(_SUGGEST_S):
-                    found = await self._door.suggest(message, field)
+                    found = await self._inbox.suggest(message, field)
             except (AssistantError, TimeoutError) as error:
                 log.warning("discord_nothing_suggested", error=type(error).__name__)
         await interaction.response.autocomplete(pick_choices(found, typed))

@@ -10,8 +10,8 @@ LIFE_S = 15 * 60 - 15
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
-    """The right to answer one interaction; kept sealed with its message as `Message.ticket`."""
+class InteractionToken:
+    """The right to answer one interaction; kept sealed with its message as `Message.token`."""
 
     interaction_id: str
     token: str
@@ -34,11 +34,11 @@ class Ticket:
         return now.timestamp() < self.created_s + LIFE_S
 
 
-def read_ticket(text: str) -> Ticket | None:
-    """Return what `Ticket.write` wrote, None where there is nothing."""
+def read_interaction_token(text: str) -> InteractionToken | None:
+    """Return what `InteractionToken.write` wrote, None where there is nothing."""
     fields = text.split(":")
     if len(fields) != 4 or not fields[2].isdecimal():
         return None
     interaction_id, token, created_s, flags = fields
     marks = ("e" in flags, "p" in flags, "u" not in flags)
-    return Ticket(interaction_id, token, int(created_s), *marks)
+    return InteractionToken(interaction_id, token, int(created_s), *marks)

@@ -12,113 +12,115 @@ from datetime import datetime
 import discord
 import structlog
 
-from bots.common.live_progress import DRAW_S, Drawing, Line
+from bots.common.live_progress import UPDATE_S, LiveMessage, LiveMessages
 from bots.common.text import is_blank
-from bots.discord_bot.client.gateway import TROUBLE, Client
+from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
 from bots.discord_bot.errors import INTERACTION_OVER, code_of, describe, read_error
-from bots.discord_bot.interactions.token import Ticket, read_ticket
-from bots.discord_bot.outgoing.parts import Part, shorten
-from bots.discord_bot.outgoing.requests import ORIGINAL, Outgoing, perform
+from bots.discord_bot.interactions.token import InteractionToken, read_interaction_token
+from bots.discord_bot.outgoing.parts import MessagePart, shorten
+from bots.discord_bot.outgoing.requests import ORIGINAL, DiscordRequest, perform
 from bots.discord_bot.outgoing.routes import build_nonce, find_question
 from core.errors import PlatformBusy
-from core.interfaces import Envelope
+from core.interfaces import DeliveryTarget
 from core.models import PLACEHOLDER, DeliveryState
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass
-class _Line(Line):
+class _LiveMessage(LiveMessage):
     #: The text is the program's own.
     is_ours: bool = False
 
 
-class Progress(Drawing[_Line]):
+class DiscordLiveMessages(LiveMessages[_LiveMessage]):
     """Draws the latest text of each job, one of a channel at a time."""
 
-    def __init__(self, client: Client) -> None:
-        super().__init__("discord", _Line)
+    def __init__(self, client: DiscordClient) -> None:
+        super().__init__("discord", _LiveMessage)
         self._client = client
 
-    def show(self, envelope: Envelope, text: str, *, is_lasting: bool = False) -> None:
+    def show(self, target: DeliveryTarget, text: str, *, is_lasting: bool = False) -> None:
         """Make `text` what is drawn next. Returns at once and never raises.
 
         is_lasting: it is the program's own; else somebody's words, or a model's.
         """
-        line = self._find_line(envelope)
-        line.text, line.is_ours = text, is_lasting
-        self._start(line)
+        live = self._find(target)
+        live.text, live.is_ours = text, is_lasting
+        self._start(live)
 
-    async def _draw(self, line: _Line) -> None:
-        message = line.envelope.message
+    async def _update(self, live: _LiveMessage) -> None:
+        message = live.target.message
         channel_id = message.thread_id or message.chat.chat_id
-        while line.text != line.shown and not line.is_over:
+        while live.text != live.shown and not live.is_over:
             wait_s = self._client.pacer.take_turn(channel_id)
             while wait_s:
                 await self._client.clock.sleep(wait_s)
                 wait_s = self._client.pacer.take_turn(channel_id)
-            is_held = not message.ticket and self._client.pacer.is_held(channel_id)
-            if line.is_over or is_held:
+            is_held = not message.reply_token and self._client.pacer.is_held(channel_id)
+            if live.is_over or is_held:
                 return
-            line.is_calling, line.shown = True, line.text
+            live.is_calling, live.shown = True, live.text
             try:
-                async with asyncio.timeout(DRAW_S):
-                    await self._draw_once(line)
+                async with asyncio.timeout(UPDATE_S):
+                    await self._update_once(live)
             except (*TROUBLE, PlatformBusy) as error:
-                self._note(line, error)
+                self._note(live, error)
             finally:
-                line.is_calling = False
+                live.is_calling = False
 
-    async def _draw_once(self, line: _Line) -> None:
-        envelope = line.envelope
-        part = Part(shorten(line.text, is_ours=line.is_ours))
-        if await envelope.ledger.find(0):
-            line.is_over = True  # the reply is on its way, or stands there and will be edited
+    async def _update_once(self, live: _LiveMessage) -> None:
+        target = live.target
+        part = MessagePart(shorten(live.text, is_ours=live.is_ours))
+        if await target.ledger.find(0):
+            live.is_over = True  # the reply is on its way, or stands there and will be edited
             return
         if is_blank(part.text):
             return
-        known = await envelope.ledger.find(PLACEHOLDER)
+        known = await target.ledger.find(PLACEHOLDER)
         placeholder_id = known.platform_id if known and known.state is DeliveryState.SENT else ""
-        out = _address(envelope, part, placeholder_id, self._client.clock.now())
+        out = _address(target, part, placeholder_id, self._client.clock.now())
         if out is None:
-            line.is_over = True
+            live.is_over = True
             return
         if not placeholder_id:
-            await envelope.ledger.start(PLACEHOLDER)
+            await target.ledger.start(PLACEHOLDER)
         sent = await perform(self._client, out)
         if not placeholder_id:
-            await envelope.ledger.finish(PLACEHOLDER, str(sent["id"]))
+            await target.ledger.finish(PLACEHOLDER, str(sent["id"]))
 
-    def _note(self, line: _Line, error: BaseException) -> None:
+    def _note(self, live: _LiveMessage, error: BaseException) -> None:
         log.debug("discord_progress", detail=describe(error))
         if code_of(error) in INTERACTION_OVER:
-            line.is_over = True
+            live.is_over = True
             return
         # What was refused once is refused again, except when it was only too early.
         is_busy = isinstance(error, PlatformBusy) or read_error(error).is_retryable
-        line.is_over |= not is_busy
-        message = line.envelope.message
-        if isinstance(error, discord.Forbidden) and not message.ticket:
+        live.is_over |= not is_busy
+        message = live.target.message
+        if isinstance(error, discord.Forbidden) and not message.reply_token:
             self._client.pacer.note_forbidden(message.thread_id or message.chat.chat_id)
 
 
-def good_ticket(text: str, now: datetime) -> Ticket | None:
+def find_valid_token(text: str, now: datetime) -> InteractionToken | None:
     """Return the ticket of a message while Discord takes answers to it."""
-    ticket = read_ticket(text)
-    return ticket if ticket and ticket.is_good(now) else None
+    token = read_interaction_token(text)
+    return token if token and token.is_good(now) else None
 
 
-def _address(envelope: Envelope, part: Part, placeholder_id: str, now: datetime) -> Outgoing | None:
+def _address(
+    target: DeliveryTarget, part: MessagePart, placeholder_id: str, now: datetime
+) -> DiscordRequest | None:
     """Return how to draw, None where nothing can be drawn on."""
-    message = envelope.message
-    if message.ticket:
-        ticket = good_ticket(message.ticket, now)
-        if ticket is None or not ticket.has_original:
+    message = target.message
+    if message.reply_token:
+        token = find_valid_token(message.reply_token, now)
+        if token is None or not token.has_original:
             return None
-        return Outgoing(part, ticket=ticket, edit_id=ORIGINAL)
+        return DiscordRequest(part, token=token, edit_id=ORIGINAL)
     channel_id = message.thread_id or message.chat.chat_id
     if placeholder_id:
-        return Outgoing(part, channel_id, edit_id=placeholder_id)
-    nonce = build_nonce(envelope.job_id, PLACEHOLDER)
+        return DiscordRequest(part, channel_id, edit_id=placeholder_id)
+    nonce = build_nonce(target.job_id, PLACEHOLDER)
     question = find_question(message)
-    return Outgoing(part, channel_id, reply_to=question, nonce=nonce, is_silent=True)
+    return DiscordRequest(part, channel_id, reply_to=question, nonce=nonce, is_silent=True)

@@ -11,7 +11,7 @@ from bots.common.text import clean, count_units, find_break, is_blank
 from bots.discord_bot.outgoing.markdown import escape, link
 from core.locale import mark, translate
 from core.models import File, Link, Reply
-from core.safety import deaden, revive
+from core.safety import disable_links, restore_links
 
 MAX_UNITS = 2000
 #: What everybody may send; boosted servers allow more.
@@ -35,7 +35,7 @@ FindUrl = Callable[[Link], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class MessagePart:
     """One message: text in Discord's Markdown, files under it, or one voice message."""
 
     text: str = ""
@@ -72,7 +72,7 @@ def build_parts(
     find_url: FindUrl = lambda _: "",
     language: str = "",
     most: int = MAX_MESSAGES,
-) -> list[Part]:
+) -> list[MessagePart]:
     """Return what to send for `reply`, in order; never an empty list.
 
     most: a reply that needs more messages than this becomes a file.
@@ -88,11 +88,13 @@ def build_parts(
     if len(messages) > most:
         files = [*_fit_files([_build_text_file(reply)]), *files]
         messages = [*_pack([*_begin(lines), *notice])]
-    parts = [*_group([Part(text) for text in messages], [f for f in files if not is_voice(f)])]
+    parts = [
+        *_group([MessagePart(text) for text in messages], [f for f in files if not is_voice(f)])
+    ]
     if not parts and any(button.token for button in reply.buttons):
-        parts = [Part()]
-    parts += [Part("", (file,), is_voice=True) for file in files if is_voice(file)]
-    return parts or [Part("…")]
+        parts = [MessagePart()]
+    parts += [MessagePart("", (file,), is_voice=True) for file in files if is_voice(file)]
+    return parts or [MessagePart("…")]
 
 
 def is_voice(file: File) -> bool:
@@ -107,7 +109,7 @@ def shorten(text: str, *, is_ours: bool) -> str:
 
     is_ours: else somebody's words, or a model's.
     """
-    whole = _flatten(text) if is_ours else deaden(_flatten(text))
+    whole = _flatten(text) if is_ours else disable_links(_flatten(text))
     size = min(len(whole), MAX_UNITS)
     while size:
         shown = ("…" if size < len(whole) else "") + whole[len(whole) - size :]
@@ -132,7 +134,9 @@ def _flatten(text: str) -> str:
 def _read_lines(reply: Reply, find_url: FindUrl) -> list[_Line]:
     text = [*_read_text(reply, find_url)]
     # What somebody said calls nobody a second time, with our name above it.
-    quote = [_Line(line, is_quote=True) for line in deaden(_flatten(reply.quote)).split("\n")]
+    quote = [
+        _Line(line, is_quote=True) for line in disable_links(_flatten(reply.quote)).split("\n")
+    ]
     text, quote = _strip(text), _strip(quote)
     return [*quote, *text] if reply.is_quote_first else [*text, *quote]
 
@@ -213,7 +217,7 @@ def _begin(lines: list[_Line]) -> list[_Line]:
 
 
 def _build_text_file(reply: Reply) -> File:
-    blocks = [revive(clean(text)).strip("\n") for text in (reply.text, reply.quote)]
+    blocks = [restore_links(clean(text)).strip("\n") for text in (reply.text, reply.quote)]
     if reply.is_quote_first:
         blocks.reverse()
     name = "transcript.txt" if reply.quote else "reply.txt"
@@ -244,15 +248,15 @@ def _cut_bytes(data: bytes) -> Iterator[bytes]:
         data = data[cut:]
 
 
-def _group(messages: list[Part], files: list[File]) -> Iterator[Part]:
+def _group(messages: list[MessagePart], files: list[File]) -> Iterator[MessagePart]:
     """Yield the messages with the files under the last one, and as few more as they need."""
     yield from messages[:-1]
-    held = messages[-1] if messages else Part()
+    held = messages[-1] if messages else MessagePart()
     for file in files:
         size_bytes = sum(len(one.data) for one in (*held.files, file))
         if len(held.files) == MAX_FILES or size_bytes > MAX_FILES_BYTES:
             yield held
-            held = Part()
+            held = MessagePart()
         held = replace(held, files=(*held.files, file))
-    if held != Part():
+    if held != MessagePart():
         yield held

@@ -14,9 +14,9 @@ import discord
 import structlog
 from discord.http import Route
 
-from bots.discord_bot.client.gateway import TROUBLE, Client
-from bots.discord_bot.interactions.token import Ticket
-from bots.discord_bot.outgoing.parts import Part
+from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
+from bots.discord_bot.interactions.token import InteractionToken
+from bots.discord_bot.outgoing.parts import MessagePart
 from core.errors import PlatformBusy
 
 log = structlog.get_logger(__name__)
@@ -34,15 +34,15 @@ _NOBODY = {"parse": [], "replied_user": False}
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class DiscordRequest:
     """A message on its way: new, or the edit of our own message `edit_id`."""
 
-    part: Part
+    part: MessagePart
     #: Where it goes, unless a ticket answers its interaction.
     channel_id: str = ""
     #: Whose private chat it goes to, while that chat's id is not known.
     person_id: str = ""
-    ticket: Ticket | None = None
+    token: InteractionToken | None = None
     #: Of the ticket's messages, ORIGINAL is the first answer.
     edit_id: str = ""
     reply_to: str = ""
@@ -57,7 +57,7 @@ class Outgoing:
         return bool(self.edit_id or self.nonce)
 
 
-async def perform(client: Client, out: Outgoing) -> dict[str, Any]:
+async def perform(client: DiscordClient, out: DiscordRequest) -> dict[str, Any]:
     """Make one call, and again where only the way to Discord failed; return the message.
 
     Raises what discord.py raises, PlatformBusy.
@@ -77,7 +77,7 @@ async def perform(client: Client, out: Outgoing) -> dict[str, Any]:
         raise PlatformBusy("Discord does not answer") from None
 
 
-async def delete(client: Client, out: Outgoing) -> None:
+async def delete(client: DiscordClient, out: DiscordRequest) -> None:
     """Delete the message that `out` would edit. Raises what discord.py raises, PlatformBusy."""
     client.pacer.check()
     async with asyncio.timeout(CALL_S):
@@ -85,7 +85,7 @@ async def delete(client: Client, out: Outgoing) -> None:
         await client.http.request(_build_route(client, out, "DELETE"))
 
 
-async def _call(client: Client, out: Outgoing) -> dict[str, Any]:
+async def _call(client: DiscordClient, out: DiscordRequest) -> dict[str, Any]:
     await client.wait_open()
     client.pacer.check()
     route = _build_route(client, out, "PATCH" if out.edit_id else "POST")
@@ -109,7 +109,7 @@ async def _call(client: Client, out: Outgoing) -> dict[str, Any]:
     return dict(await client.http.request(route, form=form, files=files))
 
 
-def build_body(out: Outgoing) -> dict[str, Any]:
+def build_body(out: DiscordRequest) -> dict[str, Any]:
     """Return the call's JSON."""
     part = out.part
     flags = _VOICE if part.is_voice else _SUPPRESS_EMBEDS
@@ -125,11 +125,11 @@ def build_body(out: Outgoing) -> dict[str, Any]:
         body |= {"nonce": out.nonce, "enforce_nonce": True}
     if out.reply_to:
         body["message_reference"] = {"message_id": out.reply_to, "fail_if_not_exists": False}
-    is_ephemeral = out.ticket is not None and out.ticket.is_ephemeral
+    is_ephemeral = out.token is not None and out.token.is_ephemeral
     return body | {"flags": flags | _EPHEMERAL * is_ephemeral | _SILENT * out.is_silent}
 
 
-def _describe_file(part: Part, number: int) -> dict[str, Any]:
+def _describe_file(part: MessagePart, number: int) -> dict[str, Any]:
     file = part.files[number]
     about: dict[str, Any] = {"id": number, "filename": file.name}
     if part.is_voice:
@@ -138,12 +138,12 @@ def _describe_file(part: Part, number: int) -> dict[str, Any]:
     return about
 
 
-def _build_route(client: Client, out: Outgoing, method: str) -> Route:
-    if out.ticket is None:
+def _build_route(client: DiscordClient, out: DiscordRequest, method: str) -> Route:
+    if out.token is None:
         place: dict[str, Any] = {"channel_id": int(out.channel_id)}
         path = "/channels/{channel_id}/messages"
     else:
-        place = {"webhook_id": client.application_id, "webhook_token": out.ticket.token}
+        place = {"webhook_id": client.application_id, "webhook_token": out.token.token}
         path = "/webhooks/{webhook_id}/{webhook_token}"
         path += "/messages" if out.edit_id else ""
     if out.edit_id == ORIGINAL:
@@ -153,7 +153,7 @@ def _build_route(client: Client, out: Outgoing, method: str) -> Route:
     return Route(method, path, **place)
 
 
-def _is_worth_a_repeat(error: BaseException, out: Outgoing) -> bool:
+def _is_worth_a_repeat(error: BaseException, out: DiscordRequest) -> bool:
     """Tell whether the way to Discord failed, and a second call would make no second message."""
     if isinstance(error, discord.DiscordServerError | aiohttp.ClientConnectorError):
         # discord.py repeats other server errors itself, but not 503.

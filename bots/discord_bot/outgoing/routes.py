@@ -7,20 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from bots.discord_bot.interactions.token import Ticket
-from bots.discord_bot.outgoing.parts import Part
-from bots.discord_bot.outgoing.requests import ORIGINAL, Outgoing
+from bots.discord_bot.interactions.token import InteractionToken
+from bots.discord_bot.outgoing.parts import MessagePart
+from bots.discord_bot.outgoing.requests import ORIGINAL, DiscordRequest
 from core.models import PLACEHOLDER, Message
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
+class DeliveryContext:
     """What is known when a part is about to go out."""
 
     message: Message
     job_id: str
     #: None where there is none, or Discord takes no more answers to it.
-    ticket: Ticket | None = None
+    token: InteractionToken | None = None
     #: Nobody else may read the answer.
     is_secret: bool = False
     #: Our message that shows the text so far.
@@ -42,16 +42,21 @@ class Stand:
         return channel_id if channel_id.isdecimal() and not self.is_secret else ""
 
 
-def find_ways(stand: Stand, number: int, draft: Outgoing, older_id: str = "") -> list[Outgoing]:
+def find_routes(
+    context: DeliveryContext, number: int, draft: DiscordRequest, older_id: str = ""
+) -> list[DiscordRequest]:
     """Return the ways of one part.
 
     draft: the part, what stands under it, and the thread that it is to go to, if any.
     older_id: our message that an older form of the part stands in.
     """
-    ways: Iterator[Outgoing] = _find(stand, number, draft.part, older_id)
+    routes: Iterator[DiscordRequest] = _find(context, number, draft.part, older_id)
     if draft.channel_id:
-        ways = chain(_find_in_thread(stand, number, draft, older_id), ways)
-    return [replace(way, components=() if way.part.is_voice else draft.components) for way in ways]
+        routes = chain(_find_in_thread(context, number, draft, older_id), routes)
+    return [
+        replace(route, components=() if route.part.is_voice else draft.components)
+        for route in routes
+    ]
 
 
 def build_nonce(job_id: str, number: int, salt: str = "") -> str:
@@ -63,12 +68,12 @@ def build_nonce(job_id: str, number: int, salt: str = "") -> str:
     return hashlib.sha256(f"{job_id}/{max(0, number)}/{salt}".encode()).hexdigest()[:25]
 
 
-def find_placeholder(stand: Stand) -> Outgoing:
+def find_placeholder(context: DeliveryContext) -> DiscordRequest:
     """Return what would be sent to show the text so far: sent again, it is the same message."""
-    nonce = build_nonce(stand.job_id, PLACEHOLDER)
-    question = find_question(stand.message)
-    part = Part("…")
-    return Outgoing(part, stand.channel_id, reply_to=question, nonce=nonce, is_silent=True)
+    nonce = build_nonce(context.job_id, PLACEHOLDER)
+    question = find_question(context.message)
+    part = MessagePart("…")
+    return DiscordRequest(part, context.channel_id, reply_to=question, nonce=nonce, is_silent=True)
 
 
 def find_question(message: Message) -> str:
@@ -79,48 +84,54 @@ def find_question(message: Message) -> str:
     return quoted if quoted.isdecimal() else ""
 
 
-def _find(stand: Stand, number: int, part: Part, older_id: str) -> Iterator[Outgoing]:
+def _find(
+    context: DeliveryContext, number: int, part: MessagePart, older_id: str
+) -> Iterator[DiscordRequest]:
     as_file = replace(part, is_voice=False)
-    if part.is_voice and stand.has_voice and stand.channel_id:
+    if part.is_voice and context.has_voice and context.channel_id:
         # A voice message is made new or not at all.
-        yield _send(stand, number, part, older_id)
-    yield from _find_edits(stand, number, as_file, older_id)
-    if stand.channel_id:
-        yield _send(stand, number, as_file, older_id)
-    if stand.ticket:
-        yield Outgoing(as_file, ticket=stand.ticket)
-    if stand.is_secret and stand.message.sender_id.isdecimal():
+        yield _send(context, number, part, older_id)
+    yield from _find_edits(context, number, as_file, older_id)
+    if context.channel_id:
+        yield _send(context, number, as_file, older_id)
+    if context.token:
+        yield DiscordRequest(as_file, token=context.token)
+    if context.is_secret and context.message.sender_id.isdecimal():
         # Late, or where we cannot write: to the person alone.
-        nonce = build_nonce(stand.job_id, number, f"private {older_id}")
-        yield Outgoing(as_file, person_id=stand.message.sender_id, nonce=nonce)
+        nonce = build_nonce(context.job_id, number, f"private {older_id}")
+        yield DiscordRequest(as_file, person_id=context.message.sender_id, nonce=nonce)
 
 
 def _find_in_thread(
-    stand: Stand, number: int, draft: Outgoing, older_id: str
-) -> Iterator[Outgoing]:
+    context: DeliveryContext, number: int, draft: DiscordRequest, older_id: str
+) -> Iterator[DiscordRequest]:
     if older_id:
-        yield Outgoing(draft.part, draft.channel_id, edit_id=older_id)
+        yield DiscordRequest(draft.part, draft.channel_id, edit_id=older_id)
     # The question is not there: it cannot be quoted.
-    sent = _send(stand, number, draft.part, older_id)
+    sent = _send(context, number, draft.part, older_id)
     yield replace(sent, channel_id=draft.channel_id, reply_to="")
 
 
-def _find_edits(stand: Stand, number: int, part: Part, older_id: str) -> Iterator[Outgoing]:
-    ticket = stand.ticket
-    edit_id = older_id or (ORIGINAL if number == 0 and ticket and ticket.has_original else "")
-    if ticket and edit_id:
-        yield Outgoing(part, ticket=ticket, edit_id=edit_id)
-    edit_id = older_id or (stand.placeholder_id if number == 0 else "")
+def _find_edits(
+    context: DeliveryContext, number: int, part: MessagePart, older_id: str
+) -> Iterator[DiscordRequest]:
+    token = context.token
+    edit_id = older_id or (ORIGINAL if number == 0 and token and token.has_original else "")
+    if token and edit_id:
+        yield DiscordRequest(part, token=token, edit_id=edit_id)
+    edit_id = older_id or (context.placeholder_id if number == 0 else "")
     # What stood for an interaction that has run out gets no new light when it is edited.
-    is_late = bool(stand.message.ticket) and not older_id
-    if stand.channel_id and edit_id and not is_late:
-        yield Outgoing(part, stand.channel_id, edit_id=edit_id)
+    is_late = bool(context.message.reply_token) and not older_id
+    if context.channel_id and edit_id and not is_late:
+        yield DiscordRequest(part, context.channel_id, edit_id=edit_id)
 
 
-def _send(stand: Stand, number: int, part: Part, older_id: str) -> Outgoing:
-    return Outgoing(
+def _send(
+    context: DeliveryContext, number: int, part: MessagePart, older_id: str
+) -> DiscordRequest:
+    return DiscordRequest(
         part,
-        stand.channel_id,
-        reply_to=find_question(stand.message),
-        nonce=build_nonce(stand.job_id, number, f"{older_id}{' voice' * part.is_voice}"),
+        context.channel_id,
+        reply_to=find_question(context.message),
+        nonce=build_nonce(context.job_id, number, f"{older_id}{' voice' * part.is_voice}"),
     )

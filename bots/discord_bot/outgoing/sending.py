@@ -10,7 +10,7 @@ from typing import Any
 import discord
 import structlog
 
-from bots.discord_bot.client.gateway import TROUBLE, Client
+from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
 from bots.discord_bot.errors import (
     INTERACTION_OVER,
     NO_ACCESS,
@@ -25,7 +25,7 @@ from bots.discord_bot.errors import (
 )
 from bots.discord_bot.outgoing.markdown import escape
 from bots.discord_bot.outgoing.parts import FILE_TOO_BIG, MAX_FILE_BYTES
-from bots.discord_bot.outgoing.requests import Outgoing, perform
+from bots.discord_bot.outgoing.requests import DiscordRequest, perform
 from core import metrics
 from core.errors import ChatGone, MessageGone, PlatformError
 from core.locale import mark, translate
@@ -52,7 +52,7 @@ class Sent:
 
     message_id: str
     #: How it went out in the end.
-    way: Outgoing
+    route: DiscordRequest
     #: True where the chat refused it as a voice message first.
     is_voice_refused: bool = False
 
@@ -60,29 +60,29 @@ class Sent:
 class Sender:
     """Sends single messages."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: DiscordClient) -> None:
         self._client = client
 
     async def send(
-        self, ways: Sequence[Outgoing], *, language: str = "", is_again: bool = False
+        self, routes: Sequence[DiscordRequest], *, language: str = "", is_again: bool = False
     ) -> Sent:
-        """Send a message by the first of `ways` that is open.
+        """Send a message by the first of `routes` that is open.
 
         is_again: something of the reply, or the text so far, may have been sent before.
         Raises ChatGone, MessageGone when no way is open, other PlatformErrors.
         """
         refused: PlatformError = MessageGone("there is no way to answer")
         is_voice_refused = False
-        for way in ways:
-            if self._is_held(way):
+        for route in routes:
+            if self._is_held(route):
                 refused = ChatGone("the channel has refused too often")
                 continue
             try:
-                way = await self._find_person(way)
-                sent = await self._try(way, language, is_again=is_again)
+                route = await self._find_person(route)
+                sent = await self._try(route, language, is_again=is_again)
             except discord.HTTPException as error:
-                refused = self._read(error, way)
-                is_voice_refused |= way.part.is_voice
+                refused = self._read(error, route)
+                is_voice_refused |= route.part.is_voice
             except TROUBLE as error:
                 raise read_error(error) from None
             else:
@@ -90,34 +90,34 @@ class Sender:
                 return replace(sent, is_voice_refused=is_voice_refused)
         raise refused
 
-    def _is_held(self, way: Outgoing) -> bool:
-        return not way.ticket and self._client.pacer.is_held(way.channel_id)
+    def _is_held(self, route: DiscordRequest) -> bool:
+        return not route.token and self._client.pacer.is_held(route.channel_id)
 
-    async def _find_person(self, way: Outgoing) -> Outgoing:
-        if not way.person_id:
-            return way
+    async def _find_person(self, route: DiscordRequest) -> DiscordRequest:
+        if not route.person_id:
+            return route
         await self._client.wait_open()
-        raw = await self._client.http.start_private_message(int(way.person_id))
-        return replace(way, person_id="", channel_id=str(raw["id"]))
+        raw = await self._client.http.start_private_message(int(route.person_id))
+        return replace(route, person_id="", channel_id=str(raw["id"]))
 
-    def _read(self, error: discord.HTTPException, way: Outgoing) -> PlatformError:
+    def _read(self, error: discord.HTTPException, route: DiscordRequest) -> PlatformError:
         """Return why a way is closed. Raises what no other way helps against."""
         code, ours = code_of(error), read_error(error)
         metrics.SENDS.labels("discord", type(ours).__name__).inc()
-        is_voice = way.part.is_voice and (code in VOICE_REFUSED or code == _TOO_LARGE)
+        is_voice = route.part.is_voice and (code in VOICE_REFUSED or code == _TOO_LARGE)
         if code not in _NEXT_WAY and not is_voice:
             raise ours from None
         log.info("discord_way_closed", code=code)
         return ChatGone(describe(error)) if code in _SHUT else MessageGone(describe(error))
 
-    async def _try(self, out: Outgoing, language: str, *, is_again: bool) -> Sent:
+    async def _try(self, out: DiscordRequest, language: str, *, is_again: bool) -> Sent:
         """Make the call, mended as often as it takes."""
         for _ in range(MAX_MENDS):
             try:
                 return await self._perform(out, is_again=is_again)
             except discord.HTTPException as error:
                 code = code_of(error)
-                if code in (NO_ACCESS, NO_PERMISSION) and not out.ticket:
+                if code in (NO_ACCESS, NO_PERMISSION) and not out.token:
                     self._client.pacer.note_forbidden(out.channel_id)
                 mended = mend(out, error, language)
                 if mended is None or self._is_held(out):
@@ -126,7 +126,7 @@ class Sender:
                 out = mended
         return await self._perform(out, is_again=is_again)
 
-    async def _perform(self, out: Outgoing, *, is_again: bool) -> Sent:
+    async def _perform(self, out: DiscordRequest, *, is_again: bool) -> Sent:
         begun_at = self._client.clock.now()
         raw = await perform(self._client, out)
         if not (is_again and out.nonce and _made_at(raw) < begun_at):
@@ -145,7 +145,7 @@ class Sender:
         return Sent(str(raw["id"]), out)
 
 
-def mend(out: Outgoing, error: discord.HTTPException, language: str) -> Outgoing | None:
+def mend(out: DiscordRequest, error: discord.HTTPException, language: str) -> DiscordRequest | None:
     """Return what to try instead of a refused call, None if nothing can be changed."""
     code = code_of(error)
     if out.reply_to and (code == _NO_HISTORY or _is_about_reply(error)):
@@ -154,12 +154,12 @@ def mend(out: Outgoing, error: discord.HTTPException, language: str) -> Outgoing
         return None
     if code == _TOO_LARGE or error.status == 413:
         return _leave_files(out, translate(FILE_TOO_BIG, language, limit=MAX_FILE_BYTES >> 20))
-    if code == NO_PERMISSION and not out.ticket:
+    if code == NO_PERMISSION and not out.token:
         return _leave_files(out, translate(FILES_FORBIDDEN, language))
     return None
 
 
-def _leave_files(out: Outgoing, notice: str) -> Outgoing:
+def _leave_files(out: DiscordRequest, notice: str) -> DiscordRequest:
     text = "\n".join(filter(None, (out.part.text, escape(notice))))
     return replace(out, part=replace(out.part, text=text, files=()))
 
@@ -168,7 +168,7 @@ def _is_about_reply(error: discord.HTTPException) -> bool:
     return error.code == _BAD_FORM and "message_reference" in error.text
 
 
-def _is_other(raw: dict[str, Any], out: Outgoing) -> bool:
+def _is_other(raw: dict[str, Any], out: DiscordRequest) -> bool:
     is_same = str(raw.get("content") or "").strip() == out.part.text.strip()
     return not (is_same or out.part.is_voice)
 

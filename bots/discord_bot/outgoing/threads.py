@@ -12,9 +12,9 @@ import discord
 import structlog
 
 from bots.common.text import clean, is_blank
-from bots.discord_bot.client.gateway import TROUBLE, Client
+from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
 from bots.discord_bot.errors import code_of, describe, read_error
-from bots.discord_bot.interactions.token import read_ticket
+from bots.discord_bot.interactions.token import read_interaction_token
 from bots.discord_bot.outgoing.parts import MAX_MESSAGES
 from core.models import Message, Reply
 
@@ -41,8 +41,8 @@ def count_messages(message: Message, long_answers: str) -> int:
 
 def can_have_thread(message: Message) -> bool:
     """Tell whether the answer to a message stands where threads can be: openly in a channel."""
-    ticket = read_ticket(message.ticket)
-    is_secret = ticket is not None and (ticket.is_ephemeral or ticket.is_personal)
+    token = read_interaction_token(message.reply_token)
+    is_secret = token is not None and (token.is_ephemeral or token.is_personal)
     is_channel = message.chat.chat_id.isdecimal() and message.thread_id is None
     return is_channel and not message.is_private and not is_secret
 
@@ -55,7 +55,7 @@ def name_thread(reply: Reply) -> str:
     return line if len(line) <= _NAME_CHARS else f"{line[: _NAME_CHARS - 1].rstrip()}…"
 
 
-async def open_thread(client: Client, channel_id: str, message_id: str, name: str) -> str:
+async def open_thread(client: DiscordClient, channel_id: str, message_id: str, name: str) -> str:
     """Return the thread of a message of ours, made where it has none; "" where none can be.
 
     Raises PlatformError where time heals it.
@@ -78,7 +78,7 @@ async def open_thread(client: Client, channel_id: str, message_id: str, name: st
     return message_id
 
 
-async def _take_out(client: Client, thread_id: str) -> None:
+async def _take_out(client: DiscordClient, thread_id: str) -> None:
     """Open a thread that was put away: nothing in such a one can be edited."""
     try:
         await client.http.edit_channel(int(thread_id), archived=False)

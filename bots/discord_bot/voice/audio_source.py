@@ -13,7 +13,7 @@ import discord
 from discord.opus import OPUS_SILENCE
 
 from core import audio
-from core.interfaces import Envelope
+from core.interfaces import DeliveryTarget
 
 #: Sound that must be there before a sound begins, or goes on after it ran dry.
 CUSHION_S = 0.2
@@ -29,11 +29,11 @@ PACKET_S = 0.02
 _LOT_S = 0.1
 
 
-class Sound:
+class AudioClip:
     """The sound of one job: fed while it is played."""
 
-    def __init__(self, envelope: Envelope, rate_hz: int) -> None:
-        self._envelope = envelope
+    def __init__(self, target: DeliveryTarget, rate_hz: int) -> None:
+        self._target = target
         self._lot = int(_LOT_S * rate_hz) * 2
         self._cushion = int(CUSHION_S * rate_hz) * 2
         self._encoder = audio.OpusPackets(rate_hz)
@@ -51,10 +51,10 @@ class Sound:
         """True once all of it was taken."""
         return self._is_finished and not self._packets
 
-    def feed(self, envelope: Envelope, pcm: bytes) -> None:
+    def feed(self, target: DeliveryTarget, pcm: bytes) -> None:
         """Take the next samples. A job that is tried again says the same from its start."""
-        if envelope is not self._envelope:
-            self._envelope, self._known, self._fed = envelope, max(self._known, self._fed), 0
+        if target is not self._target:
+            self._target, self._known, self._fed = target, max(self._known, self._fed), 0
         new = pcm[max(0, self._known - self._fed) :]
         self._fed += len(pcm)
         with self._lock:
@@ -88,12 +88,12 @@ class Sound:
             self._is_finished = True
 
 
-class SoundSource(discord.AudioSource):
+class QueuedAudioSource(discord.AudioSource):
     """All sounds of one stay in a voice channel; it ends, and can be played again."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._sounds: OrderedDict[str, Sound] = OrderedDict()
+        self._sounds: OrderedDict[str, AudioClip] = OrderedDict()
         self._spent: OrderedDict[str, None] = OrderedDict()
 
     @property
@@ -101,9 +101,9 @@ class SoundSource(discord.AudioSource):
         """True while nothing waits to be heard."""
         return not self._sounds
 
-    def feed(self, envelope: Envelope, pcm: bytes, rate_hz: int) -> None:
+    def feed(self, target: DeliveryTarget, pcm: bytes, rate_hz: int) -> None:
         """Add the sound of a job as it comes: 16-bit mono."""
-        job_id = envelope.job_id
+        job_id = target.job_id
         with self._lock:
             if job_id in self._spent:
                 return
@@ -112,8 +112,8 @@ class SoundSource(discord.AudioSource):
                 self._spend(job_id)
                 return
             if sound is None:
-                sound = self._sounds[job_id] = Sound(envelope, rate_hz)
-        sound.feed(envelope, pcm)
+                sound = self._sounds[job_id] = AudioClip(target, rate_hz)
+        sound.feed(target, pcm)
 
     def end(self, job_id: str) -> None:
         """Note that a job's sound is complete, or that the job has failed."""
@@ -151,11 +151,11 @@ class SoundSource(discord.AudioSource):
         """Tell that packets come ready to be sent."""
         return True
 
-    def _first(self) -> Sound | None:
+    def _first(self) -> AudioClip | None:
         with self._lock:
             return next(iter(self._sounds.values()), None)
 
-    def _pass(self, sound: Sound) -> None:
+    def _pass(self, sound: AudioClip) -> None:
         """Go on to the next sound, unless all was dropped meanwhile."""
         with self._lock:
             job_id = next(iter(self._sounds), "")

@@ -8,12 +8,12 @@ import discord
 import stamina
 import structlog
 
-from bots.discord_bot.client.gateway import TROUBLE, Client
+from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
 from bots.discord_bot.errors import describe
-from bots.discord_bot.interactions.token import read_ticket
-from bots.discord_bot.voice.connection import Stay
+from bots.discord_bot.interactions.token import read_interaction_token
+from bots.discord_bot.voice.connection import VoiceConnection
 from core.errors import UserError
-from core.interfaces import Envelope
+from core.interfaces import DeliveryTarget
 from core.models import Message
 
 log = structlog.get_logger(__name__)
@@ -27,10 +27,10 @@ CONNECT_S = 8.0
 ALONE_S = 10.0
 
 
-class Voice:
+class DiscordVoiceChannels:
     """Our stays, one per server at most; a `core.interfaces.VoiceChannels`."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: DiscordClient) -> None:
         self._client = client
         #: Bots are no company.
         self._bots: set[int] = set()
@@ -93,16 +93,16 @@ class Voice:
 
     # --- for the platform
 
-    def play(self, envelope: Envelope, pcm: bytes, rate_hz: int) -> None:
+    def play(self, target: DeliveryTarget, pcm: bytes, rate_hz: int) -> None:
         """Let the sound of a job be heard where it is meant to be."""
-        stay = self._stay(envelope.message)
-        if stay and _is_meant(stay, envelope.message):
-            stay.say(envelope, pcm, rate_hz)
+        stay = self._stay(target.message)
+        if stay and _is_meant(stay, target.message):
+            stay.say(target, pcm, rate_hz)
 
     def end(self, job_id: str) -> None:
         """Note that a job brings no more sound."""
         for stay in self._client.voice_clients:
-            if isinstance(stay, Stay):
+            if isinstance(stay, VoiceConnection):
                 stay.end(job_id)
 
     def note_move(self, member: discord.Member) -> None:
@@ -119,7 +119,7 @@ class Voice:
         await asyncio.gather(*tasks, *stays, return_exceptions=True)
 
     async def _connect(self, channel: Channel, message: Message) -> None:
-        if Stay.warn_nacl or Stay.warn_dave:
+        if VoiceConnection.warn_nacl or VoiceConnection.warn_dave:
             raise UserError("Voice channels need davey and PyNaCl, which are not installed here.")
         try:
             stay = await _enter(channel)
@@ -133,7 +133,7 @@ class Voice:
         stay.begin(message)
         self._look_around(stay)
 
-    async def _step_up(self, stay: Stay, channel: discord.StageChannel) -> None:
+    async def _step_up(self, stay: VoiceConnection, channel: discord.StageChannel) -> None:
         """Become a speaker: on a stage whoever comes only listens. Raises UserError."""
         wanted = {"channel_id": channel.id, "suppress": False}
         try:
@@ -149,21 +149,21 @@ class Voice:
         channel = self._client.get_channel(int(message.chat.chat_id))
         return channel.guild if isinstance(channel, discord.abc.GuildChannel) else None
 
-    def _stay(self, message: Message) -> Stay | None:
+    def _stay(self, message: Message) -> VoiceConnection | None:
         guild = self._guild(message)
         stay = guild.voice_client if guild else None
-        return stay if isinstance(stay, Stay) and stay.is_begun else None
+        return stay if isinstance(stay, VoiceConnection) and stay.is_begun else None
 
-    def _is_alone(self, stay: Stay) -> bool:
+    def _is_alone(self, stay: VoiceConnection) -> bool:
         return not stay.channel.voice_states.keys() - self._bots - {stay.user.id}
 
     def _look_around(self, stay: discord.VoiceProtocol | None) -> None:
-        if isinstance(stay, Stay) and stay.is_begun and self._is_alone(stay):
+        if isinstance(stay, VoiceConnection) and stay.is_begun and self._is_alone(stay):
             task = asyncio.create_task(self._leave_if_alone(stay))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _leave_if_alone(self, stay: Stay) -> None:
+    async def _leave_if_alone(self, stay: VoiceConnection) -> None:
         await self._client.clock.sleep(ALONE_S)
         if stay.is_begun and self._is_alone(stay):
             log.info("discord_voice_alone")
@@ -171,8 +171,8 @@ class Voice:
 
 
 @stamina.retry(on=TimeoutError, attempts=2, timeout=None, wait_initial=0.1)
-async def _enter(channel: Channel) -> Stay:
-    return await channel.connect(timeout=CONNECT_S, cls=Stay, self_deaf=True)
+async def _enter(channel: Channel) -> VoiceConnection:
+    return await channel.connect(timeout=CONNECT_S, cls=VoiceConnection, self_deaf=True)
 
 
 def _is_in(channel: Channel, person_id: str) -> bool:
@@ -196,13 +196,13 @@ def _no_speaker(channel: discord.StageChannel) -> UserError:
     )
 
 
-def _is_meant(stay: Stay, message: Message) -> bool:
+def _is_meant(stay: VoiceConnection, message: Message) -> bool:
     """Tell whether what answers a message may be heard by all in the channel.
 
     That is what was asked for where we were called, and what those in the channel let us say.
     """
-    ticket = read_ticket(message.ticket)
-    if message.sent_at < stay.since_at or (ticket and (ticket.is_ephemeral or ticket.is_personal)):
+    token = read_interaction_token(message.reply_token)
+    if message.sent_at < stay.since_at or (token and (token.is_ephemeral or token.is_personal)):
         return False
     place = (message.chat.chat_id, message.thread_id)
     is_here = message.chat.chat_id == stay.home or place in stay.read_places

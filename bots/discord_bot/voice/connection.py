@@ -14,8 +14,8 @@ import discord
 import structlog
 
 from bots.discord_bot.errors import describe
-from bots.discord_bot.voice.audio_source import SoundSource
-from core.interfaces import Envelope
+from bots.discord_bot.voice.audio_source import QueuedAudioSource
+from core.interfaces import DeliveryTarget
 from core.models import Message
 
 log = structlog.get_logger(__name__)
@@ -24,12 +24,12 @@ log = structlog.get_logger(__name__)
 _GOODBYE_S = 2.0
 
 
-class Stay(discord.VoiceClient):
+class VoiceConnection(discord.VoiceClient):
     """Our stay in one voice channel."""
 
     def __init__(self, client: discord.Client, channel: discord.abc.Connectable) -> None:
         super().__init__(client, channel)
-        self._sounds = SoundSource()
+        self._sounds = QueuedAudioSource()
         self._is_speaking = False
         #: True from the moment that we are connected for the first time.
         self.is_begun = False
@@ -43,12 +43,12 @@ class Stay(discord.VoiceClient):
         """Take note of the message that called us."""
         self.is_begun, self.home, self.since_at = True, message.chat.chat_id, message.sent_at
 
-    def say(self, envelope: Envelope, pcm: bytes, rate_hz: int) -> None:
+    def say(self, target: DeliveryTarget, pcm: bytes, rate_hz: int) -> None:
         """Let sound be heard as it comes: 16-bit mono. What comes without a connection is lost."""
         if not self.is_connected():
-            self._sounds.drop(envelope.job_id)
+            self._sounds.drop(target.job_id)
             return
-        self._sounds.feed(envelope, pcm, rate_hz)
+        self._sounds.feed(target, pcm, rate_hz)
         self._speak()
 
     def end(self, job_id: str) -> None:

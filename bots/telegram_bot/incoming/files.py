@@ -11,7 +11,7 @@ import telegram
 from telegram.error import RetryAfter, TelegramError
 
 from bots.telegram_bot.errors import FILE_GONE, TOO_BIG, as_seconds, read_error
-from bots.telegram_bot.pacing import Pacer
+from bots.telegram_bot.pacing import TelegramPacer
 from core.config import Settings
 from core.engines.wire.tls import tls
 from core.errors import BadAudio, PlatformBusy, PlatformError, TooLong, UserError
@@ -31,7 +31,7 @@ _KEEP_S = 55.0
 _CLOUD_HOST = "api.telegram.org"
 
 
-class _Cut(Exception):
+class DownloadCut(Exception):
     """The download ended early or its link is no longer valid: worth one new link."""
 
     def __init__(self, reason: str, data: bytes = b"", *, is_link_gone: bool = False) -> None:
@@ -40,10 +40,10 @@ class _Cut(Exception):
         self.is_link_gone = is_link_gone
 
 
-class Files:
+class TelegramFiles:
     """Downloads of one bot. Errors hold no address: it has the token in it."""
 
-    def __init__(self, bot: telegram.Bot, pacer: Pacer, settings: Settings) -> None:
+    def __init__(self, bot: telegram.Bot, pacer: TelegramPacer, settings: Settings) -> None:
         self._bot = bot
         self._pacer = pacer
         self._is_cloud = httpx.URL(settings.telegram_api_base_url).host == _CLOUD_HOST
@@ -68,7 +68,7 @@ class Files:
             raise self._too_big()
         try:
             return await self._fetch_once(attachment)
-        except _Cut as first:
+        except DownloadCut as first:
             log.info("telegram_download_again", reason=str(first))
             return await self._fetch_again(attachment, first)
 
@@ -76,10 +76,10 @@ class Files:
         """Close the connections."""
         await self._client.aclose()
 
-    async def _fetch_again(self, attachment: Attachment, first: _Cut) -> bytes:
+    async def _fetch_again(self, attachment: Attachment, first: DownloadCut) -> bytes:
         try:
             return await self._fetch_once(attachment)
-        except _Cut as second:
+        except DownloadCut as second:
             if second.is_link_gone:
                 raise UserError(FILE_GONE) from None
             # Cut at the same byte twice: it is the size told before that was wrong.
@@ -96,7 +96,7 @@ class Files:
             return await asyncio.to_thread(self._read_local, Path(path))
         data = await self._download(path)
         if len(data) < (file.file_size or 0):
-            raise _Cut("shorter than announced", data)
+            raise DownloadCut("shorter than announced", data)
         return data
 
     async def _find(self, attachment: Attachment) -> telegram.File:
@@ -118,7 +118,7 @@ class Files:
                 _check_status(answer.status_code)
                 return await self._read_capped(answer)
         except (httpx.RemoteProtocolError, httpx.ReadError) as error:
-            raise _Cut(type(error).__name__) from None
+            raise DownloadCut(type(error).__name__) from None
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise PlatformBusy(f"download: {type(error).__name__}") from None
 
@@ -148,6 +148,6 @@ class Files:
 
 def _check_status(status: int) -> None:
     if status in (400, 401, 403, 404, 410):
-        raise _Cut(f"link answered {status}", is_link_gone=True)
+        raise DownloadCut(f"link answered {status}", is_link_gone=True)
     if status != 200:
         raise PlatformBusy(f"download answered {status}")

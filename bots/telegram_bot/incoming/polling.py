@@ -21,7 +21,7 @@ from telegram.error import (
     TimedOut,
 )
 
-from bots.telegram_bot.client import Client
+from bots.telegram_bot.client import TelegramClient
 from bots.telegram_bot.errors import as_seconds, describe
 from bots.telegram_bot.incoming.updates import ALLOWED_UPDATES, POISON
 from core import metrics
@@ -46,7 +46,7 @@ MAX_WAIT_S = 15.0
 GIVE_UP_S = 300.0
 
 
-class Patience:
+class Backoff:
     """Waits longer after each failure; gives up only when the token stays refused."""
 
     def __init__(self, clock: Clock = CLOCK) -> None:
@@ -83,15 +83,15 @@ class Polling:
 
     def __init__(
         self,
-        client: Client,
+        client: TelegramClient,
         take: Callable[[dict[str, Any]], Awaitable[None]],
         clock: Clock = CLOCK,
     ) -> None:
         self._client = client
         self._take = take
         self._clock = clock
-        self._patience = Patience(clock)
-        self._commit_patience = Patience(clock)
+        self._patience = Backoff(clock)
+        self._commit_patience = Backoff(clock)
         self._offset: int | None = None
         self._good_at_s: float | None = None
         self._good_wall_s = self._clock.now().timestamp()

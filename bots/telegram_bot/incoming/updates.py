@@ -65,7 +65,7 @@ POISON = (
 
 
 @dataclass(frozen=True, slots=True)
-class Me:
+class BotIdentity:
     """Who we are, from getMe."""
 
     bot_id: str
@@ -80,7 +80,9 @@ class ChatMove:
     new_id: str
 
 
-def read_update(raw: Mapping[str, Any], me: Me, now: datetime) -> Message | ChatMove | None:
+def read_update(
+    raw: Mapping[str, Any], me: BotIdentity, now: datetime
+) -> Message | ChatMove | None:
     """Return what a raw update means to us, None if nothing.
 
     now: when a button was pressed; Telegram does not tell.
@@ -104,7 +106,7 @@ def _read_move(message: telegram.Message) -> ChatMove | None:
     return None
 
 
-def _read_message(message: telegram.Message, me: Me, *, is_edit: bool) -> Message | None:
+def _read_message(message: telegram.Message, me: BotIdentity, *, is_edit: bool) -> Message | None:
     if not _is_from_person(message, me):
         return None
     words = _read_words(message, me)
@@ -145,7 +147,7 @@ def _read_deep_link(message: Message) -> Message:
     return replace(message, command="", text="", button=message.text)
 
 
-def _read_press(query: telegram.CallbackQuery, me: Me, now: datetime) -> Message | None:
+def _read_press(query: telegram.CallbackQuery, me: BotIdentity, now: datetime) -> Message | None:
     under = query.message
     if under is None or not isinstance(query.data, str) or query.from_user.is_bot:
         return None
@@ -169,7 +171,7 @@ def _read_press(query: telegram.CallbackQuery, me: Me, now: datetime) -> Message
     )
 
 
-def _is_from_person(message: telegram.Message, me: Me) -> bool:
+def _is_from_person(message: telegram.Message, me: BotIdentity) -> bool:
     """Tell people from bots, ourselves and automatic forwards: answering those makes loops."""
     sender = message.from_user
     if message.is_automatic_forward or (sender and sender.id == CHANNEL_FORWARDS):
@@ -192,7 +194,7 @@ def _read_edit(message: telegram.Message) -> str:
     return str(int(message.edit_date.timestamp())) if message.edit_date else "edited"
 
 
-def _read_words(message: telegram.Message, me: Me) -> tuple[str, str] | None:
+def _read_words(message: telegram.Message, me: BotIdentity) -> tuple[str, str] | None:
     """Return command and text; None if the command is another bot's."""
     if message.forward_origin:
         return "", read_text(message)  # whoever wrote it did not ask us
@@ -204,7 +206,7 @@ def _read_words(message: telegram.Message, me: Me) -> tuple[str, str] | None:
     return "", clean(text)
 
 
-def _read_command(text: str, length: int, me: Me) -> tuple[str, str] | None:
+def _read_command(text: str, length: int, me: BotIdentity) -> tuple[str, str] | None:
     units = text.encode("utf-16-le", "surrogatepass")
     typed = units[: length * 2].decode("utf-16-le", "replace")
     rest = units[length * 2 :].decode("utf-16-le", "replace")

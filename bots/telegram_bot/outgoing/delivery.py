@@ -25,14 +25,14 @@ from bots.telegram_bot.errors import (
     read_error,
     read_refusal,
 )
-from bots.telegram_bot.outgoing.live_message import Progress, find_placeholder
-from bots.telegram_bot.outgoing.message import Outgoing, address, build_keyboard, mend
+from bots.telegram_bot.outgoing.live_message import TelegramLiveMessages, find_placeholder
+from bots.telegram_bot.outgoing.message import TelegramRequest, address, build_keyboard, mend
 from bots.telegram_bot.outgoing.parts import FilePart, Part, TextPart, build_parts, halve
 from bots.telegram_bot.outgoing.requests import perform
-from bots.telegram_bot.pacing import Pacer
+from bots.telegram_bot.pacing import TelegramPacer
 from core import metrics
 from core.errors import PlatformBusy
-from core.interfaces import Door, Envelope
+from core.interfaces import DeliveryTarget, Inbox
 from core.models import DeliveryState, Reply
 
 log = structlog.get_logger(__name__)
@@ -47,21 +47,21 @@ UPLOAD_S = 300.0
 LAST_S = 2.0
 
 
-class Delivery:
+class TelegramDelivery:
     """Sends the parts of replies in order and notes each in the ledger."""
 
     def __init__(
         self,
         bot: telegram.Bot,
-        pacer: Pacer,
-        progress: Progress,
-        door: Door,
+        pacer: TelegramPacer,
+        live_messages: TelegramLiveMessages,
+        inbox: Inbox,
     ) -> None:
         self._bot = bot
-        self._door = door
+        self._inbox = inbox
         self._username = ""
         self._pacer = pacer
-        self._progress = progress
+        self._live_messages = live_messages
         # Parts noted as started that surely did not go out; forgotten at a crash, which only
         # makes the count of ambiguous sends higher than it is.
         self._unsent: set[tuple[str, int]] = set()
@@ -69,33 +69,33 @@ class Delivery:
         self._no_voice: set[str] = set()
         self._new_no_voice: set[str] = set()
 
-    async def deliver(self, envelope: Envelope, reply: Reply) -> None:
+    async def deliver(self, target: DeliveryTarget, reply: Reply) -> None:
         """Send what the ledger does not hold as sent, and edit what it holds as outdated.
 
         Raises PlatformError.
         """
-        await self._progress.end(envelope)
-        was_begun = await envelope.ledger.find(0) is not None
+        await self._live_messages.end(target)
+        was_begun = await target.ledger.find(0) is not None
         parts: list[Part] = []
         if reply != Reply():  # else all is said elsewhere
-            parts = build_parts(reply, envelope.message.chat.chat_id)
-        await self._deliver_parts(envelope, parts, await self._build_keyboard(reply))
+            parts = build_parts(reply, target.message.chat.chat_id)
+        await self._deliver_parts(target, parts, await self._build_keyboard(reply))
         if was_begun:
-            await self._remove_rest(envelope, len(parts))
+            await self._remove_rest(target, len(parts))
 
     async def _deliver_parts(
-        self, envelope: Envelope, parts: list[Part], keyboard: InlineKeyboardMarkup | None
+        self, target: DeliveryTarget, parts: list[Part], keyboard: InlineKeyboardMarkup | None
     ) -> None:
-        placeholder = await find_placeholder(envelope)
+        placeholder = await find_placeholder(target)
         for number, part in enumerate(parts):
-            out = self._address(envelope, part)
+            out = self._address(target, part)
             if number == 0 and isinstance(part, TextPart):
                 out = replace(out, edit_id=placeholder)
             if number == len(parts) - 1:
                 out = replace(out, keyboard=keyboard)
-            await self._deliver_part(envelope, number, out)
+            await self._deliver_part(target, number, out)
         if placeholder and not (parts and isinstance(parts[0], TextPart)):
-            await self._remove(envelope.message.chat.chat_id, placeholder)
+            await self._remove(target.message.chat.chat_id, placeholder)
 
     async def _build_keyboard(self, reply: Reply) -> InlineKeyboardMarkup | None:
         has_private = any(button.is_private for button in reply.buttons)
@@ -106,40 +106,42 @@ class Delivery:
                 raise read_error(error) from None
         return build_keyboard(reply.buttons, self._username)
 
-    def _address(self, envelope: Envelope, part: Part) -> Outgoing:
-        out = address(envelope.message, part)
-        is_refused = envelope.has_no_voice or out.chat_id in self._no_voice
+    def _address(self, target: DeliveryTarget, part: Part) -> TelegramRequest:
+        out = address(target.message, part)
+        is_refused = target.has_no_voice or out.chat_id in self._no_voice
         if is_refused and isinstance(part, FilePart) and part.kind == "voice":
             out = mend(out, Refusal.SOUND_FORBIDDEN) or out
         return out
 
-    async def _deliver_part(self, envelope: Envelope, number: int, out: Outgoing) -> None:
-        key = (envelope.job_id, number)
-        known = await envelope.ledger.find(number)
+    async def _deliver_part(
+        self, target: DeliveryTarget, number: int, out: TelegramRequest
+    ) -> None:
+        key = (target.job_id, number)
+        known = await target.ledger.find(number)
         if known and known.state is DeliveryState.SENT:
             return
         is_pending = known is not None and known.state is DeliveryState.PENDING
         is_repeat = is_pending and key not in self._unsent
         # What an older form of the answer stands in; message ids begin anew where a chat moves,
         # and a question of before the move has lost its own.
-        older_id = known.platform_id if known and envelope.message.message_id else ""
+        older_id = known.platform_id if known and target.message.message_id else ""
         if older_id and isinstance(out.part, TextPart):
             out = replace(out, edit_id=older_id)
         # The wait comes first: what is noted as started should really be on its way.
         await self._pacer.wait(out.chat_id)
-        platform_id = await self._finish(self._send_noted(envelope, number, out, is_repeat))
+        platform_id = await self._finish(self._send_noted(target, number, out, is_repeat))
         if older_id not in ("", platform_id):
             await self._remove(out.chat_id, older_id)
-        await self._note_no_voice(envelope)
+        await self._note_no_voice(target)
 
     async def _send_noted(
-        self, envelope: Envelope, number: int, out: Outgoing, is_repeat: bool
+        self, target: DeliveryTarget, number: int, out: TelegramRequest, is_repeat: bool
     ) -> str:
-        key = (envelope.job_id, number)
-        await envelope.ledger.start(number)
+        key = (target.job_id, number)
+        await target.ledger.start(number)
         self._unsent.discard(key)
         platform_id = await self._try(out, key, is_repeat=is_repeat)
-        await envelope.ledger.finish(number, platform_id)
+        await target.ledger.finish(number, platform_id)
         return platform_id
 
     async def _finish(self, sending: Coroutine[Any, Any, str]) -> str:
@@ -156,7 +158,7 @@ class Delivery:
             await asyncio.gather(task, return_exceptions=True)
             raise
 
-    async def _try(self, out: Outgoing, key: tuple[str, int], *, is_repeat: bool) -> str:
+    async def _try(self, out: TelegramRequest, key: tuple[str, int], *, is_repeat: bool) -> str:
         try:
             return await self._send(out, is_repeat=is_repeat)
         except TelegramError as error:
@@ -165,23 +167,23 @@ class Delivery:
             self._unsent.add(key)
             raise
 
-    async def _note_no_voice(self, envelope: Envelope) -> None:
+    async def _note_no_voice(self, target: DeliveryTarget) -> None:
         """Let what was found out hold beyond this process."""
-        chat = envelope.message.chat
+        chat = target.message.chat
         if chat.chat_id in self._new_no_voice:
-            await self._door.note_no_voice(chat)
+            await self._inbox.note_no_voice(chat)
             self._new_no_voice.discard(chat.chat_id)
 
-    async def _remove_rest(self, envelope: Envelope, count: int) -> None:
+    async def _remove_rest(self, target: DeliveryTarget, count: int) -> None:
         """Take back the parts that an older form of the answer had beyond `count`."""
         rest: list[str] = []
-        while known := await envelope.ledger.find(count + len(rest)):
+        while known := await target.ledger.find(count + len(rest)):
             rest.append(known.platform_id)
         # The last one first: the ledger never has a gap.
         for part, platform_id in reversed([*enumerate(rest, count)]):
-            if platform_id and envelope.message.message_id:
-                await self._remove(envelope.message.chat.chat_id, platform_id)
-            await envelope.ledger.forget(part)
+            if platform_id and target.message.message_id:
+                await self._remove(target.message.chat.chat_id, platform_id)
+            await target.ledger.forget(part)
 
     def _read(self, error: TelegramError, key: tuple[str, int]) -> Exception:
         ours = read_error(error)
@@ -190,7 +192,7 @@ class Delivery:
             self._unsent.add(key)
         return ours
 
-    async def _send(self, out: Outgoing, *, is_repeat: bool) -> str:
+    async def _send(self, out: TelegramRequest, *, is_repeat: bool) -> str:
         """Make the call, mended as often as it takes, and return the message's id."""
         for _ in range(MAX_TRIES):
             if is_repeat and not out.edit_id:
@@ -214,14 +216,14 @@ class Delivery:
             await self._pacer.wait(out.chat_id)
         raise PlatformBusy("Telegram keeps asking to wait")
 
-    def _mend(self, out: Outgoing, refusal: Refusal | None) -> Outgoing | None:
+    def _mend(self, out: TelegramRequest, refusal: Refusal | None) -> TelegramRequest | None:
         is_voice = isinstance(out.part, FilePart) and out.part.kind == "voice"
         if is_voice and refusal is Refusal.SOUND_FORBIDDEN:
             self._no_voice.add(out.chat_id)
             self._new_no_voice.add(out.chat_id)
         return mend(out, refusal)
 
-    async def _send_halves(self, out: Outgoing, halves: list[Part]) -> str:
+    async def _send_halves(self, out: TelegramRequest, halves: list[Part]) -> str:
         """Send what Telegram finds too long in two: in our count it was not."""
         platform_id = ""
         for at, half in enumerate(halves):
@@ -238,7 +240,7 @@ class Delivery:
             )
         return platform_id
 
-    async def _call(self, out: Outgoing) -> str:
+    async def _call(self, out: TelegramRequest) -> str:
         async with deadline(UPLOAD_S if isinstance(out.part, FilePart) else CALL_S):
             platform_id = await perform(self._bot, out)
         self._pacer.note_success()

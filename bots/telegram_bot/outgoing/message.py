@@ -20,7 +20,7 @@ ROW_WIDTHS = ((10, 3), (16, 2))
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class TelegramRequest:
     """A message on its way: new, or the edit of our own message `edit_id`."""
 
     chat_id: str
@@ -31,7 +31,7 @@ class Outgoing:
     keyboard: InlineKeyboardMarkup | None = None
 
 
-def address(message: Message, part: Part) -> Outgoing:
+def address(message: Message, part: Part) -> TelegramRequest:
     """Return `part` as the answer to `message`: to its chat, its topic, under it."""
     reply_to = message.message_id
     # A pressed button is no message: the answer goes under the one that has the button.
@@ -39,7 +39,7 @@ def address(message: Message, part: Part) -> Outgoing:
         reply_to = message.reply_to.message_id if message.reply_to else ""
     if not reply_to.isdecimal():
         reply_to = ""
-    return Outgoing(message.chat.chat_id, part, message.thread_id, reply_to)
+    return TelegramRequest(message.chat.chat_id, part, message.thread_id, reply_to)
 
 
 def as_thread(thread_id: str | None) -> int | None:
@@ -80,14 +80,14 @@ def _share_out(keys: list[InlineKeyboardButton], width: int) -> list[list[Inline
     return [keys[start:end] for start, end in pairwise(starts)]
 
 
-def build_reply_parameters(out: Outgoing) -> ReplyParameters | None:
+def build_reply_parameters(out: TelegramRequest) -> ReplyParameters | None:
     """Return the reference to the note; a note that was deleted is no reason to stay silent."""
     if not out.reply_to:
         return None
     return ReplyParameters(int(out.reply_to), allow_sending_without_reply=True)
 
 
-def mend(out: Outgoing, refusal: Refusal | None) -> Outgoing | None:
+def mend(out: TelegramRequest, refusal: Refusal | None) -> TelegramRequest | None:
     """Return what to try instead of a refused call, None if nothing can be changed."""
     if refusal is Refusal.MESSAGE_GONE and out.edit_id:
         return replace(out, edit_id="")
@@ -103,7 +103,7 @@ def mend(out: Outgoing, refusal: Refusal | None) -> Outgoing | None:
     return None
 
 
-def _disguise(out: Outgoing, part: FilePart) -> Outgoing | None:
+def _disguise(out: TelegramRequest, part: FilePart) -> TelegramRequest | None:
     """Return the same sound in the form that is less of a sound."""
     if part.kind == "document":
         return None

@@ -11,7 +11,7 @@ from bots.common.text import clean, count_units, is_blank
 from bots.telegram_bot.outgoing.entities import build_links, build_quote, clip
 from bots.telegram_bot.outgoing.text import MAX_UNITS, split
 from core.models import File, Reply
-from core.safety import deaden, revive
+from core.safety import disable_links, restore_links
 
 MAX_CAPTION_UNITS = 1024
 #: A larger voice message is shown as a file.
@@ -51,7 +51,7 @@ def build_parts(reply: Reply, chat_id: str = "") -> list[Part]:
     chat_id: where it goes; links to other messages of that chat are made from it.
     """
     # What somebody said calls nobody a second time, with our name above it.
-    text, quote = clean(reply.text).strip("\n"), deaden(clean(reply.quote)).strip("\n")
+    text, quote = clean(reply.text).strip("\n"), disable_links(clean(reply.quote)).strip("\n")
     marked = TextPart(text, build_links(reply, text, chat_id))
     whole = _join(marked, quote, is_quote_first=reply.is_quote_first)
     messages = _cut(whole, MAX_UNITS)
@@ -61,7 +61,7 @@ def build_parts(reply: Reply, chat_id: str = "") -> list[Part]:
     if len(messages) > MAX_MESSAGES:
         beginning = _build_beginning(marked, quote, is_quote_first=reply.is_quote_first)
         name = "transcript.txt" if quote else "reply.txt"
-        text_file = FilePart(File(name, "text/plain", revive(whole.text).encode()))
+        text_file = FilePart(File(name, "text/plain", restore_links(whole.text).encode()))
         return [beginning, text_file, *files]
     if not messages and not files:
         return [TextPart("…")]

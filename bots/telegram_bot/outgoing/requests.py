@@ -8,14 +8,14 @@ import telegram
 from telegram import InputFile, LinkPreviewOptions
 
 from bots.common.text import clean
-from bots.telegram_bot.outgoing.message import Outgoing, as_thread, build_reply_parameters
+from bots.telegram_bot.outgoing.message import TelegramRequest, as_thread, build_reply_parameters
 from bots.telegram_bot.outgoing.parts import FilePart
 
 #: Who speaks, as the music player shows it.
 PERFORMER = "Hearsay (AI)"
 
 
-async def perform(bot: telegram.Bot, out: Outgoing) -> str:
+async def perform(bot: telegram.Bot, out: TelegramRequest) -> str:
     """Make one call and return the id of the message it made or changed.
 
     Raises TelegramError.

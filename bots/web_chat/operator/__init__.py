@@ -1,5 +1,5 @@
 """The operator's view: how the program is, what waits, what failed, and what it costs."""
 
-from bots.web_chat.operator.api import OperatorApi, OperatorDoor
+from bots.web_chat.operator.api import OperatorApi, OperatorInbox
 
-__all__ = ["OperatorApi", "OperatorDoor"]
+__all__ = ["OperatorApi", "OperatorInbox"]

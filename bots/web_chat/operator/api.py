@@ -24,11 +24,11 @@ from bots.web_chat.operator.wire import (
 )
 from core.clock import CLOCK, Clock
 from core.config import Settings
-from core.interfaces import PageDoor
+from core.interfaces import WebInbox
 from core.locale import mark
 from core.logs import recent_problems, redact, sort_secrets
 from core.models import JobState, Steps, measure_waits
-from core.operations.status import Operations
+from core.operations.status import OperatorStatus
 
 NO_JOB = mark("There is no such job.")
 NOT_DEAD = mark("Only dead letters can be run again.")
@@ -44,11 +44,11 @@ _STATES: Mapping[Shown, Sequence[JobState]] = {
 }
 
 
-class OperatorDoor(PageDoor, Protocol):
+class OperatorInbox(WebInbox, Protocol):
     """What the operator's view asks besides."""
 
     @property
-    def operations(self) -> Operations:
+    def status(self) -> OperatorStatus:
         """What there is to be seen."""
 
     async def retry(self, job_id: str) -> bool:
@@ -58,8 +58,8 @@ class OperatorDoor(PageDoor, Protocol):
 class OperatorApi:
     """The routes of the view. It reads, but for one thing: it runs dead letters again."""
 
-    def __init__(self, door: OperatorDoor, settings: Settings, clock: Clock = CLOCK) -> None:
-        self.door = door
+    def __init__(self, inbox: OperatorInbox, settings: Settings, clock: Clock = CLOCK) -> None:
+        self.inbox = inbox
         self.settings = settings
         self._clock = clock
         self._started_at = clock.now()
@@ -82,27 +82,27 @@ class OperatorApi:
 
     async def get_state(self) -> dict[str, Any]:
         """Return how the program is right now."""
-        now, operations = self._clock.now(), self.door.operations
+        now, status = self._clock.now(), self.inbox.status
         return {
             "now": now.isoformat(),
             "started_at": self._started_at.isoformat(),
-            "platforms": {name: None for name in PLATFORMS} | self.door.readiness(),
-            "queue": build_queue(await operations.figures.queue(now)),
-            "engines": [build_engine(engine) for engine in await operations.engines()],
+            "platforms": {name: None for name in PLATFORMS} | self.inbox.readiness(),
+            "queue": build_queue(await status.statistics.queue(now)),
+            "engines": [build_engine(engine) for engine in await status.engines()],
         }
 
     async def get_figures(self) -> dict[str, Any]:
         """Return the last 24 hours, and what was spent in a day and in 30 days."""
-        now, operations = self._clock.now(), self.door.operations
-        figures = operations.figures
-        used_s = await operations.programs(now.date())
-        hours = await figures.hours(now)
+        now, status = self._clock.now(), self.inbox.status
+        statistics = status.statistics
+        used_s = await status.programs(now.date())
+        hours = await statistics.hours(now)
         minutes = self.settings.api_audio_minutes_per_day
         return {
             "hours": [build_hour(hour) for hour in hours],
             "answered": asdict(measure_waits(hours)),
-            "day": [build_spent(spent) for spent in await figures.spent(now - _DAY)],
-            "month": [build_spent(spent) for spent in await figures.spent(now - _MONTH)],
+            "day": [build_spent(spent) for spent in await statistics.spent(now - _DAY)],
+            "month": [build_spent(spent) for spent in await statistics.spent(now - _MONTH)],
             "programs": [{"name": name, "audio_s": audio_s} for name, audio_s in used_s.items()],
             "program_limit_s": minutes and minutes * 60,
         }
@@ -115,7 +115,7 @@ class OperatorApi:
         self, show: Shown = "open", limit: Annotated[int, Query(ge=1, le=500)] = 50
     ) -> dict[str, Any]:
         """Return jobs, the newest first."""
-        found = await self.door.operations.figures.traces(_STATES[show], limit)
+        found = await self.inbox.status.statistics.traces(_STATES[show], limit)
         return {"jobs": [build_job(trace, self._redact) for trace in found]}
 
     async def get_job(self, job_id: str) -> dict[str, Any]:
@@ -124,13 +124,13 @@ class OperatorApi:
 
     async def retry_job(self, job_id: str) -> dict[str, Any]:
         """Run a dead letter again."""
-        if not await self.door.retry(job_id):
+        if not await self.inbox.retry(job_id):
             await self._find(job_id)
             raise HTTPException(409, NOT_DEAD)
         return build_steps(await self._find(job_id), self._redact)
 
     async def _find(self, job_id: str) -> Steps:
-        steps = await self.door.operations.figures.steps(job_id)
+        steps = await self.inbox.status.statistics.steps(job_id)
         if steps is None:
             raise HTTPException(404, NO_JOB)
         return steps

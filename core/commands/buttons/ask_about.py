@@ -6,7 +6,7 @@ from core.answering.conversation import find_subjects
 from core.commands import Command
 from core.commands.context import Context
 from core.locale import mark
-from core.models import Reply, Subject
+from core.models import RecordingReference, Reply
 
 
 async def ask_about(ctx: Context) -> Reply:
@@ -15,7 +15,7 @@ async def ask_about(ctx: Context) -> Reply:
     return Reply(text, about=await _find_subjects(ctx))
 
 
-async def _find_subjects(ctx: Context) -> tuple[Subject, ...]:
+async def _find_subjects(ctx: Context) -> tuple[RecordingReference, ...]:
     """Return the recording whose transcript has the button: it is quoted, or of a recent job."""
     key, quoted = ctx.message.text.strip(), ctx.message.reply_to
     for job in await ctx.store.jobs.history(ctx.message.chat):
@@ -23,7 +23,7 @@ async def _find_subjects(ctx: Context) -> tuple[Subject, ...]:
         if key and any(subject.heard == key for subject in about):
             return about
     if quoted and quoted.attachment:
-        return (Subject(quoted.message_id, quoted.attachment, quoted.sender_id, key),)
+        return (RecordingReference(quoted.message_id, quoted.attachment, quoted.sender_id, key),)
     return ()
 
 

@@ -12,7 +12,7 @@ from core.text.split import shorten
 
 async def listen(ctx: Context) -> Reply:
     """Say the text that the button carries, as much of it as is said at once."""
-    spoken = await ctx.say(shorten(ctx.message.text, MAX_CHARS))
+    spoken = await ctx.synthesize(shorten(ctx.message.text, MAX_CHARS))
     return Reply(files=(spoken.file,))
 
 

@@ -20,7 +20,7 @@ async def private_summary(ctx: Context) -> Reply:
         raise UserError("I no longer have this summary. Ask for it again.") from None
     chat = Chat(message.chat.platform, message.chat.bot_id, copy.chat_id)
     ctx.on_text(ctx.text(READING))
-    return await ctx.summarizing.answer(ctx.job, copy.request, ctx.speaking, chat)
+    return await ctx.summaries.answer(ctx.job, copy.request, ctx.synthesis, chat)
 
 
 command = Command(mark("Read a group's summary in private"), private_summary, is_listed=False)

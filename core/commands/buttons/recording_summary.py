@@ -17,7 +17,7 @@ async def brief(ctx: Context) -> Reply:
     if heard is None or not heard.text:
         raise UserError("I no longer have this transcript. Send the recording again.")
     shown = glossary.apply_to(heard, ctx.settings.talk.glossary)
-    return show_recording(await ctx.summarizing.brief(ctx.job, shown), ctx.message.language)
+    return show_recording(await ctx.summaries.brief(ctx.job, shown), ctx.message.language)
 
 
 command = Command(mark("Sum up a recording"), brief, is_listed=False)

@@ -8,7 +8,7 @@ from core.commands import Command
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
-from core.models import Quoted, Remembered, Reply
+from core.models import Quoted, RememberedMessage, Reply
 from core.summaries.moments import find_end
 from core.summaries.points import clock
 
@@ -27,7 +27,7 @@ async def replay(ctx: Context) -> Reply:
     wanted = replace(ctx.message, chat=chat, attachment=None, reply_to=quoted)
     data = await ctx.fetch(wanted)
     end_s = find_end(message.transcript, start_s)
-    file = await ctx.hearing.excerpt(data, max(0.0, start_s - LEAD_S), end_s)
+    file = await ctx.transcription.excerpt(data, max(0.0, start_s - LEAD_S), end_s)
     return Reply(files=(replace(file, title=_title(message, start_s)),))
 
 
@@ -40,7 +40,7 @@ def _read(text: str) -> tuple[str, float, str]:
         raise UserError("I no longer have this voice note.") from None
 
 
-def _title(message: Remembered, start_s: float) -> str:
+def _title(message: RememberedMessage, start_s: float) -> str:
     return f"{message.sender_name} {clock(start_s)}"
 
 

@@ -18,10 +18,10 @@ async def consent(ctx: Context) -> Reply:
     if expects is None or attachment is None:
         raise UserError("Nothing was asked of you. /voice clone begins.")
     data = await ctx.platform.fetch(ctx.message)
-    heard = await ctx.hearing.hear(data, language=ctx.settings.language)
+    heard = await ctx.transcription.transcribe(data, language=ctx.settings.language)
     if not casting.is_said(expects, heard.transcript.text):
         raise UserError("That was not the sentence. Record it again, or say /voice clone off.")
-    sample = await ctx.hearing.convert(data)
+    sample = await ctx.transcription.convert(data)
     own = casting.make_clone(sample, ctx.clock.now())
     settings = replace(ctx.settings, expects=None)
     await ctx.store.voices.keep(ctx.message.chat, ctx.message.sender_id, own)

@@ -30,7 +30,7 @@ async def digest_due(ctx: Context) -> Reply:
     thread_id = (message.thread_id or "") if due.is_topic else None
     span = Span(since_at, due.until_at, thread_id=thread_id)
     try:
-        reply = await ctx.summarizing.summarize(ctx.job, Request(span))
+        reply = await ctx.summaries.summarize(ctx.job, Request(span))
     except NothingSaid:
         return Reply()
     if not due.is_late:

@@ -15,7 +15,7 @@ async def note(ctx: Context) -> Reply:
     if message.attachment is None or kept is None:
         return Reply()  # deleted, forgotten, or the chat is no longer remembered
     data = await ctx.fetch()
-    heard = await ctx.hearing.hear(
+    heard = await ctx.transcription.transcribe(
         data, language=ctx.settings.language, hint_s=message.attachment.duration_s
     )
     await ctx.remember(heard)

@@ -28,15 +28,15 @@ async def read_out(ctx: Context) -> Reply:
     if await ctx.store.memory.is_opted_out(message.chat.platform, message.sender_id):
         return Reply()
     chosen, _ = (await ctx.choices()).find("voice")
-    voices = ctx.speaking.synthesizer.voices()
+    voices = ctx.synthesis.synthesizer.voices()
     voice = "" if chosen else pick_voice(voices, message.sender_id, guess_language(message.text))
-    await ctx.say(shorten(message.text, MAX_CHARS), SpeechSettings(voice=voice))
+    await ctx.synthesize(shorten(message.text, MAX_CHARS), SpeechSettings(voice=voice))
     return Reply()
 
 
 def pick_voice(voices: Sequence[Voice], person_id: str, language: str) -> str:
     """Return the preset voice of a person who has chosen none: the same one each time."""
-    pool = presets.speaking(voices, language) or voices
+    pool = presets.voices_for_language(voices, language) or voices
     return presets.assign(person_id, pool).voice_id if pool else ""
 
 

@@ -16,7 +16,14 @@ from core.engines.mimo.limits import ASR_LIMITS, CHAT_LIMITS, TTS_LIMITS
 from core.engines.wire.body import Body
 from core.engines.wire.chat import ReadJson, Telling, settle
 from core.engines.wire.chat_stream import read_telling
-from core.engines.wire.client import Client, give, is_event_stream, read_body, read_events, relay
+from core.engines.wire.client import (
+    EngineClient,
+    give,
+    is_event_stream,
+    read_body,
+    read_events,
+    relay,
+)
 from core.engines.wire.models import ASR, CHAT, TTS, TTS_CLONE, TTS_DESIGN, ModelChoice, ThreeModels
 from core.errors import ConfigError, ModelGone
 from core.interfaces import AnswererLimits
@@ -49,7 +56,7 @@ class Mimo(ThreeModels):
     can_stream_speech: bool = True
 
     def __init__(self, settings: Settings) -> None:
-        self._client = Client(settings.mimo_base_url, make_headers(settings), wire.read_error)
+        self._client = EngineClient(settings.mimo_base_url, make_headers(settings), wire.read_error)
         self._asr = ModelChoice(settings.mimo_asr_model, ASR, self._list_models)
         self._chat = ModelChoice(settings.mimo_chat_model, CHAT, self._list_models)
         self._tts = ModelChoice(settings.mimo_tts_model, TTS, self._list_models)
@@ -157,12 +164,12 @@ class Mimo(ThreeModels):
             if not is_event_stream(response):
                 yield speech.read_speech(await read_body(response), model=model)
                 return
-            speaking = speech.Speaking()
+            stream = speech.SpeechStream()
             async for data in read_events(response):
-                speaking, samples = speech.read_speech_event(data, speaking, model=model)
+                stream, samples = speech.read_speech_event(data, stream, model=model)
                 if samples:
                     yield samples
-            speech.read_speech_end(speaking)
+            speech.read_speech_end(stream)
 
     async def _list_models(self) -> frozenset[str]:
         return wire.read_models(await self._client.send("GET", "/models", deadline_s=_LIST_S))

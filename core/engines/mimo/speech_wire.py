@@ -46,7 +46,7 @@ _VOICES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Speaking:
+class SpeechStream:
     """What a stream has told so far, but for its sound."""
 
     #: The byte that began a sample which the next chunk ends.
@@ -95,40 +95,40 @@ def read_speech(body: bytes, *, model: str) -> bytes:
     return read_wav(_read_sound(choice.get("message")), rate_hz=RATE_HZ)
 
 
-def read_speech_event(data: str, speaking: Speaking, *, model: str) -> tuple[Speaking, bytes]:
-    """Return `speaking` moved on by the data of one server-sent event, and its whole samples.
+def read_speech_event(data: str, stream: SpeechStream, *, model: str) -> tuple[SpeechStream, bytes]:
+    """Return `stream` moved on by the data of one server-sent event, and its whole samples.
 
     Raises EngineError as `read_speech` does.
     """
     if data.strip() == "[DONE]":
-        return replace(speaking, is_done=True), b""
+        return replace(stream, is_done=True), b""
     choice = read_choice(read_answer(data, model, kind=_KIND))
     if choice is None:
-        return speaking, b""
+        return stream, b""
     sound = _read_sound(choice.get("delta"))
-    if sound and (speaking.finish_reason or speaking.is_done):
+    if sound and (stream.finish_reason or stream.is_done):
         raise EngineBadReply("sound after the end")
-    samples, odd = split_samples(speaking.odd + sound)
-    moved = Speaking(
+    samples, odd = split_samples(stream.odd + sound)
+    moved = SpeechStream(
         odd=odd,
-        has_sound=speaking.has_sound or bool(samples),
-        finish_reason=read_finish(choice) or speaking.finish_reason,
-        is_done=speaking.is_done,
+        has_sound=stream.has_sound or bool(samples),
+        finish_reason=read_finish(choice) or stream.finish_reason,
+        is_done=stream.is_done,
     )
     return moved, samples
 
 
-def read_speech_end(speaking: Speaking) -> None:
+def read_speech_end(stream: SpeechStream) -> None:
     """See that a stream has ended well, for part of an utterance must not pass for the whole.
 
     Raises EngineError as `read_speech` does.
     """
-    _check_finish(speaking.finish_reason)
-    if not speaking.is_done:
+    _check_finish(stream.finish_reason)
+    if not stream.is_done:
         raise EngineBadReply("the stream ended too early")
-    if speaking.odd:
+    if stream.odd:
         raise EngineBadReply("the sound ends within a sample")
-    if not speaking.has_sound:
+    if not stream.has_sound:
         raise EngineBadReply("no sound")
 
 

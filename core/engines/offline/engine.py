@@ -19,8 +19,8 @@ from core.engines.wire.speech import check_preset, strip_tags
 from core.errors import EngineBadReply, EngineBusy, EngineError, EngineRefused
 from core.interfaces import AnswererLimits, SynthesizerLimits, TranscriberLimits
 from core.models import Answer, Audio, Question, Segment, Transcript, Usage, Utterance, Voice
-from core.worker_process import ChildError, ChildMissing, ChildRefused
-from core.worker_process.pool import ChildPool
+from core.worker_process import WorkerError, WorkerMissing, WorkerRefused
+from core.worker_process.pool import WorkerPool
 
 #: It reads passages one by one, so that no number of them is too many.
 _NO_LIMIT = 1_000_000_000
@@ -51,7 +51,7 @@ class Offline:
         self.chat_limits = AnswererLimits(
             concurrency=size, context_tokens=_NO_LIMIT, can_translate=False
         )
-        self._pool = ChildPool("core.engines.offline.pocketsphinx_worker", size=size)
+        self._pool = WorkerPool("core.engines.offline.pocketsphinx_worker", size=size)
         self._espeak = espeak.Espeak(size=size)
 
     @classmethod
@@ -76,7 +76,7 @@ class Offline:
                     segments.append(Segment(**header))
                     if on_text is not None:
                         on_text(_join(segments))
-        except ChildError as error:
+        except WorkerError as error:
             raise read_error(error) from error
         return Transcript(
             text=_join(segments),
@@ -101,7 +101,7 @@ class Offline:
             raise EngineRefused("no such voice", reason="it does not know this voice")
         try:
             samples = await self._espeak.speak(text, voice_id)
-        except ChildError as error:
+        except WorkerError as error:
             raise read_error(error) from error
         if not samples:
             raise EngineBadReply("no sound")
@@ -118,7 +118,7 @@ class Offline:
         """Load the model before the first recording comes. Raises EngineBusy."""
         try:
             await self._pool.warm_up()
-        except ChildError as error:
+        except WorkerError as error:
             raise read_error(error) from error
 
     async def close(self) -> None:
@@ -127,11 +127,11 @@ class Offline:
         await self._espeak.close()
 
 
-def read_error(error: ChildError) -> EngineError:
+def read_error(error: WorkerError) -> EngineError:
     """Return what the failure of a child means to us."""
-    if isinstance(error, ChildRefused) and error.kind == "format":
+    if isinstance(error, WorkerRefused) and error.kind == "format":
         return EngineRefused(str(error), reason="the format is not supported")
-    if isinstance(error, ChildMissing | ChildRefused):
+    if isinstance(error, WorkerMissing | WorkerRefused):
         return EngineBusy(str(error))
     return EngineBadReply(str(error))
 

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from core.engines.wire.speech import CHINESE, read_wav
 from core.errors import EngineBadReply, EngineBusy, SpeechMissing
 from core.models import Voice
-from core.worker_process.pool import ChildPool
+from core.worker_process.pool import WorkerPool
 
 RATE_HZ = 22_050
 #: Names that the program and the library both know, the default of each language first.
@@ -70,7 +70,7 @@ class Espeak:
     """Speaks in whichever way this machine has; that is looked up at each call."""
 
     def __init__(self, *, size: int) -> None:
-        self._pool = ChildPool("core.engines.offline.espeak_worker", size=size)
+        self._pool = WorkerPool("core.engines.offline.espeak_worker", size=size)
 
     async def speak(self, text: str, voice_id: str) -> bytes:
         """Return the samples of `text`.

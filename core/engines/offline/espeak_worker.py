@@ -13,7 +13,7 @@ from typing import Any
 import espeakng_loader
 
 from core.engines.offline.espeak import RATE_HZ
-from core.worker_process import ChildRefused, Frame, serve
+from core.worker_process import Frame, WorkerRefused, serve
 
 _SYNCHRONOUS = 2
 _DONT_EXIT = 0x8000
@@ -41,14 +41,14 @@ class _Speaker:
     def speak(self, header: dict[str, Any], text: bytes) -> Iterator[Frame]:
         """Yield the samples of `text` (UTF-8). Raises ChildRefused("voice")."""
         if self._library.espeak_SetVoiceByName(str(header["voice"]).encode()):
-            raise ChildRefused("voice", "the library does not know it")
+            raise WorkerRefused("voice", "the library does not know it")
         self._library.espeak_SetParameter(_PITCH, int(header["pitch"]), 0)
         self._pcm.clear()
         size = ctypes.c_size_t(len(text) + 1)
         flags = _UTF8 | _END_PAUSE
         failure = self._library.espeak_Synth(text, size, 0, 0, 0, flags, None, None)
         if failure or self._library.espeak_Synchronize():
-            raise ChildRefused("library", f"espeak_Synth returned {failure}")
+            raise WorkerRefused("library", f"espeak_Synth returned {failure}")
         yield {}, bytes(self._pcm)
 
     def _take(self, samples: Any, count: int, _: object) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pocketsphinx import Decoder, Endpointer
 
-from core.worker_process import ChildRefused, Frame, serve
+from core.worker_process import Frame, WorkerRefused, serve
 
 RATE_HZ = 16_000
 
@@ -65,9 +65,9 @@ def read_pcm(wav: bytes) -> bytes:
             form = (file.getframerate(), file.getnchannels(), file.getsampwidth())
             pcm: bytes = file.readframes(file.getnframes())
     except (wave.Error, EOFError):
-        raise ChildRefused("format", "not a WAV file") from None
+        raise WorkerRefused("format", "not a WAV file") from None
     if form != (RATE_HZ, 1, 2):
-        raise ChildRefused("format", "not 16 kHz, mono, 16 bit")
+        raise WorkerRefused("format", "not 16 kHz, mono, 16 bit")
     return pcm[: len(pcm) // 2 * 2]
 
 

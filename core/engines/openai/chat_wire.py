@@ -81,7 +81,7 @@ def limits_of(model: str, *, can_hear: bool) -> AnswererLimits:
         CHAT_LIMITS,
         formats=formats,
         max_bytes=MAX_BYTES,
-        can_fetch=False,
+        can_fetch_urls=False,
         context_tokens=mimo_chat_wire.find_context_tokens(model_id),
     )
 

@@ -19,7 +19,7 @@ from core.engines.openai import speech_wire as speech
 from core.engines.openai import transcription_wire as wire
 from core.engines.wire.chat import has_sound, settle
 from core.engines.wire.chat_stream import read_telling
-from core.engines.wire.client import Client, give, read_body, relay
+from core.engines.wire.client import EngineClient, give, read_body, relay
 from core.engines.wire.models import ModelChoice, ThreeModels, find_mimo
 from core.engines.wire.speech import read_wav
 from core.errors import CannotHear, ConfigError, EngineBadReply, EngineRefused, ModelGone
@@ -71,8 +71,8 @@ class OpenAIStyle(ThreeModels):
             raise ConfigError("OPENAI_BASE_URL is not set")
         key = (settings.secret("openai_api_key") or "").strip()
         headers = {"authorization": f"Bearer {key}"} if key else {}
-        self._client = Client(settings.openai_base_url, headers, wire.read_error)
-        self._chat_client = Client(settings.openai_base_url, headers, chat.read_error)
+        self._client = EngineClient(settings.openai_base_url, headers, wire.read_error)
+        self._chat_client = EngineClient(settings.openai_base_url, headers, chat.read_error)
         self._asr = ModelChoice(settings.openai_asr_model)
         self.limits = ASR_LIMITS if find_mimo(self.model) else _LIMITS
         self._has_segments = not gateway.is_behind(self.model)

@@ -25,7 +25,7 @@ _KEEP_S = 55.0
 ReadError = Callable[[int, bytes, str | None], EngineError]
 
 
-class Client:
+class EngineClient:
     """Calls to one service. Every failure leaves as an EngineError without address or key."""
 
     def __init__(self, base_url: str, headers: Mapping[str, str], read_error: ReadError) -> None:

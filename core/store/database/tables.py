@@ -19,7 +19,7 @@ from core.models import (
     Expectation,
     KeptVoice,
     Message,
-    Remembered,
+    RememberedMessage,
     Reply,
     Schedule,
     SpeechSettings,
@@ -183,7 +183,7 @@ remembered = Table(
     Column("sender_id", String(64), nullable=False),
     Column("sent_at", UtcDateTime, nullable=False),
     Column("edit_id", String(32), nullable=False),
-    Column("content", Sealed(Remembered)),
+    Column("content", Sealed(RememberedMessage)),
     Column("transcript", Sealed(Transcript)),
     #: The key of that transcript among the paid results.
     Column("heard_key", String(64)),

@@ -10,7 +10,7 @@ from core.store.work.intake import add_own
 COMMAND = "notice"
 
 
-class StoreNotices:
+class AlertStore:
     """Every query about notices."""
 
     def __init__(self, database: Database) -> None:

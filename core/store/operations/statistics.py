@@ -28,7 +28,7 @@ _PLAIN = (
 _COSTS = ("audio_s", "prompt_tokens", "completion_tokens")
 
 
-class Figures:
+class Statistics:
     """Every query of the operator's view."""
 
     def __init__(self, database: Database) -> None:

@@ -32,7 +32,7 @@ _SIGNS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 _CODE_CHARS = 8
 
 
-class Outcome(Enum):
+class LinkResult(Enum):
     """What came of a code."""
 
     LINKED = auto()
@@ -62,7 +62,7 @@ class Links:
             await connection.execute(link_codes.insert(), values)
         return code
 
-    async def join(self, platform: str, person_id: str, code: str, job_id: str) -> Outcome:
+    async def join(self, platform: str, person_id: str, code: str, job_id: str) -> LinkResult:
         """Link an account with the one that made `code`. The same job may do so again.
 
         Where both sides had chosen, the choices of this account hold; an opt-out holds for both.
@@ -70,14 +70,14 @@ class Links:
         async with self._database.write() as connection:
             offer = await _find_offer(connection, code)
             if offer and offer.job_id == job_id:
-                return Outcome.LINKED
+                return LinkResult.LINKED
             own = await account_row(connection, platform, person_id)
             if not await _may_try(connection, own.person_pk):
-                return Outcome.TOO_MANY_TRIES
+                return LinkResult.TOO_MANY_TRIES
             if offer is None or offer.job_id:
-                return Outcome.UNKNOWN
+                return LinkResult.UNKNOWN
             outcome = await _unite(connection, own, offer.person_pk)
-            if outcome is Outcome.LINKED:
+            if outcome is LinkResult.LINKED:
                 used = update(link_codes).where(link_codes.c.person_pk == offer.person_pk)
                 await connection.execute(used.values(job_id=job_id))
             return outcome
@@ -137,18 +137,18 @@ async def _may_try(connection: AsyncConnection, person_pk: int) -> bool:
     return True
 
 
-async def _unite(connection: AsyncConnection, own: Any, other_pk: int) -> Outcome:
+async def _unite(connection: AsyncConnection, own: Any, other_pk: int) -> LinkResult:
     """Make one person of the account `own` and another, with all that each is linked with."""
     query = select(people).where(people.c.person_pk == other_pk)
     other = (await connection.execute(query)).one()
     if own.person_pk == other.person_pk:
-        return Outcome.OWN
+        return LinkResult.OWN
     if own.identity and own.identity == other.identity:
-        return Outcome.LINKED
+        return LinkResult.LINKED
     is_either = or_(_is_same(own), _is_same(other))
     rows = (await connection.execute(select(people).where(is_either))).all()
     if len({row.platform for row in rows}) < len(rows):
-        return Outcome.SAME_PLATFORM
+        return LinkResult.SAME_PLATFORM
     mine, theirs = own.speech or SpeechSettings(), other.speech or SpeechSettings()
     values = {
         "identity": secrets.token_hex(8),
@@ -156,7 +156,7 @@ async def _unite(connection: AsyncConnection, own: Any, other_pk: int) -> Outcom
         "is_opted_out": any(row.is_opted_out for row in rows),
     }
     await connection.execute(update(people).where(is_either).values(values))
-    return Outcome.LINKED
+    return LinkResult.LINKED
 
 
 def _is_same(row: Any) -> ColumnElement[bool]:

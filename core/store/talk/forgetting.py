@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import delete, literal, select, update
 
-from core.models import Chat, JobState, Message, Subject
+from core.models import Chat, JobState, Message, RecordingReference
 from core.store.database.connection import Database
 from core.store.database.queries import is_chat
 from core.store.database.tables import blobs, buttons, chats, jobs, messages, remembered
@@ -140,7 +140,7 @@ def _message_id(row: Any) -> str:
     return f"{moved}{row.content.message_id}"
 
 
-def _about(row: Any) -> tuple[Subject, ...]:
+def _about(row: Any) -> tuple[RecordingReference, ...]:
     """Return the recordings that the answer of a job is about."""
-    about: tuple[Subject, ...] = row.reply.about if row.reply else ()
+    about: tuple[RecordingReference, ...] = row.reply.about if row.reply else ()
     return about

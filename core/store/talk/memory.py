@@ -11,7 +11,7 @@ from sqlalchemy import Select, and_, bindparam, delete, func, literal, or_, sele
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.models import Chat, Correction, Message, Remembered, Span, Transcript
+from core.models import Chat, Correction, Message, RememberedMessage, Span, Transcript
 from core.store.database.connection import Database
 from core.store.database.queries import chat_row, insert_new, is_chat, now
 from core.store.database.tables import chats, people, readers, remembered, transcripts
@@ -36,7 +36,7 @@ class Memory:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def select(self, chat: Chat, span: Span) -> list[Remembered]:
+    async def select(self, chat: Chat, span: Span) -> list[RememberedMessage]:
         """Return the messages of a span in order of time, with what their recordings say."""
         query = _talk(chat).order_by(*(column.desc() for column in _PLACE)).limit(span.count)
         if span.since_at:
@@ -52,10 +52,10 @@ class Memory:
 
     async def find(
         self, chat: Chat, words: str, limit: int, corrections: tuple[Correction, ...] = ()
-    ) -> list[Remembered]:
+    ) -> list[RememberedMessage]:
         """Return the messages that said all of `words`, the newest first: see `Search`."""
         search = Search(words, corrections)
-        found: list[Remembered] = []
+        found: list[RememberedMessage] = []
         async for rows in self._pages(chat):
             left = limit - len(found)
             found += await asyncio.to_thread(find_rows, rows, search, self._database.cipher, left)
@@ -63,12 +63,12 @@ class Memory:
                 break
         return found
 
-    async def last_recording(self, chat: Chat, thread_id: str | None) -> Remembered | None:
+    async def last_recording(self, chat: Chat, thread_id: str | None) -> RememberedMessage | None:
         """Return the newest message with sound in a topic; None = in no topic."""
         newest = await self.select(chat, Span(count=_RECENT, thread_id=thread_id or ""))
         return next((message for message in reversed(newest) if message.attachment), None)
 
-    async def message(self, chat: Chat, message_id: str) -> Remembered | None:
+    async def message(self, chat: Chat, message_id: str) -> RememberedMessage | None:
         """Return one message in its newest form."""
         rows = await self._rows(_talk(chat).where(remembered.c.message_id == message_id))
         return read_rows(rows, self._database.cipher)[0] if rows else None
@@ -234,7 +234,7 @@ async def remember(connection: AsyncConnection, chat_pk: int, message: Message) 
         "sender_id": message.sender_id,
         "sent_at": message.sent_at,
         "edit_id": message.edit_id,
-        "content": Remembered(
+        "content": RememberedMessage(
             message_id=message.message_id,
             sent_at=message.sent_at,
             sender_id=message.sender_id,

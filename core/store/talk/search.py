@@ -11,7 +11,7 @@ from sqlalchemy import type_coerce
 from sqlalchemy.types import NullType
 
 from core import glossary
-from core.models import Correction, Remembered
+from core.models import Correction, RememberedMessage
 from core.store.database.encryption import Cipher, Sealed
 from core.store.database.tables import remembered
 
@@ -33,14 +33,16 @@ _LETTER = rf"[^\W{_DENSE}]"
 _WORD = re.compile(rf"[{_DENSE}]+|{_LETTER}+")
 
 
-def read_rows(rows: Sequence[Any], cipher: Cipher) -> list[Remembered]:
+def read_rows(rows: Sequence[Any], cipher: Cipher) -> list[RememberedMessage]:
     """Return the messages of `rows`, each with what its recording says."""
     return [_read(name, *_open(cipher, sealed, heard)) for _, name, sealed, heard in rows]
 
 
-def find_rows(rows: Sequence[Any], search: Search, cipher: Cipher, limit: int) -> list[Remembered]:
+def find_rows(
+    rows: Sequence[Any], search: Search, cipher: Cipher, limit: int
+) -> list[RememberedMessage]:
     """Return the first `limit` messages of `rows` that hold what is searched."""
-    found: list[Remembered] = []
+    found: list[RememberedMessage] = []
     for _, message_id, sealed, sealed_heard in rows:
         content, heard = _open(cipher, sealed, sealed_heard)
         # Most messages are passed over as bytes: to read one takes longer than to decrypt it.
@@ -75,7 +77,7 @@ class Search:
             return _holds(whole.lower(), self._plain_forms)
         return _holds(whole.decode().casefold(), self._forms)
 
-    def is_in(self, message: Remembered) -> bool:
+    def is_in(self, message: RememberedMessage) -> bool:
         """Tell whether a message holds the words."""
         heard = message.transcript.text if message.transcript else ""
         whole = f"{message.text}\n{glossary.apply(heard, self._corrections)}".casefold()
@@ -108,8 +110,8 @@ def _open(cipher: Cipher, content: bytes, heard: bytes | None) -> tuple[bytes, b
     return plain, b"" if heard is None else cipher.decrypt(heard, _TRANSCRIPT.place)
 
 
-def _read(message_id: str, content: bytes, heard: bytes) -> Remembered:
-    message: Remembered = _CONTENT.read(content)
+def _read(message_id: str, content: bytes, heard: bytes) -> RememberedMessage:
+    message: RememberedMessage = _CONTENT.read(content)
     if heard:
         message = replace(message, transcript=_TRANSCRIPT.read(heard))
     if message_id.startswith(MOVED):

@@ -6,7 +6,7 @@ from sqlalchemy import case, delete, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.models import Delivery, DeliveryState
+from core.models import DeliveryState, PartDelivery
 from core.store.database.connection import Database
 from core.store.database.queries import insert_new
 from core.store.database.tables import deliveries, jobs
@@ -15,11 +15,11 @@ from core.store.talk.search import MOVED
 _IS_MOVED = deliveries.c.platform_id.startswith(MOVED)
 
 
-async def read_deliveries(connection: AsyncConnection, job_id: str) -> list[Delivery]:
+async def read_deliveries(connection: AsyncConnection, job_id: str) -> list[PartDelivery]:
     """Return what is known of the parts of a job's reply, in order."""
     query = select(deliveries).where(deliveries.c.job_id == job_id).order_by(deliveries.c.part)
     rows = await connection.execute(query)
-    return [Delivery(r.part, DeliveryState(r.state), r.platform_id) for r in rows]
+    return [PartDelivery(r.part, DeliveryState(r.state), r.platform_id) for r in rows]
 
 
 async def move_deliveries(connection: AsyncConnection, old_pk: int) -> None:
@@ -37,11 +37,11 @@ class StoreLedger:
         self._database = database
         self._job_id = job_id
 
-    async def find(self, part: int) -> Delivery | None:
+    async def find(self, part: int) -> PartDelivery | None:
         """Return what is known of `part`, None if it was never tried."""
         async with self._database.read() as connection:
             row = (await connection.execute(select(deliveries).where(self._is(part)))).one_or_none()
-        return Delivery(part, DeliveryState(row.state), row.platform_id) if row else None
+        return PartDelivery(part, DeliveryState(row.state), row.platform_id) if row else None
 
     async def start(self, part: int) -> None:
         """Note that `part` is about to be sent; the id of what is to be edited stays.

@@ -48,8 +48,8 @@ class Intake:
             if message_pk is None:
                 return None
             if chat.gone_at is not None:
-                revive = update(chats).where(chats.c.chat_pk == chat.chat_pk)
-                await connection.execute(revive.values(gone_at=None))
+                restore_links = update(chats).where(chats.c.chat_pk == chat.chat_pk)
+                await connection.execute(restore_links.values(gone_at=None))
             if data is not None:
                 values = {"message_pk": message_pk, "content": data}
                 await connection.execute(blobs.insert(), values)

@@ -12,7 +12,16 @@ from sqlalchemy import Select, bindparam, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.models import PLACEHOLDER, Chat, Delivery, DeliveryState, Job, JobState, Message, Reply
+from core.models import (
+    PLACEHOLDER,
+    Chat,
+    DeliveryState,
+    Job,
+    JobState,
+    Message,
+    PartDelivery,
+    Reply,
+)
 from core.store.database.connection import Database
 from core.store.database.encryption import UtcDateTime
 from core.store.database.queries import chat_row, is_chat, now, read_job, select_jobs
@@ -195,7 +204,7 @@ class Jobs:
         """Return jobs in these states, the newest first."""
         return await self._select(jobs.c.state.in_(states), limit=limit)
 
-    async def deliveries(self, job_id: str) -> list[Delivery]:
+    async def deliveries(self, job_id: str) -> list[PartDelivery]:
         """Return what is known of the parts of a job's reply, in order."""
         async with self._database.read() as connection:
             return await read_deliveries(connection, job_id)

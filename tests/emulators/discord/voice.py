@@ -78,7 +78,7 @@ class VoiceServer:
         #: Packets from a stage on which the bot only listens.
         self.unheard = 0
         self._udp: socket.socket | None = None
-        self._hearing: threading.Thread | None = None
+        self._transcription: threading.Thread | None = None
 
     # --- who is where
 
@@ -183,8 +183,10 @@ class VoiceServer:
         if self._udp is None:
             self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self._udp.bind(("127.0.0.1", 0))
-            self._hearing = threading.Thread(target=self._receive, args=(self._udp,), daemon=True)
-            self._hearing.start()
+            self._transcription = threading.Thread(
+                target=self._receive, args=(self._udp,), daemon=True
+            )
+            self._transcription.start()
         port: int = self._udp.getsockname()[1]
         return port
 
@@ -221,8 +223,8 @@ class VoiceServer:
         if self._udp is not None:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
                 last.sendto(b"end", self._udp.getsockname())
-            if self._hearing:
-                self._hearing.join()
+            if self._transcription:
+                self._transcription.join()
             self._udp.close()
             self._udp = None
 

@@ -14,13 +14,13 @@ import hashlib
 from collections.abc import Callable
 
 from tests.emulators.mimo.app import make_app
-from tests.emulators.mimo.chat_contract import ChatOrder
+from tests.emulators.mimo.chat_contract import ChatRequest
 from tests.emulators.mimo.faults import Fault
 from tests.emulators.mimo.understanding import Script
 from tests.emulators.mimo.world import Call, Rules, World
 from tests.emulators.serving import Serving
 
-__all__ = ["Call", "ChatOrder", "Fault", "MimoServer", "Rules"]
+__all__ = ["Call", "ChatRequest", "Fault", "MimoServer", "Rules"]
 
 
 class MimoServer(Serving):
@@ -79,7 +79,7 @@ class MimoServer(Serving):
 
     def add_answer(
         self,
-        answer: str | Callable[[ChatOrder], str],
+        answer: str | Callable[[ChatRequest], str],
         *,
         pattern: str = "",
         reasoning: str = "Let me see.",

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.emulators.mimo import faults
-from tests.emulators.mimo.chat_contract import ChatOrder, read_chat_order
+from tests.emulators.mimo.chat_contract import ChatRequest, read_chat_order
 from tests.emulators.mimo.contract import Order, Refusal, check_key, read_body, read_order
 from tests.emulators.mimo.faults import Fault, Role
 from tests.emulators.mimo.listening import listen, make_answer, make_events
@@ -29,7 +29,7 @@ from tests.emulators.mimo.speaking import (
     make_speech_usage,
     speak,
 )
-from tests.emulators.mimo.speech_contract import SpeechOrder, read_speech_order
+from tests.emulators.mimo.speech_contract import SpeechRequest, read_speech_order
 from tests.emulators.mimo.understanding import Understood, make_chat_answer, understand
 from tests.emulators.mimo.world import Call, World
 
@@ -131,7 +131,7 @@ class _Exchange:
         call.sha256, call.duration_s, call.text = heard.sha256, heard.duration_s, heard.text
         return await self._send(call, make_answer(heard, order.model, uuid.uuid4().hex), fault)
 
-    async def _speak(self, call: Call, order: SpeechOrder) -> ASGIApp:
+    async def _speak(self, call: Call, order: SpeechRequest) -> ASGIApp:
         call.is_streamed, call.text = order.is_streamed, order.text
         call.sound_bytes = len(order.sample)
         fault, early = self._draw(call, "speak")
@@ -162,7 +162,7 @@ class _Exchange:
         make = {**faults.REFUSALS, **faults.BREAKS}.get(fault.kind)
         return fault, make(fault) if make else None
 
-    async def _reply(self, call: Call, order: ChatOrder) -> ASGIApp:
+    async def _reply(self, call: Call, order: ChatRequest) -> ASGIApp:
         call.is_streamed, call.question = order.is_streamed, order.question
         call.request = order.shown
         fault, early = self._draw(call, "answer")
@@ -205,7 +205,7 @@ def _stream(events: list[bytes], wait_s: float, fault: Fault | None) -> ASGIApp:
     return StreamingResponse(paced(), media_type="text/event-stream")
 
 
-def _note_answer(call: Call, order: ChatOrder, told: Understood) -> None:
+def _note_answer(call: Call, order: ChatRequest, told: Understood) -> None:
     call.sounds = [
         {"kind": sound.kind, "duration_s": duration_s}
         for sound, duration_s in zip(order.sounds, told.durations_s, strict=True)

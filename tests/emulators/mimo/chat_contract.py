@@ -41,7 +41,7 @@ class Sound:
 
 
 @dataclass(frozen=True)
-class ChatOrder:
+class ChatRequest:
     """A question that the service takes."""
 
     model: str
@@ -57,7 +57,7 @@ class ChatOrder:
     shown: dict[str, Any] = field(default_factory=dict)
 
 
-def read_chat_order(order: dict[str, Any], urls: Mapping[str, bytes]) -> ChatOrder:
+def read_chat_order(order: dict[str, Any], urls: Mapping[str, bytes]) -> ChatRequest:
     """Return what is asked. urls: what can be fetched. Raises Refusal."""
     _check_fields(order)
     is_thinking, max_tokens = _read_thinking(order), _read_max_tokens(order)
@@ -75,7 +75,7 @@ def read_chat_order(order: dict[str, Any], urls: Mapping[str, bytes]) -> ChatOrd
         question = text if message["role"] == "user" else question
     if question is None or messages[-1]["role"] != "user":
         raise wrong_param("the last message must be of role user")
-    return ChatOrder(
+    return ChatRequest(
         model=order["model"],
         texts=texts,
         question=question,

@@ -14,7 +14,7 @@ from tests.emulators.mimo.listening import (
     make_usage,
     wrap,
 )
-from tests.emulators.mimo.speech_contract import CLONE, DESIGN, SpeechOrder
+from tests.emulators.mimo.speech_contract import CLONE, DESIGN, SpeechRequest
 from tests.emulators.mimo.tones import make_pcm, make_wav, read_words
 
 RATE_HZ = 24_000
@@ -51,11 +51,11 @@ def speak(text: str) -> bytes:
     return make_pcm(expected_numbers(text), gap_s=GAP_S, rate_hz=RATE_HZ)
 
 
-def make_file(order: SpeechOrder, pcm: bytes) -> bytes:
+def make_file(order: SpeechRequest, pcm: bytes) -> bytes:
     return make_wav(pcm, rate_hz=RATE_HZ) if order.form == "wav" else pcm
 
 
-def cut_file(order: SpeechOrder, file: bytes, chunk_bytes: int) -> list[str | None]:
+def cut_file(order: SpeechRequest, file: bytes, chunk_bytes: int) -> list[str | None]:
     """Return `file` in base64: whole, or in chunks where it is streamed and can be."""
     is_burst = not order.is_streamed or order.model in (DESIGN, CLONE)
     size = len(file) if is_burst else chunk_bytes
@@ -63,14 +63,14 @@ def cut_file(order: SpeechOrder, file: bytes, chunk_bytes: int) -> list[str | No
     return [base64.b64encode(file[start : start + size]).decode() for start in starts]
 
 
-def make_speech_answer(order: SpeechOrder, data: str | None, call_id: str) -> dict[str, Any]:
+def make_speech_answer(order: SpeechRequest, data: str | None, call_id: str) -> dict[str, Any]:
     """Return the plain answer, as in the documents. data: None for no audio at all."""
     audio = None if data is None else _make_audio(call_id, data)
     message = {"role": "assistant", "content": "", "audio": audio, "tool_calls": None}
     return wrap(message, order.model, call_id)
 
 
-def make_speech_usage(order: SpeechOrder, duration_s: float) -> dict[str, Any]:
+def make_speech_usage(order: SpeechRequest, duration_s: float) -> dict[str, Any]:
     prompt = count_tokens(order.text) + count_tokens(order.direction)
     usage = make_usage(prompt, round(duration_s * TOKENS_PER_S))
     return {**usage, "prompt_tokens_details": None}

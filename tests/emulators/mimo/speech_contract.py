@@ -21,7 +21,7 @@ _FIELDS = {"model", "messages", "audio", "stream", "temperature", "max_completio
 
 
 @dataclass(frozen=True)
-class SpeechOrder:
+class SpeechRequest:
     """A text to be spoken."""
 
     model: str
@@ -35,7 +35,7 @@ class SpeechOrder:
     is_streamed: bool
 
 
-def read_speech_order(order: dict[str, Any]) -> SpeechOrder:
+def read_speech_order(order: dict[str, Any]) -> SpeechRequest:
     """Return what is to be said. Raises Refusal."""
     model = order["model"]
     if unknown := set(order) - _FIELDS:
@@ -55,7 +55,7 @@ def read_speech_order(order: dict[str, Any]) -> SpeechOrder:
     if is_streamed and form == "wav":
         raise wrong_param("audio.format must be pcm16 when streaming")
     voice, sample = _read_voice(model, audio)
-    return SpeechOrder(model, text, direction, voice, sample, form, is_streamed)
+    return SpeechRequest(model, text, direction, voice, sample, form, is_streamed)
 
 
 def _read_messages(messages: Any) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import av
 
-from tests.emulators.mimo.chat_contract import ChatOrder, Sound
+from tests.emulators.mimo.chat_contract import ChatRequest, Sound
 from tests.emulators.mimo.contract import wrong_param
 from tests.emulators.mimo.listening import (
     OVERHEAD_TOKENS,
@@ -33,13 +33,13 @@ _SMALL_CONTEXT, _LARGE_CONTEXT = 256_000, 1_000_000
 class Script:
     """What is answered where the question fits; the first that fits is taken."""
 
-    answer: str | Callable[[ChatOrder], str]
+    answer: str | Callable[[ChatRequest], str]
     #: Is to be found in the text of the last message of the user.
     pattern: str = ""
     #: What the model thinks first, where it is to think.
     reasoning: str = "Let me see."
 
-    def fits(self, order: ChatOrder) -> bool:
+    def fits(self, order: ChatRequest) -> bool:
         """Tell whether it is the answer to this question."""
         return re.search(self.pattern, order.question, re.DOTALL) is not None
 
@@ -65,7 +65,7 @@ class Understood:
 
 
 def understand(
-    order: ChatOrder,
+    order: ChatRequest,
     scripts: Iterable[Script],
     texts: Mapping[str, str],
     context_tokens: int | None = None,
@@ -99,7 +99,7 @@ def make_chat_answer(told: Understood, model: str, call_id: str) -> dict[str, An
     return {**answer, "usage": told.usage}
 
 
-def echo(order: ChatOrder, heard: list[tuple[float, str]]) -> str:
+def echo(order: ChatRequest, heard: list[tuple[float, str]]) -> str:
     """Return what tells how many recordings came, how long they are and what is said in them."""
     if not heard:
         return f"I read {len(order.question)} characters and heard nothing."
@@ -108,7 +108,7 @@ def echo(order: ChatOrder, heard: list[tuple[float, str]]) -> str:
 
 
 def _answer(
-    order: ChatOrder, scripts: Iterable[Script], heard: list[tuple[float, str]]
+    order: ChatRequest, scripts: Iterable[Script], heard: list[tuple[float, str]]
 ) -> tuple[str, str]:
     for script in scripts:
         if script.fits(order):

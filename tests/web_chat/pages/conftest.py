@@ -32,8 +32,8 @@ async def shared_page(browser: Browser) -> Page:
 
 
 @pytest_asyncio.fixture(loop_scope=LOOP)
-async def web(settings: Settings, door: FakeInbox) -> AsyncIterator[WebChat]:
-    async with open_web(settings, door) as web:
+async def web(settings: Settings, inbox: FakeInbox) -> AsyncIterator[WebChat]:
+    async with open_web(settings, inbox) as web:
         yield web
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
-from core.interfaces import Envelope
+from core.interfaces import DeliveryTarget
 from core.models import Button, Link, Message, Reply
 from tests.support.browser_pages import choose_file, open_page, read_answer, record, type_in
 from tests.support.paths import SPEECH
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.real_time, pytest.mark.asyncio(lo
 class TalkDoor(FakeInbox):
     """Answers with what the new commands answer with."""
 
-    async def _make_reply(self, message: Message, envelope: Envelope) -> Reply:
+    async def _make_reply(self, message: Message, target: DeliveryTarget) -> Reply:
         if message.command == "transcribe":
             row = tuple(Button(a, b, token=f"t-{a}") for a, b in (OWN | ROW).items())
             return Reply(quote="The stale smell of old beer lingers.", buttons=row)
@@ -30,7 +30,7 @@ class TalkDoor(FakeInbox):
             return self._sum_up(message)
         if message.command == "ask":
             return Reply("It smells 😀.", "What does it smell of?", is_quote_first=True)
-        return await super()._make_reply(message, envelope)
+        return await super()._make_reply(message, target)
 
     def _sum_up(self, message: Message) -> Reply:
         first = next(job.message.message_id for job in self.jobs.values())
@@ -40,11 +40,11 @@ class TalkDoor(FakeInbox):
 
 
 @pytest.fixture
-def door() -> TalkDoor:
+def inbox() -> TalkDoor:
     return TalkDoor()
 
 
-async def test_a_question_is_asked_about_an_answer(page: Page, door: TalkDoor) -> None:
+async def test_a_question_is_asked_about_an_answer(page: Page, inbox: TalkDoor) -> None:
     await choose_file(page, CANOE)
     await read_answer(page)
     ask = page.get_by_role("button", name="Ask about this recording")
@@ -61,39 +61,39 @@ async def test_a_question_is_asked_about_an_answer(page: Page, door: TalkDoor) -
     await type_in(page, "What does it smell of?")
     await expect(page.locator("#about")).to_be_hidden()
     await read_answer(page)
-    first, second = (job.message for job in door.jobs.values())
+    first, second = (job.message for job in inbox.jobs.values())
     assert second.reply_to is not None
     assert second.reply_to.message_id == first.message_id
     asked = page.locator(".entry").last.locator(".mine .asked")
     await expect(asked).to_have_text("The stale smell of old beer lingers.")
     await page.reload()
     await expect(asked).to_have_attribute("href", f"#m-{first.message_id}")
-    await go_on(page, door)
+    await go_on(page, inbox)
 
 
-async def go_on(page: Page, door: TalkDoor) -> None:
+async def go_on(page: Page, inbox: TalkDoor) -> None:
     """Plain words go on from the last answer, unless the person wants to begin anew."""
-    first, second = (job.message.message_id for job in door.jobs.values())
+    first, second = (job.message.message_id for job in inbox.jobs.values())
     await page.locator("#box").press_sequentially("And")
     await expect(page.locator("#about")).to_contain_text("text=What does")
     await type_in(page, "And now?")
     await read_answer(page)
-    assert quoted_by_last(door) == second
+    assert quoted_by_last(inbox) == second
     await page.locator("#box").press_sequentially("New")
     await page.get_by_role("button", name="Not about this").click()
     await type_in(page, "New thing")
     await read_answer(page)
-    assert quoted_by_last(door) is None
+    assert quoted_by_last(inbox) is None
     # A spoken question is about it too.
     await page.get_by_role("button", name="Ask about this recording").first.click()
     await record(page, 0.5)
     await read_answer(page)
-    assert quoted_by_last(door) == first
-    assert [*door.jobs.values()][-1].message.attachment
+    assert quoted_by_last(inbox) == first
+    assert [*inbox.jobs.values()][-1].message.attachment
 
 
-def quoted_by_last(door: TalkDoor) -> str | None:
-    quoted = [*door.jobs.values()][-1].message.reply_to
+def quoted_by_last(inbox: TalkDoor) -> str | None:
+    quoted = [*inbox.jobs.values()][-1].message.reply_to
     return quoted.message_id if quoted else None
 
 

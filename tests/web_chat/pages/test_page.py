@@ -27,16 +27,16 @@ TWO_FRAMES = """() => new Promise((done) =>
 pytestmark = [pytest.mark.browser, pytest.mark.real_time, pytest.mark.asyncio(loop_scope="session")]
 
 
-async def test_file_is_seen_at_once_then_its_words_and_files(page: Page, door: FakeInbox) -> None:
-    door.may_start.clear()
-    door.may_finish.clear()
+async def test_file_is_seen_at_once_then_its_words_and_files(page: Page, inbox: FakeInbox) -> None:
+    inbox.may_start.clear()
+    inbox.may_finish.clear()
     await choose_file(page, CANOE)
     entry = page.locator(".entry").first
     await expect(entry.locator(".name")).to_have_text("sb_example1.wav")
     await expect(entry.locator(".waiting")).to_have_text("Heard. Writing it down …")
-    door.may_start.set()
+    inbox.may_start.set()
     await expect(entry.locator(".partial")).to_have_text("The stale smell of")
-    door.may_finish.set()
+    inbox.may_finish.set()
     assert f"Heard {CANOE.stat().st_size} bytes" in await read_answer(page)
     await expect(page.locator("#announce")).to_contain_text("old beer lingers")
     async with page.expect_download() as download:
@@ -55,7 +55,7 @@ async def test_file_is_seen_at_once_then_its_words_and_files(page: Page, door: F
         await page.reload()
 
 
-async def test_file_is_dropped_anywhere_or_pasted(page: Page, door: FakeInbox) -> None:
+async def test_file_is_dropped_anywhere_or_pasted(page: Page, inbox: FakeInbox) -> None:
     files = await page.evaluate_handle(
         """() => {
           const files = new DataTransfer();
@@ -77,12 +77,12 @@ async def test_file_is_dropped_anywhere_or_pasted(page: Page, door: FakeInbox) -
     )
     await expect(page.locator(".entry")).to_have_count(2)
     assert "Heard 99 bytes" in await read_answer(page)
-    for job in door.jobs.values():
+    for job in inbox.jobs.values():
         assert job.message.attachment and job.message.attachment.name == "dropped.wav"
 
 
 async def test_upload_that_broke_off_can_be_sent_again(
-    shared_page: Page, url: str, door: FakeInbox, tmp_path: Path
+    shared_page: Page, url: str, inbox: FakeInbox, tmp_path: Path
 ) -> None:
     with pytest.raises(AssertionError, match="ERR_INTERNET_DISCONNECTED"):
         async with reuse_page(shared_page, url) as page:
@@ -102,7 +102,7 @@ async def test_upload_that_broke_off_can_be_sent_again(
             await retry.click()
             await read_answer(page)
             await expect(page.locator(".entry")).to_have_count(1)
-    assert len(door.jobs) == 1
+    assert len(inbox.jobs) == 1
 
 
 async def test_what_cannot_be_loaded_is_loaded_when_asked_again(browser: Browser, url: str) -> None:

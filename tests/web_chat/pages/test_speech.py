@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.real_time, pytest.mark.asyncio(lo
 
 
 @pytest.fixture
-def door() -> SpeechDoor:
+def inbox() -> SpeechDoor:
     return SpeechDoor()
 
 
@@ -43,7 +43,7 @@ def is_joined(before: Piece, after: Piece) -> bool:
     return after.begin_s == pytest.approx(end_s, abs=1e-6)
 
 
-def speaking(page: Page) -> Locator:
+def synthesis(page: Page) -> Locator:
     return page.locator(".speaking")
 
 
@@ -51,16 +51,16 @@ async def position_of(page: Page) -> float:
     return float(await page.locator(".spoken .player input").last.input_value())
 
 
-async def test_sound_is_heard_as_it_comes_then_from_the_file(page: Page, door: SpeechDoor) -> None:
+async def test_sound_is_heard_as_it_comes_then_from_the_file(page: Page, inbox: SpeechDoor) -> None:
     # Long enough to be looked at while it is heard, on a slow machine too.
-    door.seconds = 8.0
-    door.may_finish.clear()
+    inbox.seconds = 8.0
+    inbox.may_finish.clear()
     await type_in(page, "/say good morning")
-    await expect(speaking(page)).to_contain_text("Speaking …")
+    await expect(synthesis(page)).to_contain_text("Speaking …")
     await expect(page.locator(".player")).to_have_count(0)
-    door.may_finish.set()
+    inbox.may_finish.set()
     await expect(page.locator(".spoken .player")).to_be_visible()
-    await expect(speaking(page)).to_have_count(0)
+    await expect(synthesis(page)).to_have_count(0)
     # What is still to be heard goes on, and the player shows how far it is.
     place = "document.querySelector('.spoken .player input').value"
     await wait_for(page, f"+{place} > {await position_of(page)}")
@@ -71,45 +71,45 @@ async def test_sound_is_heard_as_it_comes_then_from_the_file(page: Page, door: S
     await page.get_by_role("button", name="Play").click()
     await expect(page.get_by_role("button", name="Pause")).to_be_visible()
     [at_s] = await page.evaluate("players.map((p) => p.currentTime)")
-    assert at_s == pytest.approx(reached * door.seconds / 1000, abs=0.5)
+    assert at_s == pytest.approx(reached * inbox.seconds / 1000, abs=0.5)
     await page.locator(".spoken .player input").fill("900")
     await expect(page.get_by_role("button", name="Play")).to_be_visible()
     assert await page.evaluate("players[0].ended")
 
 
-async def test_all_is_heard_once_though_it_was_tried_twice(page: Page, door: SpeechDoor) -> None:
-    door.seconds, door.breaks = 1.5, 2
+async def test_all_is_heard_once_though_it_was_tried_twice(page: Page, inbox: SpeechDoor) -> None:
+    inbox.seconds, inbox.breaks = 1.5, 2
     await type_in(page, "/say good morning")
     await expect(page.locator(".spoken .player")).to_be_visible()
     pieces = await read_pieces(page)
-    assert sum(piece.length_s for piece in pieces) == pytest.approx(door.seconds)
+    assert sum(piece.length_s for piece in pieces) == pytest.approx(inbox.seconds)
     assert all(is_joined(before, after) for before, after in pairwise(pieces))
     await expect(page.get_by_role("button", name="Play")).to_be_visible()
     assert await page.evaluate("[...contexts].every((c) => c.currentTime > 1.4)")
     assert await page.evaluate("players.length") == 0
 
 
-async def test_it_falls_silent_where_it_failed_or_is_stopped(page: Page, door: SpeechDoor) -> None:
-    door.may_finish.clear()
+async def test_it_falls_silent_where_it_failed_or_is_stopped(page: Page, inbox: SpeechDoor) -> None:
+    inbox.may_finish.clear()
     await type_in(page, "/stumble here")
-    await expect(speaking(page)).to_be_visible()
-    door.may_finish.set()
+    await expect(synthesis(page)).to_be_visible()
+    inbox.may_finish.set()
     await expect(page.locator(".answer")).to_contain_text("Something went wrong")
     await wait_for(page, "[...contexts].every((c) => c.state === 'suspended')")
     assert await page.evaluate("[...contexts][0].currentTime < 2.5")
-    door.may_finish.clear()
+    inbox.may_finish.clear()
     await type_in(page, "/say good morning")
     await page.get_by_role("button", name="Stop").click()
-    await expect(speaking(page)).to_have_count(0)
+    await expect(synthesis(page)).to_have_count(0)
     count = len(await read_pieces(page))
-    door.may_finish.set()
+    inbox.may_finish.set()
     await expect(page.locator(".spoken .player")).to_be_visible()
     assert len(await read_pieces(page)) == count, "what comes later is not played"
     await expect(page.get_by_role("button", name="Play")).to_be_visible()
 
 
-async def test_only_the_page_that_asked_speaks(page: Page, url: str, door: SpeechDoor) -> None:
-    door.seconds = 0.5
+async def test_only_the_page_that_asked_speaks(page: Page, url: str, inbox: SpeechDoor) -> None:
+    inbox.seconds = 0.5
     other = await page.context.new_page()
     await other.goto(url)
     await other.locator("#box").click()
@@ -149,7 +149,7 @@ async def test_takes_play_one_at_a_time_and_many_voices_fit(browser: Browser, ur
             assert len(columns) >= (1 if width < 390 else 2)
 
 
-async def test_who_speaks_and_how_is_picked(page: Page, door: SpeechDoor) -> None:
+async def test_who_speaks_and_how_is_picked(page: Page, inbox: SpeechDoor) -> None:
     await page.locator("#hint-say").click()
     await expect(page.locator("#box")).to_be_focused()
     await page.locator("#speak-voice").select_option("Mia")
@@ -158,7 +158,7 @@ async def test_who_speaks_and_how_is_picked(page: Page, door: SpeechDoor) -> Non
     await read_answer(page)
     await expect(page.locator(".mine .facts")).to_have_text("Say · Mia · warm, 'slow'")
     await expect(page.locator(".mine .typed")).to_have_text("hello")
-    (job,) = door.jobs.values()
+    (job,) = inbox.jobs.values()
     said = job.message.command, job.message.text
     assert said == ("say", 'voice:"Mia" style:"warm, \'slow\'" hello')
     # The choice is there again, and can be left.
