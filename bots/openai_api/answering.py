@@ -9,9 +9,9 @@ from bots.openai_api.chat_messages import ChatMessage
 from bots.openai_api.chat_request import ChatRequest
 from bots.openai_api.services import Services
 from core.answering.pipeline import MAX_CONTINUATIONS
-from core.answering.prompt import clock
 from core.errors import CannotHear
 from core.models import Answer, Passage, Question, Turn
+from core.text.timestamps import format_timestamp
 
 _OnText = Callable[[str], None] | None
 
@@ -69,5 +69,5 @@ class ChatAnswering:
             transcript = (await self.services.transcription.transcribe(sound)).transcript
             self.audio_s += transcript.duration_s
             texts.append(f"The recording says:\n{transcript.text}")
-            self._passages += [Passage(clock(s.start_s), s.text) for s in transcript.segments]
+            self._passages += [Passage(format_timestamp(s.start_s), s.text) for s in transcript.segments]
         return Turn(said.role, "\n\n".join([*texts, said.text]).strip(), (), said.reasoning)

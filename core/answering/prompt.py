@@ -9,6 +9,7 @@ from datetime import date
 
 from core.models import Audio, Passage, Question, Segment, Transcript, Turn
 from core.safety import RULE, fence
+from core.text.timestamps import format_timestamp
 
 #: Longest answer in tokens, without and with thoughts.
 _QUICK_TOKENS, _THINKING_TOKENS = 2048, 8192
@@ -152,7 +153,7 @@ def _describe(case: QuestionInput) -> str:
 
 
 def _write(transcript: Transcript) -> str:
-    lines = [f"[{clock(segment.start_s)}] {segment.text}" for segment in transcript.segments]
+    lines = [f"[{format_timestamp(s.start_s)}] {s.text}" for s in transcript.segments]
     return "\n".join(lines) or transcript.text
 
 
@@ -160,15 +161,8 @@ def _passages(case: QuestionInput) -> Iterable[Passage]:
     is_one = len(case.transcripts) == 1
     for number, transcript in enumerate(case.transcripts, 1):
         for segment in transcript.segments or (Segment(0.0, 0.0, transcript.text),):
-            moment = clock(segment.start_s)
+            moment = format_timestamp(segment.start_s)
             yield Passage(moment if is_one else f"{number}: {moment}", segment.text)
     paragraphs = filter(None, (line.strip() for line in case.text.splitlines()))
     for number, paragraph in enumerate(paragraphs, 1):
         yield Passage(str(number), paragraph)
-
-
-def clock(moment_s: float) -> str:
-    """Return a moment of a recording as people write it: 2:14 or 1:02:14."""
-    minutes, seconds = divmod(int(moment_s), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

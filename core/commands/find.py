@@ -14,7 +14,7 @@ from core.models import Button, Link, RememberedMessage, Reply, Segment
 from core.safety import disable_links
 from core.store.talk.search import Search, build_pattern
 from core.summaries.moments import find_moments
-from core.summaries.points import clock
+from core.text.timestamps import format_timestamp
 
 HELP = mark("Find messages and voice notes that said it")
 MAX_HITS = 10
@@ -57,7 +57,7 @@ class Hits:
         """Write one: when, who, the words; for voice the second, and a button that plays it."""
         moment, second = self._find_moment(hit), ""
         if moment is not None:
-            second = clock(moment.start_s)
+            second = format_timestamp(moment.start_s)
             play = f"{hit.message_id} {int(moment.start_s)}"
             self.buttons.append(Button(f"▶ {second}", "replay", play))
         self.text += "\n" if self.text else ""

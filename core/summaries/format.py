@@ -7,8 +7,9 @@ from datetime import datetime
 
 from core.locale import mark, translate
 from core.models import Button, Link, RememberedMessage, Reply
-from core.summaries.points import Kind, Section, Source, Summary, clock
+from core.summaries.points import Kind, Section, Source, Summary
 from core.summaries.prompt_input import Talk
+from core.text.timestamps import format_timestamp
 
 MAX_BUTTONS = 6
 #: What stands behind a point that was written.
@@ -133,7 +134,7 @@ def _name(source: Source, talk: Talk) -> str:
     message = talk.find(source.number)
     if message is None or source.second is None:
         return ARROW
-    return f"{talk.shown(message)} {clock(source.second)}"
+    return f"{talk.shown(message)} {format_timestamp(source.second)}"
 
 
 def _write_notes(page: _Page, told: ToldSummary, language: str) -> None:
@@ -170,7 +171,7 @@ def show_recording(summary: Summary, language: str) -> Reply:
     """Return the reply that shows the summary of one recording, with the seconds in words."""
     lines = [summary.plain] if summary.plain else []
     for point in summary.points:
-        seconds = ", ".join(clock(source.second or 0) for source in point.sources)
+        seconds = ", ".join(format_timestamp(source.second or 0) for source in point.sources)
         lines.append(f"• {point.text}" + (f" ({seconds})" if seconds else ""))
     if summary.is_extract:
         lines += ["", translate(EXTRACT, language)]

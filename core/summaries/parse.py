@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from core import safety
 from core.summaries.moments import find_moments
-from core.summaries.points import Kind, Point, Section, Source, Summary, read_clock
+from core.summaries.points import Kind, Point, Section, Source, Summary
 from core.summaries.prompt_input import Talk
+from core.text.timestamps import parse_timestamp
 
 #: What other words models use for a section.
 _KINDS: dict[str, Kind] = {
@@ -78,7 +79,7 @@ def sources_at(duration_s: float) -> FindSources:
     """Return what finds moments of one recording: "[2:14]"."""
 
     def find(marks: str) -> list[Source]:
-        seconds = [read_clock(found) for found in re.findall(rf"\b{_CLOCK}\b", marks)]
+        seconds = [parse_timestamp(found) for found in re.findall(rf"\b{_CLOCK}\b", marks)]
         return [Source(0, second) for second in seconds if second <= duration_s]
 
     return find
@@ -92,7 +93,7 @@ def _check(talk: Talk, match: re.Match[str]) -> Source | None:
     heard = message.transcript
     if heard is None:
         return Source(number)
-    second = read_clock(match["clock"]) if match["clock"] else 0
+    second = parse_timestamp(match["clock"]) if match["clock"] else 0
     if second > heard.duration_s:
         return Source(number)
     # The beginning of what is said then: it is what can be listened to.

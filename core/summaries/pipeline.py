@@ -34,11 +34,12 @@ from core.summaries.format import ToldSummary, show_summary
 from core.summaries.moments import find_moments
 from core.summaries.own_recordings import select_own
 from core.summaries.parse import defuse_summary, read_summary, sources_at, sources_in
-from core.summaries.points import Length, Point, Summary, clock, join_extracts
+from core.summaries.points import Length, Point, Summary, join_extracts
 from core.summaries.prompt_input import Talk, cut_parts
 from core.summaries.ranges import USUAL, Request, find_zone
 from core.summaries.spoken_summary import speak_script, write_script
 from core.synthesis.pipeline import SynthesisPipeline
+from core.text.timestamps import format_timestamp
 from core.transcription.pipeline import TranscriptionPipeline
 
 #: Shown meanwhile: hours of talk take a while.
@@ -151,7 +152,7 @@ class SummaryPipeline:
         """Return the summary of one recording; its sources have seconds and no number."""
         task = make_task(job, "short")
         moments = await asyncio.to_thread(find_moments, heard)
-        passages = [Passage(clock(moment.start_s), moment.text) for moment in moments]
+        passages = [Passage(format_timestamp(moment.start_s), moment.text) for moment in moments]
         find = sources_at(heard.duration_s)
         while True:
             groups = prompt.group_passages(passages, self._part_tokens(task.length))
@@ -160,7 +161,7 @@ class SummaryPipeline:
             if len(summaries) == 1:
                 break
             points = [point for summary in summaries for point in summary.points]
-            passages = [Passage(clock(_second(point)), point.text) for point in points]
+            passages = [Passage(format_timestamp(_second(point)), point.text) for point in points]
         summary = replace(summaries[0], is_extract=answers[0].is_extract)
         return defuse_summary(summary, heard.text)
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from core.text.timestamps import format_timestamp
+
 Length = Literal["short", "normal", "long"]
 Kind = Literal["topic", "decisions", "actions", "questions"]
 
@@ -22,7 +24,8 @@ class Source:
     @property
     def mark(self) -> str:
         """How a prompt names it."""
-        return f"#{self.number}" + ("" if self.second is None else f" {clock(self.second)}")
+        moment = "" if self.second is None else f" {format_timestamp(self.second)}"
+        return f"#{self.number}{moment}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +74,3 @@ def join_extracts(summaries: Sequence[Summary], count: int) -> Summary:
         if kept:
             sections.append(Section("topic", points=kept))
     return Summary(tuple(sections), is_extract=True)
-
-
-def clock(seconds: float) -> str:
-    """Return a moment of a recording as people write it: "2:14", "1:02:14"."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def read_clock(text: str) -> int:
-    """Return the seconds of "2:14" or "1:02:14"."""
-    seconds = 0
-    for part in text.split(":"):
-        seconds = seconds * 60 + int(part)
-    return seconds

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from core import safety
 from core.models import Passage, RememberedMessage
 from core.summaries.moments import find_moments
-from core.summaries.points import Source, clock
+from core.summaries.points import Source
+from core.text.timestamps import format_timestamp
 
 #: Characters of one line; a longer message goes on in the next.
 _LINE_CHARS = 4000
@@ -91,7 +92,7 @@ _Said = tuple[int | None, str]
 def _note(message: RememberedMessage) -> str:
     """Return what a line says of the message's recording."""
     if message.transcript is not None:
-        return f" (voice {clock(message.transcript.duration_s)})"
+        return f" (voice {format_timestamp(message.transcript.duration_s)})"
     return " (a recording that was not heard)" if message.attachment else ""
 
 
@@ -107,7 +108,7 @@ def _rows(message: RememberedMessage) -> list[list[_Said]]:
 
 
 def _write(row: Sequence[_Said]) -> str:
-    return " ".join(text if at is None else f"[{clock(at)}] {text}" for at, text in row)
+    return " ".join(text if at is None else f"[{format_timestamp(at)}] {text}" for at, text in row)
 
 
 def _fill(pieces: Sequence[_Said]) -> list[list[_Said]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from core.models import Transcript
+from core.text.timestamps import format_timestamp
 
 
 def build_txt(transcript: Transcript) -> str:
     """Return one line per segment, each with its start."""
-    return "".join(f"[{_clock(s.start_s)}] {s.text}\n" for s in transcript.segments)
+    return "".join(f"[{format_timestamp(s.start_s)}] {s.text}\n" for s in transcript.segments)
 
 
 def build_srt(transcript: Transcript) -> str:
@@ -32,12 +33,6 @@ def build_vtt(transcript: Transcript) -> str:
 def _escape(text: str) -> str:
     """Return `text` as WebVTT shows it: "<" would begin a tag there."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _clock(moment_s: float) -> str:
-    minutes, seconds = divmod(int(moment_s), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def _srt_time(moment_s: float) -> str:

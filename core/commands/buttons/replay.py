@@ -10,7 +10,7 @@ from core.errors import UserError
 from core.locale import mark
 from core.models import Quoted, RememberedMessage, Reply
 from core.summaries.moments import find_end
-from core.summaries.points import clock
+from core.text.timestamps import format_timestamp
 
 #: Played before the moment itself: times are a little late where engines round them.
 LEAD_S = 0.5
@@ -41,7 +41,7 @@ def _read(text: str) -> tuple[str, float, str]:
 
 
 def _title(message: RememberedMessage, start_s: float) -> str:
-    return f"{message.sender_name} {clock(start_s)}"
+    return f"{message.sender_name} {format_timestamp(start_s)}"
 
 
 command = Command(mark("Play a part of a voice note"), replay, is_listed=False)
