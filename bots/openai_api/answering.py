@@ -69,5 +69,7 @@ class ChatAnswering:
             transcript = (await self.services.transcription.transcribe(sound)).transcript
             self.audio_s += transcript.duration_s
             texts.append(f"The recording says:\n{transcript.text}")
-            self._passages += [Passage(format_timestamp(s.start_s), s.text) for s in transcript.segments]
+            self._passages += [
+                Passage(format_timestamp(s.start_s), s.text) for s in transcript.segments
+            ]
         return Turn(said.role, "\n\n".join([*texts, said.text]).strip(), (), said.reasoning)
