@@ -210,7 +210,7 @@ async def test_the_program_probes_unless_that_is_off(
     parts = bot.assistant, *bot.roles
     program: Any = SimpleNamespace(
         store=bot.store, clock=clock,
-        **dict(zip(("assistant", "hearing", "speaking", "understanding"), parts, strict=True)),
+        **dict(zip(("assistant", "transcription", "synthesis", "answering"), parts, strict=True)),
     )  # fmt: skip
     worker = make_job_runner(make_settings(model_probe=setting), program, {})
     assert bool(worker._model_probe) is is_on

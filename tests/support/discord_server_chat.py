@@ -90,7 +90,7 @@ class Room:
         created = int(bot.client.clock.now().timestamp() - age_s)
         chat_id = f"user:{self.ann}" if "p" in flags else place
         values: dict[str, Any] = {"sender_id": self.ann, "is_private": "p" in flags}
-        values |= {"ticket": f"{asked}:{token}:{created}:{flags}", "attachment": None}
+        values |= {"reply_token": f"{asked}:{token}:{created}:{flags}", "attachment": None}
         message = make_message(chat_id, f"interaction:{asked}", **values)
         target, ledger = make_envelope(message, job_id)
         return target, ledger, asked

@@ -81,9 +81,9 @@ async def test_child_that_lies_costs_its_job_and_is_replaced(
 _PARENT = """
 import asyncio, sys
 sys.path.insert(0, {folder!r})
-from core.worker_process.pool import ChildPool
+from core.worker_process.pool import WorkerPool
 async def main():
-    pool = ChildPool("-", size=2)
+    pool = WorkerPool("-", size=2)
     pool._command = (sys.executable, "-I", {work!r})
     await pool.warm_up()
     frames = pool.run({{"do": "echo", "times": 50}}, bytes(1_000_000))
