@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from bots.openai_api.transcription_request import TranscriptionRequest
 from core.locale.languages import name_language
 from core.models import Transcript
-from core.text.language import guess_language
+from core.text.scripts import guess_language
 from core.transcription.subtitles import build_srt, build_vtt
 
 _TEXTS: dict[str, tuple[Callable[[Transcript], str], str]] = {

@@ -21,6 +21,7 @@ from core.interfaces import Answerer, AnswererLimits
 from core.limits import AccountGate
 from core.models import Answer, Audio, Question, Turn
 from core.store.work.results import Results
+from core.text.scripts import is_unspaced
 from core.text.tokens import count_tokens
 
 OnText = Callable[[str], None]
@@ -147,14 +148,9 @@ def count_all(question: Question, limits: AnswererLimits) -> int:
 
 def join_parts(begun: str, rest: str) -> str:
     """Join an answer that was cut with what came after it."""
-    is_whole = not begun or not rest or begun[-1].isspace() or rest[0].isspace()
-    has_words = not is_whole and _is_spaced(begun[-1]) and rest[0].isalnum() and _is_spaced(rest[0])
-    return f"{begun} {rest}" if has_words else begun + rest
-
-
-def _is_spaced(character: str) -> bool:
-    """Tell whether words of this character's script have spaces between them."""
-    return character < "\u2e80"
+    if not begun or begun[-1].isspace() or not rest[:1].isalnum():
+        return begun + rest
+    return begun + rest if is_unspaced(begun[-1]) or is_unspaced(rest[0]) else f"{begun} {rest}"
 
 
 def _sound_s(question: Question) -> float:

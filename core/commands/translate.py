@@ -16,7 +16,7 @@ from core.locale import mark
 from core.locale.languages import find_language, name_language
 from core.models import Reply, Transcript
 from core.safety import defuse, disable_links, find_addresses, restore_links
-from core.text.language import guess_language
+from core.text.scripts import guess_language
 from core.text.split import split_speech
 from core.transcription.pipeline import OnText, StoredTranscript
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from core.glossary.letters import DENSE, IS_DENSE, LETTER
 from core.models import Correction, Transcript
+from core.text.scripts import LETTER, UNSPACED, WORD
 
 #: The oldest corrections of a chat give way to new ones.
 MAX_CORRECTIONS = 200
 
 #: "can" is no word of "can't", but "Ada" is one of "Ada's".
 _GOES_ON = re.compile(rf"{LETTER}|['’](?![sS]\b){LETTER}")
-#: Where a phrase may begin.
-_TOKEN = re.compile(rf"{LETTER}+|[{DENSE}]")
 
 
 def apply(text: str, corrections: tuple[Correction, ...]) -> str:
@@ -25,7 +23,7 @@ def apply(text: str, corrections: tuple[Correction, ...]) -> str:
     """
     table = _build_table(corrections)
     parts, done = [], 0
-    for token in _TOKEN.finditer(text) if table else ():
+    for token in WORD.finditer(text) if table else ():
         if token.start() < done:
             continue
         for pattern, correction in table.get(token.group().casefold(), ()):
@@ -90,7 +88,7 @@ def _build_table(
     newest = {_fold(c.heard): c for c in corrections}
     table: dict[str, list[tuple[re.Pattern[str], Correction]]] = {}
     for correction in sorted(newest.values(), key=lambda c: -len(c.heard)):
-        if first := _TOKEN.match(correction.heard):
+        if first := WORD.match(correction.heard):
             words = map(re.escape, correction.heard.split())
             pattern = re.compile(r"\s+".join(words), re.IGNORECASE)
             table.setdefault(first.group().casefold(), []).append((pattern, correction))
@@ -103,7 +101,7 @@ def _fold(text: str) -> str:
 
 def _is_whole(text: str, end: int) -> bool:
     """Tell whether no word goes on at `end`."""
-    return IS_DENSE.match(text[end - 1]) is not None or not _GOES_ON.match(text, end)
+    return re.match(f"[{UNSPACED}]", text[end - 1]) is not None or not _GOES_ON.match(text, end)
 
 
 def _recase(found: str, correction: Correction) -> str:

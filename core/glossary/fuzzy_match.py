@@ -7,7 +7,7 @@ import unicodedata
 from difflib import SequenceMatcher
 from itertools import pairwise
 
-from core.glossary.letters import DENSE, IS_DENSE, LETTER
+from core.text.scripts import LETTER, UNSPACED
 
 _WORD = re.compile(rf"{LETTER}+(?:['’-]{LETTER}+)*")
 
@@ -29,7 +29,7 @@ def find_heard(text: str, meant: str) -> str | None:
     Looks at letters and at how they sound; of two that are equally near it takes the first.
     """
     text = text[:_MAX_SEARCHED_CHARS]
-    is_dense = IS_DENSE.search(meant) is not None
+    is_dense = re.search(f"[{UNSPACED}]", meant) is not None
     windows = dict.fromkeys(_dense_windows(text, meant) if is_dense else _windows(text))
     target = _fold(meant)
     is_risky = len(target) <= _SHORT_CHARS or any(_fold(w) == target for w in windows)
@@ -89,7 +89,7 @@ def _windows(text: str) -> list[str]:
 
 def _dense_windows(text: str, meant: str) -> list[str]:
     """Return all runs of as many characters as `meant` has, and of one more or less."""
-    runs = re.findall(f"[{DENSE}]+", text)
+    runs = re.findall(f"[{UNSPACED}]+", text)
     sizes = [n for n in (len(meant), len(meant) - 1, len(meant) + 1) if n > 0]
     return [run[at : at + n] for n in sizes for run in runs for at in range(len(run) - n + 1)]
 

@@ -13,12 +13,13 @@ from core.summaries.points import Summary
 from core.summaries.prompt import SummaryTask, write
 from core.summaries.prompt_input import Talk
 from core.synthesis import preset_voices as presets
+from core.text.scripts import EAST_ASIAN
 
 #: How the script calls who speaks for nobody else.
 HOST = "HOST"
 #: Letters that are spoken in a second; a Chinese character takes as long as three.
 _LETTERS_PER_S = 13
-_DENSE = re.compile("[\u2e80-\ud7ff\uf900-\uffef]")
+_EAST_ASIAN = re.compile(f"[{EAST_ASIAN}]")
 _LINE = re.compile(
     r"^\W*(?P<name>[^:：(（\n]{1,40}?)\s*(?:[(（](?P<style>[^)）]{1,30})[)）])?[*\s]*[:：]"
 )
@@ -89,7 +90,7 @@ def shorten_script(lines: Sequence[ScriptLine], seconds: float) -> list[ScriptLi
     kept: list[ScriptLine] = []
     left = seconds * _LETTERS_PER_S
     for line in lines:
-        left -= len(line.text) + 2 * len(_DENSE.findall(line.text))
+        left -= len(line.text) + 2 * len(_EAST_ASIAN.findall(line.text))
         if kept and left < 0:
             break
         kept.append(line)

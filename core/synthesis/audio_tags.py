@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from core.synthesis.spoken_words import KINDS, LABELS, MODIFIERS, ORDINARY_ZH, SOUND, TONE_ZH, TONES
-from core.text.language import HAN, has_han
+from core.text.scripts import HAN, has_han
 
 #: Longest audio tag or style in brackets.
 TAG_CHARS = 40

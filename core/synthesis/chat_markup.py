@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from core.synthesis.markdown_blocks import STAND_INS
-from core.text.language import HAN
+from core.text.scripts import HAN, has_han
 
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co"})
 #: Variation selectors, the keycap.
@@ -103,7 +103,7 @@ def read_chat_marks(text: str, language: str) -> str:
 
 def drop_emoji(text: str) -> str:
     """Return `text` without emoji; between Chinese characters a comma keeps the pause."""
-    arrows = _ARROW.sub(lambda m: "，" if _is_han(_before(m)) else ", ", text)
+    arrows = _ARROW.sub(lambda m: "，" if has_han(_before(m)) else ", ", text)
     return _EMOJI.sub(_gap, arrows)
 
 
@@ -112,7 +112,7 @@ def _gap(match: re.Match[str]) -> str:
     before, after = _before(match), match.string[match.end() : match.end() + 1]
     if "\n" in match[0]:
         return "\n"
-    if _is_han(before) and _is_han(after):
+    if has_han(before) and has_han(after):
         return "，"
     is_spaced = match[0] != match[0].strip() or (before + after).isalnum()
     return " " if before and after and is_spaced else ""
@@ -120,7 +120,3 @@ def _gap(match: re.Match[str]) -> str:
 
 def _before(match: re.Match[str]) -> str:
     return match.string[max(match.start() - 1, 0) : match.start()]
-
-
-def _is_han(char: str) -> bool:
-    return re.fullmatch(f"[{HAN}]", char) is not None

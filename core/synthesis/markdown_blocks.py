@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from core.text.language import has_han
+from core.text.scripts import has_han
 
 #: Words that stand for what cannot be read aloud, by language.
 STAND_INS: dict[str, dict[str, str]] = {

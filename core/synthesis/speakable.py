@@ -7,7 +7,7 @@ import re
 from core.synthesis.audio_tags import BRACKETS, is_audio_tag
 from core.synthesis.chat_markup import drop_emoji, drop_hidden, drop_thoughts, read_chat_marks
 from core.synthesis.markdown_blocks import STAND_INS, Block, read_blocks
-from core.text.language import HAN, WIDE, guess_language, has_han
+from core.text.scripts import HAN, HAN_TEXT, guess_language, has_han
 
 #: Taking one mark away may bring another to light; more layers than these are no text.
 _MAX_PASSES = 20
@@ -38,7 +38,7 @@ _HAN_WAVE = re.compile(f"(?<=[{HAN}])[~～]+(?=[{HAN}])")
 _BARS = re.compile(r"\s*\|+\s*")
 _RULE = re.compile(r"(?<!\S)[-=_#>+]{2,}(?!\S)|[-=]{4,}")
 _MARK_BEFORE_SPACE = re.compile(
-    rf" +(?=[,.!?;:](?:\s|$)|[，。！？；：、)）])|(?<=[{WIDE}])\n(?=\S)"
+    rf" +(?=[,.!?;:](?:\s|$)|[，。！？；：、)）])|(?<=[{HAN_TEXT}])\n(?=\S)"
 )
 _LEADING = re.compile(r"^[\s,，:：;；、]+")
 _END = re.compile(r"[.!?…。！？:：;；,，、—][\"'”’」』）)\]]*$")
@@ -158,7 +158,7 @@ def _join_lines(text: str) -> str:
 
 def _join(first: str, second: str) -> str:
     """Return both with a space between, none beside Chinese characters and marks."""
-    is_wide = re.search(f"[{WIDE}]$", first) and not re.match(r"[\[(]", second)
+    is_wide = re.search(f"[{HAN_TEXT}]$", first) and not re.match(r"[\[(]", second)
     return first + ("" if not first or is_wide else " ") + second
 
 

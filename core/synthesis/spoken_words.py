@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from core.text.language import HAN
+from core.text.scripts import HAN
 
 
 def _words(text: str) -> frozenset[str]:

@@ -17,7 +17,7 @@ from core.synthesis.audio_tags import (
     is_tag_shape,
     is_tone,
 )
-from core.text.language import HAN, has_han
+from core.text.scripts import HAN, has_han
 
 #: The style of singing, whichever of its names was typed. It stands alone.
 SINGING = "唱歌"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from core.models import Audio, Expectation, File, KeptVoice, Message, SpeechSett
 from core.models.audio import KEPT
 from core.store.people.voices import Voices
 from core.synthesis.pipeline import SynthesisPipeline, VoiceStyle
+from core.text.scripts import split_words
 
 #: Where a choice may come from, the strongest first.
 SOURCES = (mark("this call"), mark("your choice"), mark("this chat"), mark("the default"))
@@ -127,18 +127,13 @@ def expect_consent(sentence: str, code: str, now: datetime) -> Expectation:
 
 def is_said(expects: Expectation, heard: str) -> bool:
     """Tell whether `heard` is the sentence: its code whole, and enough of its other words."""
-    words = set(_words(heard))
-    wanted = _words(expects.text)
+    words = set(split_words(heard))
+    wanted = split_words(expects.text)
     share = sum(word in words for word in wanted) / len(wanted)
-    return share >= CONSENT_SHARE and all(word in words for word in _words(expects.code))
+    return share >= CONSENT_SHARE and all(word in words for word in split_words(expects.code))
 
 
 def make_clone(sample: Audio, now: datetime) -> KeptVoice:
     """Return a person's own voice, from the recording in which they agreed to it."""
     voice_id = secrets.token_hex(5)
     return KeptVoice(voice_id, "me", sample, is_clone=True, consented_at=now)
-
-
-def _words(text: str) -> list[str]:
-    """Return the words of a text in lower case, Chinese ones character by character."""
-    return re.findall(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+", text.lower())

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import sentencex
 
-from core.text.language import guess_language
+from core.text.scripts import guess_language
 
 #: Length of the first piece where no other is asked: sound starts early.
 FIRST_CHARS = 200

@@ -19,6 +19,7 @@ from core.interfaces import Transcriber
 from core.limits import AccountGate
 from core.models import Audio, File, Segment, Transcript
 from core.store.work.results import Results
+from core.text.scripts import is_unspaced
 
 OnText = Callable[[str], None]
 
@@ -230,11 +231,6 @@ def join_texts(texts: list[str]) -> str:
     """Join with a space, but not between two characters of a script that has none."""
     joined = ""
     for text in filter(None, (t.strip() for t in texts)):
-        is_dense = joined and _is_dense(joined[-1]) and _is_dense(text[0])
-        joined += text if not joined or is_dense else f" {text}"
+        is_tight = joined and is_unspaced(joined[-1]) and is_unspaced(text[0])
+        joined += text if not joined or is_tight else f" {text}"
     return joined
-
-
-def _is_dense(character: str) -> bool:
-    """Tell whether `character` is Chinese or Japanese, punctuation included."""
-    return "\u3000" <= character <= "\u9fff" or "\uff00" <= character <= "\uffef"

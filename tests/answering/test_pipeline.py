@@ -117,6 +117,10 @@ def test_joined_answers_read_on() -> None:
     assert join_parts("So far ", "so good") == "So far so good"
     assert join_parts("So far", ", so good") == "So far, so good"
     assert join_parts("你好", "世界") == "你好世界"
+    assert join_parts("你好", "so") == "你好so"
+    assert join_parts("가", "나") == "가 나"
+    assert join_parts("Nice 😀", "So far") == "Nice 😀 So far"
+    assert join_parts("a", "") == "a"
     assert join_parts("", "a") == "a"
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.synthesis.speakable import make_speakable
-from core.text.language import guess_language
+from core.text.scripts import guess_language
 from tests.support.speech_messages import CHINESE, ENGLISH, WITH_TAGS
 
 

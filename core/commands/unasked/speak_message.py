@@ -9,7 +9,7 @@ from core.commands import Command
 from core.commands.context import Context
 from core.models import Reply, SpeechSettings, Voice
 from core.synthesis import preset_voices as presets
-from core.text.language import guess_language
+from core.text.scripts import guess_language
 from core.text.split import shorten
 
 #: What is longer is read to here: others want to be heard too.

@@ -14,9 +14,10 @@ from typing import Any
 from core.engines.mimo.transcription_wire import make_data_url, read_answer
 from core.engines.wire.chat import is_cut_by, read_choice, read_finish
 from core.engines.wire.models import TTS_CLONE, TTS_DESIGN
-from core.engines.wire.speech import CHINESE, read_wav, split_samples
+from core.engines.wire.speech import read_wav, split_samples
 from core.errors import EngineBadReply
 from core.models import Utterance, Voice
+from core.text.scripts import has_han
 
 RATE_HZ = 24_000
 #: In the ids of all models that speak.
@@ -138,7 +139,7 @@ def _pick_voice(utterance: Utterance, model: str) -> str:
     if utterance.voice is not None:
         return utterance.voice
     # The service's own default is Chinese here and English there.
-    language = "zh" if CHINESE.search(utterance.text) else "en"
+    language = "zh" if has_han(utterance.text) else "en"
     return next(v.voice_id for v in voices_of(model) if v.language == language)
 
 

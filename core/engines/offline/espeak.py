@@ -11,9 +11,10 @@ import shutil
 from contextlib import aclosing
 from importlib.util import find_spec
 
-from core.engines.wire.speech import CHINESE, read_wav
+from core.engines.wire.speech import read_wav
 from core.errors import EngineBadReply, EngineBusy, SpeechMissing
 from core.models import Voice
+from core.text.scripts import ARABIC, CYRILLIC, DEVANAGARI, HAN, HANGUL
 from core.worker_process.pool import WorkerPool
 
 RATE_HZ = 22_050
@@ -35,13 +36,13 @@ VOICES = (
     Voice("hi", "हिन्दी", "hi", "male"),
     Voice("ar", "العربية", "ar", "male"),
 )
-#: What tells by the letters alone which voice can read them.
+#: The voices of scripts that the default voice cannot read; the first that occurs counts.
 _SCRIPTS = (
-    (CHINESE, "cmn-latn-pinyin"),
-    (re.compile("[\uac00-\ud7a3]"), "ko"),
-    (re.compile("[\u0400-\u04ff]"), "ru"),
-    (re.compile("[\u0900-\u097f]"), "hi"),
-    (re.compile("[\u0600-\u06ff]"), "ar"),
+    (HAN, "cmn-latn-pinyin"),
+    (HANGUL, "ko"),
+    (CYRILLIC, "ru"),
+    (DEVANAGARI, "hi"),
+    (ARABIC, "ar"),
 )
 #: The clearest voice is so at this pitch.
 _PITCHES = {"en-us+f5": 30}
@@ -63,7 +64,10 @@ def has_library() -> bool:
 
 def pick_voice(text: str) -> str:
     """Return the voice that can read `text`."""
-    return next((voice for script, voice in _SCRIPTS if script.search(text)), VOICES[0].voice_id)
+    return next(
+        (voice for letters, voice in _SCRIPTS if re.search(f"[{letters}]", text)),
+        VOICES[0].voice_id,
+    )
 
 
 class Espeak:

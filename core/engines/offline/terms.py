@@ -6,11 +6,11 @@ import re
 import unicodedata
 from collections import Counter
 
-#: Scripts whose words have no spaces between them, or endings without end: CJK, kana, Hangul,
-#: Thai, Lao, Burmese, Khmer.
-_DENSE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff"
-_DENSE += "\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
-_RUNS = re.compile(rf"([{_DENSE}]+)|[^\W_{_DENSE}]+")
+from core.text.scripts import HANGUL, SOUTHEAST_ASIAN, UNSPACED
+
+#: Scripts that are searched by pairs of characters: no space ends a word, or endings abound.
+_PAIRED = UNSPACED + SOUTHEAST_ASIAN + HANGUL
+_RUNS = re.compile(rf"([{_PAIRED}]+)|[^\W_{_PAIRED}]+")
 _APOSTROPHE = re.compile(r"['’](?:s|re|ve|ll|d|m|t)\b")
 
 
@@ -53,7 +53,7 @@ def count_terms(text: str) -> Counter[str]:
     plain = _APOSTROPHE.sub("", unicodedata.normalize("NFKC", text).lower())
     for run in _RUNS.finditer(plain):
         if run.group(1):
-            found.update(_split_dense(run.group(1)))
+            found.update(_split_pairs(run.group(1)))
         elif (word := run.group()) not in _STOP:
             found[stem(word)] += 1
     return found
@@ -85,7 +85,7 @@ def _even(word: str) -> str:
     return word[:-1] + "i" if len(word) > _MIN_STEM_CHARS and word.endswith("y") else word
 
 
-def _split_dense(run: str) -> list[str]:
+def _split_pairs(run: str) -> list[str]:
     terms: list[str] = []
     for part in filter(None, _STOP_HAN.split(run)):
         if len(part) == 1:

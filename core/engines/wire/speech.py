@@ -10,8 +10,6 @@ import wave
 from core.errors import EngineBadReply, EngineRefused
 from core.models import Audio, Utterance
 
-#: Chinese characters.
-CHINESE = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _TAGS = re.compile(r"^\s*<style>.*?</style>|\[[^\[\]]*\]", re.DOTALL)
 _BLANKS = re.compile(r"[ \t]{2,}")
 _RATE_HZ = 16_000

@@ -14,6 +14,7 @@ from core import glossary
 from core.models import Correction, RememberedMessage
 from core.store.database.encryption import Cipher, Sealed
 from core.store.database.tables import remembered
+from core.text.scripts import LETTER, UNSPACED
 
 #: Stands before the ids that messages had before their chat got a new id: ids begin anew there.
 MOVED = "old:"
@@ -27,10 +28,8 @@ COLUMNS = (
 _CONTENT = cast(Sealed, remembered.c.content.type)
 _TRANSCRIPT = cast(Sealed, remembered.c.transcript.type)
 
-#: Scripts that set no space between words: Chinese and Japanese.
-_DENSE = "\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_LETTER = rf"[^\W{_DENSE}]"
-_WORD = re.compile(rf"[{_DENSE}]+|{_LETTER}+")
+#: Unspaced scripts are searched by run, unlike `core.text.scripts.WORD`.
+_WORD = re.compile(rf"[{UNSPACED}]+|{LETTER}+")
 
 
 def read_rows(rows: Sequence[Any], cipher: Cipher) -> list[RememberedMessage]:
@@ -97,7 +96,7 @@ def _holds(whole: Any, words: Sequence[Sequence[Any]]) -> bool:
 
 def build_pattern(word: str) -> re.Pattern[str]:
     """Return what finds a word of a search in a text, at its place."""
-    begin = "" if re.match(f"[{_DENSE}]", word) else f"(?<!{_LETTER})"
+    begin = "" if re.match(f"[{UNSPACED}]", word) else f"(?<!{LETTER})"
     return re.compile(begin + re.escape(word), re.IGNORECASE)
 
 
