@@ -110,13 +110,13 @@ async def run_road(media: Media, notes: list[bytes], ticker: Ticker | None = Non
         store = Store(url, make_cipher(None, Path(folder)))
         road = Road(store, Instant(), media)  # type: ignore[arg-type]
         platform = NotesPlatform(notes)
-        road.assistant.platforms["test"] = platform  # type: ignore[index]
+        road.inbox.platforms["test"] = platform  # type: ignore[index]
         async with road.running():
             if ticker:
                 ticker.start()
             meter = Meter()
             for number in range(len(notes)):
-                await road.assistant.accept(make_message(number))
+                await road.inbox.accept(make_message(number))
             while len(platform.sent) < len(notes):
                 await asyncio.sleep(0.005)
             pace = meter.read(len(notes))

@@ -32,6 +32,7 @@ from core.config import Settings
 from core.engines import ENGINES
 from core.engines.mimo import transcription_wire as mimo_wire
 from core.engines.mimo.engine import Mimo
+from core.inbox import Inbox
 from core.interfaces import TranscriberLimits
 from core.models import Audio, Transcript, Usage
 from core.store.chats import Chats
@@ -118,7 +119,8 @@ def watch_build() -> None:
 
 def watch_steps() -> None:
     for owner, names in (
-        (Assistant, ("accept", "make_reply")),
+        (Inbox, ("accept",)),
+        (Assistant, ("make_reply",)),
         (Intake, ("add",)),
         (Jobs, ("claim", "save_reply", "finish", "next_run_at")),
         (Chats, ("settings",)),

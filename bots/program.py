@@ -23,11 +23,13 @@ from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.engines import Engines
 from core.errors import ConfigError
+from core.inbox import Inbox
 from core.interfaces import Platform
 from core.jobs import JobRunner
 from core.logs import set_up_logs
 from core.operations.alerts import Alerts
 from core.operations.model_probe import ModelProbe
+from core.operations.status import OperatorStatus
 from core.store import Store, make_cipher, migrate
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
@@ -43,13 +45,13 @@ class Program:
     transcription: TranscriptionPipeline
     synthesis: SynthesisPipeline
     answering: AnsweringPipeline
-    assistant: Assistant
+    inbox: Inbox
     clock: Clock
 
 
 @asynccontextmanager
 async def open_program(settings: Settings, clock: Clock = CLOCK) -> AsyncIterator[Program]:
-    """Build the store and the assistant on a migrated database, and take all down again."""
+    """Migrate the database, and build what works on it until the context ends."""
     home = settings.hearsay_home
     make_home(home)
     await migrate(settings.url)
@@ -66,8 +68,9 @@ async def open_program(settings: Settings, clock: Clock = CLOCK) -> AsyncIterato
         answering = AnsweringPipeline(
             media, engines.answerer(), store.results, allows_urls=settings.allow_urls, clock=clock
         )
-        assistant = Assistant(store, transcription, synthesis, answering, clock)
-        yield Program(store, transcription, synthesis, answering, assistant, clock)
+        status = OperatorStatus(store, transcription, synthesis, answering)
+        inbox = Inbox(store, synthesis, status)
+        yield Program(store, transcription, synthesis, answering, inbox, clock)
 
 
 async def run(settings: Settings, clock: Clock = CLOCK) -> None:
@@ -78,13 +81,13 @@ async def run(settings: Settings, clock: Clock = CLOCK) -> None:
     set_up_logs(settings.log_level, settings.secrets())
     with only_one(settings.hearsay_home):
         async with open_program(settings, clock) as program, AsyncExitStack() as stack:
-            platforms = _build_platforms(settings, program.assistant, clock)
+            platforms = _build_platforms(settings, program.inbox, clock)
             for platform in platforms.values():
                 stack.push_async_callback(platform.close)
             job_runner = make_job_runner(settings, program, platforms)
-            program.assistant.platforms = platforms
+            program.inbox.platforms = platforms
             _open_api(settings, program, platforms)
-            program.assistant.on_job = job_runner.wake
+            program.inbox.on_job = job_runner.wake
             warm_up = asyncio.create_task(program.transcription.warm_up())
             # What is loaded by now stays: to look it through would stop the loop for 0.1 s.
             gc.freeze()
@@ -96,17 +99,16 @@ def make_job_runner(
     settings: Settings, program: Program, platforms: dict[str, Platform]
 ) -> JobRunner:
     """Return what runs the jobs of all platforms, and what comes by itself."""
-    store, model_probe = program.store, None
+    store, clock, model_probe = program.store, program.clock, None
+    parts = program.transcription, program.synthesis, program.answering
     if settings.model_probe == "daily":
-        parts = program.transcription, program.synthesis, program.answering
         alerts = Alerts(store.alerts, platforms, settings.admin_ids)
         model_probe = ModelProbe(*parts, store.probes, alerts.tell)
-    return JobRunner(store, program.assistant, platforms, model_probe, program.clock)
+    assistant = Assistant(store, *parts, clock)
+    return JobRunner(store, assistant, platforms, model_probe, clock)
 
 
-def _build_platforms(
-    settings: Settings, inbox: Assistant, clock: Clock = CLOCK
-) -> dict[str, Platform]:
+def _build_platforms(settings: Settings, inbox: Inbox, clock: Clock = CLOCK) -> dict[str, Platform]:
     platforms: dict[str, Platform] = {}
     for name, place in PLATFORMS.items():
         if name in SWITCHES and getattr(settings, SWITCHES[name]) is None:

@@ -227,12 +227,12 @@ class JobRunner:
                 await self._settle(job, error)
 
     async def _make_and_deliver(self, job: Job) -> None:
+        platform = self._platforms[job.message.chat.platform]
         reply = job.reply
         if reply is None:
-            made = await self._assistant.make_reply(job)
+            made = await self._assistant.make_reply(job, platform)
             reply = await self._store.jobs.save_reply(job.job_id, made, JobState.DONE)
-        platform = self._platforms[job.message.chat.platform]
-        await platform.deliver(self._assistant.target(job), reply)
+        await platform.deliver(self._store.target(job), reply)
         await self._end(job, job.outcome, job.error)
 
     async def _end(self, job: Job, state: JobState, error: str) -> None:
@@ -275,7 +275,7 @@ class JobRunner:
             if not load_command(job.command).is_silent:
                 text = translate(WAITING, job.message.language)
                 platform = self._platforms[job.message.chat.platform]
-                await platform.show(self._assistant.target(job), text, is_lasting=True)
+                await platform.show(self._store.target(job), text, is_lasting=True)
             await self._store.jobs.mark_told(job.job_id)
         run_at = self._clock.now() + timedelta(seconds=decision.delay_s)
         await self._store.jobs.run_later(job.job_id, run_at, error, is_attempt=decision.is_attempt)

@@ -93,7 +93,7 @@ async def test_a_voice_note_is_answered_once(road: Road, new_message: NewMessage
     timed = REGISTRY.get_sample_value("hearsay_job_seconds_count") or 0
     async with road.running():
         for _ in range(3):
-            await road.assistant.accept(message)
+            await road.inbox.accept(message)
         assert await road.settle() == {JobState.DONE: 1}
     assert [(to, reply.quote) for to, reply in road.platform.sent] == [("1", "call 1")]
     assert REGISTRY.get_sample_value("hearsay_jobs_total", labels) == before + 1
@@ -105,7 +105,7 @@ async def test_a_failed_call_is_tried_again_after_2_4_8_and_16_s(
 ) -> None:
     road.engine.failures = [EngineBusy("503"), EngineBadReply(), bug(), bug()]
     async with road.running():
-        job = await road.assistant.accept(new_message())
+        job = await road.inbox.accept(new_message())
         with capture_logs() as logs:
             assert await road.settle() == {JobState.DONE: 1}
     called_at = road.engine.called_at
@@ -129,7 +129,7 @@ async def test_after_five_attempts_the_person_is_told_once_and_can_retry(
 ) -> None:
     road.engine.failures = [bug() for _ in range(5)]
     async with road.running():
-        job = await road.assistant.accept(new_message(language="zh"))
+        job = await road.inbox.accept(new_message(language="zh"))
         assert await road.settle() == {JobState.DEAD: 1}
         assert job
         [(_, reply)] = road.platform.sent
@@ -140,7 +140,7 @@ async def test_after_five_attempts_the_person_is_told_once_and_can_retry(
         assert (dead.attempts, dead.error) == (5, "ValueError")
         road.engine.failures = [bug()]  # tries are counted anew
         press = new_message(attachment=None, button=reply.buttons[0].token)
-        await road.assistant.accept(press)
+        await road.inbox.accept(press)
         assert await road.settle() == {JobState.DONE: 2}
     assert [reply.quote for _, reply in road.platform.sent if reply.quote] == ["call 7"]
 
@@ -150,13 +150,13 @@ async def test_what_the_person_can_mend_is_said_at_once(
 ) -> None:
     road.engine.failures = [EngineRefused("422", reason="see https://bad.example")]
     async with road.running():
-        await road.assistant.accept(new_message())
+        await road.inbox.accept(new_message())
         await road.settle()
         [(_, foreign)] = road.platform.sent
         assert "bad" in foreign.text and "https://bad.example" not in foreign.text
         road.platform.sound = b"this is no sound"
-        job = await road.assistant.accept(new_message(language="en"))
-        await road.assistant.accept(new_message(language="zh"))
+        job = await road.inbox.accept(new_message(language="en"))
+        await road.inbox.accept(new_message(language="zh"))
         assert await road.settle() == {JobState.REFUSED: 3}
     english, chinese = (reply for _, reply in road.platform.sent[1:])
     assert english.text.isascii() and not chinese.text.isascii()
@@ -170,9 +170,9 @@ async def test_a_parked_job_lets_others_pass_once_the_person_knows(
     """Order within a chat: only what the person knows to take longer is passed."""
     road.engine.failures = [EngineBusy("503"), *(EngineLocked("402") for _ in range(3))]
     async with road.running():
-        slow = await road.assistant.accept(new_message(language="en"))
+        slow = await road.inbox.accept(new_message(language="en"))
         await clock.sleep(0.1)
-        helped = await road.assistant.accept(asks_for_help(new_message))
+        helped = await road.inbox.accept(asks_for_help(new_message))
         await clock.sleep(1)
         assert road.platform.sent_to == [], (
             "the first one is to be tried again soon: it keeps its place"
@@ -198,7 +198,7 @@ async def test_who_did_not_ask_is_not_told(
     await road.store.chats.save_settings(new_message().chat, remembers)
     road.engine.failures = [EngineLocked("402"), *[error] * 5]
     async with road.running():
-        job = await road.assistant.accept(new_message(is_private=False))
+        job = await road.inbox.accept(new_message(is_private=False))
         assert job and job.command == "note"
         assert await road.settle() == {state: 1}
     assert road.platform.shown == [] and road.platform.sent == [(job.message.message_id, Reply())]
@@ -211,7 +211,7 @@ async def test_a_reply_is_made_once_however_often_sending_fails(
     road.engine.failures = [EngineBusy("429", retry_after_s=20)]  # too short a wait to be told of
     road.platform.failures = [PlatformBusy("timeout") for _ in range(9)]
     async with road.running():
-        job = await road.assistant.accept(new_message())
+        job = await road.inbox.accept(new_message())
         assert await road.settle() == {JobState.DONE: 1}
     assert (len(road.engine.calls), len(road.platform.sent)) == (2, 1)
     assert (await find(road, job)).attempts == 10, "five are no limit for what is not its fault"
@@ -224,7 +224,7 @@ async def test_what_cannot_be_delivered_ends_as_a_dead_letter(
 ) -> None:
     road.platform.failures = [error] * 9  # type: ignore[list-item]
     async with road.running():
-        job = await road.assistant.accept(new_message())
+        job = await road.inbox.accept(new_message())
         assert await road.settle() == {JobState.DEAD: 1}
     assert len(road.platform.failures) == (8 if isinstance(error, MessageGone) else 4)
     assert (await find(road, job)).error == f"{type(error).__name__}" + (
@@ -237,7 +237,7 @@ async def test_a_chat_that_moved_gets_its_answer_where_it_is_now(
 ) -> None:
     road.platform.failures = [ChatMoved("-100500")]
     async with road.running():
-        job = await road.assistant.accept(new_message())
+        job = await road.inbox.accept(new_message())
         assert await road.settle() == {JobState.DONE: 1}
     found = await find(road, job)
     assert found.message.chat == Chat("test", "1", "-100500") and found.attempts == 1
@@ -248,10 +248,10 @@ async def test_a_chat_that_is_gone_is_called_once_until_somebody_comes_back(
 ) -> None:
     road.platform.failures = [ChatGone("blocked")] * 9
     for _ in range(5):
-        await road.assistant.accept(new_message())
+        await road.inbox.accept(new_message())
     async with road.running():
         assert await road.settle() == {JobState.CANCELLED: 5}
         assert len(road.platform.failures) == 8
         road.platform.failures = []
-        await road.assistant.accept(new_message())
+        await road.inbox.accept(new_message())
         assert await road.settle() == {JobState.CANCELLED: 5, JobState.DONE: 1}

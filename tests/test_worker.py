@@ -34,7 +34,7 @@ async def test_so_many_jobs_run_at_once_and_no_more(
 
     monkeypatch.setattr(road.platform, "deliver", deliver)
     for number in range(MAX_RUNNING + 3):
-        await road.assistant.accept(asks_for_help(new_message, str(number)))
+        await road.inbox.accept(asks_for_help(new_message, str(number)))
     async with road.running():
         assert await road.settle() == {JobState.DONE: MAX_RUNNING + 3}
     assert [s - began[0] for s in began] == [0.0] * 32 + [60.0] * 3
@@ -64,7 +64,7 @@ async def test_a_job_is_run_when_it_becomes_due_whatever_waits_before_it(
     monkeypatch.setattr(road.store.jobs, "claim", claim_slowly)
     road.engine.failures = [EngineBusy("503")] * 4
     for _ in range(3):
-        await road.assistant.accept(new_message())
+        await road.inbox.accept(new_message())
     async with road.running():
         assert await road.settle() == {JobState.DONE: 3}
     took_s = (road.engine.called_at[4] - road.engine.called_at[0]).total_seconds()
@@ -97,7 +97,7 @@ async def test_a_database_that_is_locked_for_a_while_ends_nothing(
         monkeypatch.setattr(part, name, fail_thrice(getattr(part, name), bug))
     road.engine.failures = [EngineBusy("503")]
     async with road.running():
-        await road.assistant.accept(new_message())
+        await road.inbox.accept(new_message())
         await clock.sleep(200)
         assert await store.jobs.counts() == {JobState.DONE: 1}
         assert len(road.platform.sent) == 1
@@ -119,7 +119,7 @@ async def test_what_comes_by_itself_comes_when_it_is_due(
     async def next_due_at() -> datetime | None:
         return due_at if due_at > clock.now() else None
 
-    store, platforms = road.store, road.assistant.platforms
+    store, platforms = road.store, road.inbox.platforms
     monkeypatch.setattr(store.retention, "purge", partial(note, "purged"))
     monkeypatch.setattr(store.schedules, "fire_due", partial(note, "fired"))
     monkeypatch.setattr(store.schedules, "next_due_at", next_due_at)
@@ -145,13 +145,13 @@ async def test_stopping_leaves_the_rest_to_the_next_start(
     short, long = new_message("1"), new_message("2", language="zh")
     settings = await road.store.chats.settings(long.chat)
     await road.store.chats.save_settings(long.chat, replace(settings, language="zh"))
-    await road.assistant.accept(short)
+    await road.inbox.accept(short)
     await clock.sleep(57)
-    await road.assistant.accept(long)
+    await road.inbox.accept(long)
     await clock.sleep(1)
     stopping = asyncio.create_task(road.worker.stop())
     await clock.sleep(0.5)
-    await road.assistant.accept(asks_for_help(new_message, "3"))
+    await road.inbox.accept(asks_for_help(new_message, "3"))
     await stopping
     assert road.platform.sent_to == [short.message_id], "it had 5 s; nothing new was begun"
     counts = await road.store.jobs.counts()

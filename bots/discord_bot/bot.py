@@ -26,7 +26,8 @@ from core import commands
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import AssistantError, PlatformBusy
-from core.interfaces import DeliveryTarget, Inbox, VoiceChannels
+from core.inbox import Inbox
+from core.interfaces import DeliveryTarget, VoiceChannels
 from core.models import Chat, Job, Message, Reply
 
 log = structlog.get_logger(__name__)

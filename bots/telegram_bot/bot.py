@@ -31,7 +31,8 @@ from core import commands
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import PlatformBusy
-from core.interfaces import DeliveryTarget, Inbox
+from core.inbox import Inbox
+from core.interfaces import DeliveryTarget
 from core.models import Chat, Message, Reply
 
 log = structlog.get_logger(__name__)

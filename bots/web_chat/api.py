@@ -20,7 +20,7 @@ from bots.web_chat.session import read_chat, renew
 from bots.web_chat.wire import build_entry
 from core.clock import CLOCK, Clock
 from core.commands import menu
-from core.interfaces import WebInbox
+from core.inbox import Inbox
 from core.locale import translate
 from core.models import Message
 
@@ -42,7 +42,7 @@ class PressRequest(BaseModel):
 class Api:
     """The routes of the page."""
 
-    inbox: WebInbox
+    inbox: Inbox
     events: Events
     clock: Clock = CLOCK
     #: True where people had to log in, and so may log out.

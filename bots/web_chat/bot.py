@@ -13,12 +13,13 @@ from bots.web_chat.api import Api
 from bots.web_chat.app import build_app
 from bots.web_chat.events import Events
 from bots.web_chat.login import build_logins
-from bots.web_chat.operator import OperatorApi, OperatorInbox
+from bots.web_chat.operator import OperatorApi
 from bots.web_chat.server import open_socket, serve
 from bots.web_chat.wire import build_reply
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import ChatGone, UserError
+from core.inbox import Inbox
 from core.interfaces import DeliveryTarget
 from core.locale import mark
 from core.models import Chat, Message, Reply
@@ -37,7 +38,7 @@ class WebChat:
     #: A page has none.
     voice = None
 
-    def __init__(self, settings: Settings, inbox: OperatorInbox, clock: Clock = CLOCK) -> None:
+    def __init__(self, settings: Settings, inbox: Inbox, clock: Clock = CLOCK) -> None:
         """Raises ConfigError if the page would be open to others without a password."""
         host_names = read_host_names(settings)
         self._host = settings.web_host

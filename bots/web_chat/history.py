@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.interfaces import Inbox
+from core.inbox import Inbox
 from core.models import Chat, Job
 
 #: Jobs that the page shows.

@@ -14,7 +14,7 @@ from bots.web_chat.history import find_job
 from bots.web_chat.session import person_of
 from bots.web_chat.wire import MESSAGE_ID, read_command, safe_name
 from core.errors import UserError
-from core.interfaces import Inbox
+from core.inbox import Inbox
 from core.locale import mark
 from core.models import Attachment, Chat, Message, Quoted
 

@@ -19,7 +19,7 @@ from bots.web_chat.wire import (
     safe_mime,
 )
 from core.clock import CLOCK, Clock
-from core.interfaces import WebInbox
+from core.inbox import Inbox
 from core.locale import mark
 from core.models import Chat, Job, Message, Transcript
 from core.transcription.subtitles import build_srt, build_txt
@@ -36,7 +36,7 @@ _OFFERS = {"voices": ("say", "voice"), "styles": ("say", "style"), "languages": 
 class Queries:
     """The routes that change nothing."""
 
-    inbox: WebInbox
+    inbox: Inbox
     clock: Clock = CLOCK
 
     def build_router(self) -> APIRouter:

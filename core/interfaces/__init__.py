@@ -11,11 +11,9 @@ from core.interfaces.engines import (
 )
 from core.interfaces.platforms import (
     DeliveryTarget,
-    Inbox,
     Ledger,
     Platform,
     VoiceChannels,
-    WebInbox,
 )
 
 __all__ = [
@@ -23,7 +21,6 @@ __all__ = [
     "AnswererLimits",
     "CallLimits",
     "DeliveryTarget",
-    "Inbox",
     "Ledger",
     "Platform",
     "Synthesizer",
@@ -31,5 +28,4 @@ __all__ = [
     "Transcriber",
     "TranscriberLimits",
     "VoiceChannels",
-    "WebInbox",
 ]

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from core.models import (
-    Chat,
-    ChatSettings,
-    Conversation,
-    Job,
-    Message,
-    PartDelivery,
-    Reply,
-    SpeechSettings,
-    Suggestion,
-    Transcript,
-)
+from core.models import Chat, Message, PartDelivery, Reply
 
 
 class Ledger(Protocol):
@@ -46,77 +34,11 @@ class DeliveryTarget:
     job_id: str
     message: Message
     ledger: Ledger
-    #: True where the chat refused voice messages: see `Inbox.note_no_voice`.
+    #: True where the chat refused voice messages: its recordings go as audio files.
     has_no_voice: bool = False
     #: True where it is only told why it cannot be done: for whoever asked, where nobody else
     #: need see it.
     is_refusal: bool = False
-
-
-class Inbox(Protocol):
-    """How a platform hands a message in."""
-
-    async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
-        """Commit `message` and the job it asks for; only then may the platform acknowledge it.
-
-        data: the sound itself where the platform will not keep it for us.
-        Returns None if the message is already known or asks for nothing.
-        """
-
-    async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
-        """Move settings, jobs and history of a chat that got a new id. Safe to repeat."""
-
-    async def forget(self, chat: Chat, message_id: str) -> None:
-        """Follow a deletion: drop what is remembered of a message. Safe to repeat."""
-
-    async def note_seen(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
-        """Remember the newest message handed in, or passed over, of each chat: id -> message id.
-
-        For platforms that show nothing twice: after a break they ask for what came later.
-        """
-
-    async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
-        """Return what `note_seen` was told: chat id -> message id."""
-
-    async def note_no_voice(self, chat: Chat) -> None:
-        """Remember that the chat refuses voice messages: sound goes there as music for a while."""
-
-    async def recent(self, chat: Chat, limit: int) -> list[Job]:
-        """Return the last jobs of a chat with their messages and replies, the newest last."""
-
-    async def suggest(self, message: Message, field: str) -> list[Suggestion]:
-        """Return what may be put into a field of a command that is being typed.
-
-        message: with the command, and as text what stands in the field so far.
-        """
-
-    async def blob(self, chat: Chat, message_id: str) -> bytes | None:
-        """Return the sound handed in with a message, None once it is no longer kept."""
-
-    def readiness(self) -> dict[str, bool]:
-        """Return the parts of the program and whether each can do its work."""
-
-
-class WebInbox(Inbox, Protocol):
-    """What a page asks besides: it has no app around it that knows chats, choices and sound."""
-
-    async def conversations(self, person: Chat) -> list[Conversation]:
-        """Return the chats whose id is that of `person`, or begins with it and a "-".
-
-        The one that was used last comes first; those that are empty are left out.
-        """
-
-    async def begin(self, chat: Chat, like: Chat) -> None:
-        """Let a chat that is new begin with what another has chosen. Safe to repeat."""
-
-    async def choices(self, chat: Chat, person_id: str) -> tuple[ChatSettings, SpeechSettings]:
-        """Return what a chat and a person have chosen; the voice as `suggest` names it."""
-
-    async def job(self, chat: Chat, job_id: str) -> Job | None:
-        """Return one job of this chat, None if it has none of that id."""
-
-    async def transcript(self, job: Job) -> Transcript | None:
-        """Return what the answer of `job` rests on, with the moments, None if it is not kept."""
 
 
 class VoiceChannels(Protocol):

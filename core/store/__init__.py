@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from core.clock import CLOCK, Clock
-from core.interfaces import Ledger
+from core.interfaces import DeliveryTarget, Ledger
+from core.models import Job, JobState
 from core.store.chats import Chats
 from core.store.conversations import Conversations
 from core.store.database.connection import Database
@@ -53,6 +54,12 @@ class Store:
     def ledger(self, job_id: str) -> Ledger:
         """Return the ledger of one job's reply."""
         return StoreLedger(self._database, job_id)
+
+    def target(self, job: Job) -> DeliveryTarget:
+        """Return where the job's reply goes, with the ledger of what was sent of it."""
+        is_refusal = job.outcome is JobState.REFUSED
+        ledger = self.ledger(job.job_id)
+        return DeliveryTarget(job.job_id, job.message, ledger, job.has_no_voice, is_refusal)
 
     async def close(self) -> None:
         """Let go of the database."""

@@ -36,7 +36,7 @@ class Talk:
 
     async def post(self, **changes: Any) -> Job:
         changes.setdefault("attachment", None)
-        job = await self.road.assistant.accept(self.new(**changes))
+        job = await self.road.inbox.accept(self.new(**changes))
         assert job is not None
         await self.road.settle()
         return job

@@ -94,7 +94,7 @@ async def test_an_upload_that_is_soon_forgotten_leaves_its_words(
     talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sound = talk.road.platform.sound
-    await talk.road.assistant.accept(talk.new(command="ask", text="Who?"), sound)
+    await talk.road.inbox.accept(talk.new(command="ask", text="Who?"), sound)
     await talk.road.settle()
     assert (talk.answerer.sounds(), len(talk.road.engine.calls)) == ([1], 1)
     monkeypatch.delattr(talk.road.platform.__class__, "fetch")

@@ -88,6 +88,6 @@ async def test_a_deleted_and_an_edited_message_are_found_as_they_are_now(group: 
     message = await group.say("needle one")
     gone = await group.say("needle two")
     await group.send(replace(message, edit_id="5", text="thread one"))
-    await group.road.assistant.forget(group.chat, gone.message_id)
+    await group.road.inbox.forget(group.chat, gone.message_id)
     assert "last 7 days" in (await group.ask("find needle")).text
     assert "thread one" in (await group.ask("find one")).text

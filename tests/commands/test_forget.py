@@ -69,7 +69,7 @@ async def test_an_answer_after_a_move_is_forgotten_with_what_was_said_before(gro
     group.chat = replace(old, chat_id="-100500")
     await store.chats.move(old, group.chat)
     assert job.reply and await store.jobs.redo(job.job_id, job.reply)
-    group.road.assistant.on_job()
+    group.road.inbox.on_job()
     await group.road.settle()
     sent = (await store.jobs.deliveries(job.job_id))[0].platform_id
     assert counts((await group.ask("forget", ADA, reply_to=Quoted(sent))).text) == [1, 1, 1]

@@ -20,7 +20,7 @@ class Places:
     """A group and private chats on each of two platforms."""
 
     def __init__(self, group: Group) -> None:
-        platforms = cast(dict[str, Platform], group.road.assistant.platforms)
+        platforms = cast(dict[str, Platform], group.road.inbox.platforms)
         platforms["other"] = platforms["test"]
         self.store = group.road.store
         self.group, self.road = group, group.road

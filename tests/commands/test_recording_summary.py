@@ -35,13 +35,13 @@ class Listener:
     async def brief(self, heard: Transcript, key: str = "k") -> Reply:
         """Press Summary under a transcript."""
         await self.road.store.results.save(key, heard)
-        job = await self.road.assistant.accept(self.new_message())
+        job = await self.road.inbox.accept(self.new_message())
         assert job
         button = Button("Summary", "brief", key)
         offer = Reply(buttons=(button,))
         [kept] = (await self.road.store.jobs.save_reply(job.job_id, offer, JobState.DONE)).buttons
         press = self.new_message(attachment=None, button=kept.token)
-        pressed = await self.road.assistant.accept(press)
+        pressed = await self.road.inbox.accept(press)
         assert pressed
         async with self.road.running():
             await self.road.settle()

@@ -106,7 +106,7 @@ async def test_a_spoken_question_about_an_answer_is_remembered_too(group: Group)
 async def test_a_note_that_was_deleted_before_it_was_heard_costs_nothing(group: Group) -> None:
     await group.ask("remember on")
     message = group.write(attachment=Attachment("file-1", duration_s=3.0))
-    await group.road.assistant.forget(group.chat, message.message_id)
+    await group.road.inbox.forget(group.chat, message.message_id)
     await group.send(message)
     assert group.road.engine.calls == [] and await group.kept() == []
 

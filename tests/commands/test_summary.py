@@ -127,9 +127,9 @@ class WeekRoad(Road):
         await self.store.memory.opt_out("test", OPTED_OUT, True)
         for event in self.week.events:
             if event.is_deletion:
-                await self.assistant.forget(FORUM, event.message.message_id)
+                await self.inbox.forget(FORUM, event.message.message_id)
             else:
-                await self.assistant.accept(event.message)
+                await self.inbox.accept(event.message)
 
 
 class Forum(Group):

@@ -38,8 +38,8 @@ async def running(settings: Settings) -> AsyncIterator[tuple[Program, dict[str, 
     """Run the program on all platforms but the page."""
     make_database(settings.hearsay_home)
     async with open_program(settings, current_clock()) as program:
-        platforms = _build_platforms(settings, program.assistant, program.clock)
-        program.assistant.platforms = platforms
+        platforms = _build_platforms(settings, program.inbox, program.clock)
+        program.inbox.platforms = platforms
         del platforms["web"]
         worker = make_job_runner(settings, program, platforms)
         runs = [*(platform.run() for platform in platforms.values()), worker.run()]

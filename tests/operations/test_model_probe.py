@@ -7,20 +7,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from bots.program import make_job_runner
+from bots.program import Program, make_job_runner
 from core.answering.pipeline import AnsweringPipeline
-from core.assistant import Assistant
 from core.clock import Clock
 from core.engines import Engines
 from core.engines.mimo import engine as mimo_module
+from core.inbox import Inbox
 from core.models import Probe, Question, Turn, Utterance
 from core.operations.model_probe import ModelProbe
+from core.operations.status import OperatorStatus
 from core.store import Store
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
@@ -59,7 +59,7 @@ class Bot:
         synthesis = SynthesisPipeline(self.engines.synthesizer(), store.results, clock)
         answering = AnsweringPipeline(media, self.engines.answerer(), store.results, clock=clock)
         self.roles = transcription, synthesis, answering
-        self.assistant = Assistant(store, *self.roles)
+        self.status = OperatorStatus(store, *self.roles)
         #: What the operator is told, with what makes it one piece of news.
         self.told: list[tuple[str, str]] = []
         self.model_probe = ModelProbe(*self.roles, store.probes, self.tell)
@@ -74,7 +74,7 @@ class Bot:
         assert await speak(self.engines.synthesizer(), Utterance("Hi."))
 
     async def states(self) -> dict[str, tuple[str, Probe | None]]:
-        return {s.role: (s.model, s.probe) for s in await self.assistant.status.engines()}
+        return {s.role: (s.model, s.probe) for s in await self.status.engines()}
 
 
 @asynccontextmanager
@@ -183,7 +183,7 @@ async def test_a_bad_night_of_the_service_holds_nobody_up(bot: Bot, server: Mimo
         await bot.model_probe.probe_due(T0)
     assert [found[-1] for found in warnings(logs)] == ["EngineBusy"] * 3
     assert server.key not in str(logs) and server.origin not in str(logs)
-    assert {state.gate.pause_s for state in await bot.assistant.status.engines()} == {0.0}
+    assert {state.gate.pause_s for state in await bot.status.engines()} == {0.0}
     await bot.use()
     assert [call.model for call in server.billed] == [*GOOD], "busy models are not left"
 
@@ -207,10 +207,7 @@ async def test_openai_style_servers_are_probed_too(tmp_path: Path) -> None:
 async def test_the_program_probes_unless_that_is_off(
     bot: Bot, clock: Clock, setting: str, is_on: bool
 ) -> None:
-    parts = bot.assistant, *bot.roles
-    program: Any = SimpleNamespace(
-        store=bot.store, clock=clock,
-        **dict(zip(("assistant", "transcription", "synthesis", "answering"), parts, strict=True)),
-    )  # fmt: skip
+    inbox = Inbox(bot.store, bot.roles[1], bot.status)
+    program = Program(bot.store, *bot.roles, inbox, clock)
     worker = make_job_runner(make_settings(model_probe=setting), program, {})
     assert bool(worker._model_probe) is is_on

@@ -98,9 +98,9 @@ async def test_what_is_used_adds_up_for_each_key_and_day(store: Store) -> None:
 
 async def test_how_far_chats_were_read_is_kept(store: Store) -> None:
     assert await store.watermarks.all("discord", "1") == {}
-    await store.watermarks.move("discord", "1", {"10": "100", "20": "200"})
-    await store.watermarks.move("discord", "1", {"10": "101"})
-    await store.watermarks.move("discord", "2", {"10": "900"})
+    await store.watermarks.save("discord", "1", {"10": "100", "20": "200"})
+    await store.watermarks.save("discord", "1", {"10": "101"})
+    await store.watermarks.save("discord", "2", {"10": "900"})
     assert await store.watermarks.all("discord", "1") == {"10": "101", "20": "200"}
     assert await store.watermarks.all("telegram", "1") == {}
 

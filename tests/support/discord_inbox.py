@@ -29,7 +29,7 @@ class FakeInbox(fake_inbox.FakeInbox):
     async def forget(self, chat: Chat, message_id: str) -> None:
         self.forgotten.append((chat.chat_id, message_id))
 
-    async def note_seen(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
+    async def save_watermarks(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
         assert platform == "discord" and bot_id
         self.marks |= seen
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.config import Settings
+from core.inbox import Inbox
 from core.models import Chat, DeliveryState, Job, JobState, Message, PartDelivery, Suggestion
 
 
@@ -41,7 +42,7 @@ class MemoryLedger:
 
 
 @dataclass
-class FakeInbox:
+class FakeInbox(Inbox):
     """A door that keeps each message once and makes a job of each one that is not group talk."""
 
     messages: list[Message] = field(default_factory=list)
@@ -69,7 +70,7 @@ class FakeInbox:
     async def forget(self, chat: Chat, message_id: str) -> None:
         raise AssertionError("this platform tells bots of no deletion")
 
-    async def note_seen(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
+    async def save_watermarks(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
         raise AssertionError("this platform shows again what was not acknowledged")
 
     async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:

@@ -41,7 +41,7 @@ class Group:
 
     async def send(self, message: Message) -> Message:
         """Let it come in, and what it asks for come to its end."""
-        await self.road.assistant.accept(message)
+        await self.road.inbox.accept(message)
         await self.road.settle()
         return message
 

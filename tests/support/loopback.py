@@ -17,6 +17,7 @@ from core.answering.pipeline import AnsweringPipeline
 from core.assistant import Assistant
 from core.audio import Media
 from core.errors import AssistantError
+from core.inbox import Inbox
 from core.interfaces import (
     Answerer,
     AnswererLimits,
@@ -41,6 +42,7 @@ from core.models import (
     Utterance,
     Voice,
 )
+from core.operations.status import OperatorStatus
 from core.store import Store
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
@@ -258,10 +260,12 @@ class Road:
         self.answering = AnsweringPipeline(
             media, answerer or self.answerer, store.results, clock=clock
         )
-        self.assistant = Assistant(store, self.transcription, self.synthesis, self.answering, clock)
-        self.assistant.platforms = {"test": self.platform}
-        self.worker = JobRunner(store, self.assistant, self.assistant.platforms, clock=clock)
-        self.assistant.on_job = self.worker.wake
+        parts = self.transcription, self.synthesis, self.answering
+        self.assistant = Assistant(store, *parts, clock)
+        self.inbox = Inbox(store, self.synthesis, OperatorStatus(store, *parts))
+        self.inbox.platforms = {"test": self.platform}
+        self.worker = JobRunner(store, self.assistant, self.inbox.platforms, clock=clock)
+        self.inbox.on_job = self.worker.wake
 
     async def settle(self) -> dict[JobState, int]:
         """Wait until no job is open and return how they ended."""

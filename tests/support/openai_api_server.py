@@ -50,9 +50,9 @@ class ApiServer(LocalServer):
     async def serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         async with open_program(self._settings) as program:
-            web = WebChat(self._settings, program.assistant, current_clock())
-            program.assistant.platforms = {"web": web}
-            _open_api(self._settings, program, program.assistant.platforms)
+            web = WebChat(self._settings, program.inbox, current_clock())
+            program.inbox.platforms = {"web": web}
+            _open_api(self._settings, program, program.inbox.platforms)
             running = asyncio.create_task(web.run())
             await web.is_open.wait()
             self.origin = web.url

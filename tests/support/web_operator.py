@@ -15,10 +15,10 @@ from sqlalchemy import update
 
 from bots.web_chat import WebChat
 from core.answering.pipeline import AnsweringPipeline
-from core.assistant import Assistant
 from core.audio import Media
 from core.config import Settings
 from core.engines import Engines
+from core.inbox import Inbox
 from core.models import (
     Attachment,
     Button,
@@ -31,6 +31,7 @@ from core.models import (
     Transcript,
     Usage,
 )
+from core.operations.status import OperatorStatus
 from core.store import Store
 from core.store.database.tables import jobs
 from core.synthesis.pipeline import SynthesisPipeline
@@ -48,13 +49,13 @@ _ids = count(1)
 @dataclass(frozen=True)
 class Desk:
     web: WebChat
-    assistant: Assistant
+    inbox: Inbox
     store: Store
 
 
 @asynccontextmanager
 async def open_desk(home: Path) -> AsyncIterator[Desk]:
-    """Run the web chat before an assistant without a worker: jobs stay as they are."""
+    """Run the web chat before an inbox without a worker: jobs stay as they are."""
     settings = Settings(
         hearsay_home=home,
         web_port=0,
@@ -62,18 +63,16 @@ async def open_desk(home: Path) -> AsyncIterator[Desk]:
         mimo_api_key=SecretStr(KEY),
     )
     store, media, engines = open_store(home), Media(workers=1), Engines(settings)
-    assistant = Assistant(
-        store,
-        TranscriptionPipeline(media, engines.transcriber(), store.results),
-        SynthesisPipeline(engines.synthesizer(), store.results),
-        AnsweringPipeline(media, engines.answerer(), store.results),
-    )
-    web = WebChat(settings, assistant, current_clock())
-    assistant.platforms = {"web": web}
+    transcription = TranscriptionPipeline(media, engines.transcriber(), store.results)
+    synthesis = SynthesisPipeline(engines.synthesizer(), store.results)
+    answering = AnsweringPipeline(media, engines.answerer(), store.results)
+    inbox = Inbox(store, synthesis, OperatorStatus(store, transcription, synthesis, answering))
+    web = WebChat(settings, inbox, current_clock())
+    inbox.platforms = {"web": web}
     running = asyncio.create_task(web.run())
     try:
         await asyncio.wait_for(web.is_open.wait(), 30)
-        yield Desk(web, assistant, store)
+        yield Desk(web, inbox, store)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

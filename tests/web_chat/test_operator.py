@@ -120,7 +120,7 @@ async def test_dead_letter_is_shown_and_run_again(
     desk: Desk, operator: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     woken = asyncio.Event()
-    monkeypatch.setattr(desk.assistant, "on_job", woken.set)
+    monkeypatch.setattr(desk.inbox, "on_job", woken.set)
     job_id = await add_job(desk.store, JobState.DEAD, "EngineBusy: no answer")
     dead = {one["job_id"]: one for one in (await get(operator, "jobs?show=dead"))["jobs"]}
     assert dead[job_id]["error"] == "EngineBusy: no answer"

@@ -17,7 +17,7 @@ from bots.discord_bot.client.gateway import POISON, DiscordClient
 from bots.discord_bot.incoming.messages import PLATFORM, read_messages
 from bots.discord_bot.incoming.watermarks import ChannelWatermarks
 from core.errors import ChatGone, PlatformError
-from core.interfaces import Inbox
+from core.inbox import Inbox
 from core.models import Chat, Message
 
 log = structlog.get_logger(__name__)

@@ -6,7 +6,7 @@ import structlog
 
 from core.clock import CLOCK, Clock
 from core.errors import AssistantError
-from core.interfaces import Inbox
+from core.inbox import Inbox
 
 log = structlog.get_logger(__name__)
 
@@ -89,7 +89,7 @@ class ChannelWatermarks:
         seen = {chat_id: str(self._seen[chat_id]) for chat_id in ready}
         self._fresh -= ready
         try:
-            await self._inbox.note_seen(self._platform, self._bot_id, seen)
+            await self._inbox.save_watermarks(self._platform, self._bot_id, seen)
             self._kept |= ready
         except AssistantError as error:
             self._fresh |= ready

@@ -33,7 +33,7 @@ from bots.discord_bot.interactions.parser import (
 from bots.discord_bot.interactions.token import LIFE_S
 from core import commands
 from core.errors import AssistantError
-from core.interfaces import Inbox
+from core.inbox import Inbox
 from core.locale import mark, translate
 from core.models import Job, Message
 

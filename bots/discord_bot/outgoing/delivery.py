@@ -29,7 +29,8 @@ from bots.discord_bot.outgoing.threads import (
 )
 from core import metrics
 from core.errors import ChatGone, MessageGone, PlatformBusy
-from core.interfaces import DeliveryTarget, Inbox
+from core.inbox import Inbox
+from core.interfaces import DeliveryTarget
 from core.models import PLACEHOLDER, DeliveryState, Link, Message, Reply
 
 log = structlog.get_logger(__name__)

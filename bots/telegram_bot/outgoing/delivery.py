@@ -32,7 +32,8 @@ from bots.telegram_bot.outgoing.requests import perform
 from bots.telegram_bot.pacing import TelegramPacer
 from core import metrics
 from core.errors import PlatformBusy
-from core.interfaces import DeliveryTarget, Inbox
+from core.inbox import Inbox
+from core.interfaces import DeliveryTarget
 from core.models import DeliveryState, Reply
 
 log = structlog.get_logger(__name__)

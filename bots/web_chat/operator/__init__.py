@@ -1,5 +1,5 @@
 """The operator's view: how the program is, what waits, what failed, and what it costs."""
 
-from bots.web_chat.operator.api import OperatorApi, OperatorInbox
+from bots.web_chat.operator.api import OperatorApi
 
-__all__ = ["OperatorApi", "OperatorInbox"]
+__all__ = ["OperatorApi"]

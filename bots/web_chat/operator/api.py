@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Response
 from fastapi.responses import FileResponse
@@ -24,11 +24,10 @@ from bots.web_chat.operator.wire import (
 )
 from core.clock import CLOCK, Clock
 from core.config import Settings
-from core.interfaces import WebInbox
+from core.inbox import Inbox
 from core.locale import mark
 from core.logs import recent_problems, redact, sort_secrets
 from core.models import JobState, Steps, measure_waits
-from core.operations.status import OperatorStatus
 
 NO_JOB = mark("There is no such job.")
 NOT_DEAD = mark("Only dead letters can be run again.")
@@ -44,21 +43,10 @@ _STATES: Mapping[Shown, Sequence[JobState]] = {
 }
 
 
-class OperatorInbox(WebInbox, Protocol):
-    """What the operator's view asks besides."""
-
-    @property
-    def status(self) -> OperatorStatus:
-        """What there is to be seen."""
-
-    async def retry(self, job_id: str) -> bool:
-        """Run a dead letter again, at once. Return False if there is none of that id."""
-
-
 class OperatorApi:
     """The routes of the view. It reads, but for one thing: it runs dead letters again."""
 
-    def __init__(self, inbox: OperatorInbox, settings: Settings, clock: Clock = CLOCK) -> None:
+    def __init__(self, inbox: Inbox, settings: Settings, clock: Clock = CLOCK) -> None:
         self.inbox = inbox
         self.settings = settings
         self._clock = clock

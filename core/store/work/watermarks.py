@@ -29,7 +29,7 @@ class Watermarks:
             rows = (await connection.execute(query)).all()
         return {row.chat_id: row.message_id for row in rows}
 
-    async def move(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
+    async def save(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
         """Keep the newest message of each chat: chat id -> message id."""
         async with self._database.write() as connection:
             for chat_id, message_id in seen.items():
