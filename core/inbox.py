@@ -97,7 +97,7 @@ class Inbox:
 
         message: has the command, and as text what the field holds so far.
         """
-        arguments = load_command(message.command).asked
+        arguments = load_command(message.command).arguments
         suggest = next((one.suggest for one in arguments if one.name == field), None)
         return (
             await suggest(ArgumentInput(message, self._synthesis, self._store)) if suggest else []

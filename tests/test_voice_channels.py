@@ -101,7 +101,7 @@ async def test_it_comes_and_announces_itself(group: Group) -> None:
     assert "Sofa" in told.text and "/leave" in told.text and "computer" in told.text
     assert sofa(group).is_joined
     # Everybody is to read it: nothing of this is for one person alone.
-    assert not any(load_command(name).is_personal for name in CHANNEL_COMMANDS)
+    assert not any(load_command(name).is_ephemeral for name in CHANNEL_COMMANDS)
 
 
 @pytest.mark.parametrize("command", ["leave", "stop", "read on", "read off"])

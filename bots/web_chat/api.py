@@ -95,7 +95,7 @@ class Api:
         """Return what can be asked for by name, in the order of the menu."""
         language = language_of(request)
         return [
-            {"name": name, "argument": command.argument, "help": translate(command.help, language)}
+            {"name": name, "argument": command.usage, "help": translate(command.help, language)}
             for name, command in menu()
         ]
 

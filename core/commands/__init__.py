@@ -1,4 +1,4 @@
-"""What people can ask for. A new command is one file here and one line in this table."""
+"""The command table. A new command is one file in this folder and one line in the table."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from core.commands.context import Context
 from core.locale import mark
 from core.models import Reply
 
-#: Name -> "module:attribute", loaded on first use. The order is that of the menu.
-#: What people type is marked: platforms that can show it in their language.
+#: Name -> "module:attribute", imported on first use. The menus keep this order.
+#: Names that people type are marked as texts: Discord shows them translated.
 COMMANDS = {
     mark("transcribe"): "core.commands.transcribe:command",
     mark("ask"): "core.commands.ask:command",
@@ -59,34 +59,35 @@ COMMANDS = {
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One thing that people can ask for."""
+    """One entry of the command table."""
 
-    #: What it does, in a few words: a text for the menu and /help.
+    #: A few words for /help, Telegram's and Discord's menus and the page's command list.
     help: str
     function: Callable[[Context], Awaitable[Reply]]
-    #: What may follow its name, shown in /help.
-    argument: str = ""
-    #: False for what nobody types: it comes from buttons, or by itself.
+    #: What may follow the name, as /help and the page show it: "on | off", "[text]", "words".
+    usage: str = ""
+    #: Options of the slash command on Discord; derived from `usage` if empty. Telegram and the
+    #: page pass on what was typed.
+    arguments: tuple[Argument, ...] = ()
+    #: False for commands that only buttons or the program itself start: they are in no menu.
     is_listed: bool = True
-    #: True for what nobody asked for: that it failed is not told either.
+    #: True for commands that nobody asked for: a failure is not reported in the chat.
     is_silent: bool = False
-    #: What may follow, part by part; without any, platforms with fields make one of `argument`.
-    fields: tuple[Argument, ...] = ()
-    #: True where a recording may come with it.
+    #: Adds an attachment option to the slash command. Elsewhere a recording is sent with the
+    #: command as its caption, or the command replies to one.
     takes_audio: bool = False
-    #: True where the answer concerns whoever asked, and nobody else in the chat.
-    is_personal: bool = False
-    #: True where only admins can make use of it in a group: others need not be shown it.
+    #: The reply is visible to the sender alone on Discord; other platforms show it to the chat.
+    is_ephemeral: bool = False
+    #: Discord hides the command from members who may not manage the server.
     is_for_admins: bool = False
-    #: What it does with a message that somebody points at.
+    #: Entries in the context menu of messages on Discord; elsewhere people reply with the command.
     message_actions: tuple[MessageAction, ...] = ()
-    #: True where it has no sense on platforms without voice channels: they do not show it.
+    #: Shown only on platforms with voice channels, which is Discord, and there in servers only.
     needs_voice_channels: bool = False
 
-    @property
-    def asked(self) -> tuple[Argument, ...]:
-        """What a platform with fields asks for."""
-        return self.fields or derive_arguments(self.argument)
+    def __post_init__(self) -> None:
+        if not self.arguments:
+            object.__setattr__(self, "arguments", derive_arguments(self.usage))
 
 
 @cache
@@ -98,7 +99,10 @@ def load_command(name: str) -> Command:
 
 
 def menu(*, has_voice: bool = False) -> list[tuple[str, Command]]:
-    """Return the commands that people are shown, in order. has_voice: there are voice channels."""
-    listed = [(name, load_command(name)) for name in COMMANDS]
-    fitting = [(name, one) for name, one in listed if has_voice or not one.needs_voice_channels]
-    return [(name, command) for name, command in fitting if command.is_listed]
+    """Return the listed commands in order; has_voice: the platform has voice channels."""
+    commands = [(name, load_command(name)) for name in COMMANDS]
+    return [
+        (name, command)
+        for name, command in commands
+        if command.is_listed and (has_voice or not command.needs_voice_channels)
+    ]

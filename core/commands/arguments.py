@@ -1,4 +1,4 @@
-"""What may follow a command's name, part by part, for platforms that ask for each in a field."""
+"""Arguments of commands, as options of Discord's slash commands and with autocomplete."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from core.models import Message, Suggestion, Voice
 from core.store import Store
 from core.synthesis.pipeline import SynthesisPipeline
 
-#: What voices are called by.
 GENDERS = {"female": mark("female"), "male": mark("male")}
-#: Ways to speak that are offered; any words will do.
+#: Styles offered by autocomplete; any other words work too.
 STYLES = (
     mark("warm"),
     mark("cheerful"),
@@ -33,111 +32,110 @@ STYLES = (
 
 @dataclass(frozen=True, slots=True)
 class ArgumentInput:
-    """A person who is filling in a field."""
+    """The input of an autocomplete function."""
 
-    #: Its command is the one being given, its text what stands in the field so far.
+    #: `message.command` is the command, `message.text` what has been typed into the argument.
     message: Message
     synthesis: SynthesisPipeline
     store: Store
 
 
-#: Returns what may be put into a field, the likeliest first; the platform shows what fits.
+#: Returns suggestions, best first; the platform filters them by what was typed.
 Suggest = Callable[[ArgumentInput], Awaitable[list[Suggestion]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One part of what follows a command's name."""
+    """One option of a slash command on Discord. Elsewhere people type all of them in one line."""
 
     #: One word in lower case.
     name: str
-    #: What belongs into it: a text.
+    #: A text for the option's description.
     help: str
     is_required: bool = False
-    #: The only values, empty = any.
+    #: The only values allowed, empty = any.
     choices: tuple[str, ...] = ()
-    #: None = nothing is offered.
+    #: Autocomplete, None = none.
     suggest: Suggest | None = None
-    #: How it is typed where there are no fields; "{}" is the value.
-    form: str = "{}"
+    #: How the value is typed in one line with the others; "{}" stands for it.
+    template: str = "{}"
 
-    def write(self, value: str) -> str:
-        """Return the value as it is typed."""
-        if '"{}"' in self.form:
+    def format(self, value: str) -> str:
+        """Return the value as it would be typed."""
+        if '"{}"' in self.template:
             value = value.replace('"', "'")
-        return self.form.replace("{}", value)
+        return self.template.replace("{}", value)
 
 
 @dataclass(frozen=True, slots=True)
 class MessageAction:
-    """What a command does with a message, as an entry of that message's menu."""
+    """An entry in the context menu of messages (Discord, under "Apps"): runs on that message."""
 
     #: A text.
     label: str
-    #: True where only the person who asked sees the answer.
-    is_for_me: bool = False
-    #: The field that has to be filled in first, empty = none.
-    asks: str = ""
+    #: The reply is visible to the person who chose the entry alone.
+    is_ephemeral: bool = False
+    #: Name of the argument that a modal asks for first, empty = none.
+    argument: str = ""
 
 
-def derive_arguments(argument: str) -> tuple[Argument, ...]:
-    """Return the field of a command that names none: it is described by its argument.
+def derive_arguments(usage: str) -> tuple[Argument, ...]:
+    """Return the argument that a usage string describes.
 
-    "on | off" is a choice, "question" a field of that name that must be filled in, "[text]" one
-    that need not.
+    "on | off" is a choice, "question" a required argument of that name, "[text]" an optional one.
     """
-    if not argument:
+    if not usage:
         return ()
-    words = argument.split(" | ")
+    words = usage.split(" | ")
     if len(words) > 1 and all(re.fullmatch("[a-z]+", word) for word in words):
-        return (Argument("choice", argument, choices=tuple(words)),)
-    name = argument.strip("[]")
+        return (Argument("choice", usage, choices=tuple(words)),)
+    name = usage.strip("[]")
     if re.fullmatch("[a-z]+", name):
-        return (Argument(name, name, is_required=name == argument),)
-    return (Argument("what", argument),)
+        return (Argument(name, name, is_required=name == usage),)
+    return (Argument("what", usage),)
 
 
-def join_arguments(fields: tuple[Argument, ...], values: Mapping[str, str]) -> str:
-    """Return what people would type: the values in the order of the fields."""
-    filled = ((field, values.get(field.name, "").strip()) for field in fields)
-    return " ".join(field.write(value) for field, value in filled if value)
+def join_arguments(arguments: tuple[Argument, ...], values: Mapping[str, str]) -> str:
+    """Return the line that people would type: the values in the order of `arguments`."""
+    given = ((argument, values.get(argument.name, "").strip()) for argument in arguments)
+    return " ".join(argument.format(value) for argument, value in given if value)
 
 
 def offer(*values: str) -> Suggest:
-    """Return what offers these values, whoever asks."""
+    """Return an autocomplete function with fixed suggestions."""
 
-    async def suggest(typing: ArgumentInput) -> list[Suggestion]:
+    async def suggest(entered: ArgumentInput) -> list[Suggestion]:
         return [Suggestion(value) for value in values]
 
     return suggest
 
 
-async def suggest_voices(typing: ArgumentInput) -> list[Suggestion]:
-    """Offer every voice that this person may use, those that were kept first."""
-    message, reader = typing.message, typing.message.language
-    kept = await typing.store.voices.usable(message.chat, message.sender_id)
+async def suggest_voices(entered: ArgumentInput) -> list[Suggestion]:
+    """Suggest every voice that this person may use, custom voices first."""
+    message, reader = entered.message, entered.message.language
+    kept = await entered.store.voices.usable(message.chat, message.sender_id)
     found = [Suggestion(voice.choice, voice.name) for voice in kept]
-    for voice in typing.synthesis.synthesizer.voices():
+    for voice in entered.synthesis.synthesizer.voices():
         found.append(Suggestion(voice.name, label_voice(voice, reader)))
     return found
 
 
 def label_voice(preset: Voice, reader: str) -> str:
-    """Return what people read of a preset voice: its name, language and gender."""
+    """Return the label of a preset voice: its name, language and gender."""
     gender = translate(GENDERS[preset.gender], reader) if preset.gender else ""
     words = (preset.name, name_language(preset.language, reader), gender)
     return " · ".join(filter(None, words))
 
 
-async def suggest_styles(typing: ArgumentInput) -> list[Suggestion]:
-    """Offer some ways to speak."""
-    return [Suggestion(translate(style, typing.message.language)) for style in STYLES]
+async def suggest_styles(entered: ArgumentInput) -> list[Suggestion]:
+    """Suggest some styles."""
+    return [Suggestion(translate(style, entered.message.language)) for style in STYLES]
 
 
-async def suggest_languages(typing: ArgumentInput) -> list[Suggestion]:
-    """Offer the languages by their names, and the one that is being typed if it is a rare one."""
-    # A thread: names of languages are read from files the first time.
-    return await asyncio.to_thread(_name_languages, typing.message)
+async def suggest_languages(entered: ArgumentInput) -> list[Suggestion]:
+    """Suggest common languages by name, and the one being typed even if it is rare."""
+    # In a thread: language names are read from files the first time.
+    return await asyncio.to_thread(_name_languages, entered.message)
 
 
 def _name_languages(message: Message) -> list[Suggestion]:
@@ -148,5 +146,5 @@ def _name_languages(message: Message) -> list[Suggestion]:
 
 
 def first_word(text: str) -> str:
-    """Return the first word of what followed a command, in lower case."""
+    """Return the first word of `text` in lower case."""
     return re.split(r"\s", text.strip().lower(), maxsplit=1)[0]

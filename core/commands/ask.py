@@ -233,8 +233,8 @@ def _show(ctx: Context, outcome: AskResult, spoken: StoredTranscript | None) -> 
 command = Command(
     HELP,
     ask,
-    argument="question",
-    fields=(Argument("question", mark("What you want to know"), is_required=True),),
+    usage="question",
+    arguments=(Argument("question", mark("What you want to know"), is_required=True),),
     takes_audio=True,
-    message_actions=(MessageAction(mark("Ask about this"), asks="question"),),
+    message_actions=(MessageAction(mark("Ask about this"), argument="question"),),
 )

@@ -33,4 +33,4 @@ async def auto(ctx: Context) -> Reply:
     return Reply(ctx.text("I write down a voice note when you answer it with /transcribe."))
 
 
-command = Command(HELP, auto, argument="on | off", is_for_admins=True)
+command = Command(HELP, auto, usage="on | off", is_for_admins=True)

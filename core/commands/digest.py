@@ -90,8 +90,8 @@ def _describe(ctx: Context, schedule: Schedule) -> str:
 command = Command(
     HELP,
     digest,
-    argument="time [zone] | off",
-    fields=(
+    usage="time [zone] | off",
+    arguments=(
         Argument(
             "time",
             mark("When, and in which zone: 09:00 Europe/Berlin"),

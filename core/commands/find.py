@@ -93,4 +93,4 @@ class Hits:
         return disable_links(f"{ends[0]}{part}{ends[1]}")
 
 
-command = Command(HELP, find, argument="words")
+command = Command(HELP, find, usage="words")

@@ -64,8 +64,8 @@ def _tell(ctx: Context, receipt: Receipt) -> Reply:
 command = Command(
     HELP,
     forget,
-    argument="me",
-    fields=(Argument("whose", mark("me = all that is yours here"), choices=("me",)),),
-    is_personal=True,
-    message_actions=(MessageAction(mark("Forget this"), is_for_me=True),),
+    usage="me",
+    arguments=(Argument("whose", mark("me = all that is yours here"), choices=("me",)),),
+    is_ephemeral=True,
+    message_actions=(MessageAction(mark("Forget this"), is_ephemeral=True),),
 )

@@ -56,7 +56,7 @@ async def save(ctx: Context, known: tuple[Correction, ...]) -> None:
 command = Command(
     HELP,
     glossary,
-    argument="remove N",
-    fields=(Argument("remove", mark("The number of the one to remove"), form="remove {}"),),
-    is_personal=True,
+    usage="remove N",
+    arguments=(Argument("remove", mark("The number of the one to remove"), template="remove {}"),),
+    is_ephemeral=True,
 )

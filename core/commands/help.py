@@ -17,9 +17,9 @@ async def show_help(ctx: Context) -> Reply:
         lines = [ctx.text("Answer a voice note with /transcribe and I write it down.")]
     lines.append("")
     for name, command in menu(has_voice=ctx.platform.voice is not None):
-        argument = f" {command.argument}" if command.argument else ""
-        lines.append(f"/{name}{argument} – {ctx.text(command.help)}")
+        usage = f" {command.usage}" if command.usage else ""
+        lines.append(f"/{name}{usage} – {ctx.text(command.help)}")
     return Reply("\n".join(lines))
 
 
-command = Command(HELP, show_help, is_personal=True)
+command = Command(HELP, show_help, is_ephemeral=True)

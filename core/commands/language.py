@@ -51,8 +51,8 @@ async def suggest(typing: ArgumentInput) -> list[Suggestion]:
 command = Command(
     HELP,
     language,
-    argument="en | zh | auto",
-    fields=(Argument("language", mark("The language that is spoken"), suggest=suggest),),
-    is_personal=True,
+    usage="en | zh | auto",
+    arguments=(Argument("language", mark("The language that is spoken"), suggest=suggest),),
+    is_ephemeral=True,
     is_for_admins=True,
 )

@@ -91,9 +91,9 @@ async def _name_others(ctx: Context) -> str:
 command = Command(
     HELP,
     link,
-    argument="[code] | off",
-    fields=(
+    usage="[code] | off",
+    arguments=(
         Argument("code", mark("The code from the other platform, or off"), suggest=offer("off")),
     ),
-    is_personal=True,
+    is_ephemeral=True,
 )

@@ -35,4 +35,4 @@ async def mode(ctx: Context) -> Reply:
     return Reply(ctx.text(SAID[notes]))
 
 
-command = Command(HELP, mode, argument="transcribe | ask | both", is_personal=True)
+command = Command(HELP, mode, usage="transcribe | ask | both", is_ephemeral=True)

@@ -31,4 +31,4 @@ async def read(ctx: Context) -> Reply:
     return Reply(told)
 
 
-command = Command(HELP, read, argument="on | off", needs_voice_channels=True)
+command = Command(HELP, read, usage="on | off", needs_voice_channels=True)

@@ -114,8 +114,8 @@ async def leave_out(ctx: Context, words: list[str]) -> Reply:
 command = Command(
     HELP,
     remember,
-    argument="on | off | 30d | me off",
-    fields=(
+    usage="on | off | 30d | me off",
+    arguments=(
         Argument(
             "choice",
             mark("Whether, for how many days, or not what you say"),

@@ -33,6 +33,4 @@ async def replies(ctx: Context) -> Reply:
     return Reply(ctx.text(SAID[mode]))
 
 
-command = Command(
-    HELP, replies, argument="off | auto | always", is_personal=True, is_for_admins=True
-)
+command = Command(HELP, replies, usage="off | auto | always", is_ephemeral=True, is_for_admins=True)

@@ -46,10 +46,10 @@ async def say(ctx: Context) -> Reply:
 command = Command(
     HELP,
     say,
-    argument="text",
-    fields=(
-        Argument("voice", mark("Who speaks"), suggest=suggest_voices, form='voice:"{}"'),
-        Argument("style", mark("How it is spoken"), suggest=suggest_styles, form='style:"{}"'),
+    usage="text",
+    arguments=(
+        Argument("voice", mark("Who speaks"), suggest=suggest_voices, template='voice:"{}"'),
+        Argument("style", mark("How it is spoken"), suggest=suggest_styles, template='style:"{}"'),
         Argument("text", mark("What is said"), is_required=True),
     ),
     message_actions=(MessageAction(mark("Speak this")),),

@@ -54,7 +54,7 @@ async def suggest(typing: ArgumentInput) -> list[Suggestion]:
 command = Command(
     HELP,
     style,
-    argument="words | off",
-    fields=(Argument("style", mark("How it is spoken"), suggest=suggest),),
-    is_personal=True,
+    usage="words | off",
+    arguments=(Argument("style", mark("How it is spoken"), suggest=suggest),),
+    is_ephemeral=True,
 )

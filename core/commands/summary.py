@@ -52,8 +52,8 @@ def _offer(ctx: Context, request: Request) -> Reply:
 command = Command(
     HELP,
     summary,
-    argument="last 2h | 200 | unread | topic | me | voice | short",
-    fields=(
+    usage="last 2h | 200 | unread | topic | me | voice | short",
+    arguments=(
         Argument(
             "range",
             mark("Which part of the talk, and how it is told"),

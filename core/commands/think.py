@@ -32,4 +32,4 @@ async def think(ctx: Context) -> Reply:
     return Reply(ctx.text("I think before I answer. /think off ends it."))
 
 
-command = Command(HELP, think, argument="on | off", is_personal=True, is_for_admins=True)
+command = Command(HELP, think, usage="on | off", is_ephemeral=True, is_for_admins=True)

@@ -50,6 +50,6 @@ command = Command(
     takes_audio=True,
     message_actions=(
         MessageAction(mark("Transcribe")),
-        MessageAction(mark("Transcribe for me"), is_for_me=True),
+        MessageAction(mark("Transcribe for me"), is_ephemeral=True),
     ),
 )

@@ -182,9 +182,11 @@ def cut(text: str) -> list[str]:
 command = Command(
     HELP,
     translate,
-    argument="[language] [text]",
-    fields=(
-        Argument("language", mark("Into which language"), suggest=suggest_languages, form="{}:"),
+    usage="[language] [text]",
+    arguments=(
+        Argument(
+            "language", mark("Into which language"), suggest=suggest_languages, template="{}:"
+        ),
         Argument("text", mark("The text; without one, a recording")),
     ),
     takes_audio=True,

@@ -205,7 +205,7 @@ async def suggest(typing: ArgumentInput) -> list[Suggestion]:
 command = Command(
     HELP,
     voice,
-    argument="name | design | clone | list",
-    fields=(Argument("voice", mark("A voice, or what is to be done"), suggest=suggest),),
-    is_personal=True,
+    usage="name | design | clone | list",
+    arguments=(Argument("voice", mark("A voice, or what is to be done"), suggest=suggest),),
+    is_ephemeral=True,
 )

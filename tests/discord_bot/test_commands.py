@@ -72,7 +72,7 @@ async def test_every_command_is_answered(room: Room, name: str) -> None:
     answer = await room.give(name, OPTIONS.get(name))
     assert answer.content or answer.files
     refused = {command for (command,) in room.program.rows(REFUSED)}
-    assert answer.is_ephemeral == (name in refused or commands.load_command(name).is_personal)
+    assert answer.is_ephemeral == (name in refused or commands.load_command(name).is_ephemeral)
     assert room.server.thinking(room.channel) == []
 
 
@@ -87,7 +87,7 @@ async def test_every_use_of_a_message_is_answered(
     else:
         message = server.send_text(room.channel, room.bob, "Good morning @everyone, my friends")
     asked = server.context_menu(message, room.ann, use.label)
-    if use.asks:
+    if use.argument:
         await server.wait_for(lambda: server.interaction(asked).modal)
         asked = server.submit(asked, room.ann, {"text": "What is said?"})
     answer = await room.answer(asked)

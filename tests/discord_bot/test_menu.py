@@ -35,7 +35,7 @@ VOICE_CHANNELS = {
 NEWCOMER = Command(
     "Count the words",
     newcomer,
-    argument="text",
+    usage="text",
     takes_audio=True,
     message_actions=(MessageAction("Count this"),),
 )
@@ -219,7 +219,7 @@ def test_fields_are_made_of_an_argument(argument: str, fields: tuple[Argument, .
     ],
 )
 def test_options_become_what_people_type(name: str, values: dict[str, str], typed: str) -> None:
-    assert join_arguments(commands.load_command(name).asked, values) == typed
+    assert join_arguments(commands.load_command(name).arguments, values) == typed
 
 
 @pytest.mark.parametrize("code", ["zh-CN", "zh-TW"])

@@ -88,7 +88,7 @@ def build_use(use: MessageAction) -> dict[str, Any]:
 
 def build_options(command: Command) -> list[dict[str, Any]]:
     """Return the options of a slash command: Discord wants the required ones first."""
-    fields = sorted(command.asked, key=lambda field: not field.is_required)
+    fields = sorted(command.arguments, key=lambda field: not field.is_required)
     options = [_build_option(field) for field in fields]
     if command.takes_audio:
         help_ = _describe(RECORDING_HELP)

@@ -43,7 +43,7 @@ class Modals:
         self._open[token] = _Open(str(interaction.user.id), asked)
         while len(self._open) > _MAX_OPEN:
             self._open.popitem(last=False)
-        fields = commands.load_command(asked.command).asked
+        fields = commands.load_command(asked.command).arguments
         label = next(field.help for field in fields if field.name == asked.asks)
         form = discord.ui.Modal(
             title=translate(asked.label, language)[:_TITLE_CHARS],
@@ -65,7 +65,7 @@ class Modals:
         kept = self._open.get(token)
         if kept is None or kept.person_id != str(interaction.user.id):
             return None
-        fields = commands.load_command(kept.asked.command).asked
+        fields = commands.load_command(kept.asked.command).arguments
         text = join_arguments(fields, {kept.asked.asks: _read_text(data)})
         return replace(kept.asked, text=text, asks="")
 

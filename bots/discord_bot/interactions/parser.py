@@ -76,8 +76,8 @@ def _read_slash(data: Mapping[str, Any], bot_id: str) -> ParsedInteraction | Non
         str(one["name"]): read_content({"content": str(one["value"]), "mentions": people}, bot_id)
         for one in data.get("options") or ()
     }
-    text, attachment = join_arguments(command.asked, values), _read_recording(data)
-    return ParsedInteraction(name, text, attachment=attachment, is_ephemeral=command.is_personal)
+    text, attachment = join_arguments(command.arguments, values), _read_recording(data)
+    return ParsedInteraction(name, text, attachment=attachment, is_ephemeral=command.is_ephemeral)
 
 
 def _read_recording(data: Mapping[str, Any]) -> Attachment | None:
@@ -102,9 +102,9 @@ def _read_use(data: Mapping[str, Any], bot_id: str) -> ParsedInteraction | None:
         return None
     name, use = found
     quoted = read_target(raw, bot_id)
-    is_ephemeral = use.is_for_me or commands.load_command(name).is_personal
+    is_ephemeral = use.is_ephemeral or commands.load_command(name).is_ephemeral
     return ParsedInteraction(
-        name, reply_to=quoted, is_ephemeral=is_ephemeral, asks=use.asks, label=use.label
+        name, reply_to=quoted, is_ephemeral=is_ephemeral, asks=use.argument, label=use.label
     )
 
 
