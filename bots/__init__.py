@@ -1,11 +1,11 @@
 """Chat platforms. A new one is one folder here and one line in this table."""
 
-#: Name -> "module:Class", loaded when it is started.
+#: Name -> "module:Class", loaded when the platform is started.
 PLATFORMS = {
     "telegram": "bots.telegram_bot:TelegramBot",
     "discord": "bots.discord_bot:DiscordBot",
     "web": "bots.web_chat:WebChat",
 }
 
-#: Name -> the setting without which it is off: then its SDK is not even loaded.
-SWITCHES = {"telegram": "telegram_bot_token", "discord": "discord_bot_token"}
+#: Name -> the setting that holds its token. Without it the platform is off, its SDK not loaded.
+TOKEN_SETTINGS = {"telegram": "telegram_bot_token", "discord": "discord_bot_token"}

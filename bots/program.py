@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from bots import PLATFORMS, SWITCHES
+from bots import PLATFORMS, TOKEN_SETTINGS
 from core.answering.pipeline import AnsweringPipeline
 from core.assistant import Assistant
 from core.audio import Media
@@ -81,7 +81,7 @@ async def run(settings: Settings, clock: Clock = CLOCK) -> None:
     set_up_logs(settings.log_level, settings.secrets())
     with only_one(settings.hearsay_home):
         async with open_program(settings, clock) as program, AsyncExitStack() as stack:
-            platforms = _build_platforms(settings, program.inbox, clock)
+            platforms = build_platforms(settings, program.inbox, clock)
             for platform in platforms.values():
                 stack.push_async_callback(platform.close)
             job_runner = make_job_runner(settings, program, platforms)
@@ -108,15 +108,15 @@ def make_job_runner(
     return JobRunner(store, assistant, platforms, model_probe, clock)
 
 
-def _build_platforms(settings: Settings, inbox: Inbox, clock: Clock = CLOCK) -> dict[str, Platform]:
+def build_platforms(settings: Settings, inbox: Inbox, clock: Clock = CLOCK) -> dict[str, Platform]:
+    """Return the configured platforms by name."""
     platforms: dict[str, Platform] = {}
     for name, place in PLATFORMS.items():
-        if name in SWITCHES and getattr(settings, SWITCHES[name]) is None:
+        if name in TOKEN_SETTINGS and getattr(settings, TOKEN_SETTINGS[name]) is None:
             continue
         module, attribute = place.split(":")
-        kind = getattr(import_module(module), attribute)
-        if kind.is_configured(settings):
-            platforms[name] = kind(settings, inbox, clock=clock)
+        build = getattr(import_module(module), attribute)
+        platforms[name] = build(settings, inbox, clock=clock)
     return platforms
 
 

@@ -6,12 +6,13 @@ import subprocess
 import sys
 from importlib import import_module
 
-import pytest
-
-from bots import PLATFORMS, SWITCHES
+from bots import PLATFORMS, TOKEN_SETTINGS
+from bots.program import build_platforms
 from core.commands import COMMANDS, load_command, menu
 from core.config import Settings
 from core.engines import ENGINES
+from core.interfaces import Platform
+from tests.support.fake_inbox import FakeInbox, make_settings
 from tests.support.paths import ROOT
 
 COMMANDS_FOLDER = ROOT / "core" / "commands"
@@ -37,30 +38,36 @@ def test_the_menu_fits_telegram() -> None:
     assert 1 <= len(menu()) <= 100
 
 
-HEARS = {"transcribe", "close", "is_configured"}
-RUNS = {"run", "fetch", "show", "deliver", "is_admin", "close", "is_ready", "is_configured"}
-
-
-@pytest.mark.parametrize(("table", "verbs"), [(ENGINES, HEARS), (PLATFORMS, RUNS)])
-def test_what_is_plugged_in_keeps_its_contract(table: dict[str, str], verbs: set[str]) -> None:
-    for name, place in table.items():
+def test_engines_keep_their_contract() -> None:
+    for name, place in ENGINES.items():
         module, attribute = place.split(":")
         kind = getattr(import_module(module), attribute)
         assert kind.name == name
-        assert verbs <= set(dir(kind))
+        assert {"transcribe", "close", "is_configured"} <= set(dir(kind))
+
+
+async def test_platforms_keep_their_contract() -> None:
+    tokens = dict.fromkeys(TOKEN_SETTINGS.values(), "123456:token")
+    platforms = build_platforms(make_settings(**tokens, web_port=0), FakeInbox())
+    assert list(platforms) == list(PLATFORMS)
+    for name, platform in platforms.items():
+        assert platform.name == name
+        members = {one for one in vars(Platform) if not one.startswith("_")}
+        assert {"run", "fetch", "deliver"} < members <= set(dir(platform))
+        await platform.close()
 
 
 def test_what_switches_a_platform_on_is_a_setting() -> None:
-    assert set(SWITCHES) <= set(PLATFORMS)
-    assert set(SWITCHES.values()) <= set(Settings.model_fields)
+    assert set(TOKEN_SETTINGS) <= set(PLATFORMS)
+    assert set(TOKEN_SETTINGS.values()) <= set(Settings.model_fields)
 
 
 def test_a_platform_that_is_off_is_not_even_loaded() -> None:
     """Its SDK would take memory and time."""
     code = (
-        "import sys; from bots.program import _build_platforms; from core.config import Settings;"
+        "import sys; from bots.program import build_platforms; from core.config import Settings;"
         "from tests.support.fake_inbox import FakeInbox;"
-        "found = _build_platforms(Settings(_env_file=None, web_port=0), FakeInbox());"
+        "found = build_platforms(Settings(_env_file=None, web_port=0), FakeInbox());"
         "assert list(found) == ['web'];"
         "assert not {'discord', 'telegram'} & set(sys.modules)"
     )

@@ -67,11 +67,6 @@ class DiscordBot:
         #: Of these, the ones that take in what somebody asked for.
         self._asking: set[asyncio.Task[None]] = set()
 
-    @classmethod
-    def is_configured(cls, settings: Settings) -> bool:
-        """Tell whether there is a token."""
-        return settings.discord_bot_token is not None
-
     @property
     def is_ready(self) -> bool:
         """Tell whether messages come in."""

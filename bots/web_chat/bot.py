@@ -57,11 +57,6 @@ class WebChat:
         self.url = ""
         self.is_open = asyncio.Event()
 
-    @classmethod
-    def is_configured(cls, settings: Settings) -> bool:
-        """Tell whether it can start: always, it needs no token."""
-        return True
-
     @property
     def is_ready(self) -> bool:
         """True while messages can come in."""

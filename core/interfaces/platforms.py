@@ -78,8 +78,7 @@ class VoiceChannels(Protocol):
 class Platform(Protocol):
     """A chat platform. It differs from others in the first and the last step only.
 
-    The classes of `PLATFORMS` take (settings, door) and tell by the class method
-    `is_configured(settings)` whether they can start.
+    The classes of `PLATFORMS` take (settings, inbox, clock=CLOCK).
     """
 
     name: str

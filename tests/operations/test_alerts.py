@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 from structlog.testing import capture_logs
 
-from bots.program import Program, _build_platforms, make_job_runner, open_program
+from bots.program import Program, build_platforms, make_job_runner, open_program
 from core.clock import Clock
 from core.config import Settings
 from core.errors import ChatGone, PlatformBusy, PlatformError
@@ -38,7 +38,7 @@ async def running(settings: Settings) -> AsyncIterator[tuple[Program, dict[str, 
     """Run the program on all platforms but the page."""
     make_database(settings.hearsay_home)
     async with open_program(settings, current_clock()) as program:
-        platforms = _build_platforms(settings, program.inbox, program.clock)
+        platforms = build_platforms(settings, program.inbox, program.clock)
         program.inbox.platforms = platforms
         del platforms["web"]
         worker = make_job_runner(settings, program, platforms)

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
+from bots.program import build_platforms
 from bots.telegram_bot import TelegramBot as Bot
 from core.clock import Clock
 from core.config import Settings
@@ -190,6 +191,6 @@ async def test_no_word_of_the_token_reaches_the_log(
 
 def test_without_a_token_it_is_not_configured() -> None:
     settings = make_settings()
-    assert not Bot.is_configured(settings)
+    assert list(build_platforms(settings, FakeInbox())) == ["web"]
     with pytest.raises(ConfigError):
         Bot(settings, FakeInbox())

@@ -64,8 +64,8 @@ class TelegramLiveMessages(LiveMessages[_LiveMessage]):
         self._clock = clock
         self._unsent: set[str] = set()
 
-    def show(self, target: DeliveryTarget, text: str, *, is_lasting: bool = False) -> None:
-        """Make `text` what is drawn next. Returns at once and never raises."""
+    async def show(self, target: DeliveryTarget, text: str, *, is_lasting: bool = False) -> None:
+        """Show `text` next. Returns at once and never raises."""
         live = self._find(target)
         if is_lasting and not live.is_lasting:
             # A draft that was refused says nothing about a message.
