@@ -27,7 +27,7 @@ from benchmarks.processes import ms, show
 from core.answering.pipeline import AnsweringPipeline
 from core.audio import Media
 from core.interfaces import AnswererLimits
-from core.models import Answer, Chat, Job, JobState, Message, Question, Span
+from core.models import Answer, Chat, Job, JobState, Message, Question, TalkRange
 from core.store import Store, make_cipher, migrate
 from core.store.database.queries import chat_row
 from core.store.database.tables import remembered
@@ -149,7 +149,7 @@ def peak_mb() -> float:
 
 async def measure(home: Path) -> None:
     store, media = open_store(home), Media(workers=1)
-    await store.memory.select(CHAT, Span(count=1))
+    await store.memory.select(CHAT, TalkRange(count=1))
     before_mb = peak_mb()
     prepared, parts = [], 0
     for number in range(ROUNDS):
@@ -157,7 +157,7 @@ async def measure(home: Path) -> None:
         prepared.append(took)
     grown_mb = peak_mb() - before_mb
     alone = await timed(lambda: read_alone(store))
-    selected = await timed(lambda: store.memory.select(CHAT, Span()))
+    selected = await timed(lambda: store.memory.select(CHAT, TalkRange()))
     await store.close()
     await media.close()
     beside_s = statistics.median(took.cpu_s for took in alone)

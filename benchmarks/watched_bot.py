@@ -36,7 +36,7 @@ from core.inbox import Inbox
 from core.interfaces import TranscriberLimits
 from core.models import Audio, Transcript, Usage
 from core.store.chats import Chats
-from core.store.work.deliveries import StoreLedger
+from core.store.work.deliveries import StoredLedger
 from core.store.work.intake import Intake
 from core.store.work.jobs import Jobs
 from core.store.work.results import Results
@@ -126,7 +126,7 @@ def watch_steps() -> None:
         (Chats, ("settings",)),
         (TelegramFiles, ("fetch", "_find", "_download")),
         (Results, ("find", "save")),
-        (StoreLedger, ("find", "start", "finish")),
+        (StoredLedger, ("find", "start", "finish")),
         (Mimo, ("transcribe",)),
     ):
         for name in names:

@@ -9,10 +9,10 @@ AssistantError
 │   ├── EngineBusy      time heals it: limits, overload, network
 │   ├── EngineBadReply  time may heal it: the answer made no sense
 │   ├── EngineRefused   the sender's sound or text was refused (format, moderation)
-│   │   ├── SpeechMissing  nothing on this machine can speak
-│   │   ├── UnderstandingMissing  nothing that understands is set up
+│   │   ├── SynthesizerMissing  nothing on this machine can speak
+│   │   ├── AnswererMissing  nothing that understands is set up
 │   │   ├── NothingFound   the machine alone finds nothing to point at
-│   │   └── CannotHear     the model takes no sound: ask again with the words alone
+│   │   └── AudioNotSupported     the model takes no sound: ask again with the words alone
 │   ├── ModelGone       the service no longer knows the model: the registry moves on
 │   └── EngineLocked    only the operator can fix it: key, balance, region
 ├── PlatformError       a chat platform did not take a call
@@ -111,13 +111,13 @@ class EngineRefused(EngineError):
         self.values = {"reason": reason or self.no_reason}
 
 
-class SpeechMissing(EngineRefused):
+class SynthesizerMissing(EngineRefused):
     """Nothing on this machine can speak. Told at once: waiting would not install it."""
 
     user_text = "Speech is not installed on this machine."
 
 
-class UnderstandingMissing(EngineRefused):
+class AnswererMissing(EngineRefused):
     """The machine alone cannot do it. Told at once: only another engine can."""
 
     user_text = "This needs an engine that understands, and none is set up."
@@ -129,7 +129,7 @@ class NothingFound(EngineRefused):
     user_text = "None of these words are in it, and no engine that understands is set up."
 
 
-class CannotHear(EngineRefused):
+class AudioNotSupported(EngineRefused):
     """The model that understands takes no sound. The same question in words may go well."""
 
     user_text = "The engine that understands cannot hear: ask it about the words."

@@ -64,7 +64,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class RetryDecision:
     """What becomes of a job after an error."""
 
     kind: Literal["retry", "tell", "give_up", "cancel"]
@@ -73,31 +73,31 @@ class Decision:
     is_attempt: bool = True
 
 
-def decide(error: Exception, attempts: int, age: timedelta) -> Decision:
+def decide(error: Exception, attempts: int, age: timedelta) -> RetryDecision:
     """Return what becomes of a job whose try number `attempts` ended in `error`.
 
     The other side's wait first, else 2, 4, 8, 16 s with jitter; five attempts. What the other
     side asked us to wait for, and what only the operator can mend, counts as no attempt.
     """
     if isinstance(error, UserError | EngineRefused):
-        return Decision("tell")
+        return RetryDecision("tell")
     if isinstance(error, ChatGone):
-        return Decision("cancel")
+        return RetryDecision("cancel")
     if isinstance(error, ChatMoved):
-        return Decision("retry", is_attempt=False)
+        return RetryDecision("retry", is_attempt=False)
     asked_s = error.retry_after_s if isinstance(error, AssistantError) else None
     is_outside = isinstance(error, PlatformError) and error.is_retryable
     is_parking = isinstance(error, AssistantError) and error.is_parking
     if is_parking or is_outside or asked_s is not None:
         if age > MAX_AGE:
-            return Decision("give_up")
+            return RetryDecision("give_up")
         # The platform may be away for more tries than a float has powers.
         backoff_s = 60.0 if is_parking else min(60.0, 2.0 ** min(10, attempts))
-        return Decision("retry", asked_s or _jitter(backoff_s), is_attempt=is_outside)
+        return RetryDecision("retry", asked_s or _jitter(backoff_s), is_attempt=is_outside)
     is_final = isinstance(error, AssistantError) and not error.is_retryable
     if is_final or attempts >= MAX_ATTEMPTS:
-        return Decision("give_up")
-    return Decision("retry", _jitter(2.0**attempts))
+        return RetryDecision("give_up")
+    return RetryDecision("retry", _jitter(2.0**attempts))
 
 
 def _jitter(delay_s: float) -> float:
@@ -270,17 +270,17 @@ class JobRunner:
             now = self._clock.now()
             await self._store.jobs.run_later(job.job_id, now, name, is_attempt=False)
 
-    async def _run_later(self, job: Job, decision: Decision, error: str) -> None:
+    async def _run_later(self, job: Job, decision: RetryDecision, error: str) -> None:
         if decision.delay_s > TELL_AFTER_S and job.reply is None and not job.is_told:
             if not load_command(job.command).is_silent:
                 text = translate(WAITING, job.message.language)
                 platform = self._platforms[job.message.chat.platform]
                 await platform.show(self._store.target(job), text, is_lasting=True)
-            await self._store.jobs.mark_told(job.job_id)
+            await self._store.jobs.note_delay_shown(job.job_id)
         run_at = self._clock.now() + timedelta(seconds=decision.delay_s)
         await self._store.jobs.run_later(job.job_id, run_at, error, is_attempt=decision.is_attempt)
 
-    async def _save_failure(self, job: Job, error: Exception, decision: Decision) -> None:
+    async def _save_failure(self, job: Job, error: Exception, decision: RetryDecision) -> None:
         """Make what went wrong the reply; a dead letter gets a button to try again."""
         language = job.message.language
         told = error if isinstance(error, AssistantError) else AssistantError()

@@ -75,7 +75,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class RateUse:
     """How much of what is allowed is used."""
 
     used: int
@@ -83,12 +83,12 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class GateState:
+class AccountState:
     """How an account stands, for the operator."""
 
     #: What passed within the last minute, and what may.
-    calls: Share | None
-    tokens: Share | None
+    calls: RateUse | None
+    tokens: RateUse | None
     #: Failures in a row; none while the service answers.
     failures: int
     #: How long it is left alone yet.
@@ -124,9 +124,9 @@ class AccountGate:
         self._last_error: EngineError | None = None
         self._failed_at: datetime | None = None
 
-    async def state(self) -> GateState:
+    async def state(self) -> AccountState:
         """Return how the account stands."""
-        return GateState(
+        return AccountState(
             await self._count(self._limits.calls_per_minute, "calls"),
             await self._count(self._limits.tokens_per_minute, "tokens"),
             self._failures,
@@ -135,12 +135,12 @@ class AccountGate:
             self._failed_at,
         )
 
-    async def _count(self, per_minute: int | None, kind: str) -> Share | None:
+    async def _count(self, per_minute: int | None, kind: str) -> RateUse | None:
         if per_minute is None:
             return None
         item = RateLimitItemPerMinute(per_minute)
         window = await self._windows.get_window_stats(item, self._name, kind)
-        return Share(per_minute - window.remaining, per_minute)
+        return RateUse(per_minute - window.remaining, per_minute)
 
     async def take_slot(self) -> None:
         """Wait for one of the places of calls under way; pieces in memory are bounded by it."""

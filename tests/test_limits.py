@@ -13,7 +13,7 @@ from core.clock import Clock
 from core.errors import EngineBusy, EngineError, EngineLocked, EngineRefused
 from core.interfaces import TranscriberLimits
 from core.jobs import decide
-from core.limits import AccountGate, GateState, Pace, Share
+from core.limits import AccountGate, AccountState, Pace, RateUse
 
 
 class Account:
@@ -67,7 +67,7 @@ async def test_calls_wait_for_room_in_the_moving_minute(clock: Clock) -> None:
         await account.call()
         await clock.sleep(wait_s)
     assert account.passed == [0, 10, 30, 60, 70, 90]
-    assert (await account.gate.state()).calls == Share(0, 3), "all of it is free after a minute"
+    assert (await account.gate.state()).calls == RateUse(0, 3), "all of it is free after a minute"
 
 
 async def test_tokens_are_counted_by_the_length_of_the_sound(clock: Clock) -> None:
@@ -84,10 +84,10 @@ async def test_who_waits_for_tokens_uses_up_no_call(clock: Clock) -> None:
     await account.call(duration_s=10)
     waiting = asyncio.create_task(account.call(duration_s=10))
     await clock.sleep(30)
-    assert (await account.gate.state()).calls == Share(1, 2)
+    assert (await account.gate.state()).calls == RateUse(1, 2)
     await waiting
     assert account.passed == [0, 60]
-    assert (await account.gate.state()).tokens == Share(10, 10)
+    assert (await account.gate.state()).tokens == RateUse(10, 10)
 
 
 async def test_calls_under_way_are_bounded(clock: Clock) -> None:
@@ -223,17 +223,19 @@ async def test_a_success_clears_who_failed_before(account: Account, clock: Clock
 async def test_how_an_account_stands_is_told(clock: Clock) -> None:
     account = Account(clock, calls_per_minute=3, tokens_per_minute=1000, tokens_per_s=10)
     fresh = await account.gate.state()
-    assert fresh == GateState(Share(0, 3), Share(0, 1000), failures=0, pause_s=0)
+    assert fresh == AccountState(RateUse(0, 3), RateUse(0, 1000), failures=0, pause_s=0)
     with capture_logs() as logs:
         await account.call(EngineLocked("402"))
     failed_at = clock.now()
     await clock.sleep(1.5)
     locked = await account.gate.state()
-    assert locked == GateState(Share(1, 3), Share(10, 1000), 5, 0.5, "EngineLocked", failed_at)
+    assert locked == AccountState(
+        RateUse(1, 3), RateUse(10, 1000), 5, 0.5, "EngineLocked", failed_at
+    )
     assert [(log["engine"], log["wait_s"], log["error"]) for log in logs] == [("x", 2, "402")]
     await account.call()
     healed = await account.gate.state()
-    assert healed == GateState(Share(2, 3), Share(20, 1000), 0, 0, "EngineLocked", failed_at)
+    assert healed == AccountState(RateUse(2, 3), RateUse(20, 1000), 0, 0, "EngineLocked", failed_at)
     free = await AccountGate("y", TranscriberLimits(), clock=clock).state()
     assert (free.calls, free.tokens) == (None, None)
 

@@ -17,7 +17,7 @@ from core.answering.prompt import QuestionInput, build_question, known, read_ton
 from core.clock import CLOCK
 from core.commands.ask import CUT, THOUGHT, TONE
 from core.config import Settings
-from core.errors import CannotHear, EngineRefused, UserError
+from core.errors import AudioNotSupported, EngineRefused, UserError
 from core.locale import translate
 from core.models import Answer, Transcript
 from core.safety import defuse
@@ -65,7 +65,7 @@ async def _answer(
         try:
             audios = [await program.answering.prepare(data) for _, data in sounds]
             return await _tell(program, replace(case, audios=tuple(audios)))
-        except CannotHear:
+        except AudioNotSupported:
             pass
     heard = [await _hear(program, file, data) for file, data in sounds]
     if not any(transcript.text for transcript in heard):

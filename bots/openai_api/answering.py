@@ -9,7 +9,7 @@ from bots.openai_api.chat_messages import ChatMessage
 from bots.openai_api.chat_request import ChatRequest
 from bots.openai_api.services import Services
 from core.answering.pipeline import MAX_CONTINUATIONS
-from core.errors import CannotHear
+from core.errors import AudioNotSupported
 from core.models import Answer, Passage, Question, Turn
 from core.text.timestamps import format_timestamp
 
@@ -36,7 +36,7 @@ class ChatAnswering:
         if not has_sound or self.services.answering.takes_audio:
             try:
                 return await self._ask([await self._prepare(s) for s in self.order.said], on_text)
-            except CannotHear:
+            except AudioNotSupported:
                 self.audio_s = 0.0
         return await self._ask([await self._hear(said) for said in self.order.said], on_text)
 

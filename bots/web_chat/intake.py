@@ -16,7 +16,7 @@ from bots.web_chat.wire import MESSAGE_ID, read_command, safe_name
 from core.errors import UserError
 from core.inbox import Inbox
 from core.locale import mark
-from core.models import Attachment, Chat, Message, Quoted
+from core.models import Attachment, Chat, Message, QuotedMessage
 
 BAD_ID = mark("This message has no proper id.")
 NOTHING = mark("Send a recording, a file or some text.")
@@ -84,14 +84,14 @@ def read_text(fields: Fields, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-async def _find_quoted(message_id: str, chat: Chat, inbox: Inbox) -> Quoted | None:
+async def _find_quoted(message_id: str, chat: Chat, inbox: Inbox) -> QuotedMessage | None:
     """Return the message that is answered: on the page a message and its answer are one."""
     job = await find_job(inbox, chat, message_id) if message_id else None
     if job is None:
         return None
     answer = (job.reply.text or job.reply.quote) if job.reply else ""
     text = answer or job.message.text
-    return Quoted(message_id, text, job.message.attachment, job.message.sender_id)
+    return QuotedMessage(message_id, text, job.message.attachment, job.message.sender_id)
 
 
 def _read_kind(claimed: str, mime: str) -> Literal["voice", "audio", "video", "document"]:

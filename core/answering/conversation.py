@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from core.answering.prompt import MAX_EXCHANGES, Exchange
-from core.models import Job, Message, Quoted, RecordingReference
+from core.models import Job, Message, QuotedMessage, RecordingReference
 from core.safety import restore_links
 from core.store import Store
 
@@ -41,7 +41,7 @@ def quote(message: Message, subject: RecordingReference) -> Message:
     """Return `message` as if it answered the one with the recording, so that it can be fetched."""
     if subject.message_id == message.message_id:
         return replace(message, reply_to=None)
-    quoted = Quoted(subject.message_id, "", subject.attachment, subject.sender_id)
+    quoted = QuotedMessage(subject.message_id, "", subject.attachment, subject.sender_id)
     return replace(message, attachment=None, reply_to=quoted)
 
 
@@ -57,11 +57,13 @@ async def find_topic(store: Store, job: Job) -> Topic:
     return Topic(await _find_last(store, job))
 
 
-async def _follow(store: Store, own: tuple[RecordingReference, ...], quoted: Quoted) -> Topic:
+async def _follow(
+    store: Store, own: tuple[RecordingReference, ...], quoted: QuotedMessage
+) -> Topic:
     """Return what a dialogue is about, from the answer that is quoted back to its start."""
     chain: list[Job] = []
     text = restore_links(quoted.text)
-    at: Quoted | None = quoted
+    at: QuotedMessage | None = quoted
     while at and at.job_id and len(chain) < _MAX_CHAIN:
         job = await store.jobs.find(at.job_id)
         if job is None:
@@ -83,7 +85,7 @@ def _own(job: Job) -> tuple[RecordingReference, ...]:
     return (RecordingReference(message.message_id, message.attachment, message.sender_id),)
 
 
-def _quoted(quoted: Quoted | None) -> tuple[RecordingReference, ...]:
+def _quoted(quoted: QuotedMessage | None) -> tuple[RecordingReference, ...]:
     if quoted is None or quoted.attachment is None or quoted.job_id:
         return ()
     return (RecordingReference(quoted.message_id, quoted.attachment, quoted.sender_id),)

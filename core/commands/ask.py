@@ -12,7 +12,7 @@ from core.answering.conversation import Topic, find_topic, is_spoken, quote
 from core.commands import Command
 from core.commands.arguments import Argument, MessageAction
 from core.commands.context import Context, in_steps, offer_uses
-from core.errors import CannotHear, EngineError, TooLong, UserError
+from core.errors import AudioNotSupported, EngineError, TooLong, UserError
 from core.glossary import apply_to
 from core.locale import mark
 from core.models import Answer, Audio, NoteMode, RecordingReference, Reply, Transcript
@@ -108,7 +108,7 @@ class AnswerAttempt:
         if takes_audio and not topic.is_followed:
             try:
                 return await self._keep_words(await self._ask_with_sound(case))
-            except CannotHear:
+            except AudioNotSupported:
                 takes_audio = False
             except SoundGone:
                 if not all(subject.heard for subject in topic.subjects):
@@ -136,7 +136,7 @@ class AnswerAttempt:
             return await self._ask_with_sound(replace(case, transcripts=()))
         except SoundGone:
             raise UserError(GONE) from None
-        except CannotHear:
+        except AudioNotSupported:
             return await self._ask(replace(case, may_listen=False))
 
     async def _keep_words(self, outcome: AskResult) -> AskResult:

@@ -10,7 +10,7 @@ from core.commands.arguments import Argument, first_word, offer
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
-from core.models import Reply, Schedule
+from core.models import DigestSchedule, Reply
 from core.models.schedules import next_at
 from core.summaries.digests import read_plan
 
@@ -44,12 +44,12 @@ async def digest(ctx: Context) -> Reply:
     return Reply(_describe(ctx, schedule))
 
 
-async def _plan(ctx: Context) -> Schedule:
+async def _plan(ctx: Context) -> DigestSchedule:
     """Return what the message asks for; without a zone, that of the chat's other digests."""
     message = ctx.message
     plan = read_plan(message.text)
     zones = [known.zone for known in await ctx.store.schedules.find(message.chat)]
-    schedule = Schedule(
+    schedule = DigestSchedule(
         # Of the job: run again, it plans the same one.
         schedule_id=ctx.job.job_id,
         chat=message.chat,
@@ -64,7 +64,7 @@ async def _plan(ctx: Context) -> Schedule:
     return replace(schedule, next_at=next_at(schedule, schedule.next_at))
 
 
-async def _here(ctx: Context) -> list[Schedule]:
+async def _here(ctx: Context) -> list[DigestSchedule]:
     """Return the digests that come to the place of the message; in no topic those of all."""
     known = await ctx.store.schedules.find(ctx.message.chat)
     thread_id = ctx.message.thread_id
@@ -78,7 +78,7 @@ async def _show(ctx: Context) -> str:
     return "\n".join([*lines, ctx.text("/digest off ends it.")])
 
 
-def _describe(ctx: Context, schedule: Schedule) -> str:
+def _describe(ctx: Context, schedule: DigestSchedule) -> str:
     return ctx.text(
         SAID[schedule.is_weekdays, schedule.is_topic],
         at=schedule.at,

@@ -8,7 +8,7 @@ from core.commands.context import Context
 from core.errors import NotAllowed, UserError
 from core.locale import mark
 from core.models import Message, Reply
-from core.store import Receipt
+from core.store import ForgottenCounts
 
 HELP = mark("Forget a message (as a reply), or all of yours here")
 REMOVED = mark(
@@ -34,7 +34,7 @@ async def forget(ctx: Context) -> Reply:
         # Our answer goes with the message that asked for it.
         job = await ctx.store.jobs.find(quoted.job_id)
         if job is None:
-            return _tell(ctx, Receipt())
+            return _tell(ctx, ForgottenCounts())
         message_id, authors = job.message.message_id, _authors(job.message)
     is_own = message.is_private or message.sender_id in authors - {""}
     if not is_own and not await ctx.platform.is_admin(message):
@@ -51,7 +51,7 @@ def _authors(asked: Message) -> set[str]:
     return {asked.sender_id} | speakers
 
 
-def _tell(ctx: Context, receipt: Receipt) -> Reply:
+def _tell(ctx: Context, receipt: ForgottenCounts) -> Reply:
     counts = ctx.text(
         REMOVED,
         messages=receipt.messages,

@@ -10,7 +10,7 @@ from core.commands.arguments import Argument, ArgumentInput, label_voice, sugges
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
-from core.models import Button, KeptVoice, Reply, Suggestion
+from core.models import Button, Reply, SavedVoice, Suggestion
 from core.synthesis import voice_choice as casting
 from core.synthesis.pipeline import VoiceStyle
 
@@ -48,7 +48,7 @@ async def show(ctx: Context, _: str) -> Reply:
     return Reply("\n".join([*lines, ctx.text(HINT)]), buttons=buttons)
 
 
-async def find(ctx: Context, name: str) -> str | KeptVoice | None:
+async def find(ctx: Context, name: str) -> str | SavedVoice | None:
     """Return the voice called `name` that this person may use."""
     return await casting.find_voice(ctx.store.voices, ctx.synthesis, name, ctx.message)
 
@@ -58,14 +58,14 @@ async def need(ctx: Context, name: str) -> tuple[str, str]:
     found = await find(ctx, name)
     if found is None:
         raise UserError("I do not know the voice {voice}. /voice shows all.", voice=name)
-    if isinstance(found, KeptVoice):
+    if isinstance(found, SavedVoice):
         return found.choice, found.name
     return found, name_of(ctx, found)
 
 
-def name_of(ctx: Context, voice: str | KeptVoice) -> str:
+def name_of(ctx: Context, voice: str | SavedVoice) -> str:
     """Return what people call a voice; engines have names of their own for their presets."""
-    if isinstance(voice, KeptVoice):
+    if isinstance(voice, SavedVoice):
         return voice.name
     presets = ctx.synthesis.synthesizer.voices()
     return next((preset.name for preset in presets if preset.voice_id == voice), voice)
@@ -87,7 +87,7 @@ async def choose_for_chat(ctx: Context, name: str) -> Reply:
     await ctx.require_admin()
     value, shown = ("", "") if name.lower() == "off" else await need(ctx, name)
     found = await find(ctx, name) if value else None
-    if isinstance(found, KeptVoice) and found.is_clone:
+    if isinstance(found, SavedVoice) and found.is_clone:
         raise UserError("This is your own voice: nobody else may use it.")
     speech = replace(ctx.settings.speech, voice=value)
     await ctx.store.chats.save_settings(ctx.message.chat, replace(ctx.settings, speech=speech))
@@ -134,7 +134,7 @@ async def rename(ctx: Context, rest: str) -> Reply:
     """Name a kept voice."""
     old, _, new = (part.strip() for part in rest.partition("="))
     found = await find(ctx, old)
-    if not isinstance(found, KeptVoice) or not new:
+    if not isinstance(found, SavedVoice) or not new:
         raise UserError("Say for example: /voice rename A calm woman = Grandma")
     await _require_owner(ctx, found)
     renamed = replace(found, name=new[: casting.MAX_NAME_CHARS])
@@ -153,7 +153,7 @@ async def list_kept(ctx: Context, _: str) -> Reply:
 async def delete(ctx: Context, name: str) -> Reply:
     """Delete a kept voice; for one's own voice that withdraws the consent."""
     found = await find(ctx, name)
-    if not isinstance(found, KeptVoice):
+    if not isinstance(found, SavedVoice):
         raise UserError("I do not know the voice {voice}. /voice shows all.", voice=name)
     await _require_owner(ctx, found)
     await ctx.store.voices.forget(found)
@@ -179,7 +179,7 @@ async def clone(ctx: Context, rest: str) -> Reply:
     return Reply(asked, expects.text)
 
 
-async def _require_owner(ctx: Context, kept: KeptVoice) -> None:
+async def _require_owner(ctx: Context, kept: SavedVoice) -> None:
     """A clone is listed for its owner alone; a designed voice belongs to the chat's admins."""
     if not kept.is_clone:
         await ctx.require_admin()

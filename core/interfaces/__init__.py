@@ -10,8 +10,8 @@ from core.interfaces.engines import (
     TranscriberLimits,
 )
 from core.interfaces.platforms import (
+    DeliveryLedger,
     DeliveryTarget,
-    Ledger,
     Platform,
     VoiceChannels,
 )
@@ -20,8 +20,8 @@ __all__ = [
     "Answerer",
     "AnswererLimits",
     "CallLimits",
+    "DeliveryLedger",
     "DeliveryTarget",
-    "Ledger",
     "Platform",
     "Synthesizer",
     "SynthesizerLimits",

@@ -8,7 +8,7 @@ from typing import Protocol
 from core.models import Chat, Message, PartDelivery, Reply
 
 
-class Ledger(Protocol):
+class DeliveryLedger(Protocol):
     """What is known of the parts of one job's reply; kept, so that a repeat is safe."""
 
     async def find(self, part: int) -> PartDelivery | None:
@@ -33,7 +33,7 @@ class DeliveryTarget:
 
     job_id: str
     message: Message
-    ledger: Ledger
+    ledger: DeliveryLedger
     #: True where the chat refused voice messages: its recordings go as audio files.
     has_no_voice: bool = False
     #: True where it is only told why it cannot be done: for whoever asked, where nobody else

@@ -5,7 +5,7 @@ Ids are `str` on every platform; moments are aware UTC and end in `_at`; units e
 """
 
 from core.models.answers import Answer, Passage, Question, Turn
-from core.models.audio import Audio, KeptVoice, Segment, Transcript, Usage, Utterance, Voice
+from core.models.audio import Audio, SavedVoice, Segment, Transcript, Usage, Utterance, Voice
 from core.models.jobs import PLACEHOLDER, Conversation, DeliveryState, Job, JobState, PartDelivery
 from core.models.messages import (
     Attachment,
@@ -14,15 +14,15 @@ from core.models.messages import (
     File,
     Link,
     Message,
-    Quoted,
+    QuotedMessage,
     RecordingReference,
     Reply,
 )
-from core.models.schedules import Schedule
+from core.models.schedules import DigestSchedule
 from core.models.settings import (
     ChatSettings,
     Correction,
-    Expectation,
+    ExpectedRecording,
     NoteMode,
     RepliesMode,
     SpeechSettings,
@@ -30,16 +30,16 @@ from core.models.settings import (
     TalkSettings,
 )
 from core.models.statistics import (
-    Hour,
-    Probe,
-    Queue,
-    Spent,
-    Steps,
-    Trace,
-    Waits,
-    measure_waits,
+    EngineUsage,
+    HourStatistics,
+    JobDetails,
+    JobSummary,
+    ProbeResult,
+    QueueState,
+    WaitTimes,
+    measure_wait_times,
 )
-from core.models.talk import RememberedMessage, Span
+from core.models.talk import RememberedMessage, TalkRange
 
 __all__ = [
     "PLACEHOLDER",
@@ -52,39 +52,39 @@ __all__ = [
     "Conversation",
     "Correction",
     "DeliveryState",
-    "Expectation",
+    "DigestSchedule",
+    "EngineUsage",
+    "ExpectedRecording",
     "File",
-    "Hour",
+    "HourStatistics",
     "Job",
+    "JobDetails",
     "JobState",
-    "KeptVoice",
+    "JobSummary",
     "Link",
     "Message",
     "NoteMode",
     "PartDelivery",
     "Passage",
-    "Probe",
+    "ProbeResult",
     "Question",
-    "Queue",
-    "Quoted",
+    "QueueState",
+    "QuotedMessage",
     "RecordingReference",
     "RememberedMessage",
     "RepliesMode",
     "Reply",
-    "Schedule",
+    "SavedVoice",
     "Segment",
-    "Span",
     "SpeechSettings",
-    "Spent",
-    "Steps",
     "Suggestion",
+    "TalkRange",
     "TalkSettings",
-    "Trace",
     "Transcript",
     "Turn",
     "Usage",
     "Utterance",
     "Voice",
-    "Waits",
-    "measure_waits",
+    "WaitTimes",
+    "measure_wait_times",
 ]

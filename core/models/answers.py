@@ -24,7 +24,7 @@ class Passage:
     """A piece of what an answer may rest on, for engines that can only point at it."""
 
     #: How an answer names it: "2:14" in a recording, "#12" in a talk.
-    mark: str
+    label: str
     text: str
 
 

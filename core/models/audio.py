@@ -91,11 +91,11 @@ class Utterance:
 
 
 #: Before the id of a kept voice where a voice is chosen.
-KEPT = "kept:"
+SAVED_VOICE_PREFIX = "kept:"
 
 
 @dataclass(frozen=True, slots=True)
-class KeptVoice:
+class SavedVoice:
     """A voice that was designed for a chat, or that a person made of their own."""
 
     voice_id: str
@@ -110,4 +110,4 @@ class KeptVoice:
     @property
     def choice(self) -> str:
         """What stands where this voice is chosen."""
-        return f"{KEPT}{self.voice_id}"
+        return f"{SAVED_VOICE_PREFIX}{self.voice_id}"

@@ -30,7 +30,7 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
-class Quoted:
+class QuotedMessage:
     """The message that a message answers."""
 
     message_id: str
@@ -66,7 +66,7 @@ class Message:
     #: The token of a pressed button; with it come the button's command and text, never typed ones.
     button: str = ""
     attachment: Attachment | None = None
-    reply_to: Quoted | None = None
+    reply_to: QuotedMessage | None = None
     #: Who wrote it first, where it was forwarded; empty if it was not.
     forwarded_from: str = ""
     #: What the platform needs to answer, opaque to all others; empty where ids are enough.

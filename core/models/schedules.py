@@ -17,7 +17,7 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DigestTime:
     """When a digest comes, as it was typed."""
 
     #: "09:00", local to `zone`.
@@ -29,7 +29,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class DigestSchedule:
     """A digest that comes by itself."""
 
     schedule_id: str
@@ -48,7 +48,7 @@ class Schedule:
     last_at: datetime | None = None
 
 
-def next_at(plan: Plan | Schedule, after: datetime) -> datetime:
+def next_at(plan: DigestTime | DigestSchedule, after: datetime) -> datetime:
     """Return the first moment after `after` at which the digest is due, in UTC.
 
     A local time that a clock leaves out moves to the first moment that follows; one that comes

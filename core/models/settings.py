@@ -18,7 +18,7 @@ class SpeechSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Expectation:
+class ExpectedRecording:
     """What the next recording in a private chat is meant for."""
 
     #: The command that takes it.
@@ -87,5 +87,5 @@ class ChatSettings:
     is_auto: bool = False
     speech: SpeechSettings = SpeechSettings()
     replies: RepliesMode = RepliesMode.OFF
-    expects: Expectation | None = None
+    expects: ExpectedRecording | None = None
     talk: TalkSettings = TalkSettings()

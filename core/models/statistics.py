@@ -12,7 +12,7 @@ from core.models.jobs import JobState, PartDelivery
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class QueueState:
     """The work that is not done yet."""
 
     #: Jobs that could run now.
@@ -26,7 +26,7 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class ProbeResult:
     """What came of asking a model whether it lives."""
 
     #: "hears", "understands" or "speaks".
@@ -40,7 +40,7 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class JobSummary:
     """One job and how far it has come, without what it is about."""
 
     job_id: str
@@ -66,10 +66,10 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class JobDetails:
     """The steps of a job whose results are kept, so that no later try pays for them again."""
 
-    trace: Trace
+    summary: JobSummary
     #: True where the transcript that the reply rests on is kept, and the pieces it was made of.
     has_transcript: bool
     pieces: int
@@ -77,7 +77,7 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True)
-class Hour:
+class HourStatistics:
     """The jobs that ended within one hour."""
 
     start_at: datetime
@@ -88,7 +88,7 @@ class Hour:
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
+class WaitTimes:
     """How long people waited: the time within which half and 95 of 100 were answered."""
 
     count: int
@@ -96,18 +96,18 @@ class Waits:
     p95_s: float | None = None
 
 
-def measure_waits(hours: Iterable[Hour]) -> Waits:
+def measure_wait_times(hours: Iterable[HourStatistics]) -> WaitTimes:
     """Return how long people waited in all of these hours."""
     waits_s = sorted(chain.from_iterable(hour.waits_s for hour in hours))
     if not waits_s:
-        return Waits(0)
+        return WaitTimes(0)
     # The shortest one that 95 of 100 do not exceed.
     last = -(-len(waits_s) * 95 // 100) - 1
-    return Waits(len(waits_s), median(waits_s), waits_s[last])
+    return WaitTimes(len(waits_s), median(waits_s), waits_s[last])
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class EngineUsage:
     """What the calls to one model of one engine have cost."""
 
     engine: str

@@ -27,7 +27,7 @@ class RememberedMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TalkRange:
     """Which part of a talk is meant: every limit that is set holds."""
 
     #: From this moment on.

@@ -21,7 +21,7 @@ from core.engines import OFFLINE
 from core.engines.wire.speech import make_silence
 from core.errors import EngineError
 from core.limits import AccountGate
-from core.models import Probe, Question, Turn, Utterance
+from core.models import ProbeResult, Question, Turn, Utterance
 from core.store.operations.probes import Probes, is_fresh
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
@@ -117,7 +117,7 @@ def _list_roles(
     )
 
 
-async def _probe(role: _Role, now: datetime) -> Probe:
+async def _probe(role: _Role, now: datetime) -> ProbeResult:
     error = ""
     await role.gate.take_slot()
     try:
@@ -127,10 +127,10 @@ async def _probe(role: _Role, now: datetime) -> Probe:
         error = type(failure).__name__
     finally:
         role.gate.give_slot()
-    return Probe(role.name, role.engine, role.find_model(), now, error)
+    return ProbeResult(role.name, role.engine, role.find_model(), now, error)
 
 
-def _describe(before: Probe | None, probe: Probe) -> str:
+def _describe(before: ProbeResult | None, probe: ProbeResult) -> str:
     """Return what is new since the day before in a sentence for the operator, empty if nothing."""
     if probe.error and not (before and before.error == probe.error):
         return (
@@ -142,7 +142,7 @@ def _describe(before: Probe | None, probe: Probe) -> str:
     return ""
 
 
-def _log(before: Probe | None, probe: Probe) -> None:
+def _log(before: ProbeResult | None, probe: ProbeResult) -> None:
     """Log what differs from the day before; that a model was left has been logged by who left."""
     known = before.error if before else ""
     where = {"role": probe.role, "engine": probe.engine, "model": probe.model}

@@ -8,8 +8,8 @@ from datetime import date
 from typing import Literal
 
 from core.answering.pipeline import AnsweringPipeline
-from core.limits import AccountGate, GateState
-from core.models import Probe
+from core.limits import AccountGate, AccountState
+from core.models import ProbeResult
 from core.store import Store
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
@@ -24,9 +24,9 @@ class EngineState:
     role: Role
     engine: str
     model: str
-    gate: GateState
+    gate: AccountState
     #: What came of the last daily probe, None if there was none.
-    probe: Probe | None = None
+    probe: ProbeResult | None = None
 
 
 class OperatorStatus:

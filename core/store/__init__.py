@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.clock import CLOCK, Clock
-from core.interfaces import DeliveryTarget, Ledger
+from core.interfaces import DeliveryLedger, DeliveryTarget
 from core.models import Job, JobState
 from core.store.chats import Chats
 from core.store.conversations import Conversations
@@ -17,16 +17,16 @@ from core.store.operations.retention import Retention
 from core.store.operations.statistics import Statistics
 from core.store.people.links import LinkResult, Links
 from core.store.people.voices import Voices
-from core.store.talk.forgetting import Forgetting, Receipt
+from core.store.talk.forgetting import Forgetting, ForgottenCounts
 from core.store.talk.memory import Memory
-from core.store.work.deliveries import StoreLedger
+from core.store.work.deliveries import StoredLedger
 from core.store.work.intake import Intake
 from core.store.work.jobs import Jobs
 from core.store.work.results import Results
 from core.store.work.schedules import Schedules
 from core.store.work.watermarks import Watermarks
 
-__all__ = ["LinkResult", "Receipt", "Store", "make_cipher", "migrate"]
+__all__ = ["ForgottenCounts", "LinkResult", "Store", "make_cipher", "migrate"]
 
 
 class Store:
@@ -51,9 +51,9 @@ class Store:
         self.allowances = Allowances(self._database)
         self.statistics = Statistics(self._database)
 
-    def ledger(self, job_id: str) -> Ledger:
+    def ledger(self, job_id: str) -> DeliveryLedger:
         """Return the ledger of one job's reply."""
-        return StoreLedger(self._database, job_id)
+        return StoredLedger(self._database, job_id)
 
     def target(self, job: Job) -> DeliveryTarget:
         """Return where the job's reply goes, with the ledger of what was sent of it."""

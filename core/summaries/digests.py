@@ -7,7 +7,7 @@ from functools import cache
 from zoneinfo import available_timezones
 
 from core.errors import UserError
-from core.models.schedules import Plan
+from core.models.schedules import DigestTime
 
 _TIME = re.compile(r"(\d{1,2})(?:[:：.h](\d{2}))?\s*([ap]m)?(?!\S)", re.IGNORECASE)
 #: Names that mean something else on each machine.
@@ -16,7 +16,7 @@ _WEEKDAYS = ("weekdays", "工作日", "werktags")
 _TOPIC = ("topic", "话题", "thema")
 
 
-def read_plan(text: str) -> Plan:
+def read_plan(text: str) -> DigestTime:
     """Read "09:00 Europe/Berlin weekdays topic"; all but the time may be left out.
 
     Raises UserError.
@@ -34,7 +34,7 @@ def read_plan(text: str) -> Plan:
         raise UserError(
             "I do not know the time zone {zone}. Say for example: Europe/Berlin", zone=named[:40]
         )
-    return Plan(at, zone, is_weekdays, is_topic)
+    return DigestTime(at, zone, is_weekdays, is_topic)
 
 
 def find_zone(name: str) -> str | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from core.models import Attachment, Job, RememberedMessage, Span
+from core.models import Attachment, Job, RememberedMessage, TalkRange
 from core.store import Store
 
 #: How far back the recordings of a chat are looked for.
 _RECENT = 100
 
 
-async def select_own(store: Store, job: Job, span: Span) -> list[RememberedMessage]:
+async def select_own(store: Store, job: Job, span: TalkRange) -> list[RememberedMessage]:
     """Return the recordings of the job's chat that were written down, in order of time."""
     recent = await store.jobs.history(job.message.chat, _RECENT)
     found = [await _read(store, one) for one in reversed(recent) if _is_meant(one, span)]
@@ -17,7 +17,7 @@ async def select_own(store: Store, job: Job, span: Span) -> list[RememberedMessa
     return kept[-span.count :] if span.count else kept
 
 
-def _is_meant(job: Job, span: Span) -> bool:
+def _is_meant(job: Job, span: TalkRange) -> bool:
     message, sent_at = job.message, job.message.sent_at
     is_heard = bool(message.attachment and job.reply and job.reply.heard_key)
     is_since = span.since_at is None or sent_at >= span.since_at

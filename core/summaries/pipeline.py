@@ -23,7 +23,7 @@ from core.models import (
     Job,
     Passage,
     Question,
-    Quoted,
+    QuotedMessage,
     RememberedMessage,
     Reply,
     Transcript,
@@ -207,7 +207,7 @@ class SummaryPipeline:
         self, job: Job, chat: Chat, message: RememberedMessage
     ) -> RememberedMessage:
         """Return the message with its transcript; one that fails must not cost the summary."""
-        quoted = Quoted(message.message_id, attachment=message.attachment)
+        quoted = QuotedMessage(message.message_id, attachment=message.attachment)
         wanted = replace(job.message, chat=chat, attachment=None, reply_to=quoted)
         try:
             data = await self._platform.fetch(wanted)

@@ -84,7 +84,7 @@ def ask_whole(summaries: Sequence[Summary], task: SummaryTask) -> Question:
 
 def ask_recording(passages: Sequence[Passage], task: SummaryTask) -> Question:
     """Return the question that sums up one recording; its passages are marked "2:14"."""
-    text = "\n".join(f"[{passage.mark}] {passage.text}" for passage in passages)
+    text = "\n".join(f"[{passage.label}] {passage.text}" for passage in passages)
     return _ask([_RECORDING], text, tuple(passages), task)
 
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from core import safety
 from core.errors import UserError
-from core.models import Span
+from core.models import TalkRange
 from core.summaries.points import Length
 
 #: What is summed up where nothing else is said.
@@ -27,7 +27,7 @@ _LONGEST = timedelta(days=366)
 class Request:
     """A summary that somebody asks for."""
 
-    span: Span = field(default_factory=Span)
+    span: TalkRange = field(default_factory=TalkRange)
     #: Since the person last read: the moment is not known here.
     is_unread: bool = False
     #: For the person alone, in their private chat.

@@ -20,7 +20,7 @@ from core.errors import EngineBadReply, EngineError, UserError
 from core.interfaces import Synthesizer
 from core.limits import AccountGate
 from core.locale import mark
-from core.models import Audio, File, KeptVoice, Usage, Utterance
+from core.models import Audio, File, SavedVoice, Usage, Utterance
 from core.store.work.results import Results
 from core.synthesis.speakable import make_speakable
 from core.synthesis.styles import read_styles
@@ -43,7 +43,7 @@ class VoiceStyle:
     """With which voice and how something is said."""
 
     #: A preset voice, or a kept one; None = the engine's own choice.
-    voice: str | KeptVoice | None = None
+    voice: str | SavedVoice | None = None
     #: Styles and direction as they were typed.
     style: str = ""
 
@@ -163,7 +163,7 @@ class SynthesisPipeline:
             raise NothingToSay
         if len(spoken) > MAX_CHARS:
             raise TextTooLong(shorten(spoken, MAX_CHARS))
-        kept = voice_style.voice if isinstance(voice_style.voice, KeptVoice) else None
+        kept = voice_style.voice if isinstance(voice_style.voice, SavedVoice) else None
         first = Utterance(
             text="",
             voice=voice_style.voice if isinstance(voice_style.voice, str) else None,

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from core.errors import UserError
 from core.locale import mark
-from core.models import Audio, Expectation, File, KeptVoice, Message, SpeechSettings
-from core.models.audio import KEPT
+from core.models import Audio, ExpectedRecording, File, Message, SavedVoice, SpeechSettings
+from core.models.audio import SAVED_VOICE_PREFIX
 from core.store.people.voices import Voices
 from core.synthesis.pipeline import SynthesisPipeline, VoiceStyle
 from core.text.scripts import split_words
@@ -53,14 +53,14 @@ async def choose_voice_style(
 
 async def find_voice(
     voices: Voices, synthesis: SynthesisPipeline, name: str, message: Message
-) -> str | KeptVoice | None:
+) -> str | SavedVoice | None:
     """Return the preset or kept voice called `name`, None if this person may not use one."""
     for preset in synthesis.synthesizer.voices():
         if name.lower() in (preset.voice_id.lower(), preset.name.lower()):
             return preset.voice_id
     if not synthesis.synthesizer.speech_limits.max_sample_bytes:
         return None
-    wanted = name.removeprefix(KEPT)
+    wanted = name.removeprefix(SAVED_VOICE_PREFIX)
     for kept in await voices.usable(message.chat, message.sender_id):
         if wanted in (kept.voice_id, kept.name):
             return kept
@@ -109,10 +109,10 @@ async def make_takes(synthesis: SynthesisPipeline, description: str, text: str) 
 
 async def keep_take(
     synthesis: SynthesisPipeline, description: str, text: str, take: str
-) -> KeptVoice:
+) -> SavedVoice:
     """Return a take as a voice to be kept; its sound was kept when it was made."""
     sample = await synthesis.preview_sample(text, description, take)
-    return KeptVoice(secrets.token_hex(5), description[:MAX_NAME_CHARS], sample)
+    return SavedVoice(secrets.token_hex(5), description[:MAX_NAME_CHARS], sample)
 
 
 def make_code() -> list[str]:
@@ -120,12 +120,12 @@ def make_code() -> list[str]:
     return secrets.SystemRandom().sample(CODE_WORDS, 3)
 
 
-def expect_consent(sentence: str, code: str, now: datetime) -> Expectation:
+def expect_consent(sentence: str, code: str, now: datetime) -> ExpectedRecording:
     """Return that the next recording is to say `sentence`, which holds `code`."""
-    return Expectation("consent", sentence, code, now + CONSENT_FOR)
+    return ExpectedRecording("consent", sentence, code, now + CONSENT_FOR)
 
 
-def is_said(expects: Expectation, heard: str) -> bool:
+def is_said(expects: ExpectedRecording, heard: str) -> bool:
     """Tell whether `heard` is the sentence: its code whole, and enough of its other words."""
     words = set(split_words(heard))
     wanted = split_words(expects.text)
@@ -133,7 +133,7 @@ def is_said(expects: Expectation, heard: str) -> bool:
     return share >= CONSENT_SHARE and all(word in words for word in split_words(expects.code))
 
 
-def make_clone(sample: Audio, now: datetime) -> KeptVoice:
+def make_clone(sample: Audio, now: datetime) -> SavedVoice:
     """Return a person's own voice, from the recording in which they agreed to it."""
     voice_id = secrets.token_hex(5)
-    return KeptVoice(voice_id, "me", sample, is_clone=True, consented_at=now)
+    return SavedVoice(voice_id, "me", sample, is_clone=True, consented_at=now)

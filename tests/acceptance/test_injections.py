@@ -12,7 +12,7 @@ import pytest_asyncio
 from bots.common.text import clean
 from core.audio import Media
 from core.engines.mimo.engine import Mimo
-from core.models import JobState, Span
+from core.models import JobState, TalkRange
 from tests.acceptance.conftest import Open
 from tests.acceptance.injections import Attempt, Gullible, read_attempts
 from tests.acceptance.stage import Stage
@@ -109,7 +109,7 @@ class Trial:
             attempt.effects.append("settings")
         if await store.schedules.find(chat):
             attempt.effects.append("schedules")
-        kept = await store.memory.select(chat, Span())
+        kept = await store.memory.select(chat, TalkRange())
         said = [m.transcript.text if m.transcript else m.text for m in kept]
         if [(m.message_id, m.sender_id) for m in kept] != [
             (str(attempt.message_id), str(self.eve))
@@ -151,7 +151,7 @@ async def test_other_chats(trial: Trial, row: str) -> None:
     for chat in (trial.quiet, trial.ann, trial.eve):
         assert telegram.answers(chat, has_deleted=True) == []
     quiet = stage.chat(trial.quiet)
-    [kept] = await stage.store.memory.select(quiet, Span())
+    [kept] = await stage.store.memory.select(quiet, TalkRange())
     assert kept.text == SECRET
     assert await stage.store.chats.settings(quiet) == REMEMBERS
     asked = [name for one in ATTEMPTS for name in one.commands if name != "transcribe"]

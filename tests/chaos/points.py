@@ -32,7 +32,7 @@ POINTS = {
     "S1 message committed": Point("core.store.work.intake:Intake.add", "after"),
     "S2 job claimed": Point("core.store.work.jobs:Jobs.claim", "after"),
     "S3 placeholder sent": Point(
-        "core.store.work.deliveries:StoreLedger.finish", "before", PLACEHOLDER
+        "core.store.work.deliveries:StoredLedger.finish", "before", PLACEHOLDER
     ),
     "S4 downloading": Point(
         "bots.telegram_bot.incoming.files:TelegramFiles._read_capped", "before"
@@ -41,9 +41,9 @@ POINTS = {
     "S6 being heard": Point("core.engines.wire.chat_stream:read_event", "before"),
     "S7 heard": Point("core.store.work.results:Results.save", "before"),
     "S8 reply saved": Point("core.store.work.jobs:Jobs.save_reply", "after"),
-    "S9 reply sent": Point("core.store.work.deliveries:StoreLedger.finish", "before", 0),
-    "S10 between parts": Point("core.store.work.deliveries:StoreLedger.finish", "after", 0),
-    "SX part 1 sent": Point("core.store.work.deliveries:StoreLedger.finish", "before", 1),
+    "S9 reply sent": Point("core.store.work.deliveries:StoredLedger.finish", "before", 0),
+    "S10 between parts": Point("core.store.work.deliveries:StoredLedger.finish", "after", 0),
+    "SX part 1 sent": Point("core.store.work.deliveries:StoredLedger.finish", "before", 1),
     "SX reply delivered": Point("core.store.work.jobs:Jobs.finish", "before"),
     "SX job ended": Point("core.store.work.jobs:Jobs.finish", "after"),
 }
@@ -83,7 +83,7 @@ ALL_POINTS = POINTS | SPEECH_POINTS | ANSWER_POINTS | FIX_POINTS | MIGRATION_POI
 def is_in_window(name: str) -> bool:
     """Tell whether a kill at this step leaves a message sent and Telegram's answer not kept."""
     point = ALL_POINTS[name]
-    return point.side == "before" and point.function.endswith("StoreLedger.finish")
+    return point.side == "before" and point.function.endswith("StoredLedger.finish")
 
 
 def arm(name: str, count: int = 1, *, is_late: bool = False) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from core.models import Attachment, Job, Quoted, Reply, Turn
+from core.models import Attachment, Job, QuotedMessage, Reply, Turn
 from core.store import Store
 from tests.conftest import NewMessage
 from tests.support.group_talk import Group, group_on
 from tests.support.loopback import Road, ScriptedAnswerer, road_on
 
-NOTE = Quoted("voice-1", "", Attachment("file-1", duration_s=1.1))
+NOTE = QuotedMessage("voice-1", "", Attachment("file-1", duration_s=1.1))
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ class Talk:
 
     async def follow(self, text: str = "", **changes: Any) -> Reply:
         """Answer the last answer."""
-        quoted = Quoted(f"sent-{len(self.road.platform.sent)}", self.last.text)
+        quoted = QuotedMessage(f"sent-{len(self.road.platform.sent)}", self.last.text)
         return await self.send(text=text, reply_to=quoted, **changes)
 
     @property

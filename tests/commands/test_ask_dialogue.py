@@ -6,7 +6,7 @@ import pytest
 
 from core.answering.prompt import MAX_DIALOGUE_CHARS, Exchange, bound, may_want_sound, wants_sound
 from core.errors import EngineBusy, UserError
-from core.models import Attachment, Message, Quoted
+from core.models import Attachment, Message, QuotedMessage
 from core.store import Store
 from tests.commands.conftest import NOTE, Talk
 from tests.support import sounds
@@ -66,7 +66,7 @@ async def test_the_last_recording_stays_the_same_when_newer_ones_come(talk: Talk
     await talk.send(command="ask", text="Who?")
     answered = len(talk.road.platform.sent)
     await talk.send(attachment=Attachment("file-2"))
-    await talk.send(text="And?", reply_to=Quoted(f"sent-{answered}"))
+    await talk.send(text="And?", reply_to=QuotedMessage(f"sent-{answered}"))
     [subject] = talk.last.about
     assert subject.attachment.file_id == "file-1"
     await talk.send(command="ask", text="And now?")
@@ -135,10 +135,10 @@ async def test_what_fails_is_asked_again_and_nothing_else_is_twice(talk: Talk, s
 
 
 async def test_who_takes_back_words_takes_the_dialogue_along(talk: Talk, store: Store) -> None:
-    bens = Quoted("voice-1", "", Attachment("file-1"), sender_id="9")
+    bens = QuotedMessage("voice-1", "", Attachment("file-1"), sender_id="9")
     await talk.send(command="ask", text="What?", reply_to=bens, is_private=False)
     await talk.follow("And why?", is_private=False)
-    moon = Quoted("5", "The moon is far away.")
+    moon = QuotedMessage("5", "The moon is far away.")
     await talk.send(command="ask", text="How far is the moon?", reply_to=moon, is_private=False)
     chat = talk.new().chat
     receipt = await store.forgetting.forget_person(chat, "9")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.commands.unasked.digest_due import put_before
-from core.models import Button, JobState, Link, Reply, Schedule
+from core.models import Button, DigestSchedule, JobState, Link, Reply
 from core.store import Store, make_cipher
 from tests.support.clean_start import settle
 from tests.support.group_talk import BEN, GROUP, Group, group_on
@@ -25,7 +25,7 @@ async def group(group: Group) -> Group:
     return group
 
 
-async def plans(group: Group) -> list[Schedule]:
+async def plans(group: Group) -> list[DigestSchedule]:
     return await group.road.store.schedules.find(group.chat)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.models import Attachment, Correction, JobState, Message, Quoted, Reply
+from core.models import Attachment, Correction, JobState, Message, QuotedMessage, Reply
 from tests.support import sounds
 from tests.support.group_talk import ADA, BEN, GROUP, Group
 
@@ -30,7 +30,7 @@ async def hear(group: Group, sender_id: str = ADA) -> tuple[Message, str]:
 
 
 async def reply_to(group: Group, sent: str, text: str, sender_id: str = BEN) -> list[Reply]:
-    answer = await group.say(text, sender_id, reply_to=Quoted(sent, SAID))
+    answer = await group.say(text, sender_id, reply_to=QuotedMessage(sent, SAID))
     return group.answers(answer)
 
 

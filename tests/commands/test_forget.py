@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.models import Chat, Quoted
+from core.models import Chat, QuotedMessage
 from tests.support.clean_start import ask_database
 from tests.support.group_talk import ADA, BEN, EVE, Group, quote
 
@@ -42,7 +42,7 @@ async def test_a_message_without_a_sender_is_the_admins_alone(group: Group) -> N
     message = await group.say("by nobody", ADA)
     group.road.platform.can_administer = False
     asked = replace(group.write(command="forget"), sender_id="")
-    await group.send(replace(asked, reply_to=Quoted(message.message_id)))
+    await group.send(replace(asked, reply_to=QuotedMessage(message.message_id)))
     assert "Only the admins" in group.answers(asked)[0].text
 
 
@@ -53,7 +53,7 @@ async def test_an_answer_is_forgotten_with_its_question(group: Group, person: st
     await group.ask("transcribe", BEN, reply_to=quote(note))
     job = (await group.road.store.jobs.history(group.chat))[0]
     sent = (await group.road.store.jobs.deliveries(job.job_id))[0].platform_id
-    ours = Quoted(sent, sender_id="bot")
+    ours = QuotedMessage(sent, sender_id="bot")
     assert "Only the admins" in (await group.ask("forget", EVE, reply_to=ours)).text
     assert counts((await group.ask("forget", person, reply_to=ours)).text) == [1, 1, 1]
     assert await group.road.store.jobs.find(job.job_id) is None
@@ -72,7 +72,7 @@ async def test_an_answer_after_a_move_is_forgotten_with_what_was_said_before(gro
     group.road.inbox.on_job()
     await group.road.settle()
     sent = (await store.jobs.deliveries(job.job_id))[0].platform_id
-    assert counts((await group.ask("forget", ADA, reply_to=Quoted(sent))).text) == [1, 1, 1]
+    assert counts((await group.ask("forget", ADA, reply_to=QuotedMessage(sent))).text) == [1, 1, 1]
     assert await store.jobs.find(job.job_id) is None
     assert await store.jobs.find(jobs[other.message_id].job_id)
     assert [kept.sender_id for kept in await group.kept()] == [BEN]

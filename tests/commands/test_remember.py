@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.models import Attachment, Chat, ChatSettings, Quoted
+from core.models import Attachment, Chat, ChatSettings, QuotedMessage
 from core.routing import pick_command
 from tests.conftest import NewMessage
 from tests.support.group_talk import ADA, BEN, Group, quote
@@ -97,7 +97,7 @@ async def test_a_spoken_question_about_an_answer_is_remembered_too(group: Group)
     await group.ask("transcribe", reply_to=quote(note))
     job = (await group.road.store.jobs.history(group.chat))[0]
     sent = (await group.road.store.jobs.deliveries(job.job_id))[0].platform_id
-    asked = await group.speak(BEN, reply_to=Quoted(sent))
+    asked = await group.speak(BEN, reply_to=QuotedMessage(sent))
     assert len(group.answers(asked)) == 1
     kept = await group.road.store.memory.message(group.chat, asked.message_id)
     assert kept and kept.transcript
@@ -177,14 +177,30 @@ FIX = "no, it is Kowalski"
         ({"command": "digest_due", "text": "2020-01-01T00:00+00:00"}, ChatSettings(), None),
         ({"command": "help"}, ChatSettings(), "help"),
         ({"command": "other_bots"}, ChatSettings(), None),
-        ({"text": "why?", "reply_to": Quoted("5")}, ChatSettings(), None),
-        ({"text": "why?", "reply_to": Quoted("5", command="ask")}, ChatSettings(), "ask"),
-        ({"attachment": VOICE, "reply_to": Quoted("5", command="ask")}, ChatSettings(), "ask"),
-        ({"attachment": SONG, "reply_to": Quoted("5", command="ask")}, ChatSettings(), None),
-        ({"text": "why?", "reply_to": Quoted("5", command="transcribe")}, ChatSettings(), "ask"),
-        ({"text": "why?", "reply_to": Quoted("5", command="voice")}, ChatSettings(), None),
-        ({"text": FIX, "reply_to": Quoted("5", command="transcribe")}, ChatSettings(), "fix"),
-        ({"command": "help", "reply_to": Quoted("5", command="ask")}, ChatSettings(), "help"),
+        ({"text": "why?", "reply_to": QuotedMessage("5")}, ChatSettings(), None),
+        ({"text": "why?", "reply_to": QuotedMessage("5", command="ask")}, ChatSettings(), "ask"),
+        (
+            {"attachment": VOICE, "reply_to": QuotedMessage("5", command="ask")},
+            ChatSettings(),
+            "ask",
+        ),
+        ({"attachment": SONG, "reply_to": QuotedMessage("5", command="ask")}, ChatSettings(), None),
+        (
+            {"text": "why?", "reply_to": QuotedMessage("5", command="transcribe")},
+            ChatSettings(),
+            "ask",
+        ),
+        ({"text": "why?", "reply_to": QuotedMessage("5", command="voice")}, ChatSettings(), None),
+        (
+            {"text": FIX, "reply_to": QuotedMessage("5", command="transcribe")},
+            ChatSettings(),
+            "fix",
+        ),
+        (
+            {"command": "help", "reply_to": QuotedMessage("5", command="ask")},
+            ChatSettings(),
+            "help",
+        ),
     ],
 )
 def test_what_a_groups_message_asks_for(

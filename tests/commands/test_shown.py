@@ -13,10 +13,19 @@ from bots.common.text import clean
 from core.commands import COMMANDS, load_command
 from core.commands.context import Context
 from core.errors import AssistantError
-from core.models import Attachment, Job, JobState, NoteMode, Quoted, Reply, Span, TalkSettings
+from core.models import (
+    Attachment,
+    Job,
+    JobState,
+    NoteMode,
+    QuotedMessage,
+    Reply,
+    TalkRange,
+    TalkSettings,
+)
 from core.safety import restore_links
 from core.store import Store
-from core.store.work.schedules import Due
+from core.store.work.schedules import DigestPeriod
 from core.summaries.button_payload import SummaryCopy, write_copy
 from core.summaries.ranges import Request
 from tests.emulators.telegram.links import find_links
@@ -43,14 +52,14 @@ class Trial:
         self.road.answerer.scripts[""] = HOSTILE
         self.shown: list[str] = []
         self.key = ""
-        self.text = self.voice = Quoted("")
+        self.text = self.voice = QuotedMessage("")
 
     async def open(self) -> None:
         """Let people talk; a voice note is among it."""
         await self.road.store.chats.save_settings(GROUP, REMEMBERS)
         said, spoken = await self.group.say("We take the blue tiles."), await self.group.speak(BEN)
-        self.text = Quoted(said.message_id, said.text, sender_id=said.sender_id)
-        self.voice = Quoted(spoken.message_id, "", VOICE, BEN)
+        self.text = QuotedMessage(said.message_id, said.text, sender_id=said.sender_id)
+        self.voice = QuotedMessage(spoken.message_id, "", VOICE, BEN)
         shown = await self.group.ask("transcribe", reply_to=self.voice)
         self.key = shown.heard_key
         assert self.key
@@ -82,7 +91,7 @@ class Trial:
 
     def due(self) -> str:
         now = current_clock().now() + timedelta(minutes=1)
-        return Due(now - timedelta(days=1), now, is_late=True).write()
+        return DigestPeriod(now - timedelta(days=1), now, is_late=True).write()
 
 
 Ways = dict[str, Callable[[Trial], dict[str, Any]]]
@@ -106,7 +115,7 @@ ASKING: dict[str, Ways] = {
     },
     "private_summary": {
         "pressed": lambda trial: {
-            "text": write_copy(SummaryCopy(GROUP.chat_id, Request(Span()))),
+            "text": write_copy(SummaryCopy(GROUP.chat_id, Request(TalkRange()))),
             "is_private": True,
             "chat": replace(GROUP, chat_id="7"),
         }

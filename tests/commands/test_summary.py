@@ -22,11 +22,11 @@ from core.models import (
     Audio,
     Chat,
     ChatSettings,
+    DigestSchedule,
     Message,
     Question,
-    Quoted,
+    QuotedMessage,
     Reply,
-    Schedule,
     TalkSettings,
     Transcript,
     Usage,
@@ -200,7 +200,7 @@ async def test_every_fact_of_the_week_is_told_with_its_message(group: Forum) -> 
 
 async def test_a_part_of_the_talk_is_counted_in_messages_or_by_topic(group: Forum) -> None:
     newest = sorted(group.week.kept.values(), key=lambda m: m.sent_at)[-150:]
-    reply = await group.ask("summary from here", reply_to=Quoted(newest[0].message_id))
+    reply = await group.ask("summary from here", reply_to=QuotedMessage(newest[0].message_id))
     assert "messages: 150" in reply.text
     assert set(group.linked(reply)) <= {message.message_id for message in newest}
     topic = {key for key, message in group.week.kept.items() if message.thread_id == "3"}
@@ -291,7 +291,7 @@ async def test_a_summary_is_spoken_in_several_voices_within_a_minute(group: Foru
 
 
 async def test_times_are_those_of_the_chats_zone(group: Forum) -> None:
-    tokyo = Schedule("s1", FORUM, "09:00", "Asia/Tokyo", False, None, False, "en", END_AT)
+    tokyo = DigestSchedule("s1", FORUM, "09:00", "Asia/Tokyo", False, None, False, "en", END_AT)
     await group.road.store.schedules.add(replace(tokyo, next_at=END_AT + timedelta(days=1)))
     reply = await group.ask("summary 20 messages")
     first = sorted(group.week.kept.values(), key=lambda m: m.sent_at)[-20]

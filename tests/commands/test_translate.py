@@ -10,7 +10,7 @@ from core.answering.translation_prompt import PART_CHARS
 from core.commands.translate import cut, read_target
 from core.interfaces import AnswererLimits
 from core.locale.languages import find_language
-from core.models import Answer, Attachment, Quoted, Reply
+from core.models import Answer, Attachment, QuotedMessage, Reply
 from tests.support.group_talk import ADA, BEN, Group
 
 NOTE = Attachment("file-1", duration_s=3.0)
@@ -69,7 +69,7 @@ async def test_the_text_behind_the_command(group: Group) -> None:
     ("language", "name"), [("en-GB", "British English"), ("zh-hans", "Simplified Chinese")]
 )
 async def test_the_persons_language_is_the_target(group: Group, language: str, name: str) -> None:
-    quoted = Quoted("5", "Guten Morgen", sender_id=BEN)
+    quoted = QuotedMessage("5", "Guten Morgen", sender_id=BEN)
     reply = await group.ask("translate", reply_to=quoted, language=language)
     assert reply.text == "Good morning"
     assert name.split()[-1] in group.road.answerer.asked[0].instructions
@@ -82,8 +82,8 @@ async def test_a_voice_note_is_heard_first_and_corrected(group: Group) -> None:
     assert shown.buttons[0].label == "Translate"
     assert [reply.text for reply in group.answers(pressed)] == ["Good morning"]
     assert len(group.road.engine.calls) == 1
-    await group.say("Kovalsky = Kowalski", reply_to=Quoted("sent-1", "x"))
-    reply = await group.ask("translate to en", reply_to=Quoted("5", attachment=NOTE))
+    await group.say("Kovalsky = Kowalski", reply_to=QuotedMessage("sent-1", "x"))
+    reply = await group.ask("translate to en", reply_to=QuotedMessage("5", attachment=NOTE))
     assert reply.text == "Good morning"
     assert "Kowalski" in group.road.answerer.asked[-1].words
     assert reply.heard_key
@@ -96,7 +96,7 @@ async def transcript(group: Group) -> Reply:
 async def test_our_own_transcript_is_translated_whole(group: Group) -> None:
     group.road.engine.words = "Guten Morgen. " * 400
     await transcript(group)
-    await group.ask("translate en", reply_to=Quoted("sent-1", "Guten Mor…"))
+    await group.ask("translate en", reply_to=QuotedMessage("sent-1", "Guten Mor…"))
     words = "".join(question.words for question in group.road.answerer.asked)
     assert words.count("Guten") == 400
 

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from core.commands.say import read_call
-from core.models import Audio, Chat, Expectation, KeptVoice, Quoted, SpeechSettings, Transcript
+from core.models import (
+    Audio,
+    Chat,
+    ExpectedRecording,
+    QuotedMessage,
+    SavedVoice,
+    SpeechSettings,
+    Transcript,
+)
 from core.store import Store
 from core.synthesis import voice_choice as casting
 from core.synthesis.voice_choice import Choices
@@ -54,7 +62,7 @@ async def talk(store: Store) -> AsyncIterator[Group]:
 
 async def test_say_speaks_a_text_and_the_message_that_is_answered(talk: Group) -> None:
     assert (await talk.ask("say good morning")).files[0].mime == "audio/ogg"
-    await talk.ask("say", reply_to=Quoted("5", "what you wrote"))
+    await talk.ask("say", reply_to=QuotedMessage("5", "what you wrote"))
     assert [u.text for u in talk.road.synthesizer.said] == ["good morning", "what you wrote"]
     assert "/say" in (await talk.ask("say")).text
     assert talk.road.platform.played, "it is heard while it is spoken"
@@ -192,11 +200,11 @@ async def test_a_clone_needs_the_spoken_consent_and_is_its_owners_alone(store: S
 )
 def test_whether_the_consent_was_said(heard: str, is_said: bool, new_message: NewMessage) -> None:
     sentence = "I agree that a computer voice is made from it. My code is apple river seven."
-    expects = Expectation("consent", sentence, "apple river seven", new_message().sent_at)
+    expects = ExpectedRecording("consent", sentence, "apple river seven", new_message().sent_at)
     assert casting.is_said(expects, heard) is is_said
 
 
 def test_kept_voices_have_distinct_ids() -> None:
     sample, now = Audio(b"", "audio/wav", 1.0), datetime.now(UTC)
     assert len({casting.make_clone(sample, now).voice_id for _ in range(50)}) == 50
-    assert isinstance(replace(casting.make_clone(sample, now), name="x"), KeptVoice)
+    assert isinstance(replace(casting.make_clone(sample, now), name="x"), SavedVoice)

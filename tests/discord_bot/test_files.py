@@ -11,7 +11,7 @@ from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.incoming import files
 from bots.discord_bot.incoming.files import FileId, parse_file_id
 from core.errors import BadAudio, PlatformBusy, TooLong, UserError
-from core.models import Attachment, Message, Quoted
+from core.models import Attachment, Message, QuotedMessage
 from tests.emulators.discord import DiscordServer as Server
 from tests.support.discord_inbox import FakeInbox, make_message
 
@@ -75,7 +75,7 @@ async def test_a_forwarded_sound(server: Server, running: Bot, inbox: FakeInbox)
 
 async def test_link_alone_cannot_be_renewed(server: Server, running: Bot, inbox: FakeInbox) -> None:
     with pytest.raises(BadAudio):  # nor is there always one
-        await running.fetch(make_message("1", attachment=None, reply_to=Quoted("2")))
+        await running.fetch(make_message("1", attachment=None, reply_to=QuotedMessage("2")))
     message = await hear(server, inbox)
     assert message.attachment
     link = running.files._links[message.attachment.file_id]

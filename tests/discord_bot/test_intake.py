@@ -17,7 +17,7 @@ from bots.discord_bot.incoming.messages import (
     read_messages,
     read_moment,
 )
-from core.models import Attachment, Chat, ChatSettings, Message, Quoted
+from core.models import Attachment, Chat, ChatSettings, Message, QuotedMessage
 from core.routing import pick_command
 from tests.support.discord_payloads import (
     ALONE,
@@ -128,7 +128,7 @@ def test_a_reply_holds_what_it_answers() -> None:
     assert found.attachment and found.attachment.file_id == f"{ROOM}/5/500000000000000001"
     reference = {"message_id": "5", "channel_id": ROOM}
     raw = make_raw("what?", type=19, message_reference=reference, referenced_message=None)
-    assert read(raw).reply_to == Quoted("5")
+    assert read(raw).reply_to == QuotedMessage("5")
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from core.models import (
     Chat,
     ChatSettings,
     Correction,
-    KeptVoice,
     NoteMode,
+    SavedVoice,
     SpeechSettings,
     TalkSettings,
 )
@@ -228,8 +228,8 @@ async def test_who_is_not_to_be_written_down_is_not_by_strangers(town: Town) -> 
 
 async def test_what_is_offered_is_what_the_person_may_use(town: Town) -> None:
     sound = Audio(b"RIFF", "audio/wav", 1.0)
-    await town.store.voices.keep(town.chat, "", KeptVoice("0123456789", "Grandma", sound))
-    own = KeptVoice("1123456789", "me", sound, is_clone=True)
+    await town.store.voices.keep(town.chat, "", SavedVoice("0123456789", "Grandma", sound))
+    own = SavedVoice("1123456789", "me", sound, is_clone=True)
     await town.store.voices.keep(town.chat, town.people["owner"], own)
 
     async def offered(who: str, name: str, option: str, typed: str = "", place: str = "") -> Any:

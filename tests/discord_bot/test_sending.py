@@ -19,7 +19,7 @@ from core.clock import Clock
 from core.config import Settings
 from core.errors import ChatGone, MessageGone, PlatformBusy, PlatformError, PlatformLocked
 from core.interfaces import DeliveryTarget
-from core.models import DeliveryState, File, Link, Quoted, Reply
+from core.models import DeliveryState, File, Link, QuotedMessage, Reply
 from core.safety import restore_links
 from tests.support.discord_inbox import FakeInbox, make_envelope, make_message
 from tests.support.discord_markdown import read
@@ -290,6 +290,6 @@ async def fails(bot: Bot, target: DeliveryTarget, kind: type[PlatformError]) -> 
 
 async def test_a_pressed_button_is_answered_under_its_message(bot: Bot, room: Room) -> None:
     note = room.note()[0].message
-    pressed = replace(note, message_id="interaction:5", reply_to=Quoted(note.message_id))
+    pressed = replace(note, message_id="interaction:5", reply_to=QuotedMessage(note.message_id))
     await bot.deliver(make_envelope(pressed)[0], Reply("hello"))
     only(room.server.answers_to(note.message_id))

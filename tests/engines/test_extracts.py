@@ -9,7 +9,7 @@ import pytest
 
 from core.engines.offline.extracts import extract
 from core.engines.offline.terms import count_terms, stem
-from core.errors import EngineRefused, NothingFound, UnderstandingMissing
+from core.errors import AnswererMissing, EngineRefused, NothingFound
 from core.models import Passage, Question
 from tests.support.group_week import CLIPS
 from tests.support.paths import ROOT
@@ -94,7 +94,7 @@ def test_question_without_a_word_of_content_is_answered_by_what_is_central() -> 
 
 @pytest.mark.parametrize(("task", "passages"), [("translate", true_passages()), ("answer", [])])
 def test_what_needs_understanding_is_refused(task: str, passages: list[Passage]) -> None:
-    with pytest.raises(UnderstandingMissing) as caught:
+    with pytest.raises(AnswererMissing) as caught:
         extract(make_question(task, "Hello", passages))
     assert caught.value.user_text == "This needs an engine that understands, and none is set up."
 

@@ -17,7 +17,7 @@ import pytest_asyncio
 
 from core.engines.offline import espeak
 from core.engines.offline.engine import Offline
-from core.errors import EngineBadReply, EngineBusy, EngineRefused, SpeechMissing
+from core.errors import EngineBadReply, EngineBusy, EngineRefused, SynthesizerMissing
 from core.models import Audio, Utterance
 from tests.engines.conftest import make_settings, speak
 
@@ -125,7 +125,7 @@ async def test_several_at_once_do_not_mix(engine: Offline) -> None:
 async def test_mute_machine_says_so(engine: Offline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(espeak, "find_program", lambda: None)
     monkeypatch.setattr(espeak, "has_library", lambda: False)
-    with pytest.raises(SpeechMissing) as caught:
+    with pytest.raises(SynthesizerMissing) as caught:
         await speak(engine, Utterance("Hi."))
     assert caught.value.user_text == "Speech is not installed on this machine."
     for way_out in ("apt install espeak-ng", "hearsay-bot[offline-speech]"):

@@ -11,7 +11,7 @@ import pytest
 from core.clock import Clock
 from core.engines.openai.chat_wire import read_error
 from core.engines.openai.engine import OpenAIStyle
-from core.errors import CannotHear, EngineBusy, EngineRefused
+from core.errors import AudioNotSupported, EngineBusy, EngineRefused
 from core.models import Audio, Question, Turn, Usage
 from tests.emulators.mimo.faults import Fault
 from tests.emulators.mimo.tones import make_recording
@@ -80,7 +80,7 @@ async def test_what_is_not_taken_is_not_sent(
 async def test_deaf_model_is_remembered(openai: OpenAIServer, engine: OpenAIStyle) -> None:
     assert engine.chat_limits.formats
     for _ in range(2):
-        with pytest.raises(CannotHear) as caught:
+        with pytest.raises(AudioNotSupported) as caught:
             await engine.answer(ask("Who?", make_audio(1)))
         assert not caught.value.is_retryable
     assert engine.chat_limits.formats == ()
@@ -106,7 +106,7 @@ async def test_every_known_way_to_be_deaf_is_understood(
     openai.world.chat.is_deaf_in_silence = not status
     if status:
         openai.world.chat.deafness = (status, message)
-    with pytest.raises(CannotHear):
+    with pytest.raises(AudioNotSupported):
         await engine.answer(ask("Who?", make_audio(1)), on_text=lambda _: None)
     assert engine.chat_limits.formats == ()
 
@@ -114,7 +114,7 @@ async def test_every_known_way_to_be_deaf_is_understood(
 async def test_bad_sound_does_not_make_a_model_deaf(transcription: OpenAIStyle) -> None:
     with pytest.raises(EngineRefused) as caught:
         await transcription.answer(ask("Who?", Audio(b"no sound", "audio/wav", 1.0)))
-    assert not isinstance(caught.value, CannotHear)
+    assert not isinstance(caught.value, AudioNotSupported)
     assert transcription.chat_limits.formats
     assert (await transcription.answer(ask("Who?", make_audio(5)))).text.endswith("I heard: w5.")
 

@@ -9,6 +9,7 @@ import pytest
 from bots.openai_api.errors import read_error
 from core.engines.mimo import transcription_wire as mimo_wire
 from core.errors import (
+    AnswererMissing,
     AssistantError,
     BadAudio,
     EngineBadReply,
@@ -17,7 +18,6 @@ from core.errors import (
     EngineRefused,
     StoreError,
     TooLong,
-    UnderstandingMissing,
     UserError,
 )
 
@@ -60,7 +60,7 @@ def test_what_the_service_answers_is_given_on(
         (BadAudio(), (400, INVALID), "could not read any sound"),
         (TooLong(hours="2"), (413, INVALID), "the limit is 2 hours"),
         (UserError("No {what}.", what="way"), (400, INVALID), "No way."),
-        (UnderstandingMissing("x"), (400, INVALID), "none is set up"),
+        (AnswererMissing("x"), (400, INVALID), "none is set up"),
         (EngineRefused("x", reason="too loud"), (400, INVALID), "refused this: too loud."),
         (EngineBadReply("no choices"), (502, PROVIDER), "no choices"),
         (EngineBusy("ConnectError"), (503, PROVIDER), "ConnectError"),

@@ -18,7 +18,7 @@ from core.clock import Clock
 from core.config import Settings
 from core.errors import ChatGone, PlatformBusy, PlatformError
 from core.interfaces import Platform
-from core.models import Chat, JobState, Probe
+from core.models import Chat, JobState, ProbeResult
 from core.operations.alerts import Alerts
 from core.store import Store
 from tests.emulators.discord import DiscordServer
@@ -77,7 +77,7 @@ async def test_news_of_a_model_reach_the_operator_once(
                 if not is_again:
                     yesterday = clock.now() - timedelta(days=1)
                     await program.store.probes.begin("hears", yesterday)
-                    await program.store.probes.end(Probe("hears", "mimo", OLD, yesterday))
+                    await program.store.probes.end(ProbeResult("hears", "mimo", OLD, yesterday))
                 await clock.sleep(599)
                 assert len(telegram.answers(ann)) == is_again
                 await clock.sleep(10)

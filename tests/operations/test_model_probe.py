@@ -18,7 +18,7 @@ from core.clock import Clock
 from core.engines import Engines
 from core.engines.mimo import engine as mimo_module
 from core.inbox import Inbox
-from core.models import Probe, Question, Turn, Utterance
+from core.models import ProbeResult, Question, Turn, Utterance
 from core.operations.model_probe import ModelProbe
 from core.operations.status import OperatorStatus
 from core.store import Store
@@ -73,7 +73,7 @@ class Bot:
         assert (await self.engines.answerer().answer(Question((Turn("user", "Hi."),)))).text
         assert await speak(self.engines.synthesizer(), Utterance("Hi."))
 
-    async def states(self) -> dict[str, tuple[str, Probe | None]]:
+    async def states(self) -> dict[str, tuple[str, ProbeResult | None]]:
         return {s.role: (s.model, s.probe) for s in await self.status.engines()}
 
 
@@ -127,7 +127,7 @@ async def test_a_model_that_ends_at_night_is_left_before_anybody_calls(
     calls = server.all_calls[before:]
     assert [(call.model, call.status) for call in calls] == [(model, 200) for model in NEXT] * 2
     assert await bot.states() == {
-        role: (model, Probe(role, "mimo", model, T0 + 2 * DAY))
+        role: (model, ProbeResult(role, "mimo", model, T0 + 2 * DAY))
         for role, model in zip(ROLES, NEXT, strict=True)
     }
 

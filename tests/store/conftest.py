@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from core.models import Chat, Job, Schedule
+from core.models import Chat, DigestSchedule, Job
 from core.routing import pick_command
 from core.store import Store
 from core.store.database.tables import jobs
@@ -21,9 +21,11 @@ Add = Callable[..., Awaitable[Job]]
 DUE = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 
-def schedule(schedule_id: str = "a", **changes: Any) -> Schedule:
+def schedule(schedule_id: str = "a", **changes: Any) -> DigestSchedule:
     chat = Chat("test", "1", "-100")
-    made = Schedule(schedule_id, chat, "09:00", "Europe/Berlin", False, None, False, "de", DUE)
+    made = DigestSchedule(
+        schedule_id, chat, "09:00", "Europe/Berlin", False, None, False, "de", DUE
+    )
     return replace(made, **changes)
 
 

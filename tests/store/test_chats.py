@@ -10,11 +10,11 @@ from core.models import (
     Button,
     Chat,
     ChatSettings,
-    Expectation,
+    ExpectedRecording,
     JobState,
-    KeptVoice,
     RepliesMode,
     Reply,
+    SavedVoice,
     SpeechSettings,
     TalkSettings,
 )
@@ -22,7 +22,7 @@ from core.store import Store
 from core.store.talk.search import MOVED
 from tests.store.conftest import Add, claim, row, schedule
 
-VOICE = KeptVoice("v1", "Grandma", Audio(b"RIFF\xff\x00", "audio/wav", 2.0))
+VOICE = SavedVoice("v1", "Grandma", Audio(b"RIFF\xff\x00", "audio/wav", 2.0))
 OLD = Chat("test", "1", "100")
 DIGEST = schedule(chat=OLD)
 
@@ -78,7 +78,7 @@ async def test_a_chat_that_moves_takes_all_that_hangs_on_it_along(store: Store, 
 
 async def test_a_new_chat_begins_like_another(store: Store, add: Add, clock: Clock) -> None:
     like, new = Chat("test", "1", "7"), Chat("test", "1", "7-a")
-    expects = Expectation("consent", "sentence", "code", clock.now())
+    expects = ExpectedRecording("consent", "sentence", "code", clock.now())
     await store.chats.save_settings(like, ChatSettings("zh", expects=expects))
     await store.chats.begin(new, like)
     assert await store.chats.settings(new) == ChatSettings("zh")

@@ -11,25 +11,25 @@ from cryptography.fernet import Fernet
 from core.errors import ConfigError, StoreError
 from core.models import Transcript
 from core.store import Store, make_cipher, migrate
-from core.store.database.check import Condition, examine, has_content
+from core.store.database.check import DatabaseCondition, examine, has_content
 from core.store.database.schema_version import list_revisions
 from tests.store.conftest import Add
 from tests.support.clean_start import ask_database, make_database
 
 
 async def test_a_database_that_is_not_there_is_not_made(database_url: str, tmp_path: Path) -> None:
-    assert await examine(database_url) == Condition(is_there=False)
+    assert await examine(database_url) == DatabaseCondition(is_there=False)
     assert list(tmp_path.iterdir()) == []
 
 
 async def test_its_form_is_told(database_url: str, tmp_path: Path) -> None:
     sqlite3.connect(tmp_path / "hearsay.db").close()
     ask_database(tmp_path, "CREATE TABLE alembic_version (version_num)")
-    assert await examine(database_url) == Condition(False, schema="old")
+    assert await examine(database_url) == DatabaseCondition(False, schema="old")
     for revision, schema in (("0001", "old"), (list_revisions()[-1], "current"), ("9", "newer")):
         ask_database(tmp_path, "DELETE FROM alembic_version")
         ask_database(tmp_path, f"INSERT INTO alembic_version VALUES ('{revision}')")
-        assert await examine(database_url) == Condition(True, schema=schema)
+        assert await examine(database_url) == DatabaseCondition(True, schema=schema)
 
 
 async def test_damage_is_found(tmp_path: Path) -> None:

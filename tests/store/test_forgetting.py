@@ -12,10 +12,10 @@ from core.models import (
     Chat,
     Job,
     JobState,
-    Quoted,
+    QuotedMessage,
     RecordingReference,
     Reply,
-    Span,
+    TalkRange,
     Transcript,
 )
 from core.store import Store
@@ -121,12 +121,16 @@ async def test_what_others_asked_about_a_recording_goes_with_it(store: Store, ke
     await store.results.save("key", Transcript("x"))
     about = RecordingReference("55", VOICE, sender_id=ADA, heard="key")
     quoting = [
-        await kept.ask(sender_id=BEN, reply_to=Quoted("55", attachment=VOICE, sender_id=ADA)),
+        await kept.ask(
+            sender_id=BEN, reply_to=QuotedMessage("55", attachment=VOICE, sender_id=ADA)
+        ),
         await kept.ask(about, sender_id=BEN),
     ]
     others = [
-        await kept.ask(sender_id=BEN, reply_to=Quoted("55", "words alone", sender_id=ADA)),
-        await kept.ask(sender_id=BEN, reply_to=Quoted("56", attachment=VOICE, sender_id=BEN)),
+        await kept.ask(sender_id=BEN, reply_to=QuotedMessage("55", "words alone", sender_id=ADA)),
+        await kept.ask(
+            sender_id=BEN, reply_to=QuotedMessage("56", attachment=VOICE, sender_id=BEN)
+        ),
         await kept.ask(RecordingReference("56", VOICE, sender_id=BEN), sender_id=BEN),
         await kept.ask(sender_id=BEN),
     ]
@@ -141,9 +145,9 @@ async def test_what_others_asked_about_a_recording_goes_with_it(store: Store, ke
 async def test_one_message_goes_with_what_was_asked_of_it(store: Store, kept: Kept) -> None:
     jobs = [
         await kept.answer(message_id="55", sender_id=ADA),
-        await kept.ask(reply_to=Quoted("55", attachment=VOICE)),
+        await kept.ask(reply_to=QuotedMessage("55", attachment=VOICE)),
         await kept.ask(RecordingReference("55", VOICE, heard="")),
-        await kept.ask(reply_to=Quoted("55", "words")),
+        await kept.ask(reply_to=QuotedMessage("55", "words")),
         await kept.ask(RecordingReference("56", VOICE)),
         await kept.answer(message_id="56"),
         await kept.answer(message_id="55", chat=OTHER),
@@ -156,7 +160,9 @@ async def test_one_message_goes_with_what_was_asked_of_it(store: Store, kept: Ke
 async def test_after_a_chat_moved_its_ids_mean_other_messages(store: Store, kept: Kept) -> None:
     new = Chat("test", "1", "-100100")
     old = await kept.answer(message_id="50", sender_id=ADA)
-    quoting = await kept.ask(sender_id=BEN, reply_to=Quoted("50", attachment=VOICE, sender_id=BEN))
+    quoting = await kept.ask(
+        sender_id=BEN, reply_to=QuotedMessage("50", attachment=VOICE, sender_id=BEN)
+    )
     await store.chats.move(GROUP, new)
     now = await kept.answer(message_id="50", chat=new, sender_id=ADA)
     receipt = await store.forgetting.forget_message(new, "50")
@@ -190,5 +196,5 @@ async def test_talk_that_was_heard_goes_with_its_transcript(store: Store) -> Non
     assert (receipt.message_ids, receipt.answers, receipt.transcripts) == ({"3", "4"}, 0, 1)
     kept = [await store.results.find(f"key-{number}") for number in range(4)]
     assert kept == [None, heard, None, heard]
-    assert [m.message_id for m in await store.memory.select(CHAT, Span())] == ["2"]
+    assert [m.message_id for m in await store.memory.select(CHAT, TalkRange())] == ["2"]
     assert await store.memory.count(OTHER) == 1

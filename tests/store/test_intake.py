@@ -7,7 +7,16 @@ from dataclasses import replace
 import pytest
 
 from core.clock import Clock
-from core.models import Attachment, Button, Chat, ChatSettings, JobState, Message, Quoted, Reply
+from core.models import (
+    Attachment,
+    Button,
+    Chat,
+    ChatSettings,
+    JobState,
+    Message,
+    QuotedMessage,
+    Reply,
+)
 from core.routing import pick_command
 from core.store import Store
 from tests.conftest import NewMessage
@@ -125,9 +134,9 @@ async def test_a_reply_to_our_answer_knows_the_newest_of_that_id(store: Store, a
         ledger = store.ledger(job.job_id)
         await ledger.start(0)
         await ledger.finish(0, "sent-1")
-    quoted = Quoted("sent-1", "words", sender_id="bot")
+    quoted = QuotedMessage("sent-1", "words", sender_id="bot")
     reply = await add(reply_to=quoted)
     assert reply.message.reply_to == replace(quoted, job_id=second.job_id, command="ask")
-    unknown = Quoted("sent-2")
+    unknown = QuotedMessage("sent-2")
     assert (await add(reply_to=unknown)).message.reply_to == unknown
     assert (await add("300", reply_to=quoted)).message.reply_to == quoted

@@ -63,14 +63,14 @@ async def test_a_job_that_tries_again_keeps_its_place(store: Store, add: Add, cl
     await store.jobs.claim()
     await store.jobs.run_later(first.job_id, clock.now() + HOUR, "EngineBusy")
     assert await claim(store) == ""
-    await store.jobs.mark_told(first.job_id)
+    await store.jobs.note_delay_shown(first.job_id)
     assert await claim(store) == second.job_id, "the person knows that the first takes longer"
 
 
 async def test_nothing_passes_a_told_job_that_runs(store: Store, add: Add, clock: Clock) -> None:
     first = await add()
     await store.jobs.claim()
-    await store.jobs.mark_told(first.job_id)
+    await store.jobs.note_delay_shown(first.job_id)
     await store.jobs.run_later(first.job_id, clock.now())
     assert await claim(store) == first.job_id
     second = await add()
@@ -118,7 +118,7 @@ async def test_a_start_runs_what_people_were_told_of(store: Store, add: Add, clo
     for job in (told, done, untold):
         await store.jobs.run_later(job.job_id, clock.now() + HOUR)
     for job in (told, done):
-        await store.jobs.mark_told(job.job_id)
+        await store.jobs.note_delay_shown(job.job_id)
     await store.jobs.finish(done.job_id, JobState.DONE)
     assert await store.jobs.requeue_lost(max_crashes=3) == 0
     assert [await claim(store) for _ in range(2)] == [told.job_id, ""]
@@ -158,7 +158,7 @@ async def test_a_dead_letter_runs_again_in_its_place(store: Store, add: Add, clo
     await store.ledger(unseen.job_id).start(0)
     await store.jobs.finish(unseen.job_id, JobState.DEAD)
     assert await store.jobs.retry(job.job_id) is False
-    await store.jobs.mark_told(job.job_id)
+    await store.jobs.note_delay_shown(job.job_id)
     await store.jobs.claim()
     await store.jobs.requeue_lost(max_crashes=3)
     await store.jobs.claim()
@@ -188,7 +188,7 @@ async def test_an_answer_is_replaced_where_it_stands(store: Store, add: Add, clo
     await store.jobs.requeue_lost(max_crashes=3)
     for one in (job, other):
         await store.jobs.claim()
-        await store.jobs.mark_told(one.job_id)
+        await store.jobs.note_delay_shown(one.job_id)
         await store.jobs.save_reply(one.job_id, Reply("wrong"), JobState.DONE)
         for part in (PLACEHOLDER, 0, 1):
             await send(store, one.job_id, part, f"id{part}")

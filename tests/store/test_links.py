@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.clock import Clock
-from core.models import Audio, Chat, KeptVoice, SpeechSettings
+from core.models import Audio, Chat, SavedVoice, SpeechSettings
 from core.store import LinkResult, Store, migrate
 from core.store.people.links import CODE_AGE, MAX_TRIES
 from tests.support.clean_start import ask_database
@@ -23,9 +23,9 @@ STRANGERS = (("telegram", "4242"), ("discord", "7"), ("telegram", "8"), ("discor
 HERE, THERE = Chat("telegram", "1", "-100"), Chat("discord", "2", "900")
 
 
-def own_voice(voice_id: str) -> KeptVoice:
+def own_voice(voice_id: str) -> SavedVoice:
     sample = Audio(voice_id.encode(), "audio/wav", 8.0)
-    return KeptVoice(voice_id, "me", sample, is_clone=True, consented_at=datetime.now(UTC))
+    return SavedVoice(voice_id, "me", sample, is_clone=True, consented_at=datetime.now(UTC))
 
 
 async def join(store: Store, made: tuple[str, str], used: tuple[str, str], job: str) -> LinkResult:
@@ -99,7 +99,7 @@ async def test_what_was_said_on_both_sides_goes_and_nothing_of_others(store: Sto
 
 
 async def test_voices_of_ones_own_can_be_used_on_both_sides(store: Store) -> None:
-    designed = KeptVoice("d", "calm", Audio(b"d", "audio/wav", 8.0))
+    designed = SavedVoice("d", "calm", Audio(b"d", "audio/wav", 8.0))
     await store.voices.keep(HERE, "7", own_voice("a"))
     await store.voices.keep(HERE, "7", designed)
     await link(store)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from core.models import Chat, Quoted, Segment, Span, Transcript
+from core.models import Chat, QuotedMessage, Segment, TalkRange, Transcript
 from core.store import Store
 from core.store.database.tables import remembered
 from tests.support.clean_start import open_store
@@ -20,12 +20,12 @@ from tests.support.remembered_talk import CHAT, REMEMBERS, START, VOICE, say, si
 
 
 async def test_a_talk_comes_back_in_order_with_what_was_said(store: Store) -> None:
-    quoted = Quoted("1", "never kept twice")
+    quoted = QuotedMessage("1", "never kept twice")
     await talk(store, say(2, "second", reply_to=quoted, thread_id="5"), say(1, attachment=VOICE))
     heard = Transcript("hello", (Segment(0.0, 1.0, "hello"),), 1.0)
     await store.memory.save_transcript(CHAT, "1", heard)
     await store.memory.save_transcript(CHAT, "99", heard)
-    first, second = await store.memory.select(CHAT, Span())
+    first, second = await store.memory.select(CHAT, TalkRange())
     assert (first.message_id, first.transcript, first.attachment) == ("1", heard, VOICE)
     assert (second.text, second.reply_to, second.thread_id) == ("second", "1", "5")
     assert (second.sender_id, second.sender_name) == ("7", "Ada")
@@ -107,12 +107,12 @@ async def test_a_person_who_opts_out_is_not_taken_in(store: Store) -> None:
 
 async def test_what_was_remembered_moves_with_its_chat(store: Store) -> None:
     new = Chat("test", "1", "-100200")
-    await talk(store, say(1, "of old"), say(2, "answer", reply_to=Quoted("1")))
+    await talk(store, say(1, "of old"), say(2, "answer", reply_to=QuotedMessage("1")))
     await store.memory.note_read(CHAT, "7", START)
     for _ in range(2):
         await store.chats.move(CHAT, new)
     await talk(store, say(1, "of now", chat=new))
-    kept = {m.text: m for m in await store.memory.select(new, Span())}
+    kept = {m.text: m for m in await store.memory.select(new, TalkRange())}
     assert kept["answer"].reply_to == kept["of old"].message_id != "1"
     assert await store.memory.message(new, kept["of old"].message_id) == kept["of old"]
     assert sorted(await texts(store, new)) == ["answer", "of now", "of old"]
@@ -216,6 +216,6 @@ async def test_each_message_costs_one_commit(store: Store, monkeypatch: pytest.M
 
     monkeypatch.setattr(store._database, "write", counted)
     for n in range(5):
-        quoted = Quoted(str(n)) if n % 2 else None
+        quoted = QuotedMessage(str(n)) if n % 2 else None
         assert await store.intake.add(say(n, "words", reply_to=quoted), silent) is None
     assert len(begun) == 5

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from core.clock import Clock
-from core.models import Answer, Audio, Chat, KeptVoice, Probe, Transcript, Usage
+from core.models import Answer, Audio, Chat, ProbeResult, SavedVoice, Transcript, Usage
 from core.store import Store
 from core.store.operations.probes import INTERVAL
 
@@ -49,7 +49,7 @@ async def test_a_paid_result_is_kept_once_and_booked(store: Store, clock: Clock,
     await save(make("other"), "other")
     assert (await find("key"), await find("other")) == (make("first"), make("other"))
     assert await find("none") is None
-    [spent] = await store.statistics.spent(began)
+    [spent] = await store.statistics.engine_usage(began)
     assert (spent.engine, spent.model, spent.calls) == ("mimo", "m-1", 3)
     assert (spent.audio_s, spent.prompt_tokens, spent.completion_tokens) == (6.0, 9, 12)
 
@@ -57,13 +57,13 @@ async def test_a_paid_result_is_kept_once_and_booked(store: Store, clock: Clock,
 async def test_what_cost_nothing_is_not_booked(store: Store, clock: Clock) -> None:
     await store.results.save("key", Transcript("x"))
     await store.results.save_answer("key", Answer("x"))
-    assert await store.statistics.spent(clock.now() - timedelta(1)) == []
+    assert await store.statistics.engine_usage(clock.now() - timedelta(1)) == []
 
 
 async def test_what_was_said_with_a_voice_goes_with_it(store: Store) -> None:
     chat = Chat("test", "1", "100")
     own, other = [Audio(name, "audio/wav", 2.0) for name in (b"own", b"other")]
-    voice = KeptVoice("v1", "me", own)
+    voice = SavedVoice("v1", "me", own)
     await store.voices.keep(chat, "7", voice)
     for key, sample in (("own", own), ("other", other), ("preset", None)):
         await store.results.save_sound(key, b"sound", COST, sample)
@@ -74,8 +74,8 @@ async def test_what_was_said_with_a_voice_goes_with_it(store: Store) -> None:
 
 async def test_a_kept_voice_is_renamed_alone(store: Store) -> None:
     chat, sample = Chat("test", "1", "100"), Audio(b"RIFF\xff\x00", "audio/wav", 2.0)
-    designed = KeptVoice("v1", "Grandma", sample)
-    own = KeptVoice("v2", "me", sample, is_clone=True, consented_at=datetime.now(UTC))
+    designed = SavedVoice("v1", "Grandma", sample)
+    own = SavedVoice("v2", "me", sample, is_clone=True, consented_at=datetime.now(UTC))
     for voice in (designed, own):
         await store.voices.keep(chat, "7", voice)
     renamed = replace(own, name="mine")
@@ -109,14 +109,17 @@ async def test_a_role_is_probed_once_a_day(store: Store, clock: Clock) -> None:
     now, probes = clock.now(), store.probes
     assert await probes.all() == {}
     assert await probes.begin("hears", now)
-    assert await probes.all() == {"hears": Probe("hears", "", "", now)}
+    assert await probes.all() == {"hears": ProbeResult("hears", "", "", now)}
     assert not await probes.begin("hears", now)
     assert await probes.begin("speaks", now)
-    await probes.end(Probe("hears", "mimo", "asr", now, "Busy"))
+    await probes.end(ProbeResult("hears", "mimo", "asr", now, "Busy"))
     assert not await probes.begin("hears", now + INTERVAL - timedelta(seconds=1))
     later = now + INTERVAL
     assert await probes.begin("hears", later)
-    hears, speaks = Probe("hears", "mimo", "asr", later, "Busy"), Probe("speaks", "", "", now)
+    hears, speaks = (
+        ProbeResult("hears", "mimo", "asr", later, "Busy"),
+        ProbeResult("speaks", "", "", now),
+    )
     assert await probes.all() == {"hears": hears, "speaks": speaks}
     # Noted while the clock was ahead: that holds nothing up.
     assert await probes.begin("hears", now + timedelta(seconds=1))

@@ -15,7 +15,7 @@ from core.models import (
     ChatSettings,
     JobState,
     Reply,
-    Span,
+    TalkRange,
     TalkSettings,
     Transcript,
     Usage,
@@ -124,7 +124,7 @@ async def test_what_was_forwarded_ends_after_a_day(store: Store, new_message: Ne
         sent_at = NOW - timedelta(hours=hours)
         assert await store.intake.add(replace(message, sent_at=sent_at), pick_command)
     await store.retention.purge(NOW)
-    kept = await store.memory.select(message.chat, Span())
+    kept = await store.memory.select(message.chat, TalkRange())
     assert [(m.text, m.sender_name) for m in kept] == [("23 hours", "Eve")]
 
 

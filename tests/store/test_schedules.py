@@ -13,7 +13,7 @@ from sqlalchemy import event
 from core.models import Chat, Job, JobState
 from core.routing import pick_command
 from core.store import Store, make_cipher
-from core.store.work.schedules import COMMAND, read_due
+from core.store.work.schedules import COMMAND, parse_period
 from tests.conftest import NewMessage
 from tests.store.conftest import DUE, schedule
 from tests.support.clean_start import open_store
@@ -39,12 +39,12 @@ async def test_a_digest_is_a_job_and_the_next_is_planned(store: Store) -> None:
     [job] = await digests(store)
     assert (job.message.chat, job.message.thread_id) == (CHAT, "5")
     assert (job.message.language, job.message.sent_at) == ("de", DUE)
-    due = read_due(job.message.text)
+    due = parse_period(job.message.text)
     assert (due.since_at, due.until_at) == (DUE - DAY, DUE + SECOND - ON_ITS_WAY)
     assert not due.is_late
     assert await store.schedules.next_due_at() == DUE + DAY
     await store.schedules.fire_due(DUE + DAY + 3 * SECOND)
-    due = read_due((await digests(store))[-1].message.text)
+    due = parse_period((await digests(store))[-1].message.text)
     assert due.since_at == DUE + SECOND - ON_ITS_WAY, "the next begins where the last one ended"
     assert due.until_at == DUE + DAY + 3 * SECOND - ON_ITS_WAY
 
@@ -56,14 +56,14 @@ async def test_five_minutes_are_late(store: Store, delay: timedelta, is_late: bo
     await store.schedules.add(schedule())
     await store.schedules.fire_due(DUE + delay)
     [job] = await digests(store)
-    assert read_due(job.message.text).is_late is is_late
+    assert parse_period(job.message.text).is_late is is_late
 
 
 async def test_of_several_missed_days_one_digest_comes(store: Store) -> None:
     await store.schedules.add(schedule())
     assert await store.schedules.fire_due(DUE + 3.5 * DAY) == 1
     [job] = await digests(store)
-    due = read_due(job.message.text)
+    due = parse_period(job.message.text)
     assert due.is_late
     assert (due.since_at, due.until_at) == (DUE - DAY, DUE + 3.5 * DAY - ON_ITS_WAY)
     assert await store.schedules.next_due_at() == DUE + 4 * DAY
@@ -98,7 +98,7 @@ async def test_a_clock_that_was_a_year_ahead_does_not_silence_digests(store: Sto
     assert await store.schedules.next_due_at() == DUE
     assert await store.schedules.fire_due(DUE) == 0
     assert await store.schedules.fire_due(DUE + DAY) == 1
-    due = read_due((await digests(store))[-1].message.text)
+    due = parse_period((await digests(store))[-1].message.text)
     assert due.since_at == DUE
 
 

@@ -7,7 +7,15 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import update
 
 from core.clock import Clock
-from core.models import JobState, Reply, Trace, Transcript, Usage, Waits, measure_waits
+from core.models import (
+    JobState,
+    JobSummary,
+    Reply,
+    Transcript,
+    Usage,
+    WaitTimes,
+    measure_wait_times,
+)
 from core.routing import pick_command
 from core.store import Store
 from core.store.database.tables import jobs
@@ -50,9 +58,13 @@ async def test_queue_tells_what_waits_and_since_when(store: Store, new_message: 
 async def test_steps_tell_how_far_a_job_has_come(store: Store, new_message: NewMessage) -> None:
     job_id = await add(store, new_message)
     await store.jobs.claim()
-    first = await store.statistics.steps(job_id)
-    assert first and first.trace.state is JobState.RUNNING
-    assert (first.trace.attempts, first.trace.has_sound, first.trace.has_reply) == (1, True, False)
+    first = await store.statistics.job_details(job_id)
+    assert first and first.summary.state is JobState.RUNNING
+    assert (first.summary.attempts, first.summary.has_sound, first.summary.has_reply) == (
+        1,
+        True,
+        False,
+    )
     assert (first.has_transcript, first.pieces, first.deliveries) == (False, 0, ())
     for piece in ("a", "b"):
         await store.results.save(piece, Transcript(MARKER), whole="whole")
@@ -62,28 +74,28 @@ async def test_steps_tell_how_far_a_job_has_come(store: Store, new_message: NewM
     await ledger.start(0)
     await ledger.finish(0, "77")
     await ledger.start(1)
-    steps = await store.statistics.steps(job_id)
-    assert steps and steps.trace.has_reply
+    steps = await store.statistics.job_details(job_id)
+    assert steps and steps.summary.has_reply
     assert (steps.has_transcript, steps.pieces) == (True, 2)
     parts = [(0, "sent"), (1, "pending")]
     assert [(d.part, d.state.value) for d in steps.deliveries] == parts
-    traces = await store.statistics.traces([JobState.RUNNING], 10)
-    assert traces == [steps.trace]
+    job_summaries = await store.statistics.job_summaries([JobState.RUNNING], 10)
+    assert job_summaries == [steps.summary]
     job = await store.jobs.find(job_id)
     assert job
     moments = (job.created_at, job.run_at, None)
-    assert steps.trace == Trace(
+    assert steps.summary == JobSummary(
         job_id, "transcribe", "test", "100", JobState.RUNNING, 1, 0, *moments,
         error="", is_told=False, has_sound=True, has_reply=True, outcome=JobState.DONE,
     )  # fmt: skip
-    assert MARKER not in repr((steps, traces))
+    assert MARKER not in repr((steps, job_summaries))
 
 
 async def test_the_newest_are_traced(store: Store, new_message: NewMessage) -> None:
     ids = [await add(store, new_message) for _ in range(2)]
-    waiting = await store.statistics.traces([JobState.WAITING, JobState.RUNNING], 1)
+    waiting = await store.statistics.job_summaries([JobState.WAITING, JobState.RUNNING], 1)
     assert [trace.job_id for trace in waiting] == ids[1:]
-    assert await store.statistics.steps("nothing") is None
+    assert await store.statistics.job_details("nothing") is None
 
 
 async def test_hours_count_what_ended_and_its_length(store: Store, new_message: NewMessage) -> None:
@@ -100,8 +112,8 @@ async def test_hours_count_what_ended_and_its_length(store: Store, new_message: 
     assert [hour.start_at for hour in hours] == past
     assert hours[-1].ended == {JobState.DONE: 2, JobState.REFUSED: 1, JobState.DEAD: 1}
     assert list(hours[-1].waits_s) == [1.0, 2.0, 3.0], "the dead were not answered"
-    assert measure_waits(hours) == Waits(3, 2.0, 3.0)
-    assert (hours[-2].ended, measure_waits([hours[-2]])) == ({}, Waits(0))
+    assert measure_wait_times(hours) == WaitTimes(3, 2.0, 3.0)
+    assert (hours[-2].ended, measure_wait_times([hours[-2]])) == ({}, WaitTimes(0))
     # The present hour is counted anew, also when it is over.
     late = HOUR + timedelta(minutes=59)
     values = {"state": JobState.DONE, "created_at": late, "finished_at": late}
@@ -119,8 +131,8 @@ async def test_what_was_spent_is_summed_up_by_model(store: Store, clock: Clock) 
         cost = Usage("mimo", "asr", audio_s=2.0, prompt_tokens=10, completion_tokens=5)
         await store.results.save(str(number), Transcript("x", usage=cost))
     await store.results.save("other", Transcript("x", usage=Usage("offline", "gist", audio_s=1.0)))
-    spent = await store.statistics.spent(began)
+    spent = await store.statistics.engine_usage(began)
     sums = [("mimo", "asr", 3, 6.0), ("offline", "gist", 1, 1.0)]
     assert [(s.engine, s.model, s.calls, s.audio_s) for s in spent] == sums
     assert (spent[0].prompt_tokens, spent[0].completion_tokens) == (30, 15)
-    assert await store.statistics.spent(clock.now() + timedelta(1)) == []
+    assert await store.statistics.engine_usage(clock.now() + timedelta(1)) == []

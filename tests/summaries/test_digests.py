@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import UserError
-from core.models.schedules import LONGEST_GAP, Plan, next_at
+from core.models.schedules import LONGEST_GAP, DigestTime, next_at
 from core.summaries.digests import find_zone, read_plan
 
 PLANS = st.builds(
-    Plan,
+    DigestTime,
     at=st.times().map(lambda t: f"{t:%H:%M}"),
     zone=st.sampled_from(sorted(available_timezones())),
     is_weekdays=st.booleans(),
@@ -28,13 +28,13 @@ MOMENTS = st.integers(-25_000 * 86_400, 47_000 * 86_400).map(
 @pytest.mark.parametrize(
     ("text", "plan"),
     [
-        ("9:00", Plan("09:00")),
-        ("09:00 Europe/Berlin", Plan("09:00", "Europe/Berlin")),
-        ("09:00 europe/berlin weekdays topic", Plan("09:00", "Europe/Berlin", True, True)),
-        ("9pm Berlin topic", Plan("21:00", "Europe/Berlin", False, True)),
-        ("12:30 am new york weekdays", Plan("00:30", "America/New_York", True)),
-        ("12 pm UTC", Plan("12:00", "UTC")),
-        ("09：00 Asia/Shanghai 工作日 话题", Plan("09:00", "Asia/Shanghai", True, True)),
+        ("9:00", DigestTime("09:00")),
+        ("09:00 Europe/Berlin", DigestTime("09:00", "Europe/Berlin")),
+        ("09:00 europe/berlin weekdays topic", DigestTime("09:00", "Europe/Berlin", True, True)),
+        ("9pm Berlin topic", DigestTime("21:00", "Europe/Berlin", False, True)),
+        ("12:30 am new york weekdays", DigestTime("00:30", "America/New_York", True)),
+        ("12 pm UTC", DigestTime("12:00", "UTC")),
+        ("09：00 Asia/Shanghai 工作日 话题", DigestTime("09:00", "Asia/Shanghai", True, True)),
         ("topicless", None),
         ("", None),
         ("9", None),
@@ -48,7 +48,7 @@ MOMENTS = st.integers(-25_000 * 86_400, 47_000 * 86_400).map(
         ("9:000 UTC", None),
     ],
 )
-def test_plans_are_read(text: str, plan: Plan | None) -> None:
+def test_plans_are_read(text: str, plan: DigestTime | None) -> None:
     if plan is None:
         with pytest.raises(UserError):
             read_plan(text)
@@ -61,7 +61,7 @@ def test_a_city_of_two_zones_is_not_guessed() -> None:
     assert find_zone("America/Argentina/Buenos_Aires") is not None
 
 
-def local(plan: Plan, after: str) -> str:
+def local(plan: DigestTime, after: str) -> str:
     moment = next_at(plan, datetime.fromisoformat(after).replace(tzinfo=UTC))
     return f"{moment.astimezone(ZoneInfo(plan.zone)):%Y-%m-%d %H:%M %z}"
 
@@ -85,17 +85,17 @@ def local(plan: Plan, after: str) -> str:
     ],
 )
 def test_clocks_that_change(at: str, zone: str, after: str, due: str) -> None:
-    assert local(Plan(at, zone), after) == due
+    assert local(DigestTime(at, zone), after) == due
 
 
 def test_weekdays_are_those_of_the_place() -> None:
     # In Auckland Monday begins while it is Sunday elsewhere.
-    plan = Plan("08:00", "Pacific/Auckland", is_weekdays=True)
+    plan = DigestTime("08:00", "Pacific/Auckland", is_weekdays=True)
     assert local(plan, "2026-11-20T00:00") == "2026-11-23 08:00 +1300"
 
 
 @given(plan=PLANS, after=MOMENTS)
-def test_the_next_digest_is_the_first_after(plan: Plan, after: datetime) -> None:
+def test_the_next_digest_is_the_first_after(plan: DigestTime, after: datetime) -> None:
     zone = ZoneInfo(plan.zone)
     due = next_at(plan, after)
     assert after < due <= after + LONGEST_GAP
@@ -116,7 +116,7 @@ def test_every_change_of_every_kind_of_zone() -> None:
     for days, zone in kinds.items():
         place = ZoneInfo(zone)
         for (day, _), half_hours in product(days, (0, 1, 3, 4, 5, 6, 47)):
-            plan = Plan(f"{half_hours // 2:02}:{half_hours % 2 * 30:02}", zone)
+            plan = DigestTime(f"{half_hours // 2:02}:{half_hours % 2 * 30:02}", zone)
             moment, dates = day - timedelta(days=2), []
             for _ in range(4):
                 moment = next_at(plan, moment)
@@ -124,7 +124,7 @@ def test_every_change_of_every_kind_of_zone() -> None:
             assert [(d - dates[0]).days for d in dates] == [0, 1, 2, 3], (zone, plan, day)
 
 
-def own_date(plan: Plan, moment: datetime, zone: ZoneInfo) -> date:
+def own_date(plan: DigestTime, moment: datetime, zone: ZoneInfo) -> date:
     """Return whose digest is due: a time left out at midnight belongs to the day before."""
     clock = moment.astimezone(zone)
     return clock.date() - timedelta(days=plan.at > f"{clock:%H:%M}")

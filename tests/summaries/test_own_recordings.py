@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from core.models import Attachment, Job, JobState, Message, Reply, Segment, Span, Transcript
+from core.models import Attachment, Job, JobState, Message, Reply, Segment, TalkRange, Transcript
 from core.store import Store
 from core.summaries.own_recordings import select_own
 from tests.conftest import NewMessage
@@ -34,12 +34,12 @@ async def test_recordings_that_were_written_down_are_found(
         await store.results.save(key, Transcript(key, (Segment(0.0, 1.0, key),)))
     job = await add(store, new_message(attachment=None, command="summary"))
 
-    async def told(span: Span) -> list[tuple[str, str]]:
+    async def told(span: TalkRange) -> list[tuple[str, str]]:
         found = await select_own(store, job, span)
         return [(one.sender_name, one.transcript.text if one.transcript else "") for one in found]
 
     both = [("", "first"), ("call.mp3", "second")]
-    assert await told(Span()) == both
-    assert await told(Span(count=1)) == both[1:]
-    assert await told(Span(since_at=NOW - timedelta(days=1))) == both[1:]
-    assert await told(Span(until_at=NOW - timedelta(days=1))) == both[:1]
+    assert await told(TalkRange()) == both
+    assert await told(TalkRange(count=1)) == both[1:]
+    assert await told(TalkRange(since_at=NOW - timedelta(days=1))) == both[1:]
+    assert await told(TalkRange(until_at=NOW - timedelta(days=1))) == both[:1]

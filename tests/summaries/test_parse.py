@@ -233,7 +233,7 @@ def test_questions_hold_the_data_fenced_and_the_same_each_time() -> None:
     assert question.task == "summarize" and len(question.passages) == 15
     whole = ask_whole([read(FULL)] * 2, task)
     assert "[#13 0:12]" in whole.turns[0].text and "2 parts" in whole.instructions
-    assert ("#4", "It costs more than last year") in [(p.mark, p.text) for p in whole.passages]
+    assert ("#4", "It costs more than last year") in [(p.label, p.text) for p in whole.passages]
     recording = ask_recording(question.passages[-3:], task)
     assert "[#13 0:00] Ben: First." in recording.turns[0].text
 

@@ -37,7 +37,7 @@ def test_a_voice_note_has_its_seconds() -> None:
     [line] = Talk([note]).lines()
     assert line.text == "#1 09:01 Ben (voice 0:48): [0:00] First this. [0:12] Then that."
     passages = [("#1 0:00", "Ben: First this."), ("#1 0:12", "Ben: Then that.")]
-    assert [(p.mark, p.text) for p in line.passages] == passages
+    assert [(p.label, p.text) for p in line.passages] == passages
 
 
 def test_a_note_that_nobody_heard_is_named() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.errors import UserError
-from core.models import Span
+from core.models import TalkRange
 from core.summaries.button_payload import SummaryCopy, read_copy, write_copy
 from core.summaries.ranges import RangeContext, Request, read_request
 
@@ -17,8 +17,8 @@ def at(day: int, hour: int = 0, minute: int = 0, month: int = 3) -> datetime:
     return datetime(2026, month, day, hour, minute, tzinfo=UTC)
 
 
-def ago(**length: float) -> Span:
-    return Span(since_at=NOW - timedelta(**length), until_at=NOW)
+def ago(**length: float) -> TalkRange:
+    return TalkRange(since_at=NOW - timedelta(**length), until_at=NOW)
 
 
 @pytest.mark.parametrize(
@@ -27,22 +27,26 @@ def ago(**length: float) -> Span:
         ("last 2h", ago(hours=2)), ("[last 2h]", ago(hours=2)),
         ("the last 30 minutes", ago(minutes=30)), ("last day", ago(days=1)), ("0h", ago(minutes=1)),
         ("999999 weeks", ago(days=366)), ("最近3小时", ago(hours=3)),
-        ("过去 2 个小时", ago(hours=2)), ("200 messages", Span(until_at=NOW, count=200)),
-        ("200", Span(until_at=NOW, count=200)), ("99999999", Span(until_at=NOW, count=10_000)),
-        ("200条消息", Span(until_at=NOW, count=200)), ("since yesterday", Span(at(11), NOW)),
-        ("Yesterday", Span(at(11), at(12))), ("昨天以来", Span(at(11), NOW)),
-        ("today", Span(at(12), NOW)), ("this week", Span(at(9), NOW)), ("本周", Span(at(9), NOW)),
-        ("2026-03-10", Span(at(10), at(11))), ("since 10.3.", Span(at(10), NOW)),
-        ("from 10.03.2026", Span(at(10), NOW)), ("3月10日起", Span(at(10), NOW)),
-        ("since 14:00", Span(at(12, 14), NOW)), ("since 16:00", Span(at(11, 16), NOW)),
-        ("everything", Span(until_at=NOW)), ("from here", Span(until_at=NOW, from_id="77")),
-        ("", Span(until_at=NOW, from_id="77")),
-        ("this topic last 2 days", Span(NOW - timedelta(days=2), NOW, thread_id="5")),
-        ("这个话题 3天", Span(NOW - timedelta(days=3), NOW, thread_id="5")),
-        ("last 3 days 50 messages", Span(NOW - timedelta(days=3), NOW, count=50)),
+        ("过去 2 个小时", ago(hours=2)), ("200 messages", TalkRange(until_at=NOW, count=200)),
+        ("200", TalkRange(until_at=NOW, count=200)),
+        ("99999999", TalkRange(until_at=NOW, count=10_000)),
+        ("200条消息", TalkRange(until_at=NOW, count=200)),
+        ("since yesterday", TalkRange(at(11), NOW)),
+        ("Yesterday", TalkRange(at(11), at(12))), ("昨天以来", TalkRange(at(11), NOW)),
+        ("today", TalkRange(at(12), NOW)), ("this week", TalkRange(at(9), NOW)),
+        ("本周", TalkRange(at(9), NOW)),
+        ("2026-03-10", TalkRange(at(10), at(11))), ("since 10.3.", TalkRange(at(10), NOW)),
+        ("from 10.03.2026", TalkRange(at(10), NOW)), ("3月10日起", TalkRange(at(10), NOW)),
+        ("since 14:00", TalkRange(at(12, 14), NOW)), ("since 16:00", TalkRange(at(11, 16), NOW)),
+        ("everything", TalkRange(until_at=NOW)),
+        ("from here", TalkRange(until_at=NOW, from_id="77")),
+        ("", TalkRange(until_at=NOW, from_id="77")),
+        ("this topic last 2 days", TalkRange(NOW - timedelta(days=2), NOW, thread_id="5")),
+        ("这个话题 3天", TalkRange(NOW - timedelta(days=3), NOW, thread_id="5")),
+        ("last 3 days 50 messages", TalkRange(NOW - timedelta(days=3), NOW, count=50)),
     ],
 )  # fmt: skip
-def test_which_part_of_the_talk_is_meant(words: str, span: Span) -> None:
+def test_which_part_of_the_talk_is_meant(words: str, span: TalkRange) -> None:
     assert read_request(words, ASKED).span == span
 
 
@@ -52,14 +56,14 @@ def test_which_part_of_the_talk_is_meant(words: str, span: Span) -> None:
 def test_since_the_person_last_read(words: str) -> None:
     request = read_request(words, ASKED)
     assert request.is_unread and request.is_catching_up
-    assert request.span == Span(until_at=NOW)
+    assert request.span == TalkRange(until_at=NOW)
 
 
 def test_the_usual_range_is_a_day_and_a_topic_narrows_it() -> None:
     plain = RangeContext(NOW)
     assert read_request("", plain).span == ago(days=1)
     topic = read_request("this topic", plain)
-    assert topic.span == Span(NOW - timedelta(days=1), NOW, thread_id="")
+    assert topic.span == TalkRange(NOW - timedelta(days=1), NOW, thread_id="")
     assert not topic.is_catching_up
 
 

@@ -8,7 +8,15 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from core.models import Attachment, Chat, Message, Quoted, RememberedMessage, Reply, Span
+from core.models import (
+    Attachment,
+    Chat,
+    Message,
+    QuotedMessage,
+    RememberedMessage,
+    Reply,
+    TalkRange,
+)
 from core.store import Store
 from tests.support.loopback import Road, road_on
 from tests.support.virtual_time import current_clock
@@ -70,15 +78,15 @@ class Group:
         return [r for message_id, r in sent if message_id == message.message_id and r != Reply()]
 
     async def kept(self) -> list[RememberedMessage]:
-        return await self.road.store.memory.select(self.chat, Span())
+        return await self.road.store.memory.select(self.chat, TalkRange())
 
     async def texts(self) -> list[str]:
         return [message.text for message in await self.kept()]
 
 
-def quote(message: Message) -> Quoted:
+def quote(message: Message) -> QuotedMessage:
     """Return what a reply to `message` says of it."""
-    return Quoted(message.message_id, message.text, message.attachment, message.sender_id)
+    return QuotedMessage(message.message_id, message.text, message.attachment, message.sender_id)
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Literal
 
-from core.models import Attachment, Chat, Message, Quoted, Segment, Transcript
+from core.models import Attachment, Chat, Message, QuotedMessage, Segment, Transcript
 from tests.support import sounds
 
 RATE_HZ = 16_000
@@ -191,7 +191,7 @@ class _Writer:
         )  # fmt: skip
         if self._last[topic] and self._dice.random() < 0.3:
             answered = self._dice.choice(self._last[topic][-8:])
-            quoted = Quoted(answered.message_id, answered.text, sender_id="")
+            quoted = QuotedMessage(answered.message_id, answered.text, sender_id="")
             message = replace(message, reply_to=quoted)
         if is_fact:
             kind, text = self._facts[topic].pop(0)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from core.models import Attachment, Chat, ChatSettings, Message, Span, TalkSettings
+from core.models import Attachment, Chat, ChatSettings, Message, TalkRange, TalkSettings
 from core.store import Store
 
 CHAT = Chat("test", "1", "-100")
@@ -33,4 +33,4 @@ async def talk(store: Store, *messages: Message) -> None:
 
 
 async def texts(store: Store, chat: Chat = CHAT, **span: object) -> list[str]:
-    return [m.text for m in await store.memory.select(chat, Span(**span))]  # type: ignore[arg-type]
+    return [m.text for m in await store.memory.select(chat, TalkRange(**span))]  # type: ignore[arg-type]

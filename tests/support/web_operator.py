@@ -26,7 +26,7 @@ from core.models import (
     File,
     JobState,
     Message,
-    Quoted,
+    QuotedMessage,
     Reply,
     Transcript,
     Usage,
@@ -98,7 +98,7 @@ async def add_job(
         sender_name=MARKER,
         text=MARKER,
         attachment=sound,
-        reply_to=Quoted("1", MARKER, sound),
+        reply_to=QuotedMessage("1", MARKER, sound),
         forwarded_from=MARKER,
         reply_token=MARKER,
     )

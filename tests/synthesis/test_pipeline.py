@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from core.errors import EngineBusy, UserError
-from core.models import Audio, KeptVoice
+from core.models import Audio, SavedVoice
 from core.store import Store
 from core.synthesis.pipeline import (
     MAX_CHARS,
@@ -17,7 +17,7 @@ from tests.support.loopback import ScriptedVoice
 from tests.support.virtual_time import current_clock
 
 LONG = "".join(f"This is sentence {n} of many, and it is followed by others. " for n in range(14))
-KEPT = KeptVoice("v1", "Grandma", Audio(b"RIFF", "audio/wav", 1.0))
+KEPT = SavedVoice("v1", "Grandma", Audio(b"RIFF", "audio/wav", 1.0))
 
 
 def make(store: Store) -> tuple[SynthesisPipeline, ScriptedVoice]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bots.telegram_bot.incoming.updates import read_update
-from core.models import Message, Quoted
+from core.models import Message, QuotedMessage
 from tests.support.telegram_updates import (
     CHANNEL,
     FOUND,
@@ -60,20 +60,21 @@ def test_a_forwarded_command_is_text(text: str) -> None:
 def test_quoted_message_names_its_sender(quoted: dict[str, Any], sender_id: str) -> None:
     under = make(message_id=3, chat=GROUP, voice=VOICE, **quoted)
     message = read_message(chat=GROUP, text="who?", reply_to_message=under)
-    assert message.reply_to == Quoted("3", "", FOUND, sender_id)
+    assert message.reply_to == QuotedMessage("3", "", FOUND, sender_id)
 
 
 @pytest.mark.parametrize(
     ("external", "quoted"),
     [
         ({"origin": {"type": "user", "sender_user": BEN}, "message_id": 44,
-          "chat": {"id": -1009, "type": "supergroup"}}, Quoted("", "", FOUND, "8")),
+          "chat": {"id": -1009, "type": "supergroup"}}, QuotedMessage("", "", FOUND, "8")),
         ({"origin": {"type": "user", "sender_user": BEN}, "message_id": 44, "chat": GROUP},
-         Quoted("44", "", FOUND, "8")),
-        ({"origin": {"type": "hidden_user", "sender_user_name": "H"}}, Quoted("", "", FOUND)),
+         QuotedMessage("44", "", FOUND, "8")),
+        ({"origin": {"type": "hidden_user", "sender_user_name": "H"}},
+         QuotedMessage("", "", FOUND)),
     ],
 )  # fmt: skip
-def test_a_message_of_another_chat_has_no_id_here(external: Any, quoted: Quoted) -> None:
+def test_a_message_of_another_chat_has_no_id_here(external: Any, quoted: QuotedMessage) -> None:
     external["origin"]["date"] = 1
     message = read_message(chat=GROUP, external_reply=external | {"voice": VOICE}, text="x")
     assert message.reply_to == quoted

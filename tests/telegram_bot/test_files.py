@@ -9,7 +9,7 @@ import pytest
 from bots.telegram_bot import TelegramBot as Bot
 from bots.telegram_bot.incoming.files import CLOUD_MAX_BYTES, LOCAL_MAX_BYTES
 from core.errors import BadAudio, PlatformBusy, TooLong, UserError
-from core.models import Attachment, Message, Quoted
+from core.models import Attachment, Message, QuotedMessage
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import FakeInbox, make_message, make_settings
 from tests.support.virtual_time import current_clock
@@ -34,7 +34,9 @@ async def test_bytes_arrive_whatever_their_size_was_said_to_be(
     noted = send(telegram, claimed_bytes=claim)
     assert await bot.fetch(noted) == DATA
     assert len(telegram.calls_of("download")) == calls
-    asks = make_message(1, attachment=None, reply_to=Quoted("1", attachment=noted.attachment))
+    asks = make_message(
+        1, attachment=None, reply_to=QuotedMessage("1", attachment=noted.attachment)
+    )
     assert await bot.fetch(asks) == DATA
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.telegram_bot.incoming.updates import POISON, ChatMove, read_update
-from core.models import Attachment, Chat, Message, Quoted
+from core.models import Attachment, Chat, Message, QuotedMessage
 from tests.support.telegram_updates import (
     ANN,
     CHANNEL,
@@ -121,13 +121,15 @@ def test_command_in_a_caption_and_for_another_bot() -> None:
 def test_quoted_message_brings_its_sound() -> None:
     quoted = make(message_id=3, voice=VOICE, caption="note", chat=GROUP)
     message = read_message(chat=GROUP, reply_to_message=quoted, **command("/transcribe"))
-    assert message.reply_to == Quoted("3", "note", FOUND, "7")
+    assert message.reply_to == QuotedMessage("3", "note", FOUND, "7")
     assert message.attachment is None and not message.is_private
     deep: dict[str, Any] = make(voice=VOICE)
     for _ in range(50):
         deep = make(text="x", reply_to_message=deep)
     # A reply to a reply is cut after one step.
-    assert read_message(text="y", reply_to_message=deep).reply_to == Quoted("5", "x", None, "7")
+    assert read_message(text="y", reply_to_message=deep).reply_to == QuotedMessage(
+        "5", "x", None, "7"
+    )
 
 
 def test_thread_is_only_that_of_a_topic() -> None:
@@ -191,11 +193,11 @@ def test_pressed_button(data: str) -> None:
     assert (message.message_id, message.thread_id) == ("callback:900", "9")
     assert message.button == data.replace("\x00\udc80", "")
     assert (message.chat.chat_id, message.sender_id, message.sent_at) == ("-1001", "7", NOW)
-    assert message.reply_to == Quoted("44", "heard", None, "123456")
+    assert message.reply_to == QuotedMessage("44", "heard", None, "123456")
     assert not message.is_private
     # One under an old message still works.
     message = read_update(press(message={"message_id": 44, "date": 0, "chat": GROUP}), ME, NOW)
-    assert isinstance(message, Message) and message.reply_to == Quoted("44")
+    assert isinstance(message, Message) and message.reply_to == QuotedMessage("44")
 
 
 @pytest.mark.parametrize("fields", [{"message": None}, {"data": None}, {"from": BOT}])

@@ -13,7 +13,16 @@ from bots.telegram_bot.outgoing import delivery
 from core import metrics
 from core.clock import Clock
 from core.errors import ChatGone, PlatformBusy, PlatformError
-from core.models import PLACEHOLDER, Button, DeliveryState, File, Link, PartDelivery, Quoted, Reply
+from core.models import (
+    PLACEHOLDER,
+    Button,
+    DeliveryState,
+    File,
+    Link,
+    PartDelivery,
+    QuotedMessage,
+    Reply,
+)
 from core.safety import restore_links
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import ambiguous_sends, make_envelope, only, show
@@ -49,7 +58,7 @@ async def test_topic_is_kept(telegram: Server, bot: Bot, ann: int) -> None:
     topic = telegram.add_topic(forum)
     note = telegram.send_voice(forum, ann, NOTE, thread=topic)
     # A press is answered under the message of its buttons.
-    press = {"reply_to": Quoted(str(note)), "attachment": None}
+    press = {"reply_to": QuotedMessage(str(note)), "attachment": None}
     for job_id, message_id, fields in (("1", note, {}), ("2", "callback:77", press)):
         target, _ = make_envelope(forum, message_id, job_id, thread_id=str(topic), **fields)
         await bot.deliver(target, Reply("x", files=(FILE,), links=(Link(0, 1, "5"),)))

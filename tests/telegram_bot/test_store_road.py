@@ -8,7 +8,7 @@ import pytest
 
 from bots.telegram_bot import TelegramBot as Bot
 from core.config import Settings
-from core.models import Button, Chat, ChatSettings, File, Reply, Span, TalkSettings
+from core.models import Button, Chat, ChatSettings, File, Reply, TalkRange, TalkSettings
 from core.store import Store
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import StoreDoor, make_message, receiving
@@ -68,7 +68,7 @@ async def test_what_is_only_remembered_shows_nothing(
     chat = job.message.chat
 
     async def remembered() -> list[str]:
-        return [kept.text for kept in await store.memory.select(chat, Span())]
+        return [kept.text for kept in await store.memory.select(chat, TalkRange())]
 
     await telegram.wait_for(lambda: telegram.pending() == [])
     assert await remembered() == ["(a caption)", "We meet at ten."]

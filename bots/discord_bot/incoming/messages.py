@@ -13,7 +13,7 @@ from typing import Any
 from bots.discord_bot.channels import ChannelRef
 from bots.discord_bot.incoming.attachments import read_attachment, read_attachments
 from bots.discord_bot.text import clean_line, mentions, read_content, read_name
-from core.models import Chat, Message, Quoted
+from core.models import Chat, Message, QuotedMessage
 
 PLATFORM = "discord"
 #: Begins the message id of what came as an interaction; Discord's id of it follows.
@@ -108,7 +108,7 @@ def is_from_person(raw: Mapping[str, Any], bot_id: str) -> bool:
     return raw.get("type", _DEFAULT) in (_DEFAULT, _REPLY)
 
 
-def read_quoted(raw: Mapping[str, Any], bot_id: str) -> Quoted | None:
+def read_quoted(raw: Mapping[str, Any], bot_id: str) -> QuotedMessage | None:
     """Return the message that this one answers, None if there is none."""
     reference = raw.get("message_reference") or {}
     if reference.get("type", 0) == _FORWARD or not reference.get("message_id"):
@@ -116,16 +116,16 @@ def read_quoted(raw: Mapping[str, Any], bot_id: str) -> Quoted | None:
     quoted = raw.get("referenced_message")
     if not quoted:
         # Deleted since, or not told.
-        return Quoted(str(reference["message_id"]))
+        return QuotedMessage(str(reference["message_id"]))
     return read_as_quoted(quoted, bot_id)
 
 
-def read_as_quoted(raw: Mapping[str, Any], bot_id: str) -> Quoted:
+def read_as_quoted(raw: Mapping[str, Any], bot_id: str) -> QuotedMessage:
     """Return a message as the one that is answered."""
     body, _ = _read_body(raw)
     sender_id = str((raw.get("author") or {}).get("id") or "")
     text = read_content(body, bot_id)
-    return Quoted(str(raw["id"]), text, read_attachment(raw), sender_id)
+    return QuotedMessage(str(raw["id"]), text, read_attachment(raw), sender_id)
 
 
 def _read_body(raw: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
@@ -142,7 +142,9 @@ def _read_edit(raw: Mapping[str, Any]) -> str:
     return str(int(moment.timestamp() * 1000))
 
 
-def _read_command(raw: Mapping[str, Any], text: str, quoted: Quoted | None, bot_id: str) -> str:
+def _read_command(
+    raw: Mapping[str, Any], text: str, quoted: QuotedMessage | None, bot_id: str
+) -> str:
     """Return what a mention of ours asks for; an answer to one of ours says it by itself."""
     if raw.get("message_snapshots") or not mentions(raw.get("content") or "", bot_id):
         return ""

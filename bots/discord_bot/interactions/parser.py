@@ -24,7 +24,7 @@ from bots.discord_bot.interactions.token import InteractionToken
 from bots.discord_bot.text import clean_line, read_content
 from core import commands
 from core.commands.arguments import MessageAction, join_arguments
-from core.models import Attachment, Chat, Message, Quoted
+from core.models import Attachment, Chat, Message, QuotedMessage
 
 #: Begins the id of the chat of a person who uses us where we are no member.
 PERSON_PREFIX = "user:"
@@ -39,7 +39,7 @@ class ParsedInteraction:
     #: The token of a pressed button.
     button: str = ""
     attachment: Attachment | None = None
-    reply_to: Quoted | None = None
+    reply_to: QuotedMessage | None = None
     #: Only the person who asked sees the answer.
     is_ephemeral: bool = False
     #: It belongs to the person's own chat with us, wherever it was asked.
@@ -108,7 +108,7 @@ def _read_use(data: Mapping[str, Any], bot_id: str) -> ParsedInteraction | None:
     )
 
 
-def read_target(raw: Mapping[str, Any], bot_id: str) -> Quoted:
+def read_target(raw: Mapping[str, Any], bot_id: str) -> QuotedMessage:
     """Return the message that somebody points at, as the one that is answered."""
     quoted, sound = read_as_quoted(raw, bot_id), find_sound(raw)
     if quoted.attachment is None or sound is None:
@@ -124,7 +124,7 @@ def _read_press(
     press, under = read_press(data), interaction.message
     if press is None or under is None:
         return None
-    quoted = Quoted(str(under.id), clean(under.content), sender_id=str(under.author.id))
+    quoted = QuotedMessage(str(under.id), clean(under.content), sender_id=str(under.author.id))
     is_ephemeral = press.is_private or under.flags.ephemeral
     return ParsedInteraction(
         button=press.token,

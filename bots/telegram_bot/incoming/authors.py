@@ -8,7 +8,7 @@ import telegram
 
 from bots.common.text import clean
 from bots.telegram_bot.incoming.attachments import read_attachment
-from core.models import Quoted
+from core.models import QuotedMessage
 
 #: Stands for a name that Telegram does not tell.
 NAMELESS = "?"
@@ -31,19 +31,19 @@ def read_forwarded(message: telegram.Message) -> str:
     return clean_line(_read_origin(message.forward_origin)[1]) or NAMELESS
 
 
-def read_quoted(message: telegram.Message) -> Quoted | None:
+def read_quoted(message: telegram.Message) -> QuotedMessage | None:
     """Return the message that this one answers, None if there is none."""
     if message.reply_to_message:
         quoted = message.reply_to_message
         sound, sender_id = read_attachment(quoted), read_sender(quoted)[0]
-        return Quoted(str(quoted.message_id), read_text(quoted), sound, sender_id)
+        return QuotedMessage(str(quoted.message_id), read_text(quoted), sound, sender_id)
     if message.external_reply:
         external = message.external_reply
         # An id of another chat would name another message here.
         is_here = external.chat is not None and external.chat.id == message.chat.id
         quoted_id = str(external.message_id or "") if is_here else ""
         sender_id = _read_origin(external.origin)[0]
-        return Quoted(quoted_id, "", read_attachment(external), sender_id)
+        return QuotedMessage(quoted_id, "", read_attachment(external), sender_id)
     return None
 
 

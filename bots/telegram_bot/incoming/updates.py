@@ -24,7 +24,7 @@ from bots.telegram_bot.incoming.authors import (
     read_sender,
     read_text,
 )
-from core.models import Chat, Message, Quoted
+from core.models import Chat, Message, QuotedMessage
 
 #: What is asked for at each poll; without it Telegram keeps an older choice.
 ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
@@ -151,12 +151,12 @@ def _read_press(query: telegram.CallbackQuery, me: BotIdentity, now: datetime) -
     under = query.message
     if under is None or not isinstance(query.data, str) or query.from_user.is_bot:
         return None
-    quoted = Quoted(str(under.message_id))
+    quoted = QuotedMessage(str(under.message_id))
     thread_id = None
     if isinstance(under, telegram.Message):
         thread_id = _read_thread(under)
         sound, sender_id = read_attachment(under), read_sender(under)[0]
-        quoted = Quoted(quoted.message_id, read_text(under), sound, sender_id)
+        quoted = QuotedMessage(quoted.message_id, read_text(under), sound, sender_id)
     return Message(
         chat=Chat("telegram", me.bot_id, str(under.chat.id)),
         message_id=CALLBACK_PREFIX + query.id,

@@ -27,7 +27,7 @@ from core.config import Settings
 from core.inbox import Inbox
 from core.locale import mark
 from core.logs import recent_problems, redact, sort_secrets
-from core.models import JobState, Steps, measure_waits
+from core.models import JobDetails, JobState, measure_wait_times
 
 NO_JOB = mark("There is no such job.")
 NOT_DEAD = mark("Only dead letters can be run again.")
@@ -88,9 +88,9 @@ class OperatorApi:
         minutes = self.settings.api_audio_minutes_per_day
         return {
             "hours": [build_hour(hour) for hour in hours],
-            "answered": asdict(measure_waits(hours)),
-            "day": [build_spent(spent) for spent in await statistics.spent(now - _DAY)],
-            "month": [build_spent(spent) for spent in await statistics.spent(now - _MONTH)],
+            "answered": asdict(measure_wait_times(hours)),
+            "day": [build_spent(spent) for spent in await statistics.engine_usage(now - _DAY)],
+            "month": [build_spent(spent) for spent in await statistics.engine_usage(now - _MONTH)],
             "programs": [{"name": name, "audio_s": audio_s} for name, audio_s in used_s.items()],
             "program_limit_s": minutes and minutes * 60,
         }
@@ -103,7 +103,7 @@ class OperatorApi:
         self, show: Shown = "open", limit: Annotated[int, Query(ge=1, le=500)] = 50
     ) -> dict[str, Any]:
         """Return jobs, the newest first."""
-        found = await self.inbox.status.statistics.traces(_STATES[show], limit)
+        found = await self.inbox.status.statistics.job_summaries(_STATES[show], limit)
         return {"jobs": [build_job(trace, self._redact) for trace in found]}
 
     async def get_job(self, job_id: str) -> dict[str, Any]:
@@ -117,8 +117,8 @@ class OperatorApi:
             raise HTTPException(409, NOT_DEAD)
         return build_steps(await self._find(job_id), self._redact)
 
-    async def _find(self, job_id: str) -> Steps:
-        steps = await self.inbox.status.statistics.steps(job_id)
+    async def _find(self, job_id: str) -> JobDetails:
+        steps = await self.inbox.status.statistics.job_details(job_id)
         if steps is None:
             raise HTTPException(404, NO_JOB)
         return steps

@@ -8,14 +8,22 @@ from datetime import datetime
 from typing import Any
 
 from core.logs import Problem
-from core.models import PLACEHOLDER, Hour, Queue, Spent, Steps, Trace, measure_waits
+from core.models import (
+    PLACEHOLDER,
+    EngineUsage,
+    HourStatistics,
+    JobDetails,
+    JobSummary,
+    QueueState,
+    measure_wait_times,
+)
 from core.operations.status import EngineState
 
 #: Takes secrets out of a text.
 Redact = Callable[[str], str]
 
 
-def build_queue(queue: Queue) -> dict[str, Any]:
+def build_queue(queue: QueueState) -> dict[str, Any]:
     """The work that is not done yet."""
     return asdict(queue) | {"oldest_at": _moment(queue.oldest_at)}
 
@@ -35,16 +43,16 @@ def _build_probe(state: EngineState) -> dict[str, Any] | None:
     return {"checked_at": _moment(probe.checked_at), "model": probe.model, "error": probe.error}
 
 
-def build_hour(hour: Hour) -> dict[str, Any]:
+def build_hour(hour: HourStatistics) -> dict[str, Any]:
     """The jobs that ended within one hour."""
     return {
         "start_at": hour.start_at.isoformat(),
         "ended": {state.value: count for state, count in hour.ended.items()},
-        **asdict(measure_waits([hour])),
+        **asdict(measure_wait_times([hour])),
     }
 
 
-def build_spent(spent: Spent) -> dict[str, Any]:
+def build_spent(spent: EngineUsage) -> dict[str, Any]:
     """What the calls to one model have cost."""
     return asdict(spent)
 
@@ -61,7 +69,7 @@ def build_problem(problem: Problem, redact: Redact) -> dict[str, Any]:
     }
 
 
-def build_job(trace: Trace, redact: Redact) -> dict[str, Any]:
+def build_job(trace: JobSummary, redact: Redact) -> dict[str, Any]:
     """One job, without what it is about."""
     return asdict(trace) | {
         "received_at": _moment(trace.received_at),
@@ -71,10 +79,10 @@ def build_job(trace: Trace, redact: Redact) -> dict[str, Any]:
     }
 
 
-def build_steps(steps: Steps, redact: Redact) -> dict[str, Any]:
+def build_steps(steps: JobDetails, redact: Redact) -> dict[str, Any]:
     """One job with what is kept of its steps."""
     return {
-        "job": build_job(steps.trace, redact),
+        "job": build_job(steps.summary, redact),
         "has_transcript": steps.has_transcript,
         "pieces": steps.pieces,
         "deliveries": [

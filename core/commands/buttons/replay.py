@@ -8,7 +8,7 @@ from core.commands import Command
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
-from core.models import Quoted, RememberedMessage, Reply
+from core.models import QuotedMessage, RememberedMessage, Reply
 from core.summaries.moments import find_end
 from core.text.timestamps import format_timestamp
 
@@ -23,7 +23,7 @@ async def replay(ctx: Context) -> Reply:
     message = await ctx.store.memory.message(chat, message_id)
     if message is None or message.attachment is None:
         raise UserError("I no longer have this voice note.")
-    quoted = Quoted(message_id, attachment=message.attachment, sender_id=message.sender_id)
+    quoted = QuotedMessage(message_id, attachment=message.attachment, sender_id=message.sender_id)
     wanted = replace(ctx.message, chat=chat, attachment=None, reply_to=quoted)
     data = await ctx.fetch(wanted)
     end_s = find_end(message.transcript, start_s)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from core.commands import Command
 from core.commands.context import Context
 from core.locale import mark
-from core.models import Reply, Span
+from core.models import Reply, TalkRange
 
 #: Who forwards several is told once.
 PAUSE = timedelta(minutes=10)
@@ -19,7 +19,7 @@ async def collect(ctx: Context) -> Reply:
     message, memory = ctx.message, ctx.store.memory
     if await memory.is_opted_out(message.chat.platform, message.sender_id):
         return Reply(ctx.text(LEFT_OUT))
-    span = Span(since_at=message.sent_at - PAUSE, until_at=message.sent_at)
+    span = TalkRange(since_at=message.sent_at - PAUSE, until_at=message.sent_at)
     texts = [m for m in await memory.select(message.chat, span) if m.attachment is None]
     if texts and texts[0].message_id != message.message_id:
         return Reply()

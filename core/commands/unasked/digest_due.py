@@ -8,8 +8,8 @@ from datetime import timedelta
 from core.commands import Command
 from core.commands.context import Context
 from core.locale import mark
-from core.models import Reply, Span
-from core.store.work.schedules import read_due
+from core.models import Reply, TalkRange
+from core.store.work.schedules import parse_period
 from core.summaries.pipeline import NothingSaid
 from core.summaries.ranges import Request
 
@@ -24,11 +24,11 @@ async def digest_due(ctx: Context) -> Reply:
         for schedule in await ctx.store.schedules.find(message.chat):
             await ctx.store.schedules.remove(schedule)
         return Reply(ctx.text("No digest comes any more: nothing is remembered here now."))
-    due = read_due(message.text)
+    due = parse_period(message.text)
     # What came at the very moment of the last one was told by it.
     since_at = due.since_at + timedelta(microseconds=1)
     thread_id = (message.thread_id or "") if due.is_topic else None
-    span = Span(since_at, due.until_at, thread_id=thread_id)
+    span = TalkRange(since_at, due.until_at, thread_id=thread_id)
     try:
         reply = await ctx.summaries.summarize(ctx.job, Request(span))
     except NothingSaid:

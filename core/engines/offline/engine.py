@@ -91,7 +91,7 @@ class Offline:
         return espeak.VOICES
 
     async def synthesize(self, utterance: Utterance) -> AsyncGenerator[bytes, None]:
-        """See Synthesizer. All sound comes at once. Raises SpeechMissing without espeak-ng."""
+        """See Synthesizer. All sound comes at once. Raises SynthesizerMissing without espeak-ng."""
         check_preset(utterance)
         text = strip_tags(utterance.text)
         if not _SPEAKABLE.search(text):
@@ -110,7 +110,7 @@ class Offline:
     async def answer(
         self, question: Question, *, on_text: Callable[[str], None] | None = None
     ) -> Answer:
-        """See Answerer. Points at passages; raises UnderstandingMissing, NothingFound."""
+        """See Answerer. Points at passages; raises AnswererMissing, NothingFound."""
         text = await asyncio.to_thread(extract, question)
         return Answer(text, is_extract=True, usage=Usage(self.name, self.chat_model))
 

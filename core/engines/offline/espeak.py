@@ -12,7 +12,7 @@ from contextlib import aclosing
 from importlib.util import find_spec
 
 from core.engines.wire.speech import read_wav
-from core.errors import EngineBadReply, EngineBusy, SpeechMissing
+from core.errors import EngineBadReply, EngineBusy, SynthesizerMissing
 from core.models import Voice
 from core.text.scripts import ARABIC, CYRILLIC, DEVANAGARI, HAN, HANGUL
 from core.worker_process.pool import WorkerPool
@@ -79,7 +79,7 @@ class Espeak:
     async def speak(self, text: str, voice_id: str) -> bytes:
         """Return the samples of `text`.
 
-        Raises SpeechMissing, EngineBusy, EngineBadReply, and ChildError from the library's child.
+        Raises SynthesizerMissing, EngineBusy, EngineBadReply, ChildError from the library's child.
         """
         pitch = _PITCHES.get(voice_id, _USUAL_PITCH)
         data = text.replace("\0", "").encode("utf-8", "replace")
@@ -89,7 +89,7 @@ class Espeak:
             return read_wav(wav, rate_hz=RATE_HZ)
         if has_library():
             return await self._ask_child({"voice": voice_id, "pitch": pitch}, data)
-        raise SpeechMissing(
+        raise SynthesizerMissing(
             "no espeak-ng: apt install espeak-ng, or pip install 'hearsay-bot[offline-speech]'"
         )
 

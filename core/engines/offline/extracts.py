@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.engines.offline.terms import count_terms
-from core.errors import NothingFound, UnderstandingMissing
+from core.errors import AnswererMissing, NothingFound
 from core.models import Passage, Question
 from core.text.split import split_speech
 
@@ -45,11 +45,11 @@ class _Piece:
 def extract(question: Question) -> str:
     """Return the passages that serve `question`, one a line: "- text [mark]".
 
-    An answer has the best first, a summary all in their order. Raises UnderstandingMissing where
+    An answer has the best first, a summary all in their order. Raises AnswererMissing where
     pointing at passages would not serve, NothingFound.
     """
     if question.task == "translate" or not question.passages:
-        raise UnderstandingMissing(f"the machine alone cannot {question.task} this")
+        raise AnswererMissing(f"the machine alone cannot {question.task} this")
     pieces = _split(question.passages)
     wanted = count_terms(question.words) if question.task == "answer" else Counter()
     chosen = _find(pieces, wanted) if wanted and pieces else _pick_central(pieces)
@@ -66,7 +66,7 @@ def _split(passages: Iterable[Passage]) -> list[_Piece]:
         parts = [text]
         if len(text) > _PIECE_CHARS:
             parts = split_speech(text, _PIECE_CHARS, first_max_chars=_PIECE_CHARS)
-        pieces += [_Piece(passage.mark, part, count_terms(part)) for part in parts if part]
+        pieces += [_Piece(passage.label, part, count_terms(part)) for part in parts if part]
     return pieces
 
 

@@ -26,7 +26,7 @@ from core.engines.wire.chat import (
 from core.engines.wire.errors import read_error_body, read_json
 from core.engines.wire.models import find_mimo
 from core.engines.wire.speech import make_silence
-from core.errors import CannotHear, EngineError, EngineRefused
+from core.errors import AudioNotSupported, EngineError, EngineRefused
 from core.interfaces import AnswererLimits
 from core.models import Answer, Audio, Question
 
@@ -131,10 +131,10 @@ def read_chat(body: bytes | str) -> dict[str, Any]:
 def read_told(telling: Telling, question: Question, *, model: str) -> Answer:
     """Return the answer that was told; its text is empty where there were only thoughts.
 
-    Raises EngineError as `chat_wire.make_answer` does, CannotHear where no sound was counted.
+    Raises EngineError as `chat_wire.make_answer` does, AudioNotSupported if no sound was counted.
     """
     if has_sound(question) and counts_no_sound(telling):
-        raise CannotHear("no token of the recording was counted")
+        raise AudioNotSupported("no token of the recording was counted")
     return make_answer(telling, read_usage(telling, openai_wire.NAME, model))
 
 
@@ -153,7 +153,7 @@ def read_error(status: int, body: bytes, retry_after: str | None = None) -> Engi
     if _TAKES_NOTHING_ELSE in message:
         return Unsupported(_TEXT_ALONE, error)
     if _TAKES_NO_SOUND.search(message) and not _SOUND_IS_AT_FAULT.search(message):
-        return CannotHear(str(error))
+        return AudioNotSupported(str(error))
     name = next((name for name in _OPTIONAL if name in text), None)
     return Unsupported(name, error) if name and isinstance(error, EngineRefused) else error
 
@@ -166,7 +166,7 @@ def find_refused(error: EngineRefused, *, model: str, without: frozenset[str]) -
     part = error.part if isinstance(error, Unsupported) else None
     if _is_own_form(model, without):
         reason = str(error.values.get("reason", "")).lower()
-        is_form = isinstance(error, CannotHear) or _WANTS_OTHER_FORM.search(reason)
+        is_form = isinstance(error, AudioNotSupported) or _WANTS_OTHER_FORM.search(reason)
         return _OWN_FORM if part or is_form else None
     return None if part in without else part
 

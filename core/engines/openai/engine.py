@@ -22,7 +22,7 @@ from core.engines.wire.chat_stream import read_telling
 from core.engines.wire.client import EngineClient, give, read_body, relay
 from core.engines.wire.models import ModelChoice, ThreeModels, find_mimo
 from core.engines.wire.speech import read_wav
-from core.errors import CannotHear, ConfigError, EngineBadReply, EngineRefused, ModelGone
+from core.errors import AudioNotSupported, ConfigError, EngineBadReply, EngineRefused, ModelGone
 from core.interfaces import AnswererLimits, SynthesizerLimits, TranscriberLimits
 from core.models import Answer, Audio, Question, Transcript, Utterance, Voice
 
@@ -111,7 +111,7 @@ class OpenAIStyle(ThreeModels):
         return await self._asr.use(partial(self._transcribe, audio, wanted))
 
     async def answer(self, question: Question, *, on_text: OnText | None = None) -> Answer:
-        """See Answerer. Raises CannotHear if there is sound and the model takes none.
+        """See Answerer. Raises AudioNotSupported if there is sound and the model takes none.
 
         Where there is nothing but thoughts, it is asked once more, with room for words.
         """
@@ -178,7 +178,7 @@ class OpenAIStyle(ThreeModels):
     async def _say(self, question: Question, on_text: OnText | None, model: str) -> Answer:
         """Ask, and learn what the server and the model do not take."""
         if has_sound(question) and not self._can_hear:
-            raise CannotHear("the model has refused sound before")
+            raise AudioNotSupported("the model has refused sound before")
         without = self._without
         while True:
             try:
@@ -186,7 +186,7 @@ class OpenAIStyle(ThreeModels):
             except EngineRefused as error:
                 part = chat.find_refused(error, model=model, without=without)
                 if part is None:
-                    self._can_hear &= not isinstance(error, CannotHear)
+                    self._can_hear &= not isinstance(error, AudioNotSupported)
                     raise
                 without |= {part}
             else:

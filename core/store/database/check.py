@@ -18,7 +18,7 @@ from core.store.database.tables import messages, transcripts
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class DatabaseCondition:
     """How a database is."""
 
     #: False if nothing is there yet.
@@ -29,17 +29,17 @@ class Condition:
     schema: str = ""
 
 
-async def examine(url: str) -> Condition:
+async def examine(url: str) -> DatabaseCondition:
     """Look at the database at `url`. Raises StoreError if it cannot be read, ConfigError."""
     return await asyncio.to_thread(_examine, url)
 
 
-def _examine(url: str) -> Condition:
+def _examine(url: str) -> DatabaseCondition:
     engine = open_plain(url, is_read_only=True)
     is_sqlite = engine.dialect.name == "sqlite"
     try:
         if is_sqlite and not _exists(url):
-            return Condition(is_there=False)
+            return DatabaseCondition(is_there=False)
         with engine.connect() as connection:
             damage = ""
             if is_sqlite:
@@ -49,7 +49,9 @@ def _examine(url: str) -> Condition:
         raise StoreError(f"{type(error.orig).__name__}: {error.orig}") from None
     finally:
         engine.dispose()
-    return Condition(bool(revision), "" if damage == "ok" else damage, _name_schema(revision))
+    return DatabaseCondition(
+        bool(revision), "" if damage == "ok" else damage, _name_schema(revision)
+    )
 
 
 def _exists(url: str) -> bool:

@@ -16,12 +16,12 @@ from sqlalchemy import (
 
 from core.models import (
     Answer,
-    Expectation,
-    KeptVoice,
+    DigestSchedule,
+    ExpectedRecording,
     Message,
     RememberedMessage,
     Reply,
-    Schedule,
+    SavedVoice,
     SpeechSettings,
     TalkSettings,
     Transcript,
@@ -41,7 +41,7 @@ chats = Table(
     Column("is_auto", Boolean, nullable=False, server_default=false()),
     Column("speech", Sealed(SpeechSettings)),
     Column("replies", String(8), nullable=False, server_default="off"),
-    Column("expects", Sealed(Expectation)),
+    Column("expects", Sealed(ExpectedRecording)),
     Column("talk", Sealed(TalkSettings)),
     #: Set when nobody is there any more; taken back by the next message.
     Column("gone_at", UtcDateTime),
@@ -94,7 +94,7 @@ voices = Table(
     Column("chat_pk", ForeignKey("chats.chat_pk")),
     Column("person_pk", ForeignKey("people.person_pk")),
     Column("created_at", UtcDateTime, nullable=False),
-    Column("content", Sealed(KeptVoice), nullable=False),
+    Column("content", Sealed(SavedVoice), nullable=False),
     Index(None, "chat_pk"),
     Index(None, "person_pk"),
 )
@@ -216,7 +216,7 @@ schedules = Table(
     Column("schedule_id", String(16), primary_key=True),
     Column("chat_pk", ForeignKey("chats.chat_pk"), nullable=False),
     Column("next_at", UtcDateTime, nullable=False),
-    Column("content", Sealed(Schedule), nullable=False),
+    Column("content", Sealed(DigestSchedule), nullable=False),
     Index(None, "chat_pk"),
     Index(None, "next_at"),
 )

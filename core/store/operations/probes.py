@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 
-from core.models import Probe
+from core.models import ProbeResult
 from core.store.database.connection import Database
 from core.store.database.queries import insert_new
 from core.store.database.schema import probes
@@ -29,12 +29,12 @@ class Probes:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def all(self) -> dict[str, Probe]:
+    async def all(self) -> dict[str, ProbeResult]:
         """Return the newest probe of each role, by role."""
         async with self._database.read() as connection:
             rows = (await connection.execute(select(probes))).all()
         return {
-            row.role: Probe(row.role, row.engine, row.model, row.checked_at, row.error)
+            row.role: ProbeResult(row.role, row.engine, row.model, row.checked_at, row.error)
             for row in rows
         }
 
@@ -55,7 +55,7 @@ class Probes:
             await connection.execute(update(probes).where(is_role).values(checked_at=moment))
         return True
 
-    async def end(self, probe: Probe) -> None:
+    async def end(self, probe: ProbeResult) -> None:
         """Keep what came of a probe."""
         values = {"engine": probe.engine, "model": probe.model, "error": probe.error}
         async with self._database.write() as connection:

@@ -25,7 +25,7 @@ from core.store.database.tables import (
 from core.store.people.links import drop_codes
 
 #: Of finished jobs with all that hangs on them, and of paid results.
-KEPT = timedelta(days=30)
+KEPT_FOR = timedelta(days=30)
 #: Of sound that only we hold: what a person may still ask about it.
 BLOBS_KEPT = timedelta(days=7)
 #: Of what was forwarded in private.
@@ -51,11 +51,11 @@ class Retention:
         """
         count = await self._purge_talk(now)
         count += await self._purge_blobs(now - BLOBS_KEPT)
-        count += await self._purge_jobs(now - KEPT)
+        count += await self._purge_jobs(now - KEPT_FOR)
         async with self._database.write() as connection:
             count += await drop_codes(connection, now)
         for table, batch in ((transcripts, _MANY), (answers, _MANY), (sounds, _FEW)):
-            is_old = select(table.c.key).where(table.c.created_at < now - KEPT)
+            is_old = select(table.c.key).where(table.c.created_at < now - KEPT_FOR)
             count += await self._delete(table.c.key, is_old, batch)
         return count
 

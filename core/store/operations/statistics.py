@@ -10,7 +10,15 @@ from typing import Any
 
 from sqlalchemy import Select, exists, func, select
 
-from core.models import Hour, JobState, Queue, Reply, Spent, Steps, Trace
+from core.models import (
+    EngineUsage,
+    HourStatistics,
+    JobDetails,
+    JobState,
+    JobSummary,
+    QueueState,
+    Reply,
+)
 from core.store.database.connection import Database
 from core.store.database.schema import usage
 from core.store.database.tables import blobs, chats, jobs, messages, transcripts
@@ -34,9 +42,9 @@ class Statistics:
     def __init__(self, database: Database) -> None:
         self._database = database
         #: Hours that are over: nothing more ends in them.
-        self._hours: dict[datetime, Hour] = {}
+        self._hours: dict[datetime, HourStatistics] = {}
 
-    async def queue(self, now: datetime) -> Queue:
+    async def queue(self, now: datetime) -> QueueState:
         """Return what is not done yet."""
         is_due = (jobs.c.run_at <= now).label("is_due")
         open_or_dead = (JobState.WAITING, JobState.RUNNING, JobState.DEAD)
@@ -55,15 +63,15 @@ class Statistics:
         due, running, dead = (
             counts[s] for s in (JobState.WAITING, JobState.RUNNING, JobState.DEAD)
         )
-        return Queue(due, counts["later"], running, dead, min(oldest, default=None))
+        return QueueState(due, counts["later"], running, dead, min(oldest, default=None))
 
-    async def traces(self, states: Collection[JobState], limit: int) -> list[Trace]:
+    async def job_summaries(self, states: Collection[JobState], limit: int) -> list[JobSummary]:
         """Return jobs in these states, the newest first."""
         query = _select_traces().where(jobs.c.state.in_(states))
         rows = await self._read(query.order_by(jobs.c.seq.desc()).limit(limit))
         return [_read_trace(row) for row in rows]
 
-    async def steps(self, job_id: str) -> Steps | None:
+    async def job_details(self, job_id: str) -> JobDetails | None:
         """Return one job with what is kept of its steps, None if there is none of that id."""
         rows = await self._read(_select_traces().where(jobs.c.job_id == job_id))
         if not rows:
@@ -73,9 +81,9 @@ class Statistics:
         has_transcript, pieces = await self._find_heard(reply.heard_key if reply else "")
         async with self._database.read() as connection:
             sent = await read_deliveries(connection, job_id)
-        return Steps(_read_trace(rows[0]), has_transcript, pieces, tuple(sent))
+        return JobDetails(_read_trace(rows[0]), has_transcript, pieces, tuple(sent))
 
-    async def hours(self, now: datetime, count: int = 24) -> list[Hour]:
+    async def hours(self, now: datetime, count: int = 24) -> list[HourStatistics]:
         """Return the last hours, the present one last."""
         this = now.replace(minute=0, second=0, microsecond=0)
         starts = [this - _HOUR * back for back in reversed(range(count))]
@@ -90,7 +98,7 @@ class Statistics:
         self._hours |= {at: hour for at, hour in found.items() if at < this}
         return [every[at] for at in starts]
 
-    async def spent(self, since: datetime) -> list[Spent]:
+    async def engine_usage(self, since: datetime) -> list[EngineUsage]:
         """Return what each model has cost since a moment, by engine and model."""
         sums = [func.sum(usage.c[name]) for name in _COSTS]
         query = (
@@ -99,7 +107,7 @@ class Statistics:
             .group_by(usage.c.engine, usage.c.model)
             .order_by(usage.c.engine, usage.c.model)
         )
-        return [Spent(*row) for row in await self._read(query)]
+        return [EngineUsage(*row) for row in await self._read(query)]
 
     async def _find_heard(self, key: str) -> tuple[bool, int]:
         if not key:
@@ -132,8 +140,8 @@ def _select_traces() -> Select[Any]:
     )
 
 
-def _read_trace(row: Any) -> Trace:
-    return Trace(
+def _read_trace(row: Any) -> JobSummary:
+    return JobSummary(
         job_id=row.job_id,
         command=row.command,
         platform=row.platform,
@@ -152,7 +160,7 @@ def _read_trace(row: Any) -> Trace:
     )
 
 
-def _count_hour(start_at: datetime, rows: Iterable[Any]) -> Hour:
+def _count_hour(start_at: datetime, rows: Iterable[Any]) -> HourStatistics:
     ended = [row for row in rows if start_at <= row.finished_at < start_at + _HOUR]
     waits_s = sorted(
         (row.finished_at - row.created_at).total_seconds()
@@ -160,4 +168,6 @@ def _count_hour(start_at: datetime, rows: Iterable[Any]) -> Hour:
         if row.state in _ANSWERED
     )
     # An array holds them in a quarter of a list's memory.
-    return Hour(start_at, Counter(JobState(row.state) for row in ended), array("d", waits_s))
+    return HourStatistics(
+        start_at, Counter(JobState(row.state) for row in ended), array("d", waits_s)
+    )

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import delete, or_, select, update
 
-from core.models import Chat, KeptVoice, SpeechSettings
+from core.models import Chat, SavedVoice, SpeechSettings
 from core.store.database.connection import Database
 from core.store.database.queries import chat_row, hash_sample, insert_new, is_chat, now
 from core.store.database.tables import chats, people, sounds, voices
@@ -33,7 +33,7 @@ class Voices:
             change = update(people).where(is_person(platform, person_id))
             await connection.execute(change.values(speech=choice))
 
-    async def keep(self, chat: Chat, person_id: str, voice: KeptVoice) -> None:
+    async def keep(self, chat: Chat, person_id: str, voice: SavedVoice) -> None:
         """Keep a voice: a clone for the person alone, any other for the chat."""
         async with self._database.write() as connection:
             owner: dict[str, Any] = {"chat_pk": (await chat_row(connection, chat)).chat_pk}
@@ -43,7 +43,7 @@ class Voices:
             values = {"voice_id": voice.voice_id, "created_at": now(connection), "content": voice}
             await connection.execute(insert_new(connection, voices).values(**owner, **values))
 
-    async def usable(self, chat: Chat, person_id: str) -> list[KeptVoice]:
+    async def usable(self, chat: Chat, person_id: str) -> list[SavedVoice]:
         """Return the voices that this person may use in this chat, the oldest first."""
         query = (
             select(voices.c.content)
@@ -55,13 +55,13 @@ class Voices:
         async with self._database.read() as connection:
             return [row.content for row in await connection.execute(query)]
 
-    async def rename(self, voice: KeptVoice) -> None:
+    async def rename(self, voice: SavedVoice) -> None:
         """Keep a voice under its new name."""
         change = update(voices).where(voices.c.voice_id == voice.voice_id)
         async with self._database.write() as connection:
             await connection.execute(change.values(content=voice))
 
-    async def forget(self, voice: KeptVoice) -> None:
+    async def forget(self, voice: SavedVoice) -> None:
         """Delete a kept voice with its sample and all that was said with it."""
         async with self._database.write() as connection:
             await connection.execute(delete(voices).where(voices.c.voice_id == voice.voice_id))

@@ -21,7 +21,7 @@ _IS_OPEN = jobs.c.state.in_((JobState.WAITING, JobState.RUNNING))
 
 
 @dataclass(slots=True)
-class Receipt:
+class ForgottenCounts:
     """What was removed."""
 
     #: A message may be both remembered and answered.
@@ -41,7 +41,7 @@ class Forgetting:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def forget_person(self, chat: Chat, person_id: str) -> Receipt:
+    async def forget_person(self, chat: Chat, person_id: str) -> ForgottenCounts:
         """Remove what a person wrote, said and asked in a chat, and what others asked of it."""
 
         def is_theirs(row: Any) -> bool:
@@ -53,7 +53,9 @@ class Forgetting:
 
         return await self._forget(chat, remembered.c.sender_id == person_id, is_theirs)
 
-    async def forget_message(self, chat: Chat, message_id: str, job_id: str = "") -> Receipt:
+    async def forget_message(
+        self, chat: Chat, message_id: str, job_id: str = ""
+    ) -> ForgottenCounts:
         """Remove one message, and what was asked of it.
 
         job_id: the job that it asked for, where that is known: its message may have no id any
@@ -78,15 +80,17 @@ class Forgetting:
         ids = (remembered.c.message_id == message_id) | remembered.c.message_id.in_(asked)
         return await self._forget(chat, ids, is_it)
 
-    async def _forget(self, chat: Chat, talk: Any, is_job: Callable[[Any], bool]) -> Receipt:
-        receipt = Receipt()
+    async def _forget(
+        self, chat: Chat, talk: Any, is_job: Callable[[Any], bool]
+    ) -> ForgottenCounts:
+        receipt = ForgottenCounts()
         await self._forget_talk(chat, talk, receipt)
         async for rows in self._ended_jobs(chat):
             if chosen := [row for row in rows if is_job(row)]:
                 await self._empty(chosen, receipt)
         return receipt
 
-    async def _forget_talk(self, chat: Chat, condition: Any, receipt: Receipt) -> None:
+    async def _forget_talk(self, chat: Chat, condition: Any, receipt: ForgottenCounts) -> None:
         here = select(chats.c.chat_pk).where(is_chat(chat)).scalar_subquery()
         is_it = (remembered.c.chat_pk == here) & condition & IS_KEPT
         query = select(remembered.c.message_id, remembered.c.heard_key).where(is_it)
@@ -115,7 +119,7 @@ class Forgetting:
             yield rows
             seq = rows[-1].seq
 
-    async def _empty(self, rows: Sequence[Any], receipt: Receipt) -> None:
+    async def _empty(self, rows: Sequence[Any], receipt: ForgottenCounts) -> None:
         """Empty ended jobs: their rows stay, so that what is delivered again is still known."""
         job_ids = [row.job_id for row in rows]
         message_pks = [row.message_pk for row in rows]

@@ -11,7 +11,7 @@ from sqlalchemy import Select, and_, bindparam, delete, func, literal, or_, sele
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.models import Chat, Correction, Message, RememberedMessage, Span, Transcript
+from core.models import Chat, Correction, Message, RememberedMessage, TalkRange, Transcript
 from core.store.database.connection import Database
 from core.store.database.queries import chat_row, insert_new, is_chat, now
 from core.store.database.tables import chats, people, readers, remembered, transcripts
@@ -36,7 +36,7 @@ class Memory:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def select(self, chat: Chat, span: Span) -> list[RememberedMessage]:
+    async def select(self, chat: Chat, span: TalkRange) -> list[RememberedMessage]:
         """Return the messages of a span in order of time, with what their recordings say."""
         query = _talk(chat).order_by(*(column.desc() for column in _PLACE)).limit(span.count)
         if span.since_at:
@@ -65,7 +65,7 @@ class Memory:
 
     async def last_recording(self, chat: Chat, thread_id: str | None) -> RememberedMessage | None:
         """Return the newest message with sound in a topic; None = in no topic."""
-        newest = await self.select(chat, Span(count=_RECENT, thread_id=thread_id or ""))
+        newest = await self.select(chat, TalkRange(count=_RECENT, thread_id=thread_id or ""))
         return next((message for message in reversed(newest) if message.attachment), None)
 
     async def message(self, chat: Chat, message_id: str) -> RememberedMessage | None:

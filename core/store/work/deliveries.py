@@ -30,8 +30,8 @@ async def move_deliveries(connection: AsyncConnection, old_pk: int) -> None:
     await connection.execute(change.values(platform_id=moved))
 
 
-class StoreLedger:
-    """The ledger of one job: see `core.interfaces.Ledger`."""
+class StoredLedger:
+    """The ledger of one job: see `core.interfaces.DeliveryLedger`."""
 
     def __init__(self, database: Database, job_id: str) -> None:
         self._database = database

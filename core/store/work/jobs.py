@@ -147,7 +147,7 @@ class Jobs:
             values["attempts"] = jobs.c.attempts - 1
         await self._update(job_id, values)
 
-    async def mark_told(self, job_id: str) -> None:
+    async def note_delay_shown(self, job_id: str) -> None:
         """Note that the person knows that this takes longer."""
         await self._update(job_id, {"is_told": True})
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.models import Chat, Message, Schedule
+from core.models import Chat, DigestSchedule, Message
 from core.models.schedules import LATE_AFTER, LONGEST_GAP, next_at
 from core.store.database.connection import Database
 from core.store.database.encryption import UtcDateTime
@@ -26,7 +26,7 @@ _LATE, _TOPIC = "late", "topic"
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DigestPeriod:
     """What a digest tells of."""
 
     since_at: datetime
@@ -41,11 +41,11 @@ class Due:
         return " ".join(words + [_LATE] * self.is_late + [_TOPIC] * self.is_topic)
 
 
-def read_due(text: str) -> Due:
+def parse_period(text: str) -> DigestPeriod:
     """Return what the text of a digest's job says."""
     since_at, until_at, *rest = text.split()
     since, until = datetime.fromisoformat(since_at), datetime.fromisoformat(until_at)
-    return Due(since, until, _LATE in rest, _TOPIC in rest)
+    return DigestPeriod(since, until, _LATE in rest, _TOPIC in rest)
 
 
 def _select_due() -> Select[Any]:
@@ -75,7 +75,7 @@ class Schedules:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, schedule: Schedule) -> None:
+    async def add(self, schedule: DigestSchedule) -> None:
         """Keep a schedule in place of the one that tells of the same. Safe to repeat."""
         async with self._database.write() as connection:
             row = await chat_row(connection, schedule.chat)
@@ -86,12 +86,12 @@ class Schedules:
             key = {"schedule_id": schedule.schedule_id}
             await connection.execute(insert_new(connection, schedules), key | values)
 
-    async def find(self, chat: Chat) -> list[Schedule]:
+    async def find(self, chat: Chat) -> list[DigestSchedule]:
         """Return the schedules of a chat, the one that is due first before the others."""
         async with self._database.read() as connection:
             return await _read(connection, chat)
 
-    async def remove(self, schedule: Schedule) -> None:
+    async def remove(self, schedule: DigestSchedule) -> None:
         """Drop a schedule. Safe to repeat."""
         async with self._database.write() as connection:
             await _delete(connection, schedule)
@@ -125,7 +125,7 @@ class Schedules:
             if row is None:
                 return None
             chat = Chat(row.platform, row.bot_id, row.chat_id)
-            schedule: Schedule = replace(row.content, chat=chat, next_at=row.next_at)
+            schedule: DigestSchedule = replace(row.content, chat=chat, next_at=row.next_at)
             is_due = schedule.next_at <= moment
             is_new = is_due and await _add(connection, row.chat_pk, schedule, moment)
             last_at = moment - _ON_ITS_WAY if is_new else schedule.last_at
@@ -141,7 +141,7 @@ def _limits(moment: datetime) -> dict[str, datetime]:
 
 
 async def _add(
-    connection: AsyncConnection, chat_pk: int, schedule: Schedule, moment: datetime
+    connection: AsyncConnection, chat_pk: int, schedule: DigestSchedule, moment: datetime
 ) -> bool:
     """Add the job of a digest; return False where it came already."""
     due_at = schedule.next_at
@@ -149,7 +149,7 @@ async def _add(
     # A last one that is yet to come was told of while the clock was ahead.
     since_at = last_at if last_at and last_at < moment else min(due_at, moment) - _FIRST
     until_at, is_late = moment - _ON_ITS_WAY, moment - due_at > LATE_AFTER
-    due = Due(since_at, until_at, is_late, schedule.is_topic)
+    due = DigestPeriod(since_at, until_at, is_late, schedule.is_topic)
     message = Message(
         chat=schedule.chat,
         message_id=f"digest:{schedule.schedule_id}:{due_at.isoformat()}",
@@ -163,7 +163,7 @@ async def _add(
     return await add_own(connection, chat_pk, message)
 
 
-async def _read(connection: AsyncConnection, chat: Chat) -> list[Schedule]:
+async def _read(connection: AsyncConnection, chat: Chat) -> list[DigestSchedule]:
     query = select(schedules).join(chats).where(is_chat(chat)).order_by(schedules.c.next_at)
     return [
         replace(row.content, chat=chat, next_at=row.next_at)
@@ -171,10 +171,10 @@ async def _read(connection: AsyncConnection, chat: Chat) -> list[Schedule]:
     ]
 
 
-async def _delete(connection: AsyncConnection, schedule: Schedule) -> None:
+async def _delete(connection: AsyncConnection, schedule: DigestSchedule) -> None:
     is_it = schedules.c.schedule_id == schedule.schedule_id
     await connection.execute(delete(schedules).where(is_it))
 
 
-def _scope(schedule: Schedule) -> tuple[bool, str | None]:
+def _scope(schedule: DigestSchedule) -> tuple[bool, str | None]:
     return schedule.is_topic, schedule.thread_id if schedule.is_topic else None
