@@ -3,8 +3,8 @@
     python -m benchmarks.glossary
 
 The other side of `apply` is one `re.sub` for each correction, without regard to the case of what
-was heard; that of `find_heard` is rapidfuzz over every window of one to three words. Each figure
-is the best of several runs."""
+was heard; that of `find_misheard` is one call of rapidfuzz over every window of one to three words, which
+neither folds letters nor compares pronunciation. Each figure is the best of several runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from rapidfuzz import fuzz, process
 
 from benchmarks.processes import ms, show
-from core.glossary import MAX_CORRECTIONS, apply, find_heard
+from core.glossary import MAX_CORRECTIONS, apply, find_misheard
 from core.models import Correction
 
 ROUNDS = 3
@@ -50,7 +50,7 @@ def main() -> None:
     rows: list[list[object]] = [["", "ours, ms", "other, ms", "other/ours"]]
     for name, ours, other in (
         ("apply", lambda: apply(TEXT, FULL), substitute),
-        ("find_heard", lambda: find_heard(TEXT, MEANT), search),
+        ("find_misheard", lambda: find_misheard(TEXT, MEANT), search),
     ):
         ours_s, other_s = best_s(ours), best_s(other)
         rows.append([name, ms(ours_s), ms(other_s), f"{other_s / ours_s:.1f}x"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.commands import COMMANDS, load_command
-from core.glossary import read_fix
+from core.glossary import parse_correction
 from core.models import ChatSettings, Message, NoteMode
 
 #: Commands whose answers a reply asks about.
@@ -38,7 +38,7 @@ def _follow_up(message: Message) -> str | None:
         return None
     if message.attachment:
         return "ask" if message.attachment.kind in SPOKEN else None
-    if quoted.command == "transcribe" and read_fix(message.text):
+    if quoted.command == "transcribe" and parse_correction(message.text):
         return "fix"
     return "ask" if message.text else None
 

@@ -1,17 +1,17 @@
-"""Words that are always heard wrongly, and what is meant: applied where a text is shown. Pure."""
+"""Corrections of words that the engine keeps mishearing, applied when a text is shown."""
 
-from core.glossary.apply import MAX_CORRECTIONS, apply, apply_to, learn, list_changes, take_back
-from core.glossary.corrections import MAX_CHARS, read_fix
-from core.glossary.fuzzy_match import find_heard
+from core.glossary.apply import MAX_CORRECTIONS, apply, apply_to, learn, list_changes, undo_changes
+from core.glossary.corrections import MAX_CHARS, parse_correction
+from core.glossary.fuzzy_match import find_misheard
 
 __all__ = [
     "MAX_CHARS",
     "MAX_CORRECTIONS",
     "apply",
     "apply_to",
-    "find_heard",
+    "find_misheard",
     "learn",
     "list_changes",
-    "read_fix",
-    "take_back",
+    "parse_correction",
+    "undo_changes",
 ]

@@ -1,4 +1,4 @@
-"""Corrections of a chat: applied to texts, learned and taken back."""
+"""Corrections of a chat: apply, add and undo them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import replace
 from core.models import Correction, Transcript
 from core.text.scripts import LETTER, UNSPACED, WORD
 
-#: The oldest corrections of a chat give way to new ones.
+#: Above this, the oldest corrections of a chat are dropped.
 MAX_CORRECTIONS = 200
 
-#: "can" is no word of "can't", but "Ada" is one of "Ada's".
-_GOES_ON = re.compile(rf"{LETTER}|['’](?![sS]\b){LETTER}")
+#: A word continues here: "can" is not a word of "can't", but "Ada" is one of "Ada's".
+_CONTINUES = re.compile(rf"{LETTER}|['’](?![sS]\b){LETTER}")
 
 
 def apply(text: str, corrections: tuple[Correction, ...]) -> str:
-    """Return `text` with what is meant instead of what was heard.
+    """Return `text` with each misheard phrase replaced.
 
-    Whole words only, the longest phrase first, whatever their case; what was put in is not
-    corrected again. Of two corrections of the same words the newer one holds.
+    Whole words in any case, the longest phrase first; replacements are not corrected again.
+    Of two corrections of the same words the newer one applies.
     """
     table = _build_table(corrections)
     parts, done = [], 0
@@ -36,7 +36,7 @@ def apply(text: str, corrections: tuple[Correction, ...]) -> str:
 
 
 def apply_to(transcript: Transcript, corrections: tuple[Correction, ...]) -> Transcript:
-    """Return a transcript with its text and segments corrected."""
+    """Return `transcript` with its text and segments corrected."""
     if not corrections:
         return transcript
     segments = (replace(s, text=apply(s.text, corrections)) for s in transcript.segments)
@@ -44,10 +44,10 @@ def apply_to(transcript: Transcript, corrections: tuple[Correction, ...]) -> Tra
 
 
 def learn(corrections: tuple[Correction, ...], new: Correction) -> tuple[Correction, ...]:
-    """Return `corrections` with a new one at their end.
+    """Return `corrections` with `new` appended.
 
-    What was shown may have been corrected already: that correction then leads to the new meaning,
-    since nothing is corrected twice.
+    The words that `new` replaces may come from an older correction. That one then gets the new
+    meaning, since nothing is corrected twice.
     """
     kept = []
     for old in corrections:
@@ -63,19 +63,19 @@ def learn(corrections: tuple[Correction, ...], new: Correction) -> tuple[Correct
 def list_changes(
     before: tuple[Correction, ...], after: tuple[Correction, ...]
 ) -> tuple[Correction, ...]:
-    """Return what `take_back` needs: what was meant before, empty where nothing was."""
-    was, is_now = ({c.heard: c.meant for c in some} for some in (before, after))
+    """Return what `undo_changes` needs: the former meanings, empty if there was none."""
+    old, new = ({c.heard: c.meant for c in corrections} for corrections in (before, after))
     return tuple(
-        Correction(heard, was.get(heard, ""))
-        for heard in was | is_now
-        if was.get(heard) != is_now.get(heard)
+        Correction(heard, old.get(heard, ""))
+        for heard in old | new
+        if old.get(heard) != new.get(heard)
     )
 
 
-def take_back(
+def undo_changes(
     corrections: tuple[Correction, ...], changes: tuple[Correction, ...]
 ) -> tuple[Correction, ...]:
-    """Return `corrections` as they were before `changes`; later ones stay."""
+    """Return `corrections` without `changes`; later ones are kept."""
     changed = {change.heard for change in changes}
     kept = [c for c in corrections if c.heard not in changed]
     return (*kept, *(change for change in changes if change.meant))[-MAX_CORRECTIONS:]
@@ -84,7 +84,7 @@ def take_back(
 def _build_table(
     corrections: tuple[Correction, ...],
 ) -> dict[str, list[tuple[re.Pattern[str], Correction]]]:
-    """Return the corrections by the token they begin with, the longest first."""
+    """Return the corrections by their first word, the longest first."""
     newest = {_fold(c.heard): c for c in corrections}
     table: dict[str, list[tuple[re.Pattern[str], Correction]]] = {}
     for correction in sorted(newest.values(), key=lambda c: -len(c.heard)):
@@ -100,12 +100,12 @@ def _fold(text: str) -> str:
 
 
 def _is_whole(text: str, end: int) -> bool:
-    """Tell whether no word goes on at `end`."""
-    return re.match(f"[{UNSPACED}]", text[end - 1]) is not None or not _GOES_ON.match(text, end)
+    """Return True if a word ends at `end`."""
+    return re.match(f"[{UNSPACED}]", text[end - 1]) is not None or not _CONTINUES.match(text, end)
 
 
 def _recase(found: str, correction: Correction) -> str:
-    """Return what is meant in the case of what was found: shouted, or at a sentence's begin."""
+    """Return the replacement, in capitals or with a capital if `found` is written like that."""
     heard, meant = correction.heard, correction.meant
     if len(found) > 1 and found.isupper() and not heard.isupper():
         return meant.upper()

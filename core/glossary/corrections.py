@@ -1,4 +1,4 @@
-"""Reads what people type to correct a transcript. Strict: what may be a question is none."""
+"""Parser of typed corrections. Strict: a possible question is not a correction."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 from core.models import Correction
 
-#: Of either side of a correction.
+#: Longest side of a correction.
 MAX_CHARS = 60
 _MAX_WORDS = 4
 
 _QUOTES = "*_\"'“”„‘’«»「」『』`"
 _EDGES = " \t.,;:!。，、；：！" + _QUOTES
-#: Words that are marked as such are taken as they are.
-_MARKED = re.compile(r"""^[*_"“„«「『`']+.+[*_"”“»」』`'][.!。！]?$""")
+#: Quoted or emphasised words are taken as they are.
+_QUOTED = re.compile(r"""^[*_"“„«「『`']+.+[*_"”“»」』`'][.!。！]?$""")
 
 _NO = r"(?:no|nope|nein|nee|non|nie|não|нет)\s*[,.;:!–-]\s*"
 _IT_IS = (
@@ -23,7 +23,7 @@ _IT_IS = (
     r"|het\s+is|to|это)\s+"
 )
 _HEARD, _MEANT = r"(?P<heard>.+?)", r"(?P<meant>.+)"
-#: The surest first.
+#: The least ambiguous first.
 _FORMS = tuple(
     re.compile(form, re.IGNORECASE)
     for form in (
@@ -38,13 +38,13 @@ _FORMS = tuple(
         rf"(?:应该是|應該是)\s*{_MEANT}",
     )
 )
-#: "No, Kowalski": only names look like that.
+#: "No, Kowalski": accepted for names only.
 _BARE = re.compile(rf"{_NO}{_MEANT}", re.IGNORECASE)
 
 _QUESTION = re.compile(
     r"[?？؟]|(?:吗|嗎|呢|么|麼|吧)[.。!！]?$|什么|什麼|怎么|怎麼|为什|為什|谁|誰|哪|多少"
 )
-#: What is said of something, and is no name for it.
+#: Words that are no name: "no, it is fine" is an opinion.
 _COMMON_WORDS = (
     "a an the not no my your his her its our their this that these those what who whom whose which "
     "why how when where because about just only very too so also still never always really me him "
@@ -59,13 +59,13 @@ _COMMON_WORDS = (
     "il gli non molto che chi come perché bene grazie"
 )
 _COMMON = frozenset(_COMMON_WORDS.split())
-_COMMON_DENSE = re.compile(r"^[我你您他她它这那這的了不没沒]|[的了啊嘛呀哦]$")
+_COMMON_ZH = re.compile(r"^[我你您他她它这那這的了不没沒]|[的了啊嘛呀哦]$")
 
 
-def read_fix(text: str) -> Correction | None:
-    """Return the correction that `text` is, None if it is anything else.
+def parse_correction(text: str) -> Correction | None:
+    """Return the correction in `text`, None if it is anything else.
 
-    `heard` is empty where only the right word is named: "no, it is Kowalski".
+    `heard` is empty if only the right word is given: "no, it is Kowalski".
     """
     text = " ".join(text.split())
     if len(text) > 3 * MAX_CHARS or _QUESTION.search(text):
@@ -87,18 +87,18 @@ def _build(heard: str, meant: str, is_meant: Callable[[str], bool]) -> Correctio
         return None
     if heard:
         return Correction(left, right)
-    is_marked = _MARKED.match(meant.strip()) is not None
-    return Correction("", right) if is_marked or is_meant(right) else None
+    is_quoted = _QUOTED.match(meant.strip()) is not None
+    return Correction("", right) if is_quoted or is_meant(right) else None
 
 
 def _is_phrase(text: str) -> bool:
-    """Tell whether `text` can be what was meant; "fine" or "my fault" is an opinion."""
+    """Return True if `text` can be the right word, unlike "fine" or "my fault"."""
     words = text.lower().split()
-    is_common = _COMMON.intersection(words[:1]) or (_COMMON_DENSE.search(text) is not None)
+    is_common = _COMMON.intersection(words[:1]) or (_COMMON_ZH.search(text) is not None)
     return len(words) <= 3 and not is_common
 
 
 def _is_name(text: str) -> bool:
-    """Tell whether every word of `text` is written as a name is."""
+    """Return True if every word of `text` is capitalised like a name."""
     words = text.split()
     return len(words) <= 3 and all(w[0].isupper() and w.lower() not in _COMMON for w in words)

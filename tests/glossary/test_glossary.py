@@ -1,4 +1,4 @@
-"""Corrections: where they hold, what is taken for one, and what was meant."""
+"""Corrections: how they are applied and parsed, and the search for misheard words."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from core.glossary import (
     MAX_CORRECTIONS,
     apply,
     apply_to,
-    find_heard,
+    find_misheard,
     learn,
     list_changes,
-    read_fix,
-    take_back,
+    parse_correction,
+    undo_changes,
 )
 from core.models import Correction, Segment, Transcript
 
@@ -54,7 +54,7 @@ def test_segments_are_corrected_too_and_times_stay() -> None:
 
 
 @given(text=st.text(st.sampled_from("abcAB 王小.'")), known=GLOSSARIES)
-def test_what_is_not_named_stays(text: str, known: tuple[Correction, ...]) -> None:
+def test_other_words_are_unchanged(text: str, known: tuple[Correction, ...]) -> None:
     apply(text, known)
     unnamed = tuple(c for c in known if c.heard.strip().lower() not in text.lower())
     if not any(" " in c.heard.strip() for c in unnamed):
@@ -62,19 +62,19 @@ def test_what_is_not_named_stays(text: str, known: tuple[Correction, ...]) -> No
 
 
 @given(known=GLOSSARIES, new=st.builds(Correction, WORDS, WORDS))
-def test_what_was_learned_can_be_taken_back(known: tuple[Correction, ...], new: Correction) -> None:
+def test_a_correction_can_be_undone(known: tuple[Correction, ...], new: Correction) -> None:
     known = tuple({c.heard: c for c in known}.values())
     after = learn(known, new)
-    back = take_back(after, list_changes(known, after))
+    back = undo_changes(after, list_changes(known, after))
     assert {(c.heard, c.meant) for c in back} == {(c.heard, c.meant) for c in known}
 
 
-def test_a_correction_of_what_was_corrected_leads_on() -> None:
+def test_a_correction_of_a_correction_replaces_it() -> None:
     known = learn(corrections(("Kovalsky", "Kowalsky")), Correction("Kowalsky", "Kowalski"))
     assert apply("Kovalsky Kowalsky", known) == "Kowalski Kowalski"
 
 
-def test_the_oldest_correction_gives_way() -> None:
+def test_the_oldest_correction_is_dropped() -> None:
     known: tuple[Correction, ...] = ()
     for number in range(MAX_CORRECTIONS + 5):
         known = learn(known, Correction(f"h{number}", f"m{number}"))
@@ -100,8 +100,8 @@ def test_the_oldest_correction_gives_way() -> None:
         ("王小明 = 王晓明", "王小明", "王晓明"),
     ],
 )  # fmt: skip
-def test_corrections_are_read(text: str, heard: str, meant: str) -> None:
-    assert read_fix(text) == Correction(heard, meant)
+def test_corrections_are_parsed(text: str, heard: str, meant: str) -> None:
+    assert parse_correction(text) == Correction(heard, meant)
 
 
 @pytest.mark.parametrize(
@@ -117,14 +117,14 @@ def test_corrections_are_read(text: str, heard: str, meant: str) -> None:
         "no,\n" * 500,
     ],
 )  # fmt: skip
-def test_what_is_no_correction_is_not_taken_for_one(text: str) -> None:
-    assert read_fix(text) is None
+def test_other_texts_are_no_corrections(text: str) -> None:
+    assert parse_correction(text) is None
 
 
 @given(st.text(st.sampled_from("no, it'is =->*?不是王 Kk\n"), max_size=60))
-def test_any_text_can_be_read(text: str) -> None:
-    fix = read_fix(text)
-    assert fix is None or (fix.meant and "?" not in fix.meant)
+def test_any_text_can_be_parsed(text: str) -> None:
+    parsed = parse_correction(text)
+    assert parsed is None or (parsed.meant and "?" not in parsed.meant)
 
 
 SAID = (
@@ -139,19 +139,20 @@ SAID = (
         *(("Kowalski", "Kovalsky"), ("Kubernetes", "Kuber Netties"), ("Meyer", "Meier")),
         *(("harbor", "harbour"), ("Mr Kowalski", "mister Kovalsky"), ("Hearsay", None)),
         *(("raining", None), ("tomorrow", None), ("Zürich", None)),
-        ("Anna", None),  # it is there already, and nothing else is like it
+        ("Anna", None),  # already there, and nothing else is similar
     ],
 )
-def test_what_was_heard_is_found_by_its_likeness(meant: str, heard: str | None) -> None:
-    assert find_heard(SAID, meant) == heard
+def test_misheard_words_are_found_by_similarity(meant: str, heard: str | None) -> None:
+    assert find_misheard(SAID, meant) == heard
 
 
 def test_words_of_two_lines_are_one_phrase() -> None:
-    assert find_heard("about Kuber\n\tNetties then", "Kubernetes") == "Kuber Netties"
+    assert find_misheard("about Kuber\n\tNetties then", "Kubernetes") == "Kuber Netties"
     known = corrections(("Kuber Netties", "Kubernetes"))
     assert apply("about Kuber\n\tNetties then", known) == "about Kubernetes then"
 
 
 def test_chinese_is_compared_by_characters() -> None:
-    assert find_heard("昨天我和王小明去了上海", "王晓明") == "王小明"
-    assert find_heard("昨天我和王小明去了上海", "北京") is None
+    assert find_misheard("昨天我和王小明去了上海", "王晓明") == "王小明"
+    assert find_misheard("昨天我和王小明去了上海", "北京") is None
+    assert find_misheard("他在北京开会", "北京") is None

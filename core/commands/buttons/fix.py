@@ -8,7 +8,7 @@ from dataclasses import replace
 from core.commands import Command
 from core.commands.context import Context
 from core.errors import UserError
-from core.glossary import apply, find_heard, learn, list_changes, read_fix, take_back
+from core.glossary import apply, find_misheard, learn, list_changes, parse_correction, undo_changes
 from core.locale import mark
 from core.models import Button, Correction, Job, Reply
 
@@ -24,7 +24,7 @@ async def fix(ctx: Context) -> Reply:
     if ctx.message.button:
         job_id, *lines = ctx.message.text.split("\n")
         return await undo(ctx, job_id, lines) if lines else Reply(ctx.text(HOW))
-    wanted = read_fix(ctx.message.text)
+    wanted = parse_correction(ctx.message.text)
     quoted = ctx.message.reply_to
     if wanted is None or quoted is None or not quoted.job_id:
         return Reply(ctx.text(HOW))
@@ -44,7 +44,7 @@ async def undo(ctx: Context, job_id: str, lines: list[str]) -> Reply:
     """Take a correction back: what was meant before is meant again."""
     changes = tuple(Correction(*line.split("\t", 1)) for line in lines)
     job = await _find(ctx, job_id)
-    await _save(ctx, job, take_back(ctx.settings.talk.glossary, changes))
+    await _save(ctx, job, undo_changes(ctx.settings.talk.glossary, changes))
     return Reply(ctx.text("Taken back."))
 
 
@@ -61,7 +61,7 @@ async def _complete(ctx: Context, job: Job, wanted: Correction) -> Correction:
     if wanted.heard and apply(shown, (wanted,)) != shown:
         return wanted
     # A thread: a long recording has many words.
-    heard = None if wanted.heard else await asyncio.to_thread(find_heard, shown, wanted.meant)
+    heard = None if wanted.heard else await asyncio.to_thread(find_misheard, shown, wanted.meant)
     if heard:
         return replace(wanted, heard=heard)
     for known in reversed(ctx.settings.talk.glossary):
