@@ -1,10 +1,11 @@
-"""An hour of talk corrected by a full glossary, and searched for a word that was heard wrongly.
+"""Applying a full glossary to an hour of talk, and searching that for a misheard word.
 
     python -m benchmarks.glossary
 
 The other side of `apply` is one `re.sub` for each correction, without regard to the case of what
-was heard; that of `find_misheard` is one call of rapidfuzz over every window of one to three words, which
-neither folds letters nor compares pronunciation. Each figure is the best of several runs."""
+was heard; that of `find_misheard` is one call of rapidfuzz over all phrases of up to three words,
+which neither folds letters nor compares pronunciation. Each figure is the best of several runs.
+"""
 
 from __future__ import annotations
 

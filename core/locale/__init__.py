@@ -1,6 +1,6 @@
-"""Texts that people see. English is the key; a catalogue per language holds the rest.
+"""Texts that people see: English in the code, a gettext catalogue for each other language.
 
-`make texts` collects the keys from the code and merges them into every catalogue.
+`make texts` collects the messages from the code and merges them into the catalogues.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ LANGUAGES = ("zh",)
 
 
 def mark(text: str) -> str:
-    """Mark `text` for translation where it is only kept, not yet shown."""
+    """Mark `text` for the catalogues without translating it yet."""
     return text
 
 
 def translate(text: str, language: str, /, **values: object) -> str:
-    """Return `text` in the person's `language` (BCP 47), with its {names} filled in.
+    """Return `text` in `language` (BCP 47) with its {names} filled in.
 
-    A language without a catalogue, or a text it lacks, falls back to English. A value that is
-    a text itself is translated too.
+    Falls back to English. Values that are texts themselves are translated too.
     """
     known = _catalogue(language.lower().split("-")[0])
     filled = {n: known.get(v, v) if isinstance(v, str) else v for n, v in values.items()}
@@ -29,7 +28,7 @@ def translate(text: str, language: str, /, **values: object) -> str:
 
 
 class _Values(dict[str, object]):
-    """Leaves an unknown {name} as it stands: a text must never fail to be shown."""
+    """Leaves an unknown {name} unfilled: showing a text must never fail."""
 
     def __missing__(self, key: str) -> str:
         return "{" + key + "}"
@@ -39,7 +38,7 @@ class _Values(dict[str, object]):
 def _catalogue(language: str) -> dict[str, str]:
     if language not in LANGUAGES:
         return {}
-    # Only here: children that read sound mark texts and never show one.
+    # Only here: worker processes mark texts but never show one.
     from babel.messages.pofile import read_po
 
     with files("core.locale").joinpath(language, "hearsay.po").open("rb") as file:

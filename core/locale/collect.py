@@ -1,6 +1,6 @@
-"""Collects the texts that people see and merges them into every catalogue: `make texts`.
+"""Collects the texts that people see and merges them into the catalogues: `make texts`.
 
-Babel's own extractor finds calls only; ours also finds the sentences that errors carry.
+Babel's own extractor finds calls only; this one also finds the texts of errors.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from core.locale import LANGUAGES
 _CALLS = {"mark", "translate"}
 #: Methods whose first argument is a text.
 _METHODS = {"text"}
-#: Attributes of errors that are texts, and the argument that is one.
+#: Attributes of errors that are texts, and a keyword argument that is one.
 _ATTRIBUTES = {"user_text", "no_reason"}
 _KEYWORD = "reason"
 _ROOT = Path(__file__).parents[2]
-#: No dates and no names in it: a catalogue changes only where a text does.
+#: Without dates and names: a catalogue changes only with its texts.
 _HEAD = """\
 msgid ""
 msgstr ""
@@ -36,7 +36,7 @@ msgstr ""
 
 
 def collect(folder: Path = _ROOT) -> dict[str, list[str]]:
-    """Return every text in `bots` and `core` and the files that hold it."""
+    """Return every text in `bots` and `core` with the files that contain it."""
     found: dict[str, list[str]] = {}
     for path in sorted(p for name in ("bots", "core") for p in (folder / name).rglob("*.py")):
         place = path.relative_to(folder).as_posix()
@@ -56,7 +56,7 @@ def find_texts(source: str) -> Iterator[str]:
 
 
 def _find_value(node: ast.AST) -> ast.expr | None:
-    """Return where the text stands in what may hold one."""
+    """Return the node of the text if `node` may contain one."""
     if isinstance(node, ast.Call) and node.args and _takes_text(node.func):
         return node.args[0]
     if isinstance(node, ast.keyword) and node.arg == _KEYWORD:
@@ -80,7 +80,7 @@ def _user_errors() -> set[str]:
 
 
 def main() -> None:
-    """Add what is new to every catalogue and take out what is no longer said."""
+    """Add new texts to every catalogue and remove unused ones."""
     found = collect()
     for language in LANGUAGES:
         path = Path(__file__).parent / language / "hearsay.po"

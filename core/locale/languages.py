@@ -1,4 +1,4 @@
-"""Languages by name: what people call them, and what to call them to a person."""
+"""Names of languages: reading them and showing them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from babel import Locale, UnknownLocaleError
 
 from core.locale import LANGUAGES
 
-#: Languages that many speak (BCP 47). They may be called by their own names; to know those of all
-#: languages costs 100 MB.
+#: Common languages (BCP 47), which are also known by their own names; loading the own names of
+#: all languages costs 100 MB.
 _COMMON = (
     "ar bg bn ca cs da de el en es et fa fi fr he hi hr hu id it ja ko lt lv ms nb nl pl pt ro ru "
     "sk sl sr sv sw ta th tr uk ur vi zh"
@@ -18,18 +18,18 @@ COMMON_LANGUAGES = tuple(_COMMON.split())
 
 
 def name_language(language: str, reader: str) -> str:
-    """Return what `language` (BCP 47, or "mul" for several) is called in the reader's language."""
+    """Return the name of `language` (BCP 47, or "mul" for several) in the language `reader`."""
     own = reader.lower().split("-")[0]
     own = own if own in LANGUAGES else "en"
     try:
         return str(Locale.parse(language, sep="-").get_display_name(own))
     except (UnknownLocaleError, ValueError):
-        # "mul" is a name of no locale.
+        # "mul" is not a locale.
         return str(Locale(own).languages.get(language, language))
 
 
 def find_language(name: str) -> str | None:
-    """Return the language (BCP 47) that is meant by "de", "pt-BR", "German", "Deutsch", "德语"."""
+    """Return the BCP 47 code of "de", "pt-BR", "German", "Deutsch" or "德语", None if unknown."""
     wanted = " ".join(name.split()).casefold()
     if not wanted:
         return None
@@ -42,7 +42,7 @@ def find_language(name: str) -> str | None:
 
 @cache
 def _languages() -> dict[str, str]:
-    """Return the languages by their names in the catalogues' languages, and in their own."""
+    """Return language codes by name: in each catalogue's language, and in their own."""
     found: dict[str, str] = {}
     for code in COMMON_LANGUAGES:
         found[str(Locale(code).get_language_name()).casefold()] = code

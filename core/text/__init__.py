@@ -1,1 +1,1 @@
-"""Pure text work that several rooms share: scripts, sentences, tokens."""
+"""Text utilities that several packages share: scripts, sentences, tokens. Pure."""

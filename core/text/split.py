@@ -1,4 +1,4 @@
-"""Long texts in pieces that an engine takes, cut where a speaker would pause."""
+"""Splitting of long texts into pieces for an engine, where a speaker would pause."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import sentencex
 
 from core.text.scripts import guess_language
 
-#: Length of the first piece where no other is asked: sound starts early.
+#: Default length of the first piece: short, so that playback starts early.
 FIRST_CHARS = 200
 
-#: After these a speaker pauses. Those of numbers and times ("1,000", "10:30") do not count.
+#: Ends of clauses, but not inside numbers and times ("1,000", "10:30").
 _CLAUSE_END = re.compile(r"[，、；：—…]+[”’」』）)]*|[,;:](?=\s)|(?<=\s)[-–](?=\s)")
 _SPACE = re.compile(r"\s+")
 _BRACKETS = re.compile(r"\[[^\[\]\n]{1,40}\]|\([^()\n]{1,40}\)|（[^（）\n]{1,40}）")
@@ -22,11 +22,11 @@ _JOINER = "\u200d"
 
 
 def split_speech(text: str, max_chars: int, *, first_max_chars: int = FIRST_CHARS) -> list[str]:
-    """Return `text` in pieces of at most `max_chars`, none empty, nothing but white space lost.
+    """Return `text` in non-empty pieces of at most `max_chars`; only white space is dropped.
 
-    Sentences are packed together. One that is too long is cut after a clause, else at a space,
-    else anywhere but inside a character. The first piece has at most `first_max_chars` where a
-    sentence or a clause ends before that.
+    Each piece holds as many sentences as fit. A sentence that is too long is cut after a clause,
+    else at a space, else between characters. The first piece has at most `first_max_chars` if a
+    sentence or clause ends within them.
     """
     if max_chars < 1:
         raise ValueError("max_chars must be at least 1")
@@ -47,9 +47,9 @@ def split_speech(text: str, max_chars: int, *, first_max_chars: int = FIRST_CHAR
 
 
 def shorten(text: str, max_chars: int) -> str:
-    """Return the first whole sentences of `text` that fit into `max_chars`.
+    """Return the first sentences of `text` that fit into `max_chars`.
 
-    Where not even one fits: its beginning, cut after a clause or a word, and "…".
+    If not even one fits, its beginning up to the end of a clause or word, and "…".
     """
     text = text.strip()
     if len(text) <= max_chars:
@@ -65,8 +65,8 @@ def shorten(text: str, max_chars: int) -> str:
 
 
 def _sentences(text: str) -> list[str]:
-    """Return the sentences with the white space after them: joined, they are `text`."""
-    # The splitter is not written in Python and takes no half characters.
+    """Return the sentences, each with the white space after it: joined, they are `text`."""
+    # sentencex is written in Rust and rejects lone surrogates.
     found = sentencex.segment(guess_language(text), _SURROGATE.sub("\ufffd", text))
     sentences, start = [], 0
     for length in map(len, found):
@@ -76,7 +76,7 @@ def _sentences(text: str) -> list[str]:
 
 
 def _first_sentence_cut(sentences: list[str], first_chars: int, max_chars: int) -> Iterator[str]:
-    """Yield the sentences, the first in two if it is too long to start with and has a clause."""
+    """Yield the sentences; a first one that is too long comes in two, parted after a clause."""
     start = next((n for n, sentence in enumerate(sentences) if sentence.strip()), len(sentences))
     for number, sentence in enumerate(sentences):
         text = sentence.lstrip() if number == start else sentence
@@ -102,12 +102,12 @@ def _cut(text: str, max_chars: int) -> list[str]:
     return [*pieces, text]
 
 
-def _last_cut(mark: re.Pattern[str], text: str, max_chars: int, at_least: int = 1) -> int:
-    """Return the end of the last `mark` within the limit and outside of brackets, 0 if none."""
+def _last_cut(pattern: re.Pattern[str], text: str, max_chars: int, at_least: int = 1) -> int:
+    """Return the end of the last match within the limit and outside brackets, 0 if none."""
     spans = [match.span() for match in _BRACKETS.finditer(text, 0, max_chars + 42)]
     ends = [
         match.end()
-        for match in mark.finditer(text, 0, max_chars + 1)
+        for match in pattern.finditer(text, 0, max_chars + 1)
         if at_least <= len(text[: match.end()].rstrip()) <= max_chars
         and not any(start < match.end() < end for start, end in spans)
     ]
@@ -122,7 +122,7 @@ def _hard_cut(text: str, max_chars: int) -> int:
 
 
 def _is_inside_character(text: str, at: int) -> bool:
-    """Tell whether what people see as one character has parts on both sides of `at`."""
+    """Return True if a cut at `at` would split what people see as one character."""
     before, after = text[at - 1], text[at]
     return (
         unicodedata.category(after).startswith("M")

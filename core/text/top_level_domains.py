@@ -1,12 +1,12 @@
-"""Endings of addresses that people see as addresses: countries, and the usual others.
+"""Top-level domains of countries and the most used others.
 
-The list of all is long and grows. This one decides what is taken for an address where nothing
-else tells; that no client makes a link of it does not depend on it.
+The full list is long and grows. This one only decides whether a bare name such as "example.com"
+is an address; links are disabled whether or not a domain is listed here.
 """
 
 from __future__ import annotations
 
-#: ISO 3166 as far as it is used, with ac, eu, su, uk.
+#: ISO 3166 codes in use, with ac, eu, su, uk.
 _COUNTRIES = (
     "ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs "
     "bt bw by bz ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee "
@@ -28,9 +28,9 @@ _OTHERS = (
     "today tokyo ton tools top tours town trade travel tube vip wang watch web website wiki win "
     "work works world wtf xin xxx xyz zip zone"
 )
-#: Not in Latin letters, of scripts that have spaces between words.
-_FOREIGN = (
+#: In other scripts than Latin that have spaces between words.
+_NON_LATIN = (
     "рф рус дети москва сайт онлайн орг ком бел укр срб мкд мон бг ею қаз ευ ελ հայ გე ישראל "
     "موقع شبكة عرب مصر السعودية امارات ایران بازار भारत नेट संगठन ভারত বাংলা ไทย"
 )
-ENDINGS = frozenset(f"{_COUNTRIES} {_OTHERS} {_FOREIGN}".split())
+TOP_LEVEL_DOMAINS = frozenset(f"{_COUNTRIES} {_OTHERS} {_NON_LATIN}".split())

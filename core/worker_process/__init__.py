@@ -1,10 +1,11 @@
-"""Warm child processes for work that may hang, crash, eat memory or hold the interpreter's lock.
+"""Warm worker processes for work that may hang, crash, use up memory or hold the interpreter lock.
 
-A child that dies or stalls costs its own job only: it is replaced in the background. Children
-know no secret (no environment), and end by themselves when their parent is gone (end of stdin).
+A worker that dies or stalls fails its current request only and is replaced in the background.
+Workers get no secrets (no environment) and exit by themselves when their parent is gone (end of
+stdin).
 
-Both ways a frame is: one byte for its kind, the lengths of header and data, the header in JSON,
-the data.
+A frame, in both directions: one byte for its kind, the lengths of header and data, the header as
+JSON, the data.
 """
 
 from __future__ import annotations
@@ -21,30 +22,30 @@ from core.errors import AssistantError
 Frame = tuple[dict[str, Any], bytes]
 
 HEAD = struct.Struct(">cII")
-#: The kinds of frames. Only the first goes both ways.
+#: The kinds of frames. Only the first one is sent in both directions.
 WORK, READY, END, REFUSED, FAILED = b"W", b"S", b"E", b"R", b"F"
 
 
 class WorkerError(AssistantError):
-    """A child process did not do its job."""
+    """A worker process failed to serve a request."""
 
 
 class WorkerDied(WorkerError):
-    """It crashed or was killed, by the system or by its own limits."""
+    """The worker crashed or was killed, by the system or by its own limits."""
 
 
 class WorkerStalled(WorkerError):
-    """Nothing came from it for too long."""
+    """The worker was silent for too long."""
 
 
 class WorkerMissing(WorkerError):
-    """It could not be started, or the pool is closed. The job is not to blame."""
+    """No worker could be started, or the pool is closed: not the fault of the request."""
 
     is_retryable = True
 
 
 class WorkerRefused(WorkerError):
-    """It works and says no: `kind` in one word. "memory" means that memory ran out."""
+    """The worker rejected the request. `kind` is one word; "memory" means out of memory."""
 
     def __init__(self, kind: str, detail: str = "") -> None:
         super().__init__(f"{kind}: {detail}" if detail else kind)
@@ -52,14 +53,14 @@ class WorkerRefused(WorkerError):
 
 
 def serve(work: Callable[[dict[str, Any], bytes], Iterator[Frame]]) -> None:
-    """Be a child: run the jobs that come on stdin until it ends.
+    """Run as a worker: serve the requests on stdin until it ends.
 
-    `work` may raise ChildRefused. Whatever else it raises ends the child; only the name of the
-    error reaches the parent, since its text may hold what a person said.
+    `work` may raise WorkerRefused. Any other exception ends the worker; only its class name is
+    sent to the parent, since its text may contain what a person said.
     """
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # a stray print must not break the frames
-    _widen(sink)
+    _enlarge(sink)
 
     def send(kind: bytes, header: dict[str, Any], data: bytes = b"") -> None:
         head = json.dumps(header).encode()
@@ -82,8 +83,8 @@ def serve(work: Callable[[dict[str, Any], bytes], Iterator[Frame]]) -> None:
             return send(REFUSED, {"kind": "memory"})
 
 
-def _widen(pipe: BinaryIO) -> None:
-    """Let the pipe hold a whole piece of sound, where the system can."""
+def _enlarge(pipe: BinaryIO) -> None:
+    """Let the pipe hold a whole piece of audio, if the system can."""
     with suppress(ImportError, AttributeError, OSError):
         import fcntl
 

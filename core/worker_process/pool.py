@@ -1,4 +1,4 @@
-"""The side of the parent: children are started, given jobs, watched and replaced."""
+"""Pool of worker processes: start, dispatch requests, watch for stalls, replace."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from core.worker_process import (
     WorkerStalled,
 )
 
-#: A child is not trusted: it may have been taken over by the file it reads.
+#: A worker is not trusted: the file that it reads may have taken it over.
 _MAX_FRAME_BYTES = 512 * 2**20
-_PART_BYTES = 256 * 1024
+_CHUNK_BYTES = 256 * 1024
 _START_S = 60.0
-#: How long a child that was heard the end of may take to end.
-_DYING_S = 1.0
-#: Nothing but a name that some libraries cannot be imported without.
+#: How long a worker that closed its pipe may take to exit.
+_EXIT_S = 1.0
+#: Empty, but for a variable that some libraries need at import.
 _ENVIRONMENT = {"PATH": ""}
 
 
 class WorkerPool:
-    """Up to `size` children that run `module`, started on first use or by `warm_up`.
+    """Up to `size` workers that run `module`, started on first use or by `warm_up`.
 
     module: its main calls `serve`. arguments: its argv.
-    recycle_after: jobs after which a child is replaced by a fresh one.
+    recycle_after: number of requests after which a worker is replaced.
     """
 
     def __init__(
@@ -45,16 +45,16 @@ class WorkerPool:
     ) -> None:
         self._command = (sys.executable, "-I", "-m", module, *arguments)
         self._recycle_after, self._is_closed = recycle_after, False
-        #: One per child: the task that starts or started it, None before the first use. The last
-        #: one used is used next, so that no more are started than work at once.
+        #: One per worker: the task that starts or started it, None before the first use. Last in,
+        #: first out, so that no more workers are started than requests run at once.
         self._slots: asyncio.Queue[asyncio.Task[_WorkerProcess] | None] = asyncio.LifoQueue()
-        self._children: set[_WorkerProcess] = set()
+        self._workers: set[_WorkerProcess] = set()
         self._starting: set[asyncio.Task[_WorkerProcess]] = set()
         for _ in range(size):
             self._slots.put_nowait(None)
 
     async def warm_up(self, count: int | None = None) -> None:
-        """Start so many children, or all, and wait until they are ready. Raises ChildMissing."""
+        """Start `count` workers, or all, and wait until they are ready. Raises WorkerMissing."""
         free = self._slots.qsize()
         slots = [self._slots.get_nowait() for _ in range(min(free, count or free))]
         tasks = [slot or self._start() for slot in slots]
@@ -65,19 +65,19 @@ class WorkerPool:
     async def run(
         self, header: dict[str, Any], data: bytes = b"", *, stall_s: float = 20.0
     ) -> AsyncGenerator[Frame, None]:
-        """Run one job and yield the child's frames as they come.
+        """Send a request and yield the frames of the worker's reply as they arrive.
 
-        Leave it early by closing it (`contextlib.aclosing`): the child is then replaced.
-        stall_s: longest wait for the child; the time that the caller takes does not count.
-        Raises ChildDied, ChildStalled, ChildRefused, ChildMissing.
+        To abandon the request, close the generator (`contextlib.aclosing`): the worker is replaced.
+        stall_s: longest wait for the worker; the caller's own time does not count.
+        Raises WorkerDied, WorkerStalled, WorkerRefused, WorkerMissing.
         """
         if self._is_closed:
             raise WorkerMissing("the pool is closed")
         task = await self._slots.get() or self._start()
         try:
-            child = await asyncio.shield(task)
-            await child.begin(header, data, stall_s)
-            while frame := await child.next_frame(stall_s):
+            worker = await asyncio.shield(task)
+            await worker.send_request(header, data, stall_s)
+            while frame := await worker.next_frame(stall_s):
                 yield frame
         except WorkerDied:
             if self._is_closed:
@@ -87,90 +87,90 @@ class WorkerPool:
             self._slots.put_nowait(self._renew(task))
 
     async def close(self) -> None:
-        """End every child, busy or not."""
+        """Kill every worker, busy or not."""
         self._is_closed = True
         await asyncio.gather(*self._starting, return_exceptions=True)
-        await asyncio.gather(*(child.end() for child in self._children))
+        await asyncio.gather(*(worker.kill() for worker in self._workers))
 
     def _renew(self, task: asyncio.Task[_WorkerProcess]) -> asyncio.Task[_WorkerProcess] | None:
         if not task.done():
             return task
         if task.cancelled() or task.exception() or self._is_closed:
             return None
-        child = task.result()
-        if child.is_idle and child.jobs < self._recycle_after:
+        worker = task.result()
+        if worker.is_idle and worker.requests < self._recycle_after:
             return task
-        return self._start(instead_of=child)
+        return self._start(replaced=worker)
 
-    def _start(self, instead_of: _WorkerProcess | None = None) -> asyncio.Task[_WorkerProcess]:
-        # A task of its own: the cancellation of one job must not lose the slot.
-        task = asyncio.create_task(self._launch(instead_of))
+    def _start(self, replaced: _WorkerProcess | None = None) -> asyncio.Task[_WorkerProcess]:
+        # A separate task: cancelling one request must not lose the slot.
+        task = asyncio.create_task(self._launch(replaced))
         self._starting.add(task)
         task.add_done_callback(self._starting.discard)
         return task
 
-    async def _launch(self, instead_of: _WorkerProcess | None) -> _WorkerProcess:
-        if instead_of:
-            await instead_of.end()
-            self._children.discard(instead_of)
+    async def _launch(self, replaced: _WorkerProcess | None) -> _WorkerProcess:
+        if replaced:
+            await replaced.kill()
+            self._workers.discard(replaced)
         if self._is_closed:
             raise WorkerMissing("the pool is closed")
-        child = await _WorkerProcess.start(self._command)
-        self._children.add(child)
-        return child
+        worker = await _WorkerProcess.start(self._command)
+        self._workers.add(worker)
+        return worker
 
 
 class _WorkerProcess:
-    """One child process, seen from its parent."""
+    """One worker process, as its parent sees it."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdin and process.stdout
         self._process, self._stdin, self._stdout = process, process.stdin, process.stdout
         self._reading = asyncio.Lock()
-        self.jobs = 0
+        self.requests = 0
         self.is_idle = False
 
     @classmethod
     async def start(cls, command: Sequence[str]) -> _WorkerProcess:
-        """Start it and wait until it is ready. Raises ChildMissing."""
+        """Start a worker and wait until it is ready. Raises WorkerMissing."""
         pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
         try:
             process = await asyncio.create_subprocess_exec(
                 *command, stdin=pipe, stdout=pipe, stderr=nowhere, env=_ENVIRONMENT, cwd="/",
                 start_new_session=True,
-                limit=_PART_BYTES,
+                limit=_CHUNK_BYTES,
             )  # fmt: skip
         except OSError as error:
-            raise WorkerMissing(f"cannot start a child: {type(error).__name__}") from error
-        child = cls(process)
+            raise WorkerMissing(f"cannot start a worker: {type(error).__name__}") from error
+        worker = cls(process)
         try:
-            await child._receive(_START_S)
-            child.is_idle = True
+            await worker._receive(_START_S)
+            worker.is_idle = True
         except WorkerError as error:
-            raise WorkerMissing(f"a child did not start: {error}") from error
+            raise WorkerMissing(f"a worker did not start: {error}") from error
         finally:
-            if not child.is_idle:
-                await child.end()
-        return child
+            if not worker.is_idle:
+                await worker.kill()
+        return worker
 
-    async def begin(self, header: dict[str, Any], data: bytes, stall_s: float) -> None:
-        """Hand over a job."""
-        self.jobs, self.is_idle = self.jobs + 1, False
+    async def send_request(self, header: dict[str, Any], data: bytes, stall_s: float) -> None:
+        """Send a request."""
+        self.requests, self.is_idle = self.requests + 1, False
         head = json.dumps(header).encode()
         view = memoryview(data)
         try:
             self._stdin.write(HEAD.pack(WORK, len(head), len(data)) + head)
-            for start in range(0, len(data), _PART_BYTES):
-                self._stdin.write(view[start : start + _PART_BYTES])
+            for start in range(0, len(data), _CHUNK_BYTES):
+                self._stdin.write(view[start : start + _CHUNK_BYTES])
                 async with asyncio.timeout(stall_s):
                     await self._stdin.drain()
         except TimeoutError:
             raise WorkerStalled(f"took no data for {stall_s:.0f} s") from None
         except (BrokenPipeError, ConnectionResetError):
-            raise await self._obituary() from None
+            raise await self._read_exit() from None
 
     async def next_frame(self, stall_s: float) -> Frame | None:
-        """Return what the job gives next, None at its end."""
+        """Return the next frame of the reply, None at its end."""
         kind, (header, data) = await self._receive(stall_s)
         self.is_idle = kind == END or (kind == REFUSED and header.get("kind") != "memory")
         if kind == REFUSED:
@@ -179,13 +179,15 @@ class _WorkerProcess:
             raise WorkerDied(f"failed with {header.get('detail')}"[:200])
         return (header, data) if kind == WORK else None
 
-    async def end(self) -> None:
-        """Kill it and wait until nothing of it is left."""
+    async def kill(self) -> None:
+        """Kill the process and wait until it is reaped."""
         with suppress(ProcessLookupError):
             self._process.kill()
         self._stdin.close()
         async with self._reading:
-            await self._stdout.read()  # asyncio sees the end of a process after that of its pipes
+            await (
+                self._stdout.read()
+            )  # asyncio reports the exit of a process after the end of its pipes
         await self._process.wait()
 
     async def _receive(self, stall_s: float) -> tuple[bytes, Frame]:
@@ -193,7 +195,7 @@ class _WorkerProcess:
             async with asyncio.timeout(stall_s), self._reading:
                 kind, head, data = HEAD.unpack(await self._stdout.readexactly(HEAD.size))
                 if head + data > _MAX_FRAME_BYTES:
-                    raise WorkerDied("its frame is too large")
+                    raise WorkerDied("frame too large")
                 header = json.loads(await self._stdout.readexactly(head))
                 if not isinstance(header, dict):
                     raise ValueError
@@ -201,24 +203,24 @@ class _WorkerProcess:
         except TimeoutError:
             raise WorkerStalled(f"silent for {stall_s:.0f} s") from None
         except (asyncio.IncompleteReadError, ConnectionResetError):
-            raise await self._obituary() from None
+            raise await self._read_exit() from None
         except ValueError:
-            raise WorkerDied("it spoke nonsense") from None
+            raise WorkerDied("invalid frame") from None
 
     async def _read(self, size: int) -> bytes:
-        # In parts: one large read would be copied while the event loop stands still.
-        parts = [
-            await self._stdout.readexactly(min(_PART_BYTES, size - start))
-            for start in range(0, size, _PART_BYTES)
+        # In chunks: copying one large read would block the event loop.
+        chunks = [
+            await self._stdout.readexactly(min(_CHUNK_BYTES, size - start))
+            for start in range(0, size, _CHUNK_BYTES)
         ]
-        return b"".join(parts)
+        return b"".join(chunks)
 
-    async def _obituary(self) -> WorkerDied:
-        # Its own end first: if a signal meets it there, asyncio loses how it ended and says 255.
+    async def _read_exit(self) -> WorkerDied:
+        # Let it exit by itself: if a signal interrupts that, asyncio reports 255 as exit code.
         self._stdin.close()
         with suppress(TimeoutError):
-            async with asyncio.timeout(_DYING_S), self._reading:
+            async with asyncio.timeout(_EXIT_S), self._reading:
                 await self._stdout.read()
                 await self._process.wait()
-        await self.end()
+        await self.kill()
         return WorkerDied(f"ended with {self._process.returncode}")

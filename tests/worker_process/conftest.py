@@ -1,4 +1,4 @@
-"""Pools whose children do what a test says."""
+"""Pools whose workers do what a test tells them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from core.worker_process import Frame
 from core.worker_process.pool import WorkerPool
 from tests.support.paths import ROOT
 
-WORK = str(ROOT / "tests" / "support" / "child_work.py")
+WORK = str(ROOT / "tests" / "support" / "faulty_worker.py")
 
 
 class Pool(WorkerPool):
-    """A pool whose child is a file of the tests, or does what `code` says."""
+    """A pool whose worker is a file of the tests, or does what `code` says."""
 
     def __init__(self, *arguments: str, code: str = "", **options: Any) -> None:
         super().__init__("-", **options)
-        source = ["-c", _LIAR + code] if code else [WORK, *arguments]
+        source = ["-c", _PROTOCOL + code] if code else [WORK, *arguments]
         self._command = (sys.executable, "-I", *source)
 
 
-#: What speaks the language of children, and may break off wherever it likes.
-_LIAR = """
+#: Speaks the protocol of workers, and may stop anywhere.
+_PROTOCOL = """
 import os, signal, struct, sys
 def send(kind, header=b"{}", data=b"", *, claimed=None):
     size = len(data) if claimed is None else claimed
@@ -41,7 +41,7 @@ MakePool = Callable[..., Pool]
 
 @pytest.fixture
 async def make_pool() -> AsyncIterator[MakePool]:
-    """Make pools that are closed at the end, also where a test fails."""
+    """Make pools that are closed at the end of the test."""
     made: list[Pool] = []
 
     def make(*arguments: str, **options: Any) -> Pool:

@@ -1,4 +1,4 @@
-"""Child processes that die or stall cost their own job only."""
+"""Worker processes that die or stall fail their own request only."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from core.worker_process import WorkerDied, WorkerError, WorkerMissing, WorkerRe
 from tests.worker_process.conftest import WORK, MakePool, Pool, run
 
 
-def children() -> list[psutil.Process]:
-    """Return the children of the test's own pools."""
-    mine = {child: child.cmdline() for child in psutil.Process().children()}
-    return [child for child, line in mine.items() if WORK in line and "shared" not in line]
+def workers() -> list[psutil.Process]:
+    """Return the workers of the test's own pools."""
+    mine = {worker: worker.cmdline() for worker in psutil.Process().children()}
+    return [worker for worker, line in mine.items() if WORK in line and "shared" not in line]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -35,13 +35,13 @@ async def ask_pid(pool: Pool) -> int:
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_frames_come_back_as_they_went(shared: Pool) -> None:
+async def test_frames_arrive_unchanged(shared: Pool) -> None:
     data = os.urandom(3_000_000)
     frames = await run(shared, {"do": "echo", "times": 3}, data)
     assert [header["index"] for header, _ in frames] == [0, 1, 2]
     assert all(back == data for _, back in frames)
     assert await run(shared, {"do": "echo", "times": 0}) == []
-    assert await run(shared, {"do": "print"}) == [({}, b"")], "a stray line breaks no frame"
+    assert await run(shared, {"do": "print"}) == [({}, b"")], "a print is no frame"
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -50,13 +50,13 @@ async def test_frames_come_back_as_they_went(shared: Pool) -> None:
     [
         ({"do": "die"}, WorkerDied, "ended with -9"),
         ({"do": "raise"}, WorkerDied, "failed with KeyError"),
-        ({"do": "nonsense"}, WorkerDied, "its frame is too large"),
+        ({"do": "nonsense"}, WorkerDied, "frame too large"),
         ({"do": "memory"}, WorkerRefused, "memory"),
         ({"do": "refuse"}, WorkerRefused, "empty: nothing in it"),
         ({"do": "hang"}, WorkerStalled, "silent for 5 s"),
     ],
 )
-async def test_trouble_costs_one_job_only(
+async def test_failure_affects_one_request_only(
     shared: Pool, header: dict[str, Any], error: type[WorkerError], text: str
 ) -> None:
     async with aclosing(shared.run({"do": "echo", "times": 3})) as neighbour:
@@ -70,8 +70,8 @@ async def test_trouble_costs_one_job_only(
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_clock_runs_for_the_child_alone(shared: Pool) -> None:
-    """Twenty seconds for each frame, and none for what the caller does meanwhile."""
+async def test_clock_runs_for_the_worker_alone(shared: Pool) -> None:
+    """Twenty seconds for each frame; the caller's own time does not count."""
     clock = asyncio.get_running_loop()
     async with aclosing(shared.run({"do": "echo", "times": 3})) as frames:
         for _ in range(3):
@@ -83,46 +83,46 @@ async def test_clock_runs_for_the_child_alone(shared: Pool) -> None:
     assert clock.time() - began_s == pytest.approx(20)
 
 
-async def test_child_knows_nothing(monkeypatch: pytest.MonkeyPatch, make_pool: MakePool) -> None:
+async def test_worker_has_no_secrets(monkeypatch: pytest.MonkeyPatch, make_pool: MakePool) -> None:
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", "1:secret")
     pool = make_pool("one", "two", size=1)
     [(header, _)] = await run(pool, {"do": "where"})
     assert header["cwd"] == "/"
     assert header["argv"] == ["one", "two"]
-    assert header["session"] == header["pid"], "no signal to our group reaches it"
+    assert header["session"] == header["pid"], "a signal to our group does not reach it"
     assert not "".join(text for name, text in header["environment"].items() if name != "LC_CTYPE")
 
 
-async def test_children_are_kept_and_recycled(make_pool: MakePool) -> None:
-    """One works at a time: so there is one."""
+async def test_workers_are_kept_and_recycled(make_pool: MakePool) -> None:
+    """One request at a time needs one worker."""
     pool = make_pool(size=2, recycle_after=3)
     pids = [await ask_pid(pool) for _ in range(7)]
     first, second, third = pids[0], pids[3], pids[6]
     assert pids == [first] * 3 + [second] * 3 + [third]
     assert len({first, second, third}) == 3
-    assert [child.pid for child in children()] == [third]
-    assert len(pool._children) == 1, "what was ended is forgotten"
+    assert [worker.pid for worker in workers()] == [third]
+    assert len(pool._workers) == 1, "the replaced worker is forgotten"
     assert not psutil.pid_exists(first)
-    assert make_pool(size=1)._recycle_after == 200, "without being asked for"
+    assert make_pool(size=1)._recycle_after == 200, "the default"
 
 
-async def test_children_are_started_as_asked(make_pool: MakePool) -> None:
+async def test_workers_are_started_as_asked(make_pool: MakePool) -> None:
     pool = make_pool(size=2)
     started = []
     for count in (1, 1, None, 5):
         await pool.warm_up(count)
-        started.append(children())
+        started.append(workers())
     assert [*map(len, started)] == [1, 1, 2, 2]
     assert started[0] == started[1]
 
 
-async def test_refusal_keeps_the_child_and_memory_does_not(make_pool: MakePool) -> None:
+async def test_refusal_keeps_the_worker_and_memory_does_not(make_pool: MakePool) -> None:
     pool, pids = make_pool(size=1), []
-    for trouble, told in (("refuse", ("empty", "nothing in it")), ("memory", ("memory", ""))):
+    for trouble, expected in (("refuse", ("empty", "nothing in it")), ("memory", ("memory", ""))):
         pids.append(await ask_pid(pool))
         with pytest.raises(WorkerRefused) as caught:
             await run(pool, {"do": trouble})
-        assert (caught.value.kind, caught.value.detail) == told
+        assert (caught.value.kind, caught.value.detail) == expected
     assert pids[0] == pids[1] != await ask_pid(pool)
 
 
@@ -146,16 +146,16 @@ async def test_consumer_that_leaves_frees_the_slot(make_pool: MakePool) -> None:
     assert not any(map(psutil.pid_exists, pids[:2]))
 
 
-async def test_cancelled_while_a_child_starts_loses_nothing(make_pool: MakePool) -> None:
+async def test_cancelled_while_a_worker_starts_loses_nothing(make_pool: MakePool) -> None:
     pool = make_pool(size=1)
     task = asyncio.create_task(run(pool, {"do": "echo"}))
-    while not children():
+    while not workers():
         await asyncio.sleep(0)
-    [started] = children()
+    [started] = workers()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert task.cancelled()
-    assert await ask_pid(pool) == started.pid, "the child that was starting is taken"
+    assert await ask_pid(pool) == started.pid, "the worker that was starting is used"
 
 
 async def test_cancelled_while_waiting_loses_nothing(make_pool: MakePool) -> None:
@@ -177,32 +177,32 @@ async def test_close_leaves_no_process(make_pool: MakePool) -> None:
     busy = asyncio.create_task(run(pool, {"do": "hang"}, stall_s=3600))
     waiting = asyncio.create_task(run(pool, {"do": "echo"}))
     await asyncio.sleep(60)
-    assert len(children()) == 2
+    assert len(workers()) == 2
     await pool.close()
-    assert not children()
+    assert not workers()
     for left in (busy, anext(frames), waiting, run(pool, {"do": "echo"})):
         with pytest.raises(WorkerMissing, match=r"the pool (is|was) closed$") as caught:
             await left
         assert caught.value.is_retryable
-    assert not children()
+    assert not workers()
 
 
-async def test_close_while_a_child_starts(make_pool: MakePool) -> None:
+async def test_close_while_a_worker_starts(make_pool: MakePool) -> None:
     pool = make_pool(size=1)
     task = asyncio.create_task(run(pool, {"do": "echo"}))
-    while not children():
+    while not workers():
         await asyncio.sleep(0)
     await pool.close()
-    assert not children()
+    assert not workers()
     await asyncio.gather(task, return_exceptions=True)
-    assert not children()
+    assert not workers()
 
 
 async def test_close_with_undelivered_frames(make_pool: MakePool) -> None:
-    """A child that is blocked on a full pipe still goes away."""
+    """A worker that is blocked on a full pipe is killed too."""
     pool = make_pool(size=1)
     frames = pool.run({"do": "echo", "times": 50}, bytes(1_000_000))
     await anext(frames)
     await pool.close()
-    assert not children()
+    assert not workers()
     await frames.aclose()

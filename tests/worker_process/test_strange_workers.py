@@ -1,4 +1,4 @@
-"""Children that are not what they should be, or whose parent is gone."""
+"""Workers that break the protocol, or whose parent is gone."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from core.worker_process.pool import WorkerPool
 from tests.support.paths import ROOT
 from tests.worker_process.conftest import WORK, MakePool, run
 
-TOO_LARGE = "its frame is too large"
-#: Why it failed, at too great a length.
+TOO_LARGE = "frame too large"
+#: An error text that is cut.
 LONG = b'{"detail": "' + b"x" * 300 + b'"}'
 
 
@@ -24,11 +24,11 @@ LONG = b'{"detail": "' + b"x" * 300 + b'"}'
     ("command", "text"),
     [
         ((sys.executable, "-I", "-m", "core.no_such_module"), "did not start: ended with 1"),
-        (("/no/such/program",), "cannot start a child: FileNotFoundError"),
+        (("/no/such/program",), "cannot start a worker: FileNotFoundError"),
         ((sys.executable, "-c", "import signal; signal.pause()"), "start: silent for 60 s"),
     ],
 )
-async def test_child_that_cannot_start_is_our_trouble(command: tuple[str, ...], text: str) -> None:
+async def test_worker_that_cannot_start_is_retryable(command: tuple[str, ...], text: str) -> None:
     pool = WorkerPool("core.no_such_module", size=1)
     assert pool._command == (sys.executable, "-I", "-m", "core.no_such_module")
     pool._command = command
@@ -36,15 +36,17 @@ async def test_child_that_cannot_start_is_our_trouble(command: tuple[str, ...], 
         with pytest.raises(WorkerMissing, match=text) as caught:
             await attempt
         assert caught.value.is_retryable
-    before = {child.pid for child in psutil.Process().children()}
-    assert before == {child.pid for child in psutil.Process().children()}, "it was ended at once"
+    before = {worker.pid for worker in psutil.Process().children()}
+    assert before == {worker.pid for worker in psutil.Process().children()}, (
+        "the process was killed"
+    )
 
 
 @pytest.mark.parametrize(
     ("code", "error", "text", "after_s"),
     [
         ("send(b'S'); signal.pause()", WorkerStalled, "took no data for 7 s", 7),
-        ("send(b'S'); take(); send(b'W', b'[]'); take()", WorkerDied, "it spoke nonsense", 0),
+        ("send(b'S'); take(); send(b'W', b'[]'); take()", WorkerDied, "invalid frame", 0),
         ("send(b'S'); take(); send(b'W', claimed=2**29 - 1)", WorkerDied, TOO_LARGE, 0),
         (
             "send(b'S'); take(); send(b'W', data=b'a', claimed=2); take()",
@@ -59,7 +61,7 @@ async def test_child_that_cannot_start_is_our_trouble(command: tuple[str, ...], 
         (f"send(b'S'); take(); send(b'F', {LONG!r})", WorkerDied, "failed with " + "x" * 188, 0),
     ],
 )
-async def test_child_that_lies_costs_its_job_and_is_replaced(
+async def test_worker_that_breaks_the_protocol_is_replaced(
     code: str,
     error: type[WorkerError],
     text: str,
@@ -88,14 +90,14 @@ async def main():
     await pool.warm_up()
     frames = pool.run({{"do": "echo", "times": 50}}, bytes(1_000_000))
     await anext(frames)
-    print(*(child._process.pid for child in pool._children), flush=True)
+    print(*(worker._process.pid for worker in pool._workers), flush=True)
     await asyncio.sleep(600)
 asyncio.run(main())
 """
 
 
-def test_killed_parent_leaves_no_child() -> None:
-    """Idle children see the end of stdin, and a busy one that nobody reads what it writes."""
+def test_killed_parent_leaves_no_worker() -> None:
+    """Idle workers see the end of stdin, a busy one a broken pipe."""
     code = _PARENT.format(folder=str(ROOT), work=WORK)
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd="/")
     assert parent.stdout

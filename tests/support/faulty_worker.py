@@ -1,4 +1,4 @@
-"""Child for tests/child: does, on request, everything that a child should not do."""
+"""A worker that, on request, does everything that a worker should not do."""
 
 from __future__ import annotations
 
