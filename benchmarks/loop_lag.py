@@ -15,8 +15,8 @@ from collections.abc import Awaitable, Callable
 from benchmarks.processes import show
 from core.audio import Media
 from core.audio.voice_note import VoiceNoteEncoder
-from core.config import Settings
-from core.engines.offline.engine import Offline
+from core.engines.offline.answerer import OfflineAnswerer
+from core.engines.offline.transcriber import OfflineTranscriber
 from core.interfaces import TranscriberLimits
 from core.models import Audio, Passage, Question
 from tests.emulators.mimo.tones import make_wav
@@ -60,16 +60,18 @@ async def read_notes(media: Media) -> None:
     await asyncio.gather(*(read() for _ in range(8)))
 
 
-async def hear_two(offline: Offline) -> None:
+async def hear_two(offline: OfflineTranscriber) -> None:
     pcm = sounds.decode(sounds.recording("austen-0870.wav"))
     audio = Audio(make_wav(pcm), "audio/wav", len(pcm) / 32_000)
     await asyncio.gather(offline.transcribe(audio), offline.transcribe(audio))
 
 
-async def answer_from_many(offline: Offline) -> None:
+async def answer_from_many() -> None:
     draw, words = random.Random(2), (ROOT / "LICENSE").read_text().split()
     passages = tuple(Passage(f"#{n}", " ".join(draw.choices(words, k=12))) for n in range(10_000))
-    await offline.answer(Question((), task="answer", words="Who may grant?", passages=passages))
+    await OfflineAnswerer().answer(
+        Question((), task="answer", words="Who may grant?", passages=passages)
+    )
 
 
 async def encode_a_note() -> None:
@@ -79,7 +81,7 @@ async def encode_a_note() -> None:
 
 
 async def run() -> None:
-    media, offline = Media(), Offline(Settings(_env_file=None))  # type: ignore[call-arg]
+    media, offline = Media(), OfflineTranscriber()
     await media.warm_up()
     await offline.warm_up()
     works: dict[str, Work] = {
@@ -87,7 +89,7 @@ async def run() -> None:
         "20 MB through a child": lambda: pass_through_a_child(media),
         "8 voice notes are read": lambda: read_notes(media),
         "2 recordings are heard offline": lambda: hear_two(offline),
-        "an answer from 10,000 passages": lambda: answer_from_many(offline),
+        "an answer from 10,000 passages": answer_from_many,
         "a voice note is encoded": encode_a_note,
     }
     found_s = {name: await watch(work) for name, work in works.items()}

@@ -23,9 +23,10 @@ import jiwer
 from benchmarks.wer import plain
 from core.audio import Media
 from core.audio.segment import audioop
-from core.config import Settings
 from core.engines.offline import espeak
-from core.engines.offline.engine import Offline
+from core.engines.offline.synthesizer import OfflineSynthesizer
+from core.engines.offline.transcriber import OfflineTranscriber
+from core.interfaces import Synthesizer
 from core.models import Utterance
 from core.store import Store, make_cipher, migrate
 from core.synthesis.pipeline import SynthesisPipeline, VoiceStyle
@@ -75,39 +76,43 @@ class Seam:
 
 
 @asynccontextmanager
-async def open_road() -> AsyncIterator[tuple[Offline, SynthesisPipeline, TranscriptionPipeline]]:
+async def open_road() -> AsyncIterator[tuple[SynthesisPipeline, TranscriptionPipeline]]:
     """The offline engine, and both directions on a fresh database."""
     with tempfile.TemporaryDirectory() as home:
         url = f"sqlite:///{home}/hearsay.db"
         await migrate(url)
         store = Store(url, make_cipher(None, Path(home)))
-        media, engine = Media(workers=1), Offline(Settings(_env_file=None))  # type: ignore[call-arg]
-        await engine.warm_up()
+        media, transcriber, synthesizer = (
+            Media(workers=1),
+            OfflineTranscriber(),
+            OfflineSynthesizer(),
+        )
+        await transcriber.warm_up()
         try:
             yield (
-                engine,
-                SynthesisPipeline(engine, store.results),
-                TranscriptionPipeline(media, engine, store.results),
+                SynthesisPipeline(synthesizer, store.results),
+                TranscriptionPipeline(media, transcriber, store.results),
             )
         finally:
-            await engine.close()
+            await transcriber.close()
+            await synthesizer.close()
             await media.close()
             await store.close()
 
 
-async def synthesize(engine: Offline, text: str) -> bytes:
+async def synthesize(engine: Synthesizer, text: str) -> bytes:
     return b"".join([part async for part in engine.synthesize(Utterance(text))])
 
 
 async def measure_words() -> tuple[list[str], list[str]]:
     """Return what is heard of the voice notes, and of the raw sound."""
     notes, raw = [], []
-    async with open_road() as (engine, synthesis, transcription):
+    async with open_road() as (synthesis, transcription):
         for sentence in SENTENCES:
             spoken = await synthesis.synthesize(sentence, VoiceStyle())
             heard = await transcription.transcribe(spoken.file.data, language="en")
             notes.append(plain(heard.transcript.text))
-            wav = make_wav(await synthesize(engine, sentence), rate_hz=RATE_HZ)
+            wav = make_wav(await synthesize(synthesis.synthesizer, sentence), rate_hz=RATE_HZ)
             heard = await transcription.transcribe(wav, language="en")
             raw.append(plain(heard.transcript.text))
     return notes, raw
@@ -116,8 +121,9 @@ async def measure_words() -> tuple[list[str], list[str]]:
 async def measure_seams() -> tuple[list[Seam], int]:
     """Return the seams of a long text, and the largest step of the pieces themselves."""
     pcm = bytearray()
-    async with open_road() as (engine, synthesis, _):
-        engine.speech_limits = replace(engine.speech_limits, max_chars=PIECE_CHARS)
+    async with open_road() as (synthesis, _):
+        engine = synthesis.synthesizer
+        engine.limits = replace(engine.limits, max_chars=PIECE_CHARS)
         text = " ".join(SENTENCES)
         await synthesis.synthesize(text, VoiceStyle(), on_audio=lambda sound, _: pcm.extend(sound))
         pieces = [await synthesize(engine, p) for p in split_speech(text, PIECE_CHARS)]

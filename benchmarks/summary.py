@@ -58,8 +58,8 @@ class AtOnce:
     """An engine that answers at once and notes when it was asked."""
 
     name: str = "at once"
-    chat_model: str = "at-once"
-    chat_limits: AnswererLimits = field(default_factory=lambda: AnswererLimits(concurrency=64))
+    model: str = "at-once"
+    limits: AnswererLimits = field(default_factory=lambda: AnswererLimits(concurrency=64))
     asked_at: list[Took] = field(default_factory=list)
 
     async def answer(

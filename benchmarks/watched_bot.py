@@ -31,7 +31,8 @@ from core.audio import Media
 from core.config import Settings
 from core.engines import ENGINES
 from core.engines.mimo import transcription_wire as mimo_wire
-from core.engines.mimo.engine import Mimo
+from core.engines.mimo.limits import ASR_LIMITS
+from core.engines.mimo.transcriber import MimoTranscriber
 from core.inbox import Inbox
 from core.interfaces import TranscriberLimits
 from core.models import Audio, Transcript, Usage
@@ -53,7 +54,9 @@ class Instant:
     name, model, requires = "instant", "instant-1", ""
     limits = TranscriberLimits()
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    shared = None
+
+    def __init__(self, settings: Settings | None = None, shared: None = None) -> None:
         pass
 
     @classmethod
@@ -127,7 +130,7 @@ def watch_steps() -> None:
         (TelegramFiles, ("fetch", "_find", "_download")),
         (Results, ("find", "save")),
         (StoredLedger, ("find", "start", "finish")),
-        (Mimo, ("transcribe",)),
+        (MimoTranscriber, ("transcribe",)),
     ):
         for name in names:
             if hasattr(owner, name):
@@ -189,11 +192,12 @@ async def watch_run(report: Path) -> None:
 
 
 def main() -> None:
-    ENGINES["instant"] = "benchmarks.watched_bot:Instant"
+    ENGINES["transcriber"]["instant"] = "benchmarks.watched_bot:Instant"
     if os.environ.pop("BENCHMARK_UNPACED", ""):
         pacing.PRIVATE = pacing.OVERALL = (2000, 1.0)
     if os.environ.pop("BENCHMARK_UNLIMITED", ""):
-        Mimo.limits = replace(Mimo.limits, calls_per_minute=None, tokens_per_minute=None)
+        limits = replace(ASR_LIMITS, calls_per_minute=None, tokens_per_minute=None)
+        MimoTranscriber.limits = limits
     watch_steps()
     asyncio.run(watch_run(Path(sys.argv[1])))
 

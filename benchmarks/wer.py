@@ -17,8 +17,7 @@ from pathlib import Path
 import jiwer
 from pocketsphinx import Decoder
 
-from core.config import Settings
-from core.engines.offline.engine import Offline
+from core.engines.offline.transcriber import OfflineTranscriber
 from core.models import Audio
 from tests.emulators.mimo.tones import RATE_HZ, make_wav
 from tests.support.sounds import decode
@@ -62,7 +61,7 @@ def hear_bare(decoder: Decoder, pcm: bytes) -> str:
 
 
 async def measure() -> list[Result]:
-    engine = Offline(Settings(_env_file=None))  # type: ignore[call-arg]
+    engine = OfflineTranscriber()
     decoder = Decoder(samprate=RATE_HZ, loglevel="FATAL")
     await engine.warm_up()
     results = []

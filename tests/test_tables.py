@@ -11,7 +11,7 @@ from bots.program import build_platforms
 from core.commands import COMMANDS, load_command, menu
 from core.config import Settings
 from core.engines import ENGINES
-from core.interfaces import Platform
+from core.interfaces import Answerer, Platform, Synthesizer, Transcriber
 from tests.support.fake_inbox import FakeInbox, make_settings
 from tests.support.paths import ROOT
 
@@ -38,12 +38,22 @@ def test_the_menu_fits_telegram() -> None:
     assert 1 <= len(menu()) <= 100
 
 
-def test_engines_keep_their_contract() -> None:
-    for name, place in ENGINES.items():
-        module, attribute = place.split(":")
-        kind = getattr(import_module(module), attribute)
-        assert kind.name == name
-        assert {"transcribe", "close", "is_configured"} <= set(dir(kind))
+async def test_engines_keep_their_contract() -> None:
+    contracts = {"transcriber": Transcriber, "answerer": Answerer, "synthesizer": Synthesizer}
+    settings = make_settings(mimo_api_key="sk-x", openai_base_url="http://127.0.0.1:1/v1")
+    assert ENGINES.keys() == contracts.keys()
+    for role, engines in ENGINES.items():
+        for name, place in engines.items():
+            module, attribute = place.split(":")
+            kind = getattr(import_module(module), attribute)
+            assert kind.is_configured(settings)
+            engine = kind(settings)
+            assert engine.name == name
+            contract = contracts[role]
+            members = {*vars(contract), *contract.__annotations__}
+            wanted = {one for one in members if not one.startswith("_")}
+            assert {"name", "limits", "model", "close"} < wanted <= set(dir(engine))
+            await engine.close()
 
 
 async def test_platforms_keep_their_contract() -> None:

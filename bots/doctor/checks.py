@@ -169,13 +169,13 @@ async def check_engine(visit: CheckRun) -> Result:
         await built.close()
     hears = f"{transcriber.name} hears ({transcriber.model})"
     if engines.can_understand(answerer.name):
-        hears += f", {answerer.name} understands ({answerer.chat_model})"
+        hears += f", {answerer.name} understands ({answerer.model})"
     else:
         hears += ", nothing understands: questions are answered with extracts"
     if not engines.can_speak(synthesizer.name):
         cure = "Run: apt install espeak-ng, or: pip install 'hearsay-bot[offline-speech]'"
         return warn(f"{hears}, nothing speaks", cure)
-    return ok(f"{hears}, {synthesizer.name} speaks ({synthesizer.speech_model})")
+    return ok(f"{hears}, {synthesizer.name} speaks ({synthesizer.model})")
 
 
 async def check_mimo(visit: CheckRun) -> Result:

@@ -56,7 +56,7 @@ class Chat:
         # A thread: the recordings may be many megabytes.
         order = await asyncio.to_thread(read_chat, body)
         served = pick_model(self.services, order.model, "understand")
-        if order.is_thinking and not self.services.answering.answerer.chat_limits.can_think:
+        if order.is_thinking and not self.services.answering.answerer.limits.can_think:
             raise refuse("this model does not think before it answers", "thinking")
         request_id = read_request_id(request)
         created_s = int(self.services.clock.now().timestamp())

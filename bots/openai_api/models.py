@@ -47,8 +47,8 @@ def list_served(services: Services) -> list[Served]:
     understands = services.answering.answerer
     return [
         Served(hears.model, "listen", hears.name),
-        Served(understands.chat_model, "understand", understands.name),
-        Served(speaks.speech_model, "speak", speaks.name),
+        Served(understands.model, "understand", understands.name),
+        Served(speaks.model, "speak", speaks.name),
     ]
 
 

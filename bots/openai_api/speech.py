@@ -46,7 +46,7 @@ class Speech:
         engine = self.services.synthesis.synthesizer
         voices = [voice.voice_id for voice in engine.voices()]
         body = await read_json(request, _BODY_BYTES)
-        order = read_speech(body, voices, can_style=engine.speech_limits.can_style)
+        order = read_speech(body, voices, can_style=engine.limits.can_style)
         pick_model(self.services, order.model, "speak")
         sound = await begin(self._give(order, name))
         media_type = EVENTS if order.is_events else MEDIA_TYPES[order.response_format]
@@ -64,7 +64,7 @@ class Speech:
 
     async def _give_samples(self, order: SpeechRequest, name: str) -> AsyncGenerator[bytes, None]:
         """Yield the samples as they come, behind the head of a WAV if it is to be one."""
-        rate_hz = self.services.synthesis.synthesizer.speech_rate_hz
+        rate_hz = self.services.synthesis.synthesizer.rate_hz
         is_wav = order.response_format == "wav"
         converter = RateConverter(rate_hz, rate_hz if is_wav else PCM_HZ)
         head = build_wav_head(rate_hz) if is_wav else b""

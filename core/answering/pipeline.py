@@ -61,24 +61,24 @@ class AnsweringPipeline:
     @cached_property
     def gate(self) -> AccountGate:
         """What every call to the engine passes."""
-        return AccountGate(self.answerer.name, self.answerer.chat_limits, "chat", self._clock)
+        return AccountGate(self.answerer.name, self.answerer.limits, "chat", self._clock)
 
     @property
     def takes_audio(self) -> bool:
         """True where the engine takes sound."""
-        return bool(self.answerer.chat_limits.formats)
+        return bool(self.answerer.limits.formats)
 
     @property
     def can_fetch_urls(self) -> bool:
         """True where the engine may be given the address of a sound instead of the sound."""
-        return self._allows_urls and self.answerer.chat_limits.can_fetch_urls
+        return self._allows_urls and self.answerer.limits.can_fetch_urls
 
     async def prepare(self, data: bytes, *, hint_s: float | None = None) -> Audio:
         """Return a recording ready for the engine: as it came where it takes that, else converted.
 
         hint_s: its claimed length, not trusted. Raises BadAudio, TooLong.
         """
-        return await self._media.prepare(data, self.answerer.chat_limits, hint_s=hint_s)
+        return await self._media.prepare(data, self.answerer.limits, hint_s=hint_s)
 
     async def answer(
         self,
@@ -115,7 +115,7 @@ class AnsweringPipeline:
         found = await self._results.find_answer(key)
         if found is not None:
             return found
-        limits = self.answerer.chat_limits
+        limits = self.answerer.limits
         if count_all(question, limits) > limits.context_tokens:
             raise QuestionTooLong
         answer = await self._call(question, key, on_text)
@@ -135,7 +135,7 @@ class AnsweringPipeline:
 
     def _key(self, question: Question) -> str:
         turns = tuple(replace(t, audios=tuple(map(_digest, t.audios))) for t in question.turns)
-        engine = f"{self.answerer.name}|{self.answerer.chat_model}"
+        engine = f"{self.answerer.name}|{self.answerer.model}"
         return hashlib.sha256(f"{engine}|{replace(question, turns=turns)!r}".encode()).hexdigest()
 
 

@@ -175,7 +175,7 @@ def offer_uses(ctx: Context, heard: Transcript, key: str) -> tuple[Button, ...]:
 def _offer_uses(ctx: Context, heard: Transcript, key: str) -> Iterator[Button]:
     if heard.duration_s > SUMMARY_OVER_S:
         yield Button(ctx.text("Summary"), "brief", key)
-    if ctx.answering.answerer.chat_limits.can_translate:
+    if ctx.answering.answerer.limits.can_translate:
         yield Button(ctx.text("Translate"), "translate", key)
     yield Button(ctx.text("Ask"), "ask_about", key)
     if ctx.job.command == "transcribe":

@@ -27,7 +27,7 @@ async def think(ctx: Context) -> Reply:
         await ctx.store.chats.save_settings(ctx.message.chat, replace(ctx.settings, talk=talk))
     if not is_thinking:
         return Reply(ctx.text("I answer at once. /think on lets me think first."))
-    if not ctx.answering.answerer.chat_limits.can_think:
+    if not ctx.answering.answerer.limits.can_think:
         return Reply(ctx.text("Thinking is on, but the engine that answers here cannot."))
     return Reply(ctx.text("I think before I answer. /think off ends it."))
 

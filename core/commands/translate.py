@@ -52,7 +52,7 @@ class Material:
 
 async def translate(ctx: Context) -> Reply:
     """Answer with the translation."""
-    if not ctx.answering.answerer.chat_limits.can_translate:
+    if not ctx.answering.answerer.limits.can_translate:
         raise UserError(OFFLINE)
     is_press = ctx.message.button and _KEY.fullmatch(ctx.message.text)
     # A thread: names of languages are read from files the first time.

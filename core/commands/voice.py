@@ -164,7 +164,7 @@ async def clone(ctx: Context, rest: str) -> Reply:
     """Ask for the consent that must be spoken before one's own voice is made."""
     if not ctx.message.is_private:
         raise UserError("Only in a private chat: your voice is yours alone.")
-    if not ctx.synthesis.synthesizer.speech_limits.max_sample_bytes:
+    if not ctx.synthesis.synthesizer.limits.max_sample_bytes:
         raise UserError("The engine that speaks here cannot learn a voice.")
     expects = None
     if rest.lower() != "off":

@@ -1,33 +1,52 @@
-"""Who hears, thinks and speaks. A new engine is one file here and one line in this table."""
+"""The engines that transcribe, answer and synthesize, and the choice among them."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from core.config import Settings
 from core.errors import ConfigError
 from core.interfaces import Answerer, Synthesizer, Transcriber
 
-#: The engine that is no service: it has no key, no model that ends, and costs nothing.
+#: This machine: it needs no key, its models are never retired, and it costs nothing.
 OFFLINE = "offline"
-#: Name to "module:Class"; in the order in which "auto" asks who is configured.
-ENGINES: dict[str, str] = {
-    "mimo": "core.engines.mimo.engine:Mimo",
-    "openai": "core.engines.openai.engine:OpenAIStyle",
-    OFFLINE: "core.engines.offline.engine:Offline",
+#: Role -> name -> "module:Class", in the order in which "auto" looks for a configured one.
+ENGINES: dict[str, dict[str, str]] = {
+    "transcriber": {
+        "mimo": "core.engines.mimo.transcriber:MimoTranscriber",
+        "openai": "core.engines.openai.transcriber:OpenAITranscriber",
+        OFFLINE: "core.engines.offline.transcriber:OfflineTranscriber",
+    },
+    "answerer": {
+        "mimo": "core.engines.mimo.answerer:MimoAnswerer",
+        "openai": "core.engines.openai.answerer:OpenAIAnswerer",
+        OFFLINE: "core.engines.offline.answerer:OfflineAnswerer",
+    },
+    "synthesizer": {
+        "mimo": "core.engines.mimo.synthesizer:MimoSynthesizer",
+        "openai": "core.engines.openai.synthesizer:OpenAISynthesizer",
+        OFFLINE: "core.engines.offline.synthesizer:OfflineSynthesizer",
+    },
 }
 
 
-class _Engine(Transcriber, Answerer, Synthesizer, Protocol):
-    """What the table's classes are: made from settings, and able to tell if these suffice."""
+class _Engine(Protocol):
+    """What every class in the table has, beside the contract of its role."""
 
+    name: str
+    #: The setting without which it is not configured.
     requires: ClassVar[str]
+    #: What the roles of one engine share, such as connections; None if nothing.
+    shared: Any
 
-    def __init__(self, settings: Settings) -> None: ...
+    def __init__(self, settings: Settings, shared: Any = None) -> None:
+        """Take `shared` from another role of the engine; None = make it."""
 
     @classmethod
     def is_configured(cls, settings: Settings) -> bool: ...
+
+    async def close(self) -> None: ...
 
 
 class Engines:
@@ -35,48 +54,54 @@ class Engines:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        #: One of each kind: it serves every role that picks it.
-        self._built: dict[type[_Engine], _Engine] = {}
+        self._built: dict[str, _Engine] = {}
 
     def transcriber(self) -> Transcriber:
-        """Return who hears: the engine that settings name, or the first that is configured.
+        """Return the engine that settings name for this role, or the first configured one.
 
         Raises ConfigError if the name is unknown or the engine lacks a setting.
         """
-        return self._build("TRANSCRIBER", self._settings.transcriber)
-
-    def synthesizer(self) -> Synthesizer:
-        """Return who speaks, chosen as `transcriber` is. Raises ConfigError."""
-        return self._build("SYNTHESIZER", self._settings.synthesizer)
+        engine: Transcriber = self._build("transcriber")
+        return engine
 
     def answerer(self) -> Answerer:
-        """Return who understands, chosen as `transcriber` is. Raises ConfigError."""
-        return self._build("ANSWERER", self._settings.answerer)
+        """Return the engine that answers, chosen as `transcriber` is. Raises ConfigError."""
+        engine: Answerer = self._build("answerer")
+        return engine
+
+    def synthesizer(self) -> Synthesizer:
+        """Return the engine that synthesizes, chosen as `transcriber` is. Raises ConfigError."""
+        engine: Synthesizer = self._build("synthesizer")
+        return engine
 
     async def close(self) -> None:
-        """Let go of what was built. It is built anew if asked for again."""
+        """Close all engines that were built. They are built anew if asked for again."""
         built, self._built = self._built, {}
         for engine in built.values():
             await engine.close()
 
-    def _build(self, setting: str, wanted: str) -> _Engine:
-        kind = self._pick(setting, wanted)
-        if kind not in self._built:
-            self._built[kind] = kind(self._settings)
-        return self._built[kind]
+    def _build(self, role: str) -> Any:
+        if role not in self._built:
+            engine = self._pick(role)
+            siblings = (other for other in self._built.values() if other.name == engine.name)
+            shared = next((other.shared for other in siblings), None)
+            self._built[role] = engine(self._settings, shared)
+        return self._built[role]
 
-    def _pick(self, setting: str, name: str) -> type[_Engine]:
-        if name == "auto":
-            return next(e for e in map(_load, ENGINES) if e.is_configured(self._settings))
-        if name not in ENGINES:
-            raise ConfigError(f"{setting} is {name!r}: choose auto, {', '.join(ENGINES)}")
-        engine = _load(name)
+    def _pick(self, role: str) -> type[_Engine]:
+        engines, wanted = ENGINES[role], getattr(self._settings, role)
+        if wanted == "auto":
+            return next(e for e in map(_load, engines.values()) if e.is_configured(self._settings))
+        if wanted not in engines:
+            choices = ", ".join(engines)
+            raise ConfigError(f"{role.upper()} is {wanted!r}: choose auto, {choices}")
+        engine = _load(engines[wanted])
         if not engine.is_configured(self._settings):
-            raise ConfigError(f"{setting} is {name!r}, but {engine.requires} is not set")
+            raise ConfigError(f"{role.upper()} is {wanted!r}, but {engine.requires} is not set")
         return engine
 
 
-def _load(name: str) -> type[_Engine]:
-    module, _, attribute = ENGINES[name].partition(":")
+def _load(place: str) -> type[_Engine]:
+    module, _, attribute = place.partition(":")
     engine: type[_Engine] = getattr(import_module(module), attribute)
     return engine

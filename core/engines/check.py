@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from core.config import Settings
-from core.engines.mimo.engine import make_headers
+from core.engines.mimo.role import make_headers
 from core.engines.mimo.transcription_wire import read_error, read_models
-from core.engines.offline.engine import Offline
 from core.engines.offline.espeak import find_program, has_library
+from core.engines.offline.transcriber import OfflineTranscriber
 from core.engines.openai import transcription_wire as openai_wire
 from core.engines.wire.client import EngineClient, read_body
 from core.engines.wire.models import ASR, AUTO, CHAT, TTS, is_listed
@@ -76,17 +76,17 @@ def list_roles(settings: Settings) -> tuple[Role, ...]:
 
 def can_understand(engine: str) -> bool:
     """Tell whether the engine of that name does more than pick what was said."""
-    return engine != Offline.name
+    return engine != OfflineTranscriber.name
 
 
 def can_speak(engine: str) -> bool:
     """Tell whether the engine of that name has what it needs on this machine."""
-    return engine != Offline.name or find_program() is not None or has_library()
+    return engine != OfflineTranscriber.name or find_program() is not None or has_library()
 
 
 async def hear_silence(settings: Settings) -> str:
     """Let the offline engine hear a second of silence and return the words. Raises EngineError."""
-    engine = Offline(settings)
+    engine = OfflineTranscriber(settings)
     try:
         return (await engine.transcribe(make_silence(1.0))).text
     finally:

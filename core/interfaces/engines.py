@@ -90,12 +90,12 @@ class Synthesizer(Protocol):
 
     #: The name in ENGINES.
     name: str
-    speech_limits: SynthesizerLimits
+    limits: SynthesizerLimits
     #: Sample rate of what it gives.
-    speech_rate_hz: int
+    rate_hz: int
 
     @property
-    def speech_model(self) -> str:
+    def model(self) -> str:
         """The model that the next call with a preset voice will use."""
 
     def voices(self) -> tuple[Voice, ...]:
@@ -138,11 +138,11 @@ class Answerer(Protocol):
     name: str
 
     @property
-    def chat_model(self) -> str:
+    def model(self) -> str:
         """The model that the next call will use."""
 
     @property
-    def chat_limits(self) -> AnswererLimits:
+    def limits(self) -> AnswererLimits:
         """What a call of that model may hold."""
 
     async def answer(

@@ -110,10 +110,10 @@ def _list_roles(
             "understands",
             understands.name,
             answering.gate,
-            lambda: understands.chat_model,
+            lambda: understands.model,
             lambda: understands.answer(_QUESTION),
         ),
-        _Role("speaks", speaks.name, synthesis.gate, lambda: speaks.speech_model, speak),
+        _Role("speaks", speaks.name, synthesis.gate, lambda: speaks.model, speak),
     )
 
 

@@ -53,8 +53,8 @@ class OperatorStatus:
         probes = await self._store.probes.all()
         rows: tuple[tuple[Role, str, str, AccountGate], ...] = (
             ("hears", hears.name, hears.model, self._transcription.gate),
-            ("understands", understands.name, understands.chat_model, gate),
-            ("speaks", speaks.name, speaks.speech_model, self._synthesis.gate),
+            ("understands", understands.name, understands.model, gate),
+            ("speaks", speaks.name, speaks.model, self._synthesis.gate),
         )
         return [
             EngineState(role, engine, model, await gate.state(), probes.get(role))

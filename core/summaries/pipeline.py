@@ -252,7 +252,7 @@ class SummaryPipeline:
         return [answer for answer in answers if isinstance(answer, Answer)]
 
     def _part_tokens(self, length: Length) -> int:
-        context = self._answering.answerer.chat_limits.context_tokens
+        context = self._answering.answerer.limits.context_tokens
         free = context - prompt.INSTRUCTION_TOKENS - prompt.TOKENS[length]
         return max(_LEAST_PART_TOKENS, min(_PART_TOKENS, free))
 

@@ -80,7 +80,7 @@ class SynthesisPipeline:
         self.synthesizer = synthesizer
         self._results = results
         #: What every call to the engine passes.
-        self.gate = AccountGate(synthesizer.name, synthesizer.speech_limits, "speech", clock)
+        self.gate = AccountGate(synthesizer.name, synthesizer.limits, "speech", clock)
 
     async def synthesize(
         self,
@@ -97,7 +97,7 @@ class SynthesisPipeline:
         # A thread: long Markdown takes a while to be made speakable.
         utterances = await asyncio.to_thread(self._plan, text, voice_style)
         file = await self._say_utterances(utterances, on_audio, format)
-        is_plain = not self.synthesizer.speech_limits.can_style
+        is_plain = not self.synthesizer.limits.can_style
         is_styled = bool(voice_style.style or read_styles(text).styles)
         return SynthesisResult(file, PLAIN_ONLY if is_plain and is_styled else "")
 
@@ -115,7 +115,7 @@ class SynthesisPipeline:
     async def _say_utterances(
         self, utterances: list[Utterance], on_audio: OnAudio | None, format: Format
     ) -> File:
-        rate_hz = self.synthesizer.speech_rate_hz
+        rate_hz = self.synthesizer.rate_hz
         encoder = audio.VoiceNoteEncoder(rate_hz, format=format, comment=self._credit)
         joiner = audio.SeamJoiner(rate_hz)
         async with aclosing(self._say_all(utterances)) as pieces:
@@ -130,11 +130,11 @@ class SynthesisPipeline:
 
     @property
     def _credit(self) -> str:
-        return f"{self.synthesizer.name} {self.synthesizer.speech_model}"
+        return f"{self.synthesizer.name} {self.synthesizer.model}"
 
     async def preview(self, text: str, description: str, take: str) -> File:
         """Return a take of a voice that is given in words; the same take is made once."""
-        rate_hz = self.synthesizer.speech_rate_hz
+        rate_hz = self.synthesizer.rate_hz
         encoder = audio.VoiceNoteEncoder(rate_hz, comment=self._credit)
         await encoder.feed(await self._take(text, description, take))
         note = await encoder.finish()
@@ -142,7 +142,7 @@ class SynthesisPipeline:
 
     async def preview_sample(self, text: str, description: str, take: str) -> Audio:
         """Return a take as the sample of a voice, WAV."""
-        rate_hz = self.synthesizer.speech_rate_hz
+        rate_hz = self.synthesizer.rate_hz
         segment = audio.VoiceSegment.from_pcm(await self._take(text, description, take), rate_hz)
         return Audio(_write(segment, "wav"), "audio/wav", segment.duration_seconds)
 
@@ -154,7 +154,7 @@ class SynthesisPipeline:
 
     def _plan(self, text: str, voice_style: VoiceStyle) -> list[Utterance]:
         """Return the calls that say `text`."""
-        limits = self.synthesizer.speech_limits
+        limits = self.synthesizer.limits
         styled = read_styles(text)
         chosen, direction = _read_manner(voice_style.style)
         styles = styled.styles or chosen
@@ -216,7 +216,7 @@ class SynthesisPipeline:
         key = self._key(utterance, take)
         try:
             if (kept := await self._results.find_sound(key)) is not None:
-                put(await asyncio.to_thread(_unpack, kept, self.synthesizer.speech_rate_hz))
+                put(await asyncio.to_thread(_unpack, kept, self.synthesizer.rate_hz))
                 return
             await self.gate.take_slot()
             try:
@@ -229,7 +229,7 @@ class SynthesisPipeline:
     async def _call(
         self, utterance: Utterance, key: str, put: Callable[[bytes | None], None]
     ) -> None:
-        engine, rate_hz = self.synthesizer, self.synthesizer.speech_rate_hz
+        engine, rate_hz = self.synthesizer, self.synthesizer.rate_hz
         whole = bytearray()
         async with self.gate.call(0.0, key), aclosing(engine.synthesize(utterance)) as sound:
             async for chunk in sound:
@@ -238,7 +238,7 @@ class SynthesisPipeline:
             if not whole:
                 raise EngineBadReply("no sound")
         packed = await asyncio.to_thread(_pack, bytes(whole), rate_hz)
-        cost = Usage(engine.name, engine.speech_model, audio_s=len(whole) / 2 / rate_hz)
+        cost = Usage(engine.name, engine.model, audio_s=len(whole) / 2 / rate_hz)
         await self._results.save_sound(key, packed, cost, utterance.sample)
 
     def _key(self, utterance: Utterance, take: str) -> str:
@@ -246,7 +246,7 @@ class SynthesisPipeline:
         engine = self.synthesizer
         plain = replace(utterance, sample=None)
         return hashlib.sha256(
-            f"{engine.name}|{engine.speech_model}|{plain!r}|{sample}|{take}".encode()
+            f"{engine.name}|{engine.model}|{plain!r}|{sample}|{take}".encode()
         ).hexdigest()
 
 

@@ -58,7 +58,7 @@ async def find_voice(
     for preset in synthesis.synthesizer.voices():
         if name.lower() in (preset.voice_id.lower(), preset.name.lower()):
             return preset.voice_id
-    if not synthesis.synthesizer.speech_limits.max_sample_bytes:
+    if not synthesis.synthesizer.limits.max_sample_bytes:
         return None
     wanted = name.removeprefix(SAVED_VOICE_PREFIX)
     for kept in await voices.usable(message.chat, message.sender_id):
@@ -98,7 +98,7 @@ CODE_WORDS = (
 
 async def make_takes(synthesis: SynthesisPipeline, description: str, text: str) -> tuple[File, ...]:
     """Return one file per take of a voice that is given in words."""
-    if not synthesis.synthesizer.speech_limits.can_design:
+    if not synthesis.synthesizer.limits.can_design:
         raise UserError("The engine that speaks here cannot design a voice.")
     files = await asyncio.gather(*(synthesis.preview(text, description, t) for t in TAKES))
     return tuple(

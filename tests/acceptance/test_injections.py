@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from bots.common.text import clean
 from core.audio import Media
-from core.engines.mimo.engine import Mimo
+from core.engines.mimo.limits import ASR_LIMITS
 from core.models import JobState, TalkRange
 from tests.acceptance.conftest import Open
 from tests.acceptance.injections import Attempt, Gullible, read_attempts
@@ -83,7 +83,7 @@ class Trial:
             attempt.message_id = self.telegram.send_text(attempt.chat, self.eve, attempt.said)
             return
         _, note = await self.stage.note()
-        [sound] = [piece.audio.data async for piece in media.pieces(note, Mimo.limits)]
+        [sound] = [piece.audio.data async for piece in media.pieces(note, ASR_LIMITS)]
         self.stage.mimo.set_text(sound, attempt.said)
         self.model.hear(note, attempt)
         attempt.message_id = self.telegram.send_voice(attempt.chat, self.eve, note, duration=2)

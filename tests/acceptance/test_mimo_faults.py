@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 #: Waits after failures are so many times shorter; what a Retry-After asks for is not.
 HASTE = 300.0
 DEADLINE_S = 0.4
-DEADLINE = {"core.engines.mimo.engine:Mimo.deadline_s": DEADLINE_S}
+DEADLINE = {"core.engines.mimo.role:MimoRole.deadline_s": DEADLINE_S}
 #: Of the long form.
 PEOPLE = 200
 

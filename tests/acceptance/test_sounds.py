@@ -12,7 +12,7 @@ import pytest
 
 from core.audio import Media
 from core.audio.refusals import DAMAGED, UNKNOWN
-from core.engines.mimo.engine import Mimo
+from core.engines.mimo.limits import ASR_LIMITS
 from core.errors import TooLong
 from core.models import JobState
 from core.safety import restore_links
@@ -174,7 +174,7 @@ ORDERS = "@everyone /delete <b>now</b> https://evil.example/?x=1 [a](tg://user?i
 )
 async def test_spoken_orders(stage: Stage, ears: Media, row: str, text: str) -> None:
     _, note = await stage.note()
-    [sound] = [piece.audio.data async for piece in ears.pieces(note, Mimo.limits)]
+    [sound] = [piece.audio.data async for piece in ears.pieces(note, ASR_LIMITS)]
     stage.mimo.set_text(sound, text)
     ann = stage.person()
     stage.telegram.send_voice(ann, ann, note)

@@ -8,7 +8,7 @@ import pytest
 
 from bots.common.text import count_units
 from core.audio import Media
-from core.engines.mimo.engine import Mimo
+from core.engines.mimo.limits import ASR_LIMITS
 from core.models import JobState
 from tests.acceptance.stage import CONTENT, Stage
 from tests.acceptance.watch import list_tree
@@ -41,7 +41,7 @@ NAMES = {
 
 async def let_say(stage: Stage, ears: Media, note: bytes, text: str) -> None:
     """Let a recording say this text, an equal part of it in each of its pieces."""
-    pieces = [piece.audio.data async for piece in ears.pieces(note, Mimo.limits)]
+    pieces = [piece.audio.data async for piece in ears.pieces(note, ASR_LIMITS)]
     size = -(-len(text) // len(pieces))
     for number, sound in enumerate(pieces):
         stage.mimo.set_text(sound, text[number * size : (number + 1) * size])

@@ -65,7 +65,7 @@ async def test_another_question_is_asked_anew(
     for question in (ask("Who?", SOUND), other):
         await answering.answer(question)
     assert len(engine.asked) == 2
-    engine.chat_model, engine.failures = "scripted-2", [EngineBusy("503")]
+    engine.model, engine.failures = "scripted-2", [EngineBusy("503")]
     await clock.sleep(100)
     with pytest.raises(EngineBusy):
         await answering.answer(other)
@@ -76,9 +76,9 @@ async def test_another_question_is_asked_anew(
 async def test_what_exceeds_the_context_is_not_sent(
     answering: AnsweringPipeline, engine: ScriptedAnswerer
 ) -> None:
-    engine.chat_limits = AnswererLimits(context_tokens=1000, formats=("audio/ogg",))
+    engine.limits = AnswererLimits(context_tokens=1000, formats=("audio/ogg",))
     fits = ask("字" * 100, SOUND, max_tokens=275)
-    assert count_all(fits, engine.chat_limits) == 1000
+    assert count_all(fits, engine.limits) == 1000
     await answering.answer(fits)
     with pytest.raises(QuestionTooLong):
         await answering.answer(ask("字" * 101, SOUND, max_tokens=275))
@@ -102,11 +102,11 @@ async def test_of_a_cut_answer_only_the_rest_is_asked_for_again(
 async def test_where_no_room_is_left_to_go_on_the_answer_stays_cut(
     answering: AnsweringPipeline, engine: ScriptedAnswerer
 ) -> None:
-    engine.chat_limits = AnswererLimits(context_tokens=200)
+    engine.limits = AnswererLimits(context_tokens=200)
     engine.scripts = {"Who": Answer("word " * 200, is_cut=True)}
     answer = await answering.answer(ask("Who?", max_tokens=100))
     assert answer.is_cut and len(engine.asked) == 1
-    engine.chat_limits, engine.scripts = AnswererLimits(), {"": Answer("on", is_cut=True)}
+    engine.limits, engine.scripts = AnswererLimits(), {"": Answer("on", is_cut=True)}
     answer = await answering.answer(ask("How?"))
     assert answer.is_cut and len(engine.asked) == 1 + 3, "nor does it go on for ever"
 

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from core.engines.mimo.answerer import MimoAnswerer
 from core.engines.mimo.chat_wire import MAX_BYTES
-from core.engines.mimo.engine import Mimo
 from core.errors import EngineRefused
 from core.models import Answer, Audio, Question, Turn
 from tests.emulators.mimo import MimoServer
@@ -70,23 +70,23 @@ async def server() -> AsyncIterator[MimoServer]:
 
 
 @pytest.fixture
-async def mimo(server: MimoServer, model: str) -> AsyncIterator[Mimo]:
+async def answerer(server: MimoServer, model: str) -> AsyncIterator[MimoAnswerer]:
     settings = make_settings(
         mimo_base_url=server.base_url, mimo_api_key=server.key, mimo_chat_model=model
     )
-    engine = Mimo(settings)
+    engine = MimoAnswerer(settings)
     yield engine
     await engine.close()
 
 
 @pytest.mark.parametrize("is_streamed", [False, True], ids=["whole", "stream"])
 async def test_several_sounds_in_one_question(
-    server: MimoServer, mimo: Mimo, model: str, is_streamed: bool
+    server: MimoServer, answerer: MimoAnswerer, model: str, is_streamed: bool
 ) -> None:
     mp3 = sounds.file("mp3", make_recording([1, 2])[44:])
     audios = [link(), Audio(mp3, "audio/mpeg", 2.0), Audio(WAV, "audio/wav", 4.0)]
     on_text = (lambda _: None) if is_streamed else None
-    answer = await mimo.answer(question(*audios), on_text=on_text)
+    answer = await answerer.answer(question(*audios), on_text=on_text)
     [call] = server.calls
     # What we say besides: not to think, for that is the service's default; and to stream.
     added = {"thinking": {"type": "disabled"}, **({"stream": True} if is_streamed else {})}
@@ -97,10 +97,12 @@ async def test_several_sounds_in_one_question(
 
 
 @pytest.mark.parametrize("model", MODELS[:1], indirect=True)
-async def test_base64_in_every_format(server: MimoServer, mimo: Mimo, model: str) -> None:
+async def test_base64_in_every_format(
+    server: MimoServer, answerer: MimoAnswerer, model: str
+) -> None:
     for name, kind in FORMATS.items():
         sound, mime = sounds.file(kind, WAV[44:]), f"audio/{name}"
-        answer = await mimo.answer(question(Audio(sound, mime, 4.0)))
+        answer = await answerer.answer(question(Audio(sound, mime, 4.0)))
         expected = ask(model, held(sound, mime))
         assert server.calls[-1].request == {**expected, "thinking": {"type": "disabled"}}
         assert '"w7 w8 w9 w10"' in answer.text, "it was heard, tone by tone"
@@ -122,18 +124,18 @@ async def test_the_documents_bodies_are_taken_as_they_stand(server: MimoServer, 
 
 @pytest.mark.parametrize("model", MODELS[:1], indirect=True)
 async def test_the_largest_sounds(
-    server: MimoServer, mimo: Mimo, monkeypatch: pytest.MonkeyPatch
+    server: MimoServer, answerer: MimoAnswerer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert 49_999_800 < -(-MAX_BYTES // 3) * 4 <= 50_000_000
-    assert mimo.chat_limits.audio_tokens_per_s == 6.25
+    assert answerer.limits.audio_tokens_per_s == 6.25
     wav = make_wav(bytes(2 * 16_000 * 160))
     monkeypatch.setattr("core.engines.mimo.chat_wire.MAX_BYTES", len(wav))
     for sound, seconds in ((WAV, 4.0), (wav, 160.0)):
-        await mimo.answer(question(Audio(sound, "audio/wav", seconds)))
+        await answerer.answer(question(Audio(sound, "audio/wav", seconds)))
     first, second = server.calls
     assert second.tokens - first.tokens == pytest.approx(156 * 6.25, abs=20)
     with pytest.raises(EngineRefused):
-        await mimo.answer(question(Audio(wav + b"x", "audio/wav", 160.0)))
+        await answerer.answer(question(Audio(wav + b"x", "audio/wav", 160.0)))
     assert len(server.calls) == 2, "what is larger is not sent"
 
 
@@ -143,18 +145,18 @@ REFUSED = {"format": Audio(b"\xff\xf1", "audio/aac", 1.0), "address": link("file
 @pytest.mark.parametrize("audio", REFUSED.values(), ids=REFUSED)
 @pytest.mark.parametrize("model", MODELS[:1], indirect=True)
 async def test_what_the_documents_refuse_is_not_sent(
-    server: MimoServer, mimo: Mimo, audio: Audio
+    server: MimoServer, answerer: MimoAnswerer, audio: Audio
 ) -> None:
     with pytest.raises(EngineRefused):
-        await mimo.answer(question(audio))
+        await answerer.answer(question(audio))
     assert not server.calls
 
 
 @pytest.mark.parametrize("model", MODELS[:1], indirect=True)
-async def test_what_the_service_refuses_is_told(server: MimoServer, mimo: Mimo) -> None:
+async def test_what_the_service_refuses_is_told(server: MimoServer, answerer: MimoAnswerer) -> None:
     wav = Audio(WAV, "audio/wav", 4.0)
     server.rules.context_tokens = 200
-    assert isinstance(await mimo.answer(question(wav, wav)), Answer)
+    assert isinstance(await answerer.answer(question(wav, wav)), Answer)
     with pytest.raises(EngineRefused) as caught:
-        await mimo.answer(question(*[wav] * 6))
+        await answerer.answer(question(*[wav] * 6))
     assert caught.value.values["reason"] == "the input exceeds the context of the model"

@@ -17,9 +17,9 @@ from typing import Any
 
 from bots import cli
 from core.clock import CLOCK, Clock
-from core.engines.mimo import engine as mimo
-from core.engines.mimo.engine import Mimo
-from core.engines.mimo.limits import CHAT_LIMITS
+from core.engines.mimo import answerer
+from core.engines.mimo.limits import ASR_LIMITS, CHAT_LIMITS
+from core.engines.mimo.transcriber import MimoTranscriber
 from tests.chaos.points import arm
 
 
@@ -90,8 +90,9 @@ def follow(orders: Orders) -> None:
     for place, value in orders.constants.items():
         set_constant(place, value)
     if not orders.has_limits:
-        Mimo.limits = replace(Mimo.limits, calls_per_minute=None, tokens_per_minute=None)
-        vars(mimo)["CHAT_LIMITS"] = replace(CHAT_LIMITS, calls_per_minute=None)
+        limits = replace(ASR_LIMITS, calls_per_minute=None, tokens_per_minute=None)
+        MimoTranscriber.limits = limits
+        vars(answerer)["CHAT_LIMITS"] = replace(CHAT_LIMITS, calls_per_minute=None)
     if orders.kill_at:
         arm(orders.kill_at, orders.kill_count, is_late=orders.kill_late)
 

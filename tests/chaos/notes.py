@@ -9,7 +9,7 @@ import wave
 from functools import cache
 
 from core.audio import Media
-from core.engines.mimo.engine import Mimo
+from core.engines.mimo.limits import ASR_LIMITS
 from tests.emulators.mimo import tones
 from tests.emulators.telegram import TelegramServer
 from tests.support import sounds
@@ -55,7 +55,7 @@ async def read_sound(note: bytes) -> bytes:
     """Return the very bytes that the engine is sent for a note of one piece."""
     media = Media(workers=1)
     try:
-        [sound] = [piece.audio.data async for piece in media.pieces(note, Mimo.limits)]
+        [sound] = [piece.audio.data async for piece in media.pieces(note, ASR_LIMITS)]
     finally:
         await media.close()
     return sound

@@ -25,7 +25,7 @@ LIMITS = {
     "bots.telegram_bot.incoming.polling:POLL_S": 1.0,
     "bots.telegram_bot.incoming.polling:GRACE_S": 2.0,
     "bots.telegram_bot.outgoing.delivery:CALL_S": 2.0,
-    "core.engines.mimo.engine:Mimo.deadline_s": 1.0,
+    "core.engines.mimo.role:MimoRole.deadline_s": 1.0,
 }
 
 

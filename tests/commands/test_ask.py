@@ -179,7 +179,7 @@ async def test_an_address_is_given_on_where_the_operator_allows_it(talk: Talk) -
         talk.road.answering._allows_urls = is_allowed
         reply = await talk.send(command="ask", text=question)
         assert reply.text == "I open no addresses. Send me the recording itself."
-    talk.answerer.chat_limits = AnswererLimits(formats=("audio/mpeg",), can_fetch_urls=True)
+    talk.answerer.limits = AnswererLimits(formats=("audio/mpeg",), can_fetch_urls=True)
     await talk.send(command="ask", text=question)
     [audio] = talk.turns[0].audios
     assert (audio.url, audio.data) == ("https://a.example/talk.mp3?x=1", b"")

@@ -165,7 +165,7 @@ async def test_members_add_and_admins_remove(group: Group) -> None:
 
 async def labels(group: Group, seconds: float, **limits: Any) -> list[str]:
     answerer = group.road.answerer
-    answerer.chat_limits = replace(answerer.chat_limits, **limits)
+    answerer.limits = replace(answerer.limits, **limits)
     group.road.platform.sound = sounds.wav(sounds.speech(seconds))
     asks, _ = await hear(group)
     return [button.label for button in group.answers(asks)[0].buttons]

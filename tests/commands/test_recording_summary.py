@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-from core.config import Settings
-from core.engines.offline.engine import Offline
+from core.engines.offline.answerer import OfflineAnswerer
 from core.models import Button, JobState, Reply, Segment, Transcript
 from core.store import Store
 from tests.conftest import NewMessage
@@ -68,7 +66,7 @@ async def test_a_long_recording_in_a_few_points(listener: Listener) -> None:
 
 
 async def test_hours_of_sound_are_summed_up_in_parts(listener: Listener) -> None:
-    limits = listener.road.answerer.chat_limits
+    limits = listener.road.answerer.limits
     object.__setattr__(limits, "context_tokens", 4_000)
     segments = tuple(Segment(n * 9.0, n * 9 + 8.5, f"{n} " + SENTENCES[n % 8]) for n in range(800))
     listener.road.answerer.scripts["."] = "- It is about offers. [0:09]"
@@ -82,11 +80,9 @@ async def test_a_transcript_that_is_gone(listener: Listener) -> None:
     assert "no longer have this transcript" in reply.text
 
 
-async def test_offline_it_extracts(store: Store, new_message: NewMessage, tmp_path: Path) -> None:
-    offline = Offline(Settings(hearsay_home=tmp_path))
-    road = Road(store, ScriptedEngine(), answerer=offline)
+async def test_offline_it_extracts(store: Store, new_message: NewMessage) -> None:
+    road = Road(store, ScriptedEngine(), answerer=OfflineAnswerer())
     reply = await Listener(road, new_message).brief(HEARD)
-    await offline.close()
     lines = [line for line in reply.text.splitlines() if line.startswith("• ")]
     assert 3 <= len(lines) <= 12
     for line in lines:

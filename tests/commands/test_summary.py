@@ -49,8 +49,8 @@ class Reader:
     """Implements `core.interfaces.Answerer`: finds the facts of a week in the lines of a prompt."""
 
     name = "reader"
-    chat_model = "reader-1"
-    chat_limits = AnswererLimits(context_tokens=8_000)
+    model = "reader-1"
+    limits = AnswererLimits(context_tokens=8_000)
 
     def __init__(self, week: Week) -> None:
         self.facts = {fact.text: fact for fact in week.facts if fact.kind != "voice"}
@@ -64,7 +64,7 @@ class Reader:
             raise failure
         lines = question.turns[-1].text.splitlines()
         text = SCRIPT if "HOST" in question.instructions else "\n".join(self._sum_up(lines))
-        return Answer(text, usage=Usage(self.name, self.chat_model, 0.0, 10, 10))
+        return Answer(text, usage=Usage(self.name, self.model, 0.0, 10, 10))
 
     def _sum_up(self, lines: Sequence[str]) -> list[str]:
         found: dict[str, list[str]] = {heading: [] for heading in HEADINGS}

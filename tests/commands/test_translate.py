@@ -134,7 +134,7 @@ async def test_an_end_that_is_missing_is_told(group: Group) -> None:
 
 
 async def test_without_an_engine_that_translates_one_sentence(group: Group) -> None:
-    group.road.answerer.chat_limits = AnswererLimits(can_translate=False)
+    group.road.answerer.limits = AnswererLimits(can_translate=False)
     reply = await group.ask("translate German some words")
     assert reply.text == "No engine that translates is set up here."
     assert group.road.answerer.asked == []

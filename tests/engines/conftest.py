@@ -1,13 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Any, Protocol, TypeVar
 
 import pytest
 
 from core.config import Settings
-from core.engines.mimo.engine import Mimo
-from core.engines.openai.engine import OpenAIStyle
+from core.engines.mimo.answerer import MimoAnswerer
+from core.engines.mimo.synthesizer import MimoSynthesizer
+from core.engines.mimo.transcriber import MimoTranscriber
+from core.engines.openai.role import OpenAIRole
 from core.interfaces import Synthesizer
 from core.models import Audio, Utterance
 from tests import conftest as root
@@ -15,7 +17,13 @@ from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording
 from tests.emulators.openai import OpenAIServer
 
-MakeOpenAI = Callable[..., OpenAIStyle]
+OneRole = TypeVar("OneRole", bound=OpenAIRole)
+
+
+class MakeOpenAI(Protocol):
+    """Builds one role of the OpenAI-style engine with these settings."""
+
+    def __call__(self, kind: type[OneRole], **values: Any) -> OneRole: ...
 
 
 def make_settings(**values: Any) -> Settings:
@@ -47,9 +55,27 @@ server = root.mimo
 
 
 @pytest.fixture
-async def mimo(server: MimoServer) -> AsyncIterator[Mimo]:
-    """The engine, against the local service."""
-    engine = Mimo(make_settings(mimo_base_url=server.base_url, mimo_api_key=server.key))
+def mimo_settings(server: MimoServer) -> Settings:
+    return make_settings(mimo_base_url=server.base_url, mimo_api_key=server.key)
+
+
+@pytest.fixture
+async def transcriber(mimo_settings: Settings) -> AsyncIterator[MimoTranscriber]:
+    engine = MimoTranscriber(mimo_settings)
+    yield engine
+    await engine.close()
+
+
+@pytest.fixture
+async def answerer(mimo_settings: Settings) -> AsyncIterator[MimoAnswerer]:
+    engine = MimoAnswerer(mimo_settings)
+    yield engine
+    await engine.close()
+
+
+@pytest.fixture
+async def synthesizer(mimo_settings: Settings) -> AsyncIterator[MimoSynthesizer]:
+    engine = MimoSynthesizer(mimo_settings)
     yield engine
     await engine.close()
 
@@ -62,18 +88,14 @@ async def openai() -> AsyncIterator[OpenAIServer]:
 
 @pytest.fixture
 async def make_openai(openai: OpenAIServer) -> AsyncIterator[MakeOpenAI]:
-    """Make engines of the style of OpenAI, with these settings; they are closed at the end."""
-    made: list[OpenAIStyle] = []
+    """Build roles of the OpenAI-style engine; they are closed at the end."""
+    made: list[OpenAIRole] = []
 
-    def make(**values: Any) -> OpenAIStyle:
-        made.append(OpenAIStyle(make_settings(**{"openai_base_url": openai.base_url, **values})))
-        return made[-1]
+    def make(kind: type[OneRole], **values: Any) -> OneRole:
+        engine = kind(make_settings(**{"openai_base_url": openai.base_url, **values}))
+        made.append(engine)
+        return engine
 
     yield make
     for engine in made:
         await engine.close()
-
-
-@pytest.fixture
-def engine(make_openai: MakeOpenAI) -> OpenAIStyle:
-    return make_openai()

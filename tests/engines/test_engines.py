@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from itertools import combinations
 from operator import is_
 from typing import Any
 
 import pytest
 
-from core.engines import ENGINES, Engines
+from core.config import Settings
+from core.engines import ENGINES, OFFLINE, Engines
 from core.errors import ConfigError
+from core.interfaces import TranscriberLimits
+from core.models import Audio, Transcript
 from tests.engines.conftest import make_settings
 
 MIMO: dict[str, Any] = {"mimo_api_key": "sk-x"}
@@ -32,14 +34,15 @@ OPENAI: dict[str, Any] = {"openai_base_url": "http://127.0.0.1:1/v1"}
         ({**OPENAI, "answerer": "offline"}, "openai", "offline", "openai"),
     ],
 )
-async def test_one_engine_serves_all_its_roles(
+async def test_roles_of_one_engine_share_its_connections(
     values: dict[str, Any], hears: str, understands: str, speaks: str
 ) -> None:
     engines = Engines(make_settings(**values))
     roles: list[Any] = [engines.transcriber(), engines.answerer(), engines.synthesizer()]
     assert [role.name for role in roles] == [hears, understands, speaks]
     for one, other in combinations(roles, 2):
-        assert (one is other) == (one.name == other.name)
+        is_shared = one.shared is not None and one.shared is other.shared
+        assert is_shared == (one.name == other.name != OFFLINE)
     again = [engines.transcriber(), engines.answerer(), engines.synthesizer()]
     assert all(map(is_, again, roles))
     await engines.close()
@@ -53,13 +56,13 @@ async def test_what_is_told_of_an_engine(values: dict[str, Any]) -> None:
     """Only the machine alone cannot hear a question; voices are distinct, each has a language."""
     engines = Engines(make_settings(**values))
     answerer, synthesizer = engines.answerer(), engines.synthesizer()
-    assert answerer.chat_model and answerer.chat_limits.context_tokens >= 128_000
-    assert bool(answerer.chat_limits.formats) == bool(values)
-    assert (answerer.chat_limits.max_bytes > 0) == bool(values)
+    assert answerer.model and answerer.limits.context_tokens >= 128_000
+    assert bool(answerer.limits.formats) == bool(values)
+    assert (answerer.limits.max_bytes > 0) == bool(values)
     voices = synthesizer.voices()
     assert len({voice.voice_id for voice in voices}) == len(voices) > 8
     assert all(voice.name and voice.language for voice in voices)
-    assert synthesizer.speech_model and synthesizer.speech_rate_hz in (22_050, 24_000)
+    assert synthesizer.model and synthesizer.rate_hz in (22_050, 24_000)
     await engines.close()
 
 
@@ -78,7 +81,36 @@ def test_role_that_cannot_be_is_named_with_the_way_out(role: str, name: str, way
         getattr(Engines(make_settings(**{role: name})), role)()
 
 
-@pytest.mark.parametrize("name", ENGINES)
-def test_every_entry_of_the_table_is_under_its_own_name(name: str) -> None:
-    module, _, attribute = ENGINES[name].partition(":")
-    assert getattr(import_module(module), attribute).name == name
+class Dictaphone:
+    """An engine that only transcribes, and is always configured."""
+
+    name, model, requires, shared = "dictaphone", "tape", "", None
+    limits = TranscriberLimits()
+
+    def __init__(self, settings: Settings, shared: None = None) -> None:
+        pass
+
+    @classmethod
+    def is_configured(cls, settings: Settings) -> bool:
+        return True
+
+    async def transcribe(self, audio: Audio, **_: object) -> Transcript:
+        return Transcript("hello")
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_an_engine_is_picked_only_for_the_roles_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = {"dictaphone": f"{__name__}:Dictaphone", **ENGINES["transcriber"]}
+    monkeypatch.setitem(ENGINES, "transcriber", table)
+    engines = Engines(make_settings(**MIMO))
+    roles: list[Any] = [engines.transcriber(), engines.answerer(), engines.synthesizer()]
+    assert [role.name for role in roles] == ["dictaphone", "mimo", "mimo"]
+    await engines.close()
+    for role in ("answerer", "synthesizer"):
+        with pytest.raises(ConfigError, match="'dictaphone': choose auto, mimo, openai, offline"):
+            getattr(Engines(make_settings(**{role: "dictaphone"})), role)()
+    assert Engines(make_settings(transcriber="dictaphone")).transcriber().name == "dictaphone"

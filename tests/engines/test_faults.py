@@ -5,12 +5,14 @@ from __future__ import annotations
 import resource
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from core.clock import Clock
-from core.engines.mimo.engine import Mimo
-from core.engines.openai.engine import OpenAIStyle
+from core.engines import Engines
+from core.engines.mimo.synthesizer import MimoSynthesizer
+from core.engines.mimo.transcriber import MimoTranscriber
 from core.errors import (
     EngineBadReply,
     EngineBusy,
@@ -19,7 +21,7 @@ from core.errors import (
     EngineRefused,
     ModelGone,
 )
-from core.models import Question, Turn, Utterance
+from core.models import Answer, Question, Transcript, Turn, Utterance
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.faults import ANSWERS, CHATS, KINDS, SPEECH, Fault
 from tests.emulators.mimo.speaking import speak as make_sound
@@ -45,6 +47,7 @@ STREAM = "sse_cut sse_no_done sse_no_end sse_error sse_nonsense sse_reset sse_du
 STREAM += "sse_comments"
 SOUNDS = "speech_odd speech_empty speech_null speech_base64"
 OPENAI = "429_seconds 504 401 402 200_html 200_error hang drip reset chunked_cut gzip_bomb"
+ENGINE_ROLES = {"hear": "transcriber", "answer": "answerer", "speak": "synthesizer"}
 ROADS = {
     "mimo hear whole": " ".join(k for k in EXPECTED if not k.startswith(("sse", "speech", "huge"))),
     "mimo hear stream": f"{STREAM} sse_split huge",
@@ -64,14 +67,14 @@ class Road:
     """One engine in one role, before a service of its own."""
 
     server: MimoServer | OpenAIServer
-    engine: Mimo | OpenAIStyle
+    engine: Any
     role: str
     is_streamed: bool
 
     def __post_init__(self) -> None:
         self.shown: list[str] = []
-        if isinstance(self.engine, Mimo):
-            self.engine.can_stream_speech = self.is_streamed
+        if isinstance(self.engine, MimoSynthesizer):
+            self.engine.can_stream = self.is_streamed
 
     def fail(self, kind: str) -> None:
         """Let the next call end so."""
@@ -87,12 +90,13 @@ class Road:
         if self.role == "speak":
             return await self._speak(words)
         if self.role == "hear":
-            heard = await self.engine.transcribe(make_audio(*numbers), on_text=on_text)
+            heard: Transcript = await self.engine.transcribe(make_audio(*numbers), on_text=on_text)
             return heard.text
         turn = Turn("user", words, (make_audio(*numbers),))
         if isinstance(self.server, MimoServer):
             self.server.add_answer(words, pattern=words)
-        told = await self.engine.answer(Question((turn,), max_tokens=30), on_text=on_text)
+        question = Question((turn,), max_tokens=30)
+        told: Answer = await self.engine.answer(question, on_text=on_text)
         return told.text.rpartition("heard: ")[2].rstrip(".")
 
     async def _speak(self, words: str) -> str:
@@ -112,12 +116,12 @@ class Road:
 async def road(request: pytest.FixtureRequest) -> AsyncIterator[Road]:
     service, role, way = request.param.split()
     async with MimoServer() if service == "mimo" else OpenAIServer() as server:
-        engine: Mimo | OpenAIStyle
         if isinstance(server, MimoServer):
-            engine = Mimo(make_settings(mimo_base_url=server.base_url, mimo_api_key=server.key))
+            settings = make_settings(mimo_base_url=server.base_url, mimo_api_key=server.key)
         else:
             values = {"openai_base_url": server.base_url, "openai_chat_model": "gpt-audio"}
-            engine = OpenAIStyle(make_settings(**values))
+            settings = make_settings(**values)
+        engine: Any = getattr(Engines(settings), ENGINE_ROLES[role])()
         yield Road(server, engine, role, way == "stream")
         await engine.close()
 
@@ -151,10 +155,10 @@ async def test_fault_ends_as_its_error(road: Road, kind: str) -> None:
     assert await road.call(6) == "w6", "the next call is not harmed"
 
 
-async def test_wait_is_as_told(server: MimoServer, mimo: Mimo) -> None:
+async def test_wait_is_as_told(server: MimoServer, transcriber: MimoTranscriber) -> None:
     server.add_fault("429_seconds", value=30)
     with pytest.raises(EngineBusy) as caught:
-        await mimo.transcribe(make_audio(5))
+        await transcriber.transcribe(make_audio(5))
     assert caught.value.retry_after_s == pytest.approx(30, abs=2)
 
 
@@ -188,14 +192,18 @@ async def test_nobody_answers(server: MimoServer) -> None:
     async with MimoServer() as gone:
         address = gone.base_url
     for url in ("http://mimo.invalid/v1", server.base_url.replace("http", "https"), address):
-        engine = Mimo(make_settings(mimo_base_url=url, mimo_api_key="sk-x"))
+        engine = MimoTranscriber(make_settings(mimo_base_url=url, mimo_api_key="sk-x"))
         with pytest.raises(EngineBusy):
             await engine.transcribe(make_audio(5))
         await engine.close()
 
 
-async def test_designed_voice_fails_as_others_do(server: MimoServer, mimo: Mimo) -> None:
+async def test_designed_voice_fails_as_others_do(
+    server: MimoServer, synthesizer: MimoSynthesizer
+) -> None:
     for kind, expected in {"speech_odd": EngineBadReply, "503": EngineBusy}.items():
         server.add_fault(kind)
         with pytest.raises(expected):
-            assert not [p async for p in mimo.synthesize(Utterance("Hi.", description="Old."))]
+            assert not [
+                p async for p in synthesizer.synthesize(Utterance("Hi.", description="Old."))
+            ]

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from bots.program import open_program
-from core.engines.mimo.engine import Mimo
-from core.engines.openai.engine import OpenAIStyle
+from core.engines.mimo.limits import ASR_LIMITS, TTS_LIMITS
+from core.engines.openai.answerer import OpenAIAnswerer
+from core.engines.openai.synthesizer import OpenAISynthesizer
+from core.engines.openai.transcriber import OpenAITranscriber
 from core.errors import EngineBusy, EngineError, EngineLocked, EngineRefused
 from core.models import Question, Turn, Utterance
 from core.synthesis.pipeline import VoiceStyle
@@ -19,7 +22,7 @@ from tests.emulators.gomodel import GoModelServer
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.speaking import speak as make_sound
 from tests.emulators.openai import OpenAIServer
-from tests.engines.conftest import MakeOpenAI, make_audio, make_settings, speak
+from tests.engines.conftest import MakeOpenAI, OneRole, make_audio, make_settings, speak
 
 LARGE = "mimo-v2.6-pro[1m]"
 NAMES = {
@@ -38,20 +41,34 @@ async def gateway(server: MimoServer) -> AsyncIterator[GoModelServer]:
 @pytest.fixture
 def make_engine(gateway: GoModelServer, make_openai: MakeOpenAI) -> MakeOpenAI:
     own = {"openai_base_url": gateway.base_url, "openai_api_key": gateway.world.key}
-    return lambda **values: make_openai(**{**NAMES, **own, **values})
+
+    def make(kind: type[OneRole], **values: Any) -> OneRole:
+        return make_openai(kind, **{**NAMES, **own, **values})
+
+    return make
 
 
 @pytest.fixture
-def engine(make_engine: MakeOpenAI) -> OpenAIStyle:
-    return make_engine()
+def transcriber(make_engine: MakeOpenAI) -> OpenAITranscriber:
+    return make_engine(OpenAITranscriber)
+
+
+@pytest.fixture
+def answerer(make_engine: MakeOpenAI) -> OpenAIAnswerer:
+    return make_engine(OpenAIAnswerer)
+
+
+@pytest.fixture
+def synthesizer(make_engine: MakeOpenAI) -> OpenAISynthesizer:
+    return make_engine(OpenAISynthesizer)
 
 
 async def test_words_come_back(
-    gateway: GoModelServer, server: MimoServer, engine: OpenAIStyle
+    gateway: GoModelServer, server: MimoServer, transcriber: OpenAITranscriber
 ) -> None:
     fields = {"model": NAMES["openai_asr_model"], "response_format": "json", "temperature": "0.2"}
     for language, told in {None: None, "de": None, "zh-Hans": "zh", "en-US": "en"}.items():
-        heard = await engine.transcribe(make_audio(3, 900), language=language, temperature=0.2)
+        heard = await transcriber.transcribe(make_audio(3, 900), language=language, temperature=0.2)
         assert (heard.text, heard.segments) == ("w3 w900", ())
         sent = {**fields, **({"language": told} if told else {})}
         assert gateway.world.asked.pop() == ("/v1/audio/transcriptions", sent)
@@ -63,7 +80,7 @@ async def test_words_come_back(
 async def test_times_are_asked_for_once_where_no_gateway_is_named(
     gateway: GoModelServer, server: MimoServer, make_engine: MakeOpenAI
 ) -> None:
-    engine = make_engine(openai_asr_model="mimo-v2.5-asr")
+    engine = make_engine(OpenAITranscriber, openai_asr_model="mimo-v2.5-asr")
     for number in (1, 2):
         assert (await engine.transcribe(make_audio(number))).text == f"w{number}"
     assert gateway.world.refused == [
@@ -72,20 +89,24 @@ async def test_times_are_asked_for_once_where_no_gateway_is_named(
     assert len(server.billed) == 2
 
 
-def test_what_a_call_may_hold_is_as_at_mimo(make_engine: MakeOpenAI) -> None:
-    engine = make_engine()
-    assert (engine.limits, engine.speech_limits) == (Mimo.limits, Mimo.speech_limits)
-    limits = engine.chat_limits
+def test_what_a_call_may_hold_is_as_at_mimo(
+    transcriber: OpenAITranscriber,
+    answerer: OpenAIAnswerer,
+    synthesizer: OpenAISynthesizer,
+    make_engine: MakeOpenAI,
+) -> None:
+    assert (transcriber.limits, synthesizer.limits) == (ASR_LIMITS, TTS_LIMITS)
+    limits = answerer.limits
     assert (limits.can_think, limits.context_tokens) == (True, 1_000_000)
     assert (limits.calls_per_minute, limits.audio_tokens_per_s) == (100, 6.25)
     assert set(limits.formats) == {"audio/mpeg", "audio/wav", "audio/mp3", "audio/x-wav"}
-    assert make_engine(openai_asr_model="whisper-1").limits.max_piece_s == 600.0
+    assert make_engine(OpenAITranscriber, openai_asr_model="whisper-1").limits.max_piece_s == 600.0
 
 
 async def test_a_voice_of_mimo_speaks(server: MimoServer, make_engine: MakeOpenAI) -> None:
     rows = [("Hello.", "alloy", "Mia"), ("你好，小明。", "alloy", "冰糖"), ("Hi.", "Dean", "Dean")]
     for text, own, voice in rows:
-        engine = make_engine(openai_tts_voice=own)
+        engine = make_engine(OpenAISynthesizer, openai_tts_voice=own)
         assert await speak(engine, Utterance(text)) == make_sound(text)
         assert server.calls[-1].request["audio"] == {"format": "pcm16", "voice": voice}
         ids = [preset.voice_id for preset in engine.voices()]
@@ -94,42 +115,46 @@ async def test_a_voice_of_mimo_speaks(server: MimoServer, make_engine: MakeOpenA
 
 
 async def test_styles_perform(
-    gateway: GoModelServer, server: MimoServer, engine: OpenAIStyle
+    gateway: GoModelServer, server: MimoServer, synthesizer: OpenAISynthesizer
 ) -> None:
     utterance = Utterance(
         "[cough] Three words here.", voice="Chloe", styles=("Happy",), direction="Warm and slow."
     )
-    assert await speak(engine, utterance)
+    assert await speak(synthesizer, utterance)
     order = {"model": NAMES["openai_tts_model"], "voice": "Chloe", "response_format": "pcm"}
     order |= {"input": "(Happy)[cough] Three words here.", "instructions": "Warm and slow."}
     assert gateway.world.asked[-1] == ("/v1/audio/speech", order)
     assert [m["role"] for m in server.calls[-1].request["messages"]] == ["user", "assistant"]
 
 
-async def test_own_voices(gateway: GoModelServer, server: MimoServer, engine: OpenAIStyle) -> None:
+async def test_own_voices(
+    gateway: GoModelServer, server: MimoServer, synthesizer: OpenAISynthesizer
+) -> None:
     designed, kept = {"description": "An old man."}, {"sample": make_audio(1, 2)}
     for kind, voice in {"voicedesign": designed, "voiceclone": kept}.items():
-        assert await speak(engine, Utterance("Hello.", **voice)) == make_sound("Hello.")  # type: ignore[arg-type]
+        assert await speak(synthesizer, Utterance("Hello.", **voice)) == make_sound("Hello.")  # type: ignore[arg-type]
         assert server.billed[-1].model == f"mimo-v2.5-tts-{kind}"
     assert not gateway.world.refused
 
 
-async def test_gateway_of_presets_alone_says_so(server: MimoServer, engine: OpenAIStyle) -> None:
+async def test_gateway_of_presets_alone_says_so(
+    server: MimoServer, synthesizer: OpenAISynthesizer
+) -> None:
     server.rules.models = ("mimo-v2.5-tts",)
     for utterance in (Utterance("Hi.", description="x"), Utterance("Hi.", sample=make_audio(1))):
         with pytest.raises(EngineRefused) as caught:
-            await speak(engine, utterance)
+            await speak(synthesizer, utterance)
         assert caught.value.values["reason"] == "it has preset voices only"
-    assert await speak(engine, Utterance("Hi.")), "it is not left for that"
+    assert await speak(synthesizer, Utterance("Hi.")), "it is not left for that"
 
 
 @pytest.mark.parametrize("is_thinking", [True, False])
 async def test_questions_pass_as_they_are(
-    gateway: GoModelServer, server: MimoServer, engine: OpenAIStyle, is_thinking: bool
+    gateway: GoModelServer, server: MimoServer, answerer: OpenAIAnswerer, is_thinking: bool
 ) -> None:
     turns, told = (Turn("user", "What is said?", (make_audio(7),)),), list[str]()
     question = Question(turns, is_thinking=is_thinking, max_tokens=64)
-    answer = await engine.answer(question, on_text=told.append if is_thinking else None)
+    answer = await answerer.answer(question, on_text=told.append if is_thinking else None)
     assert "w7" in answer.text and bool(answer.reasoning) == is_thinking
     assert bool(told) == is_thinking
     [(_, fields)] = gateway.world.asked
@@ -139,18 +164,10 @@ async def test_questions_pass_as_they_are(
 
 
 async def test_large_context_passes_when_given(server: MimoServer, make_engine: MakeOpenAI) -> None:
-    engine = make_engine(openai_chat_model=f"xiaomi/{LARGE}")
-    assert engine.chat_limits.context_tokens == 1_000_000
+    engine = make_engine(OpenAIAnswerer, openai_chat_model=f"xiaomi/{LARGE}")
+    assert engine.limits.context_tokens == 1_000_000
     assert (await engine.answer(Question((Turn("user", "Hi."),)))).text
-    assert (server.billed[-1].model, engine.chat_model) == (LARGE, f"xiaomi/{LARGE}")
-
-
-async def ask(engine: OpenAIStyle) -> object:
-    return (await engine.answer(Question((Turn("user", "Hi."),)))).text
-
-
-async def say(engine: OpenAIStyle) -> object:
-    return await speak(engine, Utterance("Hi."))
+    assert (server.billed[-1].model, engine.model) == (LARGE, f"xiaomi/{LARGE}")
 
 
 @pytest.mark.parametrize(
@@ -168,11 +185,15 @@ async def test_retired_models_reroute_and_the_operator_is_told_once(
     retired: str,
     moves: tuple[str, ...],
 ) -> None:
-    role, call = ("tts", say) if retired.endswith("tts") else ("chat", ask)
-    engine = make_engine(**{f"openai_{role}_model": f"xiaomi/{retired}"})
+    name = f"xiaomi/{retired}"
+    synthesizer = make_engine(OpenAISynthesizer, openai_tts_model=name)
+    answerer = make_engine(OpenAIAnswerer, openai_chat_model=name)
     with capture_logs() as logs:
         for _ in range(2):
-            assert await call(engine)
+            if retired.endswith("tts"):
+                assert await speak(synthesizer, Utterance("Hi."))
+            else:
+                assert (await answerer.answer(Question((Turn("user", "Hi."),)))).text
     warned = [(log["model"], log["next"]) for log in logs if log["log_level"] == "warning"]
     assert warned == list(pairwise(f"xiaomi/{name}" for name in (retired, *moves)))
     assert [entry.model for entry in server.billed] == [moves[-1]] * 2
@@ -187,13 +208,13 @@ async def test_retired_models_reroute_and_the_operator_is_told_once(
     ],
 )
 async def test_trouble_behind_the_gateway_is_read(
-    server: MimoServer, engine: OpenAIStyle, fault: str, expected: type[EngineError]
+    server: MimoServer, transcriber: OpenAITranscriber, fault: str, expected: type[EngineError]
 ) -> None:
     server.add_fault(fault)
     with pytest.raises(EngineError) as caught:
-        await engine.transcribe(make_audio(5))
+        await transcriber.transcribe(make_audio(5))
     assert type(caught.value) is expected
-    assert (await engine.transcribe(make_audio(6))).text == "w6"
+    assert (await transcriber.transcribe(make_audio(6))).text == "w6"
 
 
 @pytest.mark.parametrize("more", [set(), {"thinking"}], ids=["strict", "thinking"])
@@ -201,7 +222,7 @@ async def test_form_of_openai(
     openai: OpenAIServer, make_openai: MakeOpenAI, more: set[str]
 ) -> None:
     """A router with MiMo's name for a model and OpenAI's form for its sounds."""
-    world, engine = openai.world, make_openai(**NAMES)
+    world, engine = openai.world, make_openai(OpenAIAnswerer, **NAMES)
     world.chat.models = world.chat.hearing = (NAMES["openai_chat_model"],)
     world.chat.more = more
     question = Question((Turn("user", "What?", (make_audio(7),)),))
@@ -209,7 +230,7 @@ async def test_form_of_openai(
     learned = len(world.questions)
     assert "w7" in (await engine.answer(question)).text
     assert len(world.questions) == learned + 1, "it is remembered"
-    assert "audio/wav" in engine.chat_limits.formats
+    assert "audio/wav" in engine.limits.formats
 
 
 async def test_whole_assistant_runs_on_a_gateway(gateway: GoModelServer, tmp_path: Path) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NamedTuple
 
 import pytest
 
-from core.engines.mimo.engine import Mimo
+from core.config import Settings
+from core.engines.mimo.answerer import MimoAnswerer
+from core.engines.mimo.role import MimoRole
+from core.engines.mimo.synthesizer import MimoSynthesizer
+from core.engines.mimo.transcriber import MimoTranscriber
 from core.engines.mimo.transcription_wire import MAX_BYTES
+from core.engines.wire.client import EngineClient
 from core.errors import ConfigError, EngineRefused, ModelGone
 from core.models import Audio, Question, Turn, Utterance
 from tests.emulators.mimo import MimoServer
@@ -18,8 +23,8 @@ from tests.engines.conftest import make_audio, make_settings, speak
 from tests.support import sounds
 
 
-async def test_words_and_usage_come_back(server: MimoServer, mimo: Mimo) -> None:
-    transcript = await mimo.transcribe(make_audio(7, 4211, 63_999, 0))
+async def test_words_and_usage_come_back(server: MimoServer, transcriber: MimoTranscriber) -> None:
+    transcript = await transcriber.transcribe(make_audio(7, 4211, 63_999, 0))
     assert transcript.text == "w7 w4211 w63999 w0"
     assert transcript.duration_s == 4.0
     assert not transcript.is_cut and not transcript.is_rough
@@ -31,77 +36,87 @@ async def test_words_and_usage_come_back(server: MimoServer, mimo: Mimo) -> None
     assert [call.is_streamed for call in server.calls] == [False]
 
 
-async def test_stream_shows_the_text_as_it_grows(server: MimoServer, mimo: Mimo) -> None:
+async def test_stream_shows_the_text_as_it_grows(
+    server: MimoServer, transcriber: MimoTranscriber
+) -> None:
     shown: list[str] = []
-    transcript = await mimo.transcribe(make_audio(1, 2, 3), on_text=shown.append)
+    transcript = await transcriber.transcribe(make_audio(1, 2, 3), on_text=shown.append)
     assert shown == ["w1", "w1 w2", "w1 w2 w3"]
     assert transcript.text == "w1 w2 w3"
     assert transcript.usage is not None and transcript.usage.audio_s == 3.0
     assert server.calls[0].is_streamed
 
 
-async def test_chinese_arrives_whole_byte_by_byte(server: MimoServer, mimo: Mimo) -> None:
+async def test_chinese_arrives_whole_byte_by_byte(
+    server: MimoServer, transcriber: MimoTranscriber
+) -> None:
     audio = make_audio(1)
     server.set_text(audio.data, "你好，世界 😀 good")
     server.add_fault("sse_split")
     shown: list[str] = []
-    transcript = await mimo.transcribe(audio, on_text=shown.append)
+    transcript = await transcriber.transcribe(audio, on_text=shown.append)
     assert transcript.text == "你好，世界 😀 good"
     assert shown[0] == "你好，世界"
 
 
 async def test_key_in_the_other_header(server: MimoServer) -> None:
     values = {"mimo_base_url": f"{server.base_url}/", "mimo_api_key": f" {server.key}\n"}
-    engine = Mimo(make_settings(**values, mimo_auth_header="authorization"))
+    engine = MimoTranscriber(make_settings(**values, mimo_auth_header="authorization"))
     assert (await engine.transcribe(make_audio(5))).text == "w5"
     assert server.calls[0].key_header == "authorization"
     await engine.close()
 
 
-async def test_mp3_is_heard(server: MimoServer, mimo: Mimo) -> None:
+async def test_mp3_is_heard(server: MimoServer, transcriber: MimoTranscriber) -> None:
     pcm = make_recording([7, 8, 9])[44:]
     mp3 = sounds.encode(pcm, "mp3", "libmp3lame", options={"b": "32000"})
-    assert (await mimo.transcribe(Audio(mp3, "audio/mpeg", 3.0))).text == "w7 w8 w9"
+    assert (await transcriber.transcribe(Audio(mp3, "audio/mpeg", 3.0))).text == "w7 w8 w9"
     assert server.calls[0].sound_bytes == len(mp3)
 
 
-async def test_silence_gives_no_words(mimo: Mimo) -> None:
+async def test_silence_gives_no_words(transcriber: MimoTranscriber) -> None:
     silence = Audio(make_wav(bytes(32_000)), "audio/wav", 1.0)
-    assert (await mimo.transcribe(silence)).text == ""
-    assert (await mimo.transcribe(silence, on_text=lambda _: None)).text == ""
+    assert (await transcriber.transcribe(silence)).text == ""
+    assert (await transcriber.transcribe(silence, on_text=lambda _: None)).text == ""
 
 
-async def test_only_what_is_too_large_is_not_sent(server: MimoServer, mimo: Mimo) -> None:
+async def test_only_what_is_too_large_is_not_sent(
+    server: MimoServer, transcriber: MimoTranscriber
+) -> None:
     data = make_wav(bytes((MAX_BYTES - len(make_wav(b""))) // 2 * 2))
-    await mimo.transcribe(Audio(data, "audio/wav", 234.0))
+    await transcriber.transcribe(Audio(data, "audio/wav", 234.0))
     assert MAX_BYTES - 2 < server.calls[0].sound_bytes <= MAX_BYTES
     large, other = Audio(bytes(MAX_BYTES + 1), "audio/wav", 1.0), Audio(b"", "audio/ogg", 1.0)
     for audio in (large, other):
         with pytest.raises(EngineRefused):
-            await mimo.transcribe(audio)
+            await transcriber.transcribe(audio)
     assert len(server.calls) == 1
 
 
-async def test_bytes_that_are_no_sound_are_refused_with_the_reason(mimo: Mimo) -> None:
+async def test_bytes_that_are_no_sound_are_refused_with_the_reason(
+    transcriber: MimoTranscriber,
+) -> None:
     with pytest.raises(EngineRefused) as caught:
-        await mimo.transcribe(Audio(b"SILK_V3 and so on", "audio/wav", 1.0))
+        await transcriber.transcribe(Audio(b"SILK_V3 and so on", "audio/wav", 1.0))
     assert caught.value.values == {"reason": "the audio cannot be decoded"}
 
 
-async def test_eight_calls_run_at_once(server: MimoServer, mimo: Mimo) -> None:
+async def test_eight_calls_run_at_once(server: MimoServer, transcriber: MimoTranscriber) -> None:
     server.rules.latency_s = 0.3
-    texts = await asyncio.gather(*(mimo.transcribe(make_audio(n)) for n in range(8)))
+    texts = await asyncio.gather(*(transcriber.transcribe(make_audio(n)) for n in range(8)))
     assert [t.text for t in texts] == [f"w{n}" for n in range(8)]
     assert server.most_under_way == 8
     assert len(server.all_calls) == 9, "the list of models is asked once"
 
 
-async def test_text_beyond_the_limit_is_marked_as_cut(server: MimoServer, mimo: Mimo) -> None:
+async def test_text_beyond_the_limit_is_marked_as_cut(
+    server: MimoServer, transcriber: MimoTranscriber
+) -> None:
     audio = make_audio(5)
     server.set_text(audio.data, "word " * 3000)
-    transcript = await mimo.transcribe(audio)
+    transcript = await transcriber.transcribe(audio)
     assert transcript.is_cut and len(transcript.text) > 8000
-    assert (await mimo.transcribe(audio, on_text=lambda _: None)).is_cut
+    assert (await transcriber.transcribe(audio, on_text=lambda _: None)).is_cut
 
 
 @pytest.mark.parametrize(
@@ -113,62 +128,63 @@ async def test_text_beyond_the_limit_is_marked_as_cut(server: MimoServer, mimo: 
 )
 def test_what_no_call_can_carry_is_a_matter_of_configuration(values: dict[str, str]) -> None:
     with pytest.raises(ConfigError) as caught:
-        Mimo(make_settings(**{"mimo_api_key": "sk-x", **values}))
+        MimoTranscriber(make_settings(**{"mimo_api_key": "sk-x", **values}))
     assert values.get("mimo_api_key", "none") not in str(caught.value)
 
 
 class Role(NamedTuple):
     """One of the things that MiMo does."""
 
-    name: str
-    #: The setting of its model, and where its registry stands.
-    setting: str
-    registry: str
-    #: Two models of the registry, the better one first.
+    kind: type[MimoRole]
+    #: Two of its models, the better one first.
     models: tuple[str, ...]
-    call: Callable[[Mimo], Awaitable[Any]]
-    current: Callable[[Mimo], str]
+    call: Callable[[Any], Awaitable[Any]]
 
 
 QUESTION = Question((Turn("user", "Hi."),))
 ROLES = (
     Role(
-        *("hear", "mimo_asr_model", "ASR", ("mimo-v3-asr", "mimo-v2.5-asr")),
-        lambda mimo: mimo.transcribe(make_audio(5)),
-        lambda mimo: mimo.model,
+        MimoTranscriber,
+        ("mimo-v3-asr", "mimo-v2.5-asr"),
+        lambda engine: engine.transcribe(make_audio(5)),
     ),
     Role(
-        *("speak", "mimo_tts_model", "TTS", ("mimo-v2.5-tts", "mimo-v2-tts")),
-        lambda mimo: speak(mimo, Utterance("Hi.")),
-        lambda mimo: mimo.speech_model,
+        MimoSynthesizer,
+        ("mimo-v2.5-tts", "mimo-v2-tts"),
+        lambda engine: speak(engine, Utterance("Hi.")),
     ),
     Role(
-        *("answer", "mimo_chat_model", "CHAT", ("mimo-v2.6-flash", "mimo-v2.5")),
-        lambda mimo: mimo.answer(QUESTION),
-        lambda mimo: mimo.chat_model,
+        MimoAnswerer,
+        ("mimo-v2.6-flash", "mimo-v2.5"),
+        lambda engine: engine.answer(QUESTION),
     ),
 )
 
 
-@pytest.fixture(params=ROLES, ids=lambda role: role.name)
+@pytest.fixture(params=ROLES, ids=lambda role: role.kind.__name__)
 def role(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Role:
     found: Role = request.param
-    monkeypatch.setattr(f"core.engines.mimo.engine.{found.registry}", found.models)
+    monkeypatch.setattr(found.kind, "models", found.models)
     return found
 
 
-def make_engine(server: MimoServer, **settings: Any) -> Mimo:
-    return Mimo(make_settings(mimo_base_url=server.base_url, **settings))
+@pytest.fixture
+async def shared(mimo_settings: Settings) -> AsyncIterator[EngineClient]:
+    """The connections of all roles."""
+    client = MimoTranscriber(mimo_settings).shared
+    yield client
+    await client.close()
 
 
 async def test_hand_set_model_is_never_left(server: MimoServer, role: Role) -> None:
     given = role.models[0].replace("mimo", "MiMo")
-    engine = make_engine(server, mimo_api_key=server.key, **{role.setting: given})
-    assert role.current(engine) == given
+    values = {"mimo_base_url": server.base_url, "mimo_api_key": server.key}
+    engine = role.kind(make_settings(**values, **{role.kind.model_setting: given}))
+    assert engine.model == given
     for _ in range(2):
         with pytest.raises(ModelGone):
             await role.call(engine)
-    assert role.current(engine) == given
+    assert engine.model == given
     assert [call.status for call in server.all_calls] == [400, 400], "and no list was asked for"
     server.rules.models = (given,)
     assert await role.call(engine)
@@ -176,14 +192,16 @@ async def test_hand_set_model_is_never_left(server: MimoServer, role: Role) -> N
     await engine.close()
 
 
-async def test_dead_model_is_left_for_the_next(server: MimoServer, role: Role) -> None:
+async def test_dead_model_is_left_for_the_next(
+    server: MimoServer, mimo_settings: Settings, role: Role
+) -> None:
     better, other = server.rules.models = role.models
-    engine = make_engine(server, mimo_api_key=server.key)
-    assert role.current(engine) == better
+    engine = role.kind(mimo_settings)
+    assert engine.model == better
     await role.call(engine)
     server.rules.models = (other,)
     await role.call(engine)
-    assert role.current(engine) == other
+    assert engine.model == other
     assert [call.model for call in server.billed] == [better, other]
     server.rules.models = ()
     with pytest.raises(ModelGone):
@@ -194,9 +212,11 @@ async def test_dead_model_is_left_for_the_next(server: MimoServer, role: Role) -
     await engine.close()
 
 
-async def test_no_death_harms_others(server: MimoServer, mimo: Mimo, role: Role) -> None:
+async def test_no_death_harms_others(
+    server: MimoServer, mimo_settings: Settings, shared: EngineClient, role: Role
+) -> None:
     others = [other for other in ROLES if other is not role]
     server.rules.models = tuple(other.models[1] for other in others)
     with pytest.raises(ModelGone):
-        await role.call(mimo)
-    assert all([await other.call(mimo) for other in others])
+        await role.call(role.kind(mimo_settings, shared))
+    assert all([await other.call(other.kind(mimo_settings, shared)) for other in others])

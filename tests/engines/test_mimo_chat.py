@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from core.clock import Clock
+from core.engines.mimo.answerer import MimoAnswerer
 from core.engines.mimo.chat_wire import build_question
-from core.engines.mimo.engine import Mimo
 from core.engines.mimo.limits import CHAT_LIMITS
 from core.errors import EngineBadReply, EngineBusy
 from core.models import Answer, Audio, Question, Turn, Usage
@@ -31,10 +31,10 @@ def ask(text: str, *audios: Audio, **options: Any) -> Question:
     return Question((Turn("user", text, audios),), **options)
 
 
-async def test_question_about_a_text(server: MimoServer, mimo: Mimo) -> None:
+async def test_question_about_a_text(server: MimoServer, answerer: MimoAnswerer) -> None:
     server.add_answer("Four o'clock.", pattern="When")
     question = ask("When is it?", instructions="You are Hearsay.", max_tokens=300)
-    answer = await mimo.answer(question)
+    answer = await answerer.answer(question)
     assert replace(answer, usage=None) == Answer("Four o'clock.")
     [call] = server.calls
     system = {"role": "system", "content": "You are Hearsay."}
@@ -49,14 +49,16 @@ async def test_question_about_a_text(server: MimoServer, mimo: Mimo) -> None:
     assert usage.prompt_tokens + usage.completion_tokens == call.tokens
 
 
-async def test_dialogue_about_recordings_keeps_its_order(server: MimoServer, mimo: Mimo) -> None:
+async def test_dialogue_about_recordings_keeps_its_order(
+    server: MimoServer, answerer: MimoAnswerer
+) -> None:
     turns = (
         Turn("user", "What is this?", (make_audio(1), make_audio(2))),
         Turn("assistant", "Two songs.", reasoning="One, two."),
         Turn("assistant", "Or three."),
         Turn("user", "And this?", (make_audio(3),)),
     )
-    answer = await mimo.answer(Question(turns))
+    answer = await answerer.answer(Question(turns))
     assert answer.text == 'I heard 3 recordings: 1.0 s ("w1"), 1.0 s ("w2"), 1.0 s ("w3").'
     user, first, second, last = server.calls[0].request["messages"]
     assert [part["type"] for part in user["content"]] == ["input_audio", "input_audio", "text"]
@@ -65,44 +67,54 @@ async def test_dialogue_about_recordings_keeps_its_order(server: MimoServer, mim
     assert [part["type"] for part in last["content"]] == ["input_audio", "text"]
 
 
-async def test_own_turns_have_thoughts_while_it_thinks(server: MimoServer, mimo: Mimo) -> None:
+async def test_own_turns_have_thoughts_while_it_thinks(
+    server: MimoServer, answerer: MimoAnswerer
+) -> None:
     turns = (Turn("user", "Hi."), Turn("assistant", "Hello."), Turn("user", "Why?"))
-    answer = await mimo.answer(Question(turns, is_thinking=True))
+    answer = await answerer.answer(Question(turns, is_thinking=True))
     assert answer.reasoning == "Let me see." and answer.text
     request = server.calls[0].request
     assert request["thinking"] == {"type": "enabled"}
     assert request["messages"][1]["reasoning_content"] == ""
 
 
-async def test_recording_alone_is_a_question_too(server: MimoServer, mimo: Mimo) -> None:
+async def test_recording_alone_is_a_question_too(
+    server: MimoServer, answerer: MimoAnswerer
+) -> None:
     for text in ("", " \n", "\x00"):
-        answer = await mimo.answer(ask(text, make_audio(5)))
+        answer = await answerer.answer(ask(text, make_audio(5)))
         assert '"w5"' in answer.text, "no call without a text is taken"
         assert server.calls[-1].question.strip()
 
 
-async def test_stream_shows_words_and_never_thoughts(server: MimoServer, mimo: Mimo) -> None:
+async def test_stream_shows_words_and_never_thoughts(
+    server: MimoServer, answerer: MimoAnswerer
+) -> None:
     server.add_answer("It is four.", reasoning="Hm hm.")
     shown: list[str] = []
-    answer = await mimo.answer(ask("When?", is_thinking=True), on_text=shown.append)
+    answer = await answerer.answer(ask("When?", is_thinking=True), on_text=shown.append)
     assert shown == ["It", "It is", "It is four."]
     assert (answer.text, answer.reasoning) == ("It is four.", "Hm hm.")
     assert server.calls[0].is_streamed and server.calls[0].request["stream"] is True
 
 
-async def test_thoughts_that_left_no_room_are_left_out(server: MimoServer, mimo: Mimo) -> None:
+async def test_thoughts_that_left_no_room_are_left_out(
+    server: MimoServer, answerer: MimoAnswerer
+) -> None:
     server.add_answer("It is four.", reasoning="hm " * 100)
     shown: list[str] = []
     question = ask("When?", is_thinking=True, max_tokens=20)
-    answer = await mimo.answer(question, on_text=shown.append)
+    answer = await answerer.answer(question, on_text=shown.append)
     assert (answer.text, answer.is_cut, answer.is_thought) == ("It is four.", False, False)
     assert shown == ["It", "It is", "It is four."]
     assert [call.request["thinking"]["type"] for call in server.calls] == ["enabled", "disabled"]
 
 
-async def test_longest_answer_is_within_the_limits(server: MimoServer, mimo: Mimo) -> None:
+async def test_longest_answer_is_within_the_limits(
+    server: MimoServer, answerer: MimoAnswerer
+) -> None:
     for asked, sent in {0: 1, 1: 1, 131_072: 131_072, 10**6: 131_072}.items():
-        await mimo.answer(ask("Go.", max_tokens=asked))
+        await answerer.answer(ask("Go.", max_tokens=asked))
         assert server.calls[-1].request["max_completion_tokens"] == sent
 
 
@@ -126,15 +138,15 @@ def test_sounds_are_encoded_while_they_are_sent() -> None:
 async def test_context_is_that_of_the_model(server: MimoServer, model: str, context: int) -> None:
     server.rules.models = (model.removesuffix("[1m]"),)
     values = {"mimo_base_url": server.base_url, "mimo_api_key": server.key}
-    engine = Mimo(make_settings(**values, mimo_chat_model=model))
-    assert engine.chat_limits.context_tokens == context
+    engine = MimoAnswerer(make_settings(**values, mimo_chat_model=model))
+    assert engine.limits.context_tokens == context
     assert (await engine.answer(ask("Hi."))).text
     assert server.calls[0].request["model"] == model
     await engine.close()
 
 
 async def test_deadline_counts_sound_and_tokens(
-    server: MimoServer, mimo: Mimo, clock: Clock
+    server: MimoServer, answerer: MimoAnswerer, clock: Clock
 ) -> None:
     longer = Audio(make_wav(bytes(32_000)), "audio/wav", 30.0)
     for question, deadline_s in (
@@ -143,10 +155,10 @@ async def test_deadline_counts_sound_and_tokens(
         (ask("Hi.", longer, max_tokens=10), 33.3),
     ):
         server.rules.latency_s = deadline_s - 0.1
-        assert (await mimo.answer(question)).text
+        assert (await answerer.answer(question)).text
         server.rules.latency_s, started_s = 100.0, clock.monotonic()
         with pytest.raises(EngineBusy):
-            await mimo.answer(question)
+            await answerer.answer(question)
         assert clock.monotonic() - started_s == pytest.approx(deadline_s)
 
 
@@ -176,10 +188,12 @@ def listen(shown: Shown) -> Callable[[str], None] | None:
     "kind",
     sorted({*CHATS, "reasoning_only", "finish_length", "wrong_model", "no_usage"} - {"chat_deaf"}),
 )
-async def test_odd_answer_is_used(server: MimoServer, mimo: Mimo, kind: str, shown: Shown) -> None:
+async def test_odd_answer_is_used(
+    server: MimoServer, answerer: MimoAnswerer, kind: str, shown: Shown
+) -> None:
     server.add_answer(WORDS)
     server.add_fault(kind)
-    answer = await mimo.answer(ask("When?", make_audio(5)), on_text=listen(shown))
+    answer = await answerer.answer(ask("When?", make_audio(5)), on_text=listen(shown))
     assert answer.text == (WORDS[: len(WORDS) // 2] if kind == "finish_length" else WORDS)
     assert answer.is_cut == (kind in ("finish_length", "chat_repetition"))
     assert not answer.is_thought and (answer.usage is None) == (kind == "no_usage")
@@ -188,22 +202,24 @@ async def test_odd_answer_is_used(server: MimoServer, mimo: Mimo, kind: str, sho
     assert answer.reasoning == ("Hm, hm." if kind == "chat_tags" else "")
 
 
-async def test_uncounted_sound_was_not_heard(server: MimoServer, mimo: Mimo, shown: Shown) -> None:
+async def test_uncounted_sound_was_not_heard(
+    server: MimoServer, answerer: MimoAnswerer, shown: Shown
+) -> None:
     server.add_fault("chat_deaf")
     with pytest.raises(EngineBadReply):
-        await mimo.answer(ask("When?", make_audio(5)), on_text=listen(shown))
+        await answerer.answer(ask("When?", make_audio(5)), on_text=listen(shown))
     assert len(server.calls) == 1, "it is not for the engine to try again"
     server.add_fault("chat_deaf")
-    assert (await mimo.answer(ask("When?"))).text, "where there was none, none is counted"
+    assert (await answerer.answer(ask("When?"))).text, "where there was none, none is counted"
 
 
 @pytest.mark.parametrize("kind", ["chat_swapped", "reasoning_only"])
 async def test_thoughts_alone_are_asked_about_once_and_then_said_to_be_thoughts(
-    server: MimoServer, mimo: Mimo, kind: str, shown: Shown
+    server: MimoServer, answerer: MimoAnswerer, kind: str, shown: Shown
 ) -> None:
     server.add_answer(WORDS, reasoning="")
     server.add_fault(kind, times=None)
-    answer = await mimo.answer(ask("When?", is_thinking=True), on_text=listen(shown))
+    answer = await answerer.answer(ask("When?", is_thinking=True), on_text=listen(shown))
     assert answer.text == {"chat_swapped": WORDS, "reasoning_only": "Hm."}[kind]
     assert answer.is_thought and not answer.is_cut
     assert not shown, "thoughts are never shown while they come"
@@ -213,9 +229,11 @@ async def test_thoughts_alone_are_asked_about_once_and_then_said_to_be_thoughts(
     assert answer.usage.prompt_tokens + answer.usage.completion_tokens == tokens
 
 
-async def test_second_call_that_fails_is_the_failure(server: MimoServer, mimo: Mimo) -> None:
+async def test_second_call_that_fails_is_the_failure(
+    server: MimoServer, answerer: MimoAnswerer
+) -> None:
     for kind in ("reasoning_only", "chat_deaf"):
         server.add_fault(kind)
     with pytest.raises(EngineBadReply, match="not heard"):
-        await mimo.answer(ask("When?", make_audio(5)))
+        await answerer.answer(ask("When?", make_audio(5)))
     assert len(server.calls) == 2

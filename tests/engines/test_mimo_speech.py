@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from core.clock import Clock
-from core.engines.mimo.engine import Mimo
+from core.engines.mimo.synthesizer import MimoSynthesizer
 from core.engines.mimo.transcription_wire import MAX_BYTES
 from core.errors import EngineBadReply, EngineBusy, EngineRefused, ModelGone
 from core.models import Audio, Utterance
@@ -33,7 +33,7 @@ async def old(server: MimoServer) -> Any:
     """The engine with the model of the second generation, set by hand, at a service that has it."""
     server.rules.models = (V2,)
     values = {"mimo_base_url": server.base_url, "mimo_api_key": server.key}
-    engine = Mimo(make_settings(**values, mimo_tts_model=V2))
+    engine = MimoSynthesizer(make_settings(**values, mimo_tts_model=V2))
     yield engine
     await engine.close()
 
@@ -43,8 +43,8 @@ def says(pcm: bytes, text: str) -> bool:
     return pcm == make_sound(text) and read_numbers(pcm) == expected_numbers(text)
 
 
-async def test_documented_call_without_stream(server: MimoServer, old: Mimo) -> None:
-    old.can_stream_speech = False
+async def test_documented_call_without_stream(server: MimoServer, old: MimoSynthesizer) -> None:
+    old.can_stream = False
     text, asked = "Yes, I had a sandwich.", "Hello, MiMo, have you had lunch?"
     pcm = await speak(old, Utterance(text, voice="mimo_default", direction=asked))
     messages = [{"role": "user", "content": asked}, {"role": "assistant", "content": text}]
@@ -53,7 +53,7 @@ async def test_documented_call_without_stream(server: MimoServer, old: Mimo) -> 
     assert says(pcm, text)
 
 
-async def test_documented_call_with_stream(server: MimoServer, old: Mimo) -> None:
+async def test_documented_call_with_stream(server: MimoServer, old: MimoSynthesizer) -> None:
     """Tags of sound arrive as they are written."""
     text = "[heavy breathing] It's just so stupid! (sobbing) The dog... (sudden laugh) GET. OUT!"
     pcm = await speak(old, Utterance(text, voice="default_en"))
@@ -82,37 +82,47 @@ HAPPY = "Tomorrow is Friday, so happy!"
     ],
 )
 async def test_style(
-    server: MimoServer, mimo: Mimo, old: Mimo, styles: tuple[str, ...], text: str, v2: str, v25: str
+    server: MimoServer,
+    synthesizer: MimoSynthesizer,
+    old: MimoSynthesizer,
+    styles: tuple[str, ...],
+    text: str,
+    v2: str,
+    v25: str,
 ) -> None:
     server.rules.models = (V2, "mimo-v2.5-tts")
-    for engine in (old, mimo):
+    for engine in (old, synthesizer):
         assert says(await speak(engine, Utterance(text, styles=styles)), text)
     contents = [call.request["messages"][-1]["content"] for call in server.calls]
     assert contents == [v2, v25]
     assert [call.model for call in server.calls] == [V2, "mimo-v2.5-tts"]
 
 
-async def test_every_preset_voice_is_taken(server: MimoServer, mimo: Mimo, old: Mimo) -> None:
+async def test_every_preset_voice_is_taken(
+    server: MimoServer, synthesizer: MimoSynthesizer, old: MimoSynthesizer
+) -> None:
     server.rules.models = (V2, "mimo-v2.5-tts")
     assert [v.voice_id for v in old.voices()] == ["default_zh", "default_en", "mimo_default"]
-    ids = [voice.voice_id for voice in mimo.voices()]
+    ids = [voice.voice_id for voice in synthesizer.voices()]
     assert ids == ["冰糖", "茉莉", "苏打", "白桦", "Mia", "Chloe", "Milo", "Dean", "mimo_default"]
-    for engine in (mimo, old):
+    for engine in (synthesizer, old):
         for voice in engine.voices():
             assert await speak(engine, Utterance("Hi.", voice=voice.voice_id))
             assert server.calls[-1].request["audio"]["voice"] == voice.voice_id
 
 
-async def test_voice_that_nobody_chose_fits_the_text(server: MimoServer, mimo: Mimo) -> None:
+async def test_voice_that_nobody_chose_fits_the_text(
+    server: MimoServer, synthesizer: MimoSynthesizer
+) -> None:
     for text, voice in {"Hello.": "Mia", "你好，Bob。": "冰糖"}.items():
-        assert says(await speak(mimo, Utterance(text)), text)
+        assert says(await speak(synthesizer, Utterance(text)), text)
         assert server.calls[-1].request["audio"]["voice"] == voice
 
 
-async def test_voice_in_words(server: MimoServer, mimo: Mimo) -> None:
+async def test_voice_in_words(server: MimoServer, synthesizer: MimoSynthesizer) -> None:
     look, styles = "An old man, hoarse.", ("Sad", "Whisper")
     utterance = Utterance("Once.", description=look, direction="slow", styles=styles)
-    assert says(await speak(mimo, utterance), "Once.")
+    assert says(await speak(synthesizer, utterance), "Once.")
     asked = {"role": "user", "content": f"{look}\nslow\nSad, Whisper"}
     assert server.calls[0].request == {
         "model": "mimo-v2.5-tts-voicedesign",
@@ -122,13 +132,15 @@ async def test_voice_in_words(server: MimoServer, mimo: Mimo) -> None:
 
 
 @pytest.mark.parametrize("mime", ["audio/wav", "audio/mpeg"])
-async def test_voice_of_a_recording(server: MimoServer, mimo: Mimo, mime: str) -> None:
+async def test_voice_of_a_recording(
+    server: MimoServer, synthesizer: MimoSynthesizer, mime: str
+) -> None:
     data = SAMPLE.data
     if mime == "audio/mpeg":
         data = sounds.encode(data[44:], "mp3", "libmp3lame", options={"b": "32000"})
     sample = Audio(data, mime, 3.0)
     utterance = Utterance("Hello.", sample=sample, styles=("Happy",), direction="x")
-    assert says(await speak(mimo, utterance), "Hello.")
+    assert says(await speak(synthesizer, utterance), "Hello.")
     said = {"role": "assistant", "content": "(Happy)Hello."}
     assert server.calls[0].request == {
         "model": "mimo-v2.5-tts-voiceclone",
@@ -138,29 +150,35 @@ async def test_voice_of_a_recording(server: MimoServer, mimo: Mimo, mime: str) -
     assert server.calls[0].sound_bytes == len(data)
 
 
-async def test_only_a_sample_that_is_too_large_is_not_sent(server: MimoServer, mimo: Mimo) -> None:
+async def test_only_a_sample_that_is_too_large_is_not_sent(
+    server: MimoServer, synthesizer: MimoSynthesizer
+) -> None:
     data = make_wav(bytes((MAX_BYTES - len(make_wav(b""))) // 2 * 2))
-    assert mimo.speech_limits.max_sample_bytes == MAX_BYTES
-    assert await speak(mimo, Utterance("Hi.", sample=Audio(data, "audio/wav", 200.0)))
+    assert synthesizer.limits.max_sample_bytes == MAX_BYTES
+    assert await speak(synthesizer, Utterance("Hi.", sample=Audio(data, "audio/wav", 200.0)))
     large, other = Audio(bytes(MAX_BYTES + 1), "audio/wav", 1.0), Audio(b"", "audio/ogg", 1.0)
     for sample in (large, other):
         with pytest.raises(EngineRefused):
-            await speak(mimo, Utterance("Hi.", sample=sample))
+            await speak(synthesizer, Utterance("Hi.", sample=sample))
     assert len(server.calls) == 1
 
 
-async def test_chunks_of_any_size_join_without_a_click(server: MimoServer, mimo: Mimo) -> None:
+async def test_chunks_of_any_size_join_without_a_click(
+    server: MimoServer, synthesizer: MimoSynthesizer
+) -> None:
     """The last is a whole minute of speech and more in a single event."""
     short, long = "Three words here.", "word " * 400
     for server.rules.chunk_bytes, text in ((333, short), (9601, short), (10**9, long)):
-        assert says(await speak(mimo, Utterance(text)), text)
+        assert says(await speak(synthesizer, Utterance(text)), text)
     assert len(make_sound(long)) * 4 / 3 > 8 * 2**20
 
 
-async def test_sound_comes_early(server: MimoServer, mimo: Mimo, clock: Clock) -> None:
+async def test_sound_comes_early(
+    server: MimoServer, synthesizer: MimoSynthesizer, clock: Clock
+) -> None:
     server.rules.chunk_latency_s = 1.0
     started_s, text = clock.monotonic(), "This takes two seconds or so."
-    async with aclosing(mimo.synthesize(Utterance(text))) as parts:
+    async with aclosing(synthesizer.synthesize(Utterance(text))) as parts:
         first = await anext(parts)
         first_s = clock.monotonic() - started_s
         rest = [part async for part in parts]
@@ -168,38 +186,46 @@ async def test_sound_comes_early(server: MimoServer, mimo: Mimo, clock: Clock) -
     assert len(rest) > 8 and first_s < 3
 
 
-async def test_leaving_early_ends_the_call(server: MimoServer, mimo: Mimo, clock: Clock) -> None:
+async def test_leaving_early_ends_the_call(
+    server: MimoServer, synthesizer: MimoSynthesizer, clock: Clock
+) -> None:
     server.rules.chunk_latency_s = 0.2
-    async with aclosing(mimo.synthesize(Utterance("word " * 50))) as parts:
+    async with aclosing(synthesizer.synthesize(Utterance("word " * 50))) as parts:
         await anext(parts)
     assert [task for task in asyncio.all_tasks() if "pump" in repr(task)] == []
     while server.calls[0].ended_at_s is None:
         await clock.sleep(0.1)
     server.rules.chunk_latency_s = 0.0
-    assert says(await speak(mimo, Utterance("Hi.")), "Hi.")
+    assert says(await speak(synthesizer, Utterance("Hi.")), "Hi.")
 
 
-async def test_time_that_the_caller_takes_does_not_count(mimo: Mimo, clock: Clock) -> None:
+async def test_time_that_the_caller_takes_does_not_count(
+    synthesizer: MimoSynthesizer, clock: Clock
+) -> None:
     """The deadline must neither pass for the caller's own, nor cancel what it does meanwhile."""
     pcm, text = b"", "Hi there."
-    async with aclosing(mimo.synthesize(Utterance(text))) as parts:
+    async with aclosing(synthesizer.synthesize(Utterance(text))) as parts:
         async for part in parts:
             pcm += part
             await clock.sleep(3600)
     assert says(pcm, text)
 
 
-async def test_deadline_counts_the_text(server: MimoServer, mimo: Mimo, clock: Clock) -> None:
+async def test_deadline_counts_the_text(
+    server: MimoServer, synthesizer: MimoSynthesizer, clock: Clock
+) -> None:
     server.rules.latency_s, started_s = 31.0, clock.monotonic()
     with pytest.raises(EngineBusy):
-        await speak(mimo, Utterance("Hi."))
+        await speak(synthesizer, Utterance("Hi."))
     assert clock.monotonic() - started_s == pytest.approx(30 + 3 * 0.15)
-    assert says(await speak(mimo, Utterance("Twenty letters here.")), "Twenty letters here.")
+    assert says(await speak(synthesizer, Utterance("Twenty letters here.")), "Twenty letters here.")
 
 
-async def test_cancelled_caller_is_cancelled(server: MimoServer, mimo: Mimo, clock: Clock) -> None:
+async def test_cancelled_caller_is_cancelled(
+    server: MimoServer, synthesizer: MimoSynthesizer, clock: Clock
+) -> None:
     server.rules.latency_s = 20.0
-    task = asyncio.create_task(speak(mimo, Utterance("Hi.")))
+    task = asyncio.create_task(speak(synthesizer, Utterance("Hi.")))
     await clock.sleep(10)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -207,39 +233,43 @@ async def test_cancelled_caller_is_cancelled(server: MimoServer, mimo: Mimo, clo
     assert [task for task in asyncio.all_tasks() if "pump" in repr(task)] == []
 
 
-async def test_the_next_model_is_spoken_to_in_its_own_way(server: MimoServer, mimo: Mimo) -> None:
+async def test_the_next_model_is_spoken_to_in_its_own_way(
+    server: MimoServer, synthesizer: MimoSynthesizer
+) -> None:
     utterance = Utterance("Hi.", styles=("Happy",))
-    await speak(mimo, utterance)
+    await speak(synthesizer, utterance)
     server.rules.models = (V2,)
-    assert says(await speak(mimo, utterance), "Hi.")
-    assert mimo.speech_model == V2 and len(mimo.voices()) == 3
+    assert says(await speak(synthesizer, utterance), "Hi.")
+    assert synthesizer.model == V2 and len(synthesizer.voices()) == 3
     request = server.calls[-1].request
     assert request["messages"][0]["content"] == "<style>Happy</style>Hi."
     assert request["audio"]["voice"] == "default_en"
 
 
 async def test_a_model_that_ends_in_the_middle_is_not_spoken_over(
-    server: MimoServer, mimo: Mimo
+    server: MimoServer, synthesizer: MimoSynthesizer
 ) -> None:
-    server.rules.models = (mimo.speech_model, V2)
+    server.rules.models = (synthesizer.model, V2)
     server.add_fault("sse_gone")
     pcm = b""
     with pytest.raises(ModelGone):
-        async for part in mimo.synthesize(Utterance("Hi.")):
+        async for part in synthesizer.synthesize(Utterance("Hi.")):
             pcm += part
     assert pcm and make_sound("Hi.").startswith(pcm) and len(server.calls) == 1
 
 
-async def test_model_of_designed_voices_is_not_replaced(server: MimoServer, mimo: Mimo) -> None:
+async def test_model_of_designed_voices_is_not_replaced(
+    server: MimoServer, synthesizer: MimoSynthesizer
+) -> None:
     server.rules.models = ("mimo-v2.5-tts",)
     for utterance in (Utterance("Hi.", description="x"), Utterance("Hi.", sample=SAMPLE)):
         with pytest.raises(ModelGone):
-            await speak(mimo, utterance)
+            await speak(synthesizer, utterance)
 
 
-async def test_what_cannot_be_said_is_refused(mimo: Mimo) -> None:
+async def test_what_cannot_be_said_is_refused(synthesizer: MimoSynthesizer) -> None:
     with pytest.raises(EngineRefused) as caught:
-        await speak(mimo, Utterance("Hi.", voice="mia"))
+        await speak(synthesizer, Utterance("Hi.", voice="mia"))
     assert caught.value.values["reason"] == "unknown voice mia"
     with pytest.raises((EngineRefused, EngineBadReply)):
-        await speak(mimo, Utterance(" "))
+        await speak(synthesizer, Utterance(" "))

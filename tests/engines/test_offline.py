@@ -1,4 +1,4 @@
-"""The offline engine with its real model, on recordings of people."""
+"""The offline transcriber with its real model, on recordings of people."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import jiwer
 import pytest
 import pytest_asyncio
 
-from core.engines.offline.engine import Offline, read_error
+from core.engines.offline.answerer import OfflineAnswerer
 from core.engines.offline.pocketsphinx_worker import find_speech
+from core.engines.offline.role import read_error
+from core.engines.offline.transcriber import OfflineTranscriber
 from core.errors import EngineBadReply, EngineBusy, EngineRefused
 from core.models import Audio, Passage, Question, Transcript
 from core.worker_process import WorkerDied, WorkerMissing, WorkerRefused, WorkerStalled
 from tests.emulators.mimo.tones import make_wav
-from tests.engines.conftest import make_settings
 from tests.support import sounds
 from tests.support.paths import SPEECH
 
@@ -42,11 +43,11 @@ ROUGH_QUESTIONS = (
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def engine() -> AsyncIterator[Offline]:
-    engine = Offline(make_settings())
-    await engine.warm_up()
-    yield engine
-    await engine.close()
+async def transcriber() -> AsyncIterator[OfflineTranscriber]:
+    transcriber = OfflineTranscriber()
+    await transcriber.warm_up()
+    yield transcriber
+    await transcriber.close()
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -65,27 +66,27 @@ def make_audio(pcm: bytes) -> Audio:
 _heard: dict[str, Transcript] = {}
 
 
-async def hear_recording(engine: Offline, name: str) -> Transcript:
-    """Return what the engine hears in a recording; each is heard once."""
+async def hear_recording(transcriber: OfflineTranscriber, name: str) -> Transcript:
+    """Return what the transcriber hears in a recording; each is heard once."""
     if name not in _heard:
-        _heard[name] = await engine.transcribe(make_audio(read_samples(name)), language="zh")
+        _heard[name] = await transcriber.transcribe(make_audio(read_samples(name)), language="zh")
     return _heard[name]
 
 
 @pytest.mark.parametrize("name", TRUTHS)
-async def test_people_are_understood(engine: Offline, name: str) -> None:
+async def test_people_are_understood(transcriber: OfflineTranscriber, name: str) -> None:
     truth, worst = TRUTHS[name]
-    transcript = await hear_recording(engine, name)
+    transcript = await hear_recording(transcriber, name)
     assert jiwer.wer(truth, transcript.text) <= worst
     assert transcript.is_rough and not transcript.is_cut
     assert transcript.usage is not None and transcript.usage.model == "pocketsphinx-en-us"
 
 
-async def test_times_and_growing_text(engine: Offline) -> None:
+async def test_times_and_growing_text(transcriber: OfflineTranscriber) -> None:
     card = read_samples("cards-001.wav")
     audio = make_audio(sounds.silence(2) + card + sounds.silence(3) + card + sounds.silence(1))
     shown: list[str] = []
-    transcript = await engine.transcribe(audio, on_text=shown.append)
+    transcript = await transcriber.transcribe(audio, on_text=shown.append)
     first, second = transcript.segments
     assert first.text == second.text == "ten of clubs"
     assert shown == ["ten of clubs", "ten of clubs ten of clubs"]
@@ -94,33 +95,37 @@ async def test_times_and_growing_text(engine: Offline) -> None:
     assert transcript.text == shown[-1]
 
 
-async def test_what_was_heard_before_or_beside_changes_nothing(engine: Offline) -> None:
+async def test_what_was_heard_before_or_beside_changes_nothing(
+    transcriber: OfflineTranscriber,
+) -> None:
     card, other = (read_samples(name) for name in ("cards-001.wav", "sb_example1.wav"))
     sounds_of = [make_audio(pcm) for pcm in (card, other[:24_000], card, card)]
-    heard = await asyncio.gather(*map(engine.transcribe, sounds_of))
+    heard = await asyncio.gather(*map(transcriber.transcribe, sounds_of))
     assert [heard[n].text for n in (0, 2, 3)] == ["ten of clubs"] * 3
 
 
-async def test_questions_find_what_the_machine_itself_heard(engine: Offline) -> None:
+async def test_questions_find_what_the_machine_itself_heard(
+    transcriber: OfflineTranscriber,
+) -> None:
     passages = []
     for name in TRUTHS:
-        heard = await hear_recording(engine, name)
+        heard = await hear_recording(transcriber, name)
         passages += [Passage(name.partition(".")[0], part.text) for part in heard.segments]
     for words, mark in ROUGH_QUESTIONS:
         question = Question((), task="answer", words=words, passages=tuple(passages))
-        answer = await engine.answer(question)
+        answer = await OfflineAnswerer().answer(question)
         assert answer.is_extract and not answer.is_cut
         assert f"[{mark}]" in answer.text.splitlines()[0], (words, answer.text)
 
 
 @pytest.mark.parametrize("level", [17, 1730])
-async def test_no_words_are_invented_for_noise(engine: Offline, level: int) -> None:
-    assert (await engine.transcribe(make_audio(sounds.noise(2, level)))).text == ""
+async def test_no_words_are_invented_for_noise(transcriber: OfflineTranscriber, level: int) -> None:
+    assert (await transcriber.transcribe(make_audio(sounds.noise(2, level)))).text == ""
 
 
-async def test_shortest_sounds(engine: Offline) -> None:
+async def test_shortest_sounds(transcriber: OfflineTranscriber) -> None:
     for size in (0, 2, 958, 960, 962, 1920):
-        assert (await engine.transcribe(make_audio(bytes(size)))).text == ""
+        assert (await transcriber.transcribe(make_audio(bytes(size)))).text == ""
 
 
 async def test_speech_that_is_cut_off_is_kept_to_its_last_sample() -> None:
@@ -131,16 +136,16 @@ async def test_speech_that_is_cut_off_is_kept_to_its_last_sample() -> None:
         assert start_s < 1 and end_s == pytest.approx(len(pcm) / 2 / RATE_HZ, abs=0.05)
 
 
-async def test_other_sound_is_refused(engine: Offline) -> None:
+async def test_other_sound_is_refused(transcriber: OfflineTranscriber) -> None:
     formats = make_wav(bytes(3200), rate_hz=8000), make_wav(bytes(3200), channels=2)
     for data in (b"", b"no sound", make_wav(bytes(3200))[:30], *formats):
         with pytest.raises(EngineRefused):
-            await engine.transcribe(Audio(data, "audio/wav", 0.1))
+            await transcriber.transcribe(Audio(data, "audio/wav", 0.1))
 
 
-async def test_size_follows_the_machine(engine: Offline) -> None:
-    assert engine.limits.concurrency == min(2, os.cpu_count() or 1)
-    assert engine.limits.formats == ("wav",)
+async def test_size_follows_the_machine(transcriber: OfflineTranscriber) -> None:
+    assert transcriber.limits.concurrency == min(2, os.cpu_count() or 1)
+    assert transcriber.limits.formats == ("wav",)
 
 
 async def test_failure_of_a_child_is_read() -> None:

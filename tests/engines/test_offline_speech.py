@@ -16,10 +16,10 @@ import pytest
 import pytest_asyncio
 
 from core.engines.offline import espeak
-from core.engines.offline.engine import Offline
+from core.engines.offline.synthesizer import OfflineSynthesizer
 from core.errors import EngineBadReply, EngineBusy, EngineRefused, SynthesizerMissing
 from core.models import Audio, Utterance
-from tests.engines.conftest import make_settings, speak
+from tests.engines.conftest import speak
 
 WAYS = [
     pytest.param(way, marks=pytest.mark.skipif(not found, reason="it is missing"))
@@ -34,10 +34,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def engine() -> AsyncIterator[Offline]:
-    engine = Offline(make_settings())
-    yield engine
-    await engine.close()
+async def synthesizer() -> AsyncIterator[OfflineSynthesizer]:
+    synthesizer = OfflineSynthesizer()
+    yield synthesizer
+    await synthesizer.close()
 
 
 @pytest.fixture(params=WAYS)
@@ -60,10 +60,10 @@ def is_same(one: bytes, other: bytes) -> bool:
 
 
 @pytest.mark.usefixtures("way")
-async def test_every_voice_speaks(engine: Offline) -> None:
+async def test_every_voice_speaks(synthesizer: OfflineSynthesizer) -> None:
     made = []
-    for voice in engine.voices():
-        pcm = await speak(engine, Utterance("Good morning, 123. 早上好", voice=voice.voice_id))
+    for voice in synthesizer.voices():
+        pcm = await speak(synthesizer, Utterance("Good morning, 123. 早上好", voice=voice.voice_id))
         duration_s, loudness = measure(pcm)
         assert 1.0 < duration_s < 12.0 and 1000 < loudness < 12_000, voice
         made.append(pcm)
@@ -71,38 +71,38 @@ async def test_every_voice_speaks(engine: Offline) -> None:
 
 
 @pytest.mark.usefixtures("way")
-async def test_longer_text_takes_longer(engine: Offline) -> None:
-    short, _ = measure(await speak(engine, Utterance("One sentence of some words.")))
-    long, _ = measure(await speak(engine, Utterance("One sentence of some words. " * 10)))
+async def test_longer_text_takes_longer(synthesizer: OfflineSynthesizer) -> None:
+    short, _ = measure(await speak(synthesizer, Utterance("One sentence of some words.")))
+    long, _ = measure(await speak(synthesizer, Utterance("One sentence of some words. " * 10)))
     assert 1.2 < short < 3.0 and 8 < long / short < 12
 
 
 @pytest.mark.usefixtures("way")
-async def test_voice_follows_the_letters(engine: Offline) -> None:
+async def test_voice_follows_the_letters(synthesizer: OfflineSynthesizer) -> None:
     fitting = {"Good morning": "en-us+f5", "早上好, Bob": "cmn-latn-pinyin", "Доброе утро": "ru"}
     for text, voice in fitting.items():
-        pcm = await speak(engine, Utterance(text))
-        assert is_same(pcm, await speak(engine, Utterance(text, voice=voice)))
+        pcm = await speak(synthesizer, Utterance(text))
+        assert is_same(pcm, await speak(synthesizer, Utterance(text, voice=voice)))
         assert 0.4 < measure(pcm)[0] < 3.0
 
 
 @pytest.mark.usefixtures("way")
-async def test_tags_and_styles_are_not_read_out(engine: Offline) -> None:
-    plain = await speak(engine, Utterance("Good morning to you."))
+async def test_tags_and_styles_are_not_read_out(synthesizer: OfflineSynthesizer) -> None:
+    plain = await speak(synthesizer, Utterance("Good morning to you."))
     tagged = "<style>Happy</style>Good [cough] morning [heavy breathing]to you."
-    pcm = await speak(engine, Utterance(tagged, styles=("Sad",), direction="slow"))
+    pcm = await speak(synthesizer, Utterance(tagged, styles=("Sad",), direction="slow"))
     assert is_same(pcm, plain)
-    assert not is_same(await speak(engine, Utterance("Good morning for you.")), plain)
-    assert not engine.speech_limits.can_style and not engine.speech_limits.can_design
+    assert not is_same(await speak(synthesizer, Utterance("Good morning for you.")), plain)
+    assert not synthesizer.limits.can_style and not synthesizer.limits.can_design
 
 
 @pytest.mark.usefixtures("way")
-async def test_odd_text_is_only_text(engine: Offline) -> None:
+async def test_odd_text_is_only_text(synthesizer: OfflineSynthesizer) -> None:
     for text in ("-v de --help", "a\0b", "half \ud83d a pair", "<b>&amp;", "🙂 ok"):
-        assert measure(await speak(engine, Utterance(text)))[0] > 0.3
+        assert measure(await speak(synthesizer, Utterance(text)))[0] > 0.3
 
 
-async def test_what_cannot_be_spoken_is_refused(engine: Offline) -> None:
+async def test_what_cannot_be_spoken_is_refused(synthesizer: OfflineSynthesizer) -> None:
     for utterance in (
         Utterance("[cough] ... 🙂"),
         Utterance("Hi.", voice="de+nonesuch"),
@@ -111,30 +111,32 @@ async def test_what_cannot_be_spoken_is_refused(engine: Offline) -> None:
         Utterance("Hi.", sample=Audio(b"RIFF", "audio/wav", 1.0)),
     ):
         with pytest.raises(EngineRefused):
-            await speak(engine, utterance)
+            await speak(synthesizer, utterance)
 
 
 @pytest.mark.usefixtures("way")
-async def test_several_at_once_do_not_mix(engine: Offline) -> None:
+async def test_several_at_once_do_not_mix(synthesizer: OfflineSynthesizer) -> None:
     texts = [f"Number {n}, " * (n + 1) for n in range(4)]
-    alone = [await speak(engine, Utterance(text)) for text in texts]
-    together = await asyncio.gather(*(speak(engine, Utterance(text)) for text in texts))
+    alone = [await speak(synthesizer, Utterance(text)) for text in texts]
+    together = await asyncio.gather(*(speak(synthesizer, Utterance(text)) for text in texts))
     assert all(map(is_same, together, alone))
 
 
-async def test_mute_machine_says_so(engine: Offline, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_mute_machine_says_so(
+    synthesizer: OfflineSynthesizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(espeak, "find_program", lambda: None)
     monkeypatch.setattr(espeak, "has_library", lambda: False)
     with pytest.raises(SynthesizerMissing) as caught:
-        await speak(engine, Utterance("Hi."))
+        await speak(synthesizer, Utterance("Hi."))
     assert caught.value.user_text == "Speech is not installed on this machine."
     for way_out in ("apt install espeak-ng", "hearsay-bot[offline-speech]"):
         assert way_out in str(caught.value)
 
 
 @pytest.mark.usefixtures("way")
-async def test_library_is_not_loaded_by_this_process(engine: Offline) -> None:
-    await speak(engine, Utterance("Hi."))
+async def test_library_is_not_loaded_by_this_process(synthesizer: OfflineSynthesizer) -> None:
+    await speak(synthesizer, Utterance("Hi."))
     assert "espeakng_loader" not in sys.modules
     assert "core.engines.offline.espeak_worker" not in sys.modules
     assert not any("espeak" in m.path for m in psutil.Process().memory_maps())
@@ -160,20 +162,22 @@ def write(program: Path, script: str) -> None:
     ],
 )
 async def test_program_that_fails(
-    engine: Offline, program: Path, script: str, expected: type[Exception]
+    synthesizer: OfflineSynthesizer, program: Path, script: str, expected: type[Exception]
 ) -> None:
     if script:
         write(program, script)
     with pytest.raises(expected):
-        await speak(engine, Utterance("Hi."))
+        await speak(synthesizer, Utterance("Hi."))
     left = [p for p in psutil.Process().children(recursive=True) if p.name() == "sleep"]
     assert left == []
 
 
-async def test_no_secret(engine: Offline, monkeypatch: pytest.MonkeyPatch, program: Path) -> None:
+async def test_no_secret(
+    synthesizer: OfflineSynthesizer, monkeypatch: pytest.MonkeyPatch, program: Path
+) -> None:
     told = program.with_name("told")
     write(program, f"export -p > {told}\nexit 1")
     monkeypatch.setenv("MIMO_API_KEY", "sk-very-secret")
     with pytest.raises(EngineBadReply):
-        await speak(engine, Utterance("What was said."))
+        await speak(synthesizer, Utterance("What was said."))
     assert "PATH" in told.read_text() and "sk-very-secret" not in told.read_text()

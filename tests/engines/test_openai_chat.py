@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from core.clock import Clock
+from core.engines.openai.answerer import OpenAIAnswerer
 from core.engines.openai.chat_wire import read_error
-from core.engines.openai.engine import OpenAIStyle
 from core.errors import AudioNotSupported, EngineBusy, EngineRefused
 from core.models import Audio, Question, Turn, Usage
 from tests.emulators.mimo.faults import Fault
@@ -21,17 +21,22 @@ from tests.support import sounds
 
 
 @pytest.fixture
-def transcription(make_openai: MakeOpenAI) -> OpenAIStyle:
-    return make_openai(openai_chat_model="gpt-audio")
+def answerer(make_openai: MakeOpenAI) -> OpenAIAnswerer:
+    return make_openai(OpenAIAnswerer)
+
+
+@pytest.fixture
+def listener(make_openai: MakeOpenAI) -> OpenAIAnswerer:
+    return make_openai(OpenAIAnswerer, openai_chat_model="gpt-audio")
 
 
 def ask(text: str = "What now?", *audios: Audio, **fields: Any) -> Question:
     return Question((Turn("user", text, audios),), instructions="Be brief.", **fields)
 
 
-async def test_question_is_sent(openai: OpenAIServer, engine: OpenAIStyle) -> None:
+async def test_question_is_sent(openai: OpenAIServer, answerer: OpenAIAnswerer) -> None:
     turns = (Turn("user", "One?"), Turn("assistant", "Two."), Turn("user", "3?\udc00"))
-    answer = await engine.answer(Question(turns, instructions="Be brief.", max_tokens=50))
+    answer = await answerer.answer(Question(turns, instructions="Be brief.", max_tokens=50))
     assert answer.text == "You asked: 3?\ufffd I heard: nothing."
     assert not (answer.is_cut or answer.is_extract or answer.is_thought or answer.reasoning)
     assert answer.usage == Usage("openai", "gpt-4o-mini", prompt_tokens=1, completion_tokens=6)
@@ -41,10 +46,10 @@ async def test_question_is_sent(openai: OpenAIServer, engine: OpenAIStyle) -> No
     assert openai.world.questions == [body]
 
 
-async def test_answer_grows_while_it_comes(openai: OpenAIServer, engine: OpenAIStyle) -> None:
+async def test_answer_grows_while_it_comes(openai: OpenAIServer, answerer: OpenAIAnswerer) -> None:
     openai.world.chat.script.append(("What", "All is well in 上海 today."))
     shown: list[str] = []
-    answer = await engine.answer(ask(), on_text=shown.append)
+    answer = await answerer.answer(ask(), on_text=shown.append)
     assert answer.text == "All is well in 上海 today."
     assert shown[0] == "All " and shown[-1] == answer.text and len(shown) == 6
     assert all(later.startswith(sooner) for sooner, later in pairwise(shown))
@@ -53,10 +58,10 @@ async def test_answer_grows_while_it_comes(openai: OpenAIServer, engine: OpenAIS
     assert (sent["stream"], sent["stream_options"]) == (True, {"include_usage": True})
 
 
-async def test_sound_is_sent_as_it_is(openai: OpenAIServer, transcription: OpenAIStyle) -> None:
+async def test_sound_is_sent_as_it_is(openai: OpenAIServer, listener: OpenAIAnswerer) -> None:
     wav = make_audio(3, 900)
     mp3 = sounds.encode(make_recording([7])[44:], "mp3", "libmp3lame")
-    answer = await transcription.answer(ask("Who?", wav, Audio(mp3, "audio/mpeg", 1.0)))
+    answer = await listener.answer(ask("Who?", wav, Audio(mp3, "audio/mpeg", 1.0)))
     assert answer.text == "You asked: Who? I heard: w3 w900 w7."
     (sent,) = openai.world.questions
     first, second, text = sent["messages"][1]["content"]
@@ -66,26 +71,26 @@ async def test_sound_is_sent_as_it_is(openai: OpenAIServer, transcription: OpenA
 
 
 async def test_what_is_not_taken_is_not_sent(
-    openai: OpenAIServer, transcription: OpenAIStyle
+    openai: OpenAIServer, listener: OpenAIAnswerer
 ) -> None:
     linked = Audio(b"", "audio/wav", 1.0, url="https://example.org/a.wav")
     large = Audio(bytes(15_000_001), "audio/wav", 1.0)
     for audio in (Audio(b"OggS", "audio/ogg", 1.0), large, linked):
         with pytest.raises(EngineRefused):
-            await transcription.answer(ask("?", audio))
+            await listener.answer(ask("?", audio))
     assert openai.world.questions == []
-    assert transcription.chat_limits.formats[0] == "audio/mpeg"
+    assert listener.limits.formats[0] == "audio/mpeg"
 
 
-async def test_deaf_model_is_remembered(openai: OpenAIServer, engine: OpenAIStyle) -> None:
-    assert engine.chat_limits.formats
+async def test_deaf_model_is_remembered(openai: OpenAIServer, answerer: OpenAIAnswerer) -> None:
+    assert answerer.limits.formats
     for _ in range(2):
         with pytest.raises(AudioNotSupported) as caught:
-            await engine.answer(ask("Who?", make_audio(1)))
+            await answerer.answer(ask("Who?", make_audio(1)))
         assert not caught.value.is_retryable
-    assert engine.chat_limits.formats == ()
+    assert answerer.limits.formats == ()
     assert len(openai.world.questions) == 1, "the second time nothing is sent"
-    assert (await engine.answer(ask())).text == "You asked: What now? I heard: nothing."
+    assert (await answerer.answer(ask())).text == "You asked: What now? I heard: nothing."
 
 
 @pytest.mark.parametrize(
@@ -101,38 +106,38 @@ async def test_deaf_model_is_remembered(openai: OpenAIServer, engine: OpenAIStyl
     ],
 )
 async def test_every_known_way_to_be_deaf_is_understood(
-    openai: OpenAIServer, engine: OpenAIStyle, status: int, message: str
+    openai: OpenAIServer, answerer: OpenAIAnswerer, status: int, message: str
 ) -> None:
     openai.world.chat.is_deaf_in_silence = not status
     if status:
         openai.world.chat.deafness = (status, message)
     with pytest.raises(AudioNotSupported):
-        await engine.answer(ask("Who?", make_audio(1)), on_text=lambda _: None)
-    assert engine.chat_limits.formats == ()
+        await answerer.answer(ask("Who?", make_audio(1)), on_text=lambda _: None)
+    assert answerer.limits.formats == ()
 
 
-async def test_bad_sound_does_not_make_a_model_deaf(transcription: OpenAIStyle) -> None:
+async def test_bad_sound_does_not_make_a_model_deaf(listener: OpenAIAnswerer) -> None:
     with pytest.raises(EngineRefused) as caught:
-        await transcription.answer(ask("Who?", Audio(b"no sound", "audio/wav", 1.0)))
+        await listener.answer(ask("Who?", Audio(b"no sound", "audio/wav", 1.0)))
     assert not isinstance(caught.value, AudioNotSupported)
-    assert transcription.chat_limits.formats
-    assert (await transcription.answer(ask("Who?", make_audio(5)))).text.endswith("I heard: w5.")
+    assert listener.limits.formats
+    assert (await listener.answer(ask("Who?", make_audio(5)))).text.endswith("I heard: w5.")
 
 
-async def test_who_wants_sound_gets_silence(
-    openai: OpenAIServer, transcription: OpenAIStyle
-) -> None:
+async def test_who_wants_sound_gets_silence(openai: OpenAIServer, listener: OpenAIAnswerer) -> None:
     for _ in range(2):
-        assert (await transcription.answer(ask())).text == "You asked: What now? I heard: nothing."
+        assert (await listener.answer(ask())).text == "You asked: What now? I heard: nothing."
     assert len(openai.world.questions) == 3, "it is remembered"
-    assert (await transcription.answer(ask("Who?", make_audio(5)))).text.endswith("I heard: w5.")
+    assert (await listener.answer(ask("Who?", make_audio(5)))).text.endswith("I heard: w5.")
     assert len(openai.world.questions[-1]["messages"][1]["content"]) == 2
 
 
-async def test_unknown_parameters_are_left_out(openai: OpenAIServer, engine: OpenAIStyle) -> None:
+async def test_unknown_parameters_are_left_out(
+    openai: OpenAIServer, answerer: OpenAIAnswerer
+) -> None:
     openai.world.chat.unknown = {"max_completion_tokens", "stream_options"}
     for _ in range(2):
-        answer = await engine.answer(ask(max_tokens=70), on_text=lambda _: None)
+        answer = await answerer.answer(ask(max_tokens=70), on_text=lambda _: None)
         assert answer.text == "You asked: What now? I heard: nothing."
     first, _, third, fourth = openai.world.questions
     assert "max_tokens" not in first
@@ -140,66 +145,68 @@ async def test_unknown_parameters_are_left_out(openai: OpenAIServer, engine: Ope
     assert not {"max_completion_tokens", "stream_options"} & set(third)
 
 
-async def test_server_that_takes_no_limit(openai: OpenAIServer, engine: OpenAIStyle) -> None:
+async def test_server_that_takes_no_limit(openai: OpenAIServer, answerer: OpenAIAnswerer) -> None:
     openai.world.chat.unknown = {"max_completion_tokens", "max_tokens"}
     with pytest.raises(EngineRefused) as caught:
-        await engine.answer(ask())
+        await answerer.answer(ask())
     assert "max_tokens" in str(caught.value.values["reason"])
     openai.world.chat.unknown = set()
-    await engine.answer(ask())
+    await answerer.answer(ask())
     assert "max_completion_tokens" in openai.world.questions[-1], "nothing was learned of it"
 
 
 @pytest.mark.parametrize("model", ["xiaomi/mimo-v2.6-flash", "mimo-v2.5[1m]"])
 async def test_thinking_is_switched_only_where_it_is_known(
-    openai: OpenAIServer, engine: OpenAIStyle, make_openai: MakeOpenAI, model: str
+    openai: OpenAIServer, answerer: OpenAIAnswerer, make_openai: MakeOpenAI, model: str
 ) -> None:
     openai.world.chat.models = (model, "gpt-4o-mini")
     openai.world.chat.more = {"thinking"}
-    thinker = make_openai(openai_chat_model=model)
+    thinker = make_openai(OpenAIAnswerer, openai_chat_model=model)
     for is_thinking in (True, False):
         await thinker.answer(ask(is_thinking=is_thinking))
-        await engine.answer(ask(is_thinking=is_thinking))
+        await answerer.answer(ask(is_thinking=is_thinking))
     sent = [(q["model"], q.get("thinking")) for q in openai.world.questions]
     assert sent[::2] == [(model, {"type": "enabled"}), (model, {"type": "disabled"})]
     assert sent[1::2] == [("gpt-4o-mini", None)] * 2
-    assert (thinker.chat_limits.can_think, engine.chat_limits.can_think) == (True, False)
+    assert (thinker.limits.can_think, answerer.limits.can_think) == (True, False)
 
 
-async def test_thoughts_are_never_shown(openai: OpenAIServer, engine: OpenAIStyle) -> None:
+async def test_thoughts_are_never_shown(openai: OpenAIServer, answerer: OpenAIAnswerer) -> None:
     openai.world.chat.thoughts = "Let me see."
     shown: list[str] = []
-    answer = await engine.answer(ask(), on_text=shown.append)
+    answer = await answerer.answer(ask(), on_text=shown.append)
     assert answer.reasoning == "Let me see." and not answer.is_thought
     assert answer.text == shown[-1] == "You asked: What now? I heard: nothing."
 
 
-async def test_thoughts_get_more_room(openai: OpenAIServer, engine: OpenAIStyle) -> None:
+async def test_thoughts_get_more_room(openai: OpenAIServer, answerer: OpenAIAnswerer) -> None:
     openai.world.chat.thoughts = "hm " * 30
-    answer = await engine.answer(ask(max_tokens=20))
+    answer = await answerer.answer(ask(max_tokens=20))
     assert answer.text == "You asked: What now? I heard: nothing." and not answer.is_cut
     assert [q["max_completion_tokens"] for q in openai.world.questions] == [20, 80]
     assert answer.usage is not None and answer.usage.completion_tokens == 20 + 37
 
 
-async def test_nothing_but_thoughts_is_marked(openai: OpenAIServer, engine: OpenAIStyle) -> None:
+async def test_nothing_but_thoughts_is_marked(
+    openai: OpenAIServer, answerer: OpenAIAnswerer
+) -> None:
     openai.world.chat.thoughts = "hm " * 300
-    answer = await engine.answer(ask(max_tokens=20))
+    answer = await answerer.answer(ask(max_tokens=20))
     assert answer.is_thought and answer.text.startswith("hm hm")
 
 
-async def test_answer_that_was_cut_says_so(engine: OpenAIStyle) -> None:
-    answer = await engine.answer(ask(max_tokens=3))
+async def test_answer_that_was_cut_says_so(answerer: OpenAIAnswerer) -> None:
+    answer = await answerer.answer(ask(max_tokens=3))
     assert (answer.text, answer.is_cut) == ("You asked: What", True)
 
 
 async def test_deadline_counts_sound(
-    openai: OpenAIServer, transcription: OpenAIStyle, clock: Clock
+    openai: OpenAIServer, listener: OpenAIAnswerer, clock: Clock
 ) -> None:
     openai.world.faults.append(Fault("hang"))
     started_s = clock.monotonic()
     with pytest.raises(EngineBusy):
-        await transcription.answer(ask("Hi.", make_audio(1, 2, 3), max_tokens=100))
+        await listener.answer(ask("Hi.", make_audio(1, 2, 3), max_tokens=100))
     assert clock.monotonic() - started_s == pytest.approx(60 + 2 * 3 + 100 * 0.1)
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from core.clock import Clock
-from core.engines.openai.engine import OpenAIStyle
+from core.engines.openai.answerer import OpenAIAnswerer
+from core.engines.openai.synthesizer import OpenAISynthesizer
+from core.engines.openai.transcriber import OpenAITranscriber
 from core.errors import ConfigError, EngineBadReply, EngineLocked, EngineRefused, ModelGone
 from core.models import Audio, Question, Turn, Utterance
 from tests.emulators.mimo.speaking import speak as make_sound
@@ -18,8 +20,20 @@ from tests.engines.conftest import MakeOpenAI, make_audio, make_settings, speak
 TEXT = "Three words here."
 
 
-async def test_words_and_times_come_back(openai: OpenAIServer, engine: OpenAIStyle) -> None:
-    transcript = await engine.transcribe(make_audio(3, 900), language="zh-Hans")
+@pytest.fixture
+def transcriber(make_openai: MakeOpenAI) -> OpenAITranscriber:
+    return make_openai(OpenAITranscriber)
+
+
+@pytest.fixture
+def synthesizer(make_openai: MakeOpenAI) -> OpenAISynthesizer:
+    return make_openai(OpenAISynthesizer)
+
+
+async def test_words_and_times_come_back(
+    openai: OpenAIServer, transcriber: OpenAITranscriber
+) -> None:
+    transcript = await transcriber.transcribe(make_audio(3, 900), language="zh-Hans")
     assert transcript.text == "w3 w900"
     assert [(s.text, round(s.start_s, 1), round(s.end_s, 1)) for s in transcript.segments] == [
         ("w3", 0.0, 0.4),
@@ -31,10 +45,10 @@ async def test_words_and_times_come_back(openai: OpenAIServer, engine: OpenAISty
     assert openai.world.forms == [form]
 
 
-async def test_server_without_times(openai: OpenAIServer, engine: OpenAIStyle) -> None:
+async def test_server_without_times(openai: OpenAIServer, transcriber: OpenAITranscriber) -> None:
     openai.world.rules.has_segments = False
     for number in (1, 2):
-        transcript = await engine.transcribe(make_audio(number))
+        transcript = await transcriber.transcribe(make_audio(number))
         assert (transcript.text, transcript.segments) == (f"w{number}", ())
         assert transcript.usage is not None and transcript.usage.audio_s == 1.0
     shapes = [form["response_format"] for form in openai.world.forms]
@@ -42,38 +56,47 @@ async def test_server_without_times(openai: OpenAIServer, engine: OpenAIStyle) -
     assert "language" not in openai.world.forms[0]
 
 
-async def test_bad_file_does_not_cost_the_times_of_others(engine: OpenAIStyle) -> None:
+async def test_bad_file_does_not_cost_the_times_of_others(transcriber: OpenAITranscriber) -> None:
     with pytest.raises(EngineRefused) as caught:
-        await engine.transcribe(Audio(b"no sound", "audio/wav", 1.0))
+        await transcriber.transcribe(Audio(b"no sound", "audio/wav", 1.0))
     assert caught.value.values["reason"] == "Invalid file format"
-    assert (await engine.transcribe(make_audio(1))).segments
+    assert (await transcriber.transcribe(make_audio(1))).segments
 
 
 async def test_key_is_sent_and_never_told(openai: OpenAIServer, make_openai: MakeOpenAI) -> None:
     openai.world.rules.key = "sk-right"
-    assert (await make_openai(openai_api_key="sk-right").transcribe(make_audio(1))).text == "w1"
-    engine = make_openai(openai_api_key="sk-wrong-one")
-    for call in (engine.transcribe(make_audio(1)), engine.answer(Question((Turn("user", "Hi."),)))):
+    assert (
+        await make_openai(OpenAITranscriber, openai_api_key="sk-right").transcribe(make_audio(1))
+    ).text == "w1"
+    wrong = {"openai_api_key": "sk-wrong-one"}
+    transcriber = make_openai(OpenAITranscriber, **wrong)
+    answerer = make_openai(OpenAIAnswerer, **wrong)
+    question = Question((Turn("user", "Hi."),))
+    for call in (transcriber.transcribe(make_audio(1)), answerer.answer(question)):
         with pytest.raises(EngineLocked) as caught:
             await call
         assert "sk-wrong-one" not in str(caught.value)
 
 
 async def test_unknown_models_and_addresses(openai: OpenAIServer, make_openai: MakeOpenAI) -> None:
-    engine = make_openai(openai_asr_model="w-9", openai_tts_model="t-9", openai_chat_model="g-9")
-    assert engine.model == "w-9"
+    transcriber = make_openai(OpenAITranscriber, openai_asr_model="w-9")
+    assert transcriber.model == "w-9"
     calls = (
-        engine.transcribe(make_audio(1)),
-        speak(engine, Utterance(TEXT)),
-        engine.answer(Question((Turn("user", "Hi."),))),
+        transcriber.transcribe(make_audio(1)),
+        speak(make_openai(OpenAISynthesizer, openai_tts_model="t-9"), Utterance(TEXT)),
+        make_openai(OpenAIAnswerer, openai_chat_model="g-9").answer(
+            Question((Turn("user", "Hi."),))
+        ),
     )
     for call in calls:
         with pytest.raises(ModelGone):
             await call
     with pytest.raises(EngineLocked):
-        await make_openai(openai_base_url=openai.origin).transcribe(make_audio(1))
+        await make_openai(OpenAITranscriber, openai_base_url=openai.origin).transcribe(
+            make_audio(1)
+        )
     with pytest.raises(ConfigError):
-        OpenAIStyle(make_settings())
+        OpenAITranscriber(make_settings())
 
 
 @pytest.mark.parametrize(
@@ -84,28 +107,33 @@ async def test_unknown_models_and_addresses(openai: OpenAIServer, make_openai: M
     ],
 )  # fmt: skip
 async def test_what_the_service_would_refuse_is_not_sent(
-    openai: OpenAIServer, engine: OpenAIStyle, asked: Audio | Utterance
+    openai: OpenAIServer,
+    transcriber: OpenAITranscriber,
+    synthesizer: OpenAISynthesizer,
+    asked: Audio | Utterance,
 ) -> None:
     with pytest.raises(EngineRefused):
         if isinstance(asked, Audio):
-            await engine.transcribe(asked)
+            await transcriber.transcribe(asked)
         else:
-            await speak(engine, asked)
+            await speak(synthesizer, asked)
     assert openai.world.forms == openai.world.orders == []
 
 
-async def test_text_is_spoken_as_it_comes(openai: OpenAIServer, engine: OpenAIStyle) -> None:
-    assert await speak(engine, Utterance(TEXT)) == make_sound(TEXT)
+async def test_text_is_spoken_as_it_comes(
+    openai: OpenAIServer, synthesizer: OpenAISynthesizer
+) -> None:
+    assert await speak(synthesizer, Utterance(TEXT)) == make_sound(TEXT)
     order = {"model": "tts-1", "input": TEXT, "voice": "alloy", "response_format": "pcm"}
     assert openai.world.orders == [order]
-    assert not engine.speech_limits.can_style, "the model takes no instructions"
+    assert not synthesizer.limits.can_style, "the model takes no instructions"
 
 
 async def test_direction_becomes_instructions(
     openai: OpenAIServer, make_openai: MakeOpenAI
 ) -> None:
-    engine = make_openai(openai_tts_model="gpt-4o-mini-tts")
-    assert engine.speech_limits.can_style and not engine.speech_limits.can_design
+    engine = make_openai(OpenAISynthesizer, openai_tts_model="gpt-4o-mini-tts")
+    assert engine.limits.can_style and not engine.limits.can_design
     styles = ("Happy", "Whisper")
     utterance = Utterance(f"[cough] {TEXT}", "coral", styles=styles, direction="Warm and slow.")
     assert await speak(engine, utterance) == make_sound(TEXT)
@@ -115,53 +143,61 @@ async def test_direction_becomes_instructions(
 
 
 async def test_own_voice_comes_first(openai: OpenAIServer, make_openai: MakeOpenAI) -> None:
-    engine = make_openai(openai_tts_voice="af_sky")
+    engine = make_openai(OpenAISynthesizer, openai_tts_voice="af_sky")
     openai.world.rules.voices = frozenset({"af_sky"})
     assert await speak(engine, Utterance(TEXT)) == make_sound(TEXT)
     assert [voice.voice_id for voice in engine.voices()][:2] == ["af_sky", "alloy"]
 
 
-async def test_every_voice_is_taken(engine: OpenAIStyle) -> None:
-    assert {voice.voice_id for voice in engine.voices()} == VOICES
-    for voice in engine.voices():
-        assert await speak(engine, Utterance("Hi.", voice=voice.voice_id))
+async def test_every_voice_is_taken(synthesizer: OpenAISynthesizer) -> None:
+    assert {voice.voice_id for voice in synthesizer.voices()} == VOICES
+    for voice in synthesizer.voices():
+        assert await speak(synthesizer, Utterance("Hi.", voice=voice.voice_id))
     with pytest.raises(EngineRefused):
-        await speak(engine, Utterance("Hi.", voice="Alloy"))
+        await speak(synthesizer, Utterance("Hi.", voice="Alloy"))
 
 
 @pytest.mark.parametrize("rules", [{"forms": ("wav",)}, {"own_form": "wav"}])
 async def test_server_that_gives_no_samples_is_asked_for_wav(
-    openai: OpenAIServer, engine: OpenAIStyle, rules: dict[str, Any]
+    openai: OpenAIServer, synthesizer: OpenAISynthesizer, rules: dict[str, Any]
 ) -> None:
     vars(openai.world.rules).update(rules)
     for _ in range(2):
-        assert await speak(engine, Utterance(TEXT)) == make_sound(TEXT)
+        assert await speak(synthesizer, Utterance(TEXT)) == make_sound(TEXT)
     forms = [order["response_format"] for order in openai.world.orders]
     assert forms == ["pcm", "wav", "wav"], "it is remembered"
 
 
-async def test_refused_text_keeps_the_stream(openai: OpenAIServer, engine: OpenAIStyle) -> None:
+async def test_refused_text_keeps_the_stream(
+    openai: OpenAIServer, synthesizer: OpenAISynthesizer
+) -> None:
     with pytest.raises(EngineRefused):
-        await speak(engine, Utterance("x" * 5000))
-    assert await speak(engine, Utterance(TEXT)) == make_sound(TEXT)
+        await speak(synthesizer, Utterance("x" * 5000))
+    assert await speak(synthesizer, Utterance(TEXT)) == make_sound(TEXT)
     assert openai.world.orders[-1]["response_format"] == "pcm"
 
 
-async def test_packed_sound_is_refused(openai: OpenAIServer, engine: OpenAIStyle) -> None:
+async def test_packed_sound_is_refused(
+    openai: OpenAIServer, synthesizer: OpenAISynthesizer
+) -> None:
     openai.world.rules.own_form = "mp3"
     with pytest.raises(EngineRefused, match="neither PCM nor WAV"):
-        await speak(engine, Utterance(TEXT))
+        await speak(synthesizer, Utterance(TEXT))
 
 
-async def test_chunks_of_any_size_join(openai: OpenAIServer, engine: OpenAIStyle) -> None:
+async def test_chunks_of_any_size_join(
+    openai: OpenAIServer, synthesizer: OpenAISynthesizer
+) -> None:
     for openai.world.rules.chunk_bytes in (101, 8192, 10**6):
-        assert await speak(engine, Utterance(TEXT)) == make_sound(TEXT)
+        assert await speak(synthesizer, Utterance(TEXT)) == make_sound(TEXT)
 
 
-async def test_sound_comes_soon(openai: OpenAIServer, engine: OpenAIStyle, clock: Clock) -> None:
+async def test_sound_comes_soon(
+    openai: OpenAIServer, synthesizer: OpenAISynthesizer, clock: Clock
+) -> None:
     openai.world.rules.chunk_latency_s = 1.0
     started_s, text = clock.monotonic(), "This takes two seconds or so."
-    async with aclosing(engine.synthesize(Utterance(text))) as parts:
+    async with aclosing(synthesizer.synthesize(Utterance(text))) as parts:
         first = await anext(parts)
         first_s = clock.monotonic() - started_s
         rest = [part async for part in parts]
@@ -169,7 +205,9 @@ async def test_sound_comes_soon(openai: OpenAIServer, engine: OpenAIStyle, clock
     assert first_s < 3 and len(rest) > 5
 
 
-async def test_sound_that_is_odd_or_none(openai: OpenAIServer, engine: OpenAIStyle) -> None:
+async def test_sound_that_is_odd_or_none(
+    openai: OpenAIServer, synthesizer: OpenAISynthesizer
+) -> None:
     for openai.world.rules.missing_bytes in (1, len(make_sound(TEXT))):
         with pytest.raises(EngineBadReply):
-            await speak(engine, Utterance(TEXT))
+            await speak(synthesizer, Utterance(TEXT))

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from core.engines.openai.engine import OpenAIStyle
+from core.config import Settings
+from core.engines.openai.answerer import OpenAIAnswerer
+from core.engines.openai.synthesizer import OpenAISynthesizer
+from core.engines.openai.transcriber import OpenAITranscriber
 from core.errors import EngineLocked, EngineRefused
 from core.models import Question, Turn, Utterance
 from tests.emulators.mimo import MimoServer
@@ -18,36 +21,38 @@ from tests.support.openai_api_server import KEY, ApiServer
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-def make_engine(api: ApiServer, **values: Any) -> OpenAIStyle:
-    fixed = {"openai_base_url": api.base_url, "openai_api_key": KEY}
-    return OpenAIStyle(make_settings(**{**fixed, **values}))
+def settings_for(api: ApiServer, **values: Any) -> Settings:
+    return make_settings(**{"openai_base_url": api.base_url, "openai_api_key": KEY, **values})
 
 
 async def test_it_hears_understands_and_speaks(api: ApiServer, mimo: MimoServer) -> None:
     number = 11
-    engine = make_engine(api, openai_tts_model="gpt-4o-mini-tts")
-    heard = await engine.transcribe(make_audio(number, 900), language="en")
+    settings = settings_for(api, openai_tts_model="gpt-4o-mini-tts")
+    transcriber = OpenAITranscriber(settings)
+    answerer = OpenAIAnswerer(settings, transcriber.shared)
+    synthesizer = OpenAISynthesizer(settings, transcriber.shared)
+    heard = await transcriber.transcribe(make_audio(number, 900), language="en")
     assert heard.text == f"w{number} w900" and heard.segments
     told: list[str] = []
     for text, on_text in (("What?", None), ("What is said?", told.append)):
         question = Question((Turn("user", text, (make_audio(number),)),), max_tokens=64)
-        assert f"w{number}" in (await engine.answer(question, on_text=on_text)).text
+        assert f"w{number}" in (await answerer.answer(question, on_text=on_text)).text
     assert told
     text = f"Hello there, {number}."
-    sound = await speak(engine, Utterance(text, direction="Warm and slow."))
+    sound = await speak(synthesizer, Utterance(text, direction="Warm and slow."))
     assert len(sound) >= len(make_sound(text)) * 0.9
     calls = [call.model for call in mimo.billed]
     assert calls == ["mimo-v2.5-asr", "mimo-v2.6-flash", "mimo-v2.6-flash", "mimo-v2.5-tts"]
-    await engine.close()
+    await transcriber.close()
 
 
 async def test_what_the_endpoints_lack_is_refused_and_no_outage(api: ApiServer) -> None:
-    engine = make_engine(api, openai_tts_model="xiaomi/mimo-v2.5-tts")
+    engine = OpenAISynthesizer(settings_for(api, openai_tts_model="xiaomi/mimo-v2.5-tts"))
     with pytest.raises(EngineRefused):
         await speak(engine, Utterance("Hi.", description="An old man."))
     assert await speak(engine, Utterance("Hi."))
     await engine.close()
-    stranger = make_engine(api, openai_api_key="hk-nobody-has-this-one-0123456789")
+    stranger = OpenAIAnswerer(settings_for(api, openai_api_key="hk-nobody-has-this-one-0123456789"))
     with pytest.raises(EngineLocked):
         await stranger.answer(Question((Turn("user", "Hi."),)))
     await stranger.close()

@@ -16,7 +16,7 @@ from bots.program import Program, make_job_runner
 from core.answering.pipeline import AnsweringPipeline
 from core.clock import Clock
 from core.engines import Engines
-from core.engines.mimo import engine as mimo_module
+from core.engines.mimo.transcriber import MimoTranscriber
 from core.inbox import Inbox
 from core.models import ProbeResult, Question, Turn, Utterance
 from core.operations.model_probe import ModelProbe
@@ -40,7 +40,7 @@ ROLES = ("hears", "understands", "speaks")
 
 @pytest.fixture
 async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MimoServer]:
-    monkeypatch.setattr(mimo_module, "ASR", (GOOD[0], NEXT[0]))
+    monkeypatch.setattr(MimoTranscriber, "models", (GOOD[0], NEXT[0]))
     async with MimoServer() as server:
         server.rules.models = (*GOOD, *NEXT)
         yield server

@@ -172,14 +172,14 @@ class ScriptedEngine(Scripted):
 class ScriptedVoice(Scripted):
     """Implements `core.interfaces.Synthesizer`: a tone whose length follows the text."""
 
-    speech_model = "scripted-tone"
-    speech_rate_hz = 24_000
+    model = "scripted-tone"
+    rate_hz = 24_000
     #: How long a letter is said.
     char_s = 0.05
 
     def __init__(self) -> None:
         super().__init__()
-        self.speech_limits = SynthesizerLimits(
+        self.limits = SynthesizerLimits(
             max_chars=200, can_style=True, can_design=True, max_sample_bytes=10**7
         )
         self.said: list[Utterance] = []
@@ -189,7 +189,7 @@ class ScriptedVoice(Scripted):
 
     async def synthesize(self, utterance: Utterance) -> AsyncGenerator[bytes, None]:
         self.said.append(utterance)
-        sound = sounds.tone(self.char_s * len(utterance.text), rate_hz=self.speech_rate_hz)
+        sound = sounds.tone(self.char_s * len(utterance.text), rate_hz=self.rate_hz)
         yield sound[: len(sound) // 4 * 2]
         self.fail()
         yield sound[len(sound) // 4 * 2 :]
@@ -198,12 +198,12 @@ class ScriptedVoice(Scripted):
 class ScriptedAnswerer(Scripted):
     """Implements `core.interfaces.Answerer`: the first script whose pattern is found answers."""
 
-    chat_model = "scripted-chat"
+    model = "scripted-chat"
 
     def __init__(self, limits: AnswererLimits | None = None) -> None:
         super().__init__()
         formats = ("audio/mpeg", "audio/wav", "audio/flac", "audio/mp4", "audio/ogg")
-        self.chat_limits = limits or AnswererLimits(formats=formats, max_bytes=37_000_000)
+        self.limits = limits or AnswererLimits(formats=formats, max_bytes=37_000_000)
         #: Pattern (searched in what asks, else in the system prompt) -> what is said.
         self.scripts: dict[str, str | Answer] = {}
         #: A pattern of questions that are answered LISTEN where only the words are given.
@@ -219,7 +219,7 @@ class ScriptedAnswerer(Scripted):
         said = self._find(question)
         if on_text:
             on_text(said.text)
-        return replace(said, usage=Usage(self.name, self.chat_model, 0.0, 10, 10))
+        return replace(said, usage=Usage(self.name, self.model, 0.0, 10, 10))
 
     def sounds(self) -> list[int]:
         """Return how many sounds came with each call."""

@@ -93,7 +93,7 @@ async def test_styles_as_people_type_them(
 
 async def test_an_engine_without_styles_says_so_and_speaks_plainly(store: Store) -> None:
     synthesis, engine = make(store)
-    object.__setattr__(engine.speech_limits, "can_style", False)
+    object.__setattr__(engine.limits, "can_style", False)
     spoken = await synthesis.synthesize("(Happy)Good [cough] morning", VoiceStyle())
     [utterance] = engine.said
     assert (utterance.text, utterance.styles) == ("Good morning", ())

@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from core.config import Settings
-from core.engines.mimo.engine import Mimo
+from core.engines.mimo.transcriber import MimoTranscriber
 from core.store import Store
 from core.transcription.pipeline import StoredTranscript, TranscriptionPipeline
 from tests.emulators.mimo import MimoServer
@@ -43,7 +43,7 @@ async def transcription(mimo: MimoServer, store: Store) -> AsyncIterator[Transcr
     settings = Settings(
         _env_file=None, mimo_base_url=mimo.base_url, mimo_api_key=SecretStr(mimo.key)
     )  # type: ignore[call-arg]
-    engine = Mimo(settings)
+    engine = MimoTranscriber(settings)
     engine.limits = replace(
         engine.limits, calls_per_minute=None, tokens_per_minute=None, concurrency=4,
         target_piece_s=12.0, max_piece_s=18.0,

@@ -52,11 +52,17 @@ class EngineClient:
 
     @asynccontextmanager
     async def open(
-        self, method: str, path: str, *, deadline_s: float, **body: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        deadline_s: float,
+        read_error: ReadError | None = None,
+        **body: Any,
     ) -> AsyncIterator[httpx.Response]:
         """Yield a good answer whose body is still to be read, before the deadline.
 
-        Raises as `send` does.
+        read_error: reads the errors of this call. Raises as `send` does.
         """
         try:
             async with (
@@ -65,7 +71,7 @@ class EngineClient:
             ):
                 _cap(response)
                 if response.status_code != 200:
-                    raise await self._fail(response)
+                    raise await _fail(response, read_error or self._read_error)
                 yield response
         except TimeoutError:
             raise EngineBusy(f"no whole answer within {deadline_s:.0f} s") from None
@@ -76,17 +82,6 @@ class EngineClient:
     async def close(self) -> None:
         """Close all connections."""
         await self._http.aclose()
-
-    async def _fail(self, response: httpx.Response) -> EngineError:
-        start = b""
-        async for chunk in response.aiter_raw():
-            start += chunk
-            if len(start) > _MAX_ERROR_BYTES:
-                break
-        retry_after = response.headers.get("retry-after")
-        error = self._read_error(response.status_code, start, retry_after)
-        error.status = error.status or response.status_code
-        return error
 
 
 async def give(parts: Iterable[bytes]) -> AsyncIterator[bytes]:
@@ -155,6 +150,18 @@ class _CappedStream(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+
+async def _fail(response: httpx.Response, read_error: ReadError) -> EngineError:
+    """Return the error that a bad answer means."""
+    start = b""
+    async for chunk in response.aiter_raw():
+        start += chunk
+        if len(start) > _MAX_ERROR_BYTES:
+            break
+    error = read_error(response.status_code, start, response.headers.get("retry-after"))
+    error.status = error.status or response.status_code
+    return error
 
 
 def _cap(response: httpx.Response) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from contextlib import aclosing
 from typing import TypeVar
 
 import structlog
@@ -72,29 +73,6 @@ def is_listed(name: str, models: Collection[str]) -> bool:
     return not {name, name.removesuffix(_LARGE)}.isdisjoint(models)
 
 
-class ThreeModels:
-    """A service that hears, understands and speaks: the model of each role, as contracts ask."""
-
-    _asr: ModelChoice
-    _chat: ModelChoice
-    _tts: ModelChoice
-
-    @property
-    def model(self) -> str:
-        """See Transcriber."""
-        return self._asr.current
-
-    @property
-    def chat_model(self) -> str:
-        """See Answerer."""
-        return self._chat.current
-
-    @property
-    def speech_model(self) -> str:
-        """See Synthesizer."""
-        return self._tts.current
-
-
 class ModelChoice:
     """The model of one role at one service.
 
@@ -135,6 +113,23 @@ class ModelChoice:
             try:
                 return await attempt(model)
             except ModelGone as error:
+                self.leave(model, error)
+
+    async def stream(
+        self, attempt: Callable[[str], AsyncGenerator[bytes, None]]
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield what `attempt` yields, as `use` does; what has begun is not attempted again."""
+        while True:
+            model, has_begun = await self.pick(), False
+            try:
+                async with aclosing(attempt(model)) as parts:
+                    async for part in parts:
+                        has_begun = True
+                        yield part
+                return
+            except ModelGone as error:
+                if has_begun:
+                    raise
                 self.leave(model, error)
 
     def leave(self, model: str, error: ModelGone) -> None:

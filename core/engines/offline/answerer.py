@@ -1,0 +1,37 @@
+"""Answers without a model: the passages that fit a question, or that a talk is about."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from core.config import Settings
+from core.engines.offline.extracts import extract
+from core.engines.offline.role import OfflineRole
+from core.interfaces import AnswererLimits
+from core.models import Answer, Question, Usage
+
+#: Passages are read one by one, so that no number of them is too many.
+_NO_LIMIT = 1_000_000_000
+
+
+class OfflineAnswerer(OfflineRole):
+    """Quotes passages; it understands nothing, translates nothing and takes no recordings."""
+
+    model = "extracts"
+
+    def __init__(self, settings: Settings | None = None, shared: None = None) -> None:
+        super().__init__(settings, shared)
+        self.limits = AnswererLimits(
+            concurrency=self._size, context_tokens=_NO_LIMIT, can_translate=False
+        )
+
+    async def answer(
+        self, question: Question, *, on_text: Callable[[str], None] | None = None
+    ) -> Answer:
+        """Return the passages that answer. Raises AnswererMissing, NothingFound."""
+        text = await asyncio.to_thread(extract, question)
+        return Answer(text, is_extract=True, usage=Usage(self.name, self.model))
+
+    async def close(self) -> None:
+        """Do nothing: there is nothing to close."""

@@ -1,0 +1,70 @@
+"""Transcription by pocketsphinx, in worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import aclosing
+
+from core.config import Settings
+from core.engines.offline.role import OfflineRole, read_error
+from core.interfaces import TranscriberLimits
+from core.models import Audio, Segment, Transcript, Usage
+from core.worker_process import WorkerError
+from core.worker_process.pool import WorkerPool
+
+
+class OfflineTranscriber(OfflineRole):
+    """Knows English only: a word in four is wrong, and other languages come out as nonsense."""
+
+    model = "pocketsphinx-en-us"
+    #: Longest silence of a worker, beyond the length of its audio (it needs about a seventh).
+    stall_s: float = 20.0
+
+    def __init__(self, settings: Settings | None = None, shared: None = None) -> None:
+        super().__init__(settings, shared)
+        self.limits = TranscriberLimits(
+            formats=("wav",), max_piece_s=120.0, target_piece_s=45.0, concurrency=self._size
+        )
+        self._pool = WorkerPool("core.engines.offline.pocketsphinx_worker", size=self._size)
+
+    async def transcribe(
+        self,
+        audio: Audio,
+        *,
+        language: str | None = None,
+        on_text: Callable[[str], None] | None = None,
+        temperature: float | None = None,
+    ) -> Transcript:
+        """Return the words in `audio`: WAV of 16 kHz, mono, 16 bit. Ignores the other options."""
+        segments: list[Segment] = []
+        work = self._pool.run({}, audio.data, stall_s=self.stall_s + audio.duration_s)
+        try:
+            async with aclosing(work) as frames:
+                async for header, _ in frames:
+                    segments.append(Segment(**header))
+                    if on_text is not None:
+                        on_text(_join(segments))
+        except WorkerError as error:
+            raise read_error(error) from error
+        return Transcript(
+            text=_join(segments),
+            segments=tuple(segments),
+            duration_s=audio.duration_s,
+            is_rough=True,
+            usage=Usage(engine=self.name, model=self.model, audio_s=audio.duration_s),
+        )
+
+    async def warm_up(self) -> None:
+        """Load the model before the first recording comes. Raises EngineBusy."""
+        try:
+            await self._pool.warm_up()
+        except WorkerError as error:
+            raise read_error(error) from error
+
+    async def close(self) -> None:
+        """End the worker processes."""
+        await self._pool.close()
+
+
+def _join(segments: list[Segment]) -> str:
+    return " ".join(segment.text for segment in segments)

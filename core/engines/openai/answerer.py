@@ -1,0 +1,101 @@
+"""Answers by any server with OpenAI's chat completions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from core.config import Settings
+from core.engines.openai import chat_wire as wire
+from core.engines.openai.role import OpenAIRole
+from core.engines.wire.chat import has_sound, settle
+from core.engines.wire.chat_stream import read_telling
+from core.engines.wire.client import EngineClient, give
+from core.errors import AudioNotSupported, EngineRefused
+from core.interfaces import AnswererLimits
+from core.models import Answer, Question
+
+_PATH = "/chat/completions"
+#: Time for each token of the longest answer.
+_PER_TOKEN_S = 0.1
+#: How many times longer an answer may be where thoughts took all of its room.
+_MORE_ROOM = 4
+
+
+class OpenAIAnswerer(OpenAIRole):
+    """Answers questions, and learns which of their parts the server does not take."""
+
+    model_setting = "openai_chat_model"
+
+    def __init__(self, settings: Settings, shared: EngineClient | None = None) -> None:
+        super().__init__(settings, shared)
+        self._can_hear = True
+        #: Parts of a question that the server has refused.
+        self._without: frozenset[str] = frozenset()
+
+    @property
+    def limits(self) -> AnswererLimits:
+        """The limits of a call. A model that has refused audio once is sent no more of it."""
+        return wire.limits_of(self.model, can_hear=self._can_hear)
+
+    async def answer(
+        self, question: Question, *, on_text: Callable[[str], None] | None = None
+    ) -> Answer:
+        """Return the answer. Raises AudioNotSupported if there is audio and the model takes none.
+
+        A reply that holds nothing but thoughts is asked for again, with more room.
+        """
+        return await self._choice.use(partial(self._answer, question, on_text))
+
+    async def _answer(
+        self, question: Question, on_text: Callable[[str], None] | None, model: str
+    ) -> Answer:
+        answer = await self._ask(question, on_text, model)
+        if answer.text:
+            return answer
+        room = question.max_tokens * _MORE_ROOM
+        quick = replace(question, is_thinking=False, max_tokens=room)
+        return settle(answer, await self._ask(quick, on_text, model))
+
+    async def _ask(
+        self, question: Question, on_text: Callable[[str], None] | None, model: str
+    ) -> Answer:
+        """Return the answer, asked for without the parts that the server refuses."""
+        if has_sound(question) and not self._can_hear:
+            raise AudioNotSupported("the model has refused audio before")
+        without = self._without
+        while True:
+            try:
+                answer = await self._request(question, model, without, on_text)
+            except EngineRefused as error:
+                part = wire.find_refused(error, model=model, without=without)
+                if part is None:
+                    self._can_hear &= not isinstance(error, AudioNotSupported)
+                    raise
+                without |= {part}
+            else:
+                # Had something else been at fault, this would have failed as well.
+                self._without = without
+                return answer
+
+    async def _request(
+        self,
+        question: Question,
+        model: str,
+        without: frozenset[str],
+        on_text: Callable[[str], None] | None,
+    ) -> Answer:
+        is_streamed = on_text is not None
+        body = wire.build_question(question, model=model, is_streamed=is_streamed, without=without)
+        audio_s = sum(audio.duration_s for turn in question.turns for audio in turn.audios)
+        async with self.shared.open(
+            "POST",
+            _PATH,
+            deadline_s=self.deadline_s + 2 * audio_s + question.max_tokens * _PER_TOKEN_S,
+            read_error=wire.read_error,
+            content=give(body),
+            headers=body.headers,
+        ) as response:
+            telling = await read_telling(response, wire.read_chat, on_text)
+        return wire.read_told(telling, question, model=model)

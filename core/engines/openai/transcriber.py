@@ -1,0 +1,79 @@
+"""Transcription by OpenAI's endpoint, with times where the server gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import structlog
+
+from core.config import Settings
+from core.engines.mimo.limits import ASR_LIMITS
+from core.engines.openai import gateway_wire as gateway
+from core.engines.openai import transcription_wire as wire
+from core.engines.openai.role import OpenAIRole
+from core.engines.wire.client import EngineClient
+from core.engines.wire.models import find_mimo
+from core.errors import EngineRefused
+from core.interfaces import TranscriberLimits
+from core.models import Audio, Transcript
+
+_PATH = "/audio/transcriptions"
+#: Limits of a server that does not publish any.
+_LIMITS = TranscriberLimits(
+    formats=("wav", "mp3"),
+    max_bytes=wire.MAX_BYTES,
+    max_piece_s=600.0,
+    target_piece_s=60.0,
+    concurrency=4,
+    can_vary=True,
+)
+
+_log = structlog.get_logger()
+
+
+class OpenAITranscriber(OpenAIRole):
+    """Sends files as forms and takes text back, never streamed."""
+
+    model_setting = "openai_asr_model"
+
+    def __init__(self, settings: Settings, shared: EngineClient | None = None) -> None:
+        super().__init__(settings, shared)
+        self.limits = ASR_LIMITS if find_mimo(self.model) else _LIMITS
+        self._has_segments = not gateway.is_behind(self.model)
+
+    async def transcribe(
+        self,
+        audio: Audio,
+        *,
+        language: str | None = None,
+        on_text: Callable[[str], None] | None = None,
+        temperature: float | None = None,
+    ) -> Transcript:
+        """Return the words in `audio`, with times unless the server refuses to give them."""
+        if find_mimo(self.model):
+            language = gateway.pick_language(language)
+        wanted = {"language": language, "temperature": temperature}
+        return await self._choice.use(partial(self._transcribe, audio, wanted))
+
+    async def _transcribe(self, audio: Audio, wanted: dict[str, Any], model: str) -> Transcript:
+        if self._has_segments:
+            try:
+                return await self._request(audio, wanted, model, has_segments=True)
+            except EngineRefused as error:
+                _log.debug("asking without times", error=str(error))
+        transcript = await self._request(audio, wanted, model, has_segments=False)
+        # Had the file itself been at fault, this would have failed as well.
+        self._has_segments = False
+        return transcript
+
+    async def _request(
+        self, audio: Audio, wanted: dict[str, Any], model: str, *, has_segments: bool
+    ) -> Transcript:
+        form = wire.build_transcription(audio, model=model, has_segments=has_segments, **wanted)
+        deadline_s = self.deadline_s + 2 * audio.duration_s
+        body = await self.shared.send("POST", _PATH, deadline_s=deadline_s, **form)
+        transcript = wire.read_transcription(body, model=model)
+        return replace(transcript, duration_s=audio.duration_s)
