@@ -1,4 +1,4 @@
-"""`.env.example` and README's table name every setting with its default, and nothing else."""
+"""`.env.example` and the table of docs/settings.md name every setting with its default, and nothing else."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def test_defaults_stand_there_as_they_are() -> None:
             assert text == (str(default) if default else ""), name
 
 
-def test_readmes_table_is_the_same_list() -> None:
+def test_the_table_of_settings_is_the_same_list() -> None:
     """Names in the order of the class; what stands in code as a default is the default."""
     _, _, table = (
-        (ROOT / "README.md")
+        (ROOT / "docs" / "settings.md")
         .read_text()
         .partition("| Setting | Default | Meaning |\n|---|---|---|\n")
     )

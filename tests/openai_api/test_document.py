@@ -1,4 +1,4 @@
-"""The commands of the README, as they stand there."""
+"""The commands of the API's document, as they stand there."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.support.paths import ROOT
 #: The servers are on the loop of all tests here.
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-#: Where the server of the README is: the one thing that is another here.
+#: Address and key of the document's server: the one thing that differs here.
 ADDRESS = "URL=http://127.0.0.1:8765/v1 KEY=the-key-from-your-env-file"
 
 
 def read_commands() -> list[str]:
-    section = (ROOT / "README.md").read_text().split("## Use it from other programs")[1]
+    section = (ROOT / "docs" / "api.md").read_text().split("## OpenAI endpoints")[1]
     block: str = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)[0]
     first, *commands = block.strip().split("\n\n")
     assert first == ADDRESS
