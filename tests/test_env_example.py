@@ -1,4 +1,4 @@
-"""`.env.example` and the table of docs/settings.md name every setting with its default, and nothing else."""
+"""`.env.example` and docs/settings.md name every setting with its default, and nothing else."""
 
 from __future__ import annotations
 
