@@ -26,8 +26,9 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.instant import Instant
 from benchmarks.processes import Telegram, bot, median, ms, quantile, show, voice_notes
-from benchmarks.watched_bot import Instant, Ticker
+from benchmarks.watched_bot import Ticker
 from core.audio import Media
 from core.logs import set_up_logs
 from core.models import Attachment, Chat, Message

@@ -22,20 +22,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.instant import plug_in
 from bots.exit_codes import read_settings
 from bots.program import run
 from bots.telegram_bot import pacing
 from bots.telegram_bot.incoming.files import TelegramFiles
 from core.assistant import Assistant
 from core.audio import Media
-from core.config import Settings
-from core.engines import ENGINES
 from core.engines.mimo import transcription_wire as mimo_wire
 from core.engines.mimo.limits import ASR_LIMITS
 from core.engines.mimo.transcriber import MimoTranscriber
 from core.inbox import Inbox
-from core.interfaces import TranscriberLimits
-from core.models import Audio, Transcript, Usage
 from core.store.chats import Chats
 from core.store.work.deliveries import StoredLedger
 from core.store.work.intake import Intake
@@ -46,36 +43,6 @@ TICK_S = 0.01
 
 #: Name of a step -> when it began and ended, on the machine's monotonic clock.
 spans: dict[str, list[tuple[float, float]]] = defaultdict(list)
-
-
-class Instant:
-    """An engine that needs no time."""
-
-    name, model, requires = "instant", "instant-1", ""
-    limits = TranscriberLimits()
-
-    shared = None
-
-    def __init__(self, settings: Settings | None = None, shared: None = None) -> None:
-        pass
-
-    @classmethod
-    def is_configured(cls, settings: Settings) -> bool:
-        return True
-
-    async def transcribe(
-        self,
-        audio: Audio,
-        *,
-        language: str | None = None,
-        on_text: Callable[[str], None] | None = None,
-        temperature: float | None = None,
-    ) -> Transcript:
-        usage = Usage(self.name, self.model, audio.duration_s)
-        return Transcript("heard", duration_s=audio.duration_s, usage=usage)
-
-    async def close(self) -> None:
-        pass
 
 
 def watch(owner: Any, name: str) -> None:
@@ -192,7 +159,7 @@ async def watch_run(report: Path) -> None:
 
 
 def main() -> None:
-    ENGINES["transcriber"]["instant"] = "benchmarks.watched_bot:Instant"
+    plug_in()
     if os.environ.pop("BENCHMARK_UNPACED", ""):
         pacing.PRIVATE = pacing.OVERALL = (2000, 1.0)
     if os.environ.pop("BENCHMARK_UNLIMITED", ""):
