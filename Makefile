@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Tests start a thousand processes: none should have to compile the program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check fix lock texts pictures chaos fuzz mutants bench clean
+.PHONY: run test check fix lock texts pictures chaos fuzz mutants bench road clean
 
 run: $(VENV)/run.stamp  ## start everything that is configured
 	$(BIN)/hearsay run
@@ -61,6 +61,9 @@ bench: $(VENV)/dev.stamp  ## all figures, each beside its other side; about ten 
 	for name in decode overhead throughput loop long wer first_audio summary find glossary idle defer \
 		api page loop_lag scaling; do \
 		test ! -f benchmarks/$$name.py || $(BIN)/python -m benchmarks.$$name; done
+
+road: $(VENV)/dev.stamp  ## count the files and functions that one message passes
+	$(BIN)/python -m benchmarks.road
 
 clean:
 	rm -rf $(VENV)

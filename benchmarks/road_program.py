@@ -1,0 +1,181 @@
+"""The program with one platform, a person there, and what each of the person's notes enters.
+
+    python -m benchmarks.road_program ROAD COUNT REPORT   # writes REPORT as JSON
+
+The process runs nothing else, in an empty folder: see `benchmarks.road`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+from websockets.sync.client import connect
+from websockets.typing import Origin
+
+from benchmarks.instant import HEARD, Instant, plug_in
+from benchmarks.processes import free_port, voice_notes, wait_for
+from benchmarks.road_trace import Function, Recorder, find_road
+from tests.emulators.discord import DiscordServer
+from tests.emulators.telegram import TelegramServer
+
+NOTE_S = 4
+#: How long is waited after a reply, and then for what the program does by itself. Together they
+#: are longer than the pace at which platforms let a bot write, and shorter than the time after
+#: which a worker without a job looks for one.
+SETTLE_S, PAUSE_S = 1.0, 2.5
+KEY = "sk-benchmark-0123456789"
+
+
+class Sender(Protocol):
+    """A person on one platform."""
+
+    #: What the program needs to find the platform.
+    settings: dict[str, str]
+
+    def meet(self, url: str) -> None:
+        """Come to where the program is; url: its page."""
+
+    def send(self, note: bytes) -> None:
+        """Send a voice note and wait for the finished reply."""
+
+
+class Telegram:
+    def __init__(self) -> None:
+        self._server = TelegramServer()
+        self._server.start()
+        self.settings = {
+            "TELEGRAM_BOT_TOKEN": self._server.token,
+            "TELEGRAM_API_BASE_URL": self._server.api_base_url,
+            "TELEGRAM_FILE_BASE_URL": self._server.file_base_url,
+        }
+
+    def meet(self, url: str) -> None:
+        self._person = self._server.add_user()
+
+    def send(self, note: bytes) -> None:
+        sent = self._server.send_voice(self._person, self._person, note, duration=NOTE_S)
+        wait_for(lambda: any(HEARD in a.text for a in self._server.answers_to(self._person, sent)))
+
+
+class Discord:
+    def __init__(self) -> None:
+        self._server = DiscordServer()
+        self._server.start()
+        self.settings = {
+            "DISCORD_BOT_TOKEN": self._server.token,
+            "DISCORD_API_BASE_URL": self._server.api_base_url,
+        }
+
+    def meet(self, url: str) -> None:
+        wait_for(self._server.connected)
+        self._person = self._server.add_user()
+
+    def send(self, note: bytes) -> None:
+        room = self._server.dm(self._person)
+        sent = self._server.send_voice(room, self._person, note, duration=NOTE_S)
+        wait_for(lambda: any(HEARD in a.content for a in self._server.answers_to(sent)))
+
+
+class Transcriptions:
+    def __init__(self) -> None:
+        self.settings = {"API_KEYS": f"benchmark={KEY}"}
+
+    def meet(self, url: str) -> None:
+        self._http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {KEY}"})
+
+    def send(self, note: bytes) -> None:
+        answer = self._http.post(
+            "/v1/audio/transcriptions",
+            data={"model": "whisper-1"},
+            files={"file": ("note.ogg", note)},
+        )
+        assert answer.json().get("text") == HEARD, answer.text
+
+
+class Web:
+    def __init__(self) -> None:
+        self.settings: dict[str, str] = {}
+        self._sent = 0
+
+    def meet(self, url: str) -> None:
+        self._http = httpx.Client(base_url=url, headers={"Origin": url})
+        self._http.post("/api/session").raise_for_status()
+        cookie = "; ".join(f"{name}={value}" for name, value in self._http.cookies.items())
+        address = url.replace("http", "ws") + "/api/events"
+        headers = {"Cookie": cookie}
+        self._events = connect(address, origin=Origin(url), additional_headers=headers)
+
+    def send(self, note: bytes) -> None:
+        self._sent += 1
+        message = {"id": f"message-{self._sent}", "kind": "voice", "duration_s": str(NOTE_S)}
+        files = {"file": ("note.ogg", note, "audio/ogg; codecs=opus")}
+        self._http.post("/api/messages", data=message, files=files).raise_for_status()
+        while HEARD not in str(json.loads(self._events.recv(timeout=30)).get("reply")):
+            pass
+
+
+SENDERS: dict[str, type[Sender]] = {
+    "telegram": Telegram,
+    "discord": Discord,
+    "transcriptions": Transcriptions,
+    "web": Web,
+}
+
+
+def is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def drive(sender: Sender, url: str, recorder: Recorder, count: int) -> dict[Function, int]:
+    """Send one note more than is counted, stop the program, and return the road."""
+    messages, pauses = [], []
+    try:
+        notes = voice_notes(count + 1, NOTE_S)
+        wait_for(lambda: is_ready(url))
+        sender.meet(url)
+        for note in notes:
+            messages.append(recorder.record())
+            sender.send(note)
+            time.sleep(SETTLE_S)
+            pauses.append(recorder.record())
+            time.sleep(PAUSE_S)
+        recorder.stop()
+        return find_road(messages[1:], pauses[1:])
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def trace(name: str, count: int, report: Path) -> None:
+    """Run the program in this process, which has nothing else to do, and write the road down."""
+    sender, port, recorder = SENDERS[name](), free_port(), Recorder()
+    os.environ.update(sender.settings, TRANSCRIBER=Instant.name, WEB_PORT=str(port))
+    plug_in()
+    # The program's only part that is named here: what `hearsay` on the command line is.
+    from bots.cli import main as hearsay
+
+    with ThreadPoolExecutor() as pool:
+        # Before it is watched: the servers and who sends use some of the program's code.
+        road = pool.submit(drive, sender, f"http://127.0.0.1:{port}", recorder, count)
+        recorder.install()
+        sys.argv = ["hearsay", "run"]
+        try:
+            hearsay()
+        except SystemExit as end:
+            assert not end.code, end
+        rows = [(*function, returns) for function, returns in road.result().items()]
+    report.write_text(json.dumps(rows))
+
+
+if __name__ == "__main__":
+    trace(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
