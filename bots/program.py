@@ -125,17 +125,18 @@ def _open_api(settings: Settings, program: Program, platforms: dict[str, Platfor
     if settings.api_keys is None:
         return
     # Not even loaded where it is off.
-    from bots.openai_api.budget import Budget
-    from bots.openai_api.build import PATH, build_api
-    from bots.openai_api.services import Services
+    from bots.openai_api.app import PATH, build_api
+    from bots.openai_api.context import ApiContext
+    from bots.openai_api.keys import Budgets
     from bots.web_chat import WebChat
 
     clock = program.clock
-    budget = Budget(settings, program.store.allowances, clock)
-    services = Services(program.transcription, program.synthesis, program.answering, budget, clock)
+    budgets = Budgets(settings, program.store.allowances, clock)
+    pipelines = program.transcription, program.synthesis, program.answering
+    context = ApiContext(*pipelines, budgets, clock)
     for platform in platforms.values():
         if isinstance(platform, WebChat):
-            platform.mount(PATH, build_api(settings, services))
+            platform.mount(PATH, build_api(settings, context))
 
 
 async def _run_until_stopped(job_runner: JobRunner, platforms: dict[str, Platform]) -> None:

@@ -1,7 +1,6 @@
-"""The assistant's abilities for other programs, as OpenAI's endpoints under /v1.
+"""The assistant for other programs: OpenAI's audio and chat endpoints under /v1.
 
-They use the core directly, through a value that `bots.program` builds (`Services`), and not the
-door that chats go through: a request is acknowledged by its answer alone, so no job has to
-outlive it. What was paid for is kept under the sound's hash as for messages, so that to ask again
-costs nothing.
+The routes call the pipelines directly, not through the inbox that chats use: the response is the
+acknowledgement, so no job has to outlive the request. Paid results are stored under the audio's
+hash as for messages, so repeating a request costs nothing.
 """

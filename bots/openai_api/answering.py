@@ -1,13 +1,12 @@
-"""From a dialogue that a program sent to an answer: with the sound, or with its words."""
+"""Answering a dialogue: with its recordings, or with their transcripts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bots.openai_api.chat_messages import ChatMessage
-from bots.openai_api.chat_request import ChatRequest
-from bots.openai_api.services import Services
+from bots.openai_api.chat_request import AssistantMessage, ChatRequest, UserMessage
+from bots.openai_api.context import ApiContext
 from core.answering.pipeline import MAX_CONTINUATIONS
 from core.errors import AudioNotSupported
 from core.models import Answer, Passage, Question, Turn
@@ -18,58 +17,60 @@ _OnText = Callable[[str], None] | None
 
 @dataclass(slots=True)
 class ChatAnswering:
-    """One question to the engine that understands."""
+    """One request to the answering engine."""
 
-    services: Services
-    order: ChatRequest
-    #: Length of the recordings, once they were read.
+    context: ApiContext
+    request: ChatRequest
+    #: Length of the recordings, once they were decoded.
     audio_s: float = 0.0
     _passages: list[Passage] = field(default_factory=list)
 
     async def answer(self, on_text: _OnText = None) -> Answer:
-        """Return the answer. An engine that takes no sound is given the words of it.
+        """Return the answer. An engine that takes no audio is given transcripts.
 
         Raises UserError, EngineError.
         """
         self.audio_s, self._passages = 0.0, []
-        has_sound = any(said.sounds for said in self.order.said)
-        if not has_sound or self.services.answering.takes_audio:
+        dialogue = self.request.dialogue
+        has_audio = any(message.recordings for message in dialogue)
+        if not has_audio or self.context.answering.takes_audio:
             try:
-                return await self._ask([await self._prepare(s) for s in self.order.said], on_text)
+                return await self._ask([await self._prepare(m) for m in dialogue], on_text)
             except AudioNotSupported:
                 self.audio_s = 0.0
-        return await self._ask([await self._hear(said) for said in self.order.said], on_text)
+        return await self._ask([await self._transcribe(m) for m in dialogue], on_text)
 
     async def _ask(self, turns: list[Turn], on_text: _OnText) -> Answer:
-        order, default = self.order, Question(())
+        request, default = self.request, Question(())
         question = Question(
             turns=tuple(turns),
-            instructions=order.instructions,
-            words=order.said[-1].text,
+            instructions=request.instructions,
+            words=request.dialogue[-1].text,
             passages=tuple(self._passages),
-            is_thinking=order.is_thinking,
-            max_tokens=order.max_tokens or default.max_tokens,
-            temperature=order.temperature,
+            is_thinking=request.is_thinking,
+            max_tokens=request.token_limit or default.max_tokens,
+            temperature=request.temperature,
         )
-        # Who has set a limit wants what is cut there.
-        continuations = 0 if order.max_tokens else MAX_CONTINUATIONS
-        return await self.services.answering.answer(
+        # A program that sets a limit wants the answer cut there.
+        continuations = 0 if request.token_limit else MAX_CONTINUATIONS
+        return await self.context.answering.answer(
             question, on_text=on_text, continuations=continuations
         )
 
-    async def _prepare(self, said: ChatMessage) -> Turn:
-        audios = [await self.services.answering.prepare(sound) for sound in said.sounds]
+    async def _prepare(self, message: UserMessage | AssistantMessage) -> Turn:
+        audios = [await self.context.answering.prepare(data) for data in message.recordings]
         self.audio_s += sum(audio.duration_s for audio in audios)
-        return Turn(said.role, said.text, tuple(audios), said.reasoning)
+        return Turn(message.role, message.text, tuple(audios), message.reasoning_content)
 
-    async def _hear(self, said: ChatMessage) -> Turn:
-        """Return a message with the words of its recordings in front of its own."""
+    async def _transcribe(self, message: UserMessage | AssistantMessage) -> Turn:
+        """Return a message with the transcripts of its recordings before its own text."""
         texts = []
-        for sound in said.sounds:
-            transcript = (await self.services.transcription.transcribe(sound)).transcript
+        for data in message.recordings:
+            transcript = (await self.context.transcription.transcribe(data)).transcript
             self.audio_s += transcript.duration_s
             texts.append(f"The recording says:\n{transcript.text}")
             self._passages += [
                 Passage(format_timestamp(s.start_s), s.text) for s in transcript.segments
             ]
-        return Turn(said.role, "\n\n".join([*texts, said.text]).strip(), (), said.reasoning)
+        text = "\n\n".join([*texts, message.text]).strip()
+        return Turn(message.role, text, (), message.reasoning_content)

@@ -1,86 +1,74 @@
-"""The routes under /v1, and how their errors are told."""
+"""The ASGI application: routes under /v1, errors in OpenAI's envelope, keys checked before it."""
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp
 
-from bots.openai_api import schema
-from bots.openai_api.chat import Chat
-from bots.openai_api.errors import OURS, ApiError, read_error, read_http_error
-from bots.openai_api.models import build_model, find_model, list_served
-from bots.openai_api.services import Services, read_request_id
-from bots.openai_api.speech import Speech
-from bots.openai_api.transcriptions import Transcriptions
+from bots.openai_api import openapi
+from bots.openai_api.chat import ChatRoute
+from bots.openai_api.context import ApiContext
+from bots.openai_api.errors import read_error
+from bots.openai_api.keys import read_keys
+from bots.openai_api.middleware import ApiMiddleware
+from bots.openai_api.models import ModelEntry, ModelList, build_model, find_model, list_served
+from bots.openai_api.speech import SpeechRoute
+from bots.openai_api.transcriptions import TranscriptionRoute
+from core.config import Settings
 from core.errors import AssistantError
 
+#: Where the application is mounted.
+PATH = "/v1"
 
-def build_app(services: Services) -> FastAPI:
-    """Return the application. Every error is in OpenAI's envelope."""
+
+def build_api(settings: Settings, context: ApiContext) -> ASGIApp:
+    """Return the application behind its keys. Raises ConfigError if API_KEYS is malformed."""
+    keys = read_keys(settings.secret("api_keys") or "")
+    return ApiMiddleware(_build_app(context), keys, context.budgets, context.clock)
+
+
+def _build_app(context: ApiContext) -> FastAPI:
     app = FastAPI(
         title="Hearsay",
-        description=schema.ABOUT,
         version="1",
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
     )
-    _add_routes(app, services)
-    # What FastAPI would write of bodies is not all: ours are read by hand.
-    app.openapi = lambda: schema.complete(app, services)  # type: ignore[method-assign]
-    app.add_exception_handler(HTTPException, _tell_refusal)
-    app.add_exception_handler(AssistantError, _tell_error)
-    app.add_exception_handler(TimeoutError, _tell_late)
-    app.add_exception_handler(ClientDisconnect, _tell_nobody)
-    app.add_exception_handler(Exception, _tell_our_fault)
+    _add_routes(app, context)
+    app.openapi = partial(openapi.build_document, app, context)  # type: ignore[method-assign]
+    app.add_exception_handler(ClientDisconnect, _answer_disconnect)
+    for kind in (HTTPException, AssistantError, TimeoutError, Exception):
+        app.add_exception_handler(kind, _answer_error)
     return app
 
 
-def _add_routes(app: FastAPI, services: Services) -> None:
-    def post(path: str, create: Any, described: dict[str, Any]) -> None:
-        app.add_api_route(path, create, methods=["POST"], response_model=None, **described)
+def _add_routes(app: FastAPI, context: ApiContext) -> None:
+    transcribe, speak = TranscriptionRoute(context).create, SpeechRoute(context).create
+    app.post("/audio/transcriptions", **openapi.TRANSCRIPTIONS)(transcribe)
+    app.post("/audio/speech", **openapi.SPEECH)(speak)
+    app.post("/chat/completions", **openapi.CHAT)(ChatRoute(context).create)
 
-    post("/audio/transcriptions", Transcriptions(services).create, schema.TRANSCRIPTIONS)
-    post("/audio/speech", Speech(services).create, schema.SPEECH)
-    post("/chat/completions", Chat(services).create, schema.CHAT)
-
-    @app.get("/models", response_model=None, **schema.MODELS)
-    async def list_models() -> dict[str, Any]:
+    @app.get("/models", **openapi.MODELS)
+    async def list_models() -> ModelList:
         """List the models that are served."""
-        return {"object": "list", "data": [build_model(one) for one in list_served(services)]}
+        return ModelList(data=[build_model(served) for served in list_served(context)])
 
-    @app.get("/models/{model:path}", response_model=None, **schema.MODEL)
-    async def get_model(model: str) -> dict[str, Any]:
-        """Describe a model, by its own name or one that stands for it."""
-        return build_model(find_model(services, model), model)
-
-
-async def _tell_refusal(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return _build(read_http_error(error))
+    @app.get("/models/{model:path}", **openapi.MODEL)
+    async def get_model(model: str) -> ModelEntry:
+        """Describe a model, by its own name or an alias."""
+        return build_model(find_model(context, model), model)
 
 
-async def _tell_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, AssistantError)
-    return _build(read_error(error, read_request_id(request)))
+async def _answer_error(request: Request, error: Exception) -> Response:
+    found = read_error(error, request.state.request_id)
+    return JSONResponse(found.body.model_dump(), found.status_code, found.headers)
 
 
-async def _tell_late(request: Request, error: Exception) -> Response:
-    return _build(ApiError(408, "The body did not come in time."))
-
-
-async def _tell_nobody(request: Request, error: Exception) -> Response:
-    return Response(status_code=400)
-
-
-async def _tell_our_fault(request: Request, error: Exception) -> Response:
-    text = f"Something went wrong on our side. Reference: {read_request_id(request)}."
-    return _build(ApiError(500, text, kind=OURS))
-
-
-def _build(error: ApiError) -> Response:
-    return JSONResponse(error.body, error.status_code, error.headers)
+async def _answer_disconnect(request: Request, error: Exception) -> Response:
+    return Response(status_code=400)  # nobody reads it

@@ -1,128 +1,262 @@
-"""What a program asks a model: the body of a chat completion, read and checked. Pure."""
+"""The request body of /v1/chat/completions. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from base64 import b64decode
+from typing import Annotated, Any, ClassVar, Literal
 
-from bots.openai_api.chat_messages import ChatMessage, read_messages
-from bots.openai_api.errors import refuse
-from bots.openai_api.fields import (
-    read_choice,
-    read_flag,
-    read_number,
-    read_text,
-    refuse_unknown,
+from pydantic import (
+    BeforeValidator,
+    FailFast,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
 )
+
+from bots.openai_api.bodies import Body, Lowercase, One, Zero
 
 MAX_TOKENS = 131_072
-#: The range of OpenAI; MiMo goes to 1.5.
+#: OpenAI allows 2, MiMo 1.5.
 MAX_TEMPERATURE = 1.5
-#: Fields that change something only with other values than these, which nobody here can do.
-NEUTRAL: dict[str, tuple[Any, ...]] = {
-    "n": (1,),
-    "top_p": (1,),
-    "presence_penalty": (0,),
-    "frequency_penalty": (0,),
-    "logprobs": (False,),
-    "top_logprobs": (0,),
-    "logit_bias": ({},),
-    "seed": (),
-    "stop": ([],),
-    "store": (False,),
-    "tools": ([],),
-    "tool_choice": ("none", "auto"),
-    "functions": ([],),
-    "function_call": ("none", "auto"),
-    "modalities": (["text"],),
-    "audio": (),
-    "response_format": ({"type": "text"},),
-    "prediction": (),
-    "web_search_options": (),
-    "verbosity": ("medium",),
-}
-#: What tells a request from others, and changes no answer.
-LABELS = (
-    *("user", "metadata", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"),
-    *("service_tier", "parallel_tool_calls"),
-)
-READ = (
-    *("model", "messages", "max_tokens", "max_completion_tokens", "temperature", "stream"),
-    *("stream_options", "thinking", "reasoning_effort"),
-)
-_EFFORTS = ("", "none", "minimal", "low", "medium", "high", "xhigh")
-_NO_THOUGHT = ("", "none", "minimal")
-_HINTS = {"audio": ": /v1/audio/speech speaks", "modalities": ": /v1/audio/speech speaks"}
+MAX_RECORDINGS = 16
+MAX_MESSAGES = 1000
+
+#: What the recording is called; what it is, its bytes say.
+_AudioFormat = Annotated[Literal["wav", "mp3", "flac", "m4a", "ogg"], Lowercase]
+_Effort = Annotated[Literal["none", "minimal", "low", "medium", "high", "xhigh"], Lowercase]
+_Empty = Annotated[list[Any], Field(max_length=0)] | None
 
 
-@dataclass(frozen=True, slots=True)
-class ChatRequest:
-    """A dialogue that is to be continued."""
-
-    model: str
-    instructions: str
-    said: tuple[ChatMessage, ...]
-    #: Longest answer in tokens, None = as long as it gets here.
-    max_tokens: int | None
-    temperature: float | None
-    is_thinking: bool
-    is_streamed: bool
-    #: True where a stream is to end with what it cost.
-    has_usage: bool
+def _decode(data: Any) -> Any:
+    """Return the bytes behind base64 or a data URL. Raises ValueError."""
+    if not isinstance(data, str):
+        raise ValueError("must be a string")
+    if data[:8].lower().startswith(("http:", "https:")):
+        raise ValueError("must be base64: addresses are not fetched")
+    encoded = data.partition(",")[2] if data[:5].lower() == "data:" else data
+    try:
+        return b64decode(encoded, validate=True)
+    except ValueError:
+        raise ValueError("is not valid base64") from None
 
 
-def read_chat(body: dict[str, Any]) -> ChatRequest:
-    """Return what is asked. Raises ApiError."""
-    refuse_unknown(body, (*READ, *NEUTRAL, *LABELS))
-    _refuse_impossible(body)
-    instructions, said = read_messages(body.get("messages"))
-    is_streamed = read_flag(body, "stream")
-    return ChatRequest(
-        model=read_text(body, "model"),
-        instructions=instructions,
-        said=said,
-        max_tokens=_read_max_tokens(body),
-        temperature=read_number(body, "temperature", 0, MAX_TEMPERATURE),
-        is_thinking=_read_thinking(body),
-        is_streamed=is_streamed,
-        has_usage=_read_usage(body, is_streamed=is_streamed),
+class InputAudio(Body):
+    """A recording."""
+
+    data: Annotated[bytes, BeforeValidator(_decode, str)] = Field(
+        min_length=1,
+        description="A recording in base64, or as a data URL.",
+        json_schema_extra={"format": "byte"},
     )
+    format: _AudioFormat
+
+    @model_validator(mode="before")
+    @classmethod
+    def _allow_data_url(cls, fields: Any) -> Any:
+        """A data URL says itself what it holds."""
+        if isinstance(fields, dict) and str(fields.get("data"))[:5].lower() == "data:":
+            return {"format": "wav", **fields}
+        return fields
 
 
-def _refuse_impossible(body: dict[str, Any]) -> None:
-    for name, values in NEUTRAL.items():
-        value = body.get(name)
-        if value is not None and (isinstance(value, bool), value) not in [
-            (isinstance(neutral, bool), neutral) for neutral in values
-        ]:
-            raise refuse(f"{name} is not supported{_HINTS.get(name, '')}", name)
+class TextPart(Body):
+    """A part of a message that is text."""
+
+    type: Literal["text"]
+    text: str = ""
 
 
-def _read_max_tokens(body: dict[str, Any]) -> int | None:
-    for name in ("max_completion_tokens", "max_tokens"):
-        tokens = read_number(body, name, 1, MAX_TOKENS)
-        if tokens is not None:
-            if tokens != int(tokens):
-                raise refuse(f"{name} must be a whole number", name)
-            return int(tokens)
-    return None
+class AudioPart(Body):
+    """A part of a message that is a recording."""
+
+    type: Literal["input_audio"]
+    input_audio: InputAudio
 
 
-def _read_thinking(body: dict[str, Any]) -> bool:
-    thinking = body.get("thinking")
-    if thinking is not None:
-        if thinking not in ({"type": "enabled"}, {"type": "disabled"}):
-            raise refuse("thinking must be of type enabled or disabled", "thinking")
-        return bool(thinking["type"] == "enabled")
-    return read_choice(body, "reasoning_effort", _EFFORTS) not in _NO_THOUGHT
+def _wrap(content: Any) -> Any:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
-def _read_usage(body: dict[str, Any], *, is_streamed: bool) -> bool:
-    options = body.get("stream_options")
-    if options is None:
-        return False
-    if not isinstance(options, dict) or not is_streamed:
-        raise refuse("stream_options is an object, and for streams", "stream_options")
-    refuse_unknown(options, ("include_usage", "include_obfuscation"))
-    read_flag(options, "include_obfuscation")
-    return read_flag(options, "include_usage")
+_OneOrMore = Field(min_length=1)
+_String = Annotated[str, Field(pattern=r"\S")]
+_Text = Annotated[
+    list[TextPart],
+    FailFast(),
+    _OneOrMore,
+    BeforeValidator(_wrap, _String | Annotated[list[TextPart], _OneOrMore]),
+]
+_TextAndAudio = Annotated[
+    list[Annotated[TextPart | AudioPart, Field(discriminator="type")]],
+    FailFast(),
+    _OneOrMore,
+    BeforeValidator(_wrap, _String | Annotated[list[TextPart | AudioPart], _OneOrMore]),
+]
+
+
+class _Message(Body):
+    content: Any
+    name: str = ""
+
+    @property
+    def text(self) -> str:
+        """The text of all parts."""
+        return "\n".join(part.text for part in self.content if isinstance(part, TextPart))
+
+    @property
+    def recordings(self) -> list[bytes]:
+        """The recordings of all parts."""
+        return [part.input_audio.data for part in self.content if isinstance(part, AudioPart)]
+
+
+class SystemMessage(_Message):
+    """Instructions."""
+
+    role: Literal["system", "developer"]
+    content: _Text
+
+
+class UserMessage(_Message):
+    """What the person said."""
+
+    role: Literal["user"]
+    content: _TextAndAudio
+    reasoning_content: ClassVar[str] = ""
+
+    @field_validator("content")
+    @classmethod
+    def _check_empty(cls, content: list[TextPart | AudioPart]) -> list[TextPart | AudioPart]:
+        if not any(isinstance(part, AudioPart) or part.text.strip() for part in content):
+            raise ValueError("must contain text or a recording")
+        return content
+
+
+class AssistantMessage(_Message):
+    """What the model answered. Clients send all fields of an answer back, empty ones too."""
+
+    role: Literal["assistant"]
+    content: _Text = Field([], validate_default=False)
+    reasoning_content: str = Field("", description="The model's reasoning, as it was returned.")
+    refusal: None = None
+    annotations: _Empty = None
+    tool_calls: _Empty = None
+    function_call: None = None
+    audio: None = None
+
+
+_AnyMessage = Annotated[SystemMessage | UserMessage | AssistantMessage, Field(discriminator="role")]
+
+
+class Thinking(Body):
+    """MiMo's switch for reasoning."""
+
+    type: Literal["enabled", "disabled"]
+
+
+class StreamOptions(Body):
+    """What a stream contains besides the answer."""
+
+    include_usage: bool = False
+    include_obfuscation: bool = False
+
+
+class TextFormat(Body):
+    """The one format of answers."""
+
+    type: Literal["text"]
+
+
+class ChatRequest(Body):
+    """A dialogue to continue."""
+
+    model: str = Field(description="A model that answers; see /v1/models.")
+    messages: Annotated[
+        list[
+            Annotated[SystemMessage | UserMessage | AssistantMessage, Field(discriminator="role")]
+        ],
+        FailFast(),
+    ] = Field(min_length=1, max_length=MAX_MESSAGES)
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    max_completion_tokens: int | None = Field(None, ge=1, le=MAX_TOKENS)
+    max_tokens: int | None = Field(None, ge=1, le=MAX_TOKENS)
+    temperature: float | None = Field(None, ge=0, le=MAX_TEMPERATURE)
+    thinking: Thinking | None = None
+    reasoning_effort: _Effort = "none"
+
+    # These are accepted only where they change nothing.
+    n: One = 1
+    top_p: One = 1
+    presence_penalty: Zero = 0
+    frequency_penalty: Zero = 0
+    logprobs: Literal[False] = False
+    top_logprobs: Zero = 0
+    logit_bias: Annotated[dict[str, Any], Field(max_length=0)] | None = None
+    seed: None = None
+    stop: _Empty = None
+    store: Literal[False] = False
+    tools: _Empty = None
+    tool_choice: Literal["none", "auto"] = "none"
+    functions: _Empty = None
+    function_call: Literal["none", "auto"] = "none"
+    modalities: Annotated[list[Literal["text"]], Field(max_length=1)] | None = None
+    audio: None = Field(None, description="For speech, use /v1/audio/speech.")
+    response_format: TextFormat | None = None
+    prediction: None = None
+    web_search_options: None = None
+    verbosity: Literal["medium"] = "medium"
+
+    # These label a request and change no answer.
+    user: Any = None
+    metadata: Any = None
+    safety_identifier: Any = None
+    prompt_cache_key: Any = None
+    prompt_cache_retention: Any = None
+    service_tier: Any = None
+    parallel_tool_calls: Any = None
+
+    @field_validator("messages")
+    @classmethod
+    def _check_messages(cls, messages: list[_Message]) -> list[_Message]:
+        is_instruction = [isinstance(message, SystemMessage) for message in messages]
+        if is_instruction != sorted(is_instruction, reverse=True):
+            raise ValueError("must have instructions before all other messages")
+        if not isinstance(messages[-1], UserMessage):
+            raise ValueError("must end with a message of role user")
+        if sum(len(message.recordings) for message in messages) > MAX_RECORDINGS:
+            raise ValueError(f"must have at most {MAX_RECORDINGS} recordings")
+        return messages
+
+    @field_validator("stream_options")
+    @classmethod
+    def _check_stream_options(cls, options: Any, info: ValidationInfo) -> Any:
+        if not info.data.get("stream"):
+            raise ValueError("is for streams only")
+        return options
+
+    @property
+    def instructions(self) -> str:
+        """The system messages at the beginning."""
+        return "\n\n".join(m.text for m in self.messages if isinstance(m, SystemMessage))
+
+    @property
+    def dialogue(self) -> list[UserMessage | AssistantMessage]:
+        """The messages after the instructions."""
+        return [m for m in self.messages if not isinstance(m, SystemMessage)]
+
+    @property
+    def token_limit(self) -> int | None:
+        """The longest answer in tokens, None = the model's limit."""
+        return self.max_completion_tokens or self.max_tokens
+
+    @property
+    def is_thinking(self) -> bool:
+        """Whether the model is to reason before it answers."""
+        if self.thinking:
+            return self.thinking.type == "enabled"
+        return self.reasoning_effort not in ("none", "minimal")
+
+    @property
+    def has_usage(self) -> bool:
+        """Whether the stream ends with a chunk that holds the usage."""
+        return self.stream_options is not None and self.stream_options.include_usage

@@ -1,63 +1,114 @@
-"""An answer as OpenAI's clients read it, whole or in chunks. Pure."""
+"""The response bodies of /v1/chat/completions: a completion, whole or in chunks. Pure.
+
+Only fields that were set are sent, so that what is null stands there and what is missing does not.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from core.models import Answer, Usage
+from pydantic import BaseModel
+
+from core.models import Answer
+
+#: What all chunks of a completion have in common: id, created, model.
+Head = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What is the same in every chunk of an answer."""
+class CompletionUsage(BaseModel):
+    """Tokens as the engine counted them."""
 
-    completion_id: str
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class CompletionMessage(BaseModel):
+    """An answer, or in a chunk what is new of it."""
+
+    role: Literal["assistant"] = "assistant"
+    content: str = ""
+    reasoning_content: str = ""
+    refusal: None = None
+
+
+class _Choice(BaseModel):
+    index: Literal[0]
+    logprobs: None
+    finish_reason: Literal["stop", "length"] | None
+
+
+class CompletionChoice(_Choice):
+    """The one answer to a request."""
+
+    message: CompletionMessage
+
+
+class ChunkChoice(_Choice):
+    """A piece of the one answer to a request."""
+
+    delta: CompletionMessage
+
+
+class _Head(BaseModel):
+    id: str
     #: Unix time in seconds.
     created: int
     model: str
+    usage: CompletionUsage | None = None
 
 
-def build_completion(head: Head, answer: Answer) -> dict[str, Any]:
+class ChatCompletion(_Head):
+    """A whole answer."""
+
+    object: Literal["chat.completion"]
+    choices: list[CompletionChoice]
+
+
+class ChatChunk(_Head):
+    """A piece of a streamed answer."""
+
+    object: Literal["chat.completion.chunk"]
+    choices: list[ChunkChoice]
+
+
+def build_completion(head: Head, answer: Answer) -> ChatCompletion:
     """Return the whole answer."""
     message = {"role": "assistant", "content": answer.text, "refusal": None}
     if answer.reasoning:
         message["reasoning_content"] = answer.reasoning
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(answer)}
-    usage = {"usage": build_usage(answer.usage)} if answer.usage else {}
-    return {**_build_head(head, "chat.completion"), "choices": [choice], **usage}
+    usage = {"usage": _build_usage(answer)} if answer.usage else {}
+    choice = {**_build_choice(answer), "message": message}
+    return ChatCompletion.model_validate(
+        {**head, "object": "chat.completion", "choices": [choice], **usage}
+    )
 
 
-def build_chunk(head: Head, delta: dict[str, Any], *, end: Answer | None = None) -> dict[str, Any]:
+def build_chunk(head: Head, delta: dict[str, Any], *, end: Answer | None = None) -> ChatChunk:
     """Return a piece of an answer. end: the answer, where this is the last piece of it."""
-    finish = _finish(end) if end else None
-    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-    return {**_build_head(head, "chat.completion.chunk"), "choices": [choice]}
+    return _build_chunk(head, choices=[{**_build_choice(end), "delta": delta}])
 
 
-def build_usage_chunk(head: Head, answer: Answer) -> dict[str, Any]:
-    """Return the chunk that tells what a streamed answer cost."""
-    usage = build_usage(answer.usage) if answer.usage else None
-    return {**_build_head(head, "chat.completion.chunk"), "choices": [], "usage": usage}
+def build_usage_chunk(head: Head, answer: Answer) -> ChatChunk:
+    """Return the chunk that holds the usage of a streamed answer."""
+    return _build_chunk(head, choices=[], usage=_build_usage(answer))
 
 
-def build_usage(usage: Usage) -> dict[str, int]:
-    """What an answer cost, as the service has counted it."""
+def _build_chunk(head: Head, **fields: Any) -> ChatChunk:
+    return ChatChunk.model_validate({**head, "object": "chat.completion.chunk", **fields})
+
+
+def _build_choice(answer: Answer | None) -> dict[str, Any]:
+    finish_reason = None if answer is None else "length" if answer.is_cut else "stop"
+    return {"index": 0, "logprobs": None, "finish_reason": finish_reason}
+
+
+def _build_usage(answer: Answer) -> dict[str, int] | None:
+    usage = answer.usage
+    if usage is None:
+        return None
     return {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.prompt_tokens + usage.completion_tokens,
     }
-
-
-def _build_head(head: Head, kind: str) -> dict[str, Any]:
-    return {
-        "id": head.completion_id,
-        "object": kind,
-        "created": head.created,
-        "model": head.model,
-    }
-
-
-def _finish(answer: Answer) -> str:
-    return "length" if answer.is_cut else "stop"

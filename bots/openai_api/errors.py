@@ -1,10 +1,12 @@
-"""Errors as OpenAI's clients read them: one envelope, a type that tells whose fault it is."""
+"""Errors as OpenAI's clients read them: one envelope, whose type says whose fault it is."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+import re
+from collections.abc import Sequence
 
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
 from core.errors import (
@@ -25,12 +27,44 @@ RATE_LIMIT = "rate_limit_error"
 PROVIDER = "provider_error"
 OURS = "server_error"
 
-#: A longer wait is not worth an automatic try.
+#: A longer wait is not worth an automatic retry.
 _LONG_WAIT_S = 60.0
+_MAX_PARAM_CHARS = 100
+#: How pydantic's sentences begin; ours begin with the field.
+_SUBJECT = re.compile("^(Input|String|Value|List|Dictionary|Data) should ")
+#: Our sentences for pydantic's errors, where its own would be unclear.
+_SENTENCES = {
+    "extra_forbidden": "Unknown parameter: {param!r}.",
+    "missing": "{param} is required",
+    "model_attributes_type": "{param} must be an object",
+    "model_type": "{param} must be an object",
+    "none_required": "{param} is not supported",
+    "union_tag_invalid": "{param} must be one of {expected_tags}",
+    "union_tag_not_found": "{param} is required",
+    "value_error": "{param} {error}",
+}
+#: Kinds of items, which pydantic names after the index of an item.
+_TAGS = ("system", "developer", "user", "assistant", "text", "input_audio")
+
+
+class ErrorDetail(BaseModel):
+    """An error."""
+
+    message: str
+    type: str
+    #: The field at fault.
+    param: str | None
+    code: str | None
+
+
+class ErrorBody(BaseModel):
+    """The envelope of all errors."""
+
+    error: ErrorDetail
 
 
 class ApiError(HTTPException):
-    """What a program is told. param: the field that is at fault."""
+    """A refusal. param: the field at fault."""
 
     def __init__(
         self, status: int, message: str, *, kind: str = INVALID, param: str = "", code: str = ""
@@ -41,19 +75,47 @@ class ApiError(HTTPException):
         self.code = code
 
     @property
-    def body(self) -> dict[str, Any]:
-        """The envelope."""
-        error = {"message": self.detail, "type": self.kind}
-        return {"error": {**error, "param": self.param or None, "code": self.code or None}}
+    def body(self) -> ErrorBody:
+        """The error in its envelope."""
+        param, code = self.param or None, self.code or None
+        error = ErrorDetail(message=self.detail, type=self.kind, param=param, code=code)
+        return ErrorBody(error=error)
 
 
 def refuse(message: str, param: str = "", *, code: str = "") -> ApiError:
-    """Return what is told of a request that cannot be done."""
+    """Return the error for a request that cannot be fulfilled."""
     return ApiError(400, message, param=param, code=code)
 
 
-def tell_wait(error: ApiError, wait_s: float | None) -> ApiError:
-    """Return `error` with the time after which it is worth a new try."""
+def read_validation_error(error: ValidationError) -> ApiError:
+    """Return the first thing that is wrong with a body, in a sentence that names the field."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    kind, context = first["type"], first.get("ctx", {})
+    # The field that names the kind of an item, such as 'role', is at fault itself.
+    field = [context["discriminator"].strip("'")] if kind.startswith("union_tag") else []
+    param = _build_param([*first["loc"], *field])
+    if not param:
+        what = "not valid JSON" if kind == "json_invalid" else "not a JSON object"
+        return refuse(f"The body of your request is {what}.")
+    sentence = f"{param} {_SUBJECT.sub('must ', first['msg'])}"
+    if kind in _SENTENCES:
+        sentence = _SENTENCES[kind].format(param=param, **context)
+    return refuse(sentence, param, code="unknown_parameter" if kind == "extra_forbidden" else "")
+
+
+def _build_param(loc: Sequence[int | str]) -> str:
+    """Return the path of a field, such as messages[0].content[1].text."""
+    path = ""
+    for before, part in zip((None, *loc), loc, strict=False):
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif not (isinstance(before, int) and part in _TAGS):
+            path += f".{part}" if path else part
+    return path[:_MAX_PARAM_CHARS]
+
+
+def add_retry_after(error: ApiError, wait_s: float | None) -> ApiError:
+    """Return `error` with the time after which a retry makes sense."""
     if wait_s is not None:
         headers = {"Retry-After": str(math.ceil(wait_s))}
         if wait_s > _LONG_WAIT_S:
@@ -62,30 +124,34 @@ def tell_wait(error: ApiError, wait_s: float | None) -> ApiError:
     return error
 
 
-def read_error(error: AssistantError, request_id: str) -> ApiError:
-    """Return what an error of the core means to a program."""
+def read_error(error: Exception, request_id: str) -> ApiError:
+    """Return any error as one of the API."""
+    if isinstance(error, HTTPException):
+        return _read_http_error(error)
     if isinstance(error, EngineError):
-        return tell_wait(_read_engine_error(error, request_id), error.retry_after_s)
-    text = _read_text(error, request_id)
+        return add_retry_after(_read_engine_error(error, request_id), error.retry_after_s)
     if isinstance(error, UserError):
-        return ApiError(413 if isinstance(error, TooLong) else 400, text)
+        return ApiError(413 if isinstance(error, TooLong) else 400, _read_text(error, request_id))
     if isinstance(error, StoreError):
         return ApiError(503, "The database is busy. Please try again.", kind=OURS)
-    return ApiError(500, text, kind=OURS)
+    if isinstance(error, AssistantError):
+        return ApiError(500, _read_text(error, request_id), kind=OURS)
+    if isinstance(error, TimeoutError):
+        return ApiError(408, "The body did not arrive in time.")
+    return ApiError(500, f"The server had an error. Reference: {request_id}.", kind=OURS)
 
 
-def read_http_error(error: HTTPException) -> ApiError:
-    """Return an error of HTTP in the envelope."""
+def _read_http_error(error: HTTPException) -> ApiError:
     if isinstance(error, ApiError):
         return error
     kind = NOT_FOUND if error.status_code == 404 else INVALID
-    told = ApiError(error.status_code, translate(error.detail, "en"), kind=kind)
-    told.headers = error.headers
-    return told
+    found = ApiError(error.status_code, translate(error.detail, "en"), kind=kind)
+    found.headers = error.headers
+    return found
 
 
 def _read_engine_error(error: EngineError, request_id: str) -> ApiError:
-    """The status of the speech service is kept; what is no answer at all is a bad gateway."""
+    """Keep the status of the speech service; no usable answer is a bad gateway."""
     status = error.status
     if status in (401, 403):
         text = f"The speech service does not accept the key of this server: {error}"
@@ -100,7 +166,7 @@ def _read_engine_error(error: EngineError, request_id: str) -> ApiError:
     if 400 <= status < 500:
         return ApiError(status, f"The speech service: {error}")
     if isinstance(error, EngineBadReply):
-        return ApiError(502, f"The answer of the speech service: {error}", kind=PROVIDER)
+        return ApiError(502, f"The speech service sent an unusable answer: {error}", kind=PROVIDER)
     kept = status if status >= 500 else 503
     return ApiError(kept, f"The speech service failed: {error}", kind=PROVIDER)
 

@@ -1,33 +1,35 @@
-"""The models that are served, and what they may be called."""
+"""The models that are served, and their aliases."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from pydantic import BaseModel
+
+from bots.openai_api.context import ApiContext
 from bots.openai_api.errors import ApiError, refuse
-from bots.openai_api.services import Services
 from core.engines.wire.models import ASR, CHAT, TTS
 
-Role = Literal["listen", "understand", "speak"]
+Role = Literal["transcriber", "answerer", "synthesizer"]
 
-#: OpenAI's names: programs that are not told otherwise ask for these.
+#: OpenAI's names: programs ask for these unless configured otherwise.
 ALIASES: dict[Role, tuple[str, ...]] = {
-    "listen": ("whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "gpt-transcribe"),
-    "understand": (
+    "transcriber": ("whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "gpt-transcribe"),
+    "answerer": (
         *("gpt-4o-mini", "gpt-4o", "gpt-audio", "gpt-audio-mini"),
         *("gpt-4o-audio-preview", "gpt-4o-mini-audio-preview"),
     ),
-    "speak": ("tts-1", "tts-1-hd", "gpt-4o-mini-tts"),
+    "synthesizer": ("tts-1", "tts-1-hd", "gpt-4o-mini-tts"),
 }
-#: MiMo's names, those that were retired included: another has taken their place.
-_MIMO: dict[Role, tuple[str, ...]] = {"listen": ASR, "understand": CHAT, "speak": TTS}
-#: Gateways put the provider before the name, and the wish for the large context behind it.
+#: MiMo's names, including retired ones, which another model has replaced.
+_MIMO: dict[Role, tuple[str, ...]] = {"transcriber": ASR, "answerer": CHAT, "synthesizer": TTS}
+#: Gateways put the provider before the name and the large context behind it.
 _PREFIX, _LARGE = "xiaomi/", "[1m]"
 _PATHS: dict[Role, str] = {
-    "listen": "/v1/audio/transcriptions",
-    "understand": "/v1/chat/completions",
-    "speak": "/v1/audio/speech",
+    "transcriber": "/v1/audio/transcriptions",
+    "answerer": "/v1/chat/completions",
+    "synthesizer": "/v1/audio/speech",
 }
 
 
@@ -41,57 +43,61 @@ class Served:
     owner: str
 
 
-def list_served(services: Services) -> list[Served]:
+class ModelEntry(BaseModel):
+    """A model. When it was made is not known."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: Literal[0] = 0
+    owned_by: str
+
+
+class ModelList(BaseModel):
+    """All models."""
+
+    object: Literal["list"] = "list"
+    data: list[ModelEntry]
+
+
+def list_served(context: ApiContext) -> list[Served]:
     """Return the models that the next calls will use."""
-    hears, speaks = services.transcription.transcriber, services.synthesis.synthesizer
-    understands = services.answering.answerer
+    transcriber = context.transcription.transcriber
+    answerer = context.answering.answerer
+    synthesizer = context.synthesis.synthesizer
     return [
-        Served(hears.model, "listen", hears.name),
-        Served(understands.model, "understand", understands.name),
-        Served(speaks.model, "speak", speaks.name),
+        Served(transcriber.model, "transcriber", transcriber.name),
+        Served(answerer.model, "answerer", answerer.name),
+        Served(synthesizer.model, "synthesizer", synthesizer.name),
     ]
 
 
-def pick_model(services: Services, wanted: str, role: Role) -> Served:
-    """Return the model that is meant. Raises ApiError: 404 if nobody knows it, 400 elsewhere."""
-    if not wanted:
-        raise refuse("you must provide a model parameter", "model")
-    found = [served for served in list_served(services) if _is_meant(wanted, served)]
+def pick_model(context: ApiContext, name: str, role: Role) -> Served:
+    """Return the model for a role. Raises ApiError: 404 if unknown, 400 if for another role."""
+    found = [served for served in list_served(context) if _matches(name, served)]
     fitting = next((served for served in found if served.role == role), None)
     if fitting is None and found:
         path = _PATHS[found[0].role]
-        raise refuse(f"The model {wanted!r} cannot do this: it is for {path}", "model")
-    if fitting is None:
-        raise _build_missing(wanted)
-    return fitting
+        raise refuse(f"The model {name!r} cannot do this: it is for {path}", "model")
+    return fitting or find_model(context, name)
 
 
-def find_model(services: Services, wanted: str) -> Served:
-    """Return the model of that name. Raises ApiError 404."""
-    for served in list_served(services):
-        if _is_meant(wanted, served):
+def find_model(context: ApiContext, name: str) -> Served:
+    """Return the model of that name or alias. Raises ApiError 404."""
+    for served in list_served(context):
+        if _matches(name, served):
             return served
-    raise _build_missing(wanted)
+    text = f"The model {name[:100]!r} does not exist: see /v1/models"
+    raise ApiError(404, text, param="model", code="model_not_found")
 
 
-def build_model(served: Served, name: str = "") -> dict[str, Any]:
-    """One entry of the list. When a model was made, nobody tells us."""
-    return {
-        "id": name or served.model_id,
-        "object": "model",
-        "created": 0,
-        "owned_by": served.owner,
-    }
+def build_model(served: Served, name: str = "") -> ModelEntry:
+    """Return the entry of a model, under the name that was asked for."""
+    return ModelEntry(id=name or served.model_id, owned_by=served.owner)
 
 
-def _build_missing(wanted: str) -> ApiError:
-    text = f"The model {wanted[:100]!r} does not exist: see /v1/models"
-    return ApiError(404, text, param="model", code="model_not_found")
-
-
-def _is_meant(wanted: str, served: Served) -> bool:
+def _matches(name: str, served: Served) -> bool:
     mimo = _MIMO[served.role] if served.owner == "mimo" else ()
-    return _bare(wanted) in {_bare(served.model_id), *mimo, *ALIASES[served.role]}
+    return _bare(name) in {_bare(served.model_id), *mimo, *ALIASES[served.role]}
 
 
 def _bare(name: str) -> str:

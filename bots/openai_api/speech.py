@@ -1,4 +1,4 @@
-"""POST /v1/audio/speech: a text becomes sound, heard while it is made."""
+"""POST /v1/audio/speech: a text becomes speech, sent while it is synthesized."""
 
 from __future__ import annotations
 
@@ -8,113 +8,173 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated, Literal
 
 from fastapi import Request
 from fastapi.responses import Response
+from pydantic import BaseModel, Field
 
-from bots.openai_api.body import read_json
+from bots.openai_api.bodies import Body, Lowercase, One, read_json
+from bots.openai_api.context import ApiContext, retry_once
+from bots.openai_api.errors import refuse
 from bots.openai_api.models import pick_model
-from bots.openai_api.retry import try_again
-from bots.openai_api.services import Services, read_key_name, read_request_id
-from bots.openai_api.speech_request import MEDIA_TYPES, SpeechRequest, read_speech
 from bots.openai_api.stream import EVENTS, Done, Stream, begin, build_event, follow
 from core.audio.rate import RateConverter
 from core.synthesis.pipeline import Format as FileFormat
 from core.synthesis.pipeline import SynthesisResult, VoiceStyle
 
-#: A text of the longest kind, each character of it escaped.
+#: A text of the greatest length, each character escaped.
 _BODY_BYTES = 256 * 1024
-#: What clients take PCM for: it does not say so itself.
+#: What clients take PCM for: it has no header that says so.
 PCM_HZ = 24_000
-#: Sizes that are not known when the head of a WAV is sent.
+#: Sizes that are not known when the header of a WAV is sent.
 _UNKNOWN_BYTES = 0xFFFF_FFFF
-#: Formats that are given on as files, when they are whole.
+#: Formats that are sent as files, when they are whole.
 _FILES: dict[str, FileFormat] = {"mp3": "mp3", "opus": "ogg", "flac": "flac"}
 _PART_BYTES = 65_536
+#: OpenAI's voices: an engine that has none of that name uses its default.
+_OPENAI_VOICES = (
+    *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx"),
+    *("sage", "shimmer", "verse"),
+)
+
+
+MEDIA_TYPES = {
+    "wav": "audio/wav",
+    "pcm": "audio/pcm",
+    "mp3": "audio/mpeg",
+    "opus": "audio/ogg",
+    "flac": "audio/flac",
+}
+
+
+class SpeechRequest(Body):
+    """A text, and how it is to be read."""
+
+    model: str = Field(description="A model that synthesizes; see /v1/models.")
+    input: str = Field(min_length=1, json_schema_extra={"maxLength": 5000})
+    voice: str = Field(
+        "", description="A voice of the model. OpenAI's voices stand for the model's default."
+    )
+    instructions: str = Field("", description="Style, mood and pace in words.")
+    response_format: Annotated[Literal["wav", "pcm", "mp3", "opus", "flac"], Lowercase] = Field(
+        "wav",
+        description="wav and pcm (24 kHz, 16 bit, mono) are sent while they are synthesized.",
+    )
+    speed: One = Field(1, description="The pace is set by instructions.")
+    stream_format: Annotated[Literal["audio", "sse"], Lowercase] = "audio"
+
+
+class AudioDelta(BaseModel):
+    """A streamed event: the next piece of the audio in base64."""
+
+    type: Literal["speech.audio.delta"]
+    audio: str
+
+
+class AudioDone(BaseModel):
+    """The last streamed event."""
+
+    type: Literal["speech.audio.done"]
 
 
 @dataclass(frozen=True, slots=True)
-class Speech:
+class SpeechRoute:
     """The route."""
 
-    services: Services
+    context: ApiContext
 
     async def create(self, request: Request) -> Response:
-        """Say a text."""
-        name = read_key_name(request)
-        await self.services.budget.check_sound(name)
-        engine = self.services.synthesis.synthesizer
+        """Read a text aloud."""
+        key_name = request.state.key_name
+        await self.context.budgets.check_audio(key_name)
+        speech = await read_json(request, SpeechRequest, _BODY_BYTES)
+        self._check(speech)
+        pick_model(self.context, speech.model, "synthesizer")
+        is_file = speech.response_format in _FILES
+        parts = (self._stream_file if is_file else self._stream_samples)(speech, key_name)
+        is_events = speech.stream_format == "sse"
+        started = await begin(_build_events(parts) if is_events else parts)
+        media_type = EVENTS if is_events else MEDIA_TYPES[speech.response_format]
+        return Stream(started, media_type, request.state.request_id)
+
+    def _check(self, speech: SpeechRequest) -> None:
+        """Raise ApiError for what this engine cannot do."""
+        engine = self.context.synthesis.synthesizer
+        if not speech.input.strip():
+            raise refuse("input is required", "input")
+        if speech.instructions and not engine.limits.can_style:
+            text = "instructions are not supported by this model: it speaks plainly"
+            raise refuse(text, "instructions")
         voices = [voice.voice_id for voice in engine.voices()]
-        body = await read_json(request, _BODY_BYTES)
-        order = read_speech(body, voices, can_style=engine.limits.can_style)
-        pick_model(self.services, order.model, "speak")
-        sound = await begin(self._give(order, name))
-        media_type = EVENTS if order.is_events else MEDIA_TYPES[order.response_format]
-        return Stream(sound, media_type, read_request_id(request))
+        if speech.voice.strip() not in ("", *voices, *_OPENAI_VOICES):
+            raise refuse(f"voice must be one of {', '.join(voices)}", "voice")
 
-    def _give(self, order: SpeechRequest, name: str) -> AsyncGenerator[bytes, None]:
-        is_file = order.response_format in _FILES
-        parts = self._give_file(order, name) if is_file else self._give_samples(order, name)
-        return _tell(parts) if order.is_events else parts
-
-    async def _give_file(self, order: SpeechRequest, name: str) -> AsyncGenerator[bytes, None]:
-        data = (await self._say(order, name, _FILES[order.response_format])).file.data
+    async def _stream_file(
+        self, speech: SpeechRequest, key_name: str
+    ) -> AsyncGenerator[bytes, None]:
+        file_format = _FILES[speech.response_format]
+        data = (await self._synthesize(speech, key_name, file_format)).file.data
         for start in range(0, len(data), _PART_BYTES):
             yield data[start : start + _PART_BYTES]
 
-    async def _give_samples(self, order: SpeechRequest, name: str) -> AsyncGenerator[bytes, None]:
-        """Yield the samples as they come, behind the head of a WAV if it is to be one."""
-        rate_hz = self.services.synthesis.synthesizer.rate_hz
-        is_wav = order.response_format == "wav"
+    async def _stream_samples(
+        self, speech: SpeechRequest, key_name: str
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield the samples as they come, after the header of a WAV if that is the format."""
+        rate_hz = self.context.synthesis.synthesizer.rate_hz
+        is_wav = speech.response_format == "wav"
         converter = RateConverter(rate_hz, rate_hz if is_wav else PCM_HZ)
-        head = build_wav_head(rate_hz) if is_wav else b""
-        parts = follow(partial(self._say, order, name, "wav"))
+        header = build_wav_header(rate_hz) if is_wav else b""
+        parts = follow(partial(self._synthesize, speech, key_name, "wav"))
         async with aclosing(parts):
             async for part in parts:
                 if not isinstance(part, Done):
-                    yield head + converter.feed(part)
-                    head = b""
+                    yield header + converter.feed(part)
+                    header = b""
 
-    async def _say(
+    async def _synthesize(
         self,
-        order: SpeechRequest,
-        name: str,
-        format: FileFormat,
+        speech: SpeechRequest,
+        key_name: str,
+        file_format: FileFormat,
         on_audio: Callable[[bytes], None] | None = None,
     ) -> SynthesisResult:
         has_begun = False
 
-        def give(pcm: bytes, rate_hz: int) -> None:
+        def stream(pcm: bytes, rate_hz: int) -> None:
             nonlocal has_begun
             has_begun = True
             if on_audio:
                 on_audio(pcm)
 
-        voice_style = VoiceStyle(order.voice, order.style)
-        say = partial(
-            self.services.synthesis.synthesize,
-            order.text,
+        voices = [voice.voice_id for voice in self.context.synthesis.synthesizer.voices()]
+        voice = speech.voice.strip()
+        voice_style = VoiceStyle(voice if voice in voices else None, speech.instructions.strip())
+        synthesize = partial(
+            self.context.synthesis.synthesize,
+            speech.input,
             voice_style,
-            on_audio=give,
-            format=format,
+            on_audio=stream,
+            format=file_format,
         )
-        # A file is given on when it is whole: until then nothing would be heard twice.
-        spoken = await try_again(say, lambda: has_begun and on_audio is not None)
-        await self.services.budget.spend(name, spoken.file.duration_s or 0.0)
-        return spoken
+        # A file is sent when it is whole: until then a second try repeats nothing.
+        result = await retry_once(synthesize, lambda: has_begun and on_audio is not None)
+        await self.context.budgets.spend(key_name, result.file.duration_s or 0.0)
+        return result
 
 
-async def _tell(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """Yield the same sound as events."""
+async def _build_events(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Yield the same audio as events."""
     async with aclosing(parts):
         async for part in parts:
             audio = base64.b64encode(part).decode()
-            yield build_event({"type": "speech.audio.delta", "audio": audio})
-    yield build_event({"type": "speech.audio.done"})
+            yield build_event(AudioDelta(type="speech.audio.delta", audio=audio))
+    yield build_event(AudioDone(type="speech.audio.done"))
 
 
-def build_wav_head(rate_hz: int) -> bytes:
-    """The head of a WAV, 16 bit and mono, whose length is not known yet."""
+def build_wav_header(rate_hz: int) -> bytes:
+    """Return the header of a WAV, 16 bit mono, whose length is not known yet."""
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate_hz, rate_hz * 2, 2, 16)
     data = struct.pack("<4sI", b"data", _UNKNOWN_BYTES)
     return struct.pack("<4sI4s", b"RIFF", _UNKNOWN_BYTES, b"WAVE") + form + data

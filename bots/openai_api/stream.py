@@ -1,15 +1,15 @@
-"""Answers that are given on while they are made."""
+"""Responses that are streamed while the engine works."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import structlog
+from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -28,19 +28,19 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[Result]):
-    """The end of the work, and what came of it."""
+    """The end of the work, with its result."""
 
     result: Result
 
 
 class Growth:
-    """A text that grows, as the pieces by which it does."""
+    """Turns a growing text into the pieces by which it grows."""
 
     def __init__(self) -> None:
         self._sent = ""
 
     def take(self, text: str) -> str:
-        """Return what is new in the text so far; blanks at its end are not certain to stay."""
+        """Return what is new in the text so far, without trailing blanks: they may not stay."""
         text = text.strip()
         if not text.startswith(self._sent):
             return ""
@@ -49,19 +49,19 @@ class Growth:
         return new
 
     def finish(self, text: str) -> str:
-        """Return what the whole text has beyond what was taken.
+        """Return the rest of the whole text.
 
-        Raises EngineBadReply if it is another text: what was given on cannot be taken back.
+        Raises EngineBadReply if it is another text: what was sent cannot be taken back.
         """
         if not text.startswith(self._sent):
-            raise EngineBadReply("the text was changed after a part of it was given on")
+            raise EngineBadReply("the text changed after a part of it was sent")
         return text[len(self._sent) :]
 
 
 async def follow(
     work: Callable[[Callable[[Part], None]], Awaitable[Result]],
 ) -> AsyncGenerator[Part | Done[Result], None]:
-    """Yield what `work` hands out while it runs, then what came of it. Raises what it raises."""
+    """Yield what `work` reports while it runs, then its result. Raises what it raises."""
     parts: asyncio.Queue[Part | None] = asyncio.Queue()
 
     async def run() -> Result:
@@ -79,9 +79,9 @@ async def follow(
 
 
 async def begin(source: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """Return `source` once its first part is there: until then an error has a status.
+    """Return `source` once its first part is there: until then an error still has a status.
 
-    Raises what it raises before.
+    Raises what `source` raises before its first part.
     """
     first = await anext(source)
 
@@ -94,16 +94,16 @@ async def begin(source: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, No
     return whole()
 
 
-def build_event(data: Mapping[str, Any]) -> bytes:
-    """One server-sent event."""
-    return b"data: " + json.dumps(data, ensure_ascii=False).encode() + b"\n\n"
+def build_event(data: BaseModel) -> bytes:
+    """Return one server-sent event."""
+    return b"data: " + data.model_dump_json(exclude_unset=True).encode() + b"\n\n"
 
 
 class Stream(Response):
-    """A body that is sent as it comes, to its end even if nobody listens: it is paid for.
+    """A body that is sent as it comes, to its end even if the client has gone: it is paid for.
 
-    An error on the way is told in an event of its own; a sound just breaks off, which clients
-    notice by the missing end of the body.
+    An error on the way is sent as an event; audio just breaks off, which clients notice by the
+    missing end of the body.
     """
 
     def __init__(self, parts: AsyncIterator[bytes], media_type: str, request_id: str) -> None:
@@ -112,7 +112,7 @@ class Stream(Response):
         self.status_code = 200
         self.media_type = media_type
         self.background = None
-        # Proxies that gather an answer before they give it on would undo the streaming.
+        # Proxies that buffer a response would undo the streaming.
         self.init_headers({"X-Accel-Buffering": "no"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

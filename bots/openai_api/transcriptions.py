@@ -1,4 +1,4 @@
-"""POST /v1/audio/transcriptions: a recording becomes its words."""
+"""POST /v1/audio/transcriptions: a recording becomes a transcript."""
 
 from __future__ import annotations
 
@@ -12,68 +12,72 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from bots.common.uploads import read_form
+from bots.openai_api.bodies import BODY_S
+from bots.openai_api.context import ApiContext, retry_once
 from bots.openai_api.errors import refuse
 from bots.openai_api.models import pick_model
-from bots.openai_api.retry import try_again
-from bots.openai_api.services import Services, read_key_name, read_request_id
 from bots.openai_api.stream import EVENTS, Done, Growth, Stream, begin, build_event, follow
-from bots.openai_api.transcription_request import TranscriptionRequest, read_transcription
-from bots.openai_api.transcription_response import build_transcription
+from bots.openai_api.transcription_bodies import (
+    PlainTranscription,
+    TextDelta,
+    TextDone,
+    TranscriptionForm,
+    build_transcription,
+    read_form_fields,
+)
 from core.models import Transcript
 
-#: A body that takes longer than this is not coming.
-UPLOAD_S = 600
 _MAX_FIELDS = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Transcriptions:
+class TranscriptionRoute:
     """The route."""
 
-    services: Services
+    context: ApiContext
 
-    async def create(self, request: Request) -> Response:
-        """Write down a recording."""
-        name = read_key_name(request)
-        await self.services.budget.check_sound(name)
-        async with asyncio.timeout(UPLOAD_S):
+    async def create(self, request: Request) -> Response | PlainTranscription:
+        """Transcribe a recording."""
+        key_name = request.state.key_name
+        await self.context.budgets.check_audio(key_name)
+        async with asyncio.timeout(BODY_S):
             fields = await read_form(request, max_fields=_MAX_FIELDS)
         try:
-            form = await read_transcription(fields)
+            form = await read_form_fields(fields)
         finally:
             await fields.close()
-        pick_model(self.services, form.model, "listen")
-        if form.temperature and not self.services.transcription.transcriber.limits.can_vary:
-            raise refuse("this model takes no temperature but 0", "temperature")
-        if not form.is_streamed:
-            return build_transcription(form, await self._hear(form, name))
-        events = await begin(self._tell(form, name))
-        return Stream(events, EVENTS, read_request_id(request))
+        pick_model(self.context, form.model, "transcriber")
+        if form.temperature and not self.context.transcription.transcriber.limits.can_vary:
+            raise refuse("temperature must be 0: this model is deterministic", "temperature")
+        if not form.stream:
+            return build_transcription(form, await self._transcribe(form, key_name))
+        events = await begin(self._stream(form, key_name))
+        return Stream(events, EVENTS, request.state.request_id)
 
-    async def _hear(
-        self, form: TranscriptionRequest, name: str, on_text: Callable[[str], None] | None = None
+    async def _transcribe(
+        self, form: TranscriptionForm, key_name: str, on_text: Callable[[str], None] | None = None
     ) -> Transcript:
-        hear = partial(
-            self.services.transcription.transcribe,
-            form.data,
+        transcribe = partial(
+            self.context.transcription.transcribe,
+            form.file,
             language=form.language,
             temperature=form.temperature,
             on_text=on_text,
         )
-        heard = await try_again(hear)
-        await self.services.budget.spend(name, heard.transcript.duration_s)
-        return heard.transcript
+        transcript = (await retry_once(transcribe)).transcript
+        await self.context.budgets.spend(key_name, transcript.duration_s)
+        return transcript
 
-    async def _tell(self, form: TranscriptionRequest, name: str) -> AsyncGenerator[bytes, None]:
-        """Yield the events by which the text grows, then the whole of it."""
+    async def _stream(self, form: TranscriptionForm, key_name: str) -> AsyncGenerator[bytes, None]:
+        """Yield an event for each piece of new text, then one with the whole text."""
         growth = Growth()
-        parts = follow(partial(self._hear, form, name))
+        parts = follow(partial(self._transcribe, form, key_name))
         async with aclosing(parts):
             async for part in parts:
                 if isinstance(part, Done):
                     text = part.result.text
                     if rest := growth.finish(text):
-                        yield build_event({"type": "transcript.text.delta", "delta": rest})
-                    yield build_event({"type": "transcript.text.done", "text": text})
+                        yield build_event(TextDelta(type="transcript.text.delta", delta=rest))
+                    yield build_event(TextDone(type="transcript.text.done", text=text))
                 elif new := growth.take(part):
-                    yield build_event({"type": "transcript.text.delta", "delta": new})
+                    yield build_event(TextDelta(type="transcript.text.delta", delta=new))

@@ -131,4 +131,4 @@ def _build_refusal(headers: Headers, status: int, body: dict[str, str]) -> Respo
 
 def _build_api_refusal(why: str) -> Response:
     """The same in the form that programs under /v1 read."""
-    return JSONResponse(ApiError(403, why).body, 403, {"Connection": "close"})
+    return JSONResponse(ApiError(403, why).body.model_dump(), 403, {"Connection": "close"})

@@ -1,4 +1,4 @@
-"""What an error of the core or of the speech service means to a program, as a table."""
+"""Errors of the core and of the speech service as errors of the API."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ INVALID, PROVIDER, OURS = "invalid_request_error", "provider_error", "server_err
 
 
 @pytest.mark.parametrize(
-    ("status", "error", "told"),
+    ("status", "error", "expected"),
     [
         (400, {"code": "400", "message": "Param Incorrect", "param": "bad"}, (400, INVALID)),
         (401, {"code": "401", "type": "invalid_key"}, (401, "authentication_error")),
         (402, {"code": "402", "message": "Insufficient account balance"}, (402, INVALID)),
         (403, {"code": "403", "message": "Access denied"}, (403, "authentication_error")),
         (404, {"code": "404", "message": "Model not found"}, (404, "not_found_error")),
-        # The code inside is the truer one: gateways change the status.
+        # The code in the body wins: gateways change the status.
         (400, {"code": "421", "message": "Moderation Block"}, (421, INVALID)),
         (429, {"code": "429", "message": "quota exhausted"}, (429, "rate_limit_error")),
         (502, None, (502, PROVIDER)),
@@ -41,21 +41,21 @@ INVALID, PROVIDER, OURS = "invalid_request_error", "provider_error", "server_err
         (302, None, (503, PROVIDER)),
     ],
 )
-def test_what_the_service_answers_is_given_on(
-    status: int, error: dict[str, str] | None, told: tuple[int, str]
+def test_errors_of_the_speech_service_are_passed_on(
+    status: int, error: dict[str, str] | None, expected: tuple[int, str]
 ) -> None:
     body = json.dumps({"error": error}).encode() if error else b"<html>no</html>"
-    found = mimo_wire.read_error(status, body, "7")
-    # As the client does it: what has no status of its own has that of the answer.
-    found.status = found.status or status
-    answer = read_error(found, "req_1")
-    assert (answer.status_code, answer.kind) == told
+    raised = mimo_wire.read_error(status, body, "7")
+    # As the client does: an error without a status has that of the response.
+    raised.status = raised.status or status
+    found = read_error(raised, "req_1")
+    assert (found.status_code, found.kind) == expected
     if status == 429:
-        assert (answer.headers or {})["Retry-After"] == "7"
+        assert (found.headers or {})["Retry-After"] == "7"
 
 
 @pytest.mark.parametrize(
-    ("error", "told", "words"),
+    ("error", "expected", "text"),
     [
         (BadAudio(), (400, INVALID), "could not read any sound"),
         (TooLong(hours="2"), (413, INVALID), "the limit is 2 hours"),
@@ -69,12 +69,12 @@ def test_what_the_service_answers_is_given_on(
         (AssistantError("secret detail"), (500, OURS), "Reference: req_1."),
     ],
 )
-def test_errors_of_ours_are_told(error: AssistantError, told: tuple[int, str], words: str) -> None:
-    answer = read_error(error, "req_1")
-    assert (answer.status_code, answer.kind) == told
-    assert words in answer.detail and "secret" not in answer.detail
-    assert set(answer.body["error"]) == {"message", "type", "param", "code"}
-    # Clients try again by themselves only where that is soon.
-    headers = answer.headers or {}
+def test_errors_of_the_core(error: AssistantError, expected: tuple[int, str], text: str) -> None:
+    found = read_error(error, "req_1")
+    assert (found.status_code, found.kind) == expected
+    assert text in found.detail and "secret" not in found.detail
+    assert set(found.body.model_dump()["error"]) == {"message", "type", "param", "code"}
+    # Clients retry by themselves only after a short wait.
+    headers = found.headers or {}
     is_late = bool(isinstance(error, EngineLocked) and error.retry_after_s)
     assert (headers.get("X-Should-Retry") == "false") == is_late

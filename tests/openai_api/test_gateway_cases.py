@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from httpx import AsyncClient, Response
 
-from bots.openai_api.chat_request import read_chat
+from bots.openai_api.bodies import validate
+from bots.openai_api.chat_request import ChatRequest
 from bots.openai_api.errors import ApiError
 from tests.emulators.mimo import Call, MimoServer
 from tests.emulators.mimo.tones import make_recording
@@ -69,10 +70,10 @@ async def test_speech_that_is_refused(http: AsyncClient, mimo: MimoServer) -> No
     for body, why in (
         ({}, "input is required"),
         ({"input": " \n"}, "input is required"),
-        ({"input": "Fast", "speed": 1.5}, "cannot be set; use instructions to adjust the pace"),
-        ({"input": "No", "response_format": "aac"}, "response_format must be one"),
+        ({"input": "Fast", "speed": 1.5}, "speed must be less than or equal to 1"),
+        ({"input": "No", "response_format": "aac"}, "response_format must be 'wav'"),
         ({"input": "No", "voice": "Nobody"}, "voice must be one of"),
-        ({"input": "No", "voice": {"id": "v1"}}, "voices of one's own"),
+        ({"input": "No", "voice": {"id": "v1"}}, "voice must be a valid string"),
     ):
         answer = await http.post("/audio/speech", json={"model": "mimo-v2.5-tts", **body})
         check_refusal(answer, why)
@@ -82,7 +83,7 @@ async def test_speech_that_is_refused(http: AsyncClient, mimo: MimoServer) -> No
 AUTO = {"asr_options": {"language": "auto"}}
 JSON, TEXT = "application/json", "text/plain; charset=utf-8"
 VTT = "text/vtt; charset=utf-8"
-NO_TIMES = "does not support timestamp_granularities other than segment"
+NO_TIMES = "timestamp_granularities[0] must be 'segment'"
 VERBOSE = {"response_format": "verbose_json"}
 
 
@@ -136,19 +137,19 @@ async def test_transcription_that_is_refused(http: AsyncClient, mimo: MimoServer
     refused: list[tuple[dict[str, Any], str]] = [
         ({**VERBOSE, "timestamp_granularities[]": ["word", "segment"]}, NO_TIMES),
         ({"timestamp_granularities[]": "segment"}, "needs response_format verbose_json"),
-        ({"prompt": "Kowalski"}, "does not support prompt"),
-        ({"temperature": "not-a-number"}, "must be a number"),
-        ({"temperature": "7"}, "temperature must be between 0 and 1"),
-        ({"temperature": "nan"}, "temperature must be between 0 and 1"),
-        ({"response_format": "docx"}, "response_format must be one of"),
+        ({"prompt": "Kowalski"}, "prompt is not supported"),
+        ({"temperature": "not-a-number"}, "temperature must be a valid number"),
+        ({"temperature": "7"}, "temperature must be less than or equal to 1"),
+        ({"temperature": "nan"}, "temperature must be a finite number"),
+        ({"response_format": "docx"}, "response_format must be 'json', 'text'"),
         ({"response_format": "diarized_json"}, "response_format must be"),
-        ({"include[]": "logprobs"}, "does not support include"),
-        ({"stream": "true", "response_format": "srt"}, "stream is for"),
-        ({"stream": "maybe"}, "stream must be true or false"),
-        ({"chunking_strategy": "server_vad"}, "can only be auto"),
-        ({"language": "in tongues"}, "language must be a code"),
+        ({"include[]": "logprobs"}, "include is not supported"),
+        ({"stream": "true", "response_format": "srt"}, "stream is for response_format"),
+        ({"stream": "maybe"}, "stream must be a valid boolean"),
+        ({"chunking_strategy": "server_vad"}, "chunking_strategy must be 'auto'"),
+        ({"language": "in tongues"}, "language must match pattern"),
         ({"hotwords": "Kowalski"}, "Unknown parameter: 'hotwords'"),
-        ({"model": ""}, "you must provide a model parameter"),
+        ({"model": ""}, "model is required"),
     ]
     for form, why in refused:
         check_refusal(await write_down(http, make_recording([310, 311]), **form), why)
@@ -175,39 +176,55 @@ async def test_no_file(http: AsyncClient) -> None:
 
 ASK = {"role": "user", "content": "What is in it?"}
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"tools": [{"type": "function"}]}, "tools is not supported"),
-    ({"n": 2}, "n is not supported"),
-    ({"n": True}, "n is not supported"),
-    ({"stop": "."}, "stop is not supported"),
-    ({"audio": {"format": "wav", "voice": "Mia"}}, "/v1/audio/speech speaks"),
-    ({"response_format": {"type": "json_object"}}, "response_format is not supported"),
-    ({"temperature": "hot"}, "temperature must be a number"),
-    ({"temperature": 2}, "temperature must be between 0 and 1.5"),
-    ({"max_tokens": 0}, "max_tokens must be between"),
-    ({"max_tokens": 1.5}, "max_tokens must be a whole number"),
-    ({"thinking": "yes"}, "thinking must be of type"),
-    ({"stream": "yes"}, "stream must be true or false"),
-    ({"stream_options": {"include_usage": True}}, "stream_options is an object, and for streams"),
+    ({"tools": [{"type": "function"}]}, "tools must have at most 0 items"),
+    ({"n": 2}, "n must be less than or equal to 1"),
+    ({"n": True}, "n must be a valid number"),
+    ({"stop": "."}, "stop must be a valid list"),
+    ({"audio": {"format": "wav", "voice": "Mia"}}, "audio is not supported"),
+    ({"response_format": {"type": "json_object"}}, "response_format.type must be 'text'"),
+    ({"temperature": "hot"}, "temperature must be a valid number"),
+    ({"temperature": 2}, "temperature must be less than or equal to 1.5"),
+    ({"max_tokens": 0}, "max_tokens must be greater than or equal to 1"),
+    ({"max_tokens": 1.5}, "max_tokens must be a valid integer"),
+    ({"thinking": "yes"}, "thinking must be an object"),
+    ({"stream": "yes"}, "stream must be a valid boolean"),
+    ({"stream_options": {"include_usage": True}}, "stream_options is for streams only"),
     ({"top_k": 1}, "Unknown parameter: 'top_k'"),
-    ({"messages": []}, "messages must be a list"),
-    ({"messages": [{"role": "system", "content": "Be."}]}, "the last message must be of role user"),
-    ({"messages": [ASK, {"role": "system", "content": "Be."}, ASK]}, "instructions come before"),
-    ({"messages": [{"role": "tool", "content": "42"}]}, "tools are not supported"),
-    ({"messages": [{"role": "user", "content": ""}]}, "there is nothing in it"),
-    ({"messages": [{"role": "user", "content": [], "name": "Ada"}]}, "content must be a text"),
-    ({"messages": [{**ASK, "mood": "good"}]}, "mood is not supported"),
-    ({"messages": [{"role": "assistant", "content": "", "tool_calls": [{}]}]}, "tool_calls is not"),
+    ({"messages": []}, "messages must have at least 1 item"),
+    (
+        {"messages": [{"role": "system", "content": "Be."}]},
+        "messages must end with a message of role user",
+    ),
+    (
+        {"messages": [ASK, {"role": "system", "content": "Be."}, ASK]},
+        "messages must have instructions before",
+    ),
+    (
+        {"messages": [{"role": "tool", "content": "42"}]},
+        "role must be one of 'system', 'developer', 'user', 'assistant'",
+    ),
+    ({"messages": [{"role": "user", "content": ""}]}, "content is required"),
+    (
+        {"messages": [{"role": "user", "content": [], "name": "Ada"}]},
+        "content must have at least 1 item",
+    ),
+    ({"messages": [{**ASK, "mood": "good"}]}, "Unknown parameter: 'messages[0].mood'"),
+    (
+        {"messages": [{"role": "assistant", "content": "", "tool_calls": [{}]}]},
+        "messages[0].tool_calls must have at most 0 items",
+    ),
 ]
+KINDS = "content[0].type must be one of 'text', 'input_audio'"
 PARTS: list[tuple[dict[str, Any], str]] = [
-    ({"type": "image_url", "image_url": {"url": "http://x/y.png"}}, "images are not supported"),
-    ({"type": "file", "file": {}}, "files are not supported"),
-    ({"type": "video_url"}, "videos are not supported"),
-    ({"type": "text", "text": 1}, "a part is a text"),
-    ({"type": "input_audio"}, "input_audio.data must be a string"),
-    ({"type": "input_audio", "input_audio": {"data": "UklGRg=="}}, "input_audio.format must be"),
+    ({"type": "image_url", "image_url": {"url": "http://x/y.png"}}, KINDS),
+    ({"type": "file", "file": {}}, KINDS),
+    ({"type": "video_url"}, KINDS),
+    ({"type": "text", "text": 1}, "messages[0].content[0].text must be a valid string"),
+    ({"type": "input_audio"}, "messages[0].content[0].input_audio is required"),
+    ({"type": "input_audio", "input_audio": {"data": "UklGRg=="}}, "audio.format is required"),
     *(({"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}, why)
       for data, why in (("https://x/y.wav", "addresses are not fetched"),
-                        ("not base64", "not valid base64"), ("", "recording is empty"))),
+                        ("not base64", "not valid base64"), ("", "input_audio.data is required"))),
 ]  # fmt: skip
 REFUSED += [({"messages": [{"role": "user", "content": [part]}]}, why) for part, why in PARTS]
 
@@ -215,7 +232,7 @@ REFUSED += [({"messages": [{"role": "user", "content": [part]}]}, why) for part,
 async def test_what_chat_cannot_do_is_refused() -> None:
     for change, why in REFUSED:
         with pytest.raises(ApiError) as caught:
-            read_chat({"model": "mimo-v2.6-flash", "messages": [ASK], **change})
+            validate(ChatRequest, {"model": "mimo-v2.6-flash", "messages": [ASK], **change})
         told = caught.value
         assert (told.status_code, told.kind) == (400, "invalid_request_error"), change
         assert why in told.detail, change

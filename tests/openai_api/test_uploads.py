@@ -10,8 +10,9 @@ import pytest
 from httpx import AsyncClient, ReadError, Response, WriteError
 
 from bots.common.uploads import MAX_FILE_BYTES
+from bots.openai_api.bodies import validate
 from bots.openai_api.errors import ApiError
-from bots.openai_api.fields import read_object
+from bots.openai_api.speech import SpeechRequest
 from tests.emulators.mimo import MimoServer
 from tests.support import crafted, sounds
 from tests.support.openai_api_server import KEY, ApiServer, knock
@@ -105,7 +106,7 @@ BROKEN_SPEECH = [
 async def test_broken_json_is_refused() -> None:
     for body in BROKEN_JSON:
         with pytest.raises(ApiError) as caught:
-            read_object(body)
+            validate(SpeechRequest, body)
         assert caught.value.status_code == 400 and "JSON" in caught.value.detail, body[:40]
 
 

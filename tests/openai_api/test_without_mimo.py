@@ -55,8 +55,12 @@ async def test_who_cannot_hear_is_given_the_words(http: AsyncClient, mimo: MimoS
 async def test_what_an_engine_cannot_do_is_refused(http: AsyncClient) -> None:
     ask: dict[str, Any] = {"model": "extracts", "messages": [{"role": "user", "content": "Why?"}]}
     for path, body, why in (
-        ("/chat/completions", {**ask, "thinking": {"type": "enabled"}}, "does not think"),
-        ("/chat/completions", {**ask, "reasoning_effort": "high"}, "does not think"),
+        (
+            "/chat/completions",
+            {**ask, "thinking": {"type": "enabled"}},
+            "thinking is not supported",
+        ),
+        ("/chat/completions", {**ask, "reasoning_effort": "high"}, "thinking is not supported"),
         ("/audio/speech", {"model": "tts-1", "input": "Hm", "instructions": "warm"}, "plainly"),
         ("/audio/speech", {"model": "tts-1", "input": "Hm", "voice": "Mia"}, "voice must be one"),
         ("/audio/speech", {"model": "tts-1", "input": "*** --- ..."}, "nothing in it"),

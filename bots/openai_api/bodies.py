@@ -1,0 +1,90 @@
+"""Request bodies: read within a size limit, then validated by a pydantic model."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Request
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from bots.common.uploads import limit
+from bots.openai_api.errors import ApiError, read_validation_error
+
+#: Longest time in which a body has to arrive.
+BODY_S = 600
+#: A larger body is parsed in a thread.
+_SMALL_BYTES = 64 * 1024
+
+#: Choices are read in any case, with or without spaces around them.
+Lowercase = BeforeValidator(
+    lambda value: value.strip().lower() if isinstance(value, str) else value
+)
+#: Parameters that cannot be set: only the value that changes nothing is accepted.
+One = Annotated[float, Field(ge=1, le=1)]
+Zero = Annotated[float, Field(ge=0, le=0)]
+
+
+class Body(BaseModel):
+    """An object in a request. Null and blank mean the default; unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_blank(cls, fields: Any) -> Any:
+        """Drop what means the default, and all unknown fields but one: it is enough to refuse.
+
+        pydantic keeps some hundred bytes for each error, and a body has room for millions.
+        """
+        if not isinstance(fields, dict):
+            return fields
+        known = cls.model_fields.keys()
+        unknown = min(fields.keys() - known, default=None)
+        return {
+            name: value
+            for name, value in fields.items()
+            if (name in known and not _is_blank(value)) or name == unknown
+        }
+
+
+BodyT = TypeVar("BodyT", bound=Body)
+
+
+def validate(model: type[BodyT], body: bytes | dict[str, Any]) -> BodyT:
+    """Return a body as its model. Raises ApiError for the first thing that is wrong with it."""
+    try:
+        if isinstance(body, bytes):
+            return model.model_validate_json(body)
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise read_validation_error(error) from None
+
+
+async def read_json(request: Request, model: type[BodyT], max_bytes: int) -> BodyT:
+    """Return the JSON body that was sent. Raises ApiError."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise ApiError(415, "Content-Type must be application/json.")
+    too_large = ApiError(413, f"The body is larger than {max_bytes} bytes.")
+    # The rest of the body is not worth reading.
+    too_large.headers = {"Connection": "close"}
+    announced = request.headers.get("content-length", "0")
+    if announced.isascii() and announced.isdigit() and int(announced[:12]) > max_bytes:
+        raise too_large
+    async with asyncio.timeout(BODY_S):
+        body = b"".join([chunk async for chunk in limit(request, max_bytes, too_large)])
+    if len(body) <= _SMALL_BYTES:
+        return validate(model, body)
+    return await asyncio.to_thread(validate, model, body)
+
+
+def _is_blank(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
