@@ -19,7 +19,7 @@ from bots.openai_api.context import ApiContext, retry_once
 from bots.openai_api.errors import refuse
 from bots.openai_api.models import pick_model
 from bots.openai_api.stream import EVENTS, Done, Stream, begin, build_event, follow
-from core.audio.rate import RateConverter
+from core.audio.outgoing import RateConverter
 from core.synthesis.pipeline import Format as FileFormat
 from core.synthesis.pipeline import SynthesisResult, VoiceStyle
 

@@ -1,7 +1,7 @@
-"""Sound: what is read, cut, levelled and written. The only home of pydub and av.
+"""Audio: decoding, cutting, levelling and encoding. The only package that uses pydub and av.
 
-Each name is loaded when it is first asked for. The program has neither of both while nobody speaks,
-which is 25 MB: what people send is read in child processes, and these need nothing else.
+Names are loaded on first use, which saves 25 MB until the program synthesizes speech: people's
+media is decoded in worker processes.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from core.audio.media import Media, MediaLimits, Piece
-    from core.audio.opus import OpusPackets
+    from core.audio.outgoing import OpusPackets, shrink
     from core.audio.segment import VoiceSegment
-    from core.audio.shrinking import shrink
     from core.audio.voice_note import SeamJoiner, VoiceNoteEncoder
 
 __all__ = [
@@ -27,19 +26,19 @@ __all__ = [
     "shrink",
 ]
 
-_LATER = {
+_MODULES = {
     "Media": "core.audio.media",
     "MediaLimits": "core.audio.media",
-    "OpusPackets": "core.audio.opus",
+    "OpusPackets": "core.audio.outgoing",
     "Piece": "core.audio.media",
     "SeamJoiner": "core.audio.voice_note",
     "VoiceNoteEncoder": "core.audio.voice_note",
     "VoiceSegment": "core.audio.segment",
-    "shrink": "core.audio.shrinking",
+    "shrink": "core.audio.outgoing",
 }
 
 
 def __getattr__(name: str) -> object:
-    if name not in _LATER:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LATER[name]), name)
+    return getattr(import_module(_MODULES[name]), name)

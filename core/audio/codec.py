@@ -1,7 +1,7 @@
-"""Decoding of bytes that nobody vouches for, within limits, and encoding of our own sound.
+"""Bounded decoding of untrusted media, and encoding of our own audio.
 
-Decoding is bounded by what comes out, not by what the container says of itself. It belongs into
-a child process (`core.audio.worker`): in this one only sound that we made ourselves is decoded.
+Decoding is limited by its actual output, not by what the container claims. Media from people is
+decoded in a worker process (`core.audio.worker`), in the main one only audio that we made.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from av.audio.fifo import AudioFifo
 from av.audio.stream import AudioStream
 from av.error import FFmpegError
 
-from core.audio.refusals import DAMAGED, NO_SOUND, ODD, PROTECTED
+from core.audio.refusals import DAMAGED, NO_AUDIO, PROTECTED, UNSUPPORTED_CODEC
 from core.audio.sniff import sniff
 from core.errors import BadAudio, TooLong
 
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-#: Decoders that may be opened: sound only, so that no video or picture is ever parsed.
+#: Allowed decoders: audio only, so that no video or picture is ever parsed.
 _DECODERS = (
     "opus,libopus,vorbis,libvorbis,flac,alac,speex,libspeex,gsm,gsm_ms,"
     "mp3,mp3float,mp2,mp2float,aac,aac_fixed,aac_latm,"
@@ -33,18 +33,18 @@ _DECODERS = (
     "pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,pcm_mulaw,adpcm_ms,adpcm_ima_wav,"
     "adpcm_ima_qt"
 )
-#: Names that a demuxer goes by, where they are not its own.
+#: Full names of demuxers that have several.
 _FORMATS = {"mov": "mov,mp4,m4a,3gp,3g2,mj2", "matroska": "matroska,webm"}
-#: A lower rate turns one small packet into gigabytes within a single call.
+#: At a lower rate, resampling one small packet can produce gigabytes in a single call.
 _RATES_HZ = range(4000, 192_001)
 _CHANNELS = range(1, 9)
 _MAX_BAD_PACKETS = 64
-#: A claim of a length that the file is too small for is not believed.
+#: A claimed duration that needs fewer bytes per second than this is ignored.
 _LEAST_BYTES_PER_S = 5
-#: Sound that must have been read before an error is taken for the end of the file.
+#: After this much decoded audio, an error counts as the end of the file.
 _LEAST_S = 0.1
-#: Frames are resampled together: a small one costs the walk more than the work.
-_LOT_S = 0.5
+#: Frames are resampled in batches: the overhead of a call exceeds the work on one frame.
+_BATCH_S = 0.5
 
 _ENCODERS = {
     "ogg": ("libopus", 32_000),
@@ -52,53 +52,53 @@ _ENCODERS = {
     "flac": ("flac", None),
     "wav": ("pcm_s16le", None),
 }
-#: What the encoder takes; players always get 48,000.
-_OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
+#: Rates that the Opus encoder supports; decoders always output 48,000.
+OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
 _ENCODER_OPTIONS = {
     "ogg": {"application": "voip"},
-    # The encoder in av's wheel is slow; this costs quality that speech does not need.
+    # The encoder in av's wheel is slow; faster, at a quality that is enough for speech.
     "mp3": {"compression_level": "7"},
 }
 
 
 class Decoder:
-    """One recording, decoded block by block to 16-bit mono.
+    """Decodes one file block by block to 16-bit mono.
 
-    max_s: length that may come out. Raises BadAudio, TooLong.
+    max_s: maximum duration of the output. Raises BadAudio, TooLong.
     """
 
     def __init__(self, data: bytes, *, rate_hz: int = 16_000, max_s: float = 7200.0) -> None:
         self._rate_hz, self._max_s = rate_hz, max_s
         self._samples = 0
-        self._shape: tuple[int, int, str, str] | None = None
-        self._gathered = AudioFifo()
+        self._input_format: tuple[int, int, str, str] | None = None
+        self._fifo = AudioFifo()
         self._failure: BadAudio | None = None
         self._bad_packets = 0
         self._resampler: av.AudioResampler | None = None
         self._container = _open(data)
         self._stream = _pick_stream(self._container)
-        #: What the container says of its length, None if that is nothing or nonsense.
+        #: Duration according to the container, None if unknown or implausible.
         self.claimed_s = _read_claim(self._container, len(data))
         if self.claimed_s and self.claimed_s > max_s:
             raise TooLong(hours=f"{max_s / 3600:g}")
 
     @property
     def codec(self) -> str:
-        """The name that libav has for how the sound is stored."""
+        """Return libav's name of the codec."""
         return self._stream.codec_context.name
 
     @property
-    def is_bare(self) -> bool:
-        """True where the file holds this one sound and nothing else."""
+    def has_one_stream(self) -> bool:
+        """Return True if the file has no other stream."""
         return len(self._container.streams) == 1
 
     @property
-    def is_whole(self) -> bool:
-        """True, once all blocks were given, where nothing in the file was damaged."""
+    def is_intact(self) -> bool:
+        """Return True if no block was damaged. Valid after the last block."""
         return self._failure is None and not self._bad_packets
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the samples, little-endian. What is readable of a damaged file is given."""
+        """Yield the samples, little-endian; of a damaged file, those that can be decoded."""
         try:
             for frame in self._frames():
                 yield from self._convert(frame)
@@ -112,10 +112,10 @@ class Decoder:
         if self._failure and self._samples < _LEAST_S * self._rate_hz:
             raise self._failure
         if not self._samples:
-            raise BadAudio(NO_SOUND)
+            raise BadAudio(NO_AUDIO)
 
     def _frames(self) -> Iterator[av.AudioFrame]:
-        """Yield what can be decoded up to an error that ends it."""
+        """Yield the decoded frames up to a fatal error."""
         try:
             for packet in self._container.demux(self._stream):
                 try:
@@ -129,25 +129,25 @@ class Decoder:
 
     def _convert(self, frame: av.AudioFrame) -> Iterator[bytes]:
         channels = frame.layout.nb_channels
-        shape = (frame.sample_rate, channels, frame.layout.name, frame.format.name)
-        if shape != self._shape:
+        input_format = (frame.sample_rate, channels, frame.layout.name, frame.format.name)
+        if input_format != self._input_format:
             yield self._flush()
-            _check(frame.sample_rate, channels)
-            self._shape, self._gathered = shape, AudioFifo()
+            _check_format(frame.sample_rate, channels)
+            self._input_format, self._fifo = input_format, AudioFifo()
             self._resampler = av.AudioResampler(format="s16", layout="mono", rate=self._rate_hz)
         frame.pts = None
-        self._gathered.write(frame)
-        for lot in self._gathered.read_many(int(_LOT_S * frame.sample_rate)):
-            yield self._resample(lot)
+        self._fifo.write(frame)
+        for batch in self._fifo.read_many(int(_BATCH_S * frame.sample_rate)):
+            yield self._resample(batch)
 
     def _flush(self) -> bytes:
-        """Return all that was held back."""
-        lot = self._gathered.read()
-        return (self._resample(lot) if lot else b"") + self._resample(None)
+        """Return the samples that are still buffered."""
+        batch = self._fifo.read()
+        return (self._resample(batch) if batch else b"") + self._resample(None)
 
-    def _resample(self, lot: av.AudioFrame | None) -> bytes:
-        """Return what is ready of this and of what came before it; None flushes."""
-        blocks = self._resampler.resample(lot) if self._resampler else []
+    def _resample(self, batch: av.AudioFrame | None) -> bytes:
+        """Return the resampled output that is ready; None flushes."""
+        blocks = self._resampler.resample(batch) if self._resampler else []
         self._samples += sum(block.samples for block in blocks)
         if self._samples > self._max_s * self._rate_hz:
             raise TooLong(hours=f"{self._max_s / 3600:g}")
@@ -180,25 +180,25 @@ def _read_claim(container: InputContainer, size_bytes: int) -> float | None:
 
 def _pick_stream(container: InputContainer) -> AudioStream:
     if not container.streams.audio:
-        raise BadAudio(NO_SOUND)
+        raise BadAudio(NO_AUDIO)
     stream = container.streams.audio[0]
     context = stream.codec_context
     if context is None or context.name not in _DECODERS.split(","):
-        raise BadAudio(ODD)
+        raise BadAudio(UNSUPPORTED_CODEC)
     context.thread_count = 1
-    _check(context.sample_rate or 0, context.channels or 0)
+    _check_format(context.sample_rate or 0, context.channels or 0)
     return stream
 
 
-def _check(rate_hz: int, channels: int) -> None:
+def _check_format(rate_hz: int, channels: int) -> None:
     if rate_hz not in _RATES_HZ or channels not in _CHANNELS:
-        raise BadAudio(ODD)
+        raise BadAudio(UNSUPPORTED_CODEC)
 
 
 class PcmEncoder:
-    """Turns 16-bit mono samples, as they come, into a file: "ogg" (Opus), "mp3", "flac" or "wav".
+    """Encodes a stream of 16-bit mono samples as "ogg" (Opus), "mp3", "flac" or "wav".
 
-    mux: options of the container. tags: what the file says of itself.
+    mux: options of the container. tags: its metadata.
     """
 
     def __init__(
@@ -213,11 +213,11 @@ class PcmEncoder:
         codec, usual_bit_rate = _ENCODERS[format]
         self._out, self._rate_hz, self._samples = io.BytesIO(), rate_hz, 0
         self._container = av.open(self._out, "w", format=format, options=mux or {})
-        # One that is given up would keep its threads until the garbage collector comes by.
+        # An abandoned encoder would keep its threads until garbage collection.
         weakref.finalize(self, self._container.close).atexit = False
         self._container.metadata.update(tags or {})
-        # Other rates than Opus has are converted on the way in.
-        is_known = format != "ogg" or rate_hz in _OPUS_RATES_HZ
+        # Rates that Opus does not support are resampled.
+        is_known = format != "ogg" or rate_hz in OPUS_RATES_HZ
         options, rate = _ENCODER_OPTIONS.get(format, {}), rate_hz if is_known else 48_000
         stream = self._container.add_stream(codec, rate=rate, layout="mono", options=options)
         assert isinstance(stream, AudioStream)
@@ -229,11 +229,11 @@ class PcmEncoder:
 
     @property
     def size_bytes(self) -> int:
-        """Length of what is written so far; the encoder holds back about a second."""
+        """Return the size so far, without about a second that the encoder holds back."""
         return self._out.tell()
 
     def feed(self, pcm: bytes) -> None:
-        """Take whole samples, as many as there are."""
+        """Encode whole samples."""
         for frame in self._build_frames(pcm):
             self._container.mux(self._stream.encode(frame))
 
@@ -244,7 +244,7 @@ class PcmEncoder:
         return self._out.getvalue()
 
     def _build_frames(self, pcm: bytes) -> Iterator[av.AudioFrame]:
-        """Frames of at most one second: their size stays bounded."""
+        """Yield frames of at most one second, which bounds their size."""
         for start in range(0, len(pcm) // 2, self._rate_hz):
             part = pcm[start * 2 : (start + self._rate_hz) * 2]
             frame = av.AudioFrame(format="s16", layout="mono", samples=len(part) // 2)
@@ -256,7 +256,7 @@ class PcmEncoder:
 
 
 def encode(pcm: bytes, *, rate_hz: int, format: str, bit_rate: int | None = None) -> bytes:
-    """Return 16-bit mono samples as "ogg" (Opus), "mp3", "flac" or "wav"."""
+    """Return 16-bit mono samples encoded as "ogg" (Opus), "mp3", "flac" or "wav"."""
     encoder = PcmEncoder(rate_hz, format, bit_rate=bit_rate)
     encoder.feed(pcm)
     return encoder.close()

@@ -1,7 +1,7 @@
-"""Cuts a long recording at its quiet points while it is still being decoded.
+"""Cutting of a long recording at quiet points while it is being decoded.
 
-Memory is bounded by one piece. A fixed length of piece would give one piece more than planned
-for many recordings, and so start another wave of calls: the length is set anew after each cut.
+Memory is bounded by one piece. The target length is recomputed after each cut: a fixed one would
+often give one piece more than planned, and so another round of parallel calls.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from core.audio.segment import audioop
 
 _FRAME_S = 0.02
-#: Quiet is what is quiet for this many frames.
+#: The level is averaged over this many frames.
 _SMOOTH = 15
-#: Cuts are searched this far around the target: less would land in words.
+#: Distance from the target within which a quiet point is searched; less would cut words.
 _WINDOW_S, _WINDOW_SHARE, _MAX_WINDOW_SHARE = 6.0, 0.15, 0.4
-#: A place this much below the piece's level counts as quiet.
+#: A point this much below the piece's level counts as quiet.
 _QUIET_DB = 6.0
 _SHORTEST_TARGET_S = 10.0
 #: The last piece may be this much longer than planned.
@@ -26,7 +26,7 @@ _LAST_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """One piece: where it starts, its 16-bit samples, and whether nothing was quiet at its end."""
+    """One piece of 16-bit samples; `is_forced` if its end is not at a quiet point."""
 
     start_s: float
     pcm: bytes
@@ -35,7 +35,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class CutLimits:
-    """How long pieces may and should be, and how many are heard at once."""
+    """Maximum and target length of pieces, and how many are transcribed at once."""
 
     max_s: float = 180.0
     target_s: float = 45.0
@@ -43,17 +43,17 @@ class CutLimits:
 
 
 def plan(length_s: float | None, limits: CutLimits) -> int:
-    """Return how many pieces a recording of that length should have: whole waves of calls."""
+    """Return the number of pieces for a recording: a multiple of the concurrency if possible."""
     single_s = min(limits.target_s * 0.9, limits.max_s)
     if not length_s or length_s <= single_s:
         return 1
-    waves = math.ceil(length_s / (limits.concurrency * limits.target_s))
+    rounds = math.ceil(length_s / (limits.concurrency * limits.target_s))
     sensible = max(1, int(length_s / (limits.target_s / 3)))
-    return max(min(waves * limits.concurrency, sensible), math.ceil(length_s / limits.max_s))
+    return max(min(rounds * limits.concurrency, sensible), math.ceil(length_s / limits.max_s))
 
 
 class Cutter:
-    """Takes samples in, gives pieces out; together they are the input, byte for byte.
+    """Cuts a stream of samples into pieces that, joined, equal the input.
 
     length_s: only a hint for the number of pieces.
     """
@@ -68,18 +68,18 @@ class Cutter:
         self._aim()
 
     def feed(self, pcm: bytes) -> Iterator[Cut]:
-        """Take samples and yield what is ready."""
+        """Add samples and yield the pieces that are complete."""
         self._pcm += pcm
         while len(self._pcm) >= self._bytes(self._max_s):
             yield self._cut()
 
     def close(self) -> Iterator[Cut]:
-        """Yield the rest."""
+        """Yield the last piece."""
         if self._pcm:
             yield self._take(len(self._pcm), is_forced=False)
 
     def _aim(self) -> None:
-        """Set the window of the next cut from what is left."""
+        """Set the window of the next cut from the remaining length."""
         rest_s = self._length_s - self._start / self._rate_hz
         has_plan = self._pieces_left > 0 and rest_s > 1
         target_s = rest_s / self._pieces_left if has_plan else self._limits.target_s
@@ -115,7 +115,7 @@ class Cutter:
 
 
 def _quietest(levels: list[int], target: float) -> tuple[int, float]:
-    """Return the frame to cut at and the level around it: quiet first, then near the target."""
+    """Return the frame to cut at and its level, weighing quiet against distance to the target."""
     width = min(_SMOOTH, len(levels))
     span = max(target, len(levels) - target)
     total = sum(levels[:width])

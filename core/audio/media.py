@@ -1,4 +1,4 @@
-"""What people send, as pieces of sound that an engine can hear."""
+"""Media from people, decoded in worker processes to audio that engines accept."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ Format = Literal["wav", "mp3", "ogg"]
 _MIMES: dict[str, str] = {"wav": "audio/wav", "mp3": "audio/mpeg", "ogg": "audio/ogg"}
 #: At 16 kHz mono, 16 bits; and at 64 kbit/s.
 _BYTES_PER_S = {"wav": 32_000, "mp3": 8_000}
-#: Room for headers and for the frames that MP3 adds.
-_SPARE_BYTES = 4096
-#: One piece is held whole: longer ones would not fit the child's memory.
+#: For headers and the frames that MP3 adds.
+_OVERHEAD_BYTES = 4096
+#: A piece is held in the worker's memory as a whole.
 _LONGEST_PIECE_S = 180.0
 _STALL_S = 30.0
-#: What counts as long: more than this, in time or in bytes.
+#: Above either of these a recording counts as long.
 _LONG_S, _LONG_BYTES = 120.0, 2**20
-#: A whole recording is converted in memory.
+#: Conversion happens in memory.
 _LONGEST_CONVERSION_S = 1800.0
 _LONGEST_EXCERPT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class MediaLimits:
-    """What is taken in, and what reading it may cost."""
+    """Limits of a file and of the resources for decoding it."""
 
     max_bytes: int = 50 * 2**20
     max_s: float = 7200.0
-    #: Address space of one child.
+    #: Address space of a worker.
     memory_bytes: int = 512 * 2**20
-    #: Processor time of one file: honest ones need a tenth of it.
+    #: CPU time per file; ordinary files need a tenth of it.
     cpu_s: float = 30.0
     cpu_s_per_megabyte: float = 4.0
 
@@ -52,17 +52,17 @@ class Piece:
     index: int
     start_s: float
     audio: Audio
-    #: False where there is surely none: silence, noise, a tone.
+    #: False only for silence, noise or a tone.
     has_speech: bool
-    #: True when it ends where nothing was quiet, perhaps inside a word.
+    #: True if it does not end at a quiet point, so perhaps inside a word.
     is_forced: bool
-    #: Start and end of each stretch in which nobody speaks, from the start of the piece.
+    #: Start and end of each pause in seconds, relative to the piece.
     pauses: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """Some seconds of a recording, OGG/Opus."""
+    """A few seconds of a recording as OGG/Opus."""
 
     audio: Audio
     #: Loudness over time, 0 to 255, at most 256 points.
@@ -70,35 +70,35 @@ class Excerpt:
 
 
 class Media:
-    """Reads people's sound in child processes. One for the whole bot.
+    """Decodes people's media in worker processes. One instance per program.
 
-    workers: files that are read at once; all but one of them may be long.
+    workers: files that are decoded at once; all but one of them may be long.
     """
 
     def __init__(self, *, workers: int | None = None, limits: MediaLimits | None = None) -> None:
         self._limits = limits or MediaLimits()
         size = workers or 2
         memory = str(self._limits.memory_bytes)
-        # A long recording keeps its child until its last piece was heard: one stays free of them.
+        # A long recording occupies its worker until its last piece is transcribed.
         self._long = asyncio.Semaphore(max(1, size - 1))
         self._pool = WorkerPool("core.audio.worker", size=size, arguments=(memory,))
 
     async def warm_up(self, count: int | None = None) -> None:
-        """Start so many children, or all, now instead of at the first file."""
+        """Start `count` workers, or all, before the first file."""
         await self._pool.warm_up(count)
 
     async def pieces(
         self, data: bytes, limits: TranscriberLimits, *, hint_s: float | None = None
     ) -> AsyncGenerator[Piece, None]:
-        """Yield the recording piece by piece, in the best format of `limits`.
+        """Yield the recording piece by piece, in the first suitable format of `limits`.
 
-        Leave it early by closing it (`contextlib.aclosing`).
-        hint_s: the length as the platform claims it; used only where the file claims none.
-        Raises BadAudio, TooLong; both may also come after some pieces.
+        To stop early, close the generator (`contextlib.aclosing`).
+        hint_s: the length that the platform claims, used if the file claims none.
+        Raises BadAudio, TooLong, possibly after some pieces.
         """
         format = next((name for name in limits.formats if name in _BYTES_PER_S), "wav")
         header = {
-            "do": "pieces",
+            "operation": "pieces",
             "format": format,
             "hint_s": hint_s,
             "max_s": self._limits.max_s,
@@ -109,11 +109,11 @@ class Media:
             self._wait_if_long(data, hint_s),
             aclosing(self._run(header, data)) as frames,
         ):
-            async for found, sound in frames:
-                audio = Audio(sound, _MIMES[format], found["duration_s"])
-                pauses = tuple((start_s, end_s) for start_s, end_s in found["pauses"])
-                marks = found["has_speech"], found["is_forced"], pauses
-                yield Piece(index, found["start_s"], audio, *marks)
+            async for info, encoded in frames:
+                audio = Audio(encoded, _MIMES[format], info["duration_s"])
+                pauses = tuple((start_s, end_s) for start_s, end_s in info["pauses"])
+                has_speech, is_forced = info["has_speech"], info["is_forced"]
+                yield Piece(index, info["start_s"], audio, has_speech, is_forced, pauses)
                 index += 1
 
     async def convert(self, data: bytes, format: Format, *, rate_hz: int = 16_000) -> Audio:
@@ -122,22 +122,22 @@ class Media:
         Raises BadAudio, TooLong.
         """
         max_s = min(self._limits.max_s, _LONGEST_CONVERSION_S)
-        header = {"do": "convert", "format": format, "max_s": max_s, "rate_hz": rate_hz}
+        header = {"operation": "convert", "format": format, "max_s": max_s, "rate_hz": rate_hz}
         async with aclosing(self._run(header, data)) as frames:
-            found, sound = await anext(frames)
-            return Audio(sound, _MIMES[format], found["duration_s"])
+            info, encoded = await anext(frames)
+            return Audio(encoded, _MIMES[format], info["duration_s"])
 
     async def prepare(
         self, data: bytes, limits: AnswererLimits, *, hint_s: float | None = None
     ) -> Audio:
-        """Return the whole recording as an engine takes it: as it came where that is possible.
+        """Return the whole recording in a format the engine accepts, unchanged if possible.
 
-        Each is decoded to its end before, so that nothing damaged or hostile goes out, and its
-        length is the true one. hint_s: its claimed length, not trusted.
-        Raises BadAudio (also of silence), TooLong.
+        It is decoded to its end first, so that nothing damaged or hostile is sent and the length
+        is the true one. hint_s: the claimed length, not trusted.
+        Raises BadAudio (also for silence), TooLong.
         """
         header = {
-            "do": "prepare",
+            "operation": "prepare",
             "formats": list(limits.formats),
             "max_bytes": limits.max_bytes,
             "max_s": self._limits.max_s,
@@ -146,22 +146,22 @@ class Media:
             self._wait_if_long(data, hint_s),
             aclosing(self._run(header, data)) as frames,
         ):
-            async for found, sound in frames:
-                if found:
-                    return Audio(sound or data, found["mime"], found["duration_s"])
-        raise BadAudio(refusals.GAVE_UP)
+            async for info, encoded in frames:
+                if info:
+                    return Audio(encoded or data, info["mime"], info["duration_s"])
+        raise BadAudio(refusals.UNREADABLE)
 
     async def excerpt(self, data: bytes, start_s: float, end_s: float) -> Excerpt:
-        """Return some seconds of a recording as a voice note.
+        """Return a few seconds of a recording as a voice note.
 
-        Raises BadAudio (also where it ends before `start_s`), TooLong.
+        Raises BadAudio (also if it ends before `start_s`), TooLong.
         """
         times = {"start_s": max(0.0, start_s), "end_s": min(end_s, start_s + _LONGEST_EXCERPT_S)}
-        header = {"do": "excerpt", "max_s": self._limits.max_s, **times}
+        header = {"operation": "excerpt", "max_s": self._limits.max_s, **times}
         async with self._wait_if_long(data, None), aclosing(self._run(header, data)) as frames:
-            found, sound = await anext(frames)
-            audio = Audio(sound, _MIMES["ogg"], found["duration_s"])
-            return Excerpt(audio, bytes.fromhex(found["waveform"]))
+            info, encoded = await anext(frames)
+            audio = Audio(encoded, _MIMES["ogg"], info["duration_s"])
+            return Excerpt(audio, bytes.fromhex(info["waveform"]))
 
     def _wait_if_long(
         self, data: bytes, hint_s: float | None
@@ -170,7 +170,7 @@ class Media:
         return self._long if is_long else nullcontext()
 
     async def close(self) -> None:
-        """End the children."""
+        """Stop the workers."""
         await self._pool.close()
 
     async def _run(self, header: dict[str, Any], data: bytes) -> AsyncGenerator[Frame, None]:
@@ -185,12 +185,12 @@ class Media:
         except WorkerRefused as refused:
             raise _read_refusal(refused, header["max_s"]) from None
         except (WorkerDied, WorkerStalled) as error:
-            raise BadAudio(refusals.GAVE_UP) from error
+            raise BadAudio(refusals.UNREADABLE) from error
 
 
 def _cut_limits(limits: TranscriberLimits, format: str) -> dict[str, float]:
-    """The fields of `core.audio.cutter.CutLimits`, which this process does not load."""
-    fitting_s = (limits.max_bytes - _SPARE_BYTES) / _BYTES_PER_S[format]
+    """Return the fields of `core.audio.cutter.CutLimits`, which this process does not import."""
+    fitting_s = (limits.max_bytes - _OVERHEAD_BYTES) / _BYTES_PER_S[format]
     max_s = max(1.0, min(limits.max_piece_s, fitting_s, _LONGEST_PIECE_S))
     target_s = min(limits.target_piece_s, max_s)
     return {"max_s": max_s, "target_s": target_s, "concurrency": limits.concurrency}
@@ -199,6 +199,6 @@ def _cut_limits(limits: TranscriberLimits, format: str) -> dict[str, float]:
 def _read_refusal(refused: WorkerRefused, max_s: float) -> UserError:
     if refused.kind == TooLong.__name__:
         return TooLong(hours=f"{max_s / 3600:g}")
-    if refused.kind == "memory" or refused.detail not in refusals.ALL:
-        return BadAudio(refusals.GAVE_UP)
+    if refused.kind == "memory" or refused.detail not in refusals.FROM_WORKER:
+        return BadAudio(refusals.UNREADABLE)
     return BadAudio(refused.detail)

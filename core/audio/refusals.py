@@ -1,4 +1,4 @@
-"""What people are told when their file cannot be heard."""
+"""Texts for media files that are refused."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from core.locale import mark
 
 EMPTY = mark("This file is empty.")
 UNKNOWN = mark(
-    "I do not know this kind of file. Please send a voice note, or an audio or video file."
+    "This file type is not supported. Please send a voice note, or an audio or video file."
 )
-NO_SOUND = mark("There is no sound in this file.")
-ODD = mark("I cannot read the way the sound is stored in this file. Please send it as MP3 or OGG.")
-PROTECTED = mark("This file is protected against copying, so I cannot hear it.")
-DAMAGED = mark("This file is damaged: I could not read any sound in it.")
-GAVE_UP = mark("I had to give up on this file: reading it failed or took too long.")
-TOO_LARGE = mark("This file is too large for me: the limit is {megabytes} MB.")
-SILENT = mark("There is only silence in this recording.")
+NO_AUDIO = mark("There is no audio in this file.")
+UNSUPPORTED_CODEC = mark(
+    "The audio in this file is in a format that I cannot read. Please send it as MP3 or OGG."
+)
+PROTECTED = mark("This file is copy-protected, so I cannot read it.")
+DAMAGED = mark("This file is damaged: I could not read any audio in it.")
+UNREADABLE = mark("This file could not be processed: reading it failed or took too long.")
+TOO_LARGE = mark("This file is too large: the limit is {megabytes} MB.")
+SILENT = mark("This recording is silent.")
 
-#: What a child may say; it is not trusted with a text of its own.
-ALL = frozenset({EMPTY, UNKNOWN, NO_SOUND, ODD, PROTECTED, DAMAGED, SILENT})
+#: Texts that a worker may choose; its own are not trusted.
+FROM_WORKER = frozenset({EMPTY, UNKNOWN, NO_AUDIO, UNSUPPORTED_CODEC, PROTECTED, DAMAGED, SILENT})

@@ -1,8 +1,7 @@
-"""pydub's AudioSegment, with PyAV where pydub would start ffmpeg and ffprobe.
+"""pydub's AudioSegment, with PyAV where pydub would run ffmpeg and ffprobe.
 
-Slicing, joining, gain, fades, level and WAV are pydub's own. Not to be used of pydub:
-`set_frame_rate`, which folds high tones into low ones instead of removing them, and
-`pydub.silence`, which is 300 times slower than `core.audio.cutter`.
+Slicing, joining, gain, fades, level and WAV are pydub's own. Do not use pydub's `set_frame_rate`,
+which causes aliasing, nor `pydub.silence`, which is 300 times slower than `core.audio.cutter`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any, BinaryIO, Self
 from core.audio.codec import Decoder, encode
 
 with warnings.catch_warnings():
-    # pydub looks for ffmpeg, has old regular expressions, and takes audioop from the library.
+    # pydub looks for ffmpeg, has invalid escapes, and imports audioop, which is deprecated.
     warnings.filterwarnings("ignore", message="Couldn't find ff")
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", category=SyntaxWarning)
@@ -27,11 +26,11 @@ _WAVEFORM_STEP_MS = 100
 
 
 class VoiceSegment(AudioSegment):  # type: ignore[misc]
-    """Mono speech. Its `from_file` and `export` start no process and write no temporary file."""
+    """Mono audio whose `from_file` and `export` need no process and no temporary file."""
 
     @classmethod
     def from_pcm(cls, pcm: bytes, rate_hz: int = 16_000) -> Self:
-        """Return 16-bit mono samples as a segment, without copying them."""
+        """Return a segment of 16-bit mono samples, without copying them."""
         return cls(data=pcm, sample_width=2, frame_rate=rate_hz, channels=1)
 
     @classmethod
@@ -42,10 +41,10 @@ class VoiceSegment(AudioSegment):  # type: ignore[misc]
         *,
         rate_hz: int = 16_000,
     ) -> Self:
-        """Return what the file holds. Raises BadAudio, TooLong.
+        """Return the decoded file. Raises BadAudio, TooLong.
 
-        format: not needed, the bytes say what they are. For sound that we made ourselves:
-        what people send goes through `core.audio.Media`.
+        format: ignored, it is detected. Only for audio that we made: media from people goes
+        through `core.audio.Media`.
         """
         blocks = Decoder(_read(file), rate_hz=rate_hz).blocks()
         return cls.from_pcm(b"".join(blocks), rate_hz)
@@ -61,11 +60,11 @@ class VoiceSegment(AudioSegment):  # type: ignore[misc]
             return super().export(out_f, format=format)  # type: ignore[no-any-return]
         bit_rate = _read_bit_rate(options.pop("bitrate", None))
         if options:
-            raise TypeError(f"not known here: {sorted(options)}")
+            raise TypeError(f"unsupported options: {sorted(options)}")
         mono = self.set_channels(1).set_sample_width(2)
         data = encode(mono.raw_data, rate_hz=mono.frame_rate, format=format, bit_rate=bit_rate)
         if isinstance(out_f, str | Path):
-            out_f = Path(out_f).open("w+b")  # noqa: SIM115 as in pydub, it is the caller's
+            out_f = Path(out_f).open("w+b")  # noqa: SIM115 the caller closes it, as with pydub
         out = out_f or io.BytesIO()
         out.write(data)
         out.seek(0)

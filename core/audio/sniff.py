@@ -1,7 +1,7 @@
-"""What a file is, from its first bytes. Names, MIME types and libav's own guess are not believed.
+"""Detection of a file's type from its first bytes, whatever its name or MIME type says.
 
-libav's probing would open playlists (HLS, DASH, ffconcat, SDP), which read other files and the
-network. Only the demuxers named here are ever opened.
+libav's own probing would open playlists (HLS, DASH, ffconcat, SDP), which read other files and
+the network. Only the demuxers named here are ever opened.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _MAGIC: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
 
 
 def sniff(data: bytes) -> tuple[str, int]:
-    """Return libav's name of the demuxer and where the media starts.
+    """Return libav's name of the demuxer and the offset of the media. Raises BadAudio.
 
-    ID3 tags are skipped: covers of many megabytes, and frames whose number libav handles in
-    quadratic time. Raises BadAudio.
+    ID3 tags are skipped: they may hold pictures of many megabytes, and libav takes quadratic
+    time for many frames.
     """
     if not data:
         raise BadAudio(EMPTY)
     start = _skip_id3(data)
     head = data[start : start + 28]
-    for name, is_it in _MAGIC:
-        if is_it(head):
+    for name, matches in _MAGIC:
+        if matches(head):
             return name, start
     return _find_mpeg(data, start)
 
@@ -56,7 +56,7 @@ def _skip_id3(data: bytes) -> int:
 
 
 def _find_mpeg(data: bytes, start: int) -> tuple[str, int]:
-    """Find MPEG audio or ADTS by the frame's sync word, after zeros or a few bytes."""
+    """Find MPEG audio or ADTS by the sync word of a frame, after zeros or a few bytes."""
     for index in range(start, min(start + _PADDING_BYTES, len(data) - 3)):
         if _is_adts(data, index):
             return "aac", index
@@ -72,7 +72,7 @@ def _is_adts(data: bytes, at: int) -> bool:
 
 
 def _is_mpeg(data: bytes, at: int) -> bool:
-    """Tell a frame of layer II or III by its sync word and by what may not follow it."""
+    """Return True for the header of a layer II or III frame without reserved values."""
     is_sync = data[at] == 0xFF and data[at + 1] & 0xE0 == 0xE0
     has_version = data[at + 1] & 0x18 != 0x08
     has_layer = data[at + 1] & 0x06 in (2, 4)

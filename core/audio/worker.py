@@ -1,8 +1,7 @@
-"""The child that reads people's sound: no files, no network, bounded memory and time.
+"""Worker process that decodes people's media: no files, no network, bounded memory and time.
 
-Jobs: {"do": "pieces", …} yields one frame per piece, {"do": "convert", …} one for the whole,
-{"do": "prepare", …} empty frames while it works and then one for the whole, {"do": "excerpt", …}
-one for some seconds of it.
+A request's "operation": "pieces" yields one frame per piece, "convert" one for the whole file,
+"prepare" empty frames while it works and then one for the whole file, "excerpt" one for a range.
 """
 
 from __future__ import annotations
@@ -17,24 +16,27 @@ import av
 
 from core.audio.codec import Decoder
 from core.audio.cutter import Cut, CutLimits, Cutter
-from core.audio.excerpt import cut_excerpt
-from core.audio.pauses import find_pauses
+from core.audio.prepare import prepare
+from core.audio.refusals import NO_AUDIO
 from core.audio.segment import VoiceSegment
-from core.audio.speech import has_speech
-from core.audio.whole import prepare
-from core.errors import UserError
+from core.audio.speech_detection import find_pauses, has_speech
+from core.errors import BadAudio, UserError
 from core.worker_process import Frame, WorkerRefused, serve
 
 try:
     import resource
-except ImportError:  # Windows: there the caps on samples and the parent's clock remain
+except ImportError:  # Windows: the limits on samples and the parent's timeout remain
     resource = None  # type: ignore[assignment]
+
+
+_EXCERPT_RATE_HZ = 24_000
+_FADE_MS = 20
 
 
 def _work(header: dict[str, Any], data: bytes) -> Iterator[Frame]:
     _limit_cpu(header["cpu_s"])
     try:
-        yield from _JOBS[header["do"]](header, data)
+        yield from _OPERATIONS[header["operation"]](header, data)
     except UserError as error:
         raise WorkerRefused(type(error).__name__, error.user_text) from None
     finally:
@@ -71,7 +73,27 @@ def _convert(header: dict[str, Any], data: bytes) -> Iterator[Frame]:
     yield {"duration_s": duration_s}, _export(segment, header["format"])
 
 
-_JOBS = {"pieces": _cut, "convert": _convert, "prepare": prepare, "excerpt": cut_excerpt}
+def _excerpt(header: dict[str, Any], data: bytes) -> Iterator[Frame]:
+    """Yield the audio from start_s to end_s as OGG/Opus; the rest is not kept, or not decoded.
+
+    Raises BadAudio (also if the recording ends before start_s), TooLong.
+    """
+    first, last = (int(header[name] * _EXCERPT_RATE_HZ) * 2 for name in ("start_s", "end_s"))
+    at, kept = 0, bytearray()
+    for block in Decoder(data, max_s=header["max_s"], rate_hz=_EXCERPT_RATE_HZ).blocks():
+        kept += block[max(0, first - at) : max(0, last - at)]
+        at += len(block)
+        if at >= last:
+            break
+    if not kept:
+        raise BadAudio(NO_AUDIO)
+    segment = VoiceSegment.from_pcm(bytes(kept), _EXCERPT_RATE_HZ)
+    segment = segment.fade_in(_FADE_MS).fade_out(_FADE_MS)
+    info = {"duration_s": segment.duration_seconds, "waveform": segment.waveform().hex()}
+    yield info, _export(segment, "ogg")
+
+
+_OPERATIONS = {"pieces": _cut, "convert": _convert, "prepare": prepare, "excerpt": _excerpt}
 
 
 def _export(segment: VoiceSegment, format: str) -> bytes:
@@ -81,15 +103,15 @@ def _export(segment: VoiceSegment, format: str) -> bytes:
 
 
 def _limit_cpu(seconds: float) -> None:
-    """Let the system end this process when one job takes longer: no check of ours runs inside C."""
+    """Let the system kill this process if a request takes longer; Python cannot interrupt C."""
     if resource:
         used = resource.getrusage(resource.RUSAGE_SELF)
         limit = int(used.ru_utime + used.ru_stime + seconds) + 1
         resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
 
 
-def _lock_up(memory_bytes: int) -> None:
-    """Give up memory beyond the limit, and for good the right to open files and sockets."""
+def _sandbox(memory_bytes: int) -> None:
+    """Limit memory, and give up for good the right to open files and sockets."""
     if resource:
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
         for limit in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE):
@@ -97,12 +119,12 @@ def _lock_up(memory_bytes: int) -> None:
 
 
 def main() -> None:
-    """Load every codec while files can still be opened, then serve. argv: memory in bytes."""
+    """Load every codec while files can still be opened, then serve. argv: memory limit in bytes."""
     av.logging.set_level(None)
     silence = VoiceSegment.silent(200, 16_000)
     for format in ("ogg", "mp3", "flac"):
         VoiceSegment.from_file(_export(silence, format))
-    _lock_up(int(sys.argv[1]))
+    _sandbox(int(sys.argv[1]))
     gc.freeze()
     serve(_work)
 

@@ -1,4 +1,4 @@
-"""What people may send: each ends in one clear sentence or in the sound that can be read.
+"""Bad media files: each gives one clear error or the audio that can be decoded.
 
 One table. A row is a name, the bytes, and what is expected: a sentence of `refusals`, TooLong,
 or the length in seconds. All of it goes through the whole program in `tests.acceptance`.
@@ -20,8 +20,12 @@ from core.errors import TooLong
 from tests.support import crafted, sounds
 from tests.support.sounds import encode, file, speech, wav
 
-EMPTY, UNKNOWN, NO_SOUND = refusals.EMPTY, refusals.UNKNOWN, refusals.NO_SOUND
-ODD, DAMAGED, PROTECTED = refusals.ODD, refusals.DAMAGED, refusals.PROTECTED
+EMPTY, UNKNOWN, NO_AUDIO = refusals.EMPTY, refusals.UNKNOWN, refusals.NO_AUDIO
+UNSUPPORTED_CODEC, DAMAGED, PROTECTED = (
+    refusals.UNSUPPORTED_CODEC,
+    refusals.DAMAGED,
+    refusals.PROTECTED,
+)
 Expected = str | float | type[TooLong]
 
 
@@ -106,9 +110,9 @@ TABLE: dict[str, tuple[Callable[[], bytes], Expected]] = {
     "5 ogg with a bad page": (bad_crc, 8.0),
     "6 chained": (chained, 6.0),
     "6 chained, then stereo": (lambda: chained("stereo"), 3.0),
-    "8 opus, 255 channels": (lambda: odd_opus(255, 255), ODD),
-    "8 opus, 0 channels": (lambda: odd_opus(0, 0), ODD),
-    "8 opus, 9 channels": (lambda: odd_opus(9, 255), ODD),
+    "8 opus, 255 channels": (lambda: odd_opus(255, 255), UNSUPPORTED_CODEC),
+    "8 opus, 0 channels": (lambda: odd_opus(0, 0), UNSUPPORTED_CODEC),
+    "8 opus, 9 channels": (lambda: odd_opus(9, 255), UNSUPPORTED_CODEC),
     "9 webm with video": (lambda: video("webm", 320, 240, codec="libopus", rate=48_000), 3.0),
     "10 mp3 with a cover of 10 MB": (lambda: cover(10_000_000) + file("mp3"), 3.0),
     "10 mp3, 200,000 tags": (lambda: many_id3_frames(200_000), 3.0),
@@ -122,15 +126,15 @@ TABLE: dict[str, tuple[Callable[[], bytes], Expected]] = {
     "15 floats NaN": (lambda: floats(float("nan")), 0.25),
     "15 floats Inf": (lambda: floats(float("inf"), -float("inf"), 1e38, 0.1), 1.0),
     "16 wav, ADPCM": (lambda: file("wav-adpcm"), 3.05),
-    "16 wav, 0 bits": (lambda: wav(speech(1), bits=0), ODD),
-    "16 wav, unknown tag": (lambda: wav(speech(1), tag=0x4242), ODD),
-    "17 wav, 400 kHz": (lambda: wav(speech(3), rate=400_000), ODD),
-    "18 wav, 1 Hz": (lambda: wav(speech(3), rate=1), ODD),
+    "16 wav, 0 bits": (lambda: wav(speech(1), bits=0), UNSUPPORTED_CODEC),
+    "16 wav, unknown tag": (lambda: wav(speech(1), tag=0x4242), UNSUPPORTED_CODEC),
+    "17 wav, 400 kHz": (lambda: wav(speech(3), rate=400_000), UNSUPPORTED_CODEC),
+    "18 wav, 1 Hz": (lambda: wav(speech(3), rate=1), UNSUPPORTED_CODEC),
     "18 wav, 0 Hz": (lambda: wav(speech(3), rate=0), DAMAGED),
-    "18 flac, 1 Hz": (lambda: crafted.silent_flac(2, rate=1), ODD),
-    "18 flac, 2 Hz": (lambda: crafted.silent_flac(2, rate=2), ODD),
-    "19 wav, 0 channels": (lambda: wav(speech(1), channels=0), ODD),
-    "19 wav, 255 channels": (lambda: wav(speech(3), channels=255), ODD),
+    "18 flac, 1 Hz": (lambda: crafted.silent_flac(2, rate=1), UNSUPPORTED_CODEC),
+    "18 flac, 2 Hz": (lambda: crafted.silent_flac(2, rate=2), UNSUPPORTED_CODEC),
+    "19 wav, 0 channels": (lambda: wav(speech(1), channels=0), UNSUPPORTED_CODEC),
+    "19 wav, 255 channels": (lambda: wav(speech(3), channels=255), UNSUPPORTED_CODEC),
     "21 AMR-WB": (lambda: b"#!AMR-WB\n" + b"\x7c" * 100, 2.0),
     "21 WMA": (lambda: bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c") + bytes(5000), UNKNOWN),
     "21 APE": (lambda: b"MAC \x96\x0f" + bytes(5000), UNKNOWN),
@@ -149,11 +153,11 @@ TABLE: dict[str, tuple[Callable[[], bytes], Expected]] = {
     "30 GIF": (lambda: b"GIF89a" + bytes(500), UNKNOWN),
     "31 round video": (lambda: video("mp4", 384, 384), 3.0),
     "32 video of 4K": (lambda: video("mp4", 3840, 2160), 3.0),
-    "33 video without sound": (lambda: encode(b"", "mp4", "aac", video=(320, 240)), NO_SOUND),
+    "33 video without sound": (lambda: encode(b"", "mp4", "aac", video=(320, 240)), NO_AUDIO),
     "34 silence": (lambda: file("ogg-opus", sounds.silence(60)), 60.0),
     "37 10 ms": (lambda: wav(speech(0.01)), 0.01),
     "37 one sample": (lambda: wav(b"\1\0"), 0.0),
-    "37 no sample": (lambda: wav(b""), NO_SOUND),
+    "37 no sample": (lambda: wav(b""), NO_AUDIO),
     "38 10 h of silent opus": (lambda: crafted.silent_opus(10), TooLong),
     "39 30 s of opus that claim 10 h": (lambda: crafted.silent_opus(1 / 120, 36_000.0), 30.0),
     "43 encrypted m4a": (crafted.encrypted_m4a, PROTECTED),

@@ -1,4 +1,4 @@
-"""The table of bad inputs: one row of each kind, their memory, and what no program would show."""
+"""Bad inputs: one of each kind, their memory, random damage and decompression bombs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_bad_input(media: Media, name: str) -> None:
 
 
 def peak_rss_bytes() -> int:
-    """Return the most memory that one of the children of this file has taken."""
+    """Return the peak memory of the workers of this file."""
     mine = [c for c in psutil.Process().children() if "core.audio.worker" in c.cmdline()]
     told = [Path(f"/proc/{child.pid}/status").read_text() for child in mine]
     return max(int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024 for status in told)
@@ -82,7 +82,7 @@ def damage(data: bytes, draw: random.Random) -> bytes:
 
 
 async def test_random_damage(media: Media) -> None:
-    """Each file ends in a sentence or in sound; the children live on."""
+    """Each file gives an error text or audio; the workers survive."""
     draw = random.Random(20)
     seeds = [file(kind, speech(1)) for kind in sounds.KINDS]
     slots, results = asyncio.Semaphore(2), {"sound": 0, "refused": 0}
@@ -116,7 +116,7 @@ async def tight() -> AsyncIterator[Media]:
     await media.close()
 
 
-async def test_length_is_counted_not_believed(small: Media) -> None:
+async def test_claimed_length_is_not_trusted(small: Media) -> None:
     """Ten minutes that claim five seconds end at the limit, and silence costs no call."""
     found: list[Piece] = []
     with pytest.raises(TooLong) as refused:
@@ -138,9 +138,11 @@ async def test_too_many_bytes(small: Media) -> None:
 @pytest.mark.parametrize(
     "make", [lambda: crafted.opus_comments(70_000), lambda: bytes(400 * 2**20)]
 )
-async def test_what_takes_for_ever_or_all_memory(tight: Media, make: Callable[[], bytes]) -> None:
+async def test_files_that_take_forever_or_all_memory(
+    tight: Media, make: Callable[[], bytes]
+) -> None:
     """libav reads comments in quadratic time inside C, where only the system can stop it."""
     with pytest.raises(BadAudio) as refused:
         await hear(tight, make())
-    assert refused.value.user_text == refusals.GAVE_UP
+    assert refused.value.user_text == refusals.UNREADABLE
     assert len(await hear(tight, file("ogg-opus"))) == 1

@@ -1,4 +1,4 @@
-"""Cuts: at quiet points, as many as planned, and nothing lost."""
+"""Cuts are at quiet points, as many as planned, and lose nothing."""
 
 from __future__ import annotations
 
@@ -52,19 +52,19 @@ def test_cuts_are_quiet() -> None:
 
 
 @pytest.mark.parametrize("more_s", [0, 10])
-def test_last_piece_takes_what_is_a_little_more_than_claimed(more_s: float) -> None:
+def test_last_piece_takes_a_little_more_than_claimed(more_s: float) -> None:
     assert len(cut(sounds.speech(90 + more_s), length_s=90)) == plan(90, USUAL)
 
 
 def dips(*starts: int) -> list[int]:
-    """Return levels of a hundred frames that are quiet from each of these on."""
+    """Return levels of a hundred frames that are quiet after each of `starts`."""
     levels = [1000] * 100
     for start in starts:
         levels[start : start + _SMOOTH] = [10] * _SMOOTH
     return levels
 
 
-def test_cut_is_in_the_middle_of_the_quiet_that_is_nearest() -> None:
+def test_cut_is_in_the_middle_of_the_nearest_quiet_point() -> None:
     end = 100 - _SMOOTH
     alone = [((0,), 50, 0), ((40,), 50, 40), ((end,), 50, end)]
     two = [((10, 60), target, at) for target, at in ((20, 10), (55, 60), (43, 60), (42, 10))]
@@ -72,7 +72,7 @@ def test_cut_is_in_the_middle_of_the_quiet_that_is_nearest() -> None:
         assert _quietest(dips(*starts), target) == (chosen + _SMOOTH // 2, 10.0)
 
 
-def test_cut_is_at_the_target_where_all_is_alike() -> None:
+def test_cut_is_at_the_target_if_the_level_is_constant() -> None:
     assert _quietest([500] * 100, 50.5) == (50, 500.0)
     assert _quietest([500] * 3, 1.0) == (1, 500.0)
 

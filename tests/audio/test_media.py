@@ -1,4 +1,4 @@
-"""The public face: every format, the engine's limits, many at once, and children that die."""
+"""`Media`: every format, the limits of engines, many files at once, and workers that die."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def samples(pieces: list[Piece]) -> bytes:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_formats(media: Media, kind: str) -> None:
-    """Every format gives what a bare decoder gives, as one piece."""
+    """Every format gives the decoder's output as one piece."""
     data = file(kind)
     pieces = await hear(media, data)
     assert [(p.index, p.audio.mime, p.has_speech, p.is_forced) for p in pieces] == [
@@ -58,7 +58,7 @@ async def test_stereo_keeps_the_level(media: Media) -> None:
     assert piece.audio.data[44:] == pcm
 
 
-async def test_high_tones_do_not_fold_down(media: Media) -> None:
+async def test_resampling_has_no_aliasing(media: Media) -> None:
     """A tone of 11 kHz is gone at 16 kHz; resampling without a filter makes it 5 kHz."""
     data = wav(sounds.tone(2, 11_000, rate_hz=48_000), rate=48_000)
     [piece] = await hear(media, data)
@@ -80,8 +80,8 @@ async def test_long_recording_is_cut_and_nothing_is_lost(media: Media) -> None:
 
 
 @pytest.mark.parametrize("hint_s", [None, 1800.0, 20.0])
-async def test_hints_may_lie(media: Media, hint_s: float | None) -> None:
-    """A stream has no length of its own; what the platform says of it is only a hint."""
+async def test_hints_may_be_wrong(media: Media, hint_s: float | None) -> None:
+    """A stream has no length; what the platform claims is only a hint."""
     data = file("aac", speech(20)) * 2
     pieces = await hear(media, data, LOCAL, hint_s)
     assert samples(pieces) == decode(data)
@@ -105,7 +105,7 @@ async def test_limits_hold(media: Media, limits: TranscriberLimits, length_s: fl
     assert sum(piece.audio.duration_s for piece in pieces) == pytest.approx(length_s)
 
 
-async def test_mp3_for_engines_that_want_it(media: Media) -> None:
+async def test_mp3_for_engines_that_accept_only_it(media: Media) -> None:
     limits = TranscriberLimits(formats=("mp3", "wav"), target_piece_s=8)
     pieces = await hear(media, wav(speech(20)), limits)
     assert len(pieces) > 1
@@ -137,7 +137,7 @@ async def test_many_at_once_do_not_mix(media: Media) -> None:
     assert [samples(pieces) for pieces in found] == [*map(decode, notes)]
 
 
-async def test_long_recording_needs_little_memory_in_the_child() -> None:
+async def test_long_recording_needs_little_memory_in_the_worker() -> None:
     media = Media(workers=1)
     before = set(psutil.Process().children())
     await media.warm_up()

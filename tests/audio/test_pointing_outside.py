@@ -1,4 +1,4 @@
-"""Files that point at other files or at the network: nothing there is opened."""
+"""Files that refer to other files or the network: none of those is opened."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_mov_that_points_outside(media: Media, trap: Trap, urls: tuple[str
 
 
 async def test_playlist_inside_a_container(media: Media, trap: Trap) -> None:
-    """The bytes after a good start are never probed again."""
+    """The bytes after a valid start are never probed again."""
     riff, mp4 = b"RIFF\0\0\0\0WAVE", b"\0\0\0\x18ftypM4A "
     for start in (b"OggS", b"fLaC", riff, mp4, b"\x1aE\xdf\xa3", b"\xff\xfb\x90\0"):
         with pytest.raises(BadAudio):

@@ -1,4 +1,4 @@
-"""Whole recordings for an engine that understands: as they came where that is possible."""
+"""Preparation of whole recordings for an answering engine: unchanged if possible."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CHOSEN = (
 
 
 @pytest.mark.parametrize("kind", [*AS_IT_IS, "aac", "amr", "mp4-opus", "rf64", "wav-mulaw"])
-async def test_nothing_is_encoded_again_that_the_engine_takes(media: Media, kind: str) -> None:
+async def test_accepted_files_are_not_encoded_again(media: Media, kind: str) -> None:
     data = file(kind)
     audio = await media.prepare(data, MIMO)
     assert audio.duration_s == pytest.approx(3.0, abs=0.06)
@@ -48,7 +48,7 @@ async def test_nothing_is_encoded_again_that_the_engine_takes(media: Media, kind
 
 @pytest.mark.parametrize("name", CHOSEN)
 async def test_bad_input(media: Media, name: str) -> None:
-    """What is refused for a transcript is refused here; what goes out can be decoded whole."""
+    """Files that transcription refuses are refused here; the result can be decoded completely."""
     make, expected = TABLE[name]
     data = make()
     if name in SILENT:
@@ -70,14 +70,14 @@ async def test_bad_input(media: Media, name: str) -> None:
             await media.prepare(data, MIMO)
 
 
-async def test_what_is_damaged_is_told_anew(media: Media) -> None:
+async def test_damaged_files_are_encoded_again(media: Media) -> None:
     whole = file("mp3", speech(10))
     hurt = whole[:30_000] + bytes(3000) + whole[33_000:]
     audio = await media.prepare(hurt, MIMO)
     assert audio.data != hurt or len(decode(audio.data)) > 8 * 32_000
 
 
-async def test_what_is_too_large_for_the_engine_is_made_smaller(media: Media) -> None:
+async def test_files_too_large_for_the_engine_are_shrunk(media: Media) -> None:
     data = file("wav", speech(10))
     limits = AnswererLimits(formats=("audio/mpeg", "audio/wav"), max_bytes=50_000)
     audio = await media.prepare(data, limits)
@@ -88,7 +88,7 @@ async def test_what_is_too_large_for_the_engine_is_made_smaller(media: Media) ->
 
 
 @pytest.mark.parametrize("mime", ["audio/ogg", "audio/wav", "audio/flac"])
-async def test_it_is_converted_to_what_the_engine_takes(media: Media, mime: str) -> None:
+async def test_files_are_converted_to_what_the_engine_accepts(media: Media, mime: str) -> None:
     limits = AnswererLimits(formats=(mime,), max_bytes=10**7)
     audio = await media.prepare(file("mp3"), limits)
     assert audio.mime == mime

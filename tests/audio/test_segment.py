@@ -1,4 +1,4 @@
-"""pydub's segment on PyAV: no ffmpeg, no process, no temporary file, no noise at import."""
+"""pydub's segment on PyAV: no ffmpeg, process, temporary file or warning at import."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support import sounds
 from tests.support.sounds import decode, file, speech
 
 
-def test_ogg_to_wav_is_what_a_bare_decoder_gives() -> None:
+def test_ogg_to_wav_equals_the_decoder() -> None:
     note = file("ogg-opus")
     out = VoiceSegment.from_file(note).export(io.BytesIO(), format="wav")
     assert out.read()[44:] == decode(note)
@@ -61,7 +61,7 @@ def test_waveform() -> None:
 def test_import_is_silent_and_the_parent_loads_no_libav() -> None:
     code = "import core.audio.segment, core.audio.worker, core.audio as a; a.Media()"
     lean = "import sys, core.audio; print({'av', 'pydub'} & set(sys.modules))"
-    for script, told in ((code, b""), (lean, b"set()\n")):
+    for script, output in ((code, b""), (lean, b"set()\n")):
         command = [sys.executable, "-W", "error", "-c", script]
         done = subprocess.run(command, env={"PATH": ""}, capture_output=True, cwd="/")
-        assert (done.returncode, done.stdout, done.stderr) == (0, told, b"")
+        assert (done.returncode, done.stdout, done.stderr) == (0, output, b"")

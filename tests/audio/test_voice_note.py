@@ -1,4 +1,4 @@
-"""Speech becomes a file while it is still coming, and pieces become one speech."""
+"""Encoding of speech while it streams in, and joining of its pieces."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def tags(data: bytes) -> dict[str, str]:
 
 
 async def encode(pcm: bytes, step: int = 4801, rate_hz: int = RATE_HZ, **options: str) -> VoiceNote:
-    """Encode in chunks of an odd length, as a network gives them."""
+    """Encode in chunks of an odd length, as they come from a network."""
     encoder = VoiceNoteEncoder(rate_hz, **options)  # type: ignore[arg-type]
     for at in range(0, len(pcm), step):
         await encoder.feed(pcm[at : at + step])
     return await encoder.finish()
 
 
-async def test_note_is_opus_as_telegram_wants_it() -> None:
+async def test_note_is_opus_as_telegram_requires() -> None:
     pcm = speech(5, RATE_HZ)
     note = await encode(pcm)
     with av.open(io.BytesIO(note.data)) as container:
@@ -60,7 +60,7 @@ async def test_length_is_that_of_the_samples(format: str) -> None:
 
 
 @pytest.mark.parametrize("format", ["ogg", "mp3", "wav"])
-async def test_file_says_who_speaks(format: str) -> None:
+async def test_file_has_tags(format: str) -> None:
     made = await encode(speech(1, RATE_HZ), format=format, title="早安 é", comment="speaker-2, Mia")
     found = tags(made.data)
     assert found["comment"] == AI_NOTICE == "AI-generated speech"
@@ -69,14 +69,14 @@ async def test_file_says_who_speaks(format: str) -> None:
     assert unnamed["comment"] == AI_NOTICE and not unnamed.keys() & {"title", "artist"}
 
 
-async def test_wav_holds_the_samples_themselves() -> None:
+async def test_wav_contains_the_samples() -> None:
     pcm = speech(0.5, RATE_HZ)
     note = await encode(pcm + b"x", step=1, format="wav")
     assert decode(note.data, RATE_HZ) == pcm
     assert note.mime == "audio/wav"
 
 
-async def test_waveform_is_that_of_the_whole() -> None:
+async def test_waveform_covers_the_whole_note() -> None:
     pcm = silence(0.5, RATE_HZ) + speech(9.5, RATE_HZ)
     note = await encode(pcm)
     assert note.waveform == VoiceSegment.from_pcm(pcm, RATE_HZ).waveform()
@@ -107,7 +107,7 @@ async def test_pause_is_silence_between_whole_samples() -> None:
     assert note.duration_s == pytest.approx(0.65)
 
 
-async def test_loop_goes_on_while_it_encodes() -> None:
+async def test_encoding_does_not_block_the_event_loop() -> None:
     encoder = VoiceNoteEncoder(RATE_HZ)
     task = asyncio.create_task(encoder.feed(speech(10, RATE_HZ)))
     for _ in range(3):
@@ -128,8 +128,8 @@ async def test_long_note_gets_fewer_bits(monkeypatch: pytest.MonkeyPatch) -> Non
     assert tags(note.data)["comment"] == AI_NOTICE
 
 
-async def test_note_that_is_given_up_leaves_no_threads() -> None:
-    """Encoders have threads of their own; the garbage collector would be too late."""
+async def test_abandoned_note_leaves_no_threads() -> None:
+    """Encoders have their own threads, and garbage collection would be too late."""
     await encode(speech(0.5, RATE_HZ))
     gc.collect()
     process = psutil.Process()
@@ -148,7 +148,7 @@ async def test_note_that_is_given_up_leaves_no_threads() -> None:
 
 
 def levels(pcm: bytes) -> list[bool]:
-    """Which frames of 10 ms are quiet, by a second way of counting."""
+    """Return which frames of 10 ms are quiet, computed independently."""
     values, size = unpack(pcm), RATE_HZ // 100
     frames = (values[at : at + size] for at in range(0, len(values) - size, size))
     return [sum(v * v for v in f) / size - (sum(f) / size) ** 2 < 80**2 for f in frames]
@@ -167,7 +167,7 @@ def shift(pcm: bytes, level: int) -> bytes:
 
 
 def joined(pieces: list[bytes], draw: random.Random | None = None) -> list[bytes]:
-    """What the joiner gives of each piece, fed in chunks of any length."""
+    """Return the output for each piece, fed in chunks of any length."""
     joiner, out = SeamJoiner(RATE_HZ), []
     for piece in pieces:
         given, at = bytearray(), 0
@@ -181,7 +181,7 @@ def joined(pieces: list[bytes], draw: random.Random | None = None) -> list[bytes
 
 @cache
 def words() -> bytes:
-    """Speech without a pause: a stretch of a recording, from loud to loud."""
+    """Return speech without a pause: part of a recording between two loud frames."""
     pcm = decode(recording("sr_english.wav"), RATE_HZ)
     quiet = levels(pcm)
     runs = [run for run in _runs(quiet) if run[1] - run[0] > 10]
@@ -213,7 +213,7 @@ def test_pieces_join_without_gaps_and_clicks() -> None:
         assert largest_jump(whole[at - 480 : at + 480]) <= 100
 
 
-def test_nothing_that_is_said_is_lost() -> None:
+def test_no_speech_is_lost() -> None:
     draw, word = random.Random(0), words()
     edges = [[silence(draw.uniform(0.2, 1), RATE_HZ) for _ in range(2)] for _ in range(6)]
     parts = joined([lead + word + tail for lead, tail in edges], draw)
@@ -234,7 +234,7 @@ def test_pieces_that_begin_and_end_in_a_word_lose_only_the_fade() -> None:
     assert unpack(first)[0] == unpack(first)[-1] == 0
 
 
-def test_silent_pieces_leave_nothing() -> None:
+def test_silent_pieces_are_dropped() -> None:
     word, quiet = words(), pack([7, -7] * RATE_HZ)
     assert joined([shift(silence(1, RATE_HZ), 3000)]) == [b""], "an offset alone is no sound"
     pause = word + silence(2.0, RATE_HZ) + word
@@ -243,7 +243,7 @@ def test_silent_pieces_leave_nothing() -> None:
     assert b"".join(joined([quiet, word, quiet, quiet, word])) == b"".join(joined([word, word]))
 
 
-def test_what_is_held_back_is_bounded() -> None:
+def test_buffered_samples_are_bounded() -> None:
     joiner = SeamJoiner(RATE_HZ)
     joiner.feed(words())
     for _ in range(60):
@@ -253,7 +253,7 @@ def test_what_is_held_back_is_bounded() -> None:
     assert longest_silence_s(out) == pytest.approx(10, abs=0.1)
 
 
-def test_speech_is_given_out_at_once() -> None:
+def test_speech_is_returned_at_once() -> None:
     joiner, word = SeamJoiner(RATE_HZ), words()
     given = joiner.feed(word)
     assert len(word) - len(given) <= RATE_HZ // 100 * 2 * 3

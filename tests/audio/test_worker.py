@@ -1,4 +1,4 @@
-"""The wall around the decoder: what the child may not do."""
+"""The sandbox of the decoder."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 import subprocess
 import sys
 
-_LOCKED = """
+_SANDBOXED = """
 import json, socket, subprocess, sys
 sys.argv = ["", str(512 * 2**20)]
 from core.audio import worker
 def attempt(*_):
-    told = {}
+    results = {}
     for name, action in {
         "read a file": lambda: open("/etc/passwd"),
         "write a file": lambda: open("/tmp/canary-of-a-test", "w"),
@@ -22,17 +22,17 @@ def attempt(*_):
     }.items():
         try:
             action()
-            told[name] = "free"
+            results[name] = "allowed"
         except (OSError, MemoryError) as error:
-            told[name] = getattr(error, "strerror", None) or type(error).__name__
-    print(json.dumps(told))
+            results[name] = getattr(error, "strerror", None) or type(error).__name__
+    print(json.dumps(results))
 worker.serve = attempt
 worker.main()
 """
 
 
-def test_child_is_locked_up() -> None:
-    done = subprocess.run([sys.executable, "-c", _LOCKED], capture_output=True, cwd="/")
+def test_worker_is_sandboxed() -> None:
+    done = subprocess.run([sys.executable, "-c", _SANDBOXED], capture_output=True, cwd="/")
     shut = ("read a file", "write a file", "open a socket", "connect", "start a program")
-    told = {**dict.fromkeys(shut, "Too many open files"), "take memory": "MemoryError"}
-    assert json.loads(done.stdout) == told
+    results = {**dict.fromkeys(shut, "Too many open files"), "take memory": "MemoryError"}
+    assert json.loads(done.stdout) == results

@@ -65,7 +65,7 @@ def test_an_answer_steers_no_terminal_and_links_nowhere(hearsay: Hearsay, mimo: 
         ([CARDS, " "], 2, "name a recording, then ask"),
         (["nowhere.ogg", "What?"], 1, "nowhere.ogg: No such file or directory"),
         ([str(SPEECH), "What?"], 1, "Is a directory"),
-        ([str(SPEECH / "SOURCES.md"), "What?"], 1, "do not know this kind of file"),
+        ([str(SPEECH / "SOURCES.md"), "What?"], 1, "file type is not supported"),
     ],
 )
 def test_a_mistake_is_one_line(

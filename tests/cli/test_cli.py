@@ -182,7 +182,7 @@ def test_a_bad_file_does_not_stop_the_others_and_all_forms(hearsay: Hearsay) -> 
     assert done.returncode == 1
     assert done.stdout == f"== {ENGLISH} ==\nwater two three\n"
     first, second, third = done.stderr.splitlines()
-    assert first.startswith("notes.txt: I do not know this kind of file.")
+    assert first.startswith("notes.txt: This file type is not supported.")
     assert second == "missing.ogg: No such file or directory"
     assert third == f"{ENGLISH}: Heard offline, English only: the gist, not the letter."
     # In another form it is not heard again.

@@ -121,8 +121,8 @@ async def test_silence_and_what_is_no_sound_are_refused_unpaid(talk: Talk) -> No
     picture = await talk.send(command="ask", text="Who is it?", reply_to=QuotedMessage("9"))
     assert picture.text == "In that message there is nothing that I can hear or read."
     for data, text in (
-        (sounds.file("ogg-opus", sounds.silence(2)), "There is only silence in this recording."),
-        (b"MZ" + bytes(900), "I do not know this kind of file."),
+        (sounds.file("ogg-opus", sounds.silence(2)), "This recording is silent."),
+        (b"MZ" + bytes(900), "This file type is not supported."),
         (b"", "This file is empty."),
     ):
         talk.road.platform.sound = data

@@ -12,7 +12,7 @@ from discord.opus import OPUS_SILENCE
 
 from bots.discord_bot.voice import audio_source as sound_source
 from bots.discord_bot.voice.audio_source import MAX_WAITING, QueuedAudioSource
-from core.audio.opus import OpusPackets
+from core.audio.outgoing import OpusPackets
 from core.interfaces import DeliveryTarget
 from tests.support.discord_inbox import make_envelope, make_message
 from tests.support.sounds import tone

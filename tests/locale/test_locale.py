@@ -1,4 +1,4 @@
-"""Texts that people see: every one has a translation that fills in the same names."""
+"""Texts that people see: each has a translation with the same placeholders."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def test_every_text_is_translated(language: str) -> None:
     known = catalogue(language)
     missing = {text: places for text, places in texts().items() if not known.get(text)}
     assert missing == {}, f"translate these in core/locale/{language}/hearsay.po (make texts)"
-    assert known.keys() - texts().keys() == set(), "no longer said"
+    assert known.keys() - texts().keys() == set(), "no longer used"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_names_and_commands_are_those_of_the_text(language: str) -> None:
+def test_translations_have_the_same_names_and_commands(language: str) -> None:
     for text, translated in catalogue(language).items():
         assert names(translated) == names(text), text
         assert commands(translated) == commands(text), text
@@ -75,14 +75,14 @@ def run(ctx):
     assert set(find_texts(source)) == found
 
 
-def test_the_scan_meets_known_texts() -> None:
+def test_the_scan_finds_known_texts() -> None:
     """A scan that finds nothing would pass every other test."""
     for text in ("Retry", "What I can do", "This file is empty.", "/help shows the rest."):
         assert text in texts()
     assert texts()["Only the admins of this chat can change that."] == ["core/errors.py"]
 
 
-def test_every_chinese_reads_chinese_and_others_english() -> None:
+def test_all_kinds_of_chinese_use_one_catalogue_and_others_english() -> None:
     for language in ("zh", "zh-hans", "zh-CN", "ZH-Hant-TW"):
         assert translate("Retry", language) == "重试"
     for language in ("en", "de", "", "zhx", "../zh"):
@@ -97,7 +97,7 @@ def test_every_chinese_reads_chinese_and_others_english() -> None:
         ("", "", ""),
     ],
 )  # fmt: skip
-def test_languages_are_called_by_their_names(language: str, reader: str, name: str) -> None:
+def test_languages_are_named(language: str, reader: str, name: str) -> None:
     assert name_language(language, reader).replace("（", " (").replace("）", ")") == name
 
 

@@ -12,7 +12,7 @@ import pytest_asyncio
 from httpx import AsyncClient
 
 from bots.openai_api.stream import Growth
-from core.audio.rate import RateConverter
+from core.audio.outgoing import RateConverter
 from core.errors import EngineBadReply
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.audio.pauses import find_pauses
+from core.audio.speech_detection import find_pauses
 from core.models import Segment, Transcript
 from core.summaries.moments import find_moments
 from tests.support.group_week import make_note, make_week, tell

@@ -1,6 +1,6 @@
-"""`Media` without child processes: threads of the tests' own process read the sound.
+"""`Media` that decodes in threads instead of worker processes.
 
-For tests that are about something else; children have tests of their own in `tests/audio`.
+For tests of something else; worker processes are tested in `tests/audio`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from core.worker_process import Frame, WorkerRefused
 
 
 class ThreadMedia(Media):
-    """Reads sound in threads, as many at once as there is sound."""
+    """Decodes in threads, without a limit."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class _Threads:
     async def run(
         self, header: dict[str, Any], data: bytes = b"", *, stall_s: float = 20.0
     ) -> AsyncGenerator[Frame, None]:
-        frames = worker._JOBS[header["do"]](header, data)
+        frames = worker._OPERATIONS[header["operation"]](header, data)
         try:
             while frame := await asyncio.to_thread(next, frames, None):
                 yield frame

@@ -82,7 +82,7 @@ def test_an_audio_tag_is_not_cut() -> None:
     assert all("[heavy" not in p or "breathing]" in p for p in split_speech(text, 32))
 
 
-def test_the_least_texts_do_no_harm() -> None:
+def test_empty_texts_and_half_characters() -> None:
     for text in ("", "  \n ", "\u3000"):
         assert split_speech(text, 10) == []
     assert split_speech("ab \ud83d cd", 100) == ["ab \ud83d cd"], "half a character"

@@ -1,4 +1,4 @@
-"""Nobody pays for silence, noise or a tone, and no sentence is lost."""
+"""Detection of speech, which loses no sentence, and of pauses."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from core.audio.segment import audioop
-from core.audio.speech import has_speech
+from core.audio.speech_detection import find_pauses, has_speech
 from tests.support import sounds
-from tests.support.sounds import RECORDINGS, decode, file, recording
+from tests.support.sounds import RECORDINGS, decode, file, pack, recording
 
 NOTHING: dict[str, Callable[[], bytes]] = {
     "no sample": lambda: b"", "10 ms of speech": lambda: sounds.speech(0.01),
@@ -50,3 +50,32 @@ def test_speech(name: str) -> None:
 
 def test_one_word_in_a_long_silence() -> None:
     assert has_speech(sounds.silence(60) + sounds.speech(0.5) + sounds.silence(60))
+
+
+def level(height: int, length_s: float, rate_hz: int = 16_000) -> bytes:
+    """Return audio that is as loud as `height` in every frame."""
+    return pack([height, -height] * round(length_s * rate_hz / 2))
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000])
+def test_pauses_are_found(rate_hz: int) -> None:
+    word = level(5000, 1.0, rate_hz)
+    shortest, too_short = level(0, 0.3, rate_hz), level(0, 0.28, rate_hz)
+    pcm = shortest + word + too_short + word + shortest + word + level(0, 0.5, rate_hz)
+    assert find_pauses(pcm, rate_hz) == [(0.0, 0.3), (2.58, 2.88), (3.88, 4.38)]
+
+
+@pytest.mark.parametrize(("height", "is_pause"), [(1170, True), (1185, False)])
+def test_quiet_is_an_eighth_of_the_whole(height: int, is_pause: bool) -> None:
+    pcm = level(10_000, 5.0) + level(height, 0.4) + level(10_000, 5.0)
+    assert find_pauses(pcm) == ([(5.0, 5.4)] if is_pause else [])
+
+
+@pytest.mark.parametrize(("height", "pauses"), [(59, [(0.0, 1.0)]), (60, []), (61, [])])
+def test_inaudible_frames_are_quiet(height: int, pauses: list[tuple[float, float]]) -> None:
+    assert find_pauses(level(height, 1.0)) == pauses
+
+
+def test_an_incomplete_frame_is_ignored() -> None:
+    assert find_pauses(level(0, 2.015)) == [(0.0, 2.0)]
+    assert find_pauses(b"") == []

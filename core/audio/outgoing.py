@@ -1,0 +1,111 @@
+"""Conversion of our own audio on its way out: Opus packets, sample rates, smaller files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+
+from core.audio.codec import OPUS_RATES_HZ, Decoder, PcmEncoder
+from core.audio.segment import audioop
+from core.models import Audio
+
+#: Of a live conversation.
+_LIVE_BIT_RATE = 64_000
+_SMALL_RATE_HZ = 24_000
+#: Enough for intelligible speech: 10.8 MB per hour.
+_SMALL_BIT_RATE = 24_000
+#: Margin below the limit, for what the encoder holds back and the last page.
+_MARGIN_BYTES = 16_000
+_MAX_S = 24 * 3600.0
+
+
+class OpusPackets:
+    """Encodes a stream of 16-bit mono samples as Opus packets of 20 ms, each sent on its own.
+
+    Rates that Opus does not support are resampled seamlessly across calls.
+    """
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz, self._samples = rate_hz, 0
+        rate = rate_hz if rate_hz in OPUS_RATES_HZ else 48_000
+        context = av.AudioCodecContext.create("libopus", "w")
+        context.sample_rate, context.layout, context.format = rate, "mono", "s16"
+        context.bit_rate, context.time_base = _LIVE_BIT_RATE, Fraction(1, rate)
+        context.options = {"application": "voip", "frame_duration": "20"}
+        context.open()
+        self._context = context
+        self._resampler = av.AudioResampler(
+            format="s16", layout="mono", rate=rate, frame_size=context.frame_size
+        )
+
+    def feed(self, pcm: bytes) -> list[bytes]:
+        """Take whole samples and return the complete packets."""
+        if not pcm:
+            return []
+        return [*self._encode(self._resampler.resample(self._build_frame(pcm)))]
+
+    def finish(self) -> list[bytes]:
+        """Return the remaining packets; the last one is padded with silence."""
+        rest = [*self._encode(self._resampler.resample(None))] if self._samples else []
+        return [*rest, *(bytes(packet) for packet in self._context.encode(None))]
+
+    def _encode(self, frames: list[av.AudioFrame]) -> Iterator[bytes]:
+        for frame in frames:
+            yield from (bytes(packet) for packet in self._context.encode(frame))
+
+    def _build_frame(self, pcm: bytes) -> av.AudioFrame:
+        frame = av.AudioFrame(format="s16", layout="mono", samples=len(pcm) // 2)
+        frame.planes[0].update(pcm.ljust(frame.planes[0].buffer_size, b"\0"))
+        frame.sample_rate, frame.time_base = self._rate_hz, Fraction(1, self._rate_hz)
+        frame.pts = self._samples
+        self._samples += len(pcm) // 2
+        return frame
+
+
+class RateConverter:
+    """Resamples a stream of 16-bit mono samples, in chunks of any length.
+
+    To a higher rate only: a lower one would cause aliasing.
+    """
+
+    def __init__(self, from_hz: int, to_hz: int) -> None:
+        self._rates = from_hz, to_hz
+        self._state: Any = None
+
+    def feed(self, pcm: bytes) -> bytes:
+        """Return the samples in `pcm` at the new rate."""
+        if self._rates[0] == self._rates[1]:
+            return pcm
+        converted: bytes
+        converted, self._state = audioop.ratecv(pcm, 2, 1, *self._rates, self._state)
+        return converted
+
+
+def shrink(data: bytes, max_bytes: int) -> list[Audio]:
+    """Return our own audio as Opus in parts of at most `max_bytes`; equal audio, equal parts.
+
+    Blocks for about a second per two minutes of audio. Raises BadAudio, TooLong (over a day).
+    """
+    parts: list[Audio] = []
+    encoder, samples = _start_part(), 0
+    for block in Decoder(data, rate_hz=_SMALL_RATE_HZ, max_s=_MAX_S).blocks():
+        # One second at a time: a part exceeds its limit by no more than that.
+        for start in range(0, len(block), 2 * _SMALL_RATE_HZ):
+            if encoder.size_bytes > max_bytes - _MARGIN_BYTES:
+                parts.append(_finish_part(encoder, samples))
+                encoder, samples = _start_part(), 0
+            pcm = block[start : start + 2 * _SMALL_RATE_HZ]
+            encoder.feed(pcm)
+            samples += len(pcm) // 2
+    return [*parts, _finish_part(encoder, samples)]
+
+
+def _start_part() -> PcmEncoder:
+    return PcmEncoder(_SMALL_RATE_HZ, "ogg", bit_rate=_SMALL_BIT_RATE)
+
+
+def _finish_part(encoder: PcmEncoder, samples: int) -> Audio:
+    return Audio(encoder.close(), "audio/ogg", samples / _SMALL_RATE_HZ)
