@@ -58,8 +58,8 @@ async def test_bad_input(media: Media, name: str) -> None:
 def peak_rss_bytes() -> int:
     """Return the peak memory of the workers of this file."""
     mine = [c for c in psutil.Process().children() if "core.audio.worker" in c.cmdline()]
-    told = [Path(f"/proc/{child.pid}/status").read_text() for child in mine]
-    return max(int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024 for status in told)
+    statuses = [Path(f"/proc/{worker.pid}/status").read_text() for worker in mine]
+    return max(int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024 for status in statuses)
 
 
 def damage(data: bytes, draw: random.Random) -> bytes:
@@ -138,9 +138,7 @@ async def test_too_many_bytes(small: Media) -> None:
 @pytest.mark.parametrize(
     "make", [lambda: crafted.opus_comments(70_000), lambda: bytes(400 * 2**20)]
 )
-async def test_files_that_take_forever_or_all_memory(
-    tight: Media, make: Callable[[], bytes]
-) -> None:
+async def test_files_that_take_forever_or_too_much(tight: Media, make: Callable[[], bytes]) -> None:
     """libav reads comments in quadratic time inside C, where only the system can stop it."""
     with pytest.raises(BadAudio) as refused:
         await hear(tight, make())

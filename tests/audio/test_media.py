@@ -141,13 +141,13 @@ async def test_long_recording_needs_little_memory_in_the_worker() -> None:
     media = Media(workers=1)
     before = set(psutil.Process().children())
     await media.warm_up()
-    [child] = set(psutil.Process().children()) - before
+    [worker] = set(psutil.Process().children()) - before
     note = sounds.encode(speech(400), "flac", "flac")
     total_s, peak = 0.0, 0
     async with aclosing(media.pieces(note, MIMO)) as pieces:
         async for piece in pieces:
             total_s += piece.audio.duration_s
-            peak = max(peak, child.memory_info().rss)
+            peak = max(peak, worker.memory_info().rss)
     await media.close()
     assert total_s == pytest.approx(400, abs=1)
     assert peak < 100 * 2**20
