@@ -26,7 +26,6 @@ from bots.telegram_bot.incoming.updates import (
 from bots.telegram_bot.menu import update_menu
 from bots.telegram_bot.outgoing.delivery import TelegramDelivery
 from bots.telegram_bot.outgoing.live_message import TelegramLiveMessages
-from bots.telegram_bot.outgoing.message import as_thread
 from bots.telegram_bot.pacing import TelegramPacer
 from core import commands
 from core.clock import CLOCK, Clock
@@ -143,7 +142,7 @@ class TelegramBot(ChatBot):
                 )
                 return
             await self.pacer.wait_beside(chat_id, limit_s=ACKNOWLEDGE_WITHIN_S)
-            thread_id = as_thread(message.thread_id)
+            thread_id = int(message.thread_id) if message.thread_id else None
             await bot.send_chat_action(int(chat_id), ChatAction.TYPING, thread_id)
         except (TelegramError, PlatformBusy) as error:
             if isinstance(error, RetryAfter):

@@ -66,7 +66,7 @@ class Refusal(StrEnum):
     FILE_TOO_BIG = "file_too_big"
     FILE_BUSY = "file_busy"
     #: Voice messages or music are not welcome: a person's privacy setting, a chat's rights.
-    SOUND_FORBIDDEN = "sound_forbidden"
+    AUDIO_FORBIDDEN = "audio_forbidden"
     BAD_FILE = "bad_file"
     NO_RIGHTS = "no_rights"
     OTHER = "other"
@@ -91,9 +91,9 @@ _REFUSALS: tuple[tuple[Refusal, tuple[str, ...]], ...] = (
     (Refusal.FILE_BUSY, ("file is temporarily unavailable",)),
     (Refusal.BAD_FILE, ("wrong file_id", "invalid file_id", "wrong file identifier")),
     (Refusal.BAD_FILE, ("wrong remote file", "file_reference_expired", "invalid file id")),
-    (Refusal.SOUND_FORBIDDEN, ("voice_messages_forbidden", "receiving of voice messages")),
-    (Refusal.SOUND_FORBIDDEN, ("rights to send voice notes", "chat_send_voices_forbidden")),
-    (Refusal.SOUND_FORBIDDEN, ("rights to send music", "chat_send_audios_forbidden")),
+    (Refusal.AUDIO_FORBIDDEN, ("voice_messages_forbidden", "receiving of voice messages")),
+    (Refusal.AUDIO_FORBIDDEN, ("rights to send voice notes", "chat_send_voices_forbidden")),
+    (Refusal.AUDIO_FORBIDDEN, ("rights to send music", "chat_send_audios_forbidden")),
     (Refusal.NO_RIGHTS, ("chat not found", "chat_write_forbidden", "not enough rights")),
     (Refusal.NO_RIGHTS, ("have no rights", "need administrator rights", "chat_restricted")),
     (Refusal.NO_RIGHTS, ("chat_admin_required", "peer_id_invalid", "user not found")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bots.telegram_bot import TelegramBot as Bot
-from bots.telegram_bot.outgoing.message import build_keyboard
+from bots.telegram_bot.outgoing.requests import build_keyboard
 from core.errors import PlatformBusy
 from core.models import Button, Reply
 from tests.emulators.telegram import TelegramServer as Server

@@ -8,9 +8,15 @@ from hypothesis import strategies as st
 from telegram import MessageEntity
 
 from bots.common.text import clean, count_units
-from bots.telegram_bot.outgoing.entities import MAX_ENTITIES, build_url
-from bots.telegram_bot.outgoing.parts import FilePart, TextPart, build_parts, halve
-from bots.telegram_bot.outgoing.text import MAX_UNITS
+from bots.telegram_bot.outgoing.parts import (
+    MAX_ENTITIES,
+    MAX_UNITS,
+    FilePart,
+    TextPart,
+    build_parts,
+    build_url,
+    halve,
+)
 from core.models import File, Link, Reply
 from core.safety import defuse
 

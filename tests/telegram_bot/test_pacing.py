@@ -1,4 +1,4 @@
-"""Limits are kept, in order, and a chat that has to wait makes nobody else wait."""
+"""Rate limits hold, calls keep their order, and a chat that has to wait delays no other."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ async def test_a_group_gets_twenty_in_61_seconds(pacer: TelegramPacer, clock: Cl
     assert await times(clock, pacer.wait(GROUP)) == [60.0]
 
 
-async def test_over_all_it_is_25_a_second_evenly(pacer: TelegramPacer, clock: Clock) -> None:
+async def test_all_chats_together_get_25_calls_a_second_evenly(
+    pacer: TelegramPacer, clock: Clock
+) -> None:
     chats = [str(number) for number in range(1, 8)]
     expected = [0, 0, 0, 0.12, 0.12, 0.12, 0.24]
     assert await times(clock, *(pacer.wait(chat) for chat in chats)) == expected
@@ -86,7 +88,7 @@ async def test_hold_reaches_those_who_wait_already(
     assert await waiting == [41]
 
 
-async def test_hold_that_gets_too_long_is_told_while_waiting(
+async def test_a_hold_that_gets_too_long_is_reported_while_waiting(
     pacer: TelegramPacer, clock: Clock
 ) -> None:
     pacer.hold(ANN, 5)
@@ -121,7 +123,7 @@ async def test_reactions_do_not_count_in_chat_but_obey_its_hold(
 
 
 @pytest.mark.parametrize("chat", [ANN, None])
-async def test_long_wait_is_told_not_slept(
+async def test_a_long_wait_is_reported_not_slept(
     chat: str | None, pacer: TelegramPacer, clock: Clock
 ) -> None:
     pacer.hold(chat, MAX_WAIT_S + 0.5)
@@ -136,7 +138,7 @@ async def test_long_wait_is_told_not_slept(
     assert await times(clock, pacer.wait(ANN), pacer.wait_beside(ANN)) == [60, 60]
 
 
-async def test_long_line_is_told_instead_of_joined(pacer: TelegramPacer) -> None:
+async def test_a_queue_that_is_too_long_is_refused_at_once(pacer: TelegramPacer) -> None:
     waits = [pacer.wait(ANN) for _ in range(63)]
     results = await asyncio.gather(*waits, return_exceptions=True)
     # Sixty are through after 19 periods; the next one would be after 20.
@@ -145,7 +147,9 @@ async def test_long_line_is_told_instead_of_joined(pacer: TelegramPacer) -> None
     assert waits_s == pytest.approx([62.0] * 3)
 
 
-async def test_cancelled_wait_leaves_the_line_open(pacer: TelegramPacer, clock: Clock) -> None:
+async def test_a_cancelled_wait_does_not_block_the_queue(
+    pacer: TelegramPacer, clock: Clock
+) -> None:
     pacer.hold(ANN, 30)
     waits = [asyncio.create_task(pacer.wait(ANN)) for _ in range(3)]
     await clock.sleep(1.0)
@@ -193,7 +197,7 @@ async def test_progress_gives_way_to_those_who_wait(pacer: TelegramPacer, clock:
 
 async def test_idle_chats_are_forgotten(pacer: TelegramPacer, clock: Clock) -> None:
     def are_known(*chats: str) -> list[bool]:
-        return [chat in pacer._lanes for chat in chats]
+        return [chat in pacer._windows for chat in chats]
 
     pacer.hold("idle", 1)
     pacer.hold("held", 10)
@@ -203,12 +207,12 @@ async def test_idle_chats_are_forgotten(pacer: TelegramPacer, clock: Clock) -> N
     waiting = asyncio.create_task(pacer.wait("waits"))
     await asyncio.sleep(0)
     for number in range(1996):
-        pacer._lane(str(number))
-    assert len(pacer._lanes) == 2000
+        pacer._find_window(str(number))
+    assert len(pacer._windows) == 2000
     pacer.try_take("next")
     assert are_known("idle", "0", "held", "waits", "used", "next") == [False] * 2 + [True] * 4
     await waiting
 
 
-def test_groups_are_told_by_their_ids() -> None:
+def test_groups_are_recognised_by_their_ids() -> None:
     assert [is_group(chat) for chat in ("-1001", "@news", "1001")] == [True, True, False]

@@ -8,8 +8,16 @@ from hypothesis import strategies as st
 from telegram import MessageEntity
 
 from bots.common.text import clean, count_units, is_blank
-from bots.telegram_bot.outgoing.parts import MAX_MESSAGES, FilePart, TextPart, build_parts
-from bots.telegram_bot.outgoing.text import MAX_UNITS, head, split, tail
+from bots.telegram_bot.outgoing.parts import (
+    MAX_MESSAGES,
+    MAX_UNITS,
+    FilePart,
+    TextPart,
+    build_parts,
+    head,
+    split,
+    tail,
+)
 from core.models import File, Reply
 
 TEXTS = st.text(st.sampled_from("aé字😀👩\u200d🔬 \n.。\t"), max_size=400)

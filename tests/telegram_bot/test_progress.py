@@ -128,7 +128,7 @@ async def test_refused_placeholder_is_tried_again_and_not_counted_as_lost(
     await bot.show(target, "one")
     await clock.sleep(5)
     assert ledger.rows[PLACEHOLDER].state is DeliveryState.PENDING
-    await bot._live_messages._count_lost(target)
+    await bot._live_messages.end(target)
     assert ambiguous_sends() == before
     assert bot._live_messages._unsent == set(), "each job is forgotten with its reply"
     bot._live_messages._unsent.add(target.job_id)

@@ -1,15 +1,21 @@
-"""Fetches sound from Telegram: size first, bytes under a cap, addresses never told to anyone."""
+"""Recordings in Telegram's messages: which file holds one, and its download.
+
+The size is checked before and while a file is downloaded. Addresses hold the bot's token, so no
+error and no log has one.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import structlog
 import telegram
 from telegram.error import RetryAfter, TelegramError
 
+from bots.common.text import clean
 from bots.telegram_bot.errors import FILE_GONE, TOO_BIG, as_seconds, read_error
 from bots.telegram_bot.pacing import TelegramPacer
 from core.config import Settings
@@ -19,16 +25,59 @@ from core.models import Attachment, Message
 
 log = structlog.get_logger(__name__)
 
-#: What Telegram's own servers hand out to bots (20 << 20 in the server's source).
+#: Extensions of audio and video files, for documents whose type does not say so.
+MEDIA_EXTENSIONS = (
+    *(".ogg", ".oga", ".opus", ".spx", ".mp3", ".mp2", ".m4a", ".m4b", ".aac", ".wav", ".flac"),
+    *(".webm", ".weba", ".mp4", ".m4v", ".mov", ".mkv", ".avi", ".mpg", ".mpeg", ".3gp", ".3g2"),
+    *(".amr", ".awb", ".aiff", ".aif", ".aifc", ".caf", ".wma", ".wmv", ".ape", ".au", ".mka"),
+)
+
+#: Largest file that a bot can download from Telegram's own servers (in the server's source).
 CLOUD_MAX_BYTES = 20 << 20
-#: A local server hands out all it has; Telegram itself takes files up to this.
+#: A local Bot API server has no limit; Telegram itself takes files up to this.
 LOCAL_MAX_BYTES = 2000 << 20
 #: Total deadline of one download.
 DOWNLOAD_S = 300.0
-#: An idle connection is kept so long: to open one takes longer than to fetch a voice note.
+#: How long an idle connection is kept: opening one takes longer than a voice note's download.
 #: Only here: a message that breaks off on an old connection may have been sent.
 _KEEP_S = 55.0
 _CLOUD_HOST = "api.telegram.org"
+
+
+_Kind = Literal["voice", "audio", "video_note", "video", "document"]
+
+
+def read_attachment(holder: telegram.Message | telegram.ExternalReplyInfo) -> Attachment | None:
+    """Return the recording in a message, None if it has none.
+
+    Name, type and size are what the sender claims.
+    """
+    # A GIF comes as a document too, and is silent.
+    kinds: tuple[_Kind, ...] = ("voice", "audio", "video_note", "video", "document")
+    for kind in () if holder.animation else kinds:
+        file = getattr(holder, kind)
+        if not file:
+            continue
+        # Not every kind has every attribute.
+        raw = file.to_dict()
+        mime = clean(raw.get("mime_type") or "").lower()[:100]
+        # The last part of a path: people see it, nothing opens it.
+        name = clean(raw.get("file_name") or "").replace("\\", "/").split("/")[-1]
+        name = " ".join(name.split())[:255]
+        is_media = mime.startswith(("audio/", "video/")) or mime == "application/ogg"
+        has_extension = name.lower().rstrip(" .").endswith(MEDIA_EXTENSIONS)
+        if kind == "document" and not (is_media or has_extension):
+            return None
+        size, duration_s = raw.get("file_size"), raw.get("duration")
+        return Attachment(
+            file_id=raw["file_id"],
+            kind=kind,
+            name=name,
+            mime=mime,
+            size_bytes=size if isinstance(size, int) and size >= 0 else None,
+            duration_s=None if duration_s is None else float(duration_s),
+        )
+    return None
 
 
 class DownloadCut(Exception):
@@ -41,7 +90,7 @@ class DownloadCut(Exception):
 
 
 class TelegramFiles:
-    """Downloads of one bot. Errors hold no address: it has the token in it."""
+    """Downloads recordings with the bot's token."""
 
     def __init__(self, bot: telegram.Bot, pacer: TelegramPacer, settings: Settings) -> None:
         self._bot = bot
@@ -56,10 +105,10 @@ class TelegramFiles:
         )
 
     async def fetch(self, message: Message) -> bytes:
-        """Return the sound of a message, or of the one it answers.
+        """Return the recording in a message or in the one it replies to.
 
-        Raises TooLong before the download where the size is known, BadAudio if there is none,
-        UserError if Telegram has it no longer, PlatformError.
+        Raises TooLong, before the download where the size is known, BadAudio if there is none,
+        UserError if Telegram no longer has it, PlatformError.
         """
         attachment = message.attachment or (message.reply_to and message.reply_to.attachment)
         if not attachment:
@@ -82,13 +131,19 @@ class TelegramFiles:
         except DownloadCut as second:
             if second.is_link_gone:
                 raise UserError(FILE_GONE) from None
-            # Cut at the same byte twice: it is the size told before that was wrong.
+            # Cut at the same byte twice: the announced size was wrong.
             if second.data and second.data == first.data:
                 return second.data
             raise PlatformBusy(str(second)) from None
 
     async def _fetch_once(self, attachment: Attachment) -> bytes:
-        file = await self._find(attachment)
+        await self._pacer.wait()
+        try:
+            file = await self._bot.get_file(attachment.file_id)
+        except TelegramError as error:
+            if isinstance(error, RetryAfter):
+                self._pacer.hold(None, as_seconds(error.retry_after))
+            raise read_error(error) from None
         if (file.file_size or 0) > self.max_bytes:
             raise self._too_big()
         path = file.file_path or ""
@@ -99,55 +154,41 @@ class TelegramFiles:
             raise DownloadCut("shorter than announced", data)
         return data
 
-    async def _find(self, attachment: Attachment) -> telegram.File:
-        await self._pacer.wait()
-        try:
-            return await self._bot.get_file(attachment.file_id)
-        except TelegramError as error:
-            if isinstance(error, RetryAfter):
-                self._pacer.hold(None, as_seconds(error.retry_after))
-            raise read_error(error) from None
-
     async def _download(self, url: str) -> bytes:
         try:
-            # The link as the SDK gives it is not quoted, names may hold anything.
-            async with (
-                asyncio.timeout(DOWNLOAD_S),
-                self._client.stream("GET", httpx.URL(url)) as answer,
-            ):
-                _check_status(answer.status_code)
-                return await self._read_capped(answer)
+            # The SDK does not quote the link, and names may hold anything.
+            request = self._client.stream("GET", httpx.URL(url))
+            async with asyncio.timeout(DOWNLOAD_S), request as response:
+                status = response.status_code
+                if status in (400, 401, 403, 404, 410):
+                    raise DownloadCut(f"status {status}", is_link_gone=True)
+                if status != 200:
+                    raise PlatformBusy(f"download: status {status}")
+                return await self._read_capped(response)
         except (httpx.RemoteProtocolError, httpx.ReadError) as error:
             raise DownloadCut(type(error).__name__) from None
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise PlatformBusy(f"download: {type(error).__name__}") from None
 
-    async def _read_capped(self, answer: httpx.Response) -> bytes:
+    async def _read_capped(self, response: httpx.Response) -> bytes:
         data = bytearray()
-        async for piece in answer.aiter_bytes():
-            data += piece
+        async for chunk in response.aiter_bytes():
+            data += chunk
             if len(data) > self.max_bytes:
                 raise self._too_big()
         return bytes(data)
 
     def _read_local(self, path: Path) -> bytes:
-        # Only a server of the operator's own may name files of this machine.
+        # Only the operator's own Bot API server may name files on this machine.
         if self._is_cloud or not path.is_absolute():
-            raise PlatformError("Telegram named no file that can be fetched")
+            raise PlatformError("Telegram returned no address of the file")
         try:
             if path.stat().st_size > self.max_bytes:
                 raise self._too_big()
             return path.read_bytes()
         except OSError as error:
-            # Telegram's server runs here but its files cannot be read: rights or mounts.
+            # The server runs here but its files cannot be read: permissions or mounts.
             raise PlatformBusy(f"local file: {type(error).__name__}") from None
 
     def _too_big(self) -> TooLong:
         return TooLong(TOO_BIG, limit=self.max_bytes >> 20)
-
-
-def _check_status(status: int) -> None:
-    if status in (400, 401, 403, 404, 410):
-        raise DownloadCut(f"link answered {status}", is_link_gone=True)
-    if status != 200:
-        raise PlatformBusy(f"download answered {status}")

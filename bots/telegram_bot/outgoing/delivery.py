@@ -1,7 +1,7 @@
-"""Sends replies: each part at most once where Telegram lets us know, never less than once.
+"""Sends replies: each part at most once where Telegram makes that possible, never less than once.
 
-Telegram's sendMessage has no key that makes a repeat safe; an edit is one by nature. So where a
-placeholder stands already, the first part is its edit.
+Telegram's sendMessage takes no key that would make a repeat safe, but an edit is idempotent. So
+where there is a placeholder already, the first part is its edit.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from typing import Any
 
 import structlog
 import telegram
-from telegram import InlineKeyboardMarkup
-from telegram.error import RetryAfter, TelegramError
+from telegram.error import BadRequest, RetryAfter, TelegramError
 
 from bots.telegram_bot.client import deadline
 from bots.telegram_bot.errors import (
@@ -26,9 +25,14 @@ from bots.telegram_bot.errors import (
     read_refusal,
 )
 from bots.telegram_bot.outgoing.live_message import TelegramLiveMessages, find_placeholder
-from bots.telegram_bot.outgoing.message import TelegramRequest, address, build_keyboard, mend
 from bots.telegram_bot.outgoing.parts import FilePart, Part, TextPart, build_parts, halve
-from bots.telegram_bot.outgoing.requests import perform
+from bots.telegram_bot.outgoing.requests import (
+    TelegramRequest,
+    build_keyboard,
+    build_request,
+    change,
+    perform,
+)
 from bots.telegram_bot.pacing import TelegramPacer
 from core import metrics
 from core.errors import PlatformBusy
@@ -38,18 +42,18 @@ from core.models import DeliveryState, Reply
 
 log = structlog.get_logger(__name__)
 
-#: Ways to mend one call before it counts as failed.
+#: How often one call is changed or repeated before it counts as failed.
 MAX_TRIES = 6
 #: Total deadline of one call.
 CALL_S = 60.0
 #: The same for a call that uploads.
 UPLOAD_S = 300.0
 #: How long a call under way may still take when the program stops.
-LAST_S = 2.0
+STOP_S = 2.0
 
 
 class TelegramDelivery:
-    """Sends the parts of replies in order and notes each in the ledger."""
+    """Sends the parts of replies in order and records each in the ledger."""
 
     def __init__(
         self,
@@ -63,196 +67,174 @@ class TelegramDelivery:
         self._username = ""
         self._pacer = pacer
         self._live_messages = live_messages
-        # Parts noted as started that surely did not go out; forgotten at a crash, which only
+        # Parts recorded as started that were certainly not sent; lost in a crash, which only
         # makes the count of ambiguous sends higher than it is.
         self._unsent: set[tuple[str, int]] = set()
-        #: Chats that refuse voice messages: they get the sound as music. Some are not noted yet.
+        #: Chats that refuse voice messages: they get audio files.
         self._no_voice: set[str] = set()
+        #: Those of them that are not stored yet.
         self._new_no_voice: set[str] = set()
 
     async def deliver(self, target: DeliveryTarget, reply: Reply) -> None:
-        """Send what the ledger does not hold as sent, and edit what it holds as outdated.
+        """Send the parts that are not sent, edit those that are outdated, delete surplus ones.
 
         Raises PlatformError.
         """
         await self._live_messages.end(target)
         was_begun = await target.ledger.find(0) is not None
-        parts: list[Part] = []
-        if reply != Reply():  # else all is said elsewhere
-            parts = build_parts(reply, target.message.chat.chat_id)
-        await self._deliver_parts(target, parts, await self._build_keyboard(reply))
-        if was_begun:
-            await self._remove_rest(target, len(parts))
-
-    async def _deliver_parts(
-        self, target: DeliveryTarget, parts: list[Part], keyboard: InlineKeyboardMarkup | None
-    ) -> None:
-        placeholder = await find_placeholder(target)
+        chat_id, parts = target.message.chat.chat_id, list[Part]()
+        if reply != Reply():  # else everything was said elsewhere
+            parts = build_parts(reply, chat_id)
+        if any(button.is_private for button in reply.buttons):
+            await self._load_username()
+        keyboard = build_keyboard(reply.buttons, self._username)
+        placeholder_id = await find_placeholder(target)
         for number, part in enumerate(parts):
-            out = self._address(target, part)
+            request = build_request(target.message, part)
             if number == 0 and isinstance(part, TextPart):
-                out = replace(out, edit_id=placeholder)
+                request = replace(request, edit_id=placeholder_id)
             if number == len(parts) - 1:
-                out = replace(out, keyboard=keyboard)
-            await self._deliver_part(target, number, out)
-        if placeholder and not (parts and isinstance(parts[0], TextPart)):
-            await self._remove(target.message.chat.chat_id, placeholder)
+                request = replace(request, keyboard=keyboard)
+            await self._deliver_part(target, number, request)
+        if placeholder_id and not (parts and isinstance(parts[0], TextPart)):
+            await self._delete(chat_id, placeholder_id)
+        if was_begun:
+            await self._delete_surplus(target, len(parts))
 
-    async def _build_keyboard(self, reply: Reply) -> InlineKeyboardMarkup | None:
-        has_private = any(button.is_private for button in reply.buttons)
-        if has_private and not self._username:
-            try:
-                self._username = (await self._bot.get_me()).username or ""
-            except TelegramError as error:
-                raise read_error(error) from None
-        return build_keyboard(reply.buttons, self._username)
-
-    def _address(self, target: DeliveryTarget, part: Part) -> TelegramRequest:
-        out = address(target.message, part)
-        is_refused = target.has_no_voice or out.chat_id in self._no_voice
-        if is_refused and isinstance(part, FilePart) and part.kind == "voice":
-            out = mend(out, Refusal.SOUND_FORBIDDEN) or out
-        return out
+    async def _load_username(self) -> None:
+        try:
+            self._username = self._username or (await self._bot.get_me()).username or ""
+        except TelegramError as error:
+            raise read_error(error) from None
 
     async def _deliver_part(
-        self, target: DeliveryTarget, number: int, out: TelegramRequest
+        self, target: DeliveryTarget, number: int, request: TelegramRequest
     ) -> None:
-        key = (target.job_id, number)
-        known = await target.ledger.find(number)
+        chat, known = target.message.chat, await target.ledger.find(number)
         if known and known.state is DeliveryState.SENT:
             return
         is_pending = known is not None and known.state is DeliveryState.PENDING
-        is_repeat = is_pending and key not in self._unsent
-        # What an older form of the answer stands in; message ids begin anew where a chat moves,
-        # and a question of before the move has lost its own.
+        is_repeat = is_pending and (target.job_id, number) not in self._unsent
+        if _is_voice(request) and (target.has_no_voice or request.chat_id in self._no_voice):
+            request = change(request, Refusal.AUDIO_FORBIDDEN) or request
+        # The message of an older version of the reply. A chat that moved counts its message ids
+        # anew, and a question from before the move has lost its own.
         older_id = known.platform_id if known and target.message.message_id else ""
-        if older_id and isinstance(out.part, TextPart):
-            out = replace(out, edit_id=older_id)
-        # The wait comes first: what is noted as started should really be on its way.
-        await self._pacer.wait(out.chat_id)
-        platform_id = await self._finish(self._send_noted(target, number, out, is_repeat))
+        if older_id and isinstance(request.part, TextPart):
+            request = replace(request, edit_id=older_id)
+        # Before the ledger: a part recorded as started should really be on its way.
+        await self._pacer.wait(request.chat_id)
+        sending = self._send_recorded(target, number, request, is_repeat)
+        platform_id = await _finish_when_cancelled(sending)
         if older_id not in ("", platform_id):
-            await self._remove(out.chat_id, older_id)
-        await self._note_no_voice(target)
-
-    async def _send_noted(
-        self, target: DeliveryTarget, number: int, out: TelegramRequest, is_repeat: bool
-    ) -> str:
-        key = (target.job_id, number)
-        await target.ledger.start(number)
-        self._unsent.discard(key)
-        platform_id = await self._try(out, key, is_repeat=is_repeat)
-        await target.ledger.finish(number, platform_id)
-        return platform_id
-
-    async def _finish(self, sending: Coroutine[Any, Any, str]) -> str:
-        """Return what `sending` does; once begun it may end although the program is stopping.
-
-        What was sent and not noted would be sent again at the next start.
-        """
-        task = asyncio.create_task(sending)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await asyncio.wait([task], timeout=LAST_S)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            raise
-
-    async def _try(self, out: TelegramRequest, key: tuple[str, int], *, is_repeat: bool) -> str:
-        try:
-            return await self._send(out, is_repeat=is_repeat)
-        except TelegramError as error:
-            raise self._read(error, key) from None
-        except PlatformBusy:
-            self._unsent.add(key)
-            raise
-
-    async def _note_no_voice(self, target: DeliveryTarget) -> None:
-        """Let what was found out hold beyond this process."""
-        chat = target.message.chat
+            await self._delete(request.chat_id, older_id)
         if chat.chat_id in self._new_no_voice:
             await self._inbox.note_no_voice(chat)
             self._new_no_voice.discard(chat.chat_id)
 
-    async def _remove_rest(self, target: DeliveryTarget, count: int) -> None:
-        """Take back the parts that an older form of the answer had beyond `count`."""
-        rest: list[str] = []
-        while known := await target.ledger.find(count + len(rest)):
-            rest.append(known.platform_id)
-        # The last one first: the ledger never has a gap.
-        for part, platform_id in reversed([*enumerate(rest, count)]):
-            if platform_id and target.message.message_id:
-                await self._remove(target.message.chat.chat_id, platform_id)
-            await target.ledger.forget(part)
-
-    def _read(self, error: TelegramError, key: tuple[str, int]) -> Exception:
-        ours = read_error(error)
-        metrics.SENDS.labels("telegram", type(ours).__name__).inc()
-        if is_unsent(error):
+    async def _send_recorded(
+        self, target: DeliveryTarget, number: int, request: TelegramRequest, is_repeat: bool
+    ) -> str:
+        key = (target.job_id, number)
+        await target.ledger.start(number)
+        self._unsent.discard(key)
+        try:
+            platform_id = await self._send(request, is_repeat=is_repeat)
+        except TelegramError as error:
+            ours = read_error(error)
+            metrics.SENDS.labels("telegram", type(ours).__name__).inc()
+            if is_unsent(error):
+                self._unsent.add(key)
+            raise ours from None
+        except PlatformBusy:
             self._unsent.add(key)
-        return ours
+            raise
+        await target.ledger.finish(number, platform_id)
+        return platform_id
 
-    async def _send(self, out: TelegramRequest, *, is_repeat: bool) -> str:
-        """Make the call, mended as often as it takes, and return the message's id."""
+    async def _send(self, request: TelegramRequest, *, is_repeat: bool) -> str:
+        """Make the call, changed as often as it takes, and return the message's id."""
         for _ in range(MAX_TRIES):
-            if is_repeat and not out.edit_id:
+            if is_repeat and not request.edit_id:
                 metrics.AMBIGUOUS_SENDS.labels("telegram").inc()
                 is_repeat = False
             try:
-                return await self._call(out)
+                async with deadline(UPLOAD_S if isinstance(request.part, FilePart) else CALL_S):
+                    platform_id = await perform(self._bot, request)
             except RetryAfter as error:
-                self._pacer.hold(out.chat_id, as_seconds(error.retry_after))
-            except telegram.error.BadRequest as error:
+                self._pacer.hold(request.chat_id, as_seconds(error.retry_after))
+            except BadRequest as error:
                 refusal = read_refusal(error)
                 if refusal is Refusal.NOT_MODIFIED:
-                    return out.edit_id
-                if refusal is Refusal.TOO_LONG and (halves := halve(out.part)):
-                    return await self._send_halves(out, halves)
-                mended = self._mend(out, refusal)
-                if mended is None:
-                    raise
-                log.info("telegram_mended", refusal=refusal)
-                out = mended
-            await self._pacer.wait(out.chat_id)
+                    return request.edit_id
+                if refusal is Refusal.TOO_LONG and (halves := halve(request.part)):
+                    return await self._send_halves(request, halves)
+                request = self._change(request, error)
+            else:
+                self._pacer.note_success()
+                metrics.SENDS.labels("telegram", "ok").inc()
+                return platform_id
+            await self._pacer.wait(request.chat_id)
         raise PlatformBusy("Telegram keeps asking to wait")
 
-    def _mend(self, out: TelegramRequest, refusal: Refusal | None) -> TelegramRequest | None:
-        is_voice = isinstance(out.part, FilePart) and out.part.kind == "voice"
-        if is_voice and refusal is Refusal.SOUND_FORBIDDEN:
-            self._no_voice.add(out.chat_id)
-            self._new_no_voice.add(out.chat_id)
-        return mend(out, refusal)
+    def _change(self, request: TelegramRequest, error: BadRequest) -> TelegramRequest:
+        """Return what to try instead of a refused call; raise `error` if there is nothing."""
+        refusal = read_refusal(error)
+        if _is_voice(request) and refusal is Refusal.AUDIO_FORBIDDEN:
+            self._no_voice.add(request.chat_id)
+            self._new_no_voice.add(request.chat_id)
+        changed = change(request, refusal)
+        if changed is None:
+            raise error
+        log.info("telegram_request_changed", refusal=refusal)
+        return changed
 
-    async def _send_halves(self, out: TelegramRequest, halves: list[Part]) -> str:
-        """Send what Telegram finds too long in two: in our count it was not."""
+    async def _send_halves(self, request: TelegramRequest, halves: list[Part]) -> str:
+        """Send in several messages what Telegram finds too long; by our count it was not."""
+        requests = [replace(request, part=half, edit_id="", keyboard=None) for half in halves]
+        requests[0] = replace(requests[0], edit_id=request.edit_id)
+        requests[-1] = replace(requests[-1], keyboard=request.keyboard)
         platform_id = ""
-        for at, half in enumerate(halves):
-            is_last = at == len(halves) - 1
-            await self._pacer.wait(out.chat_id)
-            platform_id = await self._send(
-                replace(
-                    out,
-                    part=half,
-                    edit_id="" if at else out.edit_id,
-                    keyboard=out.keyboard if is_last else None,
-                ),
-                is_repeat=False,
-            )
+        for one in requests:
+            await self._pacer.wait(one.chat_id)
+            platform_id = await self._send(one, is_repeat=False)
         return platform_id
 
-    async def _call(self, out: TelegramRequest) -> str:
-        async with deadline(UPLOAD_S if isinstance(out.part, FilePart) else CALL_S):
-            platform_id = await perform(self._bot, out)
-        self._pacer.note_success()
-        metrics.SENDS.labels("telegram", "ok").inc()
-        return platform_id
+    async def _delete_surplus(self, target: DeliveryTarget, count: int) -> None:
+        """Delete the parts that an older version of the reply had beyond `count`."""
+        surplus: list[str] = []
+        while known := await target.ledger.find(count + len(surplus)):
+            surplus.append(known.platform_id)
+        # The last one first: the ledger never has a gap.
+        for part, platform_id in reversed([*enumerate(surplus, count)]):
+            if platform_id and target.message.message_id:
+                await self._delete(target.message.chat.chat_id, platform_id)
+            await target.ledger.forget(part)
 
-    async def _remove(self, chat_id: str, message_id: str) -> None:
+    async def _delete(self, chat_id: str, message_id: str) -> None:
         try:
             await self._pacer.wait(chat_id)
             await self._bot.delete_message(int(chat_id), int(message_id))
         except (TelegramError, PlatformBusy) as error:
             if isinstance(error, RetryAfter):
                 self._pacer.hold(chat_id, as_seconds(error.retry_after))
-            log.debug("telegram_message_stays", detail=describe(error))
+            log.debug("telegram_message_not_deleted", detail=describe(error))
+
+
+def _is_voice(request: TelegramRequest) -> bool:
+    return isinstance(request.part, FilePart) and request.part.kind == "voice"
+
+
+async def _finish_when_cancelled(sending: Coroutine[Any, Any, str]) -> str:
+    """Return the result of `sending`; once begun it may end although the program is stopping.
+
+    What was sent and not recorded would be sent again at the next start.
+    """
+    task = asyncio.create_task(sending)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=STOP_S)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise

@@ -1,30 +1,46 @@
-"""Turns a reply into the parts that Telegram takes. Pure."""
+"""Splits a reply into the messages and files that Telegram accepts. Pure.
+
+Telegram counts in UTF-16 units. Entities, the only formatting, mark links and quotes by offset
+and length; nothing in a text is parsed as markup.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from telegram import MessageEntity
 
-from bots.common.text import clean, count_units, is_blank
-from bots.telegram_bot.outgoing.entities import build_links, build_quote, clip
-from bots.telegram_bot.outgoing.text import MAX_UNITS, split
-from core.models import File, Reply
+from bots.common.text import clean, count_units, find_break, is_blank
+from core.models import File, Link, Reply
 from core.safety import disable_links, restore_links
 
+#: Longest message.
+MAX_UNITS = 4096
 MAX_CAPTION_UNITS = 1024
-#: A larger voice message is shown as a file.
+#: A message with more entities is refused.
+MAX_ENTITIES = 100
+#: Telegram shows a larger voice message as a file.
 MAX_VOICE_BYTES = 1_000_000
 #: A reply that needs more messages than this becomes a file.
 MAX_MESSAGES = 4
 #: How much of a reply that became a file is shown.
-BEGINNING_UNITS = 1000
+PREVIEW_UNITS = 1000
+#: A quote above either is collapsed.
+COLLAPSE_CHARS = 300
+COLLAPSE_LINES = 5
+
+_SUPERGROUP = re.compile(r"-([0-9]{13,16})\Z")
+#: The id of a supergroup's chat is minus the sum of this and the group's own number.
+_SUPERGROUP_OFFSET = 1_000_000_000_000
+_NUMBER = re.compile(r"[0-9]{1,16}\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class TextPart:
-    """One message of text. Entities count from its start, in UTF-16 units."""
+    """One text message."""
 
     text: str
     entities: tuple[MessageEntity, ...] = ()
@@ -32,11 +48,11 @@ class TextPart:
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """One file, and how it is shown: to be loaded, in the music player, as a voice message."""
+    """One file, sent for download, for the music player or as a voice message."""
 
     file: File
     kind: Literal["document", "audio", "voice"] = "document"
-    #: The text of the reply, where it fits under its only sound.
+    #: The text of the reply, where it fits below its only recording.
     caption: str = ""
     entities: tuple[MessageEntity, ...] = ()
 
@@ -48,28 +64,29 @@ def build_parts(reply: Reply, chat_id: str = "") -> list[Part]:
     """Return what to send for `reply`, in order; never an empty list.
 
     The same reply always gives the same parts: the ledger counts them.
-    chat_id: where it goes; links to other messages of that chat are made from it.
+    chat_id: where the reply goes; links to other messages of that chat need it.
     """
-    # What somebody said calls nobody a second time, with our name above it.
+    # Strip mentions so that a quote under our name notifies nobody.
     text, quote = clean(reply.text).strip("\n"), disable_links(clean(reply.quote)).strip("\n")
-    marked = TextPart(text, build_links(reply, text, chat_id))
-    whole = _join(marked, quote, is_quote_first=reply.is_quote_first)
+    linked = TextPart(text, build_links(reply, text, chat_id))
+    whole = _join(linked, quote, is_quote_first=reply.is_quote_first)
     messages = _cut(whole, MAX_UNITS)
     files = [_build_file(file) for file in reply.files]
-    if not quote and _is_caption(messages, files):
-        return [replace(files[0], caption=messages[0].text, entities=messages[0].entities)]
+    is_audio = len(files) == 1 and files[0].kind != "document"
+    if is_audio and not quote and len(messages) == 1:
+        [only] = messages
+        if count_units(only.text) <= MAX_CAPTION_UNITS:
+            return [replace(files[0], caption=only.text, entities=only.entities)]
     if len(messages) > MAX_MESSAGES:
-        beginning = _build_beginning(marked, quote, is_quote_first=reply.is_quote_first)
+        preview = _build_preview(linked, quote, is_quote_first=reply.is_quote_first)
         name = "transcript.txt" if quote else "reply.txt"
         text_file = FilePart(File(name, "text/plain", restore_links(whole.text).encode()))
-        return [beginning, text_file, *files]
-    if not messages and not files:
-        return [TextPart("…")]
-    return [*messages, *files]
+        return [preview, text_file, *files]
+    return [*messages, *files] or [TextPart("…")]
 
 
 def halve(part: Part) -> list[Part]:
-    """Return the same in two messages, an empty list if there is nothing to be parted."""
+    """Return the same in two messages, an empty list if it cannot be divided."""
     if isinstance(part, FilePart):
         caption = TextPart(part.caption, part.entities)
         return [caption, replace(part, caption="", entities=())] if part.caption else []
@@ -77,27 +94,110 @@ def halve(part: Part) -> list[Part]:
     return [*_cut(part, (units + 1) // 2)] if units > 1 else []
 
 
-def _join(marked: TextPart, quote: str, *, is_quote_first: bool) -> TextPart:
-    """Return text and quote as one, as long as they are."""
-    joiner = "\n\n" if marked.text and quote else ""
+def split(text: str, max_units: int = MAX_UNITS) -> list[str]:
+    """Cut `text` into pieces of at most `max_units`, between words where possible.
+
+    Joined again, the pieces are the text. Characters outside the basic plane stay whole.
+    """
+    pieces = []
+    while count_units(text) > max_units:
+        cut = find_break(head(text, max_units))
+        pieces.append(text[:cut])
+        text = text[cut:]
+    return [*pieces, text] if text else pieces
+
+
+def head(text: str, max_units: int) -> str:
+    """Return the start of `text` that fits `max_units`, at least one character."""
+    window = text[:max_units]
+    while len(window) > 1 and (over := count_units(window) - max_units) > 0:
+        window = window[: len(window) - max(1, over // 2)]
+    return window
+
+
+def tail(text: str, max_units: int = MAX_UNITS) -> str:
+    """Return the end of `text` that fits `max_units`, after "…" if something is left out."""
+    if count_units(text) <= max_units:
+        return text
+    return "…" + head(text[::-1], max_units - 1)[::-1]
+
+
+def build_url(link: Link, chat_id: str) -> str:
+    """Return the address of the message that `link` points to, seen from the chat `chat_id`.
+
+    Empty where there is none: messages of private chats and basic groups have no address.
+    """
+    group = _SUPERGROUP.match(link.chat_id or chat_id)
+    number = int(group[1]) - _SUPERGROUP_OFFSET if group else 0
+    if number <= 0 or not _NUMBER.match(link.message_id):
+        return ""
+    has_topic = link.thread_id is not None and _NUMBER.match(link.thread_id)
+    topic = f"{link.thread_id}/" if has_topic else ""
+    return f"https://t.me/c/{number}/{topic}{link.message_id}"
+
+
+def build_links(reply: Reply, shown: str, chat_id: str) -> tuple[MessageEntity, ...]:
+    """Return the links of a reply as entities of `shown`: its text, cleaned and stripped."""
+    cleaned = clean(reply.text)
+    stripped = len(cleaned) - len(cleaned.lstrip("\n"))
+
+    def find(at: int) -> int:
+        """Return where a position of the reply's text is in `shown`."""
+        inside = len(clean(reply.text[: max(0, at)])) - stripped
+        return min(max(0, inside), len(shown))
+
+    found, free_from = [], 0
+    for link in sorted(reply.links, key=lambda one: (one.start, one.end)):
+        start, end = max(find(link.start), free_from), find(link.end)
+        url = build_url(link, chat_id)
+        if url and start < end:
+            offset, length = count_units(shown[:start]), count_units(shown[start:end])
+            found.append(MessageEntity(MessageEntity.TEXT_LINK, offset, length, url))
+            free_from = end
+    return tuple(found)
+
+
+def _join(linked: TextPart, quote: str, *, is_quote_first: bool) -> TextPart:
+    """Return text and quote as one message of any length."""
+    if not quote:
+        return linked
+    joiner = "\n\n" if linked.text else ""
+    is_long = len(quote) > COLLAPSE_CHARS or quote.count("\n") >= COLLAPSE_LINES
+    kind = MessageEntity.EXPANDABLE_BLOCKQUOTE if is_long else MessageEntity.BLOCKQUOTE
+    at_units = 0 if is_quote_first else count_units(linked.text + joiner)
+    quoted = (MessageEntity(kind, at_units, count_units(quote)),)
+    # The quote comes first in the list: if there are too many entities, it is kept.
     if is_quote_first:
-        before = count_units(quote + joiner)
-        links = MessageEntity.shift_entities(before, marked.entities)
-        return TextPart(quote + joiner + marked.text, (*build_quote(quote, 0), *links))
-    before = count_units(marked.text + joiner)
-    # The quote comes first in the list: of too many entities it is the one that stays.
-    entities = (*build_quote(quote, before), *marked.entities)
-    return TextPart(marked.text + joiner + quote, entities)
+        links = MessageEntity.shift_entities(count_units(quote + joiner), linked.entities)
+        return TextPart(quote + joiner + linked.text, (*quoted, *links))
+    return TextPart(linked.text + joiner + quote, (*quoted, *linked.entities))
 
 
 def _cut(part: TextPart, max_units: int) -> list[TextPart]:
     """Return a long text as messages, each with its share of the entities."""
-    pieces, at_units = [], 0
+    messages, at_units = [], 0
     for piece in split(part.text, max_units):
         if not is_blank(piece):
-            pieces.append(TextPart(piece, clip(part.entities, piece, at_units)))
+            messages.append(TextPart(piece, _clip(part.entities, piece, at_units)))
         at_units += count_units(piece)
-    return pieces
+    return messages
+
+
+def _clip(
+    entities: Sequence[MessageEntity], piece: str, at_units: int
+) -> tuple[MessageEntity, ...]:
+    """Return the entities within `piece`, which starts at `at_units` of their text.
+
+    None covers whitespace at the end of a piece: Telegram strips it.
+    """
+    units = piece.rstrip().encode("utf-16-le")
+    clipped = []
+    for entity in entities:
+        start = max(0, entity.offset - at_units)
+        end = min(entity.offset + entity.length - at_units, len(units) // 2)
+        if start < end and not is_blank(units[start * 2 : end * 2].decode("utf-16-le", "ignore")):
+            clipped.append(MessageEntity(entity.type, start, end - start, entity.url))
+    return tuple(clipped[:MAX_ENTITIES])
 
 
 def _build_file(file: File) -> FilePart:
@@ -107,20 +207,12 @@ def _build_file(file: File) -> FilePart:
     return FilePart(file, "voice" if is_voice else "audio")
 
 
-def _is_caption(messages: list[TextPart], files: list[FilePart]) -> bool:
-    """Tell whether a text and a sound make one message."""
-    is_sound = len(files) == 1 and files[0].kind != "document"
-    return is_sound and len(messages) == 1 and count_units(messages[0].text) <= MAX_CAPTION_UNITS
-
-
-def _build_beginning(marked: TextPart, quote: str, *, is_quote_first: bool) -> TextPart:
-    if count_units(marked.text) > BEGINNING_UNITS:
-        beginning = _begin(marked.text)
-        return TextPart(f"{beginning} …", clip(marked.entities, beginning, 0))
+def _build_preview(linked: TextPart, quote: str, *, is_quote_first: bool) -> TextPart:
+    """Return the start of a reply whose whole text is sent as a file."""
+    if count_units(linked.text) > PREVIEW_UNITS:
+        start = split(linked.text, PREVIEW_UNITS)[0].rstrip()
+        return TextPart(f"{start} …", _clip(linked.entities, start, 0))
     if not quote:
-        return TextPart(marked.text or "…", marked.entities)
-    return _join(marked, f"{_begin(quote)} …", is_quote_first=is_quote_first)
-
-
-def _begin(text: str) -> str:
-    return split(text, BEGINNING_UNITS)[0].rstrip()
+        return TextPart(linked.text or "…", linked.entities)
+    start = split(quote, PREVIEW_UNITS)[0].rstrip()
+    return _join(linked, f"{start} …", is_quote_first=is_quote_first)
