@@ -48,7 +48,7 @@ class FernetCipher(Cipher):
         super().__init__(keys)
         self._fernet = MultiFernet([Fernet(key) for key in keys])
 
-    def encrypt(self, plain: bytes, place: bytes = b"") -> bytes:
+    def encrypt(self, plain: bytes, column: bytes = b"") -> bytes:
         return self._fernet.encrypt(plain)
 
 

@@ -102,8 +102,8 @@ def make_job_runner(
     store, clock, model_probe = program.store, program.clock, None
     parts = program.transcription, program.synthesis, program.answering
     if settings.model_probe == "daily":
-        alerts = Alerts(store.alerts, platforms, settings.admin_ids)
-        model_probe = ModelProbe(*parts, store.probes, alerts.tell)
+        alerts = Alerts(store.intake, platforms, settings.admin_ids, clock)
+        model_probe = ModelProbe(*parts, store.probes, alerts.send)
     assistant = Assistant(store, *parts, clock)
     return JobRunner(store, assistant, platforms, model_probe, clock)
 

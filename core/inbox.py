@@ -86,11 +86,11 @@ class Inbox:
         For platforms that never deliver a message twice: after an interruption they fetch
         what came later.
         """
-        await self._store.watermarks.save(platform, bot_id, seen)
+        await self._store.chats.save_watermarks(platform, bot_id, seen)
 
     async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
         """Return the saved watermarks: chat id -> message id."""
-        return await self._store.watermarks.all(platform, bot_id)
+        return await self._store.chats.watermarks(platform, bot_id)
 
     async def suggest(self, message: Message, field: str) -> list[Suggestion]:
         """Return suggestions for an argument of a command that is being typed.
@@ -127,7 +127,7 @@ class Inbox:
 
         The most recently used one comes first; empty ones are left out.
         """
-        return await self._store.conversations.of(person)
+        return await self._store.chats.conversations(person)
 
     async def begin(self, chat: Chat, like: Chat) -> None:
         """Give a new chat the settings of another one. Safe to repeat."""

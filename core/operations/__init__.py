@@ -1,1 +1,1 @@
-"""What the person who runs the program needs: status, model probes, alerts."""
+"""For the operator: status, model probes, alerts."""

@@ -1,4 +1,4 @@
-"""What the people who run the program are told in their private chats: a job like any other."""
+"""Alerts: messages to the operators in their private chats, sent as jobs like any other."""
 
 from __future__ import annotations
 
@@ -7,43 +7,52 @@ from collections.abc import Mapping, Sequence
 import stamina
 import structlog
 
+from core.clock import CLOCK, Clock
 from core.errors import PlatformBusy, PlatformError
 from core.interfaces import Platform
-from core.models import Chat
-from core.store.operations.notices import AlertStore
+from core.models import Chat, Message
+from core.store.work.intake import Intake
 
-#: Tries until a platform is there, two minutes in all: the program may have begun just now.
+#: Attempts to find an operator's chat, two minutes in all: the platform may still be starting.
 _ATTEMPTS = 18
+_COMMAND = "notice"
 
 log = structlog.get_logger()
 
 
 class Alerts:
-    """Tells operators; admins: "platform:id" of each, as ADMIN_IDS has them.
+    """Sends alerts. admins: "platform:id" of each operator, as in ADMIN_IDS.
 
-    The settings see to it that each of these platforms is there.
+    The settings guarantee that each of these platforms is configured.
     """
 
     def __init__(
-        self, store: AlertStore, platforms: Mapping[str, Platform], admins: Sequence[str]
+        self,
+        intake: Intake,
+        platforms: Mapping[str, Platform],
+        admins: Sequence[str],
+        clock: Clock = CLOCK,
     ) -> None:
-        self._store = store
+        self._intake = intake
         self._platforms = platforms
         self._admins = admins
+        self._clock = clock
 
-    async def tell(self, key: str, text: str) -> None:
-        """Let each operator be told `text`, once for each `key`.
+    async def send(self, key: str, text: str) -> None:
+        """Send `text` to each operator, once for each `key`.
 
-        Who cannot be reached is not told: the log has it, and the operator's view.
+        Who cannot be reached gets nothing: the alert is in the log and in the operator's view.
         """
         for admin in self._admins:
             name, _, person_id = admin.partition(":")
             try:
                 chat = await _find_chat(self._platforms[name], person_id)
             except PlatformError as error:
-                log.warning("an operator could not be told", platform=name, error=str(error))
+                log.warning("alert not sent", platform=name, error=str(error))
             else:
-                await self._store.add(chat, key, text)
+                message_id, now = f"{_COMMAND}:{key}", self._clock.now()
+                message = Message(chat, message_id, now, text=text, command=_COMMAND)
+                await self._intake.add_own(message)
 
 
 @stamina.retry(on=PlatformBusy, attempts=_ATTEMPTS, timeout=None, wait_max=10.0)

@@ -1,10 +1,9 @@
-"""The daily probe: one tiny request per model, so that a dead model is found before a person is.
+"""The daily model probe: one tiny request per model, to find a dead one before a user does.
 
-A model that is gone is replaced by the next one within that call (`core.engines.wire.models`): the
-day's first message neither fails nor waits. A day of all three costs at MiMo's prices of October
-2026 about 0.000025 US dollars: a second of sound heard (0.00002), some forty tokens of question and
-two of answer (0.000005), and one word spoken (free of charge). An engine of this machine is left
-alone: it has no model that could end.
+A model that is gone is replaced by the next one within that call (`core.engines.wire.models`), so
+the day's first message neither fails nor waits. A day of all three costs about 0.000025 US dollars
+at MiMo's prices of October 2026: one second transcribed (0.00002), some forty tokens of question
+and two of answer (0.000005), and one word synthesized (free). The offline engine is not probed.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from core.answering.pipeline import AnsweringPipeline
 from core.engines import OFFLINE
 from core.engines.wire.speech import make_silence
 from core.errors import EngineError
+from core.interfaces import Synthesizer
 from core.limits import AccountGate
 from core.models import ProbeResult, Question, Turn, Utterance
 from core.store.operations.probes import Probes, is_fresh
@@ -27,21 +27,24 @@ from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
 
 _SILENCE_S = 1.0
-#: The answer ends by itself after a token or two; some services refuse less room.
+#: The answer is a token or two; some services refuse a lower limit.
 _QUESTION = Question((Turn("user", "Say: yes"),), max_tokens=16)
 _WORD = "Yes."
-#: What tells the calls from those for people.
-_SOUND = "probe"
+#: Distinguishes these calls from those for people at the gate.
+_RECORDING = "probe"
 
-#: Is given a key that is told once, and what is to be told.
-Tell = Callable[[str, str], Awaitable[None]]
+#: Callback `(key, text)`; each key is reported once.
+Report = Callable[[str, str], Awaitable[None]]
+
+#: What the operator reads for the name of a role.
+_TASKS = {"hears": "transcription", "understands": "answers", "speaks": "speech"}
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class _Role:
-    """One thing that an engine does for us."""
+    """One role of an engine, and how to probe its model."""
 
     name: str
     engine: str
@@ -51,7 +54,7 @@ class _Role:
 
 
 class ModelProbe:
-    """Asks the models of all roles whether they live."""
+    """Probes the models of all roles."""
 
     def __init__(
         self,
@@ -59,15 +62,15 @@ class ModelProbe:
         synthesis: SynthesisPipeline,
         answering: AnsweringPipeline,
         probes: Probes,
-        tell: Tell,
+        report: Report,
     ) -> None:
-        """Take what is probed. tell: is given what the operator should know."""
+        """report: is called with news for the operator."""
         self._probes = probes
-        self._tell = tell
+        self._report = report
         self._roles = _list_roles(transcription, synthesis, answering)
 
     async def probe_due(self, now: datetime) -> None:
-        """Probe the roles that nobody has probed for a day; tell the operator what is new.
+        """Probe the roles that were not probed for a day; report what is new to the operator.
 
         Safe to call at any time, and from several processes.
         """
@@ -78,50 +81,56 @@ class ModelProbe:
                 continue
             if await self._probes.begin(role.name, now):
                 probe = await _probe(role, now)
-                # What another engine did says nothing about this one.
+                # The result of another engine says nothing about this one.
                 same = before if before and before.engine == probe.engine else None
                 _log(same, probe)
                 if news := _describe(same, probe):
-                    # Before the end is kept: rather told twice than never.
-                    await self._tell(f"{probe.role}:{now.isoformat()}", news)
+                    # Before the result is saved: better reported twice than never.
+                    await self._report(f"{probe.role}:{now.isoformat()}", news)
                 await self._probes.end(probe)
 
 
 def _list_roles(
     transcription: TranscriptionPipeline, synthesis: SynthesisPipeline, answering: AnsweringPipeline
 ) -> tuple[_Role, ...]:
-    hears, speaks = transcription.transcriber, synthesis.synthesizer
-    understands = answering.answerer
-
-    async def speak() -> None:
-        async with aclosing(speaks.synthesize(Utterance(_WORD))) as sound:
-            async for _ in sound:
-                pass
-
+    transcriber, synthesizer = transcription.transcriber, synthesis.synthesizer
+    answerer = answering.answerer
     return (
         _Role(
             "hears",
-            hears.name,
+            transcriber.name,
             transcription.gate,
-            lambda: hears.model,
-            lambda: hears.transcribe(make_silence(_SILENCE_S)),
+            lambda: transcriber.model,
+            lambda: transcriber.transcribe(make_silence(_SILENCE_S)),
         ),
         _Role(
             "understands",
-            understands.name,
+            answerer.name,
             answering.gate,
-            lambda: understands.model,
-            lambda: understands.answer(_QUESTION),
+            lambda: answerer.model,
+            lambda: answerer.answer(_QUESTION),
         ),
-        _Role("speaks", speaks.name, synthesis.gate, lambda: speaks.model, speak),
+        _Role(
+            "speaks",
+            synthesizer.name,
+            synthesis.gate,
+            lambda: synthesizer.model,
+            lambda: _synthesize(synthesizer),
+        ),
     )
+
+
+async def _synthesize(synthesizer: Synthesizer) -> None:
+    async with aclosing(synthesizer.synthesize(Utterance(_WORD))) as audio:
+        async for _ in audio:
+            pass
 
 
 async def _probe(role: _Role, now: datetime) -> ProbeResult:
     error = ""
     await role.gate.take_slot()
     try:
-        async with role.gate.call(_SILENCE_S, _SOUND):
+        async with role.gate.call(_SILENCE_S, _RECORDING):
             await role.ask()
     except EngineError as failure:
         error = type(failure).__name__
@@ -131,22 +140,25 @@ async def _probe(role: _Role, now: datetime) -> ProbeResult:
 
 
 def _describe(before: ProbeResult | None, probe: ProbeResult) -> str:
-    """Return what is new since the day before in a sentence for the operator, empty if nothing."""
+    """Return one sentence for the operator on what has changed, empty if nothing has."""
+    task = _TASKS[probe.role]
     if probe.error and not (before and before.error == probe.error):
         return (
-            f"{probe.engine}: the model that {probe.role}, {probe.model}, did not answer the daily"
-            f" probe ({probe.error}). hearsay doctor tells what to do."
+            f"{probe.engine}: the model for {task}, {probe.model}, failed the daily probe"
+            f" ({probe.error}). Run hearsay doctor for details."
         )
     if before and before.model != probe.model and not probe.error:
-        return f"{probe.engine}: {probe.model} {probe.role} from now on, instead of {before.model}."
+        return (
+            f"{probe.engine}: the model for {task} is now {probe.model} instead of {before.model}."
+        )
     return ""
 
 
 def _log(before: ProbeResult | None, probe: ProbeResult) -> None:
-    """Log what differs from the day before; that a model was left has been logged by who left."""
+    """Log what has changed. That a model was replaced is logged where it happens."""
     known = before.error if before else ""
     where = {"role": probe.role, "engine": probe.engine, "model": probe.model}
     if probe.error and probe.error != known:
-        log.warning("the daily probe of a model failed", **where, error=probe.error)
+        log.warning("model probe failed", **where, error=probe.error)
     elif known and not probe.error:
-        log.info("the daily probe of a model went well again", **where)
+        log.info("model probe succeeded again", **where)

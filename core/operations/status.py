@@ -1,4 +1,4 @@
-"""What the operator sees of the running program: its engines, its work and what it costs."""
+"""The operator's status: engines with their accounts, the queue, and costs."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ Role = Literal["hears", "understands", "speaks"]
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """Who does one thing for us, with which model, and how the account stands."""
+    """The engine of one role, its model, and the state of its account."""
 
     role: Role
     engine: str
     model: str
     gate: AccountState
-    #: What came of the last daily probe, None if there was none.
+    #: The last daily probe, None if there was none.
     probe: ProbeResult | None = None
 
 
 class OperatorStatus:
-    """What the operator looks at."""
+    """Everything the operator's view shows."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class OperatorStatus:
         synthesis: SynthesisPipeline,
         answering: AnsweringPipeline,
     ) -> None:
-        #: The work, from the database.
+        #: The queue, jobs and costs, from the database.
         self.statistics = store.statistics
         self._store = store
         self._transcription = transcription
@@ -47,14 +47,14 @@ class OperatorStatus:
         self._answering = answering
 
     async def engines(self) -> list[EngineState]:
-        """Return who hears, understands and speaks."""
-        hears, understands = self._transcription.transcriber, self._answering.answerer
-        speaks, gate = self._synthesis.synthesizer, self._answering.gate
+        """Return the engine of each role."""
+        transcriber, answerer = self._transcription.transcriber, self._answering.answerer
+        synthesizer, gate = self._synthesis.synthesizer, self._answering.gate
         probes = await self._store.probes.all()
         rows: tuple[tuple[Role, str, str, AccountGate], ...] = (
-            ("hears", hears.name, hears.model, self._transcription.gate),
-            ("understands", understands.name, understands.model, gate),
-            ("speaks", speaks.name, speaks.model, self._synthesis.gate),
+            ("hears", transcriber.name, transcriber.model, self._transcription.gate),
+            ("understands", answerer.name, answerer.model, gate),
+            ("speaks", synthesizer.name, synthesizer.model, self._synthesis.gate),
         )
         return [
             EngineState(role, engine, model, await gate.state(), probes.get(role))
@@ -62,5 +62,5 @@ class OperatorStatus:
         ]
 
     async def programs(self, day: date) -> Mapping[str, float]:
-        """Return the seconds of sound that keys of other programs have used on a day, by name."""
+        """Return the seconds of audio that API keys have used on a day, by name."""
         return await self._store.allowances.of_day(day)

@@ -1,4 +1,4 @@
-"""Tables and every query: the only place that knows SQL."""
+"""The database: tables, and every query. Nothing else in the program uses SQL."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from core.clock import CLOCK, Clock
 from core.interfaces import DeliveryLedger, DeliveryTarget
 from core.models import Job, JobState
 from core.store.chats import Chats
-from core.store.conversations import Conversations
 from core.store.database.connection import Database
 from core.store.database.encryption import Cipher, make_cipher
 from core.store.database.migrate import migrate
 from core.store.operations.allowances import Allowances
-from core.store.operations.notices import AlertStore
 from core.store.operations.probes import Probes
 from core.store.operations.retention import Retention
 from core.store.operations.statistics import Statistics
@@ -24,20 +22,18 @@ from core.store.work.intake import Intake
 from core.store.work.jobs import Jobs
 from core.store.work.results import Results
 from core.store.work.schedules import Schedules
-from core.store.work.watermarks import Watermarks
 
 __all__ = ["ForgottenCounts", "LinkResult", "Store", "make_cipher", "migrate"]
 
 
 class Store:
-    """All that is kept, by subject."""
+    """All stored data, by subject."""
 
     def __init__(self, url: str, cipher: Cipher, clock: Clock = CLOCK) -> None:
         self._database = Database(url, cipher, clock)
         self.intake = Intake(self._database)
         self.jobs = Jobs(self._database)
         self.chats = Chats(self._database)
-        self.conversations = Conversations(self._database)
         self.results = Results(self._database)
         self.voices = Voices(self._database)
         self.links = Links(self._database)
@@ -46,8 +42,6 @@ class Store:
         self.retention = Retention(self._database)
         self.schedules = Schedules(self._database)
         self.probes = Probes(self._database)
-        self.alerts = AlertStore(self._database)
-        self.watermarks = Watermarks(self._database)
         self.allowances = Allowances(self._database)
         self.statistics = Statistics(self._database)
 
@@ -62,5 +56,5 @@ class Store:
         return DeliveryTarget(job.job_id, job.message, ledger, job.has_no_voice, is_refusal)
 
     async def close(self) -> None:
-        """Let go of the database."""
+        """Close every connection to the database."""
         await self._database.close()

@@ -1,45 +1,58 @@
-"""What each chat has chosen, and chats that move."""
+"""Chats: their settings, their watermarks, moves to a new id, and the chats of one person."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, case, delete, func, or_, select, update
 
-from core.models import Chat, ChatSettings
+from core.models import Chat, ChatSettings, Conversation
 from core.store.database.connection import Database
-from core.store.database.queries import build_settings, chat_row, is_chat, now, read_settings
-from core.store.database.tables import buttons, chats, jobs, schedules, voices
+from core.store.database.queries import (
+    build_settings,
+    chat_row,
+    is_chat,
+    read_job,
+    read_settings,
+    select_jobs,
+)
+from core.store.database.tables import buttons, chats, jobs, messages, schedules, voices, watermarks
 from core.store.talk.memory import move_talk
 from core.store.work.deliveries import move_deliveries
 
+#: Conversations that are listed at most.
+_MAX_CONVERSATIONS = 200
+#: Separates a person's id from the name of one of their chats.
+SEPARATOR = "-"
+#: A chat in which nothing but this was asked has no content left: it is not listed.
+_LAST_COMMAND = "forget"
+#: Commands that say nothing about what a chat is about.
+_MINOR = ("start", "help", "voice", "style", "replies", "language", "mode", "think", "retry")
+
 
 class Chats:
-    """Every query about chats."""
+    """Queries about chats."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def settings(self, chat: Chat) -> ChatSettings:
-        """Return what the chat has chosen, or the defaults."""
-        query = select(chats).where(is_chat(chat))
-        async with self._database.read() as connection:
-            row = (await connection.execute(query)).one_or_none()
-        return read_settings(row) if row else ChatSettings()
+        """Return the settings of the chat, or the defaults."""
+        rows = await self._database.rows(select(chats).where(is_chat(chat)))
+        return read_settings(rows[0]) if rows else ChatSettings()
 
     async def save_settings(self, chat: Chat, settings: ChatSettings) -> None:
-        """Keep what the chat has chosen."""
+        """Save the settings of the chat."""
         async with self._database.write() as connection:
             row = await chat_row(connection, chat)
             change = update(chats).where(chats.c.chat_pk == row.chat_pk)
             await connection.execute(change.values(**build_settings(settings)))
 
     async def begin(self, chat: Chat, like: Chat) -> None:
-        """Let a chat that is new begin with what another has chosen. Safe to repeat."""
-        query = select(chats.c.chat_pk).where(is_chat(chat))
-        async with self._database.read() as connection:
-            is_new = (await connection.execute(query)).one_or_none() is None
-        if is_new:
+        """Give a new chat the settings of another one. Safe to repeat."""
+        if not await self._database.rows(select(chats.c.chat_pk).where(is_chat(chat))):
             await self.save_settings(chat, replace(await self.settings(like), expects=None))
 
     async def note_no_voice(self, chat: Chat) -> None:
@@ -47,12 +60,47 @@ class Chats:
         async with self._database.write() as connection:
             row = await chat_row(connection, chat)
             change = update(chats).where(chats.c.chat_pk == row.chat_pk)
-            await connection.execute(change.values(no_voice_at=now(connection)))
+            await connection.execute(change.values(no_voice_at=self._database.now()))
+
+    async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
+        """Return the newest message handled in each chat of a bot: chat id -> message id."""
+        query = (
+            select(chats.c.chat_id, watermarks.c.message_id)
+            .join(watermarks, watermarks.c.chat_pk == chats.c.chat_pk)
+            .where(chats.c.platform == platform, chats.c.bot_id == bot_id)
+        )
+        return {row.chat_id: row.message_id for row in await self._database.rows(query)}
+
+    async def save_watermarks(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
+        """Save the newest message handled in each chat: chat id -> message id."""
+        async with self._database.write() as connection:
+            for chat_id, message_id in seen.items():
+                row = await chat_row(connection, Chat(platform, bot_id, chat_id))
+                is_it = watermarks.c.chat_pk == row.chat_pk
+                await connection.execute(delete(watermarks).where(is_it))
+                values = {"chat_pk": row.chat_pk, "message_id": message_id}
+                await connection.execute(watermarks.insert(), values)
+
+    async def conversations(self, person: Chat) -> list[Conversation]:
+        """Return the chats whose id is that of `person`, or begins with it and a "-".
+
+        The most recently used one comes first; empty ones are left out.
+        """
+        found = await self._database.rows(_select_conversations(person))
+        last_at = {row.first_seq or row.any_seq: row.last_at for row in found}
+        rows = await self._database.rows(select_jobs().where(jobs.c.seq.in_(last_at)))
+        now = self._database.now()
+        first = {row.seq: read_job(row, now) for row in rows}
+        return [
+            Conversation(first[seq].message.chat, first[seq], moment)
+            for seq, moment in last_at.items()
+            if seq in first
+        ]
 
     async def move(self, old: Chat, new: Chat) -> None:
-        """Carry all that hangs on a chat over to its new id. Safe to repeat.
+        """Move everything that belongs to a chat to its new id. Safe to repeat.
 
-        The old row stays for its messages: their ids begin anew in the new chat, and a clash
+        The old row stays for its messages: message ids start over in the new chat, and a clash
         would make a new message look known.
         """
         async with self._database.write() as connection:
@@ -63,9 +111,32 @@ class Chats:
             at_old, at_new = chats.c.chat_pk == before.chat_pk, chats.c.chat_pk == after.chat_pk
             values = build_settings(read_settings(before))
             await connection.execute(update(chats).where(at_new).values(**values))
-            await connection.execute(update(chats).where(at_old).values(gone_at=now(connection)))
+            gone = update(chats).where(at_old)
+            await connection.execute(gone.values(gone_at=self._database.now()))
             await move_talk(connection, before.chat_pk, after.chat_pk)
             await move_deliveries(connection, before.chat_pk)
             for table in (jobs, buttons, voices, schedules):
                 change = update(table).where(table.c.chat_pk == before.chat_pk)
                 await connection.execute(change.values(chat_pk=after.chat_pk))
+
+
+def _select_conversations(person: Chat) -> Select[Any]:
+    is_theirs = or_(
+        chats.c.chat_id == person.chat_id,
+        chats.c.chat_id.startswith(f"{person.chat_id}{SEPARATOR}", autoescape=True),
+    )
+    is_minor = jobs.c.command.in_(_MINOR)
+    return (
+        select(
+            func.min(case((is_minor, None), else_=jobs.c.seq)).label("first_seq"),
+            func.min(jobs.c.seq).label("any_seq"),
+            func.max(jobs.c.created_at).label("last_at"),
+        )
+        .join(messages, messages.c.message_pk == jobs.c.message_pk)
+        .join(chats, chats.c.chat_pk == jobs.c.chat_pk)
+        .where(chats.c.platform == person.platform, chats.c.bot_id == person.bot_id, is_theirs)
+        .where(messages.c.content.is_not(None), jobs.c.command != _LAST_COMMAND)
+        .group_by(jobs.c.chat_pk)
+        .order_by(func.max(jobs.c.seq).desc())
+        .limit(_MAX_CONVERSATIONS)
+    )

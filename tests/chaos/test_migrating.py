@@ -9,8 +9,7 @@ import pytest
 from alembic import command
 
 from core.models import Chat, JobState, Message, Reply
-from core.store.database.migrate import make_config, open_plain
-from core.store.database.schema_version import list_revisions
+from core.store.database.migrate import list_revisions, make_config, open_plain
 from tests.chaos.bot import Bot
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.kills import Outcome, Step, check_steps

@@ -91,7 +91,7 @@ class Trial:
 
     def due(self) -> str:
         now = current_clock().now() + timedelta(minutes=1)
-        return DigestPeriod(now - timedelta(days=1), now, is_late=True).write()
+        return DigestPeriod(now - timedelta(days=1), now, is_late=True).format()
 
 
 Ways = dict[str, Callable[[Trial], dict[str, Any]]]

@@ -30,7 +30,7 @@ from tests.support.loopback import LoopbackPlatform
 from tests.support.virtual_time import current_clock
 
 OLD = "mimo-v2-asr"
-NEWS = f"mimo: mimo-v2.5-asr hears from now on, instead of {OLD}."
+NEWS = f"mimo: the model for transcription is now mimo-v2.5-asr instead of {OLD}."
 
 
 @asynccontextmanager
@@ -91,7 +91,7 @@ async def test_news_of_a_model_reach_the_operator_once(
 
 
 @pytest.mark.real_time  # discord.py's heartbeat is a thread with a clock of its own
-async def test_each_operator_is_told_in_their_private_chat(
+async def test_each_operator_gets_alerts_in_their_private_chat(
     tmp_path: Path, telegram: TelegramServer
 ) -> None:
     async with DiscordServer() as discord:
@@ -102,20 +102,20 @@ async def test_each_operator_is_told_in_their_private_chat(
         admins = (f"discord:{closed}", "discord:404", f"telegram:{ann}", f"discord:{ben}")
         with capture_logs() as logs:
             async with running(settings) as (program, platforms):
-                alerts = Alerts(program.store.alerts, platforms, admins)
+                alerts = Alerts(program.store.intake, platforms, admins)
                 for _ in range(2):
-                    await alerts.tell("key", "News.")
+                    await alerts.send("key", "News.")
                 ended = {JobState.DONE: 2, JobState.CANCELLED: 1}
                 assert await settle(program.store) == ended
         assert [answer.text for answer in telegram.answers(ann)] == ["News."]
         assert [a.content for a in discord.answers(discord.dm(ben))] == ["News."]
         assert discord.pings() == []
-    untold = [log["platform"] for log in logs if "could not be told" in log["event"]]
-    assert untold == ["discord"] * 2
+    unsent = [log["platform"] for log in logs if "not sent" in log["event"]]
+    assert unsent == ["discord"] * 2
 
 
 class Shy(LoopbackPlatform):
-    """A platform that is away at first."""
+    """A platform that is not connected at first."""
 
     def __init__(self, *errors: PlatformError) -> None:
         super().__init__()
@@ -129,42 +129,47 @@ class Shy(LoopbackPlatform):
         return Chat("test", "1", person_id)
 
 
-async def told(store: Store) -> list[tuple[str, str]]:
+async def texts_in(store: Store) -> list[tuple[str, str]]:
     jobs = await store.jobs.recent(set(JobState), 99)
     return [(job.message.chat.chat_id, job.message.text) for job in reversed(jobs)]
 
 
-async def test_each_key_is_told_once_to_each(store: Store) -> None:
-    both = Alerts(store.alerts, {"a": Shy(), "b": Shy()}, ("a:7", "b:8:9"))
+async def test_each_key_is_sent_once_to_each(store: Store) -> None:
+    both = Alerts(store.intake, {"a": Shy(), "b": Shy()}, ("a:7", "b:8:9"))
     for key, text in [("k1", "One."), ("k1", "One again."), ("k2", "Two.")]:
-        await both.tell(key, text)
-    assert await told(store) == [("7", "One."), ("8:9", "One."), ("7", "Two."), ("8:9", "Two.")]
+        await both.send(key, text)
+    assert await texts_in(store) == [
+        ("7", "One."),
+        ("8:9", "One."),
+        ("7", "Two."),
+        ("8:9", "Two."),
+    ]
     assert {job.command for job in await store.jobs.recent(set(JobState), 9)} == {"notice"}
-    await Alerts(store.alerts, {}, ()).tell("k3", "Nobody is to be told.")
-    assert len(await told(store)) == 4
+    await Alerts(store.intake, {}, ()).send("k3", "Nobody is to be told.")
+    assert len(await texts_in(store)) == 4
 
 
-async def test_a_platform_that_comes_late_is_waited_for(store: Store, clock: Clock) -> None:
+async def test_a_platform_that_is_still_starting_is_waited_for(store: Store, clock: Clock) -> None:
     began_s = clock.monotonic()
     busy = [PlatformBusy("not connected yet") for _ in range(12)]
-    await Alerts(store.alerts, {"a": Shy(*busy)}, ("a:7",)).tell("k", "News.")
-    assert await told(store) == [("7", "News.")]
+    await Alerts(store.intake, {"a": Shy(*busy)}, ("a:7",)).send("k", "News.")
+    assert await texts_in(store) == [("7", "News.")]
     assert 20 < clock.monotonic() - began_s < 120
 
 
 @pytest.mark.parametrize(
     ("errors", "asked"), [([PlatformBusy("away")] * 99, 18), ([ChatGone()], 1)]
 )
-async def test_who_cannot_be_reached_keeps_nobody_else_waiting(
+async def test_an_unreachable_operator_does_not_block_others(
     store: Store, clock: Clock, errors: list[PlatformError], asked: int
 ) -> None:
     began_s, away = clock.monotonic(), Shy(*errors)
     with capture_logs() as logs:
         platforms = {"a": away, "b": Shy()}
-        await Alerts(store.alerts, platforms, ("a:7", "b:8")).tell("k", "News.")
-    assert await told(store) == [("8", "News.")]
+        await Alerts(store.intake, platforms, ("a:7", "b:8")).send("k", "News.")
+    assert await texts_in(store) == [("8", "News.")]
     assert away.asked == asked and clock.monotonic() - began_s < 180
-    # stamina tells of the tries; the last line is ours.
+    # stamina logs the attempts; the last line is ours.
     assert (logs[-1]["platform"], logs[-1]["error"]) == ("a", str(errors[0]))
 
 

@@ -36,6 +36,7 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 GOOD = ("mimo-v3-asr", "mimo-v2.6-flash", "mimo-v2.5-tts")
 NEXT = ("mimo-v2.5-asr", "mimo-v2.5", "mimo-v2-tts")
 ROLES = ("hears", "understands", "speaks")
+TASKS = ("transcription", "answers", "speech")
 
 
 @pytest.fixture
@@ -119,10 +120,13 @@ async def test_a_model_that_ends_at_night_is_left_before_anybody_calls(
         await bot.use()
         await bot.model_probe.probe_due(T0 + 2 * DAY)
     assert warnings(logs) == list(zip(GOOD, NEXT, strict=True)), "told once"
-    assert "went well" not in str(logs)
+    assert "succeeded" not in str(logs)
     assert bot.told == [
-        (f"{role}:{(T0 + DAY).isoformat()}", f"mimo: {new} {role} from now on, instead of {old}.")
-        for role, old, new in zip(ROLES, GOOD, NEXT, strict=True)
+        (
+            f"{role}:{(T0 + DAY).isoformat()}",
+            f"mimo: the model for {task} is now {new} instead of {old}.",
+        )
+        for role, task, old, new in zip(ROLES, TASKS, GOOD, NEXT, strict=True)
     ]
     calls = server.all_calls[before:]
     assert [(call.model, call.status) for call in calls] == [(model, 200) for model in NEXT] * 2
@@ -170,11 +174,11 @@ async def test_what_nothing_can_follow_is_told_once(server: MimoServer, tmp_path
         failed += [log["role"] for log in logs if log.get("error") == "ModelGone"]
     assert failed == [*ROLES], "each role once in three days"
     assert told == [
-        f"mimo: the model that {role}, {model}, did not answer the daily probe (ModelGone)."
-        " hearsay doctor tells what to do."
-        for role, model in zip(ROLES, GOOD, strict=True)
+        f"mimo: the model for {task}, {model}, failed the daily probe (ModelGone)."
+        " Run hearsay doctor for details."
+        for task, model in zip(TASKS, GOOD, strict=True)
     ]
-    assert [log["role"] for log in logs if "went well" in log["event"]] == [*ROLES]
+    assert [log["role"] for log in logs if "succeeded" in log["event"]] == [*ROLES]
 
 
 async def test_a_bad_night_of_the_service_holds_nobody_up(bot: Bot, server: MimoServer) -> None:

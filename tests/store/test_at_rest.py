@@ -10,7 +10,7 @@ from core.errors import ConfigError
 from core.models import ChatSettings, Correction, File, JobState, Reply, TalkSettings, Transcript
 from core.routing import pick_command
 from core.store import Store, make_cipher
-from core.store.database.encryption import Sealed
+from core.store.database.encryption import Encrypted
 from core.store.database.tables import metadata
 from tests.conftest import NewMessage
 from tests.store.conftest import Add, schedule
@@ -74,10 +74,10 @@ def test_keys_rotate(tmp_path: Path) -> None:
     both = make_cipher(f" {new} , {old}", tmp_path)
     assert both.decrypt(sealed) == b"x"
     assert make_cipher(new, tmp_path).decrypt(both.encrypt(b"y")) == b"y", "the first key seals"
-    with pytest.raises(ConfigError, match="HEARSAY_SECRET_KEY does not open this database"):
+    with pytest.raises(ConfigError, match="HEARSAY_SECRET_KEY does not decrypt this database"):
         make_cipher(old, tmp_path).decrypt(both.encrypt(b"y"))
     assert list(tmp_path.iterdir()) == []
-    # What Fernet sealed is still read.
+    # Values that Fernet encrypted can still be read.
     token = Fernet(old).encrypt(b"from before")
     assert both.decrypt(token, b"any.column") == b"from before"
     with pytest.raises(ConfigError, match="HEARSAY_SECRET_KEY"):
@@ -114,7 +114,7 @@ def test_a_changed_byte_is_noticed(tmp_path: Path, at: int) -> None:
 
 def test_every_sealed_column_knows_its_place() -> None:
     columns = [column for table in metadata.tables.values() for column in table.columns]
-    places = [column.type.place for column in columns if isinstance(column.type, Sealed)]
+    places = [column.type.column_name for column in columns if isinstance(column.type, Encrypted)]
     assert len(set(places)) == len(places) > 10
     assert b"messages.content" in places
 

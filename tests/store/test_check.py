@@ -12,7 +12,7 @@ from core.errors import ConfigError, StoreError
 from core.models import Transcript
 from core.store import Store, make_cipher, migrate
 from core.store.database.check import DatabaseCondition, examine, has_content
-from core.store.database.schema_version import list_revisions
+from core.store.database.migrate import list_revisions
 from tests.store.conftest import Add
 from tests.support.clean_start import ask_database, make_database
 

@@ -6,7 +6,7 @@ import pytest
 
 from core.clock import Clock
 from core.models import Chat, JobState
-from core.store import Store, conversations
+from core.store import Store, chats
 from tests.conftest import NewMessage
 from tests.store.conftest import Add
 
@@ -19,7 +19,7 @@ def chat(name: str, platform: str = "web", bot_id: str = "1") -> dict[str, Chat]
 
 async def list_chats(store: Store) -> list[tuple[str, str]]:
     """Return the id of each chat and the command that it is known by."""
-    return [(c.chat.chat_id, c.first.command) for c in await store.conversations.of(PERSON)]
+    return [(c.chat.chat_id, c.first.command) for c in await store.chats.conversations(PERSON)]
 
 
 async def test_the_chat_used_last_comes_first(store: Store, add: Add, clock: Clock) -> None:
@@ -28,7 +28,7 @@ async def test_the_chat_used_last_comes_first(store: Store, add: Add, clock: Clo
         await clock.sleep(60)
     last_at = clock.now()
     await add(**chat("a_b"), command="ask", text="Why?")
-    found = await store.conversations.of(PERSON)
+    found = await store.chats.conversations(PERSON)
     assert [c.chat.chat_id for c in found] == ["a_b", "a_b-1", "a_b-2"]
     assert found[0].last_at == last_at and found[0].first.created_at < last_at
     assert found[0].first.message.message_id == "1"
@@ -64,7 +64,7 @@ async def test_a_chat_that_was_forgotten_is_no_more(store: Store, add: Add) -> N
 
 
 async def test_only_some_are_read(store: Store, add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversations, "_LIMIT", 2)
+    monkeypatch.setattr(chats, "_MAX_CONVERSATIONS", 2)
     for name in ("a_b", "a_b-1", "a_b-2"):
         await add(**chat(name))
     assert [name for name, _ in await list_chats(store)] == ["a_b-2", "a_b-1"]

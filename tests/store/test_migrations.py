@@ -11,8 +11,7 @@ from sqlalchemy import create_engine, inspect
 
 from core.errors import ConfigError
 from core.store import migrate
-from core.store.database.migrate import make_config
-from core.store.database.schema_version import list_revisions
+from core.store.database.migrate import list_revisions, make_config
 from core.store.database.tables import metadata
 from tests.support.clean_start import ask_database
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from core.clock import Clock
-from core.models import Answer, Audio, Chat, ProbeResult, SavedVoice, Transcript, Usage
+from core.models import Answer, Audio, Chat, Message, ProbeResult, SavedVoice, Transcript, Usage
 from core.store import Store
 from core.store.operations.probes import INTERVAL
 
@@ -96,13 +96,13 @@ async def test_what_is_used_adds_up_for_each_key_and_day(store: Store) -> None:
     assert await allowances.of_day(tomorrow) == {"bob": 3.0}, "each day begins at nothing"
 
 
-async def test_how_far_chats_were_read_is_kept(store: Store) -> None:
-    assert await store.watermarks.all("discord", "1") == {}
-    await store.watermarks.save("discord", "1", {"10": "100", "20": "200"})
-    await store.watermarks.save("discord", "1", {"10": "101"})
-    await store.watermarks.save("discord", "2", {"10": "900"})
-    assert await store.watermarks.all("discord", "1") == {"10": "101", "20": "200"}
-    assert await store.watermarks.all("telegram", "1") == {}
+async def test_watermarks_are_saved_per_bot(store: Store) -> None:
+    assert await store.chats.watermarks("discord", "1") == {}
+    await store.chats.save_watermarks("discord", "1", {"10": "100", "20": "200"})
+    await store.chats.save_watermarks("discord", "1", {"10": "101"})
+    await store.chats.save_watermarks("discord", "2", {"10": "900"})
+    assert await store.chats.watermarks("discord", "1") == {"10": "101", "20": "200"}
+    assert await store.chats.watermarks("telegram", "1") == {}
 
 
 async def test_a_role_is_probed_once_a_day(store: Store, clock: Clock) -> None:
@@ -125,13 +125,16 @@ async def test_a_role_is_probed_once_a_day(store: Store, clock: Clock) -> None:
     assert await probes.begin("hears", now + timedelta(seconds=1))
 
 
-async def test_an_operator_is_told_of_a_thing_once(store: Store, clock: Clock) -> None:
+async def test_own_messages_are_added_once_per_chat(store: Store, clock: Clock) -> None:
     chats = [Chat("test", "1", name) for name in "ab"]
     for chat, is_new in ((chats[0], True), (chats[1], True), (chats[0], False)):
-        assert await store.alerts.add(chat, "full", "The disk is full") is is_new
-    assert await store.alerts.add(chats[0], "busy", "x")
+        text = "The disk is full"
+        message = Message(chat, "notice:full", clock.now(), text=text, command="notice")
+        assert await store.intake.add_own(message) is is_new
+    other = replace(message, message_id="notice:busy", text="x")
+    assert await store.intake.add_own(other)
     jobs = await store.jobs.history(chats[0])
-    told = [("notice", "x"), ("notice", "The disk is full")]
-    assert [(j.command, j.message.text) for j in jobs] == told
+    expected = [("notice", "x"), ("notice", "The disk is full")]
+    assert [(j.command, j.message.text) for j in jobs] == expected
     assert jobs[0].message.sent_at == jobs[0].created_at == jobs[0].run_at == clock.now()
     assert (jobs[0].state.value, jobs[0].attempts, jobs[0].error) == ("waiting", 0, "")

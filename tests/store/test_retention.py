@@ -88,15 +88,15 @@ async def test_a_job_that_is_taken_up_again_meanwhile_stays(
     store: Store, new_message: NewMessage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = [await answer(store, new_message, JobState.DONE) for _ in range(2)]
-    read = store.retention._read
+    read = store.retention._database.rows
 
-    async def read_and_redo(query: Any) -> Any:
-        rows = await read(query)
+    async def read_and_redo(query: Any, key: Any = None) -> Any:
+        rows = await read(query, key)
         if rows and hasattr(rows[0], "job_id"):
             await store.jobs.redo(jobs[0], Reply("better"))
         return rows
 
-    monkeypatch.setattr(store.retention, "_read", read_and_redo)
+    monkeypatch.setattr(store.retention._database, "rows", read_and_redo)
     await store.retention.purge(NOW + timedelta(days=31))
     assert [await store.jobs.find(job) is not None for job in jobs] == [True, True]
     monkeypatch.undo()

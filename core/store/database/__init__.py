@@ -1,1 +1,1 @@
-"""The database itself: connections, tables, migrations, encryption."""
+"""Connections, tables, migrations, encryption."""

@@ -1,4 +1,4 @@
-"""What can be found out about a database without changing it: for `hearsay doctor`."""
+"""Checks of a database for `hearsay doctor`. They change nothing."""
 
 from __future__ import annotations
 
@@ -12,25 +12,24 @@ from sqlalchemy.exc import DBAPIError
 from core.errors import StoreError
 from core.store.database.connection import Database
 from core.store.database.encryption import Cipher
-from core.store.database.migrate import open_plain
-from core.store.database.schema_version import list_revisions, read_revision
+from core.store.database.migrate import list_revisions, open_plain, read_revision
 from core.store.database.tables import messages, transcripts
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseCondition:
-    """How a database is."""
+    """The condition of a database."""
 
-    #: False if nothing is there yet.
+    #: False if there is no database yet.
     is_there: bool
-    #: What the database's own check found wrong, empty if nothing.
+    #: What SQLite's integrity check found, empty if nothing.
     damage: str = ""
-    #: The form that it has: "old" is mended by `migrate`, "newer" by a newer program.
+    #: Its schema version: "old" needs a migration, "newer" a newer program, or "current".
     schema: str = ""
 
 
 async def examine(url: str) -> DatabaseCondition:
-    """Look at the database at `url`. Raises StoreError if it cannot be read, ConfigError."""
+    """Check the database at `url`. Raises StoreError if it cannot be read, ConfigError."""
     return await asyncio.to_thread(_examine, url)
 
 
@@ -66,7 +65,7 @@ def _name_schema(revision: str) -> str:
 
 
 async def has_content(url: str, cipher: Cipher) -> bool:
-    """Open the newest content with the key; False if there is none yet.
+    """Decrypt the newest content with the key; return False if there is none yet.
 
     Raises ConfigError if the key does not fit, StoreError.
     """
@@ -76,8 +75,7 @@ async def has_content(url: str, cipher: Cipher) -> bool:
         select(transcripts.c.content).order_by(transcripts.c.created_at.desc()).limit(1),
     )
     try:
-        async with database.read() as connection:
-            found = [(await connection.execute(query)).scalar() for query in newest]
+        found = [await database.scalar(query) for query in newest]
     finally:
         await database.close()
     return any(content is not None for content in found)

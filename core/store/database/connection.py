@@ -1,4 +1,4 @@
-"""The database: how it is opened, read and written.
+"""Connections to the database: how it is opened, read and written.
 
 SQLite: WAL, `synchronous=FULL`, one writer that begins IMMEDIATE, readers that cannot write. A
 transaction that reads first and writes later would fail at once with "database is locked" in
@@ -7,12 +7,13 @@ spite of the busy timeout, hence IMMEDIATE.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import URL, event, make_url
+from sqlalchemy import URL, Executable, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -31,24 +32,25 @@ class Database:
 
     def __init__(self, url: str, cipher: Cipher, clock: Clock = CLOCK) -> None:
         self.cipher = cipher
-        self.clock = clock
+        self._clock = clock
         self._url = make_url(url)
-        self.is_sqlite = self._url.get_backend_name() == "sqlite"
-        if self.is_sqlite:
-            self._writer = _sqlite_engine(self._url, clock, is_writer=True)
-            self._reader = _sqlite_engine(self._url, clock, is_writer=False)
+        if self._url.get_backend_name() == "sqlite":
+            self._writer = _sqlite_engine(self._url, is_writer=True)
+            self._reader = _sqlite_engine(self._url, is_writer=False)
         else:
-            self._writer = self._reader = create_async_engine(
-                self._url, pool_pre_ping=True, execution_options={"clock": clock}
-            )
+            self._writer = self._reader = create_async_engine(self._url, pool_pre_ping=True)
         for engine in {self._writer, self._reader}:
             set_cipher(engine.dialect, cipher)
 
+    def now(self) -> datetime:
+        """Return the current moment, aware, in UTC."""
+        return self._clock.now()
+
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that is committed at the end, or rolled back by an exception.
+        """Open a transaction that is committed at the end, or rolled back by an exception.
 
-        Raises StoreError if the database does not take it: nothing of it was kept.
+        Raises StoreError if the database fails: then nothing was written.
         """
         with _read_errors():
             async with self._writer.begin() as connection:
@@ -56,13 +58,24 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for one statement: in SQLite each sees a moment of its own."""
+        """Open a connection to read from: each statement sees the newest commit."""
         with _read_errors():
             async with self._reader.connect() as connection:
                 yield connection
 
+    async def rows(self, query: Executable, key: Mapping[str, Any] | None = None) -> Sequence[Any]:
+        """Return the rows of one query. Raises StoreError."""
+        async with self.read() as connection:
+            rows: Sequence[Any] = (await connection.execute(query, key)).all()
+        return rows
+
+    async def scalar(self, query: Executable, key: Mapping[str, Any] | None = None) -> Any:
+        """Return the first column of a query's first row, None if there is none."""
+        rows = await self.rows(query, key)
+        return rows[0][0] if rows else None
+
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         await self._writer.dispose()
         await self._reader.dispose()
 
@@ -77,7 +90,7 @@ def _read_errors() -> Iterator[None]:
         raise StoreError(f"{type(cause).__name__}: {cause}") from None
 
 
-def _sqlite_engine(url: URL, clock: Clock, *, is_writer: bool) -> AsyncEngine:
+def _sqlite_engine(url: URL, *, is_writer: bool) -> AsyncEngine:
     url = url.set(drivername="sqlite+aiosqlite")
     engine = create_async_engine(
         url,
@@ -85,12 +98,11 @@ def _sqlite_engine(url: URL, clock: Clock, *, is_writer: bool) -> AsyncEngine:
         pool_size=1 if is_writer else 4,
         max_overflow=0,
         pool_timeout=300,
-        execution_options={"clock": clock},
     )
 
     @event.listens_for(engine.sync_engine, "connect")
     def connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # we begin ourselves
+        connection.isolation_level = None  # transactions are begun below
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         if is_writer:

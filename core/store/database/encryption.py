@@ -1,8 +1,8 @@
-"""Content at rest: the encrypted column type and the key behind it.
+"""Encryption at rest: the encrypted column type and its keys.
 
 Telegram's terms for bots (4.4a) ask that user data be encrypted and the key kept apart from it.
-AES-256-GCM, since a chat's month of talk is read whole for one search: it opens a value in a
-tenth of the time that Fernet takes. What Fernet sealed is still read.
+AES-256-GCM, because one search reads a month of a chat: it decrypts a value in a tenth of the
+time that Fernet takes. Values that Fernet encrypted can still be read.
 """
 
 from __future__ import annotations
@@ -26,42 +26,42 @@ from sqlalchemy.types import TypeDecorator
 
 from core.errors import ConfigError
 
-#: The first byte of what AES-GCM sealed: after it the nonce, then the ciphertext and its tag.
+#: The first byte of an AES-GCM value; the nonce, the ciphertext and its tag follow.
 _VERSION = b"\x01"
-#: How everything that Fernet sealed begins: its own version byte and a clock, in base64.
-_FERNET = b"gAAAA"
+#: What every Fernet value begins with: its version byte and a timestamp, in base64.
+_FERNET_PREFIX = b"gAAAA"
 _NONCE_BYTES = 12
 _HEAD_BYTES = len(_VERSION) + _NONCE_BYTES
 
 
 class Cipher:
-    """Seals values with the first of its keys and opens them with any (rotation).
+    """Encrypts with the first of its keys and decrypts with any of them (rotation).
 
-    The nonce is drawn anew for each value: good for 2**32 values a key (NIST SP 800-38D, 8.3).
+    Each value gets a random nonce: safe for 2**32 values per key (NIST SP 800-38D, 8.3).
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
-        """keys: Fernet keys, of which the keys of AES-GCM are derived. Raises ValueError."""
-        self._old = MultiFernet([Fernet(key) for key in keys])
-        self._boxes = [AESGCM(_derive(key)) for key in keys]
+        """keys: Fernet keys, from which the AES-GCM keys are derived. Raises ValueError."""
+        self._fernet = MultiFernet([Fernet(key) for key in keys])
+        self._ciphers = [AESGCM(_derive(key)) for key in keys]
 
-    def encrypt(self, plain: bytes, place: bytes = b"") -> bytes:
-        """Return `plain` sealed, to be opened at the same place only."""
+    def encrypt(self, plain: bytes, column: bytes = b"") -> bytes:
+        """Return `plain` encrypted. It can be decrypted for the same column only."""
         nonce = os.urandom(_NONCE_BYTES)
-        return _VERSION + nonce + self._boxes[0].encrypt(nonce, plain, place)
+        return _VERSION + nonce + self._ciphers[0].encrypt(nonce, plain, column)
 
-    def decrypt(self, sealed: bytes, place: bytes = b"") -> bytes:
-        """Return what was sealed. Raises ConfigError if no key opens it."""
-        if sealed.startswith(_VERSION):
-            for box in self._boxes:
+    def decrypt(self, encrypted: bytes, column: bytes = b"") -> bytes:
+        """Return the decrypted value. Raises ConfigError if no key fits."""
+        if encrypted.startswith(_VERSION):
+            for cipher in self._ciphers:
                 try:
-                    return box.decrypt(sealed[1:_HEAD_BYTES], sealed[_HEAD_BYTES:], place)
+                    return cipher.decrypt(encrypted[1:_HEAD_BYTES], encrypted[_HEAD_BYTES:], column)
                 except (InvalidTag, ValueError):
                     continue
-        elif sealed.startswith(_FERNET):
+        elif encrypted.startswith(_FERNET_PREFIX):
             with suppress(InvalidToken):
-                return self._old.decrypt(sealed)
-        raise ConfigError("HEARSAY_SECRET_KEY does not open this database")
+                return self._fernet.decrypt(encrypted)
+        raise ConfigError("HEARSAY_SECRET_KEY does not decrypt this database")
 
 
 def _derive(key: str) -> bytes:
@@ -69,34 +69,36 @@ def _derive(key: str) -> bytes:
     return expansion.derive(urlsafe_b64decode(key))
 
 
-class Sealed(TypeDecorator[Any]):
-    """A value of the given type, kept as JSON (bytes as they are), encrypted.
+class Encrypted(TypeDecorator[Any]):
+    """A value of the given type as encrypted JSON; bytes are encrypted as they are.
 
-    The cipher hangs on the engine's dialect, so that each database has its own and none is global.
-    A value is bound to its column: put into another, it does not open.
+    The cipher is an attribute of the engine's dialect: each database has its own, none is global.
+    A value is bound to its column: copied into another one, it cannot be decrypted.
     """
 
     impl = LargeBinary
-    #: Statements are compiled once for each `kind`; the cipher is no part of them.
+    #: Statements are compiled once per `kind`; the cipher is not part of them.
     cache_ok = True
 
     def __init__(self, kind: Any) -> None:
         super().__init__()
         self.kind = kind
-        #: "table.column", given once the tables are complete. It must stay when one is renamed.
-        self.place = b""
+        #: "table.column", set by `bind_column_names`. It must not change when either is renamed.
+        self.column_name = b""
         self._adapter: TypeAdapter[Any] | None = None if kind is bytes else TypeAdapter(kind)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> bytes | None:
-        """Encrypt on the way in."""
+        """Encrypt a value to be stored."""
         if value is None:
             return None
         plain = value if self._adapter is None else self._adapter.dump_json(value)
-        return _cipher(dialect).encrypt(plain, self.place)
+        return _cipher(dialect).encrypt(plain, self.column_name)
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> Any:
-        """Decrypt on the way out; a key that does not fit is the operator's to mend."""
-        return None if value is None else self.read(_cipher(dialect).decrypt(value, self.place))
+        """Decrypt a stored value. Raises ConfigError if the key does not fit."""
+        if value is None:
+            return None
+        return self.read(_cipher(dialect).decrypt(value, self.column_name))
 
     def read(self, plain: bytes) -> Any:
         """Return the value of decrypted bytes."""
@@ -104,34 +106,34 @@ class Sealed(TypeDecorator[Any]):
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware moment. SQLite forgets time zones, so it is kept as naive UTC there."""
+    """An aware moment. SQLite has no time zones, so it is stored as naive UTC there."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Turn an aware moment into what the database keeps."""
+        """Return the moment as the database stores it."""
         if value is None or dialect.name != "sqlite":
             return value
         return value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give the moment its zone back."""
+        """Return the moment with its time zone."""
         if value is None or value.tzinfo is not None:
             return value
         return value.replace(tzinfo=UTC)
 
 
-def bind_places(metadata: MetaData) -> None:
-    """Tell each sealed column its place."""
+def bind_column_names(metadata: MetaData) -> None:
+    """Set the name of each encrypted column."""
     for table in metadata.tables.values():
         for column in table.columns:
-            if isinstance(column.type, Sealed):
-                column.type.place = f"{table.name}.{column.name}".encode()
+            if isinstance(column.type, Encrypted):
+                column.type.column_name = f"{table.name}.{column.name}".encode()
 
 
 def set_cipher(dialect: Dialect, cipher: Cipher) -> None:
-    """Give the engine behind `dialect` its key."""
+    """Set the cipher of the engine that uses `dialect`."""
     dialect.hearsay_cipher = cipher  # type: ignore[attr-defined]
 
 
@@ -141,9 +143,9 @@ def _cipher(dialect: Dialect) -> Cipher:
 
 
 def make_cipher(secret_key: str | None, home: Path) -> Cipher:
-    """Return the cipher of HEARSAY_SECRET_KEY, or of a 0600 file under `home`, made when absent.
+    """Return the cipher of HEARSAY_SECRET_KEY, or of a 0600 file under `home`, created if missing.
 
-    secret_key: Fernet keys, comma-separated: the first encrypts, all decrypt (rotation).
+    secret_key: comma-separated Fernet keys: the first encrypts, all decrypt (rotation).
     Raises ConfigError if a key is malformed.
     """
     keys = (secret_key or _key_file(home)).split(",")
@@ -159,7 +161,7 @@ def _key_file(home: Path) -> str:
     path = home / "secret.key"
     if not path.exists():
         home.mkdir(parents=True, exist_ok=True)
-        # Written aside and linked: two first starts at once agree on one key.
+        # Written to another file and linked: two concurrent first starts agree on one key.
         fresh = home / f"secret.key.{os.getpid()}"
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:

@@ -1,4 +1,4 @@
-"""Pieces of query that several files of the store share."""
+"""Parts of queries that several modules of the store share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from sqlalchemy import Insert, Select, Table, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.clock import Clock
 from core.models import (
     Audio,
     Chat,
@@ -27,23 +26,17 @@ from core.models import (
 )
 from core.store.database.tables import chats, jobs, messages
 
-#: How long a chat's refusal of voice messages is taken for its will: people change their minds.
+#: How long a chat that refused a voice message gets none: people change their settings.
 NO_VOICE = timedelta(days=7)
 
 
 def hash_sample(sample: Audio) -> str:
-    """Return what links sounds to the sample of the voice that spoke them."""
+    """Return the hash that links synthesized audio to the voice sample it was made with."""
     return hashlib.sha256(sample.data).hexdigest()
 
 
-def now(connection: AsyncConnection) -> datetime:
-    """Return the current moment by the clock of the connection's database."""
-    clock: Clock = connection.sync_engine.get_execution_options()["clock"]
-    return clock.now()
-
-
 def insert_new(connection: AsyncConnection, table: Table) -> Any:
-    """Return an INSERT that passes over a row whose unique key is there already."""
+    """Return an INSERT that skips a row whose unique key exists already."""
     return _insert_new(connection.dialect.name, table)
 
 
@@ -72,7 +65,7 @@ _CHAT = select(chats).where(
 
 
 async def chat_row(connection: AsyncConnection, chat: Chat) -> Any:
-    """Return the row of `chat`, made when it is new."""
+    """Return the row of `chat`, inserted if it is new."""
     key = {"of_platform": chat.platform, "of_bot": chat.bot_id, "of_chat": chat.chat_id}
     row = (await connection.execute(_CHAT, key)).one_or_none()
     if row is None:
@@ -83,7 +76,7 @@ async def chat_row(connection: AsyncConnection, chat: Chat) -> Any:
 
 
 def read_settings(row: Any) -> ChatSettings:
-    """Return what the chat of this row has chosen."""
+    """Return the settings in a row of `chats`."""
     speech = row.speech or SpeechSettings()
     replies = RepliesMode(row.replies)
     talk = row.talk or TalkSettings()
@@ -91,7 +84,7 @@ def read_settings(row: Any) -> ChatSettings:
 
 
 def build_settings(settings: ChatSettings) -> dict[str, Any]:
-    """Return the columns that keep what a chat has chosen."""
+    """Return the values of the columns that hold the settings of a chat."""
     return {
         "language": settings.language,
         "is_auto": settings.is_auto,
@@ -103,7 +96,7 @@ def build_settings(settings: ChatSettings) -> dict[str, Any]:
 
 
 def select_jobs() -> Select[Any]:
-    """Return a query for all that `read_job` needs."""
+    """Return a query for everything that `read_job` needs."""
     return (
         select(
             jobs,
@@ -122,17 +115,17 @@ def select_jobs() -> Select[Any]:
         )
         .join(messages, messages.c.message_pk == jobs.c.message_pk)
         .join(chats, chats.c.chat_pk == jobs.c.chat_pk)
-        # What was forgotten has no message any more.
+        # The message of a job that was forgotten has no content any more.
         .where(messages.c.content.is_not(None))
     )
 
 
-def read_job(row: Any, moment: datetime) -> Job:
-    """Turn a row of `select_jobs` into a job whose message names the chat as it is at `moment`."""
+def read_job(row: Any, now: datetime) -> Job:
+    """Return the job of a row of `select_jobs`; its message names the chat by its present id."""
     message: Message = row.content
     chat = Chat(row.platform, row.bot_id, row.chat_id)
     if row.origin_pk != row.chat_pk:
-        # The chat has moved: message ids began anew there, so nothing can be answered by id.
+        # The chat has moved: message ids start over there, so none can be replied to.
         message = replace(message, message_id="")
     return Job(
         job_id=row.job_id,
@@ -147,5 +140,5 @@ def read_job(row: Any, moment: datetime) -> Job:
         is_told=row.is_told,
         reply=row.reply,
         outcome=JobState(row.outcome),
-        has_no_voice=row.no_voice_at is not None and moment - row.no_voice_at < NO_VOICE,
+        has_no_voice=row.no_voice_at is not None and now - row.no_voice_at < NO_VOICE,
     )

@@ -15,7 +15,7 @@ metadata = MetaData(
     }
 )
 
-#: What every call to an engine cost.
+#: The cost of every call to an engine.
 usage = Table(
     "usage",
     metadata,
@@ -29,7 +29,7 @@ usage = Table(
     Index(None, "created_at"),
 )
 
-#: How much sound the keys of programs have used, each on its newest day.
+#: Seconds of audio that API keys have used, each on its newest day.
 allowances = Table(
     "allowances",
     metadata,
@@ -39,7 +39,7 @@ allowances = Table(
     Column("audio_s", Float, nullable=False),
 )
 
-#: When the model of each role was last asked whether it lives.
+#: The last probe of the model of each role.
 probes = Table(
     "probes",
     metadata,
@@ -47,6 +47,6 @@ probes = Table(
     Column("checked_at", UtcDateTime, nullable=False),
     Column("engine", String(32), nullable=False),
     Column("model", String(128), nullable=False),
-    #: Class of what went wrong, empty if it answered.
+    #: Class of the error, empty if the model answered.
     Column("error", String(64), nullable=False),
 )

@@ -1,7 +1,7 @@
-"""SQLite's connection, such that a statement is one walk to its thread and back.
+"""An SQLite connection that needs one round trip to its thread per statement.
 
-aiosqlite walks once each for the cursor, the statement, its rows, its end, and for the pool's
-rollback after each use: 140 walks for one voice note, which were most of what it cost us.
+aiosqlite makes one each for the cursor, the statement, its rows, its end, and for the pool's
+rollback after each use: 140 round trips per voice note, most of the program's own CPU time.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from sqlalchemy import URL
 
 
 class QuickConnection(aiosqlite.Connection):
-    """aiosqlite's connection for SQLAlchemy, which reads every result whole."""
+    """aiosqlite's connection for SQLAlchemy. Every result is read whole."""
 
-    #: False while a call is under way, and after one that failed or was abandoned.
+    #: False during a call, and after one that failed or was cancelled.
     _is_settled = True
 
     def cursor(self) -> QuickCursor:  # type: ignore[override]
-        """Return a cursor without asking the thread."""
+        """Return a cursor without a call to the thread."""
         return QuickCursor(self)
 
     async def rollback(self) -> None:
-        """Roll back, unless it is certain that there is nothing to roll back."""
+        """Roll back, unless there is certainly no open transaction."""
         if not self._is_settled or self.in_transaction:
             await super().rollback()
 
@@ -38,7 +38,7 @@ class QuickConnection(aiosqlite.Connection):
 
 
 class QuickCursor:
-    """What SQLAlchemy asks of a cursor: a statement and all its rows at once."""
+    """The part of a cursor that SQLAlchemy uses: a statement and all its rows at once."""
 
     arraysize = 1
 
@@ -57,7 +57,7 @@ class QuickCursor:
         await self._connection._execute(self._run, sqlite3.Connection.execute, sql, parameters)
 
     async def executemany(self, sql: str, parameters: Sequence[Sequence[Any]]) -> None:
-        """Run one statement once for each of `parameters`."""
+        """Run one statement for each of `parameters`."""
         await self._connection._execute(self._run, sqlite3.Connection.executemany, sql, parameters)
 
     async def fetchall(self) -> list[Any]:
@@ -65,7 +65,7 @@ class QuickCursor:
         return self._rows
 
     async def close(self) -> None:
-        """Do nothing: the statement has ended."""
+        """Do nothing: the statement has already ended."""
 
     def _run(self, method: Any, sql: str, parameters: Any) -> None:
         cursor = method(self._connection._conn, sql, parameters)
@@ -82,7 +82,7 @@ async def open_sqlite(url: URL) -> QuickConnection:
     arguments, options = url.get_dialect()().create_connect_args(url)
     connect = partial(sqlite3.connect, *arguments, **options)
     connection = QuickConnection(connect, 64)
-    # As SQLAlchemy does: a connection that nobody closed must not keep the process.
+    # As SQLAlchemy does: an unclosed connection must not keep the process alive.
     connection._thread.daemon = True
     await connection
     return connection

@@ -1,4 +1,4 @@
-"""The tables of what people do. What they wrote or said stands in `Sealed` columns only."""
+"""The tables of users' data. What people wrote or said is in `Encrypted` columns only."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from core.models import (
     TalkSettings,
     Transcript,
 )
-from core.store.database.encryption import Sealed, UtcDateTime, bind_places
+from core.store.database.encryption import Encrypted, UtcDateTime, bind_column_names
 from core.store.database.schema import metadata as metadata
 
-#: Chats and what each has chosen.
+#: Chats and their settings.
 chats = Table(
     "chats",
     metadata,
@@ -39,45 +39,45 @@ chats = Table(
     Column("chat_id", String(64), nullable=False),
     Column("language", String(16)),
     Column("is_auto", Boolean, nullable=False, server_default=false()),
-    Column("speech", Sealed(SpeechSettings)),
+    Column("speech", Encrypted(SpeechSettings)),
     Column("replies", String(8), nullable=False, server_default="off"),
-    Column("expects", Sealed(ExpectedRecording)),
-    Column("talk", Sealed(TalkSettings)),
-    #: Set when nobody is there any more; taken back by the next message.
+    Column("expects", Encrypted(ExpectedRecording)),
+    Column("talk", Encrypted(TalkSettings)),
+    #: Set when the chat is gone; cleared by the next message from it.
     Column("gone_at", UtcDateTime),
     #: When the chat last refused a voice message.
     Column("no_voice_at", UtcDateTime),
     UniqueConstraint("platform", "bot_id", "chat_id"),
 )
 
-#: People, a row a platform, and what each has chosen for themselves.
+#: Accounts of people, one per platform, and their settings.
 people = Table(
     "people",
     metadata,
     Column("person_pk", Integer, primary_key=True),
     Column("platform", String(32), nullable=False),
     Column("person_id", String(64), nullable=False),
-    Column("speech", Sealed(SpeechSettings)),
-    #: Nothing of this person is remembered or written down for others.
+    Column("speech", Encrypted(SpeechSettings)),
+    #: Nothing of this person is remembered, or transcribed for others.
     Column("is_opted_out", Boolean, nullable=False, server_default=false()),
-    #: What the accounts of one person share, None = linked with no other. Each holds the choices.
+    #: The same for all linked accounts of a person, None = not linked. Each row has the settings.
     Column("identity", String(16)),
     UniqueConstraint("platform", "person_id"),
     Index(None, "identity"),
 )
 
-#: Codes that link an account with the one where they are typed: one a person at a time.
+#: Codes that link an account with the one where they are typed: one per account at a time.
 link_codes = Table(
     "link_codes",
     metadata,
     Column("person_pk", ForeignKey("people.person_pk"), primary_key=True),
     Column("until_at", UtcDateTime, nullable=False),
-    Column("code", Sealed(str), nullable=False),
-    #: The job that has used it up.
+    Column("code", Encrypted(str), nullable=False),
+    #: The job that used it.
     Column("job_id", String(16)),
 )
 
-#: When people tried codes: nobody may try many.
+#: Attempts to use a code, for the limit on them.
 link_tries = Table(
     "link_tries",
     metadata,
@@ -86,7 +86,7 @@ link_tries = Table(
     Column("tried_at", UtcDateTime, nullable=False),
 )
 
-#: Voices that were kept: designed for a chat, or a person's own.
+#: Saved voices: designed for a chat, or a person's own.
 voices = Table(
     "voices",
     metadata,
@@ -94,12 +94,12 @@ voices = Table(
     Column("chat_pk", ForeignKey("chats.chat_pk")),
     Column("person_pk", ForeignKey("people.person_pk")),
     Column("created_at", UtcDateTime, nullable=False),
-    Column("content", Sealed(SavedVoice), nullable=False),
+    Column("content", Encrypted(SavedVoice), nullable=False),
     Index(None, "chat_pk"),
     Index(None, "person_pk"),
 )
 
-#: Every message that was taken in; the unique key is what makes a repeat harmless.
+#: Every accepted message; its unique key makes a repeated update harmless.
 messages = Table(
     "messages",
     metadata,
@@ -108,71 +108,71 @@ messages = Table(
     Column("message_id", String(128), nullable=False),
     Column("edit_id", String(32), nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
-    Column("content", Sealed(Message)),
+    Column("content", Encrypted(Message)),
     UniqueConstraint("chat_pk", "message_id", "edit_id"),
     Index(None, "received_at"),
 )
 
-#: Sound that only we hold (uploads): what is asked about it later is asked of this.
+#: Recordings that only we have (uploads), for later questions about them.
 blobs = Table(
     "blobs",
     metadata,
     Column("message_pk", ForeignKey("messages.message_pk"), primary_key=True),
-    Column("content", Sealed(bytes), nullable=False),
+    Column("content", Encrypted(bytes), nullable=False),
 )
 
-#: One per message that wants an answer. `seq` is the order of arrival.
+#: One per message that wants a reply. `seq` is the order of arrival.
 jobs = Table(
     "jobs",
     metadata,
     Column("seq", Integer, primary_key=True),
     Column("job_id", String(16), nullable=False, unique=True),
     Column("message_pk", ForeignKey("messages.message_pk"), nullable=False, unique=True),
-    #: Where the answer goes; differs from the message's chat once the chat has moved.
+    #: Where the reply goes; differs from the message's chat once the chat has moved.
     Column("chat_pk", ForeignKey("chats.chat_pk"), nullable=False),
     Column("command", String(32), nullable=False),
     Column("state", String(16), nullable=False),
-    #: Tries that failed by themselves.
+    #: Attempts that failed.
     Column("attempts", Integer, nullable=False),
-    #: Tries that ended with the process.
+    #: Attempts during which the process ended.
     Column("crashes", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("run_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
     Column("error", String(400), nullable=False),
-    #: The person was told that this takes longer: later messages need not wait for it.
+    #: The person was shown that this takes longer: later messages need not wait for it.
     Column("is_told", Boolean, nullable=False, server_default=false()),
-    Column("reply", Sealed(Reply)),
-    #: The state the job ends in once its reply was delivered.
+    Column("reply", Encrypted(Reply)),
+    #: The state of the job once its reply is delivered.
     Column("outcome", String(16), nullable=False),
     Index(None, "state", "run_at"),
     Index(None, "chat_pk", "state", "seq"),
     Index(None, "finished_at"),
 )
 
-#: Paid results: sha256 of sound + engine + model + parameters + piece.
+#: Paid transcripts by sha256 of audio + engine + model + parameters + piece.
 transcripts = Table(
     "transcripts",
     metadata,
     Column("key", String(64), primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
-    Column("content", Sealed(Transcript), nullable=False),
-    #: Of a piece: the key of the whole recording, which takes it along when it is forgotten.
+    Column("content", Encrypted(Transcript), nullable=False),
+    #: For a piece, the key of the whole recording: both are deleted together.
     Column("whole", String(64)),
     Index(None, "whole"),
 )
 
-#: Paid answers: sha256 of the question + engine + model.
+#: Paid answers by sha256 of the question + engine + model.
 answers = Table(
     "answers",
     metadata,
     Column("key", String(64), primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
-    Column("content", Sealed(Answer), nullable=False),
+    Column("content", Encrypted(Answer), nullable=False),
 )
 
-#: The talk of chats that wanted it to be remembered: each message in its newest form. A deleted
-#: one stays behind without its content, so that what is delivered again does not bring it back.
+#: Remembered messages of chats that turned this on, each as last edited. The row of a deleted one
+#: stays without its content, so that an update that is delivered again does not restore it.
 remembered = Table(
     "remembered",
     metadata,
@@ -183,16 +183,16 @@ remembered = Table(
     Column("sender_id", String(64), nullable=False),
     Column("sent_at", UtcDateTime, nullable=False),
     Column("edit_id", String(32), nullable=False),
-    Column("content", Sealed(RememberedMessage)),
-    Column("transcript", Sealed(Transcript)),
-    #: The key of that transcript among the paid results.
+    Column("content", Encrypted(RememberedMessage)),
+    Column("transcript", Encrypted(Transcript)),
+    #: The key of that transcript in `transcripts`.
     Column("heard_key", String(64)),
     UniqueConstraint("chat_pk", "message_id"),
     Index(None, "chat_pk", "sent_at"),
     Index(None, "sender_id"),
 )
 
-#: How far people have read: what "since I last read" means.
+#: How far people have read, for "since I last read".
 readers = Table(
     "readers",
     metadata,
@@ -201,7 +201,7 @@ readers = Table(
     Column("read_at", UtcDateTime, nullable=False),
 )
 
-#: How far each chat was read, on platforms that show nothing twice.
+#: The newest message handled in each chat, on platforms that never deliver one twice.
 watermarks = Table(
     "watermarks",
     metadata,
@@ -209,31 +209,31 @@ watermarks = Table(
     Column("message_id", String(128), nullable=False),
 )
 
-#: Digests that come by themselves.
+#: Scheduled digests.
 schedules = Table(
     "schedules",
     metadata,
     Column("schedule_id", String(16), primary_key=True),
     Column("chat_pk", ForeignKey("chats.chat_pk"), nullable=False),
     Column("next_at", UtcDateTime, nullable=False),
-    Column("content", Sealed(DigestSchedule), nullable=False),
+    Column("content", Encrypted(DigestSchedule), nullable=False),
     Index(None, "chat_pk"),
     Index(None, "next_at"),
 )
 
-#: Paid sound: sha256 of text + engine + model + voice + style.
+#: Paid synthesized audio by sha256 of text + engine + model + voice + style.
 sounds = Table(
     "sounds",
     metadata,
     Column("key", String(64), primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
-    Column("content", Sealed(bytes), nullable=False),
-    #: sha256 of the sample it was spoken with: what goes when the voice goes.
+    Column("content", Encrypted(bytes), nullable=False),
+    #: sha256 of the voice sample it was made with: deleted together with that voice.
     Column("sample", String(64)),
     Index(None, "sample"),
 )
 
-#: One row per part of a reply on its way out.
+#: One row per part of a reply.
 deliveries = Table(
     "deliveries",
     metadata,
@@ -244,7 +244,7 @@ deliveries = Table(
     Index(None, "platform_id"),
 )
 
-#: What a button does. The token is all that a platform carries.
+#: What a button does. The platform only has the token.
 buttons = Table(
     "buttons",
     metadata,
@@ -252,10 +252,10 @@ buttons = Table(
     Column("chat_pk", ForeignKey("chats.chat_pk"), nullable=False),
     Column("job_id", ForeignKey("jobs.job_id"), nullable=False),
     Column("command", String(32), nullable=False),
-    Column("content", Sealed(str), nullable=False),
-    #: Set where only this person may press it, in their private chat.
+    Column("content", Encrypted(str), nullable=False),
+    #: Set if only this person may press it, in their private chat.
     Column("person_id", String(64)),
     Index(None, "job_id"),
 )
 
-bind_places(metadata)
+bind_column_names(metadata)

@@ -1,1 +1,1 @@
-"""What the operator needs: statistics, retention, allowances, probes."""
+"""For the operator: statistics, retention, allowances, probes."""

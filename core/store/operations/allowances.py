@@ -1,4 +1,4 @@
-"""How much sound programs have had heard and spoken today: kept, so that a restart grants none."""
+"""Seconds of audio each API key has used today. Stored, so that a restart does not reset them."""
 
 from __future__ import annotations
 
@@ -12,28 +12,24 @@ from core.store.database.schema import allowances
 
 
 class Allowances:
-    """Every query about what the keys of programs have used. One row each: the newest day."""
+    """Queries about the audio that API keys have used. One row per key: its newest day."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def spent_s(self, name: str, day: date) -> float:
-        """Return the seconds of sound that `name` has used on that day."""
-        table = allowances.c
-        query = select(table.audio_s).where(table.name == name, table.day == day.isoformat())
-        async with self._database.read() as connection:
-            return float((await connection.execute(query)).scalar() or 0.0)
+        """Return the seconds of audio that the key `name` has used on that day."""
+        return (await self.of_day(day)).get(name, 0.0)
 
     async def of_day(self, day: date) -> dict[str, float]:
-        """Return the seconds of sound that was used on that day, by name."""
+        """Return the seconds of audio used on that day, by name of the key."""
         table = allowances.c
         query = select(table.name, table.audio_s).where(table.day == day.isoformat())
-        async with self._database.read() as connection:
-            rows = await connection.execute(query.order_by(table.name))
-            return {row.name: row.audio_s for row in rows}
+        rows = await self._database.rows(query.order_by(table.name))
+        return {row.name: row.audio_s for row in rows}
 
     async def spend(self, name: str, day: date, audio_s: float) -> None:
-        """Add seconds of sound to what `name` has used on that day."""
+        """Add seconds of audio to what the key `name` has used on that day."""
         is_same = allowances.c.day == day.isoformat()
         before_s = case((is_same, allowances.c.audio_s), else_=0.0)
         async with self._database.write() as connection:

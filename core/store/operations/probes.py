@@ -1,4 +1,4 @@
-"""When the model of each role was last asked whether it lives, and what it said."""
+"""The last probe of each role's model, and its result."""
 
 from __future__ import annotations
 
@@ -11,43 +11,40 @@ from core.store.database.connection import Database
 from core.store.database.queries import insert_new
 from core.store.database.schema import probes
 
-#: No model is asked more often.
+#: Shortest interval between two probes of one model.
 INTERVAL = timedelta(days=1)
 
 
 def is_fresh(checked_at: datetime, now: datetime) -> bool:
-    """Tell whether a model that was probed at one moment need not be at another.
+    """Return whether a probe at `checked_at` makes another one at `now` unnecessary.
 
-    A moment that is yet to come was noted while the clock was ahead, and holds nothing up.
+    A moment in the future was stored while the clock was ahead, and is ignored.
     """
     return now - INTERVAL < checked_at <= now
 
 
 class Probes:
-    """Every query about probes of models. One row a role: the newest."""
+    """Queries about model probes. One row per role: the newest."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def all(self) -> dict[str, ProbeResult]:
         """Return the newest probe of each role, by role."""
-        async with self._database.read() as connection:
-            rows = (await connection.execute(select(probes))).all()
         return {
             row.role: ProbeResult(row.role, row.engine, row.model, row.checked_at, row.error)
-            for row in rows
+            for row in await self._database.rows(select(probes))
         }
 
     async def begin(self, role: str, moment: datetime) -> bool:
-        """Note that `role` is probed at `moment`; return False if that is too early.
+        """Store that `role` is probed at `moment`. Return False if that is too early.
 
-        Committed before the call: an end of the process makes no second one.
+        Committed before the request, so that a crash does not lead to a second one.
         """
         is_role = probes.c.role == role
         async with self._database.write() as connection:
-            last_at = (
-                await connection.execute(select(probes.c.checked_at).where(is_role))
-            ).scalar()
+            last = await connection.execute(select(probes.c.checked_at).where(is_role))
+            last_at = last.scalar()
             if last_at is not None and is_fresh(last_at, moment):
                 return False
             new = {"role": role, "checked_at": moment, "engine": "", "model": "", "error": ""}
@@ -56,7 +53,7 @@ class Probes:
         return True
 
     async def end(self, probe: ProbeResult) -> None:
-        """Keep what came of a probe."""
+        """Save the result of a probe."""
         values = {"engine": probe.engine, "model": probe.model, "error": probe.error}
         async with self._database.write() as connection:
             is_role = probes.c.role == probe.role

@@ -1,4 +1,4 @@
-"""What is kept has its end: the talk of a chat after its days, all else after thirty."""
+"""Retention: remembered talk is deleted after its chat's days, all else after thirty."""
 
 from __future__ import annotations
 
@@ -24,30 +24,29 @@ from core.store.database.tables import (
 )
 from core.store.people.links import drop_codes
 
-#: Of finished jobs with all that hangs on them, and of paid results.
+#: For ended jobs with everything that belongs to them, and for paid results.
 KEPT_FOR = timedelta(days=30)
-#: Of sound that only we hold: what a person may still ask about it.
+#: For recordings that only we have: how long people can ask about them.
 BLOBS_KEPT = timedelta(days=7)
-#: Of what was forwarded in private.
+#: For messages forwarded in private.
 FORWARDS_KEPT = timedelta(days=1)
-#: Rows that are deleted at once. Few where they are large: nobody waits for the lock longer
-#: than 50 ms.
+#: Rows deleted in one transaction, few of large ones: nobody waits for the lock longer than 50 ms.
 _MANY, _FEW = 100, 4
 
-#: Dead letters stay until the operator has looked at them.
+#: Dead letters stay until the operator runs them again.
 _IS_OVER = jobs.c.state.in_((JobState.DONE, JobState.REFUSED, JobState.CANCELLED))
 
 
 class Retention:
-    """Deletes what is older than it may be."""
+    """Deletes what has expired."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def purge(self, now: datetime) -> int:
-        """Delete all that has reached its end at `now`, a little at a time. Return how many rows.
+        """Delete what has expired at `now`, in small transactions. Return the number of rows.
 
-        What an open job or a dead letter needs is never touched.
+        What an open job or a dead letter needs is never deleted.
         """
         count = await self._purge_talk(now)
         count += await self._purge_blobs(now - BLOBS_KEPT)
@@ -63,7 +62,7 @@ class Retention:
         talking = select(remembered.c.chat_pk).distinct()
         query = select(chats.c.chat_pk, chats.c.talk).where(chats.c.chat_pk.in_(talking))
         count = 0
-        for chat_pk, talk in await self._read(query):
+        for chat_pk, talk in await self._database.rows(query):
             days = (talk or TalkSettings()).remember_days
             oldest = now - (timedelta(days=days) if days else FORWARDS_KEPT)
             is_old = (remembered.c.chat_pk == chat_pk) & (remembered.c.sent_at < oldest)
@@ -80,7 +79,7 @@ class Retention:
         query = select(jobs.c.job_id, jobs.c.message_pk).where(_IS_OVER)
         query = query.where(jobs.c.finished_at < oldest).limit(_FEW)
         count = 0
-        while rows := await self._read(query):
+        while rows := await self._database.rows(query):
             pairs = [row.job_id for row in rows], [row.message_pk for row in rows]
             if not await self._delete_jobs(*pairs):
                 break
@@ -91,7 +90,7 @@ class Retention:
         async with self._database.write() as connection:
             still = select(jobs.c.job_id).where(jobs.c.job_id.in_(job_ids), _IS_OVER)
             if len((await connection.execute(still)).all()) < len(job_ids):
-                return False  # one of them was taken up again just now: the next time
+                return False  # one of them runs again: the next purge deletes the others
             for column in (deliveries.c.job_id, buttons.c.job_id, jobs.c.job_id):
                 await connection.execute(delete(column.table).where(column.in_(job_ids)))
             for column in (blobs.c.message_pk, messages.c.message_pk):
@@ -99,16 +98,11 @@ class Retention:
         return True
 
     async def _delete(self, key: Column[Any], found: Select[Any], batch: int) -> int:
-        """Delete the rows of the table of `key` that `found` names, found without the lock."""
-        keys = [row[0] for row in await self._read(found)]
+        """Delete the rows whose `key` the query `found` returns. It runs without the write lock."""
+        keys = [row[0] for row in await self._database.rows(found)]
         table: Table = key.table
         for start in range(0, len(keys), batch):
             async with self._database.write() as connection:
                 is_it = key.in_(keys[start : start + batch])
                 await connection.execute(delete(table).where(is_it))
         return len(keys)
-
-    async def _read(self, query: Select[Any]) -> Sequence[Any]:
-        async with self._database.read() as connection:
-            rows: Sequence[Any] = (await connection.execute(query)).all()
-        return rows

@@ -1,10 +1,10 @@
-"""What the operator sees: queue, jobs, hours, costs. No query here reads what anybody said."""
+"""Statistics for the operator: queue, jobs, hours, costs. No query here reads chat content."""
 
 from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,9 +26,9 @@ from core.store.work.deliveries import read_deliveries
 
 _HOUR = timedelta(hours=1)
 _ENDED = (JobState.DONE, JobState.REFUSED, JobState.DEAD, JobState.CANCELLED)
-#: Those that somebody waited for.
+#: States of jobs that somebody waited for.
 _ANSWERED = (JobState.DONE, JobState.REFUSED)
-#: Columns of a job that hold nothing of what was said.
+#: Columns of a job without chat content.
 _PLAIN = (
     *("job_id", "command", "state", "attempts", "crashes", "created_at", "run_at"),
     *("finished_at", "error", "is_told", "outcome"),
@@ -37,15 +37,15 @@ _COSTS = ("audio_s", "prompt_tokens", "completion_tokens")
 
 
 class Statistics:
-    """Every query of the operator's view."""
+    """Queries of the operator's view."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        #: Hours that are over: nothing more ends in them.
+        #: Past hours: no more jobs end in them.
         self._hours: dict[datetime, HourStatistics] = {}
 
     async def queue(self, now: datetime) -> QueueState:
-        """Return what is not done yet."""
+        """Return the state of the queue."""
         is_due = (jobs.c.run_at <= now).label("is_due")
         open_or_dead = (JobState.WAITING, JobState.RUNNING, JobState.DEAD)
         query = (
@@ -55,36 +55,38 @@ class Statistics:
         )
         counts: Counter[str] = Counter()
         oldest: list[datetime] = []
-        for state, has_come, count, first_at in await self._read(query):
-            kind = "later" if state == JobState.WAITING and not has_come else state
+        for state, was_due, count, first_at in await self._database.rows(query):
+            kind = "later" if state == JobState.WAITING and not was_due else state
             counts[kind] += count
             if kind in (JobState.WAITING, JobState.RUNNING):
                 oldest.append(first_at)
-        due, running, dead = (
-            counts[s] for s in (JobState.WAITING, JobState.RUNNING, JobState.DEAD)
+        return QueueState(
+            due=counts[JobState.WAITING],
+            later=counts["later"],
+            running=counts[JobState.RUNNING],
+            dead=counts[JobState.DEAD],
+            oldest_at=min(oldest, default=None),
         )
-        return QueueState(due, counts["later"], running, dead, min(oldest, default=None))
 
     async def job_summaries(self, states: Collection[JobState], limit: int) -> list[JobSummary]:
         """Return jobs in these states, the newest first."""
-        query = _select_traces().where(jobs.c.state.in_(states))
-        rows = await self._read(query.order_by(jobs.c.seq.desc()).limit(limit))
-        return [_read_trace(row) for row in rows]
+        query = _select_summaries().where(jobs.c.state.in_(states))
+        rows = await self._database.rows(query.order_by(jobs.c.seq.desc()).limit(limit))
+        return [_read_summary(row) for row in rows]
 
     async def job_details(self, job_id: str) -> JobDetails | None:
-        """Return one job with what is kept of its steps, None if there is none of that id."""
-        rows = await self._read(_select_traces().where(jobs.c.job_id == job_id))
+        """Return one job with its saved results, None if there is none of that id."""
+        rows = await self._database.rows(_select_summaries().where(jobs.c.job_id == job_id))
         if not rows:
             return None
         of_reply = select(jobs.c.reply).where(jobs.c.job_id == job_id)
-        reply: Reply | None = (await self._read(of_reply))[0][0]
-        has_transcript, pieces = await self._find_heard(reply.heard_key if reply else "")
-        async with self._database.read() as connection:
-            sent = await read_deliveries(connection, job_id)
-        return JobDetails(_read_trace(rows[0]), has_transcript, pieces, tuple(sent))
+        reply: Reply | None = await self._database.scalar(of_reply)
+        has_transcript, pieces = await self._find_transcript(reply.heard_key if reply else "")
+        sent = await read_deliveries(self._database, job_id)
+        return JobDetails(_read_summary(rows[0]), has_transcript, pieces, tuple(sent))
 
     async def hours(self, now: datetime, count: int = 24) -> list[HourStatistics]:
-        """Return the last hours, the present one last."""
+        """Return the last hours, the current one last."""
         this = now.replace(minute=0, second=0, microsecond=0)
         starts = [this - _HOUR * back for back in reversed(range(count))]
         self._hours = {at: self._hours[at] for at in starts if at in self._hours}
@@ -92,14 +94,14 @@ class Statistics:
         query = select(jobs.c.created_at, jobs.c.finished_at, jobs.c.state).where(
             jobs.c.finished_at >= missing[0], jobs.c.state.in_(_ENDED)
         )
-        rows = await self._read(query)
+        rows = await self._database.rows(query)
         found = {at: _count_hour(at, rows) for at in missing}
         every = {**self._hours, **found}
         self._hours |= {at: hour for at, hour in found.items() if at < this}
         return [every[at] for at in starts]
 
     async def engine_usage(self, since: datetime) -> list[EngineUsage]:
-        """Return what each model has cost since a moment, by engine and model."""
+        """Return the usage of each model since a moment, by engine and model."""
         sums = [func.sum(usage.c[name]) for name in _COSTS]
         query = (
             select(usage.c.engine, usage.c.model, func.count(), *sums)
@@ -107,22 +109,18 @@ class Statistics:
             .group_by(usage.c.engine, usage.c.model)
             .order_by(usage.c.engine, usage.c.model)
         )
-        return [EngineUsage(*row) for row in await self._read(query)]
+        return [EngineUsage(*row) for row in await self._database.rows(query)]
 
-    async def _find_heard(self, key: str) -> tuple[bool, int]:
+    async def _find_transcript(self, key: str) -> tuple[bool, int]:
+        """Return whether a transcript is saved, and how many of its pieces are."""
         if not key:
             return False, 0
         whole = select(func.count()).where(transcripts.c.key == key)
         pieces = select(func.count()).where(transcripts.c.whole == key)
-        return bool((await self._read(whole))[0][0]), int((await self._read(pieces))[0][0])
-
-    async def _read(self, query: Select[Any]) -> Sequence[Any]:
-        async with self._database.read() as connection:
-            rows: Sequence[Any] = (await connection.execute(query)).all()
-        return rows
+        return bool(await self._database.scalar(whole)), await self._database.scalar(pieces)
 
 
-def _select_traces() -> Select[Any]:
+def _select_summaries() -> Select[Any]:
     of_job = (jobs.c[name] for name in _PLAIN)
     has_sound = exists().where(blobs.c.message_pk == jobs.c.message_pk)
     return (
@@ -135,12 +133,12 @@ def _select_traces() -> Select[Any]:
         )
         .join(messages, messages.c.message_pk == jobs.c.message_pk)
         .join(chats, chats.c.chat_pk == jobs.c.chat_pk)
-        # What was forgotten has no message any more.
+        # The message of a job that was forgotten has no content any more.
         .where(messages.c.content.is_not(None))
     )
 
 
-def _read_trace(row: Any) -> JobSummary:
+def _read_summary(row: Any) -> JobSummary:
     return JobSummary(
         job_id=row.job_id,
         command=row.command,
@@ -167,7 +165,7 @@ def _count_hour(start_at: datetime, rows: Iterable[Any]) -> HourStatistics:
         for row in ended
         if row.state in _ANSWERED
     )
-    # An array holds them in a quarter of a list's memory.
+    # An array needs a quarter of the memory of a list.
     return HourStatistics(
         start_at, Counter(JobState(row.state) for row in ended), array("d", waits_s)
     )

@@ -1,1 +1,1 @@
-"""What is kept of people: accounts, links between them, voices."""
+"""People: accounts, links between them, voices."""

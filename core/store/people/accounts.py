@@ -1,4 +1,4 @@
-"""Who is who: a person has an account a platform, and several are one person once linked."""
+"""Accounts: a person has one per platform, and several once they are linked."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def is_account(platform: str, person_id: str) -> ColumnElement[bool]:
 
 
 async def account_row(connection: AsyncConnection, platform: str, person_id: str) -> Any:
-    """Return the row of an account, made when it is new."""
+    """Return the row of an account, inserted if it is new."""
     values = {"platform": platform, "person_id": person_id}
     await connection.execute(insert_new(connection, people), values)
     return (await connection.execute(select(people).where(is_account(platform, person_id)))).one()

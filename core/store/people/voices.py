@@ -1,4 +1,4 @@
-"""What people have chosen for themselves, and the voices that were kept."""
+"""People's own speech settings, and saved voices."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from sqlalchemy import delete, or_, select, update
 
 from core.models import Chat, SavedVoice, SpeechSettings
 from core.store.database.connection import Database
-from core.store.database.queries import chat_row, hash_sample, insert_new, is_chat, now
+from core.store.database.queries import chat_row, hash_sample, insert_new, is_chat
 from core.store.database.tables import chats, people, sounds, voices
 from core.store.people.accounts import account_row, is_account, is_person
 
 
 class Voices:
-    """Every query about people's choices and kept voices."""
+    """Queries about people's speech settings and saved voices."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def choice(self, platform: str, person_id: str) -> SpeechSettings:
-        """Return what the person has chosen for themselves."""
+        """Return the speech settings of a person."""
         query = select(people.c.speech).where(is_account(platform, person_id))
-        async with self._database.read() as connection:
-            found: SpeechSettings | None = (await connection.execute(query)).scalar()
+        found: SpeechSettings | None = await self._database.scalar(query)
         return found or SpeechSettings()
 
     async def save_choice(self, platform: str, person_id: str, choice: SpeechSettings) -> None:
-        """Keep what the person has chosen for themselves, on all their accounts."""
+        """Save the speech settings of a person, for all their accounts."""
         async with self._database.write() as connection:
             await account_row(connection, platform, person_id)
             change = update(people).where(is_person(platform, person_id))
             await connection.execute(change.values(speech=choice))
 
     async def keep(self, chat: Chat, person_id: str, voice: SavedVoice) -> None:
-        """Keep a voice: a clone for the person alone, any other for the chat."""
+        """Save a voice: a cloned one for this person only, a designed one for the chat."""
         async with self._database.write() as connection:
             owner: dict[str, Any] = {"chat_pk": (await chat_row(connection, chat)).chat_pk}
             if voice.is_clone:
                 account = await account_row(connection, chat.platform, person_id)
                 owner = {"person_pk": account.person_pk}
-            values = {"voice_id": voice.voice_id, "created_at": now(connection), "content": voice}
+            now = self._database.now()
+            values = {"voice_id": voice.voice_id, "created_at": now, "content": voice}
             await connection.execute(insert_new(connection, voices).values(**owner, **values))
 
     async def usable(self, chat: Chat, person_id: str) -> list[SavedVoice]:
@@ -52,17 +52,16 @@ class Voices:
             .where(or_(is_chat(chat), is_person(chat.platform, person_id)))
             .order_by(voices.c.created_at)
         )
-        async with self._database.read() as connection:
-            return [row.content for row in await connection.execute(query)]
+        return [row.content for row in await self._database.rows(query)]
 
     async def rename(self, voice: SavedVoice) -> None:
-        """Keep a voice under its new name."""
+        """Save a voice under its new name."""
         change = update(voices).where(voices.c.voice_id == voice.voice_id)
         async with self._database.write() as connection:
             await connection.execute(change.values(content=voice))
 
     async def forget(self, voice: SavedVoice) -> None:
-        """Delete a kept voice with its sample and all that was said with it."""
+        """Delete a saved voice with its sample and all audio that was made with it."""
         async with self._database.write() as connection:
             await connection.execute(delete(voices).where(voices.c.voice_id == voice.voice_id))
             spoken = sounds.c.sample == hash_sample(voice.sample)

@@ -1,1 +1,1 @@
-"""What is remembered of chats: messages, search, digests, forgetting."""
+"""Remembered talk: messages, search, deletion on request."""

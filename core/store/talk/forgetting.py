@@ -1,4 +1,4 @@
-"""What people take back: their messages, our answers to them, and what was heard."""
+"""Deletion on request: people's messages, the replies to them, and transcripts."""
 
 from __future__ import annotations
 
@@ -12,61 +12,61 @@ from core.models import Chat, JobState, Message, RecordingReference
 from core.store.database.connection import Database
 from core.store.database.queries import is_chat
 from core.store.database.tables import blobs, buttons, chats, jobs, messages, remembered
-from core.store.talk.memory import EMPTY, IS_KEPT, drop_heard
+from core.store.talk.memory import EMPTY, IS_KEPT, drop_transcripts
 from core.store.talk.search import MOVED
 
-#: Jobs that are looked at and emptied at once: the lock is held for no longer.
+#: Jobs that are read and emptied at once, to hold the write lock briefly.
 _BATCH = 100
 _IS_OPEN = jobs.c.state.in_((JobState.WAITING, JobState.RUNNING))
 
 
 @dataclass(slots=True)
 class ForgottenCounts:
-    """What was removed."""
+    """How much was deleted."""
 
-    #: A message may be both remembered and answered.
+    #: A set: a message may be both remembered and answered.
     message_ids: set[str] = field(default_factory=set)
     answers: int = 0
     transcripts: int = 0
 
     @property
     def messages(self) -> int:
-        """How many messages."""
+        """The number of messages."""
         return len(self.message_ids)
 
 
 class Forgetting:
-    """Removes what was kept, with what hangs on it. Safe to repeat."""
+    """Deletes stored content with everything derived from it. Safe to repeat."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def forget_person(self, chat: Chat, person_id: str) -> ForgottenCounts:
-        """Remove what a person wrote, said and asked in a chat, and what others asked of it."""
+        """Delete what a person wrote, said and asked in a chat, and what others asked about it."""
 
         def is_theirs(row: Any) -> bool:
             message: Message = row.content
             quoted = message.reply_to
-            is_heard = quoted and quoted.attachment and quoted.sender_id == person_id
+            is_quoted = quoted and quoted.attachment and quoted.sender_id == person_id
             is_about = person_id in {subject.sender_id for subject in _about(row)}
-            return message.sender_id == person_id or bool(is_heard) or is_about
+            return message.sender_id == person_id or bool(is_quoted) or is_about
 
         return await self._forget(chat, remembered.c.sender_id == person_id, is_theirs)
 
     async def forget_message(
         self, chat: Chat, message_id: str, job_id: str = ""
     ) -> ForgottenCounts:
-        """Remove one message, and what was asked of it.
+        """Delete one message, and what was asked about it.
 
-        job_id: the job that it asked for, where that is known: its message may have no id any
-        more, because the chat has moved.
+        job_id: the job of the message, if known. A message has no id any more once its chat has
+        moved.
         """
 
         def is_it(row: Any) -> bool:
             message: Message = row.content
             quoted = message.reply_to
             is_quoted = quoted and quoted.attachment and quoted.message_id == message_id
-            # Ids of before the chat moved mean other messages now.
+            # Ids from before the chat moved belong to other messages now.
             is_here = row.origin_pk == row.chat_pk
             is_about = message_id in {subject.message_id for subject in _about(row)}
             is_meant = message.message_id == message_id or bool(is_quoted) or is_about
@@ -83,23 +83,23 @@ class Forgetting:
     async def _forget(
         self, chat: Chat, talk: Any, is_job: Callable[[Any], bool]
     ) -> ForgottenCounts:
-        receipt = ForgottenCounts()
-        await self._forget_talk(chat, talk, receipt)
+        counts = ForgottenCounts()
+        await self._forget_talk(chat, talk, counts)
         async for rows in self._ended_jobs(chat):
             if chosen := [row for row in rows if is_job(row)]:
-                await self._empty(chosen, receipt)
-        return receipt
+                await self._empty(chosen, counts)
+        return counts
 
-    async def _forget_talk(self, chat: Chat, condition: Any, receipt: ForgottenCounts) -> None:
+    async def _forget_talk(self, chat: Chat, condition: Any, counts: ForgottenCounts) -> None:
         here = select(chats.c.chat_pk).where(is_chat(chat)).scalar_subquery()
         is_it = (remembered.c.chat_pk == here) & condition & IS_KEPT
         query = select(remembered.c.message_id, remembered.c.heard_key).where(is_it)
         async with self._database.write() as connection:
             found = (await connection.execute(query)).all()
-            receipt.message_ids |= {row.message_id for row in found}
+            counts.message_ids |= {row.message_id for row in found}
             await connection.execute(update(remembered).where(is_it).values(EMPTY))
             keys = {row.heard_key for row in found if row.heard_key}
-            receipt.transcripts += await drop_heard(connection, keys)
+            counts.transcripts += await drop_transcripts(connection, keys)
 
     async def _ended_jobs(self, chat: Chat) -> AsyncIterator[Sequence[Any]]:
         query = (
@@ -112,21 +112,20 @@ class Forgetting:
         )
         seq = 0
         while True:
-            async with self._database.read() as connection:
-                rows = (await connection.execute(query.where(jobs.c.seq > seq))).all()
+            rows = await self._database.rows(query.where(jobs.c.seq > seq))
             if not rows:
                 return
             yield rows
             seq = rows[-1].seq
 
-    async def _empty(self, rows: Sequence[Any], receipt: ForgottenCounts) -> None:
-        """Empty ended jobs: their rows stay, so that what is delivered again is still known."""
+    async def _empty(self, rows: Sequence[Any], counts: ForgottenCounts) -> None:
+        """Empty ended jobs. Their rows stay, so that an update that comes again is still known."""
         job_ids = [row.job_id for row in rows]
         message_pks = [row.message_pk for row in rows]
         keys = {row.reply.heard_key for row in rows if row.reply and row.reply.heard_key}
         keys |= {subject.heard for row in rows for subject in _about(row) if subject.heard}
-        receipt.message_ids |= {_message_id(row) for row in rows}
-        receipt.answers += sum(row.reply is not None for row in rows)
+        counts.message_ids |= {_message_id(row) for row in rows}
+        counts.answers += sum(row.reply is not None for row in rows)
         async with self._database.write() as connection:
             is_job = jobs.c.job_id.in_(job_ids)
             ended = {"reply": None, "state": JobState.CANCELLED, "error": "forgotten"}
@@ -135,16 +134,16 @@ class Forgetting:
             await connection.execute(update(messages).where(is_message).values(content=None))
             await connection.execute(delete(buttons).where(buttons.c.job_id.in_(job_ids)))
             await connection.execute(delete(blobs).where(blobs.c.message_pk.in_(message_pks)))
-            receipt.transcripts += await drop_heard(connection, keys)
+            counts.transcripts += await drop_transcripts(connection, keys)
 
 
 def _message_id(row: Any) -> str:
-    """Return what the message of a job is called where it is remembered."""
+    """Return the id under which the message of a job is remembered."""
     moved = "" if row.origin_pk == row.chat_pk else MOVED
     return f"{moved}{row.content.message_id}"
 
 
 def _about(row: Any) -> tuple[RecordingReference, ...]:
-    """Return the recordings that the answer of a job is about."""
+    """Return the recordings that the reply of a job is about."""
     about: tuple[RecordingReference, ...] = row.reply.about if row.reply else ()
     return about

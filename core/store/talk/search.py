@@ -1,4 +1,4 @@
-"""Many sealed rows of talk read at once: called in a thread, so that nothing else waits for it."""
+"""Search in remembered talk. It decrypts many rows at once, so it is called in a thread."""
 
 from __future__ import annotations
 
@@ -12,43 +12,45 @@ from sqlalchemy.types import NullType
 
 from core import glossary
 from core.models import Correction, RememberedMessage
-from core.store.database.encryption import Cipher, Sealed
+from core.store.database.encryption import Cipher, Encrypted
 from core.store.database.tables import remembered
 from core.text.scripts import LETTER, UNSPACED
 
-#: Stands before the ids that messages had before their chat got a new id: ids begin anew there.
+#: Prefix of ids from before their chat got a new id: message ids start over there.
 MOVED = "old:"
-#: What a row must have to be read here; the sealed columns come as they lie.
+#: The columns that are read here; encrypted ones are not decrypted by the database.
 COLUMNS = (
     remembered.c.remembered_pk,
     remembered.c.message_id,
     type_coerce(remembered.c.content, NullType()).label("content"),
     type_coerce(remembered.c.transcript, NullType()).label("transcript"),
 )
-_CONTENT = cast(Sealed, remembered.c.content.type)
-_TRANSCRIPT = cast(Sealed, remembered.c.transcript.type)
+_CONTENT = cast(Encrypted, remembered.c.content.type)
+_TRANSCRIPT = cast(Encrypted, remembered.c.transcript.type)
 
 #: Unspaced scripts are searched by run, unlike `core.text.scripts.WORD`.
 _WORD = re.compile(rf"[{UNSPACED}]+|{LETTER}+")
 
 
 def read_rows(rows: Sequence[Any], cipher: Cipher) -> list[RememberedMessage]:
-    """Return the messages of `rows`, each with what its recording says."""
-    return [_read(name, *_open(cipher, sealed, heard)) for _, name, sealed, heard in rows]
+    """Return the messages of `rows`, each with its transcript."""
+    return [
+        _read(name, *_decrypt(cipher, content, transcript)) for _, name, content, transcript in rows
+    ]
 
 
 def find_rows(
     rows: Sequence[Any], search: Search, cipher: Cipher, limit: int
 ) -> list[RememberedMessage]:
-    """Return the first `limit` messages of `rows` that hold what is searched."""
+    """Return the first `limit` messages of `rows` that match."""
     found: list[RememberedMessage] = []
-    for _, message_id, sealed, sealed_heard in rows:
-        content, heard = _open(cipher, sealed, sealed_heard)
-        # Most messages are passed over as bytes: to read one takes longer than to decrypt it.
-        if not search.may_be_in(content, heard):
+    for _, message_id, *encrypted in rows:
+        content, transcript = _decrypt(cipher, *encrypted)
+        # Most messages are skipped as bytes: parsing one takes longer than decrypting it.
+        if not search.may_match(content, transcript):
             continue
-        message = _read(message_id, content, heard)
-        if search.is_in(message):
+        message = _read(message_id, content, transcript)
+        if search.matches(message):
             found.append(message)
             if len(found) == limit:
                 break
@@ -56,35 +58,35 @@ def find_rows(
 
 
 class Search:
-    """Words that a message must hold, all of them: whole or as the beginnings of words.
+    """Words that a message must contain, all of them, whole or as beginnings of words.
 
-    Case makes no difference; Chinese and Japanese are found anywhere.
+    Case is ignored; Chinese and Japanese words match anywhere.
     """
 
     def __init__(self, words: str, corrections: tuple[Correction, ...] = ()) -> None:
-        """corrections: what is heard wrongly in this chat; transcripts are searched as shown."""
+        """corrections: the glossary of the chat: transcripts are searched as they are shown."""
         self._corrections = corrections
         self.words = tuple(dict.fromkeys(_WORD.findall(words.casefold())))
         self._patterns = [build_pattern(word) for word in self.words]
-        self._forms = [(word, *_heard_forms(word, corrections)) for word in self.words]
+        self._forms = [(word, *_uncorrected_forms(word, corrections)) for word in self.words]
         self._plain_forms = [[form.encode() for form in forms] for forms in self._forms]
 
-    def may_be_in(self, content: bytes, heard: bytes) -> bool:
-        """Tell whether a message with these bytes, JSON still, may hold the words."""
-        whole = content + heard if heard else content
+    def may_match(self, content: bytes, transcript: bytes) -> bool:
+        """Return whether a message in this JSON may match."""
+        whole = content + transcript
         if whole.isascii():
-            return _holds(whole.lower(), self._plain_forms)
-        return _holds(whole.decode().casefold(), self._forms)
+            return _contains(whole.lower(), self._plain_forms)
+        return _contains(whole.decode().casefold(), self._forms)
 
-    def is_in(self, message: RememberedMessage) -> bool:
-        """Tell whether a message holds the words."""
-        heard = message.transcript.text if message.transcript else ""
-        whole = f"{message.text}\n{glossary.apply(heard, self._corrections)}".casefold()
+    def matches(self, message: RememberedMessage) -> bool:
+        """Return whether a message matches."""
+        transcript = message.transcript.text if message.transcript else ""
+        whole = f"{message.text}\n{glossary.apply(transcript, self._corrections)}".casefold()
         return bool(self.words) and all(pattern.search(whole) for pattern in self._patterns)
 
 
-def _holds(whole: Any, words: Sequence[Sequence[Any]]) -> bool:
-    """Tell whether `whole` holds a form of each word. Loops: it is called for each message."""
+def _contains(whole: Any, words: Sequence[Sequence[Any]]) -> bool:
+    """Return whether `whole` contains a form of each word. Plain loops: every message needs it."""
     for forms in words:
         for form in forms:
             if form in whole:
@@ -95,24 +97,26 @@ def _holds(whole: Any, words: Sequence[Sequence[Any]]) -> bool:
 
 
 def build_pattern(word: str) -> re.Pattern[str]:
-    """Return what finds a word of a search in a text, at its place."""
+    """Return the pattern that finds a word of a search in a text."""
     begin = "" if re.match(f"[{UNSPACED}]", word) else f"(?<!{LETTER})"
     return re.compile(begin + re.escape(word), re.IGNORECASE)
 
 
-def _heard_forms(word: str, corrections: tuple[Correction, ...]) -> list[str]:
+def _uncorrected_forms(word: str, corrections: tuple[Correction, ...]) -> list[str]:
     return [c.heard.casefold().split()[0] for c in corrections if word in c.meant.casefold()]
 
 
-def _open(cipher: Cipher, content: bytes, heard: bytes | None) -> tuple[bytes, bytes]:
-    plain = cipher.decrypt(content, _CONTENT.place)
-    return plain, b"" if heard is None else cipher.decrypt(heard, _TRANSCRIPT.place)
+def _decrypt(cipher: Cipher, content: bytes, transcript: bytes | None) -> tuple[bytes, bytes]:
+    plain = cipher.decrypt(content, _CONTENT.column_name)
+    if transcript is None:
+        return plain, b""
+    return plain, cipher.decrypt(transcript, _TRANSCRIPT.column_name)
 
 
-def _read(message_id: str, content: bytes, heard: bytes) -> RememberedMessage:
+def _read(message_id: str, content: bytes, transcript: bytes) -> RememberedMessage:
     message: RememberedMessage = _CONTENT.read(content)
-    if heard:
-        message = replace(message, transcript=_TRANSCRIPT.read(heard))
+    if transcript:
+        message = replace(message, transcript=_TRANSCRIPT.read(transcript))
     if message_id.startswith(MOVED):
         quoted = message.reply_to and f"{MOVED}{message.reply_to}"
         message = replace(message, message_id=message_id, reply_to=quoted)

@@ -1,1 +1,1 @@
-"""The durable road: messages, jobs, results, deliveries."""
+"""The work: intake, jobs, deliveries, paid results, schedules."""

@@ -1,6 +1,8 @@
-"""What is known of each part of a reply on its way out."""
+"""The delivery ledger: the state of each part of a reply."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from sqlalchemy import case, delete, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,15 +17,18 @@ from core.store.talk.search import MOVED
 _IS_MOVED = deliveries.c.platform_id.startswith(MOVED)
 
 
-async def read_deliveries(connection: AsyncConnection, job_id: str) -> list[PartDelivery]:
-    """Return what is known of the parts of a job's reply, in order."""
+async def read_deliveries(database: Database, job_id: str) -> list[PartDelivery]:
+    """Return the known parts of a job's reply, in order."""
     query = select(deliveries).where(deliveries.c.job_id == job_id).order_by(deliveries.c.part)
-    rows = await connection.execute(query)
-    return [PartDelivery(r.part, DeliveryState(r.state), r.platform_id) for r in rows]
+    return [_read(row) for row in await database.rows(query)]
+
+
+def _read(row: Any) -> PartDelivery:
+    return PartDelivery(row.part, DeliveryState(row.state), row.platform_id)
 
 
 async def move_deliveries(connection: AsyncConnection, old_pk: int) -> None:
-    """Mark what was sent to a chat that moves: no message of the new chat has such an id."""
+    """Prefix the ids of what was sent to a chat that moves, so that they match no new message."""
     of_chat = select(jobs.c.job_id).where(jobs.c.chat_pk == old_pk)
     change = update(deliveries).where(deliveries.c.job_id.in_(of_chat))
     moved = literal(MOVED) + deliveries.c.platform_id
@@ -31,22 +36,21 @@ async def move_deliveries(connection: AsyncConnection, old_pk: int) -> None:
 
 
 class StoredLedger:
-    """The ledger of one job: see `core.interfaces.DeliveryLedger`."""
+    """The delivery ledger of one job, in the database."""
 
     def __init__(self, database: Database, job_id: str) -> None:
         self._database = database
         self._job_id = job_id
 
     async def find(self, part: int) -> PartDelivery | None:
-        """Return what is known of `part`, None if it was never tried."""
-        async with self._database.read() as connection:
-            row = (await connection.execute(select(deliveries).where(self._is(part)))).one_or_none()
-        return PartDelivery(part, DeliveryState(row.state), row.platform_id) if row else None
+        """Return the state of `part`, None if it was never attempted."""
+        rows = await self._database.rows(select(deliveries).where(self._is(part)))
+        return _read(rows[0]) if rows else None
 
     async def start(self, part: int) -> None:
-        """Note that `part` is about to be sent; the id of what is to be edited stays.
+        """Record that `part` is about to be sent. The id of a message to be edited stays.
 
-        An id from before the chat moved goes: the part is sent to the new chat.
+        An id from before the chat moved is dropped: the part is sent to the new chat.
         """
         values = {"job_id": self._job_id, "part": part, "platform_id": ""}
         async with self._database.write() as connection:
@@ -60,9 +64,9 @@ class StoredLedger:
                 await connection.execute(change.values(again))
 
     async def finish(self, part: int, platform_id: str) -> None:
-        """Note that `part` was sent and what the platform calls it.
+        """Record that `part` was sent, and its id on the platform.
 
-        Where the chat has moved since `start`, it was sent to the old one.
+        If the chat has moved since `start`, it was sent to the old one.
         """
         sent_id = case((_IS_MOVED, MOVED + platform_id), else_=platform_id)
         values = {"state": DeliveryState.SENT, "platform_id": sent_id}
@@ -71,7 +75,7 @@ class StoredLedger:
             await connection.execute(change.values(**values))
 
     async def forget(self, part: int) -> None:
-        """Note that `part` stands there no longer."""
+        """Record that the message of `part` is gone."""
         async with self._database.write() as connection:
             await connection.execute(delete(deliveries).where(self._is(part)))
 

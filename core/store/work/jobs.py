@@ -1,4 +1,4 @@
-"""The life of a job. Each ends as done, refused, dead or cancelled."""
+"""The table of jobs. Each job ends as done, refused, dead or cancelled."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from core.models import (
 )
 from core.store.database.connection import Database
 from core.store.database.encryption import UtcDateTime
-from core.store.database.queries import chat_row, is_chat, now, read_job, select_jobs
+from core.store.database.queries import chat_row, is_chat, read_job, select_jobs
 from core.store.database.tables import buttons, chats, deliveries, jobs, messages
 from core.store.work.deliveries import read_deliveries
 
@@ -39,7 +39,7 @@ def _select_next() -> Select[Any]:
         earlier.c.seq < jobs.c.seq,
         (earlier.c.state == JobState.RUNNING) | ~earlier.c.is_told,
     )
-    is_due = jobs.c.run_at <= bindparam("moment", type_=UtcDateTime())
+    is_due = jobs.c.run_at <= bindparam("now", type_=UtcDateTime())
     return (
         select_jobs()
         .where(jobs.c.state == JobState.WAITING, is_due, ~is_blocked)
@@ -48,7 +48,7 @@ def _select_next() -> Select[Any]:
     )
 
 
-# Built once: to build them costs more than to run them, and every job waits for them.
+# Built once: building them costs more than running them, and every job waits for them.
 _NEXT = _select_next()
 _BEGIN = (
     update(jobs)
@@ -63,7 +63,7 @@ _NEXT_RUN = select(func.min(jobs.c.run_at)).where(
 
 
 class Jobs:
-    """Every query about jobs."""
+    """Queries about jobs."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -71,99 +71,88 @@ class Jobs:
     async def claim(self) -> Job | None:
         """Take the oldest due job of a chat that is not busy, None if there is none.
 
-        Jobs of a chat run in order of arrival. One that takes longer, and of which the person
-        was told so, lets later ones pass.
+        Jobs of a chat run in order of arrival. One that takes longer, after the person was shown
+        so, lets later ones pass.
         """
         async with self._database.write() as connection:
-            moment = now(connection)
-            row = (await connection.execute(_NEXT, {"moment": moment})).one_or_none()
+            now = self._database.now()
+            row = (await connection.execute(_NEXT, {"now": now})).one_or_none()
             if row is None:
                 return None
             await connection.execute(_BEGIN, {"next_seq": row.seq})
-        return replace(read_job(row, moment), state=JobState.RUNNING, attempts=row.attempts + 1)
+        return replace(read_job(row, now), state=JobState.RUNNING, attempts=row.attempts + 1)
 
     async def next_run_at(self, after: datetime) -> datetime | None:
-        """Return when the first waiting job is due that was not due at `after`, None if none is."""
-        async with self._database.read() as connection:
-            found = await connection.execute(_NEXT_RUN, {"after": after})
-            moment: datetime | None = found.scalar()
+        """Return when the first waiting job becomes due after `after`, None if there is none."""
+        moment: datetime | None = await self._database.scalar(_NEXT_RUN, {"after": after})
         return moment
 
     async def requeue_lost(self, max_crashes: int) -> int:
-        """Put back what was running when the last process ended. Return how many.
+        """Make jobs wait again that were running when the last process ended. Return how many.
 
-        A job that saw the process end `max_crashes` times is a dead letter: it may be the cause.
+        A job during which the process ended `max_crashes` times is a dead letter: it may be the
+        cause.
         """
-        running = jobs.c.state == JobState.RUNNING
+        now = self._database.now()
+        is_running = jobs.c.state == JobState.RUNNING
+        given_up = update(jobs).where(is_running, jobs.c.crashes >= max_crashes)
+        dead = {"state": JobState.DEAD, "finished_at": now, "error": "the process kept ending"}
+        again = {
+            "state": JobState.WAITING,
+            "run_at": jobs.c.created_at,
+            "attempts": jobs.c.attempts - 1,
+            "crashes": jobs.c.crashes + 1,
+        }
+        delayed = update(jobs).where(jobs.c.state == JobState.WAITING, jobs.c.is_told)
         async with self._database.write() as connection:
-            moment = now(connection)
-            await connection.execute(
-                update(jobs)
-                .where(running, jobs.c.crashes >= max_crashes)
-                .values(state=JobState.DEAD, finished_at=moment, error="the process kept ending")
-            )
-            back = await connection.execute(
-                update(jobs)
-                .where(running)
-                .values(
-                    state=JobState.WAITING,
-                    run_at=jobs.c.created_at,
-                    attempts=jobs.c.attempts - 1,
-                    crashes=jobs.c.crashes + 1,
-                )
-            )
-            # What only the operator could mend may be mended by this start.
-            await connection.execute(
-                update(jobs)
-                .where(jobs.c.state == JobState.WAITING, jobs.c.is_told)
-                .values(run_at=moment)
-            )
-        return back.rowcount
+            await connection.execute(given_up.values(dead))
+            lost = await connection.execute(update(jobs).where(is_running).values(again))
+            # What only the operator could fix may be fixed by now.
+            await connection.execute(delayed.values(run_at=now))
+        return lost.rowcount
 
     async def save_reply(self, job_id: str, reply: Reply, outcome: JobState) -> Reply:
-        """Keep `reply` before anything is sent, and give its buttons their tokens.
+        """Save `reply` before anything is sent, with tokens for its buttons.
 
-        outcome: the state the job ends in once the reply was delivered.
+        outcome: the state of the job once the reply is delivered.
         """
         async with self._database.write() as connection:
             return await _save_reply(connection, job_id, reply, outcome)
 
     async def finish(self, job_id: str, state: JobState, error: str = "") -> None:
-        """Note how the job ended.
+        """End the job.
 
-        error: for the operator; it holds no content.
+        error: for the operator; it has no chat content.
         """
-        values = {"state": state, "finished_at": self._database.clock.now(), "error": error[:400]}
-        is_it = jobs.c.job_id == job_id
-        async with self._database.write() as connection:
-            await connection.execute(update(jobs).where(is_it).values(**values))
+        values = {"state": state, "finished_at": self._database.now(), "error": error[:400]}
+        await self._update(job_id, values)
 
     async def run_later(
         self, job_id: str, run_at: datetime, error: str = "", *, is_attempt: bool = True
     ) -> None:
-        """Let the job wait until `run_at`; is_attempt: whether the try counts."""
+        """Let the job wait until `run_at`; is_attempt: whether this attempt counts."""
         values = {"state": JobState.WAITING, "run_at": run_at, "error": error[:400]}
         if not is_attempt:
             values["attempts"] = jobs.c.attempts - 1
         await self._update(job_id, values)
 
     async def note_delay_shown(self, job_id: str) -> None:
-        """Note that the person knows that this takes longer."""
+        """Record that the person was shown that this takes longer."""
         await self._update(job_id, {"is_told": True})
 
     async def retry(self, job_id: str) -> bool:
         """Run a dead letter again. Return False if there is no dead letter of that id.
 
-        The message that told of the failure becomes the placeholder of the new answer.
+        The message that reported the failure becomes the placeholder of the new reply.
         """
         async with self._database.write() as connection:
             is_dead = (jobs.c.job_id == job_id) & (jobs.c.state == JobState.DEAD)
-            moment = now(connection)
-            values = {"state": JobState.WAITING, "attempts": 0, "crashes": 0, "run_at": moment}
+            values = {"state": JobState.WAITING, "attempts": 0, "crashes": 0}
             result = await connection.execute(
                 update(jobs)
                 .where(is_dead)
-                .values(**values, reply=None, outcome=JobState.DONE, is_told=False)
+                .values(**values, run_at=self._database.now(), reply=None)
+                .values(outcome=JobState.DONE, is_told=False)
             )
             if not result.rowcount:
                 return False
@@ -171,20 +160,20 @@ class Jobs:
         return True
 
     async def redo(self, job_id: str, reply: Reply) -> bool:
-        """Answer a job that is done with `reply` instead: what was sent is edited in place.
+        """Replace the reply of a job that is done: what was sent is edited.
 
         Return False if there is no such job. Safe to repeat.
         """
         is_it = (jobs.c.job_id == job_id) & (jobs.c.outcome == JobState.DONE)
         is_ended = is_it & (jobs.c.state.in_((JobState.DONE, JobState.WAITING)))
-        moment = self._database.clock.now()
+        now = self._database.now()
         values = {"state": JobState.WAITING, "attempts": 0, "crashes": 0, "is_told": False}
         async with self._database.write() as connection:
-            # Its age counts anew: an edit that has to wait is not given up for the job's years.
+            # Its age starts over: an edit that has to wait is not given up for the age of the job.
             result = await connection.execute(
                 update(jobs)
                 .where(is_ended, jobs.c.reply.is_not(None))
-                .values(**values, created_at=moment, run_at=moment)
+                .values(**values, created_at=now, run_at=now)
             )
             if not result.rowcount:
                 return False
@@ -205,9 +194,8 @@ class Jobs:
         return await self._select(jobs.c.state.in_(states), limit=limit)
 
     async def deliveries(self, job_id: str) -> list[PartDelivery]:
-        """Return what is known of the parts of a job's reply, in order."""
-        async with self._database.read() as connection:
-            return await read_deliveries(connection, job_id)
+        """Return the known parts of a job's reply, in order."""
+        return await read_deliveries(self._database, job_id)
 
     async def history(self, chat: Chat, limit: int = 50) -> list[Job]:
         """Return the jobs of a chat, the newest first."""
@@ -216,27 +204,26 @@ class Jobs:
     async def counts(self) -> dict[JobState, int]:
         """Return how many jobs are in each state."""
         query = select(jobs.c.state, func.count()).group_by(jobs.c.state)
-        async with self._database.read() as connection:
-            return {JobState(state): n for state, n in await connection.execute(query)}
+        return {JobState(state): count for state, count in await self._database.rows(query)}
 
     async def cancel_chat(self, chat: Chat) -> None:
-        """Nobody is there any more: end every open job of the chat."""
+        """Cancel every open job of a chat that is gone."""
+        now = self._database.now()
         async with self._database.write() as connection:
             row = await chat_row(connection, chat)
             is_here = jobs.c.chat_pk == row.chat_pk
             await connection.execute(
                 update(jobs)
                 .where(is_here, jobs.c.state.in_(OPEN))
-                .values(state=JobState.CANCELLED, finished_at=now(connection), error="ChatGone")
+                .values(state=JobState.CANCELLED, finished_at=now, error="ChatGone")
             )
             gone = update(chats).where(chats.c.chat_pk == row.chat_pk)
-            await connection.execute(gone.values(gone_at=now(connection)))
+            await connection.execute(gone.values(gone_at=now))
 
     async def _select(self, condition: ColumnElement[bool], limit: int) -> list[Job]:
         query = select_jobs().where(condition).order_by(jobs.c.seq.desc()).limit(limit)
-        async with self._database.read() as connection:
-            moment = now(connection)
-            return [read_job(row, moment) for row in await connection.execute(query)]
+        now = self._database.now()
+        return [read_job(row, now) for row in await self._database.rows(query)]
 
     async def _update(self, job_id: str, values: dict[str, object]) -> None:
         async with self._database.write() as connection:

@@ -1,4 +1,4 @@
-"""What a message is a part of: the button pressed, the answer quoted, the talk of its chat."""
+"""The context of a message: the button pressed, the reply quoted, the memory of its chat."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.models import ChatSettings, Message
-from core.store.database.queries import now
 from core.store.database.tables import buttons, chats, deliveries, jobs
 from core.store.talk.memory import drop, is_opted_out, remember
 
-#: How long a button that leads into a private chat can be pressed.
+#: How long a button that opens a private chat can be pressed.
 _PRIVATE_AGE = timedelta(hours=1)
 
-# Built once: groups are busy, and most of their messages ask for nothing.
+# Built once: groups are busy, and most of their messages want no reply.
 _BUTTON = (
     select(buttons, chats.c.platform, chats.c.bot_id, jobs.c.created_at)
     .join(chats, chats.c.chat_pk == buttons.c.chat_pk)
@@ -35,24 +34,26 @@ _QUOTED = (
 )
 
 
-async def press_button(connection: AsyncConnection, chat: Any, message: Message) -> Message:
-    """Fill in what the pressed button does; one of another chat or person does nothing."""
+async def press_button(
+    connection: AsyncConnection, chat: Any, message: Message, now: datetime
+) -> Message:
+    """Fill in the command of the pressed button; one of another chat or person does nothing."""
     row = (await connection.execute(_BUTTON, {"of_token": message.button})).one_or_none()
-    if row is None or not _may_press(row, chat, message, now(connection)):
+    if row is None or not _may_press(row, chat, message, now):
         return replace(message, command="stale_button", text="")
     return replace(message, command=row.command, text=row.content)
 
 
-def _may_press(row: Any, chat: Any, message: Message, moment: datetime) -> bool:
+def _may_press(row: Any, chat: Any, message: Message, now: datetime) -> bool:
     if row.person_id is None:
         return bool(row.chat_pk == chat.chat_pk)
     is_theirs = message.is_private and row.person_id == message.sender_id
     is_here = (row.platform, row.bot_id) == (chat.platform, chat.bot_id)
-    return bool(is_theirs and is_here and moment - row.created_at < _PRIVATE_AGE)
+    return bool(is_theirs and is_here and now - row.created_at < _PRIVATE_AGE)
 
 
 async def find_quoted(connection: AsyncConnection, chat_pk: int, message: Message) -> Message:
-    """Note which of our answers the message quotes, if it is one of ours."""
+    """Add the job and the command of the reply that the message quotes, if it is one of ours."""
     quoted = message.reply_to
     if quoted is None:
         return message
@@ -63,26 +64,24 @@ async def find_quoted(connection: AsyncConnection, chat_pk: int, message: Messag
     return replace(message, reply_to=replace(quoted, job_id=row.job_id, command=row.command))
 
 
-async def keep_talk(
-    connection: AsyncConnection, chat: Any, message: Message, settings: ChatSettings
+async def remember_message(
+    connection: AsyncConnection, chat: Any, message: Message, settings: ChatSettings, now: datetime
 ) -> ChatSettings:
-    """Remember the message where its chat wants that; an edit that left the talk takes it out.
+    """Remember the message if its chat wants that. An edit into a command forgets it.
 
-    Returns the settings that hold for its sender: who opted out is never written down unasked.
+    Returns the settings that hold for its sender: who opted out is never transcribed unasked.
     """
     talk = settings.talk
-    if message.is_private:
-        concerns = bool(message.forwarded_from)
-    else:
-        concerns = bool(talk.remember_days or settings.is_auto)
-    if not concerns or message.button:
+    may_remember = message.forwarded_from if message.is_private else talk.remember_days
+    is_auto = settings.is_auto and not message.is_private
+    if message.button or not (may_remember or is_auto):
         return settings
     if await is_opted_out(connection, message.chat.platform, message.sender_id):
         return replace(settings, is_auto=False, talk=replace(talk, remember_days=None))
-    if not message.is_private and not talk.remember_days:
+    if not may_remember:
         return settings
     if not message.command and (message.text or message.attachment):
         await remember(connection, chat.chat_pk, message)
     elif message.edit_id:
-        await drop(connection, chat, message.message_id)
+        await drop(connection, chat, message.message_id, now)
     return settings

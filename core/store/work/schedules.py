@@ -1,7 +1,8 @@
-"""Digests that come by themselves: kept, and turned into jobs when they are due."""
+"""Scheduled digests: they become jobs when they are due."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,41 +19,41 @@ from core.store.database.tables import chats, schedules
 from core.store.work.intake import add_own
 
 COMMAND = "digest_due"
-#: What the first digest of a schedule tells of.
+#: The period of the first digest of a schedule.
 _FIRST = timedelta(days=1)
-#: What was sent so shortly before may not have come in yet: the next digest tells of it.
-_ON_ITS_WAY = timedelta(seconds=5)
+#: The newest messages may not have been received yet: they belong to the next digest.
+_LAG = timedelta(seconds=5)
 _LATE, _TOPIC = "late", "topic"
 
 
 @dataclass(frozen=True, slots=True)
 class DigestPeriod:
-    """What a digest tells of."""
+    """The period and scope of a digest."""
 
     since_at: datetime
     until_at: datetime
     is_late: bool = False
-    #: True where it tells of the topic alone that it comes to.
+    #: True if it covers only the topic it is sent to.
     is_topic: bool = False
 
-    def write(self) -> str:
-        """Return the text of its job."""
+    def format(self) -> str:
+        """Return the text of the digest's job."""
         words = [self.since_at.isoformat(), self.until_at.isoformat()]
         return " ".join(words + [_LATE] * self.is_late + [_TOPIC] * self.is_topic)
 
 
 def parse_period(text: str) -> DigestPeriod:
-    """Return what the text of a digest's job says."""
+    """Return the period in the text of a digest's job."""
     since_at, until_at, *rest = text.split()
     since, until = datetime.fromisoformat(since_at), datetime.fromisoformat(until_at)
     return DigestPeriod(since, until, _LATE in rest, _TOPIC in rest)
 
 
 def _select_due() -> Select[Any]:
-    moment = bindparam("moment", type_=UtcDateTime())
-    # Further off than any digest can be: the clock was ahead when this was written.
+    now = bindparam("now", type_=UtcDateTime())
+    # Further away than any digest can be: the clock was ahead when this was stored.
     too_far = bindparam("too_far", type_=UtcDateTime())
-    is_due = (schedules.c.next_at <= moment) | (schedules.c.next_at > too_far)
+    is_due = (schedules.c.next_at <= now) | (schedules.c.next_at > too_far)
     return (
         select(schedules, chats.c.platform, chats.c.bot_id, chats.c.chat_id)
         .join(chats)
@@ -70,16 +71,17 @@ _FIRST_DUE = (select(func.min(schedules.c.next_at)).select_from(schedules).join(
 
 
 class Schedules:
-    """Every query about digests."""
+    """Queries about scheduled digests."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def add(self, schedule: DigestSchedule) -> None:
-        """Keep a schedule in place of the one that tells of the same. Safe to repeat."""
+        """Save a schedule. It replaces one of the same scope. Safe to repeat."""
         async with self._database.write() as connection:
             row = await chat_row(connection, schedule.chat)
-            for other in await _read(connection, schedule.chat):
+            rows = (await connection.execute(_select(schedule.chat))).all()
+            for other in _read(rows, schedule.chat):
                 if _scope(other) == _scope(schedule) and other.schedule_id != schedule.schedule_id:
                     await _delete(connection, other)
             values = {"next_at": schedule.next_at, "content": schedule, "chat_pk": row.chat_pk}
@@ -87,69 +89,66 @@ class Schedules:
             await connection.execute(insert_new(connection, schedules), key | values)
 
     async def find(self, chat: Chat) -> list[DigestSchedule]:
-        """Return the schedules of a chat, the one that is due first before the others."""
-        async with self._database.read() as connection:
-            return await _read(connection, chat)
+        """Return the schedules of a chat, the one that is due first at the front."""
+        return _read(await self._database.rows(_select(chat)), chat)
 
     async def remove(self, schedule: DigestSchedule) -> None:
-        """Drop a schedule. Safe to repeat."""
+        """Delete a schedule. Safe to repeat."""
         async with self._database.write() as connection:
             await _delete(connection, schedule)
 
     async def next_due_at(self) -> datetime | None:
         """Return when the next digest of any chat is due, None if there is none."""
-        async with self._database.read() as connection:
-            moment: datetime | None = (await connection.execute(_FIRST_DUE)).scalar()
+        moment: datetime | None = await self._database.scalar(_FIRST_DUE)
         return moment
 
-    async def fire_due(self, moment: datetime) -> int:
-        """Add a job for each digest that is due at `moment`, and return how many were added.
+    async def fire_due(self, now: datetime) -> int:
+        """Add a job for each digest that is due at `now`, and return how many were added.
 
-        However many were missed, one comes. The job and when the next is due are one commit, and
-        a job's message names the moment it was due: so none comes twice, whoever asks and
-        whatever the clock does.
+        However many were missed, one is sent. The job and the next due time are one commit, and
+        the id of the job's message has the moment it was due: none is sent twice, whichever
+        process asks and whatever the clock does.
         """
-        async with self._database.read() as connection:
-            # Most often there is none: the one writer is not kept busy for that.
-            if (await connection.execute(_DUE, _limits(moment))).one_or_none() is None:
-                return 0
+        # Usually there is none: the only writer is not kept busy for that.
+        if not await self._database.rows(_DUE, _limits(now)):
+            return 0
         fired = 0
-        while (is_new := await self._fire_one(moment)) is not None:
+        while (is_new := await self._fire_one(now)) is not None:
             fired += is_new
         return fired
 
-    async def _fire_one(self, moment: datetime) -> bool | None:
+    async def _fire_one(self, now: datetime) -> bool | None:
         """Return whether a job was added, None if nothing was due."""
         async with self._database.write() as connection:
-            row = (await connection.execute(_DUE, _limits(moment))).one_or_none()
+            row = (await connection.execute(_DUE, _limits(now))).one_or_none()
             if row is None:
                 return None
             chat = Chat(row.platform, row.bot_id, row.chat_id)
             schedule: DigestSchedule = replace(row.content, chat=chat, next_at=row.next_at)
-            is_due = schedule.next_at <= moment
-            is_new = is_due and await _add(connection, row.chat_pk, schedule, moment)
-            last_at = moment - _ON_ITS_WAY if is_new else schedule.last_at
-            after = replace(schedule, next_at=next_at(schedule, moment), last_at=last_at)
+            is_due = schedule.next_at <= now
+            is_new = is_due and await _add(connection, row.chat_pk, schedule, now)
+            last_at = now - _LAG if is_new else schedule.last_at
+            after = replace(schedule, next_at=next_at(schedule, now), last_at=last_at)
             is_it = schedules.c.schedule_id == row.schedule_id
             change = update(schedules).where(is_it)
             await connection.execute(change.values(next_at=after.next_at, content=after))
             return is_new
 
 
-def _limits(moment: datetime) -> dict[str, datetime]:
-    return {"moment": moment, "too_far": moment + LONGEST_GAP}
+def _limits(now: datetime) -> dict[str, datetime]:
+    return {"now": now, "too_far": now + LONGEST_GAP}
 
 
 async def _add(
-    connection: AsyncConnection, chat_pk: int, schedule: DigestSchedule, moment: datetime
+    connection: AsyncConnection, chat_pk: int, schedule: DigestSchedule, now: datetime
 ) -> bool:
-    """Add the job of a digest; return False where it came already."""
+    """Add the job of a digest. Return False if it was added before."""
     due_at = schedule.next_at
     last_at = schedule.last_at
-    # A last one that is yet to come was told of while the clock was ahead.
-    since_at = last_at if last_at and last_at < moment else min(due_at, moment) - _FIRST
-    until_at, is_late = moment - _ON_ITS_WAY, moment - due_at > LATE_AFTER
-    due = DigestPeriod(since_at, until_at, is_late, schedule.is_topic)
+    # A last one in the future was sent while the clock was ahead.
+    since_at = last_at if last_at and last_at < now else min(due_at, now) - _FIRST
+    until_at, is_late = now - _LAG, now - due_at > LATE_AFTER
+    period = DigestPeriod(since_at, until_at, is_late, schedule.is_topic)
     message = Message(
         chat=schedule.chat,
         message_id=f"digest:{schedule.schedule_id}:{due_at.isoformat()}",
@@ -157,18 +156,18 @@ async def _add(
         thread_id=schedule.thread_id,
         is_private=False,
         language=schedule.language,
-        text=due.write(),
+        text=period.format(),
         command=COMMAND,
     )
-    return await add_own(connection, chat_pk, message)
+    return await add_own(connection, chat_pk, message, now)
 
 
-async def _read(connection: AsyncConnection, chat: Chat) -> list[DigestSchedule]:
-    query = select(schedules).join(chats).where(is_chat(chat)).order_by(schedules.c.next_at)
-    return [
-        replace(row.content, chat=chat, next_at=row.next_at)
-        for row in await connection.execute(query)
-    ]
+def _select(chat: Chat) -> Select[Any]:
+    return select(schedules).join(chats).where(is_chat(chat)).order_by(schedules.c.next_at)
+
+
+def _read(rows: Sequence[Any], chat: Chat) -> list[DigestSchedule]:
+    return [replace(row.content, chat=chat, next_at=row.next_at) for row in rows]
 
 
 async def _delete(connection: AsyncConnection, schedule: DigestSchedule) -> None:
