@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bots.discord_bot.interactions.autocomplete import pick_choices
+from bots.discord_bot.interactions.receiving import pick_choices
 from core.models import Suggestion
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import discord
 import pytest
+from discord.utils import time_snowflake
 
 from bots.discord_bot.incoming.backfill import MAX_AGE, MAX_CHANNELS, MAX_MESSAGES, PAGE, Backfill
-from bots.discord_bot.incoming.messages import make_snowflake
 from bots.discord_bot.incoming.watermarks import ChannelWatermarks
 from core.clock import Clock
 from core.errors import PlatformBusy, PlatformError
@@ -93,7 +93,7 @@ class Scene:
         self.marks = ChannelWatermarks("discord", self.inbox, clock)
         self.handed: list[int] = []
         self.backfill = Backfill(self.away, self.marks, self.commit)  # type: ignore[arg-type]
-        self.base = make_snowflake(clock.now())
+        self.base = time_snowflake(clock.now())
 
     async def commit(self, kind: str, raw: dict[str, Any], place: Any) -> None:
         assert kind == "MESSAGE_CREATE" and place
@@ -194,7 +194,7 @@ async def test_only_what_is_newer_than_its_mark_and_not_too_old(scene: Scene) ->
     assert [(channel, after) for _, channel, after in scene.away.asked] == [(101, scene.base)]
     await scene.know(101, mark=1)
     await scene.fill()
-    assert scene.away.asked[-1][2] == pytest.approx(make_snowflake(scene.clock.now() - MAX_AGE))
+    assert scene.away.asked[-1][2] == pytest.approx(time_snowflake(scene.clock.now() - MAX_AGE))
 
 
 async def test_a_server_that_comes_late_is_asked_once(scene: Scene) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bots.discord_bot.interactions.buttons import ButtonPress, build_components, read_press
+from bots.discord_bot.interactions.tokens import ButtonPress, build_components, read_press
 from core.models import Button
 
 TOKEN = "abcdefghijklmnopqrst-_"

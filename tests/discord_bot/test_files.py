@@ -9,7 +9,7 @@ import pytest
 
 from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.incoming import files
-from bots.discord_bot.incoming.files import FileId, parse_file_id
+from bots.discord_bot.incoming.files import FileId
 from core.errors import BadAudio, PlatformBusy, TooLong, UserError
 from core.models import Attachment, Message, QuotedMessage
 from tests.emulators.discord import DiscordServer as Server
@@ -28,10 +28,10 @@ async def hear(server: Server, inbox: FakeInbox, **fields: Any) -> Message:
 
 @pytest.mark.parametrize(
     "file_id",
-    [FileId("1", "2", "3"), FileId(url="https://a/b?c=d"), FileId("1", "2", "3", "https://a/b")],
+    [FileId("1/2/3"), FileId(url="https://a/b?c=d"), FileId("1/2/3", "https://a/b")],
 )
 def test_what_names_a_file_can_be_read_back(file_id: FileId) -> None:
-    assert parse_file_id(str(file_id)) == file_id
+    assert FileId.parse(str(file_id)) == file_id
 
 
 async def test_an_expired_link_is_renewed(server: Server, running: Bot, inbox: FakeInbox) -> None:

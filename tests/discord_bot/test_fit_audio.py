@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bots.discord_bot import DiscordBot as Bot
-from bots.discord_bot.outgoing.fit_audio import fit_sounds
-from bots.discord_bot.outgoing.parts import MAX_FILE_BYTES
+from bots.discord_bot.outgoing.parts import MAX_FILE_BYTES, fit_audio
 from core.models import File, Reply
 from tests.emulators.mimo import tones
 from tests.support import sounds
@@ -30,7 +29,7 @@ async def test_large_sound_goes_out_smaller(bot: Bot, room: Room) -> None:
 async def test_parts_are_named_and_the_rest_is_left_alone() -> None:
     voice, note = await make_voice(), File("a.pdf", "application/pdf", bytes(200_000))
     wav = File("talk.wav", "audio/wav", tones.make_recording(range(36)), 36.0, title="Talk")
-    reply = await fit_sounds(Reply("Here", files=(voice, wav, note)), 43_000)
+    reply = await fit_audio(Reply("Here", files=(voice, wav, note)), 43_000)
     first, *parts, last = reply.files
     assert (first, last, reply.text) == (voice, note, "Here")
     assert [file.name for file in parts] == ["talk-1.ogg", "talk-2.ogg", "talk-3.ogg"]

@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 from bots.discord_bot.channels import ChannelRef
 from bots.discord_bot.client.gateway import POISON
 from bots.discord_bot.incoming.messages import (
-    make_snowflake,
     read_message,
     read_messages,
-    read_moment,
 )
 from core.models import Attachment, Chat, ChatSettings, Message, QuotedMessage
 from core.routing import pick_command
@@ -187,12 +185,6 @@ def test_edits_have_ids_previews_are_none_and_no_words_are_news_in_a_server() ->
     edited = make_raw("", edited_timestamp="2026-11-21T12:00:05+00:00")
     assert read(edited, is_edit=True).text == ""
     assert read_message(edited, ALONE, BOT, is_edit=True) is None
-
-
-def test_ids_tell_their_moment() -> None:
-    assert read_moment(MESSAGE) == NOON
-    assert make_snowflake(NOON) == int(MESSAGE)
-    assert make_snowflake(datetime(2000, 1, 1, tzinfo=UTC)) == 0
 
 
 _JSON = st.recursive(

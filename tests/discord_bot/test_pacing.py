@@ -8,7 +8,7 @@ import pytest
 
 from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.client.pacing import (
-    BARRED_S,
+    BAN_S,
     GAP_S,
     HOLD_S,
     MAX_FORBIDDEN,
@@ -32,8 +32,8 @@ def pacer(clock: Clock) -> DiscordPacer:
 
 async def test_only_what_leads_to_a_ban_counts(pacer: DiscordPacer, advance: Advance) -> None:
     for status in (200, 204, 400, 404, 500, 503, 401, 403, 429):
-        pacer.note_answer(status)
-    pacer.note_answer(429, is_shared=True)
+        pacer.note_response(status)
+    pacer.note_response(429, is_shared=True)
     assert pacer.invalid_count == 3
     advance(PERIOD_S - 1)
     assert pacer.invalid_count == 3
@@ -44,7 +44,7 @@ async def test_only_what_leads_to_a_ban_counts(pacer: DiscordPacer, advance: Adv
 async def test_all_is_still_for_ten_minutes(pacer: DiscordPacer, advance: Advance) -> None:
     for _ in range(MAX_INVALID):
         pacer.check()
-        pacer.note_answer(403)
+        pacer.note_response(403)
         advance(0.5)
     wait_s = PERIOD_S - MAX_INVALID * 0.5
     with pytest.raises(PlatformBusy) as caught:
@@ -62,7 +62,7 @@ async def test_a_pause_is_the_longest_that_was_asked_for(
     assert pacer.pause_s == 60
     assert pacer.take_turn("1") == 60
     for _ in range(MAX_INVALID):
-        pacer.note_answer(401)
+        pacer.note_response(401)
     assert pacer.pause_s == PERIOD_S
     pacer.pause(PERIOD_S + 10)
     advance(10)
@@ -139,7 +139,7 @@ async def test_a_ban_is_felt_once_and_as_long_as_it_says(
     bot: Bot, server: Server, advance: Advance, headers: dict[str, str]
 ) -> None:
     server.fault("POST */messages", "html", status=429, headers=headers)
-    wait_s = 200.0 if headers.get("Retry-After") == "200" else BARRED_S
+    wait_s = 200.0 if headers.get("Retry-After") == "200" else BAN_S
     for number in range(5):
         room = make_room(server)
         target, _ = room.note(str(number))

@@ -9,16 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bots.common.text import count_units, is_blank
-from bots.discord_bot.outgoing.markdown import escape
 from bots.discord_bot.outgoing.parts import (
     MAX_FILE_BYTES,
     MAX_MESSAGES,
-    MAX_UNITS,
     MessagePart,
     build_parts,
     name_file,
-    shorten,
 )
+from bots.discord_bot.outgoing.text import MAX_UNITS, escape, shorten
 from core.models import Button, File, Link, Reply
 from core.safety import restore_links
 from tests.support.discord_markdown import read
@@ -93,7 +91,7 @@ def test_huge_text_is_gone_through_few_times(monkeypatch: pytest.MonkeyPatch, te
         lengths.append(len(text) + 1)
         return escape(text, is_start=is_start)
 
-    monkeypatch.setattr("bots.discord_bot.outgoing.parts.escape", count)
+    monkeypatch.setattr("bots.discord_bot.outgoing.text.escape", count)
     build_parts(Reply(text, text))
     shorten(text, is_ours=False)
     assert sum(lengths) < 20 * 2 * len(text)

@@ -13,7 +13,7 @@ from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.client.gateway import OPEN_WAIT_S
 from bots.discord_bot.client.pacing import MAX_FORBIDDEN
 from bots.discord_bot.outgoing import sending
-from bots.discord_bot.outgoing.requests import CALL_S, UPLOAD_S, WAITS_S
+from bots.discord_bot.outgoing.sending import CALL_S, UPLOAD_S, WAITS_S
 from core import logs
 from core.clock import Clock
 from core.config import Settings
@@ -114,7 +114,7 @@ async def test_the_log_holds_no_word_and_no_token(
     with pytest.raises(PlatformError) as caught:
         await bot.deliver(target, Reply("zebra"))
     seen = caplog.text + capsys.readouterr().out + str(caught.value)
-    assert "discord_mended" in seen and "zebra" not in seen
+    assert "discord_request_mended" in seen and "zebra" not in seen
     assert room.server.token not in seen
     # discord.py's own warnings name the address; the program's log leaves such tokens out.
     record = logging.LogRecord("discord.http", 30, "", 0, seen, (), None)

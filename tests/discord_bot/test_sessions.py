@@ -13,7 +13,7 @@ from bots.discord_bot.client.sessions import (
     MAX_WAIT_S,
     ONE_PER_S,
     STEADY_S,
-    Sessions,
+    SessionPacer,
 )
 from core.clock import Clock
 from core.config import Settings
@@ -24,19 +24,21 @@ from tests.support.discord_inbox import FakeInbox
 
 
 @pytest.fixture
-def counted(clock: Clock) -> Sessions:
-    return Sessions(clock)
+def counted(clock: Clock) -> SessionPacer:
+    return SessionPacer(clock)
 
 
 @pytest.mark.parametrize("shards", [1, 3])
-async def test_sessions_have_their_pace(counted: Sessions, advance: Advance, shards: int) -> None:
+async def test_sessions_have_their_pace(
+    counted: SessionPacer, advance: Advance, shards: int
+) -> None:
     """Each shard has its own share."""
     pace_s = ONE_PER_S / shards
     for _ in range(MAX_SESSIONS * shards):
         counted.note_session(shards)
     for wait_s in (0.0, pace_s / 4):
         advance(wait_s)
-        with pytest.raises(PlatformBusy, match="too many sessions were begun") as error:
+        with pytest.raises(PlatformBusy, match="too many sessions were started") as error:
             counted.note_session(shards)
         assert error.value.retry_after_s == pytest.approx(pace_s - wait_s)
     advance(pace_s * 3 / 4 + 0.001)
@@ -45,7 +47,7 @@ async def test_sessions_have_their_pace(counted: Sessions, advance: Advance, sha
         counted.note_session(shards)
 
 
-async def test_a_long_rest_earns_one_share(counted: Sessions, advance: Advance) -> None:
+async def test_a_long_rest_earns_one_share(counted: SessionPacer, advance: Advance) -> None:
     counted.note_session(0)  # before Discord has told how many shards there are
     advance(1000 * ONE_PER_S)
     for _ in range(MAX_SESSIONS):
@@ -54,7 +56,7 @@ async def test_a_long_rest_earns_one_share(counted: Sessions, advance: Advance) 
         counted.note_session(1)
 
 
-async def test_failures_are_spread_until_one_holds(counted: Sessions, advance: Advance) -> None:
+async def test_failures_are_spread_until_one_holds(counted: SessionPacer, advance: Advance) -> None:
     # Who fails at once has not held, however long ago the program was started.
     advance(STEADY_S + 1)
     waits = []

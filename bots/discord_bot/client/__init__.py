@@ -1,1 +1,1 @@
-"""Connections to Discord: gateway, REST, pacing."""
+"""Connections to Discord: the gateway, its sessions and heartbeats, and the pace of requests."""

@@ -1,9 +1,8 @@
-"""Notices a gateway that has gone silent, sooner than the SDK does.
+"""Heartbeats that notice a dead gateway connection sooner than discord.py does.
 
-The SDK asks whether the gateway is still there as seldom as the gateway wants it, every 41.25 s,
-and then waits half a minute for an end to be agreed on with a side that says nothing any more. We
-ask whenever it has been quiet for a while, which Discord allows, and cut the line if nothing
-comes: the SDK takes the session up again at once.
+discord.py sends heartbeats at the gateway's interval, 41.25 s, and then waits half a minute for a
+dead peer to close the connection. We send one whenever the connection has been quiet for a while,
+which Discord allows, and shut the socket down if nothing comes: discord.py then resumes at once.
 """
 
 from __future__ import annotations
@@ -19,74 +18,80 @@ import structlog
 from discord import ConnectionClosed
 from discord.gateway import DiscordWebSocket, KeepAliveHandler
 
-from bots.discord_bot.client.sockets import cut
+from bots.discord_bot.client.sockets import shut_down
 from core.clock import CLOCK, Clock
 
 log = structlog.get_logger(__name__)
 
-#: Silence after which the gateway is asked whether it is there, and after which it counts as dead.
+#: Silence after which a heartbeat is sent, and after which the connection counts as dead.
 BEAT_S, SILENCE_S = 10.0, 22.0
-#: How often we look.
-LOOK_S = 1.0
+#: Interval between checks.
+CHECK_S = 1.0
 
 
 @dataclass(slots=True)
-class _Change:
-    """A moment that the SDK keeps on a clock of its own, and when we saw it change."""
+class _Timestamp:
+    """A timestamp on discord.py's own clock, and when we saw it change on ours."""
 
     value: float
     seen_s: float
 
-    def look(self, value: float, now_s: float) -> float:
-        """Return for how long the value has stayed the same."""
+    def age_s(self, value: float, now_s: float) -> float:
+        """Return for how long the value has not changed."""
         if value != self.value:
             self.value, self.seen_s = value, now_s
         return now_s - self.seen_s
 
 
 class Heartbeats:
-    """Watches the connections of all shards."""
+    """Watches the gateway connections of all shards."""
 
     def __init__(
-        self, list_lines: Callable[[], Sequence[DiscordWebSocket]], clock: Clock = CLOCK
+        self, list_sockets: Callable[[], Sequence[DiscordWebSocket]], clock: Clock = CLOCK
     ) -> None:
-        self._list_lines = list_lines
+        self._list_sockets = list_sockets
         self._clock = clock
-        #: What was last received and sent on each connection.
-        self._seen: WeakKeyDictionary[KeepAliveHandler, tuple[_Change, _Change]] = (
+        #: When something was last received and sent on each connection.
+        self._seen: WeakKeyDictionary[KeepAliveHandler, tuple[_Timestamp, _Timestamp]] = (
             WeakKeyDictionary()
         )
 
     async def run(self) -> None:
         """Watch until cancelled."""
         while True:
-            await self._clock.sleep(LOOK_S)
-            for line in self._list_lines():
-                await self._look_at(line)
+            await self._clock.sleep(CHECK_S)
+            for socket in self._list_sockets():
+                await self._check(socket)
 
-    async def _look_at(self, line: DiscordWebSocket) -> None:
-        # None before the gateway's first word and after the end.
-        beating = line._keep_alive
-        if beating is None or not line.open:
+    async def _check(self, socket: DiscordWebSocket) -> None:
+        # None before the gateway's Hello and after the end.
+        keep_alive = socket._keep_alive
+        if keep_alive is None or not socket.open:
             return
-        quiet_s, unasked_s = self._measure(beating)
-        if quiet_s > SILENCE_S:
-            log.warning("discord_gateway_silent", shard=line.shard_id, quiet_s=round(quiet_s, 1))
-            beating.stop()
-            cut(line.socket)
-        elif min(quiet_s, unasked_s) >= BEAT_S:
-            await self._ask(line, beating)
+        received_s, sent_s = self._measure(keep_alive)
+        if received_s > SILENCE_S:
+            log.warning(
+                "discord_gateway_silent", shard=socket.shard_id, quiet_s=round(received_s, 1)
+            )
+            keep_alive.stop()
+            shut_down(socket.socket)
+        elif min(received_s, sent_s) >= BEAT_S:
+            await self._beat(socket, keep_alive)
 
-    def _measure(self, beating: KeepAliveHandler) -> tuple[float, float]:
-        """Return for how long nothing was received, and nothing asked."""
-        now_s, received, sent = self._clock.monotonic(), beating._last_recv, beating._last_send
-        if beating not in self._seen:
-            self._seen[beating] = _Change(received, now_s), _Change(sent, now_s)
-        of_received, of_sent = self._seen[beating]
-        return of_received.look(received, now_s), of_sent.look(sent, now_s)
+    def _measure(self, keep_alive: KeepAliveHandler) -> tuple[float, float]:
+        """Return the seconds since something was received, and since a heartbeat was sent."""
+        now_s, received, sent = (
+            self._clock.monotonic(),
+            keep_alive._last_recv,
+            keep_alive._last_send,
+        )
+        if keep_alive not in self._seen:
+            self._seen[keep_alive] = _Timestamp(received, now_s), _Timestamp(sent, now_s)
+        last_received, last_sent = self._seen[keep_alive]
+        return last_received.age_s(received, now_s), last_sent.age_s(sent, now_s)
 
-    async def _ask(self, line: DiscordWebSocket, beating: KeepAliveHandler) -> None:
+    async def _beat(self, socket: DiscordWebSocket, keep_alive: KeepAliveHandler) -> None:
         with suppress(ConnectionClosed, aiohttp.ClientError, OSError, TimeoutError):
-            # It waits only where nothing at all is taken from us.
+            # It blocks only while the send buffer is full.
             async with asyncio.timeout(BEAT_S):
-                await line.send_heartbeat(beating.beat())
+                await socket.send_heartbeat(keep_alive.beat())

@@ -1,7 +1,7 @@
-"""The connections of the gateway and of voice channels: none is left behind.
+"""Open websockets of the gateway and of voice channels, so that none is left behind.
 
-The SDK forgets those that are given up while they are made or while an end is agreed on, with the
-thread that keeps them alive.
+discord.py forgets those that are cancelled while they connect or close, and the threads that send
+their heartbeats.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from discord.http import HTTPClient
 
 
 class OpenSockets:
-    """Every connection that one client has opened."""
+    """Every websocket that one client has opened."""
 
     def __init__(self, http: HTTPClient) -> None:
-        """Take part in what the SDK connects."""
+        """Wrap the method that discord.py connects with."""
         self._open: WeakSet[aiohttp.ClientWebSocketResponse] = WeakSet()
         connect = http.ws_connect
 
@@ -33,20 +33,20 @@ class OpenSockets:
 
         http.ws_connect = ws_connect  # type: ignore[method-assign]
 
-    async def end(self) -> None:
-        """End what is still open, without waiting for the other side to agree."""
+    async def close(self) -> None:
+        """Close what is still open, without waiting for the peer."""
         loop = asyncio.get_running_loop()
         for thread in threading.enumerate():
             if isinstance(thread, KeepAliveHandler) and thread.ws.loop is loop:
                 thread.stop()
         for socket in list(self._open):
-            cut(socket)
+            shut_down(socket)
             await socket.close()
         self._open.clear()
 
 
-def cut(socket: aiohttp.ClientWebSocketResponse) -> None:
-    """Let whoever reads find the end of a line, as if the other side had gone."""
+def shut_down(socket: aiohttp.ClientWebSocketResponse) -> None:
+    """Make pending reads end, as if the peer had gone."""
     if transport := socket.get_extra_info("socket"):
         with suppress(OSError):
             transport.shutdown(sockets.SHUT_RDWR)

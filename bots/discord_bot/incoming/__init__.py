@@ -1,1 +1,1 @@
-"""Events become messages."""
+"""Gateway events to messages: intake, backfill after a lost session, downloads."""

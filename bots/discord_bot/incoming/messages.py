@@ -1,58 +1,60 @@
-"""Reads Discord's messages. Pure: a raw message in, ours out, nothing else.
+"""Discord's raw messages as ours. Pure; names, types and sizes are what the sender claims.
 
-Raw means as the REST API and the gateway write it: both, and interactions, hold the same form.
+The gateway, the REST API and interactions write a message in the same shape.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 
+from discord.utils import snowflake_time
+
+from bots.common.text import clean
 from bots.discord_bot.channels import ChannelRef
-from bots.discord_bot.incoming.attachments import read_attachment, read_attachments
-from bots.discord_bot.text import clean_line, mentions, read_content, read_name
-from core.models import Chat, Message, QuotedMessage
+from core.models import Attachment, Chat, Message, QuotedMessage
 
 PLATFORM = "discord"
-#: Begins the message id of what came as an interaction; Discord's id of it follows.
+#: Message ids of interactions: this prefix and Discord's id of the interaction.
 INTERACTION_PREFIX = "interaction:"
-#: Stands for a name that Discord does not tell.
-NAMELESS = "?"
+#: Stands for an author that Discord does not name.
+UNKNOWN_AUTHOR = "?"
 
-#: Types of messages that people write; others tell of members, pins, calls.
+#: File name endings of audio and video, for files whose type does not say so.
+RECORDING_ENDINGS = (
+    *(".ogg", ".oga", ".opus", ".spx", ".mp3", ".mp2", ".m4a", ".m4b", ".aac", ".wav", ".flac"),
+    *(".webm", ".weba", ".mp4", ".m4v", ".mov", ".mkv", ".avi", ".mpg", ".mpeg", ".3gp", ".3g2"),
+    *(".amr", ".awb", ".aiff", ".aif", ".aifc", ".caf", ".wma", ".wmv", ".ape", ".au", ".mka"),
+)
+#: Message flag: a voice message.
+VOICE_FLAG = 1 << 13
+#: Types of messages that people write; others report members, pins, calls.
 _DEFAULT, _REPLY = 0, 19
-#: A reference of this type is a forward.
+#: Type of a message reference: a forward.
 _FORWARD = 1
-_EPOCH = datetime(2015, 1, 1, tzinfo=UTC)
 
-
-def read_moment(snowflake: str) -> datetime:
-    """Return when an id was made: the moment of a message or of an interaction."""
-    return _EPOCH + timedelta(milliseconds=int(snowflake) >> 22)
-
-
-def make_snowflake(moment: datetime) -> int:
-    """Return the smallest id of what happens at `moment`."""
-    return max(0, (moment - _EPOCH) // timedelta(milliseconds=1)) << 22
+_MENTION = re.compile(r"<@!?([0-9]{1,20})>")
+_EMOJI = re.compile(r"<a?(:\w{1,64}:)[0-9]{1,20}>")
 
 
 def read_messages(
-    raw: Mapping[str, Any], place: ChannelRef, bot_id: str, *, is_edit: bool = False
+    raw: Mapping[str, Any], channel: ChannelRef, bot_id: str, *, is_edit: bool = False
 ) -> list[Message]:
-    """Return what a person wrote: one message for each sound in it, one if there is none.
+    """Return what a person wrote: one message per recording in it, or one if there is none.
 
-    Those after the first count as other forms of it. Raises as `read_message`.
+    Raises the same errors as `read_message`.
     """
-    first = read_message(raw, place, bot_id, is_edit=is_edit)
+    first = read_message(raw, channel, bot_id, is_edit=is_edit)
     if first is None:
         return []
-    # A question is asked once. An edit may add no files.
+    # A question is asked once, and an edit cannot add files.
     if is_edit or first.command not in ("", "transcribe"):
         return [first]
     rest = list(read_attachments(raw))[1:]
-    # Older than every edit.
+    # Edit ids that sort before those of real edits.
     return [
         first,
         *(replace(first, attachment=one, edit_id=f"0:{n}") for n, one in enumerate(rest, 1)),
@@ -60,46 +62,37 @@ def read_messages(
 
 
 def read_message(
-    raw: Mapping[str, Any], place: ChannelRef, bot_id: str, *, is_edit: bool = False
+    raw: Mapping[str, Any], channel: ChannelRef, bot_id: str, *, is_edit: bool = False
 ) -> Message | None:
-    """Return what a person wrote, None if it is nobody's, or nothing that can be read.
+    """Return what a person wrote, None if nobody did or there is nothing to read.
 
-    Raises LookupError, TypeError, ValueError or AttributeError on shapes that nobody foresaw.
+    Raises LookupError, TypeError, ValueError or AttributeError on unexpected shapes.
     """
     if not is_from_person(raw, bot_id) or (is_edit and not raw.get("edited_timestamp")):
         return None
-    body, forwarded_from = _read_body(raw)
-    text, quoted = read_content(body, bot_id), read_quoted(raw, bot_id)
-    message = replace(
-        _read_origin(raw, place, bot_id),
-        edit_id=_read_edit(raw) if is_edit else "",
-        text=text,
-        command=_read_command(raw, text, quoted, bot_id),
-        attachment=read_attachment(raw),
-        reply_to=quoted,
-        forwarded_from=forwarded_from,
-    )
-    # Nothing to read is news in an edit: what a group remembers of the message is over.
-    is_news = is_edit and not place.is_private
-    return message if message.text or message.attachment or message.command or is_news else None
-
-
-def _read_origin(raw: Mapping[str, Any], place: ChannelRef, bot_id: str) -> Message:
-    """Return who wrote where and when."""
-    author = raw["author"]
-    return Message(
-        chat=Chat(PLATFORM, bot_id, place.chat_id),
+    author, (body, forwarded_from) = raw["author"], _read_body(raw)
+    message = Message(
+        chat=Chat(PLATFORM, bot_id, channel.chat_id),
         message_id=str(raw["id"]),
-        sent_at=read_moment(raw["id"]),
+        sent_at=snowflake_time(int(raw["id"])),
         sender_id=str(author["id"]),
         sender_name=read_name(author, raw.get("member")),
-        thread_id=place.thread_id,
-        is_private=place.is_private,
+        thread_id=channel.thread_id,
+        is_private=channel.is_private,
+        edit_id=_read_edit_id(raw) if is_edit else "",
+        text=read_content(body, bot_id),
+        attachment=next(read_attachments(raw), None),
+        reply_to=_read_reply(raw, bot_id),
+        forwarded_from=forwarded_from,
     )
+    message = replace(message, command=_pick_command(raw, message, bot_id))
+    # An edit that leaves nothing still replaces what a group chat's summary would quote.
+    is_erased = is_edit and not channel.is_private
+    return message if message.text or message.attachment or message.command or is_erased else None
 
 
 def is_from_person(raw: Mapping[str, Any], bot_id: str) -> bool:
-    """Tell people from bots, webhooks, ourselves and Discord: answering those makes loops."""
+    """Tell people from bots, webhooks and Discord itself: replying to those makes loops."""
     author = raw.get("author") or {}
     if author.get("bot") or author.get("system") or str(author.get("id")) == bot_id:
         return False
@@ -108,49 +101,119 @@ def is_from_person(raw: Mapping[str, Any], bot_id: str) -> bool:
     return raw.get("type", _DEFAULT) in (_DEFAULT, _REPLY)
 
 
-def read_quoted(raw: Mapping[str, Any], bot_id: str) -> QuotedMessage | None:
-    """Return the message that this one answers, None if there is none."""
-    reference = raw.get("message_reference") or {}
-    if reference.get("type", 0) == _FORWARD or not reference.get("message_id"):
-        return None
-    quoted = raw.get("referenced_message")
-    if not quoted:
-        # Deleted since, or not told.
-        return QuotedMessage(str(reference["message_id"]))
-    return read_as_quoted(quoted, bot_id)
-
-
-def read_as_quoted(raw: Mapping[str, Any], bot_id: str) -> QuotedMessage:
-    """Return a message as the one that is answered."""
+def read_quoted(raw: Mapping[str, Any], bot_id: str) -> QuotedMessage:
+    """Return a message as one that is replied to."""
     body, _ = _read_body(raw)
     sender_id = str((raw.get("author") or {}).get("id") or "")
-    text = read_content(body, bot_id)
-    return QuotedMessage(str(raw["id"]), text, read_attachment(raw), sender_id)
+    attachment = next(read_attachments(raw), None)
+    return QuotedMessage(str(raw["id"]), read_content(body, bot_id), attachment, sender_id)
+
+
+def read_content(raw: Mapping[str, Any], bot_id: str) -> str:
+    """Return a message's text with names in place of mentions; the bot's own are left out."""
+    names = {str(u["id"]): read_name(u) for u in raw.get("mentions") or ()}
+
+    def name(match: re.Match[str]) -> str:
+        user_id = match[1]
+        return "" if user_id == bot_id else f"@{names[user_id]}" if user_id in names else match[0]
+
+    text = _EMOJI.sub(r"\1", _MENTION.sub(name, raw.get("content") or ""))
+    return clean(text).strip()
+
+
+def read_name(user: Mapping[str, Any], member: Mapping[str, Any] | None = None) -> str:
+    """Return a person's nickname in the server, else their display name or user name."""
+    nick = (member or {}).get("nick")
+    return clean_line(nick or user.get("global_name") or user.get("username") or "")
+
+
+def clean_line(text: str) -> str:
+    """Return a name as one line of at most 255 characters."""
+    return " ".join(clean(text).split())[:255]
+
+
+def list_files(raw: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], bool]]:
+    """Yield a message's files, forwarded ones too, and whether each is a voice message."""
+    snapshots = raw.get("message_snapshots") or ()
+    for holder in (raw, *(one.get("message") or {} for one in snapshots)):
+        for file in holder.get("attachments") or ():
+            yield file, bool((holder.get("flags") or 0) & VOICE_FLAG)
+
+
+def read_attachments(raw: Mapping[str, Any]) -> Iterator[Attachment]:
+    """Yield the recordings of a message and of what it forwards."""
+    for file, is_voice in list_files(raw):
+        if is_recording(file):
+            file_id = f"{raw['channel_id']}/{raw['id']}/{file['id']}"
+            yield build_attachment(file, file_id, is_voice=is_voice)
+
+
+def is_recording(file: Mapping[str, Any]) -> bool:
+    """Tell whether a file claims to be audio or video."""
+    mime = (file.get("content_type") or "").lower()
+    if mime.startswith(("audio/", "video/")) or mime == "application/ogg":
+        return True
+    return _read_file_name(file).lower().rstrip(" .").endswith(RECORDING_ENDINGS)
+
+
+def build_attachment(
+    file: Mapping[str, Any], file_id: str, *, is_voice: bool = False
+) -> Attachment:
+    """Return Discord's attachment object as ours."""
+    mime = clean(file.get("content_type") or "").lower().split(";")[0].strip()[:100]
+    kind: Literal["voice", "audio", "video", "document"] = "document"
+    if is_voice:
+        kind = "voice"
+    elif mime.startswith("audio/"):
+        kind = "audio"
+    elif mime.startswith("video/"):
+        kind = "video"
+    size, duration = file.get("size"), file.get("duration_secs")
+    return Attachment(
+        file_id=file_id,
+        kind=kind,
+        name=_read_file_name(file),
+        mime=mime,
+        size_bytes=size if isinstance(size, int) and size >= 0 else None,
+        duration_s=float(duration) if isinstance(duration, int | float) else None,
+    )
+
+
+def _read_file_name(file: Mapping[str, Any]) -> str:
+    """Return the file name without its path: it is shown to people, never opened."""
+    return clean_line((file.get("filename") or "").replace("\\", "/").split("/")[-1])
 
 
 def _read_body(raw: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
-    """Return what holds the words of a message, and who wrote them first if it was forwarded."""
-    snapshots = raw.get("message_snapshots") or ()
-    if not snapshots:
-        return raw, ""
-    # A snapshot tells no author.
-    return snapshots[0].get("message") or {}, clean_line(NAMELESS)
+    """Return the object that holds the text, and the author's name if it was forwarded."""
+    if snapshots := raw.get("message_snapshots"):
+        return snapshots[0].get("message") or {}, UNKNOWN_AUTHOR
+    return raw, ""
 
 
-def _read_edit(raw: Mapping[str, Any]) -> str:
-    moment = datetime.fromisoformat(raw["edited_timestamp"])
-    return str(int(moment.timestamp() * 1000))
+def _read_edit_id(raw: Mapping[str, Any]) -> str:
+    edited_at = datetime.fromisoformat(raw["edited_timestamp"])
+    return str(int(edited_at.timestamp() * 1000))
 
 
-def _read_command(
-    raw: Mapping[str, Any], text: str, quoted: QuotedMessage | None, bot_id: str
-) -> str:
-    """Return what a mention of ours asks for; an answer to one of ours says it by itself."""
-    if raw.get("message_snapshots") or not mentions(raw.get("content") or "", bot_id):
+def _read_reply(raw: Mapping[str, Any], bot_id: str) -> QuotedMessage | None:
+    """Return the message that this one replies to, None if it is no reply."""
+    reference = raw.get("message_reference") or {}
+    if reference.get("type", 0) == _FORWARD or not reference.get("message_id"):
+        return None
+    if quoted := raw.get("referenced_message"):
+        return read_quoted(quoted, bot_id)
+    # Deleted since, or not loaded by Discord.
+    return QuotedMessage(str(reference["message_id"]))
+
+
+def _pick_command(raw: Mapping[str, Any], message: Message, bot_id: str) -> str:
+    """Return what a mention of the bot asks for; a reply to the bot is routed by the core."""
+    if message.forwarded_from or bot_id not in _MENTION.findall(raw.get("content") or ""):
         return ""
+    quoted = message.reply_to
     if quoted and quoted.sender_id == bot_id:
         return ""
-    if text:
+    if message.text:
         return "ask"
-    has_sound = read_attachment(raw) or (quoted and quoted.attachment)
-    return "transcribe" if has_sound else "help"
+    return "transcribe" if message.attachment or (quoted and quoted.attachment) else "help"

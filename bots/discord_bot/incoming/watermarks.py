@@ -1,4 +1,4 @@
-"""How far each channel was read: what a new session begins from."""
+"""Per-chat watermarks from which backfill starts."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from core.inbox import Inbox
 
 log = structlog.get_logger(__name__)
 
-#: Marks are kept at most so often: what is handed in twice after a crash is known already.
-PACE_S = 3.0
+#: Interval between two writes: a message that is committed twice after a crash is recognised.
+FLUSH_S = 3.0
 
 
 class ChannelWatermarks:
-    """The newest message of each chat, kept a little later than it was handed in.
+    """The newest committed message of each chat, written to the store with a short delay.
 
-    Message ids of Discord grow with time over all channels.
+    Discord's message ids grow with time across all channels.
     """
 
     def __init__(self, platform: str, inbox: Inbox, clock: Clock = CLOCK) -> None:
@@ -26,71 +26,71 @@ class ChannelWatermarks:
         self._clock = clock
         self._bot_id = ""
         self._seen: dict[str, int] = {}
-        #: Not kept yet, or newer than what is kept.
-        self._fresh: set[str] = set()
-        #: Chats of which any mark is kept. The first one may always be: there is none to hold.
-        self._kept: set[str] = set()
-        #: Chats of which something may be missing before what was seen: their marks must stay.
+        #: Chats whose watermark is newer than the stored one.
+        self._unsaved: set[str] = set()
+        #: Chats with a stored watermark; a chat's first one is never held.
+        self._saved: set[str] = set()
+        #: Chats with a backfill under way, and how many: their stored watermarks must not move.
         self._held: dict[str, int] = {}
         self._is_all_held = False
 
     async def load(self, bot_id: str) -> None:
-        """Read what was kept. Raises StoreError."""
+        """Read the stored watermarks. Raises StoreError."""
         self._bot_id = bot_id
-        kept = await self._inbox.watermarks(self._platform, bot_id)
-        self._seen |= {chat_id: int(mark) for chat_id, mark in kept.items() if mark.isdecimal()}
-        self._kept = {*self._seen}
+        stored = await self._inbox.watermarks(self._platform, bot_id)
+        self._seen |= {chat_id: int(last) for chat_id, last in stored.items() if last.isdecimal()}
+        self._saved = {*self._seen}
 
     def snapshot(self) -> dict[str, int]:
         """Return chat id -> newest message as of now."""
         return dict(self._seen)
 
     async def note(self, chat_id: str, message_id: str) -> None:
-        """Take note of a message that was handed in or passed over."""
+        """Advance a chat's watermark to a message that was committed or passed over."""
         if not message_id.isdecimal() or int(message_id) <= self._seen.get(chat_id, 0):
             return
         is_first = chat_id not in self._seen
         self._seen[chat_id] = int(message_id)
-        self._fresh.add(chat_id)
+        self._unsaved.add(chat_id)
         if is_first:
-            # Without a mark nothing of the chat would be asked for after a break.
+            # Without a watermark, backfill would skip the chat.
             await self.flush()
 
     def hold_all(self) -> None:
-        """Let no mark move until `hold` or `release_all`."""
+        """Keep all stored watermarks where they are until `release_all`."""
         self._is_all_held = True
 
     def release_all(self) -> None:
-        """Let marks move again, but for those of chats held one by one."""
+        """Undo `hold_all`; chats held one by one stay held."""
         self._is_all_held = False
 
     def hold(self, chat_id: str) -> None:
-        """Let the mark of one chat stay; each call wants its own `release`."""
+        """Keep one chat's stored watermark where it is; each call needs its own `release`."""
         self._held[chat_id] = self._held.get(chat_id, 0) + 1
 
     def release(self, chat_id: str) -> None:
-        """Let the mark of one chat move again."""
+        """Undo one `hold`."""
         self._held[chat_id] -= 1
         if not self._held[chat_id]:
             del self._held[chat_id]
 
     async def run(self) -> None:
-        """Keep marks now and then until cancelled."""
+        """Flush at intervals until cancelled."""
         while True:
-            await self._clock.sleep(PACE_S)
+            await self._clock.sleep(FLUSH_S)
             await self.flush()
 
     async def flush(self) -> None:
-        """Keep what may be kept. It never raises: what was not kept is tried again."""
-        held = self._kept if self._is_all_held else self._held.keys()
-        ready = self._fresh - held
+        """Store the watermarks that are not held. Never raises: failures are retried later."""
+        held = self._saved if self._is_all_held else self._held.keys()
+        ready = self._unsaved - held
         if not (ready and self._bot_id):
             return
         seen = {chat_id: str(self._seen[chat_id]) for chat_id in ready}
-        self._fresh -= ready
+        self._unsaved -= ready
         try:
             await self._inbox.save_watermarks(self._platform, self._bot_id, seen)
-            self._kept |= ready
+            self._saved |= ready
         except AssistantError as error:
-            self._fresh |= ready
-            log.warning("discord_marks_not_kept", error=type(error).__name__)
+            self._unsaved |= ready
+            log.warning("discord_watermarks_not_saved", error=type(error).__name__)

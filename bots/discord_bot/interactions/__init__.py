@@ -1,1 +1,1 @@
-"""Slash commands, menus, buttons and forms."""
+"""Interactions: slash commands, message menus, buttons, modals, autocomplete."""

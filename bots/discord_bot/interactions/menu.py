@@ -1,6 +1,6 @@
-"""Sets the commands that Discord shows, in each language, and only when they changed.
+"""Registers slash commands and message menu entries, in each language, when they changed.
 
-All of it is made from the command table. Bodies are those of Discord's application commands.
+All of them come from the command table. The dicts are Discord's application command objects.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from core.commands.arguments import Argument, MessageAction
 from core.locale import LANGUAGES, mark, translate
 
 CHAT_INPUT, MESSAGE = 1, 3
-#: Discord's own entry point of an activity: to leave it out would be an error.
+#: The entry point that Discord adds to apps with an activity: leaving it out is an error.
 _ENTRY_POINT = 4
 STRING, ATTACHMENT = 3, 11
-#: Discord takes so many characters for what a command or a field does.
+#: Longest description of a command or an option.
 MAX_HELP_CHARS = 100
 MAX_TEXT_CHARS = 6000
 
@@ -31,63 +31,67 @@ MAX_TEXT_CHARS = 6000
 RECORDING = "recording"
 RECORDING_HELP = mark("A voice note or another recording")
 
-#: What Discord takes as a name of a command or an option, and in the menu of a message. One name
-#: that it does not take, and it refuses the whole table.
+#: Valid names of commands and options, and of message menu entries. One invalid name and Discord
+#: refuses the whole table.
 _WORD, _LABEL = re.compile(r"[-_'\w]{1,32}"), re.compile(r".{1,32}")
 
-#: Where it can be installed, and where it can then be used.
-GUILD, PERSON = 0, 1
-IN_GUILD, WITH_BOT, AMONG_PEOPLE = 0, 1, 2
+#: Installation contexts, and interaction contexts.
+GUILD, USER = 0, 1
+IN_GUILD, BOT_DM, PRIVATE_CHANNEL = 0, 1, 2
 
-#: Our languages -> those of Discord's apps.
+#: Our languages -> Discord's locales.
 _LOCALES = {"zh": ("zh-CN", "zh-TW")}
-#: What Discord leaves out, or writes as null, where nothing was chosen.
+#: Values that Discord leaves out, or writes as null, where nothing was set.
 _UNSET: tuple[object, ...] = (None, False, "", [], {})
+#: Fields that must be compared even where ours leaves them out.
+_COMPARED = frozenset({"options", "choices", "default_member_permissions", "zh-CN", "zh-TW"})
 
 
 def build_menu() -> list[dict[str, Any]]:
-    """Return all slash commands and all entries of the menu of messages."""
+    """Return all slash commands and message menu entries."""
     menu = commands.menu(has_voice=True)
     slash = (build_slash(name, command) for name, command in menu)
-    message_actions = (build_use(use) for _, command in menu for use in command.message_actions)
+    message_actions = (
+        build_message_action(one) for _, command in menu for one in command.message_actions
+    )
     return [*slash, *message_actions]
 
 
 def build_slash(name: str, command: Command) -> dict[str, Any]:
-    """Return a slash command."""
+    """Return the slash command of a command."""
     body = {
         "type": CHAT_INPUT,
         **_name(name),
         **_describe(command.help),
         "options": build_options(command),
-        "integration_types": [GUILD, PERSON],
-        "contexts": [IN_GUILD, WITH_BOT, AMONG_PEOPLE],
+        "integration_types": [GUILD, USER],
+        "contexts": [IN_GUILD, BOT_DM, PRIVATE_CHANNEL],
     }
     if command.needs_voice_channels:
         return body | {"integration_types": [GUILD], "contexts": [IN_GUILD]}
     if command.is_for_admins:
-        # Elsewhere there is nothing that only admins may choose.
+        # Elsewhere there are no settings for admins alone.
         rights = discord.Permissions(manage_guild=True).value
         body |= {
             "integration_types": [GUILD],
-            "contexts": [IN_GUILD, WITH_BOT],
+            "contexts": [IN_GUILD, BOT_DM],
             "default_member_permissions": str(rights),
         }
     return body
 
 
-def build_use(use: MessageAction) -> dict[str, Any]:
-    """Return an entry of the menu of messages."""
+def build_message_action(action: MessageAction) -> dict[str, Any]:
+    """Return the message menu entry of an action."""
     return {
         "type": MESSAGE,
-        **_name(use.label, _LABEL),
-        "integration_types": [GUILD, PERSON],
-        "contexts": [IN_GUILD, WITH_BOT, AMONG_PEOPLE],
+        **_name(action.label, _LABEL),
+        "integration_types": [GUILD, USER],
+        "contexts": [IN_GUILD, BOT_DM, PRIVATE_CHANNEL],
     }
 
 
 def build_options(command: Command) -> list[dict[str, Any]]:
-    """Return the options of a slash command: Discord wants the required ones first."""
+    """Return the options of a slash command, the required ones first as Discord demands."""
     fields = sorted(command.arguments, key=lambda field: not field.is_required)
     options = [_build_option(field) for field in fields]
     if command.takes_audio:
@@ -104,9 +108,11 @@ def _build_option(field: Argument) -> dict[str, Any]:
     return option | {"max_length": MAX_TEXT_CHARS}
 
 
-def _name(name: str, form: re.Pattern[str] = _WORD) -> dict[str, Any]:
-    """Return a name, and its translations as far as Discord takes them for names."""
-    localized = {code: text for code, text in _translations(name).items() if form.fullmatch(text)}
+def _name(name: str, pattern: re.Pattern[str] = _WORD) -> dict[str, Any]:
+    """Return the name fields; translations that are not valid names are left out."""
+    localized = {
+        code: text for code, text in _translations(name).items() if pattern.fullmatch(text)
+    }
     return {"name": name, "name_localizations": localized}
 
 
@@ -120,26 +126,26 @@ def _cut(text: str) -> str:
 
 
 def _translations(text: str) -> dict[str, str]:
-    """Return a text by the locales of Discord's apps that see another one than English."""
+    """Return Discord locale -> translation, where it differs from the English text."""
     by_language = ((language, translate(text, language)) for language in LANGUAGES)
     changed = ((language, words) for language, words in by_language if words != text)
     return {code: words for language, words in changed for code in _LOCALES[language]}
 
 
 def build_table(known: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the table that is to be, and in it what Discord itself has put into the known one."""
+    """Return the wanted table, with the entry point that Discord added to the known one."""
     return [*build_menu(), *(dict(one) for one in known if one.get("type") == _ENTRY_POINT)]
 
 
 async def update_menu(client: DiscordClient) -> int:
-    """Bring Discord's table up to date and return how many commands it has now, 0 if it was.
+    """Update Discord's table; return the number of commands, 0 if nothing had changed.
 
-    Raises what the client's calls raise.
+    Raises what the client's requests raise.
     """
     application_id = client.application_id
     assert application_id is not None
     route = Route("GET", "/applications/{application_id}/commands", application_id=application_id)
-    # Without this Discord tells its reader's language only.
+    # Without this, Discord leaves translations out.
     known = await client.http.request(route, params={"with_localizations": "true"})
     wanted = build_table(known)
     if is_same(wanted, known):
@@ -149,24 +155,20 @@ async def update_menu(client: DiscordClient) -> int:
 
 
 def is_same(wanted: Iterable[Mapping[str, Any]], known: Iterable[Mapping[str, Any]]) -> bool:
-    """Tell whether Discord's table says what ours says, whatever else it notes of commands."""
+    """Tell whether Discord's table equals ours, apart from fields that Discord adds."""
     ours = {(one["type"], one["name"]): one for one in wanted}
     theirs = {(one.get("type", CHAT_INPUT), one["name"]): one for one in known}
     return ours.keys() == theirs.keys() and all(
-        _holds(theirs[key], command) for key, command in ours.items()
+        _equals(theirs[key], command) for key, command in ours.items()
     )
 
 
-def _holds(known: Any, wanted: Any) -> bool:
+def _equals(known: Any, wanted: Any) -> bool:
     if isinstance(wanted, Mapping) and isinstance(known, Mapping):
-        names = chain(wanted, _MATTER & known.keys())
-        return all(_holds(known.get(name), wanted.get(name)) for name in names)
+        names = chain(wanted, _COMPARED & known.keys())
+        return all(_equals(known.get(name), wanted.get(name)) for name in names)
     if isinstance(wanted, list) and isinstance(known, list):
         if all(isinstance(one, int) for one in chain(wanted, known)):
             return sorted(wanted) == sorted(known)
-        return len(wanted) == len(known) and all(map(_holds, known, wanted))
+        return len(wanted) == len(known) and all(map(_equals, known, wanted))
     return bool(known == wanted or (known in _UNSET and wanted in _UNSET))
-
-
-#: What counts too where ours leaves it out.
-_MATTER = frozenset({"options", "choices", "default_member_permissions", "zh-CN", "zh-TW"})

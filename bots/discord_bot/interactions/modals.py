@@ -1,4 +1,4 @@
-"""Forms that ask for one more thing: what is to be known of a message."""
+"""Modals: forms that ask for the missing argument of a message action."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from core import commands
 from core.commands.arguments import join_arguments
 from core.locale import translate
 
-#: How long a form may stay open.
+#: Lifetime of an open modal.
 OPEN_S = 3600.0
-#: Begins the id of a form; what it is about is kept here, and does not outlive a restart.
+#: Prefix of modal ids; what a modal is about is kept in memory only.
 _PREFIX = "f:"
 _INPUT = "text"
 _MAX_OPEN = 1000
@@ -28,46 +28,46 @@ _TITLE_CHARS, _LABEL_CHARS, _TEXT_CHARS = 45, 45, 2000
 @dataclass(frozen=True, slots=True)
 class _Open:
     person_id: str
-    asked: ParsedInteraction
+    parsed: ParsedInteraction
 
 
 class Modals:
-    """The forms that people have not sent yet."""
+    """Modals that people have not submitted yet."""
 
     def __init__(self) -> None:
         self._open: OrderedDict[str, _Open] = OrderedDict()
 
-    def open(self, interaction: discord.Interaction, asked: ParsedInteraction) -> discord.ui.Modal:
-        """Return the form that asks for what is missing, and keep what it is about."""
+    def open(self, interaction: discord.Interaction, parsed: ParsedInteraction) -> discord.ui.Modal:
+        """Return a modal that asks for the missing argument, and remember what it is about."""
         token, language = secrets.token_urlsafe(16), interaction.locale.value
-        self._open[token] = _Open(str(interaction.user.id), asked)
+        self._open[token] = _Open(str(interaction.user.id), parsed)
         while len(self._open) > _MAX_OPEN:
             self._open.popitem(last=False)
-        fields = commands.load_command(asked.command).arguments
-        label = next(field.help for field in fields if field.name == asked.asks)
-        form = discord.ui.Modal(
-            title=translate(asked.label, language)[:_TITLE_CHARS],
+        arguments = commands.load_command(parsed.command).arguments
+        label = next(one.help for one in arguments if one.name == parsed.asks)
+        modal = discord.ui.Modal(
+            title=translate(parsed.label, language)[:_TITLE_CHARS],
             timeout=OPEN_S,
             custom_id=f"{_PREFIX}{token}",
         )
-        box: discord.ui.TextInput[discord.ui.Modal] = discord.ui.TextInput(
+        text_input: discord.ui.TextInput[discord.ui.Modal] = discord.ui.TextInput(
             label=translate(label, language)[:_LABEL_CHARS],
             style=discord.TextStyle.paragraph,
             custom_id=_INPUT,
             max_length=_TEXT_CHARS,
         )
-        return form.add_item(box)
+        return modal.add_item(text_input)
 
     def read(self, interaction: discord.Interaction) -> ParsedInteraction | None:
-        """Return what was asked with what was written, None where the form is known no longer."""
+        """Return what was asked with the submitted text, None if the modal is unknown."""
         data: Mapping[str, Any] = interaction.data or {}
         token = str(data.get("custom_id") or "").removeprefix(_PREFIX)
-        kept = self._open.get(token)
-        if kept is None or kept.person_id != str(interaction.user.id):
+        opened = self._open.get(token)
+        if opened is None or opened.person_id != str(interaction.user.id):
             return None
-        fields = commands.load_command(kept.asked.command).arguments
-        text = join_arguments(fields, {kept.asked.asks: _read_text(data)})
-        return replace(kept.asked, text=text, asks="")
+        arguments = commands.load_command(opened.parsed.command).arguments
+        text = join_arguments(arguments, {opened.parsed.asks: _read_text(data)})
+        return replace(opened.parsed, text=text, asks="")
 
 
 def _read_text(data: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Reads interactions: what a person asks for, and what of it the core is told. Pure."""
+"""Interactions as messages for the core. Pure."""
 
 from __future__ import annotations
 
@@ -7,26 +7,28 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import discord
+from discord.utils import snowflake_time
 
 from bots.common.text import clean
 from bots.discord_bot.channels import ChannelRef
-from bots.discord_bot.incoming.attachments import build_attachment, find_sound, is_sound
 from bots.discord_bot.incoming.files import FileId
 from bots.discord_bot.incoming.messages import (
     INTERACTION_PREFIX,
     PLATFORM,
-    read_as_quoted,
-    read_moment,
+    build_attachment,
+    clean_line,
+    is_recording,
+    list_files,
+    read_content,
+    read_quoted,
 )
-from bots.discord_bot.interactions.buttons import read_press
 from bots.discord_bot.interactions.menu import ATTACHMENT, CHAT_INPUT, MESSAGE
-from bots.discord_bot.interactions.token import InteractionToken
-from bots.discord_bot.text import clean_line, read_content
+from bots.discord_bot.interactions.tokens import InteractionToken, read_press
 from core import commands
-from core.commands.arguments import MessageAction, join_arguments
+from core.commands.arguments import join_arguments
 from core.models import Attachment, Chat, Message, QuotedMessage
 
-#: Begins the id of the chat of a person who uses us where we are no member.
+#: Chat ids of people who use the bot where it is no member: this prefix and their user id.
 PERSON_PREFIX = "user:"
 
 
@@ -40,37 +42,36 @@ class ParsedInteraction:
     button: str = ""
     attachment: Attachment | None = None
     reply_to: QuotedMessage | None = None
-    #: Only the person who asked sees the answer.
+    #: Only the person who asked sees the reply.
     is_ephemeral: bool = False
-    #: It belongs to the person's own chat with us, wherever it was asked.
+    #: It belongs to the person's own chat with the bot, wherever it was parsed.
     is_private: bool = False
-    #: The field that must be filled in first, empty = none; and how the person called for this.
+    #: The argument that a modal asks for first, empty = none; and the label of the chosen action.
     asks: str = ""
     label: str = ""
 
 
 def parse_interaction(interaction: discord.Interaction, bot_id: str) -> ParsedInteraction | None:
-    """Return what an interaction asks for, None if nothing that we still offer."""
+    """Return what an interaction asks for, None if it is nothing that is still offered."""
     data: Mapping[str, Any] = interaction.data or {}
+    parsed = None
     if interaction.type is discord.InteractionType.component:
-        asked = _read_press(interaction, data)
+        parsed = _read_press(interaction, data)
     elif data.get("type") == MESSAGE:
-        asked = _read_use(data, bot_id)
+        parsed = _read_message_action(data, bot_id)
     elif data.get("type", CHAT_INPUT) == CHAT_INPUT:
-        asked = _read_slash(data, bot_id)
-    else:
-        asked = None
-    # A stranger's server is spared what it did not ask for.
-    if asked and is_foreign(interaction) and data.get("type") != MESSAGE:
-        return replace(asked, is_ephemeral=True)
-    return asked
+        parsed = _read_slash(data, bot_id)
+    # In a server without the bot, only message actions may reply openly.
+    if parsed and is_user_installed(interaction) and data.get("type") != MESSAGE:
+        return replace(parsed, is_ephemeral=True)
+    return parsed
 
 
 def _read_slash(data: Mapping[str, Any], bot_id: str) -> ParsedInteraction | None:
     name = str(data.get("name"))
-    if not _is_offered(name):
+    command = commands.load_command(name) if name in commands.COMMANDS else None
+    if command is None or not command.is_listed:
         return None
-    command = commands.load_command(name)
     people = [*((data.get("resolved") or {}).get("users") or {}).values()]
     values = {
         str(one["name"]): read_content({"content": str(one["value"]), "mentions": people}, bot_id)
@@ -84,37 +85,40 @@ def _read_recording(data: Mapping[str, Any]) -> Attachment | None:
     files = (data.get("resolved") or {}).get("attachments") or {}
     for one in data.get("options") or ():
         if one.get("type") == ATTACHMENT and (file := files.get(str(one.get("value")))):
-            # It was never part of a message: there is nothing but its link.
-            return build_attachment(
-                file, str(FileId(url=str(file["url"]))), is_voice=_is_voice(file)
-            )
+            # It belongs to no message: there is only its link.
+            is_voice = is_recording(file) and file.get("waveform") is not None
+            return build_attachment(file, str(FileId(url=str(file["url"]))), is_voice=is_voice)
     return None
 
 
-def _is_voice(file: Mapping[str, Any]) -> bool:
-    return is_sound(file) and file.get("waveform") is not None
-
-
-def _read_use(data: Mapping[str, Any], bot_id: str) -> ParsedInteraction | None:
-    found = _find_use(str(data.get("name")))
+def _read_message_action(data: Mapping[str, Any], bot_id: str) -> ParsedInteraction | None:
+    actions = (
+        (name, action)
+        for name, command in commands.menu(has_voice=True)
+        for action in command.message_actions
+    )
+    found = next(((name, one) for name, one in actions if one.label == str(data.get("name"))), None)
     raw = ((data.get("resolved") or {}).get("messages") or {}).get(str(data.get("target_id")))
     if found is None or raw is None:
         return None
-    name, use = found
-    quoted = read_target(raw, bot_id)
-    is_ephemeral = use.is_ephemeral or commands.load_command(name).is_ephemeral
+    name, action = found
     return ParsedInteraction(
-        name, reply_to=quoted, is_ephemeral=is_ephemeral, asks=use.argument, label=use.label
+        name,
+        reply_to=read_target(raw, bot_id),
+        is_ephemeral=action.is_ephemeral or commands.load_command(name).is_ephemeral,
+        asks=action.argument,
+        label=action.label,
     )
 
 
 def read_target(raw: Mapping[str, Any], bot_id: str) -> QuotedMessage:
-    """Return the message that somebody points at, as the one that is answered."""
-    quoted, sound = read_as_quoted(raw, bot_id), find_sound(raw)
-    if quoted.attachment is None or sound is None:
+    """Return the target of a message action as a message that is replied to."""
+    quoted = read_quoted(raw, bot_id)
+    if quoted.attachment is None:
         return quoted
-    # With its link: where we are no member the message cannot be asked for.
-    file_id = f"{quoted.attachment.file_id} {sound[1].get('url') or ''}".strip()
+    # With its link: the bot cannot fetch the message where it is no member.
+    url = next(str(file.get("url") or "") for file, _ in list_files(raw) if is_recording(file))
+    file_id = f"{quoted.attachment.file_id} {url}".strip()
     return replace(quoted, attachment=replace(quoted.attachment, file_id=file_id))
 
 
@@ -134,29 +138,15 @@ def _read_press(
     )
 
 
-def _is_offered(name: str) -> bool:
-    return name in commands.COMMANDS and commands.load_command(name).is_listed
-
-
-def _find_use(label: str) -> tuple[str, MessageAction] | None:
-    """Return the command that has an entry of that name in the menu of messages."""
-    message_actions = (
-        (name, use)
-        for name, command in commands.menu(has_voice=True)
-        for use in command.message_actions
-    )
-    return next(((name, use) for name, use in message_actions if use.label == label), None)
-
-
-def is_foreign(interaction: discord.Interaction) -> bool:
-    """Tell whether we are there only because the person has brought us along."""
+def is_user_installed(interaction: discord.Interaction) -> bool:
+    """Tell whether the bot itself is not in the chat: the person has installed the app."""
     if interaction.guild_id:
         return not interaction.is_guild_integration()
     return interaction.context.private_channel
 
 
-def find_place(interaction: discord.Interaction) -> ChannelRef:
-    """Return where an interaction happens."""
+def read_channel_ref(interaction: discord.Interaction) -> ChannelRef:
+    """Return the channel of an interaction."""
     channel = interaction.channel
     guild_id = str(interaction.guild_id or "")
     if isinstance(channel, discord.Thread):
@@ -165,38 +155,41 @@ def find_place(interaction: discord.Interaction) -> ChannelRef:
 
 
 def build_message(
-    interaction: discord.Interaction, asked: ParsedInteraction, bot_id: str, received_s: float
+    interaction: discord.Interaction, parsed: ParsedInteraction, bot_id: str, received_s: float
 ) -> Message:
-    """Return what the core is told. received_s: when it came, in seconds since 1970."""
-    place, is_own = find_place(interaction), asked.is_private or is_foreign(interaction)
+    """Return an interaction as a message. received_s: its arrival in seconds since 1970."""
+    channel, is_own = (
+        read_channel_ref(interaction),
+        parsed.is_private or is_user_installed(interaction),
+    )
     person_id = str(interaction.user.id)
     token = InteractionToken(
         str(interaction.id),
         interaction.token,
         int(received_s),
-        is_ephemeral=asked.is_ephemeral,
-        is_personal=is_foreign(interaction),
+        is_ephemeral=parsed.is_ephemeral,
+        is_personal=is_user_installed(interaction),
     )
     return Message(
-        chat=Chat(PLATFORM, bot_id, f"{PERSON_PREFIX}{person_id}" if is_own else place.chat_id),
+        chat=Chat(PLATFORM, bot_id, f"{PERSON_PREFIX}{person_id}" if is_own else channel.chat_id),
         message_id=f"{INTERACTION_PREFIX}{interaction.id}",
-        sent_at=read_moment(str(interaction.id)),
+        sent_at=snowflake_time(interaction.id),
         sender_id=person_id,
         sender_name=clean_line(interaction.user.display_name),
-        thread_id=None if is_own else place.thread_id,
-        is_private=is_own or place.is_private,
+        thread_id=None if is_own else channel.thread_id,
+        is_private=is_own or channel.is_private,
         language=interaction.locale.value,
-        text=asked.text,
-        command=asked.command,
-        button=asked.button,
-        attachment=asked.attachment,
-        reply_to=asked.reply_to,
+        text=parsed.text,
+        command=parsed.command,
+        button=parsed.button,
+        attachment=parsed.attachment,
+        reply_to=parsed.reply_to,
         reply_token=token.write(),
     )
 
 
-def find_focus(data: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the option that is being filled in, and what stands in it."""
+def read_focused(data: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the name of the option that is being typed, and its value so far."""
     for option in data.get("options") or ():
         if option.get("focused"):
             return str(option["name"]), clean(str(option.get("value", "")))

@@ -1,17 +1,18 @@
-"""Takes interactions in: commands, menus of messages, buttons and what is being typed.
+"""Receives interactions: commands, message actions, buttons, modals, autocomplete.
 
-Discord shows an interaction once and waits three seconds: the first thing it hears is that it was
-heard, only then is anything kept.
+Discord delivers an interaction once and waits three seconds for a response: it is deferred first
+and committed after that.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import discord
 import structlog
 from discord import InteractionType
+from discord.app_commands import Choice
 
 from bots.discord_bot.client.gateway import POISON, TROUBLE, DiscordClient
 from bots.discord_bot.errors import (
@@ -21,57 +22,55 @@ from bots.discord_bot.errors import (
     describe,
     read_error,
 )
-from bots.discord_bot.interactions.autocomplete import pick_choices
+from bots.discord_bot.incoming.messages import clean_line
 from bots.discord_bot.interactions.menu import update_menu
 from bots.discord_bot.interactions.modals import Modals
 from bots.discord_bot.interactions.parser import (
     ParsedInteraction,
     build_message,
-    find_focus,
     parse_interaction,
+    read_focused,
 )
-from bots.discord_bot.interactions.token import LIFE_S
+from bots.discord_bot.interactions.tokens import LIFE_S
 from core import commands
 from core.errors import AssistantError
 from core.inbox import Inbox
 from core.locale import mark, translate
-from core.models import Job, Message
+from core.models import Job, Message, Suggestion
 
 log = structlog.get_logger(__name__)
 
 GONE = mark("I no longer know what this is about. Please begin again.")
 NOT_ALLOWED = mark("I am not set up to answer here.")
 
-#: How long Discord waits for the first answer, less the way there; and how long one try may take.
-ANSWER_S, _TRY_S = 2.8, 1.2
-_AGAIN_S = 0.1
-#: What is offered later than this is of no use.
+#: Deadline of the first response, less the time in transit; and of one try.
+RESPONSE_S, _TRY_S = 2.8, 1.2
+_RETRY_S = 0.1
+#: Deadline of autocomplete.
 _SUGGEST_S = 2.0
-#: Waits after each try to set the commands.
+#: Waits after failed tries to register the commands.
 MENU_WAITS_S = (5.0, 30.0, 120.0, 600.0)
-#: Waits between tries to keep what was asked for.
+#: First and longest wait between tries to commit.
 _FIRST_WAIT_S, _MAX_WAIT_S = 0.1, 10.0
+#: Most autocomplete choices, and their longest name or value.
+MAX_CHOICES, MAX_CHOICE_CHARS = 25, 100
 
-#: Commits a message that came from a server ("" = none) if its chat may use the bot.
+#: Commits a message from a server ("" = none) if its chat may use the bot.
 Accept = Callable[[Message, str], Awaitable[Job | None]]
 
 
 class Interactions:
-    """Answers within a second that it was heard, then hands in what was asked."""
+    """Responds to interactions and commits what they ask for."""
 
     def __init__(self, client: DiscordClient, inbox: Inbox, accept: Accept) -> None:
-        """Take where to hand messages in."""
         self._client = client
         self._clock = client.clock
         self._inbox = inbox
         self._accept = accept
         self._modals = Modals()
 
-    async def start(self) -> None:
-        """Bring the commands that Discord shows up to date; called once, after the login.
-
-        Raises what the client's calls raise where no waiting would help.
-        """
+    async def update_menu(self) -> None:
+        """Register the commands, once after the login. Raises what a retry cannot fix."""
         for wait_s in MENU_WAITS_S:
             try:
                 count = await update_menu(self._client)
@@ -85,28 +84,28 @@ class Interactions:
                 return
 
     async def take(self, interaction: discord.Interaction) -> None:
-        """Take one interaction in. Raises what the client's calls raise, AssistantError."""
+        """Respond to one interaction and commit it. Raises TROUBLE, AssistantError."""
         received_s = self._clock.now().timestamp()
         if interaction.type is InteractionType.ping or interaction.user.bot:
             return
         if interaction.type is InteractionType.autocomplete:
             await self._suggest(interaction)
             return
-        asked = self._read(interaction)
-        if asked is None:
+        parsed = self._parse(interaction)
+        if parsed is None:
             text = translate(GONE, interaction.locale.value)
             await interaction.response.send_message(text, ephemeral=True)
-        elif asked.asks:
-            await interaction.response.send_modal(self._modals.open(interaction, asked))
+        elif parsed.asks:
+            await interaction.response.send_modal(self._modals.open(interaction, parsed))
         else:
-            is_ours = await self._defer(interaction, asked)
-            message = build_message(interaction, asked, self._client.bot_id, received_s)
+            is_deferred = await self._defer(interaction, parsed)
+            message = build_message(interaction, parsed, self._client.bot_id, received_s)
             job = await self._commit(message, str(interaction.guild_id or ""))
-            if job is None and is_ours:
+            if job is None and is_deferred:
                 text = translate(NOT_ALLOWED, message.language)
                 await interaction.edit_original_response(content=text)
 
-    def _read(self, interaction: discord.Interaction) -> ParsedInteraction | None:
+    def _parse(self, interaction: discord.Interaction) -> ParsedInteraction | None:
         try:
             if interaction.type is InteractionType.modal_submit:
                 return self._modals.read(interaction)
@@ -115,31 +114,31 @@ class Interactions:
             log.error("discord_interaction_unread", error=type(error).__name__)
             return None
 
-    async def _defer(self, interaction: discord.Interaction, asked: ParsedInteraction) -> bool:
-        """Tell Discord that the answer will come; return whether the first answer is now ours.
+    async def _defer(self, interaction: discord.Interaction, parsed: ParsedInteraction) -> bool:
+        """Defer the reply; return whether that was the first response.
 
-        It never raises: what was not told in time is answered in the channel all the same.
+        Never raises: what could not be deferred in time gets its reply in the channel.
         """
-        end_s, is_again = self._clock.monotonic() + ANSWER_S, False
+        end_s, is_retry = self._clock.monotonic() + RESPONSE_S, False
         while True:
             try:
                 async with asyncio.timeout(_TRY_S):
-                    await interaction.response.defer(ephemeral=asked.is_ephemeral, thinking=True)
+                    await interaction.response.defer(ephemeral=parsed.is_ephemeral, thinking=True)
             except TROUBLE as error:
                 code = code_of(error)
                 if code == ALREADY_ANSWERED:
-                    # By the try before, whose answer was lost; or the event came twice.
-                    return is_again
+                    # By the try before, whose result was lost; or the event came twice.
+                    return is_retry
                 log.warning("discord_defer_failed", detail=describe(error))
-                if code == UNKNOWN_INTERACTION or self._clock.monotonic() + _AGAIN_S > end_s:
+                if code == UNKNOWN_INTERACTION or self._clock.monotonic() + _RETRY_S > end_s:
                     return False
             else:
                 return True
-            is_again = True
-            await self._clock.sleep(_AGAIN_S)
+            is_retry = True
+            await self._clock.sleep(_RETRY_S)
 
     async def _commit(self, message: Message, guild_id: str) -> Job | None:
-        """Hand in what was asked for, again until it is kept or can no longer be answered."""
+        """Commit the message and retry until the interaction token expires."""
         wait_s, end_s = _FIRST_WAIT_S, self._clock.monotonic() + LIFE_S
         while True:
             try:
@@ -152,17 +151,36 @@ class Interactions:
             wait_s = min(_MAX_WAIT_S, wait_s * 2)
 
     async def _suggest(self, interaction: discord.Interaction) -> None:
-        """Offer what may be put into the field that a person is filling in."""
+        """Answer an autocomplete request."""
         data = dict(interaction.data or {})
-        name, (field, typed) = str(data.get("name")), find_focus(data)
-        found = []
+        name, (argument, typed) = str(data.get("name")), read_focused(data)
+        suggestions: list[Suggestion] = []
         if name in commands.COMMANDS:
-            asked = ParsedInteraction(name, typed)
+            parsed = ParsedInteraction(name, typed)
             received_s = self._clock.now().timestamp()
-            message = build_message(interaction, asked, self._client.bot_id, received_s)
+            message = build_message(interaction, parsed, self._client.bot_id, received_s)
             try:
                 async with asyncio.timeout(_SUGGEST_S):
-                    found = await self._inbox.suggest(message, field)
+                    suggestions = await self._inbox.suggest(message, argument)
             except (AssistantError, TimeoutError) as error:
-                log.warning("discord_nothing_suggested", error=type(error).__name__)
-        await interaction.response.autocomplete(pick_choices(found, typed))
+                log.warning("discord_autocomplete_failed", error=type(error).__name__)
+        await interaction.response.autocomplete(pick_choices(suggestions, typed))
+
+
+def pick_choices(suggestions: Iterable[Suggestion], typed: str) -> list[Choice[str]]:
+    """Return the choices that match what was typed: those that begin with it come first."""
+    wanted = typed.strip().casefold()
+
+    def rank(one: Suggestion) -> int:
+        words = [one.label.casefold(), one.value.casefold()]
+        if any(word.startswith(wanted) for word in words):
+            return 0
+        return 1 if any(wanted in word for word in words) else 2
+
+    # A value must not be shortened: it would become another one.
+    possible = [one for one in suggestions if 1 <= len(one.value) <= MAX_CHOICE_CHARS]
+    matching = sorted((one for one in possible if rank(one) < 2), key=rank)
+    return [
+        Choice(name=(clean_line(one.label) or one.value)[:MAX_CHOICE_CHARS], value=one.value)
+        for one in matching[:MAX_CHOICES]
+    ]

@@ -1,1 +1,1 @@
-"""Replies become messages of Discord."""
+"""Replies to Discord messages: parts, routes, sending, live messages, threads."""

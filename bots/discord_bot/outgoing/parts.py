@@ -1,37 +1,37 @@
-"""Turns a reply into the messages that Discord takes. Pure."""
+"""A reply as the messages that Discord accepts: text, files under it, voice messages."""
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import islice
 
-from bots.common.text import clean, count_units, find_break, is_blank
-from bots.discord_bot.outgoing.markdown import escape, link
+import structlog
+
+from bots.common.text import clean
+from bots.discord_bot.outgoing.text import FindUrl, Line, pack, read_lines, take_beginning
+from core import audio
+from core.errors import UserError
 from core.locale import mark, translate
-from core.models import File, Link, Reply
-from core.safety import disable_links, restore_links
+from core.models import File, Reply
+from core.safety import restore_links
 
-MAX_UNITS = 2000
-#: What everybody may send; boosted servers allow more.
+log = structlog.get_logger(__name__)
+
+#: Largest file without a boosted server.
 MAX_FILE_BYTES = 10 << 20
-#: Of one message, whose request may have 25 MiB.
+#: Most files of one message, whose request may have 25 MiB.
 MAX_FILES, MAX_FILES_BYTES = 10, 24 << 20
-#: A reply that needs more messages than this becomes a file, unless the operator wants it else.
+#: A reply that needs more messages is sent as a file, unless the operator chose otherwise.
 MAX_MESSAGES = 4
-#: How much of a reply that became a file is shown.
-BEGINNING_CHARS = 1000
-#: What a voice message may be; anything else is a file.
+#: Limits of a voice message; other recordings are sent as files.
 MAX_VOICE_S, MAX_WAVEFORM_BYTES = 1200.0, 256
 
 FILE_TOO_BIG = mark("A file is too big for Discord: the limit is {limit} MB.")
 
-_LINE_ENDS = re.compile("[\u2028\u2029]")
 _SPOILER = re.compile(r"\A(?:SPOILER_)+", re.IGNORECASE)
-
-#: Finds the address of a message, empty where it has none.
-FindUrl = Callable[[Link], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,180 +40,81 @@ class MessagePart:
 
     text: str = ""
     files: tuple[File, ...] = ()
-    #: Its only file is shown as a voice message, which has no text.
+    #: Its only file is sent as a voice message, which has no text.
     is_voice: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A line of a reply, still as it was written, and its links: start, end, address."""
-
-    text: str
-    is_quote: bool = False
-    links: tuple[tuple[int, int, str], ...] = ()
-
-    def render(self) -> str:
-        """Return the line as Discord takes it."""
-        shown, at = "> " if self.is_quote else "", 0
-        for start, end, url in self.links:
-            shown += escape(self.text[at:start], is_start=not at) + link(self.text[start:end], url)
-            at = end
-        return shown + escape(self.text[at:], is_start=not at)
-
-    def cut(self, start: int, end: int) -> _Line:
-        """Return a stretch of the line with its share of the links."""
-        inside = ((max(a, start) - start, min(b, end) - start, url) for a, b, url in self.links)
-        kept = tuple(one for one in inside if one[0] < one[1])
-        return replace(self, text=self.text[start:end], links=kept)
 
 
 def build_parts(
     reply: Reply,
     find_url: FindUrl = lambda _: "",
     language: str = "",
-    most: int = MAX_MESSAGES,
+    max_messages: int = MAX_MESSAGES,
 ) -> list[MessagePart]:
-    """Return what to send for `reply`, in order; never an empty list.
+    """Return the messages of a reply, in order; never an empty list.
 
-    most: a reply that needs more messages than this becomes a file.
+    max_messages: a reply that needs more messages becomes a file.
     The same reply always gives the same parts: the ledger counts them. Voice messages come last,
-    and what stands before them carries the buttons, which they cannot.
+    and the message before them carries the buttons, which they cannot.
     """
-    lines, notice = _read_lines(reply, find_url), []
+    lines, notice = read_lines(reply, find_url), []
     files = [*_fit_files(reply.files)]
     if any(len(file.data) > MAX_FILE_BYTES for file in files):
-        notice = [_Line(translate(FILE_TOO_BIG, language, limit=MAX_FILE_BYTES >> 20))]
+        notice = [Line(translate(FILE_TOO_BIG, language, limit=MAX_FILE_BYTES >> 20))]
         files = [file for file in files if len(file.data) <= MAX_FILE_BYTES]
-    messages = [*islice(_pack([*lines, *notice]), most + 1)]
-    if len(messages) > most:
+    messages = [*islice(pack([*lines, *notice]), max_messages + 1)]
+    if len(messages) > max_messages:
         files = [*_fit_files([_build_text_file(reply)]), *files]
-        messages = [*_pack([*_begin(lines), *notice])]
-    parts = [
-        *_group([MessagePart(text) for text in messages], [f for f in files if not is_voice(f)])
-    ]
+        messages = [*pack([*take_beginning(lines), *notice])]
+    voices = [file for file in files if is_voice(file)]
+    others = [file for file in files if not is_voice(file)]
+    parts = [*_group([MessagePart(text) for text in messages], others)]
     if not parts and any(button.token for button in reply.buttons):
         parts = [MessagePart()]
-    parts += [MessagePart("", (file,), is_voice=True) for file in files if is_voice(file)]
+    parts += [MessagePart("", (file,), is_voice=True) for file in voices]
     return parts or [MessagePart("…")]
 
 
 def is_voice(file: File) -> bool:
-    """Tell whether Discord takes a file as a voice message: Opus with its length and loudness."""
-    has_length = file.duration_s is not None and 0 < file.duration_s <= MAX_VOICE_S
-    is_drawn = 0 < len(file.waveform) <= MAX_WAVEFORM_BYTES
-    return file.mime == "audio/ogg" and has_length and is_drawn
+    """Tell whether a file can be a voice message: Opus with a duration and a waveform."""
+    has_duration = file.duration_s is not None and 0 < file.duration_s <= MAX_VOICE_S
+    has_waveform = 0 < len(file.waveform) <= MAX_WAVEFORM_BYTES
+    return file.mime == "audio/ogg" and has_duration and has_waveform
 
 
-def shorten(text: str, *, is_ours: bool) -> str:
-    """Return the end of a text as one message, in Discord's Markdown.
+async def fit_audio(reply: Reply, max_bytes: int = MAX_FILE_BYTES) -> Reply:
+    """Return a reply whose audio files are within the limit: encoded smaller, or in several.
 
-    is_ours: else somebody's words, or a model's.
+    The same reply always gives the same files.
     """
-    whole = _flatten(text) if is_ours else disable_links(_flatten(text))
-    size = min(len(whole), MAX_UNITS)
-    while size:
-        shown = ("…" if size < len(whole) else "") + whole[len(whole) - size :]
-        rendered = "\n".join(_Line(line).render() for line in shown.split("\n"))
-        if count_units(rendered) <= MAX_UNITS:
-            return rendered
-        size -= max(1, (count_units(rendered) - MAX_UNITS) // 2)
-    return ""
+    files: list[File] = []
+    for file in reply.files:
+        is_fit = len(file.data) <= max_bytes or not file.mime.startswith("audio/")
+        files += [file] if is_fit else await asyncio.to_thread(_shrink, file, max_bytes)
+    return replace(reply, files=tuple(files))
 
 
 def name_file(name: str) -> str:
-    """Return a name that Discord shows as it is: no path, no spoiler."""
+    """Return a file name that Discord shows as it is: no path, no spoiler."""
     flat = " ".join(clean(name).split("/")[-1].split("\\")[-1].split())
     stem, dot, ending = _SPOILER.sub("", flat).rpartition(".")
     return f"{stem[:80]}{dot}{ending[:16]}".strip() or "file"
 
 
-def _flatten(text: str) -> str:
-    return _LINE_ENDS.sub("\n", clean(text))
-
-
-def _read_lines(reply: Reply, find_url: FindUrl) -> list[_Line]:
-    text = [*_read_text(reply, find_url)]
-    # What somebody said calls nobody a second time, with our name above it.
-    quote = [
-        _Line(line, is_quote=True) for line in disable_links(_flatten(reply.quote)).split("\n")
+def _shrink(file: File, max_bytes: int) -> list[File]:
+    try:
+        pieces = audio.shrink(file.data, max_bytes)
+    except UserError as error:
+        # The file is left out with a notice.
+        log.error("discord_audio_not_shrunk", error=type(error).__name__)
+        return [file]
+    stem = file.name.rpartition(".")[0] or file.name
+    if len(pieces) == 1:
+        name, piece = f"{stem}.ogg", pieces[0]
+        return [replace(file, name=name, mime=piece.mime, data=piece.data)]
+    return [
+        File(f"{stem}-{number}.ogg", piece.mime, piece.data, piece.duration_s, title=file.title)
+        for number, piece in enumerate(pieces, 1)
     ]
-    text, quote = _strip(text), _strip(quote)
-    return [*quote, *text] if reply.is_quote_first else [*text, *quote]
-
-
-def _read_text(reply: Reply, find_url: FindUrl) -> Iterator[_Line]:
-    """Yield the lines of the text with their links; those that meet others are left out."""
-    found = ((one.start, one.end, find_url(one)) for one in reply.links)
-    # Cleaning may take characters away before a link.
-    spans = [(_move(reply.text, a), _move(reply.text, b), url) for a, b, url in found if url]
-    at, taken = 0, 0
-    for line in _flatten(reply.text).split("\n"):
-        links = []
-        for start, end, url in sorted(spans):
-            start, end = max(start, taken, at), min(end, at + len(line))
-            if start < end and not is_blank(line[start - at : end - at]):
-                links.append((start - at, end - at, url))
-                taken = end
-        yield _Line(line, links=tuple(links))
-        at += len(line) + 1
-
-
-def _move(text: str, at: int) -> int:
-    return len(_flatten(text[: max(0, at)]))
-
-
-def _strip(lines: list[_Line]) -> list[_Line]:
-    """Return the lines without blank ones at either end."""
-    seen = [number for number, line in enumerate(lines) if not is_blank(line.text)]
-    return lines[seen[0] : seen[-1] + 1] if seen else []
-
-
-def _pack(lines: Iterable[_Line]) -> Iterator[str]:
-    """Yield messages of as many lines as they hold; only a line that is too long is cut."""
-    held: list[tuple[_Line, str]] = []
-    units = 0
-    for line in chain.from_iterable(map(_cut, lines)):
-        shown = line.render()
-        more = count_units(shown) + 1
-        if held and units + more > MAX_UNITS + 1:
-            yield from _join(held)
-            held, units = [], 0
-        if held or not is_blank(line.text):
-            held.append((line, shown))
-            units += more
-    yield from _join(held)
-
-
-def _join(held: list[tuple[_Line, str]]) -> Iterator[str]:
-    while held and is_blank(held[-1][0].text):
-        held.pop()
-    if held:
-        yield "\n".join(shown for _, shown in held)
-
-
-def _cut(line: _Line) -> Iterator[_Line]:
-    """Yield a line in pieces that each fit a message, cut between words where that can be."""
-    while len(line.text) > MAX_UNITS or count_units(line.render()) > MAX_UNITS:
-        size = min(len(line.text), MAX_UNITS)
-        while (over := count_units(line.cut(0, size).render()) - MAX_UNITS) > 0:
-            size = max(1, size - max(1, over // 2))
-        size = find_break(line.text[:size])
-        yield line.cut(0, size)
-        line = line.cut(size, len(line.text))
-    yield line
-
-
-def _begin(lines: list[_Line]) -> list[_Line]:
-    """Return the beginning of a reply, with a sign that more follows."""
-    kept, left = [], BEGINNING_CHARS
-    for line in lines:
-        if len(line.text) >= left:
-            kept.append(line.cut(0, find_break(line.text[: max(1, left)])))
-            break
-        kept.append(line)
-        left -= len(line.text) + 1
-    last = kept[-1]
-    return [*kept[:-1], replace(last, text=f"{last.text.rstrip()} …")]
 
 
 def _build_text_file(reply: Reply) -> File:
@@ -225,7 +126,7 @@ def _build_text_file(reply: Reply) -> File:
 
 
 def _fit_files(files: Iterable[File]) -> Iterator[File]:
-    """Yield the files, texts that are too large in several."""
+    """Yield the files with shown names; a text that is too large in several."""
     for file in files:
         named = replace(file, name=name_file(file.name))
         if len(file.data) <= MAX_FILE_BYTES or not file.mime.startswith("text/"):
@@ -241,7 +142,7 @@ def _cut_bytes(data: bytes) -> Iterator[bytes]:
         cut = data.rfind(b"\n", 0, MAX_FILE_BYTES) + 1
         if len(data) <= MAX_FILE_BYTES or not cut:
             cut = MAX_FILE_BYTES
-        # A character of several bytes stays whole.
+        # Not inside a character.
         while cut < len(data) and data[cut] & 0xC0 == 0x80:
             cut -= 1
         yield data[:cut]
@@ -249,7 +150,7 @@ def _cut_bytes(data: bytes) -> Iterator[bytes]:
 
 
 def _group(messages: list[MessagePart], files: list[File]) -> Iterator[MessagePart]:
-    """Yield the messages with the files under the last one, and as few more as they need."""
+    """Yield the messages with the files under the last one, and as few more as needed."""
     yield from messages[:-1]
     held = messages[-1] if messages else MessagePart()
     for file in files:

@@ -1,14 +1,20 @@
-"""Sends one message by the first way that is open, and mends what a way refuses."""
+"""Sends one message by the first open route, with retries; no request pings anybody."""
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import io
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
+import aiohttp
 import discord
 import structlog
+from discord.http import Route
+from discord.utils import snowflake_time
 
 from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
 from bots.discord_bot.errors import (
@@ -23,35 +29,44 @@ from bots.discord_bot.errors import (
     describe,
     read_error,
 )
-from bots.discord_bot.outgoing.markdown import escape
 from bots.discord_bot.outgoing.parts import FILE_TOO_BIG, MAX_FILE_BYTES
-from bots.discord_bot.outgoing.requests import DiscordRequest, perform
+from bots.discord_bot.outgoing.routes import ORIGINAL, DiscordRequest
+from bots.discord_bot.outgoing.text import escape
 from core import metrics
-from core.errors import ChatGone, MessageGone, PlatformError
+from core.errors import ChatGone, MessageGone, PlatformBusy, PlatformError
 from core.locale import mark, translate
+from core.models import File
 
 log = structlog.get_logger(__name__)
 
 FILES_FORBIDDEN = mark("I may not send files in this channel.")
 
-#: Ways to mend one call before it counts as refused.
+#: Total deadline of one request with its retries, and of one that uploads files.
+CALL_S, UPLOAD_S = 60.0, 300.0
+#: Waits before retries after a server error or a lost connection.
+WAITS_S = (0.5, 1.0, 2.0, 4.0)
+#: Changes to one request before it counts as refused.
 MAX_MENDS = 3
-#: The channel lets us in no more, or not for this.
-_SHUT = frozenset({UNKNOWN_CHANNEL, NO_ACCESS, NO_PERMISSION})
-#: What was to be edited is another's, in a thread that was put away, or a voice message.
-_NO_EDIT = frozenset({UNKNOWN_MESSAGE, 50005, 50083, 50162})
-_NEXT_WAY = _SHUT | _NO_EDIT | INTERACTION_OVER | {TOO_MANY_FOLLOW_UPS}
-#: Refusals of the reference to the question: it may not be read again, or cannot be answered.
-_NO_HISTORY, _BAD_FORM = 160002, 50035
+#: The channel no longer admits the bot, or not for this.
+_CHANNEL_CLOSED = frozenset({UNKNOWN_CHANNEL, NO_ACCESS, NO_PERMISSION})
+#: The message to edit is not the bot's, in an archived thread, or a voice message.
+_NOT_EDITABLE = frozenset({UNKNOWN_MESSAGE, 50005, 50083, 50162})
+_NEXT_ROUTE = _CHANNEL_CLOSED | _NOT_EDITABLE | INTERACTION_OVER | {TOO_MANY_FOLLOW_UPS}
+#: The message to reply to cannot be read or replied to.
+_NO_HISTORY, _INVALID_FORM = 160002, 50035
 _TOO_LARGE = 40005
+
+_SUPPRESS_EMBEDS, _EPHEMERAL, _SILENT, _VOICE = 1 << 2, 1 << 6, 1 << 12, 1 << 13
+#: Discord parses edits anew, so each request says it.
+_NO_MENTIONS = {"parse": [], "replied_user": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message that stands there."""
+    """A message that was sent."""
 
     message_id: str
-    #: How it went out in the end.
+    #: The request that succeeded.
     route: DiscordRequest
     #: True where the chat refused it as a voice message first.
     is_voice_refused: bool = False
@@ -64,24 +79,25 @@ class Sender:
         self._client = client
 
     async def send(
-        self, routes: Sequence[DiscordRequest], *, language: str = "", is_again: bool = False
+        self, routes: Sequence[DiscordRequest], *, language: str = "", is_retry: bool = False
     ) -> Sent:
         """Send a message by the first of `routes` that is open.
 
-        is_again: something of the reply, or the text so far, may have been sent before.
-        Raises ChatGone, MessageGone when no way is open, other PlatformErrors.
+        is_retry: a part of the reply, or a live message, may have been sent before.
+        Raises ChatGone, MessageGone when no route is open, other PlatformErrors.
         """
-        refused: PlatformError = MessageGone("there is no way to answer")
+        refused: PlatformError = MessageGone("there is no route for the reply")
         is_voice_refused = False
         for route in routes:
-            if self._is_held(route):
+            if not route.token and self._client.pacer.is_held(route.channel_id):
                 refused = ChatGone("the channel has refused too often")
                 continue
             try:
-                route = await self._find_person(route)
-                sent = await self._try(route, language, is_again=is_again)
+                if route.person_id:
+                    route = await self._open_private(route)
+                sent = await self._send_mended(route, language, is_retry=is_retry)
             except discord.HTTPException as error:
-                refused = self._read(error, route)
+                refused = self._read_refusal(error, route)
                 is_voice_refused |= route.part.is_voice
             except TROUBLE as error:
                 raise read_error(error) from None
@@ -90,88 +106,185 @@ class Sender:
                 return replace(sent, is_voice_refused=is_voice_refused)
         raise refused
 
-    def _is_held(self, route: DiscordRequest) -> bool:
-        return not route.token and self._client.pacer.is_held(route.channel_id)
-
-    async def _find_person(self, route: DiscordRequest) -> DiscordRequest:
-        if not route.person_id:
-            return route
+    async def _open_private(self, route: DiscordRequest) -> DiscordRequest:
         await self._client.wait_open()
         raw = await self._client.http.start_private_message(int(route.person_id))
         return replace(route, person_id="", channel_id=str(raw["id"]))
 
-    def _read(self, error: discord.HTTPException, route: DiscordRequest) -> PlatformError:
-        """Return why a way is closed. Raises what no other way helps against."""
+    def _read_refusal(self, error: discord.HTTPException, route: DiscordRequest) -> PlatformError:
+        """Return why a route is closed. Raises errors that no other route avoids."""
         code, ours = code_of(error), read_error(error)
         metrics.SENDS.labels("discord", type(ours).__name__).inc()
         is_voice = route.part.is_voice and (code in VOICE_REFUSED or code == _TOO_LARGE)
-        if code not in _NEXT_WAY and not is_voice:
+        if code not in _NEXT_ROUTE and not is_voice:
             raise ours from None
-        log.info("discord_way_closed", code=code)
-        return ChatGone(describe(error)) if code in _SHUT else MessageGone(describe(error))
+        log.info("discord_route_closed", code=code)
+        return (
+            ChatGone(describe(error)) if code in _CHANNEL_CLOSED else MessageGone(describe(error))
+        )
 
-    async def _try(self, out: DiscordRequest, language: str, *, is_again: bool) -> Sent:
-        """Make the call, mended as often as it takes."""
+    async def _send_mended(self, request: DiscordRequest, language: str, *, is_retry: bool) -> Sent:
+        """Send a message, changed as often as Discord refuses it for a reason that can be fixed."""
+        pacer = self._client.pacer
         for _ in range(MAX_MENDS):
             try:
-                return await self._perform(out, is_again=is_again)
+                return await self._send_once(request, is_retry=is_retry)
             except discord.HTTPException as error:
                 code = code_of(error)
-                if code in (NO_ACCESS, NO_PERMISSION) and not out.token:
-                    self._client.pacer.note_forbidden(out.channel_id)
-                mended = mend(out, error, language)
-                if mended is None or self._is_held(out):
+                if code in (NO_ACCESS, NO_PERMISSION) and not request.token:
+                    pacer.note_forbidden(request.channel_id)
+                mended = mend(request, error, language)
+                is_held = not request.token and pacer.is_held(request.channel_id)
+                if mended is None or is_held:
                     raise
-                log.info("discord_mended", code=code)
-                out = mended
-        return await self._perform(out, is_again=is_again)
+                log.info("discord_request_mended", code=code)
+                request = mended
+        return await self._send_once(request, is_retry=is_retry)
 
-    async def _perform(self, out: DiscordRequest, *, is_again: bool) -> Sent:
-        begun_at = self._client.clock.now()
-        raw = await perform(self._client, out)
-        if not (is_again and out.nonce and _made_at(raw) < begun_at):
-            return Sent(str(raw["id"]), out)
-        # The nonce gave back a message that was there before.
+    async def _send_once(self, request: DiscordRequest, *, is_retry: bool) -> Sent:
+        started_at = self._client.clock.now()
+        raw = await perform(self._client, request)
         message_id = str(raw["id"])
+        if not (is_retry and request.nonce and snowflake_time(int(message_id)) < started_at):
+            return Sent(message_id, request)
+        # The nonce returned a message that was sent before.
+        is_same = str(raw.get("content") or "").strip() == request.part.text.strip()
         try:
-            if _is_other(raw, out):
-                edit = replace(out, edit_id=message_id, nonce="", reply_to="")
-                await perform(self._client, edit)
+            if is_same or request.part.is_voice:
+                await self._client.http.get_message(int(request.channel_id), int(message_id))
             else:
-                await self._client.http.get_message(int(out.channel_id), int(message_id))
+                edit = replace(request, edit_id=message_id, nonce="", reply_to="")
+                await perform(self._client, edit)
         except discord.NotFound:
             # It was deleted since.
-            raw = await perform(self._client, replace(out, nonce=out.nonce[::-1]))
-        return Sent(str(raw["id"]), out)
+            raw = await perform(self._client, replace(request, nonce=request.nonce[::-1]))
+        return Sent(str(raw["id"]), request)
 
 
-def mend(out: DiscordRequest, error: discord.HTTPException, language: str) -> DiscordRequest | None:
-    """Return what to try instead of a refused call, None if nothing can be changed."""
+def mend(
+    request: DiscordRequest, error: discord.HTTPException, language: str
+) -> DiscordRequest | None:
+    """Return what to send instead of a refused request, None if nothing can be changed."""
     code = code_of(error)
-    if out.reply_to and (code == _NO_HISTORY or _is_about_reply(error)):
-        return replace(out, reply_to="")
-    if not out.part.files or out.part.is_voice:
+    is_bad_reference = code == _INVALID_FORM and "message_reference" in error.text
+    if request.reply_to and (code == _NO_HISTORY or is_bad_reference):
+        return replace(request, reply_to="")
+    if not request.part.files or request.part.is_voice:
         return None
     if code == _TOO_LARGE or error.status == 413:
-        return _leave_files(out, translate(FILE_TOO_BIG, language, limit=MAX_FILE_BYTES >> 20))
-    if code == NO_PERMISSION and not out.token:
-        return _leave_files(out, translate(FILES_FORBIDDEN, language))
-    return None
+        notice = translate(FILE_TOO_BIG, language, limit=MAX_FILE_BYTES >> 20)
+    elif code == NO_PERMISSION and not request.token:
+        notice = translate(FILES_FORBIDDEN, language)
+    else:
+        return None
+    text = "\n".join(filter(None, (request.part.text, escape(notice))))
+    return replace(request, part=replace(request.part, text=text, files=()))
 
 
-def _leave_files(out: DiscordRequest, notice: str) -> DiscordRequest:
-    text = "\n".join(filter(None, (out.part.text, escape(notice))))
-    return replace(out, part=replace(out.part, text=text, files=()))
+async def perform(client: DiscordClient, request: DiscordRequest) -> dict[str, Any]:
+    """Make one request, with retries after network and server errors; return the message.
+
+    Raises what discord.py raises, PlatformBusy.
+    """
+    try:
+        async with asyncio.timeout(UPLOAD_S if request.part.files else CALL_S):
+            for wait_s in WAITS_S:
+                try:
+                    return await _call(client, request)
+                except TROUBLE as error:
+                    if not _can_repeat(error, request):
+                        raise
+                    log.info("discord_request_repeated", error=type(error).__name__)
+                await client.clock.sleep(wait_s)
+            return await _call(client, request)
+    except TimeoutError:
+        raise PlatformBusy("Discord does not answer") from None
 
 
-def _is_about_reply(error: discord.HTTPException) -> bool:
-    return error.code == _BAD_FORM and "message_reference" in error.text
+async def delete(client: DiscordClient, request: DiscordRequest) -> None:
+    """Delete the message that `request` would edit. Raises as `perform`."""
+    client.pacer.check()
+    async with asyncio.timeout(CALL_S):
+        await client.wait_open()
+        await client.http.request(_build_route(client, request, "DELETE"))
 
 
-def _is_other(raw: dict[str, Any], out: DiscordRequest) -> bool:
-    is_same = str(raw.get("content") or "").strip() == out.part.text.strip()
-    return not (is_same or out.part.is_voice)
+async def _call(client: DiscordClient, request: DiscordRequest) -> dict[str, Any]:
+    await client.wait_open()
+    client.pacer.check()
+    route = _build_route(client, request, "PATCH" if request.edit_id else "POST")
+    body = build_body(request)
+    if not request.part.files:
+        return dict(await client.http.request(route, json=body))
+    files = [discord.File(io.BytesIO(file.data), file.name) for file in request.part.files]
+    form: list[dict[str, Any]] = [
+        {"name": "payload_json", "value": json.dumps(body)},
+        *(
+            {
+                "name": f"files[{number}]",
+                "value": upload.fp,
+                "filename": file.name,
+                # Under another type Discord drops the waveform.
+                "content_type": file.mime,
+            }
+            for number, (file, upload) in enumerate(zip(request.part.files, files, strict=True))
+        ),
+    ]
+    return dict(await client.http.request(route, form=form, files=files))
 
 
-def _made_at(raw: dict[str, Any]) -> datetime:
-    return discord.utils.snowflake_time(int(raw["id"]))
+def build_body(request: DiscordRequest) -> dict[str, Any]:
+    """Return the request's JSON."""
+    part = request.part
+    flags = _VOICE if part.is_voice else _SUPPRESS_EMBEDS
+    body: dict[str, Any] = {
+        "allowed_mentions": _NO_MENTIONS,
+        "attachments": [
+            _describe_file(file, number, is_voice=part.is_voice)
+            for number, file in enumerate(part.files)
+        ],
+    }
+    if not part.is_voice:
+        body |= {"content": part.text, "components": [*request.components]}
+    if request.edit_id:
+        return body | {"flags": flags}
+    if request.nonce:
+        body |= {"nonce": request.nonce, "enforce_nonce": True}
+    if request.reply_to:
+        body["message_reference"] = {"message_id": request.reply_to, "fail_if_not_exists": False}
+    is_ephemeral = request.token is not None and request.token.is_ephemeral
+    return body | {"flags": flags | _EPHEMERAL * is_ephemeral | _SILENT * request.is_silent}
+
+
+def _describe_file(file: File, number: int, *, is_voice: bool) -> dict[str, Any]:
+    about: dict[str, Any] = {"id": number, "filename": file.name}
+    if is_voice:
+        waveform = base64.b64encode(file.waveform).decode()
+        about |= {"duration_secs": round(file.duration_s or 0.0, 3), "waveform": waveform}
+    return about
+
+
+def _build_route(client: DiscordClient, request: DiscordRequest, method: str) -> Route:
+    if request.token is None:
+        ids: dict[str, Any] = {"channel_id": int(request.channel_id)}
+        path = "/channels/{channel_id}/messages"
+    else:
+        ids = {"webhook_id": client.application_id, "webhook_token": request.token.token}
+        path = "/webhooks/{webhook_id}/{webhook_token}"
+        path += "/messages" if request.edit_id else ""
+    if request.edit_id == ORIGINAL:
+        return Route(method, f"{path}/{ORIGINAL}", **ids)
+    if request.edit_id:
+        return Route(method, f"{path}/{{message_id}}", message_id=request.edit_id, **ids)
+    return Route(method, path, **ids)
+
+
+def _can_repeat(error: BaseException, request: DiscordRequest) -> bool:
+    """Tell whether the request failed on its way, and a second one sends no second message."""
+    if isinstance(error, discord.DiscordServerError | aiohttp.ClientConnectorError):
+        # discord.py retries other server errors itself, but not 503.
+        return request.is_repeatable or not isinstance(error, discord.DiscordServerError)
+    is_lost = isinstance(error, aiohttp.ClientError | OSError) and not isinstance(
+        error, TimeoutError
+    )
+    return is_lost and request.is_repeatable

@@ -1,7 +1,7 @@
-"""Long answers in threads of their own: the first message stays in the channel, the rest does not.
+"""Long replies in threads: the first message stays in the channel, the rest goes to its thread.
 
-A thread that is made from a message has that message's id, and a message has one at most: to make
-it is safe to repeat.
+A thread started from a message has that message's id, and a message has one at most: starting it
+is safe to repeat.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ import structlog
 from bots.common.text import clean, is_blank
 from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
 from bots.discord_bot.errors import code_of, describe, read_error
-from bots.discord_bot.interactions.token import read_interaction_token
+from bots.discord_bot.interactions.tokens import read_interaction_token
 from bots.discord_bot.outgoing.parts import MAX_MESSAGES
 from core.models import Message, Reply
 
 log = structlog.get_logger(__name__)
 
-#: Messages of one answer in a thread, where they are in nobody's way; more become a file.
+#: Most messages of a reply in a thread; a longer one becomes a file.
 MAX_THREAD_MESSAGES = 10
 _HAS_THREAD = 160004
-#: Discord puts a thread away after so long without a message.
+#: Time without messages after which Discord archives a thread.
 _ARCHIVE_MINUTES: Literal[1440] = 1440
 _NAME_CHARS = 60
 
 
 def count_messages(message: Message, long_answers: str) -> int:
-    """Return of how many messages an answer may be: a function of what was asked and the setting.
+    """Return the most messages of the reply to `message`.
 
-    long_answers: messages, thread or file, as the operator has chosen.
+    long_answers: messages, thread or file, as set by the operator.
     """
     if long_answers == "file":
         return 1
@@ -40,7 +40,7 @@ def count_messages(message: Message, long_answers: str) -> int:
 
 
 def can_have_thread(message: Message) -> bool:
-    """Tell whether the answer to a message stands where threads can be: openly in a channel."""
+    """Tell whether the reply to a message is public in a channel that can have threads."""
     token = read_interaction_token(message.reply_token)
     is_secret = token is not None and (token.is_ephemeral or token.is_personal)
     is_channel = message.chat.chat_id.isdecimal() and message.thread_id is None
@@ -48,7 +48,7 @@ def can_have_thread(message: Message) -> bool:
 
 
 def name_thread(reply: Reply) -> str:
-    """Return what a thread is called: how the answer begins."""
+    """Return a thread name: the first line of the reply, shortened."""
     texts = (reply.quote, reply.text) if reply.is_quote_first else (reply.text, reply.quote)
     lines = (" ".join(line.split()) for text in texts for line in clean(text).split("\n"))
     line = next((line for line in lines if not is_blank(line)), "…")
@@ -56,9 +56,9 @@ def name_thread(reply: Reply) -> str:
 
 
 async def open_thread(client: DiscordClient, channel_id: str, message_id: str, name: str) -> str:
-    """Return the thread of a message of ours, made where it has none; "" where none can be.
+    """Return the thread of one of our messages, started if needed; "" where there can be none.
 
-    Raises PlatformError where time heals it.
+    Raises PlatformError where a retry may help.
     """
     client.pacer.check()
     try:
@@ -68,7 +68,7 @@ async def open_thread(client: DiscordClient, channel_id: str, message_id: str, n
         )
     except TROUBLE as error:
         if code_of(error) == _HAS_THREAD:
-            await _take_out(client, message_id)
+            await _unarchive(client, message_id)
             return message_id
         ours = read_error(error)
         if ours.is_retryable or not isinstance(error, discord.HTTPException):
@@ -78,9 +78,9 @@ async def open_thread(client: DiscordClient, channel_id: str, message_id: str, n
     return message_id
 
 
-async def _take_out(client: DiscordClient, thread_id: str) -> None:
-    """Open a thread that was put away: nothing in such a one can be edited."""
+async def _unarchive(client: DiscordClient, thread_id: str) -> None:
+    """Reopen an archived thread: nothing in one can be edited."""
     try:
         await client.http.edit_channel(int(thread_id), archived=False)
     except TROUBLE as error:
-        log.debug("discord_thread_stays_away", detail=describe(error))
+        log.debug("discord_thread_stays_archived", detail=describe(error))
