@@ -1,10 +1,11 @@
-"""What the checks of `hearsay doctor` say, and what they share."""
+"""Results of the checks of `hearsay doctor`."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
 from core.clock import CLOCK
@@ -27,37 +28,41 @@ class Result:
     text: str
     #: What to do about it.
     cure: str = ""
-    #: The exit code it asks for; only failures have one.
+    #: The exit code of a failure, else 0.
     code: int = 0
 
 
 @dataclass(slots=True)
 class CheckRun:
-    """What the checks of one call share."""
+    """What the checks of one run share."""
 
     settings: Settings
-    #: Their clock minus ours in seconds, by service.
+    #: Clock of a service minus ours in seconds, by service.
     skews_s: dict[str, float] = field(default_factory=dict)
 
-    def note_clock(self, service: str, server_at: datetime | None) -> None:
-        """Keep how far a service's clock is from ours."""
-        if server_at is not None:
-            self.skews_s[service] = (server_at - CLOCK.now()).total_seconds()
+    def note_clock(self, service: str, date: str) -> None:
+        """Record how far the clock of `service` is from ours. date: its Date header."""
+        try:
+            moment = parsedate_to_datetime(date)
+        except (ValueError, OverflowError):
+            return
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC)
+        self.skews_s[service] = (moment - CLOCK.now()).total_seconds()
 
 
 Check = Callable[[CheckRun], Awaitable[Result]]
 
 
 def ok(text: str) -> Result:
-    """Return a finding that all is well."""
+    """Return the result of a check that passed."""
     return Result(Status.OK, text)
 
 
 def warn(text: str, cure: str) -> Result:
-    """Return a finding that the program can live with."""
+    """Return a result that the program can live with."""
     return Result(Status.WARN, text, cure)
 
 
 def fail(text: str, cure: str, code: int) -> Result:
-    """Return a finding that must be mended."""
+    """Return a result that must be corrected."""
     return Result(Status.FAIL, text, cure, code)

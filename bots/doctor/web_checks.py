@@ -1,4 +1,4 @@
-"""Who can reach the page and the operator's view: for `hearsay doctor`."""
+"""Checks of the web chat, the operator's view and the API: who can reach them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from bots.web_chat.allowed_hosts import (
 from core.config import Settings
 from core.errors import ConfigError
 
-#: Shorter passwords are found by trying.
+#: Shorter passwords can be guessed.
 _GOOD_CHARS = 12
 _OPEN_CURE = (
-    "Set WEB_PASSWORD, or set WEB_HOST=127.0.0.1 and leave WEB_HOSTS empty for this machine alone."
+    "Set WEB_PASSWORD, or set WEB_HOST=127.0.0.1 and leave WEB_HOSTS empty for this machine only."
 )
 _HTTPS_CURE = (
-    "Put a proxy with https before it: WEB_HOST=127.0.0.1, and its name in WEB_HOSTS."
-    " Browsers also give the microphone to https alone."
+    "Put an HTTPS proxy in front of it: WEB_HOST=127.0.0.1, and its name in WEB_HOSTS."
+    " Browsers also allow the microphone over HTTPS only."
 )
 
 
-async def check_page(visit: CheckRun) -> Result:
-    """See who can reach the page and the operator's view, and what they are asked for."""
-    settings = visit.settings
+async def check_page(run: CheckRun) -> Result:
+    """Check who can reach the page and the operator's view, and which passwords they need."""
+    settings = run.settings
     try:
         read_host_names(settings)
     except ConfigError as error:
@@ -37,29 +37,29 @@ async def check_page(visit: CheckRun) -> Result:
     return _find_weakness(settings) or ok(_describe(settings))
 
 
-async def check_api(visit: CheckRun) -> Result:
-    """See which programs may use the endpoints under /v1, and whether their keys can be read."""
-    settings = visit.settings
+async def check_api(run: CheckRun) -> Result:
+    """Check which programs may use the endpoints under /v1, and that their keys can be read."""
+    settings = run.settings
     try:
         keys = read_keys(settings.secret("api_keys") or "")
     except ConfigError as error:
         return fail(str(error), "Write it as name=key,name=key.", CONFIG)
     if settings.api_keys is None:
-        return ok("other programs are not let in: API_KEYS is empty")
+        return ok("other programs have no access: API_KEYS is empty")
     return ok(f"/v1 is open to {', '.join(key.name for key in keys)}")
 
 
 def _find_weakness(settings: Settings) -> Result | None:
     page, admin = settings.secret("web_password"), settings.secret("admin_password")
     if page and page == admin:
-        text = "WEB_PASSWORD opens the operator's view too"
-        return warn(text, "Give ADMIN_PASSWORD a value of its own.")
+        text = "WEB_PASSWORD also opens the operator's view"
+        return warn(text, "Choose a different ADMIN_PASSWORD.")
     for name, password in (("WEB_PASSWORD", page), ("ADMIN_PASSWORD", admin)):
         if password and len(password) < _GOOD_CHARS:
             text = f"{name} is shorter than {_GOOD_CHARS} characters"
-            return warn(text, "Take a longer one, such as some words.")
+            return warn(text, "Choose a longer one, such as a few words.")
     if has_no_names(settings):
-        text = "listens to other machines, but answers to this machine's own names only"
+        text = "listens to other machines, but answers only to this machine's own names"
         return warn(text, "Set WEB_HOSTS to the names under which browsers reach it.")
     if settings.web_host not in LOCAL_HOSTS:
         return warn(f"{_describe(settings)}; passwords cross the network unencrypted", _HTTPS_CURE)
@@ -68,7 +68,7 @@ def _find_weakness(settings: Settings) -> Result | None:
 
 def _describe(settings: Settings) -> str:
     address = f"http://{shown_host(settings.web_host)}:{settings.web_port}"
-    who = "other machines too" if is_open_to_others(settings) else "this machine alone"
+    who = "other machines too" if is_open_to_others(settings) else "this machine only"
     asks = "asks for a password" if settings.web_password else "asks for no password"
     view = "is on" if settings.admin_password else "is off: ADMIN_PASSWORD is empty"
     return f"{address} for {who}, {asks}; the operator's view {view}"

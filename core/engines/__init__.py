@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from typing import Any, ClassVar, Protocol
 
@@ -89,19 +90,21 @@ class Engines:
         return self._built[role]
 
     def _pick(self, role: str) -> type[_Engine]:
-        engines, wanted = ENGINES[role], getattr(self._settings, role)
+        wanted = getattr(self._settings, role)
         if wanted == "auto":
-            return next(e for e in map(_load, engines.values()) if e.is_configured(self._settings))
-        if wanted not in engines:
-            choices = ", ".join(engines)
+            engines = map(partial(load_engine, role), ENGINES[role])
+            return next(each for each in engines if each.is_configured(self._settings))
+        if wanted not in ENGINES[role]:
+            choices = ", ".join(ENGINES[role])
             raise ConfigError(f"{role.upper()} is {wanted!r}: choose auto, {choices}")
-        engine = _load(engines[wanted])
+        engine = load_engine(role, wanted)
         if not engine.is_configured(self._settings):
             raise ConfigError(f"{role.upper()} is {wanted!r}, but {engine.requires} is not set")
         return engine
 
 
-def _load(place: str) -> type[_Engine]:
-    module, _, attribute = place.partition(":")
+def load_engine(role: str, name: str) -> type[_Engine]:
+    """Return the class of the engine `name` for `role`."""
+    module, _, attribute = ENGINES[role][name].partition(":")
     engine: type[_Engine] = getattr(import_module(module), attribute)
     return engine

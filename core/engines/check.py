@@ -1,116 +1,54 @@
-"""What can be found out about the engines before anybody speaks: for `hearsay doctor`."""
+"""What a service answers when it is asked for its models, for `hearsay doctor`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from typing import Any
 
 from core.config import Settings
-from core.engines.mimo.role import make_headers
-from core.engines.mimo.transcription_wire import read_error, read_models
-from core.engines.offline.espeak import find_program, has_library
-from core.engines.offline.transcriber import OfflineTranscriber
-from core.engines.openai import transcription_wire as openai_wire
-from core.engines.wire.client import EngineClient, read_body
-from core.engines.wire.models import ASR, AUTO, CHAT, TTS, is_listed
-from core.engines.wire.speech import make_silence
-from core.errors import EngineError
+from core.engines import ENGINES, load_engine
+from core.engines.wire.client import read_body
+from core.engines.wire.models import is_listed, read_models
 
 _DEADLINE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """What a service says of itself."""
+class ModelCheck:
+    """Whether a service lists the model of one role."""
 
-    #: Ids of the models that it lists.
-    models: frozenset[str]
-    #: Its clock at the answer, None if it does not tell.
-    server_at: datetime | None
+    #: "transcriber", "answerer" or "synthesizer".
+    role: str
+    #: The environment variable that names the model.
+    setting: str
+    #: Ids of which one must be listed, the best first.
+    wanted: tuple[str, ...]
+    #: The best one that is listed, None if none is.
+    found: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
-    """What a model of MiMo is for."""
+class ServiceCheck:
+    """The answer of a service, which can be reached and accepts the key."""
 
-    setting: str
-    does: str
-    #: Ids of which one must live, the best first.
-    wanted: tuple[str, ...]
-
-    def find(self, models: frozenset[str]) -> str | None:
-        """Return the model of this role among those that the service lists."""
-        return next((name for name in self.wanted if is_listed(name, models)), None)
+    models: tuple[ModelCheck, ...]
+    #: Its clock as the Date header says it, empty if it does not.
+    date: str
 
 
-async def ask_mimo(settings: Settings) -> Service:
-    """Return what MiMo says of itself; only a good key is answered. Raises EngineError."""
-    return await _ask(settings.mimo_base_url, make_headers(settings), read_error)
-
-
-async def ask_openai(settings: Settings) -> Service:
-    """Return what the OpenAI-style server says of itself. Raises EngineError."""
-    assert settings.openai_base_url is not None  # the caller has looked
-    key = settings.secret("openai_api_key")
-    headers = {"authorization": f"Bearer {key.strip()}"} if key else {}
-    return await _ask(settings.openai_base_url, headers, openai_wire.read_error)
-
-
-def list_roles(settings: Settings) -> tuple[Role, ...]:
-    """Return what MiMo's models are for; it must hear, the rest can be lived without."""
-    return tuple(
-        Role(
-            name.upper(),
-            does,
-            preferred if (wanted := getattr(settings, name)) == AUTO else (wanted,),
-        )
-        for name, does, preferred in (
-            ("mimo_asr_model", "hears", ASR),
-            ("mimo_chat_model", "understands", CHAT),
-            ("mimo_tts_model", "speaks", TTS),
-        )
-    )
-
-
-def can_understand(engine: str) -> bool:
-    """Tell whether the engine of that name does more than pick what was said."""
-    return engine != OfflineTranscriber.name
-
-
-def can_speak(engine: str) -> bool:
-    """Tell whether the engine of that name has what it needs on this machine."""
-    return engine != OfflineTranscriber.name or find_program() is not None or has_library()
-
-
-async def hear_silence(settings: Settings) -> str:
-    """Let the offline engine hear a second of silence and return the words. Raises EngineError."""
-    engine = OfflineTranscriber(settings)
-    try:
-        return (await engine.transcribe(make_silence(1.0))).text
-    finally:
-        await engine.close()
-
-
-async def _ask(
-    base_url: str,
-    headers: Mapping[str, str],
-    read: Callable[[int, bytes, str | None], EngineError],
-) -> Service:
-    client = EngineClient(base_url, headers, read)
+async def check_service(settings: Settings, name: str) -> ServiceCheck:
+    """Return which models of the engine `name` are listed. Raises EngineError, ConfigError."""
+    roles: dict[str, Any] = {role: load_engine(role, name) for role in ENGINES}
+    client = roles["transcriber"].connect(settings)
     try:
         async with client.open("GET", "/models", deadline_s=_DEADLINE_S) as response:
-            server_at = read_date(response.headers.get("date"))
-            return Service(read_models(await read_body(response)), server_at)
+            listed = read_models(await read_body(response))
+            date = response.headers.get("date", "")
     finally:
         await client.close()
-
-
-def read_date(value: str | None) -> datetime | None:
-    """Return the moment in a Date header, None if there is none."""
-    try:
-        moment = parsedate_to_datetime(value or "")
-    except (ValueError, OverflowError):
-        return None
-    return moment.replace(tzinfo=moment.tzinfo or UTC)
+    models = []
+    for role, kind in roles.items():
+        wanted = kind.wanted_models(settings)
+        found = next((model for model in wanted if is_listed(model, listed)), None)
+        models.append(ModelCheck(role, kind.model_setting.upper(), wanted, found))
+    return ServiceCheck(tuple(models), date)

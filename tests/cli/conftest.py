@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from bots.doctor.checks import CHECKS, run_check
+from bots.doctor.checks import run_check
 from bots.doctor.results import CheckRun, Result
 from core.config import Settings
 
 
-async def look(name: str, **values: object) -> Result:
+async def check(name: str, **values: object) -> Result:
     """Run one check in this process."""
     settings = Settings(_env_file=None, **values)  # type: ignore[arg-type,call-arg]
-    return await run_check(dict(CHECKS)[name], CheckRun(settings))
+    return await run_check(name, CheckRun(settings))

@@ -1,4 +1,4 @@
-"""`hearsay doctor`: every mistake is named, with its remedy, and no secret is told."""
+"""`hearsay doctor` names every mistake with its remedy, and no secret."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bots.doctor.results import CheckRun, Status
 from bots.telegram_bot.check import TelegramAccount, ask_account
 from core.config import Settings
 from core.models import Transcript
-from tests.cli.conftest import look
+from tests.cli.conftest import check
 from tests.emulators.mimo import MimoServer
 from tests.emulators.openai import OpenAIServer
 from tests.emulators.telegram import TelegramServer
@@ -28,8 +28,7 @@ from tests.support.clean_start import ask_database, open_store
 from tests.support.hearsay_command import KEY, TOKEN, Hearsay
 
 #: A port that nothing listens on.
-NOBODY = "http://127.0.0.1:1"
-NAMES = [name for name, _ in CHECKS]
+UNREACHABLE = "http://127.0.0.1:1"
 
 
 @pytest.fixture
@@ -63,26 +62,26 @@ async def test_a_good_setup_passes_every_check(
     await fill(hearsay.home)
     found = await asyncio.to_thread(hearsay.doctor, **at(telegram, mimo))
     assert (found.code, found.failed, found.stderr) == (0, [], "")
-    assert [*found.checks] == ["settings", *NAMES]
+    assert [*found.checks] == ["settings", *CHECKS]
     statuses = {name: check["status"] for name, check in found.checks.items()}
     statuses.pop("disk"), statuses.pop("sqlite")  # these are this machine's own
     assert set(statuses.values()) == {"ok"}
     texts = {name: check["text"] for name, check in found.checks.items()}
-    assert texts["mimo"] == "takes the key and has mimo-v2.5-asr, mimo-v2.6-flash, mimo-v2.5-tts"
+    assert texts["mimo"] == "accepts the key and has mimo-v2.5-asr, mimo-v2.6-flash, mimo-v2.5-tts"
     assert texts["engine"] == (
-        "mimo hears (mimo-v2.5-asr), mimo understands (mimo-v2.6-flash),"
-        " mimo speaks (mimo-v2.5-tts)"
+        "mimo transcribes (mimo-v2.5-asr), mimo answers (mimo-v2.6-flash),"
+        " mimo synthesizes (mimo-v2.5-tts)"
     )
-    assert texts["key"] == "opens the database"
+    assert texts["key"] == "decrypts the database"
     assert texts["clock"] == "agrees with MiMo's"
-    assert "hears all of a group" in texts["telegram"]
+    assert "receives all messages in groups" in texts["telegram"]
 
 
-def test_it_looks_touches_nothing_and_speaks_to_people(hearsay: Hearsay) -> None:
+def test_it_creates_nothing_and_prints_a_line_per_check(hearsay: Hearsay) -> None:
     done = hearsay("doctor")
     assert done.returncode == 0
     lines = [line.split() for line in done.stdout.splitlines()]
-    assert [name for _, name, *_ in lines] == ["settings", *NAMES]
+    assert [name for _, name, *_ in lines] == ["settings", *CHECKS]
     assert {status for status, *_ in lines} <= {"ok", "warn"}
     assert [*hearsay.folder.iterdir()] == []
 
@@ -98,12 +97,12 @@ async def test_wrong_token_wrong_key_and_damaged_database(
     assert found.failed == ["database", "key", "telegram", "mimo"]
     assert found.code == 74  # that of the first
     assert "file is not a database" in found.checks["database"]["text"]
-    assert found.checks["telegram"]["text"] == "Telegram does not take the token"
+    assert found.checks["telegram"]["text"] == "Telegram rejects the token"
     assert "@BotFather" in found.checks["telegram"]["cure"]
     assert "tp-" in found.checks["mimo"]["cure"]
 
 
-def test_settings_that_cannot_be_read_are_all_it_says(hearsay: Hearsay) -> None:
+def test_invalid_settings_are_the_only_result(hearsay: Hearsay) -> None:
     (hearsay.folder / ".env").write_text(f"MIMO_API_KEI={KEY}\nWEB_PORT={TOKEN}\n")
     found = hearsay.doctor()
     assert (found.code, [*found.checks]) == (78, ["settings"])
@@ -115,25 +114,25 @@ async def test_a_webhook_is_found(telegram: TelegramServer) -> None:
     async with sdk.Bot(TOKEN, base_url=telegram.api_base_url) as bot:
         await bot.set_webhook("http://127.0.0.1:1/canary")
     values = {"telegram_bot_token": TOKEN, "telegram_api_base_url": telegram.api_base_url}
-    found = await look("telegram", **values)
+    found = await check("telegram", **values)
     assert (found.status, found.code) == (Status.FAIL, 77)
     assert "webhook" in found.text and "deleteWebhook" in found.cure
     assert "canary" not in found.text + found.cure
 
 
-async def test_privacy_mode_is_noted_and_a_wrong_token_locks(telegram: TelegramServer) -> None:
+async def test_privacy_mode_is_noted_and_a_wrong_token_fails(telegram: TelegramServer) -> None:
     telegram.set_privacy(is_on=True)
     values = {"telegram_bot_token": TOKEN, "telegram_api_base_url": telegram.api_base_url}
-    found = await look("telegram", **values)
+    found = await check("telegram", **values)
     assert found.status is Status.OK and "privacy mode is on" in found.text
     for wrong in (f"{TOKEN}x", "nonsense"):
-        found = await look("telegram", **{**values, "telegram_bot_token": wrong})
+        found = await check("telegram", **{**values, "telegram_bot_token": wrong})
         assert (found.status, found.code) == (Status.FAIL, 77)
 
 
-@pytest.mark.parametrize("base_url", [f"{NOBODY}/bot", "no address/bot"])
-async def test_telegram_out_of_reach(base_url: str) -> None:
-    found = await look("telegram", telegram_bot_token=TOKEN, telegram_api_base_url=base_url)
+@pytest.mark.parametrize("base_url", [f"{UNREACHABLE}/bot", "no address/bot"])
+async def test_telegram_is_unreachable(base_url: str) -> None:
+    found = await check("telegram", telegram_bot_token=TOKEN, telegram_api_base_url=base_url)
     assert (found.status, found.code) == (Status.FAIL, 69)
     assert TOKEN not in found.text
 
@@ -143,77 +142,79 @@ async def test_telegram_out_of_reach(base_url: str) -> None:
     [
         ({"mimo_asr_model": "mimo-v1-asr"}, "does not list mimo-v1-asr", "MIMO_ASR_MODEL"),
         ({"mimo_tts_model": "mimo-v2-tts"}, "2.6-flash, but does not list mimo-v2-tts", "MIMO_TTS"),
-        ({"mimo_chat_model": "mimo-v1"}, "-asr, but does not list mimo-v1", "_CHAT_MODEL to auto"),
+        ({"mimo_chat_model": "mimo-v1"}, "-tts, but does not list mimo-v1", "_CHAT_MODEL to auto"),
     ],
 )
-async def test_a_gone_model(mimo: MimoServer, values: dict[str, str], text: str, cure: str) -> None:
-    found = await look("mimo", mimo_api_key=KEY, mimo_base_url=mimo.base_url, **values)
-    # Without ears it can do nothing.
-    is_deaf = "mimo_asr_model" in values
-    assert (found.status, found.code) == ((Status.FAIL, 78) if is_deaf else (Status.WARN, 0))
+async def test_a_retired_model(
+    mimo: MimoServer, values: dict[str, str], text: str, cure: str
+) -> None:
+    found = await check("mimo", mimo_api_key=KEY, mimo_base_url=mimo.base_url, **values)
+    # Without transcription it can do nothing.
+    is_useless = "mimo_asr_model" in values
+    assert (found.status, found.code) == ((Status.FAIL, 78) if is_useless else (Status.WARN, 0))
     assert text in found.text and cure in found.cure
 
 
 @pytest.mark.parametrize("name", ["transcriber", "answerer", "synthesizer"])
-async def test_a_role_that_is_not_set_up(name: str) -> None:
-    found = await look("engine", **{name: "mimo"})
+async def test_a_role_without_its_setting(name: str) -> None:
+    found = await check("engine", **{name: "mimo"})
     assert (found.status, found.code) == (Status.FAIL, 78)
     assert found.text == f"{name.upper()} is 'mimo', but MIMO_API_KEY is not set"
-    found = await look("engine", mimo_api_key=KEY, mimo_chat_model="mimo-x[1m]")
-    assert "mimo understands (mimo-x[1m])" in found.text
+    found = await check("engine", mimo_api_key=KEY, mimo_chat_model="mimo-x[1m]")
+    assert "mimo answers (mimo-x[1m])" in found.text
 
 
-async def test_a_machine_that_cannot_speak(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.engines.check.find_program", lambda: None)
-    monkeypatch.setattr("core.engines.check.has_library", lambda: False)
-    found = await look("engine")
-    assert found.status is Status.WARN and found.text.endswith("nothing speaks")
+async def test_a_machine_without_speech_synthesis(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.engines.offline.espeak.find_program", lambda: None)
+    monkeypatch.setattr("core.engines.offline.espeak.has_library", lambda: False)
+    found = await check("engine")
+    assert found.status is Status.WARN and found.text.endswith("nothing synthesizes")
     assert "apt install espeak-ng" in found.cure and "[offline-speech]" in found.cure
-    found = await look("engine", mimo_api_key=KEY)
+    found = await check("engine", mimo_api_key=KEY)
     assert found.status is Status.OK
 
 
-async def test_a_key_of_another_kind_and_a_service_out_of_reach(mimo: MimoServer) -> None:
-    found = await look("mimo", mimo_api_key="tp-canary", mimo_base_url=mimo.base_url)
+async def test_a_key_of_another_plan_and_an_unreachable_service(mimo: MimoServer) -> None:
+    found = await check("mimo", mimo_api_key="tp-canary", mimo_base_url=mimo.base_url)
     assert (found.status, found.code) == (Status.FAIL, 77)
     assert "token-plan-cn" in found.cure and "tp-canary" not in found.text
-    found = await look("mimo", mimo_api_key=KEY, mimo_base_url=f"{NOBODY}/v1")
+    found = await check("mimo", mimo_api_key=KEY, mimo_base_url=f"{UNREACHABLE}/v1")
     assert (found.status, found.code) == (Status.FAIL, 69)
-    found = await look("mimo", mimo_api_key=KEY, mimo_base_url="ftp://x")
+    found = await check("mimo", mimo_api_key=KEY, mimo_base_url="ftp://x")
     assert (found.status, found.code) == (Status.FAIL, 78)
 
 
 async def test_an_openai_style_server(mimo: MimoServer) -> None:
-    found = await look("openai", openai_base_url=mimo.base_url, openai_api_key=KEY)
+    found = await check("openai", openai_base_url=mimo.base_url, openai_api_key=KEY)
     text = "answers, but does not list whisper-1, gpt-4o-mini, tts-1"
     assert (found.status, found.text) == (Status.WARN, text)
     assert found.cure == "Check OPENAI_ASR_MODEL, OPENAI_CHAT_MODEL, OPENAI_TTS_MODEL."
     async with OpenAIServer() as server:
-        found = await look("openai", openai_base_url=server.base_url)
+        found = await check("openai", openai_base_url=server.base_url)
         assert (found.status, found.text) == (Status.OK, "has whisper-1, gpt-4o-mini, tts-1")
-        found = await look("openai", openai_base_url=server.base_url, openai_chat_model="gpt-9")
+        found = await check("openai", openai_base_url=server.base_url, openai_chat_model="gpt-9")
         assert (found.status, found.cure) == (Status.WARN, "Check OPENAI_CHAT_MODEL.")
-    found = await look("openai", openai_base_url=mimo.base_url)
+    found = await check("openai", openai_base_url=mimo.base_url)
     assert (found.status, found.code) == (Status.FAIL, 77)
 
 
 @pytest.mark.parametrize("service", ["telegram", "mimo"])
-async def test_a_clock_that_is_wrong(
+async def test_a_wrong_clock(
     telegram: TelegramServer, mimo: MimoServer, service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values: dict[str, Any] = {key.lower(): value for key, value in at(telegram, mimo).items()}
-    visit, checks = CheckRun(Settings(_env_file=None, **values)), dict(CHECKS)  # type: ignore[call-arg]
-    account = await ask_account(visit.settings)
+    run = CheckRun(Settings(_env_file=None, **values))  # type: ignore[call-arg]
+    account = await ask_account(run.settings)
     now = format_datetime(datetime.now(UTC), usegmt=True)
 
     async def ask(_: Settings) -> TelegramAccount:
         return replace(account, date=now)
 
-    monkeypatch.setattr("bots.doctor.checks.ask_account", ask)
+    monkeypatch.setattr("bots.doctor.service_checks.ask_telegram", ask)
     late = SimpleNamespace(now=lambda: datetime.now(UTC) - timedelta(hours=1))
     monkeypatch.setattr("bots.doctor.results.CLOCK", late)
-    assert (await run_check(checks[service], visit)).status is Status.OK
-    found = await run_check(checks["clock"], visit)
+    assert (await run_check(service, run)).status is Status.OK
+    found = await run_check("clock", run)
     assert (found.status, found.code) == (Status.FAIL, 70)
     assert found.text.startswith("this machine's clock is 3") and "behind" in found.text
 
@@ -222,50 +223,53 @@ async def test_a_database_that_is_newer_or_damaged(tmp_path: Path) -> None:
     home = tmp_path / "home"
     await fill(home)
     ask_database(home, "UPDATE alembic_version SET version_num = '9999'")
-    found = await look("database", hearsay_home=home)
+    found = await check("database", hearsay_home=home)
     assert (found.status, found.code) == (Status.FAIL, 74)
     assert "newer than this program" in found.text
     path = home / "hearsay.db"
     data = bytearray(path.read_bytes())
     data[4096 * 3 : 4096 * 4] = b"\xaa" * 4096
     path.write_bytes(data)
-    found = await look("database", hearsay_home=home)
+    found = await check("database", hearsay_home=home)
     assert (found.status, found.code) == (Status.FAIL, 74)
 
 
-async def test_a_key_that_does_not_fit_and_one_that_is_lost(tmp_path: Path) -> None:
+async def test_a_wrong_key_and_a_missing_one(tmp_path: Path) -> None:
     home = tmp_path / "home"
     await fill(home)
-    assert (await look("key", hearsay_home=home)).text == "opens the database"
+    assert (await check("key", hearsay_home=home)).text == "decrypts the database"
     other = Fernet.generate_key().decode()
-    found = await look("key", hearsay_home=home, hearsay_secret_key=other)
+    found = await check("key", hearsay_home=home, hearsay_secret_key=other)
     assert (found.status, found.code) == (Status.FAIL, 78)
     assert other not in found.text + found.cure
     (home / "secret.key").unlink()
-    found = await look("key", hearsay_home=home)
-    assert (found.status, found.text) == (Status.FAIL, "the database is there, its key is not")
+    found = await check("key", hearsay_home=home)
+    assert (found.status, found.text) == (
+        Status.FAIL,
+        "the database exists, but its key is missing",
+    )
     assert not (home / "secret.key").exists()
 
 
-async def test_modes(tmp_path: Path) -> None:
+async def test_file_modes(tmp_path: Path) -> None:
     home = tmp_path / "home"
     await fill(home)
-    assert (await look("modes", hearsay_home=home)).status is Status.OK
+    assert (await check("modes", hearsay_home=home)).status is Status.OK
     home.chmod(0o755)
-    assert (await look("modes", hearsay_home=home)).status is Status.WARN
+    assert (await check("modes", hearsay_home=home)).status is Status.WARN
     (home / "secret.key").chmod(0o644)
-    found = await look("modes", hearsay_home=home)
+    found = await check("modes", hearsay_home=home)
     assert (found.status, found.code) == (Status.FAIL, 78)
     assert f"chmod 600 {home / 'secret.key'}" in found.cure
 
 
-async def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
+async def test_a_home_that_is_not_writable(tmp_path: Path) -> None:
     # /proc takes no files from anybody, root included.
-    found = await look("home", hearsay_home=Path("/proc/hearsay"))
+    found = await check("home", hearsay_home=Path("/proc/hearsay"))
     assert (found.status, found.code) == (Status.FAIL, 78)
     assert "/proc cannot be written to" in found.text
     file = tmp_path / "home"
     file.write_text("a file where the folder should be")
-    found = await look("home", hearsay_home=file)
+    found = await check("home", hearsay_home=file)
     assert (found.status, found.code) == (Status.FAIL, 78)
-    assert (found.text, found.cure) == (f"{file} is no folder", "Set HEARSAY_HOME to a folder.")
+    assert (found.text, found.cure) == (f"{file} is not a folder", "Set HEARSAY_HOME to a folder.")

@@ -1,38 +1,42 @@
-"""`hearsay doctor` on the page and its endpoints: who can reach them."""
+"""`hearsay doctor` on the web chat and the API: who can reach them."""
 
 from __future__ import annotations
 
 import pytest
 
 from bots.doctor.results import Status
-from tests.cli.conftest import look
+from tests.cli.conftest import check
 
 LONG = "correct horse battery"
 
 
 @pytest.mark.parametrize(
-    ("values", "status", "words"),
+    ("values", "status", "text"),
     [
-        ({}, Status.OK, "this machine alone, asks for no password; the operator's view is off"),
+        ({}, Status.OK, "this machine only, asks for no password; the operator's view is off"),
         ({"admin_password": LONG}, Status.OK, "the operator's view is on"),
-        ({"web_password": LONG}, Status.OK, "this machine alone, asks for a password"),
+        ({"web_password": LONG}, Status.OK, "this machine only, asks for a password"),
         (
             {"web_hosts": ("a.example",), "web_password": LONG},
             Status.OK,
             "for other machines too, asks for a password",
         ),
         ({"web_hosts": ("x/y",), "web_password": LONG}, Status.FAIL, "no name of a host"),
-        ({"web_host": "0.0.0.0", "web_password": LONG}, Status.WARN, "own names only"),
+        ({"web_host": "0.0.0.0", "web_password": LONG}, Status.WARN, "own names"),
         ({"web_host": "10.0.0.5", "web_password": LONG}, Status.WARN, "unencrypted"),
         ({"web_password": "canary"}, Status.WARN, "WEB_PASSWORD is shorter than 12 characters"),
         ({"admin_password": "canary"}, Status.WARN, "ADMIN_PASSWORD is shorter than"),
-        ({"admin_password": LONG, "web_password": LONG}, Status.WARN, "operator's view too"),
+        (
+            {"admin_password": LONG, "web_password": LONG},
+            Status.WARN,
+            "also opens",
+        ),
     ],
 )
-async def test_who_reaches_the_page(values: dict[str, object], status: Status, words: str) -> None:
-    found = await look("page", **values)
+async def test_access_to_the_page(values: dict[str, object], status: Status, text: str) -> None:
+    found = await check("page", **values)
     assert found.status is status
-    assert words in found.text
+    assert text in found.text
     assert (found.code, bool(found.cure)) == (
         78 if status is Status.FAIL else 0,
         status is not Status.OK,
@@ -41,14 +45,14 @@ async def test_who_reaches_the_page(values: dict[str, object], status: Status, w
 
 
 @pytest.mark.parametrize(
-    ("keys", "status", "words"),
+    ("keys", "status", "text"),
     [
-        (None, Status.OK, "not let in: API_KEYS is empty"),
+        (None, Status.OK, "no access: API_KEYS is empty"),
         ("me=canary-0123456789,ci=canary-9876543210", Status.OK, "/v1 is open to me, ci"),
         ("canary-0123456789", Status.FAIL, "API_KEYS: entry 1 is not name=key"),
     ],
 )
-async def test_which_programs_are_let_in(keys: str | None, status: Status, words: str) -> None:
-    found = await look("api", api_keys=keys)
+async def test_access_to_the_api(keys: str | None, status: Status, text: str) -> None:
+    found = await check("api", api_keys=keys)
     assert (found.status, found.code) == (status, 78 if status is Status.FAIL else 0)
-    assert words in found.text and "canary" not in f"{found}"
+    assert text in found.text and "canary" not in f"{found}"

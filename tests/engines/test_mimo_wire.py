@@ -13,7 +13,6 @@ from core.engines.mimo.transcription_wire import (
     make_transcript,
     read_error,
     read_heard,
-    read_models,
 )
 from core.engines.wire.chat import read_whole
 from core.engines.wire.errors import clean, read_json, read_retry_after
@@ -206,12 +205,6 @@ def test_text_is_made_fit_for_databases() -> None:
     assert clean("a\x00b\ud83d\ude00c\ud800") == "ab😀c\ufffd"
     body = changed(choices=choice(" a\x00b "))
     assert hear(body).text == "ab"
-
-
-def test_models_are_listed() -> None:
-    body = json.dumps({"object": "list", "data": [{"id": "a"}, {"id": 7}, "b", {}]}).encode()
-    assert read_models(body) == {"a"}
-    assert read_models(b'{"data":null}') == frozenset()
 
 
 def test_json_after_a_mark_of_order() -> None:

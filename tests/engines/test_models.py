@@ -7,7 +7,14 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from core.engines.wire.models import ModelChoice, find_mimo, is_listed, list_successors, swap_mimo
+from core.engines.wire.models import (
+    ModelChoice,
+    find_mimo,
+    is_listed,
+    list_successors,
+    read_models,
+    swap_mimo,
+)
 from core.errors import EngineBusy, ModelGone
 
 THREE = ("new-asr", "middle-asr", "old-asr")
@@ -62,3 +69,8 @@ def test_large_contexts_are_not_listed_apart() -> None:
     assert swap_mimo("tts-1", "mimo-v3") == "mimo-v3"
     assert is_listed("a[1m]", {"a"}) and is_listed("a[1m]", {"a[1m]"}) and is_listed("a", {"a"})
     assert not is_listed("a", {"a[1m]"}) and not is_listed("b[1m]", {"a"})
+
+
+def test_models_are_read() -> None:
+    assert read_models(b'{"object": "list", "data": [{"id": "a"}, {"id": 7}, "b", {}]}') == {"a"}
+    assert read_models(b'{"data":null}') == frozenset()

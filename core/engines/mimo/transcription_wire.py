@@ -118,16 +118,6 @@ def make_transcript(telling: Telling, *, model: str) -> Transcript:
     return Transcript(text=text, is_cut=is_cut, usage=read_usage(telling, NAME, model))
 
 
-def read_models(body: bytes) -> frozenset[str]:
-    """Return the ids that the service lists."""
-    entries = read_json(body).get("data")
-    if not isinstance(entries, list):
-        return frozenset()
-    return frozenset(
-        e["id"] for e in entries if isinstance(e, dict) and isinstance(e.get("id"), str)
-    )
-
-
 def read_error(status: int, body: bytes | str, retry_after: str | None = None) -> EngineError:
     """Return what an error of the service means to us.
 

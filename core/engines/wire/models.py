@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import structlog
 
+from core.engines.wire.errors import read_json
 from core.errors import EngineError, ModelGone
 
 #: Setting that leaves the choice to the registry.
@@ -68,6 +69,16 @@ def list_successors(name: str) -> tuple[str, ...]:
     return tuple(names)
 
 
+def read_models(body: bytes) -> frozenset[str]:
+    """Return the ids that a service lists in its answer to GET /models. Raises EngineBadReply."""
+    entries = read_json(body).get("data")
+    if not isinstance(entries, list):
+        return frozenset()
+    return frozenset(
+        e["id"] for e in entries if isinstance(e, dict) and isinstance(e.get("id"), str)
+    )
+
+
 def is_listed(name: str, models: Collection[str]) -> bool:
     """Tell whether a service that lists `models` has `name`; none lists large contexts apart."""
     return not {name, name.removesuffix(_LARGE)}.isdisjoint(models)
@@ -86,7 +97,7 @@ class ModelChoice:
         preferred: tuple[str, ...] = (),
         list_models: Callable[[], Awaitable[Collection[str]]] | None = None,
     ) -> None:
-        is_auto = wanted == AUTO and list_models is not None
+        is_auto = wanted == AUTO and bool(preferred)
         #: The id that the next call uses.
         self.current = preferred[0] if is_auto else wanted
         self._preferred = preferred if is_auto else (wanted, *list_successors(wanted))

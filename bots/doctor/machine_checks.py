@@ -1,0 +1,127 @@
+"""Checks of this machine: files, disk, database, audio."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+from pathlib import Path
+
+from bots.doctor.results import CheckRun, Result, fail, ok, warn
+from bots.exit_codes import CONFIG, OTHER, STORE
+from core.audio import Media
+from core.engines.wire.speech import make_silence
+from core.errors import AssistantError, ConfigError
+from core.store import make_cipher
+from core.store.database import check as database
+
+_MB = 2**20
+_FEW_BYTES, _LOW_BYTES = 100 * _MB, 1024 * _MB
+#: Older ones may corrupt a database in WAL mode that has several connections.
+_GOOD_SQLITE = (3, 51, 3)
+#: Permissions of anybody but the owner.
+_OTHERS = 0o077
+
+
+async def check_home(run: CheckRun) -> Result:
+    """Check that HEARSAY_HOME can be used or created."""
+    home = run.settings.hearsay_home
+    place = _existing(home)
+    if not place.is_dir():
+        return fail(f"{place} is not a folder", "Set HEARSAY_HOME to a folder.", CONFIG)
+    try:
+        # Only a try tells: root has every permission, but not on every file system.
+        tempfile.TemporaryFile(dir=place).close()
+    except OSError as error:
+        cure = "Let this user write there, or set HEARSAY_HOME to another folder."
+        return fail(f"{place} cannot be written to: {error.strerror}", cure, CONFIG)
+    return ok(f"{home}" if home.exists() else f"{home} will be created at the first start")
+
+
+async def check_modes(run: CheckRun) -> Result:
+    """Check that no other user can read the files."""
+    home = run.settings.hearsay_home
+    key = home / "secret.key"
+    if key.exists() and key.stat().st_mode & _OTHERS:
+        cure = f"Run: chmod 600 {key}"
+        return fail("other users of this machine can read the database key", cure, CONFIG)
+    if home.exists() and home.stat().st_mode & _OTHERS:
+        return warn(f"other users of this machine can read {home}", f"Run: chmod 700 {home}")
+    return ok("only this user can read the files")
+
+
+async def check_disk(run: CheckRun) -> Result:
+    """Check that there is space for the database."""
+    free = shutil.disk_usage(_existing(run.settings.hearsay_home)).free
+    text = f"{free // _MB} MB free"
+    cure = "Free space on the disk that holds HEARSAY_HOME."
+    if free < _FEW_BYTES:
+        return fail(text, cure, STORE)
+    return warn(text, cure) if free < _LOW_BYTES else ok(text)
+
+
+async def check_sqlite(run: CheckRun) -> Result:
+    """Check that SQLite is free of a known bug."""
+    if not run.settings.url.startswith("sqlite"):
+        return ok("not used")
+    if sqlite3.sqlite_version_info < _GOOD_SQLITE:
+        text = f"{sqlite3.sqlite_version} is older than 3.51.3, which fixes a rare corruption"
+        return warn(text, "Use a Python with a newer SQLite when there is one; keep backups.")
+    return ok(sqlite3.sqlite_version)
+
+
+async def check_database(run: CheckRun) -> Result:
+    """Check that the database can be opened, is intact, and has this program's schema."""
+    found = await database.examine(run.settings.url)
+    if found.damage:
+        cure = "Stop the bot, keep a copy of the file, and restore a backup."
+        return fail(f"the database is damaged: {found.damage}", cure, STORE)
+    if not found.is_there:
+        return ok("will be created at the first start")
+    if found.schema == "newer":
+        text = "the database is newer than this program"
+        return fail(text, "Install the version of hearsay that it was last used with.", STORE)
+    if found.schema == "old":
+        cure = "The next start updates it; or run: hearsay migrate"
+        return warn("the database has an older schema", cure)
+    return ok("intact and up to date")
+
+
+async def check_key(run: CheckRun) -> Result:
+    """Check that the key decrypts the database."""
+    settings = run.settings
+    if not (await database.examine(settings.url)).is_there:
+        return ok("there is nothing to decrypt yet")
+    secret = settings.secret("hearsay_secret_key")
+    if not secret and not (settings.hearsay_home / "secret.key").exists():
+        cure = "Put the file secret.key back into HEARSAY_HOME, or set HEARSAY_SECRET_KEY."
+        return fail("the database exists, but its key is missing", cure, CONFIG)
+    cipher = make_cipher(secret, settings.hearsay_home)
+    try:
+        has_content = await database.has_content(settings.url, cipher)
+    except ConfigError as error:
+        cure = "Set the key that the database was made with; to rotate keys list both, new first."
+        return fail(str(error), cure, CONFIG)
+    return ok("decrypts the database" if has_content else "there is nothing to decrypt yet")
+
+
+async def check_sound(_: CheckRun) -> Result:
+    """Check that audio is encoded and decoded: silence to OGG and back."""
+    media = Media(workers=1)
+    silence = make_silence(1.0)
+    try:
+        ogg = await media.convert(silence.data, "ogg")
+        back = await media.convert(ogg.data, "wav")
+    except AssistantError as error:
+        cure = "Install hearsay again: PyAV does not work here."
+        return fail(f"audio cannot be decoded: {error}", cure, OTHER)
+    finally:
+        await media.close()
+    if abs(back.duration_s - silence.duration_s) > 0.2:
+        return fail("audio changes its length when it is decoded", "Report this.", OTHER)
+    return ok("OGG is encoded and decoded")
+
+
+def _existing(path: Path) -> Path:
+    """Return `path`, or the nearest folder above it that exists."""
+    return next(p for p in (path, *path.parents) if p.exists())

@@ -1,0 +1,145 @@
+"""Checks of the services: Telegram, Discord and the engines."""
+
+from __future__ import annotations
+
+from bots.discord_bot.check import ask_account as ask_discord
+from bots.doctor.results import CheckRun, Result, fail, ok, warn
+from bots.exit_codes import CONFIG, LOCKED, OTHER
+from bots.telegram_bot.check import ask_account as ask_telegram
+from core.engines import OFFLINE, Engines
+from core.engines.check import check_service
+from core.engines.offline import espeak
+from core.engines.offline.transcriber import OfflineTranscriber
+from core.engines.wire.speech import make_silence
+from core.errors import AssistantError, EngineLocked, PlatformLocked
+
+_MAX_SKEW_S = 60.0
+_TELEGRAM_CURE = "Copy the token from @BotFather into TELEGRAM_BOT_TOKEN again."
+_DISCORD_CURE = "Copy the token from discord.com/developers/applications, under Bot."
+_INTENT_CURE = (
+    "Switch on the Message Content intent at discord.com/developers/applications, under Bot."
+)
+_MIMO_CURE = (
+    "Check MIMO_API_KEY and MIMO_BASE_URL: keys that begin with sk- belong to"
+    " https://api.xiaomimimo.com/v1, those with tp- to the token plan's address of their own"
+    " region (token-plan-cn, -sgp or -ams)."
+)
+_ESPEAK_CURE = "Run: apt install espeak-ng, or: pip install 'hearsay-bot[offline-speech]'"
+_VERBS = {"transcriber": "transcribes", "answerer": "answers", "synthesizer": "synthesizes"}
+
+
+async def check_telegram(run: CheckRun) -> Result:
+    """Check that the token is accepted and updates can be polled."""
+    if run.settings.telegram_bot_token is None:
+        return ok("not set up: TELEGRAM_BOT_TOKEN is empty")
+    try:
+        account = await ask_telegram(run.settings)
+    except PlatformLocked:
+        return fail("Telegram rejects the token", _TELEGRAM_CURE, LOCKED)
+    run.note_clock("Telegram", account.date)
+    name = f"@{account.username}"
+    if account.has_webhook:
+        cure = "Another program may use this token. If none does, call deleteWebhook with it."
+        return fail(f"{name} has a webhook, so updates cannot be polled", cure, LOCKED)
+    groups = "receives all messages in groups"
+    if not account.can_read_groups:
+        # Not a mistake: as an admin of a group it receives everything all the same.
+        groups = "privacy mode is on: in groups it receives commands and replies, unless admin"
+    return ok(f"{name}, {account.pending} pending; {groups}")
+
+
+async def check_discord(run: CheckRun) -> Result:
+    """Check that the token is accepted and the gateway will take the bot."""
+    if run.settings.discord_bot_token is None:
+        return ok("not set up: DISCORD_BOT_TOKEN is empty")
+    try:
+        account = await ask_discord(run.settings)
+    except PlatformLocked:
+        return fail("Discord rejects the token", _DISCORD_CURE, LOCKED)
+    run.note_clock("Discord", account.date)
+    if not account.can_read:
+        return fail(f"{account.name} lacks the Message Content intent", _INTENT_CURE, CONFIG)
+    if account.remaining < account.shards:
+        cure = "It starts too often: stop it until tomorrow and read its log."
+        return fail(f"{account.name} has no session starts left today", cure, OTHER)
+    return ok(f"{account.name}, {account.shards} connection(s)")
+
+
+async def check_engine(run: CheckRun) -> Result:
+    """Check that each role has an engine that is set up."""
+    engines = Engines(run.settings)
+    try:
+        transcriber, answerer = engines.transcriber(), engines.answerer()
+        synthesizer = engines.synthesizer()
+    finally:
+        await engines.close()
+    text = f"{transcriber.name} transcribes ({transcriber.model})"
+    if answerer.name == OFFLINE:
+        text += ", questions are answered with extracts"
+    else:
+        text += f", {answerer.name} answers ({answerer.model})"
+    if synthesizer.name == OFFLINE and not espeak.is_installed():
+        return warn(f"{text}, nothing synthesizes", _ESPEAK_CURE)
+    return ok(f"{text}, {synthesizer.name} synthesizes ({synthesizer.model})")
+
+
+async def check_mimo(run: CheckRun) -> Result:
+    """Check that MiMo accepts the key and has the models."""
+    if run.settings.mimo_api_key is None:
+        return ok("not set up: MIMO_API_KEY is empty")
+    try:
+        service = await check_service(run.settings, "mimo")
+    except EngineLocked as error:
+        return fail(f"MiMo refuses access: {error}", _MIMO_CURE, LOCKED)
+    run.note_clock("MiMo", service.date)
+    listed = ", ".join(model.found for model in service.models if model.found)
+    missing = next((model for model in service.models if model.found is None), None)
+    if missing is None:
+        return ok(f"accepts the key and has {listed}")
+    text = f"does not list {' or '.join(missing.wanted)}"
+    verb = _VERBS[missing.role]
+    cure = f"Set {missing.setting} to auto or to a model that {verb} from MiMo's list."
+    if missing.role == "transcriber":
+        return fail(f"MiMo {text}", cure, CONFIG)
+    return warn(f"has {listed}, but {text}", cure)
+
+
+async def check_openai(run: CheckRun) -> Result:
+    """Check that the OpenAI-style server answers; not every one lists its models."""
+    if run.settings.openai_base_url is None:
+        return ok("not set up: OPENAI_BASE_URL is empty")
+    try:
+        service = await check_service(run.settings, "openai")
+    except EngineLocked as error:
+        return fail(f"the server refuses access: {error}", "Check OPENAI_API_KEY.", LOCKED)
+    missing = [model for model in service.models if model.found is None]
+    if missing:
+        text = f"answers, but does not list {', '.join(model.wanted[0] for model in missing)}"
+        return warn(text, f"Check {', '.join(model.setting for model in missing)}.")
+    return ok(f"has {', '.join(model.wanted[0] for model in service.models)}")
+
+
+async def check_clock(run: CheckRun) -> Result:
+    """Check this machine's clock against those of the services that answered."""
+    if not run.skews_s:
+        return ok("no service to compare it with")
+    service, skew_s = max(run.skews_s.items(), key=lambda item: abs(item[1]))
+    if abs(skew_s) > _MAX_SKEW_S:
+        text = f"this machine's clock is {abs(skew_s):.0f} s {'behind' if skew_s > 0 else 'ahead'}"
+        return fail(f"{text} of {service}'s", "Set it from the network (NTP).", OTHER)
+    return ok(f"agrees with {service}'s")
+
+
+async def check_offline(_: CheckRun) -> Result:
+    """Check that the offline transcriber works: silence has no words."""
+    engine = OfflineTranscriber()
+    try:
+        transcript = await engine.transcribe(make_silence(1.0))
+    except AssistantError as error:
+        cure = "Install hearsay again: pocketsphinx or its model is missing."
+        return fail(f"the offline engine does not work: {error}", cure, OTHER)
+    finally:
+        await engine.close()
+    if transcript.text:
+        return warn("transcribes words from silence", "Report this.")
+    return ok("loads and transcribes")

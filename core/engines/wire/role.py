@@ -1,0 +1,52 @@
+"""What the roles of an engine behind HTTP have in common: connections and the choice of a model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from core.config import Settings
+from core.engines.wire.client import EngineClient
+from core.engines.wire.models import AUTO, ModelChoice, read_models
+
+#: The list of models is a help, not worth a longer wait.
+_LIST_DEADLINE_S = 10.0
+
+
+class HttpRole(ABC):
+    """One role of one engine. The roles of an engine share its connections."""
+
+    #: The setting that names the model of this role.
+    model_setting: ClassVar[str]
+    #: Models among which the setting "auto" chooses, the best first; empty = it cannot be "auto".
+    models: ClassVar[tuple[str, ...]] = ()
+    #: Deadline of a call, to which each role adds what the length of its input takes.
+    deadline_s: float
+
+    def __init__(self, settings: Settings, shared: EngineClient | None = None) -> None:
+        self.shared = shared or self.connect(settings)
+        wanted = getattr(settings, self.model_setting)
+        self._choice = ModelChoice(wanted, self.models, self._list_models)
+
+    @staticmethod
+    @abstractmethod
+    def connect(settings: Settings) -> EngineClient:
+        """Return a client of the configured service. Raises ConfigError."""
+
+    @classmethod
+    def wanted_models(cls, settings: Settings) -> tuple[str, ...]:
+        """Return the ids of which the service must list one, the best first."""
+        wanted: str = getattr(settings, cls.model_setting)
+        return cls.models if wanted == AUTO and cls.models else (wanted,)
+
+    @property
+    def model(self) -> str:
+        """The model that the next call will use."""
+        return self._choice.current
+
+    async def close(self) -> None:
+        """Close all connections, those of the engine's other roles too."""
+        await self.shared.close()
+
+    async def _list_models(self) -> frozenset[str]:
+        return read_models(await self.shared.send("GET", "/models", deadline_s=_LIST_DEADLINE_S))
