@@ -1,1 +1,1 @@
-"""What every platform shares."""
+"""Code that the platforms share."""

@@ -1,6 +1,6 @@
-"""What every platform shares that shows the text so far: one line a job, drawn until the reply.
+"""Live progress: one message per job that is updated with the text so far until the reply.
 
-Best effort and always second to the reply: the latest text wins, older ones are left out.
+Best effort; the reply always comes first. The latest text wins, older ones are skipped.
 """
 
 from __future__ import annotations
@@ -17,22 +17,23 @@ from core.interfaces import DeliveryTarget
 
 log = structlog.get_logger(__name__)
 
-#: Total deadline of one drawing: the reply waits for the one that is under way.
+#: Total deadline of one update: the reply waits for the one that is under way.
 UPDATE_S = 10.0
-#: Lines of jobs that ended without a reply are dropped above this.
+#: Above this, the messages of jobs that ended without a reply are dropped.
 MAX_LIVE_MESSAGES = 500
 
 
 @dataclass
 class LiveMessage:
-    """What one job shows."""
+    """The progress of one job."""
 
     target: DeliveryTarget
+    #: The latest text, and the one that was shown last.
     text: str = ""
     shown: str | None = None
-    #: A call is under way: it must end before the reply goes out.
+    #: A call is under way: it must end before the reply is sent.
     is_calling: bool = False
-    #: Nothing more is to be shown.
+    #: No more updates.
     is_over: bool = False
     task: asyncio.Task[None] | None = None
 
@@ -41,9 +42,9 @@ AnyLiveMessage = TypeVar("AnyLiveMessage", bound=LiveMessage)
 
 
 class LiveMessages(ABC, Generic[AnyLiveMessage]):
-    """The lines of one platform.
+    """The live messages of one platform.
 
-    name: of the platform, for the log. kind: what it keeps of each line.
+    name: the platform's, for the log. kind: the class of its live messages.
     """
 
     def __init__(self, name: str, kind: type[AnyLiveMessage]) -> None:
@@ -52,7 +53,7 @@ class LiveMessages(ABC, Generic[AnyLiveMessage]):
         self._live: dict[str, AnyLiveMessage] = {}
 
     async def end(self, target: DeliveryTarget) -> None:
-        """Stop drawing and return when no call is under way any more."""
+        """Stop updates; return once no call is under way."""
         live = self._live.pop(target.job_id, None)
         if live and live.task:
             live.is_over = True
@@ -61,7 +62,7 @@ class LiveMessages(ABC, Generic[AnyLiveMessage]):
             await asyncio.wait([live.task])
 
     async def close(self) -> None:
-        """Stop all drawing."""
+        """Stop all updates."""
         tasks = [live.task for live in self._live.values() if live.task]
         self._live.clear()
         for task in tasks:
@@ -70,16 +71,16 @@ class LiveMessages(ABC, Generic[AnyLiveMessage]):
 
     @abstractmethod
     async def _update(self, live: AnyLiveMessage) -> None:
-        """Draw the line's text, and what it becomes meanwhile."""
+        """Show the text, and again if it changes meanwhile."""
 
     def _find(self, target: DeliveryTarget) -> AnyLiveMessage:
-        """Return the line of a job, a new one for the first text."""
+        """Return the live message of a job, a new one for the first text."""
         if len(self._live) > MAX_LIVE_MESSAGES:
             self._drop(next(iter(self._live)))
         return self._live.setdefault(target.job_id, self._kind(target))
 
     def _start(self, live: AnyLiveMessage) -> None:
-        """Draw a line unless that is done already. Returns at once and never raises."""
+        """Start updates unless they are running. Returns at once and never raises."""
         if live.is_over or (live.task and not live.task.done()):
             return
         live.task = asyncio.create_task(self._update(live))
@@ -90,7 +91,7 @@ class LiveMessages(ABC, Generic[AnyLiveMessage]):
             task.cancel()
 
     def _report(self, task: asyncio.Task[None]) -> None:
-        # What fails here is the ledger; the reply itself will meet the same trouble and tell.
+        # What fails here is the ledger; the reply will fail on it too and report it.
         if not task.cancelled() and (error := task.exception()):
             is_known = isinstance(error, AssistantError)
             event = f"{self._name}_progress_failed"

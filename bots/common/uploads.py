@@ -1,4 +1,4 @@
-"""Reading an upload: size checked while it streams, nothing on disk, cut-off bodies refused."""
+"""Uploads: size checked while streaming, nothing written to disk, truncated bodies refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.locale import mark
 
 #: Largest file.
 MAX_FILE_BYTES = 50 * 1024 * 1024
-#: Room for the other fields and the multipart frame.
+#: A file, the other fields and the multipart framing.
 _BODY_BYTES = MAX_FILE_BYTES + 256 * 1024
 _FIELD_BYTES = 128 * 1024
 
@@ -21,9 +21,9 @@ BAD_FORM = mark("This upload cannot be read. Please send it again.")
 
 
 class _WholeForm(MultiPartParser):
-    """Parser that keeps the file in memory and knows whether the end was seen."""
+    """Parser that keeps the file in memory and knows whether the body was complete."""
 
-    # Content of chats is not written to disk unencrypted, so the file must never spill over.
+    # Chat content is never written to disk unencrypted, so the file must stay in memory.
     spool_max_size = _BODY_BYTES
     is_whole = False
 
@@ -34,7 +34,7 @@ class _WholeForm(MultiPartParser):
 async def read_form(request: Request, *, max_fields: int = 8) -> FormData:
     """Return the fields of a multipart body with at most one file. The caller closes it.
 
-    Raises HTTPException 413 as soon as too much is announced or sent, 400 if it is cut off.
+    Raises HTTPException 413 as soon as too much is announced or sent, 400 if it is truncated.
     """
     announced = request.headers.get("content-length", "0")
     if not announced.isascii() or not announced.isdigit():
@@ -64,14 +64,14 @@ async def read_form(request: Request, *, max_fields: int = 8) -> FormData:
 
 
 async def read_small(request: Request) -> bytes:
-    """Return a body that has no reason to be long. Raises HTTPException 413."""
+    """Return a body of at most 128 KB. Raises HTTPException 413."""
     return b"".join([chunk async for chunk in limit(request, _FIELD_BYTES, _too_large())])
 
 
 async def limit(
     request: Request, max_bytes: int, too_large: Exception
 ) -> AsyncGenerator[bytes, None]:
-    """Yield a body as it comes. Raises `too_large` as soon as more was sent."""
+    """Yield a body as it arrives. Raises `too_large` as soon as it exceeds `max_bytes`."""
     seen_bytes = 0
     async for chunk in request.stream():
         seen_bytes += len(chunk)
@@ -81,5 +81,5 @@ async def limit(
 
 
 def _too_large() -> HTTPException:
-    # The rest of the body is not worth reading.
+    # The rest of the body is not read.
     return HTTPException(413, TOO_LARGE, headers={"Connection": "close"})

@@ -1,4 +1,4 @@
-"""Who may do what: asked live from Telegram, by number, never by name."""
+"""Chat administrators: asked live from Telegram, by user id, never by name."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bots.telegram_bot.pacing import TelegramPacer
 from core.clock import CLOCK, Clock
 from core.models import Message
 
-#: How long an answer is believed.
+#: How long a result is cached.
 CACHE_S = 60.0
 _MAX_CACHED = 5000
 _ADMINS = frozenset({ChatMember.OWNER, ChatMember.ADMINISTRATOR})
 
 
 class TelegramAdmins:
-    """Knows the admins of chats."""
+    """Looks up whether people administer a chat."""
 
     def __init__(self, bot: telegram.Bot, pacer: TelegramPacer, clock: Clock = CLOCK) -> None:
         self._clock = clock
@@ -28,11 +28,11 @@ class TelegramAdmins:
         self._cache: dict[tuple[str, str], tuple[float, bool]] = {}
 
     async def is_admin(self, message: Message) -> bool:
-        """Tell whether the sender may change the chat's settings. Raises PlatformError."""
+        """Return whether the sender may change the chat's settings. Raises PlatformError."""
         if message.is_private:
             return True
         chat_id, sender_id = message.chat.chat_id, message.sender_id
-        # Who writes in the chat's own name is an admin of it: Telegram lets nobody else.
+        # Only admins can write in the chat's own name.
         if sender_id and sender_id == chat_id:
             return True
         if not sender_id.isdecimal() or sender_id in SHARED_IDS:
@@ -50,7 +50,7 @@ class TelegramAdmins:
         try:
             member = await self._bot.get_chat_member(int(chat_id), int(sender_id))
         except (BadRequest, Forbidden):
-            # Not a member, or nobody there who could be asked.
+            # Not a member, or a chat that we cannot see.
             return False
         except TelegramError as error:
             raise read_error(error) from None

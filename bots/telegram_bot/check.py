@@ -1,4 +1,4 @@
-"""What can be found out about a bot before it starts: for `hearsay doctor`."""
+"""Account check for `hearsay doctor`: what Telegram says about the bot before it starts."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _DEADLINE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class TelegramAccount:
-    """What Telegram says of the bot behind a token."""
+    """The account that a token belongs to."""
 
     username: str
-    #: True when updates go to a web address: then they cannot be polled.
+    #: True if updates go to a webhook: then they cannot be polled.
     has_webhook: bool
-    #: Updates that wait for us.
+    #: Updates not fetched yet.
     pending: int
-    #: False while privacy mode hides what is not meant for the bot in groups.
+    #: False while privacy mode hides group messages that do not address the bot.
     can_read_groups: bool
-    #: Telegram's clock as the Date header says it, empty if it does not.
+    #: Telegram's clock: the Date header, empty if there was none.
     date: str
 
 
 async def ask_account(settings: Settings) -> TelegramAccount:
-    """Return what Telegram says of the token. Raises PlatformLocked, other PlatformErrors."""
+    """Return the account of the configured token. Raises PlatformLocked, other PlatformErrors."""
     dates: list[str] = []
 
     async def note_date(response: Any) -> None:

@@ -1,4 +1,4 @@
-"""The SDK's Bot with our connections: raw updates, and answers that are never logged."""
+"""The SDK's Bot over our own connections: raw updates, and no response is ever logged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from core.errors import ConfigError
 
 @asynccontextmanager
 async def deadline(limit_s: float) -> AsyncIterator[None]:
-    """Raise TimedOut after `limit_s`: a connection's own timeouts begin anew with each byte."""
+    """Raise TimedOut after `limit_s`: a connection's own timeouts restart with each byte."""
     try:
         async with asyncio.timeout(limit_s):
             yield
@@ -29,59 +29,52 @@ async def deadline(limit_s: float) -> AsyncIterator[None]:
 
 
 class Connection(HTTPXRequest):
-    """The SDK's connection, except that it never logs an answer that is no JSON."""
+    """The SDK's connection, except that it never logs a response that is not JSON."""
 
     __slots__ = ()
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, Any]:
-        """Return what the server said; raises TelegramError if it is no JSON object."""
+        """Return the response; raises TelegramError if it is no JSON object."""
         try:
-            answer = json.loads(payload.decode("utf-8", "replace"))
+            response = json.loads(payload.decode("utf-8", "replace"))
         except (ValueError, RecursionError) as error:
             raise TelegramError("Invalid server response") from error
-        if not isinstance(answer, dict):
+        if not isinstance(response, dict):
             raise TelegramError("Invalid server response")
-        return answer
+        return response
 
 
 class RawBot(telegram.Bot):
-    """The SDK's Bot, which can also hand out updates unread.
+    """The SDK's Bot, which can also return raw updates.
 
-    `get_updates` reads a whole batch at once: one update it cannot read costs all of them.
+    `get_updates` parses a whole batch at once: one update it cannot parse costs all of them.
     """
 
     __slots__ = ()
 
     async def _post(self, endpoint: str, *arguments: Any, **named: Any) -> Any:
-        # A message that was sent, and cannot be read, would count as unsent and go out again.
-        return _cut_message(await super()._post(endpoint, *arguments, **named))
+        result = await super()._post(endpoint, *arguments, **named)
+        if not isinstance(result, dict) or not {"message_id", "date", "chat"} <= result.keys():
+            return result
+        # Of a sent message only its id is used. If the SDK could not parse the rest, the message
+        # would count as unsent and be sent again.
+        chat = {name: result["chat"][name] for name in ("id", "type") if name in result["chat"]}
+        return {"message_id": result["message_id"], "date": result["date"], "chat": chat}
 
     async def get_raw_updates(
         self, offset: int | None, timeout_s: float, allowed_updates: list[str]
     ) -> list[Any]:
-        """Return the updates from `offset` on as Telegram wrote them.
-
-        Raises TelegramError.
-        """
-        asked = {"offset": offset, "timeout": int(timeout_s), "allowed_updates": allowed_updates}
+        """Return the updates from `offset` on as Telegram sent them. Raises TelegramError."""
+        query = {"offset": offset, "timeout": int(timeout_s), "allowed_updates": allowed_updates}
         try:
-            # The SDK's own way for every method, overridden in its subclasses too.
-            found = await self._post("getUpdates", asked, read_timeout=timeout_s + 10)
+            # The SDK calls every method through `_post`, in its subclasses too.
+            found = await self._post("getUpdates", query, read_timeout=timeout_s + 10)
         except (LookupError, TypeError, AttributeError) as error:
             raise TelegramError("Invalid server response") from error
         if not isinstance(found, list):
             raise TelegramError("Invalid server response")
         return found
-
-
-def _cut_message(result: Any) -> Any:
-    """Return what a call made, a message cut down to what is of use: its id."""
-    if not isinstance(result, dict) or not {"message_id", "date", "chat"} <= result.keys():
-        return result
-    chat = result["chat"]
-    place = {name: chat[name] for name in ("id", "type") if name in chat}
-    return {"message_id": result["message_id"], "date": result["date"], "chat": place}
 
 
 class TelegramClient:
@@ -109,7 +102,7 @@ class TelegramClient:
         )
 
     async def renew_polls(self) -> None:
-        """Leave the long poll's connection, which may be half open, for a new one."""
+        """Replace the long poll's connection, which may be half open."""
         await self._polls.shutdown()
         await self._polls.initialize()
 

@@ -1,4 +1,4 @@
-"""Reads what the Telegram SDK raises: one pure table, so that callers never match on text."""
+"""Translates the Telegram SDK's errors: one pure table, so that callers never match on text."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ from core.errors import (
 )
 from core.locale import mark
 
-#: Longest piece of Telegram's own words that an error carries.
+#: How much of Telegram's description an error carries.
 MAX_DETAIL_CHARS = 160
 
-# An address may hold the token; the SDK quotes whole answers that are no JSON.
+# A URL may hold the token; the SDK quotes whole responses that are not JSON.
 _UNSAFE = re.compile(r"https?://\S+|\b\d+:[A-Za-z0-9_-]{8,}|\. Parsing the server response.*", re.S)
 
 _REFUSED = (
@@ -65,7 +65,7 @@ class Refusal(StrEnum):
     TOO_LONG = "too_long"
     FILE_TOO_BIG = "file_too_big"
     FILE_BUSY = "file_busy"
-    #: Voice messages or music are not welcome: a person's privacy setting, a chat's rights.
+    #: No voice messages or no music: a person's privacy setting, a chat's permissions.
     AUDIO_FORBIDDEN = "audio_forbidden"
     BAD_FILE = "bad_file"
     NO_RIGHTS = "no_rights"
@@ -104,18 +104,18 @@ _REFUSALS: tuple[tuple[Refusal, tuple[str, ...]], ...] = (
 
 
 def read_refusal(error: TelegramError) -> Refusal | None:
-    """Return why a call was refused, None if this is no refusal but trouble."""
+    """Return why a call was refused, None if the error is no refusal."""
     if not isinstance(error, BadRequest):
         return None
     text = error.message.lower()
-    for refusal, marks in _REFUSALS:
-        if any(mark in text for mark in marks):
+    for refusal, phrases in _REFUSALS:
+        if any(phrase in text for phrase in phrases):
             return refusal
     return Refusal.OTHER
 
 
 def read_error(error: TelegramError) -> AssistantError:
-    """Return our error for the SDK's. It holds no address, no token and no answer's body."""
+    """Return our error for the SDK's. It holds no URL, no token and no response body."""
     for kind in type(error).__mro__:
         if kind in TABLE:
             return TABLE[kind](error)
@@ -123,26 +123,26 @@ def read_error(error: TelegramError) -> AssistantError:
 
 
 def describe(error: BaseException) -> str:
-    """Return an error's class and what may be logged of its words."""
+    """Return an error's class and text without secrets, for the log."""
     text = _UNSAFE.sub("", str(error))
     return f"{type(error).__name__}: {text[:MAX_DETAIL_CHARS]}".rstrip(": ")
 
 
 def is_unsent(error: TelegramError) -> bool:
-    """Tell whether the call certainly did nothing: refused, or it never left this machine."""
+    """Return whether the call certainly did nothing: refused, or never sent from this machine."""
     # The SDK keeps httpx's error as the cause.
     cause = type(error.__cause__).__name__
     return isinstance(error, _REFUSED) or cause.startswith(("Connect", "PoolTimeout", "Proxy"))
 
 
 def as_seconds(value: float | timedelta) -> float:
-    """Return seconds of what the SDK gives as a number or as a timedelta, by its version."""
+    """Return the seconds of a number or timedelta: the SDK's versions differ."""
     return value.total_seconds() if isinstance(value, timedelta) else float(value)
 
 
 def _read_retry_after(error: TelegramError) -> AssistantError:
     assert isinstance(error, RetryAfter)  # by the table
-    return PlatformBusy("Telegram asks to wait", retry_after_s=as_seconds(error.retry_after))
+    return PlatformBusy("Telegram asked to wait", retry_after_s=as_seconds(error.retry_after))
 
 
 def _read_migrated(error: TelegramError) -> AssistantError:

@@ -1,4 +1,4 @@
-"""Sets the menu of commands, in each language, and only when it changed."""
+"""The command menu: set in each language, and only when it changed."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from telegram import BotCommand, BotCommandScopeAllGroupChats, BotCommandScopeAl
 
 from core.locale import LANGUAGES, translate
 
-#: Telegram takes so many characters for what a command does.
+#: Longest description of a command.
 MAX_HELP_CHARS = 256
 SCOPES = (BotCommandScopeAllPrivateChats(), BotCommandScopeAllGroupChats())
 
 
 def build_commands(menu: Iterable[tuple[str, str]], language: str) -> list[BotCommand]:
-    """Return Telegram's form of `menu`: (name, key of its help text) each."""
+    """Return `menu`, (name, msgid of its help text) pairs, as Telegram takes it."""
     return [BotCommand(name, translate(text, language)[:MAX_HELP_CHARS]) for name, text in menu]
 
 
 async def update_menu(bot: telegram.Bot, menu: Iterable[tuple[str, str]]) -> int:
-    """Bring Telegram's menu up to date and return how many of its forms changed.
+    """Update Telegram's menu and return in how many scopes and languages it changed.
 
-    An empty `menu` leaves alone what is there.
+    An empty `menu` changes nothing.
     Raises telegram.error.TelegramError.
     """
     entries, changed = list(menu), 0

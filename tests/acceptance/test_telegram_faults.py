@@ -101,7 +101,7 @@ async def test_every_poll_is_refused(open_stage: Open, row: str) -> None:
         stage.telegram.fault("getUpdates", "status", status=401, count=None)
         await wait_for(lambda: stage.bot.page("/readyz")[0] == 503, 30, every_s=0.1)
         assert await stage.bot.ended() != 0
-        assert "Telegram does not take the bot's token" in stage.bot.log
+        assert "Telegram rejects the bot's token" in stage.bot.log
 
 
 @row("G16-25-hours", "no poll for 25 h: told to the operator, no crash, goes on")

@@ -1,1 +1,1 @@
-"""Updates become messages."""
+"""Incoming: Telegram's updates become messages, and their recordings are downloaded."""

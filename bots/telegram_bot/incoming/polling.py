@@ -1,7 +1,7 @@
-"""The loop that asks Telegram for updates.
+"""Long polling: fetches updates from Telegram and confirms them once they are committed.
 
-An update is confirmed by asking for what comes after it, so this happens only once the whole
-batch is committed. No offset is kept over a restart: Telegram then shows what is unconfirmed.
+An update is confirmed by requesting a higher offset, so this happens only once the whole batch
+is committed. No offset survives a restart: Telegram then returns what is unconfirmed.
 """
 
 from __future__ import annotations
@@ -30,15 +30,13 @@ from core.errors import PlatformLocked
 
 log = structlog.get_logger(__name__)
 
-#: Telegram keeps an update so long; a longer gap means that some are lost.
+#: How long Telegram keeps an update; after a longer gap some are lost.
 RETENTION_S = 24 * 3600
-#: After so many tries an update that only makes our own code fail is left out.
+#: How often an update is tried that makes our own code fail, before it is skipped.
 POISON_TRIES = 5
-
-
-#: How long Telegram holds a poll open when there is nothing.
+#: How long Telegram holds a poll open when there are no updates.
 POLL_S = 30.0
-#: How much longer than `POLL_S` an answer may take before the connection counts as dead.
+#: How much longer than `POLL_S` a response may take before the connection counts as dead.
 GRACE_S = 20.0
 FIRST_WAIT_S = 1.0
 MAX_WAIT_S = 15.0
@@ -47,7 +45,7 @@ GIVE_UP_S = 300.0
 
 
 class Backoff:
-    """Waits longer after each failure; gives up only when the token stays refused."""
+    """Exponential backoff with jitter; gives up only when the token stays refused."""
 
     def __init__(self, clock: Clock = CLOCK) -> None:
         self._clock = clock
@@ -55,19 +53,19 @@ class Backoff:
         self._locked_since_s: float | None = None
 
     def reset(self) -> None:
-        """Begin anew after a success."""
+        """Start over after a success."""
         self._failures = 0
         self._locked_since_s = None
 
     async def wait(self, error: BaseException) -> None:
-        """Sleep as long as `error` asks for. Raises PlatformLocked once there is no hope."""
+        """Sleep as long as `error` requires. Raises PlatformLocked after `GIVE_UP_S`."""
         now_s = self._clock.monotonic()
         if not isinstance(error, InvalidToken | EndPointNotFound):
             self._locked_since_s = None
         elif self._locked_since_s is None:
             self._locked_since_s = now_s
         elif now_s - self._locked_since_s >= GIVE_UP_S:
-            raise PlatformLocked("Telegram does not take the bot's token")
+            raise PlatformLocked("Telegram rejects the bot's token")
         await self._clock.sleep(self._wait_s(error))
 
     def _wait_s(self, error: BaseException) -> float:
@@ -79,7 +77,7 @@ class Backoff:
 
 
 class Polling:
-    """Fetches batches for ever and confirms each once `take` has committed all of it."""
+    """Fetches batches of updates and confirms each once `take` has committed all of it."""
 
     def __init__(
         self,
@@ -90,96 +88,95 @@ class Polling:
         self._client = client
         self._take = take
         self._clock = clock
-        self._patience = Backoff(clock)
-        self._commit_patience = Backoff(clock)
+        self._poll_backoff = Backoff(clock)
+        self._commit_backoff = Backoff(clock)
         self._offset: int | None = None
         self._good_at_s: float | None = None
         self._good_wall_s = self._clock.now().timestamp()
         self._is_failing = True
-        self._is_keeping = True
+        self._is_committing = True
         self._tries: dict[int, int] = {}
 
     @property
     def poll_age_s(self) -> float:
-        """How long ago Telegram last answered, infinite if never."""
+        """Seconds since Telegram last answered, infinite if it never did."""
         if self._good_at_s is None:
             return float("inf")
         return self._clock.monotonic() - self._good_at_s
 
     @property
     def is_ready(self) -> bool:
-        """Tell whether updates come in and are kept.
+        """True while updates come in and can be committed.
 
         False at the latest `POLL_S + GRACE_S` after a break, and while the disk is full.
         """
-        return self._is_keeping and self.poll_age_s < POLL_S + GRACE_S
+        return self._is_committing and self.poll_age_s < POLL_S + GRACE_S
 
     async def run(self) -> None:
         """Poll until cancelled. Raises PlatformLocked if the token stays refused."""
         metrics.POLL_AGE.set_function(lambda: self.poll_age_s)
         while True:
+            # After a failure and at the start an immediate answer shows that all is well again.
+            poll_s = 0.0 if self._is_failing else POLL_S
             try:
-                batch = await self._fetch()
+                # A total deadline: a connection that trickles bytes never times out by itself.
+                async with asyncio.timeout(poll_s + GRACE_S):
+                    batch = await self._client.bot.get_raw_updates(
+                        self._offset, poll_s, ALLOWED_UPDATES
+                    )
             except (TelegramError, TimeoutError) as error:
                 await self._recover(error)
-                continue
-            self._note_success()
-            await self._commit(batch)
-
-    async def _fetch(self) -> list[Any]:
-        # After a failure and at the start an answer at once tells that all is well again.
-        poll_s = 0.0 if self._is_failing else POLL_S
-        # A total deadline: a connection that drips a byte now and then never times out by itself.
-        async with asyncio.timeout(poll_s + GRACE_S):
-            return await self._client.bot.get_raw_updates(self._offset, poll_s, ALLOWED_UPDATES)
+            else:
+                self._note_success()
+                await self._commit(batch)
 
     async def _recover(self, error: TelegramError | TimeoutError) -> None:
         self._is_failing = True
         detail = describe(error)
         if isinstance(error, Conflict):
-            # Says which: another process with this token, or a webhook that is set.
+            # The detail says which: another process with this token, or a webhook.
             log.error("telegram_conflict", detail=detail)
         else:
             log.warning("telegram_poll_failed", detail=detail)
         if isinstance(error, TimeoutError | TimedOut):
             await self._client.renew_polls()
-        await self._patience.wait(error)
+        await self._poll_backoff.wait(error)
 
     def _note_success(self) -> None:
         now_s, wall_s = self._clock.monotonic(), self._clock.now().timestamp()
         if wall_s - self._good_wall_s > RETENTION_S:
             log.error("telegram_gap", hours=round((wall_s - self._good_wall_s) / 3600, 1))
         self._good_at_s, self._good_wall_s, self._is_failing = now_s, wall_s, False
-        self._patience.reset()
+        self._poll_backoff.reset()
 
     async def _commit(self, batch: list[Any]) -> None:
-        """Hand in a batch; if that fails the same batch is fetched again."""
+        """Hand in a batch; if that fails, the same batch is fetched again."""
         offset: int | None = None
         for raw in batch:
-            update_id = _read_id(raw)
-            if update_id is None:
+            update_id = raw.get("update_id") if isinstance(raw, dict) else None
+            if not isinstance(update_id, int) or isinstance(update_id, bool):
                 log.error("telegram_update_without_id")
                 continue
-            # Whatever fails, it must not end the loop, and the update stays unconfirmed.
+            # No failure may end the loop; the update stays unconfirmed.
             (error,) = await asyncio.gather(self._take(raw), return_exceptions=True)
             if isinstance(error, BaseException) and not self._is_hopeless(update_id, error):
-                self._is_keeping = False
+                self._is_committing = False
                 log.error("telegram_not_committed", update_id=update_id, error=type(error).__name__)
-                await self._commit_patience.wait(error)
+                await self._commit_backoff.wait(error)
                 return
-            self._is_keeping = True
+            self._is_committing = True
             offset = max(offset or 0, update_id + 1)
         if batch and offset in (None, self._offset):
-            await self._commit_patience.wait(LookupError("nothing that can be confirmed"))
+            await self._commit_backoff.wait(LookupError("nothing to confirm"))
         else:
-            self._commit_patience.reset()
+            self._commit_backoff.reset()
         if offset is not None:
-            # The last batch alone decides: after a week of rest ids go on anew, perhaps far below.
+            # Only the last batch counts: after a week without updates ids restart, maybe lower.
             self._offset = offset
         self._tries.clear()
 
     def _is_hopeless(self, update_id: int, error: BaseException) -> bool:
-        """Tell whether to leave an update out: only our own code fails on it, again and again."""
+        """Return whether to skip an update: only our own code fails on it, again and again."""
         if not isinstance(error, POISON) or isinstance(error, OSError):
             return False
         self._tries[update_id] = self._tries.get(update_id, 0) + 1
@@ -187,8 +184,3 @@ class Polling:
             return False
         log.error("telegram_update_skipped", update_id=update_id, error=type(error).__name__)
         return True
-
-
-def _read_id(raw: object) -> int | None:
-    update_id = raw.get("update_id") if isinstance(raw, dict) else None
-    return update_id if isinstance(update_id, int) and not isinstance(update_id, bool) else None

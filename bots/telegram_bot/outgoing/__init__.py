@@ -1,1 +1,1 @@
-"""Replies become messages of Telegram."""
+"""Outgoing: replies and live progress become messages."""
