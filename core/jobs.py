@@ -1,8 +1,7 @@
-"""The durable road: the only code that knows how jobs are run.
+"""The job runner: one process, one loop over the table `jobs`.
 
-The engine for SQLite: one process, one loop over the table `jobs`. What was running when the
-process ended is waiting again at the next start. A job may be run again from its start at any
-moment: each step first looks for its saved result.
+A job that was running when the process ended waits again at the next start. It may run again from
+its beginning at any moment, since each step first looks for its saved result.
 """
 
 from __future__ import annotations
@@ -39,22 +38,22 @@ from core.operations.model_probe import ModelProbe
 from core.safety import disable_links_in
 from core.store import Store
 
-#: Jobs that run at once.
+#: Jobs that run concurrently.
 MAX_RUNNING = 32
 MAX_ATTEMPTS = 5
-#: Process ends that a job may live through before it is taken for their cause.
+#: Crashes of the process during a job, after which the job is taken for their cause.
 MAX_CRASHES = 25
-#: A job that only the operator or the platform holds up is given up after this.
+#: A job that waits for the operator or the platform is given up after this.
 MAX_AGE = timedelta(days=1)
-#: The person is told when an answer has to wait longer than this.
-TELL_AFTER_S = 20.0
-#: How often what has reached its end is deleted.
+#: Longest delay of a reply that the person is not told about.
+SILENT_DELAY_S = 20.0
+#: Interval between purges of expired data.
 PURGE_S = 3600.0
-#: How often it is looked whether the models are to be probed, first so long after a start.
-PROBE_AFTER_S = 600.0
-#: How long deletions and digests wait after a start: what was sent meanwhile comes in before.
+#: Interval between probe checks; also the delay before the first one.
+PROBE_S = 600.0
+#: Delay of purges and digests after a start: messages sent meanwhile are received first.
 CATCH_UP_S = 20.0
-#: How often the table is looked at when nothing wakes the loop (another process may add to it).
+#: Interval between looks at the table when nothing wakes the loop (other processes add to it).
 IDLE_S = 5.0
 
 WAITING = mark("This takes longer: the speech service is not available. Your message is kept.")
@@ -65,22 +64,22 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class RetryDecision:
-    """What becomes of a job after an error."""
+    """What happens to a job after an error."""
 
-    kind: Literal["retry", "tell", "give_up", "cancel"]
+    kind: Literal["retry", "refuse", "give_up", "cancel"]
     delay_s: float = 0.0
-    #: False where the failure is no fault of the job's own.
+    #: False if the job did not cause the failure: the attempt does not count.
     is_attempt: bool = True
 
 
 def decide(error: Exception, attempts: int, age: timedelta) -> RetryDecision:
-    """Return what becomes of a job whose try number `attempts` ended in `error`.
+    """Return what happens to a job whose attempt number `attempts` ended in `error`.
 
-    The other side's wait first, else 2, 4, 8, 16 s with jitter; five attempts. What the other
-    side asked us to wait for, and what only the operator can mend, counts as no attempt.
+    The delay is the one the other side asked for, else 2, 4, 8, 16 s with jitter; five attempts.
+    Where the other side asked for it, or only the operator can fix the error, none is counted.
     """
     if isinstance(error, UserError | EngineRefused):
-        return RetryDecision("tell")
+        return RetryDecision("refuse")
     if isinstance(error, ChatGone):
         return RetryDecision("cancel")
     if isinstance(error, ChatMoved):
@@ -91,7 +90,7 @@ def decide(error: Exception, attempts: int, age: timedelta) -> RetryDecision:
     if is_parking or is_outside or asked_s is not None:
         if age > MAX_AGE:
             return RetryDecision("give_up")
-        # The platform may be away for more tries than a float has powers.
+        # The platform may be away for more attempts than a float has powers of two.
         backoff_s = 60.0 if is_parking else min(60.0, 2.0 ** min(10, attempts))
         return RetryDecision("retry", asked_s or _jitter(backoff_s), is_attempt=is_outside)
     is_final = isinstance(error, AssistantError) and not error.is_retryable
@@ -105,13 +104,13 @@ def _jitter(delay_s: float) -> float:
 
 
 def _describe(error: Exception) -> str:
-    """Return what the operator reads: a foreign error's own words may hold what people said."""
+    """Return the error for the operator. The text of a foreign one may have chat content."""
     name = type(error).__name__
     return f"{name}: {error}" if isinstance(error, AssistantError) else name
 
 
 class JobRunner:
-    """Runs jobs: in order within a chat, side by side over chats."""
+    """Runs jobs: in order within a chat, concurrently across chats."""
 
     def __init__(
         self,
@@ -121,7 +120,7 @@ class JobRunner:
         model_probe: ModelProbe | None = None,
         clock: Clock = CLOCK,
     ) -> None:
-        """Take what jobs need. probing: None leaves the models alone."""
+        """model_probe: None to never probe the models."""
         self._store = store
         self._assistant = assistant
         self._platforms = platforms
@@ -138,18 +137,18 @@ class JobRunner:
     async def run(self) -> None:
         """Run jobs until cancelled."""
         chores = (self._purge(), self._fire_digests(), self._probe_models())
-        beside = [asyncio.create_task(chore) for chore in chores]
+        background = [asyncio.create_task(chore) for chore in chores]
         try:
             await self._run()
         finally:
-            for task in beside:
+            for task in background:
                 task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            await asyncio.gather(*background, return_exceptions=True)
 
     async def _run(self) -> None:
         lost = await self._store.jobs.requeue_lost(MAX_CRASHES)
         if lost:
-            log.info("running again what the last process left", jobs=lost)
+            log.info("jobs of the last process run again", jobs=lost)
         while not self._is_stopping:
             self._wake.clear()
             looked_at = self._clock.now()
@@ -167,12 +166,12 @@ class JobRunner:
         while True:
             with suppress(StoreError):
                 if rows := await self._store.retention.purge(self._clock.now()):
-                    log.info("deleted what has reached its end", rows=rows)
+                    log.info("expired data deleted", rows=rows)
             await self._clock.sleep(PURGE_S)
 
     @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=30.0)
     async def _fire_digests(self) -> None:
-        """Turn digests into jobs when they are due; a new one is seen within `IDLE_S`."""
+        """Add a job for each digest that is due; a new schedule is noticed within `IDLE_S`."""
         await self._clock.sleep(CATCH_UP_S)
         while True:
             wait_s = IDLE_S
@@ -186,9 +185,9 @@ class JobRunner:
 
     @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=30.0)
     async def _probe_models(self) -> None:
-        """See once a day that the models live; after a start, what has waited comes first."""
+        """Probe the models once a day; after a start, waiting jobs come first."""
         while self._model_probe:
-            await self._clock.sleep(PROBE_AFTER_S)
+            await self._clock.sleep(PROBE_S)
             with suppress(StoreError):
                 await self._model_probe.probe_due(self._clock.now())
 
@@ -197,7 +196,7 @@ class JobRunner:
         return await self._store.jobs.claim()
 
     async def stop(self, grace_s: float = 5.0) -> None:
-        """Claim nothing more, give running jobs `grace_s`, and leave the rest to the next start."""
+        """Claim no more jobs, and cancel those still running after `grace_s` for the next start."""
         self._is_stopping = True
         self.wake()
         if self._running:
@@ -213,7 +212,7 @@ class JobRunner:
     async def _sleep(self, looked_at: datetime) -> None:
         wait_s = IDLE_S
         with suppress(StoreError):
-            # What was due by then and not claimed waits for a running job: its end wakes us.
+            # A job that was due and not claimed waits for a running one, whose end wakes the loop.
             if due_at := await self._store.jobs.next_run_at(looked_at):
                 due_s = (due_at - self._clock.now()).total_seconds()
                 wait_s = min(IDLE_S, max(0.0, due_s))
@@ -222,29 +221,26 @@ class JobRunner:
     async def _run_job(self, job: Job) -> None:
         with structlog.contextvars.bound_contextvars(job=job.job_id, command=job.command):
             try:
-                await self._make_and_deliver(job)
+                platform = self._platforms[job.message.chat.platform]
+                reply = job.reply
+                if reply is None:
+                    made = await self._assistant.make_reply(job, platform)
+                    reply = await self._store.jobs.save_reply(job.job_id, made, JobState.DONE)
+                await platform.deliver(self._store.target(job), reply)
+                await self._finish(job, job.outcome, job.error)
             except Exception as error:  # noqa: BLE001  # the one place: no job may be lost
-                await self._settle(job, error)
+                await self._handle_error(job, error)
 
-    async def _make_and_deliver(self, job: Job) -> None:
-        platform = self._platforms[job.message.chat.platform]
-        reply = job.reply
-        if reply is None:
-            made = await self._assistant.make_reply(job, platform)
-            reply = await self._store.jobs.save_reply(job.job_id, made, JobState.DONE)
-        await platform.deliver(self._store.target(job), reply)
-        await self._end(job, job.outcome, job.error)
-
-    async def _end(self, job: Job, state: JobState, error: str) -> None:
+    async def _finish(self, job: Job, state: JobState, error: str) -> None:
         await self._store.jobs.finish(job.job_id, state, error)
         metrics.JOBS.labels(job.command, state).inc()
         age_s = (self._clock.now() - job.created_at).total_seconds()
         metrics.JOB_SECONDS.observe(age_s)
-        log.info("ended", state=state, seconds=round(age_s, 3))
+        log.info("finished", state=state, seconds=round(age_s, 3))
 
     @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=30.0)
-    async def _settle(self, job: Job, error: Exception) -> None:
-        """Turn a failure into what becomes of the job."""
+    async def _handle_error(self, job: Job, error: Exception) -> None:
+        """Retry, refuse, give up or cancel a job that failed."""
         decision = decide(error, job.attempts, self._clock.now() - job.created_at)
         name = _describe(error)
         log.warning(
@@ -263,15 +259,15 @@ class JobRunner:
         elif decision.kind == "cancel":
             await self._store.jobs.cancel_chat(job.message.chat)
         elif job.reply is not None or isinstance(error, PlatformError):
-            await self._end(job, JobState.DEAD, name)  # there is no way to tell
+            await self._finish(job, JobState.DEAD, name)  # the person cannot be told
         else:
             await self._save_failure(job, error, decision)
-            # To tell it is no further attempt.
+            # The failure is delivered like a reply; that is no further attempt.
             now = self._clock.now()
             await self._store.jobs.run_later(job.job_id, now, name, is_attempt=False)
 
     async def _run_later(self, job: Job, decision: RetryDecision, error: str) -> None:
-        if decision.delay_s > TELL_AFTER_S and job.reply is None and not job.is_told:
+        if decision.delay_s > SILENT_DELAY_S and job.reply is None and not job.is_told:
             if not load_command(job.command).is_silent:
                 text = translate(WAITING, job.message.language)
                 platform = self._platforms[job.message.chat.platform]
@@ -281,15 +277,15 @@ class JobRunner:
         await self._store.jobs.run_later(job.job_id, run_at, error, is_attempt=decision.is_attempt)
 
     async def _save_failure(self, job: Job, error: Exception, decision: RetryDecision) -> None:
-        """Make what went wrong the reply; a dead letter gets a button to try again."""
+        """Save the error as the reply; a dead letter gets a button to try again."""
         language = job.message.language
-        told = error if isinstance(error, AssistantError) else AssistantError()
-        values = {"job": job.job_id, **disable_links_in(told.values)}
-        text = translate(told.user_text, language, **values)
+        known = error if isinstance(error, AssistantError) else AssistantError()
+        values = {"job": job.job_id, **disable_links_in(known.values)}
+        text = translate(known.user_text, language, **values)
         reply, outcome = Reply(text), JobState.REFUSED
         if decision.kind == "give_up":
             again = Button(translate(RETRY, language), "retry", job.job_id)
             reply, outcome = replace(reply, buttons=(again,)), JobState.DEAD
         if load_command(job.command).is_silent:
-            reply = Reply()  # nobody asked
+            reply = Reply()  # nobody waits for it
         await self._store.jobs.save_reply(job.job_id, reply, outcome)

@@ -47,8 +47,8 @@ async def find(road: Road, job: Job | None) -> Job:
 @pytest.mark.parametrize(
     ("error", "attempts", "age", "kind", "delay_s", "is_attempt"),
     [
-        (UserError("no"), 1, NOW, "tell", 0, True),
-        (EngineRefused("no"), 1, NOW, "tell", 0, True),
+        (UserError("no"), 1, NOW, "refuse", 0, True),
+        (EngineRefused("no"), 1, NOW, "refuse", 0, True),
         (ChatGone(), 1, NOW, "cancel", 0, True),
         (ChatMoved("2"), 1, NOW, "retry", 0, False),
         (EngineBusy("503"), 1, NOW, "retry", 2, True),
@@ -119,7 +119,7 @@ async def test_a_failed_call_is_tried_again_after_2_4_8_and_16_s(
     assert [log["attempt"] for log in failed] == [1, 2, 3, 4]
     assert [bool(log["trace"]) for log in failed] == [False, False, True, True]
     assert "somebody said" not in str([log["error"] for log in failed])
-    [ended] = [log for log in logs if log["event"] == "ended"]
+    [ended] = [log for log in logs if log["event"] == "finished"]
     assert ended["seconds"] == pytest.approx(sum(waits), abs=0.01)
     assert (await find(road, job)).attempts == 5
 

@@ -1,4 +1,9 @@
-"""What a chat platform must be able to do, and what it is given for that."""
+"""The contract of a chat platform, and the values it gets.
+
+A new platform is a class with these methods, listed in `bots.PLATFORMS`. It receives events, makes
+a `Message` of each and hands it to `core.inbox.Inbox.accept`; the reply comes back later through
+`deliver`. Whatever happens in between is the same for all platforms.
+"""
 
 from __future__ import annotations
 
@@ -9,78 +14,85 @@ from core.models import Chat, Message, PartDelivery, Reply
 
 
 class DeliveryLedger(Protocol):
-    """What is known of the parts of one job's reply; kept, so that a repeat is safe."""
+    """The stored state of each part of one job's reply, so that `deliver` can be repeated.
+
+    Parts are numbered 0, 1, ... as the platform splits the reply; PLACEHOLDER is the message that
+    shows partial text. Around each call that sends or edits: `find`, `start`, the call, `finish`.
+    """
 
     async def find(self, part: int) -> PartDelivery | None:
-        """Return what is known of `part`, None if it was never tried."""
+        """Return the state of `part`, None if it was never attempted.
 
-    async def start(self, part: int) -> None:
-        """Note that `part` is about to be sent. Call it before the platform is called.
-
-        What is known of a message that is to be edited stays: its id.
+        PENDING: a call was started and its result is not known. STALE: sent, to be edited.
         """
 
+    async def start(self, part: int) -> None:
+        """Record that `part` is about to be sent. The id of a message to be edited stays."""
+
     async def finish(self, part: int, platform_id: str) -> None:
-        """Note that `part` was sent and what the platform calls it."""
+        """Record that `part` was sent, and its id on the platform."""
 
     async def forget(self, part: int) -> None:
-        """Note that `part` stands there no longer. Safe to repeat."""
+        """Record that the message of `part` is gone. Safe to repeat."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryTarget:
-    """Where an answer goes, and what of it has gone already."""
+    """Where a reply goes, and what of it was sent already."""
 
     job_id: str
+    #: The message to reply to. Its id is empty once its chat has moved.
     message: Message
     ledger: DeliveryLedger
-    #: True where the chat refused voice messages: its recordings go as audio files.
+    #: True if the chat refused a voice message: voice goes there as an audio file.
     has_no_voice: bool = False
-    #: True where it is only told why it cannot be done: for whoever asked, where nobody else
-    #: need see it.
+    #: True if the reply is a refusal: shown to the sender alone where the platform can do that.
     is_refusal: bool = False
 
 
 class VoiceChannels(Protocol):
-    """Channels in which people talk to each other, on platforms that have them.
+    """The voice channels of a platform that has them.
 
-    A message stands for the server that its chat belongs to: we are in one channel of it at most.
+    Each method takes a message, which stands for the server of its chat. The bot is in at most one
+    channel per server.
     """
 
     def find(self, message: Message) -> str:
-        """Return the name of the channel that we are in, empty if we are in none."""
+        """Return the name of the channel the bot is in, empty if it is in none."""
 
     def is_present(self, message: Message) -> bool:
-        """Tell whether the sender is in the channel that we are in."""
+        """Return whether the sender is in the bot's channel."""
 
     async def join(self, message: Message) -> str:
-        """Go to the channel that the sender is in and return its name. Safe to repeat.
+        """Join the channel of the sender and return its name. Safe to repeat.
 
-        Raises UserError where that cannot be done.
+        Raises UserError if that is not possible.
         """
 
     async def leave(self, message: Message) -> None:
-        """Leave the channel; what was not heard yet never is."""
+        """Leave the channel and drop all queued audio."""
 
     def stop(self, message: Message) -> None:
-        """Be silent: what was not heard yet never is."""
+        """Stop playing and drop all queued audio."""
 
     def read(self, message: Message, *, is_on: bool) -> None:
-        """Let what is written where the message was be read aloud from now on, or no longer.
+        """Turn on or off that messages in this chat are read aloud.
 
-        It ends with our stay in the channel.
+        It is turned off when the bot leaves the channel.
         """
 
     def is_read(self, message: Message) -> bool:
-        """Tell whether what is written where the message was is read aloud."""
+        """Return whether messages in this chat are read aloud."""
 
 
 class Platform(Protocol):
-    """A chat platform. It differs from others in the first and the last step only.
+    """A chat platform.
 
-    The classes of `PLATFORMS` take (settings, inbox, clock=CLOCK).
+    Its class takes `(settings, inbox, clock=...)`, and has the class method
+    `is_configured(settings)`, which returns whether it can start.
     """
 
+    #: The name in PLATFORMS, and in `Chat.platform`.
     name: str
 
     @property
@@ -89,40 +101,43 @@ class Platform(Protocol):
 
     @property
     def voice(self) -> VoiceChannels | None:
-        """The channels in which people talk, None where there are none."""
+        """The voice channels, None if the platform has none."""
 
     async def run(self) -> None:
         """Receive messages until cancelled."""
 
     async def fetch(self, message: Message) -> bytes:
-        """Return the bytes of the message's sound: its own or that of the one it answers.
+        """Download the recording of a message, or of the one it quotes.
 
-        Raises TooLong before the download if it is known to be too large, PlatformError.
+        Raises TooLong before the download if the size is known to exceed the limit, PlatformError.
         """
 
     async def show(self, target: DeliveryTarget, text: str, *, is_lasting: bool = False) -> None:
-        """Show the text so far. Paced by the platform, best effort: it never raises.
+        """Show partial text. Rate-limited by the platform, best effort: it never raises.
 
-        is_lasting: it must stay to be seen until the answer takes its place.
+        is_lasting: the text must stay visible until the reply replaces it.
         """
 
     def play(self, target: DeliveryTarget, pcm: bytes, rate_hz: int) -> None:
-        """Let sound be heard as it comes, where the platform can: 16-bit mono. It never raises."""
+        """Play audio while it is being made, if the platform can. It never raises.
+
+        pcm: a chunk of 16-bit mono samples.
+        """
 
     async def deliver(self, target: DeliveryTarget, reply: Reply) -> None:
-        """Send what the ledger does not hold as sent.
+        """Send every part that the ledger does not know as sent.
 
         Raises PlatformError: PlatformBusy to be called again, ChatMoved, ChatGone.
         """
 
     async def is_admin(self, message: Message) -> bool:
-        """Tell whether the sender may change the chat's settings, asked live."""
+        """Ask the platform whether the sender may change the settings of the chat."""
 
     async def private_chat(self, person_id: str) -> Chat:
-        """Return the chat with one person, to write there unasked.
+        """Return the private chat with a person, to send an alert there.
 
-        Raises PlatformError: PlatformBusy before the login, ChatGone where there is none.
+        Raises PlatformError: PlatformBusy before the login, ChatGone if there is none.
         """
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close all connections."""

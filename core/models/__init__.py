@@ -1,6 +1,6 @@
-"""The plain values that cross layers.
+"""The plain values that all layers share.
 
-Frozen, made of standard types only, so that each can be kept as JSON and read back unchanged.
+Frozen and made of standard types, so that each can be stored as JSON and read back unchanged.
 Ids are `str` on every platform; moments are aware UTC and end in `_at`; units end the name.
 """
 

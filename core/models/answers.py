@@ -1,4 +1,4 @@
-"""Questions about sound and text, and what is answered."""
+"""Questions to a chat model, and its answers."""
 
 from __future__ import annotations
 
@@ -10,53 +10,53 @@ from core.models.audio import Audio, Usage
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One side's words in a dialogue, and the recordings they are about."""
+    """One message of a conversation with a model, and the recordings it is about."""
 
     role: Literal["user", "assistant"]
     text: str
     audios: tuple[Audio, ...] = ()
-    #: What a model thought before it said `text`; never shown, given back where it is wanted.
+    #: The model's reasoning before `text`: never shown, sent back to models that want it.
     reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of what an answer may rest on, for engines that can only point at it."""
+    """A passage of the source text, for engines that can only quote it."""
 
-    #: How an answer names it: "2:14" in a recording, "#12" in a talk.
+    #: How an answer cites it: "2:14" in a recording, "#12" in a talk.
     label: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What an engine that understands is asked, ready to be sent."""
+    """A question, ready to be sent to an answerer."""
 
-    #: What a chat model is told, the oldest first; the last one asks.
+    #: The conversation, the oldest turn first; the last one asks.
     turns: tuple[Turn, ...]
     #: The system prompt.
     instructions: str = ""
     task: Literal["answer", "summarize", "translate"] = "answer"
-    #: The person's own words alone, and what may be pointed at: for engines without a model.
+    #: Only the person's own words, and the passages to quote: for engines without a model.
     words: str = ""
     passages: tuple[Passage, ...] = ()
     is_thinking: bool = False
-    #: Longest answer in tokens, thoughts included.
+    #: Longest answer in tokens, reasoning included.
     max_tokens: int = 2048
-    #: How freely it is answered, None = as the engine does by itself.
+    #: Sampling temperature, None = the engine's default.
     temperature: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an engine said."""
+    """The answer of an engine."""
 
     text: str
-    #: True when it is only what the passages say, picked by a rule and not understood.
+    #: True if it only quotes passages, chosen by a rule.
     is_extract: bool = False
-    #: True when it stopped before its end.
+    #: True if it stopped before its end.
     is_cut: bool = False
     reasoning: str = ""
     usage: Usage | None = None
-    #: True when the engine gave only its thoughts: say so where it is shown.
+    #: True if the model returned only its reasoning: the reply says so.
     is_thought: bool = False

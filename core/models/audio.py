@@ -1,4 +1,4 @@
-"""Sound that is heard and spoken, and what it cost."""
+"""Audio, transcripts and voices, and the cost of calls to engines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """Sound that is ready for an engine."""
+    """Audio that is ready for an engine."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = {
         "ser_json_bytes": "base64",
@@ -19,7 +19,7 @@ class Audio:
     data: bytes
     mime: str
     duration_s: float
-    #: Where a service may fetch it by itself, instead of `data`.
+    #: A URL from which the service fetches it, instead of `data`.
     url: str = ""
 
 
@@ -34,7 +34,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one call to an engine cost, as the engine counts it."""
+    """The cost of one call to an engine, as the engine counts it."""
 
     engine: str
     model: str
@@ -45,15 +45,15 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What was said, whole or for one piece."""
+    """A transcript of a recording or of one piece of it."""
 
     text: str
     segments: tuple[Segment, ...] = ()
-    #: Length of the sound that was heard.
+    #: Length of the audio.
     duration_s: float = 0.0
-    #: True when the engine stopped before the end (finish_reason "length").
+    #: True if the engine stopped before the end (finish_reason "length").
     is_cut: bool = False
-    #: True when the machine itself heard it: the gist, not the letter.
+    #: True if the offline engine made it: only roughly right.
     is_rough: bool = False
     usage: Usage | None = None
     #: Start and end of each stretch in which nobody speaks.
@@ -74,40 +74,40 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One text to be spoken, and how. Exactly one of voice, description and sample is used."""
+    """One text to synthesize. Only one of voice, description and sample is used."""
 
-    #: Speakable text; may hold audio tags such as "[cough]" where the engine performs them.
+    #: Speakable text, with audio tags such as "[cough]" if the engine knows them.
     text: str
-    #: A preset voice, None = the engine's own choice.
+    #: A preset voice, None = the engine's default.
     voice: str | None = None
-    #: Styles of the whole, such as "Happy" or "唱歌", in order.
+    #: Styles of the whole text, such as "Happy" or "唱歌", in order.
     styles: tuple[str, ...] = ()
-    #: Direction in words: "warm, tired, slow".
+    #: Free-text direction: "warm, tired, slow".
     direction: str = ""
-    #: A voice in words, made anew for each call.
+    #: A description of a voice, designed anew for each call.
     description: str = ""
-    #: A recording of the voice to speak with, WAV or MP3.
+    #: A recording of the voice to clone, WAV or MP3.
     sample: Audio | None = None
 
 
-#: Before the id of a kept voice where a voice is chosen.
+#: Prefix of a saved voice's id in settings.
 SAVED_VOICE_PREFIX = "kept:"
 
 
 @dataclass(frozen=True, slots=True)
 class SavedVoice:
-    """A voice that was designed for a chat, or that a person made of their own."""
+    """A voice that was designed for a chat, or cloned from a person's own."""
 
     voice_id: str
     name: str
-    #: What the engine speaks with.
+    #: The recording that the engine clones.
     sample: Audio
     #: True for a person's own voice: nobody else may use it.
     is_clone: bool = False
-    #: When the consent was spoken, None for a designed voice.
+    #: When the person consented, None for a designed voice.
     consented_at: datetime | None = None
 
     @property
     def choice(self) -> str:
-        """What stands where this voice is chosen."""
+        """The value of a setting that selects this voice."""
         return f"{SAVED_VOICE_PREFIX}{self.voice_id}"

@@ -1,4 +1,4 @@
-"""The work that a message asks for, and how far it has come."""
+"""Jobs, and the delivery of their replies."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from core.models.settings import ChatSettings
 
 
 class JobState(StrEnum):
-    """Where a job is. Each ends as done, refused, dead or cancelled."""
+    """The state of a job. Each ends as done, refused, dead or cancelled."""
 
-    #: To be run at `run_at`, for the first time or again.
+    #: Runs at `run_at`, for the first time or again.
     WAITING = "waiting"
     RUNNING = "running"
     DONE = "done"
-    #: The person was told why it cannot be done.
+    #: The person was shown why it cannot be done.
     REFUSED = "refused"
-    #: A dead letter: given up, told to the person, waits for the operator.
+    #: A dead letter: given up after the person was told; the operator can run it again.
     DEAD = "dead"
-    #: Nobody is there to answer: the chat is gone or the message was taken back.
+    #: Nobody to reply to: the chat is gone or the message was deleted.
     CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The work that one message asks for."""
+    """The job of one message that wants a reply."""
 
-    #: Ten hexadecimal digits: also the reference that people are shown.
+    #: Ten hexadecimal digits, shown to people as the reference.
     job_id: str
     message: Message
     command: str
@@ -37,48 +37,48 @@ class Job:
     attempts: int
     created_at: datetime
     run_at: datetime
-    #: What the chat had chosen when the job was taken up.
+    #: The settings of the chat when the job was read.
     settings: ChatSettings = field(default_factory=ChatSettings)
-    #: Class of the last error and, for the operator, what it said; never chat content.
+    #: Class of the last error and its text, for the operator; never chat content.
     error: str = ""
-    #: True once the person was told that this takes longer (asked once per job).
+    #: True once the person was shown that this takes longer.
     is_told: bool = False
-    #: Saved before anything is sent, with the state the job ends in once it was delivered.
+    #: Saved before anything is sent, with the state of the job once it is delivered.
     reply: Reply | None = None
     outcome: JobState = JobState.DONE
-    #: True where the chat refused voice messages not long ago.
+    #: True if the chat refused a voice message recently.
     has_no_voice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """One of the chats that a person has with us."""
+    """One of several chats of a person with the bot."""
 
     chat: Chat
-    #: What it is known by.
+    #: The job that gives the chat its title.
     first: Job
     last_at: datetime
 
 
-#: The part of a reply that shows the text so far; the first final part takes its place.
+#: The part of a reply that shows partial text; the first final part replaces it.
 PLACEHOLDER = -1
 
 
 class DeliveryState(StrEnum):
-    """What is known of one part of a reply."""
+    """The state of one part of a reply."""
 
-    #: The call was or may have been made; its answer is not known.
+    #: The call was or may have been made; its result is not known.
     PENDING = "pending"
     SENT = "sent"
-    #: Sent, but the answer has changed since: to be edited.
+    #: Sent, but the reply has changed since: to be edited.
     STALE = "stale"
 
 
 @dataclass(frozen=True, slots=True)
 class PartDelivery:
-    """One part of a reply on its way out: 0, 1, … or PLACEHOLDER."""
+    """One part of a reply: 0, 1, … or PLACEHOLDER."""
 
     part: int
     state: DeliveryState
-    #: The platform's id of what was sent, empty while unknown.
+    #: The id of the sent message on the platform, empty while unknown.
     platform_id: str = ""

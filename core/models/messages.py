@@ -1,4 +1,4 @@
-"""What people send, and what they are answered."""
+"""Messages from people, and replies to them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """One chat of one bot: the scope of every query, so that chats never mix."""
+    """One chat of one bot: the scope of every query."""
 
     platform: str
     bot_id: str
@@ -18,9 +18,9 @@ class Chat:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """Sound that a platform holds for us. Nothing here is trusted: all of it is a claim."""
+    """A recording that the platform stores. Untrusted: every field is the sender's claim."""
 
-    #: What the platform needs to hand out the bytes.
+    #: What the platform needs to download it.
     file_id: str
     kind: Literal["voice", "audio", "video_note", "video", "document"] = "voice"
     name: str = ""
@@ -31,66 +31,66 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class QuotedMessage:
-    """The message that a message answers."""
+    """The message that a message replies to."""
 
     message_id: str
     text: str = ""
     attachment: Attachment | None = None
     sender_id: str = ""
-    #: The job whose answer this is, and its command: filled in when the message is taken in.
+    #: If it is a reply of ours: its job and command, filled in when the message is accepted.
     job_id: str = ""
     command: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a person sent, or a button that a person pressed."""
+    """A message that a person sent, or a button that a person pressed."""
 
     chat: Chat
-    #: Unique in its chat; a button press has an id of its own.
+    #: Unique in its chat; a press of a button has its own id.
     message_id: str
     sent_at: datetime
     sender_id: str = ""
     sender_name: str = ""
-    #: The forum topic or thread, None where the chat has none.
+    #: The forum topic or thread, None if the chat has none.
     thread_id: str | None = None
-    #: Empty for the original, else what tells this edit from others.
+    #: Empty for the original, else unique for this edit.
     edit_id: str = ""
     is_private: bool = True
-    #: The language of the sender's app (BCP 47), empty when unknown.
+    #: The language of the sender's app (BCP 47), empty if unknown.
     language: str = ""
     #: Text or caption, without the command.
     text: str = ""
-    #: The command's name as typed, without "/", empty if there is none.
+    #: The command's name without "/", empty if there is none.
     command: str = ""
-    #: The token of a pressed button; with it come the button's command and text, never typed ones.
+    #: The token of a pressed button, which then sets `command` and `text`.
     button: str = ""
     attachment: Attachment | None = None
     reply_to: QuotedMessage | None = None
-    #: Who wrote it first, where it was forwarded; empty if it was not.
+    #: Name of the original author, empty if it was not forwarded.
     forwarded_from: str = ""
-    #: What the platform needs to answer, opaque to all others; empty where ids are enough.
+    #: What the platform needs to reply, opaque to others; empty where ids are enough.
     reply_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """An offer under a reply: pressing it is a message with this command and text."""
+    """A button under a reply: pressing it sends a message with this command and text."""
 
     label: str
     command: str
     text: str = ""
-    #: What the platform carries: opaque, bound to the chat. Given when the reply is saved.
+    #: What the platform stores: opaque, bound to the chat, set when the reply is saved.
     token: str = ""
-    #: True where the answer comes in the private chat of the person who asked, and of no other.
+    #: True if only the person who asked may press it, in their private chat.
     is_private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that goes out with a reply."""
+    """A file of a reply."""
 
-    #: How `data` is written where the value is kept as JSON.
+    #: How `data` is stored in JSON.
     __pydantic_config__: ClassVar[dict[str, str]] = {
         "ser_json_bytes": "base64",
         "val_json_bytes": "base64",
@@ -99,21 +99,21 @@ class File:
     name: str
     mime: str
     data: bytes
-    #: Of sound: its length, and its loudness over time (0 to 255, at most 256 points).
+    #: For audio: its length, and its loudness over time (0 to 255, at most 256 points).
     duration_s: float | None = None
     waveform: bytes = b""
-    #: What players show.
+    #: The title that players show.
     title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A place in a reply's text that leads to a message."""
+    """A part of a reply's text that links to a message."""
 
-    #: Characters of `Reply.text`, the end excluded.
+    #: Character positions in `Reply.text`, the end excluded.
     start: int
     end: int
-    #: The chat's own message, or one of the chat `chat_id` on the same platform.
+    #: A message of the same chat, or of the chat `chat_id` on the same platform.
     message_id: str
     thread_id: str | None = None
     chat_id: str = ""
@@ -121,32 +121,32 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class RecordingReference:
-    """A recording that an answer is about, so that the next question finds it."""
+    """A recording that a reply is about, so that the next question finds it."""
 
     message_id: str
     attachment: Attachment
     sender_id: str = ""
-    #: The key of its transcript, empty where nobody has written it down.
+    #: The key of its transcript, empty if there is none.
     heard: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the assistant says, free of any platform's form."""
+    """A reply, independent of the platform."""
 
-    #: Plain text, shown as it is: no markup is read from it.
+    #: Plain text: no markup is interpreted.
     text: str = ""
-    #: Long matter such as a transcript, folded where the platform can.
+    #: Long text such as a transcript, collapsed where the platform can.
     quote: str = ""
     files: tuple[File, ...] = ()
     buttons: tuple[Button, ...] = ()
-    #: What of it can be said aloud, as well or when a person presses Listen.
+    #: The text for voice replies and for the button Listen.
     aloud: str = ""
-    #: True where the quote stands above the text.
+    #: True if the quote comes before the text.
     is_quote_first: bool = False
-    #: The only links there are: what a text itself holds is no link.
+    #: The only links: URLs in the text are not linked.
     links: tuple[Link, ...] = ()
-    #: The key of the transcript that it rests on: what is forgotten with it.
+    #: The key of the transcript it is based on, which is deleted with it.
     heard_key: str = ""
     #: The recordings that it is about.
     about: tuple[RecordingReference, ...] = ()

@@ -1,4 +1,4 @@
-"""When a digest is due: local times, weekdays, clocks that change."""
+"""Schedules of digests: local times, weekdays, daylight saving time."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from core.models.messages import Chat
 
-#: A digest that comes later than this says so.
+#: A digest that is later than this says so.
 LATE_AFTER = timedelta(minutes=5)
-#: No two digests of a schedule are further apart: a weekend, and dates that a zone left out.
+#: Longest gap between two digests: a weekend, and dates that a time zone skipped.
 LONGEST_GAP = timedelta(days=8)
 
 _DAY = timedelta(days=1)
@@ -18,7 +18,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class DigestTime:
-    """When a digest comes, as it was typed."""
+    """When a digest is sent, as the person typed it."""
 
     #: "09:00", local to `zone`.
     at: str
@@ -30,7 +30,7 @@ class DigestTime:
 
 @dataclass(frozen=True, slots=True)
 class DigestSchedule:
-    """A digest that comes by itself."""
+    """A scheduled digest."""
 
     schedule_id: str
     chat: Chat
@@ -38,24 +38,24 @@ class DigestSchedule:
     at: str
     zone: str
     is_weekdays: bool
-    #: Where it is sent; with `is_topic` it tells of that topic alone.
+    #: Where it is sent; with `is_topic` it covers that topic only.
     thread_id: str | None
     is_topic: bool
-    #: Language of who asked for it (BCP 47).
+    #: Language of the person who scheduled it (BCP 47).
     language: str
     next_at: datetime
-    #: Up to when the last one told, None before the first.
+    #: The end of the last digest's period, None before the first.
     last_at: datetime | None = None
 
 
 def next_at(plan: DigestTime | DigestSchedule, after: datetime) -> datetime:
     """Return the first moment after `after` at which the digest is due, in UTC.
 
-    A local time that a clock leaves out moves to the first moment that follows; one that comes
-    twice counts when it comes first. A date that a zone left out has no digest.
+    A local time that is skipped moves to the end of the gap; of one that occurs twice, the first
+    counts. A date that a time zone skipped has no digest.
     """
     zone, at = ZoneInfo(plan.zone), time.fromisoformat(plan.at)
-    # What a clock left out before midnight may be due after it.
+    # A time that was skipped before midnight may be due after it.
     day = after.astimezone(zone).date() - _DAY
     while True:
         moment = _resolve(day, at, zone)
@@ -66,12 +66,12 @@ def next_at(plan: DigestTime | DigestSchedule, after: datetime) -> datetime:
 
 
 def _resolve(day: date, at: time, zone: ZoneInfo) -> datetime:
-    """Return the moment of a local time, or the end of the gap that it lies in."""
+    """Return the moment of a local time, or the end of the gap it is in."""
     local = datetime.combine(day, at)
     first = local.replace(tzinfo=zone).astimezone(UTC)
     if first.astimezone(zone).replace(tzinfo=None) == local:
         return first
-    # In a gap the first reading lies behind it and the second one before it.
+    # In a gap, fold=0 gives a moment after the gap and fold=1 one before it.
     before = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
     offset = first.astimezone(zone).utcoffset()
     while first - before > timedelta(seconds=1):

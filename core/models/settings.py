@@ -1,4 +1,4 @@
-"""What chats and people have chosen."""
+"""Settings of chats and of people."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class SpeechSettings:
-    """How a chat or a person wants texts to be spoken; empty = not chosen here."""
+    """Voice and style of a chat or a person; empty = not set here."""
 
-    #: A preset voice of the engine, or "kept:" and the id of a kept voice.
+    #: A preset voice of the engine, or "kept:" and the id of a saved voice.
     voice: str = ""
-    #: Styles and direction as they were typed.
+    #: Styles and direction as the person typed them.
     style: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedRecording:
-    """What the next recording in a private chat is meant for."""
+    """The purpose of the next recording in a private chat."""
 
-    #: The command that takes it.
+    #: The command that gets it.
     command: str
-    #: What is to be said, and the words of it that must be heard.
+    #: The sentence to say, and the words of it that the transcript must contain.
     text: str
     code: str
     until_at: datetime
@@ -31,24 +31,24 @@ class ExpectedRecording:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """What may be put into a field that a person is filling in."""
+    """A suggestion for an argument that a person is typing."""
 
     value: str
-    #: What people read, empty = the value.
+    #: The text shown, empty = the value.
     label: str = ""
 
 
 class RepliesMode(StrEnum):
-    """When answers are spoken as well."""
+    """When replies are also spoken."""
 
     OFF = "off"
-    #: Voice in, voice out.
+    #: Voice replies to voice messages.
     AUTO = "auto"
     ALWAYS = "always"
 
 
 class NoteMode(StrEnum):
-    """What a voice note in a private chat asks for."""
+    """What to do with a voice note in a private chat."""
 
     TRANSCRIBE = "transcribe"
     #: The note is a question.
@@ -58,7 +58,7 @@ class NoteMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A word or phrase that is heard wrongly, and what is meant."""
+    """A word or phrase that is transcribed wrongly, and the right one."""
 
     heard: str
     meant: str
@@ -66,12 +66,12 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class TalkSettings:
-    """What a chat has chosen of what is understood and remembered."""
+    """Settings of a chat about answers and remembered talk."""
 
     notes: NoteMode = NoteMode.TRANSCRIBE
-    #: True where the engine may think before it answers.
+    #: True if the model may reason before it answers.
     is_thinking: bool = False
-    #: How long the chat's talk is kept, None = not at all.
+    #: How long the chat's talk is remembered, None = not at all.
     remember_days: int | None = None
     #: Applied to transcripts when they are shown, the newest last.
     glossary: tuple[Correction, ...] = ()
@@ -79,11 +79,11 @@ class TalkSettings:
 
 @dataclass(frozen=True, slots=True)
 class ChatSettings:
-    """What a chat has chosen."""
+    """The settings of a chat."""
 
-    #: Language spoken in the chat (BCP 47), None = detect.
+    #: Spoken language (BCP 47), None = detect.
     language: str | None = None
-    #: Every voice note is transcribed without being asked.
+    #: True if every voice note is transcribed unasked.
     is_auto: bool = False
     speech: SpeechSettings = SpeechSettings()
     replies: RepliesMode = RepliesMode.OFF

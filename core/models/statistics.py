@@ -1,4 +1,4 @@
-"""What the operator sees of the program's work. None of it holds anything that was said."""
+"""Statistics for the operator. None of them has chat content."""
 
 from __future__ import annotations
 
@@ -13,64 +13,64 @@ from core.models.jobs import JobState, PartDelivery
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """The work that is not done yet."""
+    """The number of open jobs and dead letters."""
 
-    #: Jobs that could run now.
+    #: Jobs that can run now.
     due: int = 0
-    #: Jobs that wait for their moment: to be tried again, mostly.
+    #: Jobs that wait for `run_at`, mostly for another attempt.
     later: int = 0
     running: int = 0
     dead: int = 0
-    #: When the message of the oldest job that is due or running came, None if there is none.
+    #: When the oldest due or running job was received, None if there is none.
     oldest_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What came of asking a model whether it lives."""
+    """The result of a model probe."""
 
     #: "hears", "understands" or "speaks".
     role: str
     engine: str
-    #: The one that was chosen in the end.
+    #: The model that was used in the end.
     model: str
     checked_at: datetime
-    #: Class of what went wrong, empty if the model answered.
+    #: Class of the error, empty if the model answered.
     error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class JobSummary:
-    """One job and how far it has come, without what it is about."""
+    """One job without its content."""
 
     job_id: str
     command: str
     platform: str
     chat_id: str
     state: JobState
-    #: Tries that failed by themselves, the present one included.
+    #: Attempts, the current one included.
     attempts: int
-    #: Tries that ended with the process.
+    #: Attempts during which the process ended.
     crashes: int
     received_at: datetime
     run_at: datetime
     finished_at: datetime | None
-    #: Class of the last error and, for the operator, what it said.
+    #: Class of the last error and its text.
     error: str
     is_told: bool
-    #: True where the sound that came with it is still kept here.
+    #: True if an uploaded recording is still stored.
     has_sound: bool
-    #: True once its reply is saved; it then ends as `outcome`.
+    #: True once its reply is saved; the job then ends as `outcome`.
     has_reply: bool
     outcome: JobState
 
 
 @dataclass(frozen=True, slots=True)
 class JobDetails:
-    """The steps of a job whose results are kept, so that no later try pays for them again."""
+    """One job with its saved results, which further attempts do not pay for again."""
 
     summary: JobSummary
-    #: True where the transcript that the reply rests on is kept, and the pieces it was made of.
+    #: Whether the transcript of the reply is stored, and how many of its pieces are.
     has_transcript: bool
     pieces: int
     deliveries: tuple[PartDelivery, ...]
@@ -83,13 +83,13 @@ class HourStatistics:
     start_at: datetime
     #: How many ended in each state.
     ended: Mapping[JobState, int]
-    #: From the message to the end of its job, of those that were answered, the shortest first.
+    #: Seconds from the message to the end of its job, of answered ones, the shortest first.
     waits_s: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class WaitTimes:
-    """How long people waited: the time within which half and 95 of 100 were answered."""
+    """How long people waited for a reply: median and 95th percentile."""
 
     count: int
     median_s: float | None = None
@@ -97,18 +97,18 @@ class WaitTimes:
 
 
 def measure_wait_times(hours: Iterable[HourStatistics]) -> WaitTimes:
-    """Return how long people waited in all of these hours."""
+    """Return the wait times over all of these hours."""
     waits_s = sorted(chain.from_iterable(hour.waits_s for hour in hours))
     if not waits_s:
         return WaitTimes(0)
-    # The shortest one that 95 of 100 do not exceed.
+    # The nearest-rank percentile.
     last = -(-len(waits_s) * 95 // 100) - 1
     return WaitTimes(len(waits_s), median(waits_s), waits_s[last])
 
 
 @dataclass(frozen=True, slots=True)
 class EngineUsage:
-    """What the calls to one model of one engine have cost."""
+    """The usage of one model of one engine."""
 
     engine: str
     model: str

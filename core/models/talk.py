@@ -1,4 +1,4 @@
-"""What is kept of a group's talk, and what is told of it again."""
+"""Remembered talk, and ranges of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.models.messages import Attachment
 
 @dataclass(frozen=True, slots=True)
 class RememberedMessage:
-    """One message of a talk, in its newest form."""
+    """One remembered message, as last edited."""
 
     message_id: str
     sent_at: datetime
@@ -19,24 +19,24 @@ class RememberedMessage:
     sender_name: str
     text: str = ""
     thread_id: str | None = None
-    #: The message that it answers, empty if none.
+    #: The message that it replies to, empty if none.
     reply_to: str = ""
     attachment: Attachment | None = None
-    #: What its recording says, None while nobody has heard it.
+    #: The transcript of its recording, None if there is none yet.
     transcript: Transcript | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TalkRange:
-    """Which part of a talk is meant: every limit that is set holds."""
+    """A range of a talk: every limit that is set applies."""
 
     #: From this moment on.
     since_at: datetime | None = None
     #: Up to this moment.
     until_at: datetime | None = None
-    #: At most so many, the newest.
+    #: At most this many messages, the newest.
     count: int | None = None
-    #: One topic alone; "" = what is in no topic, None = all.
+    #: One topic; "" = messages in no topic, None = all.
     thread_id: str | None = None
     #: From this message on.
     from_id: str = ""
