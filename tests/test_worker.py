@@ -163,4 +163,4 @@ async def test_stopping_leaves_the_rest_to_the_next_start(
         async with again.running():
             assert await again.settle() == {JobState.DONE: 3}
     assert len(again.platform.sent) == 2
-    assert [log["jobs"] for log in logs if "last process left" in log["event"]] == [1]
+    assert [log["jobs"] for log in logs if "last process run again" in log["event"]] == [1]
