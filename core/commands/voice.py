@@ -11,7 +11,8 @@ from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import Button, Reply, SavedVoice, Suggestion
-from core.synthesis import voice_choice as casting
+from core.synthesis import voice_choice as choice
+from core.synthesis import voice_consent
 from core.synthesis.pipeline import VoiceStyle
 
 HELP = mark("Who speaks: choose, design or clone a voice")
@@ -37,7 +38,7 @@ async def show(ctx: Context, _: str) -> Reply:
     name, source = (await ctx.choices()).find("voice")
     found = await find(ctx, name) if name else None
     if found is None:
-        source = casting.SOURCES[-1]
+        source = choice.SOURCES[-1]
     shown = name_of(ctx, found) if found else ctx.text("the engine's own")
     lines = [ctx.text("Voice: {voice} ({source})", voice=shown, source=ctx.text(source)), ""]
     kept = await ctx.store.voices.usable(ctx.message.chat, ctx.message.sender_id)
@@ -50,7 +51,7 @@ async def show(ctx: Context, _: str) -> Reply:
 
 async def find(ctx: Context, name: str) -> str | SavedVoice | None:
     """Return the voice called `name` that this person may use."""
-    return await casting.find_voice(ctx.store.voices, ctx.synthesis, name, ctx.message)
+    return await choice.find_voice(ctx.store.voices, ctx.synthesis, name, ctx.message)
 
 
 async def need(ctx: Context, name: str) -> tuple[str, str]:
@@ -111,10 +112,10 @@ async def preview(ctx: Context, name: str) -> Reply:
 
 async def design(ctx: Context, description: str) -> Reply:
     """Make three takes of a voice that is given in words."""
-    takes = await casting.make_takes(ctx.synthesis, description, ctx.text(casting.PREVIEW_TEXT))
+    takes = await choice.make_takes(ctx.synthesis, description, ctx.text(choice.PREVIEW_TEXT))
     buttons = tuple(
         Button(ctx.text("Keep {take}", take=take), "voice", f"keep {take} {description}")
-        for take in casting.TAKES
+        for take in choice.TAKES
     )
     return Reply(ctx.text("Three takes: A, B and C."), files=takes, buttons=buttons)
 
@@ -124,7 +125,7 @@ async def keep(ctx: Context, rest: str) -> Reply:
     take, _, description = rest.partition(" ")
     if not ctx.message.is_private:
         await ctx.require_admin()
-    kept = await casting.keep_take(ctx.synthesis, description, ctx.text(casting.PREVIEW_TEXT), take)
+    kept = await choice.keep_take(ctx.synthesis, description, ctx.text(choice.PREVIEW_TEXT), take)
     await ctx.store.voices.keep(ctx.message.chat, ctx.message.sender_id, kept)
     text = ctx.text("Kept as {voice}. /voice rename {voice} = NAME names it.", voice=kept.name)
     return Reply(text, buttons=(Button(ctx.text("For me"), "voice", kept.choice),))
@@ -137,7 +138,7 @@ async def rename(ctx: Context, rest: str) -> Reply:
     if not isinstance(found, SavedVoice) or not new:
         raise UserError("Say for example: /voice rename A calm woman = Grandma")
     await _require_owner(ctx, found)
-    renamed = replace(found, name=new[: casting.MAX_NAME_CHARS])
+    renamed = replace(found, name=new[: choice.MAX_NAME_CHARS])
     await ctx.store.voices.rename(renamed)
     return Reply(ctx.text("It is called {voice} now.", voice=renamed.name))
 
@@ -168,9 +169,9 @@ async def clone(ctx: Context, rest: str) -> Reply:
         raise UserError("The engine that speaks here cannot learn a voice.")
     expects = None
     if rest.lower() != "off":
-        code = " ".join(ctx.text(word) for word in casting.make_code())
-        expects = casting.expect_consent(
-            ctx.text(casting.CONSENT, code=code), code, ctx.clock.now()
+        code = " ".join(ctx.text(word) for word in voice_consent.make_code())
+        expects = voice_consent.expect_consent(
+            ctx.text(voice_consent.CONSENT, code=code), code, ctx.clock.now()
         )
     await ctx.store.chats.save_settings(ctx.message.chat, replace(ctx.settings, expects=expects))
     if expects is None:

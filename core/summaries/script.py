@@ -12,7 +12,7 @@ from core.summaries.parse import drop_marks
 from core.summaries.points import Summary
 from core.summaries.prompt import SummaryTask, write
 from core.summaries.prompt_input import Talk
-from core.synthesis import preset_voices as presets
+from core.synthesis.voice_choice import assign_voice, voices_for_language
 from core.text.scripts import EAST_ASIAN
 
 #: How the script calls who speaks for nobody else.
@@ -102,14 +102,14 @@ def cast_voices(talk: Talk, voices: Sequence[Voice], language: str) -> Mapping[s
 
     A person has the same preset voice each time: it follows from who they are.
     """
-    own = presets.voices_for_language(voices, language or "en")
+    own = voices_for_language(voices, language or "en")
     pool = own if len(own) > 1 else list(voices)
     if not pool:
         return {}
     rest = pool[1:] or pool
     cast: dict[str, str | None] = {HOST: pool[0].voice_id}
     for name, person in _people(talk).items():
-        cast[name] = presets.assign(person, rest).voice_id
+        cast[name] = assign_voice(person, rest).voice_id
     return cast
 
 

@@ -1,1 +1,1 @@
-"""Text becomes speech: speakable text, styles, voices and consent."""
+"""Speech synthesis: speakable text, styles, voices and consent."""

@@ -1,24 +1,24 @@
-"""What chats and models put between the words: mentions, emoji, emoticons, thoughts, codes."""
+"""Removal of chat and model markup: mentions, emoji, emoticons, thoughts, codes."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-from core.synthesis.markdown_blocks import STAND_INS
+from core.synthesis.markdown_blocks import PLACEHOLDERS
 from core.text.scripts import HAN, has_han
 
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co"})
 #: Variation selectors, the keycap.
 _SELECTORS = re.compile("[\ufe00-\ufe0f\u20e3\U000e0100-\U000e01ef]")
-#: Letters of fonts ("𝓗𝓮𝓵𝓵𝓸") and wide ones ("Ｈｅｌｌｏ", "１２３").
+#: Mathematical letters ("𝓗𝓮𝓵𝓵𝓸") and full-width ones ("Ｈｅｌｌｏ", "１２３").
 _STYLED_LETTERS = re.compile("[\U0001d400-\U0001d7ff\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]+")
-_MARK_PILES = re.compile("([\u0300-\u036f]{2})[\u0300-\u036f]+")
+_STACKED_ACCENTS = re.compile("([\u0300-\u036f]{2})[\u0300-\u036f]+")
 
 _THOUGHT = re.compile(
     r"<(think|thinking|thought|reasoning)\b[^<>]*>.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL
 )
-#: Some models are started inside their thought: only its end is seen.
+#: Some models start inside their thought, so that only its end is in the text.
 _THOUGHT_END = re.compile(r"\A.*</(?:think|thinking|thought|reasoning)\s*>", re.I | re.DOTALL)
 _UNSPOKEN = re.compile(
     r"<(style|script)\b[^<>]*>.*?</\1\s*>|<!--.*?-->|<\|[^|<>\n]{1,40}\|>|【[^【】\n]*†[^【】\n]*】",
@@ -33,7 +33,7 @@ _CUSTOM_EMOJI = re.compile(
     r"<a?:\w{1,40}:\d+>|(?<![\w:]):(?=[\w+-]*[a-z]|[+-]1)[\w+-]{2,32}:(?!\w)"
 )
 
-#: An ampersand that was escaped again and again.
+#: An ampersand that was escaped repeatedly.
 _AMPERSAND = re.compile(r"&(?:amp;)+")
 _BULLET = re.compile(r"^([ \t]*)[•‣▪●○◦·∙][ \t]*(?=\S)", re.MULTILINE)
 _POWER = re.compile(r"(?<=\d)\*\*(?=\d)")
@@ -57,7 +57,7 @@ _KAOMOJI = re.compile(
 )
 _KAOMOJI_TAIL = re.compile("[┻┬┳][━─][┻┬┳]|[╯╰╭╮ヽヾ︵]")
 
-#: Pictures, dingbats, boxes; not the signs that are read as words: ° © ® ™ ℃ № ± × ÷.
+#: Pictures, dingbats, boxes; not signs that are read as words: ° © ® ™ ℃ № ± × ÷.
 _EMOJI = re.compile(
     r"\s*(?:["
     "\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u231a-\u23ff\u2190\u2191\u2193-\u21d1"
@@ -68,29 +68,29 @@ _ARROW = re.compile(r"\s*[→⇒➔➜➡⟶]\s*|\s+(?:->|=>|-->)\s+")
 
 
 def drop_hidden(text: str) -> str:
-    """Return `text` without control, direction and zero-width characters, in plain letters."""
+    """Return `text` in plain letters, without control, direction and zero-width characters."""
     kept = (
         char
         for char in text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n")
         if char in "\n\t" or unicodedata.category(char) not in _HIDDEN_CATEGORIES
     )
     plain = unicodedata.normalize("NFC", _SELECTORS.sub("", "".join(kept)))
-    plain = _MARK_PILES.sub(r"\1", plain)
+    plain = _STACKED_ACCENTS.sub(r"\1", plain)
     return _STYLED_LETTERS.sub(lambda m: unicodedata.normalize("NFKC", m[0]), plain)
 
 
 def drop_thoughts(text: str) -> str:
-    """Return `text` without what a model thought and other elements that are not for people.
+    """Return `text` without a model's thoughts and other elements that are not for people.
 
-    A thought that was not ended reaches to the end, one that was not begun from the start.
+    An unclosed thought extends to the end, an unopened one from the start.
     """
     text = _THOUGHT.sub(" ", text)
     return _UNSPOKEN.sub(" ", _THOUGHT_END.sub("", text))
 
 
-def read_chat_marks(text: str, language: str) -> str:
-    """Return `text` with the codes of Discord named, and emoticons and bullets made plain."""
-    words = STAND_INS[language]
+def replace_chat_codes(text: str, language: str) -> str:
+    """Return `text` with Discord's codes named, without emoticons, and with plain bullets."""
+    words = PLACEHOLDERS[language]
     text = _SLASH_COMMAND.sub(r"\1", _AMPERSAND.sub("&", text))
     for code, word in ((_PERSON, "person"), (_CHANNEL, "channel"), (_TIME, "time")):
         text = code.sub(words[word], text)
@@ -102,13 +102,13 @@ def read_chat_marks(text: str, language: str) -> str:
 
 
 def drop_emoji(text: str) -> str:
-    """Return `text` without emoji; between Chinese characters a comma keeps the pause."""
+    """Return `text` without emoji; between Chinese characters a comma replaces them."""
     arrows = _ARROW.sub(lambda m: "，" if has_han(_before(m)) else ", ", text)
     return _EMOJI.sub(_gap, arrows)
 
 
 def _gap(match: re.Match[str]) -> str:
-    """Return what is left where something was taken out between two words."""
+    """Return the replacement for a match between two words."""
     before, after = _before(match), match.string[match.end() : match.end() + 1]
     if "\n" in match[0]:
         return "\n"

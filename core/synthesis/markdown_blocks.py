@@ -1,4 +1,4 @@
-"""Markdown as blocks of plain words, in the order in which they are read aloud."""
+"""Markdown as blocks of plain text, in reading order."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from markdown_it.token import Token
 
 from core.text.scripts import has_han
 
-#: Words that stand for what cannot be read aloud, by language.
-STAND_INS: dict[str, dict[str, str]] = {
+#: Replacements for content that cannot be read aloud, by language.
+PLACEHOLDERS: dict[str, dict[str, str]] = {
     "en": {
         "link": "a link",
         "code": "code",
@@ -36,35 +36,35 @@ STAND_INS: dict[str, dict[str, str]] = {
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*:|//|[/#.?])|\S+\.\w{2,}(?:[/?#]|$)|$", re.IGNORECASE)
 _FOOTNOTE = re.compile(r"\[?\^?[\d*†]+\]?")
 _LINK_LABEL = re.compile(r"(?:[a-z]+://|www\.)\S+", re.IGNORECASE)
-#: "a <b and c> d" has the form of an element; its attributes have no values.
+#: "a <b and c> d" looks like an element, but its attributes have no values.
 _COMPARISON = re.compile(r"<[a-zA-Z][\w-]*(?:\s+[\w:-]+)+\s*>")
 _BREAKING_TAG = re.compile(r"</?(?:br|p|div|li|ul|ol|tr|h[1-6]|hr)\b", re.IGNORECASE)
 
-# Indented text is rarely code in a chat, and elements are taken out one by one.
+# Indented text is rarely code in a chat; elements are removed one by one.
 _PARSER = (
     MarkdownIt("commonmark", {"html": True, "maxNesting": 50})
     .enable(["table", "strikethrough"])
     .disable(["code", "html_block"])
 )
-# "[cough]: what a day" is no definition of a link.
+# "[cough]: what a day" does not define a link.
 _PARSER.validateLink = lambda url: _ADDRESS.match(url) is not None  # type: ignore[method-assign]
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A heading, a paragraph, an item or a row: its words, lines parted by line breaks."""
+    """The text of a heading, paragraph, list item or table row, with line breaks."""
 
     text: str
-    #: True where a full stop belongs at its end even if nothing follows.
+    #: True if it ends with a full stop even when nothing follows.
     is_closed: bool = False
 
 
 def read_blocks(markdown: str, language: str) -> list[Block]:
-    """Return the blocks of `markdown` without its marks.
+    """Return the blocks of `markdown` without its syntax.
 
-    Links become their names, images their descriptions, code blocks one word of `language`.
+    Links become their names, images their descriptions, code blocks a word in `language`.
     """
-    reader = _Reader(STAND_INS[language])
+    reader = _Reader(PLACEHOLDERS[language])
     for token in _PARSER.parse(markdown):
         reader.read(token)
     return reader.blocks
@@ -146,7 +146,7 @@ def _read_children(tokens: Sequence[Token], words: dict[str, str]) -> str:
 
 
 def _read_link(label: str, words: dict[str, str]) -> str:
-    """Return what is said for a link: its name; an address is no name, a number is a footnote."""
+    """Return the spoken form of a link; an address is not a name, a number is a footnote."""
     if _FOOTNOTE.fullmatch(label.strip()):
         return ""
     return words["link"] if _LINK_LABEL.fullmatch(label.strip()) else label

@@ -1,7 +1,7 @@
-"""How a text becomes sound: made speakable, split by sentence, spoken side by side, joined.
+"""How a text becomes speech: make it speakable, split it, synthesize the pieces in parallel, join.
 
-Every piece that was paid for is kept before the next step, as FLAC, so that a job may run again
-from its start and neither pays for nor says anything twice.
+Every piece that was paid for is stored as FLAC before the next step, so that a job that runs again
+pays for nothing twice.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import io
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -26,41 +26,41 @@ from core.synthesis.speakable import make_speakable
 from core.synthesis.styles import read_styles
 from core.text.split import shorten, split_speech
 
-#: Longest text that is spoken at once: about six minutes.
+#: Longest text of one voice note: about six minutes.
 MAX_CHARS = 5000
-#: What players show where it is too long for a voice message.
+#: Longest title, which players show for files.
 MAX_TITLE_CHARS = 60
 
 Format = Literal["ogg", "mp3", "flac", "wav"]
-#: Called with PCM as it comes, and its sample rate.
+#: Called with each chunk of PCM and its sample rate.
 OnAudio = Callable[[bytes, int], None]
 
-PLAIN_ONLY = mark("This engine performs no styles, so I speak plainly.")
+PLAIN_ONLY = mark("This engine does not support styles, so the style was ignored.")
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceStyle:
-    """With which voice and how something is said."""
+    """The voice and the style of speech."""
 
-    #: A preset voice, or a kept one; None = the engine's own choice.
+    #: A preset or saved voice; None = the engine's default.
     voice: str | SavedVoice | None = None
-    #: Styles and direction as they were typed.
+    #: Styles and direction as typed.
     style: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SynthesisResult:
-    """A text that was said."""
+    """Synthesized speech."""
 
     file: File
-    #: What the person should know of it: a text to be translated, empty if nothing.
+    #: A remark for the person, to be translated; empty if none.
     note: str = ""
 
 
 class TextTooLong(UserError):
-    """More than is spoken at once; `start` is what fits."""
+    """The text exceeds MAX_CHARS; `start` is the part that fits."""
 
-    user_text = "This is too long to be said at once: the limit is {limit} characters."
+    user_text = "This text is too long to read aloud: the limit is {limit} characters."
 
     def __init__(self, start: str) -> None:
         super().__init__("", limit=MAX_CHARS)
@@ -68,18 +68,18 @@ class TextTooLong(UserError):
 
 
 class NothingToSay(UserError):
-    """No word in it can be spoken."""
+    """The text has no word that can be spoken."""
 
-    user_text = "There is nothing in it that I could say aloud."
+    user_text = "There is nothing in this text that can be read aloud."
 
 
 class SynthesisPipeline:
-    """Says texts with one engine."""
+    """Synthesizes texts with one engine."""
 
     def __init__(self, synthesizer: Synthesizer, results: Results, clock: Clock = CLOCK) -> None:
         self.synthesizer = synthesizer
         self._results = results
-        #: What every call to the engine passes.
+        #: Limits the calls to the engine.
         self.gate = AccountGate(synthesizer.name, synthesizer.limits, "speech", clock)
 
     async def synthesize(
@@ -90,40 +90,39 @@ class SynthesisPipeline:
         on_audio: OnAudio | None = None,
         format: Format = "ogg",
     ) -> SynthesisResult:
-        """Return `text` as a voice note. format: "ogg", "mp3", "flac" or "wav".
+        """Return `text` as a voice note.
 
-        Raises UserError (nothing to say, TextTooLong), EngineError.
+        Raises UserError (NothingToSay, TextTooLong), EngineError.
         """
-        # A thread: long Markdown takes a while to be made speakable.
-        utterances = await asyncio.to_thread(self._plan, text, voice_style)
-        file = await self._say_utterances(utterances, on_audio, format)
-        is_plain = not self.synthesizer.limits.can_style
+        lines = [(text, voice_style)]
+        file = await self.synthesize_dialogue(lines, on_audio=on_audio, format=format)
         is_styled = bool(voice_style.style or read_styles(text).styles)
-        return SynthesisResult(file, PLAIN_ONLY if is_plain and is_styled else "")
+        is_ignored = is_styled and not self.synthesizer.limits.can_style
+        return SynthesisResult(file, PLAIN_ONLY if is_ignored else "")
 
     async def synthesize_dialogue(
-        self, lines: Sequence[tuple[str, VoiceStyle]], *, on_audio: OnAudio | None = None
+        self,
+        lines: Sequence[tuple[str, VoiceStyle]],
+        *,
+        on_audio: OnAudio | None = None,
+        format: Format = "ogg",
     ) -> File:
         """Return lines of several speakers as one voice note, one after the other.
 
-        Lines with nothing to say are passed over. Raises UserError (nothing to say in any,
+        Lines with nothing to say are skipped. Raises UserError (NothingToSay if all are,
         TextTooLong), EngineError.
         """
-        utterances = await asyncio.to_thread(self._plan_dialogue, lines)
-        return await self._say_utterances(utterances, on_audio, "ogg")
-
-    async def _say_utterances(
-        self, utterances: list[Utterance], on_audio: OnAudio | None, format: Format
-    ) -> File:
+        # In a thread: making long Markdown speakable takes a while.
+        utterances = await asyncio.to_thread(self._plan, lines)
         rate_hz = self.synthesizer.rate_hz
         encoder = audio.VoiceNoteEncoder(rate_hz, format=format, comment=self._credit)
         joiner = audio.SeamJoiner(rate_hz)
-        async with aclosing(self._say_all(utterances)) as pieces:
-            async for piece in pieces:
-                sound = joiner.end_piece() if piece is None else joiner.feed(piece)
-                if on_audio and sound:
-                    on_audio(sound, rate_hz)
-                await encoder.feed(sound)
+        async with aclosing(self._synthesize_all(utterances)) as chunks:
+            async for chunk in chunks:
+                pcm = joiner.end_piece() if chunk is None else joiner.feed(chunk)
+                if on_audio and pcm:
+                    on_audio(pcm, rate_hz)
+                await encoder.feed(pcm)
         note = await encoder.finish()
         title = shorten(utterances[0].text, MAX_TITLE_CHARS)
         return File(f"speech.{format}", note.mime, note.data, note.duration_s, note.waveform, title)
@@ -133,75 +132,72 @@ class SynthesisPipeline:
         return f"{self.synthesizer.name} {self.synthesizer.model}"
 
     async def preview(self, text: str, description: str, take: str) -> File:
-        """Return a take of a voice that is given in words; the same take is made once."""
+        """Return a take of a designed voice; each take is synthesized only once."""
         rate_hz = self.synthesizer.rate_hz
         encoder = audio.VoiceNoteEncoder(rate_hz, comment=self._credit)
-        await encoder.feed(await self._take(text, description, take))
+        await encoder.feed(await self._synthesize_take(text, description, take))
         note = await encoder.finish()
         return File(f"{take}.ogg", note.mime, note.data, note.duration_s, note.waveform)
 
     async def preview_sample(self, text: str, description: str, take: str) -> Audio:
-        """Return a take as the sample of a voice, WAV."""
+        """Return a take as a WAV sample for a saved voice."""
         rate_hz = self.synthesizer.rate_hz
-        segment = audio.VoiceSegment.from_pcm(await self._take(text, description, take), rate_hz)
+        segment = audio.VoiceSegment.from_pcm(
+            await self._synthesize_take(text, description, take), rate_hz
+        )
         return Audio(_write(segment, "wav"), "audio/wav", segment.duration_seconds)
 
-    async def _take(self, text: str, description: str, take: str) -> bytes:
+    async def _synthesize_take(self, text: str, description: str, take: str) -> bytes:
         utterance = Utterance(text, description=description)
         chunks: list[bytes] = []
-        await self._say_one(utterance, lambda sound: chunks.append(sound or b""), take)
+        await self._synthesize_one(utterance, lambda pcm: chunks.append(pcm or b""), take)
         return b"".join(chunks)
 
-    def _plan(self, text: str, voice_style: VoiceStyle) -> list[Utterance]:
-        """Return the calls that say `text`."""
-        limits = self.synthesizer.limits
-        styled = read_styles(text)
-        chosen, direction = _read_manner(voice_style.style)
-        styles = styled.styles or chosen
-        spoken = make_speakable(styled.text, keeps_tags=limits.can_style)
-        if not spoken:
+    def _plan(self, lines: Sequence[tuple[str, VoiceStyle]]) -> list[Utterance]:
+        """Return the engine calls for all lines, in order."""
+        can_style = self.synthesizer.limits.can_style
+        texts = [make_speakable(read_styles(t).text, keeps_tags=can_style) for t, _ in lines]
+        whole = " ".join(filter(None, texts))
+        if not whole:
             raise NothingToSay
-        if len(spoken) > MAX_CHARS:
-            raise TextTooLong(shorten(spoken, MAX_CHARS))
-        kept = voice_style.voice if isinstance(voice_style.voice, SavedVoice) else None
-        first = Utterance(
+        if len(whole) > MAX_CHARS:
+            raise TextTooLong(shorten(whole, MAX_CHARS))
+        return [
+            replace(self._build_utterance(typed, voice_style), text=piece)
+            for text, (typed, voice_style) in zip(texts, lines, strict=True)
+            for piece in split_speech(text, self.synthesizer.limits.max_chars)
+        ]
+
+    def _build_utterance(self, typed: str, voice_style: VoiceStyle) -> Utterance:
+        """Return an utterance without text, with the styles of `typed` or else `voice_style`."""
+        chosen, direction = _split_style(voice_style.style)
+        can_style = self.synthesizer.limits.can_style
+        voice = voice_style.voice
+        return Utterance(
             text="",
-            voice=voice_style.voice if isinstance(voice_style.voice, str) else None,
-            styles=styles if limits.can_style else (),
-            direction=direction if limits.can_style else "",
-            sample=kept.sample if kept else None,
+            voice=voice if isinstance(voice, str) else None,
+            styles=(read_styles(typed).styles or chosen) if can_style else (),
+            direction=direction if can_style else "",
+            sample=voice.sample if isinstance(voice, SavedVoice) else None,
         )
-        pieces = split_speech(spoken, limits.max_chars)
-        return [replace(first, text=piece) for piece in pieces]
 
-    def _plan_dialogue(self, lines: Sequence[tuple[str, VoiceStyle]]) -> list[Utterance]:
-        """Return the calls that say all lines, in order."""
-        utterances: list[Utterance] = []
-        for text, voice_style in lines:
-            with suppress(NothingToSay):
-                utterances += self._plan(text, voice_style)
-        spoken = " ".join(utterance.text for utterance in utterances)
-        if len(spoken) > MAX_CHARS:
-            raise TextTooLong(shorten(spoken, MAX_CHARS))
-        if not utterances:
-            raise NothingToSay
-        return utterances
-
-    async def _say_all(self, utterances: list[Utterance]) -> AsyncGenerator[bytes | None, None]:
-        """Yield the sound of all in order, None after each. The next ones are said meanwhile."""
-        lines: list[asyncio.Queue[bytes | None]] = [asyncio.Queue() for _ in utterances]
+    async def _synthesize_all(
+        self, utterances: list[Utterance]
+    ) -> AsyncGenerator[bytes | None, None]:
+        """Yield the PCM of each in order, then None, while the next are being synthesized."""
+        queues: list[asyncio.Queue[bytes | None]] = [asyncio.Queue() for _ in utterances]
         tasks = [
-            asyncio.create_task(self._say_one(utterance, line.put_nowait))
-            for utterance, line in zip(utterances, lines, strict=True)
+            asyncio.create_task(self._synthesize_one(utterance, queue.put_nowait))
+            for utterance, queue in zip(utterances, queues, strict=True)
         ]
         try:
-            for task, line in zip(tasks, lines, strict=True):
-                while (sound := await line.get()) is not None:
-                    yield sound
+            for task, queue in zip(tasks, queues, strict=True):
+                while (pcm := await queue.get()) is not None:
+                    yield pcm
                 await task
                 yield None
         except EngineError:
-            # Those under way are paid for: let them be kept.
+            # Calls in progress are paid for: let them finish and be stored.
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
         finally:
@@ -209,10 +205,10 @@ class SynthesisPipeline:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _say_one(
+    async def _synthesize_one(
         self, utterance: Utterance, put: Callable[[bytes | None], None], take: str = ""
     ) -> None:
-        """Put the sound of one call, from what is kept or from the engine, then None."""
+        """Put the PCM of one call, stored or from the engine, then None."""
         key = self._key(utterance, take)
         try:
             if (kept := await self._results.find_sound(key)) is not None:
@@ -220,23 +216,23 @@ class SynthesisPipeline:
                 return
             await self.gate.take_slot()
             try:
-                await self._call(utterance, key, put)
+                await self._call_engine(utterance, key, put)
             finally:
                 self.gate.give_slot()
         finally:
             put(None)
 
-    async def _call(
+    async def _call_engine(
         self, utterance: Utterance, key: str, put: Callable[[bytes | None], None]
     ) -> None:
         engine, rate_hz = self.synthesizer, self.synthesizer.rate_hz
         whole = bytearray()
-        async with self.gate.call(0.0, key), aclosing(engine.synthesize(utterance)) as sound:
-            async for chunk in sound:
+        async with self.gate.call(0.0, key), aclosing(engine.synthesize(utterance)) as chunks:
+            async for chunk in chunks:
                 whole += chunk
                 put(chunk)
             if not whole:
-                raise EngineBadReply("no sound")
+                raise EngineBadReply("no audio")
         packed = await asyncio.to_thread(_pack, bytes(whole), rate_hz)
         cost = Usage(engine.name, engine.model, audio_s=len(whole) / 2 / rate_hz)
         await self._results.save_sound(key, packed, cost, utterance.sample)
@@ -250,8 +246,8 @@ class SynthesisPipeline:
         ).hexdigest()
 
 
-def _read_manner(style: str) -> tuple[tuple[str, ...], str]:
-    """Return the styles in what was typed, or else the whole of it as direction in words."""
+def _split_style(style: str) -> tuple[tuple[str, ...], str]:
+    """Return the styles in `style`, or else all of it as a direction in words."""
     filler = "a"
     read = read_styles(f"{style}{filler}")
     return (read.styles, "") if read.text == filler else ((), style)

@@ -1,19 +1,19 @@
-"""The text that is spoken, apart from the text that is shown."""
+"""Speakable text: what a voice reads of a text that was written to be shown."""
 
 from __future__ import annotations
 
 import re
 
 from core.synthesis.audio_tags import BRACKETS, is_audio_tag
-from core.synthesis.chat_markup import drop_emoji, drop_hidden, drop_thoughts, read_chat_marks
-from core.synthesis.markdown_blocks import STAND_INS, Block, read_blocks
+from core.synthesis.chat_markup import drop_emoji, drop_hidden, drop_thoughts, replace_chat_codes
+from core.synthesis.markdown_blocks import PLACEHOLDERS, Block, read_blocks
 from core.text.scripts import HAN, HAN_TEXT, guess_language, has_han
 
-#: Taking one mark away may bring another to light; more layers than these are no text.
+#: Removing markup may uncover more; text has fewer layers than this.
 _MAX_PASSES = 20
-#: Letters in a row that are kept: a performing engine stretches "sooooo", others spell it out.
+#: Longest run of one letter: an engine with styles stretches "sooooo", others spell it.
 _LONGEST_PERFORMED, _LONGEST_READ = 6, 3
-#: A longer line was wrapped; a shorter one ends where its writer pauses.
+#: A longer line was wrapped; a shorter one ends at a pause.
 _WRAP_CHARS = 60
 
 _URL = re.compile(
@@ -28,16 +28,16 @@ _SPOILER = re.compile(r"\|\|(?=\S)[^|\n]+\|\|")
 _CHECK_BOX = re.compile(r"\[[ xX]?\]")
 _FOOTNOTE = re.compile(r"\[(?:\^[^\[\]\n]{1,20}|\d[\d,，\s–-]{0,20}|citation needed|sic)\]:?")
 _EMPTY = re.compile(r"(?<!\w)\s*[(（]\s*[)）]")
-_TITLE_MARKS = re.compile(r"【([^【】\n]*)】")
+_TITLE_BRACKETS = re.compile(r"【([^【】\n]*)】")
 
 _WORD_WITH_BARS = re.compile(r"[^\s_]*_\S*|_+")
-_STRAY_MARKS = re.compile(
+_STRAY_MARKUP = re.compile(
     r"\*+|`+|~~+|(?<=\w)[~～]+(?!\d)|(?<!\S)[~～]+(?![\d/])|\\(?=[*_~`#|>\[\]])"
 )
 _HAN_WAVE = re.compile(f"(?<=[{HAN}])[~～]+(?=[{HAN}])")
 _BARS = re.compile(r"\s*\|+\s*")
 _RULE = re.compile(r"(?<!\S)[-=_#>+]{2,}(?!\S)|[-=]{4,}")
-_MARK_BEFORE_SPACE = re.compile(
+_SPACE_BEFORE_PUNCTUATION = re.compile(
     rf" +(?=[,.!?;:](?:\s|$)|[，。！？；：、)）])|(?<=[{HAN_TEXT}])\n(?=\S)"
 )
 _LEADING = re.compile(r"^[\s,，:：;；、]+")
@@ -45,15 +45,14 @@ _END = re.compile(r"[.!?…。！？:：;；,，、—][\"'”’」』）)\]]*$
 
 
 def make_speakable(text: str, *, keeps_tags: bool) -> str:
-    """Return the words of `text` on one line, ready to be spoken.
+    """Return `text` as one line to be spoken, "" if it has no words. Idempotent.
 
-    Marks of Markdown, HTML, chats and models go; links, code and images are named; headings,
-    list items and rows of tables end as sentences. Numbers, dates, money and abbreviations stay.
+    Markup of Markdown, HTML, chats and models is removed; links, code and images are named;
+    headings, list items and table rows end as sentences. Numbers, dates and abbreviations stay.
 
-    keeps_tags: True for an engine that performs what is in brackets: audio tags stay, and asides
-    stand between commas, else they would be performed too. False: tags go, asides in round
-    brackets stay as they are.
-    Speakable text comes back as it is. Nothing to say gives "".
+    keeps_tags: True for an engine that performs brackets: audio tags stay, and asides are put
+    between commas, or else they would be performed too. False: tags are removed, asides in round
+    brackets stay.
     """
     text = drop_thoughts(drop_hidden(text))
     language = guess_language(text)
@@ -65,7 +64,7 @@ def make_speakable(text: str, *, keeps_tags: bool) -> str:
 
 
 def _pass(text: str, language: str, keeps_tags: bool) -> str:
-    text = read_chat_marks(drop_thoughts(drop_hidden(text)), language)
+    text = replace_chat_codes(drop_thoughts(drop_hidden(text)), language)
     cleaned = [
         Block(_clean(block.text, language, keeps_tags), block.is_closed)
         for block in read_blocks(text, language)
@@ -79,8 +78,8 @@ def _pass(text: str, language: str, keeps_tags: bool) -> str:
 
 
 def _clean(text: str, language: str, keeps_tags: bool) -> str:
-    """Return one block's words on one line."""
-    words = STAND_INS[language]
+    """Return the words of one block on one line."""
+    words = PLACEHOLDERS[language]
     text = _URL.sub(lambda m: _read_url(m, words["link"]), text)
     text = _EN_LINKS.sub(lambda m: m[1] or "a link", _ZH_LINKS.sub("链接", text))
     text = _SPOILER.sub(words["spoiler"], text)
@@ -88,15 +87,15 @@ def _clean(text: str, language: str, keeps_tags: bool) -> str:
     text = drop_emoji(_FOOTNOTE.sub("", _CHECK_BOX.sub("", text)))
     text = BRACKETS.sub(lambda m: _read_brackets(m, keeps_tags), text)
     text = _EMPTY.sub("", text)
-    text = _TITLE_MARKS.sub(lambda m: _aside(m, m[1]), text)
+    text = _TITLE_BRACKETS.sub(lambda m: _aside(m, m[1]), text)
     text = _WORD_WITH_BARS.sub(lambda m: m[0] if "@" in m[0] else m[0].replace("_", " "), text)
-    text = _STRAY_MARKS.sub("", _HAN_WAVE.sub("，", text))
+    text = _STRAY_MARKUP.sub("", _HAN_WAVE.sub("，", text))
     text = _BARS.sub(", ", text.strip("| \n"))
-    return _LEADING.sub("", _tidy(_join_lines(_calm(text, keeps_tags))))
+    return _LEADING.sub("", _tidy(_join_lines(_limit_repeats(text, keeps_tags))))
 
 
 def _read_url(match: re.Match[str], word: str) -> str:
-    """Return `word` for the address, and the marks that stood after it."""
+    """Return `word` for the address, and the punctuation after it."""
     address = match[0].rstrip(_URL_TAIL)
     if "(" in address and match[0].startswith(address + ")"):
         address += ")"
@@ -106,19 +105,19 @@ def _read_url(match: re.Match[str], word: str) -> str:
 
 def _read_brackets(match: re.Match[str], keeps_tags: bool) -> str:
     if is_audio_tag(match):
-        return match[0] if keeps_tags else _removed(match)
+        return match[0] if keeps_tags else _gap_for_tag(match)
     if match["square"] is not None:
         return _aside(match, match["square"])
     return _aside(match, match["round"]) if keeps_tags else match[0]
 
 
-def _removed(match: re.Match[str]) -> str:
+def _gap_for_tag(match: re.Match[str]) -> str:
     before, after = match.string[: match.start()][-1:], match.string[match.end() :][:1]
     return "，" if has_han(before) and has_han(after) else " "
 
 
 def _aside(match: re.Match[str], inner: str) -> str:
-    """Return what stood in brackets between commas; "word(s)", "(555)" and "f(x)" stay."""
+    """Return bracketed words between commas; "word(s)", "(555)" and "f(x)" stay."""
     before, after = match.string[: match.start()], match.string[match.end() :]
     is_attached = re.search(r"[a-zA-Z\d]$", before) or re.match(r"[a-zA-Z\d]", after)
     has_words = re.search(r"[^\W\d_]", inner)
@@ -135,8 +134,8 @@ def _comma(text: str) -> str:
     return "，" if has_han(text) else ", "
 
 
-def _calm(text: str, keeps_tags: bool) -> str:
-    """Return `text` with only a few of a letter in a row and one of each mark."""
+def _limit_repeats(text: str, keeps_tags: bool) -> str:
+    """Return `text` with repeated letters and punctuation limited."""
     longest = _LONGEST_PERFORMED if keeps_tags else _LONGEST_READ
     text = re.sub(rf"([^\W\d_])\1{{{longest},}}", lambda m: m[1] * longest, text)
     text = re.sub(r"([^\W\d_]{2})\1{3,}", r"\1\1\1", text)
@@ -147,7 +146,7 @@ def _calm(text: str, keeps_tags: bool) -> str:
 
 
 def _join_lines(text: str) -> str:
-    """Return the lines of a block as one; a short line without an end mark gets a comma."""
+    """Return the lines of a block joined; a short one without punctuation gets a comma."""
     joined = previous = ""
     for line in filter(None, map(str.strip, text.split("\n"))):
         if joined and not _END.search(joined) and len(previous) < _WRAP_CHARS:
@@ -157,14 +156,14 @@ def _join_lines(text: str) -> str:
 
 
 def _join(first: str, second: str) -> str:
-    """Return both with a space between, none beside Chinese characters and marks."""
+    """Return both with a space between them, but none after Chinese characters."""
     is_wide = re.search(f"[{HAN_TEXT}]$", first) and not re.match(r"[\[(]", second)
     return first + ("" if not first or is_wide else " ") + second
 
 
 def _tidy(text: str) -> str:
     text = re.sub(r"\s+", " ", text)
-    text = _MARK_BEFORE_SPACE.sub("", text)
+    text = _SPACE_BEFORE_PUNCTUATION.sub("", text)
     text = re.sub(r"(?:, ?){2,}", ", ", text)
     text = re.sub(r",(?=[.!?;:。！？])", "", text)
     return text.strip()

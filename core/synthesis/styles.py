@@ -1,7 +1,7 @@
-"""The styles that people type before a text: "<style>Happy</style>Tomorrow is Friday".
+"""Styles that people type before a text: "<style>Happy</style>Tomorrow is Friday".
 
-An overall style stands at the very start: in a `<style>` element or in brackets. Anything else in
-brackets is an audio tag or plain text and stays where it is. The list of styles is open.
+The style of a whole text is at its very start, in a `<style>` element or in brackets. Other
+brackets are audio tags or plain text and stay in place. The set of styles is open.
 """
 
 from __future__ import annotations
@@ -10,43 +10,39 @@ import re
 from dataclasses import dataclass
 
 from core.synthesis.audio_tags import (
-    BRACKETS,
-    is_audio_tag,
-    is_remark,
+    is_label,
     is_sound,
     is_tag_shape,
     is_tone,
 )
-from core.text.scripts import HAN, has_han
+from core.text.scripts import has_han
 
-#: The style of singing, whichever of its names was typed. It stands alone.
+#: The style of singing, whichever of its names was typed. It excludes other styles.
 SINGING = "唱歌"
 _SINGING_NAMES = frozenset({"唱歌", "sing", "singing"})
 
 _ELEMENT = re.compile(r"\s*<style>([^<>{}]{0,200})</style\s*>", re.IGNORECASE)
-_ANY_ELEMENT = re.compile(r"<style>[^<>]*</style\s*>", re.IGNORECASE)
 _START = re.compile(r"\s*(?:[(（](?P<a>[^()（）\[\]\n]+)[)）]|\[(?P<b>[^()（）\[\]\n]+)\])")
 _SEPARATOR = re.compile(r"\s*[,，、;；/|+&]\s*")
-#: What may follow a style: the text, not a link's address and not a second half of a word.
+#: Not a style if this follows it: a link's address, punctuation, or nothing.
 _NO_TEXT_AFTER = re.compile(r"\s*(?:[(\[（{:：,，.。;；、!?！？]|$)")
 
 
 @dataclass(frozen=True, slots=True)
 class Styled:
-    """A text and the styles that stood before it."""
+    """A text and the styles that preceded it."""
 
     text: str
     styles: tuple[str, ...] = ()
 
 
 def read_styles(text: str) -> Styled:
-    """Return `text` without its overall style, and the styles.
+    """Return `text` without its leading styles, and the styles.
 
-    "<style>A, B</style>text" holds two styles, "(A)text", "（甲）文" and "[A] text" hold one or
-    more. In brackets only what looks like a style is one: a few words, no digits, followed by
-    text; known styles anywhere, unknown ones in a Western script only with no space after the
-    bracket. Sounds such as "[cough]" stay in the text as audio tags. Singing comes as `SINGING`
-    and alone.
+    "<style>A, B</style>text" has two styles; "(A)text", "（甲）文" and "[A] text" have one or
+    more. A style in brackets is a few words without digits, followed by text. An unknown style in
+    a Western script must not be followed by a space. Sounds such as "[cough]" stay in the text as
+    audio tags. Singing is returned as `SINGING`, alone.
     """
     found: list[str] = []
     rest = text
@@ -62,17 +58,8 @@ def read_styles(text: str) -> Styled:
     return Styled(text[match.end() :].strip(), _order(_split_styles(inner)))
 
 
-def drop_tags(text: str) -> str:
-    """Return `text` without styles and audio tags, for engines that perform none."""
-    plain = _ANY_ELEMENT.sub(" ", read_styles(text).text)
-    plain = BRACKETS.sub(lambda m: " " if is_audio_tag(m) else m[0], plain)
-    plain = re.sub(r"[ \t]{2,}", " ", plain)
-    plain = re.sub(rf"(?<=[{HAN}]) (?=[{HAN}])", "", plain)
-    return re.sub(r" +(?=[,.!?;:，。！？；：](?:\s|$))", "", plain).strip()
-
-
 def _split_styles(inner: str) -> list[str]:
-    """Return the styles of one tag. Spaces part them only where each word is one by itself."""
+    """Return the styles of one tag, split at spaces only if each word is a style by itself."""
     parts = [part for part in _SEPARATOR.split(inner.strip()) if part]
     if len(parts) != 1:
         return parts
@@ -83,7 +70,7 @@ def _split_styles(inner: str) -> list[str]:
 
 
 def _order(styles: list[str]) -> tuple[str, ...]:
-    """Return each style once; singing is performed only when it is the only one."""
+    """Return each style once; singing only works alone."""
     if any(style.lower() in _SINGING_NAMES for style in styles):
         return (SINGING,)
     return tuple(dict.fromkeys(styles))
@@ -96,7 +83,7 @@ def _is_style(inner: str, after: str) -> bool:
         return True
     if is_sound(inner) or any(is_sound(part) for part in _split_styles(inner)):
         return False
-    if has_han(inner) or is_remark(inner):
-        return not is_remark(inner)
+    if has_han(inner) or is_label(inner):
+        return not is_label(inner)
     # "(Sun Wukong)Who goes there?", but neither "(John) will come" nor "(re)start".
     return not after[0].isspace() and not after[0].islower()

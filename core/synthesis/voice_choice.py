@@ -1,34 +1,34 @@
-"""Which voice speaks: what a call, a person or a chat has chosen, and the voices that were kept."""
+"""Choice of the voice and style for a reply, preset voices, and design of new ones."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 
 from core.errors import UserError
 from core.locale import mark
-from core.models import Audio, ExpectedRecording, File, Message, SavedVoice, SpeechSettings
+from core.models import File, Message, SavedVoice, SpeechSettings, Voice
 from core.models.audio import SAVED_VOICE_PREFIX
 from core.store.people.voices import Voices
 from core.synthesis.pipeline import SynthesisPipeline, VoiceStyle
-from core.text.scripts import split_words
 
-#: Where a choice may come from, the strongest first.
+#: Where a choice may come from, the highest priority first.
 SOURCES = (mark("this call"), mark("your choice"), mark("this chat"), mark("the default"))
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What was chosen, the strongest first."""
+    """Speech settings of a call, a person and a chat."""
 
     call: SpeechSettings
     person: SpeechSettings
     chat: SpeechSettings
 
     def find(self, field: str) -> tuple[str, str]:
-        """Return what applies ("" = nothing was chosen) and the text that says where from."""
+        """Return the setting that applies ("" = none) and the text that names its source."""
         for source, level in zip(SOURCES, (self.call, self.person, self.chat), strict=False):
             if value := getattr(level, field):
                 return value, source
@@ -40,8 +40,8 @@ async def choose_voice_style(
 ) -> VoiceStyle:
     """Return the voice and style that apply.
 
-    Raises UserError if this call names a voice that there is not. A voice chosen earlier that
-    the engine of today lacks gives way to the default: the text is more than the voice.
+    Raises UserError if this call names an unknown voice. A voice that was chosen earlier and that
+    the current engine lacks is replaced by the default.
     """
     name, _ = choices.find("voice")
     style, _ = choices.find("style")
@@ -54,52 +54,32 @@ async def choose_voice_style(
 async def find_voice(
     voices: Voices, synthesis: SynthesisPipeline, name: str, message: Message
 ) -> str | SavedVoice | None:
-    """Return the preset or kept voice called `name`, None if this person may not use one."""
+    """Return the preset or saved voice called `name`, None if this person may not use it."""
     for preset in synthesis.synthesizer.voices():
         if name.lower() in (preset.voice_id.lower(), preset.name.lower()):
             return preset.voice_id
     if not synthesis.synthesizer.limits.max_sample_bytes:
         return None
     wanted = name.removeprefix(SAVED_VOICE_PREFIX)
-    for kept in await voices.usable(message.chat, message.sender_id):
-        if wanted in (kept.voice_id, kept.name):
-            return kept
+    for saved in await voices.usable(message.chat, message.sender_id):
+        if wanted in (saved.voice_id, saved.name):
+            return saved
     return None
 
 
 #: The names of the takes of a designed voice.
 TAKES = ("A", "B", "C")
 MAX_NAME_CHARS = 40
-#: How long the consent is waited for.
-CONSENT_FOR = timedelta(minutes=15)
-#: Share of the sentence's words that must be heard; recognisers mishear some.
-CONSENT_SHARE = 0.75
-
 PREVIEW_TEXT = mark(
     "Good morning. This is a voice that was made for you. How do you like it? "
     "I can read your messages, tell a story, or just say hello."
 )
-CONSENT = mark(
-    "I am the speaker of this recording. I agree that a computer voice is made from it, "
-    "which only I may use. My code is {code}."
-)
-#: Words that any recogniser knows, for a code that no old recording holds.
-CODE_WORDS = (
-    mark("apple"),
-    mark("river"),
-    mark("garden"),
-    mark("window"),
-    mark("green"),
-    mark("winter"),
-    mark("horse"),
-    mark("coffee"),
-)
 
 
 async def make_takes(synthesis: SynthesisPipeline, description: str, text: str) -> tuple[File, ...]:
-    """Return one file per take of a voice that is given in words."""
+    """Return one file per take of a voice that is described in words."""
     if not synthesis.synthesizer.limits.can_design:
-        raise UserError("The engine that speaks here cannot design a voice.")
+        raise UserError("The current speech engine cannot design voices.")
     files = await asyncio.gather(*(synthesis.preview(text, description, t) for t in TAKES))
     return tuple(
         replace(file, name=f"{take}.ogg", title=take)
@@ -110,30 +90,18 @@ async def make_takes(synthesis: SynthesisPipeline, description: str, text: str) 
 async def keep_take(
     synthesis: SynthesisPipeline, description: str, text: str, take: str
 ) -> SavedVoice:
-    """Return a take as a voice to be kept; its sound was kept when it was made."""
+    """Return a take as a saved voice; its audio was stored when it was made."""
     sample = await synthesis.preview_sample(text, description, take)
     return SavedVoice(secrets.token_hex(5), description[:MAX_NAME_CHARS], sample)
 
 
-def make_code() -> list[str]:
-    """Return the words of a code, as texts to be translated."""
-    return secrets.SystemRandom().sample(CODE_WORDS, 3)
+def voices_for_language(voices: Sequence[Voice], language: str) -> list[Voice]:
+    """Return the voices of a language (BCP 47), whatever their region."""
+    wanted = language.lower().split("-")[0]
+    return [voice for voice in voices if voice.language.lower().split("-")[0] == wanted]
 
 
-def expect_consent(sentence: str, code: str, now: datetime) -> ExpectedRecording:
-    """Return that the next recording is to say `sentence`, which holds `code`."""
-    return ExpectedRecording("consent", sentence, code, now + CONSENT_FOR)
-
-
-def is_said(expects: ExpectedRecording, heard: str) -> bool:
-    """Tell whether `heard` is the sentence: its code whole, and enough of its other words."""
-    words = set(split_words(heard))
-    wanted = split_words(expects.text)
-    share = sum(word in words for word in wanted) / len(wanted)
-    return share >= CONSENT_SHARE and all(word in words for word in split_words(expects.code))
-
-
-def make_clone(sample: Audio, now: datetime) -> SavedVoice:
-    """Return a person's own voice, from the recording in which they agreed to it."""
-    voice_id = secrets.token_hex(5)
-    return SavedVoice(voice_id, "me", sample, is_clone=True, consented_at=now)
+def assign_voice(person: str, voices: Sequence[Voice]) -> Voice:
+    """Return the same voice for a person each time, derived from a hash. voices: at least one."""
+    number = int.from_bytes(hashlib.sha256(person.encode()).digest()[:8])
+    return voices[number % len(voices)]

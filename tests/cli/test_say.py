@@ -49,7 +49,7 @@ def test_a_voice_is_chosen_by_its_name(hearsay: Hearsay) -> None:
 def test_a_style_that_is_not_performed_is_told(hearsay: Hearsay) -> None:
     done = hearsay("say", "Good morning.", "-o", "a.ogg", "--style", "warm")
     assert done.returncode == 0
-    assert done.stderr == "a.ogg: This engine performs no styles, so I speak plainly.\n"
+    assert done.stderr == "a.ogg: This engine does not support styles, so the style was ignored.\n"
 
 
 def test_mimo_speaks_and_is_paid_once(hearsay: Hearsay, mimo: MimoServer) -> None:
@@ -68,7 +68,7 @@ def test_mimo_speaks_and_is_paid_once(hearsay: Hearsay, mimo: MimoServer) -> Non
         (["hi"], 2, "name the file with -o"),
         (["hi", "-o", "out.flac"], 2, "out.flac must end in .ogg, .wav or .mp3"),
         (["hi", "-o", "nowhere/out.ogg"], 2, "nowhere/out.ogg"),
-        (["", "-o", "out.ogg"], 1, "nothing in it that I could say"),
+        (["", "-o", "out.ogg"], 1, "nothing in this text that can be read aloud"),
         (["hi", "-o", "out.ogg", "--voice", "Nobody"], 1, "Nobody: see hearsay voices"),
         (["hi " * 3000, "-o", "out.ogg"], 1, "the limit is 5000 characters"),
     ],

@@ -18,7 +18,7 @@ from core.models import (
     Transcript,
 )
 from core.store import Store
-from core.synthesis import voice_choice as casting
+from core.synthesis import voice_consent
 from core.synthesis.voice_choice import Choices
 from tests.conftest import NewMessage
 from tests.support.group_talk import Group
@@ -190,7 +190,7 @@ async def test_a_clone_needs_the_spoken_consent_and_is_its_owners_alone(store: S
 
 
 @pytest.mark.parametrize(
-    ("heard", "is_said"),
+    ("heard", "is_consent"),
     [
         ("I agree that a computer voice is made from it. My code is apple river seven.", True),
         ("i agree that a computer voice was made from it my code is apple river seven", True),
@@ -198,13 +198,15 @@ async def test_a_clone_needs_the_spoken_consent_and_is_its_owners_alone(store: S
         ("apple river seven", False),
     ],
 )
-def test_whether_the_consent_was_said(heard: str, is_said: bool, new_message: NewMessage) -> None:
+def test_consent_needs_the_whole_code(
+    heard: str, is_consent: bool, new_message: NewMessage
+) -> None:
     sentence = "I agree that a computer voice is made from it. My code is apple river seven."
     expects = ExpectedRecording("consent", sentence, "apple river seven", new_message().sent_at)
-    assert casting.is_said(expects, heard) is is_said
+    assert voice_consent.is_consent(expects, heard) is is_consent
 
 
 def test_kept_voices_have_distinct_ids() -> None:
     sample, now = Audio(b"", "audio/wav", 1.0), datetime.now(UTC)
-    assert len({casting.make_clone(sample, now).voice_id for _ in range(50)}) == 50
-    assert isinstance(replace(casting.make_clone(sample, now), name="x"), SavedVoice)
+    assert len({voice_consent.make_clone(sample, now).voice_id for _ in range(50)}) == 50
+    assert isinstance(replace(voice_consent.make_clone(sample, now), name="x"), SavedVoice)

@@ -17,7 +17,7 @@ from tests.support.loopback import ScriptedVoice
 from tests.support.virtual_time import current_clock
 
 LONG = "".join(f"This is sentence {n} of many, and it is followed by others. " for n in range(14))
-KEPT = SavedVoice("v1", "Grandma", Audio(b"RIFF", "audio/wav", 1.0))
+SAVED = SavedVoice("v1", "Grandma", Audio(b"RIFF", "audio/wav", 1.0))
 
 
 def make(store: Store) -> tuple[SynthesisPipeline, ScriptedVoice]:
@@ -27,28 +27,28 @@ def make(store: Store) -> tuple[SynthesisPipeline, ScriptedVoice]:
 
 async def test_a_text_becomes_a_voice_note(store: Store) -> None:
     synthesis, engine = make(store)
-    spoken = await synthesis.synthesize("**Good** morning!", VoiceStyle("Mia"))
+    result = await synthesis.synthesize("**Good** morning!", VoiceStyle("Mia"))
     assert [(u.text, u.voice) for u in engine.said] == [("Good morning!", "Mia")]
-    assert spoken.file.mime == "audio/ogg" and spoken.file.data[:4] == b"OggS"
-    assert spoken.file.duration_s == pytest.approx(0.05 * len("Good morning!"), abs=0.05)
-    assert spoken.file.waveform and spoken.note == ""
+    assert result.file.mime == "audio/ogg" and result.file.data[:4] == b"OggS"
+    assert result.file.duration_s == pytest.approx(0.05 * len("Good morning!"), abs=0.05)
+    assert result.file.waveform and result.note == ""
 
 
-async def test_a_long_text_is_said_in_pieces_in_order(store: Store) -> None:
+async def test_a_long_text_is_synthesized_in_pieces_in_order(store: Store) -> None:
     synthesis, engine = make(store)
     engine.char_s = 0.005
-    heard: list[bytes] = []
-    spoken = await synthesis.synthesize(
-        LONG, VoiceStyle(), on_audio=lambda pcm, _: heard.append(pcm)
+    chunks: list[bytes] = []
+    result = await synthesis.synthesize(
+        LONG, VoiceStyle(), on_audio=lambda pcm, _: chunks.append(pcm)
     )
     assert len(engine.said) >= 4
     texts = sorted((u.text for u in engine.said), key=LONG.index)
     assert " ".join(texts) == LONG.strip()
-    assert sum(map(len, heard)) / 48_000 == pytest.approx(spoken.file.duration_s or 0, abs=0.01)
-    assert len(sounds.decode(spoken.file.data)) > 0
+    assert sum(map(len, chunks)) / 48_000 == pytest.approx(result.file.duration_s or 0, abs=0.01)
+    assert len(sounds.decode(result.file.data)) > 0
 
 
-async def test_what_was_paid_for_is_not_said_again(store: Store) -> None:
+async def test_paid_pieces_are_not_synthesized_again(store: Store) -> None:
     synthesis, engine = make(store)
     engine.char_s = 0.005
     engine.failures = [None, None, EngineBusy("503")]
@@ -57,20 +57,20 @@ async def test_what_was_paid_for_is_not_said_again(store: Store) -> None:
     before = len(engine.said)
     again = await synthesis.synthesize(LONG, VoiceStyle())
     texts = {u.text for u in engine.said}
-    assert len(engine.said) == len(texts) + 1 > before, "only the one that failed was said twice"
+    assert len(engine.said) == len(texts) + 1 > before, "only the failed one was repeated"
     before = len(engine.said)
     assert (await synthesis.synthesize(LONG, VoiceStyle())).file.duration_s == again.file.duration_s
     assert len(engine.said) == before
 
 
-async def test_a_sound_that_breaks_off_is_not_kept(store: Store) -> None:
+async def test_interrupted_audio_is_not_stored(store: Store) -> None:
     synthesis, engine = make(store)
     engine.failures = [EngineBusy("died in the middle")]
     with pytest.raises(EngineBusy):
         await synthesis.synthesize("Good morning", VoiceStyle())
     assert (await synthesis.gate.state()).failed_at == current_clock().now()
-    spoken = await synthesis.synthesize("Good morning", VoiceStyle())
-    assert spoken.file.duration_s == pytest.approx(0.05 * len("Good morning"), abs=0.05)
+    result = await synthesis.synthesize("Good morning", VoiceStyle())
+    assert result.file.duration_s == pytest.approx(0.05 * len("Good morning"), abs=0.05)
 
 
 @pytest.mark.parametrize(
@@ -91,18 +91,18 @@ async def test_styles_as_people_type_them(
     assert (utterance.styles, utterance.direction) == (styles, direction)
 
 
-async def test_an_engine_without_styles_says_so_and_speaks_plainly(store: Store) -> None:
+async def test_an_engine_without_styles_ignores_them_with_a_note(store: Store) -> None:
     synthesis, engine = make(store)
     object.__setattr__(engine.limits, "can_style", False)
-    spoken = await synthesis.synthesize("(Happy)Good [cough] morning", VoiceStyle())
+    result = await synthesis.synthesize("(Happy)Good [cough] morning", VoiceStyle())
     [utterance] = engine.said
     assert (utterance.text, utterance.styles) == ("Good morning", ())
-    assert spoken.note == PLAIN_ONLY
-    assert (await synthesis.synthesize("Good evening", VoiceStyle(KEPT))).note == ""
-    assert (engine.said[-1].sample, engine.said[-1].voice) == (KEPT.sample, None)
+    assert result.note == PLAIN_ONLY
+    assert (await synthesis.synthesize("Good evening", VoiceStyle(SAVED))).note == ""
+    assert (engine.said[-1].sample, engine.said[-1].voice) == (SAVED.sample, None)
 
 
-async def test_nothing_to_say_is_said_so_and_too_long_a_text_has_a_part_that_fits(
+async def test_empty_and_too_long_texts_are_refused(
     store: Store,
 ) -> None:
     synthesis, engine = make(store)
@@ -115,7 +115,7 @@ async def test_nothing_to_say_is_said_so_and_too_long_a_text_has_a_part_that_fit
     assert engine.said == []
 
 
-async def test_takes_of_a_design_differ_and_are_made_once(store: Store) -> None:
+async def test_takes_of_a_designed_voice_are_synthesized_once(store: Store) -> None:
     synthesis, engine = make(store)
     for _ in range(2):
         for take in "AB":

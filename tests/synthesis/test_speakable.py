@@ -12,13 +12,13 @@ from tests.support.speech_messages import CHINESE, ENGLISH, WITH_TAGS
 
 
 @pytest.mark.parametrize(("typed", "spoken"), ENGLISH + CHINESE)
-def test_what_is_said(typed: str, spoken: str) -> None:
+def test_speakable_text(typed: str, spoken: str) -> None:
     assert make_speakable(typed, keeps_tags=False) == spoken
     assert make_speakable(spoken, keeps_tags=False) == spoken
 
 
 @pytest.mark.parametrize(("typed", "spoken"), WITH_TAGS)
-def test_what_is_performed(typed: str, spoken: str) -> None:
+def test_speakable_text_with_tags(typed: str, spoken: str) -> None:
     assert make_speakable(typed, keeps_tags=True) == spoken
     assert make_speakable(spoken, keeps_tags=True) == spoken
 
@@ -48,13 +48,13 @@ texts = st.lists(st.sampled_from([*MARKS.split(";"), ";"]), max_size=25).map("".
 
 
 @given(texts, st.booleans())
-def test_speakable_text_comes_back_as_it_is(text: str, keeps_tags: bool) -> None:
+def test_speakable_text_is_unchanged(text: str, keeps_tags: bool) -> None:
     once = make_speakable(text, keeps_tags=keeps_tags)
     assert make_speakable(once, keeps_tags=keeps_tags) == once
 
 
 @given(texts, st.booleans())
-def test_it_is_one_line_of_what_can_be_heard(text: str, keeps_tags: bool) -> None:
+def test_it_is_one_line_without_markup(text: str, keeps_tags: bool) -> None:
     spoken = make_speakable(text, keeps_tags=keeps_tags)
     assert spoken == " ".join(spoken.split())
     assert not any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") for char in spoken)
@@ -85,7 +85,7 @@ def test_nothing_to_say(text: str) -> None:
     ],
     ids=lambda text: text[:8],
 )  # fmt: skip
-def test_strange_texts_come_back_as_one_line(text: str) -> None:
-    """How long they take is told by `benchmarks/scaling.py`; a catastrophe would end here too."""
+def test_strange_texts_become_one_line(text: str) -> None:
+    """`benchmarks/scaling.py` measures it; catastrophic backtracking would fail here too."""
     spoken = make_speakable(text, keeps_tags=True)
     assert spoken == " ".join(spoken.split())

@@ -9,7 +9,7 @@ from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import Button, Reply
-from core.synthesis import voice_choice as casting
+from core.synthesis.voice_consent import is_consent, make_clone
 
 
 async def consent(ctx: Context) -> Reply:
@@ -19,10 +19,10 @@ async def consent(ctx: Context) -> Reply:
         raise UserError("Nothing was asked of you. /voice clone begins.")
     data = await ctx.platform.fetch(ctx.message)
     heard = await ctx.transcription.transcribe(data, language=ctx.settings.language)
-    if not casting.is_said(expects, heard.transcript.text):
+    if not is_consent(expects, heard.transcript.text):
         raise UserError("That was not the sentence. Record it again, or say /voice clone off.")
     sample = await ctx.transcription.convert(data)
-    own = casting.make_clone(sample, ctx.clock.now())
+    own = make_clone(sample, ctx.clock.now())
     settings = replace(ctx.settings, expects=None)
     await ctx.store.voices.keep(ctx.message.chat, ctx.message.sender_id, own)
     await ctx.store.chats.save_settings(ctx.message.chat, settings)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from core.commands import Command
 from core.commands.context import Context
 from core.models import Reply, SpeechSettings, Voice
-from core.synthesis import preset_voices as presets
+from core.synthesis.voice_choice import assign_voice, voices_for_language
 from core.text.scripts import guess_language
 from core.text.split import shorten
 
@@ -36,8 +36,8 @@ async def read_out(ctx: Context) -> Reply:
 
 def pick_voice(voices: Sequence[Voice], person_id: str, language: str) -> str:
     """Return the preset voice of a person who has chosen none: the same one each time."""
-    pool = presets.voices_for_language(voices, language) or voices
-    return presets.assign(person_id, pool).voice_id if pool else ""
+    pool = voices_for_language(voices, language) or voices
+    return assign_voice(person_id, pool).voice_id if pool else ""
 
 
 command = Command("Reads a message aloud", read_out, is_listed=False, is_silent=True)

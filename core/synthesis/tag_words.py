@@ -1,4 +1,4 @@
-"""The words by which styles, sounds and ordinary remarks in brackets are told apart."""
+"""Word lists that distinguish styles, vocal sounds and ordinary remarks in brackets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-#: Sounds that a voice makes.
+#: Vocal sounds.
 SOUND = re.compile(
     r"\b(?:(?:laugh|gasp|cough|sob|sigh|sniff|groan|moan|grunt|yawn|gulp|scream|shout|yell|snort"
     r"|hiccup|mumbl|mutter|stutter|sneez|chuckl|giggl|snicker|inhal|exhal|breath|paus|whistl|weep"
@@ -23,7 +23,7 @@ SOUND = re.compile(
     re.IGNORECASE,
 )
 
-#: Known ways to speak, each good as a style by itself.
+#: Known tones, each a style by itself.
 TONES = _words(
     "happy happily sad sadly angry angrily excited excitedly cheerful cheerfully calm calmly gentle"
     " gently soft softly tender tenderly whisper whispers whispering whispered loud loudly quiet"
@@ -37,12 +37,12 @@ TONES = _words(
     " embarrassed jealous hysterical melancholy nostalgic romantic mysterious wistful cantonese"
     " sichuanese singing sing sings drunk joking joyful joyfully furious furiously rushed"
 )
-#: What may stand beside them: "very softly", "a bit sad".
+#: Words that may accompany a tone: "very softly", "a bit sad".
 MODIFIERS = _words(
     "very a an and bit little slightly more less so really extremely suddenly sudden down up in"
     " long short slow heavy light then almost half with speaking speak talking"
 )
-#: What ends a way to speak: "old man voice".
+#: Last words of a description of a voice: "old man voice".
 KINDS = _words("voice tone accent dialect style mood manner pace")
 
 TONE_ZH = re.compile(
@@ -53,7 +53,7 @@ TONE_ZH = re.compile(
     f"|^[{HAN}]{{1,6}}(?:腔|腔调|口音|语气|语调|语速|嗓音|声音|方言|风格)$"
 )
 
-#: Words of remarks and labels; no style has one of them.
+#: Words of labels and remarks, which never occur in a style.
 LABELS = _words(
     "draft urgent note nb ps edit edited update updated re fwd fw fyi optional important warning"
     " spoiler meme joke translated translation sic ooc image photo picture video audio sticker gif"
