@@ -35,6 +35,8 @@ class ChatBot(ABC):
     sdk_errors: ClassVar[tuple[type[BaseException], ...]]
     #: Returns what may be logged of an error: the SDK's text can hold the bot's token.
     describe: ClassVar[staticmethod[[BaseException], str]]
+    #: None where bots cannot join voice channels.
+    voice: VoiceChannels | None = None
 
     def __init__(self, settings: Settings, inbox: Inbox, clock: Clock) -> None:
         self._inbox = inbox
@@ -43,11 +45,6 @@ class ChatBot(ABC):
         self._background: set[asyncio.Task[None]] = set()
         #: Closed in this order, after the background tasks.
         self._parts: tuple[Closable, ...] = ()
-
-    @property
-    def voice(self) -> VoiceChannels | None:
-        """Voice channels, None on platforms where bots cannot join any."""
-        return None
 
     async def close(self) -> None:
         """Cancel the background tasks and close the connections."""

@@ -27,7 +27,7 @@ from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import PlatformBusy
 from core.inbox import Inbox
-from core.interfaces import DeliveryTarget, VoiceChannels
+from core.interfaces import DeliveryTarget
 from core.models import Chat, Job, Message, Reply
 
 log = structlog.get_logger(__name__)
@@ -74,6 +74,7 @@ class DiscordBot(ChatBot):
         # The rest of the contract, each by the part that does it.
         self.fetch = self.files.fetch
         self.show = self._live_messages.show
+        self.voice = self._voice
         self.play = self._voice.play
         self.is_admin = self._admins.is_admin
 
@@ -81,11 +82,6 @@ class DiscordBot(ChatBot):
     def is_ready(self) -> bool:
         """True while every shard is connected."""
         return self.client.is_live
-
-    @property
-    def voice(self) -> VoiceChannels:
-        """The voice channels of servers."""
-        return self._voice
 
     async def run(self) -> None:
         """Receive messages until cancelled.

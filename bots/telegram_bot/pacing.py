@@ -56,7 +56,7 @@ class Window:
         return delay_s
 
     def record_call(self) -> None:
-        """Count a call that goes out now."""
+        """Count a call that did not have to wait."""
         self._times.append(self._clock.monotonic())
 
     async def wait(self, limit_s: float, then: Window | None = None) -> None:
@@ -77,7 +77,7 @@ class Window:
                         await then.wait(limit_s)
                     # What counts is when the call goes out, after both waits.
                     is_free = not self.delay_s()
-                self.record_call()
+                self._times.append(self._clock.monotonic())
         finally:
             self.waiting -= 1
 

@@ -127,7 +127,11 @@ class Polling:
             except (TelegramError, TimeoutError) as error:
                 await self._recover(error)
             else:
-                self._note_success()
+                self._is_failing, self._good_at_s = False, self._clock.monotonic()
+                before_s, self._good_wall_s = self._good_wall_s, self._clock.now().timestamp()
+                if (gap_s := self._good_wall_s - before_s) > RETENTION_S:
+                    log.error("telegram_gap", hours=round(gap_s / 3600, 1))
+                self._poll_backoff.reset()
                 await self._commit(batch)
 
     async def _recover(self, error: TelegramError | TimeoutError) -> None:
@@ -141,13 +145,6 @@ class Polling:
         if isinstance(error, TimeoutError | TimedOut):
             await self._client.renew_polls()
         await self._poll_backoff.wait(error)
-
-    def _note_success(self) -> None:
-        now_s, wall_s = self._clock.monotonic(), self._clock.now().timestamp()
-        if wall_s - self._good_wall_s > RETENTION_S:
-            log.error("telegram_gap", hours=round((wall_s - self._good_wall_s) / 3600, 1))
-        self._good_at_s, self._good_wall_s, self._is_failing = now_s, wall_s, False
-        self._poll_backoff.reset()
 
     async def _commit(self, batch: list[Any]) -> None:
         """Hand in a batch; if that fails, the same batch is fetched again."""

@@ -115,7 +115,8 @@ class TelegramDelivery:
             return
         is_pending = known is not None and known.state is DeliveryState.PENDING
         is_repeat = is_pending and (target.job_id, number) not in self._unsent
-        if _is_voice(request) and (target.has_no_voice or request.chat_id in self._no_voice):
+        has_no_voice = target.has_no_voice or chat.chat_id in self._no_voice
+        if has_no_voice and request.part.kind == "voice":
             request = change(request, Refusal.AUDIO_FORBIDDEN) or request
         # The message of an older version of the reply. A chat that moved counts its message ids
         # anew, and a question from before the move has lost its own.
@@ -180,7 +181,7 @@ class TelegramDelivery:
     def _change(self, request: TelegramRequest, error: BadRequest) -> TelegramRequest:
         """Return what to try instead of a refused call; raise `error` if there is nothing."""
         refusal = read_refusal(error)
-        if _is_voice(request) and refusal is Refusal.AUDIO_FORBIDDEN:
+        if request.part.kind == "voice" and refusal is Refusal.AUDIO_FORBIDDEN:
             self._no_voice.add(request.chat_id)
             self._new_no_voice.add(request.chat_id)
         changed = change(request, refusal)
@@ -219,10 +220,6 @@ class TelegramDelivery:
             if isinstance(error, RetryAfter):
                 self._pacer.hold(chat_id, as_seconds(error.retry_after))
             log.debug("telegram_message_not_deleted", detail=describe(error))
-
-
-def _is_voice(request: TelegramRequest) -> bool:
-    return isinstance(request.part, FilePart) and request.part.kind == "voice"
 
 
 async def _finish_when_cancelled(sending: Coroutine[Any, Any, str]) -> str:

@@ -44,6 +44,7 @@ class TextPart:
 
     text: str
     entities: tuple[MessageEntity, ...] = ()
+    kind: Literal["text"] = "text"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import telegram
@@ -64,25 +65,22 @@ def build_keyboard(buttons: Sequence[Button], username: str = "") -> InlineKeybo
     keys = []
     for button in buttons:
         label, url = clean(button.label) or "…", f"https://t.me/{username}?start={button.token}"
+        # On a small screen, the label's width decides how many buttons fit in a row.
+        columns = sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in label)
+        per_row = next((count for limit, count in ROW_WIDTHS if columns <= limit), 1)
         if button.token and button.is_private:
-            keys.append(InlineKeyboardButton(label, url=url))
+            keys.append((per_row, InlineKeyboardButton(label, url=url)))
         elif button.token:
-            keys.append(InlineKeyboardButton(label, callback_data=button.token))
+            keys.append((per_row, InlineKeyboardButton(label, callback_data=button.token)))
     rows = []
-    for width, run in groupby(keys, lambda key: _count_per_row(key.text)):
-        rest = list(run)
+    for per_row, run in groupby(keys, itemgetter(0)):
+        rest = [key for _, key in run]
         # Rows of even length: seven buttons make three, two and two.
-        for rows_left in range(-(-len(rest) // width), 0, -1):
+        for rows_left in range(-(-len(rest) // per_row), 0, -1):
             length = -(-len(rest) // rows_left)
             rows.append(rest[:length])
             rest = rest[length:]
     return InlineKeyboardMarkup(rows) if rows else None
-
-
-def _count_per_row(label: str) -> int:
-    """Return how many buttons with labels of this width fit in a row of a small screen."""
-    columns = sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in label)
-    return next((count for limit, count in ROW_WIDTHS if columns <= limit), 1)
 
 
 def change(request: TelegramRequest, refusal: Refusal | None) -> TelegramRequest | None:
