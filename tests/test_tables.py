@@ -40,13 +40,15 @@ def test_the_menu_fits_telegram() -> None:
 
 async def test_engines_keep_their_contract() -> None:
     contracts = {"transcriber": Transcriber, "answerer": Answerer, "synthesizer": Synthesizer}
-    settings = make_settings(mimo_api_key="sk-x", openai_base_url="http://127.0.0.1:1/v1")
     assert ENGINES.keys() == contracts.keys()
     for role, engines in ENGINES.items():
         for name, place in engines.items():
             module, attribute = place.split(":")
             kind = getattr(import_module(module), attribute)
+            required = {kind.requires.lower(): "http://127.0.0.1:1/v1"} if kind.requires else {}
+            settings = make_settings(**required)
             assert kind.is_configured(settings)
+            assert not kind.requires or not kind.is_configured(make_settings())
             engine = kind(settings)
             assert engine.name == name
             contract = contracts[role]

@@ -1,0 +1,69 @@
+"""The recipes of CONTRIBUTING.md, read from the file and followed in a copy of the checkout."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.paths import ROOT
+
+#: What a recipe may touch, and what its proof needs.
+COPIED = (
+    *("bots", "core", "migrations", "tests", "docs"),
+    *("pyproject.toml", ".env.example", "README.md", "LICENSE"),
+)
+_BLOCK = re.compile(r"^```(python|diff)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_PATH = re.compile(r"`([\w./]+/[\w./]+|pyproject\.toml|\.env\.example)`")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One block of a recipe: a new file, or a change to one that exists."""
+
+    path: str
+    is_change: bool
+    block: str
+
+    def apply(self, root: Path) -> None:
+        path = root / self.path
+        if not self.is_change:
+            assert not path.exists(), f"{self.path} exists already"
+            path.write_text(self.block)
+            return
+        lines = [line or " " for line in self.block.splitlines()]
+        before = "".join(f"{line[1:]}\n" for line in lines if line[0] in " -")
+        after = "".join(f"{line[1:]}\n" for line in lines if line[0] in " +")
+        text = path.read_text()
+        assert text.count(before) == 1, f"{self.path} does not hold once:\n{before}"
+        path.write_text(text.replace(before, after))
+
+
+def read_recipe(heading: str) -> list[Step]:
+    """Return the steps under `heading`. The paragraph above a block names its file."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    _, found, rest = text.partition(f"\n## {heading}\n")
+    assert found, f"CONTRIBUTING.md has no heading {heading!r}"
+    return list(_read_steps(rest.partition("\n## ")[0]))
+
+
+def _read_steps(section: str) -> Iterator[Step]:
+    for block in _BLOCK.finditer(section):
+        paragraph = section[: block.start()].rstrip().rpartition("\n\n")[2]
+        [path] = _PATH.findall(paragraph)
+        yield Step(path, block[1] == "diff", block[2])
+
+
+def copy_checkout(folder: Path) -> Path:
+    """Copy what recipes touch; compiled modules too, so that programs in it start at once."""
+    skipped = shutil.ignore_patterns("data", "chaos_runs", "*.png", "accepted")
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=skipped)
+        else:
+            shutil.copy(source, folder)
+    (folder / "tests" / "data").symlink_to(ROOT / "tests" / "data")
+    return folder
