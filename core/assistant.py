@@ -10,7 +10,8 @@ from functools import partial
 from core.answering.pipeline import AnsweringPipeline
 from core.clock import CLOCK, Clock
 from core.commands import load_command
-from core.commands.context import Context, add_voice
+from core.commands.context import Context
+from core.commands.reply_parts import add_voice
 from core.interfaces import DeliveryTarget, Platform
 from core.models import Job, Reply
 from core.store import Store

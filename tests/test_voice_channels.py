@@ -98,7 +98,7 @@ async def test_where_there_are_no_voice_channels_it_says_so(group: Group, comman
 async def test_it_comes_and_announces_itself(group: Group) -> None:
     assert "voice channel first" in (await group.ask("join", EVE)).text
     told = await group.ask("join")
-    assert "Sofa" in told.text and "/leave" in told.text and "computer" in told.text
+    assert "Sofa" in told.text and "/leave" in told.text and "AI-generated" in told.text
     assert sofa(group).is_joined
     # Everybody is to read it: nothing of this is for one person alone.
     assert not any(load_command(name).is_ephemeral for name in CHANNEL_COMMANDS)
@@ -108,7 +108,7 @@ async def test_it_comes_and_announces_itself(group: Group) -> None:
 async def test_only_those_in_the_channel_and_admins_decide(group: Group, command: str) -> None:
     assert "/join" in (await group.ask(command)).text
     await group.ask("join")
-    assert "Only those who are in Sofa" in (await group.ask(command, EVE)).text
+    assert "Only members of Sofa" in (await group.ask(command, EVE)).text
     assert sofa(group).is_joined and not sofa(group).stops and not sofa(group).read_places
     group.road.platform.can_administer = True
     assert "Only" not in (await group.ask(command, EVE)).text
@@ -116,8 +116,8 @@ async def test_only_those_in_the_channel_and_admins_decide(group: Group, command
 
 async def test_stop_and_leave(group: Group) -> None:
     await group.ask("join")
-    assert (await group.ask("stop", BEN)).text == "I am silent." and sofa(group).stops == 1
-    assert (await group.ask("leave", BEN)).text == "I have left Sofa."
+    assert (await group.ask("stop", BEN)).text == "Stopped." and sofa(group).stops == 1
+    assert (await group.ask("leave", BEN)).text == "Left Sofa."
     assert not sofa(group).is_joined
 
 
@@ -125,15 +125,15 @@ async def test_a_chat_is_read_aloud_and_nothing_is_written_for_it(group: Group) 
     await group.ask("join")
     await group.say("not yet")
     told = await group.ask("read on")
-    assert "heard in Sofa" in told.text and "/read off" in told.text
+    assert "read aloud in Sofa" in told.text and "/read off" in told.text
     written = await group.say("Good morning everybody")
     assert group.answers(written) == [] and said(group) == ["Good morning everybody"]
     assert group.road.platform.played
-    assert "heard in Sofa" in (await group.ask("read")).text
-    assert "do not read" in (await group.ask("read off")).text
+    assert "read aloud in Sofa" in (await group.ask("read")).text
+    assert "is off" in (await group.ask("read off")).text
     await group.say("no more")
     assert said(group) == ["Good morning everybody"]
-    assert (await group.ask("read loudly")).text == "Say /read on or /read off."
+    assert (await group.ask("read loudly")).text == "Choose one of: on, off"
 
 
 async def test_only_plain_talk_is_read(group: Group) -> None:

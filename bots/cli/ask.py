@@ -13,7 +13,7 @@ import typer
 from bots.cli.progress import ROUGH, explain, read_recording, show_progress, show_tail, try_again
 from bots.exit_codes import USAGE, fail, prepare
 from bots.program import Program, open_program
-from core.answering.prompt import QuestionInput, build_question, known, read_tone
+from core.answering.prompt import QuestionInput, build_question, read_tone, source_text
 from core.clock import CLOCK
 from core.commands.ask import CUT, THOUGHT, TONE
 from core.config import Settings
@@ -69,7 +69,7 @@ async def _answer(
             pass
     heard = [await _hear(program, file, data) for file, data in sounds]
     if not any(transcript.text for transcript in heard):
-        raise UserError("I heard no speech in this recording.")
+        raise UserError("No speech was detected in this recording.")
     return await _tell(program, replace(case, transcripts=tuple(heard)))
 
 
@@ -93,7 +93,7 @@ async def _tell(program: Program, case: QuestionInput) -> tuple[Answer, Question
 def _show(answer: Answer, case: QuestionInput) -> None:
     """Print the answer, and on stderr what is to be known of it."""
     text, is_tone = read_tone(answer.text)
-    typer.echo(_make_printable(defuse(text.strip(), known(case))))
+    typer.echo(_make_printable(defuse(text.strip(), source_text(case))))
     notes = {
         TONE: is_tone and bool(case.audios),
         THOUGHT: answer.is_thought,

@@ -14,7 +14,7 @@ from core.audio import MediaLimits
 from core.errors import AssistantError, EngineRefused, UserError
 from core.locale import translate
 
-ROUGH = "Heard offline, English only: the gist, not the letter."
+ROUGH = "Transcribed offline, English only: expect mistakes."
 _ATTEMPTS = 5
 #: How much of the newest words the progress line shows.
 _TAIL_CHARS = 40

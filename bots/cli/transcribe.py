@@ -114,11 +114,11 @@ async def _hear(
 
 def _comment(file: Path, transcript: Transcript) -> None:
     if not transcript.text:
-        _complain(file, "I heard no speech in this recording.")
+        _complain(file, "No speech was detected in this recording.")
     if transcript.is_rough:
         _complain(file, ROUGH)
     if transcript.is_cut:
-        _complain(file, "A part of it was too long for the service: some words are missing.")
+        _complain(file, "A part exceeded the service's limit: some words are missing.")
 
 
 def _complain(file: Path | str, sentence: str) -> int:

@@ -34,7 +34,7 @@ CONTINUE = "Continue exactly where you stopped. Repeat nothing."
 class QuestionTooLong(UserError):
     """More than the engine can take in with one question."""
 
-    user_text = "This is too much for one question: ask about a part of it."
+    user_text = "This is too long for one question. Ask about a part of it."
 
 
 class AnsweringPipeline:

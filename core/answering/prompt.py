@@ -76,7 +76,7 @@ def build_question(case: QuestionInput) -> Question:
     """Return the question as it is sent."""
     material = _describe(case)
     asked = [Turn("user", case.words, case.audios)]
-    for exchange in reversed(bound(case.exchanges)):
+    for exchange in reversed(newest_exchanges(case.exchanges)):
         said = Turn("assistant", exchange.answer)
         asked[:0] = [Turn("user", exchange.question), said]
     first = asked[0]
@@ -91,7 +91,7 @@ def build_question(case: QuestionInput) -> Question:
     )
 
 
-def bound(exchanges: Sequence[Exchange]) -> list[Exchange]:
+def newest_exchanges(exchanges: Sequence[Exchange]) -> list[Exchange]:
     """Return the newest part of a dialogue that may be told again, the oldest first."""
     kept: list[Exchange] = []
     left = MAX_DIALOGUE_CHARS
@@ -103,7 +103,7 @@ def bound(exchanges: Sequence[Exchange]) -> list[Exchange]:
     return kept
 
 
-def known(case: QuestionInput) -> str:
+def source_text(case: QuestionInput) -> str:
     """Return all the text that the answer may have an address from."""
     said = [part for exchange in case.exchanges for part in (exchange.question, exchange.answer)]
     heard = [transcript.text for transcript in case.transcripts]
@@ -116,14 +116,14 @@ def read_tone(text: str) -> tuple[str, bool]:
     return (text[found.end() :], True) if found else (text, False)
 
 
-def wants_sound(text: str) -> bool:
+def wants_audio(text: str) -> bool:
     """Tell whether an answer only says that the recording must be heard."""
     return _WANTS_SOUND.match(text) is not None
 
 
-def may_want_sound(text: str) -> bool:
+def may_want_audio(text: str) -> bool:
     """Tell whether what has come of an answer so far may turn out to say so."""
-    return wants_sound(text) or _MAY_BE_LISTEN.fullmatch(text) is not None
+    return wants_audio(text) or _MAY_BE_LISTEN.fullmatch(text) is not None
 
 
 def _instruct(case: QuestionInput) -> str:

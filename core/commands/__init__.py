@@ -39,20 +39,20 @@ COMMANDS = {
     mark("read"): "core.commands.read_aloud:command",
     mark("help"): "core.commands.help:command",
     "start": "core.commands.start:command",
-    "export": "core.commands.buttons.export:command",
-    "listen": "core.commands.buttons.listen:command",
+    "export": "core.commands.buttons.transcript:export",
+    "listen": "core.commands.buttons.transcript:listen",
     "fix": "core.commands.buttons.fix:command",
     "digest_due": "core.commands.unasked.digest_due:command",
     "notice": "core.commands.unasked.notice:command",
     "consent": "core.commands.unasked.consent:command",
-    "private_summary": "core.commands.buttons.private_summary:command",
-    "brief": "core.commands.buttons.recording_summary:command",
-    "replay": "core.commands.buttons.replay:command",
-    "ask_about": "core.commands.buttons.ask_about:command",
-    "retry": "core.commands.buttons.retry:command",
-    "stale_button": "core.commands.buttons.stale_button:command",
-    "note": "core.commands.unasked.remember_voice_note:command",
-    "collect": "core.commands.unasked.collect_forwarded:command",
+    "private_summary": "core.commands.buttons.summary:private_summary",
+    "brief": "core.commands.buttons.transcript:brief",
+    "replay": "core.commands.buttons.summary:replay",
+    "ask_about": "core.commands.buttons.transcript:ask_about",
+    "retry": "core.commands.buttons.failure:retry",
+    "stale_button": "core.commands.buttons.failure:stale_button",
+    "note": "core.commands.unasked.history:note",
+    "collect": "core.commands.unasked.history:collect",
     "read_out": "core.commands.unasked.speak_message:command",
 }
 
@@ -61,7 +61,8 @@ COMMANDS = {
 class Command:
     """One entry of the command table."""
 
-    #: A few words for /help, Telegram's and Discord's menus and the page's command list.
+    #: A few words for /help, Telegram's and Discord's menus and the page's command list; empty for
+    #: commands that are not listed.
     help: str
     function: Callable[[Context], Awaitable[Reply]]
     #: What may follow the name, as /help and the page show it: "on | off", "[text]", "words".

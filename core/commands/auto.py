@@ -1,36 +1,30 @@
-"""/auto: whether every voice note of the chat is written down without being asked."""
+"""/auto: transcribe every voice message of the chat without being asked."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from core.commands import Command
-from core.commands.arguments import first_word
 from core.commands.context import Context
-from core.errors import UserError
 from core.locale import mark
 from core.models import Reply
 
-HELP = mark("Write down every voice note here: on or off (admins)")
-
 
 async def auto(ctx: Context) -> Reply:
-    """Change the setting, or show it when nothing is said."""
+    """Change the setting, or show it."""
     if ctx.message.is_private:
-        return Reply(ctx.text("Here I write down every voice note anyway."))
-    choice = first_word(ctx.message.text)
-    if choice not in ("", "on", "off"):
-        raise UserError("Say /auto on or /auto off.")
-    is_auto = ctx.settings.is_auto
-    if choice:
+        text = ctx.text("In private chats every voice message is transcribed automatically.")
+        return Reply(text)
+    settings = ctx.settings
+    if choice := ctx.read_choice("on", "off"):
         await ctx.require_admin()
-        is_auto = choice == "on"
-        await ctx.store.chats.save_settings(
-            ctx.message.chat, replace(ctx.settings, is_auto=is_auto)
-        )
-    if is_auto:
-        return Reply(ctx.text("I write down every voice note in this chat. /auto off ends it."))
-    return Reply(ctx.text("I write down a voice note when you answer it with /transcribe."))
+        settings = await ctx.save_settings(is_auto=choice == "on")
+    if settings.is_auto:
+        return Reply(ctx.text("Every voice message here is transcribed. /auto off turns this off."))
+    return Reply(ctx.text("Reply to a voice message with /transcribe to transcribe it."))
 
 
-command = Command(HELP, auto, usage="on | off", is_for_admins=True)
+command = Command(
+    mark("Transcribe every voice message here: on or off (admins)"),
+    auto,
+    usage="on | off",
+    is_for_admins=True,
+)

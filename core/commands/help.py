@@ -1,4 +1,4 @@
-"""/help: what the bot can do, made from the command table."""
+"""/help: the list of commands, made from the command table."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from core.commands.context import Context
 from core.locale import mark
 from core.models import Reply
 
-HELP = mark("What I can do")
-
 
 async def show_help(ctx: Context) -> Reply:
-    """List the commands and say how recordings are treated."""
-    lines = [ctx.text("Send me a voice note, a round video or any recording: I write it down.")]
+    """List the commands, after what to do with recordings."""
+    lines = [ctx.text("Send me a voice message, video message or any recording to transcribe it.")]
     if not ctx.message.is_private:
-        lines = [ctx.text("Answer a voice note with /transcribe and I write it down.")]
+        lines = [ctx.text("Reply to a voice message with /transcribe to transcribe it.")]
     lines.append("")
     for name, command in menu(has_voice=ctx.platform.voice is not None):
         usage = f" {command.usage}" if command.usage else ""
@@ -22,4 +20,4 @@ async def show_help(ctx: Context) -> Reply:
     return Reply("\n".join(lines))
 
 
-command = Command(HELP, show_help, is_ephemeral=True)
+command = Command(mark("Show all commands"), show_help, is_ephemeral=True)

@@ -1,8 +1,6 @@
-"""/language: the language that is spoken in the chat."""
+"""/language: the language spoken in the chat."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from babel import Locale, UnknownLocaleError
 
@@ -13,29 +11,23 @@ from core.errors import UserError
 from core.locale import mark
 from core.models import Reply, Suggestion
 
-HELP = mark("The language spoken here: en, zh, … or auto")
-
 
 async def language(ctx: Context) -> Reply:
-    """Change the language, or show it when nothing is said."""
-    choice = first_word(ctx.message.text)
-    spoken = ctx.settings.language
+    """Change the language, or show it."""
+    choice, settings = first_word(ctx.message.text), ctx.settings
     if choice:
-        name = _name(choice, ctx.message.language) if choice != "auto" else ""
-        if name is None:
-            raise UserError("I do not know this language. Say for example: /language en")
+        if choice != "auto" and _name(choice, "en") is None:
+            raise UserError("Unknown language. Example: /language en")
         await ctx.require_admin()
-        spoken = None if choice == "auto" else choice
-        changed = replace(ctx.settings, language=spoken)
-        await ctx.store.chats.save_settings(ctx.message.chat, changed)
-    if spoken is None:
-        return Reply(ctx.text("I find out by myself which language is spoken."))
-    name = _name(spoken, ctx.message.language)
-    return Reply(ctx.text("I listen for {language}. /language auto: find out.", language=name))
+        settings = await ctx.save_settings(language=None if choice == "auto" else choice)
+    if settings.language is None:
+        return Reply(ctx.text("Language is detected automatically."))
+    name = _name(settings.language, ctx.message.language)
+    return Reply(ctx.text("Language: {language}. /language auto detects it.", language=name))
 
 
 def _name(tag: str, reader: str) -> str | None:
-    """Return what the language `tag` is called in the reader's language, None if unknown."""
+    """Return the name of the language `tag` in the reader's language, None if unknown."""
     try:
         locale = Locale.parse(tag, sep="-")
     except (ValueError, UnknownLocaleError):
@@ -43,16 +35,16 @@ def _name(tag: str, reader: str) -> str | None:
     return locale.get_display_name("zh" if reader.lower().startswith("zh") else "en")
 
 
-async def suggest(typing: ArgumentInput) -> list[Suggestion]:
-    """Offer to find out, and the languages."""
-    return [Suggestion("auto"), *await suggest_languages(typing)]
+async def suggest(entered: ArgumentInput) -> list[Suggestion]:
+    """Suggest detection and the languages."""
+    return [Suggestion("auto"), *await suggest_languages(entered)]
 
 
 command = Command(
-    HELP,
+    mark("Set the spoken language: en, zh, … or auto"),
     language,
     usage="en | zh | auto",
-    arguments=(Argument("language", mark("The language that is spoken"), suggest=suggest),),
+    arguments=(Argument("language", mark("Spoken language"), suggest=suggest),),
     is_ephemeral=True,
     is_for_admins=True,
 )

@@ -1,4 +1,4 @@
-"""/link: a person's accounts on several platforms become one person, by a code."""
+"""/link: link a person's accounts on several platforms, by a one-time code."""
 
 from __future__ import annotations
 
@@ -10,75 +10,73 @@ from core.locale import mark
 from core.models import Reply
 from core.store import LinkResult
 
-HELP = mark("One person on several platforms: share your voice and opt-out")
-GIVEN = mark(
-    "Send me this on another platform, in a private chat and within 10 minutes. Then your voice, "
-    "style, opt-out and voices of your own are the same on both. Show it to nobody: whoever sends "
-    "it shares them with you."
+CODE_GIVEN = mark(
+    "Send this to me on another platform, in a private chat, within 10 minutes. Both accounts then "
+    "share voice, style, opt-out and custom voices. Keep it secret: whoever sends it links their "
+    "account with yours."
 )
 LINKED = mark(
-    "Linked with your account on {platforms}: voice, style, opt-out and voices of your own are "
-    "shared. Where both had chosen, what was chosen here holds. If that is not you, /link off "
-    "parts you."
+    "Linked with your {platforms} account: voice, style, opt-out and custom voices are shared. "
+    "Where both had a setting, this account's is used. If this was not you, send /link off."
 )
-PARTED = mark(
-    "Your account here is linked with no other, and no code is open. Voice, style and opt-out stay "
-    "on both sides as they were; a voice of your own stays where it was recorded."
+UNLINKED = mark(
+    "Your account is not linked and no code is active. Voice, style and opt-out stay as they were "
+    "on both sides; a custom voice stays with the account that recorded it."
 )
+OPTED_OUT = mark("You have opted out: nothing of yours is stored in any chat.")
 REFUSALS = {
     LinkResult.UNKNOWN: mark(
-        "I do not know this code, or it was used, or its 10 minutes are over. /link on the other "
-        "platform gives a new one."
+        "This code is unknown, used or older than 10 minutes. Get a new one with /link on the "
+        "other platform."
     ),
-    LinkResult.OWN: mark("This code is for your account on another platform: send it to me there."),
+    LinkResult.OWN: mark("This code is for your account on another platform. Send it to me there."),
     LinkResult.SAME_PLATFORM: mark(
-        "Only one account on each platform can be linked. /link off parts an account."
+        "Only one account per platform can be linked. /link off unlinks an account."
     ),
-    LinkResult.TOO_MANY_TRIES: mark("These were too many codes. Try again in 10 minutes."),
+    LinkResult.TOO_MANY_TRIES: mark("Too many attempts. Try again in 10 minutes."),
 }
 
 
 async def link(ctx: Context) -> Reply:
-    """Give a code, link with the account that has given one, or part."""
+    """Give a code, link with the account that a code belongs to, or unlink."""
     message = ctx.message
     if not (message.is_private and message.sender_id):
         await ctx.store.links.void(message.text)
         raise UserError(
-            "Only in a private chat, and a code that was sent here is void: /link there gives a "
-            "new one."
+            "Linking works in private chats only. A code sent here is no longer valid: get a new "
+            "one there with /link."
         )
     word = first_word(message.text)
     if not word:
         return await give_code(ctx)
     if word == "off":
         await ctx.store.links.part(message.chat.platform, message.sender_id)
-        return Reply(ctx.text(PARTED))
-    return await join(ctx)
+        return Reply(ctx.text(UNLINKED))
+    return await use_code(ctx)
 
 
 async def give_code(ctx: Context) -> Reply:
-    """Give a code for the other platform."""
+    """Reply with a code for the other platform."""
     platform, person_id = ctx.message.chat.platform, ctx.message.sender_id
-    text = ctx.text(GIVEN)
+    text = ctx.text(CODE_GIVEN)
     if others := await _name_others(ctx):
-        known = ctx.text("You are linked with your account on {platforms}.", platforms=others)
+        known = ctx.text("Linked with your {platforms} account.", platforms=others)
         text = f"{known}\n\n{text}"
     return Reply(text, f"/link {await ctx.store.links.offer(platform, person_id)}")
 
 
-async def join(ctx: Context) -> Reply:
-    """Link with the account whose code this is; who opted out on one side has on both."""
+async def use_code(ctx: Context) -> Reply:
+    """Link with the account that the code belongs to. An opt-out then holds on both sides."""
     chat, person_id = ctx.message.chat, ctx.message.sender_id
     links, memory = ctx.store.links, ctx.store.memory
-    outcome = await links.join(chat.platform, person_id, ctx.message.text, ctx.job.job_id)
-    if outcome is not LinkResult.LINKED:
-        raise UserError(REFUSALS[outcome])
+    result = await links.join(chat.platform, person_id, ctx.message.text, ctx.job.job_id)
+    if result is not LinkResult.LINKED:
+        raise UserError(REFUSALS[result])
     text = ctx.text(LINKED, platforms=await _name_others(ctx))
     if await memory.is_opted_out(chat.platform, person_id):
         count = await memory.forget_person(chat, person_id, is_everywhere=True)
-        left = ctx.text("Of you I remember nothing, here and everywhere.")
-        gone = ctx.text("Deleted messages: {count}.", count=count)
-        text = f"{text}\n\n{left} {gone}"
+        deleted = ctx.text("Deleted messages: {count}.", count=count)
+        text = f"{text}\n\n{ctx.text(OPTED_OUT)} {deleted}"
     return Reply(text)
 
 
@@ -89,11 +87,11 @@ async def _name_others(ctx: Context) -> str:
 
 
 command = Command(
-    HELP,
+    mark("Link your accounts on several platforms"),
     link,
     usage="[code] | off",
     arguments=(
-        Argument("code", mark("The code from the other platform, or off"), suggest=offer("off")),
+        Argument("code", mark("Code from the other platform, or off"), suggest=offer("off")),
     ),
     is_ephemeral=True,
 )

@@ -1,38 +1,33 @@
-"""/mode: what a voice note in a private chat asks for."""
+"""/mode: what happens to a voice message in a private chat."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from core.commands import Command
-from core.commands.arguments import first_word
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import NoteMode, Reply
 
-HELP = mark("What your voice notes ask for: transcribe, ask or both")
-
-SAID = {
-    NoteMode.TRANSCRIBE: mark("I write down your voice notes."),
-    NoteMode.ASK: mark("Your voice notes are questions: I answer them."),
-    NoteMode.BOTH: mark("I write down your voice notes and answer them."),
+DESCRIPTIONS = {
+    NoteMode.TRANSCRIBE: mark("Voice messages are transcribed."),
+    NoteMode.ASK: mark("Voice messages are answered as questions."),
+    NoteMode.BOTH: mark("Voice messages are transcribed and answered."),
 }
 
 
 async def mode(ctx: Context) -> Reply:
-    """Change the mode, or show it when nothing is said."""
+    """Change the mode, or show it."""
     if not ctx.message.is_private:
-        raise UserError("This is for private chats. Here a voice note is answered with /ask.")
-    choice = first_word(ctx.message.text)
-    notes = ctx.settings.talk.notes
-    if choice:
-        if choice not in set(NoteMode):
-            raise UserError("Say /mode transcribe, /mode ask or /mode both.")
-        notes = NoteMode(choice)
-        talk = replace(ctx.settings.talk, notes=notes)
-        await ctx.store.chats.save_settings(ctx.message.chat, replace(ctx.settings, talk=talk))
-    return Reply(ctx.text(SAID[notes]))
+        raise UserError("This is for private chats. Here, reply to a voice message with /ask.")
+    settings = ctx.settings
+    if choice := ctx.read_choice(*NoteMode):
+        settings = await ctx.save_settings(talk={"notes": NoteMode(choice)})
+    return Reply(ctx.text(DESCRIPTIONS[settings.talk.notes]))
 
 
-command = Command(HELP, mode, usage="transcribe | ask | both", is_ephemeral=True)
+command = Command(
+    mark("How your voice messages are handled: transcribe, ask or both"),
+    mode,
+    usage="transcribe | ask | both",
+    is_ephemeral=True,
+)

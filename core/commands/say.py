@@ -1,4 +1,4 @@
-"""/say: speaks a text, or the message that it answers."""
+"""/say: a text, or the message that it replies to, as a voice message."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from core.locale import mark
 from core.models import Button, Reply, SpeechSettings
 from core.synthesis.pipeline import TextTooLong
 
-HELP = mark("Say a text aloud, or the message that you answer")
-
 #: `voice:Mia` or `style:"warm, slow"`, before the text.
 _OPTION = re.compile(r"""\s*(voice|style):(?:"([^"]*)"|'([^']*)'|“([^”]*)”|(\S+))""")
 
 
 def read_call(text: str) -> tuple[SpeechSettings, str]:
-    """Return what is chosen for this one call, and the text that follows."""
+    """Return the voice and style given for this call, and the text after them."""
     chosen: dict[str, str] = {}
     while (match := _OPTION.match(text)) is not None:
         name, *values = match.groups(default="")
@@ -29,28 +27,28 @@ def read_call(text: str) -> tuple[SpeechSettings, str]:
 
 
 async def say(ctx: Context) -> Reply:
-    """Answer with the text as a voice message."""
+    """Reply with the text as a voice message."""
     call, text = read_call(ctx.message.text)
     if not text and ctx.message.reply_to:
         text = ctx.message.reply_to.text
     if not text:
-        raise UserError("Tell me what to say: /say good morning")
+        raise UserError("Enter the text to speak, e.g. /say good morning")
     try:
-        spoken = await ctx.synthesize(text, call)
+        result = await ctx.synthesize(text, call)
     except TextTooLong as error:
-        offer = Button(ctx.text("Say the beginning"), "say", error.start)
+        offer = Button(ctx.text("Speak the beginning"), "say", error.start)
         return Reply(ctx.text(error.user_text, **error.values), buttons=(offer,))
-    return Reply(ctx.text(spoken.note) if spoken.note else "", files=(spoken.file,))
+    return Reply(ctx.text(result.note) if result.note else "", files=(result.file,))
 
 
 command = Command(
-    HELP,
+    mark("Read a text aloud, or the message you reply to"),
     say,
     usage="text",
     arguments=(
-        Argument("voice", mark("Who speaks"), suggest=suggest_voices, template='voice:"{}"'),
-        Argument("style", mark("How it is spoken"), suggest=suggest_styles, template='style:"{}"'),
-        Argument("text", mark("What is said"), is_required=True),
+        Argument("voice", mark("Voice"), suggest=suggest_voices, template='voice:"{}"'),
+        Argument("style", mark("Speaking style"), suggest=suggest_styles, template='style:"{}"'),
+        Argument("text", mark("Text to speak"), is_required=True),
     ),
     message_actions=(MessageAction(mark("Speak this")),),
 )

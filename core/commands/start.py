@@ -1,21 +1,20 @@
-"""/start: the first contact."""
+"""/start: the first message to the bot."""
 
 from __future__ import annotations
 
 from core.commands import Command
 from core.commands.context import Context
-from core.locale import mark
 from core.models import Reply
 
 
 async def start(ctx: Context) -> Reply:
-    """Say who speaks and what to do next."""
+    """Introduce the bot."""
     lines = (
-        ctx.text("I am Hearsay, an AI that listens for you."),
-        ctx.text("Send me a voice note, a round video or any recording: I write it down."),
-        ctx.text("/help shows the rest."),
+        ctx.text("I am Hearsay, an AI assistant for voice messages."),
+        ctx.text("Send me a voice message, video message or any recording to transcribe it."),
+        ctx.text("/help lists all commands."),
     )
     return Reply("\n".join(lines))
 
 
-command = Command(mark("Begin"), start, is_listed=False)
+command = Command("", start, is_listed=False)

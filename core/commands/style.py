@@ -1,8 +1,6 @@
-"""/style: how texts are spoken, in the words of whoever chooses."""
+"""/style: the speaking style of the sender or the chat, in their own words."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from core.commands import Command
 from core.commands.arguments import Argument, ArgumentInput, suggest_styles
@@ -11,50 +9,44 @@ from core.errors import UserError
 from core.locale import mark
 from core.models import Reply, Suggestion
 
-HELP = mark("How I speak: warm, tired, slow … or off")
 MAX_CHARS = 300
 
 
 async def style(ctx: Context) -> Reply:
-    """Change the style of the sender, or of the chat with "chat" before it; show it when empty."""
+    """Change the sender's style, or the chat's with "chat" before it; or show what applies."""
     word, _, rest = ctx.message.text.strip().partition(" ")
-    is_chat = word.lower() == "chat"
-    wanted = rest.strip() if is_chat else ctx.message.text.strip()
+    is_for_chat = word.lower() == "chat"
+    wanted = rest.strip() if is_for_chat else ctx.message.text.strip()
     if not wanted:
         return Reply(await _describe(ctx))
     if len(wanted) > MAX_CHARS:
-        raise UserError("This style is too long: the limit is {limit} characters.", limit=MAX_CHARS)
+        raise UserError("The style is too long: the limit is {limit} characters.", limit=MAX_CHARS)
     wanted = "" if wanted.lower() == "off" else wanted
-    if is_chat:
+    if is_for_chat:
         await ctx.require_admin()
-        speech = replace(ctx.settings.speech, style=wanted)
-        await ctx.store.chats.save_settings(ctx.message.chat, replace(ctx.settings, speech=speech))
+        await ctx.save_settings(speech={"style": wanted})
     else:
-        choice = replace(await ctx.person(), style=wanted)
-        message = ctx.message
-        await ctx.store.voices.save_choice(message.chat.platform, message.sender_id, choice)
-    if not wanted:
-        return Reply(ctx.text("I speak plainly again."))
-    return Reply(ctx.text("I speak like this now: {style}", style=wanted))
+        await ctx.save_own_speech(style=wanted)
+    return Reply(ctx.text("Style: {style}", style=wanted) if wanted else ctx.text("Style removed."))
 
 
 async def _describe(ctx: Context) -> str:
-    if mine := (await ctx.person()).style:
-        return ctx.text("Your style: {style}. /style off ends it.", style=mine)
+    if own := (await ctx.own_speech()).style:
+        return ctx.text("Your style: {style}. /style off removes it.", style=own)
     if chosen := ctx.settings.speech.style:
         return ctx.text("This chat's style: {style}", style=chosen)
-    return ctx.text("No style is chosen. Say for example: /style warm, tired, slow")
+    return ctx.text("No style is set. Example: /style warm, tired, slow")
 
 
-async def suggest(typing: ArgumentInput) -> list[Suggestion]:
-    """Offer some styles, and none."""
-    return [Suggestion("off"), *await suggest_styles(typing)]
+async def suggest(entered: ArgumentInput) -> list[Suggestion]:
+    """Suggest "off" and some styles."""
+    return [Suggestion("off"), *await suggest_styles(entered)]
 
 
 command = Command(
-    HELP,
+    mark("Speaking style: warm, tired, slow … or off"),
     style,
     usage="words | off",
-    arguments=(Argument("style", mark("How it is spoken"), suggest=suggest),),
+    arguments=(Argument("style", mark("Speaking style"), suggest=suggest),),
     is_ephemeral=True,
 )

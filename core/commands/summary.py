@@ -1,4 +1,4 @@
-"""/summary: what was said in a group, voice notes included, each point with where it was said."""
+"""/summary: a summary of the chat, voice messages included, each point with its source."""
 
 from __future__ import annotations
 
@@ -12,51 +12,42 @@ from core.summaries.button_payload import SummaryCopy, write_copy
 from core.summaries.pipeline import READING, NothingSaid, asked_at_of, zone_of
 from core.summaries.ranges import RangeContext, Request, read_request
 
-HELP = mark("Sum up this chat: last 2h, 200 messages, unread, this topic, me, voice")
-
 
 async def summary(ctx: Context) -> Reply:
-    """Answer with the summary, or with a button that brings it into the private chat."""
+    """Reply with the summary, or with a button that sends it to the private chat."""
     message = ctx.message
     if not message.is_private and ctx.settings.talk.remember_days is None:
-        raise UserError(
-            "I remember nothing of this chat, so there is nothing to sum up. "
-            "An admin turns that on with /remember on."
-        )
-    request = read_request(message.text, await _asked(ctx))
+        raise UserError("Chat history is off. An admin can turn it on with /remember on.")
+    zone = await zone_of(ctx.store, message.chat)
+    start_id = message.reply_to.message_id if message.reply_to else ""
+    context = RangeContext(asked_at_of(ctx.job), zone, message.thread_id, start_id)
+    request = read_request(message.text, context)
     if request.is_private and not message.is_private:
-        return _offer(ctx, request)
+        return _offer_private(ctx, request)
     ctx.on_text(ctx.text(READING))
     try:
         return await ctx.summaries.answer(ctx.job, request, ctx.synthesis)
     except NothingSaid:
         if message.is_private:
-            raise UserError("Forward messages to me, then say /summary.") from None
+            raise UserError("Forward messages to me, then send /summary.") from None
         raise
 
 
-async def _asked(ctx: Context) -> RangeContext:
-    message = ctx.message
-    zone = await zone_of(ctx.store, message.chat)
-    begun = message.reply_to.message_id if message.reply_to else ""
-    return RangeContext(asked_at_of(ctx.job), zone, message.thread_id, begun)
-
-
-def _offer(ctx: Context, request: Request) -> Reply:
-    copy = write_copy(SummaryCopy(ctx.message.chat.chat_id, request))
-    label = ctx.text("Read it in private")
-    text = ctx.text("Your summary comes in our private chat, where nobody else reads it.")
-    return Reply(text, buttons=(Button(label, "private_summary", copy, is_private=True),))
+def _offer_private(ctx: Context, request: Request) -> Reply:
+    payload = write_copy(SummaryCopy(ctx.message.chat.chat_id, request))
+    label = ctx.text("Read in private")
+    text = ctx.text("The summary is sent to our private chat, where only you can read it.")
+    return Reply(text, buttons=(Button(label, "private_summary", payload, is_private=True),))
 
 
 command = Command(
-    HELP,
+    mark("Summarize this chat: last 2h, 200 messages, unread, this topic, me, voice"),
     summary,
     usage="last 2h | 200 | unread | topic | me | voice | short",
     arguments=(
         Argument(
             "range",
-            mark("Which part of the talk, and how it is told"),
+            mark("Range of messages, and format"),
             suggest=offer(
                 "unread", "last 2h", "today", "200 messages", "this topic", "me", "voice"
             ),

@@ -1,51 +1,39 @@
-"""/transcribe: what is said in a voice note, its own or that of the message it answers."""
+"""/transcribe: the text of a voice message, the command's own or the one it replies to."""
 
 from __future__ import annotations
 
 from core.commands import Command
 from core.commands.arguments import MessageAction
-from core.commands.context import Context, offer_uses
+from core.commands.context import Context
+from core.commands.reply_parts import transcript_buttons
 from core.errors import UserError
-from core.glossary import apply_to
 from core.locale import mark
-from core.models import Reply, Transcript
-
-HELP = mark("Write down what a voice note says")
+from core.models import Reply
 
 
 async def transcribe(ctx: Context) -> Reply:
-    """Hear the recording and answer with its words."""
+    """Reply with the transcript and its buttons."""
     message = ctx.message
-    attachment = message.attachment or (message.reply_to and message.reply_to.attachment)
-    if not attachment:
-        raise UserError("Send me a voice note, or answer one with /transcribe.")
-    data = await ctx.fetch()
-    heard = await ctx.transcription.transcribe(
-        data,
-        language=ctx.settings.language,
-        hint_s=attachment.duration_s,
-        on_text=ctx.on_text,
-    )
-    transcript = heard.transcript
-    if not transcript.text:
-        raise UserError("I heard no speech in this recording.")
-    await ctx.remember(heard)
-    text = apply_to(transcript, ctx.settings.talk.glossary).text
-    buttons = offer_uses(ctx, transcript, heard.key)
-    return Reply(_note(ctx, transcript), text, buttons=buttons, aloud=text, heard_key=heard.key)
-
-
-def _note(ctx: Context, transcript: Transcript) -> str:
+    if not (message.attachment or (message.reply_to and message.reply_to.attachment)):
+        raise UserError("Send me a voice message, or reply to one with /transcribe.")
+    stored = await ctx.transcribe(on_text=ctx.on_text)
     notes = []
-    if transcript.is_rough:
-        notes.append(ctx.text("Heard offline, English only: the gist, not the letter."))
-    if transcript.is_cut:
-        notes.append(ctx.text("A part of it was too long for the service: some words are missing."))
-    return "\n".join(notes)
+    if stored.transcript.is_rough:
+        notes.append(ctx.text("Transcribed offline, English only: expect mistakes."))
+    if stored.transcript.is_cut:
+        notes.append(ctx.text("A part exceeded the service's limit: some words are missing."))
+    text = stored.transcript.text
+    return Reply(
+        "\n".join(notes),
+        text,
+        buttons=transcript_buttons(ctx, stored),
+        aloud=text,
+        heard_key=stored.key,
+    )
 
 
 command = Command(
-    HELP,
+    mark("Transcribe a voice message"),
     transcribe,
     takes_audio=True,
     message_actions=(

@@ -1,4 +1,4 @@
-"""/translate: a text or a recording in another language, by default the person's own."""
+"""/translate: a text or a recording in another language, by default the sender's own."""
 
 from __future__ import annotations
 
@@ -9,74 +9,92 @@ from dataclasses import dataclass, replace
 from core.answering import translation_prompt as prompts
 from core.commands import Command
 from core.commands.arguments import Argument, MessageAction, suggest_languages
-from core.commands.context import Context, in_steps
+from core.commands.context import Context
+from core.commands.reply_parts import in_steps
 from core.errors import UserError
-from core.glossary import apply_to
 from core.locale import mark
 from core.locale.languages import find_language, name_language
-from core.models import Reply, Transcript
+from core.models import Reply
 from core.safety import defuse, disable_links, find_addresses, restore_links
 from core.text.scripts import guess_language
 from core.text.split import split_speech
-from core.transcription.pipeline import OnText, StoredTranscript
+from core.transcription.pipeline import OnText
 
-HELP = mark("Translate a text or a voice note, into your language or another: /translate German")
-
-HOW = mark(
-    "Answer a text or a voice note with /translate, or put the text behind it: "
+HOW_TO = mark(
+    "Reply to a text or voice message with /translate, or add the text: "
     "/translate German Good morning"
 )
-SAME = mark("This is in {language} already. For another: /translate German")
-OFFLINE = mark("No engine that translates is set up here.")
-CUT = mark("The translation was too long for the service: its end is missing.")
+SAME = mark("This is already in {language}. For another language: /translate German")
+UNAVAILABLE = mark("Translation is not available: no engine for it is set up.")
+CUT = mark("The translation was cut off: it exceeded the length limit.")
 
-#: The key of a transcript: what the button carries.
+#: The key of a transcript: what the Translate button carries.
 _KEY = re.compile(r"[0-9a-f]{64}")
 _INTO = re.compile(
     r"(?:in)?to\s+|into\s+|ins?\s+|nach\s+|auf\s+|(?:翻译)?[成为到]\s*", re.IGNORECASE
 )
-#: Codes that are no common words; the others count alone, or with a colon.
-_CODE_WORDS = "en de es fr pt ru zh ja ko ar tr pl uk nl sv cs vi th fa"
-_CODES = frozenset(_CODE_WORDS.split())
-#: Longer translations are folded.
+#: Codes that are no common words; others only count if nothing or a colon follows.
+_CODES = frozenset(
+    [
+        "en",
+        "de",
+        "es",
+        "fr",
+        "pt",
+        "ru",
+        "zh",
+        "ja",
+        "ko",
+        "ar",
+        "tr",
+        "pl",
+        "uk",
+        "nl",
+        "sv",
+        "cs",
+        "vi",
+        "th",
+        "fa",
+    ]
+)
+#: Longer translations are sent as a quote, which chats fold.
 _SHORT_CHARS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
-    """What is to be translated, and the key of the transcript if it was said."""
+class SourceText:
+    """The text to translate, and the key of the transcript if it is one."""
 
     text: str
     heard_key: str = ""
 
 
 async def translate(ctx: Context) -> Reply:
-    """Answer with the translation."""
+    """Reply with the translation."""
     if not ctx.answering.answerer.limits.can_translate:
-        raise UserError(OFFLINE)
-    is_press = ctx.message.button and _KEY.fullmatch(ctx.message.text)
-    # A thread: names of languages are read from files the first time.
-    target, rest = (
-        (None, "") if is_press else await asyncio.to_thread(read_target, ctx.message.text)
-    )
+        raise UserError(UNAVAILABLE)
+    if ctx.message.button and _KEY.fullmatch(ctx.message.text):
+        key, target = ctx.message.text, None
+        source = SourceText((await ctx.stored_transcript(key)).text, key)
+    else:
+        # In a thread: language names are read from files the first time.
+        target, rest = await asyncio.to_thread(read_target, ctx.message.text)
+        source = await _find_source(ctx, rest)
     target = target or ctx.message.language or "en"
-    material = await (_find_pressed(ctx) if is_press else _find(ctx, rest))
     text = None
-    if not (target == "zh" == guess_language(material.text)):
-        text = await _translate(ctx, material.text, target)
+    if not (target == "zh" == guess_language(source.text)):
+        text = await _translate(ctx, source.text, target)
     if text is None:
-        name = name_language(target, ctx.message.language)
-        return Reply(ctx.text(SAME, language=name))
-    is_short = len(text) <= _SHORT_CHARS
-    shown = Reply(text) if is_short else Reply(quote=text)
-    return replace(shown, aloud=text, heard_key=material.heard_key)
+        return Reply(ctx.text(SAME, language=name_language(target, ctx.message.language)))
+    reply = Reply(text) if len(text) <= _SHORT_CHARS else Reply(quote=text)
+    return replace(reply, aloud=text, heard_key=source.heard_key)
 
 
 def read_target(text: str) -> tuple[str | None, str]:
-    """Return the language (BCP 47) that a text begins with, None if it names none, and the rest.
+    """Return the language (BCP 47) that a text begins with, None if there is none, and the rest.
 
-    "German", "to de", "中文 Good morning", "is: Good morning". Codes that are words too, such as
-    "is", name a language only where nothing follows, or a colon.
+    Examples: "German", "to de", "中文 Good morning", "is: Good morning". Codes that are also words,
+    such as "is", only count if nothing or a colon follows.
     """
     text = text.strip()
     into = _INTO.match(text)
@@ -99,63 +117,45 @@ def _read_name(text: str) -> tuple[str, str] | None:
     return None
 
 
-async def _find_pressed(ctx: Context) -> Material:
-    heard = await ctx.store.results.find(ctx.message.text)
-    if heard is None:
-        raise UserError("I no longer have this transcript. Send the recording again.")
-    return _read(ctx, StoredTranscript(ctx.message.text, heard))
-
-
-async def _find(ctx: Context, rest: str) -> Material:
-    """Return what the message means: its own text, its recording, or what it answers."""
+async def _find_source(ctx: Context, rest: str) -> SourceText:
+    """Return the text meant by a message: its own, its recording's, or that of the quoted one."""
     message, quoted = ctx.message, ctx.message.reply_to
-    attachment = message.attachment or (quoted.attachment if quoted else None)
     if rest and not message.attachment:
-        return Material(rest)
-    if attachment:
-        data = await ctx.fetch()
-        heard = await ctx.transcription.transcribe(
-            data, language=ctx.settings.language, hint_s=attachment.duration_s
-        )
-        await ctx.remember(heard)
-        return _read(ctx, heard)
+        return SourceText(rest)
+    if message.attachment or (quoted and quoted.attachment):
+        stored = await ctx.transcribe()
+        return SourceText(stored.transcript.text, stored.key)
     if quoted and quoted.job_id:
-        # Our own message whole, however many parts it was sent in.
+        # A reply of the bot is translated whole, however many messages it was sent in.
         job = await ctx.store.jobs.find(quoted.job_id)
-        if job and job.reply and (said := job.reply.quote or job.reply.text):
-            return Material(restore_links(said), job.reply.heard_key)
+        if job and job.reply and (text := job.reply.quote or job.reply.text):
+            return SourceText(restore_links(text), job.reply.heard_key)
     if quoted and quoted.text:
-        return Material(restore_links(quoted.text))
-    raise UserError(HOW)
-
-
-def _read(ctx: Context, heard: StoredTranscript) -> Material:
-    transcript: Transcript = apply_to(heard.transcript, ctx.settings.talk.glossary)
-    if not transcript.text:
-        raise UserError("I heard no speech in this recording.")
-    return Material(transcript.text, heard.key)
+        return SourceText(restore_links(quoted.text))
+    raise UserError(HOW_TO)
 
 
 async def _translate(ctx: Context, text: str, target: str) -> str | None:
-    """Return the translation part by part, None where there is nothing to translate."""
+    """Translate part by part. Return None if all of it is in the target language already."""
     done: list[str] = []
-    is_changed, notes = False, set()
+    is_changed = is_cut = False
     for part in cut(text):
         question = prompts.build_question(
             part, name_language(target, "en"), ctx.job.created_at.date()
         )
-        answer = await ctx.answering.answer(question, on_text=_listener(ctx, done, part))
+        answer = await ctx.answering.answer(question, on_text=_show_partial(ctx, done, part))
         is_same = prompts.is_same(answer.text) and not prompts.is_same(part)
         is_changed = is_changed or not is_same
+        is_cut = is_cut or answer.is_cut
         done.append(disable_links(part) if is_same else defuse(answer.text.strip(), part))
-        notes |= {CUT} if answer.is_cut else set()
     if not is_changed:
         return None
-    return "\n\n".join(["\n".join(done), *map(ctx.text, sorted(notes))])
+    translated = "\n".join(done)
+    return f"{translated}\n\n{ctx.text(CUT)}" if is_cut else translated
 
 
-def _listener(ctx: Context, done: list[str], part: str) -> OnText:
-    """Return what is called with the part so far."""
+def _show_partial(ctx: Context, done: list[str], part: str) -> OnText:
+    """Return a callback that shows the finished parts and the partial text of this one."""
     addresses = find_addresses(part)
 
     def show(text: str) -> None:
@@ -166,7 +166,7 @@ def _listener(ctx: Context, done: list[str], part: str) -> OnText:
 
 
 def cut(text: str) -> list[str]:
-    """Return `text` in parts of whole lines, or of whole sentences where a line is long."""
+    """Return `text` in parts of whole lines; long lines are split between sentences."""
     parts: list[str] = []
     for line in text.split("\n"):
         is_long = len(line) > prompts.PART_CHARS
@@ -180,7 +180,7 @@ def cut(text: str) -> list[str]:
 
 
 command = Command(
-    HELP,
+    mark("Translate a text or voice message: /translate German"),
     translate,
     usage="[language] [text]",
     arguments=(

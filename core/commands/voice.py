@@ -1,4 +1,4 @@
-"""/voice: who speaks. Presets with previews, voices designed in words, and one's own voice."""
+"""/voice: presets with previews, voices designed from a description, clones of one's own."""
 
 from __future__ import annotations
 
@@ -11,61 +11,76 @@ from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import Button, Reply, SavedVoice, Suggestion
-from core.synthesis import voice_choice as choice
+from core.synthesis import voice_choice as voices
 from core.synthesis import voice_consent
 from core.synthesis.pipeline import VoiceStyle
 
-HELP = mark("Who speaks: choose, design or clone a voice")
 HINT = mark(
-    "Press a voice to hear it. /voice NAME chooses it for you, /voice chat NAME for this chat "
-    "(admins), /voice off neither."
+    "Press a voice to hear it. /voice NAME sets your voice, /voice chat NAME this chat's (admins), "
+    "/voice off resets yours."
 )
 
 
 async def voice(ctx: Context) -> Reply:
-    """Do what the first word says; without one show what applies and all voices."""
+    """Do what the first word says. Without one, reply with the current voice and all others."""
     word, _, rest = ctx.message.text.strip().partition(" ")
     rest = rest.strip()
     if word.lower() in ACTIONS and (rest or word.lower() in ("clone", "list")):
         return await ACTIONS[word.lower()](ctx, rest)
     if not word:
-        return await show(ctx, "")
+        return await show(ctx)
     return await choose(ctx, ctx.message.text.strip())
 
 
-async def show(ctx: Context, _: str) -> Reply:
-    """Say what applies and where from, and offer every voice."""
+async def show(ctx: Context) -> Reply:
+    """Reply with the current voice and who chose it, and a button for every voice."""
     name, source = (await ctx.choices()).find("voice")
     found = await find(ctx, name) if name else None
     if found is None:
-        source = choice.SOURCES[-1]
-    shown = name_of(ctx, found) if found else ctx.text("the engine's own")
-    lines = [ctx.text("Voice: {voice} ({source})", voice=shown, source=ctx.text(source)), ""]
-    kept = await ctx.store.voices.usable(ctx.message.chat, ctx.message.sender_id)
+        source = voices.SOURCES[-1]
+    current = name_of(ctx, found) if found else ctx.text("engine default")
+    line = ctx.text("Voice: {voice} ({source})", voice=current, source=ctx.text(source))
+    saved = await ctx.store.voices.usable(ctx.message.chat, ctx.message.sender_id)
     reader = ctx.message.language
     presets = [(v.name, label_voice(v, reader)) for v in ctx.synthesis.synthesizer.voices()]
-    offers = presets + [(v.choice, v.name) for v in kept]
-    buttons = tuple(Button(shown, "voice", f"try {name}") for name, shown in offers)
-    return Reply("\n".join([*lines, ctx.text(HINT)]), buttons=buttons)
+    offers = presets + [(v.choice, v.name) for v in saved]
+    buttons = tuple(Button(label, "voice", f"try {name}") for name, label in offers)
+    return Reply(f"{line}\n\n{ctx.text(HINT)}", buttons=buttons)
 
 
 async def find(ctx: Context, name: str) -> str | SavedVoice | None:
-    """Return the voice called `name` that this person may use."""
-    return await choice.find_voice(ctx.store.voices, ctx.synthesis, name, ctx.message)
+    """Return the voice called `name`, None if there is none that this person may use."""
+    return await voices.find_voice(ctx.store.voices, ctx.synthesis, name, ctx.message)
 
 
-async def need(ctx: Context, name: str) -> tuple[str, str]:
-    """Return how a voice is kept as a choice, and its name. Raises UserError."""
+async def require_voice(ctx: Context, name: str) -> str | SavedVoice:
+    """Return the voice called `name`. Raises UserError if there is none."""
     found = await find(ctx, name)
     if found is None:
-        raise UserError("I do not know the voice {voice}. /voice shows all.", voice=name)
-    if isinstance(found, SavedVoice):
-        return found.choice, found.name
-    return found, name_of(ctx, found)
+        raise UserError("Unknown voice: {voice}. /voice lists all voices.", voice=name)
+    return found
+
+
+async def require_saved(ctx: Context, name: str) -> SavedVoice:
+    """Return the saved voice called `name`, for one who may change it. Raises UserError.
+
+    A clone is found by its owner alone; designed voices belong to the chat's admins.
+    """
+    found = await find(ctx, name)
+    if not isinstance(found, SavedVoice):
+        raise UserError("Unknown voice: {voice}. /voice lists all voices.", voice=name)
+    if not found.is_clone:
+        await ctx.require_admin()
+    return found
+
+
+def choice_of(voice: str | SavedVoice) -> str:
+    """Return how the choice of a voice is stored."""
+    return voice.choice if isinstance(voice, SavedVoice) else voice
 
 
 def name_of(ctx: Context, voice: str | SavedVoice) -> str:
-    """Return what people call a voice; engines have names of their own for their presets."""
+    """Return the name of a voice that people see. Ids of presets differ between engines."""
     if isinstance(voice, SavedVoice):
         return voice.name
     presets = ctx.synthesis.synthesizer.voices()
@@ -73,117 +88,102 @@ def name_of(ctx: Context, voice: str | SavedVoice) -> str:
 
 
 async def choose(ctx: Context, name: str) -> Reply:
-    """Choose a voice for the sender."""
-    value, shown = ("", "") if name.lower() == "off" else await need(ctx, name)
-    choice = replace(await ctx.person(), voice=value)
-    message = ctx.message
-    await ctx.store.voices.save_choice(message.chat.platform, message.sender_id, choice)
-    if not value:
-        return Reply(ctx.text("You have no voice of your choice any more."))
-    return Reply(ctx.text("I speak to you with the voice {voice} now.", voice=shown))
+    """Set or reset the sender's voice."""
+    if name.lower() == "off":
+        await ctx.save_own_speech(voice="")
+        return Reply(ctx.text("Your voice was reset."))
+    found = await require_voice(ctx, name)
+    await ctx.save_own_speech(voice=choice_of(found))
+    return Reply(ctx.text("Your voice is now {voice}.", voice=name_of(ctx, found)))
 
 
 async def choose_for_chat(ctx: Context, name: str) -> Reply:
-    """Choose a voice for the chat. A person's own voice is nobody else's."""
+    """Set or reset the chat's voice. A clone may only be used by its owner."""
     await ctx.require_admin()
-    value, shown = ("", "") if name.lower() == "off" else await need(ctx, name)
-    found = await find(ctx, name) if value else None
+    if name.lower() == "off":
+        await ctx.save_settings(speech={"voice": ""})
+        return Reply(ctx.text("This chat's voice was reset."))
+    found = await require_voice(ctx, name)
     if isinstance(found, SavedVoice) and found.is_clone:
-        raise UserError("This is your own voice: nobody else may use it.")
-    speech = replace(ctx.settings.speech, voice=value)
-    await ctx.store.chats.save_settings(ctx.message.chat, replace(ctx.settings, speech=speech))
-    if not value:
-        return Reply(ctx.text("This chat has no voice of its choice any more."))
-    return Reply(ctx.text("This chat hears the voice {voice} now.", voice=shown))
+        raise UserError("A cloned voice can only be used by its owner.")
+    await ctx.save_settings(speech={"voice": choice_of(found)})
+    return Reply(ctx.text("This chat's voice is now {voice}.", voice=name_of(ctx, found)))
 
 
 async def preview(ctx: Context, name: str) -> Reply:
-    """Let a voice be heard; made once and kept, as every sound is."""
-    found = await find(ctx, name)
-    _, shown = await need(ctx, name)
+    """Reply with a sample of a voice. It is synthesized once and stored."""
+    found = await require_voice(ctx, name)
     text = ctx.text("Hello, this is how I sound.")
-    spoken = await ctx.synthesis.synthesize(text, VoiceStyle(found), on_audio=ctx.on_audio)
+    result = await ctx.synthesis.synthesize(text, VoiceStyle(found), on_audio=ctx.on_audio)
     buttons = (
         Button(ctx.text("For me"), "voice", name),
         Button(ctx.text("For this chat"), "voice", f"chat {name}"),
     )
-    return Reply(shown, files=(spoken.file,), buttons=buttons)
+    return Reply(name_of(ctx, found), files=(result.file,), buttons=buttons)
 
 
 async def design(ctx: Context, description: str) -> Reply:
-    """Make three takes of a voice that is given in words."""
-    takes = await choice.make_takes(ctx.synthesis, description, ctx.text(choice.PREVIEW_TEXT))
+    """Reply with three versions of a voice made from a description."""
+    takes = await voices.make_takes(ctx.synthesis, description, ctx.text(voices.PREVIEW_TEXT))
     buttons = tuple(
         Button(ctx.text("Keep {take}", take=take), "voice", f"keep {take} {description}")
-        for take in choice.TAKES
+        for take in voices.TAKES
     )
-    return Reply(ctx.text("Three takes: A, B and C."), files=takes, buttons=buttons)
+    return Reply(ctx.text("Three versions: A, B and C."), files=takes, buttons=buttons)
 
 
 async def keep(ctx: Context, rest: str) -> Reply:
-    """Keep a take: its sample is the voice, since a design sounds different each time."""
+    """Save a version by its sample: the same description would sound different the next time."""
     take, _, description = rest.partition(" ")
     if not ctx.message.is_private:
         await ctx.require_admin()
-    kept = await choice.keep_take(ctx.synthesis, description, ctx.text(choice.PREVIEW_TEXT), take)
-    await ctx.store.voices.keep(ctx.message.chat, ctx.message.sender_id, kept)
-    text = ctx.text("Kept as {voice}. /voice rename {voice} = NAME names it.", voice=kept.name)
-    return Reply(text, buttons=(Button(ctx.text("For me"), "voice", kept.choice),))
+    saved = await voices.keep_take(ctx.synthesis, description, ctx.text(voices.PREVIEW_TEXT), take)
+    await ctx.store.voices.keep(ctx.message.chat, ctx.message.sender_id, saved)
+    text = ctx.text("Saved as {voice}. Rename it: /voice rename {voice} = NAME", voice=saved.name)
+    return Reply(text, buttons=(Button(ctx.text("For me"), "voice", saved.choice),))
 
 
 async def rename(ctx: Context, rest: str) -> Reply:
-    """Name a kept voice."""
+    """Rename a saved voice."""
     old, _, new = (part.strip() for part in rest.partition("="))
-    found = await find(ctx, old)
-    if not isinstance(found, SavedVoice) or not new:
-        raise UserError("Say for example: /voice rename A calm woman = Grandma")
-    await _require_owner(ctx, found)
-    renamed = replace(found, name=new[: choice.MAX_NAME_CHARS])
+    if not new:
+        raise UserError("Example: /voice rename A calm woman = Grandma")
+    saved = await require_saved(ctx, old)
+    renamed = replace(saved, name=new[: voices.MAX_NAME_CHARS])
     await ctx.store.voices.rename(renamed)
-    return Reply(ctx.text("It is called {voice} now.", voice=renamed.name))
+    return Reply(ctx.text("Renamed to {voice}.", voice=renamed.name))
 
 
-async def list_kept(ctx: Context, _: str) -> Reply:
-    """Name the kept voices."""
-    kept = await ctx.store.voices.usable(ctx.message.chat, ctx.message.sender_id)
-    if not kept:
-        return Reply(ctx.text("No voice is kept here. /voice design WORDS makes one."))
-    return Reply("\n".join(f"– {v.name}" for v in kept))
+async def list_saved(ctx: Context, _: str) -> Reply:
+    """Reply with the names of the saved voices."""
+    saved = await ctx.store.voices.usable(ctx.message.chat, ctx.message.sender_id)
+    if not saved:
+        return Reply(ctx.text("No saved voices yet. Create one: /voice design DESCRIPTION"))
+    return Reply("\n".join(f"– {v.name}" for v in saved))
 
 
 async def delete(ctx: Context, name: str) -> Reply:
-    """Delete a kept voice; for one's own voice that withdraws the consent."""
-    found = await find(ctx, name)
-    if not isinstance(found, SavedVoice):
-        raise UserError("I do not know the voice {voice}. /voice shows all.", voice=name)
-    await _require_owner(ctx, found)
-    await ctx.store.voices.forget(found)
-    return Reply(ctx.text("{voice} is deleted, with its recording.", voice=found.name))
+    """Delete a saved voice. For a clone this withdraws the consent."""
+    saved = await require_saved(ctx, name)
+    await ctx.store.voices.forget(saved)
+    return Reply(ctx.text("{voice} and its recording were deleted.", voice=saved.name))
 
 
 async def clone(ctx: Context, rest: str) -> Reply:
-    """Ask for the consent that must be spoken before one's own voice is made."""
+    """Reply with the consent to be read out: the next recording must contain it."""
     if not ctx.message.is_private:
-        raise UserError("Only in a private chat: your voice is yours alone.")
+        raise UserError("Voices can only be cloned in a private chat.")
     if not ctx.synthesis.synthesizer.limits.max_sample_bytes:
-        raise UserError("The engine that speaks here cannot learn a voice.")
-    expects = None
-    if rest.lower() != "off":
-        code = " ".join(ctx.text(word) for word in voice_consent.make_code())
-        expects = voice_consent.expect_consent(
-            ctx.text(voice_consent.CONSENT, code=code), code, ctx.clock.now()
-        )
-    await ctx.store.chats.save_settings(ctx.message.chat, replace(ctx.settings, expects=expects))
-    if expects is None:
-        return Reply(ctx.text("No voice will be made."))
-    asked = ctx.text("Record this sentence with your own voice and send it as a voice note:")
-    return Reply(asked, expects.text)
-
-
-async def _require_owner(ctx: Context, kept: SavedVoice) -> None:
-    """A clone is listed for its owner alone; a designed voice belongs to the chat's admins."""
-    if not kept.is_clone:
-        await ctx.require_admin()
+        raise UserError("The speech engine here does not support voice cloning.")
+    if rest.lower() == "off":
+        await ctx.save_settings(expects=None)
+        return Reply(ctx.text("Voice cloning was cancelled."))
+    code = " ".join(ctx.text(word) for word in voice_consent.make_code())
+    sentence = ctx.text(voice_consent.CONSENT, code=code)
+    expects = voice_consent.expect_consent(sentence, code, ctx.clock.now())
+    await ctx.save_settings(expects=expects)
+    text = ctx.text("Record this sentence in your own voice and send it as a voice message:")
+    return Reply(text, sentence)
 
 
 ACTIONS: dict[str, Callable[[Context, str], Awaitable[Reply]]] = {
@@ -192,21 +192,21 @@ ACTIONS: dict[str, Callable[[Context, str], Awaitable[Reply]]] = {
     "design": design,
     "keep": keep,
     "rename": rename,
-    "list": list_kept,
+    "list": list_saved,
     "delete": delete,
     "clone": clone,
 }
 
 
-async def suggest(typing: ArgumentInput) -> list[Suggestion]:
-    """Offer the voices, and what else can be done with them."""
-    return [*await suggest_voices(typing), *map(Suggestion, ("off", "list", "design", "clone"))]
+async def suggest(entered: ArgumentInput) -> list[Suggestion]:
+    """Suggest the voices and the actions."""
+    return [*await suggest_voices(entered), *map(Suggestion, ("off", "list", "design", "clone"))]
 
 
 command = Command(
-    HELP,
+    mark("Choose, design or clone a voice"),
     voice,
     usage="name | design | clone | list",
-    arguments=(Argument("voice", mark("A voice, or what is to be done"), suggest=suggest),),
+    arguments=(Argument("voice", mark("A voice or an action"), suggest=suggest),),
     is_ephemeral=True,
 )

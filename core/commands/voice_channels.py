@@ -1,28 +1,28 @@
-"""Voice channels as commands see them: whether there are any, and who decides in them."""
+"""Checks that commands for voice channels share."""
 
 from __future__ import annotations
 
+from core.commands.context import Context
 from core.errors import UserError
-from core.interfaces import Platform, VoiceChannels
-from core.models import Message
+from core.interfaces import VoiceChannels
 
 
-def need_channels(platform: Platform, message: Message) -> VoiceChannels:
-    """Return the voice channels where the message was written. Raises UserError."""
-    if platform.voice is None or message.is_private:
+def require_channels(ctx: Context) -> VoiceChannels:
+    """Return the voice channels of the chat's server. Raises UserError if there are none."""
+    if ctx.platform.voice is None or ctx.message.is_private:
         raise UserError("There are no voice channels here.")
-    return platform.voice
+    return ctx.platform.voice
 
 
-async def need_say(platform: Platform, message: Message) -> VoiceChannels:
-    """Return the voice channels, for a person who has a say in what is heard there.
+async def require_present(ctx: Context) -> VoiceChannels:
+    """Return the voice channels if the sender is in the bot's channel, or an admin.
 
-    Those are the people in the channel, and the admins. Raises UserError.
+    Raises UserError.
     """
-    channels = need_channels(platform, message)
-    name = channels.find(message)
+    channels = require_channels(ctx)
+    name = channels.find(ctx.message)
     if not name:
-        raise UserError("I am in no voice channel here. /join calls me.")
-    if not (channels.is_present(message) or await platform.is_admin(message)):
-        raise UserError("Only those who are in {channel} can do that, and admins.", channel=name)
+        raise UserError("I am not in a voice channel here. Call me with /join.")
+    if not (channels.is_present(ctx.message) or await ctx.platform.is_admin(ctx.message)):
+        raise UserError("Only members of {channel} and admins can do that.", channel=name)
     return channels

@@ -108,7 +108,7 @@ class SummaryPipeline:
             lines = await write_script(self._answering, told, task, is_full=request.is_full)
             file = await speak_script(synthesis, lines, told, language, is_full=request.is_full)
         except (UserError, EngineRefused):
-            note = translate("I could not say it aloud this time.", language)
+            note = translate("The voice reply could not be created.", language)
             return replace(reply, text=f"{reply.text}\n\n{note}")
         return replace(reply, files=(file,), aloud="")
 

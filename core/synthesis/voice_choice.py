@@ -47,7 +47,7 @@ async def choose_voice_style(
     style, _ = choices.find("style")
     voice = await find_voice(voices, synthesis, name, message) if name else None
     if voice is None and choices.call.voice:
-        raise UserError("I do not know the voice {voice}. /voice shows all.", voice=name)
+        raise UserError("Unknown voice: {voice}. /voice lists all voices.", voice=name)
     return VoiceStyle(voice, "" if style.lower() == "off" else style)
 
 

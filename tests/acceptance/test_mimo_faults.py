@@ -40,8 +40,8 @@ TOLD = (
     WAITING,
 )
 REFUSED = EngineRefused.user_text.partition(":")[0]
-NO_SPEECH = "I heard no speech in this recording."
-CUT = "A part of it was too long for the service: some words are missing."
+NO_SPEECH = "No speech was detected in this recording."
+CUT = "A part exceeded the service's limit: some words are missing."
 #: Kinds that are an answer of a sort.
 SHARED = {"421_as_400": REFUSED, "content_filter": REFUSED, "empty_text": NO_SPEECH,
           "finish_length": CUT}  # fmt: skip

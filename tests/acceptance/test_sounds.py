@@ -27,7 +27,7 @@ from tests.support.outside import Trap, pointers, set_trap
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
 TOO_LONG = "This recording is too long for me: the limit is 2 hours."
-NO_SPEECH = "I heard no speech in this recording."
+NO_SPEECH = "No speech was detected in this recording."
 TOO_BIG = "This file is too big for me: the limit is 20 MB."
 #: What holds sound but no speech.
 SILENT = (

@@ -18,7 +18,7 @@ from tests.support import sounds
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
-STALE = "This button no longer works. Send the recording again."
+STALE = "This button has expired. Send the recording again."
 NOW = int(time.time())
 #: What nobody knows yet.
 ODD: tuple[dict[str, Any], ...] = (

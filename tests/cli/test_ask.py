@@ -11,7 +11,7 @@ from tests.support.paths import SPEECH
 
 CARDS, JFK = str(SPEECH / "cards-001.wav"), str(SPEECH / "jfk.flac")
 EXTRACT = "An extract, picked by a rule: no engine that understands is set up."
-ROUGH = "Heard offline, English only: the gist, not the letter."
+ROUGH = "Transcribed offline, English only: expect mistakes."
 
 
 def at(mimo: MimoServer) -> dict[str, str]:
@@ -32,7 +32,7 @@ def test_sound_without_words_is_told(hearsay: Hearsay) -> None:
     (hearsay.folder / "hiss.wav").write_bytes(sounds.wav(sounds.noise(2.0)))
     done = hearsay("ask", "hiss.wav", "What is said?")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "hearsay: I heard no speech in this recording.\n"
+    assert done.stderr == "hearsay: No speech was detected in this recording.\n"
 
 
 def test_the_sound_itself_is_sent_and_paid_once(hearsay: Hearsay, mimo: MimoServer) -> None:
@@ -40,7 +40,7 @@ def test_the_sound_itself_is_sent_and_paid_once(hearsay: Hearsay, mimo: MimoServ
     for _ in range(2):
         done = hearsay("ask", CARDS, "How does she feel?", **at(mimo))
         assert (done.returncode, done.stdout) == (0, "She is tired.\n")
-        assert done.stderr == "This rests on how it sounds, not on what is said.\n"
+        assert done.stderr == "This is based on how it sounds, not on the words.\n"
     assert len(mimo.billed) == 1
 
 

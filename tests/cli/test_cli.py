@@ -184,7 +184,7 @@ def test_a_bad_file_does_not_stop_the_others_and_all_forms(hearsay: Hearsay) -> 
     first, second, third = done.stderr.splitlines()
     assert first.startswith("notes.txt: This file type is not supported.")
     assert second == "missing.ogg: No such file or directory"
-    assert third == f"{ENGLISH}: Heard offline, English only: the gist, not the letter."
+    assert third == f"{ENGLISH}: Transcribed offline, English only: expect mistakes."
     # In another form it is not heard again.
     done = hearsay("transcribe", str(ENGLISH), "--format", "json")
     value = json.loads(done.stdout)

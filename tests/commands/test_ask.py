@@ -71,7 +71,7 @@ async def test_where_there_is_nothing_it_is_a_plain_question(talk: Talk) -> None
 @pytest.mark.parametrize("changes", [{}, {"reply_to": NOTE}, {"attachment": Attachment("f")}])
 async def test_without_a_question_it_says_how_to_ask(talk: Talk, changes: Any) -> None:
     reply = await talk.send(command="ask", text="  ", **changes)
-    assert reply.text.startswith("Answer a recording with /ask and your question")
+    assert reply.text.startswith("Reply to a recording with /ask and your question")
     assert talk.answerer.asked == []
 
 
@@ -85,9 +85,9 @@ async def test_a_file_that_answers_a_recording_is_asked_about_with_it(talk: Talk
 
 async def test_tone_thoughts_cuts_and_extracts_are_told(talk: Talk) -> None:
     said = {
-        "tone": (Answer("(tone) She laughs."), "This rests on how it sounds"),
-        "thought": (Answer("Hm.", is_thought=True), "The engine gave its thoughts only"),
-        "cut": (Answer("So much", is_cut=True), "its end is missing"),
+        "tone": (Answer("(tone) She laughs."), "This is based on how it sounds"),
+        "thought": (Answer("Hm.", is_thought=True), "The engine returned only its reasoning"),
+        "cut": (Answer("So much", is_cut=True), "was cut off"),
         "extract": (Answer("- a [0:00]", is_extract=True), "An extract, picked by a rule"),
     }
     for word, (answer, note) in said.items():
@@ -119,7 +119,7 @@ async def test_a_model_that_turns_out_deaf_is_asked_about_the_words(talk: Talk) 
 
 async def test_silence_and_what_is_no_sound_are_refused_unpaid(talk: Talk) -> None:
     picture = await talk.send(command="ask", text="Who is it?", reply_to=QuotedMessage("9"))
-    assert picture.text == "In that message there is nothing that I can hear or read."
+    assert picture.text == "That message contains nothing I can listen to or read."
     for data, text in (
         (sounds.file("ogg-opus", sounds.silence(2)), "This recording is silent."),
         (b"MZ" + bytes(900), "This file type is not supported."),
@@ -133,12 +133,12 @@ async def test_silence_and_what_is_no_sound_are_refused_unpaid(talk: Talk) -> No
 
 async def test_thinking_is_switched_and_admins_alone_may(talk: Talk) -> None:
     reply = await talk.send(command="think", text="on")
-    assert reply.text == "Thinking is on, but the engine that answers here cannot."
+    assert reply.text == "Thinking is on, but this engine does not support it."
     await talk.send(command="ask", text="Why?")
     assert talk.answerer.asked[0].is_thinking and talk.answerer.asked[0].max_tokens > 2048
     talk.road.platform.can_administer = False
     assert "Only the admins" in (await talk.send(command="think", text="off")).text
-    assert "Say /think on" in (await talk.send(command="think", text="maybe")).text
+    assert "Choose one of: on, off" in (await talk.send(command="think", text="maybe")).text
 
 
 async def test_a_voice_note_is_the_question_where_that_was_chosen(talk: Talk) -> None:
@@ -157,9 +157,9 @@ async def test_a_voice_note_is_the_question_where_that_was_chosen(talk: Talk) ->
 async def test_mode_is_for_private_chats_and_knows_three(talk: Talk) -> None:
     reply = await talk.send(command="mode", text="ask", is_private=False)
     assert reply.text.startswith("This is for private chats.")
-    assert (await talk.send(command="mode", text="x")).text.startswith("Say /mode transcribe")
-    assert (await talk.send(command="mode")).text == "I write down your voice notes."
-    assert (await talk.send(command="mode", text="BOTH")).text.endswith("and answer them.")
+    assert (await talk.send(command="mode", text="x")).text.startswith("Choose one of: transcribe")
+    assert (await talk.send(command="mode")).text == "Voice messages are transcribed."
+    assert (await talk.send(command="mode", text="BOTH")).text.endswith("and answered.")
 
 
 async def test_who_does_not_want_it_is_not_asked_about_by_others(talk: Talk, store: Store) -> None:
@@ -167,7 +167,7 @@ async def test_who_does_not_want_it_is_not_asked_about_by_others(talk: Talk, sto
     quoted = QuotedMessage("voice-1", "", Attachment("file-1"), sender_id="9")
     asked = {"command": "ask", "text": "What?", "reply_to": quoted, "is_private": False}
     reply = await talk.send(**asked)
-    assert reply.text == "Whoever said this does not want it to be written down."
+    assert reply.text == "The speaker has opted out of transcription."
     assert talk.answerer.asked == [] and talk.road.engine.calls == []
     await talk.send(**asked, sender_id="9")
     assert talk.answerer.sounds() == [1]
@@ -178,7 +178,7 @@ async def test_an_address_is_given_on_where_the_operator_allows_it(talk: Talk) -
     for is_allowed in (False, True):
         talk.road.answering._allows_urls = is_allowed
         reply = await talk.send(command="ask", text=question)
-        assert reply.text == "I open no addresses. Send me the recording itself."
+        assert reply.text == "I can't open links. Please send the recording itself."
     talk.answerer.limits = AnswererLimits(formats=("audio/mpeg",), can_fetch_urls=True)
     await talk.send(command="ask", text=question)
     [audio] = talk.turns[0].audios

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from core.answering.prompt import MAX_DIALOGUE_CHARS, Exchange, bound, may_want_sound, wants_sound
+from core.answering.prompt import (
+    MAX_DIALOGUE_CHARS,
+    Exchange,
+    may_want_audio,
+    newest_exchanges,
+    wants_audio,
+)
 from core.errors import EngineBusy, UserError
 from core.models import Attachment, Message, QuotedMessage
 from core.store import Store
@@ -23,7 +29,7 @@ async def test_three_questions_follow_and_the_sound_goes_out_when_it_is_needed(t
     heard = len(talk.road.engine.calls)
     assert talk.answerer.sounds() == [1, 0] and heard > 1
 
-    talk.answerer.wants_sound = "mood"
+    talk.answerer.wants_audio = "mood"
     reply = await talk.follow("And the mood?")
     # The words alone, the answer LISTEN, then the sound, once.
     assert talk.answerer.sounds() == [1, 0, 0, 1]
@@ -58,7 +64,7 @@ async def test_the_dialogue_is_bounded(talk: Talk) -> None:
         f"q{number}" for number in range(3, 10)
     ]
     long = [Exchange("q", "x" * 5000) for _ in range(6)]
-    assert len(bound(long)) == MAX_DIALOGUE_CHARS // 5001
+    assert len(newest_exchanges(long)) == MAX_DIALOGUE_CHARS // 5001
 
 
 async def test_the_last_recording_stays_the_same_when_newer_ones_come(talk: Talk) -> None:
@@ -83,9 +89,9 @@ async def test_without_the_sound_words_answer(talk: Talk, monkeypatch: pytest.Mo
     monkeypatch.setattr(talk.road.platform, "fetch", fetch)
     await talk.follow("What?")
     assert talk.answerer.sounds() == [0] and "call 1" in talk.turns[0].text
-    talk.answerer.wants_sound = "mood"
+    talk.answerer.wants_audio = "mood"
     reply = await talk.follow("The mood?")
-    assert reply.text.startswith("For that I would have to hear the recording again")
+    assert reply.text.startswith("That needs the recording itself")
     reply = await talk.send(command="ask", text="What?", reply_to=NOTE)
     assert reply.text == "I no longer have this recording. Send it again."
 
@@ -115,7 +121,7 @@ async def test_the_button_ask_leads_to_a_question(talk: Talk) -> None:
     key = talk.last.heard_key
     [token] = [b.token for b in talk.last.buttons if b.command == "ask_about"]
     reply = await talk.send(button=token, command="")
-    assert reply.text.startswith("Answer this message with your question")
+    assert reply.text.startswith("Reply to this message with your question")
     await talk.follow("What is meant?")
     assert (talk.answerer.sounds(), len(talk.road.engine.calls)) == ([1], 1)
     [subject] = talk.last.about
@@ -126,7 +132,7 @@ async def test_the_button_ask_leads_to_a_question(talk: Talk) -> None:
 async def test_what_fails_is_asked_again_and_nothing_else_is_twice(talk: Talk, step: str) -> None:
     fails = {"first": 0, "words": 1, "listen": 2}[step]
     talk.answerer.failures = [None] * fails + [EngineBusy("503")]
-    talk.answerer.wants_sound = "mood"
+    talk.answerer.wants_audio = "mood"
     await talk.send(command="ask", text="Who?", reply_to=NOTE)
     await talk.follow("And the mood?")
     assert len(talk.road.platform.sent) == 2
@@ -147,7 +153,7 @@ async def test_who_takes_back_words_takes_the_dialogue_along(talk: Talk, store: 
 
 
 def test_listen_is_known_while_it_comes() -> None:
-    assert all(may_want_sound("LISTEN."[:n]) for n in range(8))
-    assert wants_sound('"LISTEN"') and wants_sound("**LISTEN**\nbecause")
-    assert not wants_sound("Listen, she says.") and not wants_sound("LISTENING is hard")
-    assert not may_want_sound("Likely yes")
+    assert all(may_want_audio("LISTEN."[:n]) for n in range(8))
+    assert wants_audio('"LISTEN"') and wants_audio("**LISTEN**\nbecause")
+    assert not wants_audio("Listen, she says.") and not wants_audio("LISTENING is hard")
+    assert not may_want_audio("Likely yes")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.commands.unasked.digest_due import put_before
+from core.commands.unasked.digest_due import prepend
 from core.models import Button, DigestSchedule, JobState, Link, Reply
 from core.store import Store, make_cipher
 from tests.support.clean_start import settle
@@ -41,7 +41,7 @@ async def fire(group: Group, moment: datetime) -> list[Reply]:
 async def test_a_digest_is_planned_shown_and_ended(group: Group) -> None:
     await group.ask("remember on")
     said = (await group.ask("digest 9:00 berlin weekdays", language="de", thread_id="5")).text
-    assert said.startswith("A digest comes on weekdays at 09:00 (Europe/Berlin), next on 20")
+    assert said.startswith("A digest is sent on weekdays at 09:00 (Europe/Berlin). Next: 20")
     [plan] = await plans(group)
     assert (plan.at, plan.zone, plan.is_weekdays) == ("09:00", "Europe/Berlin", True)
     assert (plan.thread_id, plan.is_topic, plan.language) == ("5", False, "de")
@@ -51,7 +51,7 @@ async def test_a_digest_is_planned_shown_and_ended(group: Group) -> None:
     # A new time takes the place of the old one and keeps its zone.
     assert "10:30 (Europe/Berlin)" in (await group.ask("digest 10:30")).text
     assert [plan.at for plan in await plans(group)] == ["10:30"]
-    assert (await group.ask("digest off")).text == "No digest comes here any more."
+    assert (await group.ask("digest off")).text == "Digests are turned off here."
     assert await plans(group) == []
     assert "/digest 09:00 Europe/Berlin" in (await group.ask("digest")).text
 
@@ -125,7 +125,7 @@ async def test_a_digest_that_was_missed_comes_once_and_says_it_is_late(
         await again.close()
         if road.platform.sent:
             [(_, reply)] = road.platform.sent
-    assert reply.text.startswith("This digest is late: I was not running when it was due.\n\n")
+    assert reply.text.startswith("This digest is late: the bot was offline when it was due.\n\n")
     assert "Ada buys a boat" in reply.text
     jobs = await store.jobs.recent(set(JobState))
     assert [job.state for job in jobs if job.command == "digest_due"] == [JobState.DONE]
@@ -144,13 +144,13 @@ async def test_digests_end_with_the_memory(group: Group) -> None:
     [plan] = await plans(group)
     await group.ask("remember off")
     [reply] = await fire(group, plan.next_at)
-    assert reply.text == "No digest comes any more: nothing is remembered here now."
+    assert reply.text == "Digests are turned off, because chat history is off."
     assert await plans(group) == []
 
 
 def test_links_move_with_their_text() -> None:
     reply = Reply("see here", links=(Link(4, 8, "12"),), buttons=(Button("x", "y"),))
-    late = put_before("Late.", reply)
+    late = prepend("Late.", reply)
     assert late.text == "Late.\n\nsee here"
     [link] = late.links
     assert late.text[link.start : link.end] == "here"

@@ -77,7 +77,7 @@ async def test_where_nothing_is_kept_or_found_that_is_said(group: Group) -> None
     assert "/find invoice" in (await group.ask("find ?!")).text
     assert "last 7 days" in (await group.ask("find nothing")).text
     await group.ask("remember off")
-    assert "remember nothing" in (await group.ask("find tea")).text
+    assert "history is off" in (await group.ask("find tea")).text
     private = Group(group.road, Chat("test", "1", "7"), is_private=True)
     assert "forward" in (await private.ask("find tea")).text
     await private.say("tea", forwarded_from="Eve")

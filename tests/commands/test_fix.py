@@ -46,14 +46,14 @@ async def test_a_reply_corrects_the_transcript_in_place(group: Group, words: str
     how = await group.press(shown, "Fix")
     assert "Kovalsky = Kowalski" in how.text and await known(group) == ()
     [answer] = await reply_to(group, sent, words)
-    assert answer.text == "Kovalsky → Kowalski, from now on."
+    assert answer.text == "Saved: Kovalsky → Kowalski"
     shown = group.answers(asks)[-1]
     assert (shown.quote, shown.aloud) == (MEANT, MEANT)
     assert group.road.platform.edited == [sent]
     assert await known(group) == (Correction("Kovalsky", "Kowalski"),)
     assert len(group.road.engine.calls) == 1, "it was heard once"
     taken_back = await group.press(answer, "Undo", BEN)
-    assert taken_back.text == "Taken back."
+    assert taken_back.text == "Correction undone."
     assert group.answers(asks)[-1].quote == SAID
     assert await known(group) == ()
 
@@ -78,7 +78,7 @@ async def test_a_correction_of_a_correction_leads_on_and_back(group: Group) -> N
     asks, sent = await hear(group)
     await reply_to(group, sent, "Kovalsky = Kowalsky")
     [answer] = await reply_to(group, sent, "no, it is Kowalski")
-    assert answer.text == "Kowalsky → Kowalski, from now on."
+    assert answer.text == "Saved: Kowalsky → Kowalski"
     assert group.answers(asks)[-1].quote == MEANT
     await group.press(answer, "Undo")
     assert group.answers(asks)[-1].quote == "I met mister Kowalsky at the harbour."
@@ -128,14 +128,14 @@ async def test_a_correction_that_runs_again_is_made_once(group: Group) -> None:
     failures = [ValueError("the end of the process")]
 
     async def fail_once(job_id: str, reply: Reply, outcome: JobState) -> Reply:
-        if reply.text.startswith("Kovalsky") and failures:
+        if reply.text.startswith("Saved") and failures:
             raise failures.pop()
         return await save_reply(job_id, reply, outcome)
 
     group.road.store.jobs.save_reply = fail_once  # type: ignore[method-assign]
     [answer] = await reply_to(group, sent, "no, it is Kowalski")
     assert not failures
-    assert answer.text == "Kovalsky → Kowalski, from now on."
+    assert answer.text == "Saved: Kovalsky → Kowalski"
     assert await known(group) == (Correction("Kovalsky", "Kowalski"),)
     assert group.answers(asks)[-1].quote == MEANT
     await group.press(answer, "Undo")
@@ -151,7 +151,7 @@ async def test_the_glossary_is_listed_and_shortened(group: Group) -> None:
     assert listed.startswith("1. Kovalsky → Kowalski\n2. harbour → harbor\n")
     assert "no correction 3" in (await group.ask("glossary remove 3")).text
     assert "/glossary remove 2" in (await group.ask("glossary remove it")).text
-    assert (await group.ask("glossary remove 1")).text == "Kovalsky → Kowalski: no longer."
+    assert (await group.ask("glossary remove 1")).text == "Removed: Kovalsky → Kowalski"
     assert await known(group) == (Correction("harbour", "harbor"),)
 
 

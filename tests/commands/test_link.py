@@ -54,13 +54,13 @@ async def test_a_code_links_two_accounts_and_what_was_chosen_here_holds(places: 
     code = await places.code()
     assert code.startswith("/link ")
     said = await places.use(code)
-    assert "Linked with your account on Test" in said and "/link off" in said
-    assert "what was chosen here holds" in said
+    assert "Linked with your Test account" in said and "/link off" in said
+    assert "this account's is used" in said
     assert (await places.store.voices.choice("test", ADA)).voice == "白桦"
     shown = await places.private("test", ADA).ask("link", ADA)
-    assert "You are linked with your account on Other." in shown.text
+    assert "Linked with your Other account." in shown.text
     shown = await places.private("test", ADA).ask("link off", ADA)
-    assert "linked with no other" in shown.text and not await places.is_linked()
+    assert "is not linked" in shown.text and not await places.is_linked()
 
 
 async def test_an_opt_out_of_before_holds_for_both_from_the_link_on(places: Places) -> None:
@@ -69,18 +69,18 @@ async def test_an_opt_out_of_before_holds_for_both_from_the_link_on(places: Plac
     await places.other_group.ask("remember me off", ADA_THERE)
     await places.group.say("mine", ADA)
     said = await places.use(await places.code())
-    assert "remember nothing" in said and "Deleted messages: 1." in said
+    assert "nothing of yours is stored" in said and "Deleted messages: 1." in said
     assert await places.group.kept() == await places.other_group.kept() == []
 
 
 async def test_a_wrong_code_ones_own_and_too_many(places: Places) -> None:
     code = await places.code()
-    assert "do not know this code" in await places.use("/link ABCDEFGH")
+    assert "This code is unknown" in await places.use("/link ABCDEFGH")
     assert "another platform" in await places.use(code, "test", ADA)
     assert "Only one account" in await places.use(code, "test", EVE)
     for _ in range(MAX_TRIES - 1):
         await places.use("/link ABCDEFGH")
-    assert "too many" in await places.use(code)
+    assert "Too many" in await places.use(code)
     assert not await places.is_linked() and not await places.is_linked("test", ADA)
 
 
@@ -88,15 +88,15 @@ async def test_in_a_group_it_is_refused(places: Places) -> None:
     await places.use(await places.code())
     for words in ("link", "link ABCDEFGH", "link off"):
         said = await places.group.ask(words, ADA)
-        assert "Only in a private chat" in said.text and not said.quote
+        assert "private chats only" in said.text and not said.quote
         assert await places.is_linked()
 
 
 async def test_a_code_that_a_group_has_seen_is_void(places: Places) -> None:
     code, of_another = await places.code(), await places.code(person_id=EVE)
     said = await places.other_group.ask(code.removeprefix("/"), ADA_THERE)
-    assert "void" in said.text and not await places.is_linked()
-    assert "do not know this code" in await places.use(code)
+    assert "no longer valid" in said.text and not await places.is_linked()
+    assert "This code is unknown" in await places.use(code)
     assert not await places.is_linked()
     assert "Linked" in await places.use(of_another)
 
@@ -104,10 +104,10 @@ async def test_a_code_that_a_group_has_seen_is_void(places: Places) -> None:
 async def test_who_has_no_id_has_no_code(places: Places) -> None:
     private = places.private("test", ADA)
     message = await private.send(replace(private.write(command="link"), sender_id=""))
-    assert "Only in a private chat" in private.answers(message)[0].text
+    assert "private chats only" in private.answers(message)[0].text
 
 
 async def test_it_is_told_in_chinese_too(places: Places) -> None:
     private = places.private("test", ADA)
     assert "10 分钟" in (await private.ask("link", ADA, language="zh")).text
-    assert "不认识" in (await private.ask("link ABCDEFGH", ADA, language="zh-CN")).text
+    assert "代码无效" in (await private.ask("link ABCDEFGH", ADA, language="zh-CN")).text

@@ -77,7 +77,7 @@ async def test_hours_of_sound_are_summed_up_in_parts(listener: Listener) -> None
 
 async def test_a_transcript_that_is_gone(listener: Listener) -> None:
     reply = await listener.brief(Transcript(""), "gone")
-    assert "no longer have this transcript" in reply.text
+    assert "transcript is no longer available" in reply.text
 
 
 async def test_offline_it_extracts(store: Store, new_message: NewMessage) -> None:

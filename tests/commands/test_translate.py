@@ -119,10 +119,10 @@ async def test_long_translations_are_folded(group: Group) -> None:
 
 async def test_what_is_in_the_language_already_is_said_so(group: Group) -> None:
     reply = await group.ask("translate German this is German")
-    assert reply.text == "This is in German already. For another: /translate German"
+    assert reply.text == "This is already in German. For another language: /translate German"
     # Chinese is seen without a model.
     reply = await group.ask("translate 中文 你好，早上好")
-    assert "Chinese already" in reply.text
+    assert "already in Chinese" in reply.text
     assert len(group.road.answerer.asked) == 1
 
 
@@ -130,13 +130,13 @@ async def test_an_end_that_is_missing_is_told(group: Group) -> None:
     group.road.answerer.scripts = {".": Answer("only the begin", is_cut=True)}
     reply = await group.ask("translate German some words")
     assert reply.text.startswith("only the begin")
-    assert "end is missing" in reply.text
+    assert "was cut off" in reply.text
 
 
 async def test_without_an_engine_that_translates_one_sentence(group: Group) -> None:
     group.road.answerer.limits = AnswererLimits(can_translate=False)
     reply = await group.ask("translate German some words")
-    assert reply.text == "No engine that translates is set up here."
+    assert reply.text == "Translation is not available: no engine for it is set up."
     assert group.road.answerer.asked == []
 
 

@@ -72,7 +72,7 @@ async def test_a_text_that_is_too_long_offers_its_beginning(talk: Group) -> None
     talk.road.synthesizer.char_s = 0.001
     reply = await talk.ask("say " + "One sentence is as long as the other. " * 200)
     assert not reply.files
-    spoken = await talk.press(reply, "Say the beginning")
+    spoken = await talk.press(reply, "Speak the beginning")
     assert spoken.files and (spoken.files[0].duration_s or 0) > 2
 
 
@@ -100,7 +100,7 @@ async def test_voice_shows_what_applies_and_lets_it_be_heard(talk: Group) -> Non
     assert len(talk.road.synthesizer.said) == 1, "a preview is made once"
     await talk.press(preview, "For me")
     assert "your choice" in (await talk.ask("voice")).text
-    assert "I do not know" in (await talk.ask("voice Nobody")).text
+    assert "Unknown voice" in (await talk.ask("voice Nobody")).text
 
 
 async def test_a_member_cannot_change_the_chats_voice_style_or_mode(talk: Group) -> None:
@@ -129,9 +129,9 @@ async def test_a_transcript_can_be_listened_to_and_answers_be_spoken(talk: Group
     assert (await talk.press(transcript, "Listen")).files
     assert [u.text for u in talk.road.synthesizer.said] == [transcript.quote]
     assert "Listen" in (await talk.ask("replies")).text
-    assert "aloud" in (await talk.ask("replies always")).text
-    assert "aloud" in (await talk.ask("replies")).text
-    assert "/replies" in (await talk.ask("replies sometimes")).text
+    assert "voice message" in (await talk.ask("replies always")).text
+    assert "voice message" in (await talk.ask("replies")).text
+    assert "always" in (await talk.ask("replies sometimes")).text
 
 
 async def test_a_voice_is_designed_kept_named_used_and_deleted(talk: Group) -> None:
@@ -147,7 +147,7 @@ async def test_a_voice_is_designed_kept_named_used_and_deleted(talk: Group) -> N
     await talk.ask("say hello")
     assert said[-1].sample is not None
     await talk.ask("voice delete Grandma")
-    assert "No voice" in (await talk.ask("voice list")).text
+    assert "No saved voices" in (await talk.ask("voice list")).text
     await talk.ask("say hello again")
     assert said[-1].sample is None, "the default speaks when the voice is gone"
 
@@ -171,12 +171,12 @@ async def test_a_clone_needs_the_spoken_consent_and_is_its_owners_alone(store: S
         engine.text = asked.quote.lower().replace(".", "").replace("speaker", "speeker")
         road.platform.sound += b"\0\0"  # another recording
         [kept] = talk.answers(await talk.speak())
-        assert "for you alone" in kept.text
+        assert "only you can use it" in kept.text
         [own] = await store.voices.usable(CHAT, "7")
         assert own.is_clone and own.consented_at and own.sample.data[:4] == b"RIFF"
         assert await store.voices.usable(CHAT, "8") == []
-        assert "I do not know" in (await talk.ask("say voice:me hi", sender_id="8")).text
-        assert "nobody else" in (await talk.ask("voice chat me")).text
+        assert "Unknown voice" in (await talk.ask("say voice:me hi", sender_id="8")).text
+        assert "only be used by its owner" in (await talk.ask("voice chat me")).text
         await talk.ask("voice me")
         await talk.ask("say hi")
         assert road.synthesizer.said[-1].sample == own.sample

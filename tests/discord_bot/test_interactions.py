@@ -21,7 +21,7 @@ OGG = b"OggS" + bytes(200)
 TOKEN = "abcdefghijklmnopqrst-_"
 BUTTONS = [{"type": 1, "components": [
     {"type": 2, "style": 2, "label": "Listen", "custom_id": f"h:{TOKEN}"},
-    {"type": 2, "style": 2, "label": "Read it in private", "custom_id": f"p:{TOKEN}"},
+    {"type": 2, "style": 2, "label": "Read in private", "custom_id": f"p:{TOKEN}"},
     {"type": 2, "style": 2, "label": "Old", "custom_id": "something else"},
 ]}]  # fmt: skip
 
@@ -184,7 +184,7 @@ async def test_a_button_is_a_new_message_and_leaves_its_own_as_it_is(place: Plac
 
 
 async def test_a_private_button_is_pressed_in_the_persons_own_chat(place: Place) -> None:
-    place.server.press(place.post(), place.ann, label="Read it in private")
+    place.server.press(place.post(), place.ann, label="Read in private")
     message = await place.taken()
     assert message.is_private and message.chat.chat_id == f"user:{place.ann}"
     assert message.button == TOKEN and place.reply_token().is_ephemeral

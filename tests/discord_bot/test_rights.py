@@ -186,7 +186,7 @@ async def test_buttons_ask_for_the_same_rights(town: Town) -> None:
                 for kept in await town.store.voices.usable(town.chat, "nobody"):
                     await town.store.voices.forget(kept)
             elif button != "For me":
-                assert "Only the admins" in answer.content or "no longer works" in answer.content
+                assert "Only the admins" in answer.content or "has expired" in answer.content
     assert found == [
         (button, who) for button in ("For this chat", "Keep A") for who in ("manager", "owner")
     ]
@@ -206,7 +206,7 @@ async def test_a_private_button_is_for_the_one_who_asked(town: Town) -> None:
         asked = town.server.press(offer.message_id, town.people[who], custom_id)
         answers[who] = await town.program.answer(asked)
     assert {one.is_ephemeral for one in answers.values()} == {True}
-    is_refused = {who: "no longer works" in one.content for who, one in answers.items()}
+    is_refused = {who: "has expired" in one.content for who, one in answers.items()}
     assert is_refused == {"manager": True, "owner": True, "member": False}
 
 
@@ -219,11 +219,11 @@ async def test_who_is_not_to_be_written_down_is_not_by_strangers(town: Town) -> 
     await town.give("member", "remember", {"choice": "me off"})
     for label in ("Transcribe", "Transcribe for me", "Translate"):
         asked = town.server.context_menu(note, stranger, label)
-        assert "does not want" in (await town.program.answer(asked)).content
+        assert "opted out" in (await town.program.answer(asked)).content
     asked = town.server.context_menu(note, stranger, "Ask about this")
     await town.server.wait_for(lambda: town.server.interaction(asked).modal)
     sent = town.server.submit(asked, stranger, {"text": "What is said?"})
-    assert "does not want" in (await town.program.answer(sent)).content
+    assert "opted out" in (await town.program.answer(sent)).content
 
 
 async def test_what_is_offered_is_what_the_person_may_use(town: Town) -> None:

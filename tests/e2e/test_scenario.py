@@ -107,8 +107,8 @@ def check(person: Person, told: ToldSummary, mimo: MimoServer) -> None:
     assert told["answer"].text == ANSWER and "Listen" in told["answer"].labels
     assert told["further"].text == FURTHER_ANSWER
     assert "We agreed on the blue tiles." in told["summary"].text
-    assert told["forgotten"].text.startswith("Removed: messages")
-    assert told["after"].text == "Forward messages to me, then say /summary."
+    assert told["forgotten"].text.startswith("Deleted: ")
+    assert told["after"].text == "Forward messages to me, then send /summary."
 
 
 def find_voices(mimo: MimoServer, text: str) -> list[str]:

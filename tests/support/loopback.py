@@ -207,7 +207,7 @@ class ScriptedAnswerer(Scripted):
         #: Pattern (searched in what asks, else in the system prompt) -> what is said.
         self.scripts: dict[str, str | Answer] = {}
         #: A pattern of questions that are answered LISTEN where only the words are given.
-        self.wants_sound = ""
+        self.wants_audio = ""
         self.asked: list[Question] = []
 
     async def answer(
@@ -227,8 +227,8 @@ class ScriptedAnswerer(Scripted):
 
     def _find(self, question: Question) -> Answer:
         asked = question.turns[-1].text
-        may_listen = self.wants_sound and "LISTEN" in question.instructions
-        if may_listen and re.search(self.wants_sound, asked):
+        may_listen = self.wants_audio and "LISTEN" in question.instructions
+        if may_listen and re.search(self.wants_audio, asked):
             return Answer("LISTEN")
         for place in (question.turns[-1].text, question.instructions):
             for pattern, said in self.scripts.items():

@@ -52,7 +52,7 @@ class SpeechDoor(FakeInbox):
         if message.command == "takes":
             takes = tuple(spoken(take, 1.0) for take in "ABC")
             keep = tuple(Button(f"Keep {take}", "voice", token=f"t-{take}") for take in "ABC")
-            return Reply("Three takes: A, B and C.", files=takes, buttons=keep)
+            return Reply("Three versions: A, B and C.", files=takes, buttons=keep)
         return await super()._make_reply(message, target)
 
     async def suggest(self, message: Message, field: str) -> list[Suggestion]:

@@ -33,8 +33,8 @@ def rows(*labels: str) -> list[list[str]]:
         (["Retry"], [["Retry"]]),
         (["a", "b", "c", "d"], [["a", "b"], ["c", "d"]]),
         (["Warm and slow", "Quick and low", "x"], [["Warm and slow", "Quick and low"], ["x"]]),
-        (["Read it in private with me", "2:14", "3:05"],
-         [["Read it in private with me"], ["2:14", "3:05"]]),
+        (["Read in private with me", "2:14", "3:05"],
+         [["Read in private with me"], ["2:14", "3:05"]]),
         (["六个汉字标签"], [["六个汉字标签"]]),
     ],
 )  # fmt: skip
@@ -45,7 +45,7 @@ def test_short_buttons_stand_side_by_side(labels: list[str], expected: list[list
 async def test_private_button_leads_to_the_bot(telegram: Server, bot: Bot, group: int) -> None:
     token = "Ab_-" * 5 + "xy"
     buttons = (
-        Button("Read it in private", "private_summary", "x", token, is_private=True),
+        Button("Read in private", "private_summary", "x", token, is_private=True),
         Button("2:14", "replay", token="t2"),
     )
     # A name that is not told is asked for again, and then known.

@@ -157,7 +157,7 @@ async def test_only_allowed_chats_are_heard(named: str, telegram: Server, ann: i
 
 
 async def test_menu_is_set_once_and_in_both_languages(telegram: Server, settings: Settings) -> None:
-    menu = [("help", "What I can do"), ("transcribe", "x" * 300)]
+    menu = [("help", "Show all commands"), ("transcribe", "x" * 300)]
     for asked in (4, 8):
         async with receiving(Bot(settings, FakeInbox(), menu, current_clock())):
             await telegram.wait_for(lambda n=asked: len(telegram.calls_of("getMyCommands")) == n)  # type: ignore[misc]

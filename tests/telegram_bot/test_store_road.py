@@ -29,7 +29,7 @@ async def test_a_private_button_works_for_the_one_who_asked(
     group = telegram.add_chat(members={ann: "member", eve: "member"})
     telegram.send_command(group, ann, "/summary me")
     job = await inbox.next_job(telegram)
-    button = Button("Read it in private", "private_summary", "what it holds", is_private=True)
+    button = Button("Read in private", "private_summary", "what it holds", is_private=True)
     await inbox.answer(running, job.job_id, Reply("Here it is.", buttons=(button,)))
     [[key]] = telegram.answers(group)[0].buttons
     assert telegram.foreign_links(telegram.answers(group)[0]) == []

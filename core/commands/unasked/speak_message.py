@@ -1,4 +1,4 @@
-"""Reads aloud in a voice channel what a person wrote; nothing is written for it."""
+"""A message that is read aloud in the voice channel, without a reply in the chat."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from core.synthesis.voice_choice import assign_voice, voices_for_language
 from core.text.scripts import guess_language
 from core.text.split import shorten
 
-#: What is longer is read to here: others want to be heard too.
+#: Longer messages are cut here, so that others get their turn.
 MAX_CHARS = 400
-#: Older words belong to a talk that has gone on.
+#: Older messages are skipped: the conversation has moved on.
 FRESH_FOR = timedelta(minutes=1)
 
 
 async def read_out(ctx: Context) -> Reply:
-    """Say the message in its sender's voice, where that is still wanted."""
+    """Speak the message in its sender's voice, if reading aloud is still on."""
     message = ctx.message
     channels = ctx.platform.voice
     is_fresh = ctx.clock.now() - message.sent_at < FRESH_FOR
@@ -35,9 +35,9 @@ async def read_out(ctx: Context) -> Reply:
 
 
 def pick_voice(voices: Sequence[Voice], person_id: str, language: str) -> str:
-    """Return the preset voice of a person who has chosen none: the same one each time."""
+    """Return the preset voice of a person who has chosen none: always the same one."""
     pool = voices_for_language(voices, language) or voices
     return assign_voice(person_id, pool).voice_id if pool else ""
 
 
-command = Command("Reads a message aloud", read_out, is_listed=False, is_silent=True)
+command = Command("", read_out, is_listed=False, is_silent=True)

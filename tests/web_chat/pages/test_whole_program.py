@@ -168,8 +168,8 @@ async def test_settings_are_kept_and_new_chats_begin_with_them(page: Page) -> No
         await expect(page.locator("#settings-said")).to_contain_text(answer)
 
     await page.locator("#open-settings").click()
-    await choose("replies", "always", "every answer aloud")
-    await choose("mode", "both", "write down your voice notes and answer")
+    await choose("replies", "always", "as a voice message")
+    await choose("mode", "both", "transcribed and answered")
     await page.locator("#set-style").fill("warm, slow")
     await page.locator("#set-style").press("Tab")
     await expect(page.locator("#settings-said")).to_contain_text("like this now: warm, slow")
@@ -178,7 +178,7 @@ async def test_settings_are_kept_and_new_chats_begin_with_them(page: Page) -> No
     await type_in(page, "/ask anything")
     await page.locator("#new-chat").click()
     await type_in(page, "/replies")
-    assert "every answer aloud" in await read_answer(page)
+    assert "as a voice message" in await read_answer(page)
     await page.locator("#open-settings").click()
     for name, value in {"style": "warm, slow", "mode": "both"}.items():
         await expect(page.locator(f"#set-{name}")).to_have_value(value)

@@ -1,0 +1,59 @@
+"""The buttons under a summary: ▶ plays a part of a recording, another moves it to private."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from core.commands import Command
+from core.commands.context import Context
+from core.errors import UserError
+from core.locale import mark
+from core.models import Chat, QuotedMessage, Reply
+from core.summaries.button_payload import read_copy
+from core.summaries.moments import find_end
+from core.summaries.pipeline import READING
+from core.text.timestamps import format_timestamp
+
+RECORDING_GONE = mark("This voice message is no longer available.")
+#: Start this much earlier: timestamps of some engines are rounded up.
+LEAD_S = 0.5
+
+
+async def play_excerpt(ctx: Context) -> Reply:
+    """Reply with a part of a recording. The text: "MESSAGE_ID START_S", then a CHAT_ID or none."""
+    message_id, start_s, chat_id = _read(ctx.message.text)
+    chat = replace(ctx.message.chat, chat_id=chat_id or ctx.message.chat.chat_id)
+    message = await ctx.store.memory.message(chat, message_id)
+    if message is None or message.attachment is None:
+        raise UserError(RECORDING_GONE)
+    quoted = QuotedMessage(message_id, attachment=message.attachment, sender_id=message.sender_id)
+    data = await ctx.fetch(replace(ctx.message, chat=chat, attachment=None, reply_to=quoted))
+    end_s = find_end(message.transcript, start_s)
+    file = await ctx.transcription.excerpt(data, max(0.0, start_s - LEAD_S), end_s)
+    title = f"{message.sender_name} {format_timestamp(start_s)}"
+    return Reply(files=(replace(file, title=title),))
+
+
+def _read(text: str) -> tuple[str, float, str]:
+    message_id, _, rest = text.partition(" ")
+    start, _, chat_id = rest.partition(" ")
+    try:
+        return message_id, float(start), chat_id
+    except ValueError:
+        raise UserError(RECORDING_GONE) from None
+
+
+async def summarize_in_private(ctx: Context) -> Reply:
+    """Reply with a group's summary in the private chat. Only the bot can have written the text."""
+    message = ctx.message
+    try:
+        payload = read_copy(message.text)
+    except ValueError:
+        raise UserError("This summary is no longer available. Please request it again.") from None
+    chat = Chat(message.chat.platform, message.chat.bot_id, payload.chat_id)
+    ctx.on_text(ctx.text(READING))
+    return await ctx.summaries.answer(ctx.job, payload.request, ctx.synthesis, chat)
+
+
+replay = Command("", play_excerpt, is_listed=False)
+private_summary = Command("", summarize_in_private, is_listed=False)

@@ -1,0 +1,61 @@
+"""The buttons under a transcript: Listen, Ask, Summary, .txt and .srt. Each carries its key."""
+
+from __future__ import annotations
+
+from core.answering.conversation import find_subjects
+from core.commands import Command
+from core.commands.context import TRANSCRIPT_GONE, Context
+from core.errors import UserError
+from core.models import File, RecordingReference, Reply
+from core.summaries.format import show_recording
+from core.synthesis.pipeline import MAX_CHARS
+from core.text.split import shorten
+from core.transcription.subtitles import build_srt, build_txt
+
+FORMATS = {"txt": (build_txt, "text/plain"), "srt": (build_srt, "application/x-subrip")}
+
+
+async def read_out(ctx: Context) -> Reply:
+    """Reply with the button's text as a voice message, cut to what is synthesized at once."""
+    result = await ctx.synthesize(shorten(ctx.message.text, MAX_CHARS))
+    return Reply(files=(result.file,))
+
+
+async def prompt_for_question(ctx: Context) -> Reply:
+    """Reply with how to ask. What replies to this is a question about the recording."""
+    text = ctx.text("Reply to this message with your question, by text or voice.")
+    return Reply(text, about=await _find_recordings(ctx, ctx.message.text.strip()))
+
+
+async def _find_recordings(ctx: Context, key: str) -> tuple[RecordingReference, ...]:
+    """Return the recording of the transcript `key`: that of a recent job, or the quoted one."""
+    for job in await ctx.store.jobs.history(ctx.message.chat):
+        recordings = find_subjects(job)
+        if key and any(recording.heard == key for recording in recordings):
+            return recordings
+    quoted = ctx.message.reply_to
+    if quoted and quoted.attachment:
+        return (RecordingReference(quoted.message_id, quoted.attachment, quoted.sender_id, key),)
+    return ()
+
+
+async def summarize(ctx: Context) -> Reply:
+    """Reply with the main points of the recording."""
+    transcript = await ctx.stored_transcript(ctx.message.text)
+    return show_recording(await ctx.summaries.brief(ctx.job, transcript), ctx.message.language)
+
+
+async def export_file(ctx: Context) -> Reply:
+    """Reply with the transcript as a file. The button carries format and key."""
+    extension, _, key = ctx.message.text.partition(" ")
+    if extension not in FORMATS:
+        raise UserError(TRANSCRIPT_GONE)
+    build, mime = FORMATS[extension]
+    content = build(await ctx.stored_transcript(key)).encode()
+    return Reply(files=(File(f"transcript.{extension}", mime, content),))
+
+
+listen = Command("", read_out, is_listed=False)
+ask_about = Command("", prompt_for_question, is_listed=False)
+brief = Command("", summarize, is_listed=False)
+export = Command("", export_file, is_listed=False)
