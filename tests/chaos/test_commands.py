@@ -46,7 +46,7 @@ ASK = {
     ("S8 reply saved", 1): 3,
     ("S9 reply sent", 1): 3,
 }
-LEARNED = "seconds → Sekonds, from now on."
+LEARNED = "Saved: seconds → Sekonds"
 FIX = [
     *(("F2 to be mended", 1), ("S9 reply sent", 2), ("F1 correction kept", 1)),
     *(("S8 reply saved", 1), ("S9 reply sent", 1), ("SX reply delivered", 1)),

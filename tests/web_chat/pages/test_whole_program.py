@@ -172,7 +172,7 @@ async def test_settings_are_kept_and_new_chats_begin_with_them(page: Page) -> No
     await choose("mode", "both", "transcribed and answered")
     await page.locator("#set-style").fill("warm, slow")
     await page.locator("#set-style").press("Tab")
-    await expect(page.locator("#settings-said")).to_contain_text("like this now: warm, slow")
+    await expect(page.locator("#settings-said")).to_contain_text("Style: warm, slow")
     await page.keyboard.press("Escape")
     await expect(page.locator(".entry.aside")).to_have_count(3)
     await type_in(page, "/ask anything")
