@@ -19,8 +19,8 @@ from core.errors import AssistantError, TooLong, UserError
 from core.locale import mark, translate
 
 STATIC = Path(__file__).parent / "static"
-NOT_TAKEN = mark("Your message could not be taken in. Please try again.")
-BAD_REQUEST = mark("This request cannot be read.")
+NOT_TAKEN = mark("Your message could not be saved. Please try again.")
+BAD_REQUEST = mark("This request is malformed.")
 OUR_FAULT = mark("Something went wrong on my side. Please try again.")
 
 

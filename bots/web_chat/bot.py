@@ -28,7 +28,7 @@ __all__ = ["WebChat"]
 
 #: The part that a whole reply is: a page shows it in one piece.
 _WHOLE = 0
-SOUND_GONE = mark("This recording is no longer kept here. Please send it again.")
+SOUND_GONE = mark("This recording is no longer stored. Please send it again.")
 
 
 class WebChat:

@@ -18,7 +18,7 @@ from core.inbox import Inbox
 from core.locale import mark
 from core.models import Attachment, Chat, Message, QuotedMessage
 
-BAD_ID = mark("This message has no proper id.")
+BAD_ID = mark("This message has an invalid id.")
 NOTHING = mark("Send a recording, a file or some text.")
 EMPTY_FILE = mark("This file is empty.")
 LONG_TEXT = mark("This text is too long: the limit is {limit} characters.")

@@ -29,8 +29,8 @@ from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.locale import mark
 
-WRONG_PASSWORD = mark("This password is wrong.")
-TOO_MANY_TRIES = mark("Too many wrong tries. Please wait a little.")
+WRONG_PASSWORD = mark("Wrong password.")
+TOO_MANY_TRIES = mark("Too many attempts. Please wait a moment.")
 
 #: Logins of one password that are known; the oldest ends first.
 MAX_LOGINS = 1000

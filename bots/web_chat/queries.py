@@ -25,7 +25,7 @@ from core.models import Chat, Job, Message, Transcript
 from core.transcription.subtitles import build_srt, build_txt
 
 NO_SESSION = mark("This page has no session. Please reload it.")
-NO_FILE = mark("This file is no longer here.")
+NO_FILE = mark("This file is no longer available.")
 #: What a transcript can be saved as.
 _FORMS = {"txt": build_txt, "srt": build_srt}
 #: Command and field whose offers the page shows in a list of that name.

@@ -34,7 +34,7 @@ async def test_a_question_brings_the_answer_that_it_is_about(
     assert quoted.attachment is not None
     assert await web.fetch(job.message) == SOUND
     inbox.blobs.clear()
-    with pytest.raises(UserError, match="no longer kept"):
+    with pytest.raises(UserError, match="no longer stored"):
         await web.fetch(job.message)
     entries = (await browser.get("/api/history")).json()["entries"]
     assert [(entry["id"], entry["reply_to"]) for entry in entries] == [

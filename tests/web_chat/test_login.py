@@ -193,7 +193,7 @@ async def test_who_tries_many_passwords_has_to_wait(web: WebChat) -> None:
         for _ in range(FREE_TRIES + 1):
             answer = await log_in(client, "wrong")
             assert answer.status_code == 403
-            assert answer.json() == {"error": "This password is wrong."}
+            assert answer.json() == {"error": "Wrong password."}
         answer = await log_in(client, PASSWORD)
         assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
         head = b"POST /login HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 10.0.0.6\r\n"

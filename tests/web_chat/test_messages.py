@@ -118,8 +118,8 @@ async def test_files_of_a_reply_are_downloads_that_no_browser_runs(browser: Asyn
 
 async def test_bad_message_is_refused_in_a_sentence(browser: AsyncClient, inbox: FakeInbox) -> None:
     for fields, sentence in (
-        ({"text": "hi"}, "This message has no proper id."),
-        ({"id": "../../etc", "text": "hi"}, "This message has no proper id."),
+        ({"text": "hi"}, "This message has an invalid id."),
+        ({"id": "../../etc", "text": "hi"}, "This message has an invalid id."),
         ({"id": "empty-text", "text": "  "}, "Send a recording, a file or some text."),
         ({"id": "long-text", "text": "a" * 20_001}, "20000 characters"),
     ):

@@ -1,5 +1,6 @@
 // The server, as the page sees it. Each call either returns what was asked for or throws Refused.
 
+import { goToLogin } from "./login/redirect.js";
 import { locale, text } from "./texts.js";
 
 /** What the server said, or that it could not be reached (status 0). */
@@ -16,8 +17,6 @@ export function address(path, chat, more = {}) {
   return query ? `${path}?${query}` : path;
 }
 
-let isLeaving = false;
-
 async function ask(path, options = {}) {
   const headers = { "Accept-Language": locale, ...options.headers };
   let response;
@@ -28,9 +27,7 @@ async function ask(path, options = {}) {
   }
   if (response.ok) return response;
   const body = await response.json().catch(() => ({}));
-  // The login has ended. A second way there would break off the first.
-  if (body.login && !isLeaving) location.replace(body.login);
-  isLeaving ||= Boolean(body.login);
+  if (body.login) goToLogin(body.login);
   throw new Refused(body.error ?? text("server"), response.status);
 }
 

@@ -53,7 +53,7 @@ async def test_a_question_is_asked_about_an_answer(page: Page, inbox: TalkDoor) 
         await expect(page.locator("#about")).to_contain_text("The stale smell of old beer")
         await expect(page.locator("#box")).to_be_focused()
         if take_back == "click":
-            await page.get_by_role("button", name="Not about this").click()
+            await page.get_by_role("button", name="Cancel the follow-up").click()
         else:
             await page.keyboard.press("Escape")
         await expect(page.locator("#about")).to_be_hidden()
@@ -80,7 +80,7 @@ async def go_on(page: Page, inbox: TalkDoor) -> None:
     await read_answer(page)
     assert quoted_by_last(inbox) == second
     await page.locator("#box").press_sequentially("New")
-    await page.get_by_role("button", name="Not about this").click()
+    await page.get_by_role("button", name="Cancel the follow-up").click()
     await type_in(page, "New thing")
     await read_answer(page)
     assert quoted_by_last(inbox) is None
@@ -123,7 +123,7 @@ async def test_links_lead_to_entries_and_a_quote_can_stand_above(page: Page) -> 
 async def test_the_row_of_a_transcript_fits_a_phone_in_chinese(browser: Browser, url: str) -> None:
     narrow = ViewportSize(width=320, height=640)
     async with open_page(browser, url, locale="zh-CN", viewport=narrow) as page:
-        await expect(page.locator("#empty h2")).to_have_text("说出来，读出来。")
+        await expect(page.locator("#empty h2")).to_have_text("你说，我写。")
         assert await page.locator("html").get_attribute("lang") == "zh-CN"
         await type_in(page, "/help")
         await read_answer(page)

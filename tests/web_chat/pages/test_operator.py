@@ -71,7 +71,7 @@ async def test_dead_letter_is_looked_at_and_run_again(browser: Browser, desk: De
         assert await find_barriers(page) == []
         await page.keyboard.press("Escape")
         await row.get_by_role("button", name="Retry").press("Enter")
-        await expect(page.get_by_text(f"Job {job_id} waits to be run again.")).to_be_visible()
+        await expect(page.get_by_text(f"Job {job_id} is queued again.")).to_be_visible()
         await expect(row).to_have_count(0)
         await expect(page.locator("#h-dead")).to_be_focused()
         await expect(page.locator("#jobs li", has_text=job_id)).to_contain_text("waiting")
@@ -93,7 +93,7 @@ async def lose_connection_and_login(page: Page) -> None:
     await page.wait_for_url("**/operator/login", wait_until="load")
     await page.locator("#password").fill("wrong")
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("alert")).to_have_text("This password is wrong.")
+    await expect(page.get_by_role("alert")).to_have_text("Wrong password.")
     assert await find_barriers(page) == []
 
 

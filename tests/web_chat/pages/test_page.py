@@ -33,7 +33,7 @@ async def test_file_is_seen_at_once_then_its_words_and_files(page: Page, inbox: 
     await choose_file(page, CANOE)
     entry = page.locator(".entry").first
     await expect(entry.locator(".name")).to_have_text("sb_example1.wav")
-    await expect(entry.locator(".waiting")).to_have_text("Heard. Writing it down …")
+    await expect(entry.locator(".waiting")).to_have_text("Received. Transcribing …")
     inbox.may_start.set()
     await expect(entry.locator(".partial")).to_have_text("The stale smell of")
     inbox.may_finish.set()
@@ -94,7 +94,7 @@ async def test_upload_that_broke_off_can_be_sent_again(
             await page.context.set_offline(True)
             await choose_file(page, CANOE)
             error = page.locator(".meta .error")
-            await expect(error).to_have_text("The connection broke off.")
+            await expect(error).to_have_text("The connection was lost.")
             retry = page.locator(".meta").get_by_role("button", name="Retry")
             await retry.click()
             await expect(error).to_be_visible()
@@ -136,7 +136,7 @@ async def break_sockets(page: Page) -> None:
 
     await page.route_web_socket("**/api/events", connect)
     await page.reload()
-    await expect(page.locator("#link")).to_contain_text("Connecting again …")
+    await expect(page.locator("#link")).to_contain_text("Reconnecting …")
     is_broken = False
     await page.locator("#link").get_by_role("button", name="Retry").click()
     await expect(page.locator("#link")).to_be_hidden()

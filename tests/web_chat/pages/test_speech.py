@@ -56,7 +56,7 @@ async def test_sound_is_heard_as_it_comes_then_from_the_file(page: Page, inbox: 
     inbox.seconds = 8.0
     inbox.may_finish.clear()
     await type_in(page, "/say good morning")
-    await expect(synthesis(page)).to_contain_text("Speaking …")
+    await expect(synthesis(page)).to_contain_text("Generating audio …")
     await expect(page.locator(".player")).to_have_count(0)
     inbox.may_finish.set()
     await expect(page.locator(".spoken .player")).to_be_visible()
@@ -156,7 +156,7 @@ async def test_who_speaks_and_how_is_picked(page: Page, inbox: SpeechDoor) -> No
     await page.locator("#speak-style").fill('warm, "slow"')
     await type_in(page, "hello")
     await read_answer(page)
-    await expect(page.locator(".mine .facts")).to_have_text("Say · Mia · warm, 'slow'")
+    await expect(page.locator(".mine .facts")).to_have_text("Read aloud · Mia · warm, 'slow'")
     await expect(page.locator(".mine .typed")).to_have_text("hello")
     (job,) = inbox.jobs.values()
     said = job.message.command, job.message.text

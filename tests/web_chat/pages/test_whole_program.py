@@ -155,7 +155,7 @@ async def test_chats_are_begun_chosen_and_forgotten(page: Page) -> None:
     await page.get_by_role("button", name="Cancel").click()
     await expect(titles).to_have_count(2)
     await page.locator("#forget").click()
-    await page.locator("#sure").get_by_role("button", name="Forget").click()
+    await page.locator("#sure").get_by_role("button", name="Delete").click()
     await expect(page.locator("#empty")).to_be_visible()
     await expect(titles).to_have_text(["New chat", "the first chat"])
     await page.reload()
@@ -184,7 +184,7 @@ async def test_settings_are_kept_and_new_chats_begin_with_them(page: Page) -> No
         await expect(page.locator(f"#set-{name}")).to_have_value(value)
     async with page.expect_navigation():
         await page.locator("#set-page").select_option("zh-CN")
-    await expect(page.locator("#box")).to_have_attribute("placeholder", "输入消息，或用 / 输入命令")
+    await expect(page.locator("#box")).to_have_attribute("placeholder", "输入消息或 /命令")
     await expect(page.locator(".typed").last).to_have_text("/replies")
     await type_in(page, "/mode")
     assert "语音" in await read_answer(page), "the server speaks it too"

@@ -4,11 +4,11 @@
 const TEXTS = {
   en: {
     enter: "Log in",
-    network: "The server cannot be reached.",
+    network: "Cannot reach the server.",
     operator: "Hearsay · Operator",
     page: "Hearsay",
     password: "Password",
-    wait: "Too many wrong tries. Next try in {seconds} s.",
+    wait: "Too many attempts. Try again in {seconds} s.",
   },
   zh: {
     enter: "登录",
@@ -16,7 +16,7 @@ const TEXTS = {
     operator: "Hearsay · 运维",
     page: "Hearsay",
     password: "密码",
-    wait: "错误次数过多，{seconds} 秒后可再试。",
+    wait: "尝试次数过多，请在 {seconds} 秒后重试。",
   },
 };
 const language = navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";

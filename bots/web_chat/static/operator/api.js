@@ -1,21 +1,15 @@
 // The server, as the operator's view sees it. Each call returns what was asked for or throws.
 
+import { goToLogin } from "../login/redirect.js";
 import { text } from "./texts.js";
 
 const WAIT_MS = 15_000;
-let isLeaving = false;
-
-// Several calls can learn at once that the login has ended: a second way there breaks off the first.
-function goTo(address) {
-  if (!isLeaving) location.replace(address);
-  isLeaving = true;
-}
 
 async function call(path, options = {}) {
   const signal = AbortSignal.timeout(WAIT_MS);
   const response = await fetch(`/operator/${path}`, { credentials: "same-origin", signal, ...options });
   const body = await response.json().catch(() => ({}));
-  if (body.login) goTo(body.login);
+  if (body.login) goToLogin(body.login);
   if (!response.ok) throw new Error(body.error ?? text("network"));
   return body;
 }
@@ -29,5 +23,5 @@ export const retryJob = (id) => call(`api/jobs/${encodeURIComponent(id)}/retry`,
 
 export async function leave() {
   await call("logout", { method: "POST" });
-  goTo("/operator/login");
+  goToLogin("/operator/login");
 }
