@@ -1,6 +1,6 @@
 """The one source of time: moments, intervals and waits.
 
-Whoever needs any of them is given a `Clock`, so that tests can give one that need not wait.
+Everything that needs the time gets a `Clock`, so that tests can pass one that does not wait.
 """
 
 from __future__ import annotations
@@ -36,32 +36,32 @@ class Clock:
                 task.cancel()
 
 
-#: The clock of everything that is not given another one.
+#: The default clock.
 CLOCK = Clock()
 
-#: A loop that comes back this much later than it asked for stood still: no busy machine is so late.
+#: A loop that wakes this much later than it asked for was suspended: load alone is never so long.
 STANDSTILL_S = 5.0
 
 
 class SteadyLoop(asyncio.SelectorEventLoop):
-    """An event loop for which no time passes while the whole process stands still.
+    """An event loop whose time stops while the process is suspended.
 
-    A suspended machine or a paused container stops it for minutes. When it goes on, every limit
-    would be over at once, before the answers that have long been there are read: what was sent
-    would count as lost, and be sent again.
+    A suspended machine or a paused container stops the process for minutes. When it resumes, every
+    timeout would expire at once, before responses that have already arrived are read: what was
+    sent would count as lost, and be sent again.
     """
 
     def __init__(self) -> None:
-        self._steps = _Steps()
-        super().__init__(self._steps)
+        self._suspension = _Selector()
+        super().__init__(self._suspension)
 
     def time(self) -> float:
-        """Return seconds that only grow, without those spent standing still."""
-        return super().time() - self._steps.lost_s
+        """Return monotonic seconds, without those during which the process was suspended."""
+        return super().time() - self._suspension.lost_s
 
 
-class _Steps(selectors.DefaultSelector):
-    """Adds up by how much the loop's steps were later than they should have been."""
+class _Selector(selectors.DefaultSelector):
+    """A selector that adds up the time during which the process was suspended."""
 
     lost_s = 0.0
     _ended_at_s: float | None = None

@@ -1,4 +1,4 @@
-"""Settings, read once, in main. Names are fixed; each secret may also come from a `…_FILE`."""
+"""Settings, read once at the start. Each secret may also come from a `…_FILE`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SECRETS = (
     "admin_password",
     "api_keys",
 )
-#: Of these, the ones that hold several secrets.
+#: Of these, the ones that are lists of secrets.
 _LISTS = ("hearsay_secret_key", "api_keys")
 
 
@@ -36,16 +36,16 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
-#: A path that may begin with ~: nothing expands that in a file.
+#: A path that may begin with ~, which nothing expands in a `.env` file.
 HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
 IdList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-#: A person on a platform where we can write to people.
+#: A person on a platform where bots can start private chats.
 Person = Annotated[str, StringConstraints(pattern=r"^(telegram|discord):[0-9]{1,20}$")]
 PersonList = Annotated[tuple[Person, ...], NoDecode, BeforeValidator(_split)]
 
 
 def _read_secret(name: str, path: Path) -> str:
-    """Return what stands in a secret's file. Raises ValueError that does not tell it."""
+    """Return the secret in a file. Raises ValueError without the secret in it."""
     try:
         secret = path.read_text(encoding="utf-8").strip()
     except OSError as error:
@@ -58,13 +58,13 @@ def _read_secret(name: str, path: Path) -> str:
 
 
 def _list_secrets(listed: str) -> list[str]:
-    """Return the secrets of a list; before a "=" may stand whose it is."""
+    """Return the secrets of a list, in which each may be "name=secret"."""
     parts = [part.strip() for part in listed.split(",")]
     return [secret for part in parts for secret in (part, part.partition("=")[2]) if secret]
 
 
 class Settings(BaseSettings):
-    """What the operator can set, by environment or `.env`. Unknown keys in `.env` are refused."""
+    """Settings from the environment or `.env`. Unknown keys in `.env` are refused."""
 
     model_config = SettingsConfigDict(
         env_file=".env", extra="forbid", frozen=True, env_ignore_empty=True
@@ -73,93 +73,92 @@ class Settings(BaseSettings):
     #: Token from @BotFather. Telegram is off without it.
     telegram_bot_token: SecretStr | None = None
     telegram_bot_token_file: HomePath | None = None
-    #: Where the Bot API is; the token is appended. A local Bot API server lifts the 20 MB limit.
+    #: Base URL of the Bot API; the token is appended. A local Bot API server lifts the 20 MB limit.
     telegram_api_base_url: str = "https://api.telegram.org/bot"
-    #: Where files are downloaded from; the token is appended.
+    #: Base URL of file downloads; the token is appended.
     telegram_file_base_url: str = "https://api.telegram.org/file/bot"
 
     #: Token of a bot from discord.com/developers/applications. Discord is off without it.
     discord_bot_token: SecretStr | None = None
     discord_bot_token_file: HomePath | None = None
-    #: Where Discord's REST API is; the gateway's address is asked from it.
+    #: Base URL of Discord's REST API, which returns the URL of the gateway.
     discord_api_base_url: str = "https://discord.com/api/v10"
     #: Connections to the gateway: "auto" takes as many as Discord recommends.
     discord_shard_count: Literal["auto"] | PositiveInt = "auto"
-    #: How an answer goes that is longer than a message: as up to four "messages" (then a file), as
-    #: one message with a "thread" for the rest, or its beginning with the whole as a "file".
+    #: Replies that are longer than a message: up to four "messages" (then a file), one message and
+    #: a "thread" for the rest, or the beginning and all of it as a "file".
     discord_long_answers: Literal["messages", "thread", "file"] = "messages"
 
-    #: Key of Xiaomi MiMo: with it MiMo hears, understands and speaks, unless set otherwise below.
+    #: API key of Xiaomi MiMo. With it MiMo is used for all roles, unless set otherwise below.
     mimo_api_key: SecretStr | None = None
     mimo_api_key_file: HomePath | None = None
     mimo_base_url: str = "https://api.xiaomimimo.com/v1"
-    #: Model that hears: "auto" takes the first living one of the registry.
+    #: Model for transcription; "auto" uses the first available one of a list.
     mimo_asr_model: str = "auto"
-    #: Model that understands: "auto" as above.
+    #: Model for answers and summaries; "auto" as above.
     mimo_chat_model: str = "auto"
-    #: Model that speaks with preset voices: "auto" as above.
+    #: Model for speech with preset voices; "auto" as above.
     mimo_tts_model: str = "auto"
-    #: Header that carries the key.
+    #: Header for the API key.
     mimo_auth_header: Literal["api-key", "authorization"] = "api-key"
 
-    #: Any server with the OpenAI endpoints for sound and chat.
+    #: Base URL of any server with the OpenAI endpoints for audio and chat.
     openai_base_url: str | None = None
     openai_api_key: SecretStr | None = None
     openai_api_key_file: HomePath | None = None
-    #: Model that hears at that server.
+    #: Model for transcription at that server.
     openai_asr_model: str = "whisper-1"
-    #: Model that speaks at that server, and its voice where none is asked for.
+    #: Model for speech at that server, and its default voice.
     openai_tts_model: str = "tts-1"
     openai_tts_voice: str = "alloy"
-    #: Model that understands at that server; one that also hears is asked about the sound itself.
+    #: Chat model at that server; one with audio input is asked about the recording itself.
     openai_chat_model: str = "gpt-4o-mini"
 
-    #: Who hears: auto, mimo, openai or offline.
+    #: Engine for transcription: auto, mimo, openai or offline.
     transcriber: str = "auto"
-    #: Who understands: auto, mimo, openai or offline.
+    #: Engine for answers and summaries: auto, mimo, openai or offline.
     answerer: str = "auto"
-    #: Who speaks: auto, mimo, openai or offline.
+    #: Engine for speech: auto, mimo, openai or offline.
     synthesizer: str = "auto"
 
-    #: Whether the models of a service are asked once a day if they live, for next to nothing.
+    #: Whether each model gets one tiny request a day, to find out that it still works.
     model_probe: Literal["daily", "off"] = "daily"
 
-    #: Whether an engine may be given the address of a sound that a person named in a question:
-    #: the engine's service fetches it, this program never does.
+    #: Whether URLs of audio in questions are passed to the engine. The engine's service fetches
+    #: them, this program never does.
     allow_urls: bool = False
 
-    #: Where the database and the key file live.
+    #: Folder of the database and the key file.
     hearsay_home: HomePath = Path.home() / ".hearsay"
     #: Default: SQLite under HEARSAY_HOME.
     database_url: str | None = None
-    #: Encrypts content at rest; several, comma-separated, to rotate. Default: a 0600 file.
+    #: Encrypts content at rest; several, comma-separated, for rotation. Default: a 0600 file.
     hearsay_secret_key: SecretStr | None = None
     hearsay_secret_key_file: HomePath | None = None
 
     web_host: str = "127.0.0.1"
     web_port: int = 8765
-    #: Names under which browsers reach the page besides this machine's own (comma-separated).
+    #: Further host names of the page, comma-separated, besides those of this machine.
     web_hosts: IdList = ()
-    #: Asked for by the page; needed as soon as other machines can reach it.
+    #: Password of the page; required if other machines can reach it.
     web_password: SecretStr | None = None
     web_password_file: HomePath | None = None
-    #: Asked for by the operator's view, which is off without it.
+    #: Password of the operator's view, which is off without it.
     admin_password: SecretStr | None = None
     admin_password_file: HomePath | None = None
 
-    #: Keys of the programs that may use the endpoints under /v1: "name=key", comma-separated.
-    #: The endpoints are off without any.
+    #: API keys for the endpoints under /v1: "name=key", comma-separated. Off without any.
     api_keys: SecretStr | None = None
     api_keys_file: HomePath | None = None
-    #: Requests that each key may make in a minute, None = no limit.
+    #: Requests per minute for each key, None = no limit.
     api_requests_per_minute: PositiveInt | None = None
-    #: Minutes of sound that each key may have heard and spoken in a day (UTC), None = no limit.
+    #: Minutes of audio per day (UTC) for each key, transcribed and synthesized, None = no limit.
     api_audio_minutes_per_day: PositiveInt | None = None
 
-    #: Chats, people or servers of Discord that may use the bot (ids, comma-separated); empty = all.
+    #: Chats, people or Discord servers that may use the bot: ids, comma-separated; empty = all.
     allowed_chats: IdList = ()
-    #: Who is told, in their private chat, what only the operator can mend (comma-separated):
-    #: telegram:ID or discord:ID of people who have written to the bot before.
+    #: Operators who get alerts in their private chat: telegram:ID or discord:ID, comma-separated,
+    #: of people who have written to the bot before.
     admin_ids: PersonList = ()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -181,7 +180,7 @@ class Settings(BaseSettings):
 
     @property
     def url(self) -> str:
-        """The database's address: DATABASE_URL, or SQLite under HEARSAY_HOME."""
+        """The database URL: DATABASE_URL, or SQLite under HEARSAY_HOME."""
         return self.database_url or f"sqlite:///{self.hearsay_home / 'hearsay.db'}"
 
     def secret(self, name: str) -> str | None:
@@ -190,7 +189,7 @@ class Settings(BaseSettings):
         return value.get_secret_value() if value else None
 
     def secrets(self) -> list[str]:
-        """Return every secret there is, for the log to leave out."""
+        """Return all secrets, for the log to redact."""
         whole = [value for name in SECRETS if (value := self.secret(name))]
         listed = [part for name in _LISTS for part in _list_secrets(self.secret(name) or "")]
         return list(dict.fromkeys([*whole, *listed]))

@@ -1,27 +1,27 @@
-"""Every deliberate error. Each says who can fix it, whether to try again, and after how long.
+"""All errors raised on purpose. Each says who can fix it, and whether and when to retry.
 
 AssistantError
-├── UserError           the sender can fix it; told at once, never tried again
-│   ├── BadAudio        this is no sound that can be read
+├── UserError           the sender can fix it; shown at once, never retried
+│   ├── BadAudio        not readable as audio
 │   ├── TooLong         longer or larger than the limits
 │   └── NotAllowed      only admins may do that
-├── EngineError         something of ours went wrong with an engine
-│   ├── EngineBusy      time heals it: limits, overload, network
-│   ├── EngineBadReply  time may heal it: the answer made no sense
-│   ├── EngineRefused   the sender's sound or text was refused (format, moderation)
-│   │   ├── SynthesizerMissing  nothing on this machine can speak
-│   │   ├── AnswererMissing  nothing that understands is set up
-│   │   ├── NothingFound   the machine alone finds nothing to point at
-│   │   └── AudioNotSupported     the model takes no sound: ask again with the words alone
-│   ├── ModelGone       the service no longer knows the model: the registry moves on
+├── EngineError         a call to an engine failed
+│   ├── EngineBusy      temporary: rate limits, overload, network
+│   ├── EngineBadReply  perhaps temporary: the response made no sense
+│   ├── EngineRefused   the sender's audio or text was refused (format, moderation)
+│   │   ├── SynthesizerMissing  no speech synthesis on this machine
+│   │   ├── AnswererMissing     no chat model is configured
+│   │   ├── NothingFound        no passage has a word of the question
+│   │   └── AudioNotSupported   the model takes no audio: ask again with the text alone
+│   ├── ModelGone       the service no longer has the model: the next one is used
 │   └── EngineLocked    only the operator can fix it: key, balance, region
-├── PlatformError       a chat platform did not take a call
-│   ├── PlatformBusy    time heals it
+├── PlatformError       a call to a chat platform failed
+│   ├── PlatformBusy    temporary
 │   ├── PlatformLocked  only the operator can fix it: the bot's token
-│   ├── MessageGone     what was to be edited or answered is no longer there
+│   ├── MessageGone     the message to edit or to reply to is gone
 │   ├── ChatMoved       the chat has a new id
-│   └── ChatGone        nobody is there any more
-├── StoreError          the database did not take it: time or the operator heals it
+│   └── ChatGone        blocked, removed or deleted
+├── StoreError          the database failed: temporary, or for the operator
 └── ConfigError         the operator must change a setting
 """
 
@@ -31,28 +31,28 @@ from typing import ClassVar
 
 
 class AssistantError(Exception):
-    """Base of every deliberate error.
+    """Base of all errors raised on purpose.
 
-    `str()` of it is for the operator's log: it never holds a secret or the content of a chat.
+    `str()` of it is for the operator's log: it never has a secret or chat content.
     """
 
-    #: May the same call succeed later?
+    #: Whether the same call may succeed later.
     is_retryable: ClassVar[bool] = False
-    #: Only the operator can fix it: jobs are parked, not failed.
+    #: Whether only the operator can fix it: jobs wait and do not fail.
     is_parking: ClassVar[bool] = False
-    #: The sentence the person sees: a key of `core.locale`, in English, with {names}.
+    #: The sentence that people see: an English msgid with {names}.
     user_text: str = "Something went wrong on my side. Reference: {job}."
 
     def __init__(self, detail: str = "", *, retry_after_s: float | None = None) -> None:
         super().__init__(detail or type(self).__name__)
-        #: How long the other side asked us to wait.
+        #: How long the other side asked to wait, None if it did not.
         self.retry_after_s = retry_after_s
-        #: What fills the {names} of `user_text`.
+        #: Values for the {names} in `user_text`.
         self.values: dict[str, object] = {}
 
 
 class UserError(AssistantError):
-    """The sender can fix it. `user_text` is what they read, `values` fill its {names}."""
+    """The sender can fix it. `values` fill the {names} in `user_text`."""
 
     def __init__(self, user_text: str = "", **values: object) -> None:
         super().__init__(user_text or type(self).user_text)
@@ -62,9 +62,9 @@ class UserError(AssistantError):
 
 
 class BadAudio(UserError):
-    """These bytes are no sound that can be read."""
+    """The file cannot be read as audio."""
 
-    user_text = "I could not read any sound in this file."
+    user_text = "I could not read any audio in this file."
 
 
 class TooLong(UserError):
@@ -80,31 +80,31 @@ class NotAllowed(UserError):
 
 
 class EngineError(AssistantError):
-    """Something went wrong with an engine."""
+    """A call to an engine failed."""
 
-    #: The HTTP status that says so, in the answer or inside of it; 0 where there is none.
+    #: The HTTP status of the response or inside of it; 0 if there is none.
     status: int = 0
 
 
 class EngineBusy(EngineError):
-    """Limits, overload, network: time heals it."""
+    """Temporary: rate limits, overload, network."""
 
     is_retryable = True
     user_text = "The speech service is busy. Please try again later. Reference: {job}."
 
 
 class EngineBadReply(EngineError):
-    """The engine's answer made no sense."""
+    """The engine's response made no sense."""
 
     is_retryable = True
 
 
 class EngineRefused(EngineError):
-    """The engine refuses this sound or text."""
+    """The engine refuses this audio or text."""
 
     user_text = "The speech service refused this: {reason}."
-    #: A text as well.
-    no_reason: ClassVar[str] = "it does not say why"
+    #: The {reason} if there is none: a msgid, too.
+    no_reason: ClassVar[str] = "no reason given"
 
     def __init__(self, detail: str = "", *, reason: str = "") -> None:
         super().__init__(detail or reason)
@@ -112,61 +112,67 @@ class EngineRefused(EngineError):
 
 
 class SynthesizerMissing(EngineRefused):
-    """Nothing on this machine can speak. Told at once: waiting would not install it."""
+    """No speech synthesis on this machine. Shown at once: waiting would not install it."""
 
     user_text = "Speech is not installed on this machine."
 
 
 class AnswererMissing(EngineRefused):
-    """The machine alone cannot do it. Told at once: only another engine can."""
+    """The offline engine cannot do it. Shown at once: only another engine can."""
 
-    user_text = "This needs an engine that understands, and none is set up."
+    user_text = "This needs a chat model, and none is configured."
 
 
 class NothingFound(EngineRefused):
-    """The machine alone can only point at passages, and none has a word of the question."""
+    """The offline engine can only quote passages, and none has a word of the question."""
 
-    user_text = "None of these words are in it, and no engine that understands is set up."
+    user_text = "None of these words are in it, and no chat model is configured."
 
 
 class AudioNotSupported(EngineRefused):
-    """The model that understands takes no sound. The same question in words may go well."""
+    """The chat model takes no audio. The same question about the transcript may work."""
 
-    user_text = "The engine that understands cannot hear: ask it about the words."
+    user_text = "The chat model does not accept audio: ask about the text."
 
 
 class ModelGone(EngineError):
-    """The service no longer knows the model."""
+    """The service no longer has the model."""
 
     is_parking = True
-    user_text = "The speech service needs its operator. Your message is kept and will be answered."
+    user_text = (
+        "The speech service is down until its operator fixes it."
+        " Your message is kept and will be answered."
+    )
 
 
 class EngineLocked(EngineError):
     """Key, balance or region: only the operator can fix it."""
 
     is_parking = True
-    user_text = "The speech service needs its operator. Your message is kept and will be answered."
+    user_text = (
+        "The speech service is down until its operator fixes it."
+        " Your message is kept and will be answered."
+    )
 
 
 class PlatformError(AssistantError):
-    """A chat platform did not take a call."""
+    """A call to a chat platform failed."""
 
 
 class PlatformBusy(PlatformError):
-    """Limits, overload, network: time heals it."""
+    """Temporary: rate limits, overload, network."""
 
     is_retryable = True
 
 
 class PlatformLocked(PlatformError):
-    """The platform does not take our token."""
+    """The platform rejects the bot's token."""
 
     is_parking = True
 
 
 class MessageGone(PlatformError):
-    """What was to be edited or answered is no longer there."""
+    """The message to edit or to reply to is gone."""
 
 
 class ChatMoved(PlatformError):
@@ -178,11 +184,11 @@ class ChatMoved(PlatformError):
 
 
 class ChatGone(PlatformError):
-    """Blocked, removed or deleted: nobody is there any more."""
+    """The bot was blocked or removed, or the chat was deleted."""
 
 
 class StoreError(AssistantError):
-    """The database did not take it: locked, full, out of reach."""
+    """The database failed: locked, full, out of reach."""
 
     is_retryable = True
 

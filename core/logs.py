@@ -1,7 +1,7 @@
-"""Logs of the whole process, and the promise that no secret reaches them.
+"""Logging of the whole process, with secrets redacted.
 
-Redaction sits in the formatter of the root handler, behind every library's own logging and
-behind tracebacks: httpx logs each URL at INFO, and a Telegram URL holds the bot's token.
+The formatter of the root handler redacts, so that records of libraries and tracebacks are covered:
+httpx logs each URL at INFO, and a Telegram URL contains the bot's token.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 import stamina
 import structlog
 
-#: What the secrets of platforms and speech services look like, for those nobody told us of; the
-#: last two are a bot's and an interaction's of Discord.
+#: Patterns of the secrets of platforms and speech services, for those that are not settings; the
+#: last two match the tokens of Discord bots and interactions.
 _LOOKS_SECRET = re.compile(
     r"\d{6,12}:[A-Za-z0-9_-]{30,}|(?:sk|tp)-[A-Za-z0-9_-]{16,}"
     r"|[MNO][A-Za-z0-9_-]{22,28}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{25,}"
@@ -27,33 +27,32 @@ _LOOKS_SECRET = re.compile(
 )
 
 _PROBLEMS = frozenset(("warning", "error", "critical"))
-#: Warnings and errors that are remembered.
-_REMEMBERED = 200
-#: Longest name of an event that is remembered.
+#: Warnings and errors that are kept in memory.
+_MAX_PROBLEMS = 200
+#: Longest event that is kept.
 _EVENT_CHARS = 120
-#: How an error's description begins.
+#: The class at the beginning of an error's description.
 _CLASS = re.compile(r"[A-Z]\w*(?=:|$)")
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A warning or an error of the log: what it was, never what anybody said."""
+    """A warning or an error from the log, without chat content."""
 
-    #: Eight hexadecimal digits, which the log's line bears too.
+    #: Eight hexadecimal digits, also in the log record.
     problem_id: str
     at: datetime
     level: str
-    #: The event as we named it; of a library's line its logger's name, since nobody knows what
-    #: such lines hold.
+    #: The event; for records of libraries, whose content is unknown, the name of the logger.
     event: str
-    #: Class of the error, empty where there is none.
+    #: Class of the error, empty if there is none.
     error: str = ""
-    #: The job it happened to, empty outside of jobs.
+    #: The job during which it happened, empty outside of jobs.
     job_id: str = ""
 
 
-#: As the log itself, of the whole process.
-_problems: deque[Problem] = deque(maxlen=_REMEMBERED)
+#: Global, like the log itself.
+_problems: deque[Problem] = deque(maxlen=_MAX_PROBLEMS)
 
 
 def recent_problems() -> Sequence[Problem]:
@@ -64,7 +63,7 @@ def recent_problems() -> Sequence[Problem]:
 def _note_problem(
     _logger: object, _method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Give a warning or an error its id, and remember it."""
+    """Add an id to a warning or an error, and keep it for `recent_problems`."""
     level = str(event["level"])
     if level not in _PROBLEMS:
         return event
@@ -84,7 +83,7 @@ def _note_problem(
 
 
 def _name_error(event: structlog.typing.EventDict, record: logging.LogRecord | None) -> str:
-    """Return the class of the error that a line tells of; what follows it may be anything."""
+    """Return the class of the error in a record. What follows it may have chat content."""
     raised = record.exc_info if record else event.get("exc_info")
     if raised is True:
         raised = sys.exc_info()
@@ -105,36 +104,36 @@ _SHARED: list[structlog.typing.Processor] = [
 
 
 def sort_secrets(secrets: Iterable[str]) -> tuple[str, ...]:
-    """Return the secrets with the longest first, so that none hides a part of another."""
+    """Return the secrets, the longest first: a short one may be part of a longer one."""
     return tuple(sorted((s for s in secrets if s), key=len, reverse=True))
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """Return the text without `secrets`, the longest first, and without what looks like one."""
+    """Return the text without `secrets`, sorted by length, and without what looks like one."""
     for secret in secrets:
         text = text.replace(secret, "[secret]")
     return _LOOKS_SECRET.sub("[secret]", text)
 
 
 class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
-    """Formats a line, then takes every secret out of it."""
+    """Formats a record and redacts every secret in it."""
 
     secrets: tuple[str, ...] = ()
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line without secrets, the traceback included."""
+        """Return the formatted record and its traceback without secrets."""
         return redact(super().format(record), self.secrets)
 
 
 def set_up_logs(level: str, secrets: Iterable[str] = (), *, is_json: bool | None = None) -> None:
-    """Send all logging to stderr: JSON lines, or plain ones where a person looks on."""
+    """Log everything to stderr: as JSON lines, or as text if it is a terminal."""
     handler = logging.StreamHandler()
     handler.setFormatter(
         _formatter(secrets, not sys.stderr.isatty() if is_json is None else is_json)
     )
     logging.root.handlers = [handler]
     logging.root.setLevel(level)
-    # These say per call what our own lines say per message.
+    # These log every call; our own records of each message are enough.
     for name in ("httpx", "httpcore", "telegram", "discord", "uvicorn", "aiosqlite", "alembic"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.root.level))
     stamina.instrumentation.set_on_retry_hooks([_log_retry])
@@ -152,7 +151,7 @@ def _formatter(secrets: Iterable[str], is_json: bool) -> RedactingFormatter:
         structlog.processors.JSONRenderer(ensure_ascii=False),
     ]
     if not is_json:
-        # The plain one: others show local variables, which hold what people said.
+        # Other formatters show local variables, which have chat content.
         plain = structlog.dev.plain_traceback
         renderers = [structlog.dev.ConsoleRenderer(exception_formatter=plain)]
     formatter = RedactingFormatter(
@@ -164,9 +163,9 @@ def _formatter(secrets: Iterable[str], is_json: bool) -> RedactingFormatter:
 
 
 def _log_retry(details: stamina.instrumentation.RetryDetails) -> None:
-    """Log a retry; stamina's own line would show the arguments, and with them what people said."""
+    """Log a retry. Stamina's own record has the arguments, which may be chat content."""
     structlog.get_logger().warning(
-        "trying again",
+        "retrying",
         what=details.name,
         attempt=details.retry_num,
         wait_s=round(details.wait_for, 1),

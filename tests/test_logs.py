@@ -54,7 +54,7 @@ async def test_a_retry_is_logged_without_its_arguments(capsys: pytest.CaptureFix
 
     await call("canary", [])
     logged = capsys.readouterr().err
-    assert "trying again" in logged and "canary" not in logged
+    assert "retrying" in logged and "canary" not in logged
 
 
 def test_warnings_and_errors_are_remembered_without_what_they_hold(

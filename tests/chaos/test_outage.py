@@ -29,7 +29,7 @@ def check_answers(telegram: TelegramServer, notes: Notes) -> list[int]:
         [answer] = telegram.answers(person)
         assert answer.reply_to == message
         assert read_number(answer.text) == number
-        told.append(sum(KEPT in text or "needs its operator" in text for text in answer.versions))
+        told.append(sum(KEPT in text or "until its operator" in text for text in answer.versions))
     return told
 
 

@@ -96,7 +96,7 @@ def test_question_without_a_word_of_content_is_answered_by_what_is_central() -> 
 def test_what_needs_understanding_is_refused(task: str, passages: list[Passage]) -> None:
     with pytest.raises(AnswererMissing) as caught:
         extract(make_question(task, "Hello", passages))
-    assert caught.value.user_text == "This needs an engine that understands, and none is set up."
+    assert caught.value.user_text == "This needs a chat model, and none is configured."
 
 
 TALK = """
