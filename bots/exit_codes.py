@@ -36,12 +36,12 @@ _CODES: tuple[tuple[type[AssistantError], int], ...] = (
 )
 
 
-def code_of(error: AssistantError) -> int:
+def exit_code_of(error: AssistantError) -> int:
     """Return the exit code of an error."""
     return next((code for kind, code in _CODES if isinstance(error, kind)), OTHER)
 
 
-def fail(message: str, code: int) -> NoReturn:
+def exit_with(message: str, code: int) -> NoReturn:
     """Say one line on stderr and end with `code`."""
     typer.echo(f"hearsay: {' '.join(message.split())}", err=True)
     raise SystemExit(code)

@@ -14,7 +14,7 @@ from bots.cli import ask as cli_ask
 from bots.cli import jobs as cli_jobs
 from bots.cli import say as cli_say
 from bots.cli import transcribe as cli_transcribe
-from bots.exit_codes import STORE, code_of, fail, prepare, read_settings
+from bots.exit_codes import STORE, exit_code_of, exit_with, prepare, read_settings
 from bots.program import make_home, run
 from core.clock import SteadyLoop
 from core.errors import AssistantError
@@ -60,9 +60,9 @@ def main() -> None:
     try:
         typer.main.get_command(app)()
     except AssistantError as error:
-        fail(str(error), code_of(error))
+        exit_with(str(error), exit_code_of(error))
     except OSError as error:
-        fail(f"{error.filename or 'the system'}: {error.strerror}", STORE)
+        exit_with(f"{error.filename or 'the system'}: {error.strerror}", STORE)
 
 
 def _log_crash(

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from bots.cli.progress import ROUGH, explain, read_recording, show_progress, show_tail, try_again
-from bots.exit_codes import USAGE, fail, prepare
+from bots.exit_codes import USAGE, exit_with, prepare
 from bots.program import Program, open_program
 from core.answering.prompt import QuestionInput, build_question, read_tone, source_text
 from core.clock import CLOCK
@@ -38,7 +38,7 @@ def ask(
     """Ask about recordings. What was answered is kept: the same question costs once a day."""
     *names, question = words
     if not names or not question.strip():
-        fail('name a recording, then ask: hearsay ask FILE "What do they agree on?"', USAGE)
+        exit_with('name a recording, then ask: hearsay ask FILE "What do they agree on?"', USAGE)
     case = QuestionInput(question.strip(), CLOCK.now().date(), is_thinking=is_thinking)
     answer, case = asyncio.run(_ask(prepare(), [Path(name) for name in names], case))
     _show(answer, case)
@@ -52,9 +52,9 @@ async def _ask(
             sounds = [await asyncio.to_thread(read_recording, file) for file in files]
             return await _answer(program, list(zip(files, sounds, strict=True)), case)
         except OSError as error:
-            fail(f"{error.filename}: {error.strerror}", 1)
+            exit_with(f"{error.filename}: {error.strerror}", 1)
         except (UserError, EngineRefused) as error:
-            fail(explain(error), 1)
+            exit_with(explain(error), 1)
 
 
 async def _answer(

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bots.exit_codes import fail, prepare
+from bots.exit_codes import exit_with, prepare
 from bots.program import make_home
 from core.clock import CLOCK
 from core.models import PLACEHOLDER, Job, JobState
@@ -89,7 +89,7 @@ async def _show(job_id: str, *, has_content: bool) -> None:
     async with _open_store() as store:
         job = await store.jobs.find(job_id)
         if job is None:
-            fail(f"there is no job {job_id}", 1)
+            exit_with(f"there is no job {job_id}", 1)
         deliveries = await store.jobs.deliveries(job_id)
     lines = _metadata(job)
     for one in deliveries:
@@ -132,8 +132,8 @@ async def _retry(job_id: str) -> None:
         if not await store.jobs.retry(job_id):
             job = await store.jobs.find(job_id)
             if job is None:
-                fail(f"there is no job {job_id}", 1)
-            fail(f"job {job_id} is {job.state.value}: only dead letters can be run again", 1)
+                exit_with(f"there is no job {job_id}", 1)
+            exit_with(f"job {job_id} is {job.state.value}: only dead letters can be run again", 1)
     typer.echo(f"Job {job_id} waits to be run again.")
 
 

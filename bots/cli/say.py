@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bots.cli.progress import explain, show_progress, try_again
-from bots.exit_codes import USAGE, fail, prepare
+from bots.exit_codes import USAGE, exit_with, prepare
 from bots.program import open_program
 from core.config import Settings
 from core.engines import Engines
@@ -54,12 +54,12 @@ def voices() -> None:
 def _read_place(place: str) -> Path:
     """Return the file to be written; a mistake ends the command before anything is paid for."""
     if place in ("", "-"):
-        fail("name the file with -o, such as -o out.ogg", USAGE)
+        exit_with("name the file with -o, such as -o out.ogg", USAGE)
     file = Path(place)
     if file.suffix.lower() not in _FORMATS:
-        fail(f"-o {file} must end in .ogg, .wav or .mp3", USAGE)
+        exit_with(f"-o {file} must end in .ogg, .wav or .mp3", USAGE)
     if not file.parent.is_dir() or file.is_dir():
-        fail(f"-o {file} cannot be a file: no such folder, or one itself", USAGE)
+        exit_with(f"-o {file} cannot be a file: no such folder, or one itself", USAGE)
     return file
 
 
@@ -71,7 +71,7 @@ async def _say(
         try:
             return await _speak(program.synthesis, text, file, chosen)
         except (UserError, EngineRefused) as error:
-            fail(explain(error), 1)
+            exit_with(explain(error), 1)
 
 
 async def _speak(
@@ -100,7 +100,7 @@ def _pick_voice(synthesis: SynthesisPipeline, name: str) -> str | None:
     for one in synthesis.synthesizer.voices():
         if name.lower() in (one.name.lower(), one.voice_id.lower()):
             return one.voice_id
-    fail(f"{synthesis.synthesizer.name} has no voice {name}: see hearsay voices", 1)
+    exit_with(f"{synthesis.synthesizer.name} has no voice {name}: see hearsay voices", 1)
 
 
 async def _find_voices(settings: Settings) -> tuple[Voice, ...]:

@@ -70,7 +70,7 @@ _FATAL_CLOSES = {
 }
 
 
-def code_of(error: BaseException) -> int:
+def exit_code_of(error: BaseException) -> int:
     """Return Discord's code of what is wrong, 0 if it gave none."""
     return error.code if isinstance(error, discord.HTTPException) else 0
 

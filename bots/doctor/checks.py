@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bots.doctor import machine_checks, service_checks, web_checks
 from bots.doctor.results import Check, CheckRun, Result, fail
-from bots.exit_codes import STORE, code_of
+from bots.exit_codes import STORE, exit_code_of
 from core.errors import AssistantError
 
 #: Name -> check; the clock comes after the services that it is compared with.
@@ -34,6 +34,6 @@ async def run_check(name: str, run: CheckRun) -> Result:
         return await CHECKS[name](run)
     except AssistantError as error:
         cure = "See above, or try again later." if error.is_retryable else ""
-        return fail(str(error), cure, code_of(error))
+        return fail(str(error), cure, exit_code_of(error))
     except OSError as error:
         return fail(f"{error.filename}: {error.strerror}", "Check its owner and mode.", STORE)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bots.cli.jobs import _describe_age
-from bots.exit_codes import code_of
+from bots.exit_codes import exit_code_of
 from core import errors
 from core.models import Chat, Job, JobState, Message, Reply
 from core.store import Store, make_cipher
@@ -124,7 +124,7 @@ def test_every_kind_of_mistake_has_its_code() -> None:
         74: ("StoreError",), 70: ("ChatGone",), 69: ("EngineBusy", "PlatformBusy"),
     }.items():  # fmt: skip
         for name in names:
-            assert code_of(getattr(errors, name)()) == code, name
+            assert exit_code_of(getattr(errors, name)()) == code, name
 
 
 def test_a_crash_tells_no_secret(hearsay: Hearsay) -> None:

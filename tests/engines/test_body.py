@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.engines.wire.body import MARK, encode_body
+from core.engines.wire.body import PLACEHOLDER, encode_body
 
 SIZES = [0, 1, 2, 3, 48 * 1024, 48 * 1024 + 1, 200_001]
 
@@ -20,7 +20,7 @@ def make_sound(size: int, first: int = 0) -> bytes:
 @pytest.mark.parametrize("sizes", [*[[size] for size in SIZES], SIZES, []], ids=str)
 def test_each_sound_stands_in_its_place(sizes: list[int]) -> None:
     sounds = [make_sound(size, first) for first, size in enumerate(sizes)]
-    marked = {"parts": [f"data:audio/wav;base64,{MARK}" for _ in sounds], "text": "你好"}
+    marked = {"parts": [f"data:audio/wav;base64,{PLACEHOLDER}" for _ in sounds], "text": "你好"}
     body = encode_body(marked, sounds)
     parts = list(body)
     whole = b"".join(parts)
@@ -34,6 +34,6 @@ def test_each_sound_stands_in_its_place(sizes: list[int]) -> None:
     "text", [r"\udc00", ";base64,", '"\\', "\x00", "\\u0000", "{}", "\u2028", "😀"], ids=ascii
 )
 def test_no_text_passes_for_the_place_of_a_sound(text: str) -> None:
-    value: dict[str, Any] = {"text": text, "data": MARK, "more": text}
+    value: dict[str, Any] = {"text": text, "data": PLACEHOLDER, "more": text}
     whole = json.loads(b"".join(encode_body(value, [b"abc"])))
     assert whole == {"text": text, "data": "YWJj", "more": text}

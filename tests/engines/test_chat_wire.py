@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from core.engines.wire.body import MARK
+from core.engines.wire.body import PLACEHOLDER
 from core.engines.wire.chat import (
-    Telling,
+    Completion,
     build_messages,
-    find_sounds,
+    find_audio_data,
     make_answer,
+    read_completion,
     read_event,
-    read_whole,
 )
 from core.engines.wire.errors import read_json
 from core.errors import EngineBadReply, EngineRefused
@@ -28,11 +28,13 @@ def choice(content: Any = "Good.", finish_reason: Any = "stop", **message: Any) 
 
 
 def read(*choices: Any, **fields: Any) -> Answer:
-    return make_answer(read_whole({"choices": [*choices], **fields}), None)
+    return make_answer(read_completion({"choices": [*choices], **fields}), None)
 
 
 def test_answer_is_read() -> None:
-    told = read_whole({"choices": [choice(" Good.\n", reasoning_content="Hm.")], "usage": USAGE})
+    told = read_completion(
+        {"choices": [choice(" Good.\n", reasoning_content="Hm.")], "usage": USAGE}
+    )
     assert (told.text, told.reasoning, told.usage) == (" Good.\n", "Hm.", USAGE)
     assert make_answer(told, None) == Answer("Good.", reasoning="Hm.")
 
@@ -48,7 +50,7 @@ NO_END = [choice(finish_reason=reason) for reason in (None, "tool_calls", ["stop
 )
 def test_answer_without_sense_is_a_bad_reply(body: dict[str, Any]) -> None:
     with pytest.raises(EngineBadReply):
-        make_answer(read_whole(body), None)
+        make_answer(read_completion(body), None)
 
 
 def test_end_of_an_answer_is_read() -> None:
@@ -84,8 +86,8 @@ def chunk(content: Any = None, finish_reason: str | None = None, **delta: Any) -
     return json.dumps({"choices": choices, "usage": None})
 
 
-def follow(*events: str) -> list[Telling]:
-    told = [Telling()]
+def follow(*events: str) -> list[Completion]:
+    told = [Completion()]
     for event in events:
         told.append(read_event(event, told[-1], read_json))
     return told
@@ -133,7 +135,7 @@ def test_stream_that_is_not_whole_is_never_taken_for_whole(events: list[str]) ->
 
 
 def show(audio: Audio) -> dict[str, Any]:
-    return {"sound": audio.url or MARK}
+    return {"sound": audio.url or PLACEHOLDER}
 
 
 def test_messages_are_in_the_order_of_the_turns() -> None:
@@ -145,14 +147,14 @@ def test_messages_are_in_the_order_of_the_turns() -> None:
     messages = build_messages(question, show)
     assert messages[0] == {"role": "system", "content": "You are Hearsay."}
     assert messages[1]["content"] == [
-        {"sound": MARK},
+        {"sound": PLACEHOLDER},
         {"sound": "https://example.org/a.wav"},
         {"type": "text", "text": "What is this?\ufffd"},
     ]
     assert messages[2] == {"role": "assistant", "content": "A song."}
-    assert messages[3]["content"][0] == {"sound": MARK}
+    assert messages[3]["content"][0] == {"sound": PLACEHOLDER}
     assert messages[3]["content"][1]["text"].strip(), "a message must have a text"
     assert messages[4] == {"role": "user", "content": "So?"}
-    assert find_sounds(question) == (b"1", b"2")
+    assert find_audio_data(question) == (b"1", b"2")
     [only] = build_messages(Question((Turn("user", "Hi."),)), show)
     assert only == {"role": "user", "content": "Hi."}, "there are no instructions"

@@ -14,7 +14,7 @@ from core.engines.mimo.transcription_wire import (
     read_error,
     read_heard,
 )
-from core.engines.wire.chat import read_whole
+from core.engines.wire.chat import read_completion
 from core.engines.wire.errors import clean, read_json, read_retry_after
 from core.errors import (
     EngineBadReply,
@@ -147,7 +147,7 @@ def test_body_is_as_in_the_documents() -> None:
 
 
 def hear(body: bytes) -> Transcript:
-    return make_transcript(read_whole(read_heard(body, MODEL)), model=MODEL)
+    return make_transcript(read_completion(read_heard(body, MODEL)), model=MODEL)
 
 
 def test_example_is_read() -> None:

@@ -42,7 +42,7 @@ async def test_many_calls_that_fail_together_move_on_once_and_warn_once() -> Non
     model = await choice.pick()
     with capture_logs() as logs:
         for _ in range(5):
-            choice.leave(model, ModelGone())
+            choice.retire(model, ModelGone())
     assert choice.current == "mimo-v2.5"
     warnings = [entry for entry in logs if entry["log_level"] == "warning"]
     assert [(w["model"], w["next"]) for w in warnings] == [("mimo-v2-omni", "mimo-v2.5")]

@@ -9,7 +9,7 @@ from functools import partial
 from core.engines.mimo import chat_wire, transcription_wire
 from core.engines.mimo.limits import CHAT_LIMITS
 from core.engines.mimo.role import MimoRole
-from core.engines.wire.chat import settle
+from core.engines.wire.chat import combine_answers
 from core.engines.wire.models import CHAT
 from core.interfaces import AnswererLimits
 from core.models import Answer, Question
@@ -48,7 +48,7 @@ class MimoAnswerer(MimoRole):
         if answer.text:
             return answer
         quick = await self._ask(replace(question, is_thinking=False), on_text, model)
-        return settle(answer, quick)
+        return combine_answers(answer, quick)
 
     async def _ask(
         self, question: Question, on_text: Callable[[str], None] | None, model: str
@@ -56,6 +56,6 @@ class MimoAnswerer(MimoRole):
         body = chat_wire.build_question(question, model=model, is_streamed=on_text is not None)
         audio_s = sum(audio.duration_s for turn in question.turns for audio in turn.audios)
         deadline_s = self.deadline_s + question.max_tokens * _PER_TOKEN_S + audio_s * _PER_AUDIO_S
-        read_json = partial(transcription_wire.read_answer, model=model)
-        telling = await self._complete(body, deadline_s, read_json, on_text)
-        return chat_wire.make_answer(telling, question, model=model)
+        read_json = partial(transcription_wire.read_response, model=model)
+        completion = await self._complete(body, deadline_s, read_json, on_text)
+        return chat_wire.make_answer(completion, question, model=model)

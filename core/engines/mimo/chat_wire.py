@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.engines.mimo.transcription_wire import NAME, show_sound
+from core.engines.mimo.transcription_wire import NAME, build_audio_part
 from core.engines.wire.body import Body, encode_body
 from core.engines.wire.chat import (
-    Telling,
+    Completion,
     build_messages,
-    counts_no_sound,
-    find_sounds,
-    has_sound,
+    counts_no_audio,
+    find_audio_data,
+    has_audio,
     read_usage,
 )
 from core.engines.wire.chat import make_answer as make_any_answer
@@ -59,29 +59,29 @@ def build_question(question: Question, *, model: str, is_streamed: bool = False)
     thinking = "enabled" if question.is_thinking else "disabled"
     body = {
         "model": model,
-        "messages": _add_thoughts(build_messages(question, _show_audio), question),
+        "messages": _add_thoughts(build_messages(question, _build_audio_part), question),
         "max_completion_tokens": min(max(question.max_tokens, 1), _MAX_TOKENS),
         "thinking": {"type": thinking},
         **({"temperature": question.temperature} if question.temperature is not None else {}),
         **({"stream": True} if is_streamed else {}),
     }
-    return encode_body(body, find_sounds(question))
+    return encode_body(body, find_audio_data(question))
 
 
-def make_answer(telling: Telling, question: Question, *, model: str) -> Answer:
+def make_answer(completion: Completion, question: Question, *, model: str) -> Answer:
     """Return the answer that was told; its text is empty where there were only thoughts.
 
     Raises EngineError as `chat_wire.make_answer` does; EngineBadReply also if no token of a
     recording reached the model.
     """
-    if has_sound(question) and counts_no_sound(telling):
+    if has_audio(question) and counts_no_audio(completion):
         raise EngineBadReply("no token of the recording was counted: it was not heard")
-    return make_any_answer(telling, read_usage(telling, NAME, model))
+    return make_any_answer(completion, read_usage(completion, NAME, model))
 
 
-def _show_audio(audio: Audio) -> dict[str, Any]:
+def _build_audio_part(audio: Audio) -> dict[str, Any]:
     if not audio.url:
-        return show_sound(audio, _MIMES, MAX_BYTES)
+        return build_audio_part(audio, _MIMES, MAX_BYTES)
     if not audio.url.lower().startswith(("http://", "https://")):
         raise EngineRefused("no public address", reason="the address is not one of the web")
     return {"type": "input_audio", "input_audio": {"data": clean(audio.url)}}

@@ -8,9 +8,9 @@ from typing import ClassVar
 from core.config import Settings
 from core.engines.mimo import transcription_wire as wire
 from core.engines.wire.body import Body
-from core.engines.wire.chat import ReadJson, Telling
+from core.engines.wire.chat import Completion, ReadJson
 from core.engines.wire.chat_stream import read_telling
-from core.engines.wire.client import EngineClient, give
+from core.engines.wire.client import EngineClient, stream_body
 from core.engines.wire.role import HttpRole
 from core.errors import ConfigError
 
@@ -46,9 +46,9 @@ class MimoRole(HttpRole):
         deadline_s: float,
         read_json: ReadJson,
         on_text: Callable[[str], None] | None,
-    ) -> Telling:
+    ) -> Completion:
         """Return the completion of the chat in `body`."""
         async with self.shared.open(
-            "POST", PATH, deadline_s=deadline_s, content=give(body), headers=body.headers
+            "POST", PATH, deadline_s=deadline_s, content=stream_body(body), headers=body.headers
         ) as response:
             return await read_telling(response, read_json, on_text)

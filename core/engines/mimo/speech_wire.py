@@ -11,7 +11,7 @@ from base64 import b64decode
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.engines.mimo.transcription_wire import make_data_url, read_answer
+from core.engines.mimo.transcription_wire import make_data_url, read_response
 from core.engines.wire.chat import is_cut_by, read_choice, read_finish
 from core.engines.wire.models import TTS_CLONE, TTS_DESIGN
 from core.engines.wire.speech import read_wav, split_samples
@@ -51,13 +51,13 @@ class SpeechStream:
     """What a stream has told so far, but for its sound."""
 
     #: The byte that began a sample which the next chunk ends.
-    odd: bytes = b""
-    has_sound: bool = False
+    odd_byte: bytes = b""
+    has_audio: bool = False
     finish_reason: str | None = None
     is_done: bool = False
 
 
-def voices_of(model: str) -> tuple[Voice, ...]:
+def preset_voices(model: str) -> tuple[Voice, ...]:
     """Return the preset voices of `model`, the default of each language first."""
     return _V2_VOICES if model.startswith(_V2) else _VOICES
 
@@ -89,11 +89,11 @@ def read_speech(body: bytes, *, model: str) -> bytes:
 
     Raises EngineError: what `read_error` makes of an error inside, EngineBadReply.
     """
-    choice = read_choice(read_answer(body, model, kind=_KIND))
+    choice = read_choice(read_response(body, model, kind=_KIND))
     if choice is None:
         raise EngineBadReply("no choices")
     _check_finish(read_finish(choice))
-    return read_wav(_read_sound(choice.get("message")), rate_hz=RATE_HZ)
+    return read_wav(_read_audio(choice.get("message")), rate_hz=RATE_HZ)
 
 
 def read_speech_event(data: str, stream: SpeechStream, *, model: str) -> tuple[SpeechStream, bytes]:
@@ -103,16 +103,16 @@ def read_speech_event(data: str, stream: SpeechStream, *, model: str) -> tuple[S
     """
     if data.strip() == "[DONE]":
         return replace(stream, is_done=True), b""
-    choice = read_choice(read_answer(data, model, kind=_KIND))
+    choice = read_choice(read_response(data, model, kind=_KIND))
     if choice is None:
         return stream, b""
-    sound = _read_sound(choice.get("delta"))
-    if sound and (stream.finish_reason or stream.is_done):
+    audio = _read_audio(choice.get("delta"))
+    if audio and (stream.finish_reason or stream.is_done):
         raise EngineBadReply("sound after the end")
-    samples, odd = split_samples(stream.odd + sound)
+    samples, odd_byte = split_samples(stream.odd_byte + audio)
     moved = SpeechStream(
-        odd=odd,
-        has_sound=stream.has_sound or bool(samples),
+        odd_byte=odd_byte,
+        has_audio=stream.has_audio or bool(samples),
         finish_reason=read_finish(choice) or stream.finish_reason,
         is_done=stream.is_done,
     )
@@ -127,9 +127,9 @@ def read_speech_end(stream: SpeechStream) -> None:
     _check_finish(stream.finish_reason)
     if not stream.is_done:
         raise EngineBadReply("the stream ended too early")
-    if stream.odd:
+    if stream.odd_byte:
         raise EngineBadReply("the sound ends within a sample")
-    if not stream.has_sound:
+    if not stream.has_audio:
         raise EngineBadReply("no sound")
 
 
@@ -140,7 +140,7 @@ def _pick_voice(utterance: Utterance, model: str) -> str:
         return utterance.voice
     # The service's own default is Chinese here and English there.
     language = "zh" if has_han(utterance.text) else "en"
-    return next(v.voice_id for v in voices_of(model) if v.language == language)
+    return next(v.voice_id for v in preset_voices(model) if v.language == language)
 
 
 def _add_styles(utterance: Utterance, model: str) -> str:
@@ -163,7 +163,7 @@ def _describe(utterance: Utterance) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _read_sound(part: object) -> bytes:
+def _read_audio(part: object) -> bytes:
     """Return the bytes in the `audio` of a message or delta; most deltas have none, or nulls."""
     audio = part.get("audio") if isinstance(part, dict) else None
     data = audio.get("data") if isinstance(audio, dict) else None

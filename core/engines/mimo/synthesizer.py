@@ -34,7 +34,7 @@ class MimoSynthesizer(MimoRole):
 
     def voices(self) -> tuple[Voice, ...]:
         """Return the preset voices of the model."""
-        return wire.voices_of(self.model)
+        return wire.preset_voices(self.model)
 
     def synthesize(self, utterance: Utterance) -> AsyncGenerator[bytes, None]:
         """Yield the samples of `utterance`. A retired model is replaced before the first ones."""

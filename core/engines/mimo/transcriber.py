@@ -45,5 +45,5 @@ class MimoTranscriber(MimoRole):
         body = wire.build_transcription(audio, model=model, is_streamed=is_streamed, **wanted)
         read_json = partial(wire.read_heard, model=model)
         deadline_s = self.deadline_s + audio.duration_s
-        telling = await self._complete(body, deadline_s, read_json, on_text)
-        return wire.make_transcript(telling, model=model)
+        completion = await self._complete(body, deadline_s, read_json, on_text)
+        return wire.make_transcript(completion, model=model)

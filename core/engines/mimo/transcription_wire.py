@@ -10,15 +10,15 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
-from core.engines.wire.body import MARK, Body, encode_body
-from core.engines.wire.chat import Telling, read_end, read_usage
+from core.engines.wire.body import PLACEHOLDER, Body, encode_body
+from core.engines.wire.chat import Completion, read_end, read_usage
 from core.engines.wire.errors import (
     ErrorBody,
     clean,
     find_code,
-    find_gone,
+    find_model_gone,
     make_error,
-    make_missing,
+    make_not_found,
     read_error_body,
     read_json,
     read_retry_after,
@@ -60,7 +60,7 @@ def build_transcription(
     language: BCP 47; what is neither Chinese nor English is left to the engine to detect.
     Raises EngineRefused if the service would not take it: only WAV and MP3 up to MAX_BYTES.
     """
-    sound = show_sound(audio, _MIMES, MAX_BYTES)
+    sound = build_audio_part(audio, _MIMES, MAX_BYTES)
     primary = (language or "").lower().split("-")[0]
     body = {
         "model": model,
@@ -72,18 +72,18 @@ def build_transcription(
     return encode_body(body, [audio.data])
 
 
-def show_sound(audio: Audio, mimes: Mapping[str, str], max_bytes: int) -> dict[str, Any]:
+def build_audio_part(audio: Audio, mimes: Mapping[str, str], max_bytes: int) -> dict[str, Any]:
     """Return the part of a message that is `audio`, with MARK in the place of its base64.
 
     mimes: our names of the types that are taken, to the service's.
     Raises EngineRefused if it is of another type, or larger than `max_bytes`.
     """
-    data = f"data:{_find_mime(audio, mimes, max_bytes)};base64,{MARK}"
+    data = f"data:{_find_mime(audio, mimes, max_bytes)};base64,{PLACEHOLDER}"
     return {"type": "input_audio", "input_audio": {"data": data}}
 
 
 def make_data_url(audio: Audio) -> str:
-    """Return a sample of a voice as the service takes it. Raises EngineRefused as `show_sound`."""
+    """Return a sample of a voice as the service takes it. Raises EngineRefused as `build_audio_part`."""
     mime = _find_mime(audio, _MIMES, MAX_BYTES)
     return f"data:{mime};base64,{b64encode(audio.data).decode('ascii')}"
 
@@ -100,22 +100,22 @@ def _find_mime(audio: Audio, mimes: Mapping[str, str], max_bytes: int) -> str:
 def read_heard(body: bytes | str, model: str) -> dict[str, Any]:
     """Return the JSON of an answer, or of a part of it, by a model that hears.
 
-    Raises EngineError as `read_answer` does.
+    Raises EngineError as `read_response` does.
     """
-    return read_answer(body, model, kind="asr")
+    return read_response(body, model, kind="asr")
 
 
-def make_transcript(telling: Telling, *, model: str) -> Transcript:
+def make_transcript(completion: Completion, *, model: str) -> Transcript:
     """Return the words that an answer told. No words are a legal answer.
 
     Raises EngineBadReply if there were thoughts instead of words, and as `read_end` does.
     """
-    if telling.reasoning_content and not telling.content:
+    if completion.reasoning_content and not completion.content:
         raise EngineBadReply("thoughts instead of words: this model does not transcribe")
-    if len(telling.content) > _MAX_TEXT_CHARS:
+    if len(completion.content) > _MAX_TEXT_CHARS:
         raise EngineBadReply("more words than anybody can say")
-    is_cut, text = read_end(telling), clean(telling.content).strip()
-    return Transcript(text=text, is_cut=is_cut, usage=read_usage(telling, NAME, model))
+    is_cut, text = read_end(completion), clean(completion.content).strip()
+    return Transcript(text=text, is_cut=is_cut, usage=read_usage(completion, NAME, model))
 
 
 def read_error(status: int, body: bytes | str, retry_after: str | None = None) -> EngineError:
@@ -128,16 +128,16 @@ def read_error(status: int, body: bytes | str, retry_after: str | None = None) -
     error = found or ErrorBody()
     code = find_code(error) or _TYPES.get(error.type) or status
     wait_s = read_retry_after(retry_after)
-    if gone := find_gone(code, error):
+    if gone := find_model_gone(code, error):
         return gone
     if code == 404:
-        return make_missing(found)
+        return make_not_found(found)
     if code == 429 and "quota" in error.text:
         return EngineLocked(f"{error.label(429)}: the quota is used up", retry_after_s=wait_s)
     return make_error(code, error, wait_s)
 
 
-def read_answer(body: bytes | str, model: str, *, kind: str = "") -> dict[str, Any]:
+def read_response(body: bytes | str, model: str, *, kind: str = "") -> dict[str, Any]:
     """Return the JSON of an answer, or of a part of it.
 
     kind: what the ids of the models that could have been meant have in common: a chat model that

@@ -81,7 +81,7 @@ class Espeak:
     def __init__(self, *, size: int) -> None:
         self._pool = WorkerPool("core.engines.offline.espeak_worker", size=size)
 
-    async def speak(self, text: str, voice_id: str) -> bytes:
+    async def synthesize(self, text: str, voice_id: str) -> bytes:
         """Return the samples of `text`.
 
         Raises SynthesizerMissing, EngineBusy, EngineBadReply, ChildError from the library's child.
@@ -93,7 +93,7 @@ class Espeak:
             wav = await _run((program, *options), data)
             return read_wav(wav, rate_hz=RATE_HZ)
         if has_library():
-            return await self._ask_child({"voice": voice_id, "pitch": pitch}, data)
+            return await self._ask_worker({"voice": voice_id, "pitch": pitch}, data)
         raise SynthesizerMissing(
             "no espeak-ng: apt install espeak-ng, or pip install 'hearsay-bot[offline-speech]'"
         )
@@ -102,7 +102,7 @@ class Espeak:
         """End the child processes."""
         await self._pool.close()
 
-    async def _ask_child(self, header: dict[str, object], data: bytes) -> bytes:
+    async def _ask_worker(self, header: dict[str, object], data: bytes) -> bytes:
         async with aclosing(self._pool.run(header, data, stall_s=_DEADLINE_S)) as frames:
             return b"".join([pcm async for _, pcm in frames])
 

@@ -24,7 +24,7 @@ _OnSound = ctypes.CFUNCTYPE(
 )
 
 
-class _Speaker:
+class _Library:
     """The library. It has one state for the whole process."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class _Speaker:
         self._on_sound = _OnSound(self._take)
         self._library.espeak_SetSynthCallback(self._on_sound)
 
-    def speak(self, header: dict[str, Any], text: bytes) -> Iterator[Frame]:
+    def synthesize(self, header: dict[str, Any], text: bytes) -> Iterator[Frame]:
         """Yield the samples of `text` (UTF-8). Raises ChildRefused("voice")."""
         if self._library.espeak_SetVoiceByName(str(header["voice"]).encode()):
             raise WorkerRefused("voice", "the library does not know it")
@@ -59,7 +59,7 @@ class _Speaker:
 
 def main() -> None:
     """Load the library, then serve jobs until stdin ends."""
-    serve(_Speaker().speak)
+    serve(_Library().synthesize)
 
 
 if __name__ == "__main__":

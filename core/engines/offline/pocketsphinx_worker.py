@@ -20,10 +20,10 @@ RATE_HZ = 16_000
 def main() -> None:
     """Load the model, then serve jobs until stdin ends."""
     decoder = Decoder(samprate=RATE_HZ, loglevel="FATAL")
-    serve(lambda _, wav: hear(decoder, wav))
+    serve(lambda _, wav: transcribe(decoder, wav))
 
 
-def hear(decoder: Any, wav: bytes) -> Iterator[Frame]:
+def transcribe(decoder: Any, wav: bytes) -> Iterator[Frame]:
     """Yield the words of each utterance in `wav` with its times, `start_s` and `end_s`.
 
     Sounds that are no speech give nothing: unasked, the decoder would invent words for them.
@@ -49,10 +49,10 @@ def find_speech(pcm: bytes) -> Iterator[tuple[float, float, bytes]]:
     last = (len(pcm) - 1) // size * size
     for start in range(0, len(pcm), size):
         frame = pcm[start : start + size]
-        heard = endpointer.end_stream(frame) if start == last else endpointer.process(frame)
-        if heard is None:
+        detected = endpointer.end_stream(frame) if start == last else endpointer.process(frame)
+        if detected is None:
             continue
-        speech += heard
+        speech += detected
         if start == last or not endpointer.in_speech:
             yield endpointer.speech_start, endpointer.speech_end, speech
             speech = b""

@@ -45,7 +45,7 @@ class OfflineSynthesizer(OfflineRole):
         if all(voice.voice_id != voice_id for voice in espeak.VOICES):
             raise EngineRefused("no such voice", reason="it does not know this voice")
         try:
-            samples = await self._espeak.speak(text, voice_id)
+            samples = await self._espeak.synthesize(text, voice_id)
         except WorkerError as error:
             raise read_error(error) from error
         if not samples:

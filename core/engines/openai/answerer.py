@@ -9,9 +9,9 @@ from functools import partial
 from core.config import Settings
 from core.engines.openai import chat_wire as wire
 from core.engines.openai.role import OpenAIRole
-from core.engines.wire.chat import has_sound, settle
+from core.engines.wire.chat import combine_answers, has_audio
 from core.engines.wire.chat_stream import read_telling
-from core.engines.wire.client import EngineClient, give
+from core.engines.wire.client import EngineClient, stream_body
 from core.errors import AudioNotSupported, EngineRefused
 from core.interfaces import AnswererLimits
 from core.models import Answer, Question
@@ -30,14 +30,14 @@ class OpenAIAnswerer(OpenAIRole):
 
     def __init__(self, settings: Settings, shared: EngineClient | None = None) -> None:
         super().__init__(settings, shared)
-        self._can_hear = True
+        self._can_take_audio = True
         #: Parts of a question that the server has refused.
         self._without: frozenset[str] = frozenset()
 
     @property
     def limits(self) -> AnswererLimits:
         """The limits of a call. A model that has refused audio once is sent no more of it."""
-        return wire.limits_of(self.model, can_hear=self._can_hear)
+        return wire.find_limits(self.model, can_take_audio=self._can_take_audio)
 
     async def answer(
         self, question: Question, *, on_text: Callable[[str], None] | None = None
@@ -56,22 +56,22 @@ class OpenAIAnswerer(OpenAIRole):
             return answer
         room = question.max_tokens * _MORE_ROOM
         quick = replace(question, is_thinking=False, max_tokens=room)
-        return settle(answer, await self._ask(quick, on_text, model))
+        return combine_answers(answer, await self._ask(quick, on_text, model))
 
     async def _ask(
         self, question: Question, on_text: Callable[[str], None] | None, model: str
     ) -> Answer:
         """Return the answer, asked for without the parts that the server refuses."""
-        if has_sound(question) and not self._can_hear:
+        if has_audio(question) and not self._can_take_audio:
             raise AudioNotSupported("the model has refused audio before")
         without = self._without
         while True:
             try:
                 answer = await self._request(question, model, without, on_text)
             except EngineRefused as error:
-                part = wire.find_refused(error, model=model, without=without)
+                part = wire.find_unsupported(error, model=model, without=without)
                 if part is None:
-                    self._can_hear &= not isinstance(error, AudioNotSupported)
+                    self._can_take_audio &= not isinstance(error, AudioNotSupported)
                     raise
                 without |= {part}
             else:
@@ -94,8 +94,8 @@ class OpenAIAnswerer(OpenAIRole):
             _PATH,
             deadline_s=self.deadline_s + 2 * audio_s + question.max_tokens * _PER_TOKEN_S,
             read_error=wire.read_error,
-            content=give(body),
+            content=stream_body(body),
             headers=body.headers,
         ) as response:
-            telling = await read_telling(response, wire.read_chat, on_text)
-        return wire.read_told(telling, question, model=model)
+            completion = await read_telling(response, wire.read_response, on_text)
+        return wire.read_told(completion, question, model=model)

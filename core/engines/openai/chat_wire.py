@@ -13,13 +13,13 @@ from typing import Any
 from core.engines.mimo import chat_wire as mimo_chat_wire
 from core.engines.mimo.limits import CHAT_LIMITS
 from core.engines.openai import transcription_wire as openai_wire
-from core.engines.wire.body import MARK, Body, encode_body
+from core.engines.wire.body import PLACEHOLDER, Body, encode_body
 from core.engines.wire.chat import (
-    Telling,
+    Completion,
     build_messages,
-    counts_no_sound,
-    find_sounds,
-    has_sound,
+    counts_no_audio,
+    find_audio_data,
+    has_audio,
     make_answer,
     read_usage,
 )
@@ -37,26 +37,26 @@ _SILENCE_S = 0.2
 _OPTIONAL = ("max_completion_tokens", "stream_options", "thinking")
 #: Not a word of the model's nature: the key, the balance, the pace.
 _OTHER_REASONS = frozenset({401, 402, 403, 408, 409, 425, 429})
-_SOUND_IS_AT_FAULT = re.compile(
+_AUDIO_IS_INVALID = re.compile(
     r"corrupt|too (?:short|long)|(?:audio|file) format|input_audio\.|duration|decod"
 )
-_TAKES_NO_SOUND = re.compile(
+_REFUSES_AUDIO = re.compile(
     r"audio.{0,80}(?:not |un|n't )support|(?:not|n't|only) support.{0,80}audio"
     r"|support input audio|at most 0 audio"
     r"|(?:invalid|unknown|unrecognized|unexpected|unsupported)[^.]{0,30}input_audio"
     r"|content blocks are expected to be",
     re.DOTALL,
 )
-_TAKES_NOTHING_ELSE = "contain audio"
+_REQUIRES_AUDIO = "contain audio"
 #: What models of sound do not take, beside the optional parameters.
-_TEXT_ALONE = "text without sound"
+_TEXT_ONLY = "text without sound"
 #: MiMo's own form of a question, which a gateway passes on: its models hear no other. A server that
 #: reads what passes may want OpenAI's form all the same.
-_OWN_FORM = "the form of the model's own service"
-_WANTS_OTHER_FORM = re.compile(r"\bformat\b|base64|\burl\b|supported values|required|unknown")
+_MIMO_FORMAT = "the form of the model's own service"
+_WANTS_OTHER_FORMAT = re.compile(r"\bformat\b|base64|\burl\b|supported values|required|unknown")
 
 
-class Unsupported(EngineRefused):
+class UnsupportedPart(EngineRefused):
     """The server does not take a part of a question that it can be asked without."""
 
     def __init__(self, part: str, error: EngineError) -> None:
@@ -64,9 +64,9 @@ class Unsupported(EngineRefused):
         self.part = part
 
 
-def limits_of(model: str, *, can_hear: bool) -> AnswererLimits:
+def find_limits(model: str, *, can_take_audio: bool) -> AnswererLimits:
     """Return what one call of `model` may hold. can_hear: it takes sound, as far as is known."""
-    formats = tuple(openai_wire.KINDS) if can_hear else ()
+    formats = tuple(openai_wire.KINDS) if can_take_audio else ()
     model_id = find_mimo(model)
     if model_id is None:
         return AnswererLimits(
@@ -96,12 +96,12 @@ def build_question(
 ) -> Body:
     """Return the body that asks `question`.
 
-    without: parts that the server has refused before (`Unsupported`).
+    without: parts that the server has refused before (`UnsupportedPart`).
     Raises EngineRefused if the service would not take a recording: its format or size.
     """
-    if _is_own_form(model, without):
+    if _is_mimo_format(model, without):
         return mimo_chat_wire.build_question(question, model=model, is_streamed=is_streamed)
-    if _TEXT_ALONE in without and not has_sound(question):
+    if _TEXT_ONLY in without and not has_audio(question):
         question = _add_silence(question)
     extras: dict[str, Any] = {"max_completion_tokens": question.max_tokens}
     if is_streamed:
@@ -112,15 +112,15 @@ def build_question(
         extras["max_tokens"] = question.max_tokens
     body = {
         "model": model,
-        "messages": build_messages(question, _show_audio),
+        "messages": build_messages(question, _build_audio_part),
         **({"stream": True} if is_streamed else {}),
         **({"temperature": question.temperature} if question.temperature is not None else {}),
         **{name: value for name, value in extras.items() if name not in without},
     }
-    return encode_body(body, find_sounds(question))
+    return encode_body(body, find_audio_data(question))
 
 
-def read_chat(body: bytes | str) -> dict[str, Any]:
+def read_response(body: bytes | str) -> dict[str, Any]:
     """Return the JSON of an answer or chunk. Raises EngineError for an error inside."""
     answer = read_json(body)
     if answer.get("error"):
@@ -128,14 +128,14 @@ def read_chat(body: bytes | str) -> dict[str, Any]:
     return answer
 
 
-def read_told(telling: Telling, question: Question, *, model: str) -> Answer:
+def read_told(completion: Completion, question: Question, *, model: str) -> Answer:
     """Return the answer that was told; its text is empty where there were only thoughts.
 
     Raises EngineError as `chat_wire.make_answer` does, AudioNotSupported if no sound was counted.
     """
-    if has_sound(question) and counts_no_sound(telling):
+    if has_audio(question) and counts_no_audio(completion):
         raise AudioNotSupported("no token of the recording was counted")
-    return make_answer(telling, read_usage(telling, openai_wire.NAME, model))
+    return make_answer(completion, read_usage(completion, openai_wire.NAME, model))
 
 
 def read_error(status: int, body: bytes, retry_after: str | None = None) -> EngineError:
@@ -150,29 +150,29 @@ def read_error(status: int, body: bytes, retry_after: str | None = None) -> Engi
     message = found.message.lower() if found else text
     if status in _OTHER_REASONS:
         return error
-    if _TAKES_NOTHING_ELSE in message:
-        return Unsupported(_TEXT_ALONE, error)
-    if _TAKES_NO_SOUND.search(message) and not _SOUND_IS_AT_FAULT.search(message):
+    if _REQUIRES_AUDIO in message:
+        return UnsupportedPart(_TEXT_ONLY, error)
+    if _REFUSES_AUDIO.search(message) and not _AUDIO_IS_INVALID.search(message):
         return AudioNotSupported(str(error))
     name = next((name for name in _OPTIONAL if name in text), None)
-    return Unsupported(name, error) if name and isinstance(error, EngineRefused) else error
+    return UnsupportedPart(name, error) if name and isinstance(error, EngineRefused) else error
 
 
-def find_refused(error: EngineRefused, *, model: str, without: frozenset[str]) -> str | None:
+def find_unsupported(error: EngineRefused, *, model: str, without: frozenset[str]) -> str | None:
     """Return the part that a question can be asked without, None if it is no such refusal.
 
     without: parts that it was asked without.
     """
-    part = error.part if isinstance(error, Unsupported) else None
-    if _is_own_form(model, without):
+    part = error.part if isinstance(error, UnsupportedPart) else None
+    if _is_mimo_format(model, without):
         reason = str(error.values.get("reason", "")).lower()
-        is_form = isinstance(error, AudioNotSupported) or _WANTS_OTHER_FORM.search(reason)
-        return _OWN_FORM if part or is_form else None
+        is_form = isinstance(error, AudioNotSupported) or _WANTS_OTHER_FORMAT.search(reason)
+        return _MIMO_FORMAT if part or is_form else None
     return None if part in without else part
 
 
-def _is_own_form(model: str, without: frozenset[str]) -> bool:
-    return find_mimo(model) is not None and _OWN_FORM not in without
+def _is_mimo_format(model: str, without: frozenset[str]) -> bool:
+    return find_mimo(model) is not None and _MIMO_FORMAT not in without
 
 
 def _add_silence(question: Question) -> Question:
@@ -182,6 +182,6 @@ def _add_silence(question: Question) -> Question:
     return replace(question, turns=(*before, replace(last, audios=(*last.audios, silence))))
 
 
-def _show_audio(audio: Audio) -> dict[str, Any]:
+def _build_audio_part(audio: Audio) -> dict[str, Any]:
     kind = openai_wire.find_kind(audio, MAX_BYTES)
-    return {"type": "input_audio", "input_audio": {"data": MARK, "format": kind}}
+    return {"type": "input_audio", "input_audio": {"data": PLACEHOLDER, "format": kind}}

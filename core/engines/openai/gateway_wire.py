@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from core.engines.mimo.speech_wire import build_speech as build_mimo_speech
-from core.engines.mimo.speech_wire import voices_of
+from core.engines.mimo.speech_wire import preset_voices
 from core.engines.wire.models import TTS_CLONE, TTS_DESIGN, find_mimo, swap_mimo
 from core.models import Utterance, Voice
 
@@ -37,18 +37,20 @@ def pick_speaker(utterance: Utterance, model: str) -> str:
 
 def list_voices(model_id: str, own: str) -> tuple[Voice, ...]:
     """Return the preset voices of MiMo's `model_id`; `own` comes first where it is one of them."""
-    voices = voices_of(model_id)
+    voices = preset_voices(model_id)
     return tuple(sorted(voices, key=lambda voice: voice.voice_id != own))
 
 
-def build_speech(utterance: Utterance, *, model: str, voice: str, form: str) -> dict[str, Any]:
+def build_speech(
+    utterance: Utterance, *, model: str, voice: str, response_format: str
+) -> dict[str, Any]:
     """Return the body that asks for the sound of `utterance`, styles and all as MiMo takes them.
 
     voice: where the utterance names none; left out unless it is one of the model's own.
     form: "pcm" or "wav". Raises EngineRefused if the service would not take a sample.
     """
     model_id = find_mimo(model) or model
-    own = {preset.voice_id for preset in voices_of(model_id)}
+    own = {preset.voice_id for preset in preset_voices(model_id)}
     if utterance.voice is None and voice in own:
         utterance = replace(utterance, voice=voice)
     body = build_mimo_speech(utterance, model=model_id)
@@ -58,6 +60,6 @@ def build_speech(utterance: Utterance, *, model: str, voice: str, form: str) -> 
         "model": model,
         "input": last["content"],
         **({"voice": chosen} if chosen else {}),
-        "response_format": form,
+        "response_format": response_format,
         **({"instructions": before[0]["content"]} if before else {}),
     }

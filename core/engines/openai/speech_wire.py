@@ -28,7 +28,7 @@ _NAMES = (
 #: They take no instructions.
 _PLAIN = "tts-1"
 _TEXT = ("application/json", "application/problem+json", "text/")
-_PACKED = ("audio/mpeg", "audio/mp3", "audio/ogg", "audio/opus", "audio/flac", "audio/aac")
+_COMPRESSED = ("audio/mpeg", "audio/mp3", "audio/ogg", "audio/opus", "audio/flac", "audio/aac")
 
 
 def list_voices(own: str) -> tuple[Voice, ...]:
@@ -42,7 +42,9 @@ def can_style(model: str) -> bool:
     return not model.lower().startswith(_PLAIN)
 
 
-def build_speech(utterance: Utterance, *, model: str, voice: str, form: str) -> dict[str, Any]:
+def build_speech(
+    utterance: Utterance, *, model: str, voice: str, response_format: str
+) -> dict[str, Any]:
     """Return the body that asks for the sound of `utterance`. Raises EngineRefused.
 
     voice: where the utterance names none. form: "pcm" or "wav".
@@ -58,17 +60,17 @@ def build_speech(utterance: Utterance, *, model: str, voice: str, form: str) -> 
         "model": model,
         "input": text,
         "voice": utterance.voice or voice,
-        "response_format": form,
+        "response_format": response_format,
         **({"instructions": "\n".join(instructions)} if instructions else {}),
     }
 
 
-def is_words(content_type: str) -> bool:
+def is_text(content_type: str) -> bool:
     """Tell whether an answer is text instead of sound."""
     return content_type.lower().startswith(_TEXT)
 
 
-def check_packed(content_type: str) -> None:
+def refuse_compressed(content_type: str) -> None:
     """Raise EngineRefused if a server has answered in a format of its own choice."""
-    if content_type.lower().startswith(_PACKED):
+    if content_type.lower().startswith(_COMPRESSED):
         raise EngineRefused("neither PCM nor WAV", reason="the format is not supported")

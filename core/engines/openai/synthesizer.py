@@ -58,17 +58,17 @@ class OpenAISynthesizer(OpenAIRole):
 
     async def _synthesize(self, utterance: Utterance, model: str) -> AsyncGenerator[bytes, None]:
         has_begun = False
-        for form in ("pcm", "wav") if self._has_pcm else ("wav",):
+        for response_format in ("pcm", "wav") if self._has_pcm else ("wav",):
             try:
-                async with aclosing(self._speak(utterance, model, form)) as parts:
+                async with aclosing(self._speak(utterance, model, response_format)) as parts:
                     async for part in parts:
                         has_begun = True
                         # Had the text been at fault, WAV would have been refused as well.
-                        self._has_pcm = form == "pcm"
+                        self._has_pcm = response_format == "pcm"
                         yield part
                 return
             except EngineRefused as error:
-                if has_begun or form == "wav":
+                if has_begun or response_format == "wav":
                     raise
                 _log.debug("asking for WAV", error=str(error))
             except ModelGone as error:
@@ -77,12 +77,18 @@ class OpenAISynthesizer(OpenAIRole):
                 # The gateway lacks only the model for this kind of voice; the presets' one stays.
                 raise EngineRefused(str(error), reason="it has preset voices only") from None
 
-    def _speak(self, utterance: Utterance, model: str, form: str) -> AsyncGenerator[bytes, None]:
+    def _speak(
+        self, utterance: Utterance, model: str, response_format: str
+    ) -> AsyncGenerator[bytes, None]:
         if find_mimo(model):
             speaker = gateway.pick_speaker(utterance, model)
-            body = gateway.build_speech(utterance, model=speaker, voice=self._voice, form=form)
+            body = gateway.build_speech(
+                utterance, model=speaker, voice=self._voice, response_format=response_format
+            )
         else:
-            body = wire.build_speech(utterance, model=model, voice=self._voice, form=form)
+            body = wire.build_speech(
+                utterance, model=model, voice=self._voice, response_format=response_format
+            )
         deadline_s = self.deadline_s + len(utterance.text) * _PER_CHAR_S
         return relay(self._request(body, deadline_s))
 
@@ -91,9 +97,9 @@ class OpenAISynthesizer(OpenAIRole):
     ) -> AsyncGenerator[bytes, None]:
         async with self.shared.open("POST", _PATH, deadline_s=deadline_s, json=body) as response:
             content_type = str(response.headers.get("content-type", ""))
-            if wire.is_words(content_type):
+            if wire.is_text(content_type):
                 raise read_error(200, await read_body(response))
-            wire.check_packed(content_type)
+            wire.refuse_compressed(content_type)
             if body["response_format"] == "wav":
                 yield read_wav(await read_body(response), rate_hz=self.rate_hz)
             else:
@@ -104,13 +110,13 @@ class OpenAISynthesizer(OpenAIRole):
 
 async def _read_samples(response: httpx.Response) -> AsyncGenerator[bytes, None]:
     """Yield the samples of a stream that is nothing but samples."""
-    has_sound = False
+    has_audio = False
     async for part in response.aiter_raw(_PART_BYTES):
-        if not has_sound and part.startswith(b"RIFF"):
+        if not has_audio and part.startswith(b"RIFF"):
             raise EngineRefused("WAV instead of PCM", reason="the format is not supported")
         if len(part) % 2:
             raise EngineBadReply("the sound ends within a sample")
-        has_sound = True
+        has_audio = True
         yield part
-    if not has_sound:
+    if not has_audio:
         raise EngineBadReply("no sound")

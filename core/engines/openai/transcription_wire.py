@@ -13,9 +13,9 @@ from core.engines.wire.errors import (
     ErrorBody,
     clean,
     find_code,
-    find_gone,
+    find_model_gone,
     make_error,
-    make_missing,
+    make_not_found,
     read_count,
     read_error_body,
     read_json,
@@ -102,10 +102,10 @@ def read_error(status: int, body: bytes | str, retry_after: str | None = None) -
     error = found or ErrorBody()
     code = _CODES.get(error.code) or _CODES.get(error.type) or find_code(error) or status
     wait_s = read_retry_after(retry_after)
-    if gone := find_gone(code, error):
+    if gone := find_model_gone(code, error):
         return gone
     if code == 404:
-        return make_missing(found)
+        return make_not_found(found)
     if code == 402:
         return EngineLocked(f"{error.label(status)}: the quota is used up", retry_after_s=wait_s)
     # Here `param` is the name of a field; what is wrong with it says the message.

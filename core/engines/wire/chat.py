@@ -22,13 +22,13 @@ _MAX_TEXT_CHARS = 1_000_000
 #: A recording alone may be the question, but a message must have a text.
 _NO_WORDS = "Answer what is said in the recording."
 
-ShowAudio = Callable[[Audio], dict[str, Any]]
+BuildAudioPart = Callable[[Audio], dict[str, Any]]
 #: Reads foreign JSON and raises what an error inside it means.
 ReadJson = Callable[[bytes | str], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class Completion:
     """What an answer has told, so far where it is streamed."""
 
     content: str = ""
@@ -59,27 +59,27 @@ class Telling:
         return thoughts, words.lstrip()
 
 
-def build_messages(question: Question, show_audio: ShowAudio) -> list[dict[str, Any]]:
+def build_messages(question: Question, build_audio_part: BuildAudioPart) -> list[dict[str, Any]]:
     """Return the system prompt and the turns of `question`; texts are clean.
 
-    show_audio: the content part of a recording, with `body.MARK` in the place of its base64.
+    show_audio: the content part of a recording, with `body.PLACEHOLDER` in the place of its base64.
     """
     system = {"role": "system", "content": clean(question.instructions)}
-    turns = [_show_turn(turn, show_audio) for turn in question.turns]
+    turns = [_build_turn(turn, build_audio_part) for turn in question.turns]
     return [system, *turns] if question.instructions else turns
 
 
-def has_sound(question: Question) -> bool:
+def has_audio(question: Question) -> bool:
     """Tell whether a recording goes along with `question`."""
     return any(turn.audios for turn in question.turns)
 
 
-def find_sounds(question: Question) -> tuple[bytes, ...]:
+def find_audio_data(question: Question) -> tuple[bytes, ...]:
     """Return the sounds that are sent along, in the order of the messages: those without a URL."""
     return tuple(a.data for turn in question.turns for a in turn.audios if not a.url)
 
 
-def read_whole(answer: dict[str, Any]) -> Telling:
+def read_completion(answer: dict[str, Any]) -> Completion:
     """Return what a plain answer tells. Raises EngineBadReply if it is none."""
     choice = read_choice(answer)
     message = choice.get("message") if choice else None
@@ -87,7 +87,7 @@ def read_whole(answer: dict[str, Any]) -> Telling:
         raise EngineBadReply("no choices")
     if not isinstance(message.get("content"), str) and not _read_thoughts(message):
         raise EngineBadReply("no content")
-    return Telling(
+    return Completion(
         content=_read_text(message, "content"),
         reasoning_content=_read_thoughts(message),
         finish_reason=read_finish(choice),
@@ -96,41 +96,41 @@ def read_whole(answer: dict[str, Any]) -> Telling:
     )
 
 
-def read_event(data: str, telling: Telling, read_json: ReadJson) -> Telling:
-    """Return `telling` moved on by the data of one server-sent event.
+def read_event(data: str, completion: Completion, read_json: ReadJson) -> Completion:
+    """Return `completion` moved on by the data of one server-sent event.
 
     Raises EngineBadReply, and what `read_json` raises for an error inside.
     """
     if data.strip() == "[DONE]":
-        return replace(telling, is_done=True)
+        return replace(completion, is_done=True)
     chunk = read_json(data)
-    telling = replace(telling, usage=_find_usage(chunk) or telling.usage)
+    completion = replace(completion, usage=_find_usage(chunk) or completion.usage)
     choice = read_choice(chunk)
     if choice is None:
-        return telling
+        return completion
     found = choice.get("delta")
     delta = found if isinstance(found, dict) else {}
     words, thoughts = _read_text(delta, "content"), _read_thoughts(delta)
-    if (words or thoughts) and (telling.finish_reason or telling.is_done):
+    if (words or thoughts) and (completion.finish_reason or completion.is_done):
         raise EngineBadReply("words after the end")
-    if len(telling.content) + len(telling.reasoning_content) > _MAX_TEXT_CHARS:
+    if len(completion.content) + len(completion.reasoning_content) > _MAX_TEXT_CHARS:
         raise EngineBadReply("more words than were asked for")
     return replace(
-        telling,
-        content=telling.content + words,
-        reasoning_content=telling.reasoning_content + thoughts,
-        finish_reason=read_finish(choice) or telling.finish_reason,
+        completion,
+        content=completion.content + words,
+        reasoning_content=completion.reasoning_content + thoughts,
+        finish_reason=read_finish(choice) or completion.finish_reason,
     )
 
 
-def read_end(telling: Telling) -> bool:
+def read_end(completion: Completion) -> bool:
     """See that an answer has ended well; return whether it stopped before its end.
 
     Raises as `is_cut_by` does, and EngineBadReply if a stream broke off.
     """
-    if not telling.is_done:
+    if not completion.is_done:
         raise EngineBadReply("the stream ended too early")
-    return is_cut_by(telling.finish_reason)
+    return is_cut_by(completion.finish_reason)
 
 
 def is_cut_by(finish_reason: str | None) -> bool:
@@ -146,18 +146,18 @@ def is_cut_by(finish_reason: str | None) -> bool:
     return finish_reason in _STOPPED_EARLY
 
 
-def make_answer(telling: Telling, usage: Usage | None) -> Answer:
+def make_answer(completion: Completion, usage: Usage | None) -> Answer:
     """Return the answer that was told; its text is empty where there were only thoughts.
 
     Raises EngineError as `read_end` does, EngineBadReply if there are not even thoughts.
     """
-    is_cut, text = read_end(telling), telling.text.strip()
-    if not text and not telling.reasoning:
+    is_cut, text = read_end(completion), completion.text.strip()
+    if not text and not completion.reasoning:
         raise EngineBadReply("neither words nor thoughts")
-    return Answer(text, is_cut=is_cut, reasoning=telling.reasoning, usage=usage)
+    return Answer(text, is_cut=is_cut, reasoning=completion.reasoning, usage=usage)
 
 
-def settle(first: Answer, second: Answer) -> Answer:
+def combine_answers(first: Answer, second: Answer) -> Answer:
     """Return what remains of a question whose `first` answer was nothing but thoughts.
 
     second: the answer without thinking. Where it has no words either, the thoughts are all there
@@ -171,9 +171,9 @@ def settle(first: Answer, second: Answer) -> Answer:
     return replace(second, text=thoughts, is_thought=True, is_cut=False, usage=usage)
 
 
-def read_usage(telling: Telling, engine: str, model: str) -> Usage | None:
+def read_usage(completion: Completion, engine: str, model: str) -> Usage | None:
     """Return what an answer cost, None if it does not say."""
-    usage = telling.usage
+    usage = completion.usage
     if usage is None:
         return None
     return Usage(
@@ -185,9 +185,9 @@ def read_usage(telling: Telling, engine: str, model: str) -> Usage | None:
     )
 
 
-def counts_no_sound(telling: Telling) -> bool:
+def counts_no_audio(completion: Completion) -> bool:
     """Tell whether the service says that it counted no sound; saying nothing is not saying so."""
-    details = (telling.usage or {}).get("prompt_tokens_details")
+    details = (completion.usage or {}).get("prompt_tokens_details")
     return isinstance(details, dict) and details.get("audio_tokens") == 0
 
 
@@ -204,11 +204,11 @@ def read_finish(choice: dict[str, Any]) -> str | None:
     return reason if isinstance(reason, str) else None
 
 
-def _show_turn(turn: Turn, show_audio: ShowAudio) -> dict[str, Any]:
+def _build_turn(turn: Turn, build_audio_part: BuildAudioPart) -> dict[str, Any]:
     text = clean(turn.text)
     if not turn.audios:
         return {"role": turn.role, "content": text}
-    parts = [show_audio(audio) for audio in turn.audios]
+    parts = [build_audio_part(audio) for audio in turn.audios]
     text_part = {"type": "text", "text": text if text.strip() else _NO_WORDS}
     return {"role": turn.role, "content": [*parts, text_part]}
 

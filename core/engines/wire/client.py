@@ -84,7 +84,7 @@ class EngineClient:
         await self._http.aclose()
 
 
-async def give(parts: Iterable[bytes]) -> AsyncIterator[bytes]:
+async def stream_body(parts: Iterable[bytes]) -> AsyncIterator[bytes]:
     """Yield the parts of a body, as httpx takes them: each is made when the last one is sent."""
     for part in parts:
         yield part

@@ -129,14 +129,14 @@ def _make_error(status: int, error: ErrorBody, wait_s: float | None) -> EngineEr
     return EngineBadReply(f"an error inside the answer: {error.label(status)}")
 
 
-def make_missing(error: ErrorBody | None) -> EngineError:
+def make_not_found(error: ErrorBody | None) -> EngineError:
     """Return what a 404 means: the model if JSON says so, the address if a web page does."""
     if error is None:
         return EngineLocked("404: nothing answers at this address, is the base URL right?")
     return ModelGone(f"{error.label(404)}: the model is not known")
 
 
-def find_gone(code: int, error: ErrorBody) -> ModelGone | None:
+def find_model_gone(code: int, error: ErrorBody) -> ModelGone | None:
     """Return what it means where an error says that there is no such model."""
     if error.code != "model_not_found" and not _NO_MODEL.search(error.text):
         return None

@@ -102,16 +102,16 @@ class ModelChoice:
         self.current = preferred[0] if is_auto else wanted
         self._preferred = preferred if is_auto else (wanted, *list_successors(wanted))
         self._list_models = list_models
-        self._is_auto = self._is_to_ask = is_auto
-        self._gone: set[str] = set()
+        self._is_auto = self._is_list_due = is_auto
+        self._retired: set[str] = set()
         self._lock = asyncio.Lock()
 
     async def pick(self) -> str:
         """Return the id to use; the first time, ask which ones the service still has."""
         async with self._lock:
-            if self._is_to_ask:
-                self._is_to_ask = False
-                self.current = await self._find_living()
+            if self._is_list_due:
+                self._is_list_due = False
+                self.current = await self._find_listed()
         return self.current
 
     async def use(self, attempt: Callable[[str], Awaitable[_Result]]) -> _Result:
@@ -124,7 +124,7 @@ class ModelChoice:
             try:
                 return await attempt(model)
             except ModelGone as error:
-                self.leave(model, error)
+                self.retire(model, error)
 
     async def stream(
         self, attempt: Callable[[str], AsyncGenerator[bytes, None]]
@@ -141,33 +141,33 @@ class ModelChoice:
             except ModelGone as error:
                 if has_begun:
                     raise
-                self.leave(model, error)
+                self.retire(model, error)
 
-    def leave(self, model: str, error: ModelGone) -> None:
+    def retire(self, model: str, error: ModelGone) -> None:
         """Move on from `model`, which the service no longer knows.
 
         Raises `error` if no other is left. The next call then asks again which ones there are.
         """
         if model != self.current:
             return
-        self._gone.add(model)
-        left = [name for name in self._preferred if name not in self._gone]
-        if not left:
-            self._gone.clear()
+        self._retired.add(model)
+        remaining = [name for name in self._preferred if name not in self._retired]
+        if not remaining:
+            self._retired.clear()
             self.current = self._preferred[0]
-            self._is_to_ask = self._is_auto
+            self._is_list_due = self._is_auto
             raise error
-        _log.warning("the service no longer knows a model", model=model, next=left[0])
-        self.current = left[0]
+        _log.warning("the service no longer knows a model", model=model, next=remaining[0])
+        self.current = remaining[0]
 
-    async def _find_living(self) -> str:
+    async def _find_listed(self) -> str:
         assert self._list_models is not None  # else there is nothing to choose from
         try:
-            living = await self._list_models()
+            listed = await self._list_models()
         except EngineError as error:
             _log.info("the list of models could not be had", error=str(error))
             return self.current
-        found = next((name for name in self._preferred if name in living), self.current)
+        found = next((name for name in self._preferred if name in listed), self.current)
         if found != self.current:
             _log.warning("the service no longer knows a model", model=self.current, next=found)
         return found
