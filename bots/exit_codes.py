@@ -1,4 +1,4 @@
-"""How a command ends when something is wrong: one line for the operator, an exit code by kind."""
+"""Exit codes of `hearsay`, and the one line on stderr that goes with them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from core.errors import (
 )
 from core.logs import set_up_logs
 
-#: Exit codes by kind: that of click for a wrong call, else those of sysexits.h.
+#: Exit codes: that of click for wrong usage, else those of sysexits.h.
 USAGE, UNREACHABLE, OTHER, STORE, LOCKED, CONFIG = 2, 69, 70, 74, 77, 78
 
 _CODES: tuple[tuple[type[AssistantError], int], ...] = (
@@ -42,7 +42,7 @@ def exit_code_of(error: AssistantError) -> int:
 
 
 def exit_with(message: str, code: int) -> NoReturn:
-    """Say one line on stderr and end with `code`."""
+    """Print one line on stderr and exit with `code`."""
     typer.echo(f"hearsay: {' '.join(message.split())}", err=True)
     raise SystemExit(code)
 
@@ -58,7 +58,7 @@ def read_settings() -> Settings:
 
 
 def describe_settings_error(error: ValidationError) -> str:
-    """Return every mistake with the name of its setting; values may be secrets and stay out."""
+    """Return every mistake with the name of its setting, without the value: it may be secret."""
     found = error.errors(include_input=False, include_url=False, include_context=False)
     mistakes = []
     for one in found:
@@ -69,7 +69,7 @@ def describe_settings_error(error: ValidationError) -> str:
 
 
 def prepare() -> Settings:
-    """Read the settings for a command that a person waits for; only warnings are logged."""
+    """Return the settings for an interactive command, which logs only warnings."""
     settings = read_settings()
     level = "WARNING" if settings.log_level == "INFO" else settings.log_level
     set_up_logs(level, settings.secrets())

@@ -1,4 +1,4 @@
-"""What an engine must be able to do, and what one call of it may hold."""
+"""The contracts of the three roles of an engine, and the limits of one call."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import Protocol
 
 from core.models import Answer, Audio, Question, Transcript, Utterance, Voice
 
+#: Receives the whole text so far, each time it has grown.
+OnText = Callable[[str], None]
+
 
 @dataclass(frozen=True, slots=True)
 class CallLimits:
-    """How many calls of one kind an account allows, and what a call costs of it."""
+    """Rate limits of an account for one kind of call, and the expected cost of a call."""
 
     #: Calls under way at once.
     concurrency: int = 8
@@ -19,29 +22,29 @@ class CallLimits:
     calls_per_minute: int | None = None
     #: Tokens per minute of the account, None = no limit.
     tokens_per_minute: int | None = None
-    #: What a call is expected to cost, in tokens: `tokens_per_call + duration_s * tokens_per_s`.
+    #: Expected cost of a call in tokens: `tokens_per_call + duration_s * tokens_per_s`.
     tokens_per_call: float = 0.0
     tokens_per_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriberLimits(CallLimits):
-    """What one call of an engine that hears may hold."""
+    """Limits of one call that transcribes."""
 
-    #: Formats the engine takes, the best first: "wav", "mp3".
+    #: Formats the engine accepts, the best first: "wav", "mp3".
     formats: tuple[str, ...] = ("wav",)
-    #: Largest sound in bytes, before any base64.
+    #: Largest audio in bytes, before any base64.
     max_bytes: int = 25_000_000
-    #: Longest sound of one call.
+    #: Longest audio of one call.
     max_piece_s: float = 180.0
     #: Length that pieces of a long recording should have.
     target_piece_s: float = 45.0
-    #: True where a temperature changes something.
+    #: True if `temperature` has an effect.
     can_vary: bool = False
 
 
 class Transcriber(Protocol):
-    """An engine that hears."""
+    """An engine that transcribes recordings."""
 
     #: The name in ENGINES.
     name: str
@@ -56,42 +59,42 @@ class Transcriber(Protocol):
         audio: Audio,
         *,
         language: str | None = None,
-        on_text: Callable[[str], None] | None = None,
+        on_text: OnText | None = None,
         temperature: float | None = None,
     ) -> Transcript:
         """Return the words in `audio`; times count from its start.
 
         language: BCP 47, None = detect.
-        on_text: called with the text so far, where the engine can stream.
-        temperature: how freely it hears, None = the engine's own; see `limits.can_vary`.
+        on_text: called while the transcript grows, if the engine streams.
+        temperature: None = the engine's default; see `limits.can_vary`.
         Raises EngineError.
         """
 
     async def close(self) -> None:
-        """Let go of connections and child processes."""
+        """Close connections and end worker processes."""
 
 
 @dataclass(frozen=True, slots=True)
 class SynthesizerLimits(CallLimits):
-    """What one call of an engine that speaks may hold."""
+    """Limits of one call that synthesizes."""
 
     #: Longest text of one call; longer ones are split by sentence.
     max_chars: int = 2000
-    #: Largest sample of a voice in bytes, 0 where a voice cannot be given as a sample.
+    #: Largest sample for cloning a voice in bytes, 0 if voices cannot be cloned.
     max_sample_bytes: int = 0
-    #: True where a voice can be given in words.
+    #: True if a voice can be designed from a description.
     can_design: bool = False
-    #: True where styles, audio tags and direction are performed.
+    #: True if styles, audio tags and direction have an effect.
     can_style: bool = False
 
 
 class Synthesizer(Protocol):
-    """An engine that speaks."""
+    """An engine that turns text into speech."""
 
     #: The name in ENGINES.
     name: str
     limits: SynthesizerLimits
-    #: Sample rate of what it gives.
+    #: Sample rate of the audio.
     rate_hz: int
 
     @property
@@ -102,37 +105,37 @@ class Synthesizer(Protocol):
         """Return the preset voices, the default of each language first."""
 
     def synthesize(self, utterance: Utterance) -> AsyncGenerator[bytes, None]:
-        """Yield the sound as it comes: PCM, signed 16 bits little endian, mono, whole samples.
+        """Yield audio as it arrives: PCM, signed 16 bits little endian, mono, whole samples.
 
-        Leave it early by closing it (`contextlib.aclosing`). Raises EngineError, also after some
-        sound was given; an utterance that ends without any is an EngineBadReply.
+        To stop early, close it (`contextlib.aclosing`). Raises EngineError, also after some audio
+        was yielded; an utterance that ends without any is an EngineBadReply.
         """
 
     async def close(self) -> None:
-        """Let go of connections and child processes."""
+        """Close connections and end worker processes."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswererLimits(CallLimits):
-    """What one call of an engine that understands may hold."""
+    """Limits of one call that answers, and what the model can do."""
 
-    #: MIME types of sound that it hears as they are, the one to convert to first; empty = none.
+    #: MIME types of audio it accepts, the preferred one to convert to first; empty = no audio.
     formats: tuple[str, ...] = ()
-    #: Largest sound in bytes, before any base64.
+    #: Largest audio in bytes, before any base64.
     max_bytes: int = 0
-    #: True where it fetches sound from a public address by itself.
+    #: True if it fetches audio from a public URL by itself.
     can_fetch_urls: bool = False
-    #: True where `Question.is_thinking` changes something.
+    #: True if `Question.is_thinking` has an effect.
     can_think: bool = False
-    #: All that one call may hold, question and answer, in tokens.
+    #: Size of the context window, question and answer together, in tokens.
     context_tokens: int = 128_000
     audio_tokens_per_s: float = 6.25
-    #: False where it can only point at passages: nothing is translated.
+    #: False if it can only quote passages.
     can_translate: bool = True
 
 
 class Answerer(Protocol):
-    """An engine that understands."""
+    """An engine that answers questions about texts and recordings."""
 
     #: The name in ENGINES.
     name: str
@@ -143,16 +146,14 @@ class Answerer(Protocol):
 
     @property
     def limits(self) -> AnswererLimits:
-        """What a call of that model may hold."""
+        """The limits of that model."""
 
-    async def answer(
-        self, question: Question, *, on_text: Callable[[str], None] | None = None
-    ) -> Answer:
-        """Return the answer; it is never empty, and never a thought that passes for one.
+    async def answer(self, question: Question, *, on_text: OnText | None = None) -> Answer:
+        """Return the answer, which is never empty. Reasoning never passes for an answer.
 
-        on_text: called with the text so far, where the engine can stream.
-        Raises EngineError; EngineBadReply also where a recording was sent and not heard.
+        on_text: called while the answer grows, if the engine streams.
+        Raises EngineError; EngineBadReply also if the model ignored a recording.
         """
 
     async def close(self) -> None:
-        """Let go of connections and child processes."""
+        """Close connections and end worker processes."""

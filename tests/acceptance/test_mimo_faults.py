@@ -229,10 +229,10 @@ async def test_answer_of_a_sort(
 
 
 PARKING = {
-    "F9-401": ("401", "the key is not accepted"),
+    "F9-401": ("401", "the key is rejected"),
     "F10-quota": ("429_quota", "the quota is used up"),
-    "F11-403": ("403", "region not served, or the key was restricted"),
-    "F13-404": ("404_model", "the model is not known"),
+    "F11-403": ("403", "the region is not served, or the key is restricted"),
+    "F13-404": ("404_model", "the model is unknown"),
 }
 
 

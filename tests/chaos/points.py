@@ -38,7 +38,7 @@ POINTS = {
         "bots.telegram_bot.incoming.files:TelegramFiles._read_capped", "before"
     ),
     "S5 decoding": Point("core.worker_process.pool:_WorkerProcess.begin", "after"),
-    "S6 being heard": Point("core.engines.wire.chat_stream:read_event", "before"),
+    "S6 being heard": Point("core.engines.wire.role:read_event", "before"),
     "S7 heard": Point("core.store.work.results:Results.save", "before"),
     "S8 reply saved": Point("core.store.work.jobs:Jobs.save_reply", "after"),
     "S9 reply sent": Point("core.store.work.deliveries:StoredLedger.finish", "before", 0),
@@ -62,7 +62,7 @@ ANSWER_POINTS = {
     "A3 answer kept": Point("core.store.work.results:Results.save_answer", "after"),
     "A4 reading noted": Point("core.store.talk.memory:Memory.note_read", "after"),
     "A5 sound made ready": Point("core.audio.media:Media.prepare", "after"),
-    "A6 being answered": Point("core.engines.wire.chat_stream:read_event", "before"),
+    "A6 being answered": Point("core.engines.wire.role:read_event", "before"),
 }
 
 #: The steps of a correction.

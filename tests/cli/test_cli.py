@@ -173,7 +173,7 @@ def test_time_heals_a_busy_service_a_wrong_key_ends_it(hearsay: Hearsay, mimo: M
     assert hearsay("transcribe", "a.wav", **settings).stdout == "w1 w2 w3\n"
     done = hearsay("transcribe", "a.wav", "b.wav", **{**settings, "MIMO_API_KEY": f"{KEY}x"})
     assert done.returncode == 77
-    assert "the key is not accepted" in done.stderr.splitlines()[-1]
+    assert "the key is rejected" in done.stderr.splitlines()[-1]
 
 
 def test_a_bad_file_does_not_stop_the_others_and_all_forms(hearsay: Hearsay) -> None:

@@ -234,6 +234,6 @@ async def test_second_call_that_fails_is_the_failure(
 ) -> None:
     for kind in ("reasoning_only", "chat_deaf"):
         server.add_fault(kind)
-    with pytest.raises(EngineBadReply, match="not heard"):
+    with pytest.raises(EngineBadReply, match="was ignored"):
         await answerer.answer(ask("When?", make_audio(5)))
     assert len(server.calls) == 2

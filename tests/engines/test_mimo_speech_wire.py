@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from core.engines.mimo.speech_wire import (
     SpeechStream,
     build_speech,
+    check_speech_end,
     read_speech,
-    read_speech_end,
     read_speech_event,
 )
 from core.errors import EngineBadReply, EngineBusy, EngineError, EngineRefused
@@ -41,7 +41,7 @@ def run(*events: Any, is_done: bool = True) -> bytes:
     for line in lines:
         stream, samples = read_speech_event(line, stream, model=MODEL)
         made += samples
-    read_speech_end(stream)
+    check_speech_end(stream)
     return made
 
 

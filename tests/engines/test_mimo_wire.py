@@ -12,7 +12,7 @@ from core.engines.mimo.transcription_wire import (
     build_transcription,
     make_transcript,
     read_error,
-    read_heard,
+    read_response,
 )
 from core.engines.wire.chat import read_completion
 from core.engines.wire.errors import clean, read_json, read_retry_after
@@ -147,7 +147,7 @@ def test_body_is_as_in_the_documents() -> None:
 
 
 def hear(body: bytes) -> Transcript:
-    return make_transcript(read_completion(read_heard(body, MODEL)), model=MODEL)
+    return make_transcript(read_completion(read_response(body, MODEL, kind="asr")), model=MODEL)
 
 
 def test_example_is_read() -> None:

@@ -43,13 +43,13 @@ def test_length_that_was_not_known_is_what_there_is(size: int) -> None:
 @pytest.mark.parametrize(
     ("wav", "reason"),
     [
-        (b"", "no WAV"), (PCM, "no WAV"), (b"RIFF\0\0\0\0WAVE", "no sound"),
-        (make()[:40], "no sound"), (make()[:44], "cut"), (make()[:-2], "cut"),
-        (make(b""), "no sound"), (make(PCM[:-1]), "within a sample"),
-        (make(PCM[:-1], size=0), "within a sample"), (make(tag=3, bits=32), "16 bit and mono"),
-        (make(bits=24), "16 bit and mono"), (make(channels=2), "16 bit and mono"),
-        (make(channels=0), "16 bit and mono"), (make(rate_hz=22_050), "22050 Hz instead of 24000"),
-        (b"RIFF\0\0\0\0WAVEdata\x04\0\0\0abcd", "no sound"),
+        (b"", "not WAV"), (PCM, "not WAV"), (b"RIFF\0\0\0\0WAVE", "no samples"),
+        (make()[:40], "no samples"), (make()[:44], "cut"), (make()[:-2], "cut"),
+        (make(b""), "no samples"), (make(PCM[:-1]), "within a sample"),
+        (make(PCM[:-1], size=0), "within a sample"), (make(tag=3, bits=32), "16-bit mono"),
+        (make(bits=24), "16-bit mono"), (make(channels=2), "16-bit mono"),
+        (make(channels=0), "16-bit mono"), (make(rate_hz=22_050), "22050 Hz instead of 24000"),
+        (b"RIFF\0\0\0\0WAVEdata\x04\0\0\0abcd", "no samples"),
         (b"RIFF\0\0\0\0WAVEfmt \x02\0\0\0ab", "header is cut"),
     ],
 )  # fmt: skip

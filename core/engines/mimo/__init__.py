@@ -1,1 +1,1 @@
-"""The engine over Xiaomi MiMo's API."""
+"""Xiaomi MiMo's API."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -11,7 +10,7 @@ from core.engines.mimo.limits import CHAT_LIMITS
 from core.engines.mimo.role import MimoRole
 from core.engines.wire.chat import combine_answers
 from core.engines.wire.models import CHAT
-from core.interfaces import AnswererLimits
+from core.interfaces import AnswererLimits, OnText
 from core.models import Answer, Question
 
 #: Time for each token of the longest answer, and for each second of the recordings: they are
@@ -32,27 +31,21 @@ class MimoAnswerer(MimoRole):
         context_tokens = chat_wire.find_context_tokens(self.model)
         return replace(CHAT_LIMITS, context_tokens=context_tokens)
 
-    async def answer(
-        self, question: Question, *, on_text: Callable[[str], None] | None = None
-    ) -> Answer:
+    async def answer(self, question: Question, *, on_text: OnText | None = None) -> Answer:
         """Return the answer. A retired model is replaced on the way.
 
         A reply that holds nothing but thoughts is asked for again, without thinking.
         """
         return await self._choice.use(partial(self._answer, question, on_text))
 
-    async def _answer(
-        self, question: Question, on_text: Callable[[str], None] | None, model: str
-    ) -> Answer:
+    async def _answer(self, question: Question, on_text: OnText | None, model: str) -> Answer:
         answer = await self._ask(question, on_text, model)
         if answer.text:
             return answer
         quick = await self._ask(replace(question, is_thinking=False), on_text, model)
         return combine_answers(answer, quick)
 
-    async def _ask(
-        self, question: Question, on_text: Callable[[str], None] | None, model: str
-    ) -> Answer:
+    async def _ask(self, question: Question, on_text: OnText | None, model: str) -> Answer:
         body = chat_wire.build_question(question, model=model, is_streamed=on_text is not None)
         audio_s = sum(audio.duration_s for turn in question.turns for audio in turn.audios)
         deadline_s = self.deadline_s + question.max_tokens * _PER_TOKEN_S + audio_s * _PER_AUDIO_S

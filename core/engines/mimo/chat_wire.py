@@ -1,4 +1,4 @@
-"""MiMo's wire for understanding: a question to its JSON, the answer back. Pure.
+"""Requests and responses of MiMo's chat models. Pure.
 
 Sources: MiMo docs, "Audio Understanding", "Deep Thinking" and the API reference of chat
 completions, 2026.
@@ -23,10 +23,10 @@ from core.engines.wire.errors import clean
 from core.errors import EngineBadReply, EngineRefused
 from core.models import Answer, Audio, Question
 
-#: The base64 text of one sound may have 50 MB; this leaves room for the data URL's head.
+#: The base64 text of one audio may have 50 MB; this leaves room for the data URL's head.
 MAX_BYTES = 37_499_900
 _MAX_TOKENS = 131_072
-#: Our names of what it takes, to its own; the one to convert to first.
+#: Accepted MIME types -> MiMo's names of them; the preferred one to convert to first.
 _MIMES = {
     "audio/mpeg": "audio/mpeg",
     "audio/wav": "audio/wav",
@@ -40,26 +40,26 @@ _MIMES = {
     "audio/x-m4a": "audio/mp4",
 }
 FORMATS = tuple(_MIMES)
-#: Beginnings of ids whose context is 1M; that of the others is 256K. An id may also say so itself.
+#: Prefixes and suffix of ids with a context of 1M tokens; that of the others is 256K.
 _LARGE = ("mimo-v2.5", "mimo-v2.6")
-_SAYS_LARGE = "[1m]"
+_LARGE_SUFFIX = "[1m]"
 
 
 def find_context_tokens(model: str) -> int:
-    """Return how much one call of `model` may hold."""
-    is_large = model.startswith(_LARGE) or model.endswith(_SAYS_LARGE)
+    """Return the size of the context window of `model`."""
+    is_large = model.startswith(_LARGE) or model.endswith(_LARGE_SUFFIX)
     return 1_000_000 if is_large else 256_000
 
 
 def build_question(question: Question, *, model: str, is_streamed: bool = False) -> Body:
-    """Return the body that asks `question`.
+    """Return the request body that asks `question`.
 
-    Raises EngineRefused if the service would not take a recording: its format or size.
+    Raises EngineRefused if the format or size of a recording is not accepted.
     """
     thinking = "enabled" if question.is_thinking else "disabled"
     body = {
         "model": model,
-        "messages": _add_thoughts(build_messages(question, _build_audio_part), question),
+        "messages": _add_reasoning(build_messages(question, _build_audio_part), question),
         "max_completion_tokens": min(max(question.max_tokens, 1), _MAX_TOKENS),
         "thinking": {"type": thinking},
         **({"temperature": question.temperature} if question.temperature is not None else {}),
@@ -69,13 +69,13 @@ def build_question(question: Question, *, model: str, is_streamed: bool = False)
 
 
 def make_answer(completion: Completion, question: Question, *, model: str) -> Answer:
-    """Return the answer that was told; its text is empty where there were only thoughts.
+    """Return `completion` as an answer; its text is empty if there was only reasoning.
 
-    Raises EngineError as `chat_wire.make_answer` does; EngineBadReply also if no token of a
-    recording reached the model.
+    Raises EngineError as `make_answer` in `core.engines.wire.chat` does; EngineBadReply also if
+    no token of a recording reached the model.
     """
     if has_audio(question) and counts_no_audio(completion):
-        raise EngineBadReply("no token of the recording was counted: it was not heard")
+        raise EngineBadReply("zero audio tokens: the recording was ignored")
     return make_any_answer(completion, read_usage(completion, NAME, model))
 
 
@@ -83,12 +83,12 @@ def _build_audio_part(audio: Audio) -> dict[str, Any]:
     if not audio.url:
         return build_audio_part(audio, _MIMES, MAX_BYTES)
     if not audio.url.lower().startswith(("http://", "https://")):
-        raise EngineRefused("no public address", reason="the address is not one of the web")
+        raise EngineRefused("not an HTTP URL", reason="the address is not one of the web")
     return {"type": "input_audio", "input_audio": {"data": clean(audio.url)}}
 
 
-def _add_thoughts(messages: list[dict[str, Any]], question: Question) -> list[dict[str, Any]]:
-    """Give the model its own thoughts back. While it thinks, it may insist on having them all."""
+def _add_reasoning(messages: list[dict[str, Any]], question: Question) -> list[dict[str, Any]]:
+    """Give the model its own reasoning back, which it may require while thinking."""
     own = (m for m in messages if m["role"] == "assistant")
     turns = (t for t in question.turns if t.role == "assistant")
     for message, turn in zip(own, turns, strict=True):

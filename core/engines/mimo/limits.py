@@ -1,4 +1,4 @@
-"""What MiMo allows an account, whoever carries the calls: MiMo itself, or a gateway before it.
+"""Limits of a MiMo account, which also hold behind a gateway.
 
 Sources: MiMo docs, "Rate Limit" and "Model", 2026.
 """
@@ -9,8 +9,8 @@ from core.engines.mimo import chat_wire as chat
 from core.engines.mimo.transcription_wire import MAX_BYTES
 from core.interfaces import AnswererLimits, SynthesizerLimits, TranscriberLimits
 
-#: 100 calls and 10,000 tokens a minute per account. A second of sound is 6.25 tokens heard
-#: and about 4.2 written; of the latter one answer holds 2,000.
+#: 100 calls and 10,000 tokens a minute per account. A second of audio is 6.25 tokens of
+#: input and about 4.2 of output; a response has at most 2,000 of the latter.
 ASR_LIMITS = TranscriberLimits(
     formats=("wav", "mp3"),
     max_bytes=MAX_BYTES,

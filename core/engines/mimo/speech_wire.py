@@ -1,4 +1,4 @@
-"""MiMo's wire for speech: an utterance to its JSON, its sound back. Pure, no input or output.
+"""Requests and responses of MiMo's speech synthesis. Pure.
 
 Sources: MiMo docs, "Speech Synthesis (MiMo-V2-TTS)", 2026-05-28, and "Speech Synthesis" and the
 API reference of the V2.5 series, 2026.
@@ -20,12 +20,12 @@ from core.models import Utterance, Voice
 from core.text.scripts import has_han
 
 RATE_HZ = 24_000
-#: In the ids of all models that speak.
+#: Substring of the ids of all speech models.
 _KIND = "tts"
-#: The second generation: styles in a tag of their own, and voices of its own.
+#: The second generation has a tag for styles and its own voices.
 _V2 = "mimo-v2-"
 _SINGING = frozenset({"唱歌", "sing", "singing"})
-#: What would end a style, or begin another tag.
+#: Characters that would end a style or begin another tag.
 _BRACKETS = re.compile(r"[()（）\[\]<>]")
 _V2_VOICES = (
     Voice("default_zh", "MiMo-Chinese Female Voice", "zh", "female"),
@@ -48,9 +48,9 @@ _VOICES = (
 
 @dataclass(frozen=True, slots=True)
 class SpeechStream:
-    """What a stream has told so far, but for its sound."""
+    """State of a stream between two events."""
 
-    #: The byte that began a sample which the next chunk ends.
+    #: First byte of a sample whose second comes in the next chunk.
     odd_byte: bytes = b""
     has_audio: bool = False
     finish_reason: str | None = None
@@ -63,16 +63,16 @@ def preset_voices(model: str) -> tuple[Voice, ...]:
 
 
 def build_speech(utterance: Utterance, *, model: str, is_streamed: bool = False) -> dict[str, Any]:
-    """Return the body that asks for the sound of `utterance`: WAV, or a stream of samples.
+    """Return the request body that synthesizes `utterance`: WAV, or a stream of samples.
 
-    model: TTS_DESIGN where the voice is given in words, TTS_CLONE where it is given as a sample.
-    Raises EngineRefused if the service would not take the sample: only WAV and MP3 of some MB.
+    model: TTS_DESIGN if the voice is a description, TTS_CLONE if it is a sample.
+    Raises EngineRefused unless the sample is WAV or MP3 of at most MAX_BYTES.
     """
     is_design = model == TTS_DESIGN
     audio = {"format": "pcm16" if is_streamed else "wav"}
     if not is_design:
         audio["voice"] = _pick_voice(utterance, model)
-    # A voice is designed by the words of the user; there is no tag for it.
+    # The description of a voice is the message of the user; there is no tag for it.
     direction = _describe(utterance) if is_design else utterance.direction
     text = utterance.text if is_design else _add_styles(utterance, model)
     messages = [{"role": "user", "content": direction}] if direction else []
@@ -85,9 +85,9 @@ def build_speech(utterance: Utterance, *, model: str, is_streamed: bool = False)
 
 
 def read_speech(body: bytes, *, model: str) -> bytes:
-    """Return the samples in the plain answer `body`.
+    """Return the samples in the response `body`.
 
-    Raises EngineError: what `read_error` makes of an error inside, EngineBadReply.
+    Raises EngineError: what `read_error` returns for an error inside, EngineBadReply.
     """
     choice = read_choice(read_response(body, model, kind=_KIND))
     if choice is None:
@@ -97,7 +97,7 @@ def read_speech(body: bytes, *, model: str) -> bytes:
 
 
 def read_speech_event(data: str, stream: SpeechStream, *, model: str) -> tuple[SpeechStream, bytes]:
-    """Return `stream` moved on by the data of one server-sent event, and its whole samples.
+    """Return `stream` advanced by the data of one server-sent event, and its whole samples.
 
     Raises EngineError as `read_speech` does.
     """
@@ -108,29 +108,26 @@ def read_speech_event(data: str, stream: SpeechStream, *, model: str) -> tuple[S
         return stream, b""
     audio = _read_audio(choice.get("delta"))
     if audio and (stream.finish_reason or stream.is_done):
-        raise EngineBadReply("sound after the end")
+        raise EngineBadReply("audio after the end")
     samples, odd_byte = split_samples(stream.odd_byte + audio)
-    moved = SpeechStream(
+    advanced = SpeechStream(
         odd_byte=odd_byte,
         has_audio=stream.has_audio or bool(samples),
         finish_reason=read_finish(choice) or stream.finish_reason,
         is_done=stream.is_done,
     )
-    return moved, samples
+    return advanced, samples
 
 
-def read_speech_end(stream: SpeechStream) -> None:
-    """See that a stream has ended well, for part of an utterance must not pass for the whole.
-
-    Raises EngineError as `read_speech` does.
-    """
+def check_speech_end(stream: SpeechStream) -> None:
+    """Raise EngineError unless `stream` is complete: a part must not pass for the whole."""
     _check_finish(stream.finish_reason)
     if not stream.is_done:
         raise EngineBadReply("the stream ended too early")
     if stream.odd_byte:
-        raise EngineBadReply("the sound ends within a sample")
+        raise EngineBadReply("the audio ends within a sample")
     if not stream.has_audio:
-        raise EngineBadReply("no sound")
+        raise EngineBadReply("no audio")
 
 
 def _pick_voice(utterance: Utterance, model: str) -> str:
@@ -138,7 +135,7 @@ def _pick_voice(utterance: Utterance, model: str) -> str:
         return make_data_url(utterance.sample)
     if utterance.voice is not None:
         return utterance.voice
-    # The service's own default is Chinese here and English there.
+    # The service's default voice depends on its region.
     language = "zh" if has_han(utterance.text) else "en"
     return next(v.voice_id for v in preset_voices(model) if v.language == language)
 
@@ -152,7 +149,7 @@ def _add_styles(utterance: Utterance, model: str) -> str:
 
 
 def _clean_styles(styles: tuple[str, ...]) -> list[str]:
-    """Return `styles` fit for a tag. To sing is a style that must stand alone."""
+    """Return `styles` without brackets. Singing must be the only style."""
     cleaned = [" ".join(_BRACKETS.sub(" ", style).split()) for style in styles]
     singing = next((s.lower() for s in cleaned if s.lower() in _SINGING), None)
     return [singing] if singing else [style for style in cleaned if style]
@@ -164,7 +161,7 @@ def _describe(utterance: Utterance) -> str:
 
 
 def _read_audio(part: object) -> bytes:
-    """Return the bytes in the `audio` of a message or delta; most deltas have none, or nulls."""
+    """Return the audio of a message or delta; most deltas have none, or nulls."""
     audio = part.get("audio") if isinstance(part, dict) else None
     data = audio.get("data") if isinstance(audio, dict) else None
     if data is None:
@@ -174,9 +171,9 @@ def _read_audio(part: object) -> bytes:
             raise ValueError
         return b64decode(data, validate=True)
     except ValueError:
-        raise EngineBadReply("the sound is not valid base64") from None
+        raise EngineBadReply("the audio is not valid base64") from None
 
 
 def _check_finish(reason: str | None) -> None:
     if is_cut_by(reason):
-        raise EngineBadReply("the sound stopped before its end")
+        raise EngineBadReply("the audio was cut short")

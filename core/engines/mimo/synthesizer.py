@@ -8,9 +8,10 @@ from functools import partial
 from core.config import Settings
 from core.engines.mimo import speech_wire as wire
 from core.engines.mimo.limits import TTS_LIMITS
-from core.engines.mimo.role import PATH, MimoRole
+from core.engines.mimo.role import MimoRole
 from core.engines.wire.client import EngineClient, is_event_stream, read_body, read_events, relay
 from core.engines.wire.models import TTS, TTS_CLONE, TTS_DESIGN, ModelChoice
+from core.engines.wire.role import CHAT_PATH
 from core.models import Utterance, Voice
 
 #: Time for each character of the text.
@@ -53,7 +54,9 @@ class MimoSynthesizer(MimoRole):
     async def _request(
         self, body: dict[str, object], model: str, deadline_s: float
     ) -> AsyncGenerator[bytes, None]:
-        async with self.shared.open("POST", PATH, deadline_s=deadline_s, json=body) as response:
+        async with self.shared.open(
+            "POST", CHAT_PATH, deadline_s=deadline_s, json=body
+        ) as response:
             if not is_event_stream(response):
                 yield wire.read_speech(await read_body(response), model=model)
                 return
@@ -62,4 +65,4 @@ class MimoSynthesizer(MimoRole):
                 stream, samples = wire.read_speech_event(data, stream, model=model)
                 if samples:
                     yield samples
-            wire.read_speech_end(stream)
+            wire.check_speech_end(stream)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,6 +10,7 @@ from core.engines.mimo import transcription_wire as wire
 from core.engines.mimo.limits import ASR_LIMITS
 from core.engines.mimo.role import MimoRole
 from core.engines.wire.models import ASR
+from core.interfaces import OnText
 from core.models import Audio, Transcript
 
 
@@ -26,7 +26,7 @@ class MimoTranscriber(MimoRole):
         audio: Audio,
         *,
         language: str | None = None,
-        on_text: Callable[[str], None] | None = None,
+        on_text: OnText | None = None,
         temperature: float | None = None,
     ) -> Transcript:
         """Return the words in `audio`, without times. A retired model is replaced on the way."""
@@ -38,12 +38,12 @@ class MimoTranscriber(MimoRole):
         self,
         audio: Audio,
         wanted: dict[str, Any],
-        on_text: Callable[[str], None] | None,
+        on_text: OnText | None,
         model: str,
     ) -> Transcript:
         is_streamed = on_text is not None
         body = wire.build_transcription(audio, model=model, is_streamed=is_streamed, **wanted)
-        read_json = partial(wire.read_heard, model=model)
+        read_json = partial(wire.read_response, model=model, kind="asr")
         deadline_s = self.deadline_s + audio.duration_s
         completion = await self._complete(body, deadline_s, read_json, on_text)
         return wire.make_transcript(completion, model=model)

@@ -1,7 +1,7 @@
-"""Xiaomi MiMo's wire: our values to its JSON and back. Pure, no input or output.
+"""Requests and responses of MiMo's speech recognition, and its errors. Pure.
 
 Sources: MiMo docs, "Speech Recognition (MiMo-V2.5-ASR)" and its API reference, 2026-06-02; error
-codes, 2026-05-12; bodies of errors as their receivers have published them.
+codes, 2026-05-12; error bodies as published in bug reports.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from core.errors import EngineBadReply, EngineError, EngineLocked, EngineRefused
 from core.models import Audio, Transcript
 
 NAME = "mimo"
-#: The base64 text of one sound may have 10 MB; this leaves room for the data URL's head.
+#: The base64 text of one audio may have 10 MB; this leaves room for the data URL's head.
 MAX_BYTES = 7_499_900
-#: An answer holds 2,000 tokens; far beyond that it is no transcript.
+#: A response has at most 2,000 tokens; anything far longer is not a transcript.
 _MAX_TEXT_CHARS = 50_000
 _MIMES = {
     "audio/wav": "audio/wav",
@@ -38,7 +38,7 @@ _MIMES = {
     "audio/mp3": "audio/mpeg",
 }
 _LANGUAGES = frozenset({"zh", "en"})
-#: Codes for error types, where a body has a type and no code.
+#: Error codes by type, for bodies without a code.
 _TYPES = {
     "invalid_key": 401,
     "insufficient_balance": 402,
@@ -55,10 +55,10 @@ def build_transcription(
     temperature: float | None = None,
     is_streamed: bool = False,
 ) -> Body:
-    """Return the body that asks for the words in `audio`.
+    """Return the request body that transcribes `audio`.
 
-    language: BCP 47; what is neither Chinese nor English is left to the engine to detect.
-    Raises EngineRefused if the service would not take it: only WAV and MP3 up to MAX_BYTES.
+    language: BCP 47; other languages than Chinese and English are left to detection.
+    Raises EngineRefused unless it is WAV or MP3 of at most MAX_BYTES.
     """
     sound = build_audio_part(audio, _MIMES, MAX_BYTES)
     primary = (language or "").lower().split("-")[0]
@@ -73,17 +73,17 @@ def build_transcription(
 
 
 def build_audio_part(audio: Audio, mimes: Mapping[str, str], max_bytes: int) -> dict[str, Any]:
-    """Return the part of a message that is `audio`, with MARK in the place of its base64.
+    """Return the content part for `audio`, with PLACEHOLDER for its base64.
 
-    mimes: our names of the types that are taken, to the service's.
-    Raises EngineRefused if it is of another type, or larger than `max_bytes`.
+    mimes: accepted MIME types -> the service's names of them.
+    Raises EngineRefused if it has another type, or more than `max_bytes`.
     """
     data = f"data:{_find_mime(audio, mimes, max_bytes)};base64,{PLACEHOLDER}"
     return {"type": "input_audio", "input_audio": {"data": data}}
 
 
 def make_data_url(audio: Audio) -> str:
-    """Return a sample of a voice as the service takes it. Raises EngineRefused as `build_audio_part`."""
+    """Return the data URL of a voice sample. Raises EngineRefused as `build_audio_part` does."""
     mime = _find_mime(audio, _MIMES, MAX_BYTES)
     return f"data:{mime};base64,{b64encode(audio.data).decode('ascii')}"
 
@@ -91,37 +91,29 @@ def make_data_url(audio: Audio) -> str:
 def _find_mime(audio: Audio, mimes: Mapping[str, str], max_bytes: int) -> str:
     mime = mimes.get(audio.mime)
     if mime is None:
-        raise EngineRefused("a type it does not take", reason="the format is not supported")
+        raise EngineRefused("unsupported MIME type", reason="the format is not supported")
     if len(audio.data) > max_bytes:
-        raise EngineRefused("larger than it takes", reason="the recording is too large")
+        raise EngineRefused("too many bytes", reason="the recording is too large")
     return mime
 
 
-def read_heard(body: bytes | str, model: str) -> dict[str, Any]:
-    """Return the JSON of an answer, or of a part of it, by a model that hears.
-
-    Raises EngineError as `read_response` does.
-    """
-    return read_response(body, model, kind="asr")
-
-
 def make_transcript(completion: Completion, *, model: str) -> Transcript:
-    """Return the words that an answer told. No words are a legal answer.
+    """Return the transcript in `completion`, which may be empty.
 
-    Raises EngineBadReply if there were thoughts instead of words, and as `read_end` does.
+    Raises EngineBadReply if there was only reasoning, and as `read_end` does.
     """
     if completion.reasoning_content and not completion.content:
-        raise EngineBadReply("thoughts instead of words: this model does not transcribe")
+        raise EngineBadReply("only reasoning: this model does not transcribe")
     if len(completion.content) > _MAX_TEXT_CHARS:
-        raise EngineBadReply("more words than anybody can say")
+        raise EngineBadReply("more words than anybody can say in one piece")
     is_cut, text = read_end(completion), clean(completion.content).strip()
     return Transcript(text=text, is_cut=is_cut, usage=read_usage(completion, NAME, model))
 
 
 def read_error(status: int, body: bytes | str, retry_after: str | None = None) -> EngineError:
-    """Return what an error of the service means to us.
+    """Return the EngineError for an error response.
 
-    The code inside the body decides before the HTTP status: gateways change the latter.
+    The code in the body takes precedence over the HTTP status, which gateways change.
     retry_after: the header, as seconds or an HTTP date.
     """
     found = read_error_body(body)
@@ -138,17 +130,17 @@ def read_error(status: int, body: bytes | str, retry_after: str | None = None) -
 
 
 def read_response(body: bytes | str, model: str, *, kind: str = "") -> dict[str, Any]:
-    """Return the JSON of an answer, or of a part of it.
+    """Return the JSON of a response or chunk.
 
-    kind: what the ids of the models that could have been meant have in common: a chat model that
-    was not meant answers a recording with prose.
-    Raises EngineError: what `read_error` makes of an error inside, EngineBadReply.
+    kind: substring of the ids of acceptable models. A chat model that the service substitutes
+    would answer a recording with prose.
+    Raises EngineError: what `read_error` returns for an error inside, EngineBadReply.
     """
-    answer = read_json(body)
-    if answer.get("error"):
+    response = read_json(body)
+    if response.get("error"):
         raise read_error(200, body)
-    who = answer.get("model")
-    is_meant = isinstance(who, str) and (who == model or kind in who.lower())
-    if who is not None and not is_meant:
-        raise EngineBadReply(f"another model answered, one that is no {kind} model")
-    return answer
+    actual = response.get("model")
+    is_expected = isinstance(actual, str) and (actual == model or kind in actual.lower())
+    if actual is not None and not is_expected:
+        raise EngineBadReply(f"answered by another model, which is not a {kind} model")
+    return response

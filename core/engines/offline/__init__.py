@@ -1,1 +1,1 @@
-"""The engine of this machine alone: nothing leaves it."""
+"""This machine alone: pocketsphinx, espeak-ng, and passages picked by a rule."""

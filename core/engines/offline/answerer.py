@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from core.config import Settings
 from core.engines.offline.extracts import extract
 from core.engines.offline.role import OfflineRole
-from core.interfaces import AnswererLimits
+from core.interfaces import AnswererLimits, OnText
 from core.models import Answer, Question, Usage
 
 #: Passages are read one by one, so that no number of them is too many.
@@ -26,9 +25,7 @@ class OfflineAnswerer(OfflineRole):
             concurrency=self._size, context_tokens=_NO_LIMIT, can_translate=False
         )
 
-    async def answer(
-        self, question: Question, *, on_text: Callable[[str], None] | None = None
-    ) -> Answer:
+    async def answer(self, question: Question, *, on_text: OnText | None = None) -> Answer:
         """Return the passages that answer. Raises AnswererMissing, NothingFound."""
         text = await asyncio.to_thread(extract, question)
         return Answer(text, is_extract=True, usage=Usage(self.name, self.model))

@@ -1,6 +1,6 @@
-"""espeak-ng: the program on PATH, else the library of the extra `offline-speech` in a child.
+"""espeak-ng: the program on PATH, else the library of the extra `offline-speech`.
 
-It is GPL-3.0-or-later, so it always runs in a process of its own, which this one talks to by pipe.
+It is GPL-3.0-or-later, so it always runs in a process of its own, connected by pipes.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ _SCRIPTS = (
     (DEVANAGARI, "hi"),
     (ARABIC, "ar"),
 )
-#: The clearest voice is so at this pitch.
+#: The pitch at which this voice is clearest.
 _PITCHES = {"en-us+f5": 30}
-_USUAL_PITCH = 50
-#: It needs about a thousandth of the time that its sound takes.
+_DEFAULT_PITCH = 50
+#: Synthesis takes about a thousandth of the length of the audio.
 _DEADLINE_S = 30.0
 _LIBRARY = "espeakng_loader"
 
 
 def find_program() -> str | None:
-    """Return the path of the program, None where it is not installed."""
+    """Return the path of the program, None if it is not installed."""
     return shutil.which("espeak-ng")
 
 
 def has_library() -> bool:
-    """Tell whether the extra is installed, without loading it."""
+    """Return whether the extra is installed, without loading it."""
     return find_spec(_LIBRARY) is not None
 
 
@@ -76,7 +76,7 @@ def pick_voice(text: str) -> str:
 
 
 class Espeak:
-    """Speaks in whichever way this machine has; that is looked up at each call."""
+    """Synthesizes with the program or the library, whichever is installed at each call."""
 
     def __init__(self, *, size: int) -> None:
         self._pool = WorkerPool("core.engines.offline.espeak_worker", size=size)
@@ -84,9 +84,9 @@ class Espeak:
     async def synthesize(self, text: str, voice_id: str) -> bytes:
         """Return the samples of `text`.
 
-        Raises SynthesizerMissing, EngineBusy, EngineBadReply, ChildError from the library's child.
+        Raises SynthesizerMissing, EngineBusy, EngineBadReply; WorkerError from the library.
         """
-        pitch = _PITCHES.get(voice_id, _USUAL_PITCH)
+        pitch = _PITCHES.get(voice_id, _DEFAULT_PITCH)
         data = text.replace("\0", "").encode("utf-8", "replace")
         if program := find_program():
             options = ("--stdin", "--stdout", "-b", "1", "-v", voice_id, "-p", str(pitch))
@@ -99,7 +99,7 @@ class Espeak:
         )
 
     async def close(self) -> None:
-        """End the child processes."""
+        """End the worker processes."""
         await self._pool.close()
 
     async def _ask_worker(self, header: dict[str, object], data: bytes) -> bytes:
@@ -108,7 +108,7 @@ class Espeak:
 
 
 async def _run(command: tuple[str, ...], data: bytes) -> bytes:
-    """Return what a program prints when it is given `data`. It is told none of our secrets."""
+    """Return the output of a program for the input `data`. Its environment has no secrets."""
     pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     try:
         process = await asyncio.create_subprocess_exec(
@@ -118,7 +118,7 @@ async def _run(command: tuple[str, ...], data: bytes) -> bytes:
         raise EngineBusy(f"espeak-ng cannot be started: {type(error).__name__}") from error
     try:
         async with asyncio.timeout(_DEADLINE_S):
-            printed, _ = await process.communicate(data)
+            output, _ = await process.communicate(data)
     except TimeoutError:
         raise EngineBusy(f"espeak-ng took over {_DEADLINE_S:.0f} s") from None
     finally:
@@ -127,4 +127,4 @@ async def _run(command: tuple[str, ...], data: bytes) -> bytes:
             await process.communicate()
     if process.returncode:
         raise EngineBadReply(f"espeak-ng ended with {process.returncode}")
-    return printed
+    return output

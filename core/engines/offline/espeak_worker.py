@@ -1,6 +1,6 @@
-"""The child process that speaks: the library of espeakng-loader, by its C interface.
+"""Worker process for speech synthesis: the library of espeakng-loader by its C interface.
 
-The library is GPL-3.0-or-later: nothing but this process may load it, and the bot's never does.
+The library is GPL-3.0-or-later: only this process may load it, never that of the bot.
 Source of the interface: speak_lib.h of espeak-ng 1.52.
 """
 
@@ -25,7 +25,7 @@ _OnSound = ctypes.CFUNCTYPE(
 
 
 class _Library:
-    """The library. It has one state for the whole process."""
+    """The library, which has one state for the whole process."""
 
     def __init__(self) -> None:
         self._library = ctypes.CDLL(espeakng_loader.get_library_path())
@@ -34,12 +34,12 @@ class _Library:
         if rate_hz != RATE_HZ:
             raise RuntimeError(f"the library does not start, or speaks at {rate_hz} Hz")
         self._pcm = bytearray()
-        # Kept here, for the library does not keep it alive.
+        # A reference, for the library does not keep it alive.
         self._on_sound = _OnSound(self._take)
         self._library.espeak_SetSynthCallback(self._on_sound)
 
     def synthesize(self, header: dict[str, Any], text: bytes) -> Iterator[Frame]:
-        """Yield the samples of `text` (UTF-8). Raises ChildRefused("voice")."""
+        """Yield the samples of `text` (UTF-8). Raises WorkerRefused("voice")."""
         if self._library.espeak_SetVoiceByName(str(header["voice"]).encode()):
             raise WorkerRefused("voice", "the library does not know it")
         self._library.espeak_SetParameter(_PITCH, int(header["pitch"]), 0)

@@ -1,7 +1,7 @@
-"""Answers without a model: the passages that fit best, picked by a rule. Pure.
+"""Answers without a model: the best passages by a fixed rule. Pure.
 
 Questions: Okapi BM25. Summaries: LexRank (Erkan and Radev, 2004), and maximal marginal relevance
-(Carbonell and Goldstein, 1998) so that nothing is said twice.
+(Carbonell and Goldstein, 1998) to avoid repetition.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from core.errors import AnswererMissing, NothingFound
 from core.models import Passage, Question
 from core.text.split import split_speech
 
-#: A longer passage is cut into its sentences.
+#: Longer passages are split into sentences.
 _PIECE_CHARS = 280
-#: Passages that answer a question, and how good they must be beside the best.
+#: Passages per answer, and the least score of each relative to the best.
 _ANSWERS, _WORST_SHARE = 3, 0.35
-#: BM25: how soon a repeated term counts no more, and how much a long piece is held back.
+#: BM25: saturation of repeated terms, and normalization by length.
 _K1, _B = 1.5, 0.5
-#: LexRank compares each piece with each: of more than these only the richest take part, the same
-#: number from every stretch of the whole.
+#: LexRank compares all pairs: of more pieces than these only the richest take part, the same
+#: number from every stretch of the talk.
 _MAX_RANKED, _STRETCHES = 300, 20
 _DAMPING, _ROUNDS, _STEADY = 0.85, 30, 0.001
-#: Share of the rank in the choice; the rest is being new.
+#: Weight of the rank in the choice; the rest is novelty.
 _RANK_SHARE = 0.7
 _FEWEST_LINES, _MOST_LINES = 3, 12
-#: A piece with fewer terms says too little to be picked for its own sake.
+#: A piece with fewer terms ranks lower.
 _FULL_TERMS = 5
 
 Vector = dict[str, float]
@@ -43,10 +43,10 @@ class _Piece:
 
 
 def extract(question: Question) -> str:
-    """Return the passages that serve `question`, one a line: "- text [mark]".
+    """Return the passages that serve `question`, one per line: "- text [label]".
 
-    An answer has the best first, a summary all in their order. Raises AnswererMissing where
-    pointing at passages would not serve, NothingFound.
+    An answer has the best first, a summary keeps their order. Raises AnswererMissing for tasks
+    that need a model, NothingFound.
     """
     if question.task == "translate" or not question.passages:
         raise AnswererMissing(f"the machine alone cannot {question.task} this")
@@ -59,7 +59,7 @@ def extract(question: Question) -> str:
 
 
 def _split(passages: Iterable[Passage]) -> list[_Piece]:
-    """Return the passages in pieces short enough to be pointed at, each with its mark."""
+    """Return the passages in pieces short enough to be quoted, each with its label."""
     pieces = []
     for passage in passages:
         text = " ".join(passage.text.split())
@@ -71,14 +71,14 @@ def _split(passages: Iterable[Passage]) -> list[_Piece]:
 
 
 def _weigh_terms(pieces: Sequence[_Piece]) -> Vector:
-    """Return how much each term tells: the rarer, the more."""
+    """Return the inverse document frequency of each term."""
     counts = Counter(term for piece in pieces for term in piece.terms)
     total = len(pieces)
     return {t: math.log(1 + (total - n + 0.5) / (n + 0.5)) for t, n in counts.items()}
 
 
 def _find(pieces: Sequence[_Piece], wanted: Counter[str]) -> list[_Piece]:
-    """Return the pieces that have most of what is `wanted`, the best first."""
+    """Return the pieces that match the terms in `wanted` best, the best first."""
     weights = _weigh_terms(pieces)
     mean = sum(piece.terms.total() for piece in pieces) / len(pieces) or 1.0
     scores = [_score(piece.terms, wanted, weights, mean) for piece in pieces]
@@ -102,22 +102,22 @@ def _score(terms: Counter[str], wanted: Counter[str], weights: Vector, mean: flo
 
 
 def _pick_central(pieces: Sequence[_Piece]) -> list[_Piece]:
-    """Return the pieces that the others are about, in their order."""
+    """Return the most central pieces in their order."""
     count = min(_MOST_LINES, max(_FEWEST_LINES, round(math.sqrt(len(pieces)) / 2)))
     if len(pieces) <= count:
         return list(pieces)
     weights = _weigh_terms(pieces)
     ranked = _preselect(pieces, weights)
     vectors = [_make_vector(piece.terms, weights) for piece in ranked]
-    likeness = _compare(vectors)
-    ranks = _rank(likeness)
+    similarity = _compare(vectors)
+    ranks = _rank(similarity)
     for number, piece in enumerate(ranked):
         ranks[number] *= min(1.0, len(piece.terms) / _FULL_TERMS)
-    return [ranked[number] for number in sorted(_choose(ranks, likeness, count))]
+    return [ranked[number] for number in sorted(_choose(ranks, similarity, count))]
 
 
 def _preselect(pieces: Sequence[_Piece], weights: Vector) -> list[_Piece]:
-    """Return at most _MAX_RANKED pieces: the nearest to what each stretch is about."""
+    """Return at most _MAX_RANKED pieces: the most typical ones of each stretch."""
     if len(pieces) <= _MAX_RANKED:
         return list(pieces)
     size = math.ceil(len(pieces) / _STRETCHES)
@@ -142,29 +142,29 @@ def _make_vector(terms: Counter[str], weights: Vector) -> Vector:
 
 
 def _compare(vectors: Sequence[Vector]) -> list[dict[int, float]]:
-    """Return for each vector those that share a term with it, and the cosine."""
+    """Return for each vector the cosine similarity to those that share a term with it."""
     holders: dict[str, list[tuple[int, float]]] = defaultdict(list)
-    likeness: list[dict[int, float]] = [{} for _ in vectors]
+    similarity: list[dict[int, float]] = [{} for _ in vectors]
     for number, vector in enumerate(vectors):
-        mine = likeness[number]
+        mine = similarity[number]
         for term, value in vector.items():
             for other, weight in holders[term]:
                 mine[other] = mine.get(other, 0.0) + value * weight
             holders[term].append((number, value))
-    for number, mine in enumerate(likeness):
+    for number, mine in enumerate(similarity):
         for other, cosine in mine.items():
             if other < number:
-                likeness[other][number] = cosine
-    return likeness
+                similarity[other][number] = cosine
+    return similarity
 
 
-def _rank(likeness: Sequence[dict[int, float]]) -> list[float]:
+def _rank(similarity: Sequence[dict[int, float]]) -> list[float]:
     """Return how central each piece is, 1 for the most central, by power iteration."""
-    sums = [sum(row.values()) for row in likeness]
-    ranks = [1.0] * len(likeness)
+    sums = [sum(row.values()) for row in similarity]
+    ranks = [1.0] * len(similarity)
     for _ in range(_ROUNDS):
         shares = [rank / whole if whole else 0.0 for rank, whole in zip(ranks, sums, strict=True)]
-        before, ranks = ranks, [_gather(row, shares) for row in likeness]
+        before, ranks = ranks, [_gather(row, shares) for row in similarity]
         if all(abs(new - old) < _STEADY for new, old in zip(ranks, before, strict=True)):
             break
     highest = max(ranks)
@@ -175,14 +175,14 @@ def _gather(row: dict[int, float], shares: Sequence[float]) -> float:
     return 1 - _DAMPING + _DAMPING * sum(cosine * shares[n] for n, cosine in row.items())
 
 
-def _choose(ranks: Sequence[float], likeness: Sequence[dict[int, float]], count: int) -> set[int]:
-    """Return the numbers of `count` pieces that rank high and do not repeat each other."""
+def _choose(ranks: Sequence[float], similarity: Sequence[dict[int, float]], count: int) -> set[int]:
+    """Return the indexes of `count` pieces that rank high and do not repeat each other."""
     chosen: set[int] = set()
     repeats = [0.0] * len(ranks)
     while len(chosen) < count:
         left = (n for n in range(len(ranks)) if n not in chosen)
         best = max(left, key=lambda n: _RANK_SHARE * ranks[n] - (1 - _RANK_SHARE) * repeats[n])
         chosen.add(best)
-        for other, cosine in likeness[best].items():
+        for other, cosine in similarity[best].items():
             repeats[other] = max(repeats[other], cosine)
     return chosen

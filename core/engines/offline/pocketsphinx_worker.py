@@ -1,6 +1,6 @@
-"""The child process that hears: pocketsphinx with the English model of its wheel.
+"""Worker process for transcription: pocketsphinx with the English model of its wheel.
 
-pocketsphinx holds the interpreter's lock while it works, so it must not live in the bot's process.
+pocketsphinx holds the interpreter lock while it works, so it must not run in the bot's process.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ def main() -> None:
 def transcribe(decoder: Any, wav: bytes) -> Iterator[Frame]:
     """Yield the words of each utterance in `wav` with its times, `start_s` and `end_s`.
 
-    Sounds that are no speech give nothing: unasked, the decoder would invent words for them.
-    Raises ChildRefused("format") unless `wav` is 16-bit mono WAV of 16 kHz.
+    Only speech is decoded: for other sounds the decoder would invent words.
+    Raises WorkerRefused("format") unless `wav` is 16-bit mono WAV of 16 kHz.
     """
     for start_s, end_s, pcm in find_speech(read_pcm(wav)):
-        # Without it the result depends on what was heard before.
+        # Without this the result depends on earlier audio.
         decoder.reinit_feat()
         decoder.start_utt()
         decoder.process_raw(pcm, full_utt=True)
@@ -42,7 +42,7 @@ def transcribe(decoder: Any, wav: bytes) -> Iterator[Frame]:
 
 
 def find_speech(pcm: bytes) -> Iterator[tuple[float, float, bytes]]:
-    """Yield start, end (in seconds) and samples of every stretch of speech in `pcm`."""
+    """Yield start and end in seconds and the samples of every stretch of speech in `pcm`."""
     endpointer = Endpointer(sample_rate=RATE_HZ)
     size = endpointer.frame_bytes
     speech = b""
@@ -59,14 +59,14 @@ def find_speech(pcm: bytes) -> Iterator[tuple[float, float, bytes]]:
 
 
 def read_pcm(wav: bytes) -> bytes:
-    """Return the samples in `wav`. Raises ChildRefused("format")."""
+    """Return the samples in `wav`. Raises WorkerRefused("format")."""
     try:
         with wave.open(io.BytesIO(wav)) as file:
-            form = (file.getframerate(), file.getnchannels(), file.getsampwidth())
+            audio_format = (file.getframerate(), file.getnchannels(), file.getsampwidth())
             pcm: bytes = file.readframes(file.getnframes())
     except (wave.Error, EOFError):
         raise WorkerRefused("format", "not a WAV file") from None
-    if form != (RATE_HZ, 1, 2):
+    if audio_format != (RATE_HZ, 1, 2):
         raise WorkerRefused("format", "not 16 kHz, mono, 16 bit")
     return pcm[: len(pcm) // 2 * 2]
 

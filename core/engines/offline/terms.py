@@ -1,4 +1,4 @@
-"""Texts as the terms they can be found by, in any language. Pure."""
+"""Search terms of texts in any language. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-#: Words that tell nothing of what a text is about.
+#: Words that say nothing about the topic of a text.
 _STOP = _words(
     "a about after again all also always am an and any anybody anyone anything are aren as ask at"
     " be because been before being both but by can could did didn do does doesn doing don done"
@@ -32,22 +32,21 @@ _STOP = _words(
     " voice was wasn we well were what whatever when where which while who whom"
     " whose why will with would yeah yes yet you your yours"
 )
-#: Chinese characters that hold sentences together; runs are cut at them.
+#: Chinese function characters; runs are split at them.
 _STOP_HAN = re.compile("[的了吗呢吧啊呀嘛哦嗯在是我你您他她它们这那哪和与及或也都就把被很还又]")
 _STOP_PAIRS = _words(
     "什么 怎么 么时 时候 为什 多少 几个 谁说 说什 说过 一个 一下 没有 不要 可以 因为 所以 如果 但是"
     " 然后 现在 知道 觉得 什麼 怎麼 麼時 時候 為什 說什 說過 因為 現在"
 )
-#: The first of each group that fits is cut off: first the plural, then the rest.
+#: Of each group the first ending that fits is removed: first the plural, then the rest.
 _ENDINGS = (("ies", "es", "s"), ("ied", "ingly", "edly", "ing", "ed", "ly"))
 _MIN_STEM_CHARS = 3
 
 
 def count_terms(text: str) -> Counter[str]:
-    """Return the terms of `text` and how often each is in it.
+    """Return the terms of `text` and their counts.
 
-    Words in their stem, without those that tell nothing; where a script has no spaces, pairs of
-    characters.
+    Stems of words, without stop words; pairs of characters in scripts without spaces.
     """
     found: Counter[str] = Counter()
     plain = _APOSTROPHE.sub("", unicodedata.normalize("NFKC", text).lower())
@@ -60,7 +59,7 @@ def count_terms(text: str) -> Counter[str]:
 
 
 def stem(word: str) -> str:
-    """Return an English word without its commonest endings; both sides are cut alike."""
+    """Return an English word without its commonest endings; query and text are treated alike."""
     if not word.isascii() or word.isdigit():
         return word
     for group in _ENDINGS:
@@ -77,7 +76,7 @@ def _cut(word: str, endings: tuple[str, ...]) -> str:
 
 
 def _even(word: str) -> str:
-    """Return a stem as its relatives have it: "decide" as "decid", "plann" as "plan"."""
+    """Return the common form of related stems: "decide" as "decid", "plann" as "plan"."""
     if len(word) > _MIN_STEM_CHARS and word[-1] == word[-2] and word[-1] not in "aeiosl":
         return word[:-1]
     if len(word) > _MIN_STEM_CHARS and word.endswith("e"):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import aclosing
 
 from core.config import Settings
 from core.engines.offline.role import OfflineRole, read_error
-from core.interfaces import TranscriberLimits
+from core.interfaces import OnText, TranscriberLimits
 from core.models import Audio, Segment, Transcript, Usage
 from core.worker_process import WorkerError
 from core.worker_process.pool import WorkerPool
@@ -32,7 +31,7 @@ class OfflineTranscriber(OfflineRole):
         audio: Audio,
         *,
         language: str | None = None,
-        on_text: Callable[[str], None] | None = None,
+        on_text: OnText | None = None,
         temperature: float | None = None,
     ) -> Transcript:
         """Return the words in `audio`: WAV of 16 kHz, mono, 16 bit. Ignores the other options."""

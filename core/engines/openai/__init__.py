@@ -1,1 +1,1 @@
-"""The engine over any server with the OpenAI endpoints for audio and chat."""
+"""Any server with OpenAI's endpoints for audio and chat."""

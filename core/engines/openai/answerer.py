@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -10,13 +9,11 @@ from core.config import Settings
 from core.engines.openai import chat_wire as wire
 from core.engines.openai.role import OpenAIRole
 from core.engines.wire.chat import combine_answers, has_audio
-from core.engines.wire.chat_stream import read_telling
-from core.engines.wire.client import EngineClient, stream_body
+from core.engines.wire.client import EngineClient
 from core.errors import AudioNotSupported, EngineRefused
-from core.interfaces import AnswererLimits
+from core.interfaces import AnswererLimits, OnText
 from core.models import Answer, Question
 
-_PATH = "/chat/completions"
 #: Time for each token of the longest answer.
 _PER_TOKEN_S = 0.1
 #: How many times longer an answer may be where thoughts took all of its room.
@@ -39,18 +36,14 @@ class OpenAIAnswerer(OpenAIRole):
         """The limits of a call. A model that has refused audio once is sent no more of it."""
         return wire.find_limits(self.model, can_take_audio=self._can_take_audio)
 
-    async def answer(
-        self, question: Question, *, on_text: Callable[[str], None] | None = None
-    ) -> Answer:
+    async def answer(self, question: Question, *, on_text: OnText | None = None) -> Answer:
         """Return the answer. Raises AudioNotSupported if there is audio and the model takes none.
 
         A reply that holds nothing but thoughts is asked for again, with more room.
         """
         return await self._choice.use(partial(self._answer, question, on_text))
 
-    async def _answer(
-        self, question: Question, on_text: Callable[[str], None] | None, model: str
-    ) -> Answer:
+    async def _answer(self, question: Question, on_text: OnText | None, model: str) -> Answer:
         answer = await self._ask(question, on_text, model)
         if answer.text:
             return answer
@@ -58,9 +51,7 @@ class OpenAIAnswerer(OpenAIRole):
         quick = replace(question, is_thinking=False, max_tokens=room)
         return combine_answers(answer, await self._ask(quick, on_text, model))
 
-    async def _ask(
-        self, question: Question, on_text: Callable[[str], None] | None, model: str
-    ) -> Answer:
+    async def _ask(self, question: Question, on_text: OnText | None, model: str) -> Answer:
         """Return the answer, asked for without the parts that the server refuses."""
         if has_audio(question) and not self._can_take_audio:
             raise AudioNotSupported("the model has refused audio before")
@@ -80,22 +71,13 @@ class OpenAIAnswerer(OpenAIRole):
                 return answer
 
     async def _request(
-        self,
-        question: Question,
-        model: str,
-        without: frozenset[str],
-        on_text: Callable[[str], None] | None,
+        self, question: Question, model: str, without: frozenset[str], on_text: OnText | None
     ) -> Answer:
         is_streamed = on_text is not None
         body = wire.build_question(question, model=model, is_streamed=is_streamed, without=without)
         audio_s = sum(audio.duration_s for turn in question.turns for audio in turn.audios)
-        async with self.shared.open(
-            "POST",
-            _PATH,
-            deadline_s=self.deadline_s + 2 * audio_s + question.max_tokens * _PER_TOKEN_S,
-            read_error=wire.read_error,
-            content=stream_body(body),
-            headers=body.headers,
-        ) as response:
-            completion = await read_telling(response, wire.read_response, on_text)
-        return wire.read_told(completion, question, model=model)
+        deadline_s = self.deadline_s + 2 * audio_s + question.max_tokens * _PER_TOKEN_S
+        completion = await self._complete(
+            body, deadline_s, wire.read_response, on_text, wire.read_error
+        )
+        return wire.make_answer(completion, question, model=model)

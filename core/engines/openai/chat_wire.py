@@ -1,7 +1,7 @@
-"""OpenAI's wire for understanding, and how servers and models differ in what they take. Pure.
+"""Requests and responses of OpenAI's chat completions, and how servers differ in them. Pure.
 
 Sources: OpenAI API reference, "Chat Completions" and its guide to audio; what vLLM, llama.cpp,
-OpenRouter and OpenAI answer to a sound that their model cannot take, as published in reports.
+OpenRouter and OpenAI answer to audio that a model does not support, as published in bug reports.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from core.engines.wire.chat import (
     counts_no_audio,
     find_audio_data,
     has_audio,
-    make_answer,
     read_usage,
 )
+from core.engines.wire.chat import make_answer as make_any_answer
 from core.engines.wire.errors import read_error_body, read_json
 from core.engines.wire.models import find_mimo
 from core.engines.wire.speech import make_silence
@@ -33,9 +33,9 @@ from core.models import Answer, Audio, Question
 #: A body of 20 MB in base64.
 MAX_BYTES = 15_000_000
 _SILENCE_S = 0.2
-#: Parameters that not every server knows; an answer is to be had without them.
+#: Parameters that not every server knows, and that can be left out.
 _OPTIONAL = ("max_completion_tokens", "stream_options", "thinking")
-#: Not a word of the model's nature: the key, the balance, the pace.
+#: Statuses about the key, the balance or the rate, not about the model.
 _OTHER_REASONS = frozenset({401, 402, 403, 408, 409, 425, 429})
 _AUDIO_IS_INVALID = re.compile(
     r"corrupt|too (?:short|long)|(?:audio|file) format|input_audio\.|duration|decod"
@@ -48,16 +48,16 @@ _REFUSES_AUDIO = re.compile(
     re.DOTALL,
 )
 _REQUIRES_AUDIO = "contain audio"
-#: What models of sound do not take, beside the optional parameters.
-_TEXT_ONLY = "text without sound"
-#: MiMo's own form of a question, which a gateway passes on: its models hear no other. A server that
-#: reads what passes may want OpenAI's form all the same.
-_MIMO_FORMAT = "the form of the model's own service"
+#: Refused by models that require audio; like the optional parameters, it can be avoided.
+_TEXT_ONLY = "text without audio"
+#: MiMo's own message format, which gateways pass on and its models need. A server that validates
+#: what it passes on may require OpenAI's format all the same.
+_MIMO_FORMAT = "MiMo's message format"
 _WANTS_OTHER_FORMAT = re.compile(r"\bformat\b|base64|\burl\b|supported values|required|unknown")
 
 
 class UnsupportedPart(EngineRefused):
-    """The server does not take a part of a question that it can be asked without."""
+    """The server refuses a part of the request that can be left out."""
 
     def __init__(self, part: str, error: EngineError) -> None:
         super().__init__(f"{error}: {part}", reason=str(error.values.get("reason", "")))
@@ -66,7 +66,7 @@ class UnsupportedPart(EngineRefused):
 
 def find_limits(model: str, *, can_take_audio: bool) -> AnswererLimits:
     """Return what one call of `model` may hold. can_hear: it takes sound, as far as is known."""
-    formats = tuple(openai_wire.KINDS) if can_take_audio else ()
+    formats = tuple(openai_wire.FORMATS) if can_take_audio else ()
     model_id = find_mimo(model)
     if model_id is None:
         return AnswererLimits(
@@ -76,7 +76,7 @@ def find_limits(model: str, *, can_take_audio: bool) -> AnswererLimits:
             audio_tokens_per_s=10.0,
             concurrency=4,
         )
-    # Only what both forms can hold.
+    # Only what both message formats allow.
     return replace(
         CHAT_LIMITS,
         formats=formats,
@@ -87,17 +87,17 @@ def find_limits(model: str, *, can_take_audio: bool) -> AnswererLimits:
 
 
 def can_think(model: str) -> bool:
-    """Tell whether `model` is one whose thoughts are switched by the request."""
+    """Return whether requests can switch the thinking of `model` on and off."""
     return "mimo" in model.lower()
 
 
 def build_question(
     question: Question, *, model: str, is_streamed: bool, without: frozenset[str] = frozenset()
 ) -> Body:
-    """Return the body that asks `question`.
+    """Return the request body that asks `question`.
 
     without: parts that the server has refused before (`UnsupportedPart`).
-    Raises EngineRefused if the service would not take a recording: its format or size.
+    Raises EngineRefused if the format or size of a recording is not accepted.
     """
     if _is_mimo_format(model, without):
         return mimo_chat_wire.build_question(question, model=model, is_streamed=is_streamed)
@@ -121,28 +121,29 @@ def build_question(
 
 
 def read_response(body: bytes | str) -> dict[str, Any]:
-    """Return the JSON of an answer or chunk. Raises EngineError for an error inside."""
-    answer = read_json(body)
-    if answer.get("error"):
+    """Return the JSON of a response or chunk. Raises EngineError for an error inside."""
+    response = read_json(body)
+    if response.get("error"):
         raise read_error(200, body if isinstance(body, bytes) else body.encode())
-    return answer
+    return response
 
 
-def read_told(completion: Completion, question: Question, *, model: str) -> Answer:
-    """Return the answer that was told; its text is empty where there were only thoughts.
+def make_answer(completion: Completion, question: Question, *, model: str) -> Answer:
+    """Return `completion` as an answer; its text is empty if there was only reasoning.
 
-    Raises EngineError as `chat_wire.make_answer` does, AudioNotSupported if no sound was counted.
+    Raises EngineError as `make_answer` in `core.engines.wire.chat` does; AudioNotSupported if no
+    token of a recording reached the model.
     """
     if has_audio(question) and counts_no_audio(completion):
-        raise AudioNotSupported("no token of the recording was counted")
-    return make_answer(completion, read_usage(completion, openai_wire.NAME, model))
+        raise AudioNotSupported("zero audio tokens: the recording was ignored")
+    return make_any_answer(completion, read_usage(completion, openai_wire.NAME, model))
 
 
 def read_error(status: int, body: bytes, retry_after: str | None = None) -> EngineError:
-    """Return what an error of the service means to us.
+    """Return the EngineError for an error response.
 
-    What is said of sound and of parameters counts whatever the status is: it has been 400, 404,
-    422 and 500.
+    Messages about audio and parameters count whatever the status is: it has been 400, 404, 422
+    and 500.
     """
     error = openai_wire.read_error(status, body, retry_after)
     text = body.decode("utf-8", "replace").lower()
@@ -159,15 +160,15 @@ def read_error(status: int, body: bytes, retry_after: str | None = None) -> Engi
 
 
 def find_unsupported(error: EngineRefused, *, model: str, without: frozenset[str]) -> str | None:
-    """Return the part that a question can be asked without, None if it is no such refusal.
+    """Return the refused part that can be left out, None if there is no such part.
 
-    without: parts that it was asked without.
+    without: parts that were left out already.
     """
     part = error.part if isinstance(error, UnsupportedPart) else None
     if _is_mimo_format(model, without):
         reason = str(error.values.get("reason", "")).lower()
-        is_form = isinstance(error, AudioNotSupported) or _WANTS_OTHER_FORMAT.search(reason)
-        return _MIMO_FORMAT if part or is_form else None
+        is_format = isinstance(error, AudioNotSupported) or _WANTS_OTHER_FORMAT.search(reason)
+        return _MIMO_FORMAT if part or is_format else None
     return None if part in without else part
 
 
@@ -176,12 +177,12 @@ def _is_mimo_format(model: str, without: frozenset[str]) -> bool:
 
 
 def _add_silence(question: Question) -> Question:
-    """Return `question` with a moment of silence along with it."""
+    """Return `question` with a moment of silence attached."""
     *before, last = question.turns
     silence = make_silence(_SILENCE_S)
     return replace(question, turns=(*before, replace(last, audios=(*last.audios, silence))))
 
 
 def _build_audio_part(audio: Audio) -> dict[str, Any]:
-    kind = openai_wire.find_kind(audio, MAX_BYTES)
-    return {"type": "input_audio", "input_audio": {"data": PLACEHOLDER, "format": kind}}
+    audio_format = openai_wire.find_format(audio, MAX_BYTES)
+    return {"type": "input_audio", "input_audio": {"data": PLACEHOLDER, "format": audio_format}}

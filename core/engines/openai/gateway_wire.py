@@ -1,7 +1,7 @@
-"""MiMo's models behind a gateway: what of OpenAI's endpoints they take. Pure.
+"""MiMo's models behind a gateway with OpenAI's audio endpoints. Pure.
 
-A gateway puts its own name before the model's ("xiaomi/mimo-v2.5-tts"), passes chat completions on
-as they are, and turns the endpoints for sound into them. Source: GoModel docs, "Xiaomi MiMo", 2026.
+A gateway puts a prefix before the model ("xiaomi/mimo-v2.5-tts"), passes chat completions on
+unchanged, and translates the audio endpoints into them. Source: GoModel docs, "Xiaomi MiMo", 2026.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ _LANGUAGES = frozenset({"zh", "en"})
 
 
 def is_behind(model: str) -> bool:
-    """Tell whether `model` is one of MiMo's that a gateway has named: it knows no times."""
+    """Return whether `model` is a MiMo model behind a gateway: it gives no times."""
     return "/" in model and find_mimo(model) is not None
 
 
 def pick_language(language: str | None) -> str | None:
-    """Return the language that MiMo may be told: it hears all others best untold."""
+    """Return the language to send to MiMo, None for those that it detects best by itself."""
     primary = (language or "").lower().split("-")[0]
     return primary if primary in _LANGUAGES else None
 
 
-def pick_speaker(utterance: Utterance, model: str) -> str:
-    """Return the model that speaks `utterance`, where `model` has the preset voices."""
+def pick_model(utterance: Utterance, model: str) -> str:
+    """Return the model for the voice of `utterance`; `model` is that of the preset voices."""
     if utterance.description:
         return swap_mimo(model, TTS_DESIGN)
     return swap_mimo(model, TTS_CLONE) if utterance.sample is not None else model
 
 
 def list_voices(model_id: str, own: str) -> tuple[Voice, ...]:
-    """Return the preset voices of MiMo's `model_id`; `own` comes first where it is one of them."""
+    """Return the preset voices of the MiMo model `model_id`, the voice `own` first."""
     voices = preset_voices(model_id)
     return tuple(sorted(voices, key=lambda voice: voice.voice_id != own))
 
@@ -44,10 +44,10 @@ def list_voices(model_id: str, own: str) -> tuple[Voice, ...]:
 def build_speech(
     utterance: Utterance, *, model: str, voice: str, response_format: str
 ) -> dict[str, Any]:
-    """Return the body that asks for the sound of `utterance`, styles and all as MiMo takes them.
+    """Return the request body that synthesizes `utterance`, with styles in MiMo's syntax.
 
-    voice: where the utterance names none; left out unless it is one of the model's own.
-    form: "pcm" or "wav". Raises EngineRefused if the service would not take a sample.
+    voice: default voice; ignored unless the model has it. response_format: "pcm" or "wav".
+    Raises EngineRefused if a sample is not accepted.
     """
     model_id = find_mimo(model) or model
     own = {preset.voice_id for preset in preset_voices(model_id)}

@@ -1,4 +1,4 @@
-"""The wire of OpenAI's "Create speech", as many servers speak it. Pure, no input or output.
+"""Requests and responses of OpenAI's "Create speech". Pure.
 
 Source: OpenAI API reference, "Create speech", and its guide to text to speech.
 """
@@ -25,29 +25,29 @@ _NAMES = (
     "shimmer",
     "verse",
 )
-#: They take no instructions.
+#: Prefix of models without instructions.
 _PLAIN = "tts-1"
 _TEXT = ("application/json", "application/problem+json", "text/")
 _COMPRESSED = ("audio/mpeg", "audio/mp3", "audio/ogg", "audio/opus", "audio/flac", "audio/aac")
 
 
 def list_voices(own: str) -> tuple[Voice, ...]:
-    """Return the voices of OpenAI, with `own`, which the operator has set, in front."""
+    """Return the voices of OpenAI, with the configured voice `own` first."""
     names = [own, *(name for name in _NAMES if name != own)]
     return tuple(Voice(name, name.capitalize(), "en") for name in names)
 
 
 def can_style(model: str) -> bool:
-    """Tell whether `model` follows instructions."""
+    """Return whether `model` follows instructions."""
     return not model.lower().startswith(_PLAIN)
 
 
 def build_speech(
     utterance: Utterance, *, model: str, voice: str, response_format: str
 ) -> dict[str, Any]:
-    """Return the body that asks for the sound of `utterance`. Raises EngineRefused.
+    """Return the request body that synthesizes `utterance`. Raises EngineRefused.
 
-    voice: where the utterance names none. form: "pcm" or "wav".
+    voice: default voice. response_format: "pcm" or "wav".
     """
     check_preset(utterance)
     text = strip_tags(utterance.text)
@@ -66,11 +66,11 @@ def build_speech(
 
 
 def is_text(content_type: str) -> bool:
-    """Tell whether an answer is text instead of sound."""
+    """Return whether a response is text instead of audio."""
     return content_type.lower().startswith(_TEXT)
 
 
 def refuse_compressed(content_type: str) -> None:
-    """Raise EngineRefused if a server has answered in a format of its own choice."""
+    """Raise EngineRefused if the server has chosen a compressed format."""
     if content_type.lower().startswith(_COMPRESSED):
         raise EngineRefused("neither PCM nor WAV", reason="the format is not supported")

@@ -26,7 +26,7 @@ from core.models import Utterance, Voice
 _PATH = "/audio/speech"
 #: Time for each character of the text.
 _PER_CHAR_S = 0.25
-#: A sixth of a second: what is passed on at once.
+#: A sixth of a second.
 _PART_BYTES = 8192
 
 _log = structlog.get_logger()
@@ -72,7 +72,7 @@ class OpenAISynthesizer(OpenAIRole):
                     raise
                 _log.debug("asking for WAV", error=str(error))
             except ModelGone as error:
-                if gateway.pick_speaker(utterance, model) == model:
+                if gateway.pick_model(utterance, model) == model:
                     raise
                 # The gateway lacks only the model for this kind of voice; the presets' one stays.
                 raise EngineRefused(str(error), reason="it has preset voices only") from None
@@ -81,9 +81,9 @@ class OpenAISynthesizer(OpenAIRole):
         self, utterance: Utterance, model: str, response_format: str
     ) -> AsyncGenerator[bytes, None]:
         if find_mimo(model):
-            speaker = gateway.pick_speaker(utterance, model)
+            speech_model = gateway.pick_model(utterance, model)
             body = gateway.build_speech(
-                utterance, model=speaker, voice=self._voice, response_format=response_format
+                utterance, model=speech_model, voice=self._voice, response_format=response_format
             )
         else:
             body = wire.build_speech(
@@ -115,8 +115,8 @@ async def _read_samples(response: httpx.Response) -> AsyncGenerator[bytes, None]
         if not has_audio and part.startswith(b"RIFF"):
             raise EngineRefused("WAV instead of PCM", reason="the format is not supported")
         if len(part) % 2:
-            raise EngineBadReply("the sound ends within a sample")
+            raise EngineBadReply("the audio ends within a sample")
         has_audio = True
         yield part
     if not has_audio:
-        raise EngineBadReply("no sound")
+        raise EngineBadReply("no audio")

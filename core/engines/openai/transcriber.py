@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -17,7 +16,7 @@ from core.engines.openai.role import OpenAIRole
 from core.engines.wire.client import EngineClient
 from core.engines.wire.models import find_mimo
 from core.errors import EngineRefused
-from core.interfaces import TranscriberLimits
+from core.interfaces import OnText, TranscriberLimits
 from core.models import Audio, Transcript
 
 _PATH = "/audio/transcriptions"
@@ -49,7 +48,7 @@ class OpenAITranscriber(OpenAIRole):
         audio: Audio,
         *,
         language: str | None = None,
-        on_text: Callable[[str], None] | None = None,
+        on_text: OnText | None = None,
         temperature: float | None = None,
     ) -> Transcript:
         """Return the words in `audio`, with times unless the server refuses to give them."""

@@ -1,7 +1,7 @@
-"""The wire of OpenAI's audio endpoints, as many servers speak it. Pure, no input or output.
+"""Requests and responses of OpenAI's "Create transcription", and its errors. Pure.
 
-Source: OpenAI API reference, "Create transcription" and "Error codes"; servers that others have
-built answer an error also as `{"error": "text"}`, or as no JSON at all.
+Source: OpenAI API reference, "Create transcription" and "Error codes"; other
+servers also report errors as `{"error": "text"}` or without JSON.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from core.models import Audio, Segment, Transcript, Usage
 
 NAME = "openai"
 MAX_BYTES = 25_000_000
-#: MIME types that the service takes, the one to convert to first, and its names of them.
-KINDS = {
+#: Accepted MIME types -> OpenAI's names of them; the preferred one to convert to first.
+FORMATS = {
     "audio/mpeg": "mp3",
     "audio/wav": "wav",
     "audio/mp3": "mp3",
     "audio/x-wav": "wav",
 }
 _MIMES = {"wav": "audio/wav", "mp3": "audio/mpeg"}
-#: Codes that decide before the status does.
+#: Codes that take precedence over the status.
 _CODES = {"insufficient_quota": 402, "invalid_api_key": 401, "content_policy_violation": 400}
 
 
@@ -47,37 +47,40 @@ def build_transcription(
     has_segments: bool,
     temperature: float | None = None,
 ) -> dict[str, Any]:
-    """Return the form (`data` and `files`) that asks for the words in `audio`.
+    """Return the form (`data` and `files`) that transcribes `audio`.
 
-    language: BCP 47; the service takes its first part. has_segments: ask for times too.
+    language: BCP 47, of which only the first part is sent. has_segments: request times too.
     Raises EngineRefused unless it is WAV or MP3 of at most MAX_BYTES.
     """
-    kind = find_kind(audio, MAX_BYTES)
+    audio_format = find_format(audio, MAX_BYTES)
     data = {"model": model, "response_format": "verbose_json" if has_segments else "json"}
     if language:
         data["language"] = language.lower().split("-")[0]
     if temperature is not None:
         data["temperature"] = f"{temperature:g}"
-    return {"data": data, "files": {"file": (f"sound.{kind}", audio.data, _MIMES[kind])}}
+    return {
+        "data": data,
+        "files": {"file": (f"audio.{audio_format}", audio.data, _MIMES[audio_format])},
+    }
 
 
-def find_kind(audio: Audio, max_bytes: int) -> str:
-    """Return what the service calls this sound: "wav" or "mp3".
+def find_format(audio: Audio, max_bytes: int) -> str:
+    """Return OpenAI's name of the format of `audio`: "wav" or "mp3".
 
     Raises EngineRefused if it is neither, or larger than `max_bytes`.
     """
-    kind = KINDS.get(audio.mime)
-    if kind is None or audio.url:
+    audio_format = FORMATS.get(audio.mime)
+    if audio_format is None or audio.url:
         raise EngineRefused("neither WAV nor MP3", reason="the format is not supported")
     if len(audio.data) > max_bytes:
-        raise EngineRefused("larger than it takes", reason="the recording is too large")
-    return kind
+        raise EngineRefused("too many bytes", reason="the recording is too large")
+    return audio_format
 
 
 def read_transcription(body: bytes, *, model: str) -> Transcript:
-    """Return the words in `body`, with their times where it has some.
+    """Return the transcript in `body`, with times if it has some.
 
-    Raises EngineError: what `read_error` makes of an error inside, EngineBadReply.
+    Raises EngineError: what `read_error` returns for an error inside, EngineBadReply.
     """
     answer = read_json(body)
     if answer.get("error"):
@@ -94,7 +97,7 @@ def read_transcription(body: bytes, *, model: str) -> Transcript:
 
 
 def read_error(status: int, body: bytes | str, retry_after: str | None = None) -> EngineError:
-    """Return what an error of the service means to us.
+    """Return the EngineError for an error response.
 
     retry_after: the header, as seconds or an HTTP date.
     """
@@ -108,7 +111,7 @@ def read_error(status: int, body: bytes | str, retry_after: str | None = None) -
         return make_not_found(found)
     if code == 402:
         return EngineLocked(f"{error.label(status)}: the quota is used up", retry_after_s=wait_s)
-    # Here `param` is the name of a field; what is wrong with it says the message.
+    # Here `param` is the name of a field, and the message says what is wrong with it.
     return make_error(code, replace(error, param=""), wait_s)
 
 

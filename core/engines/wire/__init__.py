@@ -1,1 +1,1 @@
-"""What engines that speak HTTP share."""
+"""HTTP, chat completions, models and audio, as all engines behind HTTP use them."""

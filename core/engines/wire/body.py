@@ -1,4 +1,4 @@
-"""A body whose sounds are encoded while it is sent: they are megabytes, several at once. Pure."""
+"""JSON request bodies whose audio is base64-encoded while it is sent, to save memory. Pure."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-#: Stands in the JSON where a sound is to come: half a character, which no clean text holds.
+#: Stands in the JSON for audio: half a surrogate pair, which no clean text contains.
 PLACEHOLDER = "\udc00"
-#: A part of a sound on its way; a multiple of 3, so that base64 has no seams.
-_PART_BYTES = 48 * 1024
+#: Audio is encoded in chunks of this size; a multiple of 3, so that none needs padding.
+_CHUNK_BYTES = 48 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """JSON and the sounds in it, in base64 when it is sent."""
+    """JSON with audio, which becomes base64 when the body is sent."""
 
-    #: What stands around the sounds: one piece more than there are sounds.
+    #: The JSON around the audio: one piece more than there are audios.
     pieces: tuple[bytes, ...]
     audios: tuple[bytes, ...] = ()
 
     @property
     def headers(self) -> dict[str, str]:
-        """What the service must know of the body beforehand."""
+        """The headers that describe the body."""
         size = sum(map(len, self.pieces)) + sum((len(s) + 2) // 3 * 4 for s in self.audios)
         return {"content-type": "application/json", "content-length": str(size)}
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the body in parts."""
+        """Yield the body in chunks."""
         for piece, audio in zip(self.pieces, (*self.audios, b""), strict=True):
             yield piece
-            for start in range(0, len(audio), _PART_BYTES):
-                yield b64encode(audio[start : start + _PART_BYTES])
+            for start in range(0, len(audio), _CHUNK_BYTES):
+                yield b64encode(audio[start : start + _CHUNK_BYTES])
 
 
 def encode_body(value: dict[str, Any], audios: Sequence[bytes] = ()) -> Body:
-    """Return `value` as a body, each MARK in it replaced by the next of `audios`.
+    """Return `value` as a body, with the next of `audios` for each PLACEHOLDER.
 
     All texts in `value` must be clean (`core.engines.wire.errors.clean`).
     """

@@ -1,4 +1,4 @@
-"""HTTP to one engine: a total deadline, a cap on every answer, and nothing of it believed."""
+"""HTTP client of one service: a total deadline, a size limit, and no trust in its responses."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from httpx_sse import EventSource
 from core.engines.wire.tls import tls
 from core.errors import ConfigError, EngineBadReply, EngineBusy, EngineError
 
-#: Largest answer that is read.
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
-#: Largest body of an error: what lies behind it is not of interest.
+#: Largest response that is read.
+MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+#: How much of an error response is read.
 _MAX_ERROR_BYTES = 64 * 1024
 _CONNECT_S = 10.0
-#: An idle connection is kept so long, since to open one may take longer than to be answered.
-#: Balancers drop theirs after 60 s.
-_KEEP_S = 55.0
+#: Idle connections are kept, since opening one may take longer than a response. Load balancers
+#: drop theirs after 60 s.
+_KEEPALIVE_S = 55.0
 
 ReadError = Callable[[int, bytes, str | None], EngineError]
 
 
 class EngineClient:
-    """Calls to one service. Every failure leaves as an EngineError without address or key."""
+    """Calls one service. Every failure becomes an EngineError without its address or key."""
 
     def __init__(self, base_url: str, headers: Mapping[str, str], read_error: ReadError) -> None:
         self._base_url = _check_url(base_url)
         self._read_error = read_error
         self._http = httpx.AsyncClient(
             headers={**_check_headers(headers), "accept-encoding": "identity"},
-            # The total deadline of each call stands in for a limit on every read.
+            # Each call has a total deadline instead of a timeout per read.
             timeout=httpx.Timeout(None, connect=_CONNECT_S),
             limits=httpx.Limits(
-                max_connections=100, max_keepalive_connections=20, keepalive_expiry=_KEEP_S
+                max_connections=100, max_keepalive_connections=20, keepalive_expiry=_KEEPALIVE_S
             ),
             follow_redirects=False,
             verify=tls(),
         )
 
     async def send(self, method: str, path: str, *, deadline_s: float, **body: Any) -> bytes:
-        """Return the body of a good answer. Takes httpx's json, data and files.
+        """Return the body of a response with status 200. body: httpx's json, data, files.
 
-        Raises what `read_error` makes of a bad one, EngineBusy, EngineBadReply.
+        Raises what `read_error` returns for any other status, EngineBusy, EngineBadReply.
         """
         async with self.open(method, path, deadline_s=deadline_s, **body) as response:
             return await read_body(response)
@@ -60,9 +60,9 @@ class EngineClient:
         read_error: ReadError | None = None,
         **body: Any,
     ) -> AsyncIterator[httpx.Response]:
-        """Yield a good answer whose body is still to be read, before the deadline.
+        """Yield a response with status 200, whose body must be read before the deadline.
 
-        read_error: reads the errors of this call. Raises as `send` does.
+        read_error: replaces that of the client. Raises as `send` does.
         """
         try:
             async with (
@@ -74,8 +74,8 @@ class EngineClient:
                     raise await _fail(response, read_error or self._read_error)
                 yield response
         except TimeoutError:
-            raise EngineBusy(f"no whole answer within {deadline_s:.0f} s") from None
-        # Their texts may hold the address, and the address a key.
+            raise EngineBusy(f"no complete response within {deadline_s:.0f} s") from None
+        # The text of the error may contain the URL, and the URL a key.
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise EngineBusy(type(error).__name__) from None
 
@@ -84,25 +84,25 @@ class EngineClient:
         await self._http.aclose()
 
 
-async def stream_body(parts: Iterable[bytes]) -> AsyncIterator[bytes]:
-    """Yield the parts of a body, as httpx takes them: each is made when the last one is sent."""
-    for part in parts:
-        yield part
+async def stream_body(body: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Yield the chunks of a body for httpx: each is made when the one before was sent."""
+    for chunk in body:
+        yield chunk
 
 
 async def read_body(response: httpx.Response) -> bytes:
-    """Return the whole body of an open answer."""
+    """Return the whole body of an open response."""
     return b"".join([chunk async for chunk in response.aiter_raw()])
 
 
 def is_event_stream(response: httpx.Response) -> bool:
-    """Tell whether an open answer is a stream of server-sent events."""
+    """Return whether a response is a stream of server-sent events."""
     return str(response.headers.get("content-type", "")).lower().startswith("text/event-stream")
 
 
 async def read_events(response: httpx.Response) -> AsyncIterator[str]:
-    """Yield the data of each server-sent event of an open answer."""
-    # The standard knows no other encoding, whatever the header says.
+    """Yield the data of each server-sent event of an open response."""
+    # The standard allows no other encoding, whatever the header says.
     response.encoding = "utf-8"
     async for event in EventSource(response).aiter_sse():
         if event.data:
@@ -110,9 +110,9 @@ async def read_events(response: httpx.Response) -> AsyncIterator[str]:
 
 
 async def relay(source: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """Yield what `source` gives, which runs in a task of its own.
+    """Yield what `source` yields, which runs in a task of its own.
 
-    Its deadline then ends that task and not the caller's, whose own time does not count.
+    Its deadline then cancels that task and not the caller's, whose own time does not count.
     """
     parts: asyncio.Queue[bytes | None] = asyncio.Queue()
 
@@ -135,7 +135,7 @@ async def relay(source: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, No
 
 
 class _CappedStream(httpx.AsyncByteStream):
-    """A body that fails where it grows beyond the cap."""
+    """A response body that fails beyond MAX_RESPONSE_BYTES."""
 
     def __init__(self, stream: httpx.AsyncByteStream) -> None:
         self._stream = stream
@@ -144,8 +144,8 @@ class _CappedStream(httpx.AsyncByteStream):
         size = 0
         async for chunk in self._stream:
             size += len(chunk)
-            if size > MAX_ANSWER_BYTES:
-                raise EngineBadReply("the answer is larger than 64 MB")
+            if size > MAX_RESPONSE_BYTES:
+                raise EngineBadReply("the response is larger than 64 MB")
             yield chunk
 
     async def aclose(self) -> None:
@@ -153,7 +153,7 @@ class _CappedStream(httpx.AsyncByteStream):
 
 
 async def _fail(response: httpx.Response, read_error: ReadError) -> EngineError:
-    """Return the error that a bad answer means."""
+    """Return the error that a response with a bad status means."""
     start = b""
     async for chunk in response.aiter_raw():
         start += chunk
@@ -165,12 +165,12 @@ async def _fail(response: httpx.Response, read_error: ReadError) -> EngineError:
 
 
 def _cap(response: httpx.Response) -> None:
-    """Bound what can be read of `response`, and refuse to unpack anything.
+    """Limit what can be read of `response`, and refuse compression.
 
-    We ask for no compression: small gzip may hold gigabytes, and httpx unpacks each read whole.
+    None was requested: a small gzip may hold gigabytes, and httpx unpacks each read whole.
     """
     if response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise EngineBadReply("the answer is compressed, which was not asked for")
+        raise EngineBadReply("the response is compressed, which was not requested")
     assert isinstance(response.stream, httpx.AsyncByteStream)
     response.stream = _CappedStream(response.stream)
 
@@ -179,7 +179,7 @@ def _check_url(base_url: str) -> str:
     try:
         url = httpx.URL(base_url)
     except httpx.InvalidURL:
-        raise ConfigError("the base URL of an engine is not a URL") from None
+        raise ConfigError("the base URL of an engine is invalid") from None
     if url.scheme not in ("http", "https") or not url.host:
         raise ConfigError("the base URL of an engine must start with http:// or https://")
     return base_url.rstrip("/")
@@ -188,5 +188,5 @@ def _check_url(base_url: str) -> str:
 def _check_headers(headers: Mapping[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         if not (value.isascii() and value.isprintable()):
-            raise ConfigError(f"the key for the header {name} has characters it cannot have")
+            raise ConfigError(f"the key in the header {name} contains invalid characters")
     return dict(headers)

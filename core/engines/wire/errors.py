@@ -1,4 +1,4 @@
-"""What the wires of all engines share: foreign JSON, foreign errors, foreign text. Pure."""
+"""Untrusted JSON, errors and text from services. Pure."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from core.errors import (
     ModelGone,
 )
 
-#: A wait longer than this is not believed.
+#: A longer wait is not believed.
 _LONGEST_WAIT_S = 3600.0
 _REASON_CHARS = 200
-#: A short name made for programs: the only part of an error body that reaches the log.
+#: A short machine-readable name: the only part of an error body that is logged.
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _LOCKED = {
-    401: "the key is not accepted: is it of this plan and this address?",
+    401: "the key is rejected: does it belong to this plan and base URL?",
     402: "no balance",
-    403: "region not served, or the key was restricted",
+    403: "the region is not served, or the key is restricted",
 }
 _NO_MODEL = re.compile(r"\b(?:un|not )supported model\b")
-#: Statuses below 500 that time heals.
+#: Statuses below 500 that are worth a retry.
 _BUSY = frozenset({408, 409, 425, 429})
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
-    """What an error's body says, every part of it empty where it says nothing."""
+    """The error in a response body; missing fields are empty."""
 
     code: str = ""
     type: str = ""
@@ -45,39 +45,36 @@ class ErrorBody:
 
     @property
     def text(self) -> str:
-        """All that it says, in lower case, to look words up in."""
+        """All fields in lower case, for searching."""
         return f"{self.type} {self.code} {self.message} {self.param}".lower()
 
     @property
     def reason(self) -> str:
-        """One line for the person whose recording it was."""
+        """One line for the person who sent the request."""
         return " ".join((self.param or self.message).split())[:_REASON_CHARS].rstrip(".")
 
     def label(self, status: int) -> str:
-        """Return status and type or code for the log, free of anything a person said."""
+        """Return status and type or code for the log, without anything a person wrote."""
         names = (t for t in (self.type, self.code) if _TOKEN.fullmatch(t) and t != str(status))
         return f"{status} {next(names, '')}".rstrip()
 
 
 def read_json(body: bytes | str) -> dict[str, Any]:
-    """Return the JSON object in `body`, also where it follows `data:`.
-
-    Raises EngineBadReply if there is none.
-    """
+    """Return the JSON object in `body`, also after `data:`. Raises EngineBadReply."""
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
     text = text.lstrip("\ufeff \r\n\t").removeprefix("data:")
     try:
         value = json.loads(text)
-    # Numbers of thousands of digits and nesting without end are hostile, not ours to crash on.
+    # Numbers of thousands of digits and endless nesting must not crash us.
     except (ValueError, RecursionError):
-        raise EngineBadReply("the answer is not JSON") from None
+        raise EngineBadReply("the response is not JSON") from None
     if not isinstance(value, dict):
-        raise EngineBadReply("the answer is not a JSON object")
+        raise EngineBadReply("the response is not a JSON object")
     return value
 
 
 def read_error_body(body: bytes | str) -> ErrorBody | None:
-    """Return the error in `body`, None if it holds none."""
+    """Return the error in `body`, None if there is none."""
     try:
         error = read_json(body).get("error")
     except EngineBadReply:
@@ -91,7 +88,7 @@ def read_error_body(body: bytes | str) -> ErrorBody | None:
 
 
 def read_retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Return the wait that a Retry-After header asks for: seconds, or an HTTP date after `now`."""
+    """Return the seconds in a Retry-After header, which may hold a date; None if invalid."""
     if not value:
         return None
     try:
@@ -107,9 +104,9 @@ def read_retry_after(value: str | None, now: datetime | None = None) -> float | 
 
 
 def make_error(status: int, error: ErrorBody, wait_s: float | None) -> EngineError:
-    """Return the error that `status` and what the body says of it mean.
+    """Return the EngineError for `status` and the error in the body.
 
-    status: the HTTP status, or the code inside the body where that is the truer one.
+    status: the HTTP status, or the code in the body where that is more accurate.
     """
     made = _make_error(status, error, wait_s)
     made.status = status if status >= 300 else 0
@@ -125,46 +122,46 @@ def _make_error(status: int, error: ErrorBody, wait_s: float | None) -> EngineEr
     if status >= 400:
         return EngineRefused(detail, reason=error.reason)
     if status >= 300:
-        return EngineLocked(f"{detail}: the service moved, its address must be set anew")
-    return EngineBadReply(f"an error inside the answer: {error.label(status)}")
+        return EngineLocked(f"{detail}: the service has moved, its base URL must be changed")
+    return EngineBadReply(f"an error inside the response: {error.label(status)}")
 
 
 def make_not_found(error: ErrorBody | None) -> EngineError:
-    """Return what a 404 means: the model if JSON says so, the address if a web page does."""
+    """Return the EngineError for a 404: an unknown model if it is JSON, else a wrong address."""
     if error is None:
-        return EngineLocked("404: nothing answers at this address, is the base URL right?")
-    return ModelGone(f"{error.label(404)}: the model is not known")
+        return EngineLocked("404: no API at this address, is the base URL right?")
+    return ModelGone(f"{error.label(404)}: the model is unknown")
 
 
 def find_model_gone(code: int, error: ErrorBody) -> ModelGone | None:
-    """Return what it means where an error says that there is no such model."""
+    """Return ModelGone if the error says that the model is unknown, else None."""
     if error.code != "model_not_found" and not _NO_MODEL.search(error.text):
         return None
-    return ModelGone(f"{error.label(code)}: the model is not known")
+    return ModelGone(f"{error.label(code)}: the model is unknown")
 
 
 def find_code(error: ErrorBody) -> int | None:
-    """Return the status that the body itself gives, as a string or a number."""
+    """Return the HTTP status that the body itself gives in `code`, None if it gives none."""
     is_status = error.code.isascii() and error.code.isdigit() and 400 <= int(error.code[:9]) <= 599
     return int(error.code) if is_status else None
 
 
 def clean(text: str) -> str:
-    """Return `text` such that every database and platform can carry it.
+    """Return `text` without NUL and lone surrogates, which databases and platforms reject.
 
-    Halves of surrogate pairs that came in two chunks are joined, lone ones replaced.
+    Halves of a surrogate pair that came in two chunks are joined, lone ones replaced.
     """
     whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return whole.replace("\x00", "")
 
 
 def read_count(value: object) -> int:
-    """Return a foreign count, 0 if it is none."""
+    """Return `value` if it is a plausible count, else 0."""
     return value if isinstance(value, int) and 0 < value < 2**53 else 0
 
 
 def read_seconds(value: object) -> float:
-    """Return a foreign length or time in seconds, 0 if it is none."""
+    """Return `value` if it is a plausible number of seconds, else 0."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0.0
     return float(value) if 0 < value < 1e9 else 0.0

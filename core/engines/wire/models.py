@@ -1,4 +1,4 @@
-"""The one list of model ids, and how a service's models are chosen and left behind."""
+"""Model ids, and the choice of the model that a role uses."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import structlog
 from core.engines.wire.errors import read_json
 from core.errors import EngineError, ModelGone
 
-#: Setting that leaves the choice to the registry.
+#: Value of a setting that leaves the choice to the lists below.
 AUTO = "auto"
-#: Models of MiMo that hear, the best first.
+#: MiMo's models for transcription, the best first.
 ASR = ("mimo-v2.5-asr",)
-#: Models of MiMo that understand, the best first.
+#: MiMo's models for chat, the best first.
 CHAT = ("mimo-v2.6-flash", "mimo-v2.5", "mimo-v2-omni")
-#: Models of MiMo that speak with a preset voice, the best first.
+#: MiMo's models for speech with a preset voice, the best first.
 TTS = ("mimo-v2.5-tts", "mimo-v2-tts")
-#: The model of MiMo that makes a voice from words, and the one that takes it from a recording.
+#: MiMo's models that design a voice from a description and clone one from a recording.
 TTS_DESIGN = "mimo-v2.5-tts-voicedesign"
 TTS_CLONE = "mimo-v2.5-tts-voiceclone"
 
-#: Models of MiMo that have an end, and what its service then answers with in their place.
+#: MiMo models with an announced retirement, and their replacements.
 #: Source: MiMo docs, "Model Deprecation", October 2026.
 _SUCCESSORS = {
     "mimo-v2-flash": "mimo-v2.5",
@@ -35,7 +35,7 @@ _SUCCESSORS = {
     "mimo-v2.5": "mimo-v2.6-flash",
     "mimo-v2.5-pro": "mimo-v2.6-pro",
 }
-#: At the end of an id: the same model with its large context, where a service tells them apart.
+#: Suffix of an id: the same model with its large context, for services that list both.
 _LARGE = "[1m]"
 _MIMO = re.compile(r"(?P<prefix>(?:[\w.-]+/)*)(?P<id>mimo-v\d[\w.-]*)(?P<suffix>(?:\[1m\])?)")
 
@@ -44,22 +44,22 @@ _log = structlog.get_logger()
 
 
 def find_mimo(name: str) -> str | None:
-    """Return the id of MiMo's model in a name such as "xiaomi/mimo-v2.6-pro[1m]".
+    """Return the id of the MiMo model in a name such as "xiaomi/mimo-v2.6-pro[1m]".
 
-    Gateways put their name of the service before it. None where it is no model of MiMo's.
+    Gateways put a prefix before it. None if it is not a MiMo model.
     """
     found = _MIMO.fullmatch(name)
     return found["id"] if found else None
 
 
 def swap_mimo(name: str, model_id: str) -> str:
-    """Return the name of another model of MiMo's, as the gateway of `name` knows it."""
+    """Return the name of another MiMo model with the gateway's prefix from `name`."""
     found = _MIMO.fullmatch(name)
     return f"{found['prefix']}{model_id}" if found else model_id
 
 
 def list_successors(name: str) -> tuple[str, ...]:
-    """Return the names to be tried where the model `name` has met its announced end."""
+    """Return the names to try in turn once the model `name` is retired."""
     found = _MIMO.fullmatch(name)
     names: list[str] = []
     model_id = found["id"] if found else ""
@@ -80,15 +80,15 @@ def read_models(body: bytes) -> frozenset[str]:
 
 
 def is_listed(name: str, models: Collection[str]) -> bool:
-    """Tell whether a service that lists `models` has `name`; none lists large contexts apart."""
+    """Return whether `name`, with or without the suffix for a large context, is in `models`."""
     return not {name, name.removesuffix(_LARGE)}.isdisjoint(models)
 
 
 class ModelChoice:
-    """The model of one role at one service.
+    """The model of one role at one service, replaced when the service retires it.
 
-    A name set by hand is sent as given and left only for what its service has announced in its
-    place: where it dies otherwise, the operator must know.
+    A name set by hand is replaced only by its announced successors: if it vanishes otherwise, the
+    operator must know.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class ModelChoice:
         list_models: Callable[[], Awaitable[Collection[str]]] | None = None,
     ) -> None:
         is_auto = wanted == AUTO and bool(preferred)
-        #: The id that the next call uses.
+        #: The id that the next call will use.
         self.current = preferred[0] if is_auto else wanted
         self._preferred = preferred if is_auto else (wanted, *list_successors(wanted))
         self._list_models = list_models
@@ -107,7 +107,7 @@ class ModelChoice:
         self._lock = asyncio.Lock()
 
     async def pick(self) -> str:
-        """Return the id to use; the first time, ask which ones the service still has."""
+        """Return the id to use. The first call asks the service for its list."""
         async with self._lock:
             if self._is_list_due:
                 self._is_list_due = False
@@ -115,9 +115,9 @@ class ModelChoice:
         return self.current
 
     async def use(self, attempt: Callable[[str], Awaitable[_Result]]) -> _Result:
-        """Return what `attempt` gives with the first model that the service still knows.
+        """Return the result of `attempt` with the first model that is not retired.
 
-        Raises ModelGone if there is none.
+        Raises ModelGone if all are.
         """
         while True:
             model = await self.pick()
@@ -129,7 +129,7 @@ class ModelChoice:
     async def stream(
         self, attempt: Callable[[str], AsyncGenerator[bytes, None]]
     ) -> AsyncGenerator[bytes, None]:
-        """Yield what `attempt` yields, as `use` does; what has begun is not attempted again."""
+        """Yield what `attempt` yields, as `use` does. A stream that has begun is not repeated."""
         while True:
             model, has_begun = await self.pick(), False
             try:
@@ -144,9 +144,9 @@ class ModelChoice:
                 self.retire(model, error)
 
     def retire(self, model: str, error: ModelGone) -> None:
-        """Move on from `model`, which the service no longer knows.
+        """Move on to the next model, since the service does not know `model`.
 
-        Raises `error` if no other is left. The next call then asks again which ones there are.
+        Raises `error` if none is left. The next call then asks for the list again.
         """
         if model != self.current:
             return
@@ -157,17 +157,17 @@ class ModelChoice:
             self.current = self._preferred[0]
             self._is_list_due = self._is_auto
             raise error
-        _log.warning("the service no longer knows a model", model=model, next=remaining[0])
+        _log.warning("model retired", model=model, next=remaining[0])
         self.current = remaining[0]
 
     async def _find_listed(self) -> str:
-        assert self._list_models is not None  # else there is nothing to choose from
+        assert self._list_models is not None  # as "auto" requires
         try:
             listed = await self._list_models()
         except EngineError as error:
-            _log.info("the list of models could not be had", error=str(error))
+            _log.info("list of models unavailable", error=str(error))
             return self.current
         found = next((name for name in self._preferred if name in listed), self.current)
         if found != self.current:
-            _log.warning("the service no longer knows a model", model=self.current, next=found)
+            _log.warning("model retired", model=self.current, next=found)
         return found

@@ -1,4 +1,4 @@
-"""What the roles of an engine behind HTTP have in common: connections and the choice of a model."""
+"""Base class of the roles of an engine behind HTTP: connections, model, chat completions."""
 
 from __future__ import annotations
 
@@ -6,9 +6,20 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from core.config import Settings
-from core.engines.wire.client import EngineClient
+from core.engines.wire.body import Body
+from core.engines.wire.chat import Completion, ReadJson, read_completion, read_event
+from core.engines.wire.client import (
+    EngineClient,
+    ReadError,
+    is_event_stream,
+    read_body,
+    read_events,
+    stream_body,
+)
 from core.engines.wire.models import AUTO, ModelChoice, read_models
+from core.interfaces import OnText
 
+CHAT_PATH = "/chat/completions"
 #: The list of models is a help, not worth a longer wait.
 _LIST_DEADLINE_S = 10.0
 
@@ -47,6 +58,37 @@ class HttpRole(ABC):
     async def close(self) -> None:
         """Close all connections, those of the engine's other roles too."""
         await self.shared.close()
+
+    async def _complete(
+        self,
+        body: Body,
+        deadline_s: float,
+        read_json: ReadJson,
+        on_text: OnText | None,
+        read_error: ReadError | None = None,
+    ) -> Completion:
+        """Return the chat completion that `body` asks for; `read_end` judges its end.
+
+        read_json: parses a response or chunk, and raises the error inside it.
+        on_text: receives the text so far, never reasoning. None = the response is not streamed.
+        """
+        async with self.shared.open(
+            "POST",
+            CHAT_PATH,
+            deadline_s=deadline_s,
+            read_error=read_error,
+            content=stream_body(body),
+            headers=body.headers,
+        ) as response:
+            if on_text is None or not is_event_stream(response):
+                return read_completion(read_json(await read_body(response)))
+            completion = Completion()
+            async for data in read_events(response):
+                grown = read_event(data, completion, read_json)
+                if grown.text != completion.text:
+                    on_text(grown.text)
+                completion = grown
+            return completion
 
     async def _list_models(self) -> frozenset[str]:
         return read_models(await self.shared.send("GET", "/models", deadline_s=_LIST_DEADLINE_S))

@@ -1,4 +1,4 @@
-"""The certificates that are trusted. To read them takes longer than all else at a start: once."""
+"""Trusted certificates, read once: that takes longer than everything else at the start."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ import httpx
 
 @cache
 def tls() -> ssl.SSLContext:
-    """Return what every connection of the program checks servers with."""
+    """Return the TLS context of every HTTP connection of the program."""
     return httpx.create_ssl_context()
