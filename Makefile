@@ -1,43 +1,46 @@
-# The developer's commands. `make run` and `make test` need only Python 3.11+ and make.
+# `make help` lists the targets. `make run` and `make test` need only Python 3.11+ and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# Tests start a thousand processes: none should have to compile the program again.
+# Tests start a thousand processes, none of which should have to compile the program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check fix lock texts pictures chaos fuzz mutants bench road clean
+.PHONY: run help test check fix lock texts pictures chaos fuzz mutants bench road clean
 
 run: $(VENV)/run.stamp  ## start everything that is configured
 	$(BIN)/hearsay run
 
-test: $(VENV)/dev.stamp  ## all tests that this machine can run
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+test: $(VENV)/dev.stamp  ## run all tests that this machine can run
 	$(BIN)/pytest -n 3 --no-loadscope-reorder
 
 # One test may take many minutes here.
 LONG := -o faulthandler_timeout=3000
-chaos: $(VENV)/dev.stamp  ## killed 200 times under load, 200 jobs for each fault, and more: about 40 minutes
+chaos: $(VENV)/dev.stamp  ## kill the program 200 times under load, run 200 jobs for each fault, and more: about 40 minutes
 	HEARSAY_CHAOS=1 $(BIN)/pytest $(LONG) tests/chaos tests/acceptance tests/discord_bot/test_kills.py
 
-fuzz: $(VENV)/dev.stamp  ## every property with thousands of random examples: about 20 minutes
+fuzz: $(VENV)/dev.stamp  ## run every property-based test with thousands of random examples: about 20 minutes
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest $(LONG) -n 2 -m hypothesis
 
 MODULES :=
 LIMIT := 60
-mutants: $(VENV)/dev.stamp  ## how many small faults the tests notice: MODULES="core/limits.py" LIMIT=60
+mutants: $(VENV)/dev.stamp  ## put small faults into modules and list those that no test notices: MODULES="core/limits.py" LIMIT=60
 	$(BIN)/python -m tests.mutants $(MODULES) --limit $(LIMIT)
 
-check: $(VENV)/dev.stamp  ## format, lint, types, who may import whom
+check: $(VENV)/dev.stamp  ## check formatting, lint, types and import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-fix: $(VENV)/dev.stamp  ## format and mend what a tool can mend
+fix: $(VENV)/dev.stamp  ## format, and fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock:  ## write both locks again (needs uv)
+lock:  ## update both lock files (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra build pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
@@ -51,13 +54,13 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	touch $@
 
-texts: $(VENV)/run.stamp  ## collect the texts that people see into every catalogue
+texts: $(VENV)/run.stamp  ## update the translation catalogues
 	$(BIN)/python -m core.locale.collect
 
-pictures: $(VENV)/dev.stamp  ## make the pictures of the README again (needs Chromium)
+pictures: $(VENV)/dev.stamp  ## make the screenshots of the documentation again (needs Chromium)
 	$(BIN)/python -m docs.pictures
 
-bench: $(VENV)/dev.stamp  ## all figures, each beside its other side; about ten minutes
+bench: $(VENV)/dev.stamp  ## print all measurements, each beside what it is compared with: about ten minutes
 	for name in decode overhead throughput loop long wer first_audio summary find glossary idle defer \
 		api page loop_lag scaling; do \
 		test ! -f benchmarks/$$name.py || $(BIN)/python -m benchmarks.$$name; done
@@ -65,5 +68,5 @@ bench: $(VENV)/dev.stamp  ## all figures, each beside its other side; about ten 
 road: $(VENV)/dev.stamp  ## count the files and functions that one message passes
 	$(BIN)/python -m benchmarks.road
 
-clean:
+clean:  ## delete the environment
 	rm -rf $(VENV)
