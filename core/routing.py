@@ -1,4 +1,4 @@
-"""Which command answers a message."""
+"""Routing: which command answers a message."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from core.commands import COMMANDS, load_command
 from core.glossary import parse_correction
 from core.models import ChatSettings, Message, NoteMode
 
-#: Commands whose answers a reply asks about.
+#: Commands whose replies can be replied to with a question.
 FOLLOWED = frozenset(
     {"ask", "ask_about", "transcribe", "translate", "brief", "summary", "digest_due"}
 )
-#: Attachments in which people speak to each other, as against music and films.
+#: Attachments in which people talk to each other, unlike music and films.
 SPOKEN = frozenset({"voice", "video_note"})
 
 
 def pick_command(message: Message, settings: ChatSettings) -> str | None:
-    """Return the command that answers `message`, None where nobody asked for an answer.
+    """Return the command that answers `message`, None if nobody asked for an answer.
 
-    In private every message is answered. In a group only commands are, replies to our answers,
-    and voice notes once the admins have turned that on.
+    In private every message is answered. In a group only commands are, replies to the bot's own,
+    and voice messages if the admins have turned that on.
     """
-    # What is not listed rests on what its button holds: typed, it could hold anything.
+    # Unlisted commands trust the text of their buttons, so nobody may type them.
     is_known = message.command in COMMANDS
     is_open = message.button or message.command == "start"
     if is_known and (is_open or load_command(message.command).is_listed):
@@ -32,7 +32,7 @@ def pick_command(message: Message, settings: ChatSettings) -> str | None:
 
 
 def _follow_up(message: Message) -> str | None:
-    """Return the command for a reply to one of our answers that can be asked about."""
+    """Return the command for a reply to one of the bot's replies."""
     quoted = message.reply_to
     if message.command or quoted is None or quoted.command not in FOLLOWED:
         return None
@@ -53,7 +53,7 @@ def _pick_unasked(message: Message, settings: ChatSettings) -> str | None:
 
 
 def _is_question(message: Message, settings: ChatSettings) -> bool:
-    """Tell whether a voice note asks something by itself: in private, and in one's own words."""
+    """Return True if a voice message is a question: the sender's own, in private, if so chosen."""
     is_spoken = message.attachment is not None and message.attachment.kind in SPOKEN
     is_own = message.is_private and not (message.command or message.forwarded_from)
     return is_spoken and is_own and settings.talk.notes is not NoteMode.TRANSCRIBE

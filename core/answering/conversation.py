@@ -1,4 +1,4 @@
-"""What a question is about: its recordings, its text, and what was asked and answered before."""
+"""The topic of a question: its recordings, its text, and the conversation before it."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from core.models import Job, Message, QuotedMessage, RecordingReference
 from core.safety import restore_links
 from core.store import Store
 
-#: Commands that are about the recording that they come with.
-_HEARING = frozenset({"transcribe", "ask", "ask_about", "brief", "translate"})
-#: Jobs among which the last recording of a chat is looked for.
-_RECENT = 50
-#: Answers that a dialogue may pass through: its exchanges, and what they began with.
+#: Commands about the recording in their message, or in the one that it replies to.
+_ABOUT_RECORDING = frozenset({"transcribe", "ask", "ask_about", "brief", "translate"})
+#: Number of jobs among which the last recording of a chat is searched.
+_RECENT_JOBS = 50
+#: Replies followed back: the exchanges, and what the conversation began with.
 _MAX_CHAIN = MAX_EXCHANGES + 2
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """All that a question may be about."""
+    """What a question is about."""
 
     #: The question's own recording first.
     subjects: tuple[RecordingReference, ...] = ()
     text: str = ""
     #: The oldest first.
     exchanges: tuple[Exchange, ...] = ()
-    #: True where all of `subjects` were asked about before, in this dialogue.
-    is_followed: bool = False
+    #: True if all of `subjects` were asked about before, in this conversation.
+    is_follow_up: bool = False
 
 
 def is_spoken(job: Job) -> bool:
-    """Tell whether a job's recording is the question itself and not what it is about."""
+    """Return True if a job's recording is the question itself and not what it is about."""
     message = job.message
     is_bare = message.attachment is not None and not message.text and not message.command
     return job.command == "ask" and is_bare
 
 
 def quote(message: Message, subject: RecordingReference) -> Message:
-    """Return `message` as if it answered the one with the recording, so that it can be fetched."""
+    """Return `message` as a reply to the one with the recording, so that it can be fetched."""
     if subject.message_id == message.message_id:
         return replace(message, reply_to=None)
     quoted = QuotedMessage(subject.message_id, "", subject.attachment, subject.sender_id)
@@ -46,21 +46,21 @@ def quote(message: Message, subject: RecordingReference) -> Message:
 
 
 async def find_topic(store: Store, job: Job) -> Topic:
-    """Return what the job's question is about."""
-    own, quoted = _own(job), job.message.reply_to
+    """Return the topic of the job's question."""
+    own, quoted = _find_own(job), job.message.reply_to
     if quoted and quoted.job_id:
-        return await _follow(store, own, quoted)
+        return await _follow_back(store, own, quoted)
     if quoted:
-        return Topic((*own, *_quoted(quoted)), quoted.text)
+        return Topic((*own, *_find_quoted(quoted)), quoted.text)
     if own or not job.message.command:
         return Topic(own)
     return Topic(await _find_last(store, job))
 
 
-async def _follow(
+async def _follow_back(
     store: Store, own: tuple[RecordingReference, ...], quoted: QuotedMessage
 ) -> Topic:
-    """Return what a dialogue is about, from the answer that is quoted back to its start."""
+    """Return the topic of a conversation, from the quoted reply back to its start."""
     chain: list[Job] = []
     text = restore_links(quoted.text)
     at: QuotedMessage | None = quoted
@@ -74,18 +74,18 @@ async def _follow(
     earlier = next(filter(None, map(find_subjects, chain)), ())
     if chain and not earlier and chain[-1].command != "ask" and chain[-1].reply:
         text = restore_links(chain[-1].reply.text or chain[-1].reply.quote)
-    exchanges = tuple(filter(None, map(_exchange, reversed(chain))))
-    return Topic((*own, *earlier), text, exchanges, is_followed=bool(exchanges) and not own)
+    exchanges = tuple(filter(None, map(_build_exchange, reversed(chain))))
+    return Topic((*own, *earlier), text, exchanges, is_follow_up=bool(exchanges) and not own)
 
 
-def _own(job: Job) -> tuple[RecordingReference, ...]:
+def _find_own(job: Job) -> tuple[RecordingReference, ...]:
     message = job.message
     if message.attachment is None or is_spoken(job):
         return ()
     return (RecordingReference(message.message_id, message.attachment, message.sender_id),)
 
 
-def _quoted(quoted: QuotedMessage | None) -> tuple[RecordingReference, ...]:
+def _find_quoted(quoted: QuotedMessage | None) -> tuple[RecordingReference, ...]:
     if quoted is None or quoted.attachment is None or quoted.job_id:
         return ()
     return (RecordingReference(quoted.message_id, quoted.attachment, quoted.sender_id),)
@@ -95,19 +95,19 @@ def find_subjects(job: Job) -> tuple[RecordingReference, ...]:
     """Return the recordings that an answered job was about."""
     if job.reply and job.reply.about:
         return job.reply.about
-    if job.command not in _HEARING:
+    if job.command not in _ABOUT_RECORDING:
         return ()
     key = job.reply.heard_key if job.reply else ""
-    # A job hears one recording: its own, or else the quoted one.
-    return tuple(replace(subject, heard=key) for subject in _brought(job)[:1])
+    # A job transcribes one recording: its own, or else the quoted one.
+    return tuple(replace(subject, heard=key) for subject in _find_recordings(job)[:1])
 
 
-def _brought(job: Job) -> tuple[RecordingReference, ...]:
-    """Return the recordings that came with a job's message."""
-    return (*_own(job), *_quoted(job.message.reply_to))
+def _find_recordings(job: Job) -> tuple[RecordingReference, ...]:
+    """Return the recordings in a job's message and in the one it replies to."""
+    return (*_find_own(job), *_find_quoted(job.message.reply_to))
 
 
-def _exchange(job: Job) -> Exchange | None:
+def _build_exchange(job: Job) -> Exchange | None:
     if job.command != "ask" or job.reply is None or not job.reply.aloud:
         return None
     asked = job.reply.quote if job.reply.is_quote_first else job.message.text
@@ -115,20 +115,20 @@ def _exchange(job: Job) -> Exchange | None:
 
 
 async def _find_last(store: Store, job: Job) -> tuple[RecordingReference, ...]:
-    """Return the newest recording before the job, in its topic, that may be asked about."""
+    """Return the newest recording before the job, in its thread."""
     message = job.message
-    heard = [
+    earlier = [
         other
-        for other in await store.jobs.history(message.chat, _RECENT)
+        for other in await store.jobs.history(message.chat, _RECENT_JOBS)
         if other.job_id != job.job_id
         and other.created_at <= job.created_at
         and other.message.thread_id == message.thread_id
-        and other.command in _HEARING
-        and _brought(other)
+        and other.command in _ABOUT_RECORDING
+        and _find_recordings(other)
     ]
-    kept = await store.memory.last_recording(message.chat, message.thread_id)
-    if kept and kept.attachment and kept.sent_at <= message.sent_at:
-        is_newer = not heard or kept.sent_at > heard[0].message.sent_at
+    stored = await store.memory.last_recording(message.chat, message.thread_id)
+    if stored and stored.attachment and stored.sent_at <= message.sent_at:
+        is_newer = not earlier or stored.sent_at > earlier[0].message.sent_at
         if is_newer:
-            return (RecordingReference(kept.message_id, kept.attachment, kept.sender_id),)
-    return find_subjects(heard[0]) if heard else ()
+            return (RecordingReference(stored.message_id, stored.attachment, stored.sender_id),)
+    return find_subjects(earlier[0]) if earlier else ()

@@ -1,4 +1,4 @@
-"""What a model is told when a text is to be translated, and how its answer is read. Pure."""
+"""The prompt for translations, and parsing of its answers. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import date
 from core.models import Question, Turn
 from core.safety import RULE, fence
 
-#: Characters of one question; a translation may be twice as long.
+#: Characters per question; a translation may be twice as long.
 PART_CHARS = 3000
 _MAX_TOKENS = 4096
 
@@ -19,12 +19,12 @@ _TASK = (
     "answer with the single word SAME and nothing else."
 )
 _SAME = re.compile(r"[\W_]*SAME[\W_]*")
-#: What a text begins with that may still become SAME.
-_MAY_BE_SAME = re.compile(r"[\W_]*(S|SA|SAM|SAME)?[\W_]*")
+#: Matches partial text that may still become SAME.
+_PARTIAL_SAME = re.compile(r"[\W_]*(S|SA|SAM|SAME)?[\W_]*")
 
 
 def build_question(text: str, language: str, today: date) -> Question:
-    """Return the question for a translation; language: its English name."""
+    """Return the question for the engine. language: its English name."""
     task = _TASK.format(today=today.isoformat(), language=language)
     return Question(
         turns=(Turn("user", fence(text)),),
@@ -36,10 +36,10 @@ def build_question(text: str, language: str, today: date) -> Question:
 
 
 def is_same(answer: str) -> bool:
-    """Tell whether the model says that there is nothing to translate."""
+    """Return True if the answer says that there is nothing to translate."""
     return _SAME.fullmatch(answer) is not None
 
 
 def may_be_same(answer: str) -> bool:
-    """Tell whether an answer that is still coming may end up saying so."""
-    return _MAY_BE_SAME.fullmatch(answer) is not None
+    """Return True if partial text may become an answer that says so."""
+    return _PARTIAL_SAME.fullmatch(answer) is not None

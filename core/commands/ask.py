@@ -93,7 +93,7 @@ class AnswerAttempt:
         if not (topic.subjects or self._urls):
             return await self._ask(given)
         takes_audio = self._ctx.answering.takes_audio
-        if takes_audio and not topic.is_followed:
+        if takes_audio and not topic.is_follow_up:
             try:
                 return await self._transcribe_upload(await self._ask_with_audio(given))
             except AudioNotSupported:

@@ -1,18 +1,20 @@
-"""A transcript as a file: plain text with times, or SubRip or WebVTT subtitles."""
+"""Transcripts as files: plain text with timestamps, SubRip and WebVTT subtitles."""
 
 from __future__ import annotations
+
+import html
 
 from core.models import Transcript
 from core.text.timestamps import format_timestamp
 
 
 def build_txt(transcript: Transcript) -> str:
-    """Return one line per segment, each with its start."""
+    """Return one line per segment, each with its start time."""
     return "".join(f"[{format_timestamp(s.start_s)}] {s.text}\n" for s in transcript.segments)
 
 
 def build_srt(transcript: Transcript) -> str:
-    """Return SubRip: number, times with milliseconds, text, empty line."""
+    """Return SubRip: number, times with milliseconds, text and an empty line per segment."""
     blocks = (
         f"{number}\n{_srt_time(s.start_s)} --> {_srt_time(s.end_s)}\n{s.text}\n"
         for number, s in enumerate(transcript.segments, 1)
@@ -21,18 +23,13 @@ def build_srt(transcript: Transcript) -> str:
 
 
 def build_vtt(transcript: Transcript) -> str:
-    """Return WebVTT: as SubRip, with a head and points in the times."""
+    """Return WebVTT: a header, then as SubRip but without numbers and with points in the times."""
     blocks = (
         f"{_srt_time(s.start_s)} --> {_srt_time(s.end_s)}".replace(",", ".")
-        + f"\n{_escape(s.text)}\n"
+        + f"\n{html.escape(s.text, quote=False)}\n"
         for s in transcript.segments
     )
     return "\n".join(["WEBVTT\n", *blocks])
-
-
-def _escape(text: str) -> str:
-    """Return `text` as WebVTT shows it: "<" would begin a tag there."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _srt_time(moment_s: float) -> str:

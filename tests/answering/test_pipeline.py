@@ -7,7 +7,12 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import func, select
 
-from core.answering.pipeline import AnsweringPipeline, QuestionTooLong, count_all, join_parts
+from core.answering.pipeline import (
+    AnsweringPipeline,
+    QuestionTooLong,
+    count_question_tokens,
+    join_parts,
+)
 from core.clock import Clock
 from core.errors import EngineBusy
 from core.interfaces import AnswererLimits
@@ -78,7 +83,7 @@ async def test_what_exceeds_the_context_is_not_sent(
 ) -> None:
     engine.limits = AnswererLimits(context_tokens=1000, formats=("audio/ogg",))
     fits = ask("字" * 100, SOUND, max_tokens=275)
-    assert count_all(fits, engine.limits) == 1000
+    assert count_question_tokens(fits, engine.limits) == 1000
     await answering.answer(fits)
     with pytest.raises(QuestionTooLong):
         await answering.answer(ask("字" * 101, SOUND, max_tokens=275))

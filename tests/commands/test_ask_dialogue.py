@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.answering.prompt import (
-    MAX_DIALOGUE_CHARS,
+    MAX_HISTORY_CHARS,
     Exchange,
     may_want_audio,
     newest_exchanges,
@@ -64,7 +64,7 @@ async def test_the_dialogue_is_bounded(talk: Talk) -> None:
         f"q{number}" for number in range(3, 10)
     ]
     long = [Exchange("q", "x" * 5000) for _ in range(6)]
-    assert len(newest_exchanges(long)) == MAX_DIALOGUE_CHARS // 5001
+    assert len(newest_exchanges(long)) == MAX_HISTORY_CHARS // 5001
 
 
 async def test_the_last_recording_stays_the_same_when_newer_ones_come(talk: Talk) -> None:
