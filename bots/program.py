@@ -1,4 +1,7 @@
-"""Builds everything and runs everything; the only place that does."""
+"""The program: builds every part and runs them until it is stopped. Nothing else does.
+
+Top-down: `run` is `hearsay run`, `open_program` builds what the other commands share with it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -39,7 +43,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The parts that commands of the command line share with the running bot."""
+    """The parts that every command of the command line may use."""
 
     store: Store
     transcription: TranscriptionPipeline
@@ -49,9 +53,31 @@ class Program:
     clock: Clock
 
 
+async def run(settings: Settings, clock: Clock = CLOCK) -> None:
+    """Run every configured platform until SIGTERM or SIGINT.
+
+    Raises ConfigError, PlatformLocked: what the operator has to correct.
+    """
+    set_up_logs(settings.log_level, settings.secrets())
+    with lock_home(settings.hearsay_home):
+        async with open_program(settings, clock) as program, AsyncExitStack() as stack:
+            platforms = build_platforms(settings, program.inbox, clock)
+            for platform in platforms.values():
+                stack.push_async_callback(platform.close)
+            job_runner = make_job_runner(settings, program, platforms)
+            program.inbox.platforms = platforms
+            mount_api(settings, program, platforms)
+            program.inbox.on_job = job_runner.wake
+            warm_up = asyncio.create_task(program.transcription.warm_up())
+            # What is loaded by now stays: collecting it would block the loop for 0.1 s.
+            gc.freeze()
+            await _run_until_stopped(job_runner, platforms)
+            warm_up.cancel()
+
+
 @asynccontextmanager
 async def open_program(settings: Settings, clock: Clock = CLOCK) -> AsyncIterator[Program]:
-    """Migrate the database, and build what works on it until the context ends."""
+    """Migrate the database and build the parts; close them when the context ends."""
     home = settings.hearsay_home
     make_home(home)
     await migrate(settings.url)
@@ -73,32 +99,10 @@ async def open_program(settings: Settings, clock: Clock = CLOCK) -> AsyncIterato
         yield Program(store, transcription, synthesis, answering, inbox, clock)
 
 
-async def run(settings: Settings, clock: Clock = CLOCK) -> None:
-    """Run every configured platform until SIGTERM or SIGINT.
-
-    Raises ConfigError, PlatformLocked: what the operator must mend.
-    """
-    set_up_logs(settings.log_level, settings.secrets())
-    with only_one(settings.hearsay_home):
-        async with open_program(settings, clock) as program, AsyncExitStack() as stack:
-            platforms = build_platforms(settings, program.inbox, clock)
-            for platform in platforms.values():
-                stack.push_async_callback(platform.close)
-            job_runner = make_job_runner(settings, program, platforms)
-            program.inbox.platforms = platforms
-            _open_api(settings, program, platforms)
-            program.inbox.on_job = job_runner.wake
-            warm_up = asyncio.create_task(program.transcription.warm_up())
-            # What is loaded by now stays: to look it through would stop the loop for 0.1 s.
-            gc.freeze()
-            await _run_until_stopped(job_runner, platforms)
-            warm_up.cancel()
-
-
 def make_job_runner(
     settings: Settings, program: Program, platforms: dict[str, Platform]
 ) -> JobRunner:
-    """Return what runs the jobs of all platforms, and what comes by itself."""
+    """Return the runner of all jobs, with the daily model probe if it is on."""
     store, clock, model_probe = program.store, program.clock, None
     parts = program.transcription, program.synthesis, program.answering
     if settings.model_probe == "daily":
@@ -111,20 +115,20 @@ def make_job_runner(
 def build_platforms(settings: Settings, inbox: Inbox, clock: Clock = CLOCK) -> dict[str, Platform]:
     """Return the configured platforms by name."""
     platforms: dict[str, Platform] = {}
-    for name, place in PLATFORMS.items():
+    for name, location in PLATFORMS.items():
         if name in TOKEN_SETTINGS and getattr(settings, TOKEN_SETTINGS[name]) is None:
             continue
-        module, attribute = place.split(":")
+        module, attribute = location.split(":")
         build = getattr(import_module(module), attribute)
         platforms[name] = build(settings, inbox, clock=clock)
     return platforms
 
 
-def _open_api(settings: Settings, program: Program, platforms: dict[str, Platform]) -> None:
-    """Let other programs in at the server of the page, if there are keys for them."""
+def mount_api(settings: Settings, program: Program, platforms: dict[str, Platform]) -> None:
+    """Serve the OpenAI-style API beside the web chat, if there are API keys."""
     if settings.api_keys is None:
         return
-    # Not even loaded where it is off.
+    # Loaded only where it is on.
     from bots.openai_api.app import PATH, build_api
     from bots.openai_api.context import ApiContext
     from bots.openai_api.keys import Budgets
@@ -140,35 +144,31 @@ def _open_api(settings: Settings, program: Program, platforms: dict[str, Platfor
 
 
 async def _run_until_stopped(job_runner: JobRunner, platforms: dict[str, Platform]) -> None:
-    """Run all; at a signal stop intake first, then the jobs. The database holds the rest."""
+    """Run everything; at a signal stop the platforms and the jobs. The database keeps the rest."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    intake = [asyncio.create_task(p.run(), name=name) for name, p in platforms.items()]
-    tasks = [*intake, asyncio.create_task(job_runner.run(), name="jobs")]
-    stop = asyncio.create_task(_wait(stopped))
+    running = [asyncio.create_task(p.run(), name=name) for name, p in platforms.items()]
+    tasks: list[asyncio.Task[Any]] = [*running, asyncio.create_task(job_runner.run(), name="jobs")]
+    stop: asyncio.Task[Any] = asyncio.create_task(stopped.wait())
     try:
         done, _ = await asyncio.wait([*tasks, stop], return_when=asyncio.FIRST_COMPLETED)
         log.info("stopping")
-        for task in intake:
+        for task in running:
             task.cancel()
-        # Side by side: no job may begin while intake still ends.
-        await asyncio.gather(job_runner.stop(), *intake, return_exceptions=True)
+        # Together: no job may start while the platforms are still stopping.
+        await asyncio.gather(job_runner.stop(), *running, return_exceptions=True)
         for task in done - {stop}:
-            task.result()  # what ended by itself says why
+            task.result()  # raises the error that ended it
     finally:
         for task in (*tasks, stop):
             task.cancel()
         await asyncio.gather(*tasks, stop, return_exceptions=True)
 
 
-async def _wait(event: asyncio.Event) -> None:
-    await event.wait()
-
-
 def make_home(home: Path) -> None:
-    """Make the folder for the database and the key, readable by its owner only."""
+    """Create the folder for the database and the key, readable by its owner only."""
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
@@ -178,12 +178,12 @@ def make_home(home: Path) -> None:
 
 
 @contextmanager
-def only_one(home: Path) -> Iterator[None]:
-    """Hold the lock that refuses a second process on one SQLite database."""
+def lock_home(home: Path) -> Iterator[None]:
+    """Hold a lock on the folder: a second process there is refused with ConfigError."""
     make_home(home)
     with (home / "hearsay.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ConfigError(f"another hearsay runs already in {home}") from None
+            raise ConfigError(f"another hearsay is already running in {home}") from None
         yield

@@ -23,10 +23,10 @@ from core.store import migrate
 
 app: typer.Typer = typer.Typer(
     name="hearsay",
-    help="A voice assistant: it writes down recordings, answers questions about them, and speaks.",
+    help="A voice assistant: transcribes recordings, answers questions about them, and speaks.",
     no_args_is_help=True,
     add_completion=False,
-    # Theirs show local variables, and these may be secrets.
+    # Typer's tracebacks show local variables, which may hold secrets.
     pretty_exceptions_enable=False,
 )
 app.command("transcribe")(cli_transcribe.transcribe)
@@ -39,14 +39,14 @@ app.add_typer(cli_jobs.app)
 
 @app.command("run")
 def run_bot() -> None:
-    """Run everything that is configured, until SIGTERM or Ctrl-C."""
+    """Run every configured platform until SIGTERM or Ctrl-C."""
     with asyncio.Runner(loop_factory=SteadyLoop) as runner:
         runner.run(run(read_settings()))
 
 
 @app.command("migrate")
 def migrate_database() -> None:
-    """Bring the database to the form that this version expects."""
+    """Create the database or migrate it to this version."""
     settings = prepare()
     make_home(settings.hearsay_home)
     asyncio.run(migrate(settings.url))
@@ -54,7 +54,7 @@ def migrate_database() -> None:
 
 
 def main() -> None:
-    """Run the command; a deliberate error is one line and an exit code, never a traceback."""
+    """Run the command; an expected error is one line and an exit code, never a traceback."""
     set_up_logs("WARNING")
     sys.excepthook = _log_crash
     try:
@@ -68,5 +68,5 @@ def main() -> None:
 def _log_crash(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """Log what nobody expected: the log leaves out secrets, a bare traceback would not."""
+    """Log an unexpected error: the log redacts secrets, a bare traceback would not."""
     structlog.get_logger().critical("crashed", exc_info=(kind, error, trace))

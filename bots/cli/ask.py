@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bots.cli.progress import ROUGH, explain, read_recording, show_progress, show_tail, try_again
+from bots.cli.progress import (
+    NO_SPEECH,
+    ROUGH,
+    explain,
+    read_recording,
+    retry,
+    show_progress,
+    transcribe_file,
+)
 from bots.exit_codes import USAGE, exit_with, prepare
 from bots.program import Program, open_program
 from core.answering.prompt import QuestionInput, build_question, read_tone, source_text
@@ -19,7 +28,7 @@ from core.commands.ask import CUT, THOUGHT, TONE
 from core.config import Settings
 from core.errors import AudioNotSupported, EngineRefused, UserError
 from core.locale import translate
-from core.models import Answer, Transcript
+from core.models import Answer
 from core.safety import defuse
 from core.summaries.format import EXTRACT
 
@@ -27,21 +36,19 @@ from core.summaries.format import EXTRACT
 def ask(
     words: Annotated[
         list[str],
-        typer.Argument(
-            metavar="FILE... QUESTION", help="Recordings, then the question about them."
-        ),
+        typer.Argument(metavar="FILE... QUESTION", help="Recordings, then a question about them."),
     ],
     is_thinking: Annotated[
-        bool, typer.Option("--thinking", help="Let the engine think before it answers.")
+        bool, typer.Option("--thinking", help="Let the engine reason before it answers.")
     ] = False,
 ) -> None:
-    """Ask about recordings. What was answered is kept: the same question costs once a day."""
+    """Ask about recordings. Answers are stored: the same question is paid once a day."""
     *names, question = words
     if not names or not question.strip():
         exit_with('name a recording, then ask: hearsay ask FILE "What do they agree on?"', USAGE)
     case = QuestionInput(question.strip(), CLOCK.now().date(), is_thinking=is_thinking)
     answer, case = asyncio.run(_ask(prepare(), [Path(name) for name in names], case))
-    _show(answer, case)
+    _print(answer, case)
 
 
 async def _ask(
@@ -49,8 +56,8 @@ async def _ask(
 ) -> tuple[Answer, QuestionInput]:
     async with open_program(settings) as program:
         try:
-            sounds = [await asyncio.to_thread(read_recording, file) for file in files]
-            return await _answer(program, list(zip(files, sounds, strict=True)), case)
+            recordings = [await asyncio.to_thread(read_recording, file) for file in files]
+            return await _answer(program, list(zip(files, recordings, strict=True)), case)
         except OSError as error:
             exit_with(f"{error.filename}: {error.strerror}", 1)
         except (UserError, EngineRefused) as error:
@@ -58,40 +65,30 @@ async def _ask(
 
 
 async def _answer(
-    program: Program, sounds: Sequence[tuple[Path, bytes]], case: QuestionInput
+    program: Program, recordings: Sequence[tuple[Path, bytes]], case: QuestionInput
 ) -> tuple[Answer, QuestionInput]:
-    """Ask about the sound where the engine hears, else about what is said."""
+    """Ask about the audio if the engine takes audio, else about its transcript."""
     if program.answering.takes_audio:
-        try:
-            audios = [await program.answering.prepare(data) for _, data in sounds]
-            return await _tell(program, replace(case, audios=tuple(audios)))
-        except AudioNotSupported:
-            pass
-    heard = [await _hear(program, file, data) for file, data in sounds]
-    if not any(transcript.text for transcript in heard):
-        raise UserError("No speech was detected in this recording.")
-    return await _tell(program, replace(case, transcripts=tuple(heard)))
+        with suppress(AudioNotSupported):
+            audios = [await program.answering.prepare(data) for _, data in recordings]
+            return await _call_engine(program, replace(case, audios=tuple(audios)))
+    transcripts = [await transcribe_file(program, file.name, data) for file, data in recordings]
+    if not any(transcript.text for transcript in transcripts):
+        raise UserError(NO_SPEECH)
+    return await _call_engine(program, replace(case, transcripts=tuple(transcripts)))
 
 
-async def _hear(program: Program, file: Path, data: bytes) -> Transcript:
-    with show_progress(file.name) as show:
-        async for attempt in try_again():
-            with attempt:
-                heard = await program.transcription.transcribe(data, on_text=show_tail(show))
-    return heard.transcript
-
-
-async def _tell(program: Program, case: QuestionInput) -> tuple[Answer, QuestionInput]:
+async def _call_engine(program: Program, case: QuestionInput) -> tuple[Answer, QuestionInput]:
     question = build_question(case)
     with show_progress(program.answering.answerer.name) as show:
-        async for attempt in try_again():
+        async for attempt in retry():
             with attempt:
-                answer = await program.answering.answer(question, on_text=show_tail(show))
+                answer = await program.answering.answer(question, on_text=show)
     return answer, case
 
 
-def _show(answer: Answer, case: QuestionInput) -> None:
-    """Print the answer, and on stderr what is to be known of it."""
+def _print(answer: Answer, case: QuestionInput) -> None:
+    """Print the answer, and on stderr what limits it."""
     text, is_tone = read_tone(answer.text)
     typer.echo(_make_printable(defuse(text.strip(), source_text(case))))
     notes = {
@@ -107,5 +104,5 @@ def _show(answer: Answer, case: QuestionInput) -> None:
 
 
 def _make_printable(text: str) -> str:
-    """Return a model's text such that it cannot steer the terminal."""
+    """Return a model's text without control sequences for the terminal."""
     return "".join(c for c in text if c.isprintable() or c in "\n\u2060")

@@ -1,4 +1,4 @@
-"""hearsay jobs list | show | retry: what the operator sees of jobs, content left out."""
+"""hearsay jobs list | show | retry: the operator's view of jobs, by default without content."""
 
 from __future__ import annotations
 
@@ -18,28 +18,31 @@ from core.clock import CLOCK
 from core.models import PLACEHOLDER, Job, JobState
 from core.store import Store, make_cipher, migrate
 
-#: What the list shows unless asked otherwise: all that has not ended well.
+#: States that are listed by default: all that are not done.
 UNSETTLED = (JobState.DEAD, JobState.WAITING, JobState.RUNNING)
-#: Width of a table that goes to a file or another program.
+#: Width of a table that is written to a file or a pipe.
 _PIPED_WIDTH = 200
 
 app: typer.Typer = typer.Typer(
     name="jobs",
-    help="See what people have asked for, and run dead letters again.",
+    help="List jobs, show one, and run dead letters again.",
     no_args_is_help=True,
 )
 
-JobId = Annotated[str, typer.Argument(metavar="ID", help="The reference that people are shown.")]
+JobId = Annotated[
+    str, typer.Argument(metavar="ID", help="The reference that people see in error messages.")
+]
 
 
 @app.command("list")
 def list_jobs(
     states: Annotated[
-        list[JobState] | None, typer.Option("--state", help="Only these; may be repeated.")
+        list[JobState] | None,
+        typer.Option("--state", help="Only jobs in this state; may be repeated."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of jobs.")] = 50,
 ) -> None:
-    """List jobs, the newest first; dead letters and open ones unless states are named."""
+    """List jobs, newest first; without --state, dead letters and open jobs."""
     asyncio.run(_list(states or list(UNSETTLED), limit))
 
 
@@ -47,16 +50,16 @@ def list_jobs(
 def show_job(
     job_id: JobId,
     has_content: Annotated[
-        bool, typer.Option("--content", help="Also what the person wrote and was answered.")
+        bool, typer.Option("--content", help="Include the message and the reply.")
     ] = False,
 ) -> None:
-    """Show one job and how far it has come, without what anybody said."""
+    """Show one job and its deliveries, without content."""
     asyncio.run(_show(job_id, has_content=has_content))
 
 
 @app.command("retry")
 def retry_job(job_id: JobId) -> None:
-    """Run a dead letter again: a running bot starts it within seconds."""
+    """Run a dead letter again; a running bot starts it within seconds."""
     asyncio.run(_retry(job_id))
 
 
@@ -82,7 +85,7 @@ async def _list(states: list[JobState], limit: int) -> None:
         age = _describe_age(CLOCK.now() - job.created_at)
         table.add_row(job.job_id, job.state, job.command, age, str(job.attempts), job.error)
     _print(table if found else "No jobs.")
-    _print(", ".join(f"{counts[s]} {s.value}" for s in JobState if s in counts) or "0 in all")
+    _print(", ".join(f"{counts[s]} {s.value}" for s in JobState if s in counts) or "0 in total")
 
 
 async def _show(job_id: str, *, has_content: bool) -> None:
@@ -92,9 +95,9 @@ async def _show(job_id: str, *, has_content: bool) -> None:
             exit_with(f"there is no job {job_id}", 1)
         deliveries = await store.jobs.deliveries(job_id)
     lines = _metadata(job)
-    for one in deliveries:
-        part = "placeholder" if one.part == PLACEHOLDER else f"part {one.part}"
-        lines.append((part, f"{one.state.value} {one.platform_id}".strip()))
+    for delivery in deliveries:
+        part = "placeholder" if delivery.part == PLACEHOLDER else f"part {delivery.part}"
+        lines.append((part, f"{delivery.state.value} {delivery.platform_id}".strip()))
     if has_content:
         lines += [("text", job.message.text), ("reply", job.reply.text if job.reply else "")]
         lines += [("quote", job.reply.quote if job.reply else "")]
@@ -105,26 +108,27 @@ async def _show(job_id: str, *, has_content: bool) -> None:
 
 
 def _metadata(job: Job) -> list[tuple[str, str]]:
-    sound = job.message.attachment or (job.message.reply_to and job.message.reply_to.attachment)
+    message = job.message
+    recording = message.attachment or (message.reply_to and message.reply_to.attachment)
+    described = "none"
+    if recording:
+        length = f", {recording.duration_s:.0f} s" if recording.duration_s is not None else ""
+        described = f"{recording.kind}{length}"
     return [
         ("job", job.job_id),
         ("state", job.state.value),
         ("command", job.command),
-        ("platform", job.message.chat.platform),
-        ("chat", job.message.chat.chat_id),
-        ("message", job.message.message_id),
+        ("platform", message.chat.platform),
+        ("chat", message.chat.chat_id),
+        ("message", message.message_id),
         ("created", job.created_at.isoformat(timespec="seconds")),
         ("runs at", job.run_at.isoformat(timespec="seconds")),
         ("attempts", str(job.attempts)),
         ("error", job.error),
-        ("sound", _describe_sound(sound.kind, sound.duration_s) if sound else "none"),
+        ("recording", described),
         ("told that it takes longer", "yes" if job.is_told else "no"),
-        ("reply", f"saved, ends as {job.outcome.value}" if job.reply else "not yet made"),
+        ("reply", f"saved, ends as {job.outcome.value}" if job.reply else "none yet"),
     ]
-
-
-def _describe_sound(kind: str, duration_s: float | None) -> str:
-    return kind if duration_s is None else f"{kind}, {duration_s:.0f} s"
 
 
 async def _retry(job_id: str) -> None:
@@ -134,7 +138,7 @@ async def _retry(job_id: str) -> None:
             if job is None:
                 exit_with(f"there is no job {job_id}", 1)
             exit_with(f"job {job_id} is {job.state.value}: only dead letters can be run again", 1)
-    typer.echo(f"Job {job_id} waits to be run again.")
+    typer.echo(f"Job {job_id} will be run again.")
 
 
 def _describe_age(age: timedelta) -> str:
@@ -145,6 +149,6 @@ def _describe_age(age: timedelta) -> str:
     return f"{max(seconds, 0)} s"
 
 
-def _print(what: Table | str) -> None:
+def _print(output: Table | str) -> None:
     console = Console(markup=False, highlight=False, emoji=False)
-    console.print(what, width=None if console.is_terminal else _PIPED_WIDTH)
+    console.print(output, width=None if console.is_terminal else _PIPED_WIDTH)

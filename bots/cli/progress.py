@@ -1,4 +1,4 @@
-"""What commands share whose work takes a while: patience, progress, and why it did not work."""
+"""What the longer commands share: retries, progress on the terminal, error texts."""
 
 from __future__ import annotations
 
@@ -10,31 +10,33 @@ import stamina
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from bots.program import Program
 from core.audio import MediaLimits
 from core.errors import AssistantError, EngineRefused, UserError
 from core.locale import translate
+from core.models import Transcript
 
+NO_SPEECH = "No speech was detected in this recording."
 ROUGH = "Transcribed offline, English only: expect mistakes."
 _ATTEMPTS = 5
-#: How much of the newest words the progress line shows.
+#: How much of the newest text the progress line shows.
 _TAIL_CHARS = 40
 
 
-def try_again() -> AsyncIterable[stamina.Attempt]:
-    """Return the attempts at what time may heal, after as long as the service says."""
-    return stamina.retry_context(on=_may_heal, attempts=_ATTEMPTS, timeout=None)
+def retry() -> AsyncIterable[stamina.Attempt]:
+    """Return attempts, for errors that pass, after as long as the service says."""
 
+    def wait(error: Exception) -> bool | float:
+        if not (isinstance(error, AssistantError) and error.is_retryable):
+            return False
+        return error.retry_after_s or True
 
-def _may_heal(error: Exception) -> bool | float:
-    """Tell whether to try again, or after how long if the service says so."""
-    if not (isinstance(error, AssistantError) and error.is_retryable):
-        return False
-    return error.retry_after_s or True
+    return stamina.retry_context(on=wait, attempts=_ATTEMPTS, timeout=None)
 
 
 @contextmanager
 def show_progress(name: str) -> Iterator[Callable[[str], None]]:
-    """Show on stderr, where a person looks on, that work goes on; yield what shows how far."""
+    """Show a spinner on stderr if it is a terminal; yield a function that shows a growing text."""
     console = Console(stderr=True, markup=False, highlight=False)
     columns = (
         SpinnerColumn(),
@@ -46,26 +48,30 @@ def show_progress(name: str) -> Iterator[Callable[[str], None]]:
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:
         task = bar.add_task(name, total=None, tail="")
-
-        def show(tail: str) -> None:
-            bar.update(task, tail=tail)
-
-        yield show
+        yield lambda text: bar.update(task, tail=" ".join(text[-_TAIL_CHARS:].split()))
 
 
-def show_tail(show: Callable[[str], None]) -> Callable[[str], None]:
-    """Return what takes a text as it grows and shows the end of it."""
-    return lambda text: show(" ".join(text[-_TAIL_CHARS:].split()))
+async def transcribe_file(
+    program: Program, name: str, data: bytes, language: str | None = None
+) -> Transcript:
+    """Transcribe one recording and show progress. Raises AssistantError."""
+    with show_progress(name) as show:
+        async for attempt in retry():
+            with attempt:
+                stored = await program.transcription.transcribe(
+                    data, language=language, on_text=show
+                )
+    return stored.transcript
 
 
 def read_recording(file: Path) -> bytes:
-    """Return the file; of one that is too large just enough to have it refused."""
+    """Return the file's content; of a file that is too large, just enough to be refused."""
     with file.open("rb") as opened:
         return opened.read(MediaLimits().max_bytes + 1)
 
 
 def explain(error: AssistantError) -> str:
-    """Return what the sender would read where that helps, else what the log would say."""
+    """Return the text for people where the error has one, else the text for the log."""
     if isinstance(error, UserError | EngineRefused):
         return translate(error.user_text, "en", **error.values)
     return str(error)

@@ -1,4 +1,4 @@
-"""hearsay say and hearsay voices: texts spoken into files, and who can speak them."""
+"""hearsay say and hearsay voices: speech files from text, and the voices to choose from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bots.cli.progress import explain, show_progress, try_again
+from bots.cli.progress import explain, retry, show_progress
 from bots.exit_codes import USAGE, exit_with, prepare
 from bots.program import open_program
 from core.config import Settings
@@ -22,28 +22,28 @@ from core.locale.languages import name_language
 from core.models import Voice
 from core.synthesis.pipeline import Format, SynthesisPipeline, SynthesisResult, VoiceStyle
 
-#: By the ending of a file's name.
+#: By file extension.
 _FORMATS: dict[str, Format] = {".ogg": "ogg", ".wav": "wav", ".mp3": "mp3"}
 
 
 def say(
-    text: Annotated[str, typer.Argument(help="What to say.")],
-    place: Annotated[
-        str, typer.Option("-o", "--output", help="A file that ends in .ogg, .wav or .mp3.")
+    text: Annotated[str, typer.Argument(help="The text to speak.")],
+    path: Annotated[
+        str, typer.Option("-o", "--output", help="Output file: .ogg, .wav or .mp3.")
     ] = "",
-    voice: Annotated[str, typer.Option(help="Who says it: see hearsay voices.")] = "",
-    style: Annotated[str, typer.Option(help='How it is said: "warm, slow".')] = "",
+    voice: Annotated[str, typer.Option(help="The voice; hearsay voices lists them.")] = "",
+    style: Annotated[str, typer.Option(help='The speaking style, such as "warm, slow".')] = "",
 ) -> None:
-    """Say a text into a file. What was said is kept: to ask again costs nothing."""
-    file = _read_place(place)
-    spoken = asyncio.run(_say(prepare(), text, file, (voice, style)))
-    file.write_bytes(spoken.file.data)
-    if spoken.note:
-        typer.echo(f"{file}: {translate(spoken.note, 'en')}", err=True)
+    """Speak a text into a file. Speech is stored: repeating the command costs nothing."""
+    file = _read_path(path)
+    result = asyncio.run(_say(prepare(), text, file, (voice, style)))
+    file.write_bytes(result.file.data)
+    if result.note:
+        typer.echo(f"{file}: {translate(result.note, 'en')}", err=True)
 
 
 def voices() -> None:
-    """List the voices of the engine that speaks."""
+    """List the voices of the configured engine."""
     found = asyncio.run(_find_voices(prepare()))
     table = Table("Name", "Language", "Gender", box=box.SIMPLE_HEAD, pad_edge=False)
     for one in found:
@@ -51,15 +51,15 @@ def voices() -> None:
     Console(markup=False, highlight=False).print(table)
 
 
-def _read_place(place: str) -> Path:
-    """Return the file to be written; a mistake ends the command before anything is paid for."""
-    if place in ("", "-"):
+def _read_path(path: str) -> Path:
+    """Return the file to write; a mistake ends the command before anything is paid for."""
+    if path in ("", "-"):
         exit_with("name the file with -o, such as -o out.ogg", USAGE)
-    file = Path(place)
+    file = Path(path)
     if file.suffix.lower() not in _FORMATS:
         exit_with(f"-o {file} must end in .ogg, .wav or .mp3", USAGE)
     if not file.parent.is_dir() or file.is_dir():
-        exit_with(f"-o {file} cannot be a file: no such folder, or one itself", USAGE)
+        exit_with(f"-o {file}: the folder does not exist, or this is a folder", USAGE)
     return file
 
 
@@ -69,29 +69,29 @@ async def _say(
     async with open_program(settings) as program:
         chosen = VoiceStyle(_pick_voice(program.synthesis, voice_style[0]), voice_style[1])
         try:
-            return await _speak(program.synthesis, text, file, chosen)
+            return await _synthesize(program.synthesis, text, file, chosen)
         except (UserError, EngineRefused) as error:
             exit_with(explain(error), 1)
 
 
-async def _speak(
+async def _synthesize(
     synthesis: SynthesisPipeline, text: str, file: Path, voice_style: VoiceStyle
 ) -> SynthesisResult:
     with show_progress(file.name) as show:
-        async for attempt in try_again():
+        async for attempt in retry():
             with attempt:
-                said_s = 0.0
+                length_s = 0.0
 
                 def show_length(pcm: bytes, rate_hz: int) -> None:
-                    nonlocal said_s
-                    said_s += len(pcm) / 2 / rate_hz
-                    show(f"{said_s:.0f} s of speech")
+                    nonlocal length_s
+                    length_s += len(pcm) / 2 / rate_hz
+                    show(f"{length_s:.0f} s of speech")
 
                 format = _FORMATS[file.suffix.lower()]
-                spoken = await synthesis.synthesize(
+                result = await synthesis.synthesize(
                     text, voice_style, on_audio=show_length, format=format
                 )
-    return spoken
+    return result
 
 
 def _pick_voice(synthesis: SynthesisPipeline, name: str) -> str | None:

@@ -18,24 +18,24 @@ def at(mimo: MimoServer) -> dict[str, str]:
     return {"MIMO_API_KEY": KEY, "MIMO_BASE_URL": mimo.base_url}
 
 
-def test_the_machine_alone_points_at_passages_and_makes_nothing_up(hearsay: Hearsay) -> None:
+def test_offline_answers_are_passages_and_nothing_is_made_up(hearsay: Hearsay) -> None:
     done = hearsay("ask", CARDS, "Which clubs?")
     assert (done.returncode, done.stdout) == (0, "- ten of clubs [0:00]\n")
     assert done.stderr.splitlines() == [EXTRACT, ROUGH]
-    # What was heard is kept: it is not heard again.
+    # The transcript is stored: the recording is not transcribed again.
     done = hearsay("ask", CARDS, "Is she being sarcastic?")
     assert (done.returncode, done.stdout) == (1, "")
     assert "None of these words are in it" in done.stderr
 
 
-def test_sound_without_words_is_told(hearsay: Hearsay) -> None:
+def test_a_recording_without_speech_is_reported(hearsay: Hearsay) -> None:
     (hearsay.folder / "hiss.wav").write_bytes(sounds.wav(sounds.noise(2.0)))
     done = hearsay("ask", "hiss.wav", "What is said?")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "hearsay: No speech was detected in this recording.\n"
 
 
-def test_the_sound_itself_is_sent_and_paid_once(hearsay: Hearsay, mimo: MimoServer) -> None:
+def test_the_audio_is_sent_and_paid_once(hearsay: Hearsay, mimo: MimoServer) -> None:
     mimo.add_answer("(tone) She is tired.", pattern="How does she feel")
     for _ in range(2):
         done = hearsay("ask", CARDS, "How does she feel?", **at(mimo))
@@ -52,7 +52,9 @@ def test_several_recordings_go_into_one_question(hearsay: Hearsay, mimo: MimoSer
     assert call.request["thinking"] == {"type": "enabled"}
 
 
-def test_an_answer_steers_no_terminal_and_links_nowhere(hearsay: Hearsay, mimo: MimoServer) -> None:
+def test_an_answer_holds_no_control_sequences_and_no_links(
+    hearsay: Hearsay, mimo: MimoServer
+) -> None:
     mimo.add_answer("\x1b[2JSee https://evil.example/x\x07 now!", pattern="Where")
     done = hearsay("ask", CARDS, "Where?", **at(mimo))
     assert done.stdout == "[2JSee […] now!\n"
@@ -68,7 +70,7 @@ def test_an_answer_steers_no_terminal_and_links_nowhere(hearsay: Hearsay, mimo: 
         ([str(SPEECH / "SOURCES.md"), "What?"], 1, "file type is not supported"),
     ],
 )
-def test_a_mistake_is_one_line(
+def test_a_mistake_prints_one_line(
     hearsay: Hearsay, arguments: list[str], code: int, words: str
 ) -> None:
     done = hearsay("ask", *arguments)

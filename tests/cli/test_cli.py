@@ -30,7 +30,7 @@ ENGLISH = SPEECH / "sr_english.wav"
 
 @contextmanager
 def running(hearsay: Hearsay, **settings: str) -> Iterator[str]:
-    """Let the bot run and yield the address that it tells on stdout."""
+    """Run the bot and yield the address that it prints."""
     process = subprocess.Popen(
         [HEARSAY, "run"],
         env=hearsay.environment({"WEB_PORT": "0", **settings}),
@@ -75,7 +75,7 @@ async def add_dead(store: Store, number: int, *, state: JobState = JobState.DEAD
 
 
 def check_running(hearsay: Hearsay, url: str) -> None:
-    """See that it serves its page, and that no second one can run beside it."""
+    """Check that it serves its page and that no second process can run in the same folder."""
     with urllib.request.urlopen(url) as page:
         assert page.status == 200
     models = urllib.request.Request(f"{url}/v1/models", headers={"Authorization": f"Bearer {KEY}"})
@@ -83,10 +83,10 @@ def check_running(hearsay: Hearsay, url: str) -> None:
         assert listed.status == 200
     second = hearsay("run", WEB_PORT="0")
     assert second.returncode == 78
-    assert second.stderr.splitlines()[-1].startswith("hearsay: another hearsay runs already")
+    assert second.stderr.splitlines()[-1].startswith("hearsay: another hearsay is already running")
 
 
-def test_migrate_makes_a_database_and_says_so(hearsay: Hearsay) -> None:
+def test_migrate_creates_a_database_and_says_so(hearsay: Hearsay) -> None:
     for _ in range(2):
         done = hearsay("migrate")
         assert (done.returncode, done.stdout) == (0, "The database is up to date.\n")
@@ -109,7 +109,7 @@ def test_migrate_makes_a_database_and_says_so(hearsay: Hearsay) -> None:
         ({"LOG_LEVEL": KEY, "MIMO_API_KEY": KEY}, 78, "LOG_LEVEL: "),
     ],
 )
-def test_a_mistake_ends_in_one_line_and_a_code(
+def test_a_mistake_prints_one_line_and_sets_the_exit_code(
     hearsay: Hearsay, settings: dict[str, str], code: int, words: str
 ) -> None:
     done = hearsay("run", **{"WEB_PORT": "0", "LOG_LEVEL": "ERROR", **settings})
@@ -118,7 +118,7 @@ def test_a_mistake_ends_in_one_line_and_a_code(
     assert line.startswith("hearsay: ") and words in line
 
 
-def test_every_kind_of_mistake_has_its_code() -> None:
+def test_every_kind_of_error_has_its_exit_code() -> None:
     for code, names in {
         78: ("ConfigError", "ModelGone"), 77: ("PlatformLocked", "EngineLocked"),
         74: ("StoreError",), 70: ("ChatGone",), 69: ("EngineBusy", "PlatformBusy"),
@@ -127,7 +127,7 @@ def test_every_kind_of_mistake_has_its_code() -> None:
             assert exit_code_of(getattr(errors, name)()) == code, name
 
 
-def test_a_crash_tells_no_secret(hearsay: Hearsay) -> None:
+def test_a_crash_logs_no_secret(hearsay: Hearsay) -> None:
     program = f"""
 import sys
 from bots import cli
@@ -154,7 +154,7 @@ cli.main()
     assert not any(canary in done.stderr for canary in CANARIES)
 
 
-def test_words_go_to_stdout_and_are_kept(hearsay: Hearsay, mimo: MimoServer) -> None:
+def test_transcripts_go_to_stdout_and_are_stored(hearsay: Hearsay, mimo: MimoServer) -> None:
     recording = hearsay.folder / "memo.wav"
     recording.write_bytes(make_recording((1, 2, 3)))
     settings = {"MIMO_API_KEY": KEY, "MIMO_BASE_URL": mimo.base_url}
@@ -165,7 +165,9 @@ def test_words_go_to_stdout_and_are_kept(hearsay: Hearsay, mimo: MimoServer) -> 
     assert len(mimo.billed) == 1
 
 
-def test_time_heals_a_busy_service_a_wrong_key_ends_it(hearsay: Hearsay, mimo: MimoServer) -> None:
+def test_a_busy_service_is_retried_and_a_wrong_key_ends_the_command(
+    hearsay: Hearsay, mimo: MimoServer
+) -> None:
     for name, number in (("a.wav", 1), ("b.wav", 4)):
         (hearsay.folder / name).write_bytes(make_recording(range(number, number + 3)))
     mimo.add_fault("503", times=1)
@@ -176,7 +178,7 @@ def test_time_heals_a_busy_service_a_wrong_key_ends_it(hearsay: Hearsay, mimo: M
     assert "the key is rejected" in done.stderr.splitlines()[-1]
 
 
-def test_a_bad_file_does_not_stop_the_others_and_all_forms(hearsay: Hearsay) -> None:
+def test_a_bad_file_does_not_stop_the_others_and_every_format_works(hearsay: Hearsay) -> None:
     (hearsay.folder / "notes.txt").write_text("no sound at all")
     done = hearsay("transcribe", "notes.txt", "missing.ogg", str(ENGLISH))
     assert done.returncode == 1
@@ -185,11 +187,11 @@ def test_a_bad_file_does_not_stop_the_others_and_all_forms(hearsay: Hearsay) -> 
     assert first.startswith("notes.txt: This file type is not supported.")
     assert second == "missing.ogg: No such file or directory"
     assert third == f"{ENGLISH}: Transcribed offline, English only: expect mistakes."
-    # In another form it is not heard again.
+    # In another format it is not transcribed again.
     done = hearsay("transcribe", str(ENGLISH), "--format", "json")
     value = json.loads(done.stdout)
-    told = {name: value[name] for name in ("file", "text", "is_rough")}
-    assert told == {"file": str(ENGLISH), "text": "water two three", "is_rough": True}
+    shown = {name: value[name] for name in ("file", "text", "is_rough")}
+    assert shown == {"file": str(ENGLISH), "text": "water two three", "is_rough": True}
     assert [s["text"] for s in value["segments"]] == ["water", "two three"]
     srt = hearsay("transcribe", str(ENGLISH), "--format", "srt").stdout
     assert srt.startswith("1\n00:00:00,000 --> 00:00:00,780\nwater\n\n2\n")
@@ -253,20 +255,20 @@ async def test_a_bot_runs_once_and_runs_a_dead_letter_again(hearsay: Hearsay) ->
             again = await asyncio.to_thread(hearsay, "jobs", "retry", job.job_id)
             assert (again.returncode, again.stdout) == (
                 0,
-                f"Job {job.job_id} waits to be run again.\n",
+                f"Job {job.job_id} will be run again.\n",
             )
             async with asyncio.timeout(20):
                 while (found := await store.jobs.find(job.job_id)) is None or (
                     found.state is not JobState.DONE
                 ):
-                    await asyncio.sleep(0.1)  # another process does it, and tells nobody
+                    await asyncio.sleep(0.1)  # another process runs it
     once_more = await asyncio.to_thread(hearsay, "jobs", "retry", job.job_id)
     assert once_more.returncode == 1
     assert "is done: only dead letters can be run again" in once_more.stderr
 
 
 @pytest.mark.parametrize("command", ["show", "retry"])
-def test_an_unknown_job_is_told_in_one_line(hearsay: Hearsay, command: str) -> None:
+def test_an_unknown_job_prints_one_line(hearsay: Hearsay, command: str) -> None:
     done = hearsay("jobs", command, "0123456789")
     assert (done.returncode, done.stderr) == (1, "hearsay: there is no job 0123456789\n")
 

@@ -16,8 +16,8 @@ needs_espeak = pytest.mark.skipif(
 )
 
 
-def look_at(data: bytes) -> tuple[str, str, float]:
-    """Return a file's container and codec, and how long its sound is, counted in samples."""
+def probe(data: bytes) -> tuple[str, str, float]:
+    """Return a file's container, its codec and its length in seconds, counted in samples."""
     with av.open(io.BytesIO(data), "r") as opened:
         codec = opened.streams.audio[0].codec_context
         samples = sum(frame.samples for frame in opened.decode(audio=0))
@@ -29,10 +29,12 @@ def look_at(data: bytes) -> tuple[str, str, float]:
     ("name", "container", "codec"),
     [("out.ogg", "ogg", "opus"), ("out.wav", "wav", "pcm_s16le"), ("OUT.MP3", "mp3", "mp3float")],
 )
-def test_names_end_in_the_format(hearsay: Hearsay, name: str, container: str, codec: str) -> None:
+def test_the_extension_chooses_the_format(
+    hearsay: Hearsay, name: str, container: str, codec: str
+) -> None:
     done = hearsay("say", "Good morning, this is a test.", "-o", name)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    found = look_at((hearsay.folder / name).read_bytes())
+    found = probe((hearsay.folder / name).read_bytes())
     assert found[:2] == (container, codec)
     assert 1.0 < found[2] < 5.0
 
@@ -46,13 +48,13 @@ def test_a_voice_is_chosen_by_its_name(hearsay: Hearsay) -> None:
 
 
 @needs_espeak
-def test_a_style_that_is_not_performed_is_told(hearsay: Hearsay) -> None:
+def test_an_unsupported_style_is_reported(hearsay: Hearsay) -> None:
     done = hearsay("say", "Good morning.", "-o", "a.ogg", "--style", "warm")
     assert done.returncode == 0
     assert done.stderr == "a.ogg: This engine does not support styles, so the style was ignored.\n"
 
 
-def test_mimo_speaks_and_is_paid_once(hearsay: Hearsay, mimo: MimoServer) -> None:
+def test_speech_from_mimo_is_paid_once(hearsay: Hearsay, mimo: MimoServer) -> None:
     settings = {"MIMO_API_KEY": KEY, "MIMO_BASE_URL": mimo.base_url}
     for name in ("a.wav", "b.wav"):
         done = hearsay("say", "Good morning.", "-o", name, "--voice", "mia", **settings)
@@ -73,7 +75,7 @@ def test_mimo_speaks_and_is_paid_once(hearsay: Hearsay, mimo: MimoServer) -> Non
         (["hi " * 3000, "-o", "out.ogg"], 1, "the limit is 5000 characters"),
     ],
 )
-def test_a_mistake_is_one_line(
+def test_a_mistake_prints_one_line(
     hearsay: Hearsay, arguments: list[str], code: int, words: str
 ) -> None:
     done = hearsay("say", *arguments)

@@ -10,7 +10,7 @@ from typing import Any
 
 from httpx import AsyncClient
 
-from bots.program import _open_api, open_program
+from bots.program import mount_api, open_program
 from bots.web_chat import WebChat
 from core.config import Settings
 from tests.emulators.mimo import MimoServer
@@ -52,7 +52,7 @@ class ApiServer(LocalServer):
         async with open_program(self._settings) as program:
             web = WebChat(self._settings, program.inbox, current_clock())
             program.inbox.platforms = {"web": web}
-            _open_api(self._settings, program, program.inbox.platforms)
+            mount_api(self._settings, program, program.inbox.platforms)
             running = asyncio.create_task(web.run())
             await web.is_open.wait()
             self.origin = web.url
