@@ -75,11 +75,3 @@ def test_the_changelog_names_the_version_of_the_project() -> None:
         assert len(sections) == len(set(sections))
     entries = [line for line in text.split("\n## ", 1)[1].splitlines() if line]
     assert all(line.startswith(("- ", "### ", "## ", "[")) for line in entries), "one line each"
-
-
-def test_links_between_documents_lead_somewhere() -> None:
-    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob(".github/*.md")]
-    for document in documents:
-        text = re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL)
-        for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
-            assert (document.parent / link).exists(), f"{document.name}: {link}"
