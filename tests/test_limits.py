@@ -13,7 +13,7 @@ from core.clock import Clock
 from core.errors import EngineBusy, EngineError, EngineLocked, EngineRefused
 from core.interfaces import TranscriberLimits
 from core.jobs import decide
-from core.limits import AccountGate, AccountState, Pace, RateUse
+from core.limits import AccountGate, AccountState, RateLimit, RateUse
 
 
 class Account:
@@ -93,11 +93,11 @@ async def test_who_waits_for_tokens_uses_up_no_call(clock: Clock) -> None:
 async def test_calls_under_way_are_bounded(clock: Clock) -> None:
     gate = AccountGate("x", TranscriberLimits(concurrency=2), clock=clock)
     for _ in range(2):
-        await gate.take_slot()
-    third = asyncio.create_task(gate.take_slot())
+        await gate.slots.acquire()
+    third = asyncio.create_task(gate.slots.acquire())
     await clock.sleep(3600)
     assert not third.done()
-    gate.give_slot()
+    gate.slots.release()
     await third
 
 
@@ -261,13 +261,15 @@ async def test_roles_of_an_engine_are_told_apart(clock: Clock) -> None:
     assert [log["engine"] for log in logs] == ["x", "x chat"]
 
 
-async def test_each_caller_has_a_pace_of_its_own(clock: Clock) -> None:
-    pace = Pace(2, clock)
-    assert [await pace.take("a"), await pace.take("a"), await pace.take("b")] == [0, 0, 0]
+async def test_a_rate_limit_is_counted_per_key(clock: Clock) -> None:
+    rate = RateLimit(2, clock)
+    assert [await rate.take(key=key) for key in ("a", "a", "b")] == [0, 0, 0]
     await clock.sleep(20)
-    assert await pace.take("a") == pytest.approx(40), "and a call that is refused is not counted"
+    assert await rate.take(key="a") == pytest.approx(40), (
+        "and a call that is refused is not counted"
+    )
     await clock.sleep(39.5)
-    assert await pace.take("a") == 1.0, "clients wait in whole seconds"
+    assert await rate.take(key="a") == pytest.approx(0.5)
     await clock.sleep(0.5)
-    assert [await pace.take("a") for _ in range(3)] == [0, 0, 60]
-    assert [await Pace(None, clock).take("a") for _ in range(100)] == [0] * 100
+    assert [await rate.take(key="a") for _ in range(3)] == [0, 0, 60]
+    assert [await RateLimit(None, clock).take() for _ in range(100)] == [0] * 100

@@ -12,7 +12,7 @@ from bots.openai_api.errors import RATE_LIMIT, ApiError, add_retry_after
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import ConfigError
-from core.limits import Pace
+from core.limits import RateLimit
 from core.store.operations.allowances import Allowances
 
 #: Shorter keys could be guessed.
@@ -76,12 +76,12 @@ class Budgets:
         minutes_per_day = settings.api_audio_minutes_per_day
         self._allowances = allowances
         self._clock = clock
-        self._pace = Pace(settings.api_requests_per_minute, clock)
+        self._rate = RateLimit(settings.api_requests_per_minute, clock)
         self._day_s = minutes_per_day * 60.0 if minutes_per_day else None
 
     async def check_requests(self, name: str) -> None:
         """Count a request of a key. Raises ApiError 429."""
-        wait_s = await self._pace.take(name)
+        wait_s = await self._rate.take(key=name)
         if wait_s:
             text = "This key has made too many requests in this minute."
             error = ApiError(429, text, kind=RATE_LIMIT, code="rate_limit_exceeded")

@@ -124,12 +124,8 @@ class AnsweringPipeline:
 
     async def _call(self, question: Question, key: str, on_text: OnText | None) -> Answer:
         duration_s = _audio_s(question)
-        await self.gate.take_slot()
-        try:
-            async with self.gate.call(duration_s, key):
-                answer = await self.answerer.answer(question, on_text=on_text)
-        finally:
-            self.gate.give_slot()
+        async with self.gate.slots, self.gate.call(duration_s, key):
+            answer = await self.answerer.answer(question, on_text=on_text)
         metrics.ENGINE_AUDIO_SECONDS.labels(self.answerer.name).inc(duration_s)
         return answer
 

@@ -128,14 +128,11 @@ async def _synthesize(synthesizer: Synthesizer) -> None:
 
 async def _probe(role: _Role, now: datetime) -> ProbeResult:
     error = ""
-    await role.gate.take_slot()
     try:
-        async with role.gate.call(_SILENCE_S, _RECORDING):
+        async with role.gate.slots, role.gate.call(_SILENCE_S, _RECORDING):
             await role.ask()
     except EngineError as failure:
         error = type(failure).__name__
-    finally:
-        role.gate.give_slot()
     return ProbeResult(role.name, role.engine, role.find_model(), now, error)
 
 

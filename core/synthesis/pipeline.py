@@ -214,11 +214,8 @@ class SynthesisPipeline:
             if (kept := await self._results.find_sound(key)) is not None:
                 put(await asyncio.to_thread(_unpack, kept, self.synthesizer.rate_hz))
                 return
-            await self.gate.take_slot()
-            try:
+            async with self.gate.slots:
                 await self._call_engine(utterance, key, put)
-            finally:
-                self.gate.give_slot()
         finally:
             put(None)
 

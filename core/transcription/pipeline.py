@@ -118,11 +118,11 @@ class TranscriptionPipeline:
             pending.put(piece, transcript)
         else:
             # Waiting here holds the decoder back: no more pieces in memory than calls.
-            await self.gate.take_slot()
+            await self.gate.slots.acquire()
             task = asyncio.create_task(self._transcribe_piece(pending, piece, key))
             pending.tasks.append(task)
             # Not by the task itself: one that is cancelled before its first step does nothing.
-            task.add_done_callback(lambda _: self.gate.give_slot())
+            task.add_done_callback(lambda _: self.gate.slots.release())
 
     async def _transcribe_piece(self, pending: PendingTranscript, piece: Piece, key: str) -> None:
         engine, duration_s = self.transcriber, piece.audio.duration_s

@@ -160,7 +160,7 @@ async def has_free_places(ears: Ears) -> bool:
     try:
         async with asyncio.timeout(1):
             for _ in range(LIMITS.concurrency):
-                await ears.transcription.gate.take_slot()
+                await ears.transcription.gate.slots.acquire()
     except TimeoutError:
         return False
     return True
