@@ -1,4 +1,4 @@
-"""Reads what discord.py raises: one pure table, so that callers never match on text."""
+"""discord.py's errors as ours: one pure table, so that callers never match on text."""
 
 from __future__ import annotations
 
@@ -19,64 +19,64 @@ from core.errors import (
 )
 from core.locale import mark
 
-#: Longest piece of Discord's own words that an error carries.
+#: Longest excerpt of Discord's message in an error.
 MAX_DETAIL_CHARS = 160
 
 FILE_GONE = mark("Discord no longer has this file. Please send it again.")
 TOO_BIG = mark("This file is too big for me: the limit is {limit} MB.")
 
-# An address may hold the token of an interaction; pages of the web come whole.
+# An address may hold an interaction token; proxies answer with whole web pages.
 _UNSAFE = re.compile(r"https?://\S+|<[!a-zA-Z].*", re.S)
 
-#: Discord's codes of what is wrong (JSON error codes).
+#: Discord's JSON error codes.
 UNKNOWN_CHANNEL, UNKNOWN_GUILD, UNKNOWN_MESSAGE, UNKNOWN_USER = 10003, 10004, 10008, 10013
 UNKNOWN_WEBHOOK, UNKNOWN_INTERACTION, BAD_WEBHOOK_TOKEN = 10015, 10062, 50027
 ALREADY_ANSWERED, TOO_MANY_FOLLOW_UPS = 40060, 40094
 NO_ACCESS, NO_DM, NO_PERMISSION = 50001, 50007, 50013
 
-#: The interaction's own address takes nothing any more: only the channel is left.
+#: The interaction token is no longer valid: only the channel is left.
 INTERACTION_OVER = frozenset({UNKNOWN_WEBHOOK, UNKNOWN_INTERACTION, BAD_WEBHOOK_TOKEN})
-#: A voice message was not taken as one: the same sound may go as a file.
+#: A voice message was refused; the same audio may be sent as a file.
 VOICE_REFUSED = frozenset({NO_PERMISSION, *range(50159, 50163), 50173})
 
 _CHAT_GONE = frozenset({
     UNKNOWN_CHANNEL, UNKNOWN_GUILD, UNKNOWN_USER, NO_ACCESS, NO_DM, NO_PERMISSION,
-    50009,  # the verification level of the server is too high for us
+    50009,  # the verification level of the server is too high for the bot
     50278,  # no server in common with the person any more
     160005,  # the thread is locked
 })  # fmt: skip
 _BUSY = frozenset({
     20016,  # slow mode
-    20022,  # announcements may not be edited so often
-    20028, 20029,  # too many writes in the channel, in the server
+    20022,  # announcement edit limit
+    20028, 20029,  # write limit of the channel, of the server
     30046,  # too many edits of an old message
-    40004,  # sending is switched off for a while
+    40004,  # temporarily disabled
     40062,  # the resource is overloaded
     110000, 110001, 130000,  # not available, not ready, overloaded
     500000,
 })  # fmt: skip
 
-#: Close codes of the gateway after which no reconnection helps, and what they tell the operator.
+#: Gateway close codes after which reconnecting does not help, and what the operator must do.
 _TOKEN_REFUSED = 4004
 _FATAL_CLOSES = {
-    4010: "Discord refuses the shard: check DISCORD_SHARD_COUNT",
-    4011: "Discord demands more shards: set DISCORD_SHARD_COUNT to auto",
-    4012: "Discord no longer knows this version of its gateway: a newer hearsay is needed",
-    4013: "Discord does not know the intents that were asked for: a newer hearsay is needed",
+    4010: "Discord rejects the shard: check DISCORD_SHARD_COUNT",
+    4011: "Discord requires more shards: set DISCORD_SHARD_COUNT to auto",
+    4012: "Discord no longer supports this gateway version: update hearsay",
+    4013: "Discord does not know the requested intents: update hearsay",
     4014: (
-        "Discord refuses the Message Content intent: switch it on for the bot at"
+        "Discord rejects the Message Content intent: turn it on for the bot at"
         " discord.com/developers/applications, under Bot, Privileged Gateway Intents"
     ),
 }
 
 
-def exit_code_of(error: BaseException) -> int:
-    """Return Discord's code of what is wrong, 0 if it gave none."""
+def code_of(error: BaseException) -> int:
+    """Return Discord's JSON error code, 0 if there is none."""
     return error.code if isinstance(error, discord.HTTPException) else 0
 
 
 def read_error(error: BaseException) -> AssistantError:
-    """Return our error for the SDK's or the network's. It holds no address and no token."""
+    """Return our error for one of discord.py or the network, without addresses and tokens."""
     for kind in type(error).__mro__:
         if kind in TABLE:
             return TABLE[kind](error)
@@ -86,13 +86,13 @@ def read_error(error: BaseException) -> AssistantError:
 
 
 def describe(error: BaseException) -> str:
-    """Return an error's class and what may be logged of its words."""
+    """Return an error's class and the part of its message that may be logged."""
     text = " ".join(_UNSAFE.sub("", str(error)).split())
     return f"{type(error).__name__}: {text[:MAX_DETAIL_CHARS]}".rstrip(": ")
 
 
 def read_retry_after_s(error: BaseException) -> float | None:
-    """Return how long Discord asks us to wait, None if it does not say."""
+    """Return Discord's Retry-After, None if there is none."""
     if isinstance(error, discord.RateLimited):
         return error.retry_after
     if not isinstance(error, discord.HTTPException):
@@ -110,9 +110,9 @@ def _read_http(error: BaseException) -> AssistantError:
         return ChatGone(detail)
     if code == UNKNOWN_MESSAGE:
         return MessageGone(detail)
-    # 403 without a code is no answer of the API: what stands before it keeps us out for a while.
-    is_shut_out = status == 403 and not code
-    if status in (408, 429) or status >= 500 or code in _BUSY or is_shut_out:
+    # 403 without a code does not come from the API: the proxy in front of it bans the address.
+    is_banned = status == 403 and not code
+    if status in (408, 429) or status >= 500 or code in _BUSY or is_banned:
         return PlatformBusy(detail, retry_after_s=read_retry_after_s(error))
     return PlatformError(detail)
 
@@ -134,7 +134,7 @@ def _plain(kind: type[AssistantError]) -> Callable[[BaseException], AssistantErr
     return lambda error: kind(describe(error))
 
 
-#: Every class of `discord.errors`; a test fails when the SDK grows one that is not here.
+#: Every class of `discord.errors`; a test fails when discord.py adds one that is missing here.
 TABLE: dict[type, Callable[[BaseException], AssistantError]] = {
     discord.ClientException: _plain(PlatformError),
     discord.ConnectionClosed: _read_closed,

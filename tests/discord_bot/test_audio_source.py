@@ -11,7 +11,7 @@ import pytest
 from discord.opus import OPUS_SILENCE
 
 from bots.discord_bot.voice import audio_source as sound_source
-from bots.discord_bot.voice.audio_source import MAX_WAITING, QueuedAudioSource
+from bots.discord_bot.voice.audio_source import MAX_QUEUED, QueuedAudioSource
 from core.audio.outgoing import OpusPackets
 from core.interfaces import DeliveryTarget
 from tests.support.discord_inbox import make_envelope, make_message
@@ -173,11 +173,11 @@ def test_one_that_stalls_lets_the_next_one_speak() -> None:
 
 def test_a_flood_is_bounded() -> None:
     source = QueuedAudioSource()
-    for number in range(MAX_WAITING + 5):
+    for number in range(MAX_QUEUED + 5):
         source.feed(ask(str(number)), tone(0.1, 440, 8000, RATE), RATE)
         source.end(str(number))
     packets = drain(source)
-    assert MAX_WAITING * 5 <= len(packets) <= MAX_WAITING * 7
+    assert MAX_QUEUED * 5 <= len(packets) <= MAX_QUEUED * 7
 
 
 def test_feeding_while_it_is_played_loses_nothing() -> None:

@@ -91,7 +91,7 @@ class Hall:
 
     async def quiet(self) -> None:
         """Wait until the bot has ended its speech."""
-        await self.server.wait_for(lambda: not (self.stay.is_playing() or self.stay._is_speaking))
+        await self.server.wait_for(lambda: not (self.stay.is_playing() or self.stay._is_playing))
 
 
 @pytest.fixture

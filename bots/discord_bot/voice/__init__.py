@@ -1,1 +1,1 @@
-"""Voice channels."""
+"""Voice channels: joining them, and the audio that is played there."""

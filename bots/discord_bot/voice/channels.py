@@ -1,4 +1,4 @@
-"""Voice channels: we come when we are called, say what is to be heard, and leave the empty ones."""
+"""Voice channels: the bot joins when called, plays speech, and leaves empty channels."""
 
 from __future__ import annotations
 
@@ -20,128 +20,126 @@ log = structlog.get_logger(__name__)
 
 Channel = discord.VoiceChannel | discord.StageChannel
 
-#: How long one try to come into a channel may take. There are two: discord.py reads the first
-#: packets in a thread, and misses them for good where that thread starts late.
+#: Deadline of one try to connect. There are two: discord.py reads the first packets in a thread,
+#: and misses them if that thread starts late.
 CONNECT_S = 8.0
-#: How long we stay where nobody is left: people lose their connection for a moment.
+#: How long the bot connections in an empty channel: people reconnect after a moment.
 ALONE_S = 10.0
 
 
 class DiscordVoiceChannels:
-    """Our stays, one per server at most; a `core.interfaces.VoiceChannels`."""
+    """At most one voice connection per server; a `core.interfaces.VoiceChannels`."""
 
     def __init__(self, client: DiscordClient) -> None:
         self._client = client
-        #: Bots are no company.
+        #: User ids of bots, which do not count as company.
         self._bots: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    # --- for commands
-
     def find(self, message: Message) -> str:
-        """Return the name of our channel: see `core.interfaces.VoiceChannels`."""
-        stay = self._stay(message)
-        return stay.channel.name if stay else ""
+        """Return the name of the bot's channel, empty if it is in none."""
+        connection = self._find_connection(message)
+        return connection.channel.name if connection else ""
 
     def is_present(self, message: Message) -> bool:
-        """Tell whether the sender is with us: see `core.interfaces.VoiceChannels`."""
-        stay = self._stay(message)
-        return stay is not None and _is_in(stay.channel, message.sender_id)
+        """Tell whether the sender is in the bot's channel."""
+        connection = self._find_connection(message)
+        return connection is not None and _is_in(connection.channel, message.sender_id)
 
     async def join(self, message: Message) -> str:
-        """Come to the sender: see `core.interfaces.VoiceChannels`."""
+        """Join the sender's channel and return its name. Raises UserError."""
         guild = self._guild(message)
         if guild is None:
             raise UserError("There are no voice channels here.")
-        rooms: tuple[Channel, ...] = (*guild.voice_channels, *guild.stage_channels)
-        channel = next((one for one in rooms if _is_in(one, message.sender_id)), None)
+        channels: tuple[Channel, ...] = (*guild.voice_channels, *guild.stage_channels)
+        channel = next((one for one in channels if _is_in(one, message.sender_id)), None)
         if channel is None:
             raise UserError("Go into a voice channel first: I come to where you are.")
-        stay = self._stay(message)
-        if stay and stay.channel.id == channel.id:
+        connection = self._find_connection(message)
+        if connection and connection.channel.id == channel.id:
             return channel.name
-        if stay and not self._is_alone(stay):
-            raise UserError("I am with others in {channel}.", channel=stay.channel.name)
+        if connection and not self._is_alone(connection):
+            raise UserError("I am with others in {channel}.", channel=connection.channel.name)
         _require_rights(guild, channel)
-        if stay:
-            await stay.disconnect(force=True)
+        if connection:
+            await connection.disconnect(force=True)
         await self._connect(channel, message)
         return channel.name
 
     async def leave(self, message: Message) -> None:
-        """Leave: see `core.interfaces.VoiceChannels`."""
-        if stay := self._stay(message):
-            await stay.disconnect(force=True)
+        """Leave the voice channel of a message's server."""
+        if connection := self._find_connection(message):
+            await connection.disconnect(force=True)
 
     def stop(self, message: Message) -> None:
-        """Be silent: see `core.interfaces.VoiceChannels`."""
-        if stay := self._stay(message):
-            stay.hush(message.sent_at)
+        """Stop playing, and drop what was asked for before the message."""
+        if connection := self._find_connection(message):
+            connection.silence(message.sent_at)
 
     def read(self, message: Message, *, is_on: bool) -> None:
-        """Begin or end to read a chat aloud: see `core.interfaces.VoiceChannels`."""
-        if stay := self._stay(message):
-            place = (message.chat.chat_id, message.thread_id)
-            (stay.read_places.add if is_on else stay.read_places.discard)(place)
+        """Turn reading aloud on or off for the chat or thread of a message."""
+        if connection := self._find_connection(message):
+            chat = (message.chat.chat_id, message.thread_id)
+            (connection.read_aloud.add if is_on else connection.read_aloud.discard)(chat)
 
     def is_read(self, message: Message) -> bool:
-        """Tell whether a chat is read aloud: see `core.interfaces.VoiceChannels`."""
-        stay = self._stay(message)
-        if stay is None or message.sent_at < stay.since_at:
+        """Tell whether the chat or thread of a message is read aloud."""
+        connection = self._find_connection(message)
+        if connection is None or message.sent_at < connection.since_at:
             return False
-        return (message.chat.chat_id, message.thread_id) in stay.read_places
-
-    # --- for the platform
+        return (message.chat.chat_id, message.thread_id) in connection.read_aloud
 
     def play(self, target: DeliveryTarget, pcm: bytes, rate_hz: int) -> None:
-        """Let the sound of a job be heard where it is meant to be."""
-        stay = self._stay(target.message)
-        if stay and _is_meant(stay, target.message):
-            stay.say(target, pcm, rate_hz)
+        """Play a job's samples in the voice channel of its server, if they are meant for it."""
+        connection = self._find_connection(target.message)
+        if connection and _is_public(connection, target.message):
+            connection.feed(target, pcm, rate_hz)
 
     def end(self, job_id: str) -> None:
-        """Note that a job brings no more sound."""
-        for stay in self._client.voice_clients:
-            if isinstance(stay, VoiceConnection):
-                stay.end(job_id)
+        """Note that a job's speech is complete."""
+        for connection in self._client.voice_clients:
+            if isinstance(connection, VoiceConnection):
+                connection.end(job_id)
 
     def note_move(self, member: discord.Member) -> None:
-        """Look whether we are alone after somebody came, went or moved."""
+        """Check whether the bot is alone after somebody joined, left or moved."""
         if member.bot:
             self._bots.add(member.id)
-        self._look_around(member.guild.voice_client)
+        self._check_alone(member.guild.voice_client)
 
     async def close(self) -> None:
         """Leave all channels."""
         for task in (tasks := list(self._tasks)):
             task.cancel()
-        stays = [stay.disconnect(force=True) for stay in self._client.voice_clients]
-        await asyncio.gather(*tasks, *stays, return_exceptions=True)
+        leaving = [one.disconnect(force=True) for one in self._client.voice_clients]
+        await asyncio.gather(*tasks, *leaving, return_exceptions=True)
 
     async def _connect(self, channel: Channel, message: Message) -> None:
         if VoiceConnection.warn_nacl or VoiceConnection.warn_dave:
             raise UserError("Voice channels need davey and PyNaCl, which are not installed here.")
         try:
-            stay = await _enter(channel)
+            connection = await _connect_to(channel)
         except TROUBLE as error:
             log.warning("discord_voice_failed", detail=describe(error))
             raise UserError(
                 "I could not come into {channel}. Please try again later.", channel=channel.name
             ) from None
         if isinstance(channel, discord.StageChannel):
-            await self._step_up(stay, channel)
-        stay.begin(message)
-        self._look_around(stay)
+            await self._become_speaker(connection, channel)
+        connection.start(message)
+        self._check_alone(connection)
 
-    async def _step_up(self, stay: VoiceConnection, channel: discord.StageChannel) -> None:
-        """Become a speaker: on a stage whoever comes only listens. Raises UserError."""
-        wanted = {"channel_id": channel.id, "suppress": False}
+    async def _become_speaker(
+        self, connection: VoiceConnection, channel: discord.StageChannel
+    ) -> None:
+        """Become a speaker: everyone joins a stage as audience. Raises UserError."""
+        state = {"channel_id": channel.id, "suppress": False}
         try:
-            await self._client.http.edit_my_voice_state(channel.guild.id, wanted)
+            await self._client.http.edit_my_voice_state(channel.guild.id, state)
         except TROUBLE as error:
-            log.warning("discord_not_on_stage", detail=describe(error))
-            await stay.disconnect(force=True)
-            raise _no_speaker(channel) from None
+            log.warning("discord_stage_refused", detail=describe(error))
+            await connection.disconnect(force=True)
+            raise _stage_error(channel) from None
 
     def _guild(self, message: Message) -> discord.Guild | None:
         if message.is_private or not message.chat.chat_id.isdecimal():
@@ -149,29 +147,29 @@ class DiscordVoiceChannels:
         channel = self._client.get_channel(int(message.chat.chat_id))
         return channel.guild if isinstance(channel, discord.abc.GuildChannel) else None
 
-    def _stay(self, message: Message) -> VoiceConnection | None:
+    def _find_connection(self, message: Message) -> VoiceConnection | None:
         guild = self._guild(message)
-        stay = guild.voice_client if guild else None
-        return stay if isinstance(stay, VoiceConnection) and stay.is_begun else None
+        found = guild.voice_client if guild else None
+        return found if isinstance(found, VoiceConnection) and found.is_started else None
 
-    def _is_alone(self, stay: VoiceConnection) -> bool:
-        return not stay.channel.voice_states.keys() - self._bots - {stay.user.id}
+    def _is_alone(self, connection: VoiceConnection) -> bool:
+        return not connection.channel.voice_states.keys() - self._bots - {connection.user.id}
 
-    def _look_around(self, stay: discord.VoiceProtocol | None) -> None:
-        if isinstance(stay, VoiceConnection) and stay.is_begun and self._is_alone(stay):
-            task = asyncio.create_task(self._leave_if_alone(stay))
+    def _check_alone(self, found: discord.VoiceProtocol | None) -> None:
+        if isinstance(found, VoiceConnection) and found.is_started and self._is_alone(found):
+            task = asyncio.create_task(self._leave_if_alone(found))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _leave_if_alone(self, stay: VoiceConnection) -> None:
+    async def _leave_if_alone(self, connection: VoiceConnection) -> None:
         await self._client.clock.sleep(ALONE_S)
-        if stay.is_begun and self._is_alone(stay):
+        if connection.is_started and self._is_alone(connection):
             log.info("discord_voice_alone")
-            await stay.disconnect(force=True)
+            await connection.disconnect(force=True)
 
 
 @stamina.retry(on=TimeoutError, attempts=2, timeout=None, wait_initial=0.1)
-async def _enter(channel: Channel) -> VoiceConnection:
+async def _connect_to(channel: Channel) -> VoiceConnection:
     return await channel.connect(timeout=CONNECT_S, cls=VoiceConnection, self_deaf=True)
 
 
@@ -180,15 +178,15 @@ def _is_in(channel: Channel, person_id: str) -> bool:
 
 
 def _require_rights(guild: discord.Guild, channel: Channel) -> None:
-    """Raise UserError where we may not be heard."""
+    """Raise UserError if the bot may not join or speak."""
     rights = channel.permissions_for(guild.me)
     if isinstance(channel, discord.StageChannel) and not rights.mute_members:
-        raise _no_speaker(channel)
+        raise _stage_error(channel)
     if not (rights.view_channel and rights.connect and rights.speak):
         raise UserError("I may not come into {channel} or not speak there.", channel=channel.name)
 
 
-def _no_speaker(channel: discord.StageChannel) -> UserError:
+def _stage_error(channel: discord.StageChannel) -> UserError:
     return UserError(
         "{channel} is a stage, where I only listen: give me the right to mute members there, "
         "which lets me speak.",
@@ -196,14 +194,16 @@ def _no_speaker(channel: discord.StageChannel) -> UserError:
     )
 
 
-def _is_meant(stay: VoiceConnection, message: Message) -> bool:
-    """Tell whether what answers a message may be heard by all in the channel.
+def _is_public(connection: VoiceConnection, message: Message) -> bool:
+    """Tell whether everybody in the channel may hear the reply to a message.
 
-    That is what was asked for where we were called, and what those in the channel let us say.
+    That holds in the chat that /join came from, in chats that are read aloud, and for /say by
+    people in the channel.
     """
     token = read_interaction_token(message.reply_token)
-    if message.sent_at < stay.since_at or (token and (token.is_ephemeral or token.is_personal)):
+    is_secret = token is not None and (token.is_ephemeral or token.is_personal)
+    if is_secret or message.sent_at < connection.since_at:
         return False
-    place = (message.chat.chat_id, message.thread_id)
-    is_here = message.chat.chat_id == stay.home or place in stay.read_places
-    return is_here or (message.command == "say" and _is_in(stay.channel, message.sender_id))
+    chat = (message.chat.chat_id, message.thread_id)
+    is_here = message.chat.chat_id == connection.home_chat_id or chat in connection.read_aloud
+    return is_here or (message.command == "say" and _is_in(connection.channel, message.sender_id))
