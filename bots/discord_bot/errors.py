@@ -70,7 +70,7 @@ _FATAL_CLOSES = {
 }
 
 
-def code_of(error: BaseException) -> int:
+def error_code_of(error: BaseException) -> int:
     """Return Discord's JSON error code, 0 if there is none."""
     return error.code if isinstance(error, discord.HTTPException) else 0
 

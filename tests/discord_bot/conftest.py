@@ -1,4 +1,4 @@
-"""A virtual Discord and a bot that talks to it."""
+"""An emulated Discord and a bot connected to it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def ann(server: Server) -> str:
 
 @pytest.fixture
 def room(server: Server, ann: str) -> Room:
-    """A channel in which Ann is."""
+    """A server channel with Ann in it."""
     return make_room(server, ann)
 
 
@@ -59,7 +59,7 @@ def inbox() -> FakeInbox:
 
 @pytest.fixture
 async def bot(settings: Settings, inbox: FakeInbox, clock: Clock) -> AsyncIterator[DiscordBot]:
-    """A bot that can make calls but does not receive."""
+    """A bot that is logged in but not connected to the gateway."""
     bot = DiscordBot(settings, inbox, clock)
     await bot.client.open()
     yield bot
@@ -70,7 +70,7 @@ async def bot(settings: Settings, inbox: FakeInbox, clock: Clock) -> AsyncIterat
 async def run_bot(
     settings: Settings, inbox: FakeInbox, wait_s: float = 30
 ) -> AsyncIterator[DiscordBot]:
-    """Run a bot that receives, from its start to its end."""
+    """Run a bot from its start to its end."""
     bot = DiscordBot(settings, inbox, current_clock())
     task = asyncio.create_task(bot.run())
     try:
@@ -88,7 +88,7 @@ async def run_bot(
 
 @pytest.fixture
 async def running(settings: Settings, inbox: FakeInbox) -> AsyncIterator[DiscordBot]:
-    """A bot that receives."""
+    """A running bot."""
     async with run_bot(settings, inbox) as bot:
         yield bot
 
@@ -97,7 +97,7 @@ async def running(settings: Settings, inbox: FakeInbox) -> AsyncIterator[Discord
 async def program(
     tmp_path: Path, server: Server, mimo: MimoServer
 ) -> AsyncIterator[DiscordProgram]:
-    """A program of its own that is not yet started."""
+    """A program that is not started yet."""
     async with DiscordProgram(tmp_path / "home", server, mimo) as program:
         yield program
 

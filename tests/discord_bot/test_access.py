@@ -1,4 +1,4 @@
-"""Who may change settings: asked live, and nobody else may."""
+"""Administrator rights, asked live."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ async def may(bot: Bot, room: str, user: str) -> bool:
     return await bot.is_admin(make_message(room, sender_id=user, is_private=False))
 
 
-async def test_managers_may_and_members_may_not(server: Server, running: Bot) -> None:
+async def test_managers_are_admins_and_members_are_not(server: Server, running: Bot) -> None:
     owner, manager, chief, ann = (server.add_user(n) for n in ("Owner", "Manny", "Chief", "Ann"))
     guild = server.add_guild(owner=owner, members=[manager, chief, ann])
     server.make_manager(guild, manager)
@@ -31,7 +31,7 @@ async def test_managers_may_and_members_may_not(server: Server, running: Bot) ->
     assert found == [True, True, True, False]
 
 
-async def test_everybody_may_where_all_manage(server: Server, running: Bot, ann: str) -> None:
+async def test_everybody_is_admin_where_all_manage(server: Server, running: Bot, ann: str) -> None:
     guild = server.add_guild(members=[ann])
     with server.world.lock:
         server.world.guilds[guild].roles[guild].permissions |= 1 << 5
@@ -40,7 +40,7 @@ async def test_everybody_may_where_all_manage(server: Server, running: Bot, ann:
     assert await may(running, server.channel(guild), ann)
 
 
-async def test_strangers_bots_of_nowhere_and_nameless_may_not(server: Server, running: Bot) -> None:
+async def test_strangers_and_unknown_chats_have_no_admins(server: Server, running: Bot) -> None:
     stranger = server.add_user("Stranger")
     room = server.channel(server.add_guild())
     await server.wait_for(lambda: running.client.guilds)
@@ -52,7 +52,7 @@ async def test_strangers_bots_of_nowhere_and_nameless_may_not(server: Server, ru
     assert await running.is_admin(make_message("5"))  # in private everybody is
 
 
-async def test_a_role_that_was_taken_away_counts_no_more(
+async def test_a_removed_role_no_longer_counts(
     server: Server, running: Bot, monkeypatch: pytest.MonkeyPatch, ann: str
 ) -> None:
     guild = server.add_guild(members=[ann])
@@ -67,7 +67,9 @@ async def test_a_role_that_was_taken_away_counts_no_more(
     assert not await may(running, room, ann)
 
 
-async def test_trouble_is_no_answer(server: Server, running: Bot, ann: str, channel: str) -> None:
+async def test_an_outage_is_an_error_not_a_denial(
+    server: Server, running: Bot, ann: str, channel: str
+) -> None:
     await server.wait_for(lambda: running.client.guilds)
     server.fault("GET */members/*", "status", status=503)
     with pytest.raises(PlatformBusy):

@@ -1,4 +1,4 @@
-"""Answers to interactions: the first answer is edited for 15 minutes, then other ways are taken."""
+"""Replies to interactions: the response is edited for 15 minutes, then other routes are used."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def ambiguous() -> float:
     return float(metrics.AMBIGUOUS_SENDS.labels("discord")._value.get())
 
 
-async def test_the_first_answer_takes_the_place_of_thinking(bot: Bot, room: Room) -> None:
+async def test_the_reply_replaces_the_thinking_response(bot: Bot, room: Room) -> None:
     target, ledger, asked = await room.ask(bot)
     only(room.server.thinking(room.channel))
     await bot.deliver(target, Reply("hello", "words", files=(NOTE,), buttons=AGAIN))
@@ -32,7 +32,7 @@ async def test_the_first_answer_takes_the_place_of_thinking(bot: Bot, room: Room
     assert room.server.thinking(room.channel) == []
 
 
-async def test_a_secret_answer_stays_one_with_all_its_parts(bot: Bot, room: Room) -> None:
+async def test_every_part_of_an_ephemeral_reply_is_ephemeral(bot: Bot, room: Room) -> None:
     target, ledger, asked = await room.ask(bot, "e")
     await bot.deliver(target, Reply("word " * 1000, buttons=AGAIN))
     answers = room.server.answers_of(asked)
@@ -42,7 +42,7 @@ async def test_a_secret_answer_stays_one_with_all_its_parts(bot: Bot, room: Room
     assert [one.labels for one in answers] == [[], [], ["Again"]]
 
 
-async def test_more_parts_go_as_messages_that_can_be_repeated(bot: Bot, room: Room) -> None:
+async def test_further_parts_are_repeatable_messages(bot: Bot, room: Room) -> None:
     target, _, asked = await room.ask(bot)
     room.server.fault(SEND, "lose_reply")
     await bot.deliver(target, Reply("word " * 1000))
@@ -51,7 +51,7 @@ async def test_more_parts_go_as_messages_that_can_be_repeated(bot: Bot, room: Ro
     assert room.server.calls_of(FOLLOW_UP) == []
 
 
-async def test_after_a_part_that_failed_no_later_one_goes_out(bot: Bot, room: Room) -> None:
+async def test_no_part_is_sent_after_a_failed_one(bot: Bot, room: Room) -> None:
     target, ledger, _ = await room.ask(bot)
     reply = Reply(" ".join(f"word{number}" for number in range(700)))
     room.server.fault(SEND, "status", status=400, code=50006)
@@ -79,7 +79,7 @@ async def test_where_the_bot_may_not_write_parts_follow_up(bot: Bot, room: Room)
     assert len(room.server.answers_of(asked)) == 3 and room.server.calls_of(SEND) == []
 
 
-async def test_person_who_brought_us_along_gets_five_messages_at_most(bot: Bot, room: Room) -> None:
+async def test_a_user_install_gets_at_most_five_messages(bot: Bot, room: Room) -> None:
     guild = room.server.add_guild(members=[room.ann], has_bot=False)
     room.server.change(room.ann, has_app=True)
     channel = room.server.channel(guild)
@@ -96,7 +96,7 @@ async def test_person_who_brought_us_along_gets_five_messages_at_most(bot: Bot, 
     ("age_s", "errors", "calls"),
     [(900, [], 0), (0, [], 1), (0, [(404, 10062)], 1), (0, [(404, 10015)], 1)],
 )
-async def test_where_the_first_answer_is_gone_it_is_a_message_of_the_channel(
+async def test_without_the_response_the_reply_goes_to_the_channel(
     bot: Bot, room: Room, age_s: float, errors: list[tuple[int, int]], calls: int
 ) -> None:
     target, ledger, asked = await room.ask(bot, age_s=age_s)
@@ -111,7 +111,7 @@ async def test_where_the_first_answer_is_gone_it_is_a_message_of_the_channel(
 
 
 @pytest.mark.parametrize("flags", ["e", "p"])
-async def test_late_secret_goes_to_the_person_alone(bot: Bot, room: Room, flags: str) -> None:
+async def test_a_late_ephemeral_reply_is_a_direct_message(bot: Bot, room: Room, flags: str) -> None:
     target, ledger, _ = await room.ask(bot, flags, age_s=900)
     await bot.deliver(target, Reply("word " * 700, buttons=AGAIN))
     answers = room.server.answers(room.server.dm(room.ann))
@@ -126,7 +126,7 @@ async def test_late_secret_goes_to_the_person_alone(bot: Bot, room: Room, flags:
     assert room.server.answers(room.channel) == []
 
 
-async def test_the_text_so_far_goes_when_the_answer_is_late(bot: Bot, room: Room) -> None:
+async def test_a_late_reply_replaces_the_partial_text(bot: Bot, room: Room) -> None:
     target, ledger, asked = await room.ask(bot)
     await bot.show(target, "one moment", is_lasting=True)
     await room.server.wait_for(lambda: PLACEHOLDER in ledger.ids())
@@ -147,7 +147,7 @@ async def test_the_text_so_far_goes_when_the_answer_is_late(bot: Bot, room: Room
     assert room.server.answers_of(asked) == []
 
 
-async def test_outdated_answer_is_edited_with_ticket_and_without(bot: Bot, room: Room) -> None:
+async def test_an_outdated_reply_is_edited_with_and_without_token(bot: Bot, room: Room) -> None:
     for flags, age_s in (("", 0), ("e", 0), ("", 901)):
         target, ledger, asked = await room.ask(bot, flags, job_id=f"job{flags}{age_s}")
         await bot.deliver(target, Reply("hello"))
@@ -157,13 +157,13 @@ async def test_outdated_answer_is_edited_with_ticket_and_without(bot: Bot, room:
         assert only(room.server.answers_of(asked)).content == "good morning"
 
 
-async def test_thinking_ends_when_all_is_said_elsewhere(bot: Bot, room: Room) -> None:
+async def test_an_empty_reply_ends_thinking(bot: Bot, room: Room) -> None:
     target, _, asked = await room.ask(bot)
     await bot.deliver(target, Reply())
     assert room.server.thinking(room.channel) == [] == room.server.answers_of(asked)
 
 
-async def test_the_message_of_a_pressed_button_stays_as_it_is(bot: Bot, room: Room) -> None:
+async def test_the_message_of_a_pressed_button_is_unchanged(bot: Bot, room: Room) -> None:
     target, _, _ = await room.ask(bot, "u")
     await bot.deliver(target, Reply("hello"))
     only(room.server.thinking(room.channel))  # the first answer was not touched
@@ -183,7 +183,7 @@ async def test_a_repeated_edit_changes_nothing(bot: Bot, room: Room) -> None:
     assert ambiguous() == before
 
 
-async def test_follow_ups_alone_may_come_twice_and_are_counted(bot: Bot, room: Room) -> None:
+async def test_only_follow_ups_may_be_duplicated_and_are_counted(bot: Bot, room: Room) -> None:
     target, ledger, asked = await room.ask(bot, "e")
     before = ambiguous()
     await bot.deliver(target, Reply("word " * 700))
@@ -193,7 +193,7 @@ async def test_follow_ups_alone_may_come_twice_and_are_counted(bot: Bot, room: R
     assert len(room.server.answers_of(asked)) == 3 and ambiguous() == before + 1
 
 
-async def test_a_refusal_is_told_to_whoever_asked_alone(bot: Bot, room: Room) -> None:
+async def test_a_refusal_is_shown_only_to_the_person_who_asked(bot: Bot, room: Room) -> None:
     for flags in ("", "e"):
         target, ledger, asked = await room.ask(bot, flags, job_id=f"job{flags}")
         await bot.deliver(replace(target, is_refusal=True), Reply("That cannot be."))

@@ -1,4 +1,4 @@
-"""What a voice channel hears, packet by packet: order, ends, silence, and no clicks."""
+"""Audio of a voice channel, packet by packet: order, ends, silence, and no clicks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bots.discord_bot.voice import audio_source as sound_source
 from bots.discord_bot.voice.audio_source import MAX_QUEUED, QueuedAudioSource
 from core.audio.outgoing import OpusPackets
 from core.interfaces import DeliveryTarget
-from tests.support.discord_inbox import make_envelope, make_message
+from tests.support.discord_inbox import make_message, make_target
 from tests.support.sounds import tone
 from tests.support.spectrum import level_at
 
@@ -24,12 +24,12 @@ DELAY = 960
 
 
 def ask(job_id: str) -> DeliveryTarget:
-    target, _ = make_envelope(make_message("1"), job_id)
+    target, _ = make_target(make_message("1"), job_id)
     return target
 
 
 def decode(packets: list[bytes]) -> array[int]:
-    """Return the left channel at 48 kHz, as everybody in the channel hears it."""
+    """Return the left channel at 48 kHz, as decoded by Discord's clients."""
     decoder = av.AudioCodecContext.create("libopus", "r")
     decoder.sample_rate, decoder.layout = 48_000, "stereo"
     frames = [frame for packet in packets for frame in decoder.decode(av.Packet(packet))]
@@ -53,7 +53,7 @@ def feed(
 
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 24_000, 44_100])
-def test_a_tone_of_any_rate_stays_the_tone(rate: int) -> None:
+def test_a_tone_of_any_rate_keeps_its_pitch(rate: int) -> None:
     hz = 1000
     encoder = OpusPackets(rate)
     sound = tone(0.5, hz, 8000, rate)
@@ -69,7 +69,7 @@ def test_a_tone_of_any_rate_stays_the_tone(rate: int) -> None:
             assert level_at(middle, other, 48_000) < 80, other
 
 
-def test_borders_of_chunks_leave_no_trace() -> None:
+def test_chunk_borders_are_inaudible() -> None:
     rate = 22_050
     sound = tone(0.4, 440, 8000, rate)
     heard = []
@@ -87,7 +87,7 @@ def test_borders_of_chunks_leave_no_trace() -> None:
         assert level_at(samples[2400:-2400], 440, 48_000) == pytest.approx(8000, rel=0.1)
 
 
-def test_sound_begins_once_there_is_a_cushion() -> None:
+def test_a_clip_starts_once_enough_is_buffered() -> None:
     source, target = QueuedAudioSource(), ask("a")
     source.feed(target, tone(0.1, 440, 8000, RATE), RATE)
     assert source.read() == OPUS_SILENCE
@@ -95,7 +95,7 @@ def test_sound_begins_once_there_is_a_cushion() -> None:
     assert source.read() != OPUS_SILENCE
 
 
-def test_sound_that_is_late_leaves_silence_and_goes_on() -> None:
+def test_an_underrun_is_silence() -> None:
     source, target = QueuedAudioSource(), ask("a")
     sound = tone(0.6, 440, 8000, RATE)
     source.feed(target, sound[: RATE // 2], RATE)  # 0.25 s
@@ -110,7 +110,7 @@ def test_sound_that_is_late_leaves_silence_and_goes_on() -> None:
     assert len(heard) >= 0.6 * 48_000
 
 
-def test_sounds_are_heard_in_the_order_of_their_beginnings() -> None:
+def test_clips_play_in_the_order_they_were_started() -> None:
     source, first, second = QueuedAudioSource(), ask("a"), ask("b")
     low, high = tone(0.5, 300, 8000, RATE), tone(0.5, 900, 8000, RATE)
     for start in range(0, len(low), 2400):
@@ -125,7 +125,7 @@ def test_sounds_are_heard_in_the_order_of_their_beginnings() -> None:
     assert level_at(two, 900, 48_000) > 7000 and level_at(two, 300, 48_000) < 80
 
 
-def test_a_job_that_is_tried_again_says_nothing_twice() -> None:
+def test_a_retried_job_repeats_no_audio() -> None:
     source, sound = QueuedAudioSource(), tone(1.0, 440, 8000, RATE)
     assert source.is_opus() and source.read() == b""
     feed(source, ask("a"), sound[:RATE], 1000)  # half of it, then the engine fails
@@ -141,7 +141,7 @@ def test_a_job_that_is_tried_again_says_nothing_twice() -> None:
     assert OPUS_SILENCE not in (packets := drain(source)) and len(packets) >= 3
 
 
-def test_what_is_cleared_never_comes_back() -> None:
+def test_cleared_clips_never_come_back() -> None:
     source, first, second = QueuedAudioSource(), ask("a"), ask("b")
     sound = tone(0.5, 440, 8000, RATE)
     for target in (first, second):
@@ -157,7 +157,7 @@ def test_what_is_cleared_never_comes_back() -> None:
     assert source.read()
 
 
-def test_one_that_stalls_lets_the_next_one_speak() -> None:
+def test_a_stalled_clip_gives_way_to_the_next() -> None:
     source = QueuedAudioSource()
     source.feed(ask("a"), tone(0.3, 440, 8000, RATE), RATE)
     source.feed(ask("b"), tone(0.3, 440, 8000, RATE), RATE)
@@ -171,7 +171,7 @@ def test_one_that_stalls_lets_the_next_one_speak() -> None:
     assert alone == pytest.approx(sound_source.STALL_ALONE_S / 0.02, abs=2)
 
 
-def test_a_flood_is_bounded() -> None:
+def test_the_queue_is_bounded() -> None:
     source = QueuedAudioSource()
     for number in range(MAX_QUEUED + 5):
         source.feed(ask(str(number)), tone(0.1, 440, 8000, RATE), RATE)
@@ -180,7 +180,7 @@ def test_a_flood_is_bounded() -> None:
     assert MAX_QUEUED * 5 <= len(packets) <= MAX_QUEUED * 7
 
 
-def test_feeding_while_it_is_played_loses_nothing() -> None:
+def test_feeding_during_playback_loses_nothing() -> None:
     source, target = QueuedAudioSource(), ask("a")
     sound = tone(1.0, 440, 8000, RATE) * 8
     packets: list[bytes] = []

@@ -1,4 +1,4 @@
-"""What is offered while a field is being filled in."""
+"""Autocomplete choices."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ def shown(suggestions: list[Suggestion], typed: str) -> list[tuple[str, str]]:
 VOICES = [Suggestion("kept:1", "Grandma"), Suggestion("Mia", "Mia · English"), Suggestion("Max")]
 
 
-def test_what_begins_with_the_words_comes_before_what_holds_them() -> None:
+def test_choices_with_the_typed_prefix_come_first() -> None:
     assert shown(VOICES, "") == [("Grandma", "kept:1"), ("Mia · English", "Mia"), ("Max", "Max")]
     assert shown(VOICES, "MA") == [("Max", "Max"), ("Grandma", "kept:1")]
     assert shown(VOICES, "zzz") == []
 
 
-def test_there_are_at_most_25_of_at_most_100_characters() -> None:
+def test_at_most_25_choices_of_at_most_100_characters() -> None:
     many = [Suggestion(f"v{n}", "x" * 200) for n in range(100)]
     found = shown(many, "")
     assert len(found) == 25 and {len(name) for name, _ in found} == {100}

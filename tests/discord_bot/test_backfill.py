@@ -1,4 +1,4 @@
-"""What was said while the bot was away is answered once; what is old is left alone."""
+"""Missed messages are committed once; old ones are left out."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.support.discord_inbox import FakeInbox
 
 
 def open_rooms(server: Server, count: int) -> tuple[str, list[str]]:
-    """Return a person, and channels in which they have said one thing each."""
+    """Return a person, and channels with one message of theirs each."""
     ann = server.add_user("Ann")
     guild = server.add_guild(members=[ann])
     return ann, [server.add_channel(guild, f"room-{n}") for n in range(count)]
 
 
 async def settle(bot: Bot) -> None:
-    """Wait until nothing is asked for any more."""
+    """Wait until backfill is complete."""
     await asyncio.sleep(3)
     async with asyncio.timeout(30):
         while bot._backfill._tasks:
@@ -27,15 +27,17 @@ async def settle(bot: Bot) -> None:
 
 
 async def see(server: Server, inbox: FakeInbox, rooms: list[str], ann: str) -> None:
-    """Let the bot see a message in each room, so that it has marks."""
+    """Let the bot receive a message in each room, so that it has watermarks."""
     before = len(inbox.messages)
     for room in rooms:
         server.send_text(room, ann, "seen")
     await server.wait_for(lambda: len(inbox.messages) == before + len(rooms))
 
 
-async def test_a_lost_session_costs_nothing(server: Server, running: Bot, inbox: FakeInbox) -> None:
-    """D12: 60 messages in 6 channels; each is handed in once, nothing old comes again."""
+async def test_a_lost_session_loses_no_message(
+    server: Server, running: Bot, inbox: FakeInbox
+) -> None:
+    """D12: 60 messages in 6 channels; each is committed once, and no old one."""
     ann, rooms = open_rooms(server, 6)
     old = server.add_channel(next(iter(server.world.guilds)), "old")
     for n in range(20):
@@ -59,7 +61,9 @@ async def test_a_lost_session_costs_nothing(server: Server, running: Bot, inbox:
     assert set(asked) == set(rooms) and server.identifies() == 2
 
 
-async def test_a_restart_goes_on(server: Server, settings: Settings, inbox: FakeInbox) -> None:
+async def test_a_restart_continues_from_the_watermarks(
+    server: Server, settings: Settings, inbox: FakeInbox
+) -> None:
     ann, [room] = open_rooms(server, 1)
     chat, thread = server.dm(ann), server.add_thread(room, ann)
     async with run_bot(settings, inbox):
@@ -76,9 +80,11 @@ async def test_a_restart_goes_on(server: Server, settings: Settings, inbox: Fake
     assert found[sent[2]].thread_id == thread and found[sent[2]].chat.chat_id == room
 
 
-async def test_a_first_mark_is_kept_at_once(server: Server, running: Bot, inbox: FakeInbox) -> None:
-    """Also while others are held: without a mark nothing would be asked for after a crash."""
+async def test_the_first_watermark_is_saved_at_once(
+    server: Server, running: Bot, inbox: FakeInbox
+) -> None:
+    """Also while others are held: backfill skips chats without a watermark."""
     ann, [room] = open_rooms(server, 1)
     running._watermarks.hold_all()
     await see(server, inbox, [room], ann)
-    await server.wait_for(lambda: room in inbox.marks, 0.5)
+    await server.wait_for(lambda: room in inbox.saved_watermarks, 0.5)

@@ -1,4 +1,4 @@
-"""How much is asked for after a session that was lost, how often, and what moves no mark."""
+"""Limits of backfill, its retries, and the watermarks that it holds."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Room(discord.abc.Messageable):
 
 
 @dataclass
-class Away:
-    """What Discord knows, and what it was asked: when, for which channel, from where on."""
+class FakeDiscord:
+    """A fake client: Discord's channels, and the requests made: time, channel, after."""
 
     clock: Clock
     guilds: list[Any] = field(default_factory=list)
@@ -86,26 +86,26 @@ class Away:
 
 
 class Scene:
-    """A bot that was away."""
+    """A backfill on a fake client."""
 
     def __init__(self, clock: Clock) -> None:
-        self.clock, self.away, self.inbox = clock, Away(clock), FakeInbox()
-        self.marks = ChannelWatermarks("discord", self.inbox, clock)
-        self.handed: list[int] = []
-        self.backfill = Backfill(self.away, self.marks, self.commit)  # type: ignore[arg-type]
+        self.clock, self.server, self.inbox = clock, FakeDiscord(clock), FakeInbox()
+        self.watermarks = ChannelWatermarks("discord", self.inbox, clock)
+        self.committed: list[int] = []
+        self.backfill = Backfill(self.server, self.watermarks, self.commit)  # type: ignore[arg-type]
         self.base = time_snowflake(clock.now())
 
-    async def commit(self, kind: str, raw: dict[str, Any], place: Any) -> None:
-        assert kind == "MESSAGE_CREATE" and place
-        self.handed.append(int(raw["id"]))
+    async def commit(self, kind: str, raw: dict[str, Any], channel: Any) -> None:
+        assert kind == "MESSAGE_CREATE" and channel
+        self.committed.append(int(raw["id"]))
 
-    async def know(self, *chats: int, mark: int = 0) -> None:
-        """Let chats have been read up to `mark`, by default up to now."""
-        self.inbox.marks = {str(chat): str(mark or self.base) for chat in chats}
-        await self.marks.load("9")
+    async def load(self, *chats: int, watermark: int = 0) -> None:
+        """Load watermarks of chats, by default as of now."""
+        self.inbox.saved_watermarks = {str(chat): str(watermark or self.base) for chat in chats}
+        await self.watermarks.load("9")
 
     def asked(self) -> list[int]:
-        return [channel for _, channel, _ in self.away.asked]
+        return [channel for _, channel, _ in self.server.asked]
 
     async def fill(self, shard_id: int = 0) -> None:
         self.backfill.start_session(shard_id)
@@ -122,15 +122,15 @@ async def scene(clock: Clock) -> Scene:
     return Scene(clock)
 
 
-async def test_what_fails_is_asked_again_ever_less_often(scene: Scene) -> None:
-    scene.away.add_guild(scene.base + 1)
-    await scene.know(101)
-    scene.away.errors = [PlatformBusy("x")] * 7
+async def test_failed_requests_are_retried_with_backoff(scene: Scene) -> None:
+    scene.server.add_guild(scene.base + 1)
+    await scene.load(101)
+    scene.server.errors = [PlatformBusy("x")] * 7
     await scene.fill()
-    moments = [at for at, _, _ in scene.away.asked]
+    moments = [at for at, _, _ in scene.server.asked]
     waits_s = [later - one for one, later in pairwise(moments)]
     assert waits_s == pytest.approx([1, 2, 4, 8, 16, 32, 60])
-    assert scene.handed == [scene.base + 1]
+    assert scene.committed == [scene.base + 1]
 
 
 @pytest.mark.parametrize(
@@ -143,41 +143,41 @@ async def test_what_fails_is_asked_again_ever_less_often(scene: Scene) -> None:
         ([discord.ConnectionClosed(SimpleNamespace(close_code=1), shard_id=0)], 2, 1),  # type: ignore[arg-type]
     ],
 )
-async def test_what_cannot_be_had_is_given_up(
+async def test_refused_and_unreachable_channels_are_given_up(
     scene: Scene, errors: list[Exception], tries: int, least_s: float
 ) -> None:
-    scene.away.add_guild(scene.base + 1)
-    await scene.know(101)
-    scene.away.errors = errors
+    scene.server.add_guild(scene.base + 1)
+    await scene.load(101)
+    scene.server.errors = errors
     begun_s = scene.clock.monotonic()
     await scene.fill()
-    assert len(scene.away.asked) == tries
+    assert len(scene.server.asked) == tries
     assert least_s <= scene.clock.monotonic() - begun_s <= least_s + 3
-    assert bool(scene.handed) is (tries == 2)
-    assert not scene.marks._held
+    assert bool(scene.committed) is (tries == 2)
+    assert not scene.watermarks._held
 
 
-async def test_so_many_channels_the_newest_first_and_a_few_at_once(scene: Scene) -> None:
+async def test_the_newest_channels_first_a_few_at_a_time(scene: Scene) -> None:
     count = MAX_CHANNELS + 9
-    scene.away.add_guild(*(scene.base + number for number in range(1, count + 1)))
-    await scene.know(*range(101, 101 + count))
+    scene.server.add_guild(*(scene.base + number for number in range(1, count + 1)))
+    await scene.load(*range(101, 101 + count))
     await scene.fill()
     assert scene.asked() == [100 + number for number in range(count, 9, -1)]
-    assert scene.away.most_open == AT_ONCE
+    assert scene.server.most_open == AT_ONCE
 
 
-async def test_private_chats_are_looked_into_by_the_first_shard_alone(scene: Scene) -> None:
+async def test_private_chats_are_backfilled_by_the_first_shard(scene: Scene) -> None:
     count = MAX_CHANNELS + 9
-    scene.away.add_guild(None)
-    scene.inbox.marks = {"101": str(scene.base)}
+    scene.server.add_guild(None)
+    scene.inbox.saved_watermarks = {"101": str(scene.base)}
     for number in range(1, count + 1):
         chat = 1000 + number
-        scene.inbox.marks[str(chat)] = str(scene.base + number)
-        scene.away.news[chat] = [scene.base + 999]
+        scene.inbox.saved_watermarks[str(chat)] = str(scene.base + number)
+        scene.server.news[chat] = [scene.base + 999]
         newest = {count: None, count - 2: scene.base + number}.get(number, scene.base + 999)
         guild = {"guild_id": "7"} if number == count - 1 else {}
-        scene.away.privates[chat] = {"id": str(chat), "last_message_id": newest, **guild}
-    await scene.marks.load("9")
+        scene.server.privates[chat] = {"id": str(chat), "last_message_id": newest, **guild}
+    await scene.watermarks.load("9")
     await scene.fill(shard_id=1)
     assert scene.asked() == []
     await scene.fill()
@@ -185,23 +185,23 @@ async def test_private_chats_are_looked_into_by_the_first_shard_alone(scene: Sce
     assert scene.asked() == [1000 + number for number in range(count - 3, 9, -1)]
 
 
-async def test_only_what_is_newer_than_its_mark_and_not_too_old(scene: Scene) -> None:
-    scene.away.add_guild(scene.base + 5, scene.base, None, scene.base + 6)
-    scene.away.news[101] = [scene.base - 1, scene.base + 4, scene.base + 5]
-    await scene.know(101, 102, 103)
+async def test_only_messages_after_the_watermark_that_are_not_too_old(scene: Scene) -> None:
+    scene.server.add_guild(scene.base + 5, scene.base, None, scene.base + 6)
+    scene.server.news[101] = [scene.base - 1, scene.base + 4, scene.base + 5]
+    await scene.load(101, 102, 103)
     await scene.fill()
-    assert scene.handed == [scene.base + 4, scene.base + 5]
-    assert [(channel, after) for _, channel, after in scene.away.asked] == [(101, scene.base)]
-    await scene.know(101, mark=1)
+    assert scene.committed == [scene.base + 4, scene.base + 5]
+    assert [(channel, after) for _, channel, after in scene.server.asked] == [(101, scene.base)]
+    await scene.load(101, watermark=1)
     await scene.fill()
-    assert scene.away.asked[-1][2] == pytest.approx(time_snowflake(scene.clock.now() - MAX_AGE))
+    assert scene.server.asked[-1][2] == pytest.approx(time_snowflake(scene.clock.now() - MAX_AGE))
 
 
-async def test_a_server_that_comes_late_is_asked_once(scene: Scene) -> None:
-    guild = scene.away.add_guild(scene.base + 1)
+async def test_a_late_server_is_backfilled_once(scene: Scene) -> None:
+    guild = scene.server.add_guild(scene.base + 1)
     guild.unavailable = True
     rooms, guild.channels = guild.channels, []
-    await scene.know(101)
+    await scene.load(101)
     scene.backfill.add_guild(7)
     scene.backfill.start_session(0)
     scene.backfill.add_guild(1)
@@ -209,68 +209,74 @@ async def test_a_server_that_comes_late_is_asked_once(scene: Scene) -> None:
     assert scene.asked() == []
     scene.backfill.complete_session(0)
     guild.unavailable, guild.channels = False, rooms
-    await scene.know(101, mark=scene.base + 1)  # what was known before counts
+    await scene.load(101, watermark=scene.base + 1)  # what was known before counts
     for _ in range(2):
         scene.backfill.add_guild(1)
         await scene.rest()
-    assert scene.asked() == [101] and scene.handed == [scene.base + 1]
+    assert scene.asked() == [101] and scene.committed == [scene.base + 1]
     # One that was there in time is asked only again after the next session.
-    await scene.know(101)
+    await scene.load(101)
     await scene.fill()
     scene.backfill.add_guild(1)
     await scene.rest()
     assert scene.asked() == [101, 101]
 
 
-async def test_marks_stay_until_all_was_asked_for(scene: Scene) -> None:
-    scene.away.add_guild(scene.base + 1, scene.base + 1)
-    scene.away.add_guild(None, shard_id=1)
-    await scene.know(101, 102, 201)
+async def test_watermarks_are_held_until_backfill_is_complete(scene: Scene) -> None:
+    scene.server.add_guild(scene.base + 1, scene.base + 1)
+    scene.server.add_guild(None, shard_id=1)
+    await scene.load(101, 102, 201)
     for shard_id in (0, 1):
         scene.backfill.start_session(shard_id)
     scene.backfill.complete_session(0)
     for chat in ("101", "102", "201"):
-        await scene.marks.note(chat, str(scene.base + 9))
-    await scene.marks.flush()
-    assert set(scene.inbox.marks.values()) == {str(scene.base)}  # the second shard is not there yet
+        await scene.watermarks.note(chat, str(scene.base + 9))
+    await scene.watermarks.flush()
+    assert set(scene.inbox.saved_watermarks.values()) == {
+        str(scene.base)
+    }  # the second shard is not there yet
     scene.backfill.complete_session(1)
-    await scene.marks.flush()
-    assert scene.inbox.marks["201"] == str(scene.base + 9)
-    assert scene.inbox.marks["101"] == scene.inbox.marks["102"] == str(scene.base)
+    await scene.watermarks.flush()
+    assert scene.inbox.saved_watermarks["201"] == str(scene.base + 9)
+    assert (
+        scene.inbox.saved_watermarks["101"]
+        == scene.inbox.saved_watermarks["102"]
+        == str(scene.base)
+    )
     await scene.rest()
-    await scene.marks.flush()
-    assert set(scene.inbox.marks.values()) == {str(scene.base + 9)}
+    await scene.watermarks.flush()
+    assert set(scene.inbox.saved_watermarks.values()) == {str(scene.base + 9)}
 
 
-async def test_what_the_end_cuts_off_moves_no_mark(scene: Scene) -> None:
-    scene.away.add_guild(scene.base + 1)
-    await scene.know(101)
+async def test_a_cancelled_backfill_moves_no_watermark(scene: Scene) -> None:
+    scene.server.add_guild(scene.base + 1)
+    await scene.load(101)
     scene.backfill.start_session(0)
     scene.backfill.complete_session(0)
     await asyncio.sleep(0.5)
     await scene.backfill.close()
-    await scene.marks.note("101", str(scene.base + 9))
-    await scene.marks.flush()
-    assert scene.inbox.marks["101"] == str(scene.base) and not scene.handed
+    await scene.watermarks.note("101", str(scene.base + 9))
+    await scene.watermarks.flush()
+    assert scene.inbox.saved_watermarks["101"] == str(scene.base) and not scene.committed
 
 
-async def test_a_session_that_breaks_off_early_hides_nothing(scene: Scene) -> None:
-    """What comes before the second session must not pass for all that was known before it."""
-    scene.away.add_guild(scene.base + 1)
-    await scene.know(101)
+async def test_an_incomplete_session_hides_nothing(scene: Scene) -> None:
+    """Messages of the first session must not count as known before the second."""
+    scene.server.add_guild(scene.base + 1)
+    await scene.load(101)
     scene.backfill.start_session(0)
-    await scene.marks.note("101", str(scene.base + 9))
+    await scene.watermarks.note("101", str(scene.base + 9))
     await scene.fill()
     scene.backfill.complete_session(0)  # a session is completed once
     await scene.rest()
-    assert scene.asked() == [101] and scene.handed == [scene.base + 1]
+    assert scene.asked() == [101] and scene.committed == [scene.base + 1]
 
 
-async def test_so_many_messages_of_a_channel_and_no_more(scene: Scene) -> None:
-    scene.away.add_guild(scene.base + 999)
+async def test_the_limit_of_messages_per_channel(scene: Scene) -> None:
+    scene.server.add_guild(scene.base + 999)
     sent = [scene.base + number for number in range(1, MAX_MESSAGES + 2)]
-    scene.away.news[101] = sent
-    await scene.know(101)
+    scene.server.news[101] = sent
+    await scene.load(101)
     await scene.fill()
-    assert scene.handed == sent[:MAX_MESSAGES]
-    assert len(scene.away.asked) == MAX_MESSAGES // PAGE
+    assert scene.committed == sent[:MAX_MESSAGES]
+    assert len(scene.server.asked) == MAX_MESSAGES // PAGE

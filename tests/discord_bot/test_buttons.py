@@ -1,4 +1,4 @@
-"""Buttons as Discord takes them, and what is read of a press."""
+"""Buttons as Discord components, and presses of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def make(count: int) -> list[Button]:
     return [Button(f"B{n}", "say", token=f"{n:022}") for n in range(count)]
 
 
-def test_buttons_stand_in_five_rows_at_most_many_in_lists_to_choose_from() -> None:
+def test_buttons_in_rows_and_many_as_select_menus() -> None:
     assert build_components([]) == [] and len(build_components(make(200))) == 5
     rows = build_components(make(7))
     assert [len(row["components"]) for row in rows] == [5, 2]
@@ -27,7 +27,7 @@ def test_buttons_stand_in_five_rows_at_most_many_in_lists_to_choose_from() -> No
 
 
 @pytest.mark.parametrize("count", [1, 10, 11, 125])
-def test_what_is_built_is_read_again(count: int) -> None:
+def test_button_ids_round_trip(count: int) -> None:
     buttons = make(count)
     parts = [part for row in build_components(buttons) for part in row["components"]]
     if count <= 10:
@@ -43,7 +43,7 @@ def test_what_is_built_is_read_again(count: int) -> None:
     assert read_press(row["components"][0]) == ButtonPress(TOKEN, is_private=True)
 
 
-def test_labels_are_cut_and_never_empty() -> None:
+def test_labels_are_shortened_and_never_empty() -> None:
     rows = build_components([Button("x" * 300, "say", token=TOKEN), Button(" ", "say")])
     labels = [part["label"] for part in rows[0]["components"]]
     assert [len(label) for label in labels] == [80, 1]
@@ -53,6 +53,6 @@ def test_labels_are_cut_and_never_empty() -> None:
     "custom_id", [None, "", TOKEN, "h:", f"h:{TOKEN}x", f"x:{TOKEN}", f"h:{TOKEN[:-1]}\n", "s:0"]
 )
 @pytest.mark.parametrize("values", [None, [], ["s:0"], [TOKEN]])
-def test_what_is_none_of_ours_is_nothing(custom_id: object, values: object) -> None:
+def test_unknown_button_ids_are_ignored(custom_id: object, values: object) -> None:
     data = {"custom_id": custom_id, "values": values}
     assert read_press({name: one for name, one in data.items() if one is not None}) is None

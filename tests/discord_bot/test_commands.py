@@ -1,4 +1,4 @@
-"""Every command and every entry of a message's menu, with the whole program: answered, once."""
+"""Every command and message menu entry, with the whole program: one reply each."""
 
 from __future__ import annotations
 
@@ -78,9 +78,7 @@ async def test_every_command_is_answered(room: Room, name: str) -> None:
 
 @pytest.mark.parametrize("use", USES, ids=lambda use: str(use.label))
 @pytest.mark.parametrize("kind", ["voice", "text"])
-async def test_every_use_of_a_message_is_answered(
-    room: Room, use: MessageAction, kind: str
-) -> None:
+async def test_every_message_action_is_answered(room: Room, use: MessageAction, kind: str) -> None:
     server = room.server
     if kind == "voice":
         message = server.send_voice(room.channel, room.bob, make_note(7), duration=2)
@@ -97,7 +95,7 @@ async def test_every_use_of_a_message_is_answered(
         assert "w7" in answer.content
 
 
-async def test_recording_comes_with_command_and_its_buttons_outlive_restart(room: Room) -> None:
+async def test_a_recording_option_and_buttons_after_a_restart(room: Room) -> None:
     note = {"recording": ("talk.ogg", make_note(9))}
     answer = await room.give("transcribe", attachments=note)
     assert "w9" in answer.content and not answer.is_ephemeral
@@ -109,7 +107,7 @@ async def test_recording_comes_with_command_and_its_buttons_outlive_restart(room
     assert "w9" in room.server.message(answer.message_id).content
 
 
-async def test_an_answer_can_be_asked_about(room: Room) -> None:
+async def test_follow_up_questions(room: Room) -> None:
     note = {"recording": ("talk.ogg", make_note(9))}
     answer = await room.give("ask", {"question": "What is said?"}, attachments=note)
     again = room.server.send_text(room.channel, room.bob, "And then?", reply_to=answer.message_id)

@@ -1,4 +1,4 @@
-"""Every error of the SDK, and every answer of Discord's, is one of ours."""
+"""Every error of discord.py and every error response maps to one of ours."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def make_closed(code: int) -> discord.ConnectionClosed:
     return discord.ConnectionClosed(socket, shard_id=0, code=code)
 
 
-def test_the_table_knows_every_error_of_the_sdk() -> None:
+def test_the_table_has_every_error_of_the_sdk() -> None:
     kinds = {
         kind
         for _, kind in inspect.getmembers(discord, inspect.isclass)
@@ -49,12 +49,12 @@ def test_the_table_knows_every_error_of_the_sdk() -> None:
         (408, 0, PlatformBusy), (429, 20028, PlatformBusy), (500, 0, PlatformBusy),
     ],
 )  # fmt: skip
-def test_answers_of_the_api(status: int, code: int, kind: type) -> None:
+def test_api_errors(status: int, code: int, kind: type) -> None:
     error = make_http(status, {"code": code, "message": "words of Discord"})
     assert type(read_error(error)) is kind
 
 
-def test_how_long_to_wait_is_kept() -> None:
+def test_retry_after_is_kept() -> None:
     limited = make_http(429, {"code": 0}, {"Retry-After": "7.5"})
     assert read_error(limited).retry_after_s == 7.5
     assert read_error(discord.RateLimited(90.0)).retry_after_s == 90.0

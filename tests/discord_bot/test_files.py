@@ -1,4 +1,4 @@
-"""Sound is fetched by links that Discord renews; what is too large is not fetched at all."""
+"""Downloads: expired links are renewed, and large files are not fetched."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OGG = b"OggS" + bytes(5000)
 
 
 async def hear(server: Server, inbox: FakeInbox, **fields: Any) -> Message:
-    """Let the bot hear a voice message and return it."""
+    """Let the bot receive a voice message and return it."""
     ann = server.add_user("Ann")
     server.send_voice(server.dm(ann), ann, OGG, **fields)
     await server.wait_for(lambda: inbox.messages)
@@ -30,12 +30,12 @@ async def hear(server: Server, inbox: FakeInbox, **fields: Any) -> Message:
     "file_id",
     [FileId("1/2/3"), FileId(url="https://a/b?c=d"), FileId("1/2/3", "https://a/b")],
 )
-def test_what_names_a_file_can_be_read_back(file_id: FileId) -> None:
+def test_file_ids_round_trip(file_id: FileId) -> None:
     assert FileId.parse(str(file_id)) == file_id
 
 
 async def test_an_expired_link_is_renewed(server: Server, running: Bot, inbox: FakeInbox) -> None:
-    """H10: the message is asked for again and the sound comes."""
+    """H10: the message is fetched again for a fresh link."""
     message = await hear(server, inbox)
     assert await running.fetch(message) == OGG
     assert not server.calls_of("GET */messages/*")  # what was just sent costs no call
@@ -51,7 +51,7 @@ async def test_an_expired_link_is_renewed(server: Server, running: Bot, inbox: F
         await running.fetch(message)
 
 
-async def test_the_sound_of_the_message_that_is_answered(
+async def test_the_recording_of_the_quoted_message(
     server: Server, running: Bot, inbox: FakeInbox, ann: str
 ) -> None:
     chat = server.dm(ann)
@@ -62,7 +62,7 @@ async def test_the_sound_of_the_message_that_is_answered(
     assert await running.fetch(inbox.messages[-1]) == OGG
 
 
-async def test_a_forwarded_sound(server: Server, running: Bot, inbox: FakeInbox) -> None:
+async def test_a_forwarded_recording(server: Server, running: Bot, inbox: FakeInbox) -> None:
     ann, bob = server.add_user("Ann"), server.add_user("Bob")
     far = server.private_chat(ann, bob)
     note = server.send_voice(far, bob, OGG)
@@ -73,7 +73,9 @@ async def test_a_forwarded_sound(server: Server, running: Bot, inbox: FakeInbox)
     assert await running.fetch(inbox.messages[0]) == OGG
 
 
-async def test_link_alone_cannot_be_renewed(server: Server, running: Bot, inbox: FakeInbox) -> None:
+async def test_a_link_without_message_cannot_be_renewed(
+    server: Server, running: Bot, inbox: FakeInbox
+) -> None:
     with pytest.raises(BadAudio):  # nor is there always one
         await running.fetch(make_message("1", attachment=None, reply_to=QuotedMessage("2")))
     message = await hear(server, inbox)
@@ -87,7 +89,7 @@ async def test_link_alone_cannot_be_renewed(server: Server, running: Bot, inbox:
 
 
 @pytest.mark.parametrize("kind", ["close", "cut", "lose_reply"])
-async def test_a_download_that_breaks_off_is_tried_once_more(
+async def test_an_interrupted_download_is_retried_once(
     server: Server, running: Bot, inbox: FakeInbox, kind: str
 ) -> None:
     message = await hear(server, inbox)
@@ -95,7 +97,7 @@ async def test_a_download_that_breaks_off_is_tried_once_more(
     assert await running.fetch(message) == OGG
 
 
-async def test_what_is_too_large_is_not_fetched_whatever_it_claims(
+async def test_large_files_are_not_fetched_whatever_they_claim(
     server: Server, running: Bot, inbox: FakeInbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     large = Attachment("1/2/3", size_bytes=files.MAX_BYTES + 1)

@@ -1,4 +1,4 @@
-"""H11: an answer with sound that is larger than Discord takes."""
+"""H11: replies with audio above Discord's limit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.discord_server_chat import Room, make_voice, only
 LARGE = tones.make_wav(sounds.tone(28.0, 440, 8000, 192_000), rate_hz=192_000)
 
 
-async def test_large_sound_goes_out_smaller(bot: Bot, room: Room) -> None:
+async def test_large_audio_is_shrunk(bot: Bot, room: Room) -> None:
     target, _ = room.note()
     large = File("talk.wav", "audio/wav", LARGE, 28.0)
     assert len(large.data) > MAX_FILE_BYTES
@@ -26,7 +26,7 @@ async def test_large_sound_goes_out_smaller(bot: Bot, room: Room) -> None:
     assert len(sounds.decode(file.data)) == pytest.approx(28.0 * 16_000 * 2, rel=0.01)
 
 
-async def test_parts_are_named_and_the_rest_is_left_alone() -> None:
+async def test_split_audio_is_numbered_and_other_files_are_unchanged() -> None:
     voice, note = await make_voice(), File("a.pdf", "application/pdf", bytes(200_000))
     wav = File("talk.wav", "audio/wav", tones.make_recording(range(36)), 36.0, title="Talk")
     reply = await fit_audio(Reply("Here", files=(voice, wav, note)), 43_000)
@@ -37,7 +37,7 @@ async def test_parts_are_named_and_the_rest_is_left_alone() -> None:
     assert all(len(file.data) <= 43_000 for file in parts)
 
 
-async def test_what_cannot_be_read_is_told(bot: Bot, room: Room) -> None:
+async def test_unreadable_audio_is_mentioned(bot: Bot, room: Room) -> None:
     target, _ = room.note()
     broken = File("talk.wav", "audio/wav", bytes(MAX_FILE_BYTES + 1))
     await bot.deliver(target, Reply("Here it is.", files=(broken,)))
@@ -45,7 +45,7 @@ async def test_what_cannot_be_read_is_told(bot: Bot, room: Room) -> None:
     assert not answer.files and "10 MB" in answer.content
 
 
-async def test_a_large_voice_message_stays_one(bot: Bot, room: Room) -> None:
+async def test_a_large_voice_message_remains_a_voice_message(bot: Bot, room: Room) -> None:
     target, _ = room.note()
     large = File("talk.wav", "audio/wav", LARGE, 28.0, waveform=bytes(range(60)))
     await bot.deliver(target, Reply(files=(large,)))

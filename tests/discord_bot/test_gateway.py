@@ -1,4 +1,4 @@
-"""What may go wrong with the gateway, and what the bot does then."""
+"""Gateway failures and the bot's recovery."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from tests.support.virtual_time import current_clock
 
 
 def list_beats() -> list[threading.Thread]:
-    """Return the SDK's threads that keep connections alive."""
+    """Return discord.py's heartbeat threads."""
     return [one for one in threading.enumerate() if isinstance(one, KeepAliveHandler)]
 
 
 async def hears(server: Server, inbox: FakeInbox, user: str) -> None:
-    """Wait until what a person writes now comes in."""
+    """Wait until a message sent now is received."""
     text = f"heard? {len(inbox.messages)}"
     server.send_text(server.dm(user), user, text)
     await server.wait_for(lambda: text in inbox.texts(), 30)
 
 
 @pytest.mark.parametrize("code", [1000, 4000, 4009])
-async def test_it_comes_back(
+async def test_it_reconnects(
     server: Server, running: Bot, inbox: FakeInbox, code: int, ann: str
 ) -> None:
     """H1."""
@@ -44,7 +44,7 @@ async def test_it_comes_back(
     assert server.identifies() <= 2
 
 
-async def test_it_resumes_if_asked(
+async def test_it_resumes_when_told_to(
     server: Server, running: Bot, inbox: FakeInbox, ann: str
 ) -> None:
     await hears(server, inbox, ann)
@@ -61,8 +61,8 @@ async def test_it_resumes_if_asked(
     await hears(server, inbox, ann)
 
 
-async def test_quiet_gateway_is_asked_and_stays(server: Server, running: Bot, clock: Clock) -> None:
-    """It wants a heartbeat every 41.25 s: in between it says nothing by itself."""
+async def test_a_quiet_gateway_gets_heartbeats(server: Server, running: Bot, clock: Clock) -> None:
+    """The gateway's interval is 41.25 s; in between it sends nothing by itself."""
     await clock.sleep(60)
     beats = server.gateway.sessions.beats
     assert len(beats) == 6
@@ -73,7 +73,7 @@ async def test_quiet_gateway_is_asked_and_stays(server: Server, running: Bot, cl
 async def test_a_silent_connection_counts_as_dead(
     server: Server, running: Bot, inbox: FakeInbox, clock: Clock, ann: str
 ) -> None:
-    """H1: taken up again at once, though the other side does not even agree to an end."""
+    """H1: resumed at once, though the peer does not even complete the close."""
     await server.wait_for(lambda: server.gateway.sessions.beats)
     begun_s = clock.monotonic()
     server.make_zombies()
@@ -93,10 +93,10 @@ async def test_a_silent_gateway_does_not_hold_up_the_end(
     assert clock.monotonic() - begun_s < 15
 
 
-async def test_no_beats_are_left_behind(
+async def test_no_heartbeat_threads_are_left_behind(
     server: Server, settings: Settings, inbox: FakeInbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A connection that is given up while it is made has its thread already."""
+    """A connection that is cancelled while it is made already has its thread."""
     monkeypatch.setattr(server.gateway, "_identify", lambda *_: None)
     bot = Bot(settings, inbox, current_clock())
     task = asyncio.create_task(bot.run())
@@ -108,7 +108,7 @@ async def test_no_beats_are_left_behind(
 
 
 @pytest.mark.parametrize(("code", "words"), [(4011, "DISCORD_SHARD_COUNT"), (4013, "intents")])
-async def test_what_no_reconnection_helps_against_ends_it(
+async def test_fatal_close_codes_end_the_bot(
     server: Server, settings: Settings, inbox: FakeInbox, code: int, words: str
 ) -> None:
     """H2."""
@@ -119,7 +119,9 @@ async def test_what_no_reconnection_helps_against_ends_it(
     assert len(server.calls_of("GET /gateway/bot")) == 1
 
 
-async def test_a_wrong_token_ends_it(server: Server, settings: Settings, inbox: FakeInbox) -> None:
+async def test_a_wrong_token_ends_the_bot(
+    server: Server, settings: Settings, inbox: FakeInbox
+) -> None:
     wrong = settings.model_copy(update={"discord_bot_token": SecretStr("x")})
     with pytest.raises(PlatformLocked, match="token"):
         async with run_bot(wrong, inbox):
@@ -127,7 +129,7 @@ async def test_a_wrong_token_ends_it(server: Server, settings: Settings, inbox: 
     assert len(server.calls) == 1
 
 
-async def test_a_discord_that_is_not_there_yet_is_waited_for(
+async def test_login_waits_for_an_unreachable_discord(
     settings: Settings, inbox: FakeInbox, server: Server, ann: str
 ) -> None:
     await server.close()
@@ -142,8 +144,10 @@ async def open_later(server: Server) -> None:
     await server.open()
 
 
-async def test_starts_are_waited_for(server: Server, settings: Settings, inbox: FakeInbox) -> None:
-    """Beyond the limit of a day Discord would take the token away."""
+async def test_the_session_start_limit_is_waited_for(
+    server: Server, settings: Settings, inbox: FakeInbox
+) -> None:
+    """Beyond the daily limit Discord resets the token."""
     bot = Bot(settings, inbox, current_clock())
     await bot.client.open()
 

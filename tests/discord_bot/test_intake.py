@@ -1,4 +1,4 @@
-"""Raw messages of Discord become ours: pure, so every form is tried here."""
+"""Raw Discord messages as ours, in every shape."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ from tests.support.discord_payloads import (
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-def read(raw: dict[str, Any], place: ChannelRef = HERE, **options: Any) -> Message:
-    message = read_message(raw, place, BOT, **options)
+def read(raw: dict[str, Any], channel: ChannelRef = HERE, **options: Any) -> Message:
+    message = read_message(raw, channel, BOT, **options)
     assert message is not None
     return message
 
 
-def test_whose_text_it_is_and_where() -> None:
+def test_sender_and_chat_of_a_text() -> None:
     assert read(make_raw("Hello")) == Message(
         Chat("discord", BOT, ROOM), MESSAGE, NOON, ANN, "Ann", is_private=False, text="Hello"
     )
@@ -73,12 +73,12 @@ def test_a_voice_message() -> None:
         ("odd", "application/ogg", "document"),
     ],
 )  # fmt: skip
-def test_files_that_hold_sound(name: str, mime: str | None, kind: str) -> None:
+def test_recordings_by_type_and_name(name: str, mime: str | None, kind: str) -> None:
     sound = read(make_raw("listen", attachments=[make_file(name, content_type=mime)])).attachment
     assert sound and sound.kind == kind
 
 
-def test_files_without_sound_are_passed_over() -> None:
+def test_other_files_are_skipped() -> None:
     picture = make_file("cat.png", id="1", content_type="image/png")
     assert read(make_raw("see", attachments=[picture])).attachment is None
     file = make_file("..\\../etc/pass\r\nwd\u202etxt.ogg")
@@ -87,7 +87,7 @@ def test_files_without_sound_are_passed_over() -> None:
     assert sound.name == "pass wdtxt.ogg"  # it leads nowhere
 
 
-def test_each_sound_of_a_message_is_one_of_its_own() -> None:
+def test_each_recording_is_a_message() -> None:
     files = [make_file(f"{n}.ogg", id=str(n)) for n in range(3)]
     found = read_messages(make_raw("all of it", attachments=files), ALONE, BOT)
     assert [m.attachment and m.attachment.name for m in found] == ["0.ogg", "1.ogg", "2.ogg"]
@@ -104,7 +104,7 @@ def read_edit_id(moment: str) -> str:
     return read(make_raw("x", edited_timestamp=moment), is_edit=True).edit_id
 
 
-def test_a_forward_brings_words_and_sound_along() -> None:
+def test_a_forward_has_text_and_recording() -> None:
     snapshot = {"content": "listen", "flags": 1 << 13, "attachments": [make_file(duration_secs=2)]}
     reference = {"type": 1, "message_id": "1", "channel_id": "2"}
     raw = make_raw(message_reference=reference, message_snapshots=[{"message": snapshot}])
@@ -117,7 +117,7 @@ def test_a_forward_brings_words_and_sound_along() -> None:
     assert read(raw).command == ""
 
 
-def test_a_reply_holds_what_it_answers() -> None:
+def test_a_reply_holds_the_quoted_message() -> None:
     quoted = make_voice(id="5", author=make_user(BOB, "bob"))
     reference = {"type": 0, "message_id": "5", "channel_id": ROOM}
     raw = make_raw("what?", type=19, message_reference=reference, referenced_message=quoted)
@@ -138,11 +138,11 @@ def test_a_reply_holds_what_it_answers() -> None:
         make_raw("x", type=7), make_raw("x", type=21), make_raw("\x00 \n"),
     ],
 )  # fmt: skip
-def test_what_is_nobodys_or_empty(raw: dict[str, Any]) -> None:
+def test_messages_of_bots_and_empty_ones_are_skipped(raw: dict[str, Any]) -> None:
     assert read_message(raw, HERE, BOT) is None and read_messages(raw, HERE, BOT) == []
 
 
-def test_mentions_are_names_and_ours_is_left_out() -> None:
+def test_mentions_become_names_and_the_bots_own_is_removed() -> None:
     raw = make_raw(
         f"<@{BOT}> tell <@!{BOB}> and <@123> about <a:dance:456>",
         mentions=[make_user(BOB, "bob"), make_user(BOT, "hearsay")],
@@ -161,14 +161,16 @@ def test_mentions_are_names_and_ours_is_left_out() -> None:
         (f"<@{BOT}> and then?", make_raw("It is…", id="5", author=make_user(BOT)), ""),
     ],
 )
-def test_a_mention_of_ours_asks(content: str, quoted: dict[str, Any] | None, command: str) -> None:
+def test_a_mention_of_the_bot_is_a_command(
+    content: str, quoted: dict[str, Any] | None, command: str
+) -> None:
     raw = make_raw(content)
     if quoted:
         raw |= {"message_reference": {"message_id": "5"}, "referenced_message": quoted, "type": 19}
     assert read(raw).command == command
 
 
-def test_notes_of_a_server_wait_for_auto_or_a_mention() -> None:
+def test_voice_messages_in_servers_need_auto_or_a_mention() -> None:
     note = read(make_voice())
     assert pick_command(note, ChatSettings()) is None
     assert pick_command(note, ChatSettings(is_auto=True)) == "transcribe"
@@ -176,7 +178,7 @@ def test_notes_of_a_server_wait_for_auto_or_a_mention() -> None:
     assert pick_command(asked, ChatSettings()) == "transcribe"
 
 
-def test_edits_have_ids_previews_are_none_and_no_words_are_news_in_a_server() -> None:
+def test_edits_have_ids_link_previews_do_not_count_and_erasing_does() -> None:
     edited = make_raw("new", edited_timestamp="2026-11-21T12:00:05.250000+00:00")
     assert read(edited, is_edit=True).edit_id == "1795262405250"
     # Read from the history it is the message itself: whoever asks has not seen it before.
@@ -197,8 +199,8 @@ _FIELDS = [*make_voice(), "message_reference", "referenced_message", "message_sn
 
 @settings(max_examples=50)
 @given(st.dictionaries(st.sampled_from(_FIELDS), _JSON, min_size=1, max_size=4))
-def test_no_shape_is_worse_than_poison(fields: dict[str, Any]) -> None:
-    """What cannot be read raises what costs only the event itself."""
+def test_unexpected_shapes_raise_poison_only(fields: dict[str, Any]) -> None:
+    """Unreadable messages raise errors that skip only the event."""
     try:
         found = read_message(make_voice() | fields, HERE, BOT)
     except POISON:

@@ -1,4 +1,4 @@
-"""Commands, menus of messages, buttons and forms come in, over the real gateway and discord.py."""
+"""Commands, message menus, buttons and modals, over the real gateway protocol and discord.py."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ BUTTONS = [{"type": 1, "components": [
 ]}]  # fmt: skip
 
 
-class AskedDoor(FakeInbox):
-    """A door that answers all that is new, once it is let."""
+class OpenInbox(FakeInbox):
+    """An inbox that makes a job for each new message, once it may."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.lets = asyncio.Event()
-        self.lets.set()
+        self.may_accept = asyncio.Event()
+        self.may_accept.set()
 
     async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
-        if not self.lets.is_set():
+        if not self.may_accept.is_set():
             self.tries += 1
-            await self.lets.wait()
+            await self.may_accept.wait()
         return await super().accept(message, data)
 
     def is_asked(self, message: Message) -> bool:
@@ -50,14 +50,14 @@ class AskedDoor(FakeInbox):
 
 
 @dataclass
-class Place:
+class Scenario:
     server: Server
-    inbox: AskedDoor
+    inbox: OpenInbox
     ann: str
     guild: str
     room: str
 
-    async def taken(self, count: int = 1) -> Message:
+    async def accepted(self, count: int = 1) -> Message:
         await self.server.wait_for(lambda: len(self.inbox.messages) == count)
         return self.inbox.messages[-1]
 
@@ -67,7 +67,7 @@ class Place:
         return reply_token
 
     def post(self) -> str:
-        """Let the bot have written a message with buttons."""
+        """Send a message with buttons as the bot."""
         with self.server.world.lock:
             world = self.server.world
             channel, me = world.channels[self.room], world.bot.user_id
@@ -75,151 +75,157 @@ class Place:
 
 
 @pytest.fixture
-def inbox() -> AskedDoor:
-    return AskedDoor()
+def inbox() -> OpenInbox:
+    return OpenInbox()
 
 
 @pytest.fixture
-async def place(server: Server, running: Bot, inbox: AskedDoor) -> AsyncIterator[Place]:
+async def scenario(server: Server, running: Bot, inbox: OpenInbox) -> AsyncIterator[Scenario]:
     ann = server.add_user("Ann", locale="zh-CN")
     guild = server.add_guild(members=[ann])
     await server.wait_for(server.commands)
-    yield Place(server, inbox, ann, guild, server.channel(guild))
+    yield Scenario(server, inbox, ann, guild, server.channel(guild))
 
 
-async def test_a_slash_command_is_heard_first_and_then_handed_in(place: Place) -> None:
-    place.server.fault("POST /interactions/*", "delay", delay_s=0.3)
-    asked = place.server.slash(place.room, place.ann, "say", {"text": "Hi", "voice": "Mia"})
+async def test_a_slash_command_is_deferred_and_then_committed(scenario: Scenario) -> None:
+    scenario.server.fault("POST /interactions/*", "delay", delay_s=0.3)
+    asked = scenario.server.slash(
+        scenario.room, scenario.ann, "say", {"text": "Hi", "voice": "Mia"}
+    )
     await asyncio.sleep(0.15)
-    assert place.server.calls_of("POST /interactions/*") and not place.inbox.messages
-    message = await place.taken()
+    assert scenario.server.calls_of("POST /interactions/*") and not scenario.inbox.messages
+    message = await scenario.accepted()
     assert (message.command, message.text) == ("say", 'voice:"Mia" Hi')
-    assert message.chat.chat_id == place.room and not message.is_private
+    assert message.chat.chat_id == scenario.room and not message.is_private
     assert message.message_id == f"interaction:{asked}"
-    assert (message.sender_id, message.sender_name) == (place.ann, "Ann")
+    assert (message.sender_id, message.sender_name) == (scenario.ann, "Ann")
     assert message.language == "zh-CN"
-    reply_token = place.reply_token()
-    known = place.server.interaction(asked)
+    reply_token = scenario.reply_token()
+    known = scenario.server.interaction(asked)
     assert (reply_token.interaction_id, reply_token.token) == (asked, known.token)
-    assert abs(reply_token.created_s - place.server.world.clock.now()) < 2
+    assert abs(reply_token.created_s - scenario.server.world.clock.now()) < 2
     assert not (reply_token.is_ephemeral or reply_token.is_personal)
     assert known.answer_kind == 5
-    [thinking] = place.server.thinking(place.room)
+    [thinking] = scenario.server.thinking(scenario.room)
     assert not thinking.is_ephemeral
 
 
-async def test_what_only_discord_can_read_is_made_words(place: Place) -> None:
-    me = place.server.world.bot.user_id
+async def test_discord_markup_becomes_plain_text(scenario: Scenario) -> None:
+    me = scenario.server.world.bot.user_id
     typed = f"<@{me}> so \u202e<a:party:123456789012345678> <@42>\r\nnow"
-    place.server.slash(place.room, place.ann, "say", {"text": typed})
-    assert (await place.taken()).text == "so :party: <@42>\nnow"
+    scenario.server.slash(scenario.room, scenario.ann, "say", {"text": typed})
+    assert (await scenario.accepted()).text == "so :party: <@42>\nnow"
 
 
-async def test_a_command_in_a_thread_and_in_private(place: Place) -> None:
-    thread = place.server.add_thread(place.room, place.ann)
-    place.server.slash(thread, place.ann, "help")
-    message = await place.taken()
-    assert (message.chat.chat_id, message.thread_id) == (place.room, thread)
-    chat = place.server.dm(place.ann)
-    place.server.slash(chat, place.ann, "help")
-    message = await place.taken(2)
+async def test_a_command_in_a_thread_and_in_private(scenario: Scenario) -> None:
+    thread = scenario.server.add_thread(scenario.room, scenario.ann)
+    scenario.server.slash(thread, scenario.ann, "help")
+    message = await scenario.accepted()
+    assert (message.chat.chat_id, message.thread_id) == (scenario.room, thread)
+    chat = scenario.server.dm(scenario.ann)
+    scenario.server.slash(chat, scenario.ann, "help")
+    message = await scenario.accepted(2)
     assert message.is_private and message.chat.chat_id == chat
-    assert not place.reply_token().is_personal
+    assert not scenario.reply_token().is_personal
 
 
 @pytest.mark.parametrize(
     ("label", "command", "is_ephemeral"),
     [("Transcribe for me", "transcribe", True), ("Speak this", "say", False)],
 )
-async def test_menus(
-    place: Place, running: Bot, label: str, command: str, is_ephemeral: bool
+async def test_message_menu_entries(
+    scenario: Scenario, running: Bot, label: str, command: str, is_ephemeral: bool
 ) -> None:
-    bob = place.server.add_user("Bob")
-    place.server.add_member(place.guild, bob)
-    note = place.server.send_voice(place.room, bob, OGG)
-    before = len(place.inbox.messages) + 1
-    await place.taken(before)
-    place.server.context_menu(note, place.ann, label)
-    message = await place.taken(before + 1)
+    bob = scenario.server.add_user("Bob")
+    scenario.server.add_member(scenario.guild, bob)
+    note = scenario.server.send_voice(scenario.room, bob, OGG)
+    before = len(scenario.inbox.messages) + 1
+    await scenario.accepted(before)
+    scenario.server.context_menu(note, scenario.ann, label)
+    message = await scenario.accepted(before + 1)
     assert (message.command, message.text) == (command, "")
     assert message.reply_to and message.reply_to.message_id == note
     assert message.reply_to.sender_id == bob and message.attachment is None
-    assert place.reply_token().is_ephemeral is is_ephemeral
+    assert scenario.reply_token().is_ephemeral is is_ephemeral
     assert await running.fetch(message) == OGG
-    place.server.expire_links()
+    scenario.server.expire_links()
     assert await running.fetch(message) == OGG
 
 
-async def test_question_about_message_is_asked_for_in_form(place: Place, running: Bot) -> None:
-    text = place.server.send_text(place.room, place.ann, "We meet at ten.")
-    await place.taken()
-    asked = place.server.context_menu(text, place.ann, "Ask about this")
-    form = await place.server.wait_for(lambda: place.server.interaction(asked).modal)
+async def test_a_question_about_a_message_is_entered_in_a_modal(
+    scenario: Scenario, running: Bot
+) -> None:
+    text = scenario.server.send_text(scenario.room, scenario.ann, "We meet at ten.")
+    await scenario.accepted()
+    asked = scenario.server.context_menu(text, scenario.ann, "Ask about this")
+    form = await scenario.server.wait_for(lambda: scenario.server.interaction(asked).modal)
     [[box]] = [row["components"] for row in form["components"]]
-    assert box["required"] and len(place.inbox.messages) == 1
-    sent = place.server.submit(asked, place.ann, {box["custom_id"]: "When?"})
-    message = await place.taken(2)
+    assert box["required"] and len(scenario.inbox.messages) == 1
+    sent = scenario.server.submit(asked, scenario.ann, {box["custom_id"]: "When?"})
+    message = await scenario.accepted(2)
     assert (message.command, message.text) == ("ask", "When?")
     assert message.reply_to and message.reply_to.text == "We meet at ten."
     assert message.message_id == f"interaction:{sent}"
-    assert place.server.interaction(sent).answer_kind == 5
+    assert scenario.server.interaction(sent).answer_kind == 5
     # As after a restart: it says that it knows of no such form.
     running._interactions._modals._open.clear()
-    sent = place.server.submit(asked, place.ann, {"text": "When?"})
-    answers = await place.server.wait_for(lambda: place.server.answers_of(sent))
-    assert answers[0].is_ephemeral and len(place.inbox.messages) == 2
+    sent = scenario.server.submit(asked, scenario.ann, {"text": "When?"})
+    answers = await scenario.server.wait_for(lambda: scenario.server.answers_of(sent))
+    assert answers[0].is_ephemeral and len(scenario.inbox.messages) == 2
 
 
-async def test_a_button_is_a_new_message_and_leaves_its_own_as_it_is(place: Place) -> None:
-    posted = place.post()
-    asked = place.server.press(posted, place.ann, label="Listen")
-    message = await place.taken()
+async def test_a_button_is_a_new_message_and_its_own_is_unchanged(scenario: Scenario) -> None:
+    posted = scenario.post()
+    asked = scenario.server.press(posted, scenario.ann, label="Listen")
+    message = await scenario.accepted()
     assert (message.button, message.command, message.text) == (TOKEN, "", "")
     assert message.reply_to and message.reply_to.message_id == posted
     assert message.reply_to.text == "What I said"
-    assert message.chat.chat_id == place.room and not place.reply_token().is_ephemeral
+    assert message.chat.chat_id == scenario.room and not scenario.reply_token().is_ephemeral
     # Type 6 would make "@original" the message with the button.
-    assert place.server.interaction(asked).answer_kind == 5
-    assert place.server.message(posted).content == "What I said"
+    assert scenario.server.interaction(asked).answer_kind == 5
+    assert scenario.server.message(posted).content == "What I said"
 
 
-async def test_a_private_button_is_pressed_in_the_persons_own_chat(place: Place) -> None:
-    place.server.press(place.post(), place.ann, label="Read in private")
-    message = await place.taken()
-    assert message.is_private and message.chat.chat_id == f"user:{place.ann}"
-    assert message.button == TOKEN and place.reply_token().is_ephemeral
+async def test_a_private_button_belongs_to_the_persons_own_chat(scenario: Scenario) -> None:
+    scenario.server.press(scenario.post(), scenario.ann, label="Read in private")
+    message = await scenario.accepted()
+    assert message.is_private and message.chat.chat_id == f"user:{scenario.ann}"
+    assert message.button == TOKEN and scenario.reply_token().is_ephemeral
 
 
-async def test_a_button_that_is_none_of_ours_does_nothing(place: Place) -> None:
-    asked = place.server.press(place.post(), place.ann, label="Old")
-    [answer] = await place.server.wait_for(lambda: place.server.answers_of(asked))
-    assert answer.is_ephemeral and not place.inbox.messages and place.server.pings() == []
+async def test_an_unknown_button_does_nothing(scenario: Scenario) -> None:
+    asked = scenario.server.press(scenario.post(), scenario.ann, label="Old")
+    [answer] = await scenario.server.wait_for(lambda: scenario.server.answers_of(asked))
+    assert answer.is_ephemeral and not scenario.inbox.messages and scenario.server.pings() == []
 
 
-async def test_a_stranger_who_brings_us_along(place: Place) -> None:
-    eve = place.server.add_user("Eve", has_app=True)
-    foreign = place.server.channel(place.server.add_guild(members=[eve], has_bot=False))
-    place.server.slash(foreign, eve, "summary", {"range": "last 2h"})
-    message = await place.taken()
+async def test_a_user_install_in_a_foreign_server(scenario: Scenario) -> None:
+    eve = scenario.server.add_user("Eve", has_app=True)
+    foreign = scenario.server.channel(scenario.server.add_guild(members=[eve], has_bot=False))
+    scenario.server.slash(foreign, eve, "summary", {"range": "last 2h"})
+    message = await scenario.accepted()
     assert message.is_private and message.chat.chat_id == f"user:{eve}"
-    reply_token = place.reply_token()
+    reply_token = scenario.reply_token()
     assert reply_token.is_personal and reply_token.is_ephemeral
     # Settings of a server are not even shown to somebody who only brings us along.
     with pytest.raises(PermissionError):
-        place.server.slash(foreign, eve, "auto", {"choice": "on"})
+        scenario.server.slash(foreign, eve, "auto", {"choice": "on"})
 
 
-async def test_what_people_say_is_written_down_for_all_if_asked(place: Place, running: Bot) -> None:
-    eve, bob = place.server.add_user("Eve", has_app=True), place.server.add_user("Bob")
-    chat = place.server.private_chat(eve, bob)
-    note = place.server.send_voice(chat, bob, OGG)
+async def test_a_user_install_transcribes_publicly_or_privately(
+    scenario: Scenario, running: Bot
+) -> None:
+    eve, bob = scenario.server.add_user("Eve", has_app=True), scenario.server.add_user("Bob")
+    chat = scenario.server.private_chat(eve, bob)
+    note = scenario.server.send_voice(chat, bob, OGG)
     for count, (label, is_ephemeral) in enumerate(
         [("Transcribe", False), ("Transcribe for me", True)], 1
     ):
-        place.server.context_menu(note, eve, label)
-        message = await place.taken(count)
+        scenario.server.context_menu(note, eve, label)
+        message = await scenario.accepted(count)
         assert message.chat.chat_id == f"user:{eve}" and message.is_private
-        reply_token = place.reply_token()
+        reply_token = scenario.reply_token()
         assert (
             reply_token.is_personal
             and reply_token.is_ephemeral is is_ephemeral
@@ -229,35 +235,35 @@ async def test_what_people_say_is_written_down_for_all_if_asked(place: Place, ru
         assert await running.fetch(message) == OGG
 
 
-async def test_an_interaction_told_three_times_is_answered_once(place: Place) -> None:
-    place.server.repeat_events(3)
-    place.server.slash(place.room, place.ann, "help")
-    await place.server.wait_for(lambda: place.inbox.tries == 3)
-    assert len(place.inbox.messages) == 1
+async def test_an_interaction_delivered_three_times_is_answered_once(scenario: Scenario) -> None:
+    scenario.server.repeat_events(3)
+    scenario.server.slash(scenario.room, scenario.ann, "help")
+    await scenario.server.wait_for(lambda: scenario.inbox.tries == 3)
+    assert len(scenario.inbox.messages) == 1
     await asyncio.sleep(10)
-    [thinking] = place.server.thinking(place.room)
+    [thinking] = scenario.server.thinking(scenario.room)
     assert thinking.is_loading
 
 
 @pytest.mark.parametrize("kind", ["close", "lose_reply", "status"])
-async def test_trouble_on_the_way_costs_a_try(place: Place, kind: str) -> None:
-    place.inbox.troubles = [StoreError("locked"), StoreError("locked")]
-    place.server.fault("POST /interactions/*", kind, status=503)  # type: ignore[arg-type]
-    asked = place.server.slash(place.room, place.ann, "help")
-    await place.taken()
-    known = place.server.interaction(asked)
+async def test_a_failed_response_is_retried(scenario: Scenario, kind: str) -> None:
+    scenario.inbox.troubles = [StoreError("locked"), StoreError("locked")]
+    scenario.server.fault("POST /interactions/*", kind, status=503)  # type: ignore[arg-type]
+    asked = scenario.server.slash(scenario.room, scenario.ann, "help")
+    await scenario.accepted()
+    known = scenario.server.interaction(asked)
     assert known.answer_kind == 5 and known.latency_s is not None and known.latency_s < 2.9
-    assert place.inbox.tries == 3
+    assert scenario.inbox.tries == 3
 
 
-async def test_what_discord_does_not_wait_for_is_kept_all_the_same(place: Place) -> None:
-    place.server.fault("POST /interactions/*", "status", status=404, code=10062, count=None)
-    place.server.slash(place.room, place.ann, "help")
-    assert (await place.taken()).command == "help"
+async def test_an_expired_interaction_is_committed_all_the_same(scenario: Scenario) -> None:
+    scenario.server.fault("POST /interactions/*", "status", status=404, code=10062, count=None)
+    scenario.server.slash(scenario.room, scenario.ann, "help")
+    assert (await scenario.accepted()).command == "help"
 
 
-async def test_a_chat_that_may_not_use_the_bot_is_told(server: Server, settings: Settings) -> None:
-    inbox = AskedDoor()
+async def test_a_chat_that_is_not_allowed_gets_a_notice(server: Server, settings: Settings) -> None:
+    inbox = OpenInbox()
     ann, eve = server.add_user("Ann"), server.add_user("Eve")
     guild = server.add_guild(members=[ann])
     limited = settings.model_copy(update={"allowed_chats": [guild]})
@@ -270,26 +276,26 @@ async def test_a_chat_that_may_not_use_the_bot_is_told(server: Server, settings:
         await server.wait_for(lambda: inbox.messages)
 
 
-async def test_what_may_be_put_in_is_offered_while_it_is_typed(place: Place) -> None:
+async def test_autocomplete(scenario: Scenario) -> None:
     typed = {"text": "Hi"}
-    asked = place.server.autocomplete(place.room, place.ann, "say", "voice", "s", typed)
-    choices = await place.server.wait_for(lambda: place.server.interaction(asked).choices)
-    assert choices == [{"name": "say voice", "value": "say voice"}] and not place.inbox.messages
-    place.inbox.troubles = [StoreError("locked")]
-    asked = place.server.autocomplete(place.room, place.ann, "style", "style", "w")
-    await place.server.wait_for(lambda: place.server.interaction(asked).answer_kind == 8)
-    assert place.server.interaction(asked).choices == []
+    asked = scenario.server.autocomplete(scenario.room, scenario.ann, "say", "voice", "s", typed)
+    choices = await scenario.server.wait_for(lambda: scenario.server.interaction(asked).choices)
+    assert choices == [{"name": "say voice", "value": "say voice"}] and not scenario.inbox.messages
+    scenario.inbox.troubles = [StoreError("locked")]
+    asked = scenario.server.autocomplete(scenario.room, scenario.ann, "style", "style", "w")
+    await scenario.server.wait_for(lambda: scenario.server.interaction(asked).answer_kind == 8)
+    assert scenario.server.interaction(asked).choices == []
 
 
-async def test_what_was_just_asked_for_is_kept_before_the_end(
+async def test_close_commits_deferred_interactions(
     server: Server, settings: Settings, ann: str, channel: str
 ) -> None:
-    """Who was told that an answer comes would wait for it in vain."""
-    inbox = AskedDoor()
-    inbox.lets.clear()
+    """A deferred interaction must get its reply after the next start."""
+    inbox = OpenInbox()
+    inbox.may_accept.clear()
     async with run_bot(settings, inbox):
         await server.wait_for(server.commands)
         asked = server.slash(channel, ann, "help")
         await server.wait_for(lambda: inbox.tries)
-        asyncio.get_running_loop().call_later(0.05, inbox.lets.set)
+        asyncio.get_running_loop().call_later(0.05, inbox.may_accept.set)
     assert [message.message_id for message in inbox.messages] == [f"interaction:{asked}"]

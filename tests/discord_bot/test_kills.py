@@ -1,4 +1,4 @@
-"""Killed at each step of an answer's way out, then started again: each part is there once."""
+"""Killed at each step of a delivery and started again: each part is sent once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OUT_OF_SAY = [name for name in OUT if not name.startswith(("S3", "S10", "SX part
 
 
 async def restart(program: DiscordProgram, person: str) -> None:
-    """Wait for the kill that was ordered, and start again."""
+    """Wait for the planned kill, and start again."""
     assert await program.ended() == -signal.SIGKILL
     await program.start()
     assert set(await program.settle(1)) == {"done"}

@@ -1,4 +1,4 @@
-"""What anybody says is shown as it was said: no style, no link, nobody called."""
+"""Text by people is shown verbatim: no style, no link, no mention."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CALLS = ("@everyone", "@here", "<@1>", "<@!1>", "<@&1>", "<#1>")
 
 
 @pytest.mark.parametrize("text", MARKED)
-def test_nothing_is_read_from_a_text(text: str) -> None:
+def test_text_is_shown_verbatim(text: str) -> None:
     for call in CALLS:
         assert call not in escape(text) and call not in link(text, "https://discord.com")
     assert read(text).kinds or text.startswith(("\\", "snake", "2", "¯", "a\\", "<+", "<tel"))
@@ -43,7 +43,7 @@ def test_nothing_is_read_from_a_text(text: str) -> None:
 
 
 @given(TEXTS, TEXTS)
-def test_nothing_is_read_from_any_mixture(text: str, more: str) -> None:
+def test_any_mixture_is_shown_verbatim(text: str, more: str) -> None:
     for line in f"{text}\n{more}".split("\n"):
         seen = read(escape(line))
         assert seen.kinds == set()
@@ -51,7 +51,7 @@ def test_nothing_is_read_from_any_mixture(text: str, more: str) -> None:
 
 
 @given(TEXTS.filter(lambda text: "\n" not in text and text.strip()))
-def test_a_label_stays_the_label_of_our_link(label: str) -> None:
+def test_a_label_does_not_break_its_link(label: str) -> None:
     url = "https://discord.com/channels/1/2/3"
     seen = read(f"before {link(label, url)}{escape('a](https://evil.example) behind')}")
     [(shown, where)] = seen.links

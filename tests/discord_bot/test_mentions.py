@@ -1,4 +1,4 @@
-"""Nobody's phone rings because of us, whatever was said, wherever it is shown again."""
+"""The bot pings nobody, whatever text it repeats and wherever."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TOKEN = "abcdefghijklmnopqrstuv"
 
 
 def calls(room: Room) -> str:
-    """Return everything that calls somebody on this server, in every form."""
+    """Return every form of mention on this server."""
     role = room.server.add_role(room.guild, "all", is_mentionable=True)
     forms = [
         "@everyone", "@here", f"<@{room.ann}>", f"<@!{room.ann}>", f"<@&{role}>",
@@ -25,7 +25,7 @@ def calls(room: Room) -> str:
 
 
 def everywhere(text: str) -> Reply:
-    """Return a reply that has a text in every place there is."""
+    """Return a reply that has a text in every field."""
     files = (File(f"{text[:60]}.txt", "text/plain", text.encode(), title=text),)
     links = (Link(0, 9, "1"), Link(10, len(text), "2"))
     buttons = (Button(text, "say", token=TOKEN), Button(text, "say", text, token=TOKEN[::-1]))
@@ -33,7 +33,7 @@ def everywhere(text: str) -> Reply:
 
 
 @pytest.mark.parametrize("kind", ["note", "dm", "command", "secret", "personal", "late"])
-async def test_no_ping_in_any_way_of_answering(bot: Bot, room: Room, kind: str) -> None:
+async def test_no_route_pings_anybody(bot: Bot, room: Room, kind: str) -> None:
     text = calls(room)
     if kind in ("note", "dm"):
         target, ledger = room.note() if kind == "note" else room.dm_note()
@@ -56,7 +56,7 @@ async def test_no_ping_in_any_way_of_answering(bot: Bot, room: Room, kind: str) 
 
 
 def check_everything(room: Room) -> None:
-    """Check that every call says that nobody is meant, and that nothing but text was sent."""
+    """Check that every request disables mentions, and that only text was sent."""
     written = [
         call.body
         for call in room.server.calls
@@ -68,7 +68,7 @@ def check_everything(room: Room) -> None:
         assert read(body.get("content") or "").kinds <= {"quote", "link"}
 
 
-async def test_what_is_refused_in_files_pings_nobody(bot: Bot, room: Room) -> None:
+async def test_a_reply_without_its_refused_files_pings_nobody(bot: Bot, room: Room) -> None:
     room.server.deny(room.channel, room.guild, "ATTACH_FILES", "READ_MESSAGE_HISTORY")
     await room.answer(bot, everywhere(calls(room)))
     assert room.server.pings() == [] and room.server.answers(room.channel)

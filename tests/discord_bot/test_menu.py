@@ -1,4 +1,4 @@
-"""The commands that Discord shows are those of the table, and are set only when they changed."""
+"""Registered commands are those of the table, and are updated only when they change."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def by_name() -> dict[str, dict[str, Any]]:
     return {one["name"]: one for one in build_menu()}
 
 
-def test_every_command_of_the_table_is_there_with_its_uses() -> None:
+def test_every_command_is_registered_with_its_message_actions() -> None:
     message_actions = [use.label for _, command in listed() for use in command.message_actions]
     assert [one["name"] for one in build_menu()] == [
         *(name for name, _ in listed()),
@@ -69,7 +69,7 @@ def test_texts_are_in_english_and_chinese() -> None:
             assert 1 <= len(one["description"]) <= 100
 
 
-def test_only_admins_are_shown_what_only_admins_may_choose() -> None:
+def test_admin_commands_are_shown_to_admins_only() -> None:
     limited = {one["name"] for one in build_menu() if one.get("default_member_permissions")}
     assert limited == {"auto", "language", "replies", "think", "digest"}
     # Everybody may leave what is remembered.
@@ -81,7 +81,7 @@ def test_only_admins_are_shown_what_only_admins_may_choose() -> None:
         assert one["integration_types"] == ([0] if is_of_servers else [0, 1])
 
 
-def test_options_come_from_the_table() -> None:
+def test_options_come_from_the_command_table() -> None:
     say = by_name()["say"]["options"]
     assert [one["name"] for one in say] == ["text", "voice", "style"]
     assert [one["required"] for one in say] == [True, False, False]
@@ -94,7 +94,7 @@ def test_options_come_from_the_table() -> None:
         assert required == sorted(required, reverse=True)  # as Discord wants
 
 
-async def test_new_command_appears_by_its_line_in_table(
+async def test_a_new_command_needs_one_table_entry(
     server: Server, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As for its file and its line in the table: nothing of Discord's is touched.
@@ -110,7 +110,7 @@ async def test_new_command_appears_by_its_line_in_table(
     assert found["Count this"]["type"] == 3
 
 
-async def test_the_table_is_set_once_and_again_only_when_it_changed(
+async def test_commands_are_registered_when_they_change(
     server: Server, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for times in range(1, 4):
@@ -126,7 +126,7 @@ async def test_the_table_is_set_once_and_again_only_when_it_changed(
     assert "think" not in server.commands()
 
 
-async def test_trouble_with_the_table_costs_a_try(server: Server, settings: Settings) -> None:
+async def test_failed_registration_is_retried(server: Server, settings: Settings) -> None:
     server.fault("GET */commands", "status", status=503, count=len(MENU_WAITS_S) - 1)
     async with run_bot(settings, FakeInbox()):
         await server.wait_for(server.commands, sum(MENU_WAITS_S))
@@ -135,7 +135,7 @@ async def test_trouble_with_the_table_costs_a_try(server: Server, settings: Sett
     assert waits_s == [round(wait_s) for wait_s in MENU_WAITS_S[:-1]]
 
 
-def test_a_translation_that_is_no_name_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_translated_names_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     words = {"voice": "a voice", "style": "风格", "Translate": "翻译 这条"}
     monkeypatch.setattr(menu, "translate", lambda text, language: words.get(text, text))
     assert by_name()["voice"]["name_localizations"] == {}
@@ -144,7 +144,7 @@ def test_a_translation_that_is_no_name_is_left_out(monkeypatch: pytest.MonkeyPat
 
 
 def as_discord_tells(commands: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return a table with ids, without what is false, and with its lists in another order."""
+    """Return a table as Discord stores it: with ids, without false values, lists reordered."""
     told = copy.deepcopy(commands)[::-1]
     for one in told:
         one |= {"id": "1", "version": "2", "application_id": "3", "nsfw": False}
@@ -172,7 +172,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("command", "part", "name", "value"), CHANGES)
-def test_every_difference_is_seen(command: str, part: str, name: str, value: Any) -> None:
+def test_every_difference_is_found(command: str, part: str, name: str, value: Any) -> None:
     told = as_discord_tells(build_menu())
     assert is_same(build_menu(), told)
     assert not is_same(build_menu(), told[1:]) and not is_same(build_menu()[1:], told)
@@ -181,7 +181,7 @@ def test_every_difference_is_seen(command: str, part: str, name: str, value: Any
     assert not is_same(build_menu(), told)
 
 
-def test_what_discord_itself_has_put_there_stays() -> None:
+def test_discords_own_entry_point_is_kept() -> None:
     own = {"id": "77", "type": 4, "name": "launch", "description": ""}
     table = build_table([own, {"id": "78", "type": 1, "name": "old", "description": "Old"}])
     assert table[-1] == own and "old" not in [one["name"] for one in table]
@@ -197,7 +197,7 @@ def test_what_discord_itself_has_put_there_stays() -> None:
         ("time [zone] | off", (Argument("what", "time [zone] | off"),)),
     ],
 )  # fmt: skip
-def test_fields_are_made_of_an_argument(argument: str, fields: tuple[Argument, ...]) -> None:
+def test_arguments_are_derived_from_usage(argument: str, fields: tuple[Argument, ...]) -> None:
     assert derive_arguments(argument) == fields
 
 
@@ -218,12 +218,12 @@ def test_fields_are_made_of_an_argument(argument: str, fields: tuple[Argument, .
         ("help", {"unknown": "x"}, ""),
     ],
 )
-def test_options_become_what_people_type(name: str, values: dict[str, str], typed: str) -> None:
+def test_options_become_command_text(name: str, values: dict[str, str], typed: str) -> None:
     assert join_arguments(commands.load_command(name).arguments, values) == typed
 
 
 @pytest.mark.parametrize("code", ["zh-CN", "zh-TW"])
-def test_no_two_commands_have_one_name_in_any_language(code: str) -> None:
+def test_command_names_are_unique_in_every_language(code: str) -> None:
     for kind in (1, 3):
         of_kind = [one for one in build_menu() if one["type"] == kind]
         names = [one["name_localizations"].get(code, one["name"]) for one in of_kind]

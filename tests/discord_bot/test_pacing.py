@@ -1,4 +1,4 @@
-"""What keeps us from being shut out: counters, a pause of everything, channels left alone."""
+"""Request pacing: counters, pauses, channels that are left alone."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ async def test_only_what_leads_to_a_ban_counts(pacer: DiscordPacer, advance: Adv
     assert pacer.invalid_count == 0
 
 
-async def test_all_is_still_for_ten_minutes(pacer: DiscordPacer, advance: Advance) -> None:
+async def test_too_many_refusals_pause_everything_for_ten_minutes(
+    pacer: DiscordPacer, advance: Advance
+) -> None:
     for _ in range(MAX_INVALID):
         pacer.check()
         pacer.note_response(403)
@@ -54,9 +56,7 @@ async def test_all_is_still_for_ten_minutes(pacer: DiscordPacer, advance: Advanc
     pacer.check()
 
 
-async def test_a_pause_is_the_longest_that_was_asked_for(
-    pacer: DiscordPacer, advance: Advance
-) -> None:
+async def test_the_longest_pause_wins(pacer: DiscordPacer, advance: Advance) -> None:
     pacer.pause(60)
     pacer.pause(5)
     assert pacer.pause_s == 60
@@ -99,7 +99,7 @@ async def test_a_channel_has_one_turn_at_a_time(pacer: DiscordPacer, advance: Ad
     assert pacer.take_turn("1") == GAP_S
 
 
-async def test_channels_at_rest_are_forgotten(pacer: DiscordPacer, advance: Advance) -> None:
+async def test_idle_channels_are_forgotten(pacer: DiscordPacer, advance: Advance) -> None:
     for number in range(4998):
         pacer.take_turn(str(number))
     advance(HOLD_S)
@@ -113,7 +113,7 @@ async def test_channels_at_rest_are_forgotten(pacer: DiscordPacer, advance: Adva
     assert pacer._channels.keys() == {"0", "refused", "drawn", "new"}
 
 
-async def test_in_a_pause_only_first_answers_go_out(bot: Bot, server: Server) -> None:
+async def test_a_pause_lets_only_first_responses_through(bot: Bot, server: Server) -> None:
     room = make_room(server)
     bot.client.pacer.pause(60)
     server.forget_calls()
@@ -135,7 +135,7 @@ async def test_in_a_pause_only_first_answers_go_out(bot: Bot, server: Server) ->
 
 
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "200"}, {"Retry-After": "soon"}])
-async def test_a_ban_is_felt_once_and_as_long_as_it_says(
+async def test_a_ban_pauses_for_as_long_as_it_says(
     bot: Bot, server: Server, advance: Advance, headers: dict[str, str]
 ) -> None:
     server.fault("POST */messages", "html", status=429, headers=headers)

@@ -1,4 +1,4 @@
-"""A reply becomes messages that Discord takes, and nothing of it is lost."""
+"""Replies as messages that Discord accepts, with nothing lost."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def squeeze(text: str) -> str:
 
 @settings(max_examples=40)
 @given(TEXTS, TEXTS, st.sampled_from([1, 2, 9, 60]), st.booleans())
-def test_all_fits_and_is_said(text: str, quote: str, times: int, is_first: bool) -> None:
+def test_parts_fit_and_hold_the_whole_text(
+    text: str, quote: str, times: int, is_first: bool
+) -> None:
     reply = Reply(text * times, quote * times, is_quote_first=is_first)
     parts = build_parts(reply)
     for part in parts:
@@ -58,7 +60,7 @@ def test_all_fits_and_is_said(text: str, quote: str, times: int, is_first: bool)
     assert build_parts(reply) == parts
 
 
-def test_the_quote_is_a_quote_line_by_line_in_every_message() -> None:
+def test_every_line_of_a_quote_is_marked_in_every_message() -> None:
     [part] = build_parts(Reply("Heard:", "one\n\ntwo"))
     assert part.text == "Heard:\n> one\n> \n> two"
     [part] = build_parts(Reply("Heard:", "one\ntwo", is_quote_first=True))
@@ -83,8 +85,8 @@ def test_more_than_four_messages_become_a_file() -> None:
 
 
 @pytest.mark.parametrize("text", ["word\n" * 5_000, "*" * 20_000])
-def test_huge_text_is_gone_through_few_times(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """One that looks back at each step goes through it thousands of times."""
+def test_a_huge_text_is_rendered_few_times(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Quadratic rendering would exceed this a thousandfold."""
     lengths: list[int] = []
 
     def count(text: str, *, is_start: bool = True) -> str:
@@ -115,14 +117,14 @@ def test_links_lead_to_messages() -> None:
         ("a\nand more\\](https://e.example)", 0),
     ],
 )
-def test_a_bracket_behind_our_link_does_not_take_it_over(text: str, start: int) -> None:
+def test_a_bracket_behind_a_link_does_not_become_part_of_it(text: str, start: int) -> None:
     [part] = build_parts(Reply(text, links=(Link(start, start + 1, "1"),)), lambda _: URL)
     seen = read(part.text)
     assert seen.links == [("a", URL)] and seen.kinds == {"link"}
     assert restore_links(seen.text) == text
 
 
-def test_a_link_over_lines_is_cut_at_their_ends_and_meets_no_other() -> None:
+def test_a_link_over_lines_is_split_and_overlaps_no_other() -> None:
     reply = Reply("one\ntwo\nx", links=(Link(0, 7, "1"), Link(2, 9, "2")))
     [part] = build_parts(reply, lambda link: f"https://d/{link.message_id}")
     assert part.text == "[one](https://d/1)\n[two](https://d/1)\n[x](https://d/2)"
@@ -130,7 +132,7 @@ def test_a_link_over_lines_is_cut_at_their_ends_and_meets_no_other() -> None:
 
 @settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 900), st.integers(0, 90)), max_size=8), TEXTS)
-def test_links_anywhere_leave_the_text_as_it_is(spans: list[tuple[int, int]], text: str) -> None:
+def test_links_leave_the_text_unchanged(spans: list[tuple[int, int]], text: str) -> None:
     links = tuple(Link(start, end, "1") for span in spans for start, end in (span, sorted(span)))
     parts = build_parts(Reply(text, links=links), lambda _: URL)
     for part in (*parts, *build_parts(Reply(text, text, links=links), lambda _: URL)):
@@ -170,11 +172,11 @@ def test_voice_messages_come_last_and_alone() -> None:
         replace(VOICE, waveform=bytes(257)), replace(VOICE, mime="audio/wav"),
     ],
 )  # fmt: skip
-def test_what_is_no_voice_message_goes_as_a_file(file: File) -> None:
+def test_an_unfit_voice_message_is_sent_as_a_file(file: File) -> None:
     assert build_parts(Reply(files=(file,))) == [MessagePart("", (file,))]
 
 
-def test_a_text_file_over_the_limit_goes_in_several(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_text_file_is_split(monkeypatch: pytest.MonkeyPatch) -> None:
     limit = 100_000
     monkeypatch.setattr("bots.discord_bot.outgoing.parts.MAX_FILE_BYTES", limit)
     data = "\n".join(f"第 {n} 行" for n in range(13_000)).encode()
@@ -202,7 +204,7 @@ def test_names_of_files(name: str, shown: str) -> None:
 
 @settings(max_examples=40)
 @given(TEXTS, st.sampled_from([1, 2, 9, 80]), st.booleans())
-def test_the_text_so_far_is_the_end_of_it(text: str, times: int, is_ours: bool) -> None:
+def test_partial_text_is_the_end_of_the_text(text: str, times: int, is_ours: bool) -> None:
     shown = shorten(text * times, is_ours=is_ours)
     assert count_units(shown) <= MAX_UNITS and not read(shown).kinds
     assert squeeze(text * times).endswith(squeeze(read(shown).text).removeprefix("…"))

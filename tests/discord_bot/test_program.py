@@ -1,4 +1,4 @@
-"""The whole program on Discord: answered once, whatever happens to the process."""
+"""The whole program on Discord: one reply, whatever happens to the process."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.real_time
 VOICE = sounds.file("ogg-opus", sounds.speech(4.0))
 
 
-async def test_killed_often_it_answers_once(program: DiscordProgram, server: Server) -> None:
-    """D1 for this road: what is said before a death, at it or after it is answered once."""
+async def test_many_crashes_and_one_reply(program: DiscordProgram, server: Server) -> None:
+    """D1 on Discord: a message before, during or after a crash gets one reply."""
     people = [server.add_user(f"Person {n}") for n in range(2)]
     room = server.channel(server.add_guild(members=people))
     await program.write_all(room)
@@ -48,8 +48,10 @@ async def test_killed_often_it_answers_once(program: DiscordProgram, server: Ser
     assert server.token not in program.whole_log and "of 4.0 seconds" not in program.whole_log
 
 
-async def test_what_only_operator_can_mend_ends_it(program: DiscordProgram, server: Server) -> None:
-    """H2: a supervisor that knows these codes does not start it again."""
+async def test_errors_for_the_operator_end_the_program(
+    program: DiscordProgram, server: Server
+) -> None:
+    """H2: a supervisor that knows these exit codes does not restart the program."""
     server.refuse_identify(4014)
     await program.start(is_awaited=False)
     assert await program.ended() == CONFIG

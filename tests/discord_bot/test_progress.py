@@ -1,4 +1,4 @@
-"""The text so far: drawn at Discord's pace, and never in the way of the answer."""
+"""Live messages: paced, and never in the way of the reply."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_the_latest_text_wins(bot: Bot, room: Room) -> None:
     assert room.server.calls == [] and ledger.ids()[0] == answer.message_id
 
 
-async def test_words_of_people_are_shown_as_they_are(bot: Bot, room: Room) -> None:
+async def test_text_by_people_is_shown_verbatim(bot: Bot, room: Room) -> None:
     target, _ = room.note()
     words = "@everyone <@1> **bold** [a](https://e.example) https://e.example\n# x"
     await bot.show(target, words)
@@ -59,7 +59,9 @@ async def test_words_of_people_are_shown_as_they_are(bot: Bot, room: Room) -> No
 
 
 @pytest.mark.parametrize("flags", ["", "e"])
-async def test_interaction_is_drawn_in_its_first_answer(bot: Bot, room: Room, flags: str) -> None:
+async def test_an_interaction_shows_progress_in_its_response(
+    bot: Bot, room: Room, flags: str
+) -> None:
     target, _, asked = await room.ask(bot, flags)
     await bot.show(target, "one moment", is_lasting=True)
     await room.server.wait_for(lambda: room.server.answers_of(asked))
@@ -70,7 +72,7 @@ async def test_interaction_is_drawn_in_its_first_answer(bot: Bot, room: Room, fl
     assert room.server.calls_of(SEND) == []
 
 
-async def test_a_secret_that_is_late_is_not_drawn_for_all(bot: Bot, room: Room) -> None:
+async def test_a_late_ephemeral_text_is_not_shown_publicly(bot: Bot, room: Room) -> None:
     target, _, _ = await room.ask(bot, "e", age_s=900)
     await bot.show(target, "secret words")
     await asyncio.sleep(60)
@@ -79,7 +81,7 @@ async def test_a_secret_that_is_late_is_not_drawn_for_all(bot: Bot, room: Room) 
 
 
 async def lose_placeholder(bot: Bot, room: Room) -> tuple[DeliveryTarget, MemoryLedger]:
-    """Draw as a process does that dies before the id of the message is kept."""
+    """Show text like a process that crashes before it saves the message's id."""
     target, ledger = room.note()
     await bot.show(target, "one")
     await room.server.wait_for(lambda: PLACEHOLDER in ledger.ids())
@@ -90,7 +92,7 @@ async def lose_placeholder(bot: Bot, room: Room) -> tuple[DeliveryTarget, Memory
 
 
 @pytest.mark.parametrize("kind", ["text", "more", "voice", "nothing"])
-async def test_an_unknown_placeholder_does_not_stay(bot: Bot, room: Room, kind: str) -> None:
+async def test_a_lost_placeholder_is_removed(bot: Bot, room: Room, kind: str) -> None:
     target, ledger = await lose_placeholder(bot, room)
     if kind == "more":
         await bot.show(target, "two")
@@ -105,7 +107,7 @@ async def test_an_unknown_placeholder_does_not_stay(bot: Bot, room: Room, kind: 
     assert ledger.ids().get(0, "") == (answers[0].message_id if answers else "")
 
 
-async def test_the_answer_waits_for_the_drawing_under_way(bot: Bot, room: Room) -> None:
+async def test_the_reply_waits_for_the_update_under_way(bot: Bot, room: Room) -> None:
     target, ledger = room.note()
     room.server.fault(SEND, "delay", delay_s=0.5)
     await bot.show(target, "one")
@@ -116,7 +118,7 @@ async def test_the_answer_waits_for_the_drawing_under_way(bot: Bot, room: Room) 
     assert only(room.server.answers(room.channel)).content == "hello"
 
 
-async def test_the_answer_waits_for_no_later_drawing(bot: Bot, room: Room, clock: Clock) -> None:
+async def test_the_reply_waits_for_no_later_update(bot: Bot, room: Room, clock: Clock) -> None:
     target, _ = room.note()
     await bot.show(target, "one")
     await room.server.wait_for(lambda: room.server.answers(room.channel))
@@ -127,7 +129,7 @@ async def test_the_answer_waits_for_no_later_drawing(bot: Bot, room: Room, clock
     assert only(room.server.answers(room.channel)).versions == ["one", "hello"]
 
 
-async def test_a_refusal_ends_the_drawing_and_never_raises(bot: Bot, room: Room) -> None:
+async def test_a_refusal_ends_the_updates_and_never_raises(bot: Bot, room: Room) -> None:
     room.server.deny(room.channel, room.guild, "SEND_MESSAGES")
     for number in range(1, 7):
         target, _ = room.note(str(number))
@@ -137,7 +139,9 @@ async def test_a_refusal_ends_the_drawing_and_never_raises(bot: Bot, room: Room)
         assert len(room.server.calls_of(SEND)) == min(number, MAX_FORBIDDEN)
 
 
-async def test_a_refused_interaction_says_nothing_about_its_channel(bot: Bot, room: Room) -> None:
+async def test_a_refused_interaction_does_not_count_against_its_channel(
+    bot: Bot, room: Room
+) -> None:
     for number in range(MAX_FORBIDDEN + 1):
         target, _, _ = await room.ask(bot, job_id=str(number))
         room.server.fault("PATCH /webhooks/*", "status", status=403, code=50013)
@@ -146,7 +150,7 @@ async def test_a_refused_interaction_says_nothing_about_its_channel(bot: Bot, ro
     assert not bot.client.pacer.is_held(room.channel)
 
 
-async def test_an_overload_only_delays_it(bot: Bot, room: Room) -> None:
+async def test_an_outage_only_delays_updates(bot: Bot, room: Room) -> None:
     target, _ = room.note()
     room.server.fault(SEND, "status", status=503, count=None)
     for number in range(MAX_FORBIDDEN + 1):
@@ -159,7 +163,7 @@ async def test_an_overload_only_delays_it(bot: Bot, room: Room) -> None:
     assert only(room.server.answers(room.channel)).content == "one"
 
 
-async def test_a_call_that_is_not_answered_is_given_up(bot: Bot, room: Room, clock: Clock) -> None:
+async def test_an_unanswered_update_is_given_up(bot: Bot, room: Room, clock: Clock) -> None:
     target, _ = room.note()
     room.server.fault(SEND, "hang")
     await bot.show(target, "one")

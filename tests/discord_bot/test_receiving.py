@@ -1,4 +1,4 @@
-"""Messages come in over the real gateway protocol, each once, committed before anything else."""
+"""Messages over the real gateway protocol: committed once, before anything else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from tests.support.discord_inbox import FakeInbox, make_message
 OGG = b"OggS" + bytes(200)
 
 
-async def test_a_voice_comes_in(server: Server, running: Bot, inbox: FakeInbox, ann: str) -> None:
+async def test_a_voice_message_is_committed(
+    server: Server, running: Bot, inbox: FakeInbox, ann: str
+) -> None:
     note = server.send_voice(server.dm(ann), ann, OGG, duration=4.0)
     await server.wait_for(lambda: inbox.messages)
     [message] = inbox.messages
@@ -28,7 +30,7 @@ async def test_a_voice_comes_in(server: Server, running: Bot, inbox: FakeInbox, 
     await server.wait_for(lambda: server.world.channels[message.chat.chat_id].typing)
 
 
-async def test_every_event_told_three_times_is_handed_in_once(
+async def test_an_event_delivered_three_times_is_committed_once(
     server: Server, running: Bot, inbox: FakeInbox, ann: str, channel: str
 ) -> None:
     server.repeat_events(3)
@@ -39,7 +41,7 @@ async def test_every_event_told_three_times_is_handed_in_once(
     assert {m.message_id for m in inbox.messages} == sent and len(inbox.messages) == 10
 
 
-async def test_what_the_store_does_not_take_is_handed_in_again_and_in_order(
+async def test_failed_commits_are_retried_in_order(
     server: Server, running: Bot, inbox: FakeInbox, ann: str
 ) -> None:
     chat = server.dm(ann)
@@ -50,7 +52,7 @@ async def test_what_the_store_does_not_take_is_handed_in_again_and_in_order(
     assert inbox.texts() == ["number 0", "number 1", "number 2"]
 
 
-async def test_an_event_that_cannot_be_read_costs_itself_alone(
+async def test_an_unreadable_event_is_skipped(
     server: Server, running: Bot, inbox: FakeInbox, ann: str
 ) -> None:
     chat = server.dm(ann)
@@ -63,7 +65,7 @@ async def test_an_event_that_cannot_be_read_costs_itself_alone(
     assert running.is_ready and server.identifies() == 1
 
 
-async def test_edits_and_deletions_follow_their_message(
+async def test_edits_and_deletions_are_committed(
     server: Server, running: Bot, inbox: FakeInbox, ann: str, channel: str
 ) -> None:
     sent = server.send_text(channel, ann, "first")
@@ -75,7 +77,7 @@ async def test_edits_and_deletions_follow_their_message(
     assert inbox.forgotten == [(channel, sent)]
 
 
-async def test_threads_and_posts_are_parts_of_their_channel(
+async def test_threads_and_posts_belong_to_their_channels_chat(
     server: Server, running: Bot, inbox: FakeInbox, ann: str
 ) -> None:
     guild = server.add_guild(members=[ann])
@@ -91,7 +93,9 @@ async def test_threads_and_posts_are_parts_of_their_channel(
     assert not any(m.is_private for m in inbox.messages)
 
 
-async def test_bots_and_webhooks_are_nobody(server: Server, running: Bot, inbox: FakeInbox) -> None:
+async def test_bots_and_webhooks_are_ignored(
+    server: Server, running: Bot, inbox: FakeInbox
+) -> None:
     ann, robot = server.add_user("Ann"), server.add_user("Robot", is_bot=True)
     guild = server.add_guild(members=[ann, robot])
     room = server.channel(guild)
@@ -104,7 +108,7 @@ async def test_bots_and_webhooks_are_nobody(server: Server, running: Bot, inbox:
     assert inbox.texts() == ["from Ann"]
 
 
-async def test_only_chats_that_may_use_it_are_heard(
+async def test_only_allowed_chats_are_answered(
     server: Server, settings: Settings, inbox: FakeInbox, ann: str
 ) -> None:
     ours = server.add_guild(members=[ann])
@@ -117,7 +121,7 @@ async def test_only_chats_that_may_use_it_are_heard(
         assert inbox.texts() == ["here"]
 
 
-async def test_shards_hear_all_and_leave_the_gateway(
+async def test_all_shards_receive_and_disconnect(
     server: Server, settings: Settings, inbox: FakeInbox, ann: str
 ) -> None:
     rooms = [server.channel(server.add_guild(members=[ann])) for _ in range(4)]
@@ -131,7 +135,7 @@ async def test_shards_hear_all_and_leave_the_gateway(
     assert server.connected() == 0 and server.gateway.closes == [1000] * 2
 
 
-async def test_people_are_answered_in_the_language_of_their_server_or_app(
+async def test_the_language_comes_from_the_app_or_the_server(
     server: Server, running: Bot, inbox: FakeInbox
 ) -> None:
     ann = server.add_user("Ann", locale="zh-CN")
@@ -145,7 +149,7 @@ async def test_people_are_answered_in_the_language_of_their_server_or_app(
     assert [m.language for m in inbox.messages] == ["de", "zh-CN", "zh-CN"]
 
 
-async def test_a_channel_where_nothing_may_be_shown_is_soon_left_alone(
+async def test_typing_stops_in_a_channel_that_forbids_it(
     server: Server, running: Bot, inbox: FakeInbox, ann: str, channel: str
 ) -> None:
     """H7."""

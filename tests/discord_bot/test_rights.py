@@ -1,4 +1,4 @@
-"""Who may change what, with the whole program: every settings command and button, every person."""
+"""Rights, with the whole program: every settings command and button, every kind of person."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ PEOPLE = ("member", "manager", "owner")
 
 @dataclass
 class Town:
-    """A server with all kinds of people, and one where the bot is not."""
+    """A server with all kinds of people, and one without the bot."""
 
     program: DiscordProgram
     server: Server
@@ -109,7 +109,7 @@ async def town(program: DiscordProgram) -> AsyncIterator[Town]:
     await store.close()
 
 
-async def test_the_table_of_rights(town: Town) -> None:
+async def test_who_may_use_which_command(town: Town) -> None:
     table: dict[tuple[str, str], bool] = {}
     for name, options in OF_THE_CHAT.items():
         for who in PEOPLE if name in ("auto", "voice") else ("member", "manager"):
@@ -122,7 +122,7 @@ async def test_the_table_of_rights(town: Town) -> None:
     assert set(OF_THE_CHAT) >= LIMITED
 
 
-async def test_everybody_chooses_for_themselves(town: Town) -> None:
+async def test_personal_settings_are_everybodys_own(town: Town) -> None:
     for who in ("member", "manager"):
         await town.reset()
         for name, options in OF_A_PERSON.items():
@@ -140,7 +140,7 @@ async def test_everybody_chooses_for_themselves(town: Town) -> None:
     assert settings.talk.notes is NoteMode.ASK
 
 
-async def test_a_stranger_changes_nothing_but_their_own(town: Town) -> None:
+async def test_a_user_install_changes_only_personal_settings(town: Town) -> None:
     await town.reset()
     for name, options in OF_THE_CHAT.items():
         answer = await town.give("stranger", name, options, town.foreign)
@@ -151,7 +151,7 @@ async def test_a_stranger_changes_nothing_but_their_own(town: Town) -> None:
     assert (await town.store.chats.settings(town.own_chat("stranger"))).language == "de"
 
 
-async def test_a_bot_asks_for_nothing(town: Town) -> None:
+async def test_messages_of_bots_are_ignored(town: Town) -> None:
     await town.reset()
     asked = [
         town.server.slash(town.room, town.people["bot"], name, options, is_forced=True)
@@ -162,7 +162,7 @@ async def test_a_bot_asks_for_nothing(town: Town) -> None:
     assert not await town.is_changed()
 
 
-async def test_buttons_ask_for_the_same_rights(town: Town) -> None:
+async def test_buttons_need_the_same_rights(town: Town) -> None:
     voices = await town.give("manager", "voice", {})
     label = next(one for one in voices.labels if one.startswith("Mia"))
     pressed = town.server.press(voices.message_id, town.people["manager"], label=label)
@@ -194,7 +194,7 @@ async def test_buttons_ask_for_the_same_rights(town: Town) -> None:
     assert stranger.speech.voice != "Mia"
 
 
-async def test_a_private_button_is_for_the_one_who_asked(town: Town) -> None:
+async def test_a_private_button_is_for_its_owner(town: Town) -> None:
     await town.reset()
     told = town.server.send_text(town.room, town.people["member"], "The tiles will be blue.")
     query = f"select 1 from remembered where message_id = '{told}'"
@@ -210,7 +210,7 @@ async def test_a_private_button_is_for_the_one_who_asked(town: Town) -> None:
     assert is_refused == {"manager": True, "owner": True, "member": False}
 
 
-async def test_who_is_not_to_be_written_down_is_not_by_strangers(town: Town) -> None:
+async def test_opting_out_of_transcription_holds_for_user_installs(town: Town) -> None:
     member, stranger = town.people["member"], town.people["stranger"]
     chat = town.server.private_chat(stranger, member)
     note = town.server.send_voice(chat, member, make_note(7), duration=2)
@@ -226,7 +226,7 @@ async def test_who_is_not_to_be_written_down_is_not_by_strangers(town: Town) -> 
     assert "opted out" in (await town.program.answer(sent)).content
 
 
-async def test_what_is_offered_is_what_the_person_may_use(town: Town) -> None:
+async def test_autocomplete_offers_only_usable_values(town: Town) -> None:
     sound = Audio(b"RIFF", "audio/wav", 1.0)
     await town.store.voices.keep(town.chat, "", SavedVoice("0123456789", "Grandma", sound))
     own = SavedVoice("1123456789", "me", sound, is_clone=True)

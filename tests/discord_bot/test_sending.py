@@ -1,4 +1,4 @@
-"""Replies on their way into a virtual Discord, with everything that can go wrong there."""
+"""Delivery to the emulated Discord, with everything that can go wrong."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from core.errors import ChatGone, MessageGone, PlatformBusy, PlatformError, Plat
 from core.interfaces import DeliveryTarget
 from core.models import DeliveryState, File, Link, QuotedMessage, Reply
 from core.safety import restore_links
-from tests.support.discord_inbox import FakeInbox, make_envelope, make_message
+from tests.support.discord_inbox import FakeInbox, make_message, make_target
 from tests.support.discord_markdown import read
 from tests.support.discord_server_chat import AGAIN, SEND, Room, make_room, only
 from tests.support.virtual_time import current_clock
@@ -33,7 +33,7 @@ def count_sends(room: Room) -> int:
     return len(room.server.calls_of(SEND))
 
 
-async def test_the_answer_stands_under_the_note(bot: Bot, room: Room) -> None:
+async def test_the_reply_refers_to_the_voice_message(bot: Bot, room: Room) -> None:
     target, ledger = room.note()
     await bot.deliver(
         target, Reply("Heard:", "hello https://e.example @everyone *_`", buttons=AGAIN)
@@ -69,7 +69,7 @@ async def test_links_lead_to_messages_of_the_server(bot: Bot, room: Room) -> Non
     assert found == [("one", f"https://discord.com/channels/@me/{chat}/11")]
 
 
-async def test_a_question_out_of_reach_silences_nobody(bot: Bot, room: Room) -> None:
+async def test_an_unreadable_question_is_replied_to_without_reference(bot: Bot, room: Room) -> None:
     target, _ = room.note()
     room.server.delete(target.message.message_id)
     await bot.deliver(target, Reply("hello"))
@@ -82,7 +82,9 @@ async def test_a_question_out_of_reach_silences_nobody(bot: Bot, room: Room) -> 
 
 
 @pytest.mark.parametrize(("status", "code"), [(413, 0), (400, 40005)])
-async def test_files_that_do_not_go_are_told(bot: Bot, room: Room, status: int, code: int) -> None:
+async def test_files_that_cannot_be_sent_are_mentioned(
+    bot: Bot, room: Room, status: int, code: int
+) -> None:
     target, _ = room.note()
     room.server.fault(SEND, "status", status=status, code=code)
     await bot.deliver(target, Reply("Here:", files=(FILE,)))
@@ -99,7 +101,7 @@ async def test_files_that_do_not_go_are_told(bot: Bot, room: Room, status: int, 
     assert answer.content == f"Here:\n{sending.FILES_FORBIDDEN}"
 
 
-async def test_the_log_holds_no_word_and_no_token(
+async def test_the_log_holds_no_text_and_no_token(
     bot: Bot, room: Room, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level("INFO")
@@ -122,7 +124,7 @@ async def test_the_log_holds_no_word_and_no_token(
     assert "http" not in str(caught.value)
 
 
-async def test_a_kill_after_the_send_makes_no_second_message(bot: Bot, room: Room) -> None:
+async def test_a_crash_after_the_send_makes_no_second_message(bot: Bot, room: Room) -> None:
     target, ledger = room.note()
     room.server.fault(SEND, "status", status=503, count=2)
     room.server.fault(SEND, "lose_reply", count=None)
@@ -139,7 +141,7 @@ async def test_a_kill_after_the_send_makes_no_second_message(bot: Bot, room: Roo
     assert only(room.server.answers(room.channel)).content == "good morning"
 
 
-async def test_parts_that_went_out_are_not_sent_again(bot: Bot, room: Room) -> None:
+async def test_sent_parts_are_not_sent_again(bot: Bot, room: Room) -> None:
     target, ledger = room.note()
     reply = Reply(quote="word " * 1000)
     await bot.deliver(target, reply)
@@ -154,7 +156,7 @@ async def test_parts_that_went_out_are_not_sent_again(bot: Bot, room: Room) -> N
     assert count_sends(room) == 4
 
 
-async def test_an_overload_that_stays_is_for_the_job(bot: Bot, room: Room) -> None:
+async def test_a_lasting_outage_is_left_to_the_job(bot: Bot, room: Room) -> None:
     target, ledger = room.note()
     room.server.fault(SEND, "status", status=503, count=None)
     with pytest.raises(PlatformBusy):
@@ -165,7 +167,7 @@ async def test_an_overload_that_stays_is_for_the_job(bot: Bot, room: Room) -> No
     assert ledger.rows[0].state is DeliveryState.PENDING
 
 
-async def test_a_server_that_is_silent_ends_the_call(bot: Bot, room: Room, clock: Clock) -> None:
+async def test_a_silent_server_ends_the_request(bot: Bot, room: Room, clock: Clock) -> None:
     for part, limit_s in ((Reply("hello"), CALL_S), (Reply(files=(FILE,)), UPLOAD_S)):
         target, _ = room.note(str(limit_s))
         room.server.fault(SEND, "hang")
@@ -175,7 +177,7 @@ async def test_a_server_that_is_silent_ends_the_call(bot: Bot, room: Room, clock
         assert clock.monotonic() - begun_s == pytest.approx(limit_s, abs=0.1)
 
 
-async def test_nothing_goes_out_before_the_login_and_all_of_it_after(
+async def test_nothing_is_sent_before_the_login_and_everything_after(
     settings: Settings, inbox: FakeInbox, room: Room
 ) -> None:
     bot = Bot(settings, inbox, current_clock())
@@ -190,7 +192,7 @@ async def test_nothing_goes_out_before_the_login_and_all_of_it_after(
     await bot.close()
 
 
-async def test_an_outdated_answer_is_edited_in_place(bot: Bot, room: Room) -> None:
+async def test_an_outdated_reply_is_edited_in_place(bot: Bot, room: Room) -> None:
     target, ledger = await room.answer(bot, Reply("hello", files=(FILE,), buttons=AGAIN))
     first = ledger.ids()
     ledger.outdate()
@@ -209,7 +211,7 @@ async def test_an_outdated_answer_is_edited_in_place(bot: Bot, room: Room) -> No
     assert room.server.answers(room.channel) == [] and ledger.ids() == {}
 
 
-async def test_an_outdated_answer_becomes_shorter_and_longer(bot: Bot, room: Room) -> None:
+async def test_an_outdated_reply_becomes_shorter_and_longer(bot: Bot, room: Room) -> None:
     target, ledger = await room.answer(bot, Reply("word " * 1000))
     first = ledger.ids()
     assert len(first) == 3
@@ -226,7 +228,7 @@ async def test_an_outdated_answer_becomes_shorter_and_longer(bot: Bot, room: Roo
 
 
 @pytest.mark.parametrize("scope", ["user", "shared", "global"])
-async def test_a_limit_is_waited_for(bot: Bot, room: Room, scope: str) -> None:
+async def test_a_rate_limit_is_waited_for(bot: Bot, room: Room, scope: str) -> None:
     room.server.fault(SEND, "rate_limit", retry_after=0.3, scope=scope)
     await room.answer(bot, Reply("hello"))
     only(room.server.answers(room.channel))
@@ -239,7 +241,7 @@ async def test_a_limit_is_waited_for(bot: Bot, room: Room, scope: str) -> None:
     assert count_sends(room) == 3
 
 
-async def test_strict_limits_hold_for_a_burst(bot: Bot, room: Room) -> None:
+async def test_a_burst_keeps_to_strict_rate_limits(bot: Bot, room: Room) -> None:
     room.server.set_limits(is_strict=True)
     envelopes = [room.note(str(n))[0] for n in range(12)]
     await asyncio.gather(*(bot.deliver(one, Reply("hello")) for one in envelopes))
@@ -261,7 +263,7 @@ async def test_a_channel_that_refuses_is_left_alone(bot: Bot, room: Room, code: 
     only(room.server.answers(other.channel))
 
 
-async def test_what_ends_one_chat_one_thread_or_all_of_it(bot: Bot, room: Room) -> None:
+async def test_errors_that_end_a_chat_a_thread_or_the_bot(bot: Bot, room: Room) -> None:
     thread = room.server.add_thread(room.channel, room.ann)
     notes = [room.note(thread_id=thread)[0], room.note()[0], room.note()[0], room.dm_note()[0]]
     room.server.archive_thread(thread)
@@ -278,7 +280,7 @@ async def test_what_ends_one_chat_one_thread_or_all_of_it(bot: Bot, room: Room) 
     room.server.change(room.ann, is_closed=True)
     await fails(bot, notes[3], ChatGone)
     message = make_message("user:x", "interaction:5", sender_id="x", attachment=None)
-    target, _ = make_envelope(replace(message, reply_token="5:token:1:p"))
+    target, _ = make_target(replace(message, reply_token="5:token:1:p"))
     await fails(bot, target, MessageGone)
 
 
@@ -288,8 +290,8 @@ async def fails(bot: Bot, target: DeliveryTarget, kind: type[PlatformError]) -> 
     assert type(caught.value) is kind
 
 
-async def test_a_pressed_button_is_answered_under_its_message(bot: Bot, room: Room) -> None:
+async def test_the_reply_to_a_button_refers_to_its_message(bot: Bot, room: Room) -> None:
     note = room.note()[0].message
     pressed = replace(note, message_id="interaction:5", reply_to=QuotedMessage(note.message_id))
-    await bot.deliver(make_envelope(pressed)[0], Reply("hello"))
+    await bot.deliver(make_target(pressed)[0], Reply("hello"))
     only(room.server.answers_to(note.message_id))

@@ -1,4 +1,4 @@
-"""No failure, however long it lasts, begins so many sessions that the token is lost."""
+"""No failure, however long, starts so many sessions that Discord resets the token."""
 
 from __future__ import annotations
 
@@ -29,10 +29,8 @@ def counted(clock: Clock) -> SessionPacer:
 
 
 @pytest.mark.parametrize("shards", [1, 3])
-async def test_sessions_have_their_pace(
-    counted: SessionPacer, advance: Advance, shards: int
-) -> None:
-    """Each shard has its own share."""
+async def test_sessions_are_paced(counted: SessionPacer, advance: Advance, shards: int) -> None:
+    """Each shard has its own burst."""
     pace_s = ONE_PER_S / shards
     for _ in range(MAX_SESSIONS * shards):
         counted.note_session(shards)
@@ -47,7 +45,7 @@ async def test_sessions_have_their_pace(
         counted.note_session(shards)
 
 
-async def test_a_long_rest_earns_one_share(counted: SessionPacer, advance: Advance) -> None:
+async def test_a_long_pause_refills_one_burst(counted: SessionPacer, advance: Advance) -> None:
     counted.note_session(0)  # before Discord has told how many shards there are
     advance(1000 * ONE_PER_S)
     for _ in range(MAX_SESSIONS):
@@ -56,7 +54,9 @@ async def test_a_long_rest_earns_one_share(counted: SessionPacer, advance: Advan
         counted.note_session(1)
 
 
-async def test_failures_are_spread_until_one_holds(counted: SessionPacer, advance: Advance) -> None:
+async def test_failed_rounds_back_off_until_one_lasts(
+    counted: SessionPacer, advance: Advance
+) -> None:
     # Who fails at once has not held, however long ago the program was started.
     advance(STEADY_S + 1)
     waits = []
@@ -73,7 +73,7 @@ async def test_failures_are_spread_until_one_holds(counted: SessionPacer, advanc
     assert counted.end_round() == FIRST_WAIT_S * 2
 
 
-async def test_a_gateway_that_refuses_every_session_is_asked_ever_less_often(
+async def test_a_gateway_that_refuses_every_session_is_tried_with_backoff(
     server: Server, settings: Settings, inbox: FakeInbox, clock: Clock
 ) -> None:
     server.refuse_identify(4000, count=1000)

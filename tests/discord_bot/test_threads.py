@@ -1,4 +1,4 @@
-"""Answers that are longer than a message: in threads of their own, or as a file."""
+"""Replies longer than a message: in threads, or as a file."""
 
 from __future__ import annotations
 
@@ -21,22 +21,24 @@ LONG = "\n".join(f"The line {n} of what was said." for n in range(160))
 
 
 @pytest.fixture
-def way() -> str:
+def setting() -> str:
     return "thread"
 
 
 @pytest.fixture
-def settings(settings: Settings, way: str) -> Settings:
-    return settings.model_copy(update={"discord_long_answers": way})
+def settings(settings: Settings, setting: str) -> Settings:
+    return settings.model_copy(update={"discord_long_answers": setting})
 
 
 def words(room: Room, *places: str) -> str:
-    """Return all that stands in places, as a person reads it."""
+    """Return the text of the bot's messages in channels, as people see it."""
     shown = [read(one.content).text for place in places for one in room.server.answers(place)]
     return "\n".join(shown)
 
 
-async def test_first_message_stands_in_channel_and_rest_in_its_thread(bot: Bot, room: Room) -> None:
+async def test_the_first_message_is_in_the_channel_and_the_rest_in_a_thread(
+    bot: Bot, room: Room
+) -> None:
     target, ledger = await room.answer(bot, Reply(LONG, buttons=AGAIN))
     first = only(room.server.answers(room.channel))
     assert first.reply_to == target.message.message_id and first.labels == []
@@ -50,7 +52,7 @@ async def test_first_message_stands_in_channel_and_rest_in_its_thread(bot: Bot, 
     assert room.server.pings() == []
 
 
-async def test_an_interaction_has_its_thread_too(bot: Bot, room: Room) -> None:
+async def test_an_interaction_has_a_thread_too(bot: Bot, room: Room) -> None:
     target, _, asked = await room.ask(bot)
     await bot.deliver(target, Reply(LONG, files=(await make_voice(),)))
     first = only(room.server.answers_of(asked))
@@ -62,7 +64,9 @@ async def test_an_interaction_has_its_thread_too(bot: Bot, room: Room) -> None:
 
 @pytest.mark.parametrize("pattern", [OPEN, SEND])
 @pytest.mark.parametrize("kind", ["lose_reply", "status"])
-async def test_what_is_repeated_stands_once(bot: Bot, room: Room, pattern: str, kind: str) -> None:
+async def test_a_repeated_delivery_sends_nothing_twice(
+    bot: Bot, room: Room, pattern: str, kind: str
+) -> None:
     target, _ = room.note()
     server, reply = room.server, Reply(LONG)
     server.fault(pattern, kind, status=503)  # type: ignore[arg-type]
@@ -77,14 +81,16 @@ async def test_what_is_repeated_stands_once(bot: Bot, room: Room, pattern: str, 
 
 
 @pytest.mark.parametrize("right", ["CREATE_PUBLIC_THREADS", "SEND_MESSAGES_IN_THREADS"])
-async def test_without_threads_all_stands_in_the_channel(bot: Bot, room: Room, right: str) -> None:
+async def test_without_thread_permission_everything_is_in_the_channel(
+    bot: Bot, room: Room, right: str
+) -> None:
     room.server.deny(room.channel, "", right)
     _, ledger = await room.answer(bot, Reply(LONG))
     assert words(room, room.channel) == LONG
     assert len(ledger.ids()) == 3
 
 
-async def test_where_there_are_no_threads_it_is_as_ever(bot: Bot, room: Room) -> None:
+async def test_private_and_ephemeral_replies_have_no_thread(bot: Bot, room: Room) -> None:
     thread = room.server.add_thread(room.channel, room.ann, "Talk")
     for target, _ in (room.dm_note(), room.note("in a thread", thread_id=thread)):
         await bot.deliver(target, Reply(LONG))
@@ -96,7 +102,7 @@ async def test_where_there_are_no_threads_it_is_as_ever(bot: Bot, room: Room) ->
     assert room.server.calls_of(OPEN) == []
 
 
-async def test_an_answer_that_changes_is_edited_in_its_thread(bot: Bot, room: Room) -> None:
+async def test_a_changed_reply_is_edited_in_its_thread(bot: Bot, room: Room) -> None:
     target, ledger = await room.answer(bot, Reply(LONG))
     [thread] = room.server.threads(room.channel)
     before = ledger.ids()
@@ -112,8 +118,8 @@ async def test_an_answer_that_changes_is_edited_in_its_thread(bot: Bot, room: Ro
     assert room.server.threads(room.channel) == [thread]
 
 
-@pytest.mark.parametrize(("way", "text"), [("file", LONG), ("thread", LONG * 8)])
-async def test_the_operator_can_want_a_file(bot: Bot, room: Room, text: str) -> None:
+@pytest.mark.parametrize(("setting", "text"), [("file", LONG), ("thread", LONG * 8)])
+async def test_the_operator_can_choose_a_file(bot: Bot, room: Room, text: str) -> None:
     await room.answer(bot, Reply(quote=text, buttons=AGAIN))
     answer = only(room.server.answers(room.channel))
     [file] = answer.files
@@ -124,9 +130,9 @@ async def test_the_operator_can_want_a_file(bot: Bot, room: Room, text: str) -> 
     assert room.server.threads(room.channel) == []
 
 
-def test_how_many_messages_an_answer_may_be() -> None:
+def test_most_messages_of_a_reply() -> None:
     open_, private = make_message("7", is_private=False), make_message("7")
-    found = [count_messages(open_, way) for way in ("messages", "thread", "file")]
+    found = [count_messages(open_, setting) for setting in ("messages", "thread", "file")]
     assert found == [4, MAX_THREAD_MESSAGES, 1]
     assert count_messages(private, "thread") == 4
 
@@ -140,5 +146,5 @@ def test_how_many_messages_an_answer_may_be() -> None:
         (Reply("word " * 40), f"{'word ' * 11}word…"),
     ],
 )
-def test_a_thread_is_called_what_the_answer_begins_with(reply: Reply, name: str) -> None:
+def test_a_thread_is_named_after_the_first_line(reply: Reply, name: str) -> None:
     assert name_thread(reply) == name and len(name) <= 60

@@ -1,4 +1,4 @@
-"""Spoken replies on their way into a virtual Discord: voice messages, and files in their place."""
+"""Spoken replies on the emulated Discord: voice messages, and files in their place."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def test_a_spoken_reply_is_a_voice_message(bot: Bot, room: Room) -> None:
     assert isinstance(call.body, dict) and call.body["flags"] == 1 << 13
 
 
-async def test_text_and_buttons_stand_before_it(bot: Bot, room: Room) -> None:
+async def test_text_and_buttons_come_before_the_voice_message(bot: Bot, room: Room) -> None:
     voice = await make_voice()
     await room.answer(bot, Reply("hello", files=(voice,), buttons=AGAIN))
     text, spoken = room.server.answers(room.channel)
@@ -38,7 +38,7 @@ async def test_text_and_buttons_stand_before_it(bot: Bot, room: Room) -> None:
 
 
 @pytest.mark.parametrize("code", [50173, 50013, 50159, 50160, 50161])
-async def test_a_refused_voice_message_is_a_file_and_stays_one(
+async def test_a_refused_voice_message_becomes_a_file_for_good(
     bot: Bot, room: Room, inbox: FakeInbox, code: int
 ) -> None:
     voice = await make_voice()
@@ -56,7 +56,7 @@ async def test_a_refused_voice_message_is_a_file_and_stays_one(
     assert [(one.is_voice, one.files[0].data) for one in answers] == [(False, voice.data)] * 3
 
 
-async def test_a_channel_that_takes_nothing_at_all_is_no_channel_without_voice(
+async def test_a_closed_channel_is_not_remembered_as_refusing_voice(
     bot: Bot, room: Room, inbox: FakeInbox
 ) -> None:
     room.server.deny(room.channel, room.guild, "ATTACH_FILES", "SEND_VOICE_MESSAGES")
@@ -66,7 +66,7 @@ async def test_a_channel_that_takes_nothing_at_all_is_no_channel_without_voice(
     assert len(room.server.calls_of(SEND)) <= 3
 
 
-async def test_kill_between_send_and_store_is_no_second_voice_message(bot: Bot, room: Room) -> None:
+async def test_a_crash_after_the_send_makes_no_second_voice_message(bot: Bot, room: Room) -> None:
     voice = await make_voice()
     target, ledger = await room.answer(bot, Reply("hello", files=(voice,)))
     for part in (0, 1):
@@ -76,7 +76,7 @@ async def test_kill_between_send_and_store_is_no_second_voice_message(bot: Bot, 
     assert len(room.server.answers(room.channel)) == 2 == len(ledger.ids())
 
 
-async def test_a_changed_voice_message_takes_the_place_of_the_first(bot: Bot, room: Room) -> None:
+async def test_a_changed_voice_message_replaces_the_first(bot: Bot, room: Room) -> None:
     target, ledger = await room.answer(bot, Reply(files=(await make_voice(2.0),)))
     first = ledger.ids()[0]
     ledger.outdate()
@@ -89,7 +89,7 @@ async def test_a_changed_voice_message_takes_the_place_of_the_first(bot: Bot, ro
     assert only(room.server.answers(room.channel)).content == "in words"
 
 
-async def test_a_command_is_answered_aloud_in_the_channel(bot: Bot, room: Room) -> None:
+async def test_a_command_gets_a_voice_message_in_the_channel(bot: Bot, room: Room) -> None:
     target, ledger, asked = await room.ask(bot)
     await bot.deliver(target, Reply(files=(await make_voice(),)))
     spoken = only(room.server.answers(room.channel))
@@ -102,7 +102,7 @@ async def test_a_command_is_answered_aloud_in_the_channel(bot: Bot, room: Room) 
 
 
 @pytest.mark.parametrize("flags", ["e", "p"])
-async def test_a_secret_voice_is_a_file_of_the_answer(bot: Bot, room: Room, flags: str) -> None:
+async def test_ephemeral_speech_is_a_file_of_the_response(bot: Bot, room: Room, flags: str) -> None:
     voice = await make_voice()
     target, _, asked = await room.ask(bot, flags)
     await bot.deliver(target, Reply(files=(voice,)))
@@ -110,7 +110,7 @@ async def test_a_secret_voice_is_a_file_of_the_answer(bot: Bot, room: Room, flag
     assert not [one for one in room.server.answers(room.channel) if one.interaction_id is None]
 
 
-async def test_a_command_where_voice_is_refused_is_answered_with_the_file(
+async def test_a_command_gets_a_file_where_voice_messages_are_refused(
     bot: Bot, room: Room, inbox: FakeInbox
 ) -> None:
     room.server.deny(room.channel, room.guild, "SEND_VOICE_MESSAGES", "ATTACH_FILES")

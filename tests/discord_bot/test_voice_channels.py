@@ -1,4 +1,4 @@
-"""Voice channels over the real gateway and voice protocols: what the bot says is heard."""
+"""Voice channels over the real gateway and voice protocols."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from core.models import Message
 from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.discord.records import STAGE, VOICE_CHANNEL
 from tests.emulators.discord.voice import SILENCE
-from tests.support.discord_inbox import make_envelope, make_message
+from tests.support.discord_inbox import make_message, make_target
 from tests.support.sounds import tone
 from tests.support.spectrum import level_at
 from tests.support.virtual_time import current_clock
@@ -31,7 +31,7 @@ RATE = 24_000
 
 @dataclass
 class Hall:
-    """A server with Ann and Ben, a text channel and a voice channel in which Ann is."""
+    """A server with Ann and Ben, a text channel, and a voice channel with Ann in it."""
 
     server: Server
     bot: Bot
@@ -46,7 +46,7 @@ class Hall:
         return make_message(room or self.room, sender_id=sender or self.ann, **values | fields)
 
     def ask(self, job_id: str, sender: str = "", **fields: Any) -> DeliveryTarget:
-        return make_envelope(self.message(sender, **fields), job_id)[0]
+        return make_target(self.message(sender, **fields), job_id)[0]
 
     @property
     def voice(self) -> DiscordVoiceChannels:
@@ -60,21 +60,21 @@ class Hall:
         return stay
 
     def play(self, target: DeliveryTarget, seconds: float = 0.4) -> None:
-        """Say something that Ann hears if she is meant to."""
+        """Play a tone for a message of Ann's."""
         self.bot.play(target, tone(seconds, 440, 8000, RATE), RATE)
 
     def where(self) -> str:
         return self.server.gateway.voice.channel_of(self.guild)
 
     async def enter(self, channel_id: str, person: str) -> None:
-        """Let somebody go to a voice channel, and the bot know of it."""
+        """Move somebody to a voice channel and wait until the bot knows."""
         find, room = self.bot.client.get_channel, int(channel_id)
         channel: Any = await self.server.wait_for(lambda: find(room))
         self.server.gateway.voice.move(self.guild, person, channel_id)
         await self.server.wait_for(lambda: int(person) in channel.voice_states)
 
     def spoken(self) -> int:
-        """Return how many packets held more than silence."""
+        """Return the number of packets that are not silence."""
         packets = self.server.gateway.voice.packets(self.guild)
         return sum(packet.opus != SILENCE for packet in packets)
 
@@ -90,7 +90,7 @@ class Hall:
         assert self.spoken() <= count + 22
 
     async def quiet(self) -> None:
-        """Wait until the bot has ended its speech."""
+        """Wait until the bot's speech has ended."""
         await self.server.wait_for(lambda: not (self.stay.is_playing() or self.stay._is_playing))
 
 
@@ -114,7 +114,7 @@ async def hall(
     await hall.voice.close()
 
 
-async def test_it_comes_when_called_and_goes_when_sent(hall: Hall) -> None:
+async def test_it_joins_and_leaves_on_command(hall: Hall) -> None:
     assert hall.voice.find(hall.message()) == ""
     # The first try is not answered.
     hall.server.gateway.voice.is_deaf = True
@@ -133,7 +133,7 @@ async def test_it_comes_when_called_and_goes_when_sent(hall: Hall) -> None:
 
 
 @pytest.mark.real_time
-async def test_what_is_said_on_a_stage_is_heard_as_it_comes(hall: Hall) -> None:
+async def test_speech_on_a_stage_is_streamed(hall: Hall) -> None:
     stage = hall.server.add_channel(hall.guild, "Reading", STAGE)
     hall.server.allow(stage, "", "MUTE_MEMBERS")
     await hall.enter(stage, hall.ann)
@@ -162,7 +162,7 @@ async def test_what_is_said_on_a_stage_is_heard_as_it_comes(hall: Hall) -> None:
 
 @pytest.mark.real_time
 @pytest.mark.parametrize("cause", ["stop", "disconnect", "another server", "lost line"])
-async def test_what_was_asked_before_is_never_said(
+async def test_speech_asked_for_earlier_is_never_played(
     hall: Hall, cause: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await hall.voice.join(hall.message())
@@ -193,7 +193,7 @@ async def test_what_was_asked_before_is_never_said(
     await hall.hears_alone("c", count)
 
 
-async def test_it_leaves_when_nobody_is_left_for_a_while(hall: Hall) -> None:
+async def test_it_leaves_an_empty_channel(hall: Hall) -> None:
     await hall.voice.join(hall.message())
     voice = hall.server.gateway.voice
     robot = hall.server.add_user("Robot", is_bot=True)
@@ -212,7 +212,7 @@ async def test_it_leaves_when_nobody_is_left_for_a_while(hall: Hall) -> None:
     await hall.server.wait_for(lambda: hall.voice.find(hall.message()) == "")
 
 
-async def test_it_says_why_it_does_not_come(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_says_why_it_cannot_join(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
     async def refusal(message: Message) -> str:
         with pytest.raises(UserError) as caught:
             await hall.voice.join(message)
@@ -238,7 +238,7 @@ async def test_it_says_why_it_does_not_come(hall: Hall, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("is_late", [False, True])
-async def test_on_a_stage_where_it_may_only_listen_it_says_so(hall: Hall, is_late: bool) -> None:
+async def test_it_says_when_it_cannot_speak_on_a_stage(hall: Hall, is_late: bool) -> None:
     stage = hall.server.add_channel(hall.guild, "Reading", STAGE)
     await hall.enter(stage, hall.ann)
     if is_late:
@@ -256,7 +256,7 @@ async def test_on_a_stage_where_it_may_only_listen_it_says_so(hall: Hall, is_lat
     assert hall.voice.find(hall.message()) == ""
 
 
-async def test_it_is_not_taken_away_from_others(hall: Hall) -> None:
+async def test_it_does_not_leave_other_people(hall: Hall) -> None:
     await hall.voice.join(hall.message())
     other = hall.server.add_channel(hall.guild, "Kitchen", VOICE_CHANNEL)
     await hall.enter(other, hall.ben)
@@ -269,7 +269,7 @@ async def test_it_is_not_taken_away_from_others(hall: Hall) -> None:
 
 
 @pytest.mark.real_time
-async def test_only_what_is_meant_for_it_is_heard(hall: Hall) -> None:
+async def test_only_public_replies_are_played(hall: Hall) -> None:
     await hall.voice.join(hall.message())
     elsewhere = hall.server.add_channel(hall.guild, "elsewhere")
     await hall.server.wait_for(lambda: hall.bot.client.get_channel(int(elsewhere)))
@@ -283,7 +283,7 @@ async def test_only_what_is_meant_for_it_is_heard(hall: Hall) -> None:
     await hall.hears_alone("g", 0, room=elsewhere, command="say")
 
 
-async def test_a_chat_is_read_until_it_leaves(hall: Hall) -> None:
+async def test_a_chat_is_read_aloud_until_it_leaves(hall: Hall) -> None:
     message = hall.message()
     hall.voice.read(message, is_on=True)
     assert not hall.voice.is_read(message)

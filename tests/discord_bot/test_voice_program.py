@@ -1,4 +1,4 @@
-"""The whole program in a voice channel, as a process: what was asked for is heard and decoded."""
+"""The whole program in a voice channel: speech is decoded from the packets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.real_time
 
 
 class Trusting(DiscordProgram):
-    """A program that trusts the certificate of the virtual Discord's voice gateway."""
+    """A program that trusts the certificate of the emulated voice gateway."""
 
     trusted = Path()
 
@@ -40,7 +40,9 @@ async def program(tmp_path: Path, server: Server) -> AsyncIterator[Trusting]:
             yield program
 
 
-async def test_what_is_asked_for_is_heard(program: Trusting, server: Server, ann: str) -> None:
+async def test_speech_is_played_in_the_voice_channel(
+    program: Trusting, server: Server, ann: str
+) -> None:
     voice = server.gateway.voice
     guild = server.add_guild(members=[ann])
     room, sofa = server.channel(guild), server.add_channel(guild, "Sofa", VOICE_CHANNEL)

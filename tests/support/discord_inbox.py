@@ -1,4 +1,4 @@
-"""The door as Discord uses it, and what tests build with it."""
+"""A fake inbox for the Discord bot, with messages and delivery targets."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.support.virtual_time import current_clock
 
 @dataclass
 class FakeInbox(fake_inbox.FakeInbox):
-    """A door that hears of deletions and keeps how far was read."""
+    """An inbox that records deletions and watermarks."""
 
     forgotten: list[tuple[str, str]] = field(default_factory=list)
-    #: Marks as they were kept; give them to another bot's door to restart it.
-    marks: dict[str, str] = field(default_factory=dict)
+    #: Give these to another bot's inbox to simulate a restart.
+    saved_watermarks: dict[str, str] = field(default_factory=dict)
 
     def is_asked(self, message: Message) -> bool:
         return super().is_asked(message) or message.attachment is not None
@@ -31,14 +31,14 @@ class FakeInbox(fake_inbox.FakeInbox):
 
     async def save_watermarks(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
         assert platform == "discord" and bot_id
-        self.marks |= seen
+        self.saved_watermarks |= seen
 
     async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
-        return dict(self.marks)
+        return dict(self.saved_watermarks)
 
 
 def make_message(chat_id: str, message_id: str = "1", **fields: Any) -> Message:
-    """Make a message as intake would: private unless it says otherwise."""
+    """Return a message as intake would: private by default."""
     values: dict[str, Any] = {
         "sent_at": current_clock().now(),
         "sender_id": "42",
@@ -47,7 +47,7 @@ def make_message(chat_id: str, message_id: str = "1", **fields: Any) -> Message:
     return Message(Chat("discord", "1", chat_id), message_id, **values)
 
 
-def make_envelope(
+def make_target(
     message: Message, job_id: str = "0123456789"
 ) -> tuple[DeliveryTarget, MemoryLedger]:
     ledger = MemoryLedger()

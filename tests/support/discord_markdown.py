@@ -1,7 +1,7 @@
-"""Reads a message as Discord's client does: what is seen, and what was made of it.
+"""Renders a message as Discord's client does: the visible text, and the markup found in it.
 
-The rules are those of the client's parser (a form of simple-markdown), each tried in its order at
-every place of the text.
+The rules are those of the client's parser (based on simple-markdown), tried in order at each
+position.
 """
 
 from __future__ import annotations
@@ -46,30 +46,30 @@ _BLOCKS: tuple[tuple[str, re.Pattern[str]], ...] = (
 
 @dataclass
 class Seen:
-    """What a person sees."""
+    """A rendered message."""
 
     text: str = ""
-    #: Kind and what it is about.
-    marks: list[tuple[str, str]] = field(default_factory=list)
+    #: Markup: kind and source.
+    markup: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def links(self) -> list[tuple[str, str]]:
-        """Label and address of each masked link."""
-        return [(t.split("\0")[0], t.split("\0")[1]) for kind, t in self.marks if kind == "link"]
+        """The label and address of each masked link."""
+        return [(t.split("\0")[0], t.split("\0")[1]) for kind, t in self.markup if kind == "link"]
 
     @property
     def kinds(self) -> set[str]:
-        """What there is besides text."""
-        return {kind for kind, _ in self.marks}
+        """The kinds of markup."""
+        return {kind for kind, _ in self.markup}
 
 
 def read(content: str) -> Seen:
-    """Return what a person sees of a message."""
+    """Return a message as a person sees it."""
     seen, at, is_start = Seen(), 0, True
     while at < len(content):
         if is_start and (block := _find(_BLOCKS, content, at)):
             kind, match = block
-            seen.marks.append((kind, ""))
+            seen.markup.append((kind, ""))
             if "quote" in kind:
                 at = match.end()
                 is_start = at < len(content) and "quote" not in kind
@@ -85,11 +85,11 @@ def _read_inline(content: str, at: int, seen: Seen) -> tuple[int, bool]:
     if found := _LINK.match(content, at):
         label = read(f"\u2060{found[1]}")
         seen.text += label.text[1:]
-        seen.marks += [*label.marks, ("link", f"{label.text[1:]}\0{found[2]}")]
+        seen.markup += [*label.markup, ("link", f"{label.text[1:]}\0{found[2]}")]
         return found.end(), False
     if mark := _find(_INLINE, content, at):
         kind, match = mark
-        seen.marks.append((kind, match[0]))
+        seen.markup.append((kind, match[0]))
         seen.text += match[0]
         return match.end(), False
     seen.text += content[at]

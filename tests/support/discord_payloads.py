@@ -1,4 +1,4 @@
-"""Messages as Discord writes them, for the pure tests."""
+"""Raw Discord messages for the pure tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def make_user(user_id: str = ANN, name: str = "ann", **fields: Any) -> dict[str,
 
 
 def make_raw(content: str = "", **fields: Any) -> dict[str, Any]:
-    """Make a message of Ann's; fields are on top."""
+    """Return a message by Ann, updated with `fields`."""
     return {
         "id": MESSAGE,
         "channel_id": ROOM,

@@ -1,4 +1,4 @@
-"""The real program as a process, on the virtual Discord."""
+"""The real program as a process, connected to the emulated Discord."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.clean_start import open_store
 
 
 class DiscordProgram(Bot):
-    """One bot on one home, with Discord instead of Telegram."""
+    """The program with one data folder and Discord instead of Telegram."""
 
     def __init__(
         self, home: Path, server: DiscordServer, mimo: MimoServer, launcher: Launcher | None = None
@@ -38,58 +38,58 @@ class DiscordProgram(Bot):
         }
 
     async def start(self, *, is_awaited: bool = True, **orders: Any) -> None:
-        """Start the process and wait until the gateway tells it of messages."""
+        """Start the process and wait until it receives gateway events."""
         known = self.server.identifies(1e6)
         await super().start(is_awaited=False, **orders)
 
-        def is_there() -> bool:
-            # The connection of a process that was killed may count as one for a moment longer.
+        def is_connected() -> bool:
+            # The connection of a killed process may still be counted for a moment.
             return self.server.identifies(1e6) > known and self.server.connected() > 0
 
         if is_awaited:
-            await wait_for(lambda: is_there() or self.code is not None, START_S)
+            await wait_for(lambda: is_connected() or self.code is not None, START_S)
             assert self.code is None, self.log
 
-    def is_open(self, asked: str) -> bool:
-        """Tell whether an interaction waits to be kept, or for its job to end."""
+    def is_open(self, interaction_id: str) -> bool:
+        """Tell whether an interaction is not committed yet, or its job has not ended."""
         query = (
             "select jobs.state from messages left join jobs using (message_pk) "
-            f"where messages.message_id = 'interaction:{asked}'"
+            f"where messages.message_id = 'interaction:{interaction_id}'"
         )
         states = {state for (state,) in self.rows(query)}
         return not states or bool(states & {"waiting", "running"})
 
-    async def answer(self, asked: str, channel: str = "") -> Message:
-        """Return the answer to an interaction as it stands in the end, or the last of a channel.
+    async def answer(self, interaction_id: str, channel: str = "") -> Message:
+        """Return the final reply to an interaction, or the last one in a channel.
 
-        A voice message stands by itself; before the end it may be the text so far.
+        channel: where to look for a reply that is a message of its own, such as a voice message.
         """
         server = self.server
 
         def is_over() -> bool:
-            kind = server.interaction(asked).answer_kind
-            is_done = kind is not None and not (kind == DEFER and self.is_open(asked))
-            return is_done and bool(server.answers_of(asked) or channel)
+            kind = server.interaction(interaction_id).answer_kind
+            is_done = kind is not None and not (kind == DEFER and self.is_open(interaction_id))
+            return is_done and bool(server.answers_of(interaction_id) or channel)
 
         try:
             await server.wait_for(is_over, 60)
         except TimeoutError:
             raise AssertionError(self.log[-6000:]) from None
-        return (server.answers_of(asked) or server.answers(channel))[-1 if channel else 0]
+        return (server.answers_of(interaction_id) or server.answers(channel))[-1 if channel else 0]
 
     async def write_all(self, chat: int | str) -> None:
-        """Let every voice message of a channel be written down, as its admins may."""
+        """Turn automatic transcription on in a channel."""
         store = open_store(self.home)
         try:
-            place = Chat("discord", self.server.world.bot.user_id, str(chat))
-            await store.chats.save_settings(place, ChatSettings(is_auto=True))
+            chat_ = Chat("discord", self.server.world.bot.user_id, str(chat))
+            await store.chats.save_settings(chat_, ChatSettings(is_auto=True))
         finally:
             await store.close()
 
 
 @asynccontextmanager
 async def run_program(home: Path) -> AsyncIterator[DiscordProgram]:
-    """Run one program for all tests of a file: each has people and servers of its own."""
+    """Run one program for all tests of a module, each with its own people and servers."""
     async with DiscordServer() as server, MimoServer() as mimo:
         program = DiscordProgram(home, server, mimo)
         await program.start()

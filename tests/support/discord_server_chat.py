@@ -1,4 +1,4 @@
-"""A server with a person in it, and what that person asks for: for tests of answers."""
+"""A server with one person, and that person's requests, for tests of delivery."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from core.interfaces import DeliveryTarget
 from core.models import Button, File, Reply
 from tests.emulators.discord import DiscordServer
 from tests.emulators.discord.records import COMMAND, DEFER, EPHEMERAL, Message
-from tests.support.discord_inbox import MemoryLedger, make_envelope, make_message
+from tests.support.discord_inbox import MemoryLedger, make_message, make_target
 from tests.support.sounds import speech
 
 OGG = b"OggS" + bytes(200)
-#: A call that writes a message.
+#: The request that sends a message.
 SEND = "POST /channels/{channel}/messages"
 AGAIN = (Button("Again", "say", token="abcdefghijklmnopqrstuv"),)
 
@@ -28,7 +28,7 @@ def only(messages: list[Message]) -> Message:
 
 
 async def make_voice(seconds: float = 2.6, **fields: Any) -> File:
-    """Return a voice note as the speaking part makes them."""
+    """Return a voice note as synthesis makes them."""
     encoder = VoiceNoteEncoder(24_000)
     await encoder.feed(speech(seconds, 24_000))
     note = await encoder.finish()
@@ -47,24 +47,24 @@ class Room:
     def note(
         self, job_id: str = "0123456789", **fields: Any
     ) -> tuple[DeliveryTarget, MemoryLedger]:
-        """Let Ann send a voice message; return the job that it asks for."""
+        """Let Ann send a voice message; return the target of its reply."""
         message_id = self.server.send_voice(fields.get("thread_id") or self.channel, self.ann, OGG)
         values = {"sender_id": self.ann, "is_private": False, **fields}
-        return make_envelope(make_message(self.channel, message_id, **values), job_id)
+        return make_target(make_message(self.channel, message_id, **values), job_id)
 
     async def answer(
         self, bot: DiscordBot, reply: Reply, job_id: str = "0123456789", **fields: Any
     ) -> tuple[DeliveryTarget, MemoryLedger]:
-        """Let Ann send a voice message, and the bot answer it."""
+        """Let Ann send a voice message and the bot deliver `reply`."""
         target, ledger = self.note(job_id, **fields)
         await bot.deliver(target, reply)
         return target, ledger
 
     def dm_note(self, job_id: str = "dm", **fields: Any) -> tuple[DeliveryTarget, MemoryLedger]:
-        """Let Ann send a voice message in private."""
+        """Let Ann send a voice message in a direct message."""
         chat = self.server.dm(self.ann)
         message_id = self.server.send_voice(chat, self.ann, OGG)
-        return make_envelope(make_message(chat, message_id, sender_id=self.ann, **fields), job_id)
+        return make_target(make_message(chat, message_id, sender_id=self.ann, **fields), job_id)
 
     async def ask(
         self,
@@ -75,25 +75,25 @@ class Room:
         age_s: float = 0.0,
         job_id: str = "0123456789",
     ) -> tuple[DeliveryTarget, MemoryLedger, str]:
-        """Let Ann give a command that is deferred; return its job and the interaction.
+        """Let Ann send a command that is deferred; return its target and the interaction id.
 
-        flags: those of the ticket. age_s: how long ago the bot believes that it was asked.
+        flags: those of the interaction token. age_s: the age of the token, as the bot sees it.
         """
-        place = channel or self.channel
+        channel = channel or self.channel
         with self.server.world.lock:
             command = {"id": "1", "type": 1, "name": "say"}
-            asked = self.server._act(COMMAND, place, self.ann, command)
-            token = self.server.world.interactions[asked].token
-        route = Route("POST", "/interactions/{id}/{token}/callback", id=asked, token=token)
+            interaction_id = self.server._act(COMMAND, channel, self.ann, command)
+            token = self.server.world.interactions[interaction_id].token
+        route = Route("POST", "/interactions/{id}/{token}/callback", id=interaction_id, token=token)
         body = {"type": DEFER, "data": {"flags": EPHEMERAL if "e" in flags else 0}}
         await bot.client.http.request(route, json=body)
         created = int(bot.client.clock.now().timestamp() - age_s)
-        chat_id = f"user:{self.ann}" if "p" in flags else place
+        chat_id = f"user:{self.ann}" if "p" in flags else channel
         values: dict[str, Any] = {"sender_id": self.ann, "is_private": "p" in flags}
-        values |= {"reply_token": f"{asked}:{token}:{created}:{flags}", "attachment": None}
-        message = make_message(chat_id, f"interaction:{asked}", **values)
-        target, ledger = make_envelope(message, job_id)
-        return target, ledger, asked
+        values |= {"reply_token": f"{interaction_id}:{token}:{created}:{flags}", "attachment": None}
+        message = make_message(chat_id, f"interaction:{interaction_id}", **values)
+        target, ledger = make_target(message, job_id)
+        return target, ledger, interaction_id
 
 
 def make_room(server: DiscordServer, ann: str = "") -> Room:

@@ -19,7 +19,7 @@ from bots.discord_bot.errors import (
     ALREADY_ANSWERED,
     UNKNOWN_INTERACTION,
     describe,
-    exit_code_of,
+    error_code_of,
     read_error,
 )
 from bots.discord_bot.incoming.messages import clean_line
@@ -125,7 +125,7 @@ class Interactions:
                 async with asyncio.timeout(_TRY_S):
                     await interaction.response.defer(ephemeral=parsed.is_ephemeral, thinking=True)
             except TROUBLE as error:
-                code = exit_code_of(error)
+                code = error_code_of(error)
                 if code == ALREADY_ANSWERED:
                     # By the try before, whose result was lost; or the event came twice.
                     return is_retry

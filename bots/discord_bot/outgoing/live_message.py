@@ -15,7 +15,7 @@ import structlog
 from bots.common.live_progress import UPDATE_S, LiveMessage, LiveMessages
 from bots.common.text import is_blank
 from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
-from bots.discord_bot.errors import INTERACTION_OVER, describe, exit_code_of, read_error
+from bots.discord_bot.errors import INTERACTION_OVER, describe, error_code_of, read_error
 from bots.discord_bot.interactions.tokens import read_interaction_token
 from bots.discord_bot.outgoing.parts import MessagePart
 from bots.discord_bot.outgoing.routes import ORIGINAL, DiscordRequest, build_placeholder
@@ -92,7 +92,7 @@ class DiscordLiveMessages(LiveMessages[_LiveMessage]):
 
     def _note_failure(self, live: _LiveMessage, error: BaseException) -> None:
         log.debug("discord_progress", detail=describe(error))
-        if exit_code_of(error) in INTERACTION_OVER:
+        if error_code_of(error) in INTERACTION_OVER:
             live.is_over = True
             return
         # A refusal is final unless it was a rate limit or an outage.

@@ -26,7 +26,7 @@ from bots.discord_bot.errors import (
     UNKNOWN_MESSAGE,
     VOICE_REFUSED,
     describe,
-    exit_code_of,
+    error_code_of,
     read_error,
 )
 from bots.discord_bot.outgoing.parts import FILE_TOO_BIG, MAX_FILE_BYTES
@@ -113,7 +113,7 @@ class Sender:
 
     def _read_refusal(self, error: discord.HTTPException, route: DiscordRequest) -> PlatformError:
         """Return why a route is closed. Raises errors that no other route avoids."""
-        code, ours = exit_code_of(error), read_error(error)
+        code, ours = error_code_of(error), read_error(error)
         metrics.SENDS.labels("discord", type(ours).__name__).inc()
         is_voice = route.part.is_voice and (code in VOICE_REFUSED or code == _TOO_LARGE)
         if code not in _NEXT_ROUTE and not is_voice:
@@ -130,7 +130,7 @@ class Sender:
             try:
                 return await self._send_once(request, is_retry=is_retry)
             except discord.HTTPException as error:
-                code = exit_code_of(error)
+                code = error_code_of(error)
                 if code in (NO_ACCESS, NO_PERMISSION) and not request.token:
                     pacer.note_forbidden(request.channel_id)
                 mended = mend(request, error, language)
@@ -165,7 +165,7 @@ def mend(
     request: DiscordRequest, error: discord.HTTPException, language: str
 ) -> DiscordRequest | None:
     """Return what to send instead of a refused request, None if nothing can be changed."""
-    code = exit_code_of(error)
+    code = error_code_of(error)
     is_bad_reference = code == _INVALID_FORM and "message_reference" in error.text
     if request.reply_to and (code == _NO_HISTORY or is_bad_reference):
         return replace(request, reply_to="")

@@ -13,7 +13,7 @@ import structlog
 
 from bots.common.text import clean, is_blank
 from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
-from bots.discord_bot.errors import describe, exit_code_of, read_error
+from bots.discord_bot.errors import describe, error_code_of, read_error
 from bots.discord_bot.interactions.tokens import read_interaction_token
 from bots.discord_bot.outgoing.parts import MAX_MESSAGES
 from core.models import Message, Reply
@@ -67,7 +67,7 @@ async def open_thread(client: DiscordClient, channel_id: str, message_id: str, n
             int(channel_id), int(message_id), name=name, auto_archive_duration=_ARCHIVE_MINUTES
         )
     except TROUBLE as error:
-        if exit_code_of(error) == _HAS_THREAD:
+        if error_code_of(error) == _HAS_THREAD:
             await _unarchive(client, message_id)
             return message_id
         ours = read_error(error)
