@@ -67,10 +67,6 @@ class DiscordBot(ChatBot):
         self._interaction_tasks: set[asyncio.Task[None]] = set()
         self._parts = (self._live_messages, self.files, client)
         client.on_session = self._backfill.start_session
-        client.event(self.on_shard_ready)
-        client.event(self.on_guild_available)
-        client.event(self.on_interaction)
-        client.event(self.on_voice_state_update)
         # The rest of the contract, each by the part that does it.
         self.fetch = self.files.fetch
         self.show = self._live_messages.show
@@ -88,6 +84,10 @@ class DiscordBot(ChatBot):
 
         Raises PlatformLocked, ConfigError: what the operator must fix.
         """
+        self.client.event(self.on_shard_ready)
+        self.client.event(self.on_guild_available)
+        self.client.event(self.on_interaction)
+        self.client.event(self.on_voice_state_update)
         await self.client.open()
         await self._watermarks.load(self.client.bot_id)
         log.info("discord_started", bot_id=self.client.bot_id)

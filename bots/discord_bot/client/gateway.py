@@ -78,6 +78,10 @@ class _State(AutoShardedConnectionState["DiscordClient"]):
 class DiscordClient(discord.AutoShardedClient):
     """One bot's gateway and REST connections."""
 
+    #: The bot's own user id, empty before the login.
+    bot_id = ""
+    _is_begun = False
+
     def __init__(self, settings: Settings, clock: Clock = CLOCK) -> None:
         token = settings.secret("discord_bot_token")
         if token is None:
@@ -88,17 +92,13 @@ class DiscordClient(discord.AutoShardedClient):
         self.events: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
         #: Called with the shard whenever a new session starts; a resumed one does not count.
         self.on_session: Callable[[int], None] = lambda shard_id: None
-        #: The bot's own user id, empty before the login.
-        self.bot_id = ""
         self.pacer = DiscordPacer(clock)
         self._sessions = SessionPacer(clock)
-        self._is_begun = False
         self._is_open = asyncio.Event()
         # discord.py has one API address for the whole process.
         Route.BASE = settings.discord_api_base_url.rstrip("/")
-        count = settings.discord_shard_count
-        #: Shard count set by the operator, None = what Discord recommends at each start.
-        self._shard_count_setting = None if count == "auto" else count
+        #: A number, or "auto" for what Discord recommends at each start.
+        self._shard_count_setting = settings.discord_shard_count
         super().__init__(
             intents=make_intents(),
             allowed_mentions=discord.AllowedMentions.none(),
@@ -185,7 +185,8 @@ class DiscordClient(discord.AutoShardedClient):
         """Connect every shard, at the address and within the session limit that Discord gives."""
         count, url, limit = await self.http.get_bot_gateway()
         DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(url)
-        self.shard_count = self._shard_count_setting or count
+        setting = self._shard_count_setting
+        self.shard_count = count if setting == "auto" else setting
         if limit["remaining"] < self.shard_count:
             # Beyond the limit Discord resets the token.
             wait_s = limit["reset_after"] / 1000

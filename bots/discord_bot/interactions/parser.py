@@ -158,11 +158,8 @@ def build_message(
     interaction: discord.Interaction, parsed: ParsedInteraction, bot_id: str, received_s: float
 ) -> Message:
     """Return an interaction as a message. received_s: its arrival in seconds since 1970."""
-    channel, is_own = (
-        read_channel_ref(interaction),
-        parsed.is_private or is_user_installed(interaction),
-    )
-    person_id = str(interaction.user.id)
+    channel, person_id = read_channel_ref(interaction), str(interaction.user.id)
+    is_own = parsed.is_private or is_user_installed(interaction)
     token = InteractionToken(
         str(interaction.id),
         interaction.token,

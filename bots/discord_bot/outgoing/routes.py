@@ -69,9 +69,9 @@ def find_routes(
     """
     part, as_file = draft.part, replace(draft.part, is_voice=False)
     routes: list[DiscordRequest] = []
+    if draft.channel_id and older_id:
+        routes.append(DiscordRequest(part, draft.channel_id, edit_id=older_id))
     if draft.channel_id:
-        if older_id:
-            routes.append(DiscordRequest(part, draft.channel_id, edit_id=older_id))
         # The question is not in the thread: it cannot be replied to.
         sent = _send(context, number, part, older_id)
         routes.append(replace(sent, channel_id=draft.channel_id, reply_to=""))
@@ -87,10 +87,8 @@ def find_routes(
         # The token has expired or the bot cannot write there: a direct message.
         nonce = build_nonce(context.job_id, number, f"private {older_id}")
         routes.append(DiscordRequest(as_file, person_id=context.message.sender_id, nonce=nonce))
-    return [
-        replace(route, components=() if route.part.is_voice else draft.components)
-        for route in routes
-    ]
+    # Voice messages have no components.
+    return [r if r.part.is_voice else replace(r, components=draft.components) for r in routes]
 
 
 def build_placeholder(message: Message, job_id: str, part: MessagePart) -> DiscordRequest:
