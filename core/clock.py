@@ -9,31 +9,18 @@ import asyncio
 import selectors
 import time
 from datetime import UTC, datetime
+from functools import partial
 
 
 class Clock:
     """The machine's own clock."""
 
-    def now(self) -> datetime:
-        """Return the current moment, aware, in UTC."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Return seconds from an arbitrary start that never go back: for intervals."""
-        return time.monotonic()
-
-    async def sleep(self, delay_s: float) -> None:
-        """Wait for `delay_s` seconds; 0 or less lets other tasks run once."""
-        await asyncio.sleep(delay_s)
-
-    async def wait(self, event: asyncio.Event, limit_s: float) -> None:
-        """Wait until `event` is set, but at most `limit_s` seconds."""
-        waits = [asyncio.create_task(wait) for wait in (event.wait(), self.sleep(limit_s))]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waits:
-                task.cancel()
+    #: Returns the current moment, aware, in UTC.
+    now = staticmethod(partial(datetime.now, UTC))
+    #: Returns seconds from an arbitrary start that never go back: for intervals.
+    monotonic = staticmethod(time.monotonic)
+    #: Waits for so many seconds; 0 or less lets other tasks run once.
+    sleep = staticmethod(asyncio.sleep)
 
 
 #: The default clock.

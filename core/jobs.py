@@ -216,7 +216,12 @@ class JobRunner:
             if due_at := await self._store.jobs.next_run_at(looked_at):
                 due_s = (due_at - self._clock.now()).total_seconds()
                 wait_s = min(IDLE_S, max(0.0, due_s))
-        await self._clock.wait(self._wake, wait_s)
+        timer = asyncio.create_task(self._clock.sleep(wait_s))
+        timer.add_done_callback(lambda timer: None if timer.cancelled() else self.wake())
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()
 
     async def _run_job(self, job: Job) -> None:
         with structlog.contextvars.bound_contextvars(job=job.job_id, command=job.command):
