@@ -1,4 +1,4 @@
-"""The door as Telegram uses it, and what tests build with it."""
+"""Inboxes for tests of Telegram, and messages, targets and settings for them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VOICE = Attachment("file-1", duration_s=3.0)
 
 @dataclass
 class FakeInbox(fake_inbox.FakeInbox):
-    """A door that hears of groups whose id has changed."""
+    """A fake inbox that records groups whose id changed."""
 
     moves: list[tuple[str, str]] = field(default_factory=list)
 
@@ -40,7 +40,7 @@ class FakeInbox(fake_inbox.FakeInbox):
 
 
 def make_message(chat_id: int, message_id: int | str = 1, **fields: Any) -> Message:
-    """Make a message as intake would: private if the chat is a person's."""
+    """Return a message as read from an update: private if the chat is a person's."""
     values: dict[str, Any] = {
         "sent_at": datetime.now(UTC),
         "sender_id": str(abs(chat_id)),
@@ -50,7 +50,7 @@ def make_message(chat_id: int, message_id: int | str = 1, **fields: Any) -> Mess
     return Message(Chat("telegram", "123456", str(chat_id)), str(message_id), **values)
 
 
-def make_envelope(
+def make_target(
     chat_id: int, message_id: int | str = 1, job_id: str = "0123456789", **fields: Any
 ) -> tuple[DeliveryTarget, MemoryLedger]:
     ledger = MemoryLedger()
@@ -58,7 +58,7 @@ def make_envelope(
 
 
 def settings_for(telegram: TelegramServer, **values: Any) -> Settings:
-    """Settings of a bot that talks to a virtual Telegram."""
+    """Return settings for a bot of this emulated Telegram."""
     addresses = {
         "telegram_api_base_url": telegram.api_base_url,
         "telegram_file_base_url": telegram.file_base_url,
@@ -68,7 +68,7 @@ def settings_for(telegram: TelegramServer, **values: Any) -> Settings:
 
 @asynccontextmanager
 async def receiving(bot: TelegramBot) -> AsyncIterator[TelegramBot]:
-    """Let a bot receive, and end it like the program does."""
+    """Run a bot, and stop it like the program does."""
     task = asyncio.create_task(bot.run())
     try:
         yield bot
@@ -79,25 +79,25 @@ async def receiving(bot: TelegramBot) -> AsyncIterator[TelegramBot]:
 
 
 async def show(bot: TelegramBot, target: DeliveryTarget, *texts: str, **options: bool) -> None:
-    """Show texts so far, a minute apart: each has been drawn, or never will be."""
+    """Show texts so far, a minute apart: by then each is shown or never will be."""
     for text in texts:
         await bot.show(target, text, **options)
         await current_clock().sleep(60)
 
 
 def only(shown: list[Shown]) -> Shown:
-    """Return the one message there is."""
+    """Return the only message."""
     [message] = shown
     return message
 
 
 def ambiguous_sends() -> float:
-    """Return how many messages of this process may stand twice."""
+    """Return how many messages this process may have sent twice."""
     return float(metrics.AMBIGUOUS_SENDS.labels("telegram")._value.get())
 
 
-class StoreDoor(FakeInbox):
-    """A door to a real store, whose jobs a test answers itself."""
+class StoreInbox(FakeInbox):
+    """An inbox over a real store; the test itself replies to the jobs."""
 
     def __init__(self, store: Store) -> None:
         super().__init__()
@@ -117,7 +117,7 @@ class StoreDoor(FakeInbox):
         await self.store.chats.move(*(Chat(platform, bot_id, one) for one in (old_id, new_id)))
 
     async def next_job(self, telegram: TelegramServer) -> Job:
-        """Wait for a job, and return the newest of those that came since the last call."""
+        """Wait for a job and return the newest since the last call."""
         await telegram.wait_for(lambda: self.jobs)
         job = self.jobs[-1]
         self.jobs.clear()
@@ -127,7 +127,7 @@ class StoreDoor(FakeInbox):
         await self.store.chats.note_no_voice(chat)
 
     async def answer(self, bot: TelegramBot, job_id: str, reply: Reply | None = None) -> None:
-        """Do what the worker does: save the reply, deliver it as it is saved, end the job."""
+        """Do what the job runner does: save the reply, deliver it, finish the job."""
         if reply is not None:
             await self.store.jobs.save_reply(job_id, reply, JobState.DONE)
         job = await self.store.jobs.find(job_id)

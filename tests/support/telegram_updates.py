@@ -1,4 +1,4 @@
-"""Raw updates as Telegram sends them, and what intake reads in them."""
+"""Raw updates as Telegram sends them, and the messages read from them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FOUND = Attachment("v1", "voice", "", "audio/ogg", None, 4.0)
 
 
 def make(**fields: Any) -> dict[str, Any]:
-    """Make a raw message; a field of None is left out."""
+    """Return a raw message; fields that are None are left out."""
     base = {"message_id": 5, "date": 1700000000, "chat": PRIVATE, "from": ANN}
     return {name: value for name, value in (base | fields).items() if value is not None}
 

@@ -1,4 +1,4 @@
-"""A virtual Telegram, a bot that talks to it, and somebody in it."""
+"""Fixtures: an emulated Telegram, a bot connected to it, a person and a group."""
 
 from __future__ import annotations
 

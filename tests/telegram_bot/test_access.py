@@ -1,4 +1,4 @@
-"""Who is an admin: asked by number, believed for a minute, never by an account that many share."""
+"""Administrators: asked by user id, cached for a minute, never a shared account."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from tests.support.telegram_inbox import make_message
 
 
 @pytest.mark.parametrize("status", ["creator", "administrator", "member", "restricted", "kicked"])
-async def test_standing_is_asked(status: str, telegram: Server, bot: Bot, ann: int) -> None:
+async def test_the_status_of_a_member_is_asked(
+    status: str, telegram: Server, bot: Bot, ann: int
+) -> None:
     message = make_message(telegram.add_chat(members={ann: status}), sender_id=str(ann))
     for _ in range(2):
         assert await bot.is_admin(message) is (status in ("creator", "administrator"))
     assert len(telegram.calls_of("getChatMember")) == 1
 
 
-async def test_answer_holds_for_minute(telegram: Server, bot: Bot, clock: Clock, ann: int) -> None:
+async def test_a_result_is_cached_for_a_minute(
+    telegram: Server, bot: Bot, clock: Clock, ann: int
+) -> None:
     group = telegram.add_chat(members={ann: "administrator"})
     message = make_message(group, sender_id=str(ann))
     assert await bot.is_admin(message)
@@ -34,14 +38,16 @@ async def test_answer_holds_for_minute(telegram: Server, bot: Bot, clock: Clock,
 async def test_shared_senders_are_no_admins(sender: str, telegram: Server, bot: Bot) -> None:
     group = telegram.add_chat(members={1087968824: "administrator"})
     assert not await bot.is_admin(make_message(group, sender_id=sender))
-    # Who speaks as the chat is one, and in private everybody.
+    # Whoever writes as the chat is an admin, and in private everybody.
     assert await bot.is_admin(make_message(group, sender_id=str(group)))
     assert await bot.is_admin(make_message(telegram.add_user("Ann")))
     assert telegram.calls == []
     assert not await bot.is_admin(make_message(group, sender_id="42"))
 
 
-async def test_trouble_is_no_answer(telegram: Server, bot: Bot, ann: int, group: int) -> None:
+async def test_a_failed_request_is_not_cached(
+    telegram: Server, bot: Bot, ann: int, group: int
+) -> None:
     telegram.fault("getChatMember", "status", status=500)
     with pytest.raises(PlatformBusy):
         await bot.is_admin(make_message(group, sender_id=str(ann)))

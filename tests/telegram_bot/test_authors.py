@@ -1,4 +1,4 @@
-"""Who wrote a message, the one it answers and the one that was forwarded; deep links; edits."""
+"""Senders of messages, quoted messages and forwards; deep links; edits."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TOKEN = secrets.token_urlsafe(16)
         ({"type": "of_bot_api_12", "somebody": {"id": 1}}, "?"),
     ],
 )
-def test_forward_names_who_wrote_it(origin: dict[str, Any], name: str) -> None:
+def test_a_forward_names_its_first_sender(origin: dict[str, Any], name: str) -> None:
     message = read_message(text="said", forward_origin=origin | {"date": 1})
     assert (message.forwarded_from, message.sender_name) == (name, "Ann Lee")
 
@@ -80,7 +80,7 @@ def test_a_message_of_another_chat_has_no_id_here(external: Any, quoted: QuotedM
     assert message.reply_to == quoted
 
 
-def test_start_with_a_token_is_the_press_of_a_button() -> None:
+def test_start_with_a_token_is_a_button_press() -> None:
     message = read_message(**command(f"/start {TOKEN}", 6))
     assert (message.button, message.command, message.text) == (TOKEN, "", "")
     assert (message.message_id, message.sender_id, message.is_private) == ("5", "7", True)
@@ -94,14 +94,16 @@ def test_start_with_a_token_is_the_press_of_a_button() -> None:
         command(f"/start {TOKEN}", 6, chat=GROUP), command(f"/help {TOKEN}", 5),
     ],
 )  # fmt: skip
-def test_other_parameters_are_those_of_start(content: dict[str, Any]) -> None:
+def test_other_text_stays_with_the_start_command(content: dict[str, Any]) -> None:
     message = read_message(**content)
     assert message.button == ""
     assert message.command in ("start", "help")
 
 
 @pytest.mark.parametrize(("chat", "is_news"), [(GROUP, True), (None, False)])
-def test_an_emptied_message_is_news_in_groups(chat: dict[str, Any] | None, is_news: bool) -> None:
+def test_an_emptied_message_is_handed_in_for_groups(
+    chat: dict[str, Any] | None, is_news: bool
+) -> None:
     raw = make(edit_date=1700000009) | ({"chat": chat} if chat else {})
     message = read_update({"update_id": 1, "edited_message": raw}, ME, NOW)
     assert isinstance(message, Message) is is_news

@@ -1,4 +1,4 @@
-"""Rows of buttons, and those whose answer comes in private."""
+"""Rows of buttons, and buttons that open the private chat."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bots.telegram_bot.outgoing.requests import build_keyboard
 from core.errors import PlatformBusy
 from core.models import Button, Reply
 from tests.emulators.telegram import TelegramServer as Server
-from tests.support.telegram_inbox import make_envelope
+from tests.support.telegram_inbox import make_target
 
 
 def rows(*labels: str) -> list[list[str]]:
@@ -38,22 +38,24 @@ def rows(*labels: str) -> list[list[str]]:
         (["六个汉字标签"], [["六个汉字标签"]]),
     ],
 )  # fmt: skip
-def test_short_buttons_stand_side_by_side(labels: list[str], expected: list[list[str]]) -> None:
+def test_short_buttons_share_a_row(labels: list[str], expected: list[list[str]]) -> None:
     assert rows(*labels) == expected
 
 
-async def test_private_button_leads_to_the_bot(telegram: Server, bot: Bot, group: int) -> None:
+async def test_a_private_button_opens_the_chat_with_the_bot(
+    telegram: Server, bot: Bot, group: int
+) -> None:
     token = "Ab_-" * 5 + "xy"
     buttons = (
         Button("Read in private", "private_summary", "x", token, is_private=True),
         Button("2:14", "replay", token="t2"),
     )
-    # A name that is not told is asked for again, and then known.
+    # A username that could not be fetched is requested again, then cached.
     telegram.fault("getMe", "status", status=500)
     with pytest.raises(PlatformBusy):
-        await bot.deliver(make_envelope(group, job_id="0")[0], Reply("x", buttons=buttons))
+        await bot.deliver(make_target(group, job_id="0")[0], Reply("x", buttons=buttons))
     for number in range(2):
-        target, _ = make_envelope(group, job_id=str(number))
+        target, _ = make_target(group, job_id=str(number))
         await bot.deliver(target, Reply("I have it ready.", buttons=buttons))
     [private], [replay] = telegram.answers(group)[0].buttons
     assert private["url"] == f"https://t.me/hearsay_test_bot?start={token}"

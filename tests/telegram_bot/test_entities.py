@@ -1,4 +1,4 @@
-"""Links and quotes lie on the very words that they are meant for, wherever those end up."""
+"""Entities: links and quotes cover exactly their words, wherever those end up."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def slice_units(text: str, entity: MessageEntity) -> str:
 
 
 def find_links(parts: list[TextPart | FilePart]) -> dict[str, str]:
-    """Return the words of each link by its address, joined over messages."""
+    """Return the text of each link by its URL, joined over messages."""
     found: dict[str, str] = {}
     for part in parts:
         text = part.text if isinstance(part, TextPart) else part.caption
@@ -59,7 +59,7 @@ WORDS = st.text(
 
 
 @given(st.lists(st.tuples(PLAIN, WORDS), max_size=12), PLAIN, st.booleans(), st.integers(1, 20))
-def test_each_link_lies_on_its_own_words(
+def test_each_link_covers_its_own_words(
     pieces: list[tuple[str, str]], quote: str, is_quote_first: bool, times: int
 ) -> None:
     flat: list[str | tuple[str, str]] = []
@@ -84,7 +84,7 @@ def test_each_link_lies_on_its_own_words(
         assert all(e.offset + e.length <= units for e in part.entities)
 
 
-def test_links_survive_cuts_cleaning_and_wide_letters() -> None:
+def test_links_survive_splitting_cleaning_and_wide_characters() -> None:
     reply = build("x" * 4090, ("abcdefghij😀klmno", "5"), "y")
     first, second = build_parts(reply, GROUP)
     assert find_links([first]) == {"https://t.me/c/1234567890/5": "abcdef"}
@@ -115,7 +115,7 @@ def test_halves_keep_links_and_quotes() -> None:
     assert " ".join(slice_units(half.text, one) for half, one in found) == "so it was said"
 
 
-def test_a_reply_that_became_a_file_shows_the_links_of_its_beginning() -> None:
+def test_the_preview_of_a_file_has_links() -> None:
     made = build("see ", ("this", "1"), " " + "word " * 5000, ("that", "2"))
     shown, whole = build_parts(made, GROUP)
     assert find_links([shown]) == {"https://t.me/c/1234567890/1": "this"}
@@ -123,7 +123,7 @@ def test_a_reply_that_became_a_file_shows_the_links_of_its_beginning() -> None:
     assert whole.file.data.decode() == made.text
 
 
-def test_of_too_many_links_the_first_ones_and_the_quote_stay() -> None:
+def test_of_too_many_entities_the_quote_and_the_first_links_are_kept() -> None:
     pieces: list[str | tuple[str, str]] = []
     for number in range(1, 130):
         pieces += [(f"#{number}", str(number)), " "]
@@ -135,7 +135,7 @@ def test_of_too_many_links_the_first_ones_and_the_quote_stay() -> None:
     assert list(find_links([part]).values()) == [f"#{n}" for n in range(1, 100)]
 
 
-def test_links_that_overlap_are_parted() -> None:
+def test_overlapping_links_are_separated() -> None:
     links = (Link(0, 5, "1"), Link(3, 8, "2"), Link(4, 5, "3"))
     [part] = build_parts(Reply("0123456789", links=links), GROUP)
     assert list(find_links([part]).values()) == ["01234", "567"]
@@ -148,7 +148,7 @@ def test_links_out_of_the_text_stay_inside_it(link: Link) -> None:
     assert all(slice_units(part.text, entity) in "abc" for entity in part.entities)
 
 
-def test_a_folded_quote_can_stand_above() -> None:
+def test_a_collapsed_quote_can_come_first() -> None:
     made = build("It says ", ("so", "4"), ".")
     quote = "😀 words. " * 60
     reply = Reply(made.text, quote, links=made.links, is_quote_first=True)
@@ -161,7 +161,7 @@ def test_a_folded_quote_can_stand_above() -> None:
     assert list(find_links([part]).values()) == ["so"]
 
 
-def test_a_quote_above_over_several_messages_ends_before_the_text() -> None:
+def test_a_quote_over_several_messages_ends_before_the_text() -> None:
     parts = build_parts(Reply("The answer.", "word " * 1500, is_quote_first=True), GROUP)
     assert [[e.type for e in part.entities] for part in parts] == [["expandable_blockquote"]] * 2
     last = parts[-1]
@@ -170,14 +170,14 @@ def test_a_quote_above_over_several_messages_ends_before_the_text() -> None:
     assert slice_units(last.text, entity).split() == last.text.removesuffix("The answer.").split()
 
 
-def test_an_answer_under_a_very_long_quote_is_still_shown() -> None:
+def test_a_text_after_a_very_long_quote_is_still_shown() -> None:
     shown, whole = build_parts(Reply("The answer.", "word " * 5000, is_quote_first=True), GROUP)
     assert isinstance(shown, TextPart) and isinstance(whole, FilePart)
     assert shown.text.startswith("word ") and shown.text.endswith(" …\n\nThe answer.")
     assert whole.file.data.decode().endswith("\n\nThe answer.")
 
 
-def test_what_was_defused_stays_so() -> None:
+def test_defused_text_stays_defused() -> None:
     dead = defuse("see example.com/x, ask @ann, type /start #now", "example.com/x")
     assert "\u2060" in dead
     assert clean(dead) == dead

@@ -1,4 +1,4 @@
-"""What the SDK raises becomes an error of ours."""
+"""The SDK's errors become ours."""
 
 from __future__ import annotations
 
@@ -92,12 +92,12 @@ def test_read_refusal(text: str, refusal: str) -> None:
 
 
 @pytest.mark.parametrize("wait", [7, timedelta(seconds=7)])
-def test_wait_is_read_from_number_and_timedelta(wait: int | timedelta) -> None:
+def test_retry_after_may_be_a_number_or_a_timedelta(wait: int | timedelta) -> None:
     assert as_seconds(wait) == 7.0
     assert read_error(RetryAfter(wait)).retry_after_s == 7.0
 
 
-def test_new_chat_is_told_and_a_later_error_read_as_its_parent() -> None:
+def test_a_move_names_the_new_chat_and_a_new_error_is_read_as_its_base() -> None:
     error = read_error(ChatMigrated(-100123))
     assert isinstance(error, ChatMoved)
     assert error.new_chat_id == "-100123"
@@ -108,7 +108,7 @@ def test_new_chat_is_told_and_a_later_error_read_as_its_parent() -> None:
     assert read_error(SlowMode(3)).retry_after_s == 3
 
 
-def test_details_hold_no_address_no_token_and_no_body() -> None:
+def test_details_hold_no_url_no_token_and_no_body() -> None:
     error = NetworkError(
         "Unknown error: UnsupportedProtocol('https://api.telegram.org/bot1:ABCDEFGHIJKL/x') "
         "1:ABCDEFGHIJKL. Parsing the server response b'<html>secret words' failed"

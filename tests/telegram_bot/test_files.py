@@ -1,4 +1,4 @@
-"""Sound comes from Telegram whole, or not at all and with a reason."""
+"""Downloads from Telegram: complete, or refused with a reason."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DATA = bytes(range(256)) * 400
 
 
 def send(telegram: Server, data: bytes = DATA, **claims: object) -> Message:
-    """Let Ann send a voice note; return what intake makes of it."""
+    """Send a voice note from Ann; return the message."""
     ann = telegram.add_user("Ann")
     note = telegram.send_voice(ann, ann, data, claims=claims)
     file = telegram.message(ann, note).file
@@ -28,7 +28,7 @@ def send(telegram: Server, data: bytes = DATA, **claims: object) -> Message:
 
 
 @pytest.mark.parametrize(("claim", "calls"), [(None, 1), (0, 1), (10, 1), (len(DATA) + 5, 2)])
-async def test_bytes_arrive_whatever_their_size_was_said_to_be(
+async def test_a_file_arrives_whatever_size_was_announced(
     claim: int | None, calls: int, telegram: Server, bot: Bot
 ) -> None:
     noted = send(telegram, claimed_bytes=claim)
@@ -40,7 +40,9 @@ async def test_bytes_arrive_whatever_their_size_was_said_to_be(
     assert await bot.fetch(asks) == DATA
 
 
-async def test_too_big_is_refused_before_any_call(telegram: Server, bot: Bot) -> None:
+async def test_a_file_that_is_too_large_is_refused_before_any_call(
+    telegram: Server, bot: Bot
+) -> None:
     bot.files.max_bytes = CLOUD_MAX_BYTES
     assert await bot.fetch(send(telegram, claimed_bytes=CLOUD_MAX_BYTES)) == DATA
     message = send(telegram, claimed_bytes=CLOUD_MAX_BYTES + 1)
@@ -51,21 +53,21 @@ async def test_too_big_is_refused_before_any_call(telegram: Server, bot: Bot) ->
     bot.files.max_bytes = len(DATA) - 1
     with pytest.raises(TooLong):  # in spite of its claim
         await bot.fetch(send(telegram, claimed_bytes=None))
-    # By Telegram's own word.
+    # By the size in Telegram's getFile.
     telegram.fault("getFile", "status", status=400, description="file is too big")
     with pytest.raises(TooLong):
         await bot.fetch(send(telegram))
 
 
 @pytest.mark.parametrize("fault", ["cut", "lose_reply", "status"])
-async def test_download_that_is_cut_is_begun_anew(fault: str, telegram: Server, bot: Bot) -> None:
+async def test_a_truncated_download_is_repeated(fault: str, telegram: Server, bot: Bot) -> None:
     message = send(telegram)
     telegram.fault("download", fault, status=404)  # type: ignore[arg-type]
     assert await bot.fetch(message) == DATA
     assert len(telegram.calls_of("getFile")) == 2
 
 
-async def test_sound_that_is_gone_or_was_never_there_is_told(telegram: Server, bot: Bot) -> None:
+async def test_a_missing_recording_is_reported(telegram: Server, bot: Bot) -> None:
     message = send(telegram)
     telegram.fault("download", "status", status=404, count=None)
     with pytest.raises(UserError, match="no longer has this file"):
@@ -84,7 +86,7 @@ async def test_sound_that_is_gone_or_was_never_there_is_told(telegram: Server, b
         ("getFile", "status", {"status": 429, "retry_after": 120}), ("getFile", "close", {}),
     ],
 )  # fmt: skip
-async def test_trouble_is_for_later_and_holds_no_address(
+async def test_a_failed_download_may_be_repeated_and_its_error_holds_no_url(
     pattern: str, kind: str, details: dict[str, Any], telegram: Server, bot: Bot
 ) -> None:
     message = send(telegram)
@@ -105,7 +107,7 @@ def test_only_telegrams_own_servers_limit_the_size(telegram: Server) -> None:
     assert limit(telegram_api_base_url="http://127.0.0.1:8081/bot") == LOCAL_MAX_BYTES
 
 
-async def test_local_server_hands_out_a_path() -> None:
+async def test_a_local_server_returns_a_path() -> None:
     async with Server(is_local=True) as telegram:
         settings = make_settings(
             telegram_bot_token=telegram.token, telegram_api_base_url=telegram.api_base_url

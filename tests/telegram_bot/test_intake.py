@@ -1,4 +1,4 @@
-"""Updates of every shape become messages, moves or nothing."""
+"""Updates of every kind become messages, moves or nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.support.telegram_updates import (
 
 
 def test_voice_note() -> None:
-    # Fields that this SDK cannot read cost nothing.
+    # Fields that this SDK cannot parse are harmless.
     later = {"rich_text": {"blocks": [None]}, "link_preview_options": 17, "reply_markup": []}
     assert read(voice=VOICE | {"file_size": 1234, "waveform_v2": [None]}, **later) == Message(
         Chat("telegram", "123456", "7"), "5", datetime.fromtimestamp(1700000000, UTC), "7",
@@ -53,7 +53,7 @@ SOUND_NAMES = ("A.OPUS", "talk.m4a. ", "x.caf", "x.3gp", "x.aiff", "x.amr", "x.w
         *(("document", {"file_name": name}, "document") for name in SOUND_NAMES),
     ],
 )
-def test_sound_is_found(field: str, sound: dict[str, Any], kind: str) -> None:
+def test_a_recording_is_found(field: str, sound: dict[str, Any], kind: str) -> None:
     attachment = read_message(**{field: FILE | sound}).attachment
     assert attachment and (attachment.kind, attachment.file_id) == (kind, "f")
 
@@ -67,7 +67,7 @@ def test_sound_is_found(field: str, sound: dict[str, Any], kind: str) -> None:
          "animation": FILE | {"width": 1, "height": 1, "duration": 1}},
     ],
 )  # fmt: skip
-def test_other_documents_are_no_sound(fields: dict[str, Any]) -> None:
+def test_other_documents_are_no_recordings(fields: dict[str, Any]) -> None:
     assert read(**fields) is None
 
 
@@ -80,7 +80,7 @@ def test_other_documents_are_no_sound(fields: dict[str, Any]) -> None:
         ("😀" * 300 + ".ogg", "😀" * 255),
     ],
 )  # fmt: skip
-def test_file_names_lose_what_is_dangerous(name: str, shown: str) -> None:
+def test_file_names_are_cleaned(name: str, shown: str) -> None:
     document = FILE | {"mime_type": "audio/ogg", "file_name": name}
     attachment = read_message(document=document).attachment
     assert attachment and attachment.name == shown
@@ -118,7 +118,7 @@ def test_command_in_a_caption_and_for_another_bot() -> None:
         assert read(chat=chat, **command("/help@other_bot")) is None
 
 
-def test_quoted_message_brings_its_sound() -> None:
+def test_a_quoted_message_has_its_recording() -> None:
     quoted = make(message_id=3, voice=VOICE, caption="note", chat=GROUP)
     message = read_message(chat=GROUP, reply_to_message=quoted, **command("/transcribe"))
     assert message.reply_to == QuotedMessage("3", "note", FOUND, "7")
@@ -126,7 +126,7 @@ def test_quoted_message_brings_its_sound() -> None:
     deep: dict[str, Any] = make(voice=VOICE)
     for _ in range(50):
         deep = make(text="x", reply_to_message=deep)
-    # A reply to a reply is cut after one step.
+    # A reply to a reply is cut after one level.
     assert read_message(text="y", reply_to_message=deep).reply_to == QuotedMessage(
         "5", "x", None, "7"
     )
@@ -160,7 +160,7 @@ ANONYMOUS = {"id": 1087968824, "is_bot": True, "first_name": "Group"}
         {"voice": None, "new_chat_title": "x"}, {"voice": None, "sticker": {}},
     ],
 )  # fmt: skip
-def test_bots_forwards_and_service_messages_are_nothing(fields: dict[str, Any]) -> None:
+def test_bots_forwards_and_service_messages_are_ignored(fields: dict[str, Any]) -> None:
     assert read(**({"chat": GROUP, "voice": VOICE} | fields)) is None
 
 
@@ -172,7 +172,9 @@ def test_bots_forwards_and_service_messages_are_nothing(fields: dict[str, Any]) 
         (None, None, ("", "", "")),
     ],
 )
-def test_chats_speak_by_an_id(sender: Any, sender_chat: Any, shown: tuple[str, str, str]) -> None:
+def test_a_message_in_the_name_of_a_chat_has_its_id(
+    sender: Any, sender_chat: Any, shown: tuple[str, str, str]
+) -> None:
     message = read_message(chat=GROUP, text="x", sender_chat=sender_chat, **{"from": sender})
     assert (message.sender_id, message.sender_name, message.language) == shown
 
@@ -185,7 +187,7 @@ def press(**fields: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("data", ["token", "x" * 64, "\x00\udc80", "forged:' OR 1=1 --"])
-def test_pressed_button(data: str) -> None:
+def test_a_button_press(data: str) -> None:
     topic = {"message_thread_id": 9, "is_topic_message": True}
     under = press()["callback_query"]["message"] | topic
     message = read_update(press(data=data, message=under), ME, NOW)
@@ -201,7 +203,7 @@ def test_pressed_button(data: str) -> None:
 
 
 @pytest.mark.parametrize("fields", [{"message": None}, {"data": None}, {"from": BOT}])
-def test_press_that_cannot_be_ours_is_nothing(fields: dict[str, Any]) -> None:
+def test_a_press_that_cannot_be_ours_is_ignored(fields: dict[str, Any]) -> None:
     assert read_update(press(**fields), ME, NOW) is None
 
 
@@ -220,11 +222,11 @@ def test_move_is_read_from_both_chats() -> None:
         {"channel_post": make(chat=CHANNEL, voice=VOICE)},
     ],
 )  # fmt: skip
-def test_unknown_updates_are_nothing(raw: dict[str, Any]) -> None:
+def test_unknown_updates_are_ignored(raw: dict[str, Any]) -> None:
     assert read_update({"update_id": 1} | raw, ME, NOW) is None
 
 
-def test_text_that_no_database_takes_is_cleaned() -> None:
+def test_text_that_no_database_accepts_is_cleaned() -> None:
     message = read_message(text="a\x00b\ud83dc", **{"from": ANN | {"first_name": "\x00\udfff"}})
     assert message.text == "abc"
     (message.text + message.sender_name).encode()

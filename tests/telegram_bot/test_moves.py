@@ -1,4 +1,4 @@
-"""A group becomes a supergroup: it has a new id, and the ids of its messages begin anew."""
+"""A group becomes a supergroup: it gets a new id, and its message ids restart."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from core.errors import ChatMoved
 from core.models import PLACEHOLDER, DeliveryState, Job, Reply
 from core.store import Store
 from tests.emulators.telegram import TelegramServer as Server
-from tests.support.telegram_inbox import StoreDoor, make_envelope, only, show
+from tests.support.telegram_inbox import StoreInbox, make_target, only, show
 
 NOTE = b"OggS"
 
 
 @pytest.fixture
-def inbox(store: Store) -> StoreDoor:
-    return StoreDoor(store)
+def inbox(store: Store) -> StoreInbox:
+    return StoreInbox(store)
 
 
 @pytest.fixture
@@ -27,17 +27,17 @@ def group(telegram: Server, ann: int) -> int:
     return telegram.add_chat("group", members={ann: "creator"})
 
 
-async def send_note(telegram: Server, inbox: StoreDoor, group: int, ann: int) -> Job:
+async def send_note(telegram: Server, inbox: StoreInbox, group: int, ann: int) -> Job:
     """Return the job of a note that is the first message of its group."""
     assert telegram.send_command(group, ann, "/transcribe", reply_to=1) == 1
     return await inbox.next_job(telegram)
 
 
-async def test_moved_chat_is_told_and_answered_without_old_message_ids(
+async def test_a_moved_chat_is_reported_and_gets_replies_without_old_message_ids(
     telegram: Server, bot: Bot, group: int, ann: int
 ) -> None:
     note = telegram.send_voice(group, ann, NOTE)
-    target, ledger = make_envelope(group, note)
+    target, ledger = make_target(group, note)
     await show(bot, target, "so far")
     new = telegram.migrate(group)
     # A message of our own that has the placeholder's id in the new chat.
@@ -46,8 +46,8 @@ async def test_moved_chat_is_told_and_answered_without_old_message_ids(
     with pytest.raises(ChatMoved) as caught:
         await bot.deliver(target, Reply("x"))
     assert caught.value.new_chat_id == str(new)
-    # As the store gives it after a move: the message's id is of another chat.
-    moved = replace(make_envelope(new, "")[0], ledger=ledger)
+    # As the store returns it after a move: the message id belonged to another chat.
+    moved = replace(make_target(new, "")[0], ledger=ledger)
     await bot.deliver(moved, Reply("x"))
     assert [(a.text, a.reply_to) for a in telegram.answers(new)] == [("other", None), ("x", None)]
 
@@ -55,20 +55,20 @@ async def test_moved_chat_is_told_and_answered_without_old_message_ids(
 async def test_parts_sent_before_a_move_are_not_touched_after_it(
     telegram: Server, bot: Bot, group: int, ann: int
 ) -> None:
-    target, ledger = make_envelope(group, telegram.send_voice(group, ann, NOTE))
+    target, ledger = make_target(group, telegram.send_voice(group, ann, NOTE))
     await bot.deliver(target, Reply("x" * 4097))
     new = telegram.migrate(group)
     others = [await bot._client.bot.send_message(new, f"other {n}") for n in range(3)]
     assert set(ledger.ids().values()) < {str(other.message_id) for other in others}
     ledger.outdate()
-    await bot.deliver(replace(make_envelope(new, "")[0], ledger=ledger), Reply("new"))
+    await bot.deliver(replace(make_target(new, "")[0], ledger=ledger), Reply("new"))
     texts = [shown.text for shown in telegram.answers(new)]
     assert texts == ["other 0", "other 1", "other 2", "new"]
     assert list(ledger.ids()) == [0]
 
 
-async def test_reply_to_a_person_is_none_to_an_answer_of_before_the_move(
-    telegram: Server, running: Bot, inbox: StoreDoor, group: int, ann: int
+async def test_a_reply_to_a_person_is_not_taken_for_one_to_a_bot_message_from_before_the_move(
+    telegram: Server, running: Bot, inbox: StoreInbox, group: int, ann: int
 ) -> None:
     job = await send_note(telegram, inbox, group, ann)
     await inbox.answer(running, job.job_id, Reply("Heard."))
@@ -83,8 +83,8 @@ async def test_reply_to_a_person_is_none_to_an_answer_of_before_the_move(
     assert asked.message.reply_to and not asked.message.reply_to.job_id
 
 
-async def test_answer_that_came_after_the_move_can_be_answered(
-    telegram: Server, running: Bot, inbox: StoreDoor, store: Store, group: int, ann: int
+async def test_a_bot_message_sent_after_the_move_can_be_replied_to(
+    telegram: Server, running: Bot, inbox: StoreInbox, store: Store, group: int, ann: int
 ) -> None:
     job = await send_note(telegram, inbox, group, ann)
     await store.ledger(job.job_id).start(0)
@@ -97,8 +97,8 @@ async def test_answer_that_came_after_the_move_can_be_answered(
     assert asked.message.reply_to and asked.message.reply_to.job_id == job.job_id
 
 
-async def test_send_that_was_under_way_at_the_move_went_to_the_old_chat(
-    telegram: Server, running: Bot, inbox: StoreDoor, store: Store, group: int, ann: int
+async def test_a_message_being_sent_during_the_move_went_to_the_old_chat(
+    telegram: Server, running: Bot, inbox: StoreInbox, store: Store, group: int, ann: int
 ) -> None:
     job = await send_note(telegram, inbox, group, ann)
     ledger = store.ledger(job.job_id)
@@ -112,8 +112,8 @@ async def test_send_that_was_under_way_at_the_move_went_to_the_old_chat(
     assert kept == ["old:2", "old:3"]
 
 
-async def test_part_begun_again_in_the_new_chat_has_no_id_of_the_old_one(
-    telegram: Server, running: Bot, inbox: StoreDoor, store: Store, group: int, ann: int
+async def test_a_part_restarted_in_the_new_chat_has_no_id_of_the_old_one(
+    telegram: Server, running: Bot, inbox: StoreInbox, store: Store, group: int, ann: int
 ) -> None:
     job = await send_note(telegram, inbox, group, ann)
     await inbox.answer(running, job.job_id, Reply("Heard."))

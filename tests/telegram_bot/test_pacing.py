@@ -21,7 +21,7 @@ def pacer(clock: Clock) -> TelegramPacer:
 
 
 async def times(clock: Clock, *waits: Coroutine[Any, Any, Any]) -> list[float]:
-    """Return after how many seconds each of `waits` ended that began now, in this order."""
+    """Start `waits` now, in this order; return after how many seconds each ended."""
     started_s = clock.monotonic()
 
     async def measure(wait: Coroutine[Any, Any, Any]) -> float:

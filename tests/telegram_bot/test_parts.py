@@ -1,4 +1,4 @@
-"""A reply becomes parts that Telegram takes, and nothing of it is lost."""
+"""A reply becomes parts that Telegram accepts, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def test_units_are_those_of_utf16(text: str) -> None:
     assert count_units(text) == len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def test_cut_is_at_a_paragraph_where_one_is_near() -> None:
+def test_text_is_split_at_a_paragraph_if_one_is_near() -> None:
     assert split("a" * 60 + "\n\n" + "b" * 50, 100) == ["a" * 60 + "\n\n", "b" * 50]
 
 
-def test_quote_is_marked_from_its_own_start() -> None:
+def test_a_quote_entity_starts_at_the_quote() -> None:
     [part] = build_parts(Reply("😀 heard:", "hello"))
     assert isinstance(part, TextPart)
     assert part.text == "😀 heard:\n\nhello"
@@ -64,7 +64,7 @@ def test_quote_is_marked_from_its_own_start() -> None:
     assert part.entities[0].type == MessageEntity.EXPANDABLE_BLOCKQUOTE
 
 
-def test_very_long_reply_becomes_a_file_with_its_beginning_shown() -> None:
+def test_a_very_long_reply_becomes_a_file_with_a_preview() -> None:
     quote = "so much to say. " * 2000
     extra = File("a.srt", "text/plain", b"1")
     shown, whole, last = build_parts(Reply("Heard:", quote, files=(extra,)))
@@ -85,11 +85,11 @@ def test_as_many_messages_as_allowed_are_messages() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "  \n ", "\u200b\u200d\ufeff", "\x00\x01"])
-def test_reply_that_nobody_would_see_becomes_a_sign(text: str) -> None:
+def test_an_invisible_reply_becomes_an_ellipsis(text: str) -> None:
     assert build_parts(Reply(text)) == [TextPart("…")]
 
 
-def test_controls_and_direction_overrides_are_taken_out() -> None:
+def test_control_characters_and_bidirectional_overrides_are_removed() -> None:
     assert clean("a\x00b\u202egpj.ogg\u2066c\r\nd\x07\ud83d") == "abgpj.oggc\nd"
     assert clean("שלום, 你好 é 😀\tx") == "שלום, 你好 é 😀\tx"
 

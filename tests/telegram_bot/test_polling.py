@@ -1,4 +1,4 @@
-"""The poll loop alone: what it asks for, what it confirms, and how long it waits."""
+"""The polling loop alone: what it requests, what it confirms, how long it waits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HANG = object()
 
 
 class Script:
-    """A client that gives one answer after another, and takes what is fetched."""
+    """A client with scripted responses, and the callback that takes the updates."""
 
     def __init__(self, clock: Clock, *answers: object) -> None:
         self.bot = self
@@ -64,7 +64,7 @@ class Script:
             raise error
 
     async def run(self) -> None:
-        """Poll until the answers are at their end."""
+        """Poll until the script ends."""
         task = asyncio.create_task(self.polling.run())
         await asyncio.wait(
             [task, asyncio.create_task(self.ended.wait())], return_when="FIRST_COMPLETED"
@@ -78,7 +78,7 @@ NewScript = Callable[..., Script]
 
 @pytest.fixture
 def script(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> NewScript:
-    """Make a script; what waits at random waits as long as it may."""
+    """Return a factory of scripts; random waits are as long as possible."""
 
     def longest(low: float, high: float) -> float:
         assert (low, high) == (0.5, 1.0)
@@ -100,7 +100,7 @@ async def events() -> AsyncIterator[list[str]]:
     names += [log["event"] for log in logs]
 
 
-async def test_polls_are_long_once_one_was_answered(script: NewScript) -> None:
+async def test_polls_are_long_after_the_first_response(script: NewScript) -> None:
     one = script([], updates(5, 6), [])
     assert (one.polling.poll_age_s, one.polling.is_ready) == (float("inf"), False)
     await one.run()
@@ -113,7 +113,7 @@ async def test_polls_are_long_once_one_was_answered(script: NewScript) -> None:
     assert not one.polling.is_ready
 
 
-async def test_connection_that_is_silent_is_left_after_a_grace(script: NewScript) -> None:
+async def test_a_silent_connection_is_replaced_after_the_grace_period(script: NewScript) -> None:
     one = script([], HANG, HANG, TelegramTimedOut(), [])
     await one.run()
     # 30 + 20 s for the long poll; the pauses are 1, 2 and 4 s; after a failure polls are short.
@@ -132,7 +132,7 @@ async def test_pauses_grow_to_fifteen_seconds_until_a_success(script: NewScript)
     assert one.renewed_at == [], "only a connection that timed out is left"
 
 
-async def test_conflict_is_told_apart(script: NewScript) -> None:
+async def test_a_conflict_is_logged_as_one(script: NewScript) -> None:
     async with events() as names:
         await script(Conflict("x"), NetworkError("x")).run()
     assert names == ["telegram_conflict", "telegram_poll_failed"]
@@ -140,7 +140,7 @@ async def test_conflict_is_told_apart(script: NewScript) -> None:
 
 @pytest.mark.parametrize("error", [InvalidToken("x"), EndPointNotFound("x")])
 @pytest.mark.parametrize(("after_s", "is_over"), [(GIVE_UP_S - 0.1, False), (GIVE_UP_S, True)])
-async def test_token_that_is_refused_for_five_minutes_ends_it(
+async def test_a_token_that_is_rejected_for_five_minutes_ends_polling(
     error: Exception, clock: Clock, after_s: float, is_over: bool
 ) -> None:
     patience = Backoff(clock)
@@ -163,16 +163,18 @@ async def test_batch_is_confirmed_as_a_whole_or_fetched_again(script: NewScript)
     async with events() as names:
         await one.run()
     assert one.taken == updates(5, 6, 5, 5, 6, 7)
-    # After 1 and 2 s again; then all is well, and the next trouble begins with 1 s.
+    # Again after 1 and 2 s; then it succeeds, and the next failure starts with 1 s.
     expected = [(0, None), (0, None), (1, None), (3, None), (3, 7), (3, 7), (4, 7)]
     assert [asked[:2] for asked in one.asked] == expected
     assert names == ["telegram_not_committed"] * 3
 
 
-async def test_update_that_we_fail_on_is_left_out_at_the_fifth_try(script: NewScript) -> None:
+async def test_an_update_that_our_code_fails_on_is_skipped_at_the_fifth_try(
+    script: NewScript,
+) -> None:
     one = script(*[updates(5)] * 14)
     bug = ValueError("bug")
-    # Tries begin anew once it is through.
+    # The count restarts after a success.
     one.troubles = [*[bug] * 5, *[bug] * 4, None, *[bug] * 4]
     async with events() as names:
         await one.run()
@@ -181,33 +183,33 @@ async def test_update_that_we_fail_on_is_left_out_at_the_fifth_try(script: NewSc
     assert names == [*failed, "telegram_update_skipped", *failed, *failed]
 
 
-async def test_trouble_from_outside_never_costs_an_update(script: NewScript) -> None:
+async def test_an_outside_failure_never_costs_an_update(script: NewScript) -> None:
     one = script(*[updates(5)] * 9)
     one.troubles = [StoreError("locked"), OSError("full"), TimeoutError()] * 3
     await one.run()
     assert {offset for _, offset, _ in one.asked} == {None}
 
 
-async def test_ids_may_begin_anew_far_below(script: NewScript) -> None:
+async def test_update_ids_may_restart_far_below(script: NewScript) -> None:
     one = script(updates(900), updates(7, 5, 6))
     await one.run()
     assert [offset for _, offset, _ in one.asked] == [None, 901, 8]
 
 
-async def test_updates_without_an_id_are_passed_over_and_confirm_nothing(script: NewScript) -> None:
+async def test_updates_without_an_id_are_skipped_and_confirm_nothing(script: NewScript) -> None:
     bad: list[Any] = [None, {}, *updates("5", True, None)]
     one = script([*bad, *updates(5)], bad, bad, updates(5), updates(6), bad)
     async with events() as names:
         await one.run()
     assert one.taken == updates(5, 5, 6)
-    # What confirms nothing new would be handed out at once again: 1, 2 and 4 s; then 1 s.
+    # What confirms nothing would be returned again at once: 1, 2 and 4 s; then 1 s.
     expected = [(0, None), (0, 6), (1, 6), (3, 6), (7, 6), (7, 7), (8, 7)]
     assert [asked[:2] for asked in one.asked] == expected
     assert names == ["telegram_update_without_id"] * 20
 
 
 @pytest.mark.parametrize(("silence_s", "is_told"), [(24 * 3600 - 1, False), (24 * 3600 + 1, True)])
-async def test_gap_of_a_day_is_told(silence_s: float, is_told: bool, script: NewScript) -> None:
+async def test_a_gap_of_a_day_is_logged(silence_s: float, is_told: bool, script: NewScript) -> None:
     one = script([], [])
     await one.clock.sleep(silence_s)
     with capture_logs() as logs:

@@ -1,4 +1,4 @@
-"""The text so far: drafts for one person, a placeholder in a group, never in the reply's way."""
+"""Live progress: drafts in private, a placeholder in a group, never in the reply's way."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from core.errors import StoreError
 from core.models import PLACEHOLDER, DeliveryState, PartDelivery, Reply
 from core.safety import restore_links
 from tests.emulators.telegram import TelegramServer as Server
-from tests.support.telegram_inbox import ambiguous_sends, make_envelope, only, show
+from tests.support.telegram_inbox import ambiguous_sends, make_target, only, show
 
 
-async def test_one_person_sees_a_draft_grow(telegram: Server, bot: Bot, ann: int) -> None:
+async def test_a_private_chat_sees_a_growing_draft(telegram: Server, bot: Bot, ann: int) -> None:
     topic = str(telegram.add_topic(ann))
-    target, ledger = make_envelope(ann, job_id="00000000aa", thread_id=topic)
+    target, ledger = make_target(ann, job_id="00000000aa", thread_id=topic)
     await show(bot, target, "one", "one two", "one two three")
     assert telegram.drafts(ann) == {1068397955: ["one", "one two", "one two three"]}
     assert telegram.calls[0].params["message_thread_id"] == topic
@@ -28,9 +28,9 @@ async def test_one_person_sees_a_draft_grow(telegram: Server, bot: Bot, ann: int
     assert PLACEHOLDER not in ledger.rows
 
 
-async def test_what_has_to_stay_becomes_the_answer(telegram: Server, bot: Bot, ann: int) -> None:
+async def test_a_lasting_message_becomes_the_reply(telegram: Server, bot: Bot, ann: int) -> None:
     note = telegram.send_text(ann, ann, "x")
-    target, _ = make_envelope(ann, note)
+    target, _ = make_target(ann, note)
     await show(bot, target, "one")
     await show(bot, target, "this takes longer", is_lasting=True)
     await bot._live_messages.end(target)
@@ -42,11 +42,13 @@ async def test_what_has_to_stay_becomes_the_answer(telegram: Server, bot: Bot, a
     assert telegram.calls_of("sendMessage")[0].params["disable_notification"] == "true"
 
 
-async def test_group_sees_one_message_that_is_edited(telegram: Server, bot: Bot, ann: int) -> None:
+async def test_a_group_sees_one_message_that_is_edited(
+    telegram: Server, bot: Bot, ann: int
+) -> None:
     group = telegram.add_chat(members={ann: "creator"})
     topic = telegram.add_topic(group)
     note = telegram.send_text(group, ann, "x", thread=topic)
-    target, ledger = make_envelope(group, note, thread_id=str(topic))
+    target, ledger = make_target(group, note, thread_id=str(topic))
     await show(bot, target, "one", "one two")
     placeholder = only(telegram.answers_to(group, note))
     assert (placeholder.text, placeholder.thread_id) == ("one two", topic)
@@ -64,7 +66,7 @@ async def test_latest_text_wins_at_the_pace_of_the_chat(
     is_group: bool, expected: list[tuple[float, int]], telegram: Server,
     bot: Bot, ann: int, group: int, clock: Clock,
 ) -> None:  # fmt: skip
-    target, _ = make_envelope(group if is_group else ann)
+    target, _ = make_target(group if is_group else ann)
     started_s = clock.monotonic()
     for number in range(40):
         await bot.show(target, str(number))
@@ -77,13 +79,13 @@ async def test_latest_text_wins_at_the_pace_of_the_chat(
 
 @pytest.mark.parametrize("is_lasting", [True, False])
 async def test_text_shows_its_end(is_lasting: bool, telegram: Server, bot: Bot, group: int) -> None:
-    await show(bot, make_envelope(group)[0], "@a " * 1365 + "the end", is_lasting=is_lasting)
+    await show(bot, make_target(group)[0], "@a " * 1365 + "the end", is_lasting=is_lasting)
     shown = only(telegram.answers(group)).text
     assert shown.startswith("…") and shown.endswith("the end") and len(shown) == 4096
 
 
-async def test_words_of_people_call_nobody(telegram: Server, bot: Bot, group: int) -> None:
-    target, _ = make_envelope(group)
+async def test_text_of_people_mentions_nobody(telegram: Server, bot: Bot, group: int) -> None:
+    target, _ = make_target(group)
     await show(bot, target, "\x00", " \n", "ask @bob\x00")
     shown = only(telegram.answers(group)).text
     assert shown != "ask @bob"
@@ -92,11 +94,11 @@ async def test_words_of_people_call_nobody(telegram: Server, bot: Bot, group: in
     assert only(telegram.answers(group)).text == "ask @bob"
 
 
-async def test_reply_waits_for_a_call_under_way_and_nothing_is_drawn_after_it(
+async def test_the_reply_waits_for_a_call_under_way_and_no_update_follows_it(
     telegram: Server, bot: Bot, group: int, clock: Clock
 ) -> None:
     telegram.fault("sendMessage", "delay", delay_s=5)
-    target, _ = make_envelope(group)
+    target, _ = make_target(group)
     await bot.show(target, "slow")
     await telegram.wait_for(lambda: telegram.calls)
     await bot.show(target, "later")
@@ -105,8 +107,8 @@ async def test_reply_waits_for_a_call_under_way_and_nothing_is_drawn_after_it(
     assert only(telegram.answers(group)).versions == ["slow", "all"]
 
 
-async def test_lost_placeholder_is_not_sent_twice(telegram: Server, bot: Bot, group: int) -> None:
-    target, ledger = make_envelope(group)
+async def test_a_lost_placeholder_is_not_sent_twice(telegram: Server, bot: Bot, group: int) -> None:
+    target, ledger = make_target(group)
     before = ambiguous_sends()
     telegram.fault("sendMessage", "status", status=429, retry_after=1)
     telegram.fault("sendMessage", "lose_reply")
@@ -122,7 +124,7 @@ async def test_lost_placeholder_is_not_sent_twice(telegram: Server, bot: Bot, gr
 async def test_refused_placeholder_is_tried_again_and_not_counted_as_lost(
     telegram: Server, bot: Bot, group: int, clock: Clock
 ) -> None:
-    target, ledger = make_envelope(group)
+    target, ledger = make_target(group)
     before = ambiguous_sends()
     telegram.fault("sendMessage", "status", status=429, retry_after=30)
     await bot.show(target, "one")
@@ -142,7 +144,7 @@ async def test_refused_placeholder_is_tried_again_and_not_counted_as_lost(
 async def test_placeholder_that_cannot_be_edited_is_left_alone(
     is_gone: bool, telegram: Server, bot: Bot, group: int
 ) -> None:
-    target, _ = make_envelope(group)
+    target, _ = make_target(group)
     await show(bot, target, "one")
     if is_gone:
         telegram.delete_message(group, only(telegram.answers(group)).message_id)
@@ -160,21 +162,21 @@ async def test_placeholder_that_cannot_be_edited_is_left_alone(
         ({"status": 403}, 1),
         ({"status": 500}, 3),
         ({"status": 429, "retry_after": 50}, 3),
-        # The second text comes after a minute, and would have to wait for more than another.
+        # The second text comes after a minute and would have to wait longer than another.
         ({"status": 429, "retry_after": 150}, 2),
     ],
 )
-async def test_draft_that_is_refused_for_good_is_not_tried_again(
+async def test_a_refused_draft_is_not_tried_again(
     fault: dict[str, int], calls: int, telegram: Server, bot: Bot, ann: int
 ) -> None:
     telegram.fault("*", "status", count=None, **fault)
-    await show(bot, make_envelope(ann)[0], "one", "two", "three")
+    await show(bot, make_target(ann)[0], "one", "two", "three")
     assert len(telegram.calls) == calls
 
 
-async def test_what_has_to_stay_comes_without_drafts(telegram: Server, bot: Bot, ann: int) -> None:
+async def test_a_lasting_message_needs_no_draft(telegram: Server, bot: Bot, ann: int) -> None:
     telegram.fault("sendMessageDraft", "status", status=404, count=None)
-    target, _ = make_envelope(ann)
+    target, _ = make_target(ann)
     await show(bot, target, "one")
     await show(bot, target, "this takes longer", is_lasting=True)
     assert only(telegram.answers(ann)).text == "this takes longer"
@@ -183,8 +185,10 @@ async def test_what_has_to_stay_comes_without_drafts(telegram: Server, bot: Bot,
     assert len(telegram.calls) == 3
 
 
-async def test_ledger_trouble(bot: Bot, group: int, capsys: pytest.CaptureFixture[str]) -> None:
-    target, ledger = make_envelope(group)
+async def test_a_failing_ledger_is_logged(
+    bot: Bot, group: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target, ledger = make_target(group)
 
     async def fail(part: int) -> None:
         raise StoreError("locked")
@@ -194,11 +198,11 @@ async def test_ledger_trouble(bot: Bot, group: int, capsys: pytest.CaptureFixtur
     assert "telegram_progress_failed" in capsys.readouterr().out
 
 
-async def test_jobs_without_an_end_are_forgotten(telegram: Server, bot: Bot, ann: int) -> None:
+async def test_jobs_without_a_reply_are_dropped(telegram: Server, bot: Bot, ann: int) -> None:
     bot.pacer.hold(str(ann), 3600)
     bot._live_messages._unsent.add("0")
     for number in range(MAX_LIVE_MESSAGES + 2):
-        await bot.show(make_envelope(ann, job_id=str(number))[0], "x")
+        await bot.show(make_target(ann, job_id=str(number))[0], "x")
     assert len(bot._live_messages._live) == MAX_LIVE_MESSAGES + 1
     assert "0" not in bot._live_messages._live
     assert bot._live_messages._unsent == set()
@@ -211,8 +215,10 @@ async def test_jobs_without_an_end_are_forgotten(telegram: Server, bot: Bot, ann
         ("-100/7", "", ""), ("7", "", ""), (None, "1", ""),
     ],
 )  # fmt: skip
-async def test_placeholder_is_of_its_chat(kept: str | None, message_id: str, expected: str) -> None:
-    target, ledger = make_envelope(-100, message_id)
+async def test_a_placeholder_belongs_to_its_chat(
+    kept: str | None, message_id: str, expected: str
+) -> None:
+    target, ledger = make_target(-100, message_id)
     assert await find_placeholder(target) == ""
     await ledger.start(PLACEHOLDER)
     if kept is not None:
@@ -220,18 +226,18 @@ async def test_placeholder_is_of_its_chat(kept: str | None, message_id: str, exp
     assert await find_placeholder(target) == expected
 
 
-def test_draft_ids_are_numbers_that_telegram_takes() -> None:
+def test_draft_ids_are_in_telegrams_range() -> None:
     ids = {build_draft_id(f"{n:010x}") for n in range(2000)}
     assert len(ids) > 1990
     assert all(0 < one < 2**31 for one in ids)
     assert build_draft_id("") == 1
 
 
-async def test_drawing_that_hangs_is_given_up(
+async def test_an_update_that_hangs_is_given_up(
     telegram: Server, bot: Bot, group: int, clock: Clock
 ) -> None:
     telegram.fault("sendMessage", "hang")
-    target, _ = make_envelope(group)
+    target, _ = make_target(group)
     started_s = clock.monotonic()
     await bot.show(target, "one")
     await telegram.wait_for(lambda: telegram.calls)
@@ -240,11 +246,11 @@ async def test_drawing_that_hangs_is_given_up(
     assert only(telegram.answers(group)).text == "all"
 
 
-async def test_slow_call_puts_off_the_next_one(
+async def test_a_slow_call_delays_the_next_one(
     telegram: Server, bot: Bot, group: int, clock: Clock
 ) -> None:
     telegram.fault("sendMessage", "delay", delay_s=5)
-    target, _ = make_envelope(group)
+    target, _ = make_target(group)
     await bot.show(target, "one")
     await clock.sleep(1)
     await show(bot, target, "two")
@@ -260,8 +266,8 @@ async def test_slow_call_puts_off_the_next_one(
     assert only(telegram.answers(group)).versions[1:] == ["two", "three", "all"]
 
 
-async def test_chat_that_moved_is_not_drawn_in(telegram: Server, bot: Bot, ann: int) -> None:
+async def test_a_moved_chat_gets_no_updates(telegram: Server, bot: Bot, ann: int) -> None:
     group = telegram.add_chat("group", members={ann: "member"})
     telegram.migrate(group)
-    await show(bot, make_envelope(group)[0], "one", "two")
+    await show(bot, make_target(group)[0], "one", "two")
     assert len(telegram.calls) == 1

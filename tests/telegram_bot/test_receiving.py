@@ -1,4 +1,4 @@
-"""The poll loop against a virtual Telegram: nothing lost, nothing acknowledged too early."""
+"""Polling an emulated Telegram: nothing lost, nothing confirmed too early."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ids(inbox: FakeInbox) -> list[int]:
     return [int(m.message_id) for m in inbox.messages]
 
 
-async def test_note_is_handed_in_confirmed_and_heard_at_once(
+async def test_a_voice_note_is_handed_in_confirmed_and_acknowledged_at_once(
     telegram: Server, running: Bot, inbox: FakeInbox, clock: Clock, ann: int
 ) -> None:
     started_s = clock.monotonic()
@@ -40,7 +40,9 @@ async def test_note_is_handed_in_confirmed_and_heard_at_once(
     await telegram.wait_for(lambda: telegram.actions(ann) == ["typing"])
 
 
-async def test_kill_in_middle_loses_nothing(telegram: Server, settings: Settings, ann: int) -> None:
+async def test_a_kill_in_the_middle_loses_nothing(
+    telegram: Server, settings: Settings, ann: int
+) -> None:
     inbox = FakeInbox()
     notes = [telegram.send_text(ann, ann, str(n)) for n in range(20)]
 
@@ -57,7 +59,7 @@ async def test_kill_in_middle_loses_nothing(telegram: Server, settings: Settings
     assert ids(inbox) == notes
 
 
-async def test_poison_costs_itself(
+async def test_an_unreadable_update_costs_only_itself(
     telegram: Server, running: Bot, inbox: FakeInbox, ann: int, group: int
 ) -> None:
     with capture_logs() as logs:
@@ -84,7 +86,7 @@ async def test_poison_costs_itself(
         ("html", {"status": 200, "count": 2}), ("lose_reply", {"count": 2}), ("hang", {"count": 1}),
     ],
 )  # fmt: skip
-async def test_polling_outlives(
+async def test_polling_survives(
     kind: str, details: dict[str, int], telegram: Server, settings: Settings, ann: int
 ) -> None:
     inbox = FakeInbox()
@@ -110,7 +112,9 @@ async def test_wrong_token_at_the_start_ends_the_process(telegram: Server) -> No
     await bot.close()
 
 
-async def test_end_is_quick_within_a_long_poll(telegram: Server, bot: Bot, clock: Clock) -> None:
+async def test_stopping_is_quick_during_a_long_poll(
+    telegram: Server, bot: Bot, clock: Clock
+) -> None:
     async with receiving(bot):
         await telegram.wait_for(lambda: len(telegram.calls_of("getUpdates")) >= 2)
         started_s = clock.monotonic()
@@ -118,7 +122,7 @@ async def test_end_is_quick_within_a_long_poll(telegram: Server, bot: Bot, clock
 
 
 @pytest.mark.parametrize("is_late", [False, True])
-async def test_press_is_answered_and_handed_in(
+async def test_a_press_is_answered_and_handed_in(
     telegram: Server, running: Bot, inbox: FakeInbox, ann: int, is_late: bool
 ) -> None:
     ben = telegram.add_user("Ben")
@@ -136,7 +140,7 @@ async def test_press_is_answered_and_handed_in(
 
 
 @pytest.mark.parametrize("named", ["chat", "sender"])
-async def test_only_allowed_chats_are_heard(named: str, telegram: Server, ann: int) -> None:
+async def test_only_allowed_chats_are_handed_in(named: str, telegram: Server, ann: int) -> None:
     eve = telegram.add_user("Eve")
     group = telegram.add_chat(members={ann: "member", eve: "member"})
     other = telegram.add_chat(members={eve: "member"})
@@ -156,7 +160,7 @@ async def test_only_allowed_chats_are_heard(named: str, telegram: Server, ann: i
         assert "not allowed words" not in str(logs)
 
 
-async def test_menu_is_set_once_and_in_both_languages(telegram: Server, settings: Settings) -> None:
+async def test_the_menu_is_set_once_in_both_languages(telegram: Server, settings: Settings) -> None:
     menu = [("help", "Show all commands"), ("transcribe", "x" * 300)]
     for asked in (4, 8):
         async with receiving(Bot(settings, FakeInbox(), menu, current_clock())):
@@ -170,12 +174,12 @@ async def test_menu_is_set_once_and_in_both_languages(telegram: Server, settings
     for commands in menus.values():
         assert [c["command"] for c in commands] == ["help", "transcribe"]
         assert len(commands[1]["description"]) == 256
-    # The program's own menu is taken by default.
+    # The default is the menu of all commands.
     async with receiving(Bot(settings, FakeInbox(), clock=current_clock())):
         await telegram.wait_for(lambda: "summary" in str(telegram.menus()))
 
 
-async def test_no_word_of_the_token_reaches_the_log(
+async def test_no_part_of_the_token_reaches_the_log(
     telegram: Server, running: Bot, capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture, ann: int,
 ) -> None:  # fmt: skip

@@ -1,4 +1,4 @@
-"""An answer that has changed is edited where it stands, in a virtual Telegram."""
+"""A reply that has changed is edited in place, in an emulated Telegram."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.errors import PlatformBusy
 from core.interfaces import DeliveryTarget
 from core.models import Button, DeliveryState, File, PartDelivery, Reply
 from tests.emulators.telegram import TelegramServer as Server
-from tests.support.telegram_inbox import MemoryLedger, ambiguous_sends, make_envelope
+from tests.support.telegram_inbox import MemoryLedger, ambiguous_sends, make_target
 
 NOTE = b"OggS"
 FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
@@ -20,10 +20,10 @@ FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
 async def answer(
     telegram: Server, bot: Bot, reply: Reply
 ) -> tuple[int, int, DeliveryTarget, MemoryLedger]:
-    """Let the bot answer a note, and outdate the answer."""
+    """Let the bot reply to a voice note, and mark the reply as outdated."""
     ann = telegram.add_user("Ann")
     note = telegram.send_voice(ann, ann, NOTE)
-    target, ledger = make_envelope(ann, note)
+    target, ledger = make_target(ann, note)
     await bot.deliver(target, reply)
     ledger.outdate()
     telegram.forget_calls()
@@ -34,7 +34,7 @@ def calls(telegram: Server) -> list[str]:
     return [call.method.lower() for call in telegram.calls]
 
 
-async def test_changed_text_is_an_edit(telegram: Server, bot: Bot) -> None:
+async def test_a_changed_text_is_an_edit(telegram: Server, bot: Bot) -> None:
     old = Reply(quote="Mister Kovalsky", buttons=(Button("Fix", "fix", token="t1"),))
     ann, note, target, ledger = await answer(telegram, bot, old)
     new = Reply(quote="Mister Kowalski", buttons=(Button("Fix", "fix", token="t2"),))
@@ -48,7 +48,7 @@ async def test_changed_text_is_an_edit(telegram: Server, bot: Bot) -> None:
     assert calls(telegram) == ["editmessagetext"]
 
 
-async def test_a_crash_around_the_edit_leaves_one_answer(telegram: Server, bot: Bot) -> None:
+async def test_a_crash_around_the_edit_leaves_one_reply(telegram: Server, bot: Bot) -> None:
     before = ambiguous_sends()
     ann, note, target, ledger = await answer(telegram, bot, Reply("old"))
     telegram.fault("editMessageText", "lose_reply")
@@ -64,7 +64,9 @@ async def test_a_crash_around_the_edit_leaves_one_answer(telegram: Server, bot: 
 
 
 @pytest.mark.parametrize("is_gone", [True, False])
-async def test_what_cannot_change_is_sent_anew(telegram: Server, bot: Bot, is_gone: bool) -> None:
+async def test_what_cannot_be_edited_is_sent_again(
+    telegram: Server, bot: Bot, is_gone: bool
+) -> None:
     before = ambiguous_sends()
     ann, note, target, ledger = await answer(telegram, bot, Reply("old"))
     if is_gone:
@@ -78,7 +80,7 @@ async def test_what_cannot_change_is_sent_anew(telegram: Server, bot: Bot, is_go
     assert ambiguous_sends() == before
 
 
-async def test_another_kind_takes_the_place_of_the_old(telegram: Server, bot: Bot) -> None:
+async def test_a_part_of_another_kind_replaces_the_old_one(telegram: Server, bot: Bot) -> None:
     before = ambiguous_sends()
     ann, note, target, ledger = await answer(telegram, bot, Reply("words"))
     await bot.deliver(target, Reply(files=(FILE,)))
@@ -95,7 +97,7 @@ async def test_another_kind_takes_the_place_of_the_old(telegram: Server, bot: Bo
     assert ambiguous_sends() == before + 1
 
 
-async def test_parts_too_many_are_taken_back_the_last_one_first(telegram: Server, bot: Bot) -> None:
+async def test_surplus_parts_are_deleted_the_last_one_first(telegram: Server, bot: Bot) -> None:
     ann, note, target, ledger = await answer(telegram, bot, Reply("long " * 3200))
     ids = list(ledger.ids().values())
     assert len(ids) == 4
@@ -107,7 +109,7 @@ async def test_parts_too_many_are_taken_back_the_last_one_first(telegram: Server
     first, second = telegram.calls_of("deleteMessage")
     assert [call.params["message_id"] for call in (first, second)] == [ids[2], ids[1]]
     assert second.at - first.at == pytest.approx(3.1), "deletions keep the chat's pace"
-    # One could not be deleted: no reason to fail.
+    # A message that could not be deleted is no failure.
     assert [str(shown.message_id) for shown in telegram.answers_to(ann, note)] == [
         ids[0], ids[2], ids[3],
     ]  # fmt: skip
@@ -118,7 +120,7 @@ async def test_parts_too_many_are_taken_back_the_last_one_first(telegram: Server
     assert telegram.calls == []
 
 
-async def test_an_answer_becomes_longer_and_is_taken_back(telegram: Server, bot: Bot) -> None:
+async def test_a_reply_becomes_longer_and_is_deleted(telegram: Server, bot: Bot) -> None:
     button = (Button("Fix", "fix", token="t1"),)
     ann, note, target, ledger = await answer(telegram, bot, Reply("a", buttons=button))
     await bot.deliver(target, Reply("b" * 5000, buttons=button))
@@ -131,7 +133,7 @@ async def test_an_answer_becomes_longer_and_is_taken_back(telegram: Server, bot:
     assert telegram.answers_to(ann, note) == [] and ledger.rows == {}
 
 
-async def test_a_chat_that_told_to_wait_at_a_deletion_waits(telegram: Server, bot: Bot) -> None:
+async def test_retry_after_on_a_deletion_holds_the_chat(telegram: Server, bot: Bot) -> None:
     _, _, target, _ = await answer(telegram, bot, Reply("words", files=(FILE,)))
     telegram.fault("deleteMessage", "status", status=429, retry_after=3600)
     await bot.deliver(target, Reply("words again"))

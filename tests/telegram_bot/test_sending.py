@@ -1,4 +1,4 @@
-"""Replies on their way into a virtual Telegram, with everything that can go wrong there."""
+"""Delivery to an emulated Telegram, with everything that can go wrong."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from core.models import (
 )
 from core.safety import restore_links
 from tests.emulators.telegram import TelegramServer as Server
-from tests.support.telegram_inbox import ambiguous_sends, make_envelope, only, show
+from tests.support.telegram_inbox import ambiguous_sends, make_target, only, show
 
 NOTE = b"OggS"
 FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
@@ -35,15 +35,15 @@ def count_sends(telegram: Server) -> int:
     return len(telegram.calls_of("sendMessage"))
 
 
-async def test_answer_stands_under_the_note(telegram: Server, bot: Bot, ann: int) -> None:
+async def test_a_reply_goes_to_the_voice_note(telegram: Server, bot: Bot, ann: int) -> None:
     note = telegram.send_voice(ann, ann, NOTE)
-    target, ledger = make_envelope(ann, note)
+    target, ledger = make_target(ann, note)
     count = metrics.SENDS.labels("telegram", "ok")._value
     before = count.get()
     await bot.deliver(target, Reply("Heard:", "hello http://example.com @bob <b>*_`"))
     answer = only(telegram.answers_to(ann, note))
     assert count.get() == before + 1
-    # All that was said can be read, and nothing of it leads or calls anywhere.
+    # The whole text is readable, and it neither links nor mentions.
     assert restore_links(answer.text) == "Heard:\n\nhello http://example.com @bob <b>*_`"
     assert telegram.foreign_links(answer) == []
     assert [(e["type"], e["offset"]) for e in answer.entities] == [("blockquote", 8)]
@@ -53,14 +53,14 @@ async def test_answer_stands_under_the_note(telegram: Server, bot: Bot, ann: int
     assert "is_disabled" in str(call.params["link_preview_options"])
 
 
-async def test_topic_is_kept(telegram: Server, bot: Bot, ann: int) -> None:
+async def test_the_topic_is_kept(telegram: Server, bot: Bot, ann: int) -> None:
     forum = telegram.add_chat(members={ann: "creator"})
     topic = telegram.add_topic(forum)
     note = telegram.send_voice(forum, ann, NOTE, thread=topic)
-    # A press is answered under the message of its buttons.
+    # The reply to a press goes to the message with the button.
     press = {"reply_to": QuotedMessage(str(note)), "attachment": None}
     for job_id, message_id, fields in (("1", note, {}), ("2", "callback:77", press)):
-        target, _ = make_envelope(forum, message_id, job_id, thread_id=str(topic), **fields)
+        target, _ = make_target(forum, message_id, job_id, thread_id=str(topic), **fields)
         await bot.deliver(target, Reply("x", files=(FILE,), links=(Link(0, 1, "5"),)))
     answers = telegram.answers_to(forum, note)
     assert [a.thread_id for a in answers] == [topic] * 4
@@ -69,8 +69,10 @@ async def test_topic_is_kept(telegram: Server, bot: Bot, ann: int) -> None:
     assert links == [url] * len(links) and links
 
 
-async def test_next_try_begins_at_part_that_failed(telegram: Server, bot: Bot, ann: int) -> None:
-    target, ledger = make_envelope(ann)
+async def test_the_next_attempt_starts_at_the_part_that_failed(
+    telegram: Server, bot: Bot, ann: int
+) -> None:
+    target, ledger = make_target(ann)
     await ledger.start(0)
     await ledger.finish(0, "77")
     telegram.fault("sendMessage", "status", status=500)
@@ -84,11 +86,13 @@ async def test_next_try_begins_at_part_that_failed(telegram: Server, bot: Bot, a
     assert count_sends(telegram) == 3
 
 
-async def test_nothing_begins_too_early(telegram: Server, bot: Bot, ann: int, clock: Clock) -> None:
+async def test_nothing_is_recorded_too_early(
+    telegram: Server, bot: Bot, ann: int, clock: Clock
+) -> None:
     before = ambiguous_sends()
     telegram.fault("sendMessage", "status", status=429, retry_after=3600)
-    refused, first = make_envelope(ann, job_id="1")
-    waiting, second = make_envelope(ann, job_id="2")
+    refused, first = make_target(ann, job_id="1")
+    waiting, second = make_target(ann, job_id="2")
     for target in (refused, waiting, refused):
         with pytest.raises(PlatformBusy) as caught:
             await bot.deliver(target, Reply("x"))
@@ -103,11 +107,11 @@ async def test_nothing_begins_too_early(telegram: Server, bot: Bot, ann: int, cl
     assert ambiguous_sends() == before, "what was refused is no repeat"
 
 
-async def test_who_asks_to_wait_again_and_again_is_asked_six_times(
+async def test_a_chat_that_keeps_asking_to_wait_is_tried_six_times(
     telegram: Server, bot: Bot, ann: int, clock: Clock
 ) -> None:
     before, started_s = ambiguous_sends(), clock.monotonic()
-    target, _ = make_envelope(ann)
+    target, _ = make_target(ann)
     telegram.fault("sendMessage", "status", status=429, retry_after=7, count=6)
     with pytest.raises(PlatformBusy):
         await bot.deliver(target, Reply("x"))
@@ -126,13 +130,13 @@ async def test_three_chats_in_a_row_that_wait_stop_the_whole_bot(
         if is_limited:
             telegram.fault("*", "status", status=429, retry_after=3600, chat_id=person)
         with pytest.raises(PlatformBusy) if is_limited else nullcontext():
-            await bot.deliver(make_envelope(person, job_id=str(number))[0], Reply("x"))
+            await bot.deliver(make_target(person, job_id=str(number))[0], Reply("x"))
     assert clock.monotonic() - started_s < 2
     assert len(telegram.calls) == 6 + 3
 
 
 @pytest.mark.parametrize(("reply", "limit_s"), [(Reply("x"), 60), (Reply(files=(FILE,)), 300)])
-async def test_call_that_never_ends_is_given_up(
+async def test_a_call_that_never_ends_is_given_up(
     reply: Reply, limit_s: float, bot: Bot, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def drip(*_: object) -> str:
@@ -142,14 +146,16 @@ async def test_call_that_never_ends_is_given_up(
     monkeypatch.setattr(delivery, "perform", drip)
     started_s = clock.monotonic()
     with pytest.raises(PlatformBusy):
-        await bot.deliver(make_envelope(1)[0], reply)
+        await bot.deliver(make_target(1)[0], reply)
     assert clock.monotonic() - started_s == pytest.approx(limit_s)
 
 
-async def test_what_the_sdk_cannot_read_is_sent_once(telegram: Server, bot: Bot, ann: int) -> None:
-    # Telegram answers with the message and the one it answers; the SDK cannot read this story.
+async def test_a_response_that_the_sdk_cannot_parse_counts_as_sent(
+    telegram: Server, bot: Bot, ann: int
+) -> None:
+    # The response holds the quoted message, a story that the SDK cannot parse.
     note = telegram.send_voice(ann, ann, NOTE, extra={"story": {}})
-    await bot.deliver(make_envelope(ann, note)[0], Reply("x", files=(FILE,)))
+    await bot.deliver(make_target(ann, note)[0], Reply("x", files=(FILE,)))
     assert len(telegram.answers_to(ann, note)) == 2
 
 
@@ -165,7 +171,7 @@ async def test_what_the_sdk_cannot_read_is_sent_once(telegram: Server, bot: Bot,
 async def test_errors(
     fault: dict[str, Any], error: type, telegram: Server, bot: Bot, ann: int
 ) -> None:
-    target, ledger = make_envelope(ann)
+    target, ledger = make_target(ann)
     telegram.fault("sendMessage", **({"kind": "status"} | fault))
     count = metrics.SENDS.labels("telegram", error.__name__)._value
     before = count.get()
@@ -178,7 +184,7 @@ async def test_errors(
     assert "secret words" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert ledger.rows[0].state is DeliveryState.PENDING
-    # What was refused is not there; of all else nobody knows.
+    # What was refused was not sent; of all else nobody knows.
     before = ambiguous_sends()
     await bot.deliver(target, Reply("secret words"))
     assert ambiguous_sends() == before + (error is PlatformBusy)
@@ -186,12 +192,14 @@ async def test_errors(
 
 
 @pytest.mark.parametrize("end", ["close_topic", "delete_topic"])
-async def test_ended_topic_means_general(end: str, telegram: Server, bot: Bot, ann: int) -> None:
+async def test_a_closed_or_deleted_topic_means_general(
+    end: str, telegram: Server, bot: Bot, ann: int
+) -> None:
     forum = telegram.add_chat(members={ann: "creator"})
     topic = telegram.add_topic(forum)
     note = telegram.send_voice(forum, ann, NOTE, thread=topic)
     getattr(telegram, end)(forum, topic)
-    await bot.deliver(make_envelope(forum, note, thread_id=str(topic))[0], Reply("x"))
+    await bot.deliver(make_target(forum, note, thread_id=str(topic))[0], Reply("x"))
     assert only(telegram.answers(forum)).thread_id is None
 
 
@@ -203,7 +211,7 @@ async def test_ended_topic_means_general(end: str, telegram: Server, bot: Bot, a
         ("", False, 1),
     ],
 )
-async def test_what_is_refused_is_left_out(
+async def test_what_is_refused_is_dropped(
     words: str, is_under: bool, entities: int, telegram: Server, bot: Bot, ann: int
 ) -> None:
     note = telegram.send_voice(ann, ann, NOTE)
@@ -211,28 +219,30 @@ async def test_what_is_refused_is_left_out(
         telegram.fault("sendMessage", "status", status=400, description=words)
     else:
         telegram.delete_message(ann, note)
-    await bot.deliver(make_envelope(ann, note)[0], Reply("a", "b"))
+    await bot.deliver(make_target(ann, note)[0], Reply("a", "b"))
     answer = only(telegram.answers(ann))
     assert (answer.text, answer.reply_to) == ("a\n\nb", note if is_under else None)
     assert len(answer.entities) == entities
 
 
 @pytest.mark.parametrize(("reply", "shown"), [(Reply(files=(FILE,)), [True]), (Reply(), [])])
-async def test_placeholder_is_taken_away_where_no_text_comes(
+async def test_the_placeholder_is_deleted_if_no_text_follows(
     reply: Reply, shown: list[bool], telegram: Server, bot: Bot, group: int
 ) -> None:
-    target, _ = make_envelope(group)
+    target, _ = make_target(group)
     await show(bot, target, "so far")
     await bot.deliver(target, reply)
     assert [answer.file is not None for answer in telegram.answers(group)] == shown
 
 
-async def test_text_found_too_long_is_split(telegram: Server, bot: Bot, ann: int) -> None:
+async def test_a_text_that_telegram_finds_too_long_is_split(
+    telegram: Server, bot: Bot, ann: int
+) -> None:
     before = ambiguous_sends()
     telegram.fault("sendMessage", "status", status=400, description="message is too long", count=2)
     words = " ".join(f"word{n}" for n in range(100))
     buttons = (Button("B", "c", token="t"),)
-    target, ledger = make_envelope(ann)
+    target, ledger = make_target(ann)
     await bot.deliver(target, Reply(words, buttons=buttons))
     answers = telegram.answers(ann)
     assert " ".join(a.text for a in answers) == words
@@ -242,15 +252,15 @@ async def test_text_found_too_long_is_split(telegram: Server, bot: Bot, ann: int
     refusal = {"status": 400, "description": "message is too long", "count": None}
     telegram.fault("sendMessage", "status", **refusal)
     with pytest.raises(PlatformError):  # it is never short enough
-        await bot.deliver(make_envelope(ann, job_id="2")[0], Reply("abcdef"))
+        await bot.deliver(make_target(ann, job_id="2")[0], Reply("abcdef"))
 
 
 @pytest.mark.parametrize("is_refused", [False, True])
-async def test_placeholder_becomes_the_first_part_alone(
+async def test_the_placeholder_becomes_only_the_first_part(
     is_refused: bool, telegram: Server, bot: Bot, group: int
 ) -> None:
     first, second = ("one", "two") if is_refused else ("x" * 4096, "y")
-    target, _ = make_envelope(group)
+    target, _ = make_target(group)
     await show(bot, target, "so far")
     if is_refused:
         telegram.fault("*", "status", status=400, description="message is too long")
@@ -259,11 +269,13 @@ async def test_placeholder_becomes_the_first_part_alone(
     assert shown == [["so far", first], [second]]
 
 
-async def test_nothing_to_change_is_success(telegram: Server, bot: Bot, group: int) -> None:
+async def test_an_edit_that_changes_nothing_succeeds(
+    telegram: Server, bot: Bot, group: int
+) -> None:
     before = ambiguous_sends()
-    target, ledger = make_envelope(group)
+    target, ledger = make_target(group)
     await show(bot, target, "same")
-    # The second time as after a crash that followed the edit.
+    # The second time is as after a crash that followed the edit.
     for _ in range(2):
         await bot.deliver(target, Reply("same"))
         assert only(telegram.answers(group)).versions == ["same"]
@@ -272,22 +284,24 @@ async def test_nothing_to_change_is_success(telegram: Server, bot: Bot, group: i
     assert ambiguous_sends() == before
 
 
-async def test_limits_hold_under_a_crowd(telegram: Server, bot: Bot) -> None:
+async def test_limits_hold_with_many_chats(telegram: Server, bot: Bot) -> None:
     people = [telegram.add_user(f"P{n}") for n in range(40)]
     group = telegram.add_chat(members={people[0]: "member"})
     telegram.set_limits(is_strict=True)
     jobs = [(chat, f"{chat}") for chat in people] + [(group, f"g{n}") for n in range(15)]
     await asyncio.gather(
-        *(bot.deliver(make_envelope(chat, job_id=job)[0], Reply(job)) for chat, job in jobs)
+        *(bot.deliver(make_target(chat, job_id=job)[0], Reply(job)) for chat, job in jobs)
     )
     assert telegram.violations() == {}
     assert [a.text for a in telegram.answers(group)] == [f"g{n}" for n in range(15)]
 
 
-async def test_failure_becomes_the_answer(telegram: Server, bot: Bot, ann: int) -> None:
-    target, ledger = make_envelope(ann)
+async def test_a_failed_job_that_is_run_again_edits_its_error_message(
+    telegram: Server, bot: Bot, ann: int
+) -> None:
+    target, ledger = make_target(ann)
     await bot.deliver(target, Reply("That failed."))
-    # What the store does with a dead letter that is run again.
+    # As the store does with a dead letter that is run again.
     ledger.rows = {PLACEHOLDER: PartDelivery(PLACEHOLDER, DeliveryState.SENT, ledger.ids()[0])}
     await bot.deliver(target, Reply("all"))
     assert [answer.versions for answer in telegram.answers(ann)] == [["That failed.", "all"]]

@@ -1,4 +1,4 @@
-"""Changed answers, private buttons and follow-ups: a virtual Telegram and a real store."""
+"""Private buttons, remembered messages and repeated updates: emulated Telegram, real store."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from core.config import Settings
 from core.models import Button, Chat, ChatSettings, File, Reply, TalkRange, TalkSettings
 from core.store import Store
 from tests.emulators.telegram import TelegramServer as Server
-from tests.support.telegram_inbox import StoreDoor, make_message, receiving
+from tests.support.telegram_inbox import StoreInbox, make_message, receiving
 from tests.support.virtual_time import current_clock
 
 NOTE = b"OggS"
 
 
 @pytest.fixture
-def inbox(store: Store) -> StoreDoor:
-    return StoreDoor(store)
+def inbox(store: Store) -> StoreInbox:
+    return StoreInbox(store)
 
 
-async def test_a_private_button_works_for_the_one_who_asked(
-    telegram: Server, running: Bot, inbox: StoreDoor, ann: int
+async def test_a_private_button_works_only_for_the_person_who_asked(
+    telegram: Server, running: Bot, inbox: StoreInbox, ann: int
 ) -> None:
     eve = telegram.add_user("Eve")
     group = telegram.add_chat(members={ann: "member", eve: "member"})
@@ -49,8 +49,8 @@ async def test_a_private_button_works_for_the_one_who_asked(
     assert (typed.command, typed.message.button) == ("start", "")
 
 
-async def test_what_is_only_remembered_shows_nothing(
-    telegram: Server, running: Bot, inbox: StoreDoor, store: Store, ann: int, group: int
+async def test_messages_that_are_only_remembered_get_no_reaction(
+    telegram: Server, running: Bot, inbox: StoreInbox, store: Store, ann: int, group: int
 ) -> None:
     settings = ChatSettings(talk=TalkSettings(remember_days=7))
     await store.chats.save_settings(Chat("telegram", "123456", str(group)), settings)
@@ -74,13 +74,13 @@ async def test_what_is_only_remembered_shows_nothing(
     assert await remembered() == ["(a caption)", "We meet at ten."]
 
 
-async def test_after_a_restart_no_refused_voice_is_sent(
-    telegram: Server, settings: Settings, inbox: StoreDoor
+async def test_refused_voice_messages_are_remembered_over_a_restart(
+    telegram: Server, settings: Settings, inbox: StoreInbox
 ) -> None:
     ann = telegram.add_user("Ann", is_voice_forbidden=True)
     ben = telegram.add_user("Ben")
     for chat, message_id in ((ann, 1), (ann, 2), (ben, 1)):
-        # A process that begins and ends with this answer.
+        # A process that lives for this reply only.
         bot = Bot(settings, inbox, menu=(), clock=current_clock())
         job = await inbox.accept(make_message(chat, message_id))
         assert job
@@ -94,8 +94,8 @@ async def test_after_a_restart_no_refused_voice_is_sent(
     ]  # fmt: skip
 
 
-async def test_updates_that_come_again_before_and_after_a_restart_are_one_job_each(
-    telegram: Server, settings: Settings, inbox: StoreDoor, ann: int
+async def test_repeated_updates_are_one_job_each_also_over_a_restart(
+    telegram: Server, settings: Settings, inbox: StoreInbox, ann: int
 ) -> None:
     ben = telegram.add_user("Ben")
     sent = [telegram.send_voice(one, one, NOTE) for one in (ann, ben) * 6]
@@ -116,8 +116,8 @@ async def test_updates_that_come_again_before_and_after_a_restart_are_one_job_ea
     assert len(set(asked)) == len(asked) == len(sent) + 1
 
 
-async def test_ids_out_of_order_with_gaps_and_begun_anew_lose_nothing(
-    telegram: Server, settings: Settings, inbox: StoreDoor, ann: int
+async def test_unordered_restarted_and_missing_update_ids_lose_nothing(
+    telegram: Server, settings: Settings, inbox: StoreInbox, ann: int
 ) -> None:
     sent: list[int] = []
 
@@ -129,7 +129,7 @@ async def test_ids_out_of_order_with_gaps_and_begun_anew_lose_nothing(
     telegram.set_update_id(900_000_000)
     async with receiving(Bot(settings, inbox, menu=(), clock=current_clock())):
         await send(6)
-        # After a week without updates ids go on at random: far above, then far below.
+        # After a week without updates ids restart at random: far above, then far below.
         for base in (900_500_000, 70_000_000):
             telegram.set_update_id(base)
             await send(3)

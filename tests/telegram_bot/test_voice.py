@@ -1,4 +1,4 @@
-"""Spoken replies on their way into a virtual Telegram: voice messages, music, captions."""
+"""Spoken replies in an emulated Telegram: voice messages, music, captions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from core.models import Button, File, Reply
 from tests.emulators.telegram import Message
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support.sounds import decode, speech
-from tests.support.telegram_inbox import FakeInbox, ambiguous_sends, make_envelope, only
+from tests.support.telegram_inbox import FakeInbox, ambiguous_sends, make_target, only
 from tests.support.virtual_time import current_clock
 
 NOTE = b"OggS"
@@ -36,9 +36,9 @@ def kinds(messages: list[Message]) -> list[str]:
     return [message.file.kind if message.file else "text" for message in messages]
 
 
-async def test_spoken_reply_is_a_voice_message(telegram: Server, bot: Bot, ann: int) -> None:
+async def test_a_spoken_reply_is_a_voice_message(telegram: Server, bot: Bot, ann: int) -> None:
     question = telegram.send_voice(ann, ann, NOTE)
-    target, ledger = make_envelope(ann, question)
+    target, ledger = make_target(ann, question)
     await bot.deliver(target, Reply(files=(await make_file(7.6),), buttons=BUTTONS))
     answer = only(telegram.answers_to(ann, question))
     assert answer.file is not None
@@ -86,16 +86,16 @@ def test_parts_are_the_same_each_time(reply: Reply, parts: list[str]) -> None:
         (File("a.json", "application/json", b"{}"), "document"),
     ],
 )
-def test_kind_follows_from_mime_and_size(file: File, kind: str) -> None:
+def test_the_kind_depends_on_type_and_size(file: File, kind: str) -> None:
     assert build_parts(Reply(files=(file,))) == [FilePart(file, kind)]  # type: ignore[arg-type]
 
 
-async def test_what_is_no_voice_message_is_music(telegram: Server, bot: Bot, ann: int) -> None:
+async def test_other_audio_is_sent_as_music(telegram: Server, bot: Bot, ann: int) -> None:
     file = await make_file(1)
     large = File(file.name, file.mime, file.data.ljust(MAX_VOICE_BYTES + 1, b"\0"), file.duration_s)
     song = File("a.mp3", "audio/mpeg", b"ID3x", 61.7, title="Good\x00 morning\u202e")
-    await bot.deliver(make_envelope(ann, job_id="a")[0], Reply("x", files=(large,)))
-    await bot.deliver(make_envelope(ann, job_id="b")[0], Reply(files=(song,)))
+    await bot.deliver(make_target(ann, job_id="a")[0], Reply("x", files=(large,)))
+    await bot.deliver(make_target(ann, job_id="b")[0], Reply(files=(song,)))
     first, second = telegram.answers(ann)
     assert kinds([first, second]) == ["audio", "audio"]
     assert first.text == "x"
@@ -108,15 +108,15 @@ async def test_what_is_no_voice_message_is_music(telegram: Server, bot: Bot, ann
 
 
 @pytest.mark.parametrize(("duration_s", "shown"), [(0.2, "1"), (None, None), (2.5, "2")])
-async def test_length_is_told_in_whole_seconds(
+async def test_the_duration_is_in_whole_seconds(
     duration_s: float | None, shown: str | None, telegram: Server, bot: Bot, ann: int
 ) -> None:
     file = File("a.ogg", "audio/ogg", b"OggS" + b"OpusHead", duration_s)
-    await bot.deliver(make_envelope(ann)[0], Reply(files=(file,)))
+    await bot.deliver(make_target(ann)[0], Reply(files=(file,)))
     assert telegram.calls_of("sendVoice")[0].params.get("duration") == shown
 
 
-async def test_without_voice_it_is_music(
+async def test_a_chat_without_voice_messages_gets_music(
     telegram: Server, bot: Bot, inbox: FakeInbox, ann: int
 ) -> None:
     ben = telegram.add_user("Ben")
@@ -124,7 +124,7 @@ async def test_without_voice_it_is_music(
     question, before = telegram.send_voice(ann, ann, NOTE), ambiguous_sends()
     file = await make_file()
     reply = Reply("words", files=(file,), buttons=BUTTONS)
-    target, ledger = make_envelope(ann, question, job_id="a")
+    target, ledger = make_target(ann, question, job_id="a")
     await bot.deliver(target, reply)
     answer = only(telegram.answers_to(ann, question))
     assert answer.file is not None
@@ -132,9 +132,9 @@ async def test_without_voice_it_is_music(
     assert (answer.text, answer.labels) == ("words", ["Again"])
     assert ledger.ids() == {0: str(answer.message_id)}
     assert telegram.calls_of("sendAudio")[0].params["performer"] == "Hearsay (AI)"
-    # Known from now on, for this chat alone.
-    await bot.deliver(make_envelope(ann, job_id="b")[0], reply)
-    await bot.deliver(make_envelope(ben, job_id="c")[0], reply)
+    # Known from now on, for this chat only.
+    await bot.deliver(make_target(ann, job_id="b")[0], reply)
+    await bot.deliver(make_target(ben, job_id="c")[0], reply)
     assert kinds(telegram.answers(ann)) == ["audio", "audio"]
     assert kinds(telegram.answers(ben)) == ["voice"]
     assert len(telegram.calls_of("sendVoice", chat=ann)) == 1
@@ -142,23 +142,25 @@ async def test_without_voice_it_is_music(
     assert ambiguous_sends() == before
 
 
-async def test_chat_without_voice_and_music_gets_a_file(telegram: Server, bot: Bot) -> None:
+async def test_a_chat_without_voice_and_music_gets_a_file(telegram: Server, bot: Bot) -> None:
     group = telegram.add_chat(members={telegram.add_user("Ann"): "creator"})
     for method, what in (("sendVoice", "voice notes"), ("sendAudio", "music")):
         words = f"not enough rights to send {what} to the chat"
         telegram.fault(method, "status", status=400, description=words, count=None)
     reply = Reply("words", files=(await make_file(),))
     for job in ("a", "b"):
-        await bot.deliver(make_envelope(group, job_id=job)[0], reply)
+        await bot.deliver(make_target(group, job_id=job)[0], reply)
     answers = telegram.answers(group)
     assert kinds(answers) == ["document"] * 2
     assert [a.text for a in answers] == ["words"] * 2
     assert len(telegram.calls_of("sendVoice")) == 1
 
 
-async def test_caption_found_too_long_is_a_message(telegram: Server, bot: Bot, ann: int) -> None:
+async def test_a_caption_that_is_too_long_becomes_a_message(
+    telegram: Server, bot: Bot, ann: int
+) -> None:
     telegram.fault("sendVoice", "status", status=400, description="message caption is too long")
-    target, ledger = make_envelope(ann)
+    target, ledger = make_target(ann)
     await bot.deliver(target, Reply("words", files=(await make_file(),), buttons=BUTTONS))
     text, voice = telegram.answers(ann)
     assert (text.text, text.labels, kinds([text])) == ("words", [], ["text"])
@@ -166,17 +168,17 @@ async def test_caption_found_too_long_is_a_message(telegram: Server, bot: Bot, a
     assert ledger.ids() == {0: str(voice.message_id)}
 
 
-async def test_voice_in_doubt_after_a_crash_is_sent_again(
+async def test_an_ambiguous_voice_message_is_sent_again_after_a_crash(
     telegram: Server, bot: Bot, settings: Settings, inbox: FakeInbox, ann: int
 ) -> None:
     before = ambiguous_sends()
     telegram.change(ann, is_voice_forbidden=True)
-    target, ledger = make_envelope(ann)
+    target, ledger = make_target(ann)
     reply = Reply("Which one?", files=(await make_file(1), await make_file(1.5)), buttons=BUTTONS)
     telegram.fault("sendAudio", "lose_reply")
     with pytest.raises(PlatformBusy):
         await bot.deliver(target, reply)
-    # Another process: it knows the ledger only.
+    # Another process knows only the ledger.
     second = Bot(settings, inbox, menu=(), clock=current_clock())
     await second.deliver(target, reply)
     await second.close()
