@@ -1,4 +1,4 @@
-"""Makes the pictures of the README from the real program: `python -m docs.pictures`."""
+"""Takes the screenshots for the documentation from the running program: `make pictures`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.web_operator import PASSWORD, add_job, move_back, open_desk
 
 DOCS = ROOT / "docs"
 RECORDINGS = ("austen-0870.wav", "sb_example1.wav")
-#: What the microphone hears.
+#: What the browser's microphone records.
 RECORDED = "sr_english.wav"
 WIDE = ViewportSize(width=1080, height=640)
 NARROW = ViewportSize(width=390, height=760)
@@ -44,7 +44,7 @@ blockquote { margin: 4px 0; padding: 5px 10px; border-left: 3px solid #4b8bd0;
 
 
 async def shoot_page(browser: Browser, url: str) -> None:
-    """Use the page as people do, and take a picture of each main thing."""
+    """Use the web chat as people do, and take a screenshot of each main feature."""
     page = await browser.new_page(viewport=WIDE)
     await page.goto(url)
     await page.locator("#box").fill("/say Good morning.")
@@ -83,7 +83,7 @@ async def shoot_questions(page: Page) -> None:
 
 
 async def send(page: Page, name: str, shown: str) -> None:
-    """Send a recording under a shorter name and wait for its words."""
+    """Send a recording under a shorter name and wait for its transcript."""
     data = (SPEECH / name).read_bytes()
     await page.set_input_files("#file", {"name": shown, "mimeType": "audio/wav", "buffer": data})
     entry = page.locator(".entry", has_text=shown)
@@ -108,7 +108,7 @@ async def shoot_speech(page: Page) -> None:
 
 
 async def shoot_phone(browser: Browser, url: str, state: StorageState) -> None:
-    """Make two pictures of a telephone: dark, and with the chats."""
+    """Take two screenshots at the size of a phone: dark mode, and the list of conversations."""
     looks: dict[str, Literal["light", "dark"]] = {"phone": "light", "dark": "dark"}
     for name, scheme in looks.items():
         context = await browser.new_context(
@@ -162,7 +162,7 @@ async def shoot_operator(home: Path) -> None:
 
 
 async def live_a_day(store: Store) -> None:
-    """Let jobs end in each hour of a day, two of them as dead letters."""
+    """Add jobs that ended in each hour of a day, two of them as dead letters."""
     chance = random.Random(4)
     for hours in range(24):
         for _ in range(chance.randint(1, 4 + abs(hours - 10))):
@@ -176,7 +176,7 @@ async def live_a_day(store: Store) -> None:
 
 
 def show(message: Message) -> str:
-    """Return a message of the bot as HTML, with the quote that it sent."""
+    """Return a message of the bot as HTML, with its block quote."""
     before, quote, reply = message.text, "", ""
     for entity in message.entities:
         if "blockquote" in entity["type"]:
