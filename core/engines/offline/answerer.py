@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from core.config import Settings
 from core.engines.offline.extracts import extract
-from core.engines.offline.role import OfflineRole
+from core.engines.offline.role import CONCURRENCY, OfflineRole
 from core.interfaces import AnswererLimits, OnText
 from core.models import Answer, Question, Usage
 
@@ -15,20 +14,12 @@ _NO_LIMIT = 1_000_000_000
 
 
 class OfflineAnswerer(OfflineRole):
-    """Quotes passages; it understands nothing, translates nothing and takes no recordings."""
+    """Quotes passages; it cannot translate and takes no recordings."""
 
     model = "extracts"
-
-    def __init__(self, settings: Settings | None = None, shared: None = None) -> None:
-        super().__init__(settings, shared)
-        self.limits = AnswererLimits(
-            concurrency=self._size, context_tokens=_NO_LIMIT, can_translate=False
-        )
+    limits = AnswererLimits(concurrency=CONCURRENCY, context_tokens=_NO_LIMIT, can_translate=False)
 
     async def answer(self, question: Question, *, on_text: OnText | None = None) -> Answer:
         """Return the passages that answer. Raises AnswererMissing, NothingFound."""
         text = await asyncio.to_thread(extract, question)
         return Answer(text, is_extract=True, usage=Usage(self.name, self.model))
-
-    async def close(self) -> None:
-        """Do nothing: there is nothing to close."""

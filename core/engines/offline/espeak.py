@@ -8,14 +8,12 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-from contextlib import aclosing
 from importlib.util import find_spec
 
 from core.engines.wire.speech import read_wav
-from core.errors import EngineBadReply, EngineBusy, SynthesizerMissing
+from core.errors import EngineBadReply, EngineBusy
 from core.models import Voice
 from core.text.scripts import ARABIC, CYRILLIC, DEVANAGARI, HAN, HANGUL
-from core.worker_process.pool import WorkerPool
 
 RATE_HZ = 22_050
 #: Names that the program and the library both know, the default of each language first.
@@ -44,11 +42,10 @@ _SCRIPTS = (
     (DEVANAGARI, "hi"),
     (ARABIC, "ar"),
 )
-#: The pitch at which this voice is clearest.
 _PITCHES = {"en-us+f5": 30}
 _DEFAULT_PITCH = 50
 #: Synthesis takes about a thousandth of the length of the audio.
-_DEADLINE_S = 30.0
+DEADLINE_S = 30.0
 _LIBRARY = "espeakng_loader"
 
 
@@ -75,40 +72,18 @@ def pick_voice(text: str) -> str:
     )
 
 
-class Espeak:
-    """Synthesizes with the program or the library, whichever is installed at each call."""
-
-    def __init__(self, *, size: int) -> None:
-        self._pool = WorkerPool("core.engines.offline.espeak_worker", size=size)
-
-    async def synthesize(self, text: str, voice_id: str) -> bytes:
-        """Return the samples of `text`.
-
-        Raises SynthesizerMissing, EngineBusy, EngineBadReply; WorkerError from the library.
-        """
-        pitch = _PITCHES.get(voice_id, _DEFAULT_PITCH)
-        data = text.replace("\0", "").encode("utf-8", "replace")
-        if program := find_program():
-            options = ("--stdin", "--stdout", "-b", "1", "-v", voice_id, "-p", str(pitch))
-            wav = await _run((program, *options), data)
-            return read_wav(wav, rate_hz=RATE_HZ)
-        if has_library():
-            return await self._ask_worker({"voice": voice_id, "pitch": pitch}, data)
-        raise SynthesizerMissing(
-            "no espeak-ng: apt install espeak-ng, or pip install 'hearsay-bot[offline-speech]'"
-        )
-
-    async def close(self) -> None:
-        """End the worker processes."""
-        await self._pool.close()
-
-    async def _ask_worker(self, header: dict[str, object], data: bytes) -> bytes:
-        async with aclosing(self._pool.run(header, data, stall_s=_DEADLINE_S)) as frames:
-            return b"".join([pcm async for _, pcm in frames])
+def find_pitch(voice_id: str) -> int:
+    """Return the pitch at which a voice is clearest."""
+    return _PITCHES.get(voice_id, _DEFAULT_PITCH)
 
 
-async def _run(command: tuple[str, ...], data: bytes) -> bytes:
-    """Return the output of a program for the input `data`. Its environment has no secrets."""
+async def run_program(program: str, text: bytes, voice_id: str) -> bytes:
+    """Return the samples of `text` from the program, whose environment has no secrets.
+
+    Raises EngineBusy, EngineBadReply.
+    """
+    pitch = str(find_pitch(voice_id))
+    command = (program, "--stdin", "--stdout", "-b", "1", "-v", voice_id, "-p", pitch)
     pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     try:
         process = await asyncio.create_subprocess_exec(
@@ -117,14 +92,14 @@ async def _run(command: tuple[str, ...], data: bytes) -> bytes:
     except OSError as error:
         raise EngineBusy(f"espeak-ng cannot be started: {type(error).__name__}") from error
     try:
-        async with asyncio.timeout(_DEADLINE_S):
-            output, _ = await process.communicate(data)
+        async with asyncio.timeout(DEADLINE_S):
+            output, _ = await process.communicate(text)
     except TimeoutError:
-        raise EngineBusy(f"espeak-ng took over {_DEADLINE_S:.0f} s") from None
+        raise EngineBusy(f"espeak-ng took over {DEADLINE_S:.0f} s") from None
     finally:
         if process.returncode is None:
             process.kill()
             await process.communicate()
     if process.returncode:
         raise EngineBadReply(f"espeak-ng ended with {process.returncode}")
-    return output
+    return read_wav(output, rate_hz=RATE_HZ)

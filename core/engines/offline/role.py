@@ -1,4 +1,4 @@
-"""What the three roles of the offline engine have in common: this machine, and nothing to set."""
+"""Base class of the offline engine's three roles."""
 
 from __future__ import annotations
 
@@ -9,28 +9,32 @@ from core.config import Settings
 from core.errors import EngineBadReply, EngineBusy, EngineError, EngineRefused
 from core.worker_process import WorkerError, WorkerMissing, WorkerRefused
 
+#: Calls at once, each of which keeps one core busy.
+CONCURRENCY = min(2, os.cpu_count() or 1)
+
 
 class OfflineRole:
-    """One role of this machine alone. Nothing leaves it."""
+    """One role of this machine alone. No data leaves it."""
 
     name = "offline"
     requires: ClassVar[str] = ""
-    #: Each role has worker processes of its own, or none.
+    #: Each role has its own worker processes, or none.
     shared = None
-    model: str
 
     def __init__(self, settings: Settings | None = None, shared: None = None) -> None:
-        #: Calls at once, each of which keeps one core busy.
-        self._size = min(2, os.cpu_count() or 1)
+        """Take what every engine takes; nothing of it is needed."""
 
     @classmethod
     def is_configured(cls, settings: Settings) -> bool:
         """Return True: it needs no setting."""
         return True
 
+    async def close(self) -> None:
+        """End the worker processes, if the role has any."""
+
 
 def read_error(error: WorkerError) -> EngineError:
-    """Return what the failure of a worker process means to the caller."""
+    """Return the EngineError for the failure of a worker process."""
     if isinstance(error, WorkerRefused) and error.kind == "format":
         return EngineRefused(str(error), reason="the format is not supported")
     if isinstance(error, WorkerMissing | WorkerRefused):

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from core.config import Settings
 from core.engines.offline import espeak
-from core.engines.offline.role import OfflineRole, read_error
+from core.engines.offline.role import CONCURRENCY, OfflineRole, read_error
 from core.engines.wire.speech import check_preset, strip_tags
-from core.errors import EngineBadReply, EngineRefused
+from core.errors import EngineBadReply, EngineRefused, SynthesizerMissing
 from core.interfaces import SynthesizerLimits
 from core.models import Utterance, Voice
 from core.worker_process import WorkerError
+from core.worker_process.pool import WorkerPool
 
 _SPEAKABLE = re.compile(r"\w")
 
 
 class OfflineSynthesizer(OfflineRole):
-    """Synthesizes clearly, in several languages and without any style."""
+    """Synthesizes clearly, in several languages and without any style.
+
+    It uses the program or the library, whichever is installed at each call.
+    """
 
     model = "espeak-ng"
     rate_hz = espeak.RATE_HZ
+    limits = SynthesizerLimits(concurrency=CONCURRENCY)
 
     def __init__(self, settings: Settings | None = None, shared: None = None) -> None:
         super().__init__(settings, shared)
-        self.limits = SynthesizerLimits(concurrency=self._size)
-        self._espeak = espeak.Espeak(size=self._size)
+        self._pool = WorkerPool("core.engines.offline.espeak_worker", size=CONCURRENCY)
 
     def voices(self) -> tuple[Voice, ...]:
         """Return the preset voices."""
@@ -44,14 +49,28 @@ class OfflineSynthesizer(OfflineRole):
         voice_id = utterance.voice or espeak.pick_voice(text)
         if all(voice.voice_id != voice_id for voice in espeak.VOICES):
             raise EngineRefused("no such voice", reason="it does not know this voice")
-        try:
-            samples = await self._espeak.synthesize(text, voice_id)
-        except WorkerError as error:
-            raise read_error(error) from error
+        samples = await self._synthesize(
+            text.replace("\0", "").encode("utf-8", "replace"), voice_id
+        )
         if not samples:
-            raise EngineBadReply("no sound")
+            raise EngineBadReply("no audio")
         yield samples
 
     async def close(self) -> None:
         """End the worker processes."""
-        await self._espeak.close()
+        await self._pool.close()
+
+    async def _synthesize(self, text: bytes, voice_id: str) -> bytes:
+        if program := espeak.find_program():
+            return await espeak.run_program(program, text, voice_id)
+        if not espeak.has_library():
+            raise SynthesizerMissing(
+                "no espeak-ng: apt install espeak-ng, or pip install 'hearsay-bot[offline-speech]'"
+            )
+        header = {"voice": voice_id, "pitch": espeak.find_pitch(voice_id)}
+        work = self._pool.run(header, text, stall_s=espeak.DEADLINE_S)
+        try:
+            async with aclosing(work) as frames:
+                return b"".join([pcm async for _, pcm in frames])
+        except WorkerError as error:
+            raise read_error(error) from error

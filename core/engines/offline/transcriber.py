@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 
 from core.config import Settings
-from core.engines.offline.role import OfflineRole, read_error
+from core.engines.offline.role import CONCURRENCY, OfflineRole, read_error
 from core.interfaces import OnText, TranscriberLimits
 from core.models import Audio, Segment, Transcript, Usage
 from core.worker_process import WorkerError
@@ -16,15 +16,15 @@ class OfflineTranscriber(OfflineRole):
     """Knows English only: a word in four is wrong, and other languages come out as nonsense."""
 
     model = "pocketsphinx-en-us"
+    limits = TranscriberLimits(
+        formats=("wav",), max_piece_s=120.0, target_piece_s=45.0, concurrency=CONCURRENCY
+    )
     #: Longest silence of a worker, beyond the length of its audio (it needs about a seventh).
     stall_s: float = 20.0
 
     def __init__(self, settings: Settings | None = None, shared: None = None) -> None:
         super().__init__(settings, shared)
-        self.limits = TranscriberLimits(
-            formats=("wav",), max_piece_s=120.0, target_piece_s=45.0, concurrency=self._size
-        )
-        self._pool = WorkerPool("core.engines.offline.pocketsphinx_worker", size=self._size)
+        self._pool = WorkerPool("core.engines.offline.pocketsphinx_worker", size=CONCURRENCY)
 
     async def transcribe(
         self,
