@@ -27,17 +27,17 @@ class MakeOpenAI(Protocol):
 
 
 def make_settings(**values: Any) -> Settings:
-    """Settings from `values` alone, not from the machine the tests run on."""
+    """Return settings from `values` only, not from the environment."""
     return Settings(_env_file=None, **values)  # type: ignore[call-arg]
 
 
 def make_audio(*numbers: int) -> Audio:
-    """A recording that says w1 w2 … for the given numbers, one a second."""
+    """Return a recording of "w1 w2 …" for the given numbers, one per second."""
     return Audio(make_recording(numbers), "audio/wav", float(len(numbers)))
 
 
-async def speak(engine: Synthesizer, utterance: Utterance) -> bytes:
-    """The whole sound of an utterance; every part of it holds whole samples."""
+async def collect_audio(engine: Synthesizer, utterance: Utterance) -> bytes:
+    """Return the whole audio of an utterance; every part of it holds whole samples."""
     parts = [part async for part in engine.synthesize(utterance)]
     assert all(part and len(part) % 2 == 0 for part in parts)
     return b"".join(parts)
@@ -50,7 +50,7 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-#: The local service, for `mimo` is the engine here.
+#: The emulator of MiMo, named `mimo` in other tests.
 server = root.mimo
 
 
@@ -88,7 +88,7 @@ async def openai() -> AsyncIterator[OpenAIServer]:
 
 @pytest.fixture
 async def make_openai(openai: OpenAIServer) -> AsyncIterator[MakeOpenAI]:
-    """Build roles of the OpenAI-style engine; they are closed at the end."""
+    """Build roles of the OpenAI-style engine, which are closed at the end."""
     made: list[OpenAIRole] = []
 
     def make(kind: type[OneRole], **values: Any) -> OneRole:

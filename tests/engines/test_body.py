@@ -1,4 +1,4 @@
-"""A body that is sent in parts is the body that was meant."""
+"""Request bodies with audio: their chunks join to the intended JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def make_sound(size: int, first: int = 0) -> bytes:
 
 
 @pytest.mark.parametrize("sizes", [*[[size] for size in SIZES], SIZES, []], ids=str)
-def test_each_sound_stands_in_its_place(sizes: list[int]) -> None:
+def test_audio_replaces_its_placeholder(sizes: list[int]) -> None:
     sounds = [make_sound(size, first) for first, size in enumerate(sizes)]
     marked = {"parts": [f"data:audio/wav;base64,{PLACEHOLDER}" for _ in sounds], "text": "你好"}
     body = encode_body(marked, sounds)
@@ -33,7 +33,7 @@ def test_each_sound_stands_in_its_place(sizes: list[int]) -> None:
 @pytest.mark.parametrize(
     "text", [r"\udc00", ";base64,", '"\\', "\x00", "\\u0000", "{}", "\u2028", "😀"], ids=ascii
 )
-def test_no_text_passes_for_the_place_of_a_sound(text: str) -> None:
+def test_text_never_passes_for_a_placeholder(text: str) -> None:
     value: dict[str, Any] = {"text": text, "data": PLACEHOLDER, "more": text}
     whole = json.loads(b"".join(encode_body(value, [b"abc"])))
     assert whole == {"text": text, "data": "YWJj", "more": text}

@@ -1,4 +1,4 @@
-"""The wire of chat completions, read and written without a network."""
+"""Chat completions, built and read without a network."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ NO_END = [choice(finish_reason=reason) for reason in (None, "tool_calls", ["stop
 @pytest.mark.parametrize(
     "body", [*NO_CHOICES, *({"choices": [found]} for found in (*NO_WORDS, *NO_END))]
 )
-def test_answer_without_sense_is_a_bad_reply(body: dict[str, Any]) -> None:
+def test_malformed_response_is_a_bad_reply(body: dict[str, Any]) -> None:
     with pytest.raises(EngineBadReply):
         make_answer(read_completion(body), None)
 
 
-def test_end_of_an_answer_is_read() -> None:
+def test_finish_reason_is_read() -> None:
     for reason, is_cut in {"stop": False, "length": True, "repetition_truncation": True}.items():
         assert read(choice(finish_reason=reason)).is_cut is is_cut
     with pytest.raises(EngineRefused):
@@ -61,7 +61,7 @@ def test_end_of_an_answer_is_read() -> None:
 
 
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
-def test_thoughts_are_kept_apart(name: str) -> None:
+def test_reasoning_is_separated(name: str) -> None:
     assert read(choice("", **{name: "Hm."})) == Answer("", reasoning="Hm.")
     assert read(choice(None, **{name: "Hm."})) == Answer("", reasoning="Hm.")
 
@@ -77,7 +77,7 @@ def test_thoughts_are_kept_apart(name: str) -> None:
         ("a\x00b\ud83d\ude00\ud800", "ab😀\ufffd", ""),
     ],
 )
-def test_thoughts_among_the_words_are_kept_apart(content: str, text: str, reasoning: str) -> None:
+def test_reasoning_inside_the_text_is_separated(content: str, text: str, reasoning: str) -> None:
     assert read(choice(content)) == Answer(text, reasoning=reasoning)
 
 
@@ -105,7 +105,7 @@ def test_stream_is_read_to_its_end() -> None:
     assert told[-1].usage == USAGE
 
 
-def test_thoughts_in_a_stream_are_never_shown() -> None:
+def test_streamed_reasoning_is_never_shown() -> None:
     parts = ["<", "thi", "nk>", "Hm", ".</thi", "nk>", "\n", "Good."]
     told = follow(*map(chunk, parts), END, "[DONE]")
     shown = [t.text for t in told]
@@ -113,7 +113,7 @@ def test_thoughts_in_a_stream_are_never_shown() -> None:
     assert make_answer(told[-1], None) == Answer("Good.", reasoning="Hm.")
 
 
-def test_halves_of_a_character_are_joined() -> None:
+def test_surrogate_halves_are_joined() -> None:
     told = follow(chunk("a\ud83d"), chunk("\ude00"), END, "[DONE]")
     assert told[-1].text == "a😀"
 
@@ -129,7 +129,7 @@ def test_halves_of_a_character_are_joined() -> None:
     ],
     ids=lambda events: str(len(events)),
 )  # fmt: skip
-def test_stream_that_is_not_whole_is_never_taken_for_whole(events: list[str]) -> None:
+def test_incomplete_stream_is_an_error(events: list[str]) -> None:
     with pytest.raises(EngineBadReply):
         make_answer(follow(*events)[-1], None)
 
@@ -138,7 +138,7 @@ def show(audio: Audio) -> dict[str, Any]:
     return {"sound": audio.url or PLACEHOLDER}
 
 
-def test_messages_are_in_the_order_of_the_turns() -> None:
+def test_messages_follow_the_order_of_turns() -> None:
     first, second = Audio(b"1", "audio/wav", 1.0), Audio(b"2", "audio/wav", 1.0)
     linked = Audio(b"", "audio/wav", 1.0, url="https://example.org/a.wav")
     asked = Turn("user", "What\x00 is this?\ud800", (first, linked))

@@ -1,4 +1,4 @@
-"""One engine's connection: it is not opened anew for every voice note."""
+"""Keep-alive of the connection to an engine."""
 
 from __future__ import annotations
 

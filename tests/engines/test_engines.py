@@ -1,4 +1,4 @@
-"""The table of engines, and which of them is chosen."""
+"""The table of engines and the choice among them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPENAI: dict[str, Any] = {"openai_base_url": "http://127.0.0.1:1/v1"}
 
 
 @pytest.mark.parametrize(
-    ("values", "hears", "understands", "speaks"),
+    ("values", "transcriber", "answerer", "synthesizer"),
     [
         ({}, "offline", "offline", "offline"),
         ({"mimo_api_key": "", "openai_base_url": ""}, "offline", "offline", "offline"),
@@ -35,11 +35,11 @@ OPENAI: dict[str, Any] = {"openai_base_url": "http://127.0.0.1:1/v1"}
     ],
 )
 async def test_roles_of_one_engine_share_its_connections(
-    values: dict[str, Any], hears: str, understands: str, speaks: str
+    values: dict[str, Any], transcriber: str, answerer: str, synthesizer: str
 ) -> None:
     engines = Engines(make_settings(**values))
     roles: list[Any] = [engines.transcriber(), engines.answerer(), engines.synthesizer()]
-    assert [role.name for role in roles] == [hears, understands, speaks]
+    assert [role.name for role in roles] == [transcriber, answerer, synthesizer]
     for one, other in combinations(roles, 2):
         is_shared = one.shared is not None and one.shared is other.shared
         assert is_shared == (one.name == other.name != OFFLINE)
@@ -47,13 +47,13 @@ async def test_roles_of_one_engine_share_its_connections(
     assert all(map(is_, again, roles))
     await engines.close()
     await engines.close()
-    assert engines.synthesizer() is not roles[2], "what is closed is built anew"
+    assert engines.synthesizer() is not roles[2], "closed engines are built anew"
     await engines.close()
 
 
 @pytest.mark.parametrize("values", [{}, MIMO, OPENAI])
-async def test_what_is_told_of_an_engine(values: dict[str, Any]) -> None:
-    """Only the machine alone cannot hear a question; voices are distinct, each has a language."""
+async def test_limits_and_voices_of_every_engine(values: dict[str, Any]) -> None:
+    """Only the offline engine takes no audio; voices are distinct and have a language."""
     engines = Engines(make_settings(**values))
     answerer, synthesizer = engines.answerer(), engines.synthesizer()
     assert answerer.model and answerer.limits.context_tokens >= 128_000
@@ -67,7 +67,7 @@ async def test_what_is_told_of_an_engine(values: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "name", "way_out"),
+    ("role", "name", "remedy"),
     [
         ("answerer", "openai", "but OPENAI_BASE_URL"),
         ("answerer", "gpt", "choose auto, mimo, openai, offline"),
@@ -76,8 +76,8 @@ async def test_what_is_told_of_an_engine(values: dict[str, Any]) -> None:
         ("transcriber", "whisper", "choose auto, mimo"),
     ],
 )
-def test_role_that_cannot_be_is_named_with_the_way_out(role: str, name: str, way_out: str) -> None:
-    with pytest.raises(ConfigError, match=f"{role.upper()} is '{name}'[,:] {way_out}"):
+def test_unusable_setting_is_named_with_the_remedy(role: str, name: str, remedy: str) -> None:
+    with pytest.raises(ConfigError, match=f"{role.upper()} is '{name}'[,:] {remedy}"):
         getattr(Engines(make_settings(**{role: name})), role)()
 
 

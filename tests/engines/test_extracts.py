@@ -1,4 +1,4 @@
-"""What a rule finds: on what people said in the recordings, among foreign text, and in a talk."""
+"""Extracts from transcripts of real recordings, among unrelated text, and from a talk."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ QUESTIONS = (
 
 
 def true_passages() -> list[Passage]:
-    """What is said in the recordings, one passage for every sentence or clause."""
+    """Return the reference transcripts, one passage per sentence or clause."""
     return [
         Passage(name.partition(".")[0], clause)
         for name, text in CLIPS.items()
@@ -41,7 +41,7 @@ def make_question(task: str, words: str, passages: list[Passage]) -> Question:
 
 
 def find(words: str, passages: list[Passage], task: str = "answer") -> list[str]:
-    """Return the marks of the answer, the best first, or of the summary."""
+    """Return the labels of the answer, the best first, or of the summary."""
     lines = extract(make_question(task, words, passages)).splitlines()
     assert all(re.fullmatch(r"- .+ \[[^\[\]]+\]", line) for line in lines)
     return [line.rpartition("[")[2].rstrip("]") for line in lines]
@@ -68,32 +68,32 @@ def test_questions_in_other_languages() -> None:
     assert {words: int(find(words, passages)[0]) for words in asked} == asked
 
 
-def test_the_same_words_are_pointed_at_once_and_at_most_three_times() -> None:
+def test_passages_are_quoted_once_and_at_most_three() -> None:
     passages = [Passage(f"#{n}", "the boat leaves at noon") for n in range(5)]
     assert find("When does the boat leave?", passages) == ["#0"]
     passages = [Passage(f"#{n}", f"the boat number {n} leaves at noon") for n in range(9)]
     assert len(find("When does the boat leave?", passages)) == 3
 
 
-def test_long_passage_is_pointed_at_by_its_sentence() -> None:
+def test_long_passage_is_quoted_by_sentence() -> None:
     filler = "Nothing of this matters to anybody here. " * 20
     passages = [Passage("0:00", filler), Passage("0:45", f"{filler}The tickets cost nine euros.")]
     text = extract(make_question("answer", "How much are the tickets?", passages))
     assert "tickets cost nine euros" in text and text.endswith("[0:45]") and len(text) < 320
 
 
-def test_what_nobody_said_is_not_found() -> None:
+def test_unmentioned_topic_is_not_found() -> None:
     with pytest.raises(NothingFound) as caught:
         find("Is she being sarcastic?", true_passages())
     assert isinstance(caught.value, EngineRefused) and not caught.value.is_retryable
 
 
-def test_question_without_a_word_of_content_is_answered_by_what_is_central() -> None:
+def test_question_of_stop_words_gets_central_passages() -> None:
     assert "jfk" in find("What is this about?", true_passages())
 
 
 @pytest.mark.parametrize(("task", "passages"), [("translate", true_passages()), ("answer", [])])
-def test_what_needs_understanding_is_refused(task: str, passages: list[Passage]) -> None:
+def test_tasks_that_need_a_model_are_refused(task: str, passages: list[Passage]) -> None:
     with pytest.raises(AnswererMissing) as caught:
         extract(make_question(task, "Hello", passages))
     assert caught.value.user_text == "This needs a chat model, and none is configured."
@@ -116,7 +116,7 @@ Shall we rent a boat for Saturday?
 """
 
 
-def test_summary_has_both_topics_in_order_without_chatter_or_repeats() -> None:
+def test_summary_has_both_topics_in_order_without_repeats() -> None:
     lines = [line for line in TALK.splitlines() if line]
     marks = find("", [Passage(str(n), line) for n, line in enumerate(lines)], "summarize")
     chosen = [lines[int(mark)] for mark in marks]
@@ -142,7 +142,7 @@ def test_summary_covers_more_than_chance_would() -> None:
     assert cover(marks) > chance[450], (cover(marks), chance[250], chance[450])
 
 
-def test_summary_of_little_is_all_of_it() -> None:
+def test_summary_of_few_passages_is_all_of_them() -> None:
     passages = [Passage("0:00", "One."), Passage("0:05", "two"), Passage("0:09", "三")]
     assert extract(make_question("summarize", "", passages)) == (
         "- One. [0:00]\n- two [0:05]\n- 三 [0:09]"
@@ -150,7 +150,7 @@ def test_summary_of_little_is_all_of_it() -> None:
 
 
 @pytest.mark.parametrize("texts", [["", " "], ["👍", "!!!", "…", "??", "--"], ["a"] * 9])
-def test_texts_without_terms_break_nothing(texts: list[str]) -> None:
+def test_texts_without_terms_are_accepted(texts: list[str]) -> None:
     passages = [Passage(str(n), text) for n, text in enumerate(texts)]
     for task, words in (("summarize", ""), ("answer", "what?"), ("answer", "a boat?")):
         try:
@@ -159,14 +159,14 @@ def test_texts_without_terms_break_nothing(texts: list[str]) -> None:
             assert task == "answer" or not any(text.strip() for text in texts)
 
 
-def test_relatives_share_a_stem() -> None:
+def test_related_words_share_a_stem() -> None:
     families = "decide decides decided deciding, plan plans planned planning, city cities, "
     families += "carry carries carried carrying, meeting meetings, box boxes, happy happily"
     for words in families.split(","):
         assert len({stem(word) for word in words.split()}) == 1, words
 
 
-def test_terms_are_what_a_text_is_about() -> None:
+def test_terms_leave_out_stop_words() -> None:
     assert count_terms("What's the boat's price? It isn't 10€!") == {"boat": 1, "pric": 1, "10": 1}
     assert count_terms("我们的会议") == {"会议": 1}
     assert count_terms("ＡＢＣ") == count_terms("abc")

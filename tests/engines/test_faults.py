@@ -1,4 +1,4 @@
-"""Every fault that a service can have, over real HTTP: how each role of each engine ends."""
+"""Every fault of a service over real HTTP, and the error it ends with in each role."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.emulators.openai import OpenAIServer
 from tests.engines.conftest import make_audio, make_settings
 
 Ends = type[EngineError] | None
-#: How each fault ends; None: the answer is good.
+#: The error each fault ends with; None = it is tolerated.
 ENDS: dict[Ends, str] = {
     EngineBusy: "429_seconds 500 503 504 200_error hang reset reset_body short_body chunked_cut "
     "drip sse_error sse_reset",
@@ -41,7 +41,7 @@ ENDS: dict[Ends, str] = {
     None: "sse_duplicate sse_comments sse_split speech_holes",
 }
 EXPECTED = {kind: end for end, kinds in ENDS.items() for kind in kinds.split()}
-#: All of the first is asked of one road, for they share how a status is read.
+#: Faults that one role of each kind is enough to test, since they share the reading of a status.
 EACH = "429_seconds 200_error 401 421 404_model 200_html 200_empty hang drip reset_body gzip_bomb"
 STREAM = "sse_cut sse_no_done sse_no_end sse_error sse_nonsense sse_reset sse_duplicate "
 STREAM += "sse_comments"
@@ -64,7 +64,7 @@ ROADS = {
 
 @dataclass
 class Road:
-    """One engine in one role, before a service of its own."""
+    """One role of one engine, at a service of its own."""
 
     server: MimoServer | OpenAIServer
     engine: Any
@@ -77,14 +77,14 @@ class Road:
             self.engine.can_stream = self.is_streamed
 
     def fail(self, kind: str) -> None:
-        """Let the next call end so."""
+        """Let the next call have this fault."""
         if isinstance(self.server, MimoServer):
             self.server.add_fault(kind, value=1.0)
         else:
             self.server.world.faults.append(Fault(kind, value=1.0))
 
     async def call(self, *numbers: int) -> str:
-        """Return the words of the numbers, as the role tells them."""
+        """Return the words of the numbers as they come back from the role."""
         on_text: Callable[[str], None] | None = self.shown.append if self.is_streamed else None
         words = " ".join(f"w{number}" for number in numbers)
         if self.role == "speak":
@@ -105,7 +105,7 @@ class Road:
             async for part in self.engine.synthesize(Utterance(words)):
                 pcm += part
         finally:
-            # What came before a stream broke is the sound's beginning, in whole samples.
+            # What came before the stream broke is the beginning of the audio, in whole samples.
             assert make_sound(words).startswith(pcm) and len(pcm) % 2 == 0
             self.shown += [words] if pcm else []
         assert pcm == make_sound(words)
@@ -126,8 +126,8 @@ async def road(request: pytest.FixtureRequest) -> AsyncIterator[Road]:
         await engine.close()
 
 
-def test_no_fault_is_forgotten() -> None:
-    """Odd answers of the model are read in the tests of each wire."""
+def test_every_fault_is_covered() -> None:
+    """Unusual responses are tested with each wire."""
     assert set(EXPECTED) == KINDS - CHATS.keys() - ANSWERS.keys()
     assert {kind for kinds in ROADS.values() for kind in kinds.split()} == set(EXPECTED)
     assert {kind for name in ROADS if "speak" in name for kind in ROADS[name].split()} >= SPEECH
@@ -151,11 +151,13 @@ async def test_fault_ends_as_its_error(road: Road, kind: str) -> None:
         assert road.shown == []
     if isinstance(road.server, MimoServer):
         assert road.server.key not in str(caught.value)
-        assert len(road.server.calls) == 1 or EXPECTED[kind] is ModelGone, "others may be asked"
-    assert await road.call(6) == "w6", "the next call is not harmed"
+        assert len(road.server.calls) == 1 or EXPECTED[kind] is ModelGone, "or more models"
+    assert await road.call(6) == "w6", "the next call works"
 
 
-async def test_wait_is_as_told(server: MimoServer, transcriber: MimoTranscriber) -> None:
+async def test_retry_after_reaches_the_error(
+    server: MimoServer, transcriber: MimoTranscriber
+) -> None:
     server.add_fault("429_seconds", value=30)
     with pytest.raises(EngineBusy) as caught:
         await transcriber.transcribe(make_audio(5))
@@ -165,7 +167,7 @@ async def test_wait_is_as_told(server: MimoServer, transcriber: MimoTranscriber)
 @pytest.mark.parametrize("kind", ["hang", "drip"])
 @pytest.mark.parametrize("road", ["mimo hear whole", "mimo hear stream"], indirect=True)
 async def test_deadline_is_total(road: Road, clock: Clock, kind: str) -> None:
-    """A byte each second keeps every limit on single reads content for ever."""
+    """One byte per second never exceeds a timeout per read."""
     road.fail(kind)
     started_s = clock.monotonic()
     with pytest.raises(EngineBusy, match="within 31 s"):
@@ -178,7 +180,7 @@ async def test_deadline_is_total(road: Road, clock: Clock, kind: str) -> None:
     [("huge", "mimo hear stream", "64 MB"), ("gzip_bomb", "mimo hear whole", "compressed")],
     indirect=["road"],
 )
-async def test_memory_stays_within_the_cap(road: Road, kind: str, told: str) -> None:
+async def test_memory_stays_limited(road: Road, kind: str, told: str) -> None:
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     road.fail(kind)
     with pytest.raises(EngineBadReply, match=told):
@@ -187,8 +189,8 @@ async def test_memory_stays_within_the_cap(road: Road, kind: str, told: str) -> 
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 150 * 1024
 
 
-async def test_nobody_answers(server: MimoServer) -> None:
-    """At an address that no name server knows, that speaks no TLS, that listens no longer."""
+async def test_unreachable_addresses_are_busy(server: MimoServer) -> None:
+    """An unknown host, a server without TLS, a closed port."""
     async with MimoServer() as gone:
         address = gone.base_url
     for url in ("http://mimo.invalid/v1", server.base_url.replace("http", "https"), address):
@@ -198,7 +200,7 @@ async def test_nobody_answers(server: MimoServer) -> None:
         await engine.close()
 
 
-async def test_designed_voice_fails_as_others_do(
+async def test_designed_voice_fails_like_presets(
     server: MimoServer, synthesizer: MimoSynthesizer
 ) -> None:
     for kind, expected in {"speech_odd": EngineBadReply, "503": EngineBusy}.items():

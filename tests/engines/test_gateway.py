@@ -1,4 +1,4 @@
-"""The OpenAI-style engine before a gateway to MiMo that takes nothing MiMo cannot do."""
+"""The OpenAI-style engine at a gateway to MiMo that refuses whatever MiMo does not support."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.emulators.gomodel import GoModelServer
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.speaking import speak as make_sound
 from tests.emulators.openai import OpenAIServer
-from tests.engines.conftest import MakeOpenAI, OneRole, make_audio, make_settings, speak
+from tests.engines.conftest import MakeOpenAI, OneRole, collect_audio, make_audio, make_settings
 
 LARGE = "mimo-v2.6-pro[1m]"
 NAMES = {
@@ -63,7 +63,7 @@ def synthesizer(make_engine: MakeOpenAI) -> OpenAISynthesizer:
     return make_engine(OpenAISynthesizer)
 
 
-async def test_words_come_back(
+async def test_transcript_comes_back(
     gateway: GoModelServer, server: MimoServer, transcriber: OpenAITranscriber
 ) -> None:
     fields = {"model": NAMES["openai_asr_model"], "response_format": "json", "temperature": "0.2"}
@@ -77,7 +77,7 @@ async def test_words_come_back(
     assert not gateway.world.asked
 
 
-async def test_times_are_asked_for_once_where_no_gateway_is_named(
+async def test_refused_times_are_requested_only_once(
     gateway: GoModelServer, server: MimoServer, make_engine: MakeOpenAI
 ) -> None:
     engine = make_engine(OpenAITranscriber, openai_asr_model="mimo-v2.5-asr")
@@ -85,11 +85,11 @@ async def test_times_are_asked_for_once_where_no_gateway_is_named(
         assert (await engine.transcribe(make_audio(number))).text == f"w{number}"
     assert gateway.world.refused == [
         "xiaomi transcription supports json or text response formats"
-    ], "it is remembered"
+    ], "that is remembered"
     assert len(server.billed) == 2
 
 
-def test_what_a_call_may_hold_is_as_at_mimo(
+def test_limits_are_those_of_mimo(
     transcriber: OpenAITranscriber,
     answerer: OpenAIAnswerer,
     synthesizer: OpenAISynthesizer,
@@ -103,53 +103,56 @@ def test_what_a_call_may_hold_is_as_at_mimo(
     assert make_engine(OpenAITranscriber, openai_asr_model="whisper-1").limits.max_piece_s == 600.0
 
 
-async def test_a_voice_of_mimo_speaks(server: MimoServer, make_engine: MakeOpenAI) -> None:
+async def test_mimo_voice_is_chosen(server: MimoServer, make_engine: MakeOpenAI) -> None:
     rows = [("Hello.", "alloy", "Mia"), ("你好，小明。", "alloy", "冰糖"), ("Hi.", "Dean", "Dean")]
     for text, own, voice in rows:
         engine = make_engine(OpenAISynthesizer, openai_tts_voice=own)
-        assert await speak(engine, Utterance(text)) == make_sound(text)
+        assert await collect_audio(engine, Utterance(text)) == make_sound(text)
         assert server.calls[-1].request["audio"] == {"format": "pcm16", "voice": voice}
         ids = [preset.voice_id for preset in engine.voices()]
         assert set(ids) >= {"Mia", "Dean", "冰糖"} and "alloy" not in ids
         assert own == "alloy" or ids[0] == own
 
 
-async def test_styles_perform(
+async def test_styles_are_sent_in_the_syntax_of_mimo(
     gateway: GoModelServer, server: MimoServer, synthesizer: OpenAISynthesizer
 ) -> None:
     utterance = Utterance(
         "[cough] Three words here.", voice="Chloe", styles=("Happy",), direction="Warm and slow."
     )
-    assert await speak(synthesizer, utterance)
+    assert await collect_audio(synthesizer, utterance)
     order = {"model": NAMES["openai_tts_model"], "voice": "Chloe", "response_format": "pcm"}
     order |= {"input": "(Happy)[cough] Three words here.", "instructions": "Warm and slow."}
     assert gateway.world.asked[-1] == ("/v1/audio/speech", order)
     assert [m["role"] for m in server.calls[-1].request["messages"]] == ["user", "assistant"]
 
 
-async def test_own_voices(
+async def test_designed_and_cloned_voices(
     gateway: GoModelServer, server: MimoServer, synthesizer: OpenAISynthesizer
 ) -> None:
-    designed, kept = {"description": "An old man."}, {"sample": make_audio(1, 2)}
-    for kind, voice in {"voicedesign": designed, "voiceclone": kept}.items():
-        assert await speak(synthesizer, Utterance("Hello.", **voice)) == make_sound("Hello.")  # type: ignore[arg-type]
+    utterances = {
+        "voicedesign": Utterance("Hello.", description="An old man."),
+        "voiceclone": Utterance("Hello.", sample=make_audio(1, 2)),
+    }
+    for kind, utterance in utterances.items():
+        assert await collect_audio(synthesizer, utterance) == make_sound("Hello.")
         assert server.billed[-1].model == f"mimo-v2.5-tts-{kind}"
     assert not gateway.world.refused
 
 
-async def test_gateway_of_presets_alone_says_so(
+async def test_gateway_with_presets_only_refuses_other_voices(
     server: MimoServer, synthesizer: OpenAISynthesizer
 ) -> None:
     server.rules.models = ("mimo-v2.5-tts",)
     for utterance in (Utterance("Hi.", description="x"), Utterance("Hi.", sample=make_audio(1))):
         with pytest.raises(EngineRefused) as caught:
-            await speak(synthesizer, utterance)
+            await collect_audio(synthesizer, utterance)
         assert caught.value.values["reason"] == "it has preset voices only"
-    assert await speak(synthesizer, Utterance("Hi.")), "it is not left for that"
+    assert await collect_audio(synthesizer, Utterance("Hi.")), "the model stays"
 
 
 @pytest.mark.parametrize("is_thinking", [True, False])
-async def test_questions_pass_as_they_are(
+async def test_questions_keep_the_format_of_mimo(
     gateway: GoModelServer, server: MimoServer, answerer: OpenAIAnswerer, is_thinking: bool
 ) -> None:
     turns, told = (Turn("user", "What is said?", (make_audio(7),)),), list[str]()
@@ -163,7 +166,7 @@ async def test_questions_pass_as_they_are(
     assert server.billed[-1].sounds[0]["kind"] == "wav"
 
 
-async def test_large_context_passes_when_given(server: MimoServer, make_engine: MakeOpenAI) -> None:
+async def test_large_context_suffix_is_sent(server: MimoServer, make_engine: MakeOpenAI) -> None:
     engine = make_engine(OpenAIAnswerer, openai_chat_model=f"xiaomi/{LARGE}")
     assert engine.limits.context_tokens == 1_000_000
     assert (await engine.answer(Question((Turn("user", "Hi."),)))).text
@@ -178,7 +181,7 @@ async def test_large_context_passes_when_given(server: MimoServer, make_engine: 
         ("mimo-v2-tts", ("mimo-v2.5-tts",)),
     ],
 )
-async def test_retired_models_reroute_and_the_operator_is_told_once(
+async def test_retired_models_are_replaced_with_one_warning(
     gateway: GoModelServer,
     server: MimoServer,
     make_engine: MakeOpenAI,
@@ -191,7 +194,7 @@ async def test_retired_models_reroute_and_the_operator_is_told_once(
     with capture_logs() as logs:
         for _ in range(2):
             if retired.endswith("tts"):
-                assert await speak(synthesizer, Utterance("Hi."))
+                assert await collect_audio(synthesizer, Utterance("Hi."))
             else:
                 assert (await answerer.answer(Question((Turn("user", "Hi."),)))).text
     warned = [(log["model"], log["next"]) for log in logs if log["log_level"] == "warning"]
@@ -207,7 +210,7 @@ async def test_retired_models_reroute_and_the_operator_is_told_once(
         *(("503", EngineBusy), ("200_empty", EngineBusy), ("421", EngineRefused)),
     ],
 )
-async def test_trouble_behind_the_gateway_is_read(
+async def test_errors_behind_the_gateway_are_read(
     server: MimoServer, transcriber: OpenAITranscriber, fault: str, expected: type[EngineError]
 ) -> None:
     server.add_fault(fault)
@@ -218,10 +221,10 @@ async def test_trouble_behind_the_gateway_is_read(
 
 
 @pytest.mark.parametrize("more", [set(), {"thinking"}], ids=["strict", "thinking"])
-async def test_form_of_openai(
+async def test_format_of_openai_is_learned(
     openai: OpenAIServer, make_openai: MakeOpenAI, more: set[str]
 ) -> None:
-    """A router with MiMo's name for a model and OpenAI's form for its sounds."""
+    """A router that names MiMo models but requires OpenAI's message format."""
     world, engine = openai.world, make_openai(OpenAIAnswerer, **NAMES)
     world.chat.models = world.chat.hearing = (NAMES["openai_chat_model"],)
     world.chat.more = more
@@ -229,7 +232,7 @@ async def test_form_of_openai(
     assert "w7" in (await engine.answer(question)).text
     learned = len(world.questions)
     assert "w7" in (await engine.answer(question)).text
-    assert len(world.questions) == learned + 1, "it is remembered"
+    assert len(world.questions) == learned + 1, "that is remembered"
     assert "audio/wav" in engine.limits.formats
 
 

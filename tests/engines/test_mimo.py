@@ -1,4 +1,4 @@
-"""MiMo hears, over real HTTP against the strict local service, and what its roles share."""
+"""Transcription by MiMo over real HTTP, and the choice of models in all its roles."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ from core.errors import ConfigError, EngineRefused, ModelGone
 from core.models import Audio, Question, Turn, Utterance
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording, make_wav
-from tests.engines.conftest import make_audio, make_settings, speak
+from tests.engines.conftest import collect_audio, make_audio, make_settings
 from tests.support import sounds
 
 
-async def test_words_and_usage_come_back(server: MimoServer, transcriber: MimoTranscriber) -> None:
+async def test_transcript_and_usage_come_back(
+    server: MimoServer, transcriber: MimoTranscriber
+) -> None:
     transcript = await transcriber.transcribe(make_audio(7, 4211, 63_999, 0))
     assert transcript.text == "w7 w4211 w63999 w0"
     assert transcript.duration_s == 4.0
@@ -59,7 +61,7 @@ async def test_chinese_arrives_whole_byte_by_byte(
     assert shown[0] == "你好，世界"
 
 
-async def test_key_in_the_other_header(server: MimoServer) -> None:
+async def test_key_in_the_authorization_header(server: MimoServer) -> None:
     values = {"mimo_base_url": f"{server.base_url}/", "mimo_api_key": f" {server.key}\n"}
     engine = MimoTranscriber(make_settings(**values, mimo_auth_header="authorization"))
     assert (await engine.transcribe(make_audio(5))).text == "w5"
@@ -67,20 +69,20 @@ async def test_key_in_the_other_header(server: MimoServer) -> None:
     await engine.close()
 
 
-async def test_mp3_is_heard(server: MimoServer, transcriber: MimoTranscriber) -> None:
+async def test_mp3_is_transcribed(server: MimoServer, transcriber: MimoTranscriber) -> None:
     pcm = make_recording([7, 8, 9])[44:]
     mp3 = sounds.encode(pcm, "mp3", "libmp3lame", options={"b": "32000"})
     assert (await transcriber.transcribe(Audio(mp3, "audio/mpeg", 3.0))).text == "w7 w8 w9"
     assert server.calls[0].sound_bytes == len(mp3)
 
 
-async def test_silence_gives_no_words(transcriber: MimoTranscriber) -> None:
+async def test_silence_gives_an_empty_transcript(transcriber: MimoTranscriber) -> None:
     silence = Audio(make_wav(bytes(32_000)), "audio/wav", 1.0)
     assert (await transcriber.transcribe(silence)).text == ""
     assert (await transcriber.transcribe(silence, on_text=lambda _: None)).text == ""
 
 
-async def test_only_what_is_too_large_is_not_sent(
+async def test_only_oversized_audio_is_not_sent(
     server: MimoServer, transcriber: MimoTranscriber
 ) -> None:
     data = make_wav(bytes((MAX_BYTES - len(make_wav(b""))) // 2 * 2))
@@ -93,7 +95,7 @@ async def test_only_what_is_too_large_is_not_sent(
     assert len(server.calls) == 1
 
 
-async def test_bytes_that_are_no_sound_are_refused_with_the_reason(
+async def test_invalid_audio_is_refused_with_the_reason(
     transcriber: MimoTranscriber,
 ) -> None:
     with pytest.raises(EngineRefused) as caught:
@@ -109,7 +111,7 @@ async def test_eight_calls_run_at_once(server: MimoServer, transcriber: MimoTran
     assert len(server.all_calls) == 9, "the list of models is asked once"
 
 
-async def test_text_beyond_the_limit_is_marked_as_cut(
+async def test_truncated_transcript_is_marked(
     server: MimoServer, transcriber: MimoTranscriber
 ) -> None:
     audio = make_audio(5)
@@ -126,14 +128,14 @@ async def test_text_beyond_the_limit_is_marked_as_cut(
         *({"mimo_api_key": key} for key in ("sk-ключ", "sk-a\nb")),
     ],
 )
-def test_what_no_call_can_carry_is_a_matter_of_configuration(values: dict[str, str]) -> None:
+def test_unusable_url_or_key_is_a_config_error(values: dict[str, str]) -> None:
     with pytest.raises(ConfigError) as caught:
         MimoTranscriber(make_settings(**{"mimo_api_key": "sk-x", **values}))
     assert values.get("mimo_api_key", "none") not in str(caught.value)
 
 
 class Role(NamedTuple):
-    """One of the things that MiMo does."""
+    """One role of MiMo."""
 
     kind: type[MimoRole]
     #: Two of its models, the better one first.
@@ -151,7 +153,7 @@ ROLES = (
     Role(
         MimoSynthesizer,
         ("mimo-v2.5-tts", "mimo-v2-tts"),
-        lambda engine: speak(engine, Utterance("Hi.")),
+        lambda engine: collect_audio(engine, Utterance("Hi.")),
     ),
     Role(
         MimoAnswerer,
@@ -176,7 +178,7 @@ async def shared(mimo_settings: Settings) -> AsyncIterator[EngineClient]:
     await client.close()
 
 
-async def test_hand_set_model_is_never_left(server: MimoServer, role: Role) -> None:
+async def test_configured_model_is_never_replaced(server: MimoServer, role: Role) -> None:
     given = role.models[0].replace("mimo", "MiMo")
     values = {"mimo_base_url": server.base_url, "mimo_api_key": server.key}
     engine = role.kind(make_settings(**values, **{role.kind.model_setting: given}))
@@ -185,14 +187,14 @@ async def test_hand_set_model_is_never_left(server: MimoServer, role: Role) -> N
         with pytest.raises(ModelGone):
             await role.call(engine)
     assert engine.model == given
-    assert [call.status for call in server.all_calls] == [400, 400], "and no list was asked for"
+    assert [call.status for call in server.all_calls] == [400, 400], "and no list was requested"
     server.rules.models = (given,)
     assert await role.call(engine)
     assert server.calls[-1].model == given
     await engine.close()
 
 
-async def test_dead_model_is_left_for_the_next(
+async def test_retired_model_is_replaced_by_the_next(
     server: MimoServer, mimo_settings: Settings, role: Role
 ) -> None:
     better, other = server.rules.models = role.models
@@ -208,11 +210,11 @@ async def test_dead_model_is_left_for_the_next(
         await role.call(engine)
     server.rules.models = (other,)
     assert await role.call(engine), "it recovers by itself"
-    assert [call.method for call in server.all_calls].count("GET") == 2, "of its own accord"
+    assert [call.method for call in server.all_calls].count("GET") == 2, "without a restart"
     await engine.close()
 
 
-async def test_no_death_harms_others(
+async def test_retired_model_does_not_affect_other_roles(
     server: MimoServer, mimo_settings: Settings, shared: EngineClient, role: Role
 ) -> None:
     others = [other for other in ROLES if other is not role]

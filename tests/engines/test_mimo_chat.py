@@ -1,4 +1,4 @@
-"""MiMo understands, over real HTTP against the strict local service."""
+"""Answers by MiMo over real HTTP against the emulator."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def test_dialogue_about_recordings_keeps_its_order(
     assert [part["type"] for part in last["content"]] == ["input_audio", "text"]
 
 
-async def test_own_turns_have_thoughts_while_it_thinks(
+async def test_own_turns_carry_reasoning_while_thinking(
     server: MimoServer, answerer: MimoAnswerer
 ) -> None:
     turns = (Turn("user", "Hi."), Turn("assistant", "Hello."), Turn("user", "Why?"))
@@ -87,9 +87,7 @@ async def test_recording_alone_is_a_question_too(
         assert server.calls[-1].question.strip()
 
 
-async def test_stream_shows_words_and_never_thoughts(
-    server: MimoServer, answerer: MimoAnswerer
-) -> None:
+async def test_stream_never_shows_reasoning(server: MimoServer, answerer: MimoAnswerer) -> None:
     server.add_answer("It is four.", reasoning="Hm hm.")
     shown: list[str] = []
     answer = await answerer.answer(ask("When?", is_thinking=True), on_text=shown.append)
@@ -98,7 +96,7 @@ async def test_stream_shows_words_and_never_thoughts(
     assert server.calls[0].is_streamed and server.calls[0].request["stream"] is True
 
 
-async def test_thoughts_that_left_no_room_are_left_out(
+async def test_question_is_repeated_without_thinking(
     server: MimoServer, answerer: MimoAnswerer
 ) -> None:
     server.add_answer("It is four.", reasoning="hm " * 100)
@@ -110,15 +108,13 @@ async def test_thoughts_that_left_no_room_are_left_out(
     assert [call.request["thinking"]["type"] for call in server.calls] == ["enabled", "disabled"]
 
 
-async def test_longest_answer_is_within_the_limits(
-    server: MimoServer, answerer: MimoAnswerer
-) -> None:
+async def test_max_tokens_are_within_the_limits(server: MimoServer, answerer: MimoAnswerer) -> None:
     for asked, sent in {0: 1, 1: 1, 131_072: 131_072, 10**6: 131_072}.items():
         await answerer.answer(ask("Go.", max_tokens=asked))
         assert server.calls[-1].request["max_completion_tokens"] == sent
 
 
-def test_sounds_are_encoded_while_they_are_sent() -> None:
+def test_audio_is_encoded_while_it_is_sent() -> None:
     sounds = [Audio(bytes(8_000_000 + n), "audio/wav", 250.0) for n in range(3)]
     tracemalloc.start()
     try:
@@ -135,7 +131,7 @@ def test_sounds_are_encoded_while_they_are_sent() -> None:
     ("model", "context"),
     [("mimo-v2.6-pro", 10**6), (OMNI, 256_000), (f"{OMNI}[1m]", 10**6), ("own", 256_000)],
 )
-async def test_context_is_that_of_the_model(server: MimoServer, model: str, context: int) -> None:
+async def test_context_depends_on_the_model(server: MimoServer, model: str, context: int) -> None:
     server.rules.models = (model.removesuffix("[1m]"),)
     values = {"mimo_base_url": server.base_url, "mimo_api_key": server.key}
     engine = MimoAnswerer(make_settings(**values, mimo_chat_model=model))
@@ -145,7 +141,7 @@ async def test_context_is_that_of_the_model(server: MimoServer, model: str, cont
     await engine.close()
 
 
-async def test_deadline_counts_sound_and_tokens(
+async def test_deadline_grows_with_audio_and_tokens(
     server: MimoServer, answerer: MimoAnswerer, clock: Clock
 ) -> None:
     longer = Audio(make_wav(bytes(32_000)), "audio/wav", 30.0)
@@ -176,7 +172,7 @@ def test_limits_are_those_of_the_documents() -> None:
 
 @pytest.fixture(params=[False, True], ids=["plain", "stream"])
 def shown(request: pytest.FixtureRequest) -> Shown:
-    """What was shown, None where nothing is streamed."""
+    """The texts that were shown, None if nothing is streamed."""
     return [] if request.param else None
 
 
@@ -188,7 +184,7 @@ def listen(shown: Shown) -> Callable[[str], None] | None:
     "kind",
     sorted({*CHATS, "reasoning_only", "finish_length", "wrong_model", "no_usage"} - {"chat_deaf"}),
 )
-async def test_odd_answer_is_used(
+async def test_unusual_response_is_accepted(
     server: MimoServer, answerer: MimoAnswerer, kind: str, shown: Shown
 ) -> None:
     server.add_answer(WORDS)
@@ -202,19 +198,19 @@ async def test_odd_answer_is_used(
     assert answer.reasoning == ("Hm, hm." if kind == "chat_tags" else "")
 
 
-async def test_uncounted_sound_was_not_heard(
+async def test_zero_audio_tokens_are_an_error(
     server: MimoServer, answerer: MimoAnswerer, shown: Shown
 ) -> None:
     server.add_fault("chat_deaf")
     with pytest.raises(EngineBadReply):
         await answerer.answer(ask("When?", make_audio(5)), on_text=listen(shown))
-    assert len(server.calls) == 1, "it is not for the engine to try again"
+    assert len(server.calls) == 1, "the engine does not retry"
     server.add_fault("chat_deaf")
-    assert (await answerer.answer(ask("When?"))).text, "where there was none, none is counted"
+    assert (await answerer.answer(ask("When?"))).text, "without a recording zero tokens are right"
 
 
 @pytest.mark.parametrize("kind", ["chat_swapped", "reasoning_only"])
-async def test_thoughts_alone_are_asked_about_once_and_then_said_to_be_thoughts(
+async def test_reasoning_only_is_retried_once_and_then_marked(
     server: MimoServer, answerer: MimoAnswerer, kind: str, shown: Shown
 ) -> None:
     server.add_answer(WORDS, reasoning="")
@@ -222,14 +218,14 @@ async def test_thoughts_alone_are_asked_about_once_and_then_said_to_be_thoughts(
     answer = await answerer.answer(ask("When?", is_thinking=True), on_text=listen(shown))
     assert answer.text == {"chat_swapped": WORDS, "reasoning_only": "Hm."}[kind]
     assert answer.is_thought and not answer.is_cut
-    assert not shown, "thoughts are never shown while they come"
+    assert not shown, "reasoning is never shown while it streams"
     assert [call.request["thinking"]["type"] for call in server.calls] == ["enabled", "disabled"]
     tokens = sum(call.tokens for call in server.calls)
     assert isinstance(answer.usage, Usage)
     assert answer.usage.prompt_tokens + answer.usage.completion_tokens == tokens
 
 
-async def test_second_call_that_fails_is_the_failure(
+async def test_failure_of_the_second_call_is_raised(
     server: MimoServer, answerer: MimoAnswerer
 ) -> None:
     for kind in ("reasoning_only", "chat_deaf"):

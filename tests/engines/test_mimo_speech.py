@@ -1,4 +1,4 @@
-"""MiMo speaks, over real HTTP against the strict local service.
+"""Speech synthesis by MiMo over real HTTP against the emulator.
 
 The texts, styles, voices and bodies are those of the service's own documents, letter by letter.
 """
@@ -21,7 +21,7 @@ from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.speaking import expected_numbers, read_numbers
 from tests.emulators.mimo.speaking import speak as make_sound
 from tests.emulators.mimo.tones import make_recording, make_wav
-from tests.engines.conftest import make_settings, speak
+from tests.engines.conftest import collect_audio, make_settings
 from tests.support import sounds
 
 V2 = "mimo-v2-tts"
@@ -30,7 +30,7 @@ SAMPLE = Audio(make_recording([1, 2, 3]), "audio/wav", 3.0)
 
 @pytest.fixture
 async def old(server: MimoServer) -> Any:
-    """The engine with the model of the second generation, set by hand, at a service that has it."""
+    """An engine set to the model of the second generation, at a service that has it."""
     server.rules.models = (V2,)
     values = {"mimo_base_url": server.base_url, "mimo_api_key": server.key}
     engine = MimoSynthesizer(make_settings(**values, mimo_tts_model=V2))
@@ -39,14 +39,14 @@ async def old(server: MimoServer) -> Any:
 
 
 def says(pcm: bytes, text: str) -> bool:
-    """Tell whether the sound is that of the text: complete, in order, sample by sample."""
+    """Return whether the audio is that of the text, sample by sample."""
     return pcm == make_sound(text) and read_numbers(pcm) == expected_numbers(text)
 
 
 async def test_documented_call_without_stream(server: MimoServer, old: MimoSynthesizer) -> None:
     old.can_stream = False
     text, asked = "Yes, I had a sandwich.", "Hello, MiMo, have you had lunch?"
-    pcm = await speak(old, Utterance(text, voice="mimo_default", direction=asked))
+    pcm = await collect_audio(old, Utterance(text, voice="mimo_default", direction=asked))
     messages = [{"role": "user", "content": asked}, {"role": "assistant", "content": text}]
     audio = {"format": "wav", "voice": "mimo_default"}
     assert server.calls[0].request == {"model": V2, "messages": messages, "audio": audio}
@@ -54,9 +54,9 @@ async def test_documented_call_without_stream(server: MimoServer, old: MimoSynth
 
 
 async def test_documented_call_with_stream(server: MimoServer, old: MimoSynthesizer) -> None:
-    """Tags of sound arrive as they are written."""
+    """Audio tags are sent unchanged."""
     text = "[heavy breathing] It's just so stupid! (sobbing) The dog... (sudden laugh) GET. OUT!"
-    pcm = await speak(old, Utterance(text, voice="default_en"))
+    pcm = await collect_audio(old, Utterance(text, voice="default_en"))
     assert server.calls[0].request == {
         "model": V2,
         "messages": [{"role": "assistant", "content": text}],
@@ -92,7 +92,7 @@ async def test_style(
 ) -> None:
     server.rules.models = (V2, "mimo-v2.5-tts")
     for engine in (old, synthesizer):
-        assert says(await speak(engine, Utterance(text, styles=styles)), text)
+        assert says(await collect_audio(engine, Utterance(text, styles=styles)), text)
     contents = [call.request["messages"][-1]["content"] for call in server.calls]
     assert contents == [v2, v25]
     assert [call.model for call in server.calls] == [V2, "mimo-v2.5-tts"]
@@ -107,22 +107,22 @@ async def test_every_preset_voice_is_taken(
     assert ids == ["冰糖", "茉莉", "苏打", "白桦", "Mia", "Chloe", "Milo", "Dean", "mimo_default"]
     for engine in (synthesizer, old):
         for voice in engine.voices():
-            assert await speak(engine, Utterance("Hi.", voice=voice.voice_id))
+            assert await collect_audio(engine, Utterance("Hi.", voice=voice.voice_id))
             assert server.calls[-1].request["audio"]["voice"] == voice.voice_id
 
 
-async def test_voice_that_nobody_chose_fits_the_text(
+async def test_default_voice_follows_the_text(
     server: MimoServer, synthesizer: MimoSynthesizer
 ) -> None:
     for text, voice in {"Hello.": "Mia", "你好，Bob。": "冰糖"}.items():
-        assert says(await speak(synthesizer, Utterance(text)), text)
+        assert says(await collect_audio(synthesizer, Utterance(text)), text)
         assert server.calls[-1].request["audio"]["voice"] == voice
 
 
-async def test_voice_in_words(server: MimoServer, synthesizer: MimoSynthesizer) -> None:
+async def test_designed_voice(server: MimoServer, synthesizer: MimoSynthesizer) -> None:
     look, styles = "An old man, hoarse.", ("Sad", "Whisper")
     utterance = Utterance("Once.", description=look, direction="slow", styles=styles)
-    assert says(await speak(synthesizer, utterance), "Once.")
+    assert says(await collect_audio(synthesizer, utterance), "Once.")
     asked = {"role": "user", "content": f"{look}\nslow\nSad, Whisper"}
     assert server.calls[0].request == {
         "model": "mimo-v2.5-tts-voicedesign",
@@ -132,15 +132,13 @@ async def test_voice_in_words(server: MimoServer, synthesizer: MimoSynthesizer) 
 
 
 @pytest.mark.parametrize("mime", ["audio/wav", "audio/mpeg"])
-async def test_voice_of_a_recording(
-    server: MimoServer, synthesizer: MimoSynthesizer, mime: str
-) -> None:
+async def test_cloned_voice(server: MimoServer, synthesizer: MimoSynthesizer, mime: str) -> None:
     data = SAMPLE.data
     if mime == "audio/mpeg":
         data = sounds.encode(data[44:], "mp3", "libmp3lame", options={"b": "32000"})
     sample = Audio(data, mime, 3.0)
     utterance = Utterance("Hello.", sample=sample, styles=("Happy",), direction="x")
-    assert says(await speak(synthesizer, utterance), "Hello.")
+    assert says(await collect_audio(synthesizer, utterance), "Hello.")
     said = {"role": "assistant", "content": "(Happy)Hello."}
     assert server.calls[0].request == {
         "model": "mimo-v2.5-tts-voiceclone",
@@ -150,30 +148,32 @@ async def test_voice_of_a_recording(
     assert server.calls[0].sound_bytes == len(data)
 
 
-async def test_only_a_sample_that_is_too_large_is_not_sent(
+async def test_only_an_oversized_sample_is_not_sent(
     server: MimoServer, synthesizer: MimoSynthesizer
 ) -> None:
     data = make_wav(bytes((MAX_BYTES - len(make_wav(b""))) // 2 * 2))
     assert synthesizer.limits.max_sample_bytes == MAX_BYTES
-    assert await speak(synthesizer, Utterance("Hi.", sample=Audio(data, "audio/wav", 200.0)))
+    assert await collect_audio(
+        synthesizer, Utterance("Hi.", sample=Audio(data, "audio/wav", 200.0))
+    )
     large, other = Audio(bytes(MAX_BYTES + 1), "audio/wav", 1.0), Audio(b"", "audio/ogg", 1.0)
     for sample in (large, other):
         with pytest.raises(EngineRefused):
-            await speak(synthesizer, Utterance("Hi.", sample=sample))
+            await collect_audio(synthesizer, Utterance("Hi.", sample=sample))
     assert len(server.calls) == 1
 
 
 async def test_chunks_of_any_size_join_without_a_click(
     server: MimoServer, synthesizer: MimoSynthesizer
 ) -> None:
-    """The last is a whole minute of speech and more in a single event."""
+    """The last one has over a minute of speech in a single event."""
     short, long = "Three words here.", "word " * 400
     for server.rules.chunk_bytes, text in ((333, short), (9601, short), (10**9, long)):
-        assert says(await speak(synthesizer, Utterance(text)), text)
+        assert says(await collect_audio(synthesizer, Utterance(text)), text)
     assert len(make_sound(long)) * 4 / 3 > 8 * 2**20
 
 
-async def test_sound_comes_early(
+async def test_first_audio_comes_early(
     server: MimoServer, synthesizer: MimoSynthesizer, clock: Clock
 ) -> None:
     server.rules.chunk_latency_s = 1.0
@@ -186,7 +186,7 @@ async def test_sound_comes_early(
     assert len(rest) > 8 and first_s < 3
 
 
-async def test_leaving_early_ends_the_call(
+async def test_closing_early_ends_the_call(
     server: MimoServer, synthesizer: MimoSynthesizer, clock: Clock
 ) -> None:
     server.rules.chunk_latency_s = 0.2
@@ -196,13 +196,13 @@ async def test_leaving_early_ends_the_call(
     while server.calls[0].ended_at_s is None:
         await clock.sleep(0.1)
     server.rules.chunk_latency_s = 0.0
-    assert says(await speak(synthesizer, Utterance("Hi.")), "Hi.")
+    assert says(await collect_audio(synthesizer, Utterance("Hi.")), "Hi.")
 
 
-async def test_time_that_the_caller_takes_does_not_count(
+async def test_time_of_the_caller_does_not_count(
     synthesizer: MimoSynthesizer, clock: Clock
 ) -> None:
-    """The deadline must neither pass for the caller's own, nor cancel what it does meanwhile."""
+    """The deadline must not cancel what the caller does between two parts."""
     pcm, text = b"", "Hi there."
     async with aclosing(synthesizer.synthesize(Utterance(text))) as parts:
         async for part in parts:
@@ -211,21 +211,23 @@ async def test_time_that_the_caller_takes_does_not_count(
     assert says(pcm, text)
 
 
-async def test_deadline_counts_the_text(
+async def test_deadline_grows_with_the_text(
     server: MimoServer, synthesizer: MimoSynthesizer, clock: Clock
 ) -> None:
     server.rules.latency_s, started_s = 31.0, clock.monotonic()
     with pytest.raises(EngineBusy):
-        await speak(synthesizer, Utterance("Hi."))
+        await collect_audio(synthesizer, Utterance("Hi."))
     assert clock.monotonic() - started_s == pytest.approx(30 + 3 * 0.15)
-    assert says(await speak(synthesizer, Utterance("Twenty letters here.")), "Twenty letters here.")
+    assert says(
+        await collect_audio(synthesizer, Utterance("Twenty letters here.")), "Twenty letters here."
+    )
 
 
 async def test_cancelled_caller_is_cancelled(
     server: MimoServer, synthesizer: MimoSynthesizer, clock: Clock
 ) -> None:
     server.rules.latency_s = 20.0
-    task = asyncio.create_task(speak(synthesizer, Utterance("Hi.")))
+    task = asyncio.create_task(collect_audio(synthesizer, Utterance("Hi.")))
     await clock.sleep(10)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -233,20 +235,20 @@ async def test_cancelled_caller_is_cancelled(
     assert [task for task in asyncio.all_tasks() if "pump" in repr(task)] == []
 
 
-async def test_the_next_model_is_spoken_to_in_its_own_way(
+async def test_replacement_model_gets_its_own_request(
     server: MimoServer, synthesizer: MimoSynthesizer
 ) -> None:
     utterance = Utterance("Hi.", styles=("Happy",))
-    await speak(synthesizer, utterance)
+    await collect_audio(synthesizer, utterance)
     server.rules.models = (V2,)
-    assert says(await speak(synthesizer, utterance), "Hi.")
+    assert says(await collect_audio(synthesizer, utterance), "Hi.")
     assert synthesizer.model == V2 and len(synthesizer.voices()) == 3
     request = server.calls[-1].request
     assert request["messages"][0]["content"] == "<style>Happy</style>Hi."
     assert request["audio"]["voice"] == "default_en"
 
 
-async def test_a_model_that_ends_in_the_middle_is_not_spoken_over(
+async def test_model_that_retires_mid_stream_is_not_replaced(
     server: MimoServer, synthesizer: MimoSynthesizer
 ) -> None:
     server.rules.models = (synthesizer.model, V2)
@@ -264,12 +266,12 @@ async def test_model_of_designed_voices_is_not_replaced(
     server.rules.models = ("mimo-v2.5-tts",)
     for utterance in (Utterance("Hi.", description="x"), Utterance("Hi.", sample=SAMPLE)):
         with pytest.raises(ModelGone):
-            await speak(synthesizer, utterance)
+            await collect_audio(synthesizer, utterance)
 
 
-async def test_what_cannot_be_said_is_refused(synthesizer: MimoSynthesizer) -> None:
+async def test_invalid_utterance_is_refused(synthesizer: MimoSynthesizer) -> None:
     with pytest.raises(EngineRefused) as caught:
-        await speak(synthesizer, Utterance("Hi.", voice="mia"))
+        await collect_audio(synthesizer, Utterance("Hi.", voice="mia"))
     assert caught.value.values["reason"] == "unknown voice mia"
     with pytest.raises((EngineRefused, EngineBadReply)):
-        await speak(synthesizer, Utterance(" "))
+        await collect_audio(synthesizer, Utterance(" "))

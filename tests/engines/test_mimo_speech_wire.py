@@ -1,4 +1,4 @@
-"""MiMo's answers with sound: read event by event, whatever they hold."""
+"""MiMo's speech responses, read without a network."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def sound(data: bytes) -> dict[str, Any]:
 
 
 def run(*events: Any, is_done: bool = True) -> bytes:
-    """The sound of a stream of these events. Raises what reading it raises."""
+    """Return the audio of a stream of these events. Raises EngineError."""
     stream, made = SpeechStream(), b""
     lines = [json.dumps(event) for event in events] + ["[DONE]"] * is_done
     for line in lines:
@@ -53,7 +53,7 @@ OTHERS: list[Any] = [{"usage": {"total_tokens": 310}}, chunk(None, model="mimo-v
 
 
 @pytest.mark.parametrize("extra", [*CHUNKS, *({"choices": found} for found in CHOICES), *OTHERS])
-def test_what_holds_no_sound_changes_nothing(extra: dict[str, Any]) -> None:
+def test_event_without_audio_changes_nothing(extra: dict[str, Any]) -> None:
     assert run(extra, sound(b"ab"), extra, sound(b"cd"), STOP, extra) == b"abcd"
 
 
@@ -90,13 +90,13 @@ WRONG: dict[type[EngineError], list[list[Any]]] = {
 @pytest.mark.parametrize(
     ("expected", "events"), [(error, events) for error in WRONG for events in WRONG[error]]
 )
-def test_what_is_wrong_is_told(expected: type[EngineError], events: list[Any]) -> None:
+def test_invalid_stream_is_an_error(expected: type[EngineError], events: list[Any]) -> None:
     with pytest.raises(EngineError) as caught:
         run(*events)
     assert type(caught.value) is expected
 
 
-def test_stream_that_was_cut_is_not_whole() -> None:
+def test_truncated_stream_is_an_error() -> None:
     with pytest.raises(EngineBadReply):
         run(sound(b"ab"), STOP, is_done=False)
 
@@ -105,7 +105,7 @@ WAV = {"data": b64encode(make_wav(b"abcd", rate_hz=24_000)).decode()}
 
 
 def read(audio: Any = WAV, reason: str = "stop", **fields: Any) -> bytes:
-    """The sound of a plain answer."""
+    """Return the audio of a response that is not streamed."""
     choices = [{"finish_reason": reason, "message": {"audio": audio}}]
     answer = {"model": MODEL, "choices": choices, **fields}
     return read_speech(json.dumps(answer).encode(), model="mimo-v2-tts")
@@ -131,7 +131,7 @@ JSON = st.recursive(
 
 @settings(max_examples=50)
 @given(JSON)
-def test_no_answer_does_worse_than_an_error(value: Any) -> None:
+def test_arbitrary_bytes_raise_engine_errors_only(value: Any) -> None:
     for text in (json.dumps(value), json.dumps({"choices": [value]})):
         with suppress(EngineError):
             read_speech_event(text, SpeechStream(), model=MODEL)

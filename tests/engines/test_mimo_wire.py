@@ -1,4 +1,4 @@
-"""Every body the service is known to send, read without a network."""
+"""Transcription requests, responses and errors of MiMo, without a network."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_reason_is_for_the_person_and_not_for_the_log() -> None:
     assert str(found) == "400"
 
 
-def test_key_in_a_body_reaches_neither_log_nor_person() -> None:
+def test_key_in_a_body_reaches_neither_log_nor_chat() -> None:
     for status in (401, 402, 403, 429, 503, 404):
         found = read_error(status, error(message="bad key sk-secret", code=str(status)))
         assert "sk-secret" not in f"{found} {found.values}"
@@ -116,7 +116,7 @@ def test_retry_after() -> None:
     assert read_retry_after(None, now) is None
 
 
-def test_wait_reaches_the_error() -> None:
+def test_retry_after_reaches_the_error() -> None:
     body = error(code="429", message="Too many requests", type="limitation")
     assert read_error(429, body, "7").retry_after_s == 7
     assert read_error(503, b"", "7").retry_after_s == 7
@@ -129,7 +129,7 @@ def build(audio: Audio, **options: Any) -> dict[str, Any]:
     return whole
 
 
-def test_body_is_as_in_the_documents() -> None:
+def test_body_matches_the_documentation() -> None:
     sound = {"type": "input_audio", "input_audio": {"data": "data:audio/wav;base64,UklGRg=="}}
     assert build(Audio(b"RIFF", "audio/x-wav", 1.0)) == {
         "model": MODEL,
@@ -175,12 +175,12 @@ def choice(content: Any = "Good.", finish_reason: Any = "stop", **message: Any) 
         changed(model="mimo-v2.6-flash"), changed(model=["asr"]), changed(error={"message": "x"}),
     ],
 )  # fmt: skip
-def test_answer_that_is_no_transcript_is_a_bad_reply(body: bytes) -> None:
+def test_invalid_response_is_a_bad_reply(body: bytes) -> None:
     with pytest.raises(EngineBadReply):
         hear(body)
 
 
-def test_words_are_kept_though_they_look_like_a_thought() -> None:
+def test_words_that_look_like_reasoning_are_kept() -> None:
     body = changed(choices=choice("<think> is what she typed."))
     assert hear(body).text == "<think> is what she typed."
 
@@ -194,18 +194,18 @@ def test_words_are_kept_though_they_look_like_a_thought() -> None:
         {"seconds": True, "prompt_tokens": [], "completion_tokens": {}},
     ],
 )
-def test_odd_usage_counts_nothing(usage: dict[str, Any]) -> None:
+def test_invalid_usage_counts_as_zero(usage: dict[str, Any]) -> None:
     found = hear(changed(usage=usage)).usage
     assert found is not None
     assert (found.audio_s, found.prompt_tokens, found.completion_tokens) == (0.0, 0, 0)
     assert hear(changed(usage=None)).usage is None
 
 
-def test_text_is_made_fit_for_databases() -> None:
+def test_text_is_cleaned() -> None:
     assert clean("a\x00b\ud83d\ude00c\ud800") == "ab😀c\ufffd"
     body = changed(choices=choice(" a\x00b "))
     assert hear(body).text == "ab"
 
 
-def test_json_after_a_mark_of_order() -> None:
+def test_json_after_a_byte_order_mark() -> None:
     assert read_json(b'\xef\xbb\xbf {"a":1}') == {"a": 1}

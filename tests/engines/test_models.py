@@ -1,4 +1,4 @@
-"""How the registry asks for, takes and leaves models."""
+"""The choice of a model and its replacement."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ async def list_living() -> tuple[str, ...]:
     return THREE[1:]
 
 
-async def test_many_wait_for_the_list_together() -> None:
+async def test_concurrent_calls_share_one_list_request() -> None:
     choice = ModelChoice("auto", THREE, list_living)
     assert await asyncio.gather(*(choice.pick() for _ in range(9))) == ["middle-asr"] * 9
 
 
-async def test_first_of_the_preference_is_taken_where_no_list_can_be_had() -> None:
+async def test_first_preference_is_used_without_a_list() -> None:
     async def fail() -> tuple[str, ...]:
         raise EngineBusy("down")
 
     assert await ModelChoice("auto", THREE, fail).pick() == "new-asr"
 
 
-async def test_many_calls_that_fail_together_move_on_once_and_warn_once() -> None:
+async def test_concurrent_failures_move_on_once_with_one_warning() -> None:
     choice = ModelChoice("mimo-v2-omni")
     model = await choice.pick()
     with capture_logs() as logs:
@@ -58,7 +58,7 @@ async def test_many_calls_that_fail_together_move_on_once_and_warn_once() -> Non
         *((name, None, ()) for name in ("XiaomiMiMo/MiMo-V2.5-ASR", "mimo-audio", "auto")),
     ],
 )
-def test_names_of_mimo_are_read(
+def test_mimo_names_are_parsed(
     name: str, model_id: str | None, successors: tuple[str, ...]
 ) -> None:
     assert (find_mimo(name), list_successors(name)) == (model_id, successors)

@@ -66,23 +66,23 @@ def make_audio(pcm: bytes) -> Audio:
 _heard: dict[str, Transcript] = {}
 
 
-async def hear_recording(transcriber: OfflineTranscriber, name: str) -> Transcript:
-    """Return what the transcriber hears in a recording; each is heard once."""
+async def transcribe_recording(transcriber: OfflineTranscriber, name: str) -> Transcript:
+    """Return the transcript of a recording; each is transcribed once."""
     if name not in _heard:
         _heard[name] = await transcriber.transcribe(make_audio(read_samples(name)), language="zh")
     return _heard[name]
 
 
 @pytest.mark.parametrize("name", TRUTHS)
-async def test_people_are_understood(transcriber: OfflineTranscriber, name: str) -> None:
+async def test_word_error_rate_on_recordings(transcriber: OfflineTranscriber, name: str) -> None:
     truth, worst = TRUTHS[name]
-    transcript = await hear_recording(transcriber, name)
+    transcript = await transcribe_recording(transcriber, name)
     assert jiwer.wer(truth, transcript.text) <= worst
     assert transcript.is_rough and not transcript.is_cut
     assert transcript.usage is not None and transcript.usage.model == "pocketsphinx-en-us"
 
 
-async def test_times_and_growing_text(transcriber: OfflineTranscriber) -> None:
+async def test_times_and_partial_text(transcriber: OfflineTranscriber) -> None:
     card = read_samples("cards-001.wav")
     audio = make_audio(sounds.silence(2) + card + sounds.silence(3) + card + sounds.silence(1))
     shown: list[str] = []
@@ -95,7 +95,7 @@ async def test_times_and_growing_text(transcriber: OfflineTranscriber) -> None:
     assert transcript.text == shown[-1]
 
 
-async def test_what_was_heard_before_or_beside_changes_nothing(
+async def test_other_recordings_do_not_affect_the_result(
     transcriber: OfflineTranscriber,
 ) -> None:
     card, other = (read_samples(name) for name in ("cards-001.wav", "sb_example1.wav"))
@@ -104,12 +104,12 @@ async def test_what_was_heard_before_or_beside_changes_nothing(
     assert [heard[n].text for n in (0, 2, 3)] == ["ten of clubs"] * 3
 
 
-async def test_questions_find_what_the_machine_itself_heard(
+async def test_extracts_answer_from_offline_transcripts(
     transcriber: OfflineTranscriber,
 ) -> None:
     passages = []
     for name in TRUTHS:
-        heard = await hear_recording(transcriber, name)
+        heard = await transcribe_recording(transcriber, name)
         passages += [Passage(name.partition(".")[0], part.text) for part in heard.segments]
     for words, mark in ROUGH_QUESTIONS:
         question = Question((), task="answer", words=words, passages=tuple(passages))
@@ -123,12 +123,12 @@ async def test_no_words_are_invented_for_noise(transcriber: OfflineTranscriber, 
     assert (await transcriber.transcribe(make_audio(sounds.noise(2, level)))).text == ""
 
 
-async def test_shortest_sounds(transcriber: OfflineTranscriber) -> None:
+async def test_shortest_audio(transcriber: OfflineTranscriber) -> None:
     for size in (0, 2, 958, 960, 962, 1920):
         assert (await transcriber.transcribe(make_audio(bytes(size)))).text == ""
 
 
-async def test_speech_that_is_cut_off_is_kept_to_its_last_sample() -> None:
+async def test_truncated_speech_is_kept_to_its_last_sample() -> None:
     for samples in (480 * 40, 480 * 40 - 1, 480 * 39 + 1):
         pcm = read_samples("austen-0870.wav")[: 2 * samples]
         *_, (start_s, end_s, speech) = find_speech(pcm)
@@ -136,19 +136,19 @@ async def test_speech_that_is_cut_off_is_kept_to_its_last_sample() -> None:
         assert start_s < 1 and end_s == pytest.approx(len(pcm) / 2 / RATE_HZ, abs=0.05)
 
 
-async def test_other_sound_is_refused(transcriber: OfflineTranscriber) -> None:
+async def test_other_formats_are_refused(transcriber: OfflineTranscriber) -> None:
     formats = make_wav(bytes(3200), rate_hz=8000), make_wav(bytes(3200), channels=2)
     for data in (b"", b"no sound", make_wav(bytes(3200))[:30], *formats):
         with pytest.raises(EngineRefused):
             await transcriber.transcribe(Audio(data, "audio/wav", 0.1))
 
 
-async def test_size_follows_the_machine(transcriber: OfflineTranscriber) -> None:
+async def test_concurrency_follows_the_machine(transcriber: OfflineTranscriber) -> None:
     assert transcriber.limits.concurrency == min(2, os.cpu_count() or 1)
     assert transcriber.limits.formats == ("wav",)
 
 
-async def test_failure_of_a_child_is_read() -> None:
+async def test_worker_failure_is_read() -> None:
     read = [read_error(error) for error in (WorkerRefused("format"), WorkerRefused("memory"))]
     read += [
         read_error(error) for error in (WorkerMissing("x"), WorkerDied("x"), WorkerStalled("x"))

@@ -1,4 +1,4 @@
-"""The machine itself speaks: the real espeak-ng, as a program and as a library in a child."""
+"""Speech synthesis by the real espeak-ng, as a program and as a library."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from core.engines.offline import espeak
 from core.engines.offline.synthesizer import OfflineSynthesizer
 from core.errors import EngineBadReply, EngineBusy, EngineRefused, SynthesizerMissing
 from core.models import Audio, Utterance
-from tests.engines.conftest import speak
+from tests.engines.conftest import collect_audio
 
 WAYS = [
     pytest.param(way, marks=pytest.mark.skipif(not found, reason="it is missing"))
@@ -48,13 +48,13 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def measure(pcm: bytes) -> tuple[float, float]:
-    """Length in seconds and loudness."""
+    """Return length in seconds and loudness."""
     samples = array("h", pcm)
     return len(samples) / 22_050, math.sqrt(sum(s * s for s in samples) / len(samples))
 
 
 def is_same(one: bytes, other: bytes) -> bool:
-    """Tell whether two sounds are the same, but for the small chances that the library takes."""
+    """Return whether two sounds are the same, apart from small random differences."""
     (one_s, one_loud), (other_s, other_loud) = measure(one), measure(other)
     return abs(one_s - other_s) < 0.005 and abs(one_loud / other_loud - 1) < 0.05
 
@@ -63,7 +63,9 @@ def is_same(one: bytes, other: bytes) -> bool:
 async def test_every_voice_speaks(synthesizer: OfflineSynthesizer) -> None:
     made = []
     for voice in synthesizer.voices():
-        pcm = await speak(synthesizer, Utterance("Good morning, 123. 早上好", voice=voice.voice_id))
+        pcm = await collect_audio(
+            synthesizer, Utterance("Good morning, 123. 早上好", voice=voice.voice_id)
+        )
         duration_s, loudness = measure(pcm)
         assert 1.0 < duration_s < 12.0 and 1000 < loudness < 12_000, voice
         made.append(pcm)
@@ -72,37 +74,39 @@ async def test_every_voice_speaks(synthesizer: OfflineSynthesizer) -> None:
 
 @pytest.mark.usefixtures("way")
 async def test_longer_text_takes_longer(synthesizer: OfflineSynthesizer) -> None:
-    short, _ = measure(await speak(synthesizer, Utterance("One sentence of some words.")))
-    long, _ = measure(await speak(synthesizer, Utterance("One sentence of some words. " * 10)))
+    short, _ = measure(await collect_audio(synthesizer, Utterance("One sentence of some words.")))
+    long, _ = measure(
+        await collect_audio(synthesizer, Utterance("One sentence of some words. " * 10))
+    )
     assert 1.2 < short < 3.0 and 8 < long / short < 12
 
 
 @pytest.mark.usefixtures("way")
-async def test_voice_follows_the_letters(synthesizer: OfflineSynthesizer) -> None:
+async def test_default_voice_follows_the_script(synthesizer: OfflineSynthesizer) -> None:
     fitting = {"Good morning": "en-us+f5", "早上好, Bob": "cmn-latn-pinyin", "Доброе утро": "ru"}
     for text, voice in fitting.items():
-        pcm = await speak(synthesizer, Utterance(text))
-        assert is_same(pcm, await speak(synthesizer, Utterance(text, voice=voice)))
+        pcm = await collect_audio(synthesizer, Utterance(text))
+        assert is_same(pcm, await collect_audio(synthesizer, Utterance(text, voice=voice)))
         assert 0.4 < measure(pcm)[0] < 3.0
 
 
 @pytest.mark.usefixtures("way")
-async def test_tags_and_styles_are_not_read_out(synthesizer: OfflineSynthesizer) -> None:
-    plain = await speak(synthesizer, Utterance("Good morning to you."))
+async def test_tags_and_styles_are_not_read_aloud(synthesizer: OfflineSynthesizer) -> None:
+    plain = await collect_audio(synthesizer, Utterance("Good morning to you."))
     tagged = "<style>Happy</style>Good [cough] morning [heavy breathing]to you."
-    pcm = await speak(synthesizer, Utterance(tagged, styles=("Sad",), direction="slow"))
+    pcm = await collect_audio(synthesizer, Utterance(tagged, styles=("Sad",), direction="slow"))
     assert is_same(pcm, plain)
-    assert not is_same(await speak(synthesizer, Utterance("Good morning for you.")), plain)
+    assert not is_same(await collect_audio(synthesizer, Utterance("Good morning for you.")), plain)
     assert not synthesizer.limits.can_style and not synthesizer.limits.can_design
 
 
 @pytest.mark.usefixtures("way")
-async def test_odd_text_is_only_text(synthesizer: OfflineSynthesizer) -> None:
+async def test_unusual_text_is_only_text(synthesizer: OfflineSynthesizer) -> None:
     for text in ("-v de --help", "a\0b", "half \ud83d a pair", "<b>&amp;", "🙂 ok"):
-        assert measure(await speak(synthesizer, Utterance(text)))[0] > 0.3
+        assert measure(await collect_audio(synthesizer, Utterance(text)))[0] > 0.3
 
 
-async def test_what_cannot_be_spoken_is_refused(synthesizer: OfflineSynthesizer) -> None:
+async def test_unsupported_utterance_is_refused(synthesizer: OfflineSynthesizer) -> None:
     for utterance in (
         Utterance("[cough] ... 🙂"),
         Utterance("Hi.", voice="de+nonesuch"),
@@ -111,24 +115,26 @@ async def test_what_cannot_be_spoken_is_refused(synthesizer: OfflineSynthesizer)
         Utterance("Hi.", sample=Audio(b"RIFF", "audio/wav", 1.0)),
     ):
         with pytest.raises(EngineRefused):
-            await speak(synthesizer, utterance)
+            await collect_audio(synthesizer, utterance)
 
 
 @pytest.mark.usefixtures("way")
 async def test_several_at_once_do_not_mix(synthesizer: OfflineSynthesizer) -> None:
     texts = [f"Number {n}, " * (n + 1) for n in range(4)]
-    alone = [await speak(synthesizer, Utterance(text)) for text in texts]
-    together = await asyncio.gather(*(speak(synthesizer, Utterance(text)) for text in texts))
+    alone = [await collect_audio(synthesizer, Utterance(text)) for text in texts]
+    together = await asyncio.gather(
+        *(collect_audio(synthesizer, Utterance(text)) for text in texts)
+    )
     assert all(map(is_same, together, alone))
 
 
-async def test_mute_machine_says_so(
+async def test_missing_espeak_is_reported(
     synthesizer: OfflineSynthesizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(espeak, "find_program", lambda: None)
     monkeypatch.setattr(espeak, "has_library", lambda: False)
     with pytest.raises(SynthesizerMissing) as caught:
-        await speak(synthesizer, Utterance("Hi."))
+        await collect_audio(synthesizer, Utterance("Hi."))
     assert caught.value.user_text == "Speech is not installed on this machine."
     for way_out in ("apt install espeak-ng", "hearsay-bot[offline-speech]"):
         assert way_out in str(caught.value)
@@ -136,7 +142,7 @@ async def test_mute_machine_says_so(
 
 @pytest.mark.usefixtures("way")
 async def test_library_is_not_loaded_by_this_process(synthesizer: OfflineSynthesizer) -> None:
-    await speak(synthesizer, Utterance("Hi."))
+    await collect_audio(synthesizer, Utterance("Hi."))
     assert "espeakng_loader" not in sys.modules
     assert "core.engines.offline.espeak_worker" not in sys.modules
     assert not any("espeak" in m.path for m in psutil.Process().memory_maps())
@@ -144,7 +150,7 @@ async def test_library_is_not_loaded_by_this_process(synthesizer: OfflineSynthes
 
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A place where the program is looked for."""
+    """A path where the program is looked up."""
     monkeypatch.setattr(espeak, "find_program", lambda: str(tmp_path / "espeak-ng"))
     return tmp_path / "espeak-ng"
 
@@ -167,17 +173,17 @@ async def test_program_that_fails(
     if script:
         write(program, script)
     with pytest.raises(expected):
-        await speak(synthesizer, Utterance("Hi."))
+        await collect_audio(synthesizer, Utterance("Hi."))
     left = [p for p in psutil.Process().children(recursive=True) if p.name() == "sleep"]
     assert left == []
 
 
-async def test_no_secret(
+async def test_program_gets_no_secrets(
     synthesizer: OfflineSynthesizer, monkeypatch: pytest.MonkeyPatch, program: Path
 ) -> None:
     told = program.with_name("told")
     write(program, f"export -p > {told}\nexit 1")
     monkeypatch.setenv("MIMO_API_KEY", "sk-very-secret")
     with pytest.raises(EngineBadReply):
-        await speak(synthesizer, Utterance("What was said."))
+        await collect_audio(synthesizer, Utterance("What was said."))
     assert "PATH" in told.read_text() and "sk-very-secret" not in told.read_text()

@@ -1,4 +1,4 @@
-"""Questions to an OpenAI-style server, over real HTTP against a strict local one."""
+"""Answers by an OpenAI-style server over real HTTP against the emulator."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_question_is_sent(openai: OpenAIServer, answerer: OpenAIAnswerer) 
     assert openai.world.questions == [body]
 
 
-async def test_answer_grows_while_it_comes(openai: OpenAIServer, answerer: OpenAIAnswerer) -> None:
+async def test_answer_is_streamed(openai: OpenAIServer, answerer: OpenAIAnswerer) -> None:
     openai.world.chat.script.append(("What", "All is well in 上海 today."))
     shown: list[str] = []
     answer = await answerer.answer(ask(), on_text=shown.append)
@@ -58,7 +58,7 @@ async def test_answer_grows_while_it_comes(openai: OpenAIServer, answerer: OpenA
     assert (sent["stream"], sent["stream_options"]) == (True, {"include_usage": True})
 
 
-async def test_sound_is_sent_as_it_is(openai: OpenAIServer, listener: OpenAIAnswerer) -> None:
+async def test_audio_is_sent_unchanged(openai: OpenAIServer, listener: OpenAIAnswerer) -> None:
     wav = make_audio(3, 900)
     mp3 = sounds.encode(make_recording([7])[44:], "mp3", "libmp3lame")
     answer = await listener.answer(ask("Who?", wav, Audio(mp3, "audio/mpeg", 1.0)))
@@ -70,7 +70,7 @@ async def test_sound_is_sent_as_it_is(openai: OpenAIServer, listener: OpenAIAnsw
     assert text == {"type": "text", "text": "Who?"}
 
 
-async def test_what_is_not_taken_is_not_sent(
+async def test_unsupported_audio_is_not_sent(
     openai: OpenAIServer, listener: OpenAIAnswerer
 ) -> None:
     linked = Audio(b"", "audio/wav", 1.0, url="https://example.org/a.wav")
@@ -82,7 +82,9 @@ async def test_what_is_not_taken_is_not_sent(
     assert listener.limits.formats[0] == "audio/mpeg"
 
 
-async def test_deaf_model_is_remembered(openai: OpenAIServer, answerer: OpenAIAnswerer) -> None:
+async def test_model_without_audio_is_remembered(
+    openai: OpenAIServer, answerer: OpenAIAnswerer
+) -> None:
     assert answerer.limits.formats
     for _ in range(2):
         with pytest.raises(AudioNotSupported) as caught:
@@ -105,7 +107,7 @@ async def test_deaf_model_is_remembered(openai: OpenAIServer, answerer: OpenAIAn
         (0, "it hears nothing and counts no sound"),
     ],
 )
-async def test_every_known_way_to_be_deaf_is_understood(
+async def test_every_known_refusal_of_audio_is_recognised(
     openai: OpenAIServer, answerer: OpenAIAnswerer, status: int, message: str
 ) -> None:
     openai.world.chat.is_deaf_in_silence = not status
@@ -116,7 +118,7 @@ async def test_every_known_way_to_be_deaf_is_understood(
     assert answerer.limits.formats == ()
 
 
-async def test_bad_sound_does_not_make_a_model_deaf(listener: OpenAIAnswerer) -> None:
+async def test_invalid_audio_is_not_a_refusal_of_all_audio(listener: OpenAIAnswerer) -> None:
     with pytest.raises(EngineRefused) as caught:
         await listener.answer(ask("Who?", Audio(b"no sound", "audio/wav", 1.0)))
     assert not isinstance(caught.value, AudioNotSupported)
@@ -124,7 +126,9 @@ async def test_bad_sound_does_not_make_a_model_deaf(listener: OpenAIAnswerer) ->
     assert (await listener.answer(ask("Who?", make_audio(5)))).text.endswith("I heard: w5.")
 
 
-async def test_who_wants_sound_gets_silence(openai: OpenAIServer, listener: OpenAIAnswerer) -> None:
+async def test_model_that_requires_audio_gets_silence(
+    openai: OpenAIServer, listener: OpenAIAnswerer
+) -> None:
     for _ in range(2):
         assert (await listener.answer(ask())).text == "You asked: What now? I heard: nothing."
     assert len(openai.world.questions) == 3, "it is remembered"
@@ -145,7 +149,7 @@ async def test_unknown_parameters_are_left_out(
     assert not {"max_completion_tokens", "stream_options"} & set(third)
 
 
-async def test_server_that_takes_no_limit(openai: OpenAIServer, answerer: OpenAIAnswerer) -> None:
+async def test_server_without_a_token_limit(openai: OpenAIServer, answerer: OpenAIAnswerer) -> None:
     openai.world.chat.unknown = {"max_completion_tokens", "max_tokens"}
     with pytest.raises(EngineRefused) as caught:
         await answerer.answer(ask())
@@ -156,7 +160,7 @@ async def test_server_that_takes_no_limit(openai: OpenAIServer, answerer: OpenAI
 
 
 @pytest.mark.parametrize("model", ["xiaomi/mimo-v2.6-flash", "mimo-v2.5[1m]"])
-async def test_thinking_is_switched_only_where_it_is_known(
+async def test_thinking_is_sent_only_to_models_that_know_it(
     openai: OpenAIServer, answerer: OpenAIAnswerer, make_openai: MakeOpenAI, model: str
 ) -> None:
     openai.world.chat.models = (model, "gpt-4o-mini")
@@ -171,7 +175,7 @@ async def test_thinking_is_switched_only_where_it_is_known(
     assert (thinker.limits.can_think, answerer.limits.can_think) == (True, False)
 
 
-async def test_thoughts_are_never_shown(openai: OpenAIServer, answerer: OpenAIAnswerer) -> None:
+async def test_reasoning_is_never_shown(openai: OpenAIServer, answerer: OpenAIAnswerer) -> None:
     openai.world.chat.thoughts = "Let me see."
     shown: list[str] = []
     answer = await answerer.answer(ask(), on_text=shown.append)
@@ -179,7 +183,9 @@ async def test_thoughts_are_never_shown(openai: OpenAIServer, answerer: OpenAIAn
     assert answer.text == shown[-1] == "You asked: What now? I heard: nothing."
 
 
-async def test_thoughts_get_more_room(openai: OpenAIServer, answerer: OpenAIAnswerer) -> None:
+async def test_reasoning_only_is_retried_with_more_tokens(
+    openai: OpenAIServer, answerer: OpenAIAnswerer
+) -> None:
     openai.world.chat.thoughts = "hm " * 30
     answer = await answerer.answer(ask(max_tokens=20))
     assert answer.text == "You asked: What now? I heard: nothing." and not answer.is_cut
@@ -187,20 +193,18 @@ async def test_thoughts_get_more_room(openai: OpenAIServer, answerer: OpenAIAnsw
     assert answer.usage is not None and answer.usage.completion_tokens == 20 + 37
 
 
-async def test_nothing_but_thoughts_is_marked(
-    openai: OpenAIServer, answerer: OpenAIAnswerer
-) -> None:
+async def test_reasoning_only_is_marked(openai: OpenAIServer, answerer: OpenAIAnswerer) -> None:
     openai.world.chat.thoughts = "hm " * 300
     answer = await answerer.answer(ask(max_tokens=20))
     assert answer.is_thought and answer.text.startswith("hm hm")
 
 
-async def test_answer_that_was_cut_says_so(answerer: OpenAIAnswerer) -> None:
+async def test_truncated_answer_is_marked(answerer: OpenAIAnswerer) -> None:
     answer = await answerer.answer(ask(max_tokens=3))
     assert (answer.text, answer.is_cut) == ("You asked: What", True)
 
 
-async def test_deadline_counts_sound(
+async def test_deadline_grows_with_audio(
     openai: OpenAIServer, listener: OpenAIAnswerer, clock: Clock
 ) -> None:
     openai.world.faults.append(Fault("hang"))
@@ -211,6 +215,6 @@ async def test_deadline_counts_sound(
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 429])
-def test_what_is_said_of_sound_beside_another_reason_does_not_count(status: int) -> None:
+def test_other_errors_that_mention_audio_are_kept(status: int) -> None:
     body = b'{"error": {"message": "Upgrade: audio is not supported by max_tokens of your plan"}}'
     assert not isinstance(read_error(status, body), EngineRefused)

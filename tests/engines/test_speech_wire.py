@@ -1,4 +1,4 @@
-"""WAV, samples, tags: read as what they are, whatever they claim."""
+"""WAV files, samples and tags of speech, without a network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PCM = bytes(range(200))
 
 
 def make(pcm: bytes = PCM, **fields: int) -> bytes:
-    """WAV with a header as given."""
+    """Return a WAV with this header."""
     form = {"tag": 1, "channels": 1, "rate_hz": 24_000, "bits": 16, "size": len(pcm), **fields}
     tag, channels, rate_hz, bits, size = form.values()
     head = struct.pack("<HHIIHH", tag, channels, rate_hz, 48_000, 2, bits)
@@ -25,7 +25,7 @@ def make(pcm: bytes = PCM, **fields: int) -> bytes:
     return b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + head + data
 
 
-def test_samples_of_a_file_come_back() -> None:
+def test_samples_of_a_wav_file() -> None:
     assert read_wav(make_wav(PCM, rate_hz=24_000), rate_hz=24_000) == PCM
     assert read_wav(make(), rate_hz=24_000) == PCM
     assert read_wav(make() + b"LIST\x04\0\0\0abcd", rate_hz=24_000) == PCM
@@ -36,7 +36,7 @@ def test_samples_of_a_file_come_back() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 0x7FFF0000, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF])
-def test_length_that_was_not_known_is_what_there_is(size: int) -> None:
+def test_unknown_length_means_all_that_follows(size: int) -> None:
     assert read_wav(make(size=size), rate_hz=24_000) == PCM
 
 
@@ -53,20 +53,20 @@ def test_length_that_was_not_known_is_what_there_is(size: int) -> None:
         (b"RIFF\0\0\0\0WAVEfmt \x02\0\0\0ab", "header is cut"),
     ],
 )  # fmt: skip
-def test_what_is_not_such_a_file_is_told(wav: bytes, reason: str) -> None:
+def test_invalid_wav_is_an_error(wav: bytes, reason: str) -> None:
     with pytest.raises(EngineBadReply, match=reason):
         read_wav(wav, rate_hz=24_000)
 
 
 @given(st.binary(max_size=120), st.integers(0, 60))
-def test_no_bytes_do_worse_than_that(noise: bytes, at: int) -> None:
+def test_arbitrary_bytes_raise_bad_reply_only(noise: bytes, at: int) -> None:
     for wav in (noise, make()[:at] + noise):
         with suppress(EngineBadReply):
             assert len(read_wav(wav, rate_hz=24_000)) % 2 == 0
 
 
 @given(st.lists(st.binary(max_size=7)))
-def test_samples_are_never_torn(chunks: list[bytes]) -> None:
+def test_samples_are_never_split(chunks: list[bytes]) -> None:
     made, odd = b"", b""
     for chunk in chunks:
         samples, odd = split_samples(odd + chunk)
@@ -83,5 +83,5 @@ def test_samples_are_never_torn(chunks: list[bytes]) -> None:
         ("Call me (if you can).", "Call me (if you can)."), ("a [b\nc]\nd", "a \nd"), ("[", "["),
     ],
 )  # fmt: skip
-def test_tags_are_taken_out(text: str, stripped: str) -> None:
+def test_tags_are_removed(text: str, stripped: str) -> None:
     assert strip_tags(text) == stripped

@@ -14,7 +14,7 @@ from core.errors import EngineLocked, EngineRefused
 from core.models import Question, Turn, Utterance
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.speaking import speak as make_sound
-from tests.engines.conftest import make_audio, make_settings, speak
+from tests.engines.conftest import collect_audio, make_audio, make_settings
 from tests.support.openai_api_server import KEY, ApiServer
 
 #: The servers are on the loop of all tests here.
@@ -39,7 +39,7 @@ async def test_it_hears_understands_and_speaks(api: ApiServer, mimo: MimoServer)
         assert f"w{number}" in (await answerer.answer(question, on_text=on_text)).text
     assert told
     text = f"Hello there, {number}."
-    sound = await speak(synthesizer, Utterance(text, direction="Warm and slow."))
+    sound = await collect_audio(synthesizer, Utterance(text, direction="Warm and slow."))
     assert len(sound) >= len(make_sound(text)) * 0.9
     calls = [call.model for call in mimo.billed]
     assert calls == ["mimo-v2.5-asr", "mimo-v2.6-flash", "mimo-v2.6-flash", "mimo-v2.5-tts"]
@@ -49,8 +49,8 @@ async def test_it_hears_understands_and_speaks(api: ApiServer, mimo: MimoServer)
 async def test_what_the_endpoints_lack_is_refused_and_no_outage(api: ApiServer) -> None:
     engine = OpenAISynthesizer(settings_for(api, openai_tts_model="xiaomi/mimo-v2.5-tts"))
     with pytest.raises(EngineRefused):
-        await speak(engine, Utterance("Hi.", description="An old man."))
-    assert await speak(engine, Utterance("Hi."))
+        await collect_audio(engine, Utterance("Hi.", description="An old man."))
+    assert await collect_audio(engine, Utterance("Hi."))
     await engine.close()
     stranger = OpenAIAnswerer(settings_for(api, openai_api_key="hk-nobody-has-this-one-0123456789"))
     with pytest.raises(EngineLocked):

@@ -26,7 +26,7 @@ from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
 from tests.emulators.mimo import MimoServer
 from tests.emulators.openai import OpenAIServer
-from tests.engines.conftest import make_audio, make_settings, speak
+from tests.engines.conftest import collect_audio, make_audio, make_settings
 from tests.support.clean_start import open_store
 from tests.support.thread_media import ThreadMedia
 from tests.support.virtual_time import current_clock
@@ -72,7 +72,7 @@ class Bot:
         """Let people use each role once."""
         assert (await self.engines.transcriber().transcribe(make_audio(5))).text == "w5"
         assert (await self.engines.answerer().answer(Question((Turn("user", "Hi."),)))).text
-        assert await speak(self.engines.synthesizer(), Utterance("Hi."))
+        assert await collect_audio(self.engines.synthesizer(), Utterance("Hi."))
 
     async def states(self) -> dict[str, tuple[str, ProbeResult | None]]:
         return {s.role: (s.model, s.probe) for s in await self.status.engines()}
