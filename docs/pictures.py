@@ -103,12 +103,12 @@ async def shoot_speech(page: Page) -> None:
     await page.locator("#speak").click()
     await page.locator("#open-settings").click()
     await page.locator("#set-replies").select_option("auto")
-    await page.locator("#settings-said", has_text="by voice").wait_for()
+    await page.locator("#settings-said", has_text="voice replies").wait_for()
     await shoot(page, "settings")
 
 
 async def shoot_phone(browser: Browser, url: str, state: StorageState) -> None:
-    """Take two screenshots at the size of a phone: dark mode, and the list of conversations."""
+    """Take two screenshots at the size of a phone: dark mode, and the list of chats."""
     looks: dict[str, Literal["light", "dark"]] = {"phone": "light", "dark": "dark"}
     for name, scheme in looks.items():
         context = await browser.new_context(
