@@ -73,18 +73,15 @@ class LiveMessages(ABC, Generic[AnyLiveMessage]):
     async def _update(self, live: AnyLiveMessage) -> None:
         """Show the text, and again if it changes meanwhile."""
 
-    def _find(self, target: DeliveryTarget) -> AnyLiveMessage:
-        """Return the live message of a job, a new one for the first text."""
+    def _open(self, target: DeliveryTarget) -> AnyLiveMessage:
+        """Return the live message of a job, about to be updated: the caller sets its text now."""
         if len(self._live) > MAX_LIVE_MESSAGES:
             self._drop(next(iter(self._live)))
-        return self._live.setdefault(target.job_id, self._kind(target))
-
-    def _start(self, live: AnyLiveMessage) -> None:
-        """Start updates unless they are running. Returns at once and never raises."""
-        if live.is_over or (live.task and not live.task.done()):
-            return
-        live.task = asyncio.create_task(self._update(live))
-        live.task.add_done_callback(self._report)
+        live = self._live.setdefault(target.job_id, self._kind(target))
+        if not live.task or live.task.done():
+            live.task = asyncio.create_task(self._update(live))
+            live.task.add_done_callback(self._report)
+        return live
 
     def _drop(self, job_id: str) -> None:
         if (task := self._live.pop(job_id).task) and not task.done():

@@ -23,7 +23,7 @@ from core.locale import mark
 MAX_DETAIL_CHARS = 160
 
 FILE_GONE = mark("Discord no longer has this file. Please send it again.")
-TOO_BIG = mark("This file is too big for me: the limit is {limit} MB.")
+TOO_BIG = mark("This file is too large: the limit is {limit} MB.")
 
 # An address may hold an interaction token; proxies answer with whole web pages.
 _UNSAFE = re.compile(r"https?://\S+|<[!a-zA-Z].*", re.S)

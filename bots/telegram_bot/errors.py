@@ -51,7 +51,7 @@ _REFUSED = (
 )
 
 FILE_GONE = mark("Telegram no longer has this file. Please send it again.")
-TOO_BIG = mark("This file is too big for me: the limit is {limit} MB.")
+TOO_BIG = mark("This file is too large: the limit is {limit} MB.")
 
 
 class Refusal(StrEnum):

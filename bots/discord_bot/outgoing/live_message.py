@@ -46,9 +46,8 @@ class DiscordLiveMessages(LiveMessages[_LiveMessage]):
 
         is_lasting: it was written by the program, not by a person or a model.
         """
-        live = self._find(target)
+        live = self._open(target)
         live.text, live.is_ours = text, is_lasting
-        self._start(live)
 
     async def _update(self, live: _LiveMessage) -> None:
         message = live.target.message

@@ -64,7 +64,7 @@ class TelegramLiveMessages(LiveMessages[TelegramLiveMessage]):
 
     async def show(self, target: DeliveryTarget, text: str, *, is_lasting: bool = False) -> None:
         """Show `text` next. Returns at once and never raises."""
-        live = self._find(target)
+        live = self._open(target)
         if is_lasting and not live.is_lasting:
             # A draft that was refused says nothing about a message.
             live.is_lasting, live.is_over = True, False
@@ -72,7 +72,6 @@ class TelegramLiveMessages(LiveMessages[TelegramLiveMessage]):
         if not is_lasting:
             # Text of a person or a model must not notify anybody.
             live.text = tail(disable_links(live.text))
-        self._start(live)
 
     async def end(self, target: DeliveryTarget) -> None:
         """Stop updates, wait for the one under way, and count a placeholder that may be lost."""
