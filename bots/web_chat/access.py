@@ -114,7 +114,7 @@ class AccessControl:
                 return _build_api_refusal(why)
             return _build_refusal(headers, 403, {"error": why})
         for login in self._logins:
-            if login.area.guards(path) and not login.may_pass(connection):
+            if login.area.guards(path) and not login.is_allowed(connection):
                 form = f"{login.area.path}/login"
                 if is_safe and "text/html" in headers.get("accept", ""):
                     return RedirectResponse(form, 303, {"Cache-Control": "no-store"})

@@ -13,9 +13,8 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from bots.common.uploads import BAD_FORM, MAX_FILE_BYTES, read_form, read_small
 from bots.web_chat.events import Events, Outbox
-from bots.web_chat.history import find_job
 from bots.web_chat.intake import check_id, read_message, read_text, read_upload
-from bots.web_chat.queries import Queries, language_of, need_chat
+from bots.web_chat.queries import Queries, find_job, language_of, require_chat
 from bots.web_chat.session import read_chat, renew
 from bots.web_chat.wire import build_entry
 from core.clock import CLOCK, Clock
@@ -68,7 +67,7 @@ class Api:
 
     async def post_message(self, request: Request) -> dict[str, Any]:
         """Take in a message: committed before it is answered; the same id twice is one message."""
-        chat = need_chat(request)
+        chat = require_chat(request)
         async with asyncio.timeout(_UPLOAD_S):
             form = await read_form(request)
         try:
@@ -81,7 +80,7 @@ class Api:
 
     async def press_button(self, request: Request) -> dict[str, Any]:
         """Take in a pressed button: a message whose words the token stands for."""
-        chat = need_chat(request)
+        chat = require_chat(request)
         try:
             press = PressRequest.model_validate_json(await read_small(request))
         except ValidationError as error:
@@ -109,7 +108,7 @@ class Api:
         outbox = self.events.open(chat)
         try:
             await socket.accept()
-            await _tell_news(socket, outbox)
+            await _stream_events(socket, outbox)
         finally:
             self.events.close(chat, outbox)
 
@@ -124,8 +123,8 @@ class Api:
         return {"entry": build_entry(job) if job else None}
 
 
-async def _tell_news(socket: WebSocket, outbox: Outbox) -> None:
-    sending = asyncio.create_task(_send_news(socket, outbox))
+async def _stream_events(socket: WebSocket, outbox: Outbox) -> None:
+    sending = asyncio.create_task(_send_events(socket, outbox))
     try:
         while (await socket.receive())["type"] != "websocket.disconnect":
             pass
@@ -133,7 +132,7 @@ async def _tell_news(socket: WebSocket, outbox: Outbox) -> None:
         sending.cancel()
 
 
-async def _send_news(socket: WebSocket, outbox: Outbox) -> None:
+async def _send_events(socket: WebSocket, outbox: Outbox) -> None:
     with suppress(WebSocketDisconnect, RuntimeError):
         while True:
             for event in await outbox.take():

@@ -19,9 +19,9 @@ from core.errors import AssistantError, TooLong, UserError
 from core.locale import mark, translate
 
 STATIC = Path(__file__).parent / "static"
-NOT_TAKEN = mark("Your message could not be saved. Please try again.")
+NOT_SAVED = mark("Your message could not be saved. Please try again.")
 BAD_REQUEST = mark("This request is malformed.")
-OUR_FAULT = mark("Something went wrong on my side. Please try again.")
+SERVER_ERROR = mark("Something went wrong on my side. Please try again.")
 
 
 def build_app(api: Api, routers: Iterable[APIRouter] = ()) -> FastAPI:
@@ -88,7 +88,7 @@ async def _tell_not_taken(request: Request, error: Exception) -> Response:
     if isinstance(error, UserError):
         status = 413 if isinstance(error, TooLong) else 400
         return _build_error(request, status, error.user_text, **error.values)
-    return _build_error(request, 503, NOT_TAKEN)
+    return _build_error(request, 503, NOT_SAVED)
 
 
 async def _tell_nobody(request: Request, error: Exception) -> Response:
@@ -96,4 +96,4 @@ async def _tell_nobody(request: Request, error: Exception) -> Response:
 
 
 async def _tell_our_fault(request: Request, error: Exception) -> Response:
-    return _build_error(request, 500, OUR_FAULT)
+    return _build_error(request, 500, SERVER_ERROR)

@@ -28,7 +28,7 @@ __all__ = ["WebChat"]
 
 #: The part that a whole reply is: a page shows it in one piece.
 _WHOLE = 0
-SOUND_GONE = mark("This recording is no longer stored. Please send it again.")
+RECORDING_GONE = mark("This recording is no longer stored. Please send it again.")
 
 
 class WebChat:
@@ -97,7 +97,7 @@ class WebChat:
             data = await self._inbox.blob(message.chat, message_id)
             if data is not None:
                 return data
-        raise UserError(SOUND_GONE)
+        raise UserError(RECORDING_GONE)
 
     async def show(self, target: DeliveryTarget, text: str, *, is_lasting: bool = False) -> None:
         """Show the text so far on the chat's open pages, and on those that open before the end."""

@@ -15,11 +15,11 @@ from core.models import Chat
 #: Between two sends to one page: faster than the eye reads, slow enough for a phone.
 _PACE_S = 0.05
 #: Messages of which it is remembered how far they are.
-_REMEMBERED = 256
+_MAX_MESSAGES = 256
 #: Events of sound that a page may be behind; the reply brings all of it anyway.
-_SOUNDS = 1000
+_MAX_AUDIO_EVENTS = 1000
 #: Largest sound of one event, a little over a second: whole samples.
-_SOUND_BYTES = 65_536
+_AUDIO_BYTES = 65_536
 
 
 class Outbox:
@@ -29,33 +29,33 @@ class Outbox:
     """
 
     def __init__(self) -> None:
-        self._news: dict[str, dict[str, Any]] = {}
-        self._sounds: list[dict[str, Any]] = []
-        self._has_news, self._has_sound = asyncio.Event(), asyncio.Event()
+        self._events: dict[str, dict[str, Any]] = {}
+        self._audio: list[dict[str, Any]] = []
+        self._has_events, self._has_audio = asyncio.Event(), asyncio.Event()
 
     def put(self, event: dict[str, Any]) -> None:
         """Add news of one message; never waits."""
-        self._news[event["id"]] = event
-        self._has_news.set()
+        self._events[event["id"]] = event
+        self._has_events.set()
 
-    def put_sound(self, event: dict[str, Any]) -> None:
+    def put_audio(self, event: dict[str, Any]) -> None:
         """Add sound to be played: every bit of it counts, and none may be late."""
-        if len(self._sounds) < _SOUNDS:
-            self._sounds.append(event)
-        self._has_sound.set()
-        self._has_news.set()
+        if len(self._audio) < _MAX_AUDIO_EVENTS:
+            self._audio.append(event)
+        self._has_audio.set()
+        self._has_events.set()
 
     async def take(self) -> list[dict[str, Any]]:
         """Wait for news, then return all of it: sound at once, the rest at its pace."""
-        await self._has_news.wait()
+        await self._has_events.wait()
         with suppress(TimeoutError):
             async with asyncio.timeout(_PACE_S):
-                await self._has_sound.wait()
-        events = [*self._sounds, *self._news.values()]
-        self._sounds.clear()
-        self._news.clear()
-        self._has_news.clear()
-        self._has_sound.clear()
+                await self._has_audio.wait()
+        events = [*self._audio, *self._events.values()]
+        self._audio.clear()
+        self._events.clear()
+        self._has_events.clear()
+        self._has_audio.clear()
         return events
 
 
@@ -66,7 +66,7 @@ class Events:
         self._outboxes: defaultdict[Chat, set[Outbox]] = defaultdict(set)
         self._partials: dict[tuple[Chat, str], dict[str, Any]] = {}
         #: The try that is being heard of each message, and how far it is.
-        self._heard: dict[tuple[Chat, str], tuple[DeliveryTarget, float]] = {}
+        self._playback: dict[tuple[Chat, str], tuple[DeliveryTarget, float]] = {}
 
     def open(self, chat: Chat) -> Outbox:
         """Add a page; it is told at once how far the messages under way are."""
@@ -87,7 +87,7 @@ class Events:
         """Tell the chat's pages the text so far."""
         event = {"type": "text", "id": message_id, "text": text}
         self._partials[chat, message_id] = event
-        if len(self._partials) > _REMEMBERED:
+        if len(self._partials) > _MAX_MESSAGES:
             del self._partials[next(iter(self._partials))]
         self._publish(chat, event)
 
@@ -99,24 +99,24 @@ class Events:
         """
         message = target.message
         key = message.chat, message.message_id
-        known, at_s = self._heard.pop(key, (target, 0.0))
+        known, at_s = self._playback.pop(key, (target, 0.0))
         if known is not target:
             at_s = 0.0
-        for piece in _cut(pcm):
+        for piece in _split(pcm):
             sound = base64.b64encode(piece).decode()
             event: dict[str, Any] = {"type": "sound", "id": message.message_id, "pcm": sound}
             event |= {"rate_hz": rate_hz, "at_s": at_s}
             at_s += len(piece) / 2 / rate_hz
             for outbox in self._outboxes.get(message.chat, ()):
-                outbox.put_sound(event)
-        self._heard[key] = target, at_s
-        if len(self._heard) > _REMEMBERED:
-            del self._heard[next(iter(self._heard))]
+                outbox.put_audio(event)
+        self._playback[key] = target, at_s
+        if len(self._playback) > _MAX_MESSAGES:
+            del self._playback[next(iter(self._playback))]
 
     def finish(self, chat: Chat, message_id: str, reply: dict[str, Any]) -> None:
         """Tell the chat's pages the reply."""
         self._partials.pop((chat, message_id), None)
-        self._heard.pop((chat, message_id), None)
+        self._playback.pop((chat, message_id), None)
         self._publish(chat, {"type": "reply", "id": message_id, "reply": reply})
 
     def _publish(self, chat: Chat, event: dict[str, Any]) -> None:
@@ -124,6 +124,6 @@ class Events:
             outbox.put(event)
 
 
-def _cut(pcm: bytes) -> Iterator[bytes]:
-    for start in range(0, len(pcm), _SOUND_BYTES):
-        yield pcm[start : start + _SOUND_BYTES]
+def _split(pcm: bytes) -> Iterator[bytes]:
+    for start in range(0, len(pcm), _AUDIO_BYTES):
+        yield pcm[start : start + _AUDIO_BYTES]

@@ -10,7 +10,7 @@ from typing import Literal
 from fastapi import HTTPException
 from starlette.datastructures import UploadFile
 
-from bots.web_chat.history import find_job
+from bots.web_chat.queries import find_job
 from bots.web_chat.session import person_of
 from bots.web_chat.wire import MESSAGE_ID, read_command, safe_name
 from core.errors import UserError

@@ -24,7 +24,7 @@ from starlette.requests import HTTPConnection
 
 from bots.common.uploads import BAD_FORM, read_small
 from bots.web_chat.allowed_hosts import is_https
-from bots.web_chat.login_throttle import FREE_TRIES, LoginThrottle, read_address
+from bots.web_chat.login_throttle import FREE_ATTEMPTS, LoginThrottle, read_address
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.locale import mark
@@ -37,7 +37,7 @@ MAX_LOGINS = 1000
 #: A password that takes longer to arrive is not coming.
 _BODY_S = 10
 #: What is read by programs, who know no form: they send `Authorization: Bearer …`.
-_FOR_PROGRAMS = ("/metrics",)
+_BEARER_PATHS = ("/metrics",)
 _FORM = Path(__file__).parent / "static" / "login" / "index.html"
 
 
@@ -51,12 +51,12 @@ class Area:
     cookie: str
     life_s: int
     #: The paths that are its own, and those of them that need no password.
-    own: re.Pattern[str]
-    free: re.Pattern[str]
+    protected: re.Pattern[str]
+    public: re.Pattern[str]
 
     def guards(self, path: str) -> bool:
         """Tell whether what is at `path` needs the password."""
-        return bool(self.own.match(path)) and not self.free.fullmatch(path)
+        return bool(self.protected.match(path)) and not self.public.fullmatch(path)
 
 
 #: Signs of life and files without content need no password; /v1 and the operator ask for their own.
@@ -78,7 +78,7 @@ OPERATOR = Area(
 )
 
 
-class _Given(BaseModel):
+class _LoginForm(BaseModel):
     """What the form sends."""
 
     model_config = ConfigDict(extra="forbid")
@@ -93,7 +93,7 @@ class Login:
         self.area = area
         self._digest = _hash(password)
         self._clock = clock
-        self._tries = LoginThrottle(clock)
+        self._throttle = LoginThrottle(clock)
         #: When each login ends, by the hash of its key, in the order in which they began.
         self._ends_at_s: dict[bytes, float] = {}
 
@@ -101,56 +101,56 @@ class Login:
         """Return the form and what it asks for, to be included in the app."""
         router = APIRouter(prefix=self.area.path, include_in_schema=False)
         router.add_api_route("/login", self.show_form, methods=["GET"])
-        router.add_api_route("/login", self.enter, methods=["POST"])
-        router.add_api_route("/login/state", self.tell_state, methods=["GET"])
-        router.add_api_route("/logout", self.leave, methods=["POST"])
+        router.add_api_route("/login", self.log_in, methods=["POST"])
+        router.add_api_route("/login/state", self.get_state, methods=["GET"])
+        router.add_api_route("/logout", self.log_out, methods=["POST"])
         return router
 
-    def is_in(self, connection: HTTPConnection) -> bool:
+    def is_logged_in(self, connection: HTTPConnection) -> bool:
         """Tell whether the caller has given the password, and not too long ago."""
         return self._ends_at_s.get(self._read_key(connection), 0.0) > self._clock.monotonic()
 
-    def may_pass(self, connection: HTTPConnection) -> bool:
+    def is_allowed(self, connection: HTTPConnection) -> bool:
         """Tell whether the caller is logged in, or a program that gives the password itself."""
-        return self.is_in(connection) or (
-            connection.scope["path"] in _FOR_PROGRAMS and self._is_told(connection)
+        return self.is_logged_in(connection) or (
+            connection.scope["path"] in _BEARER_PATHS and self._sends_password(connection)
         )
 
     async def show_form(self) -> Response:
         """Return the page that asks for the password."""
         return FileResponse(_FORM)
 
-    async def tell_state(self, request: Request) -> dict[str, bool]:
+    async def get_state(self, request: Request) -> dict[str, bool]:
         """Tell whether the browser is logged in.
 
         One that followed a link from another site kept its strict cookie back, but sends it here.
         """
-        return {"is_in": self.is_in(request)}
+        return {"is_in": self.is_logged_in(request)}
 
-    async def enter(self, request: Request) -> Response:
+    async def log_in(self, request: Request) -> Response:
         """Log in. Raises HTTPException 403 if the password is wrong, 429 after many such."""
         address = read_address(request)
-        self._refuse_hasty(address)
+        self._check_throttle(address)
         try:
             async with asyncio.timeout(_BODY_S):
-                given = _Given.model_validate_json(await read_small(request))
+                given = _LoginForm.model_validate_json(await read_small(request))
         except ValidationError:
             # Not its cause: that holds what was typed.
             raise HTTPException(400, BAD_FORM) from None
         # Others of this address may have tried while the body came.
-        self._refuse_hasty(address)
-        if not self._is_right(given.password, address):
+        self._check_throttle(address)
+        if not self._check_password(given.password, address):
             raise HTTPException(403, WRONG_PASSWORD)
-        return self._begin(request)
+        return self._start_login(request)
 
-    async def leave(self, request: Request) -> Response:
+    async def log_out(self, request: Request) -> Response:
         """Log out, on the server too: the cookie is worth nothing afterwards."""
         self._ends_at_s.pop(self._read_key(request), None)
         response = JSONResponse({"is_in": False})
         response.delete_cookie(self.area.cookie, path=self.area.path or "/")
         return response
 
-    def _begin(self, request: Request) -> Response:
+    def _start_login(self, request: Request) -> Response:
         area, key = self.area, secrets.token_urlsafe(32)
         self._ends_at_s.pop(self._read_key(request), None)
         self._ends_at_s[_hash(key)] = self._clock.monotonic() + area.life_s
@@ -172,25 +172,25 @@ class Login:
     def _read_key(self, connection: HTTPConnection) -> bytes:
         return _hash(connection.cookies.get(self.area.cookie, ""))
 
-    def _refuse_hasty(self, address: str) -> None:
-        wait_s = self._tries.wait_s(address)
+    def _check_throttle(self, address: str) -> None:
+        wait_s = self._throttle.wait_s(address)
         if wait_s > 0:
             headers = {"Retry-After": str(math.ceil(wait_s)), "Connection": "close"}
             raise HTTPException(429, TOO_MANY_TRIES, headers=headers)
 
-    def _is_told(self, connection: HTTPConnection) -> bool:
+    def _sends_password(self, connection: HTTPConnection) -> bool:
         scheme, _, given = connection.headers.get("authorization", "").partition(" ")
         address = read_address(connection)
-        if scheme.lower() != "bearer" or self._tries.wait_s(address) > 0:
+        if scheme.lower() != "bearer" or self._throttle.wait_s(address) > 0:
             return False
-        return self._is_right(given, address)
+        return self._check_password(given, address)
 
-    def _is_right(self, password: str, address: str) -> bool:
+    def _check_password(self, password: str, address: str) -> bool:
         if hmac.compare_digest(_hash(password), self._digest):
-            self._tries.forgive(address)
+            self._throttle.reset(address)
             return True
         # Not each one is logged: strangers must not push all else out of the log.
-        if self._tries.note_wrong(address) == FREE_TRIES + 1:
+        if self._throttle.add_failure(address) == FREE_ATTEMPTS + 1:
             log = structlog.get_logger()
             log.warning("many wrong passwords", area=self.area.name, address=address)
         return False

@@ -11,11 +11,11 @@ from starlette.requests import HTTPConnection
 from core.clock import CLOCK, Clock
 
 #: Wrong tries that cost nothing: people mistype.
-FREE_TRIES = 4
+FREE_ATTEMPTS = 4
 #: The wait doubles from one second up to this.
 MAX_WAIT_S = 60.0
 #: Addresses that are remembered; the one that was silent for the longest is forgotten first.
-REMEMBERED = 1000
+MAX_ADDRESSES = 1000
 #: Machines of one network share its upper half.
 _IPV6_NETWORK = 64
 
@@ -23,7 +23,7 @@ _IPV6_NETWORK = 64
 @dataclass(slots=True)
 class _Attempts:
     count: int = 0
-    free_at_s: float = 0.0
+    allowed_at_s: float = 0.0
 
 
 class LoginThrottle:
@@ -31,29 +31,29 @@ class LoginThrottle:
 
     def __init__(self, clock: Clock = CLOCK) -> None:
         self._clock = clock
-        self._tried: OrderedDict[str, _Attempts] = OrderedDict()
+        self._attempts: OrderedDict[str, _Attempts] = OrderedDict()
 
     def wait_s(self, address: str) -> float:
         """Return how long `address` has to wait before its next try, 0 = not at all."""
-        tried = self._tried.get(address)
-        return max(0.0, tried.free_at_s - self._clock.monotonic()) if tried else 0.0
+        attempts = self._attempts.get(address)
+        return max(0.0, attempts.allowed_at_s - self._clock.monotonic()) if attempts else 0.0
 
-    def note_wrong(self, address: str) -> int:
+    def add_failure(self, address: str) -> int:
         """Count a wrong try. Return how many there were."""
-        tried = self._tried.setdefault(address, _Attempts())
-        self._tried.move_to_end(address)
-        tried.count += 1
-        if tried.count > FREE_TRIES:
+        attempts = self._attempts.setdefault(address, _Attempts())
+        self._attempts.move_to_end(address)
+        attempts.count += 1
+        if attempts.count > FREE_ATTEMPTS:
             # The power is bounded too: floats end at 2**1024.
-            wait_s = min(MAX_WAIT_S, 2.0 ** min(tried.count - FREE_TRIES - 1, 20))
-            tried.free_at_s = self._clock.monotonic() + wait_s
-        if len(self._tried) > REMEMBERED:
-            self._tried.popitem(last=False)
-        return tried.count
+            wait_s = min(MAX_WAIT_S, 2.0 ** min(attempts.count - FREE_ATTEMPTS - 1, 20))
+            attempts.allowed_at_s = self._clock.monotonic() + wait_s
+        if len(self._attempts) > MAX_ADDRESSES:
+            self._attempts.popitem(last=False)
+        return attempts.count
 
-    def forgive(self, address: str) -> None:
+    def reset(self, address: str) -> None:
         """Forget the wrong tries of who knows the password."""
-        self._tried.pop(address, None)
+        self._attempts.pop(address, None)
 
 
 def read_address(connection: HTTPConnection) -> str:

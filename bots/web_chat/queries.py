@@ -8,7 +8,6 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from bots.web_chat.history import HISTORY_LIMIT, find_job
 from bots.web_chat.session import name_of, person_of, read_chat
 from bots.web_chat.wire import (
     build_choices,
@@ -26,8 +25,10 @@ from core.transcription.subtitles import build_srt, build_txt
 
 NO_SESSION = mark("This page has no session. Please reload it.")
 NO_FILE = mark("This file is no longer available.")
+#: Jobs in the history of a chat.
+HISTORY_LIMIT = 100
 #: What a transcript can be saved as.
-_FORMS = {"txt": build_txt, "srt": build_srt}
+_FORMATS = {"txt": build_txt, "srt": build_srt}
 #: Command and field whose offers the page shows in a list of that name.
 _OFFERS = {"voices": ("say", "voice"), "styles": ("say", "style"), "languages": ("language",) * 2}
 
@@ -57,7 +58,7 @@ class Queries:
 
     async def list_chats(self, request: Request) -> dict[str, Any]:
         """Return the browser's chats, the one that was used last first."""
-        found = await self.inbox.conversations(person_of(need_chat(request)))
+        found = await self.inbox.conversations(person_of(require_chat(request)))
         return {
             "chats": [
                 {
@@ -71,12 +72,12 @@ class Queries:
 
     async def list_history(self, request: Request) -> dict[str, Any]:
         """Return the chat's messages and replies, the newest last."""
-        recent = await self.inbox.recent(need_chat(request), HISTORY_LIMIT)
+        recent = await self.inbox.recent(require_chat(request), HISTORY_LIMIT)
         return {"entries": [build_entry(job) for job in recent]}
 
     async def get_choices(self, request: Request) -> dict[str, Any]:
         """Return what is chosen in the chat, and what there is to be chosen from."""
-        chat, language = need_chat(request), language_of(request)
+        chat, language = require_chat(request), language_of(request)
         person_id = person_of(chat).chat_id
         offers: dict[str, list[dict[str, str]]] = {}
         for name, (command, field) in _OFFERS.items():
@@ -89,7 +90,7 @@ class Queries:
 
     async def get_sound(self, request: Request, message_id: str) -> Response:
         """Return the recording that came with a message."""
-        chat = need_chat(request)
+        chat = require_chat(request)
         job = await find_job(self.inbox, chat, message_id)
         attachment = job.message.attachment if job else None
         data = await self.inbox.blob(chat, message_id) if attachment else None
@@ -99,19 +100,19 @@ class Queries:
 
     async def get_transcript(self, request: Request, job_id: str) -> dict[str, Any]:
         """Return what a recording says, with the second at which each part begins."""
-        found = await self._find_transcript(need_chat(request), job_id)
+        found = await self._find_transcript(require_chat(request), job_id)
         return {"segments": [{"start_s": s.start_s, "text": s.text} for s in found.segments]}
 
     async def get_transcript_file(self, request: Request, job_id: str, form: str) -> Response:
         """Return what a recording says as text or subtitles."""
-        found = await self._find_transcript(need_chat(request), job_id)
-        if form not in _FORMS:
+        found = await self._find_transcript(require_chat(request), job_id)
+        if form not in _FORMATS:
             raise HTTPException(404, NO_FILE)
-        return _download(_FORMS[form](found).encode(), "text/plain", f"transcript.{form}")
+        return _download(_FORMATS[form](found).encode(), "text/plain", f"transcript.{form}")
 
     async def get_file(self, request: Request, job_id: str, index: int) -> Response:
         """Return one file of a reply as a download."""
-        job = await self._find_job(need_chat(request), job_id)
+        job = await self._find_job(require_chat(request), job_id)
         files = job.reply.files if job.reply else ()
         if not 0 <= index < len(files):
             raise HTTPException(404, NO_FILE)
@@ -131,7 +132,15 @@ class Queries:
         return job
 
 
-def need_chat(request: Request) -> Chat:
+async def find_job(inbox: Inbox, chat: Chat, message_id: str) -> Job | None:
+    """Return the job of a message of this chat, None if it is unknown or too old."""
+    for job in await inbox.recent(chat, HISTORY_LIMIT):
+        if job.message.message_id == message_id:
+            return job
+    return None
+
+
+def require_chat(request: Request) -> Chat:
     """Return the chat that a request is about. Raises HTTPException 401."""
     chat = read_chat(request)
     if chat is None:

@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 
 from bots.web_chat import WebChat
 from bots.web_chat.login import OPERATOR, PAGE
-from bots.web_chat.login_throttle import FREE_TRIES
+from bots.web_chat.login_throttle import FREE_ATTEMPTS
 from core.config import Settings
 from core.errors import ConfigError
 from tests.support.web_client import open_client, send_raw
@@ -162,7 +162,7 @@ async def test_programs_read_numbers_with_the_password_itself(web: WebChat) -> N
         for wrong in bad:
             answer = await client.get("/metrics", headers={"Authorization": wrong})
             assert answer.status_code == 401, wrong
-        for _ in range(FREE_TRIES):
+        for _ in range(FREE_ATTEMPTS):
             await client.get("/metrics", headers={"Authorization": "Bearer wrong"})
         assert (await client.get("/metrics", headers=right)).status_code == 401, "it has to wait"
 
@@ -190,7 +190,7 @@ async def test_cookie_is_secure_behind_https(web: WebChat, sign: dict[str, str])
 
 async def test_who_tries_many_passwords_has_to_wait(web: WebChat) -> None:
     async with open_at(web, "10.0.0.5, 10.0.0.6") as client:
-        for _ in range(FREE_TRIES + 1):
+        for _ in range(FREE_ATTEMPTS + 1):
             answer = await log_in(client, "wrong")
             assert answer.status_code == 403
             assert answer.json() == {"error": "Wrong password."}

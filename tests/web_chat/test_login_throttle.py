@@ -11,9 +11,9 @@ from starlette.requests import Request
 
 from bots.web_chat.login import MAX_LOGINS, OPERATOR, Login
 from bots.web_chat.login_throttle import (
-    FREE_TRIES,
+    FREE_ATTEMPTS,
+    MAX_ADDRESSES,
     MAX_WAIT_S,
-    REMEMBERED,
     LoginThrottle,
     read_address,
 )
@@ -23,47 +23,47 @@ ADMIN = "staple 密码 canary"
 
 
 async def test_wait_grows_and_is_bounded(clock: Clock) -> None:
-    tries = LoginThrottle(clock)
+    throttle = LoginThrottle(clock)
     waits = []
     for _ in range(2000):
-        tries.note_wrong("a")
-        waits.append(tries.wait_s("a"))
-    assert waits[: FREE_TRIES + 3] == [0.0] * FREE_TRIES + [1.0, 2.0, 4.0]
+        throttle.add_failure("a")
+        waits.append(throttle.wait_s("a"))
+    assert waits[: FREE_ATTEMPTS + 3] == [0.0] * FREE_ATTEMPTS + [1.0, 2.0, 4.0]
     assert waits[-1] == MAX_WAIT_S
     await clock.sleep(MAX_WAIT_S - 0.1)
-    assert tries.wait_s("a") == pytest.approx(0.1)
+    assert throttle.wait_s("a") == pytest.approx(0.1)
     await clock.sleep(0.1)
-    assert tries.wait_s("a") == 0
-    tries.forgive("a")
-    assert tries.note_wrong("a") == 1
+    assert throttle.wait_s("a") == 0
+    throttle.reset("a")
+    assert throttle.add_failure("a") == 1
 
 
 async def test_tries_take_little_memory() -> None:
-    tries = LoginThrottle()
-    for number in range(REMEMBERED * 2):
-        tries.note_wrong(str(number))
-    assert len(tries._tried) == REMEMBERED
+    throttle = LoginThrottle()
+    for number in range(MAX_ADDRESSES * 2):
+        throttle.add_failure(str(number))
+    assert len(throttle._attempts) == MAX_ADDRESSES
 
 
 async def test_who_was_silent_for_the_longest_is_forgotten_first() -> None:
-    tries = LoginThrottle()
-    for number in range(REMEMBERED):
-        tries.note_wrong(str(number))
-    assert tries.note_wrong("0") == 2
-    tries.note_wrong("new")
-    assert (tries.note_wrong("0"), tries.note_wrong("1")) == (3, 1)
+    throttle = LoginThrottle()
+    for number in range(MAX_ADDRESSES):
+        throttle.add_failure(str(number))
+    assert throttle.add_failure("0") == 2
+    throttle.add_failure("new")
+    assert (throttle.add_failure("0"), throttle.add_failure("1")) == (3, 1)
 
 
 async def test_who_knows_the_password_is_forgiven(clock: Clock) -> None:
     login = Login(OPERATOR, ADMIN, clock)
     for _ in range(2):
-        for _ in range(FREE_TRIES):
-            assert not login._is_right("wrong", "a")
-        assert login._is_right(ADMIN, "a")
+        for _ in range(FREE_ATTEMPTS):
+            assert not login._check_password("wrong", "a")
+        assert login._check_password(ADMIN, "a")
     with structlog.testing.capture_logs() as logged:
-        for _ in range(FREE_TRIES + 2):
-            login._is_right("wrong", "a")
-    assert login._tries.wait_s("a") == 2
+        for _ in range(FREE_ATTEMPTS + 2):
+            login._check_password("wrong", "a")
+    assert login._throttle.wait_s("a") == 2
     # One line for all of them, without what was typed.
     told = {"area": "operator", "address": "a", "log_level": "warning"}
     assert logged == [{"event": "many wrong passwords", **told}]
@@ -73,26 +73,26 @@ async def test_a_new_login_ends_the_one_before_in_the_same_browser(clock: Clock)
     login = Login(OPERATOR, ADMIN, clock)
     first = make_request({"cookie": log_in(login, make_request({}))})
     second = make_request({"cookie": log_in(login, first)})
-    assert (login.is_in(first), login.is_in(second)) == (False, True)
+    assert (login.is_logged_in(first), login.is_logged_in(second)) == (False, True)
     others = [make_request({"cookie": log_in(login, make_request({}))}) for _ in range(MAX_LOGINS)]
-    assert not login.is_in(second), "the oldest ends first"
-    assert all(map(login.is_in, others))
+    assert not login.is_logged_in(second), "the oldest ends first"
+    assert all(map(login.is_logged_in, others))
 
 
 def log_in(login: Login, request: Any) -> str:
     """Return the cookie of a new login."""
-    cookie = SimpleCookie(login._begin(request).headers["set-cookie"])[OPERATOR.cookie]
+    cookie = SimpleCookie(login._start_login(request).headers["set-cookie"])[OPERATOR.cookie]
     return f"{OPERATOR.cookie}={cookie.value}"
 
 
 async def test_login_ends_by_itself(clock: Clock) -> None:
     login = Login(OPERATOR, ADMIN, clock)
     request = make_request({"cookie": log_in(login, make_request({}))})
-    assert login.is_in(request)
+    assert login.is_logged_in(request)
     await clock.sleep(OPERATOR.life_s - 1)
-    assert login.is_in(request)
+    assert login.is_logged_in(request)
     await clock.sleep(1)
-    assert not login.is_in(request)
+    assert not login.is_logged_in(request)
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ from bots.web_chat.operator.wire import (
     build_engine,
     build_hour,
     build_job,
+    build_job_details,
     build_problem,
     build_queue,
     build_spent,
-    build_steps,
 )
 from core.clock import CLOCK, Clock
 from core.config import Settings
@@ -108,14 +108,14 @@ class OperatorApi:
 
     async def get_job(self, job_id: str) -> dict[str, Any]:
         """Return one job with its steps."""
-        return build_steps(await self._find(job_id), self._redact)
+        return build_job_details(await self._find(job_id), self._redact)
 
     async def retry_job(self, job_id: str) -> dict[str, Any]:
         """Run a dead letter again."""
         if not await self.inbox.retry(job_id):
             await self._find(job_id)
             raise HTTPException(409, NOT_DEAD)
-        return build_steps(await self._find(job_id), self._redact)
+        return build_job_details(await self._find(job_id), self._redact)
 
     async def _find(self, job_id: str) -> JobDetails:
         steps = await self.inbox.status.statistics.job_details(job_id)

@@ -79,7 +79,7 @@ def build_job(trace: JobSummary, redact: Redact) -> dict[str, Any]:
     }
 
 
-def build_steps(steps: JobDetails, redact: Redact) -> dict[str, Any]:
+def build_job_details(steps: JobDetails, redact: Redact) -> dict[str, Any]:
     """One job with what is kept of its steps."""
     return {
         "job": build_job(steps.summary, redact),
