@@ -1,4 +1,4 @@
-"""The web chat: a page on this machine, for one person who need not have any other platform."""
+"""The web chat: a page on this machine that works without any other platform."""
 
 from bots.web_chat.bot import WebChat
 

@@ -1,8 +1,8 @@
-"""Who may talk to the server: checked before a byte of the body is read.
+"""Access control, before the body of a request is read.
 
-A page on the internet must not reach us by a name that resolves to this machine (the Host header
-tells), nor by a request that a browser sends on its behalf (Origin and Sec-Fetch-Site tell), and
-where a password is asked for nobody passes without it.
+Refused are host names that only resolve to this machine (DNS rebinding; the Host header shows
+it), requests that a browser sends for another site (Origin and Sec-Fetch-Site show it), and
+requests without a login where a password is set.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WRONG_HOST = mark("This address is not served here.")
 WRONG_ORIGIN = mark("Requests from other pages are refused.")
 NEED_LOGIN = mark("Please log in.")
 
-#: Where what people said or do is read, which no other page may ask for and no cache may keep.
+#: Paths with private data: no other site may request them, and no cache may store them.
 _DATA = re.compile(r"(/operator)?/(api|login)/|/metrics|/v1/")
 
 _POLICY = "; ".join(
@@ -57,13 +57,13 @@ _HEADERS = {
 def find_refusal(headers: Headers, host_names: Collection[str], is_strict: bool) -> str:
     """Return why a request is refused, empty if it may pass.
 
-    is_strict: it reads or changes something, so only our own pages may send it.
+    is_strict: the request reads private data or changes something, so only our pages may send it.
     """
     hosts = headers.getlist("host")
     if len(hosts) != 1 or read_host_name(hosts[0]) not in host_names:
         return WRONG_HOST
     origins = headers.getlist("origin")
-    # What a proxy in front of us serves over https is still this page.
+    # A proxy in front of us may serve the same page over https.
     if origins and origins not in ([f"http://{hosts[0]}"], [f"https://{hosts[0]}"]):
         return WRONG_ORIGIN
     if is_strict and headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
@@ -72,7 +72,7 @@ def find_refusal(headers: Headers, host_names: Collection[str], is_strict: bool)
 
 
 class AccessControl:
-    """ASGI layer that refuses strangers and puts the security headers on every answer.
+    """ASGI middleware that checks access and adds the security headers to every response.
 
     logins: the areas that need a password.
     """
@@ -85,7 +85,7 @@ class AccessControl:
         self._logins = logins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a stranger, pass on everybody else."""
+        """Refuse the request or pass it on."""
         connection = HTTPConnection(scope)
         refusal = self._refuse(connection)
         if scope["type"] == "websocket":
@@ -96,14 +96,14 @@ class AccessControl:
             return
         is_data = bool(_DATA.match(scope["path"]))
 
-        async def send_guarded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 out = MutableHeaders(scope=message)
                 out.update(_HEADERS)
                 out.setdefault("Cache-Control", "no-store" if is_data else "no-cache")
             await send(message)
 
-        await (refusal or self._app)(scope, receive, send_guarded)
+        await (refusal or self._app)(scope, receive, send_with_headers)
 
     def _refuse(self, connection: HTTPConnection) -> Response | None:
         path, headers = connection.scope["path"], connection.headers
@@ -125,10 +125,10 @@ class AccessControl:
 def _build_refusal(headers: Headers, status: int, body: dict[str, str]) -> Response:
     language = headers.get("accept-language", "")
     body = {**body, "error": translate(body["error"], language)}
-    # The body is left unread, so nothing else can follow on this connection.
+    # The body is left unread, so the connection cannot be used again.
     return JSONResponse(body, status, {"Connection": "close", "Cache-Control": "no-store"})
 
 
 def _build_api_refusal(why: str) -> Response:
-    """The same in the form that programs under /v1 read."""
+    """Return the refusal in the error envelope of /v1."""
     return JSONResponse(ApiError(403, why).body.model_dump(), 403, {"Connection": "close"})

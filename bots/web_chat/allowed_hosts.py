@@ -1,4 +1,4 @@
-"""Under which names the server answers, and that none but this machine's is without a password."""
+"""Host names that the server answers to. Other machines reach it only where a password is set."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from starlette.requests import HTTPConnection
 from core.config import Settings
 from core.errors import ConfigError
 
-#: Names of this machine that no other machine reaches.
+#: Names that only this machine itself can reach.
 LOCAL_HOSTS = frozenset(("127.0.0.1", "localhost", "::1"))
-#: Addresses that mean every one of this machine: they are no names.
+#: Wildcard addresses, which are no host names.
 _EVERY = frozenset(("0.0.0.0", "::", ""))
 
 
@@ -26,9 +26,9 @@ def read_host_name(host: str) -> str:
 
 
 def is_https(connection: HTTPConnection) -> bool:
-    """Tell whether the browser speaks https, to a proxy in front of us.
+    """Return whether the browser uses https, to a proxy in front of us.
 
-    A wrong word on it harms nobody else: its cookie is then kept back from plain http.
+    A client that lies harms only itself: its cookie is then not sent over plain http.
     """
     origin = connection.headers.get("origin", "")
     scheme = connection.headers.get("x-forwarded-proto", "")
@@ -36,32 +36,32 @@ def is_https(connection: HTTPConnection) -> bool:
 
 
 def is_open_to_others(settings: Settings) -> bool:
-    """Tell whether other machines may reach the page: by its address, or through a proxy."""
+    """Return whether other machines can reach the page, directly or through a proxy."""
     return not LOCAL_HOSTS.issuperset((settings.web_host, *settings.web_hosts))
 
 
 def has_no_names(settings: Settings) -> bool:
-    """Tell whether the page listens to other machines, but answers to no name that they know."""
+    """Return whether the page listens to other machines but has no host name for them."""
     return settings.web_host in _EVERY and not settings.web_hosts
 
 
 def read_host_names(settings: Settings) -> frozenset[str]:
-    """Return the names that are served.
+    """Return the host names to answer to.
 
     Raises ConfigError if one is malformed, or if the page is open to others without a password.
     """
     setting = "WEB_HOSTS" if settings.web_host in LOCAL_HOSTS else f"WEB_HOST {settings.web_host}"
     if is_open_to_others(settings) and settings.secret("web_password") is None:
-        raise ConfigError(f"{setting} opens the page to other machines: that needs WEB_PASSWORD")
+        raise ConfigError(f"{setting} opens the page to other machines: set WEB_PASSWORD")
     names = {read_host_name(name): name for name in settings.web_hosts}
     if "" in names:
-        raise ConfigError(f"WEB_HOSTS: {names['']!r} is no name of a host")
+        raise ConfigError(f"WEB_HOSTS: {names['']!r} is not a host name")
     own = {settings.web_host.lower()} - _EVERY
     return LOCAL_HOSTS | own | names.keys()
 
 
 def shown_host(host: str) -> str:
-    """Return what stands in the address of a page that listens on `host`."""
+    """Return the host for the URL of a page that listens on `host`."""
     if host in _EVERY:
         host = "::1" if ":" in host else "127.0.0.1"
     return f"[{host}]" if ":" in host else host

@@ -1,4 +1,4 @@
-"""The web application: the page, its API, and what an operator's tools ask for."""
+"""The web application: the page, its API, health checks and metrics."""
 
 from __future__ import annotations
 
@@ -25,46 +25,46 @@ SERVER_ERROR = mark("Something went wrong on my side. Please try again.")
 
 
 def build_app(api: Api, routers: Iterable[APIRouter] = ()) -> FastAPI:
-    """Return the application. Every error is JSON with one sentence in the person's language.
+    """Return the application. Errors are JSON with one sentence in the person's language.
 
-    routers: what is served besides the page.
+    routers: further routes, such as the logins.
     """
     app = FastAPI(title="Hearsay", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     app.include_router(api.build_router())
     for router in routers:
         app.include_router(router)
-    _add_operator_routes(app, api.inbox.readiness)
+    _add_health_routes(app, api.inbox.readiness)
 
     @app.get("/", include_in_schema=False)
     async def page() -> Response:
         return FileResponse(STATIC / "index.html")
 
     app.mount("/static", StaticFiles(directory=STATIC))
-    app.add_exception_handler(HTTPException, _tell_refusal)
-    app.add_exception_handler(RequestValidationError, _tell_bad_request)
-    app.add_exception_handler(AssistantError, _tell_not_taken)
-    app.add_exception_handler(TimeoutError, _tell_not_taken)
-    app.add_exception_handler(ClientDisconnect, _tell_nobody)
-    app.add_exception_handler(Exception, _tell_our_fault)
+    app.add_exception_handler(HTTPException, _answer_http_error)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(AssistantError, _answer_error)
+    app.add_exception_handler(TimeoutError, _answer_error)
+    app.add_exception_handler(ClientDisconnect, _answer_disconnect)
+    app.add_exception_handler(Exception, _answer_bug)
     return app
 
 
-def _add_operator_routes(app: FastAPI, readiness: Callable[[], dict[str, bool]]) -> None:
+def _add_health_routes(app: FastAPI, readiness: Callable[[], dict[str, bool]]) -> None:
     @app.get("/livez")
     async def live() -> dict[str, bool]:
-        """Tell that the process answers."""
+        """Return that the process is alive."""
         return {"is_live": True}
 
     @app.get("/readyz")
     async def ready() -> Response:
-        """Tell which parts can do their work."""
+        """Return which parts are ready; 503 if any is not."""
         parts = readiness()
         is_all = all(parts.values())
         return JSONResponse({"is_ready": is_all, "parts": parts}, 200 if is_all else 503)
 
     @app.get("/metrics")
     async def metrics() -> Response:
-        """Return the numbers in Prometheus' format."""
+        """Return the metrics in Prometheus' format."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -73,27 +73,27 @@ def _build_error(request: Request, status: int, text: str, **values: object) -> 
     return JSONResponse({"error": translate(text, language, **values)}, status)
 
 
-async def _tell_refusal(request: Request, error: Exception) -> Response:
+async def _answer_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     response = _build_error(request, error.status_code, error.detail)
     response.headers.update(error.headers or {})
     return response
 
 
-async def _tell_bad_request(request: Request, error: Exception) -> Response:
+async def _answer_invalid(request: Request, error: Exception) -> Response:
     return _build_error(request, 422, BAD_REQUEST)
 
 
-async def _tell_not_taken(request: Request, error: Exception) -> Response:
+async def _answer_error(request: Request, error: Exception) -> Response:
     if isinstance(error, UserError):
         status = 413 if isinstance(error, TooLong) else 400
         return _build_error(request, status, error.user_text, **error.values)
     return _build_error(request, 503, NOT_SAVED)
 
 
-async def _tell_nobody(request: Request, error: Exception) -> Response:
-    return Response(status_code=400)
+async def _answer_disconnect(request: Request, error: Exception) -> Response:
+    return Response(status_code=400)  # nobody reads it
 
 
-async def _tell_our_fault(request: Request, error: Exception) -> Response:
+async def _answer_bug(request: Request, error: Exception) -> Response:
     return _build_error(request, 500, SERVER_ERROR)

@@ -1,4 +1,4 @@
-"""The web chat: a page on this machine, for one person who need not have any other platform."""
+"""The web chat as a platform: a page that this machine serves."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from core.models import Chat, Message, Reply
 
 __all__ = ["WebChat"]
 
-#: The part that a whole reply is: a page shows it in one piece.
+#: The one part of a reply: a page shows it whole.
 _WHOLE = 0
 RECORDING_GONE = mark("This recording is no longer stored. Please send it again.")
 
 
 class WebChat:
-    """The platform of the page."""
+    """The web chat."""
 
     name = "web"
-    #: A page has none.
+    #: A page has no voice channels.
     voice = None
 
     def __init__(self, settings: Settings, inbox: Inbox, clock: Clock = CLOCK) -> None:
-        """Raises ConfigError if the page would be open to others without a password."""
+        """Build the server. Raises ConfigError if others could reach it without a password."""
         host_names = read_host_names(settings)
         self._host = settings.web_host
         self._port = settings.web_port
@@ -53,17 +53,17 @@ class WebChat:
         api = Api(inbox, self._events, clock, has_login=settings.web_password is not None)
         self._pages = build_app(api, routers)
         self._app = AccessControl(self._pages, host_names, logins)
-        #: Where the page is, once `is_open` is set.
+        #: The address of the page, once `is_open` is set.
         self.url = ""
         self.is_open = asyncio.Event()
 
     @property
     def is_ready(self) -> bool:
-        """True while messages can come in."""
+        """Whether messages can be received."""
         return self.is_open.is_set()
 
     def mount(self, path: str, app: ASGIApp) -> None:
-        """Serve another application below `path`, behind the same gate."""
+        """Serve another application below `path`, behind the same access control."""
         self._pages.mount(path, app)
 
     async def run(self) -> None:
@@ -73,12 +73,12 @@ class WebChat:
         self.url = f"http://{host}:{listener.getsockname()[1]}"
         self.is_open.set()
         log = structlog.get_logger()
-        log.info("the web chat is open", url=self.url)
+        log.info("web chat started", url=self.url)
         if self._has_operator:
-            log.info("the operator's view is open", url=f"{self.url}/operator")
+            log.info("operator's view started", url=f"{self.url}/operator")
         else:
-            log.info("the operator's view is off: ADMIN_PASSWORD is not set")
-        # For the person who started it: the log goes to stderr, often to a file.
+            log.info("operator's view is off: ADMIN_PASSWORD is not set")
+        # For the person at the terminal: the log goes to stderr, often to a file.
         print(f"Open {self.url}", flush=True)
         try:
             await serve(self._app, listener)
@@ -86,9 +86,9 @@ class WebChat:
             self.is_open.clear()
 
     async def fetch(self, message: Message) -> bytes:
-        """Return the uploaded sound of the message or of the one it answers.
+        """Return the recording of the message or of the one it replies to.
 
-        Raises UserError if it is no longer kept.
+        Raises UserError if it is no longer stored.
         """
         wanted = [message.message_id] if message.attachment else []
         if message.reply_to and message.reply_to.attachment:
@@ -100,17 +100,17 @@ class WebChat:
         raise UserError(RECORDING_GONE)
 
     async def show(self, target: DeliveryTarget, text: str, *, is_lasting: bool = False) -> None:
-        """Show the text so far on the chat's open pages, and on those that open before the end."""
+        """Show partial text on the chat's open pages, and on pages opened before the reply."""
         self._events.show(target.message.chat, target.message.message_id, text)
 
     def play(self, target: DeliveryTarget, pcm: bytes, rate_hz: int) -> None:
-        """Let the chat's open pages play the sound as it comes."""
+        """Play streamed audio on the chat's open pages."""
         self._events.play(target, pcm, rate_hz)
 
     async def deliver(self, target: DeliveryTarget, reply: Reply) -> None:
-        """Show the reply. It counts as sent when no page is open: the history shows it later.
+        """Show the reply. With no page open it counts as sent too: the history shows it later.
 
-        To repeat it is harmless: a page puts it where it was.
+        Delivering twice is harmless: a page replaces the reply.
         """
         await target.ledger.start(_WHOLE)
         message = target.message
@@ -119,12 +119,12 @@ class WebChat:
         await target.ledger.finish(_WHOLE, message.message_id)
 
     async def is_admin(self, message: Message) -> bool:
-        """Tell that the sender may change the chat's settings: it is theirs alone."""
+        """Return True: a chat belongs to its sender alone."""
         return True
 
     async def private_chat(self, person_id: str) -> Chat:
-        """Raise ChatGone: a page is there only while somebody looks at it."""
-        raise ChatGone("the page writes to nobody unasked")
+        """Raise ChatGone: a page cannot be written to unless it is open."""
+        raise ChatGone("the web chat cannot start a conversation")
 
     async def close(self) -> None:
-        """Hold nothing: the server ends with `run`."""
+        """Do nothing: the server stops with `run`."""

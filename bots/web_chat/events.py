@@ -1,4 +1,4 @@
-"""News for the pages that are open: the text so far, and replies."""
+"""Events for open pages: partial text, streamed audio and replies."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from typing import Any
 from core.interfaces import DeliveryTarget
 from core.models import Chat
 
-#: Between two sends to one page: faster than the eye reads, slow enough for a phone.
+#: Interval between two sends to one page: faster than people read, slow enough for a phone.
 _PACE_S = 0.05
-#: Messages of which it is remembered how far they are.
+#: Messages whose progress is remembered.
 _MAX_MESSAGES = 256
-#: Events of sound that a page may be behind; the reply brings all of it anyway.
+#: Audio events that a page may lag behind; the reply contains the whole audio anyway.
 _MAX_AUDIO_EVENTS = 1000
-#: Largest sound of one event, a little over a second: whole samples.
+#: Largest audio of one event, a little over a second: whole samples.
 _AUDIO_BYTES = 65_536
 
 
 class Outbox:
-    """What one page has yet to be told. Newer news of a message replaces older.
+    """Events not yet sent to one page. A newer event of a message replaces the older one.
 
-    So a page that reads slowly gets the latest state, and costs no more than its messages do.
+    So a slow page gets the latest state, in memory bounded by the number of its messages.
     """
 
     def __init__(self) -> None:
@@ -34,19 +34,19 @@ class Outbox:
         self._has_events, self._has_audio = asyncio.Event(), asyncio.Event()
 
     def put(self, event: dict[str, Any]) -> None:
-        """Add news of one message; never waits."""
+        """Add an event of one message; never waits."""
         self._events[event["id"]] = event
         self._has_events.set()
 
     def put_audio(self, event: dict[str, Any]) -> None:
-        """Add sound to be played: every bit of it counts, and none may be late."""
+        """Add audio to play: all of it is sent, without delay."""
         if len(self._audio) < _MAX_AUDIO_EVENTS:
             self._audio.append(event)
         self._has_audio.set()
         self._has_events.set()
 
     async def take(self) -> list[dict[str, Any]]:
-        """Wait for news, then return all of it: sound at once, the rest at its pace."""
+        """Wait for events and return them all: audio at once, others at the pace of `_PACE_S`."""
         await self._has_events.wait()
         with suppress(TimeoutError):
             async with asyncio.timeout(_PACE_S):
@@ -60,16 +60,16 @@ class Outbox:
 
 
 class Events:
-    """The open pages of every chat, and the text so far of messages that are under way."""
+    """The open pages of every chat, and the partial text of messages in progress."""
 
     def __init__(self) -> None:
         self._outboxes: defaultdict[Chat, set[Outbox]] = defaultdict(set)
         self._partials: dict[tuple[Chat, str], dict[str, Any]] = {}
-        #: The try that is being heard of each message, and how far it is.
+        #: The delivery that plays for each message, and its position in seconds.
         self._playback: dict[tuple[Chat, str], tuple[DeliveryTarget, float]] = {}
 
     def open(self, chat: Chat) -> Outbox:
-        """Add a page; it is told at once how far the messages under way are."""
+        """Add a page; it gets the partial text of messages in progress."""
         outbox = Outbox()
         self._outboxes[chat].add(outbox)
         for (owner, _), event in self._partials.items():
@@ -78,13 +78,13 @@ class Events:
         return outbox
 
     def close(self, chat: Chat, outbox: Outbox) -> None:
-        """Forget a page."""
+        """Remove a page."""
         self._outboxes[chat].discard(outbox)
         if not self._outboxes[chat]:
             del self._outboxes[chat]
 
     def show(self, chat: Chat, message_id: str, text: str) -> None:
-        """Tell the chat's pages the text so far."""
+        """Send partial text to the chat's pages."""
         event = {"type": "text", "id": message_id, "text": text}
         self._partials[chat, message_id] = event
         if len(self._partials) > _MAX_MESSAGES:
@@ -92,10 +92,10 @@ class Events:
         self._publish(chat, event)
 
     def play(self, target: DeliveryTarget, pcm: bytes, rate_hz: int) -> None:
-        """Let the chat's pages play sound as it comes: 16-bit mono.
+        """Send audio to the chat's pages: 16-bit mono.
 
-        Each event tells where in the whole it begins: a job that is tried again, which brings an
-        envelope of its own, begins at the start, and pages leave out what they have played.
+        Each event has its position in the whole: a retried job, which has a target of its own,
+        starts again, and pages skip what they have played.
         """
         message = target.message
         key = message.chat, message.message_id
@@ -114,7 +114,7 @@ class Events:
             del self._playback[next(iter(self._playback))]
 
     def finish(self, chat: Chat, message_id: str, reply: dict[str, Any]) -> None:
-        """Tell the chat's pages the reply."""
+        """Send the reply to the chat's pages."""
         self._partials.pop((chat, message_id), None)
         self._playback.pop((chat, message_id), None)
         self._publish(chat, {"type": "reply", "id": message_id, "reply": reply})

@@ -1,4 +1,4 @@
-"""From what the page sent to a Message."""
+"""Turns what the page sent into a Message."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Fields = Mapping[str, UploadFile | str]
 
 
 def check_id(message_id: str) -> str:
-    """Return the id that the page gave its message. Raises HTTPException 400."""
+    """Return the id that the page gave the message. Raises HTTPException 400."""
     if not MESSAGE_ID.match(message_id):
         raise HTTPException(400, BAD_ID)
     return message_id
@@ -85,7 +85,7 @@ def read_text(fields: Fields, name: str) -> str:
 
 
 async def _find_quoted(message_id: str, chat: Chat, inbox: Inbox) -> QuotedMessage | None:
-    """Return the message that is answered: on the page a message and its answer are one."""
+    """Return the quoted message: on the page a message and its reply are one entry."""
     job = await find_job(inbox, chat, message_id) if message_id else None
     if job is None:
         return None

@@ -1,7 +1,7 @@
-"""Passwords: the page has one where others can reach it, the operator's view has its own.
+"""Login by password, for the page and, with a password of its own, for the operator's view.
 
-Who has given one holds a random key in a cookie. The server keeps the key's hash, in memory: a
-restart ends every login.
+A login is a random key in a cookie. The server stores the key's hash in memory, so a restart
+logs everybody out.
 """
 
 from __future__ import annotations
@@ -32,34 +32,34 @@ from core.locale import mark
 WRONG_PASSWORD = mark("Wrong password.")
 TOO_MANY_TRIES = mark("Too many attempts. Please wait a moment.")
 
-#: Logins of one password that are known; the oldest ends first.
+#: Logins per password; the oldest ends first.
 MAX_LOGINS = 1000
-#: A password that takes longer to arrive is not coming.
+#: Longest time in which the password has to arrive.
 _BODY_S = 10
-#: What is read by programs, who know no form: they send `Authorization: Bearer …`.
+#: Paths for programs, which send the password as `Authorization: Bearer …`.
 _BEARER_PATHS = ("/metrics",)
 _FORM = Path(__file__).parent / "static" / "login" / "index.html"
 
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """What one password opens."""
+    """What one password protects."""
 
     name: str
-    #: Where its form, its logout and its cookie are below.
+    #: The path of its login form, logout and cookie.
     path: str
     cookie: str
     life_s: int
-    #: The paths that are its own, and those of them that need no password.
+    #: The area's paths, and those of them that need no password.
     protected: re.Pattern[str]
     public: re.Pattern[str]
 
     def guards(self, path: str) -> bool:
-        """Tell whether what is at `path` needs the password."""
+        """Return whether `path` needs the password."""
         return bool(self.protected.match(path)) and not self.public.fullmatch(path)
 
 
-#: Signs of life and files without content need no password; /v1 and the operator ask for their own.
+#: Health checks and static files need no password; /v1 and the operator's view have their own.
 PAGE = Area(
     "page",
     "",
@@ -79,7 +79,7 @@ OPERATOR = Area(
 
 
 class _LoginForm(BaseModel):
-    """What the form sends."""
+    """The body of the login form."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -87,18 +87,18 @@ class _LoginForm(BaseModel):
 
 
 class Login:
-    """The password of one area, and who has given it."""
+    """The password of one area, and who is logged in."""
 
     def __init__(self, area: Area, password: str, clock: Clock = CLOCK) -> None:
         self.area = area
         self._digest = _hash(password)
         self._clock = clock
         self._throttle = LoginThrottle(clock)
-        #: When each login ends, by the hash of its key, in the order in which they began.
+        #: When each login expires, by the hash of its key, oldest first.
         self._ends_at_s: dict[bytes, float] = {}
 
     def build_router(self) -> APIRouter:
-        """Return the form and what it asks for, to be included in the app."""
+        """Return the routes."""
         router = APIRouter(prefix=self.area.path, include_in_schema=False)
         router.add_api_route("/login", self.show_form, methods=["GET"])
         router.add_api_route("/login", self.log_in, methods=["POST"])
@@ -107,44 +107,45 @@ class Login:
         return router
 
     def is_logged_in(self, connection: HTTPConnection) -> bool:
-        """Tell whether the caller has given the password, and not too long ago."""
+        """Return whether the caller is logged in."""
         return self._ends_at_s.get(self._read_key(connection), 0.0) > self._clock.monotonic()
 
     def is_allowed(self, connection: HTTPConnection) -> bool:
-        """Tell whether the caller is logged in, or a program that gives the password itself."""
+        """Return whether the caller is logged in, or a program that sends the password itself."""
         return self.is_logged_in(connection) or (
             connection.scope["path"] in _BEARER_PATHS and self._sends_password(connection)
         )
 
     async def show_form(self) -> Response:
-        """Return the page that asks for the password."""
+        """Return the login form."""
         return FileResponse(_FORM)
 
     async def get_state(self, request: Request) -> dict[str, bool]:
-        """Tell whether the browser is logged in.
+        """Return whether the browser is logged in.
 
-        One that followed a link from another site kept its strict cookie back, but sends it here.
+        A browser that followed a link from another site withholds its strict cookie from the
+        page, but sends it here.
         """
         return {"is_in": self.is_logged_in(request)}
 
     async def log_in(self, request: Request) -> Response:
-        """Log in. Raises HTTPException 403 if the password is wrong, 429 after many such."""
+        """Log in. Raises HTTPException 403 if the password is wrong, 429 after many failures."""
         address = read_address(request)
         self._check_throttle(address)
         try:
             async with asyncio.timeout(_BODY_S):
                 given = _LoginForm.model_validate_json(await read_small(request))
         except ValidationError:
-            # Not its cause: that holds what was typed.
+            # Without its cause, which contains what was typed.
             raise HTTPException(400, BAD_FORM) from None
-        # Others of this address may have tried while the body came.
+        # There may have been failures from this address while the body arrived.
         self._check_throttle(address)
         if not self._check_password(given.password, address):
             raise HTTPException(403, WRONG_PASSWORD)
         return self._start_login(request)
 
     async def log_out(self, request: Request) -> Response:
-        """Log out, on the server too: the cookie is worth nothing afterwards."""
+        """Log out on the server too, so that the cookie is worthless."""
         self._ends_at_s.pop(self._read_key(request), None)
         response = JSONResponse({"is_in": False})
         response.delete_cookie(self.area.cookie, path=self.area.path or "/")
@@ -189,7 +190,7 @@ class Login:
         if hmac.compare_digest(_hash(password), self._digest):
             self._throttle.reset(address)
             return True
-        # Not each one is logged: strangers must not push all else out of the log.
+        # Logged once: strangers must not flood the log.
         if self._throttle.add_failure(address) == FREE_ATTEMPTS + 1:
             log = structlog.get_logger()
             log.warning("many wrong passwords", area=self.area.name, address=address)

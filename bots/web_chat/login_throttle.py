@@ -1,4 +1,4 @@
-"""Wrong passwords, by the address they came from: who tries many has to wait, longer each time."""
+"""Login throttling per client address: after some failures each attempt is delayed longer."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from starlette.requests import HTTPConnection
 
 from core.clock import CLOCK, Clock
 
-#: Wrong tries that cost nothing: people mistype.
+#: Failures without a delay: people mistype.
 FREE_ATTEMPTS = 4
-#: The wait doubles from one second up to this.
+#: The delay doubles from one second up to this.
 MAX_WAIT_S = 60.0
-#: Addresses that are remembered; the one that was silent for the longest is forgotten first.
+#: Addresses that are remembered; the least recent is dropped first.
 MAX_ADDRESSES = 1000
-#: Machines of one network share its upper half.
+#: Prefix length of an IPv6 network, which counts as one address.
 _IPV6_NETWORK = 64
 
 
@@ -27,19 +27,19 @@ class _Attempts:
 
 
 class LoginThrottle:
-    """Counts wrong tries."""
+    """Failed logins per address, and the delay of the next attempt."""
 
     def __init__(self, clock: Clock = CLOCK) -> None:
         self._clock = clock
         self._attempts: OrderedDict[str, _Attempts] = OrderedDict()
 
     def wait_s(self, address: str) -> float:
-        """Return how long `address` has to wait before its next try, 0 = not at all."""
+        """Return the delay of the next attempt from `address`, 0 = none."""
         attempts = self._attempts.get(address)
         return max(0.0, attempts.allowed_at_s - self._clock.monotonic()) if attempts else 0.0
 
     def add_failure(self, address: str) -> int:
-        """Count a wrong try. Return how many there were."""
+        """Count a failure. Return how many there were."""
         attempts = self._attempts.setdefault(address, _Attempts())
         self._attempts.move_to_end(address)
         attempts.count += 1
@@ -52,20 +52,20 @@ class LoginThrottle:
         return attempts.count
 
     def reset(self, address: str) -> None:
-        """Forget the wrong tries of who knows the password."""
+        """Forget the failures of an address that knows the password."""
         self._attempts.pop(address, None)
 
 
 def read_address(connection: HTTPConnection) -> str:
-    """Return what tells the caller's network from others.
+    """Return the caller's address, for IPv6 its network.
 
-    A proxy on this machine tells whom it speaks for, last in X-Forwarded-For; what stands before,
-    and what other machines say there, may be made up.
+    A proxy on this machine names its client last in X-Forwarded-For; earlier entries, and the
+    header from other machines, may be forged.
     """
     peer = _read(connection.client.host if connection.client else "")
     if peer is not None and peer.is_loopback:
-        said = connection.headers.get("x-forwarded-for", "").rpartition(",")[2]
-        peer = _read(said) or peer
+        forwarded = connection.headers.get("x-forwarded-for", "").rpartition(",")[2]
+        peer = _read(forwarded) or peer
     if isinstance(peer, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((peer, _IPV6_NETWORK), strict=False))
     return str(peer)

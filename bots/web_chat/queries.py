@@ -1,4 +1,4 @@
-"""What the page looks up, under /api: chats, their past, sound, transcripts, choices."""
+"""The read-only part of the page's API: chats, history, recordings, transcripts, choices."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ NO_SESSION = mark("This page has no session. Please reload it.")
 NO_FILE = mark("This file is no longer available.")
 #: Jobs in the history of a chat.
 HISTORY_LIMIT = 100
-#: What a transcript can be saved as.
+#: File formats of a transcript.
 _FORMATS = {"txt": build_txt, "srt": build_srt}
-#: Command and field whose offers the page shows in a list of that name.
+#: The command and field whose suggestions fill each list of the page.
 _OFFERS = {"voices": ("say", "voice"), "styles": ("say", "style"), "languages": ("language",) * 2}
 
 
@@ -41,7 +41,7 @@ class Queries:
     clock: Clock = CLOCK
 
     def build_router(self) -> APIRouter:
-        """Return the routes, to be included in those of the page."""
+        """Return the routes."""
         router = APIRouter()
         routes: dict[str, Callable[..., Any]] = {
             "/chats": self.list_chats,
@@ -57,7 +57,7 @@ class Queries:
         return router
 
     async def list_chats(self, request: Request) -> dict[str, Any]:
-        """Return the browser's chats, the one that was used last first."""
+        """Return the browser's chats, most recent first."""
         found = await self.inbox.conversations(person_of(require_chat(request)))
         return {
             "chats": [
@@ -71,12 +71,12 @@ class Queries:
         }
 
     async def list_history(self, request: Request) -> dict[str, Any]:
-        """Return the chat's messages and replies, the newest last."""
+        """Return the chat's messages and replies, newest last."""
         recent = await self.inbox.recent(require_chat(request), HISTORY_LIMIT)
         return {"entries": [build_entry(job) for job in recent]}
 
     async def get_choices(self, request: Request) -> dict[str, Any]:
-        """Return what is chosen in the chat, and what there is to be chosen from."""
+        """Return the chat's settings and the options of each list."""
         chat, language = require_chat(request), language_of(request)
         person_id = person_of(chat).chat_id
         offers: dict[str, list[dict[str, str]]] = {}
@@ -99,12 +99,12 @@ class Queries:
         return _download(data, attachment.mime, attachment.name)
 
     async def get_transcript(self, request: Request, job_id: str) -> dict[str, Any]:
-        """Return what a recording says, with the second at which each part begins."""
+        """Return a transcript with the start of each segment."""
         found = await self._find_transcript(require_chat(request), job_id)
         return {"segments": [{"start_s": s.start_s, "text": s.text} for s in found.segments]}
 
     async def get_transcript_file(self, request: Request, job_id: str, form: str) -> Response:
-        """Return what a recording says as text or subtitles."""
+        """Return a transcript as text or subtitles."""
         found = await self._find_transcript(require_chat(request), job_id)
         if form not in _FORMATS:
             raise HTTPException(404, NO_FILE)
@@ -141,7 +141,7 @@ async def find_job(inbox: Inbox, chat: Chat, message_id: str) -> Job | None:
 
 
 def require_chat(request: Request) -> Chat:
-    """Return the chat that a request is about. Raises HTTPException 401."""
+    """Return the chat of a request. Raises HTTPException 401 without a session."""
     chat = read_chat(request)
     if chat is None:
         raise HTTPException(401, NO_SESSION)
@@ -149,7 +149,7 @@ def require_chat(request: Request) -> Chat:
 
 
 def language_of(request: Request) -> str:
-    """Return the language that the page speaks."""
+    """Return the language of the page."""
     return read_language(request.headers.get("accept-language", ""))
 
 

@@ -1,4 +1,4 @@
-"""The web server inside our event loop: bound first, stopped fast, deaf to signals."""
+"""The web server in our event loop: bound before it starts, stopped fast, no signal handlers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SOCKET_BYTES = 4096
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: stopping is the program's business."""
+    """uvicorn without its signal handlers: the program stops it."""
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -25,11 +25,11 @@ class _Server(uvicorn.Server):
 
 
 def open_socket(host: str, port: int) -> socket.socket:
-    """Listen on host and port, 0 = any free port. Raises ConfigError if that cannot be."""
+    """Listen on host and port, 0 = any free port. Raises ConfigError if it cannot."""
     if not 0 <= port <= 65535:
-        raise ConfigError(f"WEB_PORT {port} is no port")
+        raise ConfigError(f"WEB_PORT {port} is not a port")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, asyncio sends small answers at once (TCP_NODELAY): 40 ms each.
+    # With the protocol named, asyncio sets TCP_NODELAY: small responses are 40 ms faster.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -43,7 +43,7 @@ def open_socket(host: str, port: int) -> socket.socket:
 
 
 async def serve(app: ASGIApp, listener: socket.socket) -> None:
-    """Answer requests until cancelled; requests under way get a second to end."""
+    """Serve until cancelled; running requests get a second to finish."""
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -51,7 +51,7 @@ async def serve(app: ASGIApp, listener: socket.socket) -> None:
         lifespan="off",
         server_header=False,
         proxy_headers=False,
-        # The other one is built on an interface that websockets has deprecated.
+        # The default uses an interface that websockets has deprecated.
         ws="websockets-sansio",
         ws_max_size=_SOCKET_BYTES,
         timeout_graceful_shutdown=1,

@@ -1,7 +1,7 @@
-"""Sessions: one browser is one person, who has as many chats as they like and knows no others.
+"""Sessions: one browser is one person, with any number of chats that nobody else sees.
 
 The cookie holds a random key; the person's id is its hash, so that a database, a log or a metric
-that shows the id does not hand out the session. Ids of chats begin with that of their person.
+that shows the id does not hand out the session. A chat's id starts with that of its person.
 """
 
 from __future__ import annotations
@@ -18,38 +18,38 @@ from core.models import Chat
 
 COOKIE = "hearsay_session"
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}\Z")
-#: What the page calls a chat: empty for a person's first one.
+#: A chat's name on the page: empty for a person's first chat.
 _NAME = re.compile(r"[a-z0-9]{0,16}\Z")
-_MARK = "-"
-#: The longest life that browsers grant a cookie.
+_SEPARATOR = "-"
+#: Longest lifetime that browsers allow a cookie.
 _MAX_AGE_S = 400 * 24 * 3600
 
 
 def read_chat(connection: HTTPConnection, parameter: str = "chat") -> Chat | None:
-    """Return the chat of this browser that the query names, None if it has no session."""
+    """Return the chat that the query names, None without a session."""
     key = connection.cookies.get(COOKIE, "")
     name = connection.query_params.get(parameter, "")
     if not _KEY.match(key) or not _NAME.match(name):
         return None
     person_id = hashlib.sha256(key.encode()).hexdigest()[:32]
-    return Chat("web", "local", f"{person_id}{_MARK}{name}" if name else person_id)
+    return Chat("web", "local", f"{person_id}{_SEPARATOR}{name}" if name else person_id)
 
 
 def person_of(chat: Chat) -> Chat:
-    """Return the first chat of the person whose chat this is: its id is theirs."""
-    return Chat(chat.platform, chat.bot_id, chat.chat_id.partition(_MARK)[0])
+    """Return the first chat of the person, whose id is the person's."""
+    return Chat(chat.platform, chat.bot_id, chat.chat_id.partition(_SEPARATOR)[0])
 
 
 def name_of(chat: Chat) -> str:
-    """Return what the page calls a chat."""
-    return chat.chat_id.partition(_MARK)[2]
+    """Return a chat's name on the page."""
+    return chat.chat_id.partition(_SEPARATOR)[2]
 
 
 def renew(connection: HTTPConnection, response: Response) -> None:
-    """Keep the browser's session for another year or so, or begin one.
+    """Renew the browser's session, or start one.
 
-    Asked for by the page itself, never by opening it: a browser that follows a link from another
-    site does not send a strict cookie, and would lose its chats.
+    The page calls this after loading: a browser that follows a link from another site does not
+    send a strict cookie with the page itself, and would get a new session each time.
     """
     key = connection.cookies.get(COOKIE, "")
     if not _KEY.match(key):

@@ -99,7 +99,7 @@ def test_migrate_creates_a_database_and_says_so(hearsay: Hearsay) -> None:
     ("settings", "code", "words"),
     [
         ({"WEB_PORT": "none"}, 78, "WEB_PORT: "),
-        ({"WEB_PORT": "99999"}, 78, "WEB_PORT 99999 is no port"),
+        ({"WEB_PORT": "99999"}, 78, "WEB_PORT 99999 is not a port"),
         ({"TRANSCRIBER": "nobody"}, 78, "TRANSCRIBER is 'nobody'"),
         ({"HEARSAY_HOME": "/proc/nowhere"}, 78, "HEARSAY_HOME /proc/nowhere"),
         ({"HEARSAY_SECRET_KEY": PLAIN_KEY}, 78, "HEARSAY_SECRET_KEY is not a Fernet key"),

@@ -59,12 +59,15 @@ async def log_in(client: AsyncClient, password: str, area: str = "") -> Response
     ("settings", "told"),
     [
         *(
-            ({"web_host": host}, r"WEB_HOST .*needs WEB_PASSWORD")
+            ({"web_host": host}, r"WEB_HOST .*set WEB_PASSWORD")
             for host in ("0.0.0.0", "::", "192.168.1.4", "example.org", "")
         ),
-        ({"web_hosts": (NAME,)}, r"WEB_HOSTS opens the page .*needs WEB_PASSWORD"),
+        ({"web_hosts": (NAME,)}, r"WEB_HOSTS opens the page .*set WEB_PASSWORD"),
         *(
-            ({"web_hosts": (name,), "web_password": SecretStr("x")}, r"WEB_HOSTS: .*no name of a")
+            (
+                {"web_hosts": (name,), "web_password": SecretStr("x")},
+                r"WEB_HOSTS: .*not a host name",
+            )
             for name in ("https://a.example", "a.example/", "me@a.example", "a:b")
         ),
     ],

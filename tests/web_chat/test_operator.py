@@ -68,7 +68,7 @@ async def test_view_is_off_without_its_password(tmp_path: Path) -> None:
         settings = Settings(hearsay_home=tmp_path, web_port=0)
         async with open_web(settings, FakeInbox()) as web, open_client(web) as client:
             await refuse_all(client)
-    assert "the operator's view is off: ADMIN_PASSWORD is not set" in [e["event"] for e in logged]
+    assert "operator's view is off: ADMIN_PASSWORD is not set" in [e["event"] for e in logged]
 
 
 async def refuse_all(client: AsyncClient) -> None:
@@ -134,7 +134,7 @@ async def test_dead_letter_is_shown_and_run_again(
     found = await desk.store.jobs.find(job_id)
     assert found and (found.state, found.attempts, found.reply) == (JobState.WAITING, 0, None)
     again = await operator.post(f"/api/jobs/{job_id}/retry")
-    error = {"error": "Only dead letters can be run again."}
+    error = {"error": "Only dead letters can be retried."}
     assert (again.status_code, again.json()) == (409, error)
     assert (await operator.post("/api/jobs/0000000000/retry")).status_code == 404
     assert (await operator.get(f"/api/jobs/{job_id}/retry")).status_code in (404, 405)

@@ -1,4 +1,4 @@
-"""The operator's view: how the program is, what waits, what failed, and what it costs."""
+"""The operator's view: health, queue, failures and usage."""
 
 from bots.web_chat.operator.api import OperatorApi
 

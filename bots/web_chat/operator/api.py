@@ -1,4 +1,4 @@
-"""What the operator's view asks for, under /operator. Nobody gets here without its password."""
+"""The API of the operator's view, under /operator, behind its password."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from core.logs import recent_problems, redact, sort_secrets
 from core.models import JobDetails, JobState, measure_wait_times
 
 NO_JOB = mark("There is no such job.")
-NOT_DEAD = mark("Only dead letters can be run again.")
+NOT_DEAD = mark("Only dead letters can be retried.")
 
 _PAGE = Path(__file__).parents[1] / "static" / "operator" / "index.html"
 _DAY, _MONTH = timedelta(days=1), timedelta(days=30)
@@ -44,7 +44,7 @@ _STATES: Mapping[Shown, Sequence[JobState]] = {
 
 
 class OperatorApi:
-    """The routes of the view. It reads, but for one thing: it runs dead letters again."""
+    """The routes. They only read, except for retrying dead letters."""
 
     def __init__(self, inbox: Inbox, settings: Settings, clock: Clock = CLOCK) -> None:
         self.inbox = inbox
@@ -53,7 +53,7 @@ class OperatorApi:
         self._started_at = clock.now()
 
     def build_router(self) -> APIRouter:
-        """Return the routes, to be included in the app."""
+        """Return the routes."""
         router = APIRouter(prefix="/operator", include_in_schema=False)
         router.add_api_route("", self.show_page, methods=["GET"])
         router.add_api_route("/api/state", self.get_state, methods=["GET"])
@@ -65,11 +65,11 @@ class OperatorApi:
         return router
 
     async def show_page(self) -> Response:
-        """Return the page of the view."""
+        """Return the page."""
         return FileResponse(_PAGE)
 
     async def get_state(self) -> dict[str, Any]:
-        """Return how the program is right now."""
+        """Return the current state: platforms, queue, engines."""
         now, status = self._clock.now(), self.inbox.status
         return {
             "now": now.isoformat(),
@@ -80,7 +80,7 @@ class OperatorApi:
         }
 
     async def get_figures(self) -> dict[str, Any]:
-        """Return the last 24 hours, and what was spent in a day and in 30 days."""
+        """Return the statistics of 24 hours, and the usage of a day and of 30 days."""
         now, status = self._clock.now(), self.inbox.status
         statistics = status.statistics
         used_s = await status.programs(now.date())
@@ -96,22 +96,22 @@ class OperatorApi:
         }
 
     async def list_problems(self) -> dict[str, Any]:
-        """Return the last warnings and errors, the newest first."""
+        """Return the latest warnings and errors, newest first."""
         return {"problems": [build_problem(one, self._redact) for one in recent_problems()]}
 
     async def list_jobs(
         self, show: Shown = "open", limit: Annotated[int, Query(ge=1, le=500)] = 50
     ) -> dict[str, Any]:
-        """Return jobs, the newest first."""
+        """Return jobs, newest first."""
         found = await self.inbox.status.statistics.job_summaries(_STATES[show], limit)
-        return {"jobs": [build_job(trace, self._redact) for trace in found]}
+        return {"jobs": [build_job(job, self._redact) for job in found]}
 
     async def get_job(self, job_id: str) -> dict[str, Any]:
         """Return one job with its steps."""
         return build_job_details(await self._find(job_id), self._redact)
 
     async def retry_job(self, job_id: str) -> dict[str, Any]:
-        """Run a dead letter again."""
+        """Retry a dead letter."""
         if not await self.inbox.retry(job_id):
             await self._find(job_id)
             raise HTTPException(409, NOT_DEAD)

@@ -1,4 +1,4 @@
-"""What goes over the wire to the operator's view: pure functions from our values to its JSON."""
+"""Conversion of our values to the JSON of the operator's view. Pure."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from core.models import (
 )
 from core.operations.status import EngineState
 
-#: Takes secrets out of a text.
+#: Removes secrets from a text.
 Redact = Callable[[str], str]
 
 
 def build_queue(queue: QueueState) -> dict[str, Any]:
-    """The work that is not done yet."""
+    """Return the state of the queue."""
     return asdict(queue) | {"oldest_at": _moment(queue.oldest_at)}
 
 
 def build_engine(state: EngineState) -> dict[str, Any]:
-    """Who does one thing, and how the account stands."""
+    """Return the engine of a role, its limits and its last probe."""
     gate = asdict(state.gate) | {"failed_at": _moment(state.gate.failed_at)}
     engine = {"role": state.role, "engine": state.engine, "model": state.model}
     return engine | gate | {"probe": _build_probe(state)}
@@ -44,7 +44,7 @@ def _build_probe(state: EngineState) -> dict[str, Any] | None:
 
 
 def build_hour(hour: HourStatistics) -> dict[str, Any]:
-    """The jobs that ended within one hour."""
+    """Return the jobs that ended within one hour."""
     return {
         "start_at": hour.start_at.isoformat(),
         "ended": {state.value: count for state, count in hour.ended.items()},
@@ -53,12 +53,12 @@ def build_hour(hour: HourStatistics) -> dict[str, Any]:
 
 
 def build_spent(spent: EngineUsage) -> dict[str, Any]:
-    """What the calls to one model have cost."""
+    """Return the usage of one model."""
     return asdict(spent)
 
 
 def build_problem(problem: Problem, redact: Redact) -> dict[str, Any]:
-    """A warning or an error of the log."""
+    """Return a warning or error of the log."""
     return {
         "id": problem.problem_id,
         "at": problem.at.isoformat(),
@@ -69,26 +69,26 @@ def build_problem(problem: Problem, redact: Redact) -> dict[str, Any]:
     }
 
 
-def build_job(trace: JobSummary, redact: Redact) -> dict[str, Any]:
-    """One job, without what it is about."""
-    return asdict(trace) | {
-        "received_at": _moment(trace.received_at),
-        "run_at": _moment(trace.run_at),
-        "finished_at": _moment(trace.finished_at),
-        "error": redact(trace.error),
+def build_job(job: JobSummary, redact: Redact) -> dict[str, Any]:
+    """Return one job, without its content."""
+    return asdict(job) | {
+        "received_at": _moment(job.received_at),
+        "run_at": _moment(job.run_at),
+        "finished_at": _moment(job.finished_at),
+        "error": redact(job.error),
     }
 
 
-def build_job_details(steps: JobDetails, redact: Redact) -> dict[str, Any]:
-    """One job with what is kept of its steps."""
+def build_job_details(details: JobDetails, redact: Redact) -> dict[str, Any]:
+    """Return one job with the saved results of its steps."""
     return {
-        "job": build_job(steps.summary, redact),
-        "has_transcript": steps.has_transcript,
-        "pieces": steps.pieces,
+        "job": build_job(details.summary, redact),
+        "has_transcript": details.has_transcript,
+        "pieces": details.pieces,
         "deliveries": [
-            # The placeholder that shows the text so far is no part of the reply.
+            # The live message is not a part of the reply.
             {"part": None if one.part == PLACEHOLDER else one.part, "state": one.state.value}
-            for one in steps.deliveries
+            for one in details.deliveries
         ],
     }
 

@@ -1,9 +1,9 @@
-// The server, as the page sees it. Each call either returns what was asked for or throws Refused.
+// Calls to the server. Each returns its result or throws Refused.
 
 import { goToLogin } from "./login/redirect.js";
 import { locale, text } from "./texts.js";
 
-/** What the server said, or that it could not be reached (status 0). */
+/** The server's error, or that it could not be reached (status 0). */
 export class Refused extends Error {
   constructor(message, status) {
     super(message);
@@ -11,7 +11,7 @@ export class Refused extends Error {
   }
 }
 
-/** The address of `path` in a chat, "" being the first one. */
+/** The URL of `path` in a chat; "" is the first chat. */
 export function address(path, chat, more = {}) {
   const query = String(new URLSearchParams({ ...(chat && { chat }), ...more }));
   return query ? `${path}?${query}` : path;
@@ -38,16 +38,16 @@ export const logOut = () => ask("/logout", { method: "POST" });
 let session = null;
 let hasLogin = false;
 
-/** Begin the browser's session or keep it. */
+/** Start or renew the browser's session. */
 async function renewSession() {
   const renewed = await (await ask("/api/session", { method: "POST" })).json();
   hasLogin = renewed.has_login;
   return renewed;
 }
 
-/** Return what holds for the session, begun once by this page. */
+/** Return the session, started once per page. */
 export function openSession() {
-  // Pages that begin at the same time must not begin two sessions.
+  // Pages that load at the same time must not start two sessions.
   session ??= (navigator.locks?.request("hearsay.session", renewSession) ?? renewSession()).catch((error) => {
     session = null;
     throw error;
@@ -71,12 +71,12 @@ export async function pressButton(chat, id, token) {
   return (await (await ask(address("/api/buttons", chat), { method: "POST", headers, body })).json()).entry;
 }
 
-/** The sound at an address; a sound that is here already stays as it is. */
+/** Load the audio at a URL; a Blob is returned as it is. */
 export async function loadSound(sound) {
   return sound instanceof Blob ? sound : (await ask(sound)).blob();
 }
 
-/** Send a message; the same id may be sent again, it stays one message. like: what a new chat begins like. */
+/** Send a message; the same id twice is one message. like: the chat whose settings a new chat copies. */
 export async function sendMessage(chat, fields, { onProgress = () => {}, like = "" } = {}) {
   await openSession();
   const form = new FormData();
@@ -84,7 +84,7 @@ export async function sendMessage(chat, fields, { onProgress = () => {}, like = 
     if (value instanceof Blob) form.append(name, value, fields.name);
     else if (name !== "name" && value !== undefined && value !== "") form.append(name, value);
   }
-  // fetch does not tell how much was sent.
+  // fetch reports no upload progress.
   const request = new XMLHttpRequest();
   return new Promise((resolve, reject) => {
     request.upload.onprogress = (event) => onProgress(event.loaded / event.total);
@@ -101,7 +101,7 @@ export async function sendMessage(chat, fields, { onProgress = () => {}, like = 
   });
 }
 
-/** Follow a chat's events for as long as the page lives; returns what tries again at once. */
+/** Follow a chat's events as long as the page lives; returns a function that reconnects at once. */
 export function followEvents(chat, onEvent, onLink) {
   let wait_ms = 500;
   let waiting = 0;
@@ -116,7 +116,7 @@ export function followEvents(chat, onEvent, onLink) {
     socket.onmessage = (event) => onEvent(JSON.parse(event.data));
     socket.onclose = () => {
       onLink(false);
-      // Where the login has ended no socket opens again, and does not say why.
+      // After the login has expired no socket opens, without a reason.
       if (hasLogin) renewSession().catch(() => {});
       waiting = setTimeout(open, wait_ms);
       wait_ms = Math.min(wait_ms * 2, 5000);

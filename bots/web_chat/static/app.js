@@ -1,4 +1,4 @@
-// Where the page begins.
+// The entry point of the page.
 
 import { address } from "./api.js";
 import { Chat } from "./chat.js";
@@ -11,13 +11,13 @@ import { fillTexts, text } from "./texts.js";
 
 const byId = (id) => document.getElementById(id);
 const NAME = /^[a-z0-9]{1,16}$/;
-/** What the button asks for: of all that is in the chat, however old. */
+/** The command of the Summary button: the whole chat, however old. */
 const SUM_UP = "/summary 200 messages";
 
 const opened = new Map();
 let chat = null;
 
-/** Tell what went wrong; `retry` is called by a button. */
+/** Show an error; a button calls `retry`. */
 function complain(sentence, retry) {
   byId("notice-text").textContent = sentence;
   byId("notice").hidden = !sentence;
@@ -73,7 +73,7 @@ function go(name, like) {
   closeDrawer();
   if (name !== chat.name) history.pushState(null, "", address("/", name));
   show(name, like);
-  // On a telephone the keyboard would cover what was opened.
+  // On a phone the keyboard would cover the chat.
   byId(matchMedia("(pointer: coarse)").matches ? "scroll" : "box").focus();
 }
 

@@ -1,15 +1,15 @@
-// What a person sent, as a bubble on the right.
+// A sent message, as a bubble on the right.
 
 import { address } from "./api.js";
 import { icon, make } from "./dom.js";
 import { makePlayer } from "./player.js";
 import { formatDuration, formatSize, text } from "./texts.js";
 
-/** Commands that are shown as what they mean: the words without their name. */
+/** Commands that are shown with a label instead of their name. */
 const SPOKEN_OF = { ask: "", say: "say_this", summary: "summary" };
 const OPTION = /^\s*(?:voice|style):(?:"([^"]*)"|(\S+))/;
 
-/** The words of an entry: a text, or a command as it was typed. */
+/** The text of an entry, or its command as typed. */
 export function drawTyped({ command, text: typed }) {
   if (command in SPOKEN_OF && (typed || command === "summary")) return drawSpokenOf(command, typed);
   const words = command ? `/${command} ${typed}`.trim() : typed;

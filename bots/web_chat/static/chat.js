@@ -1,4 +1,4 @@
-// One conversation: its entries, how they are sent, and what the server says about them.
+// One chat: its entries, sending messages, and events from the server.
 
 import { followEvents, loadHistory, openSession, pressButton, sendMessage } from "./api.js";
 import { make, newId } from "./dom.js";
@@ -11,7 +11,7 @@ const SETTLE_MS = 600;
 
 export class Chat {
   /**
-   * name: "" for the first chat. like: the name of the chat that a new one begins like.
+   * name: "" for the first chat. like: the chat whose settings a new one copies.
    * parts: `scroll` and the functions announce, complain(sentence, retry), showAbout(words),
    * showLink(isUp, retry), onChange().
    */
@@ -22,13 +22,13 @@ export class Chat {
     this.log = make("ol", { class: "log", "aria-label": text("log") });
     this.entries = new Map();
     this.views = new Map();
-    // What was sent from this very page: only here may its answer be heard.
+    // Messages sent from this page: only here their replies are played while they arrive.
     this.streams = new Map();
     this.maxBytes = Infinity;
     this.isShown = false;
     this.isLoaded = false;
     this.isUp = true;
-    // The entry that the next message asks about, and whether the page chose it by itself.
+    // The entry that the next message asks about, and whether the page chose it.
     this.about = null;
     this.isGuess = false;
     this.isAboutNothing = false;
@@ -44,16 +44,16 @@ export class Chat {
       return;
     }
     this.parts.complain("");
-    this.reconnect = followEvents(this.name, (event) => this.#hear(event), (isUp) => this.#noteLink(isUp));
+    this.reconnect = followEvents(this.name, (event) => this.#receive(event), (isUp) => this.#noteLink(isUp));
     await this.reload();
     this.parts.onChange(this, true);
-    // Events are the fast way; this is the sure one.
+    // In case an event is lost.
     setInterval(() => {
       if ([...this.entries.values()].some((entry) => !isEnded(entry))) this.reload();
     }, POLL_MS);
   }
 
-  /** Is something only here, and lost if the page is closed? */
+  /** Is a message not sent yet, so that closing the page would lose it? */
   get hasUnsent() {
     return [...this.entries.values()].some(({ fields }) => fields);
   }
@@ -62,12 +62,12 @@ export class Chat {
     return this.isLoaded && !this.entries.size;
   }
 
-  /** The last answer that can be asked about. */
+  /** The last reply that can be asked about. */
   get latest() {
     return [...this.entries.values()].findLast((entry) => entry.can_ask && entry.reply && !isWrong(entry)) ?? null;
   }
 
-  /** Bring the page to what the server has saved. */
+  /** Load the history from the server. */
   async reload() {
     try {
       for (const entry of await loadHistory(this.name)) this.#merge(entry);
@@ -95,20 +95,20 @@ export class Chat {
     return this.#send({ text: command && rest === typed ? "" : rest, command }, { text: typed }, kind);
   }
 
-  /** Let the next message be about an entry and its answer; null takes that back. */
+  /** Make the next message a question about an entry; null cancels that. */
   askAbout(entry, isGuess = false) {
     this.about = entry;
     this.isGuess = isGuess;
     if (this.isShown) this.parts.showAbout(entry && beginningOf(entry), isGuess);
   }
 
-  /** The person wants the next message to be about nothing. */
+  /** The person cancelled the follow-up. */
   leaveAbout() {
     this.isAboutNothing = true;
     this.askAbout(null);
   }
 
-  /** Plain words are about the last answer, unless the person says otherwise. */
+  /** Plain text is a follow-up to the last reply, unless the person cancels that. */
   guessAbout(typed) {
     const isPlain = Boolean(typed.trim()) && !typed.startsWith("/");
     if (isPlain && !this.about && !this.isAboutNothing && this.latest) this.askAbout(this.latest, true);
@@ -180,7 +180,7 @@ export class Chat {
     }
   }
 
-  #hear({ type, id, text: partial, reply, ...sound }) {
+  #receive({ type, id, text: partial, reply, ...sound }) {
     if (type === "sound") {
       this.streams.get(id)?.feed(sound);
       return;
@@ -199,7 +199,7 @@ export class Chat {
     Object.assign(entry, { reply, partial: "", phase: "", settledAt: Date.now() });
     const words = [reply.text, reply.quote].filter(Boolean).join(" ").slice(0, 600);
     if (this.isShown) this.parts.announce(words || (reply.files.length ? text("spoken") : ""));
-    // How it ended is saved right after the answer was shown.
+    // The final state is saved right after the reply was shown.
     setTimeout(async () => {
       await this.reload();
       this.parts.onChange(this, true);
@@ -208,7 +208,7 @@ export class Chat {
 
   #merge(saved) {
     const entry = this.entries.get(saved.id) ?? {};
-    // A list that was asked for before the answer came must not take the answer away.
+    // A history requested before the reply arrived must not remove it.
     const isOlder = !saved.reply && Date.now() - (entry.settledAt ?? 0) < SETTLE_MS;
     const { reply, state } = isOlder ? entry : saved;
     Object.assign(entry, saved, { reply, state });
@@ -221,7 +221,7 @@ export class Chat {
     const { scroll } = this.parts;
     const isAtEnd = isNew || scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 120;
     entry.stream = this.streams.get(entry.id);
-    // Without a sound in it the answer is that it failed.
+    // A reply without audio means that synthesis failed.
     if (entry.reply?.files.some(isSound)) entry.stream?.complete();
     else if (entry.reply) entry.stream?.stop();
     let view = this.views.get(entry.id);

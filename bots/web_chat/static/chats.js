@@ -1,4 +1,4 @@
-// The list of chats: which there are, which one is open, and forgetting one.
+// The list of chats: opening and deleting one.
 
 import { address, loadChats, sendMessage } from "./api.js";
 import { icon, make, newId } from "./dom.js";
@@ -7,7 +7,7 @@ import { text } from "./texts.js";
 const byId = (id) => document.getElementById(id);
 
 export class ChatList {
-  /** act: open(name), opened when a chat is chosen; gone(name), told when one is forgotten; complain. */
+  /** act: open(name), called when a chat is chosen; gone(name), when one was deleted; complain. */
   constructor(act) {
     this.act = act;
     this.chats = [];
@@ -20,12 +20,12 @@ export class ChatList {
     byId("forget").addEventListener("click", () => this.#ask(this.current));
   }
 
-  /** The title of a chat, as far as it has one. */
+  /** The title of a chat. */
   titleOf(name) {
     return this.chats.find((chat) => chat.name === name)?.title || text("new_chat");
   }
 
-  /** Bring the list to what the server knows; it stays as it is while the server is away. */
+  /** Load the list again; it stays as it is while the server cannot be reached. */
   async reload() {
     const known = await loadChats().catch(() => null);
     if (known) this.chats = known.filter(({ name }) => !this.forgotten.has(name));

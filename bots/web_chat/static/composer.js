@@ -1,4 +1,4 @@
-// The box at the bottom: type, speak, choose, drop, paste, record.
+// The message box: type, read aloud, choose, drop, paste, record.
 
 import { drawLevels } from "./levels.js";
 import { keep, recall } from "./memory.js";
@@ -11,8 +11,8 @@ import { formatDuration, text } from "./texts.js";
 const byId = (id) => document.getElementById(id);
 
 /**
- * Connect the box; `currentChat()` is the chat that is open, `complain` and `announce` tell something.
- * Returns showDraft(): called when another chat was opened.
+ * Connect the box; `currentChat()` returns the open chat, `complain` shows and `announce` reads out a sentence.
+ * Returns showDraft(), to be called when another chat is opened.
  */
 export function openComposer(currentChat, { complain, announce }) {
   const box = byId("box");
@@ -125,7 +125,7 @@ function connectRecorder(currentChat, { complain, announce }) {
       byId("record").disabled = false;
     }
     recorder = fresh;
-    // Where it began it is sent, also when another chat is looked at meanwhile.
+    // Sent to the chat where it started, even if another one is open by then.
     chat = currentChat();
     byId("clock").textContent = formatDuration(0);
     show(true);

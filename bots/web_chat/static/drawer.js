@@ -1,16 +1,16 @@
-// The list of chats beside the conversation; on a narrow screen a drawer before it.
+// The list of chats beside the conversation; on a narrow screen a drawer over it.
 
 const byId = (id) => document.getElementById(id);
 const narrow = matchMedia("(max-width: 760px)");
 
-/** Connect the drawer; returns what closes it. */
+/** Connect the drawer; returns a function that closes it. */
 export function openDrawer() {
   const side = byId("side");
   const page = byId("page");
   const show = (isOpen) => {
     const isDrawer = narrow.matches;
     side.classList.toggle("open", isOpen && isDrawer);
-    // What cannot be seen must not be reached either.
+    // What is hidden must not take the focus.
     side.inert = isDrawer && !isOpen;
     page.inert = isDrawer && isOpen;
     byId("shade").hidden = !(isDrawer && isOpen);

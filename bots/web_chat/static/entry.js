@@ -1,4 +1,4 @@
-// One entry of the conversation: what was sent on the right, the answer on the left.
+// One entry of the conversation: the message on the right, the reply on the left.
 
 import { address } from "./api.js";
 import { drawTyped, makeSound } from "./bubble.js";
@@ -8,23 +8,23 @@ import { formatSize, formatTime, text } from "./texts.js";
 import { drawTranscript, showMoments } from "./transcript.js";
 
 const BEGINNING_CHARS = 60;
-/** More buttons than this stand in columns, unless all labels are short. */
+/** More buttons than this are laid out in columns, unless all labels are short. */
 const MANY = 6;
 const SHORT_CHARS = 12;
-/** Commands whose quote is what a recording says, word for word. */
+/** Commands whose quote is a verbatim transcript. */
 const WRITTEN = ["", "transcribe"];
 const ENDED = ["done", "refused", "dead", "cancelled"];
 
-/** Is nothing more to come for this entry, as far as is known? */
+/** Is the entry complete, as far as is known? */
 export const isEnded = (entry) => Boolean(entry.reply) || ENDED.includes(entry.state) || entry.phase === "failed";
 
-/** Was it told why it cannot be done? */
+/** Did it end with an error? */
 export const isWrong = ({ state }) => state === "refused" || state === "dead";
 
 /** Can it be played? */
 export const isSound = (file) => file.mime.startsWith("audio/");
 
-/** The first words of an entry, by which people know it again. */
+/** The first words of an entry, by which people recognise it. */
 export function beginningOf({ reply, text: typed, file }) {
   const words = reply?.quote || reply?.text || typed || file?.name || text("clip");
   return words.length > BEGINNING_CHARS ? `${words.slice(0, BEGINNING_CHARS).trimEnd()} …` : words;
@@ -41,12 +41,12 @@ export class EntryView {
     this.mark = () => {};
   }
 
-  /** Show `entry` as it is now; what did not change is left alone. */
+  /** Show the current state of `entry`; what did not change is not redrawn. */
   update(entry) {
     this.element.dataset.id = entry.id;
     this.element.id = `m-${entry.id}`;
     const mine = JSON.stringify([entry.phase, entry.error, entry.file, entry.text, entry.command]);
-    // An answer that stands is drawn once: a button in it may be about to be pressed.
+    // A complete reply is drawn once: a button in it may be about to be pressed.
     const pending = !entry.reply && [entry.phase, entry.state, entry.partial, entry.stream?.isPlaying];
     const answer = JSON.stringify([entry.reply, isWrong(entry), pending]);
     if (mine !== this.lastMine) this.#drawMine(entry);
@@ -131,7 +131,7 @@ export class EntryView {
     return row;
   }
 
-  /** The text with its links; one that leads to no entry of the page is text. */
+  /** The text with its links; a link to an unknown entry stays text. */
   #drawWords({ text: words, links = [] }) {
     const nodes = [];
     let at = 0;
@@ -149,7 +149,7 @@ export class EntryView {
     return make("button", button, icon("ask"), text("ask"));
   }
 
-  /** The players of what was spoken, each made once: it may be playing. The last one was streamed. */
+  /** The players of the reply, each made once: it may be playing. The last one was streamed. */
   #drawSpeech(sounds, stream) {
     const rows = sounds.map((file, index) => {
       const isStreamed = index === sounds.length - 1;

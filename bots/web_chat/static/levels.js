@@ -1,10 +1,10 @@
-// The loudness of a running recording, drawn as bars that move to the left.
+// The level of a running recording, drawn as bars that move to the left.
 
 const BAR_PX = 3;
 const STEP_PX = 5;
 const STEP_MS = 60;
 
-/** Returns a function that takes the loudness (0 to 1) with every frame. */
+/** Returns a function that takes the level (0 to 1) of every frame. */
 export function drawLevels(canvas) {
   const bars = [];
   let peak = 0;

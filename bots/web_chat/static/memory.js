@@ -1,6 +1,6 @@
-// What this browser keeps for the page: language, drafts, the last chat. Never what was said.
+// Local storage: language, drafts, the last chat. Never messages.
 
-/** The text kept under `key`, "" if there is none or the browser keeps nothing. */
+/** The text stored under `key`, "" if there is none or storage is blocked. */
 export function recall(key) {
   try {
     return localStorage.getItem(`hearsay.${key}`) ?? "";
@@ -9,12 +9,12 @@ export function recall(key) {
   }
 }
 
-/** Keep `value` under `key`; an empty one is dropped. */
+/** Store `value` under `key`; an empty one is removed. */
 export function keep(key, value) {
   try {
     if (value) localStorage.setItem(`hearsay.${key}`, value);
     else localStorage.removeItem(`hearsay.${key}`);
   } catch {
-    // A browser that keeps nothing costs the comfort only.
+    // Without storage only comfort is lost.
   }
 }

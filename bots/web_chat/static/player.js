@@ -1,4 +1,4 @@
-// A sound with a button, a line and a clock.
+// An audio player: button, slider and clock.
 
 import { loadSound } from "./api.js";
 import { icon, make } from "./dom.js";
@@ -9,10 +9,10 @@ const TICK_MS = 200;
 
 /**
  * Returns the element and playFrom(second).
- * sound: a Blob, or the address of one, which is loaded when it is first played.
- * seconds: the length, where it is known better than the browser knows it.
- * stream: the same sound, if it is being played as it comes; the player goes on where it stops.
- * onPosition(second): told while it plays. onGone: told that it cannot be played.
+ * sound: a Blob, or a URL that is loaded when first played.
+ * seconds: the length, where the browser does not know it.
+ * stream: the same audio while it is streamed; the player continues where it stops.
+ * onPosition(second): called while it plays. onGone: called if it cannot be played.
  */
 export function makePlayer(sound, { seconds, stream, onPosition = () => {}, onGone } = {}) {
   const audio = new Audio();
@@ -43,7 +43,7 @@ export function makePlayer(sound, { seconds, stream, onPosition = () => {}, onGo
       hide();
       return;
     }
-    // A browser that knows no such form (AMR, SILK) tells by the event "error".
+    // A format that the browser cannot play (AMR, SILK) fires the event "error".
     await audio.play().catch(() => {});
   };
   const show = () => {

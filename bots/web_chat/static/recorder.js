@@ -10,7 +10,7 @@ const FORMS = [
 
 /** One recording: `start`, then `finish` or `discard`. */
 export class Recorder {
-  /** Begin; `onLevel` gets the loudness (0 to 1) with every frame drawn. */
+  /** Start; `onLevel` gets the level (0 to 1) of every frame. */
   async start(onLevel) {
     this.stream = await this.#openMicrophone();
     const [mime, ending] = FORMS.find(([type]) => MediaRecorder.isTypeSupported(type)) ?? ["", "bin"];
@@ -27,7 +27,7 @@ export class Recorder {
     return (performance.now() - this.startedAt) / 1000;
   }
 
-  /** Stop; returns the sound, its file name and its length. */
+  /** Stop; returns the recording, its file name and its length. */
   async finish() {
     const seconds = this.seconds;
     await new Promise((resolve) => {

@@ -1,4 +1,4 @@
-// The settings: each is the command that people can type as well, sent into the chat that is open.
+// The settings dialog: each change sends the command that people can also type.
 
 import { loadChoices, logOut, openSession } from "./api.js";
 import { make } from "./dom.js";
@@ -12,7 +12,7 @@ const FIELDS = ["voice", "style", "replies", "mode", "language", "think"];
 const WAIT_MS = 250;
 const TRIES = 80;
 
-/** Connect the dialog; `currentChat()` is the chat that the settings are of. */
+/** Connect the dialog; `currentChat()` returns the chat whose settings it shows. */
 export function openSettings(currentChat, closeDrawer) {
   const dialog = byId("settings");
   const field = (name) => byId(`set-${name}`);
@@ -31,14 +31,14 @@ export function openSettings(currentChat, closeDrawer) {
   const open = async () => {
     say("");
     byId("set-page").value = recall("language");
-    // What is shown must not take the place of what is chosen meanwhile.
+    // Loading must not overwrite a choice made meanwhile.
     for (const name of FIELDS) field(name).disabled = true;
     dialog.showModal();
     await load().catch((error) => say(error.message));
     const session = await openSession().catch(() => ({}));
     byId("leave").hidden = !session.has_login;
   };
-  /** Send a command and tell what was answered. */
+  /** Send a command and show its reply. */
   const command = async (typed) => {
     say(text("thinking"));
     const chat = currentChat();

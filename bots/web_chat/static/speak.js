@@ -1,4 +1,4 @@
-// The bar above the box while a text is to be spoken: who speaks, and how.
+// The bar above the message box for reading text aloud: voice and style.
 
 import { loadChoices } from "./api.js";
 import { make } from "./dom.js";
@@ -7,7 +7,7 @@ import { text } from "./texts.js";
 
 const byId = (id) => document.getElementById(id);
 
-/** Connect the bar; returns { isOn, toggle(isOn), write(text) }. onChange is told when it opens or closes. */
+/** Connect the bar; returns { isOn, toggle(isOn), write(text) }. onChange is called when it opens or closes. */
 export function openSpeakBar(currentChat, onChange) {
   const bar = byId("speak-bar");
   const voice = byId("speak-voice");
@@ -30,7 +30,7 @@ export function openSpeakBar(currentChat, onChange) {
       button.setAttribute("aria-pressed", String(isOn));
       onChange();
     },
-    /** What is typed for the command: the choices, then the text. */
+    /** Return the command: options, then the text. */
     write(words) {
       keep("voice", voice.value);
       keep("style", style.value.trim());

@@ -1,20 +1,20 @@
-// Sound that is played while it still comes.
+// Streamed audio, played while it arrives.
 
-/** Between now and the first sample: what a browser needs to be in time. */
+/** Delay of the first sample: what a browser needs to start in time. */
 const LEAD_S = 0.04;
 
 let context = null;
 let rate_hz = 24000;
 let hushCurrent = () => {};
 
-/** Only one sound is heard at a time: silence the one before. `hush` will silence the new one. */
+/** Stop what plays: only one sound plays at a time. `hush` will stop the new one. */
 export function takeFloor(hush = () => {}) {
   if (hush === hushCurrent) return;
   hushCurrent();
   hushCurrent = hush;
 }
 
-/** Call it while the person does something: before that browsers play nothing. */
+/** Call it during a user action: before one browsers play nothing. */
 export function wakeSpeaker() {
   context ??= new AudioContext({ sampleRate: rate_hz });
   const woken = context;
@@ -23,12 +23,12 @@ export function wakeSpeaker() {
 
 const playing = new Set();
 
-/** A context at work costs power. */
+/** Suspend an idle context, which costs power. */
 function rest(idle) {
   if (![...playing].some((stream) => stream.context === idle)) idle.suspend();
 }
 
-/** A context of this rate, so that pieces are joined sample by sample. */
+/** A context of this sample rate, so that pieces join without gaps. */
 function openContext(rate) {
   if (rate !== rate_hz || !context) {
     rate_hz = rate;
@@ -43,14 +43,14 @@ function decode(base64) {
   return Float32Array.from(new Int16Array(bytes.buffer), (sample) => sample / 32768);
 }
 
-/** One text that is being spoken; `onChange` is told when it begins, stops or ends. */
+/** One streamed reply; `onChange` is called when it starts, stops or ends. */
 export class Stream {
   constructor(onChange) {
     this.onChange = onChange;
-    // Told how far it came when it is stopped.
+    // Called with the position when it is stopped.
     this.onStop = () => {};
     this.nodes = new Set();
-    // Frames of the whole that were taken, and the context's frame at which the next one plays.
+    // Frames received, and the context's frame at which the next one plays.
     this.taken = 0;
     this.next = 0;
     this.isStopped = false;
@@ -62,14 +62,14 @@ export class Stream {
     return playing.has(this);
   }
 
-  /** Seconds of the whole that were heard. */
+  /** Seconds played so far. */
   get position_s() {
     if (!this.context) return 0;
     const waiting = Math.max(0, this.next - this.context.currentTime * this.rate_hz);
     return Math.max(0, this.taken - waiting) / this.rate_hz;
   }
 
-  /** Play the next piece of base64; what was played already, before a second try, is left out. */
+  /** Play the next piece of base64, without what a retried job sends again. */
   feed({ pcm, rate_hz: rate, at_s }) {
     if (this.isStopped || navigator.userActivation?.hasBeenActive === false) return;
     const samples = decode(pcm);
@@ -81,7 +81,7 @@ export class Stream {
     this.#schedule(fresh);
   }
 
-  /** No more will come. */
+  /** All audio has arrived. */
   complete() {
     this.isComplete = true;
     this.#endIfHeard();

@@ -1,10 +1,10 @@
-// The list of commands that opens while a "/" is typed.
+// The list of commands that opens when "/" is typed.
 
 import { loadCommands } from "./api.js";
 import { make } from "./dom.js";
 import { text } from "./texts.js";
 
-/** Connect a list to `box`; returns a function that takes a key press and tells whether it used it. */
+/** Connect a list to `box`; returns a key handler, which returns whether it used the key. */
 export function openSuggestions(box, list, onPick) {
   let commands = null;
   let chosen = 0;
@@ -30,7 +30,7 @@ export function openSuggestions(box, list, onPick) {
   const show = async () => {
     if (!box.value.startsWith("/")) return close();
     commands ??= await loadCommands().catch(() => null);
-    // What is in the box now: more may have been typed meanwhile.
+    // Read again: more may have been typed meanwhile.
     const typed = /^\/(\w*)$/.exec(box.value)?.[1].toLowerCase();
     const found = (commands ?? []).filter(({ name }) => name.startsWith(typed) && name !== typed);
     if (typed === undefined || !found.length) return close();
@@ -64,7 +64,7 @@ function drawOption({ name, argument, help }, pick) {
     make("span", { class: "command" }, `/${name}`, make("span", { class: "argument" }, argument && ` ${argument}`)),
     make("span", { class: "help" }, help),
   );
-  // Before the box loses the focus.
+  // On pointerdown, before the box loses the focus.
   option.addEventListener("pointerdown", (event) => {
     event.preventDefault();
     pick(option);

@@ -1,9 +1,9 @@
-// Texts, numbers and moments in the language of the page.
+// Texts, numbers and times in the language of the page.
 
 import { recall } from "./memory.js";
 import { TEXTS } from "./words.js";
 
-/** What the page speaks, as browsers and the server name it: chosen by the person, or the browser's. */
+/** The locale of the page (BCP 47): chosen by the person, or the browser's. */
 export const locale = recall("language") || navigator.language;
 
 export const language = locale.toLowerCase().startsWith("zh") ? "zh" : "en";
@@ -13,7 +13,7 @@ export function text(key, values = {}) {
   return TEXTS[language][key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
-/** Put the texts into the elements that ask for them. */
+/** Fill in the texts that elements name in data-text, data-label, data-placeholder. */
 export function fillTexts(root) {
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
   for (const element of root.querySelectorAll("[data-text]")) {

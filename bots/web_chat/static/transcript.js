@@ -1,4 +1,4 @@
-// What a recording says: its words, the moments they were said, and what it can be saved as.
+// The card of a transcript: text, timestamps and downloads.
 
 import { loadMoments } from "./api.js";
 import { icon, make } from "./dom.js";
@@ -8,7 +8,7 @@ const LONG_CHARS = 900;
 const FORMS = ["txt", "srt"];
 const DONE_MS = 1500;
 
-/** The card of `words`; find("/txt") is the address of a form of them, null where they have none. */
+/** The card of `words`; find("/txt") returns the URL of a file format, null = no downloads. */
 export function drawTranscript(words, title, find = null) {
   const body = make("blockquote", {}, words);
   const tools = make("div", { class: "tools" }, drawCopy(words));
@@ -29,8 +29,8 @@ export function drawTranscript(words, title, find = null) {
 }
 
 /**
- * Put the moments at `path` into a card as soon as they are there; a recording of one piece has none.
- * Returns a function that marks what is said at a second.
+ * Show the timestamps at `path` in a card once loaded; a recording of one segment has none.
+ * Returns a function that highlights the segment at a second.
  */
 export function showMoments(card, path, playFrom) {
   let lines = [];
@@ -40,7 +40,7 @@ export function showMoments(card, path, playFrom) {
       lines = moments.map((moment) => drawMoment(moment, playFrom));
       card.querySelector("blockquote").replaceChildren(...lines.map(({ element }) => element));
     })
-    // Without them the words are there as before.
+    // The text stays without them.
     .catch(() => {});
   return (second) => {
     const now = lines.findLast(({ start_s }) => start_s <= second);

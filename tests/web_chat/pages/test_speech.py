@@ -56,7 +56,7 @@ async def test_sound_is_heard_as_it_comes_then_from_the_file(page: Page, inbox: 
     inbox.seconds = 8.0
     inbox.may_finish.clear()
     await type_in(page, "/say good morning")
-    await expect(synthesis(page)).to_contain_text("Generating audio …")
+    await expect(synthesis(page)).to_contain_text("Playing …")
     await expect(page.locator(".player")).to_have_count(0)
     inbox.may_finish.set()
     await expect(page.locator(".spoken .player")).to_be_visible()

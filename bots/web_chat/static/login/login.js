@@ -1,5 +1,4 @@
-// The form that asks for a password: of the page at /login, of the operator's view at
-// /operator/login.
+// The login form: of the page at /login, of the operator's view at /operator/login.
 
 const TEXTS = {
   en: {
@@ -35,7 +34,7 @@ function fillTexts() {
   byId("name").value = area ? "operator" : "hearsay";
 }
 
-/** Count down until the next try is allowed. */
+/** Count down to the next allowed attempt. */
 function wait(seconds) {
   byId("enter").disabled = seconds > 0;
   byId("wrong").textContent = seconds > 0 ? texts.wait.replace("{seconds}", seconds) : "";
@@ -64,12 +63,12 @@ async function enter(event) {
   byId("enter").disabled = false;
 }
 
-/** Who came by a link from elsewhere is logged in already, but the browser did not say so. */
-async function passOn() {
+/** After a link from another site the browser is logged in, but did not send the cookie. */
+async function skipIfLoggedIn() {
   const response = await fetch(`${area}/login/state`).catch(() => null);
   if (response?.ok && (await response.json()).is_in) location.replace(next);
 }
 
 fillTexts();
 byId("form").addEventListener("submit", enter);
-passOn();
+skipIfLoggedIn();

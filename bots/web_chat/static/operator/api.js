@@ -1,4 +1,4 @@
-// The server, as the operator's view sees it. Each call returns what was asked for or throws.
+// Calls of the operator's view to the server. Each returns its result or throws.
 
 import { goToLogin } from "../login/redirect.js";
 import { text } from "./texts.js";

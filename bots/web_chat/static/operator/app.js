@@ -1,4 +1,4 @@
-// The operator's view: asks every few seconds while it is looked at, and shows what it is told.
+// The operator's view: polls the server every few seconds while it is visible.
 
 import * as api from "./api.js";
 import { drawJobs, drawWaits } from "./charts.js";
@@ -61,7 +61,7 @@ function showState({ started_at, now, platforms, queue, engines }) {
   showEngines(byId("engines"), engines);
 }
 
-/** The words before and after the mark, with an element in its place. */
+/** The text with an element in place of its placeholder. */
 function splitAt(words, element) {
   const [before, after] = words.split("|");
   return [before, element, after].filter((part) => part !== "");
@@ -86,7 +86,7 @@ function showJobs(id, jobs, retry) {
   byId(id).nextElementSibling.hidden = jobs.length > 0;
 }
 
-/** The same problem many times in a row is one line. */
+/** Repeated problems are one row. */
 function joinProblems(problems) {
   const joined = [];
   for (const one of problems) {
@@ -124,7 +124,7 @@ async function lookSeldom() {
   showFigures();
 }
 
-/** Ask for everything and show it. */
+/** Load and show everything. */
 async function look() {
   try {
     const asked = [api.loadState(), api.loadJobs("dead", MANY), api.loadJobs(shown, limit), api.loadProblems(), lookSeldom()];

@@ -1,4 +1,4 @@
-// Two charts of the last 24 hours, drawn as SVG: how many jobs ended, and how long they took.
+// Two charts of the last 24 hours as SVG: finished jobs, and time to reply.
 
 import { formatClock, formatCount, formatHour, formatSeconds, text } from "./texts.js";
 import { make } from "/static/dom.js";
@@ -17,7 +17,7 @@ function draw(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** The smallest round number that is no less than `value`: 1, 2 or 5 times a power of ten. */
+/** Round `value` up to 1, 2 or 5 times a power of ten. */
 function roundUp(value, steps = [1, 2, 5, 10]) {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 1e-9)));
   return power * steps.find((step) => step * power >= value * 0.9999);
@@ -27,7 +27,7 @@ const COUNTS = (top) => (top <= 4 ? 4 : roundUp(top, [1, 2, 4, 6, 8, 10]));
 const SPANS_S = [1, 2, 4, 10, 20, 60, 120, 240, 600, 1200, 3600, 7200, 14_400, 43_200, 86_400];
 const SPANS = (top) => SPANS_S.find((span) => span >= top) ?? roundUp(top);
 
-/** The frame that both charts share: lines, labels, and the hour under the pointer. */
+/** The frame of a chart: lines, labels, and the hour under the pointer. */
 function openFrame(width, hours, top, format) {
   const svg = draw("svg", { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, "aria-hidden": "true" });
   const step = (width - LEFT - RIGHT) / hours.length;
@@ -49,7 +49,7 @@ function openFrame(width, hours, top, format) {
   return { svg, band, x, y, step };
 }
 
-/** Show in words what is under the pointer. */
+/** Show the values under the pointer as text. */
 function follow(frame, readout, words) {
   const rest = () => {
     frame.band.setAttribute("visibility", "hidden");
@@ -68,7 +68,7 @@ function follow(frame, readout, words) {
 
 const span = (hour) => `${formatClock(hour.start_at)} – ${formatClock(new Date(+new Date(hour.start_at) + 3_600_000))}`;
 
-/** The same numbers as a table, for those who cannot see the drawing or want to copy it. */
+/** The same numbers as a table, for screen readers and copying. */
 function buildTable(hours, heads, cells) {
   const head = make("tr", {}, ...[text("hour"), ...heads].map((name) => make("th", { scope: "col" }, name)));
   const rows = hours.map((hour) => {
@@ -93,7 +93,7 @@ function place(parent, frame, legend, words, table) {
   parent.replaceChildren(make("div", { class: "over" }, legend, readout), frame.svg, table);
 }
 
-/** How many jobs ended in each hour, and how. */
+/** Finished jobs per hour, by state. */
 export function drawJobs(parent, hours) {
   const count = (hour) => STATES.reduce((sum, state) => sum + (hour.ended[state] ?? 0), 0);
   const frame = openFrame(parent.clientWidth, hours, COUNTS(Math.max(...hours.map(count))), formatCount);
@@ -119,7 +119,7 @@ export function drawJobs(parent, hours) {
   place(parent, frame, buildLegend(shown.map((state, index) => [state, heads[index]])), words, table);
 }
 
-/** Runs of hours that have a value: a line must not lead through hours without any. */
+/** Runs of hours with a value: a line must not cross hours without one. */
 function splitRuns(hours, name) {
   const runs = [];
   hours.forEach((hour, index) => {
@@ -130,7 +130,7 @@ function splitRuns(hours, name) {
   return runs;
 }
 
-/** How long people waited in each hour. */
+/** Time to reply per hour. */
 export function drawWaits(parent, hours) {
   const longest = Math.max(1, ...hours.map((hour) => hour.p95_s ?? 0));
   const frame = openFrame(parent.clientWidth, hours, SPANS(longest), formatSeconds);

@@ -1,10 +1,10 @@
-// Who hears, understands and speaks, and what it costs.
+// The engines: limits, probes and usage.
 
 import { ago, showList } from "./list.js";
 import { formatMany, formatSeconds, text, textOf } from "./texts.js";
 import { icon, make } from "/static/dom.js";
 
-/** A bar that shows how much of what is allowed is used. */
+/** A bar that shows how much of a limit is used. */
 function meter(name, used, limit, format) {
   const words = limit ? text("used_of", { used: format(used), limit: format(limit) }) : text("unlimited", { used: format(used) });
   const bar = limit ? make("meter", { min: 0, max: limit, high: limit * 0.9, value: Math.min(used, limit), "aria-label": name }) : null;
@@ -19,7 +19,7 @@ function describeGate(one) {
   return ["ready", text("no_errors")];
 }
 
-/** What the daily probe found. */
+/** The result of the daily probe. */
 function describeProbe({ checked_at, error }) {
   const key = error ? "probe_failed" : "probe_alive";
   const [before, after] = text(key, { error, time: "|" }).split("|");

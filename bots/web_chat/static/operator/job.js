@@ -84,7 +84,7 @@ function show(steps, onRetry) {
   byId("job-body").replaceChildren(...[buildFacts(job), buildSteps(steps), again].filter(Boolean));
 }
 
-/** Show a job; onRetry is told what became of a try to run it again. */
+/** Show a job; onRetry is called with the result of a retry. */
 export async function openJob(jobId, onRetry) {
   const steps = await loadJob(jobId);
   show(steps, async (result) => {
@@ -95,7 +95,7 @@ export async function openJob(jobId, onRetry) {
   byId("job-title").focus();
 }
 
-/** The one thing that can be done here. */
+/** The Retry button. */
 export function retryButton(jobId, onRetry) {
   const press = async (event) => {
     const button = event.currentTarget;
@@ -112,7 +112,7 @@ export function retryButton(jobId, onRetry) {
   return make("button", { type: "button", class: "button small again", "aria-label": label, onclick: press }, icon("again"), text("retry"));
 }
 
-/** A row of a list of jobs: press it to see the job. */
+/** A row of a list of jobs: a button that opens the job. */
 export function jobRow(job, onOpen, onRetry) {
   const isOpen = job.state === "waiting" || job.state === "running";
   const took = job.finished_at ? (new Date(job.finished_at) - new Date(job.received_at)) / 1000 : null;

@@ -1,10 +1,10 @@
-// Lists that change while they are looked at: what stays the same is not touched, so that focus,
-// selection and scroll stay where they are.
+// Lists that update in place: unchanged rows are not touched, so that focus, selection and scroll
+// position stay.
 
 import { formatAgo, formatSeconds } from "./texts.js";
 import { make } from "/static/dom.js";
 
-/** Show `items`, each with a `key`, as the children that `build` makes of them. */
+/** Show `items`, each with a `key`, as children made by `build`. */
 export function showList(parent, items, build) {
   const old = new Map([...parent.children].map((child) => [child.dataset.key, child]));
   const next = items.map(({ key, ...item }) => {
@@ -27,13 +27,13 @@ export function showList(parent, items, build) {
   }
 }
 
-/** A moment that is shown as "3 min ago" and grows older by itself. */
+/** A time shown as "3 min ago", which `grow` updates. */
 export const ago = (iso) => make("time", { datetime: iso, title: new Date(iso).toLocaleString() }, formatAgo(iso));
 
-/** How long it has been since a moment, growing. */
+/** The time elapsed since a moment. */
 export const since = (iso) => make("time", { datetime: iso, class: "since" }, "");
 
-/** Let every shown moment be as old as it is by now. */
+/** Update all shown times. */
 export function grow(root = document) {
   for (const element of root.querySelectorAll("time[datetime]")) {
     const isSpan = element.classList.contains("since");

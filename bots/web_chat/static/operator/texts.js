@@ -233,7 +233,7 @@ export function text(key, values = {}) {
 /** The text for one or for several. */
 export const textOf = (key, n) => text(`${key}_${n === 1 ? "1" : "n"}`, { n: formatCount(n) });
 
-/** Put the texts into the elements that ask for them. */
+/** Fill in the texts that elements name in data-text and data-label. */
 export function fillTexts(root) {
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
   document.title = `Hearsay · ${text("operator")}`;
@@ -291,7 +291,7 @@ export function formatSeconds(seconds) {
   return shown.map(([value, unit]) => formatUnit(value, unit)).join(" ");
 }
 
-/** How long ago, or until when. */
+/** A time relative to now. */
 export function formatAgo(iso, now = Date.now()) {
   const seconds = (new Date(iso) - now) / 1000;
   const units = [
