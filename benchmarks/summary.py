@@ -33,7 +33,7 @@ from core.store.database.queries import chat_row
 from core.store.database.tables import remembered
 from core.store.talk.memory import remember
 from core.summaries.pipeline import SummaryPipeline
-from core.summaries.ranges import RangeContext, read_request
+from core.summaries.ranges import RangeContext, parse_request
 from tests.support.group_week import make_week, tell
 
 MESSAGES, ROUNDS = 10_000, 5
@@ -120,9 +120,9 @@ async def prepare(store: Store, media: Media, number: int) -> tuple[Took, int]:
     answering = AnsweringPipeline(media, engine, store.results)
     summarizing = SummaryPipeline(store, cast(Any, None), answering, cast(Any, None))
     job = make_job(number)
-    request = read_request("everything", RangeContext(job.created_at))
+    request = parse_request("everything", RangeContext(job.created_at))
     begun = now()
-    await summarizing.tell(job, request)
+    await summarizing.summarize_talk(job, request)
     # The last question joins the parts.
     parts = engine.asked_at[:-1]
     return Took(parts[-1].wall_s - begun.wall_s, parts[-1].cpu_s - begun.cpu_s), len(parts)

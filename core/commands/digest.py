@@ -12,7 +12,7 @@ from core.errors import UserError
 from core.locale import mark
 from core.models import DigestSchedule, Reply
 from core.models.schedules import next_at
-from core.summaries.digests import read_plan
+from core.summaries.digests import parse_digest_time
 
 #: By `is_weekdays` and `is_topic`.
 DESCRIPTIONS = {
@@ -48,7 +48,7 @@ async def digest(ctx: Context) -> Reply:
 async def _build_schedule(ctx: Context) -> DigestSchedule:
     """Return the schedule asked for. The default time zone is that of the chat's other digests."""
     message = ctx.message
-    plan = read_plan(message.text)
+    plan = parse_digest_time(message.text)
     zones = [known.zone for known in await ctx.store.schedules.find(message.chat)]
     schedule = DigestSchedule(
         # The job's id, so that running the job again adds no second one.

@@ -8,9 +8,15 @@ from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import Button, Reply
-from core.summaries.button_payload import SummaryCopy, write_copy
-from core.summaries.pipeline import READING, NothingSaid, asked_at_of, zone_of
-from core.summaries.ranges import RangeContext, Request, read_request
+from core.summaries.pipeline import READING, NothingSaid, find_chat_zone
+from core.summaries.ranges import (
+    RangeContext,
+    SummaryCopy,
+    SummaryRequest,
+    dump_copy,
+    parse_request,
+)
+from core.summaries.selection import period_end
 
 
 async def summary(ctx: Context) -> Reply:
@@ -18,23 +24,23 @@ async def summary(ctx: Context) -> Reply:
     message = ctx.message
     if not message.is_private and ctx.settings.talk.remember_days is None:
         raise UserError("Chat history is off. An admin can turn it on with /remember on.")
-    zone = await zone_of(ctx.store, message.chat)
+    zone = await find_chat_zone(ctx.store, message.chat)
     start_id = message.reply_to.message_id if message.reply_to else ""
-    context = RangeContext(asked_at_of(ctx.job), zone, message.thread_id, start_id)
-    request = read_request(message.text, context)
+    context = RangeContext(period_end(ctx.job), zone, message.thread_id, start_id)
+    request = parse_request(message.text, context)
     if request.is_private and not message.is_private:
         return _offer_private(ctx, request)
     ctx.on_text(ctx.text(READING))
     try:
-        return await ctx.summaries.answer(ctx.job, request, ctx.synthesis)
+        return await ctx.summaries.summarize(ctx.job, request, ctx.synthesis)
     except NothingSaid:
         if message.is_private:
             raise UserError("Forward messages to me, then send /summary.") from None
         raise
 
 
-def _offer_private(ctx: Context, request: Request) -> Reply:
-    payload = write_copy(SummaryCopy(ctx.message.chat.chat_id, request))
+def _offer_private(ctx: Context, request: SummaryRequest) -> Reply:
+    payload = dump_copy(SummaryCopy(ctx.message.chat.chat_id, request))
     label = ctx.text("Read in private")
     text = ctx.text("The summary is sent to our private chat, where only you can read it.")
     return Reply(text, buttons=(Button(label, "private_summary", payload, is_private=True),))

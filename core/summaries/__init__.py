@@ -1,1 +1,1 @@
-"""Summaries of a group's talk, with evidence: what is asked, read and shown. Pure."""
+"""Summaries of a talk, with links to the messages they are based on."""

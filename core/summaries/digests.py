@@ -1,4 +1,4 @@
-"""Reads when a digest is wanted, as people type it."""
+"""Parser of the time of a digest as people type it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from core.errors import UserError
 from core.models.schedules import DigestTime
 
 _TIME = re.compile(r"(\d{1,2})(?:[:：.h](\d{2}))?\s*([ap]m)?(?!\S)", re.IGNORECASE)
-#: Names that mean something else on each machine.
+#: Names that depend on the machine.
 _NO_PLACES = {"localtime", "posixrules", "Factory"}
 _WEEKDAYS = ("weekdays", "工作日", "werktags")
 _TOPIC = ("topic", "话题", "thema")
 
 
-def read_plan(text: str) -> DigestTime:
+def parse_digest_time(text: str) -> DigestTime:
     """Read "09:00 Europe/Berlin weekdays topic"; all but the time may be left out.
 
     Raises UserError.
@@ -38,7 +38,7 @@ def read_plan(text: str) -> DigestTime:
 
 
 def find_zone(name: str) -> str | None:
-    """Return the IANA name that is meant by "europe/berlin", "Berlin" or "New York"."""
+    """Return the IANA name of "europe/berlin", "Berlin" or "New York", None if unknown."""
     return _zones().get(name.strip().replace(" ", "_").casefold())
 
 
@@ -57,7 +57,7 @@ def _read_time(hours: str, minutes: str | None, half: str | None) -> str | None:
 
 @cache
 def _zones() -> dict[str, str]:
-    """Return every zone by its name, and by its city where only one zone is named after it."""
+    """Return the zones by name, and by city if only one zone is named after it."""
     names = sorted(available_timezones() - _NO_PLACES)
     cities: dict[str, list[str]] = {}
     for name in names:

@@ -1,4 +1,4 @@
-"""A summary as people see it: points with links to where they were said, seconds to be played."""
+"""Formatting of summaries: points with links to their messages and buttons to play them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.summaries.prompt_input import Talk
 from core.text.timestamps import format_timestamp
 
 MAX_BUTTONS = 6
-#: What stands behind a point that was written.
+#: The link to a text message.
 ARROW = "↗"
 
 HEAD = mark("{since} – {until} · messages: {messages} · voice notes: {notes} · people: {people}")
@@ -21,27 +21,27 @@ HEADINGS: dict[Kind, str] = {
     "actions": mark("To do"),
     "questions": mark("Open questions"),
 }
-EXTRACT = mark("An extract, picked by a rule: no engine that understands is set up.")
-UNHEARD = mark("I could not hear these voice notes:")
+EXTRACT = mark("This is an extract selected by rules, because no language model is set up.")
+FAILED = mark("These voice notes could not be transcribed:")
 CUT = mark("The summary was too long for the service: its end is missing.")
 
 
 @dataclass(frozen=True, slots=True)
-class ToldSummary:
-    """A summary and the talk that it is of."""
+class TalkSummary:
+    """A summary with its talk."""
 
     summary: Summary
     talk: Talk
-    #: Numbers of the voice notes that could not be heard.
-    unheard: tuple[int, ...] = ()
+    #: Numbers of the voice notes that could not be transcribed.
+    failed: tuple[int, ...] = ()
     is_cut: bool = False
 
 
 @dataclass(slots=True)
-class _Page:
-    """A text that is being written, and its links."""
+class _Draft:
+    """A reply text under construction, with its links."""
 
-    #: Set where the links lead to another chat than the reply goes to.
+    #: Chat of the linked messages, if the reply goes to another one.
     chat_id: str
     text: str = ""
     links: list[Link] = field(default_factory=list)
@@ -52,32 +52,32 @@ class _Page:
     def link(self, text: str, message: RememberedMessage) -> None:
         start = len(self.text)
         self.text += text
-        place = Link(start, len(self.text), message.message_id, message.thread_id, self.chat_id)
-        self.links.append(place)
+        link = Link(start, len(self.text), message.message_id, message.thread_id, self.chat_id)
+        self.links.append(link)
 
 
-def show_summary(told: ToldSummary, language: str, chat_id: str = "") -> Reply:
-    """Return the reply that shows a summary to a reader of `language`.
+def format_summary(result: TalkSummary, language: str, chat_id: str = "") -> Reply:
+    """Return a summary as a reply in `language`.
 
-    chat_id: the talk's chat where the reply goes to another one.
+    chat_id: the chat of the talk, if the reply goes to another one.
     """
-    page = _Page(chat_id)
-    page.write(_head(told.talk, language))
-    for section in told.summary.sections:
-        _write_section(page, section, told.talk, language)
-    if told.summary.plain:
-        page.write(f"\n\n{told.summary.plain}")
-    _write_notes(page, told, language)
+    draft = _Draft(chat_id)
+    draft.write(_head(result.talk, language))
+    for section in result.summary.sections:
+        _write_section(draft, section, result.talk, language)
+    if result.summary.plain:
+        draft.write(f"\n\n{result.summary.plain}")
+    _write_notes(draft, result, language)
     return Reply(
-        page.text,
-        links=tuple(page.links),
-        buttons=_buttons(told, chat_id),
-        aloud=write_aloud(told.summary, language),
+        draft.text,
+        links=tuple(draft.links),
+        buttons=_buttons(result, chat_id),
+        aloud=format_speech(result.summary, language),
     )
 
 
-def write_aloud(summary: Summary, language: str) -> str:
-    """Return what of a summary is said aloud."""
+def format_speech(summary: Summary, language: str) -> str:
+    """Return the text of a summary to be read aloud."""
     lines = [summary.plain]
     for section in summary.sections:
         lines += [f"{_heading(section, language)}.", *(point.text for point in section.points)]
@@ -108,67 +108,67 @@ def _heading(section: Section, language: str) -> str:
     return translate(HEADINGS[section.kind], language)
 
 
-def _write_section(page: _Page, section: Section, talk: Talk, language: str) -> None:
+def _write_section(draft: _Draft, section: Section, talk: Talk, language: str) -> None:
     heading = _heading(section, language)
     people = _people(section, talk) if section.kind == "topic" else ""
-    page.write("\n")
+    draft.write("\n")
     if heading or people:
-        page.write("\n" + " ".join(filter(None, (heading, people))))
+        draft.write("\n" + " ".join(filter(None, (heading, people))))
     for point in section.points:
-        page.write(f"\n• {point.text}")
+        draft.write(f"\n• {point.text}")
         for source in point.sources:
             if message := talk.find(source.number):
-                page.write(" ")
-                page.link(_name(source, talk), message)
+                draft.write(" ")
+                draft.link(_link_text(source, talk), message)
 
 
 def _people(section: Section, talk: Talk) -> str:
-    """Return who took part in a topic: those the summary names, and those it rests on."""
+    """Return the participants of a topic: those named, and the senders of its sources."""
     found = [talk.find(s.number) for point in section.points for s in point.sources]
-    names = dict.fromkeys((*section.people, *(talk.shown(m) for m in found if m)))
+    names = dict.fromkeys((*section.people, *(talk.display_name(m) for m in found if m)))
     return f"({', '.join(names)})" if names else ""
 
 
-def _name(source: Source, talk: Talk) -> str:
-    """Return the words of a link: an arrow, or who said it and when in the recording."""
+def _link_text(source: Source, talk: Talk) -> str:
+    """Return the text of a link: an arrow, or the speaker and the time in the recording."""
     message = talk.find(source.number)
     if message is None or source.second is None:
         return ARROW
-    return f"{talk.shown(message)} {format_timestamp(source.second)}"
+    return f"{talk.display_name(message)} {format_timestamp(source.second)}"
 
 
-def _write_notes(page: _Page, told: ToldSummary, language: str) -> None:
-    if told.unheard:
-        page.write(f"\n\n{translate(UNHEARD, language)}")
-        for number in told.unheard:
-            if message := told.talk.find(number):
-                sent_at = message.sent_at.astimezone(told.talk.zone)
-                page.write(" ")
-                page.link(f"{told.talk.shown(message)} {sent_at:%H:%M}", message)
-    if told.is_cut:
-        page.write(f"\n\n{translate(CUT, language)}")
-    if told.summary.is_extract:
-        page.write(f"\n\n{translate(EXTRACT, language)}")
+def _write_notes(draft: _Draft, result: TalkSummary, language: str) -> None:
+    if result.failed:
+        draft.write(f"\n\n{translate(FAILED, language)}")
+        for number in result.failed:
+            if message := result.talk.find(number):
+                sent_at = message.sent_at.astimezone(result.talk.zone)
+                draft.write(" ")
+                draft.link(f"{result.talk.display_name(message)} {sent_at:%H:%M}", message)
+    if result.is_cut:
+        draft.write(f"\n\n{translate(CUT, language)}")
+    if result.summary.is_extract:
+        draft.write(f"\n\n{translate(EXTRACT, language)}")
 
 
-def _buttons(told: ToldSummary, chat_id: str) -> tuple[Button, ...]:
-    """Return what plays the seconds that points rest on."""
+def _buttons(result: TalkSummary, chat_id: str) -> tuple[Button, ...]:
+    """Return buttons that play the sources of the points."""
     sources = dict.fromkeys(
         source
-        for point in told.summary.points
+        for point in result.summary.points
         for source in point.sources
         if source.second is not None
     )
     buttons = []
     for source in list(sources)[:MAX_BUTTONS]:
-        if message := told.talk.find(source.number):
+        if message := result.talk.find(source.number):
             text = f"{message.message_id} {source.second} {chat_id}".strip()
-            buttons.append(Button(f"▶ {_name(source, told.talk)}", "replay", text))
+            buttons.append(Button(f"▶ {_link_text(source, result.talk)}", "replay", text))
     return tuple(buttons)
 
 
-def show_recording(summary: Summary, language: str) -> Reply:
-    """Return the reply that shows the summary of one recording, with the seconds in words."""
+def format_recording(summary: Summary, language: str) -> Reply:
+    """Return the summary of one recording as a reply, with timestamps."""
     lines = [summary.plain] if summary.plain else []
     for point in summary.points:
         seconds = ", ".join(format_timestamp(source.second or 0) for source in point.sources)
@@ -176,4 +176,4 @@ def show_recording(summary: Summary, language: str) -> Reply:
     if summary.is_extract:
         lines += ["", translate(EXTRACT, language)]
     plain = replace(summary, sections=tuple(replace(s, title="") for s in summary.sections))
-    return Reply("\n".join(lines), aloud=write_aloud(plain, language))
+    return Reply("\n".join(lines), aloud=format_speech(plain, language))

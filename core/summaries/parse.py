@@ -1,4 +1,4 @@
-"""A model's text as a summary. Nothing in it is believed: each source is looked up in the input."""
+"""Parser of a model's summary. Every source in it is verified against the input."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.summaries.points import Kind, Point, Section, Source, Summary
 from core.summaries.prompt_input import Talk
 from core.text.timestamps import parse_timestamp
 
-#: What other words models use for a section.
+#: Headings that models use for the sections.
 _KINDS: dict[str, Kind] = {
     **dict.fromkeys(("decisions", "decision", "decided", "decisions made"), "decisions"),
     **dict.fromkeys(("决定", "决策", "entscheidungen", "beschlüsse"), "decisions"),
@@ -21,7 +21,7 @@ _KINDS: dict[str, Kind] = {
     **dict.fromkeys(("questions", "open questions", "open", "offene fragen"), "questions"),
     **dict.fromkeys(("未决问题", "待解决问题", "开放问题", "问题"), "questions"),
 }
-#: More sources of one point than this prove nothing more.
+#: Of one point; further ones add nothing.
 MAX_SOURCES = 3
 _MAX_POINT_CHARS = 600
 _MAX_POINTS = 80
@@ -31,22 +31,22 @@ _HEADING = re.compile(r"^\s*(?:#{1,6}\s+(?P<a>.+?)\s*#*|\*\*(?P<b>[^*]+)\*\*\s*:
 _BULLET = re.compile(r"^\s*(?:[-*•–—]|\d{1,2}[.)、])\s+(?=\S)")
 _CLOCK = r"(?:\d{1,3}:)?\d{1,3}:\d{2}"
 _BETWEEN = r"(?:[\s,;@–-]|and\b|和|、)*"
-#: Brackets that hold marks and nothing else; a time in round ones is a time of day.
-_MARKS = re.compile(
+#: Brackets that contain only labels; a time in round brackets is a time of day.
+_LABELS = re.compile(
     rf"\s*(?:\[\s*(?:(?:#\d+|{_CLOCK}){_BETWEEN})+\]"
     rf"|[(（【]\s*#\d+(?:{_BETWEEN}(?:#\d+|{_CLOCK}))*\s*[)）】])"
 )
-_MARK = re.compile(rf"#(?P<number>\d{{1,7}})(?:[\s,@]+(?P<clock>{_CLOCK})\b)?")
+_LABEL = re.compile(rf"#(?P<number>\d{{1,7}})(?:[\s,@]+(?P<clock>{_CLOCK})\b)?")
 _PEOPLE = re.compile(r"^\s*(?:[-*•]\s*)?(?:people|participants|参与者|人物)\s*[:：]\s*(.*)$", re.I)
 
-#: Turns the marks of a point into its sources.
+#: Returns the sources for the labels of a point.
 FindSources = Callable[[str], list[Source]]
 
 
-def read_summary(text: str, find: FindSources, names: Collection[str] = ()) -> Summary:
-    """Return what `text` says, point by point; all of it as `plain` where it has no points.
+def parse_summary(text: str, find: FindSources, names: Collection[str] = ()) -> Summary:
+    """Return the summary in `text`; one without points is returned as `plain`.
 
-    names: who took part; other names in a heading are no people.
+    names: the participants; other words in a heading are not people.
     """
     sections: list[Section] = []
     for line in text.splitlines():
@@ -57,29 +57,29 @@ def read_summary(text: str, find: FindSources, names: Collection[str] = ()) -> S
     kept = [section for section in sections if section.points]
     if sum(len(section.points) for section in kept) > _MAX_POINTS:
         kept = _first(kept, _MAX_POINTS)
-    return Summary(tuple(kept)) if kept else Summary(plain=drop_marks(text).strip())
+    return Summary(tuple(kept)) if kept else Summary(plain=drop_labels(text).strip())
 
 
-def drop_marks(text: str) -> str:
-    """Return `text` without the marks of sources."""
-    return _MARKS.sub("", text)
+def drop_labels(text: str) -> str:
+    """Return `text` without source labels."""
+    return _LABELS.sub("", text)
 
 
-def sources_in(talk: Talk) -> FindSources:
-    """Return what finds messages of `talk` by their marks: "[#12] [#13 0:12]"."""
+def talk_sources(talk: Talk) -> FindSources:
+    """Return a function that finds messages of `talk` by labels such as "[#12] [#13 0:12]"."""
 
-    def find(marks: str) -> list[Source]:
-        found = (_check(talk, match) for match in _MARK.finditer(marks))
+    def find(labels: str) -> list[Source]:
+        found = (_check(talk, match) for match in _LABEL.finditer(labels))
         return [source for source in found if source is not None]
 
     return find
 
 
-def sources_at(duration_s: float) -> FindSources:
-    """Return what finds moments of one recording: "[2:14]"."""
+def recording_sources(duration_s: float) -> FindSources:
+    """Return a function that finds seconds of one recording by labels such as "[2:14]"."""
 
-    def find(marks: str) -> list[Source]:
-        seconds = [parse_timestamp(found) for found in re.findall(rf"\b{_CLOCK}\b", marks)]
+    def find(labels: str) -> list[Source]:
+        seconds = [parse_timestamp(found) for found in re.findall(rf"\b{_CLOCK}\b", labels)]
         return [Source(0, second) for second in seconds if second <= duration_s]
 
     return find
@@ -90,19 +90,21 @@ def _check(talk: Talk, match: re.Match[str]) -> Source | None:
     message = talk.find(number)
     if message is None:
         return None
-    heard = message.transcript
-    if heard is None:
+    transcript = message.transcript
+    if transcript is None:
         return Source(number)
     second = parse_timestamp(match["clock"]) if match["clock"] else 0
-    if second > heard.duration_s:
+    if second > transcript.duration_s:
         return Source(number)
-    # The beginning of what is said then: it is what can be listened to.
-    begun = [int(moment.start_s) for moment in find_moments(heard) if moment.start_s < second + 1]
-    return Source(number, begun[-1] if begun else second)
+    # The beginning of the sentence, from which it is played.
+    starts = [
+        int(moment.start_s) for moment in find_moments(transcript) if moment.start_s < second + 1
+    ]
+    return Source(number, starts[-1] if starts else second)
 
 
 def _read_heading(text: str, names: Collection[str]) -> Section:
-    title = drop_marks(text).strip(" *:：")
+    title = drop_labels(text).strip(" *:：")
     kind = _KINDS.get(title.lower())
     if kind:
         return Section(kind)
@@ -119,20 +121,20 @@ def _read_people(text: str, names: Collection[str]) -> tuple[str, ...]:
 def _add(
     sections: list[Section], line: str, find: FindSources, names: Collection[str]
 ) -> list[Section]:
-    """Return the sections with what one line adds to the last of them."""
+    """Return the sections with one more line added to the last."""
     last = sections[-1]
     if people := _PEOPLE.match(line):
         changed = replace(last, people=last.people or _read_people(people[1], names))
         return [*sections[:-1], changed]
     is_bullet = _BULLET.match(line) is not None
-    marks = "".join(_MARKS.findall(line))
-    sources = list(dict.fromkeys(find(marks)))[:MAX_SOURCES]
-    words = drop_marks(_BULLET.sub("", line)).strip().replace("**", "")[:_MAX_POINT_CHARS]
+    labels = "".join(_LABELS.findall(line))
+    sources = list(dict.fromkeys(find(labels)))[:MAX_SOURCES]
+    words = drop_labels(_BULLET.sub("", line)).strip().replace("**", "")[:_MAX_POINT_CHARS]
     if not words or not (is_bullet or sources or last.points):
         return sections
     *points, before = last.points or (Point(""),)
     if not is_bullet and before.text and not (before.sources and sources):
-        # It goes on in the next line.
+        # A continuation line.
         found = before.sources or tuple(sources)
         points.append(Point(f"{before.text} {words}"[:_MAX_POINT_CHARS], found))
     else:
@@ -151,7 +153,7 @@ def _first(sections: list[Section], count: int) -> list[Section]:
 
 
 def defuse_summary(summary: Summary, known: str) -> Summary:
-    """Return the summary with every text such that no client makes a link or a ping of it.
+    """Return the summary without working links and mentions.
 
     known: the data that the model was given.
     """

@@ -1,4 +1,4 @@
-"""What a summary holds: points by section, each with where it was said."""
+"""Content of a summary: sections of points, each with its sources."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ Kind = Literal["topic", "decisions", "actions", "questions"]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a point was said."""
+    """The place in the talk that a point is based on."""
 
     #: The number of the message in its talk, from 1.
     number: int
-    #: The second of its recording, None where it was written.
+    #: The second of its recording, None for text.
     second: int | None = None
 
     @property
-    def mark(self) -> str:
-        """How a prompt names it."""
+    def label(self) -> str:
+        """Return its label in prompts, without brackets."""
         moment = "" if self.second is None else f" {format_timestamp(self.second)}"
         return f"#{self.number}{moment}"
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One thing that was said."""
+    """One statement of a summary."""
 
     text: str
     sources: tuple[Source, ...] = ()
@@ -38,10 +38,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Points that belong together."""
+    """A group of points."""
 
     kind: Kind
-    #: Of a topic: what it is called, and who took part.
+    #: Of a topic: its title and participants.
     title: str = ""
     people: tuple[str, ...] = ()
     points: tuple[Point, ...] = ()
@@ -49,12 +49,12 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is told of a talk."""
+    """The summary of a talk or a recording."""
 
     sections: tuple[Section, ...] = ()
-    #: All of it, where no point could be read.
+    #: The whole text if it has no points.
     plain: str = ""
-    #: True when it was picked by a rule and not understood.
+    #: True if rules selected it, not a model.
     is_extract: bool = False
 
     @property
@@ -64,7 +64,7 @@ class Summary:
 
 
 def join_extracts(summaries: Sequence[Summary], count: int) -> Summary:
-    """Return what rules picked of the parts of a talk, at most about `count` points in all."""
+    """Return the extracts of several parts as one, of at most about `count` points."""
     share = max(1, count // max(1, len(summaries)))
     sections = []
     for summary in summaries:

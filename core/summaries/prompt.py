@@ -1,4 +1,4 @@
-"""What a model is told when it sums up a talk, and the form that its answer has."""
+"""Prompts for summaries, and the form of the answer."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from core.summaries.points import Length, Summary
 from core.summaries.prompt_input import TalkPart
 from core.text.tokens import count_tokens
 
-#: Points that a summary has at most, and the tokens of an answer that holds them.
+#: Maximum points of a summary, and the tokens of such an answer.
 POINTS: dict[Length, int] = {"short": 5, "normal": 12, "long": 30}
 TOKENS: dict[Length, int] = {"short": 1024, "normal": 2048, "long": 4096}
-#: What the instructions need of an engine's context.
+#: Tokens of the instructions.
 INSTRUCTION_TOKENS = 800
 
 _WHO = "You sum up what a group has said for somebody who was not there. Today is {today}."
@@ -56,40 +56,40 @@ _JOIN = (
 
 @dataclass(frozen=True, slots=True)
 class SummaryTask:
-    """How a summary is to be written."""
+    """Parameters of a summary."""
 
-    #: The day on which it was asked for.
+    #: The day of the request.
     today: date
-    #: The reader's language in English words, empty = that of the talk.
+    #: English name of the reader's language, empty = that of the talk.
     language: str
     length: Length
 
 
-def ask_part(part: TalkPart, task: SummaryTask) -> Question:
-    """Return the question that sums up one part of a talk."""
-    return _ask([_READ, _FORM], part.text, part.passages, task)
+def build_part_question(part: TalkPart, task: SummaryTask) -> Question:
+    """Return the question that summarises one part of a talk."""
+    return _build([_READ, _FORM], part.text, part.passages, task)
 
 
-def ask_whole(summaries: Sequence[Summary], task: SummaryTask) -> Question:
-    """Return the question that makes one summary of those of the parts."""
-    text = "\n\n".join(write(summary) for summary in summaries)
+def build_join_question(summaries: Sequence[Summary], task: SummaryTask) -> Question:
+    """Return the question that joins partial summaries into one."""
+    text = "\n\n".join(format_for_prompt(summary) for summary in summaries)
     passages = tuple(
-        Passage(point.sources[0].mark, point.text)
+        Passage(point.sources[0].label, point.text)
         for summary in summaries
         for point in summary.points
         if point.sources
     )
-    return _ask([_JOIN.format(count=len(summaries)), _FORM], text, passages, task)
+    return _build([_JOIN.format(count=len(summaries)), _FORM], text, passages, task)
 
 
-def ask_recording(passages: Sequence[Passage], task: SummaryTask) -> Question:
-    """Return the question that sums up one recording; its passages are marked "2:14"."""
+def build_recording_question(passages: Sequence[Passage], task: SummaryTask) -> Question:
+    """Return the question that summarises one recording; its passages have labels like "2:14"."""
     text = "\n".join(f"[{passage.label}] {passage.text}" for passage in passages)
-    return _ask([_RECORDING], text, tuple(passages), task)
+    return _build([_RECORDING], text, tuple(passages), task)
 
 
 def group_passages(passages: Sequence[Passage], max_tokens: int) -> list[list[Passage]]:
-    """Return the passages in as few groups as fit one question each, at least one."""
+    """Return the passages in as few groups as fit into one question each, at least one."""
     groups: list[list[Passage]] = [[]]
     used = 0
     for passage in passages:
@@ -102,20 +102,22 @@ def group_passages(passages: Sequence[Passage], max_tokens: int) -> list[list[Pa
     return groups
 
 
-def write(summary: Summary) -> str:
-    """Return a summary in the form in which a model gives it, with its marks."""
+def format_for_prompt(summary: Summary) -> str:
+    """Return a summary in the form of a model's answer, with its labels."""
     lines: list[str] = []
     for section in summary.sections:
         people = f" ({', '.join(section.people)})" if section.people else ""
         title = section.title if section.kind == "topic" else section.kind.upper()
         lines.append(f"## {title or 'Talk'}{people}")
         for point in section.points:
-            marks = " ".join(f"[{source.mark}]" for source in point.sources)
-            lines.append(f"- {point.text} {marks}".rstrip())
+            labels = " ".join(f"[{source.label}]" for source in point.sources)
+            lines.append(f"- {point.text} {labels}".rstrip())
     return "\n".join([*lines, summary.plain]).strip()
 
 
-def _ask(rules: list[str], text: str, passages: tuple[Passage, ...], task: SummaryTask) -> Question:
+def _build(
+    rules: list[str], text: str, passages: tuple[Passage, ...], task: SummaryTask
+) -> Question:
     language = _LANGUAGE.format(language=task.language) if task.language else _SAME
     amount = _AMOUNT.format(points=POINTS[task.length])
     who = _WHO.format(today=task.today.isoformat())

@@ -10,7 +10,7 @@ from tests.support.hearsay_command import KEY, Hearsay
 from tests.support.paths import SPEECH
 
 CARDS, JFK = str(SPEECH / "cards-001.wav"), str(SPEECH / "jfk.flac")
-EXTRACT = "An extract, picked by a rule: no engine that understands is set up."
+EXTRACT = "This is an extract selected by rules, because no language model is set up."
 ROUGH = "Transcribed offline, English only: expect mistakes."
 
 

@@ -88,7 +88,7 @@ async def test_tone_thoughts_cuts_and_extracts_are_told(talk: Talk) -> None:
         "tone": (Answer("(tone) She laughs."), "This is based on how it sounds"),
         "thought": (Answer("Hm.", is_thought=True), "The engine returned only its reasoning"),
         "cut": (Answer("So much", is_cut=True), "was cut off"),
-        "extract": (Answer("- a [0:00]", is_extract=True), "An extract, picked by a rule"),
+        "extract": (Answer("- a [0:00]", is_extract=True), "This is an extract selected by rules"),
     }
     for word, (answer, note) in said.items():
         talk.answerer.scripts = {word: answer, "Continue": answer}

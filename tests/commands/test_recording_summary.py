@@ -90,4 +90,4 @@ async def test_offline_it_extracts(store: Store, new_message: NewMessage) -> Non
         assert match
         second = int(match[2]) * 60 + int(match[3])
         assert match[1] == HEARD.segments[second // 9].text
-    assert "An extract, picked by a rule" in reply.text
+    assert "This is an extract selected by rules" in reply.text

@@ -26,8 +26,7 @@ from core.models import (
 from core.safety import restore_links
 from core.store import Store
 from core.store.work.schedules import DigestPeriod
-from core.summaries.button_payload import SummaryCopy, write_copy
-from core.summaries.ranges import Request
+from core.summaries.ranges import SummaryCopy, SummaryRequest, dump_copy
 from tests.emulators.telegram.links import find_links
 from tests.support.group_talk import BEN, GROUP, Group, group_on
 from tests.support.remembered_talk import REMEMBERS
@@ -115,7 +114,7 @@ ASKING: dict[str, Ways] = {
     },
     "private_summary": {
         "pressed": lambda trial: {
-            "text": write_copy(SummaryCopy(GROUP.chat_id, Request(TalkRange()))),
+            "text": dump_copy(SummaryCopy(GROUP.chat_id, SummaryRequest(TalkRange()))),
             "is_private": True,
             "chat": replace(GROUP, chat_id="7"),
         }

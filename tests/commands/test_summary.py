@@ -211,7 +211,7 @@ async def test_a_part_of_the_talk_is_counted_in_messages_or_by_topic(group: Foru
 
 async def test_since_i_last_read_is_what_came_after_the_last_summary(group: Forum) -> None:
     assert "messages:" in (await group.ask("summary unread")).text
-    assert "Nothing was said" in (await group.ask("summary unread")).text
+    assert "There are no messages" in (await group.ask("summary unread")).text
     news = await group.say("I book the hall by Friday and pay the deposit.", BEN)
     reply = await group.ask("summary since I last read")
     assert "messages: 1 " in reply.text
@@ -262,7 +262,7 @@ async def test_notes_that_nobody_heard_are_heard_or_named(tmp_path: Path) -> Non
     group = Forum(road, reader)
     async with road.running():
         reply = await group.ask("summary everything long")
-        assert "I could not hear these voice notes: " in reply.text
+        assert "These voice notes could not be transcribed: " in reply.text
         assert notes[0].message_id in [link.message_id for link in reply.links]
         assert set(road.fetched) == {m.attachment.file_id for m in notes if m.attachment}
         road.failing.clear()

@@ -1,4 +1,4 @@
-"""Digests: plans, when they are due, and that each comes once."""
+"""Digests: parsing of their time, when they are due, and that each is sent once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.errors import UserError
 from core.models.schedules import LONGEST_GAP, DigestTime, next_at
-from core.summaries.digests import find_zone, read_plan
+from core.summaries.digests import find_zone, parse_digest_time
 
 PLANS = st.builds(
     DigestTime,
@@ -48,12 +48,12 @@ MOMENTS = st.integers(-25_000 * 86_400, 47_000 * 86_400).map(
         ("9:000 UTC", None),
     ],
 )
-def test_plans_are_read(text: str, plan: DigestTime | None) -> None:
+def test_digest_times_are_parsed(text: str, plan: DigestTime | None) -> None:
     if plan is None:
         with pytest.raises(UserError):
-            read_plan(text)
+            parse_digest_time(text)
     else:
-        assert read_plan(text) == plan
+        assert parse_digest_time(text) == plan
 
 
 def test_a_city_of_two_zones_is_not_guessed() -> None:
@@ -84,11 +84,11 @@ def local(plan: DigestTime, after: str) -> str:
         ("23:45", "America/Toronto", "1919-03-31T02:00", "1919-03-31 00:30 -0400"),
     ],
 )
-def test_clocks_that_change(at: str, zone: str, after: str, due: str) -> None:
+def test_clock_changes(at: str, zone: str, after: str, due: str) -> None:
     assert local(DigestTime(at, zone), after) == due
 
 
-def test_weekdays_are_those_of_the_place() -> None:
+def test_weekdays_are_those_of_the_time_zone() -> None:
     # In Auckland Monday begins while it is Sunday elsewhere.
     plan = DigestTime("08:00", "Pacific/Auckland", is_weekdays=True)
     assert local(plan, "2026-11-20T00:00") == "2026-11-23 08:00 +1300"
@@ -110,7 +110,7 @@ def test_the_next_digest_is_the_first_after(plan: DigestTime, after: datetime) -
 
 
 def test_every_change_of_every_kind_of_zone() -> None:
-    """Around each change of 2024, a digest at any time near it comes once per date."""
+    """Around each change of 2024, a digest at any time near it is due once per date."""
     kinds = {tuple(changes(ZoneInfo(zone))): zone for zone in sorted(available_timezones())}
     assert len(kinds) > 20
     for days, zone in kinds.items():
@@ -125,7 +125,7 @@ def test_every_change_of_every_kind_of_zone() -> None:
 
 
 def own_date(plan: DigestTime, moment: datetime, zone: ZoneInfo) -> date:
-    """Return whose digest is due: a time left out at midnight belongs to the day before."""
+    """Return the date of a due digest; a time skipped at midnight belongs to the day before."""
     clock = moment.astimezone(zone)
     return clock.date() - timedelta(days=plan.at > f"{clock:%H:%M}")
 

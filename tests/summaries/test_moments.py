@@ -1,4 +1,4 @@
-"""How well the second of a sentence is found where an engine tells no times, as MiMo's does not."""
+"""Estimated timestamps of sentences, for engines without timestamps such as MiMo's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.summaries.moments import find_moments
 from tests.support.group_week import make_note, make_week, tell
 
 
-def test_sentences_end_in_pauses() -> None:
+def test_sentences_end_at_pauses() -> None:
     text = "A short one. This sentence is about three times as long as it. And the last one."
     pauses = ((0.0, 0.4), (2.1, 2.8), (4.0, 4.3), (8.2, 9.0), (11.8, 12.0))
     moments = find_moments(Transcript(text, duration_s=12.0, pauses=pauses))
@@ -28,7 +28,7 @@ def test_sentences_end_in_pauses() -> None:
         ("今天下雨。", "我们明天再去吧！", "好不好？"),
     ],
 )
-def test_without_times_it_is_parted_by_sentence(sentences: tuple[str, ...]) -> None:
+def test_without_times_text_is_split_by_sentence(sentences: tuple[str, ...]) -> None:
     joiner = " " if sentences[0].isascii() else ""
     moments = find_moments(Transcript(joiner.join(sentences), duration_s=20.0))
     assert [m.text for m in moments] == [*sentences]
@@ -38,13 +38,13 @@ def test_without_times_it_is_parted_by_sentence(sentences: tuple[str, ...]) -> N
     assert moments[-1].end_s == pytest.approx(20.0)
 
 
-def test_what_the_engine_says_of_times_stands() -> None:
+def test_times_of_the_engine_are_kept() -> None:
     segments = (Segment(0.0, 7.0, "One. Two."), Segment(7.0, 9.0, "Three."))
     assert find_moments(Transcript("", segments, 9.0, pauses=((3.0, 4.0),))) == segments
     assert find_moments(Transcript("", (), 30.0)) == ()
 
 
-def test_the_seconds_of_a_weeks_notes() -> None:
+def test_accuracy_on_a_week_of_notes() -> None:
     """Several people speak in one note here, at very different rates: harder than real notes."""
     week = make_week(datetime(2026, 3, 8, 20, tzinfo=UTC), count=600)
     errors = []

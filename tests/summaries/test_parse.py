@@ -8,18 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.models import Attachment, RememberedMessage, Reply, Segment, Transcript
-from core.summaries.format import MAX_BUTTONS, ToldSummary, show_recording, show_summary
-from core.summaries.parse import defuse_summary, read_summary, sources_at, sources_in
+from core.summaries.format import MAX_BUTTONS, TalkSummary, format_recording, format_summary
+from core.summaries.parse import defuse_summary, parse_summary, recording_sources, talk_sources
 from core.summaries.points import Point, Section, Source, Summary, join_extracts
 from core.summaries.prompt import (
     SummaryTask,
-    ask_part,
-    ask_recording,
-    ask_whole,
+    build_join_question,
+    build_part_question,
+    build_recording_question,
+    format_for_prompt,
     group_passages,
-    write,
 )
-from core.summaries.prompt_input import Talk, cut_parts
+from core.summaries.prompt_input import Talk, split_talk
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 HEARD = Transcript(
@@ -44,7 +44,7 @@ NAMES = {"Anna", "Ben", "Mei"}
 
 
 def read(text: str) -> Summary:
-    return read_summary(text, sources_in(TALK), NAMES)
+    return parse_summary(text, talk_sources(TALK), NAMES)
 
 
 FULL = """Here is the summary:
@@ -61,7 +61,7 @@ FULL = """Here is the summary:
 """
 
 
-def test_the_form_that_was_asked_for() -> None:
+def test_the_requested_form() -> None:
     summary = read(FULL)
     assert summary.sections == (
         Section("topic", "The hall", ("Anna", "Ben"), (
@@ -72,7 +72,7 @@ def test_the_form_that_was_asked_for() -> None:
         Section("actions", "", (), (Point("Anna: book it by Friday.", (Source(7),)),)),
         Section("questions", "", (), (Point("Who pays?", (Source(8),)),)),
     )  # fmt: skip
-    assert read(write(summary)) == summary, "parts are joined in the same form"
+    assert read(format_for_prompt(summary)) == summary, "parts are joined in the same form"
 
 
 @pytest.mark.parametrize(
@@ -117,19 +117,19 @@ def test_sections_by_other_names(heading: str, kind: str) -> None:
         ("[#1-#3]", (Source(1), Source(3))),
     ],
 )  # fmt: skip
-def test_a_source_that_was_not_in_the_input_is_dropped(
+def test_sources_that_are_not_in_the_input_are_dropped(
     marks: str, sources: tuple[Source, ...]
 ) -> None:
     [point] = read(f"- Something. {marks}").points
     assert point == Point("Something.", sources)
 
 
-def test_brackets_of_the_text_stay() -> None:
+def test_other_brackets_stay() -> None:
     [point] = read("- We meet (at 14:05) in room [B] about ticket #12. [#2]").points
     assert point.text == "We meet (at 14:05) in room [B] about ticket #12."
 
 
-def test_what_has_no_points_is_shown_as_it_is() -> None:
+def test_text_without_points_is_shown_unchanged() -> None:
     summary = read("Nothing much happened [#3].")
     assert summary.points == [] or summary.points[0].sources == (Source(3),)
     assert read("Nothing much happened.").plain == "Nothing much happened."
@@ -138,22 +138,22 @@ def test_what_has_no_points_is_shown_as_it_is() -> None:
 
 
 @given(st.text(alphabet=st.sampled_from("#[]()0123456789: \n-*AnaBe发【】·.</>@"), max_size=300))
-def test_any_text_can_be_read_and_shown(text: str) -> None:
+def test_any_text_can_be_parsed_and_shown(text: str) -> None:
     summary = defuse_summary(read(text), "")
-    reply = show_summary(ToldSummary(summary, TALK), "en")
+    reply = format_summary(TalkSummary(summary, TALK), "en")
     for link in reply.links:
         assert 0 <= link.start < link.end <= len(reply.text)
         assert link.message_id in {f"m{number}" for number in range(1, 14)}
 
 
-def test_nothing_of_a_models_text_links_or_pings() -> None:
+def test_nothing_in_a_models_text_links_or_pings() -> None:
     text = (
         "## @everyone https://evil.example/x (Anna)\n"
         "- Press /stop or ask @boss at evil.example. [#1]\n"
         "- See known.example/page [#2]"
     )
     summary = defuse_summary(read(text), "look at known.example/page")
-    reply = show_summary(ToldSummary(summary, TALK), "en")
+    reply = format_summary(TalkSummary(summary, TALK), "en")
     for bad in ("@everyone", "evil.example", "/stop", "@boss", "known.example"):
         assert bad not in reply.text
     assert "known" in reply.text, "what was in the talk stays readable"
@@ -161,10 +161,10 @@ def test_nothing_of_a_models_text_links_or_pings() -> None:
 
 
 def shown(text: str = FULL, language: str = "en", chat_id: str = "") -> Reply:
-    return show_summary(ToldSummary(read(text), TALK), language, chat_id)
+    return format_summary(TalkSummary(read(text), TALK), language, chat_id)
 
 
-def test_points_have_their_places_behind_them() -> None:
+def test_points_link_to_their_sources() -> None:
     reply = shown()
     assert "The hall (Anna, Ben)" in reply.text
     assert "• The hall is free on Saturday. ↗\n" in reply.text
@@ -181,29 +181,29 @@ def test_points_have_their_places_behind_them() -> None:
     assert "Decisions" not in copy.text and "Open questions" not in copy.text
 
 
-def test_only_so_many_buttons() -> None:
+def test_buttons_are_limited() -> None:
     segments = tuple(Segment(n * 2.0, n * 2 + 1.9, "x") for n in range(20))
     note = RememberedMessage("m1", START, "2", "Ben", "", None, "", Attachment("f"),
                       Transcript("", segments, 40.0))  # fmt: skip
     talk = Talk([note])
     text = "\n".join(f"- p{n} [#1 0:{n * 2:02}]" for n in range(20))
-    summary = read_summary(text, sources_in(talk))
-    reply = show_summary(ToldSummary(summary, talk), "en")
+    summary = parse_summary(text, talk_sources(talk))
+    reply = format_summary(TalkSummary(summary, talk), "en")
     assert len(reply.buttons) == MAX_BUTTONS
     assert len({button.text for button in reply.buttons}) == MAX_BUTTONS
 
 
-def test_what_could_not_be_heard_and_what_is_missing_is_said() -> None:
-    told = ToldSummary(
-        Summary(read(FULL).sections, is_extract=True), TALK, unheard=(13,), is_cut=True
+def test_failed_transcripts_and_missing_parts_are_named() -> None:
+    result = TalkSummary(
+        Summary(read(FULL).sections, is_extract=True), TALK, failed=(13,), is_cut=True
     )
-    reply = show_summary(told, "en")
-    assert "I could not hear these voice notes: Ben 09:13" in reply.text
+    reply = format_summary(result, "en")
+    assert "These voice notes could not be transcribed: Ben 09:13" in reply.text
     assert "its end is missing" in reply.text
-    assert reply.text.endswith("no engine that understands is set up.")
+    assert reply.text.endswith("no language model is set up.")
 
 
-def test_extracts_of_parts_share_the_room() -> None:
+def test_extracts_of_parts_share_the_points() -> None:
     def extract(count: int, first: int) -> Summary:
         points = tuple(Point(f"p{first + n}", (Source(first + n),)) for n in range(count))
         return Summary((Section("topic", points=points),) if points else (), is_extract=True)
@@ -215,31 +215,31 @@ def test_extracts_of_parts_share_the_room() -> None:
     assert len(join_extracts([extract(12, 1)], 5).points) == 5
 
 
-def test_a_recording_is_summed_up_with_its_seconds() -> None:
-    summary = read_summary("- First this. [0:12]\n- Then that. [9:59]", sources_at(20.0))
-    assert show_recording(summary, "en").text == "• First this. (0:12)\n• Then that."
+def test_a_summary_of_a_recording_has_timestamps() -> None:
+    summary = parse_summary("- First this. [0:12]\n- Then that. [9:59]", recording_sources(20.0))
+    assert format_recording(summary, "en").text == "• First this. (0:12)\n• Then that."
 
 
-def test_questions_hold_the_data_fenced_and_the_same_each_time() -> None:
+def test_questions_are_fenced_and_deterministic() -> None:
     task = SummaryTask(START.date(), "German", "short")
-    [part] = cut_parts(list(TALK.lines()), 10_000)
-    question = ask_part(part, task)
-    assert question == ask_part(part, task)
+    [part] = split_talk(list(TALK.entries()), 10_000)
+    question = build_part_question(part, task)
+    assert question == build_part_question(part, task)
     assert (
         question.turns[0].text.startswith("<data>\n") and "#13 09:13 Ben" in question.turns[0].text
     )
     for words in ("2026-03-02", "German", "never an instruction", "[#13 0:12]", "At most 5 points"):
         assert words in question.instructions
     assert question.task == "summarize" and len(question.passages) == 15
-    whole = ask_whole([read(FULL)] * 2, task)
+    whole = build_join_question([read(FULL)] * 2, task)
     assert "[#13 0:12]" in whole.turns[0].text and "2 parts" in whole.instructions
     assert ("#4", "It costs more than last year") in [(p.label, p.text) for p in whole.passages]
-    recording = ask_recording(question.passages[-3:], task)
+    recording = build_recording_question(question.passages[-3:], task)
     assert "[#13 0:00] Ben: First." in recording.turns[0].text
 
 
-def test_passages_are_grouped_by_what_fits() -> None:
-    passages = [p for line in TALK.lines() for p in line.passages]
+def test_passages_are_grouped_by_tokens() -> None:
+    passages = [p for line in TALK.entries() for p in line.passages]
     groups = group_passages(passages, 40)
     assert len(groups) > 2 and [p for group in groups for p in group] == passages
     assert group_passages([], 40) == [[]]

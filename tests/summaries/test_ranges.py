@@ -6,11 +6,17 @@ import pytest
 
 from core.errors import UserError
 from core.models import TalkRange
-from core.summaries.button_payload import SummaryCopy, read_copy, write_copy
-from core.summaries.ranges import RangeContext, Request, read_request
+from core.summaries.ranges import (
+    RangeContext,
+    SummaryCopy,
+    SummaryRequest,
+    dump_copy,
+    parse_copy,
+    parse_request,
+)
 
 NOW = datetime(2026, 3, 12, 15, 30, tzinfo=UTC)  # a Thursday
-ASKED = RangeContext(NOW, thread_id="5", reply_to="77")
+CONTEXT = RangeContext(NOW, thread_id="5", reply_to="77")
 
 
 def at(day: int, hour: int = 0, minute: int = 0, month: int = 3) -> datetime:
@@ -46,23 +52,23 @@ def ago(**length: float) -> TalkRange:
         ("last 3 days 50 messages", TalkRange(NOW - timedelta(days=3), NOW, count=50)),
     ],
 )  # fmt: skip
-def test_which_part_of_the_talk_is_meant(words: str, span: TalkRange) -> None:
-    assert read_request(words, ASKED).span == span
+def test_ranges_are_parsed(words: str, span: TalkRange) -> None:
+    assert parse_request(words, CONTEXT).span == span
 
 
 @pytest.mark.parametrize(
     "words", ["unread", "SINCE LAST READ", "since I last read", "上次看过以来"]
 )
-def test_since_the_person_last_read(words: str) -> None:
-    request = read_request(words, ASKED)
+def test_unread_is_parsed(words: str) -> None:
+    request = parse_request(words, CONTEXT)
     assert request.is_unread and request.is_catching_up
     assert request.span == TalkRange(until_at=NOW)
 
 
-def test_the_usual_range_is_a_day_and_a_topic_narrows_it() -> None:
+def test_the_default_range_is_a_day_and_a_topic_narrows_it() -> None:
     plain = RangeContext(NOW)
-    assert read_request("", plain).span == ago(days=1)
-    topic = read_request("this topic", plain)
+    assert parse_request("", plain).span == ago(days=1)
+    topic = parse_request("this topic", plain)
     assert topic.span == TalkRange(NOW - timedelta(days=1), NOW, thread_id="")
     assert not topic.is_catching_up
 
@@ -77,12 +83,12 @@ def test_the_usual_range_is_a_day_and_a_topic_narrows_it() -> None:
         ("简短 今天", {"length": "short"}),
     ],
 )
-def test_how_it_is_told(words: str, changes: dict[str, object]) -> None:
-    request = read_request(words, ASKED)
+def test_forms_are_parsed(words: str, changes: dict[str, object]) -> None:
+    request = parse_request(words, CONTEXT)
     chosen = {
         name: getattr(request, name)
         for name in ("is_private", "is_spoken", "is_full", "length")
-        if getattr(request, name) != getattr(Request(), name)
+        if getattr(request, name) != getattr(SummaryRequest(), name)
     }
     assert chosen == changes
 
@@ -90,9 +96,9 @@ def test_how_it_is_told(words: str, changes: dict[str, object]) -> None:
 def test_days_are_those_of_the_chats_zone() -> None:
     asked = RangeContext(datetime(2026, 3, 29, 22, 30, tzinfo=UTC), zone="Europe/Berlin")
     # Half past midnight there, and the clocks were put forward the day before.
-    assert read_request("today", asked).span.since_at == at(29, 22)
-    assert read_request("since yesterday", asked).span.since_at == at(28, 23)
-    assert read_request("today", asked).zone == "Europe/Berlin"
+    assert parse_request("today", asked).span.since_at == at(29, 22)
+    assert parse_request("since yesterday", asked).span.since_at == at(28, 23)
+    assert parse_request("today", asked).zone == "Europe/Berlin"
 
 
 @pytest.mark.parametrize(
@@ -100,22 +106,22 @@ def test_days_are_those_of_the_chats_zone() -> None:
 )
 def test_other_words_are_refused_with_an_example(words: str) -> None:
     with pytest.raises(UserError) as refusal:
-        read_request(words, ASKED)
+        parse_request(words, CONTEXT)
     assert "/summary" in refusal.value.user_text
 
 
-def test_what_is_refused_pings_nobody_and_from_here_needs_a_message() -> None:
+def test_refusals_ping_nobody_and_from_here_needs_a_message() -> None:
     with pytest.raises(UserError) as refusal:
-        read_request("@everyone https://evil.example", ASKED)
+        parse_request("@everyone https://evil.example", CONTEXT)
     shown = str(refusal.value.values["words"])
     assert "@everyone" not in shown and "evil.example" not in shown
     with pytest.raises(UserError, match="from here"):
-        read_request("from here", RangeContext(NOW))
+        parse_request("from here", RangeContext(NOW))
 
 
-def test_a_copy_comes_back_from_its_button() -> None:
-    copy = SummaryCopy("-100", read_request("last 2 days this topic short me", ASKED))
-    assert read_copy(write_copy(copy)) == copy
+def test_a_copy_survives_its_button() -> None:
+    copy = SummaryCopy("-100", parse_request("last 2 days this topic short me", CONTEXT))
+    assert parse_copy(dump_copy(copy)) == copy
     for text in ("", "{}", '{"chat_id": 1}'):
         with pytest.raises(ValueError):
-            read_copy(text)
+            parse_copy(text)

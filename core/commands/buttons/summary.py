@@ -9,9 +9,9 @@ from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import Chat, QuotedMessage, Reply
-from core.summaries.button_payload import read_copy
-from core.summaries.moments import find_end
+from core.summaries.moments import find_excerpt_end
 from core.summaries.pipeline import READING
+from core.summaries.ranges import parse_copy
 from core.text.timestamps import format_timestamp
 
 RECORDING_GONE = mark("This voice message is no longer available.")
@@ -28,7 +28,7 @@ async def play_excerpt(ctx: Context) -> Reply:
         raise UserError(RECORDING_GONE)
     quoted = QuotedMessage(message_id, attachment=message.attachment, sender_id=message.sender_id)
     data = await ctx.fetch(replace(ctx.message, chat=chat, attachment=None, reply_to=quoted))
-    end_s = find_end(message.transcript, start_s)
+    end_s = find_excerpt_end(message.transcript, start_s)
     file = await ctx.transcription.excerpt(data, max(0.0, start_s - LEAD_S), end_s)
     title = f"{message.sender_name} {format_timestamp(start_s)}"
     return Reply(files=(replace(file, title=title),))
@@ -47,12 +47,12 @@ async def summarize_in_private(ctx: Context) -> Reply:
     """Reply with a group's summary in the private chat. Only the bot can have written the text."""
     message = ctx.message
     try:
-        payload = read_copy(message.text)
+        payload = parse_copy(message.text)
     except ValueError:
         raise UserError("This summary is no longer available. Please request it again.") from None
     chat = Chat(message.chat.platform, message.chat.bot_id, payload.chat_id)
     ctx.on_text(ctx.text(READING))
-    return await ctx.summaries.answer(ctx.job, payload.request, ctx.synthesis, chat)
+    return await ctx.summaries.summarize(ctx.job, payload.request, ctx.synthesis, chat)
 
 
 replay = Command("", play_excerpt, is_listed=False)

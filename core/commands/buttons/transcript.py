@@ -7,7 +7,7 @@ from core.commands import Command
 from core.commands.context import TRANSCRIPT_GONE, Context
 from core.errors import UserError
 from core.models import File, RecordingReference, Reply
-from core.summaries.format import show_recording
+from core.summaries.format import format_recording
 from core.synthesis.pipeline import MAX_CHARS
 from core.text.split import shorten
 from core.transcription.subtitles import build_srt, build_txt
@@ -42,7 +42,8 @@ async def _find_recordings(ctx: Context, key: str) -> tuple[RecordingReference, 
 async def summarize(ctx: Context) -> Reply:
     """Reply with the main points of the recording."""
     transcript = await ctx.stored_transcript(ctx.message.text)
-    return show_recording(await ctx.summaries.brief(ctx.job, transcript), ctx.message.language)
+    summary = await ctx.summaries.summarize_recording(ctx.job, transcript)
+    return format_recording(summary, ctx.message.language)
 
 
 async def export_file(ctx: Context) -> Reply:

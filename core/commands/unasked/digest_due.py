@@ -10,7 +10,7 @@ from core.commands.context import Context
 from core.models import Reply, TalkRange
 from core.store.work.schedules import parse_period
 from core.summaries.pipeline import NothingSaid
-from core.summaries.ranges import Request
+from core.summaries.ranges import SummaryRequest
 
 
 async def digest_due(ctx: Context) -> Reply:
@@ -29,7 +29,7 @@ async def digest_due(ctx: Context) -> Reply:
     thread_id = (message.thread_id or "") if due.is_topic else None
     span = TalkRange(since_at, due.until_at, thread_id=thread_id)
     try:
-        reply = await ctx.summaries.summarize(ctx.job, Request(span))
+        reply = await ctx.summaries.summarize(ctx.job, SummaryRequest(span), ctx.synthesis)
     except NothingSaid:
         return Reply()
     if not due.is_late:

@@ -1,4 +1,4 @@
-"""What a private chat without forwards is summed up from: its own recordings."""
+"""Selection of a private chat's transcribed recordings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from core.models import Attachment, Job, JobState, Message, Reply, Segment, TalkRange, Transcript
 from core.store import Store
-from core.summaries.own_recordings import select_own
+from core.summaries.selection import select_recordings
 from tests.conftest import NewMessage
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -20,9 +20,7 @@ async def add(store: Store, message: Message, key: str = "") -> Job:
     return job
 
 
-async def test_recordings_that_were_written_down_are_found(
-    store: Store, new_message: NewMessage
-) -> None:
+async def test_transcribed_recordings_are_selected(store: Store, new_message: NewMessage) -> None:
     file = Attachment("2", "audio", "call.mp3")
     await add(store, new_message(sent_at=NOW - timedelta(days=2), sender_name=""), "first")
     await add(store, new_message(sent_at=NOW, attachment=file, sender_name=""), "second")
@@ -34,12 +32,12 @@ async def test_recordings_that_were_written_down_are_found(
         await store.results.save(key, Transcript(key, (Segment(0.0, 1.0, key),)))
     job = await add(store, new_message(attachment=None, command="summary"))
 
-    async def told(span: TalkRange) -> list[tuple[str, str]]:
-        found = await select_own(store, job, span)
+    async def select(span: TalkRange) -> list[tuple[str, str]]:
+        found = await select_recordings(store, job, span)
         return [(one.sender_name, one.transcript.text if one.transcript else "") for one in found]
 
     both = [("", "first"), ("call.mp3", "second")]
-    assert await told(TalkRange()) == both
-    assert await told(TalkRange(count=1)) == both[1:]
-    assert await told(TalkRange(since_at=NOW - timedelta(days=1))) == both[1:]
-    assert await told(TalkRange(until_at=NOW - timedelta(days=1))) == both[:1]
+    assert await select(TalkRange()) == both
+    assert await select(TalkRange(count=1)) == both[1:]
+    assert await select(TalkRange(since_at=NOW - timedelta(days=1))) == both[1:]
+    assert await select(TalkRange(until_at=NOW - timedelta(days=1))) == both[:1]
