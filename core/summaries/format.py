@@ -23,7 +23,7 @@ HEADINGS: dict[Kind, str] = {
 }
 EXTRACT = mark("This is an extract selected by rules, because no language model is set up.")
 FAILED = mark("These voice notes could not be transcribed:")
-CUT = mark("The summary was too long for the service: its end is missing.")
+CUT = mark("The summary was cut off: it exceeded the length limit.")
 
 
 @dataclass(frozen=True, slots=True)

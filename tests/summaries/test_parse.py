@@ -199,7 +199,7 @@ def test_failed_transcripts_and_missing_parts_are_named() -> None:
     )
     reply = format_summary(result, "en")
     assert "These voice notes could not be transcribed: Ben 09:13" in reply.text
-    assert "its end is missing" in reply.text
+    assert "cut off" in reply.text
     assert reply.text.endswith("no language model is set up.")
 
 
