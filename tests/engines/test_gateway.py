@@ -147,7 +147,7 @@ async def test_gateway_with_presets_only_refuses_other_voices(
     for utterance in (Utterance("Hi.", description="x"), Utterance("Hi.", sample=make_audio(1))):
         with pytest.raises(EngineRefused) as caught:
             await collect_audio(synthesizer, utterance)
-        assert caught.value.values["reason"] == "it has preset voices only"
+        assert caught.value.values["reason"] == "it only has preset voices"
     assert await collect_audio(synthesizer, Utterance("Hi.")), "the model stays"
 
 

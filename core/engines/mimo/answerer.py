@@ -34,7 +34,7 @@ class MimoAnswerer(MimoRole):
     async def answer(self, question: Question, *, on_text: OnText | None = None) -> Answer:
         """Return the answer. A retired model is replaced on the way.
 
-        A reply that holds nothing but thoughts is asked for again, without thinking.
+        If there was nothing but reasoning, it asks again without thinking.
         """
         return await self._choice.use(partial(self._answer, question, on_text))
 

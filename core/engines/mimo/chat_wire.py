@@ -83,7 +83,7 @@ def _build_audio_part(audio: Audio) -> dict[str, Any]:
     if not audio.url:
         return build_audio_part(audio, _MIMES, MAX_BYTES)
     if not audio.url.lower().startswith(("http://", "https://")):
-        raise EngineRefused("not an HTTP URL", reason="the address is not one of the web")
+        raise EngineRefused("not an HTTP URL", reason="the address is not a web address")
     return {"type": "input_audio", "input_audio": {"data": clean(audio.url)}}
 
 

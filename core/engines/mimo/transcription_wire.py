@@ -60,11 +60,11 @@ def build_transcription(
     language: BCP 47; other languages than Chinese and English are left to detection.
     Raises EngineRefused unless it is WAV or MP3 of at most MAX_BYTES.
     """
-    sound = build_audio_part(audio, _MIMES, MAX_BYTES)
+    content = build_audio_part(audio, _MIMES, MAX_BYTES)
     primary = (language or "").lower().split("-")[0]
     body = {
         "model": model,
-        "messages": [{"role": "user", "content": [sound]}],
+        "messages": [{"role": "user", "content": [content]}],
         "asr_options": {"language": primary if primary in _LANGUAGES else "auto"},
         **({"temperature": temperature} if temperature is not None else {}),
         **({"stream": True} if is_streamed else {}),

@@ -1,1 +1,1 @@
-"""This machine alone: pocketsphinx, espeak-ng, and passages picked by a rule."""
+"""The offline engine: pocketsphinx, espeak-ng, and passages picked by a rule."""

@@ -32,7 +32,7 @@ class _Library:
         data_path = espeakng_loader.get_data_path().encode()
         rate_hz = self._library.espeak_Initialize(_SYNCHRONOUS, 0, data_path, _DONT_EXIT)
         if rate_hz != RATE_HZ:
-            raise RuntimeError(f"the library does not start, or speaks at {rate_hz} Hz")
+            raise RuntimeError(f"the library does not start, or its rate is {rate_hz} Hz")
         self._pcm = bytearray()
         # A reference, for the library does not keep it alive.
         self._on_sound = _OnSound(self._take)
@@ -41,7 +41,7 @@ class _Library:
     def synthesize(self, header: dict[str, Any], text: bytes) -> Iterator[Frame]:
         """Yield the samples of `text` (UTF-8). Raises WorkerRefused("voice")."""
         if self._library.espeak_SetVoiceByName(str(header["voice"]).encode()):
-            raise WorkerRefused("voice", "the library does not know it")
+            raise WorkerRefused("voice", "the library does not have it")
         self._library.espeak_SetParameter(_PITCH, int(header["pitch"]), 0)
         self._pcm.clear()
         size = ctypes.c_size_t(len(text) + 1)

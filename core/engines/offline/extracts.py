@@ -49,7 +49,7 @@ def extract(question: Question) -> str:
     that need a model, NothingFound.
     """
     if question.task == "translate" or not question.passages:
-        raise AnswererMissing(f"the machine alone cannot {question.task} this")
+        raise AnswererMissing(f"the offline engine cannot {question.task} this")
     pieces = _split(question.passages)
     wanted = count_terms(question.words) if question.task == "answer" else Counter()
     chosen = _find(pieces, wanted) if wanted and pieces else _pick_central(pieces)
@@ -93,9 +93,9 @@ def _find(pieces: Sequence[_Piece], wanted: Counter[str]) -> list[_Piece]:
 
 
 def _score(terms: Counter[str], wanted: Counter[str], weights: Vector, mean: float) -> float:
-    brake = _K1 * (1 - _B + _B * terms.total() / mean)
+    saturation = _K1 * (1 - _B + _B * terms.total() / mean)
     return sum(
-        weights[term] * times * terms[term] * (_K1 + 1) / (terms[term] + brake)
+        weights[term] * times * terms[term] * (_K1 + 1) / (terms[term] + saturation)
         for term, times in wanted.items()
         if term in terms
     )

@@ -26,7 +26,7 @@ def main() -> None:
 def transcribe(decoder: Any, wav: bytes) -> Iterator[Frame]:
     """Yield the words of each utterance in `wav` with its times, `start_s` and `end_s`.
 
-    Only speech is decoded: for other sounds the decoder would invent words.
+    Only speech is decoded: for noise the decoder would invent words.
     Raises WorkerRefused("format") unless `wav` is 16-bit mono WAV of 16 kHz.
     """
     for start_s, end_s, pcm in find_speech(read_pcm(wav)):

@@ -45,10 +45,10 @@ class OfflineSynthesizer(OfflineRole):
         check_preset(utterance)
         text = strip_tags(utterance.text)
         if not _SPEAKABLE.search(text):
-            raise EngineRefused("no words", reason="there is nothing to speak in it")
+            raise EngineRefused("no words", reason="it contains nothing to read aloud")
         voice_id = utterance.voice or espeak.pick_voice(text)
         if all(voice.voice_id != voice_id for voice in espeak.VOICES):
-            raise EngineRefused("no such voice", reason="it does not know this voice")
+            raise EngineRefused("no such voice", reason="it does not have this voice")
         samples = await self._synthesize(
             text.replace("\0", "").encode("utf-8", "replace"), voice_id
         )

@@ -16,8 +16,8 @@ from core.models import Answer, Question
 
 #: Time for each token of the longest answer.
 _PER_TOKEN_S = 0.1
-#: How many times longer an answer may be where thoughts took all of its room.
-_MORE_ROOM = 4
+#: Factor of the tokens of an answer after reasoning took all of them.
+_MORE_TOKENS = 4
 
 
 class OpenAIAnswerer(OpenAIRole):
@@ -39,7 +39,7 @@ class OpenAIAnswerer(OpenAIRole):
     async def answer(self, question: Question, *, on_text: OnText | None = None) -> Answer:
         """Return the answer. Raises AudioNotSupported if there is audio and the model takes none.
 
-        A reply that holds nothing but thoughts is asked for again, with more room.
+        If there was nothing but reasoning, it asks again with more tokens.
         """
         return await self._choice.use(partial(self._answer, question, on_text))
 
@@ -47,8 +47,8 @@ class OpenAIAnswerer(OpenAIRole):
         answer = await self._ask(question, on_text, model)
         if answer.text:
             return answer
-        room = question.max_tokens * _MORE_ROOM
-        quick = replace(question, is_thinking=False, max_tokens=room)
+        max_tokens = question.max_tokens * _MORE_TOKENS
+        quick = replace(question, is_thinking=False, max_tokens=max_tokens)
         return combine_answers(answer, await self._ask(quick, on_text, model))
 
     async def _ask(self, question: Question, on_text: OnText | None, model: str) -> Answer:

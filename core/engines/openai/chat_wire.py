@@ -65,7 +65,7 @@ class UnsupportedPart(EngineRefused):
 
 
 def find_limits(model: str, *, can_take_audio: bool) -> AnswererLimits:
-    """Return what one call of `model` may hold. can_hear: it takes sound, as far as is known."""
+    """Return the limits of `model`. can_take_audio: it is not known to refuse audio."""
     formats = tuple(openai_wire.FORMATS) if can_take_audio else ()
     model_id = find_mimo(model)
     if model_id is None:

@@ -52,7 +52,7 @@ def build_speech(
     check_preset(utterance)
     text = strip_tags(utterance.text)
     if not text:
-        raise EngineRefused("no words", reason="there is nothing to speak in it")
+        raise EngineRefused("no words", reason="it contains nothing to read aloud")
     instructions = [utterance.direction] if utterance.direction else []
     if utterance.styles:
         instructions.append(f"Style: {', '.join(utterance.styles)}.")

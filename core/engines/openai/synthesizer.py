@@ -75,7 +75,7 @@ class OpenAISynthesizer(OpenAIRole):
                 if gateway.pick_model(utterance, model) == model:
                     raise
                 # The gateway lacks only the model for this kind of voice; the presets' one stays.
-                raise EngineRefused(str(error), reason="it has preset voices only") from None
+                raise EngineRefused(str(error), reason="it only has preset voices") from None
 
     def _speak(
         self, utterance: Utterance, model: str, response_format: str

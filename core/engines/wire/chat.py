@@ -140,7 +140,9 @@ def is_cut_by(finish_reason: str | None) -> bool:
     part of a text never passes for the whole.
     """
     if finish_reason == "content_filter":
-        raise EngineRefused("content_filter", reason="it did not pass the service's moderation")
+        raise EngineRefused(
+            "content_filter", reason="it was blocked by the service's content filter"
+        )
     if finish_reason != "stop" and finish_reason not in _STOPPED_EARLY:
         raise EngineBadReply("the finish reason is missing or unknown")
     return finish_reason in _STOPPED_EARLY

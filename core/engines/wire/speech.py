@@ -21,7 +21,7 @@ _UNKNOWN_BYTES = 0x7FFF_0000
 def check_preset(utterance: Utterance) -> None:
     """Raise EngineRefused if `utterance` wants a voice that is not a preset."""
     if utterance.description or utterance.sample is not None:
-        raise EngineRefused("only preset voices", reason="it has preset voices only")
+        raise EngineRefused("only preset voices", reason="it only has preset voices")
 
 
 def strip_tags(text: str) -> str:
