@@ -33,7 +33,7 @@ class Sofa:
 
     async def join(self, message: Message) -> str:
         if not self.is_present(message):
-            raise UserError("Go into a voice channel first: I come to where you are.")
+            raise UserError("Join a voice channel first, then I can join you.")
         self.is_joined = True
         return "Sofa"
 

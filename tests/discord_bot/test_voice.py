@@ -62,7 +62,7 @@ async def test_a_closed_channel_is_not_remembered_as_refusing_voice(
     room.server.deny(room.channel, room.guild, "ATTACH_FILES", "SEND_VOICE_MESSAGES")
     await room.answer(bot, Reply(files=(await make_voice(),)))
     answer = only(room.server.answers(room.channel))
-    assert "may not send files" in answer.content and not answer.files
+    assert "send files in this channel" in answer.content and not answer.files
     assert len(room.server.calls_of(SEND)) <= 3
 
 

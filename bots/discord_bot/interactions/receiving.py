@@ -40,8 +40,8 @@ from core.models import Job, Message, Suggestion
 
 log = structlog.get_logger(__name__)
 
-GONE = mark("I no longer know what this is about. Please begin again.")
-NOT_ALLOWED = mark("I am not set up to answer here.")
+GONE = mark("This has expired. Please start again.")
+NOT_ALLOWED = mark("This bot is not enabled for this chat.")
 
 #: Deadline of the first response, less the time in transit; and of one try.
 RESPONSE_S, _TRY_S = 2.8, 1.2

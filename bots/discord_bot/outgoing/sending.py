@@ -39,7 +39,7 @@ from core.models import File
 
 log = structlog.get_logger(__name__)
 
-FILES_FORBIDDEN = mark("I may not send files in this channel.")
+FILES_FORBIDDEN = mark("I do not have permission to send files in this channel.")
 
 #: Total deadline of one request with its retries, and of one that uploads files.
 CALL_S, UPLOAD_S = 60.0, 300.0

@@ -54,12 +54,14 @@ class DiscordVoiceChannels:
         channels: tuple[Channel, ...] = (*guild.voice_channels, *guild.stage_channels)
         channel = next((one for one in channels if _is_in(one, message.sender_id)), None)
         if channel is None:
-            raise UserError("Go into a voice channel first: I come to where you are.")
+            raise UserError("Join a voice channel first, then I can join you.")
         connection = self._find_connection(message)
         if connection and connection.channel.id == channel.id:
             return channel.name
         if connection and not self._is_alone(connection):
-            raise UserError("I am with others in {channel}.", channel=connection.channel.name)
+            raise UserError(
+                "I am already in {channel} with other people.", channel=connection.channel.name
+            )
         _require_rights(guild, channel)
         if connection:
             await connection.disconnect(force=True)
@@ -116,13 +118,15 @@ class DiscordVoiceChannels:
 
     async def _connect(self, channel: Channel, message: Message) -> None:
         if VoiceConnection.warn_nacl or VoiceConnection.warn_dave:
-            raise UserError("Voice channels need davey and PyNaCl, which are not installed here.")
+            raise UserError(
+                "Voice channels need the Python packages davey and PyNaCl, which are not installed."
+            )
         try:
             connection = await _connect_to(channel)
         except TROUBLE as error:
             log.warning("discord_voice_failed", detail=describe(error))
             raise UserError(
-                "I could not come into {channel}. Please try again later.", channel=channel.name
+                "I could not join {channel}. Please try again later.", channel=channel.name
             ) from None
         if isinstance(channel, discord.StageChannel):
             await self._become_speaker(connection, channel)
@@ -183,13 +187,14 @@ def _require_rights(guild: discord.Guild, channel: Channel) -> None:
     if isinstance(channel, discord.StageChannel) and not rights.mute_members:
         raise _stage_error(channel)
     if not (rights.view_channel and rights.connect and rights.speak):
-        raise UserError("I may not come into {channel} or not speak there.", channel=channel.name)
+        raise UserError(
+            "I do not have permission to join {channel} and speak there.", channel=channel.name
+        )
 
 
 def _stage_error(channel: discord.StageChannel) -> UserError:
     return UserError(
-        "{channel} is a stage, where I only listen: give me the right to mute members there, "
-        "which lets me speak.",
+        "{channel} is a stage channel: I need the Mute Members permission to speak there.",
         channel=channel.name,
     )
 
