@@ -88,11 +88,6 @@ class VoiceNoteEncoder:
         if len(self._pending) >= _count_bytes(_BLOCK_S, self._rate_hz):
             await asyncio.to_thread(self._encode)
 
-    async def pause(self, seconds: float) -> None:
-        """Add silence. Half a sample before it is dropped."""
-        del self._pending[len(self._pending) // 2 * 2 :]
-        await self.feed(bytes(_count_bytes(seconds, self._rate_hz)))
-
     async def finish(self) -> VoiceNote:
         """Return the note. Raises EngineBadReply if there was no audio."""
         return await asyncio.to_thread(self._finish)

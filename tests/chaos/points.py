@@ -37,7 +37,7 @@ POINTS = {
     "S4 downloading": Point(
         "bots.telegram_bot.incoming.files:TelegramFiles._read_capped", "before"
     ),
-    "S5 decoding": Point("core.worker_process.pool:_WorkerProcess.begin", "after"),
+    "S5 decoding": Point("core.worker_process.pool:_WorkerProcess.send_request", "after"),
     "S6 being heard": Point("core.engines.wire.role:read_event", "before"),
     "S7 heard": Point("core.store.work.results:Results.save", "before"),
     "S8 reply saved": Point("core.store.work.jobs:Jobs.save_reply", "after"),
