@@ -26,6 +26,7 @@ from benchmarks.instant import plug_in
 from bots.exit_codes import read_settings
 from bots.program import run
 from bots.telegram_bot import pacing
+from bots.telegram_bot.client import RawBot
 from bots.telegram_bot.incoming.files import TelegramFiles
 from core.assistant import Assistant
 from core.audio import Media
@@ -94,7 +95,8 @@ def watch_steps() -> None:
         (Intake, ("add",)),
         (Jobs, ("claim", "save_reply", "finish", "next_run_at")),
         (Chats, ("settings",)),
-        (TelegramFiles, ("fetch", "_find", "_download")),
+        (RawBot, ("get_file",)),
+        (TelegramFiles, ("fetch", "_download")),
         (Results, ("find", "save")),
         (StoredLedger, ("find", "start", "finish")),
         (MimoTranscriber, ("transcribe",)),
