@@ -33,6 +33,7 @@ from core.jobs import JobRunner
 from core.logs import set_up_logs
 from core.operations.alerts import Alerts
 from core.operations.model_probe import ModelProbe
+from core.operations.roles import list_roles
 from core.operations.status import OperatorStatus
 from core.store import Store, make_cipher, migrate
 from core.synthesis.pipeline import SynthesisPipeline
@@ -94,7 +95,7 @@ async def open_program(settings: Settings, clock: Clock = CLOCK) -> AsyncIterato
         answering = AnsweringPipeline(
             media, engines.answerer(), store.results, allows_urls=settings.allow_urls, clock=clock
         )
-        status = OperatorStatus(store, transcription, synthesis, answering)
+        status = OperatorStatus(store, list_roles(transcription, synthesis, answering))
         inbox = Inbox(store, synthesis, status)
         yield Program(store, transcription, synthesis, answering, inbox, clock)
 
@@ -107,7 +108,7 @@ def make_job_runner(
     parts = program.transcription, program.synthesis, program.answering
     if settings.model_probe == "daily":
         alerts = Alerts(store.intake, platforms, settings.admin_ids, clock)
-        model_probe = ModelProbe(*parts, store.probes, alerts.send)
+        model_probe = ModelProbe(list_roles(*parts), store.probes, alerts.send)
     assistant = Assistant(store, *parts, clock)
     return JobRunner(store, assistant, platforms, model_probe, clock)
 

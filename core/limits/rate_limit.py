@@ -37,7 +37,7 @@ class RateLimit:
 
         More units than are allowed per minute count as all of them.
         """
-        cost = self._limited(cost)
+        cost = min(cost, self._per_minute or 0)
         if not cost or await self._windows.test(self._item, key, cost=cost):
             return 0.0
         window = await self._windows.get_window_stats(self._item, key)
@@ -46,7 +46,8 @@ class RateLimit:
     async def take(self, cost: int = 1, key: str = "") -> float:
         """Use `cost` units and return 0, or use none and return what `wait_s` returns."""
         wait_s = await self.wait_s(cost, key)
-        if not wait_s and (cost := self._limited(cost)):
+        cost = min(cost, self._per_minute or 0)
+        if cost and not wait_s:
             await self._windows.hit(self._item, key, cost=cost)
         return wait_s
 
@@ -56,9 +57,6 @@ class RateLimit:
             return None
         window = await self._windows.get_window_stats(self._item, key)
         return RateUse(self._per_minute - window.remaining, self._per_minute)
-
-    def _limited(self, cost: int) -> int:
-        return min(cost, self._per_minute or 0)
 
 
 class _ClockStorage(MemoryStorage):

@@ -8,28 +8,17 @@ and two of answer (0.000005), and one word synthesized (free). The offline engin
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 import structlog
 
-from core.answering.pipeline import AnsweringPipeline
 from core.engines import OFFLINE
-from core.engines.wire.speech import make_silence
 from core.errors import EngineError
-from core.interfaces import Synthesizer
-from core.limits import AccountGate
-from core.models import ProbeResult, Question, Turn, Utterance
+from core.models import ProbeResult
+from core.operations.roles import PROBE_S, Role
 from core.store.operations.probes import Probes, is_fresh
-from core.synthesis.pipeline import SynthesisPipeline
-from core.transcription.pipeline import TranscriptionPipeline
 
-_SILENCE_S = 1.0
-#: The answer is a token or two; some services refuse a lower limit.
-_QUESTION = Question((Turn("user", "Say: yes"),), max_tokens=16)
-_WORD = "Yes."
 #: Distinguishes these calls from those for people at the gate.
 _RECORDING = "probe"
 
@@ -42,32 +31,14 @@ _TASKS = {"hears": "transcription", "understands": "answers", "speaks": "speech"
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class _Role:
-    """One role of an engine, and how to probe its model."""
-
-    name: str
-    engine: str
-    gate: AccountGate
-    find_model: Callable[[], str]
-    ask: Callable[[], Awaitable[object]]
-
-
 class ModelProbe:
     """Probes the models of all roles."""
 
-    def __init__(
-        self,
-        transcription: TranscriptionPipeline,
-        synthesis: SynthesisPipeline,
-        answering: AnsweringPipeline,
-        probes: Probes,
-        report: Report,
-    ) -> None:
+    def __init__(self, roles: Sequence[Role], probes: Probes, report: Report) -> None:
         """report: is called with news for the operator."""
+        self._roles = roles
         self._probes = probes
         self._report = report
-        self._roles = _list_roles(transcription, synthesis, answering)
 
     async def probe_due(self, now: datetime) -> None:
         """Probe the roles that were not probed for a day; report what is new to the operator.
@@ -77,7 +48,7 @@ class ModelProbe:
         kept = await self._probes.all()
         for role in self._roles:
             before = kept.get(role.name)
-            if role.engine == OFFLINE or (before and is_fresh(before.checked_at, now)):
+            if role.engine.name == OFFLINE or (before and is_fresh(before.checked_at, now)):
                 continue
             if await self._probes.begin(role.name, now):
                 probe = await _probe(role, now)
@@ -90,50 +61,14 @@ class ModelProbe:
                 await self._probes.end(probe)
 
 
-def _list_roles(
-    transcription: TranscriptionPipeline, synthesis: SynthesisPipeline, answering: AnsweringPipeline
-) -> tuple[_Role, ...]:
-    transcriber, synthesizer = transcription.transcriber, synthesis.synthesizer
-    answerer = answering.answerer
-    return (
-        _Role(
-            "hears",
-            transcriber.name,
-            transcription.gate,
-            lambda: transcriber.model,
-            lambda: transcriber.transcribe(make_silence(_SILENCE_S)),
-        ),
-        _Role(
-            "understands",
-            answerer.name,
-            answering.gate,
-            lambda: answerer.model,
-            lambda: answerer.answer(_QUESTION),
-        ),
-        _Role(
-            "speaks",
-            synthesizer.name,
-            synthesis.gate,
-            lambda: synthesizer.model,
-            lambda: _synthesize(synthesizer),
-        ),
-    )
-
-
-async def _synthesize(synthesizer: Synthesizer) -> None:
-    async with aclosing(synthesizer.synthesize(Utterance(_WORD))) as audio:
-        async for _ in audio:
-            pass
-
-
-async def _probe(role: _Role, now: datetime) -> ProbeResult:
+async def _probe(role: Role, now: datetime) -> ProbeResult:
     error = ""
     try:
-        async with role.gate.slots, role.gate.call(_SILENCE_S, _RECORDING):
-            await role.ask()
+        async with role.gate.slots, role.gate.call(PROBE_S, _RECORDING):
+            await role.probe()
     except EngineError as failure:
         error = type(failure).__name__
-    return ProbeResult(role.name, role.engine, role.find_model(), now, error)
+    return ProbeResult(role.name, role.engine.name, role.engine.model, now, error)
 
 
 def _describe(before: ProbeResult | None, probe: ProbeResult) -> str:

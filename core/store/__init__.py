@@ -52,7 +52,7 @@ class Store:
     def target(self, job: Job) -> DeliveryTarget:
         """Return where the job's reply goes, with the ledger of what was sent of it."""
         is_refusal = job.outcome is JobState.REFUSED
-        ledger = self.ledger(job.job_id)
+        ledger = StoredLedger(self._database, job.job_id)
         return DeliveryTarget(job.job_id, job.message, ledger, job.has_no_voice, is_refusal)
 
     async def close(self) -> None:

@@ -20,6 +20,7 @@ from core.engines.mimo.transcriber import MimoTranscriber
 from core.inbox import Inbox
 from core.models import ProbeResult, Question, Turn, Utterance
 from core.operations.model_probe import ModelProbe
+from core.operations.roles import list_roles
 from core.operations.status import OperatorStatus
 from core.store import Store
 from core.synthesis.pipeline import SynthesisPipeline
@@ -59,11 +60,12 @@ class Bot:
         )
         synthesis = SynthesisPipeline(self.engines.synthesizer(), store.results, clock)
         answering = AnsweringPipeline(media, self.engines.answerer(), store.results, clock=clock)
-        self.roles = transcription, synthesis, answering
-        self.status = OperatorStatus(store, *self.roles)
+        self.pipelines = transcription, synthesis, answering
+        roles = list_roles(*self.pipelines)
+        self.status = OperatorStatus(store, roles)
         #: What the operator is told, with what makes it one piece of news.
         self.told: list[tuple[str, str]] = []
-        self.model_probe = ModelProbe(*self.roles, store.probes, self.tell)
+        self.model_probe = ModelProbe(roles, store.probes, self.tell)
 
     async def tell(self, key: str, text: str) -> None:
         self.told.append((key, text))
@@ -211,7 +213,7 @@ async def test_openai_style_servers_are_probed_too(tmp_path: Path) -> None:
 async def test_the_program_probes_unless_that_is_off(
     bot: Bot, clock: Clock, setting: str, is_on: bool
 ) -> None:
-    inbox = Inbox(bot.store, bot.roles[1], bot.status)
-    program = Program(bot.store, *bot.roles, inbox, clock)
+    inbox = Inbox(bot.store, bot.pipelines[1], bot.status)
+    program = Program(bot.store, *bot.pipelines, inbox, clock)
     worker = make_job_runner(make_settings(model_probe=setting), program, {})
     assert bool(worker._model_probe) is is_on

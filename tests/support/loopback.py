@@ -42,6 +42,7 @@ from core.models import (
     Utterance,
     Voice,
 )
+from core.operations.roles import list_roles
 from core.operations.status import OperatorStatus
 from core.store import Store
 from core.synthesis.pipeline import SynthesisPipeline
@@ -262,7 +263,7 @@ class Road:
         )
         parts = self.transcription, self.synthesis, self.answering
         self.assistant = Assistant(store, *parts, clock)
-        self.inbox = Inbox(store, self.synthesis, OperatorStatus(store, *parts))
+        self.inbox = Inbox(store, self.synthesis, OperatorStatus(store, list_roles(*parts)))
         self.inbox.platforms = {"test": self.platform}
         self.worker = JobRunner(store, self.assistant, self.inbox.platforms, clock=clock)
         self.inbox.on_job = self.worker.wake

@@ -31,6 +31,7 @@ from core.models import (
     Transcript,
     Usage,
 )
+from core.operations.roles import list_roles
 from core.operations.status import OperatorStatus
 from core.store import Store
 from core.store.database.tables import jobs
@@ -66,7 +67,8 @@ async def open_desk(home: Path) -> AsyncIterator[Desk]:
     transcription = TranscriptionPipeline(media, engines.transcriber(), store.results)
     synthesis = SynthesisPipeline(engines.synthesizer(), store.results)
     answering = AnsweringPipeline(media, engines.answerer(), store.results)
-    inbox = Inbox(store, synthesis, OperatorStatus(store, transcription, synthesis, answering))
+    roles = list_roles(transcription, synthesis, answering)
+    inbox = Inbox(store, synthesis, OperatorStatus(store, roles))
     web = WebChat(settings, inbox, current_clock())
     inbox.platforms = {"web": web}
     running = asyncio.create_task(web.run())

@@ -65,8 +65,9 @@ class Database:
 
     async def rows(self, query: Executable, key: Mapping[str, Any] | None = None) -> Sequence[Any]:
         """Return the rows of one query. Raises StoreError."""
-        async with self.read() as connection:
-            rows: Sequence[Any] = (await connection.execute(query, key)).all()
+        with _read_errors():
+            async with self._reader.connect() as connection:
+                rows: Sequence[Any] = (await connection.execute(query, key)).all()
         return rows
 
     async def scalar(self, query: Executable, key: Mapping[str, Any] | None = None) -> Any:

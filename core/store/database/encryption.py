@@ -92,13 +92,15 @@ class Encrypted(TypeDecorator[Any]):
         if value is None:
             return None
         plain = value if self._adapter is None else self._adapter.dump_json(value)
-        return _cipher(dialect).encrypt(plain, self.column_name)
+        cipher: Cipher = dialect.hearsay_cipher  # type: ignore[attr-defined]
+        return cipher.encrypt(plain, self.column_name)
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> Any:
         """Decrypt a stored value. Raises ConfigError if the key does not fit."""
         if value is None:
             return None
-        return self.read(_cipher(dialect).decrypt(value, self.column_name))
+        cipher: Cipher = dialect.hearsay_cipher  # type: ignore[attr-defined]
+        return self.read(cipher.decrypt(value, self.column_name))
 
     def read(self, plain: bytes) -> Any:
         """Return the value of decrypted bytes."""
@@ -135,11 +137,6 @@ def bind_column_names(metadata: MetaData) -> None:
 def set_cipher(dialect: Dialect, cipher: Cipher) -> None:
     """Set the cipher of the engine that uses `dialect`."""
     dialect.hearsay_cipher = cipher  # type: ignore[attr-defined]
-
-
-def _cipher(dialect: Dialect) -> Cipher:
-    cipher: Cipher = dialect.hearsay_cipher  # type: ignore[attr-defined]
-    return cipher
 
 
 def make_cipher(secret_key: str | None, home: Path) -> Cipher:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -39,24 +40,23 @@ class Intake:
             chat = await chat_row(connection, message.chat)
             if message.button:
                 message = await press_button(connection, chat, message, now)
-            else:
-                message = await find_quoted(connection, chat.chat_pk, message)
+            elif message.reply_to:
+                quoted = await find_quoted(connection, chat.chat_pk, message.reply_to)
+                message = replace(message, reply_to=quoted)
             settings = read_settings(chat)
             chosen = await remember_message(connection, chat, message, settings, now)
-            command = choose(message, chosen)
-            if command is None or await _is_known_edit(connection, chat.chat_pk, message):
+            command, key = choose(message, chosen), chat.chat_pk
+            if command is None or (message.edit_id and await _is_known(connection, key, message)):
                 return None
-            message_pk = await add_message(connection, chat.chat_pk, message, now)
-            if message_pk is None:
+            added = await _add_job(connection, key, message, command, now)
+            if added is None:
                 return None
             if chat.gone_at is not None:
-                restored = update(chats).where(chats.c.chat_pk == chat.chat_pk)
+                restored = update(chats).where(chats.c.chat_pk == key)
                 await connection.execute(restored.values(gone_at=None))
             if data is not None:
-                values = {"message_pk": message_pk, "content": data}
-                await connection.execute(blobs.insert(), values)
-            job_id = await add_job(connection, (message_pk, chat.chat_pk), command, now)
-        return Job(job_id, message, command, JobState.WAITING, 0, now, now, settings)
+                await connection.execute(blobs.insert(), {"message_pk": added[0], "content": data})
+        return Job(added[1], message, command, JobState.WAITING, 0, now, now, settings)
 
     async def add_own(self, message: Message) -> bool:
         """Save a message that the program sends to itself, with its job, in one commit.
@@ -79,10 +79,8 @@ class Intake:
         return content
 
 
-async def _is_known_edit(connection: AsyncConnection, chat_pk: int, message: Message) -> bool:
+async def _is_known(connection: AsyncConnection, chat_pk: int, message: Message) -> bool:
     """Return whether an edit asks for nothing that an earlier version did not ask for."""
-    if not message.edit_id:
-        return False
     query = select(messages.c.content).where(
         messages.c.chat_pk == chat_pk, messages.c.message_id == message.message_id
     )
@@ -92,22 +90,6 @@ async def _is_known_edit(connection: AsyncConnection, chat_pk: int, message: Mes
     return any((e.command, e.text if e.command else "", e.attachment) == asks for e in earlier)
 
 
-async def add_message(
-    connection: AsyncConnection, chat_pk: int, message: Message, now: datetime
-) -> int | None:
-    """Save a message and return its key, None if it is known already."""
-    values = {
-        "chat_pk": chat_pk,
-        "message_id": message.message_id,
-        "edit_id": message.edit_id,
-        "received_at": now,
-        "content": message,
-    }
-    statement = insert_new(connection, messages).returning(messages.c.message_pk)
-    key: int | None = (await connection.execute(statement, values)).scalar()
-    return key
-
-
 async def add_own(
     connection: AsyncConnection, chat_pk: int, message: Message, now: datetime
 ) -> bool:
@@ -115,22 +97,24 @@ async def add_own(
 
     Returns False if it is known already.
     """
-    message_pk = await add_message(connection, chat_pk, message, now)
+    return await _add_job(connection, chat_pk, message, message.command, now) is not None
+
+
+async def _add_job(
+    connection: AsyncConnection, chat_pk: int, message: Message, command: str, now: datetime
+) -> tuple[int, str] | None:
+    """Save a message and its job. Return its key and the job's id, None if it is known already."""
+    row = {"chat_pk": chat_pk, "message_id": message.message_id, "edit_id": message.edit_id}
+    insert = insert_new(connection, messages).returning(messages.c.message_pk)
+    found = await connection.execute(insert, {**row, "received_at": now, "content": message})
+    message_pk: int | None = found.scalar()
     if message_pk is None:
-        return False
-    await add_job(connection, (message_pk, chat_pk), message.command, now)
-    return True
-
-
-async def add_job(
-    connection: AsyncConnection, keys: tuple[int, int], command: str, now: datetime
-) -> str:
-    """Save a job and return its id; keys: those of its message and of the chat it replies to."""
+        return None
     job_id = secrets.token_hex(5)
     values: dict[str, Any] = {
         "job_id": job_id,
-        "message_pk": keys[0],
-        "chat_pk": keys[1],
+        "message_pk": message_pk,
+        "chat_pk": chat_pk,
         "command": command,
         "state": JobState.WAITING,
         "attempts": 0,
@@ -141,4 +125,4 @@ async def add_job(
         "outcome": JobState.DONE,
     }
     await connection.execute(_NEW_JOB, values)
-    return job_id
+    return message_pk, job_id

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.models import ChatSettings, Message
+from core.models import ChatSettings, Message, QuotedMessage
 from core.store.database.tables import buttons, chats, deliveries, jobs
 from core.store.talk.memory import drop, is_opted_out, remember
 
@@ -52,16 +52,13 @@ def _may_press(row: Any, chat: Any, message: Message, now: datetime) -> bool:
     return bool(is_theirs and is_here and now - row.created_at < _PRIVATE_AGE)
 
 
-async def find_quoted(connection: AsyncConnection, chat_pk: int, message: Message) -> Message:
-    """Add the job and the command of the reply that the message quotes, if it is one of ours."""
-    quoted = message.reply_to
-    if quoted is None:
-        return message
+async def find_quoted(
+    connection: AsyncConnection, chat_pk: int, quoted: QuotedMessage
+) -> QuotedMessage:
+    """Return the quoted message with its job and command, if it is a reply of ours."""
     key = {"of_message": quoted.message_id, "of_chat": chat_pk}
     row = (await connection.execute(_QUOTED, key)).one_or_none()
-    if row is None:
-        return message
-    return replace(message, reply_to=replace(quoted, job_id=row.job_id, command=row.command))
+    return replace(quoted, job_id=row.job_id, command=row.command) if row else quoted
 
 
 async def remember_message(
