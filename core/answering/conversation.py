@@ -51,7 +51,7 @@ async def find_topic(store: Store, job: Job) -> Topic:
     if quoted and quoted.job_id:
         return await _follow_back(store, own, quoted)
     if quoted:
-        return Topic((*own, *_find_quoted(quoted)), quoted.text)
+        return Topic(_find_recordings(job), quoted.text)
     if own or not job.message.command:
         return Topic(own)
     return Topic(await _find_last(store, job))
@@ -85,12 +85,6 @@ def _find_own(job: Job) -> tuple[RecordingReference, ...]:
     return (RecordingReference(message.message_id, message.attachment, message.sender_id),)
 
 
-def _find_quoted(quoted: QuotedMessage | None) -> tuple[RecordingReference, ...]:
-    if quoted is None or quoted.attachment is None or quoted.job_id:
-        return ()
-    return (RecordingReference(quoted.message_id, quoted.attachment, quoted.sender_id),)
-
-
 def find_subjects(job: Job) -> tuple[RecordingReference, ...]:
     """Return the recordings that an answered job was about."""
     if job.reply and job.reply.about:
@@ -104,7 +98,10 @@ def find_subjects(job: Job) -> tuple[RecordingReference, ...]:
 
 def _find_recordings(job: Job) -> tuple[RecordingReference, ...]:
     """Return the recordings in a job's message and in the one it replies to."""
-    return (*_find_own(job), *_find_quoted(job.message.reply_to))
+    own, quoted = _find_own(job), job.message.reply_to
+    if quoted is None or quoted.attachment is None or quoted.job_id:
+        return own
+    return (*own, RecordingReference(quoted.message_id, quoted.attachment, quoted.sender_id))
 
 
 def _build_exchange(job: Job) -> Exchange | None:

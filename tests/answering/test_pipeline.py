@@ -1,4 +1,4 @@
-"""Questions on their way to an engine: kept, counted, continued, and never asked twice."""
+"""Questions to an engine: stored, counted, continued, and never asked twice."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def answering(store: Store, engine: ScriptedAnswerer, clock: Clock) -> Ans
     return AnsweringPipeline(ThreadMedia(), engine, store.results, clock=clock)
 
 
-async def test_the_same_question_is_paid_for_once(
+async def test_same_question_is_paid_for_once(
     answering: AnsweringPipeline, engine: ScriptedAnswerer, store: Store
 ) -> None:
     first = await answering.answer(ask("Who?", SOUND))
@@ -64,7 +64,7 @@ async def test_the_same_question_is_paid_for_once(
         ask("Who?", SOUND, max_tokens=1),
     ],
 )
-async def test_another_question_is_asked_anew(
+async def test_different_question_is_asked_again(
     answering: AnsweringPipeline, engine: ScriptedAnswerer, other: Question, clock: Clock
 ) -> None:
     for question in (ask("Who?", SOUND), other):
@@ -78,7 +78,7 @@ async def test_another_question_is_asked_anew(
     assert (await answering.gate.state()).failed_at == clock.now()
 
 
-async def test_what_exceeds_the_context_is_not_sent(
+async def test_question_beyond_the_context_is_not_sent(
     answering: AnsweringPipeline, engine: ScriptedAnswerer
 ) -> None:
     engine.limits = AnswererLimits(context_tokens=1000, formats=("audio/ogg",))
@@ -90,7 +90,7 @@ async def test_what_exceeds_the_context_is_not_sent(
     assert len(engine.asked) == 1
 
 
-async def test_of_a_cut_answer_only_the_rest_is_asked_for_again(
+async def test_only_the_rest_of_a_cut_answer_is_retried(
     answering: AnsweringPipeline, engine: ScriptedAnswerer
 ) -> None:
     engine.scripts = {"Continue": "the end.", "Who": Answer("The beginning,", is_cut=True)}
@@ -104,7 +104,7 @@ async def test_of_a_cut_answer_only_the_rest_is_asked_for_again(
     assert [len(question.turns) for question in engine.asked] == [1, 3, 3]
 
 
-async def test_where_no_room_is_left_to_go_on_the_answer_stays_cut(
+async def test_answer_stays_cut_if_the_context_is_full(
     answering: AnsweringPipeline, engine: ScriptedAnswerer
 ) -> None:
     engine.limits = AnswererLimits(context_tokens=200)
@@ -116,7 +116,7 @@ async def test_where_no_room_is_left_to_go_on_the_answer_stays_cut(
     assert answer.is_cut and len(engine.asked) == 1 + 3, "nor does it go on for ever"
 
 
-def test_joined_answers_read_on() -> None:
+def test_continuations_are_joined_by_script() -> None:
     assert join_parts("So far", "so good") == "So far so good"
     assert join_parts("So far,", "so good") == "So far, so good"
     assert join_parts("So far ", "so good") == "So far so good"
@@ -129,7 +129,7 @@ def test_joined_answers_read_on() -> None:
     assert join_parts("", "a") == "a"
 
 
-def test_tokens_are_rather_too_many() -> None:
+def test_token_estimate_is_an_upper_bound() -> None:
     assert count_tokens("") == 0
     assert count_tokens("Four words of text") == 6
     assert count_tokens("你好，世界") == 5

@@ -1,4 +1,4 @@
-"""The examples of MiMo's documents on audio understanding: what is asked, and what comes back."""
+"""The examples of MiMo's documentation on audio understanding, requests and responses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FORMATS = {"mpeg": "mp3", "wav": "wav", "flac": "flac", "mp4": "m4a", "ogg": "og
 
 
 def ask(model: str, *data: str) -> dict[str, Any]:
-    """The body as the documents write it."""
+    """Return the body as in the documentation."""
     parts = [{"type": "input_audio", "input_audio": {"data": one}} for one in data]
     return {
         "model": model,
@@ -52,7 +52,7 @@ def link(url: str = URL) -> Audio:
 
 
 def held(sound: bytes, mime: str) -> str:
-    """What the ledger shows of a sound: a digest in the place of its base64."""
+    """Return how the emulator logs audio: a digest in place of its base64."""
     return f"data:{mime};base64,{hashlib.sha256(sound).hexdigest()}"
 
 
@@ -80,7 +80,7 @@ async def answerer(server: MimoServer, model: str) -> AsyncIterator[MimoAnswerer
 
 
 @pytest.mark.parametrize("is_streamed", [False, True], ids=["whole", "stream"])
-async def test_several_sounds_in_one_question(
+async def test_several_recordings_in_one_question(
     server: MimoServer, answerer: MimoAnswerer, model: str, is_streamed: bool
 ) -> None:
     mp3 = sounds.file("mp3", make_recording([1, 2])[44:])
@@ -108,7 +108,9 @@ async def test_base64_in_every_format(
         assert '"w7 w8 w9 w10"' in answer.text, "it was heard, tone by tone"
 
 
-async def test_the_documents_bodies_are_taken_as_they_stand(server: MimoServer, model: str) -> None:
+async def test_request_bodies_of_the_documentation_are_accepted(
+    server: MimoServer, model: str
+) -> None:
     headers = {"api-key": server.key}
     async with httpx.AsyncClient(base_url=server.base_url, headers=headers) as client:
         response = await client.post("/chat/completions", json=ask(model, URL))
@@ -123,7 +125,7 @@ async def test_the_documents_bodies_are_taken_as_they_stand(server: MimoServer, 
 
 
 @pytest.mark.parametrize("model", MODELS[:1], indirect=True)
-async def test_the_largest_sounds(
+async def test_largest_recordings(
     server: MimoServer, answerer: MimoAnswerer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert 49_999_800 < -(-MAX_BYTES // 3) * 4 <= 50_000_000
@@ -144,7 +146,7 @@ REFUSED = {"format": Audio(b"\xff\xf1", "audio/aac", 1.0), "address": link("file
 
 @pytest.mark.parametrize("audio", REFUSED.values(), ids=REFUSED)
 @pytest.mark.parametrize("model", MODELS[:1], indirect=True)
-async def test_what_the_documents_refuse_is_not_sent(
+async def test_invalid_requests_of_the_documentation_are_not_sent(
     server: MimoServer, answerer: MimoAnswerer, audio: Audio
 ) -> None:
     with pytest.raises(EngineRefused):
@@ -153,7 +155,9 @@ async def test_what_the_documents_refuse_is_not_sent(
 
 
 @pytest.mark.parametrize("model", MODELS[:1], indirect=True)
-async def test_what_the_service_refuses_is_told(server: MimoServer, answerer: MimoAnswerer) -> None:
+async def test_refusals_of_the_service_are_reported(
+    server: MimoServer, answerer: MimoAnswerer
+) -> None:
     wav = Audio(WAV, "audio/wav", 4.0)
     server.rules.context_tokens = 200
     assert isinstance(await answerer.answer(question(wav, wav)), Answer)

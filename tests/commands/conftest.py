@@ -1,4 +1,4 @@
-"""A group, and a person with us alone, on the whole road, as most commands need them."""
+"""A group and a private chat that run through the whole program."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ async def group(store: Store) -> AsyncIterator[Group]:
 
 
 class Talk:
-    """One person and the road."""
+    """A private chat with the program."""
 
     def __init__(self, road: Road, new: NewMessage) -> None:
         self.road, self.new = road, new
         self.answerer: ScriptedAnswerer = road.answerer
 
     async def send(self, **changes: Any) -> Reply:
-        """Send a message, wait until it is answered, and return the answer."""
+        """Send a message, wait for the reply and return it."""
         await self.post(**changes)
         return self.last
 
@@ -42,7 +42,7 @@ class Talk:
         return job
 
     async def follow(self, text: str = "", **changes: Any) -> Reply:
-        """Answer the last answer."""
+        """Reply to the last reply."""
         quoted = QuotedMessage(f"sent-{len(self.road.platform.sent)}", self.last.text)
         return await self.send(text=text, reply_to=quoted, **changes)
 
@@ -52,7 +52,7 @@ class Talk:
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        """What the engine was told last."""
+        """The turns of the last question to the engine."""
         return self.answerer.asked[-1].turns
 
 

@@ -1,4 +1,4 @@
-"""Questions that follow an answer: what is told again, and how often the sound is sent."""
+"""Follow-up questions: the history sent with them, and how often audio is sent."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from tests.commands.conftest import NOTE, Talk
 from tests.support import sounds
 
 
-async def test_three_questions_follow_and_the_sound_goes_out_when_it_is_needed(talk: Talk) -> None:
+async def test_follow_up_questions_send_audio_only_when_needed(talk: Talk) -> None:
     talk.road.platform.sound = long_note = sounds.file("ogg-opus", sounds.speech(60.0))
     await talk.send(command="ask", text="Who speaks?", reply_to=NOTE)
-    heard = len(talk.road.engine.calls)
-    assert (talk.answerer.sounds(), heard) == ([1], 0)
+    calls = len(talk.road.engine.calls)
+    assert (talk.answerer.sounds(), calls) == ([1], 0)
     assert talk.turns[0].audios[0].data == long_note
 
     await talk.follow("What do they say first?")
-    heard = len(talk.road.engine.calls)
-    assert talk.answerer.sounds() == [1, 0] and heard > 1
+    calls = len(talk.road.engine.calls)
+    assert talk.answerer.sounds() == [1, 0] and calls > 1
 
     talk.answerer.wants_audio = "mood"
     reply = await talk.follow("And the mood?")
@@ -37,7 +37,7 @@ async def test_three_questions_follow_and_the_sound_goes_out_when_it_is_needed(t
 
     await talk.follow("And the end?")
     assert talk.answerer.sounds() == [1, 0, 0, 1, 0]
-    assert len(talk.road.engine.calls) == heard
+    assert len(talk.road.engine.calls) == calls
     turns = talk.turns
     assert [turn.role for turn in turns] == ["user", "assistant"] * 3 + ["user"]
     assert turns[0].text.startswith("The recording:\n<data>\n[0:00] call ")
@@ -46,7 +46,7 @@ async def test_three_questions_follow_and_the_sound_goes_out_when_it_is_needed(t
     assert all("LISTEN" not in text for _, text, _ in talk.road.platform.shown)
 
 
-async def test_a_question_in_a_voice_note_follows_too(talk: Talk) -> None:
+async def test_spoken_question_can_be_a_follow_up(talk: Talk) -> None:
     await talk.send(command="ask", text="Who?", reply_to=NOTE)
     reply = await talk.follow(attachment=Attachment("q", duration_s=1.0), is_private=False)
     assert (reply.quote, reply.is_quote_first, reply.text) == ("call 1", True, "answer 2")
@@ -55,7 +55,7 @@ async def test_a_question_in_a_voice_note_follows_too(talk: Talk) -> None:
     assert [turn.text for turn in talk.turns][2:] == ["call 1", "answer 2", "And?"]
 
 
-async def test_the_dialogue_is_bounded(talk: Talk) -> None:
+async def test_history_in_the_prompt_is_bounded(talk: Talk) -> None:
     talk.answerer.scripts[""] = "x" * 1500
     await talk.send(command="ask", text="q0")
     for number in range(1, 10):
@@ -67,7 +67,7 @@ async def test_the_dialogue_is_bounded(talk: Talk) -> None:
     assert len(newest_exchanges(long)) == MAX_HISTORY_CHARS // 5001
 
 
-async def test_the_last_recording_stays_the_same_when_newer_ones_come(talk: Talk) -> None:
+async def test_last_recording_is_the_one_at_the_time_of_the_question(talk: Talk) -> None:
     await talk.send(attachment=Attachment("file-1"))
     await talk.send(command="ask", text="Who?")
     answered = len(talk.road.platform.sent)
@@ -80,7 +80,9 @@ async def test_the_last_recording_stays_the_same_when_newer_ones_come(talk: Talk
     assert subject.attachment.file_id == "file-2"
 
 
-async def test_without_the_sound_words_answer(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_transcript_answers_when_the_audio_is_gone(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await talk.send(attachment=Attachment("file-1"))
 
     async def fetch(message: Message) -> bytes:
@@ -96,7 +98,7 @@ async def test_without_the_sound_words_answer(talk: Talk, monkeypatch: pytest.Mo
     assert reply.text == "I no longer have this recording. Send it again."
 
 
-async def test_an_upload_that_is_soon_forgotten_leaves_its_words(
+async def test_temporary_upload_leaves_its_transcript(
     talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sound = talk.road.platform.sound
@@ -109,14 +111,14 @@ async def test_an_upload_that_is_soon_forgotten_leaves_its_words(
     assert "call 1" in talk.turns[0].text and len(talk.road.engine.calls) == 1
 
 
-async def test_of_music_there_are_no_words_so_the_sound_is_sent_again(talk: Talk) -> None:
+async def test_recording_without_words_is_sent_as_audio_again(talk: Talk) -> None:
     talk.road.platform.sound = sounds.file("ogg-opus", sounds.tone(3))
     await talk.send(command="ask", text="What note?", reply_to=NOTE)
     await talk.follow("How long?")
     assert talk.answerer.sounds() == [1, 1] and talk.road.engine.calls == []
 
 
-async def test_the_button_ask_leads_to_a_question(talk: Talk) -> None:
+async def test_ask_button_leads_to_a_question(talk: Talk) -> None:
     await talk.send(attachment=Attachment("file-1"))
     key = talk.last.heard_key
     [token] = [b.token for b in talk.last.buttons if b.command == "ask_about"]
@@ -129,7 +131,7 @@ async def test_the_button_ask_leads_to_a_question(talk: Talk) -> None:
 
 
 @pytest.mark.parametrize("step", ["first", "words", "listen"])
-async def test_what_fails_is_asked_again_and_nothing_else_is_twice(talk: Talk, step: str) -> None:
+async def test_failed_step_is_retried_and_no_other_is_repeated(talk: Talk, step: str) -> None:
     fails = {"first": 0, "words": 1, "listen": 2}[step]
     talk.answerer.failures = [None] * fails + [EngineBusy("503")]
     talk.answerer.wants_audio = "mood"
@@ -140,7 +142,7 @@ async def test_what_fails_is_asked_again_and_nothing_else_is_twice(talk: Talk, s
     assert len(talk.answerer.asked) == 4
 
 
-async def test_who_takes_back_words_takes_the_dialogue_along(talk: Talk, store: Store) -> None:
+async def test_forgetting_a_question_forgets_the_conversation(talk: Talk, store: Store) -> None:
     bens = QuotedMessage("voice-1", "", Attachment("file-1"), sender_id="9")
     await talk.send(command="ask", text="What?", reply_to=bens, is_private=False)
     await talk.follow("And why?", is_private=False)
@@ -152,7 +154,7 @@ async def test_who_takes_back_words_takes_the_dialogue_along(talk: Talk, store: 
     assert [job.message.text for job in await store.jobs.history(chat)] == ["How far is the moon?"]
 
 
-def test_listen_is_known_while_it_comes() -> None:
+def test_listen_is_recognised_in_partial_text() -> None:
     assert all(may_want_audio("LISTEN."[:n]) for n in range(8))
     assert wants_audio('"LISTEN"') and wants_audio("**LISTEN**\nbecause")
     assert not wants_audio("Listen, she says.") and not wants_audio("LISTENING is hard")

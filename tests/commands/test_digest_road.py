@@ -1,4 +1,4 @@
-"""/digest on the whole road: planned, shown, ended; and the digests themselves."""
+"""/digest through the whole program: schedules, and the digests themselves."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def plans(group: Group) -> list[DigestSchedule]:
 
 
 async def fire(group: Group, moment: datetime) -> list[Reply]:
-    """Let what is due at `moment` be told, and return it."""
+    """Let the digests due at `moment` be sent, and return them."""
     before = len(group.road.platform.sent)
     await group.road.store.schedules.fire_due(moment)
     group.road.worker.wake()
@@ -38,16 +38,16 @@ async def fire(group: Group, moment: datetime) -> list[Reply]:
     return [reply for _, reply in group.road.platform.sent[before:] if reply != Reply()]
 
 
-async def test_a_digest_is_planned_shown_and_ended(group: Group) -> None:
+async def test_digest_is_scheduled_listed_and_removed(group: Group) -> None:
     await group.ask("remember on")
-    said = (await group.ask("digest 9:00 berlin weekdays", language="de", thread_id="5")).text
-    assert said.startswith("A digest is sent on weekdays at 09:00 (Europe/Berlin). Next: 20")
+    reply = (await group.ask("digest 9:00 berlin weekdays", language="de", thread_id="5")).text
+    assert reply.startswith("A digest is sent on weekdays at 09:00 (Europe/Berlin). Next: 20")
     [plan] = await plans(group)
     assert (plan.at, plan.zone, plan.is_weekdays) == ("09:00", "Europe/Berlin", True)
     assert (plan.thread_id, plan.is_topic, plan.language) == ("5", False, "de")
     assert current_clock().now() < plan.next_at < current_clock().now() + timedelta(days=4)
     shown = (await group.ask("digest")).text
-    assert said in shown and "/digest off" in shown
+    assert reply in shown and "/digest off" in shown
     # A new time takes the place of the old one and keeps its zone.
     assert "10:30 (Europe/Berlin)" in (await group.ask("digest 10:30")).text
     assert [plan.at for plan in await plans(group)] == ["10:30"]
@@ -56,7 +56,7 @@ async def test_a_digest_is_planned_shown_and_ended(group: Group) -> None:
     assert "/digest 09:00 Europe/Berlin" in (await group.ask("digest")).text
 
 
-async def test_topics_have_digests_of_their_own(group: Group) -> None:
+async def test_each_topic_has_its_own_digests(group: Group) -> None:
     await group.ask("remember on")
     await group.ask("digest 9:00 topic", thread_id="5")
     await group.ask("digest 9:00 topic", thread_id="6")
@@ -64,15 +64,15 @@ async def test_topics_have_digests_of_their_own(group: Group) -> None:
     for topic in "56":
         await group.say(f"words in {topic}", thread_id=topic)
     await fire(group, (await plans(group))[0].next_at)
-    told = [question.turns[-1].text for question in group.road.answerer.asked]
-    assert [("in 5" in text, "in 6" in text) for text in sorted(told)] == [(1, 0), (0, 1)]
+    asked = [question.turns[-1].text for question in group.road.answerer.asked]
+    assert [("in 5" in text, "in 6" in text) for text in sorted(asked)] == [(1, 0), (0, 1)]
     await group.ask("digest 8:00")
     assert len(await plans(group)) == 3
     await group.ask("digest off", thread_id="6")
     assert {plan.thread_id for plan in await plans(group)} == {"5", None}
 
 
-async def test_members_plan_nothing(group: Group) -> None:
+async def test_members_cannot_schedule_digests(group: Group) -> None:
     await group.ask("remember on")
     await group.ask("digest 10:00 UTC")
     group.road.platform.can_administer = False
@@ -82,7 +82,7 @@ async def test_members_plan_nothing(group: Group) -> None:
     assert "10:00" in (await group.ask("digest", BEN)).text
 
 
-async def test_what_cannot_be_read_or_remembered_is_said(group: Group) -> None:
+async def test_bad_times_and_missing_history_are_refused(group: Group) -> None:
     assert "/remember on" in (await group.ask("digest 9:00 UTC")).text
     await group.ask("remember on")
     assert "time zone Nowhere" in (await group.ask("digest 9:00 Nowhere")).text
@@ -90,7 +90,7 @@ async def test_what_cannot_be_read_or_remembered_is_said(group: Group) -> None:
     assert await plans(group) == []
 
 
-async def test_a_digest_tells_what_was_said_since_the_last(group: Group) -> None:
+async def test_digest_covers_the_time_since_the_last_one(group: Group) -> None:
     await group.ask("remember on")
     await group.ask("digest 9:00 UTC", thread_id="5")
     await group.say("I buy a boat")
@@ -106,7 +106,7 @@ async def test_a_digest_tells_what_was_said_since_the_last(group: Group) -> None
     assert len(group.road.answerer.asked) == 1
 
 
-async def test_a_digest_that_was_missed_comes_once_and_says_it_is_late(
+async def test_missed_digest_is_sent_once_and_marked_late(
     store: Store, tmp_path: Path, database_url: str
 ) -> None:
     async with group_on(store) as group:
@@ -138,7 +138,7 @@ async def wait_for_digests(store: Store) -> None:
     await settle(store)
 
 
-async def test_digests_end_with_the_memory(group: Group) -> None:
+async def test_digests_end_when_history_is_turned_off(group: Group) -> None:
     await group.ask("remember on")
     await group.ask("digest 9:00 UTC")
     [plan] = await plans(group)

@@ -1,4 +1,4 @@
-"""/find: what was written and said, with its place."""
+"""/find: messages and recordings, with links and positions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def group(group: Group) -> Group:
     return group
 
 
-async def test_each_hit_has_its_place_and_voice_its_second(group: Group) -> None:
+async def test_each_hit_links_to_its_message_and_position(group: Group) -> None:
     text = await group.say("the invoice of May 😀 is\n\nlate", ADA, thread_id="5")
     note = await group.speak(BEN)
     await group.say("something else")
@@ -41,7 +41,7 @@ async def test_each_hit_has_its_place_and_voice_its_second(group: Group) -> None
     assert play == [("▶ 2:14", "replay", f"{note.message_id} 134")]
 
 
-async def test_what_was_corrected_is_found_as_it_is_meant(group: Group) -> None:
+async def test_corrected_words_are_found_by_their_correction(group: Group) -> None:
     note = await group.speak(BEN)
     await group.road.store.memory.save_transcript(group.chat, note.message_id, SAID)
     talk = TalkSettings(remember_days=7, glossary=(Correction("Cow Alski", "Kowalski"),))
@@ -49,21 +49,21 @@ async def test_what_was_corrected_is_found_as_it_is_meant(group: Group) -> None:
     assert "invoice is with Kowalski." in (await group.ask("find kowalski")).text
 
 
-async def test_at_most_ten_and_the_newest_first(group: Group) -> None:
+async def test_ten_newest_hits_are_listed_first(group: Group) -> None:
     for n in range(12):
         await group.say(f"tea {n}.")
     lines = (await group.ask("find tea")).text.split("\n")
     assert [line.split(" ", 3)[3] for line in lines] == [f"tea {n}." for n in range(11, 1, -1)]
 
 
-async def test_the_words_are_shown_with_some_around_them(group: Group) -> None:
+async def test_hits_are_shown_with_their_context(group: Group) -> None:
     await group.say("left " * 50 + "needle" + " right" * 50)
     line = (await group.ask("find needle")).text.split(": ", 1)[1]
     assert line.startswith("…") and line.endswith("…") and "left needle right" in line
     assert len(line) <= 125
 
 
-async def test_a_hit_links_calls_and_pings_nobody(group: Group) -> None:
+async def test_links_and_mentions_in_hits_are_disabled(group: Group) -> None:
     name = "@ben https://a.example"
     await group.say("needle @ben /help https://evil.example/x", sender_name=name)
     found = await group.ask("find needle")
@@ -72,7 +72,7 @@ async def test_a_hit_links_calls_and_pings_nobody(group: Group) -> None:
     assert len(found.links) == 1
 
 
-async def test_where_nothing_is_kept_or_found_that_is_said(group: Group) -> None:
+async def test_missing_history_and_no_hits_are_reported(group: Group) -> None:
     assert "/find invoice" in (await group.ask("find")).text
     assert "/find invoice" in (await group.ask("find ?!")).text
     assert "last 7 days" in (await group.ask("find nothing")).text
@@ -84,7 +84,7 @@ async def test_where_nothing_is_kept_or_found_that_is_said(group: Group) -> None
     assert "Eve: tea" in (await private.ask("find tea")).text
 
 
-async def test_a_deleted_and_an_edited_message_are_found_as_they_are_now(group: Group) -> None:
+async def test_edited_and_deleted_messages_are_found_as_they_are_now(group: Group) -> None:
     message = await group.say("needle one")
     gone = await group.say("needle two")
     await group.send(replace(message, edit_id="5", text="thread one"))

@@ -1,4 +1,4 @@
-"""A transcript is corrected: in place, from then on, and back again."""
+"""Corrections of transcripts: in place, for later ones, and undone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def group(group: Group) -> Group:
 
 
 async def hear(group: Group, sender_id: str = ADA) -> tuple[Message, str]:
-    """Have a recording written down; return the message and what its answer is called."""
+    """Have a recording transcribed; return the message and the id of its reply."""
     attachment = Attachment("file-1", duration_s=3.0)
     asks = group.write(sender_id, attachment=attachment, command="transcribe")
     await group.send(asks)
@@ -41,14 +41,14 @@ async def known(group: Group) -> tuple[Correction, ...]:
 @pytest.mark.parametrize("words", ["no, it is *Kowalski*", "Kovalsky = Kowalski"])
 async def test_a_reply_corrects_the_transcript_in_place(group: Group, words: str) -> None:
     asks, sent = await hear(group)
-    [shown] = group.answers(asks)
-    assert shown.quote == SAID
-    how = await group.press(shown, "Fix")
+    [reply] = group.answers(asks)
+    assert reply.quote == SAID
+    how = await group.press(reply, "Fix")
     assert "Kovalsky = Kowalski" in how.text and await known(group) == ()
     [answer] = await reply_to(group, sent, words)
     assert answer.text == "Saved: Kovalsky → Kowalski"
-    shown = group.answers(asks)[-1]
-    assert (shown.quote, shown.aloud) == (MEANT, MEANT)
+    reply = group.answers(asks)[-1]
+    assert (reply.quote, reply.aloud) == (MEANT, MEANT)
     assert group.road.platform.edited == [sent]
     assert await known(group) == (Correction("Kovalsky", "Kowalski"),)
     assert len(group.road.engine.calls) == 1, "it was heard once"
@@ -74,7 +74,7 @@ async def test_later_transcripts_and_files_are_corrected_too(group: Group) -> No
     assert kept and "Kovalsky" in kept.text
 
 
-async def test_a_correction_of_a_correction_leads_on_and_back(group: Group) -> None:
+async def test_corrections_chain_and_can_be_undone(group: Group) -> None:
     asks, sent = await hear(group)
     await reply_to(group, sent, "Kovalsky = Kowalsky")
     [answer] = await reply_to(group, sent, "no, it is Kowalski")
@@ -86,7 +86,9 @@ async def test_a_correction_of_a_correction_leads_on_and_back(group: Group) -> N
 
 
 @pytest.mark.parametrize("words", ["no, it is Zürich", "Munich = Zürich"])
-async def test_what_does_not_stand_there_is_not_learned(group: Group, words: str) -> None:
+async def test_words_that_are_not_in_the_transcript_are_not_learned(
+    group: Group, words: str
+) -> None:
     _, sent = await hear(group)
     [answer] = await reply_to(group, sent, words)
     assert "Zürich" in answer.text or "Munich" in answer.text
@@ -111,7 +113,7 @@ async def test_a_correction_stays_in_its_chat(group: Group) -> None:
     assert [reply.quote for reply in other.answers(asks)] == [SAID]
 
 
-async def test_nobody_types_what_buttons_hold(group: Group) -> None:
+async def test_button_commands_cannot_be_typed(group: Group) -> None:
     asks, sent = await hear(group)
     await reply_to(group, sent, "Kovalsky = Kowalski")
     [job] = [j for j in await group.road.store.jobs.history(GROUP) if j.command == "transcribe"]
@@ -121,8 +123,8 @@ async def test_nobody_types_what_buttons_hold(group: Group) -> None:
     assert group.answers(asks)[-1].quote == MEANT
 
 
-async def test_a_correction_that_runs_again_is_made_once(group: Group) -> None:
-    """The process ends after the settings were saved and before the answer was."""
+async def test_correction_is_applied_once_if_the_job_runs_again(group: Group) -> None:
+    """The process ends between saving the settings and saving the reply."""
     asks, sent = await hear(group)
     save_reply = group.road.store.jobs.save_reply
     failures = [ValueError("the end of the process")]
@@ -142,7 +144,7 @@ async def test_a_correction_that_runs_again_is_made_once(group: Group) -> None:
     assert await known(group) == ()
 
 
-async def test_the_glossary_is_listed_and_shortened(group: Group) -> None:
+async def test_glossary_is_listed_and_entries_are_removed(group: Group) -> None:
     assert "no, it is Kowalski" in (await group.ask("glossary")).text
     _, sent = await hear(group)
     await reply_to(group, sent, "Kovalsky = Kowalski")
@@ -155,7 +157,7 @@ async def test_the_glossary_is_listed_and_shortened(group: Group) -> None:
     assert await known(group) == (Correction("harbour", "harbor"),)
 
 
-async def test_members_add_and_admins_remove(group: Group) -> None:
+async def test_members_add_corrections_and_admins_remove_them(group: Group) -> None:
     _, sent = await hear(group)
     group.road.platform.can_administer = False
     await reply_to(group, sent, "Kovalsky = Kowalski")
@@ -171,7 +173,7 @@ async def labels(group: Group, seconds: float, **limits: Any) -> list[str]:
     return [button.label for button in group.answers(asks)[0].buttons]
 
 
-async def test_the_row_under_a_transcript(group: Group) -> None:
+async def test_buttons_under_a_transcript(group: Group) -> None:
     assert await labels(group, 4.0) == ["Translate", "Ask", "Fix", "Listen"]
     long = ["Summary", "Translate", "Ask", "Fix", ".txt", ".srt", "Listen"]
     assert await labels(group, 70.0) == long

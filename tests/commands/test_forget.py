@@ -1,4 +1,4 @@
-"""/forget: what is removed, who may ask for it, and what is told of it."""
+"""/forget: what is deleted, who may delete it, and the reply."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def counts(text: str) -> list[int]:
     return [int(n) for n in re.findall(r"\d+", text.split("\n")[0])]
 
 
-async def test_ones_own_message_is_forgotten_by_answering_it(group: Group) -> None:
+async def test_own_message_is_forgotten_by_replying_to_it(group: Group) -> None:
     group.road.platform.can_administer = False
     mine, other = await group.say("mine", ADA), await group.say("of Ben", BEN)
-    said = await group.ask("forget", ADA, reply_to=quote(mine))
-    assert counts(said.text) == [1, 0, 0]
+    reply = await group.ask("forget", ADA, reply_to=quote(mine))
+    assert counts(reply.text) == [1, 0, 0]
     assert "Only the admins" in (await group.ask("forget", ADA, reply_to=quote(other))).text
     assert await group.texts() == ["of Ben"]
     group.road.platform.can_administer = True
@@ -38,7 +38,7 @@ async def test_ones_own_message_is_forgotten_by_answering_it(group: Group) -> No
     assert await group.kept() == [], "it is not taken in again"
 
 
-async def test_a_message_without_a_sender_is_the_admins_alone(group: Group) -> None:
+async def test_only_admins_forget_messages_without_a_sender(group: Group) -> None:
     message = await group.say("by nobody", ADA)
     group.road.platform.can_administer = False
     asked = replace(group.write(command="forget"), sender_id="")
@@ -47,7 +47,7 @@ async def test_a_message_without_a_sender_is_the_admins_alone(group: Group) -> N
 
 
 @pytest.mark.parametrize("person", [BEN, ADA], ids=["who asked", "whose voice it was"])
-async def test_an_answer_is_forgotten_with_its_question(group: Group, person: str) -> None:
+async def test_reply_is_forgotten_with_its_question(group: Group, person: str) -> None:
     group.road.platform.can_administer = False
     note = await group.speak(ADA)
     await group.ask("transcribe", BEN, reply_to=quote(note))
@@ -60,7 +60,7 @@ async def test_an_answer_is_forgotten_with_its_question(group: Group, person: st
     assert counts((await group.ask("forget", BEN, reply_to=ours)).text) == [0, 0, 0]
 
 
-async def test_an_answer_after_a_move_is_forgotten_with_what_was_said_before(group: Group) -> None:
+async def test_reply_after_a_chat_move_is_forgotten_with_its_question(group: Group) -> None:
     store, old = group.road.store, group.chat
     await group.ask("auto on", EVE)
     note, other = await group.speak(ADA), await group.speak(BEN)
@@ -78,7 +78,9 @@ async def test_an_answer_after_a_move_is_forgotten_with_what_was_said_before(gro
     assert [kept.sender_id for kept in await group.kept()] == [BEN]
 
 
-async def test_all_of_a_persons_here_and_nothing_else_goes(group: Group, tmp_path: Path) -> None:
+async def test_forget_me_deletes_the_senders_data_in_this_chat_only(
+    group: Group, tmp_path: Path
+) -> None:
     other = Group(group.road, Chat("test", "1", "-200"))
     await other.ask("remember on", EVE)
     await other.say("elsewhere", ADA)
@@ -87,10 +89,10 @@ async def test_all_of_a_persons_here_and_nothing_else_goes(group: Group, tmp_pat
     await group.say("of Ben", BEN)
     await group.ask("transcribe", BEN, reply_to=quote(note))
     await group.ask("help", ADA)
-    said = await group.ask("forget me", ADA)
+    reply = await group.ask("forget me", ADA)
     # Two messages, Ben's question about the note, and /help; three answers to these.
-    assert counts(said.text) == [4, 3, 1]
-    assert "30 days" in said.text
+    assert counts(reply.text) == [4, 3, 1]
+    assert "30 days" in reply.text
     assert await group.texts() == ["of Ben"]
     assert await other.texts() == ["elsewhere"]
     assert ask_database(tmp_path, "SELECT * FROM transcripts") == []
@@ -99,7 +101,7 @@ async def test_all_of_a_persons_here_and_nothing_else_goes(group: Group, tmp_pat
     assert senders == {ADA, EVE}, "hers is the job that forgot"
 
 
-async def test_a_forgotten_message_that_comes_again_is_not_answered_again(group: Group) -> None:
+async def test_forgotten_message_is_not_answered_again_when_redelivered(group: Group) -> None:
     private = Group(group.road, Chat("test", "1", ADA), is_private=True)
     note = await private.speak(ADA)
     await private.ask("forget me", ADA)
@@ -108,5 +110,5 @@ async def test_a_forgotten_message_that_comes_again_is_not_answered_again(group:
     assert len(group.road.platform.sent) == sent
 
 
-async def test_without_a_message_it_says_how(group: Group) -> None:
+async def test_forget_without_a_reply_shows_how(group: Group) -> None:
     assert "/forget me" in (await group.ask("forget", ADA)).text

@@ -1,4 +1,4 @@
-"""/link: a person with accounts on two platforms, on the whole road."""
+"""/link through the whole program: a person with accounts on two platforms."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Places:
         return given.quote
 
     async def use(self, code: str, platform: str = "other", person_id: str = ADA_THERE) -> str:
-        """Type what was given, "/link CODE"; return what is answered."""
+        """Send "/link CODE" and return the reply."""
         private = self.private(platform, person_id)
         return (await private.ask(code.removeprefix("/"), person_id)).text
 
@@ -48,14 +48,14 @@ async def places(group: Group) -> Places:
     return Places(group)
 
 
-async def test_a_code_links_two_accounts_and_what_was_chosen_here_holds(places: Places) -> None:
+async def test_code_links_two_accounts_and_this_accounts_settings_win(places: Places) -> None:
     await places.private("test", ADA).ask("voice Mia", ADA)
     await places.private("other", ADA_THERE).ask("voice 白桦", ADA_THERE)
     code = await places.code()
     assert code.startswith("/link ")
-    said = await places.use(code)
-    assert "Linked with your Test account" in said and "/link off" in said
-    assert "this account's is used" in said
+    reply = await places.use(code)
+    assert "Linked with your Test account" in reply and "/link off" in reply
+    assert "this account's is used" in reply
     assert (await places.store.voices.choice("test", ADA)).voice == "白桦"
     shown = await places.private("test", ADA).ask("link", ADA)
     assert "Linked with your Other account." in shown.text
@@ -63,17 +63,17 @@ async def test_a_code_links_two_accounts_and_what_was_chosen_here_holds(places: 
     assert "is not linked" in shown.text and not await places.is_linked()
 
 
-async def test_an_opt_out_of_before_holds_for_both_from_the_link_on(places: Places) -> None:
+async def test_opt_out_applies_to_both_linked_accounts(places: Places) -> None:
     for group in (places.group, places.other_group):
         await group.ask("remember on", EVE)
     await places.other_group.ask("remember me off", ADA_THERE)
     await places.group.say("mine", ADA)
-    said = await places.use(await places.code())
-    assert "nothing of yours is stored" in said and "Deleted messages: 1." in said
+    reply = await places.use(await places.code())
+    assert "nothing of yours is stored" in reply and "Deleted messages: 1." in reply
     assert await places.group.kept() == await places.other_group.kept() == []
 
 
-async def test_a_wrong_code_ones_own_and_too_many(places: Places) -> None:
+async def test_wrong_own_and_too_many_codes_are_refused(places: Places) -> None:
     code = await places.code()
     assert "This code is unknown" in await places.use("/link ABCDEFGH")
     assert "another platform" in await places.use(code, "test", ADA)
@@ -84,30 +84,30 @@ async def test_a_wrong_code_ones_own_and_too_many(places: Places) -> None:
     assert not await places.is_linked() and not await places.is_linked("test", ADA)
 
 
-async def test_in_a_group_it_is_refused(places: Places) -> None:
+async def test_linking_in_a_group_is_refused(places: Places) -> None:
     await places.use(await places.code())
     for words in ("link", "link ABCDEFGH", "link off"):
-        said = await places.group.ask(words, ADA)
-        assert "private chats only" in said.text and not said.quote
+        reply = await places.group.ask(words, ADA)
+        assert "private chats only" in reply.text and not reply.quote
         assert await places.is_linked()
 
 
-async def test_a_code_that_a_group_has_seen_is_void(places: Places) -> None:
+async def test_code_sent_to_a_group_is_invalidated(places: Places) -> None:
     code, of_another = await places.code(), await places.code(person_id=EVE)
-    said = await places.other_group.ask(code.removeprefix("/"), ADA_THERE)
-    assert "no longer valid" in said.text and not await places.is_linked()
+    reply = await places.other_group.ask(code.removeprefix("/"), ADA_THERE)
+    assert "no longer valid" in reply.text and not await places.is_linked()
     assert "This code is unknown" in await places.use(code)
     assert not await places.is_linked()
     assert "Linked" in await places.use(of_another)
 
 
-async def test_who_has_no_id_has_no_code(places: Places) -> None:
+async def test_sender_without_an_id_gets_no_code(places: Places) -> None:
     private = places.private("test", ADA)
     message = await private.send(replace(private.write(command="link"), sender_id=""))
     assert "private chats only" in private.answers(message)[0].text
 
 
-async def test_it_is_told_in_chinese_too(places: Places) -> None:
+async def test_replies_are_translated_to_chinese(places: Places) -> None:
     private = places.private("test", ADA)
     assert "10 分钟" in (await private.ask("link", ADA, language="zh")).text
     assert "代码无效" in (await private.ask("link ABCDEFGH", ADA, language="zh-CN")).text

@@ -1,4 +1,4 @@
-"""Summaries of one recording, and all of it without any engine that understands."""
+"""Summaries of one recording, also with the offline engine."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ HEARD = Transcript(
 
 
 class Listener:
-    """Somebody who has a transcript."""
+    """A person who has a transcript."""
 
     def __init__(self, road: Road, new_message: NewMessage) -> None:
         self.road, self.new_message = road, new_message
 
-    async def brief(self, heard: Transcript, key: str = "k") -> Reply:
+    async def brief(self, transcript: Transcript, key: str = "k") -> Reply:
         """Press Summary under a transcript."""
-        await self.road.store.results.save(key, heard)
+        await self.road.store.results.save(key, transcript)
         job = await self.road.inbox.accept(self.new_message())
         assert job
         button = Button("Summary", "brief", key)
@@ -53,7 +53,7 @@ async def listener(store: Store, new_message: NewMessage) -> Listener:
     return Listener(Road(store, ScriptedEngine()), new_message)
 
 
-async def test_a_long_recording_in_a_few_points(listener: Listener) -> None:
+async def test_long_recording_is_summarised_in_a_few_points(listener: Listener) -> None:
     said = "- A new supplier is needed. [0:00]\n- They take the first. [0:45] [9:00]\n- Call @x"
     listener.road.answerer.scripts["new supplier"] = said
     reply = await listener.brief(HEARD)
@@ -65,7 +65,7 @@ async def test_a_long_recording_in_a_few_points(listener: Listener) -> None:
     assert "[0:45] So let us take the first offer." in question.turns[0].text
 
 
-async def test_hours_of_sound_are_summed_up_in_parts(listener: Listener) -> None:
+async def test_hours_of_audio_are_summarised_in_parts(listener: Listener) -> None:
     limits = listener.road.answerer.limits
     object.__setattr__(limits, "context_tokens", 4_000)
     segments = tuple(Segment(n * 9.0, n * 9 + 8.5, f"{n} " + SENTENCES[n % 8]) for n in range(800))
@@ -75,12 +75,12 @@ async def test_hours_of_sound_are_summed_up_in_parts(listener: Listener) -> None
     assert reply.text == "• It is about offers. (0:09)"
 
 
-async def test_a_transcript_that_is_gone(listener: Listener) -> None:
+async def test_missing_transcript_is_refused(listener: Listener) -> None:
     reply = await listener.brief(Transcript(""), "gone")
     assert "transcript is no longer available" in reply.text
 
 
-async def test_offline_it_extracts(store: Store, new_message: NewMessage) -> None:
+async def test_offline_engine_extracts_sentences(store: Store, new_message: NewMessage) -> None:
     road = Road(store, ScriptedEngine(), answerer=OfflineAnswerer())
     reply = await Listener(road, new_message).brief(HEARD)
     lines = [line for line in reply.text.splitlines() if line.startswith("• ")]

@@ -1,4 +1,4 @@
-"""/remember, and what is taken in because of it."""
+"""/remember, and what is stored because of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.group_talk import ADA, BEN, Group, quote
 from tests.support.remembered_talk import REMEMBERS
 
 
-async def test_talk_that_nobody_wants_remembered_is_not_on_the_disk(group: Group) -> None:
+async def test_nothing_is_on_disk_without_history(group: Group) -> None:
     await group.say("canary-77", attachment=Attachment("canary-file"))
     await group.say("canary-88", edit_id="5")
     assert await group.kept() == []
@@ -24,28 +24,28 @@ async def test_talk_that_nobody_wants_remembered_is_not_on_the_disk(group: Group
             assert rows.scalar() == 0, table
 
 
-async def test_an_admin_turns_it_on_and_off_before_all(group: Group) -> None:
+async def test_admin_turns_history_on_and_off(group: Group) -> None:
     await group.say("before")
-    said = await group.ask("remember on")
-    assert "7 days" in said.text and "/remember off" in said.text and "me off" in said.text
+    reply = await group.ask("remember on")
+    assert "7 days" in reply.text and "/remember off" in reply.text and "me off" in reply.text
     await group.say("between")
-    said = await group.ask("remember")
-    assert "7 days" in said.text and "Stored messages: 1." in said.text
-    said = await group.ask("remember off")
-    assert "Deleted messages: 1." in said.text
+    reply = await group.ask("remember")
+    assert "7 days" in reply.text and "Stored messages: 1." in reply.text
+    reply = await group.ask("remember off")
+    assert "Deleted messages: 1." in reply.text
     await group.say("after")
     assert await group.kept() == []
     assert "is off" in (await group.ask("remember")).text
 
 
-async def test_members_change_nothing(group: Group) -> None:
+async def test_members_cannot_change_history(group: Group) -> None:
     group.road.platform.can_administer = False
     for words in ("on", "off", "30d"):
         assert "admins" in (await group.ask(f"remember {words}", BEN)).text
     assert (await group.road.store.chats.settings(group.chat)).talk.remember_days is None
 
 
-async def test_how_long(group: Group) -> None:
+async def test_days_of_history(group: Group) -> None:
     for word in ("0d", "366d", "9999", "-1d", "soon", "me", "me maybe", "30x"):
         await group.ask(f"remember {word}")
         settings = await group.road.store.chats.settings(group.chat)
@@ -57,7 +57,7 @@ async def test_how_long(group: Group) -> None:
         assert settings.talk.remember_days == days, word
 
 
-async def test_fewer_days_delete_what_is_older_at_once(group: Group) -> None:
+async def test_fewer_days_delete_older_messages_at_once(group: Group) -> None:
     await group.ask("remember 30d")
     message = group.write(text="old")
     await group.send(replace(message, sent_at=message.sent_at - timedelta(days=9)))
@@ -67,7 +67,7 @@ async def test_fewer_days_delete_what_is_older_at_once(group: Group) -> None:
     assert await group.texts() == ["new"]
 
 
-async def test_commands_are_no_talk_and_an_edit_may_become_one(group: Group) -> None:
+async def test_commands_are_not_stored_and_edits_may_become_commands(group: Group) -> None:
     await group.ask("remember on")
     message = await group.say("words")
     await group.ask("help")
@@ -77,7 +77,7 @@ async def test_commands_are_no_talk_and_an_edit_may_become_one(group: Group) -> 
 
 
 @pytest.mark.parametrize("how", ["silent", "auto", "asked"])
-async def test_what_was_heard_is_remembered(group: Group, how: str) -> None:
+async def test_transcripts_are_stored_in_the_history(group: Group, how: str) -> None:
     await group.ask("remember on")
     if how == "auto":
         await group.ask("auto on")
@@ -91,7 +91,7 @@ async def test_what_was_heard_is_remembered(group: Group, how: str) -> None:
     assert [r.quote for r in group.answers(message)] == (["call 1"] if how == "auto" else [])
 
 
-async def test_a_spoken_question_about_an_answer_is_remembered_too(group: Group) -> None:
+async def test_spoken_follow_up_question_is_stored_too(group: Group) -> None:
     await group.ask("remember on")
     note = await group.speak(BEN)
     await group.ask("transcribe", reply_to=quote(note))
@@ -103,7 +103,7 @@ async def test_a_spoken_question_about_an_answer_is_remembered_too(group: Group)
     assert kept and kept.transcript
 
 
-async def test_a_note_that_was_deleted_before_it_was_heard_costs_nothing(group: Group) -> None:
+async def test_voice_message_deleted_before_transcription_costs_nothing(group: Group) -> None:
     await group.ask("remember on")
     message = group.write(attachment=Attachment("file-1", duration_s=3.0))
     await group.road.inbox.forget(group.chat, message.message_id)
@@ -111,14 +111,14 @@ async def test_a_note_that_was_deleted_before_it_was_heard_costs_nothing(group: 
     assert group.road.engine.calls == [] and await group.kept() == []
 
 
-async def test_who_opts_out_vanishes_everywhere_and_comes_back_when_they_want(group: Group) -> None:
+async def test_opting_out_deletes_everything_and_can_be_undone(group: Group) -> None:
     other = Group(group.road, Chat("test", "1", "-200"))
     for place in (group, other):
         await place.ask("remember on")
         await place.say("mine", ADA)
         await place.say("of Ben", BEN)
-    said = await group.ask("remember me off", ADA)
-    assert "Deleted messages: 2." in said.text
+    reply = await group.ask("remember me off", ADA)
+    assert "Deleted messages: 2." in reply.text
     await other.say("mine again", ADA)
     await other.speak(ADA)
     for place in (group, other):
@@ -130,19 +130,19 @@ async def test_who_opts_out_vanishes_everywhere_and_comes_back_when_they_want(gr
     assert await group.texts() == ["of Ben", "back"]
 
 
-async def test_nobody_writes_down_what_a_person_who_opted_out_said(group: Group) -> None:
+async def test_recordings_of_people_who_opted_out_are_not_transcribed(group: Group) -> None:
     await group.ask("auto on")
     await group.ask("remember me off", ADA)
     message = await group.speak(ADA)
     assert group.answers(message) == [], "auto leaves it alone"
-    said = await group.ask("transcribe", BEN, reply_to=quote(message))
-    assert "opted out" in said.text
+    reply = await group.ask("transcribe", BEN, reply_to=quote(message))
+    assert "opted out" in reply.text
     assert group.road.engine.calls == []
-    said = await group.ask("transcribe", ADA, reply_to=quote(message))
-    assert said.quote == "call 1", "their own is theirs"
+    reply = await group.ask("transcribe", ADA, reply_to=quote(message))
+    assert reply.quote == "call 1", "their own is theirs"
 
 
-async def test_a_private_chat_keeps_only_what_is_forwarded(group: Group) -> None:
+async def test_private_chat_stores_forwarded_messages_only(group: Group) -> None:
     private = Group(group.road, Chat("test", "1", "7"), is_private=True)
     assert "forward" in (await private.ask("remember on")).text
     assert (await group.road.store.chats.settings(private.chat)).talk.remember_days is None
@@ -203,7 +203,7 @@ FIX = "no, it is Kowalski"
         ),
     ],
 )
-def test_what_a_groups_message_asks_for(
+def test_command_for_a_groups_message(
     new_message: NewMessage, changes: dict[str, object], settings: ChatSettings, command: str | None
 ) -> None:
     message = new_message(**{"is_private": False, "attachment": None, **changes})

@@ -1,4 +1,4 @@
-"""Whatever a model says, no command shows it as it came: all of them are tried, new ones too."""
+"""No command shows a model's text unsanitized: all commands are tried, new ones too."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ VOICE = Attachment("file-1", duration_s=1.1)
 
 
 class Trial:
-    """A group, and a model that says what it should not."""
+    """A group, and a model with harmful output."""
 
     def __init__(self, group: Group) -> None:
         self.group, self.road = group, group.road
@@ -54,17 +54,20 @@ class Trial:
         self.text = self.voice = QuotedMessage("")
 
     async def open(self) -> None:
-        """Let people talk; a voice note is among it."""
+        """Let people talk, with a voice message among it."""
         await self.road.store.chats.save_settings(GROUP, REMEMBERS)
-        said, spoken = await self.group.say("We take the blue tiles."), await self.group.speak(BEN)
-        self.text = QuotedMessage(said.message_id, said.text, sender_id=said.sender_id)
+        written, spoken = (
+            await self.group.say("We take the blue tiles."),
+            await self.group.speak(BEN),
+        )
+        self.text = QuotedMessage(written.message_id, written.text, sender_id=written.sender_id)
         self.voice = QuotedMessage(spoken.message_id, "", VOICE, BEN)
         shown = await self.group.ask("transcribe", reply_to=self.voice)
         self.key = shown.heard_key
         assert self.key
 
     async def run(self, command: str, /, **changes: Any) -> Reply:
-        """Let a command answer, typed or pressed; what goes wrong is an answer too."""
+        """Return the reply to a command, typed or pressed; an error is a reply too."""
         # A voice note that asks by itself has no command.
         message = self.group.write(**{"command": command, **changes})
         now = current_clock().now()
@@ -82,7 +85,7 @@ class Trial:
             return Reply(str(error.user_text))
 
     def texts(self, reply: Reply) -> list[str]:
-        """Return all that people see or hear of a reply, and of what came before it."""
+        """Return all that people see or hear of a reply, partial text included."""
         # Not the titles of sounds: no client looks for links in those.
         files = [file.name for file in reply.files]
         labels = [button.label for button in reply.buttons]
@@ -134,7 +137,7 @@ async def trial(store: Store) -> AsyncIterator[Trial]:
 
 
 @pytest.mark.parametrize(("command", "way"), WAYS, ids=[" ".join(pair) for pair in WAYS])
-async def test_a_models_text_is_shown_dead(trial: Trial, command: str, way: str) -> None:
+async def test_links_in_model_output_are_disabled(trial: Trial, command: str, way: str) -> None:
     reply = await trial.run(command, **ASKING[command][way](trial))
     assert trial.road.answerer.asked, reply
     assert "Ada" in reply.text + reply.quote, reply
@@ -153,7 +156,7 @@ async def test_a_models_text_is_shown_dead(trial: Trial, command: str, way: str)
     assert {link.message_id for link in reply.links} <= known
 
 
-async def test_all_other_commands_ask_no_model(trial: Trial) -> None:
+async def test_no_other_command_calls_a_model(trial: Trial) -> None:
     # One that begins to ask belongs into the table above, with each of its ways.
     for command in (name for name in COMMANDS if name not in ASKING):
         for text in ("", "on", "1", "German words", "Ada = Eda", trial.key):

@@ -1,4 +1,4 @@
-"""/summary over a whole week of a group: what is told, and that all of it was said there."""
+"""/summary of a whole week of a group: every fact is there, and every statement has a source."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Reader:
 
 
 class TruthfulEngine(ScriptedEngine):
-    """Hears each note of a week as it is; which one, its length tells."""
+    """Transcribes the voice messages of a week, which it knows by their lengths."""
 
     def __init__(self, week: Week) -> None:
         super().__init__(TranscriberLimits(max_piece_s=180.0, target_piece_s=120.0))
@@ -98,12 +98,12 @@ class TruthfulEngine(ScriptedEngine):
 
     async def transcribe(self, audio: Audio, **options: Any) -> Transcript:
         await super().transcribe(audio, **options)
-        heard = next(h for h in self.heard if abs(h.duration_s - audio.duration_s) < 0.005)
-        return replace(heard, usage=Usage(self.name, self.model, audio.duration_s))
+        stored = next(h for h in self.heard if abs(h.duration_s - audio.duration_s) < 0.005)
+        return replace(stored, usage=Usage(self.name, self.model, audio.duration_s))
 
 
 class WeekRoad(Road):
-    """A road whose platform hands out the notes of a week."""
+    """A program whose platform serves the voice messages of a week."""
 
     def __init__(self, store: Store, week: Week, reader: Any) -> None:
         super().__init__(store, TruthfulEngine(week), answerer=reader)
@@ -121,7 +121,7 @@ class WeekRoad(Road):
         return make_note(self.week.notes[attachment.file_id])
 
     async def live(self) -> None:
-        """Let the week happen."""
+        """Send the messages of the week."""
         settings = ChatSettings(talk=TalkSettings(remember_days=30))
         await self.store.chats.save_settings(FORUM, settings)
         await self.store.memory.opt_out("test", OPTED_OUT, True)
@@ -159,7 +159,7 @@ WEEK = make_week(END_AT, FORUM, count=250, notes=14)
 
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which the week has happened and its notes were heard."""
+    """A data folder with the week, its voice messages transcribed."""
     home = tmp_path_factory.mktemp("week")
 
     async def fill() -> None:
@@ -185,7 +185,7 @@ async def group(lived: Path, tmp_path: Path) -> AsyncIterator[Forum]:
     await store.close()
 
 
-async def test_every_fact_of_the_week_is_told_with_its_message(group: Forum) -> None:
+async def test_every_fact_of_the_week_links_to_its_message(group: Forum) -> None:
     reply = await group.ask("summary everything long")
     assert set(group.linked(reply)) <= set(group.week.kept)
     assert len(group.reader.asked) > 2, "parts, and then together"
@@ -198,7 +198,7 @@ async def test_every_fact_of_the_week_is_told_with_its_message(group: Forum) -> 
     assert "@all" not in reply.text and "/stop" not in reply.text, "nothing that pings or acts"
 
 
-async def test_a_part_of_the_talk_is_counted_in_messages_or_by_topic(group: Forum) -> None:
+async def test_range_by_message_count_or_topic(group: Forum) -> None:
     newest = sorted(group.week.kept.values(), key=lambda m: m.sent_at)[-150:]
     reply = await group.ask("summary from here", reply_to=QuotedMessage(newest[0].message_id))
     assert "messages: 150" in reply.text
@@ -209,7 +209,7 @@ async def test_a_part_of_the_talk_is_counted_in_messages_or_by_topic(group: Foru
     assert set(group.linked(reply)) <= topic
 
 
-async def test_since_i_last_read_is_what_came_after_the_last_summary(group: Forum) -> None:
+async def test_unread_means_after_the_last_summary(group: Forum) -> None:
     assert "messages:" in (await group.ask("summary unread")).text
     assert "There are no messages" in (await group.ask("summary unread")).text
     news = await group.say("I book the hall by Friday and pay the deposit.", BEN)
@@ -221,7 +221,7 @@ async def test_since_i_last_read_is_what_came_after_the_last_summary(group: Foru
     assert "messages: 1 " not in other.text
 
 
-async def test_voice_notes_count_and_their_seconds_are_true(group: Forum) -> None:
+async def test_voice_messages_are_summarised_with_true_positions(group: Forum) -> None:
     reply = await group.ask("summary 3 days long")
     truth: dict[str, list[float]] = {}
     for fact in group.week.facts:
@@ -238,7 +238,7 @@ async def test_voice_notes_count_and_their_seconds_are_true(group: Forum) -> Non
 
 
 @pytest.mark.parametrize("step", [0, 2])
-async def test_a_failure_at_each_step_costs_no_second_call(group: Forum, step: int) -> None:
+async def test_failure_at_any_step_repeats_no_call(group: Forum, step: int) -> None:
     group.reader.failures = [None] * step + [EngineBusy("now", retry_after_s=30)]
     sent = len(group.road.platform.sent)
     reply = await group.ask("summary everything")
@@ -249,7 +249,7 @@ async def test_a_failure_at_each_step_costs_no_second_call(group: Forum, step: i
     assert len(group.road.platform.sent) == sent + 1
 
 
-async def test_notes_that_nobody_heard_are_heard_or_named(tmp_path: Path) -> None:
+async def test_untranscribed_voice_messages_are_transcribed_or_listed(tmp_path: Path) -> None:
     week = make_week(END_AT, FORUM, count=100, notes=12, seed=9)
     store, reader = open_store(tmp_path), Reader(week)
     road = WeekRoad(store, week, reader)
@@ -272,7 +272,7 @@ async def test_notes_that_nobody_heard_are_heard_or_named(tmp_path: Path) -> Non
     await store.close()
 
 
-async def test_a_private_copy_plays_what_was_said_in_the_group(group: Forum) -> None:
+async def test_private_summary_plays_recordings_of_the_group(group: Forum) -> None:
     offer = await group.ask("summary me 2 days")
     assert not offer.links and not group.reader.asked, "nothing is told in the group"
     private: dict[str, Any] = {"chat": Chat("test", "1", ADA), "is_private": True}
@@ -281,7 +281,7 @@ async def test_a_private_copy_plays_what_was_said_in_the_group(group: Forum) -> 
     assert (await group.press(reply, play, **private)).files
 
 
-async def test_a_summary_is_spoken_in_several_voices_within_a_minute(group: Forum) -> None:
+async def test_spoken_summary_has_several_voices_and_a_minute_at_most(group: Forum) -> None:
     reply = await group.ask("summary 2 days voice")
     [file] = reply.files
     assert file.mime == "audio/ogg" and 1 < (file.duration_s or 0) <= 60
@@ -290,7 +290,7 @@ async def test_a_summary_is_spoken_in_several_voices_within_a_minute(group: Foru
     assert voices["I said so."] == voices["So did I."] == "白桦"
 
 
-async def test_times_are_those_of_the_chats_zone(group: Forum) -> None:
+async def test_times_are_in_the_chats_time_zone(group: Forum) -> None:
     tokyo = DigestSchedule("s1", FORUM, "09:00", "Asia/Tokyo", False, None, False, "en", END_AT)
     await group.road.store.schedules.add(replace(tokyo, next_at=END_AT + timedelta(days=1)))
     reply = await group.ask("summary 20 messages")

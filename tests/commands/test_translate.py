@@ -1,4 +1,4 @@
-"""/translate on the whole road: texts, voice notes, the button, languages by any name."""
+"""/translate through the whole program: texts, voice messages, the button, names of languages."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NAMES = {
 
 
 @pytest.mark.parametrize(("language", "names"), NAMES.items())
-def test_languages_are_known_by_any_usual_name(language: str | None, names: str) -> None:
+def test_languages_are_found_by_common_names(language: str | None, names: str) -> None:
     assert {find_language(name) for name in names.split("|")} == {language}
 
 
@@ -45,18 +45,18 @@ def test_languages_are_known_by_any_usual_name(language: str | None, names: str)
         *((text, None, text) for text in ("no\nthat is wrong", "Good morning all")),
     ],
 )
-def test_the_target_stands_before_the_text(text: str, target: str | None, rest: str) -> None:
+def test_target_language_comes_before_the_text(text: str, target: str | None, rest: str) -> None:
     assert read_target(text) == (target, rest)
 
 
 @given(st.text(st.sampled_from("ab .\n。王"), max_size=3 * PART_CHARS))
-def test_parts_fit_and_hold_every_letter(text: str) -> None:
+def test_parts_fit_and_lose_no_character(text: str) -> None:
     parts = cut(text)
     assert all(part.strip() and len(part) <= PART_CHARS for part in parts)
     assert "".join("".join(parts).split()) == "".join(text.split())
 
 
-async def test_the_text_behind_the_command(group: Group) -> None:
+async def test_text_after_the_command_is_translated(group: Group) -> None:
     reply = await group.ask("translate German: the words")
     [question] = group.road.answerer.asked
     assert "into German" in question.instructions
@@ -68,14 +68,16 @@ async def test_the_text_behind_the_command(group: Group) -> None:
 @pytest.mark.parametrize(
     ("language", "name"), [("en-GB", "British English"), ("zh-hans", "Simplified Chinese")]
 )
-async def test_the_persons_language_is_the_target(group: Group, language: str, name: str) -> None:
+async def test_default_target_is_the_senders_language(
+    group: Group, language: str, name: str
+) -> None:
     quoted = QuotedMessage("5", "Guten Morgen", sender_id=BEN)
     reply = await group.ask("translate", reply_to=quoted, language=language)
     assert reply.text == "Good morning"
     assert name.split()[-1] in group.road.answerer.asked[0].instructions
 
 
-async def test_a_voice_note_is_heard_first_and_corrected(group: Group) -> None:
+async def test_voice_message_is_transcribed_and_corrected_first(group: Group) -> None:
     shown = await transcript(group)
     pressed = group.write(ADA, button=shown.buttons[0].token, language="en")
     await group.send(pressed)
@@ -93,7 +95,7 @@ async def transcript(group: Group) -> Reply:
     return await group.ask("transcribe", attachment=NOTE)
 
 
-async def test_our_own_transcript_is_translated_whole(group: Group) -> None:
+async def test_transcript_in_several_messages_is_translated_whole(group: Group) -> None:
     group.road.engine.words = "Guten Morgen. " * 400
     await transcript(group)
     await group.ask("translate en", reply_to=QuotedMessage("sent-1", "Guten Mor…"))
@@ -101,7 +103,7 @@ async def test_our_own_transcript_is_translated_whole(group: Group) -> None:
     assert words.count("Guten") == 400
 
 
-async def test_long_texts_are_asked_in_parts_and_paid_once(group: Group) -> None:
+async def test_long_texts_are_translated_in_parts_and_paid_once(group: Group) -> None:
     text = "\n".join(f"Line {number}: " + "words and words. " * 30 for number in range(30))
     reply = await group.ask(f"translate German {text}")
     asked = len(group.road.answerer.asked)
@@ -117,7 +119,7 @@ async def test_long_translations_are_folded(group: Group) -> None:
     assert reply.text == "" and reply.quote == reply.aloud == ("Worte " * 200).strip()
 
 
-async def test_what_is_in_the_language_already_is_said_so(group: Group) -> None:
+async def test_text_in_the_target_language_is_reported(group: Group) -> None:
     reply = await group.ask("translate German this is German")
     assert reply.text == "This is already in German. For another language: /translate German"
     # Chinese is seen without a model.
@@ -126,14 +128,14 @@ async def test_what_is_in_the_language_already_is_said_so(group: Group) -> None:
     assert len(group.road.answerer.asked) == 1
 
 
-async def test_an_end_that_is_missing_is_told(group: Group) -> None:
+async def test_translation_that_was_cut_off_is_noted(group: Group) -> None:
     group.road.answerer.scripts = {".": Answer("only the begin", is_cut=True)}
     reply = await group.ask("translate German some words")
     assert reply.text.startswith("only the begin")
     assert "was cut off" in reply.text
 
 
-async def test_without_an_engine_that_translates_one_sentence(group: Group) -> None:
+async def test_missing_translation_engine_is_reported(group: Group) -> None:
     group.road.answerer.limits = AnswererLimits(can_translate=False)
     reply = await group.ask("translate German some words")
     assert reply.text == "Translation is not available: no engine for it is set up."

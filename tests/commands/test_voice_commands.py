@@ -1,3 +1,5 @@
+"""/say, /voice, /style, /replies, and voice cloning."""
+
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
@@ -37,7 +39,7 @@ NONE, MIA, DEAN, LI = (SpeechSettings(voice) for voice in ("", "Mia", "Dean", "�
         (Choices(NONE, NONE, NONE), ("", "the default")),
     ],
 )
-def test_which_voice_applies(choices: Choices, found: tuple[str, str]) -> None:
+def test_voice_of_call_person_or_chat(choices: Choices, found: tuple[str, str]) -> None:
     assert choices.find("voice") == found
 
 
@@ -50,7 +52,7 @@ def test_which_voice_applies(choices: Choices, found: tuple[str, str]) -> None:
         ("the word voice:Mia in the middle", "", "", "the word voice:Mia in the middle"),
     ],
 )
-def test_what_a_call_chooses(typed: str, voice: str, style: str, text: str) -> None:
+def test_options_of_say(typed: str, voice: str, style: str, text: str) -> None:
     assert read_call(typed) == (SpeechSettings(voice, style), text)
 
 
@@ -60,7 +62,7 @@ async def talk(store: Store) -> AsyncIterator[Group]:
         yield Group(road, CHAT, is_private=True)
 
 
-async def test_say_speaks_a_text_and_the_message_that_is_answered(talk: Group) -> None:
+async def test_say_speaks_a_text_or_the_quoted_message(talk: Group) -> None:
     assert (await talk.ask("say good morning")).files[0].mime == "audio/ogg"
     await talk.ask("say", reply_to=QuotedMessage("5", "what you wrote"))
     assert [u.text for u in talk.road.synthesizer.said] == ["good morning", "what you wrote"]
@@ -68,7 +70,7 @@ async def test_say_speaks_a_text_and_the_message_that_is_answered(talk: Group) -
     assert talk.road.platform.played, "it is heard while it is spoken"
 
 
-async def test_a_text_that_is_too_long_offers_its_beginning(talk: Group) -> None:
+async def test_too_long_text_offers_its_beginning(talk: Group) -> None:
     talk.road.synthesizer.char_s = 0.001
     reply = await talk.ask("say " + "One sentence is as long as the other. " * 200)
     assert not reply.files
@@ -76,7 +78,7 @@ async def test_a_text_that_is_too_long_offers_its_beginning(talk: Group) -> None
     assert spoken.files and (spoken.files[0].duration_s or 0) > 2
 
 
-async def test_a_person_and_a_chat_choose_their_voices(talk: Group) -> None:
+async def test_person_and_chat_choose_voices(talk: Group) -> None:
     group: dict[str, Any] = {"is_private": False, "thread_id": "4"}
     for typed in (
         *("voice chat 白桦", "say one", "voice mia", "say two", "say voice:白桦 three"),
@@ -90,20 +92,20 @@ async def test_a_person_and_a_chat_choose_their_voices(talk: Group) -> None:
     assert voices == [li[0], ("two", "Mia"), *li[1:]]
 
 
-async def test_voice_shows_what_applies_and_lets_it_be_heard(talk: Group) -> None:
-    shown = await talk.ask("voice")
-    assert "the default" in shown.text
-    assert [b.label for b in shown.buttons] == ["Mia · English · female", "白桦 · Chinese · male"]
-    preview = await talk.press(shown, "Mia · English · female")
+async def test_voice_shows_the_current_voice_and_plays_samples(talk: Group) -> None:
+    reply = await talk.ask("voice")
+    assert "the default" in reply.text
+    assert [b.label for b in reply.buttons] == ["Mia · English · female", "白桦 · Chinese · male"]
+    preview = await talk.press(reply, "Mia · English · female")
     assert preview.files and preview.text == "Mia"
-    await talk.press(shown, "Mia · English · female")
+    await talk.press(reply, "Mia · English · female")
     assert len(talk.road.synthesizer.said) == 1, "a preview is made once"
     await talk.press(preview, "For me")
     assert "your choice" in (await talk.ask("voice")).text
     assert "Unknown voice" in (await talk.ask("voice Nobody")).text
 
 
-async def test_a_member_cannot_change_the_chats_voice_style_or_mode(talk: Group) -> None:
+async def test_members_cannot_change_the_chats_settings(talk: Group) -> None:
     talk.road.platform.can_administer = False
     before = await talk.road.store.chats.settings(CHAT)
     for command in ("voice chat Mia", "style chat warm", "replies always"):
@@ -112,18 +114,18 @@ async def test_a_member_cannot_change_the_chats_voice_style_or_mode(talk: Group)
     assert await talk.road.store.chats.settings(CHAT) == before
 
 
-async def test_styles_are_chosen_and_ended(talk: Group) -> None:
+async def test_styles_are_set_and_removed(talk: Group) -> None:
     await talk.ask("style warm, tired")
     assert "warm, tired" in (await talk.ask("style")).text
     await talk.ask("say one")
     await talk.ask("say style:(Happy) two")
     await talk.ask("style off")
     await talk.ask("say three")
-    said = [(u.text, u.styles, u.direction) for u in talk.road.synthesizer.said]
-    assert said == [("one", (), "warm, tired"), ("two", ("Happy",), ""), ("three", (), "")]
+    reply = [(u.text, u.styles, u.direction) for u in talk.road.synthesizer.said]
+    assert reply == [("one", (), "warm, tired"), ("two", ("Happy",), ""), ("three", (), "")]
 
 
-async def test_a_transcript_can_be_listened_to_and_answers_be_spoken(talk: Group) -> None:
+async def test_listen_button_and_voice_replies(talk: Group) -> None:
     [transcript] = talk.answers(await talk.speak())
     assert not transcript.files
     assert (await talk.press(transcript, "Listen")).files
@@ -134,22 +136,22 @@ async def test_a_transcript_can_be_listened_to_and_answers_be_spoken(talk: Group
     assert "always" in (await talk.ask("replies sometimes")).text
 
 
-async def test_a_voice_is_designed_kept_named_used_and_deleted(talk: Group) -> None:
+async def test_voice_is_designed_saved_renamed_used_and_deleted(talk: Group) -> None:
     takes = await talk.ask("voice design calm older woman")
     assert [file.title for file in takes.files] == ["A", "B", "C"]
-    said = talk.road.synthesizer.said
-    assert [u.description for u in said] == ["calm older woman"] * 3
+    utterances = talk.road.synthesizer.said
+    assert [u.description for u in utterances] == ["calm older woman"] * 3
     await talk.press(takes, "Keep B")
-    assert len(said) == 3, "the take that was heard is what is kept"
+    assert len(utterances) == 3, "the take that was heard is what is kept"
     assert "Grandma" in (await talk.ask("voice rename calm older woman = Grandma")).text
     assert (await talk.ask("voice list")).text == "– Grandma"
     await talk.ask("voice Grandma")
     await talk.ask("say hello")
-    assert said[-1].sample is not None
+    assert utterances[-1].sample is not None
     await talk.ask("voice delete Grandma")
     assert "No saved voices" in (await talk.ask("voice list")).text
     await talk.ask("say hello again")
-    assert said[-1].sample is None, "the default speaks when the voice is gone"
+    assert utterances[-1].sample is None, "the default speaks when the voice is gone"
 
 
 class SaysConsent(ScriptedEngine):
@@ -159,7 +161,7 @@ class SaysConsent(ScriptedEngine):
         return Transcript(self.text, duration_s=audio.duration_s)
 
 
-async def test_a_clone_needs_the_spoken_consent_and_is_its_owners_alone(store: Store) -> None:
+async def test_clone_needs_spoken_consent_and_is_for_its_owner_only(store: Store) -> None:
     engine = SaysConsent()
     async with road_on(store, engine) as road:
         talk = Group(road, CHAT, is_private=True)
@@ -190,7 +192,7 @@ async def test_a_clone_needs_the_spoken_consent_and_is_its_owners_alone(store: S
 
 
 @pytest.mark.parametrize(
-    ("heard", "is_consent"),
+    ("transcript", "is_consent"),
     [
         ("I agree that a computer voice is made from it. My code is apple river seven.", True),
         ("i agree that a computer voice was made from it my code is apple river seven", True),
@@ -199,14 +201,14 @@ async def test_a_clone_needs_the_spoken_consent_and_is_its_owners_alone(store: S
     ],
 )
 def test_consent_needs_the_whole_code(
-    heard: str, is_consent: bool, new_message: NewMessage
+    transcript: str, is_consent: bool, new_message: NewMessage
 ) -> None:
     sentence = "I agree that a computer voice is made from it. My code is apple river seven."
     expects = ExpectedRecording("consent", sentence, "apple river seven", new_message().sent_at)
-    assert voice_consent.is_consent(expects, heard) is is_consent
+    assert voice_consent.is_consent(expects, transcript) is is_consent
 
 
-def test_kept_voices_have_distinct_ids() -> None:
+def test_saved_voices_have_distinct_ids() -> None:
     sample, now = Audio(b"", "audio/wav", 1.0), datetime.now(UTC)
     assert len({voice_consent.make_clone(sample, now).voice_id for _ in range(50)}) == 50
     assert isinstance(replace(voice_consent.make_clone(sample, now), name="x"), SavedVoice)

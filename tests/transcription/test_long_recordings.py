@@ -39,7 +39,7 @@ def recording(seconds: int) -> bytes:
 
 @pytest.fixture
 async def transcription(mimo: MimoServer, store: Store) -> AsyncIterator[TranscriptionPipeline]:
-    """Hear by MiMo in short pieces; its limits per minute are lifted, those of one call are not."""
+    """Transcribe with MiMo in short pieces, without its limits per minute."""
     settings = Settings(
         _env_file=None, mimo_base_url=mimo.base_url, mimo_api_key=SecretStr(mimo.key)
     )  # type: ignore[call-arg]
@@ -52,25 +52,25 @@ async def transcription(mimo: MimoServer, store: Store) -> AsyncIterator[Transcr
     await engine.close()
 
 
-async def test_a_long_recording_is_heard_whole_and_in_order(
+async def test_long_recording_is_transcribed_whole_and_in_order(
     mimo: MimoServer, transcription: TranscriptionPipeline
 ) -> None:
-    """It is more pieces than calls under way at once."""
-    shown: list[str] = []
-    heard = await transcription.transcribe(recording(120), on_text=shown.append)
+    """There are more pieces than calls under way at once."""
+    texts: list[str] = []
+    stored = await transcription.transcribe(recording(120), on_text=texts.append)
     count = round(120 / STEP_S)
-    assert heard.transcript.text == " ".join(f"w{number}" for number in range(count))
-    assert heard.transcript.duration_s == pytest.approx(count * STEP_S, abs=0.1)
-    assert not heard.transcript.is_cut
-    check_times(heard)
+    assert stored.transcript.text == " ".join(f"w{number}" for number in range(count))
+    assert stored.transcript.duration_s == pytest.approx(count * STEP_S, abs=0.1)
+    assert not stored.transcript.is_cut
+    check_times(stored)
     check_calls(mimo)
-    assert shown[-1] == heard.transcript.text
-    assert all(len(one) <= len(later) for one, later in pairwise(shown))
+    assert texts[-1] == stored.transcript.text
+    assert all(len(one) <= len(later) for one, later in pairwise(texts))
 
 
-def check_times(heard: StoredTranscript) -> None:
+def check_times(stored: StoredTranscript) -> None:
     """Each segment begins within 1 s before its first word and ends as close after its last."""
-    segments = heard.transcript.segments
+    segments = stored.transcript.segments
     for segment in segments:
         first, *_, last = [int(word[1:]) for word in segment.text.split() * 2]
         assert segment.start_s == pytest.approx(first * STEP_S, abs=1.0)
@@ -81,7 +81,7 @@ def check_times(heard: StoredTranscript) -> None:
 
 
 def check_calls(mimo: MimoServer) -> None:
-    """The ledger of the service: no call over its limits, nothing heard twice."""
+    """The service saw no call over its limits, and no piece twice."""
     calls = mimo.calls
     assert {(call.status, call.is_streamed) for call in calls} == {(200, True)}
     assert len({call.sha256 for call in calls}) == len(calls) > 4

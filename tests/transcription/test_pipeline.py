@@ -1,4 +1,4 @@
-"""From pieces to a transcript: order, what is paid for, failures, and what is kept."""
+"""From pieces to a transcript: order, costs, failures and stored results."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ PIECE_S = 10.0
 
 
 def piece(index: int, text: str = "", duration_s: float = PIECE_S, **changes: Any) -> Piece:
-    """Return a piece in which `text` is said; none is silence."""
+    """Return a piece with `text` as its audio; empty is silence."""
     audio = Audio(text.encode(), "audio/wav", duration_s)
     marks = {"has_speech": bool(text), "is_forced": False, **changes}
     return Piece(index, index * PIECE_S, audio, **marks)
 
 
-class FewPieces(Media):
-    """Gives pieces that are made up: the words of a text, silence where it has a "-"."""
+class WordMedia(Media):
+    """Makes one piece per word, a silent one for "-"."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,8 +61,8 @@ class FewPieces(Media):
         self.warmed.append(count)
 
 
-class Listener(ScriptedEngine):
-    """Hears the word that a piece is made of, after a time that is given for it."""
+class WordTranscriber(ScriptedEngine):
+    """Returns the word that a piece was made from, after a latency given for it."""
 
     def __init__(self) -> None:
         super().__init__(LIMITS)
@@ -94,11 +94,11 @@ class Listener(ScriptedEngine):
         return Transcript(word, duration_s=audio.duration_s)
 
 
-class Ears:
-    """`TranscriptionPipeline` with the two above."""
+class PipelineSetup:
+    """A `TranscriptionPipeline` with the two above."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
-        self.media, self.engine = FewPieces(), Listener()
+        self.media, self.engine = WordMedia(), WordTranscriber()
         self.transcription = TranscriptionPipeline(self.media, self.engine, store.results, clock)
 
     async def transcribe(self, words: str, **options: Any) -> str:
@@ -106,101 +106,105 @@ class Ears:
 
 
 @pytest.fixture
-async def ears(store: Store, clock: Clock) -> Ears:
-    return Ears(store, clock)
+async def setup(store: Store, clock: Clock) -> PipelineSetup:
+    return PipelineSetup(store, clock)
 
 
-async def test_pieces_are_heard_side_by_side_and_stitched_in_order(
-    ears: Ears, clock: Clock
+async def test_pieces_are_transcribed_in_parallel_and_stitched_in_order(
+    setup: PipelineSetup, clock: Clock
 ) -> None:
-    ears.engine.latencies_s = {"one": 5.0, "two": 1.0, "three": 1.0, "four": 4.0}
+    setup.engine.latencies_s = {"one": 5.0, "two": 1.0, "three": 1.0, "four": 4.0}
     texts: list[str] = []
     started_s = clock.monotonic()
-    heard = await ears.transcription.transcribe(
+    stored = await setup.transcription.transcribe(
         b"one two - three four", on_text=texts.append, hint_s=7.0
     )
     assert clock.monotonic() - started_s == pytest.approx(6.0), "two at once, as the engine allows"
-    assert heard.transcript.text == "one two three four"
-    starts = [(s.start_s, s.end_s, s.text) for s in heard.transcript.segments]
+    assert stored.transcript.text == "one two three four"
+    starts = [(s.start_s, s.end_s, s.text) for s in stored.transcript.segments]
     assert starts == [(0, 10, "one"), (10, 20, "two"), (30, 40, "three"), (40, 50, "four")]
-    assert (heard.transcript.duration_s, ears.media.hints) == (50.0, [7.0])
+    assert (stored.transcript.duration_s, setup.media.hints) == (50.0, [7.0])
     # Only what follows on is shown: what comes first, and the start of the next.
     shown = list(dict.fromkeys(texts))
     assert shown == ["o", "one two three f", "one two three four"]
 
 
-async def test_no_more_pieces_are_held_than_calls_are_under_way(ears: Ears, clock: Clock) -> None:
-    task = asyncio.create_task(ears.transcribe("a b c d e f"))
-    await clock.sleep(0.5)
-    assert (ears.engine.heard, ears.media.given) == (["a", "b"], 3)
-    await task
-    assert ears.media.given == 6
-
-
-async def test_after_a_failure_nothing_more_is_begun_and_what_was_paid_for_is_kept(
-    ears: Ears, clock: Clock
+async def test_no_more_pieces_in_memory_than_calls_under_way(
+    setup: PipelineSetup, clock: Clock
 ) -> None:
-    ears.engine.fails, ears.engine.latencies_s = {"b"}, {"a": 9.0}
+    task = asyncio.create_task(setup.transcribe("a b c d e f"))
+    await clock.sleep(0.5)
+    assert (setup.engine.heard, setup.media.given) == (["a", "b"], 3)
+    await task
+    assert setup.media.given == 6
+
+
+async def test_failure_stops_new_calls_and_stores_paid_results(
+    setup: PipelineSetup, clock: Clock
+) -> None:
+    setup.engine.fails, setup.engine.latencies_s = {"b"}, {"a": 9.0}
     with pytest.raises(EngineBusy):
-        await ears.transcribe("a b c d e f")
-    assert (await ears.transcription.gate.state()).failed_at == clock.now() - timedelta(seconds=8)
+        await setup.transcribe("a b c d e f")
+    assert (await setup.transcription.gate.state()).failed_at == clock.now() - timedelta(seconds=8)
     # One more may have begun in the failed one's place; "a", under way, came to its end.
-    assert ears.engine.heard == ["a", "b", "c"] and ears.engine.cancelled == []
-    ears.engine.fails = set()
-    assert await ears.transcribe("a b c d e f") == "a b c d e f"
-    assert ears.engine.heard == ["a", "b", "c", "b", "d", "e", "f"]
-    assert await ears.transcribe("a b c d e f") == "a b c d e f"
-    assert len(ears.engine.heard) == 7, "the whole is kept too"
-    assert ears.media.given == 3 + 6, "not even the sound is read again"
-    assert await has_free_places(ears)
+    assert setup.engine.heard == ["a", "b", "c"] and setup.engine.cancelled == []
+    setup.engine.fails = set()
+    assert await setup.transcribe("a b c d e f") == "a b c d e f"
+    assert setup.engine.heard == ["a", "b", "c", "b", "d", "e", "f"]
+    assert await setup.transcribe("a b c d e f") == "a b c d e f"
+    assert len(setup.engine.heard) == 7, "the whole is kept too"
+    assert setup.media.given == 3 + 6, "not even the sound is read again"
+    assert await has_free_places(setup)
 
 
-async def has_free_places(ears: Ears) -> bool:
-    """Tell whether as many calls as ever may begin."""
+async def has_free_places(setup: PipelineSetup) -> bool:
+    """Return True if all slots are free again."""
     try:
         async with asyncio.timeout(1):
             for _ in range(LIMITS.concurrency):
-                await ears.transcription.gate.slots.acquire()
+                await setup.transcription.gate.slots.acquire()
     except TimeoutError:
         return False
     return True
 
 
 @pytest.mark.parametrize("end", ["damaged", "... damaged", "cancelled"])
-async def test_what_cannot_be_finished_is_broken_off(ears: Ears, clock: Clock, end: str) -> None:
-    ears.engine.latencies_s = {"a": 60.0}
-    task = asyncio.create_task(ears.transcribe(f"a {end} c"))
+async def test_pieces_are_cancelled_if_the_recording_cannot_be_finished(
+    setup: PipelineSetup, clock: Clock, end: str
+) -> None:
+    setup.engine.latencies_s = {"a": 60.0}
+    task = asyncio.create_task(setup.transcribe(f"a {end} c"))
     if end == "cancelled":
         await clock.sleep(5)
         task.cancel()
     with pytest.raises(asyncio.CancelledError if end == "cancelled" else BadAudio):
         await task
     if end != "damaged":  # where it had begun
-        assert "a" in ears.engine.cancelled, "its result would be for nobody"
-    assert await has_free_places(ears)
+        assert "a" in setup.engine.cancelled, "its result would be for nobody"
+    assert await has_free_places(setup)
 
 
-async def test_another_language_model_or_temperature_is_another_result(ears: Ears) -> None:
+async def test_language_model_and_temperature_are_part_of_the_key(setup: PipelineSetup) -> None:
     ways: list[dict[str, Any]] = [{}, {"language": "en"}, {"temperature": 0.5}]
     ways += [{"language": "en", "temperature": 0.5}, {"temperature": 0.0}]
-    keys = [(await ears.transcription.transcribe(b"a", **way)).key for way in ways]
-    ears.engine.model = "scripted-2"
-    keys.append((await ears.transcription.transcribe(b"a")).key)
-    assert len(set(keys)) == len(ears.engine.heard) == 6
-    assert [(await ears.transcription.transcribe(b"a")).key] == keys[-1:] and len(
-        ears.engine.heard
+    keys = [(await setup.transcription.transcribe(b"a", **way)).key for way in ways]
+    setup.engine.model = "scripted-2"
+    keys.append((await setup.transcription.transcribe(b"a")).key)
+    assert len(set(keys)) == len(setup.engine.heard) == 6
+    assert [(await setup.transcription.transcribe(b"a")).key] == keys[-1:] and len(
+        setup.engine.heard
     ) == 6
     # Another key would have all that is kept paid for once more.
     base = f"{hashlib.sha256(b'a').hexdigest()}|scripted|scripted-1|"
     wanted = [f"{base}{way}|all" for way in ("auto", "en", "auto|0.5", "en|0.5", "auto|0")]
     assert keys[:5] == [hashlib.sha256(key.encode()).hexdigest() for key in wanted]
     # The same pieces of another recording are other ones.
-    await ears.transcribe("a b")
-    assert ears.engine.heard[6:] == ["a", "b"]
+    await setup.transcribe("a b")
+    assert setup.engine.heard[6:] == ["a", "b"]
 
 
 async def test_the_gate_counts_the_length_of_each_piece_and_knows_the_recording(
-    ears: Ears, monkeypatch: pytest.MonkeyPatch
+    setup: PipelineSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     passed: list[tuple[float, str]] = []
 
@@ -209,35 +213,37 @@ async def test_the_gate_counts_the_length_of_each_piece_and_knows_the_recording(
         passed.append((duration_s, sound))
         yield
 
-    monkeypatch.setattr(ears.transcription.gate, "call", call)
+    monkeypatch.setattr(setup.transcription.gate, "call", call)
     labels = {"engine": "scripted"}
     name = "hearsay_engine_audio_seconds_total"
     before = REGISTRY.get_sample_value(name, labels) or 0.0
     first, second = (
-        await ears.transcription.transcribe(b"a - b"),
-        await ears.transcription.transcribe(b"c"),
+        await setup.transcription.transcribe(b"a - b"),
+        await setup.transcription.transcribe(b"c"),
     )
     assert passed == [(PIECE_S, first.key)] * 2 + [(PIECE_S, second.key)]
     after = REGISTRY.get_sample_value(name, labels) or 0.0
     assert after - before == pytest.approx(3 * PIECE_S)
 
 
-async def test_what_is_said_to_the_engine(ears: Ears, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_arguments_passed_to_the_engine(
+    setup: PipelineSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[Any] = []
 
     async def transcribe(audio: Audio, **options: Any) -> Transcript:
         asked.append(options)
         return Transcript("x")
 
-    monkeypatch.setattr(ears.engine, "transcribe", transcribe)
-    await ears.transcription.warm_up()
-    assert ears.media.warmed == [1], "one child is started before anybody speaks"
-    await ears.transcribe("a", language="de", temperature=0.5)
+    monkeypatch.setattr(setup.engine, "transcribe", transcribe)
+    await setup.transcription.warm_up()
+    assert setup.media.warmed == [1], "one child is started before anybody speaks"
+    await setup.transcribe("a", language="de", temperature=0.5)
     assert asked == [{"language": "de", "temperature": 0.5, "on_text": None}]
 
 
-async def test_a_real_recording_from_its_file_to_its_end(store: Store, clock: Clock) -> None:
-    """Cut where nobody speaks; minutes of silence are not sent."""
+async def test_real_recording_from_file_to_transcript(store: Store, clock: Clock) -> None:
+    """Recordings are cut at pauses, and long silence is not sent."""
     engine = ScriptedEngine(TranscriberLimits(target_piece_s=20.0))
     transcription = TranscriptionPipeline(ThreadMedia(), engine, store.results, clock)
     quiet = sounds.silence(60.0)
@@ -254,7 +260,7 @@ async def test_a_real_recording_from_its_file_to_its_end(store: Store, clock: Cl
         await transcription.transcribe(b"no sound at all")
 
 
-def test_an_engines_own_times_are_moved_to_where_the_piece_begins() -> None:
+def test_segment_times_are_offset_by_the_piece() -> None:
     own = Transcript("b c", (Segment(1.0, 2.0, "b "), Segment(2.0, 3.0, " "), Segment(3, 4, "c")))
     first = piece(0, pauses=((1.0, 2.0), (8.0, 9.5)))
     second = piece(1, duration_s=5.0, pauses=((0.5, 1.0),))
@@ -266,7 +272,7 @@ def test_an_engines_own_times_are_moved_to_where_the_piece_begins() -> None:
 
 
 @pytest.mark.parametrize("flags", [(True, False), (False, True), (False, False)])
-def test_one_cut_or_rough_piece_makes_the_whole_so(flags: tuple[bool, bool]) -> None:
+def test_cut_or_rough_piece_marks_the_whole_transcript(flags: tuple[bool, bool]) -> None:
     is_cut, is_rough = flags
     odd = Transcript("a", is_cut=is_cut, is_rough=is_rough)
     whole = stitch([(piece(0), odd), (piece(1), Transcript("b"))])
@@ -287,5 +293,5 @@ def test_one_cut_or_rough_piece_makes_the_whole_so(flags: tuple[bool, bool]) -> 
         ([], ""),
     ],
 )
-def test_texts_are_joined_as_their_script_asks(texts: list[str], joined: str) -> None:
+def test_texts_are_joined_by_script(texts: list[str], joined: str) -> None:
     assert join_texts(texts) == joined
