@@ -13,18 +13,18 @@ from core.engines.wire.body import PLACEHOLDER, encode_body
 SIZES = [0, 1, 2, 3, 48 * 1024, 48 * 1024 + 1, 200_001]
 
 
-def make_sound(size: int, first: int = 0) -> bytes:
+def make_audio_bytes(size: int, first: int = 0) -> bytes:
     return bytes((first + n) % 256 for n in range(size))
 
 
 @pytest.mark.parametrize("sizes", [*[[size] for size in SIZES], SIZES, []], ids=str)
 def test_audio_replaces_its_placeholder(sizes: list[int]) -> None:
-    sounds = [make_sound(size, first) for first, size in enumerate(sizes)]
-    marked = {"parts": [f"data:audio/wav;base64,{PLACEHOLDER}" for _ in sounds], "text": "你好"}
-    body = encode_body(marked, sounds)
+    audios = [make_audio_bytes(size, first) for first, size in enumerate(sizes)]
+    marked = {"parts": [f"data:audio/wav;base64,{PLACEHOLDER}" for _ in audios], "text": "你好"}
+    body = encode_body(marked, audios)
     parts = list(body)
     whole = b"".join(parts)
-    expected = [f"data:audio/wav;base64,{base64.b64encode(sound).decode()}" for sound in sounds]
+    expected = [f"data:audio/wav;base64,{base64.b64encode(audio).decode()}" for audio in audios]
     assert json.loads(whole) == {"parts": expected, "text": "你好"}
     assert body.headers["content-length"] == str(len(whole))
     assert max(map(len, parts)) <= 64 * 1024

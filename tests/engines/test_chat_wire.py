@@ -32,11 +32,11 @@ def read(*choices: Any, **fields: Any) -> Answer:
 
 
 def test_answer_is_read() -> None:
-    told = read_completion(
+    completion = read_completion(
         {"choices": [choice(" Good.\n", reasoning_content="Hm.")], "usage": USAGE}
     )
-    assert (told.text, told.reasoning, told.usage) == (" Good.\n", "Hm.", USAGE)
-    assert make_answer(told, None) == Answer("Good.", reasoning="Hm.")
+    assert (completion.text, completion.reasoning, completion.usage) == (" Good.\n", "Hm.", USAGE)
+    assert make_answer(completion, None) == Answer("Good.", reasoning="Hm.")
 
 
 CHOICES: list[Any] = [[], None, {}, ["x"], [{}]]
@@ -87,10 +87,10 @@ def chunk(content: Any = None, finish_reason: str | None = None, **delta: Any) -
 
 
 def follow(*events: str) -> list[Completion]:
-    told = [Completion()]
+    completions = [Completion()]
     for event in events:
-        told.append(read_event(event, told[-1], read_json))
-    return told
+        completions.append(read_event(event, completions[-1], read_json))
+    return completions
 
 
 END = chunk(finish_reason="stop")
@@ -99,23 +99,30 @@ COST = json.dumps({"choices": [], "usage": USAGE})
 
 def test_stream_is_read_to_its_end() -> None:
     events = [chunk(""), chunk(reasoning_content="Hm."), chunk("Good"), chunk(" day."), END, COST]
-    told = follow(*events, "[DONE]")
-    assert [t.text for t in told] == ["", "", "", "Good", "Good day.", *3 * ["Good day."]]
-    assert make_answer(told[-1], None) == Answer("Good day.", reasoning="Hm.")
-    assert told[-1].usage == USAGE
+    completions = follow(*events, "[DONE]")
+    assert [each.text for each in completions] == [
+        "",
+        "",
+        "",
+        "Good",
+        "Good day.",
+        *3 * ["Good day."],
+    ]
+    assert make_answer(completions[-1], None) == Answer("Good day.", reasoning="Hm.")
+    assert completions[-1].usage == USAGE
 
 
 def test_streamed_reasoning_is_never_shown() -> None:
     parts = ["<", "thi", "nk>", "Hm", ".</thi", "nk>", "\n", "Good."]
-    told = follow(*map(chunk, parts), END, "[DONE]")
-    shown = [t.text for t in told]
+    completions = follow(*map(chunk, parts), END, "[DONE]")
+    shown = [each.text for each in completions]
     assert set(shown[:6]) == {""} and shown[-1] == "Good."
-    assert make_answer(told[-1], None) == Answer("Good.", reasoning="Hm.")
+    assert make_answer(completions[-1], None) == Answer("Good.", reasoning="Hm.")
 
 
 def test_surrogate_halves_are_joined() -> None:
-    told = follow(chunk("a\ud83d"), chunk("\ude00"), END, "[DONE]")
-    assert told[-1].text == "a😀"
+    completions = follow(chunk("a\ud83d"), chunk("\ude00"), END, "[DONE]")
+    assert completions[-1].text == "a😀"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +142,7 @@ def test_incomplete_stream_is_an_error(events: list[str]) -> None:
 
 
 def show(audio: Audio) -> dict[str, Any]:
-    return {"sound": audio.url or PLACEHOLDER}
+    return {"audio": audio.url or PLACEHOLDER}
 
 
 def test_messages_follow_the_order_of_turns() -> None:
@@ -147,12 +154,12 @@ def test_messages_follow_the_order_of_turns() -> None:
     messages = build_messages(question, show)
     assert messages[0] == {"role": "system", "content": "You are Hearsay."}
     assert messages[1]["content"] == [
-        {"sound": PLACEHOLDER},
-        {"sound": "https://example.org/a.wav"},
+        {"audio": PLACEHOLDER},
+        {"audio": "https://example.org/a.wav"},
         {"type": "text", "text": "What is this?\ufffd"},
     ]
     assert messages[2] == {"role": "assistant", "content": "A song."}
-    assert messages[3]["content"][0] == {"sound": PLACEHOLDER}
+    assert messages[3]["content"][0] == {"audio": PLACEHOLDER}
     assert messages[3]["content"][1]["text"].strip(), "a message must have a text"
     assert messages[4] == {"role": "user", "content": "So?"}
     assert find_audio_data(question) == (b"1", b"2")

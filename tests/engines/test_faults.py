@@ -47,23 +47,24 @@ STREAM = "sse_cut sse_no_done sse_no_end sse_error sse_nonsense sse_reset sse_du
 STREAM += "sse_comments"
 SOUNDS = "speech_odd speech_empty speech_null speech_base64"
 OPENAI = "429_seconds 504 401 402 200_html 200_error hang drip reset chunked_cut gzip_bomb"
-ENGINE_ROLES = {"hear": "transcriber", "answer": "answerer", "speak": "synthesizer"}
-ROADS = {
-    "mimo hear whole": " ".join(k for k in EXPECTED if not k.startswith(("sse", "speech", "huge"))),
-    "mimo hear stream": f"{STREAM} sse_split huge",
-    "mimo answer whole": "500",
-    "mimo answer stream": f"{EACH} {STREAM} sse_split",
-    "mimo speak whole": f"{EACH} {SOUNDS}",
-    "mimo speak stream": f"{EACH} {STREAM} {SOUNDS} sse_gone speech_holes huge",
-    "openai hear whole": f"{OPENAI} 503 403",
-    "openai answer whole": f"{OPENAI} 404_model 400_file huge",
-    "openai answer stream": "sse_cut sse_no_done sse_error sse_nonsense sse_comments sse_split",
-    "openai speak whole": f"{OPENAI} 200_empty reset_body",
+CASES = {
+    "mimo transcriber whole": " ".join(
+        k for k in EXPECTED if not k.startswith(("sse", "speech", "huge"))
+    ),
+    "mimo transcriber stream": f"{STREAM} sse_split huge",
+    "mimo answerer whole": "500",
+    "mimo answerer stream": f"{EACH} {STREAM} sse_split",
+    "mimo synthesizer whole": f"{EACH} {SOUNDS}",
+    "mimo synthesizer stream": f"{EACH} {STREAM} {SOUNDS} sse_gone speech_holes huge",
+    "openai transcriber whole": f"{OPENAI} 503 403",
+    "openai answerer whole": f"{OPENAI} 404_model 400_file huge",
+    "openai answerer stream": "sse_cut sse_no_done sse_error sse_nonsense sse_comments sse_split",
+    "openai synthesizer whole": f"{OPENAI} 200_empty reset_body",
 }
 
 
 @dataclass
-class Road:
+class RoleCase:
     """One role of one engine, at a service of its own."""
 
     server: MimoServer | OpenAIServer
@@ -87,19 +88,21 @@ class Road:
         """Return the words of the numbers as they come back from the role."""
         on_text: Callable[[str], None] | None = self.shown.append if self.is_streamed else None
         words = " ".join(f"w{number}" for number in numbers)
-        if self.role == "speak":
-            return await self._speak(words)
-        if self.role == "hear":
-            heard: Transcript = await self.engine.transcribe(make_audio(*numbers), on_text=on_text)
-            return heard.text
+        if self.role == "synthesizer":
+            return await self._synthesize(words)
+        if self.role == "transcriber":
+            transcript: Transcript = await self.engine.transcribe(
+                make_audio(*numbers), on_text=on_text
+            )
+            return transcript.text
         turn = Turn("user", words, (make_audio(*numbers),))
         if isinstance(self.server, MimoServer):
             self.server.add_answer(words, pattern=words)
         question = Question((turn,), max_tokens=30)
-        told: Answer = await self.engine.answer(question, on_text=on_text)
-        return told.text.rpartition("heard: ")[2].rstrip(".")
+        answer: Answer = await self.engine.answer(question, on_text=on_text)
+        return answer.text.rpartition("heard: ")[2].rstrip(".")
 
-    async def _speak(self, words: str) -> str:
+    async def _synthesize(self, words: str) -> str:
         pcm = b""
         try:
             async for part in self.engine.synthesize(Utterance(words)):
@@ -113,7 +116,7 @@ class Road:
 
 
 @pytest.fixture
-async def road(request: pytest.FixtureRequest) -> AsyncIterator[Road]:
+async def case(request: pytest.FixtureRequest) -> AsyncIterator[RoleCase]:
     service, role, way = request.param.split()
     async with MimoServer() if service == "mimo" else OpenAIServer() as server:
         if isinstance(server, MimoServer):
@@ -121,38 +124,40 @@ async def road(request: pytest.FixtureRequest) -> AsyncIterator[Road]:
         else:
             values = {"openai_base_url": server.base_url, "openai_chat_model": "gpt-audio"}
             settings = make_settings(**values)
-        engine: Any = getattr(Engines(settings), ENGINE_ROLES[role])()
-        yield Road(server, engine, role, way == "stream")
+        engine: Any = getattr(Engines(settings), role)()
+        yield RoleCase(server, engine, role, way == "stream")
         await engine.close()
 
 
 def test_every_fault_is_covered() -> None:
     """Unusual responses are tested with each wire."""
     assert set(EXPECTED) == KINDS - CHATS.keys() - ANSWERS.keys()
-    assert {kind for kinds in ROADS.values() for kind in kinds.split()} == set(EXPECTED)
-    assert {kind for name in ROADS if "speak" in name for kind in ROADS[name].split()} >= SPEECH
+    assert {kind for kinds in CASES.values() for kind in kinds.split()} == set(EXPECTED)
+    assert {
+        kind for name in CASES if "synthesizer" in name for kind in CASES[name].split()
+    } >= SPEECH
 
 
 @pytest.mark.parametrize(
-    ("road", "kind"),
-    [(name, kind) for name, kinds in ROADS.items() for kind in kinds.split()],
-    indirect=["road"],
+    ("case", "kind"),
+    [(name, kind) for name, kinds in CASES.items() for kind in kinds.split()],
+    indirect=["case"],
 )
-async def test_fault_ends_as_its_error(road: Road, kind: str) -> None:
-    road.fail(kind)
+async def test_fault_ends_as_its_error(case: RoleCase, kind: str) -> None:
+    case.fail(kind)
     if EXPECTED[kind] is None:
-        assert await road.call(1, 2, 3, 4) == "w1 w2 w3 w4"
+        assert await case.call(1, 2, 3, 4) == "w1 w2 w3 w4"
         return
     with pytest.raises(EngineError) as caught:
-        await road.call(5, 6)
+        await case.call(5, 6)
     assert type(caught.value) is EXPECTED[kind]
     assert "127.0.0.1" not in str(caught.value)
     if not kind.startswith(("sse", "speech")):
-        assert road.shown == []
-    if isinstance(road.server, MimoServer):
-        assert road.server.key not in str(caught.value)
-        assert len(road.server.calls) == 1 or EXPECTED[kind] is ModelGone, "or more models"
-    assert await road.call(6) == "w6", "the next call works"
+        assert case.shown == []
+    if isinstance(case.server, MimoServer):
+        assert case.server.key not in str(caught.value)
+        assert len(case.server.calls) == 1 or EXPECTED[kind] is ModelGone, "or more models"
+    assert await case.call(6) == "w6", "the next call works"
 
 
 async def test_retry_after_reaches_the_error(
@@ -165,26 +170,31 @@ async def test_retry_after_reaches_the_error(
 
 
 @pytest.mark.parametrize("kind", ["hang", "drip"])
-@pytest.mark.parametrize("road", ["mimo hear whole", "mimo hear stream"], indirect=True)
-async def test_deadline_is_total(road: Road, clock: Clock, kind: str) -> None:
+@pytest.mark.parametrize(
+    "case", ["mimo transcriber whole", "mimo transcriber stream"], indirect=True
+)
+async def test_deadline_is_total(case: RoleCase, clock: Clock, kind: str) -> None:
     """One byte per second never exceeds a timeout per read."""
-    road.fail(kind)
+    case.fail(kind)
     started_s = clock.monotonic()
     with pytest.raises(EngineBusy, match="within 31 s"):
-        await road.call(5)
+        await case.call(5)
     assert clock.monotonic() - started_s == pytest.approx(31)
 
 
 @pytest.mark.parametrize(
-    ("kind", "road", "told"),
-    [("huge", "mimo hear stream", "64 MB"), ("gzip_bomb", "mimo hear whole", "compressed")],
-    indirect=["road"],
+    ("kind", "case", "text"),
+    [
+        ("huge", "mimo transcriber stream", "64 MB"),
+        ("gzip_bomb", "mimo transcriber whole", "compressed"),
+    ],
+    indirect=["case"],
 )
-async def test_memory_stays_limited(road: Road, kind: str, told: str) -> None:
+async def test_memory_stays_limited(case: RoleCase, kind: str, text: str) -> None:
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    road.fail(kind)
-    with pytest.raises(EngineBadReply, match=told):
-        await road.call(5)
+    case.fail(kind)
+    with pytest.raises(EngineBadReply, match=text):
+        await case.call(5)
     # The server is in this process too.
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 150 * 1024
 

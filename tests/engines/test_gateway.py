@@ -67,13 +67,15 @@ async def test_transcript_comes_back(
     gateway: GoModelServer, server: MimoServer, transcriber: OpenAITranscriber
 ) -> None:
     fields = {"model": NAMES["openai_asr_model"], "response_format": "json", "temperature": "0.2"}
-    for language, told in {None: None, "de": None, "zh-Hans": "zh", "en-US": "en"}.items():
-        heard = await transcriber.transcribe(make_audio(3, 900), language=language, temperature=0.2)
-        assert (heard.text, heard.segments) == ("w3 w900", ())
-        sent = {**fields, **({"language": told} if told else {})}
+    for language, code in {None: None, "de": None, "zh-Hans": "zh", "en-US": "en"}.items():
+        transcript = await transcriber.transcribe(
+            make_audio(3, 900), language=language, temperature=0.2
+        )
+        assert (transcript.text, transcript.segments) == ("w3 w900", ())
+        sent = {**fields, **({"language": code} if code else {})}
         assert gateway.world.asked.pop() == ("/v1/audio/transcriptions", sent)
         billed = server.billed[-1]
-        assert (billed.model, billed.language) == ("mimo-v2.5-asr", told or "auto")
+        assert (billed.model, billed.language) == ("mimo-v2.5-asr", code or "auto")
     assert not gateway.world.asked
 
 
@@ -155,11 +157,11 @@ async def test_gateway_with_presets_only_refuses_other_voices(
 async def test_questions_keep_the_format_of_mimo(
     gateway: GoModelServer, server: MimoServer, answerer: OpenAIAnswerer, is_thinking: bool
 ) -> None:
-    turns, told = (Turn("user", "What is said?", (make_audio(7),)),), list[str]()
+    turns, shown = (Turn("user", "What is said?", (make_audio(7),)),), list[str]()
     question = Question(turns, is_thinking=is_thinking, max_tokens=64)
-    answer = await answerer.answer(question, on_text=told.append if is_thinking else None)
+    answer = await answerer.answer(question, on_text=shown.append if is_thinking else None)
     assert "w7" in answer.text and bool(answer.reasoning) == is_thinking
-    assert bool(told) == is_thinking
+    assert bool(shown) == is_thinking
     [(_, fields)] = gateway.world.asked
     assert fields["thinking"] == {"type": "enabled" if is_thinking else "disabled"}
     assert "stream_options" not in fields
@@ -241,8 +243,8 @@ async def test_whole_assistant_runs_on_a_gateway(gateway: GoModelServer, tmp_pat
     settings = make_settings(hearsay_home=tmp_path, **own, **NAMES)
     sound = make_audio(3, 900)
     async with open_program(settings) as program:
-        heard = await program.transcription.transcribe(sound.data, language="de")
-        assert heard.transcript.text == "w3 w900"
+        result = await program.transcription.transcribe(sound.data, language="de")
+        assert result.transcript.text == "w3 w900"
         prepared = await program.answering.prepare(sound.data)
         answer = await program.answering.answer(Question((Turn("user", "So?", (prepared,)),)))
         assert "w3 w900" in answer.text

@@ -38,19 +38,19 @@ async def old(server: MimoServer) -> Any:
     await engine.close()
 
 
-def says(pcm: bytes, text: str) -> bool:
+def is_speech_of(pcm: bytes, text: str) -> bool:
     """Return whether the audio is that of the text, sample by sample."""
     return pcm == make_sound(text) and read_numbers(pcm) == expected_numbers(text)
 
 
 async def test_documented_call_without_stream(server: MimoServer, old: MimoSynthesizer) -> None:
     old.can_stream = False
-    text, asked = "Yes, I had a sandwich.", "Hello, MiMo, have you had lunch?"
-    pcm = await collect_audio(old, Utterance(text, voice="mimo_default", direction=asked))
-    messages = [{"role": "user", "content": asked}, {"role": "assistant", "content": text}]
+    text, direction_text = "Yes, I had a sandwich.", "Hello, MiMo, have you had lunch?"
+    pcm = await collect_audio(old, Utterance(text, voice="mimo_default", direction=direction_text))
+    messages = [{"role": "user", "content": direction_text}, {"role": "assistant", "content": text}]
     audio = {"format": "wav", "voice": "mimo_default"}
     assert server.calls[0].request == {"model": V2, "messages": messages, "audio": audio}
-    assert says(pcm, text)
+    assert is_speech_of(pcm, text)
 
 
 async def test_documented_call_with_stream(server: MimoServer, old: MimoSynthesizer) -> None:
@@ -63,7 +63,7 @@ async def test_documented_call_with_stream(server: MimoServer, old: MimoSynthesi
         "audio": {"format": "pcm16", "voice": "default_en"},
         "stream": True,
     }
-    assert says(pcm, text)
+    assert is_speech_of(pcm, text)
 
 
 HAPPY = "Tomorrow is Friday, so happy!"
@@ -92,7 +92,7 @@ async def test_style(
 ) -> None:
     server.rules.models = (V2, "mimo-v2.5-tts")
     for engine in (old, synthesizer):
-        assert says(await collect_audio(engine, Utterance(text, styles=styles)), text)
+        assert is_speech_of(await collect_audio(engine, Utterance(text, styles=styles)), text)
     contents = [call.request["messages"][-1]["content"] for call in server.calls]
     assert contents == [v2, v25]
     assert [call.model for call in server.calls] == [V2, "mimo-v2.5-tts"]
@@ -115,18 +115,18 @@ async def test_default_voice_follows_the_text(
     server: MimoServer, synthesizer: MimoSynthesizer
 ) -> None:
     for text, voice in {"Hello.": "Mia", "你好，Bob。": "冰糖"}.items():
-        assert says(await collect_audio(synthesizer, Utterance(text)), text)
+        assert is_speech_of(await collect_audio(synthesizer, Utterance(text)), text)
         assert server.calls[-1].request["audio"]["voice"] == voice
 
 
 async def test_designed_voice(server: MimoServer, synthesizer: MimoSynthesizer) -> None:
     look, styles = "An old man, hoarse.", ("Sad", "Whisper")
     utterance = Utterance("Once.", description=look, direction="slow", styles=styles)
-    assert says(await collect_audio(synthesizer, utterance), "Once.")
-    asked = {"role": "user", "content": f"{look}\nslow\nSad, Whisper"}
+    assert is_speech_of(await collect_audio(synthesizer, utterance), "Once.")
+    direction_text = {"role": "user", "content": f"{look}\nslow\nSad, Whisper"}
     assert server.calls[0].request == {
         "model": "mimo-v2.5-tts-voicedesign",
-        "messages": [asked, {"role": "assistant", "content": "Once."}],
+        "messages": [direction_text, {"role": "assistant", "content": "Once."}],
         "audio": {"format": "wav"},
     }
 
@@ -138,7 +138,7 @@ async def test_cloned_voice(server: MimoServer, synthesizer: MimoSynthesizer, mi
         data = sounds.encode(data[44:], "mp3", "libmp3lame", options={"b": "32000"})
     sample = Audio(data, mime, 3.0)
     utterance = Utterance("Hello.", sample=sample, styles=("Happy",), direction="x")
-    assert says(await collect_audio(synthesizer, utterance), "Hello.")
+    assert is_speech_of(await collect_audio(synthesizer, utterance), "Hello.")
     said = {"role": "assistant", "content": "(Happy)Hello."}
     assert server.calls[0].request == {
         "model": "mimo-v2.5-tts-voiceclone",
@@ -169,7 +169,7 @@ async def test_chunks_of_any_size_join_without_a_click(
     """The last one has over a minute of speech in a single event."""
     short, long = "Three words here.", "word " * 400
     for server.rules.chunk_bytes, text in ((333, short), (9601, short), (10**9, long)):
-        assert says(await collect_audio(synthesizer, Utterance(text)), text)
+        assert is_speech_of(await collect_audio(synthesizer, Utterance(text)), text)
     assert len(make_sound(long)) * 4 / 3 > 8 * 2**20
 
 
@@ -182,7 +182,7 @@ async def test_first_audio_comes_early(
         first = await anext(parts)
         first_s = clock.monotonic() - started_s
         rest = [part async for part in parts]
-    assert says(first + b"".join(rest), text)
+    assert is_speech_of(first + b"".join(rest), text)
     assert len(rest) > 8 and first_s < 3
 
 
@@ -196,7 +196,7 @@ async def test_closing_early_ends_the_call(
     while server.calls[0].ended_at_s is None:
         await clock.sleep(0.1)
     server.rules.chunk_latency_s = 0.0
-    assert says(await collect_audio(synthesizer, Utterance("Hi.")), "Hi.")
+    assert is_speech_of(await collect_audio(synthesizer, Utterance("Hi.")), "Hi.")
 
 
 async def test_time_of_the_caller_does_not_count(
@@ -208,7 +208,7 @@ async def test_time_of_the_caller_does_not_count(
         async for part in parts:
             pcm += part
             await clock.sleep(3600)
-    assert says(pcm, text)
+    assert is_speech_of(pcm, text)
 
 
 async def test_deadline_grows_with_the_text(
@@ -218,7 +218,7 @@ async def test_deadline_grows_with_the_text(
     with pytest.raises(EngineBusy):
         await collect_audio(synthesizer, Utterance("Hi."))
     assert clock.monotonic() - started_s == pytest.approx(30 + 3 * 0.15)
-    assert says(
+    assert is_speech_of(
         await collect_audio(synthesizer, Utterance("Twenty letters here.")), "Twenty letters here."
     )
 
@@ -241,7 +241,7 @@ async def test_replacement_model_gets_its_own_request(
     utterance = Utterance("Hi.", styles=("Happy",))
     await collect_audio(synthesizer, utterance)
     server.rules.models = (V2,)
-    assert says(await collect_audio(synthesizer, utterance), "Hi.")
+    assert is_speech_of(await collect_audio(synthesizer, utterance), "Hi.")
     assert synthesizer.model == V2 and len(synthesizer.voices()) == 3
     request = server.calls[-1].request
     assert request["messages"][0]["content"] == "<style>Happy</style>Hi."

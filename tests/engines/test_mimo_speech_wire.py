@@ -30,7 +30,7 @@ def chunk(audio: Any, **fields: Any) -> dict[str, Any]:
     return {"choices": [{"delta": {"audio": audio}, "finish_reason": None}], **fields}
 
 
-def sound(data: bytes) -> dict[str, Any]:
+def audio_event(data: bytes) -> dict[str, Any]:
     return chunk({"id": "x", "data": b64encode(data).decode(), "transcript": None})
 
 
@@ -54,13 +54,13 @@ OTHERS: list[Any] = [{"usage": {"total_tokens": 310}}, chunk(None, model="mimo-v
 
 @pytest.mark.parametrize("extra", [*CHUNKS, *({"choices": found} for found in CHOICES), *OTHERS])
 def test_event_without_audio_changes_nothing(extra: dict[str, Any]) -> None:
-    assert run(extra, sound(b"ab"), extra, sound(b"cd"), STOP, extra) == b"abcd"
+    assert run(extra, audio_event(b"ab"), extra, audio_event(b"cd"), STOP, extra) == b"abcd"
 
 
 @given(st.lists(st.binary(max_size=5)))
 def test_odd_chunks_join(parts: list[bytes]) -> None:
     whole = b"".join(parts)
-    events = [sound(part) for part in parts]
+    events = [audio_event(part) for part in parts]
     if whole and len(whole) % 2 == 0:
         assert run(*events, STOP) == whole
     else:
@@ -74,15 +74,20 @@ def end(reason: str) -> dict[str, Any]:
 
 WRONG: dict[type[EngineError], list[list[Any]]] = {
     EngineBadReply: [
-        *([STOP], [sound(b"ab")], [sound(b"abc"), STOP], [sound(b"ab"), STOP, sound(b"cd")]),
+        *(
+            [STOP],
+            [audio_event(b"ab")],
+            [audio_event(b"abc"), STOP],
+            [audio_event(b"ab"), STOP, audio_event(b"cd")],
+        ),
         *([chunk({"data": data}), STOP] for data in ("a", "YWI=\n", "ü", 1)),
-        *(["no object"], [sound(b"ab"), end("length")]),
-        [{**sound(b"ab"), "model": "mimo-v2.6-flash"}, STOP],
+        *(["no object"], [audio_event(b"ab"), end("length")]),
+        [{**audio_event(b"ab"), "model": "mimo-v2.6-flash"}, STOP],
     ],
-    EngineBusy: [[sound(b"ab"), {"error": {"code": "503", "message": "x"}}]],
+    EngineBusy: [[audio_event(b"ab"), {"error": {"code": "503", "message": "x"}}]],
     EngineRefused: [
         [{"error": {"code": "421", "message": "x"}}],
-        [sound(b"ab"), end("content_filter")],
+        [audio_event(b"ab"), end("content_filter")],
     ],
 }
 
@@ -98,7 +103,7 @@ def test_invalid_stream_is_an_error(expected: type[EngineError], events: list[An
 
 def test_truncated_stream_is_an_error() -> None:
     with pytest.raises(EngineBadReply):
-        run(sound(b"ab"), STOP, is_done=False)
+        run(audio_event(b"ab"), STOP, is_done=False)
 
 
 WAV = {"data": b64encode(make_wav(b"abcd", rate_hz=24_000)).decode()}

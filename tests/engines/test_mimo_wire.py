@@ -130,10 +130,10 @@ def build(audio: Audio, **options: Any) -> dict[str, Any]:
 
 
 def test_body_matches_the_documentation() -> None:
-    sound = {"type": "input_audio", "input_audio": {"data": "data:audio/wav;base64,UklGRg=="}}
+    content = {"type": "input_audio", "input_audio": {"data": "data:audio/wav;base64,UklGRg=="}}
     assert build(Audio(b"RIFF", "audio/x-wav", 1.0)) == {
         "model": MODEL,
-        "messages": [{"role": "user", "content": [sound]}],
+        "messages": [{"role": "user", "content": [content]}],
         "asr_options": {"language": "auto"},
     }
     streamed = build(Audio(b"ID3", "audio/mp3", 1.0), language="zh", is_streamed=True)
@@ -146,12 +146,12 @@ def test_body_matches_the_documentation() -> None:
         assert build(wav, language=language)["asr_options"] == {"language": sent}
 
 
-def hear(body: bytes) -> Transcript:
+def transcript_of(body: bytes) -> Transcript:
     return make_transcript(read_completion(read_response(body, MODEL, kind="asr")), model=MODEL)
 
 
 def test_example_is_read() -> None:
-    transcript = hear(json.dumps(EXAMPLE).encode())
+    transcript = transcript_of(json.dumps(EXAMPLE).encode())
     assert transcript.text == "Good morning."
     usage = transcript.usage
     assert usage is not None
@@ -177,12 +177,12 @@ def choice(content: Any = "Good.", finish_reason: Any = "stop", **message: Any) 
 )  # fmt: skip
 def test_invalid_response_is_a_bad_reply(body: bytes) -> None:
     with pytest.raises(EngineBadReply):
-        hear(body)
+        transcript_of(body)
 
 
 def test_words_that_look_like_reasoning_are_kept() -> None:
     body = changed(choices=choice("<think> is what she typed."))
-    assert hear(body).text == "<think> is what she typed."
+    assert transcript_of(body).text == "<think> is what she typed."
 
 
 @pytest.mark.parametrize(
@@ -195,16 +195,16 @@ def test_words_that_look_like_reasoning_are_kept() -> None:
     ],
 )
 def test_invalid_usage_counts_as_zero(usage: dict[str, Any]) -> None:
-    found = hear(changed(usage=usage)).usage
+    found = transcript_of(changed(usage=usage)).usage
     assert found is not None
     assert (found.audio_s, found.prompt_tokens, found.completion_tokens) == (0.0, 0, 0)
-    assert hear(changed(usage=None)).usage is None
+    assert transcript_of(changed(usage=None)).usage is None
 
 
 def test_text_is_cleaned() -> None:
     assert clean("a\x00b\ud83d\ude00c\ud800") == "ab😀c\ufffd"
     body = changed(choices=choice(" a\x00b "))
-    assert hear(body).text == "ab"
+    assert transcript_of(body).text == "ab"
 
 
 def test_json_after_a_byte_order_mark() -> None:

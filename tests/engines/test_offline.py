@@ -99,9 +99,9 @@ async def test_other_recordings_do_not_affect_the_result(
     transcriber: OfflineTranscriber,
 ) -> None:
     card, other = (read_samples(name) for name in ("cards-001.wav", "sb_example1.wav"))
-    sounds_of = [make_audio(pcm) for pcm in (card, other[:24_000], card, card)]
-    heard = await asyncio.gather(*map(transcriber.transcribe, sounds_of))
-    assert [heard[n].text for n in (0, 2, 3)] == ["ten of clubs"] * 3
+    recordings = [make_audio(pcm) for pcm in (card, other[:24_000], card, card)]
+    transcript = await asyncio.gather(*map(transcriber.transcribe, recordings))
+    assert [transcript[n].text for n in (0, 2, 3)] == ["ten of clubs"] * 3
 
 
 async def test_extracts_answer_from_offline_transcripts(
@@ -109,8 +109,8 @@ async def test_extracts_answer_from_offline_transcripts(
 ) -> None:
     passages = []
     for name in TRUTHS:
-        heard = await transcribe_recording(transcriber, name)
-        passages += [Passage(name.partition(".")[0], part.text) for part in heard.segments]
+        transcript = await transcribe_recording(transcriber, name)
+        passages += [Passage(name.partition(".")[0], part.text) for part in transcript.segments]
     for words, mark in ROUGH_QUESTIONS:
         question = Question((), task="answer", words=words, passages=tuple(passages))
         answer = await OfflineAnswerer().answer(question)

@@ -181,9 +181,9 @@ async def test_program_that_fails(
 async def test_program_gets_no_secrets(
     synthesizer: OfflineSynthesizer, monkeypatch: pytest.MonkeyPatch, program: Path
 ) -> None:
-    told = program.with_name("told")
-    write(program, f"export -p > {told}\nexit 1")
+    environment = program.with_name("told")
+    write(program, f"export -p > {environment}\nexit 1")
     monkeypatch.setenv("MIMO_API_KEY", "sk-very-secret")
     with pytest.raises(EngineBadReply):
         await collect_audio(synthesizer, Utterance("What was said."))
-    assert "PATH" in told.read_text() and "sk-very-secret" not in told.read_text()
+    assert "PATH" in environment.read_text() and "sk-very-secret" not in environment.read_text()

@@ -25,7 +25,8 @@ from typing import IO, Any
 #: What the program loads only when it needs it.
 _LATE = (
     "alembic.command anyio._backends._asyncio bots.discord_bot bots.telegram_bot bots.web_chat "
-    "core.audio.voice_note core.engines.mimo.synthesizer httpcore pydantic.v1 uvicorn.lifespan.off "
+    "core.audio.voice_note core.engines.mimo.transcriber core.engines.mimo.answerer "
+    "core.engines.mimo.synthesizer httpcore pydantic.v1 uvicorn.lifespan.off "
     "uvicorn.protocols.http.auto "
     "uvicorn.protocols.websockets.websockets_sansio_impl sqlalchemy.dialects.sqlite.aiosqlite "
     "core.routing encodings.ascii concurrent.futures.thread"
