@@ -70,7 +70,7 @@ def read_message(
     """
     if not is_from_person(raw, bot_id) or (is_edit and not raw.get("edited_timestamp")):
         return None
-    author, (body, forwarded_from) = raw["author"], _read_body(raw)
+    author = raw["author"]
     message = Message(
         chat=Chat(PLATFORM, bot_id, channel.chat_id),
         message_id=str(raw["id"]),
@@ -80,10 +80,10 @@ def read_message(
         thread_id=channel.thread_id,
         is_private=channel.is_private,
         edit_id=_read_edit_id(raw) if is_edit else "",
-        text=read_content(body, bot_id),
+        text=read_content(raw, bot_id),
         attachment=next(read_attachments(raw), None),
         reply_to=_read_reply(raw, bot_id),
-        forwarded_from=forwarded_from,
+        forwarded_from=UNKNOWN_AUTHOR if raw.get("message_snapshots") else "",
     )
     message = replace(message, command=_pick_command(raw, message, bot_id))
     # An edit that leaves nothing still replaces what a group chat's summary would quote.
@@ -103,14 +103,18 @@ def is_from_person(raw: Mapping[str, Any], bot_id: str) -> bool:
 
 def read_quoted(raw: Mapping[str, Any], bot_id: str) -> QuotedMessage:
     """Return a message as one that is replied to."""
-    body, _ = _read_body(raw)
     sender_id = str((raw.get("author") or {}).get("id") or "")
     attachment = next(read_attachments(raw), None)
-    return QuotedMessage(str(raw["id"]), read_content(body, bot_id), attachment, sender_id)
+    return QuotedMessage(str(raw["id"]), read_content(raw, bot_id), attachment, sender_id)
 
 
 def read_content(raw: Mapping[str, Any], bot_id: str) -> str:
-    """Return a message's text with names in place of mentions; the bot's own are left out."""
+    """Return the text of a message, or of what it forwards, with names in place of mentions.
+
+    Mentions of the bot are left out.
+    """
+    if snapshots := raw.get("message_snapshots"):
+        raw = snapshots[0].get("message") or {}
     names = {str(u["id"]): read_name(u) for u in raw.get("mentions") or ()}
 
     def name(match: re.Match[str]) -> str:
@@ -182,13 +186,6 @@ def build_attachment(
 def _read_file_name(file: Mapping[str, Any]) -> str:
     """Return the file name without its path: it is shown to people, never opened."""
     return clean_line((file.get("filename") or "").replace("\\", "/").split("/")[-1])
-
-
-def _read_body(raw: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
-    """Return the object that holds the text, and the author's name if it was forwarded."""
-    if snapshots := raw.get("message_snapshots"):
-        return snapshots[0].get("message") or {}, UNKNOWN_AUTHOR
-    return raw, ""
 
 
 def _read_edit_id(raw: Mapping[str, Any]) -> str:

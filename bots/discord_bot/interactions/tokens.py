@@ -81,14 +81,13 @@ def build_components(buttons: Sequence[Button], prompt: str = "…") -> list[dic
 
     prompt: placeholder of a select menu.
     """
-    size = _ROW_BUTTONS if len(buttons) <= MAX_BUTTONS else _MAX_OPTIONS
-    parts = [buttons[start : start + size] for start in range(0, len(buttons), size)][:_MAX_ROWS]
-    rows = [
-        [*map(_build_button, part)]
-        if len(buttons) <= MAX_BUTTONS
-        else [_build_select(f"{_MENU}{n}", part, prompt)]
-        for n, part in enumerate(parts)
+    if len(buttons) > MAX_BUTTONS:
+        return _build_selects(buttons, prompt)
+    items = [
+        {"type": _BUTTON, "style": _SECONDARY, **_build_choice(one, _LABEL_CHARS, "custom_id")}
+        for one in buttons
     ]
+    rows = [items[start : start + _ROW_BUTTONS] for start in range(0, len(items), _ROW_BUTTONS)]
     return [{"type": _ROW, "components": row} for row in rows]
 
 
@@ -103,27 +102,24 @@ def read_press(data: Mapping[str, Any]) -> ButtonPress | None:
     return ButtonPress(token, is_private=prefix == _PRIVATE)
 
 
-def _build_button(button: Button) -> dict[str, Any]:
-    label = _shorten(button.label, _LABEL_CHARS)
-    return {"type": _BUTTON, "style": _SECONDARY, "label": label, "custom_id": _build_id(button)}
-
-
-def _build_select(custom_id: str, buttons: Sequence[Button], prompt: str) -> dict[str, Any]:
-    options = [
-        {"label": _shorten(button.label, _OPTION_CHARS), "value": _build_id(button)}
-        for button in buttons
+def _build_selects(buttons: Sequence[Button], prompt: str) -> list[dict[str, Any]]:
+    options = [_build_choice(one, _OPTION_CHARS, "value") for one in buttons]
+    rows = [options[start : start + _MAX_OPTIONS] for start in range(0, len(options), _MAX_OPTIONS)]
+    menus = [
+        {
+            "type": _SELECT,
+            "custom_id": f"{_MENU}{number}",
+            "options": row,
+            "placeholder": _shorten(prompt, _OPTION_CHARS),
+        }
+        for number, row in enumerate(rows[:_MAX_ROWS])
     ]
-    placeholder = _shorten(prompt, _OPTION_CHARS)
-    return {
-        "type": _SELECT,
-        "custom_id": custom_id,
-        "options": options,
-        "placeholder": placeholder,
-    }
+    return [{"type": _ROW, "components": [menu]} for menu in menus]
 
 
-def _build_id(button: Button) -> str:
-    return f"{_PRIVATE if button.is_private else _SHARED}{button.token}"
+def _build_choice(button: Button, max_chars: int, id_field: str) -> dict[str, str]:
+    prefix = _PRIVATE if button.is_private else _SHARED
+    return {"label": _shorten(button.label, max_chars), id_field: f"{prefix}{button.token}"}
 
 
 def _shorten(text: str, max_chars: int) -> str:
