@@ -7,7 +7,7 @@ from typing import Any
 import discord
 
 from bots.discord_bot.channels import Channels
-from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
+from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import read_error
 from core.errors import ChatGone
 from core.models import Message
@@ -51,7 +51,7 @@ class DiscordAdmins:
             if owner_id == person_id:
                 return True
             member: Any = await self._client.http.get_member(guild_id, person_id)
-        except TROUBLE as error:
+        except REQUEST_ERRORS as error:
             ours = read_error(error)
             # 10007, an unknown member, is NotFound without being ChatGone.
             if isinstance(ours, ChatGone) or isinstance(error, discord.NotFound):

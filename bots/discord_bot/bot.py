@@ -13,7 +13,7 @@ import structlog
 from bots.common.bot import ChatBot
 from bots.discord_bot.access import DiscordAdmins
 from bots.discord_bot.channels import ChannelRef, Channels
-from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
+from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import describe
 from bots.discord_bot.incoming.backfill import Backfill
 from bots.discord_bot.incoming.files import DiscordFiles
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 #: People whose language is remembered.
 _MAX_LANGUAGES = 5000
-#: How long `close` waits for interactions that Discord was told of but that are not committed.
+#: How long `close` waits for interactions that are deferred but not committed.
 _COMMIT_S = 5.0
 
 
@@ -42,7 +42,7 @@ class DiscordBot(ChatBot):
     """One Discord bot; a `core.interfaces.Platform`."""
 
     name = "discord"
-    sdk_errors = TROUBLE
+    sdk_errors = REQUEST_ERRORS
     describe = staticmethod(describe)
 
     def __init__(self, settings: Settings, inbox: Inbox, clock: Clock = CLOCK) -> None:
@@ -129,7 +129,7 @@ class DiscordBot(ChatBot):
             pacer.note_forbidden(channel_id)
 
     async def close(self) -> None:
-        """Commit what Discord was told is being worked on, then close all connections."""
+        """Wait for deferred interactions to be committed, then close all connections."""
         if self._interaction_tasks:
             await asyncio.wait(self._interaction_tasks, timeout=_COMMIT_S)
         await super().close()

@@ -10,7 +10,7 @@ from typing import Any
 import discord
 import structlog
 
-from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
+from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import read_error
 from core.errors import ChatGone, PlatformError
 from core.models import Chat
@@ -80,7 +80,7 @@ class Channels:
             await self._client.wait_open()
             try:
                 raw: dict[str, Any] = dict(await self._client.http.get_channel(int(channel_id)))
-            except TROUBLE as error:
+            except REQUEST_ERRORS as error:
                 raise read_error(error) from None
             if len(self._fetched) >= _MAX_CACHED:
                 self._fetched.clear()
@@ -92,7 +92,7 @@ class Channels:
         await self._client.wait_open()
         try:
             raw = await self._client.http.start_private_message(int(person_id))
-        except TROUBLE as error:
+        except REQUEST_ERRORS as error:
             raise read_error(error) from None
         return str(raw["id"])
 

@@ -116,7 +116,7 @@ async def test_the_log_holds_no_text_and_no_token(
     with pytest.raises(PlatformError) as caught:
         await bot.deliver(target, Reply("zebra"))
     seen = caplog.text + capsys.readouterr().out + str(caught.value)
-    assert "discord_request_mended" in seen and "zebra" not in seen
+    assert "discord_request_changed" in seen and "zebra" not in seen
     assert room.server.token not in seen
     # discord.py's own warnings name the address; the program's log leaves such tokens out.
     record = logging.LogRecord("discord.http", 30, "", 0, seen, (), None)

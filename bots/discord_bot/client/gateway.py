@@ -30,7 +30,13 @@ from core.errors import ConfigError, PlatformBusy
 log = structlog.get_logger(__name__)
 
 #: What discord.py's requests raise; those on a closed session raise RuntimeError.
-TROUBLE = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError, RuntimeError)
+REQUEST_ERRORS = (
+    discord.DiscordException,
+    aiohttp.ClientError,
+    OSError,
+    TimeoutError,
+    RuntimeError,
+)
 #: What parsers raise on unexpected shapes.
 POISON = (
     ArithmeticError,
@@ -80,7 +86,7 @@ class DiscordClient(discord.AutoShardedClient):
 
     #: The bot's own user id, empty before the login.
     bot_id = ""
-    _is_begun = False
+    _is_started = False
 
     def __init__(self, settings: Settings, clock: Clock = CLOCK) -> None:
         token = settings.secret("discord_bot_token")
@@ -133,10 +139,10 @@ class DiscordClient(discord.AutoShardedClient):
         wait_s = _FIRST_WAIT_S
         while True:
             try:
-                self._is_begun = True
+                self._is_started = True
                 await self.login(self._token)
                 assert self.user  # by the login
-            except TROUBLE as error:
+            except REQUEST_ERRORS as error:
                 await self._recover("discord_login_failed", error, wait_s)
                 wait_s = min(_MAX_WAIT_S, wait_s * 2)
             else:
@@ -167,14 +173,14 @@ class DiscordClient(discord.AutoShardedClient):
         try:
             async with asyncio.timeout(_STOP_S):
                 await asyncio.gather(*(s.disconnect() for s in self.shards.values()))
-        except TROUBLE as error:
+        except REQUEST_ERRORS as error:
             log.debug("discord_leave_failed", detail=describe(error))
 
     async def close(self) -> None:
         """Close all connections."""
         self._is_open.clear()
         await self._sockets.close()
-        if self._is_begun:
+        if self._is_started:
             await super().close()
 
     def receive(self, kind: str, raw: dict[str, Any]) -> None:
@@ -228,7 +234,7 @@ class DiscordClient(discord.AutoShardedClient):
         error = None if connecting.cancelled() else connecting.exception()
         if error is None:
             return PlatformBusy("the gateway was closed")
-        if not isinstance(error, (*TROUBLE, *POISON, PlatformBusy)):
+        if not isinstance(error, (*REQUEST_ERRORS, *POISON, PlatformBusy)):
             raise error
         return error
 

@@ -16,7 +16,7 @@ import structlog
 from discord.utils import time_snowflake
 
 from bots.discord_bot.channels import ChannelRef, read_channel, read_raw
-from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
+from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import describe, read_error
 from bots.discord_bot.incoming.watermarks import ChannelWatermarks
 from core.errors import AssistantError
@@ -174,7 +174,7 @@ class Backfill:
             try:
                 await self._client.wait_open()
                 return await request()
-            except (*TROUBLE, AssistantError) as error:
+            except (*REQUEST_ERRORS, AssistantError) as error:
                 ours = error if isinstance(error, AssistantError) else read_error(error)
                 if not ours.is_retryable and not isinstance(error, RuntimeError):
                     log.info("discord_backfill_refused", detail=describe(error))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 import aiohttp
 import structlog
 
-from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
+from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import FILE_GONE, TOO_BIG, read_error
 from bots.discord_bot.incoming.messages import list_files
 from core.errors import BadAudio, ChatGone, MessageGone, PlatformBusy, TooLong, UserError
@@ -108,7 +108,7 @@ class DiscordFiles:
         await self._client.wait_open()
         try:
             raw = await self._client.http.get_message(int(channel_id), int(message_id))
-        except TROUBLE as error:
+        except REQUEST_ERRORS as error:
             ours = read_error(error)
             if isinstance(ours, ChatGone | MessageGone):
                 raise UserError(FILE_GONE) from None

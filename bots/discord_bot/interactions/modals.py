@@ -44,7 +44,7 @@ class Modals:
         while len(self._open) > _MAX_OPEN:
             self._open.popitem(last=False)
         arguments = commands.load_command(parsed.command).arguments
-        label = next(one.help for one in arguments if one.name == parsed.asks)
+        label = next(one.help for one in arguments if one.name == parsed.missing_argument)
         modal = discord.ui.Modal(
             title=translate(parsed.label, language)[:_TITLE_CHARS],
             timeout=OPEN_S,
@@ -66,8 +66,8 @@ class Modals:
         if opened is None or opened.person_id != str(interaction.user.id):
             return None
         arguments = commands.load_command(opened.parsed.command).arguments
-        text = join_arguments(arguments, {opened.parsed.asks: _read_text(data)})
-        return replace(opened.parsed, text=text, asks="")
+        text = join_arguments(arguments, {opened.parsed.missing_argument: _read_text(data)})
+        return replace(opened.parsed, text=text, missing_argument="")
 
 
 def _read_text(data: Mapping[str, Any]) -> str:

@@ -47,7 +47,7 @@ class ParsedInteraction:
     #: It belongs to the person's own chat with the bot, wherever it was parsed.
     is_private: bool = False
     #: The argument that a modal asks for first, empty = none; and the label of the chosen action.
-    asks: str = ""
+    missing_argument: str = ""
     label: str = ""
 
 
@@ -106,7 +106,7 @@ def _read_message_action(data: Mapping[str, Any], bot_id: str) -> ParsedInteract
         name,
         reply_to=read_target(raw, bot_id),
         is_ephemeral=action.is_ephemeral or commands.load_command(name).is_ephemeral,
-        asks=action.argument,
+        missing_argument=action.argument,
         label=action.label,
     )
 

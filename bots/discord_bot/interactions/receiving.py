@@ -14,7 +14,7 @@ import structlog
 from discord import InteractionType
 from discord.app_commands import Choice
 
-from bots.discord_bot.client.gateway import POISON, TROUBLE, DiscordClient
+from bots.discord_bot.client.gateway import POISON, REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import (
     ALREADY_ANSWERED,
     UNKNOWN_INTERACTION,
@@ -74,7 +74,7 @@ class Interactions:
         for wait_s in MENU_WAITS_S:
             try:
                 count = await update_menu(self._client)
-            except TROUBLE as error:
+            except REQUEST_ERRORS as error:
                 if not read_error(error).is_retryable:
                     raise
                 log.warning("discord_menu_failed", detail=describe(error))
@@ -84,7 +84,7 @@ class Interactions:
                 return
 
     async def take(self, interaction: discord.Interaction) -> None:
-        """Respond to one interaction and commit it. Raises TROUBLE, AssistantError."""
+        """Respond to one interaction and commit it. Raises REQUEST_ERRORS, AssistantError."""
         received_s = self._clock.now().timestamp()
         if interaction.type is InteractionType.ping or interaction.user.bot:
             return
@@ -95,7 +95,7 @@ class Interactions:
         if parsed is None:
             text = translate(GONE, interaction.locale.value)
             await interaction.response.send_message(text, ephemeral=True)
-        elif parsed.asks:
+        elif parsed.missing_argument:
             await interaction.response.send_modal(self._modals.open(interaction, parsed))
         else:
             is_deferred = await self._defer(interaction, parsed)
@@ -124,7 +124,7 @@ class Interactions:
             try:
                 async with asyncio.timeout(_TRY_S):
                     await interaction.response.defer(ephemeral=parsed.is_ephemeral, thinking=True)
-            except TROUBLE as error:
+            except REQUEST_ERRORS as error:
                 code = error_code_of(error)
                 if code == ALREADY_ANSWERED:
                     # By the try before, whose result was lost; or the event came twice.

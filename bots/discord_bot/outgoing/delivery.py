@@ -11,7 +11,7 @@ from dataclasses import replace
 import structlog
 
 from bots.discord_bot.channels import Channels
-from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
+from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import describe
 from bots.discord_bot.interactions.tokens import build_components, read_interaction_token
 from bots.discord_bot.outgoing.live_message import DiscordLiveMessages
@@ -68,7 +68,7 @@ class DiscordDelivery:
         await self._live_messages.end(target)
         if target.is_refusal:
             await self._withdraw(target)
-        was_begun = await target.ledger.find(0) is not None
+        was_started = await target.ledger.find(0) is not None
         # An empty reply: everything was sent elsewhere.
         parts = [] if reply == Reply() else await self._build_parts(target.message, reply)
         components = tuple(build_components([one for one in reply.buttons if one.token]))
@@ -82,10 +82,10 @@ class DiscordDelivery:
                 "" if part.is_voice else thread_id,
                 components=components if number == carrier else (),
             )
-            await self._deliver_part(target, number, draft, was_begun=was_begun)
+            await self._deliver_part(target, number, draft, was_started=was_started)
         if not parts:
             await self._clear(await self._read_context(target))
-        if was_begun:
+        if was_started:
             await self._remove_rest(target, len(parts))
 
     async def _build_parts(self, message: Message, reply: Reply) -> list[MessagePart]:
@@ -124,7 +124,7 @@ class DiscordDelivery:
         return await open_thread(self._client, chat_id, first.platform_id, name)
 
     async def _withdraw(self, target: DeliveryTarget) -> None:
-        """Delete a public "thinking" response where only one person will be told."""
+        """Delete a public "thinking" response before a refusal that only one person sees."""
         token = read_interaction_token(target.message.reply_token)
         is_public = token and token.has_original and not token.is_ephemeral
         if token and is_public and token.is_valid(self._client.clock.now()):
@@ -156,7 +156,7 @@ class DiscordDelivery:
         )
 
     async def _deliver_part(
-        self, target: DeliveryTarget, number: int, draft: DiscordRequest, *, was_begun: bool
+        self, target: DeliveryTarget, number: int, draft: DiscordRequest, *, was_started: bool
     ) -> None:
         known = await target.ledger.find(number)
         if known and known.state is DeliveryState.SENT:
@@ -166,7 +166,7 @@ class DiscordDelivery:
         context = await self._read_context(target)
         has_placeholder = bool(context.placeholder_id) or context.is_placeholder_lost
         # Parts that were removed leave no trace but the first one.
-        is_retry = known is not None or was_begun or (number == 0 and has_placeholder)
+        is_retry = known is not None or was_started or (number == 0 and has_placeholder)
         routes = find_routes(context, number, draft, older_id)
         await target.ledger.start(number)
         sent = await self._send(target.message, routes, is_retry=is_retry)
@@ -238,7 +238,7 @@ class DiscordDelivery:
     async def _try_delete(self, request: DiscordRequest) -> bool:
         try:
             await delete(self._client, request)
-        except (*TROUBLE, PlatformBusy) as error:
+        except (*REQUEST_ERRORS, PlatformBusy) as error:
             log.debug("discord_message_not_deleted", detail=describe(error))
             return False
         return True

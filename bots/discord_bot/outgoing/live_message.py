@@ -14,7 +14,7 @@ import structlog
 
 from bots.common.live_progress import UPDATE_S, LiveMessage, LiveMessages
 from bots.common.text import is_blank
-from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
+from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import INTERACTION_OVER, describe, error_code_of, read_error
 from bots.discord_bot.interactions.tokens import read_interaction_token
 from bots.discord_bot.outgoing.parts import MessagePart
@@ -64,7 +64,7 @@ class DiscordLiveMessages(LiveMessages[_LiveMessage]):
             try:
                 async with asyncio.timeout(UPDATE_S):
                     await self._update_once(live)
-            except (*TROUBLE, PlatformBusy) as error:
+            except (*REQUEST_ERRORS, PlatformBusy) as error:
                 self._note_failure(live, error)
             finally:
                 live.is_calling = False

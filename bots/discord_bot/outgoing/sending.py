@@ -16,7 +16,7 @@ import structlog
 from discord.http import Route
 from discord.utils import snowflake_time
 
-from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
+from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import (
     INTERACTION_OVER,
     NO_ACCESS,
@@ -46,7 +46,7 @@ CALL_S, UPLOAD_S = 60.0, 300.0
 #: Waits before retries after a server error or a lost connection.
 WAITS_S = (0.5, 1.0, 2.0, 4.0)
 #: Changes to one request before it counts as refused.
-MAX_MENDS = 3
+MAX_FALLBACKS = 3
 #: The channel no longer admits the bot, or not for this.
 _CHANNEL_CLOSED = frozenset({UNKNOWN_CHANNEL, NO_ACCESS, NO_PERMISSION})
 #: The message to edit is not the bot's, in an archived thread, or a voice message.
@@ -95,11 +95,11 @@ class Sender:
             try:
                 if route.person_id:
                     route = await self._open_private(route)
-                sent = await self._send_mended(route, language, is_retry=is_retry)
+                sent = await self._send_with_fallbacks(route, language, is_retry=is_retry)
             except discord.HTTPException as error:
                 refused = self._read_refusal(error, route)
                 is_voice_refused |= route.part.is_voice
-            except TROUBLE as error:
+            except REQUEST_ERRORS as error:
                 raise read_error(error) from None
             else:
                 metrics.SENDS.labels("discord", "ok").inc()
@@ -123,22 +123,24 @@ class Sender:
             ChatGone(describe(error)) if code in _CHANNEL_CLOSED else MessageGone(describe(error))
         )
 
-    async def _send_mended(self, request: DiscordRequest, language: str, *, is_retry: bool) -> Sent:
-        """Send a message, changed as often as Discord refuses it for a reason that can be fixed."""
+    async def _send_with_fallbacks(
+        self, request: DiscordRequest, language: str, *, is_retry: bool
+    ) -> Sent:
+        """Send a message; on a refusal that a change can avoid, send it changed."""
         pacer = self._client.pacer
-        for _ in range(MAX_MENDS):
+        for _ in range(MAX_FALLBACKS):
             try:
                 return await self._send_once(request, is_retry=is_retry)
             except discord.HTTPException as error:
                 code = error_code_of(error)
                 if code in (NO_ACCESS, NO_PERMISSION) and not request.token:
                     pacer.note_forbidden(request.channel_id)
-                mended = mend(request, error, language)
+                fallback = find_fallback(request, error, language)
                 is_held = not request.token and pacer.is_held(request.channel_id)
-                if mended is None or is_held:
+                if fallback is None or is_held:
                     raise
-                log.info("discord_request_mended", code=code)
-                request = mended
+                log.info("discord_request_changed", code=code)
+                request = fallback
         return await self._send_once(request, is_retry=is_retry)
 
     async def _send_once(self, request: DiscordRequest, *, is_retry: bool) -> Sent:
@@ -161,7 +163,7 @@ class Sender:
         return Sent(str(raw["id"]), request)
 
 
-def mend(
+def find_fallback(
     request: DiscordRequest, error: discord.HTTPException, language: str
 ) -> DiscordRequest | None:
     """Return what to send instead of a refused request, None if nothing can be changed."""
@@ -191,7 +193,7 @@ async def perform(client: DiscordClient, request: DiscordRequest) -> dict[str, A
             for wait_s in WAITS_S:
                 try:
                     return await _call(client, request)
-                except TROUBLE as error:
+                except REQUEST_ERRORS as error:
                     if not _can_repeat(error, request):
                         raise
                     log.info("discord_request_repeated", error=type(error).__name__)

@@ -12,7 +12,7 @@ import discord
 import structlog
 
 from bots.common.text import clean, is_blank
-from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
+from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import describe, error_code_of, read_error
 from bots.discord_bot.interactions.tokens import read_interaction_token
 from bots.discord_bot.outgoing.parts import MAX_MESSAGES
@@ -66,7 +66,7 @@ async def open_thread(client: DiscordClient, channel_id: str, message_id: str, n
         await client.http.start_thread_with_message(
             int(channel_id), int(message_id), name=name, auto_archive_duration=_ARCHIVE_MINUTES
         )
-    except TROUBLE as error:
+    except REQUEST_ERRORS as error:
         if error_code_of(error) == _HAS_THREAD:
             await _unarchive(client, message_id)
             return message_id
@@ -82,5 +82,5 @@ async def _unarchive(client: DiscordClient, thread_id: str) -> None:
     """Reopen an archived thread: nothing in one can be edited."""
     try:
         await client.http.edit_channel(int(thread_id), archived=False)
-    except TROUBLE as error:
+    except REQUEST_ERRORS as error:
         log.debug("discord_thread_stays_archived", detail=describe(error))

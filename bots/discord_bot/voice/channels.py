@@ -8,7 +8,7 @@ import discord
 import stamina
 import structlog
 
-from bots.discord_bot.client.gateway import TROUBLE, DiscordClient
+from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import describe
 from bots.discord_bot.interactions.tokens import read_interaction_token
 from bots.discord_bot.voice.connection import VoiceConnection
@@ -123,7 +123,7 @@ class DiscordVoiceChannels:
             )
         try:
             connection = await _connect_to(channel)
-        except TROUBLE as error:
+        except REQUEST_ERRORS as error:
             log.warning("discord_voice_failed", detail=describe(error))
             raise UserError(
                 "I could not join {channel}. Please try again later.", channel=channel.name
@@ -140,7 +140,7 @@ class DiscordVoiceChannels:
         state = {"channel_id": channel.id, "suppress": False}
         try:
             await self._client.http.edit_my_voice_state(channel.guild.id, state)
-        except TROUBLE as error:
+        except REQUEST_ERRORS as error:
             log.warning("discord_stage_refused", detail=describe(error))
             await connection.disconnect(force=True)
             raise _stage_error(channel) from None
