@@ -176,7 +176,7 @@ class Media:
     async def _run(self, header: dict[str, Any], data: bytes) -> AsyncGenerator[Frame, None]:
         megabytes = len(data) / 2**20
         if len(data) > self._limits.max_bytes:
-            raise TooLong(refusals.TOO_LARGE, megabytes=self._limits.max_bytes // 2**20)
+            raise TooLong(refusals.TOO_LARGE, limit=self._limits.max_bytes // 2**20)
         header["cpu_s"] = self._limits.cpu_s + self._limits.cpu_s_per_megabyte * megabytes
         try:
             async with aclosing(self._pool.run(header, data, stall_s=_STALL_S)) as frames:

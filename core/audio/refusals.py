@@ -15,7 +15,7 @@ UNSUPPORTED_CODEC = mark(
 PROTECTED = mark("This file is copy-protected, so I cannot read it.")
 DAMAGED = mark("This file is damaged: I could not read any audio in it.")
 UNREADABLE = mark("This file could not be processed: reading it failed or took too long.")
-TOO_LARGE = mark("This file is too large: the limit is {megabytes} MB.")
+TOO_LARGE = mark("This file is too large: the limit is {limit} MB.")
 SILENT = mark("This recording is silent.")
 
 #: Texts that a worker may choose; its own are not trusted.

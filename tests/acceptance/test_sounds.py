@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
 TOO_LONG = "This recording is too long for me: the limit is 2 hours."
 NO_SPEECH = "No speech was detected in this recording."
-TOO_BIG = "This file is too big for me: the limit is 20 MB."
+TOO_BIG = "This file is too large: the limit is 20 MB."
 #: What holds sound but no speech.
 SILENT = (
     *("15 floats NaN", "25 flac, 5 minutes of 8 channels", "34 silence", "37 10 ms"),

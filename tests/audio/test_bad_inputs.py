@@ -132,7 +132,7 @@ async def test_too_many_bytes(small: Media) -> None:
     assert await hear(small, data.ljust(3 * 2**20, b"\0"))
     with pytest.raises(TooLong) as refused:
         await hear(small, data.ljust(3 * 2**20 + 1, b"\0"))
-    assert refused.value.values["megabytes"] == 3
+    assert refused.value.values["limit"] == 3
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ async def test_what_an_engine_cannot_do_is_refused(http: AsyncClient) -> None:
         ("/chat/completions", {**ask, "reasoning_effort": "high"}, "thinking is not supported"),
         ("/audio/speech", {"model": "tts-1", "input": "Hm", "instructions": "warm"}, "plainly"),
         ("/audio/speech", {"model": "tts-1", "input": "Hm", "voice": "Mia"}, "voice must be one"),
-        ("/audio/speech", {"model": "tts-1", "input": "*** --- ..."}, "nothing in it"),
+        ("/audio/speech", {"model": "tts-1", "input": "*** --- ..."}, "nothing in this text"),
         ("/audio/speech", {"model": "tts-1", "input": "far " * 2000}, "limit is 5000"),
     ):
         answer = await http.post(path, json=body)
