@@ -79,13 +79,7 @@ async def run(settings: Settings, clock: Clock = CLOCK) -> None:
 @asynccontextmanager
 async def open_program(settings: Settings, clock: Clock = CLOCK) -> AsyncIterator[Program]:
     """Migrate the database and build the parts; close them when the context ends."""
-    home = settings.hearsay_home
-    make_home(home)
-    await migrate(settings.url)
-    async with AsyncExitStack() as stack:
-        cipher = make_cipher(settings.secret("hearsay_secret_key"), home)
-        store = Store(settings.url, cipher, clock)
-        stack.push_async_callback(store.close)
+    async with open_store(settings, clock) as store, AsyncExitStack() as stack:
         media = Media()
         stack.push_async_callback(media.close)
         engines = Engines(settings)
@@ -98,6 +92,19 @@ async def open_program(settings: Settings, clock: Clock = CLOCK) -> AsyncIterato
         status = OperatorStatus(store, list_roles(transcription, synthesis, answering))
         inbox = Inbox(store, synthesis, status)
         yield Program(store, transcription, synthesis, answering, inbox, clock)
+
+
+@asynccontextmanager
+async def open_store(settings: Settings, clock: Clock = CLOCK) -> AsyncIterator[Store]:
+    """Create or migrate the database and open it; close it when the context ends."""
+    home = settings.hearsay_home
+    make_home(home)
+    await migrate(settings.url)
+    store = Store(settings.url, make_cipher(settings.secret("hearsay_secret_key"), home), clock)
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 def make_job_runner(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Annotated
 
@@ -13,10 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bots.exit_codes import exit_with, prepare
-from bots.program import make_home
+from bots.program import open_store
 from core.clock import CLOCK
 from core.models import PLACEHOLDER, Job, JobState
-from core.store import Store, make_cipher, migrate
 
 #: States that are listed by default: all that are not done.
 UNSETTLED = (JobState.DEAD, JobState.WAITING, JobState.RUNNING)
@@ -63,21 +60,8 @@ def retry_job(job_id: JobId) -> None:
     asyncio.run(_retry(job_id))
 
 
-@asynccontextmanager
-async def _open_store() -> AsyncIterator[Store]:
-    settings = prepare()
-    home = settings.hearsay_home
-    make_home(home)
-    await migrate(settings.url)
-    store = Store(settings.url, make_cipher(settings.secret("hearsay_secret_key"), home))
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
 async def _list(states: list[JobState], limit: int) -> None:
-    async with _open_store() as store:
+    async with open_store(prepare()) as store:
         found = await store.jobs.recent(states, limit)
         counts = await store.jobs.counts()
     table = Table("ID", "STATE", "COMMAND", "AGE", "ATTEMPTS", "ERROR", box=None)
@@ -89,7 +73,7 @@ async def _list(states: list[JobState], limit: int) -> None:
 
 
 async def _show(job_id: str, *, has_content: bool) -> None:
-    async with _open_store() as store:
+    async with open_store(prepare()) as store:
         job = await store.jobs.find(job_id)
         if job is None:
             exit_with(f"there is no job {job_id}", 1)
@@ -132,7 +116,7 @@ def _metadata(job: Job) -> list[tuple[str, str]]:
 
 
 async def _retry(job_id: str) -> None:
-    async with _open_store() as store:
+    async with open_store(prepare()) as store:
         if not await store.jobs.retry(job_id):
             job = await store.jobs.find(job_id)
             if job is None:

@@ -100,9 +100,9 @@ def test_a_caption_keeps_its_links() -> None:
     made = build("see ", ("this", "9"))
     [part] = build_parts(Reply(made.text, files=(SOUND,), links=made.links), GROUP)
     assert find_links([part]) == {"https://t.me/c/1234567890/9": "this"}
-    caption, sound = halve(part)
+    caption, file = halve(part)
     assert find_links([caption]) == find_links([part])
-    assert isinstance(sound, FilePart) and (sound.caption, sound.entities) == ("", ())
+    assert isinstance(file, FilePart) and (file.caption, file.entities) == ("", ())
 
 
 def test_halves_keep_links_and_quotes() -> None:

@@ -42,7 +42,7 @@ SOUND_NAMES = ("A.OPUS", "talk.m4a. ", "x.caf", "x.3gp", "x.aiff", "x.amr", "x.w
 
 
 @pytest.mark.parametrize(
-    ("field", "sound", "kind"),
+    ("field", "file", "kind"),
     [
         ("voice", {"duration": 1}, "voice"),
         ("audio", {"duration": 1, "file_name": "a.mp3"}, "audio"),
@@ -53,8 +53,8 @@ SOUND_NAMES = ("A.OPUS", "talk.m4a. ", "x.caf", "x.3gp", "x.aiff", "x.amr", "x.w
         *(("document", {"file_name": name}, "document") for name in SOUND_NAMES),
     ],
 )
-def test_a_recording_is_found(field: str, sound: dict[str, Any], kind: str) -> None:
-    attachment = read_message(**{field: FILE | sound}).attachment
+def test_a_recording_is_found(field: str, file: dict[str, Any], kind: str) -> None:
+    attachment = read_message(**{field: FILE | file}).attachment
     assert attachment and (attachment.kind, attachment.file_id) == (kind, "f")
 
 

@@ -63,8 +63,8 @@ async def test_a_spoken_reply_is_a_voice_message(telegram: Server, bot: Bot, ann
     ],
 )  # fmt: skip
 def test_parts_are_the_same_each_time(reply: Reply, parts: list[str]) -> None:
-    sound = File("speech.ogg", "audio/ogg", NOTE, 1.5, b"\x00\xff", "Title")
-    reply = Reply(reply.text, reply.quote, (sound,))
+    file = File("speech.ogg", "audio/ogg", NOTE, 1.5, b"\x00\xff", "Title")
+    reply = Reply(reply.text, reply.quote, (file,))
     kept: TypeAdapter[Reply] = TypeAdapter(Reply)
     again = kept.validate_json(kept.dump_json(reply))
     assert again == reply
