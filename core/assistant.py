@@ -12,11 +12,11 @@ from core.clock import CLOCK, Clock
 from core.commands import load_command
 from core.commands.context import Context
 from core.commands.reply_parts import add_voice
-from core.interfaces import DeliveryTarget, Platform
+from core.interfaces import DeliveryTarget, OnText, Platform
 from core.models import Job, Reply
 from core.store import Store
 from core.synthesis.pipeline import SynthesisPipeline
-from core.transcription.pipeline import OnText, TranscriptionPipeline
+from core.transcription.pipeline import TranscriptionPipeline
 
 
 class Assistant:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
@@ -17,14 +16,12 @@ from core import metrics
 from core.audio import Media
 from core.clock import CLOCK, Clock
 from core.errors import UserError
-from core.interfaces import Answerer, AnswererLimits
+from core.interfaces import Answerer, AnswererLimits, OnText
 from core.limits import AccountGate
 from core.models import Answer, Audio, Question, Turn
 from core.store.work.results import Results
 from core.text.scripts import is_unspaced
 from core.text.tokens import count_tokens
-
-OnText = Callable[[str], None]
 
 #: How often an answer that was cut off is continued.
 MAX_CONTINUATIONS = 2

@@ -11,7 +11,7 @@ from core.clock import Clock
 from core.commands.arguments import first_word
 from core.errors import NotAllowed, UserError
 from core.glossary import apply_to
-from core.interfaces import Platform
+from core.interfaces import OnText, Platform
 from core.locale import mark, translate
 from core.models import ChatSettings, Job, Message, SpeechSettings, Transcript
 from core.safety import disable_links_in
@@ -19,7 +19,7 @@ from core.store import Store
 from core.summaries.pipeline import SummaryPipeline
 from core.synthesis.pipeline import OnAudio, SynthesisPipeline, SynthesisResult
 from core.synthesis.voice_choice import Choices, choose_voice_style
-from core.transcription.pipeline import OnText, StoredTranscript, TranscriptionPipeline
+from core.transcription.pipeline import StoredTranscript, TranscriptionPipeline
 
 TRANSCRIPT_GONE = mark("This transcript is no longer available. Send the recording again.")
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from core.commands.context import Context
 from core.errors import EngineError
+from core.interfaces import OnText
 from core.locale import mark
 from core.models import Button, RepliesMode, Reply
 from core.synthesis.pipeline import MAX_CHARS
 from core.text.split import shorten
-from core.transcription.pipeline import OnText, StoredTranscript
+from core.transcription.pipeline import StoredTranscript
 
 LISTEN = mark("Listen")
 #: Recordings longer than this get a Summary button.

@@ -12,13 +12,13 @@ from core.commands.arguments import Argument, MessageAction, suggest_languages
 from core.commands.context import Context
 from core.commands.reply_parts import in_steps
 from core.errors import UserError
+from core.interfaces import OnText
 from core.locale import mark
 from core.locale.languages import find_language, name_language
 from core.models import Reply
 from core.safety import defuse, disable_links, find_addresses, restore_links
 from core.text.scripts import guess_language
 from core.text.split import split_speech
-from core.transcription.pipeline import OnText
 
 HOW_TO = mark(
     "Reply to a text or voice message with /translate, or add the text: "

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,13 +15,11 @@ from functools import partial
 from core import metrics
 from core.audio import Media, Piece
 from core.clock import CLOCK, Clock
-from core.interfaces import Transcriber
+from core.interfaces import OnText, Transcriber
 from core.limits import AccountGate
 from core.models import Audio, File, Segment, Transcript
 from core.store.work.results import Results
 from core.text.scripts import is_unspaced
-
-OnText = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
