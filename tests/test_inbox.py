@@ -107,7 +107,7 @@ async def test_a_refusal_of_voice_goes_with_the_next_answers(
     assert found and found.state is not DeliveryState.SENT
 
 
-async def test_what_was_chosen_is_told_with_the_names_of_voices(
+async def test_choices_have_the_names_of_voices(
     inbox: Inbox, road: Road, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     voices = (Voice("v-1", "Mia", "en", "female"), Voice("v-2", "Tom", "en", "male"))

@@ -124,7 +124,7 @@ async def test_a_failed_call_is_tried_again_after_2_4_8_and_16_s(
     assert (await find(road, job)).attempts == 5
 
 
-async def test_after_five_attempts_the_person_is_told_once_and_can_retry(
+async def test_after_five_attempts_the_failure_is_shown_once_with_retry(
     road: Road, new_message: NewMessage
 ) -> None:
     road.engine.failures = [bug() for _ in range(5)]
@@ -191,7 +191,7 @@ async def test_a_parked_job_lets_others_pass_once_the_person_knows(
     ("error", "state"),
     [(EngineRefused("no"), JobState.REFUSED), (EngineBadReply(), JobState.DEAD)],
 )
-async def test_who_did_not_ask_is_not_told(
+async def test_an_unasked_job_fails_silently(
     road: Road, new_message: NewMessage, error: AssistantError, state: JobState
 ) -> None:
     remembers = ChatSettings(talk=TalkSettings(remember_days=7))

@@ -70,7 +70,7 @@ async def test_calls_wait_for_room_in_the_moving_minute(clock: Clock) -> None:
     assert (await account.gate.state()).calls == RateUse(0, 3), "all of it is free after a minute"
 
 
-async def test_tokens_are_counted_by_the_length_of_the_sound(clock: Clock) -> None:
+async def test_tokens_are_counted_by_the_length_of_the_audio(clock: Clock) -> None:
     account = Account(clock, tokens_per_minute=1000, tokens_per_s=10, tokens_per_call=100)
     for duration_s in (40, 10, 20, 60, 3600):
         await account.call(duration_s=duration_s)
@@ -220,7 +220,7 @@ async def test_a_success_clears_who_failed_before(account: Account, clock: Clock
     assert error.retry_after_s == 16, "once another failed too, it is not"
 
 
-async def test_how_an_account_stands_is_told(clock: Clock) -> None:
+async def test_the_state_of_an_account(clock: Clock) -> None:
     account = Account(clock, calls_per_minute=3, tokens_per_minute=1000, tokens_per_s=10)
     fresh = await account.gate.state()
     assert fresh == AccountState(RateUse(0, 3), RateUse(0, 1000), failures=0, pause_s=0)
@@ -251,7 +251,7 @@ async def test_calls_are_counted_by_what_became_of_them(account: Account) -> Non
     assert [now - was for now, was in zip(counts(), before, strict=True)] == [2, 1]
 
 
-async def test_roles_of_an_engine_are_told_apart(clock: Clock) -> None:
+async def test_roles_of_an_engine_have_their_own_names(clock: Clock) -> None:
     with capture_logs() as logs:
         for role in ("", "chat"):
             gate = AccountGate("x", TranscriberLimits(), role, clock)

@@ -181,7 +181,7 @@ async def test_old_words_and_those_who_opted_out_are_not_read(group: Group) -> N
     assert said(group) == []
 
 
-async def test_that_it_failed_is_not_told(group: Group) -> None:
+async def test_a_failure_is_not_reported(group: Group) -> None:
     await read_aloud(group)
     group.road.synthesizer.failures = [EngineRefused(reason="no")]
     message = await group.say("this fails")

@@ -63,12 +63,12 @@ class Bot:
         self.pipelines = transcription, synthesis, answering
         roles = list_roles(*self.pipelines)
         self.status = OperatorStatus(store, roles)
-        #: What the operator is told, with what makes it one piece of news.
-        self.told: list[tuple[str, str]] = []
+        #: What the operator is reported, with what makes it one piece of news.
+        self.reported: list[tuple[str, str]] = []
         self.model_probe = ModelProbe(roles, store.probes, self.tell)
 
     async def tell(self, key: str, text: str) -> None:
-        self.told.append((key, text))
+        self.reported.append((key, text))
 
     async def use(self) -> None:
         """Let people use each role once."""
@@ -121,9 +121,9 @@ async def test_a_model_that_ends_at_night_is_left_before_anybody_calls(
         before = len(server.all_calls)
         await bot.use()
         await bot.model_probe.probe_due(T0 + 2 * DAY)
-    assert warnings(logs) == list(zip(GOOD, NEXT, strict=True)), "told once"
+    assert warnings(logs) == list(zip(GOOD, NEXT, strict=True)), "reported once"
     assert "succeeded" not in str(logs)
-    assert bot.told == [
+    assert bot.reported == [
         (
             f"{role}:{(T0 + DAY).isoformat()}",
             f"mimo: the model for {task} is now {new} instead of {old}.",
@@ -161,21 +161,21 @@ async def test_an_end_within_a_probe_makes_no_second_one(bot: Bot, server: MimoS
     assert len(server.calls) == 3, "one of each role"
 
 
-async def test_what_nothing_can_follow_is_told_once(server: MimoServer, tmp_path: Path) -> None:
-    """Also by a program that starts anew each day."""
+async def test_a_dead_model_is_reported_once(server: MimoServer, tmp_path: Path) -> None:
+    """Even if the program restarts each day."""
     failed: list[str] = []
-    told: list[str] = []
+    reported: list[str] = []
     for days, (living, error) in enumerate([((), "ModelGone")] * 3 + [(GOOD, "")]):
         server.rules.models = living
         with capture_logs() as logs:
             async with a_bot(tmp_path, **on_mimo(server)) as bot:
                 await bot.model_probe.probe_due(T0 + days * DAY)
                 states = await bot.states()
-                told += [text for _, text in bot.told]
+                reported += [text for _, text in bot.reported]
         assert [probe.error for _, probe in states.values() if probe] == [error] * 3
         failed += [log["role"] for log in logs if log.get("error") == "ModelGone"]
     assert failed == [*ROLES], "each role once in three days"
-    assert told == [
+    assert reported == [
         f"mimo: the model for {task}, {model}, failed the daily probe (ModelGone)."
         " Run hearsay doctor for details."
         for task, model in zip(TASKS, GOOD, strict=True)

@@ -119,7 +119,7 @@ def test_every_sealed_column_knows_its_place() -> None:
     assert b"messages.content" in places
 
 
-async def test_a_wrong_key_is_told_as_such(store: Store, tmp_path: Path, database_url: str) -> None:
+async def test_a_wrong_key_is_reported(store: Store, tmp_path: Path, database_url: str) -> None:
     await store.results.save("key", Transcript(CANARY))
     other = Store(database_url, make_cipher(Fernet.generate_key().decode(), tmp_path))
     with pytest.raises(ConfigError, match="HEARSAY_SECRET_KEY"):

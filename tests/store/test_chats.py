@@ -27,7 +27,9 @@ OLD = Chat("test", "1", "100")
 DIGEST = schedule(chat=OLD)
 
 
-async def test_gone_chats_are_let_be_until_they_speak(store: Store, add: Add, clock: Clock) -> None:
+async def test_a_gone_chat_is_restored_by_its_next_message(
+    store: Store, add: Add, clock: Clock
+) -> None:
     running, waiting, there = await add(), await add(), await add("b")
     done = await add()
     await store.jobs.claim()

@@ -22,7 +22,7 @@ async def test_a_database_that_is_not_there_is_not_made(database_url: str, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_its_form_is_told(database_url: str, tmp_path: Path) -> None:
+async def test_its_schema_version_is_reported(database_url: str, tmp_path: Path) -> None:
     sqlite3.connect(tmp_path / "hearsay.db").close()
     ask_database(tmp_path, "CREATE TABLE alembic_version (version_num)")
     assert await examine(database_url) == DatabaseCondition(False, schema="old")
@@ -49,7 +49,7 @@ async def test_damage_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["nonsense", "postgresql://u:canary@h/d"])
-async def test_an_address_that_is_none_is_not_told(url: str) -> None:
+async def test_an_invalid_url_is_not_shown(url: str) -> None:
     for work in (examine(url), migrate(url)):
         with pytest.raises(ConfigError, match="DATABASE_URL") as caught:
             await work

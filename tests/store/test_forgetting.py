@@ -182,7 +182,7 @@ async def test_long_histories_go(store: Store, kept: Kept, monkeypatch: pytest.M
     assert [kept.left(job) for job in jobs] == [NONE, NONE, ALL, ALL, NONE]
 
 
-async def test_talk_that_was_heard_goes_with_its_transcript(store: Store) -> None:
+async def test_a_forgotten_message_loses_its_transcript(store: Store) -> None:
     notes = [("1", ADA, CHAT), ("2", BEN, CHAT), ("3", ADA, CHAT), ("1", ADA, OTHER)]
     for number, (message_id, sender_id, chat) in enumerate(notes):
         await talk(store, say(int(message_id), sender_id=sender_id, chat=chat, attachment=VOICE))

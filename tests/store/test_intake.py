@@ -62,7 +62,7 @@ async def test_an_edit_that_asks_for_the_same_is_ignored(
     assert await store.intake.add(elsewhere, pick_command), "there it is new"
 
 
-async def test_group_talk_is_not_kept(store: Store, new_message: NewMessage) -> None:
+async def test_group_talk_is_not_stored(store: Store, new_message: NewMessage) -> None:
     message = new_message(is_private=False)
     assert await store.intake.add(message, pick_command) is None
     assert await store.jobs.counts() == {}
@@ -70,7 +70,7 @@ async def test_group_talk_is_not_kept(store: Store, new_message: NewMessage) -> 
     assert await store.intake.add(message, pick_command) is not None
 
 
-async def test_sound_that_only_we_hold_outlives_its_job(store: Store, add: Add) -> None:
+async def test_an_uploaded_recording_outlives_its_job(store: Store, add: Add) -> None:
     job = await add(data=b"\x00sound\xff")
     chat, message_id = job.message.chat, job.message.message_id
     await store.jobs.finish(job.job_id, JobState.DONE)

@@ -67,7 +67,7 @@ async def test_a_job_that_tries_again_keeps_its_place(store: Store, add: Add, cl
     assert await claim(store) == second.job_id, "the person knows that the first takes longer"
 
 
-async def test_nothing_passes_a_told_job_that_runs(store: Store, add: Add, clock: Clock) -> None:
+async def test_nothing_passes_a_delayed_job_that_runs(store: Store, add: Add, clock: Clock) -> None:
     first = await add()
     await store.jobs.claim()
     await store.jobs.note_delay_shown(first.job_id)
@@ -113,7 +113,7 @@ async def test_lost_jobs_run_again_as_the_same_try(store: Store, add: Add, clock
     assert untold.state == JobState.WAITING and untold.run_at > clock.now()
 
 
-async def test_a_start_runs_what_people_were_told_of(store: Store, add: Add, clock: Clock) -> None:
+async def test_a_start_runs_delayed_jobs_at_once(store: Store, add: Add, clock: Clock) -> None:
     told, done, untold = await add("a"), await add("b"), await add("c")
     for job in (told, done, untold):
         await store.jobs.run_later(job.job_id, clock.now() + HOUR)
@@ -124,7 +124,7 @@ async def test_a_start_runs_what_people_were_told_of(store: Store, add: Add, clo
     assert [await claim(store) for _ in range(2)] == [told.job_id, ""]
 
 
-async def test_how_a_job_ended_is_kept(store: Store, add: Add, clock: Clock) -> None:
+async def test_the_final_state_is_stored(store: Store, add: Add, clock: Clock) -> None:
     job, other = await add(), await add()
     await clock.sleep(5)
     await store.jobs.finish(job.job_id, JobState.REFUSED, "e" * 500)

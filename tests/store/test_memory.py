@@ -157,7 +157,7 @@ async def test_only_a_chat_that_is_remembered_notes_what_it_is_not_to_take_in(st
 
 
 @pytest.mark.parametrize("how", ["message", "person", "everywhere", "chat", "older"])
-async def test_what_was_heard_goes_with_its_message(store: Store, how: str) -> None:
+async def test_a_transcript_is_deleted_with_its_message(store: Store, how: str) -> None:
     other = Chat("test", "1", "-200")
     heard = Transcript("x")
     await talk(store, say(1, attachment=VOICE), say(1, chat=other, sender_id="8"))

@@ -41,7 +41,9 @@ def kinds(store: Store) -> dict[str, tuple[Save, Find, Callable[[str], Any]]]:
 
 
 @pytest.mark.parametrize("kind", ["transcript", "answer", "sound"])
-async def test_a_paid_result_is_kept_once_and_booked(store: Store, clock: Clock, kind: str) -> None:
+async def test_a_paid_result_is_stored_once_with_its_cost(
+    store: Store, clock: Clock, kind: str
+) -> None:
     save, find, make = kinds(store)[kind]
     began = clock.now()
     await save(make("first"), "key")
@@ -72,7 +74,7 @@ async def test_what_was_said_with_a_voice_goes_with_it(store: Store) -> None:
     assert found == [None, b"sound", b"sound"]
 
 
-async def test_a_kept_voice_is_renamed_alone(store: Store) -> None:
+async def test_only_one_saved_voice_is_renamed(store: Store) -> None:
     chat, sample = Chat("test", "1", "100"), Audio(b"RIFF\xff\x00", "audio/wav", 2.0)
     designed = SavedVoice("v1", "Grandma", sample)
     own = SavedVoice("v2", "me", sample, is_clone=True, consented_at=datetime.now(UTC))

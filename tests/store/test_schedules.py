@@ -102,7 +102,7 @@ async def test_a_clock_that_was_a_year_ahead_does_not_silence_digests(store: Sto
     assert due.since_at == DUE
 
 
-async def test_a_gone_chat_hears_nothing_until_it_is_back(
+async def test_a_gone_chat_gets_no_digest_until_it_is_back(
     store: Store, new_message: NewMessage
 ) -> None:
     await store.schedules.add(schedule())

@@ -1,4 +1,4 @@
-"""A door and a ledger in memory, which keep the contracts: what tests of all platforms share."""
+"""An inbox and a delivery ledger in memory, for the tests of all platforms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.models import Chat, DeliveryState, Job, JobState, Message, PartDeliver
 
 
 class MemoryLedger:
-    """A ledger in a dict."""
+    """A delivery ledger in a dict."""
 
     def __init__(self) -> None:
         self.rows: dict[int, PartDelivery] = {}
@@ -34,7 +34,7 @@ class MemoryLedger:
         self.rows.pop(part, None)
 
     def outdate(self) -> None:
-        """Do what the store does when an answer has changed since it was sent."""
+        """Do what the store does when a reply has changed since it was sent."""
         self.rows = {n: replace(row, state=DeliveryState.STALE) for n, row in self.rows.items()}
 
     def ids(self) -> dict[int, str]:
@@ -43,11 +43,11 @@ class MemoryLedger:
 
 @dataclass
 class FakeInbox(Inbox):
-    """A door that keeps each message once and makes a job of each one that is not group talk."""
+    """An inbox that stores each message once and adds a job for each that is not group talk."""
 
     messages: list[Message] = field(default_factory=list)
     without_voice: list[Chat] = field(default_factory=list)
-    #: Raised by the next calls of accept, first one first.
+    #: Raised by the next calls of `accept`, in order.
     troubles: list[Exception] = field(default_factory=list)
     tries: int = 0
 
@@ -68,10 +68,10 @@ class FakeInbox(Inbox):
         raise AssertionError("chats of this platform keep their ids")
 
     async def forget(self, chat: Chat, message_id: str) -> None:
-        raise AssertionError("this platform tells bots of no deletion")
+        raise AssertionError("this platform reports no deletions")
 
     async def save_watermarks(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
-        raise AssertionError("this platform shows again what was not acknowledged")
+        raise AssertionError("this platform delivers again what was not acknowledged")
 
     async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
         return {}

@@ -1,4 +1,4 @@
-"""A door that keeps everything in memory and answers after a partial text."""
+"""An inbox that keeps everything in memory and replies after a partial text."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ HEARD = Transcript(
 
 
 class FakeInbox(fake_inbox.FakeInbox):
-    """A door that runs its jobs at once, unless told not to."""
+    """An inbox that runs its jobs at once, unless `is_answering` is off."""
 
     #: Given by tests of the operator's view.
     status: OperatorStatus

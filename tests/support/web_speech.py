@@ -1,4 +1,4 @@
-"""A door whose commands say something: a tone that is played while it is made, and its file."""
+"""An inbox whose replies are spoken: a tone that is played while it is made, and its file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def spoken(title: str = "", seconds: float = SECONDS) -> File:
     return File(name, "audio/ogg", data, duration_s=seconds, title=title)
 
 
-class SpeechDoor(FakeInbox):
+class SpeechInbox(FakeInbox):
     """Says what /say asks for; holds the reply until it may finish."""
 
     def __init__(self) -> None:

@@ -46,13 +46,13 @@ async def test_a_kill_in_the_middle_loses_nothing(
     inbox = FakeInbox()
     notes = [telegram.send_text(ann, ann, str(n)) for n in range(20)]
 
-    class DyingDoor(FakeInbox):
+    class FailingInbox(FakeInbox):
         async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
             if len(inbox.messages) == 7:
                 await asyncio.Event().wait()
             return await inbox.accept(message, data)
 
-    async with receiving(Bot(settings, DyingDoor(), menu=(), clock=current_clock())):
+    async with receiving(Bot(settings, FailingInbox(), menu=(), clock=current_clock())):
         await telegram.wait_for(lambda: len(inbox.messages) == 7)
     async with receiving(Bot(settings, inbox, menu=(), clock=current_clock())):
         await telegram.wait_for(lambda: len(inbox.messages) == 20)

@@ -15,12 +15,12 @@ from core.interfaces import DeliveryTarget
 from core.models import Reply
 from tests.support.web_client import listen, next_event, send_sound
 from tests.support.web_inbox import FakeInbox, MemoryLedger
-from tests.support.web_speech import RATE_HZ, SpeechDoor, chunks
+from tests.support.web_speech import RATE_HZ, SpeechInbox, chunks
 
 
 @pytest.fixture
 def inbox() -> FakeInbox:
-    return SpeechDoor()
+    return SpeechInbox()
 
 
 async def new_envelope(browser: AsyncClient, inbox: FakeInbox) -> DeliveryTarget:

@@ -19,7 +19,7 @@ OWN = {"Ask": "ask_about", ".txt": "export", ".srt": "export"}
 pytestmark = [pytest.mark.browser, pytest.mark.real_time, pytest.mark.asyncio(loop_scope="session")]
 
 
-class TalkDoor(FakeInbox):
+class TalkInbox(FakeInbox):
     """Answers with what the new commands answer with."""
 
     async def _make_reply(self, message: Message, target: DeliveryTarget) -> Reply:
@@ -40,11 +40,11 @@ class TalkDoor(FakeInbox):
 
 
 @pytest.fixture
-def inbox() -> TalkDoor:
-    return TalkDoor()
+def inbox() -> TalkInbox:
+    return TalkInbox()
 
 
-async def test_a_question_is_asked_about_an_answer(page: Page, inbox: TalkDoor) -> None:
+async def test_a_question_is_asked_about_an_answer(page: Page, inbox: TalkInbox) -> None:
     await choose_file(page, CANOE)
     await read_answer(page)
     ask = page.get_by_role("button", name="Ask about this recording")
@@ -71,7 +71,7 @@ async def test_a_question_is_asked_about_an_answer(page: Page, inbox: TalkDoor) 
     await go_on(page, inbox)
 
 
-async def go_on(page: Page, inbox: TalkDoor) -> None:
+async def go_on(page: Page, inbox: TalkInbox) -> None:
     """Plain words go on from the last answer, unless the person wants to begin anew."""
     first, second = (job.message.message_id for job in inbox.jobs.values())
     await page.locator("#box").press_sequentially("And")
@@ -92,7 +92,7 @@ async def go_on(page: Page, inbox: TalkDoor) -> None:
     assert [*inbox.jobs.values()][-1].message.attachment
 
 
-def quoted_by_last(inbox: TalkDoor) -> str | None:
+def quoted_by_last(inbox: TalkInbox) -> str | None:
     quoted = [*inbox.jobs.values()][-1].message.reply_to
     return quoted.message_id if quoted else None
 

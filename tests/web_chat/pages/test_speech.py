@@ -9,15 +9,15 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.support.browser_pages import open_page, read_answer, type_in, wait_for
-from tests.support.web_speech import RATE_HZ, SpeechDoor
+from tests.support.web_speech import RATE_HZ, SpeechInbox
 
 #: One browser for all, so they share one loop; it lives in other processes.
 pytestmark = [pytest.mark.browser, pytest.mark.real_time, pytest.mark.asyncio(loop_scope="session")]
 
 
 @pytest.fixture
-def inbox() -> SpeechDoor:
-    return SpeechDoor()
+def inbox() -> SpeechInbox:
+    return SpeechInbox()
 
 
 class Piece(NamedTuple):
@@ -51,7 +51,9 @@ async def position_of(page: Page) -> float:
     return float(await page.locator(".spoken .player input").last.input_value())
 
 
-async def test_sound_is_heard_as_it_comes_then_from_the_file(page: Page, inbox: SpeechDoor) -> None:
+async def test_sound_is_heard_as_it_comes_then_from_the_file(
+    page: Page, inbox: SpeechInbox
+) -> None:
     # Long enough to be looked at while it is heard, on a slow machine too.
     inbox.seconds = 8.0
     inbox.may_finish.clear()
@@ -77,7 +79,7 @@ async def test_sound_is_heard_as_it_comes_then_from_the_file(page: Page, inbox: 
     assert await page.evaluate("players[0].ended")
 
 
-async def test_all_is_heard_once_though_it_was_tried_twice(page: Page, inbox: SpeechDoor) -> None:
+async def test_all_is_heard_once_though_it_was_tried_twice(page: Page, inbox: SpeechInbox) -> None:
     inbox.seconds, inbox.breaks = 1.5, 2
     await type_in(page, "/say good morning")
     await expect(page.locator(".spoken .player")).to_be_visible()
@@ -89,7 +91,9 @@ async def test_all_is_heard_once_though_it_was_tried_twice(page: Page, inbox: Sp
     assert await page.evaluate("players.length") == 0
 
 
-async def test_it_falls_silent_where_it_failed_or_is_stopped(page: Page, inbox: SpeechDoor) -> None:
+async def test_it_falls_silent_where_it_failed_or_is_stopped(
+    page: Page, inbox: SpeechInbox
+) -> None:
     inbox.may_finish.clear()
     await type_in(page, "/stumble here")
     await expect(synthesis(page)).to_be_visible()
@@ -108,7 +112,7 @@ async def test_it_falls_silent_where_it_failed_or_is_stopped(page: Page, inbox: 
     await expect(page.get_by_role("button", name="Play")).to_be_visible()
 
 
-async def test_only_the_page_that_asked_speaks(page: Page, url: str, inbox: SpeechDoor) -> None:
+async def test_only_the_page_that_asked_speaks(page: Page, url: str, inbox: SpeechInbox) -> None:
     inbox.seconds = 0.5
     other = await page.context.new_page()
     await other.goto(url)
@@ -149,7 +153,7 @@ async def test_takes_play_one_at_a_time_and_many_voices_fit(browser: Browser, ur
             assert len(columns) >= (1 if width < 390 else 2)
 
 
-async def test_who_speaks_and_how_is_picked(page: Page, inbox: SpeechDoor) -> None:
+async def test_who_speaks_and_how_is_picked(page: Page, inbox: SpeechInbox) -> None:
     await page.locator("#hint-say").click()
     await expect(page.locator("#box")).to_be_focused()
     await page.locator("#speak-voice").select_option("Mia")
