@@ -66,7 +66,7 @@ async def log_in(client: AsyncClient, password: str, area: str = "") -> Response
         *(
             (
                 {"web_hosts": (name,), "web_password": SecretStr("x")},
-                r".*not a host name",
+                r"WEB_HOSTS: .*not a host name",
             )
             for name in ("https://a.example", "a.example/", "me@a.example", "a:b")
         ),
