@@ -12,11 +12,10 @@ from starlette.types import ASGIApp
 
 from bots.openai_api import openapi
 from bots.openai_api.chat import ChatRoute
-from bots.openai_api.context import ApiContext
+from bots.openai_api.context import ApiContext, ModelEntry, ModelList, build_model
 from bots.openai_api.errors import read_error
 from bots.openai_api.keys import read_keys
 from bots.openai_api.middleware import ApiMiddleware
-from bots.openai_api.models import ModelEntry, ModelList, build_model, find_model, list_served
 from bots.openai_api.speech import SpeechRoute
 from bots.openai_api.transcriptions import TranscriptionRoute
 from core.config import Settings
@@ -57,12 +56,12 @@ def _add_routes(app: FastAPI, context: ApiContext) -> None:
     @app.get("/models", **openapi.MODELS)
     async def list_models() -> ModelList:
         """List the models that are served."""
-        return ModelList(data=[build_model(served) for served in list_served(context)])
+        return ModelList(data=[build_model(served) for served in context.list_served()])
 
     @app.get("/models/{model:path}", **openapi.MODEL)
     async def get_model(model: str) -> ModelEntry:
         """Describe a model, by its own name or an alias."""
-        return build_model(find_model(context, model), model)
+        return build_model(context.find_model(model), model)
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:

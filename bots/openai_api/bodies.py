@@ -48,11 +48,12 @@ class Body(BaseModel):
             return fields
         known = cls.model_fields.keys()
         unknown = min(fields.keys() - known, default=None)
-        return {
-            name: value
-            for name, value in fields.items()
-            if (name in known and not _is_blank(value)) or name == unknown
-        }
+        kept = {}
+        for name, value in fields.items():
+            is_blank = value is None or (isinstance(value, str) and not value.strip())
+            if name == unknown or (name in known and not is_blank):
+                kept[name] = value
+        return kept
 
 
 BodyT = TypeVar("BodyT", bound=Body)
@@ -84,7 +85,3 @@ async def read_json(request: Request, model: type[BodyT], max_bytes: int) -> Bod
     if len(body) <= _SMALL_BYTES:
         return validate(model, body)
     return await asyncio.to_thread(validate, model, body)
-
-
-def _is_blank(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())

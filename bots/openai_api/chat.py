@@ -23,7 +23,6 @@ from bots.openai_api.chat_response import (
 )
 from bots.openai_api.context import ApiContext, retry_once
 from bots.openai_api.errors import refuse
-from bots.openai_api.models import pick_model
 from bots.openai_api.stream import (
     DONE,
     EVENTS,
@@ -51,7 +50,7 @@ class ChatRoute:
         key_name, request_id = request.state.key_name, request.state.request_id
         await self.context.budgets.check_audio(key_name)
         chat = await read_json(request, ChatRequest, BODY_BYTES)
-        served = pick_model(self.context, chat.model, "answerer")
+        served = self.context.pick_model(chat.model, "answerer")
         if chat.is_thinking and not self.context.answering.answerer.limits.can_think:
             raise refuse("thinking is not supported by this model", "thinking")
         head = {

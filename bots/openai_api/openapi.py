@@ -12,9 +12,8 @@ from pydantic.json_schema import models_json_schema
 
 from bots.openai_api.chat_request import ChatRequest
 from bots.openai_api.chat_response import ChatChunk, ChatCompletion
-from bots.openai_api.context import ApiContext
+from bots.openai_api.context import ALIASES, ApiContext, ModelEntry, ModelList
 from bots.openai_api.errors import ErrorBody
-from bots.openai_api.models import ALIASES, ModelEntry, ModelList, list_served
 from bots.openai_api.speech import MEDIA_TYPES, AudioDelta, AudioDone, SpeechRequest
 from bots.openai_api.transcription_bodies import (
     PlainTranscription,
@@ -113,7 +112,7 @@ def build_document(app: FastAPI, context: ApiContext) -> dict[str, Any]:
     """Return the whole document, with today's models in its description."""
     paragraphs = [ABOUT] + [
         f"`{served.model_id}` ({served.role}) is also served as {', '.join(ALIASES[served.role])}."
-        for served in list_served(context)
+        for served in context.list_served()
     ]
     document = get_openapi(
         title=app.title,

@@ -17,7 +17,6 @@ from pydantic import BaseModel, Field
 from bots.openai_api.bodies import Body, Lowercase, One, read_json
 from bots.openai_api.context import ApiContext, retry_once
 from bots.openai_api.errors import refuse
-from bots.openai_api.models import pick_model
 from bots.openai_api.stream import EVENTS, Done, Stream, begin, build_event, follow
 from core.audio.outgoing import RateConverter
 from core.synthesis.pipeline import Format as FileFormat
@@ -90,7 +89,7 @@ class SpeechRoute:
         await self.context.budgets.check_audio(key_name)
         speech = await read_json(request, SpeechRequest, _BODY_BYTES)
         self._check(speech)
-        pick_model(self.context, speech.model, "synthesizer")
+        self.context.pick_model(speech.model, "synthesizer")
         is_file = speech.response_format in _FILES
         parts = (self._stream_file if is_file else self._stream_samples)(speech, key_name)
         is_events = speech.stream_format == "sse"

@@ -15,7 +15,6 @@ from bots.common.uploads import read_form
 from bots.openai_api.bodies import BODY_S
 from bots.openai_api.context import ApiContext, retry_once
 from bots.openai_api.errors import refuse
-from bots.openai_api.models import pick_model
 from bots.openai_api.stream import EVENTS, Done, Growth, Stream, begin, build_event, follow
 from bots.openai_api.transcription_bodies import (
     PlainTranscription,
@@ -46,7 +45,7 @@ class TranscriptionRoute:
             form = await read_form_fields(fields)
         finally:
             await fields.close()
-        pick_model(self.context, form.model, "transcriber")
+        self.context.pick_model(form.model, "transcriber")
         if form.temperature and not self.context.transcription.transcriber.limits.can_vary:
             raise refuse("temperature must be 0: this model is deterministic", "temperature")
         if not form.stream:

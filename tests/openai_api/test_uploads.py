@@ -110,6 +110,13 @@ async def test_broken_json_is_refused() -> None:
         assert caught.value.status_code == 400 and "JSON" in caught.value.detail, body[:40]
 
 
+async def test_one_unknown_field_is_named_however_many_there_are() -> None:
+    for values in ({"b": 1}, {"b": ""}, {f"b{number}": None for number in range(10_000)}):
+        with pytest.raises(ApiError, match="Unknown parameter: 'b") as caught:
+            validate(SpeechRequest, {"model": "tts-1", "input": "x", **values})
+        assert caught.value.code == "unknown_parameter"
+
+
 async def test_broken_json_is_refused_in_our_form(http: AsyncClient) -> None:
     headers = {"Content-Type": "application/json"}
     for body in (*BROKEN_JSON[::5], *BROKEN_SPEECH):
