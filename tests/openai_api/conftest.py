@@ -1,4 +1,4 @@
-"""One server with the endpoints, and the local MiMo behind it, for all tests of a process."""
+"""One server with the endpoints and the local MiMo for all tests of a process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def api(
 
 @pytest.fixture
 def mimo(mimo_server: MimoServer) -> MimoServer:
-    """The local MiMo, as new."""
+    """The local MiMo, reset."""
     mimo_server.reset()
     return mimo_server
 

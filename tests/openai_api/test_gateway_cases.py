@@ -1,4 +1,4 @@
-"""What gateways promise of MiMo behind OpenAI's endpoints, as tables: input, request, answer.
+"""Tables of what gateways in front of MiMo promise: input, request to MiMo, response.
 
 Where our request differs from that of a gateway, the row says why: a gateway hands a file on as
 it is, while here it is read first, cut at quiet places and sent as WAV of 16 kHz; and speech is
@@ -66,7 +66,7 @@ async def test_speech(
         assert abs(len(sounds.decode(answer.content)) / 32_000 - asked.duration_s) < 0.5
 
 
-async def test_speech_that_is_refused(http: AsyncClient, mimo: MimoServer) -> None:
+async def test_invalid_speech_is_refused(http: AsyncClient, mimo: MimoServer) -> None:
     for body, why in (
         ({}, "input is required"),
         ({"input": " \n"}, "input is required"),
@@ -87,7 +87,7 @@ NO_TIMES = "timestamp_granularities[0] must be 'segment'"
 VERBOSE = {"response_format": "verbose_json"}
 
 
-async def write_down(http: AsyncClient, sound: bytes, **form: Any) -> Response:
+async def transcribe(http: AsyncClient, sound: bytes, **form: Any) -> Response:
     return await http.post(
         "/audio/transcriptions",
         data={"model": "mimo-v2.5-asr", **form},
@@ -116,7 +116,7 @@ async def test_transcription(
     request_: dict[str, Any],
     kind: str,
 ) -> None:
-    answer = await write_down(http, make_recording([number] * 2), **form)
+    answer = await transcribe(http, make_recording([number] * 2), **form)
     assert (answer.status_code, answer.headers["content-type"]) == (200, kind), answer.text
     check_asked(mimo.calls[-1], request_)
     words = f"w{number} w{number}"
@@ -133,7 +133,7 @@ def check_asked(call: Call, request: dict[str, Any]) -> None:
     assert call.request == {"model": "mimo-v2.5-asr", "messages": messages, **request}
 
 
-async def test_transcription_that_is_refused(http: AsyncClient, mimo: MimoServer) -> None:
+async def test_invalid_transcription_is_refused(http: AsyncClient, mimo: MimoServer) -> None:
     refused: list[tuple[dict[str, Any], str]] = [
         ({**VERBOSE, "timestamp_granularities[]": ["word", "segment"]}, NO_TIMES),
         ({"timestamp_granularities[]": "segment"}, "needs response_format verbose_json"),
@@ -152,13 +152,13 @@ async def test_transcription_that_is_refused(http: AsyncClient, mimo: MimoServer
         ({"model": ""}, "model is required"),
     ]
     for form, why in refused:
-        check_refusal(await write_down(http, make_recording([310, 311]), **form), why)
+        check_refusal(await transcribe(http, make_recording([310, 311]), **form), why)
     assert not mimo.calls
 
 
-async def test_names_and_types_are_not_believed(http: AsyncClient, mimo: MimoServer) -> None:
+async def test_file_names_and_types_are_ignored(http: AsyncClient, mimo: MimoServer) -> None:
     """A gateway picks a type by what the file is called; here its bytes tell, and WAV goes out."""
-    answer = await write_down(http, sounds.file("mp3", sounds.speech(2.3)))
+    answer = await transcribe(http, sounds.file("mp3", sounds.speech(2.3)))
     assert answer.status_code == 200, answer.text
     check_asked(mimo.calls[-1], AUTO)
 
@@ -229,7 +229,7 @@ PARTS: list[tuple[dict[str, Any], str]] = [
 REFUSED += [({"messages": [{"role": "user", "content": [part]}]}, why) for part, why in PARTS]
 
 
-async def test_what_chat_cannot_do_is_refused() -> None:
+async def test_unsupported_chat_parameters_are_refused() -> None:
     for change, why in REFUSED:
         with pytest.raises(ApiError) as caught:
             validate(ChatRequest, {"model": "mimo-v2.6-flash", "messages": [ASK], **change})
@@ -262,7 +262,7 @@ async def test_chat(http: AsyncClient, mimo: MimoServer) -> None:
     assert asked.request["messages"] == [{"role": "user", "content": "hi"}]
 
 
-async def test_chat_goes_on(http: AsyncClient, mimo: MimoServer) -> None:
+async def test_chat_continues_a_dialogue(http: AsyncClient, mimo: MimoServer) -> None:
     messages = [{"role": role, "content": role} for role in ("user", "assistant", "user")]
     orders = {"max_completion_tokens": 50, "temperature": 0.3, "thinking": {"type": "enabled"}}
     first = {"role": "developer", "content": "You know gardens."}
@@ -283,7 +283,7 @@ async def test_a_data_url_is_a_recording_too(http: AsyncClient, mimo: MimoServer
     assert [sound["kind"] for sound in mimo.calls[-1].sounds] == ["mp3"]
 
 
-async def test_what_is_not_there(http: AsyncClient) -> None:
+async def test_other_endpoints_are_missing(http: AsyncClient) -> None:
     """No embeddings, no translations, no batches."""
     for path in ("/embeddings", "/audio/translations", "/batches", "/files", "/responses"):
         answer = await http.post(path, json={"model": "x", "input": "y"})

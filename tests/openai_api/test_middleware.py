@@ -1,4 +1,4 @@
-"""Who is let in, before a byte of the body is read; what is logged; what each key may use."""
+"""Keys, checked before the body is read; the log entry; the budget of each key."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROUTES = ("/v1/audio/transcriptions", "/v1/audio/speech", "/v1/chat/completions"
 
 
 @pytest.mark.parametrize("path", ROUTES)
-async def test_no_key_no_body(api: ApiServer, path: str) -> None:
+async def test_request_without_a_key_is_refused_unread(api: ApiServer, path: str) -> None:
     status, error, head = await knock(api, path)
     told = (401, "authentication_error", "invalid_api_key")
     assert (status, error["type"], error["code"]) == told
@@ -35,7 +35,7 @@ async def test_no_key_no_body(api: ApiServer, path: str) -> None:
     assert "connection: close" in (await knock(api, path, size=50_000_000))[2]
 
 
-async def test_a_client_with_a_body_sees_that_its_key_is_wrong(api: ApiServer) -> None:
+async def test_client_sending_a_body_gets_401(api: ApiServer) -> None:
     async with open_client(api, "sk-wrong") as client:
         for size in (1, 10_000, 900_000):
             files: Any = {"file": ("a.wav", bytes(size)), "model": (None, "whisper-1")}
@@ -43,14 +43,14 @@ async def test_a_client_with_a_body_sees_that_its_key_is_wrong(api: ApiServer) -
             assert answer.status_code == 401
 
 
-async def test_wrong_key_no_body(api: ApiServer) -> None:
+async def test_wrong_key_is_refused_unread(api: ApiServer) -> None:
     keys = ("sk-wrong", f"{KEY}x", KEY[:-1], "", f"alice={KEY}", "\u00e9\u00e9")
     lines = (f"Authorization: Basic {KEY}", f"Authorization: {KEY}", f"api-key: {KEY}")
     for line in (*(f"Authorization: Bearer {key}" for key in keys), *lines):
         assert (await knock(api, ROUTES[0], line))[0] == 401, line
 
 
-async def test_wrong_place_no_body(api: ApiServer) -> None:
+async def test_other_hosts_and_sites_are_refused_unread(api: ApiServer) -> None:
     for header, why in (
         ("Origin: http://evil.example", "Requests from other pages are refused."),
         ("Origin: null", "Requests from other pages are refused."),
@@ -61,14 +61,14 @@ async def test_wrong_place_no_body(api: ApiServer) -> None:
         assert (status, error["message"], error["type"]) == (403, why, "invalid_request_error")
 
 
-async def test_right_key_is_asked_for_its_body(api: ApiServer) -> None:
-    """The other side of the tests above: with the key, the answer waits for the body."""
+async def test_right_key_reaches_the_body(api: ApiServer) -> None:
+    """The other side of the tests above: with the key, the server waits for the body."""
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(10):
             await knock(api, "/v1/chat/completions", RIGHT)
 
 
-async def test_scheme_is_read_in_any_case(api: ApiServer) -> None:
+async def test_scheme_is_case_insensitive(api: ApiServer) -> None:
     async with open_client(api, key="") as client:
         for given in (f"bearer {KEY}", f"BEARER  {OTHER_KEY}"):
             answer = await client.get("/models", headers={"Authorization": given})
@@ -76,7 +76,7 @@ async def test_scheme_is_read_in_any_case(api: ApiServer) -> None:
             assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_methods_and_paths_are_told_in_the_same_form(http: AsyncClient) -> None:
+async def test_wrong_methods_and_paths_use_the_envelope(http: AsyncClient) -> None:
     answer = await http.get("/audio/speech")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
     assert answer.json()["error"]["type"] == "invalid_request_error"
@@ -100,13 +100,13 @@ async def test_keys_are_read() -> None:
     [KEY, f"={KEY}", "alice=short", f"a b={KEY}", f"alice={KEY},alice={OTHER_KEY}",
      f"alice={KEY},bob={KEY}", f"alice={KEY} x"],
 )  # fmt: skip
-async def test_keys_that_cannot_be_read_are_not_told(listed: str) -> None:
+async def test_config_error_contains_no_key(listed: str) -> None:
     with pytest.raises(ConfigError, match=r"^API_KEYS: ") as caught:
         read_keys(listed)
     assert KEY not in str(caught.value) and "short" not in str(caught.value)
 
 
-async def test_a_request_leaves_one_line_without_content(
+async def test_request_leaves_one_log_entry_without_content(
     http: AsyncClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
     words = "The eagle lands at nine"
@@ -118,7 +118,7 @@ async def test_a_request_leaves_one_line_without_content(
     request_id = answer.headers["x-request-id"]
     log = ""
     async with asyncio.timeout(30):
-        # The line comes after the answer.
+        # The entry is logged after the response.
         while request_id not in log:
             log += "".join(capfd.readouterr())
             await asyncio.sleep(0.01)
@@ -131,18 +131,18 @@ async def test_a_request_leaves_one_line_without_content(
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def poor(
+async def limited(
     mimo_server: MimoServer, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[ApiServer]:
-    """A server whose keys may make ten requests and use a minute of sound."""
+    """A server whose keys may make ten requests and use a minute of audio."""
     home: Path = tmp_path_factory.mktemp("poor")
     limits = {"api_requests_per_minute": 10, "api_audio_minutes_per_day": 1}
     async with ApiServer(home, mimo_server, **limits) as server:
         yield server
 
 
-async def test_each_key_has_a_budget_of_its_own(poor: ApiServer, mimo: MimoServer) -> None:
-    async with open_client(poor, key="") as client:
+async def test_each_key_has_its_own_budget(limited: ApiServer, mimo: MimoServer) -> None:
+    async with open_client(limited, key="") as client:
         alice, bob = ({"Authorization": f"Bearer {key}"} for key in (KEY, OTHER_KEY))
         files: Any = {"file": ("a.wav", make_recording([1] * 61)), "model": (None, "whisper-1")}
         answer = await client.post("/audio/transcriptions", files=files, headers=alice)
@@ -167,8 +167,8 @@ async def test_each_key_has_a_budget_of_its_own(poor: ApiServer, mimo: MimoServe
         assert (await client.get("/models", headers=alice)).status_code == 200
 
 
-async def test_the_page_has_a_password_of_its_own(mimo: MimoServer, tmp_path: Path) -> None:
-    """A key opens the endpoints and nothing else; the page's password does not open them."""
+async def test_keys_and_password_are_separate(mimo: MimoServer, tmp_path: Path) -> None:
+    """A key is valid for the API alone; the page's password is not valid there."""
     async with ApiServer(tmp_path, mimo, web_password="the password of the page") as server:
         for secret, api, page in ((KEY, 200, 401), ("the password of the page", 401, 200)):
             async with open_client(server, secret) as client:

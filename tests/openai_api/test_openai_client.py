@@ -44,7 +44,7 @@ async def test_transcription_as_json(client: AsyncOpenAI) -> None:
 
 
 async def test_transcription_with_times(client: AsyncOpenAI) -> None:
-    """A minute is heard in pieces, whose times are those of the recording."""
+    """A minute is transcribed in pieces, with times of the whole recording."""
     numbers = range(100, 160)
     told = await client.audio.transcriptions.create(
         file=recording(*numbers),
@@ -64,7 +64,7 @@ async def test_transcription_with_times(client: AsyncOpenAI) -> None:
         assert abs(segment.start - first) < 1.0
 
 
-async def test_the_same_again_costs_nothing(client: AsyncOpenAI, mimo: MimoServer) -> None:
+async def test_repeated_request_costs_nothing(client: AsyncOpenAI, mimo: MimoServer) -> None:
     for response_format in ("json", "text", "srt"):
         await client.audio.transcriptions.create(
             file=recording(7, 7, 7), model="whisper-1", response_format=response_format
@@ -81,8 +81,8 @@ async def test_the_same_again_costs_nothing(client: AsyncOpenAI, mimo: MimoServe
     ]
 
 
-async def test_speech_is_given_while_it_is_made(client: AsyncOpenAI, mimo: MimoServer) -> None:
-    """The service is still at it when the first samples are here."""
+async def test_speech_is_streamed(client: AsyncOpenAI, mimo: MimoServer) -> None:
+    """The first samples arrive while the service is still synthesizing."""
     mimo.rules.chunk_latency_s = 0.02
     is_early = False
     body = b""
@@ -153,7 +153,7 @@ async def test_models(client: AsyncOpenAI) -> None:
     assert caught.value.code == "model_not_found"
 
 
-async def test_errors_are_the_ones_that_clients_know(api: ApiServer, client: AsyncOpenAI) -> None:
+async def test_errors_are_read_by_the_client(api: ApiServer, client: AsyncOpenAI) -> None:
     import openai
 
     ask: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello?"}]}
@@ -175,7 +175,7 @@ async def test_errors_are_the_ones_that_clients_know(api: ApiServer, client: Asy
             await stranger.models.list()
 
 
-async def test_what_breaks_off_is_no_whole_answer(client: AsyncOpenAI, mimo: MimoServer) -> None:
+async def test_interrupted_stream_is_an_error(client: AsyncOpenAI, mimo: MimoServer) -> None:
     import openai
 
     mimo.add_fault("sse_no_done")
@@ -191,7 +191,7 @@ async def test_what_breaks_off_is_no_whole_answer(client: AsyncOpenAI, mimo: Mim
         await client.audio.speech.create(**speech, response_format="wav")
 
 
-async def test_text_that_broke_off_goes_on_there(client: AsyncOpenAI, mimo: MimoServer) -> None:
+async def test_interrupted_text_continues(client: AsyncOpenAI, mimo: MimoServer) -> None:
     mimo.add_fault("sse_reset", times=1)
     stream = await client.audio.transcriptions.create(
         file=recording(*range(80, 90)), model="whisper-1", stream=True

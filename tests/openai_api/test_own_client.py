@@ -1,4 +1,4 @@
-"""Our own engine for servers of OpenAI's kind, on our own endpoints in another process's place."""
+"""Our engine for OpenAI-style servers against our own endpoints."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def settings_for(api: ApiServer, **values: Any) -> Settings:
     return make_settings(**{"openai_base_url": api.base_url, "openai_api_key": KEY, **values})
 
 
-async def test_it_hears_understands_and_speaks(api: ApiServer, mimo: MimoServer) -> None:
+async def test_our_engine_transcribes_answers_and_synthesizes(
+    api: ApiServer, mimo: MimoServer
+) -> None:
     number = 11
     settings = settings_for(api, openai_tts_model="gpt-4o-mini-tts")
     transcriber = OpenAITranscriber(settings)
@@ -46,7 +48,7 @@ async def test_it_hears_understands_and_speaks(api: ApiServer, mimo: MimoServer)
     await transcriber.close()
 
 
-async def test_what_the_endpoints_lack_is_refused_and_no_outage(api: ApiServer) -> None:
+async def test_missing_features_are_refusals_not_outages(api: ApiServer) -> None:
     engine = OpenAISynthesizer(settings_for(api, openai_tts_model="xiaomi/mimo-v2.5-tts"))
     with pytest.raises(EngineRefused):
         await collect_audio(engine, Utterance("Hi.", description="An old man."))

@@ -1,4 +1,4 @@
-"""A connection that breaks is tried once more; what is given on is never repeated."""
+"""A broken connection is retried once; nothing streamed is repeated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.emulators.mimo.tones import make_recording
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_a_lost_answer_is_asked_for_again(http: AsyncClient, mimo: MimoServer) -> None:
+async def test_lost_response_is_retried_once(http: AsyncClient, mimo: MimoServer) -> None:
     mimo.add_fault("reset", times=1)
     files: Any = {"file": ("a.wav", make_recording([71, 72])), "model": (None, "whisper-1")}
     answer = await http.post("/audio/transcriptions", files=files)
@@ -24,7 +24,7 @@ async def test_a_lost_answer_is_asked_for_again(http: AsyncClient, mimo: MimoSer
     assert (await http.post("/audio/speech", json=body)).status_code == 200
 
 
-async def test_but_not_without_end(http: AsyncClient, mimo: MimoServer) -> None:
+async def test_second_loss_is_an_error(http: AsyncClient, mimo: MimoServer) -> None:
     mimo.add_fault("reset", times=2)
     ask = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Anybody there?"}]}
     answer = await http.post("/chat/completions", json=ask)
@@ -33,7 +33,7 @@ async def test_but_not_without_end(http: AsyncClient, mimo: MimoServer) -> None:
     assert (await http.post("/chat/completions", json=ask)).status_code == 200
 
 
-async def test_an_answer_that_says_no_is_given_on(http: AsyncClient, mimo: MimoServer) -> None:
+async def test_refusal_is_passed_on(http: AsyncClient, mimo: MimoServer) -> None:
     mimo.add_fault("429_seconds", value=0.05)
     ask = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "No?"}]}
     answer = await http.post("/chat/completions", json=ask)

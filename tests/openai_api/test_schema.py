@@ -1,4 +1,4 @@
-"""The OpenAPI page: complete, and true of whatever is sent."""
+"""The OpenAPI document: complete, and true for any request."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ QUESTION: dict[str, Any] = {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def page(api: ApiServer) -> dict[str, Any]:
-    """What is read without a key."""
+    """The document, which needs no key."""
     async with open_client(api, key="") as client:
         answer = await client.get("/openapi.json")
     assert answer.status_code == 200
@@ -42,7 +42,7 @@ async def page(api: ApiServer) -> dict[str, Any]:
     return found
 
 
-async def test_page_tells_all(page: dict[str, Any]) -> None:
+async def test_document_is_complete(page: dict[str, Any]) -> None:
     found = [(method.upper(), path) for path, one in page["paths"].items() for method in one]
     assert found == OPERATIONS
     assert page["security"] == [{"key": []}]
@@ -61,10 +61,10 @@ async def test_page_tells_all(page: dict[str, Any]) -> None:
 
 # The lists of models take nothing that could be wrong but a name.
 @pytest.mark.parametrize(("method", "path"), [*OPERATIONS[:3], OPERATIONS[4]])
-async def test_nothing_that_is_sent_breaks_it(
+async def test_random_requests_get_documented_responses(
     api: ApiServer, page: dict[str, Any], method: str, path: str
 ) -> None:
-    """Requests that fit the page and requests that do not: no answer but those it tells of."""
+    """Valid and invalid requests get only documented responses."""
     import schemathesis  # not in each process
 
     schema = schemathesis.openapi.from_dict(_name_models(page))

@@ -1,4 +1,4 @@
-"""Uploads cut, lying, huge and hostile: each is refused in one sentence, and the server lives."""
+"""Truncated, mislabelled, oversized and hostile uploads are refused, and the server survives."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_hostile_files_are_refused(http: AsyncClient, mimo: MimoServer) ->
     assert not mimo.calls
 
 
-async def test_silence_is_no_words_and_costs_nothing(http: AsyncClient, mimo: MimoServer) -> None:
+async def test_silence_has_no_text_and_costs_nothing(http: AsyncClient, mimo: MimoServer) -> None:
     files: Any = {"file": ("a.wav", sounds.wav(sounds.silence(3))), "model": (None, "whisper-1")}
     answer = await http.post("/audio/transcriptions", files=files)
     assert (answer.status_code, answer.json()["text"]) == (200, "")
@@ -64,7 +64,7 @@ async def test_a_body_too_large_is_not_read_to_its_end(api: ApiServer, http: Asy
     assert (await http.get(f"{api.origin}/livez")).status_code == 200
 
 
-async def test_what_is_announced_too_large_is_not_read_at_all(api: ApiServer) -> None:
+async def test_announced_oversize_is_refused_unread_by_the_api(api: ApiServer) -> None:
     for path, kind in KINDS.items():
         lines = (f"Authorization: Bearer {KEY}", f"Content-Type: {kind}")
         status, error, _ = await knock(api, f"/v1{path}", *lines, size=99 << 30)

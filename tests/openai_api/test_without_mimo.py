@@ -1,4 +1,4 @@
-"""Engines that can do less: what we can add is added, the rest is refused."""
+"""Engines with fewer features: some are added by us, the rest is refused."""
 
 from __future__ import annotations
 
@@ -24,22 +24,24 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def deaf(
+async def offline(
     mimo_server: MimoServer, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[ApiServer]:
-    """MiMo hears; the machine alone answers, and speaks."""
+    """MiMo transcribes; offline engines answer and synthesize."""
     roles = {"answerer": "offline", "synthesizer": "offline"}
     async with ApiServer(tmp_path_factory.mktemp("deaf"), mimo_server, **roles) as server:
         yield server
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def http(deaf: ApiServer, mimo: MimoServer) -> AsyncIterator[AsyncClient]:
-    async with open_client(deaf) as client:
+async def http(offline: ApiServer, mimo: MimoServer) -> AsyncIterator[AsyncClient]:
+    async with open_client(offline) as client:
         yield client
 
 
-async def test_who_cannot_hear_is_given_the_words(http: AsyncClient, mimo: MimoServer) -> None:
+async def test_engine_without_audio_gets_the_transcript(
+    http: AsyncClient, mimo: MimoServer
+) -> None:
     data = base64.b64encode(make_recording([601, 602, 603])).decode()
     sound = {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}
     words = {"type": "text", "text": "Where is w602?"}
@@ -82,7 +84,7 @@ async def test_models_are_those_of_the_engines(http: AsyncClient) -> None:
     assert (await http.get("/models/mimo-v2.5-tts")).status_code == 404
 
 
-async def test_samples_get_the_rate_that_clients_expect() -> None:
+async def test_samples_are_resampled_for_clients() -> None:
     converter = RateConverter(22_050, 24_000)
     pcm = sounds.tone(2.0, hz=440, rate_hz=22_050)
     parts = [pcm[at : at + 1000] for at in range(0, len(pcm), 1000)]

@@ -1,4 +1,4 @@
-"""The program's own parts and the web chat with the endpoints, served for tests."""
+"""The program's own parts with the web chat and the API, served for tests."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class ApiServer(LocalServer):
 
 
 def open_client(api: ApiServer, key: str = KEY) -> AsyncClient:
-    """Return a client, without certificates: they take longer to be loaded than most tests."""
+    """Return a client without certificates: loading them takes longer than most tests."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     return AsyncClient(base_url=api.base_url, headers=headers, timeout=60, verify=False)
 
@@ -77,7 +77,7 @@ def open_client(api: ApiServer, key: str = KEY) -> AsyncClient:
 async def knock(
     api: ApiServer, path: str, *headers: str, size: int = 1_000_000
 ) -> tuple[int, dict[str, Any], str]:
-    """Announce a body of that size, send none of it, and return what is answered."""
+    """Announce a body of that size, send none of it, and return the response."""
     lines = [f"POST {path} HTTP/1.1", *headers, f"Content-Length: {size}"]
     host = api.origin.removeprefix("http://")
     for name, value in (("Host", host), ("Content-Type", "application/json")):

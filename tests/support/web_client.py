@@ -1,4 +1,4 @@
-"""What a page does, for tests."""
+"""What the page does, for tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SOUND = b"OggS" + bytes(range(256)) * 40
 
 
 class Endless:
-    """A body that does not end by itself: how much of it was sent tells who stopped it."""
+    """A body without an end, which counts what was sent."""
 
     def __init__(self, head: bytes = b"") -> None:
         self._head = head
@@ -46,13 +46,13 @@ async def next_event(socket: ClientConnection) -> dict[str, Any]:
 
 
 def open_client(web: WebChat, **headers: str) -> AsyncClient:
-    """Return a browser at the page, without certificates: they take longest to be loaded."""
+    """Return a client of the page, without certificates: loading them takes longest."""
     given = {"Origin": web.url, **headers}
     return AsyncClient(base_url=web.url, headers=given, timeout=30, verify=False)
 
 
 async def send_raw(url: str, request: bytes) -> tuple[int, str, bytes]:
-    """Send bytes and return the status, the head in small letters and the body of the answer."""
+    """Send bytes; return the response's status, its headers in lower case, and its body."""
     host, port = url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     try:

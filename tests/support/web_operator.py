@@ -56,7 +56,7 @@ class Desk:
 
 @asynccontextmanager
 async def open_desk(home: Path) -> AsyncIterator[Desk]:
-    """Run the web chat before an inbox without a worker: jobs stay as they are."""
+    """Run the web chat with an inbox but no job runner: jobs keep their state."""
     settings = Settings(
         hearsay_home=home,
         web_port=0,
@@ -122,7 +122,7 @@ async def add_job(
 
 
 async def move_back(store: Store, job_id: str, hours: float, wait_s: float) -> None:
-    """Let a job have ended some hours ago, after a wait."""
+    """Move a job's end back in time."""
     ended_at = current_clock().now() - timedelta(hours=hours)
     values = {"created_at": ended_at - timedelta(seconds=wait_s), "finished_at": ended_at}
     async with store._database.write() as connection:

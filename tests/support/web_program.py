@@ -1,4 +1,4 @@
-"""The whole program, started as people start it; it has the engines of this machine."""
+"""The whole program as a process, with the offline engines."""
 
 from __future__ import annotations
 

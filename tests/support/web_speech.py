@@ -1,4 +1,4 @@
-"""An inbox whose replies are spoken: a tone that is played while it is made, and its file."""
+"""An inbox with voice replies: a streamed tone, and its file."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ CHUNK_S = 0.1
 
 
 def chunks(seconds: float = SECONDS) -> Iterator[bytes]:
-    """Cut a tone into what an engine sends at once."""
+    """Cut a tone into chunks as an engine sends them."""
     pcm, size = sounds.tone(seconds, rate_hz=RATE_HZ), int(CHUNK_S * RATE_HZ) * 2
     return (pcm[at : at + size] for at in range(0, len(pcm), size))
 
 
 def spoken(title: str = "", seconds: float = SECONDS) -> File:
-    """Make the file of what was said."""
+    """Return the audio file of a reply."""
     data = sounds.encode(sounds.tone(seconds), "ogg", "libopus", rate=48_000)
     name = f"{title or 'speech'}.ogg"
     return File(name, "audio/ogg", data, duration_s=seconds, title=title)
 
 
 class SpeechInbox(FakeInbox):
-    """Says what /say asks for; holds the reply until it may finish."""
+    """Synthesizes for /say; holds the reply until it may finish."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Answers that are asked about, that link to others, and that change."""
+"""Follow-ups, links between entries, and replies that change."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def ask(browser: AsyncClient, text: str, reply_to: str, name: str = "ask-0
     assert answer.status_code == 200, answer.text
 
 
-async def test_a_question_brings_the_answer_that_it_is_about(
+async def test_follow_up_quotes_the_answer(
     browser: AsyncClient, web: WebChat, inbox: FakeInbox
 ) -> None:
     await send_sound(browser)
@@ -43,7 +43,7 @@ async def test_a_question_brings_the_answer_that_it_is_about(
     ]
 
 
-async def test_a_question_about_the_chat_of_another_browser_is_about_nothing(
+async def test_follow_up_cannot_quote_another_browsers_chat(
     browser: AsyncClient, stranger: AsyncClient, inbox: FakeInbox
 ) -> None:
     await send_sound(browser)
@@ -52,7 +52,7 @@ async def test_a_question_about_the_chat_of_another_browser_is_about_nothing(
     assert job.message.reply_to is None
 
 
-def test_only_answers_that_can_be_asked_about_say_so(new_message: NewMessage) -> None:
+def test_can_ask_marks_replies_that_take_follow_ups(new_message: NewMessage) -> None:
     def make(command: str) -> Job:
         message = new_message()
         moment = message.sent_at
@@ -63,7 +63,7 @@ def test_only_answers_that_can_be_asked_about_say_so(new_message: NewMessage) ->
     assert can_ask == {"transcribe", "ask"}
 
 
-def test_links_are_counted_as_a_page_counts() -> None:
+def test_links_are_counted_in_utf16_units() -> None:
     links = (Link(2, 4, "note-0001"), Link(5, 6, "9", chat_id="-100"), Link(-3, 1, "note-0002"))
     built = build_reply("1", Reply("😀 ab 字", "q", links=links, is_quote_first=True))
     assert built["links"] == [
@@ -73,7 +73,7 @@ def test_links_are_counted_as_a_page_counts() -> None:
     assert built["is_quote_first"]
 
 
-async def test_an_answer_that_changed_takes_the_place_of_the_old(
+async def test_changed_reply_replaces_the_old_one(
     browser: AsyncClient, web: WebChat, inbox: FakeInbox
 ) -> None:
     inbox.is_answering = False

@@ -1,4 +1,4 @@
-"""Who may reach the page, and the password that others are asked for."""
+"""Access to the page, and its passwords."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ async def test_others_need_a_password(tmp_path: Path, settings: dict[str, Any], 
     WebChat(make_settings(tmp_path, web_hosts=("localhost",)), FakeInbox())
 
 
-async def test_address_that_is_printed_is_one_that_answers(web: WebChat) -> None:
+async def test_printed_address_answers(web: WebChat) -> None:
     assert web.url.startswith("http://127.0.0.1:")
     async with open_client(web) as client:
         assert (await client.get("/livez")).status_code == 200
@@ -88,12 +88,12 @@ async def test_address_that_is_printed_is_one_that_answers(web: WebChat) -> None
     ("host", "status"),
     [(NAME, 200), (f"{NAME.upper()}:443", 200), (f"www.{NAME}", 403), ("0.0.0.0", 403)],
 )
-async def test_only_names_that_were_set_are_served(web: WebChat, host: str, status: int) -> None:
+async def test_only_configured_hosts_are_served(web: WebChat, host: str, status: int) -> None:
     async with open_client(web, Origin=f"http://{host}", Host=host) as client:
         assert (await client.get("/livez")).status_code == status
 
 
-async def test_nothing_is_shown_without_the_password(web: WebChat) -> None:
+async def test_everything_private_needs_the_password(web: WebChat) -> None:
     async with open_at(web, "10.0.0.1") as client:
         for path in ("/api/history", "/api/openapi.json", "/metrics", "/nothing", "/livez%0A"):
             answer = await client.get(path)
@@ -117,7 +117,9 @@ async def test_nothing_is_shown_without_the_password(web: WebChat) -> None:
     [("", "/api/messages"), (f"{PAGE.cookie}={'a' * 43}", "/api/messages")]
     + [(f"{OPERATOR.cookie}={'a' * 43}", f"/operator/{path}") for path in ("api/x", "logout")],
 )
-async def test_stranger_is_refused_before_reading(web: WebChat, cookie: str, path: str) -> None:
+async def test_request_without_login_is_refused_unread(
+    web: WebChat, cookie: str, path: str
+) -> None:
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n"
     request = f"{head}Content-Length: 1000000\r\n\r\n".encode()
     status, _, body = await send_raw(web.url, request)
@@ -130,13 +132,15 @@ async def test_stranger_is_refused_before_reading(web: WebChat, cookie: str, pat
     # The last is a name that is served, but not the one that is asked.
     ["Origin: http://evil.example", "Sec-Fetch-Site: cross-site", f"Origin: https://{NAME}"],
 )
-async def test_login_from_others_is_refused_unread(web: WebChat, area: Any, refused: str) -> None:
+async def test_login_from_another_site_is_refused_unread(
+    web: WebChat, area: Any, refused: str
+) -> None:
     head = f"POST {area.path}/login HTTP/1.1\r\nHost: localhost\r\n{refused}\r\n"
     status, _, body = await send_raw(web.url, f"{head}Content-Length: 1000\r\n\r\n".encode())
     assert status == 403 and b"other pages" in body
 
 
-async def test_password_opens_the_page_until_logout(web: WebChat) -> None:
+async def test_login_lasts_until_logout(web: WebChat) -> None:
     async with open_at(web, "10.0.0.2") as client:
         assert (await client.get("/login/state")).json() == {"is_in": False}
         answer = await log_in(client, PASSWORD)
@@ -156,7 +160,7 @@ async def test_password_opens_the_page_until_logout(web: WebChat) -> None:
         assert (await client.get("/api/history")).status_code == 401, "the server knows it too"
 
 
-async def test_programs_read_numbers_with_the_password_itself(web: WebChat) -> None:
+async def test_metrics_accept_the_password_as_bearer(web: WebChat) -> None:
     async with open_at(web, "10.0.0.9") as client:
         right = {"Authorization": f"Bearer {PASSWORD}"}
         for path, status in (("/metrics", 200), ("/api/history", 401), ("/operator", 401)):
@@ -191,7 +195,7 @@ async def test_cookie_is_secure_behind_https(web: WebChat, sign: dict[str, str])
         assert SimpleCookie(answer.headers["set-cookie"])[PAGE.cookie]["secure"] is True
 
 
-async def test_who_tries_many_passwords_has_to_wait(web: WebChat) -> None:
+async def test_many_wrong_passwords_are_delayed(web: WebChat) -> None:
     async with open_at(web, "10.0.0.5, 10.0.0.6") as client:
         for _ in range(FREE_ATTEMPTS + 1):
             answer = await log_in(client, "wrong")

@@ -1,4 +1,4 @@
-"""Wrong passwords cost time, logins end, and both take little memory: without a server."""
+"""Login throttling and expiry, without a server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from core.clock import Clock
 ADMIN = "staple 密码 canary"
 
 
-async def test_wait_grows_and_is_bounded(clock: Clock) -> None:
+async def test_delay_grows_and_is_bounded(clock: Clock) -> None:
     throttle = LoginThrottle(clock)
     waits = []
     for _ in range(2000):
@@ -38,14 +38,14 @@ async def test_wait_grows_and_is_bounded(clock: Clock) -> None:
     assert throttle.add_failure("a") == 1
 
 
-async def test_tries_take_little_memory() -> None:
+async def test_failures_take_bounded_memory() -> None:
     throttle = LoginThrottle()
     for number in range(MAX_ADDRESSES * 2):
         throttle.add_failure(str(number))
     assert len(throttle._attempts) == MAX_ADDRESSES
 
 
-async def test_who_was_silent_for_the_longest_is_forgotten_first() -> None:
+async def test_least_recent_address_is_dropped_first() -> None:
     throttle = LoginThrottle()
     for number in range(MAX_ADDRESSES):
         throttle.add_failure(str(number))
@@ -54,7 +54,7 @@ async def test_who_was_silent_for_the_longest_is_forgotten_first() -> None:
     assert (throttle.add_failure("0"), throttle.add_failure("1")) == (3, 1)
 
 
-async def test_who_knows_the_password_is_forgiven(clock: Clock) -> None:
+async def test_right_password_resets_the_delay(clock: Clock) -> None:
     login = Login(OPERATOR, ADMIN, clock)
     for _ in range(2):
         for _ in range(FREE_ATTEMPTS):
@@ -69,7 +69,7 @@ async def test_who_knows_the_password_is_forgiven(clock: Clock) -> None:
     assert logged == [{"event": "many wrong passwords", **told}]
 
 
-async def test_a_new_login_ends_the_one_before_in_the_same_browser(clock: Clock) -> None:
+async def test_new_login_replaces_the_browsers_previous_one(clock: Clock) -> None:
     login = Login(OPERATOR, ADMIN, clock)
     first = make_request({"cookie": log_in(login, make_request({}))})
     second = make_request({"cookie": log_in(login, first)})
@@ -85,7 +85,7 @@ def log_in(login: Login, request: Any) -> str:
     return f"{OPERATOR.cookie}={cookie.value}"
 
 
-async def test_login_ends_by_itself(clock: Clock) -> None:
+async def test_login_expires(clock: Clock) -> None:
     login = Login(OPERATOR, ADMIN, clock)
     request = make_request({"cookie": log_in(login, make_request({}))})
     assert login.is_logged_in(request)
@@ -104,7 +104,7 @@ async def test_login_ends_by_itself(clock: Clock) -> None:
         ("2001:db8:1:2:3:4:5:6", "", "2001:db8:1:2::/64"),
     ],
 )
-async def test_address_is_what_cannot_be_made_up(peer: str, forwarded: str, address: str) -> None:
+async def test_address_cannot_be_forged(peer: str, forwarded: str, address: str) -> None:
     assert read_address(make_request({"x-forwarded-for": forwarded}, peer)) == address
 
     nobody = Request({"type": "http", "headers": [], "client": None, "path": "/"})

@@ -13,7 +13,9 @@ from tests.support.web_client import SOUND, listen, next_event, send_sound, wait
 from tests.support.web_inbox import FakeInbox, MemoryLedger
 
 
-async def test_sound_is_kept_before_acknowledged(browser: AsyncClient, inbox: FakeInbox) -> None:
+async def test_recording_is_saved_before_the_response(
+    browser: AsyncClient, inbox: FakeInbox
+) -> None:
     inbox.is_answering = False
     answer = await send_sound(browser)
     entry = answer.json()["entry"]
@@ -39,7 +41,7 @@ async def test_page_sees_partial_text_then_the_reply(browser: AsyncClient, web: 
     assert final["reply"]["buttons"] == [{"label": "Summary", "token": "t-summary"}]
 
 
-async def test_page_that_opens_late_gets_the_text_so_far(
+async def test_page_opened_late_gets_the_partial_text(
     browser: AsyncClient, web: WebChat, inbox: FakeInbox
 ) -> None:
     inbox.may_finish.clear()
@@ -50,7 +52,9 @@ async def test_page_that_opens_late_gets_the_text_so_far(
             assert (await next_event(late))["text"] == "The stale smell of"
 
 
-async def test_slow_page_gets_newest(browser: AsyncClient, web: WebChat, inbox: FakeInbox) -> None:
+async def test_slow_page_gets_the_latest_text(
+    browser: AsyncClient, web: WebChat, inbox: FakeInbox
+) -> None:
     inbox.is_answering = False
     await send_sound(browser)
     (job,) = inbox.jobs.values()
@@ -100,7 +104,7 @@ async def test_pressed_button_sends_its_token(browser: AsyncClient, inbox: FakeI
     assert (job.message.button, job.message.text, job.message.command) == ("t-summary", "", "")
 
 
-async def test_files_of_a_reply_are_downloads_that_no_browser_runs(browser: AsyncClient) -> None:
+async def test_files_of_a_reply_are_downloads(browser: AsyncClient) -> None:
     await send_sound(browser)
     text, hostile = (await wait_for_reply(browser, "message-1"))["reply"]["files"]
     answer = await browser.get(text["url"])
@@ -133,7 +137,7 @@ async def test_bad_message_is_refused_in_a_sentence(browser: AsyncClient, inbox:
     assert not inbox.jobs
 
 
-async def test_what_is_not_kept_is_not_acknowledged(browser: AsyncClient, inbox: FakeInbox) -> None:
+async def test_unsaved_message_is_an_error(browser: AsyncClient, inbox: FakeInbox) -> None:
     inbox.error = EngineBusy("no room on the disk")
     answer = await send_sound(browser)
     assert answer.status_code == 503

@@ -88,7 +88,7 @@ async def test_nothing_is_read_without_login(desk: Desk) -> None:
         assert (await client.get("/api/commands")).status_code == 200, "the page itself is free"
 
 
-async def test_state_tells_platforms_queue_and_engines(desk: Desk, operator: AsyncClient) -> None:
+async def test_state_shows_platforms_queue_and_engines(desk: Desk, operator: AsyncClient) -> None:
     before = (await get(operator, "state"))["queue"]
     await add_job(desk.store)
     await add_job(desk.store, JobState.DEAD)
@@ -116,7 +116,7 @@ async def test_job_is_shown_with_its_steps(desk: Desk, operator: AsyncClient) ->
         assert (await operator.get(f"/api/{bad}")).status_code == 422, bad
 
 
-async def test_dead_letter_is_shown_and_run_again(
+async def test_dead_letter_is_shown_and_retried(
     desk: Desk, operator: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     woken = asyncio.Event()
@@ -140,7 +140,7 @@ async def test_dead_letter_is_shown_and_run_again(
     assert (await operator.get(f"/api/jobs/{job_id}/retry")).status_code in (404, 405)
 
 
-async def test_figures_tell_hours_and_costs(desk: Desk, operator: AsyncClient) -> None:
+async def test_figures_show_hours_and_usage(desk: Desk, operator: AsyncClient) -> None:
     await move_back(desk.store, await add_job(desk.store, JobState.DONE), 2.0, 5.0)
     await desk.store.allowances.spend("script", current_clock().now().date(), 90.0)
     statistics = await get(operator, "figures")
@@ -164,7 +164,7 @@ async def test_problems_have_ids(operator: AsyncClient, capsys: pytest.CaptureFi
 
 
 @pytest.mark.usefixtures("logs")
-async def test_no_answer_holds_content_or_a_secret(desk: Desk, operator: AsyncClient) -> None:
+async def test_no_response_contains_messages_or_secrets(desk: Desk, operator: AsyncClient) -> None:
     for state in JobState:
         await add_job(desk.store, state, f"EngineLocked: {KEY} {PASSWORD}")
     structlog.get_logger().error(f"broke with {KEY}", text=MARKER, error=f"{KEY}: {MARKER}")
@@ -185,7 +185,7 @@ async def test_no_answer_holds_content_or_a_secret(desk: Desk, operator: AsyncCl
     assert any("EngineLocked: [secret] [secret]" in text for text in everything)
 
 
-async def test_every_text_of_the_view_is_there_in_both_languages() -> None:
+async def test_every_text_exists_in_both_languages() -> None:
     static = ROOT / "bots" / "web_chat" / "static"
     for name in ("operator/texts.js", "login/login.js"):
         script = (static / name).read_text(encoding="utf-8")

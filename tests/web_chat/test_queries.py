@@ -1,4 +1,4 @@
-"""What a page looks up: its chats, sound, transcripts, choices."""
+"""The read-only API: chats, recordings, transcripts, choices."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ async def test_a_browser_has_many_chats_and_sees_no_others(
     assert {chat.chat_id.partition("-")[0] for chat, _ in inbox.jobs} == senders
 
 
-async def test_a_chat_cannot_be_called_anything(browser: AsyncClient) -> None:
+async def test_chat_names_are_checked(browser: AsyncClient) -> None:
     for name in ("../x", "ABC", "a" * 17, "a-b", "%", "a%00"):
         answer = await browser.get("/api/history", params={"chat": name})
         assert answer.status_code == 401, name
 
 
-async def test_a_new_chat_begins_like_the_one_before(
+async def test_new_chat_copies_the_settings_of_the_last(
     browser: AsyncClient, inbox: FakeInbox
 ) -> None:
     form = {"id": (None, "note-0001"), "text": (None, "hello")}
@@ -57,7 +57,9 @@ async def test_a_new_chat_begins_like_the_one_before(
     assert (new.chat_id[-5:], old.chat_id[-5:]) == ("-new1", "-old1")
 
 
-async def test_recording_and_words_come_back(browser: AsyncClient, stranger: AsyncClient) -> None:
+async def test_recording_and_transcript_are_returned(
+    browser: AsyncClient, stranger: AsyncClient
+) -> None:
     await send_sound(browser)
     entry = await wait_for_reply(browser, "message-1")
     sound = await browser.get("/api/sounds/message-1")
@@ -75,7 +77,7 @@ async def test_recording_and_words_come_back(browser: AsyncClient, stranger: Asy
         assert (await stranger.get(theirs)).status_code == 404
 
 
-async def test_what_is_chosen_is_shown(browser: AsyncClient, inbox: FakeInbox) -> None:
+async def test_choices_show_the_settings(browser: AsyncClient, inbox: FakeInbox) -> None:
     inbox.settings = ChatSettings(language="zh", replies=RepliesMode.AUTO)
     inbox.speech = SpeechSettings("Mia", "warm")
     chosen = {"voice": "Mia", "style": "warm", "replies": "auto", "mode": "transcribe"}

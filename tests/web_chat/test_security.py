@@ -67,7 +67,7 @@ def test_host_names_are_read(host: str, name: str) -> None:
     assert read_host_name(host) == name
 
 
-async def test_other_pages_are_refused(
+async def test_requests_of_other_sites_are_refused(
     browser: AsyncClient, web: WebChat, inbox: FakeInbox
 ) -> None:
     press = {"id": "press-0001", "token": "t"}
@@ -87,7 +87,7 @@ async def test_other_pages_are_refused(
                 pass
 
 
-async def test_no_session_no_chat(web: WebChat) -> None:
+async def test_chat_needs_a_session(web: WebChat) -> None:
     async with open_client(web) as client:
         for bad in ("", "short", "a" * 44, "a" * 42 + "="):
             headers = {"Cookie": f"{COOKIE}={bad}"} if bad else {}
@@ -99,7 +99,7 @@ async def test_no_session_no_chat(web: WebChat) -> None:
                 pass
 
 
-async def test_cookie_is_out_of_reach_and_renewed(browser: AsyncClient) -> None:
+async def test_cookie_is_http_only_and_renewed(browser: AsyncClient) -> None:
     key = browser.cookies[COOKIE]
     answer = await browser.post("/api/session")
     cookie = SimpleCookie(answer.headers["set-cookie"])[COOKIE]
@@ -166,7 +166,7 @@ async def test_announced_oversize_is_refused_unread(browser: AsyncClient, web: W
     assert status == 413 and b"the limit is 50 MB" in body
 
 
-async def test_what_does_not_end_is_cut(browser: AsyncClient, inbox: FakeInbox) -> None:
+async def test_endless_body_is_cut_off(browser: AsyncClient, inbox: FakeInbox) -> None:
     for path, head, most in (
         ("/api/messages", FILE_HEAD, MAX_FILE_BYTES + (32 << 20)),
         ("/api/buttons", b" ", 64 << 20),

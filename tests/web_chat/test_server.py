@@ -54,7 +54,7 @@ def test_small_answers_are_not_held_back() -> None:
         assert listener.proto == socket.IPPROTO_TCP
 
 
-async def test_operator_sees_life_readiness_and_numbers(web: WebChat, inbox: FakeInbox) -> None:
+async def test_health_readiness_and_metrics(web: WebChat, inbox: FakeInbox) -> None:
     async with open_client(web) as client:
         assert (await client.get("/livez")).status_code == 200
         ready = await client.get("/readyz")

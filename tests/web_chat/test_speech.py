@@ -1,4 +1,4 @@
-"""Sound to the page while it is made, over real sockets."""
+"""Streamed audio over real sockets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def inbox() -> FakeInbox:
     return SpeechInbox()
 
 
-async def new_envelope(browser: AsyncClient, inbox: FakeInbox) -> DeliveryTarget:
+async def new_target(browser: AsyncClient, inbox: FakeInbox) -> DeliveryTarget:
     inbox.is_answering = False
     await send_sound(browser)
     (job,) = inbox.jobs.values()
@@ -35,10 +35,10 @@ def pcm_of(event: dict[str, Any]) -> bytes:
     return base64.b64decode(event["pcm"])
 
 
-async def test_sound_is_there_at_once_and_before_the_reply(
+async def test_audio_arrives_at_once_and_before_the_reply(
     browser: AsyncClient, web: WebChat, inbox: FakeInbox, clock: Clock
 ) -> None:
-    target = await new_envelope(browser, inbox)
+    target = await new_target(browser, inbox)
     async with listen(browser, web) as socket:
         for chunk in list(chunks(0.7)):
             # Text that is being paced must not hold the sound back.
@@ -55,10 +55,10 @@ async def test_sound_is_there_at_once_and_before_the_reply(
             assert event["type"] == "text"
 
 
-async def test_a_slow_page_gets_all_of_the_sound_in_order_and_then_the_reply(
+async def test_slow_page_gets_all_audio_in_order_then_the_reply(
     browser: AsyncClient, web: WebChat, inbox: FakeInbox
 ) -> None:
-    target = await new_envelope(browser, inbox)
+    target = await new_target(browser, inbox)
     # Each as it comes, and then as much at once: no client takes events of any size.
     whole = [*chunks(10.0), b"".join(chunks(30.0))]
     async with listen(browser, web) as socket:
@@ -76,10 +76,8 @@ async def test_a_slow_page_gets_all_of_the_sound_in_order_and_then_the_reply(
     assert event["type"] == "reply"
 
 
-async def test_second_tries_begin_anew(
-    browser: AsyncClient, web: WebChat, inbox: FakeInbox
-) -> None:
-    target = await new_envelope(browser, inbox)
+async def test_retry_starts_again(browser: AsyncClient, web: WebChat, inbox: FakeInbox) -> None:
+    target = await new_target(browser, inbox)
     again = DeliveryTarget(target.job_id, target.message, target.ledger)
     async with listen(browser, web) as socket:
         for one in (target, target, again, again):
@@ -88,10 +86,10 @@ async def test_second_tries_begin_anew(
     assert places == pytest.approx([0.0, 0.1, 0.0, 0.1])
 
 
-async def test_sound_reaches_the_pages_of_its_own_chat_only(
+async def test_audio_reaches_only_the_pages_of_its_chat(
     browser: AsyncClient, stranger: AsyncClient, web: WebChat, inbox: FakeInbox
 ) -> None:
-    target = await new_envelope(browser, inbox)
+    target = await new_target(browser, inbox)
     async with listen(browser, web) as own, listen(stranger, web) as other:
         web.play(target, next(chunks()), RATE_HZ)
         await next_event(own)
@@ -99,7 +97,7 @@ async def test_sound_reaches_the_pages_of_its_own_chat_only(
             await asyncio.wait_for(other.recv(), 10)
 
 
-async def test_files_of_speech_tell_length_and_title(browser: AsyncClient, web: WebChat) -> None:
+async def test_audio_files_have_length_and_title(browser: AsyncClient, web: WebChat) -> None:
     async with listen(browser, web) as socket:
         form = {"id": (None, "message-1"), "text": (None, "/takes")}
         assert (await browser.post("/api/messages", files=form)).status_code == 200

@@ -1,4 +1,4 @@
-"""One browser for all of a process's tests, and one page that most of them take in turn."""
+"""One browser per process, and one page that most tests share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking about an answer, links and quotes above, in a real browser."""
+"""Follow-ups, links and quotes in a real browser."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def inbox() -> TalkInbox:
     return TalkInbox()
 
 
-async def test_a_question_is_asked_about_an_answer(page: Page, inbox: TalkInbox) -> None:
+async def test_follow_up_to_an_answer(page: Page, inbox: TalkInbox) -> None:
     await choose_file(page, CANOE)
     await read_answer(page)
     ask = page.get_by_role("button", name="Ask about this recording")
@@ -72,7 +72,7 @@ async def test_a_question_is_asked_about_an_answer(page: Page, inbox: TalkInbox)
 
 
 async def go_on(page: Page, inbox: TalkInbox) -> None:
-    """Plain words go on from the last answer, unless the person wants to begin anew."""
+    """Plain text is a follow-up to the last reply, unless the person cancels that."""
     first, second = (job.message.message_id for job in inbox.jobs.values())
     await page.locator("#box").press_sequentially("And")
     await expect(page.locator("#about")).to_contain_text("text=What does")
@@ -97,7 +97,7 @@ def quoted_by_last(inbox: TalkInbox) -> str | None:
     return quoted.message_id if quoted else None
 
 
-async def test_links_lead_to_entries_and_a_quote_can_stand_above(page: Page) -> None:
+async def test_links_lead_to_entries_and_quotes_can_come_first(page: Page) -> None:
     await type_in(page, "/transcribe")
     await read_answer(page)
     await type_in(page, "/summary")

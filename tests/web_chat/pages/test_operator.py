@@ -33,7 +33,7 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
 
 @asynccontextmanager
 async def open_view(browser: Browser, desk: Desk, **options: Any) -> AsyncIterator[Page]:
-    """Log in by keyboard and wait until there is something to be seen."""
+    """Log in by keyboard and wait until the view is filled."""
     context = await browser.new_context(**options)
     context.set_default_timeout(WAIT_MS)
     page = await context.new_page()
@@ -53,11 +53,11 @@ async def open_view(browser: Browser, desk: Desk, **options: Any) -> AsyncIterat
 
 
 async def look(page: Page) -> None:
-    """Let the view ask at once, as it does when it is looked at again."""
+    """Make the view poll at once, as when its tab becomes visible."""
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
-async def test_dead_letter_is_looked_at_and_run_again(browser: Browser, desk: Desk) -> None:
+async def test_dead_letter_is_opened_and_retried(browser: Browser, desk: Desk) -> None:
     job_id = await add_job(desk.store, JobState.DEAD, "EngineBusy: no answer")
     async with open_view(browser, desk, viewport={"width": 1280, "height": 900}) as page:
         await expect(page.locator("#given")).to_have_text("1")
@@ -97,7 +97,7 @@ async def lose_connection_and_login(page: Page) -> None:
     assert await find_barriers(page) == []
 
 
-async def test_it_fits_a_phone_in_the_dark_and_speaks_chinese(browser: Browser, desk: Desk) -> None:
+async def test_view_fits_a_phone_in_dark_mode_and_chinese(browser: Browser, desk: Desk) -> None:
     await add_job(desk.store, JobState.DEAD, "PlatformBusy: " + "very long " * 20)
     narrow: dict[str, Any] = {"viewport": {"width": 320, "height": 640}, "color_scheme": "dark"}
     async with open_view(browser, desk, **narrow, locale="zh-CN") as page:
@@ -111,7 +111,7 @@ async def test_it_fits_a_phone_in_the_dark_and_speaks_chinese(browser: Browser, 
         await expect(page.locator("#password")).to_be_visible()
 
 
-async def test_page_with_a_password_is_entered_and_left(browser: Browser, tmp_path: Path) -> None:
+async def test_login_and_logout(browser: Browser, tmp_path: Path) -> None:
     settings = Settings(hearsay_home=tmp_path, web_port=0, web_password=SecretStr(PASSWORD))
     async with open_web(settings, FakeInbox()) as web, open_page(browser, web.url) as page:
         await page.locator("#password").fill(PASSWORD)

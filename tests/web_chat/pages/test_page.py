@@ -27,7 +27,7 @@ TWO_FRAMES = """() => new Promise((done) =>
 pytestmark = [pytest.mark.browser, pytest.mark.real_time, pytest.mark.asyncio(loop_scope="session")]
 
 
-async def test_file_is_seen_at_once_then_its_words_and_files(page: Page, inbox: FakeInbox) -> None:
+async def test_file_appears_at_once_then_transcript_and_files(page: Page, inbox: FakeInbox) -> None:
     inbox.may_start.clear()
     inbox.may_finish.clear()
     await choose_file(page, CANOE)
@@ -81,7 +81,7 @@ async def test_file_is_dropped_anywhere_or_pasted(page: Page, inbox: FakeInbox) 
         assert job.message.attachment and job.message.attachment.name == "dropped.wav"
 
 
-async def test_upload_that_broke_off_can_be_sent_again(
+async def test_interrupted_upload_can_be_retried(
     shared_page: Page, url: str, inbox: FakeInbox, tmp_path: Path
 ) -> None:
     with pytest.raises(AssertionError, match="ERR_INTERNET_DISCONNECTED"):
@@ -105,7 +105,7 @@ async def test_upload_that_broke_off_can_be_sent_again(
     assert len(inbox.jobs) == 1
 
 
-async def test_what_cannot_be_loaded_is_loaded_when_asked_again(browser: Browser, url: str) -> None:
+async def test_failed_loading_can_be_retried(browser: Browser, url: str) -> None:
     with pytest.raises(AssertionError, match="413"):
         # A page of its own: its sockets cannot be let alone again.
         async with open_page(browser, url) as page:
@@ -142,7 +142,7 @@ async def break_sockets(page: Page) -> None:
     await expect(page.locator("#link")).to_be_hidden()
 
 
-async def test_failure_looks_like_one_and_can_be_tried_again(page: Page) -> None:
+async def test_failure_is_shown_and_can_be_retried(page: Page) -> None:
     await type_in(page, "/fail hard")
     await expect(page.locator(".answer.wrong")).to_contain_text("Something went wrong")
     await page.locator(".buttons").get_by_role("button", name="Retry").click()
@@ -151,7 +151,7 @@ async def test_failure_looks_like_one_and_can_be_tried_again(page: Page) -> None
     await expect(page.locator(".entry:visible")).to_have_count(1)
 
 
-async def test_keyboard_alone_is_enough_and_commands_are_listed(page: Page) -> None:
+async def test_keyboard_is_enough_and_commands_are_listed(page: Page) -> None:
     may_load = asyncio.Event()
 
     async def load_late(route: Route) -> None:

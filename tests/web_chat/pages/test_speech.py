@@ -1,4 +1,4 @@
-"""Speech in a real browser: heard while it comes, and then from its player."""
+"""Speech in a real browser: played while streamed, then from its player."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def inbox() -> SpeechInbox:
 
 
 class Piece(NamedTuple):
-    """Moments of the page's sound in seconds: when it begins, how long it is, when it came."""
+    """A piece of the page's audio in seconds: start, length, time of arrival."""
 
     begin_s: float
     length_s: float
@@ -36,7 +36,7 @@ async def read_pieces(page: Page) -> list[Piece]:
 
 
 def is_joined(before: Piece, after: Piece) -> bool:
-    """Tell whether a piece begins where the last ends. What came later than that leaves a gap."""
+    """Return whether a piece starts where the last one ends, unless it arrived too late."""
     end_s = before.begin_s + before.length_s
     if after.came_s > end_s:
         return after.begin_s > after.came_s
@@ -51,7 +51,7 @@ async def position_of(page: Page) -> float:
     return float(await page.locator(".spoken .player input").last.input_value())
 
 
-async def test_sound_is_heard_as_it_comes_then_from_the_file(
+async def test_audio_plays_while_streamed_then_from_the_file(
     page: Page, inbox: SpeechInbox
 ) -> None:
     # Long enough to be looked at while it is heard, on a slow machine too.
@@ -79,7 +79,7 @@ async def test_sound_is_heard_as_it_comes_then_from_the_file(
     assert await page.evaluate("players[0].ended")
 
 
-async def test_all_is_heard_once_though_it_was_tried_twice(page: Page, inbox: SpeechInbox) -> None:
+async def test_retry_plays_nothing_twice(page: Page, inbox: SpeechInbox) -> None:
     inbox.seconds, inbox.breaks = 1.5, 2
     await type_in(page, "/say good morning")
     await expect(page.locator(".spoken .player")).to_be_visible()
@@ -91,9 +91,7 @@ async def test_all_is_heard_once_though_it_was_tried_twice(page: Page, inbox: Sp
     assert await page.evaluate("players.length") == 0
 
 
-async def test_it_falls_silent_where_it_failed_or_is_stopped(
-    page: Page, inbox: SpeechInbox
-) -> None:
+async def test_playback_ends_on_failure_or_stop(page: Page, inbox: SpeechInbox) -> None:
     inbox.may_finish.clear()
     await type_in(page, "/stumble here")
     await expect(synthesis(page)).to_be_visible()
@@ -112,7 +110,7 @@ async def test_it_falls_silent_where_it_failed_or_is_stopped(
     await expect(page.get_by_role("button", name="Play")).to_be_visible()
 
 
-async def test_only_the_page_that_asked_speaks(page: Page, url: str, inbox: SpeechInbox) -> None:
+async def test_only_the_page_that_asked_plays(page: Page, url: str, inbox: SpeechInbox) -> None:
     inbox.seconds = 0.5
     other = await page.context.new_page()
     await other.goto(url)
@@ -153,7 +151,7 @@ async def test_takes_play_one_at_a_time_and_many_voices_fit(browser: Browser, ur
             assert len(columns) >= (1 if width < 390 else 2)
 
 
-async def test_who_speaks_and_how_is_picked(page: Page, inbox: SpeechInbox) -> None:
+async def test_voice_and_style_are_chosen(page: Page, inbox: SpeechInbox) -> None:
     await page.locator("#hint-say").click()
     await expect(page.locator("#box")).to_be_focused()
     await page.locator("#speak-voice").select_option("Mia")

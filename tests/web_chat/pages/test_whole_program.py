@@ -75,7 +75,7 @@ async def visitor(browser: Browser, url: str) -> StorageState:
         return await page.context.storage_state()
 
 
-async def test_what_was_acknowledged_is_answered_after_a_kill(killed: AsyncClient) -> None:
+async def test_accepted_message_is_answered_after_a_kill(killed: AsyncClient) -> None:
     entry = await wait_for_reply(killed, "message-1")
     assert entry["reply"]["text"]
     again = await send_sound(killed)
@@ -94,7 +94,7 @@ async def test_a_recording_becomes_text(page: Page) -> None:
     await expect(page.locator("#title")).to_contain_text("smooth")
 
 
-async def test_a_transcript_plays_is_saved_asked_about_and_summed_up(
+async def test_transcript_plays_is_saved_asked_about_and_summarised(
     browser: Browser, url: str, visitor: StorageState
 ) -> None:
     async with open_page(browser, url, storage_state=visitor) as page:
@@ -132,7 +132,7 @@ async def save(page: Page) -> None:
     assert re.match(r"1\n00:00:00,\d{3} -->", words)
 
 
-async def test_chats_are_begun_chosen_and_forgotten(page: Page) -> None:
+async def test_chats_are_created_opened_and_deleted(page: Page) -> None:
     titles = page.locator("#chats a")
     await expect(page.locator("#empty")).to_be_visible()
     await type_in(page, "/ask the first chat")
@@ -162,7 +162,7 @@ async def test_chats_are_begun_chosen_and_forgotten(page: Page) -> None:
     await expect(titles).to_have_text(["New chat", "the first chat"])
 
 
-async def test_settings_are_kept_and_new_chats_begin_with_them(page: Page) -> None:
+async def test_settings_are_saved_and_copied_to_new_chats(page: Page) -> None:
     async def choose(name: str, value: str, answer: str) -> None:
         await page.locator(f"#set-{name}").select_option(value)
         await expect(page.locator("#settings-said")).to_contain_text(answer)
@@ -190,7 +190,7 @@ async def test_settings_are_kept_and_new_chats_begin_with_them(page: Page) -> No
     assert "语音" in await read_answer(page), "the server speaks it too"
 
 
-async def test_a_phone_has_a_drawer_in_the_dark_and_in_chinese(
+async def test_phone_has_a_drawer_in_dark_mode_and_chinese(
     browser: Browser, url: str, visitor: StorageState
 ) -> None:
     options: dict[str, Any] = {"viewport": PHONE, "has_touch": True, "storage_state": visitor}
@@ -214,7 +214,7 @@ async def test_a_phone_has_a_drawer_in_the_dark_and_in_chinese(
     assert found == []
 
 
-async def test_everybody_can_use_it(browser: Browser, url: str, visitor: StorageState) -> None:
+async def test_page_is_accessible(browser: Browser, url: str, visitor: StorageState) -> None:
     async with open_page(browser, url, storage_state=visitor, color_scheme="light") as page:
         await expect(page.locator(".moment")).to_have_count(3)
         await type_in(page, "/voice")
