@@ -1,12 +1,12 @@
-"""What the endpoints for other programs add to a call of the speech service.
+"""Overhead of the OpenAI endpoints compared with calling the speech service directly.
 
     python -m benchmarks.api
 
 A note of 15 s (OGG/Opus) is posted to /v1/audio/transcriptions of `hearsay run`, a process of
 its own before the local MiMo. The other side, note by note in the same run, asks the same MiMo
 directly, with the sound already decoded. Bare decoding is PyAV alone in this process; the same
-note as WAV shows what is added where there is next to nothing to decode. Then 200 programs call
-at once, before a server with OpenAI's endpoints, which has no limits of an account.
+note as WAV shows the overhead without decoding. Then 200 programs call at once; the service
+behind is a local OpenAI server, which has no account limits.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ DIRECT, BARE = "MiMo directly", "bare PyAV"
 
 @contextmanager
 def server(**more: str) -> Iterator[tuple[str, psutil.Process]]:
-    """Run the program in an empty folder; yield the endpoints' address and the process."""
+    """Run the program in an empty folder; yield the base URL of the API and the process."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="hearsay-benchmark-") as home:
         environment = {
@@ -64,14 +64,14 @@ def server(**more: str) -> Iterator[tuple[str, psutil.Process]]:
                 cwd=home, env=environment, stdout=log, stderr=log,
             )  # fmt: skip
         try:
-            wait_for_life(f"http://127.0.0.1:{port}/livez", process)
+            wait_until_live(f"http://127.0.0.1:{port}/livez", process)
             yield f"http://127.0.0.1:{port}/v1", psutil.Process(process.pid)
         finally:
             process.terminate()
             process.wait(20)
 
 
-def wait_for_life(url: str, process: subprocess.Popen[bytes]) -> None:
+def wait_until_live(url: str, process: subprocess.Popen[bytes]) -> None:
     end_s = time.monotonic() + 30
     while time.monotonic() < end_s:
         assert process.poll() is None, "the program has ended"
@@ -83,7 +83,7 @@ def wait_for_life(url: str, process: subprocess.Popen[bytes]) -> None:
     raise TimeoutError("the program does not answer")
 
 
-def ask_us(client: httpx.Client, url: str, note: bytes) -> None:
+def call_api(client: httpx.Client, url: str, note: bytes) -> None:
     answer = client.post(
         f"{url}/audio/transcriptions",
         headers=HEADERS,
@@ -93,7 +93,7 @@ def ask_us(client: httpx.Client, url: str, note: bytes) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def ask_mimo(client: httpx.Client, url: str, wav: bytes) -> None:
+def call_mimo(client: httpx.Client, url: str, wav: bytes) -> None:
     data = f"data:audio/wav;base64,{base64.b64encode(wav).decode()}"
     part = {"type": "input_audio", "input_audio": {"data": data}}
     body = {"model": "mimo-v2.5-asr", "messages": [{"role": "user", "content": [part]}]}
@@ -101,14 +101,14 @@ def ask_mimo(client: httpx.Client, url: str, wav: bytes) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def time_of(work: Callable[[], object]) -> float:
+def measure_s(work: Callable[[], object]) -> float:
     started_s = time.perf_counter()
     work()
     return time.perf_counter() - started_s
 
 
 def measure_overhead() -> dict[str, list[float]]:
-    """Return how long each side took, note by note."""
+    """Return the seconds that each side took, note by note."""
     took_s: dict[str, list[float]] = {OURS: [], OURS_WAV: [], DIRECT: [], BARE: []}
     mimo = Mimo()
     address = mimo.addresses["base_url"]
@@ -117,41 +117,41 @@ def measure_overhead() -> dict[str, list[float]]:
         with program as (url, _), httpx.Client(timeout=60) as client:
             for note in voice_notes(NOTES + WARM_UP, SECONDS):
                 wav = make_wav(decode(note, 16_000))
-                took_s[BARE].append(time_of(partial(decode, note, 16_000)))
-                took_s[OURS].append(time_of(partial(ask_us, client, url, note)))
-                took_s[OURS_WAV].append(time_of(partial(ask_us, client, url, wav)))
-                took_s[DIRECT].append(time_of(partial(ask_mimo, client, address, wav)))
+                took_s[BARE].append(measure_s(partial(decode, note, 16_000)))
+                took_s[OURS].append(measure_s(partial(call_api, client, url, note)))
+                took_s[OURS_WAV].append(measure_s(partial(call_api, client, url, wav)))
+                took_s[DIRECT].append(measure_s(partial(call_mimo, client, address, wav)))
     finally:
         mimo.close()
     return {name: values[WARM_UP:] for name, values in took_s.items()}
 
 
 class Memory(threading.Thread):
-    """Watches what a process and its children hold."""
+    """Samples the memory of a process and its children."""
 
     def __init__(self, process: psutil.Process) -> None:
         super().__init__(daemon=True)
         self._process = process
         self._is_over = threading.Event()
-        self.before_bytes = self.most_bytes = self.look()
+        self.before_bytes = self.peak_bytes = self.read_bytes()
 
-    def look(self) -> int:
+    def read_bytes(self) -> int:
         family = [self._process, *self._process.children(recursive=True)]
         return sum(one.memory_info().rss for one in family)
 
     def run(self) -> None:
         while not self._is_over.wait(0.05):
-            self.most_bytes = max(self.most_bytes, self.look())
+            self.peak_bytes = max(self.peak_bytes, self.read_bytes())
 
     def stop(self) -> int:
-        """Return how much more it was at most, in bytes."""
+        """Return the peak growth in bytes."""
         self._is_over.set()
         self.join()
-        return self.most_bytes - self.before_bytes
+        return self.peak_bytes - self.before_bytes
 
 
 async def call_at_once(url: str, notes: list[bytes]) -> tuple[list[int], float]:
-    """Return the status of every call, and how long all of them took."""
+    """Return the status of every call, and the seconds for all of them."""
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(timeout=300, limits=limits, headers=HEADERS) as client:
 
@@ -167,15 +167,15 @@ async def call_at_once(url: str, notes: list[bytes]) -> tuple[list[int], float]:
         return list(statuses), time.perf_counter() - started_s
 
 
-def measure_crowd() -> tuple[list[int], float, int]:
-    """Return statuses, seconds, and by how many bytes the program grew."""
+def measure_at_once() -> tuple[list[int], float, int]:
+    """Return statuses, seconds, and the program's growth in bytes."""
     service = OpenAIServer()
     service.start()
     try:
         with server(OPENAI_BASE_URL=service.base_url) as (url, process):
             first, *notes = voice_notes(AT_ONCE + 1, AT_ONCE_S)
             with httpx.Client(timeout=60) as client:
-                ask_us(client, url, first)
+                call_api(client, url, first)
             memory = Memory(process)
             memory.start()
             statuses, took_s = asyncio.run(call_at_once(url, notes))
@@ -193,7 +193,7 @@ def main() -> None:
     added_s = median([ours - direct - bare for ours, direct, bare in sides])
     wavs = zip(took_s[OURS_WAV], took_s[DIRECT], strict=True)
     wav_s = median([ours - direct for ours, direct in wavs])
-    statuses, crowd_s, growth = measure_crowd()
+    statuses, at_once_s, growth = measure_at_once()
     errors = sum(status != 200 for status in statuses)
     show(
         "Targets",
@@ -203,7 +203,7 @@ def main() -> None:
             ("p50 on top of MiMo, WAV", f"{ms(wav_s)} ms", ""),
             (f"errors of {AT_ONCE} calls at once", errors, 0),
             ("their memory, all processes", f"{growth / 2**20:.0f} MB", f"≤ {MAX_GROWTH_MB} MB"),
-            ("their time", f"{crowd_s:.1f} s", ""),
+            ("their time", f"{at_once_s:.1f} s", ""),
         ],
     )
 
