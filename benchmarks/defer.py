@@ -46,7 +46,7 @@ async def measure(home: Path, note: bytes | None) -> tuple[list[float], int]:
         assert await program.stop() == 0
         waits_s = server.latencies()
         assert len(waits_s) == COMMANDS and server.thinking(room) == []
-        return waits_s, len(server.late_beats())
+        return waits_s, len(server.late_heartbeats())
 
 
 async def main() -> None:

@@ -135,11 +135,11 @@ def send_bubble(tap: Tap, telegram: Telegram, number: int) -> float:
     """Have 15 s said on Telegram; return how long after the last byte the call comes in."""
     tap.forget()
     user = telegram.do("add_user")
-    known = len(telegram.do("calls_of", method="sendVoice"))
+    known = len(telegram.do("requests_to", method="sendVoice"))
     text = make_text(f"bubble{number}", LONG_WORDS)
     telegram.do("send_command", chat=user, user=user, text=f"/say {text}")
-    calls = wait_for(lambda: telegram.do("calls_of", method="sendVoice")[known:])
-    at_s: float = calls[0]["at"]
+    calls = wait_for(lambda: telegram.do("requests_to", method="sendVoice")[known:])
+    at_s: float = calls[0]["received_at"]
     return at_s - tap.last_s
 
 

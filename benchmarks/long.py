@@ -79,12 +79,12 @@ def hear(telegram: Telegram, mimo: Mimo, pid: int, data: bytes) -> tuple[Memory,
     before_s = time.monotonic()
     memory.start()
     telegram.send_voice(user, data, LENGTH_S)
-    wait_for(lambda: telegram.do("answers", chat=user), LIMIT_S, step_s=0.05)
+    wait_for(lambda: telegram.do("replies", chat=user), LIMIT_S, step_s=0.05)
     memory.stop()
-    shown_s = min(p["answered_at"] for p in telegram.polls() if p["answered_at"] > before_s)
-    sends = telegram.do("calls_of", method="sendMessage", chat=user)
-    sends += telegram.do("calls_of", method="sendDocument", chat=user)
-    return memory, min(send["at"] for send in sends) - shown_s
+    shown_s = min(p["responded_at"] for p in telegram.polls() if p["responded_at"] > before_s)
+    sends = telegram.do("requests_to", method="sendMessage", chat=user)
+    sends += telegram.do("requests_to", method="sendDocument", chat=user)
+    return memory, min(send["received_at"] for send in sends) - shown_s
 
 
 def warm_up(telegram: Telegram) -> None:
@@ -93,7 +93,7 @@ def warm_up(telegram: Telegram) -> None:
     note = encode(speech(3), "ogg", "libopus", options=options)
     user = telegram.do("add_user")
     telegram.send_voice(user, note, 3)
-    wait_for(lambda: telegram.do("answers", chat=user))
+    wait_for(lambda: telegram.do("replies", chat=user))
     time.sleep(1.0)
 
 
@@ -133,9 +133,9 @@ def main() -> None:
             command = ["-m", "benchmarks.watched_bot", f"{folder}/report.json"]
             with bot(command, telegram, mimo, BENCHMARK_UNLIMITED="1") as process:
                 warm_up(telegram)
-                known = len(mimo.calls())
+                known = len(mimo.requests())
                 memory, took_s = hear(telegram, mimo, process.pid, data)
-                calls = mimo.calls()[known:]
+                calls = mimo.requests()[known:]
     finally:
         telegram.close()
         mimo.close()

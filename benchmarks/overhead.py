@@ -62,13 +62,13 @@ class Side:
 
     def send(self, note: bytes) -> None:
         """Send a note, wait for the answer, and note when the service was asked."""
-        telegram, known = self.telegram, len(self.mimo.calls())
+        telegram, known = self.telegram, len(self.mimo.requests())
         user = telegram.do("add_user")
         before_s = time.monotonic()
         telegram.send_voice(user, note, SECONDS)
-        wait_for(lambda: telegram.do("answers", chat=user))
-        shown_s = min(p["answered_at"] for p in telegram.polls() if p["answered_at"] > before_s)
-        asked_s = self.mimo.calls()[known]["started_at_s"]
+        wait_for(lambda: telegram.do("replies", chat=user))
+        shown_s = min(p["responded_at"] for p in telegram.polls() if p["responded_at"] > before_s)
+        asked_s = self.mimo.requests()[known]["started_at_s"]
         self.spans.append((shown_s, asked_s))
         self.took_s.append(asked_s - shown_s)
         time.sleep(0.15)

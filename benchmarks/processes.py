@@ -63,11 +63,11 @@ class Telegram(Emulator):
 
     def wait_for_poll(self) -> None:
         """Wait until the bot's long poll is open."""
-        wait_for(lambda: any(not poll["answered_at"] for poll in self.polls()))
+        wait_for(lambda: any(not poll["responded_at"] for poll in self.polls()))
 
     def polls(self) -> list[dict[str, Any]]:
         """Return the calls of getUpdates, oldest first."""
-        calls: list[dict[str, Any]] = self.do("calls_of", method="getUpdates")
+        calls: list[dict[str, Any]] = self.do("requests_to", method="getUpdates")
         return calls
 
 
@@ -77,9 +77,9 @@ class Mimo(Emulator):
     def __init__(self, *arguments: str) -> None:
         super().__init__("tests.emulators.mimo", *arguments)
 
-    def calls(self) -> list[dict[str, Any]]:
+    def requests(self) -> list[dict[str, Any]]:
         """Return the ledger of calls to the model."""
-        calls = self.http.get(f"{self.addresses['control']}/calls").json()["calls"]
+        calls = self.http.get(f"{self.addresses['control']}/requests").json()["requests"]
         return [call for call in calls if call["path"].endswith("/completions")]
 
 

@@ -62,7 +62,7 @@ class Telegram:
 
     def send(self, note: bytes) -> None:
         sent = self._server.send_voice(self._person, self._person, note, duration=NOTE_S)
-        wait_for(lambda: any(HEARD in a.text for a in self._server.answers_to(self._person, sent)))
+        wait_for(lambda: any(HEARD in a.text for a in self._server.replies_to(self._person, sent)))
 
 
 class Discord:
@@ -81,7 +81,7 @@ class Discord:
     def send(self, note: bytes) -> None:
         room = self._server.dm(self._person)
         sent = self._server.send_voice(room, self._person, note, duration=NOTE_S)
-        wait_for(lambda: any(HEARD in a.content for a in self._server.answers_to(sent)))
+        wait_for(lambda: any(HEARD in a.content for a in self._server.replies_to(sent)))
 
 
 class Transcriptions:

@@ -142,8 +142,8 @@ def run_telegram(notes: list[bytes], report: Path) -> float:
             for number, note in enumerate(notes[1:]):
                 telegram.send_voice(users[number % 50], note, SECONDS)
             wait_for_answers(telegram, len(notes))
-            sent = telegram.do("calls_of", method="sendMessage")
-            took_s = float(max(call["answered_at"] for call in sent)) - started_s
+            sent = telegram.do("requests_to", method="sendMessage")
+            took_s = float(max(call["responded_at"] for call in sent)) - started_s
     finally:
         telegram.close()
     return (len(notes) - 1) / took_s
@@ -151,7 +151,7 @@ def run_telegram(notes: list[bytes], report: Path) -> float:
 
 def wait_for_answers(telegram: Telegram, count: int) -> None:
     end_s = time.monotonic() + 60
-    while len(telegram.do("calls_of", method="sendMessage")) < count:
+    while len(telegram.do("requests_to", method="sendMessage")) < count:
         if time.monotonic() > end_s:
             raise TimeoutError("nothing came")
         time.sleep(0.2)

@@ -135,14 +135,14 @@ async def shoot(page: Page, name: str) -> None:
 async def shoot_chat(browser: Browser, telegram: TelegramServer) -> None:
     ada = telegram.add_user("Ada")
     telegram.send_command(ada, ada, "/start")
-    await telegram.wait_for(lambda: telegram.answers(ada), 30)
-    shown = [bubble("/start", is_mine=True), *map(show, telegram.answers(ada))]
+    await telegram.wait_for(lambda: telegram.replies(ada), 30)
+    shown = [bubble("/start", is_mine=True), *map(show, telegram.replies(ada))]
     for name in RECORDINGS:
         sound = sounds.encode(sounds.decode(sounds.recording(name)), "ogg", "libopus", rate=48_000)
         note = telegram.send_voice(ada, ada, sound, duration=3)
-        await telegram.wait_for(partial(telegram.answers_to, ada, note), 30)
+        await telegram.wait_for(partial(telegram.replies_to, ada, note), 30)
         shown.append(bubble('▶ <span class="wave">▁▃▅▂▇▅▃▂▅▇▃▁▂▅▃</span> 0:03', is_mine=True))
-        shown += map(show, telegram.answers_to(ada, note))
+        shown += map(show, telegram.replies_to(ada, note))
     page_html = f"<meta charset=utf-8><style>{STYLE}</style>" + "".join(shown)
     page = await browser.new_page(viewport={"width": 640, "height": 300})
     await page.set_content(page_html)

@@ -74,10 +74,10 @@ def check_traces(bot: WatchedBot) -> None:
     assert all(path.name.startswith(known) for path in bot.home.iterdir())
     log = bot.whole_log
     assert "telegram_started" in log
-    heard = {call.text for call in bot.mimo.calls if len(call.text) > 6}
+    heard = {call.text for call in bot.mimo.requests if len(call.text) > 6}
     assert not [text for text in (*SECRETS, CONTENT, *heard) if text in log]
     for secret in SECRETS:
-        assert not any(secret in str(call.params) for call in bot.telegram.calls)
+        assert not any(secret in str(call.params) for call in bot.telegram.requests)
 
 
 class Stage:
@@ -162,7 +162,7 @@ class Stage:
     async def reply(self, chat: int, count: int = 1, timeout_s: float = 20.0) -> Message:
         """Wait until all is answered; return the one message that the bot has in the chat."""
         await self.settle(chat, count, timeout_s)
-        [answer] = self.telegram.answers(chat)
+        [answer] = self.telegram.replies(chat)
         return answer
 
     async def check_answer(self, chat: int, number: int, *, timeout_s: float = 20.0) -> Message:

@@ -99,7 +99,7 @@ class Trial:
         commands = Counter(job.command for job in jobs)
         if commands != Counter(expected(attempt)) or {job.state for job in jobs} != {JobState.DONE}:
             attempt.effects.append(f"jobs {commands}")
-        for answer in self.telegram.answers(attempt.chat, has_deleted=True):
+        for answer in self.telegram.replies(attempt.chat, has_deleted=True):
             attempt.look_at(self.telegram, answer)
         await self._judge_store(attempt)
 
@@ -149,7 +149,7 @@ async def test_other_chats(trial: Trial, row: str) -> None:
     stage, telegram = trial.stage, trial.telegram
     assert len(ATTEMPTS) >= (100 if IS_LONG else 20)
     for chat in (trial.quiet, trial.ann, trial.eve):
-        assert telegram.answers(chat, has_deleted=True) == []
+        assert telegram.replies(chat, has_deleted=True) == []
     quiet = stage.chat(trial.quiet)
     [kept] = await stage.store.memory.select(quiet, TalkRange())
     assert kept.text == SECRET
@@ -157,17 +157,17 @@ async def test_other_chats(trial: Trial, row: str) -> None:
     asked = [name for one in ATTEMPTS for name in one.commands if name != "transcribe"]
     assert len(trial.model.prompts) >= len(asked)
     assert not any(SECRET in prompt for prompt in trial.model.prompts)
-    assert not any("48151623" in str(call.params) for call in telegram.calls)
+    assert not any("48151623" in str(call.params) for call in telegram.requests)
 
 
 @row("input-47-deeds", "the model has no tools, the program does nothing but answer")
 async def test_deeds(trial: Trial, row: str) -> None:
-    asked = [call for call in trial.stage.mimo.calls if call.question]
+    asked = [call for call in trial.stage.mimo.requests if call.question]
     assert asked
-    assert not any("tools" in call.request for call in asked)
-    assert {call.method.lower() for call in trial.telegram.calls} <= DEEDS
+    assert not any("tools" in call.body for call in asked)
+    assert {call.method.lower() for call in trial.telegram.requests} <= DEEDS
     groups = {attempt.chat for attempt in ATTEMPTS}
-    sent = [c for c in trial.telegram.calls if c.method.lower() in ("sendmessage", "sendvoice")]
+    sent = [c for c in trial.telegram.requests if c.method.lower() in ("sendmessage", "sendvoice")]
     assert {call.chat_id for call in sent} == groups
     assert not any(call.params.get("parse_mode") for call in sent)
     assert trial.stage.bot.rows("select count(*) from schedules") == [(0,)]

@@ -20,7 +20,7 @@ from tests.acceptance.stage import MIMO_KEY, Stage
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.notes import read_number
 from tests.chaos.report import row, rows
-from tests.emulators.mimo import Call, MimoServer, Rules
+from tests.emulators.mimo import MimoServer, RecordedRequest, Rules
 from tests.emulators.telegram import Message
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
@@ -73,29 +73,29 @@ async def send_notes(stage: Stage, count: int) -> dict[int, int]:
 
 async def retry(stage: Stage, person: int) -> None:
     """Press Retry under the one message that a person has, and wait for the end."""
-    [told] = stage.telegram.answers(person)
+    [told] = stage.telegram.replies(person)
     assert told.labels == ["Retry"] and count_told(told) == 1
     stage.telegram.press_button(person, person, told.message_id, "Retry")
     await stage.settle(person, 2)
 
 
-def calls_for(stage: Stage, number: int) -> list[Call]:
+def calls_for(stage: Stage, number: int) -> list[RecordedRequest]:
     """Return the calls that heard a note; those that were refused before heard nothing."""
-    return [call for call in stage.mimo.calls if read_number(call.text) == number]
+    return [call for call in stage.mimo.requests if read_number(call.text) == number]
 
 
 async def check_share(stage: Stage, kind: str, value: float) -> None:
     """30 % of the calls fail, whoever makes them: in the end everybody has the one answer."""
-    mimo, before = stage.mimo, len(stage.mimo.calls)
+    mimo, before = stage.mimo, len(stage.mimo.requests)
     mimo.add_fault(kind, times=None, share=0.3, value=value)
     notes = await send_notes(stage, PEOPLE)
     jobs = {person: (await stage.settle(person, timeout_s=60))[0] for person in notes}
-    calls = len(mimo.calls) - before
+    calls = len(mimo.requests) - before
     mimo.clear_faults()
     for person, number in notes.items():
         if jobs[person].state is JobState.DEAD:
             await retry(stage, person)
-        [answer] = stage.telegram.answers(person)
+        [answer] = stage.telegram.replies(person)
         assert count_told(answer) <= 1
         if SHARED.get(kind, "?") in answer.text:
             assert jobs[person].state is not JobState.DEAD
@@ -124,7 +124,7 @@ HOPELESS = ("500", "reset", "sse_no_end", "200_error")
 async def test_time_heals_it(hurried: Stage, row: str, kind: str) -> None:
     if IS_LONG:
         await check_share(hurried, kind, 3.0)
-    before = len(hurried.mimo.calls)
+    before = len(hurried.mimo.requests)
     is_hopeless = IS_LONG or kind in HOPELESS
     hurried.mimo.add_fault(kind, times=None if is_hopeless else 1)
     [(person, number)] = (await send_notes(hurried, 1)).items()
@@ -132,13 +132,13 @@ async def test_time_heals_it(hurried: Stage, row: str, kind: str) -> None:
     if not is_hopeless:
         assert job.state is JobState.DONE
         await hurried.check_answer(person, number)
-        assert len(hurried.mimo.calls) - before == 2
+        assert len(hurried.mimo.requests) - before == 2
         return
     assert job.state is JobState.DEAD, job
-    assert len(hurried.mimo.calls) - before <= MAX_ATTEMPTS
+    assert len(hurried.mimo.requests) - before <= MAX_ATTEMPTS
     hurried.mimo.clear_faults()
     await retry(hurried, person)
-    [answer] = hurried.telegram.answers(person)
+    [answer] = hurried.telegram.replies(person)
     assert read_number(answer.text) == number
 
 
@@ -148,7 +148,7 @@ async def test_no_whole_answer(hurried: Stage, row: str) -> None:
     mimo.add_fault("drip", times=2, value=0.1)
     [(person, number)] = (await send_notes(hurried, 1)).items()
     await hurried.check_answer(person, number, timeout_s=30)
-    slow = [call for call in mimo.calls if call.fault == "drip"]
+    slow = [call for call in mimo.requests if call.fault == "drip"]
     assert len(slow) == 2
     # About two seconds of sound on top of the deadline, not a limit for each read.
     assert all((call.ended_at_s or 1e9) - call.started_at_s < DEADLINE_S + 4 for call in slow)
@@ -156,15 +156,15 @@ async def test_no_whole_answer(hurried: Stage, row: str) -> None:
 
 @row("F1-seconds", "429, Retry-After: 1: nobody calls before")
 async def test_told_to_wait(stage: Stage, row: str) -> None:
-    mimo, before = stage.mimo, len(stage.mimo.calls)
+    mimo, before = stage.mimo, len(stage.mimo.requests)
     mimo.add_fault("429_seconds", value=1)
     notes = await send_notes(stage, 1)
-    await stage.telegram.wait_for(lambda: len(mimo.calls) > before)
+    await stage.telegram.wait_for(lambda: len(mimo.requests) > before)
     notes |= await send_notes(stage, 1)
     for person, number in notes.items():
         await stage.check_answer(person, number, timeout_s=30)
-        assert count_told(stage.telegram.answers(person)[0]) <= 1
-    first, *later = mimo.calls[before:]
+        assert count_told(stage.telegram.replies(person)[0]) <= 1
+    first, *later = mimo.requests[before:]
     assert first.status == 429 and first.ended_at_s is not None
     assert min(call.started_at_s for call in later) >= first.ended_at_s + 1 - 0.05
     assert len(later) == len(notes)
@@ -179,7 +179,7 @@ async def test_refused(open_stage: Open, row: str) -> None:
         await asyncio.to_thread(mimo.stop)
         notes = await send_notes(stage, 2)
         first, *_ = notes
-        await stage.telegram.wait_for(lambda: stage.telegram.answers(first))
+        await stage.telegram.wait_for(lambda: stage.telegram.replies(first))
         assert await stage.is_alive()
         async with MimoServer(Rules(key=MIMO_KEY), port=port) as again:
             stage.mimo = again
@@ -187,19 +187,19 @@ async def test_refused(open_stage: Open, row: str) -> None:
                 [job] = await stage.settle(person, timeout_s=30)
                 if job.state is JobState.DEAD:
                     await retry(stage, person)
-                [answer] = stage.telegram.answers(person)
+                [answer] = stage.telegram.replies(person)
                 assert read_number(answer.text) == number and count_told(answer) <= 1
             assert len(again.billed) == 2
 
 
 @row("F6-split", "byte by byte, within UTF-8 too: answered at once")
 async def test_nothing_is_wrong(hurried: Stage, row: str) -> None:
-    before = len(hurried.mimo.calls)
+    before = len(hurried.mimo.requests)
     hurried.mimo.add_fault("sse_split", times=None)
     [(person, number)] = (await send_notes(hurried, 1)).items()
     answer = await hurried.check_answer(person, number)
     assert not count_told(answer)
-    assert len(hurried.mimo.calls) - before == 1
+    assert len(hurried.mimo.requests) - before == 1
 
 
 #: The kind, how the job ends, and what is said.
@@ -217,15 +217,15 @@ async def test_answer_of_a_sort(
 ) -> None:
     if IS_LONG:
         await check_share(hurried, kind, 0)
-    before = len(hurried.mimo.calls)
+    before = len(hurried.mimo.requests)
     hurried.mimo.add_fault(kind, times=None)
     [person] = await send_notes(hurried, 1)
     [job] = await hurried.settle(person)
-    [answer] = hurried.telegram.answers(person)
+    [answer] = hurried.telegram.replies(person)
     # An answer, such as it is: nobody tries again.
     assert job.state is state
     assert SHARED[kind] in answer.text and told in answer.text
-    assert len(hurried.mimo.calls) - before == 1
+    assert len(hurried.mimo.requests) - before == 1
 
 
 PARKING = {
@@ -240,20 +240,20 @@ PARKING = {
 async def test_parked(hurried: Stage, row: str, kind: str) -> None:
     if IS_LONG:
         await check_share(hurried, kind, 0)
-    mimo, before = hurried.mimo, len(hurried.mimo.calls)
+    mimo, before = hurried.mimo, len(hurried.mimo.requests)
     mimo.add_fault(kind, times=None)
     notes = await send_notes(hurried, 2)
-    await hurried.telegram.wait_for(lambda: all(map(hurried.telegram.answers, notes)))
+    await hurried.telegram.wait_for(lambda: all(map(hurried.telegram.replies, notes)))
     # It is asked three times more whether it is mended: that takes minutes.
-    asked = len(mimo.calls)
-    await hurried.telegram.wait_for(lambda: len(mimo.calls) >= asked + 3)
+    asked = len(mimo.requests)
+    await hurried.telegram.wait_for(lambda: len(mimo.requests) >= asked + 3)
     for person in notes:
         [job] = await hurried.jobs(person)
         assert job.state in (JobState.WAITING, JobState.RUNNING)
-        [told] = hurried.telegram.answers(person)
+        [told] = hurried.telegram.replies(person)
         assert told.text.startswith(TOLD) and len(told.versions) == 1
     # One call at a time asks whether it is mended.
-    assert len(mimo.calls) - before <= 15
+    assert len(mimo.requests) - before <= 15
     assert row in hurried.bot.log
     mimo.clear_faults()
     for person, number in notes.items():

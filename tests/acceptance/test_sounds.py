@@ -58,7 +58,7 @@ async def send_and_read(stage: Stage, data: bytes, **more: int) -> Message:
     stage.telegram.send_voice(ann, ann, data, **more)
     [job] = await stage.settle(ann, timeout_s=60)
     assert job.state in (JobState.DONE, JobState.REFUSED)
-    [answer] = stage.telegram.answers(ann)
+    [answer] = stage.telegram.replies(ann)
     assert "Traceback" not in answer.text and "Error" not in answer.text
     return answer
 
@@ -69,7 +69,7 @@ async def send_and_read(stage: Stage, data: bytes, **more: int) -> Message:
 )
 async def test_bad_sound(stage: Stage, row: str, name: str) -> None:
     make, expected = TABLE[name]
-    calls = len(stage.mimo.calls)
+    calls = len(stage.mimo.requests)
     answer = await send_and_read(stage, make())
     is_heard = isinstance(expected, float) and name not in SILENT
     if isinstance(expected, str):
@@ -84,7 +84,7 @@ async def test_bad_sound(stage: Stage, row: str, name: str) -> None:
         assert not said or float(said[1]) == pytest.approx(expected, rel=rel, abs=0.1)
     else:
         assert answer.text == NO_SPEECH
-    assert (len(stage.mimo.calls) > calls) is is_heard
+    assert (len(stage.mimo.requests) > calls) is is_heard
 
 
 trap = pytest.fixture(set_trap)
@@ -92,7 +92,7 @@ trap = pytest.fixture(set_trap)
 
 @row("input-26-hls", "playlists named voice.ogg, to the network and to files: nothing is opened")
 async def test_playlists(stage: Stage, row: str, trap: Trap) -> None:
-    calls, people = len(stage.mimo.calls), []
+    calls, people = len(stage.mimo.requests), []
     canary = stage.bot.home.parent / "canary.wav"
     for url in (trap.url, f"file://{canary}"):
         for data in pointers(url).values():
@@ -101,7 +101,7 @@ async def test_playlists(stage: Stage, row: str, trap: Trap) -> None:
             stage.telegram.send_document(people[-1], people[-1], data, claims=claims)
     for person in people:
         assert (await stage.reply(person)).text == UNKNOWN
-    assert trap.connections == 0 and len(stage.mimo.calls) == calls
+    assert trap.connections == 0 and len(stage.mimo.requests) == calls
 
 
 @row("input-24-mov-reference", "MOV whose samples are elsewhere: nothing is opened")
@@ -133,9 +133,9 @@ async def test_video(stage: Stage, row: str, kind: str, name: str) -> None:
     "row pcm",
 )
 async def test_no_speech(stage: Stage, row: str, pcm: bytes) -> None:
-    calls = len(stage.mimo.calls)
+    calls = len(stage.mimo.requests)
     assert (await send_and_read(stage, sounds.file("ogg-opus", pcm))).text == NO_SPEECH
-    assert len(stage.mimo.calls) == calls
+    assert len(stage.mimo.requests) == calls
 
 
 @row("input-40-mime", "the type and the length lie: heard")
@@ -154,11 +154,11 @@ async def test_claims(stage: Stage, row: str) -> None:
     "row more",
 )
 async def test_size(stage: Stage, row: str, more: int) -> None:
-    downloads, (_, note) = len(stage.telegram.calls_of("download")), await stage.note()
+    downloads, (_, note) = len(stage.telegram.requests_to("download")), await stage.note()
     answer = await send_and_read(stage, note.ljust((20 << 20) + more, b"\0"))
     is_taken = more <= 0
     assert (answer.text == TOO_BIG) is not is_taken
-    assert len(stage.telegram.calls_of("download")) == downloads + is_taken
+    assert len(stage.telegram.requests_to("download")) == downloads + is_taken
 
 
 ORDERS = "@everyone /delete <b>now</b> https://evil.example/?x=1 [a](tg://user?id=1)"
@@ -183,7 +183,7 @@ async def test_spoken_orders(stage: Stage, ears: Media, row: str, text: str) -> 
     assert stage.telegram.foreign_links(answer) == []
     assert [entity["type"] for entity in answer.entities] == ["blockquote"]
     assert [job.command for job in await stage.jobs(ann)] == ["transcribe"]
-    [call] = stage.telegram.calls_of("sendMessage", chat=ann)
+    [call] = stage.telegram.requests_to("sendMessage", chat=ann)
     assert '"is_disabled": true' in str(call.params["link_preview_options"]).replace("T", "t")
     assert (await stage.store.chats.settings(stage.chat(ann))).language is None
 
@@ -198,7 +198,7 @@ async def test_the_worst_at_once(stage: Stage, row: str) -> None:
         people.append(stage.person())
         stage.telegram.send_voice(people[-1], people[-1], data)
     assert await stage.is_alive()
-    assert not all(stage.telegram.answers(person) for person in people)
+    assert not all(stage.telegram.replies(person) for person in people)
     for person in people:
         await stage.settle(person, timeout_s=90)
-        assert len(stage.telegram.answers(person)) == 1
+        assert len(stage.telegram.replies(person)) == 1

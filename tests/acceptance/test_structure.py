@@ -57,7 +57,7 @@ async def test_who_speaks(stage: Stage, row: str) -> None:
     assert (await stage.store.chats.settings(stage.chat(group))).language == "zh"
     telegram.send_command(group, bob, "/language en")
     await stage.settle(group, 2)
-    assert telegram.answers(group)[1].text == "Only the admins of this chat can change that."
+    assert telegram.replies(group)[1].text == "Only the admins of this chat can change that."
     assert (await stage.store.chats.settings(stage.chat(group))).language == "zh"
 
 
@@ -71,7 +71,7 @@ async def test_edited_twice(stage: Stage, row: str) -> None:
             stage.telegram.edit_message(ann, note, f"{CONTENT} {text}")
         await stage.telegram.wait_for(lambda: not stage.telegram.pending())
         await stage.check_answer(ann, number)
-    assert len([c for c in stage.mimo.calls if read_number(c.text) == number]) == 1
+    assert len([c for c in stage.mimo.requests if read_number(c.text) == number]) == 1
 
 
 @row("input-68-deleted", "the message is deleted while it is heard: answered once")
@@ -89,7 +89,7 @@ async def test_album(stage: Stage, row: str) -> None:
     ann = stage.person()
     sent = [await stage.send_note(ann, extra={"media_group_id": "77"}) for _ in range(3)]
     await stage.settle(ann, 3)
-    answers = stage.telegram.answers(ann)
+    answers = stage.telegram.replies(ann)
     assert [(answer.reply_to, read_number(answer.text)) for answer in answers] == sent
 
 
@@ -112,7 +112,7 @@ async def test_presses(stage: Stage, row: str) -> None:
     telegram.redeliver(telegram.queue.next_id - 1, 100)
     await telegram.wait_for(lambda: not telegram.pending() and not telegram.queue._again, 20)
     assert len(await stage.settle(ann, 2)) == 2
-    [file] = telegram.answers(ann)[1:]
+    [file] = telegram.replies(ann)[1:]
     assert file.file is not None and file.file.name == "transcript.txt"
 
     _, number = await stage.send_note(bob)
@@ -121,7 +121,7 @@ async def test_presses(stage: Stage, row: str) -> None:
         telegram.press_button(bob, bob, answer.message_id, data)
     jobs = await stage.settle(bob, 5)
     assert [job.command for job in jobs[1:]] == ["stale_button"] * 4
-    assert [(one.text, one.file) for one in telegram.answers(bob)[1:]] == [(STALE, None)] * 4
+    assert [(one.text, one.file) for one in telegram.replies(bob)[1:]] == [(STALE, None)] * 4
 
 
 # 1 MB, depth 1000 and the like in 72 are about webhooks: the program polls.

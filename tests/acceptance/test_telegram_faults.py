@@ -19,7 +19,7 @@ from tests.acceptance.stage import Stage
 from tests.chaos.bot import wait_for
 from tests.chaos.notes import read_number
 from tests.chaos.report import row
-from tests.emulators.telegram import Call
+from tests.emulators.telegram import RecordedRequest
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
@@ -33,12 +33,12 @@ QUICK_POLLS = {
 _WRITES = ("sendmessage", "editmessagetext", "senddocument", "sendmessagedraft", "deletemessage")
 
 
-def all_calls(stage: Stage, chat: int) -> list[Call]:
+def all_calls(stage: Stage, chat: int) -> list[RecordedRequest]:
     with stage.telegram.world.lock:
-        return [call for call in stage.telegram.calls if call.chat_id == chat]
+        return [call for call in stage.telegram.requests if call.chat_id == chat]
 
 
-def writes(stage: Stage, chat: int) -> list[Call]:
+def writes(stage: Stage, chat: int) -> list[RecordedRequest]:
     """Return every call that shows something in a chat."""
     return [call for call in all_calls(stage, chat) if call.method.lower() in _WRITES]
 
@@ -54,7 +54,7 @@ async def test_one_chat_is_told_to_wait(stage: Stage, row: str) -> None:
     await stage.check_answer(slow, number)
     calls = all_calls(stage, slow)
     [told] = [at for at, call in enumerate(calls) if call.status == 429]
-    assert all(call.at >= calls[told].answered_at + 2 for call in calls[told + 1 :])
+    assert all(call.received_at >= calls[told].responded_at + 2 for call in calls[told + 1 :])
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -80,7 +80,7 @@ async def test_all_calls_fail(
 
     def count_refused() -> int:
         with telegram.world.lock:
-            return sum(call.status == fields["status"] for call in telegram.calls)
+            return sum(call.status == fields["status"] for call in telegram.requests)
 
     telegram.fault("*", fault, count=None, **fields)
     people = [hasty.person() for _ in range(4)]
@@ -112,7 +112,7 @@ async def test_a_day_without_telegram(open_stage: Open, tmp_path: Path, row: str
         assert await stage.is_alive()
         telegram = stage.telegram
         telegram.fault("getUpdates", "close", count=None)
-        polls = telegram.calls_of
+        polls = telegram.requests_to
         await telegram.wait_for(lambda: any(c.fault == "close" for c in polls("getUpdates")))
         lost = stage.person()
         await stage.send_note(lost)
@@ -123,7 +123,7 @@ async def test_a_day_without_telegram(open_stage: Open, tmp_path: Path, row: str
         _, number = await stage.send_note(ann)
         await stage.check_answer(ann, number)
         await wait_for(lambda: "telegram_gap" in stage.bot.log, 5)
-        assert not telegram.answers(lost)  # Telegram itself keeps nothing longer than 24 h
+        assert not telegram.replies(lost)  # Telegram itself keeps nothing longer than 24 h
 
 
 @row("G7-plain", "a send is taken and its answer lost: at most 2, counted")
@@ -133,7 +133,7 @@ async def test_a_lost_answer(stage: Stage, row: str) -> None:
     stage.telegram.fault("sendMessage", "lose_reply", chat_id=ann)
     _, number = await stage.send_note(ann)
     [job] = await stage.settle(ann)
-    answers = stage.telegram.answers(ann)
+    answers = stage.telegram.replies(ann)
     assert job.state is JobState.DONE
     assert 1 <= len(answers) <= 2
     assert {read_number(answer.text) for answer in answers} == {number}
@@ -146,7 +146,7 @@ async def test_moved_on_send(stage: Stage, row: str) -> None:
     old = stage.group(kind="group", person=ann)
     telegram.send_command(old, ann, "/auto on")
     await stage.settle(old)
-    before = len(telegram.answers(old))
+    before = len(telegram.replies(old))
     async with stage.slow_engine() as until_heard:
         _, number = await stage.send_note(old, ann)
         await until_heard()
@@ -158,16 +158,16 @@ async def test_moved_on_send(stage: Stage, row: str) -> None:
     telegram.raw_update({"message": service})
     telegram.redeliver(telegram.raw_update({"message": service}))
     jobs = await stage.settle(new, 2)
-    [answer] = telegram.answers(new)
+    [answer] = telegram.replies(new)
     assert read_number(answer.text) == number
     assert [job.state for job in jobs] == [JobState.DONE] * 2
     assert not await stage.jobs(old)
-    assert len(telegram.answers(old)) == before
+    assert len(telegram.replies(old)) == before
     # The setting came along: the next note is written down unasked, once. In the very second of
     # the move it may be answered without a reference, since message ids began anew.
     _, number = await stage.send_note(new, ann)
     await stage.settle(new, 3)
-    assert [read_number(one.text) for one in telegram.answers(new)[1:]] == [number]
+    assert [read_number(one.text) for one in telegram.replies(new)[1:]] == [number]
 
 
 @row("G9-blocked", "blocked: jobs cancelled, hardly a call; unblocked: answered again")
@@ -185,12 +185,12 @@ async def test_nobody_is_there(stage: Stage, row: str) -> None:
     assert [job.state for job in jobs] == [JobState.DONE, *[JobState.CANCELLED] * 3]
     assert await stage.is_alive()
     # One for the answer; the text so far may be under way beside it.
-    assert len([call for call in writes(stage, ann) if call.at > left_at]) <= 2
-    assert len(telegram.answers(ann, has_deleted=True)) == 1
+    assert len([call for call in writes(stage, ann) if call.received_at > left_at]) <= 2
+    assert len(telegram.replies(ann, has_deleted=True)) == 1
     telegram.unblock(ann)
     _, number = await stage.send_note(ann)
     await stage.settle(ann, 5)
-    assert [read_number(one.text) for one in telegram.answers(ann)[1:]] == [number]
+    assert [read_number(one.text) for one in telegram.replies(ann)[1:]] == [number]
 
 
 @row("G11-forbidden", "CHAT_WRITE_FORBIDDEN: cancelled")

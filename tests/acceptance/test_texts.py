@@ -13,7 +13,7 @@ from core.models import JobState
 from tests.acceptance.stage import CONTENT, Stage
 from tests.acceptance.watch import list_tree
 from tests.chaos.report import row, rows
-from tests.emulators.telegram import Call, Message
+from tests.emulators.telegram import Message, RecordedRequest
 from tests.support import sounds
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
@@ -47,11 +47,11 @@ async def let_say(stage: Stage, ears: Media, note: bytes, text: str) -> None:
         stage.mimo.set_text(sound, text[number * size : (number + 1) * size])
 
 
-def sends(stage: Stage, chat: int) -> list[Call]:
+def sends(stage: Stage, chat: int) -> list[RecordedRequest]:
     return [
-        *stage.telegram.calls_of("sendMessage", chat=chat),
-        *stage.telegram.calls_of("editMessageText", chat=chat),
-        *stage.telegram.calls_of("sendDocument", chat=chat),
+        *stage.telegram.requests_to("sendMessage", chat=chat),
+        *stage.telegram.requests_to("editMessageText", chat=chat),
+        *stage.telegram.requests_to("sendDocument", chat=chat),
     ]
 
 
@@ -94,7 +94,7 @@ async def test_odd_text(stage: Stage, ears: Media, row: str, text: str) -> None:
     telegram.send_text(ann, ann, text)
     jobs = await stage.settle(ann, 2)
     assert [job.command for job in jobs] in (["transcribe"] * 2, ["transcribe", "help"])
-    [_, helped] = telegram.answers(ann)
+    [_, helped] = telegram.replies(ann)
     check_shown(stage, helped)
     assert "/transcribe" in helped.text
 
@@ -103,7 +103,7 @@ async def test_odd_text(stage: Stage, ears: Media, row: str, text: str) -> None:
     telegram.send_command(group, ann, f"/language {text}")
     [job] = await stage.settle(group)
     assert job.state in (JobState.REFUSED, JobState.DONE)
-    [answer] = telegram.answers(group)
+    [answer] = telegram.replies(group)
     check_shown(stage, answer)
     made = list_tree(stage.bot.home.parent) - before
     assert all(path.startswith("hearsay/hearsay.db") for path in made), made
@@ -131,7 +131,7 @@ async def test_long_said(stage: Stage, ears: Media, row: str) -> None:
     ann = stage.person()
     stage.telegram.send_audio(ann, ann, note)
     await stage.settle(ann, timeout_s=60)
-    beginning, file = answers = stage.telegram.answers(ann)
+    beginning, file = answers = stage.telegram.replies(ann)
     for answer in answers:
         check_shown(stage, answer)
         assert count_units(answer.text) <= 4096

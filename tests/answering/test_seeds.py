@@ -87,11 +87,11 @@ async def test_several_recordings_in_one_question(
     audios = [link(), Audio(mp3, "audio/mpeg", 2.0), Audio(WAV, "audio/wav", 4.0)]
     on_text = (lambda _: None) if is_streamed else None
     answer = await answerer.answer(question(*audios), on_text=on_text)
-    [call] = server.calls
+    [call] = server.requests
     # What we say besides: not to think, for that is the service's default; and to stream.
     added = {"thinking": {"type": "disabled"}, **({"stream": True} if is_streamed else {})}
     body = ask(model, URL, held(mp3, "audio/mpeg"), held(WAV, "audio/wav"))
-    assert call.request == {**body, **added}
+    assert call.body == {**body, **added}
     assert answer.text.startswith("I heard 3 recordings:")
     assert [s["kind"] for s in call.sounds] == ["wav", "mp3", "wav"]
 
@@ -104,7 +104,7 @@ async def test_base64_in_every_format(
         sound, mime = sounds.file(kind, WAV[44:]), f"audio/{name}"
         answer = await answerer.answer(question(Audio(sound, mime, 4.0)))
         expected = ask(model, held(sound, mime))
-        assert server.calls[-1].request == {**expected, "thinking": {"type": "disabled"}}
+        assert server.requests[-1].body == {**expected, "thinking": {"type": "disabled"}}
         assert '"w7 w8 w9 w10"' in answer.text, "it was heard, tone by tone"
 
 
@@ -134,11 +134,11 @@ async def test_largest_recordings(
     monkeypatch.setattr("core.engines.mimo.chat_wire.MAX_BYTES", len(wav))
     for sound, seconds in ((WAV, 4.0), (wav, 160.0)):
         await answerer.answer(question(Audio(sound, "audio/wav", seconds)))
-    first, second = server.calls
+    first, second = server.requests
     assert second.tokens - first.tokens == pytest.approx(156 * 6.25, abs=20)
     with pytest.raises(EngineRefused):
         await answerer.answer(question(Audio(wav + b"x", "audio/wav", 160.0)))
-    assert len(server.calls) == 2, "what is larger is not sent"
+    assert len(server.requests) == 2, "what is larger is not sent"
 
 
 REFUSED = {"format": Audio(b"\xff\xf1", "audio/aac", 1.0), "address": link("file:///etc/passwd")}
@@ -151,7 +151,7 @@ async def test_invalid_requests_of_the_documentation_are_not_sent(
 ) -> None:
     with pytest.raises(EngineRefused):
         await answerer.answer(question(audio))
-    assert not server.calls
+    assert not server.requests
 
 
 @pytest.mark.parametrize("model", MODELS[:1], indirect=True)

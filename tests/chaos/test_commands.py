@@ -66,7 +66,7 @@ async def say(bot: Bot, step: Step) -> Outcome:
     ann = bot.telegram.add_user("Ann")
     asked = bot.telegram.send_command(ann, ann, f"/say {TEXT}")
     await bot.outlive(step[0], 1, count=step[1])
-    answers = bot.telegram.answers(ann)
+    answers = bot.telegram.replies(ann)
     billed = Counter(call.text for call in bot.mimo.billed)
     faults = {
         "no reply": any(answer.reply_to != asked for answer in answers),
@@ -95,7 +95,7 @@ async def prepare(bot: Bot, step: Step, command: str) -> tuple[int, int, Message
     await bot.start(kill_at=step[0], kill_count=step[1], kill_late=True)
     await bot.settle(1)
     bot.arm()
-    [shown] = telegram.answers(group)
+    [shown] = telegram.replies(group)
     return ann, group, shown
 
 
@@ -107,7 +107,7 @@ async def ask(bot: Bot, step: Step) -> Outcome:
     before = len(bot.mimo.billed)
     bot.telegram.send_text(group, ann, "And the mood?", reply_to=first.message_id)
     await bot.restore_links(2)
-    answers = bot.telegram.answers(group)[1:]
+    answers = bot.telegram.replies(group)[1:]
     # How often the recording was written down, asked about in words, and sent.
     calls = bot.mimo.billed[before:]
     billed = Counter(f"{len(call.sounds)} sounds" if call.question else "asr" for call in calls)
@@ -125,7 +125,7 @@ async def correct(bot: Bot, step: Step) -> Outcome:
     ann, group, shown = await prepare(bot, step, "/transcribe")
     bot.telegram.send_text(group, ann, "seconds = Sekonds", reply_to=shown.message_id)
     await bot.restore_links(2)
-    mended, *answers = bot.telegram.answers(group)
+    mended, *answers = bot.telegram.replies(group)
     store = open_store(bot.home)
     chat = Chat("telegram", bot.telegram.token.partition(":")[0], str(group))
     learned = (await store.chats.settings(chat)).talk.glossary
@@ -153,10 +153,10 @@ async def sum_up(bot: Bot, step: Step) -> Outcome:
         telegram.send_text(group, anna, f"{number} " + "words of it " * (CHARS // 12))
     await telegram.wait_for(lambda: not telegram.pending())
     bot.arm()
-    before = len(telegram.answers(group))
+    before = len(telegram.replies(group))
     telegram.send_command(group, anna, "/summary")
     await bot.restore_links(2)
-    answers = telegram.answers(group)[before:]
+    answers = telegram.replies(group)[before:]
     links = [one["url"] for answer in answers for one in answer.entities if "url" in one]
     billed = Counter(call.question for call in bot.mimo.billed if call.question)
     billed = Counter(call.question for call in bot.mimo.billed if call.question)

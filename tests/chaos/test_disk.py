@@ -36,7 +36,7 @@ async def check_answered(bot: Bot, notes: Notes, title: str, *statistics: object
     """Everybody has the one answer, and was never told of trouble."""
     assert await bot.settle(len(notes)) == {"done": len(notes)}
     lost = find_lost(bot.telegram)
-    answers = [(bot.telegram.answers(person), *sent) for person, sent in notes.items()]
+    answers = [(bot.telegram.replies(person), *sent) for person, sent in notes.items()]
     doubled = sum(count_doubled(shown, lost) for shown, _, _ in answers)
     add_table(
         title,
@@ -64,7 +64,7 @@ async def test_another_process_holds_the_database(
     mimo.rules.latency_s = 0.3
     await bot.start(constants=IMPATIENT)
     notes = await send_notes(telegram, range(1, 5))
-    await wait_for(lambda: bool(mimo.calls), 20)
+    await wait_for(lambda: bool(mimo.requests), 20)
     with closing(sqlite3.connect(bot.home / "hearsay.db", isolation_level=None)) as other:
         other.execute("PRAGMA busy_timeout=20000")
         other.execute("BEGIN IMMEDIATE")

@@ -39,14 +39,14 @@ async def test_stopped_and_continued(bot: Bot, telegram: TelegramServer, mimo: M
         person = telegram.add_user(f"Person {number}")
         notes[person] = telegram.send_voice(person, person, sound, duration=2), number
         if number % 4 == 0:  # with some being heard, some being answered, and some just come
-            calls = len(telegram.calls_of("sendMessage"))
-            await wait_for(lambda at=calls: len(telegram.calls_of("sendMessage")) > at, 30)
+            calls = len(telegram.requests_to("sendMessage"))
+            await wait_for(lambda at=calls: len(telegram.requests_to("sendMessage")) > at, 30)
             bot.signal(signal.SIGSTOP)
             await asyncio.sleep(FROZEN_S)  # to stand still is what is tried
             bot.signal(signal.SIGCONT)
             times += 1
     states = await bot.settle(NOTES)
-    shown = {person: telegram.answers(person) for person in notes}
+    shown = {person: telegram.replies(person) for person in notes}
     # An answer of Telegram's that came is not lost, however long nobody could read it.
     lost = find_lost(telegram, within_s=0)
     doubled = sum(count_doubled(answers, lost) for answers in shown.values())

@@ -39,7 +39,7 @@ async def migrate(bot: Bot, step: Step) -> Outcome:
     await bot.ended()
     between = bot.rows("select version_num from alembic_version"), count_rows(bot)
     await bot.restore_links(2)
-    answers = bot.telegram.answers_to(ann, asked)
+    answers = bot.telegram.replies_to(ann, asked)
     store = open_store(bot.home)
     jobs = await store.jobs.recent([JobState.DONE])
     await store.close()

@@ -26,7 +26,7 @@ def check_answers(telegram: TelegramServer, notes: Notes) -> list[int]:
     """Everybody has one message, the answer. Return how often each was told to wait before."""
     told = []
     for person, (message, number) in notes.items():
-        [answer] = telegram.answers(person)
+        [answer] = telegram.replies(person)
         assert answer.reply_to == message
         assert read_number(answer.text) == number
         told.append(sum(KEPT in text or "until its operator" in text for text in answer.versions))
@@ -38,13 +38,13 @@ async def test_an_outage(bot: Bot, telegram: TelegramServer, mimo: MimoServer) -
     notes = await send_notes(telegram, range(1, NOTES + 1))
     await bot.start(haste=HASTE)
     await wait_for(lambda: '"wait_s": 8.0' in bot.log, 60)
-    down = [call.started_at_s for call in mimo.calls]
+    down = [call.started_at_s for call in mimo.requests]
     port = int(mimo.origin.rpartition(":")[2])
     await asyncio.to_thread(mimo.stop)
     await wait_for(lambda: '"wait_s": 60.0' in bot.log, 60)
     async with MimoServer(port=port) as again:
         states = await bot.settle(NOTES)
-        back = [call.started_at_s for call in again.calls]
+        back = [call.started_at_s for call in again.requests]
         told = check_answers(telegram, notes) if states == {"done": NOTES} else []
         add_table(
             f"{NOTES} notes and an outage of minutes",

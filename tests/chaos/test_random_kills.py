@@ -62,7 +62,7 @@ class Storm:
             await bot.kill()
             self.calls_at_risk += sum(
                 call.ended_at_s is None or call.ended_at_s >= killed_s - KEPT_WITHIN_S
-                for call in self.mimo.calls
+                for call in self.mimo.requests
             )
 
     def count(self) -> Counter[str]:
@@ -72,7 +72,7 @@ class Storm:
         for chat, numbers in self.sent.items():
             firsts = []
             for message, number in numbers.items():
-                shown = self.telegram.answers_to(chat, message)
+                shown = self.telegram.replies_to(chat, message)
                 whole = [answer for answer in shown if is_of(answer.text, number)]
                 others = [answer for answer in shown if answer not in whole]
                 found["lost"] += not whole

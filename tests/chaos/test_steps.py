@@ -54,7 +54,7 @@ async def transcribe(bot: Bot, step: Step, kind: str) -> Outcome:
         mimo.set_text(await read_sound(note), f"w7 {LONG_TEXT}")
     chat, asked = await ask(bot, kind, note)
     await bot.outlive(name, 1, count=count, restart=Plain() if IS_LONG else None)
-    messages = telegram.answers(chat)
+    messages = telegram.replies(chat)
     answers, others = (split_long if name in LONG_ANSWER else split)(messages)
     lost = find_lost(telegram)
     faults = {

@@ -26,7 +26,7 @@ def is_under_load(bot: Bot, telegram: TelegramServer) -> bool:
     """Tell whether all hands are full, more waits, and answers are on their way out."""
     states = bot.states()
     is_full = states["running"] >= HANDS * 3 // 4 and states["waiting"] >= 3
-    return is_full and bool(telegram.calls_of("sendMessage"))
+    return is_full and bool(telegram.requests_to("sendMessage"))
 
 
 async def test_sigterm_under_load(bot: Bot, telegram: TelegramServer, mimo: MimoServer) -> None:
@@ -59,7 +59,7 @@ async def test_sigterm_under_load(bot: Bot, telegram: TelegramServer, mimo: Mimo
     # An orderly end keeps each answer of Telegram's that came in time.
     lost, doubled = find_lost(telegram, within_s=0), 0
     for person, (message, number) in notes.items():
-        answers = telegram.answers_to(person, message)
+        answers = telegram.replies_to(person, message)
         assert {read_number(answer.text) for answer in answers} == {number}
         doubled += count_doubled(answers, lost)
     add_table(

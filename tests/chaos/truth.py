@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from tests.emulators.telegram import Call, Message, TelegramServer
+from tests.emulators.telegram import Message, RecordedRequest, TelegramServer
 
 #: A process that lives so long after an answer has kept it, also on a busy machine.
 KEPT_WITHIN_S = 1.0
@@ -25,7 +25,7 @@ def find_lost(telegram: TelegramServer, within_s: float = KEPT_WITHIN_S) -> set[
     that were never received.
     """
     with telegram.world.lock:
-        calls = [call for call in telegram.calls if _is_write(call, _WRITES)]
+        calls = [call for call in telegram.requests if _is_write(call, _WRITES)]
         return {
             (call.chat_id, call.message_id)
             for at, call in enumerate(calls)
@@ -36,19 +36,20 @@ def find_lost(telegram: TelegramServer, within_s: float = KEPT_WITHIN_S) -> set[
         }
 
 
-def _is_write(call: Call, methods: tuple[str, ...]) -> bool:
+def _is_write(call: RecordedRequest, methods: tuple[str, ...]) -> bool:
     method = call.method.lower()
     return method.startswith(methods) and method not in _NO_MESSAGES
 
 
-def _is_lost(call: Call, later: Iterable[Call], within_s: float) -> bool:
-    if not call.answered_at:
+def _is_lost(call: RecordedRequest, later: Iterable[RecordedRequest], within_s: float) -> bool:
+    if not call.responded_at:
         return True  # sent, and never answered
-    if not 0 < call.hung_up_at <= call.answered_at + within_s:
+    if not 0 < call.disconnected_at <= call.responded_at + within_s:
         return False
     # What comes next in a chat begins only once the answer before was kept.
     return not any(
-        one.chat_id == call.chat_id and call.answered_at < one.at < call.hung_up_at for one in later
+        one.chat_id == call.chat_id and call.responded_at < one.received_at < call.disconnected_at
+        for one in later
     )
 
 

@@ -49,7 +49,7 @@ def test_several_recordings_go_into_one_question(hearsay: Hearsay, mimo: MimoSer
     assert done.returncode == 0
     assert done.stdout.startswith("I heard 2 recordings: 1.1 s")
     (call,) = mimo.billed
-    assert call.request["thinking"] == {"type": "enabled"}
+    assert call.body["thinking"] == {"type": "enabled"}
 
 
 def test_an_answer_holds_no_control_sequences_and_no_links(

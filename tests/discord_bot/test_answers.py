@@ -25,7 +25,7 @@ async def test_the_reply_replaces_the_thinking_response(bot: Bot, room: Room) ->
     target, ledger, asked = await room.ask(bot)
     only(room.server.thinking(room.channel))
     await bot.deliver(target, Reply("hello", "words", files=(NOTE,), buttons=AGAIN))
-    answer = only(room.server.answers_of(asked))
+    answer = only(room.server.responses_to(asked))
     assert answer.content == "hello\n> words" and answer.labels == ["Again"]
     assert answer.files[0].data == b"words" and not answer.is_ephemeral
     assert ledger.ids() == {0: answer.message_id}
@@ -35,9 +35,9 @@ async def test_the_reply_replaces_the_thinking_response(bot: Bot, room: Room) ->
 async def test_every_part_of_an_ephemeral_reply_is_ephemeral(bot: Bot, room: Room) -> None:
     target, ledger, asked = await room.ask(bot, "e")
     await bot.deliver(target, Reply("word " * 1000, buttons=AGAIN))
-    answers = room.server.answers_of(asked)
+    answers = room.server.responses_to(asked)
     assert len(answers) == 3 and all(one.is_ephemeral for one in answers)
-    assert room.server.answers(room.channel) == []
+    assert room.server.replies(room.channel) == []
     assert [*ledger.ids().values()] == [one.message_id for one in answers]
     assert [one.labels for one in answers] == [[], [], ["Again"]]
 
@@ -46,9 +46,9 @@ async def test_further_parts_are_repeatable_messages(bot: Bot, room: Room) -> No
     target, _, asked = await room.ask(bot)
     room.server.fault(SEND, "lose_reply")
     await bot.deliver(target, Reply("word " * 1000))
-    assert len(room.server.answers_of(asked)) == 1
-    assert len(room.server.answers(room.channel)) == 3
-    assert room.server.calls_of(FOLLOW_UP) == []
+    assert len(room.server.responses_to(asked)) == 1
+    assert len(room.server.replies(room.channel)) == 3
+    assert room.server.requests_to(FOLLOW_UP) == []
 
 
 async def test_no_part_is_sent_after_a_failed_one(bot: Bot, room: Room) -> None:
@@ -57,11 +57,11 @@ async def test_no_part_is_sent_after_a_failed_one(bot: Bot, room: Room) -> None:
     room.server.fault(SEND, "status", status=400, code=50006)
     with pytest.raises(PlatformError):
         await bot.deliver(target, reply)
-    assert len(room.server.calls_of(SEND)) == 1
+    assert len(room.server.requests_to(SEND)) == 1
     states = {part: row.state for part, row in ledger.rows.items()}
     assert states == {0: DeliveryState.SENT, 1: DeliveryState.PENDING}
     await bot.deliver(target, reply)
-    answers = room.server.answers(room.channel)
+    answers = room.server.replies(room.channel)
     assert " ".join(one.content for one in answers).split() == reply.text.split()
 
 
@@ -69,14 +69,14 @@ async def test_where_the_bot_may_not_write_parts_follow_up(bot: Bot, room: Room)
     room.server.deny(room.channel, room.guild, "SEND_MESSAGES")
     target, _, asked = await room.ask(bot)
     await bot.deliver(target, Reply("word " * 1000))
-    assert len(room.server.answers_of(asked)) == 3
+    assert len(room.server.responses_to(asked)) == 3
     # Nor is it tried where the channel has refused too often.
     bot.client.pacer.note_forbidden(room.channel)
     assert bot.client.pacer.is_held(room.channel)
-    room.server.forget_calls()
+    room.server.clear_requests()
     target, _, asked = await room.ask(bot, job_id="held")
     await bot.deliver(target, Reply("word " * 1000))
-    assert len(room.server.answers_of(asked)) == 3 and room.server.calls_of(SEND) == []
+    assert len(room.server.responses_to(asked)) == 3 and room.server.requests_to(SEND) == []
 
 
 async def test_a_user_install_gets_at_most_five_messages(bot: Bot, room: Room) -> None:
@@ -88,8 +88,8 @@ async def test_a_user_install_gets_at_most_five_messages(bot: Bot, room: Room) -
     await bot.deliver(target, Reply("word " * 1500, files=files))
     interaction = room.server.interaction(asked)
     assert interaction.is_user_install and len(interaction.followups) <= 5
-    assert len(room.server.answers_of(asked)) == 5
-    assert room.server.calls_of(SEND) == []
+    assert len(room.server.responses_to(asked)) == 5
+    assert room.server.requests_to(SEND) == []
 
 
 @pytest.mark.parametrize(
@@ -105,16 +105,16 @@ async def test_without_the_response_the_reply_goes_to_the_channel(
     if calls and not errors:
         room.server.delete(room.server.interaction(asked).original_id or "")
     await bot.deliver(replace(target, is_refusal=age_s > 0), Reply("hello"))
-    answer = room.server.answers(room.channel)[-1]
+    answer = room.server.replies(room.channel)[-1]
     assert answer.content == "hello" and ledger.ids() == {0: answer.message_id}
-    assert len(room.server.calls_of("PATCH /webhooks/*")) == calls
+    assert len(room.server.requests_to("PATCH /webhooks/*")) == calls
 
 
 @pytest.mark.parametrize("flags", ["e", "p"])
 async def test_a_late_ephemeral_reply_is_a_direct_message(bot: Bot, room: Room, flags: str) -> None:
     target, ledger, _ = await room.ask(bot, flags, age_s=900)
     await bot.deliver(target, Reply("word " * 700, buttons=AGAIN))
-    answers = room.server.answers(room.server.dm(room.ann))
+    answers = room.server.replies(room.server.dm(room.ann))
     assert len(answers) == 2 and answers[1].labels == ["Again"]
     assert [*ledger.ids().values()] == [one.message_id for one in answers]
     # Where that cannot be either, it is given up.
@@ -123,18 +123,18 @@ async def test_a_late_ephemeral_reply_is_a_direct_message(bot: Bot, room: Room, 
     with pytest.raises(PlatformError) as caught:
         await bot.deliver(target, Reply("hello"))
     assert not isinstance(caught.value, ChatGone) and not caught.value.is_retryable
-    assert room.server.answers(room.channel) == []
+    assert room.server.replies(room.channel) == []
 
 
 async def test_a_late_reply_replaces_the_partial_text(bot: Bot, room: Room) -> None:
     target, ledger, asked = await room.ask(bot)
     await bot.show(target, "one moment", is_lasting=True)
     await room.server.wait_for(lambda: PLACEHOLDER in ledger.ids())
-    assert only(room.server.answers_of(asked)).content == "one moment"
+    assert only(room.server.responses_to(asked)).content == "one moment"
     room.server.advance(seconds=901)
     await bot.deliver(target, Reply("hello"))
-    assert room.server.calls_of("PATCH /webhooks/*")[-1].code == 50027
-    assert only(room.server.answers(room.channel)).message_id == ledger.ids()[0]
+    assert room.server.requests_to("PATCH /webhooks/*")[-1].code == 50027
+    assert only(room.server.replies(room.channel)).message_id == ledger.ids()[0]
     assert ledger.ids()[0] != ledger.ids()[PLACEHOLDER]
     late, ledger, asked = await room.ask(bot, job_id="late")
     await bot.show(late, "one moment", is_lasting=True)
@@ -144,7 +144,7 @@ async def test_a_late_reply_replaces_the_partial_text(bot: Bot, room: Room) -> N
     old = replace(reply_token, created_s=reply_token.created_s - 900).write()
     await bot.deliver(replace(late, message=replace(late.message, reply_token=old)), Reply("hello"))
     # Its message is known, and can be taken away as any other of ours.
-    assert room.server.answers_of(asked) == []
+    assert room.server.responses_to(asked) == []
 
 
 async def test_an_outdated_reply_is_edited_with_and_without_token(bot: Bot, room: Room) -> None:
@@ -154,20 +154,20 @@ async def test_an_outdated_reply_is_edited_with_and_without_token(bot: Bot, room
         room.server.advance(seconds=age_s)
         ledger.outdate()
         await bot.deliver(target, Reply("good morning"))
-        assert only(room.server.answers_of(asked)).content == "good morning"
+        assert only(room.server.responses_to(asked)).content == "good morning"
 
 
 async def test_an_empty_reply_ends_thinking(bot: Bot, room: Room) -> None:
     target, _, asked = await room.ask(bot)
     await bot.deliver(target, Reply())
-    assert room.server.thinking(room.channel) == [] == room.server.answers_of(asked)
+    assert room.server.thinking(room.channel) == [] == room.server.responses_to(asked)
 
 
 async def test_the_message_of_a_pressed_button_is_unchanged(bot: Bot, room: Room) -> None:
     target, _, _ = await room.ask(bot, "u")
     await bot.deliver(target, Reply("hello"))
     only(room.server.thinking(room.channel))  # the first answer was not touched
-    assert only(room.server.answers(room.channel)).content == "hello"
+    assert only(room.server.replies(room.channel)).content == "hello"
 
 
 async def test_a_repeated_edit_changes_nothing(bot: Bot, room: Room) -> None:
@@ -178,8 +178,8 @@ async def test_a_repeated_edit_changes_nothing(bot: Bot, room: Room) -> None:
     await ledger.forget(0)
     await ledger.start(0)
     await bot.deliver(target, Reply("hello", files=(NOTE,)))
-    answer = only(room.server.answers_of(asked))
-    assert len(answer.files) == 1 and only(room.server.answers(room.channel))
+    answer = only(room.server.responses_to(asked))
+    assert len(answer.files) == 1 and only(room.server.replies(room.channel))
     assert ambiguous() == before
 
 
@@ -190,16 +190,16 @@ async def test_only_follow_ups_may_be_duplicated_and_are_counted(bot: Bot, room:
     await ledger.forget(1)
     await ledger.start(1)
     await bot.deliver(target, Reply("word " * 700))
-    assert len(room.server.answers_of(asked)) == 3 and ambiguous() == before + 1
+    assert len(room.server.responses_to(asked)) == 3 and ambiguous() == before + 1
 
 
 async def test_a_refusal_is_shown_only_to_the_person_who_asked(bot: Bot, room: Room) -> None:
     for flags in ("", "e"):
         target, ledger, asked = await room.ask(bot, flags, job_id=f"job{flags}")
         await bot.deliver(replace(target, is_refusal=True), Reply("That cannot be."))
-        answers = room.server.answers_of(asked)
+        answers = room.server.responses_to(asked)
         assert [(one.content, one.is_ephemeral) for one in answers] == [("That cannot be.", True)]
-        assert room.server.answers(room.channel) == room.server.thinking(room.channel) == []
+        assert room.server.replies(room.channel) == room.server.thinking(room.channel) == []
         assert ledger.ids() == {0: answers[0].message_id}
     # What is secret anyway takes the place of thinking.
-    assert len(room.server.calls_of("PATCH /webhooks/*")) == 1
+    assert len(room.server.requests_to("PATCH /webhooks/*")) == 1

@@ -57,7 +57,7 @@ async def test_a_lost_session_loses_no_message(
     await settle(running)
     assert {m.message_id for m in inbox.messages[26:]} == sent
     assert inbox.tries == tries + 60
-    asked = [call.path.split("/")[2] for call in server.calls_of("GET */messages")]
+    asked = [call.path.split("/")[2] for call in server.requests_to("GET */messages")]
     assert set(asked) == set(rooms) and server.identifies() == 2
 
 

@@ -111,5 +111,5 @@ async def test_follow_up_questions(room: Room) -> None:
     note = {"recording": ("talk.ogg", make_note(9))}
     answer = await room.give("ask", {"question": "What is said?"}, attachments=note)
     again = room.server.send_text(room.channel, room.bob, "And then?", reply_to=answer.message_id)
-    followed = await room.server.wait_for(lambda: room.server.answers_to(again), timeout_s=30)
+    followed = await room.server.wait_for(lambda: room.server.replies_to(again), timeout_s=30)
     assert followed[0].content

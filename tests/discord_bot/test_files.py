@@ -38,10 +38,10 @@ async def test_an_expired_link_is_renewed(server: Server, running: Bot, inbox: F
     """H10: the message is fetched again for a fresh link."""
     message = await hear(server, inbox)
     assert await running.fetch(message) == OGG
-    assert not server.calls_of("GET */messages/*")  # what was just sent costs no call
+    assert not server.requests_to("GET */messages/*")  # what was just sent costs no call
     server.expire_links()
     assert await running.fetch(message) == OGG
-    assert len(server.calls_of("GET */messages/*")) == 1
+    assert len(server.requests_to("GET */messages/*")) == 1
     server.fault("GET /cdn", "status", status=503)
     with pytest.raises(PlatformBusy):
         await running.fetch(message)
@@ -103,7 +103,7 @@ async def test_large_files_are_not_fetched_whatever_they_claim(
     large = Attachment("1/2/3", size_bytes=files.MAX_BYTES + 1)
     with pytest.raises(TooLong):
         await running.fetch(make_message("1", attachment=large))
-    assert not server.calls_of("GET /cdn")
+    assert not server.requests_to("GET /cdn")
     monkeypatch.setattr(files, "MAX_BYTES", 3000)
     message = await hear(server, inbox, claims={"claimed_bytes": 100})
     with pytest.raises(TooLong):

@@ -20,7 +20,7 @@ async def test_large_audio_is_shrunk(bot: Bot, room: Room) -> None:
     large = File("talk.wav", "audio/wav", LARGE, 28.0)
     assert len(large.data) > MAX_FILE_BYTES
     await bot.deliver(target, Reply("Here it is.", files=(large,)))
-    answer = only(room.server.answers_to(target.message.message_id))
+    answer = only(room.server.replies_to(target.message.message_id))
     [file] = answer.files
     assert (answer.content, file.name) == ("Here it is.", "talk.ogg")
     assert len(sounds.decode(file.data)) == pytest.approx(28.0 * 16_000 * 2, rel=0.01)
@@ -41,7 +41,7 @@ async def test_unreadable_audio_is_mentioned(bot: Bot, room: Room) -> None:
     target, _ = room.note()
     broken = File("talk.wav", "audio/wav", bytes(MAX_FILE_BYTES + 1))
     await bot.deliver(target, Reply("Here it is.", files=(broken,)))
-    answer = only(room.server.answers_to(target.message.message_id))
+    answer = only(room.server.replies_to(target.message.message_id))
     assert not answer.files and "10 MB" in answer.content
 
 
@@ -49,4 +49,4 @@ async def test_a_large_voice_message_remains_a_voice_message(bot: Bot, room: Roo
     target, _ = room.note()
     large = File("talk.wav", "audio/wav", LARGE, 28.0, waveform=bytes(range(60)))
     await bot.deliver(target, Reply(files=(large,)))
-    assert only(room.server.answers(room.channel)).is_voice
+    assert only(room.server.replies(room.channel)).is_voice

@@ -55,7 +55,7 @@ async def test_it_resumes_when_told_to(
     server.invalidate(is_resumable=True)
     await server.wait_for(lambda: server.resumes() == 2)
     await hears(server, inbox, ann)
-    assert server.identifies() == 1 and not server.calls_of("GET */messages")
+    assert server.identifies() == 1 and not server.requests_to("GET */messages")
     server.invalidate()  # a session that is gone is begun anew at the same address
     await server.wait_for(lambda: server.identifies() == 2)
     await hears(server, inbox, ann)
@@ -116,7 +116,7 @@ async def test_fatal_close_codes_end_the_bot(
     with pytest.raises(ConfigError, match=words):
         async with run_bot(settings, inbox):
             pass
-    assert len(server.calls_of("GET /gateway/bot")) == 1
+    assert len(server.requests_to("GET /gateway/bot")) == 1
 
 
 async def test_a_wrong_token_ends_the_bot(
@@ -126,7 +126,7 @@ async def test_a_wrong_token_ends_the_bot(
     with pytest.raises(PlatformLocked, match="token"):
         async with run_bot(wrong, inbox):
             pass
-    assert len(server.calls) == 1
+    assert len(server.requests) == 1
 
 
 async def test_login_waits_for_an_unreachable_discord(

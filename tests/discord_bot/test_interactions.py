@@ -93,7 +93,7 @@ async def test_a_slash_command_is_deferred_and_then_committed(scenario: Scenario
         scenario.room, scenario.ann, "say", {"text": "Hi", "voice": "Mia"}
     )
     await asyncio.sleep(0.15)
-    assert scenario.server.calls_of("POST /interactions/*") and not scenario.inbox.messages
+    assert scenario.server.requests_to("POST /interactions/*") and not scenario.inbox.messages
     message = await scenario.accepted()
     assert (message.command, message.text) == ("say", 'voice:"Mia" Hi')
     assert message.chat.chat_id == scenario.room and not message.is_private
@@ -170,7 +170,7 @@ async def test_a_question_about_a_message_is_entered_in_a_modal(
     # As after a restart: it says that it knows of no such form.
     running._interactions._modals._open.clear()
     sent = scenario.server.submit(asked, scenario.ann, {"text": "When?"})
-    answers = await scenario.server.wait_for(lambda: scenario.server.answers_of(sent))
+    answers = await scenario.server.wait_for(lambda: scenario.server.responses_to(sent))
     assert answers[0].is_ephemeral and len(scenario.inbox.messages) == 2
 
 
@@ -196,7 +196,7 @@ async def test_a_private_button_belongs_to_the_persons_own_chat(scenario: Scenar
 
 async def test_an_unknown_button_does_nothing(scenario: Scenario) -> None:
     asked = scenario.server.press(scenario.post(), scenario.ann, label="Old")
-    [answer] = await scenario.server.wait_for(lambda: scenario.server.answers_of(asked))
+    [answer] = await scenario.server.wait_for(lambda: scenario.server.responses_to(asked))
     assert answer.is_ephemeral and not scenario.inbox.messages and scenario.server.pings() == []
 
 
@@ -270,7 +270,7 @@ async def test_a_chat_that_is_not_allowed_gets_a_notice(server: Server, settings
     async with run_bot(limited, inbox):
         await server.wait_for(server.commands)
         refused = server.slash(server.dm(eve), eve, "help")
-        [answer] = await server.wait_for(lambda: server.answers_of(refused))
+        [answer] = await server.wait_for(lambda: server.responses_to(refused))
         assert answer.content and not inbox.messages
         server.slash(server.channel(guild), ann, "help")
         await server.wait_for(lambda: inbox.messages)

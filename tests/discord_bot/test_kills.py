@@ -45,7 +45,7 @@ async def test_a_voice_message_is_answered_once(
     await program.start(kill_at=step)
     note = server.send_voice(server.dm(ann), ann, VOICE, duration=4.0)
     await restart(program, ann)
-    answers = server.answers_to(note)
+    answers = server.replies_to(note)
     words = " ".join(one.content for one in answers).split()
     assert len(answers) == 2
     assert [one for one in words if one.startswith("word")] == LONG_TEXT.split()
@@ -59,6 +59,6 @@ async def test_a_command_is_answered_once(
     await server.wait_for(lambda: "say" in server.commands(), 30)
     asked = server.slash(channel, ann, "say", {"text": "Good morning"})
     await restart(program, ann)
-    spoken = [one for one in server.answers(channel) if one.is_voice]
-    assert len(spoken) + sum(len(one.files) for one in server.answers_of(asked)) == 1
+    spoken = [one for one in server.replies(channel) if one.is_voice]
+    assert len(spoken) + sum(len(one.files) for one in server.responses_to(asked)) == 1
     assert server.thinking(channel) == []

@@ -59,7 +59,7 @@ def check_everything(room: Room) -> None:
     """Check that every request disables mentions, and that only text was sent."""
     written = [
         call.body
-        for call in room.server.calls
+        for call in room.server.requests
         if isinstance(call.body, dict) and ("content" in call.body or "attachments" in call.body)
     ]
     assert written
@@ -71,5 +71,5 @@ def check_everything(room: Room) -> None:
 async def test_a_reply_without_its_refused_files_pings_nobody(bot: Bot, room: Room) -> None:
     room.server.deny(room.channel, room.guild, "ATTACH_FILES", "READ_MESSAGE_HISTORY")
     await room.answer(bot, everywhere(calls(room)))
-    assert room.server.pings() == [] and room.server.answers(room.channel)
+    assert room.server.pings() == [] and room.server.replies(room.channel)
     check_everything(room)

@@ -116,7 +116,7 @@ async def test_commands_are_registered_when_they_change(
     for times in range(1, 4):
         async with run_bot(settings, FakeInbox()):
             await server.wait_for(
-                lambda: len(server.calls_of("GET */commands")) == times  # noqa: B023
+                lambda: len(server.requests_to("GET */commands")) == times  # noqa: B023
             )
             await server.wait_for(server.commands)
     assert len(server.command_writes()) == 1
@@ -130,8 +130,8 @@ async def test_failed_registration_is_retried(server: Server, settings: Settings
     server.fault("GET */commands", "status", status=503, count=len(MENU_WAITS_S) - 1)
     async with run_bot(settings, FakeInbox()):
         await server.wait_for(server.commands, sum(MENU_WAITS_S))
-    tries = server.calls_of("GET */commands")
-    waits_s = [round(later.at - one.at) for one, later in pairwise(tries)]
+    tries = server.requests_to("GET */commands")
+    waits_s = [round(later.received_at - one.received_at) for one, later in pairwise(tries)]
     assert waits_s == [round(wait_s) for wait_s in MENU_WAITS_S[:-1]]
 
 

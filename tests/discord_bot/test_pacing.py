@@ -116,7 +116,7 @@ async def test_idle_channels_are_forgotten(pacer: DiscordPacer, advance: Advance
 async def test_a_pause_lets_only_first_responses_through(bot: Bot, server: Server) -> None:
     room = make_room(server)
     bot.client.pacer.pause(60)
-    server.forget_calls()
+    server.clear_requests()
     with pytest.raises(Paused, match=r"refused: \d+ s to wait"):
         await bot.client.http.send_typing(int(room.channel))
     assert issubclass(Paused, aiohttp.ClientError)  # to discord.py it is a network that is down
@@ -126,7 +126,7 @@ async def test_a_pause_lets_only_first_responses_through(bot: Bot, server: Serve
     assert caught.value.retry_after_s and 50 < caught.value.retry_after_s <= 60
     await room.ask(bot)
     await bot.client.http.get_bot_gateway()
-    assert [call.status for call in server.calls] == [204, 200]
+    assert [call.status for call in server.requests] == [204, 200]
     # Files are neither held back nor counted.
     server.fault("GET /cdn", "status", status=403)
     with pytest.raises(discord.Forbidden):
@@ -145,8 +145,8 @@ async def test_a_ban_pauses_for_as_long_as_it_says(
         target, _ = room.note(str(number))
         with pytest.raises(PlatformBusy):
             await bot.deliver(target, Reply("hello"))
-    assert len(server.calls_of("POST */messages")) == 1
+    assert len(server.requests_to("POST */messages")) == 1
     assert bot.client.pacer.pause_s == pytest.approx(wait_s, abs=1)
     advance(wait_s)
     await bot.deliver(target, Reply("hello"))
-    only(server.answers(room.channel))
+    only(server.replies(room.channel))

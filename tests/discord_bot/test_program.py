@@ -26,7 +26,7 @@ async def test_many_crashes_and_one_reply(program: DiscordProgram, server: Serve
     sent.append(server.send_voice(room, people[0], VOICE))
     await program.settle(3)
     moments = [
-        lambda: server.answers_to(sent[-1]),
+        lambda: server.replies_to(sent[-1]),
         lambda: program.states()["running"],
         lambda: sum(program.states().values()) == len(sent),
     ]
@@ -43,7 +43,7 @@ async def test_many_crashes_and_one_reply(program: DiscordProgram, server: Serve
     sent += [server.send_text(server.dm(one), one, "hello") for one in people]
     await program.settle(len(sent))
     assert server.visible_counts(sent) == dict.fromkeys(sent, 1) and not server.pings()
-    assert all("of 4.0 seconds" in server.answers_to(one)[0].content for one in missed)
+    assert all("of 4.0 seconds" in server.replies_to(one)[0].content for one in missed)
     assert await program.stop() == 0
     assert server.token not in program.whole_log and "of 4.0 seconds" not in program.whole_log
 

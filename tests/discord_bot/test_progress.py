@@ -24,37 +24,37 @@ async def test_the_latest_text_wins(bot: Bot, room: Room) -> None:
     target, ledger = room.note()
     for number in range(20):
         await bot.show(target, f"word {number}")
-    await room.server.wait_for(lambda: room.server.answers(room.channel))
-    assert only(room.server.answers(room.channel)).versions == ["word 19"]
+    await room.server.wait_for(lambda: room.server.replies(room.channel))
+    assert only(room.server.replies(room.channel)).versions == ["word 19"]
     for number in range(20, 40):
         await bot.show(target, f"word {number}")
         await asyncio.sleep(0.15)
     await asyncio.sleep(60)
-    answer = only(room.server.answers(room.channel))
+    answer = only(room.server.replies(room.channel))
     # Twenty texts within three seconds: one each two seconds, and the last one.
     assert answer.versions[-1] == "word 39" and len(answer.versions) == 3
     assert answer.reply_to == target.message.message_id and answer.flags & SILENT
     assert ledger.ids() == {PLACEHOLDER: answer.message_id}
     await bot.deliver(target, Reply("hello", buttons=AGAIN))
-    assert len(room.server.calls_of(SEND)) == 1
-    room.server.forget_calls()
+    assert len(room.server.requests_to(SEND)) == 1
+    room.server.clear_requests()
     await bot.show(target, "late")
     await asyncio.sleep(60)
-    answer = only(room.server.answers(room.channel))
+    answer = only(room.server.replies(room.channel))
     assert (answer.content, answer.labels) == ("hello", ["Again"])
-    assert room.server.calls == [] and ledger.ids()[0] == answer.message_id
+    assert room.server.requests == [] and ledger.ids()[0] == answer.message_id
 
 
 async def test_text_by_people_is_shown_verbatim(bot: Bot, room: Room) -> None:
     target, _ = room.note()
     words = "@everyone <@1> **bold** [a](https://e.example) https://e.example\n# x"
     await bot.show(target, words)
-    await room.server.wait_for(lambda: room.server.answers(room.channel))
-    seen = read(only(room.server.answers(room.channel)).content)
+    await room.server.wait_for(lambda: room.server.replies(room.channel))
+    seen = read(only(room.server.replies(room.channel)).content)
     assert restore_links(seen.text) == words and seen.kinds == set() and room.server.pings() == []
     await bot.show(target, "*" * 3000 + " the end")
     await asyncio.sleep(GAP_S)
-    content = only(room.server.answers(room.channel)).content
+    content = only(room.server.replies(room.channel)).content
     assert content.startswith("…") and content.endswith(" the end") and len(content) > 1900
 
 
@@ -64,20 +64,20 @@ async def test_an_interaction_shows_progress_in_its_response(
 ) -> None:
     target, _, asked = await room.ask(bot, flags)
     await bot.show(target, "one moment", is_lasting=True)
-    await room.server.wait_for(lambda: room.server.answers_of(asked))
+    await room.server.wait_for(lambda: room.server.responses_to(asked))
     await bot.show(target, "and more")
-    await room.server.wait_for(lambda: only(room.server.answers_of(asked)).content == "and more")
+    await room.server.wait_for(lambda: only(room.server.responses_to(asked)).content == "and more")
     await bot.deliver(target, Reply("hello"))
-    assert only(room.server.answers_of(asked)).versions[1:] == ["one moment", "and more", "hello"]
-    assert room.server.calls_of(SEND) == []
+    assert only(room.server.responses_to(asked)).versions[1:] == ["one moment", "and more", "hello"]
+    assert room.server.requests_to(SEND) == []
 
 
 async def test_a_late_ephemeral_text_is_not_shown_publicly(bot: Bot, room: Room) -> None:
     target, _, _ = await room.ask(bot, "e", age_s=900)
     await bot.show(target, "secret words")
     await asyncio.sleep(60)
-    assert room.server.answers(room.channel) == [] and room.server.calls_of(SEND) == []
-    assert room.server.calls_of("* /webhooks/*") == []
+    assert room.server.replies(room.channel) == [] and room.server.requests_to(SEND) == []
+    assert room.server.requests_to("* /webhooks/*") == []
 
 
 async def lose_placeholder(bot: Bot, room: Room) -> tuple[DeliveryTarget, MemoryLedger]:
@@ -100,7 +100,7 @@ async def test_a_lost_placeholder_is_removed(bot: Bot, room: Room, kind: str) ->
     text = Reply("hello")
     replies = {"text": text, "more": text, "voice": Reply(files=(await make_voice(),))}
     await bot.deliver(target, replies.get(kind, Reply()))
-    answers = room.server.answers(room.channel)
+    answers = room.server.replies(room.channel)
     words = [("hello", False)]
     expected = {"text": words, "more": words, "voice": [("", True)], "nothing": []}
     assert [(one.content, one.is_voice) for one in answers] == expected[kind]
@@ -111,22 +111,22 @@ async def test_the_reply_waits_for_the_update_under_way(bot: Bot, room: Room) ->
     target, ledger = room.note()
     room.server.fault(SEND, "delay", delay_s=0.5)
     await bot.show(target, "one")
-    await room.server.wait_for(lambda: room.server.calls_of(SEND))
+    await room.server.wait_for(lambda: room.server.requests_to(SEND))
     assert ledger.rows[PLACEHOLDER].state is DeliveryState.PENDING  # noted before it is made
     await bot.deliver(target, Reply("hello"))
     await asyncio.sleep(60)
-    assert only(room.server.answers(room.channel)).content == "hello"
+    assert only(room.server.replies(room.channel)).content == "hello"
 
 
 async def test_the_reply_waits_for_no_later_update(bot: Bot, room: Room, clock: Clock) -> None:
     target, _ = room.note()
     await bot.show(target, "one")
-    await room.server.wait_for(lambda: room.server.answers(room.channel))
+    await room.server.wait_for(lambda: room.server.replies(room.channel))
     await bot.show(target, "two")
     begun_s = clock.monotonic()
     await bot.deliver(target, Reply("hello"))
     assert clock.monotonic() - begun_s < GAP_S / 2
-    assert only(room.server.answers(room.channel)).versions == ["one", "hello"]
+    assert only(room.server.replies(room.channel)).versions == ["one", "hello"]
 
 
 async def test_a_refusal_ends_the_updates_and_never_raises(bot: Bot, room: Room) -> None:
@@ -136,7 +136,7 @@ async def test_a_refusal_ends_the_updates_and_never_raises(bot: Bot, room: Room)
         for text in ("one", "two", "three"):
             await bot.show(target, text)
             await asyncio.sleep(GAP_S)
-        assert len(room.server.calls_of(SEND)) == min(number, MAX_FORBIDDEN)
+        assert len(room.server.requests_to(SEND)) == min(number, MAX_FORBIDDEN)
 
 
 async def test_a_refused_interaction_does_not_count_against_its_channel(
@@ -159,17 +159,17 @@ async def test_an_outage_only_delays_updates(bot: Bot, room: Room) -> None:
     assert not bot.client.pacer.is_held(room.channel)
     room.server.clear_faults()
     await bot.show(target, "one")
-    await room.server.wait_for(lambda: room.server.answers(room.channel))
-    assert only(room.server.answers(room.channel)).content == "one"
+    await room.server.wait_for(lambda: room.server.replies(room.channel))
+    assert only(room.server.replies(room.channel)).content == "one"
 
 
 async def test_an_unanswered_update_is_given_up(bot: Bot, room: Room, clock: Clock) -> None:
     target, _ = room.note()
     room.server.fault(SEND, "hang")
     await bot.show(target, "one")
-    await room.server.wait_for(lambda: room.server.calls_of(SEND))
+    await room.server.wait_for(lambda: room.server.requests_to(SEND))
     await bot.show(target, "two")
     begun_s = clock.monotonic()
     await bot.deliver(target, Reply("hello"))
     assert clock.monotonic() - begun_s == pytest.approx(UPDATE_S, abs=0.2)
-    assert only(room.server.answers(room.channel)).versions == ["hello"]
+    assert only(room.server.replies(room.channel)).versions == ["hello"]

@@ -158,4 +158,4 @@ async def test_typing_stops_in_a_channel_that_forbids_it(
         server.send_voice(channel, ann, OGG)
         await server.wait_for(lambda n=n: len(inbox.messages) == n + 1)  # type: ignore[misc]
         await asyncio.sleep(0.1)
-    assert len(server.calls_of("POST */typing")) == 3
+    assert len(server.requests_to("POST */typing")) == 3

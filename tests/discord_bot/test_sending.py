@@ -30,7 +30,7 @@ FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
 
 
 def count_sends(room: Room) -> int:
-    return len(room.server.calls_of(SEND))
+    return len(room.server.requests_to(SEND))
 
 
 async def test_the_reply_refers_to_the_voice_message(bot: Bot, room: Room) -> None:
@@ -38,13 +38,13 @@ async def test_the_reply_refers_to_the_voice_message(bot: Bot, room: Room) -> No
     await bot.deliver(
         target, Reply("Heard:", "hello https://e.example @everyone *_`", buttons=AGAIN)
     )
-    answer = only(room.server.answers_to(target.message.message_id))
+    answer = only(room.server.replies_to(target.message.message_id))
     seen = read(answer.content)
     assert restore_links(seen.text) == "Heard:\nhello https://e.example @everyone *_`"
     assert seen.kinds == {"quote"}
     assert ledger.ids() == {0: answer.message_id}
     assert answer.labels == ["Again"] and answer.flags & 4
-    body = room.server.calls_of(SEND)[0].body
+    body = room.server.requests_to(SEND)[0].body
     assert body["allowed_mentions"] == {"parse": [], "replied_user": False}
     assert body["enforce_nonce"] is True and len(body["nonce"]) == 25
 
@@ -58,14 +58,14 @@ async def test_links_lead_to_messages_of_the_server(bot: Bot, room: Room) -> Non
     )  # fmt: skip
     await bot.deliver(target, Reply("one two three four", links=links))
     base = f"https://discord.com/channels/{room.guild}"
-    assert read(only(room.server.answers(room.channel)).content).links == [
+    assert read(only(room.server.replies(room.channel)).content).links == [
         ("one", f"{base}/{room.channel}/11"), ("two", f"{base}/77/12"),
         ("three", f"{base}/{other}/13"),
     ]  # fmt: skip
     target, _ = room.dm_note()
     await bot.deliver(target, Reply("one", links=(Link(0, 3, "11"),)))
     chat = target.message.chat.chat_id
-    found = read(only(room.server.answers(chat)).content).links
+    found = read(only(room.server.replies(chat)).content).links
     assert found == [("one", f"https://discord.com/channels/@me/{chat}/11")]
 
 
@@ -73,11 +73,11 @@ async def test_an_unreadable_question_is_replied_to_without_reference(bot: Bot, 
     target, _ = room.note()
     room.server.delete(target.message.message_id)
     await bot.deliver(target, Reply("hello"))
-    assert only(room.server.answers(room.channel)).reply_to is None and count_sends(room) == 1
+    assert only(room.server.replies(room.channel)).reply_to is None and count_sends(room) == 1
     target, _ = room.note("other")
     room.server.deny(room.channel, room.guild, "READ_MESSAGE_HISTORY")
     await bot.deliver(target, Reply("hello", files=(FILE,)))
-    _, answer = room.server.answers(room.channel)
+    _, answer = room.server.replies(room.channel)
     assert answer.reply_to is None and len(answer.files) == 1
 
 
@@ -88,16 +88,16 @@ async def test_files_that_cannot_be_sent_are_mentioned(
     target, _ = room.note()
     room.server.fault(SEND, "status", status=status, code=code)
     await bot.deliver(target, Reply("Here:", files=(FILE,)))
-    assert "too big" in only(room.server.answers(room.channel)).content
+    assert "too big" in only(room.server.replies(room.channel)).content
     data = bytes(range(256)) * (10 << 12)
     fits = File("fits.bin", "application/octet-stream", data)
     # Two of 10 MiB are one request.
     target, _ = await room.answer(bot, Reply("Here:", files=(fits, fits)), "other")
-    answer = only(room.server.answers_to(target.message.message_id))
+    answer = only(room.server.replies_to(target.message.message_id))
     assert [file.data for file in answer.files] == [data] * 2
     room.server.deny(room.channel, room.guild, "ATTACH_FILES")
     target, _ = await room.answer(bot, Reply("Here:", files=(FILE,)), "forbidden")
-    answer = only(room.server.answers_to(target.message.message_id))
+    answer = only(room.server.replies_to(target.message.message_id))
     assert answer.content == f"Here:\n{sending.FILES_FORBIDDEN}"
 
 
@@ -133,12 +133,12 @@ async def test_a_crash_after_the_send_makes_no_second_message(bot: Bot, room: Ro
     assert ledger.rows[0].state is DeliveryState.PENDING
     room.server.clear_faults()
     await bot.deliver(target, Reply("hello", files=(FILE,)))
-    answer = only(room.server.answers(room.channel))
+    answer = only(room.server.replies(room.channel))
     assert (ledger.ids(), answer.files[0].data) == ({0: answer.message_id}, FILE.data)
     await ledger.forget(0)
     await ledger.start(0)  # the process died before the id was kept
     await bot.deliver(target, Reply("good morning"))
-    assert only(room.server.answers(room.channel)).content == "good morning"
+    assert only(room.server.replies(room.channel)).content == "good morning"
 
 
 async def test_sent_parts_are_not_sent_again(bot: Bot, room: Room) -> None:
@@ -146,10 +146,10 @@ async def test_sent_parts_are_not_sent_again(bot: Bot, room: Room) -> None:
     reply = Reply(quote="word " * 1000)
     await bot.deliver(target, reply)
     await bot.deliver(target, reply)
-    answers = room.server.answers_to(target.message.message_id)
+    answers = room.server.replies_to(target.message.message_id)
     assert len(answers) == 3 == count_sends(room)
     assert [*ledger.ids().values()] == [one.message_id for one in answers]
-    assert room.server.calls_of("PATCH *") == []
+    assert room.server.requests_to("PATCH *") == []
     await ledger.forget(2)
     room.server.advance(hours=1)
     await bot.deliver(target, reply)
@@ -161,8 +161,8 @@ async def test_a_lasting_outage_is_left_to_the_job(bot: Bot, room: Room) -> None
     room.server.fault(SEND, "status", status=503, count=None)
     with pytest.raises(PlatformBusy):
         await bot.deliver(target, Reply("hello"))
-    tries = room.server.calls_of(SEND)
-    waits_s = [later.at - one.at for one, later in pairwise(tries)]
+    tries = room.server.requests_to(SEND)
+    waits_s = [later.received_at - one.received_at for one, later in pairwise(tries)]
     assert waits_s == pytest.approx(WAITS_S, abs=0.1)
     assert ledger.rows[0].state is DeliveryState.PENDING
 
@@ -185,10 +185,10 @@ async def test_nothing_is_sent_before_the_login_and_everything_after(
     await bot.show(target, "one moment", is_lasting=True)
     work = asyncio.create_task(bot.deliver(target, Reply("hello")))
     await asyncio.sleep(OPEN_WAIT_S - 1)
-    assert not work.done() and room.server.calls == []
+    assert not work.done() and room.server.requests == []
     await bot.client.open()
     await work
-    assert only(room.server.answers(room.channel)).content == "hello"
+    assert only(room.server.replies(room.channel)).content == "hello"
     await bot.close()
 
 
@@ -197,18 +197,18 @@ async def test_an_outdated_reply_is_edited_in_place(bot: Bot, room: Room) -> Non
     first = ledger.ids()
     ledger.outdate()
     await bot.deliver(target, Reply("good morning"))
-    answer = only(room.server.answers(room.channel))
+    answer = only(room.server.replies(room.channel))
     assert (answer.content, answer.files, answer.labels) == ("good morning", [], [])
     assert ledger.ids() == first
     # The nonce of the first one would give back what was deleted.
     room.server.delete(first[0])
     ledger.outdate()
     await bot.deliver(target, Reply("good night"))
-    answer = only(room.server.answers(room.channel))
+    answer = only(room.server.replies(room.channel))
     assert answer.content == "good night" and ledger.ids() == {0: answer.message_id}
     ledger.outdate()
     await bot.deliver(target, Reply())
-    assert room.server.answers(room.channel) == [] and ledger.ids() == {}
+    assert room.server.replies(room.channel) == [] and ledger.ids() == {}
 
 
 async def test_an_outdated_reply_becomes_shorter_and_longer(bot: Bot, room: Room) -> None:
@@ -218,20 +218,20 @@ async def test_an_outdated_reply_becomes_shorter_and_longer(bot: Bot, room: Room
     ledger.outdate()
     await bot.deliver(target, Reply("short"))
     # The last one first: the ledger never has a gap.
-    gone = [call.path.rpartition("/")[2] for call in room.server.calls_of("DELETE */messages/*")]
+    gone = [call.path.rpartition("/")[2] for call in room.server.requests_to("DELETE */messages/*")]
     assert gone == [first[2], first[1]]
-    assert [a.content for a in room.server.answers(room.channel)] == ["short"]
+    assert [a.content for a in room.server.replies(room.channel)] == ["short"]
     assert len(ledger.ids()) == 1
     ledger.outdate()
     await bot.deliver(target, Reply("word " * 1000))
-    assert len(room.server.answers(room.channel)) == 3
+    assert len(room.server.replies(room.channel)) == 3
 
 
 @pytest.mark.parametrize("scope", ["user", "shared", "global"])
 async def test_a_rate_limit_is_waited_for(bot: Bot, room: Room, scope: str) -> None:
     room.server.fault(SEND, "rate_limit", retry_after=0.3, scope=scope)
     await room.answer(bot, Reply("hello"))
-    only(room.server.answers(room.channel))
+    only(room.server.replies(room.channel))
     assert count_sends(room) == 2
     assert bot.client.pacer.invalid_count == (scope != "shared") == room.server.invalid_requests()
     room.server.fault(SEND, "rate_limit", retry_after=300.0, scope=scope)
@@ -245,7 +245,7 @@ async def test_a_burst_keeps_to_strict_rate_limits(bot: Bot, room: Room) -> None
     room.server.set_limits(is_strict=True)
     envelopes = [room.note(str(n))[0] for n in range(12)]
     await asyncio.gather(*(bot.deliver(one, Reply("hello")) for one in envelopes))
-    assert len(room.server.answers(room.channel)) == 12
+    assert len(room.server.replies(room.channel)) == 12
     assert room.server.invalid_requests() <= 1
 
 
@@ -260,7 +260,7 @@ async def test_a_channel_that_refuses_is_left_alone(bot: Bot, room: Room, code: 
     room.server.clear_faults()
     other = make_room(room.server)
     await bot.deliver(other.note()[0], Reply("hello"))
-    only(room.server.answers(other.channel))
+    only(room.server.replies(other.channel))
 
 
 async def test_errors_that_end_a_chat_a_thread_or_the_bot(bot: Bot, room: Room) -> None:
@@ -268,8 +268,8 @@ async def test_errors_that_end_a_chat_a_thread_or_the_bot(bot: Bot, room: Room) 
     notes = [room.note(thread_id=thread)[0], room.note()[0], room.note()[0], room.dm_note()[0]]
     room.server.archive_thread(thread)
     await bot.deliver(notes[0], Reply("hello"))  # it is taken out again
-    assert only(room.server.answers(thread)).reply_to == notes[0].message.message_id
-    assert room.server.answers(room.channel) == []
+    assert only(room.server.replies(thread)).reply_to == notes[0].message.message_id
+    assert room.server.replies(room.channel) == []
     notes[0] = room.note("locked", thread_id=thread)[0]
     room.server.archive_thread(thread, is_locked=True)
     await fails(bot, notes[0], MessageGone)
@@ -294,4 +294,4 @@ async def test_the_reply_to_a_button_refers_to_its_message(bot: Bot, room: Room)
     note = room.note()[0].message
     pressed = replace(note, message_id="interaction:5", reply_to=QuotedMessage(note.message_id))
     await bot.deliver(make_target(pressed)[0], Reply("hello"))
-    only(room.server.answers_to(note.message_id))
+    only(room.server.replies_to(note.message_id))

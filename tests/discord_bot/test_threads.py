@@ -32,7 +32,7 @@ def settings(settings: Settings, setting: str) -> Settings:
 
 def words(room: Room, *places: str) -> str:
     """Return the text of the bot's messages in channels, as people see it."""
-    shown = [read(one.content).text for place in places for one in room.server.answers(place)]
+    shown = [read(one.content).text for place in places for one in room.server.replies(place)]
     return "\n".join(shown)
 
 
@@ -40,12 +40,12 @@ async def test_the_first_message_is_in_the_channel_and_the_rest_in_a_thread(
     bot: Bot, room: Room
 ) -> None:
     target, ledger = await room.answer(bot, Reply(LONG, buttons=AGAIN))
-    first = only(room.server.answers(room.channel))
+    first = only(room.server.replies(room.channel))
     assert first.reply_to == target.message.message_id and first.labels == []
     [thread] = room.server.threads(room.channel)
     assert thread == first.message_id == first.thread_id
     assert words(room, room.channel, thread) == LONG
-    rest = room.server.answers(thread)
+    rest = room.server.replies(thread)
     assert [one.labels for one in rest] == [[], ["Again"]]
     assert [*ledger.ids().values()] == [first.message_id, *(one.message_id for one in rest)]
     assert room.server.world.channels[thread].name == "The line 0 of what was said."
@@ -55,11 +55,11 @@ async def test_the_first_message_is_in_the_channel_and_the_rest_in_a_thread(
 async def test_an_interaction_has_a_thread_too(bot: Bot, room: Room) -> None:
     target, _, asked = await room.ask(bot)
     await bot.deliver(target, Reply(LONG, files=(await make_voice(),)))
-    first = only(room.server.answers_of(asked))
+    first = only(room.server.responses_to(asked))
     [thread] = room.server.threads(room.channel)
-    assert thread == first.message_id and len(room.server.answers(thread)) == 2
+    assert thread == first.message_id and len(room.server.replies(thread)) == 2
     # Who asked to hear it need not open the thread.
-    assert [one.is_voice for one in room.server.answers(room.channel)] == [False, True]
+    assert [one.is_voice for one in room.server.replies(room.channel)] == [False, True]
 
 
 @pytest.mark.parametrize("pattern", [OPEN, SEND])
@@ -74,10 +74,10 @@ async def test_a_repeated_delivery_sends_nothing_twice(
         await bot.deliver(target, reply)
     await bot.deliver(target, reply)
     [thread] = server.threads(room.channel)
-    assert len(server.answers(room.channel)) == 1
+    assert len(server.replies(room.channel)) == 1
     assert words(room, room.channel, thread) == LONG
     await bot.deliver(target, reply)
-    assert len(server.answers(thread)) == 2
+    assert len(server.replies(thread)) == 2
 
 
 @pytest.mark.parametrize("right", ["CREATE_PUBLIC_THREADS", "SEND_MESSAGES_IN_THREADS"])
@@ -96,10 +96,10 @@ async def test_private_and_ephemeral_replies_have_no_thread(bot: Bot, room: Room
         await bot.deliver(target, Reply(LONG))
     secret, _, asked = await room.ask(bot, "e", job_id="secret")
     await bot.deliver(secret, Reply(LONG))
-    assert len(room.server.answers_of(asked)) == 3
-    assert len(room.server.answers(thread)) == 3
+    assert len(room.server.responses_to(asked)) == 3
+    assert len(room.server.replies(thread)) == 3
     assert room.server.threads(room.channel) == [thread]
-    assert room.server.calls_of(OPEN) == []
+    assert room.server.requests_to(OPEN) == []
 
 
 async def test_a_changed_reply_is_edited_in_its_thread(bot: Bot, room: Room) -> None:
@@ -121,7 +121,7 @@ async def test_a_changed_reply_is_edited_in_its_thread(bot: Bot, room: Room) -> 
 @pytest.mark.parametrize(("setting", "text"), [("file", LONG), ("thread", LONG * 8)])
 async def test_the_operator_can_choose_a_file(bot: Bot, room: Room, text: str) -> None:
     await room.answer(bot, Reply(quote=text, buttons=AGAIN))
-    answer = only(room.server.answers(room.channel))
+    answer = only(room.server.replies(room.channel))
     [file] = answer.files
     assert (file.name, file.data.decode()) == ("transcript.txt", text)
     assert answer.labels == ["Again"] and read(answer.content).text.startswith("The line 0")

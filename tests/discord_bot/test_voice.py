@@ -16,24 +16,24 @@ from tests.support.discord_server_chat import AGAIN, SEND, Room, make_room, make
 async def test_a_spoken_reply_is_a_voice_message(bot: Bot, room: Room) -> None:
     voice = await make_voice(2.6)
     target, ledger = await room.answer(bot, Reply(files=(voice,)))
-    answer = only(room.server.answers_to(target.message.message_id))
+    answer = only(room.server.replies_to(target.message.message_id))
     assert answer.is_voice and not answer.content and ledger.ids() == {0: answer.message_id}
     [file] = answer.files
     assert file.data == voice.data and file.duration_s == pytest.approx(2.6, abs=0.05)
     assert base64.b64decode(file.waveform or "") == voice.waveform
     assert 1 <= len(voice.waveform) <= 256
-    [call] = room.server.calls_of(SEND)
+    [call] = room.server.requests_to(SEND)
     assert isinstance(call.body, dict) and call.body["flags"] == 1 << 13
 
 
 async def test_text_and_buttons_come_before_the_voice_message(bot: Bot, room: Room) -> None:
     voice = await make_voice()
     await room.answer(bot, Reply("hello", files=(voice,), buttons=AGAIN))
-    text, spoken = room.server.answers(room.channel)
+    text, spoken = room.server.replies(room.channel)
     assert text.content == "hello" and text.labels == ["Again"]
     assert spoken.is_voice and not spoken.parts
     target, _ = await room.answer(bot, Reply(files=(voice,), buttons=AGAIN), "other")
-    under, spoken = room.server.answers_to(target.message.message_id)
+    under, spoken = room.server.replies_to(target.message.message_id)
     assert under.labels == ["Again"] and not under.content and spoken.is_voice
 
 
@@ -45,14 +45,14 @@ async def test_a_refused_voice_message_becomes_a_file_for_good(
     room.server.fault(SEND, "status", status=403 if code in (50173, 50013) else 400, code=code)
     for job_id in ("a", "b"):
         target, _ = await room.answer(bot, Reply(files=(voice,)), job_id)
-    assert len(room.server.calls_of(SEND)) == 3
+    assert len(room.server.requests_to(SEND)) == 3
     assert inbox.without_voice == [target.message.chat]
     # What was remembered of another chat saves the try there.
     other = make_room(room.server)
     target, _ = other.note()
     await bot.deliver(replace(target, has_no_voice=True), Reply(files=(voice,)))
-    assert len(room.server.calls_of(SEND)) == 4
-    answers = room.server.answers(room.channel) + room.server.answers(other.channel)
+    assert len(room.server.requests_to(SEND)) == 4
+    answers = room.server.replies(room.channel) + room.server.replies(other.channel)
     assert [(one.is_voice, one.files[0].data) for one in answers] == [(False, voice.data)] * 3
 
 
@@ -61,9 +61,9 @@ async def test_a_closed_channel_is_not_remembered_as_refusing_voice(
 ) -> None:
     room.server.deny(room.channel, room.guild, "ATTACH_FILES", "SEND_VOICE_MESSAGES")
     await room.answer(bot, Reply(files=(await make_voice(),)))
-    answer = only(room.server.answers(room.channel))
+    answer = only(room.server.replies(room.channel))
     assert "send files in this channel" in answer.content and not answer.files
-    assert len(room.server.calls_of(SEND)) <= 3
+    assert len(room.server.requests_to(SEND)) <= 3
 
 
 async def test_a_crash_after_the_send_makes_no_second_voice_message(bot: Bot, room: Room) -> None:
@@ -73,7 +73,7 @@ async def test_a_crash_after_the_send_makes_no_second_voice_message(bot: Bot, ro
         await ledger.forget(part)
         await ledger.start(part)
     await bot.deliver(target, Reply("hello", files=(voice,)))
-    assert len(room.server.answers(room.channel)) == 2 == len(ledger.ids())
+    assert len(room.server.replies(room.channel)) == 2 == len(ledger.ids())
 
 
 async def test_a_changed_voice_message_replaces_the_first(bot: Bot, room: Room) -> None:
@@ -81,24 +81,24 @@ async def test_a_changed_voice_message_replaces_the_first(bot: Bot, room: Room) 
     first = ledger.ids()[0]
     ledger.outdate()
     await bot.deliver(target, Reply(files=(await make_voice(4.0),)))
-    answer = only(room.server.answers(room.channel))
+    answer = only(room.server.replies(room.channel))
     assert answer.is_voice and answer.message_id != first
     assert answer.files[0].duration_s == pytest.approx(4.0, abs=0.1)
     ledger.outdate()
     await bot.deliver(target, Reply("in words"))
-    assert only(room.server.answers(room.channel)).content == "in words"
+    assert only(room.server.replies(room.channel)).content == "in words"
 
 
 async def test_a_command_gets_a_voice_message_in_the_channel(bot: Bot, room: Room) -> None:
     target, ledger, asked = await room.ask(bot)
     await bot.deliver(target, Reply(files=(await make_voice(),)))
-    spoken = only(room.server.answers(room.channel))
+    spoken = only(room.server.replies(room.channel))
     assert spoken.is_voice and ledger.ids() == {0: spoken.message_id}
-    assert room.server.thinking(room.channel) == [] == room.server.answers_of(asked)
+    assert room.server.thinking(room.channel) == [] == room.server.responses_to(asked)
     target, _, asked = await room.ask(bot, job_id="other")
     await bot.deliver(target, Reply("hello", files=(await make_voice(),)))
-    assert only(room.server.answers_of(asked)).content == "hello"
-    assert room.server.answers(room.channel)[-1].is_voice
+    assert only(room.server.responses_to(asked)).content == "hello"
+    assert room.server.replies(room.channel)[-1].is_voice
 
 
 @pytest.mark.parametrize("flags", ["e", "p"])
@@ -106,8 +106,8 @@ async def test_ephemeral_speech_is_a_file_of_the_response(bot: Bot, room: Room, 
     voice = await make_voice()
     target, _, asked = await room.ask(bot, flags)
     await bot.deliver(target, Reply(files=(voice,)))
-    assert only(room.server.answers_of(asked)).files[0].data == voice.data
-    assert not [one for one in room.server.answers(room.channel) if one.interaction_id is None]
+    assert only(room.server.responses_to(asked)).files[0].data == voice.data
+    assert not [one for one in room.server.replies(room.channel) if one.interaction_id is None]
 
 
 async def test_a_command_gets_a_file_where_voice_messages_are_refused(
@@ -116,5 +116,5 @@ async def test_a_command_gets_a_file_where_voice_messages_are_refused(
     room.server.deny(room.channel, room.guild, "SEND_VOICE_MESSAGES", "ATTACH_FILES")
     target, _, asked = await room.ask(bot)
     await bot.deliver(target, Reply(files=(await make_voice(),)))
-    answer = only(room.server.answers_of(asked))
+    answer = only(room.server.responses_to(asked))
     assert len(answer.files) == 1 and not answer.is_voice and inbox.without_voice

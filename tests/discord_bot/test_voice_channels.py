@@ -117,14 +117,14 @@ async def hall(
 async def test_it_joins_and_leaves_on_command(hall: Hall) -> None:
     assert hall.voice.find(hall.message()) == ""
     # The first try is not answered.
-    hall.server.gateway.voice.is_deaf = True
+    hall.server.gateway.voice.is_unresponsive = True
     coming = asyncio.create_task(hall.voice.join(hall.message()))
     await asyncio.sleep(5)
-    hall.server.gateway.voice.is_deaf = False
+    hall.server.gateway.voice.is_unresponsive = False
     assert await coming == await hall.voice.join(hall.message()) == "Sofa"
     assert hall.where() == hall.stage and hall.voice.find(hall.message()) == "Sofa"
-    assert len(hall.server.gateway.voice.stays) == 1
-    asked = hall.server.gateway.voice.asked
+    assert len(hall.server.gateway.voice.sessions) == 1
+    asked = hall.server.gateway.voice.voice_state_updates
     assert len(asked) > 1 and asked[0]["self_deaf"] is True
     assert hall.voice.is_present(hall.message())
     assert not hall.voice.is_present(hall.message(hall.ben))
@@ -147,15 +147,15 @@ async def test_speech_on_a_stage_is_streamed(hall: Hall) -> None:
     await hall.server.wait_for(lambda: hall.spoken() > 10)
     hall.voice.end("a")
     await hall.quiet()
-    heard = array("h", hall.server.gateway.voice.heard(hall.guild))[::2]  # left, at 48 kHz
+    heard = array("h", hall.server.gateway.voice.received_pcm(hall.guild))[::2]  # left, at 48 kHz
     middle = heard[len(heard) // 3 : len(heard) * 2 // 3]
     assert level_at(middle, 440, 48_000) == pytest.approx(8000, rel=0.15)
     assert 50 <= hall.spoken() <= 53
     # The end is silence, so that no player makes up sound; and it says that it has ended.
     voice, end = hall.server.gateway.voice, [SILENCE] * 5
     await hall.server.wait_for(lambda: [p.opus for p in voice.packets(hall.guild)[-5:]] == end)
-    await hall.server.wait_for(lambda: voice.stays[0].speaking[-1] == 0)
-    assert voice.unheard == 0 and hall.where() == stage  # it has become a speaker
+    await hall.server.wait_for(lambda: voice.sessions[0].speaking[-1] == 0)
+    assert voice.dropped_packets == 0 and hall.where() == stage  # it has become a speaker
     packets = voice.packets(hall.guild)
     assert [p.timestamp for p in packets] == [n * 960 for n in range(len(packets))]
 
@@ -232,7 +232,7 @@ async def test_it_says_why_it_cannot_join(hall: Hall, monkeypatch: pytest.Monkey
     assert "do not have permission" in await refusal(hall.message())
     hall.server.allow(hall.stage, "", "SPEAK")
     await asyncio.sleep(1)
-    hall.server.gateway.voice.is_deaf = True
+    hall.server.gateway.voice.is_unresponsive = True
     assert "could not join" in await refusal(hall.message())
     assert not hall.bot.client.voice_clients
 

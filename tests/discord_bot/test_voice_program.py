@@ -54,27 +54,27 @@ async def test_speech_is_played_in_the_voice_channel(
         return 0.02 * sum(packet.opus != SILENCE for packet in voice.packets(guild))
 
     joined = server.slash(room, ann, "join")
-    [told] = await server.wait_for(lambda: server.answers_of(joined))
+    [told] = await server.wait_for(lambda: server.responses_to(joined))
     assert "Sofa" in told.content and voice.channel_of(guild) == sofa
 
     server.slash(room, ann, "say", {"text": "Good morning, all."})
-    [answer] = await server.wait_for(lambda: [m for m in server.answers(room) if m.is_voice])
+    [answer] = await server.wait_for(lambda: [m for m in server.replies(room) if m.is_voice])
     length_s = answer.files[0].duration_s
     assert length_s
     await server.wait_for(lambda: speech_s() >= length_s)
-    await server.wait_for(lambda: voice.stays[-1].speaking[-1] == 0)  # so it ended
+    await server.wait_for(lambda: voice.sessions[-1].speaking[-1] == 0)  # so it ended
     assert speech_s() == pytest.approx(length_s, abs=0.1)
-    assert max(array("h", voice.heard(guild))) > 1000
+    assert max(array("h", voice.received_pcm(guild))) > 1000
 
     reading = server.slash(room, ann, "read", {"choice": "on"})
-    await server.wait_for(lambda: server.answers_of(reading))
+    await server.wait_for(lambda: server.responses_to(reading))
     before_s = speech_s()
     written = server.send_text(room, ann, "Ann writes this.")
     await server.wait_for(lambda: speech_s() > before_s + 0.5)
-    assert server.answers_to(written) == []
+    assert server.replies_to(written) == []
 
     left = server.slash(room, ann, "leave")
-    await server.wait_for(lambda: server.answers_of(left))
+    await server.wait_for(lambda: server.responses_to(left))
     assert voice.channel_of(guild) == "" and not server.pings()
     assert await program.stop() == 0
     assert "Good morning, all" not in program.whole_log

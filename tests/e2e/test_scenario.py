@@ -114,7 +114,7 @@ def check(person: Person, told: ToldSummary, mimo: MimoServer) -> None:
 def find_voices(mimo: MimoServer, text: str) -> list[str]:
     """Return the voices with which a text was spoken, in order."""
     spoken = [call for call in mimo.billed if call.text == text and "tts" in call.model]
-    return [str(call.request["audio"].get("voice", "")) for call in spoken]
+    return [str(call.body["audio"].get("voice", "")) for call in spoken]
 
 
 def find_common(person: Person, told: ToldSummary) -> dict[str, tuple[str, list[str]]]:

@@ -81,7 +81,7 @@ class Emulator(LocalServer):
         self.world, self.token, self.port = world, world.token, port
         self.faults = Faults()
         #: Every request, oldest first, refused and spoiled ones too.
-        self.calls: list[Any] = []
+        self.requests: list[Any] = []
 
     @property
     def base_url(self) -> str:
@@ -110,9 +110,9 @@ class Emulator(LocalServer):
         return dict(self.api.limits.violations)
 
     @locked
-    def forget_calls(self) -> None:
+    def clear_requests(self) -> None:
         """Empty the ledgers of requests and violations."""
-        self.calls.clear()
+        self.requests.clear()
         self.api.limits.violations.clear()
 
     @locked

@@ -44,17 +44,17 @@ class Gateway:
     upstream: MimoServer
     key: str = "gateway-key"
     #: Models that MiMo does not list.
-    named: tuple[str, ...] = ()
+    extra_models: tuple[str, ...] = ()
     #: Every call: path, and its fields without the sound.
-    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
 
 class GoModelServer(Serving):
     """The gateway in a thread of this process."""
 
-    def __init__(self, upstream: MimoServer, *, named: tuple[str, ...] = ()) -> None:
-        self.world = Gateway(upstream, named=named)
+    def __init__(self, upstream: MimoServer, *, extra_models: tuple[str, ...] = ()) -> None:
+        self.world = Gateway(upstream, extra_models=extra_models)
         super().__init__(make_app(self.world))
 
 
@@ -86,7 +86,7 @@ def _make_route(
 async def _transcribe(request: Request, world: Gateway) -> Response:
     async with request.form(max_part_size=30_000_000) as form:
         fields = {name: value for name, value in form.items() if isinstance(value, str)}
-        world.asked.append((request.url.path, fields))
+        world.requests.append((request.url.path, fields))
         shape = fields.get("response_format", "").strip()
         body = await _read_transcription(form, fields, shape, world)
     answer = await _ask(world, body)
@@ -126,7 +126,7 @@ async def _read_transcription(
 
 async def _speak(request: Request, world: Gateway) -> Response:
     order = await request.json()
-    world.asked.append((request.url.path, order))
+    world.requests.append((request.url.path, order))
     if not str(order.get("input", "")).strip():
         raise Refusal("input is required")
     form = _FORMS.get(str(order.get("response_format", "")).strip().lower())
@@ -165,7 +165,7 @@ async def _complete(request: Request, world: Gateway) -> Response:
     """Pass a question on: nothing of it is changed but the model's name."""
     body = await request.json()
     messages = [m for m in body.get("messages", []) if isinstance(m, dict)]
-    world.asked.append((request.url.path, {**body, "messages": len(messages)}))
+    world.requests.append((request.url.path, {**body, "messages": len(messages)}))
     body["model"] = _route(body.get("model", ""), world)
     answer = await _post(world, body)
     return Response(answer.content, media_type=answer.headers["content-type"])
@@ -174,7 +174,7 @@ async def _complete(request: Request, world: Gateway) -> Response:
 def _route(name: str, world: Gateway) -> str:
     """Return MiMo's name of a model."""
     model = name.removeprefix(PREFIX)
-    if model not in (*world.upstream.rules.models, *world.named):
+    if model not in (*world.upstream.rules.models, *world.extra_models):
         raise Refusal(f"unsupported model: {name}")
     return model
 

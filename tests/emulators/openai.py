@@ -60,11 +60,11 @@ class World:
     chat: ChatRules = field(default_factory=ChatRules)
     faults: list[Fault] = field(default_factory=list)
     #: The form of every call, without the file.
-    forms: list[dict[str, str]] = field(default_factory=list)
+    transcription_requests: list[dict[str, str]] = field(default_factory=list)
     #: The body of every call for speech.
-    orders: list[dict[str, Any]] = field(default_factory=list)
+    speech_requests: list[dict[str, Any]] = field(default_factory=list)
     #: The body of every call for an answer.
-    questions: list[dict[str, Any]] = field(default_factory=list)
+    chat_requests: list[dict[str, Any]] = field(default_factory=list)
 
 
 class OpenAIServer(Serving):
@@ -108,19 +108,19 @@ def _make_route(
 
 async def _transcribe(request: Request, world: World, fault: Fault | None) -> ASGIApp:
     async with request.form(max_part_size=30_000_000) as form:
-        world.forms.append({k: v for k, v in form.items() if isinstance(v, str)})
+        world.transcription_requests.append({k: v for k, v in form.items() if isinstance(v, str)})
         return JSONResponse(await _answer(form, world.rules))
 
 
 async def _synthesize(request: Request, world: World, fault: Fault | None) -> ASGIApp:
     order = await request.json()
-    world.orders.append(order)
+    world.speech_requests.append(order)
     return _speak(order, world.rules)
 
 
 async def _complete(request: Request, world: World, fault: Fault | None) -> ASGIApp:
     body = await request.body()
-    world.questions.append(json.loads(body))
+    world.chat_requests.append(json.loads(body))
     return await answer_chat(body, world.chat, fault)
 
 

@@ -156,7 +156,7 @@ async def test_fault_ends_as_its_error(case: RoleCase, kind: str) -> None:
         assert case.shown == []
     if isinstance(case.server, MimoServer):
         assert case.server.key not in str(caught.value)
-        assert len(case.server.calls) == 1 or EXPECTED[kind] is ModelGone, "or more models"
+        assert len(case.server.requests) == 1 or EXPECTED[kind] is ModelGone, "or more models"
     assert await case.call(6) == "w6", "the next call works"
 
 

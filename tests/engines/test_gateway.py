@@ -34,7 +34,7 @@ NAMES = {
 
 @pytest.fixture
 async def gateway(server: MimoServer) -> AsyncIterator[GoModelServer]:
-    async with GoModelServer(server, named=(LARGE,)) as gateway:
+    async with GoModelServer(server, extra_models=(LARGE,)) as gateway:
         yield gateway
 
 
@@ -73,10 +73,10 @@ async def test_transcript_comes_back(
         )
         assert (transcript.text, transcript.segments) == ("w3 w900", ())
         sent = {**fields, **({"language": code} if code else {})}
-        assert gateway.world.asked.pop() == ("/v1/audio/transcriptions", sent)
+        assert gateway.world.requests.pop() == ("/v1/audio/transcriptions", sent)
         billed = server.billed[-1]
         assert (billed.model, billed.language) == ("mimo-v2.5-asr", code or "auto")
-    assert not gateway.world.asked
+    assert not gateway.world.requests
 
 
 async def test_refused_times_are_requested_only_once(
@@ -110,7 +110,7 @@ async def test_mimo_voice_is_chosen(server: MimoServer, make_engine: MakeOpenAI)
     for text, own, voice in rows:
         engine = make_engine(OpenAISynthesizer, openai_tts_voice=own)
         assert await collect_audio(engine, Utterance(text)) == make_sound(text)
-        assert server.calls[-1].request["audio"] == {"format": "pcm16", "voice": voice}
+        assert server.requests[-1].body["audio"] == {"format": "pcm16", "voice": voice}
         ids = [preset.voice_id for preset in engine.voices()]
         assert set(ids) >= {"Mia", "Dean", "冰糖"} and "alloy" not in ids
         assert own == "alloy" or ids[0] == own
@@ -125,8 +125,8 @@ async def test_styles_are_sent_in_the_syntax_of_mimo(
     assert await collect_audio(synthesizer, utterance)
     order = {"model": NAMES["openai_tts_model"], "voice": "Chloe", "response_format": "pcm"}
     order |= {"input": "(Happy)[cough] Three words here.", "instructions": "Warm and slow."}
-    assert gateway.world.asked[-1] == ("/v1/audio/speech", order)
-    assert [m["role"] for m in server.calls[-1].request["messages"]] == ["user", "assistant"]
+    assert gateway.world.requests[-1] == ("/v1/audio/speech", order)
+    assert [m["role"] for m in server.requests[-1].body["messages"]] == ["user", "assistant"]
 
 
 async def test_designed_and_cloned_voices(
@@ -162,7 +162,7 @@ async def test_questions_keep_the_format_of_mimo(
     answer = await answerer.answer(question, on_text=shown.append if is_thinking else None)
     assert "w7" in answer.text and bool(answer.reasoning) == is_thinking
     assert bool(shown) == is_thinking
-    [(_, fields)] = gateway.world.asked
+    [(_, fields)] = gateway.world.requests
     assert fields["thinking"] == {"type": "enabled" if is_thinking else "disabled"}
     assert "stream_options" not in fields
     assert server.billed[-1].sounds[0]["kind"] == "wav"
@@ -232,9 +232,9 @@ async def test_format_of_openai_is_learned(
     world.chat.more = more
     question = Question((Turn("user", "What?", (make_audio(7),)),))
     assert "w7" in (await engine.answer(question)).text
-    learned = len(world.questions)
+    learned = len(world.chat_requests)
     assert "w7" in (await engine.answer(question)).text
-    assert len(world.questions) == learned + 1, "that is remembered"
+    assert len(world.chat_requests) == learned + 1, "that is remembered"
     assert "audio/wav" in engine.limits.formats
 
 

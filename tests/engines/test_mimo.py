@@ -34,8 +34,8 @@ async def test_transcript_and_usage_come_back(
     assert usage is not None and (usage.engine, usage.model) == ("mimo", "mimo-v2.5-asr")
     assert usage.audio_s == 4.0
     assert usage.prompt_tokens == 25 + 21 and usage.completion_tokens == 5
-    assert [call.key_header for call in server.all_calls] == ["api-key", "api-key"]
-    assert [call.is_streamed for call in server.calls] == [False]
+    assert [call.key_header for call in server.all_requests] == ["api-key", "api-key"]
+    assert [call.is_streamed for call in server.requests] == [False]
 
 
 async def test_stream_shows_the_text_as_it_grows(
@@ -46,7 +46,7 @@ async def test_stream_shows_the_text_as_it_grows(
     assert shown == ["w1", "w1 w2", "w1 w2 w3"]
     assert transcript.text == "w1 w2 w3"
     assert transcript.usage is not None and transcript.usage.audio_s == 3.0
-    assert server.calls[0].is_streamed
+    assert server.requests[0].is_streamed
 
 
 async def test_chinese_arrives_whole_byte_by_byte(
@@ -65,7 +65,7 @@ async def test_key_in_the_authorization_header(server: MimoServer) -> None:
     values = {"mimo_base_url": f"{server.base_url}/", "mimo_api_key": f" {server.key}\n"}
     engine = MimoTranscriber(make_settings(**values, mimo_auth_header="authorization"))
     assert (await engine.transcribe(make_audio(5))).text == "w5"
-    assert server.calls[0].key_header == "authorization"
+    assert server.requests[0].key_header == "authorization"
     await engine.close()
 
 
@@ -73,7 +73,7 @@ async def test_mp3_is_transcribed(server: MimoServer, transcriber: MimoTranscrib
     pcm = make_recording([7, 8, 9])[44:]
     mp3 = sounds.encode(pcm, "mp3", "libmp3lame", options={"b": "32000"})
     assert (await transcriber.transcribe(Audio(mp3, "audio/mpeg", 3.0))).text == "w7 w8 w9"
-    assert server.calls[0].sound_bytes == len(mp3)
+    assert server.requests[0].audio_bytes == len(mp3)
 
 
 async def test_silence_gives_an_empty_transcript(transcriber: MimoTranscriber) -> None:
@@ -87,12 +87,12 @@ async def test_only_oversized_audio_is_not_sent(
 ) -> None:
     data = make_wav(bytes((MAX_BYTES - len(make_wav(b""))) // 2 * 2))
     await transcriber.transcribe(Audio(data, "audio/wav", 234.0))
-    assert MAX_BYTES - 2 < server.calls[0].sound_bytes <= MAX_BYTES
+    assert MAX_BYTES - 2 < server.requests[0].audio_bytes <= MAX_BYTES
     large, other = Audio(bytes(MAX_BYTES + 1), "audio/wav", 1.0), Audio(b"", "audio/ogg", 1.0)
     for audio in (large, other):
         with pytest.raises(EngineRefused):
             await transcriber.transcribe(audio)
-    assert len(server.calls) == 1
+    assert len(server.requests) == 1
 
 
 async def test_invalid_audio_is_refused_with_the_reason(
@@ -107,8 +107,8 @@ async def test_eight_calls_run_at_once(server: MimoServer, transcriber: MimoTran
     server.rules.latency_s = 0.3
     texts = await asyncio.gather(*(transcriber.transcribe(make_audio(n)) for n in range(8)))
     assert [t.text for t in texts] == [f"w{n}" for n in range(8)]
-    assert server.most_under_way == 8
-    assert len(server.all_calls) == 9, "the list of models is asked once"
+    assert server.max_concurrent == 8
+    assert len(server.all_requests) == 9, "the list of models is asked once"
 
 
 async def test_truncated_transcript_is_marked(
@@ -187,10 +187,10 @@ async def test_configured_model_is_never_replaced(server: MimoServer, role: Role
         with pytest.raises(ModelGone):
             await role.call(engine)
     assert engine.model == given
-    assert [call.status for call in server.all_calls] == [400, 400], "and no list was requested"
+    assert [call.status for call in server.all_requests] == [400, 400], "and no list was requested"
     server.rules.models = (given,)
     assert await role.call(engine)
-    assert server.calls[-1].model == given
+    assert server.requests[-1].model == given
     await engine.close()
 
 
@@ -210,7 +210,7 @@ async def test_retired_model_is_replaced_by_the_next(
         await role.call(engine)
     server.rules.models = (other,)
     assert await role.call(engine), "it recovers by itself"
-    assert [call.method for call in server.all_calls].count("GET") == 2, "without a restart"
+    assert [call.method for call in server.all_requests].count("GET") == 2, "without a restart"
     await engine.close()
 
 

@@ -36,9 +36,9 @@ async def test_question_about_a_text(server: MimoServer, answerer: MimoAnswerer)
     question = ask("When is it?", instructions="You are Hearsay.", max_tokens=300)
     answer = await answerer.answer(question)
     assert replace(answer, usage=None) == Answer("Four o'clock.")
-    [call] = server.calls
+    [call] = server.requests
     system = {"role": "system", "content": "You are Hearsay."}
-    assert call.request == {
+    assert call.body == {
         "model": FLASH,
         "messages": [system, {"role": "user", "content": "When is it?"}],
         "max_completion_tokens": 300,
@@ -60,7 +60,7 @@ async def test_dialogue_about_recordings_keeps_its_order(
     )
     answer = await answerer.answer(Question(turns))
     assert answer.text == 'I heard 3 recordings: 1.0 s ("w1"), 1.0 s ("w2"), 1.0 s ("w3").'
-    user, first, second, last = server.calls[0].request["messages"]
+    user, first, second, last = server.requests[0].body["messages"]
     assert [part["type"] for part in user["content"]] == ["input_audio", "input_audio", "text"]
     assert first == {"role": "assistant", "content": "Two songs.", "reasoning_content": "One, two."}
     assert second == {"role": "assistant", "content": "Or three."}
@@ -73,7 +73,7 @@ async def test_own_turns_carry_reasoning_while_thinking(
     turns = (Turn("user", "Hi."), Turn("assistant", "Hello."), Turn("user", "Why?"))
     answer = await answerer.answer(Question(turns, is_thinking=True))
     assert answer.reasoning == "Let me see." and answer.text
-    request = server.calls[0].request
+    request = server.requests[0].body
     assert request["thinking"] == {"type": "enabled"}
     assert request["messages"][1]["reasoning_content"] == ""
 
@@ -84,7 +84,7 @@ async def test_recording_alone_is_a_question_too(
     for text in ("", " \n", "\x00"):
         answer = await answerer.answer(ask(text, make_audio(5)))
         assert '"w5"' in answer.text, "no call without a text is taken"
-        assert server.calls[-1].question.strip()
+        assert server.requests[-1].question.strip()
 
 
 async def test_stream_never_shows_reasoning(server: MimoServer, answerer: MimoAnswerer) -> None:
@@ -93,7 +93,7 @@ async def test_stream_never_shows_reasoning(server: MimoServer, answerer: MimoAn
     answer = await answerer.answer(ask("When?", is_thinking=True), on_text=shown.append)
     assert shown == ["It", "It is", "It is four."]
     assert (answer.text, answer.reasoning) == ("It is four.", "Hm hm.")
-    assert server.calls[0].is_streamed and server.calls[0].request["stream"] is True
+    assert server.requests[0].is_streamed and server.requests[0].body["stream"] is True
 
 
 async def test_question_is_repeated_without_thinking(
@@ -105,13 +105,13 @@ async def test_question_is_repeated_without_thinking(
     answer = await answerer.answer(question, on_text=shown.append)
     assert (answer.text, answer.is_cut, answer.is_thought) == ("It is four.", False, False)
     assert shown == ["It", "It is", "It is four."]
-    assert [call.request["thinking"]["type"] for call in server.calls] == ["enabled", "disabled"]
+    assert [call.body["thinking"]["type"] for call in server.requests] == ["enabled", "disabled"]
 
 
 async def test_max_tokens_are_within_the_limits(server: MimoServer, answerer: MimoAnswerer) -> None:
     for asked, sent in {0: 1, 1: 1, 131_072: 131_072, 10**6: 131_072}.items():
         await answerer.answer(ask("Go.", max_tokens=asked))
-        assert server.calls[-1].request["max_completion_tokens"] == sent
+        assert server.requests[-1].body["max_completion_tokens"] == sent
 
 
 def test_audio_is_encoded_while_it_is_sent() -> None:
@@ -137,7 +137,7 @@ async def test_context_depends_on_the_model(server: MimoServer, model: str, cont
     engine = MimoAnswerer(make_settings(**values, mimo_chat_model=model))
     assert engine.limits.context_tokens == context
     assert (await engine.answer(ask("Hi."))).text
-    assert server.calls[0].request["model"] == model
+    assert server.requests[0].body["model"] == model
     await engine.close()
 
 
@@ -193,7 +193,7 @@ async def test_unusual_response_is_accepted(
     assert answer.text == (WORDS[: len(WORDS) // 2] if kind == "finish_length" else WORDS)
     assert answer.is_cut == (kind in ("finish_length", "chat_repetition"))
     assert not answer.is_thought and (answer.usage is None) == (kind == "no_usage")
-    assert len(server.calls) == (2 if kind in ("reasoning_only", "chat_swapped") else 1)
+    assert len(server.requests) == (2 if kind in ("reasoning_only", "chat_swapped") else 1)
     assert not shown or all(WORDS.startswith(text.strip()) for text in shown)
     assert answer.reasoning == ("Hm, hm." if kind == "chat_tags" else "")
 
@@ -204,7 +204,7 @@ async def test_zero_audio_tokens_are_an_error(
     server.add_fault("chat_deaf")
     with pytest.raises(EngineBadReply):
         await answerer.answer(ask("When?", make_audio(5)), on_text=listen(shown))
-    assert len(server.calls) == 1, "the engine does not retry"
+    assert len(server.requests) == 1, "the engine does not retry"
     server.add_fault("chat_deaf")
     assert (await answerer.answer(ask("When?"))).text, "without a recording zero tokens are right"
 
@@ -219,8 +219,8 @@ async def test_reasoning_only_is_retried_once_and_then_marked(
     assert answer.text == {"chat_swapped": WORDS, "reasoning_only": "Hm."}[kind]
     assert answer.is_thought and not answer.is_cut
     assert not shown, "reasoning is never shown while it streams"
-    assert [call.request["thinking"]["type"] for call in server.calls] == ["enabled", "disabled"]
-    tokens = sum(call.tokens for call in server.calls)
+    assert [call.body["thinking"]["type"] for call in server.requests] == ["enabled", "disabled"]
+    tokens = sum(call.tokens for call in server.requests)
     assert isinstance(answer.usage, Usage)
     assert answer.usage.prompt_tokens + answer.usage.completion_tokens == tokens
 
@@ -232,4 +232,4 @@ async def test_failure_of_the_second_call_is_raised(
         server.add_fault(kind)
     with pytest.raises(EngineBadReply, match="was ignored"):
         await answerer.answer(ask("When?", make_audio(5)))
-    assert len(server.calls) == 2
+    assert len(server.requests) == 2

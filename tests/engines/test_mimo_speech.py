@@ -49,7 +49,7 @@ async def test_documented_call_without_stream(server: MimoServer, old: MimoSynth
     pcm = await collect_audio(old, Utterance(text, voice="mimo_default", direction=direction_text))
     messages = [{"role": "user", "content": direction_text}, {"role": "assistant", "content": text}]
     audio = {"format": "wav", "voice": "mimo_default"}
-    assert server.calls[0].request == {"model": V2, "messages": messages, "audio": audio}
+    assert server.requests[0].body == {"model": V2, "messages": messages, "audio": audio}
     assert is_speech_of(pcm, text)
 
 
@@ -57,7 +57,7 @@ async def test_documented_call_with_stream(server: MimoServer, old: MimoSynthesi
     """Audio tags are sent unchanged."""
     text = "[heavy breathing] It's just so stupid! (sobbing) The dog... (sudden laugh) GET. OUT!"
     pcm = await collect_audio(old, Utterance(text, voice="default_en"))
-    assert server.calls[0].request == {
+    assert server.requests[0].body == {
         "model": V2,
         "messages": [{"role": "assistant", "content": text}],
         "audio": {"format": "pcm16", "voice": "default_en"},
@@ -93,9 +93,9 @@ async def test_style(
     server.rules.models = (V2, "mimo-v2.5-tts")
     for engine in (old, synthesizer):
         assert is_speech_of(await collect_audio(engine, Utterance(text, styles=styles)), text)
-    contents = [call.request["messages"][-1]["content"] for call in server.calls]
+    contents = [call.body["messages"][-1]["content"] for call in server.requests]
     assert contents == [v2, v25]
-    assert [call.model for call in server.calls] == [V2, "mimo-v2.5-tts"]
+    assert [call.model for call in server.requests] == [V2, "mimo-v2.5-tts"]
 
 
 async def test_every_preset_voice_is_taken(
@@ -108,7 +108,7 @@ async def test_every_preset_voice_is_taken(
     for engine in (synthesizer, old):
         for voice in engine.voices():
             assert await collect_audio(engine, Utterance("Hi.", voice=voice.voice_id))
-            assert server.calls[-1].request["audio"]["voice"] == voice.voice_id
+            assert server.requests[-1].body["audio"]["voice"] == voice.voice_id
 
 
 async def test_default_voice_follows_the_text(
@@ -116,7 +116,7 @@ async def test_default_voice_follows_the_text(
 ) -> None:
     for text, voice in {"Hello.": "Mia", "你好，Bob。": "冰糖"}.items():
         assert is_speech_of(await collect_audio(synthesizer, Utterance(text)), text)
-        assert server.calls[-1].request["audio"]["voice"] == voice
+        assert server.requests[-1].body["audio"]["voice"] == voice
 
 
 async def test_designed_voice(server: MimoServer, synthesizer: MimoSynthesizer) -> None:
@@ -124,7 +124,7 @@ async def test_designed_voice(server: MimoServer, synthesizer: MimoSynthesizer) 
     utterance = Utterance("Once.", description=look, direction="slow", styles=styles)
     assert is_speech_of(await collect_audio(synthesizer, utterance), "Once.")
     direction_text = {"role": "user", "content": f"{look}\nslow\nSad, Whisper"}
-    assert server.calls[0].request == {
+    assert server.requests[0].body == {
         "model": "mimo-v2.5-tts-voicedesign",
         "messages": [direction_text, {"role": "assistant", "content": "Once."}],
         "audio": {"format": "wav"},
@@ -140,12 +140,12 @@ async def test_cloned_voice(server: MimoServer, synthesizer: MimoSynthesizer, mi
     utterance = Utterance("Hello.", sample=sample, styles=("Happy",), direction="x")
     assert is_speech_of(await collect_audio(synthesizer, utterance), "Hello.")
     said = {"role": "assistant", "content": "(Happy)Hello."}
-    assert server.calls[0].request == {
+    assert server.requests[0].body == {
         "model": "mimo-v2.5-tts-voiceclone",
         "messages": [{"role": "user", "content": "x"}, said],
         "audio": {"format": "wav", "voice": f"data:{mime};base64,{b64encode(data).decode()}"},
     }
-    assert server.calls[0].sound_bytes == len(data)
+    assert server.requests[0].audio_bytes == len(data)
 
 
 async def test_only_an_oversized_sample_is_not_sent(
@@ -160,7 +160,7 @@ async def test_only_an_oversized_sample_is_not_sent(
     for sample in (large, other):
         with pytest.raises(EngineRefused):
             await collect_audio(synthesizer, Utterance("Hi.", sample=sample))
-    assert len(server.calls) == 1
+    assert len(server.requests) == 1
 
 
 async def test_chunks_of_any_size_join_without_a_click(
@@ -193,7 +193,7 @@ async def test_closing_early_ends_the_call(
     async with aclosing(synthesizer.synthesize(Utterance("word " * 50))) as parts:
         await anext(parts)
     assert [task for task in asyncio.all_tasks() if "pump" in repr(task)] == []
-    while server.calls[0].ended_at_s is None:
+    while server.requests[0].ended_at_s is None:
         await clock.sleep(0.1)
     server.rules.chunk_latency_s = 0.0
     assert is_speech_of(await collect_audio(synthesizer, Utterance("Hi.")), "Hi.")
@@ -243,7 +243,7 @@ async def test_replacement_model_gets_its_own_request(
     server.rules.models = (V2,)
     assert is_speech_of(await collect_audio(synthesizer, utterance), "Hi.")
     assert synthesizer.model == V2 and len(synthesizer.voices()) == 3
-    request = server.calls[-1].request
+    request = server.requests[-1].body
     assert request["messages"][0]["content"] == "<style>Happy</style>Hi."
     assert request["audio"]["voice"] == "default_en"
 
@@ -257,7 +257,7 @@ async def test_model_that_retires_mid_stream_is_not_replaced(
     with pytest.raises(ModelGone):
         async for part in synthesizer.synthesize(Utterance("Hi.")):
             pcm += part
-    assert pcm and make_sound("Hi.").startswith(pcm) and len(server.calls) == 1
+    assert pcm and make_sound("Hi.").startswith(pcm) and len(server.requests) == 1
 
 
 async def test_model_of_designed_voices_is_not_replaced(

@@ -40,7 +40,7 @@ async def test_transcript_with_times(openai: OpenAIServer, transcriber: OpenAITr
     assert transcript.duration_s == 2.0
     assert transcript.usage is not None and transcript.usage.audio_s == pytest.approx(2.0)
     form = {"model": "whisper-1", "response_format": "verbose_json", "language": "zh"}
-    assert openai.world.forms == [form]
+    assert openai.world.transcription_requests == [form]
 
 
 async def test_server_without_times(openai: OpenAIServer, transcriber: OpenAITranscriber) -> None:
@@ -49,9 +49,9 @@ async def test_server_without_times(openai: OpenAIServer, transcriber: OpenAITra
         transcript = await transcriber.transcribe(make_audio(number))
         assert (transcript.text, transcript.segments) == (f"w{number}", ())
         assert transcript.usage is not None and transcript.usage.audio_s == 1.0
-    shapes = [form["response_format"] for form in openai.world.forms]
+    shapes = [form["response_format"] for form in openai.world.transcription_requests]
     assert shapes == ["verbose_json", "json", "json"], "that is remembered"
-    assert "language" not in openai.world.forms[0]
+    assert "language" not in openai.world.transcription_requests[0]
 
 
 async def test_invalid_file_does_not_switch_times_off(transcriber: OpenAITranscriber) -> None:
@@ -115,13 +115,13 @@ async def test_unsupported_request_is_not_sent(
             await transcriber.transcribe(asked)
         else:
             await collect_audio(synthesizer, asked)
-    assert openai.world.forms == openai.world.orders == []
+    assert openai.world.transcription_requests == openai.world.speech_requests == []
 
 
 async def test_speech_is_streamed(openai: OpenAIServer, synthesizer: OpenAISynthesizer) -> None:
     assert await collect_audio(synthesizer, Utterance(TEXT)) == make_sound(TEXT)
     order = {"model": "tts-1", "input": TEXT, "voice": "alloy", "response_format": "pcm"}
-    assert openai.world.orders == [order]
+    assert openai.world.speech_requests == [order]
     assert not synthesizer.limits.can_style, "the model takes no instructions"
 
 
@@ -133,7 +133,7 @@ async def test_direction_becomes_instructions(
     styles = ("Happy", "Whisper")
     utterance = Utterance(f"[cough] {TEXT}", "coral", styles=styles, direction="Warm and slow.")
     assert await collect_audio(engine, utterance) == make_sound(TEXT)
-    [order] = openai.world.orders
+    [order] = openai.world.speech_requests
     assert order["instructions"] == "Warm and slow.\nStyle: Happy, Whisper."
     assert (order["voice"], order["input"]) == ("coral", TEXT)
 
@@ -160,7 +160,7 @@ async def test_server_without_pcm_is_asked_for_wav(
     vars(openai.world.rules).update(rules)
     for _ in range(2):
         assert await collect_audio(synthesizer, Utterance(TEXT)) == make_sound(TEXT)
-    forms = [order["response_format"] for order in openai.world.orders]
+    forms = [order["response_format"] for order in openai.world.speech_requests]
     assert forms == ["pcm", "wav", "wav"], "that is remembered"
 
 
@@ -170,7 +170,7 @@ async def test_refused_text_keeps_the_stream(
     with pytest.raises(EngineRefused):
         await collect_audio(synthesizer, Utterance("x" * 5000))
     assert await collect_audio(synthesizer, Utterance(TEXT)) == make_sound(TEXT)
-    assert openai.world.orders[-1]["response_format"] == "pcm"
+    assert openai.world.speech_requests[-1]["response_format"] == "pcm"
 
 
 async def test_compressed_audio_is_refused(

@@ -43,7 +43,7 @@ async def test_question_is_sent(openai: OpenAIServer, answerer: OpenAIAnswerer) 
     asked = [("system", "Be brief."), ("user", "One?"), ("assistant", "Two."), ("user", "3?\ufffd")]
     messages = [{"role": role, "content": text} for role, text in asked]
     body = {"model": "gpt-4o-mini", "messages": messages, "max_completion_tokens": 50}
-    assert openai.world.questions == [body]
+    assert openai.world.chat_requests == [body]
 
 
 async def test_answer_is_streamed(openai: OpenAIServer, answerer: OpenAIAnswerer) -> None:
@@ -54,7 +54,7 @@ async def test_answer_is_streamed(openai: OpenAIServer, answerer: OpenAIAnswerer
     assert shown[0] == "All " and shown[-1] == answer.text and len(shown) == 6
     assert all(later.startswith(sooner) for sooner, later in pairwise(shown))
     assert answer.usage is not None and answer.usage.completion_tokens == 6
-    (sent,) = openai.world.questions
+    (sent,) = openai.world.chat_requests
     assert (sent["stream"], sent["stream_options"]) == (True, {"include_usage": True})
 
 
@@ -63,7 +63,7 @@ async def test_audio_is_sent_unchanged(openai: OpenAIServer, listener: OpenAIAns
     mp3 = sounds.encode(make_recording([7])[44:], "mp3", "libmp3lame")
     answer = await listener.answer(ask("Who?", wav, Audio(mp3, "audio/mpeg", 1.0)))
     assert answer.text == "You asked: Who? I heard: w3 w900 w7."
-    (sent,) = openai.world.questions
+    (sent,) = openai.world.chat_requests
     first, second, text = sent["messages"][1]["content"]
     assert first["input_audio"]["format"] == "wav" and second["input_audio"]["format"] == "mp3"
     assert base64.b64decode(first["input_audio"]["data"]) == wav.data
@@ -78,7 +78,7 @@ async def test_unsupported_audio_is_not_sent(
     for audio in (Audio(b"OggS", "audio/ogg", 1.0), large, linked):
         with pytest.raises(EngineRefused):
             await listener.answer(ask("?", audio))
-    assert openai.world.questions == []
+    assert openai.world.chat_requests == []
     assert listener.limits.formats[0] == "audio/mpeg"
 
 
@@ -91,7 +91,7 @@ async def test_model_without_audio_is_remembered(
             await answerer.answer(ask("Who?", make_audio(1)))
         assert not caught.value.is_retryable
     assert answerer.limits.formats == ()
-    assert len(openai.world.questions) == 1, "the second time nothing is sent"
+    assert len(openai.world.chat_requests) == 1, "the second time nothing is sent"
     assert (await answerer.answer(ask())).text == "You asked: What now? I heard: nothing."
 
 
@@ -131,9 +131,9 @@ async def test_model_that_requires_audio_gets_silence(
 ) -> None:
     for _ in range(2):
         assert (await listener.answer(ask())).text == "You asked: What now? I heard: nothing."
-    assert len(openai.world.questions) == 3, "it is remembered"
+    assert len(openai.world.chat_requests) == 3, "it is remembered"
     assert (await listener.answer(ask("Who?", make_audio(5)))).text.endswith("I heard: w5.")
-    assert len(openai.world.questions[-1]["messages"][1]["content"]) == 2
+    assert len(openai.world.chat_requests[-1]["messages"][1]["content"]) == 2
 
 
 async def test_unknown_parameters_are_left_out(
@@ -143,7 +143,7 @@ async def test_unknown_parameters_are_left_out(
     for _ in range(2):
         answer = await answerer.answer(ask(max_tokens=70), on_text=lambda _: None)
         assert answer.text == "You asked: What now? I heard: nothing."
-    first, _, third, fourth = openai.world.questions
+    first, _, third, fourth = openai.world.chat_requests
     assert "max_tokens" not in first
     assert third == fourth and third["max_tokens"] == 70 and third["stream"] is True
     assert not {"max_completion_tokens", "stream_options"} & set(third)
@@ -156,7 +156,7 @@ async def test_server_without_a_token_limit(openai: OpenAIServer, answerer: Open
     assert "max_tokens" in str(caught.value.values["reason"])
     openai.world.chat.unknown = set()
     await answerer.answer(ask())
-    assert "max_completion_tokens" in openai.world.questions[-1], "nothing was learned of it"
+    assert "max_completion_tokens" in openai.world.chat_requests[-1], "nothing was learned of it"
 
 
 @pytest.mark.parametrize("model", ["xiaomi/mimo-v2.6-flash", "mimo-v2.5[1m]"])
@@ -169,7 +169,7 @@ async def test_thinking_is_sent_only_to_models_that_know_it(
     for is_thinking in (True, False):
         await thinker.answer(ask(is_thinking=is_thinking))
         await answerer.answer(ask(is_thinking=is_thinking))
-    sent = [(q["model"], q.get("thinking")) for q in openai.world.questions]
+    sent = [(q["model"], q.get("thinking")) for q in openai.world.chat_requests]
     assert sent[::2] == [(model, {"type": "enabled"}), (model, {"type": "disabled"})]
     assert sent[1::2] == [("gpt-4o-mini", None)] * 2
     assert (thinker.limits.can_think, answerer.limits.can_think) == (True, False)
@@ -189,7 +189,7 @@ async def test_reasoning_only_is_retried_with_more_tokens(
     openai.world.chat.thoughts = "hm " * 30
     answer = await answerer.answer(ask(max_tokens=20))
     assert answer.text == "You asked: What now? I heard: nothing." and not answer.is_cut
-    assert [q["max_completion_tokens"] for q in openai.world.questions] == [20, 80]
+    assert [q["max_completion_tokens"] for q in openai.world.chat_requests] == [20, 80]
     assert answer.usage is not None and answer.usage.completion_tokens == 20 + 37
 
 

@@ -73,8 +73,8 @@ async def test_each_command_runs_as_written(
         assert len(sounds.decode((tmp_path / "morning.mp3").read_bytes())) > 16_000
     else:
         assert json.loads(told)["choices"][0]["message"]["content"]
-        assert mimo.calls[-1].question == "What may I ask?"
-        assert [sound["duration_s"] for sound in mimo.calls[-1].sounds] == [11.0]
+        assert mimo.requests[-1].question == "What may I ask?"
+        assert [sound["duration_s"] for sound in mimo.requests[-1].sounds] == [11.0]
 
 
 async def test_all_commands_are_there() -> None:

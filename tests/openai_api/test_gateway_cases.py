@@ -18,7 +18,7 @@ from httpx import AsyncClient, Response
 from bots.openai_api.bodies import validate
 from bots.openai_api.chat_request import ChatRequest
 from bots.openai_api.errors import ApiError
-from tests.emulators.mimo import Call, MimoServer
+from tests.emulators.mimo import MimoServer, RecordedRequest
 from tests.emulators.mimo.tones import make_recording
 from tests.support import sounds
 
@@ -52,9 +52,9 @@ async def test_speech(
 ) -> None:
     answer = await http.post("/audio/speech", json={"model": "mimo-v2.5-tts", **body})
     assert (answer.status_code, answer.headers["content-type"]) == (200, f"audio/{kind}")
-    asked = mimo.calls[-1]
+    asked = mimo.requests[-1]
     direction = [{"role": "user", "content": "Bright"}] if "instructions" in body else []
-    assert asked.request == {
+    assert asked.body == {
         "model": "mimo-v2.5-tts",
         "messages": [*direction, {"role": "assistant", "content": body["input"]}],
         "audio": {"format": "pcm16", "voice": voice},
@@ -77,7 +77,7 @@ async def test_invalid_speech_is_refused(http: AsyncClient, mimo: MimoServer) ->
     ):
         answer = await http.post("/audio/speech", json={"model": "mimo-v2.5-tts", **body})
         check_refusal(answer, why)
-    assert not mimo.calls
+    assert not mimo.requests
 
 
 AUTO = {"asr_options": {"language": "auto"}}
@@ -118,19 +118,19 @@ async def test_transcription(
 ) -> None:
     answer = await transcribe(http, make_recording([number] * 2), **form)
     assert (answer.status_code, answer.headers["content-type"]) == (200, kind), answer.text
-    check_asked(mimo.calls[-1], request_)
+    check_asked(mimo.requests[-1], request_)
     words = f"w{number} w{number}"
     vtt = f"WEBVTT\n\n00:00:00.000 --> 00:00:02.000\n{words}\n"
     told = answer.json()["text"] if kind == JSON else answer.text
     assert told == (vtt if kind == VTT else words)
 
 
-def check_asked(call: Call, request: dict[str, Any]) -> None:
+def check_asked(call: RecordedRequest, request: dict[str, Any]) -> None:
     """See that one WAV went out as a data URL, without a format beside it."""
     data = f"data:audio/wav;base64,{call.sha256}"
     part = {"type": "input_audio", "input_audio": {"data": data}}
     messages = [{"role": "user", "content": [part]}]
-    assert call.request == {"model": "mimo-v2.5-asr", "messages": messages, **request}
+    assert call.body == {"model": "mimo-v2.5-asr", "messages": messages, **request}
 
 
 async def test_invalid_transcription_is_refused(http: AsyncClient, mimo: MimoServer) -> None:
@@ -153,14 +153,14 @@ async def test_invalid_transcription_is_refused(http: AsyncClient, mimo: MimoSer
     ]
     for form, why in refused:
         check_refusal(await transcribe(http, make_recording([310, 311]), **form), why)
-    assert not mimo.calls
+    assert not mimo.requests
 
 
 async def test_file_names_and_types_are_ignored(http: AsyncClient, mimo: MimoServer) -> None:
     """A gateway picks a type by what the file is called; here its bytes tell, and WAV goes out."""
     answer = await transcribe(http, sounds.file("mp3", sounds.speech(2.3)))
     assert answer.status_code == 200, answer.text
-    check_asked(mimo.calls[-1], AUTO)
+    check_asked(mimo.requests[-1], AUTO)
 
 
 async def test_no_file(http: AsyncClient) -> None:
@@ -245,7 +245,7 @@ async def test_refusals_of_chat_are_sent(http: AsyncClient, mimo: MimoServer) ->
     ):
         body = {"model": "mimo-v2.6-flash", "messages": [ASK], **change}
         check_refusal(await http.post("/chat/completions", json=body), why)
-    assert not mimo.calls
+    assert not mimo.requests
 
 
 async def test_chat(http: AsyncClient, mimo: MimoServer) -> None:
@@ -257,9 +257,9 @@ async def test_chat(http: AsyncClient, mimo: MimoServer) -> None:
     [choice] = told["choices"]
     assert (choice["message"]["role"], choice["finish_reason"]) == ("assistant", "stop")
     assert told["usage"]["total_tokens"] > 0
-    asked = mimo.calls[-1]
+    asked = mimo.requests[-1]
     assert (asked.path, asked.model) == ("/v1/chat/completions", "mimo-v2.6-flash")
-    assert asked.request["messages"] == [{"role": "user", "content": "hi"}]
+    assert asked.body["messages"] == [{"role": "user", "content": "hi"}]
 
 
 async def test_chat_continues_a_dialogue(http: AsyncClient, mimo: MimoServer) -> None:
@@ -269,7 +269,7 @@ async def test_chat_continues_a_dialogue(http: AsyncClient, mimo: MimoServer) ->
     body = {"model": "xiaomi/mimo-v2.6-flash[1m]", "messages": [first, *messages], **orders}
     answer = (await http.post("/chat/completions", json=body)).json()["choices"][0]["message"]
     assert answer["content"] and answer["reasoning_content"]
-    asked = mimo.calls[-1].request
+    asked = mimo.requests[-1].body
     told = [(message["role"], message["content"]) for message in asked["messages"]]
     assert told == [("system", "You know gardens."), *((one["content"],) * 2 for one in messages)]
     assert {name: asked[name] for name in orders} == orders
@@ -280,7 +280,7 @@ async def test_a_data_url_is_a_recording_too(http: AsyncClient, mimo: MimoServer
     part = {"type": "input_audio", "input_audio": {"data": data}}
     body = {"model": "gpt-audio", "messages": [{"role": "user", "content": [part]}]}
     assert (await http.post("/chat/completions", json=body)).status_code == 200
-    assert [sound["kind"] for sound in mimo.calls[-1].sounds] == ["mp3"]
+    assert [sound["kind"] for sound in mimo.requests[-1].sounds] == ["mp3"]
 
 
 async def test_other_endpoints_are_missing(http: AsyncClient) -> None:

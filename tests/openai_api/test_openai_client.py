@@ -93,10 +93,10 @@ async def test_speech_is_streamed(client: AsyncOpenAI, mimo: MimoServer) -> None
         response_format="pcm",
     ) as response:
         async for chunk in response.iter_bytes():
-            is_early |= mimo.calls[-1].ended_at_s is None
+            is_early |= mimo.requests[-1].ended_at_s is None
             body += chunk
     assert is_early
-    assert abs(len(body) / 2 / RATE_HZ - mimo.calls[-1].duration_s) < 0.5
+    assert abs(len(body) / 2 / RATE_HZ - mimo.requests[-1].duration_s) < 0.5
 
 
 async def test_speech_as_events(client: AsyncOpenAI, mimo: MimoServer) -> None:
@@ -116,7 +116,7 @@ async def test_speech_as_events(client: AsyncOpenAI, mimo: MimoServer) -> None:
                 kinds.add(event["type"])
                 sound += base64.b64decode(event.get("audio", ""))
     assert kinds == {"speech.audio.delta", "speech.audio.done"}
-    assert abs(len(sound) / 2 / RATE_HZ - mimo.calls[-1].duration_s) < 0.5
+    assert abs(len(sound) / 2 / RATE_HZ - mimo.requests[-1].duration_s) < 0.5
 
 
 async def test_chat_in_chunks(client: AsyncOpenAI, mimo: MimoServer) -> None:
@@ -199,4 +199,4 @@ async def test_interrupted_text_continues(client: AsyncOpenAI, mimo: MimoServer)
     events = [event async for event in stream]
     deltas = [event.delta for event in events if event.type == "transcript.text.delta"]
     assert "".join(deltas) == words(*range(80, 90))
-    assert len(mimo.calls) == 2
+    assert len(mimo.requests) == 2

@@ -29,7 +29,7 @@ async def test_second_loss_is_an_error(http: AsyncClient, mimo: MimoServer) -> N
     ask = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Anybody there?"}]}
     answer = await http.post("/chat/completions", json=ask)
     assert (answer.status_code, answer.json()["error"]["type"]) == (503, "provider_error")
-    assert len(mimo.calls) == 2
+    assert len(mimo.requests) == 2
     assert (await http.post("/chat/completions", json=ask)).status_code == 200
 
 
@@ -38,4 +38,4 @@ async def test_refusal_is_passed_on(http: AsyncClient, mimo: MimoServer) -> None
     ask = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "No?"}]}
     answer = await http.post("/chat/completions", json=ask)
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
-    assert len(mimo.calls) == 1
+    assert len(mimo.requests) == 1

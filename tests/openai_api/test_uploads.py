@@ -43,14 +43,14 @@ async def test_hostile_files_are_refused(http: AsyncClient, mimo: MimoServer) ->
     part = {"type": "input_audio", "input_audio": {"data": sound, "format": "wav"}}
     body = {"model": "gpt-audio", "messages": [{"role": "user", "content": [part]}]}
     check_refused(await http.post("/chat/completions", json=body))
-    assert not mimo.calls
+    assert not mimo.requests
 
 
 async def test_silence_has_no_text_and_costs_nothing(http: AsyncClient, mimo: MimoServer) -> None:
     files: Any = {"file": ("a.wav", sounds.wav(sounds.silence(3))), "model": (None, "whisper-1")}
     answer = await http.post("/audio/transcriptions", files=files)
     assert (answer.status_code, answer.json()["text"]) == (200, "")
-    assert not mimo.calls
+    assert not mimo.requests
 
 
 async def test_a_body_too_large_is_not_read_to_its_end(api: ApiServer, http: AsyncClient) -> None:

@@ -51,7 +51,7 @@ async def test_engine_without_audio_gets_the_transcript(
     told = answer.json()
     assert told["model"] == "extracts"
     assert "w602" in told["choices"][0]["message"]["content"]
-    assert [call.model for call in mimo.calls] == ["mimo-v2.5-asr"]
+    assert [call.model for call in mimo.requests] == ["mimo-v2.5-asr"]
 
 
 async def test_what_an_engine_cannot_do_is_refused(http: AsyncClient) -> None:

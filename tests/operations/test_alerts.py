@@ -79,15 +79,15 @@ async def test_news_of_a_model_reach_the_operator_once(
                     await program.store.probes.begin("hears", yesterday)
                     await program.store.probes.end(ProbeResult("hears", "mimo", OLD, yesterday))
                 await clock.sleep(599)
-                assert len(telegram.answers(ann)) == is_again
+                assert len(telegram.replies(ann)) == is_again
                 await clock.sleep(10)
                 assert await settle(program.store) == {JobState.DONE: 1}
-                assert [answer.text for answer in telegram.answers(ann)] == [NEWS]
+                assert [answer.text for answer in telegram.replies(ann)] == [NEWS]
                 if is_again:
                     telegram.send_command(ann, ann, "/notice Buy this.")
                     await clock.sleep(10)
-    assert len(telegram.answers(ann)) == 2
-    assert "Buy this" not in telegram.answers(ann)[-1].text
+    assert len(telegram.replies(ann)) == 2
+    assert "Buy this" not in telegram.replies(ann)[-1].text
 
 
 @pytest.mark.real_time  # discord.py's heartbeat is a thread with a clock of its own
@@ -107,8 +107,8 @@ async def test_each_operator_gets_alerts_in_their_private_chat(
                     await alerts.send("key", "News.")
                 ended = {JobState.DONE: 2, JobState.CANCELLED: 1}
                 assert await settle(program.store) == ended
-        assert [answer.text for answer in telegram.answers(ann)] == ["News."]
-        assert [a.content for a in discord.answers(discord.dm(ben))] == ["News."]
+        assert [answer.text for answer in telegram.replies(ann)] == ["News."]
+        assert [a.content for a in discord.replies(discord.dm(ben))] == ["News."]
         assert discord.pings() == []
     unsent = [log["platform"] for log in logs if "not sent" in log["event"]]
     assert unsent == ["discord"] * 2

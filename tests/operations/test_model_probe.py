@@ -113,12 +113,12 @@ async def test_a_model_that_ends_at_night_is_left_before_anybody_calls(
     assert [call.model for call in server.billed] == [*GOOD]
     hears, understands, speaks = server.billed
     assert (hears.duration_s, hears.text, speaks.text) == (1.0, "", "Yes."), "it costs little"
-    assert understands.request["thinking"] == {"type": "disabled"}
-    assert understands.request["max_completion_tokens"] == 16
+    assert understands.body["thinking"] == {"type": "disabled"}
+    assert understands.body["max_completion_tokens"] == 16
     server.rules.models = NEXT
     with capture_logs() as logs:
         await bot.model_probe.probe_due(T0 + DAY)
-        before = len(server.all_calls)
+        before = len(server.all_requests)
         await bot.use()
         await bot.model_probe.probe_due(T0 + 2 * DAY)
     assert warnings(logs) == list(zip(GOOD, NEXT, strict=True)), "reported once"
@@ -130,7 +130,7 @@ async def test_a_model_that_ends_at_night_is_left_before_anybody_calls(
         )
         for role, task, old, new in zip(ROLES, TASKS, GOOD, NEXT, strict=True)
     ]
-    calls = server.all_calls[before:]
+    calls = server.all_requests[before:]
     assert [(call.model, call.status) for call in calls] == [(model, 200) for model in NEXT] * 2
     assert await bot.states() == {
         role: (model, ProbeResult(role, "mimo", model, T0 + 2 * DAY))
@@ -151,14 +151,14 @@ async def test_an_end_within_a_probe_makes_no_second_one(bot: Bot, server: MimoS
     server.rules.latency_s = 30.0
     task = asyncio.create_task(bot.model_probe.probe_due(T0))
     async with asyncio.timeout(30):
-        while not server.calls:
+        while not server.requests:
             await asyncio.sleep(0.01)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     server.rules.latency_s = 0.0
     await bot.model_probe.probe_due(T0 + HOUR)
     assert [call.model for call in server.billed[-2:]] == [*GOOD[1:]]
-    assert len(server.calls) == 3, "one of each role"
+    assert len(server.requests) == 3, "one of each role"
 
 
 async def test_a_dead_model_is_reported_once(server: MimoServer, tmp_path: Path) -> None:
@@ -206,7 +206,10 @@ async def test_openai_style_servers_are_probed_too(tmp_path: Path) -> None:
         await bot.model_probe.probe_due(T0)
         assert {probe.error for _, probe in (await bot.states()).values() if probe} == {""}
         world = server.world
-        assert [len(calls) for calls in (world.forms, world.questions, world.orders)] == [1, 1, 1]
+        assert [
+            len(calls)
+            for calls in (world.transcription_requests, world.chat_requests, world.speech_requests)
+        ] == [1, 1, 1]
 
 
 @pytest.mark.parametrize(("setting", "is_on"), [("off", False), ("daily", True)])

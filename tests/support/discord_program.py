@@ -69,13 +69,15 @@ class DiscordProgram(Bot):
         def is_over() -> bool:
             kind = server.interaction(interaction_id).answer_kind
             is_done = kind is not None and not (kind == DEFER and self.is_open(interaction_id))
-            return is_done and bool(server.answers_of(interaction_id) or channel)
+            return is_done and bool(server.responses_to(interaction_id) or channel)
 
         try:
             await server.wait_for(is_over, 60)
         except TimeoutError:
             raise AssertionError(self.log[-6000:]) from None
-        return (server.answers_of(interaction_id) or server.answers(channel))[-1 if channel else 0]
+        return (server.responses_to(interaction_id) or server.replies(channel))[
+            -1 if channel else 0
+        ]
 
     async def write_all(self, chat: int | str) -> None:
         """Turn automatic transcription on in a channel."""

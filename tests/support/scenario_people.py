@@ -82,16 +82,16 @@ class OnTelegram:
         return await self._answer(asked)
 
     async def press(self, answer: Answer, label: str) -> Answer:
-        before = {message.message_id for message in self.server.answers(self.user)}
+        before = {message.message_id for message in self.server.replies(self.user)}
         shown = answer.shown.message_id
         pressed = self.server.press_button(self.user, self.user, shown, label)
         await self.settle(f"callback:{pressed}")
-        new = [m for m in self.server.answers(self.user) if m.message_id not in before]
+        new = [m for m in self.server.replies(self.user) if m.message_id not in before]
         return self._read(shown, new)
 
     async def _answer(self, asked: int) -> Answer:
         await self.settle(str(asked))
-        return self._read(asked, self.server.answers_to(self.user, asked))
+        return self._read(asked, self.server.replies_to(self.user, asked))
 
     def _read(self, asked: int, found: list[TelegramMessage]) -> Answer:
         spoken = next((one for one in found if one.file), None)
@@ -142,14 +142,14 @@ class OnDiscord:
 
     async def _answer_to(self, asked: str) -> Answer:
         await self.settle(asked)
-        return self._read(asked, self.server.answers_to(asked))
+        return self._read(asked, self.server.replies_to(asked))
 
     async def _answer_of(self, asked: str) -> Answer:
         """Return what an interaction brought: voice messages stand by themselves."""
-        before = {message.message_id for message in self.server.answers(self.chat)}
+        before = {message.message_id for message in self.server.replies(self.chat)}
         await self.settle(f"interaction:{asked}")
-        new = [m for m in self.server.answers(self.chat) if m.message_id not in before]
-        own = self.server.answers_of(asked)
+        new = [m for m in self.server.replies(self.chat) if m.message_id not in before]
+        own = self.server.responses_to(asked)
         known = {message.message_id for message in own}
         return self._read(asked, [*own, *(m for m in new if m.message_id not in known)])
 

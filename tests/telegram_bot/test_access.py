@@ -18,7 +18,7 @@ async def test_the_status_of_a_member_is_asked(
     message = make_message(telegram.add_chat(members={ann: status}), sender_id=str(ann))
     for _ in range(2):
         assert await bot.is_admin(message) is (status in ("creator", "administrator"))
-    assert len(telegram.calls_of("getChatMember")) == 1
+    assert len(telegram.requests_to("getChatMember")) == 1
 
 
 async def test_a_result_is_cached_for_a_minute(
@@ -41,7 +41,7 @@ async def test_shared_senders_are_no_admins(sender: str, telegram: Server, bot: 
     # Whoever writes as the chat is an admin, and in private everybody.
     assert await bot.is_admin(make_message(group, sender_id=str(group)))
     assert await bot.is_admin(make_message(telegram.add_user("Ann")))
-    assert telegram.calls == []
+    assert telegram.requests == []
     assert not await bot.is_admin(make_message(group, sender_id="42"))
 
 

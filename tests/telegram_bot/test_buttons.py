@@ -57,8 +57,8 @@ async def test_a_private_button_opens_the_chat_with_the_bot(
     for number in range(2):
         target, _ = make_target(group, job_id=str(number))
         await bot.deliver(target, Reply("I have it ready.", buttons=buttons))
-    [private], [replay] = telegram.answers(group)[0].buttons
+    [private], [replay] = telegram.replies(group)[0].buttons
     assert private["url"] == f"https://t.me/hearsay_test_bot?start={token}"
     assert "callback_data" not in private
     assert replay["callback_data"] == "t2"
-    assert len(telegram.calls_of("getMe")) == 2
+    assert len(telegram.requests_to("getMe")) == 2

@@ -33,7 +33,7 @@ async def test_a_file_arrives_whatever_size_was_announced(
 ) -> None:
     noted = send(telegram, claimed_bytes=claim)
     assert await bot.fetch(noted) == DATA
-    assert len(telegram.calls_of("download")) == calls
+    assert len(telegram.requests_to("download")) == calls
     asks = make_message(
         1, attachment=None, reply_to=QuotedMessage("1", attachment=noted.attachment)
     )
@@ -46,10 +46,10 @@ async def test_a_file_that_is_too_large_is_refused_before_any_call(
     bot.files.max_bytes = CLOUD_MAX_BYTES
     assert await bot.fetch(send(telegram, claimed_bytes=CLOUD_MAX_BYTES)) == DATA
     message = send(telegram, claimed_bytes=CLOUD_MAX_BYTES + 1)
-    telegram.forget_calls()
+    telegram.clear_requests()
     with pytest.raises(TooLong) as caught:
         await bot.fetch(message)
-    assert caught.value.values == {"limit": 20} and telegram.calls == []
+    assert caught.value.values == {"limit": 20} and telegram.requests == []
     bot.files.max_bytes = len(DATA) - 1
     with pytest.raises(TooLong):  # in spite of its claim
         await bot.fetch(send(telegram, claimed_bytes=None))
@@ -64,7 +64,7 @@ async def test_a_truncated_download_is_repeated(fault: str, telegram: Server, bo
     message = send(telegram)
     telegram.fault("download", fault, status=404)  # type: ignore[arg-type]
     assert await bot.fetch(message) == DATA
-    assert len(telegram.calls_of("getFile")) == 2
+    assert len(telegram.requests_to("getFile")) == 2
 
 
 async def test_a_missing_recording_is_reported(telegram: Server, bot: Bot) -> None:
@@ -114,7 +114,7 @@ async def test_a_local_server_returns_a_path() -> None:
         )
         bot = Bot(settings, FakeInbox(), clock=current_clock())
         assert await bot.fetch(send(telegram)) == DATA
-        assert telegram.calls_of("download") == []
+        assert telegram.requests_to("download") == []
         bot.files.max_bytes = 10
         with pytest.raises(TooLong):
             await bot.fetch(send(telegram, claimed_bytes=None))

@@ -49,7 +49,7 @@ async def test_a_moved_chat_is_reported_and_gets_replies_without_old_message_ids
     # As the store returns it after a move: the message id belonged to another chat.
     moved = replace(make_target(new, "")[0], ledger=ledger)
     await bot.deliver(moved, Reply("x"))
-    assert [(a.text, a.reply_to) for a in telegram.answers(new)] == [("other", None), ("x", None)]
+    assert [(a.text, a.reply_to) for a in telegram.replies(new)] == [("other", None), ("x", None)]
 
 
 async def test_parts_sent_before_a_move_are_not_touched_after_it(
@@ -62,7 +62,7 @@ async def test_parts_sent_before_a_move_are_not_touched_after_it(
     assert set(ledger.ids().values()) < {str(other.message_id) for other in others}
     ledger.outdate()
     await bot.deliver(replace(make_target(new, "")[0], ledger=ledger), Reply("new"))
-    texts = [shown.text for shown in telegram.answers(new)]
+    texts = [shown.text for shown in telegram.replies(new)]
     assert texts == ["other 0", "other 1", "other 2", "new"]
     assert list(ledger.ids()) == [0]
 
@@ -72,7 +72,7 @@ async def test_a_reply_to_a_person_is_not_taken_for_one_to_a_bot_message_from_be
 ) -> None:
     job = await send_note(telegram, inbox, group, ann)
     await inbox.answer(running, job.job_id, Reply("Heard."))
-    ours = only(telegram.answers(group)).message_id
+    ours = only(telegram.replies(group)).message_id
     new = telegram.migrate(group)
     said = telegram.send_text(new, ann, "We meet at nine.")
     assert said == ours
@@ -91,7 +91,7 @@ async def test_a_bot_message_sent_after_the_move_can_be_replied_to(
     new = telegram.migrate(group)
     await telegram.wait_for(lambda: inbox.moves)
     await inbox.answer(running, job.job_id, Reply("Heard."))
-    answer = only(telegram.answers(new))
+    answer = only(telegram.replies(new))
     telegram.send_text(new, ann, "Really?", reply_to=answer.message_id)
     asked = await inbox.next_job(telegram)
     assert asked.message.reply_to and asked.message.reply_to.job_id == job.job_id

@@ -22,9 +22,9 @@ async def test_a_private_chat_sees_a_growing_draft(telegram: Server, bot: Bot, a
     target, ledger = make_target(ann, job_id="00000000aa", thread_id=topic)
     await show(bot, target, "one", "one two", "one two three")
     assert telegram.drafts(ann) == {1068397955: ["one", "one two", "one two three"]}
-    assert telegram.calls[0].params["message_thread_id"] == topic
+    assert telegram.requests[0].params["message_thread_id"] == topic
     await bot.deliver(target, Reply("all"))
-    assert only(telegram.answers(ann)).versions == ["all"]
+    assert only(telegram.replies(ann)).versions == ["all"]
     assert PLACEHOLDER not in ledger.rows
 
 
@@ -37,9 +37,9 @@ async def test_a_lasting_message_becomes_the_reply(telegram: Server, bot: Bot, a
     await show(bot, target, "more")
     assert telegram.drafts(ann) == {build_draft_id(target.job_id): ["one"]}
     await bot.deliver(target, Reply("all"))
-    answer = only(telegram.answers_to(ann, note))
+    answer = only(telegram.replies_to(ann, note))
     assert answer.versions == ["this takes longer", "more", "all"]
-    assert telegram.calls_of("sendMessage")[0].params["disable_notification"] == "true"
+    assert telegram.requests_to("sendMessage")[0].params["disable_notification"] == "true"
 
 
 async def test_a_group_sees_one_message_that_is_edited(
@@ -50,11 +50,11 @@ async def test_a_group_sees_one_message_that_is_edited(
     note = telegram.send_text(group, ann, "x", thread=topic)
     target, ledger = make_target(group, note, thread_id=str(topic))
     await show(bot, target, "one", "one two")
-    placeholder = only(telegram.answers_to(group, note))
+    placeholder = only(telegram.replies_to(group, note))
     assert (placeholder.text, placeholder.thread_id) == ("one two", topic)
     assert ledger.ids() == {PLACEHOLDER: f"{group}/{placeholder.message_id}"}
     await bot.deliver(target, Reply("all"))
-    assert only(telegram.answers(group)).versions == ["one", "one two", "all"]
+    assert only(telegram.replies(group)).versions == ["one", "one two", "all"]
     assert ledger.ids()[0] == str(placeholder.message_id)
 
 
@@ -72,7 +72,7 @@ async def test_latest_text_wins_at_the_pace_of_the_chat(
         await bot.show(target, str(number))
         await clock.sleep(0.1 if number else 0.05)
     await clock.sleep(60)
-    drawn = [(call.at - started_s, int(call.params["text"])) for call in telegram.calls]
+    drawn = [(call.received_at - started_s, int(call.params["text"])) for call in telegram.requests]
     assert [number for _, number in drawn] == [number for _, number in expected]
     assert [at_s for at_s, _ in drawn] == pytest.approx([at_s for at_s, _ in expected])
 
@@ -80,18 +80,18 @@ async def test_latest_text_wins_at_the_pace_of_the_chat(
 @pytest.mark.parametrize("is_lasting", [True, False])
 async def test_text_shows_its_end(is_lasting: bool, telegram: Server, bot: Bot, group: int) -> None:
     await show(bot, make_target(group)[0], "@a " * 1365 + "the end", is_lasting=is_lasting)
-    shown = only(telegram.answers(group)).text
+    shown = only(telegram.replies(group)).text
     assert shown.startswith("…") and shown.endswith("the end") and len(shown) == 4096
 
 
 async def test_text_of_people_mentions_nobody(telegram: Server, bot: Bot, group: int) -> None:
     target, _ = make_target(group)
     await show(bot, target, "\x00", " \n", "ask @bob\x00")
-    shown = only(telegram.answers(group)).text
+    shown = only(telegram.replies(group)).text
     assert shown != "ask @bob"
     assert restore_links(shown) == "ask @bob"
     await show(bot, target, "ask @bob\x00", is_lasting=True)
-    assert only(telegram.answers(group)).text == "ask @bob"
+    assert only(telegram.replies(group)).text == "ask @bob"
 
 
 async def test_the_reply_waits_for_a_call_under_way_and_no_update_follows_it(
@@ -100,11 +100,11 @@ async def test_the_reply_waits_for_a_call_under_way_and_no_update_follows_it(
     telegram.fault("sendMessage", "delay", delay_s=5)
     target, _ = make_target(group)
     await bot.show(target, "slow")
-    await telegram.wait_for(lambda: telegram.calls)
+    await telegram.wait_for(lambda: telegram.requests)
     await bot.show(target, "later")
     await bot.deliver(target, Reply("all"))
     await show(bot, target, "late")
-    assert only(telegram.answers(group)).versions == ["slow", "all"]
+    assert only(telegram.replies(group)).versions == ["slow", "all"]
 
 
 async def test_a_lost_placeholder_is_not_sent_twice(telegram: Server, bot: Bot, group: int) -> None:
@@ -113,11 +113,11 @@ async def test_a_lost_placeholder_is_not_sent_twice(telegram: Server, bot: Bot, 
     telegram.fault("sendMessage", "status", status=429, retry_after=1)
     telegram.fault("sendMessage", "lose_reply")
     await show(bot, target, "refused", "one", "two", "three")
-    assert len(telegram.calls_of("sendMessage")) == 2
+    assert len(telegram.requests_to("sendMessage")) == 2
     assert ledger.rows[PLACEHOLDER] == PartDelivery(PLACEHOLDER, DeliveryState.PENDING)
     for _ in range(2):
         await bot.deliver(target, Reply("all"))
-    assert [a.text for a in telegram.answers(group)] == ["one", "all"]
+    assert [a.text for a in telegram.replies(group)] == ["one", "all"]
     assert ambiguous_sends() == before + 1
 
 
@@ -135,9 +135,9 @@ async def test_refused_placeholder_is_tried_again_and_not_counted_as_lost(
     assert bot._live_messages._unsent == set(), "each job is forgotten with its reply"
     bot._live_messages._unsent.add(target.job_id)
     await show(bot, target, "two")
-    refused, sent = telegram.calls
+    refused, sent = telegram.requests
     assert sent.at - refused.at == pytest.approx(30, abs=0.01)
-    assert only(telegram.answers(group)).text == "two"
+    assert only(telegram.replies(group)).text == "two"
 
 
 @pytest.mark.parametrize("is_gone", [True, False])
@@ -147,12 +147,12 @@ async def test_placeholder_that_cannot_be_edited_is_left_alone(
     target, _ = make_target(group)
     await show(bot, target, "one")
     if is_gone:
-        telegram.delete_message(group, only(telegram.answers(group)).message_id)
+        telegram.delete_message(group, only(telegram.replies(group)).message_id)
     else:
         telegram.fault("*", "status", status=400, description="message is not modified")
     await show(bot, target, "two", "three")
-    assert len(telegram.calls) == (2 if is_gone else 3)
-    assert [shown.text for shown in telegram.answers(group)] == ([] if is_gone else ["three"])
+    assert len(telegram.requests) == (2 if is_gone else 3)
+    assert [shown.text for shown in telegram.replies(group)] == ([] if is_gone else ["three"])
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ async def test_a_refused_draft_is_not_tried_again(
 ) -> None:
     telegram.fault("*", "status", count=None, **fault)
     await show(bot, make_target(ann)[0], "one", "two", "three")
-    assert len(telegram.calls) == calls
+    assert len(telegram.requests) == calls
 
 
 async def test_a_lasting_message_needs_no_draft(telegram: Server, bot: Bot, ann: int) -> None:
@@ -179,10 +179,10 @@ async def test_a_lasting_message_needs_no_draft(telegram: Server, bot: Bot, ann:
     target, _ = make_target(ann)
     await show(bot, target, "one")
     await show(bot, target, "this takes longer", is_lasting=True)
-    assert only(telegram.answers(ann)).text == "this takes longer"
+    assert only(telegram.replies(ann)).text == "this takes longer"
     telegram.fault("*", "status", status=403, count=None)
     await show(bot, target, "a", "b", is_lasting=True)
-    assert len(telegram.calls) == 3
+    assert len(telegram.requests) == 3
 
 
 async def test_a_failing_ledger_is_logged(
@@ -240,10 +240,10 @@ async def test_an_update_that_hangs_is_given_up(
     target, _ = make_target(group)
     started_s = clock.monotonic()
     await bot.show(target, "one")
-    await telegram.wait_for(lambda: telegram.calls)
+    await telegram.wait_for(lambda: telegram.requests)
     await bot.deliver(target, Reply("all"))
     assert clock.monotonic() - started_s == pytest.approx(UPDATE_S)
-    assert only(telegram.answers(group)).text == "all"
+    assert only(telegram.replies(group)).text == "all"
 
 
 async def test_a_slow_call_delays_the_next_one(
@@ -254,7 +254,7 @@ async def test_a_slow_call_delays_the_next_one(
     await bot.show(target, "one")
     await clock.sleep(1)
     await show(bot, target, "two")
-    first, second = telegram.calls
+    first, second = telegram.requests
     assert second.at - first.at == pytest.approx(7.5, abs=0.01)
     await bot.show(target, "three")
     await clock.sleep(1)
@@ -263,11 +263,11 @@ async def test_a_slow_call_delays_the_next_one(
     started_s = clock.monotonic()
     await bot.deliver(target, Reply("all"))  # it does not wait for the next drawing
     assert clock.monotonic() - started_s < 0.1
-    assert only(telegram.answers(group)).versions[1:] == ["two", "three", "all"]
+    assert only(telegram.replies(group)).versions[1:] == ["two", "three", "all"]
 
 
 async def test_a_moved_chat_gets_no_updates(telegram: Server, bot: Bot, ann: int) -> None:
     group = telegram.add_chat("group", members={ann: "member"})
     telegram.migrate(group)
     await show(bot, make_target(group)[0], "one", "two")
-    assert len(telegram.calls) == 1
+    assert len(telegram.requests) == 1

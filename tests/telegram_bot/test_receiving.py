@@ -116,7 +116,7 @@ async def test_stopping_is_quick_during_a_long_poll(
     telegram: Server, bot: Bot, clock: Clock
 ) -> None:
     async with receiving(bot):
-        await telegram.wait_for(lambda: len(telegram.calls_of("getUpdates")) >= 2)
+        await telegram.wait_for(lambda: len(telegram.requests_to("getUpdates")) >= 2)
         started_s = clock.monotonic()
     assert clock.monotonic() == started_s
 
@@ -131,7 +131,7 @@ async def test_a_press_is_answered_and_handed_in(
     if is_late:
         telegram.fault("answerCallbackQuery", "status", status=400, description="query is too old")
     query = telegram.press_button(group, ben, note, "forged")
-    await telegram.wait_for(lambda: telegram.calls_of("answerCallbackQuery"))
+    await telegram.wait_for(lambda: telegram.requests_to("answerCallbackQuery"))
     await telegram.wait_for(lambda: len(inbox.messages) == 2)
     assert (telegram.callback_answer(query) is None) is is_late
     press = inbox.messages[1]
@@ -164,9 +164,9 @@ async def test_the_menu_is_set_once_in_both_languages(telegram: Server, settings
     menu = [("help", "Show all commands"), ("transcribe", "x" * 300)]
     for asked in (4, 8):
         async with receiving(Bot(settings, FakeInbox(), menu, current_clock())):
-            await telegram.wait_for(lambda n=asked: len(telegram.calls_of("getMyCommands")) == n)  # type: ignore[misc]
+            await telegram.wait_for(lambda n=asked: len(telegram.requests_to("getMyCommands")) == n)  # type: ignore[misc]
             await asyncio.sleep(0.1)
-    assert len(telegram.calls_of("setMyCommands")) == 4
+    assert len(telegram.requests_to("setMyCommands")) == 4
     menus = telegram.menus()
     assert {key.rpartition("|")[2] for key in menus} == {"", "zh"}
     assert any("all_private_chats" in key for key in menus)
@@ -188,7 +188,7 @@ async def test_no_part_of_the_token_reaches_the_log(
         telegram.fault("getUpdates", "close", count=2)
         telegram.fault("setMessageReaction", "close", count=1)
         telegram.send_voice(ann, ann, b"OggS", duration=1)
-        await telegram.wait_for(lambda: telegram.calls_of("setMessageReaction"))
+        await telegram.wait_for(lambda: telegram.requests_to("setMessageReaction"))
     ours = [record for record in caplog.records if record.name.startswith("bots")]
     assert telegram.token.partition(":")[2] not in f"{logs} {capsys.readouterr()} {ours}"
 

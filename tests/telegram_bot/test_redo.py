@@ -26,12 +26,12 @@ async def answer(
     target, ledger = make_target(ann, note)
     await bot.deliver(target, reply)
     ledger.outdate()
-    telegram.forget_calls()
+    telegram.clear_requests()
     return ann, note, target, ledger
 
 
 def calls(telegram: Server) -> list[str]:
-    return [call.method.lower() for call in telegram.calls]
+    return [call.method.lower() for call in telegram.requests]
 
 
 async def test_a_changed_text_is_an_edit(telegram: Server, bot: Bot) -> None:
@@ -39,7 +39,7 @@ async def test_a_changed_text_is_an_edit(telegram: Server, bot: Bot) -> None:
     ann, note, target, ledger = await answer(telegram, bot, old)
     new = Reply(quote="Mister Kowalski", buttons=(Button("Fix", "fix", token="t2"),))
     await bot.deliver(target, new)
-    [shown] = telegram.answers_to(ann, note)
+    [shown] = telegram.replies_to(ann, note)
     assert shown.versions == ["Mister Kovalsky", "Mister Kowalski"]
     assert [button["callback_data"] for button in shown.buttons[0]] == ["t2"]
     assert ledger.rows[0].state is DeliveryState.SENT
@@ -57,7 +57,7 @@ async def test_a_crash_around_the_edit_leaves_one_reply(telegram: Server, bot: B
         await bot.deliver(target, Reply("new"))
     assert ledger.rows[0].platform_id
     await bot.deliver(target, Reply("new"))
-    [shown] = telegram.answers_to(ann, note)
+    [shown] = telegram.replies_to(ann, note)
     assert shown.versions == ["old", "new"]
     assert telegram.drafts(ann) == {}, "no draft is shown above what will be edited"
     assert ambiguous_sends() == before
@@ -75,7 +75,7 @@ async def test_what_cannot_be_edited_is_sent_again(
         words = "message can't be edited"
         telegram.fault("editMessageText", "status", status=400, description=words)
     await bot.deliver(target, Reply("new"))
-    [shown] = telegram.answers_to(ann, note)
+    [shown] = telegram.replies_to(ann, note)
     assert (shown.text, ledger.ids()) == ("new", {0: str(shown.message_id)})
     assert ambiguous_sends() == before
 
@@ -84,14 +84,14 @@ async def test_a_part_of_another_kind_replaces_the_old_one(telegram: Server, bot
     before = ambiguous_sends()
     ann, note, target, ledger = await answer(telegram, bot, Reply("words"))
     await bot.deliver(target, Reply(files=(FILE,)))
-    [shown] = telegram.answers_to(ann, note)
+    [shown] = telegram.replies_to(ann, note)
     assert shown.file is not None
     ledger.outdate()
     telegram.fault("sendMessage", "lose_reply")
     with pytest.raises(PlatformBusy):
         await bot.deliver(target, Reply("words again"))
     await bot.deliver(target, Reply("words again"))
-    shown, twice = telegram.answers_to(ann, note)
+    shown, twice = telegram.replies_to(ann, note)
     assert {(one.file, one.text) for one in (shown, twice)} == {(None, "words again")}
     assert ledger.ids() == {0: str(twice.message_id)}
     assert ambiguous_sends() == before + 1
@@ -106,38 +106,40 @@ async def test_surplus_parts_are_deleted_the_last_one_first(telegram: Server, bo
     )  # it may stand there, nobody knows where
     telegram.fault("deleteMessage", "status", status=400, description="message can't be deleted")
     await bot.deliver(target, Reply("short"))
-    first, second = telegram.calls_of("deleteMessage")
+    first, second = telegram.requests_to("deleteMessage")
     assert [call.params["message_id"] for call in (first, second)] == [ids[2], ids[1]]
-    assert second.at - first.at == pytest.approx(3.1), "deletions keep the chat's pace"
+    assert second.received_at - first.received_at == pytest.approx(3.1), (
+        "deletions keep the chat's pace"
+    )
     # A message that could not be deleted is no failure.
-    assert [str(shown.message_id) for shown in telegram.answers_to(ann, note)] == [
+    assert [str(shown.message_id) for shown in telegram.replies_to(ann, note)] == [
         ids[0], ids[2], ids[3],
     ]  # fmt: skip
-    assert telegram.answers_to(ann, note)[0].text == "short"
+    assert telegram.replies_to(ann, note)[0].text == "short"
     assert list(ledger.rows) == [0]
-    telegram.forget_calls()
+    telegram.clear_requests()
     await bot.deliver(target, Reply("short"))
-    assert telegram.calls == []
+    assert telegram.requests == []
 
 
 async def test_a_reply_becomes_longer_and_is_deleted(telegram: Server, bot: Bot) -> None:
     button = (Button("Fix", "fix", token="t1"),)
     ann, note, target, ledger = await answer(telegram, bot, Reply("a", buttons=button))
     await bot.deliver(target, Reply("b" * 5000, buttons=button))
-    first, second = telegram.answers_to(ann, note)
+    first, second = telegram.replies_to(ann, note)
     assert [first.versions[0], len(first.text), len(second.text)] == ["a", 4096, 904]
     assert [first.labels, second.labels] == [[], ["Fix"]]
     assert list(ledger.rows) == [0, 1]
     ledger.outdate()
     await bot.deliver(target, Reply())
-    assert telegram.answers_to(ann, note) == [] and ledger.rows == {}
+    assert telegram.replies_to(ann, note) == [] and ledger.rows == {}
 
 
 async def test_retry_after_on_a_deletion_holds_the_chat(telegram: Server, bot: Bot) -> None:
     _, _, target, _ = await answer(telegram, bot, Reply("words", files=(FILE,)))
     telegram.fault("deleteMessage", "status", status=429, retry_after=3600)
     await bot.deliver(target, Reply("words again"))
-    telegram.forget_calls()
+    telegram.clear_requests()
     with pytest.raises(PlatformBusy):
         await bot.deliver(replace(target, job_id="2", ledger=MemoryLedger()), Reply("next"))
-    assert telegram.calls == []
+    assert telegram.requests == []

@@ -32,7 +32,7 @@ FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
 
 
 def count_sends(telegram: Server) -> int:
-    return len(telegram.calls_of("sendMessage"))
+    return len(telegram.requests_to("sendMessage"))
 
 
 async def test_a_reply_goes_to_the_voice_note(telegram: Server, bot: Bot, ann: int) -> None:
@@ -41,14 +41,14 @@ async def test_a_reply_goes_to_the_voice_note(telegram: Server, bot: Bot, ann: i
     count = metrics.SENDS.labels("telegram", "ok")._value
     before = count.get()
     await bot.deliver(target, Reply("Heard:", "hello http://example.com @bob <b>*_`"))
-    answer = only(telegram.answers_to(ann, note))
+    answer = only(telegram.replies_to(ann, note))
     assert count.get() == before + 1
     # The whole text is readable, and it neither links nor mentions.
     assert restore_links(answer.text) == "Heard:\n\nhello http://example.com @bob <b>*_`"
     assert telegram.foreign_links(answer) == []
     assert [(e["type"], e["offset"]) for e in answer.entities] == [("blockquote", 8)]
     assert ledger.ids() == {0: str(answer.message_id)}
-    call = telegram.calls_of("sendMessage")[0]
+    call = telegram.requests_to("sendMessage")[0]
     assert "parse_mode" not in call.params
     assert "is_disabled" in str(call.params["link_preview_options"])
 
@@ -62,7 +62,7 @@ async def test_the_topic_is_kept(telegram: Server, bot: Bot, ann: int) -> None:
     for job_id, message_id, fields in (("1", note, {}), ("2", "callback:77", press)):
         target, _ = make_target(forum, message_id, job_id, thread_id=str(topic), **fields)
         await bot.deliver(target, Reply("x", files=(FILE,), links=(Link(0, 1, "5"),)))
-    answers = telegram.answers_to(forum, note)
+    answers = telegram.replies_to(forum, note)
     assert [a.thread_id for a in answers] == [topic] * 4
     url = f"https://t.me/c/{-forum - 1_000_000_000_000}/5"
     links = [entity["url"] for answer in answers for entity in answer.entities]
@@ -81,7 +81,7 @@ async def test_the_next_attempt_starts_at_the_part_that_failed(
     assert list(ledger.rows) == [0, 1]
     for _ in range(2):
         await bot.deliver(target, Reply("x" * 9000))
-    assert [len(a.text) for a in telegram.answers(ann)] == [4096, 9000 - 2 * 4096]
+    assert [len(a.text) for a in telegram.replies(ann)] == [4096, 9000 - 2 * 4096]
     assert ledger.ids()[0] == "77"
     assert count_sends(telegram) == 3
 
@@ -100,7 +100,7 @@ async def test_nothing_is_recorded_too_early(
         await bot.show(target, "x")
     assert (first.rows[0].state, second.rows) == (DeliveryState.PENDING, {})
     await clock.sleep(3600)
-    assert len(telegram.calls) == 1
+    assert len(telegram.requests) == 1
     for target in (refused, waiting):
         await bot.deliver(target, Reply("x"))
     assert count_sends(telegram) == 3
@@ -132,7 +132,7 @@ async def test_three_chats_in_a_row_that_wait_stop_the_whole_bot(
         with pytest.raises(PlatformBusy) if is_limited else nullcontext():
             await bot.deliver(make_target(person, job_id=str(number))[0], Reply("x"))
     assert clock.monotonic() - started_s < 2
-    assert len(telegram.calls) == 6 + 3
+    assert len(telegram.requests) == 6 + 3
 
 
 @pytest.mark.parametrize(("reply", "limit_s"), [(Reply("x"), 60), (Reply(files=(FILE,)), 300)])
@@ -156,7 +156,7 @@ async def test_a_response_that_the_sdk_cannot_parse_counts_as_sent(
     # The response holds the quoted message, a story that the SDK cannot parse.
     note = telegram.send_voice(ann, ann, NOTE, extra={"story": {}})
     await bot.deliver(make_target(ann, note)[0], Reply("x", files=(FILE,)))
-    assert len(telegram.answers_to(ann, note)) == 2
+    assert len(telegram.replies_to(ann, note)) == 2
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ async def test_errors(
     before = ambiguous_sends()
     await bot.deliver(target, Reply("secret words"))
     assert ambiguous_sends() == before + (error is PlatformBusy)
-    assert len(telegram.answers(ann)) == 1 + ("kind" in fault)
+    assert len(telegram.replies(ann)) == 1 + ("kind" in fault)
 
 
 @pytest.mark.parametrize("end", ["close_topic", "delete_topic"])
@@ -200,7 +200,7 @@ async def test_a_closed_or_deleted_topic_means_general(
     note = telegram.send_voice(forum, ann, NOTE, thread=topic)
     getattr(telegram, end)(forum, topic)
     await bot.deliver(make_target(forum, note, thread_id=str(topic))[0], Reply("x"))
-    assert only(telegram.answers(forum)).thread_id is None
+    assert only(telegram.replies(forum)).thread_id is None
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ async def test_what_is_refused_is_dropped(
     else:
         telegram.delete_message(ann, note)
     await bot.deliver(make_target(ann, note)[0], Reply("a", "b"))
-    answer = only(telegram.answers(ann))
+    answer = only(telegram.replies(ann))
     assert (answer.text, answer.reply_to) == ("a\n\nb", note if is_under else None)
     assert len(answer.entities) == entities
 
@@ -232,7 +232,7 @@ async def test_the_placeholder_is_deleted_if_no_text_follows(
     target, _ = make_target(group)
     await show(bot, target, "so far")
     await bot.deliver(target, reply)
-    assert [answer.file is not None for answer in telegram.answers(group)] == shown
+    assert [answer.file is not None for answer in telegram.replies(group)] == shown
 
 
 async def test_a_text_that_telegram_finds_too_long_is_split(
@@ -244,7 +244,7 @@ async def test_a_text_that_telegram_finds_too_long_is_split(
     buttons = (Button("B", "c", token="t"),)
     target, ledger = make_target(ann)
     await bot.deliver(target, Reply(words, buttons=buttons))
-    answers = telegram.answers(ann)
+    answers = telegram.replies(ann)
     assert " ".join(a.text for a in answers) == words
     assert [a.labels for a in answers] == [[]] * (len(answers) - 1) + [["B"]]
     assert ledger.ids() == {0: str(answers[-1].message_id)}
@@ -265,7 +265,7 @@ async def test_the_placeholder_becomes_only_the_first_part(
     if is_refused:
         telegram.fault("*", "status", status=400, description="message is too long")
     await bot.deliver(target, Reply("one two" if is_refused else first + second))
-    shown = [answer.versions for answer in telegram.answers(group)]
+    shown = [answer.versions for answer in telegram.replies(group)]
     assert shown == [["so far", first], [second]]
 
 
@@ -278,7 +278,7 @@ async def test_an_edit_that_changes_nothing_succeeds(
     # The second time is as after a crash that followed the edit.
     for _ in range(2):
         await bot.deliver(target, Reply("same"))
-        assert only(telegram.answers(group)).versions == ["same"]
+        assert only(telegram.replies(group)).versions == ["same"]
         assert ledger.rows[0].state is DeliveryState.SENT
         ledger.rows[0] = PartDelivery(0, DeliveryState.PENDING)
     assert ambiguous_sends() == before
@@ -293,7 +293,7 @@ async def test_limits_hold_with_many_chats(telegram: Server, bot: Bot) -> None:
         *(bot.deliver(make_target(chat, job_id=job)[0], Reply(job)) for chat, job in jobs)
     )
     assert telegram.violations() == {}
-    assert [a.text for a in telegram.answers(group)] == [f"g{n}" for n in range(15)]
+    assert [a.text for a in telegram.replies(group)] == [f"g{n}" for n in range(15)]
 
 
 async def test_a_failed_job_that_is_run_again_edits_its_error_message(
@@ -304,4 +304,4 @@ async def test_a_failed_job_that_is_run_again_edits_its_error_message(
     # As the store does with a dead letter that is run again.
     ledger.rows = {PLACEHOLDER: PartDelivery(PLACEHOLDER, DeliveryState.SENT, ledger.ids()[0])}
     await bot.deliver(target, Reply("all"))
-    assert [answer.versions for answer in telegram.answers(ann)] == [["That failed.", "all"]]
+    assert [answer.versions for answer in telegram.replies(ann)] == [["That failed.", "all"]]

@@ -31,8 +31,8 @@ async def test_a_private_button_works_only_for_the_person_who_asked(
     job = await inbox.next_job(telegram)
     button = Button("Read in private", "private_summary", "what it holds", is_private=True)
     await inbox.answer(running, job.job_id, Reply("Here it is.", buttons=(button,)))
-    [[key]] = telegram.answers(group)[0].buttons
-    assert telegram.foreign_links(telegram.answers(group)[0]) == []
+    [[key]] = telegram.replies(group)[0].buttons
+    assert telegram.foreign_links(telegram.replies(group)[0]) == []
     found = []
     for person in (eve, ann, ann):
         telegram.open_link(person, key["url"])
@@ -62,7 +62,7 @@ async def test_messages_that_are_only_remembered_get_no_reaction(
     await telegram.wait_for(lambda: telegram.reactions(group, asked))
     assert job.command == "note"
     assert telegram.reactions(group, note) == []
-    assert telegram.answers(group) == []
+    assert telegram.replies(group) == []
     telegram.edit_message(group, said, "We meet at ten.")
     telegram.edit_message(group, note, "(a caption)")
     chat = job.message.chat
@@ -87,7 +87,7 @@ async def test_refused_voice_messages_are_remembered_over_a_restart(
         file = File("a.ogg", "audio/ogg", b"OggS" + b"OpusHead")
         await inbox.answer(bot, job.job_id, Reply("Said.", files=(file,)))
         await bot.close()
-    made = [(call.method.lower(), call.chat_id, call.status) for call in telegram.calls]
+    made = [(call.method.lower(), call.chat_id, call.status) for call in telegram.requests]
     assert [call for call in made if call[0].startswith("send")] == [
         ("sendvoice", ann, 400), ("sendaudio", ann, 200), ("sendaudio", ann, 200),
         ("sendvoice", ben, 200),

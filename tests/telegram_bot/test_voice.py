@@ -40,12 +40,12 @@ async def test_a_spoken_reply_is_a_voice_message(telegram: Server, bot: Bot, ann
     question = telegram.send_voice(ann, ann, NOTE)
     target, ledger = make_target(ann, question)
     await bot.deliver(target, Reply(files=(await make_file(7.6),), buttons=BUTTONS))
-    answer = only(telegram.answers_to(ann, question))
+    answer = only(telegram.replies_to(ann, question))
     assert answer.file is not None
     assert (answer.file.kind, answer.file.mime) == ("voice", "audio/ogg")
     assert answer.labels == ["Again"]
     assert ledger.ids() == {0: str(answer.message_id)}
-    call = telegram.calls_of("sendVoice")[0]
+    call = telegram.requests_to("sendVoice")[0]
     assert call.params["duration"] == "8"
     assert "caption" not in call.params
     with av.open(io.BytesIO(answer.file.data)) as heard:
@@ -96,10 +96,10 @@ async def test_other_audio_is_sent_as_music(telegram: Server, bot: Bot, ann: int
     song = File("a.mp3", "audio/mpeg", b"ID3x", 61.7, title="Good\x00 morning\u202e")
     await bot.deliver(make_target(ann, job_id="a")[0], Reply("x", files=(large,)))
     await bot.deliver(make_target(ann, job_id="b")[0], Reply(files=(song,)))
-    first, second = telegram.answers(ann)
+    first, second = telegram.replies(ann)
     assert kinds([first, second]) == ["audio", "audio"]
     assert first.text == "x"
-    one, two = telegram.calls_of("sendAudio")
+    one, two = telegram.requests_to("sendAudio")
     assert (one.params["performer"], one.params["duration"]) == ("Hearsay (AI)", "1")
     assert "title" not in one.params
     assert (two.params["title"], two.params["duration"]) == ("Good morning", "62")
@@ -113,7 +113,7 @@ async def test_the_duration_is_in_whole_seconds(
 ) -> None:
     file = File("a.ogg", "audio/ogg", b"OggS" + b"OpusHead", duration_s)
     await bot.deliver(make_target(ann)[0], Reply(files=(file,)))
-    assert telegram.calls_of("sendVoice")[0].params.get("duration") == shown
+    assert telegram.requests_to("sendVoice")[0].params.get("duration") == shown
 
 
 async def test_a_chat_without_voice_messages_gets_music(
@@ -126,18 +126,18 @@ async def test_a_chat_without_voice_messages_gets_music(
     reply = Reply("words", files=(file,), buttons=BUTTONS)
     target, ledger = make_target(ann, question, job_id="a")
     await bot.deliver(target, reply)
-    answer = only(telegram.answers_to(ann, question))
+    answer = only(telegram.replies_to(ann, question))
     assert answer.file is not None
     assert (answer.file.kind, answer.file.data) == ("audio", file.data)
     assert (answer.text, answer.labels) == ("words", ["Again"])
     assert ledger.ids() == {0: str(answer.message_id)}
-    assert telegram.calls_of("sendAudio")[0].params["performer"] == "Hearsay (AI)"
+    assert telegram.requests_to("sendAudio")[0].params["performer"] == "Hearsay (AI)"
     # Known from now on, for this chat only.
     await bot.deliver(make_target(ann, job_id="b")[0], reply)
     await bot.deliver(make_target(ben, job_id="c")[0], reply)
-    assert kinds(telegram.answers(ann)) == ["audio", "audio"]
-    assert kinds(telegram.answers(ben)) == ["voice"]
-    assert len(telegram.calls_of("sendVoice", chat=ann)) == 1
+    assert kinds(telegram.replies(ann)) == ["audio", "audio"]
+    assert kinds(telegram.replies(ben)) == ["voice"]
+    assert len(telegram.requests_to("sendVoice", chat=ann)) == 1
     assert [chat.chat_id for chat in inbox.without_voice] == [str(ann)]
     assert ambiguous_sends() == before
 
@@ -150,10 +150,10 @@ async def test_a_chat_without_voice_and_music_gets_a_file(telegram: Server, bot:
     reply = Reply("words", files=(await make_file(),))
     for job in ("a", "b"):
         await bot.deliver(make_target(group, job_id=job)[0], reply)
-    answers = telegram.answers(group)
+    answers = telegram.replies(group)
     assert kinds(answers) == ["document"] * 2
     assert [a.text for a in answers] == ["words"] * 2
-    assert len(telegram.calls_of("sendVoice")) == 1
+    assert len(telegram.requests_to("sendVoice")) == 1
 
 
 async def test_a_caption_that_is_too_long_becomes_a_message(
@@ -162,7 +162,7 @@ async def test_a_caption_that_is_too_long_becomes_a_message(
     telegram.fault("sendVoice", "status", status=400, description="message caption is too long")
     target, ledger = make_target(ann)
     await bot.deliver(target, Reply("words", files=(await make_file(),), buttons=BUTTONS))
-    text, voice = telegram.answers(ann)
+    text, voice = telegram.replies(ann)
     assert (text.text, text.labels, kinds([text])) == ("words", [], ["text"])
     assert (voice.text, voice.labels, kinds([voice])) == ("", ["Again"], ["voice"])
     assert ledger.ids() == {0: str(voice.message_id)}
@@ -182,7 +182,7 @@ async def test_an_ambiguous_voice_message_is_sent_again_after_a_crash(
     second = Bot(settings, inbox, menu=(), clock=current_clock())
     await second.deliver(target, reply)
     await second.close()
-    assert kinds(telegram.answers(ann)) == ["text", "audio", "audio", "audio"]
-    assert [a.labels for a in telegram.answers(ann)] == [[], [], [], ["Again"]]
+    assert kinds(telegram.replies(ann)) == ["text", "audio", "audio", "audio"]
+    assert [a.labels for a in telegram.replies(ann)] == [[], [], [], ["Again"]]
     assert list(ledger.ids()) == [0, 1, 2]
     assert ambiguous_sends() == before + 1

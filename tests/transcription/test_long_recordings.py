@@ -82,12 +82,12 @@ def check_times(stored: StoredTranscript) -> None:
 
 def check_calls(mimo: MimoServer) -> None:
     """The service saw no call over its limits, and no piece twice."""
-    calls = mimo.calls
+    calls = mimo.requests
     assert {(call.status, call.is_streamed) for call in calls} == {(200, True)}
     assert len({call.sha256 for call in calls}) == len(calls) > 4
     assert sum(call.duration_s for call in calls) == pytest.approx(120, abs=1.0)
-    assert mimo.most_under_way <= 4
+    assert mimo.max_concurrent <= 4
     for call in calls:
-        assert 4 * -(-call.sound_bytes // 3) <= MAX_BASE64_CHARS
+        assert 4 * -(-call.audio_bytes // 3) <= MAX_BASE64_CHARS
         assert call.tokens <= MAX_CONTEXT_TOKENS
         assert len(call.text) / 4 <= MAX_OUTPUT_TOKENS

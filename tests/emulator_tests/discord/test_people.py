@@ -53,11 +53,11 @@ async def test_an_answer_has_three_seconds_and_comes_once(
     call = Calls(server, rest, server.slash(server.dm(ann), ann, "say"))
     assert await call.answer(8, choices=[]) == (400, 50035)
     assert await call.answer(5) == (204, 0)
-    assert server.thinking(server.dm(ann)) and not server.answers(server.dm(ann))
+    assert server.thinking(server.dm(ann)) and not server.replies(server.dm(ann))
     assert await call.answer(4, content="again") == (400, 40060)
     assert await call.edit(content="done") == (200, 0)
     assert await call.edit(content="done") == (200, 0)
-    assert len(server.answers(server.dm(ann))) == 1
+    assert len(server.replies(server.dm(ann))) == 1
     server.advance(seconds=15 * 60 + 1)
     assert await call.edit(content="later") == (401, 50027)
     assert await call.follow(content="later") == (401, 50027)
@@ -75,7 +75,7 @@ async def test_the_first_follow_up_after_thinking_takes_its_place(
     await call.answer(5, flags=64)
     assert await call.follow(content="first", flags=0) == (200, 0)
     assert await call.follow(content="second") == (200, 0)
-    first, second = server.answers_of(asked)
+    first, second = server.responses_to(asked)
     assert (first.content, first.is_ephemeral) == ("first", True)
     assert (second.content, second.is_ephemeral) == ("second", False)
 
@@ -104,7 +104,7 @@ async def test_a_stranger_brings_the_bot_along_and_has_five_follow_ups(
     server.deny(room, ann, "USE_EXTERNAL_APPS")
     asked = server.slash(room, ann, "say")
     await Calls(server, rest, asked).answer(4, content="for you alone")
-    assert server.answers_of(asked)[0].is_ephemeral
+    assert server.responses_to(asked)[0].is_ephemeral
 
 
 async def test_who_is_shown_what(server: DiscordServer) -> None:
@@ -135,7 +135,7 @@ async def test_a_forged_press_reaches_the_bot_and_an_honest_one_does_not(
     asked = server.slash(room, ann, "say")
     row = {"type": 1, "components": [{"type": 2, "style": 1, "label": "Go", "custom_id": "go"}]}
     await Calls(server, rest, asked).answer(4, content="secret", flags=64, components=[row])
-    [secret] = server.answers_of(asked)
+    [secret] = server.responses_to(asked)
     with pytest.raises(PermissionError):
         server.press(secret.message_id, ben, "go")
     with pytest.raises(ValueError, match="no Delete"):

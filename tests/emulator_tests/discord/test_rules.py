@@ -38,7 +38,7 @@ async def test_a_voice_message_in_one_step_and_what_is_wrong_with_others(
 ) -> None:
     path = f"/channels/{room}/messages"
     sent = (await rest.call("POST", path, **voice_form())).json()
-    [message] = server.answers(room)
+    [message] = server.replies(room)
     assert message.is_voice and message.files[0].duration_s == 1.5
     assert sent["attachments"][0]["waveform"] == WAVE
     assert (await rest.call("GET", "/users/@me")).status_code == 200
@@ -59,7 +59,7 @@ async def test_a_voice_message_in_one_step_and_what_is_wrong_with_others(
     assert await rest.code("PATCH", f"{path}/{sent['id']}", **edit) == (400, 50162)
     server.deny(room, "", "SEND_VOICE_MESSAGES")
     assert await rest.code("POST", path, **voice_form()) == (403, 50173)
-    assert len(server.answers(room)) == 1
+    assert len(server.replies(room)) == 1
 
 
 async def test_forms_that_are_wrong_say_where(server: DiscordServer, rest: Rest, room: str) -> None:
@@ -174,7 +174,7 @@ async def test_pings_are_counted_by_the_rules(
     note = server.send_text(room, ann, "note")
 
     async def pinged(method: str = "POST", target: str = path, **body: Any) -> set[str]:
-        server.forget_calls()
+        server.clear_requests()
         assert (await rest.call(method, target, json=body)).is_success
         return {one.target for one in server.pings()}
 

@@ -106,7 +106,7 @@ def test_it_runs_as_a_process_of_its_own() -> None:
             httpx.post(f"{control}/rules", json={"key": "sk-own"}).raise_for_status()
             url = f"{addresses['base_url']}/chat/completions"
             assert httpx.post(url, headers=headers, json=order()).status_code == 200
-            [call] = httpx.get(f"{control}/calls").json()["calls"]
+            [call] = httpx.get(f"{control}/requests").json()["requests"]
             assert (call["is_billed"], call["text"]) == (True, "w12 w345")
         finally:
             process.terminate()

@@ -29,7 +29,7 @@ async def test_a_private_chat_takes_three_at_once_and_then_one_per_second(
     assert telegram.violations() == {ann: 2}
     await asyncio.sleep(1)
     assert await send_many(call, ann, 2) == [0, 1]
-    assert len(telegram.answers(ann)) == 4
+    assert len(telegram.replies(ann)) == 4
 
 
 async def test_a_group_takes_twenty_per_minute_edits_included(

@@ -80,7 +80,7 @@ async def test_wrong_calls_are_refused(
     body = await call(method, **{"chat_id": ann, **params})
     assert body["description"].startswith(("Bad Request: ", "Not Found: "))
     assert words in body["description"]
-    [answer] = telegram.answers(ann)
+    [answer] = telegram.replies(ann)
     assert answer.versions == ["a"]
 
 
@@ -89,7 +89,7 @@ async def test_what_is_just_right_is_taken(telegram: TelegramServer, call: Call)
     reply = {"message_id": 99, "allow_sending_without_reply": True}
     body = await call("sendMessage", chat_id=ann, text="😀" * 2048, reply_parameters=reply)
     assert body["ok"]
-    assert telegram.answers(ann)[0].reply_to is None
+    assert telegram.replies(ann)[0].reply_to is None
     assert (await call("GETME"))["result"]["id"] == 123456
     assert {str(emoji.value).replace("\ufe0f", "") for emoji in ReactionEmoji} == REACTIONS
 
@@ -146,4 +146,4 @@ async def test_a_reply_stays_in_its_topic(telegram: TelegramServer, call: Call) 
     topic = telegram.add_topic(forum)
     await call("sendMessage", chat_id=forum, text="x", reply_parameters={"message_id": topic})
     await call("sendMessage", chat_id=forum, text="in General")
-    assert [message.thread_id for message in telegram.answers(forum)[-2:]] == [topic, None]
+    assert [message.thread_id for message in telegram.replies(forum)[-2:]] == [topic, None]

@@ -21,8 +21,17 @@ their end-to-end encryption (DAVE) is not part. Neither are polls, stickers, sta
 and the search of messages.
 """
 
-from tests.emulators.discord.calls import Call, Fault
+from tests.emulators.discord.calls import Fault, RecordedRequest
 from tests.emulators.discord.records import File, Interaction, Message, Ping
 from tests.emulators.discord.server import TOKEN, DiscordServer
 
-__all__ = ["TOKEN", "Call", "DiscordServer", "Fault", "File", "Interaction", "Message", "Ping"]
+__all__ = [
+    "TOKEN",
+    "DiscordServer",
+    "Fault",
+    "File",
+    "Interaction",
+    "Message",
+    "Ping",
+    "RecordedRequest",
+]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.emulators.discord.calls import Call, InvalidRequests, Limits
+from tests.emulators.discord.calls import InvalidRequests, Limits, RecordedRequest
 from tests.emulators.discord.errors import bad_field
 from tests.emulators.discord.world import World
 
@@ -41,7 +41,7 @@ class Ask:
     """One request being answered."""
 
     api: Api
-    call: Call
+    call: RecordedRequest
     params: dict[str, str]
     query: dict[str, str]
     body: Any = None

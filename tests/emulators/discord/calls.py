@@ -17,7 +17,7 @@ INVALID_SPAN_S = 600.0
 
 
 @dataclass(slots=True)
-class Call:
+class RecordedRequest:
     """One request of the bot, as the server saw it."""
 
     #: Method and template of the path: "POST /channels/{channel}/messages".
@@ -25,7 +25,7 @@ class Call:
     #: The path as it was, below the API's base.
     path: str
     #: Seconds of the server's monotonic clock.
-    at: float
+    received_at: float
     body: Any = None
     #: Names of the uploaded files.
     files: list[str] = field(default_factory=list)

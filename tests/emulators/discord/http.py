@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from tests.emulators.discord import channel_routes, command_routes, guild_routes, interaction_routes
 from tests.emulators.discord.api import Answer, Api, Ask, RouteFunction, Upload
-from tests.emulators.discord.calls import Call, Fault
+from tests.emulators.discord.calls import Fault, RecordedRequest
 from tests.emulators.discord.errors import ApiError, bad_field, refused
 
 #: Method and path -> what answers. With a {token} in the path the bot's own is not asked for.
@@ -58,7 +58,9 @@ def find_route(request: str) -> tuple[str, dict[str, str]]:
     return f"{request.partition(' ')[0]} ?", {}
 
 
-async def answer(api: Api, call: Call, request: Request, values: dict[str, str]) -> Response:
+async def answer(
+    api: Api, call: RecordedRequest, request: Request, values: dict[str, str]
+) -> Response:
     """Answer a request as the rules of Discord say."""
     ask = Ask(api, call, values, dict(request.query_params))
     try:
@@ -128,7 +130,7 @@ def _find_answer(ask: Ask) -> Answer:
         raise bad_field("_", type(error).__name__, str(error)) from error
 
 
-def refuse(api: Api, call: Call, error: ApiError) -> Response:
+def refuse(api: Api, call: RecordedRequest, error: ApiError) -> Response:
     """Answer with an error, and count it if it leads to a ban."""
     call.status, call.code, call.error = error.status, error.code, str(error)
     if error.errors is not None:
@@ -138,7 +140,7 @@ def refuse(api: Api, call: Call, error: ApiError) -> Response:
     return JSONResponse(error.to_json(), error.status, {"Via": "1.1 google"})
 
 
-def too_many(api: Api, call: Call, wait_s: float, scope: str) -> Response:
+def too_many(api: Api, call: RecordedRequest, wait_s: float, scope: str) -> Response:
     """Answer with a 429 of one of the three scopes."""
     call.status, call.error = 429, f"429 {scope}"
     if scope != "shared":
@@ -151,7 +153,7 @@ def too_many(api: Api, call: Call, wait_s: float, scope: str) -> Response:
     return JSONResponse(body, 429, headers)
 
 
-def spoil(api: Api, call: Call, fault: Fault) -> Response:
+def spoil(api: Api, call: RecordedRequest, fault: Fault) -> Response:
     """Return the bad answer that a fault asks for."""
     with api.world.lock:
         if fault.kind == "rate_limit":

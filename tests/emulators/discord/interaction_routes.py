@@ -49,7 +49,7 @@ def answer(ask: Ask) -> Answer:
     if kind not in _allowed_kinds(interaction):
         raise bad_field("type", "BASE_TYPE_CHOICES", "Value must be one of the allowed kinds.")
     message = _ANSWERS[kind](ask, interaction, data)
-    interaction.answer_kind, interaction.answered_at = kind, now
+    interaction.answer_kind, interaction.responded_at = kind, now
     if "with_response" not in ask.query or ask.query["with_response"] in ("0", "false"):
         return NO_CONTENT
     return 200, _response(ask, interaction, message)

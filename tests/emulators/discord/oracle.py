@@ -9,7 +9,7 @@ from typing import Any
 from tests.emulators.common import locked
 from tests.emulators.discord.acting import Actors
 from tests.emulators.discord.api import Api
-from tests.emulators.discord.calls import Call
+from tests.emulators.discord.calls import RecordedRequest
 from tests.emulators.discord.gateway import Gateway
 from tests.emulators.discord.records import AUTOCOMPLETE, Interaction, Message, Ping
 from tests.emulators.discord.sessions import Beat
@@ -24,7 +24,7 @@ class Oracle(Actors):
     # --- what is visible
 
     @locked
-    def answers(self, channel: str, *, has_deleted: bool = False) -> list[Message]:
+    def replies(self, channel: str, *, has_deleted: bool = False) -> list[Message]:
         """Return the bot's messages in a channel that everybody sees, as they stand now.
 
         Neither ephemeral ones nor those that only say that the bot is thinking.
@@ -39,14 +39,14 @@ class Oracle(Actors):
         ]
 
     @locked
-    def answers_to(self, message: str) -> list[Message]:
+    def replies_to(self, message: str) -> list[Message]:
         """Return the bot's visible messages that reply to this one or stand in its thread."""
         found = self.world.any_message(message)
-        replies = [one for one in self.answers(found.channel_id) if one.reply_to == message]
-        return replies + (self.answers(found.thread_id) if found.thread_id else [])
+        replies = [one for one in self.replies(found.channel_id) if one.reply_to == message]
+        return replies + (self.replies(found.thread_id) if found.thread_id else [])
 
     @locked
-    def answers_of(self, interaction: str) -> list[Message]:
+    def responses_to(self, interaction: str) -> list[Message]:
         """Return what the bot shows for an interaction, ephemeral or not: the first one first."""
         asked = self.world.interactions[interaction]
         messages = self.world.channels[asked.channel_id].messages
@@ -75,7 +75,7 @@ class Oracle(Actors):
         """Return for messages and interactions how many visible answers each has: 0, 1 or more."""
         return {
             one: len(
-                self.answers_of(one) if one in self.world.interactions else self.answers_to(one)
+                self.responses_to(one) if one in self.world.interactions else self.replies_to(one)
             )
             for one in inputs
         }
@@ -104,7 +104,7 @@ class Oracle(Actors):
         return sum(moment > since for moment in self.api.identifies)
 
     @locked
-    def late_beats(self, tolerance_s: float = 0.5) -> list[Beat]:
+    def late_heartbeats(self, tolerance_s: float = 0.5) -> list[Beat]:
         """Return the heartbeats that came more than so much too late."""
         return [beat for beat in self.gateway.sessions.beats if beat.late_s > tolerance_s]
 
@@ -121,11 +121,11 @@ class Oracle(Actors):
     # --- requests, commands, sessions
 
     @locked
-    def calls_of(self, pattern: str) -> list[Call]:
+    def requests_to(self, pattern: str) -> list[RecordedRequest]:
         """Return the requests whose route or path fits a pattern, as in `Fault`."""
         return [
             call
-            for call in self.calls
+            for call in self.requests
             if fnmatchcase(call.route, pattern)
             or fnmatchcase(f"{call.route.split(' ')[0]} {call.path}", pattern)
         ]

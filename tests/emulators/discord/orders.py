@@ -20,9 +20,9 @@ class Orders(Oracle):
         self.world.link_key += 1
 
     @locked
-    def forget_calls(self) -> None:
+    def clear_requests(self) -> None:
         """Empty the ledgers of requests, violations, pings and menus."""
-        super().forget_calls()
+        super().clear_requests()
         self.world.pings.clear()
         self.api.command_writes.clear()
 

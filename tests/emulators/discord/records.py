@@ -201,7 +201,7 @@ class Interaction:
     is_user_install: bool = False
     #: The kind of the first answer, None while there is none.
     answer_kind: int | None = None
-    answered_at: float | None = None
+    responded_at: float | None = None
     #: The message of the first answer: `@original`.
     original_id: str | None = None
     followups: list[str] = field(default_factory=list)
@@ -213,7 +213,7 @@ class Interaction:
     @property
     def latency_s(self) -> float | None:
         """Seconds until the first answer, None while there is none."""
-        return None if self.answered_at is None else self.answered_at - self.created_at
+        return None if self.responded_at is None else self.responded_at - self.created_at
 
 
 @dataclass(frozen=True, slots=True)

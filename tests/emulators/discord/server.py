@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket
 
 from tests.emulators.discord import http
 from tests.emulators.discord.api import Api
-from tests.emulators.discord.calls import Call, Fault, InvalidRequests, Limits
+from tests.emulators.discord.calls import Fault, InvalidRequests, Limits, RecordedRequest
 from tests.emulators.discord.errors import ApiError
 from tests.emulators.discord.gateway import Gateway
 from tests.emulators.discord.orders import Orders
@@ -84,8 +84,8 @@ class DiscordServer(Orders):
         asked = f"{request.method} {path.removeprefix(API_PATH)}"
         is_file = path.startswith("/attachments/")
         name, values = ("GET /cdn", {}) if is_file else http.find_route(asked)
-        call = Call(name, path.removeprefix(API_PATH), self.world.clock.monotonic())
-        self.calls.append(call)
+        call = RecordedRequest(name, path.removeprefix(API_PATH), self.world.clock.monotonic())
+        self.requests.append(call)
         fault = self.faults.pick(name, asked)
         call.fault = fault.kind if fault else ""
         if fault is not None and fault.kind not in AFTERWARDS:
@@ -97,7 +97,9 @@ class DiscordServer(Orders):
             answer = await http.answer(self.api, call, request, values)
         await self._deliver(answer, fault, call, request, send)
 
-    async def _spoil(self, fault: Fault, call: Call, request: Request, send: Send) -> None:
+    async def _spoil(
+        self, fault: Fault, call: RecordedRequest, request: Request, send: Send
+    ) -> None:
         if fault.kind == "hang":
             await stay_silent(request.scope, request.receive, send)
         elif fault.kind == "close":
@@ -108,7 +110,12 @@ class DiscordServer(Orders):
             await answer(request.scope, request.receive, send)
 
     async def _deliver(
-        self, answer: Response, fault: Fault | None, call: Call, request: Request, send: Send
+        self,
+        answer: Response,
+        fault: Fault | None,
+        call: RecordedRequest,
+        request: Request,
+        send: Send,
     ) -> None:
         if fault is not None and fault.kind in ("lose_reply", "cut"):
             if fault.kind == "cut":
@@ -120,7 +127,7 @@ class DiscordServer(Orders):
             await asyncio.sleep(fault.delay_s)
         await answer(request.scope, request.receive, send)
 
-    def _download(self, request: Request, call: Call) -> Response:
+    def _download(self, request: Request, call: RecordedRequest) -> Response:
         try:
             with self.world.lock:
                 file = self.world.open_link(request.url.path, dict(request.query_params))

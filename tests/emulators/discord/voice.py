@@ -47,7 +47,7 @@ class Packet:
 
 
 @dataclass(slots=True)
-class Stay:
+class VoiceSession:
     """One stay of the bot in a voice channel."""
 
     guild_id: str
@@ -68,15 +68,15 @@ class VoiceServer:
     def __init__(self, world: World) -> None:
         self._world = world
         #: Every stay there was, the last one last.
-        self.stays: list[Stay] = []
+        self.sessions: list[VoiceSession] = []
         #: What the bot asked for over the gateway, in order.
-        self.asked: list[JSON] = []
+        self.voice_state_updates: list[JSON] = []
         #: Answers nothing to who wants to come in.
-        self.is_deaf = False
+        self.is_unresponsive = False
         #: "host:port" that the bot is told, by default the server's own; it adds wss:// to it.
         self.endpoint = ""
         #: Packets from a stage on which the bot only listens.
-        self.unheard = 0
+        self.dropped_packets = 0
         self._udp: socket.socket | None = None
         self._transcription: threading.Thread | None = None
 
@@ -84,14 +84,16 @@ class VoiceServer:
 
     def hear(self, data: dict[str, Any]) -> None:
         """Take what the bot asks for: op 4 of the gateway."""
-        self.asked.append(data)
+        self.voice_state_updates.append(data)
         guild_id, channel_id = str(data["guild_id"]), data["channel_id"]
-        if not self.is_deaf:
+        if not self.is_unresponsive:
             self.move(guild_id, self._world.bot.user_id, str(channel_id or ""))
-        if channel_id is None or self.is_deaf:
+        if channel_id is None or self.is_unresponsive:
             return
-        number = len(self.stays) + 1
-        self.stays.append(Stay(guild_id, str(channel_id), f"token-{number}", 1000 + number))
+        number = len(self.sessions) + 1
+        self.sessions.append(
+            VoiceSession(guild_id, str(channel_id), f"token-{number}", 1000 + number)
+        )
         endpoint = self.endpoint or self._world.base_url.removeprefix("http://")
         payload = {"token": f"token-{number}", "guild_id": guild_id, "endpoint": endpoint}
         self._world.emit("VOICE_SERVER_UPDATE", payload, guild_id=guild_id)
@@ -117,9 +119,14 @@ class VoiceServer:
 
     def packets(self, guild_id: str) -> list[Packet]:
         """Return all that the bot sent in a server."""
-        return [one for stay in self.stays if stay.guild_id == guild_id for one in stay.packets]
+        return [
+            one
+            for session in self.sessions
+            if session.guild_id == guild_id
+            for one in session.packets
+        ]
 
-    def heard(self, guild_id: str) -> bytes:
+    def received_pcm(self, guild_id: str) -> bytes:
         """Return the sound of all that the bot sent: 48 kHz, 16-bit, two channels."""
         decoder = av.AudioCodecContext.create("libopus", "r")
         decoder.sample_rate, decoder.layout = 48_000, "stereo"
@@ -136,45 +143,54 @@ class VoiceServer:
         """Serve one connection until its end."""
         await client.accept()
         await _tell(client, HELLO, {"v": 8, "heartbeat_interval": 13_750})
-        stay: Stay | None = None
+        session: VoiceSession | None = None
         with suppress(WebSocketDisconnect, RuntimeError):
             while True:
                 message = json.loads(await client.receive_text())
                 op, data = message["op"], message["d"]
                 if op == IDENTIFY:
-                    stay = self._find(data)
-                await self._answer(client, op, data, stay)
+                    session = self._find(data)
+                await self._answer(client, op, data, session)
 
-    async def _answer(self, client: WebSocket, op: int, data: Any, stay: Stay | None) -> None:
+    async def _answer(
+        self, client: WebSocket, op: int, data: Any, session: VoiceSession | None
+    ) -> None:
         if op == HEARTBEAT:
             await _tell(client, ACK, {"t": data["t"]})
-        elif stay is None:
+        elif session is None:
             await client.close(4006)
         elif op == IDENTIFY:
-            self._hold_time(stay)
-            ready = {"ssrc": stay.ssrc, "ip": "127.0.0.1", "port": self._listen(), "modes": [MODE]}
+            self._hold_time(session)
+            ready = {
+                "ssrc": session.ssrc,
+                "ip": "127.0.0.1",
+                "port": self._listen(),
+                "modes": [MODE],
+            }
             await _tell(client, READY, ready)
         elif op == SELECT:
             assert data["protocol"] == "udp" and data["data"]["mode"] == MODE
-            if stay.found and not stay.found.done():
-                stay.found.set_result(None)
-            description = {"mode": MODE, "secret_key": [*stay.key], "dave_protocol_version": 0}
+            if session.found and not session.found.done():
+                session.found.set_result(None)
+            description = {"mode": MODE, "secret_key": [*session.key], "dave_protocol_version": 0}
             await _tell(client, DESCRIPTION, description)
         elif op == SPEAKING:
-            stay.speaking.append(data["speaking"])
+            session.speaking.append(data["speaking"])
 
-    def _hold_time(self, stay: Stay) -> None:
+    def _hold_time(self, session: VoiceSession) -> None:
         """Let no virtual time pass until the bot's thread has found out its address."""
         loop = asyncio.get_running_loop()
         if isinstance(loop, VirtualLoop):
-            stay.found = loop.create_future()
-            loop.watch(stay.found)
+            session.found = loop.create_future()
+            loop.watch(session.found)
 
-    def _find(self, data: dict[str, Any]) -> Stay | None:
+    def _find(self, data: dict[str, Any]) -> VoiceSession | None:
         """Return the stay that a connection is for; 4006 meets sessions that are none."""
         user, guild = self._world.bot.user_id, str(data["server_id"])
         is_session = data["session_id"] == f"{user}{guild}" and self.channel_of(guild)
-        found = [one for one in self.stays if one.guild_id == guild and one.token == data["token"]]
+        found = [
+            one for one in self.sessions if one.guild_id == guild and one.token == data["token"]
+        ]
         return found[0] if found and is_session else None
 
     # --- sound
@@ -207,16 +223,16 @@ class VoiceServer:
 
     def _keep(self, data: bytes) -> None:
         timestamp, ssrc = struct.unpack_from(">II", data, 4)
-        stay = next(one for one in self.stays if one.ssrc == ssrc)
-        box, nonce = nacl.secret.Aead(stay.key), data[-4:].ljust(24, b"\0")
+        session = next(one for one in self.sessions if one.ssrc == ssrc)
+        box, nonce = nacl.secret.Aead(session.key), data[-4:].ljust(24, b"\0")
         try:
             opus = box.decrypt(data[12:-4], data[:12], nonce)
         except CryptoError:
             return  # between two sessions the bot may still have the old key: nobody hears that
-        if self._world.bot.user_id in self._world.guilds[stay.guild_id].listeners:
-            self.unheard += 1
+        if self._world.bot.user_id in self._world.guilds[session.guild_id].listeners:
+            self.dropped_packets += 1
             return
-        stay.packets.append(Packet(timestamp, opus))
+        session.packets.append(Packet(timestamp, opus))
 
     def stop(self) -> None:
         """Hear nothing any more."""

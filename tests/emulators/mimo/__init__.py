@@ -17,10 +17,10 @@ from tests.emulators.mimo.app import make_app
 from tests.emulators.mimo.chat_contract import ChatRequest
 from tests.emulators.mimo.faults import Fault
 from tests.emulators.mimo.understanding import Script
-from tests.emulators.mimo.world import Call, Rules, World
+from tests.emulators.mimo.world import RecordedRequest, Rules, World
 from tests.emulators.serving import Serving
 
-__all__ = ["Call", "ChatRequest", "Fault", "MimoServer", "Rules"]
+__all__ = ["ChatRequest", "Fault", "MimoServer", "RecordedRequest", "Rules"]
 
 
 class MimoServer(Serving):
@@ -39,22 +39,22 @@ class MimoServer(Serving):
         return self._world.rules
 
     @property
-    def calls(self) -> list[Call]:
+    def requests(self) -> list[RecordedRequest]:
         """The ledger: every call to the model, in order; those to /models are left out."""
-        return [call for call in list(self._world.calls) if call.path.endswith("/completions")]
+        return [call for call in list(self._world.requests) if call.path.endswith("/completions")]
 
     @property
-    def all_calls(self) -> list[Call]:
-        return list(self._world.calls)
+    def all_requests(self) -> list[RecordedRequest]:
+        return list(self._world.requests)
 
     @property
-    def billed(self) -> list[Call]:
-        return [call for call in self.calls if call.is_billed]
+    def billed(self) -> list[RecordedRequest]:
+        return [call for call in self.requests if call.is_billed]
 
     @property
-    def most_under_way(self) -> int:
+    def max_concurrent(self) -> int:
         """The most calls that were under way at once."""
-        return self._world.most_under_way
+        return self._world.max_concurrent
 
     def add_fault(
         self, kind: str, *, times: int | None = 1, share: float = 1.0, value: float = 3.0

@@ -31,7 +31,7 @@ from tests.emulators.mimo.speaking import (
 )
 from tests.emulators.mimo.speech_contract import SpeechRequest, read_speech_order
 from tests.emulators.mimo.understanding import Understood, make_chat_answer, understand
-from tests.emulators.mimo.world import Call, World
+from tests.emulators.mimo.world import RecordedRequest, World
 
 
 def make_app(world: World) -> Starlette:
@@ -72,12 +72,12 @@ def _make_control(world: World) -> list[Route]:
         vars(world.rules).update(await request.json())
         return JSONResponse(asdict(world.rules))
 
-    async def get_calls(_: Request) -> Response:
-        return JSONResponse({"calls": [asdict(call) for call in list(world.calls)]})
+    async def get_requests(_: Request) -> Response:
+        return JSONResponse({"requests": [asdict(call) for call in list(world.requests)]})
 
     return [
         Route("/_control/rules", set_rules, methods=["POST"]),
-        Route("/_control/calls", get_calls, methods=["GET"]),
+        Route("/_control/requests", get_requests, methods=["GET"]),
     ]
 
 
@@ -104,7 +104,7 @@ class _Exchange:
         finally:
             self._world.end(call)
 
-    async def _answer(self, call: Call) -> ASGIApp:
+    async def _answer(self, call: RecordedRequest) -> ASGIApp:
         body = await self._request.body()
         call.key_header = _name_key_header(self._request)
         try:
@@ -113,7 +113,7 @@ class _Exchange:
             fields = read_body(content_type, body, self._world.rules.models)
             call.model = fields["model"]
             if "tts" in call.model:
-                call.request = fields
+                call.body = fields
                 return await self._speak(call, read_speech_order(fields))
             if "asr" in call.model.lower():
                 return await self._listen(call, read_order(fields))
@@ -121,9 +121,9 @@ class _Exchange:
         except Refusal as refusal:
             return _refuse(refusal)
 
-    async def _listen(self, call: Call, order: Order) -> ASGIApp:
+    async def _listen(self, call: RecordedRequest, order: Order) -> ASGIApp:
         call.language, call.is_streamed = order.language, order.is_streamed
-        call.sound_bytes, call.request = len(order.sound), order.shown
+        call.audio_bytes, call.body = len(order.sound), order.shown
         fault, early = self._draw(call, "hear")
         if early is not None:
             return early
@@ -131,9 +131,9 @@ class _Exchange:
         call.sha256, call.duration_s, call.text = heard.sha256, heard.duration_s, heard.text
         return await self._send(call, make_answer(heard, order.model, uuid.uuid4().hex), fault)
 
-    async def _speak(self, call: Call, order: SpeechRequest) -> ASGIApp:
+    async def _speak(self, call: RecordedRequest, order: SpeechRequest) -> ASGIApp:
         call.is_streamed, call.text = order.is_streamed, order.text
-        call.sound_bytes = len(order.sample)
+        call.audio_bytes = len(order.sample)
         fault, early = self._draw(call, "speak")
         if early is not None:
             return early
@@ -152,7 +152,7 @@ class _Exchange:
         events = make_speech_events(answer, chunks)
         return _stream(events, rules.chunk_latency_s * len(chunks), fault)
 
-    def _draw(self, call: Call, role: Role) -> tuple[Fault | None, ASGIApp | None]:
+    def _draw(self, call: RecordedRequest, role: Role) -> tuple[Fault | None, ASGIApp | None]:
         """Return the fault that befalls the call, and its answer where that needs no model."""
         self._world.check_limits(call.model)
         fault = self._world.plan.draw(role, is_streamed=call.is_streamed)
@@ -162,9 +162,9 @@ class _Exchange:
         make = {**faults.REFUSALS, **faults.BREAKS}.get(fault.kind)
         return fault, make(fault) if make else None
 
-    async def _reply(self, call: Call, order: ChatRequest) -> ASGIApp:
+    async def _reply(self, call: RecordedRequest, order: ChatRequest) -> ASGIApp:
         call.is_streamed, call.question = order.is_streamed, order.question
-        call.request = order.shown
+        call.body = order.shown
         fault, early = self._draw(call, "answer")
         if early is not None:
             return early
@@ -176,7 +176,9 @@ class _Exchange:
         answer = make_chat_answer(told, order.model, uuid.uuid4().hex)
         return await self._send(call, answer, fault)
 
-    async def _send(self, call: Call, answer: dict[str, Any], fault: Fault | None) -> ASGIApp:
+    async def _send(
+        self, call: RecordedRequest, answer: dict[str, Any], fault: Fault | None
+    ) -> ASGIApp:
         """Bill an answer in words, spoil it as the fault wants, and send it whole or streamed."""
         rules = self._world.rules
         self._world.bill(call, answer["usage"]["total_tokens"])
@@ -205,12 +207,12 @@ def _stream(events: list[bytes], wait_s: float, fault: Fault | None) -> ASGIApp:
     return StreamingResponse(paced(), media_type="text/event-stream")
 
 
-def _note_answer(call: Call, order: ChatRequest, told: Understood) -> None:
+def _note_answer(call: RecordedRequest, order: ChatRequest, told: Understood) -> None:
     call.sounds = [
         {"kind": sound.kind, "duration_s": duration_s}
         for sound, duration_s in zip(order.sounds, told.durations_s, strict=True)
     ]
-    call.sound_bytes = sum(len(sound.data) for sound in order.sounds)
+    call.audio_bytes = sum(len(sound.data) for sound in order.sounds)
     call.duration_s, call.text = sum(told.durations_s), told.text
 
 

@@ -38,7 +38,7 @@ class Rules:
 
 
 @dataclass
-class Call:
+class RecordedRequest:
     """One line of the ledger."""
 
     number: int
@@ -52,7 +52,7 @@ class Call:
     model: str = ""
     language: str = ""
     is_streamed: bool = False
-    sound_bytes: int = 0
+    audio_bytes: int = 0
     sha256: str = ""
     duration_s: float = 0.0
     tokens: int = 0
@@ -63,7 +63,7 @@ class Call:
     key_header: str = ""
     #: The body of the call: for speech as it came, else with the sha256 of each sound in the
     #: place of its base64.
-    request: dict[str, Any] = field(default_factory=dict)
+    body: dict[str, Any] = field(default_factory=dict)
     #: Of a question: the last text of the user, and the sounds in all its messages.
     question: str = ""
     sounds: list[dict[str, Any]] = field(default_factory=list)
@@ -81,9 +81,9 @@ class World:
     scripts: list[Script] = field(default_factory=list)
     #: What the service can fetch from an address.
     urls: dict[str, bytes] = field(default_factory=dict)
-    calls: list[Call] = field(default_factory=list)
+    requests: list[RecordedRequest] = field(default_factory=list)
     under_way: int = 0
-    most_under_way: int = 0
+    max_concurrent: int = 0
     _clock: Clock = field(default_factory=current_clock)
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
     _starts: defaultdict[str, deque[float]] = field(default_factory=lambda: defaultdict(deque))
@@ -91,21 +91,30 @@ class World:
         default_factory=lambda: defaultdict(deque)
     )
 
-    def begin(self, method: str, path: str) -> Call:
+    def begin(self, method: str, path: str) -> RecordedRequest:
         self.under_way += 1
-        self.most_under_way = max(self.most_under_way, self.under_way)
-        call = Call(next(self._numbers), self._clock.monotonic(), method=method, path=path)
-        self.calls.append(call)
+        self.max_concurrent = max(self.max_concurrent, self.under_way)
+        call = RecordedRequest(
+            next(self._numbers), self._clock.monotonic(), method=method, path=path
+        )
+        self.requests.append(call)
         return call
 
-    def end(self, call: Call) -> None:
+    def end(self, call: RecordedRequest) -> None:
         self.under_way -= 1
         call.ended_at_s = self._clock.monotonic()
 
     def reset(self) -> None:
         self.rules, self.plan = Rules(), FaultPlan()
-        self.most_under_way = self.under_way
-        for kept in (self.texts, self.scripts, self.urls, self.calls, self._starts, self._tokens):
+        self.max_concurrent = self.under_way
+        for kept in (
+            self.texts,
+            self.scripts,
+            self.urls,
+            self.requests,
+            self._starts,
+            self._tokens,
+        ):
             kept.clear()
 
     def check_limits(self, model: str) -> None:
@@ -124,6 +133,6 @@ class World:
             raise too_many()
         starts.append(now_s)
 
-    def bill(self, call: Call, tokens: int) -> None:
+    def bill(self, call: RecordedRequest, tokens: int) -> None:
         call.is_billed, call.tokens = True, tokens
         self._tokens[call.model].append((self._clock.monotonic(), tokens))

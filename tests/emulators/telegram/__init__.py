@@ -9,14 +9,14 @@
         ...                                                 # the bot under test works
         [answer] = await telegram.wait_for(lambda: telegram.answers_to(ann, note))
         assert answer.text == "hello" and answer.versions == ["…", "hello"]
-        assert telegram.calls_of("sendMessage")[0].status == 200
+        assert telegram.requests_to("sendMessage")[0].status == 200
 
 On a virtual loop the server runs on it, else in a thread with its own event loop.
 """
 
-from tests.emulators.telegram.calls import Call
+from tests.emulators.telegram.calls import RecordedRequest
 from tests.emulators.telegram.records import Message
 from tests.emulators.telegram.server import TelegramServer
 from tests.emulators.telegram.world import ANONYMOUS_ADMIN
 
-__all__ = ["ANONYMOUS_ADMIN", "Call", "Message", "TelegramServer"]
+__all__ = ["ANONYMOUS_ADMIN", "Message", "RecordedRequest", "TelegramServer"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.emulators.telegram.calls import Call, Limits
+from tests.emulators.telegram.calls import Limits, RecordedRequest
 from tests.emulators.telegram.errors import bad_request, forbidden, too_many_requests
 from tests.emulators.telegram.records import Chat
 from tests.emulators.telegram.updates import UpdateQueue
@@ -36,7 +36,7 @@ class Ask:
 
     api: Api
     params: Params
-    call: Call
+    call: RecordedRequest
 
     @property
     def world(self) -> World:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.emulators.telegram.calls import Call, Fault
+from tests.emulators.telegram.calls import Fault, RecordedRequest
 from tests.emulators.telegram.errors import OTHER_POLLER, ApiError, too_many_requests
 from tests.emulators.telegram.wire import build_json, build_response
 
@@ -14,7 +14,7 @@ AFTERWARDS = ("lose_reply", "delay", "cut", "slow")
 
 
 async def spoil(
-    fault: Fault, call: Call, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    fault: Fault, call: RecordedRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> bool:
     """Answer a call badly or never; return whether the connection goes on."""
     if fault.kind == "hang":

@@ -13,21 +13,21 @@ from tests.emulators.telegram.world import Clock
 
 
 @dataclass(slots=True)
-class Call:
+class RecordedRequest:
     """One call of the bot, as the server saw it."""
 
     method: str
     params: dict[str, Any]
     #: Seconds of the server's monotonic clock.
-    at: float
+    received_at: float
     chat_id: int | None = None
     #: HTTP status of the answer; 0 while there is none, or when it was never sent.
     status: int = 0
     #: When the answer was written, on the same clock; 0 while it was not, or came too late.
-    answered_at: float = 0.0
+    responded_at: float = 0.0
     #: The connection that it came by, and when that one ended: 0 while it is open.
     connection: int = 0
-    hung_up_at: float = 0.0
+    disconnected_at: float = 0.0
     #: The error's words.
     error: str = ""
     #: What the call made or changed, if it is a message.

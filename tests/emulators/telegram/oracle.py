@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from tests.emulators.common import locked
 from tests.emulators.telegram.api import Api
-from tests.emulators.telegram.calls import Call, Fault
+from tests.emulators.telegram.calls import Fault, RecordedRequest
 from tests.emulators.telegram.entities import Entity
 from tests.emulators.telegram.links import find_links
 from tests.emulators.telegram.records import Message
@@ -29,7 +29,7 @@ class Oracle(Writers):
     # --- questions
 
     @locked
-    def answers(self, chat: int, *, has_deleted: bool = False) -> list[Message]:
+    def replies(self, chat: int, *, has_deleted: bool = False) -> list[Message]:
         """Return the bot's messages in a chat as they stand now, oldest first."""
         me = self.world.bot.user_id
         return [
@@ -38,9 +38,9 @@ class Oracle(Writers):
             if message.sender_id == me and (has_deleted or not message.is_deleted)
         ]
 
-    def answers_to(self, chat: int, message_id: int) -> list[Message]:
+    def replies_to(self, chat: int, message_id: int) -> list[Message]:
         """Return the bot's visible messages that reply to this one."""
-        return [answer for answer in self.answers(chat) if answer.reply_to == message_id]
+        return [answer for answer in self.replies(chat) if answer.reply_to == message_id]
 
     @locked
     def message(self, chat: int, message_id: int) -> Message:
@@ -48,12 +48,12 @@ class Oracle(Writers):
         return copy.deepcopy(self.world.chats[chat].messages[message_id])
 
     @locked
-    def calls_of(self, method: str, *, chat: int | None = None) -> list[Call]:
+    def requests_to(self, method: str, *, chat: int | None = None) -> list[RecordedRequest]:
         """Return the calls of one method, in one chat or in all."""
         name = method.lower()
         return [
             call
-            for call in self.calls
+            for call in self.requests
             if call.method.lower() == name and (chat is None or call.chat_id == chat)
         ]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.emulators.telegram.api import Api, Ask
 from tests.emulators.telegram.breakage import AFTERWARDS, send_bytes, spoil
-from tests.emulators.telegram.calls import Call, Limits
+from tests.emulators.telegram.calls import Limits, RecordedRequest
 from tests.emulators.telegram.control import run_control
 from tests.emulators.telegram.errors import WEBHOOK_IS_SET, ApiError
 from tests.emulators.telegram.methods import METHODS
@@ -152,24 +152,24 @@ class TelegramServer(Oracle):
             return False
         ask.call.status = status
         if not reader.at_eof():  # else there is nobody to hear it
-            ask.call.answered_at = self.world.clock.monotonic()
+            ask.call.responded_at = self.world.clock.monotonic()
         writer.write(build_json(status, body))
         return True
 
     def _note(self, method: str, params: Params) -> Ask:
         values = params.values | {name: file.name for name, file in params.files.items()}
-        call = Call(method, values, self.world.clock.monotonic())
+        call = RecordedRequest(method, values, self.world.clock.monotonic())
         with contextlib.suppress(KeyError, ValueError):
             call.chat_id = int(params.values["chat_id"])
         call.connection = id(asyncio.current_task())
-        self.calls.append(call)
+        self.requests.append(call)
         return Ask(self.api, params, call)
 
     def _note_hang_up(self, connection: int) -> None:
         with self.world.lock:
-            for call in self.calls:
-                if call.connection == connection and not call.hung_up_at:
-                    call.hung_up_at = self.world.clock.monotonic()
+            for call in self.requests:
+                if call.connection == connection and not call.disconnected_at:
+                    call.disconnected_at = self.world.clock.monotonic()
 
     # --- calls
 
@@ -208,8 +208,8 @@ class TelegramServer(Oracle):
         self, tail: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
         owner, _, path = tail.partition("/")
-        call = Call("download", {"path": path}, self.world.clock.monotonic())
-        self.calls.append(call)
+        call = RecordedRequest("download", {"path": path}, self.world.clock.monotonic())
+        self.requests.append(call)
         fault = self.faults.pick("download", None)
         if fault is not None:
             call.fault = fault.kind
