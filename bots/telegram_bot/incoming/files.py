@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import httpx
 import structlog
@@ -42,9 +42,9 @@ DOWNLOAD_S = 300.0
 #: Only here: a message that breaks off on an old connection may have been sent.
 _KEEP_S = 55.0
 _CLOUD_HOST = "api.telegram.org"
-
-
+#: Fields of a message that hold a recording, in order of preference.
 _Kind = Literal["voice", "audio", "video_note", "video", "document"]
+KINDS: tuple[_Kind, ...] = get_args(_Kind)
 
 
 def read_attachment(holder: telegram.Message | telegram.ExternalReplyInfo) -> Attachment | None:
@@ -52,32 +52,29 @@ def read_attachment(holder: telegram.Message | telegram.ExternalReplyInfo) -> At
 
     Name, type and size are what the sender claims.
     """
+    kind = next((one for one in KINDS if getattr(holder, one)), None)
     # A GIF comes as a document too, and is silent.
-    kinds: tuple[_Kind, ...] = ("voice", "audio", "video_note", "video", "document")
-    for kind in () if holder.animation else kinds:
-        file = getattr(holder, kind)
-        if not file:
-            continue
-        # Not every kind has every attribute.
-        raw = file.to_dict()
-        mime = clean(raw.get("mime_type") or "").lower()[:100]
-        # The last part of a path: people see it, nothing opens it.
-        name = clean(raw.get("file_name") or "").replace("\\", "/").split("/")[-1]
-        name = " ".join(name.split())[:255]
-        is_media = mime.startswith(("audio/", "video/")) or mime == "application/ogg"
-        has_extension = name.lower().rstrip(" .").endswith(MEDIA_EXTENSIONS)
-        if kind == "document" and not (is_media or has_extension):
-            return None
-        size, duration_s = raw.get("file_size"), raw.get("duration")
-        return Attachment(
-            file_id=raw["file_id"],
-            kind=kind,
-            name=name,
-            mime=mime,
-            size_bytes=size if isinstance(size, int) and size >= 0 else None,
-            duration_s=None if duration_s is None else float(duration_s),
-        )
-    return None
+    if kind is None or holder.animation:
+        return None
+    # Not every kind has every attribute.
+    raw = getattr(holder, kind).to_dict()
+    mime = clean(raw.get("mime_type") or "").lower()[:100]
+    # The last part of a path: people see it, nothing opens it.
+    name = clean(raw.get("file_name") or "").replace("\\", "/").split("/")[-1]
+    name = " ".join(name.split())[:255]
+    is_media = mime.startswith(("audio/", "video/")) or mime == "application/ogg"
+    has_extension = name.lower().rstrip(" .").endswith(MEDIA_EXTENSIONS)
+    if kind == "document" and not (is_media or has_extension):
+        return None
+    size, duration_s = raw.get("file_size"), raw.get("duration")
+    return Attachment(
+        file_id=raw["file_id"],
+        kind=kind,
+        name=name,
+        mime=mime,
+        size_bytes=size if isinstance(size, int) and size >= 0 else None,
+        duration_s=None if duration_s is None else float(duration_s),
+    )
 
 
 class DownloadCut(Exception):

@@ -109,6 +109,8 @@ def read_update(
         return ChatMove(chat_id, str(message.migrate_to_chat_id))
     if message.migrate_from_chat_id:
         return ChatMove(str(message.migrate_from_chat_id), chat_id)
+    if not _is_from_person(message, me):
+        return None
     return _read_message(message, me, is_edit=not update.message)
 
 
@@ -122,22 +124,16 @@ def _cut(raw: Mapping[str, Any], fields: _Fields) -> dict[str, Any]:
 
 
 def _read_message(message: telegram.Message, me: BotIdentity, *, is_edit: bool) -> Message | None:
-    words = _read_words(message, me) if _is_from_person(message, me) else None
-    if words is None:
+    words, attachment = _read_words(message, me), read_attachment(message)
+    is_private, origin = message.chat.type == ChatType.PRIVATE, message.forward_origin
+    # An edit that left nothing matters in groups, which remember messages.
+    if words is None or not (any(words) or attachment or (is_edit and not is_private)):
         return None
     command, text, button = *words, ""
-    attachment, is_private = read_attachment(message), message.chat.type == ChatType.PRIVATE
-    # An edit that left nothing matters in groups, which remember messages.
-    if not (command or text or attachment or (is_edit and not is_private)):
-        return None
     if is_private and command == "start" and _TOKEN.match(text):
         command, text, button = "", "", text  # sent by a button that opened this chat
-    edit_id, forwarded_from = "", ""
-    if is_edit:
-        edit_id = str(int(message.edit_date.timestamp())) if message.edit_date else "edited"
-    if message.forward_origin:
-        forwarded_from = _read_origin(message.forward_origin)[1] or NAMELESS
-    sender_id, sender_name = _read_sender(message)
+    sender_id, sender_name = _read_sender(message.sender_chat or message.from_user)
+    edited_at = int(message.edit_date.timestamp()) if message.edit_date else "edited"
     return Message(
         chat=Chat("telegram", me.bot_id, str(message.chat.id)),
         message_id=str(message.message_id),
@@ -145,7 +141,7 @@ def _read_message(message: telegram.Message, me: BotIdentity, *, is_edit: bool) 
         sender_id=sender_id,
         sender_name=sender_name,
         thread_id=_read_thread(message),
-        edit_id=edit_id,
+        edit_id=str(edited_at) if is_edit else "",
         is_private=is_private,
         language=(message.from_user and message.from_user.language_code) or "",
         command=command,
@@ -153,7 +149,7 @@ def _read_message(message: telegram.Message, me: BotIdentity, *, is_edit: bool) 
         button=button,
         attachment=attachment,
         reply_to=_read_quoted(message),
-        forwarded_from=forwarded_from,
+        forwarded_from=(_read_origin(origin)[1] or NAMELESS) if origin else "",
     )
 
 
@@ -165,12 +161,13 @@ def _read_press(query: telegram.CallbackQuery, me: BotIdentity, now: datetime) -
     quoted, thread_id = QuotedMessage(str(under.message_id)), None
     if isinstance(under, telegram.Message):
         quoted, thread_id = _build_quoted(under), _read_thread(under)
+    sender_id, sender_name = _read_sender(query.from_user)
     return Message(
         chat=Chat("telegram", me.bot_id, str(under.chat.id)),
         message_id=CALLBACK_PREFIX + query.id,
         sent_at=now,
-        sender_id=str(query.from_user.id),
-        sender_name=_clean_name(query.from_user.full_name),
+        sender_id=sender_id,
+        sender_name=sender_name,
         thread_id=thread_id,
         is_private=under.chat.type == ChatType.PRIVATE,
         language=query.from_user.language_code or "",
@@ -216,14 +213,15 @@ def _read_thread(message: telegram.Message) -> str | None:
     return None
 
 
-def _read_sender(message: telegram.Message) -> tuple[str, str]:
-    """Return id and name of the sender, empty where Telegram withholds them."""
-    # All who write in the name of a chat are shown as one account: the chat's id tells more.
-    if message.sender_chat:
-        return str(message.sender_chat.id), _clean_name(message.sender_chat.effective_name)
-    if message.from_user:
-        return str(message.from_user.id), _clean_name(message.from_user.full_name)
-    return "", ""
+def _read_sender(sender: telegram.User | telegram.Chat | None) -> tuple[str, str]:
+    """Return id and name of a person or a chat, empty where Telegram withholds them.
+
+    All who write in the name of a chat are shown as one account: the chat tells more.
+    """
+    if sender is None:
+        return "", ""
+    name = sender.full_name if isinstance(sender, telegram.User) else sender.effective_name
+    return str(sender.id), _clean_name(name)
 
 
 def _read_quoted(message: telegram.Message) -> QuotedMessage | None:
@@ -243,23 +241,23 @@ def _read_quoted(message: telegram.Message) -> QuotedMessage | None:
 
 def _build_quoted(message: telegram.Message) -> QuotedMessage:
     text = clean(message.text or message.caption or "")
-    sender_id, _ = _read_sender(message)
+    sender_id, _ = _read_sender(message.sender_chat or message.from_user)
     return QuotedMessage(str(message.message_id), text, read_attachment(message), sender_id)
 
 
 def _read_origin(origin: telegram.MessageOrigin) -> tuple[str, str]:
     """Return id and name of the first sender, empty where Telegram withholds them."""
     if isinstance(origin, telegram.MessageOriginUser):
-        return str(origin.sender_user.id), _clean_name(origin.sender_user.full_name)
+        return _read_sender(origin.sender_user)
+    if isinstance(origin, telegram.MessageOriginChat):
+        return _read_sender(origin.sender_chat)
+    if isinstance(origin, telegram.MessageOriginChannel):
+        return _read_sender(origin.chat)
     if isinstance(origin, telegram.MessageOriginHiddenUser):
         return "", _clean_name(origin.sender_user_name)
-    if isinstance(origin, telegram.MessageOriginChat):
-        return str(origin.sender_chat.id), _clean_name(origin.sender_chat.effective_name)
-    if isinstance(origin, telegram.MessageOriginChannel):
-        return str(origin.chat.id), _clean_name(origin.chat.effective_name)
     return "", ""
 
 
 def _clean_name(name: str | None) -> str:
     """Return a name on one line of at most 255 characters."""
-    return re.sub(r"\s+", " ", clean(name or "")).strip()[:255]
+    return " ".join(clean(name or "").split())[:255]
